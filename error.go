@@ -1,0 +1,131 @@
+package acrkit
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Code is a stable word for a kind of failure. A Code is itself an error, to be
+// asked for with [errors.Is]:
+//
+//	if errors.Is(err, acrkit.CodeInsufficientScope) { … }
+//
+// New codes may be added; a code never changes its meaning.
+type Code string
+
+// The codes, each with the exit code of the command in parentheses.
+const (
+	CodeUsage              Code = "usage"               // wrong input, half a credential included (2)
+	CodeHostRefused        Code = "host_refused"        // not a host a credential may go to: a look-alike, or plain HTTP off loopback (2)
+	CodeCredentialMissing  Code = "credential_missing"  // no credential was found (3)
+	CodeCredentialRejected Code = "credential_rejected" // not accepted: wrong, expired, disabled or not yet active (3)
+	CodeInsufficientScope  Code = "insufficient_scope"  // the credential is good, a right is missing (4)
+	CodeDenied             Code = "denied"              // the registry forbids it: network rule, or no role (4)
+	CodeLocked             Code = "locked"              // a lock on the item forbids it (4)
+	CodeNotFound           Code = "not_found"           // no such repository, tag, manifest or blob (5)
+	CodeUnavailable        Code = "unavailable"         // network or server failure (6)
+	CodeTLS                Code = "tls"                 // the server's certificate is not trusted (6)
+	CodeThrottled          Code = "throttled"           // too many requests (6)
+	CodeIncomplete         Code = "incomplete"          // the answer could not be completed (7)
+	CodeProtocol           Code = "protocol"            // an answer that breaks the protocol, a foreign realm included (1)
+	CodeTooLarge           Code = "too_large"           // a named limit was passed (1)
+)
+
+// Error returns the code's word.
+func (c Code) Error() string { return string(c) }
+
+// Error is a failure that a person can act on. It never holds a secret, a
+// request or a response.
+type Error struct {
+	Code     Code
+	Op       string   // what was tried, after "cannot": `list tags of "team/app"`
+	Registry Registry // where; zero if it does not matter
+	Reason   string   // why, one clause; "" takes the causes' text
+	Hint     string   // what to do now; not part of Error()
+
+	Method    string // HTTP method, "" if there was no answer
+	URL       string // redacted
+	Status    int    // HTTP status, 0 if there was no answer
+	RequestID string // the service's correlation id
+
+	Required Scope  // what the request needs; empty if not known
+	Granted  *Scope // what the token held; nil means unknown
+
+	Causes []error // what lies beneath, [ServiceError] values included
+}
+
+// ServiceError is one element of the error list in a registry's answer. Detail
+// is raw because ACR sends an array, an object, a string, null, or nothing.
+type ServiceError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+}
+
+// Error returns the registry's own code and message.
+func (e ServiceError) Error() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Error returns one line: what failed, where, why, and the evidence.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Op != "" {
+		b.WriteString("cannot ")
+		b.WriteString(e.Op)
+		if !e.Registry.IsZero() {
+			b.WriteString(" on ")
+			b.WriteString(e.Registry.Host())
+		}
+		b.WriteString(": ")
+	}
+	reason := e.Reason
+	if reason == "" {
+		texts := make([]string, 0, len(e.Causes))
+		for _, c := range e.Causes {
+			texts = append(texts, c.Error())
+		}
+		reason = strings.Join(texts, "; ")
+	}
+	if reason == "" {
+		reason = string(e.Code)
+	}
+	b.WriteString(reason)
+	var evidence []string
+	if e.Status != 0 {
+		s := strconv.Itoa(e.Status)
+		if e.Code != "" {
+			s += " " + string(e.Code)
+		}
+		evidence = append(evidence, s)
+	}
+	if e.RequestID != "" {
+		evidence = append(evidence, "request "+e.RequestID)
+	}
+	if len(evidence) > 0 {
+		b.WriteString(" (" + strings.Join(evidence, ", ") + ")")
+	}
+	return b.String()
+}
+
+// Unwrap returns the causes.
+func (e *Error) Unwrap() []error { return e.Causes }
+
+// Is makes errors.Is(err, code) true for the error's own code.
+func (e *Error) Is(target error) bool {
+	c, ok := target.(Code)
+	return ok && c == e.Code
+}
+
+// CodeOf returns the code of the first [*Error] in err's tree, or "".
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}

@@ -1,0 +1,311 @@
+// Package scopemap treats scope maps as values: parsing with ACR's wildcard
+// rules, effective rights, and the one check that decides whether a set of rules
+// allows a request.
+//
+// A scope map is a list of lines such as repositories/samples/*/content/read.
+// Lines only add: there is no order and no denial. A wildcard is a trailing /*
+// or the root *, nothing else, and covers repositories that do not exist yet.
+//
+// Source: Microsoft, "Create a token with repository-scoped permissions".
+package scopemap
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+)
+
+// MaxActions is the most lines one scope map may have (a limit of the service
+// in every tier).
+const MaxActions = 500
+
+// Pattern says which repositories a rule covers: one name, all under a prefix
+// ("samples/*"), or all ("*").
+type Pattern string
+
+// Root is the pattern that covers every repository, and the only one that can
+// open the catalog.
+const Root Pattern = "*"
+
+// ParsePattern reads a pattern. Its errors say which of the ways to write a
+// wildcard wrong it met.
+func ParsePattern(s string) (Pattern, error) {
+	bad := func(why string) (Pattern, error) {
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map pattern", Reason: fmt.Sprintf("%q %s", s, why)}
+	}
+	if s == string(Root) {
+		return Root, nil
+	}
+	name, wild := strings.CutSuffix(s, "/*")
+	if strings.Contains(name, "*") {
+		switch {
+		case strings.Count(s, "*") > 1:
+			return bad("has more than one wildcard")
+		case strings.HasSuffix(s, "*"):
+			return bad("has a wildcard inside a name; only a whole last part may be one: " + s[:strings.LastIndexByte(s, '/')+1] + "*")
+		}
+		return bad("has a wildcard that is not at the end")
+	}
+	if err := acrkit.CheckRepositoryName(name); err != nil {
+		return "", err
+	}
+	if wild {
+		name += "/*"
+	}
+	return Pattern(name), nil
+}
+
+// Match reports whether the pattern covers the repository. "samples/*" covers
+// what is under samples/, at any depth, and not "samples" itself.
+func (p Pattern) Match(repository string) bool {
+	if p == Root {
+		return repository != ""
+	}
+	if prefix, ok := strings.CutSuffix(string(p), "*"); ok {
+		return len(repository) > len(prefix) && strings.HasPrefix(repository, prefix)
+	}
+	return string(p) == repository
+}
+
+// IsWildcard reports whether the pattern covers more than one name.
+func (p Pattern) IsWildcard() bool { return strings.HasSuffix(string(p), "*") }
+
+// Rule is one line of a scope map. A gateway line (rights of a connected
+// registry) has an empty Pattern and grants nothing here; its text is kept.
+type Rule struct {
+	Pattern Pattern
+	Action  acrkit.Action
+	gateway string
+}
+
+// ParseRule reads repositories/PATTERN/{content|metadata}/VERB, or a gateway
+// line gateway/NAME/{config|message}/{read|write}.
+func ParseRule(line string) (Rule, error) {
+	bad := func(why string) (Rule, error) {
+		return Rule{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map action", Reason: fmt.Sprintf("%q %s", line, why)}
+	}
+	if len(line) > 512 {
+		line = line[:64] + "…"
+		return bad("is longer than 512 bytes")
+	}
+	kind, rest, _ := strings.Cut(line, "/")
+	j := strings.LastIndexByte(rest, '/')
+	if j < 0 {
+		return bad("is not of the form repositories/NAME/content/read")
+	}
+	i := strings.LastIndexByte(rest[:j], '/')
+	if i <= 0 {
+		return bad("is not of the form repositories/NAME/content/read")
+	}
+	name, action := rest[:i], rest[i+1:]
+	switch kind {
+	case "gateway":
+		switch action {
+		case "config/read", "config/write", "message/read", "message/write":
+		default:
+			return bad("has an action that gateways do not know (config/read, config/write, message/read, message/write)")
+		}
+		if !gatewayName(name) {
+			return bad("does not name a connected registry")
+		}
+		return Rule{gateway: line}, nil
+	case "repositories":
+	default:
+		return bad("does not begin with repositories/")
+	}
+	a, err := acrkit.ParseAction(action)
+	if err != nil || a.String() != action {
+		return bad("has an action that is none of content/read, content/write, content/delete, metadata/read, metadata/write")
+	}
+	p, err := ParsePattern(name)
+	if err != nil {
+		return Rule{}, err
+	}
+	return Rule{Pattern: p, Action: a}, nil
+}
+
+func gatewayName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '*' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsGateway reports whether the rule is a gateway line.
+func (r Rule) IsGateway() bool { return r.gateway != "" }
+
+// String returns the line as [ParseRule] reads it.
+func (r Rule) String() string {
+	if r.gateway != "" {
+		return r.gateway
+	}
+	return "repositories/" + string(r.Pattern) + "/" + r.Action.String()
+}
+
+// Map is a scope map. The zero value grants nothing.
+type Map struct {
+	Name        string
+	Description string
+	System      bool // one of the service's own
+	Rules       []Rule
+}
+
+// Parse reads the lines of a scope map. Every bad line is reported, with its
+// number from 1.
+func Parse(lines []string) (Map, error) {
+	if len(lines) > MaxActions {
+		return Map{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read a scope map",
+			Reason: fmt.Sprintf("it has %d actions; the service allows %d", len(lines), MaxActions)}
+	}
+	var m Map
+	var errs []error
+	for i, line := range lines {
+		r, err := ParseRule(line)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("action %d: %w", i+1, err))
+			continue
+		}
+		m.Rules = append(m.Rules, r)
+	}
+	if len(errs) > 0 {
+		return Map{}, errors.Join(errs...)
+	}
+	return m, nil
+}
+
+// Lines returns the map's lines in their order, as [Parse] reads them.
+func (m Map) Lines() []string {
+	lines := make([]string, 0, len(m.Rules))
+	for _, r := range m.Rules {
+		lines = append(lines, r.String())
+	}
+	return lines
+}
+
+// Effective returns the actions the map grants on a repository, in the order of
+// [acrkit.Actions].
+func (m Map) Effective(repository string) []acrkit.Action {
+	var out []acrkit.Action
+	for _, a := range acrkit.Actions() {
+		if _, ok := m.ruleFor(repository, a); ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (m Map) ruleFor(repository string, a acrkit.Action) (Rule, bool) {
+	for _, r := range m.Rules {
+		if !r.IsGateway() && r.Action == a && r.Pattern.Match(repository) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// catalogRule returns the rule that opens the catalog: metadata/read on the root
+// pattern. That a root map is needed is reported by users and confirmed by
+// Microsoft (Azure/acr#675, #751); that metadata/read is the action is believed.
+func (m Map) catalogRule() (Rule, bool) {
+	i := slices.IndexFunc(m.Rules, func(r Rule) bool { return r.Pattern == Root && r.Action == acrkit.MetadataRead })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return m.Rules[i], true
+}
+
+// rights yields each right of a scope with the rule that grants it, if one does.
+func (m Map) rights(s acrkit.Scope) iter.Seq2[acrkit.Scope, *Rule] {
+	return func(yield func(acrkit.Scope, *Rule) bool) {
+		for access := range s.All() {
+			for _, word := range access.Actions {
+				right := acrkit.NewScope(acrkit.Access{Type: access.Type, Name: access.Name, Actions: []string{word}})
+				var by *Rule
+				switch access.Type {
+				case "repository":
+					if a, err := acrkit.ParseAction(word); err == nil && a.Wire() == word {
+						if r, ok := m.ruleFor(access.Name, a); ok {
+							by = &r
+						}
+					}
+				case "registry":
+					if access.Name == "catalog" && word == "*" {
+						if r, ok := m.catalogRule(); ok {
+							by = &r
+						}
+					}
+				}
+				if !yield(right, by) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Grant returns the part of the requested scope that the map grants: what a
+// token service puts into an access token. What it does not know, it does not
+// grant.
+func (m Map) Grant(requested acrkit.Scope) acrkit.Scope {
+	return m.Decide(requested).Granted
+}
+
+// Decision is the answer to "may this request be made?".
+type Decision struct {
+	Granted acrkit.Scope // the required rights that a rule grants
+	Missing acrkit.Scope // the required rights that none does
+	By      []Rule       // the rules that granted, each once
+}
+
+// Allowed reports whether nothing is missing. The zero Decision of an empty
+// requirement is allowed: there was nothing to ask for.
+func (d Decision) Allowed() bool { return d.Missing.IsEmpty() }
+
+// Decide checks a required scope against the map. It fails closed: a resource or
+// action it does not know is missing.
+func (m Map) Decide(required acrkit.Scope) Decision {
+	var d Decision
+	for right, by := range m.rights(required) {
+		if by == nil {
+			d.Missing = d.Missing.Union(right)
+			continue
+		}
+		d.Granted = d.Granted.Union(right)
+		if !slices.Contains(d.By, *by) {
+			d.By = append(d.By, *by)
+		}
+	}
+	return d
+}
+
+// System returns the five scope maps that every registry has.
+//
+// Source: recorded ARM answers of 2022 for three; template exports for the two
+// with metadata in their names.
+func System() []Map {
+	root := func(name, description string, actions ...acrkit.Action) Map {
+		m := Map{Name: name, Description: description, System: true}
+		for _, a := range actions {
+			m.Rules = append(m.Rules, Rule{Pattern: Root, Action: a})
+		}
+		return m
+	}
+	const (
+		cr, cw, cd = acrkit.ContentRead, acrkit.ContentWrite, acrkit.ContentDelete
+		mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
+	)
+	return []Map{
+		root("_repositories_admin", "Can perform all read, write and delete operations on the registry", mr, mw, cr, cw, cd),
+		root("_repositories_pull", "Can pull any repository of the registry", cr),
+		root("_repositories_pull_metadata_read", "Can perform all read operations on the registry", cr, mr),
+		root("_repositories_push", "Can push to any repository of the registry", cr, cw),
+		root("_repositories_push_metadata_write", "Can perform all read and write operations on the registry", mr, mw, cr, cw),
+	}
+}
