@@ -1,0 +1,11 @@
+// Command acrkit signs in to Azure Container Registry with the least privilege
+// that does the job, and rehearses it against an emulator.
+package main
+
+import (
+	"os"
+
+	"github.com/acrkit/acrkit/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(os.Args[1:])) }

@@ -1,0 +1,98 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// The exit codes. `acrkit help exit-codes` prints their meaning.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitNotAuth     = 3
+	ExitRefused     = 4
+	ExitNotFound    = 5
+	ExitUnavailable = 6
+	ExitIncomplete  = 7
+	ExitInterrupted = 130
+)
+
+// ErrInterrupted is the cause of a context that ended by a signal.
+var ErrInterrupted = errors.New("interrupted")
+
+// ExitCode is the one switch from an error to an exit code.
+func ExitCode(err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if errors.Is(err, ErrInterrupted) {
+		return ExitInterrupted
+	}
+	switch acrkit.CodeOf(err) {
+	case acrkit.CodeUsage, acrkit.CodeHostRefused:
+		return ExitUsage
+	case acrkit.CodeCredentialMissing, acrkit.CodeCredentialRejected:
+		return ExitNotAuth
+	case acrkit.CodeInsufficientScope, acrkit.CodeDenied, acrkit.CodeLocked:
+		return ExitRefused
+	case acrkit.CodeNotFound:
+		return ExitNotFound
+	case acrkit.CodeUnavailable, acrkit.CodeTLS, acrkit.CodeThrottled:
+		return ExitUnavailable
+	case acrkit.CodeIncomplete:
+		return ExitIncomplete
+	}
+	if errors.Is(err, context.Canceled) {
+		return ExitInterrupted
+	}
+	return ExitFailed
+}
+
+// Usage returns an error for wrong usage: exit code 2. Its hint names the help of
+// the command where PrintError is given one.
+func Usage(format string, a ...any) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: fmt.Sprintf(format, a...)}
+}
+
+// PrintError writes the error as a person reads it: one line, and where there is
+// one, an empty line and one command that mends it.
+func PrintError(s *iostreams.IOStreams, err error) {
+	if err == nil {
+		return
+	}
+	if errors.Is(err, ErrInterrupted) {
+		fmt.Fprintln(s.ErrOut, "acrkit: interrupted")
+		return
+	}
+	fmt.Fprintf(s.ErrOut, "%s %s\n", s.StyledErr(iostreams.Failure, "acrkit:"), oneLine(err.Error()))
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(s.ErrOut, "\n%s\n", hint)
+	}
+}
+
+func hintOf(err error) string {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		return e.Hint
+	}
+	return ""
+}
+
+// oneLine joins the lines of a message, so that what a server sent cannot look
+// like a line of ours.
+func oneLine(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range lines {
+		lines[i] = iostreams.Clean(strings.TrimSpace(lines[i]))
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Say writes a line about the work to stderr.
+func Say(w io.Writer, format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }

@@ -1,0 +1,63 @@
+// Package cli is the acrkit command: it wires streams, environment and commands
+// and turns an error into a message and an exit code.
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/cli/root"
+)
+
+// Main runs the command with the arguments after the program's name and returns
+// its exit code.
+func Main(args []string) int {
+	ctx, stop := notifyContext(context.Background())
+	defer stop()
+	return Run(ctx, &cmdutil.Factory{
+		IO:        iostreams.System(os.LookupEnv),
+		LookupEnv: os.LookupEnv,
+		Now:       time.Now,
+	}, args)
+}
+
+// Run runs the command within ctx.
+func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
+	cmd := root.NewCmdRoot(f)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
+		// What failed because the person stopped it has one explanation.
+		err = cmdutil.ErrInterrupted
+	}
+	cmdutil.PrintError(f.IO, err)
+	return cmdutil.ExitCode(err)
+}
+
+// notifyContext is signal.NotifyContext with a cause of its own. A second signal
+// ends the process at once, because the first one gives up its handler.
+func notifyContext(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-ch:
+			signal.Stop(ch)
+			cancel(cmdutil.ErrInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		close(done)
+		cancel(nil)
+	}
+}

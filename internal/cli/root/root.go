@@ -1,0 +1,53 @@
+// Package root assembles the command tree.
+package root
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/version"
+)
+
+// NewCmdRoot returns the acrkit command with all its subcommands.
+func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "acrkit <command> <subcommand> [flags]",
+		Short: "Azure Container Registry with least privilege",
+		Long: "Use an Azure Container Registry with a scope-mapped token or a service principal,\n" +
+			"see why a request was refused, and rehearse it against an emulator.",
+		Example: "# See it work on this machine, without a cloud\n$ acrkit demo\n\n" +
+			"# List the tags of a repository with a token's name and password\n" +
+			"$ export ACR_NAME=myregistry ACR_TOKEN_NAME=ci-pull ACR_TOKEN_PASSWORD_FILE=~/.acr-password\n" +
+			"$ acrkit tag list samples/app",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	cmdutil.Group(cmd)
+	cmd.SetIn(f.IO.In)
+	cmd.SetOut(f.IO.Out)
+	cmd.SetErr(f.IO.ErrOut)
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(f.IO, cmd) })
+	cmd.CompletionOptions.DisableDefaultCmd = true
+
+	flags := cmd.PersistentFlags()
+	flags.BoolP("help", "h", false, "show help for the command")
+	flags.StringVar(&f.Global.Registry, "registry", "", "the `registry` where a reference names none (over ACR_NAME)")
+	flags.StringVar(&f.Global.Auth, "auth", "", "use this `kind` of credential only")
+	flags.BoolVar(&f.Global.PlainHTTP, "plain-http", false, "speak HTTP without TLS; to this machine only")
+	flags.BoolVar(&f.Global.Debug, "debug", false, "print requests and answers to stderr, without secrets")
+
+	cmd.AddGroup(&cobra.Group{ID: "core", Title: "CORE COMMANDS"}, &cobra.Group{ID: "more", Title: "OTHER COMMANDS"})
+	add := func(group string, sub *cobra.Command) {
+		sub.GroupID = group
+		cmd.AddCommand(sub)
+	}
+	add("more", version.NewCmdVersion(f, nil))
+	addTopics(f, cmd)
+	return cmd
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: err.Error(), Hint: cmd.CommandPath() + " --help"}
+}

@@ -1,0 +1,58 @@
+package root
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+)
+
+const environmentTopic = `Environment variables that acrkit reads. A flag wins over a variable.
+
+ACR_NAME: the registry, a bare name (myregistry) or a login server
+(myregistry.azurecr.io). The credentials below are for this registry alone.
+
+ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD or ACR_TOKEN_PASSWORD_FILE,
+ACR_TOKEN_PASSWORD2: a scope-mapped token's name and one or two of its passwords,
+or a file that holds the password.
+
+ACR_REFRESH_TOKEN: an ACR refresh token, as "az acr login --expose-token" prints it.
+
+AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET: a service principal. This is
+not a scope-mapped token.
+
+AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
+
+The first complete set wins, in the order above; half a set is an error. A
+credential that is refused never falls through to the next. "acrkit whoami" shows
+what was found.
+
+ACRKIT_REGISTRIES: login servers, separated by commas, that may be given a
+credential although their name is neither Azure's nor this machine's.
+
+SSL_CERT_FILE: certificates to trust instead of the system's (PEM).
+
+HTTPS_PROXY, NO_PROXY: the proxy, as other Go programs read them.
+
+NO_COLOR, CLICOLOR_FORCE: no colour, colour also in a pipe.`
+
+const exitCodesTopic = `Exit codes:
+
+  0    done
+  1    failed, any other cause
+  2    wrong usage, half a credential in the environment included, or a host that
+       no credential may go to
+  3    not authenticated: the credential is missing or was not accepted
+  4    refused: the credential is good; a right is missing, or a lock forbids it
+  5    not found
+  6    unavailable: throttled, or network and server errors after retries
+  7    incomplete: the answer could not be completed
+  130  interrupted`
+
+func addTopics(f *cmdutil.Factory, root *cobra.Command) {
+	for _, t := range []struct{ name, short, text string }{
+		{"environment", "Environment variables that acrkit reads", environmentTopic},
+		{"exit-codes", "What the exit codes mean", exitCodesTopic},
+	} {
+		root.AddCommand(cmdutil.NewTopic(t.name, t.short, t.text))
+	}
+}
