@@ -88,7 +88,9 @@ func (e *Error) Error() string {
 	if reason == "" {
 		texts := make([]string, 0, len(e.Causes))
 		for _, c := range e.Causes {
-			texts = append(texts, c.Error())
+			if c != nil {
+				texts = append(texts, c.Error())
+			}
 		}
 		reason = strings.Join(texts, "; ")
 	}

@@ -40,7 +40,7 @@ func CheckRepositoryName(name string) error {
 		why = "is empty"
 	case len(name) > MaxRepositoryName:
 		why = fmt.Sprintf("is longer than %d bytes", MaxRepositoryName)
-	case name != strings.ToLower(name):
+	case strings.ContainsFunc(name, func(c rune) bool { return 'A' <= c && c <= 'Z' }):
 		why = "has upper-case letters; repository names are lower case"
 	case !nameRE.MatchString(name):
 		why = "is not a repository name (lower-case letters, digits, and single . _ - or / between them)"
@@ -67,7 +67,7 @@ func ParseReference(s string, fallback Registry) (Reference, error) {
 	ref := Reference{Repository: Repository{Registry: fallback}}
 	rest := s
 	if first, after, ok := strings.Cut(s, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
-		if first == "http:" || first == "https:" {
+		if strings.EqualFold(first, "http:") || strings.EqualFold(first, "https:") {
 			return bad("is a URL, not a reference")
 		}
 		reg, err := ParseRegistry(first)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Registry is a login server: a host, with a port where it is not 443. The zero
@@ -19,7 +20,8 @@ var loginSuffixes = [...]string{".azurecr.io", ".azurecr.us", ".azurecr.cn"}
 // ParseRegistry reads a bare registry name ("myregistry", taken as
 // myregistry.azurecr.io), a login server ("myregistry-hash.azurecr.cn",
 // "localhost:5443") or its https URL. The result is lower case and carries no
-// ":443", which ACR does not know in a token's audience.
+// ":443", which ACR does not know in a token's audience; only a bare machine name
+// keeps it.
 //
 // Any well-formed host is accepted; whether it is one of ACR's is what
 // [Registry.IsACR] says.
@@ -48,7 +50,13 @@ func ParseRegistry(s string) (Registry, error) {
 	case u.Path != "" && u.Path != "/":
 		return bad("must be a host name alone, without a path")
 	}
-	host, port := strings.ToLower(u.Hostname()), u.Port()
+	host, port := u.Hostname(), u.Port()
+	// Before the case is folded: there are letters outside ASCII whose lower case
+	// is inside it.
+	if strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return bad("is not a host name")
+	}
+	host = strings.ToLower(host)
 	if strings.HasSuffix(u.Host, ":") {
 		return bad("has an empty port")
 	}
@@ -57,6 +65,7 @@ func ParseRegistry(s string) (Registry, error) {
 			return bad("has a bad port")
 		}
 	}
+	bare := false
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
 			return bad("has an IPv6 zone")
@@ -68,11 +77,17 @@ func ParseRegistry(s string) (Registry, error) {
 		if !validHostname(host) {
 			return bad("is not a host name")
 		}
-		if !strings.Contains(host, ".") && host != "localhost" && port == "" {
-			host += loginSuffixes[0]
+		if !strings.Contains(host, ".") && host != "localhost" {
+			if port == "" {
+				host += loginSuffixes[0]
+			} else {
+				// A machine by its bare name: without the port, its text
+				// would read as the registry of that name.
+				bare = true
+			}
 		}
 	}
-	if port != "" && port != "443" {
+	if port != "" && (port != "443" || bare) {
 		host += ":" + port
 	}
 	return Registry{host}, nil

@@ -26,7 +26,9 @@ type Access struct {
 // only itself; wildcards are the business of package scopemap.
 //
 // The zero value is the empty set. A Scope is immutable; its canonical text
-// ([Scope.String]) is equal exactly when the sets are.
+// ([Scope.String]) is equal exactly when the sets are, for the words that
+// [ParseScope] reads. Words from elsewhere (the claim of a token) are kept as
+// they are, and compared as they are.
 type Scope struct{ items []Access }
 
 // NewScope returns the union of the given accesses. Accesses without actions

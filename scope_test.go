@@ -1,0 +1,270 @@
+package acrkit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/acrkit/acrkit"
+)
+
+func mustScope(tb testing.TB, s string) acrkit.Scope {
+	tb.Helper()
+	scope, err := acrkit.ParseScope(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return scope
+}
+
+func TestParseScope(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"empty", "", ""},
+		{"spaces alone", "   ", ""},
+		{"one", "repository:samples/app:pull", "repository:samples/app:pull"},
+		{"actions in ACR's varying order", "repository:a:push,pull", "repository:a:pull,push"},
+		{"actions twice", "repository:a:pull,pull repository:a:pull", "repository:a:pull"},
+		{"items merge", "repository:b:pull repository:a:pull repository:b:push", "repository:a:pull repository:b:pull,push"},
+		{"catalog", "registry:catalog:*", "registry:catalog:*"},
+		{"name with a port", "repository:localhost:5443/a:pull", "repository:localhost:5443/a:pull"},
+		{"resource class", "repository(plugin):a:pull", "repository(plugin):a:pull"},
+		{"mount, as ACR challenges for it", "repository:SRC:pull repository:DST:push,pull", "repository:DST:pull,push repository:SRC:pull"},
+		{"a star is a word", "repository:*:*", "repository:*:*"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := mustScope(t, tc.in)
+			if diff := cmp.Diff(tc.want, got.String()); diff != "" {
+				t.Errorf("ParseScope(%q) mismatch (-want +got):\n%s", tc.in, diff)
+			}
+		})
+	}
+}
+
+func TestParseScope_refuses(t *testing.T) {
+	for _, tc := range []struct{ name, in, message string }{
+		{"no name", "repository:pull", "TYPE:NAME:ACTIONS"},
+		{"empty type", ":a:pull", "TYPE:NAME:ACTIONS"},
+		{"empty name", "repository::pull", "TYPE:NAME:ACTIONS"},
+		{"empty actions", "repository:a:", "TYPE:NAME:ACTIONS"},
+		{"empty action between", "repository:a:pull,,push", "empty action"},
+		{"trailing comma", "repository:a:pull,", "empty action"},
+		{"tab", "repository:a:pull\trepository:b:pull", "no scope may hold"},
+		{"line feed", "repository:a:pull\n", "no scope may hold"},
+		{"quote, which would leave the challenge's value", `repository:a":pull`, "no scope may hold"},
+		{"backslash", `repository:a\:pull`, "no scope may hold"},
+		{"not ASCII", "repository:ä:pull", "no scope may hold"},
+		{"too long", strings.Repeat(" ", acrkit.MaxScope+1), "longer than"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := acrkit.ParseScope(tc.in)
+			if !errors.Is(err, acrkit.CodeProtocol) || !strings.Contains(err.Error(), tc.message) {
+				t.Errorf("ParseScope(%q) error = %v, want code protocol and %q", tc.in, err, tc.message)
+			}
+			if err != nil && len(err.Error()) > 1000 {
+				t.Errorf("the message quotes %d bytes", len(err.Error()))
+			}
+		})
+	}
+	if _, err := acrkit.ParseScope(strings.Repeat(" ", acrkit.MaxScope)); err != nil {
+		t.Errorf("a text of exactly MaxScope bytes is refused: %v", err)
+	}
+}
+
+// genScope draws scopes from a small pool, so that overlaps are common, and with
+// names in which a prefix of one is another.
+func genScope() *rapid.Generator[acrkit.Scope] {
+	access := rapid.Custom(func(t *rapid.T) acrkit.Access {
+		return acrkit.Access{
+			Type:    rapid.SampledFrom([]string{"repository", "registry", "repo"}).Draw(t, "type"),
+			Name:    rapid.SampledFrom([]string{"a", "a/b", "ab", "catalog", "*", "h:1/a"}).Draw(t, "name"),
+			Actions: rapid.SliceOfN(rapid.SampledFrom([]string{"pull", "push", "delete", "*", "p"}), 0, 4).Draw(t, "actions"),
+		}
+	})
+	return rapid.Custom(func(t *rapid.T) acrkit.Scope {
+		return acrkit.NewScope(rapid.SliceOfN(access, 0, 5).Draw(t, "accesses")...)
+	})
+}
+
+// TestScope_setLaws compares the scope's operations with those of a plain set of
+// triples.
+func TestScope_setLaws(t *testing.T) {
+	type triple struct{ typ, name, action string }
+	set := func(s acrkit.Scope) map[triple]bool {
+		m := map[triple]bool{}
+		for a := range s.All() {
+			for _, w := range a.Actions {
+				m[triple{a.Type, a.Name, w}] = true
+			}
+		}
+		return m
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := genScope().Draw(t, "a"), genScope().Draw(t, "b")
+		sa, sb := set(a), set(b)
+		union, minus, both := map[triple]bool{}, map[triple]bool{}, map[triple]bool{}
+		subset := true
+		for k := range sa {
+			union[k] = true
+			if sb[k] {
+				both[k] = true
+			} else {
+				minus[k] = true
+			}
+		}
+		for k := range sb {
+			union[k] = true
+			subset = subset && sa[k]
+		}
+		for _, c := range []struct {
+			op   string
+			want map[triple]bool
+			got  acrkit.Scope
+		}{{"Union", union, a.Union(b)}, {"Minus", minus, a.Minus(b)}, {"Intersect", both, a.Intersect(b)}} {
+			if diff := cmp.Diff(c.want, set(c.got)); diff != "" {
+				t.Errorf("%s of %q and %q (-want +got):\n%s", c.op, a, b, diff)
+			}
+			if c.got.Len() != len(c.want) || c.got.IsEmpty() != (len(c.want) == 0) {
+				t.Errorf("%s of %q and %q: Len %d, IsEmpty %v, want %d rights", c.op, a, b, c.got.Len(), c.got.IsEmpty(), len(c.want))
+			}
+		}
+		if a.Contains(b) != subset {
+			t.Errorf("%q.Contains(%q) = %v, want %v", a, b, !subset, subset)
+		}
+		equal := cmp.Equal(sa, sb)
+		if a.Equal(b) != equal || (a.String() == b.String()) != equal {
+			t.Errorf("%q and %q: Equal %v, same text %v, want %v", a, b, a.Equal(b), a.String() == b.String(), equal)
+		}
+		if back, err := acrkit.ParseScope(a.String()); err != nil || !back.Equal(a) {
+			t.Errorf("ParseScope(%q) = %q, %v", a, back, err)
+		}
+		if again := acrkit.NewScope(slices.Collect(a.All())...); again.String() != a.String() {
+			t.Errorf("NewScope of all of %q = %q", a, again)
+		}
+	})
+}
+
+func TestScope_isImmutable(t *testing.T) {
+	words := []string{"push", "pull"}
+	access := acrkit.Access{Type: "repository", Name: "a", Actions: words}
+	s := acrkit.NewScope(access)
+	if diff := cmp.Diff([]string{"push", "pull"}, words); diff != "" {
+		t.Errorf("NewScope changed its argument (-want +got):\n%s", diff)
+	}
+	words[0] = "delete"
+	for a := range s.All() {
+		a.Actions[0] = "delete"
+		_ = append(a.Actions, "metadata_read")
+	}
+	u := s.Union(mustScope(t, "repository:a:delete"))
+	_ = s.Minus(u).Union(u)
+	const want = "repository:a:pull,push"
+	if got := s.String(); got != want {
+		t.Errorf("after use by others s = %q, want %q", got, want)
+	}
+	// Two scopes that share a left operand must not write into each other.
+	x, y := s.Union(mustScope(t, "repository:a:x")), s.Union(mustScope(t, "repository:a:y"))
+	if x.String() != "repository:a:pull,push,x" || y.String() != "repository:a:pull,push,y" {
+		t.Errorf("unions of one scope: %q and %q", x, y)
+	}
+}
+
+func TestScope_zeroValue(t *testing.T) {
+	var zero acrkit.Scope
+	one := mustScope(t, "repository:a:pull")
+	switch {
+	case !zero.IsEmpty() || zero.Len() != 0 || zero.String() != "":
+		t.Error("the zero scope is not empty")
+	case !zero.Equal(acrkit.NewScope(acrkit.Access{Type: "repository", Name: "a"})):
+		t.Error("an access without actions adds something")
+	case !one.Contains(zero) || zero.Contains(one):
+		t.Error("containment with the empty scope is wrong")
+	case !zero.Union(one).Equal(one) || !one.Minus(one).IsEmpty() || !zero.Intersect(one).IsEmpty():
+		t.Error("operations with the empty scope are wrong")
+	}
+}
+
+func TestRepositoryScope(t *testing.T) {
+	got := acrkit.RepositoryScope("samples/app", acrkit.ContentWrite, acrkit.ContentRead, acrkit.MetadataRead)
+	if diff := cmp.Diff("repository:samples/app:metadata_read,pull,push", got.String()); diff != "" {
+		t.Errorf("RepositoryScope mismatch (-want +got):\n%s", diff)
+	}
+	if got := acrkit.CatalogScope().String(); got != "registry:catalog:*" {
+		t.Errorf("CatalogScope = %q", got)
+	}
+	// An unknown action must stay a requirement that nothing meets, not vanish.
+	if unknown := acrkit.RepositoryScope("a", acrkit.Action(0)); unknown.IsEmpty() {
+		t.Error("the scope of an unknown action is empty, so everything contains it")
+	}
+}
+
+func TestAccess_JSON(t *testing.T) {
+	// The shape recorded in access tokens.
+	const claim = `{"type":"repository","name":"hello-world","actions":["metadata_read"]}`
+	var a acrkit.Access
+	if err := json.Unmarshal([]byte(claim), &a); err != nil {
+		t.Fatal(err)
+	}
+	back, err := json.Marshal(a)
+	if err != nil || string(back) != claim {
+		t.Errorf("json = %s, %v, want %s", back, err, claim)
+	}
+}
+
+func TestRequiredScope_inContext(t *testing.T) {
+	if _, ok := acrkit.RequiredScopeFromContext(context.Background()); ok {
+		t.Error("a bare context has a required scope")
+	}
+	want := mustScope(t, "repository:a:pull repository:b:pull")
+	got, ok := acrkit.RequiredScopeFromContext(acrkit.ContextWithRequiredScope(context.Background(), want))
+	if !ok || !got.Equal(want) {
+		t.Errorf("from the context: %q, %v, want %q", got, ok, want)
+	}
+}
+
+func FuzzParseScope(f *testing.F) {
+	for _, s := range []string{"", "repository:a:pull", "repository:a:push,pull repository:b:delete", "registry:catalog:*",
+		"repository:h:5/a:pull", "a:b:c d:e:f,g", "repository:a:", "::"} {
+		f.Add(s, "repository:a:pull")
+	}
+	f.Fuzz(func(t *testing.T, text, other string) {
+		a, err := acrkit.ParseScope(text)
+		if err != nil {
+			return
+		}
+		canonical := a.String()
+		if len(canonical) > len(text) {
+			t.Fatalf("the canonical text %q is longer than %q", canonical, text)
+		}
+		back, err := acrkit.ParseScope(canonical)
+		if err != nil || back.String() != canonical || !back.Equal(a) {
+			t.Fatalf("ParseScope(%q) = %q, %v", canonical, back, err)
+		}
+		b, err := acrkit.ParseScope(other)
+		if err != nil {
+			return
+		}
+		u, m, i := a.Union(b), a.Minus(b), a.Intersect(b)
+		switch {
+		case !u.Contains(a) || !u.Contains(b):
+			t.Errorf("union %q does not contain both of %q, %q", u, a, b)
+		case !m.Intersect(b).IsEmpty():
+			t.Errorf("%q minus %q is not disjoint from it: %q", a, b, m)
+		case !m.Union(i).Equal(a):
+			t.Errorf("difference %q and intersection %q do not make up %q", m, i, a)
+		case !a.Contains(i) || !b.Contains(i):
+			t.Errorf("intersection %q is in not both of %q, %q", i, a, b)
+		case u.Len() != a.Len()+b.Len()-i.Len():
+			t.Errorf("|union| = %d, want %d+%d-%d", u.Len(), a.Len(), b.Len(), i.Len())
+		case (a.String() == b.String()) != a.Equal(b):
+			t.Errorf("texts and sets disagree about %q and %q", a, b)
+		case u.String() != b.Union(a).String():
+			t.Errorf("union is not symmetric for %q, %q", a, b)
+		}
+	})
+}
