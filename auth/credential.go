@@ -1,0 +1,188 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// Secret is a value that prints, logs and marshals as "[redacted]". Its method
+// Reveal returns the value.
+type Secret = redact.Secret
+
+// Kind is a sort of credential.
+type Kind string
+
+// The kinds of credentials.
+const (
+	KindScopedToken      Kind = "scoped-token"
+	KindServicePrincipal Kind = "service-principal"
+	KindEntra            Kind = "entra"       // a source of Entra tokens
+	KindEntraToken       Kind = "entra-token" // one Entra access token
+	KindRefreshToken     Kind = "refresh-token"
+	KindUserPassword     Kind = "user-password"
+	KindAnonymous        Kind = "anonymous"
+)
+
+// Credential says who you are. It is inert: nothing is sent before a
+// [Transport] binds it to one registry. Values are made by the constructors of
+// this package, are safe for concurrent use, and print without their secrets.
+type Credential interface {
+	// Kind returns the sort of credential.
+	Kind() Kind
+	// String describes the credential without its secret: `token "ci-pull"`,
+	// `service principal 22222222-…`, `anonymous`.
+	String() string
+
+	// bind checks the credential and ties it to the registry of t.
+	bind(t *Transport) (grant, error)
+}
+
+// description is what a credential may show of itself. Every credential embeds
+// it, so that no verb of fmt and no log handler reaches its fields.
+type description struct {
+	kind Kind
+	text string
+}
+
+func (d description) Kind() Kind                    { return d.kind }
+func (d description) String() string                { return d.text }
+func (d description) GoString() string              { return "auth.Credential(" + d.text + ")" }
+func (d description) Format(f fmt.State, verb rune) { _, _ = io.WriteString(f, d.text) }
+func (d description) LogValue() slog.Value          { return slog.StringValue(d.text) }
+func (d description) MarshalText() ([]byte, error)  { return []byte(d.text), nil }
+
+// passwordCredential is a user name with one password, or two of which one may
+// have been rotated away.
+type passwordCredential struct {
+	description
+	user      string
+	passwords []Secret
+}
+
+// ScopedToken is a scope-mapped token: its name and one of its two passwords.
+func ScopedToken(name, password string) Credential {
+	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name, []Secret{redact.NewSecret(password)}}
+}
+
+// ScopedTokenPair is a scope-mapped token with both its passwords, so that a
+// rotation of either needs no change here: when the registry does not accept the
+// one in use, the other is tried once, and kept if it is accepted.
+func ScopedTokenPair(name, password1, password2 string) Credential {
+	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name,
+		[]Secret{redact.NewSecret(password1), redact.NewSecret(password2)}}
+}
+
+// zeroGUID is the user name that goes with an ACR refresh token where a client
+// only knows user names and passwords.
+const zeroGUID = "00000000-0000-0000-0000-000000000000"
+
+// identityUser is the user name Docker's helpers put beside an identity token.
+const identityUser = "<token>"
+
+// UserPassword is any pair of user name and password: of a scope-mapped token,
+// the admin user, or a service principal's client id and secret.
+//
+// A password that is a token is told apart by its issuer and audience, whatever
+// the user name, and takes its own way: an ACR refresh token as
+// [RefreshToken], an Entra token as [EntraToken]. Under the user names
+// 00000000-0000-0000-0000-000000000000 and <token> every password that is not an
+// Entra token is taken for an ACR refresh token.
+func UserPassword(user, password string) Credential {
+	if claims, err := wire.ReadClaims(password); err == nil {
+		switch {
+		case claims.IsACR():
+			return RefreshToken(password)
+		case claims.IsEntra():
+			return EntraToken(password)
+		}
+	}
+	if user == zeroGUID || user == identityUser {
+		return RefreshToken(password)
+	}
+	return &passwordCredential{description{KindUserPassword, fmt.Sprintf("user %q", user)}, user, []Secret{redact.NewSecret(password)}}
+}
+
+type refreshCredential struct {
+	description
+	token Secret
+}
+
+// RefreshToken is an ACR refresh token, as `az acr login --expose-token` prints
+// it (under the name accessToken). It lives three hours and cannot be renewed
+// from itself.
+func RefreshToken(acrRefreshToken string) Credential {
+	return &refreshCredential{description{KindRefreshToken, "ACR refresh token"}, redact.NewSecret(acrRefreshToken)}
+}
+
+// EntraTokenSource gives Entra access tokens for a scope such as
+// https://containerregistry.azure.net/.default. It is asked each time a new ACR
+// refresh token is needed (about every 2.4 hours, and after a refusal), may be
+// called by several goroutines, and may cache.
+//
+// Where Entra refuses the scope's audience, the error should hold an
+// [EntraRefusal]; the source is then asked for the audience of Azure Resource
+// Manager, if the registry is one of Microsoft's.
+type EntraTokenSource interface {
+	EntraToken(ctx context.Context, scope string) (token string, expiresOn time.Time, err error)
+}
+
+type entraCredential struct {
+	description
+	source EntraTokenSource
+}
+
+// Entra is an Entra identity that a source speaks for. If the source has a
+// method String, its text describes the credential; it must not hold a secret.
+func Entra(source EntraTokenSource) Credential {
+	text := "Entra identity"
+	if s, ok := source.(fmt.Stringer); ok {
+		text = s.String()
+	}
+	return &entraCredential{description{KindEntra, text}, source}
+}
+
+type entraTokenCredential struct {
+	description
+	token Secret
+}
+
+// EntraToken is one Entra access token, for the audience of Azure Container
+// Registry or, where the registry allows it, of Azure Resource Manager. It is
+// good until it expires.
+func EntraToken(accessToken string) Credential {
+	return &entraTokenCredential{description{KindEntraToken, "Entra access token"}, redact.NewSecret(accessToken)}
+}
+
+type anonymousCredential struct{ description }
+
+// Anonymous is nobody. It opens what a registry with anonymous pull gives to
+// everyone.
+func Anonymous() Credential {
+	return &anonymousCredential{description{KindAnonymous, string(KindAnonymous)}}
+}
+
+// checkSecret says what is wrong with a secret without showing it. White space
+// around a secret comes from a file or a pipe, and the service answers it with
+// anything up to a 500.
+func checkSecret(what string, s string) error {
+	why := ""
+	switch {
+	case s == "":
+		why = "is empty"
+	case s != strings.TrimSpace(s):
+		why = "begins or ends with white space (perhaps a line feed from a file)"
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		why = "has a control character"
+	default:
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Reason: what + " " + why}
+}

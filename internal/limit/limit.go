@@ -1,0 +1,46 @@
+// Package limit reads bodies with a named limit. Passing a limit is an error and
+// never a shortened result: half a list or half a document must not look whole.
+package limit
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/acrkit/acrkit"
+)
+
+// Limit is a bound on the size of one kind of thing.
+type Limit struct {
+	Name  string // what is bounded, as it reads in a message: "a page of a list"
+	Bytes int64  // the most it may have
+}
+
+// ReadAll reads r to its end. If r holds more than the limit, it returns an
+// error with [acrkit.CodeTooLarge] and no data.
+func (l Limit) ReadAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, l.Bytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > l.Bytes {
+		return nil, l.passed()
+	}
+	return data, nil
+}
+
+// Check returns an error with [acrkit.CodeTooLarge] if n is above the limit.
+func (l Limit) Check(n int64) error {
+	if n > l.Bytes {
+		return l.passed()
+	}
+	return nil
+}
+
+func (l Limit) passed() error {
+	return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read " + l.Name,
+		Reason: fmt.Sprintf("it is larger than the limit of %d bytes", l.Bytes)}
+}
+
+// Drain reads at most n bytes of r and throws them away, so that a connection
+// can be used again after a small answer that nobody wants.
+func Drain(r io.Reader, n int64) { _, _ = io.CopyN(io.Discard, r, n) }

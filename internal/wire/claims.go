@@ -1,0 +1,133 @@
+// Package wire reads what registries and token services answer: challenges,
+// claims, error bodies, and failures of the network. It is shared by packages
+// auth and registry and by the command; the emulator has its own, so that one
+// misreading of the protocol cannot hide in both.
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+)
+
+// MaxToken is the longest token that is read or sent, in bytes. It travels in a
+// request header, and servers stop at 8 to 64 KiB of those.
+const MaxToken = 64 << 10
+
+// Claims are the few claims of a token that are evidence. None is trusted: the
+// signature is not checked, and a token without readable claims is as good.
+type Claims struct {
+	Issuer    string
+	Audience  []string
+	Subject   string
+	GrantType string        // ACR's own: "refresh_token" or "access_token"
+	Expires   time.Time     // zero if absent
+	Access    *acrkit.Scope // nil if the claim is absent
+}
+
+var errNoClaims = errors.New("not a token with readable claims")
+
+// ReadClaims reads the claims of a signed token (RFC 7519, compact form).
+func ReadClaims(token string) (Claims, error) {
+	if len(token) > MaxToken || strings.Count(token, ".") != 2 {
+		return Claims{}, errNoClaims
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	// RFC 7515 §2: base64url without padding. Some issuers pad all the same.
+	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(payload, "="))
+	if err != nil {
+		return Claims{}, errNoClaims
+	}
+	var raw struct {
+		Issuer    any             `json:"iss"`
+		Audience  any             `json:"aud"`
+		Subject   any             `json:"sub"`
+		GrantType any             `json:"grant_type"`
+		Expires   any             `json:"exp"`
+		Access    json.RawMessage `json:"access"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(&raw); err != nil || dec.More() || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return Claims{}, errNoClaims
+	}
+	c := Claims{Issuer: text(raw.Issuer), Subject: text(raw.Subject), GrantType: text(raw.GrantType), Expires: numericDate(raw.Expires)}
+	switch aud := raw.Audience.(type) {
+	case string:
+		c.Audience = []string{aud}
+	case []any:
+		for _, a := range aud {
+			if s := text(a); s != "" {
+				c.Audience = append(c.Audience, s)
+			}
+		}
+	}
+	if len(raw.Access) > 0 && !bytes.Equal(raw.Access, []byte("null")) {
+		var access []acrkit.Access
+		if err := json.Unmarshal(raw.Access, &access); err == nil {
+			scope := acrkit.NewScope(access...)
+			c.Access = &scope
+		}
+	}
+	return c, nil
+}
+
+func text(v any) string { s, _ := v.(string); return s }
+
+// numericDate reads seconds since 1970 (RFC 7519 §2), which may have a fraction.
+// What is no date a clock could show is no date.
+func numericDate(v any) time.Time {
+	n, ok := v.(json.Number)
+	if !ok {
+		return time.Time{}
+	}
+	f, err := n.Float64()
+	const year9999 = 253402300799
+	if err != nil || math.IsNaN(f) || f <= 0 || f > year9999 {
+		return time.Time{}
+	}
+	return time.Unix(int64(f), 0)
+}
+
+// IsACR reports whether the token names Azure Container Registry as its issuer
+// (recorded).
+func (c Claims) IsACR() bool { return c.Issuer == "Azure Container Registry" }
+
+// IsEntra reports whether the token looks like one of Entra's: its issuer is an
+// https URL, or its audience is one that ACR takes.
+func (c Claims) IsEntra() bool {
+	if c.IsACR() {
+		return false
+	}
+	if u, err := url.Parse(c.Issuer); err == nil && u.Scheme == "https" && u.Host != "" {
+		return true
+	}
+	return slices.ContainsFunc(c.Audience, func(a string) bool {
+		return strings.TrimRight(a, "/") == "https://containerregistry.azure.net"
+	}) || c.IsResourceManager()
+}
+
+// IsResourceManager reports whether the token's audience is that of Azure
+// Resource Manager, in any cloud: a token that can do far more than pull.
+func (c Claims) IsResourceManager() bool {
+	return slices.ContainsFunc(c.Audience, func(a string) bool {
+		a = strings.TrimPrefix(strings.TrimRight(a, "/"), "https://")
+		return slices.Contains(resourceManagers, strings.ToLower(a))
+	})
+}
+
+// Source: the audiences that the official clients list for each cloud.
+var resourceManagers = []string{
+	"management.azure.com", "management.core.windows.net",
+	"management.usgovcloudapi.net", "management.core.usgovcloudapi.net",
+	"management.chinacloudapi.cn", "management.core.chinacloudapi.cn",
+}
