@@ -12,7 +12,6 @@ package scopemap
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -35,7 +34,11 @@ const Root Pattern = "*"
 // wildcard wrong it met.
 func ParsePattern(s string) (Pattern, error) {
 	bad := func(why string) (Pattern, error) {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map pattern", Reason: fmt.Sprintf("%q %s", s, why)}
+		quoted := s
+		if len(quoted) > acrkit.MaxRepositoryName {
+			quoted = quoted[:64] + "…"
+		}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map pattern", Reason: fmt.Sprintf("%q %s", quoted, why)}
 	}
 	if s == string(Root) {
 		return Root, nil
@@ -46,7 +49,7 @@ func ParsePattern(s string) (Pattern, error) {
 		case strings.Count(s, "*") > 1:
 			return bad("has more than one wildcard")
 		case strings.HasSuffix(s, "*"):
-			return bad("has a wildcard inside a name; only a whole last part may be one: " + s[:strings.LastIndexByte(s, '/')+1] + "*")
+			return bad("has a wildcard inside a name; only a whole last part may be one, as in samples/*")
 		}
 		return bad("has a wildcard that is not at the end")
 	}
@@ -60,19 +63,24 @@ func ParsePattern(s string) (Pattern, error) {
 }
 
 // Match reports whether the pattern covers the repository. "samples/*" covers
-// what is under samples/, at any depth, and not "samples" itself.
+// what is under samples/, at any depth, and not "samples" itself. A pattern that
+// [ParsePattern] would not return ("sam*", "") covers nothing but its own text.
 func (p Pattern) Match(repository string) bool {
-	if p == Root {
-		return repository != ""
+	if repository == "" {
+		return false
 	}
-	if prefix, ok := strings.CutSuffix(string(p), "*"); ok {
-		return len(repository) > len(prefix) && strings.HasPrefix(repository, prefix)
+	if p == Root {
+		return true
+	}
+	if prefix, ok := strings.CutSuffix(string(p), "/*"); ok {
+		under, ok := strings.CutPrefix(repository, prefix+"/")
+		return ok && under != ""
 	}
 	return string(p) == repository
 }
 
 // IsWildcard reports whether the pattern covers more than one name.
-func (p Pattern) IsWildcard() bool { return strings.HasSuffix(string(p), "*") }
+func (p Pattern) IsWildcard() bool { return p == Root || strings.HasSuffix(string(p), "/*") }
 
 // Rule is one line of a scope map. A gateway line (rights of a connected
 // registry) has an empty Pattern and grants nothing here; its text is kept.
@@ -221,33 +229,20 @@ func (m Map) catalogRule() (Rule, bool) {
 	return m.Rules[i], true
 }
 
-// rights yields each right of a scope with the rule that grants it, if one does.
-func (m Map) rights(s acrkit.Scope) iter.Seq2[acrkit.Scope, *Rule] {
-	return func(yield func(acrkit.Scope, *Rule) bool) {
-		for access := range s.All() {
-			for _, word := range access.Actions {
-				right := acrkit.NewScope(acrkit.Access{Type: access.Type, Name: access.Name, Actions: []string{word}})
-				var by *Rule
-				switch access.Type {
-				case "repository":
-					if a, err := acrkit.ParseAction(word); err == nil && a.Wire() == word {
-						if r, ok := m.ruleFor(access.Name, a); ok {
-							by = &r
-						}
-					}
-				case "registry":
-					if access.Name == "catalog" && word == "*" {
-						if r, ok := m.catalogRule(); ok {
-							by = &r
-						}
-					}
-				}
-				if !yield(right, by) {
-					return
-				}
-			}
+// ruleForRight returns the rule that grants one right of a scope, if one does. A
+// resource or action it does not know has none.
+func (m Map) ruleForRight(typ, name, word string) (Rule, bool) {
+	switch typ {
+	case "repository":
+		if a, err := acrkit.ParseAction(word); err == nil && a.Wire() == word {
+			return m.ruleFor(name, a)
+		}
+	case "registry":
+		if name == "catalog" && word == "*" {
+			return m.catalogRule()
 		}
 	}
+	return Rule{}, false
 }
 
 // Grant returns the part of the requested scope that the map grants: what a
@@ -271,17 +266,26 @@ func (d Decision) Allowed() bool { return d.Missing.IsEmpty() }
 // Decide checks a required scope against the map. It fails closed: a resource or
 // action it does not know is missing.
 func (m Map) Decide(required acrkit.Scope) Decision {
+	// Collected first and joined once: a requirement may have thousands of rights.
+	var granted, missing []acrkit.Access
 	var d Decision
-	for right, by := range m.rights(required) {
-		if by == nil {
-			d.Missing = d.Missing.Union(right)
-			continue
+	for access := range required.All() {
+		yes, no := access, access
+		yes.Actions, no.Actions = nil, nil
+		for _, word := range access.Actions {
+			by, ok := m.ruleForRight(access.Type, access.Name, word)
+			if !ok {
+				no.Actions = append(no.Actions, word)
+				continue
+			}
+			yes.Actions = append(yes.Actions, word)
+			if !slices.Contains(d.By, by) {
+				d.By = append(d.By, by)
+			}
 		}
-		d.Granted = d.Granted.Union(right)
-		if !slices.Contains(d.By, *by) {
-			d.By = append(d.By, *by)
-		}
+		granted, missing = append(granted, yes), append(missing, no)
 	}
+	d.Granted, d.Missing = acrkit.NewScope(granted...), acrkit.NewScope(missing...)
 	return d
 }
 
