@@ -1,0 +1,278 @@
+// Package db is the emulator's transactional store: SQLite with one writer,
+// several readers, and migrations recorded by name.
+//
+// What [DB.Write] acknowledged is on disk. Writers that wait for each other share
+// one commit, so that many small writes cost few fsyncs.
+package db
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Tick is the resolution of the times the store hands out: the service writes
+// seven fractional digits.
+const Tick = 100 * time.Nanosecond
+
+const (
+	// fileName is the database's name in the data folder.
+	fileName = "registry.db"
+	// lockName is held for as long as the folder is open, so that two processes
+	// never share one: each keeps state of open uploads in memory.
+	lockName = "registry.lock"
+	// readers is the number of connections that read. SQLite reads in parallel;
+	// more connections than cores gain nothing and cost page caches.
+	readers = 4
+	// busyTimeout is how long a connection waits for another's lock, in
+	// milliseconds. Only a foreign process (a shell on the file) makes it wait.
+	busyTimeout = 5000
+)
+
+// ErrFull says that the disk, or the limit of [Options.MaxPages], has no space
+// left. Nothing was changed.
+var ErrFull = errors.New("the emulator's data folder has no space left")
+
+// ErrClosed says that the database was closed.
+var ErrClosed = errors.New("the database is closed")
+
+// Options is what [Open] may be told. The zero value is usable.
+type Options struct {
+	Migrations []Migration      // in the order in which they are applied
+	Now        func() time.Time // nil = time.Now
+	MaxPages   int              // most pages of 4 KiB in the database; 0 = SQLite's own limit
+}
+
+// DB is an open database. Its methods may be called by many goroutines.
+type DB struct {
+	now    func() time.Time
+	pools  []*sql.DB
+	lock   *os.File
+	memory *semaphore.Weighted // in memory only: readers take 1, the writer all
+
+	readers chan *conn // idle readers
+
+	writer chan *conn // holds the writer's connection while nobody writes
+
+	mu      sync.Mutex
+	queue   []*request
+	closed  bool
+	closing chan struct{} // closed with closed
+}
+
+// Open opens the database in dir, which must exist, or one in memory where dir
+// is "". It applies the migrations that were not applied before, each in a
+// transaction of its own. A folder that another process has open is an error.
+func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	d := &DB{now: opts.Now, writer: make(chan *conn, 1), readers: make(chan *conn, readers), closing: make(chan struct{})}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open the database: %w", err), d.Close())
+		}
+	}()
+	name := "file:/" + rand.Text()
+	pragmas := url.Values{"_txlock": {"immediate"}}
+	add := func(p string) { pragmas.Add("_pragma", p) }
+	add(fmt.Sprintf("busy_timeout(%d)", busyTimeout))
+	add("foreign_keys(1)")
+	add("trusted_schema(0)")
+	if dir == "" {
+		d.memory = semaphore.NewWeighted(readers)
+		pragmas.Set("vfs", "memdb")
+		add("journal_mode(MEMORY)")
+	} else {
+		if d.lock, err = lockFile(filepath.Join(dir, lockName)); err != nil {
+			return nil, err
+		}
+		path, err := filepath.Abs(filepath.Join(dir, fileName))
+		if err != nil {
+			return nil, err
+		}
+		// SQLite would create it readable by all; the other files follow its mode.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+		path = filepath.ToSlash(path)
+		if !strings.HasPrefix(path, "/") { // a Windows drive
+			path = "/" + path
+		}
+		name = "file://" + (&url.URL{Path: path}).EscapedPath()
+		add("journal_mode(WAL)")
+		add("synchronous(FULL)")
+	}
+	open := func(extra string) (*conn, error) {
+		p := url.Values{}
+		for k, v := range pragmas {
+			p[k] = append([]string(nil), v...)
+		}
+		if extra != "" {
+			p.Add("_pragma", extra)
+		}
+		pool, err := sql.Open("sqlite", name+"?"+p.Encode())
+		if err != nil {
+			return nil, err
+		}
+		d.pools = append(d.pools, pool)
+		c, err := pool.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{c: c, stmts: map[string]*sql.Stmt{}}, nil
+	}
+	limit := ""
+	if opts.MaxPages > 0 {
+		limit = fmt.Sprintf("max_page_count(%d)", opts.MaxPages)
+	}
+	w, err := open(limit)
+	if err != nil {
+		return nil, err
+	}
+	d.writer <- w
+	if err := d.migrate(ctx, opts.Migrations); err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		if err := syncDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	for range readers {
+		r, err := open("query_only(1)")
+		if err != nil {
+			return nil, err
+		}
+		d.readers <- r
+	}
+	return d, nil
+}
+
+// syncDir makes the folder's entries durable: without it, a file that was
+// created just before a power cut may be gone though its content was synced.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(ignoreUnsupported(f.Sync()), f.Close())
+}
+
+// Close waits for the write under way, refuses later ones and closes the
+// database. Closing twice is no error.
+func (d *DB) Close() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.closed = true
+	close(d.closing)
+	d.mu.Unlock()
+	var errs []error
+	// A pool closes when its connection does; the writer's last, so that it
+	// folds the write-ahead log into the file.
+	for range len(d.pools) - 1 {
+		if c, ok := receive(d.readers, d.opened()); ok {
+			errs = append(errs, c.close())
+		}
+	}
+	if len(d.pools) > 0 {
+		if c, ok := receive(d.writer, d.opened()); ok {
+			errs = append(errs, c.close())
+		}
+		d.mu.Lock()
+		for _, r := range d.queue {
+			r.err = ErrClosed
+			close(r.done)
+		}
+		d.queue = nil
+		d.mu.Unlock()
+	}
+	for i := len(d.pools) - 1; i >= 0; i-- {
+		errs = append(errs, d.pools[i].Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// opened reports whether all connections were made; a failed Open leaves fewer.
+func (d *DB) opened() bool { return len(d.pools) == readers+1 }
+
+// receive takes a connection; it waits for one only where one is sure to come.
+func receive(from chan *conn, wait bool) (*conn, bool) {
+	if wait {
+		return <-from, true
+	}
+	select {
+	case c := <-from:
+		return c, true
+	default:
+		return nil, false
+	}
+}
+
+// Read runs fn on a consistent snapshot that holds all that was acknowledged
+// before. fn must not call [DB.Write]: in memory, readers and the writer take
+// turns. Statements end when ctx does.
+func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
+	var c *conn
+	select {
+	case c = <-d.readers:
+	case <-d.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { d.readers <- c }()
+	if d.memory != nil {
+		if err := d.memory.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer d.memory.Release(1)
+	}
+	if err := c.exec("BEGIN DEFERRED"); err != nil {
+		return err
+	}
+	tx := &Tx{Now: d.tick(), ctx: ctx, c: c}
+	defer func() {
+		tx.c = nil
+		_ = c.exec("ROLLBACK") // nothing was written; an error shows at the next BEGIN
+	}()
+	return fn(tx)
+}
+
+func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }
+
+// mapError puts [ErrFull] on top of SQLite's own error.
+func mapError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}

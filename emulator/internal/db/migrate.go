@@ -1,0 +1,79 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"database/sql"
+)
+
+// Migration is one step of a schema. Its name is recorded when it was applied; a
+// step that was released is never changed, a new one is added.
+type Migration struct {
+	Name string // unique, for example "content-0001"
+	SQL  string // one or more statements
+}
+
+// migrate applies what is new. A recorded step that the program does not know
+// means that a later version wrote the folder; one with other text, that a
+// released step was changed. Both would corrupt, so both are errors.
+func (d *DB) migrate(ctx context.Context, steps []Migration) error {
+	err := d.Write(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS migrations (
+			name TEXT PRIMARY KEY, sum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	known := map[string]string{}
+	for _, m := range steps {
+		if _, ok := known[m.Name]; ok || m.Name == "" {
+			return fmt.Errorf("migration %q is listed twice or has no name", m.Name)
+		}
+		sum := sha256.Sum256([]byte(m.SQL))
+		known[m.Name] = hex.EncodeToString(sum[:])
+	}
+	err = d.Write(ctx, func(tx *Tx) error {
+		return tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
+			var name string
+			if err := scan(&name); err != nil {
+				return err
+			}
+			if _, ok := known[name]; !ok {
+				return fmt.Errorf("the data folder holds the migration %q, which this version does not know: it was written by a later one", name)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range steps {
+		err := d.Write(ctx, func(tx *Tx) error {
+			var sum string
+			err := tx.QueryRow("SELECT sum FROM migrations WHERE name=?", []any{m.Name}, &sum)
+			switch {
+			case err == nil && sum == known[m.Name]:
+				return nil
+			case err == nil:
+				return fmt.Errorf("it was applied with another text")
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+			if _, err := tx.Exec(m.SQL); err != nil {
+				return err
+			}
+			_, err = tx.Exec("INSERT INTO migrations (name,sum,applied_at) VALUES (?,?,?)",
+				m.Name, known[m.Name], tx.Now.UnixNano())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("migration %q: %w", m.Name, err)
+		}
+	}
+	return nil
+}
