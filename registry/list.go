@@ -1,0 +1,329 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/acrkit/acrkit"
+)
+
+const (
+	// maxPage is the largest page the service gives; more is clamped silently
+	// (reported by users, Azure/acr#749).
+	maxPage = 1000
+	// minPage is where halving stops. Catalogs that answered 502 to a page of
+	// 100 are known to answer to one of 5.
+	minPage = 5
+	// serverPage is what the service gives when it overlooks the size asked for.
+	serverPage = 100
+	// maxEmptyPages is how many pages without an item may follow each other
+	// before a list counts as broken.
+	maxEmptyPages = 3
+)
+
+// Order is the order of a list of tags or manifests.
+type Order string
+
+// The orders. The zero value is the service's own: by name, tag or digest.
+const (
+	OrderDefault     Order = ""
+	OrderOldestFirst Order = "timeasc"
+	OrderNewestFirst Order = "timedesc"
+)
+
+// ListOptions change a list. nil and the zero value list everything.
+type ListOptions struct {
+	Limit   int    // stop after so many items; 0 = no limit
+	Order   Order  // of tags and manifests; the catalog has one order only
+	Digest  string // tags only: those that point to this manifest; "" = all
+	maxPage int    // for tests; 0 = maxPage
+}
+
+// Repositories lists the names of the registry's repositories. It needs the
+// right to the catalog, which a scope-mapped token has only through a map on
+// "*".
+func (c *Client) Repositories(ctx context.Context, opts *ListOptions) iter.Seq2[string, error] {
+	l := lister[string]{
+		c: c, op: "list repositories", path: "/acr/v1/_catalog", opts: options(opts),
+		decode: func(body []byte) ([]string, error) {
+			var page catalogPage
+			if err := json.Unmarshal(body, &page); err != nil {
+				return nil, err
+			}
+			if page.Repositories == nil && !hasKey(body, "repositories") {
+				return nil, errors.New("it has no list of repositories")
+			}
+			return deref(page.Repositories), nil
+		},
+		name: func(s string) string { return s },
+	}
+	l.opts.Order, l.opts.Digest = OrderDefault, ""
+	return l.all(ctx)
+}
+
+// Tags lists a repository's tags. It needs metadata/read on the repository.
+func (c *Client) Tags(ctx context.Context, repository string, opts *ListOptions) iter.Seq2[Tag, error] {
+	l := lister[Tag]{
+		c: c, op: fmt.Sprintf("list tags of %q", clip(repository)), repository: repository,
+		path: "/acr/v1/" + repository + "/_tags", opts: options(opts),
+		decode: func(body []byte) ([]Tag, error) {
+			var page tagPage
+			if err := json.Unmarshal(body, &page); err != nil {
+				return nil, err
+			}
+			if page.Tags == nil && page.Name == "" && !hasKey(body, "tags") {
+				return nil, errors.New("it has no list of tags")
+			}
+			return values(deref(page.Tags), wireTag.value), nil
+		},
+		name: func(t Tag) string { return t.Name },
+	}
+	return l.all(ctx)
+}
+
+// Manifests lists a repository's manifests, untagged ones included. It needs
+// metadata/read on the repository.
+func (c *Client) Manifests(ctx context.Context, repository string, opts *ListOptions) iter.Seq2[Manifest, error] {
+	l := lister[Manifest]{
+		c: c, op: fmt.Sprintf("list manifests of %q", clip(repository)), repository: repository,
+		path: "/acr/v1/" + repository + "/_manifests", opts: options(opts),
+		decode: func(body []byte) ([]Manifest, error) {
+			var page manifestPage
+			if err := json.Unmarshal(body, &page); err != nil {
+				return nil, err
+			}
+			if page.Manifests == nil && page.Name == "" && !hasKey(body, "manifests") {
+				return nil, errors.New("it has no list of manifests")
+			}
+			return values(deref(page.Manifests), wireManifest.value), nil
+		},
+		name: func(m Manifest) string { return m.Digest },
+	}
+	l.opts.Digest = ""
+	return l.all(ctx)
+}
+
+func options(opts *ListOptions) ListOptions {
+	if opts == nil {
+		return ListOptions{}
+	}
+	return *opts
+}
+
+func deref[T any](p *[]T) []T {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+func values[W, V any](wire []W, value func(W) V) []V {
+	out := make([]V, 0, len(wire))
+	for _, w := range wire {
+		out = append(out, value(w))
+	}
+	return out
+}
+
+// hasKey reports whether an object has a key, whatever its value: null is a way
+// to write an empty list.
+func hasKey(body []byte, key string) bool {
+	var doc map[string]json.RawMessage
+	if json.Unmarshal(body, &doc) != nil {
+		return false
+	}
+	_, ok := doc[key]
+	return ok
+}
+
+// lister walks the pages of one list.
+type lister[T any] struct {
+	c          *Client
+	op         string
+	repository string // "" for the catalog
+	path       string
+	opts       ListOptions
+	decode     func(body []byte) ([]T, error)
+	name       func(T) string
+}
+
+func (l *lister[T]) check() error {
+	if l.repository != "" || l.path != "/acr/v1/_catalog" {
+		if err := acrkit.CheckRepositoryName(l.repository); err != nil {
+			return err
+		}
+	}
+	if l.opts.Limit < 0 {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: l.op, Registry: l.c.reg, Reason: "the limit is negative"}
+	}
+	if l.opts.Digest != "" && !acrkit.IsDigest(l.opts.Digest) {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: l.op, Registry: l.c.reg, Reason: "the digest to filter by is malformed"}
+	}
+	return nil
+}
+
+func (l *lister[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if err := l.check(); err != nil {
+			yield(zero, err)
+			return
+		}
+		if err := l.walk(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
+			yield(zero, err)
+		}
+	}
+}
+
+// walk yields the items of all pages. It returns nil when the list is complete,
+// the limit is reached, or the caller has enough.
+func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
+	size := maxPage
+	if l.opts.maxPage > 0 {
+		size = l.opts.maxPage
+	}
+	if l.opts.Limit > 0 {
+		size = min(size, l.opts.Limit)
+	}
+	query := url.Values{}
+	if l.opts.Order != OrderDefault {
+		query.Set("orderby", string(l.opts.Order))
+	}
+	if l.opts.Digest != "" {
+		query.Set("digest", l.opts.Digest)
+	}
+	var (
+		yielded, empty int
+		cycle          cycleCheck
+		prev           pageEnds
+	)
+	for {
+		items, a, err := l.page(ctx, query, &size)
+		if err != nil {
+			return err
+		}
+		if n := len(items); n > 0 {
+			if err := prev.advance(l.name(items[0]), l.name(items[n-1])); err != nil {
+				return l.broken(a, err.Error())
+			}
+		}
+		for _, item := range items {
+			if !yield(item) {
+				return nil
+			}
+			if yielded++; l.opts.Limit > 0 && yielded == l.opts.Limit {
+				return nil
+			}
+		}
+		if len(items) > 0 {
+			empty = 0
+		} else if empty++; empty > maxEmptyPages {
+			return l.broken(a, fmt.Sprintf("%d pages in a row are empty and lead to another", empty))
+		}
+		next, ok, err := nextPage(a.header.Values("Link"), a.url)
+		if err != nil {
+			return l.broken(a, err.(*acrkit.Error).Reason)
+		}
+		if !ok {
+			// Some servers forget the Link of a full page; asking once more is
+			// the only way to be sure.
+			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
+				return nil
+			}
+			next = query
+			next.Set("last", prev.last)
+		}
+		next.Del("n")
+		if cycle.seen(next.Encode()) {
+			return l.broken(a, "its pages lead in a circle")
+		}
+		query = next
+	}
+}
+
+// page fetches one page. Where the service cannot make it in time, it is asked
+// for half as much.
+func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T, *answer, error) {
+	for {
+		q := call{op: l.op, method: http.MethodGet, path: l.path, query: url.Values{}, accept: []int{http.StatusOK}}
+		for k, v := range query {
+			q.query[k] = v
+		}
+		q.query.Set("n", strconv.Itoa(*size))
+		canHalve := func(err error) bool { return *size > minPage && tooMuch(err) }
+		a, err := l.c.do(ctx, q, canHalve)
+		if err != nil {
+			if ctx.Err() != nil || !canHalve(err) {
+				return nil, nil, err
+			}
+			*size = max(*size/2, minPage)
+			if werr := wait(ctx, firstBackoff); werr != nil {
+				return nil, nil, l.c.transportError(q, werr)
+			}
+			continue
+		}
+		items, err := l.decode(a.body)
+		if err != nil {
+			return nil, nil, l.broken(a, "the answer is not a page of the list: "+clip(err.Error()))
+		}
+		for _, item := range items {
+			if l.name(item) == "" {
+				return nil, nil, l.broken(a, "the answer has an item without a name")
+			}
+		}
+		return items, a, nil
+	}
+}
+
+// tooMuch reports whether the failure may be due to the size of the page.
+func tooMuch(err error) bool {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return false
+	}
+	return e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout ||
+		e.Code == acrkit.CodeTooLarge || errors.Is(err, errTimeout)
+}
+
+func (l *lister[T]) broken(a *answer, why string) error {
+	return &acrkit.Error{
+		Code: acrkit.CodeProtocol, Op: l.op, Registry: l.c.reg, Reason: why,
+		Method: http.MethodGet, URL: a.url.String(), Status: a.status, RequestID: requestID(a.header),
+	}
+}
+
+// pageEnds remembers the ends of the last page that had items, to notice a
+// server that overlooks where a page shall begin.
+type pageEnds struct{ first, last string }
+
+func (p *pageEnds) advance(first, last string) error {
+	if first == p.first || first == p.last {
+		return errors.New("the registry sends the same page again")
+	}
+	p.first, p.last = first, last
+	return nil
+}
+
+// cycleCheck notices a sequence that runs in a circle, in constant memory, by
+// comparing each element with one that is kept for twice as long each time
+// (Brent's method).
+type cycleCheck struct {
+	kept         string
+	steps, limit int
+}
+
+func (c *cycleCheck) seen(cursor string) bool {
+	if c.limit > 0 && cursor == c.kept {
+		return true
+	}
+	if c.steps++; c.steps > c.limit {
+		c.kept, c.steps, c.limit = cursor, 0, max(1, 2*c.limit)
+	}
+	return false
+}
