@@ -1,0 +1,234 @@
+package azureauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/containers/azcontainerregistry"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// NewContainerRegistryClient returns Microsoft's client for the registry, signed
+// in with cred; a nil cred is [auth.Anonymous]. The registry is a login server or
+// a bare registry name, as [acrkit.ParseRegistry] reads them. Nothing is sent.
+//
+// options may be nil, are copied and never changed. An *http.Client in
+// options.Transport keeps its Transport, Timeout, CheckRedirect and Jar; any other
+// Transporter is called as it is and must not follow redirects to other hosts by
+// itself. A missing Cloud, or one without a container registry service, is fine:
+// the credential knows its authority.
+//
+// Errors: [acrkit.CodeUsage] for a malformed registry, [acrkit.CodeHostRefused]
+// for a host that no credential may be sent to.
+func NewContainerRegistryClient(registry string, cred auth.Credential, options *azcontainerregistry.ClientOptions) (*azcontainerregistry.Client, error) {
+	var o azcontainerregistry.ClientOptions
+	if options != nil {
+		o = *options
+	}
+	rt, err := newTransport(registry, cred, &o.ClientOptions)
+	if err != nil {
+		return nil, err
+	}
+	prepare(&o.ClientOptions, rt)
+	return azcontainerregistry.NewClient(endpoint(rt), nil, &o)
+}
+
+// NewContainerRegistryBlobClient is [NewContainerRegistryClient] for blobs and
+// uploads.
+func NewContainerRegistryBlobClient(registry string, cred auth.Credential, options *azcontainerregistry.BlobClientOptions) (*azcontainerregistry.BlobClient, error) {
+	var o azcontainerregistry.BlobClientOptions
+	if options != nil {
+		o = *options
+	}
+	rt, err := newTransport(registry, cred, &o.ClientOptions)
+	if err != nil {
+		return nil, err
+	}
+	prepare(&o.ClientOptions, rt)
+	return azcontainerregistry.NewBlobClient(endpoint(rt), nil, &o)
+}
+
+// ClientOptions returns options for azcontainerregistry's own constructors that
+// send every request through t, so that several clients share its tokens:
+//
+//	o := azcontainerregistry.ClientOptions{ClientOptions: azureauth.ClientOptions(t, nil)}
+//	client, err := azcontainerregistry.NewClient("https://"+t.Registry().Host(), nil, &o)
+//
+// The credential argument of those constructors must be nil and the endpoint must
+// be t's registry. base may be nil, is copied and never changed; of an
+// *http.Client in its Transport only Timeout, CheckRedirect and Jar are used, any
+// other Transporter there is not: t has its own base.
+func ClientOptions(t *auth.Transport, base *azcore.ClientOptions) azcore.ClientOptions {
+	var o azcore.ClientOptions
+	if base != nil {
+		o = *base
+	}
+	prepare(&o, t)
+	return o
+}
+
+func endpoint(t *auth.Transport) string { return "https://" + t.Registry().Host() }
+
+// newTransport puts our transport above what the caller's options send with. An
+// http.Client among them is taken apart, because it follows redirects: below our
+// transport it would carry the Authorization header along.
+func newTransport(registry string, cred auth.Credential, o *azcore.ClientOptions) (*auth.Transport, error) {
+	var base http.RoundTripper
+	switch t := o.Transport.(type) {
+	case nil:
+	case *http.Client:
+		if t != nil {
+			base = t.Transport
+		}
+	default:
+		base = transporter{t}
+	}
+	return auth.NewTransport(registry, cred, &auth.Options{Base: base})
+}
+
+// prepare changes o, which is a copy of the caller's, so that every request goes
+// through rt.
+func prepare(o *azcore.ClientOptions, rt *auth.Transport) {
+	client := http.Client{}
+	if hc, ok := o.Transport.(*http.Client); ok && hc != nil {
+		client = *hc
+	}
+	client.Transport = &bridge{rt}
+	o.Transport = &client
+
+	// Last, so that it holds whatever the caller's policies did. The slice is
+	// cloned: appending could write into the caller's.
+	o.PerCallPolicies = append(slices.Clone(o.PerCallPolicies), placeholder{})
+
+	// The client refuses a cloud without an entry for the registry service, though
+	// without a credential of its own it never uses it.
+	if s, ok := o.Cloud.Services[azcontainerregistry.ServiceName]; !ok || s.Audience == "" {
+		o.Cloud.Services = maps.Clone(o.Cloud.Services)
+		if o.Cloud.Services == nil {
+			o.Cloud.Services = map[cloud.ServiceName]cloud.ServiceConfiguration{}
+		}
+		o.Cloud.Services[azcontainerregistry.ServiceName] = cloud.ServiceConfiguration{Audience: audience}
+	}
+}
+
+// audience is what Microsoft's client asks Entra for, in every cloud.
+const audience = "https://containerregistry.azure.net"
+
+// placeholderValue stands in the Authorization header between the client's policies
+// and our transport. It is no credential.
+const placeholderValue = "Bearer placeholder"
+
+// placeholder keeps the client's own authentication policy quiet: that one sends
+// each request without an Authorization header first with an empty body, expecting
+// a challenge; if a transport answers the challenge, the empty body is what the
+// registry stores.
+type placeholder struct{}
+
+func (placeholder) Do(req *policy.Request) (*http.Response, error) {
+	req.Raw().Header.Set("Authorization", placeholderValue)
+	return req.Next()
+}
+
+// bridge stands between the client's http.Client and the authenticating transport.
+type bridge struct{ base *auth.Transport }
+
+// RoundTrip takes the placeholder off, on every host, and turns a final 401 into a
+// 403 with the same header and body: the client answers a 401 by asking for an
+// anonymous token and trying again, after which nobody knows what was refused.
+func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req
+	if req.Header.Get("Authorization") == placeholderValue {
+		out = req.WithContext(req.Context())
+		out.Header = req.Header.Clone()
+		out.Header.Del("Authorization")
+	}
+	resp, err := b.base.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	// Errors of the client hold the response, and with it this request: it must
+	// not be the one with the token in its header.
+	resp.Request = req.WithContext(context.WithValue(req.Context(), transportKey{}, b.base))
+	if err := checkLink(resp); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		resp.StatusCode = http.StatusForbidden
+		resp.Status = "403 Forbidden"
+	}
+	return resp, nil
+}
+
+// transportKey is where AsError finds the transport that a response came through.
+type transportKey struct{}
+
+// AsError returns a client's error in this module's words: for an
+// *azcore.ResponseError of a client of this package an [*acrkit.Error], with a
+// code, the right that was required, and what the token was granted. Any other
+// error, nil included, is returned as it is. op says what was tried, as in
+// [acrkit.Error]: `list tags of "team/app"`.
+func AsError(op string, err error) error {
+	re, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok || re.RawResponse == nil || re.RawResponse.Request == nil {
+		return err
+	}
+	t, ok := re.RawResponse.Request.Context().Value(transportKey{}).(*auth.Transport)
+	if !ok {
+		return err
+	}
+	resp := *re.RawResponse
+	body, readErr := runtime.Payload(re.RawResponse) // which azcore has read and keeps
+	if readErr != nil {
+		return err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if resp.StatusCode == http.StatusForbidden && resp.Header.Get("WWW-Authenticate") != "" {
+		resp.StatusCode, resp.Status = http.StatusUnauthorized, "401 Unauthorized" // as it was sent
+	}
+	if e := t.ResponseError(&resp, op); e != nil {
+		return e
+	}
+	return err
+}
+
+// checkLink refuses a Link header that the client's pagers cannot read: v0.2.3
+// slices it without looking and panics.
+func checkLink(resp *http.Response) error {
+	link := resp.Header.Get("Link")
+	if link == "" || link[0] == '<' && slices.Contains([]byte(link), '>') {
+		return nil
+	}
+	e := &acrkit.Error{Code: acrkit.CodeProtocol, Op: "read the answer", Reason: "its Link header is malformed",
+		Status: resp.StatusCode, RequestID: resp.Header.Get("X-Ms-Correlation-Request-Id")}
+	if r := resp.Request; r != nil {
+		e.Method = r.Method
+		e.Op = "read the answer to " + r.Method + " " + r.URL.EscapedPath()
+		if reg, err := acrkit.ParseRegistry(r.URL.Host); err == nil {
+			e.Registry = reg
+		}
+	}
+	return nonRetriable{e}
+}
+
+// nonRetriable tells azcore's retry policy that another try changes nothing.
+type nonRetriable struct{ error }
+
+func (nonRetriable) NonRetriable()   {}
+func (e nonRetriable) Unwrap() error { return e.error }
+
+// transporter makes a RoundTripper of the one method azcore asks of a transport.
+type transporter struct{ policy.Transporter }
+
+func (t transporter) RoundTrip(req *http.Request) (*http.Response, error) { return t.Do(req) }

@@ -1,0 +1,205 @@
+package azureauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// Options configures [Credential]. The zero value is useful, and nil means it.
+type Options struct {
+	// TenantID is the tenant to ask for tokens; "" leaves it to the credential.
+	// A credential of azidentity must have been told of tenants beside its own in
+	// AdditionallyAllowedTenants.
+	TenantID string
+}
+
+// Credential returns a credential for package auth that gets its Entra tokens from
+// tc: any credential of azidentity, or another azcore.TokenCredential. tc keeps its
+// own cache and must be safe for concurrent use, as azidentity's are.
+//
+// A failure of tc becomes an [*acrkit.Error], with an [auth.EntraRefusal] among its
+// causes where Entra answered with one of its AADSTS numbers. It holds no part of the request or the response, which azidentity's own
+// error does.
+func Credential(tc azcore.TokenCredential, opts *Options) auth.Credential {
+	s := source{tc: tc}
+	if opts != nil {
+		s.opts = *opts
+	}
+	return auth.Entra(s)
+}
+
+type source struct {
+	tc   azcore.TokenCredential
+	opts Options
+}
+
+// String describes the credential by its type: azidentity's do not tell who they
+// are.
+func (s source) String() string {
+	if s.tc == nil {
+		return "Entra identity"
+	}
+	return "Entra identity (" + strings.TrimPrefix(fmt.Sprintf("%T", s.tc), "*") + ")"
+}
+
+// EntraToken implements [auth.EntraTokenSource].
+func (s source) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
+	if s.tc == nil {
+		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get an Entra token", Reason: "the token credential is nil"}
+	}
+	// azidentity waits for its lock without a look at the context.
+	if err := ctx.Err(); err != nil {
+		return "", time.Time{}, err
+	}
+	t, err := s.tc.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}, TenantID: s.opts.TenantID})
+	if err != nil {
+		return "", time.Time{}, entraError(ctx, err)
+	}
+	if t.Token == "" {
+		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get an Entra token", Reason: "the credential returned an empty token without an error"}
+	}
+	return t.Token, t.ExpiresOn, nil
+}
+
+// entraError says what a token credential's failure means. The error it is given
+// is not kept: it may hold the response, with it the request, and with that the
+// secret.
+func entraError(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil {
+		return cause
+	}
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		return e
+	}
+	e := &acrkit.Error{Op: "get an Entra token"}
+	failed, isFailed := errors.AsType[*azidentity.AuthenticationFailedError](err)
+	if !isFailed {
+		if _, ok := errors.AsType[interface {
+			error
+			NonRetriable()
+		}](err); ok {
+			// azidentity's word for "cannot even try", by behaviour: its type is
+			// not exported.
+			e.Code = acrkit.CodeCredentialMissing
+			e.Reason = firstLine(err.Error())
+			return e
+		}
+		e.Code = codeByText(err.Error())
+		e.Reason = firstLine(err.Error())
+		return e
+	}
+	if failed.RawResponse == nil {
+		text := failed.Error()
+		e.Code = codeByText(text)
+		e.Reason = firstLine(text)
+		if refusal := (auth.EntraRefusal{Number: entraNumber(text)}); refusal.Number != 0 {
+			e.Code, e.Reason, e.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+		}
+		return e
+	}
+
+	resp := failed.RawResponse
+	e.Status = resp.StatusCode
+	if r := resp.Request; r != nil && r.URL != nil {
+		e.Method = r.Method
+		e.URL = r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath()
+	}
+	refusal := readEntraAnswer(resp)
+	e.RequestID = refusal.CorrelationID
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		e.Code, e.Reason = acrkit.CodeThrottled, "Entra asks to slow down"
+	case resp.StatusCode >= 500:
+		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra is not available"
+	case refusal.Number != 0:
+		e.Code, e.Reason, e.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+	default:
+		e.Code, e.Reason = acrkit.CodeCredentialRejected, "Entra did not accept the credential"
+		if refusal.OAuthError != "" {
+			e.Reason += " (" + refusal.OAuthError + ")"
+			e.Causes = []error{refusal}
+		}
+	}
+	return e
+}
+
+var (
+	aadsts    = regexp.MustCompile(`AADSTS([0-9]{4,9})`)
+	oauthWord = regexp.MustCompile(`^[a-z_]{1,64}$`)
+	guid      = regexp.MustCompile(`^[0-9A-Fa-f-]{36}$`)
+)
+
+func entraNumber(text string) int {
+	m := aadsts.FindStringSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1]) // at most nine digits
+	return n
+}
+
+// readEntraAnswer returns what may be told of Entra's answer. Free text stays
+// behind: it quotes what was sent.
+func readEntraAnswer(resp *http.Response) auth.EntraRefusal {
+	var refusal auth.EntraRefusal
+	body, err := runtime.Payload(resp) // which azcore has read and keeps
+	if err != nil {
+		return refusal
+	}
+	refusal.Number = entraNumber(string(body))
+	var answer struct {
+		Error         string `json:"error"`
+		CorrelationID string `json:"correlation_id"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return refusal
+	}
+	if oauthWord.MatchString(answer.Error) {
+		refusal.OAuthError = answer.Error
+	}
+	if guid.MatchString(answer.CorrelationID) {
+		refusal.CorrelationID = answer.CorrelationID
+	}
+	return refusal
+}
+
+// codeByText tells network trouble from a refusal where azidentity kept only text.
+func codeByText(text string) acrkit.Code {
+	for _, s := range []string{"x509:", "tls:", "certificate"} {
+		if strings.Contains(text, s) {
+			return acrkit.CodeTLS
+		}
+	}
+	for _, s := range []string{"dial tcp", "no such host", "connection refused", "connection reset", "i/o timeout",
+		"deadline exceeded", "Client.Timeout", "EOF", "proxyconnect"} {
+		if strings.Contains(text, s) {
+			return acrkit.CodeUnavailable
+		}
+	}
+	return acrkit.CodeCredentialRejected
+}
+
+// firstLine cuts azidentity's messages, which run over many, to their first.
+func firstLine(s string) string {
+	const limit = 300
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	if len(s) > limit {
+		s = s[:limit] + "…"
+	}
+	return s
+}
