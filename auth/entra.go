@@ -1,27 +1,69 @@
 package auth
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
 
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Audience is the audience of the Entra tokens that are exchanged for ACR's.
+// Audience says for whom the Entra tokens are made that are exchanged for ACR's.
 type Audience string
 
 // The audiences.
 const (
-	AudienceAuto Audience = ""    // ACR's; ARM's if Entra refuses ACR's and the registry is Microsoft's
-	AudienceACR  Audience = "acr" // https://containerregistry.azure.net, alone
-	AudienceARM  Audience = "arm" // Azure Resource Manager's, alone; only to Microsoft's registries and loopback
+	// AudienceAuto is ACR's; Azure Resource Manager's if Entra itself refuses ACR's
+	// and the registry is one of Microsoft's.
+	AudienceAuto Audience = ""
+	// AudienceACR is https://containerregistry.azure.net in all clouds, and no other.
+	AudienceACR Audience = "acr"
+	// AudienceARM is Azure Resource Manager's, and no other. Such a token can do
+	// far more than pull; it goes to Microsoft's registries and to loopback only.
+	AudienceARM Audience = "arm"
 )
+
+// acrScope asks Entra for a token for Azure Container Registry; the same in all
+// clouds.
+const acrScope = "https://containerregistry.azure.net/.default"
+
+// cloud is what differs between Microsoft's clouds. Source: azcore's cloud
+// configurations, and the audiences that the official clients list.
+type cloud struct{ suffix, authority, arm string }
+
+var clouds = []cloud{
+	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default"},
+	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default"},
+	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default"},
+}
+
+// cloudOf returns the cloud of a registry. A login server of one's own has the
+// public one; loopback has that too, and needs an authority of its own.
+func cloudOf(reg acrkit.Registry) cloud {
+	for _, c := range clouds {
+		if strings.HasSuffix(reg.Hostname(), c.suffix) {
+			return c
+		}
+	}
+	return clouds[0]
+}
 
 // EntraOptions are the settings of a service principal. Nil means all zero.
 type EntraOptions struct {
 	// AuthorityHost is the https URL of the Entra authority; "" takes the one of
 	// the registry's cloud. A registry on loopback has no cloud and needs it.
 	AuthorityHost string
-	// Audience says which audience to ask for.
+	// Audience says which audience to ask for; "" is [AudienceAuto].
 	Audience Audience
 }
 
@@ -36,20 +78,424 @@ type servicePrincipalCredential struct {
 // ServicePrincipal is an Entra application with a client secret. It asks Entra
 // by the client-credentials grant, over https only, without any SDK.
 func ServicePrincipal(tenantID, clientID, clientSecret string, opts *EntraOptions) Credential {
-	c := &servicePrincipalCredential{description: description{KindServicePrincipal, fmt.Sprintf("service principal %s", clientID)},
+	c := &servicePrincipalCredential{description: description{KindServicePrincipal, fmt.Sprintf("service principal %q", clientID)},
 		tenant: tenantID, client: clientID, secret: redact.NewSecret(clientSecret)}
+	if plainArgument.MatchString(clientID) {
+		c.text = "service principal " + clientID
+	}
 	if opts != nil {
 		c.opts = *opts
 	}
 	return c
 }
 
-// EntraRefusal is Entra's refusal of a sign-in, as the cause of an error.
+// tenantName is what Entra takes for a tenant in a path: a GUID or a domain.
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+
+func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
+	usage := func(reason, hint string) (grant, error) {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: reason, Hint: hint}
+	}
+	switch {
+	case !tenantName.MatchString(c.tenant):
+		return usage("the tenant is not a GUID or a domain name", "")
+	case c.client == "":
+		return usage("the client id is empty", "")
+	}
+	if err := checkSecret("the client id", c.client); err != nil {
+		return nil, err
+	}
+	if err := checkSecret("the secret of "+c.text, c.secret.Reveal()); err != nil {
+		return nil, err
+	}
+	authority := c.opts.AuthorityHost
+	if authority == "" {
+		if t.registry.IsLoopback() {
+			return usage("a registry on loopback belongs to no cloud, so the Entra authority is not known", "set AZURE_AUTHORITY_HOST (in code: EntraOptions.AuthorityHost)")
+		}
+		authority = cloudOf(t.registry).authority
+	}
+	u, err := url.Parse(authority)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return usage("the Entra authority must be an https URL without user, query and fragment", "")
+	case u.Scheme != "https":
+		return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: t.registry, Reason: "the Entra authority is not an https URL, and a client secret goes nowhere else"}
+	}
+	endpoint := u.JoinPath(c.tenant, "oauth2/v2.0/token").String()
+	return newEntraGrant(t, c.text, c.opts.Audience, func(ctx context.Context, scope string) (Secret, error) {
+		return c.signIn(ctx, t, endpoint, scope)
+	})
+}
+
+func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, endpoint, scope string) (Secret, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.client}, "client_secret": {c.secret.Reveal()}, "scope": {scope}}
+	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form, "access_token", refusedByEntra)
+	return a.token, err
+}
+
+func (c *entraCredential) bind(t *Transport) (grant, error) {
+	if c.source == nil {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source of Entra tokens is nil"}
+	}
+	op := "get an Entra token for " + c.text
+	return newEntraGrant(t, c.text, AudienceAuto, func(ctx context.Context, scope string) (Secret, error) {
+		token, _, err := c.source.EntraToken(ctx, scope)
+		if err != nil {
+			return Secret{}, sourceError(ctx, op, err)
+		}
+		return redact.NewSecret(token), nil
+	})
+}
+
+// sourceError words the failure of a source. What the source said itself, as an
+// error of ours, stays.
+func sourceError(ctx context.Context, op string, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) {
+		return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
+	}
+	if _, ok := errors.AsType[*acrkit.Error](err); ok {
+		return err
+	}
+	if refusal, ok := errors.AsType[EntraRefusal](err); ok {
+		return refusal.failure(&acrkit.Error{Op: op})
+	}
+	if refusal, ok := ReadEntraRefusal(err.Error()); ok {
+		e := &acrkit.Error{Op: op}
+		return refusal.failure(e)
+	}
+	return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
+}
+
+func (c *entraTokenCredential) bind(t *Transport) (grant, error) {
+	if err := checkSecret("the Entra token", c.token.Reveal()); err != nil {
+		return nil, err
+	}
+	if err := checkEntraToken(t, c.token); err != nil {
+		return nil, err
+	}
+	return newEntraGrant(t, c.text, AudienceAuto, func(context.Context, string) (Secret, error) { return c.token, nil })
+}
+
+// checkEntraToken refuses to hand a token for Azure Resource Manager to a host
+// that is not Microsoft's.
+func checkEntraToken(t *Transport, token Secret) error {
+	value := token.Reveal()
+	if value == "" {
+		return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "exchange an Entra token", Registry: t.registry, Reason: "the Entra token is empty"})
+	}
+	if len(value) > wire.MaxToken {
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "exchange an Entra token", Registry: t.registry, Reason: fmt.Sprintf("it is longer than %d bytes", wire.MaxToken)}
+	}
+	claims, err := wire.ReadClaims(value)
+	if err == nil && claims.IsResourceManager() && !t.registry.IsACR() && !t.registry.IsLoopback() {
+		return wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "exchange an Entra token", Registry: t.registry,
+			Reason: "the token is for Azure Resource Manager, and the host is not one of Microsoft's"})
+	}
+	return nil
+}
+
+// entraGrant exchanges Entra tokens for ACR refresh tokens, of which it keeps
+// one.
+type entraGrant struct {
+	t        *Transport
+	who      string
+	audience Audience
+	sign     func(ctx context.Context, scope string) (Secret, error)
+
+	fetches flights[*refreshToken]
+	current *refreshToken // guarded by the lock of fetches
+	useARM  bool          // Entra has refused ACR's audience; guarded likewise
+}
+
+// refreshToken is an ACR refresh token that was exchanged for an Entra token.
+type refreshToken struct {
+	answered
+	audience string    // of the Entra token
+	retryAt  time.Time // guarded by the grant's lock
+}
+
+func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error)) (grant, error) {
+	switch audience {
+	case AudienceAuto, AudienceACR:
+	case AudienceARM:
+		if !t.registry.IsACR() && !t.registry.IsLoopback() {
+			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: t.registry,
+				Reason: "a token for Azure Resource Manager goes to Microsoft's registries alone"}
+		}
+	default:
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("%q is no audience", audience)}
+	}
+	g := &entraGrant{t: t, who: who, audience: audience, sign: sign}
+	g.fetches.init()
+	return g, nil
+}
+
+func (g *entraGrant) proof(ctx context.Context) (proof, error) {
+	fresh := false
+	keep := func(r *refreshToken) { g.current = r }
+	r, err := g.fetches.get(ctx, "", func() (*refreshToken, bool) {
+		if g.current != nil && g.current.life.alive(g.t.now()) {
+			return g.current, true
+		}
+		fresh = true
+		return nil, false
+	}, g.exchange, keep)
+	if err != nil {
+		return proof{}, err
+	}
+	if now := g.t.now(); r.life.due(now) {
+		g.fetches.renew(ctx, "", func() bool { return g.current == r && !now.Before(r.retryAt) }, g.exchange, keep,
+			func(err error) {
+				r.retryAt = g.t.now().Add(renewalPause)
+				g.t.log.WarnContext(ctx, "renewal of the ACR refresh token failed", "error", err)
+			})
+	}
+	p := refreshProof(r.token)
+	p.root, p.fresh = r, fresh
+	return p, nil
+}
+
+func (g *entraGrant) refused(p proof) bool {
+	g.renew(p.root)
+	return !p.fresh
+}
+
+func (g *entraGrant) renew(root *refreshToken) {
+	g.fetches.Lock()
+	defer g.fetches.Unlock()
+	if g.current == root {
+		g.current = nil
+	}
+}
+
+func (g *entraGrant) close() { g.fetches.close() }
+
+func (g *entraGrant) rejected(_ proof, e *acrkit.Error, said string) {
+	e.Reason = "the ACR refresh token of the " + g.who + " is not accepted" + said
+}
+
+// exchange gets an Entra token and exchanges it for an ACR refresh token.
+func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
+	token, audience, err := g.signIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEntraToken(g.t, token); err != nil {
+		return nil, err
+	}
+	secrets := []Secret{token}
+	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.registry.Host()}, "access_token": {token.Reveal()}}
+	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the Entra token of "+g.who, form, "refresh_token",
+		g.t.refusedByRegistry(secrets, func(e *acrkit.Error, said string) {
+			e.Reason = fmt.Sprintf("the registry does not accept the Entra token (audience %s) of %s%s", audience, g.who, said)
+			claims, err := wire.ReadClaims(token.Reveal())
+			switch {
+			case err == nil && !claims.Expires.IsZero() && claims.Expires.Before(g.t.now()):
+				e.Reason += fmt.Sprintf("; by this machine's clock it expired at %s", claims.Expires.UTC().Format(time.RFC3339))
+			case strings.Contains(said, "arm aad token disallowed"):
+				e.Hint = "the registry takes no tokens for Azure Resource Manager; ask for the audience https://containerregistry.azure.net"
+			default:
+				e.Hint = "check that the identity belongs to the registry's tenant"
+			}
+		}))
+	if err != nil {
+		return nil, err
+	}
+	return &refreshToken{answered: a, audience: audience}, nil
+}
+
+// signIn gets an Entra token, and says for which audience. ARM's is asked for
+// only when Entra itself refuses ACR's, and only for Microsoft's registries.
+func (g *entraGrant) signIn(ctx context.Context) (Secret, string, error) {
+	armScope := cloudOf(g.t.registry).arm
+	g.fetches.Lock()
+	useARM := g.useARM || g.audience == AudienceARM
+	g.fetches.Unlock()
+	if !useARM {
+		token, err := g.sign(ctx, acrScope)
+		if err == nil {
+			return token, audienceOf(token, acrScope), nil
+		}
+		refusal, ok := errors.AsType[EntraRefusal](err)
+		if !ok || !refusal.ofAudience() || g.audience != AudienceAuto || !g.t.registry.IsACR() {
+			return Secret{}, "", err
+		}
+		g.t.log.WarnContext(ctx, "Entra refuses the audience of Azure Container Registry; asking for that of Azure Resource Manager", "error", err)
+	}
+	token, err := g.sign(ctx, armScope)
+	if err != nil {
+		return Secret{}, "", err
+	}
+	g.fetches.Lock()
+	g.useARM = true
+	g.fetches.Unlock()
+	return token, audienceOf(token, armScope), nil
+}
+
+// audienceOf returns the audience in the token, or the one that was asked for
+// where it cannot be read.
+func audienceOf(token Secret, scope string) string {
+	if claims, err := wire.ReadClaims(token.Reveal()); err == nil && len(claims.Audience) == 1 {
+		return claims.Audience[0]
+	}
+	return strings.TrimSuffix(scope, "/.default")
+}
+
+// EntraRefusal is Entra's refusal of a sign-in: the cause beneath an error. It
+// holds numbers and ids, none of Entra's text.
 type EntraRefusal struct {
-	Number        int    // of AADSTS7000215; 0 if unknown
-	OAuthError    string // "invalid_client"
+	Number        int    // of AADSTS7000215; 0 if it gave none
+	OAuthError    string // "invalid_client" (RFC 6749 §5.2); "" if it gave none
 	CorrelationID string
 }
 
-// Error returns the number and what it means, in plain words.
-func (r EntraRefusal) Error() string { return fmt.Sprintf("AADSTS%d", r.Number) }
+// Error returns the number and what it means in plain words.
+func (r EntraRefusal) Error() string {
+	meaning := "Entra refused the sign-in"
+	if m, ok := entraMeanings[r.Number]; ok {
+		meaning = m.text
+	}
+	switch {
+	case r.Number != 0:
+		return fmt.Sprintf("%s (AADSTS%d)", meaning, r.Number)
+	case r.OAuthError != "":
+		return fmt.Sprintf("%s (%s)", meaning, r.OAuthError)
+	}
+	return meaning
+}
+
+// ofAudience reports whether Entra does not know, or does not serve, the resource
+// that was asked for.
+func (r EntraRefusal) ofAudience() bool {
+	return r.Number == 50001 || r.Number == 500011 || r.Number == 500014
+}
+
+type entraMeaning struct {
+	text string
+	hint string
+	code acrkit.Code // "" = credential_rejected
+}
+
+// Source: Microsoft, "Microsoft Entra authentication and authorization error
+// codes".
+var entraMeanings = map[int]entraMeaning{
+	7000215: {"the client secret is wrong", "use the secret's value, not its id, which looks much like it", ""},
+	7000222: {"the client secret has expired", "make a new one: az ad app credential reset", ""},
+	700016:  {"the application is not known in this tenant", "check client id and tenant", ""},
+	7000112: {"the application is disabled", "", ""},
+	7000216: {"the request proves nothing: secret, certificate or assertion are missing", "", ""},
+	700027:  {"the certificate or its signature is not accepted", "", ""},
+	70021:   {"no federated identity of the application matches the token", "check issuer, subject and audience of the federated credential", ""},
+	700211:  {"no federated identity of the application has the token's issuer", "", ""},
+	700212:  {"no federated identity of the application has the token's audience", "", ""},
+	700213:  {"no federated identity of the application has the token's subject", "", ""},
+	90002:   {"there is no such tenant", "check the tenant, and that the authority is the right cloud's", ""},
+	900023:  {"the tenant is neither a GUID nor a domain name", "", ""},
+	50001:   {"the resource is not known in this tenant", "", ""},
+	500011:  {"the resource is not known in this tenant", "", ""},
+	500014:  {"the resource is disabled in this tenant", "", ""},
+	50034:   {"the user is not known in this tenant", "", ""},
+	50053:   {"the account is locked", "", ""},
+	50055:   {"the password has expired", "", ""},
+	50057:   {"the account is disabled", "", ""},
+	50076:   {"multi-factor authentication is required", "", ""},
+	50079:   {"multi-factor authentication must be set up", "", ""},
+	50126:   {"user name or password is wrong", "", ""},
+	53003:   {"a conditional access policy blocks it", "", acrkit.CodeDenied},
+	65001:   {"nobody has consented to the application's use of the resource", "", acrkit.CodeDenied},
+	700082:  {"the Entra refresh token has expired because it was not used", "sign in again: az login", ""},
+	700084:  {"the Entra refresh token has expired", "sign in again: az login", ""},
+	70043:   {"the sign-in has expired under a conditional access policy", "sign in again: az login", ""},
+	50173:   {"the sign-in has been revoked", "sign in again: az login", ""},
+	90033:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
+	90024:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
+}
+
+// failure completes e with what r proves.
+func (r EntraRefusal) failure(e *acrkit.Error) error {
+	m := entraMeanings[r.Number]
+	e.Code, e.Reason, e.Hint = m.code, r.Error(), m.hint
+	if e.Code == "" {
+		e.Code = acrkit.CodeCredentialRejected
+	}
+	if e.RequestID == "" {
+		e.RequestID = r.CorrelationID
+	}
+	e.Causes = append(e.Causes, r)
+	return wire.Final(e)
+}
+
+var (
+	aadstsNumber = regexp.MustCompile(`AADSTS([0-9]{4,9})`)
+	guid         = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	correlation  = regexp.MustCompile(`(?i)correlation[ _]?id"?:? *"?(` + guid.String() + `)`)
+	oauthWord    = regexp.MustCompile(`^[a-z_]{3,40}$`)
+)
+
+// ReadEntraRefusal reads the AADSTS number and the correlation id out of any text
+// that quotes an answer of Entra, such as azidentity's errors, and reports
+// whether it found a number.
+func ReadEntraRefusal(text string) (EntraRefusal, bool) {
+	m := aadstsNumber.FindStringSubmatch(text)
+	if m == nil {
+		return EntraRefusal{}, false
+	}
+	r := EntraRefusal{}
+	r.Number, _ = strconv.Atoi(m[1])
+	if c := correlation.FindStringSubmatch(text); c != nil {
+		r.CorrelationID = strings.ToLower(c[1])
+	}
+	return r, true
+}
+
+// entraBody bounds Entra's refusals; their descriptions run to a page.
+var entraBody = limit.Limit{Name: "a refusal of Entra", Bytes: 64 << 10}
+
+// refusedByEntra words an answer of Entra that is no success. Source: RFC 6749
+// §5.2, with Entra's own error_codes and correlation_id.
+func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
+	status := resp.StatusCode
+	if e.RequestID == "" && guid.MatchString(resp.Header.Get("X-Ms-Request-Id")) {
+		e.RequestID = guid.FindString(resp.Header.Get("X-Ms-Request-Id"))
+	}
+	switch {
+	case status >= 300 && status < 400:
+		e.Code, e.Reason = acrkit.CodeProtocol, "Entra answers with a redirect, which a token request never follows"
+		return wire.Final(e)
+	case status == http.StatusTooManyRequests:
+		e.Code, e.Reason = acrkit.CodeThrottled, wire.Throttled(resp.Header)
+		return e
+	case status == http.StatusRequestTimeout || status >= 500:
+		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra failed"
+		return e
+	}
+	var doc struct {
+		Error         string `json:"error"`
+		Description   string `json:"error_description"`
+		Codes         []int  `json:"error_codes"`
+		CorrelationID string `json:"correlation_id"`
+	}
+	data, err := entraBody.ReadAll(resp.Body)
+	if err != nil {
+		e.Causes = append(e.Causes, err)
+	}
+	_ = json.Unmarshal(data, &doc) // an answer in another form is still a refusal
+	r, _ := ReadEntraRefusal(doc.Description)
+	if r.Number == 0 && len(doc.Codes) > 0 {
+		r.Number = doc.Codes[0]
+	}
+	if oauthWord.MatchString(doc.Error) {
+		r.OAuthError = doc.Error
+	}
+	if guid.MatchString(doc.CorrelationID) {
+		r.CorrelationID = guid.FindString(doc.CorrelationID)
+		e.RequestID = r.CorrelationID
+	}
+	if r.Number == 0 && r.OAuthError == "" {
+		e.Code, e.Reason = acrkit.CodeProtocol, "the address of the Entra authority answers, but not as Entra does"
+		e.Hint = "check AZURE_AUTHORITY_HOST"
+		return wire.Final(e)
+	}
+	return r.failure(e)
+}

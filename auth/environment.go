@@ -1,6 +1,13 @@
 package auth
 
-import "github.com/acrkit/acrkit"
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/limit"
+)
 
 // Environment is what the environment variables say.
 type Environment struct {
@@ -15,7 +22,7 @@ type Lookup struct {
 	Source  string  // the variables
 	Kind    Kind    // what they would give
 	Outcome Outcome // what was found
-	Detail  string  // in words, without a secret
+	Detail  string  // more in words, without a secret; may be ""
 }
 
 // Outcome says what was found in one place.
@@ -25,11 +32,220 @@ type Outcome string
 const (
 	OutcomeUsed       Outcome = "used"
 	OutcomeNotSet     Outcome = "not set"
-	OutcomeIncomplete Outcome = "incomplete" // a part is missing or malformed; an error
-	OutcomeShadowed   Outcome = "shadowed"   // set, but an earlier one was used
+	OutcomeIncomplete Outcome = "incomplete" // a part is missing or malformed: an error
+	OutcomeShadowed   Outcome = "shadowed"   // set, and an earlier place was used
 )
 
-// FromEnvironment reads a registry and a credential from environment variables.
+// secretFile bounds a file with a password; anything larger is another file.
+var secretFile = limit.Limit{Name: "a file with a secret", Bytes: 64 << 10}
+
+// FromEnvironment reads a registry and a credential for it from environment
+// variables; a nil lookup is [os.LookupEnv]. An empty variable counts as not set.
+//
+// The registry is ACR_NAME, a bare name or a login server; the credential is for
+// it alone. The first of these that is set is the credential:
+//
+//  1. ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD (and ACR_TOKEN_PASSWORD2, where both
+//     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a file from whose end
+//     one line feed is taken off: a scope-mapped token;
+//  2. ACR_REFRESH_TOKEN;
+//  3. AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET: a service
+//     principal, at the authority AZURE_AUTHORITY_HOST where it is set.
+//
+// Half a credential is an error with [acrkit.CodeUsage] that names the missing
+// variable, and no later one is taken in its place; so is white space around a
+// value. Nothing at all is an error with [acrkit.CodeCredentialMissing]. With an
+// error, Registry and Lookups hold what is known.
 func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
-	return Environment{}, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment"}
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	r := envReader{lookup: lookup}
+	var env Environment
+	name := r.get("ACR_NAME")
+	if name != "" {
+		reg, err := acrkit.ParseRegistry(name)
+		if err != nil {
+			return env, r.usage("ACR_NAME is not a registry: "+reasonOf(err), "")
+		}
+		env.Registry = reg
+	}
+	var failure error
+	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv, principalFromEnv} {
+		found, cred, err := place(&r)
+		if found.Outcome != OutcomeNotSet && (env.Credential != nil || failure != nil) {
+			// A later place decides nothing, complete or not.
+			found.Outcome, found.Detail = OutcomeShadowed, ""
+		} else if err != nil {
+			failure = err
+		} else if cred != nil {
+			env.Credential, env.Source = cred, found.Source
+		}
+		env.Lookups = append(env.Lookups, found)
+	}
+	switch {
+	case failure != nil:
+		return env, failure
+	case env.Credential == nil:
+		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Registry: env.Registry,
+			Reason: "none is set", Hint: "set ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"}
+	case name == "":
+		source, kind := env.Source, env.Credential.Kind()
+		env.Credential, env.Source = nil, ""
+		for i := range env.Lookups {
+			if l := &env.Lookups[i]; l.Outcome == OutcomeUsed {
+				l.Outcome, l.Detail = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
+			}
+		}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: source + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
+		if kind == KindServicePrincipal {
+			// These variables serve many programs; without ACR_NAME they are not for us.
+			e.Code = acrkit.CodeCredentialMissing
+		}
+		return env, e
+	}
+	return env, nil
+}
+
+type envReader struct{ lookup func(string) (string, bool) }
+
+func (r *envReader) get(name string) string { v, _ := r.lookup(name); return v }
+
+func (r *envReader) usage(reason, hint string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: reason, Hint: hint}
+}
+
+// half returns the error for a set of variables of which some are missing.
+func (r *envReader) half(l *Lookup, set string, missing ...string) error {
+	verb := " is missing"
+	if len(missing) > 1 {
+		verb = " are missing"
+	}
+	l.Outcome, l.Detail = OutcomeIncomplete, strings.Join(missing, " and ")+verb
+	return r.usage(fmt.Sprintf("%s is set, but %s", set, l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set)
+}
+
+// check refuses white space around a value without showing it.
+func (r *envReader) check(l *Lookup, name, value string) error {
+	if err := checkSecret(name, value); err != nil {
+		l.Outcome, l.Detail = OutcomeIncomplete, reasonOf(err)
+		return r.usage(l.Detail, "set "+name+" without it; for a file with a line feed at its end there is ACR_TOKEN_PASSWORD_FILE")
+	}
+	return nil
+}
+
+func reasonOf(err error) string {
+	if e, ok := err.(*acrkit.Error); ok && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
+}
+
+func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
+	l := Lookup{Source: "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", Kind: KindScopedToken, Outcome: OutcomeUsed}
+	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"), r.get("ACR_TOKEN_PASSWORD_FILE")
+	first := "ACR_TOKEN_PASSWORD"
+	switch {
+	case name == "" && password == "" && second == "" && file == "":
+		l.Outcome = OutcomeNotSet
+		return l, nil, nil
+	case password != "" && file != "":
+		l.Outcome, l.Detail = OutcomeIncomplete, "ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD_FILE are both set"
+		return l, nil, r.usage(l.Detail, "unset one of them")
+	case name == "":
+		for _, v := range []string{"ACR_TOKEN_PASSWORD_FILE", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD"} {
+			if r.get(v) != "" {
+				first = v
+			}
+		}
+		return l, nil, r.half(&l, first, "ACR_TOKEN_NAME")
+	case file != "":
+		l.Source = "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE"
+		first = "the file in ACR_TOKEN_PASSWORD_FILE"
+		var err error
+		if password, err = readSecretFile(file); err != nil {
+			l.Outcome, l.Detail = OutcomeIncomplete, first+" cannot be read: "+reasonOf(err)
+			return l, nil, r.usage(l.Detail, "")
+		}
+	case password == "":
+		return l, nil, r.half(&l, "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD")
+	}
+	if err := r.check(&l, "ACR_TOKEN_NAME", name); err != nil {
+		return l, nil, err
+	}
+	if err := r.check(&l, first, password); err != nil {
+		return l, nil, err
+	}
+	if second == "" {
+		return l, ScopedToken(name, password), nil
+	}
+	if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
+		return l, nil, err
+	}
+	l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
+	return l, ScopedTokenPair(name, password, second), nil
+}
+
+// readSecretFile reads a secret and takes one line feed off its end, which
+// editors and echo put there.
+func readSecretFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := secretFile.ReadAll(f)
+	if err != nil {
+		return "", err
+	}
+	s := strings.TrimSuffix(string(data), "\n")
+	if len(s) < len(data) {
+		s = strings.TrimSuffix(s, "\r")
+	}
+	return s, nil
+}
+
+func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
+	l := Lookup{Source: "ACR_REFRESH_TOKEN", Kind: KindRefreshToken, Outcome: OutcomeUsed}
+	token := r.get("ACR_REFRESH_TOKEN")
+	if token == "" {
+		l.Outcome = OutcomeNotSet
+		return l, nil, nil
+	}
+	if err := r.check(&l, "ACR_REFRESH_TOKEN", token); err != nil {
+		return l, nil, err
+	}
+	return l, RefreshToken(token), nil
+}
+
+func principalFromEnv(r *envReader) (Lookup, Credential, error) {
+	names := []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}
+	l := Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", Kind: KindServicePrincipal, Outcome: OutcomeUsed}
+	var set, missing []string
+	for _, n := range names {
+		if r.get(n) == "" {
+			missing = append(missing, n)
+		} else {
+			set = append(set, n)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		l.Outcome = OutcomeNotSet
+		return l, nil, nil
+	case len(missing) > 0:
+		return l, nil, r.half(&l, strings.Join(set, " and "), missing...)
+	}
+	for _, n := range names {
+		if err := r.check(&l, n, r.get(n)); err != nil {
+			return l, nil, err
+		}
+	}
+	var opts EntraOptions
+	if opts.AuthorityHost = r.get("AZURE_AUTHORITY_HOST"); opts.AuthorityHost != "" {
+		if err := r.check(&l, "AZURE_AUTHORITY_HOST", opts.AuthorityHost); err != nil {
+			return l, nil, err
+		}
+	}
+	return l, ServicePrincipal(r.get("AZURE_TENANT_ID"), r.get("AZURE_CLIENT_ID"), r.get("AZURE_CLIENT_SECRET"), &opts), nil
 }

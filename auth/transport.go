@@ -2,66 +2,131 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // Options are the settings of a [Transport]. Nil means all zero.
 type Options struct {
-	Base              http.RoundTripper // sends the requests; nil = an own clone of http.DefaultTransport
-	PlainHTTP         bool              // speak plain HTTP, to a loopback host only
-	CustomLoginServer bool              // accept a login server that is neither ACR's nor loopback
-	Logger            *slog.Logger      // nil = silent; never given a secret
-	Now               func() time.Time  // nil = time.Now
+	// Base sends the requests; nil is an own clone of http.DefaultTransport. It
+	// must not follow redirects by itself.
+	Base http.RoundTripper
+	// PlainHTTP speaks http instead of https. It is for a loopback host; with any
+	// other it is an error with [acrkit.CodeHostRefused].
+	PlainHTTP bool
+	// CustomLoginServer accepts a login server that is neither one of ACR's by its
+	// name nor on loopback.
+	CustomLoginServer bool
+	// Logger is told of token requests (debug) and of renewals that fail (warn),
+	// never of a secret; nil is silent.
+	Logger *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
 }
 
-// Transport is an [http.RoundTripper] that authorizes requests to one registry.
+// Transport is an [http.RoundTripper] that sends requests to one registry with
+// the access token they need, for any Go client of registries. Requests to any
+// other origin (scheme, host, port) go out without an Authorization header, the
+// caller's own included.
+//
+// The scope a request needs is derived from its method and path before it is
+// sent, so that no body is sent twice; [acrkit.ContextWithRequiredScope] replaces
+// it. Answers of the registry are returned unchanged, refusals too;
+// [Transport.ResponseError] reads those. What fails on the way to a token is an
+// [*acrkit.Error].
+//
+// A Transport is safe for concurrent use and should live as long as its client,
+// because it holds the token cache.
 type Transport struct {
 	registry acrkit.Registry
 	cred     Credential
-	opts     Options
+	grant    grant
+	scheme   string
+	base     http.RoundTripper
+	ownBase  *http.Transport // to be closed; nil if the base was given
+	log      *slog.Logger
+	now      func() time.Time
+
+	fetches flights[*accessToken]
+	tokens  *tokenCache // guarded by the lock of fetches
+	lessons lessons     // likewise
+
+	closing sync.Once
 }
 
-type grant interface{}
-
-// NewTransport binds a credential to a registry.
+// NewTransport binds a credential to a registry: a bare name ("myregistry"), a
+// login server, or its https URL. A nil credential is [Anonymous].
+//
+// Errors: [acrkit.CodeUsage] for a malformed name or credential,
+// [acrkit.CodeHostRefused] for a host that no credential should go to.
 func NewTransport(registry string, cred Credential, opts *Options) (*Transport, error) {
 	reg, err := acrkit.ParseRegistry(registry)
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{registry: reg, cred: cred}
-	if opts != nil {
-		t.opts = *opts
+	if opts == nil {
+		opts = &Options{}
+	}
+	refused := func(reason, hint string) (*Transport, error) {
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint})
+	}
+	switch {
+	case opts.PlainHTTP && !reg.IsLoopback():
+		return refused("plain HTTP is spoken with loopback hosts only", "")
+	case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:
+		return refused("the host is not a login server of Azure Container Registry",
+			"a login server is NAME.azurecr.io (or .us, .cn); if this one is yours under another name, say so (Options.CustomLoginServer, or ACRKIT_REGISTRIES for the command)")
+	}
+	if cred == nil {
+		cred = Anonymous()
+	}
+	t := &Transport{registry: reg, cred: cred, scheme: "https", base: opts.Base, log: opts.Logger, now: opts.Now,
+		tokens: newTokenCache(maxCachedTokens), lessons: lessons{}}
+	if opts.PlainHTTP {
+		t.scheme = "http"
+	}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	t.fetches.init()
+	if t.grant, err = cred.bind(t); err != nil {
+		if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Registry.IsZero() {
+			e.Registry = reg
+		}
+		return nil, err
+	}
+	if t.base == nil {
+		t.base = http.DefaultTransport
+		if std, ok := http.DefaultTransport.(*http.Transport); ok {
+			t.ownBase = std.Clone()
+			// The default of two makes parallel work on one host dial again and again.
+			t.ownBase.MaxIdleConnsPerHost = 32
+			t.ownBase.MaxResponseHeaderBytes = maxResponseHeader
+			t.base = t.ownBase
+		}
 	}
 	return t, nil
 }
 
-// RoundTrip implements [http.RoundTripper].
-func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	return nil, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "send a request", Registry: t.registry}
-}
-
-// Token is an ACR access token.
-type Token struct {
-	Value     Secret
-	Requested acrkit.Scope
-	Granted   *acrkit.Scope // the token's access claim; nil means unknown
-	Expires   time.Time     // by this machine's clock
-	Audience  string        // audience of the Entra token it came from; "" if none did
-}
-
-// Token returns an access token whose requested scope contains scope.
-func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error) {
-	return Token{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "get an access token", Registry: t.registry}
-}
-
-// Granted returns what the cached token that serves the required scope was
-// granted; nil means unknown.
-func (t *Transport) Granted(required acrkit.Scope) *acrkit.Scope { return nil }
+// maxResponseHeader bounds an answer's header: a challenge with the longest
+// scope, and as much again for the rest. Passing it is an error of net/http.
+const maxResponseHeader = 2 * wire.MaxChallenge
 
 // Registry returns the registry the transport is bound to.
 func (t *Transport) Registry() acrkit.Registry { return t.registry }
@@ -69,9 +134,401 @@ func (t *Transport) Registry() acrkit.Registry { return t.registry }
 // Credential returns the credential the transport was made with.
 func (t *Transport) Credential() Credential { return t.cred }
 
-// Close forgets the tokens and ends background work.
-func (t *Transport) Close() error { return nil }
+// Describe describes the credential for messages, as `token "ci-pull"`.
+func (t *Transport) Describe() string { return t.cred.String() }
 
-// ResponseError turns a refused answer into an [*acrkit.Error], or nil if the
-// status is below 400. It reads and closes the body.
-func (t *Transport) ResponseError(resp *http.Response, op string) error { return nil }
+// Format prints registry and credential, whatever the verb: no dump of a
+// transport shows a token.
+func (t *Transport) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "auth.Transport(%s on %s)", t.cred.String(), t.registry)
+}
+
+// LogValue is what Format prints.
+func (t *Transport) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
+
+// origin returns the registry's scheme, host and port as a URL's beginning.
+func (t *Transport) origin() string { return t.scheme + "://" + t.registry.Host() }
+
+// isHome reports whether u has the registry's origin. net/http compares host
+// names alone when it forwards a header; a port is another program.
+func (t *Transport) isHome(u *url.URL) bool {
+	if u == nil || u.Opaque != "" || !strings.EqualFold(u.Scheme, t.scheme) {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
+		host = addr.String()
+	}
+	return host == t.registry.Hostname() && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: t.registry.Host()})
+}
+
+func portOf(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case strings.EqualFold(u.Scheme, "http"):
+		return "80"
+	}
+	return "443"
+}
+
+// strayed reports whether the request comes of a redirect chain that has left the
+// registry: a foreign host then decides what is asked, and gets no credential to
+// ask it with, even where it points back.
+func (t *Transport) strayed(req *http.Request) bool {
+	const longest = 32 // http.Client stops at 10
+	for hops := 0; req.Response != nil; hops++ {
+		req = req.Response.Request
+		if req == nil || hops == longest || !t.isHome(req.URL) {
+			return true
+		}
+	}
+	return false
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL == nil || !t.isHome(req.URL) || t.strayed(req) {
+		return t.roundTripAbroad(req)
+	}
+	if strings.HasPrefix(req.URL.Path, "/oauth2/") {
+		// A client that speaks to the token service by itself knows what it sends.
+		return t.base.RoundTrip(req)
+	}
+	ctx := req.Context()
+	need := requiredFor(req.Method, req.URL)
+	scope, given := acrkit.RequiredScopeFromContext(ctx)
+	if given {
+		need = required{} // what the caller says teaches nothing about the operation
+	} else {
+		t.fetches.Lock()
+		scope = t.lessons.apply(need)
+		t.fetches.Unlock()
+	}
+	token, fresh, err := t.acquire(ctx, scope, nil)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	resp, err := t.send(req, req.Body, token)
+	// Each of the three cures is tried once: another scope than the derived one, a
+	// scope map that has changed since, a token that has ended before its time.
+	var cured [cures]bool
+	for err == nil && resp.StatusCode == http.StatusUnauthorized {
+		challenge, asked, parseErr := wire.BearerChallenge(resp.Header)
+		if asked {
+			if err := t.checkRealm(challenge.Realm); err != nil {
+				_ = resp.Body.Close()
+				return nil, err
+			}
+		}
+		if parseErr != nil {
+			return resp, nil
+		}
+		c := t.diagnose(challenge, asked, token, fresh)
+		if c == cureFollow {
+			t.fetches.Lock()
+			t.lessons.learn(need, challenge.Scope)
+			t.fetches.Unlock()
+		}
+		if c == cureRenew || c == cureReread {
+			t.forget(token, c == cureRenew) // also for the next request, if this one cannot be sent again
+		}
+		if c == cureNone || cured[c] || !rewinds(req) {
+			return resp, nil
+		}
+		cured[c] = true
+		// The answer that is given up belongs to nobody now.
+		limit.Drain(resp.Body, drainLimit)
+		_ = resp.Body.Close()
+		scope, suits := challenge.Scope, func(*accessToken) bool { return true }
+		switch c {
+		case cureRenew:
+			scope = token.requested
+		case cureReread:
+			suits = func(a *accessToken) bool { return a.life.age(t.now()) <= rightsAge }
+		}
+		if token, fresh, err = t.acquire(ctx, scope, suits); err != nil {
+			return nil, err
+		}
+		body := req.Body
+		if req.GetBody != nil {
+			if body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		resp, err = t.send(req, body, token)
+	}
+	return resp, err
+}
+
+// cure is what may help against a 401.
+type cure int
+
+const (
+	cureNone   cure = iota // the refusal is the answer
+	cureFollow             // ask for the challenge's scope, which is another one
+	cureReread             // ask for the scope again: rights may have changed since
+	cureRenew              // get a new token from the root credential
+	cures
+)
+
+func (t *Transport) diagnose(challenge wire.Bearer, asked bool, token *accessToken, fresh bool) cure {
+	switch {
+	case asked && challenge.Error != errInvalidToken && !token.requested.Contains(challenge.Scope):
+		return cureFollow
+	case asked && challenge.Error == wire.ErrInsufficientScope:
+		if token.life.age(t.now()) > rightsAge {
+			return cureReread
+		}
+	case !fresh:
+		return cureRenew
+	}
+	return cureNone
+}
+
+// errInvalidToken is the error word of a challenge to a token that is expired,
+// revoked or malformed (RFC 6750 §3.1).
+const errInvalidToken = "invalid_token"
+
+// rightsAge is how old a token must be for a refusal to be doubted: a scope map
+// may have changed since.
+const rightsAge = 10 * time.Second
+
+// drainLimit is how much of a refusal is read to keep its connection.
+const drainLimit = 16 << 10
+
+// send sends a clone of req with the token. The response names the caller's own
+// request, because the clone holds the token and responses are dumped.
+func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessToken) (*http.Response, error) {
+	clone := req.Clone(req.Context())
+	clone.Body = body
+	clone.Header.Set("Authorization", "Bearer "+token.value.Reveal())
+	resp, err := t.base.RoundTrip(clone)
+	if err != nil {
+		return nil, t.failed(req, err)
+	}
+	resp.Request = req
+	return resp, nil
+}
+
+// failed words the failure of a request that got no answer. The end of the
+// caller's own context stays what it is.
+func (t *Transport) failed(req *http.Request, err error) error {
+	if req.Context().Err() != nil {
+		return err
+	}
+	e := wire.NetworkError(err, "", t.registry, req.URL.Host)
+	e.Method, e.URL = req.Method, redact.URL(req.URL)
+	return &networkError{e}
+}
+
+// networkError keeps what callers of a RoundTripper ask of an error by its type.
+type networkError struct{ err *acrkit.Error }
+
+func (e *networkError) Error() string { return e.err.Error() }
+func (e *networkError) Unwrap() error { return e.err }
+
+// Timeout reports whether time ran out; http.Client and retrying clients ask.
+func (e *networkError) Timeout() bool {
+	for _, cause := range e.err.Causes {
+		if t, ok := errors.AsType[interface {
+			error
+			Timeout() bool
+		}](cause); ok && t.Timeout() {
+			return true
+		}
+	}
+	return false
+}
+
+// Temporary makes the error a net.Error.
+func (e *networkError) Temporary() bool { return e.Timeout() }
+
+// roundTripAbroad sends a request to another origin without any Authorization.
+func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
+	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
+		closeBody(req)
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
+			Reason: "plain HTTP to another host is refused: what it carries can be read and changed on the way"})
+	}
+	if _, ok := req.Header["Authorization"]; !ok {
+		return t.base.RoundTrip(req)
+	}
+	clone := req.Clone(req.Context())
+	clone.Header.Del("Authorization")
+	return t.base.RoundTrip(clone)
+}
+
+func isLoopback(hostname string) bool {
+	if strings.Contains(hostname, ":") {
+		hostname = "[" + hostname + "]"
+	}
+	// The port keeps a bare name from being taken for a registry's.
+	reg, err := acrkit.ParseRegistry(hostname + ":80")
+	return err == nil && reg.IsLoopback()
+}
+
+// checkRealm refuses a challenge that names a token service on another origin.
+// The realm is never called: the token service of a registry is on its own host.
+func (t *Transport) checkRealm(realm string) error {
+	u, err := url.Parse(realm)
+	if realm == "" || err == nil && t.isHome(u) {
+		return nil
+	}
+	if err == nil && u.Scheme == t.scheme && t.registry.IsACR() {
+		// A regional endpoint may name the token service of its registry.
+		if other, err := acrkit.ParseRegistry(u.Host); err == nil && other.IsACR() && other.Name() == t.registry.Name() && cloudOf(other) == cloudOf(t.registry) {
+			return nil
+		}
+	}
+	return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "authenticate", Registry: t.registry,
+		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there", redact.Text(shortHost(u))),
+		Hint:   "name the registry by its login server"})
+}
+
+func shortHost(u *url.URL) string {
+	if u == nil || u.Host == "" {
+		return "an unreadable one"
+	}
+	s := u.Scheme + "://" + u.Host
+	if len(s) > 120 {
+		s = s[:120] + "…"
+	}
+	return s
+}
+
+func rewinds(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// acquire returns a cached token that was requested with all of scope and that
+// suits (nil: any), or fetches one for scope; fresh says that it was not cached.
+func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (token *accessToken, fresh bool, err error) {
+	keep := func(a *accessToken) { t.tokens.put(a) }
+	fetch := func(scope acrkit.Scope) func(context.Context) (*accessToken, error) {
+		return func(ctx context.Context) (*accessToken, error) { return t.fetch(ctx, scope) }
+	}
+	token, err = t.fetches.get(ctx, scope.String(), func() (*accessToken, bool) {
+		found := t.tokens.find(t.now(), scope, suits)
+		fresh = found == nil
+		return found, !fresh
+	}, fetch(scope), keep)
+	if errors.Is(err, errClosed) {
+		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "get an access token", Registry: t.registry, Reason: errClosed.Error()}
+	}
+	if err != nil || fresh {
+		return token, fresh, err
+	}
+	if now := t.now(); token.life.due(now) {
+		due := func() bool { return t.tokens.holds(token) && !now.Before(token.retryAt) }
+		t.fetches.renew(ctx, token.requested.String(), due, fetch(token.requested), keep, func(err error) {
+			token.retryAt = t.now().Add(renewalPause)
+			t.log.WarnContext(ctx, "renewal of an access token failed", "scope", token.requested.String(), "error", err)
+		})
+	}
+	return token, false, nil
+}
+
+// forget drops a token that the registry did not accept. With its root, what it
+// was made from goes too, so that the next one comes from the root credential.
+func (t *Transport) forget(token *accessToken, withRoot bool) {
+	t.fetches.Lock()
+	t.tokens.remove(token)
+	t.fetches.Unlock()
+	if withRoot {
+		t.grant.renew(token.root)
+	}
+}
+
+// fetch asks the token service for exactly scope.
+func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope) (*accessToken, error) {
+	text := scope.String()
+	if len(text) > acrkit.MaxScope {
+		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry, Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
+	}
+	for first := true; ; first = false {
+		p, err := t.grant.proof(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.fields.Set("service", t.registry.Host())
+		if text != "" { // an empty scope is answered 400 (observed by users)
+			p.fields.Set("scope", text)
+		}
+		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", p.fields, "access_token",
+			t.refusedByRegistry(p.secrets, func(e *acrkit.Error, said string) { t.grant.rejected(p, e, said) }))
+		if err != nil {
+			if first && errors.Is(err, acrkit.CodeCredentialRejected) && t.grant.refused(p) {
+				continue
+			}
+			return nil, err
+		}
+		token := &accessToken{value: a.token, requested: scope, granted: a.claims.Access, life: a.life, root: p.root}
+		if p.root != nil {
+			token.audience = p.root.audience
+		}
+		return token, nil
+	}
+}
+
+// Token is an ACR access token.
+type Token struct {
+	Value     Secret        // sent as "Authorization: Bearer …"
+	Requested acrkit.Scope  // what it was asked for; contains what was wanted
+	Granted   *acrkit.Scope // its access claim, as evidence; nil means unknown
+	Expires   time.Time     // by this machine's clock
+	Audience  string        // audience of the Entra token it came from; "" if none did
+}
+
+// Token returns an access token whose requested scope contains scope, from the
+// cache or fetched. That it was requested does not mean that it was granted: ACR
+// gives what it can, and refuses at the resource.
+func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error) {
+	a, _, err := t.acquire(ctx, scope, nil)
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{Value: a.value, Requested: a.requested, Granted: a.granted, Expires: a.life.expires(), Audience: a.audience}, nil
+}
+
+// Granted returns what the cached token that serves the required scope was
+// granted, by its own claim; nil means unknown. It asks nobody.
+func (t *Transport) Granted(required acrkit.Scope) *acrkit.Scope {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	if a := t.tokens.find(t.now(), required, nil); a != nil {
+		return a.granted
+	}
+	return nil
+}
+
+// ResponseError turns an answer of the registry that is no success (status 400
+// and above) into an error of type [*acrkit.Error] that says which right was
+// missing, and closes its body. For other answers it returns nil and leaves the
+// body alone. op is what was tried, after "cannot": `list tags of "team/app"`.
+func (t *Transport) ResponseError(resp *http.Response, op string) error {
+	if resp.StatusCode < 400 {
+		return nil
+	}
+	return wire.Final(wire.Attempt{Op: op, Registry: t.registry, Transport: t}.Refused(resp))
+}
+
+// Close ends background work, waits for it, and closes idle connections of an own
+// base. Requests under way go on; new token requests fail.
+func (t *Transport) Close() error {
+	t.closing.Do(func() {
+		t.fetches.close()
+		t.grant.close()
+		if t.ownBase != nil {
+			t.ownBase.CloseIdleConnections()
+		}
+	})
+	return nil
+}

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errClosed is the end of a fetch whose transport was closed.
+var errClosed = errors.New("the transport is closed")
+
+// fetchLimit bounds one fetch of a token, with everything it needs. It does not
+// depend on the callers that wait for it.
+const fetchLimit = 30 * time.Second
+
+// flights runs one fetch at a time for each key. Callers wait on their own
+// contexts: one that gives up does not fail the others, and when the last one
+// leaves, the fetch is cancelled. The lock guards what the owner keeps beside it.
+type flights[V any] struct {
+	sync.Mutex
+	flying map[string]*flight[V]
+	live   context.Context // ends when the owner closes
+	end    context.CancelFunc
+	work   sync.WaitGroup
+}
+
+type flight[V any] struct {
+	done       chan struct{}
+	cancel     context.CancelFunc
+	waiters    int
+	background bool // runs on without waiters
+	value      V
+	err        error
+}
+
+func (f *flights[V]) init() {
+	f.flying = map[string]*flight[V]{}
+	f.live, f.end = context.WithCancel(context.Background())
+}
+
+// get returns what have returns, or joins the fetch for key, or starts it. have
+// and keep are called with the lock held, so that nobody can come between a
+// fetch's end and the keeping of its value.
+func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool), fetch func(context.Context) (V, error), keep func(V)) (V, error) {
+	var none V
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	f.Lock()
+	if v, ok := have(); ok {
+		f.Unlock()
+		return v, nil
+	}
+	if f.live.Err() != nil {
+		f.Unlock()
+		return none, errClosed
+	}
+	fl := f.flying[key]
+	if fl == nil {
+		fl = f.start(ctx, key, fetch, keep, nil)
+	}
+	fl.waiters++
+	f.Unlock()
+
+	select {
+	case <-fl.done:
+		return fl.value, fl.err
+	case <-ctx.Done():
+	}
+	f.Lock()
+	defer f.Unlock()
+	if fl.waiters--; fl.waiters == 0 && !fl.background {
+		fl.cancel()
+		// A newcomer must not join a fetch that is being cancelled.
+		if f.flying[key] == fl {
+			delete(f.flying, key)
+		}
+	}
+	return none, ctx.Err()
+}
+
+// renew starts a fetch for key that nobody waits for, unless one is under way or
+// due, which is called with the lock held, says no.
+func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fetch func(context.Context) (V, error), keep func(V), failed func(error)) {
+	f.Lock()
+	defer f.Unlock()
+	if f.live.Err() == nil && f.flying[key] == nil && due() {
+		f.start(ctx, key, fetch, keep, failed).background = true
+	}
+}
+
+// start begins a fetch; the lock is held. Of the caller's context only the values
+// are taken, its end is not.
+func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V), failed func(error)) *flight[V] {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
+	stop := context.AfterFunc(f.live, cancel)
+	fl := &flight[V]{done: make(chan struct{}), cancel: cancel}
+	f.flying[key] = fl
+	f.work.Go(func() {
+		defer cancel()
+		defer stop()
+		v, err := fetch(ctx)
+		f.Lock()
+		defer f.Unlock()
+		if f.flying[key] == fl {
+			delete(f.flying, key)
+		}
+		if err == nil {
+			keep(v)
+		} else if f.live.Err() != nil {
+			err = errClosed
+		} else if failed != nil {
+			failed(err)
+		}
+		fl.value, fl.err = v, err
+		close(fl.done)
+	})
+	return fl
+}
+
+// close cancels what is under way and waits for its end.
+func (f *flights[V]) close() {
+	f.Lock()
+	f.end()
+	f.Unlock()
+	f.work.Wait()
+}

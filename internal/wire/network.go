@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// NetworkError turns the failure of a request that got no answer from host into
+// an error that tells apart what a person can act on: the name, the port, the
+// certificate, time.
+func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrkit.Error {
+	// url.Error repeats the whole URL, with upload states and signatures.
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err
+	}
+	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Registry: reg, Causes: []error{err}}
+	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "proxyconnect" {
+		e.Reason = "the proxy that the environment names for " + host + " cannot be reached"
+		e.Hint = "check HTTPS_PROXY and NO_PROXY"
+		return e
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		e.Reason = fmt.Sprintf("the name %s cannot be looked up now", host)
+		if dns.IsNotFound {
+			e.Reason = fmt.Sprintf("no host has the name %s", host)
+			e.Hint = "check the registry's name; a private registry's name is known only inside its network"
+		}
+		return e
+	}
+	if why := untrusted(err); why != "" {
+		e.Code = acrkit.CodeTLS
+		e.Reason = fmt.Sprintf("the certificate of %s is not trusted: %s", host, why)
+		e.Hint = "if you trust the server, give its CA certificate with SSL_CERT_FILE=FILE"
+		return e
+	}
+	ne, isNet := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Reason = host + " answers in plain HTTP where HTTPS is spoken"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Reason = host + " refuses the connection; nothing listens there"
+	case errors.Is(err, context.DeadlineExceeded), isNet && ne.Timeout():
+		e.Reason = host + " did not answer in time"
+	default:
+		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clean(redact.Text(err.Error()), maxMessage))
+	}
+	return e
+}
+
+// untrusted says why a certificate was not trusted, or "".
+func untrusted(err error) string {
+	if he, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Sprintf("it is for another name than %s", he.Host)
+	}
+	if ie, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if ie.Reason == x509.Expired {
+			return "it has expired or is not yet valid"
+		}
+		return "it is invalid"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "it is signed by an unknown authority"
+	}
+	if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
+		return "this machine's certificates cannot be read"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "it could not be verified"
+	}
+	return ""
+}
+
+// WithOp returns a copy of the [*acrkit.Error] in err's tree that tells of op on
+// reg, so that a message names what a person tried and not the token request
+// that failed on the way; the mark of an error that must not be retried is kept.
+// If there is none, it returns [NetworkError].
+func WithOp(err error, op string, reg acrkit.Registry) error {
+	if ctxErr := contextError(err); ctxErr != nil {
+		return ctxErr
+	}
+	inner, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return NetworkError(err, op, reg, reg.Host())
+	}
+	e := *inner
+	e.Op, e.Registry = op, reg
+	return Final(&e)
+}
+
+// contextError returns err if its tree holds the end of a context and no error
+// of ours, which would say more.
+func contextError(err error) error {
+	if _, ours := errors.AsType[*acrkit.Error](err); ours {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Final returns e as an error. If trying again cannot help, the error has a
+// method NonRetriable, which Microsoft's retry policy honours.
+func Final(e *acrkit.Error) error {
+	switch e.Code {
+	case acrkit.CodeCredentialRejected, acrkit.CodeCredentialMissing, acrkit.CodeInsufficientScope, acrkit.CodeDenied,
+		acrkit.CodeProtocol, acrkit.CodeHostRefused, acrkit.CodeUsage:
+		return final{e}
+	}
+	return e
+}
+
+type final struct{ err *acrkit.Error }
+
+func (f final) Error() string { return f.err.Error() }
+func (f final) Unwrap() error { return f.err }
+func (final) NonRetriable()   {}

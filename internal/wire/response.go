@@ -1,0 +1,318 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// errorBody bounds the body of a refusal. A real one has some hundred bytes; one
+// that names every right of a large batch has a few thousand.
+var errorBody = limit.Limit{Name: "the body of a refusal", Bytes: 64 << 10}
+
+// maxMessage is the longest text of a server that a message repeats, in bytes.
+const maxMessage = 512
+
+// CorrelationHeader is the response header with the service's correlation id.
+const CorrelationHeader = "X-Ms-Correlation-Request-Id"
+
+// Attempt says what was tried, for the error that tells of its failure.
+type Attempt struct {
+	Op       string // after "cannot"
+	Registry acrkit.Registry
+	// Transport is asked what the token was granted and whose it is, if it can
+	// say so (as auth.Transport can); nil is allowed.
+	Transport http.RoundTripper
+	// Secrets are values that the text of an answer must not show.
+	Secrets []redact.Secret
+}
+
+// witness is a transport that knows whose token a request carries.
+type witness interface {
+	Granted(required acrkit.Scope) *acrkit.Scope
+	Describe() string
+}
+
+func (a Attempt) who() string {
+	if w, ok := a.Transport.(witness); ok {
+		return "the " + w.Describe()
+	}
+	return "the credential"
+}
+
+// Refused turns an answer of a registry's data plane that is no success into an
+// error: code, reason, the rights that were required and granted, the service's
+// own errors as causes. It reads and closes the body.
+func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
+	e := Evidence(resp, a.Op, a.Registry)
+	said := serviceErrors(resp, e, a.Secrets, true)
+	challenge, asked, err := BearerChallenge(resp.Header)
+	if err != nil {
+		e.Causes = append(e.Causes, err)
+	}
+	e.Required = challenge.Scope
+	if !asked && resp.StatusCode == http.StatusUnauthorized {
+		e.Required = requiredFromDetail(e.Causes)
+	}
+	switch status := resp.StatusCode; {
+	case challenge.Error == ErrInsufficientScope && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+		e.Code = acrkit.CodeInsufficientScope
+		if w, ok := a.Transport.(witness); ok {
+			e.Granted = w.Granted(e.Required)
+		}
+		e.Reason, e.Hint = missing(a.who(), e.Required, e.Granted)
+	case status == http.StatusUnauthorized:
+		e.Code = acrkit.CodeCredentialRejected
+		e.Reason = "the registry did not accept the access token of " + a.who()
+		if challenge.Error == "" && a.who() == "the credential" {
+			e.Reason = "the registry wants a credential, or did not accept the one it was given"
+		}
+	case status == http.StatusForbidden:
+		e.Code = acrkit.CodeDenied
+		e.Reason = "the registry forbids it" + said
+	case status == http.StatusNotFound:
+		e.Code = acrkit.CodeNotFound
+		e.Reason = "not found" + said
+	case status == http.StatusMethodNotAllowed && hasCode(e.Causes, "REGISTRY_DISALLOWED_OPERATION"):
+		e.Code = acrkit.CodeLocked
+		e.Reason = "the registry disallows the operation; a lock on the item does that"
+	case status == http.StatusTooManyRequests:
+		e.Code = acrkit.CodeThrottled
+		e.Reason = "too many requests" + wait(resp.Header)
+	case status == http.StatusRequestEntityTooLarge:
+		e.Code = acrkit.CodeTooLarge
+		e.Reason = "too large for the registry" + said
+	case status == http.StatusRequestTimeout || status >= 500:
+		e.Code = acrkit.CodeUnavailable
+		e.Reason = "the registry failed" + said
+	case status == http.StatusBadRequest || status == http.StatusMethodNotAllowed:
+		e.Code = acrkit.CodeUsage
+		e.Reason = "the registry does not take the request" + said
+	default:
+		e.Code = acrkit.CodeProtocol
+		e.Reason = fmt.Sprintf("the registry gave the unexpected answer %d%s", status, said)
+	}
+	return e
+}
+
+// Evidence returns an error with what every answer shows of itself, and no code.
+func Evidence(resp *http.Response, op string, reg acrkit.Registry) *acrkit.Error {
+	e := &acrkit.Error{Op: op, Registry: reg, Status: resp.StatusCode, RequestID: clean(resp.Header.Get(CorrelationHeader), 64)}
+	if resp.Request != nil {
+		e.Method, e.URL = resp.Request.Method, redact.URL(resp.Request.URL)
+	}
+	return e
+}
+
+// TokenServiceSaid reads the errors that a token service's refusal holds into
+// e's causes and returns their text, with "; the registry answered: " before it.
+// Only codes and messages are taken, and the given secrets removed from them:
+// the body of a token service may hold anything. It closes the body.
+func TokenServiceSaid(resp *http.Response, e *acrkit.Error, secrets []redact.Secret) string {
+	return serviceErrors(resp, e, secrets, false)
+}
+
+func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret, withDetail bool) string {
+	if resp.Body == nil {
+		return ""
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := errorBody.ReadAll(resp.Body)
+	if err != nil {
+		e.Causes = append(e.Causes, err)
+		return ""
+	}
+	var said []string
+	for _, s := range ReadServiceErrors(body) {
+		s.Code = clean(redact.Text(s.Code, secrets...), 64)
+		s.Message = clean(redact.Text(s.Message, secrets...), maxMessage)
+		if !withDetail {
+			s.Detail = nil
+		}
+		e.Causes = append(e.Causes, s)
+		if s.Message != "" {
+			said = append(said, s.Message)
+		} else if s.Code != "" {
+			said = append(said, s.Code)
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return "; the registry answered: " + clean(strings.Join(said, "; "), maxMessage)
+}
+
+// ReadServiceErrors reads the error list of a registry's answer:
+// {"errors":[{"code","message","detail"}]} (OCI distribution specification
+// 1.1, "Error Codes"). A body that holds none gives nil; an element that cannot
+// be read is left out.
+func ReadServiceErrors(body []byte) []acrkit.ServiceError {
+	var doc struct {
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return nil
+	}
+	var out []acrkit.ServiceError
+	for _, raw := range doc.Errors {
+		var s acrkit.ServiceError
+		if json.Unmarshal(raw, &s) == nil && (s.Code != "" || s.Message != "") {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func hasCode(causes []error, code string) bool {
+	for _, c := range causes {
+		if s, ok := errors.AsType[acrkit.ServiceError](c); ok && s.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// requiredFromDetail reads the rights that ACR lists in the detail of a 401, one
+// element for each action (recorded), for answers whose header was lost.
+func requiredFromDetail(causes []error) acrkit.Scope {
+	var items []acrkit.Access
+	for _, c := range causes {
+		s, ok := errors.AsType[acrkit.ServiceError](c)
+		if !ok || s.Code != "UNAUTHORIZED" {
+			continue
+		}
+		var detail []struct{ Type, Name, Action string }
+		if json.Unmarshal(s.Detail, &detail) != nil {
+			continue
+		}
+		for _, d := range detail {
+			if d.Type != "" && d.Name != "" && d.Action != "" {
+				items = append(items, acrkit.Access{Type: d.Type, Name: d.Name, Actions: []string{d.Action}})
+			}
+		}
+	}
+	return acrkit.NewScope(items...)
+}
+
+// missing words a refusal for want of a right, from what the wire proved.
+func missing(who string, required acrkit.Scope, granted *acrkit.Scope) (reason, hint string) {
+	if required.IsEmpty() {
+		return who + " lacks a right that the registry does not name", ""
+	}
+	if required.Equal(acrkit.CatalogScope()) {
+		return who + " may not list the repositories of the registry",
+			"a scope map opens the list of repositories only with the root wildcard *; name the repositories instead"
+	}
+	if granted == nil {
+		if required.Len() == 1 {
+			return fmt.Sprintf("%s does not have %s", who, actions(required, true)), ""
+		}
+		return fmt.Sprintf("%s does not have all of %s", who, actions(required, true)), ""
+	}
+	lacks, has := required.Minus(*granted), onSameResources(required, *granted)
+	switch {
+	case lacks.IsEmpty():
+		return fmt.Sprintf("the registry refuses %s although its access token holds %s", who, actions(required, true)), ""
+	case has.IsEmpty():
+		return fmt.Sprintf("%s has no right there; it needs %s", who, actions(required, true)), ""
+	}
+	one := sameResource(lacks, has)
+	return fmt.Sprintf("%s has %s but not %s", who, actions(has, !one), actions(lacks, true)), ""
+}
+
+func onSameResources(required, granted acrkit.Scope) acrkit.Scope {
+	var items []acrkit.Access
+	for g := range granted.All() {
+		for r := range required.All() {
+			if g.Type == r.Type && g.Name == r.Name {
+				items = append(items, g)
+			}
+		}
+	}
+	return acrkit.NewScope(items...)
+}
+
+func sameResource(a, b acrkit.Scope) bool {
+	names := map[string]bool{}
+	for x := range a.All() {
+		names[x.Type+":"+x.Name] = true
+	}
+	for x := range b.All() {
+		names[x.Type+":"+x.Name] = true
+	}
+	return len(names) == 1
+}
+
+// actions lists a scope's rights under their scope-map names.
+func actions(s acrkit.Scope, withName bool) string {
+	var parts []string
+	for a := range s.All() {
+		words := make([]string, 0, len(a.Actions))
+		for _, w := range a.Actions {
+			if action, err := acrkit.ParseAction(w); err == nil {
+				w = action.String()
+			}
+			words = append(words, w)
+		}
+		part := strings.Join(words, ", ")
+		if withName {
+			part += fmt.Sprintf(" on %q", a.Name)
+		}
+		parts = append(parts, clean(part, maxMessage))
+		if len(parts) == 4 {
+			parts = append(parts, "…")
+			break
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+// RetryAfter reads the Retry-After header, seconds or a date (RFC 9110
+// §10.2.3); a date counts from the answer's own Date. Zero means none.
+func RetryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil || !at.After(now) {
+		return 0
+	}
+	return at.Sub(now)
+}
+
+func wait(h http.Header) string {
+	if d := RetryAfter(h); d > 0 {
+		return fmt.Sprintf("; the service asks to wait %s", d)
+	}
+	return ""
+}
+
+// Throttled words a 429 for a message.
+func Throttled(h http.Header) string { return "too many requests" + wait(h) }
+
+// clean makes text of a server fit for one line of a message.
+func clean(s string, most int) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
