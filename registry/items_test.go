@@ -295,3 +295,43 @@ func TestNew(t *testing.T) {
 		})
 	}
 }
+
+func TestClient_ManifestContent(t *testing.T) {
+	const (
+		body   = `{"schemaVersion":2}`
+		digest = "sha256:79e5f9c5efc57b7b5c0d5e6c64e8b8a4e1d1c3b2c2a6c6b7d7d8e8f8090a0b0c"
+	)
+	right := digestLike("", []byte(body))
+	for _, tc := range []struct {
+		name, reference, header string
+		want                    acrkit.Code
+	}{
+		{"by_tag", "v1", right, ""},
+		{"by_tag_without_header", "v1", "", ""},
+		{"by_tag_with_wrong_header", "v1", digest, acrkit.CodeProtocol},
+		{"by_digest", right, right, ""},
+		{"by_digest_other_content", digest, digest, acrkit.CodeProtocol},
+		{"by_digest_content_and_header_lie", digest, right, acrkit.CodeProtocol},
+		{"neither", "sha256:1", "", acrkit.CodeUsage},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, s := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.Header.Get("Accept"), "application/vnd.oci.image.index.v1+json") {
+					t.Errorf("Accept: %q", r.Header.Get("Accept"))
+				}
+				w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+				if tc.header != "" {
+					w.Header().Set("Docker-Content-Digest", tc.header)
+				}
+				fmt.Fprint(w, body)
+			})
+			got, err := c.ManifestContent(background, "team/app", tc.reference)
+			if acrkit.CodeOf(err) != tc.want {
+				t.Fatalf("%v, want %q", err, tc.want)
+			}
+			if err == nil && (string(got.Data) != body || got.Digest != right || got.MediaType == "" || s.seen[0] != "GET /v2/team/app/manifests/"+tc.reference) {
+				t.Errorf("%+v, %q", got, s.seen)
+			}
+		})
+	}
+}

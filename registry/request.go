@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -42,7 +43,9 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
-	accept []int // statuses that are success
+	accept []int  // statuses that are success
+	media  string // what to accept; "" = application/json
+	limit  int64  // the largest answer; 0 = maxBody
 }
 
 // answer is a successful response, read whole.
@@ -130,7 +133,7 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 		return nil, 0, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Causes: []error{err}}
 	}
 	req.Header.Set("User-Agent", "acrkit")
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(q.media, "application/json"))
 	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -139,17 +142,18 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 		return nil, 0, c.transportError(q, c.attemptError(ctx, actx, err))
 	}
 	defer resp.Body.Close()
+	limit := cmp.Or(q.limit, maxBody)
 	for _, status := range q.accept {
 		if resp.StatusCode != status {
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+		data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 		if err != nil {
 			return nil, 0, c.transportError(q, c.attemptError(ctx, actx, err))
 		}
-		if len(data) > maxBody {
+		if int64(len(data)) > limit {
 			return nil, 0, c.withAnswer(q, resp, &acrkit.Error{Code: acrkit.CodeTooLarge,
-				Reason: fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20)})
+				Reason: fmt.Sprintf("the answer is larger than %d MiB", limit>>20)})
 		}
 		return &answer{resp.StatusCode, resp.Header, data, u}, 0, nil
 	}

@@ -9,7 +9,7 @@ import (
 // NoArgs refuses arguments, and says which flag of the same name there is.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return Usage("%s takes no argument, got %q", cmd.CommandPath(), args[0])
+		return Usage("%q takes no argument, got %q", cmd.CommandPath(), args[0])
 	}
 	return nil
 }
@@ -18,7 +18,7 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 func MaxArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return Usage("%s takes at most %d argument(s), got %d", cmd.CommandPath(), n, len(args))
+			return Usage("%q takes at most %d argument(s), got %d", cmd.CommandPath(), n, len(args))
 		}
 		return nil
 	}
@@ -28,10 +28,10 @@ func MaxArgs(n int) cobra.PositionalArgs {
 func ExactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {
-			return Usage("%s needs %s", cmd.CommandPath(), what)
+			return Usage("%q needs %s", cmd.CommandPath(), what)
 		}
 		if len(args) > n {
-			return Usage("%s takes %d argument(s), got %d", cmd.CommandPath(), n, len(args))
+			return Usage("%q takes %d argument(s), got %d", cmd.CommandPath(), n, len(args))
 		}
 		return nil
 	}

@@ -4,9 +4,13 @@ package root
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/completion"
+	"github.com/acrkit/acrkit/internal/cli/manifest"
+	"github.com/acrkit/acrkit/internal/cli/repo"
+	"github.com/acrkit/acrkit/internal/cli/tag"
 	"github.com/acrkit/acrkit/internal/cli/version"
+	"github.com/acrkit/acrkit/internal/cli/whoami"
 )
 
 // NewCmdRoot returns the acrkit command with all its subcommands.
@@ -27,14 +31,14 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	cmd.SetIn(f.IO.In)
 	cmd.SetOut(f.IO.Out)
 	cmd.SetErr(f.IO.ErrOut)
-	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetFlagErrorFunc(cmdutil.FlagError)
 	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(f.IO, cmd) })
 	cmd.CompletionOptions.DisableDefaultCmd = true
 
 	flags := cmd.PersistentFlags()
 	flags.BoolP("help", "h", false, "show help for the command")
 	flags.StringVar(&f.Global.Registry, "registry", "", "the `registry` where a reference names none (over ACR_NAME)")
-	flags.StringVar(&f.Global.Auth, "auth", "", "use this `kind` of credential only")
+	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, "auth", "", "use this kind of credential only", cmdutil.AuthKinds...)
 	flags.BoolVar(&f.Global.PlainHTTP, "plain-http", false, "speak HTTP without TLS; to this machine only")
 	flags.BoolVar(&f.Global.Debug, "debug", false, "print requests and answers to stderr, without secrets")
 
@@ -43,11 +47,12 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 		sub.GroupID = group
 		cmd.AddCommand(sub)
 	}
+	add("core", repo.NewCmdRepo(f))
+	add("core", tag.NewCmdTag(f))
+	add("core", manifest.NewCmdManifest(f))
+	add("core", whoami.NewCmdWhoami(f, nil))
+	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(f, cmd)
 	return cmd
-}
-
-func flagError(cmd *cobra.Command, err error) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: err.Error(), Hint: cmd.CommandPath() + " --help"}
 }

@@ -29,7 +29,7 @@ what was found.
 ACRKIT_REGISTRIES: login servers, separated by commas, that may be given a
 credential although their name is neither Azure's nor this machine's.
 
-SSL_CERT_FILE: certificates to trust instead of the system's (PEM).
+SSL_CERT_FILE: certificates to trust besides the system's (PEM).
 
 HTTPS_PROXY, NO_PROXY: the proxy, as other Go programs read them.
 

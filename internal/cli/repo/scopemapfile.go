@@ -1,0 +1,135 @@
+package repo
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// scopeMapLimit bounds the file: 500 actions of at most 512 bytes make 256 KiB,
+// JSON around them the rest.
+var scopeMapLimit = limit.Limit{Name: "a scope map file", Bytes: 1 << 20}
+
+// readScopeMap reads a scope map from a file, or from in where path is "-".
+func readScopeMap(path string, in io.Reader) (scopemap.Map, error) {
+	op := fmt.Sprintf("read the scope map %q", path)
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		}
+		defer file.Close()
+		in = file
+	}
+	data, err := scopeMapLimit.ReadAll(in)
+	if err != nil {
+		return scopemap.Map{}, err
+	}
+	m, err := parseScopeMap(data)
+	if err != nil {
+		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: err.Error(), Causes: []error{err},
+			Hint: "az acr scope-map show --registry REGISTRY --name NAME > scope-map.json"}
+	}
+	return m, nil
+}
+
+// parseScopeMap reads the actions in one of three forms: one a line (empty lines
+// and those that begin with # do not count), a JSON array of strings, or what
+// "az acr scope-map show" prints: an object with "actions", at its top or under
+// "properties". A list of one such object is taken too.
+func parseScopeMap(data []byte) (scopemap.Map, error) {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	if len(data) == 0 {
+		return scopemap.Map{}, fmt.Errorf("it is empty")
+	}
+	switch data[0] {
+	case '{':
+		return parseObject(data)
+	case '[':
+		var lines []string
+		if err := json.Unmarshal(data, &lines); err == nil {
+			return scopemap.Parse(lines)
+		}
+		var objects []json.RawMessage
+		if err := json.Unmarshal(data, &objects); err != nil {
+			return scopemap.Map{}, fmt.Errorf("it is not JSON: %w", err)
+		}
+		if len(objects) != 1 {
+			return scopemap.Map{}, fmt.Errorf("it holds %d scope maps; keep the one of the token", len(objects))
+		}
+		return parseObject(objects[0])
+	}
+	var lines []string
+	for sc := bufio.NewScanner(bytes.NewReader(data)); sc.Scan(); {
+		if line := strings.TrimSpace(sc.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return scopemap.Parse(lines)
+}
+
+func parseObject(data []byte) (scopemap.Map, error) {
+	var doc struct {
+		Name       string   `json:"name"`
+		Actions    []string `json:"actions"`
+		Properties struct {
+			Actions []string `json:"actions"`
+		} `json:"properties"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return scopemap.Map{}, fmt.Errorf("it is not the JSON of a scope map: %w", err)
+	}
+	actions := doc.Actions
+	if actions == nil {
+		actions = doc.Properties.Actions
+	}
+	if actions == nil {
+		return scopemap.Map{}, fmt.Errorf(`it is JSON without "actions"`)
+	}
+	m, err := scopemap.Parse(actions)
+	m.Name = doc.Name
+	return m, err
+}
+
+// fromMap returns the names a scope map holds, each once and in its order, and
+// its wildcards, which stand for names nobody here can know.
+func fromMap(m scopemap.Map) (names []string, wildcards []scopemap.Pattern) {
+	seen := map[scopemap.Pattern]bool{}
+	for _, r := range m.Rules {
+		if r.IsGateway() || seen[r.Pattern] {
+			continue
+		}
+		seen[r.Pattern] = true
+		if r.Pattern.IsWildcard() {
+			wildcards = append(wildcards, r.Pattern)
+		} else {
+			names = append(names, string(r.Pattern))
+		}
+	}
+	return names, wildcards
+}
+
+// repositoryArg reads what names a repository on the command line: its name, or
+// a reference on the same registry.
+func repositoryArg(arg string, reg acrkit.Registry) (string, error) {
+	ref, err := acrkit.ParseReference(arg, reg)
+	if err != nil {
+		return "", err
+	}
+	if ref.Registry != reg {
+		return "", cmdutil.Usage("%q is on another registry than %s", arg, reg.Host())
+	}
+	if ref.Target() != "" {
+		return "", cmdutil.Usage("%q names a tag or a digest; give the repository alone", arg)
+	}
+	return ref.Name, nil
+}
