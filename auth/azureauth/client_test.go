@@ -19,6 +19,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/containers/azcontainerregistry"
 	"github.com/google/go-cmp/cmp"
 
@@ -186,20 +187,30 @@ func TestRefused(t *testing.T) {
 	if !ok {
 		t.Fatalf("got %T %v, want *azcore.ResponseError", err, err)
 	}
-	if refusal.StatusCode != http.StatusForbidden || refusal.ErrorCode != "UNAUTHORIZED" {
-		t.Errorf("got %d %s, want 403 UNAUTHORIZED", refusal.StatusCode, refusal.ErrorCode)
+	if refusal.StatusCode != http.StatusForbidden {
+		t.Errorf("status %d, want 403", refusal.StatusCode)
 	}
 	challenge := refusal.RawResponse.Header.Get("WWW-Authenticate")
 	if !strings.Contains(challenge, `scope="registry:catalog:*",error="insufficient_scope"`) {
 		t.Errorf("WWW-Authenticate = %q", challenge)
 	}
-	body, err := io.ReadAll(refusal.RawResponse.Body)
-	if err != nil || !bytes.Contains(body, []byte(`"authentication required, visit`)) {
-		t.Errorf("body = %q, %v", body, err)
+	body, readErr := runtime.Payload(refusal.RawResponse)
+	if readErr != nil || !bytes.Contains(body, []byte(`"authentication required, visit`)) {
+		t.Errorf("body = %q, %v", body, readErr)
 	}
 	want := []string{"POST /oauth2/token", "GET /acr/v1/_catalog"}
 	if diff := cmp.Diff(want, f.lines()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+
+	told := azureauth.AsError("list the repositories", err)
+	e, ok := errors.AsType[*acrkit.Error](told)
+	if !ok || e.Code != acrkit.CodeInsufficientScope || e.Required.String() != "registry:catalog:*" ||
+		e.Granted == nil || !e.Granted.IsEmpty() || e.Op != "list the repositories" || e.Status != http.StatusUnauthorized {
+		t.Errorf("AsError = %v (%+v)", told, e)
+	}
+	if again, err := runtime.Payload(refusal.RawResponse); err != nil || len(again) == 0 {
+		t.Errorf("AsError used up the body: %q, %v", again, err)
 	}
 	// What the error holds must not be able to tell the token.
 	for name, value := range refusal.RawResponse.Request.Header {
@@ -209,6 +220,30 @@ func TestRefused(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%v %+v", refusal, refusal.RawResponse); strings.Contains(text, password) {
 		t.Error("the password is in the error")
+	}
+}
+
+func TestAsError_others(t *testing.T) {
+	t.Parallel()
+	plain := errors.New("plain")
+	foreign := &azcore.ResponseError{StatusCode: 403}
+	for _, err := range []error{nil, plain, foreign} {
+		if got := azureauth.AsError("try", err); got != err { //nolint:errorlint // the same value is what is asked
+			t.Errorf("AsError(%v) = %v", err, got)
+		}
+	}
+	f := newFake(t)
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if r.URL.Path == "/oauth2/token" {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`)
+		return true
+	}
+	err := getRepository(t.Context(), f.client(auth.ScopedToken("ci", password)))
+	if got := azureauth.AsError("try", err); !errors.Is(got, acrkit.CodeDenied) {
+		t.Errorf("a firewall's 403 became %v", got)
 	}
 }
 

@@ -12,9 +12,9 @@
 // with a body included; once warm, each call is one request.
 //
 // A missing right arrives as an *azcore.ResponseError with status 403. The service
-// says 401; its body and header are passed on as they are, so ErrorCode reads
-// UNAUTHORIZED and WWW-Authenticate names the scope that was required. A credential
-// that was not accepted arrives as an *acrkit.Error and is not tried again.
+// says 401; its body and header are passed on as they are. [AsError] says in a
+// sentence which right was missing. A credential that was not accepted arrives as
+// an *acrkit.Error and is not tried again.
 //
 // An Entra credential, with any client that takes an http.RoundTripper:
 //
