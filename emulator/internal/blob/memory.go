@@ -1,0 +1,240 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"sync"
+	"time"
+)
+
+// memoryPiece is the unit in which memory for content is taken: content grows
+// without being copied.
+const memoryPiece = 256 << 10
+
+// Memory is a [Store] that forgets.
+type Memory struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	uploads map[string]*memoryUpload
+	content map[string]pieces
+}
+
+type memoryUpload struct {
+	data     pieces
+	modified time.Time
+}
+
+// NewMemory returns an empty store. A nil now is [time.Now].
+func NewMemory(now func() time.Time) *Memory {
+	if now == nil {
+		now = time.Now
+	}
+	return &Memory{now: now, uploads: map[string]*memoryUpload{}, content: map[string]pieces{}}
+}
+
+// pieces is content in parts of memoryPiece bytes, the last one shorter. What
+// was written is not changed while a reader may see it.
+type pieces struct {
+	parts [][]byte
+	size  int64
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	for rest := b; len(rest) > 0; {
+		last := len(p.parts) - 1
+		if last < 0 || len(p.parts[last]) == memoryPiece {
+			p.parts = append(p.parts, nil)
+			last++
+		}
+		k := min(len(rest), memoryPiece-len(p.parts[last]))
+		p.parts[last] = append(p.parts[last], rest[:k]...)
+		p.size += int64(k)
+		rest = rest[k:]
+	}
+	return len(b), nil
+}
+
+func (p *pieces) truncate(size int64) {
+	if size >= p.size {
+		return
+	}
+	whole, part := int(size/memoryPiece), int(size%memoryPiece)
+	if part == 0 {
+		p.parts = p.parts[:whole]
+	} else {
+		p.parts = p.parts[:whole+1]
+		p.parts[whole] = p.parts[whole][:part:part] // what follows is copied, not overwritten
+	}
+	p.size = size
+}
+
+func (m *Memory) upload(id string) (*memoryUpload, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, ok := m.uploads[id]
+	if !ok {
+		return nil, fmt.Errorf("upload %q: %w", id, ErrNotExist)
+	}
+	return u, nil
+}
+
+// Create implements [Store].
+func (m *Memory) Create(_ context.Context, id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.uploads[id]; ok {
+		return fmt.Errorf("begin an upload: %w", fs.ErrExist)
+	}
+	m.uploads[id] = &memoryUpload{modified: m.now()}
+	return nil
+}
+
+// Size implements [Store].
+func (m *Memory) Size(_ context.Context, id string) (int64, error) {
+	u, err := m.upload(id)
+	if err != nil {
+		return 0, err
+	}
+	return u.data.size, nil
+}
+
+// Append implements [Store].
+func (m *Memory) Append(ctx context.Context, id string, at int64, r io.Reader) (int64, error) {
+	u, err := m.upload(id)
+	if err != nil {
+		return 0, err
+	}
+	if u.data.size < at {
+		return 0, fmt.Errorf("store an upload: %d bytes are stored, not %d", u.data.size, at)
+	}
+	u.data.truncate(at)
+	n, readErr, _ := copyAll(ctx, &u.data, r, make([]byte, copyBuffer))
+	m.mu.Lock()
+	u.modified = m.now()
+	m.mu.Unlock()
+	return n, readErr
+}
+
+// OpenUpload implements [Store].
+func (m *Memory) OpenUpload(_ context.Context, id string) (io.ReadCloser, error) {
+	u, err := m.upload(id)
+	if err != nil {
+		return nil, err
+	}
+	return &memoryReader{data: u.data}, nil
+}
+
+// Commit implements [Store].
+func (m *Memory) Commit(_ context.Context, id, digest string) error {
+	u, err := m.upload(id)
+	if err != nil {
+		return err
+	}
+	if _, _, err := splitDigest(digest); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.content[digest] = u.data
+	delete(m.uploads, id)
+	return nil
+}
+
+// Abort implements [Store].
+func (m *Memory) Abort(_ context.Context, id string) error {
+	if _, err := m.upload(id); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.uploads, id)
+	return nil
+}
+
+// Uploads implements [Store].
+func (m *Memory) Uploads(context.Context) iter.Seq2[Upload, error] {
+	return func(yield func(Upload, error) bool) {
+		m.mu.Lock()
+		var all []Upload
+		for id, u := range m.uploads {
+			all = append(all, Upload{ID: id, Modified: u.modified})
+		}
+		m.mu.Unlock()
+		for _, u := range all {
+			if !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Open implements [Store].
+func (m *Memory) Open(_ context.Context, digest string) (io.ReadSeekCloser, int64, error) {
+	if _, _, err := splitDigest(digest); err != nil {
+		return nil, 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.content[digest]
+	if !ok {
+		return nil, 0, fmt.Errorf("read content: %w", ErrNotExist)
+	}
+	return &memoryReader{data: data}, data.size, nil
+}
+
+// Remove implements [Store].
+func (m *Memory) Remove(_ context.Context, digest string) error {
+	if _, _, err := splitDigest(digest); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.content[digest]; !ok {
+		return fmt.Errorf("remove content: %w", ErrNotExist)
+	}
+	delete(m.content, digest)
+	return nil
+}
+
+// memoryReader reads pieces as they were when it was made.
+type memoryReader struct {
+	data pieces
+	off  int64
+}
+
+func (r *memoryReader) Read(b []byte) (int, error) {
+	if r.off >= r.data.size {
+		return 0, io.EOF
+	}
+	part := r.data.parts[r.off/memoryPiece]
+	n := copy(b, part[r.off%memoryPiece:])
+	r.off += int64(n)
+	return n, nil
+}
+
+func (r *memoryReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.off
+	case io.SeekEnd:
+		offset += r.data.size
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the beginning")
+	}
+	r.off = offset
+	return offset, nil
+}
+
+func (r *memoryReader) Close() error { return nil }
