@@ -174,6 +174,30 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// dropHeader is a caller's policy that removes what was set before it.
+type dropHeader struct{}
+
+func (dropHeader) Do(req *policy.Request) (*http.Response, error) {
+	req.Raw().Header.Del("Authorization")
+	return req.Next()
+}
+
+func TestBodies_whatever_the_callers_policies_do(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	o := f.options()
+	o.PerCallPolicies = []policy.Policy{dropHeader{}}
+	o.PerRetryPolicies = []policy.Policy{dropHeader{}}
+	no := false
+	if _, err := f.clientWith(auth.ScopedToken("ci", password), o).UpdateRepositoryProperties(t.Context(), "samples/app",
+		&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
+		t.Fatal(err)
+	}
+	if log := f.log(); log[len(log)-1].Body != `{"deleteEnabled":false}` {
+		t.Errorf("got %+v", log)
+	}
+}
+
 type readSeekNopCloser struct{ io.ReadSeeker }
 
 func (readSeekNopCloser) Close() error { return nil }
