@@ -59,10 +59,7 @@ func (c *Client) ManifestContent(ctx context.Context, repository, reference stri
 	}
 	got := digestLike(want, a.body)
 	if want != "" && got != want {
-		return Content{}, &acrkit.Error{
-			Code: acrkit.CodeProtocol, Op: q.op, Registry: c.reg, Reason: fmt.Sprintf("its digest is %s, not %s", got, clip(want)),
-			Method: q.method, URL: c.location(q), Status: a.status, RequestID: requestID(a.header),
-		}
+		return Content{}, c.broken(q, a, acrkit.CodeProtocol, fmt.Sprintf("its digest is %s, not %s", got, clip(want)))
 	}
 	return Content{a.body, a.header.Get("Content-Type"), got}, nil
 }

@@ -11,29 +11,16 @@ import (
 // hundreds of repositories.
 const maxHeader = 64 << 10
 
-// bearerParams returns the parameters of the first Bearer challenge, names in
-// lower case, or nil if there is none (RFC 9110 §11.6.1, RFC 6750 §3).
-func bearerParams(values []string) map[string]string {
-	for _, v := range values {
-		if len(v) > maxHeader || len(v) < 7 || !strings.EqualFold(v[:7], "Bearer ") {
-			continue
-		}
-		params, _ := parseParams(v[7:], ',')
-		return params
-	}
-	return nil
-}
-
-// parseParams reads NAME=VALUE or NAME="VALUE" separated by sep, and returns
-// where it stopped: at the end or at a "," outside quotes if that is not sep.
-func parseParams(s string, sep byte) (params map[string]string, rest string) {
+// parseParams reads NAME=VALUE or NAME="VALUE" separated by ";", and returns
+// where it stopped: at the end or at a "," outside quotes.
+func parseParams(s string) (params map[string]string, rest string) {
 	params = map[string]string{}
 	for {
-		s = strings.TrimLeft(s, " \t"+string(sep))
+		s = strings.TrimLeft(s, " \t;")
 		if s == "" || s[0] == ',' {
 			return params, s
 		}
-		i := strings.IndexAny(s, "=,"+string(sep))
+		i := strings.IndexAny(s, "=,;")
 		if i < 0 {
 			return params, ""
 		}
@@ -42,7 +29,7 @@ func parseParams(s string, sep byte) (params map[string]string, rest string) {
 			continue
 		}
 		name := strings.ToLower(strings.TrimSpace(s[:i]))
-		value, after := parseValue(strings.TrimLeft(s[i+1:], " \t"), sep)
+		value, after := parseValue(strings.TrimLeft(s[i+1:], " \t"))
 		if _, twice := params[name]; !twice {
 			params[name] = value
 		}
@@ -50,9 +37,9 @@ func parseParams(s string, sep byte) (params map[string]string, rest string) {
 	}
 }
 
-func parseValue(s string, sep byte) (value, rest string) {
+func parseValue(s string) (value, rest string) {
 	if !strings.HasPrefix(s, `"`) {
-		if i := strings.IndexAny(s, ","+string(sep)); i >= 0 {
+		if i := strings.IndexAny(s, ",;"); i >= 0 {
 			return strings.TrimSpace(s[:i]), s[i:]
 		}
 		return strings.TrimSpace(s), ""
@@ -93,7 +80,7 @@ func nextPage(values []string, page *url.URL) (url.Values, bool, error) {
 			s = strings.TrimLeft(s[end+1:], " \t")
 			params := map[string]string{}
 			if strings.HasPrefix(s, ";") {
-				params, s = parseParams(s[1:], ';')
+				params, s = parseParams(s[1:])
 			} else if s != "" && s[0] != ',' {
 				return nil, false, badLink("is malformed")
 			}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 )
 
@@ -83,52 +81,6 @@ func FuzzNextPage(f *testing.F) {
 		query2, ok2, err := nextPage([]string{"<" + next.RequestURI() + `>; rel="next"`}, page)
 		if err != nil || !ok2 || query2.Encode() != query.Encode() {
 			t.Fatalf("%q: %q, then %q (%v)", link, query.Encode(), query2.Encode(), err)
-		}
-	})
-}
-
-func TestBearerParams(t *testing.T) {
-	for _, tc := range []struct {
-		in   []string
-		want map[string]string
-	}{
-		{nil, nil},
-		{[]string{`Basic realm="Azure Container Registry"`}, nil},
-		{[]string{`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull,push",error="insufficient_scope"`},
-			map[string]string{"realm": "https://r/oauth2/token", "service": "r", "scope": "repository:a:pull,push", "error": "insufficient_scope"}},
-		{[]string{`Basic realm="x"`, `bearer  Realm = "a\"b" , error=invalid_token`}, map[string]string{"realm": `a"b`, "error": "invalid_token"}},
-		{[]string{`Bearer realm="unclosed`}, map[string]string{"realm": "unclosed"}},
-		{[]string{"Bearer " + strings.Repeat("a", maxHeader)}, nil},
-	} {
-		if diff := cmp.Diff(tc.want, bearerParams(tc.in)); diff != "" {
-			t.Errorf("%q: %s", tc.in, diff)
-		}
-	}
-}
-
-func FuzzBearerParams(f *testing.F) {
-	f.Add(`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull,push",error="insufficient_scope"`)
-	f.Add(`Bearer a=b,,c="d\`)
-	f.Add(`bearer =,=`)
-	f.Fuzz(func(t *testing.T, value string) {
-		params := bearerParams([]string{value})
-		for k, v := range params {
-			if k != strings.ToLower(k) || len(k)+len(v) > len(value)+3*strings.Count(value, "\x00")+len(value)*3 {
-				t.Fatalf("%q: %q=%q", value, k, v)
-			}
-		}
-		// Quoting what was read reads the same again.
-		for k, v := range params {
-			if strings.ContainsAny(k, " \t\",=\\") || k == "" {
-				continue
-			}
-			quoted := `Bearer ` + k + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
-			if len(quoted) > maxHeader {
-				continue
-			}
-			if got := bearerParams([]string{quoted})[strings.ToLower(strings.TrimSpace(k))]; got != v && strings.TrimSpace(k) == k {
-				t.Fatalf("%q: %q then %q", value, v, got)
-			}
 		}
 	})
 }

@@ -180,8 +180,5 @@ func (c *Client) object(ctx context.Context, q call, into any, valid func() bool
 	} else if valid() {
 		return nil
 	}
-	return &acrkit.Error{
-		Code: acrkit.CodeProtocol, Op: q.op, Registry: c.reg, Reason: "the answer does not have the form of the API" + why,
-		Method: q.method, URL: c.location(q), Status: a.status, RequestID: requestID(a.header),
-	}
+	return c.broken(q, a, acrkit.CodeProtocol, "the answer does not have the form of the API"+why)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,21 +128,21 @@ func TestClient_errors(t *testing.T) {
 		want   acrkit.Code
 		text   string
 	}{
-		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, `the credential lacks metadata/read on "team/app"`},
-		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialMissing, "asks for a credential"},
-		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized, acrkit.CodeCredentialRejected, "does not accept"},
-		{"bare_401", 401, nil, "", acrkit.CodeCredentialRejected, "does not accept"},
-		{"basic_401", 401, http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`}}, "", acrkit.CodeCredentialRejected, "does not accept"},
+		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, `the credential does not have metadata/read on "team/app"`},
+		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialRejected, "wants a credential"},
+		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized, acrkit.CodeCredentialRejected, "did not accept"},
+		{"bare_401", 401, nil, "", acrkit.CodeCredentialRejected, "did not accept"},
+		{"basic_401", 401, http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`}}, "", acrkit.CodeCredentialRejected, "did not accept"},
 		{"firewall", 403, nil, `{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`, acrkit.CodeDenied, "client with IP '1.2.3.4'"},
 		{"no_repository", 404, nil, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"team/app\" is not found"}]}`, acrkit.CodeNotFound, "no such repository"},
 		{"no_tag", 404, nil, `{"errors":[{"code":"TAG_UNKNOWN","message":"the specified tag does not exist"}]}`, acrkit.CodeNotFound, "no such tag"},
 		{"no_manifest", 404, nil, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":null}]}`, acrkit.CodeNotFound, "no such manifest"},
-		{"not_acr", 404, nil, "404 page not found\n", acrkit.CodeNotFound, "no ACR metadata API"},
+		{"not_acr", 404, nil, "404 page not found\n", acrkit.CodeNotFound, "does not know ACR"},
 		{"locked", 405, nil, `{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed","detail":{}}]}`, acrkit.CodeLocked, "a lock"},
 		{"throttled", 429, http.Header{"Retry-After": {"1"}}, `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests."}]}`, acrkit.CodeThrottled, "too many requests"},
 		{"asks_for_too_long_a_wait", 429, http.Header{"Retry-After": {"3600"}}, "", acrkit.CodeThrottled, "asks to wait 1h0m0s"},
 		{"server_error", 500, nil, "oops", acrkit.CodeUnavailable, "the registry failed"},
-		{"teapot", 418, nil, "", acrkit.CodeProtocol, "unexpected status 418"},
+		{"teapot", 418, nil, "", acrkit.CodeProtocol, "unexpected answer 418"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -247,9 +248,9 @@ func TestClient_transport_errors(t *testing.T) {
 		text string
 		n    int
 	}{
-		{"refused_connection", &net.OpError{Op: "dial", Err: errors.New("connection refused")}, acrkit.CodeUnavailable, "connection refused", maxAttempts},
-		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true}, acrkit.CodeUnavailable, `no such host "myregistry.azurecr.io"`, 1},
-		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS, "certificate is not trusted", 1},
+		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable, "refuses the connection", maxAttempts},
+		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true}, acrkit.CodeUnavailable, "no host has the name myregistry.azurecr.io", 1},
+		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS, "the certificate of myregistry.azurecr.io is not trusted", 1},
 		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401, RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted}, acrkit.CodeCredentialRejected, "cannot read the repository \"a\" on myregistry.azurecr.io: not accepted (401 credential_rejected, request r-1)", 1},
 		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}), acrkit.CodeUnavailable, "down", maxAttempts},
 		{"canceled", context.Canceled, acrkit.CodeUnavailable, "canceled", maxAttempts},

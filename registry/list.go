@@ -264,7 +264,7 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T,
 			}
 			*size = max(*size/2, minPage)
 			if werr := wait(ctx, firstBackoff); werr != nil {
-				return nil, nil, l.c.transportError(q, werr)
+				return nil, nil, l.c.unanswered(q, werr)
 			}
 			continue
 		}
@@ -292,10 +292,8 @@ func tooMuch(err error) bool {
 }
 
 func (l *lister[T]) broken(a *answer, why string) error {
-	return &acrkit.Error{
-		Code: acrkit.CodeProtocol, Op: l.op, Registry: l.c.reg, Reason: why,
-		Method: http.MethodGet, URL: a.url.String(), Status: a.status, RequestID: requestID(a.header),
-	}
+	q := call{op: l.op, method: http.MethodGet, path: l.path, query: a.url.Query()}
+	return l.c.broken(q, a, acrkit.CodeProtocol, why)
 }
 
 // pageEnds remembers the ends of the last page that had items, to notice a

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 const (
@@ -31,9 +30,6 @@ const (
 	// maxBody is the largest answer that is read. A page of 1000 manifests is
 	// about 1 MiB; thousands of tags on one manifest make it more.
 	maxBody = 32 << 20
-	// maxErrorBody is how much of an error answer is read: recorded ones stay
-	// under 1 KiB.
-	maxErrorBody = 64 << 10
 )
 
 // call is one request of the API.
@@ -75,7 +71,7 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 			return nil, err
 		}
 		if werr := wait(ctx, max(retryAfter, backoff(attempt))); werr != nil {
-			return nil, c.transportError(q, werr)
+			return nil, c.unanswered(q, werr)
 		}
 	}
 }
@@ -139,7 +135,7 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, 0, c.transportError(q, c.attemptError(ctx, actx, err))
+		return nil, 0, c.unanswered(q, c.attemptError(ctx, actx, err))
 	}
 	defer resp.Body.Close()
 	limit := cmp.Or(q.limit, maxBody)
@@ -149,18 +145,15 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 		}
 		data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 		if err != nil {
-			return nil, 0, c.transportError(q, c.attemptError(ctx, actx, err))
+			return nil, 0, c.unanswered(q, c.attemptError(ctx, actx, err))
 		}
+		a := &answer{resp.StatusCode, resp.Header, data, u}
 		if int64(len(data)) > limit {
-			return nil, 0, c.withAnswer(q, resp, &acrkit.Error{Code: acrkit.CodeTooLarge,
-				Reason: fmt.Sprintf("the answer is larger than %d MiB", limit>>20)})
+			return nil, 0, c.broken(q, a, acrkit.CodeTooLarge, fmt.Sprintf("the answer is larger than %d MiB", limit>>20))
 		}
-		return &answer{resp.StatusCode, resp.Header, data, u}, 0, nil
+		return a, 0, nil
 	}
-	// The body of an error answer is evidence only; what cannot be read of it is
-	// left out.
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	return nil, parseRetryAfter(resp.Header), c.statusError(q, resp, data)
+	return nil, wire.RetryAfter(resp.Header), c.refused(q, resp)
 }
 
 // attemptError tells our own time limit from the caller's.
@@ -174,78 +167,8 @@ func (c *Client) attemptError(ctx, actx context.Context, err error) error {
 	return err
 }
 
-// parseRetryAfter reads the header in both its forms (RFC 9110 §10.2.3): seconds,
-// or a date, which is counted from the answer's own Date.
-func parseRetryAfter(h http.Header) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
-	}
-	at, err := http.ParseTime(v)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
-}
-
-// transportError wraps what went wrong before there was an answer. An error of
-// the transport that already is an acrkit.Error keeps its code and evidence.
-func (c *Client) transportError(q call, err error) error {
-	out := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: q.op, Registry: c.reg, Method: q.method, URL: c.location(q)}
-	if inner, ok := errors.AsType[*acrkit.Error](err); ok {
-		out.Code, out.Reason, out.Hint = inner.Code, inner.Reason, inner.Hint
-		out.Status, out.RequestID = inner.Status, inner.RequestID
-		out.Required, out.Granted = inner.Required, inner.Granted
-		if inner.URL != "" {
-			out.Method, out.URL = inner.Method, inner.URL
-		}
-		if out.Reason == "" {
-			out.Reason = causesText(inner)
-		}
-		out.Causes = []error{err}
-		return out
-	}
-	var uerr *url.Error
-	if errors.As(err, &uerr) {
-		err = uerr.Err // its text would repeat the URL
-	}
-	out.Causes = []error{err}
-	var (
-		dns       *net.DNSError
-		cert      *tls.CertificateVerificationError
-		recordErr tls.RecordHeaderError
-	)
-	switch {
-	case errors.Is(err, errTimeout):
-		out.Reason = fmt.Sprintf("no complete answer within %s", c.timeout)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		out.Reason = err.Error()
-	case errors.As(err, &cert):
-		out.Code = acrkit.CodeTLS
-		out.Reason = "the server's certificate is not trusted: " + cert.Err.Error()
-	case errors.As(err, &recordErr):
-		out.Code = acrkit.CodeTLS
-		out.Reason = "the server does not speak TLS"
-	case errors.As(err, &dns) && dns.IsNotFound:
-		out.Reason = fmt.Sprintf("no such host %q", dns.Name)
-	}
-	return out
-}
-
-func causesText(e *acrkit.Error) string {
-	texts := make([]string, 0, len(e.Causes))
-	for _, cause := range e.Causes {
-		texts = append(texts, cause.Error())
-	}
-	return strings.Join(texts, "; ")
-}
-
-// location is the URL for messages: the API's queries hold names and sizes only.
+// location is the URL for messages.
 func (c *Client) location(q call) string {
 	u := url.URL{Scheme: c.scheme, Host: c.reg.Host(), Path: q.path, RawQuery: q.query.Encode()}
-	return u.String()
+	return redact.URL(&u)
 }

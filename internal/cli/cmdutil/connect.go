@@ -30,6 +30,8 @@ type Identity struct {
 	Source     string        // the variables it came from; "nothing was found" for anonymous
 	Lookups    []auth.Lookup // every place that was looked at
 	Note       string        // why a credential that is there was not used, or ""
+
+	plainHTTP bool
 }
 
 // Connection is an identity with clients.
@@ -77,7 +79,7 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 
 // Identity finds the credential for a registry. Nothing is sent.
 func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
-	id := Identity{Registry: reg, Credential: auth.Anonymous(), Source: "nothing was found"}
+	id := Identity{Registry: reg, Credential: auth.Anonymous(), Source: "nothing was found", plainHTTP: f.Global.PlainHTTP}
 	kind := auth.Kind(f.Global.Auth)
 	if kind == auth.KindAnonymous {
 		id.Source = "--auth anonymous"
@@ -85,20 +87,30 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 	}
 	env, err := auth.FromEnvironment(f.lookupFor(kind))
 	id.Lookups = env.Lookups
-	if err != nil && !errors.Is(err, acrkit.CodeCredentialMissing) {
-		return id, err
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		if e.Code != acrkit.CodeCredentialMissing {
+			if f.Env("ACR_NAME") == "" {
+				e.Hint = "export ACR_NAME=" + reg.Host()
+			}
+			return id, e
+		}
+		if f.Env("ACR_NAME") == "" && slices.ContainsFunc(env.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }) {
+			id.Note = e.Reason
+		}
 	}
 	switch {
 	case env.Credential == nil:
 		if kind != "" {
 			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg,
-				Reason: fmt.Sprintf("--auth %s, and the environment holds no credential of this kind", kind), Hint: exportHint(kind, reg)}
+				Reason: fmt.Sprintf("--auth %s, and the environment holds no credential of this kind for it", kind), Hint: exportHint(kind, reg)}
 		}
-	case env.Registry.IsZero():
-		return id, &acrkit.Error{Code: acrkit.CodeUsage, Op: "sign in", Registry: reg,
-			Reason: fmt.Sprintf("%s is for the registry in ACR_NAME, which is not set", env.Source), Hint: "export ACR_NAME=" + reg.Host()}
 	case env.Registry != reg:
-		id.Note = fmt.Sprintf("%s is for %s, the registry in ACR_NAME, and was not used", env.Source, env.Registry.Host())
+		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", env.Source, env.Registry.Host())
+		for i := range id.Lookups {
+			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {
+				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
+			}
+		}
 		if kind != "" {
 			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg, Reason: id.Note, Hint: "export ACR_NAME=" + reg.Host()}
 		}

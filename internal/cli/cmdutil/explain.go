@@ -19,54 +19,40 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		return err
 	}
 	out := *e
-	who := subject(c.Credential)
 	reg := c.Registry
-	switch e.Code {
-	case acrkit.CodeInsufficientScope:
-		out.Reason, out.Granted = missingRights(ctx, c, who, e.Required)
-		setHint(&out, rightsHint(c, e.Required))
-	case acrkit.CodeCredentialMissing:
+	anonymous := c.Credential != nil && c.Credential.Kind() == auth.KindAnonymous
+	switch {
+	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
+		// Nothing was refused: there was nothing to present.
+		out.Code = acrkit.CodeCredentialMissing
+		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", exportHint("", reg)
 		if c.Note != "" {
-			out.Reason = c.Note
-			setHint(&out, "export ACR_NAME="+reg.Host())
-		} else if c.Credential.Kind() == auth.KindAnonymous {
-			out.Reason = "no credential was found, and the registry lets nobody in without one"
+			out.Reason, out.Hint = c.Note, "export ACR_NAME="+reg.Host()
 		}
-		setHint(&out, exportHint("", reg))
-	case acrkit.CodeCredentialRejected:
-		if c.Credential.Kind() == auth.KindAnonymous {
-			// Nothing was refused: there was nothing to present.
-			out.Code = acrkit.CodeCredentialMissing
-			out.Reason = "no credential was found, and the registry lets nobody in without one"
-			if c.Note != "" {
-				out.Reason = c.Note
-			}
-			setHint(&out, exportHint("", reg))
+	case e.Code == acrkit.CodeCredentialRejected:
+		out.Hint = rejectedHint(c)
+	case e.Code == acrkit.CodeInsufficientScope:
+		out.Reason, out.Granted = missingRights(ctx, c, e)
+		out.Hint = rightsHint(c, e.Required)
+		if anonymous && c.Note != "" {
+			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+reg.Host()
 		}
-		setHint(&out, rejectedHint(c))
-	case acrkit.CodeHostRefused:
-		if strings.Contains(out.Reason, "plain HTTP") || strings.Contains(out.Reason, "plain-HTTP") {
-			setHint(&out, "acrkit whoami --registry "+reg.Host()+"    # without --plain-http")
-		}
-		setHint(&out, "export ACRKIT_REGISTRIES="+reg.Host()+"    # only if this host is yours")
-	case acrkit.CodeNotFound:
-		setHint(&out, "acrkit repo list "+reg.Host())
-	case acrkit.CodeTLS:
-		setHint(&out, "export SSL_CERT_FILE=ca.pem    # the certificate of the server's authority; \"acrkit emulator start\" names its own")
-	case acrkit.CodeUnavailable:
-		setHint(&out, fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    # 401 means it can be reached", scheme(reg), reg.Host()))
-	case acrkit.CodeDenied:
-		setHint(&out, fmt.Sprintf("az acr show --name %s --query '{access: publicNetworkAccess, rules: networkRuleSet}'", reg.Name()))
+	case e.Code == acrkit.CodeDenied && reg.IsACR():
+		out.Hint = fmt.Sprintf("az acr show --name %s --query '{access: publicNetworkAccess, rules: networkRuleSet}'", reg.Name())
+	case e.Code == acrkit.CodeHostRefused && c.Transport == nil && !c.plainHTTP:
+		out.Hint = "export ACRKIT_REGISTRIES=" + reg.Host() + "    # only if this host is yours"
+	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
+		out.Hint = "acrkit whoami " + reg.Host() + "    # without --plain-http"
+	case e.Code == acrkit.CodeNotFound:
+		out.Hint = "acrkit repo list " + reg.Host()
+	case e.Code == acrkit.CodeTLS && reg.IsLoopback():
+		out.Hint = "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file"
+	case e.Code == acrkit.CodeTLS:
+		out.Hint = "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it"
+	case e.Code == acrkit.CodeUnavailable && !strings.Contains(e.Hint, "PROXY"):
+		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' https://%s/v2/    # 401 means that it can be reached", reg.Host())
 	}
 	return &out
-}
-
-func scheme(acrkit.Registry) string { return "https" }
-
-func setHint(e *acrkit.Error, hint string) {
-	if e.Hint == "" {
-		e.Hint = hint
-	}
 }
 
 // subject names the credential at the beginning of a clause.
@@ -82,12 +68,13 @@ func subject(c auth.Credential) string {
 
 // missingRights says what the credential has and has not, in scope-map names. To
 // know what it has, it asks for a token with every right on the repository.
-func missingRights(ctx context.Context, c *Connection, who string, required acrkit.Scope) (string, *acrkit.Scope) {
+func missingRights(ctx context.Context, c *Connection, e *acrkit.Error) (string, *acrkit.Scope) {
+	who, required := subject(c.Credential), e.Required
 	if required.Contains(acrkit.CatalogScope()) {
 		if c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken {
-			return who + ` may not list the catalog; a scope-mapped token can only with a scope map on "*"`, &acrkit.Scope{}
+			return who + ` may not list the catalog; a scope-mapped token can only with a scope map on "*"`, e.Granted
 		}
-		return who + " may not list the catalog", &acrkit.Scope{}
+		return who + " may not list the catalog", e.Granted
 	}
 	var wants []string
 	name := ""
@@ -107,7 +94,7 @@ func missingRights(ctx context.Context, c *Connection, who string, required acrk
 		}
 	}
 	if granted == nil {
-		return fmt.Sprintf("%s has not all of %s on %q", who, strings.Join(wants, " and "), name), nil
+		return fmt.Sprintf("%s does not have %s on %q", who, strings.Join(wants, " and "), name), nil
 	}
 	var has, lacks []string
 	for _, a := range acrkit.Actions() {
