@@ -269,10 +269,18 @@ func (g *entraGrant) renew(root *refreshToken) {
 	}
 }
 
+// whose names the Entra token for messages.
+func (g *entraGrant) whose() string {
+	if g.t.cred.Kind() == KindEntraToken {
+		return "Entra access token"
+	}
+	return "Entra token of " + g.who
+}
+
 func (g *entraGrant) close() { g.fetches.close() }
 
 func (g *entraGrant) rejected(_ proof, e *acrkit.Error, said string) {
-	e.Reason = "the ACR refresh token of the " + g.who + " is not accepted" + said
+	e.Reason = "the ACR refresh token made from the " + g.whose() + " is not accepted" + said
 }
 
 // exchange gets an Entra token and exchanges it for an ACR refresh token.
@@ -286,9 +294,9 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 	}
 	secrets := []Secret{token}
 	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.registry.Host()}, "access_token": {token.Reveal()}}
-	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the Entra token of "+g.who, form, "refresh_token",
+	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.whose(), form, "refresh_token",
 		g.t.refusedByRegistry(secrets, func(e *acrkit.Error, said string) {
-			e.Reason = fmt.Sprintf("the registry does not accept the Entra token (audience %s) of %s%s", audience, g.who, said)
+			e.Reason = fmt.Sprintf("the registry does not accept the %s (audience %s)%s", g.whose(), audience, said)
 			claims, err := wire.ReadClaims(token.Reveal())
 			switch {
 			case err == nil && !claims.Expires.IsZero() && claims.Expires.Before(g.t.now()):

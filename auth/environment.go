@@ -97,7 +97,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 				l.Outcome, l.Detail = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
 			}
 		}
-		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: source + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(source) + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
 		if kind == KindServicePrincipal {
 			// These variables serve many programs; without ACR_NAME they are not for us.
 			e.Code = acrkit.CodeCredentialMissing
@@ -122,7 +122,14 @@ func (r *envReader) half(l *Lookup, set string, missing ...string) error {
 		verb = " are missing"
 	}
 	l.Outcome, l.Detail = OutcomeIncomplete, strings.Join(missing, " and ")+verb
-	return r.usage(fmt.Sprintf("%s is set, but %s", set, l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set)
+	return r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set), l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set)
+}
+
+func isOrAre(variables string) string {
+	if strings.Contains(variables, " and ") {
+		return variables + " are"
+	}
+	return variables + " is"
 }
 
 // check refuses white space around a value without showing it.

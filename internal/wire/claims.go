@@ -30,7 +30,7 @@ type Claims struct {
 	Subject   string
 	GrantType string        // ACR's own: "refresh_token" or "access_token"
 	Expires   time.Time     // zero if absent
-	Access    *acrkit.Scope // nil if the claim is absent
+	Access    *acrkit.Scope // nil if the claim is absent or in another form
 }
 
 var errNoClaims = errors.New("not a token with readable claims")
@@ -71,7 +71,7 @@ func ReadClaims(token string) (Claims, error) {
 			}
 		}
 	}
-	if len(raw.Access) > 0 && !bytes.Equal(raw.Access, []byte("null")) {
+	if len(raw.Access) > 0 { // null is a list without elements; absent is unknown
 		var access []acrkit.Access
 		if err := json.Unmarshal(raw.Access, &access); err == nil {
 			scope := acrkit.NewScope(access...)

@@ -42,10 +42,14 @@ type witness interface {
 }
 
 func (a Attempt) who() string {
-	if w, ok := a.Transport.(witness); ok {
-		return "the " + w.Describe()
+	w, ok := a.Transport.(witness)
+	switch {
+	case !ok:
+		return "the credential"
+	case w.Describe() == "anonymous":
+		return "a request without a credential"
 	}
-	return "the credential"
+	return "the " + w.Describe()
 }
 
 // Refused turns an answer of a registry's data plane that is no success into an
@@ -68,7 +72,7 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		if w, ok := a.Transport.(witness); ok {
 			e.Granted = w.Granted(e.Required)
 		}
-		e.Reason, e.Hint = missing(a.who(), e.Required, e.Granted)
+		e.Reason, e.Hint = missing(a.who(), a.Op, e.Required, e.Granted)
 	case status == http.StatusUnauthorized:
 		e.Code = acrkit.CodeCredentialRejected
 		e.Reason = "the registry did not accept the access token of " + a.who()
@@ -202,8 +206,9 @@ func requiredFromDetail(causes []error) acrkit.Scope {
 	return acrkit.NewScope(items...)
 }
 
-// missing words a refusal for want of a right, from what the wire proved.
-func missing(who string, required acrkit.Scope, granted *acrkit.Scope) (reason, hint string) {
+// missing words a refusal for want of a right, from what the wire proved. Names
+// that op tells already are not told again.
+func missing(who, op string, required acrkit.Scope, granted *acrkit.Scope) (reason, hint string) {
 	if required.IsEmpty() {
 		return who + " lacks a right that the registry does not name", ""
 	}
@@ -211,21 +216,23 @@ func missing(who string, required acrkit.Scope, granted *acrkit.Scope) (reason, 
 		return who + " may not list the repositories of the registry",
 			"a scope map opens the list of repositories only with the root wildcard *; name the repositories instead"
 	}
+	text := func(s acrkit.Scope) string { return actions(s, op) }
 	if granted == nil {
 		if required.Len() == 1 {
-			return fmt.Sprintf("%s does not have %s", who, actions(required, true)), ""
+			return fmt.Sprintf("%s does not have %s", who, text(required)), ""
 		}
-		return fmt.Sprintf("%s does not have all of %s", who, actions(required, true)), ""
+		return fmt.Sprintf("%s does not have all of %s", who, text(required)), ""
 	}
 	lacks, has := required.Minus(*granted), onSameResources(required, *granted)
 	switch {
 	case lacks.IsEmpty():
-		return fmt.Sprintf("the registry refuses %s although its access token holds %s", who, actions(required, true)), ""
+		return fmt.Sprintf("the registry refuses %s although the access token of %s holds it", text(required), who), ""
 	case has.IsEmpty():
-		return fmt.Sprintf("%s has no right there; it needs %s", who, actions(required, true)), ""
+		return fmt.Sprintf("%s has no right there; it needs %s", who, text(required)), ""
+	case sameResource(lacks, has):
+		return fmt.Sprintf("%s has %s but not %s", who, actions(has, ""), text(lacks)), ""
 	}
-	one := sameResource(lacks, has)
-	return fmt.Sprintf("%s has %s but not %s", who, actions(has, !one), actions(lacks, true)), ""
+	return fmt.Sprintf("%s has %s but not %s", who, text(has), text(lacks)), ""
 }
 
 func onSameResources(required, granted acrkit.Scope) acrkit.Scope {
@@ -251,8 +258,9 @@ func sameResource(a, b acrkit.Scope) bool {
 	return len(names) == 1
 }
 
-// actions lists a scope's rights under their scope-map names.
-func actions(s acrkit.Scope, withName bool) string {
+// actions lists a scope's rights under their scope-map names, and on what, as far
+// as op does not say so.
+func actions(s acrkit.Scope, op string) string {
 	var parts []string
 	for a := range s.All() {
 		words := make([]string, 0, len(a.Actions))
@@ -263,7 +271,7 @@ func actions(s acrkit.Scope, withName bool) string {
 			words = append(words, w)
 		}
 		part := strings.Join(words, ", ")
-		if withName {
+		if op != "" && !strings.Contains(op, a.Name) {
 			part += fmt.Sprintf(" on %q", a.Name)
 		}
 		parts = append(parts, clean(part, maxMessage))
