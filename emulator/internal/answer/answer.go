@@ -1,0 +1,65 @@
+// Package answer writes HTTP answers in the forms that the emulated services
+// have in common.
+package answer
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/acrkit/acrkit"
+)
+
+// The headers of the registry's token service. Source: recordings of 2021 to
+// 2026; the server's name has changed and changed back in them.
+const (
+	CorrelationHeader = "X-Ms-Correlation-Request-Id"
+	server            = "openresty"
+	transportSecurity = "max-age=31536000; includeSubDomains"
+)
+
+// Token sets the headers of /oauth2 answers.
+func Token(w http.ResponseWriter) {
+	w.Header().Set("Server", server)
+	w.Header().Set("Strict-Transport-Security", transportSecurity)
+}
+
+// JSON writes a value as JSON.
+func JSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil { // all callers pass structs of plain values
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
+}
+
+// Chunked writes a value as JSON without a Content-Length, as the token service
+// does.
+func Chunked(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	http.NewResponseController(w).Flush() //nolint:errcheck // a recorder in a test may not flush
+	json.NewEncoder(w).Encode(v)          //nolint:errcheck // the client has gone
+}
+
+// Errors writes a registry's error list with one error.
+func Errors(w http.ResponseWriter, status int, code, message string) {
+	JSON(w, status, struct {
+		Errors []acrkit.ServiceError `json:"errors"`
+	}{[]acrkit.ServiceError{{Code: code, Message: message}}})
+}
+
+// Empty writes an answer with an empty body.
+func Empty(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(status)
+}
+
+// NotFound answers a path that nothing serves, as recorded of the registry.
+func NotFound(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.WriteHeader(http.StatusNotFound)
+	w.Write([]byte("Not found")) //nolint:errcheck // the client has gone
+}

@@ -1,0 +1,276 @@
+// Package decisions is the emulator's decision log: who asked for what, and which
+// rule allowed it or which right was missing. The log knows what an answer must
+// not tell, such as that a password has expired.
+package decisions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+const (
+	// MaxRows is how many decisions are kept; the oldest go first.
+	MaxRows = 100_000
+	// pruneEvery is how many more there may be before the oldest are removed.
+	pruneEvery = 1000
+	// batch is how many grants are written together.
+	batch = 256
+	// maxPending bounds the grants in memory while the disk takes none.
+	maxPending = 4096
+	// delay is the longest a grant waits to be written.
+	delay = time.Second
+	// maxText bounds each text of a decision; clipped ones end in "…".
+	maxText = 2048
+	// maxRules bounds the rules of a decision.
+	maxRules = 20
+	// page is how many rows a reader holds at a time.
+	page = 500
+)
+
+// The outcomes.
+const (
+	Allowed    = "allowed"
+	Denied     = "denied"
+	Challenged = "challenged" // no credential was presented: nobody was refused
+)
+
+// Decision is one line of the log.
+type Decision struct {
+	ID        int64     // grows with each decision
+	Time      time.Time // the emulator's clock
+	Registry  string
+	Kind      string // "scoped-token", "service-principal", "admin-user", "anonymous"; "" = not known
+	Principal string // token name, client id, admin user name; "" = not known or anonymous
+	Method    string
+	Path      string // without its query
+	Required  string // scope text: what the request needs, or what a token was asked for
+	Outcome   string // Allowed, Denied, Challenged
+	Missing   string // scope text: what was not granted
+	Rules     []string
+	Reason    string // why, where rules do not say it
+	RequestID string // the answer's X-Ms-Correlation-Request-Id
+}
+
+// Filter chooses decisions. Zero fields choose all.
+type Filter struct {
+	Registry  string
+	Principal string
+	Outcome   string
+	After     int64 // IDs greater than this
+}
+
+// Migrations are this package's tables.
+func Migrations() []db.Migration {
+	return []db.Migration{{Name: "decisions-0001", SQL: `
+		CREATE TABLE decisions (
+			id        INTEGER PRIMARY KEY,
+			time      INTEGER NOT NULL,
+			registry  TEXT NOT NULL,
+			principal TEXT NOT NULL,
+			outcome   TEXT NOT NULL,
+			doc       TEXT NOT NULL
+		) STRICT`}}
+}
+
+// Log is the decision log. Its methods are safe for concurrent use.
+type Log struct {
+	db   *db.DB
+	now  func() time.Time
+	fail func(error, int) // told of grants that could not be written, with the count of lost ones
+
+	writing sync.Mutex // one flush at a time, so that they arrive in order
+
+	mu      sync.Mutex
+	next    int64
+	pruned  int64
+	pending []Decision
+	timer   *time.Timer
+	closed  bool
+}
+
+// Open continues the log of a database. fail is called with errors of writing
+// behind, and how many decisions were given up for lack of room.
+func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err error, lost int)) (*Log, error) {
+	l := &Log{db: d, now: now, fail: fail}
+	err := d.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow("SELECT COALESCE(MAX(id), 0) FROM decisions", nil, &l.next)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the decision log: %w", err)
+	}
+	l.pruned = l.next
+	return l, nil
+}
+
+// Record notes a decision. A denial is on disk when Record returns; others are
+// written soon.
+func (l *Log) Record(ctx context.Context, d Decision) error {
+	for _, s := range []*string{&d.Registry, &d.Principal, &d.Method, &d.Path, &d.Required, &d.Missing, &d.Reason} {
+		*s = clip(*s)
+	}
+	if len(d.Rules) > maxRules {
+		d.Rules = append(d.Rules[:maxRules:maxRules], "…")
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return db.ErrClosed
+	}
+	l.next++
+	d.ID, d.Time = l.next, l.now().UTC()
+	lost := 0
+	if len(l.pending) >= maxPending {
+		lost = 1 + len(l.pending) - maxPending
+		l.pending = append(l.pending[:0], l.pending[lost:]...)
+	}
+	l.pending = append(l.pending, d)
+	now := d.Outcome == Denied || len(l.pending)%batch == 0
+	if !now && l.timer == nil {
+		l.timer = time.AfterFunc(delay, func() {
+			if err := l.Flush(context.Background()); err != nil {
+				l.fail(err, 0)
+			}
+		})
+	}
+	l.mu.Unlock()
+	if lost > 0 {
+		l.fail(db.ErrFull, lost)
+	}
+	if !now {
+		return nil
+	}
+	err := l.Flush(ctx)
+	if err != nil && d.Outcome != Denied {
+		l.fail(err, 0)
+		return nil
+	}
+	return err
+}
+
+// Flush writes what is pending.
+func (l *Log) Flush(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	todo := l.pending
+	l.pending = nil
+	prune := int64(0)
+	if l.next-l.pruned >= pruneEvery {
+		prune = l.next - MaxRows
+	}
+	upTo := l.next
+	l.mu.Unlock()
+	if len(todo) == 0 {
+		return nil
+	}
+	err := l.write(ctx, todo, prune)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.pending = append(todo, l.pending...)
+		return fmt.Errorf("write the decision log: %w", err)
+	}
+	if prune != 0 {
+		l.pruned = upTo
+	}
+	return nil
+}
+
+func (l *Log) write(ctx context.Context, todo []Decision, prune int64) error {
+	docs := make([]string, len(todo))
+	for i, d := range todo {
+		doc, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		docs[i] = string(doc)
+	}
+	return l.db.Write(ctx, func(tx *db.Tx) error {
+		for i, d := range todo {
+			_, err := tx.Exec("INSERT OR REPLACE INTO decisions (id, time, registry, principal, outcome, doc) VALUES (?, ?, ?, ?, ?, ?)",
+				d.ID, d.Time.UnixNano(), d.Registry, d.Principal, d.Outcome, docs[i])
+			if err != nil {
+				return err
+			}
+		}
+		if prune > 0 {
+			if _, err := tx.Exec("DELETE FROM decisions WHERE id<=?", prune); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// All yields the decisions, oldest first, up to the newest when it was called. It
+// holds no transaction while it yields.
+func (l *Log) All(ctx context.Context, f Filter) iter.Seq2[Decision, error] {
+	return func(yield func(Decision, error) bool) {
+		if err := l.Flush(ctx); err != nil {
+			yield(Decision{}, err)
+			return
+		}
+		l.mu.Lock()
+		last := l.next
+		l.mu.Unlock()
+		after := f.After
+		for {
+			var rows []Decision
+			err := l.db.Read(ctx, func(tx *db.Tx) error {
+				return tx.Query(`SELECT doc FROM decisions WHERE id>? AND id<=?
+					AND (?='' OR registry=?) AND (?='' OR principal=?) AND (?='' OR outcome=?) ORDER BY id LIMIT ?`,
+					[]any{after, last, f.Registry, f.Registry, f.Principal, f.Principal, f.Outcome, f.Outcome, page},
+					func(scan func(...any) error) error {
+						var doc string
+						if err := scan(&doc); err != nil {
+							return err
+						}
+						var d Decision
+						if err := json.Unmarshal([]byte(doc), &d); err != nil {
+							return err
+						}
+						rows = append(rows, d)
+						return nil
+					})
+			})
+			if err != nil {
+				yield(Decision{}, fmt.Errorf("read the decision log: %w", err))
+				return
+			}
+			for _, d := range rows {
+				if !yield(d, nil) {
+					return
+				}
+				after = d.ID
+			}
+			if len(rows) < page {
+				return
+			}
+		}
+	}
+}
+
+// Close writes what is pending and takes no more.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	return l.Flush(context.Background())
+}
+
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return s[:maxText] + "…"
+}

@@ -1,0 +1,265 @@
+package entra
+
+import (
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+)
+
+// MaxBody is the largest token request. Real ones have a few kilobytes.
+const MaxBody = 64 << 10
+
+// adfs is the tenant under which clients skip instance discovery. It stands for
+// all tenants.
+const adfs = "adfs"
+
+// Handler answers as the authority.
+type Handler struct {
+	Tokens *Tokens
+	Serves func(host string) bool // whether the emulator answers on a host
+	Logger *slog.Logger
+}
+
+// Serve answers a request whose path may be the authority's, and reports whether
+// it is.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
+	tenant, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !ok {
+		return false
+	}
+	var serve func(w http.ResponseWriter, r *http.Request, tenant string)
+	method := http.MethodGet
+	switch strings.TrimSuffix(rest, "/") {
+	case "oauth2/v2.0/token":
+		serve, method = h.token(false), http.MethodPost
+	case "oauth2/token":
+		// ADFS has one endpoint; Entra's old one names a resource, not a scope.
+		serve, method = h.token(tenant != adfs), http.MethodPost
+	case "v2.0/.well-known/openid-configuration", ".well-known/openid-configuration":
+		serve = h.configuration
+	case "discovery/v2.0/keys", "discovery/keys":
+		serve = h.keys
+	case "discovery/instance":
+		serve = h.instance
+	default:
+		return false
+	}
+	w.Header().Set("Cache-Control", "no-store, no-cache")
+	w.Header().Set("Pragma", "no-cache")
+	if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
+		w.Header().Set("Allow", method)
+		answer.Empty(w, http.StatusMethodNotAllowed)
+		return true
+	}
+	serve(w, r, tenant)
+	return true
+}
+
+// known reports whether the authority has the tenant. The words for "any tenant"
+// are good for metadata only.
+func (h *Handler) known(tenant string) bool {
+	_, ok := h.Tokens.Store.Tenant(tenant)
+	return ok
+}
+
+func anyTenant(tenant string) bool {
+	return tenant == "common" || tenant == "organizations" || tenant == adfs
+}
+
+func (h *Handler) configuration(w http.ResponseWriter, r *http.Request, tenant string) {
+	if !h.known(tenant) && !anyTenant(tenant) {
+		h.fail(w, r, unknownTenant(tenant))
+		return
+	}
+	at := base(r) + "/" + tenant
+	issuer := at + "/v2.0"
+	switch tenant {
+	case adfs:
+		issuer = at
+	case "common", "organizations":
+		issuer = base(r) + "/{tenantid}/v2.0"
+	}
+	answer.JSON(w, http.StatusOK, map[string]any{
+		"token_endpoint":                        at + "/oauth2/v2.0/token",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
+		"jwks_uri":                              at + "/discovery/v2.0/keys",
+		"response_modes_supported":              []string{"query", "fragment", "form_post"},
+		"subject_types_supported":               []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"response_types_supported":              []string{"code", "id_token", "token"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+		"issuer":                                issuer,
+		"authorization_endpoint":                at + "/oauth2/v2.0/authorize",
+		"device_authorization_endpoint":         at + "/oauth2/v2.0/devicecode",
+		"end_session_endpoint":                  at + "/oauth2/v2.0/logout",
+		"claims_supported":                      []string{"sub", "iss", "aud", "exp", "iat", "nonce", "tid", "ver"},
+		"tenant_region_scope":                   nil,
+		"cloud_instance_name":                   r.Host,
+	})
+}
+
+func (h *Handler) keys(w http.ResponseWriter, r *http.Request, tenant string) {
+	if !h.known(tenant) && !anyTenant(tenant) {
+		h.fail(w, r, unknownTenant(tenant))
+		return
+	}
+	key, err := h.Tokens.Store.Keys().Entra()
+	if err != nil {
+		h.broken(w, err)
+		return
+	}
+	pub := key.Key.PublicKey
+	answer.JSON(w, http.StatusOK, map[string]any{"keys": []map[string]string{{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.ID, "x5t": key.ID,
+		"n": base64.RawURLEncoding.EncodeToString(pub.N.Bytes()),
+		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(pub.E)).Bytes()),
+	}}})
+}
+
+// instance answers instance discovery: this host is an authority, with itself as
+// its only alias.
+func (h *Handler) instance(w http.ResponseWriter, r *http.Request, _ string) {
+	tenant := "common"
+	if u, err := url.Parse(r.URL.Query().Get("authorization_endpoint")); err == nil {
+		if first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); h.known(first) || anyTenant(first) {
+			tenant = first
+		}
+	}
+	answer.JSON(w, http.StatusOK, map[string]any{
+		"tenant_discovery_endpoint": base(r) + "/" + tenant + "/v2.0/.well-known/openid-configuration",
+		"api-version":               "1.1",
+		"metadata":                  []map[string]any{{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host}}},
+	})
+}
+
+func (h *Handler) broken(w http.ResponseWriter, err error) {
+	h.Logger.Error("the authority could not answer", "error", err)
+	answer.Empty(w, http.StatusInternalServerError)
+}
+
+// token returns the token endpoint; old is the one of version 1, which takes a
+// resource and answers numbers as texts.
+func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, string) {
+	return func(w http.ResponseWriter, r *http.Request, tenant string) {
+		a, resource, f := h.grant(w, r, tenant, old)
+		if f != nil {
+			h.fail(w, r, f)
+			return
+		}
+		token, err := h.Tokens.Issue(a, resource)
+		if err != nil {
+			h.broken(w, err)
+			return
+		}
+		if old {
+			now := h.Tokens.Now().Unix()
+			answer.JSON(w, http.StatusOK, map[string]string{
+				"token_type": "Bearer", "expires_in": strconv.FormatInt(expiresIn(), 10), "ext_expires_in": strconv.FormatInt(expiresIn(), 10),
+				"expires_on": strconv.FormatInt(now+expiresIn(), 10), "not_before": strconv.FormatInt(now-int64(backdate.Seconds()), 10),
+				"resource": resource, "access_token": token,
+			})
+			return
+		}
+		answer.JSON(w, http.StatusOK, struct {
+			Type        string `json:"token_type"`
+			Expires     int64  `json:"expires_in"`
+			ExtExpires  int64  `json:"ext_expires_in"`
+			AccessToken string `json:"access_token"`
+		}{"Bearer", expiresIn(), expiresIn(), token})
+	}
+}
+
+// grant checks a token request in the order in which Entra is believed to:
+// parameters, tenant, application, secret, resource.
+func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, old bool) (*identity.Application, string, *failure) {
+	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+	if err := r.ParseForm(); err != nil {
+		if tooMuch, ok := errors.AsType[*http.MaxBytesError](err); ok && tooMuch != nil {
+			return nil, "", tooLarge()
+		}
+	}
+	form := r.PostForm
+	grant := form.Get("grant_type")
+	if grant == "" {
+		return nil, "", missing("grant_type")
+	}
+	clientID, secret := form.Get("client_id"), form.Get("client_secret")
+	if user, password, ok := r.BasicAuth(); ok {
+		// RFC 6749 §2.3.1: both parts are form-encoded first.
+		id, err1 := url.QueryUnescape(user)
+		value, err2 := url.QueryUnescape(password)
+		if err := errors.Join(err1, err2); err == nil {
+			clientID, secret = id, value
+		}
+	}
+	if clientID == "" {
+		return nil, "", missing("client_id")
+	}
+	if grant != "client_credentials" {
+		return nil, "", unsupportedGrant(grant)
+	}
+	scope := form.Get("scope")
+	if old {
+		scope = form.Get("resource")
+		if scope == "" {
+			return nil, "", missing("resource")
+		}
+		scope += "/.default"
+	}
+	if scope == "" {
+		return nil, "", missing("scope")
+	}
+	if tenant != adfs && !h.known(tenant) {
+		return nil, "", unknownTenant(tenant)
+	}
+	a, ok := h.Tokens.Store.Application(clientID)
+	if !ok || tenant != adfs && !strings.EqualFold(a.TenantID, tenant) {
+		return nil, "", unknownApplication(clientID, tenant)
+	}
+	if secret == "" {
+		if form.Get("client_assertion") != "" {
+			return nil, "", noAssertion()
+		}
+		return nil, "", noSecret()
+	}
+	switch h.Tokens.Store.CheckSecret(a, secret, h.Tokens.Now()) {
+	case identity.SecretGood:
+	case identity.SecretExpired:
+		return nil, "", expiredSecret(a.ClientID)
+	default:
+		return nil, "", wrongSecret(a.ClientID)
+	}
+	resource, f := resourceOf(scope)
+	if f != nil {
+		return nil, "", f
+	}
+	if AudienceOf(resource, h.Serves) == ForNothing {
+		return nil, "", unknownResource(resource, a.TenantID)
+	}
+	return a, resource, nil
+}
+
+// resourceOf reads the one resource of a client-credentials scope. A resource
+// that ends in a slash keeps it: "https://host//.default".
+func resourceOf(scope string) (string, *failure) {
+	words := strings.Fields(scope)
+	if len(words) != 1 {
+		return "", badScope(scope)
+	}
+	resource, ok := strings.CutSuffix(words[0], "/.default")
+	if !ok {
+		return "", notDefaultScope(words[0])
+	}
+	if resource == "" {
+		return "", badScope(scope)
+	}
+	return resource, nil
+}

@@ -1,0 +1,149 @@
+// Package entra is the emulated Entra authority: the client-credentials grant,
+// OpenID configuration, keys, instance discovery, and errors in Entra's form.
+package entra
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+)
+
+// ACRAudience is the resource of tokens for registries, in all clouds.
+const ACRAudience = "https://containerregistry.azure.net"
+
+// The lifetime of a service principal's token, and how far back its "issued at"
+// lies. The lifetime is documented (60 to 90 minutes); the rest is believed.
+const (
+	life     = 3600 * time.Second
+	backdate = 5 * time.Minute
+)
+
+// Audience is what a token is for.
+type Audience string
+
+// The audiences. ARM's are those of the clouds, and the emulator's own ARM.
+const (
+	ForNothing Audience = ""
+	ForACR     Audience = "acr"
+	ForARM     Audience = "arm"
+)
+
+func armAudiences() []string {
+	return []string{"https://management.azure.com", "https://management.core.windows.net", "https://management.chinacloudapi.cn",
+		"https://management.core.chinacloudapi.cn", "https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net",
+		"https://management.microsoftazure.de"}
+}
+
+// AudienceOf says what a resource is. serves reports whether the emulator
+// answers on a host, as its own ARM.
+func AudienceOf(resource string, serves func(host string) bool) Audience {
+	trimmed := strings.TrimSuffix(resource, "/")
+	switch {
+	case trimmed == ACRAudience:
+		return ForACR
+	case slices.Contains(armAudiences(), trimmed):
+		return ForARM
+	}
+	u, err := url.Parse(trimmed)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return ForNothing
+	}
+	if serves(u.Host) {
+		return ForARM
+	}
+	return ForNothing
+}
+
+// claims are those of an application's token in Entra's version 1.0, which is
+// the one that ACR's and ARM's tokens have.
+type claims struct {
+	Audience   string   `json:"aud"`
+	Issuer     string   `json:"iss"`
+	IssuedAt   int64    `json:"iat"`
+	NotBefore  int64    `json:"nbf"`
+	Expires    int64    `json:"exp"`
+	AppID      string   `json:"appid"`
+	AppIDACR   string   `json:"appidacr"`
+	IDP        string   `json:"idp"`
+	IDType     string   `json:"idtyp"`
+	ObjectID   string   `json:"oid"`
+	Subject    string   `json:"sub"`
+	TenantID   string   `json:"tid"`
+	UTI        string   `json:"uti"`
+	Version    string   `json:"ver"`
+	ClientCaps []string `json:"xms_cc,omitempty"`
+}
+
+// The token's own times are checked by hand, with the emulator's clock.
+func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
+func (c *claims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (c *claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (c *claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c *claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
+
+func issuer(tenant string) string { return "https://sts.windows.net/" + tenant + "/" }
+
+// Tokens issues and checks Entra access tokens.
+type Tokens struct {
+	Store *identity.Store
+	Now   func() time.Time
+}
+
+// Issue makes a token of an application for a resource.
+func (t *Tokens) Issue(a *identity.Application, resource string) (string, error) {
+	key, err := t.Store.Keys().Entra()
+	if err != nil {
+		return "", err
+	}
+	now := t.Now()
+	start := now.Add(-backdate).Unix()
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, &claims{
+		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start, Expires: now.Add(life).Unix(),
+		AppID: a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID, Subject: a.ObjectID,
+		TenantID: a.TenantID, UTI: identity.NewGUID(), Version: "1.0",
+	})
+	token.Header["kid"], token.Header["x5t"] = key.ID, key.ID
+	return token.SignedString(key.Key)
+}
+
+// Verified is a good token.
+type Verified struct {
+	Application *identity.Application
+	Audience    string
+}
+
+// ErrToken says that a token is none of this authority's, or not at this time.
+var ErrToken = errors.New("the Entra token is not valid")
+
+// Verify checks a token's signature, time and application. The audience is the
+// caller's to judge.
+func (t *Tokens) Verify(token string) (Verified, error) {
+	if len(token) > identity.MaxToken {
+		return Verified{}, ErrToken
+	}
+	key, err := t.Store.Keys().Entra()
+	if err != nil {
+		return Verified{}, err
+	}
+	c := new(claims)
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
+	if _, err := p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
+		return Verified{}, ErrToken
+	}
+	now := t.Now().Unix()
+	if now < c.NotBefore || now >= c.Expires || c.Issuer != issuer(c.TenantID) {
+		return Verified{}, ErrToken
+	}
+	a, ok := t.Store.Application(c.AppID)
+	if !ok || a.ObjectID != c.ObjectID || a.TenantID != c.TenantID {
+		return Verified{}, ErrToken
+	}
+	return Verified{a, c.Audience}, nil
+}

@@ -1,0 +1,296 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/acrkit/acrkit"
+)
+
+// The lifetimes of the registry's tokens, recorded, and how far back their "not
+// before" lies, recorded too.
+const (
+	AccessLife  = time.Hour
+	RefreshLife = 3 * time.Hour
+	Backdate    = 15 * time.Minute
+)
+
+// Issuer stands in the registry's tokens.
+const Issuer = "Azure Container Registry"
+
+// MaxToken is the longest token that is looked at: the longest scope, as JSON in
+// base64, with room for the other claims.
+const MaxToken = 256 << 10
+
+// claims are those of the registry's tokens, in the order in which the service
+// writes them. The recorded ones have no others.
+type claims struct {
+	ID          string           `json:"jti"`
+	Subject     string           `json:"sub"`
+	NotBefore   int64            `json:"nbf"`
+	Expires     int64            `json:"exp"`
+	IssuedAt    int64            `json:"iat"`
+	Issuer      string           `json:"iss"`
+	Audience    string           `json:"aud"`
+	Version     string           `json:"version"`
+	RID         string           `json:"rid"`
+	Access      *[]acrkit.Access `json:"access,omitempty"`
+	GrantType   string           `json:"grant_type"`
+	AppID       string           `json:"appid,omitempty"`
+	Tenant      string           `json:"tenant,omitempty"`
+	Permissions *permissions     `json:"permissions,omitempty"`
+	Roles       []string         `json:"roles"`
+}
+
+type permissions struct {
+	Actions    []string
+	NotActions []string
+}
+
+// The token's own times are checked by hand, with the emulator's clock.
+func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
+func (c *claims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (c *claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (c *claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c *claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
+
+// Lifetimes are how long the registry's tokens can be used; zero takes the
+// recorded ones.
+type Lifetimes struct{ Access, Refresh time.Duration }
+
+func (l Lifetimes) access() time.Duration {
+	if l.Access == 0 {
+		return AccessLife
+	}
+	return l.Access
+}
+
+func (l Lifetimes) refresh() time.Duration {
+	if l.Refresh == 0 {
+		return RefreshLife
+	}
+	return l.Refresh
+}
+
+func (s *Store) subject(p Principal) string {
+	switch p.Kind {
+	case KindServicePrincipal:
+		if a, ok := s.Application(p.Name); ok {
+			return a.ObjectID
+		}
+	case KindAnonymous:
+		return ZeroGUID // believed: no token of an anonymous client was recorded
+	}
+	return p.Name
+}
+
+func (s *Store) common(r *Registry, p Principal, audience string, now time.Time, life time.Duration) claims {
+	return claims{ID: s.keys.newJTI(p.Kind), Subject: s.subject(p), Issuer: Issuer, Audience: audience, Version: "1.0", RID: r.RID,
+		NotBefore: now.Add(-Backdate).Unix(), IssuedAt: now.Add(-Backdate).Unix(), Expires: now.Add(life).Unix(), Roles: []string{}}
+}
+
+func (s *Store) sign(c *claims) (string, error) {
+	key, err := s.keys.ACR()
+	if err != nil {
+		return "", err
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
+	t.Header["kid"] = key.ID
+	return t.SignedString(key.Key)
+}
+
+// AccessToken issues an access token. audience is the login server the client
+// asked.
+func (s *Store) AccessToken(r *Registry, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
+	c := s.common(r, p, audience, now, l.access())
+	c.GrantType = "access_token"
+	access := slices.Collect(granted.All())
+	if access == nil {
+		access = []acrkit.Access{}
+	}
+	c.Access = &access
+	if metadataOnly(access) {
+		c.Version = "2.0"
+	}
+	return s.sign(&c)
+}
+
+// metadataOnly is the nearest rule to the recorded versions: 2.0 for
+// metadata_read and metadata_write, 1.0 for delete and the catalog.
+func metadataOnly(access []acrkit.Access) bool {
+	for _, a := range access {
+		for _, w := range a.Actions {
+			if w != "metadata_read" && w != "metadata_write" {
+				return false
+			}
+		}
+	}
+	return len(access) > 0
+}
+
+// RefreshToken issues a refresh token to a service principal.
+func (s *Store) RefreshToken(r *Registry, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
+	p := Principal{KindServicePrincipal, a.ClientID}
+	c := s.common(r, p, audience, now, l.refresh())
+	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
+	rights, _ := s.RightsOf(r, p)
+	c.Permissions = &permissions{Actions: rights.words()}
+	return s.sign(&c)
+}
+
+// words are the permissions in a refresh token. Recorded: a reader has "read",
+// an owner all five.
+func (r Rights) words() []string {
+	out := []string{}
+	has := func(a acrkit.Action) bool {
+		for _, rule := range r.Map.Rules {
+			if rule.Action == a {
+				return true
+			}
+		}
+		return false
+	}
+	if has(cr) {
+		out = append(out, "read")
+	}
+	if has(cw) {
+		out = append(out, "write")
+	}
+	if has(cd) {
+		out = append(out, "delete", "deleted/read", "deleted/restore/action")
+	}
+	return out
+}
+
+// Access is a verified access token.
+type Access struct {
+	Principal Principal
+	Granted   acrkit.Scope
+
+	rid              string
+	notBefore, until int64
+}
+
+// ErrToken says that a token is not a good one for this registry at this time.
+// It never says why: the service does not.
+var ErrToken = errors.New("the token is not valid")
+
+// maxVerified bounds each generation of the cache of verified tokens.
+const maxVerified = 4096
+
+// Verifier checks tokens and remembers, by hash, those it has checked: an RSA
+// verification costs more than the rest of a small request.
+type Verifier struct {
+	store *Store
+
+	mu       sync.Mutex
+	new, old map[[sha256.Size]byte]Access
+}
+
+// NewVerifier returns a verifier.
+func (s *Store) NewVerifier() *Verifier {
+	return &Verifier{store: s, new: map[[sha256.Size]byte]Access{}}
+}
+
+// Verify returns what a good access token for the registry holds.
+func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
+	if len(token) > MaxToken {
+		return Access{}, ErrToken
+	}
+	sum := sha256.Sum256([]byte(token))
+	a, ok := v.cached(sum)
+	if !ok {
+		c, kind, err := v.store.parse(token)
+		if err != nil || c.GrantType != "access_token" || c.Access == nil {
+			return Access{}, ErrToken
+		}
+		a = Access{Granted: acrkit.NewScope(*c.Access...), rid: c.RID, notBefore: c.NotBefore, until: c.Expires}
+		if a.Principal, err = v.store.principal(c, kind); err != nil {
+			return Access{}, ErrToken
+		}
+		v.remember(sum, a)
+	}
+	if a.rid != r.RID || now.Unix() < a.notBefore || now.Unix() >= a.until {
+		return Access{}, ErrToken
+	}
+	return a, nil
+}
+
+func (v *Verifier) cached(sum [sha256.Size]byte) (Access, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if a, ok := v.new[sum]; ok {
+		return a, true
+	}
+	a, ok := v.old[sum]
+	return a, ok
+}
+
+func (v *Verifier) remember(sum [sha256.Size]byte, a Access) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.new) >= maxVerified {
+		v.old, v.new = v.new, map[[sha256.Size]byte]Access{}
+	}
+	v.new[sum] = a
+}
+
+// CheckRefresh returns the principal of a good refresh token for the registry.
+func (s *Store) CheckRefresh(r *Registry, token string, now time.Time) (Principal, error) {
+	if len(token) > MaxToken {
+		return Principal{}, ErrToken
+	}
+	c, kind, err := s.parse(token)
+	if err != nil || c.GrantType != "refresh_token" || c.RID != r.RID || now.Unix() < c.NotBefore || now.Unix() >= c.Expires {
+		return Principal{}, ErrToken
+	}
+	return s.principal(c, kind)
+}
+
+// parse checks signature, issuer and id.
+func (s *Store) parse(token string) (*claims, Kind, error) {
+	key, err := s.keys.ACR()
+	if err != nil {
+		return nil, "", err
+	}
+	c := new(claims)
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithoutClaimsValidation())
+	if _, err := p.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
+		return nil, "", ErrToken
+	}
+	if c.Issuer != Issuer {
+		return nil, "", ErrToken
+	}
+	kind, err := s.keys.kindOf(c.ID)
+	return c, kind, err
+}
+
+func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
+	switch kind {
+	case KindServicePrincipal:
+		a, ok := s.applicationByObject(c.Subject)
+		if !ok {
+			return Principal{}, ErrToken
+		}
+		return Principal{kind, a.ClientID}, nil
+	case KindAnonymous:
+		return Principal{Kind: kind}, nil
+	case KindToken, KindAdmin:
+		return Principal{kind, c.Subject}, nil
+	}
+	return Principal{}, fmt.Errorf("%w: kind %q", ErrToken, kind)
+}
+
+func (s *Store) applicationByObject(oid string) (*Application, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a, ok := s.byOID[oid]
+	return a, ok
+}

@@ -1,0 +1,179 @@
+// Package identity knows who there is and what they may do: tenants and
+// applications, registries with their settings and role assignments, scope maps,
+// tokens with their passwords. All of it is held in memory and kept in the
+// database; a change is durable before it is seen.
+package identity
+
+import (
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// Slots are the names of a token's passwords.
+const (
+	Password1 = "password1"
+	Password2 = "password2"
+)
+
+// IsSlot reports whether a token can have a password of that name.
+func IsSlot(name string) bool { return name == Password1 || name == Password2 }
+
+// Tenant is an Entra tenant.
+type Tenant struct {
+	ID string `json:"id"`
+}
+
+// Application is an application with its one service principal.
+type Application struct {
+	TenantID    string   `json:"tenantId"`
+	ClientID    string   `json:"clientId"`
+	ObjectID    string   `json:"objectId"` // of the service principal; a token's subject
+	DisplayName string   `json:"displayName"`
+	Secrets     []Secret `json:"secrets"`
+}
+
+// Secret is the keyed hash of a client secret.
+type Secret struct {
+	Hash    []byte    `json:"hash"`
+	Expires time.Time `json:"expires,omitzero"` // zero = never
+}
+
+// Subscription is an Azure subscription with its resource groups.
+type Subscription struct {
+	ID          string  `json:"id"`
+	DisplayName string  `json:"displayName"`
+	TenantID    string  `json:"tenantId"`
+	Order       int     `json:"order"` // its place among the others
+	Groups      []Group `json:"groups"`
+}
+
+// Group is a resource group.
+type Group struct {
+	Name     string `json:"name"`
+	Location string `json:"location"`
+}
+
+// Registry is a registry's settings. ID is the one its content is stored under.
+type Registry struct {
+	ID           int64        `json:"id"`
+	Name         string       `json:"name"` // lower case
+	RID          string       `json:"rid"`  // 32 hexadecimal digits, as in its tokens
+	SKU          string       `json:"sku"`
+	Admin        bool         `json:"admin"`
+	Anonymous    bool         `json:"anonymous"`
+	Mode         string       `json:"mode"`
+	NoArmTokens  bool         `json:"noArmTokens"`
+	Subscription string       `json:"subscription"`
+	Group        string       `json:"group"`
+	Location     string       `json:"location"`
+	Created      time.Time    `json:"created"`
+	Assignments  []Assignment `json:"assignments"`
+}
+
+// Assignment gives an application a role on its registry.
+type Assignment struct {
+	ClientID     string   `json:"clientId"`
+	Role         string   `json:"role"`
+	Repositories []string `json:"repositories,omitempty"`
+}
+
+// ScopeMap is a scope map that a user made. The service's own are not stored.
+type ScopeMap struct {
+	RegistryID  int64     `json:"registryId"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Actions     []string  `json:"actions"`
+	Created     time.Time `json:"created"`
+
+	parsed scopemap.Map
+}
+
+// Map returns the scope map as a value.
+func (m *ScopeMap) Map() scopemap.Map { return m.parsed }
+
+// Token is a scope-mapped token.
+type Token struct {
+	RegistryID int64      `json:"registryId"`
+	Name       string     `json:"name"`
+	ScopeMap   string     `json:"scopeMap"`
+	Enabled    bool       `json:"enabled"`
+	Created    time.Time  `json:"created"`
+	Passwords  []Password `json:"passwords"` // by slot
+}
+
+// Password is the keyed hash of a token's password.
+type Password struct {
+	Slot    string    `json:"slot"`
+	Hash    []byte    `json:"hash"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero = never
+}
+
+// Password returns the password in a slot.
+func (t *Token) Password(slot string) (Password, bool) {
+	for _, p := range t.Passwords {
+		if p.Slot == slot {
+			return p, true
+		}
+	}
+	return Password{}, false
+}
+
+func (p Password) usable(now time.Time) bool { return p.Expires.IsZero() || now.Before(p.Expires) }
+func (s Secret) usable(now time.Time) bool   { return s.Expires.IsZero() || now.Before(s.Expires) }
+
+// key is where an object is stored.
+type key struct {
+	kind     string
+	registry int64
+	name     string
+}
+
+// object is what the store holds. Objects are never changed once stored; a
+// change stores another.
+type object interface{ key() key }
+
+const (
+	kindTenant       = "tenant"
+	kindApplication  = "application"
+	kindSubscription = "subscription"
+	kindRegistry     = "registry"
+	kindScopeMap     = "scopemap"
+	kindToken        = "token"
+	kindMeta         = "meta"
+)
+
+func (t *Tenant) key() key       { return key{kindTenant, 0, strings.ToLower(t.ID)} }
+func (a *Application) key() key  { return key{kindApplication, 0, strings.ToLower(a.ClientID)} }
+func (s *Subscription) key() key { return key{kindSubscription, 0, strings.ToLower(s.ID)} }
+func (r *Registry) key() key     { return key{kindRegistry, r.ID, ""} }
+func (m *ScopeMap) key() key     { return key{kindScopeMap, m.RegistryID, m.Name} }
+func (t *Token) key() key        { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
+func (m *Meta) key() key         { return key{kindMeta, 0, m.Name} }
+
+// Meta is a note of the emulator to itself.
+type Meta struct {
+	Name  string `json:"name"`
+	Value []byte `json:"value"`
+}
+
+// Kind is a kind of principal.
+type Kind string
+
+// The kinds. Their order is part of token ids: add at the end.
+const (
+	KindToken            Kind = "scoped-token"
+	KindServicePrincipal Kind = "service-principal"
+	KindAdmin            Kind = "admin-user"
+	KindAnonymous        Kind = "anonymous"
+)
+
+var kinds = [...]Kind{"", KindToken, KindServicePrincipal, KindAdmin, KindAnonymous}
+
+// Principal is somebody who was authenticated.
+type Principal struct {
+	Kind Kind
+	Name string // token name, client id, admin user name; "" for anonymous
+}

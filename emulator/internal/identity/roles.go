@@ -1,0 +1,158 @@
+package identity
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// The two ways a registry reads its role assignments, under their names in ARM.
+const (
+	ModeLegacy = "LegacyRegistryPermissions"
+	ModeABAC   = "AbacRepositoryPermissions"
+)
+
+// Role is what an assignment gives. Which role gives which of ACR's rights on
+// the data plane is believed, from Microsoft's table of roles, except that the
+// registry-wide roles give nothing in ABAC mode, which is documented.
+type Role struct {
+	Name       string
+	Actions    []acrkit.Action // on all repositories, or those of the condition
+	Catalog    bool
+	ABAC       bool // works in ABAC mode only; the others in legacy mode only
+	Conditions bool // may be limited to some repositories
+}
+
+const (
+	cr, cw, cd = acrkit.ContentRead, acrkit.ContentWrite, acrkit.ContentDelete
+	mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
+)
+
+func roles() []Role {
+	return []Role{
+		{Name: "AcrPull", Actions: []acrkit.Action{cr, mr}, Catalog: true},
+		{Name: "AcrPush", Actions: []acrkit.Action{cr, cw, mr, mw}, Catalog: true},
+		{Name: "AcrDelete", Actions: []acrkit.Action{cd}},
+		{Name: "Reader", Actions: []acrkit.Action{cr, mr}, Catalog: true},
+		{Name: "Contributor", Actions: acrkit.Actions(), Catalog: true},
+		{Name: "Owner", Actions: acrkit.Actions(), Catalog: true},
+		{Name: "Container Registry Repository Reader", Actions: []acrkit.Action{cr, mr}, ABAC: true, Conditions: true},
+		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw}, ABAC: true, Conditions: true},
+		{Name: "Container Registry Repository Contributor", Actions: acrkit.Actions(), ABAC: true, Conditions: true},
+		{Name: "Container Registry Repository Catalog Lister", Catalog: true, ABAC: true},
+	}
+}
+
+// RoleByName finds a role; case does not matter, as in Azure.
+func RoleByName(name string) (Role, bool) {
+	all := roles()
+	i := slices.IndexFunc(all, func(r Role) bool { return strings.EqualFold(r.Name, name) })
+	if i < 0 {
+		return Role{}, false
+	}
+	return all[i], true
+}
+
+// RoleNames lists the roles there are.
+func RoleNames() []string {
+	var names []string
+	for _, r := range roles() {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// OrPremium returns the tier, Premium where none was said.
+func OrPremium(sku string) string {
+	if sku == "" {
+		return "Premium"
+	}
+	return sku
+}
+
+// Rights is what a principal may do now. A scope map is one; roles become one,
+// with the catalog apart, because in ABAC mode it is a role of its own.
+type Rights struct {
+	Source  string // `scope map "ci-pull"`, `role AcrPull`, for the decision log
+	Map     scopemap.Map
+	catalog *bool // nil: the map decides
+}
+
+// Decision says whether a required scope is within some rights.
+type Decision struct {
+	Granted acrkit.Scope
+	Missing acrkit.Scope
+	Rules   []string // what granted, each once
+}
+
+// Decide checks a required scope. What it does not know is missing.
+func (r Rights) Decide(required acrkit.Scope) Decision {
+	var d Decision
+	rest := required
+	if r.catalog != nil {
+		if asked := required.Intersect(acrkit.CatalogScope()); !asked.IsEmpty() {
+			rest = required.Minus(asked)
+			if *r.catalog {
+				d.Granted = asked
+				d.Rules = append(d.Rules, r.Source+": the catalog")
+			} else {
+				d.Missing = asked
+			}
+		}
+	}
+	m := r.Map.Decide(rest)
+	d.Granted = d.Granted.Union(m.Granted)
+	d.Missing = d.Missing.Union(m.Missing)
+	for _, rule := range m.By {
+		d.Rules = append(d.Rules, r.Source+": "+rule.String())
+	}
+	return d
+}
+
+// roleRights joins role assignments.
+func roleRights(mode string, assignments []Assignment) Rights {
+	catalog := false
+	out := Rights{catalog: &catalog}
+	var names []string
+	for _, a := range assignments {
+		role, ok := RoleByName(a.Role)
+		if !ok || role.ABAC != (mode == ModeABAC) {
+			continue
+		}
+		names = append(names, role.Name)
+		catalog = catalog || role.Catalog
+		patterns := []scopemap.Pattern{scopemap.Root}
+		if len(a.Repositories) > 0 {
+			patterns = patterns[:0]
+			for _, s := range a.Repositories {
+				if p, err := scopemap.ParsePattern(s); err == nil {
+					patterns = append(patterns, p)
+				}
+			}
+		}
+		for _, p := range patterns {
+			for _, action := range role.Actions {
+				out.Map.Rules = append(out.Map.Rules, scopemap.Rule{Pattern: p, Action: action})
+			}
+		}
+	}
+	switch len(names) {
+	case 0:
+		out.Source = "no role"
+	case 1:
+		out.Source = "role " + names[0]
+	default:
+		out.Source = "roles " + strings.Join(names, ", ")
+	}
+	return out
+}
+
+func allRights(source string, actions ...acrkit.Action) Rights {
+	r := Rights{Source: source}
+	for _, a := range actions {
+		r.Map.Rules = append(r.Map.Rules, scopemap.Rule{Pattern: scopemap.Root, Action: a})
+	}
+	return r
+}

@@ -1,0 +1,285 @@
+package identity
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+)
+
+// ZeroGUID is the user name under which an ACR refresh token is a password.
+const ZeroGUID = "00000000-0000-0000-0000-000000000000"
+
+var guidRE = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+
+// IsGUID reports whether s has the form of a GUID.
+func IsGUID(s string) bool { return guidRE.MatchString(s) }
+
+// NewGUID returns a random GUID (version 4).
+func NewGUID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return guid(b)
+}
+
+func guid(b [16]byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+func guidBytes(s string) (b [16]byte, ok bool) {
+	if !IsGUID(s) {
+		return b, false
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	return [16]byte(raw), err == nil
+}
+
+// NewRID returns a registry id as it stands in tokens.
+func NewRID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// PasswordLength is the length of a generated password.
+const PasswordLength = 52
+
+// NewPassword makes a password in the newer of the two shapes the service was
+// seen to use: 42 characters of base64, "+ACR", one of A to D, five more. The
+// last five are a checksum there, of which nothing reliable is known; here they
+// are random.
+func NewPassword() string {
+	var b [40]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	text := base64.RawStdEncoding.EncodeToString(b[:])
+	return text[:42] + "+ACR" + string("ABCD"[b[39]&3]) + text[43:48]
+}
+
+// hash is the keyed hash under which a password is stored. Each of the parts is
+// bounded by a zero byte, which none can hold.
+func (k *Keys) hash(parts ...string) []byte {
+	mac := hmac.New(sha256.New, k.hmac)
+	for _, p := range parts {
+		mac.Write([]byte(p))
+		mac.Write([]byte{0})
+	}
+	return mac.Sum(nil)
+}
+
+// Sum returns a keyed hash of texts, for comparing what is not to be stored.
+func (k *Keys) Sum(parts ...string) []byte { return k.hash(append([]string{"sum"}, parts...)...) }
+
+func (k *Keys) passwordHash(r *Registry, token, slot, value string) []byte {
+	return k.hash("token password", r.RID, strings.ToLower(token), slot, value)
+}
+
+func (k *Keys) secretHash(clientID, value string) []byte {
+	return k.hash("client secret", strings.ToLower(clientID), value)
+}
+
+// NewSecret returns the stored form of a client secret.
+func (k *Keys) NewSecret(clientID, value string, expires time.Time) Secret {
+	return Secret{Hash: k.secretHash(clientID, value), Expires: expires}
+}
+
+// NewPasswordOf returns the stored form of a token's password.
+func (k *Keys) NewPasswordOf(r *Registry, token, slot, value string, created, expires time.Time) Password {
+	return Password{Slot: slot, Hash: k.passwordHash(r, token, slot, value), Created: created, Expires: expires}
+}
+
+// AdminPassword returns the admin user's password of a name ("password" or
+// "password2"). It is computed, so that no readable password is stored.
+func (k *Keys) AdminPassword(r *Registry, name string) string {
+	sum := k.hash("admin password", r.RID, name)
+	return base64.StdEncoding.EncodeToString(sum)[:32]
+}
+
+// SecretState is what Entra tells of a client secret.
+type SecretState int
+
+// The states.
+const (
+	SecretWrong SecretState = iota
+	SecretExpired
+	SecretGood
+)
+
+// CheckSecret compares a client secret with an application's.
+func (s *Store) CheckSecret(a *Application, value string, now time.Time) SecretState {
+	sum := s.keys.secretHash(a.ClientID, value)
+	state := SecretWrong
+	for _, x := range a.Secrets {
+		if subtle.ConstantTimeCompare(x.Hash, sum) == 1 {
+			if x.usable(now) {
+				return SecretGood
+			}
+			state = SecretExpired
+		}
+	}
+	return state
+}
+
+// Why a user name and password were not accepted. This is for the decision log;
+// the answer to the client is the same for all.
+var (
+	ErrUnknown  = errors.New("no such token, admin user or service principal")
+	ErrWrong    = errors.New("the password is wrong")
+	ErrExpired  = errors.New("the password has expired")
+	ErrDisabled = errors.New("the token is disabled")
+	ErrDirect   = errors.New("a scope-mapped token is taken by the token service only")
+)
+
+// CheckPassword authenticates a user name and password as the token service
+// does: a scope-mapped token, the admin user, or a service principal.
+func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time) (Principal, error) {
+	if t, ok := s.Token(r.ID, user); ok {
+		return Principal{KindToken, t.Name}, s.checkToken(r, t, password, now)
+	}
+	return s.checkOther(r, user, password, now)
+}
+
+// CheckDirect authenticates a user name and password that stand in a request to
+// the registry itself. Scope-mapped tokens are not taken there, as users report
+// of the service; the admin user and service principals are.
+func (s *Store) CheckDirect(r *Registry, user, password string, now time.Time) (Principal, error) {
+	if t, ok := s.Token(r.ID, user); ok {
+		return Principal{KindToken, t.Name}, ErrDirect
+	}
+	return s.checkOther(r, user, password, now)
+}
+
+func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time) error {
+	err := ErrWrong
+	for _, slot := range []string{Password1, Password2} {
+		sum := s.keys.passwordHash(r, t.Name, slot, password)
+		p, ok := t.Password(slot)
+		if !ok || subtle.ConstantTimeCompare(p.Hash, sum) != 1 {
+			continue
+		}
+		if p.usable(now) {
+			err = nil
+			break
+		}
+		err = ErrExpired
+	}
+	if err == nil && !t.Enabled {
+		return ErrDisabled
+	}
+	return err
+}
+
+func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (Principal, error) {
+	if r.Admin && strings.EqualFold(user, r.Name) {
+		good := 0
+		for _, name := range []string{"password", "password2"} {
+			good |= subtle.ConstantTimeCompare([]byte(s.keys.AdminPassword(r, name)), []byte(password))
+		}
+		if good != 1 {
+			return Principal{KindAdmin, r.Name}, ErrWrong
+		}
+		return Principal{KindAdmin, r.Name}, nil
+	}
+	a, ok := s.Application(user)
+	if !ok {
+		return Principal{}, ErrUnknown
+	}
+	p := Principal{KindServicePrincipal, a.ClientID}
+	switch s.CheckSecret(a, password, now) {
+	case SecretGood:
+		return p, nil
+	case SecretExpired:
+		return p, ErrExpired
+	}
+	return p, ErrWrong
+}
+
+// RightsOf returns what a principal may do on a registry now. ok is false if
+// there is no such principal any more, or it is disabled.
+func (s *Store) RightsOf(r *Registry, p Principal) (rights Rights, ok bool) {
+	switch p.Kind {
+	case KindToken:
+		t, ok := s.Token(r.ID, p.Name)
+		if !ok || !t.Enabled {
+			return Rights{}, false
+		}
+		m, ok := s.ScopeMap(r.ID, t.ScopeMap)
+		if !ok { // the map was deleted: nothing is granted
+			return Rights{Source: fmt.Sprintf("scope map %q, which does not exist", t.ScopeMap)}, true
+		}
+		return Rights{Source: fmt.Sprintf("scope map %q", m.Name), Map: m}, true
+	case KindServicePrincipal:
+		if _, ok := s.Application(p.Name); !ok {
+			return Rights{}, false
+		}
+		return roleRights(r.Mode, s.assignments(r, p.Name)), true
+	case KindAdmin:
+		if !r.Admin {
+			return Rights{}, false
+		}
+		return allRights("the admin user", acrkit.Actions()...), true
+	case KindAnonymous:
+		if !r.Anonymous {
+			return Rights{}, false
+		}
+		return allRights("anonymous pull", cr, mr), true
+	}
+	return Rights{}, false
+}
+
+func (s *Store) assignments(r *Registry, clientID string) []Assignment {
+	var out []Assignment
+	for _, a := range r.Assignments {
+		if strings.EqualFold(a.ClientID, clientID) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// HasRole reports whether an application holds any role on a registry.
+func (s *Store) HasRole(r *Registry, clientID string) bool {
+	return len(s.assignments(r, clientID)) > 0
+}
+
+var errJTI = errors.New("a token id that is not ours")
+
+// newJTI makes a token's id: a GUID, as in the service's tokens, which also says
+// which kind of principal the token is for. A claim would say it too, but the
+// service has none. Nobody without the key can tell such a GUID from another.
+func (k *Keys) newJTI(kind Kind) string {
+	var b [16]byte
+	rand.Read(b[:10]) //nolint:errcheck // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	copy(b[10:], k.hash("jti", string(b[:10]))[:6])
+	for i, x := range kinds {
+		if x == kind {
+			b[15] ^= byte(i)
+		}
+	}
+	return guid(b)
+}
+
+func (k *Keys) kindOf(jti string) (Kind, error) {
+	b, ok := guidBytes(jti)
+	if !ok {
+		return "", errJTI
+	}
+	sum := k.hash("jti", string(b[:10]))
+	i := int(b[15] ^ sum[5])
+	if subtle.ConstantTimeCompare(b[10:15], sum[:5]) != 1 || i == 0 || i >= len(kinds) {
+		return "", errJTI
+	}
+	return kinds[i], nil
+}

@@ -1,0 +1,322 @@
+package identity
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// Migrations are this package's tables.
+func Migrations() []db.Migration {
+	return []db.Migration{{Name: "identity-0001", SQL: `
+		CREATE TABLE identity (
+			kind     TEXT    NOT NULL,
+			registry INTEGER NOT NULL,
+			name     TEXT    NOT NULL,
+			doc      TEXT    NOT NULL,
+			PRIMARY KEY (kind, registry, name)
+		) STRICT, WITHOUT ROWID`}}
+}
+
+// Store holds the identities. Its methods are safe for concurrent use; what they
+// return must not be changed.
+type Store struct {
+	db   *db.DB
+	keys *Keys
+
+	writing sync.Mutex // one change at a time, so that a change may look first
+	mu      sync.RWMutex
+	objects map[key]object
+	sorted  []*Registry             // by ID
+	byOID   map[string]*Application // by the service principal's object id
+}
+
+// Open reads the identities of a database.
+func Open(ctx context.Context, d *db.DB, keys *Keys) (*Store, error) {
+	s := &Store{db: d, keys: keys, objects: map[key]object{}, byOID: map[string]*Application{}}
+	err := d.Read(ctx, func(tx *db.Tx) error {
+		return tx.Query("SELECT kind, doc FROM identity", nil, func(scan func(...any) error) error {
+			var kind, doc string
+			if err := scan(&kind, &doc); err != nil {
+				return err
+			}
+			o, err := parse(kind, doc)
+			if err != nil {
+				return err
+			}
+			s.objects[o.key()] = o
+			s.index(o)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the identities: %w", err)
+	}
+	s.sort()
+	return s, nil
+}
+
+func parse(kind, doc string) (object, error) {
+	var o object
+	switch kind {
+	case kindTenant:
+		o = new(Tenant)
+	case kindApplication:
+		o = new(Application)
+	case kindSubscription:
+		o = new(Subscription)
+	case kindRegistry:
+		o = new(Registry)
+	case kindScopeMap:
+		o = new(ScopeMap)
+	case kindToken:
+		o = new(Token)
+	case kindMeta:
+		o = new(Meta)
+	default:
+		return nil, fmt.Errorf("unknown kind %q", kind)
+	}
+	if err := json.Unmarshal([]byte(doc), o); err != nil {
+		return nil, fmt.Errorf("a %s: %w", kind, err)
+	}
+	return o, prepare(o)
+}
+
+// prepare computes what is not stored.
+func prepare(o object) error {
+	if m, ok := o.(*ScopeMap); ok {
+		parsed, err := scopemap.Parse(m.Actions)
+		if err != nil {
+			return err
+		}
+		parsed.Name, parsed.Description = m.Name, m.Description
+		m.parsed = parsed
+	}
+	return nil
+}
+
+func (s *Store) index(o object) {
+	if a, ok := o.(*Application); ok {
+		s.byOID[a.ObjectID] = a
+	}
+}
+
+func (s *Store) sort() {
+	s.sorted = s.sorted[:0:0]
+	for _, o := range s.objects {
+		if r, ok := o.(*Registry); ok {
+			s.sorted = append(s.sorted, r)
+		}
+	}
+	slices.SortFunc(s.sorted, func(a, b *Registry) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// Change collects what an update stores and removes.
+type Change struct {
+	put    map[key]object
+	remove map[key]bool
+}
+
+// Put stores an object, in the place of one with the same name.
+func (c *Change) Put(o object) {
+	delete(c.remove, o.key())
+	c.put[o.key()] = o
+}
+
+// RemoveToken removes a token.
+func (c *Change) RemoveToken(t *Token) {
+	delete(c.put, t.key())
+	c.remove[t.key()] = true
+}
+
+// RemoveScopeMap removes a scope map.
+func (c *Change) RemoveScopeMap(m *ScopeMap) {
+	delete(c.put, m.key())
+	c.remove[m.key()] = true
+}
+
+// Update makes a change: durable when it returns nil, undone otherwise. f may
+// read the store; it sees the state before the change, and no other update runs
+// beside it.
+func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	c := &Change{put: map[key]object{}, remove: map[key]bool{}}
+	if err := f(c); err != nil {
+		return err
+	}
+	docs := make(map[key]string, len(c.put))
+	for k, o := range c.put {
+		if err := prepare(o); err != nil {
+			return err
+		}
+		doc, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		docs[k] = string(doc)
+	}
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		for k := range c.remove {
+			if _, err := tx.Exec("DELETE FROM identity WHERE kind=? AND registry=? AND name=?", k.kind, k.registry, k.name); err != nil {
+				return err
+			}
+		}
+		for k, doc := range docs {
+			_, err := tx.Exec(`INSERT INTO identity (kind, registry, name, doc) VALUES (?, ?, ?, ?)
+				ON CONFLICT (kind, registry, name) DO UPDATE SET doc=excluded.doc`, k.kind, k.registry, k.name, doc)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store the identities: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range c.remove {
+		delete(s.objects, k)
+	}
+	maps.Copy(s.objects, c.put)
+	sort := false
+	for k, o := range c.put {
+		s.index(o)
+		sort = sort || k.kind == kindRegistry
+	}
+	if sort {
+		s.sort()
+	}
+	return nil
+}
+
+func get[T object](s *Store, k key) (T, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o, ok := s.objects[k].(T)
+	return o, ok
+}
+
+// list returns all objects of a type that keep accepts, in the order of cmp.
+func list[T object](s *Store, keep func(T) bool, order func(a, b T) int) []T {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []T
+	for _, o := range s.objects {
+		if t, ok := o.(T); ok && keep(t) {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, order)
+	return out
+}
+
+// Registries returns the registries, the first first.
+func (s *Store) Registries() []*Registry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.sorted)
+}
+
+// First returns the registry that answers on the address itself.
+func (s *Store) First() (*Registry, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.sorted) == 0 {
+		return nil, false
+	}
+	return s.sorted[0], true
+}
+
+// RegistryByName finds a registry; case does not matter.
+func (s *Store) RegistryByName(name string) (*Registry, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range s.sorted {
+		if strings.EqualFold(r.Name, name) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// Registry returns a registry by its ID.
+func (s *Store) Registry(id int64) (*Registry, bool) {
+	return get[*Registry](s, key{kindRegistry, id, ""})
+}
+
+// Tenant finds a tenant.
+func (s *Store) Tenant(id string) (*Tenant, bool) {
+	return get[*Tenant](s, key{kindTenant, 0, strings.ToLower(id)})
+}
+
+// Tenants returns all tenants.
+func (s *Store) Tenants() []*Tenant {
+	return list(s, func(*Tenant) bool { return true }, func(a, b *Tenant) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// Application finds an application by its client id.
+func (s *Store) Application(clientID string) (*Application, bool) {
+	return get[*Application](s, key{kindApplication, 0, strings.ToLower(clientID)})
+}
+
+// Subscriptions returns all subscriptions in their order.
+func (s *Store) Subscriptions() []*Subscription {
+	return list(s, func(*Subscription) bool { return true }, func(a, b *Subscription) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// Token finds a token of a registry; case does not matter, as in ARM.
+func (s *Store) Token(registry int64, name string) (*Token, bool) {
+	return get[*Token](s, key{kindToken, registry, strings.ToLower(name)})
+}
+
+// Tokens returns the tokens of a registry by name.
+func (s *Store) Tokens(registry int64) []*Token {
+	return list(s, func(t *Token) bool { return t.RegistryID == registry }, func(a, b *Token) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// StoredScopeMap finds a scope map that a user made.
+func (s *Store) StoredScopeMap(registry int64, name string) (*ScopeMap, bool) {
+	return get[*ScopeMap](s, key{kindScopeMap, registry, name})
+}
+
+// ScopeMap finds a scope map of a registry, the service's own included.
+func (s *Store) ScopeMap(registry int64, name string) (scopemap.Map, bool) {
+	if m, ok := s.StoredScopeMap(registry, name); ok {
+		return m.Map(), true
+	}
+	for _, m := range scopemap.System() {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return scopemap.Map{}, false
+}
+
+// ScopeMaps returns the scope maps of a registry that users made, by name.
+func (s *Store) ScopeMaps(registry int64) []*ScopeMap {
+	return list(s, func(m *ScopeMap) bool { return m.RegistryID == registry }, func(a, b *ScopeMap) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Meta returns a note.
+func (s *Store) Meta(name string) ([]byte, bool) {
+	m, ok := get[*Meta](s, key{kindMeta, 0, name})
+	if !ok {
+		return nil, false
+	}
+	return m.Value, true
+}
+
+// Keys returns the keys that tokens are signed with.
+func (s *Store) Keys() *Keys { return s.keys }

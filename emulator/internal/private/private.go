@@ -1,0 +1,101 @@
+// Package private writes the emulator's files: whole or not at all, durable, and
+// readable by others only where that is said. It holds the data folder's lock.
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/acrkit/acrkit"
+)
+
+// WriteFile writes a file by a temporary one beside it, fsynced and renamed, so
+// that a crash leaves the old file or the new one.
+func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".tmp-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name()) //nolint:errcheck // the first error is the one to tell
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil && mode != 0o600 {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = SyncDir(dir)
+	}
+	return err
+}
+
+// SyncDir makes renames in a folder durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// MaxFile is the largest file [ReadFile] reads: keys and certificates are a few
+// kilobytes.
+const MaxFile = 1 << 20
+
+// ReadFile reads a small file. ok is false if there is none.
+func ReadFile(path string) (data []byte, ok bool, err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err == nil && info.Size() > MaxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", path, MaxFile)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = os.ReadFile(path)
+	return data, err == nil, err
+}
+
+// Lock is held on a data folder until closed, or until the process ends.
+type Lock struct{ f *os.File }
+
+// LockDir takes the folder's lock, and fails at once if another process, or
+// another emulator in this one, has it.
+func LockDir(dir string) (*Lock, error) {
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		f.Close() //nolint:errcheck // nothing was written
+		return nil, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", dir),
+			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
+	}
+	return &Lock{f}, nil
+}
+
+// Close gives the lock back. The file stays: removing it would let two
+// processes hold locks on two files of one name.
+func (l *Lock) Close() error { return l.f.Close() }

@@ -1,0 +1,350 @@
+// Package tokensvc is the registry's token service: POST /oauth2/exchange and
+// GET and POST /oauth2/token, with ACR's answers.
+package tokensvc
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/entra"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+)
+
+// MaxBody is the largest token request: the longest scope, form-encoded, with a
+// refresh token beside it.
+const MaxBody = 512 << 10
+
+// Handler answers as the token service of all registries.
+type Handler struct {
+	Store     *identity.Store
+	Entra     *entra.Tokens
+	Lifetimes func() identity.Lifetimes
+	Now       func() time.Time
+	Serves    func(host string) bool                                // whether the emulator answers on a host
+	Resolve   func(host string) (*identity.Registry, bool)          // the registry of a login server
+	Record    func(ctx context.Context, d decisions.Decision) error // writes the decision log
+	Logger    *slog.Logger
+}
+
+// Request is a request with what its Host was resolved to.
+type request struct {
+	*http.Request
+	registry    *identity.Registry
+	loginServer string // as the client wrote it: the audience of what it gets
+	form        url.Values
+	requestID   string
+}
+
+// unauthorized is the text of a refusal, as users have pasted it. It is the same
+// whatever was wrong with a token's or the admin user's password.
+const unauthorized = "authentication required, visit https://aka.ms/acr/authorization for more information."
+
+// Serve answers a request to a registry, and reports whether its path is the
+// token service's.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Registry) bool {
+	var serve func(http.ResponseWriter, *request)
+	allow := "GET, POST"
+	switch r.URL.Path {
+	case "/oauth2/token":
+		serve = h.post
+		if r.Method == http.MethodGet {
+			serve = h.get
+		}
+	case "/oauth2/exchange":
+		serve, allow = h.exchange, "POST"
+	default:
+		return false
+	}
+	answer.Token(w)
+	if r.Method != http.MethodPost && (r.Method != http.MethodGet || allow == "POST") {
+		w.Header().Set("Allow", allow)
+		answer.Empty(w, http.StatusMethodNotAllowed)
+		return true
+	}
+	req := &request{Request: r, registry: reg, loginServer: strings.ToLower(r.Host), requestID: w.Header().Get(answer.CorrelationHeader)}
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		if err := r.ParseForm(); err != nil {
+			if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
+				answer.Errors(w, http.StatusRequestEntityTooLarge, "UNSUPPORTED", "the request is too large")
+				return true
+			}
+			answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the request is not a form")
+			return true
+		}
+		req.form = r.PostForm // never the query, where a secret does not belong
+	} else {
+		req.form = r.URL.Query()
+	}
+	serve(w, req)
+	return true
+}
+
+// checkService refuses requests without a service, which Microsoft's description
+// of the API requires, and those for another registry's; both are believed.
+func (h *Handler) checkService(w http.ResponseWriter, r *request) bool {
+	service := r.form.Get("service")
+	if service == "" {
+		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the parameter service is required")
+		return false
+	}
+	if reg, ok := h.Resolve(service); !ok || reg.ID != r.registry.ID {
+		h.refuse(w, r, identity.Principal{}, errors.New("the service is another registry's"), "")
+		return false
+	}
+	return true
+}
+
+// exchange takes an Entra token and gives a refresh token.
+func (h *Handler) exchange(w http.ResponseWriter, r *request) {
+	if !h.checkService(w, r) {
+		return
+	}
+	empty := func(who identity.Principal, why error) {
+		h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: "+why.Error())
+		answer.Empty(w, http.StatusUnauthorized)
+	}
+	switch r.form.Get("grant_type") {
+	case "access_token", "access_token_refresh_token":
+	case "refresh_token":
+		empty(identity.Principal{}, errors.New("Entra refresh tokens are not issued here"))
+		return
+	default:
+		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type")
+		return
+	}
+	v, err := h.Entra.Verify(r.form.Get("access_token"))
+	if errors.Is(err, entra.ErrToken) {
+		empty(identity.Principal{}, err)
+		return
+	}
+	if err != nil {
+		h.broken(w, err)
+		return
+	}
+	who := identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+	if tenant := r.form.Get("tenant"); tenant != "" && !strings.EqualFold(tenant, v.Application.TenantID) {
+		empty(who, errors.New("the tenant is not the token's"))
+		return
+	}
+	switch entra.AudienceOf(v.Audience, h.Serves) {
+	case entra.ForACR:
+	case entra.ForARM:
+		if r.registry.NoArmTokens {
+			h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: the registry takes no ARM tokens")
+			answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", "arm aad token disallowed")
+			return
+		}
+	default:
+		empty(who, errors.New("the Entra token is for another resource"))
+		return
+	}
+	if !h.Store.HasRole(r.registry, v.Application.ClientID) {
+		h.noRole(w, r, who)
+		return
+	}
+	token, err := h.Store.RefreshToken(r.registry, v.Application, r.loginServer, h.Now(), h.Lifetimes())
+	if err != nil {
+		h.broken(w, err)
+		return
+	}
+	h.record(r, decisions.Allowed, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: a refresh token was issued")
+	answer.Chunked(w, http.StatusOK, struct {
+		RefreshToken string `json:"refresh_token"`
+	}{token})
+}
+
+// noRole is the documented answer to an identity without a role.
+func (h *Handler) noRole(w http.ResponseWriter, r *request, who identity.Principal) {
+	h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "it has no role on the registry")
+	answer.Errors(w, http.StatusForbidden, "DENIED", "retrieving permissions failed")
+}
+
+// post is POST /oauth2/token.
+func (h *Handler) post(w http.ResponseWriter, r *request) {
+	if !h.checkService(w, r) {
+		return
+	}
+	switch r.form.Get("grant_type") {
+	case "refresh_token":
+		h.refresh(w, r, r.form.Get("refresh_token"), func(who identity.Principal, why error) {
+			h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "refresh token: "+why.Error())
+			answer.Empty(w, http.StatusUnauthorized) // recorded
+		})
+	case "password":
+		user, password := r.form.Get("username"), r.form.Get("password")
+		if user == "" && password == "" {
+			h.anonymous(w, r)
+			return
+		}
+		h.password(w, r, user, password)
+	default:
+		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type")
+	}
+}
+
+// get is GET /oauth2/token, Docker's form.
+func (h *Handler) get(w http.ResponseWriter, r *request) {
+	if !h.checkService(w, r) {
+		return
+	}
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		h.anonymous(w, r)
+		return
+	}
+	user, password, ok := BasicAuth(header)
+	if !ok {
+		h.refuse(w, r, identity.Principal{}, errors.New("the Authorization header is not Basic"), "")
+		return
+	}
+	h.password(w, r, user, password)
+}
+
+// BasicAuth reads a Basic Authorization header.
+func BasicAuth(header string) (user, password string, ok bool) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(raw), ":")
+}
+
+func (h *Handler) password(w http.ResponseWriter, r *request, user, password string) {
+	if user == identity.ZeroGUID {
+		h.refresh(w, r, password, func(who identity.Principal, why error) { h.refuse(w, r, who, why, user) })
+		return
+	}
+	who, err := h.Store.CheckPassword(r.registry, user, password, h.Now())
+	if err != nil {
+		h.refuse(w, r, who, err, user)
+		return
+	}
+	if who.Kind == identity.KindServicePrincipal && !h.Store.HasRole(r.registry, who.Name) {
+		h.noRole(w, r, who)
+		return
+	}
+	h.grant(w, r, who)
+}
+
+func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refuse func(identity.Principal, error)) {
+	who, err := h.Store.CheckRefresh(r.registry, token, h.Now())
+	if err == nil {
+		if _, ok := h.Store.RightsOf(r.registry, who); !ok {
+			err = errors.New("its principal does not exist any more")
+		}
+	}
+	if err != nil {
+		refuse(who, err)
+		return
+	}
+	h.grant(w, r, who)
+}
+
+func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
+	who := identity.Principal{Kind: identity.KindAnonymous}
+	if !r.registry.Anonymous {
+		h.refuse(w, r, who, errors.New("anonymous pull is not enabled"), "")
+		return
+	}
+	h.grant(w, r, who)
+}
+
+// refuse answers a credential that is not good. A user name with the form of a
+// client id is answered as a service principal's, whoever it is.
+func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Principal, why error, user string) {
+	asked, _ := scopeOf(r.form)
+	h.record(r, decisions.Denied, who, asked, acrkit.Scope{}, nil, why.Error())
+	text := unauthorized
+	if identity.IsGUID(user) && user != identity.ZeroGUID {
+		text = "Invalid clientid or client secret. CorrelationId: " + r.requestID
+	}
+	answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", text)
+}
+
+// grant issues an access token for what was asked and is allowed. Asking for
+// more is no error: the token simply lacks it (recorded).
+func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principal) {
+	rights, ok := h.Store.RightsOf(r.registry, who)
+	if !ok {
+		h.refuse(w, r, who, errors.New("it does not exist any more, or is disabled"), "")
+		return
+	}
+	asked, ok := scopeOf(r.form)
+	if !ok {
+		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the scope is too large")
+		return
+	}
+	d := rights.Decide(asked)
+	token, err := h.Store.AccessToken(r.registry, who, r.loginServer, d.Granted, h.Now(), h.Lifetimes())
+	if err != nil {
+		h.broken(w, err)
+		return
+	}
+	reason := "an access token was issued"
+	if !d.Missing.IsEmpty() {
+		reason += " without what " + rights.Source + " lacks"
+	}
+	h.record(r, decisions.Allowed, who, asked, d.Missing, d.Rules, reason)
+	answer.Chunked(w, http.StatusOK, struct {
+		AccessToken string `json:"access_token"`
+	}{token})
+}
+
+// maxScopeWords bounds the scopes of one request: each is looked up in a scope
+// map. The largest batch that fits a token's header is smaller.
+const maxScopeWords = 1000
+
+// scopeOf reads the scope parameters. What is not a scope is asked for in vain:
+// the service is not known to answer it with an error. ok is false where there
+// are too many.
+func scopeOf(form url.Values) (scope acrkit.Scope, ok bool) {
+	var items []acrkit.Access
+	words := 0
+	for _, value := range form["scope"] {
+		if len(value) > acrkit.MaxScope {
+			return acrkit.Scope{}, false
+		}
+		for word := range strings.FieldsSeq(value) {
+			if words++; words > maxScopeWords {
+				return acrkit.Scope{}, false
+			}
+			if s, err := acrkit.ParseScope(word); err == nil {
+				for a := range s.All() {
+					items = append(items, a)
+				}
+			}
+		}
+	}
+	scope = acrkit.NewScope(items...)
+	return scope, scope.Len() <= maxScopeWords
+}
+
+func (h *Handler) broken(w http.ResponseWriter, err error) {
+	h.Logger.Error("the token service could not answer", "error", err)
+	answer.Empty(w, http.StatusInternalServerError)
+}
+
+func (h *Handler) record(r *request, outcome string, who identity.Principal, asked, missing acrkit.Scope, rules []string, reason string) {
+	// The client may be gone; what was decided is recorded all the same.
+	err := h.Record(context.WithoutCancel(r.Context()), decisions.Decision{
+		Registry: r.registry.Name, Kind: string(who.Kind), Principal: who.Name, Method: r.Method, Path: r.URL.Path,
+		Required: asked.String(), Outcome: outcome, Missing: missing.String(), Rules: rules, Reason: reason, RequestID: r.requestID,
+	})
+	if err != nil {
+		h.Logger.Error("a decision was not recorded", "error", err, "outcome", outcome, "principal", who.Name, "request", r.requestID)
+	}
+}
