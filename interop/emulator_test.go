@@ -196,6 +196,9 @@ func (e *emulatorProcess) ready(ctx context.Context) error {
 // stop interrupts the process as Ctrl-C does, and kills it if that does not end
 // it.
 func (e *emulatorProcess) stop() {
+	if e == nil {
+		return
+	}
 	_ = e.cmd.Process.Signal(os.Interrupt) // it may have ended already
 	select {
 	case <-e.done:

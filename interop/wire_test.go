@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -213,43 +212,10 @@ type refusedError struct {
 
 func (r *refusedError) Error() string { return fmt.Sprintf("%s: %d %s", r.what, r.status, r.body) }
 
-// pushImage pushes an image with plain HTTP requests.
+// pushImage pushes an image with a token of its own.
 func (e *emulatorProcess) pushImage(t *testing.T, repository, tag string, img image) error {
 	t.Helper()
-	auth := bearer(e.accessToken(t, pusher, "repository:"+repository+":pull,push"))
-	for digest, b := range img.blobs {
-		start, err := e.send(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", auth, nil)
-		if err != nil {
-			return err
-		}
-		if start.status != http.StatusAccepted {
-			return &refusedError{"starting an upload", start.status, start.body}
-		}
-		location := start.header.Get("Location")
-		put := location + "?digest=" + digest
-		if strings.Contains(location, "?") {
-			put = location + "&digest=" + digest
-		}
-		h := auth.Clone()
-		h.Set("Content-Type", "application/octet-stream")
-		done, err := e.send(http.MethodPut, put, h, bytes.NewReader(b))
-		if err != nil {
-			return err
-		}
-		if done.status != http.StatusCreated {
-			return &refusedError{"uploading a blob", done.status, done.body}
-		}
-	}
-	h := auth.Clone()
-	h.Set("Content-Type", manifestType)
-	a, err := e.send(http.MethodPut, "/v2/"+repository+"/manifests/"+tag, h, bytes.NewReader(img.manifest))
-	if err != nil {
-		return err
-	}
-	if a.status != http.StatusCreated {
-		return &refusedError{"putting the manifest", a.status, a.body}
-	}
-	return nil
+	return e.pushImageAs(bearer(e.accessToken(t, pusher, "repository:"+repository+":pull,push")), repository, tag, img, nil)
 }
 
 // checkImage reads an image back, whole.
