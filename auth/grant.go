@@ -89,11 +89,11 @@ func (g *passwordGrant) renew(*refreshToken) {}
 func (g *passwordGrant) close()              {}
 
 func (g *passwordGrant) rejected(_ proof, e *acrkit.Error, said string) {
-	what := "password is"
+	what := "password"
 	if len(g.passwords) > 1 {
-		what = "two passwords are"
+		what = "two passwords"
 	}
-	e.Reason = fmt.Sprintf("the %s and its %s not accepted: wrong, expired, disabled or not yet active%s", g.who, what, said)
+	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: wrong, expired, disabled or not yet active%s", g.who, what, said)
 	e.Hint = g.hint
 }
 

@@ -519,7 +519,9 @@ func TestHostileHeaders(t *testing.T) {
 }
 
 func TestNetworkFailures(t *testing.T) {
-	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	srv.StartTLS()
 	defer srv.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	closedPort := plain.Listener.Addr().String()

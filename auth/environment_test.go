@@ -1,0 +1,103 @@
+package auth_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+func TestFromEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, crlf, two, empty := file("good", "s3cret\n"), file("crlf", "s3cret\r\n"), file("two", "s3cret\n\n"), file("empty", "\n")
+	big := file("big", strings.Repeat("x", 65<<10))
+	tests := []struct {
+		name string
+		env  string // NAME=value, separated by |
+		want string // credential, or ""
+		src  string
+		code acrkit.Code
+		text string
+		outs string // outcomes
+	}{
+		{"token", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
+		{"two passwords", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2", `token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
+		{"token wins", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_REFRESH_TOKEN=r3fresh|AZURE_CLIENT_ID=x", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,shadowed,shadowed"},
+		{"file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
+		{"file with CRLF", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + crlf, `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
+		{"refresh token", "ACR_NAME=myregistry|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
+		{"service principal", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
+		{"empty is not set", "ACR_NAME=myregistry|ACR_TOKEN_NAME=|ACR_TOKEN_PASSWORD=|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
+
+		{"nothing", "", "", "", acrkit.CodeCredentialMissing, "none is set", "not set,not set,not set"},
+		{"registry alone", "ACR_NAME=myregistry", "", "", acrkit.CodeCredentialMissing, "myregistry.azurecr.io", "not set,not set,not set"},
+		{"no password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_REFRESH_TOKEN=r3fresh", "", "", acrkit.CodeUsage, "ACR_TOKEN_NAME is set, but ACR_TOKEN_PASSWORD is missing", "incomplete,shadowed,not set"},
+		{"no name", "ACR_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is set, but ACR_TOKEN_NAME is missing", "incomplete,not set,not set"},
+		{"second password alone", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is missing", "incomplete,not set,not set"},
+		{"no secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_ID are set, but AZURE_CLIENT_SECRET is missing", "not set,not set,incomplete"},
+		{"client alone", "ACR_NAME=myregistry|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_CLIENT_ID is set, but AZURE_TENANT_ID and AZURE_CLIENT_SECRET are missing", "not set,not set,incomplete"},
+		{"both password and file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD_FILE=" + good, "", "", acrkit.CodeUsage, "both set", "incomplete,not set,not set"},
+		{"no such file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + dir + "/none", "", "", acrkit.CodeUsage, "cannot be read", "incomplete,not set,not set"},
+		{"two line feeds", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + two, "", "", acrkit.CodeUsage, "white space", "incomplete,not set,not set"},
+		{"empty file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + empty, "", "", acrkit.CodeUsage, "is empty", "incomplete,not set,not set"},
+		{"huge file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + big, "", "", acrkit.CodeUsage, "larger than the limit", "incomplete,not set,not set"},
+		{"line feed", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret\n", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD begins or ends with white space", "incomplete,not set,not set"},
+		{"space in the secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET= s3cret", "", "", acrkit.CodeUsage, "AZURE_CLIENT_SECRET begins or ends", "not set,not set,incomplete"},
+		{"no registry", "ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "but not ACR_NAME", "incomplete,not set,not set"},
+		{"service principal of another program", "AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "", "", acrkit.CodeCredentialMissing, "but not ACR_NAME", "not set,not set,incomplete"},
+		{"bad registry", "ACR_NAME=http://x|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "ACR_NAME is not a registry", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			vars := map[string]string{}
+			for pair := range strings.SplitSeq(tt.env, "|") {
+				name, value, _ := strings.Cut(pair, "=")
+				vars[name] = value
+			}
+			env, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
+			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || tt.text != "" && !strings.Contains(err.Error(), tt.text) {
+				t.Fatalf("error %v, want %s %q", err, tt.code, tt.text)
+			}
+			got := ""
+			if env.Credential != nil {
+				got = env.Credential.String()
+			}
+			if got != tt.want || env.Source != tt.src {
+				t.Errorf("got %q from %q", got, env.Source)
+			}
+			if vars["ACR_NAME"] == "myregistry" && env.Registry.Host() != testHost {
+				t.Errorf("registry %v", env.Registry)
+			}
+			var outs []string
+			for _, l := range env.Lookups {
+				outs = append(outs, string(l.Outcome))
+			}
+			if diff := cmp.Diff(tt.outs, strings.Join(outs, ",")); diff != "" {
+				t.Error(diff)
+			}
+			if shown := dump(env) + dump(err); strings.Contains(shown, "s3cret") || strings.Contains(shown, "r3fresh") {
+				t.Errorf("a secret is shown: %.500s", shown)
+			}
+			if err == nil {
+				rt, err := auth.NewTransport(env.Registry.Host(), env.Credential, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = rt.Close()
+			}
+		})
+	}
+}

@@ -1,0 +1,290 @@
+package auth
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+func TestRequiredFor(t *testing.T) {
+	tests := []struct{ method, url, want string }{
+		{"GET", "/v2/", ""},
+		{"GET", "/v2", ""},
+		{"GET", "/v2/_catalog?n=100", "registry:catalog:*"},
+		{"GET", "/acr/v1/_catalog", "registry:catalog:*"},
+		{"POST", "/acr/v1/_catalog", ""},
+		{"GET", "/v2/a/b/manifests/v1", "repository:a/b:pull"},
+		{"HEAD", "/v2/a/b/manifests/sha256:00", "repository:a/b:pull"},
+		{"GET", "/v2/a%2Fb/manifests/v1", "repository:a/b:pull"},
+		{"PUT", "/v2/a%2fb/manifests/v1", "repository:a/b:pull,push"},
+		{"DELETE", "/v2/a/b/manifests/sha256:00", "repository:a/b:delete"},
+		{"PATCH", "/v2/a/b/manifests/v1", ""},
+		{"GET", "/v2/a/blobs/sha256%3A00", "repository:a:pull"},
+		{"HEAD", "/v2/a/blobs/sha256:00", "repository:a:pull"},
+		{"DELETE", "/v2/a/blobs/sha256:00", "repository:a:delete"},
+		{"POST", "/v2/a/blobs/uploads/", "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads", "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads/?digest=sha256:00", "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=x%2Fy", "repository:a:pull,push repository:x/y:pull"},
+		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=a", "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=UPPER:x", "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads/?from=x", "repository:a:pull,push"},
+		{"PATCH", "/v2/a/blobs/uploads/uuid?_state=x", "repository:a:pull,push"},
+		{"PUT", "/v2/a/blobs/uploads/uuid?digest=sha256:00", "repository:a:pull,push"},
+		{"GET", "/v2/a/blobs/uploads/uuid", "repository:a:pull,push"},
+		{"DELETE", "/v2/a/blobs/uploads/uuid", "repository:a:delete"},
+		{"GET", "/v2/a/tags/list", "repository:a:metadata_read"},
+		{"GET", "/v2/a/referrers/sha256:00", "repository:a:pull"},
+		// Names with the marks as parts.
+		{"GET", "/v2/manifests/manifests/v1", "repository:manifests:pull"},
+		{"GET", "/v2/a/blobs/uploads/manifests/v1", "repository:a/blobs/uploads:pull"},
+		{"GET", "/v2/a/tags/list/manifests/v1", "repository:a/tags/list:pull"},
+		{"GET", "/v2/a/manifests/v1/tags/list", "repository:a/manifests/v1:metadata_read"},
+		{"POST", "/v2/blobs/uploads/blobs/uploads/", "repository:blobs/uploads:pull,push"},
+		{"GET", "/acr/v1/a/b", "repository:a/b:metadata_read"},
+		{"GET", "/acr/v1/a%2Fb?api-version=2021-07-01", "repository:a/b:metadata_read"},
+		{"PATCH", "/acr/v1/a", "repository:a:metadata_write"},
+		{"DELETE", "/acr/v1/a", "repository:a:delete"},
+		{"GET", "/acr/v1/a/_tags", "repository:a:metadata_read"},
+		{"GET", "/acr/v1/a/_tags/v1", "repository:a:metadata_read"},
+		{"PATCH", "/acr/v1/a/_tags/v1", "repository:a:metadata_write"},
+		{"DELETE", "/acr/v1/a/_tags/v1", "repository:a:delete"},
+		{"GET", "/acr/v1/a/_manifests?n=1000", "repository:a:metadata_read"},
+		{"PATCH", "/acr/v1/a/_manifests/sha256:00", "repository:a:metadata_write"},
+		{"PUT", "/acr/v1/a", ""},
+		{"GET", "/acr/v1/a/_tagsx", ""},
+		// No repository names: answered 404 before authentication.
+		{"GET", "/v2/UPPER/manifests/v1", ""},
+		{"GET", "/v2/a:b/manifests/v1", ""},
+		{"GET", "/v2/a%252Fb/manifests/v1", ""},
+		{"GET", "/v2/a%20repository:x/manifests/v1", ""},
+		{"GET", "/v2//manifests/v1", ""},
+		{"GET", "/v2/a/manifests/", ""},
+		{"GET", "/other", ""},
+		{"GET", "/", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method+" "+tt.url, func(t *testing.T) {
+			u, err := url.Parse("https://myregistry.azurecr.io" + tt.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := requiredFor(tt.method, u).scope.String(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What is derived is a scope of the wire, on valid names, and the same whether a
+// slash in the path is escaped or not.
+func FuzzRequiredFor(f *testing.F) {
+	for _, p := range []string{"a/b/manifests/v1", "a/blobs/uploads/u", "a/tags/list", "a%2Fb/_tags/x", "a/blobs/uploads/?mount=x&from=b", "%", "a b", "a/_manifests"} {
+		f.Add("GET", p)
+		f.Add("POST", p)
+	}
+	f.Fuzz(func(t *testing.T, method, rest string) {
+		for _, prefix := range []string{"/v2/", "/acr/v1/"} {
+			u, err := url.Parse("https://r" + prefix + rest)
+			if err != nil {
+				return
+			}
+			r := requiredFor(method, u)
+			escaped := *u
+			escaped.Path = u.Path
+			escaped.RawPath = prefix + strings.ReplaceAll(strings.TrimPrefix(u.EscapedPath(), prefix), "/", "%2F")
+			if again, err := url.Parse(escaped.String()); err == nil && again.Path == u.Path {
+				if other := requiredFor(method, again); other.scope.String() != r.scope.String() || other.op != r.op {
+					t.Fatalf("%s: %q, escaped: %q", u, r.scope, other.scope)
+				}
+			}
+			parsed, err := acrkit.ParseScope(r.scope.String())
+			if err != nil || !parsed.Equal(r.scope) {
+				t.Fatalf("%s: derived %q: %v", u, r.scope, err)
+			}
+			for a := range r.scope.All() {
+				if a.Type == "repository" && acrkit.CheckRepositoryName(a.Name) != nil {
+					t.Fatalf("%s: derived %q", u, r.scope)
+				}
+			}
+			if r.repository != "" && !strings.Contains(u.Path, r.repository) {
+				t.Fatalf("%s: name %q", u, r.repository)
+			}
+		}
+	})
+}
+
+func TestLessons(t *testing.T) {
+	r := required{op: opReferrers, repository: "a", scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
+	for _, asked := range []string{"", "registry:catalog:*", "repository:b:pull", "repository:a:pull repository:b:pull", "repository:a:*", "repository:a:pull,unknown"} {
+		l := lessons{}
+		s, err := acrkit.ParseScope(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.learn(r, s); len(l) != 0 {
+			t.Errorf("learnt from %q", asked)
+		}
+	}
+	l := lessons{}
+	l.learn(r, acrkit.RepositoryScope("a", acrkit.MetadataRead, acrkit.ContentRead))
+	r.repository = "b"
+	if got := l.apply(r).String(); got != "repository:b:metadata_read,pull" {
+		t.Error(got)
+	}
+	if got := l.apply(required{op: opPull, repository: "b", scope: acrkit.CatalogScope()}).String(); got != "registry:catalog:*" {
+		t.Error(got)
+	}
+}
+
+func tokenFor(scope string, at time.Time) *accessToken {
+	s, err := acrkit.ParseScope(scope)
+	if err != nil {
+		panic(err)
+	}
+	return &accessToken{value: redact.NewSecret("x"), requested: s, life: life{at, time.Hour}}
+}
+
+func TestTokenCache(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	c := newTokenCache(3)
+	find := func(scope string) string {
+		s, _ := acrkit.ParseScope(scope)
+		if f := c.find(now, s, nil); f != nil {
+			return f.requested.String()
+		}
+		return "none"
+	}
+	want := func(scope, want string) {
+		t.Helper()
+		if got := find(scope); got != want {
+			t.Errorf("%q: %q, want %q", scope, got, want)
+		}
+	}
+	want("", "none")
+	c.put(tokenFor("repository:a:delete,pull,push", now))
+	c.put(tokenFor("repository:a:pull,push", now))
+	want("repository:a:pull", "repository:a:pull,push") // the narrowest
+	want("repository:a:delete", "repository:a:delete,pull,push")
+	want("repository:a:metadata_read", "none")
+	want("", "repository:a:delete,pull,push") // any, the latest used
+	c.put(tokenFor("repository:b:pull repository:c:pull", now))
+	want("repository:c:pull", "repository:b:pull repository:c:pull")
+	find("repository:a:pull,push")
+	find("repository:a:delete")
+	c.put(tokenFor("repository:d:pull", now)) // drops the least recently used
+	want("repository:c:pull", "none")
+	want("repository:b:pull", "none")
+	want("repository:a:delete", "repository:a:delete,pull,push")
+	now = now.Add(2 * time.Hour)
+	want("repository:a:pull", "none")
+	want("", "none")
+
+	for i := range 10000 {
+		c.put(tokenFor(fmt.Sprintf("repository:r%d:pull repository:s%d:pull", i, i%7), now))
+	}
+	if len(c.exact) != 3 || c.recent.Len() != 3 || len(c.byResource) > 6 {
+		t.Errorf("the cache holds %d, %d, %d", len(c.exact), c.recent.Len(), len(c.byResource))
+	}
+}
+
+func TestTransport_MemoryIsBounded(t *testing.T) {
+	rt := rtFunc(func(r *http.Request) (*http.Response, error) {
+		w := &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}
+		if r.URL.Path == "/oauth2/token" {
+			w.Body = nopBody{strings.NewReader(`{"access_token":"x","expires_in":3600}`)}
+		}
+		return w, nil
+	})
+	tr, err := NewTransport("myregistry", ScopedToken("a", "b"), &Options{Base: rt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range 3000 {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("https://myregistry.azurecr.io/v2/r%d/tags/list", i), nil)
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := tr.tokens.recent.Len(); n != maxCachedTokens || len(tr.tokens.exact) != n || len(tr.tokens.byResource) != n {
+		t.Errorf("%d tokens in the cache", n)
+	}
+	if len(tr.fetches.flying) != 0 || len(tr.lessons) != 0 {
+		t.Errorf("left over: %d flights, %d lessons", len(tr.fetches.flying), len(tr.lessons))
+	}
+}
+
+type rtFunc func(*http.Request) (*http.Response, error)
+
+func (f rtFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+type nopBody struct{ *strings.Reader }
+
+func (nopBody) Close() error { return nil }
+
+func TestLife(t *testing.T) {
+	now := time.Now()
+	date := time.Unix(1e9, 0)
+	for _, tt := range []struct {
+		name          string
+		expires, date time.Time
+		in            time.Duration
+		want          time.Duration
+	}{
+		{"both", date.Add(time.Hour), date, 0, time.Hour},
+		{"both and expires_in", date.Add(time.Hour), date, time.Minute, time.Hour},
+		{"no date", date.Add(time.Hour), time.Time{}, 0, unknownLife},
+		{"no date, expires_in", date.Add(time.Hour), time.Time{}, 5 * time.Minute, 5 * time.Minute},
+		{"nothing", time.Time{}, time.Time{}, 0, unknownLife},
+		{"year 9999", time.Unix(253402300799, 0), date, 0, longestLife},
+		{"past", date.Add(-time.Hour), date, 0, -time.Hour},
+	} {
+		if l := newLife(now, tt.expires, tt.date, tt.in); l.span != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, l.span, tt.want)
+		}
+	}
+	l := life{now, time.Hour}
+	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-lastSeconds)) {
+		t.Error("an hour is not handled as one")
+	}
+	// Slept: the wall clock alone moved. Set back: the monotonic clock alone did.
+	if l.age(now.Round(0).Add(time.Hour)) != time.Hour || (life{now.Round(0), time.Hour}).age(now.Add(-time.Hour)) >= time.Hour {
+		t.Error("age")
+	}
+}
+
+// An answer yields a token that fits into a header, or says why not without a
+// word of it.
+func FuzzReadTokenAnswer(f *testing.F) {
+	for _, s := range []string{`{}`, `{"access_token":"x"}`, `{"access_token":"x","expires_in":"60"}`, `{"access_token":1}`, `null`, `[`, `{"access_token":"a b"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		token, in, why := readTokenAnswer(data, "access_token")
+		if (why == "") == (token == "") && why == "" {
+			t.Fatal("no token and no reason")
+		}
+		if in < 0 {
+			t.Fatal("negative life")
+		}
+		if why == "" {
+			for _, r := range token {
+				if r <= ' ' || r >= 0x7f {
+					t.Fatalf("token %q", token)
+				}
+			}
+			var doc map[string]any
+			if json.Unmarshal(data, &doc) != nil || doc["access_token"] != token {
+				t.Fatalf("token %q is not in %q", token, data)
+			}
+		}
+	})
+}
