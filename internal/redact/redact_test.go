@@ -1,0 +1,114 @@
+package redact_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+func TestSecret(t *testing.T) {
+	s := redact.NewSecret("hunter2")
+	type nested struct {
+		Public  redact.Secret
+		private redact.Secret
+		pointer *redact.Secret
+		deep    struct{ s []redact.Secret }
+	}
+	n := nested{s, s, &s, struct{ s []redact.Secret }{[]redact.Secret{s}}}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "s", s, "n", n)
+	j, err := json.Marshal(map[string]any{"s": s, "n": n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := log.String() + string(j)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%T", "%08b"} {
+		shown += fmt.Sprintf(verb+" "+verb+" "+verb+" "+verb, s, &s, n, &n)
+	}
+	for _, leak := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"), "104 117 110"} {
+		if strings.Contains(shown, leak) {
+			t.Errorf("%q is shown in %s", leak, shown)
+		}
+	}
+	if s.Reveal() != "hunter2" || (redact.Secret{}).Reveal() != "" || !(redact.Secret{}).IsZero() {
+		t.Error("Reveal")
+	}
+}
+
+func TestURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://u:p@r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x#frag":                          "https://r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x",
+		"https://r.azurecr.io/v2/a/blobs/uploads/u?_state=abc&digest=sha256:00":                "https://r.azurecr.io/v2/a/blobs/uploads/u?_state=[redacted]&digest=sha256:00",
+		"https://x.blob.core.windows.net/a?se=1&sig=abc%3D&sp=r":                               "https://x.blob.core.windows.net/a?se=[redacted]&sig=[redacted]&sp=[redacted]",
+		"https://r/?pass%77ord=x&flag&last=eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln&a b=c&%zz=top": "https://r/?pass%77ord=[redacted]&flag=[redacted]&last=[redacted]&[redacted]&[redacted]",
+		"mailto:secret": "mailto:[redacted]",
+	} {
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := redact.URL(u); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if redact.URL(nil) != "" {
+		t.Error("nil")
+	}
+}
+
+func TestHeader(t *testing.T) {
+	in := http.Header{
+		"Authorization": {"Bearer abc", "Basic abc", "abc"}, "Cookie": {"a=b"}, "X-Api-Key": {"abc"}, "Content-Type": {"text/plain"},
+		"Location": {"/v2/a/blobs/uploads/u?_state=abc", "\x7f"}, "www-authenticate": {`Bearer realm="x"`},
+	}
+	want := http.Header{
+		"Authorization": {"Bearer [redacted]", "Basic [redacted]", "[redacted]"}, "Cookie": {"[redacted]"}, "X-Api-Key": {"[redacted]"}, "Content-Type": {"text/plain"},
+		"Location": {"/v2/a/blobs/uploads/u?_state=[redacted]", "[redacted]"}, "Www-Authenticate": {`Bearer realm="x"`},
+	}
+	if diff := cmp.Diff(want, redact.Header(in)); diff != "" {
+		t.Error(diff)
+	}
+	if in.Get("Authorization") != "Bearer abc" {
+		t.Error("the header was changed")
+	}
+}
+
+// No part of the URL that is not on the list comes through.
+func FuzzURL(f *testing.F) {
+	f.Add("https://r/a?b=%s", "hunter2")
+	f.Add("https://%s@r/", "hunter2")
+	f.Add("https://r/?a=1&%s=2;c", "hunter2")
+	f.Fuzz(func(t *testing.T, format, _ string) {
+		const secret = "hunter2hunter2"
+		u, err := url.Parse(strings.ReplaceAll(format, "%s", secret))
+		if err != nil || strings.Contains(u.Host, secret) || strings.Contains(u.Path, secret) || strings.Contains(u.Scheme, secret) {
+			return
+		}
+		shown := redact.URL(u)
+		if !strings.Contains(shown, secret) {
+			return
+		}
+		for part := range strings.SplitSeq(u.RawQuery, "&") {
+			key, value, _ := strings.Cut(part, "=")
+			if strings.Contains(key, secret) {
+				return // the name of a parameter is no secret
+			}
+			name, _ := url.QueryUnescape(key)
+			switch name {
+			case "account", "api-version", "artifactType", "client_id", "digest", "from", "last", "mount", "n", "name", "offline_token", "orderby", "scope", "service":
+				if strings.Contains(value, secret) {
+					return
+				}
+			}
+		}
+		t.Fatalf("%s shows %s", u, shown)
+	})
+}
