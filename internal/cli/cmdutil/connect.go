@@ -89,9 +89,7 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 	id.Lookups = env.Lookups
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		if e.Code != acrkit.CodeCredentialMissing {
-			if f.Env("ACR_NAME") == "" {
-				e.Hint = "export ACR_NAME=" + reg.Host()
-			}
+			e.Hint = halfHint(env.Lookups, reg)
 			return id, e
 		}
 		if f.Env("ACR_NAME") == "" && slices.ContainsFunc(env.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }) {
@@ -118,6 +116,20 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 		id.Credential, id.Source = env.Credential, env.Source
 	}
 	return id, nil
+}
+
+// halfHint completes the first set of variables that lacks one.
+func halfHint(lookups []auth.Lookup, reg acrkit.Registry) string {
+	for _, l := range lookups {
+		switch {
+		case l.Outcome != auth.OutcomeIncomplete:
+		case strings.HasPrefix(l.Detail, "ACR_NAME "):
+			return "export ACR_NAME=" + reg.Host()
+		default:
+			return exportHint(l.Kind, reg)
+		}
+	}
+	return "acrkit help environment"
 }
 
 func exportHint(kind auth.Kind, reg acrkit.Registry) string {

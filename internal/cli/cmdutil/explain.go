@@ -50,9 +50,16 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	case e.Code == acrkit.CodeTLS:
 		out.Hint = "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it"
 	case e.Code == acrkit.CodeUnavailable && !strings.Contains(e.Hint, "PROXY"):
-		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' https://%s/v2/    # 401 means that it can be reached", reg.Host())
+		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    # 401 means that it can be reached", c.scheme(), reg.Host())
 	}
 	return &out
+}
+
+func (id Identity) scheme() string {
+	if id.plainHTTP {
+		return "http"
+	}
+	return "https"
 }
 
 // subject names the credential at the beginning of a clause.

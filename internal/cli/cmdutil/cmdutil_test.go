@@ -1,0 +1,285 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+func TestExitCode(t *testing.T) {
+	for code, want := range map[acrkit.Code]int{
+		acrkit.CodeUsage: 2, acrkit.CodeHostRefused: 2,
+		acrkit.CodeCredentialMissing: 3, acrkit.CodeCredentialRejected: 3,
+		acrkit.CodeInsufficientScope: 4, acrkit.CodeDenied: 4, acrkit.CodeLocked: 4,
+		acrkit.CodeNotFound:    5,
+		acrkit.CodeUnavailable: 6, acrkit.CodeTLS: 6, acrkit.CodeThrottled: 6,
+		acrkit.CodeIncomplete: 7,
+		acrkit.CodeProtocol:   1, acrkit.CodeTooLarge: 1, "": 1, "another": 1,
+	} {
+		if got := ExitCode(fmt.Errorf("wrapped: %w", &acrkit.Error{Code: code})); got != want {
+			t.Errorf("%q: %d, want %d", code, got, want)
+		}
+	}
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0}, {errors.New("x"), 1}, {ErrInterrupted, 130}, {context.Canceled, 130},
+		{&acrkit.Error{Code: acrkit.CodeUnavailable, Causes: []error{ErrInterrupted}}, 130},
+	} {
+		if got := ExitCode(tc.err); got != tc.want {
+			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestPrintError(t *testing.T) {
+	s, _, out, errOut := iostreams.Test()
+	PrintError(s, &acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"})
+	if want := "acrkit: cannot do it: a; b\uFFFD[31m\n\nacrkit help\n"; errOut.String() != want || out.Len() != 0 {
+		t.Errorf("got %q, want %q", errOut, want)
+	}
+}
+
+type thing struct {
+	Name string `json:"name"`
+	N    int    `json:"n"`
+	Hide string `json:"hide"`
+}
+
+func TestExporter(t *testing.T) {
+	things := []thing{{"a", 1, "x"}, {"b", 2, "<y>"}}
+	for _, tc := range []struct {
+		name string
+		args []string
+		data any
+		want string
+	}{
+		{"list", []string{"--json", "name,n"}, things, `[{"n":1,"name":"a"},{"n":2,"name":"b"}]` + "\n"},
+		{"object", []string{"--json", "hide"}, things[1], `{"hide":"<y>"}` + "\n"},
+		{"empty_list", []string{"--json", "name"}, []thing(nil), "[]\n"},
+		{"jq_text", []string{"--json", "name", "--jq", ".[].name"}, things, "a\nb\n"},
+		{"jq_value", []string{"--json", "n", "-q", "map(.n)"}, things, "[1,2]\n"},
+		{"jq_sees_no_environment", []string{"--json", "n", "-q", "$ENV|length"}, things, "0\n"},
+		{"template", []string{"--json", "name", "-t", `{{range .}}{{.name}};{{end}}`}, things, "a;b;"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, _, out, _ := iostreams.Test()
+			if err := runExport(t, s, tc.args, tc.data); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestExporter_wrong_usage(t *testing.T) {
+	for _, tc := range []struct{ args, want string }{
+		{"--json", "there are name, n, hide"},
+		{"--json nope", `unknown JSON field "nope"; there are name, n, hide`},
+		{"--jq .", "--jq needs --json"},
+		{"--template x", "--template needs --json"},
+		{"--json n --jq . --template x", "exclude each other"},
+		{"--json n --jq .[", "--jq: "},
+		{"--json n --jq .n.n", "--jq: "},
+		{"--json n --template {{", "--template: "},
+		{"--json n --template {{(index_.).n}}", "--template: "},
+	} {
+		s, _, out, _ := iostreams.Test()
+		err := runExport(t, s, strings.Fields(tc.args), []thing{{}})
+		if ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), tc.want) || out.Len() > 0 {
+			t.Errorf("%s: %v, want %q; stdout %q", tc.args, err, tc.want, out)
+		}
+	}
+}
+
+func runExport(t *testing.T, s *iostreams.IOStreams, args []string, data any) error {
+	t.Helper()
+	var e *Exporter
+	cmd := &cobra.Command{Use: "x", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
+		return e.Write(cmd.Context(), s, data)
+	}}
+	AddJSONFlags(cmd, &e, []string{"name", "n", "hide"})
+	cmd.SetFlagErrorFunc(FlagError)
+	cmd.SetArgs(args)
+	return cmd.ExecuteContext(t.Context())
+}
+
+func factory(env map[string]string) *Factory {
+	s, _, _, _ := iostreams.Test()
+	return &Factory{IO: s, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+}
+
+func TestFactory_Identity(t *testing.T) {
+	reg, other := mustRegistry(t, "myregistry"), mustRegistry(t, "other")
+	token := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
+	both := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw",
+		"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}
+	noName := map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		auth string
+		reg  acrkit.Registry
+		want auth.Kind
+		code acrkit.Code
+		note string
+		hint string
+	}{
+		{"nothing", nil, "", reg, auth.KindAnonymous, "", "", ""},
+		{"token", token, "", reg, auth.KindScopedToken, "", "", ""},
+		{"token_before_service_principal", both, "", reg, auth.KindScopedToken, "", "", ""},
+		{"forced_service_principal", both, "service-principal", reg, auth.KindServicePrincipal, "", "", ""},
+		{"forced_anonymous", both, "anonymous", reg, auth.KindAnonymous, "", "", ""},
+		{"forced_kind_that_is_not_there", token, "refresh-token", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io ACR_REFRESH_TOKEN=…"},
+		{"for_another_registry", token, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
+		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=other.azurecr.io"},
+		{"without_ACR_NAME", noName, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io"},
+		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
+		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous, "", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := factory(tc.env)
+			f.Global.Auth = tc.auth
+			id, err := f.Identity(tc.reg)
+			if acrkit.CodeOf(err) != tc.code {
+				t.Fatalf("%v, want code %q", err, tc.code)
+			}
+			if err != nil {
+				if e, _ := errors.AsType[*acrkit.Error](err); e.Hint != tc.hint {
+					t.Errorf("hint %q, want %q", e.Hint, tc.hint)
+				}
+				return
+			}
+			if id.Credential.Kind() != tc.want || !strings.Contains(id.Note, tc.note) || (tc.note == "") != (id.Note == "") {
+				t.Errorf("%s, note %q", id.Credential.Kind(), id.Note)
+			}
+		})
+	}
+}
+
+func TestFactory_Reference(t *testing.T) {
+	for _, tc := range []struct {
+		arg, flag, env string
+		want           string
+		code           acrkit.Code
+	}{
+		{"a/b:v1", "", "myregistry", "myregistry.azurecr.io/a/b:v1", ""},
+		{"a/b:v1", "other.azurecr.io", "myregistry", "other.azurecr.io/a/b:v1", ""},
+		{"localhost:5443/a/b", "other", "myregistry", "localhost:5443/a/b", ""},
+		{"a/b", "", "", "", acrkit.CodeUsage},
+		{"A/b", "", "myregistry", "", acrkit.CodeUsage},
+		{"a/b", "", "http://x", "", acrkit.CodeUsage},
+	} {
+		f := factory(map[string]string{"ACR_NAME": tc.env})
+		f.Global.Registry = tc.flag
+		got, err := f.Reference(tc.arg)
+		if acrkit.CodeOf(err) != tc.code || err == nil && got.String() != tc.want {
+			t.Errorf("%+v: %s, %v", tc, got, err)
+		}
+	}
+}
+
+func TestFactory_Connect_refuses_hosts(t *testing.T) {
+	for _, tc := range []struct {
+		host  string
+		plain bool
+		allow string
+		code  acrkit.Code
+	}{
+		{"myregistry.azurecr.io", false, "", ""},
+		{"localhost:5443", true, "", ""},
+		{"myregistry.azurecr.localhost:5443", false, "", ""},
+		{"myregistry.azurecr.io.evil.example", false, "", acrkit.CodeHostRefused},
+		{"registry.corp.example", false, "x.example, registry.corp.example", ""},
+		{"registry.corp.example", false, "corp.example", acrkit.CodeHostRefused},
+		{"myregistry.azurecr.io", true, "", acrkit.CodeHostRefused},
+	} {
+		f := factory(map[string]string{"ACRKIT_REGISTRIES": tc.allow})
+		f.Global.PlainHTTP = tc.plain
+		c, err := f.Connect(mustRegistry(t, tc.host))
+		if acrkit.CodeOf(err) != tc.code {
+			t.Errorf("%+v: %v", tc, err)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+}
+
+func mustRegistry(t *testing.T, s string) acrkit.Registry {
+	t.Helper()
+	reg, err := acrkit.ParseRegistry(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
+
+func TestExplain(t *testing.T) {
+	required := acrkit.RepositoryScope("team/app", acrkit.MetadataRead)
+	acr, local := mustRegistry(t, "myregistry"), mustRegistry(t, "localhost:5443")
+	token, sp := auth.ScopedToken("ci-pull", "pw"), auth.ServicePrincipal("t", "c", "s", nil)
+	for _, tc := range []struct {
+		name         string
+		reg          acrkit.Registry
+		cred         auth.Credential
+		note         string
+		err          *acrkit.Error
+		code         acrkit.Code
+		reason, hint string
+	}{
+		{"right_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: required}, "",
+			`the token "ci-pull" does not have metadata/read on "team/app"`, "az acr scope-map update --registry myregistry --name SCOPE_MAP --add-repository team/app metadata/read"},
+		{"right_of_token_on_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: required}, "",
+			"does not have", "acrkit whoami --registry localhost:5443 --repository team/app"},
+		{"catalog_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: acrkit.CatalogScope()}, "",
+			`only with a scope map on "*"`, "acrkit whoami"},
+		{"rejected_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az acr token show --registry myregistry --name ci-pull"},
+		{"rejected_service_principal", acr, sp, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az ad app credential list"},
+		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=…"},
+		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another", "export ACR_NAME="},
+		{"unreachable", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone"}, "", "gone", "curl "},
+		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},
+		{"certificate_of_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeTLS, Reason: "bad"}, "", "bad", "export SSL_CERT_FILE="},
+		{"firewall", acr, token, "", &acrkit.Error{Code: acrkit.CodeDenied, Reason: "no"}, "", "no", "az acr show"},
+		{"not_found", acr, token, "", &acrkit.Error{Code: acrkit.CodeNotFound, Reason: "no"}, "", "no", "acrkit repo list myregistry.azurecr.io"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := &Connection{Identity: Identity{Registry: tc.reg, Credential: tc.cred, Note: tc.note}}
+			got, ok := errors.AsType[*acrkit.Error](Explain(t.Context(), c, tc.err))
+			if !ok {
+				t.Fatal("not an *acrkit.Error")
+			}
+			want := tc.code
+			if want == "" {
+				want = tc.err.Code
+			}
+			if got.Code != want || !strings.Contains(got.Reason, tc.reason) || !strings.HasPrefix(got.Hint, tc.hint) {
+				t.Errorf("%s: %q\nhint %q", got.Code, got.Reason, got.Hint)
+			}
+		})
+	}
+}
+
+func TestIsDiskFull(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("write: %w", syscall.ENOSPC): true, syscall.EDQUOT: true, syscall.EIO: false, errors.New("no space"): false,
+	} {
+		if got := IsDiskFull(err); got != want {
+			t.Errorf("%v: %t", err, got)
+		}
+	}
+}

@@ -1,0 +1,19 @@
+package cmdutil
+
+import (
+	"errors"
+	"runtime"
+	"syscall"
+)
+
+// IsDiskFull reports whether the failure is a want of room: on the device, or in
+// the user's quota.
+func IsDiskFull(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	const errorDiskFull = syscall.Errno(0x70) // of Windows
+	return runtime.GOOS == "windows" && errors.Is(err, errorDiskFull)
+}
