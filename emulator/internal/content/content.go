@@ -1,0 +1,186 @@
+// Package content is what a registry holds: repositories with their tags,
+// manifests and blobs, the locks on them, and uploads on their way. It decides
+// what exists and what a lock forbids; who may do it is decided above.
+//
+// Blobs belong to repositories: a digest that only another repository holds is
+// unknown here.
+package content
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+// MaxManifest is the largest manifest, in bytes: the 4 MiB that the OCI
+// distribution specification asks registries to take at least and that clients
+// stop at.
+const MaxManifest = 4 << 20
+
+// MaxPage is the most items of one page of a list; the service clamps at it.
+const MaxPage = 1000
+
+// Kind is a kind of failure.
+type Kind string
+
+// The kinds of failure.
+const (
+	RepositoryUnknown   Kind = "repository unknown"
+	TagUnknown          Kind = "tag unknown"
+	ManifestUnknown     Kind = "manifest unknown"
+	BlobUnknown         Kind = "blob unknown"
+	UploadUnknown       Kind = "upload unknown"
+	UploadOffset        Kind = "upload offset"         // a chunk does not begin where the stored part ends
+	UploadBroken        Kind = "upload broken"         // the source failed; what came is kept
+	DigestMismatch      Kind = "digest mismatch"       // content is not what its digest says
+	ManifestInvalid     Kind = "manifest invalid"      // Reason says why
+	ManifestTooLarge    Kind = "manifest too large"    // more than MaxManifest
+	ManifestBlobUnknown Kind = "manifest blob unknown" // Name is what the manifest names and the repository lacks
+	Locked              Kind = "locked"                // a lock on the item forbids it
+)
+
+// Error is a failure with a kind. Failures of the disk or the database are not
+// of this type; [IsFull] tells the common one.
+type Error struct {
+	Kind   Kind
+	Name   string // the repository, tag, digest or upload that it is about
+	Reason string // "" where the kind says it all
+	Err    error  // nil where there is no cause
+}
+
+// Error returns the kind, the name and the reason.
+func (e *Error) Error() string {
+	s := string(e.Kind)
+	if e.Name != "" {
+		s += fmt.Sprintf(" %q", e.Name)
+	}
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err, or "" if it has none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+// IsFull reports whether err means that there is no space left.
+func IsFull(err error) bool { return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) }
+
+// Options is what [Open] may be told. The zero value is usable.
+type Options struct {
+	Now func() time.Time // nil = time.Now; for the age of uploads only
+}
+
+// Store is the content of all registries. Its methods may be called by many
+// goroutines.
+type Store struct {
+	db    *db.DB
+	blobs blob.Store
+	key   []byte
+
+	mu      sync.Mutex
+	running map[string]*running
+}
+
+// Open returns the store over a database that has [Migrations] and a blob store.
+// It removes uploads that are older than [UploadLifetime].
+func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Store, error) {
+	s := &Store{db: d, blobs: blobs, running: map[string]*running{}}
+	now := time.Now
+	if opts != nil && opts.Now != nil {
+		now = opts.Now
+	}
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		err := tx.QueryRow("SELECT value FROM content_settings WHERE name='upload-key'", nil, &s.key)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		s.key = make([]byte, 32)
+		_, _ = rand.Read(s.key) // never fails
+		_, err = tx.Exec("INSERT INTO content_settings (name,value) VALUES ('upload-key',?)", s.key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for u, err := range blobs.Uploads(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if now().Sub(u.Modified) > UploadLifetime {
+			if err := blobs.Abort(ctx, u.ID); err != nil && !errors.Is(err, blob.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// UploadKey returns a secret that lasts as long as the data: upload addresses
+// are signed with it, so that they outlive a restart.
+func (s *Store) UploadKey() []byte { return s.key }
+
+// Registry is a registry of the emulator.
+type Registry struct {
+	ID   int64
+	Name string
+}
+
+// CreateRegistry makes a registry, or finds the one of this name, and returns
+// its ID.
+func (s *Store) CreateRegistry(ctx context.Context, name string) (id int64, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		id, err = CreateRegistry(tx, name)
+		return err
+	})
+	return id, err
+}
+
+// CreateRegistry is [Store.CreateRegistry] within a transaction of the caller.
+func CreateRegistry(tx *db.Tx, name string) (id int64, err error) {
+	if _, err := tx.Exec("INSERT INTO registries (name,created_at) VALUES (?,?) ON CONFLICT DO NOTHING",
+		name, tx.Now.UnixNano()); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow("SELECT id FROM registries WHERE name=?", []any{name}, &id)
+	return id, err
+}
+
+// Registries returns all registries in the order in which they were made.
+func (s *Store) Registries(ctx context.Context) (all []Registry, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.Query("SELECT id,name FROM registries ORDER BY id", nil, func(scan func(...any) error) error {
+			var r Registry
+			err := scan(&r.ID, &r.Name)
+			all = append(all, r)
+			return err
+		})
+	})
+	return all, err
+}
+
+// DeleteRegistry removes a registry with all it holds. There may be none.
+func (s *Store) DeleteRegistry(ctx context.Context, id int64) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec("DELETE FROM registries WHERE id=?", id)
+		return err
+	})
+}

@@ -1,0 +1,77 @@
+package content
+
+import (
+	"context"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+// Locks is the set of what is switched off on a repository, tag or manifest. The
+// zero value locks nothing. On the wire it is the changeable attributes.
+type Locks uint8
+
+// The locks. The values are stored.
+const (
+	NoDelete Locks = 1 << iota // deleteEnabled: false
+	NoWrite                    // writeEnabled: false
+	NoRead                     // readEnabled: false
+	NoList                     // listEnabled: false
+)
+
+// noRemove is what stands against deleting: either lock does (documented, "Lock
+// a container image").
+const noRemove = NoDelete | NoWrite
+
+// LockChange changes some locks: those in Mask take their state from Set.
+type LockChange struct{ Mask, Set Locks }
+
+func (c LockChange) apply(l Locks) Locks { return l&^c.Mask | c.Set&c.Mask }
+
+func locked(name string, l, forbidden Locks) error {
+	if l&forbidden != 0 {
+		return &Error{Kind: Locked, Name: name}
+	}
+	return nil
+}
+
+// UpdateRepository changes a repository's locks and returns it.
+func (s *Store) UpdateRepository(ctx context.Context, registry int64, name string, change LockChange) (r Repository, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if r, err = repository(tx, registry, name); err != nil {
+			return err
+		}
+		r.Locks = change.apply(r.Locks)
+		_, err = tx.Exec("UPDATE repositories SET locks=? WHERE id=?", r.Locks, r.id)
+		return err
+	})
+	return r, err
+}
+
+// UpdateTag changes a tag's locks and returns the tag. A missing repository is
+// [TagUnknown] too.
+func (s *Store) UpdateTag(ctx context.Context, registry int64, repo, name string, change LockChange) (t Tag, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		var id int64
+		if id, t, err = tag(tx, registry, repo, name); err != nil {
+			return err
+		}
+		t.Locks = change.apply(t.Locks)
+		_, err = tx.Exec("UPDATE tags SET locks=? WHERE repository=? AND name=?", t.Locks, id, name)
+		return err
+	})
+	return t, err
+}
+
+// UpdateManifest changes a manifest's locks and returns the manifest. A missing
+// repository is [ManifestUnknown] too.
+func (s *Store) UpdateManifest(ctx context.Context, registry int64, repo, digest string, change LockChange) (m Manifest, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if m, err = manifest(tx, registry, repo, digest); err != nil {
+			return err
+		}
+		m.Locks = change.apply(m.Locks)
+		_, err = tx.Exec("UPDATE manifests SET locks=? WHERE id=?", m.Locks, m.id)
+		return err
+	})
+	return m, err
+}

@@ -1,0 +1,417 @@
+package content
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+func newHash(digest string) hash.Hash {
+	if strings.HasPrefix(digest, "sha512:") {
+		return sha512.New()
+	}
+	return sha256.New()
+}
+
+func sumMatches(h hash.Hash, digest string) bool {
+	_, want, _ := strings.Cut(digest, ":")
+	return hex.EncodeToString(h.Sum(nil)) == want
+}
+
+// ensureRepository finds or makes a repository; visible says that a manifest
+// comes with it. It fails where the repository is locked against writing.
+func ensureRepository(tx *db.Tx, registry int64, name string, visible bool) (id int64, err error) {
+	var locks Locks
+	now := tx.Now.UnixNano()
+	err = tx.QueryRow("SELECT id,locks FROM repositories WHERE registry=? AND name=?", []any{registry, name}, &id, &locks)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		r, err := tx.Exec("INSERT INTO repositories (registry,name,visible,created_at,updated_at) VALUES (?,?,?,?,?)",
+			registry, name, visible, now, now)
+		if err != nil {
+			return 0, err
+		}
+		return r.LastInsertId()
+	case err != nil:
+		return 0, err
+	}
+	if err := locked(name, locks, NoWrite); err != nil {
+		return 0, err
+	}
+	if visible {
+		_, err = tx.Exec("UPDATE repositories SET visible=1, updated_at=? WHERE id=?", now, id)
+	}
+	return id, err
+}
+
+// PutManifest stores a manifest under a tag, or under its digest alone. All that
+// it names must be in the repository. Putting the same bytes again changes
+// nothing but the tag.
+//
+// The check and the insertion are one transaction: no blob or child that it
+// names can be deleted in between.
+func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference, contentType string, body []byte) (digest, subject string, err error) {
+	p, err := parseManifest(contentType, body)
+	if err != nil {
+		return "", "", err
+	}
+	tagName := reference
+	sum := sha256.Sum256(body)
+	digest = "sha256:" + hex.EncodeToString(sum[:])
+	if strings.Contains(reference, ":") {
+		tagName = ""
+		h := newHash(reference)
+		h.Write(body)
+		if !sumMatches(h, reference) {
+			return "", "", &Error{Kind: DigestMismatch, Name: reference}
+		}
+		digest = reference
+	}
+	architecture, os := s.platform(ctx, p)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		id, err := ensureRepository(tx, registry, repo, true)
+		if err != nil {
+			return err
+		}
+		var m int64
+		err = tx.QueryRow("SELECT id FROM manifests WHERE repository=? AND digest=?", []any{id, digest}, &m)
+		if errors.Is(err, sql.ErrNoRows) {
+			m, err = insertManifest(tx, id, digest, p, architecture, os, body)
+		} else if err == nil {
+			err = checkReferences(tx, id, p)
+		}
+		if err != nil || tagName == "" {
+			return err
+		}
+		return putTag(tx, id, tagName, m)
+	})
+	return digest, p.subject, err
+}
+
+// checkReferences fails where the repository lacks what a manifest names. It
+// adds up an index's size.
+func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
+	for _, d := range p.blobs {
+		var one int
+		err := tx.QueryRow("SELECT 1 FROM repository_blobs WHERE repository=? AND digest=?", []any{repo, d.Digest}, &one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var sum int64
+	for _, d := range p.children {
+		var size int64
+		err := tx.QueryRow("SELECT image_size FROM manifests WHERE repository=? AND digest=?", []any{repo, d.Digest}, &size)
+		if errors.Is(err, sql.ErrNoRows) {
+			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest}
+		}
+		if err != nil {
+			return err
+		}
+		if sum+size >= sum {
+			sum += size
+		}
+	}
+	if p.children != nil {
+		p.imageSize = sum
+	}
+	return nil
+}
+
+func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, architecture, os string, body []byte) (int64, error) {
+	if err := checkReferences(tx, repo, p); err != nil {
+		return 0, err
+	}
+	configType := ""
+	if p.config != nil {
+		configType = p.config.MediaType
+	}
+	now := tx.Now.UnixNano()
+	r, err := tx.Exec(`INSERT INTO manifests (repository,digest,media_type,size,image_size,config_media_type,
+		architecture,os,artifact_type,subject,annotations,created_at,updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		repo, digest, p.mediaType, len(body), p.imageSize, configType, architecture, os, p.artifactType,
+		sql.NullString{String: p.subject, Valid: p.subject != ""}, p.annotations, now, now)
+	if err != nil {
+		return 0, err
+	}
+	id, err := r.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec("INSERT INTO manifest_bodies (manifest,body) VALUES (?,?)", id, body); err != nil {
+		return 0, err
+	}
+	const insert = "INSERT INTO manifest_references (manifest,position,is_manifest,digest,architecture,os) VALUES (?,?,?,?,?,?)"
+	for i, d := range p.blobs {
+		if _, err := tx.Exec(insert, id, i, 0, d.Digest, "", ""); err != nil {
+			return 0, err
+		}
+	}
+	for i, d := range p.children {
+		if _, err := tx.Exec(insert, id, i, 1, d.Digest, d.Platform.Architecture, d.Platform.OS); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
+}
+
+// putTag points a tag at a manifest. A tag keeps the time it was made at.
+func putTag(tx *db.Tx, repo int64, name string, manifest int64) error {
+	var locks Locks
+	err := tx.QueryRow("SELECT locks FROM tags WHERE repository=? AND name=?", []any{repo, name}, &locks)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err := locked(name, locks, NoWrite); err != nil {
+		return err
+	}
+	now := tx.Now.UnixNano()
+	_, err = tx.Exec(`INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (?,?,?,?,?)
+		ON CONFLICT (repository,name) DO UPDATE SET manifest=excluded.manifest, updated_at=excluded.updated_at`,
+		repo, name, manifest, now, now)
+	return err
+}
+
+// platform reads architecture and system from an image's config. Content that is
+// no image's config, or not there, or unreasonably large, has none.
+func (s *Store) platform(ctx context.Context, p *parsed) (architecture, os string) {
+	if p.config == nil || p.config.Size > MaxManifest {
+		return "", ""
+	}
+	switch p.config.MediaType {
+	case "application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json":
+	default:
+		return "", ""
+	}
+	// Whether this repository holds it is asked in the transaction; the content
+	// of a digest is the same everywhere.
+	r, size, err := s.blobs.Open(ctx, p.config.Digest)
+	if err != nil {
+		return "", ""
+	}
+	defer r.Close()
+	if size > MaxManifest {
+		return "", ""
+	}
+	b, err := io.ReadAll(io.LimitReader(r, MaxManifest))
+	if err != nil {
+		return "", ""
+	}
+	var config struct {
+		Architecture string `json:"architecture"`
+		OS           string `json:"os"`
+	}
+	if json.Unmarshal(b, &config) != nil {
+		return "", ""
+	}
+	return config.Architecture, config.OS
+}
+
+// DeleteManifest removes a manifest with its tags, and with its referrers and
+// theirs: the service removes the graph with its root (documented, "Manage OCI
+// artifacts"). A lock on any of them, or on the repository, forbids it.
+func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		r, err := repository(tx, registry, repo)
+		if KindOf(err) == RepositoryUnknown {
+			return &Error{Kind: ManifestUnknown, Name: digest}
+		}
+		if err != nil {
+			return err
+		}
+		m, err := manifest(tx, registry, repo, digest)
+		if err != nil {
+			return err
+		}
+		if err := locked(digest, r.Locks, noRemove); err != nil {
+			return err
+		}
+		// UNION, not UNION ALL: a cycle of subjects cannot be built, and if it
+		// could, it would end.
+		const graph = `WITH RECURSIVE graph(id,digest) AS (
+			SELECT id,digest FROM manifests WHERE id=?
+			UNION SELECT m.id,m.digest FROM graph g JOIN manifests m ON m.repository=? AND m.subject=g.digest)`
+		var lockedName string
+		err = tx.QueryRow(graph+`SELECT m.digest FROM graph g JOIN manifests m ON m.id=g.id WHERE m.locks&?<>0
+			UNION ALL SELECT t.name FROM graph g JOIN tags t ON t.manifest=g.id WHERE t.locks&?<>0 LIMIT 1`,
+			[]any{m.id, r.id, noRemove, noRemove}, &lockedName)
+		if err == nil {
+			return &Error{Kind: Locked, Name: lockedName}
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.Exec(graph+"DELETE FROM manifests WHERE id IN (SELECT id FROM graph)", m.id, r.id); err != nil {
+			return err
+		}
+		return touch(tx, r.id)
+	})
+}
+
+// departedFor is how long the place of what was deleted is kept, in seconds.
+const departedFor = 3600
+
+// touch notes that a repository changed, and forgets old places.
+func touch(tx *db.Tx, repo int64) error {
+	if _, err := tx.Exec("DELETE FROM departed WHERE gone_at<unixepoch()-?", departedFor); err != nil {
+		return err
+	}
+	_, err := tx.Exec("UPDATE repositories SET updated_at=? WHERE id=?", tx.Now.UnixNano(), repo)
+	return err
+}
+
+// DeleteTag removes a tag alone and returns the digest it pointed at. A missing
+// repository is [TagUnknown] too.
+func (s *Store) DeleteTag(ctx context.Context, registry int64, repo, name string) (digest string, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		id, t, err := tag(tx, registry, repo, name)
+		if err != nil {
+			return err
+		}
+		r, err := repository(tx, registry, repo)
+		if err != nil {
+			return err
+		}
+		if err := locked(name, r.Locks|t.Locks, noRemove); err != nil {
+			return err
+		}
+		digest = t.Digest
+		if _, err := tx.Exec("DELETE FROM tags WHERE repository=? AND name=?", id, name); err != nil {
+			return err
+		}
+		return touch(tx, id)
+	})
+	return digest, err
+}
+
+// DeleteRepository removes a repository with all it holds, and returns the
+// digests and tags that went with it, sorted. A lock on anything in it forbids
+// it.
+func (s *Store) DeleteRepository(ctx context.Context, registry int64, name string) (manifests, tags []string, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		r, err := repository(tx, registry, name)
+		if err != nil {
+			return err
+		}
+		if err := locked(name, r.Locks, noRemove); err != nil {
+			return err
+		}
+		var lockedName string
+		err = tx.QueryRow(`SELECT digest FROM manifests WHERE repository=? AND locks&?<>0
+			UNION ALL SELECT name FROM tags WHERE repository=? AND locks&?<>0 LIMIT 1`,
+			[]any{r.id, noRemove, r.id, noRemove}, &lockedName)
+		if err == nil {
+			return &Error{Kind: Locked, Name: lockedName}
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		list := func(query string, into *[]string) error {
+			return tx.Query(query, []any{r.id}, func(scan func(...any) error) error {
+				var s string
+				err := scan(&s)
+				*into = append(*into, s)
+				return err
+			})
+		}
+		if err := list("SELECT digest FROM manifests WHERE repository=? ORDER BY digest", &manifests); err != nil {
+			return err
+		}
+		if err := list("SELECT name FROM tags WHERE repository=? ORDER BY name", &tags); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("DELETE FROM repositories WHERE id=?", r.id); err != nil {
+			return err
+		}
+		_, err = tx.Exec("DELETE FROM departed WHERE repository=?", r.id) // IDs are not used again
+		return err
+	})
+	return manifests, tags, err
+}
+
+// DeleteBlob takes a blob from a repository, though a manifest may name it: so
+// does the reference implementation that the service descends from (believed).
+// Other repositories keep theirs.
+func (s *Store) DeleteBlob(ctx context.Context, registry int64, repo, digest string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		var id int64
+		var locks Locks
+		err := tx.QueryRow(`SELECT r.id,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &id, &locks)
+		if errors.Is(err, sql.ErrNoRows) {
+			return &Error{Kind: BlobUnknown, Name: digest}
+		}
+		if err != nil {
+			return err
+		}
+		if err := locked(repo, locks, noRemove); err != nil {
+			return err
+		}
+		_, err = tx.Exec("DELETE FROM repository_blobs WHERE repository=? AND digest=?", id, digest)
+		return err
+	})
+}
+
+// Mount gives a repository a blob that another one of the registry holds, and
+// reports whether that one did.
+func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest string) (mounted bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		var size int64
+		var locks Locks
+		err := tx.QueryRow(`SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, from, digest}, &size, &locks)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && locks&NoRead != 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		mounted = true
+		return linkBlob(tx, registry, to, digest, size)
+	})
+	return mounted && err == nil, err
+}
+
+func linkBlob(tx *db.Tx, registry int64, repo, digest string, size int64) error {
+	id, err := ensureRepository(tx, registry, repo, false)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+		id, digest, size, tx.Now.UnixNano())
+	return err
+}
+
+// PutBlob stores what r yields as a repository's blob; it is what digest says,
+// or nothing is kept.
+func (s *Store) PutBlob(ctx context.Context, registry int64, repo, digest string, r io.Reader) error {
+	if !acrkit.IsDigest(digest) {
+		return &Error{Kind: DigestMismatch, Name: digest}
+	}
+	id, err := s.StartUpload(ctx, registry, repo)
+	if err != nil {
+		return err
+	}
+	err = s.FinishUpload(ctx, registry, repo, id, digest, 0, r)
+	if err != nil {
+		// Nobody knows the upload's ID, so nobody could go on with it.
+		if aborted := s.CancelUpload(context.WithoutCancel(ctx), id); aborted != nil && KindOf(aborted) != UploadUnknown && !errors.Is(aborted, blob.ErrNotExist) {
+			err = errors.Join(err, aborted)
+		}
+	}
+	return err
+}
