@@ -1,0 +1,259 @@
+// Package dataplane serves a registry's content over HTTP: the OCI distribution
+// API under /v2 and ACR's metadata API under /acr/v1, with the headers, texts and
+// refusals of the service as recorded.
+//
+// A request goes three steps: the route, or a plain 404; the right, or a
+// challenge; then the content. Nobody without the right learns what exists.
+package dataplane
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+)
+
+// Registry is the registry that a request's host resolved to.
+type Registry struct {
+	ID          int64
+	Name        string
+	LoginServer string // the request's host: goes into challenges and bodies
+	Scheme      string // "https" or "http"; goes into the realm
+}
+
+// Verdict answers "may this be done?".
+type Verdict struct {
+	Allow          bool
+	ChallengeError string // "" (no credential), "insufficient_scope", "invalid_token"
+	Basic          bool   // wrong Basic credentials: they get a Basic challenge
+}
+
+// Config is what a [Handler] is made of. Store and Authorize are required.
+type Config struct {
+	Store *content.Store
+	// Authorize decides on a request. An empty required scope asks for any
+	// accepted credential. An error is the emulator's own failure.
+	Authorize func(r *http.Request, reg Registry, required acrkit.Scope) (Verdict, error)
+	Now       func() time.Time // nil = time.Now
+	Logger    *slog.Logger     // nil = silent
+	// Seed fixes the order of actions in challenges, which the service varies;
+	// 0 = a new order in each process.
+	Seed uint64
+}
+
+// Handler serves the data plane of all registries.
+type Handler struct {
+	store     *content.Store
+	authorize func(*http.Request, Registry, acrkit.Scope) (Verdict, error)
+	now       func() time.Time
+	log       *slog.Logger
+	key       []byte
+
+	mu   sync.Mutex
+	dice *mathrand.Rand
+}
+
+// New returns a handler.
+func New(cfg Config) *Handler {
+	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey()}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	seed := cfg.Seed
+	if seed == 0 {
+		seed = mathrand.Uint64()
+	}
+	h.dice = mathrand.New(mathrand.NewPCG(seed, seed))
+	return h
+}
+
+// newGUID returns a random UUID.
+func newGUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// request is one request on its way through the handler.
+type request struct {
+	*http.Request
+	w   http.ResponseWriter
+	reg Registry
+	route
+}
+
+// Serve answers a request whose path is under /v2 or /acr/v1.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
+	header := w.Header()
+	header["Server"] = []string{"AzureContainerRegistry"}
+	header["Docker-Distribution-Api-Version"] = []string{"registry/2.0"}
+	header["Strict-Transport-Security"] = []string{hsts, hsts} // twice (recorded)
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	header["X-Ms-Correlation-Request-Id"] = []string{newGUID()}
+
+	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.URL.Path)}
+	if q.kind == noRoute {
+		notFound(w)
+		return
+	}
+	header["Access-Control-Expose-Headers"] = []string{
+		"Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"}
+	if allowed := q.kind.methods(); !slices.Contains(allowed, r.Method) {
+		header.Set("Allow", strings.Join(allowed, ", "))
+		h.fail(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "The operation is unsupported.", nil)
+		return
+	}
+	// A mount asks for both repositories in one challenge (recorded): without
+	// pull on the source it is refused, and does not fall back to an upload.
+	from := ""
+	if q.kind == uploadStart && r.URL.Query().Get("mount") != "" {
+		if from = r.URL.Query().Get("from"); acrkit.CheckRepositoryName(from) != nil {
+			from = ""
+		}
+	}
+	needs := q.needs(r.Method, from)
+	required := make([]acrkit.Access, 0, len(needs))
+	for _, n := range needs {
+		required = append(required, acrkit.Access{Type: n.typ, Name: n.name, Actions: []string{n.action}})
+	}
+	verdict, err := h.authorize(r, reg, acrkit.NewScope(required...))
+	if err != nil {
+		h.internal(w, r, fmt.Errorf("authorize: %w", err))
+		return
+	}
+	if !verdict.Allow {
+		h.challenge(w, reg, needs, from, verdict)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/v2") {
+		header["X-Ms-Request-Id"] = []string{newGUID()}
+		// Echoed; empty where the client sent none (recorded).
+		header["X-Ms-Client-Request-Id"] = []string{r.Header.Get("X-Ms-Client-Request-Id")}
+	}
+	h.dispatch(q, from)
+}
+
+const hsts = "max-age=31536000; includeSubDomains"
+
+// notFound is the router's own answer: plain text, before authentication.
+func notFound(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", "19")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write([]byte("404 page not found\n"))
+}
+
+// challenge answers a request that lacks a right: always 401, never 403.
+func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []need, from string, v Verdict) {
+	detail := json.RawMessage("null")
+	if len(needs) > 0 {
+		type item struct{ Type, Name, Action string }
+		items := make([]item, 0, len(needs))
+		for _, n := range needs {
+			items = append(items, item{n.typ, n.name, n.action})
+		}
+		detail = marshal(items)
+	}
+	value := `Basic realm="Azure Container Registry"`
+	if !v.Basic {
+		value = fmt.Sprintf(`Bearer realm="%s://%s/oauth2/token",service="%s"`, reg.Scheme, reg.LoginServer, reg.LoginServer)
+		if len(needs) > 0 {
+			value += `,scope="` + h.scopeText(needs, from) + `"`
+		}
+		if v.ChallengeError != "" {
+			value += `,error="` + v.ChallengeError + `"`
+		}
+	}
+	w.Header().Set("WWW-Authenticate", value)
+	h.fail(w, http.StatusUnauthorized, "UNAUTHORIZED",
+		"authentication required, visit https://aka.ms/acr/authorization for more information.", detail)
+}
+
+// scopeText writes a challenge's scope. The order of actions varies, as the
+// service's does; a mount's source comes first, though the body has it last
+// (recorded).
+func (h *Handler) scopeText(needs []need, from string) string {
+	var names []string
+	actions := map[string][]string{}
+	for _, n := range needs {
+		name := n.typ + ":" + n.name
+		if actions[name] == nil {
+			names = append(names, name)
+		}
+		if !slices.Contains(actions[name], n.action) { // a mount from the repository itself
+			actions[name] = append(actions[name], n.action)
+		}
+	}
+	if from != "" {
+		slices.Reverse(names)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		a := actions[name]
+		h.dice.Shuffle(len(a), func(i, j int) { a[i], a[j] = a[j], a[i] })
+		b.WriteString(name + ":" + strings.Join(a, ","))
+	}
+	return b.String()
+}
+
+// dispatch serves a request that has its right.
+func (h *Handler) dispatch(q *request, from string) {
+	isRead := q.Method == http.MethodGet || q.Method == http.MethodHead
+	switch q.kind {
+	case base:
+		h.json(q.w, http.StatusOK, struct{}{})
+	case catalog, acrCatalog:
+		h.listRepositories(q)
+	case tagsList:
+		h.listTagNames(q)
+	case referrers:
+		h.listReferrers(q)
+	case manifestContent:
+		switch {
+		case isRead:
+			h.getManifest(q)
+		case q.Method == http.MethodPut:
+			h.putManifest(q)
+		default:
+			h.deleteManifest(q)
+		}
+	case blobContent:
+		if isRead {
+			h.getBlob(q)
+		} else {
+			h.deleteBlob(q)
+		}
+	case uploadStart:
+		h.startUpload(q, from)
+	case uploadSession:
+		h.upload(q)
+	case acrRepository:
+		h.acrRepository(q)
+	case acrTags:
+		h.acrTags(q)
+	case acrTag:
+		h.acrTag(q)
+	case acrManifests:
+		h.acrManifests(q)
+	case acrManifest:
+		h.acrManifest(q)
+	}
+}

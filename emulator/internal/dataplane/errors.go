@@ -1,0 +1,112 @@
+package dataplane
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/acrkit/acrkit/emulator/internal/content"
+)
+
+// apiError is one element of the registry's error list. Detail is what the
+// service puts there: an array, an object, a string, null, or nothing (absent).
+type apiError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+}
+
+func (h *Handler) fail(w http.ResponseWriter, status int, code, message string, detail any) {
+	e := apiError{Code: code, Message: message}
+	if raw, ok := detail.(json.RawMessage); ok {
+		e.Detail = raw
+	} else if detail != nil {
+		e.Detail = marshal(detail)
+	}
+	h.json(w, status, map[string][]apiError{"errors": {e}})
+}
+
+// marshal encodes as the service does: characters of HTML stay as they are.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return []byte("null\n") // our own types; cannot be
+	}
+	return b.Bytes()
+}
+
+// json writes a body with its length, the newline at its end included
+// (recorded). The answer to a HEAD request has the length and no body.
+func (h *Handler) json(w http.ResponseWriter, status int, v any) {
+	b := marshal(v)
+	header := w.Header()
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	header.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the server drops it for HEAD; a client that is gone needs no error
+}
+
+const (
+	codeUnknown = "UNKNOWN"
+
+	disallowed = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
+)
+
+// contentError answers a failure of the store. The texts are recorded, except
+// where another source is named.
+func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := errors.AsType[*content.Error](err)
+	if !ok {
+		h.internal(w, r, err)
+		return
+	}
+	switch e.Kind {
+	case content.RepositoryUnknown:
+		h.fail(w, http.StatusNotFound, "NAME_UNKNOWN", "repository "+strconv.Quote(e.Name)+" is not found", nil)
+	case content.TagUnknown:
+		h.fail(w, http.StatusNotFound, "TAG_UNKNOWN", "the specified tag does not exist", nil)
+	case content.ManifestUnknown:
+		h.fail(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown", nil)
+	case content.BlobUnknown:
+		h.fail(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry", nil)
+	case content.UploadUnknown: // OCI distribution specification
+		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", nil)
+	case content.UploadBroken: // believed; the client is mostly gone
+		h.fail(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
+	case content.DigestMismatch: // text recorded, detail believed
+		h.fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "the content does not match "+e.Name)
+	case content.ManifestInvalid: // the empty Reason is recorded; ours goes to the log
+		h.log.InfoContext(r.Context(), "manifest refused", "path", r.URL.Path, "reason", e.Reason)
+		h.fail(w, http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid", json.RawMessage(`{"Reason":{}}`))
+	case content.ManifestTooLarge: // OCI distribution specification: 413
+		h.fail(w, http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "manifest invalid", e.Reason)
+	case content.ManifestBlobUnknown: // the reference implementation
+		h.fail(w, http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", e.Name)
+	case content.Locked:
+		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", disallowed, json.RawMessage("{}"))
+	default:
+		h.internal(w, r, err)
+	}
+}
+
+// internal answers a failure of the emulator itself. The cause goes to the log;
+// a full disk is said, because the user can mend it.
+func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
+	level, message := slog.LevelError, "the emulator failed; its log says why"
+	switch {
+	case content.IsFull(err):
+		message = "the emulator's data folder has no space left"
+	case r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) || errors.Is(err, context.Canceled):
+		level = slog.LevelDebug // the client went away
+	}
+	h.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	h.fail(w, http.StatusInternalServerError, codeUnknown, message, nil)
+}

@@ -1,0 +1,318 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+)
+
+// defaultPage is the page of a list whose request names no size; reported by
+// users (Azure/azure-powershell#16032).
+const defaultPage = 100
+
+// page reads n and last. A larger n is cut to the service's limit without a word
+// (reported by users: Azure/acr#749). ok is false where an answer was written.
+func (h *Handler) page(q *request) (p content.Page, ok bool) {
+	query := q.URL.Query()
+	p = content.Page{N: defaultPage, Last: query.Get("last")}
+	text := query.Get("n")
+	if text == "" {
+		return p, true
+	}
+	n, err := strconv.Atoi(text)
+	if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(text, "-") {
+		n, err = content.MaxPage, nil
+	}
+	if err != nil || n < 0 { // the reference implementation's code
+		h.fail(q.w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", map[string]string{"n": text})
+		return p, false
+	}
+	p.N = min(n, content.MaxPage)
+	return p, true
+}
+
+// next writes the Link to the page after last: relative, the path as the client
+// wrote it, n kept, and an orderby that is mostly empty (recorded).
+func (q *request) next(p content.Page, last, digest string) {
+	v := url.Values{"last": {last}, "n": {strconv.Itoa(p.N)}, "orderby": {string(p.Order)}}
+	if digest != "" {
+		v.Set("digest", digest)
+	}
+	q.w.Header().Set("Link", "<"+q.URL.EscapedPath()+"?"+v.Encode()+`>; rel="next"`)
+}
+
+func (h *Handler) listRepositories(q *request) {
+	p, ok := h.page(q)
+	if !ok {
+		return
+	}
+	names := []string{}
+	if p.N > 0 {
+		found, more, err := h.store.Repositories(q.Context(), q.reg.ID, p)
+		if err != nil {
+			h.contentError(q.w, q.Request, err)
+			return
+		}
+		if more {
+			q.next(p, found[len(found)-1], "")
+		}
+		names = append(names, found...)
+	}
+	h.json(q.w, http.StatusOK, map[string][]string{"repositories": names})
+}
+
+func (h *Handler) listTagNames(q *request) {
+	p, ok := h.page(q)
+	if !ok {
+		return
+	}
+	n := p.N
+	p.N = max(p.N, 1) // for n=0 the repository must still exist
+	names, more, err := h.store.TagNames(q.Context(), q.reg.ID, q.repo, p)
+	if err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	if n == 0 {
+		names, more = nil, false
+	}
+	if more {
+		q.next(p, names[len(names)-1], "")
+	}
+	h.json(q.w, http.StatusOK, struct {
+		Name string   `json:"name"`
+		Tags []string `json:"tags"`
+	}{q.repo, append([]string{}, names...)})
+}
+
+type descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	Digest       string            `json:"digest"`
+	Size         int64             `json:"size"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+}
+
+// listReferrers answers as OCI distribution 1.1 says; the service's own answer
+// is not recorded. A subject that nobody knows has no referrers.
+func (h *Handler) listReferrers(q *request) {
+	if !h.knownDigest(q) {
+		return
+	}
+	artifactType := q.URL.Query().Get("artifactType")
+	p := content.Page{N: content.MaxPage, Last: q.URL.Query().Get("last")}
+	found, more, err := h.store.Referrers(q.Context(), q.reg.ID, q.repo, q.ref, artifactType, p)
+	if err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	header := q.w.Header()
+	if artifactType != "" {
+		header.Set("OCI-Filters-Applied", "artifactType")
+	}
+	if more {
+		v := url.Values{"last": {found[len(found)-1].Digest}}
+		if artifactType != "" {
+			v.Set("artifactType", artifactType)
+		}
+		header.Set("Link", "<"+q.URL.EscapedPath()+"?"+v.Encode()+`>; rel="next"`)
+	}
+	all := []descriptor{}
+	for _, r := range found {
+		all = append(all, descriptor{r.MediaType, r.Digest, r.Size, r.ArtifactType, r.Annotations})
+	}
+	const index = "application/vnd.oci.image.index.v1+json"
+	header.Set("Content-Type", index)
+	h.json(q.w, http.StatusOK, struct {
+		SchemaVersion int          `json:"schemaVersion"`
+		MediaType     string       `json:"mediaType"`
+		Manifests     []descriptor `json:"manifests"`
+	}{2, index, all})
+}
+
+// knownDigest refuses a digest of an algorithm that is not supported, or with
+// the wrong length; the router has taken it.
+func (h *Handler) knownDigest(q *request) bool {
+	if acrkit.IsDigest(q.ref) {
+		return true
+	}
+	h.digestInvalid(q)
+	return false
+}
+
+func (h *Handler) digestInvalid(q *request) {
+	h.fail(q.w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "digest parsing failed")
+}
+
+// manifestError answers with the texts of manifest content, which differ from
+// those of manifest attributes (recorded).
+func (h *Handler) manifestError(q *request, err error) {
+	switch e, _ := errors.AsType[*content.Error](err); content.KindOf(err) {
+	case content.TagUnknown:
+		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("manifest tagged by %q is not found", e.Name), map[string]string{"Tag": e.Name})
+	case content.ManifestUnknown:
+		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest "+e.Name+" is not found", nil)
+	default:
+		h.contentError(q.w, q.Request, err)
+	}
+}
+
+// notModified answers a conditional request for content that never changes.
+func notModified(q *request, etag string) bool {
+	for part := range strings.SplitSeq(q.Header.Get("If-None-Match"), ",") {
+		if t := strings.TrimPrefix(strings.TrimSpace(part), "W/"); t == etag || t == "*" {
+			q.w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Handler) getManifest(q *request) {
+	if strings.Contains(q.ref, ":") && !h.knownDigest(q) {
+		return
+	}
+	m, err := h.store.ManifestContent(q.Context(), q.reg.ID, q.repo, q.ref)
+	if err != nil {
+		h.manifestError(q, err)
+		return
+	}
+	header := q.w.Header()
+	etag := `"` + m.Digest + `"`
+	header.Set("Docker-Content-Digest", m.Digest)
+	header.Set("ETag", etag)
+	if notModified(q, etag) {
+		return
+	}
+	header.Set("Content-Type", m.MediaType)
+	header.Set("Content-Length", strconv.Itoa(len(m.Body)))
+	q.w.WriteHeader(http.StatusOK)
+	_, _ = q.w.Write(m.Body)
+}
+
+func (h *Handler) putManifest(q *request) {
+	if strings.Contains(q.ref, ":") && !h.knownDigest(q) {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(q.Body, content.MaxManifest+1)) // one more: the store refuses it
+	if err != nil {
+		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestInvalid, Reason: "the body broke off", Err: err})
+		return
+	}
+	digest, subject, err := h.store.PutManifest(q.Context(), q.reg.ID, q.repo, q.ref, q.Header.Get("Content-Type"), body)
+	if err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	header := q.w.Header()
+	if subject != "" {
+		header.Set("OCI-Subject", subject)
+	}
+	header.Set("Location", "/v2/"+q.repo+"/manifests/"+digest)
+	header.Set("Docker-Content-Digest", digest)
+	q.w.WriteHeader(http.StatusCreated)
+}
+
+func (h *Handler) deleteManifest(q *request) {
+	if !strings.Contains(q.ref, ":") {
+		h.fail(q.w, http.StatusMethodNotAllowed, "UNSUPPORTED", "A manifest can only be deleted by digest.", nil)
+		return
+	}
+	if !h.knownDigest(q) {
+		return
+	}
+	if err := h.store.DeleteManifest(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+		h.manifestError(q, err)
+		return
+	}
+	q.w.WriteHeader(http.StatusAccepted)
+}
+
+// getBlob sends a blob itself. The service redirects to a storage account;
+// clients refuse such a redirect to another loopback address, so that is left to
+// an option.
+func (h *Handler) getBlob(q *request) {
+	if !h.knownDigest(q) {
+		return
+	}
+	header := q.w.Header()
+	etag := `"` + q.ref + `"`
+	if q.Method == http.MethodHead {
+		size, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref)
+		if err != nil {
+			h.contentError(q.w, q.Request, err)
+			return
+		}
+		blobHeaders(header, q.ref)
+		header.Set("Content-Length", strconv.FormatInt(size, 10))
+		q.w.WriteHeader(http.StatusOK)
+		return
+	}
+	blob, size, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.repo, q.ref)
+	if err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	defer blob.Close()
+	if notModified(q, etag) {
+		return
+	}
+	part, verdict := byteRange{0, size}, rangeIgnored
+	if asked := q.Header.Get("Range"); asked != "" {
+		if cond := q.Header.Get("If-Range"); cond == "" || cond == etag {
+			if r, v := parseRange(asked, size); v != rangeIgnored {
+				part, verdict = r, v
+			}
+		}
+	}
+	status := http.StatusOK
+	switch verdict {
+	case rangeUnsatisfiable:
+		header.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+		h.fail(q.w, http.StatusRequestedRangeNotSatisfiable, "RANGE_INVALID", "invalid range", nil)
+		return
+	case rangeServed:
+		header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.start, part.start+part.length-1, size))
+		status = http.StatusPartialContent
+	}
+	if part.start > 0 {
+		if _, err := blob.Seek(part.start, io.SeekStart); err != nil {
+			header.Del("Content-Range")
+			h.internal(q.w, q.Request, err)
+			return
+		}
+	}
+	blobHeaders(header, q.ref)
+	header.Set("Content-Length", strconv.FormatInt(part.length, 10))
+	q.w.WriteHeader(status)
+	if n, err := io.CopyN(q.w, blob, part.length); err != nil && q.Context().Err() == nil {
+		// The length is promised, so the server cuts the connection: the client
+		// sees a broken body, never a short one that looks whole.
+		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of", part.length, "error", err)
+	}
+}
+
+func blobHeaders(header http.Header, digest string) {
+	header.Set("Content-Type", "application/octet-stream")
+	header.Set("Accept-Ranges", "bytes")
+	header.Set("Docker-Content-Digest", digest)
+	header.Set("ETag", `"`+digest+`"`)
+}
+
+func (h *Handler) deleteBlob(q *request) {
+	if !h.knownDigest(q) {
+		return
+	}
+	if err := h.store.DeleteBlob(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	q.w.WriteHeader(http.StatusAccepted)
+}
