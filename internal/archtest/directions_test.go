@@ -43,6 +43,7 @@ var rules = []rule{
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/imagegen", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator"}, internal: true, mayTest: true},
 	{pkg: "internal/archtest"},
+	{pkg: "internal/cli/clitest", ours: []string{"", "emulator", "acrtest", "internal/cli/..."}, internal: true, mayTest: true},
 	{pkg: "internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "internal/cli/..."}, internal: true},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
 	{pkg: "internal/...", ours: []string{""}},
@@ -178,6 +179,9 @@ func violations(files []file) []string {
 				if pkg != f.pkg && !r.allows(pkg) {
 					bad(f, "must not import %s", imported)
 				}
+				if to, ok := ruleFor(pkg); ok && to.mayTest && !r.mayTest && !f.test {
+					bad(f, "must not import %s, which brings package testing", imported)
+				}
 				continue
 			}
 			switch {
@@ -282,6 +286,7 @@ func TestTheRulesBite(t *testing.T) {
 		{"command to a library", "cmd/acrkit/a.go", "package main\nimport _ \"" + module + "/auth\"", false, "must not import"},
 		{"library to the command line", "registry/a.go", "package registry\nimport _ \"" + module + "/internal/cli/root\"", false, "must not import"},
 		{"internal to a sibling", "internal/redact/a.go", "package redact\nimport _ \"" + module + "/auth\"", false, "must not import"},
+		{"command to acrtest", "internal/cli/demo/a.go", "package demo\nimport _ \"" + module + "/internal/cli/clitest\"", false, "brings package testing"},
 		{"init", "auth/a.go", "package auth\nfunc init() {}", false, "init function"},
 		{"testing", "emulator/a.go", "package emulator\nimport _ \"testing\"", false, "must not import testing"},
 		{"testing in acrtest", "acrtest/a.go", "package acrtest\nimport _ \"testing\"", false, ""},
