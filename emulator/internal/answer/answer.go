@@ -13,7 +13,7 @@ import (
 // 2026; the server's name has changed and changed back in them.
 const (
 	CorrelationHeader = "X-Ms-Correlation-Request-Id"
-	server            = "openresty"
+	server            = "AzureContainerRegistry"
 	transportSecurity = "max-age=31536000; includeSubDomains"
 )
 

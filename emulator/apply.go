@@ -1,0 +1,306 @@
+package emulator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/internal/imagegen"
+)
+
+// SeedMode says what happens to a seed when the data folder holds state already.
+type SeedMode string
+
+// The modes. The zero value applies a seed to an empty folder; on one with state
+// it is an error if the seed differs from what was applied and from what is
+// there.
+const (
+	SeedMerge SeedMode = "merge" // add and change what the seed says; what else is there, pushed content first of all, stays
+	SeedReset SeedMode = "reset" // remove all state, pushed content included, and apply the seed
+)
+
+func (m SeedMode) check() error {
+	switch m {
+	case "", SeedMerge, SeedReset:
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: quote(string(m)) + " is neither merge nor reset"}
+}
+
+// Where a registry is that names no place.
+const (
+	defaultSubscription = "33333333-3333-3333-3333-333333333333"
+	defaultGroup        = "rg"
+	defaultLocation     = "westeurope"
+	defaultRegistry     = "myregistry"
+)
+
+// The notes the emulator keeps for itself.
+const (
+	metaSeed      = "seed"      // a keyed hash of the seed that was applied last
+	metaLifetimes = "lifetimes" // of that seed
+)
+
+// seed brings seed and state together.
+func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
+	_, used := e.ids.First()
+	switch {
+	case !used:
+		if s == nil {
+			s = &Seed{Registries: []SeedRegistry{{Name: defaultRegistry}}}
+		}
+		return e.apply(ctx, s)
+	case s == nil:
+		return e.loadLifetimes()
+	case mode == SeedMerge:
+		return e.apply(ctx, s)
+	}
+	applied, _ := e.ids.Meta(metaSeed)
+	if bytes.Equal(applied, e.seedSum(s)) {
+		return e.loadLifetimes()
+	}
+	differences, err := e.compare(ctx, s)
+	if err != nil {
+		return err
+	}
+	if len(differences) > 0 {
+		more := ""
+		if n := len(differences); n > maxSeedProblems {
+			differences, more = differences[:maxSeedProblems], fmt.Sprintf("; and %d more", n-maxSeedProblems)
+		}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "start with this seed", Reason: "the data folder holds another state: " + strings.Join(differences, "; ") + more,
+			Hint: "--seed-mode merge adds and changes what the seed says; --seed-mode reset removes all state first, pushed content included"}
+	}
+	return e.note(ctx, s)
+}
+
+// seedSum tells seeds apart without storing them.
+func (e *Emulator) seedSum(s *Seed) []byte {
+	var parts []string
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch x := v.Interface().(type) {
+		case time.Time:
+			parts = append(parts, x.UTC().Format(time.RFC3339Nano))
+			return
+		case time.Duration:
+			parts = append(parts, x.String())
+			return
+		}
+		switch v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				walk(v.Field(i))
+			}
+		case reflect.Slice:
+			parts = append(parts, fmt.Sprint(v.Len()))
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.String:
+			parts = append(parts, v.String())
+		default:
+			parts = append(parts, fmt.Sprint(v.Interface()))
+		}
+	}
+	walk(reflect.ValueOf(*s))
+	return e.ids.Keys().Sum(parts...)
+}
+
+func (e *Emulator) loadLifetimes() error {
+	data, ok := e.ids.Meta(metaLifetimes)
+	if !ok {
+		return nil
+	}
+	l := new(identity.Lifetimes)
+	if err := json.Unmarshal(data, l); err != nil {
+		return damaged(e.dir, fmt.Errorf("the token lifetimes: %w", err))
+	}
+	e.lifetimes.Store(l)
+	return nil
+}
+
+// note remembers that the seed was applied.
+func (e *Emulator) note(ctx context.Context, s *Seed) error {
+	err := e.ids.Update(ctx, func(c *identity.Change) error { return e.putNotes(c, s) })
+	if err != nil {
+		return err
+	}
+	return e.loadLifetimes()
+}
+
+func (e *Emulator) putNotes(c *identity.Change, s *Seed) error {
+	lifetimes, err := json.Marshal(identity.Lifetimes(s.TokenLifetimes))
+	if err != nil {
+		return err
+	}
+	c.Put(&identity.Meta{Name: metaSeed, Value: e.seedSum(s)})
+	c.Put(&identity.Meta{Name: metaLifetimes, Value: lifetimes})
+	return nil
+}
+
+// apply adds and changes what the seed says. Content comes first and the
+// identities last, in one transaction: if it is cut short, the folder still
+// counts as empty, and the next start applies the seed again.
+func (e *Emulator) apply(ctx context.Context, s *Seed) error {
+	registries := make([]*identity.Registry, len(s.Registries))
+	for i, r := range s.Registries {
+		id, err := e.content.CreateRegistry(ctx, strings.ToLower(r.Name))
+		if err != nil {
+			return err
+		}
+		registries[i] = s.registryOf(&r, id)
+		registries[i].Created = e.now().UTC()
+		registries[i].RID = identity.NewRID()
+		if old, ok := e.ids.Registry(id); ok {
+			registries[i].Created, registries[i].RID = old.Created, old.RID
+			for _, a := range old.Assignments {
+				if !slices.ContainsFunc(registries[i].Assignments, func(b identity.Assignment) bool { return reflect.DeepEqual(a, b) }) {
+					registries[i].Assignments = append(registries[i].Assignments, a)
+				}
+			}
+		}
+		for _, repo := range r.Repositories {
+			for _, image := range repo.Images {
+				m := generate(registries[i].Name, repo.Name, image)
+				if err := e.pushGenerated(ctx, id, repo.Name, m, image.Tags, true); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	err := e.ids.Update(ctx, func(c *identity.Change) error {
+		for _, t := range s.Tenants {
+			tenant := strings.ToLower(t.ID)
+			c.Put(&identity.Tenant{ID: tenant})
+			for _, a := range t.Applications {
+				c.Put(e.application(tenant, a))
+			}
+		}
+		for _, sub := range s.subscriptions() {
+			c.Put(sub)
+		}
+		for i, r := range s.Registries {
+			c.Put(registries[i])
+			e.putInRegistry(c, registries[i], &r)
+		}
+		return e.putNotes(c, s)
+	})
+	if err != nil {
+		return err
+	}
+	return e.loadLifetimes()
+}
+
+func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *SeedRegistry) {
+	now := e.now().UTC()
+	for _, m := range r.ScopeMaps {
+		created := now
+		if old, ok := e.ids.StoredScopeMap(reg.ID, m.Name); ok {
+			created = old.Created
+		}
+		c.Put(&identity.ScopeMap{RegistryID: reg.ID, Name: m.Name, Description: m.Description, Actions: m.Actions, Created: created})
+	}
+	for _, t := range r.Tokens {
+		next := &identity.Token{RegistryID: reg.ID, Name: t.Name, Created: now}
+		if old, ok := e.ids.Token(reg.ID, t.Name); ok {
+			next.Created = old.Created
+			next.Passwords = slices.DeleteFunc(slices.Clone(old.Passwords), func(p identity.Password) bool {
+				return slices.ContainsFunc(t.Passwords, func(x SeedPassword) bool { return x.Name == p.Slot })
+			})
+		}
+		next.ScopeMap, next.Enabled = t.ScopeMap, t.Status != "disabled"
+		for _, p := range t.Passwords {
+			next.Passwords = append(next.Passwords, e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), now, p.Expires))
+		}
+		slices.SortFunc(next.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
+		c.Put(next)
+	}
+}
+
+// subscriptions returns the seed's subscriptions, or the one there is without.
+func (s *Seed) subscriptions() []*identity.Subscription {
+	tenant := identity.ZeroGUID
+	if len(s.Tenants) > 0 {
+		tenant = strings.ToLower(s.Tenants[0].ID)
+	}
+	from := s.Subscriptions
+	if len(from) == 0 {
+		from = []SeedSubscription{{ID: defaultSubscription, ResourceGroups: []SeedResourceGroup{{Name: defaultGroup}}}}
+	}
+	var out []*identity.Subscription
+	for i, sub := range from {
+		x := &identity.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID), TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
+		for _, g := range sub.ResourceGroups {
+			x.Groups = append(x.Groups, identity.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation)})
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// registryOf returns the settings of a registry of the seed, with what it does
+// not say filled in. The seed was checked.
+func (s *Seed) registryOf(r *SeedRegistry, id int64) *identity.Registry {
+	subs := s.subscriptions()
+	sub := subs[0]
+	if i := slices.IndexFunc(subs, func(x *identity.Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) }); i >= 0 {
+		sub = subs[i]
+	}
+	group := sub.Groups[0]
+	if i := slices.IndexFunc(sub.Groups, func(g identity.Group) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }); i >= 0 {
+		group = sub.Groups[i]
+	}
+	out := &identity.Registry{
+		ID: id, Name: strings.ToLower(r.Name), SKU: identity.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
+		Mode: cmp.Or(r.RoleAssignmentMode, identity.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
+		Subscription: sub.ID, Group: group.Name, Location: cmp.Or(r.Location, group.Location),
+	}
+	for _, a := range r.RoleAssignments {
+		out.Assignments = append(out.Assignments, identity.Assignment(a))
+	}
+	return out
+}
+
+// generate makes the image that a seed names. The seed was checked.
+func generate(registry, repository string, image SeedImage) imagegen.Manifest {
+	name := registry + "/" + repository
+	if len(image.Tags) > 0 {
+		name += ":" + image.Tags[0]
+	}
+	var platforms []ocispec.Platform
+	for _, s := range image.Platforms {
+		if p, err := imagegen.ParsePlatform(s); err == nil {
+			platforms = append(platforms, p)
+		}
+	}
+	switch len(platforms) {
+	case 0:
+		return imagegen.Image(name, ocispec.Platform{}, nil)
+	case 1:
+		return imagegen.Image(name, platforms[0], nil)
+	}
+	return imagegen.Index(name, platforms, nil)
+}
+
+// Push stores a generated image in a repository, as a seed does, and moves the
+// image's tags to it. It returns the digest of the image or index.
+func (r *Registry) Push(ctx context.Context, repository string, image SeedImage) (string, error) {
+	p := &seedProblems{}
+	(&SeedRepository{Name: repository, Images: []SeedImage{image}}).check(p, "")
+	if err := p.err("push the image"); err != nil {
+		return "", err
+	}
+	m := generate(r.name, repository, image)
+	return m.Descriptor.Digest.String(), r.e.pushGenerated(ctx, r.id, repository, m, image.Tags, false)
+}

@@ -1,0 +1,141 @@
+package emulator
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+)
+
+// headerKey is where a request carries the headers of its answer: the id in them
+// goes into the decision log.
+type headerKey struct{}
+
+// The words of a challenge, as recorded.
+const (
+	insufficientScope = "insufficient_scope"
+	invalidToken      = "invalid_token"
+)
+
+// authorize answers the one question of the data plane: may this request be
+// made? A right must be in the access token and still be the principal's now; an
+// unknown resource or action is refused. Every answer is recorded, a refusal
+// before it is given.
+func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
+	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String()}
+	if h, ok := r.Context().Value(headerKey{}).(http.Header); ok {
+		d.RequestID = h.Get(answer.CorrelationHeader)
+	}
+	v := e.decide(r, reg.ID, required, &d)
+	switch {
+	case v.Allow:
+		d.Outcome = decisions.Allowed
+	case d.Outcome == "":
+		d.Outcome = decisions.Denied
+	}
+	// The client may be gone; what was decided is recorded all the same. A log
+	// that cannot be written (a full disk) does not turn a refusal into an
+	// error: the line below is the record then.
+	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
+		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", d.Principal, "required", d.Required, "request", d.RequestID)
+	}
+	return v, nil
+}
+
+func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+	reg, ok := e.ids.Registry(id)
+	if !ok {
+		d.Reason = "the registry does not exist any more"
+		return dataplane.Verdict{ChallengeError: invalidToken}
+	}
+	headers := r.Header.Values("Authorization")
+	switch len(headers) {
+	case 0:
+		d.Outcome = decisions.Challenged
+		d.Reason = "no credential was presented"
+		return dataplane.Verdict{}
+	case 1:
+	default:
+		d.Reason = "more than one Authorization header"
+		return dataplane.Verdict{ChallengeError: invalidToken}
+	}
+	scheme, rest, _ := strings.Cut(headers[0], " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return e.decideBearer(reg, strings.TrimSpace(rest), required, d)
+	case strings.EqualFold(scheme, "Basic"):
+		return e.decideBasic(reg, headers[0], required, d)
+	}
+	d.Reason = "the Authorization header is neither Bearer nor Basic"
+	return dataplane.Verdict{ChallengeError: invalidToken}
+}
+
+func (e *Emulator) decideBearer(reg *identity.Registry, token string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+	access, err := e.verifier.Verify(reg, token, e.now())
+	if err != nil {
+		d.Reason = "the bearer token is not a good access token of this registry"
+		return dataplane.Verdict{ChallengeError: invalidToken}
+	}
+	d.Kind, d.Principal = string(access.Principal.Kind), access.Principal.Name
+	rights, ok := e.ids.RightsOf(reg, access.Principal)
+	if !ok {
+		d.Reason = "the access token is good, but its principal is disabled or does not exist any more"
+		return dataplane.Verdict{ChallengeError: invalidToken}
+	}
+	if missing := required.Minus(access.Granted); !missing.IsEmpty() {
+		d.Missing = missing.String()
+		d.Reason = "the access token lacks it"
+		if lacking := rights.Decide(missing).Missing; !lacking.IsEmpty() {
+			d.Reason += ", as " + rights.Source + " does"
+		} else {
+			d.Reason += "; " + rights.Source + " has it, so another token would do"
+		}
+		return dataplane.Verdict{ChallengeError: insufficientScope}
+	}
+	return e.decideRights(rights, required, d)
+}
+
+// decideBasic judges a user name and password in the request itself. ACR takes
+// the admin user's and service principals' there, and no scope-mapped token's.
+func (e *Emulator) decideBasic(reg *identity.Registry, header string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+	user, password, ok := tokensvc.BasicAuth(header)
+	if !ok {
+		d.Reason = "the Authorization header cannot be read"
+		return dataplane.Verdict{Basic: true}
+	}
+	who, err := e.ids.CheckDirect(reg, user, password, e.now())
+	d.Kind, d.Principal = string(who.Kind), who.Name
+	if err != nil {
+		d.Reason = "Basic: " + err.Error()
+		return dataplane.Verdict{Basic: true}
+	}
+	rights, ok := e.ids.RightsOf(reg, who)
+	if !ok {
+		d.Reason = "Basic: the principal is disabled"
+		return dataplane.Verdict{Basic: true}
+	}
+	return e.decideRights(rights, required, d)
+}
+
+func (e *Emulator) decideRights(rights identity.Rights, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+	decision := rights.Decide(required)
+	d.Rules = decision.Rules
+	if !decision.Missing.IsEmpty() {
+		d.Missing = decision.Missing.String()
+		d.Reason = rights.Source + " lacks it"
+		return dataplane.Verdict{ChallengeError: insufficientScope}
+	}
+	return dataplane.Verdict{Allow: true}
+}
+
+// requestID gives the answer its correlation id.
+func requestID(w http.ResponseWriter, r *http.Request) *http.Request {
+	w.Header().Set(answer.CorrelationHeader, identity.NewGUID())
+	return r.WithContext(context.WithValue(r.Context(), headerKey{}, w.Header()))
+}

@@ -1,0 +1,161 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+)
+
+// compare lists how a seed differs from the state: what it says that is not so.
+// What the state has beyond the seed is no difference. No secret is quoted.
+func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if l := identity.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
+		add("the token lifetimes are others")
+	}
+	for _, t := range s.Tenants {
+		if _, ok := e.ids.Tenant(t.ID); !ok {
+			add("there is no tenant %s", t.ID)
+			continue
+		}
+		for _, a := range t.Applications {
+			if d := e.compareApplication(t.ID, a); d != "" {
+				add("the application %s %s", a.ClientID, d)
+			}
+		}
+	}
+	known := e.ids.Subscriptions()
+	for _, sub := range s.subscriptions() {
+		i := slices.IndexFunc(known, func(x *identity.Subscription) bool { return x.ID == sub.ID })
+		if i < 0 {
+			add("there is no subscription %s", sub.ID)
+		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID || !reflect.DeepEqual(known[i].Groups, sub.Groups) {
+			add("the subscription %s is another", sub.ID)
+		}
+	}
+	for i, r := range s.Registries {
+		reg, ok := e.ids.RegistryByName(r.Name)
+		if !ok {
+			add("there is no registry %s", quote(r.Name))
+			continue
+		}
+		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
+			add("the first registry is %s", quote(first.Name))
+		}
+		differences, err := e.compareRegistry(ctx, reg, s.registryOf(&r, reg.ID), &r)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range differences {
+			add("registry %s: %s", quote(r.Name), d)
+		}
+	}
+	return out, nil
+}
+
+// lifetimesOf returns the lifetimes of the seed that was applied.
+func (e *Emulator) lifetimesOf() *identity.Lifetimes {
+	if e.loadLifetimes() != nil {
+		return new(identity.Lifetimes)
+	}
+	return e.lifetimes.Load()
+}
+
+func (e *Emulator) compareApplication(tenant string, a SeedApplication) string {
+	have, ok := e.ids.Application(a.ClientID)
+	switch {
+	case !ok:
+		return "is not there"
+	case !strings.EqualFold(have.TenantID, tenant):
+		return "is in another tenant"
+	case have.DisplayName != a.DisplayName:
+		return "has another name"
+	}
+	for _, x := range a.Secrets {
+		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)
+		if !slices.ContainsFunc(have.Secrets, func(h identity.Secret) bool {
+			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires)
+		}) {
+			return "has other secrets"
+		}
+	}
+	if len(have.Secrets) != len(a.Secrets) {
+		return "has other secrets"
+	}
+	return ""
+}
+
+func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *SeedRegistry) ([]string, error) {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, x := range []struct {
+		name       string
+		have, want any
+	}{
+		{"sku", have.SKU, want.SKU}, {"adminUserEnabled", have.Admin, want.Admin}, {"anonymousPullEnabled", have.Anonymous, want.Anonymous},
+		{"roleAssignmentMode", have.Mode, want.Mode}, {"azureADAuthenticationAsArmPolicy", !have.NoArmTokens, !want.NoArmTokens},
+		{"subscription", have.Subscription, want.Subscription}, {"resourceGroup", have.Group, want.Group}, {"location", have.Location, want.Location},
+	} {
+		if x.have != x.want {
+			add("%s is %v, not %v", x.name, x.have, x.want)
+		}
+	}
+	for _, a := range want.Assignments {
+		if !slices.ContainsFunc(have.Assignments, func(b identity.Assignment) bool {
+			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) && slices.Equal(a.Repositories, b.Repositories)
+		}) {
+			add("%s does not have the role %s", a.ClientID, a.Role)
+		}
+	}
+	for _, m := range r.ScopeMaps {
+		stored, ok := e.ids.StoredScopeMap(have.ID, m.Name)
+		if !ok {
+			add("there is no scope map %s", quote(m.Name))
+		} else if stored.Description != m.Description || !slices.Equal(stored.Actions, m.Actions) {
+			add("the scope map %s is another", quote(m.Name))
+		}
+	}
+	for _, t := range r.Tokens {
+		if d := e.compareToken(have, &t); d != "" {
+			add("the token %s %s", quote(t.Name), d)
+		}
+	}
+	for _, repo := range r.Repositories {
+		for _, image := range repo.Images {
+			digest := generate(have.Name, repo.Name, image).Descriptor.Digest.String()
+			missing, err := e.missingImage(ctx, have.ID, repo.Name, digest, image.Tags)
+			if err != nil {
+				return nil, err
+			}
+			if missing != "" {
+				add("there is no %s in the repository %s", missing, quote(repo.Name))
+			}
+		}
+	}
+	return out, nil
+}
+
+func (e *Emulator) compareToken(reg *identity.Registry, t *SeedToken) string {
+	have, ok := e.ids.Token(reg.ID, t.Name)
+	switch {
+	case !ok:
+		return "is not there"
+	case have.ScopeMap != t.ScopeMap:
+		return "has the scope map " + quote(have.ScopeMap)
+	case have.Enabled != (t.Status != "disabled"):
+		return "has another status"
+	}
+	for _, p := range t.Passwords {
+		want := e.ids.Keys().NewPasswordOf(reg, have.Name, p.Name, string(p.Value), have.Created, p.Expires)
+		got, ok := have.Password(p.Name)
+		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) {
+			return "has another " + p.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,284 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/arm"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/entra"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/pki"
+	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+)
+
+// Options is what [Open] may be told. The zero value is an emulator in memory
+// with an empty registry "myregistry".
+type Options struct {
+	DataDir  string           // where state is kept; made if it does not exist; "" = in memory only
+	Seed     *Seed            // what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
+	SeedMode SeedMode         // "" = apply to an empty folder, check otherwise
+	Now      func() time.Time // the clock of tokens, passwords and content; nil = time.Now
+	Logger   *slog.Logger     // nil = silent
+
+	// Hostnames are names and addresses served besides localhost,
+	// *.azurecr.localhost and loopback addresses, without ports. One whose first
+	// label is a registry's name is that registry, the others are the first.
+	Hostnames []string
+}
+
+// Emulator is a running emulator. Its methods are safe for concurrent use.
+type Emulator struct {
+	now       func() time.Time
+	logger    *slog.Logger
+	hostnames map[string]bool
+	dir       string
+
+	lock     *private.Lock // nil in memory
+	ca       *pki.Authority
+	db       *db.DB
+	ids      *identity.Store
+	content  *content.Store
+	log      *decisions.Log
+	verifier *identity.Verifier
+
+	entra  *entra.Handler
+	tokens *tokensvc.Handler
+	arm    *arm.Handler
+	data   *dataplane.Handler
+
+	lifetimes atomic.Pointer[identity.Lifetimes]
+	closed    atomic.Bool
+	closing   sync.Once
+	closeErr  error
+}
+
+// Names in the data folder. State apart from the certificate authority stands in
+// a folder of its own, so that a reset is one rename.
+const (
+	stateDir   = "state"
+	discardDir = "state.discard-"
+)
+
+// Open starts an emulator, without a listener: serve its ServeHTTP, or call
+// [Emulator.Serve]. A data folder can be open once; it must be closed.
+//
+// Errors: [acrkit.CodeUsage] for a seed that is wrong or differs from the
+// folder's state, and for a damaged folder; [acrkit.CodeUnavailable] for a
+// folder that is in use.
+func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	e := &Emulator{now: o.Now, logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.logger == nil {
+		e.logger = slog.New(slog.DiscardHandler)
+	}
+	for _, h := range o.Hostnames {
+		name, err := checkHostname(h)
+		if err != nil {
+			return nil, err
+		}
+		e.hostnames[name] = true
+	}
+	if err := o.SeedMode.check(); err != nil {
+		return nil, err
+	}
+	if o.Seed != nil {
+		if err := o.Seed.Check(); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+			if inner, ok := errors.AsType[*acrkit.Error](err); ok && len(inner.Causes) == 0 {
+				err = inner // closing went well: the plain error
+			}
+		}
+	}()
+	state := ""
+	if o.DataDir != "" {
+		if state, err = e.prepareDir(o.DataDir, o.SeedMode == SeedReset); err != nil {
+			return nil, err
+		}
+	}
+	if e.ca, err = pki.Open(o.DataDir); err != nil {
+		return nil, err
+	}
+	keys, err := identity.OpenKeys(state)
+	if err != nil {
+		return nil, err
+	}
+	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now,
+		Migrations: append(append(content.Migrations(), identity.Migrations()...), decisions.Migrations()...)})
+	if err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
+	if e.ids, err = identity.Open(ctx, e.db, keys); err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
+	e.log, err = decisions.Open(ctx, e.db, e.now, func(err error, lost int) {
+		e.logger.Error("decisions could not be written", "error", err, "lost", lost)
+	})
+	if err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
+	if e.content, err = openContent(ctx, e.db, state, e.now); err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
+	e.verifier = e.ids.NewVerifier()
+	e.wire()
+	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func damaged(dir string, err error) error {
+	if dir == "" {
+		return err
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
+}
+
+// prepareDir makes and locks the data folder, and returns the state's folder.
+func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
+	state := filepath.Join(dir, stateDir)
+	// Others may pass through, for the CA certificate; the state is private.
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", damaged(dir, err)
+	}
+	var err error
+	if e.lock, err = private.LockDir(dir); err != nil {
+		return "", err
+	}
+	if reset {
+		err := os.Rename(state, filepath.Join(dir, discardDir+identity.NewRID()))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", damaged(dir, err)
+		}
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return "", damaged(dir, err)
+	}
+	if err := private.SyncDir(dir); err != nil {
+		return "", damaged(dir, err)
+	}
+	old, err := filepath.Glob(filepath.Join(dir, discardDir+"*"))
+	if err != nil {
+		return "", damaged(dir, err)
+	}
+	for _, d := range old { // of this reset, and of one that was cut short
+		if err := os.RemoveAll(d); err != nil {
+			return "", damaged(dir, err)
+		}
+	}
+	return state, nil
+}
+
+func (e *Emulator) wire() {
+	tokens := &entra.Tokens{Store: e.ids, Now: e.now}
+	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Logger: e.logger}
+	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
+		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
+	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Logger: e.logger}
+	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger})
+	e.lifetimes.Store(new(identity.Lifetimes))
+}
+
+// Close ends the emulator. Listeners end with the context given to
+// [Emulator.Serve]; requests that come later are answered 503.
+func (e *Emulator) Close() error {
+	e.closing.Do(func() {
+		e.closed.Store(true)
+		var errs []error
+		if e.log != nil {
+			errs = append(errs, e.log.Close())
+		}
+		if e.db != nil {
+			errs = append(errs, e.db.Close())
+		}
+		if e.lock != nil {
+			errs = append(errs, e.lock.Close())
+		}
+		e.closeErr = errors.Join(errs...)
+	})
+	return e.closeErr
+}
+
+// CACertificate returns the certificate of the emulator's own authority, as PEM,
+// for the trust stores of clients. It also stands in DataDir/ca.pem.
+func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
+
+// Decision is one line of the decision log. It knows what the answer must not
+// tell, such as that a password has expired.
+type Decision struct {
+	ID        int64     // grows with each decision
+	Time      time.Time // by the emulator's clock
+	Registry  string
+	Kind      string // "scoped-token", "service-principal", "admin-user" or "anonymous"; "" = not known
+	Principal string // token name, client id, admin user name; "" = not known, or anonymous
+	Method    string
+	Path      string // without its query
+	Required  string // scope text: what the request needs, or what a token was asked for
+	Outcome   string // one of the Outcome constants
+	Missing   string // scope text: what was not granted
+	Rules     []string
+	Reason    string // why, where rules do not say it
+	RequestID string // the answer's X-Ms-Correlation-Request-Id
+}
+
+// The outcomes of a [Decision].
+const (
+	OutcomeAllowed    = decisions.Allowed
+	OutcomeDenied     = decisions.Denied
+	OutcomeChallenged = decisions.Challenged // no credential was presented, so nobody was refused
+)
+
+// DecisionFilter chooses decisions. Zero fields choose all.
+type DecisionFilter struct {
+	Registry  string
+	Principal string
+	Outcome   string
+	After     int64 // those with a greater ID
+}
+
+// Decisions yields the decision log, oldest first, up to the newest decision at
+// the time of the call. Denials were written before their answers; the log keeps
+// the last 100,000 decisions.
+func (e *Emulator) Decisions(ctx context.Context, f DecisionFilter) iter.Seq2[Decision, error] {
+	return func(yield func(Decision, error) bool) {
+		for d, err := range e.log.All(ctx, decisions.Filter(f)) {
+			if !yield(Decision(d), err) {
+				return
+			}
+		}
+	}
+}
+
+func checkHostname(h string) (string, error) {
+	reg, err := acrkit.ParseRegistry(h + ":1")
+	if err != nil || strings.Contains(h, "/") {
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", quote(h))}
+	}
+	return reg.Hostname(), nil
+}

@@ -1,0 +1,73 @@
+package emulator
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+)
+
+// localSuffix is the domain under which every registry has a name: it resolves
+// to this machine wherever .localhost does (RFC 6761 §6.3).
+const localSuffix = ".azurecr.localhost"
+
+// hostname cuts the port and the brackets of an IPv6 address off a Host header;
+// "" for what is no host. The header is echoed in challenges: nothing but a name
+// or address with a port may pass.
+func hostname(host string) string {
+	h := host
+	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
+		h = h[1 : len(h)-1]
+	} else if name, port, err := net.SplitHostPort(h); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return ""
+		}
+		h = name
+	}
+	return strings.ToLower(h)
+}
+
+// resolve finds the registry that a host stands for. Other hosts are refused,
+// because a web page may point a name of its own at this machine.
+func (e *Emulator) resolve(host string) (*identity.Registry, bool) {
+	h := hostname(host)
+	if name, ok := strings.CutSuffix(h, localSuffix); ok {
+		return e.ids.RegistryByName(name)
+	}
+	if !e.isOwn(h) {
+		return nil, false
+	}
+	if first, _, ok := strings.Cut(h, "."); ok && e.hostnames[h] {
+		if r, ok := e.ids.RegistryByName(first); ok {
+			return r, true
+		}
+	}
+	return e.ids.First()
+}
+
+// isOwn reports whether a name without a port is one the emulator answers to,
+// those of registries under .azurecr.localhost apart.
+func (e *Emulator) isOwn(name string) bool {
+	if name == "localhost" || e.hostnames[name] {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Zone() == "" && addr.Unmap().IsLoopback()
+}
+
+// serves reports whether the emulator answers on a host, with or without port.
+func (e *Emulator) serves(host string) bool {
+	_, ok := e.resolve(host)
+	return ok
+}
+
+// certifies reports whether a certificate may be issued for a name. Any name
+// under .azurecr.localhost may have one: what it is for is said in HTTP.
+func (e *Emulator) certifies(name string) bool {
+	if label, ok := strings.CutSuffix(name, localSuffix); ok {
+		return registryNameRE.MatchString(label)
+	}
+	return e.isOwn(name)
+}

@@ -1,0 +1,321 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// Registry is a handle on one of the emulator's registries, for what ARM would
+// do: scope maps, tokens, passwords, settings. Changes are durable when a method
+// returns, and hold for the next request.
+type Registry struct {
+	e    *Emulator
+	id   int64
+	name string
+}
+
+// Registry returns a registry by its name, "" the first.
+//
+// Errors: [acrkit.CodeNotFound].
+func (e *Emulator) Registry(name string) (*Registry, error) {
+	r, ok := e.ids.First()
+	if name != "" {
+		r, ok = e.ids.RegistryByName(name)
+	}
+	if !ok {
+		return nil, notFound("registry", name)
+	}
+	return &Registry{e, r.ID, r.Name}, nil
+}
+
+// Registries returns the names of the registries, the first first.
+func (e *Emulator) Registries() []string {
+	var names []string
+	for _, r := range e.ids.Registries() {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+func notFound(what, name string) error {
+	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "there is none of that name"}
+}
+
+// Name returns the registry's name.
+func (r *Registry) Name() string { return r.name }
+
+// settings returns the registry as it is now.
+func (r *Registry) settings() (*identity.Registry, error) {
+	reg, ok := r.e.ids.Registry(r.id)
+	if !ok {
+		return nil, notFound("registry", r.name)
+	}
+	return reg, nil
+}
+
+// change stores a changed copy of the registry's settings.
+func (r *Registry) change(ctx context.Context, f func(*identity.Registry)) error {
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		reg, err := r.settings()
+		if err != nil {
+			return err
+		}
+		next := *reg
+		next.Assignments = slices.Clone(reg.Assignments)
+		f(&next)
+		c.Put(&next)
+		return nil
+	})
+}
+
+// SetAnonymousPull switches anonymous pull.
+func (r *Registry) SetAnonymousPull(ctx context.Context, enabled bool) error {
+	return r.change(ctx, func(x *identity.Registry) { x.Anonymous = enabled })
+}
+
+// SetAdminUser switches the admin user, whose name is the registry's.
+func (r *Registry) SetAdminUser(ctx context.Context, enabled bool) error {
+	return r.change(ctx, func(x *identity.Registry) { x.Admin = enabled })
+}
+
+// AdminPasswords returns the admin user's two passwords, whether or not it is
+// enabled.
+func (r *Registry) AdminPasswords() ([2]Secret, error) {
+	reg, err := r.settings()
+	if err != nil {
+		return [2]Secret{}, err
+	}
+	keys := r.e.ids.Keys()
+	return [2]Secret{Secret(keys.AdminPassword(reg, "password")), Secret(keys.AdminPassword(reg, "password2"))}, nil
+}
+
+// AssignRole gives an application a role on the registry, beside those it has.
+func (r *Registry) AssignRole(ctx context.Context, a SeedRoleAssignment) error {
+	p := &seedProblems{}
+	known := unique{}
+	if _, ok := r.e.ids.Application(a.ClientID); ok {
+		known[strings.ToLower(a.ClientID)] = true
+	}
+	a.check(p, "", known)
+	if err := p.err("assign the role"); err != nil {
+		return err
+	}
+	return r.change(ctx, func(x *identity.Registry) { x.Assignments = append(x.Assignments, identity.Assignment(a)) })
+}
+
+// RemoveRoles takes all of an application's roles on the registry away.
+func (r *Registry) RemoveRoles(ctx context.Context, clientID string) error {
+	return r.change(ctx, func(x *identity.Registry) {
+		x.Assignments = slices.DeleteFunc(x.Assignments, func(a identity.Assignment) bool { return strings.EqualFold(a.ClientID, clientID) })
+	})
+}
+
+// PutScopeMap makes or replaces a scope map. Tokens that have it have its new
+// rights with the next request.
+func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
+	p := &seedProblems{}
+	spec := SeedScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
+	spec.check(p, "")
+	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
+		p.add("name", "%s is one of the registry's own scope maps", quote(m.Name))
+	}
+	if err := p.err("store the scope map"); err != nil {
+		return err
+	}
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		created := r.e.now().UTC()
+		if old, ok := r.e.ids.StoredScopeMap(r.id, m.Name); ok {
+			created = old.Created
+		}
+		c.Put(&identity.ScopeMap{RegistryID: r.id, Name: m.Name, Description: m.Description, Actions: spec.Actions, Created: created})
+		return nil
+	})
+}
+
+// ScopeMap returns a scope map, one of the registry's own included.
+func (r *Registry) ScopeMap(name string) (scopemap.Map, error) {
+	m, ok := r.e.ids.ScopeMap(r.id, name)
+	if !ok {
+		return scopemap.Map{}, notFound("scope map", name)
+	}
+	return m, nil
+}
+
+// DeleteScopeMap removes a scope map. Tokens that had it keep its name and have
+// no rights.
+func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		m, ok := r.e.ids.StoredScopeMap(r.id, name)
+		if !ok {
+			return notFound("scope map", name)
+		}
+		c.RemoveScopeMap(m)
+		return nil
+	})
+}
+
+// TokenSpec is a token to be made, or as it is.
+type TokenSpec struct {
+	Name     string
+	ScopeMap string
+	Disabled bool
+}
+
+// PutToken makes or changes a token. A new one has no passwords; one that is
+// changed keeps its own.
+func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
+	p := &seedProblems{}
+	maps := unique{}
+	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); ok {
+		maps[t.ScopeMap] = true
+	}
+	spec := SeedToken{Name: t.Name, ScopeMap: t.ScopeMap}
+	spec.check(p, "", maps)
+	if strings.EqualFold(t.Name, r.name) {
+		p.add("name", "is the name of the registry, which is its admin user's")
+	}
+	if err := p.err("store the token"); err != nil {
+		return err
+	}
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		next := identity.Token{RegistryID: r.id, Name: t.Name, Created: r.e.now().UTC()}
+		if old, ok := r.e.ids.Token(r.id, t.Name); ok {
+			next = *old
+		}
+		next.ScopeMap, next.Enabled = t.ScopeMap, !t.Disabled
+		c.Put(&next)
+		return nil
+	})
+}
+
+// Token returns a token as it is.
+func (r *Registry) Token(name string) (TokenSpec, error) {
+	t, ok := r.e.ids.Token(r.id, name)
+	if !ok {
+		return TokenSpec{}, notFound("token", name)
+	}
+	return TokenSpec{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: !t.Enabled}, nil
+}
+
+// SetTokenStatus enables or disables a token.
+func (r *Registry) SetTokenStatus(ctx context.Context, name string, enabled bool) error {
+	return r.changeToken(ctx, name, func(t *identity.Token) { t.Enabled = enabled })
+}
+
+// DeleteToken removes a token with its passwords.
+func (r *Registry) DeleteToken(ctx context.Context, name string) error {
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		t, ok := r.e.ids.Token(r.id, name)
+		if !ok {
+			return notFound("token", name)
+		}
+		c.RemoveToken(t)
+		return nil
+	})
+}
+
+func (r *Registry) changeToken(ctx context.Context, name string, f func(*identity.Token)) error {
+	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+		t, ok := r.e.ids.Token(r.id, name)
+		if !ok {
+			return notFound("token", name)
+		}
+		next := *t
+		next.Passwords = slices.Clone(t.Passwords)
+		f(&next)
+		c.Put(&next)
+		return nil
+	})
+}
+
+// Password is a password of a token. Value is there only where it was just
+// generated.
+type Password struct {
+	Name    string // password1 or password2
+	Value   Secret
+	Created time.Time
+	Expires time.Time // zero = never
+}
+
+// GeneratePasswords makes new passwords for a token: in the named slots, or in
+// both where none is named. The old ones stop to work. A zero expires never
+// expires. The values are not stored; this is the only time they can be read.
+func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time, slots ...string) ([]Password, error) {
+	if len(slots) == 0 {
+		slots = []string{identity.Password1, identity.Password2}
+	}
+	var out []Password
+	for i, slot := range slots {
+		if !identity.IsSlot(slot) || slices.Contains(slots[:i], slot) {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
+				Reason: fmt.Sprintf("%s is neither password1 nor password2, or is there twice", quote(slot))}
+		}
+		out = append(out, Password{Name: slot, Value: Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
+	}
+	return out, r.setPasswords(ctx, token, out)
+}
+
+// SetPassword gives a token a password of the caller's choice, which the service
+// does not allow: for tests that want to know it beforehand.
+func (r *Registry) SetPassword(ctx context.Context, token string, p SeedPassword) error {
+	problems := &seedProblems{}
+	if !identity.IsSlot(p.Name) {
+		problems.add("name", "is neither password1 nor password2")
+	}
+	checkPassword(problems, "", p.Value)
+	if err := problems.err("set the password"); err != nil {
+		return err
+	}
+	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}})
+}
+
+func (r *Registry) setPasswords(ctx context.Context, token string, passwords []Password) error {
+	reg, err := r.settings()
+	if err != nil {
+		return err
+	}
+	return r.changeToken(ctx, token, func(t *identity.Token) {
+		for _, p := range passwords {
+			t.Passwords = slices.DeleteFunc(t.Passwords, func(x identity.Password) bool { return x.Slot == p.Name })
+			t.Passwords = append(t.Passwords, r.e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), p.Created, p.Expires))
+		}
+		slices.SortFunc(t.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
+	})
+}
+
+// PutApplication makes or replaces an application with its secrets, in a tenant
+// that is made where there is none.
+func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a SeedApplication) error {
+	p := &seedProblems{}
+	(&Seed{Tenants: []SeedTenant{{ID: tenantID, Applications: []SeedApplication{a}}}}).checkTenants(p)
+	if err := p.err("store the application"); err != nil {
+		return err
+	}
+	return e.ids.Update(ctx, func(c *identity.Change) error {
+		if _, ok := e.ids.Tenant(tenantID); !ok {
+			c.Put(&identity.Tenant{ID: strings.ToLower(tenantID)})
+		}
+		c.Put(e.application(strings.ToLower(tenantID), a))
+		return nil
+	})
+}
+
+// application returns the stored form of an application, with the object id of
+// the one it replaces.
+func (e *Emulator) application(tenant string, a SeedApplication) *identity.Application {
+	out := &identity.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: identity.NewGUID(), DisplayName: a.DisplayName}
+	if old, ok := e.ids.Application(a.ClientID); ok {
+		out.ObjectID = old.ObjectID
+	}
+	for _, s := range a.Secrets {
+		out.Secrets = append(out.Secrets, e.ids.Keys().NewSecret(out.ClientID, string(s.Value), s.Expires))
+	}
+	return out
+}

@@ -1,0 +1,297 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/acrkit/acrkit"
+)
+
+const minimalSeed = "registries:\n  - name: myregistry\n"
+
+func TestParseSeedExample(t *testing.T) {
+	s, err := ParseSeed(strings.NewReader(ExampleSeed()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := SeedToken{Name: "ci-pull", ScopeMap: "ci-pull", Status: "enabled", Passwords: []SeedPassword{
+		{Name: "password1", Value: "correct-horse-battery-staple-0001", Expires: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+	if diff := cmp.Diff(want, s.Registries[0].Tokens[0]); diff != "" {
+		t.Errorf("token (-want +got):\n%s", diff)
+	}
+	if s.TokenLifetimes != (SeedLifetimes{time.Hour, 3 * time.Hour}) {
+		t.Errorf("lifetimes %v", s.TokenLifetimes)
+	}
+}
+
+// TestParseSeedErrors pins the messages: a person reads them beside the file.
+func TestParseSeedErrors(t *testing.T) {
+	for name, x := range map[string]struct{ in, want string }{
+		"empty":            {"", "it is empty"},
+		"comment_alone":    {"# nothing\n", "it is empty"},
+		"null":             {"null\n", "registries: there is no registry"},
+		"not_yaml":         {"a: b: c\n", "it is not YAML: mapping values are not allowed in this context"},
+		"list":             {"- a\n", "line 1: is a list; want a mapping"},
+		"two_documents":    {minimalSeed + "---\n" + minimalSeed, "line 3: it holds a second document"},
+		"unknown_key":      {minimalSeed + "    flavour: sweet\n", `line 3: registries[0]: unknown key "flavour"; it may have adminUserEnabled, anonymousPullEnabled`},
+		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: stands here twice, first in line 3"},
+		"alias":            {"registries: &a\n  - name: myregistry\n", "anchors and aliases are not supported"},
+		"wrong_kind":       {"registries: myregistry\n", "line 1: registries: is text; want a list"},
+		"wrong_bool":       {minimalSeed + "    adminUserEnabled: 'yes'\n", "line 3: registries[0].adminUserEnabled: is text; want true or false"},
+		"bool_as_text":     {"registries:\n  - name: true\n", "line 2: registries[0].name: is true or false; put it in quotes to make it text"},
+		"wrong_duration":   {"tokenLifetimes: {access: soon}\n" + minimalSeed, "line 1: tokenLifetimes.access: is not a duration"},
+		"short_lifetime":   {"tokenLifetimes: {access: 1ms}\n" + minimalSeed, "line 1: tokenLifetimes.access: is not between 1s and 24h0m0s"},
+		"no_registry":      {"tenants: []\n", "registries: there is no registry"},
+		"registry_name":    {"registries:\n  - name: my-registry\n", `line 2: registries[0].name: "my-registry" is not a registry's name`},
+		"registry_twice":   {"registries:\n  - name: myregistry\n  - name: MyRegistry\n", `line 3: registries[1].name: registry "myregistry" is there twice`},
+		"tenant":           {"tenants:\n  - id: contoso\n" + minimalSeed, "line 2: tenants[0].id: is not a GUID"},
+		"unknown_sku":      {minimalSeed + "    sku: Gold\n", `"Gold" is none of Basic, Standard, Premium`},
+		"basic_anonymous":  {minimalSeed + "    sku: Basic\n    anonymousPullEnabled: true\n", "line 4: registries[0].anonymousPullEnabled: the Basic tier has no anonymous pull"},
+		"unknown_mode":     {minimalSeed + "    roleAssignmentMode: Rbac\n", "line 3: registries[0].roleAssignmentMode"},
+		"role_of_nobody":   {minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]\n", "names no application of this seed"},
+		"unknown_map":      {minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: nothing\n", `line 5: registries[0].tokens[0].scopeMap: there is no scope map "nothing" in this registry`},
+		"map_twice":        {minimalSeed + "    scopeMaps:\n      - {name: _repositories_pull, actions: [repositories/a/content/read]}\n", `scope map "_repositories_pull" is there twice`},
+		"bad_action":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions:\n          - repositories/a/content/read\n          - repositories/a/pull\n", "line 7: registries[0].scopeMaps[0].actions[1]:"},
+		"bad_wildcard":     {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions: [repositories/a*/content/read]\n", "has a wildcard inside a name"},
+		"no_actions":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n", "line 4: registries[0].scopeMaps[0]: has no actions"},
+		"token_name":       {minimalSeed + "    tokens:\n      - {name: 'no', scopeMap: _repositories_pull}\n", `"no" is not a token's name`},
+		"token_twice":      {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: _repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" is there twice`},
+		"token_is_admin":   {minimalSeed + "    tokens:\n      - {name: myregistry, scopeMap: _repositories_pull}\n", "which is its admin user's"},
+		"status":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, status: 'off'}\n", `"off" is neither enabled nor disabled`},
+		"slot":             {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password3, value: longenough}]}\n", "is neither password1 nor password2"},
+		"slot_twice":       {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough}, {name: password1, value: longenough}]}\n", `password "password1" is there twice`},
+		"expiry":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough, expires: tomorrow}]}\n", "line 4: registries[0].tokens[0].passwords[0].expires: is not a time"},
+		"repository":       {minimalSeed + "    repositories: [{name: Samples}]\n", "has upper-case letters"},
+		"tag":              {minimalSeed + "    repositories: [{name: samples, images: [{tags: ['a b']}]}]\n", `"a b" is not a tag`},
+		"tag_twice":        {minimalSeed + "    repositories: [{name: samples, images: [{tags: [v1]}, {tags: [v1]}]}]\n", `tag "v1" is there twice`},
+		"platform":         {minimalSeed + "    repositories: [{name: samples, images: [{platforms: [linux]}]}]\n", `"linux" is not of the form linux/amd64`},
+		"subscription":     {minimalSeed + "    subscription: 33333333-3333-3333-3333-333333333333\n", "the seed has no subscriptions"},
+		"condition_legacy": {"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: 22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: [a]}]\n", "the role AcrPull cannot be limited to repositories"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParseSeed(strings.NewReader(x.in))
+			if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("got  %v\nwant %s", err, x.want)
+			}
+		})
+	}
+}
+
+func TestParseSeedTooLarge(t *testing.T) {
+	_, err := ParseSeed(strings.NewReader(strings.Repeat("#", MaxSeed+1)))
+	if acrkit.CodeOf(err) != acrkit.CodeTooLarge {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestParseSeedReportsAllAndCounts(t *testing.T) {
+	in := minimalSeed + "    tokens:\n" + strings.Repeat("      - {name: x, scopeMap: y}\n", 30)
+	_, err := ParseSeed(strings.NewReader(in))
+	if err == nil || strings.Count(err.Error(), "line ") != maxSeedProblems || !strings.Contains(err.Error(), "more") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSeedErrorsKeepSecrets puts a secret where it does not belong.
+func TestSeedErrorsKeepSecrets(t *testing.T) {
+	const secret = "hunter2-hunter2"
+	token := minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: _repositories_pull\n        passwords: "
+	for name, in := range map[string]string{
+		"text_for_list":  token + secret + "\n",
+		"item":           token + "[" + secret + "]\n",
+		"secret_as_key":  token + "[{" + secret + "}]\n",
+		"map_for_text":   token + "[{name: password1, value: {" + secret + ": 1}}]\n",
+		"as_time":        token + "[{name: password1, value: longenough, expires: " + secret + "}]\n",
+		"with_newline":   token + "[{name: password1, value: \"" + secret + "\\n\"}]\n",
+		"as_slot":        token + "[{name: " + secret + ", value: longenough}]\n",
+		"syntax":         token + "[{name: password1, value: \"" + secret + "]\n",
+		"unknown_anchor": token + "*" + secret + "\n",
+		"bad_escape":     token + "[{name: password1, value: \"\\q" + secret + "\"}]\n",
+		"tag":            token + "[{name: password1, value: !!" + secret + " x}]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := ParseSeed(strings.NewReader(in))
+			if name == "tag" && err == nil {
+				err = fmt.Errorf("%+v", s)
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+				if strings.Contains(text, "hunter2") {
+					t.Errorf("the error tells the secret: %s", text)
+				}
+			}
+		})
+	}
+}
+
+// A variable, because vet would say that the verbs do not fit.
+var everyVerb = "%q %x %d"
+
+func TestSecretIsNotPrinted(t *testing.T) {
+	s := Seed{Registries: []SeedRegistry{{Tokens: []SeedToken{{Passwords: []SeedPassword{{Value: "hunter2-hunter2"}}}}}}}
+	j, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := yaml.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", s), fmt.Sprintf("%#v", s), fmt.Sprintf(everyVerb, s, s, s), string(j), string(y), Secret("hunter2").LogValue().String()} {
+		if strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
+			t.Errorf("a secret in %s", text)
+		}
+	}
+}
+
+func schema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(SeedSchema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("seed.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("seed.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// asJSON reads YAML as an editor does that checks it by the schema: times stay
+// text.
+func asJSON(t testing.TB, text string) any {
+	t.Helper()
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+		t.Fatal(err)
+	}
+	var plain func(*yaml.Node)
+	plain = func(n *yaml.Node) {
+		if n.Tag == "!!timestamp" {
+			n.Tag, n.Style = "!!str", yaml.DoubleQuotedStyle
+		}
+		for _, c := range n.Content {
+			plain(c)
+		}
+	}
+	plain(&n)
+	var v any
+	if err := n.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := jsonschema.UnmarshalJSON(strings.NewReader(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestSchemaAcceptsExamples(t *testing.T) {
+	s := schema(t)
+	for _, text := range []string{ExampleSeed(), minimalSeed, minimalSeed + "    tokens:\n"} {
+		if _, err := ParseSeed(strings.NewReader(text)); err != nil {
+			t.Errorf("ParseSeed: %v", err)
+		}
+		if err := s.Validate(asJSON(t, text)); err != nil {
+			t.Errorf("schema: %v", err)
+		}
+	}
+	for _, text := range []string{"{}\n", minimalSeed + "    flavour: sweet\n", minimalSeed + "    sku: Gold\n", "registries: [{name: a-b}]\n"} {
+		if s.Validate(asJSON(t, text)) == nil {
+			t.Errorf("the schema accepts %q", text)
+		}
+	}
+}
+
+// TestSchemaAndStructAgree walks both.
+func TestSchemaAndStructAgree(t *testing.T) {
+	var root map[string]any
+	if err := json.Unmarshal([]byte(SeedSchema()), &root); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, typ reflect.Type, node map[string]any)
+	walk = func(path string, typ reflect.Type, node map[string]any) {
+		if typ.Kind() == reflect.Slice {
+			items, ok := node["items"].(map[string]any)
+			if !ok {
+				t.Errorf("%s: the schema has no items", path)
+				return
+			}
+			walk(path+"[]", typ.Elem(), items)
+			return
+		}
+		if typ.Kind() != reflect.Struct || typ == timeType {
+			return
+		}
+		if node["additionalProperties"] != false {
+			t.Errorf("%s: the schema allows unknown keys", path)
+		}
+		properties, _ := node["properties"].(map[string]any)
+		var inSchema, inStruct []string
+		for k := range properties {
+			inSchema = append(inSchema, k)
+		}
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			key := f.Tag.Get("yaml")
+			inStruct = append(inStruct, key)
+			if p, ok := properties[key].(map[string]any); ok {
+				walk(path+"."+key, f.Type, p)
+			}
+		}
+		slices.Sort(inSchema)
+		slices.Sort(inStruct)
+		if diff := cmp.Diff(inStruct, inSchema); diff != "" {
+			t.Errorf("%s (-struct +schema):\n%s", path, diff)
+		}
+	}
+	walk("seed", reflect.TypeFor[Seed](), root)
+}
+
+func FuzzParseSeed(f *testing.F) {
+	f.Add(ExampleSeed())
+	f.Add(minimalSeed)
+	f.Add("a: &b [*b]")
+	f.Add("registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: 12345678}]}]}]")
+	f.Add("? [a]\n: b")
+	f.Fuzz(func(t *testing.T, in string) {
+		s, err := ParseSeed(strings.NewReader(in))
+		if err != nil {
+			if code := acrkit.CodeOf(err); code != acrkit.CodeUsage && code != acrkit.CodeTooLarge {
+				t.Fatalf("code %q of %v", code, err)
+			}
+			if len(err.Error()) > 64<<10 {
+				t.Fatalf("an error of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		// What is accepted can exist: it has a registry, and checking it again
+		// finds nothing.
+		if len(s.Registries) == 0 {
+			t.Fatal("accepted without a registry")
+		}
+		if err := s.Check(); err != nil {
+			t.Fatalf("accepted, then refused: %v", err)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/portmux"
+)
+
+// Limits of the listener. Uploads may take as long as they need; what comes
+// before a request's body may not.
+const (
+	headerTime = 10 * time.Second // handshake, and each request's headers
+	idleTime   = 2 * time.Minute
+	stopTime   = 10 * time.Second // for requests under way when the context ends
+	// maxHeader has room for an access token with the longest scope.
+	maxHeader = 256 << 10
+)
+
+// ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
+// registry is meant is said by the request's Host.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = requestID(w, r)
+	if e.closed.Load() {
+		http.Error(w, "the emulator is closed", http.StatusServiceUnavailable)
+		return
+	}
+	reg, ok := e.resolve(r.Host)
+	if !ok {
+		// ACR has no such answer: a name that is no registry's does not resolve.
+		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
+		return
+	}
+	switch path := r.URL.Path; {
+	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
+		e.data.Serve(w, r, e.place(r, reg.ID, reg.Name))
+	case e.tokens.Serve(w, r, reg):
+	case e.arm.Serve(w, r):
+	case e.entra.Serve(w, r):
+	default:
+		answer.NotFound(w)
+	}
+}
+
+func (e *Emulator) place(r *http.Request, id int64, name string) dataplane.Registry {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return dataplane.Registry{ID: id, Name: name, LoginServer: strings.ToLower(r.Host), Scheme: scheme}
+}
+
+func clipHost(h string) string { return h[:min(len(h), 260)] }
+
+// Serve answers HTTP and TLS on a listener until ctx ends, then lets requests
+// under way finish for up to ten seconds and returns nil. It closes the
+// listener. It may be called for several listeners.
+//
+// Errors: whatever ended the listener before ctx did.
+func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
+	mux := portmux.New(l, e.ca.TLSConfig(e.certifies))
+	srv := &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		// Clients that do not trust the certificate, mostly.
+		ErrorLog: slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(mux) }()
+	select {
+	case err := <-done:
+		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Causes: []error{err}}, srv.Close())
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if err != nil {
+		err = srv.Close() // the rest is cut off, as was said
+	}
+	<-done
+	return err
+}
