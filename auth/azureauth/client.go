@@ -155,14 +155,14 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := b.base.RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return nil, final(err)
 	}
 	// Errors of the client hold the response, and with it this request: it must
 	// not be the one with the token in its header.
 	resp.Request = req.WithContext(context.WithValue(req.Context(), transportKey{}, b.base))
 	if err := checkLink(resp); err != nil {
 		resp.Body.Close()
-		return nil, err
+		return nil, final(err)
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		resp.StatusCode = http.StatusForbidden
@@ -219,7 +219,17 @@ func checkLink(resp *http.Response) error {
 			e.Registry = reg
 		}
 	}
-	return nonRetriable{e}
+	return e
+}
+
+// final marks an error that another try would only repeat: azcore tries every
+// error of a transport four times. What may pass by itself is left as it is.
+func final(err error) error {
+	switch acrkit.CodeOf(err) {
+	case "", acrkit.CodeUnavailable, acrkit.CodeThrottled, acrkit.CodeIncomplete:
+		return err
+	}
+	return nonRetriable{err}
 }
 
 // nonRetriable tells azcore's retry policy that another try changes nothing.

@@ -157,7 +157,19 @@ func TestCredentialErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
-			err := getRepository(t.Context(), f.client(azureauth.Credential(c.cred, nil)))
+			tries := 0
+			counted := c.cred
+			if c.cred != nil {
+				counted = tokenFunc(func(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+					tries++
+					return c.cred.GetToken(ctx, o)
+				})
+			}
+			err := getRepository(t.Context(), f.client(azureauth.Credential(counted, nil)))
+			// One try of the caller's may ask for two audiences.
+			if again := c.code == acrkit.CodeUnavailable || c.code == acrkit.CodeThrottled; again != (tries > 2) {
+				t.Errorf("the credential was asked %d times for %s", tries, c.code)
+			}
 			if got := acrkit.CodeOf(err); got != c.code {
 				t.Fatalf("code %q, want %q: %v", got, c.code, err)
 			}
