@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,12 +279,12 @@ func TestTransport_LastWaiterCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, rt, _ := setup(t, ci())
 		defer rt.Close()
-		var cancelled bool
+		var cancelled atomic.Bool
 		hang := true
 		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
 			if hang && r.URL.Path == "/oauth2/token" {
 				<-r.Context().Done()
-				cancelled = true
+				cancelled.Store(true)
 				return true
 			}
 			return false
@@ -301,12 +302,12 @@ func TestTransport_LastWaiterCancels(t *testing.T) {
 			t.Errorf("first: %v", err)
 		}
 		synctest.Wait()
-		if cancelled {
+		if cancelled.Load() {
 			t.Error("the fetch was cancelled while somebody waited")
 		}
 		<-errs
 		synctest.Wait()
-		if !cancelled {
+		if !cancelled.Load() {
 			t.Error("the fetch goes on for nobody")
 		}
 		hang = false

@@ -161,11 +161,11 @@ func (p *challengeParser) value() (string, bool) {
 			return b.String(), true
 		case c == '\\':
 			i++
-			if i == len(p.rest) {
+			if i == len(p.rest) || isControl(p.rest[i]) {
 				return "", false
 			}
 			b.WriteByte(p.rest[i])
-		case c < ' ' && c != '\t' || c == 0x7f:
+		case isControl(c):
 			return "", false
 		default:
 			b.WriteByte(c)
@@ -173,6 +173,8 @@ func (p *challengeParser) value() (string, bool) {
 	}
 	return "", false
 }
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // String returns the challenge as a header carries it, parameters by name.
 func (c Challenge) String() string {

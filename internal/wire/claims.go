@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/url"
 	"slices"
@@ -57,7 +58,10 @@ func ReadClaims(token string) (Claims, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	if err := dec.Decode(&raw); err != nil || dec.More() || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+	if err := dec.Decode(&raw); err != nil || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return Claims{}, errNoClaims
+	}
+	if _, err := dec.Token(); err != io.EOF {
 		return Claims{}, errNoClaims
 	}
 	c := Claims{Issuer: text(raw.Issuer), Subject: text(raw.Subject), GrantType: text(raw.GrantType), Expires: numericDate(raw.Expires)}

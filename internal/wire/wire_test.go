@@ -66,7 +66,7 @@ func TestParseChallenges(t *testing.T) {
 
 // What is read is read again as the same from its own text.
 func FuzzParseChallenges(f *testing.F) {
-	for _, s := range []string{`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull"`, `Basic realm="x"`, `Negotiate a==, Bearer a=b`, `Bearer realm="a\"b"`, `a b c`, `,`, `A a=b,C`} {
+	for _, s := range []string{`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull"`, `Basic realm="x"`, `Negotiate a==, Bearer a=b`, `Bearer realm="a\"b"`, `a b c`, `,`, `A a=b,C`, "0 0=\"\\\x00\""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -141,7 +141,7 @@ func TestReadClaims(t *testing.T) {
 // Whatever a token holds, its claims are of the named forms, and what encoding/json
 // would read of a string claim is what is read here.
 func FuzzReadClaims(f *testing.F) {
-	for _, s := range []string{`{"iss":"Azure Container Registry","exp":1616691157,"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, `{"aud":[]}`, `null`, `{`, "\xff\xfe", `{"exp":1e400}`} {
+	for _, s := range []string{`{"iss":"Azure Container Registry","exp":1616691157,"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, `{"aud":[]}`, `null`, `{`, "\xff\xfe", `{"exp":1e400}`, `{} }`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
