@@ -104,7 +104,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 	header["X-Content-Type-Options"] = []string{"nosniff"}
 	header["X-Ms-Correlation-Request-Id"] = []string{newGUID()}
 
-	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.URL.Path)}
+	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.Method, r.URL.Path)}
 	if q.kind == noRoute {
 		notFound(w)
 		return
