@@ -33,7 +33,7 @@ func TestAzureCLI(t *testing.T) {
 	as := func(who token, args ...string) []string {
 		return append(args, "-n", host, "-u", who.name, "-p", who.password, "--output", "tsv")
 	}
-	refused := regexp.MustCompile(`(?i)authentication required|unauthorized|insufficient`)
+	refused := regexp.MustCompile(`(?i)authentication required|unauthorized|was denied. Response code: 401`)
 	for _, tc := range []struct {
 		name string
 		args []string
