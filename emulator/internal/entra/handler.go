@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -250,7 +251,10 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, o
 // resourceOf reads the one resource of a client-credentials scope. A resource
 // that ends in a slash keeps it: "https://host//.default".
 func resourceOf(scope string) (string, *failure) {
-	words := strings.Fields(scope)
+	// MSAL for Go adds OpenID Connect's own scopes to every request.
+	words := slices.DeleteFunc(strings.Fields(scope), func(w string) bool {
+		return w == "openid" || w == "profile" || w == "offline_access" || w == "email"
+	})
 	if len(words) != 1 {
 		return "", badScope(scope)
 	}
