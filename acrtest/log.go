@@ -1,0 +1,115 @@
+package acrtest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/acrkit/acrkit/emulator"
+)
+
+// Request is one request on the wire, as the clients of this package sent it.
+type Request struct {
+	Method string
+	Path   string // escaped as it was sent, without its query
+	Query  string
+	Status int // 0 if there was no answer
+	Bearer bool
+}
+
+// String returns "GET /v2/ 401".
+func (r Request) String() string { return fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status) }
+
+// Requests are requests in the order in which they were answered.
+type Requests []Request
+
+// Count returns how many have the method, "" meaning any, and a path that begins
+// so.
+func (rs Requests) Count(method, pathPrefix string) int {
+	n := 0
+	for _, r := range rs {
+		if (method == "" || method == r.Method) && strings.HasPrefix(r.Path, pathPrefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// Lines returns the requests as text, for comparing.
+func (rs Requests) Lines() []string {
+	out := make([]string, 0, len(rs))
+	for _, r := range rs {
+		out = append(out, r.String())
+	}
+	return out
+}
+
+// recorder is the transport beneath every client.
+type recorder struct {
+	base http.RoundTripper
+	mu   sync.Mutex
+	log  Requests
+}
+
+func (c *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(req)
+	r := Request{Method: req.Method, Path: req.URL.EscapedPath(), Query: req.URL.RawQuery, Bearer: strings.HasPrefix(req.Header.Get("Authorization"), "Bearer ")}
+	if err == nil {
+		r.Status = resp.StatusCode
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.log = append(c.log, r)
+	return resp, err
+}
+
+func (c *recorder) CloseIdleConnections() {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Requests returns what the clients of this package have sent, token requests and
+// Entra's included, since the start or the last [Registry.ResetRequests]. Other
+// programs' requests stand in [Registry.Decisions] alone.
+func (r *Registry) Requests() Requests {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	return slices.Clone(r.log.log)
+}
+
+// ResetRequests empties the request log.
+func (r *Registry) ResetRequests() {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	r.log.log = nil
+}
+
+// Decisions returns the registry's decision log: who asked for what, and which rule
+// allowed it or which right was missing.
+func (r *Registry) Decisions() []emulator.Decision {
+	r.tb.Helper()
+	return r.decisions(emulator.DecisionFilter{})
+}
+
+// Denied returns the decisions that refused.
+func (r *Registry) Denied() []emulator.Decision {
+	r.tb.Helper()
+	return r.decisions(emulator.DecisionFilter{Outcome: emulator.OutcomeDenied})
+}
+
+func (r *Registry) decisions(f emulator.DecisionFilter) []emulator.Decision {
+	r.tb.Helper()
+	var out []emulator.Decision
+	for d, err := range r.em.Decisions(r.tb.Context(), f) {
+		if err != nil {
+			r.tb.Fatalf("acrtest: read the decision log: %v", err)
+		}
+		if d.Principal != setupToken {
+			out = append(out, d)
+		}
+	}
+	return out
+}
