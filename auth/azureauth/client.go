@@ -174,12 +174,16 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 // transportKey is where AsError finds the transport that a response came through.
 type transportKey struct{}
 
-// AsError returns a client's error in this module's words: for an
-// *azcore.ResponseError of a client of this package an [*acrkit.Error], with a
-// code, the right that was required, and what the token was granted. Any other
-// error, nil included, is returned as it is. op says what was tried, as in
-// [acrkit.Error]: `list tags of "team/app"`.
+// AsError returns a client's error in this module's words. For an
+// *azcore.ResponseError of a client of this package that is an [*acrkit.Error] with
+// a code, the right that was required, and what the token was granted; op says
+// what was tried, as in [acrkit.Error]: `list tags of "team/app"`. Where signing in
+// failed it is that failure, without the request around it. Any other error, nil
+// included, is returned as it is.
 func AsError(op string, err error) error {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		return e
+	}
 	re, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok || re.RawResponse == nil || re.RawResponse.Request == nil {
 		return err

@@ -290,6 +290,9 @@ func TestTokenErrors(t *testing.T) {
 		if !errors.Is(err, acrkit.CodeCredentialRejected) {
 			t.Fatalf("got %v", err)
 		}
+		if told, ok := azureauth.AsError("try", err).(*acrkit.Error); !ok || told.Code != acrkit.CodeCredentialRejected || strings.HasPrefix(told.Error(), "Get ") { //nolint:errorlint // the value itself is what is asked
+			t.Errorf("AsError = %v", told)
+		}
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
 			if strings.Contains(text, "wrong-password-0001") {
 				t.Errorf("the error tells the password: %s", text)
