@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/cli/root"
@@ -35,6 +36,9 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	if err != nil && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
 		// What failed because the person stopped it has one explanation.
 		err = cmdutil.ErrInterrupted
+	}
+	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
+		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Causes: []error{err}, Hint: "df -h ."}
 	}
 	cmdutil.PrintError(f.IO, err)
 	return cmdutil.ExitCode(err)

@@ -276,7 +276,7 @@ func TestExplain(t *testing.T) {
 
 func TestIsDiskFull(t *testing.T) {
 	for err, want := range map[error]bool{
-		fmt.Errorf("write: %w", syscall.ENOSPC): true, syscall.EDQUOT: true, syscall.EIO: false, errors.New("no space"): false,
+		fmt.Errorf("write: %w", syscall.ENOSPC): true, syscall.EDQUOT: true, syscall.EFBIG: true, syscall.EIO: false, errors.New("no space"): false,
 	} {
 		if got := IsDiskFull(err); got != want {
 			t.Errorf("%v: %t", err, got)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/completion"
+	"github.com/acrkit/acrkit/internal/cli/emulator"
 	"github.com/acrkit/acrkit/internal/cli/manifest"
 	"github.com/acrkit/acrkit/internal/cli/repo"
 	"github.com/acrkit/acrkit/internal/cli/tag"
@@ -50,6 +51,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", repo.NewCmdRepo(f))
 	add("core", tag.NewCmdTag(f))
 	add("core", manifest.NewCmdManifest(f))
+	add("core", emulator.NewCmdEmulator(f))
 	add("core", whoami.NewCmdWhoami(f, nil))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))

@@ -1,0 +1,197 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+func TestNewCmdStart(t *testing.T) {
+	for _, tc := range []struct {
+		line string
+		want StartOptions
+	}{
+		{"", StartOptions{Addr: "127.0.0.1:5443", DataDir: "/home/u/.local/share/acrkit/emulator"}},
+		{"--memory --addr [::1]:0", StartOptions{Addr: "[::1]:0", Memory: true}},
+		{"--data d --seed s --seed-mode reset --hostname a --hostname b", StartOptions{Addr: "127.0.0.1:5443", DataDir: "d", SeedFile: "s", SeedMode: "reset", Hostnames: []string{"a", "b"}}},
+		{"--addr 0.0.0.0:1 --data d --listen-beyond-loopback", StartOptions{Addr: "0.0.0.0:1", DataDir: "d", BeyondLoopback: true}},
+	} {
+		var got StartOptions
+		cmd := NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}), func(_ context.Context, opts *StartOptions) error { got = *opts; return nil })
+		if err := clitest.Execute(t, cmd, tc.line); err != nil {
+			t.Errorf("%s: %v", tc.line, err)
+			continue
+		}
+		got.IO, got.Now = nil, nil
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", tc.line, diff)
+		}
+	}
+	for line, words := range map[string]string{
+		"x":                                     "takes no argument",
+		"--memory --data d":                     "exclude each other",
+		"--seed-mode merge":                     "needs --seed",
+		"--seed s --seed-mode check":            "valid values are {merge|reset}",
+		"--addr 5443":                           "not HOST:PORT",
+		"--addr 0.0.0.0:5443":                   "other machines",
+		"--addr :5443":                          "other machines",
+		"--addr 192.0.2.1:5443":                 "other machines",
+		"--memory --seed /not/there":            "no such file",
+		"--data d --addr example.com:80":        "other machines",
+		"--addr [::1:5443":                      "not HOST:PORT",
+		"--seed-mode reset --seed s --memory x": "takes no argument",
+	} {
+		clitest.WrongUsage(t, NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}), nil), line, words)
+	}
+}
+
+func TestNewCmdSeed(t *testing.T) {
+	clitest.WrongUsage(t, NewCmdSeedCheck(clitest.Factory(nil), nil), "", "needs a seed file")
+	clitest.WrongUsage(t, NewCmdSeedInit(clitest.Factory(nil), nil), "a b", "at most 1")
+	clitest.WrongUsage(t, NewCmdEnv(clitest.Factory(map[string]string{"HOME": "/"}), nil), "--shell csh", "valid values are {bash|fish|powershell}")
+	for line, want := range map[string]string{"": "seed.yaml", "-": "-", "--schema": "seed.schema.json", "--schema x": "x"} {
+		var got *SeedInitOptions
+		cmd := NewCmdSeedInit(clitest.Factory(nil), func(_ context.Context, opts *SeedInitOptions) error { got = opts; return nil })
+		if err := clitest.Execute(t, cmd, line); err != nil || got.File != want {
+			t.Errorf("%q: %v, %+v", line, err, got)
+		}
+	}
+}
+
+func TestSeedInit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seed.yaml")
+	run := func(line string) error { return clitest.Execute(t, NewCmdSeedInit(clitest.Factory(nil), nil), line) }
+	if err := run(file); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("%v, %v: passwords stand in it", info.Mode(), err)
+	}
+	if err := run(file); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
+		t.Errorf("second time: %v", err)
+	}
+	if err := run("--force " + file); err != nil {
+		t.Error(err)
+	}
+	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), file); err != nil {
+		t.Errorf("the example is not good: %v", err)
+	}
+}
+
+func TestLoginServer(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:5443": "localhost:5443", "127.0.0.1:443": "localhost", "[::1]:5443": "localhost:5443",
+		"0.0.0.0:5443": "localhost:5443", "[::]:80": "localhost:80", "127.0.0.7:5443": "127.0.0.7:5443", "192.0.2.1:443": "192.0.2.1",
+	} {
+		tcp, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := loginServer(tcp); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
+func TestConnection(t *testing.T) {
+	seed, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c := connection{LoginServer: "localhost:5443", Registries: []string{"myregistry"}, CAFile: "/d/ca.pem", DataDir: dir}
+	c.describeSeed(seed)
+	if err := c.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readConnection(dir)
+	if diff := cmp.Diff(c, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, connectionFile))
+	if err != nil || bytes.Contains(raw, []byte("correct-horse")) || bytes.Contains(raw, []byte("app-secret")) {
+		t.Errorf("secrets in %s (%v)", raw, err)
+	}
+	later := connection{LoginServer: "localhost:1"}
+	later.takeOver(dir)
+	if later.Client != c.Client || later.LoginServer != "localhost:1" || len(later.Tokens) != len(c.Tokens) {
+		t.Errorf("%+v", later)
+	}
+	if _, err := readConnection(t.TempDir()); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, connectionFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readConnection(dir); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Error(err)
+	}
+}
+
+func TestPrintStart(t *testing.T) {
+	s, _, out, errOut := iostreams.Test()
+	printStart(s, connection{LoginServer: "localhost:5443", Registries: []string{"one", "two"}, CAFile: "/data dir/ca.pem", DataDir: "/data dir", Tokens: []string{"ci-pull"}, Client: "c", Tenant: "t"}, false)
+	for _, want := range []string{
+		"one at localhost:5443, also one.azurecr.localhost:5443",
+		"two at two.azurecr.localhost:5443",
+		`printf %s "$ACR_TOKEN_PASSWORD" | docker login --username ci-pull --password-stdin localhost:5443`,
+		`podman login --cert-dir '/data dir' --username ci-pull --password-stdin localhost:5443`,
+		`oras login --plain-http=false --ca-file '/data dir/ca.pem' --username ci-pull --password-stdin localhost:5443`,
+		`SSL_CERT_FILE='/data dir/ca.pem' crane auth login --username ci-pull --password-stdin localhost:5443`,
+		`helm registry login --ca-file '/data dir/ca.pem' --username ci-pull --password-stdin localhost:5443`,
+		`eval "$(acrkit emulator env --data '/data dir')"`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if errOut.Len() > 0 {
+		t.Errorf("stderr: %s", errOut)
+	}
+}
+
+func TestExport(t *testing.T) {
+	const value = `it's a \ "path"`
+	for shell, want := range map[string]string{
+		"bash":       `export X='it'\''s a \ "path"'`,
+		"fish":       `set -gx X 'it\'s a \\ "path"'`,
+		"powershell": `$env:X = 'it''s a \ "path"'`,
+	} {
+		if got := export(shell, "X", value); got != want {
+			t.Errorf("%s: %s, want %s", shell, got, want)
+		}
+	}
+}
+
+func TestHoldsSecrets(t *testing.T) {
+	example, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		seed *emulator.Seed
+		want bool
+	}{
+		{nil, false},
+		{&emulator.Seed{}, false},
+		{example, true},
+		{&emulator.Seed{Tenants: []emulator.SeedTenant{{Applications: []emulator.SeedApplication{{Secrets: []emulator.SeedSecret{{}}}}}}}, true},
+		{&emulator.Seed{Registries: []emulator.SeedRegistry{{Tokens: []emulator.SeedToken{{Name: "x"}}}}}, false},
+	} {
+		if got := holdsSecrets(tc.seed); got != tc.want {
+			t.Errorf("%+v: %t", tc.seed, got)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// EnvOptions are what "emulator env" needs.
+type EnvOptions struct {
+	IO      *iostreams.IOStreams
+	DataDir string
+	Shell   string
+}
+
+// NewCmdEnv returns "emulator env". A runF other than nil runs instead of it.
+func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error) *cobra.Command {
+	opts := &EnvOptions{IO: f.IO}
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Print shell exports that point other programs to the emulator",
+		Long: "Print shell exports that point acrkit, the Azure SDKs, az, and programs in Go, Python\n" +
+			"and Node to the emulator that was started last with the data folder. Secrets are not\n" +
+			"printed: set AZURE_CLIENT_SECRET, or ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD, yourself.\n\n" +
+			"What variables cannot do is said on stderr: the Azure SDKs need one line of code.",
+		Example: "$ eval \"$(acrkit emulator env)\"\n$ acrkit emulator env --shell fish | source\n" +
+			"$ acrkit emulator env --shell powershell | Out-String | Invoke-Expression",
+		Args: cmdutil.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.DataDir == "" {
+				dir, err := defaultDataDir(f.Env)
+				if err != nil {
+					return err
+				}
+				opts.DataDir = dir
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return envRun(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
+	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
+	return cmd
+}
+
+func envRun(_ context.Context, opts *EnvOptions) error {
+	c, err := readConnection(opts.DataDir)
+	if err != nil {
+		return err
+	}
+	for _, v := range variables(c) {
+		if _, err := io.WriteString(opts.IO.Out, export(opts.Shell, v[0], v[1])+"\n"); err != nil {
+			return err
+		}
+	}
+	if opts.IO.IsStderrTTY() || !opts.IO.IsStdoutTTY() {
+		printNotes(opts.IO.ErrOut, c)
+	}
+	return nil
+}
+
+// variables are what other programs read. None is a secret.
+func variables(c connection) [][2]string {
+	vars := [][2]string{
+		{"ACR_NAME", c.LoginServer},
+		{"AZURE_AUTHORITY_HOST", c.url()},
+		{"AZURE_TENANT_ID", c.Tenant},
+		{"AZURE_CLIENT_ID", c.Client},
+		{"AZURE_SUBSCRIPTION_ID", c.Subscription},
+		{"SSL_CERT_FILE", c.CAFile},       // Go, OpenSSL, podman, crane
+		{"REQUESTS_CA_BUNDLE", c.CAFile},  // Python, az
+		{"NODE_EXTRA_CA_CERTS", c.CAFile}, // Node
+	}
+	set := vars[:0]
+	for _, v := range vars {
+		if v[1] != "" {
+			set = append(set, v)
+		}
+	}
+	return set
+}
+
+func export(shell, name, value string) string {
+	switch shell {
+	case "fish":
+		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	case "powershell":
+		return "$env:" + name + " = '" + strings.ReplaceAll(value, "'", "''") + "'"
+	}
+	return "export " + name + "=" + quote(value)
+}
+
+// printNotes says what no variable can do. The advice on instance discovery and
+// on /adfs follows from running the SDKs and az against a private authority.
+func printNotes(w io.Writer, c connection) {
+	base := c.url()
+	suffix := ""
+	if _, port, ok := strings.Cut(c.LoginServer, ":"); ok {
+		suffix = ":" + port
+	}
+	fmt.Fprintf(w, `Still to be set by you: AZURE_CLIENT_SECRET (of the seed), or ACR_TOKEN_NAME and
+ACR_TOKEN_PASSWORD instead of AZURE_CLIENT_ID and AZURE_TENANT_ID.
+
+The Azure SDKs check an authority that they do not know at login.microsoftonline.com
+("instance discovery"); that has no variable and is turned off in code:
+
+  Go:      azidentity.NewClientSecretCredential(tenant, client, secret,
+               &azidentity.ClientSecretCredentialOptions{DisableInstanceDiscovery: true})
+  Python:  ClientSecretCredential(tenant, client, secret, disable_instance_discovery=True)
+  JS:      new ClientSecretCredential(tenant, client, secret, {disableInstanceDiscovery: true})
+
+az, which keeps what it is told in AZURE_CONFIG_DIR:
+
+  az cloud register --name acrkit --endpoint-resource-manager %[1]s --endpoint-management %[1]s \
+    --endpoint-active-directory %[1]sadfs --endpoint-active-directory-resource-id %[1]s \
+    --endpoint-active-directory-graph-resource-id %[1]s --suffix-acr-login-server-endpoint %[2]s
+  az cloud set --name acrkit
+  az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
+
+Docker needs nothing: it takes registries on this machine without a certificate.
+SSL_CERT_FILE and REQUESTS_CA_BUNDLE stand in place of the system's certificates for
+some programs; use them in a shell of their own.
+`, base, suffix)
+}

@@ -1,0 +1,95 @@
+package emulator
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// printStart says what a person pastes next. Passwords are read from a variable
+// by --password-stdin; none is printed.
+func printStart(s *iostreams.IOStreams, c connection, example bool) {
+	var b strings.Builder
+	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	head := func(text string) { line("\n%s", s.Styled(iostreams.Bold, text)) }
+
+	line("The emulator is ready; end it with Ctrl-C.")
+	line("")
+	_, port, _ := strings.Cut(c.LoginServer, ":")
+	for i, name := range c.Registries {
+		host := name + ".azurecr.localhost"
+		if port != "" {
+			host += ":" + port
+		}
+		if i == 0 {
+			line("  registry          %s at %s, also %s", name, c.LoginServer, host)
+		} else {
+			line("  registry          %s at %s", name, host)
+		}
+	}
+	line("  Entra authority   %s", c.url())
+	line("  resource manager  %s", c.url())
+	line("  CA certificate    %s", c.CAFile)
+	if c.DataDir == "" {
+		line("  state             in memory")
+	} else {
+		line("  state             %s", c.DataDir)
+	}
+	if len(c.Tokens) > 0 {
+		line("  tokens            %s", strings.Join(c.Tokens, ", "))
+	}
+	if c.Client != "" {
+		line("  service principal %s in tenant %s", c.Client, c.Tenant)
+	}
+	if example {
+		line("  passwords         those of the example seed: acrkit emulator seed init -")
+	}
+
+	name := "TOKEN_NAME"
+	if len(c.Tokens) > 0 {
+		name = c.Tokens[0]
+	}
+	head("Log in with a token's name and password (the password in $ACR_TOKEN_PASSWORD):")
+	pipe := `printf %s "$ACR_TOKEN_PASSWORD" | `
+	for _, tool := range logins(c, name) {
+		line("  %s%s", pipe, tool)
+	}
+
+	head("Use it from a shell, and from the Azure SDKs:")
+	if c.DataDir == "" {
+		line("  export ACR_NAME=%s ACR_TOKEN_NAME=%s SSL_CERT_FILE=%s", c.LoginServer, name, quote(c.CAFile))
+	} else {
+		line("  eval \"$(acrkit emulator env --data %s)\"", quote(c.DataDir))
+	}
+	line("  acrkit whoami --repository samples/app")
+	fmt.Fprint(s.Out, b.String())
+}
+
+// logins returns a login command for each tool. They differ on this machine:
+// docker takes all of 127/8 as insecure and needs no certificate; podman takes a
+// folder of certificates; crane knows the system's variable only; and oras
+// speaks plain HTTP to localhost unless it is told not to.
+func logins(c connection, name string) []string {
+	host, ca := c.LoginServer, quote(c.CAFile)
+	user := " --username " + quote(name) + " --password-stdin "
+	return []string{
+		"docker login" + user + host,
+		"podman login --cert-dir " + quote(filepath.Dir(c.CAFile)) + user + host,
+		"oras login --plain-http=false --ca-file " + ca + user + host,
+		"SSL_CERT_FILE=" + ca + " crane auth login --username " + quote(name) + " --password-stdin " + host,
+		"helm registry login --ca-file " + ca + user + host,
+	}
+}
+
+// quote makes one word of a POSIX shell of s.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-:=@%+,", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,309 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// StartOptions are what "emulator start" needs.
+type StartOptions struct {
+	IO    *iostreams.IOStreams
+	Now   func() time.Time
+	Debug bool
+
+	Addr           string
+	DataDir        string
+	Memory         bool
+	SeedFile       string
+	SeedMode       string
+	Hostnames      []string
+	BeyondLoopback bool
+}
+
+// readyTime bounds the wait for the emulator's own first answer.
+const readyTime = 30 * time.Second
+
+// NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
+func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
+	opts := &StartOptions{IO: f.IO, Now: f.Now}
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start the emulator",
+		Long: "Start the emulator and keep it running until it is interrupted. It prints what to\n" +
+			"paste next when it is ready.\n\n" +
+			"State is kept in the data folder and survives a crash. A seed (a YAML file) says\n" +
+			"what the registry holds at first; an empty folder without --seed gets the example\n" +
+			"that \"acrkit emulator seed init\" writes. A seed is applied to an empty folder; on\n" +
+			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
+			"says to merge it in, or to reset the state to it.",
+		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
+			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
+		Args: cmdutil.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.Debug = f.Global.Debug
+			if opts.Memory && opts.DataDir != "" {
+				return cmdutil.Usage("--memory and --data exclude each other")
+			}
+			if opts.SeedMode != "" && opts.SeedFile == "" {
+				return cmdutil.Usage("--seed-mode needs --seed")
+			}
+			if err := checkAddr(opts.Addr, opts.BeyondLoopback); err != nil {
+				return err
+			}
+			if !opts.Memory && opts.DataDir == "" {
+				dir, err := defaultDataDir(f.Env)
+				if err != nil {
+					return err
+				}
+				opts.DataDir = dir
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return startRun(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
+	flags.StringVar(&opts.DataDir, "data", "", "`folder` that keeps the state (default: the user's data folder)")
+	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
+	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
+	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
+	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
+	return cmd
+}
+
+// checkAddr refuses to listen where others reach it unless that was asked for.
+func checkAddr(addr string, beyond bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return cmdutil.Usage("--addr %q is not HOST:PORT", addr)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || beyond {
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
+		Reason: "other machines may reach it, and the emulator is for this one",
+		Hint:   "acrkit emulator start --addr " + addr + " --listen-beyond-loopback    # if that is what you want"}
+}
+
+func startRun(ctx context.Context, opts *StartOptions) error {
+	seed, err := opts.seed()
+	if err != nil {
+		return err
+	}
+	if opts.BeyondLoopback && holdsSecrets(seed) {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen beyond loopback",
+			Reason: "the seed holds passwords in clear; others would know them", Hint: "acrkit emulator seed init --help    # leave out passwords and secrets"}
+	}
+	// The port first: a folder must not be made for an emulator that cannot be.
+	listener, err := listen(ctx, opts.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	level := slog.LevelWarn
+	if opts.Debug {
+		level = slog.LevelDebug
+	}
+	e, err := emulator.Open(ctx, &emulator.Options{
+		DataDir: opts.DataDir, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
+	})
+	if err != nil {
+		return opts.explain(err)
+	}
+	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
+	if err != nil {
+		return errors.Join(opts.explain(err), e.Close())
+	}
+	defer cleanup()
+	err = opts.serve(ctx, e, listener, conn)
+	if closeErr := e.Close(); err == nil {
+		err = closeErr
+	}
+	return opts.explain(err)
+}
+
+// serve runs the emulator until the context ends, which is its ordinary end.
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection) error {
+	serveCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- e.Serve(serveCtx, listener) }()
+	if err := waitReady(serveCtx, conn, e.CACertificate(), listener.Addr()); err != nil {
+		stop()
+		serveErr := <-done
+		if ctx.Err() != nil {
+			return nil
+		}
+		return errors.Join(serveErr, err)
+	}
+	printStart(opts.IO, conn, opts.SeedFile == "" && len(conn.Tokens) > 0)
+	err := <-done
+	if err == nil || ctx.Err() != nil {
+		cmdutil.Say(opts.IO.ErrOut, "stopped")
+	}
+	return err
+}
+
+// waitReady asks as a client does until GET /v2/ answers 401.
+func waitReady(ctx context.Context, conn connection, ca []byte, addr net.Addr) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	t := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(addr))
+		},
+	}
+	defer t.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("the emulator does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("the emulator answers %d instead of 401", resp.StatusCode)
+	}
+	return nil
+}
+
+// reachable replaces the address that means "every one" by this machine's own.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	e := &acrkit.Error{Op: "listen on " + addr, Causes: []error{err}}
+	if inner, ok := errors.AsType[*net.OpError](err); ok {
+		e.Causes = []error{inner.Err}
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		e.Reason = "the port is in use, perhaps by another emulator"
+		e.Hint = "acrkit emulator start --addr " + net.JoinHostPort(host, "0") + "    # takes a free port"
+	}
+	return nil, e
+}
+
+// seed reads the seed file. Without one, an empty folder gets the example.
+func (opts *StartOptions) seed() (*emulator.Seed, error) {
+	if opts.SeedFile != "" {
+		return readSeed(opts.SeedFile, opts.IO.In)
+	}
+	if !opts.Memory {
+		entries, err := os.ReadDir(opts.DataDir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the data folder", Causes: []error{err}}
+		}
+		if len(entries) > 0 {
+			return nil, nil
+		}
+	}
+	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+}
+
+func holdsSecrets(seed *emulator.Seed) bool {
+	if seed == nil {
+		return false
+	}
+	for _, t := range seed.Tenants {
+		for _, a := range t.Applications {
+			if len(a.Secrets) > 0 {
+				return true
+			}
+		}
+	}
+	for _, r := range seed.Registries {
+		for _, t := range r.Tokens {
+			if len(t.Passwords) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// connection describes the running emulator, and puts the description and in
+// memory the CA certificate where other programs find them.
+func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir}
+	nothing := func() {}
+	if opts.DataDir == "" {
+		dir, err := os.MkdirTemp("", "acrkit-emulator-")
+		if err != nil {
+			return conn, nothing, err
+		}
+		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
+		conn.CAFile = filepath.Join(dir, "ca.pem")
+		conn.describeSeed(seed)
+		if err := os.WriteFile(conn.CAFile, e.CACertificate(), 0o644); err != nil {
+			cleanup()
+			return conn, nothing, err
+		}
+		return conn, cleanup, nil
+	}
+	dir, err := filepath.Abs(opts.DataDir)
+	if err != nil {
+		return conn, nothing, err
+	}
+	conn.DataDir, conn.CAFile = dir, filepath.Join(dir, "ca.pem")
+	if seed == nil {
+		conn.takeOver(dir)
+	} else {
+		conn.describeSeed(seed)
+	}
+	return conn, nothing, conn.save(dir)
+}
+
+// explain says what a person can do about a failure of the data folder.
+func (opts *StartOptions) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if cmdutil.IsDiskFull(err) {
+		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
+			Causes: []error{err}, Hint: "df -h " + opts.DataDir}
+	}
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {
+		out := *e
+		out.Hint = "acrkit emulator start --data OTHER_FOLDER"
+		return &out
+	}
+	return err
+}

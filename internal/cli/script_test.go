@@ -1,0 +1,220 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"acrkit": func() { os.Exit(cli.Main(os.Args[1:])) },
+	})
+}
+
+// testSeed is what the registry of the scripts holds. It extends the example by
+// tokens whose rights are odd.
+const testSeed = `
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications:
+      - clientId: 22222222-2222-2222-2222-222222222222
+        displayName: build-agent
+        secrets: [{value: app-secret}]
+      - clientId: 22222222-2222-2222-2222-222222222223
+        displayName: stranger
+        secrets: [{value: stranger-secret}]
+registries:
+  - name: myregistry
+    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPush}]
+    repositories:
+      - name: samples/app
+        images: [{tags: [v1, latest], platforms: [linux/amd64, linux/arm64]}, {tags: [v2]}]
+      - name: samples/other
+        images: [{tags: [v1]}]
+      - name: secret
+        images: [{tags: [v1]}]
+    scopeMaps:
+      - name: reader
+        actions: [repositories/samples/app/content/read, repositories/samples/app/metadata/read]
+      - name: puller
+        actions: [repositories/samples/app/content/read]
+      - name: wildcard
+        actions: [repositories/samples/*/metadata/read, repositories/samples/app/metadata/read]
+    tokens:
+      - {name: reader, scopeMap: reader, passwords: [{name: password1, value: reader-password-0001}]}
+      - {name: puller, scopeMap: puller, passwords: [{name: password1, value: puller-password-0001}]}
+      - {name: wildcard, scopeMap: wildcard, passwords: [{name: password1, value: wild-password-000001}]}
+      - {name: lister, scopeMap: _repositories_pull_metadata_read, passwords: [{name: password1, value: all-password-0000001}]}
+      - {name: disabled, scopeMap: reader, status: disabled, passwords: [{name: password1, value: off-password-0000001}]}
+`
+
+// server is an emulator that the commands of a script talk to.
+type server struct {
+	host, caFile string
+}
+
+func startServer(t *testing.T) server {
+	t.Helper()
+	seed, err := emulator.ParseSeed(strings.NewReader(testSeed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, e.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, e.CACertificate(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server{host: "localhost:" + port, caFile: ca}
+}
+
+// environment is what a command gets: nothing of the machine's own.
+func (s server) environment(home string) []string {
+	return []string{
+		"HOME=" + home, "ACR=" + s.host, "CA=" + s.caFile, "SSL_CERT_FILE=" + s.caFile,
+		"NO_COLOR=", "TENANT=11111111-1111-1111-1111-111111111111", "CLIENT=22222222-2222-2222-2222-222222222222",
+		"STRANGER=22222222-2222-2222-2222-222222222223",
+	}
+}
+
+func TestScripts(t *testing.T) {
+	s := startServer(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			for _, v := range s.environment(env.WorkDir) {
+				name, value, _ := strings.Cut(v, "=")
+				env.Setenv(name, value)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"waitfor": waitFor,
+			"as":      as,
+		},
+	})
+}
+
+// exits CODE COMMAND… runs a command and compares its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command [args...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		code, ok := errors.AsType[interface {
+			error
+			ExitCode() int
+		}](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = code.ExitCode()
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// as TOKEN PASSWORD, as sp CLIENT SECRET, or as nobody sets the credential.
+func as(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST"} {
+		ts.Setenv(name, "")
+	}
+	ts.Setenv("ACR_NAME", ts.Getenv("ACR"))
+	switch {
+	case len(args) == 3 && args[0] == "sp":
+		ts.Setenv("AZURE_AUTHORITY_HOST", "https://"+ts.Getenv("ACR")+"/")
+		ts.Setenv("AZURE_TENANT_ID", ts.Getenv("TENANT"))
+		ts.Setenv("AZURE_CLIENT_ID", args[1])
+		ts.Setenv("AZURE_CLIENT_SECRET", args[2])
+	case len(args) == 2:
+		ts.Setenv("ACR_TOKEN_NAME", args[0])
+		ts.Setenv("ACR_TOKEN_PASSWORD", args[1])
+	case len(args) == 1 && args[0] == "nobody":
+	default:
+		ts.Fatalf("usage: as token password | as sp client secret | as nobody")
+	}
+}
+
+// waitFor FILE TEXT waits until a file holds a text.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfor file text")
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		if data, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && bytes.Contains(data, []byte(args[1])) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not hold %q", args[0], args[1])
+}
+
+// startInBackground starts "emulator start" on a data folder, and ends it with
+// the test.
+func startInBackground(t *testing.T, s server, dir string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, "acrkit", "emulator", "start", "--addr", "127.0.0.1:0", "--data", dir)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, s.environment(t.TempDir())...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // the scripts interrupt
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%v\n%s", err, &out)
+		}
+	})
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "connection.json")); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the emulator does not start")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
