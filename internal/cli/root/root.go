@@ -6,6 +6,7 @@ import (
 
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/completion"
+	"github.com/acrkit/acrkit/internal/cli/demo"
 	"github.com/acrkit/acrkit/internal/cli/emulator"
 	"github.com/acrkit/acrkit/internal/cli/manifest"
 	"github.com/acrkit/acrkit/internal/cli/repo"
@@ -48,6 +49,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 		sub.GroupID = group
 		cmd.AddCommand(sub)
 	}
+	add("core", demo.NewCmdDemo(f, nil))
 	add("core", repo.NewCmdRepo(f))
 	add("core", tag.NewCmdTag(f))
 	add("core", manifest.NewCmdManifest(f))
