@@ -145,6 +145,36 @@ func TestTransport_RenewsFromTheRoot(t *testing.T) {
 	wantLog(t, f, append([]string{"GET " + tags}, cold...)...)
 }
 
+// A registry that refuses for ever gets a bounded number of requests, also when
+// it asks for something else each time.
+func TestTransport_NoLoops(t *testing.T) {
+	for _, tt := range []struct {
+		word, scope string
+		want        int
+	}{
+		{"invalid_token", "repository:team/app:pull", 2}, // the token is new: nothing to renew
+		{"", "repository:team/app:pull", 2},
+		{"insufficient_scope", "repository:team/app:pull", 2},
+		{"insufficient_scope", "repository:n%d:pull", 4}, // one other scope is followed
+	} {
+		n := 0
+		f, rt, d := setup(t, ci())
+		f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			if r.URL.Path == "/oauth2/token" {
+				return false
+			}
+			n++
+			w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="%s",error="%s"`, testHost, testHost, strings.ReplaceAll(tt.scope, "%d", fmt.Sprint(n)), tt.word))
+			w.WriteHeader(401)
+			return n < 100
+		}
+		wantStatus(t, do(t, rt, "GET", "/v2/team/app/manifests/v1", ""), 401)
+		if len(d.sent) != tt.want {
+			t.Errorf("%q %q: %d requests, want %d", tt.word, tt.scope, len(d.sent), tt.want)
+		}
+	}
+}
+
 func TestTransport_RevokedRefreshToken(t *testing.T) {
 	f, rt, _ := setup(t, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil))
 	do(t, rt, "GET", "/v2/team/app/tags/list", "")
