@@ -16,9 +16,9 @@ const (
 	unknownLife = 60 * time.Second
 	// longestLife bounds what a broken claim can say. ACR's longest is three hours.
 	longestLife = 24 * time.Hour
-	// lastSeconds of its life a token is not used any more: a request takes time
+	// unusedEnd of its life a token is not used any more: a request takes time
 	// to arrive. Short lives spare a tenth.
-	lastSeconds = 10 * time.Second
+	unusedEnd = 10 * time.Second
 	// renewalPause is how long after a failed background renewal the next is tried.
 	renewalPause = 30 * time.Second
 )
@@ -47,7 +47,7 @@ func (l life) age(now time.Time) time.Duration {
 	return max(now.Sub(l.from), now.Round(0).Sub(l.from.Round(0)))
 }
 
-func (l life) alive(now time.Time) bool { return l.age(now) < l.span-min(lastSeconds, l.span/10) }
+func (l life) alive(now time.Time) bool { return l.age(now) < l.span-min(unusedEnd, l.span/10) }
 
 // due reports whether it is time to renew: at 80 % of the life.
 func (l life) due(now time.Time) bool { return l.age(now) >= l.span/10*8 }

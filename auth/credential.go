@@ -52,12 +52,12 @@ type description struct {
 	text string
 }
 
-func (d description) Kind() Kind                    { return d.kind }
-func (d description) String() string                { return d.text }
-func (d description) GoString() string              { return "auth.Credential(" + d.text + ")" }
-func (d description) Format(f fmt.State, verb rune) { _, _ = io.WriteString(f, d.text) }
-func (d description) LogValue() slog.Value          { return slog.StringValue(d.text) }
-func (d description) MarshalText() ([]byte, error)  { return []byte(d.text), nil }
+func (d description) Kind() Kind                   { return d.kind }
+func (d description) String() string               { return d.text }
+func (d description) GoString() string             { return "auth.Credential(" + d.text + ")" }
+func (d description) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, d.text) }
+func (d description) LogValue() slog.Value         { return slog.StringValue(d.text) }
+func (d description) MarshalText() ([]byte, error) { return []byte(d.text), nil }
 
 // passwordCredential is a user name with one password, or two of which one may
 // have been rotated away.

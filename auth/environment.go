@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -142,7 +143,7 @@ func (r *envReader) check(l *Lookup, name, value string) error {
 }
 
 func reasonOf(err error) string {
-	if e, ok := err.(*acrkit.Error); ok && e.Reason != "" {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
 		return e.Reason
 	}
 	return err.Error()

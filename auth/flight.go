@@ -19,10 +19,10 @@ const fetchLimit = 30 * time.Second
 // leaves, the fetch is cancelled. The lock guards what the owner keeps beside it.
 type flights[V any] struct {
 	sync.Mutex
-	flying map[string]*flight[V]
-	live   context.Context // ends when the owner closes
-	end    context.CancelFunc
-	work   sync.WaitGroup
+	flying  map[string]*flight[V]   // that can be joined
+	running map[*flight[V]]struct{} // all, those nobody waits for included
+	closed  bool
+	work    sync.WaitGroup
 }
 
 type flight[V any] struct {
@@ -36,7 +36,7 @@ type flight[V any] struct {
 
 func (f *flights[V]) init() {
 	f.flying = map[string]*flight[V]{}
-	f.live, f.end = context.WithCancel(context.Background())
+	f.running = map[*flight[V]]struct{}{}
 }
 
 // get returns what have returns, or joins the fetch for key, or starts it. have
@@ -52,7 +52,7 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 		f.Unlock()
 		return v, nil
 	}
-	if f.live.Err() != nil {
+	if f.closed {
 		f.Unlock()
 		return none, errClosed
 	}
@@ -85,7 +85,7 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fetch func(context.Context) (V, error), keep func(V), failed func(error)) {
 	f.Lock()
 	defer f.Unlock()
-	if f.live.Err() == nil && f.flying[key] == nil && due() {
+	if !f.closed && f.flying[key] == nil && due() {
 		f.start(ctx, key, fetch, keep, failed).background = true
 	}
 }
@@ -94,21 +94,20 @@ func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fet
 // are taken, its end is not.
 func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V), failed func(error)) *flight[V] {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
-	stop := context.AfterFunc(f.live, cancel)
 	fl := &flight[V]{done: make(chan struct{}), cancel: cancel}
-	f.flying[key] = fl
+	f.flying[key], f.running[fl] = fl, struct{}{}
 	f.work.Go(func() {
 		defer cancel()
-		defer stop()
 		v, err := fetch(ctx)
 		f.Lock()
 		defer f.Unlock()
+		delete(f.running, fl)
 		if f.flying[key] == fl {
 			delete(f.flying, key)
 		}
 		if err == nil {
 			keep(v)
-		} else if f.live.Err() != nil {
+		} else if f.closed {
 			err = errClosed
 		} else if failed != nil {
 			failed(err)
@@ -122,7 +121,10 @@ func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.C
 // close cancels what is under way and waits for its end.
 func (f *flights[V]) close() {
 	f.Lock()
-	f.end()
+	f.closed = true
+	for fl := range f.running {
+		fl.cancel()
+	}
 	f.Unlock()
 	f.work.Wait()
 }

@@ -252,7 +252,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	l := life{now, time.Hour}
-	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-lastSeconds)) {
+	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-unusedEnd)) {
 		t.Error("an hour is not handled as one")
 	}
 	// Slept: the wall clock alone moved. Set back: the monotonic clock alone did.

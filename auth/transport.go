@@ -223,7 +223,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 		if parseErr != nil {
-			return resp, nil
+			return resp, nil //nolint:nilerr // a challenge that cannot be read cures nothing; the refusal is the answer
 		}
 		c := t.diagnose(challenge, asked, token, fresh)
 		if c == cureFollow {
@@ -463,6 +463,7 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope) (*accessToken
 			p.fields.Set("scope", text)
 		}
 		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", p.fields, "access_token",
+			//nolint:bodyclose // there is no response yet; post closes it
 			t.refusedByRegistry(p.secrets, func(e *acrkit.Error, said string) { t.grant.rejected(p, e, said) }))
 		if err != nil {
 			if first && errors.Is(err, acrkit.CodeCredentialRejected) && t.grant.refused(p) {
