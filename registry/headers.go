@@ -3,8 +3,6 @@ package registry
 import (
 	"net/url"
 	"strings"
-
-	"github.com/acrkit/acrkit"
 )
 
 // maxHeader is the longest header value that is parsed; it holds a scope of
@@ -119,6 +117,7 @@ func sameList(target string, page *url.URL) (url.Values, error) {
 	return query, nil
 }
 
-func badLink(why string) error {
-	return &acrkit.Error{Code: acrkit.CodeProtocol, Reason: "the Link to the next page " + why}
-}
+// badLink says what is wrong with a link, after "the Link to the next page".
+type badLink string
+
+func (b badLink) Error() string { return string(b) }

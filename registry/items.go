@@ -50,7 +50,7 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	// It is deleted, whatever the answer's body is worth.
 	var w wireDeleted
 	_ = json.Unmarshal(a.body, &w)
-	return DeletedRepository{w.Manifests, w.Tags}, nil
+	return DeletedRepository(w), nil
 }
 
 // Tag returns a tag. It needs metadata/read on the repository.

@@ -128,7 +128,7 @@ func TestClient_errors(t *testing.T) {
 		want   acrkit.Code
 		text   string
 	}{
-		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, `the credential does not have metadata/read on "team/app"`},
+		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, "the credential does not have metadata/read"},
 		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialRejected, "wants a credential"},
 		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized, acrkit.CodeCredentialRejected, "did not accept"},
 		{"bare_401", 401, nil, "", acrkit.CodeCredentialRejected, "did not accept"},

@@ -228,7 +228,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 		}
 		next, ok, err := nextPage(a.header.Values("Link"), a.url)
 		if err != nil {
-			return l.broken(a, err.(*acrkit.Error).Reason)
+			return l.broken(a, "the Link to the next page "+err.Error())
 		}
 		if !ok {
 			// Some servers forget the Link of a full page; asking once more is

@@ -80,7 +80,7 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 // clients do not come back together.
 func backoff(attempt int) time.Duration {
 	d := firstBackoff << (attempt - 1)
-	return d + rand.N(d/2)
+	return d + rand.N(d/2) //nolint:gosec // jitter needs no secrecy
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -147,7 +147,7 @@ func TestPrintStart(t *testing.T) {
 		"one at localhost:5443, also one.azurecr.localhost:5443",
 		"two at two.azurecr.localhost:5443",
 		`printf %s "$ACR_TOKEN_PASSWORD" | docker login --username ci-pull --password-stdin localhost:5443`,
-		`podman login --cert-dir '/data dir' --username ci-pull --password-stdin localhost:5443`,
+		`SSL_CERT_FILE='/data dir/ca.pem' podman login --username ci-pull --password-stdin localhost:5443`,
 		`oras login --plain-http=false --ca-file '/data dir/ca.pem' --username ci-pull --password-stdin localhost:5443`,
 		`SSL_CERT_FILE='/data dir/ca.pem' crane auth login --username ci-pull --password-stdin localhost:5443`,
 		`helm registry login --ca-file '/data dir/ca.pem' --username ci-pull --password-stdin localhost:5443`,

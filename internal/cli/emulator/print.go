@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -68,15 +67,16 @@ func printStart(s *iostreams.IOStreams, c connection, example bool) {
 }
 
 // logins returns a login command for each tool. They differ on this machine:
-// docker takes all of 127/8 as insecure and needs no certificate; podman takes a
-// folder of certificates; crane knows the system's variable only; and oras
-// speaks plain HTTP to localhost unless it is told not to.
+// docker takes all of 127/8 as insecure and needs no certificate; podman's own
+// flag wants a folder of *.crt files, so it gets the system's variable, the only
+// one that crane knows; and oras speaks plain HTTP to localhost unless it is told
+// not to.
 func logins(c connection, name string) []string {
 	host, ca := c.LoginServer, quote(c.CAFile)
 	user := " --username " + quote(name) + " --password-stdin "
 	return []string{
 		"docker login" + user + host,
-		"podman login --cert-dir " + quote(filepath.Dir(c.CAFile)) + user + host,
+		"SSL_CERT_FILE=" + ca + " podman login" + user + host,
 		"oras login --plain-http=false --ca-file " + ca + user + host,
 		"SSL_CERT_FILE=" + ca + " crane auth login --username " + quote(name) + " --password-stdin " + host,
 		"helm registry login --ca-file " + ca + user + host,

@@ -135,11 +135,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
 	if err != nil {
-		return errors.Join(opts.explain(err), e.Close())
+		return errors.Join(opts.explain(err), e.Close()) //nolint:contextcheck // closing must not end with the context
 	}
 	defer cleanup()
 	err = opts.serve(ctx, e, listener, conn)
-	if closeErr := e.Close(); err == nil {
+	if closeErr := e.Close(); err == nil { //nolint:contextcheck // as above
 		err = closeErr
 	}
 	return opts.explain(err)
@@ -272,7 +272,7 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		conn.describeSeed(seed)
-		if err := os.WriteFile(conn.CAFile, e.CACertificate(), 0o644); err != nil {
+		if err := os.WriteFile(conn.CAFile, e.CACertificate(), 0o600); err != nil {
 			cleanup()
 			return conn, nothing, err
 		}

@@ -57,6 +57,6 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", whoami.NewCmdWhoami(f, nil))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
-	addTopics(f, cmd)
+	addTopics(cmd)
 	return cmd
 }

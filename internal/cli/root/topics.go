@@ -48,7 +48,7 @@ const exitCodesTopic = `Exit codes:
   7    incomplete: the answer could not be completed
   130  interrupted`
 
-func addTopics(f *cmdutil.Factory, root *cobra.Command) {
+func addTopics(root *cobra.Command) {
 	for _, t := range []struct{ name, short, text string }{
 		{"environment", "Environment variables that acrkit reads", environmentTopic},
 		{"exit-codes", "What the exit codes mean", exitCodesTopic},

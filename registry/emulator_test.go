@@ -1,0 +1,129 @@
+package registry_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/registry"
+)
+
+// TestClient_against_the_emulator walks the API from listing to deleting, with a
+// credential that has every right, against an implementation that shares no code
+// with the client.
+func TestClient_against_the_emulator(t *testing.T) {
+	t.Parallel()
+	reg := acrtest.NewRegistry(t, nil)
+	reg.Push("team/app", "v1", "v2")
+	reg.Push("team/other", "v1")
+	admin := reg.Token("admin", "repositories/*/content/read", "repositories/*/content/delete", "repositories/*/metadata/read", "repositories/*/metadata/write")
+	c, err := registry.New(reg.Host(), reg.Transport(admin.Credential()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+
+	if diff := cmp.Diff([]string{"team/app", "team/other"}, names(t, c)); diff != "" {
+		t.Error(diff)
+	}
+	var tags []registry.Tag
+	for tag, err := range c.Tags(ctx, "team/app", nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		tags = append(tags, tag)
+	}
+	if len(tags) != 2 || tags[0].Name != "v1" || !acrkit.IsDigest(tags[0].Digest) || tags[0].CreatedTime.IsZero() {
+		t.Fatalf("%+v", tags)
+	}
+	p, err := c.Repository(ctx, "team/app")
+	if err != nil || p.Name != "team/app" || p.TagCount != 2 || p.ManifestCount < 1 || !p.Attributes.Delete {
+		t.Errorf("%+v, %v", p, err)
+	}
+	m, err := c.Manifest(ctx, "team/app", tags[0].Digest)
+	if err != nil || !slices.Contains(m.Tags, "v1") || m.MediaType == "" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	content, err := c.ManifestContent(ctx, "team/app", "v1")
+	if err != nil || content.Digest != tags[0].Digest || content.MediaType != m.MediaType {
+		t.Errorf("%+v, %v", content, err)
+	}
+
+	off, on := false, true
+	if tag, err := c.UpdateTag(ctx, "team/app", "v1", registry.AttributeChange{Delete: &off}); err != nil || tag.Attributes.Delete || !tag.Attributes.Write {
+		t.Errorf("%+v, %v", tag, err)
+	}
+	if err := c.DeleteTag(ctx, "team/app", "v1"); !errors.Is(err, acrkit.CodeLocked) {
+		t.Errorf("a locked tag: %v", err)
+	}
+	if _, err := c.UpdateTag(ctx, "team/app", "v1", registry.AttributeChange{Delete: &on}); err != nil {
+		t.Error(err)
+	}
+	if err := c.DeleteTag(ctx, "team/app", "v1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Tag(ctx, "team/app", "v1"); !errors.Is(err, acrkit.CodeNotFound) {
+		t.Errorf("a deleted tag: %v", err)
+	}
+	if m, err := c.UpdateManifest(ctx, "team/app", tags[1].Digest, registry.AttributeChange{Write: &off}); err != nil || m.Attributes.Write {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := c.UpdateManifest(ctx, "team/app", tags[1].Digest, registry.AttributeChange{Write: &on}); err != nil {
+		t.Error(err)
+	}
+	if err := c.DeleteManifest(ctx, "team/app", tags[1].Digest); err != nil {
+		t.Error(err)
+	}
+	if p, err := c.UpdateRepository(ctx, "team/other", registry.AttributeChange{List: &off}); err != nil || p.Attributes.List {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if gone, err := c.DeleteRepository(ctx, "team/other"); err != nil || len(gone.Manifests) == 0 || !slices.Equal(gone.Tags, []string{"v1"}) {
+		t.Errorf("%+v, %v", gone, err)
+	}
+	if _, err := c.Repository(ctx, "team/other"); !errors.Is(err, acrkit.CodeNotFound) {
+		t.Errorf("a deleted repository: %v", err)
+	}
+}
+
+func names(t *testing.T, c *registry.Client) []string {
+	t.Helper()
+	var out []string
+	for name, err := range c.Repositories(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+// TestClient_denied_by_scope_map checks what a refusal carries: the right that
+// was missing, what was granted, and whose token it was.
+func TestClient_denied_by_scope_map(t *testing.T) {
+	t.Parallel()
+	reg := acrtest.NewRegistry(t, nil)
+	reg.Push("team/app", "v1")
+	puller := reg.Token("puller", "repositories/team/app/content/read")
+	c, err := registry.New(reg.Host(), reg.Transport(puller.Credential()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Repository(t.Context(), "team/app")
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok || e.Code != acrkit.CodeInsufficientScope || e.Status != 401 || e.RequestID == "" {
+		t.Fatalf("%+v", err)
+	}
+	if want := acrkit.RepositoryScope("team/app", acrkit.MetadataRead); !e.Required.Equal(want) {
+		t.Errorf("required %s, want %s", e.Required, want)
+	}
+	if e.Granted == nil || !e.Granted.IsEmpty() {
+		t.Errorf("granted %v, want the empty scope", e.Granted)
+	}
+	if _, err := c.ManifestContent(t.Context(), "team/app", "v1"); err != nil {
+		t.Errorf("what is granted: %v", err)
+	}
+}
