@@ -1,0 +1,254 @@
+package decisions_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
+)
+
+func open(t *testing.T, dir string) (*db.DB, *decisions.Log) {
+	t.Helper()
+	d, err := db.Open(t.Context(), dir, &db.Options{Migrations: decisions.Migrations()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) { t.Errorf("fail(%v, %d)", err, lost) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, l
+}
+
+func paths(t *testing.T, l *decisions.Log, f decisions.Filter) []string {
+	t.Helper()
+	out := []string{}
+	for d, err := range l.All(t.Context(), f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, d.Path)
+	}
+	return out
+}
+
+// stored counts the rows, past the log's own reading, which writes first.
+func stored(t *testing.T, d *db.DB) (n int) {
+	t.Helper()
+	err := d.Read(context.Background(), func(tx *db.Tx) error { return tx.QueryRow("SELECT COUNT(*) FROM decisions", nil, &n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func record(t *testing.T, l *decisions.Log, outcome, path string) {
+	t.Helper()
+	if err := l.Record(t.Context(), decisions.Decision{Outcome: outcome, Path: path, Principal: "p-" + outcome}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDenialIsWrittenFirst: a denial is on disk when Record returns, with the
+// grants before it; a grant alone may wait.
+func TestDenialIsWrittenFirst(t *testing.T) {
+	d, l := open(t, t.TempDir())
+	defer d.Close()
+	defer l.Close()
+	record(t, l, decisions.Allowed, "1")
+	if n := stored(t, d); n != 0 {
+		t.Errorf("%d rows after a grant", n)
+	}
+	record(t, l, decisions.Denied, "2")
+	if n := stored(t, d); n != 2 {
+		t.Errorf("%d rows after a denial", n)
+	}
+	record(t, l, decisions.Challenged, "3")
+	if diff := cmp.Diff([]string{"1", "2", "3"}, paths(t, l, decisions.Filter{})); diff != "" {
+		t.Error(diff)
+	}
+	for want, f := range map[string]decisions.Filter{"2": {Outcome: decisions.Denied}, "1": {Principal: "p-allowed"}, "3": {After: 2}} {
+		if diff := cmp.Diff([]string{want}, paths(t, l, f)); diff != "" {
+			t.Errorf("%+v: %s", f, diff)
+		}
+	}
+}
+
+func TestGrantsAreWrittenSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, l := open(t, "")
+		record(t, l, decisions.Allowed, "1")
+		time.Sleep(1100 * time.Millisecond) // of the bubble's clock
+		synctest.Wait()
+		if n := stored(t, d); n != 1 {
+			t.Errorf("%d rows after a second", n)
+		}
+		if err := errors.Join(l.Close(), d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	d, l := open(t, dir)
+	record(t, l, decisions.Allowed, "1")
+	if err := errors.Join(l.Close(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(t.Context(), decisions.Decision{}); !errors.Is(err, db.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	d, l = open(t, dir)
+	record(t, l, decisions.Denied, "2")
+	if diff := cmp.Diff([]string{"1", "2"}, paths(t, l, decisions.Filter{})); diff != "" {
+		t.Error(diff)
+	}
+	if err := errors.Join(l.Close(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filepath.Glob(dir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOnDiskItIsBounded starts with a log that is nearly full.
+func TestOnDiskItIsBounded(t *testing.T) {
+	d, err := db.Open(t.Context(), "", &db.Options{Migrations: decisions.Migrations()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	const old, newest = 10, decisions.MaxRows + 5
+	err = d.Write(t.Context(), func(tx *db.Tx) error {
+		for id := range old + 1 {
+			if id == old {
+				id = newest
+			}
+			if _, err := tx.Exec("INSERT INTO decisions VALUES (?, 0, '', '', '', '{}')", id+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, _ int) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const more = 1100
+	for range more {
+		record(t, l, decisions.Allowed, "")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := stored(t, d); got != 1+more {
+		t.Errorf("%d rows, want the newest of before and %d", got, more)
+	}
+}
+
+func TestInMemoryItIsBounded(t *testing.T) {
+	d, err := db.Open(t.Context(), "", &db.Options{Migrations: decisions.Migrations()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, failures := 0, 0
+	l, err := decisions.Open(t.Context(), d, time.Now, func(_ error, n int) { failures++; lost += n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil { // from now on nothing can be written
+		t.Fatal(err)
+	}
+	for range 5000 {
+		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Allowed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lost != 5000-4096 || failures == 0 {
+		t.Errorf("%d lost, told %d times", lost, failures)
+	}
+	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied}); err == nil {
+		t.Error("a denial that was not written is no error")
+	}
+	if err := l.Close(); err == nil {
+		t.Error("Close told nothing")
+	}
+}
+
+func TestLongTextsAreClipped(t *testing.T) {
+	d, l := open(t, "")
+	defer d.Close()
+	defer l.Close()
+	rules := make([]string, 100)
+	err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000), Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d, err := range l.All(t.Context(), decisions.Filter{}) {
+		if err != nil || len(d.Required) > 2100 || !strings.HasSuffix(d.Required, "…") || len(d.Rules) != 21 || d.Rules[20] != "…" {
+			t.Errorf("%d bytes, %d rules, %v", len(d.Required), len(d.Rules), err)
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	d, l := open(t, "")
+	defer d.Close()
+	defer l.Close()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			outcome := decisions.Allowed
+			if i%2 == 0 {
+				outcome = decisions.Denied
+			}
+			for range 100 {
+				if err := l.Record(context.Background(), decisions.Decision{Outcome: outcome}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	last := int64(0)
+	for d, err := range l.All(t.Context(), decisions.Filter{}) {
+		if err != nil || d.ID != last+1 {
+			t.Fatalf("%d after %d, %v", d.ID, last, err)
+		}
+		last = d.ID
+	}
+	if last != 800 {
+		t.Errorf("%d decisions", last)
+	}
+}
+
+func TestReaderStops(t *testing.T) {
+	d, l := open(t, "")
+	defer d.Close()
+	defer l.Close()
+	record(t, l, decisions.Denied, "1")
+	record(t, l, decisions.Denied, "2")
+	for range l.All(t.Context(), decisions.Filter{}) {
+		break
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range l.All(ctx, decisions.Filter{}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
