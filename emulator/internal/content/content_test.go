@@ -1,0 +1,870 @@
+package content_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/blob/faultfs"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+const (
+	manifestType = "application/vnd.oci.image.manifest.v1+json"
+	indexType    = "application/vnd.oci.image.index.v1+json"
+	configType   = "application/vnd.oci.image.config.v1+json"
+	layerType    = "application/vnd.oci.image.layer.v1.tar+gzip"
+)
+
+// fixture is a store with one registry and a clock that ticks a second for each
+// transaction.
+type fixture struct {
+	*content.Store
+	t     *testing.T
+	reg   int64
+	close func()
+}
+
+type setup struct {
+	dir   string // "" = in memory
+	fs    blob.FS
+	pages int
+}
+
+func open(t *testing.T, s setup) *fixture {
+	t.Helper()
+	var mu sync.Mutex
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	clock := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Second)
+		return now
+	}
+	d, err := db.Open(t.Context(), s.dir, &db.Options{Migrations: content.Migrations(), Now: clock, MaxPages: s.pages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeOnce := sync.OnceFunc(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	t.Cleanup(closeOnce)
+	var blobs blob.Store = blob.NewMemory(nil)
+	if s.dir != "" {
+		if blobs, err = blob.OpenDisk(s.dir, s.fs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store, err := content.Open(t.Context(), d, blobs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := store.CreateRegistry(t.Context(), "myregistry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{store, t, id, closeOnce}
+}
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (f *fixture) blob(repo, text string) string {
+	f.t.Helper()
+	d := digestOf([]byte(text))
+	if err := f.PutBlob(f.t.Context(), f.reg, repo, d, strings.NewReader(text)); err != nil {
+		f.t.Fatal(err)
+	}
+	return d
+}
+
+// image pushes an image with one layer and returns its digest.
+func (f *fixture) image(repo, tag, layer string, extra ...string) string {
+	f.t.Helper()
+	config := `{"architecture":"amd64","os":"linux","for":"` + layer + `"}`
+	f.blob(repo, config)
+	f.blob(repo, layer)
+	return f.put(repo, tag, manifestType, imageJSON(config, layer, extra...))
+}
+
+func imageJSON(config, layer string, extra ...string) string {
+	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[{"mediaType":%q,"digest":%q,"size":%d}]%s}`,
+		manifestType, configType, digestOf([]byte(config)), len(config), layerType, digestOf([]byte(layer)), len(layer), strings.Join(extra, ""))
+}
+
+func (f *fixture) put(repo, reference, mediaType, body string) string {
+	f.t.Helper()
+	if reference == "" {
+		reference = digestOf([]byte(body))
+	}
+	d, _, err := f.PutManifest(f.t.Context(), f.reg, repo, reference, mediaType, []byte(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return d
+}
+
+func (f *fixture) wantKind(err error, want content.Kind) {
+	f.t.Helper()
+	if content.KindOf(err) != want {
+		f.t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+func first[T any](_ T, err error) error          { return err }
+func second[T, U any](_ T, _ U, err error) error { return err }
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get returns a value; where there is an error instead, it panics.
+func get[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+var all = content.Page{N: content.MaxPage}
+
+func names[T any](name func(T) string) func([]T, bool, error) string {
+	return func(items []T, more bool, err error) string {
+		var out []string
+		for _, i := range items {
+			out = append(out, name(i))
+		}
+		s := strings.Join(out, " ")
+		if more {
+			s += " …"
+		}
+		if err != nil {
+			s += " " + err.Error()
+		}
+		return s
+	}
+}
+
+var (
+	tagNames = names(func(t content.Tag) string { return t.Name })
+	plain    = names(func(s string) string { return s })
+)
+
+func TestAttributes(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	amd := f.image("a/b", "v1", "layer one")
+	again := f.image("a/b", "latest", "layer one")
+	if amd != again {
+		t.Errorf("the same image has digests %s and %s", amd, again)
+	}
+	index := f.put("a/b", "multi", indexType, fmt.Sprintf(
+		`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":1,"platform":{"architecture":"amd64","os":"linux"}}]}`, manifestType, amd))
+	m := get(f.Manifest(ctx, f.reg, "a/b", amd))
+	configSize := int64(len(`{"architecture":"amd64","os":"linux","for":"layer one"}`))
+	want := content.Manifest{Digest: amd, MediaType: manifestType, Size: m.Size, ImageSize: configSize + 9, ConfigMediaType: configType,
+		Architecture: "amd64", OS: "linux", Created: m.Created, Updated: m.Created, Tags: []string{"latest", "v1"}}
+	ignore := cmpopts.IgnoreUnexported(content.Manifest{}, content.Repository{})
+	if diff := cmp.Diff(want, m, ignore); diff != "" {
+		t.Errorf("image (-want +got):\n%s", diff)
+	}
+	i := get(f.Manifest(ctx, f.reg, "a/b", index))
+	want = content.Manifest{Digest: index, MediaType: indexType, Size: i.Size, ImageSize: m.ImageSize, Created: i.Created, Updated: i.Created,
+		Tags: []string{"multi"}, References: []content.Reference{{Digest: amd, Architecture: "amd64", OS: "linux"}}}
+	if diff := cmp.Diff(want, i, ignore); diff != "" {
+		t.Errorf("index (-want +got):\n%s", diff)
+	}
+	r := get(f.Repository(ctx, f.reg, "a/b"))
+	if diff := cmp.Diff(content.Repository{Name: "a/b", Created: r.Created, Updated: i.Created, Manifests: 2, Tags: 3}, r, ignore); diff != "" {
+		t.Errorf("repository (-want +got):\n%s", diff)
+	}
+	// A tag that moves keeps the time it was made at.
+	before := get(f.Tag(ctx, f.reg, "a/b", "v1"))
+	two := f.image("a/b", "v1", "layer two")
+	after := get(f.Tag(ctx, f.reg, "a/b", "v1"))
+	if after.Digest != two || !after.Created.Equal(before.Created) || !after.Updated.After(before.Updated) {
+		t.Errorf("the tag went from %+v to %+v", before, after)
+	}
+}
+
+func TestBlobsBelongToRepositories(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	d := f.blob("mine", "secret")
+	for _, err := range []error{
+		first(f.Blob(ctx, f.reg, "other", d)), second(f.OpenBlob(ctx, f.reg, "other", d)), f.DeleteBlob(ctx, f.reg, "other", d),
+	} {
+		f.wantKind(err, content.BlobUnknown)
+	}
+	elsewhere := get(f.CreateRegistry(ctx, "second"))
+	f.wantKind(first(f.Blob(ctx, elsewhere, "mine", d)), content.BlobUnknown)
+	if mounted, err := f.Mount(ctx, elsewhere, "mine", "other", d); mounted || err != nil {
+		t.Errorf("a blob was mounted from another registry: %v, %v", mounted, err)
+	}
+	// A manifest that names it does not make it known.
+	f.blob("other", "c")
+	f.wantKind(second(f.PutManifest(ctx, f.reg, "other", "v1", manifestType, []byte(imageJSON("c", "secret")))), content.ManifestBlobUnknown)
+	if mounted, err := f.Mount(ctx, f.reg, "mine", "other", d); !mounted || err != nil {
+		t.Errorf("mount: %v, %v", mounted, err)
+	}
+	must(t, f.DeleteBlob(ctx, f.reg, "mine", d))
+	r, size, err := f.OpenBlob(ctx, f.reg, "other", d)
+	must(t, err)
+	defer r.Close()
+	if b, _ := io.ReadAll(r); string(b) != "secret" || size != 6 {
+		t.Errorf("the mounted blob is %q, %d bytes", b, size)
+	}
+	// Blobs alone make no repository that is listed.
+	if got := plain(f.Repositories(ctx, f.reg, all)); got != "" {
+		t.Errorf("repositories %q, want none", got)
+	}
+	f.wantKind(first(f.Repository(ctx, f.reg, "mine")), content.RepositoryUnknown)
+}
+
+func TestManifestForms(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	config, layer := "{}", "layer"
+	f.blob("r", config)
+	f.blob("r", layer)
+	image := imageJSON(config, layer)
+	child := f.put("r", "", manifestType, image)
+	missing := digestOf([]byte("missing"))
+	docker := strings.NewReplacer(manifestType, "application/vnd.docker.distribution.manifest.v2+json").Replace(image)
+	for _, c := range []struct {
+		name, reference, contentType, body string
+		want                               content.Kind
+	}{
+		{"image", "t", manifestType, image, ""},
+		{"type with a parameter", "t", manifestType + "; charset=utf-8", image, ""},
+		{"type from the manifest", "t", "", image, ""},
+		{"docker", "t", "application/vnd.docker.distribution.manifest.v2+json", docker, ""},
+		{"docker without mediaType", "t", "application/vnd.docker.distribution.manifest.v2+json", strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1), content.ManifestInvalid},
+		{"OCI without mediaType", "t", manifestType, strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1), ""},
+		{"artifact manifest", "t", "application/vnd.oci.artifact.manifest.v1+json", fmt.Sprintf(`{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, digestOf([]byte(layer))), ""},
+		{"its blob is missing", "t", "application/vnd.oci.artifact.manifest.v1+json", fmt.Sprintf(`{"artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, missing), content.ManifestBlobUnknown},
+		{"index", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, child), ""},
+		{"empty index", "t", indexType, `{"schemaVersion":2,"manifests":[]}`, ""},
+		{"child is missing", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, missing), content.ManifestBlobUnknown},
+		{"child is a blob", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, digestOf([]byte(layer))), content.ManifestBlobUnknown},
+		{"layer is missing", "t", manifestType, imageJSON(config, "missing"), content.ManifestBlobUnknown},
+		{"config is missing", "t", manifestType, imageJSON("missing", layer), content.ManifestBlobUnknown},
+		{"foreign layer", "t", manifestType, strings.Replace(imageJSON(config, "missing"), layerType, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", 1), ""},
+		{"other type", "t", indexType, image, content.ManifestInvalid},
+		{"unknown type", "t", "application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`, content.ManifestInvalid},
+		{"no type", "t", "", `{"schemaVersion":2}`, content.ManifestInvalid},
+		{"both image and index", "t", indexType, strings.Replace(fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}],"layers":[]}`, child), "x", "x", 1), content.ManifestInvalid},
+		{"image with manifests", "t", manifestType, imageJSON(config, layer, `,"manifests":[]`), content.ManifestInvalid},
+		{"schema version", "t", manifestType, strings.Replace(image, `"schemaVersion":2`, `"schemaVersion":3`, 1), content.ManifestInvalid},
+		{"negative size", "t", manifestType, strings.Replace(image, `"size":5`, `"size":-5`, 1), content.ManifestInvalid},
+		{"sizes overflow", "t", manifestType, strings.Replace(image, `"size":5`, `"size":9223372036854775807`, 1), content.ManifestInvalid},
+		{"bad digest", "t", manifestType, strings.Replace(image, digestOf([]byte(layer)), "sha256:short", 1), content.ManifestInvalid},
+		{"bad subject", "t", manifestType, imageJSON(config, layer, `,"subject":{"digest":"nope"}`), content.ManifestInvalid},
+		{"no config", "t", manifestType, `{"schemaVersion":2,"layers":[]}`, content.ManifestInvalid},
+		{"no object", "t", manifestType, `[]`, content.ManifestInvalid},
+		{"null", "t", manifestType, `null`, content.ManifestInvalid},
+		{"no JSON", "t", manifestType, ``, content.ManifestInvalid},
+		{"by another digest", missing, manifestType, image, content.DigestMismatch},
+		{"at the limit", "t", manifestType, image + strings.Repeat(" ", content.MaxManifest-len(image)), ""},
+		{"beyond the limit", "t", manifestType, image + strings.Repeat(" ", content.MaxManifest+1-len(image)), content.ManifestTooLarge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := f.PutManifest(ctx, f.reg, "r", c.reference, c.contentType, []byte(c.body))
+			if content.KindOf(err) != c.want || c.want == "" && err != nil {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+	sum := sha512.Sum512([]byte(image))
+	by512 := "sha512:" + hex.EncodeToString(sum[:])
+	if got := f.put("r", by512, manifestType, image); got != by512 {
+		t.Errorf("digest %s, want the one it was put under", got)
+	}
+	// A refused manifest makes no repository.
+	f.wantKind(second(f.PutManifest(ctx, f.reg, "new", "t", manifestType, []byte(image))), content.ManifestBlobUnknown)
+	f.wantKind(first(f.Repository(ctx, f.reg, "new")), content.RepositoryUnknown)
+}
+
+func TestDeletes(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	root := f.image("r", "v1", "one")
+	f.image("r", "v2", "one")
+	subject := `,"subject":{"digest":"` + root + `"}`
+	sig := f.image("r", "", "signature", subject)
+	sigOfSig := f.image("r", "", "countersignature", `,"subject":{"digest":"`+sig+`"}`)
+	other := f.image("r", "other", "two")
+
+	d, err := f.DeleteTag(ctx, f.reg, "r", "v1")
+	if d != root || err != nil {
+		t.Errorf("untag: %s, %v", d, err)
+	}
+	f.wantKind(first(f.Tag(ctx, f.reg, "r", "v1")), content.TagUnknown)
+	f.wantKind(first(f.DeleteTag(ctx, f.reg, "r", "v1")), content.TagUnknown)
+	f.wantKind(first(f.DeleteTag(ctx, f.reg, "nowhere", "v1")), content.TagUnknown)
+	must(t, first(f.ManifestContent(ctx, f.reg, "r", root)))
+
+	must(t, f.DeleteManifest(ctx, f.reg, "r", root))
+	for _, gone := range []string{root, sig, sigOfSig} {
+		f.wantKind(first(f.ManifestContent(ctx, f.reg, "r", gone)), content.ManifestUnknown)
+		f.wantKind(f.DeleteManifest(ctx, f.reg, "r", gone), content.ManifestUnknown)
+	}
+	f.wantKind(f.DeleteManifest(ctx, f.reg, "nowhere", root), content.ManifestUnknown)
+	r := get(f.Repository(ctx, f.reg, "r"))
+	if r.Manifests != 1 || r.Tags != 1 {
+		t.Errorf("%d manifests and %d tags are counted, want 1 and 1", r.Manifests, r.Tags)
+	}
+	manifests, tags, err := f.DeleteRepository(ctx, f.reg, "r")
+	must(t, err)
+	if diff := cmp.Diff([][]string{{other}, {"other"}}, [][]string{manifests, tags}); diff != "" {
+		t.Errorf("deleted (-want +got):\n%s", diff)
+	}
+	f.wantKind(second(f.DeleteRepository(ctx, f.reg, "r")), content.RepositoryUnknown)
+	f.wantKind(first(f.Blob(ctx, f.reg, "r", digestOf([]byte("two")))), content.BlobUnknown)
+	// A repository whose last manifest went stays.
+	only := f.image("empty", "v1", "x")
+	must(t, f.DeleteManifest(ctx, f.reg, "empty", only))
+	if got := plain(f.Repositories(ctx, f.reg, all)); got != "empty" {
+		t.Errorf("repositories %q, want the empty one", got)
+	}
+	must(t, f.DeleteRegistry(ctx, f.reg))
+	if got := plain(f.Repositories(ctx, f.reg, all)); got != "" {
+		t.Errorf("repositories %q after their registry", got)
+	}
+}
+
+func TestReferrers(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	root := digestOf([]byte("not pushed yet"))
+	subject := `,"subject":{"digest":"` + root + `"}`
+	byConfig := f.image("r", "", "one", subject)
+	byType := f.image("r", "", "two", subject, `,"artifactType":"sig/a","annotations":{"k":"v<"}`)
+	got, _, err := f.Referrers(ctx, f.reg, "r", root, "", all)
+	must(t, err)
+	types := map[string]string{}
+	for _, r := range got {
+		types[r.Digest] = r.ArtifactType
+	}
+	if diff := cmp.Diff(map[string]string{byConfig: configType, byType: "sig/a"}, types); diff != "" {
+		t.Errorf("referrers (-want +got):\n%s", diff)
+	}
+	got, _, err = f.Referrers(ctx, f.reg, "r", root, "sig/a", all)
+	must(t, err)
+	if len(got) != 1 || got[0].Digest != byType || got[0].Annotations["k"] != "v<" {
+		t.Errorf("referrers of a type: %+v", got)
+	}
+	page, more, err := f.Referrers(ctx, f.reg, "r", root, "", content.Page{N: 1})
+	must(t, err)
+	rest, end, err := f.Referrers(ctx, f.reg, "r", root, "", content.Page{N: 1, Last: page[0].Digest})
+	must(t, err)
+	if !more || end || len(rest) != 1 {
+		t.Errorf("pages: more %v and %v, %d on the second", more, end, len(rest))
+	}
+	for _, repo := range []string{"r", "nowhere"} {
+		if got, _, err := f.Referrers(ctx, f.reg, repo, digestOf(nil), "", all); err != nil || len(got) != 0 {
+			t.Errorf("%s: %v, %v; want none", repo, got, err)
+		}
+	}
+}
+
+func TestLists(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	// By time: c a b, d; by name: a b c d.
+	one := f.image("r", "c", "one")
+	f.image("r", "a", "two")
+	f.image("r", "b", "one")
+	f.image("r", "d", "three")
+	f.image("q", "x", "x")
+	page := func(n int, last string, o content.Order) content.Page {
+		return content.Page{N: n, Last: last, Order: o}
+	}
+	for _, c := range []struct {
+		digest string
+		page   content.Page
+		want   string
+	}{
+		{"", page(10, "", ""), "a b c d"},
+		{"", page(2, "", ""), "a b …"},
+		{"", page(2, "b", ""), "c d"},
+		{"", page(2, "bb", ""), "c d"},
+		{"", page(10, "", content.TimeAscending), "c a b d"},
+		{"", page(2, "a", content.TimeAscending), "b d"},
+		{"", page(10, "", content.TimeDescending), "d b a c"},
+		{"", page(1, "b", content.TimeDescending), "a …"},
+		{one, page(10, "", ""), "b c"},
+		{one, page(1, "", content.TimeDescending), "b …"},
+		{digestOf(nil), page(10, "", ""), ""},
+	} {
+		if got := tagNames(f.Tags(ctx, f.reg, "r", c.digest, c.page)); got != c.want {
+			t.Errorf("%+v of %.12q: %q, want %q", c.page, c.digest, got, c.want)
+		}
+	}
+	if got := plain(f.TagNames(ctx, f.reg, "r", page(3, "", ""))); got != "a b c …" {
+		t.Errorf("tag names %q", got)
+	}
+	if got := plain(f.Repositories(ctx, f.reg, page(1, "", ""))); got != "q …" {
+		t.Errorf("repositories %q", got)
+	}
+	// Deleting a page before asking for the next: nothing is skipped.
+	var seen []string
+	for last := ""; ; {
+		tags, more, err := f.Tags(ctx, f.reg, "r", "", page(1, last, content.TimeDescending))
+		must(t, err)
+		last = tags[0].Name
+		seen = append(seen, last)
+		must(t, first(f.DeleteTag(ctx, f.reg, "r", last)))
+		if !more {
+			break
+		}
+	}
+	if diff := cmp.Diff([]string{"d", "b", "a", "c"}, seen); diff != "" {
+		t.Errorf("purged (-want +got):\n%s", diff)
+	}
+	f.wantKind(second(f.Tags(ctx, f.reg, "r", "", page(1, "never", content.TimeAscending))), content.TagUnknown)
+	f.wantKind(second(f.Manifests(ctx, f.reg, "r", page(1, digestOf(nil), content.TimeAscending))), content.ManifestUnknown)
+	f.wantKind(second(f.Tags(ctx, f.reg, "nowhere", "", all)), content.RepositoryUnknown)
+	ms, more, err := f.Manifests(ctx, f.reg, "r", page(2, "", content.TimeAscending))
+	if err != nil || !more || len(ms) != 2 || ms[0].Digest != one {
+		t.Errorf("manifests by time: %+v, more %v, %v", ms, more, err)
+	}
+}
+
+func TestLocks(t *testing.T) {
+	ctx := t.Context()
+	const noDelete, noWrite, noRead, noList = content.NoDelete, content.NoWrite, content.NoRead, content.NoList
+	type world struct {
+		*fixture
+		digest, layer string
+	}
+	deleteTag := func(w world) error { return first(w.DeleteTag(ctx, w.reg, "r", "v1")) }
+	deleteManifest := func(w world) error { return w.DeleteManifest(ctx, w.reg, "r", w.digest) }
+	deleteRepository := func(w world) error { return second(w.DeleteRepository(ctx, w.reg, "r")) }
+	deleteBlob := func(w world) error { return w.DeleteBlob(ctx, w.reg, "r", w.layer) }
+	overwrite := func(w world) error {
+		return second(w.PutManifest(ctx, w.reg, "r", "v1", indexType, []byte(`{"schemaVersion":2,"manifests":[]}`)))
+	}
+	pushNew := func(w world) error {
+		return second(w.PutManifest(ctx, w.reg, "r", "v2", indexType, []byte(`{"schemaVersion":2,"manifests":[]}`)))
+	}
+	upload := func(w world) error { return first(w.StartUpload(ctx, w.reg, "r")) }
+	pullTag := func(w world) error { return first(w.ManifestContent(ctx, w.reg, "r", "v1")) }
+	pullDigest := func(w world) error { return first(w.ManifestContent(ctx, w.reg, "r", w.digest)) }
+	pullBlob := func(w world) error { return first(w.Blob(ctx, w.reg, "r", w.layer)) }
+	for _, c := range []struct {
+		level string
+		lock  content.Locks
+		name  string
+		do    func(world) error
+		want  content.Kind
+	}{
+		{"tag", noDelete, "delete tag", deleteTag, content.Locked},
+		{"tag", noWrite, "delete tag", deleteTag, content.Locked},
+		{"tag", noDelete, "delete manifest", deleteManifest, content.Locked},
+		{"tag", noDelete, "delete repository", deleteRepository, content.Locked},
+		{"tag", noWrite, "overwrite", overwrite, content.Locked},
+		{"tag", noDelete, "overwrite", overwrite, ""},
+		{"tag", noRead, "pull by tag", pullTag, content.Locked},
+		{"tag", noRead, "pull by digest", pullDigest, ""},
+		{"tag", noList, "delete tag", deleteTag, ""},
+		{"manifest", noDelete, "delete tag", deleteTag, ""},
+		{"manifest", noDelete, "delete manifest", deleteManifest, content.Locked},
+		{"manifest", noWrite, "delete manifest", deleteManifest, content.Locked},
+		{"manifest", noWrite, "delete repository", deleteRepository, content.Locked},
+		{"manifest", noWrite, "overwrite", overwrite, ""},
+		{"manifest", noRead, "pull by tag", pullTag, content.Locked},
+		{"manifest", noRead, "pull by digest", pullDigest, content.Locked},
+		{"repository", noDelete, "delete tag", deleteTag, content.Locked},
+		{"repository", noDelete, "delete manifest", deleteManifest, content.Locked},
+		{"repository", noWrite, "delete repository", deleteRepository, content.Locked},
+		{"repository", noDelete, "delete blob", deleteBlob, content.Locked},
+		{"repository", noWrite, "push", pushNew, content.Locked},
+		{"repository", noWrite, "upload", upload, content.Locked},
+		{"repository", noDelete, "push", pushNew, ""},
+		{"repository", noRead, "pull", pullTag, content.Locked},
+		{"repository", noRead, "pull a blob", pullBlob, content.Locked},
+	} {
+		t.Run(fmt.Sprintf("%s/%d/%s", c.level, c.lock, c.name), func(t *testing.T) {
+			t.Parallel()
+			w := world{fixture: open(t, setup{}), layer: digestOf([]byte("layer"))}
+			w.digest = w.image("r", "v1", "layer")
+			ctx := context.Background()
+			set := func(change content.LockChange) error {
+				switch c.level {
+				case "tag":
+					return first(w.UpdateTag(ctx, w.reg, "r", "v1", change))
+				case "manifest":
+					return first(w.UpdateManifest(ctx, w.reg, "r", w.digest, change))
+				}
+				return first(w.UpdateRepository(ctx, w.reg, "r", change))
+			}
+			must(t, set(content.LockChange{Mask: c.lock, Set: c.lock}))
+			w.wantKind(c.do(w), c.want)
+			if c.want != "" { // and it is the lock that forbids it
+				must(t, set(content.LockChange{Mask: c.lock}))
+				must(t, c.do(w))
+			}
+		})
+	}
+	t.Run("list", func(t *testing.T) {
+		f := open(t, setup{})
+		d := f.image("r", "v1", "layer")
+		hide := content.LockChange{Mask: noList, Set: noList}
+		must(t, first(f.UpdateTag(ctx, f.reg, "r", "v1", hide)))
+		must(t, first(f.UpdateManifest(ctx, f.reg, "r", d, hide)))
+		repo := get(f.Repository(ctx, f.reg, "r"))
+		changed := get(f.UpdateRepository(ctx, f.reg, "r", hide))
+		if !changed.Updated.Equal(repo.Updated) || changed.Locks != noList {
+			t.Errorf("the repository went from %+v to %+v", repo, changed)
+		}
+		got := tagNames(f.Tags(ctx, f.reg, "r", "", all)) + plain(f.TagNames(ctx, f.reg, "r", all)) + plain(f.Repositories(ctx, f.reg, all))
+		if ms, _, err := f.Manifests(ctx, f.reg, "r", all); got != "" || len(ms) != 0 || err != nil {
+			t.Errorf("hidden things are listed: %q, %v, %v", got, ms, err)
+		}
+		must(t, first(f.Tag(ctx, f.reg, "r", "v1")))
+	})
+}
+
+func TestUploads(t *testing.T) {
+	for _, where := range []string{"memory", "disk"} {
+		t.Run(where, func(t *testing.T) {
+			s := setup{}
+			if where == "disk" {
+				s.dir = t.TempDir()
+			}
+			f := open(t, s)
+			ctx := t.Context()
+			text := strings.Repeat("0123456789", 50_000)
+			d := digestOf([]byte(text))
+			id := get(f.StartUpload(ctx, f.reg, "r"))
+			want := func(size int64, err error, wantSize int, kind content.Kind) {
+				t.Helper()
+				if size != int64(wantSize) || content.KindOf(err) != kind || kind == "" && err != nil {
+					t.Errorf("%d, %v; want %d, %q", size, err, wantSize, kind)
+				}
+			}
+			size, err := f.AppendUpload(ctx, id, 0, strings.NewReader(text[:1000]))
+			want(size, err, 1000, "")
+			size, err = f.AppendUpload(ctx, id, 0, strings.NewReader(text[:1000]))
+			want(size, err, 1000, content.UploadOffset)
+			size, err = f.AppendUpload(ctx, id, 1001, strings.NewReader(text[1001:]))
+			want(size, err, 1000, content.UploadOffset)
+			size, err = f.AppendUpload(ctx, id, -1, io.MultiReader(strings.NewReader(text[1000:200_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			want(size, err, 200_000, content.UploadBroken)
+			size, err = f.UploadSize(ctx, id)
+			want(size, err, 200_000, "")
+			if where == "disk" { // the running hash is lost
+				f.close()
+				f = open(t, s)
+				size, err = f.UploadSize(ctx, id)
+				want(size, err, 200_000, "")
+			}
+			size, err = f.AppendUpload(ctx, id, 200_000, strings.NewReader(text[200_000:300_000]))
+			want(size, err, 300_000, "")
+			must(t, f.FinishUpload(ctx, f.reg, "r", id, d, 300_000, strings.NewReader(text[300_000:])))
+			r, _, err := f.OpenBlob(ctx, f.reg, "r", d)
+			must(t, err)
+			defer r.Close()
+			if got, _ := io.ReadAll(r); string(got) != text {
+				t.Error("the blob is not what was uploaded")
+			}
+			f.wantKind(first(f.UploadSize(ctx, id)), content.UploadUnknown)
+			f.wantKind(first(f.AppendUpload(ctx, id, -1, strings.NewReader("x"))), content.UploadUnknown)
+			f.wantKind(f.FinishUpload(ctx, f.reg, "r", id, d, -1, nil), content.UploadUnknown)
+			f.wantKind(f.CancelUpload(ctx, id), content.UploadUnknown)
+
+			id = get(f.StartUpload(ctx, f.reg, "r"))
+			must(t, first(f.AppendUpload(ctx, id, -1, strings.NewReader("other"))))
+			f.wantKind(f.FinishUpload(ctx, f.reg, "r", id, d, -1, nil), content.DigestMismatch)
+			f.wantKind(first(f.UploadSize(ctx, id)), content.UploadUnknown)
+
+			id = get(f.StartUpload(ctx, f.reg, "r"))
+			must(t, f.CancelUpload(ctx, id))
+			f.wantKind(first(f.UploadSize(ctx, id)), content.UploadUnknown)
+
+			sum := sha512.Sum512([]byte(text))
+			must(t, f.PutBlob(ctx, f.reg, "r", "sha512:"+hex.EncodeToString(sum[:]), strings.NewReader(text)))
+			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("lie")), strings.NewReader("truth")), content.DigestMismatch)
+			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("x")), iotest.ErrReader(errors.New("gone"))), content.UploadBroken)
+			if s.dir != "" {
+				if left, _ := os.ReadDir(filepath.Join(s.dir, "uploads")); len(left) != 0 {
+					t.Errorf("%d uploads are left", len(left))
+				}
+			}
+		})
+	}
+}
+
+func TestUploadByManyAtOnce(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	id := get(f.StartUpload(ctx, f.reg, "r"))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := f.AppendUpload(ctx, id, -1, strings.NewReader("0123456789")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	text := strings.Repeat("0123456789", 8)
+	var won, lost int
+	var mu sync.Mutex
+	for range 4 {
+		all.Go(func() {
+			err := f.FinishUpload(ctx, f.reg, "r", id, digestOf([]byte(text)), -1, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				won++
+			case content.KindOf(err) == content.UploadUnknown:
+				lost++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if won != 1 || lost != 3 {
+		t.Errorf("%d finished it and %d found it gone, want 1 and 3", won, lost)
+	}
+	// Who waits for an upload may give up.
+	id = get(f.StartUpload(ctx, f.reg, "r"))
+	r, w := io.Pipe()
+	done := make(chan error)
+	go func() { done <- first(f.AppendUpload(ctx, id, -1, r)) }()
+	_, _ = w.Write([]byte("x"))
+	short, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	if _, err := f.UploadSize(short, id); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want a deadline", err)
+	}
+	w.Close()
+	must(t, <-done)
+}
+
+func TestOldUploadsAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, setup{dir: dir})
+	old := get(f.StartUpload(t.Context(), f.reg, "r"))
+	fresh := get(f.StartUpload(t.Context(), f.reg, "r"))
+	f.close()
+	long := time.Now().Add(-content.UploadLifetime - time.Minute)
+	must(t, os.Chtimes(filepath.Join(dir, "uploads", old), long, long))
+	f = open(t, setup{dir: dir})
+	f.wantKind(first(f.UploadSize(t.Context(), old)), content.UploadUnknown)
+	must(t, first(f.UploadSize(t.Context(), fresh)))
+}
+
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, setup{dir: dir})
+	d := f.image("a/b", "v1", "layer")
+	key := bytes.Clone(f.UploadKey())
+	f.close()
+	f = open(t, setup{dir: dir})
+	c := get(f.ManifestContent(t.Context(), f.reg, "a/b", "v1"))
+	if c.Digest != d || digestOf(c.Body) != d {
+		t.Errorf("manifest %s with body of %s, want %s", c.Digest, digestOf(c.Body), d)
+	}
+	must(t, second(f.OpenBlob(t.Context(), f.reg, "a/b", digestOf([]byte("layer")))))
+	if !bytes.Equal(key, f.UploadKey()) {
+		t.Error("the key of upload addresses changed")
+	}
+}
+
+// TestFull fills the disk and the database: an error that says so, nothing
+// half-made, and the store works again when there is space.
+func TestFull(t *testing.T) {
+	t.Run("disk", func(t *testing.T) {
+		for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+			for _, op := range []faultfs.Op{faultfs.Open, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir, faultfs.Truncate} {
+				fs := faultfs.New()
+				f := open(t, setup{dir: t.TempDir(), fs: fs})
+				ctx := t.Context()
+				kept := f.blob("r", "kept")
+				id := get(f.StartUpload(ctx, f.reg, "r"))
+				must(t, first(f.AppendUpload(ctx, id, 0, strings.NewReader("first "))))
+				fs.Fail(func(o faultfs.Op, path string) error {
+					if o == op && !strings.HasSuffix(path, kept[10:]) || op == faultfs.Truncate && o == faultfs.Write {
+						return cause
+					}
+					return nil
+				})
+				err := f.PutBlob(ctx, f.reg, "r", digestOf([]byte("lost")), strings.NewReader("lost"))
+				if !errors.Is(err, cause) || content.IsFull(err) != (cause == syscall.ENOSPC) {
+					t.Errorf("%s: %v", op, err)
+				}
+				f.wantKind(first(f.Blob(ctx, f.reg, "r", digestOf([]byte("lost")))), content.BlobUnknown)
+				size, appendErr := f.AppendUpload(ctx, id, 6, strings.NewReader("second"))
+				must(t, second(f.OpenBlob(ctx, f.reg, "r", kept)))
+				fs.Fail(nil)
+				if appendErr != nil { // the client sends its chunk again
+					if size != 6 {
+						t.Errorf("%s: %d bytes are said to be stored, want 6", op, size)
+					}
+					must(t, first(f.AppendUpload(ctx, id, 6, strings.NewReader("second"))))
+				}
+				must(t, f.FinishUpload(ctx, f.reg, "r", id, digestOf([]byte("first second")), -1, nil))
+				must(t, f.PutBlob(ctx, f.reg, "r", digestOf([]byte("lost")), strings.NewReader("lost")))
+				f.close()
+			}
+		}
+	})
+	t.Run("database", func(t *testing.T) {
+		f := open(t, setup{dir: t.TempDir(), pages: 60})
+		ctx := t.Context()
+		d := f.image("r", "v1", "layer")
+		var err error
+		for i := 0; err == nil && i < 1000; i++ {
+			body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d%s"}}`, i, strings.Repeat("x", 5000))
+			_, _, err = f.PutManifest(ctx, f.reg, "r", fmt.Sprint("big", i), indexType, []byte(body))
+		}
+		if !content.IsFull(err) {
+			t.Fatalf("error %v, want a full database", err)
+		}
+		must(t, first(f.ManifestContent(ctx, f.reg, "r", "v1")))
+		must(t, f.DeleteManifest(ctx, f.reg, "r", get(f.Tag(ctx, f.reg, "r", "big0")).Digest))
+		must(t, first(f.UpdateTag(ctx, f.reg, "r", "v1", content.LockChange{})))
+		if got := get(f.Tag(ctx, f.reg, "r", "v1")); got.Digest != d {
+			t.Errorf("tag %+v", got)
+		}
+	})
+}
+
+// TestCrash cuts the power before each operation on files while blobs and a
+// manifest are pushed: what the database names is there and whole.
+func TestCrash(t *testing.T) {
+	texts := []string{`{"architecture":"amd64"}`, strings.Repeat("layer", 1000)}
+	for step := 1; ; step++ {
+		dir, fs := t.TempDir(), faultfs.New()
+		f := open(t, setup{dir: dir, fs: fs})
+		n := 0
+		fs.Fail(func(faultfs.Op, string) error {
+			if n++; n >= step {
+				return faultfs.ErrCrashed
+			}
+			return nil
+		})
+		acknowledged := map[string]bool{}
+		for _, text := range texts {
+			d := digestOf([]byte(text))
+			acknowledged[d] = f.PutBlob(t.Context(), f.reg, "r", d, strings.NewReader(text)) == nil
+		}
+		_, _, putErr := f.PutManifest(t.Context(), f.reg, "r", "v1", manifestType, []byte(imageJSON(texts[0], texts[1])))
+		must(t, fs.Crash())
+		f.close()
+		f = open(t, setup{dir: dir})
+		for _, text := range texts {
+			d := digestOf([]byte(text))
+			r, _, err := f.OpenBlob(t.Context(), f.reg, "r", d)
+			if content.KindOf(err) == content.BlobUnknown {
+				if acknowledged[d] {
+					t.Errorf("crash at %d: an acknowledged blob is unknown", step)
+				}
+				continue
+			}
+			must(t, err)
+			if got, _ := io.ReadAll(r); string(got) != text {
+				t.Errorf("crash at %d: a blob is damaged", step)
+			}
+			r.Close()
+		}
+		if _, err := f.ManifestContent(t.Context(), f.reg, "r", "v1"); (err == nil) != (putErr == nil) {
+			t.Errorf("crash at %d: put said %v, get says %v", step, putErr, err)
+		}
+		f.close()
+		if n < step {
+			break
+		}
+	}
+}
+
+// TestPutAgainstDelete races manifests with the deletion of what they name: a
+// manifest that was taken while its layer was there, or refused.
+func TestPutAgainstDelete(t *testing.T) {
+	f := open(t, setup{})
+	ctx := t.Context()
+	f.blob("r", "{}")
+	for i := range 50 {
+		layer := fmt.Sprint("layer ", i)
+		d := f.blob("r", layer)
+		var all sync.WaitGroup
+		var put, after error
+		all.Go(func() {
+			_, _, put = f.PutManifest(ctx, f.reg, "r", fmt.Sprint("t", i), manifestType, []byte(imageJSON("{}", layer)))
+		})
+		all.Go(func() {
+			if err := f.DeleteBlob(ctx, f.reg, "r", d); err != nil {
+				t.Error(err)
+			}
+			_, _, after = f.PutManifest(ctx, f.reg, "r", "late", manifestType, []byte(imageJSON("{}", layer)))
+		})
+		all.Wait()
+		f.wantKind(after, content.ManifestBlobUnknown)
+		if _, err := f.Tag(ctx, f.reg, "r", fmt.Sprint("t", i)); (err == nil) != (put == nil) {
+			t.Errorf("put said %v, the tag says %v", put, err)
+		}
+	}
+}
+
+func FuzzPutManifest(f *testing.F) {
+	for _, s := range []string{imageJSON("{}", "l"), `{"schemaVersion":2,"manifests":[]}`, `{}`, `{"config":{"size":1e3}}`, `{"layers":[null]}`} {
+		f.Add("", s)
+		f.Add(manifestType, s)
+		f.Add(indexType+"; a=b", s)
+	}
+	d, err := db.Open(f.Context(), "", &db.Options{Migrations: content.Migrations()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { d.Close() })
+	s, err := content.Open(f.Context(), d, blob.NewMemory(nil), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	reg, err := s.CreateRegistry(f.Context(), "r")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, contentType, body string) {
+		digest, _, err := s.PutManifest(t.Context(), reg, "r", "t", contentType, []byte(body))
+		if err != nil {
+			if content.KindOf(err) == "" {
+				t.Errorf("not a refusal: %v", err)
+			}
+			return
+		}
+		c, err := s.ManifestContent(t.Context(), reg, "r", "t")
+		if err != nil || c.Digest != digest || string(c.Body) != body {
+			t.Errorf("put %s, got %s, %v", digest, c.Digest, err)
+		}
+	})
+}
