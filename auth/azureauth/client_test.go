@@ -252,7 +252,7 @@ func TestAsError_others(t *testing.T) {
 	plain := errors.New("plain")
 	foreign := &azcore.ResponseError{StatusCode: 403}
 	for _, err := range []error{nil, plain, foreign} {
-		if got := azureauth.AsError("try", err); got != err { //nolint:errorlint // the same value is what is asked
+		if got := azureauth.AsError("try", err); got != err {
 			t.Errorf("AsError(%v) = %v", err, got)
 		}
 	}
@@ -290,7 +290,7 @@ func TestTokenErrors(t *testing.T) {
 		if !errors.Is(err, acrkit.CodeCredentialRejected) {
 			t.Fatalf("got %v", err)
 		}
-		if told, ok := azureauth.AsError("try", err).(*acrkit.Error); !ok || told.Code != acrkit.CodeCredentialRejected || strings.HasPrefix(told.Error(), "Get ") { //nolint:errorlint // the value itself is what is asked
+		if told, ok := azureauth.AsError("try", err).(*acrkit.Error); !ok || told.Code != acrkit.CodeCredentialRejected || strings.HasPrefix(told.Error(), "Get ") {
 			t.Errorf("AsError = %v", told)
 		}
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {

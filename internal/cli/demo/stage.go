@@ -129,8 +129,7 @@ func (s *stage) keep(p *printer) error {
 		"acrkit tag list " + repoWeb,
 		"acrkit repo list        # refused; see why",
 		"go run ./examples/scoped-token " + repoWeb,
-		"oras pull --plain-http=false -u \"$ACR_TOKEN_NAME\" -p \"$ACR_TOKEN_PASSWORD\" \"$ACR_NAME/" + repoWeb + ":v1\"",
-		"curl -u \"$ACR_TOKEN_NAME:$ACR_TOKEN_PASSWORD\" \"https://$ACR_NAME/oauth2/token?service=$ACR_NAME&scope=repository:" + repoWeb + ":pull\"",
+		"printf %s \"$ACR_TOKEN_PASSWORD\" | oras manifest fetch --plain-http=false -u \"$ACR_TOKEN_NAME\" --password-stdin \"$ACR_NAME/" + repoWeb + ":v1\"",
 	} {
 		p.line("   %s", c)
 	}
