@@ -78,6 +78,12 @@ func Migrations() []db.Migration {
 		) STRICT`}}
 }
 
+// row is a decision as it is written.
+type row struct {
+	Decision
+	doc string
+}
+
 // Log is the decision log. Its methods are safe for concurrent use.
 type Log struct {
 	db   *db.DB
@@ -89,7 +95,8 @@ type Log struct {
 	mu      sync.Mutex
 	next    int64
 	pruned  int64
-	pending []Decision
+	pending []row
+	failing bool // the last flush failed: grants wait for the timer
 	timer   *time.Timer
 	closed  bool
 }
@@ -129,8 +136,13 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 		lost = 1 + len(l.pending) - maxPending
 		l.pending = append(l.pending[:0], l.pending[lost:]...)
 	}
-	l.pending = append(l.pending, d)
-	now := d.Outcome == Denied || len(l.pending)%batch == 0
+	doc, err := json.Marshal(d)
+	if err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	l.pending = append(l.pending, row{d, string(doc)})
+	now := d.Outcome == Denied || len(l.pending)%batch == 0 && !l.failing
 	if !now && l.timer == nil {
 		l.timer = time.AfterFunc(delay, func() {
 			if err := l.Flush(context.Background()); err != nil {
@@ -145,7 +157,7 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 	if !now {
 		return nil
 	}
-	err := l.Flush(ctx)
+	err = l.Flush(ctx)
 	if err != nil && d.Outcome != Denied {
 		l.fail(err, 0)
 		return nil
@@ -176,6 +188,7 @@ func (l *Log) Flush(ctx context.Context) error {
 	err := l.write(ctx, todo, prune)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.failing = err != nil
 	if err != nil {
 		l.pending = append(todo, l.pending...)
 		return fmt.Errorf("write the decision log: %w", err)
@@ -186,19 +199,11 @@ func (l *Log) Flush(ctx context.Context) error {
 	return nil
 }
 
-func (l *Log) write(ctx context.Context, todo []Decision, prune int64) error {
-	docs := make([]string, len(todo))
-	for i, d := range todo {
-		doc, err := json.Marshal(d)
-		if err != nil {
-			return err
-		}
-		docs[i] = string(doc)
-	}
+func (l *Log) write(ctx context.Context, todo []row, prune int64) error {
 	return l.db.Write(ctx, func(tx *db.Tx) error {
-		for i, d := range todo {
+		for _, d := range todo {
 			_, err := tx.Exec("INSERT OR REPLACE INTO decisions (id, time, registry, principal, outcome, doc) VALUES (?, ?, ?, ?, ?, ?)",
-				d.ID, d.Time.UnixNano(), d.Registry, d.Principal, d.Outcome, docs[i])
+				d.ID, d.Time.UnixNano(), d.Registry, d.Principal, d.Outcome, d.doc)
 			if err != nil {
 				return err
 			}
