@@ -238,7 +238,7 @@ func TestRejected(t *testing.T) {
 		count int // requests; 0 = refused at NewTransport
 	}{
 		{"wrong password", auth.ScopedToken("ci", "wrong"), acrkit.CodeCredentialRejected,
-			`the token "ci" and its password are not accepted: wrong, expired, disabled or not yet active; the registry answered: authentication required (401 credential_rejected, request 00000000-1111-2222-3333-444444444444)`,
+			`the token "ci" and its password are not accepted: wrong, expired, disabled or not yet active (401 credential_rejected, request 00000000-1111-2222-3333-444444444444)`,
 			"az acr token show --registry myregistry --name ci", 1},
 		{"two wrong passwords", auth.ScopedTokenPair("ci", "wrong", "wrong2"), acrkit.CodeCredentialRejected, `its two passwords are not accepted`, "", 2},
 		{"refresh token", auth.RefreshToken("opaque"), acrkit.CodeCredentialRejected, "the ACR refresh token is not accepted", "", 1},

@@ -145,6 +145,64 @@ func TestTransport_RenewsFromTheRoot(t *testing.T) {
 	wantLog(t, f, append([]string{"GET " + tags}, cold...)...)
 }
 
+// Many requests whose token was revoked renew it once, from the root.
+func TestTransport_NoStampede(t *testing.T) {
+	f, rt, _ := setup(t, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil))
+	do(t, rt, "GET", "/v2/team/app/tags/list", "")
+	f.kill()
+	f.took()
+	var arrived sync.WaitGroup
+	arrived.Add(20)
+	var first atomic.Int32
+	f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
+		if r.Method == "GET" && first.Add(1) <= 20 {
+			arrived.Done()
+			arrived.Wait() // all hold the dead token
+		}
+		return false
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/team/app/tags/list", nil)
+			resp, err := rt.RoundTrip(req)
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v %v", resp, err)
+			}
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	wg.Wait()
+	counts := map[string]int{}
+	for _, l := range f.took() {
+		counts[strings.Fields(l)[1]]++
+	}
+	want := map[string]int{"/v2/team/app/tags/list": 40, "/oauth2/token": 1, "/oauth2/exchange": 1, "/tenant-1/oauth2/v2.0/token": 1}
+	if diff := cmp.Diff(want, counts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTransport_PlainHTTPOnLoopback(t *testing.T) {
+	f := newFake()
+	srv := httptest.NewServer(f)
+	defer srv.Close()
+	f.host, f.scheme = srv.Listener.Addr().String(), "http"
+	rt, err := auth.NewTransport(f.host, ci(), &auth.Options{PlainHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	resp, err := (&http.Client{Transport: rt}).Get(srv.URL + "/v2/team/app/tags/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	wantStatus(t, resp, 200)
+}
+
 // A registry that refuses for ever gets a bounded number of requests, also when
 // it asks for something else each time.
 func TestTransport_NoLoops(t *testing.T) {
@@ -485,7 +543,7 @@ func TestTransport_ResponseError(t *testing.T) {
 		text                        string
 	}{
 		{"denied by scope map", "GET", "/v2/team/app/tags/list", "repository:team/app:pull", acrkit.CodeInsufficientScope,
-			`cannot try it on myregistry.azurecr.io: the token "ci" has no right there; it needs metadata/read on "team/app" (401 insufficient_scope, request 00000000-1111-2222-3333-444444444444)`},
+			`cannot try it on myregistry.azurecr.io: the token "ci" does not have metadata/read on "team/app" (401 insufficient_scope, request 00000000-1111-2222-3333-444444444444)`},
 		{"half", "PUT", "/v2/team/app/manifests/v1", "repository:team/app:pull", acrkit.CodeInsufficientScope,
 			`cannot try it on myregistry.azurecr.io: the token "ci" has content/read but not content/write on "team/app" (401 insufficient_scope, request 00000000-1111-2222-3333-444444444444)`},
 		{"catalog", "GET", "/acr/v1/_catalog", "", acrkit.CodeInsufficientScope,

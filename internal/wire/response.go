@@ -142,6 +142,9 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 			s.Detail = nil
 		}
 		e.Causes = append(e.Causes, s)
+		if strings.HasPrefix(s.Message, "authentication required") {
+			continue // the service says it whatever the cause
+		}
 		if s.Message != "" {
 			said = append(said, s.Message)
 		} else if s.Code != "" {
@@ -228,7 +231,8 @@ func missing(who, op string, required acrkit.Scope, granted *acrkit.Scope) (reas
 	case lacks.IsEmpty():
 		return fmt.Sprintf("the registry refuses %s although the access token of %s holds it", text(required), who), ""
 	case has.IsEmpty():
-		return fmt.Sprintf("%s has no right there; it needs %s", who, text(required)), ""
+		// That it has no other right there is not proved: none was asked for.
+		return fmt.Sprintf("%s does not have %s", who, text(required)), ""
 	case sameResource(lacks, has):
 		return fmt.Sprintf("%s has %s but not %s", who, actions(has, ""), text(lacks)), ""
 	}

@@ -200,7 +200,7 @@ func TestAttempt_Refused(t *testing.T) {
 		{"missing right", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
 			`the token "ci" has content/read but not metadata/read`, "repository:team/app:metadata_read"},
 		{"missing right, nothing granted", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"), ``, witness{granted: &acrkit.Scope{}}, acrkit.CodeInsufficientScope,
-			`the token "ci" has no right there; it needs metadata/read`, "repository:team/app:metadata_read"},
+			`the token "ci" does not have metadata/read`, "repository:team/app:metadata_read"},
 		{"missing right, unknown", 401, challenge("repository:team/app:pull,push", "insufficient_scope"), ``, witness{}, acrkit.CodeInsufficientScope,
 			`the token "ci" does not have all of content/read, content/write`, "repository:team/app:pull,push"},
 		{"granted and yet refused", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
