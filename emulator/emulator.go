@@ -48,6 +48,8 @@ type Emulator struct {
 	hostnames map[string]bool
 	dir       string
 
+	controlKey string
+
 	lock     *private.Lock // nil in memory
 	ca       *pki.Authority
 	db       *db.DB
@@ -122,6 +124,9 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		}
 	}
 	if e.ca, err = pki.Open(o.DataDir); err != nil {
+		return nil, err
+	}
+	if e.controlKey, err = openControlKey(o.DataDir); err != nil {
 		return nil, err
 	}
 	keys, err := identity.OpenKeys(state)

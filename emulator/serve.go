@@ -41,6 +41,8 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, controlPrefix):
+		e.control(w, r)
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
 		e.data.Serve(w, r, e.place(r, reg.ID, reg.Name))
 	case e.tokens.Serve(w, r, reg):

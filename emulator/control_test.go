@@ -1,0 +1,62 @@
+package emulator_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/acrkit/acrkit/emulator"
+)
+
+func TestControl(t *testing.T) {
+	dir := t.TempDir()
+	f := start(t, &emulator.Options{DataDir: dir})
+	data, err := os.ReadFile(filepath.Join(dir, "control-api.key"))
+	must(t, err)
+	key := strings.TrimSpace(string(data))
+	if key != string(f.ControlKey()) || len(key) < 20 {
+		t.Fatal("the key in the file is another")
+	}
+	good := http.Header{"Acrkit-Control-Key": {key}}
+	with := func(name, value string) http.Header {
+		h := good.Clone()
+		h.Add(name, value)
+		return h
+	}
+	f.password("ci-pull", "typed-wrong-0001", "repository:samples/app:pull")
+	const path = "/_acrkit/v1/decisions"
+	for name, x := range map[string]struct {
+		method, url string
+		header      http.Header
+		status      int
+	}{
+		"good":            {"GET", path, good, 200},
+		"no_key":          {"GET", path, nil, 401},
+		"wrong_key":       {"GET", path, http.Header{"Acrkit-Control-Key": {"x"}}, 401},
+		"two_keys":        {"GET", path, with("Acrkit-Control-Key", key), 401},
+		"from_a_page":     {"GET", path, with("Origin", "https://localhost"), 403},
+		"fetched":         {"GET", path, with("Sec-Fetch-Site", "none"), 403},
+		"registry's_name": {"GET", "https://myregistry.azurecr.localhost" + path, good, 403},
+		"post":            {"POST", path, good, 405},
+		"elsewhere":       {"GET", path + "/x", good, 404},
+		"bad_after":       {"GET", path + "?after=x", good, 400},
+	} {
+		if a := f.do(x.method, x.url, x.header, ""); a.status != x.status {
+			t.Errorf("%s: %d", name, a.status)
+		}
+	}
+	var got struct {
+		Decisions []struct {
+			ID                int64
+			Principal, Reason string
+		}
+		More bool
+	}
+	must(t, json.Unmarshal([]byte(f.get(path+"?outcome=denied&after=0", good).body), &got))
+	if len(got.Decisions) != 1 || got.Decisions[0].Principal != "ci-pull" || got.Decisions[0].Reason != "the password is wrong" || got.More {
+		t.Errorf("%+v", got)
+	}
+}
