@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -617,6 +618,42 @@ func TestUploads(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// zeros yields n zero bytes.
+type zeros struct{ n int64 }
+
+func (z *zeros) Read(b []byte) (int, error) {
+	if z.n == 0 {
+		return 0, io.EOF
+	}
+	k := min(int64(len(b)), z.n)
+	clear(b[:k])
+	z.n -= k
+	return int(k), nil
+}
+
+// TestFlatMemory streams a blob in and out: what is allocated does not grow
+// with it.
+func TestFlatMemory(t *testing.T) {
+	const size, limit = 64 << 20, 4 << 20
+	h := sha256.New()
+	_, _ = io.Copy(h, &zeros{size})
+	d := "sha256:" + hex.EncodeToString(h.Sum(nil))
+	f := open(t, setup{dir: t.TempDir()})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	must(t, f.PutBlob(t.Context(), f.reg, "r", d, &zeros{size}))
+	r, _, err := f.OpenBlob(t.Context(), f.reg, "r", d)
+	must(t, err)
+	defer r.Close()
+	if n, err := io.Copy(io.Discard, r); n != size || err != nil {
+		t.Errorf("%d bytes came back, %v", n, err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > limit {
+		t.Errorf("%d bytes were allocated for a blob of %d, want at most %d", used, size, limit)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,6 +49,7 @@ type server struct {
 	mu       sync.Mutex
 	allow    func(required acrkit.Scope) dataplane.Verdict
 	required []string
+	broken   error // of Authorize
 }
 
 type setup struct {
@@ -84,6 +86,10 @@ func serve(t *testing.T, s setup) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	second, err := store.CreateRegistry(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := &server{t: t, store: store, reg: id}
 	srv.allow = func(acrkit.Scope) dataplane.Verdict { return dataplane.Verdict{Allow: true} }
 	h := dataplane.New(dataplane.Config{Store: store, Now: clock, Seed: 7,
@@ -91,10 +97,14 @@ func serve(t *testing.T, s setup) *server {
 			srv.mu.Lock()
 			defer srv.mu.Unlock()
 			srv.required = append(srv.required, required.String())
-			return srv.allow(required), nil
+			return srv.allow(required), srv.broken
 		}})
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.Serve(w, r, dataplane.Registry{ID: id, Name: "myregistry", LoginServer: login, Scheme: "https"})
+		reg := dataplane.Registry{ID: id, Name: "myregistry", LoginServer: login, Scheme: "https"}
+		if r.Header.Get("Test-Registry") == "second" {
+			reg.ID = second
+		}
+		h.Serve(w, r, reg)
 	}))
 	srv.url = ts.URL
 	t.Cleanup(func() {
@@ -335,6 +345,14 @@ func TestCommonHeaders(t *testing.T) {
 	}
 }
 
+func TestAuthorizeFails(t *testing.T) {
+	s := serve(t, setup{})
+	s.broken = errors.New("secret cause")
+	s.want(s.do("GET", "/v2/", ""), 500, errorBody("UNKNOWN", "the emulator failed; its log says why", ""))
+	s.broken = fmt.Errorf("write the decision: %w", db.ErrFull)
+	s.want(s.do("GET", "/v2/", ""), 500, errorBody("UNKNOWN", "the emulator's data folder has no space left", ""))
+}
+
 func TestManifests(t *testing.T) {
 	s := serve(t, setup{})
 	d := s.image("a/b", "v1")
@@ -523,6 +541,7 @@ func TestUploads(t *testing.T) {
 		})
 	}
 	s.t = t
+	s.want(s.do("PATCH", at, "x", "Test-Registry: second"), 404, invalid)
 	// Mismatch drops the upload.
 	s.want(s.do("PUT", at+"&digest="+unknown, "text"), 400, "*")
 	s.want(s.do("GET", at, ""), 404, unknownUpload)
