@@ -169,7 +169,7 @@ func damaged(dir string, err error) error {
 func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 	state := filepath.Join(dir, stateDir)
 	// Others may pass through, for the CA certificate; the state is private.
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is private is so by itself
 		return "", damaged(dir, err)
 	}
 	var err error

@@ -32,7 +32,7 @@ func (s Secret) String() string {
 func (s Secret) GoString() string { return s.String() }
 
 // Format writes a placeholder, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) } //nolint:errcheck // fmt.State has no way to fail
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) } // fmt.State has no way to fail
 
 // LogValue returns a placeholder.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

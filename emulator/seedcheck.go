@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -338,15 +339,8 @@ func (t *SeedToken) check(p *seedProblems, path string, maps unique) {
 
 // reasonOf returns the reason alone of an error of ours.
 func reasonOf(err error) string {
-	for e := err; e != nil; {
-		if x, ok := e.(*acrkit.Error); ok && x.Reason != "" {
-			return x.Reason
-		}
-		u, ok := e.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		e = u.Unwrap()
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
+		return e.Reason
 	}
 	return err.Error()
 }

@@ -115,7 +115,7 @@ var (
 func (p *seedProblems) addSyntax(err error) {
 	line := 0
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		fmt.Sscanf(m[1], "%d", &line) //nolint:errcheck // the expression only matches digits
+		fmt.Sscanf(m[1], "%d", &line) // the expression only matches digits
 	}
 	text := "it is not YAML"
 	for _, known := range []string{"found character that cannot start any token", "did not find expected key", "could not find expected ':'",

@@ -44,7 +44,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, controlPrefix):
 		e.control(w, r)
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
-		e.data.Serve(w, r, e.place(r, reg.ID, reg.Name))
+		e.data.Serve(w, r, e.place(r, reg.ID, reg.Name)) //nolint:contextcheck // the request carries it
 	case e.tokens.Serve(w, r, reg):
 	case e.arm.Serve(w, r):
 	case e.entra.Serve(w, r):

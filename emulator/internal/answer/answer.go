@@ -32,7 +32,7 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
+	w.Write(append(b, '\n')) // the client has gone
 }
 
 // Chunked writes a value as JSON without a Content-Length, as the token service
@@ -40,8 +40,8 @@ func JSON(w http.ResponseWriter, status int, v any) {
 func Chunked(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	http.NewResponseController(w).Flush() //nolint:errcheck // a recorder in a test may not flush
-	json.NewEncoder(w).Encode(v)          //nolint:errcheck // the client has gone
+	http.NewResponseController(w).Flush() // a recorder in a test may not flush
+	json.NewEncoder(w).Encode(v)          // the client has gone
 }
 
 // Errors writes a registry's error list with one error.
@@ -61,5 +61,5 @@ func Empty(w http.ResponseWriter, status int) {
 func NotFound(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.WriteHeader(http.StatusNotFound)
-	w.Write([]byte("Not found")) //nolint:errcheck // the client has gone
+	w.Write([]byte("Not found")) // the client has gone
 }

@@ -76,10 +76,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
 	if h.missingVersion(w, r) {
 		return true
 	}
-	switch {
-	case lower == "/tenants":
+	switch lower {
+	case "/tenants":
 		answer.JSON(w, http.StatusOK, listOf(h.Store.Tenants(), tenant))
-	case lower == "/subscriptions":
+	case "/subscriptions":
 		answer.JSON(w, http.StatusOK, listOf(h.Store.Subscriptions(), h.subscription))
 	default:
 		h.inSubscription(w, r, strings.Split(path, "/")[2:])

@@ -144,7 +144,7 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 	l.pending = append(l.pending, row{d, string(doc)})
 	now := d.Outcome == Denied || len(l.pending)%batch == 0 && !l.failing
 	if !now && l.timer == nil {
-		l.timer = time.AfterFunc(delay, func() {
+		l.timer = time.AfterFunc(delay, func() { //nolint:contextcheck // it outlives the request
 			if err := l.Flush(context.Background()); err != nil {
 				l.fail(err, 0)
 			}

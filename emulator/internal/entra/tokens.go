@@ -133,7 +133,7 @@ func (t *Tokens) Verify(token string) (Verified, error) {
 		return Verified{}, err
 	}
 	c := new(claims)
-	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 	if _, err := p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
 		return Verified{}, ErrToken
 	}

@@ -261,8 +261,8 @@ func (s *Store) parse(token string) (*claims, Kind, error) {
 		return nil, "", err
 	}
 	c := new(claims)
-	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithoutClaimsValidation())
-	if _, err := p.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	if _, err := p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
 		return nil, "", ErrToken
 	}
 	if c.Issuer != Issuer {

@@ -27,7 +27,7 @@ func IsGUID(s string) bool { return guidRE.MatchString(s) }
 // NewGUID returns a random GUID (version 4).
 func NewGUID() string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
+	rand.Read(b[:]) // never fails
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return guid(b)
@@ -48,7 +48,7 @@ func guidBytes(s string) (b [16]byte, ok bool) {
 // NewRID returns a registry id as it stands in tokens.
 func NewRID() string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
+	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
 
@@ -61,7 +61,7 @@ const PasswordLength = 52
 // are random.
 func NewPassword() string {
 	var b [40]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
+	rand.Read(b[:]) // never fails
 	text := base64.RawStdEncoding.EncodeToString(b[:])
 	return text[:42] + "+ACR" + string("ABCD"[b[39]&3]) + text[43:48]
 }
@@ -259,7 +259,7 @@ var errJTI = errors.New("a token id that is not ours")
 // service has none. Nobody without the key can tell such a GUID from another.
 func (k *Keys) newJTI(kind Kind) string {
 	var b [16]byte
-	rand.Read(b[:10]) //nolint:errcheck // never fails
+	rand.Read(b[:10]) // never fails
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	copy(b[10:], k.hash("jti", string(b[:10]))[:6])

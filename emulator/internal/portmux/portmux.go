@@ -98,7 +98,7 @@ func (l *Listener) track(conn net.Conn) bool {
 	defer l.mu.Unlock()
 	select {
 	case <-l.done:
-		conn.Close() //nolint:errcheck // the listener is gone
+		conn.Close() // the listener is gone
 		return false
 	default:
 	}
@@ -119,7 +119,7 @@ func (l *Listener) sort(conn net.Conn) {
 	delete(l.silent, conn)
 	l.mu.Unlock()
 	if err != nil {
-		conn.Close() //nolint:errcheck // it said nothing
+		conn.Close() // it said nothing
 		return
 	}
 	var out net.Conn = &prefixed{Conn: conn, first: bytes.NewReader(first[:])}
@@ -129,7 +129,7 @@ func (l *Listener) sort(conn net.Conn) {
 	select {
 	case l.conns <- out:
 	case <-l.done:
-		conn.Close() //nolint:errcheck // nobody will serve it
+		conn.Close() // nobody will serve it
 	}
 }
 
@@ -139,10 +139,10 @@ func (l *Listener) stop(err error) {
 		l.err = err
 		close(l.done)
 		for c := range l.silent {
-			c.Close() //nolint:errcheck // it had no request yet
+			c.Close() // it had no request yet
 		}
 		l.mu.Unlock()
-		l.inner.Close() //nolint:errcheck // a listener has nothing to lose
+		l.inner.Close() // a listener has nothing to lose
 	})
 }
 

@@ -22,7 +22,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name()) //nolint:errcheck // the first error is the one to tell
+			os.Remove(f.Name()) // the first error is the one to tell
 		}
 	}()
 	_, err = f.Write(data)
@@ -89,7 +89,7 @@ func LockDir(dir string) (*Lock, error) {
 		return nil, err
 	}
 	if err := lockFile(f); err != nil {
-		f.Close() //nolint:errcheck // nothing was written
+		f.Close() // nothing was written
 		return nil, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", dir),
 			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
 	}

@@ -116,7 +116,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 	switch r.form.Get("grant_type") {
 	case "access_token", "access_token_refresh_token":
 	case "refresh_token":
-		empty(identity.Principal{}, errors.New("Entra refresh tokens are not issued here"))
+		empty(identity.Principal{}, errors.New("refresh tokens of Entra are not issued here"))
 		return
 	default:
 		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type")
