@@ -53,14 +53,26 @@ func TestMount(t *testing.T) {
 		results.add(result{"crane", version, "copy by mount", "ok", ""})
 	})
 	t.Run("denied_by_scope_map", func(t *testing.T) {
-		const mount = "/v2/team/mount-target/blobs/uploads/?from=private/app&mount="
-		accessToken := shared.accessToken(t, pusher, "repository:team/mount-target:pull,push repository:private/app:pull")
-		there := shared.privateBlob(t)
+		secret, err := newImage("held by a repository that the token may not read", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth := bearer(shared.accessToken(t, conform, "repository:conformance/secret:pull,push"))
+		if err := shared.pushImageAs(auth, "conformance/secret", "v1", secret, nil); err != nil {
+			t.Fatal(err)
+		}
+		var m manifest
+		if err := json.Unmarshal(secret.manifest, &m); err != nil {
+			t.Fatal(err)
+		}
+		there := m.Layers[0].Digest
+		const mount = "/v2/team/mount-target/blobs/uploads/?from=conformance/secret&mount="
+		accessToken := shared.accessToken(t, pusher, "repository:team/mount-target:pull,push repository:conformance/secret:pull")
 		for _, digest := range []string{there, digestOf([]byte("held by no repository"))} {
 			a := shared.mustSend(t, http.MethodPost, mount+digest, bearer(accessToken), nil)
 			m := challengeRE.FindStringSubmatch(a.header.Get("Www-Authenticate"))
 			if a.status != http.StatusUnauthorized || m == nil || m[4] != "insufficient_scope" ||
-				!sameScope(m[3], "repository:private/app:pull repository:team/mount-target:pull,push") {
+				!sameScope(m[3], "repository:conformance/secret:pull repository:team/mount-target:pull,push") {
 				t.Errorf("mounting %s: %d %q, want 401 that asks for both repositories", digest, a.status, a.header.Get("Www-Authenticate"))
 			}
 		}
@@ -69,18 +81,6 @@ func TestMount(t *testing.T) {
 			t.Errorf("HEAD of a blob that only another repository holds: %d, want 404", a.status)
 		}
 	})
-}
-
-// privateBlob returns a digest that only private/app holds: its manifest's, as the
-// one token that may read every repository's metadata sees it.
-func (e *emulatorProcess) privateBlob(t *testing.T) string {
-	t.Helper()
-	a := e.mustSend(t, http.MethodGet, "/acr/v1/private/app/_manifests", bearer(e.accessToken(t, lister, "repository:private/app:metadata_read")), nil)
-	var list struct{ Manifests []struct{ Digest string } }
-	if err := json.Unmarshal(a.body, &list); err != nil || a.status != http.StatusOK || len(list.Manifests) == 0 {
-		t.Fatalf("manifests of private/app: %d %s", a.status, a.body)
-	}
-	return list.Manifests[0].Digest
 }
 
 // TestReferrers attaches an artifact to an image and finds it again.
