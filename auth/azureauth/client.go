@@ -147,12 +147,12 @@ type bridge struct{ base *auth.Transport }
 // 403 with the same header and body: the client answers a 401 by asking for an
 // anonymous token and trying again, after which nobody knows what was refused.
 func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req
+	out := req.WithContext(req.Context())
 	if req.Header.Get("Authorization") == placeholderValue {
-		out = req.WithContext(req.Context())
 		out.Header = req.Header.Clone()
 		out.Header.Del("Authorization")
 	}
+	exclusive(out)
 	resp, err := b.base.RoundTrip(out)
 	if err != nil {
 		return nil, final(err)
