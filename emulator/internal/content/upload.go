@@ -230,22 +230,19 @@ func (s *Store) hashUpload(ctx context.Context, id, digest string) (hash.Hash, e
 	}
 	defer r.Close()
 	h := newHash(digest)
-	_, err = io.Copy(h, contextReader{ctx, r})
+	_, err = io.Copy(h, readFunc(func(b []byte) (int, error) {
+		if err := ctx.Err(); err != nil { // the request has ended
+			return 0, err
+		}
+		return r.Read(b)
+	}))
 	return h, err
 }
 
-// contextReader stops reading when its request has ended.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
+// readFunc is a reader that is one function.
+type readFunc func(b []byte) (int, error)
 
-func (r contextReader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(b)
-}
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
 // CancelUpload drops an upload.
 func (s *Store) CancelUpload(ctx context.Context, id string) error {
