@@ -141,7 +141,8 @@ func TestRightsOfNow(t *testing.T) {
 }
 
 func TestTokenOfAnotherRegistry(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+"  - name: second\n    anonymousPullEnabled: true\n")})
+	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+
+		"  - name: second\n    anonymousPullEnabled: true\n    tokens: [{name: ci-pull, scopeMap: _repositories_admin}]\n")})
 	token := f.access("ci-pull", pullPw, appRead)
 	const other = "https://second.azurecr.localhost"
 	if a := f.get(other+appTags, bearer(token)); a.status != 401 || a.challenge() != "invalid_token" {
