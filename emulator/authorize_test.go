@@ -313,10 +313,10 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+"  - name: second\n"), Hostnames: []string{"registry.test", "second.test", "192.0.2.7"}})
+	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+"  - name: second\n"), Hostnames: []string{"registry.test", "second.test", "192.0.2.7", "2001:db8::1"}})
 	for host, registry := range map[string]string{
 		"localhost": "myregistry", "LOCALHOST:5443": "myregistry", "127.0.0.1": "myregistry", "127.0.0.9:1": "myregistry", "[::1]:5443": "myregistry",
-		"myregistry.azurecr.localhost": "myregistry", "Second.azurecr.localhost:5443": "second", "registry.test": "myregistry", "second.test:443": "second", "192.0.2.7": "myregistry",
+		"myregistry.azurecr.localhost": "myregistry", "Second.azurecr.localhost:5443": "second", "registry.test": "myregistry", "second.test:443": "second", "192.0.2.7": "myregistry", "[2001:DB8::1]:5443": "myregistry",
 		"third.azurecr.localhost": "", "azurecr.localhost": "", "evil.example": "", "localhost.evil.example": "", "192.0.2.8": "", "second.azurecr.localhost.evil.example": "", "": "",
 		"x.second.azurecr.localhost": "", "localhost:x": "", `localhost:1"`: "", "localhost:": "", "[::1": "",
 	} {
@@ -338,6 +338,17 @@ func TestHosts(t *testing.T) {
 		d := f.last()
 		if res.StatusCode != 401 || d.Registry != registry {
 			t.Errorf("%s: %d, registry %q", host, res.StatusCode, d.Registry)
+		}
+	}
+}
+
+func TestHostnamesAreChecked(t *testing.T) {
+	for _, h := range []string{"", "host:5443", "https://host", "a b", "*.example", "fe80::1%eth0", "host/path"} {
+		if e, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{h}}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+			t.Errorf("%q: %v", h, err)
+			if e != nil {
+				must(t, e.Close())
+			}
 		}
 	}
 }

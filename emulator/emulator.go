@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,6 +282,9 @@ func (e *Emulator) Decisions(ctx context.Context, f DecisionFilter) iter.Seq2[De
 }
 
 func checkHostname(h string) (string, error) {
+	if addr, err := netip.ParseAddr(h); err == nil && addr.Zone() == "" {
+		return addr.String(), nil
+	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
 		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", quote(h))}
