@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"syscall"
 
 	"github.com/acrkit/acrkit"
 )
@@ -44,13 +46,19 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	return err
 }
 
-// SyncDir makes renames in a folder durable.
+// SyncDir makes renames in a folder durable, where the system can.
 func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it syncs no folders
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // nor do some file systems
+	}
 	if cerr := d.Close(); err == nil {
 		err = cerr
 	}

@@ -1,0 +1,74 @@
+package private_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/private"
+)
+
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	for _, text := range []string{"one", "two"} {
+		if err := private.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := private.ReadFile(path)
+		if err != nil || !ok || string(got) != text {
+			t.Errorf("%q %v %v", got, ok, err)
+		}
+	}
+	// A write that fails leaves nothing behind and the old file alone.
+	if err := private.WriteFile(filepath.Join(dir, "none", "file"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := private.WriteFile(filepath.Join(dir, "folder"), []byte("x"), 0o600); err == nil {
+		t.Error("a folder was overwritten")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%v %v", entries, err)
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if _, ok, err := private.ReadFile(path); ok || err != nil {
+		t.Errorf("no file: %v %v", ok, err)
+	}
+	if err := os.WriteFile(path, make([]byte, private.MaxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := private.ReadFile(path); ok || err == nil {
+		t.Error("a file over the limit was read")
+	}
+}
+
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	l, err := private.LockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := private.LockDir(dir); acrkit.CodeOf(err) != acrkit.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err = private.LockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
