@@ -1,6 +1,7 @@
 package azureauth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -15,33 +16,80 @@ import (
 // net/http does so within a moment of the answer being closed.
 const rewindWait = 10 * time.Second
 
-// exclusive makes the body of req safe to be sent twice. All bodies that azcore's
-// GetBody returns read from one and the same reader, while net/http may still read
-// the first after an answer has come. So a second body waits until the first is
-// closed, and reads it out: the client's digest calculator counts what passes it,
-// up to the length of the body, and has to see all of it once before it is rewound.
-func exclusive(req *http.Request) {
+// refusalBody is the most that is kept of a refusal which came before the request's
+// body was sent; real ones have some hundred bytes.
+const refusalBody = 64 << 10
+
+// shared is a request body that may be sent twice: by package auth, after a 401,
+// and by azcore, after what it thinks will pass. All bodies that azcore's GetBody
+// returns, and all its tries, read from one and the same reader, while net/http may
+// still read the first after an answer has come. So a second try waits until the
+// first is closed, and reads it out: the client's digest calculator counts what
+// passes it, up to the length of the body, and has to see all of it once before it
+// is rewound.
+type shared struct {
+	ctx   context.Context
+	again func() (io.ReadCloser, error)
+
+	mu      sync.Mutex
+	current *try
+}
+
+// share puts a shared body into req, or returns nil if it has none to send twice.
+func share(req *http.Request) *shared {
 	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
-		return
+		return nil
 	}
-	ctx, again := req.Context(), req.GetBody
-	var mu sync.Mutex
-	current := newTry(req.Body)
-	req.Body = current
-	req.GetBody = func() (io.ReadCloser, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if err := current.released(ctx); err != nil {
-			return nil, err
-		}
-		_, _ = io.Copy(io.Discard, current.body) // what fails here fails again below
-		body, err := again()
-		if err != nil {
-			return nil, err
-		}
-		current = newTry(body)
-		return current, nil
+	s := &shared{ctx: req.Context(), again: req.GetBody, current: newTry(req.Body)}
+	req.Body, req.GetBody = s.current, s.rewind
+	return s
+}
+
+func (s *shared) rewind() (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.current.wait(s.ctx); err != nil {
+		return nil, err
 	}
+	s.current.readOut()
+	body, err := s.again()
+	if err != nil {
+		return nil, err
+	}
+	s.current = newTry(body)
+	return s.current, nil
+}
+
+// settle makes a failed request's body ready for azcore's next try. A refusal that
+// came early is read first: that ends the sending.
+func (s *shared) settle(resp *http.Response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if resp != nil && resp.Body != nil && !s.current.isReleased() {
+		data, err := io.ReadAll(io.LimitReader(resp.Body, refusalBody+1))
+		if err != nil || len(data) > refusalBody {
+			resp.Body = &joined{io.MultiReader(bytes.NewReader(data), resp.Body), resp.Body}
+			return
+		}
+		_ = resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(data))
+	}
+	if s.current.wait(s.ctx) == nil && triedAgain(resp) {
+		s.current.readOut()
+	}
+}
+
+// triedAgain reports whether azcore's retry policy, left as it is, makes another
+// try after the answer; nil means none came. After other refusals the client winds
+// its calculator back by itself, and a large body need not be read for nothing.
+func triedAgain(resp *http.Response) bool {
+	return resp == nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
+}
+
+// joined is a body of which some was read before.
+type joined struct {
+	io.Reader
+	io.Closer
 }
 
 // try is a body that tells when it is closed, and is not read after that.
@@ -76,7 +124,21 @@ func (t *try) Close() error {
 	return t.body.Close()
 }
 
-func (t *try) released(ctx context.Context) error {
+func (t *try) isReleased() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// readOut reads what is left of a closed body. A failure comes back when it is
+// rewound.
+func (t *try) readOut() { _, _ = io.Copy(io.Discard, t.body) }
+
+// wait returns when the body is closed.
+func (t *try) wait(ctx context.Context) error {
 	timer := time.NewTimer(rewindWait)
 	defer timer.Stop()
 	select {

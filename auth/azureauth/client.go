@@ -152,8 +152,11 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 		out.Header = req.Header.Clone()
 		out.Header.Del("Authorization")
 	}
-	exclusive(out)
+	body := share(out)
 	resp, err := b.base.RoundTrip(out)
+	if body != nil && (err != nil || resp.StatusCode >= http.StatusBadRequest) {
+		body.settle(resp)
+	}
 	if err != nil {
 		return nil, final(err)
 	}

@@ -16,13 +16,15 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// TestUploadWithARevokedToken: the registry no longer takes the token and says so
-// before it has read the chunk. What it stores in the end must be the whole chunk.
-// The body's reader is one that both tries share, and it feeds the digest.
-func TestUploadWithARevokedToken(t *testing.T) {
+// TestUploadRefusedEarly: the registry refuses a chunk before it has read it, once,
+// in a way that is answered with another try: of package auth or of azcore. What it
+// stores in the end must be the whole chunk. The body's reader is one that all
+// tries share, and it feeds the digest.
+func TestUploadRefusedEarly(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{10, 8 << 20} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
+	for _, c := range []struct{ status, size int }{{401, 10}, {401, 8 << 20}, {503, 10}, {503, 8 << 20}, {429, 8 << 20}} {
+		size := c.size / 10 * 10
+		t.Run(fmt.Sprintf("%d_%d_bytes", c.status, size), func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
 			inner := f.srv.Config.Handler
@@ -40,10 +42,10 @@ func TestUploadWithARevokedToken(t *testing.T) {
 					return
 				}
 				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:samples/app:pull,push",error="invalid_token"`, r.Host, r.Host))
-				w.WriteHeader(http.StatusUnauthorized)
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, `{"errors":[]}`)
 			}))
 			t.Cleanup(early.Close)
-			early.Config.ErrorLog = nil
 			f.srv.Close()
 			f.srv = early
 
