@@ -28,7 +28,6 @@ const refusalBody = 64 << 10
 // passes it, up to the length of the body, and has to see all of it once before it
 // is rewound.
 type shared struct {
-	ctx   context.Context
 	again func() (io.ReadCloser, error)
 
 	mu      sync.Mutex
@@ -40,15 +39,16 @@ func share(req *http.Request) *shared {
 	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
 		return nil
 	}
-	s := &shared{ctx: req.Context(), again: req.GetBody, current: newTry(req.Body)}
-	req.Body, req.GetBody = s.current, s.rewind
+	ctx := req.Context()
+	s := &shared{again: req.GetBody, current: newTry(req.Body)}
+	req.Body, req.GetBody = s.current, func() (io.ReadCloser, error) { return s.rewind(ctx) }
 	return s
 }
 
-func (s *shared) rewind() (io.ReadCloser, error) {
+func (s *shared) rewind(ctx context.Context) (io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.current.wait(s.ctx); err != nil {
+	if err := s.current.wait(ctx); err != nil {
 		return nil, err
 	}
 	s.current.readOut()
@@ -62,7 +62,7 @@ func (s *shared) rewind() (io.ReadCloser, error) {
 
 // settle makes a failed request's body ready for azcore's next try. A refusal that
 // came early is read first: that ends the sending.
-func (s *shared) settle(resp *http.Response) {
+func (s *shared) settle(ctx context.Context, resp *http.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if resp != nil && resp.Body != nil && !s.current.isReleased() {
@@ -74,7 +74,7 @@ func (s *shared) settle(resp *http.Response) {
 		_ = resp.Body.Close()
 		resp.Body = io.NopCloser(bytes.NewReader(data))
 	}
-	if s.current.wait(s.ctx) == nil && triedAgain(resp) {
+	if s.current.wait(ctx) == nil && triedAgain(resp) {
 		s.current.readOut()
 	}
 }
