@@ -155,7 +155,7 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := share(out)
 	resp, err := b.base.RoundTrip(out)
 	if body != nil && (err != nil || resp.StatusCode >= http.StatusBadRequest) {
-		body.settle(out.Context(), resp)
+		body.settle(req.Context(), resp)
 	}
 	if err != nil {
 		return nil, final(err)
