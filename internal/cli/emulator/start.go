@@ -135,11 +135,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
 	if err != nil {
-		return errors.Join(opts.explain(err), e.Close()) //nolint:contextcheck // closing must not end with the context
+		return errors.Join(opts.explain(err), e.Close())
 	}
 	defer cleanup()
 	err = opts.serve(ctx, e, listener, conn)
-	if closeErr := e.Close(); err == nil { //nolint:contextcheck // as above
+	if closeErr := e.Close(); err == nil {
 		err = closeErr
 	}
 	return opts.explain(err)
