@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -74,7 +75,7 @@ func viewRun(ctx context.Context, opts *ViewOptions) error {
 	if opts.Raw {
 		content, err := c.Client.ManifestContent(ctx, ref.Name, ref.Target())
 		if err != nil {
-			return cmdutil.Explain(ctx, c, err)
+			return explain(ctx, c, ref, err)
 		}
 		_, err = opts.IO.Out.Write(content.Data)
 		return err
@@ -83,18 +84,28 @@ func viewRun(ctx context.Context, opts *ViewOptions) error {
 	if digest == "" {
 		tag, err := c.Client.Tag(ctx, ref.Name, ref.Tag)
 		if err != nil {
-			return cmdutil.Explain(ctx, c, err)
+			return explain(ctx, c, ref, err)
 		}
 		digest = tag.Digest
 	}
 	m, err := c.Client.Manifest(ctx, ref.Name, digest)
 	if err != nil {
-		return cmdutil.Explain(ctx, c, err)
+		return explain(ctx, c, ref, err)
 	}
 	if opts.Exporter != nil {
 		return opts.Exporter.Write(ctx, opts.IO, object(m))
 	}
 	return cmdutil.PrintPairs(opts.IO, pairs(m))
+}
+
+// explain is [cmdutil.Explain], except that whoever misses a tag or digest is sent
+// to what the repository has.
+func explain(ctx context.Context, c *cmdutil.Connection, ref acrkit.Reference, err error) error {
+	err = cmdutil.Explain(ctx, c, err)
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code == acrkit.CodeNotFound {
+		e.Hint = "acrkit tag list " + ref.Repository.String()
+	}
+	return err
 }
 
 func pairs(m registry.Manifest) [][2]string {
