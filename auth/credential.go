@@ -64,20 +64,33 @@ func (d description) MarshalText() ([]byte, error) { return []byte(d.text), nil 
 type passwordCredential struct {
 	description
 	user      string
-	passwords []Secret
+	passwords []SecretSource
+}
+
+func scopedToken(name string, passwords ...SecretSource) Credential {
+	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name, passwords}
 }
 
 // ScopedToken is a scope-mapped token: its name and one of its two passwords.
-func ScopedToken(name, password string) Credential {
-	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name, []Secret{redact.NewSecret(password)}}
-}
+func ScopedToken(name, password string) Credential { return scopedToken(name, fixed(password)) }
 
 // ScopedTokenPair is a scope-mapped token with both its passwords, so that a
 // rotation of either needs no change here: when the registry does not accept the
 // one in use, the other is tried once, and kept if it is accepted.
 func ScopedTokenPair(name, password1, password2 string) Credential {
-	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name,
-		[]Secret{redact.NewSecret(password1), redact.NewSecret(password2)}}
+	return scopedToken(name, fixed(password1), fixed(password2))
+}
+
+// ScopedTokenSource is a scope-mapped token whose password comes from a source
+// and is read again when the registry refuses it, so that a running client
+// outlives the rotation of its password:
+//
+//	cred := auth.ScopedTokenSource("ci-pull", auth.SecretFile("/run/secrets/acr"))
+//
+// A refused password is never sent twice in a row: where the source still gives
+// the same one, the refusal is the answer.
+func ScopedTokenSource(name string, password SecretSource) Credential {
+	return scopedToken(name, password)
 }
 
 // zeroGUID is the user name that goes with an ACR refresh token where a client
@@ -107,7 +120,7 @@ func UserPassword(user, password string) Credential {
 	if user == zeroGUID || user == identityUser {
 		return RefreshToken(password)
 	}
-	return &passwordCredential{description{KindUserPassword, fmt.Sprintf("user %q", user)}, user, []Secret{redact.NewSecret(password)}}
+	return &passwordCredential{description{KindUserPassword, fmt.Sprintf("user %q", user)}, user, []SecretSource{fixed(password)}}
 }
 
 type refreshCredential struct {
@@ -158,8 +171,10 @@ type entraTokenCredential struct {
 // Registry or, where the registry allows it, of Azure Resource Manager. It is
 // good until it expires.
 func EntraToken(accessToken string) Credential {
-	return &entraTokenCredential{description{KindEntraToken, "Entra access token"}, redact.NewSecret(accessToken)}
+	return &entraTokenCredential{description{KindEntraToken, entraTokenText}, redact.NewSecret(accessToken)}
 }
+
+const entraTokenText = "Entra access token"
 
 type anonymousCredential struct{ description }
 

@@ -39,12 +39,14 @@ const acrScope = "https://containerregistry.azure.net/.default"
 
 // cloud is what differs between Microsoft's clouds. Source: azcore's cloud
 // configurations, and the audiences that the official clients list.
-type cloud struct{ suffix, authority, arm string }
+// exchange is the audience of assertions from elsewhere (Microsoft Entra
+// documentation, "Workload identity federation").
+type cloud struct{ suffix, authority, arm, exchange string }
 
 var clouds = []cloud{
-	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default"},
-	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default"},
-	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default"},
+	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default", "api://AzureADTokenExchange"},
+	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default", "api://AzureADTokenExchangeUSGov"},
+	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default", "api://AzureADTokenExchangeChina"},
 }
 
 // cloudOf returns the cloud of a registry. A login server of one's own has the
@@ -71,15 +73,36 @@ type EntraOptions struct {
 type servicePrincipalCredential struct {
 	description
 	tenant, client string
-	secret         Secret
+	secret         SecretSource
+	federated      bool // the secret is an assertion
 	opts           EntraOptions
 }
 
 // ServicePrincipal is an Entra application with a client secret. It asks Entra
 // by the client-credentials grant, over https only, without any SDK.
 func ServicePrincipal(tenantID, clientID, clientSecret string, opts *EntraOptions) Credential {
+	return newServicePrincipal(tenantID, clientID, fixed(clientSecret), opts)
+}
+
+// FederatedServicePrincipal is an Entra application (or a managed identity with a
+// federated credential) that proves itself by a token of another issuer which it
+// trusts: workload identity. The assertion is read again for each request to
+// Entra, because it lives for minutes or an hour. Two are common:
+//
+//	auth.SecretFile(os.Getenv("AZURE_FEDERATED_TOKEN_FILE")) // Kubernetes
+//	auth.GitHubOIDC(requestURL, requestToken, "")            // GitHub Actions
+//
+// No client secret exists then, and none can leak. Source: Microsoft identity
+// platform, "OAuth 2.0 client credentials flow", third case; RFC 7523 §2.2.
+func FederatedServicePrincipal(tenantID, clientID string, assertion SecretSource, opts *EntraOptions) Credential {
+	c := newServicePrincipal(tenantID, clientID, assertion, opts)
+	c.federated = true
+	return c
+}
+
+func newServicePrincipal(tenantID, clientID string, secret SecretSource, opts *EntraOptions) *servicePrincipalCredential {
 	c := &servicePrincipalCredential{description: description{KindServicePrincipal, fmt.Sprintf("service principal %q", clientID)},
-		tenant: tenantID, client: clientID, secret: redact.NewSecret(clientSecret)}
+		tenant: tenantID, client: clientID, secret: secret}
 	if plainArgument.MatchString(clientID) {
 		c.text = "service principal " + clientID
 	}
@@ -105,8 +128,13 @@ func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
 	if err := checkSecret("the client id", c.client); err != nil {
 		return nil, err
 	}
-	if err := checkSecret("the secret of "+c.text, c.secret.Reveal()); err != nil {
-		return nil, err
+	switch secret := c.secret.(type) {
+	case nil:
+		return usage("the source of the assertion is nil", "")
+	case *fixedSecret:
+		if err := checkSecret("the secret of "+c.text, secret.value.Reveal()); err != nil {
+			return nil, err
+		}
 	}
 	authority := c.opts.AuthorityHost
 	if authority == "" {
@@ -129,7 +157,23 @@ func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
 }
 
 func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, endpoint, scope string) (Secret, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.client}, "client_secret": {c.secret.Reveal()}, "scope": {scope}}
+	secret, err := c.secret.read(ctx, t)
+	if err != nil {
+		return Secret{}, err
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.client}, "scope": {scope}}
+	if c.federated {
+		if err := checkSecret("the assertion of "+c.text+" from its "+c.secret.String(), secret.Reveal()); err != nil {
+			return Secret{}, err
+		}
+		if len(secret.Reveal()) > wire.MaxToken {
+			return Secret{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "use a credential", Reason: fmt.Sprintf("the assertion is longer than %d bytes", wire.MaxToken)}
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", secret.Reveal())
+	} else {
+		form.Set("client_secret", secret.Reveal())
+	}
 	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form, "access_token", refusedByEntra)
 	return a.token, err
 }
@@ -271,8 +315,8 @@ func (g *entraGrant) renew(root *refreshToken) {
 
 // whose names the Entra token for messages.
 func (g *entraGrant) whose() string {
-	if g.t.cred.Kind() == KindEntraToken {
-		return "Entra access token"
+	if g.who == entraTokenText {
+		return g.who
 	}
 	return "Entra token of " + g.who
 }
@@ -394,6 +438,7 @@ var entraMeanings = map[int]entraMeaning{
 	700016:  {"the application is not known in this tenant", "check client id and tenant", ""},
 	7000112: {"the application is disabled", "", ""},
 	7000216: {"the request proves nothing: secret, certificate or assertion are missing", "", ""},
+	700024:  {"the assertion has expired or is not yet valid", "the assertion's own life is short; check the clock of its issuer", ""},
 	700027:  {"the certificate or its signature is not accepted", "", ""},
 	70021:   {"no federated identity of the application matches the token", "check issuer, subject and audience of the federated credential", ""},
 	700211:  {"no federated identity of the application has the token's issuer", "", ""},

@@ -1,13 +1,14 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/internal/limit"
 )
 
 // Environment is what the environment variables say.
@@ -37,9 +38,6 @@ const (
 	OutcomeShadowed   Outcome = "shadowed"   // set, and an earlier place was used
 )
 
-// secretFile bounds a file with a password; anything larger is another file.
-var secretFile = limit.Limit{Name: "a file with a secret", Bytes: 64 << 10}
-
 // FromEnvironment reads a registry and a credential for it from environment
 // variables; a nil lookup is [os.LookupEnv]. An empty variable counts as not set.
 //
@@ -47,11 +45,12 @@ var secretFile = limit.Limit{Name: "a file with a secret", Bytes: 64 << 10}
 // it alone. The first of these that is set is the credential:
 //
 //  1. ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD (and ACR_TOKEN_PASSWORD2, where both
-//     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a file from whose end
-//     one line feed is taken off: a scope-mapped token;
+//     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a [SecretFile] that is
+//     read again while the credential lives: a scope-mapped token;
 //  2. ACR_REFRESH_TOKEN;
-//  3. AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET: a service
-//     principal, at the authority AZURE_AUTHORITY_HOST where it is set.
+//  3. AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET or, without
+//     that, with AZURE_FEDERATED_TOKEN_FILE: a service principal, at the authority
+//     AZURE_AUTHORITY_HOST where it is set.
 //
 // Half a credential is an error with [acrkit.CodeUsage] that names the missing
 // variable, and no later one is taken in its place; so is white space around a
@@ -153,6 +152,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 	l := Lookup{Source: "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", Kind: KindScopedToken, Outcome: OutcomeUsed}
 	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"), r.get("ACR_TOKEN_PASSWORD_FILE")
 	first := "ACR_TOKEN_PASSWORD"
+	source := fixed(password)
 	switch {
 	case name == "" && password == "" && second == "" && file == "":
 		l.Outcome = OutcomeNotSet
@@ -169,11 +169,9 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		return l, nil, r.half(&l, first, "ACR_TOKEN_NAME")
 	case file != "":
 		l.Source = "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE"
-		first = "the file in ACR_TOKEN_PASSWORD_FILE"
 		var err error
-		if password, err = readSecretFile(file); err != nil {
-			l.Outcome, l.Detail = OutcomeIncomplete, first+" cannot be read: "+reasonOf(err)
-			return l, nil, r.usage(l.Detail, "")
+		if source, err = r.file(&l, "ACR_TOKEN_PASSWORD_FILE", file); err != nil {
+			return l, nil, err
 		}
 	case password == "":
 		return l, nil, r.half(&l, "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD")
@@ -181,34 +179,28 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 	if err := r.check(&l, "ACR_TOKEN_NAME", name); err != nil {
 		return l, nil, err
 	}
-	if err := r.check(&l, first, password); err != nil {
-		return l, nil, err
+	if file == "" {
+		if err := r.check(&l, first, password); err != nil {
+			return l, nil, err
+		}
 	}
 	if second == "" {
-		return l, ScopedToken(name, password), nil
+		return l, ScopedTokenSource(name, source), nil
 	}
 	if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
 		return l, nil, err
 	}
 	l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
-	return l, ScopedTokenPair(name, password, second), nil
+	return l, scopedToken(name, source, fixed(second)), nil
 }
 
-// readSecretFile reads a secret and takes one line feed off its end, which
-// editors and echo put there.
-func readSecretFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := secretFile.ReadAll(f)
-	if err != nil {
-		return "", err
-	}
-	s := strings.TrimSuffix(string(data), "\n")
-	if len(s) < len(data) {
-		s = strings.TrimSuffix(s, "\r")
+// file returns the file in a variable as a source, after a first look at it: what
+// is wrong with it now is better said now.
+func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error) {
+	s := newFileSource(name)
+	if _, err := s.read(context.Background(), nil); err != nil {
+		l.Outcome, l.Detail = OutcomeIncomplete, "the file in "+variable+" cannot be read: "+reasonOf(err)
+		return nil, r.usage(l.Detail, "")
 	}
 	return s, nil
 }
@@ -227,8 +219,14 @@ func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
 }
 
 func principalFromEnv(r *envReader) (Lookup, Credential, error) {
-	names := []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}
-	l := Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", Kind: KindServicePrincipal, Outcome: OutcomeUsed}
+	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"
+	proof := secret
+	// As Microsoft's libraries do: a secret goes before a file.
+	if r.get(secret) == "" && r.get(file) != "" {
+		proof = file
+	}
+	names := []string{tenant, client, proof}
+	l := Lookup{Source: tenant + ", " + client + " and " + proof, Kind: KindServicePrincipal, Outcome: OutcomeUsed}
 	var set, missing []string
 	for _, n := range names {
 		if r.get(n) == "" {
@@ -242,7 +240,11 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		l.Outcome = OutcomeNotSet
 		return l, nil, nil
 	case len(missing) > 0:
-		return l, nil, r.half(&l, strings.Join(set, " and "), missing...)
+		err := r.half(&l, strings.Join(set, " and "), missing...)
+		if e, ok := errors.AsType[*acrkit.Error](err); ok && slices.Contains(missing, secret) {
+			e.Hint = strings.Replace(e.Hint, secret, secret+" or "+file, 1)
+		}
+		return l, nil, err
 	}
 	for _, n := range names {
 		if err := r.check(&l, n, r.get(n)); err != nil {
@@ -255,5 +257,12 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 			return l, nil, err
 		}
 	}
-	return l, ServicePrincipal(r.get("AZURE_TENANT_ID"), r.get("AZURE_CLIENT_ID"), r.get("AZURE_CLIENT_SECRET"), &opts), nil
+	if proof == secret {
+		return l, ServicePrincipal(r.get(tenant), r.get(client), r.get(secret), &opts), nil
+	}
+	assertion, err := r.file(&l, file, r.get(file))
+	if err != nil {
+		return l, nil, err
+	}
+	return l, FederatedServicePrincipal(r.get(tenant), r.get(client), assertion, &opts), nil
 }

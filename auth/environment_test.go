@@ -40,6 +40,9 @@ func TestFromEnvironment(t *testing.T) {
 		{"file with CRLF", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + crlf, `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
 		{"refresh token", "ACR_NAME=myregistry|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
 		{"service principal", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
+		{"federated", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" + good, "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE", "", "", "not set,not set,used"},
+		{"secret goes before file", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_FEDERATED_TOKEN_FILE=" + dir + "/none", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
+		{"file and second password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret2|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD_FILE and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
 		{"empty is not set", "ACR_NAME=myregistry|ACR_TOKEN_NAME=|ACR_TOKEN_PASSWORD=|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
 
 		{"nothing", "", "", "", acrkit.CodeCredentialMissing, "none is set", "not set,not set,not set"},
@@ -49,6 +52,8 @@ func TestFromEnvironment(t *testing.T) {
 		{"second password alone", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is missing", "incomplete,not set,not set"},
 		{"no secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_ID are set, but AZURE_CLIENT_SECRET is missing", "not set,not set,incomplete"},
 		{"client alone", "ACR_NAME=myregistry|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_CLIENT_ID is set, but AZURE_TENANT_ID and AZURE_CLIENT_SECRET are missing", "not set,not set,incomplete"},
+		{"federated file alone", "ACR_NAME=myregistry|AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage, "AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID and AZURE_CLIENT_ID are missing", "not set,not set,incomplete"},
+		{"no federated file", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" + dir + "/none", "", "", acrkit.CodeUsage, "the file in AZURE_FEDERATED_TOKEN_FILE cannot be read: there is no such file", "not set,not set,incomplete"},
 		{"both password and file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD_FILE=" + good, "", "", acrkit.CodeUsage, "both set", "incomplete,not set,not set"},
 		{"no such file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + dir + "/none", "", "", acrkit.CodeUsage, "cannot be read", "incomplete,not set,not set"},
 		{"two line feeds", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + two, "", "", acrkit.CodeUsage, "white space", "incomplete,not set,not set"},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,21 +22,22 @@ import (
 // strict, written from the recordings and not from package emulator. It serves
 // any host name.
 type fake struct {
-	mu       sync.Mutex
-	host     string // the login server it believes to be
-	scheme   string
-	log      []string // "METHOD path detail"
-	issued   map[string]issued
-	count    int
-	password map[string]string // user → password
-	allowed  acrkit.Scope
-	now      func() time.Time
-	skew     time.Duration // of the server's clock
-	life     time.Duration // of access tokens
-	bareJWT  bool          // tokens without exp
-	noDate   bool
-	secret   string // the service principal's
-	noACR    bool   // Entra does not know ACR's audience
+	mu        sync.Mutex
+	host      string // the login server it believes to be
+	scheme    string
+	log       []string // "METHOD path detail"
+	issued    map[string]issued
+	count     int
+	password  map[string]string // user → password, or several separated by "|"
+	allowed   acrkit.Scope
+	now       func() time.Time
+	skew      time.Duration // of the server's clock
+	life      time.Duration // of access tokens
+	bareJWT   bool          // tokens without exp
+	noDate    bool
+	secret    string // the service principal's
+	assertion string // the one that its federation takes
+	noACR     bool   // Entra does not know ACR's audience
 
 	// intercept may answer in the fake's place; it reports whether it did.
 	intercept func(w http.ResponseWriter, r *http.Request, form url.Values) bool
@@ -159,7 +161,11 @@ func (f *fake) entra(w http.ResponseWriter, form url.Values) {
 			"error_description": fmt.Sprintf("AADSTS%d: Some words of Entra that quote %s. Trace ID: x", number, form.Get("client_secret"))})
 	}
 	switch {
-	case form.Get("client_secret") != f.secret:
+	case form.Has("client_assertion") && (form.Has("client_secret") || form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"):
+		answer(w, 400, map[string]string{"error": "invalid_request"})
+	case form.Has("client_assertion") && form.Get("client_assertion") != f.assertion:
+		refuse(700213, "invalid_client")
+	case !form.Has("client_assertion") && form.Get("client_secret") != f.secret:
 		refuse(7000215, "invalid_client")
 	case f.noACR && strings.Contains(form.Get("scope"), "containerregistry"):
 		refuse(500011, "invalid_resource")
@@ -189,7 +195,7 @@ func (f *fake) tokens(w http.ResponseWriter, form url.Values) {
 	}
 	switch form.Get("grant_type") {
 	case "password":
-		if want, ok := f.password[form.Get("username")]; !ok || want != form.Get("password") {
+		if want, ok := f.password[form.Get("username")]; !ok || !slices.Contains(strings.Split(want, "|"), form.Get("password")) {
 			unauthorized()
 			return
 		}

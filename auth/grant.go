@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"sync/atomic"
 
 	"github.com/acrkit/acrkit"
@@ -37,13 +38,26 @@ type proof struct {
 	fresh   bool          // the refresh token was made for this proof
 }
 
+// sameSecrets reports whether p proves no more than other.
+func (p proof) sameSecrets(other proof) bool {
+	return len(p.secrets) > 0 && slices.EqualFunc(p.secrets, other.secrets, func(a, b Secret) bool { return a.Reveal() == b.Reveal() })
+}
+
 // passwordGrant is the password grant with one password or two.
 type passwordGrant struct {
+	t         *Transport
 	who       string
 	user      string
-	passwords []Secret
+	passwords []*keptPassword
 	slot      atomic.Int32 // the one to try first
 	hint      string
+}
+
+// keptPassword is a source with the password it gave last, where that is kept.
+type keptPassword struct {
+	source SecretSource
+	reads  flights[*Secret]
+	kept   *Secret // guarded by the lock of reads
 }
 
 func (c *passwordCredential) bind(t *Transport) (grant, error) {
@@ -53,12 +67,20 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 	if err := checkSecret("the user name", c.user); err != nil {
 		return nil, err
 	}
-	for _, p := range c.passwords {
-		if err := checkSecret("the password of "+c.text, p.Reveal()); err != nil {
-			return nil, err
+	g := &passwordGrant{t: t, who: c.text, user: c.user}
+	for _, source := range c.passwords {
+		switch s := source.(type) {
+		case nil:
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source of the password is nil"}
+		case *fixedSecret:
+			if err := checkSecret("the password of "+c.text, s.value.Reveal()); err != nil {
+				return nil, err
+			}
 		}
+		k := &keptPassword{source: source}
+		k.reads.init()
+		g.passwords = append(g.passwords, k)
 	}
-	g := &passwordGrant{who: c.text, user: c.user, passwords: c.passwords}
 	if c.kind == KindScopedToken && t.registry.IsACR() && plainArgument.MatchString(c.user) {
 		g.hint = fmt.Sprintf("see the token's status and its passwords' expiry: az acr token show --registry %s --name %s", t.registry.Name(), c.user)
 	}
@@ -68,30 +90,69 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 // plainArgument is what a shell takes as it stands.
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-func (g *passwordGrant) proof(context.Context) (proof, error) {
+func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
 	slot := g.slot.Load()
-	p := g.passwords[slot]
+	p, err := g.passwords[slot].read(ctx, g.t)
+	if err == nil {
+		err = checkSecret("the password of "+g.who+" from its "+g.passwords[slot].source.String(), p.Reveal())
+	}
+	if err != nil {
+		return proof{}, err
+	}
 	return proof{slot: slot, secrets: []Secret{p}, fields: url.Values{
 		"grant_type": {"password"}, "username": {g.user}, "password": {p.Reveal()},
 	}}, nil
 }
 
-func (g *passwordGrant) refused(p proof) bool {
-	if len(g.passwords) < 2 {
-		return false
+func (k *keptPassword) read(ctx context.Context, t *Transport) (Secret, error) {
+	if !k.source.costly() {
+		return k.source.read(ctx, t)
 	}
-	// Another fetch may have changed over already.
-	g.slot.CompareAndSwap(p.slot, 1-p.slot)
-	return true
+	p, err := k.reads.get(ctx, "", func() (*Secret, bool) { return k.kept, k.kept != nil }, func(ctx context.Context) (*Secret, error) {
+		p, err := k.source.read(ctx, t)
+		return &p, err
+	}, func(p *Secret) { k.kept = p })
+	if err != nil {
+		return Secret{}, err
+	}
+	return *p, nil
+}
+
+func (k *keptPassword) forget(refused Secret) {
+	k.reads.Lock()
+	defer k.reads.Unlock()
+	// Another fetch may have read a new one already.
+	if k.kept != nil && k.kept.Reveal() == refused.Reveal() {
+		k.kept = nil
+	}
+}
+
+func (g *passwordGrant) refused(p proof) bool {
+	k := g.passwords[p.slot]
+	k.forget(p.secrets[0])
+	if len(g.passwords) > 1 {
+		// Another fetch may have changed over already.
+		g.slot.CompareAndSwap(p.slot, 1-p.slot)
+		return true
+	}
+	_, same := k.source.(*fixedSecret)
+	return !same
 }
 
 func (g *passwordGrant) renew(*refreshToken) {}
-func (g *passwordGrant) close()              {}
 
-func (g *passwordGrant) rejected(_ proof, e *acrkit.Error, said string) {
+func (g *passwordGrant) close() {
+	for _, k := range g.passwords {
+		k.reads.close()
+	}
+}
+
+func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	what := "password"
 	if len(g.passwords) > 1 {
 		what = "two passwords"
+	} else if _, same := g.passwords[p.slot].source.(*fixedSecret); !same {
+		what = "password from " + g.passwords[p.slot].source.String()
 	}
 	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: wrong, expired, disabled or not yet active%s", g.who, what, said)
 	e.Hint = g.hint

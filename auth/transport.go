@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -447,26 +449,37 @@ func (t *Transport) forget(token *accessToken, withRoot bool) {
 	}
 }
 
+// maxProofs is how many secrets are tried for one token: two passwords, and the
+// first one again if its source gives another meanwhile.
+const maxProofs = 3
+
 // fetch asks the token service for exactly scope.
 func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope) (*accessToken, error) {
 	text := scope.String()
 	if len(text) > acrkit.MaxScope {
 		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry, Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
 	}
-	for first := true; ; first = false {
+	var tried []proof
+	var refusal error
+	for {
 		p, err := t.grant.proof(ctx)
 		if err != nil {
 			return nil, err
 		}
-		p.fields.Set("service", t.registry.Host())
-		if text != "" { // an empty scope is answered 400 (observed by users)
-			p.fields.Set("scope", text)
+		if slices.ContainsFunc(tried, p.sameSecrets) {
+			return nil, refusal // what was refused a moment ago is not sent again
 		}
-		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", p.fields, "access_token",
+		form := maps.Clone(p.fields)
+		form.Set("service", t.registry.Host())
+		if text != "" { // an empty scope is answered 400 (observed by users)
+			form.Set("scope", text)
+		}
+		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", form, "access_token",
 			//nolint:bodyclose // there is no response yet; post closes it
 			t.refusedByRegistry(p.secrets, func(e *acrkit.Error, said string) { t.grant.rejected(p, e, said) }))
 		if err != nil {
-			if first && errors.Is(err, acrkit.CodeCredentialRejected) && t.grant.refused(p) {
+			tried, refusal = append(tried, p), err
+			if len(tried) < maxProofs && errors.Is(err, acrkit.CodeCredentialRejected) && t.grant.refused(p) {
 				continue
 			}
 			return nil, err
