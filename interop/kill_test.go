@@ -45,14 +45,13 @@ func TestKill(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				blobs = append(blobs, digest)
-				if len(blobs) == pushes { // of 3 * pushes
-					close(enough)
-				}
 			})
 			if err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				manifests = append(manifests, i)
+				if manifests = append(manifests, i); len(manifests) == pushes/5 {
+					close(enough)
+				}
 			}
 		})
 	}
