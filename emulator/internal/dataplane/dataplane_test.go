@@ -345,6 +345,24 @@ func TestCommonHeaders(t *testing.T) {
 	}
 }
 
+func TestLongBodies(t *testing.T) {
+	s := serve(t, setup{})
+	for i := range 40 {
+		s.image("a", fmt.Sprintf("tag-%02d", i))
+	}
+	// Each tag has about 280 bytes here.
+	for n, counted := range map[string]bool{"1": true, "6": true, "20": false, "40": false} {
+		a := s.want(s.do("GET", "/acr/v1/a/_tags?n="+n, ""), 200, "*")
+		length := ""
+		if counted {
+			length = fmt.Sprint(len(a.body))
+		}
+		if got := a.header.Get("Content-Length"); got != length || !strings.HasSuffix(a.body, "}\n") {
+			t.Errorf("%s tags, %d bytes: Content-Length %q, want %q", n, len(a.body), got, length)
+		}
+	}
+}
+
 func TestAuthorizeFails(t *testing.T) {
 	s := serve(t, setup{})
 	s.broken = errors.New("secret cause")

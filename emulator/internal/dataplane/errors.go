@@ -41,15 +41,24 @@ func marshal(v any) []byte {
 	return b.Bytes()
 }
 
+// maxCounted is the largest JSON body, in bytes, whose length is told; a larger
+// one is chunked. Recorded are lengths up to 1904, and chunks from 4325 on: the
+// service writes without saying how much, and its HTTP server counts what fits
+// in its buffer.
+const maxCounted = 2048
+
 // json writes a body with its length, the newline at its end included
-// (recorded). The answer to a HEAD request has the length and no body.
+// (recorded), or in chunks if it is long. The answer to a HEAD request has what
+// is told of the length and no body.
 func (h *Handler) json(w http.ResponseWriter, status int, v any) {
 	b := marshal(v)
 	header := w.Header()
 	if header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json; charset=utf-8")
 	}
-	header.Set("Content-Length", strconv.Itoa(len(b)))
+	if len(b) <= maxCounted {
+		header.Set("Content-Length", strconv.Itoa(len(b)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the server drops it for HEAD; a client that is gone needs no error
 }
