@@ -1,10 +1,11 @@
 package blob
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/acrkit/acrkit/emulator/internal/private"
 )
 
 // FS is the part of the file system that the disk store uses, as a seam for
@@ -52,14 +53,4 @@ func (OS) Remove(name string) error { return os.Remove(name) }
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
 // SyncDir makes the entries of a folder durable, where the system can.
-func (OS) SyncDir(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if err != nil && cannotSyncDir(err) {
-		err = nil
-	}
-	return errors.Join(err, f.Close())
-}
+func (OS) SyncDir(name string) error { return private.SyncDir(name) }

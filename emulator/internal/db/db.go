@@ -21,6 +21,8 @@ import (
 	"golang.org/x/sync/semaphore"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/acrkit/acrkit/emulator/internal/private"
 )
 
 // Tick is the resolution of the times the store hands out: the service writes
@@ -30,9 +32,6 @@ const Tick = 100 * time.Nanosecond
 const (
 	// fileName is the database's name in the data folder.
 	fileName = "registry.db"
-	// lockName is held for as long as the folder is open, so that two processes
-	// never share one: each keeps state of open uploads in memory.
-	lockName = "registry.lock"
 	// readers is the number of connections that read. SQLite reads in parallel;
 	// more connections than cores gain nothing and cost page caches.
 	readers = 4
@@ -59,7 +58,6 @@ type Options struct {
 type DB struct {
 	now    func() time.Time
 	pools  []*sql.DB
-	lock   *os.File
 	memory *semaphore.Weighted // in memory only: readers take 1, the writer all
 
 	readers chan *conn // idle readers
@@ -74,7 +72,8 @@ type DB struct {
 
 // Open opens the database in dir, which must exist, or one in memory where dir
 // is "". It applies the migrations that were not applied before, each in a
-// transaction of its own. A folder that another process has open is an error.
+// transaction of its own. The caller sees to it that no other process opens the
+// folder.
 func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if opts == nil {
 		opts = &Options{}
@@ -99,9 +98,6 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		pragmas.Set("vfs", "memdb")
 		add("journal_mode(MEMORY)")
 	} else {
-		if d.lock, err = lockFile(filepath.Join(dir, lockName)); err != nil {
-			return nil, err
-		}
 		path, err := filepath.Abs(filepath.Join(dir, fileName))
 		if err != nil {
 			return nil, err
@@ -154,7 +150,9 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		return nil, err
 	}
 	if dir != "" {
-		if err := syncDir(dir); err != nil {
+		// Without it, a file that was created just before a power cut may be gone
+		// though its content was synced.
+		if err := private.SyncDir(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -166,16 +164,6 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		d.readers <- r
 	}
 	return d, nil
-}
-
-// syncDir makes the folder's entries durable: without it, a file that was
-// created just before a power cut may be gone though its content was synced.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(ignoreUnsupported(f.Sync()), f.Close())
 }
 
 // Close waits for the write under way, refuses later ones and closes the
@@ -211,9 +199,6 @@ func (d *DB) Close() error {
 	}
 	for i := len(d.pools) - 1; i >= 0; i-- {
 		errs = append(errs, d.pools[i].Close())
-	}
-	if d.lock != nil {
-		errs = append(errs, d.lock.Close())
 	}
 	return errors.Join(errs...)
 }
