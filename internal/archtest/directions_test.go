@@ -46,6 +46,8 @@ var rules = []rule{
 	{pkg: "internal/cli/clitest", ours: []string{"", "emulator", "acrtest", "internal/cli/..."}, internal: true, mayTest: true},
 	{pkg: "internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "internal/cli/..."}, internal: true},
 	{pkg: "internal/replay/...", ours: []string{"", "scopemap", "emulator", "internal/replay/..."}}, // drives the emulator with recorded traffic
+	{pkg: "internal/replay/cmd", ours: []string{"internal/replay"}, isMain: true},
+	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
 	{pkg: "internal/...", ours: []string{""}},
 	{pkg: "cmd/...", ours: []string{"internal/cli/..."}, isMain: true},
