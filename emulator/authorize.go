@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 )
@@ -136,6 +137,6 @@ func (e *Emulator) decideRights(rights identity.Rights, required acrkit.Scope, d
 
 // requestID gives the answer its correlation id.
 func requestID(w http.ResponseWriter, r *http.Request) *http.Request {
-	w.Header().Set(answer.CorrelationHeader, identity.NewGUID())
+	w.Header().Set(answer.CorrelationHeader, guid.New())
 	return r.WithContext(context.WithValue(r.Context(), headerKey{}, w.Header()))
 }

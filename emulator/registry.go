@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -310,7 +311,7 @@ func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a SeedAp
 // application returns the stored form of an application, with the object id of
 // the one it replaces.
 func (e *Emulator) application(tenant string, a SeedApplication) *identity.Application {
-	out := &identity.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: identity.NewGUID(), DisplayName: a.DisplayName}
+	out := &identity.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: guid.New(), DisplayName: a.DisplayName}
 	if old, ok := e.ids.Application(a.ClientID); ok {
 		out.ObjectID = old.ObjectID
 	}

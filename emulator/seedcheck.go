@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
@@ -30,7 +31,6 @@ const MinLifetime = time.Second
 const MaxLifetime = 24 * time.Hour
 
 var (
-	guidRE = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	// Source of the three: the patterns of the ARM API's description.
 	registryNameRE = regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`)
 	tokenNameRE    = regexp.MustCompile(`^[a-zA-Z0-9-]{5,50}$`)
@@ -82,13 +82,13 @@ func (s *Seed) checkTenants(p *seedProblems) unique {
 	tenants, applications := unique{}, unique{}
 	for i, t := range s.Tenants {
 		path := fmt.Sprintf("tenants[%d]", i)
-		if !guidRE.MatchString(t.ID) {
+		if !guid.Is(t.ID) {
 			p.add(path+".id", "is not a GUID")
 		}
 		tenants.add(p, path+".id", strings.ToLower(t.ID), "tenant")
 		for j, a := range t.Applications {
 			path := fmt.Sprintf("%s.applications[%d]", path, j)
-			if !guidRE.MatchString(a.ClientID) {
+			if !guid.Is(a.ClientID) {
 				p.add(path+".clientId", "is not a GUID")
 			}
 			applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
@@ -105,7 +105,7 @@ func (s *Seed) checkSubscriptions(p *seedProblems) {
 	ids := unique{}
 	for i, sub := range s.Subscriptions {
 		path := fmt.Sprintf("subscriptions[%d]", i)
-		if !guidRE.MatchString(sub.ID) {
+		if !guid.Is(sub.ID) {
 			p.add(path+".id", "is not a GUID")
 		}
 		ids.add(p, path+".id", strings.ToLower(sub.ID), "subscription")

@@ -2,10 +2,8 @@ package content
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
 // UploadLifetime is how long an upload may lie untouched. The service's upload
@@ -117,7 +116,7 @@ func (s *Store) StartUpload(ctx context.Context, registry int64, repo string) (i
 	if err != nil {
 		return "", err
 	}
-	id = newUUID()
+	id = guid.New()
 	if err := s.blobs.Create(ctx, id); err != nil {
 		return "", err
 	}
@@ -125,14 +124,6 @@ func (s *Store) StartUpload(ctx context.Context, registry int64, repo string) (i
 	s.keep(id, &running{turn: make(chan struct{}, 1), sum: sha256.New()})
 	s.mu.Unlock()
 	return id, nil
-}
-
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
 // UploadSize returns how much of an upload is stored.

@@ -7,7 +7,6 @@
 package dataplane
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
 // Registry is the registry that a request's host resolved to.
@@ -79,14 +79,6 @@ func New(cfg Config) *Handler {
 	return h
 }
 
-// newGUID returns a random UUID.
-func newGUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
 // request is one request on its way through the handler.
 type request struct {
 	*http.Request
@@ -102,7 +94,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 	header["Docker-Distribution-Api-Version"] = []string{"registry/2.0"}
 	header["Strict-Transport-Security"] = []string{hsts, hsts} // twice (recorded)
 	header["X-Content-Type-Options"] = []string{"nosniff"}
-	header["X-Ms-Correlation-Request-Id"] = []string{newGUID()}
+	header["X-Ms-Correlation-Request-Id"] = []string{guid.New()}
 
 	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.Method, r.URL.Path)}
 	if q.kind == noRoute {
@@ -139,7 +131,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/v2") {
-		header["X-Ms-Request-Id"] = []string{newGUID()}
+		header["X-Ms-Request-Id"] = []string{guid.New()}
 		// Echoed; empty where the client sent none (recorded).
 		header["X-Ms-Client-Request-Id"] = []string{r.Header.Get("X-Ms-Client-Request-Id")}
 	}

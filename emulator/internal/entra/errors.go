@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
 // failure is one of Entra's errors: its number, its OAuth word, its text. The
@@ -86,9 +86,9 @@ func clip(s string) string {
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *failure) {
-	trace, correlation := identity.NewGUID(), r.Header.Get("Client-Request-Id")
-	if !identity.IsGUID(correlation) {
-		correlation = identity.NewGUID()
+	trace, correlation := guid.New(), r.Header.Get("Client-Request-Id")
+	if !guid.Is(correlation) {
+		correlation = guid.New()
 	}
 	stamp := h.Tokens.Now().UTC().Format("2006-01-02 15:04:05Z")
 	w.Header().Set("X-Ms-Request-Id", trace)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
@@ -107,7 +108,7 @@ func (t *Tokens) Issue(a *identity.Application, resource string) (string, error)
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, &claims{
 		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start, Expires: now.Add(life).Unix(),
 		AppID: a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID, Subject: a.ObjectID,
-		TenantID: a.TenantID, UTI: identity.NewGUID(), Version: "1.0",
+		TenantID: a.TenantID, UTI: guid.New(), Version: "1.0",
 	})
 	token.Header["kid"], token.Header["x5t"] = key.ID, key.ID
 	return token.SignedString(key.Key)

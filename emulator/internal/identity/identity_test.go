@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
 func testStore(t testing.TB) (*Store, *Registry) {
@@ -68,7 +69,7 @@ func TestTokenIDs(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range []string{"", NewGUID(), ZeroGUID, "x"} {
+	for _, id := range []string{"", guid.New(), ZeroGUID, "x"} {
 		if _, err := a.kindOf(id); err == nil {
 			t.Errorf("%q is taken", id)
 		}

@@ -9,41 +9,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
 // ZeroGUID is the user name under which an ACR refresh token is a password.
 const ZeroGUID = "00000000-0000-0000-0000-000000000000"
-
-var guidRE = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-
-// IsGUID reports whether s has the form of a GUID.
-func IsGUID(s string) bool { return guidRE.MatchString(s) }
-
-// NewGUID returns a random GUID (version 4).
-func NewGUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return guid(b)
-}
-
-func guid(b [16]byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
-}
-
-func guidBytes(s string) (b [16]byte, ok bool) {
-	if !IsGUID(s) {
-		return b, false
-	}
-	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	return [16]byte(raw), err == nil
-}
 
 // NewRID returns a registry id as it stands in tokens.
 func NewRID() string {
@@ -268,11 +242,11 @@ func (k *Keys) newJTI(kind Kind) string {
 			b[15] ^= byte(i)
 		}
 	}
-	return guid(b)
+	return guid.Format(b)
 }
 
 func (k *Keys) kindOf(jti string) (Kind, error) {
-	b, ok := guidBytes(jti)
+	b, ok := guid.Parse(jti)
 	if !ok {
 		return "", errJTI
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
@@ -269,7 +270,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Princip
 	asked, _ := scopeOf(r.form)
 	h.record(r, decisions.Denied, who, asked, acrkit.Scope{}, nil, why.Error())
 	text := unauthorized
-	if identity.IsGUID(user) && user != identity.ZeroGUID {
+	if guid.Is(user) && user != identity.ZeroGUID {
 		text = "Invalid clientid or client secret. CorrelationId: " + r.requestID
 	}
 	answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", text)
