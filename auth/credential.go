@@ -29,6 +29,9 @@ const (
 	KindRefreshToken     Kind = "refresh-token"
 	KindUserPassword     Kind = "user-password"
 	KindAnonymous        Kind = "anonymous"
+	KindDockerConfig     Kind = "docker-config" // what Docker's or podman's file has for the registry
+	KindByRepository     Kind = "by-repository" // several, each for some repositories
+	KindChain            Kind = "chain"         // the first of several that is available
 )
 
 // Credential says who you are. It is inert: nothing is sent before a

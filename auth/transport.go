@@ -66,6 +66,10 @@ type Transport struct {
 	tokens  *tokenCache // guarded by the lock of fetches
 	lessons lessons     // likewise
 
+	// parts are what a credential for several repositories is divided into; nil
+	// for all others. A divided transport keeps no tokens itself.
+	parts []part
+
 	closing sync.Once
 }
 
@@ -107,12 +111,6 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		t.now = time.Now
 	}
 	t.fetches.init()
-	if t.grant, err = cred.bind(t); err != nil {
-		if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Registry.IsZero() {
-			e.Registry = reg
-		}
-		return nil, err
-	}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 		if std, ok := http.DefaultTransport.(*http.Transport); ok {
@@ -122,6 +120,13 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 			t.ownBase.MaxResponseHeaderBytes = maxResponseHeader
 			t.base = t.ownBase
 		}
+	}
+	if err := t.divide(); err != nil {
+		t.closeParts()
+		if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Registry.IsZero() {
+			e.Registry = reg
+		}
+		return nil, err
 	}
 	return t, nil
 }
@@ -196,6 +201,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(req.URL.Path, "/oauth2/") {
 		// A client that speaks to the token service by itself knows what it sends.
 		return t.base.RoundTrip(req)
+	}
+	if t.parts != nil {
+		p, err := t.partForRequest(req)
+		if err != nil {
+			closeBody(req)
+			return nil, err
+		}
+		return p.RoundTrip(req)
 	}
 	ctx := req.Context()
 	need := requiredFor(req.Method, req.URL)
@@ -505,6 +518,13 @@ type Token struct {
 // cache or fetched. That it was requested does not mean that it was granted: ACR
 // gives what it can, and refuses at the resource.
 func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error) {
+	if t.parts != nil {
+		p, err := t.partForScope(scope)
+		if err != nil {
+			return Token{}, err
+		}
+		return p.Token(ctx, scope)
+	}
 	a, _, err := t.acquire(ctx, scope, nil)
 	if err != nil {
 		return Token{}, err
@@ -515,6 +535,12 @@ func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error
 // Granted returns what the cached token that serves the required scope was
 // granted, by its own claim; nil means unknown. It asks nobody.
 func (t *Transport) Granted(required acrkit.Scope) *acrkit.Scope {
+	if t.parts != nil {
+		if p, err := t.partForScope(required); err == nil {
+			return p.Granted(required)
+		}
+		return nil
+	}
 	t.fetches.Lock()
 	defer t.fetches.Unlock()
 	if a := t.tokens.find(t.now(), required, nil); a != nil {
@@ -531,13 +557,20 @@ func (t *Transport) ResponseError(resp *http.Response, op string) error {
 	if resp.StatusCode < 400 {
 		return nil
 	}
-	return wire.Final(wire.Attempt{Op: op, Registry: t.registry, Transport: t}.Refused(resp))
+	who := t
+	if t.parts != nil && resp.Request != nil && resp.Request.URL != nil {
+		if p, err := t.partForRequest(resp.Request); err == nil {
+			who = p
+		}
+	}
+	return wire.Final(wire.Attempt{Op: op, Registry: t.registry, Transport: who}.Refused(resp))
 }
 
 // Close ends background work, waits for it, and closes idle connections of an own
 // base. Requests under way go on; new token requests fail.
 func (t *Transport) Close() error {
 	t.closing.Do(func() {
+		t.closeParts()
 		t.fetches.close()
 		t.grant.close()
 		if t.ownBase != nil {
