@@ -242,6 +242,27 @@ func TestParseRegistry_refuses(t *testing.T) {
 	}
 }
 
+// TestMessagesHideSecrets: a URL that was pasted with a password in it is refused
+// without showing the password.
+func TestMessagesHideSecrets(t *testing.T) {
+	for _, s := range []string{
+		"https://u:hunter2@myregistry.azurecr.io", "u:hunter2@myregistry.azurecr.io", "u:hunt@hunter2@myregistry.azurecr.io",
+		"u:hunter2@myregistry.azurecr.io/app:v1", "https://u:hunter2@myregistry.azurecr.io/app@" + sha256Digest,
+		"myregistry.azurecr.io?sig=hunter2", "myregistry.azurecr.io/app?sig=hunter2", "myregistry.azurecr.io#hunter2",
+		"http://u:hunter2@myregistry.azurecr.io", " https://u:hunter2@myregistry.azurecr.io",
+	} {
+		for what, parse := range map[string]func(string) error{
+			"ParseRegistry":       func(s string) error { _, err := acrkit.ParseRegistry(s); return err },
+			"ParseReference":      func(s string) error { _, err := acrkit.ParseReference(s, acrkit.Registry{}); return err },
+			"CheckRepositoryName": acrkit.CheckRepositoryName,
+		} {
+			if err := parse(s); err == nil || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s(%q): %v", what, s, err)
+			}
+		}
+	}
+}
+
 func FuzzParseRegistry(f *testing.F) {
 	for _, s := range []string{"myregistry", "https://myregistry.azurecr.io/", "myregistry.azurecr.io.evil.example", "localhost:5443",
 		"[::1]:5443", "foo:443", "[::ffff:1.2.3.4%25x]", "a@b", "\u212a.azurecr.io", "x.y.geo.azurecr.cn", "127.1"} {

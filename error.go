@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Code is a stable word for a kind of failure. A Code is itself an error, to be
@@ -49,6 +50,8 @@ type Error struct {
 	URL       string // redacted
 	Status    int    // HTTP status, 0 if there was no answer
 	RequestID string // the service's correlation id
+
+	RetryAfter time.Duration // how long the service asks to wait; 0 if it did not say
 
 	Required Scope  // what the request needs; empty if not known
 	Granted  *Scope // what the token held; nil means unknown

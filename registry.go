@@ -175,11 +175,23 @@ func (r Registry) IsLoopback() bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// clip bounds what a message quotes of its input.
+// clip bounds what a message quotes of its input, and leaves out where a URL
+// carries secrets: the user information and the query.
 func clip(s string) string {
 	const limit = 120
+	digest := ""
+	if i := strings.LastIndexByte(s, '@'); i >= 0 && (strings.HasPrefix(s[i+1:], "sha256:") || strings.HasPrefix(s[i+1:], "sha512:")) {
+		s, digest = s[:i], s[i:]
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = "…" + s[i:]
+	}
+	s += digest
+	if i := strings.IndexAny(s, "?#"); i >= 0 && i+1 < len(s) {
+		s = s[:i+1] + "…"
+	}
 	if len(s) > limit {
-		return s[:limit] + "…"
+		return strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return s
 }
