@@ -140,12 +140,11 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 		}
 		c := &comparison{s: s, want: x, got: got, excluded: map[string]bool{}}
 		c.compare()
-		rep.Exchanges++
+		rep.count(operation(x.Method, x.URL.Path), len(c.differences) == 0)
 		for reason := range c.excluded {
 			rep.exclude(r.File, reason, false)
 		}
 		if len(c.differences) == 0 {
-			rep.Matched++
 			continue
 		}
 		rep.Differences = append(rep.Differences, Difference{File: r.File, Exchange: x.Number, Request: x.Method + " " + x.URL.RequestURI(), What: c.differences})

@@ -17,6 +17,55 @@ type Report struct {
 	Excluded      []Exclusion // exchanges that were not played
 	ExcludedParts []Exclusion // of exchanges that were: what was not compared
 	NotRecordings []Exclusion // files in the folder that are none
+	Operations    []Operation // what the exchanges asked for; what is missing here was not tried
+}
+
+// Operation is what requests of one kind came to.
+type Operation struct {
+	Name             string // such as "GET /acr/v1/NAME/_tags"
+	Played, Matching int
+}
+
+func (rep *Report) count(name string, matching bool) {
+	i := slices.IndexFunc(rep.Operations, func(o Operation) bool { return o.Name == name })
+	if i < 0 {
+		i = len(rep.Operations)
+		rep.Operations = append(rep.Operations, Operation{Name: name})
+	}
+	rep.Operations[i].Played++
+	rep.Exchanges++
+	if matching {
+		rep.Operations[i].Matching++
+		rep.Matched++
+	}
+}
+
+// operation names the kind of a request.
+func operation(method, path string) string {
+	for _, word := range []string{"/_tags/", "/_manifests/", "/_tags", "/_manifests", "/blobs/uploads/", "/manifests/", "/blobs/", "/tags/list", "/referrers/"} {
+		before, after, ok := strings.Cut(path, word)
+		if !ok {
+			continue
+		}
+		root := "/v2/NAME"
+		if strings.HasPrefix(before, "/acr/v1/") {
+			root = "/acr/v1/NAME"
+		}
+		switch {
+		case after == "":
+		case strings.Contains(after, ":") || word == "/blobs/":
+			word += "DIGEST"
+		case word == "/blobs/uploads/":
+			word += "ID"
+		default:
+			word += "TAG"
+		}
+		return method + " " + root + word
+	}
+	if rest, ok := strings.CutPrefix(path, "/acr/v1/"); ok && rest != "_catalog" {
+		path = "/acr/v1/NAME"
+	}
+	return method + " " + path
 }
 
 // Difference is an exchange whose answer is not the recorded one.
@@ -54,6 +103,11 @@ func (rep *Report) sort() {
 	}
 	slices.SortFunc(rep.Excluded, order)
 	slices.SortFunc(rep.ExcludedParts, order)
+	slices.SortFunc(rep.Operations, func(a, b Operation) int {
+		_, pathA, _ := strings.Cut(a.Name, " ")
+		_, pathB, _ := strings.Cut(b.Name, " ")
+		return cmp.Or(strings.Compare(pathA, pathB), strings.Compare(a.Name, b.Name))
+	})
 }
 
 // Write prints the report: differences first, then what is excluded and why, and
@@ -93,12 +147,16 @@ func (rep *Report) Write(w io.Writer) error {
 	for _, e := range rep.Excluded {
 		excluded += e.Count
 	}
-	fmt.Fprintf(&b, "\n%d recordings, %d exchanges, %d of them excluded.\n", rep.Recordings, rep.Exchanges+excluded, excluded)
-	share := 0.0
-	if rep.Exchanges > 0 {
-		share = 100 * float64(rep.Matched) / float64(rep.Exchanges)
+	b.WriteString("\nBy operation:\n")
+	for _, o := range rep.Operations {
+		fmt.Fprintf(&b, "  %4d of %4d  %s\n", o.Matching, o.Played, o.Name)
 	}
-	fmt.Fprintf(&b, "%d of %d exchanges match (%.1f %%)\n", rep.Matched, rep.Exchanges, share)
+	fmt.Fprintf(&b, "\n%d recordings, %d exchanges, %d of them excluded.\n", rep.Recordings, rep.Exchanges+excluded, excluded)
+	fmt.Fprintf(&b, "%d of %d exchanges match", rep.Matched, rep.Exchanges)
+	if rep.Exchanges > 0 {
+		fmt.Fprintf(&b, " (%.1f %%)", 100*float64(rep.Matched)/float64(rep.Exchanges))
+	}
+	b.WriteByte('\n')
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -2,8 +2,8 @@
 //
 //	go run ./internal/replay/cmd -recordings DIR [-registry https://localhost:5443]
 //
-// It ends with 0 if all exchanges match, 1 if some do not, and 2 if the
-// recordings could not be played.
+// It ends with 0 if all exchanges match, 1 if some do not or there are none, and
+// 2 if the recordings could not be played.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "replay:", err)
 		os.Exit(2) //nolint:gocritic // nothing is left to be stopped
-	case report.Matched < report.Exchanges:
+	case report.Matched < report.Exchanges || report.Exchanges == 0:
 		os.Exit(1)
 	}
 }
