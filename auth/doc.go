@@ -15,7 +15,10 @@
 //   - [Credential]: what the tokens are made from. Scope-mapped tokens, user names
 //     with passwords, and anonymous requests ask the registry's token service
 //     directly; Entra identities ([ServicePrincipal], [EntraToken], [Entra]) are
-//     exchanged for an ACR refresh token first.
+//     exchanged for an ACR refresh token first. [ScopedTokenSource] and
+//     [FederatedServicePrincipal] read their secret again from a [SecretSource];
+//     [DockerConfig] finds what another program's login left; [ByRepository] and
+//     [Chain] are made of others.
 //   - [FromEnvironment]: registry and credential from environment variables.
 //
 // A credential is bound to one registry. It is sent to that origin's

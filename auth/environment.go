@@ -21,7 +21,7 @@ type Environment struct {
 
 // Lookup is one place that was looked at.
 type Lookup struct {
-	Source  string  // the variables
+	Source  string  // the variables, or a credential's description
 	Kind    Kind    // what they would give
 	Outcome Outcome // what was found
 	Detail  string  // more in words, without a secret; may be ""
@@ -36,6 +36,12 @@ const (
 	OutcomeNotSet     Outcome = "not set"
 	OutcomeIncomplete Outcome = "incomplete" // a part is missing or malformed: an error
 	OutcomeShadowed   Outcome = "shadowed"   // set, and an earlier place was used
+
+	// In a chain only.
+	OutcomeNotAvailable Outcome = "not available" // there is none here: the next is tried
+	OutcomeRefused      Outcome = "refused"       // there is one, and it was not accepted: the end
+	OutcomeFailed       Outcome = "failed"        // it could not be found out: the end
+	OutcomeNotTried     Outcome = "not tried"     // an earlier one decided
 )
 
 // FromEnvironment reads a registry and a credential for it from environment
@@ -219,6 +225,7 @@ func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
 }
 
 func principalFromEnv(r *envReader) (Lookup, Credential, error) {
+	//nolint:gosec // names of variables, no secrets
 	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"
 	proof := secret
 	// As Microsoft's libraries do: a secret goes before a file.

@@ -36,6 +36,7 @@ type proof struct {
 	slot    int32         // which of two passwords
 	root    *refreshToken // the refresh token, where it has one
 	fresh   bool          // the refresh token was made for this proof
+	by      grant         // the grant that made it, where one stands before others
 }
 
 // sameSecrets reports whether p proves no more than other.
