@@ -344,7 +344,9 @@ func TestNothingPrintsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []any{ci(), auth.ScopedTokenPair("ci", secret, secret+"2"), auth.UserPassword("u", secret), auth.UserPassword("u", refresh), auth.RefreshToken(refresh),
-		auth.EntraToken(refresh), auth.ServicePrincipal("t", "c", secret, nil), rt, token, &token, token.Value, env} {
+		auth.EntraToken(refresh), auth.ServicePrincipal("t", "c", secret, nil),
+		auth.GitHubOIDC("https://x.example/", secret, ""), auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC("https://x.example/", secret, ""), nil),
+		auth.Chain(ci(), auth.DockerConfig("/x")), auth.ByRepository(map[string]auth.Credential{"a": ci()}), rt, token, &token, token.Value, env} {
 		shown := dump(v)
 		for _, s := range []string{secret, fmt.Sprintf("%x", secret), "eyJ", token.Value.Reveal()} {
 			if strings.Contains(shown, s) {
