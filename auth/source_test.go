@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -362,5 +363,27 @@ func TestGitHubOIDC_realRedirect(t *testing.T) {
 	defer func() { _ = rt.Close() }()
 	if _, err := rt.Token(t.Context(), acrkit.CatalogScope()); !errors.Is(err, acrkit.CodeProtocol) || stolen.Load() {
 		t.Errorf("error %v, followed: %v", err, stolen.Load())
+	}
+}
+
+// A pipe, as a shell's <(command) gives it, can be read once, and is kept.
+func TestSecretFile_pipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no /dev/fd")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := w.WriteString("correct-horse\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	_, rt, _ := setup(t, auth.ScopedTokenSource("ci", auth.SecretFile(fmt.Sprintf("/dev/fd/%d", r.Fd()))))
+	for _, repository := range []string{"a", "b"} {
+		if _, err := rt.Token(t.Context(), acrkit.RepositoryScope(repository, acrkit.ContentRead)); err != nil {
+			t.Error(err)
+		}
 	}
 }
