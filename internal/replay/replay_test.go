@@ -49,7 +49,7 @@ const (
 	needs  = `authentication required, visit https://aka.ms/acr/authorization for more information.`
 	open   = `"changeableAttributes":{"deleteEnabled":true,"writeEnabled":true,"readEnabled":true,"listEnabled":true}`
 	leaf   = "sha256:3c1f000000000000000000000000000000000000000000000000000000000001"
-	list   = "sha256:3c1e000000000000000000000000000000000000000000000000000000000002"
+	list   = "sha256:2c1e000000000000000000000000000000000000000000000000000000000002"
 	host   = "made-up.azurecr.io"
 )
 
