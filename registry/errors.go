@@ -14,6 +14,7 @@ import (
 // refused reads an answer that is no success.
 func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	e := wire.Attempt{Op: q.op, Registry: c.reg, Transport: c.http.Transport}.Refused(resp)
+	e.RetryAfter = wire.RetryAfter(resp.Header)
 	status := resp.StatusCode
 	services := 0
 	for _, cause := range e.Causes {

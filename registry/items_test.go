@@ -275,6 +275,39 @@ func TestClient_transport_errors(t *testing.T) {
 	}
 }
 
+func TestClient_waits_as_long_as_the_token_service_asks(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		err      acrkit.Error
+		attempts int
+		least    time.Duration
+		text     string
+	}{
+		{"throttled", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, Reason: "too many requests", RetryAfter: 30 * time.Second}, maxAttempts, 3 * 30 * time.Second, "too many requests"},
+		{"unavailable", acrkit.Error{Code: acrkit.CodeUnavailable, Status: 503, Reason: "down", RetryAfter: 20 * time.Second}, maxAttempts, 3 * 20 * time.Second, "down"},
+		{"past_the_ceiling", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, RetryAfter: 5 * time.Minute}, 1, 0, "the service asks to wait 5m0s, which is longer than the 1m30s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rt := &failingTransport{err: fmt.Errorf("wrapped: %w", &tc.err)}
+				c, err := New("myregistry", rt, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				err = get(c)
+				took := time.Since(start)
+				if rt.n != tc.attempts || took < tc.least || took > tc.least+5*time.Second || !strings.Contains(err.Error(), tc.text) {
+					t.Errorf("%v after %d attempts in %s", err, rt.n, took)
+				}
+				if e, _ := errors.AsType[*acrkit.Error](err); e.RetryAfter != tc.err.RetryAfter {
+					t.Errorf("RetryAfter %s", e.RetryAfter)
+				}
+			})
+		})
+	}
+}
+
 func TestNew(t *testing.T) {
 	rt := http.DefaultTransport
 	for _, tc := range []struct {

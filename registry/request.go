@@ -15,7 +15,6 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/redact"
-	"github.com/acrkit/acrkit/internal/wire"
 )
 
 const (
@@ -57,20 +56,22 @@ type answer struct {
 // giveUp, where given, is asked before a retry; true returns the error at once.
 func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answer, error) {
 	for attempt := 1; ; attempt++ {
-		a, retryAfter, err := c.once(ctx, q)
+		a, err := c.once(ctx, q)
 		if err == nil {
 			return a, nil
 		}
 		if ctx.Err() != nil || attempt == maxAttempts || !retriable(q.method, err) || (giveUp != nil && giveUp(err)) {
 			return nil, err
 		}
-		if retryAfter > maxRetryAfter {
-			if e, ok := errors.AsType[*acrkit.Error](err); ok {
-				e.Reason = fmt.Sprintf("the registry asks to wait %s, which is longer than %s", retryAfter, maxRetryAfter)
+		var asked time.Duration
+		if e, ok := errors.AsType[*acrkit.Error](err); ok {
+			// Also of an error of the transport: its token service asks to wait, too.
+			if asked = e.RetryAfter; asked > maxRetryAfter {
+				e.Reason = fmt.Sprintf("the service asks to wait %s, which is longer than the %s that are waited at most", asked, maxRetryAfter)
+				return nil, err
 			}
-			return nil, err
 		}
-		if werr := wait(ctx, max(retryAfter, backoff(attempt))); werr != nil {
+		if werr := wait(ctx, max(asked, backoff(attempt))); werr != nil {
 			return nil, c.unanswered(q, werr)
 		}
 	}
@@ -115,8 +116,8 @@ func retriable(method string, err error) bool {
 	return false
 }
 
-// once sends a call a single time. It returns the wait the server asked for.
-func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.Duration, err error) {
+// once sends a call a single time.
+func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 	actx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 	defer cancel()
 	u := &url.URL{Scheme: c.scheme, Host: c.reg.Host(), Path: q.path, RawQuery: q.query.Encode()}
@@ -126,7 +127,7 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 	}
 	req, err := http.NewRequestWithContext(actx, q.method, u.String(), body)
 	if err != nil {
-		return nil, 0, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Causes: []error{err}}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Causes: []error{err}}
 	}
 	req.Header.Set("User-Agent", "acrkit")
 	req.Header.Set("Accept", cmp.Or(q.media, "application/json"))
@@ -135,7 +136,7 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, 0, c.unanswered(q, c.attemptError(ctx, actx, err))
+		return nil, c.unanswered(q, c.attemptError(ctx, actx, err))
 	}
 	defer resp.Body.Close()
 	limit := cmp.Or(q.limit, maxBody)
@@ -145,15 +146,15 @@ func (c *Client) once(ctx context.Context, q call) (_ *answer, retryAfter time.D
 		}
 		data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 		if err != nil {
-			return nil, 0, c.unanswered(q, c.attemptError(ctx, actx, err))
+			return nil, c.unanswered(q, c.attemptError(ctx, actx, err))
 		}
 		a := &answer{resp.StatusCode, resp.Header, data, u}
 		if int64(len(data)) > limit {
-			return nil, 0, c.broken(q, a, acrkit.CodeTooLarge, fmt.Sprintf("the answer is larger than %d MiB", limit>>20))
+			return nil, c.broken(q, a, acrkit.CodeTooLarge, fmt.Sprintf("the answer is larger than %d MiB", limit>>20))
 		}
-		return a, 0, nil
+		return a, nil
 	}
-	return nil, wire.RetryAfter(resp.Header), c.refused(q, resp)
+	return nil, c.refused(q, resp)
 }
 
 // attemptError tells our own time limit from the caller's.
