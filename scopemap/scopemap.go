@@ -65,6 +65,8 @@ func ParsePattern(s string) (Pattern, error) {
 // Match reports whether the pattern covers the repository. "samples/*" covers
 // what is under samples/, at any depth, and not "samples" itself. A pattern that
 // [ParsePattern] would not return ("sam*", "") covers nothing but its own text.
+// Whether repository can be a repository's name is not looked at; [Map.Decide]
+// and [Map.Effective] do so.
 func (p Pattern) Match(repository string) bool {
 	if repository == "" {
 		return false
@@ -198,8 +200,11 @@ func (m Map) Lines() []string {
 }
 
 // Effective returns the actions the map grants on a repository, in the order of
-// [acrkit.Actions].
+// [acrkit.Actions]. On what cannot be a repository's name it grants nothing.
 func (m Map) Effective(repository string) []acrkit.Action {
+	if acrkit.CheckRepositoryName(repository) != nil {
+		return nil
+	}
 	var out []acrkit.Action
 	for _, a := range acrkit.Actions() {
 		if _, ok := m.ruleFor(repository, a); ok {
@@ -230,7 +235,8 @@ func (m Map) catalogRule() (Rule, bool) {
 }
 
 // ruleForRight returns the rule that grants one right of a scope, if one does. A
-// resource or action it does not know has none.
+// resource or action it does not know has none; the name of a repository has been
+// checked.
 func (m Map) ruleForRight(typ, name, word string) (Rule, bool) {
 	switch typ {
 	case "repository":
@@ -264,7 +270,8 @@ type Decision struct {
 func (d Decision) Allowed() bool { return d.Missing.IsEmpty() }
 
 // Decide checks a required scope against the map. It fails closed: a resource or
-// action it does not know is missing.
+// action it does not know is missing, and so is every right on what cannot be a
+// repository's name.
 func (m Map) Decide(required acrkit.Scope) Decision {
 	// Collected first and joined once: a requirement may have thousands of rights.
 	var granted, missing []acrkit.Access
@@ -272,6 +279,12 @@ func (m Map) Decide(required acrkit.Scope) Decision {
 	for access := range required.All() {
 		yes, no := access, access
 		yes.Actions, no.Actions = nil, nil
+		if access.Type == "repository" && acrkit.CheckRepositoryName(access.Name) != nil {
+			// A wildcard covers repositories that do not exist yet, and not what can
+			// never exist: "samples/*" would read as a right to all of them.
+			missing = append(missing, access)
+			continue
+		}
 		for _, word := range access.Actions {
 			by, ok := m.ruleForRight(access.Type, access.Name, word)
 			if !ok {

@@ -292,6 +292,26 @@ func TestDecide_uncheckedWords(t *testing.T) {
 	}
 }
 
+// TestDecide_impossibleNames: a wildcard grants nothing on what can never be a
+// repository; an access token for "samples/*" could be read as one for all.
+func TestDecide_impossibleNames(t *testing.T) {
+	m := mustParse(t, "repositories/*/content/read", "repositories/samples/*/content/read", "repositories/samples/app/content/read")
+	m.Rules = append(m.Rules, scopemap.Rule{Pattern: "samples/App", Action: acrkit.ContentRead}) // past the parser
+	for _, name := range []string{"samples/*", "*", "-a", "samples/-a", "samples/app:pull", "samples//app", "samples/app/", "/samples/app",
+		"samples/App", "samples/../app", "samples/a b", "samples/ä", strings.Repeat("a", acrkit.MaxRepositoryName+1)} {
+		required := acrkit.NewScope(acrkit.Access{Type: "repository", Name: name, Actions: []string{"pull"}})
+		if d := m.Decide(required); d.Allowed() || !d.Granted.IsEmpty() || !d.Missing.Equal(required) || len(d.By) > 0 {
+			t.Errorf("%q: granted %q by %v, missing %q", name, d.Granted, d.By, d.Missing)
+		}
+		if got := m.Effective(name); len(got) > 0 {
+			t.Errorf("Effective(%q) = %v", name, got)
+		}
+	}
+	if !m.Decide(mustScope(t, "repository:samples/app:pull repository:x:pull")).Allowed() {
+		t.Error("names that can exist are refused")
+	}
+}
+
 // TestDecide_isLinear: the largest scope against the largest map, an attacker's
 // cheapest long question, must not cost the square of its length.
 func TestDecide_isLinear(t *testing.T) {
@@ -482,7 +502,7 @@ func FuzzParseRule(f *testing.F) {
 		case r.IsGateway():
 		case len(effective) > 1 || len(effective) == 1 && effective[0] != r.Action:
 			t.Errorf("%q grants %v on %q", line, effective, name)
-		case (len(effective) == 1) != r.Pattern.Match(name):
+		case (len(effective) == 1) != (r.Pattern.Match(name) && acrkit.CheckRepositoryName(name) == nil):
 			t.Errorf("%q on %q: %v, but its pattern says %v", line, name, effective, r.Pattern.Match(name))
 		}
 		if opens := m.Decide(acrkit.CatalogScope()).Allowed(); opens != (line == "repositories/*/metadata/read") {
