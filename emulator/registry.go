@@ -260,7 +260,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 		}
 		out = append(out, Password{Name: slot, Value: Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}
-	return out, r.setPasswords(ctx, token, out)
+	return out, r.setPasswords(ctx, token, out, true)
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service
@@ -274,10 +274,10 @@ func (r *Registry) SetPassword(ctx context.Context, token string, p SeedPassword
 	if err := problems.err("set the password"); err != nil {
 		return err
 	}
-	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}})
+	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}}, false)
 }
 
-func (r *Registry) setPasswords(ctx context.Context, token string, passwords []Password) error {
+func (r *Registry) setPasswords(ctx context.Context, token string, passwords []Password, generated bool) error {
 	reg, err := r.settings()
 	if err != nil {
 		return err
@@ -285,7 +285,9 @@ func (r *Registry) setPasswords(ctx context.Context, token string, passwords []P
 	return r.changeToken(ctx, token, func(t *identity.Token) {
 		for _, p := range passwords {
 			t.Passwords = slices.DeleteFunc(t.Passwords, func(x identity.Password) bool { return x.Slot == p.Name })
-			t.Passwords = append(t.Passwords, r.e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), p.Created, p.Expires))
+			next := r.e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), p.Created, p.Expires)
+			next.Generated = generated
+			t.Passwords = append(t.Passwords, next)
 		}
 		slices.SortFunc(t.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
 	})

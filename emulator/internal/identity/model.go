@@ -40,6 +40,9 @@ type Secret struct {
 	Expires time.Time `json:"expires,omitzero"` // zero = never
 }
 
+// Usable reports whether the secret has not expired.
+func (s Secret) Usable(now time.Time) bool { return s.Expires.IsZero() || now.Before(s.Expires) }
+
 // Subscription is an Azure subscription with its resource groups.
 type Subscription struct {
 	ID          string  `json:"id"`
@@ -109,7 +112,14 @@ type Password struct {
 	Hash    []byte    `json:"hash"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero = never
+
+	// Generated is true where the emulator made the value itself. Of any other
+	// one it counts as known that others may know it: a seed holds it in clear.
+	Generated bool `json:"generated,omitzero"`
 }
+
+// Usable reports whether the password has not expired.
+func (p Password) Usable(now time.Time) bool { return p.Expires.IsZero() || now.Before(p.Expires) }
 
 // Password returns the password in a slot.
 func (t *Token) Password(slot string) (Password, bool) {
@@ -120,9 +130,6 @@ func (t *Token) Password(slot string) (Password, bool) {
 	}
 	return Password{}, false
 }
-
-func (p Password) usable(now time.Time) bool { return p.Expires.IsZero() || now.Before(p.Expires) }
-func (s Secret) usable(now time.Time) bool   { return s.Expires.IsZero() || now.Before(s.Expires) }
 
 // key is where an object is stored.
 type key struct {

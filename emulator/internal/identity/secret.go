@@ -95,7 +95,7 @@ func (s *Store) CheckSecret(a *Application, value string, now time.Time) SecretS
 	state := SecretWrong
 	for _, x := range a.Secrets {
 		if subtle.ConstantTimeCompare(x.Hash, sum) == 1 {
-			if x.usable(now) {
+			if x.Usable(now) {
 				return SecretGood
 			}
 			state = SecretExpired
@@ -141,7 +141,7 @@ func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time
 		if !ok || subtle.ConstantTimeCompare(p.Hash, sum) != 1 {
 			continue
 		}
-		if p.usable(now) {
+		if p.Usable(now) {
 			err = nil
 			break
 		}

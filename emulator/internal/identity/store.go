@@ -269,6 +269,11 @@ func (s *Store) Application(clientID string) (*Application, bool) {
 	return get[*Application](s, key{kindApplication, 0, strings.ToLower(clientID)})
 }
 
+// Applications returns all applications by client id.
+func (s *Store) Applications() []*Application {
+	return list(s, func(*Application) bool { return true }, func(a, b *Application) int { return cmp.Compare(a.ClientID, b.ClientID) })
+}
+
 // Subscriptions returns all subscriptions in their order.
 func (s *Store) Subscriptions() []*Subscription {
 	return list(s, func(*Subscription) bool { return true }, func(a, b *Subscription) int {

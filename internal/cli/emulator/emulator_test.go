@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -175,23 +176,25 @@ func TestExport(t *testing.T) {
 	}
 }
 
-func TestHoldsSecrets(t *testing.T) {
-	example, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		seed *emulator.Seed
-		want bool
+func TestCheckChosen(t *testing.T) {
+	names := []string{"one", "two"}
+	for _, x := range []struct {
+		opts  StartOptions
+		names []string
+		want  string
 	}{
-		{nil, false},
-		{&emulator.Seed{}, false},
-		{example, true},
-		{&emulator.Seed{Tenants: []emulator.SeedTenant{{Applications: []emulator.SeedApplication{{Secrets: []emulator.SeedSecret{{}}}}}}}, true},
-		{&emulator.Seed{Registries: []emulator.SeedRegistry{{Tokens: []emulator.SeedToken{{Name: "x"}}}}}, false},
+		{StartOptions{}, names, ""},
+		{StartOptions{BeyondLoopback: true}, nil, ""},
+		{StartOptions{BeyondLoopback: true, Memory: true, Addr: ":1"}, names, "acrkit emulator start --listen-beyond-loopback --addr :1 --memory --seed FILE    #"},
+		{StartOptions{BeyondLoopback: true, DataDir: "a b", Addr: ":1"}, make([]string, 12), "--data 'a b' --seed FILE --seed-mode merge    #"},
 	} {
-		if got := holdsSecrets(tc.seed); got != tc.want {
-			t.Errorf("%+v: %t", tc.seed, got)
+		err := x.opts.checkChosen(x.names)
+		if (err == nil) != (x.want == "") {
+			t.Errorf("%+v: %v", x.opts, err)
+			continue
+		}
+		if e, ok := errors.AsType[*acrkit.Error](err); err != nil && (!ok || !strings.Contains(e.Hint, x.want) || len(x.names) > maxNamed != strings.Contains(e.Reason, "and 2 more")) {
+			t.Errorf("%+v: %+v", x.opts, e)
 		}
 	}
 }

@@ -112,9 +112,15 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	if err != nil {
 		return err
 	}
-	if opts.BeyondLoopback && holdsSecrets(seed) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen beyond loopback",
-			Reason: "the seed holds passwords in clear; others would know them", Hint: "acrkit emulator seed init --help    # leave out passwords and secrets"}
+	// The seed alone first: a folder must not get state that is refused then.
+	if seed != nil {
+		now := time.Now()
+		if opts.Now != nil {
+			now = opts.Now()
+		}
+		if err := opts.checkChosen(seed.ChosenSecrets(now)); err != nil {
+			return err
+		}
 	}
 	// The port first: a folder must not be made for an emulator that cannot be.
 	listener, err := listen(ctx, opts.Addr)
@@ -132,6 +138,10 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	})
 	if err != nil {
 		return opts.explain(err)
+	}
+	// And what the folder holds: an earlier start may have applied a seed.
+	if err := opts.checkChosen(e.ChosenSecrets()); err != nil {
+		return errors.Join(err, e.Close())
 	}
 	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
 	if err != nil {
@@ -238,25 +248,27 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
 }
 
-func holdsSecrets(seed *emulator.Seed) bool {
-	if seed == nil {
-		return false
+// maxNamed bounds an error message; the count of the rest is said.
+const maxNamed = 10
+
+// checkChosen refuses to be reached by others with passwords that they may know.
+func (opts *StartOptions) checkChosen(names []string) error {
+	if !opts.BeyondLoopback || len(names) == 0 {
+		return nil
 	}
-	for _, t := range seed.Tenants {
-		for _, a := range t.Applications {
-			if len(a.Secrets) > 0 {
-				return true
-			}
-		}
+	more := ""
+	if n := len(names) - maxNamed; n > 0 {
+		names, more = names[:maxNamed], fmt.Sprintf(", and %d more", n)
 	}
-	for _, r := range seed.Registries {
-		for _, t := range r.Tokens {
-			if len(t.Passwords) > 0 {
-				return true
-			}
-		}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen beyond loopback",
+		Reason: "a seed holds these in clear, so that others may know them: " + strings.Join(names, ", ") + more,
+		Hint:   "acrkit emulator start --listen-beyond-loopback --addr " + opts.Addr}
+	if opts.Memory {
+		e.Hint += " --memory --seed FILE    # with these tokens disabled and no client secrets"
+	} else {
+		e.Hint += " --data " + quote(opts.DataDir) + " --seed FILE --seed-mode merge    # with these tokens disabled and no client secrets"
 	}
-	return false
+	return e
 }
 
 // connection describes the running emulator, and puts the description and in
