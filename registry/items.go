@@ -30,7 +30,7 @@ func (c *Client) repository(ctx context.Context, q call, name string) (Repositor
 	}
 	q.path = "/acr/v1/" + name
 	var w wireRepository
-	if err := c.object(ctx, q, &w, func() bool { return w.Name != "" }); err != nil {
+	if err := c.object(ctx, q, &w, func() string { return malformedRepository(w.Name) }); err != nil {
 		return RepositoryProperties{}, err
 	}
 	return w.value(), nil
@@ -49,7 +49,9 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	}
 	// It is deleted, whatever the answer's body is worth.
 	var w wireDeleted
-	_ = json.Unmarshal(a.body, &w)
+	if err := json.Unmarshal(a.body, &w); err != nil || DeletedRepository(w).malformed() != "" {
+		return DeletedRepository{}, nil
+	}
 	return DeletedRepository(w), nil
 }
 
@@ -74,7 +76,12 @@ func (c *Client) tag(ctx context.Context, q call, repository, tag string) (Tag, 
 	}
 	q.path = "/acr/v1/" + repository + "/_tags/" + tag
 	var w wireTagEnvelope
-	if err := c.object(ctx, q, &w, func() bool { return w.Tag != nil && w.Tag.Name != "" }); err != nil {
+	if err := c.object(ctx, q, &w, func() string {
+		if w.Tag == nil {
+			return "no tag"
+		}
+		return w.Tag.value().malformed()
+	}); err != nil {
 		return Tag{}, err
 	}
 	return w.Tag.value(), nil
@@ -114,7 +121,12 @@ func (c *Client) manifest(ctx context.Context, q call, repository, digest string
 	}
 	q.path = "/acr/v1/" + repository + "/_manifests/" + digest
 	var w wireManifestEnvelope
-	if err := c.object(ctx, q, &w, func() bool { return w.Manifest != nil && w.Manifest.Digest != "" }); err != nil {
+	if err := c.object(ctx, q, &w, func() string {
+		if w.Manifest == nil {
+			return "no manifest"
+		}
+		return w.Manifest.value().malformed()
+	}); err != nil {
 		return Manifest{}, err
 	}
 	return w.Manifest.value(), nil
@@ -166,9 +178,9 @@ func (c *Client) patch(op string, change AttributeChange) (call, error) {
 	return call{op: op, method: http.MethodPatch, body: body}, nil
 }
 
-// object sends a call and reads the object in its answer. An answer for which
-// valid is false afterwards is not what was asked for.
-func (c *Client) object(ctx context.Context, q call, into any, valid func() bool) error {
+// object sends a call and reads the object in its answer. check then says what
+// the answer has that it must not have, or "".
+func (c *Client) object(ctx context.Context, q call, into any, check func() string) error {
 	q.accept = []int{http.StatusOK}
 	a, err := c.do(ctx, q, nil)
 	if err != nil {
@@ -176,9 +188,11 @@ func (c *Client) object(ctx context.Context, q call, into any, valid func() bool
 	}
 	why := ""
 	if err := json.Unmarshal(a.body, into); err != nil {
-		why = ": " + clip(err.Error())
-	} else if valid() {
+		why = clip(err.Error())
+	} else if bad := check(); bad != "" {
+		why = "it has " + bad
+	} else {
 		return nil
 	}
-	return c.broken(q, a, acrkit.CodeProtocol, "the answer does not have the form of the API"+why)
+	return c.broken(q, a, acrkit.CodeProtocol, "the answer does not have the form of the API: "+why)
 }

@@ -81,9 +81,9 @@ func TestClient_updates(t *testing.T) {
 }
 
 func TestClient_deletes(t *testing.T) {
-	c, s := newFake(t, answerJSON(202, `{"manifestsDeleted":["sha256:1"],"tagsDeleted":["v1"]}`))
+	c, s := newFake(t, answerJSON(202, `{"manifestsDeleted":["`+someDigest+`"],"tagsDeleted":["v1"]}`))
 	gone, err := c.DeleteRepository(background, "team/app")
-	if diff := cmp.Diff(DeletedRepository{[]string{"sha256:1"}, []string{"v1"}}, gone); diff != "" || err != nil {
+	if diff := cmp.Diff(DeletedRepository{[]string{someDigest}, []string{"v1"}}, gone); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	if err := c.DeleteTag(background, "team/app", "v1"); err != nil {
@@ -112,6 +112,44 @@ func TestClient_items_with_missing_fields(t *testing.T) {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
+	}
+}
+
+// A name that a registry sends may end in a path, a file name or a shell.
+func TestClient_refuses_names_that_cannot_be(t *testing.T) {
+	calls := map[string]func(*Client) error{
+		"catalog":    func(c *Client) error { return second(collect(c.Repositories(background, nil))) },
+		"tags":       func(c *Client) error { return second(collect(c.Tags(background, "a", nil))) },
+		"manifests":  func(c *Client) error { return second(collect(c.Manifests(background, "a", nil))) },
+		"repository": func(c *Client) error { return second(c.Repository(background, "a")) },
+		"tag":        func(c *Client) error { return second(c.Tag(background, "a", "v1")) },
+		"manifest":   func(c *Client) error { return second(c.Manifest(background, "a", someDigest)) },
+	}
+	for _, tc := range []struct{ call, body string }{
+		{"catalog", `{"repositories":["a","../../x"]}`},
+		{"catalog", `{"repositories":["a\u001b[31m"]}`},
+		{"catalog", `{"repositories":["A"]}`},
+		{"tags", `{"tags":[{"name":"v1\n"}]}`},
+		{"tags", `{"tags":[{"name":"../x"}]}`},
+		{"tags", `{"tags":[{"name":"v1","digest":"sha256:../x"}]}`},
+		{"manifests", `{"manifests":[{"digest":"sha256:1"}]}`},
+		{"manifests", `{"manifests":[{"digest":"` + someDigest + `","tags":["v1","a b"]}]}`},
+		{"repository", `{"imageName":"/etc/passwd"}`},
+		{"tag", `{"tag":{"name":"$(x)"}}`},
+		{"tag", `{"tag":{"name":"v1","digest":"x"}}`},
+		{"manifest", `{"manifest":{"digest":"x"}}`},
+		{"manifest", `{"manifest":{"digest":"` + someDigest + `","references":[{"digest":"x\u0007"}]}}`},
+	} {
+		c, _ := newFake(t, answerJSON(200, tc.body))
+		err := calls[tc.call](c)
+		if !errors.Is(err, acrkit.CodeProtocol) || !strings.Contains(err.Error(), " belongs") || strings.ContainsAny(err.Error(), "\x1b\a\n") {
+			t.Errorf("%s, %s: %v", tc.call, tc.body, err)
+		}
+	}
+	// What is deleted is deleted; only the list of what went is worth nothing.
+	c, _ := newFake(t, answerJSON(202, `{"manifestsDeleted":["`+someDigest+`"],"tagsDeleted":["../x"]}`))
+	if gone, err := c.DeleteRepository(background, "a"); err != nil || gone.Manifests != nil || gone.Tags != nil {
+		t.Errorf("%+v, %v", gone, err)
 	}
 }
 

@@ -61,7 +61,7 @@ func (c *Client) Repositories(ctx context.Context, opts *ListOptions) iter.Seq2[
 			}
 			return deref(page.Repositories), nil
 		},
-		name: func(s string) string { return s },
+		name: func(s string) string { return s }, malformed: malformedRepository,
 	}
 	l.opts.Order, l.opts.Digest = OrderDefault, ""
 	return l.all(ctx)
@@ -82,7 +82,7 @@ func (c *Client) Tags(ctx context.Context, repository string, opts *ListOptions)
 			}
 			return values(deref(page.Tags), wireTag.value), nil
 		},
-		name: func(t Tag) string { return t.Name },
+		name: func(t Tag) string { return t.Name }, malformed: Tag.malformed,
 	}
 	return l.all(ctx)
 }
@@ -103,7 +103,7 @@ func (c *Client) Manifests(ctx context.Context, repository string, opts *ListOpt
 			}
 			return values(deref(page.Manifests), wireManifest.value), nil
 		},
-		name: func(m Manifest) string { return m.Digest },
+		name: func(m Manifest) string { return m.Digest }, malformed: Manifest.malformed,
 	}
 	l.opts.Digest = ""
 	return l.all(ctx)
@@ -151,6 +151,7 @@ type lister[T any] struct {
 	opts       ListOptions
 	decode     func(body []byte) ([]T, error)
 	name       func(T) string
+	malformed  func(T) string // what the item holds that cannot be, or ""
 }
 
 func (l *lister[T]) check() error {
@@ -275,6 +276,9 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T,
 		for _, item := range items {
 			if l.name(item) == "" {
 				return nil, nil, l.broken(a, "the answer has an item without a name")
+			}
+			if why := l.malformed(item); why != "" {
+				return nil, nil, l.broken(a, "the answer has "+why)
 			}
 		}
 		return items, a, nil

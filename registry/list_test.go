@@ -259,16 +259,17 @@ func TestClient_Tags_of_a_repository_without_tags(t *testing.T) {
 }
 
 func TestClient_Manifests(t *testing.T) {
-	c, _ := newFake(t, answerJSON(200, `{"imageName":"a","manifests":[{"digest":"sha256:1","imageSize":5325,"architecture":"amd64","os":"linux",
-		"mediaType":"m","configMediaType":"c","tags":["latest"],"changeableAttributes":{"quarantineState":"Passed"}},{"digest":"sha256:2"}]}`))
+	one, two := "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64)
+	c, _ := newFake(t, answerJSON(200, `{"imageName":"a","manifests":[{"digest":"`+one+`","imageSize":5325,"architecture":"amd64","os":"linux",
+		"mediaType":"m","configMediaType":"c","tags":["latest"],"changeableAttributes":{"quarantineState":"Passed"}},{"digest":"`+two+`"}]}`))
 	got, err := collect(c.Manifests(background, "a", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := Attributes{true, true, true, true}
 	want := []Manifest{
-		{Digest: "sha256:1", Size: 5325, Architecture: "amd64", OS: "linux", MediaType: "m", ConfigMediaType: "c", Tags: []string{"latest"}, Attributes: all},
-		{Digest: "sha256:2", Attributes: all},
+		{Digest: one, Size: 5325, Architecture: "amd64", OS: "linux", MediaType: "m", ConfigMediaType: "c", Tags: []string{"latest"}, Attributes: all},
+		{Digest: two, Attributes: all},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

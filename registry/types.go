@@ -2,7 +2,10 @@ package registry
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/acrkit/acrkit"
 )
 
 // Attributes say what may be done with an item: its locks. An attribute that the
@@ -76,6 +79,68 @@ type Reference struct {
 type DeletedRepository struct {
 	Manifests []string // digests
 	Tags      []string
+}
+
+// What an answer names goes into paths, file names and shells of whoever asked.
+// It is held to the forms that the specification gives it.
+
+func malformedRepository(name string) string {
+	if acrkit.CheckRepositoryName(name) != nil {
+		return fmt.Sprintf("%q where the name of a repository belongs", clip(name))
+	}
+	return ""
+}
+
+func malformedTag(name string) string {
+	if !acrkit.IsTag(name) {
+		return fmt.Sprintf("%q where a tag belongs", clip(name))
+	}
+	return ""
+}
+
+func malformedDigest(digest string) string {
+	if !acrkit.IsDigest(digest) {
+		return fmt.Sprintf("%q where a digest belongs", clip(digest))
+	}
+	return ""
+}
+
+func (t Tag) malformed() string {
+	if why := malformedTag(t.Name); why != "" || t.Digest == "" {
+		return why
+	}
+	return malformedDigest(t.Digest)
+}
+
+func (m Manifest) malformed() string {
+	if why := malformedDigest(m.Digest); why != "" {
+		return why
+	}
+	for _, tag := range m.Tags {
+		if why := malformedTag(tag); why != "" {
+			return why
+		}
+	}
+	for _, r := range m.References {
+		if why := malformedDigest(r.Digest); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (d DeletedRepository) malformed() string {
+	for _, digest := range d.Manifests {
+		if why := malformedDigest(digest); why != "" {
+			return why
+		}
+	}
+	for _, tag := range d.Tags {
+		if why := malformedTag(tag); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // The wire forms. Everything may be absent.
