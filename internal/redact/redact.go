@@ -151,14 +151,14 @@ var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0
 
 // Text returns s with each of the given secrets, and whatever looks like a
 // signed token, replaced; control characters become spaces. It is for text that
-// a server wrote: an answer may repeat what was sent.
+// a server wrote: an answer may repeat what was sent, as it came or as a URL,
+// HTML, JSON or Basic authentication spells it.
 func Text(s string, secrets ...Secret) string {
 	for _, secret := range secrets {
 		// A secret of one or two characters would blacken the whole text and hide
 		// nothing.
 		if v := secret.Reveal(); len(v) > 2 {
-			s = strings.ReplaceAll(s, v, Mark)
-			s = strings.ReplaceAll(s, url.QueryEscape(v), Mark)
+			s = hide(s, v)
 		}
 	}
 	s = jwt.ReplaceAllString(s, Mark)

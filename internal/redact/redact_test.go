@@ -1,11 +1,14 @@
 package redact_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -79,6 +82,85 @@ func TestHeader(t *testing.T) {
 	if in.Get("Authorization") != "Bearer abc" {
 		t.Error("the header was changed")
 	}
+}
+
+func TestText_spellings(t *testing.T) {
+	for _, secret := range []string{`aB3+dE/fG=h&i<j>k"l'm\n%o p`, "hunter2+hunter2/ü€😀=", "correct-horse-battery-staple", "secret/+"} {
+		inJSON, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entities, dotnet := "", ""
+		for _, r := range secret {
+			if r > 0x7f || strings.ContainsRune(`+/=&<>"'`, r) {
+				entities += fmt.Sprintf("&#x%X;", r)
+			} else {
+				entities += string(r)
+			}
+		}
+		for _, c := range []byte(secret) { // what .NET's encoders leave, lower case
+			if c > ' ' && c != '"' && c != '\\' && c < 0x7f && c != '+' && c != '&' && c != '\'' && c != '<' && c != '>' {
+				dotnet += string(rune(c))
+			} else if c < 0x7f {
+				dotnet += fmt.Sprintf(`\u%04X`, c)
+			}
+		}
+		spelled := map[string]string{
+			"raw": secret, "query": url.QueryEscape(secret), "path": url.PathEscape(secret), "lower-case percent": lowerEscapes(url.QueryEscape(secret)),
+			"html": html.EscapeString(secret), "entities": entities, "json": string(inJSON[1 : len(inJSON)-1]),
+		}
+		if secret[0] != 'h' { // with characters beyond ASCII, JSON's is the same
+			spelled["dotnet"] = dotnet
+		}
+		for _, user := range []string{"", "u:", "us:", "ci-pull:"} {
+			pair := []byte(user + secret)
+			spelled["basic "+user] = base64.StdEncoding.EncodeToString(pair)
+			spelled["url-safe basic "+user] = base64.RawURLEncoding.EncodeToString(pair)
+			spelled["escaped basic "+user] = url.QueryEscape(base64.StdEncoding.EncodeToString(append(pair, " and more"...)))
+		}
+		for name, text := range spelled {
+			got := redact.Text("before "+text+" after", redact.NewSecret(secret))
+			if got != "before [redacted] after" {
+				t.Errorf("%s of %q: %q shows as %q", name, secret, text, got)
+			}
+		}
+	}
+	const harmless = "the token ci-pull of samples/app was not accepted; dGhlIHRva2Vu"
+	for _, secret := range []string{"", "a", "ab", "correct-horse+battery", strings.Repeat("x+", 400), "\xff\xfe+\xfd"} {
+		if got := redact.Text(harmless, redact.NewSecret(secret)); got != harmless {
+			t.Errorf("%q changed to %q", harmless, got)
+		}
+	}
+	long := strings.Repeat("x+", 400)
+	for _, text := range []string{long, url.QueryEscape(long), base64.StdEncoding.EncodeToString([]byte(long))} {
+		if got := redact.Text("a "+text, redact.NewSecret(long)); got != "a [redacted]" {
+			t.Errorf("a long secret shows as %q", got)
+		}
+	}
+}
+
+func lowerEscapes(s string) string {
+	return regexp.MustCompile("%[0-9A-F]{2}").ReplaceAllStringFunc(s, strings.ToLower)
+}
+
+// Whatever the secret and the text around it, no common spelling comes through.
+func FuzzText(f *testing.F) {
+	f.Add("correct-horse", "a", "b")
+	f.Add("p@ss+w/rd=", "", "")
+	f.Add(`\"'<>&;`, "[", "]")
+	f.Fuzz(func(t *testing.T, secret, before, after string) {
+		if len(secret) < 4 || strings.Contains(redact.Mark, secret) {
+			return
+		}
+		for _, spelled := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret)} {
+			if strings.Contains(before, spelled) || strings.Contains(after, spelled) || strings.Contains(spelled, "[") {
+				return
+			}
+			if got := redact.Text(before+" "+spelled+" "+after, redact.NewSecret(secret)); strings.Contains(got, spelled) {
+				t.Fatalf("%q comes through as %q in %q", secret, spelled, got)
+			}
+		}
+	})
 }
 
 // No part of the URL that is not on the list comes through.
