@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (a Attempt) who() string {
 // error: code, reason, the rights that were required and granted, the service's
 // own errors as causes. It reads and closes the body.
 func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
-	e := Evidence(resp, a.Op, a.Registry)
+	e := Evidence(resp, a.Op, a.Registry, a.Secrets...)
 	said := serviceErrors(resp, e, a.Secrets, true)
 	challenge, asked, err := BearerChallenge(resp.Header)
 	if err != nil {
@@ -107,14 +108,30 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 	return e
 }
 
-// Evidence returns an error with what every answer shows of itself, and no code.
-func Evidence(resp *http.Response, op string, reg acrkit.Registry) *acrkit.Error {
-	e := &acrkit.Error{Op: op, Registry: reg, Status: resp.StatusCode, RequestID: clean(resp.Header.Get(CorrelationHeader), 64)}
+// Evidence returns an error with what every answer shows of itself, and no code;
+// none of the secrets is in it.
+func Evidence(resp *http.Response, op string, reg acrkit.Registry, secrets ...redact.Secret) *acrkit.Error {
+	e := &acrkit.Error{Op: op, Registry: reg, Status: resp.StatusCode, RequestID: RequestID(resp.Header, secrets...),
+		RetryAfter: min(RetryAfter(resp.Header), MaxRetryAfter)}
 	if resp.Request != nil {
 		e.Method, e.URL = resp.Request.Method, redact.URL(resp.Request.URL)
 	}
 	return e
 }
+
+// RequestID returns the service's correlation id, or "" where the header holds
+// anything else: it becomes part of messages, and a server may put there what it
+// was sent.
+func RequestID(h http.Header, secrets ...redact.Secret) string {
+	id := redact.Text(h.Get(CorrelationHeader), secrets...)
+	if !requestID.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
+// requestID is a GUID, as ACR's are (recorded), with room for other services'.
+var requestID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 
 // TokenServiceSaid reads the errors that a token service's refusal holds into
 // e's causes and returns their text, with "; the registry answered: " before it.
@@ -286,6 +303,11 @@ func actions(s acrkit.Scope, op string) string {
 	}
 	return strings.Join(parts, " and ")
 }
+
+// MaxRetryAfter is the longest wait that an error passes on. ACR counts down from
+// at most a minute (documented); a header with a wrong date must not put a caller
+// to sleep for years.
+const MaxRetryAfter = time.Hour
 
 // RetryAfter reads the Retry-After header, seconds or a date (RFC 9110
 // §10.2.3); a date counts from the answer's own Date. Zero means none.

@@ -351,6 +351,39 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestEvidence_RetryAfter(t *testing.T) {
+	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "Wed, 21 Oct 2015 07:28:30 GMT": 30 * time.Second,
+		"2000000000": wire.MaxRetryAfter, "Wed, 21 Oct 2099 07:28:30 GMT": wire.MaxRetryAfter} {
+		for _, status := range []int{429, 503} {
+			resp := &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{"Retry-After": {v}, "Date": {"Wed, 21 Oct 2015 07:28:00 GMT"}}}
+			if e := (wire.Attempt{}).Refused(resp); e.RetryAfter != want {
+				t.Errorf("%d, %q: %v, want %v", status, v, e.RetryAfter, want)
+			}
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	const id = "00000000-1111-2222-3333-444444444444"
+	secret := redact.NewSecret("correct-horse")
+	for in, want := range map[string]string{
+		id: id, "6f1c": "6f1c", strings.Repeat("a", 64): strings.Repeat("a", 64), strings.Repeat("a", 65): "", "": "",
+		"correct-horse": "", "id-correct-horse-1": "", "Y2k6Y29ycmVjdC1ob3JzZQ": "", // base64 of ci:correct-horse
+		"Bearer eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln": "", "eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln": "",
+		id + "\n": "", id + " ": "", "a b": "", "a_b": "", "ä": "",
+	} {
+		h := http.Header{wire.CorrelationHeader: {in}}
+		if got := wire.RequestID(h, secret); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+		resp := &http.Response{StatusCode: 500, Header: h, Body: http.NoBody}
+		e := wire.Attempt{Secrets: []redact.Secret{secret}}.Refused(resp)
+		if got := e.RequestID; got != want || strings.Contains(e.Error(), "horse") {
+			t.Errorf("Refused: %q, want %q: %v", got, want, e)
+		}
+	}
+}
+
 func TestTokenServiceSaid_HidesSecrets(t *testing.T) {
 	jwt := "eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("a", 40) + ".sig"
 	body := `{"errors":[{"code":"X","message":"` + jwt + ` and p@ss word and p%40ss+word","detail":"` + jwt + `"}]}`
