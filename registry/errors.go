@@ -73,22 +73,10 @@ func (c *Client) unanswered(q call, err error) error {
 
 // broken is an answer that is a success by its status and not what the API gives.
 func (c *Client) broken(q call, a *answer, code acrkit.Code, why string) error {
-	return &acrkit.Error{
-		Code: code, Op: q.op, Registry: c.reg, Reason: why,
-		Method: q.method, URL: c.location(q), Status: a.status, RequestID: requestID(a.header),
-	}
-}
-
-// requestID returns the service's correlation id, if it is one: it becomes part
-// of a message.
-func requestID(h http.Header) string {
-	id := h.Get(wire.CorrelationHeader)
-	if len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
-	}) {
-		return ""
-	}
-	return id
+	e := wire.Evidence(&http.Response{StatusCode: a.status, Header: a.header}, q.op, c.reg)
+	e.Code, e.Reason = code, why
+	e.Method, e.URL = q.method, c.location(q)
+	return e
 }
 
 func clip(s string) string {

@@ -1,10 +1,12 @@
 package registry
 
 import (
-	"net/http"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/acrkit/acrkit"
 )
 
 func TestNextPage(t *testing.T) {
@@ -80,14 +82,11 @@ func FuzzNextPage(f *testing.F) {
 	})
 }
 
-func TestRequestID(t *testing.T) {
-	for in, want := range map[string]string{
-		"6f1c0000-0000-0000-0000-000000000000": "6f1c0000-0000-0000-0000-000000000000",
-		"x\x1b[31m":                            "",
-		strings.Repeat("a", 65):                "",
-	} {
-		if got := requestID(http.Header{"X-Ms-Correlation-Request-Id": {in}}); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
+func TestClient_broken_answers_keep_their_evidence(t *testing.T) {
+	c, _ := newFake(t, answerJSON(200, "<html>"))
+	_, err := c.Repository(background, "a")
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok || e.RequestID != "6f1c0000-0000-0000-0000-000000000000" || e.Status != 200 || e.Method != "GET" || e.URL != "https://myregistry.azurecr.io/acr/v1/a" {
+		t.Errorf("%+v", e)
 	}
 }
