@@ -170,9 +170,21 @@ func (h *Handler) noRole(w http.ResponseWriter, r *request, who identity.Princip
 	answer.Errors(w, http.StatusForbidden, "DENIED", "retrieving permissions failed")
 }
 
+// checkScope refuses a scope that is present and empty, as users report of the
+// service: 400 with an empty body, where no scope at all is taken.
+func (h *Handler) checkScope(w http.ResponseWriter, r *request) bool {
+	values, present := r.form["scope"]
+	if !present || strings.TrimSpace(strings.Join(values, "")) != "" {
+		return true
+	}
+	h.record(r, decisions.Denied, identity.Principal{}, acrkit.Scope{}, acrkit.Scope{}, nil, "the scope is there, but empty: leave it out")
+	answer.Empty(w, http.StatusBadRequest)
+	return false
+}
+
 // post is POST /oauth2/token.
 func (h *Handler) post(w http.ResponseWriter, r *request) {
-	if !h.checkService(w, r) {
+	if !h.checkService(w, r) || !h.checkScope(w, r) {
 		return
 	}
 	switch r.form.Get("grant_type") {
@@ -195,7 +207,7 @@ func (h *Handler) post(w http.ResponseWriter, r *request) {
 
 // get is GET /oauth2/token, Docker's form.
 func (h *Handler) get(w http.ResponseWriter, r *request) {
-	if !h.checkService(w, r) {
+	if !h.checkService(w, r) || !h.checkScope(w, r) {
 		return
 	}
 	header := r.Header.Get("Authorization")
