@@ -17,6 +17,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // NewContainerRegistryClient returns Microsoft's client for the registry, signed
@@ -218,7 +219,7 @@ func checkLink(resp *http.Response) error {
 		return nil
 	}
 	e := &acrkit.Error{Code: acrkit.CodeProtocol, Op: "read the answer", Reason: "its Link header is malformed",
-		Status: resp.StatusCode, RequestID: resp.Header.Get("X-Ms-Correlation-Request-Id")}
+		Status: resp.StatusCode, RequestID: wire.RequestID(resp.Header)}
 	if r := resp.Request; r != nil {
 		e.Method = r.Method
 		e.Op = "read the answer to " + r.Method + " " + r.URL.EscapedPath()

@@ -365,12 +365,17 @@ func TestMalformedLink(t *testing.T) {
 				return false
 			}
 			w.Header().Set("Link", link)
+			w.Header().Set("X-Ms-Correlation-Request-Id", r.Header.Get("Authorization"))
 			fmt.Fprint(w, `{"repositories":["a"]}`)
 			return true
 		}
 		pager := f.client(auth.ScopedToken("ci", password)).NewListRepositoriesPager(nil)
-		if _, err := pager.NextPage(t.Context()); !errors.Is(err, acrkit.CodeProtocol) {
+		_, err := pager.NextPage(t.Context())
+		if !errors.Is(err, acrkit.CodeProtocol) {
 			t.Errorf("Link %q: got %v, want code protocol", link, err)
+		}
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.RequestID != "" || strings.Contains(err.Error(), "Bearer") {
+			t.Errorf("an Authorization header that comes back as the correlation id is shown: %v", err)
 		}
 		if got := len(f.log()); got != 2 {
 			t.Errorf("Link %q: %d requests, want 2 (no retry)", link, got)

@@ -38,7 +38,7 @@ var rules = []rule{
 	{pkg: "scopemap", ours: []string{""}, stdOnly: true, noStd: []string{"net/http"}},
 	{pkg: "auth", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "auth/internal/...", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
-	{pkg: "auth/azureauth", ours: []string{"", "auth"}},
+	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/imagegen", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator"}, internal: true, mayTest: true},
