@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -163,7 +164,7 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// Errors of the client hold the response, and with it this request: it must
 	// not be the one with the token in its header.
-	resp.Request = req.WithContext(context.WithValue(req.Context(), transportKey{}, b.base))
+	resp.Request = req.WithContext(context.WithValue(req.Context(), originKey{}, origin{b.base, resp.StatusCode}))
 	if err := checkLink(resp); err != nil {
 		resp.Body.Close()
 		return nil, final(err)
@@ -175,8 +176,14 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// transportKey is where AsError finds the transport that a response came through.
-type transportKey struct{}
+// origin is where a response came from, for AsError: the transport, and the status
+// that the registry sent, which bridge may have changed.
+type origin struct {
+	transport *auth.Transport
+	status    int
+}
+
+type originKey struct{}
 
 // AsError returns a client's error in this module's words. For an
 // *azcore.ResponseError of a client of this package that is an [*acrkit.Error] with
@@ -192,7 +199,7 @@ func AsError(op string, err error) error {
 	if !ok || re.RawResponse == nil || re.RawResponse.Request == nil {
 		return err
 	}
-	t, ok := re.RawResponse.Request.Context().Value(transportKey{}).(*auth.Transport)
+	from, ok := re.RawResponse.Request.Context().Value(originKey{}).(origin)
 	if !ok {
 		return err
 	}
@@ -202,10 +209,8 @@ func AsError(op string, err error) error {
 		return err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	if resp.StatusCode == http.StatusForbidden && resp.Header.Get("WWW-Authenticate") != "" {
-		resp.StatusCode, resp.Status = http.StatusUnauthorized, "401 Unauthorized" // as it was sent
-	}
-	if e := t.ResponseError(&resp, op); e != nil {
+	resp.StatusCode, resp.Status = from.status, fmt.Sprintf("%d %s", from.status, http.StatusText(from.status))
+	if e := from.transport.ResponseError(&resp, op); e != nil {
 		return e
 	}
 	return err

@@ -269,6 +269,43 @@ func TestAsError_others(t *testing.T) {
 	}
 }
 
+func TestAsError_status(t *testing.T) {
+	t.Parallel()
+	const challenge = `Bearer realm="https://r/oauth2/token",service="r"`
+	for _, tt := range []struct {
+		name      string
+		status    int
+		challenge string
+		code      acrkit.Code
+	}{
+		{"401_without_a_challenge", 401, "", acrkit.CodeCredentialRejected},
+		{"401_with_Basic", 401, `Basic realm="Azure Container Registry"`, acrkit.CodeCredentialRejected},
+		{"403", 403, "", acrkit.CodeDenied},
+		{"403_with_a_challenge", 403, `Basic realm="Azure Container Registry"`, acrkit.CodeDenied},
+		{"404_with_a_challenge", 404, challenge, acrkit.CodeNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.hook = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+				if r.URL.Path == "/oauth2/token" {
+					return false
+				}
+				if tt.challenge != "" {
+					w.Header().Set("WWW-Authenticate", tt.challenge)
+				}
+				w.WriteHeader(tt.status)
+				return true
+			}
+			err := getRepository(t.Context(), f.client(auth.ScopedToken("ci", password)))
+			e, ok := errors.AsType[*acrkit.Error](azureauth.AsError("try", err))
+			if !ok || e.Status != tt.status || e.Code != tt.code {
+				t.Errorf("got %v, want %d %s", e, tt.status, tt.code)
+			}
+		})
+	}
+}
+
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	failures := func(n int, status int) func(http.ResponseWriter, *http.Request, []byte) bool {
