@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
@@ -17,6 +18,8 @@ type EnvOptions struct {
 	IO      *iostreams.IOStreams
 	DataDir string
 	Shell   string
+
+	ServicePrincipal bool
 }
 
 // NewCmdEnv returns "emulator env". A runF other than nil runs instead of it.
@@ -27,9 +30,10 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		Short: "Print shell exports that point other programs to the emulator",
 		Long: "Print shell exports that point acrkit, the Azure SDKs, az, and programs in Go, Python\n" +
 			"and Node to the emulator that was started last with the data folder. Secrets are not\n" +
-			"printed: set AZURE_CLIENT_SECRET, or ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD, yourself.\n\n" +
+			"printed: set ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD yourself or, with\n" +
+			"--service-principal, AZURE_CLIENT_SECRET.\n\n" +
 			"What variables cannot do is said on stderr: the Azure SDKs need one line of code.",
-		Example: "$ eval \"$(acrkit emulator env)\"\n$ acrkit emulator env --shell fish | source\n" +
+		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --service-principal)\"\n$ acrkit emulator env --shell fish | source\n" +
 			"$ acrkit emulator env --shell powershell | Out-String | Invoke-Expression",
 		Args: cmdutil.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,6 +51,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		},
 	}
 	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
+	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, too")
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
 	return cmd
 }
@@ -56,19 +61,27 @@ func envRun(_ context.Context, opts *EnvOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range variables(c) {
+	if opts.ServicePrincipal && c.Client == "" {
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: "acrkit emulator env --data " + quote(opts.DataDir)}
+	}
+	for _, v := range variables(c, opts.ServicePrincipal) {
 		if _, err := io.WriteString(opts.IO.Out, export(opts.Shell, v[0], v[1])+"\n"); err != nil {
 			return err
 		}
 	}
 	if opts.IO.IsStderrTTY() || !opts.IO.IsStdoutTTY() {
-		printNotes(opts.IO.ErrOut, c)
+		printNotes(opts.IO.ErrOut, c, opts.ServicePrincipal)
 	}
 	return nil
 }
 
-// variables are what other programs read. None is a secret.
-func variables(c connection) [][2]string {
+// variables are what other programs read. None is a secret. The service
+// principal's ids come only where they are asked for: without the secret they are
+// half a credential, which is an error.
+func variables(c connection, principal bool) [][2]string {
+	if !principal {
+		c.Tenant, c.Client = "", ""
+	}
 	vars := [][2]string{
 		{"ACR_NAME", c.LoginServer},
 		{"AZURE_AUTHORITY_HOST", c.url()},
@@ -100,14 +113,18 @@ func export(shell, name, value string) string {
 
 // printNotes says what no variable can do. The advice on instance discovery and
 // on /adfs follows from running the SDKs and az against a private authority.
-func printNotes(w io.Writer, c connection) {
+func printNotes(w io.Writer, c connection, principal bool) {
 	base := c.url()
 	suffix := ""
 	if _, port, ok := strings.Cut(c.LoginServer, ":"); ok {
 		suffix = ":" + port
 	}
-	fmt.Fprintf(w, `Still to be set by you: AZURE_CLIENT_SECRET (of the seed), or ACR_TOKEN_NAME and
-ACR_TOKEN_PASSWORD instead of AZURE_CLIENT_ID and AZURE_TENANT_ID.
+	todo := "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD, or nothing for anonymous pull.\n" +
+		"A service principal wants --service-principal here, and AZURE_CLIENT_SECRET."
+	if principal {
+		todo = "AZURE_CLIENT_SECRET (of the seed). Without it acrkit refuses\nAZURE_TENANT_ID and AZURE_CLIENT_ID as half a credential."
+	}
+	fmt.Fprintf(w, `Still to be set by you: %[3]s
 
 The Azure SDKs check an authority that they do not know at login.microsoftonline.com
 ("instance discovery"); that has no variable and is turned off in code:
@@ -128,5 +145,5 @@ az, which keeps what it is told in AZURE_CONFIG_DIR:
 Docker needs nothing: it takes registries on this machine without a certificate.
 SSL_CERT_FILE and REQUESTS_CA_BUNDLE stand in place of the system's certificates for
 some programs; use them in a shell of their own.
-`, base, suffix)
+`, base, suffix, todo)
 }

@@ -56,14 +56,42 @@ func printStart(s *iostreams.IOStreams, c connection, example bool) {
 		line("  %s%s", pipe, tool)
 	}
 
-	head("Use it from a shell, and from the Azure SDKs:")
-	if c.DataDir == "" {
-		line("  export ACR_NAME=%s ACR_TOKEN_NAME=%s SSL_CERT_FILE=%s", c.LoginServer, name, quote(c.CAFile))
-	} else {
-		line("  eval \"$(acrkit emulator env --data %s)\"", quote(c.DataDir))
+	for _, u := range uses(c) {
+		head(u.head)
+		for _, l := range u.lines {
+			line("  %s", l)
+		}
 	}
-	line("  acrkit whoami --repository samples/app")
 	fmt.Fprint(s.Out, b.String())
+}
+
+// use is a block of lines for a shell, under a heading that says what they need.
+type use struct {
+	head  string
+	lines []string
+}
+
+// uses returns what to paste to use the emulator with a token, or anonymously
+// where there is none, and as a service principal. What is exported is never half
+// a credential.
+func uses(c connection) []use {
+	ca := " SSL_CERT_FILE=" + quote(c.CAFile)
+	plain := "export ACR_NAME=" + c.LoginServer + ca
+	principal := "export ACR_NAME=" + c.LoginServer + " AZURE_AUTHORITY_HOST=" + c.url() + " AZURE_TENANT_ID=" + c.Tenant + " AZURE_CLIENT_ID=" + c.Client + ca
+	if c.DataDir != "" {
+		data := ` --data ` + quote(c.DataDir) + `)"`
+		plain, principal = `eval "$(acrkit emulator env`+data, `eval "$(acrkit emulator env --service-principal`+data
+	}
+	out := []use{{"Use it from a shell, without a credential where anonymous pull is on:", []string{plain, "acrkit whoami"}}}
+	if len(c.Tokens) > 0 {
+		out = []use{{"Use it from a shell (the password in $ACR_TOKEN_PASSWORD):",
+			[]string{plain, "export ACR_TOKEN_NAME=" + quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD", "acrkit whoami --repository samples/app"}}}
+	}
+	if c.Client != "" {
+		out = append(out, use{"As the service principal, from the Azure SDKs too (its secret in $AZURE_CLIENT_SECRET):",
+			[]string{principal, "export AZURE_CLIENT_SECRET", "acrkit whoami --auth service-principal"}})
+	}
+	return out
 }
 
 // logins returns a login command for each tool. They differ on this machine:
