@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -216,6 +218,61 @@ func TestFactory_Connect_refuses_hosts(t *testing.T) {
 		if err == nil {
 			c.Close()
 		}
+	}
+}
+
+// A hint is pasted: it must lead away from a look-alike, and not past the check.
+func TestFactory_Connect_hints_at_the_real_login_server(t *testing.T) {
+	token := func(name string) map[string]string {
+		return map[string]string{"ACR_NAME": name, "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
+	}
+	for _, tc := range []struct {
+		host, hint string
+		env        map[string]string
+		plain      bool
+	}{
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", token("myregistry.azurecr.io.evil.example"), false},
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io", map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, false},
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", nil, true},
+		{"myregistry.azurecr.cn-login.example", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
+		{"myregistry.azurecr.us.evil.example:8443", "export ACR_NAME=myregistry.azurecr.us ", nil, false},
+		{"myregistry.azurecr.com", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
+		{"myregistry-azurecr.io", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
+		{"azurecr.io.evil.example", "export ACR_NAME=NAME.azurecr.io ", nil, false},
+		{"myregistry.privatelink.azurecr.io", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
+		{"registry.corp.example", "export ACRKIT_REGISTRIES=registry.corp.example ", nil, false},
+	} {
+		f := factory(tc.env)
+		f.Global.PlainHTTP = tc.plain
+		_, err := f.Connect(mustRegistry(t, tc.host))
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || !strings.HasPrefix(e.Hint, tc.hint) || strings.Contains(e.Hint, "evil") {
+			t.Errorf("%s: %v\nhint %q, want %q", tc.host, err, e.Hint, tc.hint)
+		}
+	}
+}
+
+func TestFactory_bounds_the_header_of_an_answer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Filler", strings.Repeat("x", 1<<20))
+	}))
+	defer srv.Close()
+	rt, err := factory(nil).baseTransport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := rt.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+		t.Error("a header of 1 MiB was taken")
+	} else if !strings.Contains(err.Error(), "exceeded") {
+		t.Error(err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -80,7 +81,10 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 // Identity finds the credential for a registry. Nothing is sent.
 func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 	id := Identity{Registry: reg, Credential: auth.Anonymous(), Source: "nothing was found", plainHTTP: f.Global.PlainHTTP}
-	kind := auth.Kind(f.Global.Auth)
+	kind, host := auth.Kind(f.Global.Auth), reg.Host() // host is for hints
+	if !f.customLoginServer(reg) {
+		host = loginServer(reg)
+	}
 	if kind == auth.KindAnonymous {
 		id.Source = "--auth anonymous"
 		return id, nil
@@ -89,7 +93,7 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 	id.Lookups = env.Lookups
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		if e.Code != acrkit.CodeCredentialMissing {
-			e.Hint = halfHint(env.Lookups, reg)
+			e.Hint = halfHint(env.Lookups, host)
 			return id, e
 		}
 		if f.Env("ACR_NAME") == "" && slices.ContainsFunc(env.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }) {
@@ -100,7 +104,7 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 	case env.Credential == nil:
 		if kind != "" {
 			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg,
-				Reason: fmt.Sprintf("--auth %s, and the environment holds no credential of this kind for it", kind), Hint: exportHint(kind, reg)}
+				Reason: fmt.Sprintf("--auth %s, and the environment holds no credential of this kind for it", kind), Hint: exportHint(kind, host)}
 		}
 	case env.Registry != reg:
 		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", env.Source, env.Registry.Host())
@@ -110,7 +114,7 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 			}
 		}
 		if kind != "" {
-			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg, Reason: id.Note, Hint: "export ACR_NAME=" + reg.Host()}
+			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg, Reason: id.Note, Hint: "export ACR_NAME=" + host}
 		}
 	default:
 		id.Credential, id.Source = env.Credential, env.Source
@@ -119,21 +123,21 @@ func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
 }
 
 // halfHint completes the first set of variables that lacks one.
-func halfHint(lookups []auth.Lookup, reg acrkit.Registry) string {
+func halfHint(lookups []auth.Lookup, host string) string {
 	for _, l := range lookups {
 		switch {
 		case l.Outcome != auth.OutcomeIncomplete:
 		case strings.HasPrefix(l.Detail, "ACR_NAME "):
-			return "export ACR_NAME=" + reg.Host()
+			return "export ACR_NAME=" + host
 		default:
-			return exportHint(l.Kind, reg)
+			return exportHint(l.Kind, host)
 		}
 	}
 	return "acrkit help environment"
 }
 
-func exportHint(kind auth.Kind, reg acrkit.Registry) string {
-	name := "export ACR_NAME=" + reg.Host()
+func exportHint(kind auth.Kind, host string) string {
+	name := "export ACR_NAME=" + host
 	switch kind {
 	case auth.KindServicePrincipal:
 		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
@@ -201,11 +205,17 @@ func (f *Factory) customLoginServer(reg acrkit.Registry) bool {
 	})
 }
 
+// maxResponseHeader bounds the header of an answer. A challenge with the longest
+// scope is the largest thing in it; Go's own default of 10 MiB, with as many
+// requests at once as the command makes, is too much to take from a stranger.
+const maxResponseHeader = 2 * wire.MaxChallenge
+
 // baseTransport is Go's own transport, except that names under .localhost are
 // this machine (RFC 6761 §6.3), which not every system resolves, and that
 // SSL_CERT_FILE is honoured on every system.
 func (f *Factory) baseTransport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxResponseHeaderBytes = maxResponseHeader
 	dialer := &net.Dialer{}
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {

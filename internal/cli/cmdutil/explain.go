@@ -20,14 +20,18 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	}
 	out := *e
 	reg := c.Registry
+	host := reg.Host() // for hints
+	if c.Transport == nil {
+		host = loginServer(reg)
+	}
 	anonymous := c.Credential != nil && c.Credential.Kind() == auth.KindAnonymous
 	switch {
 	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
-		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", exportHint("", reg)
+		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", exportHint("", host)
 		if c.Note != "" {
-			out.Reason, out.Hint = c.Note, "export ACR_NAME="+reg.Host()
+			out.Reason, out.Hint = c.Note, "export ACR_NAME="+host
 		}
 	case e.Code == acrkit.CodeCredentialRejected:
 		out.Hint = rejectedHint(c)
@@ -35,10 +39,12 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Reason, out.Granted = missingRights(ctx, c, e)
 		out.Hint = rightsHint(c, e.Required)
 		if anonymous && c.Note != "" {
-			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+reg.Host()
+			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+host
 		}
 	case e.Code == acrkit.CodeDenied && reg.IsACR():
 		out.Hint = fmt.Sprintf("az acr show --name %s --query '{access: publicNetworkAccess, rules: networkRuleSet}'", reg.Name())
+	case e.Code == acrkit.CodeHostRefused && host != reg.Host():
+		out.Hint = "export ACR_NAME=" + host + "    # a registry's login server; the host that was named is another"
 	case e.Code == acrkit.CodeHostRefused && c.Transport == nil && !c.plainHTTP:
 		out.Hint = "export ACRKIT_REGISTRIES=" + reg.Host() + "    # only if this host is yours"
 	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
@@ -53,6 +59,31 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    # 401 means that it can be reached", c.scheme(), reg.Host())
 	}
 	return &out
+}
+
+// lookAlike reports whether a host reads like one of ACR's and is none. Whoever
+// sees it in a hint takes it for good, so it must not stand in a command.
+func lookAlike(reg acrkit.Registry) bool {
+	return strings.Contains(reg.Host(), "azurecr.") && !reg.IsACR() && !reg.IsLoopback()
+}
+
+// loginServer returns the registry's host; of a look-alike, the login server that
+// it is made to look like.
+func loginServer(reg acrkit.Registry) string {
+	if !lookAlike(reg) {
+		return reg.Host()
+	}
+	host := reg.Hostname()
+	name, _, _ := strings.Cut(host[:strings.Index(host, "azurecr.")], ".")
+	if name = strings.Trim(name, "-_"); name == "" {
+		name = "NAME"
+	}
+	for _, suffix := range []string{".azurecr.us", ".azurecr.cn"} {
+		if strings.Contains(host+".", suffix+".") {
+			return name + suffix
+		}
+	}
+	return name + ".azurecr.io"
 }
 
 func (id Identity) scheme() string {
