@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -106,7 +107,7 @@ func prepare(o *azcore.ClientOptions, rt *auth.Transport) {
 	if hc, ok := o.Transport.(*http.Client); ok && hc != nil {
 		client = *hc
 	}
-	client.Transport = &bridge{rt}
+	client.Transport = &bridge{rt, patienceOf(o.Retry)}
 	o.Transport = &client
 
 	// Last, so that it holds whatever the caller's policies did. The slice is
@@ -139,11 +140,14 @@ type placeholder struct{}
 
 func (placeholder) Do(req *policy.Request) (*http.Response, error) {
 	req.Raw().Header.Set("Authorization", placeholderValue)
-	return req.Next()
+	return req.WithContext(context.WithValue(req.Raw().Context(), triesKey{}, new(atomic.Int64))).Next()
 }
 
 // bridge stands between the client's http.Client and the authenticating transport.
-type bridge struct{ base *auth.Transport }
+type bridge struct {
+	base     *auth.Transport
+	patience patience
+}
 
 // RoundTrip takes the placeholder off, on every host, and turns a final 401 into a
 // 403 with the same header and body: the client answers a 401 by asking for an
@@ -160,7 +164,7 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 		body.settle(req.Context(), resp)
 	}
 	if err != nil {
-		return nil, final(err)
+		return nil, b.patience.wait(req.Context(), err)
 	}
 	// Errors of the client hold the response, and with it this request: it must
 	// not be the one with the token in its header.

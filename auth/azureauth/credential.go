@@ -18,6 +18,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // Options configures [Credential]. The zero value is useful, and nil means it.
@@ -124,8 +125,10 @@ func entraError(ctx context.Context, err error) error {
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		e.Code, e.Reason = acrkit.CodeThrottled, "Entra asks to slow down"
+		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case resp.StatusCode >= 500:
 		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra is not available"
+		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case refusal.Number != 0:
 		e.Code, e.Reason, e.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 	default:
