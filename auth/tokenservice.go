@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	t.log.DebugContext(ctx, "token request", "url", redact.URL(req.URL), "grant_type", form.Get("grant_type"), "scope", form.Get("scope"),
 		"status", resp.StatusCode, "took", t.now().Sub(start))
 	resp.Request = nil // it holds the secret
-	evidence := wire.Evidence(resp, op, reg)
+	evidence := wire.Evidence(resp, op, reg, secretsOf(form)...)
 	evidence.Method, evidence.URL = http.MethodPost, redact.URL(req.URL)
 	if resp.StatusCode != http.StatusOK {
 		return answered{}, refused(resp, evidence)
@@ -89,6 +90,23 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	a.life = newLife(received, a.claims.Expires, date, expiresIn)
 	return a, nil
+}
+
+// shownFields are the fields of a token request that hold no secret.
+var shownFields = []string{"grant_type", "service", "scope", "username", "client_id", "client_assertion_type", "tenant"}
+
+// secretsOf returns the values of all other fields.
+func secretsOf(form url.Values) []Secret {
+	var secrets []Secret
+	for name, values := range form {
+		if slices.Contains(shownFields, name) {
+			continue
+		}
+		for _, v := range values {
+			secrets = append(secrets, redact.NewSecret(v))
+		}
+	}
+	return secrets
 }
 
 // readTokenAnswer reads the token in the named field of a token endpoint's
