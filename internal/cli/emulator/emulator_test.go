@@ -83,8 +83,17 @@ func TestSeedInit(t *testing.T) {
 	if err := run(file); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
 		t.Errorf("second time: %v", err)
 	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := run("--force " + file); err != nil {
 		t.Error(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("overwritten: %v, %v: passwords stand in it", info.Mode(), err)
+	}
+	if err := run("--force " + os.DevNull); err != nil {
+		t.Errorf("what is no file: %v", err)
 	}
 	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), file); err != nil {
 		t.Errorf("the example is not good: %v", err)

@@ -84,12 +84,31 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 	if err != nil {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
 	}
-	_, err = io.WriteString(file, text)
+	if !opts.Schema {
+		err = makePrivate(file)
+	}
+	if err == nil {
+		_, err = io.WriteString(file, text)
+	}
 	if err := errors.Join(err, file.Close()); err != nil {
 		return &acrkit.Error{Op: op, Causes: []error{err}}
 	}
+	if opts.Schema {
+		cmdutil.Say(opts.IO.ErrOut, "wrote %s, the schema of seed files, for an editor", opts.File)
+		return nil
+	}
 	cmdutil.Say(opts.IO.ErrOut, "wrote %s; next: acrkit emulator start --seed %s", opts.File, quote(opts.File))
 	return nil
+}
+
+// makePrivate takes a file that was there before from the eyes of others, before
+// passwords stand in it. What is no file, such as a pipe, stays as it is.
+func makePrivate(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return file.Chmod(0o600)
 }
 
 // SeedCheckOptions are what "emulator seed check" needs.
