@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -44,5 +47,61 @@ func TestCorrelationIDShowsNoSecret(t *testing.T) {
 	_, rt, _ := setup(t, auth.ScopedToken("ci", "wrong"))
 	if _, err := rt.Token(t.Context(), acrkit.CatalogScope()); !strings.Contains(err.Error(), "request 00000000-1111-2222-3333-444444444444") {
 		t.Errorf("an id of the service is not shown: %v", err)
+	}
+}
+
+// endless is the body of a refusal that never ends.
+type endless struct {
+	ctx    context.Context
+	closed chan struct{}
+}
+
+func (b *endless) Read([]byte) (int, error) {
+	select {
+	case <-b.closed:
+		return 0, http.ErrBodyReadAfterClose
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
+}
+
+func (b *endless) Close() error { close(b.closed); return nil }
+
+type rtFunc func(*http.Request) (*http.Response, error)
+
+func (f rtFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestRefusalWithoutAnEnd(t *testing.T) {
+	for _, length := range []int64{-1, 20, 1 << 20} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}
+			base := rtFunc(func(r *http.Request) (*http.Response, error) {
+				resp, err := d.RoundTrip(r)
+				if err == nil && resp.StatusCode == 401 {
+					resp.Body, resp.ContentLength = &endless{r.Context(), make(chan struct{})}, length
+				}
+				return resp, err
+			})
+			rt, err := auth.NewTransport(testHost, ci(), &auth.Options{Base: base})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rt.Close()
+			wantStatus(t, do(t, rt, "GET", "/v2/team/app/manifests/v1", ""), 200)
+			f.kill()
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+testHost+"/v2/team/app/manifests/v1", nil)
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStatus(t, resp, 200)
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("length %d: it took %s", length, took)
+			}
+		})
 	}
 }

@@ -254,8 +254,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		cured[c] = true
 		// The answer that is given up belongs to nobody now.
-		limit.Drain(resp.Body, drainLimit)
-		_ = resp.Body.Close()
+		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
 		scope, suits := challenge.Scope, func(*accessToken) bool { return true }
 		switch c {
 		case cureRenew:
@@ -312,6 +311,10 @@ const rightsAge = 10 * time.Second
 
 // drainLimit is how much of a refusal is read to keep its connection.
 const drainLimit = 16 << 10
+
+// drainTime is how long. A refusal comes with its header or right behind it; a
+// new connection costs about as much.
+const drainTime = 250 * time.Millisecond
 
 // send sends a clone of req with the token. The response names the caller's own
 // request, because the clone holds the token and responses are dumped.

@@ -5,6 +5,7 @@ package limit
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/acrkit/acrkit"
 )
@@ -41,6 +42,22 @@ func (l Limit) passed() error {
 		Reason: fmt.Sprintf("it is larger than the limit of %d bytes", l.Bytes)}
 }
 
-// Drain reads at most n bytes of r and throws them away, so that a connection
-// can be used again after a small answer that nobody wants.
-func Drain(r io.Reader, n int64) { _, _ = io.CopyN(io.Discard, r, n) }
+// Discard closes the body of an answer that nobody wants. Where it is n bytes long
+// at most, or of unknown length (-1), it is read first, so that its connection can
+// be used again; for no longer than wait, because a body may never end.
+func Discard(body io.ReadCloser, length, n int64, wait time.Duration) {
+	if length <= n {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.CopyN(io.Discard, body, n+1)
+		}()
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-done:
+		case <-timer.C: // closing ends the reading
+		}
+	}
+	_ = body.Close()
+}
