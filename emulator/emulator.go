@@ -125,14 +125,14 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		}
 	}
 	if e.ca, err = pki.Open(o.DataDir); err != nil {
-		return nil, err
+		return nil, damaged(o.DataDir, err)
 	}
 	if e.controlKey, err = openControlKey(o.DataDir); err != nil {
 		return nil, err
 	}
 	keys, err := identity.OpenKeys(state)
 	if err != nil {
-		return nil, err
+		return nil, damaged(o.DataDir, err)
 	}
 	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now,
 		Migrations: append(append(content.Migrations(), identity.Migrations()...), decisions.Migrations()...)})
@@ -159,8 +159,10 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	return e, nil
 }
 
+// damaged says which folder it is that cannot be used. An error that says more
+// already stays as it is.
 func damaged(dir string, err error) error {
-	if dir == "" {
+	if _, ok := errors.AsType[*acrkit.Error](err); ok || dir == "" {
 		return err
 	}
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
@@ -175,7 +177,7 @@ func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 	}
 	var err error
 	if e.lock, err = private.LockDir(dir); err != nil {
-		return "", err
+		return "", damaged(dir, err)
 	}
 	if reset {
 		err := os.Rename(state, filepath.Join(dir, discardDir+identity.NewRID()))

@@ -235,6 +235,9 @@ func TestDamagedFolder(t *testing.T) {
 		"base_damaged": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), []byte(strings.Repeat("no database ", 1000)), 0o600)
 		},
+		"lock_no_file":  func(dir string) error { return inTheWay(filepath.Join(dir, "lock")) },
+		"keys_no_file":  func(dir string) error { return inTheWay(filepath.Join(dir, "state", "keys.json")) },
+		"key_no_file":   func(dir string) error { return inTheWay(filepath.Join(dir, "control-api.key")) },
 		"not_a_folder":  func(dir string) error { must(t, os.RemoveAll(dir)); return os.WriteFile(dir, nil, 0o600) },
 		"ca_other_pair": func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca.pem"), otherCA(t), 0o600) },
 	} {
@@ -243,7 +246,7 @@ func TestDamagedFolder(t *testing.T) {
 			start(t, &emulator.Options{DataDir: dir}).stop()
 			must(t, damage(dir))
 			e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir})
-			if acrkit.CodeOf(err) != acrkit.CodeUsage {
+			if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.HasPrefix(err.Error(), "cannot ") {
 				t.Errorf("got %v", err)
 				if e != nil {
 					must(t, e.Close())
@@ -251,6 +254,14 @@ func TestDamagedFolder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inTheWay puts a folder where a file belongs.
+func inTheWay(path string) error {
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return os.Mkdir(path, 0o700)
 }
 
 func otherCA(t *testing.T) []byte {

@@ -103,6 +103,7 @@ func TestTroubleshooting(t *testing.T) {
 		"corrupt-seed":            {args: "emulator start --memory --addr 127.0.0.1:0 --seed " + badSeed},
 		"port-in-use":             {args: "emulator start --memory --addr " + busy.Addr().String()},
 		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + inUse},
+		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + badSeed + "/data"},
 		// The kernel refuses to let any file grow, which is as near to a full disk
 		// as a test comes without a disk of its own.
 		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + filepath.Join(t.TempDir(), "data"), sh: `ulimit -f 0; exec "$@"`},

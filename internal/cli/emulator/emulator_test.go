@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -97,6 +98,26 @@ func TestSeedInit(t *testing.T) {
 	}
 	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), file); err != nil {
 		t.Errorf("the example is not good: %v", err)
+	}
+}
+
+// TestDataFolderInTheWay: what the system says of the folder comes with what was
+// to be done, and what to do.
+func TestDataFolderInTheWay(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock := t.TempDir()
+	if err := os.Mkdir(filepath.Join(lock, "lock"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below"), lock} {
+		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), "--addr 127.0.0.1:0 --data "+dir)
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), fmt.Sprintf("cannot open the data folder %q: ", dir)) || !strings.HasPrefix(e.Hint, "ls -ld "+dir+" ") {
+			t.Errorf("%s: %v (%d)", dir, err, cmdutil.ExitCode(err))
+		}
 	}
 }
 

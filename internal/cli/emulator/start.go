@@ -239,7 +239,7 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	if !opts.Memory {
 		entries, err := os.ReadDir(opts.DataDir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the data folder", Causes: []error{err}}
+			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
 		}
 		if len(entries) > 0 {
 			return nil, nil
@@ -312,7 +312,14 @@ func (opts *StartOptions) explain(err error) error {
 		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
 			Causes: []error{err}, Hint: "df -h " + opts.DataDir}
 	}
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	// The system refuses the folder, or something in it.
+	if _, refused := errors.AsType[*fs.PathError](err); ok && refused && e.Hint == "" && opts.DataDir != "" {
+		out := *e
+		out.Hint = "ls -ld " + quote(opts.DataDir) + "    # must be a folder that you may write to; or: acrkit emulator start --data OTHER_FOLDER"
+		return &out
+	}
+	if ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {
 		out := *e
 		out.Hint = "acrkit emulator start --data OTHER_FOLDER"
 		return &out
