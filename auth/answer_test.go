@@ -105,3 +105,53 @@ func TestRefusalWithoutAnEnd(t *testing.T) {
 		})
 	}
 }
+
+// net/http sends the keys of a header map as they stand.
+func TestAuthorizationInAnySpelling(t *testing.T) {
+	const value = "Bearer the-callers-own"
+	for _, key := range []string{"Authorization", "authorization", "AUTHORIZATION", "aUthorization"} {
+		f, rt, d := setup(t, ci())
+		d.hosts["https://elsewhere.example"] = f
+		for _, host := range []string{testHost, "elsewhere.example"} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+host+"/v2/team/app/manifests/v1", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header[key] = []string{value}
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			sent := d.sentTo(host)
+			var got []string
+			for k, v := range sent[len(sent)-1].Header {
+				if strings.EqualFold(k, "Authorization") {
+					got = append(got, v...)
+				}
+			}
+			if home := host == testHost; home && len(got) != 1 || !home && len(got) != 0 || strings.Contains(strings.Join(got, ""), "callers") {
+				t.Errorf("%s on %s: sent %d values, the caller's among them: %v", key, host, len(got), strings.Contains(strings.Join(got, ""), "callers"))
+			}
+			if v := req.Header[key]; len(v) != 1 || v[0] != value {
+				t.Errorf("%s: the caller's header was changed to %q", key, v)
+			}
+		}
+	}
+	_, rt, _ := setup(t, ci())
+	req := (&http.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: testHost, Path: "/v2/"}}).WithContext(t.Context())
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatalf("a request without a header map: %v", err)
+	}
+	_ = resp.Body.Close()
+}
+
+func TestRealmWithoutAScheme(t *testing.T) {
+	_, rt, _ := setup(t, ci())
+	for realm, want := range map[string]string{"//evil.example/oauth2/token": "on another host, evil.example;", "https://evil.example/oauth2/token": "on another host, https://evil.example;", "/oauth2/token": "an unreadable one"} {
+		if err := auth.CheckRealm(rt, realm); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", realm, err, want)
+		}
+	}
+}

@@ -321,6 +321,7 @@ const drainTime = 250 * time.Millisecond
 func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessToken) (*http.Response, error) {
 	clone := req.Clone(req.Context())
 	clone.Body = body
+	dropAuthorization(clone)
 	clone.Header.Set("Authorization", "Bearer "+token.value.Reveal())
 	resp, err := t.base.RoundTrip(clone)
 	if err != nil {
@@ -370,12 +371,34 @@ func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
 			Reason: "plain HTTP to another host is refused: what it carries can be read and changed on the way"})
 	}
-	if _, ok := req.Header["Authorization"]; !ok {
+	if !hasAuthorization(req) {
 		return t.base.RoundTrip(req)
 	}
 	clone := req.Clone(req.Context())
-	clone.Header.Del("Authorization")
+	dropAuthorization(clone)
 	return t.base.RoundTrip(clone)
+}
+
+// isAuthorization reports whether a key of a header map is sent as Authorization.
+// net/http sends keys as they stand, and a server reads them in any case.
+func isAuthorization(key string) bool { return strings.EqualFold(key, "Authorization") }
+
+func hasAuthorization(req *http.Request) bool {
+	for key := range req.Header {
+		if isAuthorization(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// dropAuthorization takes Authorization, however it is spelled, off a request that
+// is ours to change.
+func dropAuthorization(clone *http.Request) {
+	if clone.Header == nil {
+		clone.Header = http.Header{}
+	}
+	maps.DeleteFunc(clone.Header, func(key string, _ []string) bool { return isAuthorization(key) })
 }
 
 func isLoopback(hostname string) bool {
@@ -409,7 +432,10 @@ func shortHost(u *url.URL) string {
 	if u == nil || u.Host == "" {
 		return "an unreadable one"
 	}
-	s := u.Scheme + "://" + u.Host
+	s := u.Host
+	if u.Scheme != "" {
+		s = u.Scheme + "://" + s
+	}
 	if len(s) > 120 {
 		s = s[:120] + "…"
 	}
