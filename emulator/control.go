@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -48,13 +49,34 @@ func openControlKey(dir string) (string, error) {
 // Acrkit-Control-Key. It also stands in DataDir/control-api.key.
 func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
 
+// ownPort reports whether the Host names the port that the request came to, left
+// out where it is the scheme's own: a forwarded port is another origin.
+func ownPort(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return true // there was no connection: a handler was called
+	}
+	_, own, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return false
+	}
+	_, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		port = "80"
+		if r.TLS != nil {
+			port = "443"
+		}
+	}
+	return port == own
+}
+
 // control answers requests below the prefix. Registries' names are no good
 // here, and a browser's request says where it comes from and is refused.
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	key := r.Header.Values(controlHeader)
 	switch {
-	case !e.isOwn(hostname(r.Host)) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
+	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
 		answer.Empty(w, http.StatusForbidden)
 	case len(key) != 1 || subtle.ConstantTimeCompare([]byte(key[0]), []byte(e.controlKey)) != 1:
 		answer.Empty(w, http.StatusUnauthorized)
