@@ -64,6 +64,7 @@ func TestParseSeedErrors(t *testing.T) {
 		"bad_wildcard":     {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions: [repositories/a*/content/read]\n", "has a wildcard inside a name"},
 		"no_actions":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n", "line 4: registries[0].scopeMaps[0]: has no actions"},
 		"token_name":       {minimalSeed + "    tokens:\n      - {name: 'no', scopeMap: _repositories_pull}\n", `"no" is not a token's name`},
+		"token_is_zero":    {minimalSeed + "    tokens:\n      - {name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}\n", "line 4: registries[0].tokens[0].name: is the user name that goes with refresh tokens"},
 		"token_twice":      {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: _repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" is there twice`},
 		"token_is_admin":   {minimalSeed + "    tokens:\n      - {name: myregistry, scopeMap: _repositories_pull}\n", "which is its admin user's"},
 		"status":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, status: 'off'}\n", `"off" is neither enabled nor disabled`},

@@ -314,6 +314,9 @@ func (t *SeedToken) check(p *seedProblems, path string, maps unique) {
 	if !tokenNameRE.MatchString(t.Name) {
 		p.add(path+".name", "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
 	}
+	if t.Name == identity.ZeroGUID {
+		p.add(path+".name", "is the user name that goes with refresh tokens; a token of that name could not log in")
+	}
 	switch {
 	case t.ScopeMap == "":
 		p.add(path, "has no scopeMap")
