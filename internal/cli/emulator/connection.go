@@ -107,12 +107,14 @@ func (c connection) save(dir string) error {
 func readConnection(dir string) (connection, error) {
 	var c connection
 	op := fmt.Sprintf("find an emulator in %q", dir)
+	start := "acrkit emulator start --data " + quote(dir)
 	file, err := os.Open(filepath.Join(dir, connectionFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder", Hint: "acrkit emulator start --data " + dir}
+		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",
+			Hint: start + "    # or the folder of another one: acrkit emulator env --data DIR"}
 	}
 	if err != nil {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}, Hint: start}
 	}
 	defer file.Close()
 	data, err := connectionLimit.ReadAll(file)
@@ -120,7 +122,7 @@ func readConnection(dir string) (connection, error) {
 		return c, err
 	}
 	if err := json.Unmarshal(data, &c); err != nil || c.LoginServer == "" {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: "acrkit emulator start --data " + dir}
+		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: start}
 	}
 	return c, nil
 }

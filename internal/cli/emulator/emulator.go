@@ -30,8 +30,9 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 }
 
 // defaultDataDir is where state is kept when no folder is named: the XDG data
-// folder, or what the system has in its place.
-func defaultDataDir(env func(string) string) (string, error) {
+// folder, or what the system has in its place. Where there is none, command is to
+// be repeated with --data.
+func defaultDataDir(env func(string) string, command string) (string, error) {
 	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "acrkit", "emulator"), nil
 	}
@@ -43,5 +44,5 @@ func defaultDataDir(env func(string) string) (string, error) {
 	} else if home := env("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "share", "acrkit", "emulator"), nil
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none", Hint: "acrkit emulator start --data DIR"}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none", Hint: command + " --data DIR"}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -68,6 +69,20 @@ func TestNewCmdSeed(t *testing.T) {
 		cmd := NewCmdSeedInit(clitest.Factory(nil), func(_ context.Context, opts *SeedInitOptions) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, line); err != nil || got.File != want {
 			t.Errorf("%q: %v, %+v", line, err, got)
+		}
+	}
+}
+
+// TestReadSeed: every bad seed is wrong usage, one that is too large too.
+func TestReadSeed(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":      "",
+		"too large":  "#" + strings.Repeat(" ", emulator.MaxSeed),
+		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}]}]",
+	} {
+		_, err := readSeed("-", strings.NewReader(text))
+		if cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), `cannot read the seed "-": `) {
+			t.Errorf("%s: %v (%d)", name, err, cmdutil.ExitCode(err))
 		}
 	}
 }
@@ -190,6 +205,34 @@ func TestPrintStart(t *testing.T) {
 	}
 	if errOut.Len() > 0 {
 		t.Errorf("stderr: %s", errOut)
+	}
+}
+
+// TestEnvHints: without an emulator there is a command that finds or makes one.
+func TestEnvHints(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	home := map[string]string{"XDG_DATA_HOME": filepath.Join(t.TempDir(), "a b")}
+	for _, x := range []struct {
+		env  map[string]string
+		line string
+		code int
+		hint string
+	}{
+		{home, "", cmdutil.ExitNotFound, "acrkit emulator start --data '" + home["XDG_DATA_HOME"] + "/acrkit/emulator'    # or the folder of another one: acrkit emulator env --data DIR"},
+		{nil, "--data " + file, cmdutil.ExitUsage, "acrkit emulator start --data " + file},
+	} {
+		err := clitest.Execute(t, NewCmdEnv(clitest.Factory(x.env), nil), x.line)
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || cmdutil.ExitCode(err) != x.code || e.Hint != x.hint {
+			t.Errorf("%v %s: %v (%d), %+v", x.env, x.line, err, cmdutil.ExitCode(err), e)
+		}
+	}
+	_, err := defaultDataDir(func(string) string { return "" }, "acrkit emulator env")
+	if e, ok := errors.AsType[*acrkit.Error](err); runtime.GOOS == "linux" && (!ok || e.Hint != "acrkit emulator env --data DIR") {
+		t.Errorf("no folder: %v", err)
 	}
 }
 

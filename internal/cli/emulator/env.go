@@ -38,7 +38,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		Args: cmdutil.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.DataDir == "" {
-				dir, err := defaultDataDir(f.Env)
+				dir, err := defaultDataDir(f.Env, "acrkit emulator env")
 				if err != nil {
 					return err
 				}

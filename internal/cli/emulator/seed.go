@@ -165,6 +165,7 @@ func readSeed(path string, in io.Reader) (*emulator.Seed, error) {
 	seed, err := emulator.ParseSeed(in)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		out := *e
+		out.Code = acrkit.CodeUsage // too large is wrong usage here like any other bad file
 		out.Op = fmt.Sprintf("read the seed %q", path)
 		out.Hint = "acrkit emulator seed init -    # shows a good one"
 		return nil, &out

@@ -70,7 +70,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 				return err
 			}
 			if !opts.Memory && opts.DataDir == "" {
-				dir, err := defaultDataDir(f.Env)
+				dir, err := defaultDataDir(f.Env, "acrkit emulator start")
 				if err != nil {
 					return err
 				}
