@@ -155,3 +155,97 @@ func TestRealmWithoutAScheme(t *testing.T) {
 		}
 	}
 }
+
+func TestThrottledTokenServiceIsNotAsked(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		retryAfter string
+		status     int
+		pause      time.Duration // how long it is left alone
+		told       time.Duration // the error's RetryAfter
+	}{
+		{"seconds", "30", 429, 30 * time.Second, 30 * time.Second},
+		{"date", "", 429, 40 * time.Second, 40 * time.Second},
+		{"too long", "3000", 429, 5 * time.Minute, 3000 * time.Second},
+		{"not said", "no", 429, 0, 0},
+		{"unavailable", "30", 503, 0, 30 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, rt, _ := setup(t, ci())
+				defer rt.Close()
+				throttled := true
+				f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+					if !throttled || r.URL.Path != "/oauth2/token" {
+						return false
+					}
+					v := tt.retryAfter
+					if v == "" {
+						v = time.Now().Add(tt.pause).UTC().Format(http.TimeFormat)
+					}
+					w.Header().Set("Retry-After", v)
+					w.WriteHeader(tt.status)
+					return true
+				}
+				ask := func(scope string) error {
+					_, err := rt.Token(t.Context(), mustScope(scope))
+					return err
+				}
+				first := ask("repository:team/app:pull")
+				e, ok := errors.AsType[*acrkit.Error](first)
+				if !ok || e.RetryAfter != tt.told || e.Status != tt.status {
+					t.Fatalf("got %v, RetryAfter %v, want %v", first, e.RetryAfter, tt.told)
+				}
+				f.took()
+				throttled = false
+				if tt.pause > 0 {
+					time.Sleep(tt.pause - 5*time.Second)
+					// The scope does not matter: it is the credential that is throttled.
+					for _, scope := range []string{"repository:team/app:pull", "repository:team/base:pull"} {
+						again, _ := errors.AsType[*acrkit.Error](ask(scope))
+						if again == nil || again.Error() != first.Error() || again.RetryAfter != 5*time.Second {
+							t.Errorf("%s, before the wait is over: %+v", scope, again)
+						}
+					}
+					req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/team/app/manifests/v1", nil)
+					if resp, err := rt.RoundTrip(req); !errors.Is(err, acrkit.CodeThrottled) {
+						t.Errorf("RoundTrip: %v, %v", resp, err)
+					}
+					wantLog(t, f)
+					time.Sleep(5 * time.Second)
+				}
+				if err := ask("repository:team/app:pull"); err != nil {
+					t.Errorf("after the wait: %v", err)
+				}
+				wantLog(t, f, "POST /oauth2/token password repository:team/app:pull")
+			})
+		})
+	}
+}
+
+// Another registry, credential or authority has its own counter.
+func TestThrottledTokenServiceAlone(t *testing.T) {
+	f, rt, _ := setup(t, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil))
+	f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+		if strings.HasPrefix(r.URL.Path, "/tenant-1/") {
+			return false
+		}
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(429)
+		return true
+	}
+	for range 3 {
+		if _, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); !errors.Is(err, acrkit.CodeThrottled) {
+			t.Error(err)
+		}
+	}
+	exchanges := 0
+	for _, line := range f.took() {
+		if strings.Contains(line, "/oauth2/exchange") {
+			exchanges++
+		}
+	}
+	if exchanges != 1 {
+		t.Errorf("the registry was asked %d times", exchanges)
+	}
+}

@@ -35,8 +35,10 @@ type answered struct {
 // are never followed and the body goes nowhere else: the request does not pass
 // through an http.Client.
 //
-// reg is the registry that errors name; zero for Entra's endpoints. The error of an answer that is no success is whatever refused returns, which
-// gets the evidence and must not keep the response.
+// reg is the registry that errors name; zero for Entra's endpoints. The error of
+// an answer that is no success is whatever refused returns, which gets the
+// evidence and must not keep the response. While the endpoint's host has asked to
+// wait, its last error is returned and nothing is sent.
 func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op string, form url.Values, field string, refused func(*http.Response, *acrkit.Error) error) (answered, error) {
 	body := form.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
@@ -52,6 +54,9 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	req.Header["Idempotency-Key"] = []string{}
 
 	start := t.now()
+	if err := t.pauses.begun(req.URL.Host, start); err != nil {
+		return answered{}, err
+	}
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -66,7 +71,9 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	evidence := wire.Evidence(resp, op, reg, secretsOf(form)...)
 	evidence.Method, evidence.URL = http.MethodPost, redact.URL(req.URL)
 	if resp.StatusCode != http.StatusOK {
-		return answered{}, refused(resp, evidence)
+		err := refused(resp, evidence)
+		t.pauses.begin(req.URL.Host, t.now(), err)
+		return answered{}, err
 	}
 	received := t.now()
 	data, err := tokenAnswer.ReadAll(resp.Body)

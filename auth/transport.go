@@ -65,6 +65,7 @@ type Transport struct {
 	fetches flights[*accessToken]
 	tokens  *tokenCache // guarded by the lock of fetches
 	lessons lessons     // likewise
+	pauses  pauses      // of token services
 
 	// parts are what a credential for several repositories is divided into; nil
 	// for all others. A divided transport keeps no tokens itself.
