@@ -328,13 +328,17 @@ func TestClient_waits_as_long_as_the_token_service_asks(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rt := &failingTransport{err: fmt.Errorf("wrapped: %w", &tc.err)}
-				c, err := New("myregistry", rt, nil)
+				var told time.Duration
+				c, err := New("myregistry", rt, &Options{OnRetry: func(d time.Duration, _ error) { told += d }})
 				if err != nil {
 					t.Fatal(err)
 				}
 				start := time.Now()
 				err = get(c)
 				took := time.Since(start)
+				if told != took {
+					t.Errorf("told of %s, waited %s", told, took)
+				}
 				if rt.n != tc.attempts || took < tc.least || took > tc.least+5*time.Second || !strings.Contains(err.Error(), tc.text) {
 					t.Errorf("%v after %d attempts in %s", err, rt.n, took)
 				}

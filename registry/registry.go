@@ -43,6 +43,10 @@ type Options struct {
 	// Timeout bounds one request with its answer; 0 means [DefaultTimeout].
 	// It is per attempt: a list may take as long as its context allows.
 	Timeout time.Duration
+	// OnRetry is told of the wait before a request is sent again, and of the
+	// failure that is its reason; nil tells nobody. Requests that run at the same
+	// time call it at the same time.
+	OnRetry func(wait time.Duration, err error)
 }
 
 // Client talks to one registry. It is safe for concurrent use, and starts
@@ -52,6 +56,7 @@ type Client struct {
 	scheme  string
 	http    *http.Client
 	timeout time.Duration
+	onRetry func(time.Duration, error)
 }
 
 // New returns a client of the registry, a login server or a bare name. rt sends
@@ -68,7 +73,10 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 	if opts == nil {
 		opts = &Options{}
 	}
-	c := &Client{reg: reg, scheme: "https", timeout: opts.Timeout}
+	c := &Client{reg: reg, scheme: "https", timeout: opts.Timeout, onRetry: opts.OnRetry}
+	if c.onRetry == nil {
+		c.onRetry = func(time.Duration, error) {}
+	}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
 	}

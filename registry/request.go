@@ -71,7 +71,9 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 				return nil, err
 			}
 		}
-		if werr := wait(ctx, max(asked, backoff(attempt))); werr != nil {
+		d := max(asked, backoff(attempt))
+		c.onRetry(d, err)
+		if werr := wait(ctx, d); werr != nil {
 			return nil, c.unanswered(q, werr)
 		}
 	}

@@ -33,6 +33,11 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
+	f.IO.EndAwait()
+	if err == nil {
+		// Help has no way to return an error.
+		err = f.IO.OutError()
+	}
 	if err != nil && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
 		// What failed because the person stopped it has one explanation.
 		err = cmdutil.ErrInterrupted

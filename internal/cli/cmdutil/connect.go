@@ -180,9 +180,9 @@ func (f *Factory) Connect(reg acrkit.Registry) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rt http.RoundTripper = base
+	var rt http.RoundTripper = &awaited{base, f.IO}
 	if f.Global.Debug {
-		rt = &debugTransport{base: base, w: f.IO.ErrOut, now: f.Now}
+		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
 	}
 	t, err := auth.NewTransport(reg.Host(), id.Credential, &auth.Options{
 		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now,
@@ -190,7 +190,7 @@ func (f *Factory) Connect(reg acrkit.Registry) (*Connection, error) {
 	if err != nil {
 		return nil, Explain(context.Background(), &Connection{Identity: id}, err)
 	}
-	c, err := registry.New(reg.Host(), t, &registry.Options{PlainHTTP: f.Global.PlainHTTP})
+	c, err := registry.New(reg.Host(), t, &registry.Options{PlainHTTP: f.Global.PlainHTTP, OnRetry: f.onRetry(reg)})
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}

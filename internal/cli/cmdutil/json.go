@@ -140,10 +140,13 @@ func (e *Exporter) Write(ctx context.Context, s *iostreams.IOStreams, data any) 
 	case e.query != nil:
 		return e.runQuery(ctx, s, v)
 	case e.template != nil:
-		if err := e.template.Execute(s.Out, v); err != nil {
+		// A failure of the template is wrong usage, one of the output is not.
+		var b bytes.Buffer
+		if err := e.template.Execute(&b, v); err != nil {
 			return Usage("--template: %v", err)
 		}
-		return nil
+		_, err := s.Out.Write(b.Bytes())
+		return err
 	}
 	return writeJSON(s, v)
 }

@@ -24,6 +24,7 @@ type IOStreams struct {
 	inTTY, outTTY, errTTY bool
 	outColor, errColor    bool
 	width                 int
+	status                status
 }
 
 // System returns the streams of the process.
@@ -40,13 +41,24 @@ func System(lookupEnv func(string) (string, bool)) *IOStreams {
 		}
 	}
 	s.outColor, s.errColor = colorWanted(lookupEnv, s.outTTY), colorWanted(lookupEnv, s.errTTY)
+	get := func(name string) string { v, _ := lookupEnv(name); return v }
+	s.wrap()
+	s.status.on = s.outTTY && s.errTTY && get("CI") == "" && get("TERM") != "dumb"
 	return s
+}
+
+// wrap puts Out and ErrOut behind the status line.
+func (s *IOStreams) wrap() {
+	s.status.w = s.ErrOut
+	s.Out, s.ErrOut = &output{w: s.Out, status: &s.status}, &output{w: s.ErrOut, status: &s.status}
 }
 
 // Test returns streams over buffers, none of them a terminal.
 func Test() (s *IOStreams, in, out, errOut *bytes.Buffer) {
 	in, out, errOut = &bytes.Buffer{}, &bytes.Buffer{}, &bytes.Buffer{}
-	return &IOStreams{In: in, Out: out, ErrOut: errOut, width: defaultWidth}, in, out, errOut
+	s = &IOStreams{In: in, Out: out, ErrOut: errOut, width: defaultWidth}
+	s.wrap()
+	return s, in, out, errOut
 }
 
 // colorWanted decides by https://no-color.org and the CLICOLOR convention:
@@ -64,7 +76,10 @@ func colorWanted(lookupEnv func(string) (string, bool), tty bool) bool {
 }
 
 // SetTTY overrides what is known about the streams, for tests.
-func (s *IOStreams) SetTTY(in, out, errOut bool) { s.inTTY, s.outTTY, s.errTTY = in, out, errOut }
+func (s *IOStreams) SetTTY(in, out, errOut bool) {
+	s.inTTY, s.outTTY, s.errTTY = in, out, errOut
+	s.status.on = out && errOut
+}
 
 // SetWidth overrides the width of Out, for tests.
 func (s *IOStreams) SetWidth(w int) { s.width = w }

@@ -1,8 +1,13 @@
 package iostreams
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -38,6 +43,105 @@ func TestTable(t *testing.T) {
 		}
 	})
 }
+
+func TestTable_cuts_the_widest_columns(t *testing.T) {
+	s, _, out, _ := Test()
+	s.SetTTY(true, true, true)
+	s.SetWidth(30)
+	table := s.NewTable("A", "B", "C")
+	if err := table.Row(strings.Repeat("a", 40), strings.Repeat("b", 6), strings.Repeat("c", 20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	for _, l := range lines {
+		if utf8.RuneCountInString(l) > 30 {
+			t.Errorf("%q is too wide", l)
+		}
+	}
+	if diff := cmp.Diff("aaaaaaaaa…  bbbbbb  ccccccccc…", lines[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAwait(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		out, err bool
+		run      func(s *IOStreams)
+		want     string
+	}{
+		{"short", true, true, func(s *IOStreams) {
+			done := s.Await("waiting")
+			time.Sleep(awaitDelay / 2)
+			done()
+			time.Sleep(awaitDelay)
+		}, ""},
+		{"long", true, true, func(s *IOStreams) {
+			done := s.Await("waiting")
+			time.Sleep(2 * awaitDelay)
+			done()
+			done()
+		}, "waiting\r       \r"},
+		{"written_meanwhile", true, true, func(s *IOStreams) {
+			defer s.Await("waiting")()
+			time.Sleep(2 * awaitDelay)
+			io.WriteString(s.ErrOut, "data\n")
+		}, "waiting\r       \rdata\n"},
+		{"two_at_once", true, true, func(s *IOStreams) {
+			one, two := s.Await("waiting"), s.Await("other")
+			time.Sleep(awaitDelay / 2)
+			one()
+			time.Sleep(awaitDelay)
+			two()
+		}, "waiting\r       \r"},
+		{"retry", true, true, func(s *IOStreams) {
+			s.AwaitFor(30*time.Second, "in 30 s")
+			time.Sleep(31 * time.Second)
+		}, "in 30 s\r       \r"},
+		{"short_retry", true, true, func(s *IOStreams) {
+			s.AwaitFor(awaitDelay/4, "soon")
+			time.Sleep(awaitDelay)
+		}, ""},
+		{"out_is_a_pipe", false, true, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
+		{"err_is_a_pipe", true, false, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
+		{"wide", true, true, func(s *IOStreams) {
+			s.SetWidth(5)
+			defer s.Await("waiting")()
+			time.Sleep(2 * awaitDelay)
+		}, "wai…\r    \r"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _, out, errOut := Test()
+				s.SetTTY(true, tc.out, tc.err)
+				tc.run(s)
+				synctest.Wait()
+				if diff := cmp.Diff(tc.want, errOut.String()); diff != "" || out.Len() > 0 {
+					t.Errorf("%s; stdout %q", diff, out)
+				}
+			})
+		})
+	}
+}
+
+func TestOutError(t *testing.T) {
+	s := &IOStreams{Out: failing{}, ErrOut: io.Discard}
+	s.wrap()
+	if err := s.OutError(); err != nil {
+		t.Error(err)
+	}
+	io.WriteString(s.Out, "x")
+	if err := s.OutError(); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("%v", err)
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestColorWanted(t *testing.T) {
 	for _, tc := range []struct {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table writes rows. On a terminal: aligned columns under a header, the last one
-// cut to the width. In a pipe: tabs, no header, nothing cut, each row written
+// Table writes rows. On a terminal: aligned columns under a header, the widest ones
+// cut until a row fits. In a pipe: tabs, no header, nothing cut, each row written
 // as it comes.
 type Table struct {
 	s      *IOStreams
@@ -65,22 +65,55 @@ func (t *Table) align() {
 			}
 		}
 	}
+	fit(widths, t.s.width)
 	for n, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
+			if i < len(widths) {
+				cell = cut(cell, widths[i])
+			}
 			line.WriteString(cell)
 			if i < len(row)-1 {
 				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
 			}
 		}
-		text := line.String()
-		if r := []rune(text); len(r) > t.s.width && t.s.width > 1 {
-			text = string(r[:t.s.width-1]) + "…"
-		}
+		text := cut(line.String(), t.s.width)
 		if n == 0 && t.header != nil {
 			text = t.s.Styled(Bold, text)
 		}
 		t.w.WriteString(text + "\n") //nolint:errcheck // bufio keeps the error for Flush
 	}
 	t.rows, t.header = t.rows[:0], nil
+}
+
+// minColumn is the width below which a column is not cut: less says nothing.
+const minColumn = 6
+
+// fit takes from the widest columns until a row with two blanks between them has
+// room in total columns.
+func fit(widths []int, total int) {
+	over := 2*(len(widths)-1) - total
+	for _, w := range widths {
+		over += w
+	}
+	for ; over > 0; over-- {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= minColumn {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+// cut shortens text to a number of columns, and shows that it did.
+func cut(text string, columns int) string {
+	if columns < 2 || utf8.RuneCountInString(text) <= columns {
+		return text
+	}
+	return string([]rune(text)[:columns-1]) + "…"
 }
