@@ -3,6 +3,7 @@ package cmdutil
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -15,15 +16,20 @@ import (
 func PrintList[T, J any](ctx context.Context, s *iostreams.IOStreams, e *Exporter, items iter.Seq2[T, error], header []string, row func(T) []string, object func(T) J) (int, error) {
 	n := 0
 	if e != nil {
-		var all []J
+		var all []T
 		for item, err := range items {
 			if err != nil {
 				return n, err
 			}
-			all = append(all, object(item))
+			all = append(all, item)
 			n++
 		}
-		return n, e.Write(ctx, s, all)
+		// Only now is known what an object may say of the list as a whole.
+		objects := make([]J, 0, n)
+		for _, item := range all {
+			objects = append(objects, object(item))
+		}
+		return n, e.Write(ctx, s, objects)
 	}
 	table := s.NewTable(header...)
 	for item, err := range items {
@@ -56,4 +62,14 @@ func Time(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// ShortDigest leaves of a digest what tells it apart for the eye. It is for
+// terminals; programs get the whole.
+func ShortDigest(digest string) string {
+	const hex = 12
+	if i := strings.IndexByte(digest, ':'); i >= 0 && len(digest) > i+1+hex {
+		return digest[:i+1+hex]
+	}
+	return digest
 }

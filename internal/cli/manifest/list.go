@@ -36,7 +36,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 		Use:   "list [<registry>/]<repository>",
 		Short: "List the manifests of a repository",
 		Long: "List the manifests of a repository, untagged ones included, all of them or fail.\n\n" +
-			"This needs metadata/read on the repository. In a pipe, each line holds digest,\nmedia type, platform and tags (separated by commas), with tabs between them.",
+			"This needs metadata/read on the repository. In a pipe, each line holds digest,\nmedia type, platform and tags (separated by commas), with tabs between them. A terminal\nshows shortened digests.",
 		Example: "# Digests without a tag\n$ acrkit manifest list samples/app --json digest,tags --jq '.[] | select(.tags == []) | .digest'",
 		Args:    cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"), ValidArgsFunction: cmdutil.CompleteRepositories(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,8 +70,12 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 	}
 	defer c.Close()
 	list := c.Client.Manifests(ctx, opts.Reference.Name, &registry.ListOptions{Limit: opts.Limit, Order: cmdutil.Order(opts.Order)})
+	digest := func(d string) string { return d }
+	if opts.IO.IsStdoutTTY() {
+		digest = cmdutil.ShortDigest
+	}
 	row := func(m registry.Manifest) []string {
-		return []string{m.Digest, m.MediaType, platform(m.OS, m.Architecture), strings.Join(m.Tags, ",")}
+		return []string{digest(m.Digest), m.MediaType, platform(m.OS, m.Architecture), strings.Join(m.Tags, ",")}
 	}
 	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, []string{"DIGEST", "MEDIA TYPE", "PLATFORM", "TAGS"}, row, object)
 	return cmdutil.Explain(ctx, c, err)

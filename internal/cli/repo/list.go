@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -158,10 +159,27 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 
 // listCatalog lists what the registry lists.
 func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) error {
-	list := c.Client.Repositories(ctx, &registry.ListOptions{Limit: opts.Limit})
+	limit, cut := opts.Limit, false
+	list := c.Client.Repositories(ctx, &registry.ListOptions{Limit: limit})
+	if opts.Exporter != nil && limit > 0 && limit < math.MaxInt {
+		// One more than wanted tells whether the list was cut.
+		more := c.Client.Repositories(ctx, &registry.ListOptions{Limit: limit + 1})
+		list = func(yield func(string, error) bool) {
+			n := 0
+			for name, err := range more {
+				if err == nil && n == limit {
+					cut = true
+					return
+				}
+				if n++; !yield(name, err) {
+					return
+				}
+			}
+		}
+	}
 	row := func(name string) []string { return []string{name} }
 	n, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, []string{"NAME"}, row, func(name string) listJSON {
-		return listJSON{name, fromCatalog, true}
+		return listJSON{name, fromCatalog, !cut}
 	})
 	if err != nil && n > 0 && errors.Is(err, acrkit.CodeInsufficientScope) {
 		// The right was there and went in the midst of the list; names are out
@@ -231,8 +249,8 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 	if limited {
 		found = found[:opts.Limit]
 	}
-	complete := len(wildcards) == 0 && len(untolds) == 0
-	if err := printFound(ctx, opts, src, found, complete); err != nil {
+	told := len(wildcards) == 0 && len(untolds) == 0
+	if err := printFound(ctx, opts, src, found, told && !limited); err != nil {
 		return err
 	}
 	said := opts.IO.ErrOut
@@ -240,7 +258,7 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 	if len(absents) > 0 {
 		cmdutil.Say(said, "not there: %s", strings.Join(absents, ", "))
 	}
-	if complete || (limited && len(wildcards) == 0) {
+	if told || (limited && len(wildcards) == 0) {
 		return nil
 	}
 	return incomplete(c, wildcards, untolds, why)

@@ -40,7 +40,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 		Use:   "list [<registry>/]<repository>[@<digest>]",
 		Short: "List the tags of a repository",
 		Long: "List the tags of a repository, all of them or fail.\n\n" +
-			"This needs metadata/read on the repository; content/read is not enough. With a\ndigest, only the tags that point to this manifest are listed.",
+			"This needs metadata/read on the repository; content/read is not enough. With a\ndigest, only the tags that point to this manifest are listed. A terminal shows times\nand shortened digests, too; --json has them whole.",
 		Example: "# One tag a line\n$ acrkit tag list myregistry.azurecr.io/samples/app\n\n" +
 			"# The newest three with their digests, of the registry in ACR_NAME\n$ acrkit tag list samples/app --order newest --limit 3 --json name,digest",
 		Args:              cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"),
@@ -82,7 +82,9 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 	row := func(t registry.Tag) []string { return []string{t.Name} }
 	if opts.IO.IsStdoutTTY() {
 		header = []string{"TAG", "UPDATED", "DIGEST"}
-		row = func(t registry.Tag) []string { return []string{t.Name, cmdutil.Time(t.LastUpdateTime), t.Digest} }
+		row = func(t registry.Tag) []string {
+			return []string{t.Name, cmdutil.Time(t.LastUpdateTime), cmdutil.ShortDigest(t.Digest)}
+		}
 	}
 	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, header, row, func(t registry.Tag) tagJSON { return tagJSON(t) })
 	return cmdutil.Explain(ctx, c, err)
