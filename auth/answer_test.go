@@ -249,3 +249,53 @@ func TestThrottledTokenServiceAlone(t *testing.T) {
 		t.Errorf("the registry was asked %d times", exchanges)
 	}
 }
+
+// What a challenge asks for is a lesson once it has helped, and no longer than that.
+func TestLessonsProveThemselves(t *testing.T) {
+	const manifest = "/v2/team/app/manifests/v1"
+	const derived, wide = "repository:team/app:pull", "repository:team/app:delete,pull"
+	tokenFor := func(scope string) string { return "POST /oauth2/token password " + scope }
+	f, rt, _ := setup(t, ci())
+	f.allowed = mustScope(wide)
+	mode, word := "refuse", ""
+	f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+		if r.URL.Path == "/oauth2/token" {
+			return false
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		held := f.issued[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")].scope
+		if mode == "open" || mode == "demand" && held.Contains(mustScope(wide)) {
+			return false
+		}
+		w.Header().Set("Www-Authenticate", `Bearer realm="https://`+testHost+`/oauth2/token",service="`+testHost+`",scope="`+wide+`"`+word)
+		w.WriteHeader(401)
+		return true
+	}
+	// The challenge is followed, and was wrong: the next request asks as derived.
+	wantStatus(t, do(t, rt, "GET", manifest, ""), 401)
+	wantLog(t, f, tokenFor(derived), "GET "+manifest, tokenFor(wide), "GET "+manifest)
+	mode = "open"
+	const other = "/v2/team/base/manifests/v1"
+	f.allowed = mustScope(wide + " repository:team/base:delete,pull")
+	wantStatus(t, do(t, rt, "GET", other, ""), 200)
+	wantLog(t, f, tokenFor("repository:team/base:pull"), "GET "+other)
+
+	word = `,error="insufficient_scope"`
+	// It helps: the next request of its kind begins with it.
+	mode = "demand"
+	wantStatus(t, do(t, rt, "GET", manifest, ""), 200)
+	wantLog(t, f, "GET "+manifest, "GET "+manifest)
+	wantStatus(t, do(t, rt, "GET", manifest, ""), 200)
+	wantLog(t, f, "GET "+manifest)
+
+	// It does not help any more: it is forgotten.
+	mode = "refuse"
+	wantStatus(t, do(t, rt, "GET", manifest, ""), 401)
+	wantLog(t, f, "GET "+manifest)
+	mode = "open"
+	const third = "/v2/team/third/manifests/v1"
+	f.allowed = mustScope("repository:team/third:pull")
+	wantStatus(t, do(t, rt, "GET", third, ""), 200)
+	wantLog(t, f, tokenFor("repository:team/third:pull"), "GET "+third)
+}

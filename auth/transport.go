@@ -214,6 +214,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	need := requiredFor(req.Method, req.URL)
 	scope, given := acrkit.RequiredScopeFromContext(ctx)
+	var lesson acrkit.Scope // what a challenge taught, to be kept once it has proved itself
 	if given {
 		need = required{} // what the caller says teaches nothing about the operation
 	} else {
@@ -243,12 +244,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		c := t.diagnose(challenge, asked, token, fresh)
 		if c == cureFollow {
-			t.fetches.Lock()
-			t.lessons.learn(need, challenge.Scope)
-			t.fetches.Unlock()
+			lesson = challenge.Scope
+			if !rewinds(req) {
+				t.teach(need, lesson) // on trial: only the next request can prove it
+			}
 		}
 		if c == cureRenew || c == cureReread {
 			t.forget(token, c == cureRenew) // also for the next request, if this one cannot be sent again
+		}
+		if (c == cureNone || cured[c]) && challenge.Error == wire.ErrInsufficientScope {
+			t.unteach(need, token.requested)
 		}
 		if c == cureNone || cured[c] || !rewinds(req) {
 			return resp, nil
@@ -274,7 +279,27 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		resp, err = t.send(req, body, token)
 	}
+	if err == nil && !lesson.IsEmpty() {
+		t.teach(need, lesson)
+	}
 	return resp, err
+}
+
+// teach keeps what a challenge to an operation asked for.
+func (t *Transport) teach(need required, lesson acrkit.Scope) {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	t.lessons.learn(need, lesson)
+}
+
+// unteach drops what was learnt of an operation when a request that asked for
+// more than derived was refused all the same: more was not what was missing.
+func (t *Transport) unteach(need required, requested acrkit.Scope) {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	if !need.scope.Contains(requested) {
+		delete(t.lessons, need.op)
+	}
 }
 
 // cure is what may help against a 401.
