@@ -57,7 +57,12 @@ func TestRotationUnderARunningClient(t *testing.T) {
 			f.life = 0
 
 			const calls, workers, rotations = 10_000, 4, 20
-			rotate := func(n int64) {
+			var turn sync.Mutex // a rotation is over before the next begins
+			n := 0
+			rotate := func() {
+				turn.Lock()
+				defer turn.Unlock()
+				n++
 				before, after := fmt.Sprintf("password-%d", n-1), fmt.Sprintf("password-%d", n)
 				f.setPasswords(before, after)
 				tt.replace(t, path, after+"\n")
@@ -69,7 +74,7 @@ func TestRotationUnderARunningClient(t *testing.T) {
 				all.Go(func() {
 					for n := count.Add(1); n <= calls && !t.Failed(); n = count.Add(1) {
 						if every := int64(calls / rotations); n%every == 0 {
-							rotate(n / every) // the other workers go on meanwhile
+							rotate() // the other workers go on meanwhile
 						}
 						req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/", nil)
 						resp, err := rt.RoundTrip(req)
@@ -189,14 +194,14 @@ func TestSecretFile_goesAway(t *testing.T) {
 // Two callers share one call of the function; the first gives up, the second
 // gets its token; when both have, the function's context ends.
 func TestSecretFunc_cancellation(t *testing.T) {
-	started, release, ended := make(chan struct{}, 8), make(chan struct{}), make(chan struct{})
+	started, release, ended := make(chan struct{}, 8), make(chan struct{}), make(chan struct{}, 8)
 	source := auth.SecretFunc(func(ctx context.Context) (string, error) {
 		started <- struct{}{}
 		select {
 		case <-release:
 			return "correct-horse", nil
 		case <-ctx.Done():
-			close(ended)
+			ended <- struct{}{}
 			return "", ctx.Err()
 		}
 	})
