@@ -305,6 +305,7 @@ func TestExplain(t *testing.T) {
 		{"catalog_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: acrkit.CatalogScope()}, "",
 			`only with a scope map on "*"`, "acrkit whoami"},
 		{"rejected_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az acr token show --registry myregistry --name ci-pull"},
+		{"rejected_token_with_an_odd_name", acr, auth.ScopedToken("a;rm -rf x", "pw"), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "acrkit whoami --registry myregistry.azurecr.io"},
 		{"rejected_service_principal", acr, sp, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az ad app credential list"},
 		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=…"},
 		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another", "export ACR_NAME="},

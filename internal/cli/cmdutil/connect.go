@@ -41,6 +41,8 @@ type Connection struct {
 	Transport *auth.Transport
 	Client    *registry.Client
 	Base      *http.Client // over Transport
+
+	Repository string // what the command is about, for hints; "" = the registry
 }
 
 // Close forgets the tokens.

@@ -49,6 +49,9 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = "export ACRKIT_REGISTRIES=" + reg.Host() + "    # only if this host is yours"
 	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
 		out.Hint = "acrkit whoami " + reg.Host() + "    # without --plain-http"
+	case e.Code == acrkit.CodeNotFound && c.Repository != "" && c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken:
+		// Such a token may not list the catalog.
+		out.Hint = "acrkit whoami --registry " + reg.Host() + " --repository " + c.Repository
 	case e.Code == acrkit.CodeNotFound:
 		out.Hint = "acrkit repo list " + reg.Host()
 	case e.Code == acrkit.CodeTLS && reg.IsLoopback():
@@ -165,19 +168,32 @@ func rightsHint(c *Connection, required acrkit.Scope) string {
 	reg := c.Registry
 	whoami := "acrkit whoami --registry " + reg.Host()
 	for access := range required.All() {
-		if access.Type != "repository" {
+		if access.Type != "repository" || acrkit.CheckRepositoryName(access.Name) != nil {
 			continue
 		}
 		if c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken && reg.IsACR() {
 			var actions []string
 			for _, word := range access.Actions {
-				actions = append(actions, actionName(word))
+				if a, err := acrkit.ParseAction(word); err == nil {
+					actions = append(actions, a.String())
+				}
+			}
+			if len(actions) == 0 {
+				break
 			}
 			return fmt.Sprintf("az acr scope-map update --registry %s --name SCOPE_MAP --add-repository %s %s", reg.Name(), access.Name, strings.Join(actions, " "))
 		}
 		return whoami + " --repository " + access.Name
 	}
 	return whoami
+}
+
+// plainWord reports whether a word of a hint needs no quotes in any shell. The
+// names of tokens are such words.
+func plainWord(s string) bool {
+	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
+	})
 }
 
 func rejectedHint(c *Connection) string {
@@ -187,7 +203,7 @@ func rejectedHint(c *Connection) string {
 	}
 	switch c.Credential.Kind() {
 	case auth.KindScopedToken:
-		if _, name, ok := strings.Cut(c.Credential.String(), `"`); ok {
+		if _, name, _ := strings.Cut(c.Credential.String(), `"`); plainWord(strings.TrimSuffix(name, `"`)) {
 			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), strings.TrimSuffix(name, `"`))
 		}
 	case auth.KindServicePrincipal:

@@ -69,6 +69,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 		return err
 	}
 	defer c.Close()
+	c.Repository = opts.Reference.Name
 	list := c.Client.Manifests(ctx, opts.Reference.Name, &registry.ListOptions{Limit: opts.Limit, Order: cmdutil.Order(opts.Order)})
 	digest := func(d string) string { return d }
 	if opts.IO.IsStdoutTTY() {

@@ -144,3 +144,10 @@ func FuzzParseScopeMap(f *testing.F) {
 		}
 	})
 }
+
+func TestReadScopeMap_names_few_of_many_wrong_lines(t *testing.T) {
+	_, err := readScopeMap("-", strings.NewReader(strings.Repeat("wrong\n", 400)))
+	if err == nil || strings.Count(err.Error(), "\n") != 5 || !strings.HasSuffix(err.Error(), "and 395 more") {
+		t.Error(err)
+	}
+}

@@ -36,10 +36,22 @@ func readScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 	}
 	m, err := parseScopeMap(data)
 	if err != nil {
-		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: err.Error(), Causes: []error{err},
+		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err), Causes: []error{err},
 			Hint: "az acr scope-map show --registry REGISTRY --name NAME > scope-map.json"}
 	}
 	return m, nil
+}
+
+// maxReasons is how many wrong lines of a scope map a message names: a file of
+// another kind is wrong in every one.
+const maxReasons = 5
+
+func firstReasons(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	if more := len(lines) - maxReasons; more > 0 {
+		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // parseScopeMap reads the actions in one of three forms: one a line (empty lines

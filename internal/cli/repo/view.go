@@ -67,6 +67,7 @@ func viewRun(ctx context.Context, opts *ViewOptions) error {
 		return err
 	}
 	defer c.Close()
+	c.Repository = opts.Repository.Name
 	p, err := c.Client.Repository(ctx, opts.Repository.Name)
 	if err != nil {
 		return cmdutil.Explain(ctx, c, err)

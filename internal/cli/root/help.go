@@ -65,6 +65,23 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 	fmt.Fprint(s.Out, b.String())
 }
 
+// newCmdHelp is cobra's own, except that help on nothing there is is an error.
+func newCmdHelp() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Short: "Show help for a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return cmdutil.UnknownCommand(found, rest[0])
+			}
+			return found.Help()
+		},
+	}
+}
+
 func indent(text, by string) string {
 	lines := strings.Split(text, "\n")
 	common := -1

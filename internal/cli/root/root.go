@@ -58,5 +58,6 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(cmd)
+	cmd.SetHelpCommand(newCmdHelp())
 	return cmd
 }

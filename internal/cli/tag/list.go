@@ -75,6 +75,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 		return err
 	}
 	defer c.Close()
+	c.Repository = opts.Reference.Name
 	list := c.Client.Tags(ctx, opts.Reference.Name, &registry.ListOptions{
 		Limit: opts.Limit, Order: cmdutil.Order(opts.Order), Digest: opts.Reference.Digest,
 	})
