@@ -32,6 +32,7 @@ func TestAwaited(t *testing.T) {
 			}
 			(&Factory{IO: s}).onRetry(mustRegistry(t, "myregistry"))(30*time.Second, &acrkit.Error{Code: acrkit.CodeThrottled, Status: 429})
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			got := errOut.String()
 			if !tty && got != "" {
 				t.Errorf("in a pipe: %q", got)
