@@ -52,7 +52,9 @@ const (
 //
 //  1. ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD (and ACR_TOKEN_PASSWORD2, where both
 //     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a [SecretFile] that is
-//     read again while the credential lives: a scope-mapped token;
+//     read again while the credential lives: a scope-mapped token. A single
+//     password that is itself a token of ACR or Entra, or stands under one of the
+//     user names of those, is taken as [UserPassword] takes it, from a file once;
 //  2. ACR_REFRESH_TOKEN;
 //  3. AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET or, without
 //     that, with AZURE_FEDERATED_TOKEN_FILE: a service principal, at the authority
@@ -191,6 +193,13 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		}
 	}
 	if second == "" {
+		if s, ok := source.(*fileSource); ok {
+			password = s.good.Reveal() // read a moment ago
+		}
+		if cred := UserPassword(name, password); cred.Kind() != KindUserPassword {
+			l.Kind = cred.Kind() // a token, which is no scope-mapped token's password
+			return l, cred, nil
+		}
 		return l, ScopedTokenSource(name, source), nil
 	}
 	if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {

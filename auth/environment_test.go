@@ -106,3 +106,41 @@ func TestFromEnvironment(t *testing.T) {
 		})
 	}
 }
+
+// A password that is a token takes its own way, as it does in UserPassword.
+func TestFromEnvironment_tokenAsPassword(t *testing.T) {
+	acr := jwt(map[string]any{"iss": "Azure Container Registry", "aud": testHost, "grant_type": "refresh_token"})
+	entra := jwt(map[string]any{"iss": "https://sts.windows.net/t/", "aud": "https://containerregistry.azure.net"})
+	foreign := jwt(map[string]any{"iss": "somebody", "aud": "something"})
+	for _, tt := range []struct {
+		name, password string
+		want           auth.Kind
+	}{
+		{"ci", "correct-horse", auth.KindScopedToken},
+		{"ci", foreign, auth.KindScopedToken},
+		{"ci", acr, auth.KindRefreshToken},
+		{"ci", entra, auth.KindEntraToken},
+		{"00000000-0000-0000-0000-000000000000", "opaque", auth.KindRefreshToken},
+		{"00000000-0000-0000-0000-000000000000", entra, auth.KindEntraToken},
+		{"<token>", "opaque", auth.KindRefreshToken},
+	} {
+		path := filepath.Join(t.TempDir(), "password")
+		write(t, path, tt.password+"\n")
+		for variable, value := range map[string]string{"ACR_TOKEN_PASSWORD": tt.password, "ACR_TOKEN_PASSWORD_FILE": path} {
+			vars := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": tt.name, variable: value}
+			env, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
+			if err != nil {
+				t.Fatal(err)
+			}
+			used := env.Lookups[0]
+			if env.Credential.Kind() != tt.want || used.Kind != tt.want || used.Outcome != auth.OutcomeUsed || env.Source != "ACR_TOKEN_NAME and "+variable {
+				t.Errorf("%s with %.20s… in %s: %s, looked up %+v", tt.name, tt.password, variable, env.Credential.Kind(), used)
+			}
+			rt, err := auth.NewTransport("myregistry", env.Credential, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = rt.Close()
+		}
+	}
+}
