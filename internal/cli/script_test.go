@@ -154,7 +154,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // as TOKEN PASSWORD, as sp CLIENT SECRET, or as nobody sets the credential.
 func as(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST"} {
+	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"} {
 		ts.Setenv(name, "")
 	}
 	ts.Setenv("ACR_NAME", ts.Getenv("ACR"))

@@ -17,8 +17,8 @@ or a file that holds the password.
 
 ACR_REFRESH_TOKEN: an ACR refresh token, as "az acr login --expose-token" prints it.
 
-AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET: a service principal. This is
-not a scope-mapped token.
+AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or
+AZURE_FEDERATED_TOKEN_FILE: a service principal. This is not a scope-mapped token.
 
 AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
 
