@@ -37,7 +37,8 @@ func (c *Client) repository(ctx context.Context, q call, name string) (Repositor
 }
 
 // DeleteRepository deletes a repository with all its manifests and tags, and
-// returns what went with it. It needs content/delete on it.
+// returns what went with it, or nothing where the answer cannot be read: the
+// repository is gone all the same. It needs content/delete on it.
 func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepository, error) {
 	if err := acrkit.CheckRepositoryName(name); err != nil {
 		return DeletedRepository{}, err
@@ -47,10 +48,9 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	if err != nil {
 		return DeletedRepository{}, err
 	}
-	// It is deleted, whatever the answer's body is worth.
 	var w wireDeleted
 	if err := json.Unmarshal(a.body, &w); err != nil || DeletedRepository(w).malformed() != "" {
-		return DeletedRepository{}, nil
+		return DeletedRepository{}, nil //nolint:nilerr // it is deleted, whatever the answer's body is worth
 	}
 	return DeletedRepository(w), nil
 }
