@@ -154,14 +154,25 @@ var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0
 // a server wrote: an answer may repeat what was sent, as it came or as a URL,
 // HTML, JSON or Basic authentication spells it.
 func Text(s string, secrets ...Secret) string {
+	// Before anything is hidden: what is made a space could else complete a secret.
+	s = printable(s)
 	for _, secret := range secrets {
 		// A secret of one or two characters would blacken the whole text and hide
 		// nothing.
-		if v := secret.Reveal(); len(v) > 2 {
-			s = hide(s, v)
+		v := secret.Reveal()
+		if len(v) <= 2 {
+			continue
+		}
+		s = hide(s, v)
+		if p := printable(v); p != v {
+			s = hide(s, p)
 		}
 	}
-	s = jwt.ReplaceAllString(s, Mark)
+	return jwt.ReplaceAllString(s, Mark)
+}
+
+// printable returns s with its control characters replaced by spaces.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return ' '

@@ -148,6 +148,8 @@ func FuzzText(f *testing.F) {
 	f.Add("correct-horse", "a", "b")
 	f.Add("p@ss+w/rd=", "", "")
 	f.Add(`\"'<>&;`, "[", "]")
+	f.Add(" 000", "", "\x00000")
+	f.Add("a\nb\x00c", "", "")
 	f.Fuzz(func(t *testing.T, secret, before, after string) {
 		if len(secret) < 4 || strings.Contains(redact.Mark, secret) {
 			return
