@@ -104,7 +104,8 @@ const zeroGUID = "00000000-0000-0000-0000-000000000000"
 const identityUser = "<token>"
 
 // UserPassword is any pair of user name and password: of a scope-mapped token,
-// the admin user, or a service principal's client id and secret.
+// the admin user ([AdminUser] has better errors), or a service principal's client
+// id and secret.
 //
 // A password that is a token is told apart by its issuer and audience, whatever
 // the user name, and takes its own way: an ACR refresh token as
@@ -155,14 +156,24 @@ type entraCredential struct {
 	source EntraTokenSource
 }
 
-// Entra is an Entra identity that a source speaks for. If the source has a
-// method String, its text describes the credential; it must not hold a secret.
+// Entra is an Entra identity that a source speaks for. These methods of the source
+// are used where it has them:
+//
+//   - String() string describes the credential; the text must not hold a secret;
+//   - Kind() Kind is its kind, instead of [KindEntra];
+//   - ForRegistry(acrkit.Registry) (EntraTokenSource, error) is called when a
+//     [Transport] binds the credential, and what it returns is asked for tokens:
+//     for sources that must know the registry's cloud. Its error is the
+//     transport's.
 func Entra(source EntraTokenSource) Credential {
-	text := "Entra identity"
+	c := &entraCredential{description{KindEntra, "Entra identity"}, source}
 	if s, ok := source.(fmt.Stringer); ok {
-		text = s.String()
+		c.text = s.String()
 	}
-	return &entraCredential{description{KindEntra, text}, source}
+	if s, ok := source.(interface{ Kind() Kind }); ok {
+		c.kind = s.Kind()
+	}
+	return c
 }
 
 type entraTokenCredential struct {

@@ -182,9 +182,21 @@ func (c *entraCredential) bind(t *Transport) (grant, error) {
 	if c.source == nil {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source of Entra tokens is nil"}
 	}
+	source := c.source
+	if s, ok := source.(interface {
+		ForRegistry(acrkit.Registry) (EntraTokenSource, error)
+	}); ok {
+		var err error
+		if source, err = s.ForRegistry(t.registry); err != nil {
+			return nil, err
+		}
+		if source == nil {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source has no Entra tokens for this registry, and does not say why"}
+		}
+	}
 	op := "get an Entra token for " + c.text
 	return newEntraGrant(t, c.text, AudienceAuto, func(ctx context.Context, scope string) (Secret, error) {
-		token, _, err := c.source.EntraToken(ctx, scope)
+		token, _, err := source.EntraToken(ctx, scope)
 		if err != nil {
 			return Secret{}, sourceError(ctx, op, err)
 		}
@@ -438,8 +450,10 @@ var entraMeanings = map[int]entraMeaning{
 	700016:  {"the application is not known in this tenant", "check client id and tenant", ""},
 	7000112: {"the application is disabled", "", ""},
 	7000216: {"the request proves nothing: secret, certificate or assertion are missing", "", ""},
+	50027:   {"the assertion is no token that Entra can read", "", ""},
+	700023:  {"the assertion is not for this authority", "check that the authority is the right cloud's", ""},
 	700024:  {"the assertion has expired or is not yet valid", "the assertion's own life is short; check the clock of its issuer", ""},
-	700027:  {"the certificate or its signature is not accepted", "", ""},
+	700027:  {"the application does not have this certificate, or it has expired", "compare its thumbprint: az ad app credential list --cert --id CLIENT_ID", ""},
 	70021:   {"no federated identity of the application matches the token", "check issuer, subject and audience of the federated credential", ""},
 	700211:  {"no federated identity of the application has the token's issuer", "", ""},
 	700212:  {"no federated identity of the application has the token's audience", "", ""},

@@ -37,6 +37,10 @@ const (
 	OutcomeIncomplete Outcome = "incomplete" // a part is missing or malformed: an error
 	OutcomeShadowed   Outcome = "shadowed"   // set, and an earlier place was used
 
+	// OutcomeNotSupported is a certificate, which needs Microsoft's library: an
+	// error of [FromEnvironment] here, a credential in that of package azureauth.
+	OutcomeNotSupported Outcome = "not supported"
+
 	// In a chain only.
 	OutcomeNotAvailable Outcome = "not available" // there is none here: the next is tried
 	OutcomeRefused      Outcome = "refused"       // there is one, and it was not accepted: the end
@@ -58,7 +62,12 @@ const (
 //  2. ACR_REFRESH_TOKEN;
 //  3. AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET or, without
 //     that, with AZURE_FEDERATED_TOKEN_FILE: a service principal, at the authority
-//     AZURE_AUTHORITY_HOST where it is set.
+//     AZURE_AUTHORITY_HOST where it is set. Between the two comes, as in
+//     Microsoft's libraries, AZURE_CLIENT_CERTIFICATE_PATH, which this package
+//     cannot use and never passes over: it is an error here, and a credential in
+//     azureauth.FromEnvironment.
+//
+// A token name that is the registry's own name is the admin user's.
 //
 // Half a credential is an error with [acrkit.CodeUsage] that names the missing
 // variable, and no later one is taken in its place; so is white space around a
@@ -76,7 +85,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		if err != nil {
 			return env, r.usage("ACR_NAME is not a registry: "+reasonOf(err), "")
 		}
-		env.Registry = reg
+		env.Registry, r.registry = reg, reg
 	}
 	var failure error
 	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv, principalFromEnv} {
@@ -115,7 +124,20 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	return env, nil
 }
 
-type envReader struct{ lookup func(string) (string, bool) }
+type envReader struct {
+	lookup   func(string) (string, bool)
+	registry acrkit.Registry // of ACR_NAME; zero if it is not set
+}
+
+// isAdmin reports whether a user name is that of the registry's admin user, which
+// no token can have. The hash of a login server is no part of it.
+func (r *envReader) isAdmin(name string) bool {
+	if !r.registry.IsACR() && !strings.HasSuffix(r.registry.Hostname(), ".azurecr.localhost") {
+		return false // the first label of another host need not be the registry's name
+	}
+	own, _, _ := strings.Cut(r.registry.Name(), "-")
+	return strings.EqualFold(name, own)
+}
 
 func (r *envReader) get(name string) string { v, _ := r.lookup(name); return v }
 
@@ -200,13 +222,20 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 			l.Kind = cred.Kind() // a token, which is no scope-mapped token's password
 			return l, cred, nil
 		}
-		return l, ScopedTokenSource(name, source), nil
 	}
-	if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
-		return l, nil, err
+	passwords := []SecretSource{source}
+	if second != "" {
+		if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
+			return l, nil, err
+		}
+		l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
+		passwords = append(passwords, fixed(second))
 	}
-	l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
-	return l, scopedToken(name, source, fixed(second)), nil
+	if r.isAdmin(name) {
+		l.Kind = KindAdminUser
+		return l, adminUser(name, passwords...), nil
+	}
+	return l, scopedToken(name, passwords...), nil
 }
 
 // file returns the file in a variable as a source, after a first look at it: what
@@ -236,13 +265,18 @@ func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
 func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 	//nolint:gosec // names of variables, no secrets
 	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"
-	proof := secret
-	// As Microsoft's libraries do: a secret goes before a file.
-	if r.get(secret) == "" && r.get(file) != "" {
+	const certificate, password = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD" //nolint:gosec // as above
+	proof, kind := secret, KindServicePrincipal
+	// As in Microsoft's libraries: a secret, then a certificate, then a file.
+	switch {
+	case r.get(secret) != "":
+	case r.get(certificate) != "" || r.get(password) != "":
+		proof, kind = certificate, KindCertificate
+	case r.get(file) != "":
 		proof = file
 	}
 	names := []string{tenant, client, proof}
-	l := Lookup{Source: tenant + ", " + client + " and " + proof, Kind: KindServicePrincipal, Outcome: OutcomeUsed}
+	l := Lookup{Source: tenant + ", " + client + " and " + proof, Kind: kind, Outcome: OutcomeUsed}
 	var set, missing []string
 	for _, n := range names {
 		if r.get(n) == "" {
@@ -250,6 +284,9 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		} else {
 			set = append(set, n)
 		}
+	}
+	if proof == certificate && slices.Contains(missing, certificate) {
+		set = append(set, password) // which brought us here
 	}
 	switch {
 	case len(set) == 0:
@@ -266,6 +303,10 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		if err := r.check(&l, n, r.get(n)); err != nil {
 			return l, nil, err
 		}
+	}
+	if proof == certificate {
+		l.Outcome, l.Detail = OutcomeNotSupported, certificate+" is a certificate, which needs package azureauth"
+		return l, nil, r.usage(l.Detail, "use azureauth.FromEnvironment, or set "+secret+" instead")
 	}
 	var opts EntraOptions
 	if opts.AuthorityHost = r.get("AZURE_AUTHORITY_HOST"); opts.AuthorityHost != "" {

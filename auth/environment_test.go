@@ -45,6 +45,14 @@ func TestFromEnvironment(t *testing.T) {
 		{"file and second password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret2|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD_FILE and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
 		{"empty is not set", "ACR_NAME=myregistry|ACR_TOKEN_NAME=|ACR_TOKEN_PASSWORD=|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
 
+		{"certificate", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem|AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage, "AZURE_CLIENT_CERTIFICATE_PATH is a certificate, which needs package azureauth", "not set,not set,not supported"},
+		{"secret goes before certificate", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
+		{"certificate after a token", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,shadowed"},
+		{"certificate without its client", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_CERTIFICATE_PATH are set, but AZURE_CLIENT_ID is missing", "not set,not set,incomplete"},
+		{"a certificate's password alone", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PASSWORD are set, but AZURE_CLIENT_CERTIFICATE_PATH is missing", "not set,not set,incomplete"},
+		{"admin user", "ACR_NAME=myregistry|ACR_TOKEN_NAME=MyRegistry|ACR_TOKEN_PASSWORD=s3cret", `admin user "MyRegistry"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
+		{"admin user with both passwords", "ACR_NAME=myregistry|ACR_TOKEN_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2", `admin user "myregistry"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
+
 		{"nothing", "", "", "", acrkit.CodeCredentialMissing, "none is set", "not set,not set,not set"},
 		{"registry alone", "ACR_NAME=myregistry", "", "", acrkit.CodeCredentialMissing, "myregistry.azurecr.io", "not set,not set,not set"},
 		{"no password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_REFRESH_TOKEN=r3fresh", "", "", acrkit.CodeUsage, "ACR_TOKEN_NAME is set, but ACR_TOKEN_PASSWORD is missing", "incomplete,shadowed,not set"},
@@ -141,6 +149,30 @@ func TestFromEnvironment_tokenAsPassword(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = rt.Close()
+		}
+	}
+}
+
+// The hash of a login server is no part of the registry's name, and the first
+// label of a host of one's own need not be it.
+func TestFromEnvironment_adminUser(t *testing.T) {
+	for registry, want := range map[string]auth.Kind{
+		"myreg-abc123.azurecr.io":          auth.KindAdminUser,
+		"myreg.azurecr.us":                 auth.KindAdminUser,
+		"myreg.azurecr.localhost:5443":     auth.KindAdminUser,
+		"myreg.contoso.example":            auth.KindScopedToken,
+		"myreg.azurecr.io.evil.example":    auth.KindScopedToken,
+		"other.azurecr.io":                 auth.KindScopedToken,
+		"myreg-abc123.weu.geo.azurecr.io":  auth.KindAdminUser,
+		"myreg-abc123.azurecr.cn.evil.com": auth.KindScopedToken,
+	} {
+		vars := map[string]string{"ACR_NAME": registry, "ACR_TOKEN_NAME": "myreg", "ACR_TOKEN_PASSWORD": "s3cret"}
+		env, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if env.Credential.Kind() != want || env.Lookups[0].Kind != want {
+			t.Errorf("%s: %s, want %s", registry, env.Credential.Kind(), want)
 		}
 	}
 }

@@ -48,6 +48,7 @@ func (p proof) sameSecrets(other proof) bool {
 type passwordGrant struct {
 	t         *Transport
 	who       string
+	mayBe     string // what a refusal can mean
 	user      string
 	passwords []*keptPassword
 	slot      atomic.Int32 // the one to try first
@@ -68,7 +69,7 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 	if err := checkSecret("the user name", c.user); err != nil {
 		return nil, err
 	}
-	g := &passwordGrant{t: t, who: c.text, user: c.user}
+	g := &passwordGrant{t: t, who: c.text, mayBe: whatMayBe(c.kind), user: c.user}
 	for _, source := range c.passwords {
 		switch s := source.(type) {
 		case nil:
@@ -84,6 +85,9 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 	}
 	if c.kind == KindScopedToken && t.registry.IsACR() && plainArgument.MatchString(c.user) {
 		g.hint = fmt.Sprintf("see the token's status and its passwords' expiry: az acr token show --registry %s --name %s", t.registry.Name(), c.user)
+	}
+	if c.kind == KindAdminUser && t.registry.IsACR() && plainArgument.MatchString(c.user) {
+		g.hint = "see whether it is enabled: az acr show --name " + c.user + " --query adminUserEnabled"
 	}
 	return g, nil
 }
@@ -155,7 +159,7 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	} else if _, same := g.passwords[p.slot].source.(*fixedSecret); !same {
 		what = "password from " + g.passwords[p.slot].source.String()
 	}
-	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: wrong, expired, disabled or not yet active%s", g.who, what, said)
+	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", g.who, what, g.mayBe, said)
 	e.Hint = g.hint
 }
 

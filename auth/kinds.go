@@ -1,0 +1,37 @@
+package auth
+
+import "fmt"
+
+// The kinds that package azureauth makes, by Microsoft's own library. They stand
+// here because [FromEnvironment] and a [Chain] name them.
+const (
+	KindCertificate     Kind = "certificate"
+	KindManagedIdentity Kind = "managed-identity"
+	KindAzureCLI        Kind = "azure-cli"
+)
+
+// KindAdminUser is the registry's admin user.
+const KindAdminUser Kind = "admin-user"
+
+// AdminUser is the registry's admin user: its name, which is the registry's own
+// (without the hash that a login server may carry), and one of its two passwords.
+// It may do everything in the registry and nobody can tell who used it, so it is
+// for trying things out; prefer a [ScopedToken].
+//
+// On the wire it is the same as [UserPassword]; errors say what can be wrong with
+// an admin user.
+func AdminUser(name, password string) Credential { return adminUser(name, fixed(password)) }
+
+func adminUser(name string, passwords ...SecretSource) Credential {
+	return &passwordCredential{description{KindAdminUser, fmt.Sprintf("admin user %q", name)}, name, passwords}
+}
+
+// whatMayBe says what a refusal of a user name and password can mean. Source:
+// Microsoft, "Authenticate with an Azure container registry", admin account, whose
+// passwords do not expire.
+func whatMayBe(kind Kind) string {
+	if kind == KindAdminUser {
+		return "the password is wrong or was renewed, or the admin user is disabled"
+	}
+	return "wrong, expired, disabled or not yet active"
+}
