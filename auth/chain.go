@@ -38,8 +38,9 @@ func Chain(members ...Credential) Credential {
 	return &chainCredential{description{KindChain, "first of: " + strings.Join(texts, ", ")}, slices.Clone(members)}
 }
 
-// ChainError is the report of a [Chain]: what became of each of its credentials.
-// It is a cause beneath the chain's error, to be had with [errors.As].
+// ChainError is the report of a [Chain]: what became of each of its credentials;
+// of a [DockerConfig] alone, of each of its places. It is a cause beneath the
+// error, to be had with [errors.As].
 type ChainError struct{ Lookups []Lookup }
 
 // Error lists the attempts in one line.
@@ -172,26 +173,33 @@ func (g *chainGrant) lookup(i int, o Outcome, err error) Lookup {
 	l := Lookup{Source: g.members[i].String(), Kind: g.members[i].Kind(), Outcome: o}
 	if err != nil {
 		l.Detail = reasonOf(err)
+		if within, ok := errors.AsType[*ChainError](err); ok {
+			l.Places = within.Lookups
+		}
 	}
 	return l
 }
 
 // attempts returns the report when c ended with err.
 func (g *chainGrant) attempts(c *chosen, err error) *ChainError {
-	outcome := OutcomeFailed
-	switch acrkit.CodeOf(err) {
-	case acrkit.CodeCredentialRejected, acrkit.CodeDenied:
-		outcome = OutcomeRefused
-	case acrkit.CodeUsage:
-		outcome = OutcomeIncomplete
-	case acrkit.CodeCredentialMissing:
-		outcome = OutcomeNotAvailable
-	}
-	report := &ChainError{append(slices.Clone(c.before), g.lookup(c.at, outcome, err))}
+	report := &ChainError{append(slices.Clone(c.before), g.lookup(c.at, outcomeOf(err), err))}
 	for i := c.at + 1; i < len(g.members); i++ {
 		report.Lookups = append(report.Lookups, g.lookup(i, OutcomeNotTried, nil))
 	}
 	return report
+}
+
+// outcomeOf says what an error makes of the place that it came from.
+func outcomeOf(err error) Outcome {
+	switch acrkit.CodeOf(err) {
+	case acrkit.CodeCredentialRejected, acrkit.CodeDenied:
+		return OutcomeRefused
+	case acrkit.CodeUsage:
+		return OutcomeIncomplete
+	case acrkit.CodeCredentialMissing:
+		return OutcomeNotAvailable
+	}
+	return OutcomeFailed
 }
 
 // report puts the attempts beneath the error of the member that ended the chain.
@@ -201,7 +209,8 @@ func (g *chainGrant) report(c *chosen, err error) error {
 		return err
 	}
 	with := *e
-	with.Causes = append(slices.Clone(e.Causes), g.attempts(c, err))
+	// In front: it holds the reports beneath.
+	with.Causes = append([]error{g.attempts(c, err)}, e.Causes...)
 	with.Reason = reasonOf(err) + afterwards(c.before)
 	return wire.Final(&with)
 }
@@ -244,7 +253,7 @@ func (g *chainGrant) rejected(p proof, e *acrkit.Error, said string) {
 	if last := &report.Lookups[c.at]; last.Outcome == OutcomeNotAvailable {
 		last.Outcome = OutcomeRefused // nobody in particular was refused
 	}
-	e.Causes = append(e.Causes, report)
+	e.Causes = append([]error{report}, e.Causes...)
 	e.Reason += afterwards(c.before)
 }
 

@@ -61,15 +61,30 @@ func (c *dockerConfigCredential) locations() []string {
 	if len(c.files) > 0 {
 		return c.files
 	}
-	var files []string
-	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
-		files = append(files, filepath.Join(dir, "config.json"))
-	} else if home, err := os.UserHomeDir(); err == nil {
-		files = append(files, filepath.Join(home, ".docker", "config.json"))
+	return DockerConfigFiles(nil)
+}
+
+// DockerConfigFiles returns the files that [DockerConfig] looks at where none is
+// given, by these environment variables; a nil lookup is [os.LookupEnv]. Nothing
+// says that they exist.
+func DockerConfigFiles(lookup func(string) (string, bool)) []string {
+	if lookup == nil {
+		lookup = os.LookupEnv
 	}
-	if file := os.Getenv("REGISTRY_AUTH_FILE"); file != "" {
+	get := func(name string) string { v, _ := lookup(name); return v }
+	home := "HOME"
+	if runtime.GOOS == "windows" {
+		home = "USERPROFILE"
+	}
+	var files []string
+	if dir := get("DOCKER_CONFIG"); dir != "" {
+		files = append(files, filepath.Join(dir, "config.json"))
+	} else if dir := get(home); dir != "" {
+		files = append(files, filepath.Join(dir, ".docker", "config.json"))
+	}
+	if file := get("REGISTRY_AUTH_FILE"); file != "" {
 		files = append(files, file)
-	} else if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && runtime.GOOS == "linux" {
+	} else if dir := get("XDG_RUNTIME_DIR"); dir != "" && runtime.GOOS == "linux" {
 		files = append(files, filepath.Join(dir, "containers", "auth.json"))
 	}
 	return files
@@ -106,6 +121,7 @@ var dockerFile = limit.Limit{Name: "a configuration file of Docker", Bytes: 1 <<
 // dockerDoc is what a file has for one registry.
 type dockerDoc struct {
 	file   string
+	absent bool   // there is no such file
 	helper string // of credHelpers or, failing that, credsStore; "" if there is none
 	// auths holds the entries by repository prefix; "" is the host's. Entries
 	// without anything in them, which Docker leaves beside a store, are not here.
@@ -140,7 +156,7 @@ func readDockerFile(name string, reg acrkit.Registry) (dockerDoc, error) {
 	f, err := os.Open(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return dockerDoc{file: name}, nil
+		return dockerDoc{file: name, absent: true}, nil
 	case errors.Is(err, fs.ErrPermission):
 		return dockerDoc{}, fileError(acrkit.CodeUsage, name, "this user may not read it", "")
 	case err != nil:
@@ -320,8 +336,10 @@ type dockerGrant struct {
 // dockerFound is a credential that was found, bound.
 type dockerFound struct {
 	grant
-	pair userSecret
-	from string
+	cred    Credential
+	pair    userSecret
+	from    string
+	lookups []Lookup // the places, this one included
 }
 
 func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
@@ -342,39 +360,120 @@ func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
 	return p, nil
 }
 
-// find looks through the files: the entry of the longest prefix in any file, then
-// host by host, a helper before an entry.
-func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
+// dockerPlace is one place of the files, to be looked at in its turn.
+type dockerPlace struct {
+	lookup Lookup
+	doc    dockerDoc
+	entry  *dockerEntry // nil for a helper, and where there is nothing
+	helper bool
+}
+
+func lookupsOf(places []dockerPlace) []Lookup {
+	lookups := make([]Lookup, 0, len(places))
+	for _, p := range places {
+		lookups = append(lookups, p.lookup)
+	}
+	return lookups
+}
+
+// places lists what the files have for the prefix, in the order in which it
+// counts: the entry of the longest prefix in any file, then host by host, a helper
+// before an entry. With an error, the last place is the file that it is about.
+func (g *dockerGrant) places() ([]dockerPlace, error) {
 	var docs []dockerDoc
+	var places []dockerPlace
+	add := func(p dockerPlace, source string, outcome Outcome, detail string) {
+		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail}
+		places = append(places, p)
+	}
 	for _, file := range g.part.config.locations() {
 		doc, err := readDockerFile(file, g.t.registry)
 		if err != nil {
-			return nil, err
+			add(dockerPlace{}, fmt.Sprintf("%q", file), OutcomeFailed, reasonOf(err))
+			return places, err
 		}
 		docs = append(docs, doc)
 	}
+	has := make([]bool, len(docs))
+	entry := func(i int, prefix string) {
+		if e, ok := docs[i].auths[prefix]; ok {
+			has[i] = true
+			add(dockerPlace{doc: docs[i], entry: &e}, docs[i].entryName(e), OutcomeNotTried, "")
+		}
+	}
 	for prefix := g.part.prefix; prefix != ""; prefix = parent(prefix) {
-		for _, doc := range docs {
-			if e, ok := doc.auths[prefix]; ok {
-				return g.fromEntry(doc, e)
-			}
+		for i := range docs {
+			entry(i, prefix)
 		}
 	}
-	for _, doc := range docs {
+	for i, doc := range docs {
 		if doc.helper != "" {
-			pair, err := askHelper(ctx, doc.helper, g.t.registry.Host())
-			if err == nil {
-				return g.found(pair, fmt.Sprintf("docker-credential-%s, named in %q", doc.helper, doc.file))
-			} else if !errors.Is(err, errNotInHelper) {
-				return nil, err
-			}
+			has[i] = true
+			add(dockerPlace{doc: doc, helper: true}, doc.helperName(), OutcomeNotTried, "")
 		}
-		if e, ok := doc.auths[""]; ok {
-			return g.fromEntry(doc, e)
+		entry(i, "")
+		switch {
+		case has[i]:
+		case doc.absent:
+			add(dockerPlace{doc: doc}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "there is no such file")
+		default:
+			add(dockerPlace{doc: doc}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "it has none for this registry")
 		}
 	}
-	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the Docker configuration", Registry: g.t.registry,
-		Reason: "there is none for this registry", Hint: "docker login " + g.t.registry.Host()})
+	return places, nil
+}
+
+func (d dockerDoc) helperName() string {
+	return fmt.Sprintf("docker-credential-%s, named in %q", d.helper, d.file)
+}
+
+func (d dockerDoc) entryName(e dockerEntry) string {
+	return fmt.Sprintf("%q, entry %s", d.file, clipQuote(e.key))
+}
+
+// find looks at one place after the other.
+func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
+	places, err := g.places()
+	if err != nil {
+		return nil, withPlaces(err, places)
+	}
+	for i, p := range places {
+		if p.entry == nil && !p.helper {
+			continue
+		}
+		l := &places[i].lookup
+		pair, err := g.read(ctx, p)
+		if errors.Is(err, errNotInHelper) {
+			l.Outcome, l.Detail = OutcomeNotAvailable, "it has none for this registry"
+			continue
+		}
+		var f *dockerFound
+		if err == nil {
+			l.Outcome = OutcomeUsed
+			f, err = g.found(pair, l.Source, lookupsOf(places))
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				l.Outcome, l.Detail = OutcomeFailed, reasonOf(err)
+			}
+			return nil, withPlaces(err, places)
+		}
+		return f, nil
+	}
+	return nil, withPlaces(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the Docker configuration", Registry: g.t.registry,
+		Reason: "there is none for this registry", Hint: "docker login " + g.t.registry.Host()}, places)
+}
+
+// withPlaces puts the report of the places beneath an error of ours.
+func withPlaces(err error, places []dockerPlace) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	with := *e
+	with.Reason = reasonOf(err)
+	with.Causes = append([]error{&ChainError{lookupsOf(places)}}, e.Causes...)
+	return wire.Final(&with)
 }
 
 func parent(prefix string) string {
@@ -384,26 +483,31 @@ func parent(prefix string) string {
 	return ""
 }
 
-func (g *dockerGrant) fromEntry(doc dockerDoc, e dockerEntry) (*dockerFound, error) {
-	if e.why != "" {
-		return nil, fileError(acrkit.CodeUsage, doc.file, fmt.Sprintf("the entry %s %s", clipQuote(e.key), e.why), "log in again")
+// read returns what a place holds.
+func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, error) {
+	if p.helper {
+		return askHelper(ctx, p.doc.helper, g.t.registry.Host())
 	}
-	return g.found(e.pair, fmt.Sprintf("%q, entry %s", doc.file, clipQuote(e.key)))
+	if p.entry.why != "" {
+		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), "log in again")
+	}
+	return p.entry.pair, nil
 }
 
 // found binds a pair, or returns what it was bound to before.
-func (g *dockerGrant) found(pair userSecret, from string) (*dockerFound, error) {
+func (g *dockerGrant) found(pair userSecret, from string, lookups []Lookup) (*dockerFound, error) {
 	g.reads.Lock()
 	last := g.last
 	g.reads.Unlock()
 	if last != nil && last.from == from && last.pair.equal(pair) {
 		return last, nil
 	}
-	inner, err := UserPassword(pair.user, pair.secret.Reveal()).bind(g.t)
+	cred := UserPassword(pair.user, pair.secret.Reveal())
+	inner, err := cred.bind(g.t)
 	if err != nil {
 		return nil, cameFrom(err, from)
 	}
-	return &dockerFound{inner, pair, from}, nil
+	return &dockerFound{inner, cred, pair, from, lookups}, nil
 }
 
 // cameFrom says in an error where the credential came from.
@@ -446,6 +550,13 @@ func (g *dockerGrant) rejected(p proof, e *acrkit.Error, said string) {
 	if f, ok := p.by.(*dockerFound); ok {
 		f.rejected(p, e, said)
 		e.Reason += "; it is from " + f.from
+		report := &ChainError{slices.Clone(f.lookups)}
+		for i := range report.Lookups {
+			if l := &report.Lookups[i]; l.Outcome == OutcomeUsed {
+				l.Outcome = OutcomeRefused
+			}
+		}
+		e.Causes = append([]error{report}, e.Causes...)
 	}
 }
 

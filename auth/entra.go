@@ -267,8 +267,9 @@ type entraGrant struct {
 // refreshToken is an ACR refresh token that was exchanged for an Entra token.
 type refreshToken struct {
 	answered
-	audience string    // of the Entra token
-	retryAt  time.Time // guarded by the grant's lock
+	audience     string    // of the Entra token
+	entraExpires time.Time // its end, by its own word; zero if it does not say
+	retryAt      time.Time // guarded by the grant's lock
 }
 
 func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error)) (grant, error) {
@@ -367,7 +368,8 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &refreshToken{answered: a, audience: audience}, nil
+	claims, _ := wire.ReadClaims(token.Reveal()) // zero where it cannot be read
+	return &refreshToken{answered: a, audience: audience, entraExpires: claims.Expires}, nil
 }
 
 // signIn gets an Entra token, and says for which audience. ARM's is asked for

@@ -25,6 +25,10 @@ type Lookup struct {
 	Kind    Kind    // what they would give
 	Outcome Outcome // what was found
 	Detail  string  // more in words, without a secret; may be ""
+
+	// Places are the places within, where the credential is itself looked for in
+	// several: the files and helpers of a [DockerConfig] in a [Chain].
+	Places []Lookup
 }
 
 // Outcome says what was found in one place.
@@ -41,7 +45,7 @@ const (
 	// error of [FromEnvironment] here, a credential in that of package azureauth.
 	OutcomeNotSupported Outcome = "not supported"
 
-	// In a chain only.
+	// In a chain and in Docker's configuration only.
 	OutcomeNotAvailable Outcome = "not available" // there is none here: the next is tried
 	OutcomeRefused      Outcome = "refused"       // there is one, and it was not accepted: the end
 	OutcomeFailed       Outcome = "failed"        // it could not be found out: the end
