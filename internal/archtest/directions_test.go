@@ -49,6 +49,7 @@ var rules = []rule{
 	{pkg: "internal/replay/cmd", ours: []string{"internal/replay"}, isMain: true},
 	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
+	{pkg: "internal/store", ours: []string{"", "internal/redact"}},
 	{pkg: "internal/...", ours: []string{""}},
 	{pkg: "cmd/...", ours: []string{"internal/cli/..."}, isMain: true},
 	{pkg: "examples/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry"}, isMain: true},

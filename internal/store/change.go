@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// writer is a change of the store, under its lock.
+type writer struct {
+	s    *Store
+	root *os.Root
+	file file
+}
+
+// change runs a change under the lock, on what the file holds now. The folder is
+// made where it is missing.
+func (s *Store) change(ctx context.Context, op string, do func(*writer) error) error {
+	err := s.locked(ctx, op, do)
+	if _, ours := errors.AsType[*acrkit.Error](err); err == nil || ours || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return failure(op, err)
+}
+
+func (s *Store) locked(ctx context.Context, op string, do func(*writer) error) (err error) {
+	root, err := s.openFolder()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.makeFolder(); err == nil {
+			root, err = s.openFolder()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	lock, err := s.lock(ctx, root, op)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	w := &writer{s: s, root: root}
+	if w.file, err = s.readIn(root); err != nil {
+		return err
+	}
+	return do(w)
+}
+
+// save writes the file.
+func (w *writer) save() error {
+	data, err := w.file.encode()
+	if err != nil {
+		return err
+	}
+	return w.s.replace(w.root, data)
+}
+
+// toKeychain moves the secret of r to the keychain, or says in r why it stays.
+//
+// Before the keychain is asked, the file says that it may have the secret: a
+// process that is stopped in between leaves nothing that is not known of.
+func (w *writer) toKeychain(ctx context.Context, r *record) error {
+	if w.s.off {
+		r.Why = EnvKeyring + "=off"
+		return nil
+	}
+	if len(w.file.Discard) >= maxDiscards {
+		r.Why = "the keychain has too many secrets yet to forget"
+		return nil
+	}
+	account, err := newAccount(*r)
+	if err != nil {
+		return err
+	}
+	// A file that says more than the disk can take is not begun with.
+	before := slices.Clone(w.file.Discard)
+	w.file.Discard = append(w.file.Discard, account)
+	if err := w.save(); err != nil {
+		return err
+	}
+	err = w.keep(ctx, account, r.Secret)
+	switch {
+	case err == nil:
+		r.Keychain, r.Secret = account, ""
+		return nil
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, ErrTooBig), errors.Is(err, ErrNoKeychain):
+		w.file.Discard = before // it has nothing
+	}
+	r.Why = whyNot(err, redact.NewSecret(r.Secret))
+	return nil
+}
+
+// keep stores a secret in the keychain and reads it back: a prompt that was
+// dismissed, and the tool of macOS, can end without an error and without effect.
+func (w *writer) keep(ctx context.Context, account, secret string) error {
+	ctx, cancel := context.WithTimeout(ctx, keychainWait)
+	defer cancel()
+	if _, err := w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Set(keychainService, account, secret) }); err != nil {
+		return err
+	}
+	kept, err := w.s.ask(ctx, func() (string, error) { return w.s.keyring.Get(keychainService, account) })
+	if err == nil && kept == secret {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, errNoAnswer) {
+		return err
+	}
+	return errors.New("the keychain did not keep the secret")
+}
+
+// put writes r in place of the login that it replaces.
+func (w *writer) put(ctx context.Context, r record) error {
+	w.drop(r)
+	w.file.Logins = append(w.file.Logins, r)
+	w.file.Discard = slices.DeleteFunc(w.file.Discard, func(account string) bool { return account == r.Keychain })
+	if err := w.save(); err != nil {
+		return err
+	}
+	_ = w.sweep(ctx) // of the login before; what is left is tried again next time
+	return nil
+}
+
+// remove removes the login of r's registry and repository.
+func (w *writer) remove(ctx context.Context, r record, op string) error {
+	account := w.drop(r)
+	if err := w.save(); err != nil {
+		return err
+	}
+	err := w.sweep(ctx)
+	if account == "" || !slices.Contains(w.file.Discard, account) {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
+		Reason: "it is no longer used, but its secret is still in the keychain, under " + keychainService + " and " + account + ": " + whyNot(err),
+		Causes: []error{err}, Hint: "acrkit logout --all    # tries again, when the keychain is unlocked"}
+}
+
+// drop takes the login of r's registry and repository out, and notes its secret
+// in the keychain, if it has one there, for removal.
+func (w *writer) drop(r record) (account string) {
+	w.file.Logins = slices.DeleteFunc(w.file.Logins, func(old record) bool {
+		if !old.sameAs(r) {
+			return false
+		}
+		account = old.Keychain
+		return true
+	})
+	if account != "" {
+		w.file.Discard = append(w.file.Discard, account)
+	}
+	return account
+}
+
+// sweep makes the keychain forget what nobody uses. It stops at the first
+// failure; what is left stays in the file.
+func (w *writer) sweep(ctx context.Context) (err error) {
+	if len(w.file.Discard) == 0 {
+		return nil
+	}
+	if w.s.off {
+		return errors.New(EnvKeyring + "=off")
+	}
+	ctx, cancel := context.WithTimeout(ctx, keychainWait)
+	defer cancel()
+	left := slices.Clone(w.file.Discard)
+	for len(left) > 0 {
+		account := left[0]
+		_, err = w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Delete(keychainService, account) })
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			break
+		}
+		err = nil
+		left = left[1:]
+	}
+	if len(left) == len(w.file.Discard) {
+		return err
+	}
+	w.file.Discard = left
+	return errors.Join(err, w.save())
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// Keyring is a keychain. Its functions may hang; the store does not wait for
+// them longer than a limit, and a call that comes to its end later has no effect
+// that the store would not clean up.
+type Keyring interface {
+	// Set stores a secret. Errors: [ErrTooBig], [ErrNoKeychain], any other.
+	Set(service, account, secret string) error
+	// Get returns a secret, or [ErrNotFound].
+	Get(service, account string) (string, error)
+	// Delete removes a secret, or returns [ErrNotFound].
+	Delete(service, account string) error
+}
+
+// The errors of a [Keyring] that mean something to the store.
+var (
+	ErrNotFound   = errors.New("the keychain has no such secret")
+	ErrTooBig     = errors.New("the secret is longer than the keychain takes")
+	ErrNoKeychain = errors.New("there is no keychain")
+)
+
+// keychainService is what secrets stand under in the keychain.
+const keychainService = "acrkit"
+
+// keychainWait is how long the keychain may take, for one login to be stored and
+// for all of a registry's to be read: time to unlock it for somebody who is at
+// the machine, and not more than a script should lose where nobody is.
+const keychainWait = 20 * time.Second
+
+// errNoAnswer is the end of keychainWait.
+var errNoAnswer = fmt.Errorf("the keychain did not answer within %s", keychainWait)
+
+// ask runs a question to the keychain for as long as ctx and keychainWait allow.
+// The call itself cannot be ended: a goroutine waits for it that, where it never
+// comes back, lives as long as the process.
+func (s *Store) ask(ctx context.Context, question func() (string, error)) (string, error) {
+	if s.keychainGone.Load() {
+		return "", errNoAnswer
+	}
+	type answer struct {
+		value string
+		err   error
+	}
+	wait, cancel := context.WithTimeout(ctx, keychainWait)
+	defer cancel()
+	answers := make(chan answer, 1)
+	go func() {
+		a := answer{err: errors.New("the keychain's answer is not understood")}
+		defer func() {
+			_ = recover() // the libraries below assert types of what they were sent
+			answers <- a
+		}()
+		a.value, a.err = question()
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-wait.Done():
+		// Cancelled is the caller's doing; the end of time is the keychain's.
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return "", ctx.Err()
+		}
+		s.keychainGone.Store(true)
+		return "", errNoAnswer
+	}
+}
+
+// keychainError is the error for a question that the keychain did not answer.
+func (s *Store) keychainError(op string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
+		Hint: "unlock the keychain, or log in again with " + EnvKeyring + "=off to keep the secret in a file"}
+}
+
+// whyNot says as a clause why the keychain did not do something. What a daemon
+// wrote may quote anything, so no secret of ours may be in it.
+func whyNot(err error, secrets ...redact.Secret) string {
+	const longest = 200
+	text := redact.Text(err.Error(), secrets...)
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return text
+}
+
+// systemKeyring is the operating system's.
+type systemKeyring struct {
+	lookupEnv func(string) (string, bool)
+}
+
+// maxSystemSecret is the longest secret that a system's keychain takes, in bytes.
+// Windows' Credential Manager has this limit (CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 ×
+// 512). macOS' security reads commands of 4096 bytes, in which the secret stands
+// in base64 beside its name. The Secret Service has no limit.
+func maxSystemSecret(goos string) int {
+	switch goos {
+	case "windows", "darwin":
+		return 2560
+	}
+	return MaxSecret
+}
+
+func (k systemKeyring) Set(service, account, secret string) error {
+	if err := k.available(); err != nil {
+		return err
+	}
+	if len(secret) > maxSystemSecret(runtime.GOOS) {
+		return ErrTooBig
+	}
+	return translate(keyring.Set(service, account, secret))
+}
+
+func (k systemKeyring) Get(service, account string) (string, error) {
+	if err := k.available(); err != nil {
+		return "", err
+	}
+	secret, err := keyring.Get(service, account)
+	return secret, translate(err)
+}
+
+func (k systemKeyring) Delete(service, account string) error {
+	if err := k.available(); err != nil {
+		return err
+	}
+	return translate(keyring.Delete(service, account))
+}
+
+func translate(err error) error {
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, keyring.ErrSetDataTooBig):
+		return ErrTooBig
+	case errors.Is(err, keyring.ErrUnsupportedPlatform):
+		return ErrNoKeychain
+	}
+	return err
+}
+
+// available reports whether there is a bus on which a Secret Service could be.
+// Without one, the library below would start a bus of its own (dbus-launch),
+// which would outlive the command and on which nobody keeps secrets.
+func (k systemKeyring) available() error {
+	switch runtime.GOOS {
+	case "windows", "darwin":
+		return nil
+	}
+	if address, _ := k.lookupEnv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
+		return nil
+	}
+	for _, name := range []string{"bus", "dbus-session"} {
+		if _, err := os.Stat("/run/user/" + strconv.Itoa(os.Getuid()) + "/" + name); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no D-Bus session bus is running", ErrNoKeychain)
+}

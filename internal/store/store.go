@@ -1,0 +1,330 @@
+// Package store is acrkit's own store of logins: the secrets in the operating
+// system's keychain where there is one, else in one file that its owner alone
+// may read.
+//
+// The folder ([Options.Dir]) holds "logins.json", which has for each login all
+// but its secret, or the secret too where the keychain does not keep it, and
+// "logins.lock", which is held while logins.json is changed. Changes replace the
+// file whole: readers need no lock, and a crash leaves the old file or the new.
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// The environment variables of the store.
+const (
+	EnvDir     = "ACRKIT_CONFIG_DIR" // the folder, in place of acrkit in the user's configuration folder
+	EnvKeyring = "ACRKIT_KEYRING"    // "off" keeps secrets in the file alone
+)
+
+// PlaceKeychain is the [Login.Place] of what the keychain keeps.
+const PlaceKeychain = "keychain"
+
+// Login is one stored credential for a registry, or for part of it.
+type Login struct {
+	Registry   string // login server, host[:port], lower case
+	Repository string // "" = the whole registry; else "team/app" (that repository) or "team/*" (what is below)
+	Kind       string // an auth.Kind: "scoped-token", "service-principal", "refresh-token" …
+	User       string // token name, client id or user name; "" where the kind has none
+	Tenant     string // of a service principal
+	Authority  string // of a service principal; "" = that of the registry's cloud
+	Secret     redact.Secret
+	Saved      time.Time // UTC, in seconds
+
+	// Place says who keeps the secret: [PlaceKeychain], or the path of the file.
+	// Why says why the file keeps it and not the keychain, as a clause: "there is
+	// no D-Bus session bus". Reads set both, Put ignores them.
+	Place, Why string
+}
+
+// Prefix returns what comes before the wildcard of Repository: the name of the
+// repository, or of the part of the tree, that the login is for.
+func (l Login) Prefix() string { return strings.TrimSuffix(l.Repository, "/*") }
+
+// Options are the settings of a store. Nil means all zero.
+type Options struct {
+	// Dir is the folder. "" is the variable ACRKIT_CONFIG_DIR, and without it
+	// acrkit in [os.UserConfigDir].
+	Dir string
+	// Keyring keeps the secrets; nil is the operating system's, unless
+	// ACRKIT_KEYRING is "off".
+	Keyring Keyring
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// LookupEnv reads the environment; nil is os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+}
+
+// Store is a store of logins. It is safe for concurrent use, also by many
+// processes on one folder.
+type Store struct {
+	dir     string
+	noDir   error // why there is no folder
+	keyring Keyring
+	off     bool // the keychain is switched off
+	now     func() time.Time
+	disk    disk
+
+	// keychainGone is set when a keychain did not answer in time: the next
+	// question would wait as long again.
+	keychainGone atomic.Bool
+}
+
+// Open returns the store. Nothing is read or made yet: a folder that is not
+// there is a store without logins.
+//
+// An error has [acrkit.CodeUsage]: a variable has a value that is not known.
+func Open(opts *Options) (*Store, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	s := &Store{dir: opts.Dir, keyring: opts.Keyring, now: opts.Now, disk: realDisk()}
+	lookup := opts.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	switch value, _ := lookup(EnvKeyring); value {
+	case "", "on":
+	case "off":
+		s.off = true
+	default:
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: "export " + EnvKeyring + "=off"}
+	}
+	if s.keyring == nil {
+		s.keyring = systemKeyring{lookup}
+	}
+	if s.dir == "" {
+		s.dir, _ = lookup(EnvDir)
+	}
+	if s.dir == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			// In a container without a home there are no logins, which is no error
+			// until one is to be stored.
+			s.noDir = err
+			return s, nil
+		}
+		s.dir = filepath.Join(config, "acrkit")
+	}
+	s.dir, s.noDir = filepath.Abs(s.dir)
+	return s, nil
+}
+
+// Path returns the path of the file; "" where there can be none.
+func (s *Store) Path() string {
+	if s.noDir != nil {
+		return ""
+	}
+	return filepath.Join(s.dir, fileName)
+}
+
+// Logins returns the logins for a registry with their secrets, sorted by
+// repository; the one for the whole registry is first. None is no error.
+//
+// Errors: a file or folder that others may read or that is not understood
+// (never changed, never taken for empty); [acrkit.CodeUnavailable] where the
+// keychain does not answer; [acrkit.CodeCredentialMissing] where it no longer
+// has the secret of a login, or is switched off.
+func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
+	reg, err := acrkit.ParseRegistry(registry)
+	if err != nil {
+		return nil, err
+	}
+	// Another process may replace a login between the reading of the file and the
+	// keychain's answer: its old secret is gone then, and the file says where the
+	// new one is.
+	for tries := 0; ; tries++ {
+		f, err := s.read()
+		if err != nil {
+			return nil, err
+		}
+		logins, gone, err := s.withSecrets(ctx, f, reg.Host())
+		if err != nil {
+			return nil, err
+		}
+		if gone == nil {
+			return logins, nil
+		}
+		if again, err := s.read(); err != nil {
+			return nil, err
+		} else if tries == maxRereads || slices.ContainsFunc(again.Logins, func(r record) bool { return r.Keychain == gone.Keychain }) {
+			return nil, s.loginAgain(*gone, acrkit.CodeCredentialMissing, "the keychain no longer has the secret of the login")
+		}
+	}
+}
+
+// maxRereads bounds how often a reader follows a writer.
+const maxRereads = 10
+
+// withSecrets returns the logins of a registry; gone is the first one whose
+// secret the keychain does not have.
+func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []Login, gone *record, err error) {
+	// All of them together, not each, may take the keychain's time.
+	ctx, cancel := context.WithTimeout(ctx, keychainWait)
+	defer cancel()
+	for _, r := range f.Logins {
+		if r.Registry != host {
+			continue
+		}
+		secret := r.Secret
+		if r.Keychain != "" {
+			if s.off {
+				return nil, nil, s.loginAgain(r, acrkit.CodeCredentialMissing, "the keychain has the secret of the login, and "+EnvKeyring+"=off leaves the keychain alone")
+			}
+			secret, err = s.ask(ctx, func() (string, error) { return s.keyring.Get(keychainService, r.Keychain) })
+			if errors.Is(err, ErrNotFound) {
+				return nil, &r, nil
+			}
+			if err != nil {
+				return nil, nil, s.keychainError("read the login"+r.forWhat(), err)
+			}
+		}
+		l := s.login(r)
+		l.Secret = redact.NewSecret(secret)
+		logins = append(logins, l)
+	}
+	return logins, nil, nil
+}
+
+func (s *Store) loginAgain(r record, code acrkit.Code, why string) error {
+	return &acrkit.Error{Code: code, Op: "read the login" + r.forWhat(), Reason: why, Hint: "acrkit login " + r.arguments()}
+}
+
+// List returns the logins for all registries without their secrets, sorted by
+// registry and repository. The keychain is not asked.
+func (s *Store) List(ctx context.Context) ([]Login, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var logins []Login
+	for _, r := range f.Logins {
+		logins = append(logins, s.login(r))
+	}
+	return logins, nil
+}
+
+func (s *Store) login(r record) Login {
+	l := Login{Registry: r.Registry, Repository: r.Repository, Kind: r.Kind, User: r.User, Tenant: r.Tenant, Authority: r.Authority,
+		Saved: r.Saved, Place: s.Path(), Why: r.Why}
+	if r.Keychain != "" {
+		l.Place = PlaceKeychain
+	}
+	return l
+}
+
+// Put stores a login in place of the one for the same registry and repository,
+// and returns it as it is now: with Saved, Place and Why, and without its secret.
+// The keychain is tried first; where it cannot keep the secret the file does.
+//
+// With an error the old login, if there was one, is still there, except where the
+// error says that it could only not be made durable. Errors: [acrkit.CodeUsage]
+// for a login that is malformed, or for a file or folder that others may read;
+// [acrkit.CodeTooLarge] past a limit; [acrkit.CodeUnavailable] where another
+// process does not give the lock back.
+func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
+	const op = "store the login"
+	reg, err := acrkit.ParseRegistry(l.Registry)
+	if err != nil {
+		return Login{}, err
+	}
+	r := record{Registry: reg.Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority,
+		Saved: s.now().UTC().Truncate(time.Second), Secret: l.Secret.Reveal()}
+	if err := r.check(); err != nil {
+		return Login{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(), Reason: err.Error()}
+	}
+	if len(r.Secret) > MaxSecret {
+		return Login{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("its secret is longer than %d bytes", MaxSecret)}
+	}
+	if s.noDir != nil {
+		return Login{}, s.noFolder(op + r.forWhat())
+	}
+	err = s.change(ctx, op+r.forWhat(), func(w *writer) error {
+		if other, ok := w.file.overlapping(r); ok {
+			return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(),
+				Reason: fmt.Sprintf("there is one for %q, which is for the same repositories", other.Repository), Hint: "acrkit logout " + other.arguments()}
+		}
+		if !w.file.has(r) && len(w.file.Logins) >= MaxLogins {
+			return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("there are %d already, which is the limit", MaxLogins), Hint: "acrkit logout --all"}
+		}
+		if err := w.toKeychain(ctx, &r); err != nil {
+			return err
+		}
+		return w.put(ctx, r)
+	})
+	if err != nil {
+		return Login{}, err
+	}
+	return s.login(r), nil
+}
+
+// Delete removes a login. If there is none for just this registry and
+// repository, that is an error with [acrkit.CodeNotFound]. Where the keychain
+// does not give up the secret the login is removed all the same, and the error
+// says what is left; a later Put or Delete tries again.
+func (s *Store) Delete(ctx context.Context, registry, repository string) error {
+	reg, err := acrkit.ParseRegistry(registry)
+	if err != nil {
+		return err
+	}
+	r := record{Registry: reg.Host(), Repository: repository}
+	op := "remove the login" + r.forWhat()
+	none := &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "there is none"}
+	// Nothing is made, not even a lock, where there is nothing.
+	if f, err := s.read(); err != nil {
+		return err
+	} else if !f.has(r) {
+		return none
+	}
+	return s.change(ctx, op, func(w *writer) error {
+		if !w.file.has(r) {
+			return none
+		}
+		return w.remove(ctx, r, op)
+	})
+}
+
+// newAccount returns a name for a secret in the keychain. It is another one each
+// time, so that a login is never read with the secret of the one before or after
+// it, whichever process is stopped when.
+func newAccount(r record) (string, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	name := r.Registry
+	if r.Repository != "" {
+		name += "/" + r.Repository
+	}
+	return name + "#" + hex.EncodeToString(b[:]), nil
+}
+
+// byPlace sorts records by registry and repository.
+func byPlace(a, b record) int {
+	return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Repository, b.Repository))
+}
+
+func (s *Store) noFolder(op string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Causes: []error{s.noDir}, Hint: "export " + EnvDir + "=DIR"}
+}
