@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
@@ -18,11 +17,27 @@ import (
 // blobsDir holds the blobs, beside the database.
 const blobsDir = "blobs"
 
+// memoryPages is the most pages of 4 KiB of a database in memory, 256 MiB: some
+// hundred thousand manifests. It keeps an emulator without a data folder from
+// taking all of the machine.
+const memoryPages = 64 << 10
+
+// maxPages bounds the database: in memory by memoryPages, on disk by the disk.
+func maxPages(dir string) int {
+	if dir == "" {
+		return memoryPages
+	}
+	return 0
+}
+
 // openContent opens the content over the database: with blobs in a folder of
-// dir, or all in memory.
-func openContent(ctx context.Context, d *db.DB, dir string, now func() time.Time) (*content.Store, error) {
-	var blobs blob.Store = blob.NewMemory(now)
-	if dir != "" {
+// dir, or all in memory. The age of what is to be removed goes by the machine's
+// clock, whatever the emulator's is.
+func openContent(ctx context.Context, d *db.DB, dir string, o *Options) (*content.Store, error) {
+	var blobs blob.Store
+	if dir == "" {
+		blobs = blob.NewMemory(&blob.MemoryOptions{Limit: o.MemoryLimit})
+	} else {
 		path := filepath.Join(dir, blobsDir)
 		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, err
@@ -33,7 +48,7 @@ func openContent(ctx context.Context, d *db.DB, dir string, now func() time.Time
 		}
 		blobs = disk
 	}
-	return content.Open(ctx, d, blobs, &content.Options{Now: now})
+	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter})
 }
 
 // pushGenerated stores a generated image: blobs, children, and then the image

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,14 @@ type Options struct {
 	// *.azurecr.localhost and loopback addresses, without ports. One whose first
 	// label is a registry's name is that registry, the others are the first.
 	Hostnames []string
+
+	// CollectAfter is how long blobs that no manifest names are kept; a client
+	// that pushes has half of it between a blob and the manifest. 0 =
+	// DefaultCollectAfter.
+	CollectAfter time.Duration
+	// MemoryLimit is how many bytes of content are held where DataDir is ""; a
+	// push that would pass it is answered with an error. 0 = 1 GiB.
+	MemoryLimit int64
 }
 
 // Emulator is a running emulator. Its methods are safe for concurrent use.
@@ -63,6 +72,9 @@ type Emulator struct {
 	tokens *tokensvc.Handler
 	arm    *arm.Handler
 	data   *dataplane.Handler
+
+	collectAfter time.Duration
+	collector    chan struct{} // of capacity 1: holds a token while one listener's goroutine collects
 
 	lifetimes atomic.Pointer[identity.Lifetimes]
 	closed    atomic.Bool
@@ -88,7 +100,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &Emulator{now: o.Now, logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir}
+	e := &Emulator{now: o.Now, logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
+		collectAfter: cmp.Or(o.CollectAfter, DefaultCollectAfter), collector: make(chan struct{}, 1)}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -134,7 +147,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
-	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now,
+	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now, MaxPages: maxPages(state),
 		Migrations: append(append(content.Migrations(), identity.Migrations()...), decisions.Migrations()...)})
 	if err != nil {
 		return nil, damaged(o.DataDir, err)
@@ -148,7 +161,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
-	if e.content, err = openContent(ctx, e.db, state, e.now); err != nil {
+	if e.content, err = openContent(ctx, e.db, state, &o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
 	e.verifier = e.ids.NewVerifier()
@@ -219,6 +232,9 @@ func (e *Emulator) Close() error {
 	e.closing.Do(func() {
 		e.closed.Store(true)
 		var errs []error
+		if e.content != nil {
+			e.content.Close()
+		}
 		if e.log != nil {
 			errs = append(errs, e.log.Close())
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -78,6 +79,11 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 		// Clients that do not trust the certificate, mostly.
 		ErrorLog: slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),
 	}
+	collectCtx, stopCollecting := context.WithCancel(ctx)
+	var collector sync.WaitGroup
+	collector.Go(func() { e.collecting(collectCtx) })
+	defer collector.Wait()
+	defer stopCollecting()
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(mux) }()
 	select {

@@ -19,6 +19,9 @@ var ErrNotExist = errors.New("no such content")
 // ErrFull says that there is no space left. What was stored before is intact.
 var ErrFull = errors.New("the emulator's data folder has no space left")
 
+// ErrMemory says that a [Memory] holds as much as it may.
+var ErrMemory = errors.New("the limit of the emulator's memory for content is reached")
+
 // ReadError is a failure of the source of [Store.Append], in contrast to one of
 // the store.
 type ReadError struct{ Err error }
@@ -33,6 +36,12 @@ func (e *ReadError) Unwrap() error { return e.Err }
 type Upload struct {
 	ID       string
 	Modified time.Time // when something was last stored
+}
+
+// Content is content as [Store.Contents] lists it.
+type Content struct {
+	Digest string
+	Size   int64 // in bytes
 }
 
 // Store keeps content and uploads. Different uploads may be written by many
@@ -58,6 +67,9 @@ type Store interface {
 	Abort(ctx context.Context, id string) error
 	// Uploads lists the uploads.
 	Uploads(ctx context.Context) iter.Seq2[Upload, error]
+	// Contents lists all content, in no order. What is committed or removed
+	// meanwhile may be listed or not.
+	Contents(ctx context.Context) iter.Seq2[Content, error]
 	// Open returns a reader of content and its size. The content can be read to
 	// its end though it is removed meanwhile.
 	Open(ctx context.Context, digest string) (r io.ReadSeekCloser, size int64, err error)

@@ -363,3 +363,62 @@ func TestDiskCrash(t *testing.T) {
 		}
 	}
 }
+
+// TestContents lists what was committed, and nothing else.
+func TestContents(t *testing.T) {
+	each(t, func(t *testing.T, s blob.Store) {
+		want := map[string]int64{}
+		for _, size := range []int{0, 7, 300_000} {
+			want[put(t, s, random(size))] = int64(size)
+		}
+		gone := put(t, s, random(9))
+		must(t, s.Remove(t.Context(), gone))
+		must(t, s.Create(t.Context(), id))
+		got := map[string]int64{}
+		for c, err := range s.Contents(t.Context()) {
+			must(t, err)
+			got[c.Digest] = c.Size
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("contents (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestMemoryLimit fills a store in memory: an error, the upload as it was before,
+// and room again for what is removed.
+func TestMemoryLimit(t *testing.T) {
+	const limit = 1 << 20
+	ctx, b := t.Context(), random(400_000)
+	s := blob.NewMemory(&blob.MemoryOptions{Limit: limit})
+	d := put(t, s, b)
+	put(t, s, b) // the same again takes no more
+	must(t, s.Create(ctx, id))
+	must(t, first(s.Append(ctx, id, 0, bytes.NewReader(b))))
+	n, err := s.Append(ctx, id, 400_000, bytes.NewReader(b))
+	if n != 0 || !errors.Is(err, blob.ErrMemory) {
+		t.Errorf("%d bytes, %v; want the limit", n, err)
+	}
+	if size, err := s.Size(ctx, id); size != 400_000 || err != nil {
+		t.Errorf("the upload has %d bytes, %v", size, err)
+	}
+	must(t, s.Remove(ctx, d))
+	must(t, first(s.Append(ctx, id, 400_000, bytes.NewReader(b))))
+	must(t, first(s.Append(ctx, id, 0, bytes.NewReader(b)))) // cut back
+	must(t, s.Abort(ctx, id))
+	put(t, s, random(limit-2000))
+	if err := s.Create(ctx, id); err != nil {
+		t.Error(err)
+	}
+	// Empty uploads count as well.
+	err = nil
+	for i := 0; err == nil; i++ {
+		if i > limit {
+			t.Fatal("there is no end of uploads")
+		}
+		err = s.Create(ctx, fmt.Sprintf("%08x", i))
+	}
+	if !errors.Is(err, blob.ErrMemory) {
+		t.Error(err)
+	}
+}

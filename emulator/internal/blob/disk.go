@@ -283,6 +283,59 @@ func (d *Disk) Uploads(ctx context.Context) iter.Seq2[Upload, error] {
 	}
 }
 
+// Contents implements [Store]. It holds the names of one folder at a time, of
+// which there are 256 for each algorithm.
+func (d *Disk) Contents(ctx context.Context) iter.Seq2[Content, error] {
+	return func(yield func(Content, error) bool) {
+		root := filepath.Join(d.dir, "blobs")
+		for _, algorithm := range []string{"sha256", "sha512"} {
+			folders, err := d.fs.ReadDir(filepath.Join(root, algorithm))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // made with its first content
+			}
+			if err != nil {
+				yield(Content{}, wrap("list content", err))
+				return
+			}
+			for _, folder := range folders {
+				if folder.IsDir() && !d.contentsOf(ctx, filepath.Join(root, algorithm, folder.Name()), algorithm, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// contentsOf yields what one folder holds, and reports whether to go on.
+func (d *Disk) contentsOf(ctx context.Context, folder, algorithm string, yield func(Content, error) bool) bool {
+	entries, err := d.fs.ReadDir(folder)
+	if err != nil {
+		yield(Content{}, wrap("list content", err))
+		return false
+	}
+	for _, e := range entries {
+		digest := algorithm + ":" + e.Name()
+		if _, _, err := splitDigest(digest); err != nil || !e.Type().IsRegular() {
+			continue // not ours
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			yield(Content{}, wrap("list content", err))
+			return false
+		}
+		if !yield(Content{Digest: digest, Size: info.Size()}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
 // Open implements [Store]. The reader is an [*os.File] where the file system is
 // the operating system's, so that the network stack may take the short way.
 func (d *Disk) Open(_ context.Context, digest string) (io.ReadSeekCloser, int64, error) {

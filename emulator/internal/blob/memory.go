@@ -15,13 +15,31 @@ import (
 // without being copied.
 const memoryPiece = 256 << 10
 
-// Memory is a [Store] that forgets.
+// DefaultMemoryLimit is how many bytes a [Memory] holds where it is not told
+// otherwise: the images of a large test suite, and less than what makes a laptop
+// swap.
+const DefaultMemoryLimit = 1 << 30
+
+// memoryOverhead is what an upload or content counts besides its bytes, so that
+// many empty ones have a limit too.
+const memoryOverhead = 512
+
+// Memory is a [Store] that forgets. What it may hold is limited; an upload that
+// would pass the limit gets [ErrMemory].
 type Memory struct {
-	now func() time.Time
+	now   func() time.Time
+	limit int64
 
 	mu      sync.Mutex
+	used    int64 // bytes and overhead of what follows
 	uploads map[string]*memoryUpload
 	content map[string]pieces
+}
+
+// MemoryOptions is what [NewMemory] may be told. The zero value is usable.
+type MemoryOptions struct {
+	Now   func() time.Time // nil = time.Now
+	Limit int64            // bytes, uploads included; 0 = DefaultMemoryLimit
 }
 
 type memoryUpload struct {
@@ -29,12 +47,52 @@ type memoryUpload struct {
 	modified time.Time
 }
 
-// NewMemory returns an empty store. A nil now is [time.Now].
-func NewMemory(now func() time.Time) *Memory {
-	if now == nil {
-		now = time.Now
+// NewMemory returns an empty store.
+func NewMemory(opts *MemoryOptions) *Memory {
+	m := &Memory{now: time.Now, limit: DefaultMemoryLimit, uploads: map[string]*memoryUpload{}, content: map[string]pieces{}}
+	if opts != nil && opts.Now != nil {
+		m.now = opts.Now
 	}
-	return &Memory{now: now, uploads: map[string]*memoryUpload{}, content: map[string]pieces{}}
+	if opts != nil && opts.Limit > 0 {
+		m.limit = opts.Limit
+	}
+	return m
+}
+
+// reserve counts n more bytes, or fewer where n is negative.
+func (m *Memory) reserve(n int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reserveLocked(n)
+}
+
+func (m *Memory) reserveLocked(n int64) error {
+	if n > 0 && m.used > m.limit-n {
+		return fmt.Errorf("%w: %d bytes", ErrMemory, m.limit)
+	}
+	m.used += n
+	return nil
+}
+
+// counted writes to an upload what the store has room for.
+type counted struct {
+	m *Memory
+	u *memoryUpload
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	if err := c.m.reserve(int64(len(b))); err != nil {
+		return 0, err
+	}
+	return c.u.data.Write(b)
+}
+
+// cut shortens an upload to size bytes.
+func (m *Memory) cut(u *memoryUpload, size int64) {
+	if gone := u.data.size - size; gone > 0 {
+		u.data.truncate(size)
+		_ = m.reserve(-gone) // giving back cannot fail
+	}
 }
 
 // pieces is content in parts of memoryPiece bytes, the last one shorter. What
@@ -96,6 +154,9 @@ func (m *Memory) Create(_ context.Context, id string) error {
 	if _, ok := m.uploads[id]; ok {
 		return fmt.Errorf("begin an upload: %w", fs.ErrExist)
 	}
+	if err := m.reserveLocked(memoryOverhead); err != nil {
+		return err
+	}
 	m.uploads[id] = &memoryUpload{modified: m.now()}
 	return nil
 }
@@ -118,11 +179,15 @@ func (m *Memory) Append(ctx context.Context, id string, at int64, r io.Reader) (
 	if u.data.size < at {
 		return 0, fmt.Errorf("store an upload: %d bytes are stored, not %d", u.data.size, at)
 	}
-	u.data.truncate(at)
-	n, readErr, _ := copyAll(ctx, &u.data, r, make([]byte, copyBuffer))
+	m.cut(u, at)
+	n, readErr, err := copyAll(ctx, counted{m, u}, r, make([]byte, copyBuffer))
 	m.mu.Lock()
 	u.modified = m.now()
 	m.mu.Unlock()
+	if err != nil {
+		m.cut(u, at)
+		return 0, err
+	}
 	return n, readErr
 }
 
@@ -146,6 +211,9 @@ func (m *Memory) Commit(_ context.Context, id, digest string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if old, ok := m.content[digest]; ok {
+		m.used -= old.size + memoryOverhead
+	}
 	m.content[digest] = u.data
 	delete(m.uploads, id)
 	return nil
@@ -153,11 +221,13 @@ func (m *Memory) Commit(_ context.Context, id, digest string) error {
 
 // Abort implements [Store].
 func (m *Memory) Abort(_ context.Context, id string) error {
-	if _, err := m.upload(id); err != nil {
+	u, err := m.upload(id)
+	if err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.used -= u.data.size + memoryOverhead
 	delete(m.uploads, id)
 	return nil
 }
@@ -173,6 +243,23 @@ func (m *Memory) Uploads(context.Context) iter.Seq2[Upload, error] {
 		m.mu.Unlock()
 		for _, u := range all {
 			if !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Contents implements [Store].
+func (m *Memory) Contents(context.Context) iter.Seq2[Content, error] {
+	return func(yield func(Content, error) bool) {
+		m.mu.Lock()
+		var all []Content
+		for digest, p := range m.content {
+			all = append(all, Content{Digest: digest, Size: p.size})
+		}
+		m.mu.Unlock()
+		for _, c := range all {
+			if !yield(c, nil) {
 				return
 			}
 		}
@@ -200,9 +287,11 @@ func (m *Memory) Remove(_ context.Context, digest string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.content[digest]; !ok {
+	p, ok := m.content[digest]
+	if !ok {
 		return fmt.Errorf("remove content: %w", ErrNotExist)
 	}
+	m.used -= p.size + memoryOverhead
 	delete(m.content, digest)
 	return nil
 }

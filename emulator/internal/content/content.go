@@ -7,12 +7,14 @@
 package content
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
@@ -82,11 +84,18 @@ func KindOf(err error) Kind {
 }
 
 // IsFull reports whether err means that there is no space left.
-func IsFull(err error) bool { return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) }
+// That is the disk, or the limit of what is kept in memory.
+func IsFull(err error) bool {
+	return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) || errors.Is(err, blob.ErrMemory)
+}
 
 // Options is what [Open] may be told. The zero value is usable.
 type Options struct {
-	Now func() time.Time // nil = time.Now; for the age of uploads only
+	// Now tells the age of uploads and unused blobs. It should be the machine's
+	// clock, which is that of the files, even where the registry's stands still.
+	Now            func() time.Time // nil = time.Now
+	UploadLifetime time.Duration    // 0 = UploadLifetime
+	BlobGrace      time.Duration    // 0 = BlobGrace
 }
 
 // Store is the content of all registries. Its methods may be called by many
@@ -96,18 +105,33 @@ type Store struct {
 	blobs blob.Store
 	key   []byte
 
-	mu      sync.Mutex
-	running map[string]*running
+	now            func() time.Time
+	uploadLifetime time.Duration
+	blobGrace      time.Duration
+
+	closing    chan struct{} // closed with the store
+	collecting chan struct{} // of capacity 1: holds a token while Collect runs
+	orphans    atomic.Bool   // there may be content that no repository holds
+
+	mu       sync.Mutex
+	running  map[string]*running
+	passages map[string]*passage // by digest
 }
 
 // Open returns the store over a database that has [Migrations] and a blob store.
-// It removes uploads that are older than [UploadLifetime].
+// It removes uploads that have passed their lifetime; see [Store.Collect] for
+// the rest.
 func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Store, error) {
-	s := &Store{db: d, blobs: blobs, running: map[string]*running{}}
-	now := time.Now
-	if opts != nil && opts.Now != nil {
-		now = opts.Now
+	if opts == nil {
+		opts = &Options{}
 	}
+	s := &Store{db: d, blobs: blobs, now: opts.Now,
+		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace),
+		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.orphans.Store(true) // a crash may have come between content and its repository
 	err := d.Write(ctx, func(tx *db.Tx) error {
 		err := tx.QueryRow("SELECT value FROM content_settings WHERE name='upload-key'", nil, &s.key)
 		if !errors.Is(err, sql.ErrNoRows) {
@@ -121,17 +145,18 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	if err != nil {
 		return nil, err
 	}
-	for u, err := range blobs.Uploads(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if now().Sub(u.Modified) > UploadLifetime {
-			if err := blobs.Abort(ctx, u.ID); err != nil && !errors.Is(err, blob.ErrNotExist) {
-				return nil, err
-			}
-		}
+	if err := s.collectUploads(ctx, &Collected{}); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// Close ends a collection under way and waits for it: after that, nothing is
+// removed, and another process may have the folder. The database is closed by
+// who opened it, after this. It is called once.
+func (s *Store) Close() {
+	close(s.closing)
+	s.collecting <- struct{}{} // kept: there is no collection any more
 }
 
 // UploadKey returns a secret that lasts as long as the data: upload addresses
@@ -179,6 +204,7 @@ func (s *Store) Registries(ctx context.Context) (all []Registry, err error) {
 
 // DeleteRegistry removes a registry with all it holds. There may be none.
 func (s *Store) DeleteRegistry(ctx context.Context, id int64) error {
+	defer s.orphans.Store(true)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec("DELETE FROM registries WHERE id=?", id)
 		return err

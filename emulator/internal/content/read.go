@@ -323,10 +323,11 @@ func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, refer
 
 // Blob returns the size of a repository's blob.
 func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (size int64, err error) {
+	var idle sql.NullInt64
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		var locks Locks
-		err := tx.QueryRow(`SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
-			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &size, &locks)
+		err := tx.QueryRow(`SELECT b.size,r.locks,b.idle_since FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &size, &locks, &idle)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &Error{Kind: BlobUnknown, Name: digest}
 		}
@@ -335,6 +336,9 @@ func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (
 		}
 		return locked(digest, locks, NoRead)
 	})
+	if err == nil && idle.Valid && s.now().UnixNano()-idle.Int64 > int64(s.blobGrace/2) {
+		err = s.renew(ctx, registry, repo, digest) // the client may push a manifest without the blob now
+	}
 	return size, err
 }
 
@@ -347,6 +351,9 @@ func (s *Store) OpenBlob(ctx context.Context, registry int64, repo, digest strin
 	r, stored, err := s.blobs.Open(ctx, digest)
 	if err != nil {
 		if errors.Is(err, blob.ErrNotExist) {
+			if _, err := s.Blob(ctx, registry, repo, digest); KindOf(err) == BlobUnknown {
+				return nil, 0, err // deleted and collected since the look
+			}
 			err = fmt.Errorf("the content of %s is gone from the data folder: %w", digest, err)
 		}
 		return nil, 0, err

@@ -118,5 +118,11 @@ CREATE TRIGGER manifest_removed AFTER DELETE ON manifests BEGIN
 	INSERT OR REPLACE INTO departed (repository, name, updated_at, gone_at)
 		VALUES (old.repository, old.digest, old.updated_at, unixepoch());
 END;
+`}, {Name: "content-0002", SQL: `
+-- Since when no manifest is known to name the blob; NULL = one does. What was
+-- stored before counts from now on. By the machine's clock, as all idle times.
+ALTER TABLE repository_blobs ADD COLUMN idle_since INTEGER;
+UPDATE repository_blobs SET idle_since = unixepoch() * 1000000000;
+CREATE INDEX repository_blobs_idle ON repository_blobs (idle_since) WHERE idle_since IS NOT NULL;
 `}}
 }

@@ -31,6 +31,7 @@ type running struct {
 	turn  chan struct{} // of capacity 1: holding the one token is holding the lock
 	size  int64         // what is stored; -1 = ask the blob store
 	sum   hash.Hash     // SHA-256 of that, nil if not known
+	used  time.Time     // when the lock was given back last; under Store.mu
 }
 
 // lockUpload takes the lock of an upload; a chunk waits for the one before it.
@@ -89,6 +90,7 @@ func (s *Store) unlockUpload(id string, u *running, gone bool) {
 func (s *Store) release(id string, u *running) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	u.used = s.now()
 	if u.users--; u.users == 0 && u.size < 0 && s.running[id] == u {
 		delete(s.running, id)
 	}
@@ -205,11 +207,20 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	}
 	gone = true
 	size := u.size
+	done, err := s.bring(ctx, digest)
+	if err != nil {
+		return errors.Join(err, s.blobs.Abort(context.WithoutCancel(ctx), id))
+	}
+	defer done()
 	if err := s.blobs.Commit(ctx, id, digest); err != nil {
 		return uploadError(id, err)
 	}
 	// The content is durable before a repository says that it has it.
-	return s.db.Write(ctx, func(tx *db.Tx) error { return linkBlob(tx, registry, repo, digest, size) })
+	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.linkBlob(tx, registry, repo, digest, size) })
+	if err != nil {
+		s.orphans.Store(true)
+	}
+	return err
 }
 
 // hashUpload reads what is stored of an upload again: after a restart, or for a

@@ -255,6 +255,11 @@ func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		if _, err := tx.Exec(graph+`UPDATE repository_blobs SET idle_since=? WHERE repository=? AND digest IN
+			(SELECT f.digest FROM graph g JOIN manifest_references f ON f.manifest=g.id AND f.is_manifest=0)`,
+			m.id, r.id, s.now().UnixNano(), r.id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(graph+"DELETE FROM manifests WHERE id IN (SELECT id FROM graph)", m.id, r.id); err != nil {
 			return err
 		}
@@ -302,6 +307,7 @@ func (s *Store) DeleteTag(ctx context.Context, registry int64, repo, name string
 // digests and tags that went with it, sorted. A lock on anything in it forbids
 // it.
 func (s *Store) DeleteRepository(ctx context.Context, registry int64, name string) (manifests, tags []string, err error) {
+	defer s.orphans.Store(true)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		r, err := repository(tx, registry, name)
 		if err != nil {
@@ -347,6 +353,7 @@ func (s *Store) DeleteRepository(ctx context.Context, registry int64, name strin
 // does the reference implementation that the service descends from (believed).
 // Other repositories keep theirs.
 func (s *Store) DeleteBlob(ctx context.Context, registry int64, repo, digest string) error {
+	defer s.orphans.Store(true)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		var id int64
 		var locks Locks
@@ -381,18 +388,20 @@ func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest stri
 			return err
 		}
 		mounted = true
-		return linkBlob(tx, registry, to, digest, size)
+		return s.linkBlob(tx, registry, to, digest, size)
 	})
 	return mounted && err == nil, err
 }
 
-func linkBlob(tx *db.Tx, registry int64, repo, digest string, size int64) error {
+// linkBlob gives a repository a blob, which is idle until a manifest names it.
+func (s *Store) linkBlob(tx *db.Tx, registry int64, repo, digest string, size int64) error {
 	id, err := ensureRepository(tx, registry, repo, false)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec("INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
-		id, digest, size, tx.Now.UnixNano())
+	_, err = tx.Exec(`INSERT INTO repository_blobs (repository,digest,size,created_at,idle_since) VALUES (?,?,?,?,?)
+		ON CONFLICT DO UPDATE SET idle_since=excluded.idle_since`,
+		id, digest, size, tx.Now.UnixNano(), s.now().UnixNano())
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
@@ -111,6 +112,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
 	level, message := slog.LevelError, "the emulator failed; its log says why"
 	switch {
+	case errors.Is(err, blob.ErrMemory):
+		message = blob.ErrMemory.Error()
 	case content.IsFull(err):
 		message = "the emulator's data folder has no space left"
 	case r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) || errors.Is(err, context.Canceled):
