@@ -31,9 +31,11 @@ type life struct {
 
 // newLife counts from received. The span is what the server's own two clock
 // readings say, expiry minus date, because this machine's clock may be hours off.
+// Where they say that the token had ended when it came, they are of two clocks
+// that differ: believing them would be a token request for each request.
 func newLife(received, expires, date time.Time, expiresIn time.Duration) life {
 	switch {
-	case !expires.IsZero() && !date.IsZero():
+	case !expires.IsZero() && expires.After(date) && !date.IsZero():
 		return life{received, min(expires.Sub(date), longestLife)}
 	case expiresIn > 0:
 		return life{received, min(expiresIn, longestLife)}

@@ -10,3 +10,6 @@ func AskHelper(ctx context.Context, name, host string) error {
 	_, err := askHelper(ctx, name, host)
 	return err
 }
+
+// MaxCachedTokens is how many tokens a transport keeps.
+const MaxCachedTokens = maxCachedTokens

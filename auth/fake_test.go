@@ -32,6 +32,7 @@ type fake struct {
 	allowed   acrkit.Scope
 	now       func() time.Time
 	skew      time.Duration // of the server's clock
+	date      time.Duration // of the Date header, beside that
 	life      time.Duration // of access tokens
 	bareJWT   bool          // tokens without exp
 	noDate    bool
@@ -127,7 +128,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	intercept := f.intercept
 	f.mu.Unlock()
 	if !f.noDate {
-		w.Header().Set("Date", f.now().Add(f.skew).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", f.now().Add(f.skew+f.date).UTC().Format(http.TimeFormat))
 	} else {
 		w.Header()["Date"] = nil
 	}

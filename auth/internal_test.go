@@ -245,7 +245,7 @@ func TestLife(t *testing.T) {
 		{"no date, expires_in", date.Add(time.Hour), time.Time{}, 5 * time.Minute, 5 * time.Minute},
 		{"nothing", time.Time{}, time.Time{}, 0, unknownLife},
 		{"year 9999", time.Unix(253402300799, 0), date, 0, longestLife},
-		{"past", date.Add(-time.Hour), date, 0, -time.Hour},
+		{"past", date.Add(-time.Hour), date, 0, unknownLife},
 	} {
 		if l := newLife(now, tt.expires, tt.date, tt.in); l.span != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, l.span, tt.want)

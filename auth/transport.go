@@ -242,7 +242,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if parseErr != nil {
 			return resp, nil //nolint:nilerr // a challenge that cannot be read cures nothing; the refusal is the answer
 		}
-		c := t.diagnose(challenge, asked, token, fresh)
+		c := t.diagnose(challenge, asked, token, fresh && cured != [cures]bool{})
 		if c == cureFollow {
 			lesson = challenge.Scope
 			if !rewinds(req) {
@@ -313,7 +313,9 @@ const (
 	cures
 )
 
-func (t *Transport) diagnose(challenge wire.Bearer, asked bool, token *accessToken, fresh bool) cure {
+// diagnose says what may help. renewed tells that the token was fetched to cure an
+// earlier refusal of the same request.
+func (t *Transport) diagnose(challenge wire.Bearer, asked bool, token *accessToken, renewed bool) cure {
 	switch {
 	case asked && challenge.Error != errInvalidToken && !token.requested.Contains(challenge.Scope):
 		return cureFollow
@@ -321,7 +323,9 @@ func (t *Transport) diagnose(challenge wire.Bearer, asked bool, token *accessTok
 		if token.life.age(t.now()) > rightsAge {
 			return cureReread
 		}
-	case !fresh:
+	case !renewed:
+		// Also where the token has just come: services refuse now and then what they
+		// accept a moment later, and a request may meet that with its first token.
 		return cureRenew
 	}
 	return cureNone
@@ -618,7 +622,11 @@ func (t *Transport) ResponseError(resp *http.Response, op string) error {
 			who = p
 		}
 	}
-	return wire.Final(wire.Attempt{Op: op, Registry: t.registry, Transport: who}.Refused(resp))
+	e := wire.Attempt{Op: op, Registry: t.registry, Transport: who}.Refused(resp)
+	if e.Status == http.StatusUnauthorized && e.Code == acrkit.CodeCredentialRejected && resp.Request != nil && !rewinds(resp.Request) {
+		e.Reason += "; the body of the request can be read only once, so it was not sent again: a new call gets a new token"
+	}
+	return wire.Final(e)
 }
 
 // Close ends background work, waits for it, and closes idle connections of an own

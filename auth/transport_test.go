@@ -210,8 +210,8 @@ func TestTransport_NoLoops(t *testing.T) {
 		word, scope string
 		want        int
 	}{
-		{"invalid_token", "repository:team/app:pull", 2}, // the token is new: nothing to renew
-		{"", "repository:team/app:pull", 2},
+		{"invalid_token", "repository:team/app:pull", 4}, // one renewal, of a new token too
+		{"", "repository:team/app:pull", 4},
 		{"insufficient_scope", "repository:team/app:pull", 2},
 		{"insufficient_scope", "repository:n%d:pull", 4}, // one other scope is followed
 	} {
@@ -266,7 +266,7 @@ func TestTransport_Lifetimes(t *testing.T) {
 		{"this clock is two hours behind", func(*fake) {}, -2 * time.Hour, 47 * time.Minute, time.Hour},
 		{"no expiry", func(f *fake) { f.bareJWT = true }, 0, 47 * time.Second, 61 * time.Second},
 		{"no date", func(f *fake) { f.noDate = true }, 0, 47 * time.Second, 61 * time.Second},
-		{"expired when it came", func(f *fake) { f.life = -time.Minute }, 0, 0, time.Second},
+		{"expired when it came", func(f *fake) { f.life = -time.Minute }, 0, 47 * time.Second, 61 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
