@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -210,10 +211,16 @@ func sourceError(ctx context.Context, op string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) {
 		return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
 	}
-	if _, ok := errors.AsType[*acrkit.Error](err); ok {
+	refusal, isRefusal := errors.AsType[EntraRefusal](err)
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		if m := entraMeanings[refusal.Number]; isRefusal && e.Code == acrkit.CodeCredentialRejected && (m.code != "" || e.Hint == "" && m.hint != "") {
+			with := *e
+			with.Code, with.Hint = cmp.Or(m.code, e.Code), cmp.Or(e.Hint, m.hint)
+			return wire.Final(&with)
+		}
 		return err
 	}
-	if refusal, ok := errors.AsType[EntraRefusal](err); ok {
+	if isRefusal {
 		return refusal.failure(&acrkit.Error{Op: op})
 	}
 	if refusal, ok := ReadEntraRefusal(err.Error()); ok {

@@ -92,6 +92,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		env.Registry, r.registry = reg, reg
 	}
 	var failure error
+	certificate := "" // the variables of one that is to be used
 	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv, principalFromEnv} {
 		found, cred, err := place(&r)
 		if found.Outcome != OutcomeNotSet && (env.Credential != nil || failure != nil) {
@@ -99,22 +100,28 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 			found.Outcome, found.Detail = OutcomeShadowed, ""
 		} else if err != nil {
 			failure = err
+			if found.Outcome == OutcomeNotSupported {
+				certificate = found.Source
+			}
 		} else if cred != nil {
 			env.Credential, env.Source = cred, found.Source
 		}
 		env.Lookups = append(env.Lookups, found)
 	}
 	switch {
-	case failure != nil:
+	case failure != nil && (certificate == "" || name != ""):
 		return env, failure
-	case env.Credential == nil:
+	case env.Credential == nil && certificate == "":
 		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Registry: env.Registry,
 			Reason: "none is set", Hint: "set ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"}
 	case name == "":
-		source, kind := env.Source, env.Credential.Kind()
+		source, kind := certificate, KindServicePrincipal
+		if env.Credential != nil {
+			source, kind = env.Source, env.Credential.Kind()
+		}
 		env.Credential, env.Source = nil, ""
 		for i := range env.Lookups {
-			if l := &env.Lookups[i]; l.Outcome == OutcomeUsed {
+			if l := &env.Lookups[i]; l.Outcome == OutcomeUsed || l.Outcome == OutcomeNotSupported {
 				l.Outcome, l.Detail = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
 			}
 		}

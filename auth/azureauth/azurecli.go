@@ -1,0 +1,95 @@
+package azureauth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/redact"
+)
+
+// AzureCLI is whoever is signed in to the Azure CLI: tokens come from
+// `az account get-access-token`, which is run when one is needed. opts may be nil; it
+// names the tenant or subscription where it is not the CLI's default one.
+//
+// Where az is not installed, or nobody is signed in to it, the error has
+// [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on.
+func AzureCLI(opts *azidentity.AzureCLICredentialOptions) auth.Credential {
+	c := &azureCLI{}
+	if opts != nil {
+		c.opts = *opts
+	}
+	return auth.Entra(c)
+}
+
+type azureCLI struct {
+	opts azidentity.AzureCLICredentialOptions
+
+	mu   sync.Mutex
+	cred *azidentity.AzureCLICredential
+}
+
+func (c *azureCLI) Kind() auth.Kind { return auth.KindAzureCLI }
+
+func (c *azureCLI) String() string { return "Azure CLI (az login)" }
+
+func (c *azureCLI) load() (*azidentity.AzureCLICredential, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cred == nil {
+		cred, err := azidentity.NewAzureCLICredential(&c.opts)
+		if err != nil {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the Azure CLI", Reason: firstLine(err.Error())}
+		}
+		c.cred = cred
+	}
+	return c.cred, nil
+}
+
+// EntraToken implements [auth.EntraTokenSource].
+func (c *azureCLI) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
+	cred, err := c.load()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	token, expires, err := source{tc: cred}.EntraToken(ctx, scope)
+	if err != nil && ctx.Err() == nil {
+		err = explainCLI(err)
+	}
+	return token, expires, err
+}
+
+// explainCLI says what az meant. What it prints is all there is to go by.
+func explainCLI(err error) error {
+	const login = "az login"
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	out.Op = "get an Entra token from the Azure CLI"
+	text := strings.TrimPrefix(e.Reason, "AzureCLICredential: ")
+	text, _, _ = strings.Cut(text, " To troubleshoot, visit")
+	switch {
+	case len(e.Causes) > 0: // Entra's number and what it means
+		if out.Hint == "" {
+			out.Hint = login
+		}
+	case strings.Contains(text, "executable not found"):
+		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", "https://aka.ms/azure-cli says how to install it"
+	case strings.Contains(text, login) || strings.Contains(text, "az account set"):
+		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "nobody is signed in to it", login
+	case e.Code == acrkit.CodeUnavailable || e.Code == acrkit.CodeTLS || e.Code == acrkit.CodeProtocol:
+		out.Reason = redact.Text(text)
+	default:
+		out.Code, out.Reason = acrkit.CodeProtocol, "az failed: "+redact.Text(text)
+		out.Hint = "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn"
+	}
+	return &out
+}

@@ -1,0 +1,277 @@
+package azureauth
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // a thumbprint for people, as Entra shows it
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// certificateFile bounds a certificate file: chain and key have a few kilobytes.
+var certificateFile = limit.Limit{Name: "a certificate file", Bytes: 256 << 10}
+
+// Certificate is a service principal that signs in by a certificate: a file with
+// the certificate and its unencrypted RSA key (PEM), or both in a PFX file
+// (PKCS #12) with or without a password. The file is read again for each request
+// to Entra, so that a renewed certificate is used without a restart.
+//
+// [azidentity.NewClientCertificateCredential] with [Credential] does the same for a
+// certificate that the program holds itself.
+//
+// opts may be nil. Where opts.Cloud names no authority, AZURE_AUTHORITY_HOST does,
+// and else the registry's cloud; a registry on loopback belongs to no cloud. For an
+// authority that is not one of Microsoft's public, US and China clouds, instance
+// discovery is off. SendCertificateChain is for applications that trust the
+// certificate's subject and issuer.
+//
+// A file that is not there is an error with [acrkit.CodeCredentialMissing], so that
+// an [auth.Chain] goes on; one that cannot be used has [acrkit.CodeUsage].
+func Certificate(tenantID, clientID, file, password string, opts *azidentity.ClientCertificateCredentialOptions) auth.Credential {
+	c := &certificate{tenant: tenantID, client: clientID, file: file, password: redact.NewSecret(password)}
+	if opts != nil {
+		c.opts = *opts
+	}
+	return auth.Entra(c)
+}
+
+type certificate struct {
+	tenant, client, file string
+	password             redact.Secret
+	opts                 azidentity.ClientCertificateCredentialOptions
+
+	mu     sync.Mutex
+	sum    [sha256.Size]byte // of the file that made cred
+	cred   *azidentity.ClientCertificateCredential
+	leaves string // what cred signs with, for messages
+}
+
+func (c *certificate) Kind() auth.Kind { return auth.KindCertificate }
+
+func (c *certificate) String() string {
+	return fmt.Sprintf("service principal %s by certificate %q", plain(c.client), c.file)
+}
+
+// plain quotes what is not a plain word.
+func plain(s string) string {
+	if guid.MatchString(s) {
+		return s
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// ForRegistry settles the authority, which hangs on the registry's cloud.
+func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, error) {
+	usage := func(reason, hint string) (auth.EntraTokenSource, error) {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint}
+	}
+	bound := &certificate{tenant: c.tenant, client: c.client, file: c.file, password: c.password, opts: c.opts}
+	switch {
+	case c.tenant == "":
+		return usage("the tenant is empty", "")
+	case c.client == "":
+		return usage("the client id is empty", "")
+	case c.file == "":
+		return usage("the certificate file has no name", "")
+	}
+	authority := c.opts.Cloud.ActiveDirectoryAuthorityHost
+	if authority == "" {
+		authority = os.Getenv("AZURE_AUTHORITY_HOST")
+	}
+	if authority == "" {
+		if reg.IsLoopback() {
+			return usage("a registry on loopback belongs to no cloud, so the Entra authority is not known", "set AZURE_AUTHORITY_HOST (in code: Cloud.ActiveDirectoryAuthorityHost)")
+		}
+		authority = authorityOf(reg)
+	}
+	u, err := url.Parse(authority)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return usage("the Entra authority must be an https URL without user, query and fragment", "")
+	case u.Scheme != "https":
+		return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: "the Entra authority is not an https URL, and proof of who you are goes nowhere else"}
+	}
+	bound.opts.Cloud.ActiveDirectoryAuthorityHost = authority
+	if !isKnownAuthority(u.Host) {
+		bound.opts.DisableInstanceDiscovery = true
+	}
+	return bound, nil
+}
+
+func authorityOf(reg acrkit.Registry) string {
+	host := reg.Hostname()
+	switch {
+	case strings.HasSuffix(host, ".azurecr.us"):
+		return cloud.AzureGovernment.ActiveDirectoryAuthorityHost
+	case strings.HasSuffix(host, ".azurecr.cn"):
+		return cloud.AzureChina.ActiveDirectoryAuthorityHost
+	}
+	return cloud.AzurePublic.ActiveDirectoryAuthorityHost
+}
+
+// isKnownAuthority reports whether a host is the authority of one of Microsoft's
+// clouds, of which the public one vouches for the others.
+func isKnownAuthority(host string) bool {
+	for _, c := range []cloud.Configuration{cloud.AzurePublic, cloud.AzureGovernment, cloud.AzureChina} {
+		if u, err := url.Parse(c.ActiveDirectoryAuthorityHost); err == nil && strings.EqualFold(u.Host, host) {
+			return true
+		}
+	}
+	return false
+}
+
+// EntraToken implements [auth.EntraTokenSource].
+func (c *certificate) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
+	cred, leaves, err := c.load()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	token, expires, err := source{tc: cred}.EntraToken(ctx, scope)
+	return token, expires, c.explain(err, leaves)
+}
+
+// explain names the credential, and the certificate where that is what was refused.
+func (c *certificate) explain(err error, leaves string) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	out.Op = "get an Entra token for " + c.String()
+	if refusal, ok := errors.AsType[auth.EntraRefusal](err); ok && refusal.Number == 700027 {
+		out.Reason += "; it has " + leaves
+	}
+	return &out
+}
+
+// load reads the file and returns azidentity's credential for its content.
+func (c *certificate) load() (*azidentity.ClientCertificateCredential, string, error) {
+	data, err := c.read()
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cred != nil && c.sum == sum {
+		return c.cred, c.leaves, nil
+	}
+	certs, key, err := parseCertificates(data, c.password)
+	if err != nil {
+		return nil, "", c.unusable(err)
+	}
+	cred, err := azidentity.NewClientCertificateCredential(c.tenant, c.client, certs, key, &c.opts)
+	if err != nil {
+		return nil, "", c.unusable(&acrkit.Error{Code: acrkit.CodeUsage, Reason: firstLine(err.Error())})
+	}
+	c.cred, c.sum, c.leaves = cred, sum, describe(certs, key)
+	return c.cred, c.leaves, nil
+}
+
+func (c *certificate) unusable(err error) error {
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the certificate in file %q", c.file), Reason: err.Error()}
+	if from, ok := errors.AsType[*acrkit.Error](err); ok {
+		e.Code, e.Reason, e.Hint = from.Code, from.Reason, from.Hint
+	}
+	return wire.Final(e)
+}
+
+func (c *certificate) read() ([]byte, error) {
+	f, err := os.Open(c.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, c.unusable(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Reason: "there is no such file"})
+	case errors.Is(err, fs.ErrPermission):
+		return nil, c.unusable(&acrkit.Error{Code: acrkit.CodeUsage, Reason: "this user may not read it"})
+	case err != nil:
+		return nil, c.unusable(err)
+	}
+	defer func() { _ = f.Close() }()
+	data, err := certificateFile.ReadAll(f)
+	if err != nil {
+		return nil, c.unusable(err)
+	}
+	return data, nil
+}
+
+// convert is the command that makes a file this package reads of one it does not.
+const convert = "openssl pkcs12 -in FILE.pfx -nodes -out FILE.pem"
+
+// parseCertificates is [azidentity.ParseCertificates] with errors that say what to
+// do. They quote nothing of the file.
+func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate, *rsa.PrivateKey, error) {
+	usage := func(reason, hint string) ([]*x509.Certificate, *rsa.PrivateKey, error) {
+		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: hint}
+	}
+	secret := []byte(password.Reveal())
+	isPEM := bytes.Contains(data, []byte("-----BEGIN "))
+	switch {
+	case len(data) == 0:
+		return usage("the file is empty", "")
+	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) || bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):
+		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file", "openssl pkey -in FILE.pem -out KEY.pem    # asks for the password; put the certificate behind the key")
+	case isPEM && bytes.Contains(data, []byte("-----BEGIN EC PRIVATE KEY-----")):
+		return usage("its private key is not an RSA key, which is the only kind Entra takes", "")
+	case isPEM:
+		secret = nil // azidentity would read a PEM file with a password as PFX
+	}
+	certs, key, err := azidentity.ParseCertificates(data, secret)
+	if err == nil {
+		own, ok := key.(*rsa.PrivateKey)
+		if !ok {
+			return usage("its private key is not an RSA key, which is the only kind Entra takes", "")
+		}
+		if !slices.ContainsFunc(certs, func(c *x509.Certificate) bool { return own.PublicKey.Equal(c.PublicKey) }) {
+			return usage("its private key belongs to another certificate", "")
+		}
+		return certs, own, nil
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "no certificate"):
+		return usage("it holds a private key, but no certificate", "")
+	case strings.Contains(text, "no private key"):
+		return usage("it holds a certificate, but not its private key", "")
+	case strings.Contains(text, "multiple private keys"):
+		return usage("it holds more than one private key", "")
+	case isPEM:
+		return usage("its PEM blocks are not a certificate and an RSA private key", "")
+	case strings.Contains(text, "password incorrect"):
+		if password.IsZero() {
+			return usage("it is a PFX file with a password, and none is given", "set AZURE_CLIENT_CERTIFICATE_PASSWORD")
+		}
+		return usage("its password is another one", "")
+	case strings.Contains(text, "unknown") || strings.Contains(text, "not implemented") || strings.Contains(text, "only"):
+		return usage("it is a PFX file with newer encryption than Microsoft's library reads (that of OpenSSL 3, for one)", convert)
+	}
+	return usage("it is neither a PEM nor a PFX file", "")
+}
+
+// describe says what a certificate is known by.
+func describe(certs []*x509.Certificate, key *rsa.PrivateKey) string {
+	for _, cert := range certs {
+		if key.PublicKey.Equal(cert.PublicKey) {
+			sum := sha1.Sum(cert.Raw) //nolint:gosec // as above
+			return fmt.Sprintf("the thumbprint %X and ends on %s", sum, cert.NotAfter.UTC().Format(time.DateOnly))
+		}
+	}
+	return "no certificate for its key" // which parseCertificates refuses
+}

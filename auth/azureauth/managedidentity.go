@@ -1,0 +1,211 @@
+package azureauth
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// imdsHost is the address of a virtual machine's metadata service. Source: Azure
+// Instance Metadata Service.
+const imdsHost = "169.254.169.254"
+
+// How long a metadata service may take. It stands beside the machine and answers in
+// milliseconds; where there is none, its address often swallows every packet.
+// azidentity's own defaults, a minute for each of seven tries, are for an
+// application that has nothing else to ask.
+const (
+	imdsConnect  = 2 * time.Second
+	imdsTry      = 5 * time.Second
+	imdsRetries  = 3
+	imdsPause    = time.Second
+	imdsMaxPause = 4 * time.Second
+)
+
+// ManagedIdentity is a managed identity of the machine that the program runs on: the
+// system-assigned one, or with opts.ID the user-assigned one of that client, object
+// or resource id. opts may be nil.
+//
+// Nothing is sent before a token is needed: neither this function nor a chain of
+// credentials asks the metadata service whether it is there. Its requests never go
+// through a proxy, unless opts.Transport does that.
+//
+// Where there is no metadata service, or the machine has no system-assigned identity,
+// the error has [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on. A
+// user-assigned identity that the machine does not have was asked for by name, and
+// is an error with [acrkit.CodeCredentialRejected].
+func ManagedIdentity(opts *azidentity.ManagedIdentityCredentialOptions) auth.Credential {
+	m := &managedIdentity{}
+	if opts != nil {
+		m.opts = *opts
+	}
+	return auth.Entra(m)
+}
+
+type managedIdentity struct {
+	opts azidentity.ManagedIdentityCredentialOptions
+
+	mu   sync.Mutex
+	cred *azidentity.ManagedIdentityCredential
+}
+
+func (m *managedIdentity) Kind() auth.Kind { return auth.KindManagedIdentity }
+
+func (m *managedIdentity) String() string {
+	switch id := m.opts.ID.(type) {
+	case nil:
+		return "system-assigned managed identity"
+	case azidentity.ClientID:
+		return "managed identity " + plain(string(id))
+	case azidentity.ObjectID:
+		return "managed identity with the object id " + plain(string(id))
+	default:
+		return "managed identity " + id.String()
+	}
+}
+
+// load makes azidentity's credential, which reads the environment and sends nothing.
+func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cred != nil {
+		return m.cred, nil
+	}
+	opts := m.opts
+	opts.PerRetryPolicies = append(append([]policy.Policy(nil), opts.PerRetryPolicies...), watch{})
+	if opts.Transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.Proxy = nil
+		t.DialContext = (&net.Dialer{Timeout: imdsConnect}).DialContext
+		opts.Transport = &http.Client{Transport: t}
+	}
+	retry := &opts.Retry
+	if retry.MaxRetries == 0 {
+		retry.MaxRetries = imdsRetries
+	}
+	if retry.TryTimeout == 0 {
+		retry.TryTimeout = imdsTry
+	}
+	if retry.RetryDelay == 0 {
+		retry.RetryDelay = imdsPause
+	}
+	if retry.MaxRetryDelay == 0 {
+		retry.MaxRetryDelay = imdsMaxPause
+	}
+	cred, err := azidentity.NewManagedIdentityCredential(&opts)
+	if err != nil {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the " + m.String(), Reason: firstLine(err.Error())}
+	}
+	m.cred = cred
+	return cred, nil
+}
+
+// EntraToken implements [auth.EntraTokenSource].
+func (m *managedIdentity) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
+	cred, err := m.load()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	seen := &answer{}
+	token, expires, err := source{tc: cred}.EntraToken(context.WithValue(ctx, answerKey{}, seen), scope)
+	if err != nil && ctx.Err() == nil {
+		err = m.explain(err, seen)
+	}
+	return token, expires, err
+}
+
+// explain says what the last answer of the metadata service means, which azidentity
+// tells in part by text alone.
+func (m *managedIdentity) explain(err error, seen *answer) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	out.Op = "get an Entra token for the " + m.String()
+	host, status, dialed := seen.get()
+	if refusal, ok := auth.ReadEntraRefusal(e.Reason); ok && len(e.Causes) == 0 {
+		out.Code, out.Reason, out.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+	}
+	if _, refused := errors.AsType[auth.EntraRefusal](&out); refused && out.Code == acrkit.CodeCredentialRejected && hasNumber(&out) {
+		return &out
+	}
+	switch {
+	case host == "":
+		return &out // nothing was sent: azidentity's own words
+	case status == 0 && !dialed && host == imdsHost:
+		out.Code, out.Reason = acrkit.CodeCredentialMissing, "there is no metadata service at "+imdsHost+": this is not a machine of Azure's, or it may not reach it"
+	case status == 0:
+		out.Code, out.Reason = acrkit.CodeUnavailable, "the metadata service at "+host+" does not answer"
+	case status == http.StatusBadRequest && m.opts.ID == nil:
+		out.Code, out.Reason = acrkit.CodeCredentialMissing, "this machine has no system-assigned managed identity"
+		out.Hint = "az vm identity assign --name VM --resource-group GROUP    # or name a user-assigned one by its client id"
+	case status == http.StatusBadRequest:
+		out.Code, out.Reason = acrkit.CodeCredentialRejected, "this machine does not have it"
+		out.Hint = "az vm identity show --name VM --resource-group GROUP    # which identities the machine has"
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		out.Code, out.Reason = acrkit.CodeCredentialRejected, "the metadata service at "+host+" does not answer this program"
+	case status == http.StatusNotFound || status == http.StatusGone || status >= 500:
+		out.Code, out.Reason = acrkit.CodeUnavailable, "the metadata service at "+host+" is not ready"
+	case status == http.StatusTooManyRequests:
+		out.Code, out.Reason = acrkit.CodeThrottled, "the metadata service at "+host+" asks to slow down"
+	case status == http.StatusOK:
+		out.Code, out.Reason = acrkit.CodeProtocol, "what answers at "+host+" is no metadata service"
+	}
+	out.Status = status
+	return &out
+}
+
+func hasNumber(err error) bool {
+	refusal, ok := errors.AsType[auth.EntraRefusal](err)
+	return ok && refusal.Number != 0
+}
+
+type answerKey struct{}
+
+// answer is what the last try of one token request came to.
+type answer struct {
+	mu     sync.Mutex
+	host   string // "" = nothing was sent
+	status int    // 0 = no answer
+	dialed bool   // there was a connection
+}
+
+func (a *answer) get() (host string, status int, dialed bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.host, a.status, a.dialed
+}
+
+// watch is a policy that notes what came of a try. azidentity's errors keep only the
+// text of one that had no answer.
+type watch struct{}
+
+func (watch) Do(req *policy.Request) (*http.Response, error) {
+	seen, _ := req.Raw().Context().Value(answerKey{}).(*answer)
+	host := req.Raw().URL.Hostname()
+	resp, err := req.Next()
+	failed, isNet := errors.AsType[*net.OpError](err)
+	dialing := isNet && failed.Op == "dial"
+	if seen != nil {
+		seen.mu.Lock()
+		seen.host, seen.status, seen.dialed = host, 0, !dialing
+		if err == nil {
+			seen.status = resp.StatusCode
+		}
+		seen.mu.Unlock()
+	}
+	if dialing && host == imdsHost {
+		return nil, nonRetriable{err} // an address that nobody has does not get better
+	}
+	return resp, err
+}
