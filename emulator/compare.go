@@ -87,7 +87,7 @@ func (e *Emulator) compareApplication(tenant string, a SeedApplication) string {
 	if len(have.Secrets) != len(a.Secrets) {
 		return "has other secrets"
 	}
-	return ""
+	return compareKeys(have, a)
 }
 
 func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *SeedRegistry) ([]string, error) {

@@ -83,7 +83,7 @@ func TestEntraErrors(t *testing.T) {
 		"wrong_secret":     {tenantID, good("client_secret", "typed-wrong"), 401, "invalid_client", 7000215},
 		"expired_secret":   {tenantID, good("client_secret", "old-secret"), 401, "invalid_client", 7000222},
 		"no_secret":        {tenantID, good("client_secret", ""), 401, "invalid_client", 7000216},
-		"assertion":        {tenantID, good("client_secret", "", "client_assertion", "x.y.z"), 401, "invalid_client", 700213},
+		"assertion":        {tenantID, good("client_secret", "", "client_assertion", "x.y.z"), 401, "invalid_client", 50027},
 		"unknown_resource": {tenantID, good("scope", "https://vault.azure.net/.default"), 400, "invalid_resource", 500011},
 		"two_scopes":       {tenantID, good("scope", acrScope+" https://management.azure.com/.default"), 400, "invalid_scope", 70011},
 		"not_default":      {tenantID, good("scope", "https://containerregistry.azure.net/user"), 400, "invalid_scope", 1002012},

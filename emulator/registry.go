@@ -320,5 +320,6 @@ func (e *Emulator) application(tenant string, a SeedApplication) *identity.Appli
 	for _, s := range a.Secrets {
 		out.Secrets = append(out.Secrets, e.ids.Keys().NewSecret(out.ClientID, string(s.Value), s.Expires))
 	}
+	keysOf(out, a)
 	return out
 }

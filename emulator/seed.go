@@ -68,6 +68,25 @@ type SeedApplication struct {
 	ClientID    string       `yaml:"clientId"` // a GUID, unique in the whole seed
 	DisplayName string       `yaml:"displayName"`
 	Secrets     []SeedSecret `yaml:"secrets"`
+
+	Certificates         []SeedCertificate         `yaml:"certificates"`
+	FederatedCredentials []SeedFederatedCredential `yaml:"federatedCredentials"`
+}
+
+// SeedCertificate is a certificate that an application may sign in with. Only its
+// public part belongs here.
+type SeedCertificate struct {
+	PEM string `yaml:"pem"` // one CERTIFICATE block with an RSA key
+}
+
+// SeedFederatedCredential lets a subject of another issuer sign in as the
+// application. Entra asks the issuer for its keys; the emulator asks nobody, and is
+// told the key.
+type SeedFederatedCredential struct {
+	Issuer    string `yaml:"issuer"`
+	Subject   string `yaml:"subject"`
+	Audience  string `yaml:"audience"`  // "" means api://AzureADTokenExchange
+	PublicKey string `yaml:"publicKey"` // PEM: one PUBLIC KEY block with an RSA key
 }
 
 // SeedSecret is a client secret. A zero Expires never expires.

@@ -96,6 +96,7 @@ func (s *Seed) checkTenants(p *seedProblems) unique {
 			for k, x := range a.Secrets {
 				checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
 			}
+			a.checkKeys(p, path)
 		}
 	}
 	return applications

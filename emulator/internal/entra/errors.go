@@ -48,10 +48,6 @@ func noSecret() *failure {
 	return &failure{http.StatusUnauthorized, "invalid_client", 7000216, "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."}
 }
 
-func noAssertion() *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", 700213, "No matching federated identity record found for presented assertion subject."}
-}
-
 func unknownResource(resource, tenant string) *failure {
 	return &failure{http.StatusBadRequest, "invalid_resource", 500011, fmt.Sprintf("The resource principal named %s was not found in the tenant named %s. "+
 		"This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "+

@@ -90,7 +90,7 @@ func (h *Handler) configuration(w http.ResponseWriter, r *http.Request, tenant s
 	}
 	answer.JSON(w, http.StatusOK, map[string]any{
 		"token_endpoint":                        at + "/oauth2/v2.0/token",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
 		"jwks_uri":                              at + "/discovery/v2.0/keys",
 		"response_modes_supported":              []string{"query", "fragment", "form_post"},
 		"subject_types_supported":               []string{"pairwise"},
@@ -225,18 +225,8 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, o
 	if !ok || tenant != adfs && !strings.EqualFold(a.TenantID, tenant) {
 		return nil, "", unknownApplication(clientID, tenant)
 	}
-	if secret == "" {
-		if form.Get("client_assertion") != "" {
-			return nil, "", noAssertion()
-		}
-		return nil, "", noSecret()
-	}
-	switch h.Tokens.Store.CheckSecret(a, secret, h.Tokens.Now()) {
-	case identity.SecretGood:
-	case identity.SecretExpired:
-		return nil, "", expiredSecret(a.ClientID)
-	default:
-		return nil, "", wrongSecret(a.ClientID)
+	if f := h.proves(r, tenant, a, secret); f != nil {
+		return nil, "", f
 	}
 	resource, f := resourceOf(scope)
 	if f != nil {
@@ -246,6 +236,23 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, o
 		return nil, "", unknownResource(resource, a.TenantID)
 	}
 	return a, resource, nil
+}
+
+// proves checks the secret, or else the assertion, of an application.
+func (h *Handler) proves(r *http.Request, tenant string, a *identity.Application, secret string) *failure {
+	if secret == "" {
+		if token := r.PostForm.Get("client_assertion"); token != "" {
+			return h.checkAssertion(r, tenant, a, r.PostForm.Get("client_assertion_type"), token)
+		}
+		return noSecret()
+	}
+	switch h.Tokens.Store.CheckSecret(a, secret, h.Tokens.Now()) {
+	case identity.SecretGood:
+		return nil
+	case identity.SecretExpired:
+		return expiredSecret(a.ClientID)
+	}
+	return wrongSecret(a.ClientID)
 }
 
 // resourceOf reads the one resource of a client-credentials scope. A resource

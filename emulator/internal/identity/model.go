@@ -32,6 +32,18 @@ type Application struct {
 	ObjectID    string   `json:"objectId"` // of the service principal; a token's subject
 	DisplayName string   `json:"displayName"`
 	Secrets     []Secret `json:"secrets"`
+
+	Certificates [][]byte    `json:"certificates,omitempty"` // DER; public
+	Federated    []Federated `json:"federated,omitempty"`
+}
+
+// Federated is an issuer that an application trusts with a subject and audience.
+// Entra asks the issuer for its keys; here one is stored (PKIX, DER).
+type Federated struct {
+	Issuer    string `json:"issuer"`
+	Subject   string `json:"subject"`
+	Audience  string `json:"audience"`
+	PublicKey []byte `json:"publicKey"`
 }
 
 // Secret is the keyed hash of a client secret.
