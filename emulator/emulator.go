@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,7 +50,32 @@ type Options struct {
 	// MemoryLimit is how many bytes of content are held where DataDir is ""; a
 	// push that would pass it is answered with an error. 0 = 1 GiB.
 	MemoryLimit int64
+
+	// BlobRedirects answers GET of a blob as the service does: with 307 and a link
+	// that expires, to a second host name that refuses Authorization. Without it
+	// blobs are sent directly, because some clients refuse redirects to loopback
+	// addresses.
+	BlobRedirects bool
+	// BlobHost is the second host's name, without port, for clients that cannot
+	// resolve names under .localhost; "" = REGISTRY.blob.localhost.
+	BlobHost string
+	// Deviations are the answers that are not to be the service's.
+	Deviations []Deviation
 }
+
+// Deviation is an answer that differs from the service's on purpose.
+type Deviation string
+
+// The deviations. None is on by itself.
+const (
+	// DeleteByTag lets DELETE of a manifest by its tag remove the tag. The service
+	// answers 405.
+	DeleteByTag Deviation = "delete-by-tag"
+	// MountFromAnywhere lets a mount that names no source take the blob from any
+	// repository of the registry, whoever may read that. The service begins an
+	// upload.
+	MountFromAnywhere Deviation = "mount-from-anywhere"
+)
 
 // Emulator is a running emulator. Its methods are safe for concurrent use.
 type Emulator struct {
@@ -57,6 +83,10 @@ type Emulator struct {
 	logger    *slog.Logger
 	hostnames map[string]bool
 	dir       string
+
+	blobRedirects bool
+	blobHost      string
+	deviations    []Deviation
 
 	controlKey string
 
@@ -115,6 +145,21 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		}
 		e.hostnames[name] = true
 	}
+	for _, d := range o.Deviations {
+		if d != DeleteByTag && d != MountFromAnywhere {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
+				Reason: fmt.Sprintf("%s is no deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+		}
+	}
+	if o.BlobHost != "" {
+		if o.BlobHost, err = checkHostname(o.BlobHost); err != nil {
+			return nil, err
+		}
+		if _, ok := e.hostnames[o.BlobHost]; ok || o.BlobHost == "localhost" {
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "redirect blobs to " + o.BlobHost, Reason: "the name is the registry's own"}
+		}
+	}
+	e.blobRedirects, e.blobHost, e.deviations = o.BlobRedirects, o.BlobHost, o.Deviations
 	if err := o.SeedMode.check(); err != nil {
 		return nil, err
 	}
@@ -222,7 +267,8 @@ func (e *Emulator) wire() {
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Logger: e.logger}
-	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger})
+	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
+		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
 	e.lifetimes.Store(new(identity.Lifetimes))
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
@@ -66,8 +67,56 @@ func (e *Emulator) serves(host string) bool {
 // certifies reports whether a certificate may be issued for a name. Any name
 // under .azurecr.localhost may have one: what it is for is said in HTTP.
 func (e *Emulator) certifies(name string) bool {
-	if label, ok := strings.CutSuffix(name, localSuffix); ok {
-		return registryNameRE.MatchString(label)
+	for _, suffix := range []string{localSuffix, blobSuffix} {
+		if label, ok := strings.CutSuffix(name, suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
+			return registryNameRE.MatchString(label)
+		}
 	}
-	return e.isOwn(name)
+	return e.isOwn(name) || e.isBlobHost(name)
+}
+
+// blobSuffix is the domain of the names that blobs are redirected to.
+const blobSuffix = ".blob.localhost"
+
+// isBlobHost reports whether a host, with or without a port, is one that blobs
+// are redirected to.
+func (e *Emulator) isBlobHost(host string) bool {
+	if !e.blobRedirects {
+		return false
+	}
+	name := hostname(host)
+	if e.blobHost != "" {
+		return name == e.blobHost
+	}
+	label, ok := strings.CutSuffix(name, blobSuffix)
+	if !ok {
+		return false
+	}
+	_, ok = e.ids.RegistryByName(label)
+	return ok
+}
+
+// blobHostFor returns the host that a registry's blobs are redirected to, on the
+// port of the request, or "". There is none where it lies below the registry's
+// own name, as all names under .localhost lie below localhost: HTTP clients send
+// Authorization on to such a host, and would fail here and not at the service.
+func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
+	if !e.blobRedirects {
+		return ""
+	}
+	own, port, err := net.SplitHostPort(reg.LoginServer)
+	if err != nil {
+		own, port = reg.LoginServer, ""
+	}
+	name := e.blobHost
+	if name == "" {
+		name = strings.ToLower(reg.Name) + blobSuffix
+	}
+	switch {
+	case name == own || strings.HasSuffix(name, "."+own):
+		return ""
+	case port == "":
+		return name
+	}
+	return net.JoinHostPort(name, port)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
 )
 
@@ -30,6 +31,10 @@ const (
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
 // registry is meant is said by the request's Host.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.isBlobHost(r.Host) && !e.closed.Load() { // a storage account, with headers of its own
+		e.data.ServeStorage(w, r)
+		return
+	}
 	r = requestID(w, r)
 	if e.closed.Load() {
 		http.Error(w, "the emulator is closed", http.StatusServiceUnavailable)
@@ -45,7 +50,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, controlPrefix):
 		e.control(w, r)
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
-		e.data.Serve(w, r, e.place(r, reg.ID, reg.Name)) //nolint:contextcheck // the request carries it
+		e.data.Serve(w, r, e.place(r, reg)) //nolint:contextcheck // the request carries it
 	case e.tokens.Serve(w, r, reg):
 	case e.arm.Serve(w, r):
 	case e.entra.Serve(w, r):
@@ -54,12 +59,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e *Emulator) place(r *http.Request, id int64, name string) dataplane.Registry {
+func (e *Emulator) place(r *http.Request, reg *identity.Registry) dataplane.Registry {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return dataplane.Registry{ID: id, Name: name, LoginServer: strings.ToLower(r.Host), Scheme: scheme}
+	return dataplane.Registry{ID: reg.ID, Name: reg.Name, RID: reg.RID, LoginServer: strings.ToLower(r.Host), Scheme: scheme}
 }
 
 func clipHost(h string) string { return h[:min(len(h), 260)] }

@@ -365,6 +365,12 @@ func (s *Store) OpenBlob(ctx context.Context, registry int64, repo, digest strin
 	return r, size, nil
 }
 
+// OpenContent returns content by its digest alone, and its size: for who has
+// been let in already. Where there is none, the error is [blob.ErrNotExist].
+func (s *Store) OpenContent(ctx context.Context, digest string) (io.ReadSeekCloser, int64, error) {
+	return s.blobs.Open(ctx, digest)
+}
+
 // Referrers returns a page of the manifests whose subject is digest, and whether
 // more follow; with an artifact type, only those of that type. There are none,
 // without an error, where the repository or the subject does not exist.

@@ -374,13 +374,17 @@ func (s *Store) DeleteBlob(ctx context.Context, registry int64, repo, digest str
 }
 
 // Mount gives a repository a blob that another one of the registry holds, and
-// reports whether that one did.
+// reports whether that one did. With from "" it may be any one.
 func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest string) (mounted bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		var size int64
 		var locks Locks
 		err := tx.QueryRow(`SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
 			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, from, digest}, &size, &locks)
+		if from == "" {
+			err = tx.QueryRow(`SELECT b.size,r.locks FROM repository_blobs b JOIN repositories r ON r.id=b.repository
+				WHERE b.digest=? AND r.registry=? AND r.locks&?=0 LIMIT 1`, []any{digest, registry, NoRead}, &size, &locks)
+		}
 		if errors.Is(err, sql.ErrNoRows) || err == nil && locks&NoRead != 0 {
 			return nil
 		}

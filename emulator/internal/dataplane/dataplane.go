@@ -26,6 +26,7 @@ import (
 type Registry struct {
 	ID          int64
 	Name        string
+	RID         string // its id in the service, 32 hexadecimal digits; goes into links to storage
 	LoginServer string // the request's host: goes into challenges and bodies
 	Scheme      string // "https" or "http"; goes into the realm
 }
@@ -48,6 +49,15 @@ type Config struct {
 	// Seed fixes the order of actions in challenges, which the service varies;
 	// 0 = a new order in each process.
 	Seed uint64
+	// BlobHost returns the host, with its port, to which GET of a blob is
+	// redirected; "" = the blob is sent directly. Requests to that host are for
+	// [Handler.ServeStorage]. nil = never redirected.
+	BlobHost func(reg Registry) string
+	// DeleteByTag lets DELETE of a manifest by tag remove the tag.
+	DeleteByTag bool
+	// MountFromAnywhere lets a mount that names no source take the blob from any
+	// repository of the registry, whoever may read that.
+	MountFromAnywhere bool
 }
 
 // Handler serves the data plane of all registries.
@@ -58,13 +68,18 @@ type Handler struct {
 	log       *slog.Logger
 	key       []byte
 
+	blobHost          func(Registry) string
+	deleteByTag       bool
+	mountFromAnywhere bool
+
 	mu   sync.Mutex
 	dice *mathrand.Rand
 }
 
 // New returns a handler.
 func New(cfg Config) *Handler {
-	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey()}
+	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey(),
+		blobHost: cfg.BlobHost, deleteByTag: cfg.DeleteByTag, mountFromAnywhere: cfg.MountFromAnywhere}
 	if h.now == nil {
 		h.now = time.Now
 	}

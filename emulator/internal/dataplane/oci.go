@@ -221,6 +221,14 @@ func (h *Handler) putManifest(q *request) {
 }
 
 func (h *Handler) deleteManifest(q *request) {
+	if !strings.Contains(q.ref, ":") && h.deleteByTag {
+		if _, err := h.store.DeleteTag(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+			h.manifestError(q, err)
+			return
+		}
+		q.w.WriteHeader(http.StatusAccepted)
+		return
+	}
 	if !strings.Contains(q.ref, ":") {
 		h.fail(q.w, http.StatusMethodNotAllowed, "UNSUPPORTED", "A manifest can only be deleted by digest.", nil)
 		return
@@ -235,9 +243,9 @@ func (h *Handler) deleteManifest(q *request) {
 	q.w.WriteHeader(http.StatusAccepted)
 }
 
-// getBlob sends a blob itself. The service redirects to a storage account;
-// clients refuse such a redirect to another loopback address, so that is left to
-// an option.
+// getBlob sends a blob itself, or where that is wanted redirects to a second
+// host as the service does: some clients refuse a redirect to another loopback
+// address.
 func (h *Handler) getBlob(q *request) {
 	if !h.knownDigest(q) {
 		return
@@ -254,6 +262,12 @@ func (h *Handler) getBlob(q *request) {
 		header.Set("Content-Length", strconv.FormatInt(size, 10))
 		q.w.WriteHeader(http.StatusOK)
 		return
+	}
+	if h.blobHost != nil {
+		if host := h.blobHost(q.reg); host != "" {
+			h.redirectBlob(q, host)
+			return
+		}
 	}
 	blob, size, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.repo, q.ref)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // a whole blob in one request (?digest=).
 func (h *Handler) startUpload(q *request, from string) {
 	query := q.URL.Query()
-	if mount := query.Get("mount"); from != "" && acrkit.IsDigest(mount) {
+	if mount := query.Get("mount"); acrkit.IsDigest(mount) && (from != "" || h.mountFromAnywhere && !query.Has("from")) {
 		mounted, err := h.store.Mount(q.Context(), q.reg.ID, from, q.repo, mount)
 		if err != nil {
 			h.contentError(q.w, q.Request, err)

@@ -37,6 +37,10 @@ type StartOptions struct {
 	SeedMode       string
 	Hostnames      []string
 	BeyondLoopback bool
+	BlobRedirects  bool
+	BlobHost       string
+	Deviations     []string
+	CollectAfter   time.Duration
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
@@ -66,6 +70,12 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			if opts.SeedMode != "" && opts.SeedFile == "" {
 				return cmdutil.Usage("--seed-mode needs --seed")
 			}
+			if opts.BlobHost != "" && !opts.BlobRedirects {
+				return cmdutil.Usage("--blob-host needs --blob-redirects")
+			}
+			if opts.CollectAfter < 0 {
+				return cmdutil.Usage("--collect-after %v is less than 0", opts.CollectAfter)
+			}
 			if err := checkAddr(opts.Addr, opts.BeyondLoopback); err != nil {
 				return err
 			}
@@ -90,6 +100,10 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
+	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false, "redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
+	flags.StringVar(&opts.BlobHost, "blob-host", "", "host `name` to redirect to instead, where .localhost does not resolve")
+	flags.StringArrayVar(&opts.Deviations, "deviate", nil, "give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
+	flags.DurationVar(&opts.CollectAfter, "collect-after", 0, "`time` for which blobs are kept that no manifest names (default: a day)")
 	return cmd
 }
 
@@ -132,7 +146,12 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	if opts.Debug {
 		level = slog.LevelDebug
 	}
+	var deviations []emulator.Deviation
+	for _, d := range opts.Deviations {
+		deviations = append(deviations, emulator.Deviation(d))
+	}
 	e, err := emulator.Open(ctx, &emulator.Options{
+		BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
 		DataDir: opts.DataDir, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})

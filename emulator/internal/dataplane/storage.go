@@ -1,0 +1,145 @@
+package dataplane
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/guid"
+)
+
+// linkLifetime is how long a link to storage is good; recorded: 20 minutes.
+const linkLifetime = 20 * time.Minute
+
+// storagePath returns the path of a blob in the storage account, with the double
+// slash that the service has (recorded). The ten characters after the registry's
+// id are constant here.
+func (h *Handler) storagePath(reg Registry, digest string) string {
+	algorithm, sum, _ := strings.Cut(digest, ":")
+	account := hex.EncodeToString(h.sign("account", reg.Name))[:10]
+	return "/" + reg.RID + "-" + account + "//docker/registry/v2/blobs/" + algorithm + "/" + sum[:2] + "/" + sum + "/data"
+}
+
+func (h *Handler) sign(parts ...string) []byte {
+	mac := hmac.New(sha256.New, h.key)
+	mac.Write([]byte("storage\n" + strings.Join(parts, "\n")))
+	return mac.Sum(nil)
+}
+
+// storageURL returns a signed link to a blob, in the recorded form. It lets in
+// who has it, until it expires: whether the blob may be read was decided before.
+func (h *Handler) storageURL(reg Registry, host, digest string) string {
+	path := h.storagePath(reg, digest)
+	expires := h.now().Add(linkLifetime).UTC().Format(time.RFC3339)
+	protocols := "https"
+	if reg.Scheme == "http" {
+		protocols = "https,http"
+	}
+	query := url.Values{"se": {expires}, "sig": {base64.StdEncoding.EncodeToString(h.sign(path, expires, reg.RID))},
+		"sp": {"r"}, "spr": {protocols}, "sr": {"b"}, "sv": {"2016-05-31"}, "regid": {reg.RID}}
+	return reg.Scheme + "://" + host + path + "?" + query.Encode()
+}
+
+// redirectBlob answers GET of a blob with a link to storage.
+func (h *Handler) redirectBlob(q *request, host string) {
+	if _, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+		h.contentError(q.w, q.Request, err)
+		return
+	}
+	link := h.storageURL(q.reg, host, q.ref)
+	header := q.w.Header()
+	header.Set("Docker-Content-Digest", q.ref)
+	header.Set("Location", link)
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	q.w.WriteHeader(http.StatusTemporaryRedirect)
+	_, _ = fmt.Fprintf(q.w, "<a href=%q>Temporary Redirect</a>.\n\n", strings.ReplaceAll(link, "&", "&amp;"))
+}
+
+// storageError is an error of Azure storage.
+type storageError struct {
+	XMLName xml.Name `xml:"Error"`
+	Code    string   `xml:"Code"`
+	Message string   `xml:"Message"`
+}
+
+func (h *Handler) storageFail(w http.ResponseWriter, status int, code, message string) {
+	id := w.Header().Get("X-Ms-Request-Id")
+	b, err := xml.Marshal(storageError{Code: code, Message: fmt.Sprintf("%s\nRequestId:%s\nTime:%s", message, id, h.now().UTC().Format("2006-01-02T15:04:05.0000000Z"))})
+	if err != nil {
+		b = nil // our own type; cannot be
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("X-Ms-Error-Code", code)
+	w.WriteHeader(status)
+	_, _ = w.Write(append([]byte(xml.Header[:len(xml.Header)-1]), b...))
+}
+
+// ServeStorage answers a request to the second host name, to which GET of a blob
+// was redirected. As Azure storage it refuses a request that carries
+// Authorization beside the signed link: clients must leave it out (reported by
+// users, documented).
+func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header["Server"] = []string{"Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"}
+	header["X-Ms-Request-Id"] = []string{guid.New()}
+	header["X-Ms-Version"] = []string{"2018-03-28"}
+	query := r.URL.Query()
+	digest, ok := digestOfPath(r.URL.Path)
+	expires, err := time.Parse(time.RFC3339, query.Get("se"))
+	sig, sigErr := base64.StdEncoding.DecodeString(query.Get("sig"))
+	switch {
+	case r.Header.Values("Authorization") != nil:
+		h.storageFail(w, http.StatusBadRequest, "InvalidAuthenticationInfo",
+			"Authentication information is not given in the correct format. Check the value of Authorization header.")
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		header.Set("Allow", "GET, HEAD")
+		h.storageFail(w, http.StatusMethodNotAllowed, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+		return
+	case !ok || err != nil || sigErr != nil || !h.now().Before(expires) ||
+		!hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
+		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed",
+			"Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.")
+		return
+	}
+	content, _, err := h.store.OpenContent(r.Context(), digest)
+	if errors.Is(err, blob.ErrNotExist) {
+		h.storageFail(w, http.StatusNotFound, "BlobNotFound", "The specified blob does not exist.")
+		return
+	}
+	if err != nil {
+		h.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		h.storageFail(w, http.StatusInternalServerError, "InternalError", "Server encountered an internal error. Please try again after some time.")
+		return
+	}
+	defer content.Close()
+	_, sum, _ := strings.Cut(digest, ":")
+	etag := `"0x` + strings.ToUpper(sum[:15]) + `"`
+	header.Set("Content-Type", "application/octet-stream")
+	header.Set("Accept-Ranges", "bytes")
+	header.Set("ETag", etag)
+	header.Set("X-Ms-Blob-Type", "AppendBlob")
+	// The library answers a range that cannot be had as plain text.
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
+
+// digestOfPath reads the digest out of a storage path.
+func digestOfPath(path string) (string, bool) {
+	_, rest, ok := strings.Cut(path, "//docker/registry/v2/blobs/")
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) != 4 || parts[3] != "data" {
+		return "", false
+	}
+	digest := parts[0] + ":" + parts[2]
+	return digest, acrkit.IsDigest(digest) && parts[1] == parts[2][:2]
+}

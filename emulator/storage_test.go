@@ -1,0 +1,152 @@
+package emulator_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator"
+)
+
+// TestBlobRedirects follows a blob's redirect as clients do and as they should
+// not.
+func TestBlobRedirects(t *testing.T) {
+	f := start(t, &emulator.Options{BlobRedirects: true})
+	_, port, _ := strings.Cut(f.host, ":")
+	const base = "https://myregistry.azurecr.localhost"
+	token := f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
+	// The registry by its own name: its token is good there too.
+	at := func(path string) string { return base + ":" + port + path }
+	m := f.do(http.MethodGet, at("/v2/samples/app/manifests/v1"), bearer(token), "")
+	_, digest, _ := strings.Cut(m.body, `"config":{`)
+	_, digest, _ = strings.Cut(digest, `"digest":"`)
+	digest, _, _ = strings.Cut(digest, `"`)
+	if strings.Contains(m.body, `"manifests"`) { // an index: its first image
+		_, digest, _ = strings.Cut(m.body, `"digest":"`)
+		digest, _, _ = strings.Cut(digest, `"`)
+		m = f.do(http.MethodGet, at("/v2/samples/app/manifests/"+digest), bearer(token), "")
+		_, digest, _ = strings.Cut(m.body, `"digest":"`)
+		digest, _, _ = strings.Cut(digest, `"`)
+	}
+	if !strings.HasPrefix(digest, "sha256:") {
+		t.Fatalf("no digest in %d %s", m.status, m.body)
+	}
+	a := f.do(http.MethodGet, at("/v2/samples/app/blobs/"+digest), bearer(token), "")
+	location := a.header.Get("Location")
+	u, err := url.Parse(location)
+	if err != nil || a.status != http.StatusTemporaryRedirect || u.Host != "myregistry.blob.localhost:"+port || u.Scheme != "https" ||
+		!strings.Contains(u.Path, "//docker/registry/v2/blobs/sha256/"+digest[7:9]+"/"+digest[7:]+"/data") ||
+		a.header.Get("Docker-Content-Digest") != digest || a.header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.HasPrefix(a.body, `<a href="`) || !strings.Contains(a.body, ">Temporary Redirect</a>.") {
+		t.Fatalf("answer %d %v %s", a.status, a.header, a.body)
+	}
+	whole := f.do(http.MethodGet, location, nil, "")
+	if whole.status != http.StatusOK || whole.header.Get("X-Ms-Blob-Type") != "AppendBlob" || whole.header.Get("X-Ms-Correlation-Request-Id") != "" {
+		t.Errorf("storage: %d %v", whole.status, whole.header)
+	}
+	part := f.do(http.MethodGet, location, http.Header{"Range": {"bytes=1-4"}}, "")
+	if part.status != http.StatusPartialContent || part.body != whole.body[1:5] {
+		t.Errorf("a range: %d %q", part.status, part.body)
+	}
+	head := f.do(http.MethodHead, at("/v2/samples/app/blobs/"+digest), bearer(token), "")
+	if head.status != http.StatusOK || head.header.Get("Location") != "" {
+		t.Errorf("HEAD is answered directly: %d %v", head.status, head.header)
+	}
+	for name, c := range map[string]struct {
+		location string
+		header   http.Header
+		method   string
+		status   int
+		code     string
+	}{
+		"with_authorization": {location, bearer(token), "GET", 400, "InvalidAuthenticationInfo"},
+		"unsigned":           {strings.Replace(location, "sig=", "sig=AAAA", 1), nil, "GET", 403, "AuthenticationFailed"},
+		"other_blob":         {strings.ReplaceAll(location, digest[7:], digest[7:9]+strings.Repeat("0", 62)), nil, "GET", 403, "AuthenticationFailed"},
+		"longer":             {strings.Replace(location, "se=2026", "se=2027", 1), nil, "GET", 403, "AuthenticationFailed"},
+		"no_link":            {"https://" + u.Host + "/", nil, "GET", 403, "AuthenticationFailed"},
+		"a_registry's_path":  {"https://" + u.Host + "/v2/", nil, "GET", 403, "AuthenticationFailed"},
+		"put":                {location, nil, "PUT", 405, "UnsupportedHttpVerb"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := f.do(c.method, c.location, c.header, "")
+			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || a.header.Get("Content-Type") != "application/xml" {
+				t.Errorf("answer %d %s", a.status, a.body)
+			}
+		})
+	}
+	f.clock.Add(21 * time.Minute)
+	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden {
+		t.Errorf("an expired link: %d %s", a.status, a.body)
+	}
+	// Below localhost lies every name under .localhost: there blobs are sent
+	// directly.
+	token = f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
+	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/app/blobs/"+digest, bearer(token), ""); a.status != http.StatusOK || a.body != whole.body {
+		t.Errorf("at localhost: %d", a.status)
+	}
+	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/other/blobs/"+digest, bearer(token), ""); a.status != http.StatusUnauthorized {
+		t.Errorf("without the right: %d", a.status)
+	}
+}
+
+func TestBlobHost(t *testing.T) {
+	f := start(t, &emulator.Options{BlobRedirects: true, BlobHost: "Storage.test"})
+	token := f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
+	a := f.do(http.MethodGet, "/v2/samples/app/blobs/sha256:"+strings.Repeat("0", 64), bearer(token), "")
+	if a.status != http.StatusNotFound {
+		t.Errorf("a blob that is not there: %d", a.status)
+	}
+	_, port, _ := strings.Cut(f.host, ":")
+	if a := f.do(http.MethodGet, "https://storage.test:"+port+"/x", nil, ""); a.status != http.StatusForbidden {
+		t.Errorf("the other host: %d %s", a.status, a.body)
+	}
+	for name, o := range map[string]emulator.Options{
+		"own_name":   {BlobRedirects: true, BlobHost: "registry.test", Hostnames: []string{"registry.test"}},
+		"localhost":  {BlobRedirects: true, BlobHost: "localhost"},
+		"with_port":  {BlobRedirects: true, BlobHost: "storage.test:1"},
+		"deviations": {Deviations: []emulator.Deviation{"delete-by-luck"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := emulator.Open(t.Context(), &o); acrkit.CodeOf(err) != acrkit.CodeUsage {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// TestDeviations: what the service refuses is done where it was asked for.
+func TestDeviations(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		o := &emulator.Options{}
+		if on {
+			o.Deviations = []emulator.Deviation{emulator.DeleteByTag, emulator.MountFromAnywhere}
+		}
+		f := start(t, o)
+		reg, err := f.Registry("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := reg.SetAdminUser(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		passwords, err := reg.AdminPasswords()
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin := basic("myregistry", string(passwords[0]))
+		want := map[bool][2]int{false: {405, 202}, true: {202, 201}}[on]
+		const digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+		if a := f.do(http.MethodPost, "/v2/one/blobs/uploads/?digest="+digest, admin, "x"); a.status != http.StatusCreated {
+			t.Fatalf("push: %d %s", a.status, a.body)
+		}
+		if a := f.do(http.MethodDelete, "/v2/samples/app/manifests/v1", admin, ""); a.status != want[0] {
+			t.Errorf("delete by tag: %d %s", a.status, a.body)
+		}
+		if a := f.do(http.MethodPost, "/v2/two/blobs/uploads/?mount="+digest, admin, ""); a.status != want[1] {
+			t.Errorf("mount: %d %s", a.status, a.body)
+		}
+	}
+}
