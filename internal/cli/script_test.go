@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -126,6 +127,7 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"waitfor": waitFor,
 			"as":      as,
+			"docker":  docker,
 		},
 	})
 }
@@ -171,6 +173,17 @@ func as(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("usage: as token password | as sp client secret | as nobody")
 	}
+}
+
+// docker HOME USER PASSWORD writes what "docker login" leaves for the registry.
+func docker(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: docker home user password")
+	}
+	dir := filepath.Join(ts.MkAbs(args[0]), ".docker")
+	ts.Check(os.MkdirAll(dir, 0o700))
+	pair := base64.StdEncoding.EncodeToString([]byte(args[1] + ":" + args[2]))
+	ts.Check(os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, ts.Getenv("ACR"), pair), 0o600))
 }
 
 // waitFor FILE TEXT waits until a file holds a text.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/store"
 )
 
 func TestExitCode(t *testing.T) {
@@ -119,57 +121,16 @@ func runExport(t *testing.T, s *iostreams.IOStreams, args []string, data any) er
 	return cmd.ExecuteContext(t.Context())
 }
 
+// factory has an environment of its own, and a store without logins.
 func factory(env map[string]string) *Factory {
 	s, _, _, _ := iostreams.Test()
-	return &Factory{IO: s, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
-}
-
-func TestFactory_Identity(t *testing.T) {
-	reg, other := mustRegistry(t, "myregistry"), mustRegistry(t, "other")
-	token := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
-	both := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw",
-		"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}
-	noName := map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
-	for _, tc := range []struct {
-		name string
-		env  map[string]string
-		auth string
-		reg  acrkit.Registry
-		want auth.Kind
-		code acrkit.Code
-		note string
-		hint string
-	}{
-		{"nothing", nil, "", reg, auth.KindAnonymous, "", "", ""},
-		{"token", token, "", reg, auth.KindScopedToken, "", "", ""},
-		{"token_before_service_principal", both, "", reg, auth.KindScopedToken, "", "", ""},
-		{"forced_service_principal", both, "service-principal", reg, auth.KindServicePrincipal, "", "", ""},
-		{"forced_anonymous", both, "anonymous", reg, auth.KindAnonymous, "", "", ""},
-		{"forced_kind_that_is_not_there", token, "refresh-token", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io ACR_REFRESH_TOKEN=…"},
-		{"for_another_registry", token, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
-		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=other.azurecr.io"},
-		{"without_ACR_NAME", noName, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io"},
-		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
-		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous, "", "", ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			f := factory(tc.env)
-			f.Global.Auth = tc.auth
-			id, err := f.Identity(tc.reg)
-			if acrkit.CodeOf(err) != tc.code {
-				t.Fatalf("%v, want code %q", err, tc.code)
-			}
-			if err != nil {
-				if e, _ := errors.AsType[*acrkit.Error](err); e.Hint != tc.hint {
-					t.Errorf("hint %q, want %q", e.Hint, tc.hint)
-				}
-				return
-			}
-			if id.Credential.Kind() != tc.want || !strings.Contains(id.Note, tc.note) || (tc.note == "") != (id.Note == "") {
-				t.Errorf("%s, note %q", id.Credential.Kind(), id.Note)
-			}
-		})
-	}
+	return &Factory{IO: s, Now: time.Now, LookupEnv: func(name string) (string, bool) {
+		v, ok := env[name]
+		if !ok && name == store.EnvDir {
+			return "/does/not/exist", true
+		}
+		return v, ok
+	}}
 }
 
 func TestFactory_Reference(t *testing.T) {
@@ -211,7 +172,7 @@ func TestFactory_Connect_refuses_hosts(t *testing.T) {
 	} {
 		f := factory(map[string]string{"ACRKIT_REGISTRIES": tc.allow})
 		f.Global.PlainHTTP = tc.plain
-		c, err := f.Connect(mustRegistry(t, tc.host))
+		c, err := f.Connect(t.Context(), mustRegistry(t, tc.host))
 		if acrkit.CodeOf(err) != tc.code {
 			t.Errorf("%+v: %v", tc, err)
 		}
@@ -245,7 +206,7 @@ func TestFactory_Connect_hints_at_the_real_login_server(t *testing.T) {
 	} {
 		f := factory(tc.env)
 		f.Global.PlainHTTP = tc.plain
-		_, err := f.Connect(mustRegistry(t, tc.host))
+		_, err := f.Connect(t.Context(), mustRegistry(t, tc.host))
 		e, ok := errors.AsType[*acrkit.Error](err)
 		if !ok || !strings.HasPrefix(e.Hint, tc.hint) || strings.Contains(e.Hint, "evil") {
 			t.Errorf("%s: %v\nhint %q, want %q", tc.host, err, e.Hint, tc.hint)
@@ -307,7 +268,7 @@ func TestExplain(t *testing.T) {
 		{"rejected_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az acr token show --registry myregistry --name ci-pull"},
 		{"rejected_token_with_an_odd_name", acr, auth.ScopedToken("a;rm -rf x", "pw"), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "acrkit whoami --registry myregistry.azurecr.io"},
 		{"rejected_service_principal", acr, sp, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az ad app credential list"},
-		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=…"},
+		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "acrkit login myregistry.azurecr.io"},
 		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another", "export ACR_NAME="},
 		{"unreachable", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone"}, "", "gone", "curl "},
 		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},

@@ -31,17 +31,17 @@ func CompleteRepositories(f *Factory) func(*cobra.Command, []string, string) ([]
 		if err != nil {
 			return nil, nothing
 		}
-		c, err := f.Connect(reg)
-		if err != nil {
-			return nil, nothing
-		}
-		defer c.Close()
 		ctx := cmd.Context()
 		if ctx == nil {
 			ctx = context.Background()
 		}
 		ctx, cancel := context.WithTimeout(ctx, completionBudget)
 		defer cancel()
+		c, err := f.Connect(ctx, reg)
+		if err != nil {
+			return nil, nothing
+		}
+		defer c.Close()
 		var names []string
 		for name, err := range c.Client.Repositories(ctx, nil) {
 			if err != nil || len(names) == completionLimit {

@@ -19,22 +19,6 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// AuthKinds are the values of --auth, with the variables each may read.
-var AuthKinds = []string{
-	string(auth.KindScopedToken), string(auth.KindRefreshToken), string(auth.KindServicePrincipal), string(auth.KindAnonymous),
-}
-
-// Identity is who the command is towards one registry, before anything was sent.
-type Identity struct {
-	Registry   acrkit.Registry
-	Credential auth.Credential
-	Source     string        // the variables it came from; "nothing was found" for anonymous
-	Lookups    []auth.Lookup // every place that was looked at
-	Note       string        // why a credential that is there was not used, or ""
-
-	plainHTTP bool
-}
-
 // Connection is an identity with clients.
 type Connection struct {
 	Identity
@@ -43,6 +27,18 @@ type Connection struct {
 	Base      *http.Client // over Transport
 
 	Repository string // what the command is about, for hints; "" = the registry
+	Target     string // the tag or digest in it that the command is about, ""= none
+}
+
+// about is a scope of what the command is about: of no matter which right.
+func (c *Connection) about(required acrkit.Scope) acrkit.Scope {
+	switch {
+	case !required.IsEmpty():
+		return required
+	case c.Repository != "":
+		return acrkit.RepositoryScope(c.Repository, acrkit.MetadataRead)
+	}
+	return acrkit.CatalogScope()
 }
 
 // Close forgets the tokens.
@@ -80,50 +76,6 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	return ref, nil
 }
 
-// Identity finds the credential for a registry. Nothing is sent.
-func (f *Factory) Identity(reg acrkit.Registry) (Identity, error) {
-	id := Identity{Registry: reg, Credential: auth.Anonymous(), Source: "nothing was found", plainHTTP: f.Global.PlainHTTP}
-	kind, host := auth.Kind(f.Global.Auth), reg.Host() // host is for hints
-	if !f.customLoginServer(reg) {
-		host = loginServer(reg)
-	}
-	if kind == auth.KindAnonymous {
-		id.Source = "--auth anonymous"
-		return id, nil
-	}
-	env, err := auth.FromEnvironment(f.lookupFor(kind))
-	id.Lookups = env.Lookups
-	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		if e.Code != acrkit.CodeCredentialMissing {
-			e.Hint = halfHint(env.Lookups, host)
-			return id, e
-		}
-		if f.Env("ACR_NAME") == "" && slices.ContainsFunc(env.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }) {
-			id.Note = e.Reason
-		}
-	}
-	switch {
-	case env.Credential == nil:
-		if kind != "" {
-			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg,
-				Reason: fmt.Sprintf("--auth %s, and the environment holds no credential of this kind for it", kind), Hint: exportHint(kind, host)}
-		}
-	case env.Registry != reg:
-		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", env.Source, env.Registry.Host())
-		for i := range id.Lookups {
-			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {
-				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
-			}
-		}
-		if kind != "" {
-			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: reg, Reason: id.Note, Hint: "export ACR_NAME=" + host}
-		}
-	default:
-		id.Credential, id.Source = env.Credential, env.Source
-	}
-	return id, nil
-}
-
 // halfHint completes the first set of variables that lacks one.
 func halfHint(lookups []auth.Lookup, host string) string {
 	for _, l := range lookups {
@@ -143,6 +95,10 @@ func exportHint(kind auth.Kind, host string) string {
 	switch kind {
 	case auth.KindServicePrincipal:
 		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
+	case auth.KindCertificate:
+		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=…"
+	case authGitHubOIDC:
+		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=…    # in a job with the permission id-token: write"
 	case auth.KindRefreshToken:
 		return name + " ACR_REFRESH_TOKEN=…"
 	}
@@ -155,16 +111,20 @@ func (f *Factory) lookupFor(kind auth.Kind) func(string) (string, bool) {
 		return f.LookupEnv
 	}
 	return func(name string) (string, bool) {
-		of := auth.Kind("")
+		var of []auth.Kind
 		switch {
 		case strings.HasPrefix(name, "ACR_TOKEN_"):
-			of = auth.KindScopedToken
+			of = []auth.Kind{auth.KindScopedToken, auth.KindAdminUser}
 		case strings.HasPrefix(name, "ACR_REFRESH_TOKEN"):
-			of = auth.KindRefreshToken
+			of = []auth.Kind{auth.KindRefreshToken}
+		case strings.HasPrefix(name, "AZURE_CLIENT_CERTIFICATE_"):
+			of = []auth.Kind{auth.KindCertificate}
+		case name == "AZURE_CLIENT_SECRET" || name == "AZURE_FEDERATED_TOKEN_FILE":
+			of = []auth.Kind{auth.KindServicePrincipal}
 		case strings.HasPrefix(name, "AZURE_") && name != "AZURE_AUTHORITY_HOST":
-			of = auth.KindServicePrincipal
+			of = []auth.Kind{auth.KindServicePrincipal, auth.KindCertificate, authGitHubOIDC}
 		}
-		if of != "" && of != kind {
+		if of != nil && !slices.Contains(of, kind) {
 			return "", false
 		}
 		return f.LookupEnv(name)
@@ -173,11 +133,17 @@ func (f *Factory) lookupFor(kind auth.Kind) func(string) (string, bool) {
 
 // Connect finds the credential for a registry and makes clients with it. Nothing
 // is sent yet.
-func (f *Factory) Connect(reg acrkit.Registry) (*Connection, error) {
-	id, err := f.Identity(reg)
+func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection, error) {
+	id, err := f.Identity(ctx, reg)
 	if err != nil {
 		return nil, err
 	}
+	return f.ConnectAs(id)
+}
+
+// ConnectAs makes clients with an identity. Nothing is sent yet.
+func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
+	reg := id.Registry
 	base, err := f.baseTransport()
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -24,22 +25,34 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	if c.Transport == nil {
 		host = loginServer(reg)
 	}
-	anonymous := c.Credential != nil && c.Credential.Kind() == auth.KindAnonymous
+	who := c.Effective(c.about(e.Required))
+	is := func(kind auth.Kind) bool { return who.Credential != nil && who.Credential.Kind() == kind }
+	anonymous := is(auth.KindAnonymous)
 	switch {
 	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
-		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", exportHint("", host)
+		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", "acrkit login "+host
 		if c.Note != "" {
 			out.Reason, out.Hint = c.Note, "export ACR_NAME="+host
 		}
+	case who.Undecided() && e.Status == 0 && asked(err):
+		// A place failed that had to be asked; what it says of itself is the best hint.
+		if e.Hint == "" || !isCommand(e.Hint) {
+			out.Hint = "acrkit login " + host + "    # goes before Docker's configuration"
+		}
 	case e.Code == acrkit.CodeCredentialRejected:
-		out.Hint = rejectedHint(c)
+		if who.Source != "" && !strings.Contains(e.Reason, who.Source) && !strings.HasPrefix(who.Source, "--auth") {
+			out.Reason = reasonOf(e) + "; it is from " + who.Source
+		}
+		out.Hint = rejectedHint(c, who)
 	case e.Code == acrkit.CodeInsufficientScope:
-		out.Reason, out.Granted = missingRights(ctx, c, e)
-		out.Hint = rightsHint(c, e.Required)
+		out.Reason, out.Granted = missingRights(ctx, c, e, who.Credential)
+		out.Hint = rightsHint(c, e.Required, who.Credential)
 		if anonymous && c.Note != "" {
 			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+host
+		} else if anonymous {
+			out.Hint = "acrkit login " + host
 		}
 	case e.Code == acrkit.CodeDenied && reg.IsACR():
 		out.Hint = fmt.Sprintf("az acr show --name %s --query '{access: publicNetworkAccess, rules: networkRuleSet}'", reg.Name())
@@ -49,7 +62,9 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = "export ACRKIT_REGISTRIES=" + reg.Host() + "    # only if this host is yours"
 	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
 		out.Hint = "acrkit whoami " + reg.Host() + "    # without --plain-http"
-	case e.Code == acrkit.CodeNotFound && c.Repository != "" && c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken:
+	case e.Code == acrkit.CodeNotFound && c.Target != "":
+		out.Hint = "acrkit tag list " + reg.Host() + "/" + c.Repository
+	case e.Code == acrkit.CodeNotFound && c.Repository != "" && is(auth.KindScopedToken):
 		// Such a token may not list the catalog.
 		out.Hint = "acrkit whoami --registry " + reg.Host() + " --repository " + c.Repository
 	case e.Code == acrkit.CodeNotFound:
@@ -109,10 +124,10 @@ func subject(c auth.Credential) string {
 
 // missingRights says what the credential has and has not, in scope-map names. To
 // know what it has, it asks for a token with every right on the repository.
-func missingRights(ctx context.Context, c *Connection, e *acrkit.Error) (string, *acrkit.Scope) {
-	who, required := subject(c.Credential), e.Required
+func missingRights(ctx context.Context, c *Connection, e *acrkit.Error, cred auth.Credential) (string, *acrkit.Scope) {
+	who, required := subject(cred), e.Required
 	if required.Contains(acrkit.CatalogScope()) {
-		if c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken {
+		if cred != nil && cred.Kind() == auth.KindScopedToken {
 			return who + ` may not list the catalog; a scope-mapped token can only with a scope map on "*"`, e.Granted
 		}
 		return who + " may not list the catalog", e.Granted
@@ -164,14 +179,14 @@ func actionName(word string) string {
 	return word
 }
 
-func rightsHint(c *Connection, required acrkit.Scope) string {
+func rightsHint(c *Connection, required acrkit.Scope, cred auth.Credential) string {
 	reg := c.Registry
 	whoami := "acrkit whoami --registry " + reg.Host()
 	for access := range required.All() {
 		if access.Type != "repository" || acrkit.CheckRepositoryName(access.Name) != nil {
 			continue
 		}
-		if c.Credential != nil && c.Credential.Kind() == auth.KindScopedToken && reg.IsACR() {
+		if cred != nil && cred.Kind() == auth.KindScopedToken && reg.IsACR() {
 			var actions []string
 			for _, word := range access.Actions {
 				if a, err := acrkit.ParseAction(word); err == nil {
@@ -196,18 +211,49 @@ func plainWord(s string) bool {
 	})
 }
 
-func rejectedHint(c *Connection) string {
+// asked reports whether an error is of a place that was asked for a credential.
+func asked(err error) bool {
+	_, ok := errors.AsType[*auth.ChainError](err)
+	return ok
+}
+
+// isCommand reports whether a hint begins with a command that can be pasted, and
+// is not advice in words.
+func isCommand(hint string) bool {
+	first, _, _ := strings.Cut(hint, " ")
+	return slices.Contains([]string{"acrkit", "docker", "podman", "export", "az"}, first)
+}
+
+// rejectedHint is a command that mends a credential that was not accepted, or says
+// more of it.
+func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
-	if !reg.IsACR() {
+	if isStored(c.stored, who.Source) {
+		return loginHint(reg, c.storedFor(who.Source))
+	}
+	if who.From != "" { // of Docker's configuration
+		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
+			return "az acr login --name " + reg.Name() + "    # what it left ends after three hours"
+		}
+		if strings.Contains(who.From, `auth.json"`) { // of podman and its relatives
+			return "podman login " + reg.Host()
+		}
+		return "docker login " + reg.Host()
+	}
+	if !reg.IsACR() || who.Credential == nil {
 		return "acrkit whoami --registry " + reg.Host()
 	}
-	switch c.Credential.Kind() {
+	switch who.Credential.Kind() {
 	case auth.KindScopedToken:
-		if _, name, _ := strings.Cut(c.Credential.String(), `"`); plainWord(strings.TrimSuffix(name, `"`)) {
+		if _, name, _ := strings.Cut(who.Credential.String(), `"`); plainWord(strings.TrimSuffix(name, `"`)) {
 			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), strings.TrimSuffix(name, `"`))
 		}
-	case auth.KindServicePrincipal:
+	case auth.KindServicePrincipal, auth.KindCertificate:
 		return "az ad app credential list --id $AZURE_CLIENT_ID"
+	case auth.KindAdminUser:
+		return "az acr credential show --name " + reg.Name()
+	case auth.KindAzureCLI:
+		return "az login"
 	}
 	return "acrkit whoami --registry " + reg.Host()
 }

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 // ViewOptions are what "manifest view" needs.
 type ViewOptions struct {
 	IO       *iostreams.IOStreams
-	Connect  func(acrkit.Registry) (*cmdutil.Connection, error)
+	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
 
 	Reference acrkit.Reference
@@ -66,16 +65,17 @@ func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) err
 }
 
 func viewRun(ctx context.Context, opts *ViewOptions) error {
-	c, err := opts.Connect(opts.Reference.Registry)
+	c, err := opts.Connect(ctx, opts.Reference.Registry)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	ref := opts.Reference
+	c.Repository, c.Target = ref.Name, ref.Target()
 	if opts.Raw {
 		content, err := c.Client.ManifestContent(ctx, ref.Name, ref.Target())
 		if err != nil {
-			return explain(ctx, c, ref, err)
+			return cmdutil.Explain(ctx, c, err)
 		}
 		_, err = opts.IO.Out.Write(content.Data)
 		return err
@@ -84,28 +84,18 @@ func viewRun(ctx context.Context, opts *ViewOptions) error {
 	if digest == "" {
 		tag, err := c.Client.Tag(ctx, ref.Name, ref.Tag)
 		if err != nil {
-			return explain(ctx, c, ref, err)
+			return cmdutil.Explain(ctx, c, err)
 		}
 		digest = tag.Digest
 	}
 	m, err := c.Client.Manifest(ctx, ref.Name, digest)
 	if err != nil {
-		return explain(ctx, c, ref, err)
+		return cmdutil.Explain(ctx, c, err)
 	}
 	if opts.Exporter != nil {
 		return opts.Exporter.Write(ctx, opts.IO, object(m))
 	}
 	return cmdutil.PrintPairs(opts.IO, pairs(m))
-}
-
-// explain is [cmdutil.Explain], except that whoever misses a tag or digest is sent
-// to what the repository has.
-func explain(ctx context.Context, c *cmdutil.Connection, ref acrkit.Reference, err error) error {
-	err = cmdutil.Explain(ctx, c, err)
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code == acrkit.CodeNotFound {
-		e.Hint = "acrkit tag list " + ref.Repository.String()
-	}
-	return err
 }
 
 func pairs(m registry.Manifest) [][2]string {

@@ -23,7 +23,7 @@ import (
 // ListOptions are what "repo list" needs.
 type ListOptions struct {
 	IO       *iostreams.IOStreams
-	Connect  func(acrkit.Registry) (*cmdutil.Connection, error)
+	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
 
 	Registry     acrkit.Registry
@@ -134,7 +134,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 			return err
 		}
 	}
-	c, err := opts.Connect(opts.Registry)
+	c, err := opts.Connect(ctx, opts.Registry)
 	if err != nil {
 		return err
 	}

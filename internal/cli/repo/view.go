@@ -16,7 +16,7 @@ import (
 // ViewOptions are what "repo view" needs.
 type ViewOptions struct {
 	IO       *iostreams.IOStreams
-	Connect  func(acrkit.Registry) (*cmdutil.Connection, error)
+	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
 
 	Repository acrkit.Repository
@@ -62,7 +62,7 @@ func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) err
 }
 
 func viewRun(ctx context.Context, opts *ViewOptions) error {
-	c, err := opts.Connect(opts.Repository.Registry)
+	c, err := opts.Connect(ctx, opts.Repository.Registry)
 	if err != nil {
 		return err
 	}

@@ -17,14 +17,22 @@ or a file that holds the password.
 
 ACR_REFRESH_TOKEN: an ACR refresh token, as "az acr login --expose-token" prints it.
 
-AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or
+AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET,
+AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD) or
 AZURE_FEDERATED_TOKEN_FILE: a service principal. This is not a scope-mapped token.
+In a GitHub Actions job with the permission id-token: write the first two are
+enough: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are there.
 
 AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
 
-The first complete set wins, in the order above; half a set is an error. A
-credential that is refused never falls through to the next. "acrkit whoami" shows
-what was found.
+The first complete set wins, in the order above; half a set is an error. Where
+nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
+what "docker login" or "podman login" left (DOCKER_CONFIG, REGISTRY_AUTH_FILE),
+then nobody. A credential that is refused never falls through to the next.
+"acrkit whoami" shows every place, and --auth forces one kind or place.
+
+ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a
+file there, and never in the keychain.
 
 ACRKIT_REGISTRIES: login servers, separated by commas, that may be given a
 credential although their name is neither Azure's nor this machine's.

@@ -15,7 +15,7 @@ import (
 // ListOptions are what "tag list" needs.
 type ListOptions struct {
 	IO       *iostreams.IOStreams
-	Connect  func(acrkit.Registry) (*cmdutil.Connection, error)
+	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
 
 	Reference acrkit.Reference
@@ -70,7 +70,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 }
 
 func listRun(ctx context.Context, opts *ListOptions) error {
-	c, err := opts.Connect(opts.Reference.Registry)
+	c, err := opts.Connect(ctx, opts.Reference.Registry)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package whoami
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +17,8 @@ import (
 // Options are what the command needs.
 type Options struct {
 	IO       *iostreams.IOStreams
-	Connect  func(acrkit.Registry) (*cmdutil.Connection, error)
+	Identity func(context.Context, acrkit.Registry) (cmdutil.Identity, error)
+	Connect  func(cmdutil.Identity) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
 	Now      func() time.Time
 
@@ -25,7 +26,10 @@ type Options struct {
 	Repository string
 }
 
-var fields = []string{"registry", "credential", "kind", "source", "lookups", "repository", "granted", "missing", "tokenExpires", "entraAudience"}
+var fields = []string{
+	"registry", "credential", "kind", "source", "credentials", "lookups", "repository", "granted", "missing",
+	"tokenExpires", "refreshTokenExpires", "entraTokenExpires", "entraAudience", "error",
+}
 
 type lookupJSON struct {
 	Source  string `json:"source"`
@@ -34,32 +38,51 @@ type lookupJSON struct {
 	Detail  string `json:"detail"`
 }
 
+// partJSON is one of several credentials.
+type partJSON struct {
+	Repositories string `json:"repositories"` // "team/*"; "" is all others
+	Credential   string `json:"credential"`
+	Kind         string `json:"kind"`
+	Source       string `json:"source"`
+	Applies      bool   `json:"applies"` // to what was asked
+}
+
 type outputJSON struct {
-	Registry   string       `json:"registry"`
-	Credential string       `json:"credential"`
-	Kind       string       `json:"kind"`
-	Source     string       `json:"source"`
-	Lookups    []lookupJSON `json:"lookups"`
-	Repository string       `json:"repository"`
-	Granted    []string     `json:"granted"` // null where the token does not say
-	Missing    []string     `json:"missing"`
-	Expires    *time.Time   `json:"tokenExpires"` // null where it is not known
-	Audience   string       `json:"entraAudience"`
+	Registry       string       `json:"registry"`
+	Credential     string       `json:"credential"`
+	Kind           string       `json:"kind"`
+	Source         string       `json:"source"`
+	Credentials    []partJSON   `json:"credentials"` // where there are several
+	Lookups        []lookupJSON `json:"lookups"`
+	Repository     string       `json:"repository"`
+	Granted        []string     `json:"granted"` // null where the token does not say
+	Missing        []string     `json:"missing"`
+	Expires        *time.Time   `json:"tokenExpires"` // these are null where there is none, or its end is not known
+	RefreshExpires *time.Time   `json:"refreshTokenExpires"`
+	EntraExpires   *time.Time   `json:"entraTokenExpires"`
+	Audience       string       `json:"entraAudience"`
+	Error          string       `json:"error"` // a word: credential_rejected; "" for none
 }
 
 // NewCmdWhoami returns the command. A runF other than nil runs instead of it.
 func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.Connect, Now: f.Now}
+	opts := &Options{IO: f.IO, Identity: f.Identity, Connect: f.ConnectAs, Now: f.Now}
 	cmd := &cobra.Command{
 		Use:   "whoami [<registry>]",
 		Short: "Show the credential, where it came from, and what it may do",
-		Long: "Show each place where a credential was looked for, which one is used, and what it\n" +
-			"may do.\n\n" +
+		Long: "Show each place where a credential was looked for, which one is used, what it may\n" +
+			"do, and when its tokens end. Where logins for some repositories are stored, each is\n" +
+			"listed, and --repository says which of them applies.\n\n" +
 			"The credential is tried: the registry is asked for a token with the five rights on\n" +
 			"the repository (--repository), or with the right to list the catalog. Nothing is\n" +
-			"read or changed.",
-		Example: "$ acrkit whoami\n$ acrkit whoami --repository samples/app",
-		Args:    cmdutil.MaxArgs(1),
+			"read or changed. After a refusal the places are shown all the same.\n\n" +
+			"A place was used, not set, shadowed (something is there, and an earlier place was\n" +
+			"used), incomplete (half a set, or malformed), not available (nothing is there), not\n" +
+			"tried, refused by the registry, or it failed. Of a credential helper that was not\n" +
+			"needed nothing is known: it is not asked.",
+		Example: "$ acrkit whoami\n$ acrkit whoami --repository samples/app\n\n" +
+			"# Which places hold something\n$ acrkit whoami --json lookups --jq '.lookups[] | select(.outcome != \"not set\")'",
+		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			arg := ""
 			if len(args) == 1 {
@@ -100,44 +123,94 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 }
 
 func run(ctx context.Context, opts *Options) error {
-	c, err := opts.Connect(opts.Registry)
+	id, err := opts.Identity(ctx, opts.Registry)
+	if err != nil {
+		// Nothing can be tried; what was seen is worth showing.
+		out := newOutput(opts)
+		out.Error = string(acrkit.CodeOf(err))
+		out.addLookups(append(id.Lookups, id.Behind(ctx)...))
+		return errors.Join(out.print(ctx, opts, id.Note), err)
+	}
+	c, err := opts.Connect(id)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	out := outputJSON{
-		Registry: opts.Registry.Host(), Credential: c.Credential.String(), Kind: string(c.Credential.Kind()),
-		Source: c.Source, Repository: opts.Repository, Lookups: []lookupJSON{}, Missing: []string{},
-	}
-	for _, l := range c.Lookups {
-		out.Lookups = append(out.Lookups, lookupJSON{l.Source, string(l.Kind), string(l.Outcome), l.Detail})
-	}
-	// What was found is worth showing also where the registry then refuses it.
-	if opts.Exporter == nil {
-		if err := printIdentity(opts.IO, out, c.Note); err != nil {
-			return err
-		}
-	}
+	c.Repository = opts.Repository
 	want := acrkit.CatalogScope()
 	if opts.Repository != "" {
 		want = acrkit.RepositoryScope(opts.Repository, acrkit.Actions()...)
 	}
-	token, err := c.Transport.Token(ctx, want)
-	if err != nil {
-		return cmdutil.Explain(ctx, c, err)
+	out := newOutput(opts)
+	all := c.Effectives()
+	// With logins for some repositories only, there is nothing to try for the
+	// registry as a whole, and that is no failure.
+	tried := opts.Repository != "" || !id.OnlyParts()
+	var failure error
+	if tried {
+		token, err := c.Transport.Token(ctx, want)
+		if err == nil {
+			out.describe(token, opts.Repository)
+		} else {
+			failure = cmdutil.Explain(ctx, c, err)
+			out.Error = string(acrkit.CodeOf(failure))
+		}
+		who := c.Effective(want)
+		out.Credential, out.Kind, out.Source = who.Credential.String(), string(who.Credential.Kind()), who.Source
+		out.RefreshExpires, out.EntraExpires = whenJSON(who.RefreshTokenExpires), whenJSON(who.EntraTokenExpires)
+		out.addLookups(c.Places(ctx, want, err))
+		all = c.Effectives()
+		out.addParts(id, all, &who)
+	} else {
+		out.addLookups(c.Places(ctx, want, nil))
+		out.addParts(id, all, nil)
 	}
-	out.describe(token, opts.Repository)
-	if opts.Exporter != nil {
-		return opts.Exporter.Write(ctx, opts.IO, out)
+	if err := out.print(ctx, opts, id.Note); err != nil {
+		return errors.Join(err, failure)
 	}
-	return printRights(opts.IO, out, opts.Now())
+	if !tried {
+		cmdutil.Say(opts.IO.ErrOut, "The logins are for some repositories only; --repository NAME tries the one that applies.")
+	}
+	return failure
+}
+
+func newOutput(opts *Options) *outputJSON {
+	return &outputJSON{Registry: opts.Registry.Host(), Repository: opts.Repository, Lookups: []lookupJSON{}, Missing: []string{}, Credentials: []partJSON{}}
+}
+
+func (out *outputJSON) addLookups(lookups []auth.Lookup) {
+	for _, l := range lookups {
+		out.Lookups = append(out.Lookups, lookupJSON{l.Source, string(l.Kind), string(l.Outcome), l.Detail})
+	}
+}
+
+// addParts lists the credentials where there are several.
+func (out *outputJSON) addParts(id cmdutil.Identity, all []cmdutil.Effective, who *cmdutil.Effective) {
+	if len(all) < 2 && (len(all) == 0 || all[0].Prefix == "") {
+		return
+	}
+	for _, e := range all {
+		part := partJSON{
+			Repositories: id.Repositories(e), Credential: e.Credential.String(), Kind: string(e.Credential.Kind()), Source: e.Source,
+			Applies: who != nil && who.Prefix == e.Prefix,
+		}
+		if e.Undecided() && !part.Applies {
+			part.Credential = "Docker configuration, not tried"
+		}
+		out.Credentials = append(out.Credentials, part)
+	}
+}
+
+func whenJSON(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
 }
 
 func (out *outputJSON) describe(token auth.Token, repository string) {
-	if !token.Expires.IsZero() {
-		t := token.Expires.UTC().Truncate(time.Second)
-		out.Expires = &t
-	}
+	out.Expires = whenJSON(token.Expires)
 	out.Audience = token.Audience
 	if token.Granted == nil {
 		return
@@ -157,58 +230,4 @@ func (out *outputJSON) describe(token auth.Token, repository string) {
 	for _, a := range acrkit.Actions() {
 		sort(a.String(), acrkit.RepositoryScope(repository, a))
 	}
-}
-
-func printIdentity(s *iostreams.IOStreams, out outputJSON, note string) error {
-	if err := cmdutil.PrintPairs(s, [][2]string{
-		{"registry", out.Registry}, {"credential", out.Credential}, {"from", out.Source}, {"note", note},
-	}); err != nil {
-		return err
-	}
-	if len(out.Lookups) == 0 {
-		return nil
-	}
-	rows := make([][2]string, 0, len(out.Lookups))
-	for _, l := range out.Lookups {
-		text := l.Source + ": " + l.Outcome
-		if l.Detail != "" {
-			text += " (" + l.Detail + ")"
-		}
-		rows = append(rows, [2]string{"looked at", text})
-	}
-	return cmdutil.PrintPairs(s, rows)
-}
-
-func printRights(s *iostreams.IOStreams, out outputJSON, now time.Time) error {
-	var rows [][2]string
-	what := "list the catalog"
-	if out.Repository != "" {
-		what = fmt.Sprintf("on %q", out.Repository)
-	}
-	switch {
-	case out.Granted == nil:
-		rows = append(rows, [2]string{"may", "unknown: the token does not say what it grants"})
-	case out.Repository == "" && len(out.Granted) > 0:
-		rows = append(rows, [2]string{"may", what})
-	case out.Repository == "":
-		rows = append(rows, [2]string{"may not", what + " (--repository NAME shows the rights on one repository)"})
-	default:
-		for _, name := range out.Granted {
-			rows = append(rows, [2]string{"granted", name + " " + what})
-		}
-		for _, name := range out.Missing {
-			rows = append(rows, [2]string{"not granted", name + " " + what})
-		}
-	}
-	if out.Expires != nil {
-		text := out.Expires.Format(time.RFC3339)
-		if s.IsStdoutTTY() {
-			text += fmt.Sprintf(" (in %s)", out.Expires.Sub(now).Round(time.Minute))
-		}
-		rows = append(rows, [2]string{"access token ends", text})
-	}
-	if out.Audience != "" {
-		rows = append(rows, [2]string{"Entra audience", out.Audience})
-	}
-	return cmdutil.PrintPairs(s, rows)
 }

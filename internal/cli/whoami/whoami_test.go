@@ -36,5 +36,6 @@ func TestNewCmdWhoami(t *testing.T) {
 
 func TestJSONFields(t *testing.T) {
 	clitest.JSONFields(t, NewCmdWhoami(clitest.Factory(nil), nil),
-		"registry", "credential", "kind", "source", "lookups", "repository", "granted", "missing", "tokenExpires", "entraAudience")
+		"registry", "credential", "kind", "source", "credentials", "lookups", "repository", "granted", "missing",
+		"tokenExpires", "refreshTokenExpires", "entraTokenExpires", "entraAudience", "error")
 }

@@ -1,0 +1,213 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// Effective is the credential that requests for a scope are made with, as far as
+// it is known: where Docker's configuration may decide, after the first token.
+type Effective struct {
+	auth.Status
+	Source string // where it came from: the variables, acrkit's store, a file of Docker; "" where that is not decided
+}
+
+// Effective returns the credential for a scope.
+func (c *Connection) Effective(scope acrkit.Scope) Effective {
+	if c.Transport == nil {
+		return Effective{Status: auth.Status{Credential: c.Credential}, Source: c.Source}
+	}
+	return c.effective(c.Transport.Status(scope))
+}
+
+// Effectives returns the credentials for all repository prefixes, the longest
+// first; the last one, with the prefix "", is for all others.
+func (c *Connection) Effectives() []Effective {
+	statuses := c.Transport.Statuses()
+	all := make([]Effective, 0, len(statuses))
+	for _, s := range statuses {
+		all = append(all, c.effective(s))
+	}
+	return all
+}
+
+func (c *Connection) effective(s auth.Status) Effective {
+	e := Effective{Status: s, Source: c.Source}
+	stored, ok := c.stored[s.Prefix]
+	switch {
+	case s.From != "":
+		e.Source = s.From
+	case ok:
+		e.Source = stored
+	case s.Credential.Kind() == auth.KindAnonymous && c.Source == "":
+		e.Source = nothingFound
+	}
+	return e
+}
+
+// Undecided reports whether no credential came to be used: none was needed yet, or
+// a place failed that had to be asked.
+func (e Effective) Undecided() bool {
+	return e.Credential != nil && (e.Credential.Kind() == auth.KindChain || e.Credential.Kind() == auth.KindDockerConfig || e.Credential.Kind() == auth.KindByRepository)
+}
+
+// Places returns every place where a credential for a scope was looked for, in
+// the order in which they count, and what became of each; err is how the request
+// ended that needed one, nil if well. Places behind the one that was used are
+// looked at for this, as far as nobody has to be asked for a secret: what is there
+// is shadowed.
+func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) []auth.Lookup {
+	places := slices.Clone(c.Lookups)
+	e := c.Effective(scope)
+	for i := range places {
+		l := &places[i]
+		if l.Outcome != auth.OutcomeUsed {
+			continue
+		}
+		switch {
+		case c.stored != nil && l.Source != e.Source && isStored(c.stored, l.Source):
+			l.Outcome, l.Detail = auth.OutcomeNotTried, "for other repositories"
+		case errors.Is(err, acrkit.CodeCredentialRejected):
+			l.Outcome = auth.OutcomeRefused
+		}
+	}
+	if c.later && !isStored(c.stored, e.Source) {
+		return append(places, flatten(dockerLookups(e.Status, err))...)
+	}
+	return append(places, c.Behind(ctx)...)
+}
+
+func isStored(stored map[string]string, source string) bool {
+	for _, s := range stored {
+		if s == source {
+			return true
+		}
+	}
+	return false
+}
+
+// OnlyParts reports whether logins are known for some repositories, and nothing is
+// for the registry as a whole before Docker's configuration is asked.
+func (id Identity) OnlyParts() bool {
+	_, all := id.stored[""]
+	return len(id.stored) > 0 && !all
+}
+
+// Repositories returns what one of several credentials is for: "team/*" of a login
+// as it was stored, "team" of Docker's configuration, "" for all others.
+func (id Identity) Repositories(e Effective) string {
+	if isStored(id.stored, e.Source) {
+		return id.storedFor(e.Source)
+	}
+	return e.Prefix
+}
+
+// storedFor returns the repositories that the login of a source is for, as it was
+// stored.
+func (id Identity) storedFor(source string) string { return id.storedAs[source] }
+
+// dockerLookups are those of Docker's configuration and of nobody after it.
+func dockerLookups(s auth.Status, err error) []auth.Lookup {
+	lookups := s.Lookups
+	if report, ok := errors.AsType[*auth.ChainError](err); ok {
+		lookups = report.Lookups
+	}
+	if lookups == nil && s.Credential.Kind() == auth.KindAnonymous {
+		lookups = []auth.Lookup{{Source: string(auth.KindAnonymous), Kind: auth.KindAnonymous, Outcome: auth.OutcomeUsed}}
+	}
+	return lookups
+}
+
+// flatten puts the places within a place in its stead.
+func flatten(lookups []auth.Lookup) []auth.Lookup {
+	var flat []auth.Lookup
+	for _, l := range lookups {
+		switch {
+		case l.Kind == auth.KindAnonymous && l.Outcome == auth.OutcomeRefused:
+			l.Outcome, l.Detail = auth.OutcomeUsed, "the registry lets nobody in"
+			flat = append(flat, l)
+		case l.Kind == auth.KindAnonymous && l.Outcome == auth.OutcomeNotTried:
+			// Nobody is always there; it says nothing that it was not needed.
+		case len(l.Places) > 0:
+			flat = append(flat, flatten(l.Places)...)
+		default:
+			flat = append(flat, l)
+		}
+	}
+	return flat
+}
+
+// Behind returns the places that come after the one where the credential was
+// found, with what is there and not used. No helper and no keychain is asked.
+func (id Identity) Behind(ctx context.Context) []auth.Lookup {
+	if id.places == nil {
+		return nil
+	}
+	return id.places(ctx)
+}
+
+// afterEnvironment looks at acrkit's store and at Docker's configuration.
+func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []auth.Lookup {
+	return func(ctx context.Context) []auth.Lookup {
+		var places []auth.Lookup
+		none := auth.Lookup{Source: storeName, Kind: authStore, Outcome: auth.OutcomeNotSet}
+		s, err := f.Store()
+		if err == nil {
+			logins, listErr := s.List(ctx)
+			err = listErr
+			for _, l := range logins {
+				if l.Registry == reg.Host() {
+					lookup := storeLookup(l)
+					lookup.Outcome = auth.OutcomeShadowed
+					places = append(places, lookup)
+				}
+			}
+		}
+		if err != nil {
+			none.Outcome, none.Detail = auth.OutcomeShadowed, "cannot be read: "+reasonOf(err)
+		}
+		if len(places) == 0 {
+			places = append(places, none)
+		}
+		return append(places, f.afterStore(reg)(ctx)...)
+	}
+}
+
+// afterStore looks at Docker's configuration.
+func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.Lookup {
+	return func(context.Context) []auth.Lookup {
+		docker, ok := f.dockerConfig()
+		if !ok {
+			return nil
+		}
+		t, err := auth.NewTransport(reg.Host(), docker, &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
+		if err != nil {
+			return nil // the host is refused, which is told elsewhere
+		}
+		defer t.Close()
+		var places []auth.Lookup
+		for _, s := range t.Statuses() {
+			for _, l := range s.Lookups {
+				switch l.Outcome {
+				case auth.OutcomeNotTried:
+					if strings.HasPrefix(l.Source, "docker-credential-") {
+						l.Detail = "helpers are not asked without need"
+						break
+					}
+					l.Outcome = auth.OutcomeShadowed
+				case auth.OutcomeFailed:
+					l.Outcome, l.Detail = auth.OutcomeShadowed, "cannot be read: "+l.Detail
+				}
+				if !slices.ContainsFunc(places, func(p auth.Lookup) bool { return p.Source == l.Source }) {
+					places = append(places, l)
+				}
+			}
+		}
+		return places
+	}
+}
