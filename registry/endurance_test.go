@@ -1,0 +1,230 @@
+package registry_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/registry"
+)
+
+// slowRegistry is a registry with its token service and its Entra authority, in
+// this process, so that three hours pass in a bubble. A page of a list takes its
+// time, and no token is good for longer than ACR's.
+type slowRegistry struct {
+	names   []string      // of repositories, or of tags
+	page    time.Duration // what a page takes
+	good    map[string]time.Time
+	given   int
+	counts  map[string]int
+	refused int // requests with a token that had ended
+}
+
+const slowHost = "myregistry.azurecr.io"
+
+func (s *slowRegistry) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	var form url.Values
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		_ = r.Body.Close()
+		form, _ = url.ParseQuery(string(body))
+	}
+	s.counts[r.URL.Host+r.URL.Path]++
+	switch r.URL.Path {
+	case "/tenant-1/oauth2/v2.0/token":
+		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, s.give("entra", time.Hour))
+	case "/oauth2/exchange":
+		if !s.takes(form.Get("access_token")) {
+			w.WriteHeader(http.StatusUnauthorized)
+			break
+		}
+		fmt.Fprintf(w, `{"refresh_token":%q}`, s.give("refresh_token", 3*time.Hour))
+	case "/oauth2/token":
+		if !s.takes(form.Get("refresh_token")) {
+			w.WriteHeader(http.StatusUnauthorized)
+			break
+		}
+		fmt.Fprintf(w, `{"access_token":%q}`, s.give("access_token", time.Hour))
+	default:
+		s.list(w, r)
+	}
+	resp := w.Result()
+	resp.Request = r
+	return resp, r.Context().Err()
+}
+
+func (s *slowRegistry) give(kind string, life time.Duration) string {
+	s.given++
+	ends := time.Now().Add(life)
+	claims, _ := json.Marshal(map[string]any{"jti": s.given, "iss": "Azure Container Registry", "aud": slowHost, "grant_type": kind, "exp": ends.Unix()})
+	enc := base64.RawURLEncoding.EncodeToString
+	token := enc([]byte(`{"alg":"RS256"}`)) + "." + enc(claims) + "." + enc([]byte("not a signature"))
+	s.good[token] = ends
+	return token
+}
+
+func (s *slowRegistry) takes(token string) bool { return time.Now().Before(s.good[token]) }
+
+func (s *slowRegistry) list(w http.ResponseWriter, r *http.Request) {
+	if !s.takes(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
+		s.refused++
+		w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",error="invalid_token"`, slowHost, slowHost))
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	time.Sleep(s.page)
+	n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+	start, found := slices.BinarySearch(s.names, r.URL.Query().Get("last"))
+	if found {
+		start++
+	}
+	end := min(start+n, len(s.names))
+	if end < len(s.names) {
+		w.Header().Set("Link", fmt.Sprintf(`<%s?last=%s&n=%d&orderby=>; rel="next"`, r.URL.Path, url.QueryEscape(s.names[end-1]), n))
+	}
+	names := s.names[start:end]
+	var doc any = map[string]any{"repositories": names}
+	if strings.HasSuffix(r.URL.Path, "/_tags") {
+		tags := make([]map[string]any, 0, len(names))
+		for _, name := range names {
+			tags = append(tags, map[string]any{"name": name, "digest": "sha256:" + strings.Repeat("0", 64)})
+		}
+		doc = map[string]any{"registry": slowHost, "imageName": "team/app", "tags": tags}
+	}
+	_ = json.NewEncoder(w).Encode(doc)
+}
+
+// A list that takes three hours and twenty minutes, in pages of ten minutes or of
+// two: longer than any token of ACR lives, the refresh token
+// included. It is complete, made with the root credential again, and no page is
+// asked for with a token that has ended.
+func TestListForThreeHours(t *testing.T) {
+	const catalog, tags = slowHost + "/acr/v1/_catalog", slowHost + "/acr/v1/team/app/_tags"
+	for _, tt := range []struct {
+		name  string
+		pages int
+		path  string
+		list  func(*testing.T, *registry.Client) iter.Seq2[string, error]
+	}{
+		{"repositories", 20, catalog, func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
+			return c.Repositories(t.Context(), nil)
+		}},
+		{"tags", 100, tags, func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
+			return func(yield func(string, error) bool) {
+				for tag, err := range c.Tags(t.Context(), "team/app", nil) {
+					if !yield(tag.Name, err) {
+						return
+					}
+				}
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const work = 200 * time.Minute
+				s := &slowRegistry{page: work / time.Duration(tt.pages), good: map[string]time.Time{}, counts: map[string]int{}}
+				for i := range 1000*tt.pages - 1 {
+					s.names = append(s.names, fmt.Sprintf("name-%07d", i))
+				}
+				rt, err := auth.NewTransport(slowHost, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil), &auth.Options{Base: s})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer rt.Close()
+				// A page may take its time; what is tested is the whole list.
+				c, err := registry.New(slowHost, rt, &registry.Options{Timeout: time.Hour})
+				if err != nil {
+					t.Fatal(err)
+				}
+				began, i := time.Now(), 0
+				for name, err := range tt.list(t, c) {
+					if err != nil {
+						t.Fatalf("after %d names and %v: %v", i, time.Since(began), err)
+					}
+					if i >= len(s.names) || name != s.names[i] {
+						t.Fatalf("name %d is %q", i, name)
+					}
+					i++
+				}
+				synctest.Wait()
+				if i != len(s.names) || time.Since(began) < work {
+					t.Errorf("%d names in %v, want %d in %v", i, time.Since(began), len(s.names), work)
+				}
+				// An access token serves for 48 to 60 minutes, a refresh token for 144 to
+				// 180, and then the root credential is asked again.
+				tokens := s.counts[slowHost+"/oauth2/token"]
+				delete(s.counts, slowHost+"/oauth2/token")
+				if tokens < 4 || tokens > 6 {
+					t.Errorf("%d token requests, want one each 48 minutes", tokens)
+				}
+				want := map[string]int{tt.path: tt.pages, slowHost + "/oauth2/exchange": 2, "login.microsoftonline.com/tenant-1/oauth2/v2.0/token": 2}
+				if diff := cmp.Diff(want, s.counts); diff != "" || s.refused > 0 {
+					t.Errorf("%d refusals; requests (-want +got):\n%s", s.refused, diff)
+				}
+			})
+		})
+	}
+}
+
+// A refresh token that somebody gave cannot be renewed: the list ends with it, and
+// it ends with an error, not as if it were complete.
+func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowRegistry{page: 10 * time.Minute, good: map[string]time.Time{}, counts: map[string]int{}}
+		for i := range 29_999 {
+			s.names = append(s.names, fmt.Sprintf("name-%07d", i))
+		}
+		rt, err := auth.NewTransport(slowHost, auth.RefreshToken(s.give("refresh_token", 3*time.Hour)), &auth.Options{Base: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rt.Close()
+		c, err := registry.New(slowHost, rt, &registry.Options{Timeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, got := time.Now(), 0
+		var failure error
+		for _, err := range c.Repositories(t.Context(), nil) {
+			if err != nil {
+				failure = err
+				break
+			}
+			got++
+		}
+		e, ok := errors.AsType[*acrkit.Error](failure)
+		if !ok || e.Code != acrkit.CodeCredentialRejected || !strings.Contains(e.Error(), "the ACR refresh token is not accepted") || e.Hint == "" {
+			t.Errorf("after %d of %d names: %v", got, len(s.names), failure)
+		}
+		// It holds out as long as its last access token.
+		if took := time.Since(began); took < 3*time.Hour || took > 4*time.Hour {
+			t.Errorf("it failed after %v", took)
+		}
+		synctest.Wait()
+		if n := s.counts[slowHost+"/oauth2/token"]; n > 12 {
+			t.Errorf("%d token requests", n)
+		}
+	})
+}
