@@ -200,7 +200,9 @@ func codeByText(text string) acrkit.Code {
 // firstLine cuts azidentity's messages, which run over many, to their first.
 func firstLine(s string) string {
 	const limit = 300
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	// MSAL puts the cause on a second line.
+	s = strings.Replace(strings.TrimSpace(s), "server response error:\n ", "", 1)
+	s, _, _ = strings.Cut(s, "\n")
 	if len(s) > limit {
 		s = s[:limit] + "…"
 	}

@@ -114,14 +114,18 @@ func (h *Handler) isTokenEndpoint(r *http.Request, tenant, aud string) bool {
 // certificateKey returns the key of the certificate that the header names.
 func (h *Handler) certificateKey(a *identity.Application, header map[string]any) (*rsa.PublicKey, *failure) {
 	text := func(name string) string { s, _ := header[name].(string); return s }
+	// Clients write thumbprints in both alphabets of base64, with and without padding.
+	thumbprint := func(name string) string {
+		return strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(text(name)), "=")
+	}
 	for _, der := range a.Certificates {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
 			continue // what is stored was parsed
 		}
 		short, long := sha1.Sum(der), sha256.Sum256(der) //nolint:gosec // as above
-		named := text("x5t#S256") == base64.RawURLEncoding.EncodeToString(long[:]) ||
-			strings.TrimRight(text("x5t"), "=") == base64.RawURLEncoding.EncodeToString(short[:]) ||
+		named := thumbprint("x5t#S256") == base64.RawURLEncoding.EncodeToString(long[:]) ||
+			thumbprint("x5t") == base64.RawURLEncoding.EncodeToString(short[:]) ||
 			strings.EqualFold(text("kid"), fmt.Sprintf("%X", short))
 		key, ok := cert.PublicKey.(*rsa.PublicKey)
 		if !named || !ok {
