@@ -307,35 +307,29 @@ func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, refer
 		WHERE r.registry=? AND r.name=? AND t.name=?`
 		unknown = TagUnknown
 	}
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		var locks Locks
-		err := tx.QueryRow(query, []any{registry, repo, reference}, &c.Digest, &c.MediaType, &c.Body, &locks)
-		if errors.Is(err, sql.ErrNoRows) {
-			return &Error{Kind: unknown, Name: reference}
-		}
-		if err != nil {
-			return err
-		}
-		return locked(reference, locks, NoRead)
-	})
+	var locks int64
+	err = s.db.Row(ctx, query, []any{registry, repo, reference}, &c.Digest, &c.MediaType, &c.Body, &locks)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = &Error{Kind: unknown, Name: reference}
+	}
+	if err == nil {
+		err = locked(reference, Locks(locks), NoRead)
+	}
 	return c, err
 }
 
 // Blob returns the size of a repository's blob.
 func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (size int64, err error) {
 	var idle sql.NullInt64
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		var locks Locks
-		err := tx.QueryRow(`SELECT b.size,r.locks,b.idle_since FROM repositories r JOIN repository_blobs b ON b.repository=r.id
-			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &size, &locks, &idle)
-		if errors.Is(err, sql.ErrNoRows) {
-			return &Error{Kind: BlobUnknown, Name: digest}
-		}
-		if err != nil {
-			return err
-		}
-		return locked(digest, locks, NoRead)
-	})
+	var locks int64
+	err = s.db.Row(ctx, `SELECT b.size,r.locks,b.idle_since FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+		WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &size, &locks, &idle)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = &Error{Kind: BlobUnknown, Name: digest}
+	}
+	if err == nil {
+		err = locked(digest, Locks(locks), NoRead)
+	}
 	if err == nil && idle.Valid && s.now().UnixNano()-idle.Int64 > int64(s.blobGrace/2) {
 		err = s.renew(ctx, registry, repo, digest) // the client may push a manifest without the blob now
 	}

@@ -223,13 +223,9 @@ func receive(from chan *conn, wait bool) (*conn, bool) {
 // before. fn must not call [DB.Write]: in memory, readers and the writer take
 // turns. Statements end when ctx does.
 func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
-	var c *conn
-	select {
-	case c = <-d.readers:
-	case <-d.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	c, err := d.reader(ctx)
+	if err != nil {
+		return err
 	}
 	defer func() { d.readers <- c }()
 	if d.memory != nil {

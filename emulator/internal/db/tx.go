@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"time"
 )
@@ -16,6 +17,10 @@ const maxStatements = 512
 type conn struct {
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
+
+	directs map[string]driver.Stmt // for [DB.Row], with room for its arguments and results
+	args    []driver.NamedValue
+	values  []driver.Value
 }
 
 func (c *conn) close() error {
@@ -23,7 +28,7 @@ func (c *conn) close() error {
 	for _, s := range c.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, c.c.Close())...)
+	return errors.Join(append(errs, c.closeDirect(), c.c.Close())...)
 }
 
 // prepare returns the statement and whether the caller has to close it.

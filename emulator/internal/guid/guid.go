@@ -4,7 +4,6 @@ package guid
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -25,7 +24,14 @@ func New() string {
 
 // Format writes 16 bytes as a GUID.
 func Format(b [16]byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	text := make([]byte, 0, 36)
+	for _, group := range [...][]byte{b[0:4], b[4:6], b[6:8], b[8:10], b[10:16]} {
+		if len(text) > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, group)
+	}
+	return string(text)
 }
 
 // Parse returns the bytes of a GUID; ok is false where s has another form.
