@@ -1,0 +1,15 @@
+// Package chaos lets many clients push, pull, delete, lock and be refused at
+// once, while the emulator under them, a real process, is killed at random as
+// kill -9 does and started again on the same folder with other rights for one of
+// the identities. A model of what was acknowledged is kept for each repository.
+// It holds at any time that
+//
+//   - what was acknowledged is there and whole, and what was not is there wholly
+//     or not at all;
+//   - what an identity may not do was never done, and what it may was never
+//     refused;
+//   - at rest, no file, connection or goroutine is left over.
+//
+// One minute is the default; longer by -chaos.duration, the same choices again by
+// -chaos.seed (which requests meet a kill depends on the machine nevertheless).
+package chaos
