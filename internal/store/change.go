@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -123,26 +124,41 @@ func (w *writer) put(ctx context.Context, r record) error {
 	if err := w.save(); err != nil {
 		return err
 	}
-	_ = w.sweep(ctx) // of the login before; what is left is tried again next time
+	_ = w.sweep(ctx) // of the login before; what is left is tried again by the next change
 	return nil
 }
 
-// remove removes the login of r's registry and repository.
-func (w *writer) remove(ctx context.Context, r record, op string) error {
-	account := w.drop(r)
+// remove removes logins. What the keychain does not give up of them, or with
+// thorough of earlier ones too, is an error.
+func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...record) error {
+	var owed []string
+	if thorough {
+		owed = slices.Clone(w.file.Discard)
+	}
+	for _, r := range which {
+		if account := w.drop(r); account != "" {
+			owed = append(owed, account)
+		}
+	}
 	if err := w.save(); err != nil {
 		return err
 	}
 	err := w.sweep(ctx)
-	if account == "" || !slices.Contains(w.file.Discard, account) {
-		return nil
-	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	left := 0
+	for _, account := range owed {
+		if slices.Contains(w.file.Discard, account) {
+			left++
+		}
+	}
+	if left == 0 || err == nil {
+		return nil
+	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
-		Reason: "it is no longer used, but its secret is still in the keychain, under " + keychainService + " and " + account + ": " + whyNot(err),
-		Causes: []error{err}, Hint: "acrkit logout --all    # tries again, when the keychain is unlocked"}
+		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, keychainService, whyNot(err)),
+		Causes: []error{err}, Hint: "acrkit logout --all    # tries again, once the keychain is unlocked"}
 }
 
 // drop takes the login of r's registry and repository out, and notes its secret

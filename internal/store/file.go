@@ -29,8 +29,9 @@ const (
 	// MaxLogins is the most logins, of all registries together. One registry's can
 	// then be used together: auth.ByRepository takes as many.
 	MaxLogins = 256
-	// maxDiscards is the most secrets that the keychain has yet to forget. Each is
-	// from a process that was stopped, or a keychain that did not answer.
+	// maxDiscards is how many secrets the keychain may have yet to forget before
+	// it is given no more. Each is from a process that was stopped, or a keychain
+	// that did not answer. Those of all logins can be added to them.
 	maxDiscards = 256
 	// maxField is the longest of a login's other fields, in bytes. Names of
 	// repositories end at 256, those of hosts at 259; authorities are URLs.
@@ -61,7 +62,7 @@ type record struct {
 	Tenant     string    `json:"tenant,omitempty"`
 	Authority  string    `json:"authority,omitempty"`
 	Saved      time.Time `json:"saved"`
-	Secret     string    `json:"secret,omitempty"` //nolint:gosec // G117: this is the file that keeps it
+	Secret     string    `json:"secret,omitempty"`
 	Why        string    `json:"why,omitempty"`
 	Keychain   string    `json:"keychain,omitempty"`
 }
@@ -180,7 +181,7 @@ func parse(data []byte) (file, error) {
 	if err := dec.Decode(&f); err != nil {
 		return file{}, where(data, err)
 	}
-	if len(f.Logins) > MaxLogins || len(f.Discard) > maxDiscards {
+	if len(f.Logins) > MaxLogins || len(f.Discard) > maxDiscards+MaxLogins {
 		return file{}, fmt.Errorf("it holds more than %d logins", MaxLogins)
 	}
 	for i, r := range f.Logins {

@@ -80,13 +80,13 @@ func (s *Store) ask(ctx context.Context, question func() (string, error)) (strin
 	}
 }
 
-// keychainError is the error for a question that the keychain did not answer.
-func (s *Store) keychainError(op string, err error) error {
+// keychainError is the error for a login whose secret the keychain does not give.
+func keychainError(r record, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
-		Hint: "unlock the keychain, or log in again with " + EnvKeyring + "=off to keep the secret in a file"}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
+		Hint: EnvKeyring + "=off acrkit login " + r.arguments() + "    # to keep it in a file instead"}
 }
 
 // whyNot says as a clause why the keychain did not do something. What a daemon

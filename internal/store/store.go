@@ -114,18 +114,21 @@ func Open(opts *Options) (*Store, error) {
 	if s.dir == "" {
 		s.dir, _ = lookup(EnvDir)
 	}
-	if s.dir == "" {
+	s.dir, s.noDir = folder(s.dir)
+	return s, nil
+}
+
+// folder returns the absolute path of the folder. In a container without a home
+// there is none; it has no logins, which is no error until one is to be stored.
+func folder(dir string) (string, error) {
+	if dir == "" {
 		config, err := os.UserConfigDir()
 		if err != nil {
-			// In a container without a home there are no logins, which is no error
-			// until one is to be stored.
-			s.noDir = err
-			return s, nil
+			return "", err
 		}
-		s.dir = filepath.Join(config, "acrkit")
+		dir = filepath.Join(config, "acrkit")
 	}
-	s.dir, s.noDir = filepath.Abs(s.dir)
-	return s, nil
+	return filepath.Abs(dir)
 }
 
 // Path returns the path of the file; "" where there can be none.
@@ -166,7 +169,7 @@ func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 		if again, err := s.read(); err != nil {
 			return nil, err
 		} else if tries == maxRereads || slices.ContainsFunc(again.Logins, func(r record) bool { return r.Keychain == gone.Keychain }) {
-			return nil, s.loginAgain(*gone, acrkit.CodeCredentialMissing, "the keychain no longer has the secret of the login")
+			return nil, loginAgain(*gone, "the keychain no longer has its secret")
 		}
 	}
 }
@@ -187,14 +190,14 @@ func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []
 		secret := r.Secret
 		if r.Keychain != "" {
 			if s.off {
-				return nil, nil, s.loginAgain(r, acrkit.CodeCredentialMissing, "the keychain has the secret of the login, and "+EnvKeyring+"=off leaves the keychain alone")
+				return nil, nil, loginAgain(r, "its secret is in the keychain, which "+EnvKeyring+"=off leaves alone")
 			}
 			secret, err = s.ask(ctx, func() (string, error) { return s.keyring.Get(keychainService, r.Keychain) })
 			if errors.Is(err, ErrNotFound) {
 				return nil, &r, nil
 			}
 			if err != nil {
-				return nil, nil, s.keychainError("read the login"+r.forWhat(), err)
+				return nil, nil, keychainError(r, err)
 			}
 		}
 		l := s.login(r)
@@ -204,8 +207,8 @@ func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []
 	return logins, nil, nil
 }
 
-func (s *Store) loginAgain(r record, code acrkit.Code, why string) error {
-	return &acrkit.Error{Code: code, Op: "read the login" + r.forWhat(), Reason: why, Hint: "acrkit login " + r.arguments()}
+func loginAgain(r record, why string) error {
+	return &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login" + r.forWhat(), Reason: why, Hint: "acrkit login " + r.arguments()}
 }
 
 // List returns the logins for all registries without their secrets, sorted by
@@ -301,8 +304,37 @@ func (s *Store) Delete(ctx context.Context, registry, repository string) error {
 		if !w.file.has(r) {
 			return none
 		}
-		return w.remove(ctx, r, op)
+		return w.remove(ctx, op, false, r)
 	})
+}
+
+// DeleteAll removes the logins for a registry, or with "" all there are, and
+// returns them without their secrets. None is no error. What an earlier Delete
+// could not remove from the keychain is tried again.
+func (s *Store) DeleteAll(ctx context.Context, registry string) ([]Login, error) {
+	op := "remove all logins"
+	if registry != "" {
+		reg, err := acrkit.ParseRegistry(registry)
+		if err != nil {
+			return nil, err
+		}
+		registry = reg.Host()
+		op += " for " + registry
+	}
+	if f, err := s.read(); err != nil || len(f.Logins) == 0 && len(f.Discard) == 0 {
+		return nil, err
+	}
+	var removed []Login
+	err := s.change(ctx, op, func(w *writer) error {
+		var which []record
+		for _, r := range w.file.Logins {
+			if registry == "" || r.Registry == registry {
+				which, removed = append(which, r), append(removed, s.login(r))
+			}
+		}
+		return w.remove(ctx, op, true, which...)
+	})
+	return removed, err
 }
 
 // newAccount returns a name for a secret in the keychain. It is another one each
