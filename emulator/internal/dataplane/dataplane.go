@@ -105,19 +105,20 @@ type request struct {
 // Serve answers a request whose path is under /v2 or /acr/v1.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 	header := w.Header()
-	header["Server"] = []string{"AzureContainerRegistry"}
-	header["Docker-Distribution-Api-Version"] = []string{"registry/2.0"}
-	header["Strict-Transport-Security"] = []string{hsts, hsts} // twice (recorded)
-	header["X-Content-Type-Options"] = []string{"nosniff"}
-	header["X-Ms-Correlation-Request-Id"] = []string{guid.New()}
+	header["Server"] = serverHeader
+	header["Docker-Distribution-Api-Version"] = versionHeader
+	header["Strict-Transport-Security"] = hstsHeader
+	header["X-Content-Type-Options"] = nosniffHeader
+	if header["X-Ms-Correlation-Request-Id"] == nil {
+		header["X-Ms-Correlation-Request-Id"] = []string{guid.New()}
+	}
 
 	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.Method, r.URL.Path)}
 	if q.kind == noRoute {
 		notFound(w)
 		return
 	}
-	header["Access-Control-Expose-Headers"] = []string{
-		"Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"}
+	header["Access-Control-Expose-Headers"] = exposeHeader
 	if allowed := q.kind.methods(); !slices.Contains(allowed, r.Method) {
 		header.Set("Allow", strings.Join(allowed, ", "))
 		h.fail(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "The operation is unsupported.", nil)
@@ -154,6 +155,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 }
 
 const hsts = "max-age=31536000; includeSubDomains"
+
+// The headers that every answer has: shared, so that a request does not make
+// them anew. Nothing may write into them; appending makes a copy.
+var (
+	serverHeader  = []string{"AzureContainerRegistry"}
+	versionHeader = []string{"registry/2.0"}
+	hstsHeader    = []string{hsts, hsts} // twice (recorded)
+	nosniffHeader = []string{"nosniff"}
+	exposeHeader  = []string{"Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"}
+)
 
 // notFound is the router's own answer: plain text, before authentication.
 func notFound(w http.ResponseWriter) {

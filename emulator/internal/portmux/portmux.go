@@ -184,3 +184,7 @@ func (c *prefixed) Read(p []byte) (int, error) {
 	}
 	return c.Conn.Read(p)
 }
+
+// ReadFrom sends a body by the connection's own short way from a file, which
+// the embedded interface hides.
+func (c *prefixed) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
