@@ -48,7 +48,8 @@ const (
 // The notes the emulator keeps for itself.
 const (
 	metaSeed      = "seed"      // a keyed hash of the seed that was applied last
-	metaLifetimes = "lifetimes" // of that seed
+	metaLifetimes = "lifetimes" // of that seed, or set since
+	metaRates     = "rates"     // that it wants rate limits; empty = none
 )
 
 // seed brings seed and state together.
@@ -59,11 +60,11 @@ func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 		if s == nil {
 			s = &Seed{Registries: []SeedRegistry{{Name: defaultRegistry}}}
 		}
-		return e.apply(ctx, s)
+		return e.applyAndKeep(ctx, s)
 	case s == nil:
 		return e.loadLifetimes()
 	case mode == SeedMerge:
-		return e.apply(ctx, s)
+		return e.applyAndKeep(ctx, s)
 	}
 	applied, _ := e.ids.Meta(metaSeed)
 	if bytes.Equal(applied, e.seedSum(s)) {
@@ -82,6 +83,14 @@ func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 			Hint: "--seed-mode merge adds and changes what the seed says; --seed-mode reset removes all state first, pushed content included"}
 	}
 	return e.note(ctx, s)
+}
+
+// applyAndKeep applies a seed and takes the snapshot that a reset goes back to.
+func (e *Emulator) applyAndKeep(ctx context.Context, s *Seed) error {
+	if err := e.apply(ctx, s); err != nil {
+		return err
+	}
+	return e.takeSeed(ctx)
 }
 
 // seedSum tells seeds apart without storing them.
@@ -146,6 +155,11 @@ func (e *Emulator) putNotes(c *identity.Change, s *Seed) error {
 	}
 	c.Put(&identity.Meta{Name: metaSeed, Value: e.seedSum(s)})
 	c.Put(&identity.Meta{Name: metaLifetimes, Value: lifetimes})
+	var rates []byte
+	if s.RateLimits {
+		rates = []byte("documented")
+	}
+	c.Put(&identity.Meta{Name: metaRates, Value: rates})
 	return nil
 }
 

@@ -18,6 +18,9 @@ func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
 	if l := identity.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
 		add("the token lifetimes are others")
 	}
+	if rates, _ := e.ids.Meta(metaRates); s.RateLimits != (len(rates) > 0) {
+		add("the rate limits are others")
+	}
 	for _, t := range s.Tenants {
 		if _, ok := e.ids.Tenant(t.ID); !ok {
 			add("there is no tenant %s", t.ID)

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/internal/imagegen"
 )
 
@@ -48,7 +49,7 @@ func openContent(ctx context.Context, d *db.DB, dir string, o *Options) (*conten
 		}
 		blobs = disk
 	}
-	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter})
+	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter, Held: snapshot.Holds})
 }
 
 // pushGenerated stores a generated image: blobs, children, and then the image

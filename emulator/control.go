@@ -1,16 +1,28 @@
 package emulator
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/private"
 )
 
@@ -21,7 +33,11 @@ const (
 	controlHeader = "Acrkit-Control-Key"
 	controlFile   = "control-api.key"
 
-	maxControlPage = 1000 // decisions in one answer
+	maxControlPage = 1000                  // decisions in one answer
+	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
+	maxWait        = time.Minute           // for a decision, in one call
+	maxFollowers   = 64                    // calls that wait for decisions at a time: each holds a connection
+	gatherTime     = 20 * time.Millisecond // how long a decision waits for others to be told with it
 )
 
 // openControlKey reads the control API's key from the data folder, or makes it.
@@ -71,23 +87,159 @@ func ownPort(r *http.Request) bool {
 }
 
 // control answers requests below the prefix. Registries' names are no good
-// here, and a browser's request says where it comes from and is refused.
+// here, and a browser's request says where it comes from and is refused. From
+// another machine the key must come by TLS.
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	key := r.Header.Values(controlHeader)
 	switch {
 	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
 		answer.Empty(w, http.StatusForbidden)
+	case r.TLS == nil && !fromHere(r):
+		answer.Empty(w, http.StatusForbidden)
 	case len(key) != 1 || subtle.ConstantTimeCompare([]byte(key[0]), []byte(e.controlKey)) != 1:
 		answer.Empty(w, http.StatusUnauthorized)
-	case r.URL.Path != controlPrefix+"decisions":
-		answer.Empty(w, http.StatusNotFound)
-	case r.Method != http.MethodGet:
-		w.Header().Set("Allow", http.MethodGet)
-		answer.Empty(w, http.StatusMethodNotAllowed)
 	default:
-		e.controlDecisions(w, r)
+		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
+		e.controlMux.ServeHTTP(w, r)
 	}
+}
+
+// fromHere reports whether a request comes from this machine, or from no
+// connection at all.
+func fromHere(r *http.Request) bool {
+	if r.RemoteAddr == "" {
+		return true
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback()
+}
+
+// controlRoute is one operation of the control API.
+type controlRoute struct {
+	method, path string // the path is below the prefix, with parameters in braces
+	serve        func(*Emulator, http.ResponseWriter, *http.Request) error
+}
+
+// controlAPI is all of it; openapi.yaml describes it.
+func controlAPI() []controlRoute {
+	return []controlRoute{
+		{"GET", "openapi.yaml", (*Emulator).controlDocument},
+		{"GET", "decisions", (*Emulator).controlDecisions},
+		{"GET", "clock", (*Emulator).controlClock},
+		{"PUT", "clock", (*Emulator).controlSetClock},
+		{"DELETE", "clock", (*Emulator).controlResetClock},
+		{"POST", "clock/advance", (*Emulator).controlAdvanceClock},
+		{"GET", "lifetimes", (*Emulator).controlLifetimes},
+		{"PUT", "lifetimes", (*Emulator).controlSetLifetimes},
+		{"GET", "rate-limits", (*Emulator).controlRateLimits},
+		{"PUT", "rate-limits", (*Emulator).controlSetRateLimits},
+		{"GET", "faults", (*Emulator).controlFaults},
+		{"POST", "faults", (*Emulator).controlAddFault},
+		{"DELETE", "faults", (*Emulator).controlRemoveFaults},
+		{"DELETE", "faults/{id}", (*Emulator).controlRemoveFault},
+		{"GET", "snapshots", (*Emulator).controlSnapshots},
+		{"POST", "snapshots", (*Emulator).controlTakeSnapshot},
+		{"DELETE", "snapshots/{name}", (*Emulator).controlDeleteSnapshot},
+		{"POST", "reset", (*Emulator).controlReset},
+		{"GET", "registries", (*Emulator).controlRegistries},
+		{"GET", "registries/{registry}", (*Emulator).controlRegistry},
+		{"PATCH", "registries/{registry}", (*Emulator).controlChangeRegistry},
+		{"GET", "registries/{registry}/scope-maps", (*Emulator).controlScopeMaps},
+		{"PUT", "registries/{registry}/scope-maps/{name}", (*Emulator).controlPutScopeMap},
+		{"DELETE", "registries/{registry}/scope-maps/{name}", (*Emulator).controlDeleteScopeMap},
+		{"GET", "registries/{registry}/tokens", (*Emulator).controlTokens},
+		{"GET", "registries/{registry}/tokens/{name}", (*Emulator).controlToken},
+		{"PUT", "registries/{registry}/tokens/{name}", (*Emulator).controlPutToken},
+		{"PATCH", "registries/{registry}/tokens/{name}", (*Emulator).controlChangeToken},
+		{"DELETE", "registries/{registry}/tokens/{name}", (*Emulator).controlDeleteToken},
+		{"POST", "registries/{registry}/tokens/{name}/passwords", (*Emulator).controlGeneratePasswords},
+		{"PATCH", "registries/{registry}/tokens/{name}/passwords/{slot}", (*Emulator).controlExpirePassword},
+	}
+}
+
+func (e *Emulator) controlRoutes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, route := range controlAPI() {
+		mux.HandleFunc(route.method+" "+controlPrefix+route.path, func(w http.ResponseWriter, r *http.Request) {
+			if err := route.serve(e, w, r); err != nil {
+				e.controlError(w, r, err)
+			}
+		})
+	}
+	return mux
+}
+
+//go:embed openapi.yaml
+var openAPI string
+
+// OpenAPI returns the description of the control API (OpenAPI 3.1, YAML).
+func OpenAPI() string { return openAPI }
+
+func (e *Emulator) controlDocument(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := io.WriteString(w, openAPI)
+	if err != nil {
+		return nil //nolint:nilerr // the client has gone
+	}
+	return nil
+}
+
+// controlError answers what could not be done.
+func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err error) {
+	status, code, message := http.StatusInternalServerError, "internal", "the emulator failed; its log says why"
+	if x, ok := errors.AsType[*acrkit.Error](err); ok {
+		code, message = string(x.Code), err.Error()
+		switch x.Code {
+		case acrkit.CodeUsage:
+			status = http.StatusBadRequest
+		case acrkit.CodeNotFound:
+			status = http.StatusNotFound
+		case acrkit.CodeUnavailable:
+			status = http.StatusServiceUnavailable
+		case acrkit.CodeTooLarge:
+			status = http.StatusRequestEntityTooLarge
+		}
+	} else {
+		e.logger.ErrorContext(r.Context(), "a call of the control API failed", "path", r.URL.Path, "error", err)
+	}
+	answer.JSON(w, status, map[string]any{"error": map[string]string{"code": code, "message": message}})
+}
+
+func badControl(format string, args ...any) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the request", Reason: fmt.Sprintf(format, args...)}
+}
+
+// readJSON reads a request's body: one JSON object, in which every key is known.
+func readJSON(r *http.Request, into any) error {
+	if ct, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || ct != "application/json" {
+		return badControl("the Content-Type is not application/json")
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		err = errors.New("there is more than one value")
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
+	}
+	return badControl("the body is not as openapi.yaml says: %v", err)
+}
+
+// readDuration reads a duration; "" is none.
+func readDuration(name, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, badControl("%s is no duration such as 90s or 1h30m", name)
+	}
+	return d, nil
 }
 
 // controlDecision is a [Decision] as JSON.
@@ -107,34 +259,128 @@ type controlDecision struct {
 	RequestID string    `json:"requestId"`
 }
 
-// controlDecisions answers GET decisions?after=ID&registry=&principal=&outcome=:
-// up to 1000, oldest first, and whether there are more.
-func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	f := DecisionFilter{Registry: q.Get("registry"), Principal: q.Get("principal"), Outcome: q.Get("outcome")}
-	if s := q.Get("after"); s != "" {
-		after, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			answer.Empty(w, http.StatusBadRequest)
-			return
+// readFilter reads the query of GET decisions; a parameter that is not known is
+// an error.
+func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, err error) {
+	limit = maxControlPage
+	for name, values := range q {
+		if len(values) != 1 {
+			return f, 0, 0, badControl("the parameter %s is there twice", quote(name))
 		}
-		f.After = after
+		v := values[0]
+		switch name {
+		case "registry":
+			f.Registry = v
+		case "principal":
+			f.Principal = v
+		case "repository":
+			f.Repository = v
+		case "outcome":
+			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged, OutcomeFaulted}, v) {
+				err = badControl("the outcome %s is not known", quote(v))
+			}
+		case "after":
+			if f.After, err = strconv.ParseInt(v, 10, 64); err != nil || f.After < 0 {
+				err = badControl("after is not the ID of a decision")
+			}
+		case "since":
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(minTime) || f.Since.After(maxTime) {
+				err = badControl("since is no time in RFC 3339's form")
+			}
+		case "limit":
+			if limit, err = strconv.Atoi(v); err != nil || limit < 1 || limit > maxControlPage {
+				err = badControl("limit is not between 1 and %d", maxControlPage)
+			}
+		case "wait":
+			if wait, err = readDuration(name, v); err == nil && (wait < 0 || wait > maxWait) {
+				err = badControl("wait is not between 0s and %v", maxWait)
+			}
+		default:
+			err = badControl("there is no parameter %s", quote(name))
+		}
+		if err != nil {
+			return f, 0, 0, err
+		}
+	}
+	return f, limit, wait, nil
+}
+
+// controlDecisions answers with a part of the decision log. With wait it answers
+// when there is something to tell.
+func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) error {
+	f, limit, wait, err := readFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	var timeout <-chan time.Time
+	if wait > 0 {
+		select {
+		case e.followers <- struct{}{}:
+			defer func() { <-e.followers }()
+		default:
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "wait for decisions", Reason: fmt.Sprintf("%d callers wait already", maxFollowers)}
+		}
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		timeout = timer.C
 	}
 	out := struct {
 		Decisions []controlDecision `json:"decisions"`
+		Last      int64             `json:"last"`
 		More      bool              `json:"more"`
+		Dropped   int64             `json:"dropped"`
+		Ending    bool              `json:"ending"`
 	}{Decisions: []controlDecision{}}
-	for d, err := range e.Decisions(r.Context(), f) {
+	for {
+		p, err := e.log.Page(ctx, decisions.Filter(f), limit)
 		if err != nil {
-			e.logger.Error("the decision log could not be read", "error", err)
-			answer.Empty(w, http.StatusInternalServerError)
-			return
+			return err
 		}
-		if len(out.Decisions) == maxControlPage {
-			out.More = true
-			break
+		for _, d := range p.Decisions {
+			out.Decisions = append(out.Decisions, controlDecision(d))
 		}
-		out.Decisions = append(out.Decisions, controlDecision(d))
+		out.Last, out.More, out.Dropped = p.Last, p.More, out.Dropped+p.Dropped
+		f.After = p.Last
+		// A page in which the filter chose nothing is no reason to answer.
+		if len(out.Decisions) > 0 || !p.More && !e.awaitDecision(ctx, f.After, timeout) {
+			select {
+			case <-ending(ctx):
+				out.Ending = true
+			default:
+			}
+			answer.JSON(w, http.StatusOK, out)
+			return nil
+		}
 	}
-	answer.JSON(w, http.StatusOK, out)
+}
+
+// awaitDecision waits for a decision after one, and reports whether there is
+// one: not when the time is over, the client has gone, or the emulator ends.
+func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-chan time.Time) bool {
+	if timeout == nil {
+		return false
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	came := make(chan error, 1)
+	go func() { came <- e.log.Wait(ctx, after) }()
+	select {
+	case err := <-came:
+		if err != nil {
+			return false
+		}
+	case <-timeout:
+		return false
+	case <-ending(ctx):
+		return false
+	}
+	// What comes in quick succession is told together, and written together.
+	gather := time.NewTimer(gatherTime)
+	defer gather.Stop()
+	select {
+	case <-gather.C:
+	case <-ctx.Done():
+	}
+	return true
 }

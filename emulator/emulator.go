@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/pki"
 	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 )
 
@@ -50,6 +52,15 @@ type Options struct {
 	// MemoryLimit is how many bytes of content are held where DataDir is ""; a
 	// push that would pass it is answered with an error. 0 = 1 GiB.
 	MemoryLimit int64
+
+	// RateLimits turns on the documented rate limits of each registry's tier, for
+	// a registry and for an identity, as [Emulator.SetRateLimits] does; a seed can
+	// do it too. They are off by default.
+	RateLimits bool
+	// Observe is told of each request that is no call of the control API, with the
+	// status of its answer before that leaves, 0 where there was none. It is called
+	// from many goroutines and must not keep or change the request.
+	Observe func(r *http.Request, status int)
 
 	// BlobRedirects answers GET of a blob as the service does: with 307 and a link
 	// that expires, to a second host name that refuses Authorization. Without it
@@ -88,7 +99,14 @@ type Emulator struct {
 	blobHost      string
 	deviations    []Deviation
 
+	clock   *Clock
+	dated   bool // Options.Now was given: the Date header is by it
+	observe func(r *http.Request, status int)
+	rehearsal
+
 	controlKey string
+	controlMux *http.ServeMux
+	followers  chan struct{} // holds a token for each call that waits for decisions
 
 	lock     *private.Lock // nil in memory
 	ca       *pki.Authority
@@ -130,11 +148,12 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &Emulator{now: o.Now, logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
+	e := &Emulator{clock: &Clock{base: o.Now}, dated: o.Now != nil, observe: o.Observe, followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
 		collectAfter: cmp.Or(o.CollectAfter, DefaultCollectAfter), collector: make(chan struct{}, 1)}
-	if e.now == nil {
-		e.now = time.Now
+	if e.clock.base == nil {
+		e.clock.base = time.Now
 	}
+	e.now = e.clock.Now
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
@@ -193,7 +212,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, damaged(o.DataDir, err)
 	}
 	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now, MaxPages: maxPages(state),
-		Migrations: append(append(content.Migrations(), identity.Migrations()...), decisions.Migrations()...)})
+		Migrations: slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())})
 	if err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
@@ -214,6 +233,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
 	}
+	rates, _ := e.ids.Meta(metaRates)
+	e.SetRateLimits(o.RateLimits || len(rates) > 0)
 	return e, nil
 }
 
@@ -262,7 +283,7 @@ func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 }
 
 func (e *Emulator) wire() {
-	tokens := &entra.Tokens{Store: e.ids, Now: e.now}
+	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
 	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Logger: e.logger}
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
@@ -270,6 +291,7 @@ func (e *Emulator) wire() {
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
 		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
 	e.lifetimes.Store(new(identity.Lifetimes))
+	e.controlMux = e.controlRoutes()
 }
 
 // Close ends the emulator. Listeners end with the context given to
@@ -322,19 +344,22 @@ const (
 	OutcomeAllowed    = decisions.Allowed
 	OutcomeDenied     = decisions.Denied
 	OutcomeChallenged = decisions.Challenged // no credential was presented, so nobody was refused
+	OutcomeFaulted    = decisions.Faulted    // a fault or a rate limit answered, before anything was decided
 )
 
 // DecisionFilter chooses decisions. Zero fields choose all.
 type DecisionFilter struct {
-	Registry  string
-	Principal string
-	Outcome   string
-	After     int64 // those with a greater ID
+	Registry   string
+	Principal  string
+	Outcome    string
+	Repository string    // one of the repositories that Required names
+	Since      time.Time // this time or later
+	After      int64     // those with a greater ID
 }
 
 // Decisions yields the decision log, oldest first, up to the newest decision at
 // the time of the call. Denials were written before their answers; the log keeps
-// the last 100,000 decisions.
+// the last 100,000 decisions, for 90 days of the emulator's clock.
 func (e *Emulator) Decisions(ctx context.Context, f DecisionFilter) iter.Seq2[Decision, error] {
 	return func(yield func(Decision, error) bool) {
 		for d, err := range e.log.All(ctx, decisions.Filter(f)) {

@@ -45,16 +45,18 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // or the same written in Go. Its fields have the names of the file's keys.
 type Seed struct {
 	TokenLifetimes SeedLifetimes      `yaml:"tokenLifetimes"`
+	RateLimits     bool               `yaml:"rateLimits"` // the documented rate limits of each tier; see [Options.RateLimits]
 	Tenants        []SeedTenant       `yaml:"tenants"`
 	Subscriptions  []SeedSubscription `yaml:"subscriptions"` // none means one with one resource group
 	Registries     []SeedRegistry     `yaml:"registries"`    // at least one; the first answers on the address itself
 }
 
-// SeedLifetimes are how long the registry's tokens can be used. Zero means the
-// documented lifetimes of ACR: 1 h and 3 h.
+// SeedLifetimes are how long tokens can be used. Zero means the documented
+// lifetimes: 1 h and 3 h of the registry's, 1 h of Entra's.
 type SeedLifetimes struct {
 	Access  time.Duration `yaml:"access"`
 	Refresh time.Duration `yaml:"refresh"`
+	Entra   time.Duration `yaml:"entra"`
 }
 
 // SeedTenant is an Entra tenant.

@@ -28,7 +28,7 @@ func TestParseSeedExample(t *testing.T) {
 	if diff := cmp.Diff(want, s.Registries[0].Tokens[0]); diff != "" {
 		t.Errorf("token (-want +got):\n%s", diff)
 	}
-	if s.TokenLifetimes != (SeedLifetimes{time.Hour, 3 * time.Hour}) {
+	if s.TokenLifetimes != (SeedLifetimes{time.Hour, 3 * time.Hour, 0}) {
 		t.Errorf("lifetimes %v", s.TokenLifetimes)
 	}
 }

@@ -55,15 +55,19 @@ func (u unique) add(p *seedProblems, path, name, what string) {
 	u[name] = true
 }
 
-func (s *Seed) check(p *seedProblems) {
-	for _, l := range []struct {
-		path string
+func (l SeedLifetimes) check(p *seedProblems) {
+	for _, x := range []struct {
+		name string
 		d    time.Duration
-	}{{"tokenLifetimes.access", s.TokenLifetimes.Access}, {"tokenLifetimes.refresh", s.TokenLifetimes.Refresh}} {
-		if l.d != 0 && (l.d < MinLifetime || l.d > MaxLifetime) {
-			p.add(l.path, "is not between %v and %v", MinLifetime, MaxLifetime)
+	}{{"access", l.Access}, {"refresh", l.Refresh}, {"entra", l.Entra}} {
+		if x.d != 0 && (x.d < MinLifetime || x.d > MaxLifetime) {
+			p.add("tokenLifetimes."+x.name, "is not between %v and %v", MinLifetime, MaxLifetime)
 		}
 	}
+}
+
+func (s *Seed) check(p *seedProblems) {
+	s.TokenLifetimes.check(p)
 	applications := s.checkTenants(p)
 	s.checkSubscriptions(p)
 	if len(s.Registries) == 0 {

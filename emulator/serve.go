@@ -31,6 +31,37 @@ const (
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
 // registry is meant is said by the request's Host.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.dated || e.clock.moved() {
+		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
+	}
+	control := strings.HasPrefix(r.URL.Path, controlPrefix)
+	if control {
+		e.serve(w, r, true)
+		return
+	}
+	finished := false
+	if e.observe != nil {
+		o := &observed{ResponseWriter: w, tell: func(status int) { e.observe(r, status) }}
+		defer func() {
+			switch {
+			case o.told:
+			case finished:
+				o.tell(http.StatusOK)
+			default: // the connection was ended
+				o.tell(0)
+			}
+		}()
+		w = o
+	}
+	if !e.enter(r.Context()) {
+		panic(http.ErrAbortHandler) // the client has gone
+	}
+	defer e.leave()
+	e.serve(w, r, false)
+	finished = true
+}
+
+func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	if e.isBlobHost(r.Host) && !e.closed.Load() { // a storage account, with headers of its own
 		e.data.ServeStorage(w, r)
 		return
@@ -46,9 +77,19 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
 		return
 	}
-	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, controlPrefix):
+	if control {
 		e.control(w, r)
+		return
+	}
+	if e.faults.on.Load() || reg.Network != nil || e.limits.on.Load() {
+		next, finish, done := e.rehearse(w, r, reg)
+		if done {
+			return
+		}
+		defer finish()
+		w = next
+	}
+	switch path := r.URL.Path; {
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
 		e.data.Serve(w, r, e.place(r, reg)) //nolint:contextcheck // the request carries it
 	case e.tokens.Serve(w, r, reg):
@@ -81,6 +122,11 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
+		BaseContext: func(net.Listener) context.Context {
+			// Requests may go on for a while after ctx has ended; those that only
+			// wait are told of the end.
+			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx.Done())
+		},
 		// Clients that do not trust the certificate, mostly.
 		ErrorLog: slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),
 	}

@@ -241,7 +241,12 @@ func (s *Store) collectContents(ctx context.Context, c *Collected) error {
 	return failed
 }
 
-// held reports for each content whether a repository holds it.
+// Forsake says that content may have lost its last holder by other ways than
+// this store's methods, so that the next [Store.CollectIdle] looks at all.
+func (s *Store) Forsake() { s.orphans.Store(true) }
+
+// held reports for each content whether a repository, or what Options.Held asks,
+// holds it.
 func (s *Store) held(ctx context.Context, all []blob.Content) ([]bool, error) {
 	out := make([]bool, len(all))
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
@@ -252,6 +257,11 @@ func (s *Store) held(ctx context.Context, all []blob.Content) ([]bool, error) {
 				return err
 			}
 			out[i] = err == nil
+			if !out[i] && s.heldElsewhere != nil {
+				if out[i], err = s.heldElsewhere(tx, x.Digest); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})

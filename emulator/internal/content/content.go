@@ -96,6 +96,10 @@ type Options struct {
 	Now            func() time.Time // nil = time.Now
 	UploadLifetime time.Duration    // 0 = UploadLifetime
 	BlobGrace      time.Duration    // 0 = BlobGrace
+	// Held is asked whether something besides a repository, such as a snapshot,
+	// holds content. What is held must have been held since a repository held it.
+	// nil = nothing is.
+	Held func(tx *db.Tx, digest string) (bool, error)
 }
 
 // Store is the content of all registries. Its methods may be called by many
@@ -108,6 +112,7 @@ type Store struct {
 	now            func() time.Time
 	uploadLifetime time.Duration
 	blobGrace      time.Duration
+	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
 
 	closing    chan struct{} // closed with the store
 	collecting chan struct{} // of capacity 1: holds a token while Collect runs
@@ -126,7 +131,7 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 		opts = &Options{}
 	}
 	s := &Store{db: d, blobs: blobs, now: opts.Now,
-		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace),
+		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held,
 		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}}
 	if s.now == nil {
 		s.now = time.Now

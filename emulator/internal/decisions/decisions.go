@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,8 @@ import (
 const (
 	// MaxRows is how many decisions are kept; the oldest go first.
 	MaxRows = 100_000
+	// MaxAge is how long a decision is kept, by the emulator's clock.
+	MaxAge = 90 * 24 * time.Hour
 	// pruneEvery is how many more there may be before the oldest are removed.
 	pruneEvery = 1000
 	// batch is how many grants are written together.
@@ -38,6 +42,7 @@ const (
 	Allowed    = "allowed"
 	Denied     = "denied"
 	Challenged = "challenged" // no credential was presented: nobody was refused
+	Faulted    = "faulted"    // a fault or a rate limit answered, before anything was decided
 )
 
 // Decision is one line of the log.
@@ -59,10 +64,32 @@ type Decision struct {
 
 // Filter chooses decisions. Zero fields choose all.
 type Filter struct {
-	Registry  string
-	Principal string
-	Outcome   string
-	After     int64 // IDs greater than this
+	Registry   string
+	Principal  string
+	Outcome    string
+	Repository string    // one of the repositories that Required names
+	Since      time.Time // this time or later, by the emulator's clock
+	After      int64     // IDs greater than this
+}
+
+func (f Filter) since() int64 {
+	if f.Since.IsZero() {
+		return math.MinInt64
+	}
+	return f.Since.UnixNano()
+}
+
+// names reports whether a decision is about the repository of the filter.
+func (f Filter) names(d *Decision) bool {
+	if f.Repository == "" {
+		return true
+	}
+	for word := range strings.FieldsSeq(d.Required) {
+		if strings.HasPrefix(word, "repository:"+f.Repository+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // Migrations are this package's tables.
@@ -98,6 +125,7 @@ type Log struct {
 	pending []row
 	failing bool // the last flush failed: grants wait for the timer
 	timer   *time.Timer
+	wake    chan struct{} // closed with the next decision; nil = nobody waits
 	closed  bool
 }
 
@@ -111,7 +139,7 @@ func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err err
 	if err != nil {
 		return nil, fmt.Errorf("read the decision log: %w", err)
 	}
-	l.pruned = l.next
+	l.pruned = l.next - pruneEvery // the first write removes what became too old meanwhile
 	return l, nil
 }
 
@@ -142,6 +170,7 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 		return err
 	}
 	l.pending = append(l.pending, row{d, string(doc)})
+	l.wakeAll()
 	now := d.Outcome == Denied || len(l.pending)%batch == 0 && !l.failing
 	if !now && l.timer == nil {
 		l.timer = time.AfterFunc(delay, func() { //nolint:contextcheck // it outlives the request
@@ -176,16 +205,13 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 	todo := l.pending
 	l.pending = nil
-	prune := int64(0)
-	if l.next-l.pruned >= pruneEvery {
-		prune = l.next - MaxRows
-	}
+	prune := l.next-l.pruned >= pruneEvery
 	upTo := l.next
 	l.mu.Unlock()
 	if len(todo) == 0 {
 		return nil
 	}
-	err := l.write(ctx, todo, prune)
+	err := l.write(ctx, todo, prune, upTo-MaxRows)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failing = err != nil
@@ -193,13 +219,16 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.pending = append(todo, l.pending...)
 		return fmt.Errorf("write the decision log: %w", err)
 	}
-	if prune != 0 {
+	if prune {
 		l.pruned = upTo
 	}
 	return nil
 }
 
-func (l *Log) write(ctx context.Context, todo []row, prune int64) error {
+// write writes decisions; with prune it removes those up to an ID, and those
+// before the first that is not too old: the log has no holes.
+func (l *Log) write(ctx context.Context, todo []row, prune bool, upTo int64) error {
+	oldest := l.now().Add(-MaxAge).UnixNano()
 	return l.db.Write(ctx, func(tx *db.Tx) error {
 		for _, d := range todo {
 			_, err := tx.Exec("INSERT OR REPLACE INTO decisions (id, time, registry, principal, outcome, doc) VALUES (?, ?, ?, ?, ?, ?)",
@@ -208,12 +237,14 @@ func (l *Log) write(ctx context.Context, todo []row, prune int64) error {
 				return err
 			}
 		}
-		if prune > 0 {
-			if _, err := tx.Exec("DELETE FROM decisions WHERE id<=?", prune); err != nil {
-				return err
-			}
+		if !prune {
+			return nil
 		}
-		return nil
+		if _, err := tx.Exec("DELETE FROM decisions WHERE id<=?", upTo); err != nil {
+			return err
+		}
+		_, err := tx.Exec("DELETE FROM decisions WHERE id<(SELECT id FROM decisions WHERE time>=? ORDER BY id LIMIT 1)", oldest)
+		return err
 	})
 }
 
@@ -221,54 +252,135 @@ func (l *Log) write(ctx context.Context, todo []row, prune int64) error {
 // holds no transaction while it yields.
 func (l *Log) All(ctx context.Context, f Filter) iter.Seq2[Decision, error] {
 	return func(yield func(Decision, error) bool) {
-		if err := l.Flush(ctx); err != nil {
+		last, err := l.newest(ctx)
+		if err != nil {
 			yield(Decision{}, err)
 			return
 		}
-		l.mu.Lock()
-		last := l.next
-		l.mu.Unlock()
-		after := f.After
-		for {
-			var rows []Decision
-			err := l.db.Read(ctx, func(tx *db.Tx) error {
-				return tx.Query(`SELECT doc FROM decisions WHERE id>? AND id<=?
-					AND (?='' OR registry=?) AND (?='' OR principal=?) AND (?='' OR outcome=?) ORDER BY id LIMIT ?`,
-					[]any{after, last, f.Registry, f.Registry, f.Principal, f.Principal, f.Outcome, f.Outcome, page},
-					func(scan func(...any) error) error {
-						var doc string
-						if err := scan(&doc); err != nil {
-							return err
-						}
-						var d Decision
-						if err := json.Unmarshal([]byte(doc), &d); err != nil {
-							return err
-						}
-						rows = append(rows, d)
-						return nil
-					})
-			})
+		for f.After < last {
+			p, err := l.read(ctx, f, last, page)
 			if err != nil {
-				yield(Decision{}, fmt.Errorf("read the decision log: %w", err))
+				yield(Decision{}, err)
 				return
 			}
-			for _, d := range rows {
+			for _, d := range p.Decisions {
 				if !yield(d, nil) {
 					return
 				}
-				after = d.ID
 			}
-			if len(rows) < page {
-				return
-			}
+			f.After = p.Last
 		}
 	}
+}
+
+// Page is a part of the log.
+type Page struct {
+	Decisions []Decision // oldest first
+	// Last is how far the log was looked through: where to go on after.
+	Last int64
+	More bool // there are decisions after Last already
+	// Dropped is how many decisions after Filter.After are not there any more,
+	// whatever they were: the log is bounded.
+	Dropped int64
+}
+
+// Page returns the first decisions that the filter chooses, up to a number, out
+// of the next ones that are looked at.
+func (l *Log) Page(ctx context.Context, f Filter, limit int) (Page, error) {
+	last, err := l.newest(ctx)
+	p := Page{Last: f.After}
+	if err != nil || f.After >= last {
+		return p, err
+	}
+	p, err = l.read(ctx, f, last, limit)
+	p.More = p.Last < last
+	return p, err
+}
+
+// Wait returns when there is a decision after one, or the log is closed.
+func (l *Log) Wait(ctx context.Context, after int64) error {
+	for {
+		l.mu.Lock()
+		if l.closed {
+			l.mu.Unlock()
+			return db.ErrClosed
+		}
+		if l.next > after {
+			l.mu.Unlock()
+			return nil
+		}
+		if l.wake == nil {
+			l.wake = make(chan struct{})
+		}
+		wake := l.wake
+		l.mu.Unlock()
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wakeAll is called under the log's lock.
+func (l *Log) wakeAll() {
+	if l.wake != nil {
+		close(l.wake)
+		l.wake = nil
+	}
+}
+
+// newest writes what is pending and returns the newest decision's ID.
+func (l *Log) newest(ctx context.Context) (int64, error) {
+	l.mu.Lock()
+	last := l.next
+	l.mu.Unlock()
+	return last, l.Flush(ctx)
+}
+
+// read looks at up to limit of the next decisions up to last.
+func (l *Log) read(ctx context.Context, f Filter, last int64, limit int) (Page, error) {
+	seen := 0
+	p := Page{Last: f.After}
+	err := l.db.Read(ctx, func(tx *db.Tx) error {
+		var first int64
+		if err := tx.QueryRow("SELECT COALESCE(MIN(id), ?) FROM decisions", []any{last + 1}, &first); err != nil {
+			return err
+		}
+		p.Dropped = max(0, first-1-f.After)
+		return tx.Query(`SELECT doc FROM decisions WHERE id>? AND id<=? AND time>=?
+			AND (?='' OR registry=?) AND (?='' OR principal=?) AND (?='' OR outcome=?) ORDER BY id LIMIT ?`,
+			[]any{f.After, last, f.since(), f.Registry, f.Registry, f.Principal, f.Principal, f.Outcome, f.Outcome, limit},
+			func(scan func(...any) error) error {
+				var doc string
+				if err := scan(&doc); err != nil {
+					return err
+				}
+				var d Decision
+				if err := json.Unmarshal([]byte(doc), &d); err != nil {
+					return err
+				}
+				seen, p.Last = seen+1, d.ID
+				if f.names(&d) {
+					p.Decisions = append(p.Decisions, d)
+				}
+				return nil
+			})
+	})
+	if err != nil {
+		return Page{Last: f.After}, fmt.Errorf("read the decision log: %w", err)
+	}
+	if seen < limit {
+		p.Last = last
+	}
+	return p, nil
 }
 
 // Close writes what is pending and takes no more.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	l.closed = true
+	l.wakeAll()
 	l.mu.Unlock()
 	return l.Flush(context.Background())
 }

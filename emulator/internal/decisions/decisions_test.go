@@ -134,7 +134,7 @@ func TestOnDiskItIsBounded(t *testing.T) {
 			if id == old {
 				id = newest
 			}
-			if _, err := tx.Exec("INSERT INTO decisions VALUES (?, 0, '', '', '', '{}')", id+1); err != nil {
+			if _, err := tx.Exec("INSERT INTO decisions VALUES (?, ?, '', '', '', '{}')", id+1, time.Now().UnixNano()); err != nil {
 				return err
 			}
 		}
@@ -251,4 +251,149 @@ func TestReaderStops(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+}
+
+// TestOldOnesGo: what is older than MaxAge goes with the next write, what was
+// dropped is told, and the newest stays.
+func TestOldOnesGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, l := open(t, "")
+		for range 3 {
+			record(t, l, decisions.Denied, "old")
+		}
+		time.Sleep(decisions.MaxAge - time.Hour)
+		record(t, l, decisions.Denied, "kept")
+		time.Sleep(2 * time.Hour)
+		for range 1000 {
+			record(t, l, decisions.Allowed, "new")
+		}
+		p, err := l.Page(t.Context(), decisions.Filter{}, 1)
+		if err != nil || p.Dropped != 3 || len(p.Decisions) != 1 || p.Decisions[0].Path != "kept" || !p.More || p.Last != 4 {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if p, err = l.Page(t.Context(), decisions.Filter{After: 2}, 1); err != nil || p.Dropped != 1 {
+			t.Errorf("from 2 on: %+v, %v", p, err)
+		}
+		if err := errors.Join(l.Close(), d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPruningUnderLoad: many write and one follows while the oldest go; the
+// follower sees each decision once, or is told that it was dropped.
+func TestPruningUnderLoad(t *testing.T) {
+	d, err := db.Open(t.Context(), "", &db.Options{Migrations: decisions.Migrations()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	const before = decisions.MaxRows - 1500
+	err = d.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<?)
+			INSERT INTO decisions SELECT i, ?, '', '', '', json_object('ID', i) FROM n`, before, time.Now().UnixNano())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) { t.Errorf("fail(%v, %d)", err, lost) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const writers, each = 4, 1500
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				if err := l.Record(context.Background(), decisions.Decision{Outcome: decisions.Allowed}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	const all = int64(before + writers*each)
+	seen, dropped, at := int64(0), int64(0), int64(0)
+	for at < all {
+		if err := l.Wait(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+		p, err := l.Page(t.Context(), decisions.Filter{After: at}, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expected := at + p.Dropped
+		for _, x := range p.Decisions {
+			if x.ID != expected+1 {
+				t.Fatalf("%d after %d", x.ID, expected)
+			}
+			expected = x.ID
+		}
+		seen, dropped, at = seen+int64(len(p.Decisions)), dropped+p.Dropped, p.Last
+	}
+	wg.Wait()
+	if seen+dropped != all {
+		t.Errorf("%d seen and %d dropped of %d", seen, dropped, all)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, d); n > decisions.MaxRows+1000+256 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+func TestFilters(t *testing.T) {
+	d, l := open(t, "")
+	defer d.Close()
+	start := time.Now()
+	for i, required := range []string{"repository:a:pull", "repository:a/b:pull repository:c:pull,push", "registry:catalog:*", ""} {
+		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Required: required, Path: string(rune('1' + i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, f := range map[string]decisions.Filter{"1": {Repository: "a"}, "2": {Repository: "c"}, "": {Repository: "b"}, "1234": {Since: start}, " ": {Since: start.Add(time.Hour)}} {
+		if got := strings.Join(paths(t, l, f), ""); got != strings.TrimSpace(want) {
+			t.Errorf("%+v: %q, want %q", f, got, want)
+		}
+		// A page that chooses nothing still goes on.
+		if p, err := l.Page(t.Context(), f, 100); err != nil || p.Last != 4 || p.More {
+			t.Errorf("%+v: %+v, %v", f, p, err)
+		}
+	}
+}
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, l := open(t, "")
+		got := make(chan error, 3)
+		for range 2 {
+			go func() { got <- l.Wait(t.Context(), 1) }()
+		}
+		record(t, l, decisions.Allowed, "1")
+		synctest.Wait()
+		if len(got) != 0 {
+			t.Error("it did not wait")
+		}
+		record(t, l, decisions.Allowed, "2")
+		if err := errors.Join(<-got, <-got); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.Wait(ctx, 9); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+		go func() { got <- l.Wait(t.Context(), 9) }()
+		synctest.Wait()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-got; !errors.Is(err, db.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -108,4 +108,4 @@ func base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-func expiresIn() int64 { return int64(life/time.Second) - 1 }
+func (t *Tokens) expiresIn() int64 { return max(1, int64(t.life()/time.Second)-1) }

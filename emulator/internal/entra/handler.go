@@ -163,8 +163,8 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 		if old {
 			now := h.Tokens.Now().Unix()
 			answer.JSON(w, http.StatusOK, map[string]string{
-				"token_type": "Bearer", "expires_in": strconv.FormatInt(expiresIn(), 10), "ext_expires_in": strconv.FormatInt(expiresIn(), 10),
-				"expires_on": strconv.FormatInt(now+expiresIn(), 10), "not_before": strconv.FormatInt(now-int64(backdate.Seconds()), 10),
+				"token_type": "Bearer", "expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10), "ext_expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10),
+				"expires_on": strconv.FormatInt(now+h.Tokens.expiresIn(), 10), "not_before": strconv.FormatInt(now-int64(backdate.Seconds()), 10),
 				"resource": resource, "access_token": token,
 			})
 			return
@@ -174,7 +174,7 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 			Expires     int64  `json:"expires_in"`
 			ExtExpires  int64  `json:"ext_expires_in"`
 			AccessToken string `json:"access_token"`
-		}{"Bearer", expiresIn(), expiresIn(), token})
+		}{"Bearer", h.Tokens.expiresIn(), h.Tokens.expiresIn(), token})
 	}
 }
 

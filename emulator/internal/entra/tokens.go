@@ -95,6 +95,16 @@ func issuer(tenant string) string { return "https://sts.windows.net/" + tenant +
 type Tokens struct {
 	Store *identity.Store
 	Now   func() time.Time
+	Life  func() time.Duration // of new tokens; nil or 0 = the documented hour
+}
+
+func (t *Tokens) life() time.Duration {
+	if t.Life != nil {
+		if d := t.Life(); d > 0 {
+			return d
+		}
+	}
+	return life
 }
 
 // Issue makes a token of an application for a resource.
@@ -106,7 +116,7 @@ func (t *Tokens) Issue(a *identity.Application, resource string) (string, error)
 	now := t.Now()
 	start := now.Add(-backdate).Unix()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, &claims{
-		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start, Expires: now.Add(life).Unix(),
+		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start, Expires: now.Add(t.life()).Unix(),
 		AppID: a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID, Subject: a.ObjectID,
 		TenantID: a.TenantID, UTI: guid.New(), Version: "1.0",
 	})

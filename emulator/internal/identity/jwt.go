@@ -61,9 +61,9 @@ func (c *claims) GetIssuer() (string, error)                   { return c.Issuer
 func (c *claims) GetSubject() (string, error)                  { return c.Subject, nil }
 func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
 
-// Lifetimes are how long the registry's tokens can be used; zero takes the
-// recorded ones.
-type Lifetimes struct{ Access, Refresh time.Duration }
+// Lifetimes are how long the registry's tokens, and Entra's, can be used; zero
+// takes the recorded and documented ones.
+type Lifetimes struct{ Access, Refresh, Entra time.Duration }
 
 func (l Lifetimes) access() time.Duration {
 	if l.Access == 0 {

@@ -85,6 +85,12 @@ type Registry struct {
 	Location     string       `json:"location"`
 	Created      time.Time    `json:"created"`
 	Assignments  []Assignment `json:"assignments"`
+	Network      *Network     `json:"network,omitempty"` // nil = all addresses are let in
+}
+
+// Network lets in the addresses that it names, and no others.
+type Network struct {
+	Allow []string `json:"allow,omitempty"` // networks in CIDR notation
 }
 
 // Assignment gives an application a role on its registry.

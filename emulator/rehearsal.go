@@ -1,0 +1,258 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+)
+
+// routeOf says which class a request belongs to, "" for paths that nothing
+// serves.
+func routeOf(r *http.Request) Route {
+	path := r.URL.Path
+	switch {
+	case strings.HasPrefix(path, "/v2/") || path == "/v2" || strings.HasPrefix(path, "/acr/v1/"):
+		switch c := dataplane.Class(r.Method, path); c {
+		case "blob-put": // no method of a blob's address
+			return RouteBlobUpload
+		default:
+			return Route(c)
+		}
+	case path == "/oauth2/token":
+		return RouteToken
+	case path == "/oauth2/exchange":
+		return RouteExchange
+	case strings.Contains(path, "/oauth2/") || strings.Contains(path, "/discovery/") || strings.Contains(path, "/.well-known/"):
+		return RouteEntra
+	case strings.HasPrefix(path, "/subscriptions") || strings.HasPrefix(path, "/tenants") || strings.HasPrefix(path, "/metadata/"):
+		return RouteARM
+	}
+	return ""
+}
+
+func (r Route) ofRegistry() bool { return r != RouteEntra && r != RouteARM }
+
+// rehearse lets go wrong what is to go wrong: network rules first, as a firewall
+// does, then faults, then rate limits. It reports whether that was the answer;
+// where it was not, the request goes on with the writer it returns.
+func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identity.Registry) (next http.ResponseWriter, finish func(), done bool) {
+	nothing := func() {}
+	route := routeOf(r)
+	if route == "" {
+		return w, nothing, false
+	}
+	if reg.Network != nil && route.ofRegistry() {
+		if addr, ok := allows(reg.Network, r); !ok {
+			e.noteEnd(r, reg, decisions.Denied, "the network rules do not allow "+addr)
+			commonHeaders(w, route)
+			answer.Errors(w, http.StatusForbidden, "DENIED", fmt.Sprintf("client with IP '%s' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", addr))
+			return w, nothing, true
+		}
+	}
+	if e.faults.on.Load() {
+		if f, ok := e.faults.pick(route, reg.Name, func() string { return e.principalOf(r, reg, route).Name }); ok {
+			e.noteEnd(r, reg, decisions.Faulted, f.String())
+			return e.inject(w, r, route, f)
+		}
+	}
+	if e.limits.on.Load() && route.ofRegistry() {
+		if wait, why := e.limits.take(reg, r.Method, route, func() identity.Principal { return e.principalOf(r, reg, route) }, e.now()); wait > 0 {
+			e.noteEnd(r, reg, decisions.Faulted, why)
+			w.Header().Set("Retry-After", fmt.Sprint(wait))
+			fail(w, r, route, http.StatusTooManyRequests)
+			return w, nothing, true
+		}
+	}
+	return w, nothing, false
+}
+
+// noteEnd writes to the decision log what ended a request before its credential
+// was looked at.
+func (e *Emulator) noteEnd(r *http.Request, reg *identity.Registry, outcome, reason string) {
+	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Outcome: outcome, Reason: reason}
+	if h, ok := r.Context().Value(headerKey{}).(http.Header); ok {
+		d.RequestID = h.Get(answer.CorrelationHeader)
+	}
+	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
+		e.logger.Error("a decision was not recorded", "error", err, "outcome", outcome, "reason", reason)
+	}
+}
+
+// allows reports whether network rules let a client's address in, and which it
+// is.
+func allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr, false
+	}
+	ip := from.Addr().Unmap().WithZone("")
+	for _, rule := range n.Allow {
+		if p, err := netip.ParsePrefix(rule); err == nil && p.Contains(ip) {
+			return ip.String(), true
+		}
+	}
+	return ip.String(), false
+}
+
+// principalOf says whose a request claims to be, without judging it: the token,
+// client id or admin user. It is empty for anonymous clients and whatever cannot
+// be read.
+func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, route Route) identity.Principal {
+	header := r.Header.Get("Authorization")
+	if user, _, ok := tokensvc.BasicAuth(header); ok && user != identity.ZeroGUID {
+		return identity.Principal{Name: user}
+	}
+	_, bearer, _ := strings.Cut(header, " ")
+	switch route {
+	case RouteToken, RouteExchange, RouteEntra:
+	case RouteARM:
+		return e.applicationOf(bearer)
+	default:
+		a, err := e.verifier.Verify(reg, strings.TrimSpace(bearer), e.now())
+		if err != nil {
+			return identity.Principal{}
+		}
+		return a.Principal
+	}
+	form := peekForm(r)
+	if token := form.Get("access_token"); route == RouteExchange {
+		return e.applicationOf(token)
+	}
+	if id := form.Get("client_id"); route == RouteEntra {
+		return identity.Principal{Name: id}
+	}
+	refresh := form.Get("refresh_token")
+	switch user := form.Get("username"); user {
+	case "":
+	case identity.ZeroGUID:
+		refresh = form.Get("password")
+	default:
+		return identity.Principal{Name: user}
+	}
+	if _, password, ok := tokensvc.BasicAuth(header); ok {
+		refresh = password
+	}
+	who, err := e.ids.CheckRefresh(reg, refresh, e.now())
+	if err != nil {
+		return identity.Principal{}
+	}
+	return who
+}
+
+func (e *Emulator) applicationOf(token string) identity.Principal {
+	v, err := e.entra.Tokens.Verify(strings.TrimSpace(token))
+	if err != nil {
+		return identity.Principal{}
+	}
+	return identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+}
+
+// peekForm reads a form and leaves it to be read again.
+func peekForm(r *http.Request) url.Values {
+	if r.Body == nil || r.Method != http.MethodPost {
+		return url.Values{}
+	}
+	data, _ := io.ReadAll(io.LimitReader(r.Body, tokensvc.MaxBody+1)) // an error comes again
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
+	form, err := url.ParseQuery(string(data))
+	if err != nil {
+		return url.Values{}
+	}
+	return form
+}
+
+// gate holds requests back while a reset replaces the state.
+type gate struct {
+	opened chan struct{} // closed at the reset's end
+	idle   chan struct{} // of capacity 1: a token when the last request has left
+}
+
+// enter counts a request as under way; it waits while a reset runs. It reports
+// false where the client gave up meanwhile.
+func (e *Emulator) enter(ctx context.Context) bool {
+	for {
+		e.underWay.Add(1)
+		g := e.gate.Load()
+		if g == nil {
+			return true
+		}
+		e.leave()
+		select {
+		case <-g.opened:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (e *Emulator) leave() {
+	if e.underWay.Add(-1) == 0 {
+		if g := e.gate.Load(); g != nil {
+			select {
+			case g.idle <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// rehearsal is the part of an [Emulator] that lets things go wrong.
+type rehearsal struct {
+	faults faults
+	limits limits
+
+	resetting sync.Mutex
+	gate      atomic.Pointer[gate] // nil = open
+	underWay  atomic.Int64         // requests, apart from the control API's
+}
+
+// observed tells a status before it is written.
+type observed struct {
+	http.ResponseWriter
+	tell func(status int)
+	told bool
+}
+
+func (o *observed) once(status int) {
+	if !o.told && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		o.told = true
+		o.tell(status)
+	}
+}
+
+// WriteHeader writes the status after it was told.
+func (o *observed) WriteHeader(status int) {
+	o.once(status)
+	o.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes a body, with the status 200 where there was none.
+func (o *observed) Write(b []byte) (int, error) {
+	o.once(http.StatusOK)
+	return o.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets the HTTP server take its short way from a file.
+func (o *observed) ReadFrom(r io.Reader) (int64, error) {
+	o.once(http.StatusOK)
+	return io.Copy(o.ResponseWriter, r)
+}
+
+// Unwrap returns the writer beneath, for http.ResponseController.
+func (o *observed) Unwrap() http.ResponseWriter { return o.ResponseWriter }

@@ -1,0 +1,154 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/snapshot"
+)
+
+// Snapshot describes a copy of the emulator's state: registries with their
+// settings, content, scope maps, tokens, passwords, applications and token
+// lifetimes. Not in it: the decision log, faults, the clock, rate limits, and
+// uploads under way, which go on after a reset.
+type Snapshot struct {
+	Name         string
+	Created      time.Time // by the emulator's clock
+	Repositories int64     // in all registries
+	Manifests    int64
+	Tags         int64
+	Blobs        int64 // different ones
+}
+
+const (
+	// SeedSnapshot is the snapshot that is taken when a seed is applied.
+	SeedSnapshot = "seed"
+	// MaxSnapshots is how many there may be, that of the seed included. Each
+	// takes the room of the state without its blobs, which are kept but not
+	// copied.
+	MaxSnapshots = snapshot.Max
+	// resetWait is how long a reset waits for requests under way.
+	resetWait = 10 * time.Second
+)
+
+var snapshotNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+
+func snapshotError(op, name string, err error) error {
+	code := acrkit.CodeUsage
+	hint := ""
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, snapshot.ErrNotExist):
+		code, hint = acrkit.CodeNotFound, "acrkit emulator snapshot list"
+	case errors.Is(err, snapshot.ErrTooMany):
+		hint = "acrkit emulator snapshot delete NAME"
+	case errors.Is(err, snapshot.ErrExists):
+		hint = "acrkit emulator snapshot delete " + name
+	case errors.Is(err, snapshot.ErrShape):
+	default:
+		return fmt.Errorf("%s %s: %w", op, quote(name), err)
+	}
+	return &acrkit.Error{Code: code, Op: op + " " + quote(name), Causes: []error{err}, Hint: hint}
+}
+
+// TakeSnapshot copies the state under a name of up to 64 letters, digits, dots,
+// hyphens and underscores. Requests go on; the copy holds what was acknowledged
+// before, and of each request all or nothing. It outlives a restart where there
+// is a data folder, and its blobs are kept until it is deleted.
+//
+// Errors: [acrkit.CodeUsage] for a name that cannot be or is in use, and for
+// more than [MaxSnapshots].
+func (e *Emulator) TakeSnapshot(ctx context.Context, name string) (Snapshot, error) {
+	if !snapshotNameRE.MatchString(name) {
+		return Snapshot{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "take a snapshot", Reason: quote(name) + " is not a name of up to 64 letters, digits, dots, hyphens and underscores"}
+	}
+	var info snapshot.Info
+	err := e.db.Write(ctx, func(tx *db.Tx) (err error) {
+		info, err = snapshot.Take(tx, name)
+		return err
+	})
+	return Snapshot(info), snapshotError("take the snapshot", name, err)
+}
+
+// takeSeed takes the seed's snapshot anew.
+func (e *Emulator) takeSeed(ctx context.Context) error {
+	return e.db.Write(ctx, func(tx *db.Tx) error {
+		if err := snapshot.Delete(tx, SeedSnapshot); err != nil && !errors.Is(err, snapshot.ErrNotExist) {
+			return err
+		}
+		_, err := snapshot.Take(tx, SeedSnapshot)
+		return err
+	})
+}
+
+// Snapshots returns the snapshots, the oldest first.
+func (e *Emulator) Snapshots(ctx context.Context) ([]Snapshot, error) {
+	out := []Snapshot{}
+	err := e.db.Read(ctx, func(tx *db.Tx) error {
+		all, err := snapshot.List(tx)
+		for _, i := range all {
+			out = append(out, Snapshot(i))
+		}
+		return err
+	})
+	return out, err
+}
+
+// DeleteSnapshot removes a snapshot. Content that only it held is collected
+// later.
+//
+// Errors: [acrkit.CodeNotFound].
+func (e *Emulator) DeleteSnapshot(ctx context.Context, name string) error {
+	err := e.db.Write(ctx, func(tx *db.Tx) error { return snapshot.Delete(tx, name) })
+	e.content.Forsake()
+	return snapshotError("delete the snapshot", name, err)
+}
+
+// Reset replaces the state by a snapshot's; "" is [SeedSnapshot]. Requests under
+// way are waited for, and those that come meanwhile wait: each sees the state of
+// before or that of after. Access tokens stay good as far as their principals
+// are in the snapshot.
+//
+// Errors: [acrkit.CodeNotFound]; [acrkit.CodeUnavailable] where requests do not
+// end within ten seconds, such as a push on a slow line; [acrkit.CodeUsage] for
+// a snapshot of a version with other tables. Then nothing was changed.
+func (e *Emulator) Reset(ctx context.Context, name string) error {
+	if name == "" {
+		name = SeedSnapshot
+	}
+	const op = "reset the emulator to the snapshot"
+	e.resetting.Lock()
+	defer e.resetting.Unlock()
+	g := &gate{opened: make(chan struct{}), idle: make(chan struct{}, 1)}
+	e.gate.Store(g)
+	defer func() {
+		e.gate.Store(nil)
+		close(g.opened)
+	}()
+	timer := time.NewTimer(resetWait)
+	defer timer.Stop()
+	for e.underWay.Load() > 0 {
+		select {
+		case <-g.idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + quote(name),
+				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", e.underWay.Load(), resetWait)}
+		}
+	}
+	err := e.ids.Replace(ctx, func(ctx context.Context) error {
+		return e.db.Write(ctx, func(tx *db.Tx) error { return snapshot.Restore(tx, name) })
+	})
+	if err != nil {
+		return snapshotError(op, name, err)
+	}
+	e.content.Forsake()
+	return e.loadLifetimes()
+}
