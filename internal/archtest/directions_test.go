@@ -47,6 +47,8 @@ var rules = []rule{
 	{pkg: "internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "internal/cli/..."}, internal: true},
 	{pkg: "internal/replay/...", ours: []string{"", "scopemap", "emulator", "internal/replay/..."}}, // drives the emulator with recorded traffic
 	{pkg: "internal/replay/cmd", ours: []string{"internal/replay"}, isMain: true},
+	{pkg: "internal/leakcheck/cmd", ours: []string{"internal/leakcheck"}, isMain: true},
+	{pkg: "internal/mutate/cmd", ours: []string{"internal/mutate"}, isMain: true},
 	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
 	{pkg: "internal/store", ours: []string{"", "internal/redact"}},
