@@ -464,7 +464,8 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		Reason: "there is none for this registry", Hint: "docker login " + g.t.registry.Host()}, places)
 }
 
-// withPlaces puts the report of the places beneath an error of ours.
+// withPlaces puts the report of the places beneath an error of ours, and says which
+// place failed: a client that had the error words anew what it was about.
 func withPlaces(err error, places []dockerPlace) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -472,6 +473,11 @@ func withPlaces(err error, places []dockerPlace) error {
 	}
 	with := *e
 	with.Reason = reasonOf(err)
+	for _, p := range places {
+		if p.lookup.Outcome == OutcomeFailed && !strings.Contains(with.Reason, p.lookup.Source) {
+			with.Reason += "; see " + p.lookup.Source
+		}
+	}
 	with.Causes = append([]error{&ChainError{lookupsOf(places)}}, e.Causes...)
 	return wire.Final(&with)
 }
