@@ -38,7 +38,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 		// Help has no way to return an error.
 		err = f.IO.OutError()
 	}
-	if err != nil && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
+	if err != nil && !cmdutil.HasOwnCode(err) && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
 		// What failed because the person stopped it has one explanation.
 		err = cmdutil.ErrInterrupted
 	}

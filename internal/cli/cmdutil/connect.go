@@ -56,6 +56,32 @@ func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 		Hint: "export ACR_NAME=myregistry"}
 }
 
+// RepositoryFlag reads the value of --repository, a name that may stand behind its
+// registry, and the registry that is meant: arg, else the one in the name, else
+// as [Factory.Registry]. An empty value is no repository.
+func (f *Factory) RepositoryFlag(value, arg string) (acrkit.Registry, string, error) {
+	name := ""
+	if value != "" {
+		fallback := acrkit.Registry{}
+		if reg, err := f.Registry(arg); err == nil {
+			fallback = reg
+		}
+		ref, err := acrkit.ParseReference(value, fallback)
+		if err != nil {
+			return acrkit.Registry{}, "", err
+		}
+		if ref.Target() != "" {
+			return acrkit.Registry{}, "", Usage("--repository %q names a tag or a digest; give the repository alone", value)
+		}
+		if !ref.Registry.IsZero() && arg == "" {
+			arg = ref.Registry.Host()
+		}
+		name = ref.Name
+	}
+	reg, err := f.Registry(arg)
+	return reg, name, err
+}
+
 // Reference reads a reference whose registry may be left out.
 func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	var fallback acrkit.Registry

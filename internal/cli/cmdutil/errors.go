@@ -27,10 +27,41 @@ const (
 // ErrInterrupted is the cause of a context that ended by a signal.
 var ErrInterrupted = errors.New("interrupted")
 
+// exitStatus is the end of a command that ran another one: its code is that one's.
+type exitStatus struct {
+	code int
+	err  error // nil where the other said itself what there is to say
+}
+
+// Exit returns an error that ends the process with the code of the command that
+// it ran, and prints nothing.
+func Exit(code int) error { return &exitStatus{code: code} }
+
+// ExitWith returns err with an exit code of its own.
+func ExitWith(code int, err error) error { return &exitStatus{code, err} }
+
+func (e *exitStatus) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitStatus) Unwrap() error { return e.err }
+
+// HasOwnCode reports whether the exit code is another command's.
+func HasOwnCode(err error) bool {
+	_, ok := errors.AsType[*exitStatus](err)
+	return ok
+}
+
 // ExitCode is the one switch from an error to an exit code.
 func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
+	}
+	if e, ok := errors.AsType[*exitStatus](err); ok {
+		return e.code
 	}
 	if errors.Is(err, ErrInterrupted) {
 		return ExitInterrupted
@@ -65,6 +96,9 @@ func Usage(format string, a ...any) error {
 // one, an empty line and one command that mends it.
 func PrintError(s *iostreams.IOStreams, err error) {
 	if err == nil {
+		return
+	}
+	if e, ok := errors.AsType[*exitStatus](err); ok && e.err == nil {
 		return
 	}
 	if errors.Is(err, ErrInterrupted) {

@@ -8,8 +8,11 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/completion"
 	"github.com/acrkit/acrkit/internal/cli/demo"
 	"github.com/acrkit/acrkit/internal/cli/emulator"
+	"github.com/acrkit/acrkit/internal/cli/login"
+	"github.com/acrkit/acrkit/internal/cli/logout"
 	"github.com/acrkit/acrkit/internal/cli/manifest"
 	"github.com/acrkit/acrkit/internal/cli/repo"
+	"github.com/acrkit/acrkit/internal/cli/run"
 	"github.com/acrkit/acrkit/internal/cli/tag"
 	"github.com/acrkit/acrkit/internal/cli/version"
 	"github.com/acrkit/acrkit/internal/cli/whoami"
@@ -54,7 +57,10 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", tag.NewCmdTag(f))
 	add("core", manifest.NewCmdManifest(f))
 	add("core", emulator.NewCmdEmulator(f))
+	add("core", login.NewCmdLogin(f, nil))
+	add("core", logout.NewCmdLogout(f, nil))
 	add("core", whoami.NewCmdWhoami(f, nil))
+	add("core", run.NewCmdRun(f, nil))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(cmd)

@@ -54,7 +54,11 @@ const exitCodesTopic = `Exit codes:
   5    not found
   6    unavailable: throttled, or network and server errors after retries
   7    incomplete: the answer could not be completed
-  130  interrupted`
+  130  interrupted
+
+"acrkit run" ends with the code of the command that it ran: 127 where that is not
+found, 126 where it cannot be run, 128 and the signal's number where a signal ended
+it.`
 
 func addTopics(root *cobra.Command) {
 	for _, t := range []struct{ name, short, text string }{

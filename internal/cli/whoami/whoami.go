@@ -88,29 +88,10 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			if len(args) == 1 {
 				arg = args[0]
 			}
-			name := opts.Repository
-			if name != "" {
-				fallback := acrkit.Registry{}
-				if reg, err := f.Registry(arg); err == nil {
-					fallback = reg
-				}
-				ref, err := acrkit.ParseReference(name, fallback)
-				if err != nil {
-					return err
-				}
-				if ref.Target() != "" {
-					return cmdutil.Usage("--repository %q names a tag or a digest; give the repository alone", name)
-				}
-				if !ref.Registry.IsZero() && arg == "" {
-					arg = ref.Registry.Host()
-				}
-				opts.Repository = ref.Name
-			}
-			reg, err := f.Registry(arg)
-			if err != nil {
+			var err error
+			if opts.Registry, opts.Repository, err = f.RepositoryFlag(opts.Repository, arg); err != nil {
 				return err
 			}
-			opts.Registry = reg
 			if runF != nil {
 				return runF(cmd.Context(), opts)
 			}

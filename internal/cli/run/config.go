@@ -1,0 +1,282 @@
+package run
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/limit"
+)
+
+// configFile bounds the user's own files. Logins to hundreds of registries fit.
+var configFile = limit.Limit{Name: "a configuration file of Docker", Bytes: 1 << 20}
+
+// userConfig is what the command keeps of the user's own configuration: all but
+// the credentials for the one registry.
+//
+// Logins for other hosts stay, because a command often needs two registries, a
+// build that pulls its base from elsewhere above all; the command could read
+// them in the user's own files anyway.
+type userConfig struct {
+	dir    string                     // Docker's folder; "" if there is none
+	docker map[string]json.RawMessage // config.json without auths, credHelpers and credsStore
+	// logins are of config.json, podman those of podman's file and then of
+	// config.json, which podman reads too where no file is named.
+	logins, podman logins
+}
+
+// logins are those of one file.
+type logins struct {
+	auths   map[string]json.RawMessage
+	helpers map[string]string
+}
+
+func newLogins() logins {
+	return logins{map[string]json.RawMessage{}, map[string]string{}}
+}
+
+// readUserConfig reads the user's files without what they have for the registry.
+func readUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*userConfig, error) {
+	c := &userConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins()}
+	get := func(name string) string { v, _ := lookup(name); return v }
+	if dir := get(envDocker); dir != "" {
+		c.dir = dir
+	} else if home := get(homeVariable()); home != "" {
+		c.dir = filepath.Join(home, ".docker")
+	}
+	if text := get(envLiteral); text != "" {
+		doc, why := parseConfig([]byte(text))
+		if why != "" {
+			return nil, badConfig("the variable "+envLiteral, why)
+		}
+		c.logins.add(doc, reg)
+	}
+	if c.dir != "" {
+		doc, err := readConfig(filepath.Join(c.dir, "config.json"))
+		if err != nil {
+			return nil, err
+		}
+		c.logins.add(doc, reg)
+		for key, value := range doc {
+			switch key {
+			case "auths", "credHelpers", "credsStore":
+			default:
+				c.docker[key] = value
+			}
+		}
+	}
+	for _, file := range podmanFiles(get) {
+		doc, err := readConfig(file)
+		if err != nil {
+			return nil, err
+		}
+		c.podman.add(doc, reg)
+	}
+	c.podman.merge(c.logins)
+	return c, nil
+}
+
+func homeVariable() string {
+	if runtime.GOOS == "windows" {
+		return "USERPROFILE"
+	}
+	return "HOME"
+}
+
+// podmanFiles are those that podman reads; a named one stands for all. Source:
+// containers-auth.json(5).
+func podmanFiles(get func(string) string) []string {
+	if file := get(envPodman); file != "" {
+		return []string{file}
+	}
+	var files []string
+	if dir := get("XDG_RUNTIME_DIR"); dir != "" && runtime.GOOS == "linux" {
+		files = append(files, filepath.Join(dir, "containers", "auth.json"))
+	}
+	if dir := get("XDG_CONFIG_HOME"); dir != "" {
+		files = append(files, filepath.Join(dir, "containers", "auth.json"))
+	} else if home := get(homeVariable()); home != "" {
+		files = append(files, filepath.Join(home, ".config", "containers", "auth.json"))
+	}
+	return files
+}
+
+func badConfig(what, why string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over " + what, Reason: why,
+		Hint: envDocker + "=/does/not/exist acrkit run …    # without your own configuration"}
+}
+
+// readConfig reads a file; a missing one is empty.
+func readConfig(name string) (map[string]json.RawMessage, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	what := fmt.Sprintf("the configuration in %q", name)
+	if err != nil {
+		return nil, badConfig(what, lastCause(err))
+	}
+	defer func() { _ = f.Close() }()
+	data, err := configFile.ReadAll(f)
+	if err != nil {
+		return nil, badConfig(what, lastCause(err))
+	}
+	doc, why := parseConfig(data)
+	if why != "" {
+		return nil, badConfig(what, why)
+	}
+	return doc, nil
+}
+
+// parseConfig reads a configuration; why says what is wrong without a word of it.
+func parseConfig(data []byte) (doc map[string]json.RawMessage, why string) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, ""
+	}
+	if json.Unmarshal(data, &doc) != nil {
+		return nil, "it is not a JSON object"
+	}
+	var typed struct {
+		Auths       map[string]json.RawMessage `json:"auths"`
+		CredHelpers map[string]string          `json:"credHelpers"`
+		CredsStore  string                     `json:"credsStore"`
+	}
+	if json.Unmarshal(data, &typed) != nil {
+		return nil, "its logins are not as Docker writes them"
+	}
+	return doc, ""
+}
+
+// add takes the logins of a document that are not the registry's and not there
+// yet. A helper for all hosts (credsStore) is made one for each host that has an
+// entry: Docker leaves an empty one beside it with each login. As the helper for
+// all it would be asked for our host too, in the place of what is written for it.
+func (l *logins) add(doc map[string]json.RawMessage, reg acrkit.Registry) {
+	var auths map[string]json.RawMessage
+	var helpers map[string]string
+	var store string
+	// They were read once: parseConfig.
+	_ = json.Unmarshal(orNull(doc["auths"]), &auths)
+	_ = json.Unmarshal(orNull(doc["credHelpers"]), &helpers)
+	_ = json.Unmarshal(orNull(doc["credsStore"]), &store)
+	for key, helper := range helpers {
+		if _, ok := l.helpers[key]; !ok && !isOf(key, reg) {
+			l.helpers[key] = helper
+		}
+	}
+	for key, entry := range auths {
+		if isOf(key, reg) {
+			continue
+		}
+		if _, ok := l.auths[key]; !ok {
+			l.auths[key] = entry
+		}
+		if _, ok := l.helpers[key]; !ok && store != "" {
+			l.helpers[key] = store
+		}
+	}
+}
+
+func orNull(raw json.RawMessage) json.RawMessage {
+	if raw == nil {
+		return json.RawMessage("null")
+	}
+	return raw
+}
+
+// merge adds what is not there yet. A key that is there keeps its own way.
+func (l *logins) merge(other logins) {
+	has := func(key string) bool {
+		_, a := l.auths[key]
+		_, h := l.helpers[key]
+		return a || h
+	}
+	auths, helpers := maps.Clone(l.auths), maps.Clone(l.helpers)
+	for key, entry := range other.auths {
+		if !has(key) {
+			auths[key] = entry
+		}
+	}
+	for key, helper := range other.helpers {
+		if !has(key) {
+			helpers[key] = helper
+		}
+	}
+	l.auths, l.helpers = auths, helpers
+}
+
+// isOf reports whether a key of auths or credHelpers is the registry's: its host,
+// a URL of it, or host and repository.
+func isOf(key string, reg acrkit.Registry) bool {
+	rest := key
+	if _, after, ok := strings.Cut(key, "://"); ok {
+		rest = after
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if strings.EqualFold(host, reg.Host()) {
+		return true
+	}
+	if !strings.ContainsAny(host, ".:") && !strings.EqualFold(host, "localhost") {
+		return false // a bare word would be read as the short name of a registry
+	}
+	of, err := acrkit.ParseRegistry(host)
+	return err == nil && of == reg
+}
+
+// documents are the two files: Docker's and podman's.
+func (c *userConfig) documents(reg acrkit.Registry, login auth.Login) (docker, podman []byte, err error) {
+	whole := map[string]any{}
+	for key, value := range c.docker {
+		whole[key] = value
+	}
+	c.logins.put(whole, reg, login)
+	if docker, err = json.MarshalIndent(whole, "", "  "); err != nil {
+		return nil, nil, err
+	}
+	only := map[string]any{}
+	c.podman.put(only, reg, login)
+	podman, err = json.MarshalIndent(only, "", "  ")
+	return docker, podman, err
+}
+
+func (l logins) put(doc map[string]any, reg acrkit.Registry, login auth.Login) {
+	auths := map[string]any{}
+	for key, entry := range l.auths {
+		auths[key] = entry
+	}
+	if login.User != "" {
+		pair := base64.StdEncoding.EncodeToString([]byte(login.User + ":" + login.Password.Reveal()))
+		auths[reg.Host()] = map[string]string{"auth": pair}
+	}
+	doc["auths"] = auths
+	if len(l.helpers) > 0 {
+		doc["credHelpers"] = l.helpers
+	}
+}
+
+// writePrivate writes a file that only this user can read, whole or not at all.
+func writePrivate(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, bytes.NewReader(data))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// folder is the private DOCKER_CONFIG of one run.
+type folder struct {
+	path string
+	lock *os.File // held while acrkit lives; what nobody holds is a leftover
+	once sync.Once
+	err  error
+}
+
+const (
+	// namePrefix begins the name of every folder; random digits end it.
+	namePrefix = "acrkit-run-"
+	lockName   = ".acrkit-lock"
+	// newborn is how long a folder without a lock may be one that is being made.
+	newborn = time.Minute
+	// maxLeftovers bounds how many folders one run removes, so that it begins soon.
+	maxLeftovers = 64
+	// maxLinks bounds how many entries of Docker's folder are linked: contexts,
+	// plugins, builders, a dozen. Past it the folder is not Docker's.
+	maxLinks = 256
+)
+
+var folderName = regexp.MustCompile(`^` + namePrefix + `[0-9]+$`)
+
+// runtimeDir is where folders are made: the user's runtime folder, which is in
+// memory and nobody else's, else the one for temporary files.
+func runtimeDir(lookup func(string) (string, bool)) string {
+	if dir, _ := lookup("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() && isMine(info) {
+			return dir
+		}
+	}
+	return os.TempDir()
+}
+
+func folderError(err error) error {
+	return &acrkit.Error{Op: "make a private folder for the command", Causes: []error{err}, Hint: "export TMPDIR=…    # a folder in which this user may write"}
+}
+
+// makeFolder makes the folder, of mode 0700, and takes its lock.
+func makeFolder(parent string) (*folder, error) {
+	path, err := os.MkdirTemp(parent, namePrefix)
+	if err != nil {
+		return nil, folderError(err)
+	}
+	d := &folder{path: path}
+	if d.lock, err = os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR|os.O_EXCL, 0o600); err == nil {
+		err = lock(d.lock)
+	}
+	if err != nil {
+		return nil, errors.Join(folderError(err), d.remove())
+	}
+	return d, nil
+}
+
+func (d *folder) podmanFile() string { return filepath.Join(d.path, "auth.json") }
+
+// write writes both files.
+func (d *folder) write(base *userConfig, reg acrkit.Registry, login auth.Login) error {
+	docker, podman, err := base.documents(reg, login)
+	if err == nil {
+		err = errors.Join(writePrivate(filepath.Join(d.path, "config.json"), docker), writePrivate(d.podmanFile(), podman))
+	}
+	if err != nil {
+		return folderError(err)
+	}
+	return nil
+}
+
+// link makes what else there is in Docker's own folder be in this one too:
+// contexts, which config.json may name, plugins, builders.
+func (d *folder) link(own string) error {
+	if own == "" {
+		return nil
+	}
+	own, err := filepath.Abs(own)
+	if err != nil {
+		return folderError(err)
+	}
+	entries, err := os.ReadDir(own)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return folderError(err)
+	}
+	if len(entries) > maxLinks {
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "carry over Docker's configuration", Reason: fmt.Sprintf("%q has more than %d entries", own, maxLinks)}
+	}
+	for _, e := range entries {
+		name := filepath.Join(d.path, e.Name())
+		if _, err := os.Lstat(name); err == nil {
+			continue // the files that are ours
+		}
+		if e.Name() == "config.json" || !e.IsDir() {
+			continue // files in that folder are copies of config.json, keys and locks
+		}
+		if err := os.Symlink(filepath.Join(own, e.Name()), name); err != nil && runtime.GOOS != "windows" {
+			return folderError(err) // Windows lets few users make links
+		}
+	}
+	return nil
+}
+
+// remove removes the folder; links go, what they lead to stays. It may be called
+// again.
+func (d *folder) remove() error {
+	d.once.Do(func() {
+		if d.lock != nil {
+			_ = d.lock.Close() // Windows removes no file that is open
+		}
+		if err := os.RemoveAll(d.path); err != nil {
+			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + d.path}
+		}
+	})
+	return d.err
+}
+
+// removeLeftovers removes the folders that runs have left which were killed: this
+// user's own, whose lock nobody holds. Whatever goes wrong with one is left to the
+// next run.
+func removeLeftovers(parent string) {
+	dir, err := os.Open(parent)
+	if err != nil {
+		return
+	}
+	defer func() { _ = dir.Close() }()
+	removed := 0
+	for removed < maxLeftovers {
+		entries, err := dir.ReadDir(128)
+		for _, e := range entries {
+			if removed < maxLeftovers && folderName.MatchString(e.Name()) && isLeftover(filepath.Join(parent, e.Name())) {
+				removed++
+				_ = os.RemoveAll(filepath.Join(parent, e.Name()))
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// isLeftover reports whether a folder is one of this user's whose run is over.
+func isLeftover(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.IsDir() || !isMine(info) {
+		return false
+	}
+	f, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR, 0)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) && time.Since(info.ModTime()) > newborn
+	}
+	defer func() { _ = f.Close() }()
+	// One that was made and is not locked yet is no leftover either.
+	return time.Since(info.ModTime()) > lockingTime && lock(f) == nil
+}
+
+// lockingTime is how long a folder may be without its lock after it was made.
+const lockingTime = time.Second

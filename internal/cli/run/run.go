@@ -1,0 +1,245 @@
+// Package run holds the "acrkit run" command.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO        *iostreams.IOStreams
+	Connect   func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
+	LookupEnv func(string) (string, bool)
+	Environ   func() []string // of the command, before the variables are set
+
+	Registry   acrkit.Registry
+	Repository string
+	Command    []string
+}
+
+// The variables that lead a command to its credential.
+const (
+	envDocker  = "DOCKER_CONFIG"      // a folder: Docker, and most clients that read its logins
+	envPodman  = "REGISTRY_AUTH_FILE" // a file: podman, buildah, skopeo
+	envLiteral = "DOCKER_AUTH_CONFIG" // logins as a text, which would go before the folder
+)
+
+// NewCmdRun returns the command. A runF other than nil runs instead of it.
+func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Connect: f.Connect, LookupEnv: f.LookupEnv, Environ: os.Environ}
+	repository := ""
+	cmd := &cobra.Command{
+		Use:   "run [--repository <repository>] -- <command> [<argument>...]",
+		Short: "Run a command with the credential for a repository",
+		Long: "Run a command that finds the credential for one repository where it looks for\n" +
+			"Docker's logins. Docker and its relatives know one credential for each host; with\n" +
+			"this, one command uses one scope-mapped token and the next command another.\n\n" +
+			"The command gets a folder of its own as DOCKER_CONFIG and a file in it as\n" +
+			"REGISTRY_AUTH_FILE (podman, buildah, skopeo), which only this user can read. They\n" +
+			"hold the name and password of a token as they are, and of any other credential an\n" +
+			"ACR refresh token, which is renewed while the command runs. The logins for other\n" +
+			"hosts, and the rest of Docker's own configuration, are carried over. The folder is\n" +
+			"removed when the command ends, however it ends; what a killed acrkit left behind is\n" +
+			"removed by the next run. The secret is in no argument and no variable of the command.\n\n" +
+			"The credential is tried first: if the registry refuses it the command is not\n" +
+			"started. Signals are passed on. The exit code is the command's: 127 if it is not\n" +
+			"found, 126 if it cannot be run, 128 and the signal's number if a signal ended it.",
+		Example: "$ acrkit run --repository team/app -- docker push myregistry.azurecr.io/team/app:v1\n\n" +
+			"# Copy with what was stored for the repository: acrkit login --repository 'team/*'\n" +
+			"$ acrkit run --repository myregistry.azurecr.io/team/app -- crane ls myregistry.azurecr.io/team/app",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmdutil.Usage("no command is given; it stands behind --")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.Registry, opts.Repository, err = f.RepositoryFlag(repository, ""); err != nil {
+				return err
+			}
+			opts.Command = args
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	// The command's own flags are not ours, with -- or without.
+	cmd.Flags().SetInterspersed(false)
+	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
+	return cmd
+}
+
+func run(ctx context.Context, opts *Options) error {
+	path, err := lookUp(opts.Command[0])
+	if err != nil {
+		return err
+	}
+	// From here on a signal is the command's, or ends us tidily.
+	signals := newRelay()
+	defer signals.stop()
+
+	c, err := opts.Connect(ctx, opts.Registry)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.Repository = opts.Repository
+	scope := acrkit.CatalogScope()
+	if opts.Repository != "" {
+		scope = acrkit.RepositoryScope(opts.Repository, acrkit.Actions()...)
+	}
+	token, err := c.Transport.Token(ctx, scope)
+	if err != nil {
+		return cmdutil.Explain(ctx, c, err)
+	}
+	login, err := c.Transport.Login(ctx, scope)
+	if err != nil {
+		return cmdutil.Explain(ctx, c, err)
+	}
+	if opts.Repository != "" && token.Granted != nil && !grantsAny(token, opts.Repository) {
+		cmdutil.Say(opts.IO.ErrOut, "acrkit: the %s has no right on %q", c.Effective(scope).Credential, opts.Repository)
+	}
+
+	base, err := readUserConfig(opts.LookupEnv, opts.Registry)
+	if err != nil {
+		return err
+	}
+	removeLeftovers(runtimeDir(opts.LookupEnv))
+	dir, err := makeFolder(runtimeDir(opts.LookupEnv))
+	if err != nil {
+		return err
+	}
+	defer dir.remove()
+	if err := dir.write(base, opts.Registry, login); err != nil {
+		return err
+	}
+	if err := dir.link(base.dir); err != nil {
+		return err
+	}
+
+	cmd := exec.Command(path, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
+	cmd.Args[0] = opts.Command[0]
+	cmd.Env = environment(opts.Environ(), dir)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	opts.IO.EndAwait()
+
+	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },
+		func(l auth.Login) error { return dir.write(base, opts.Registry, l) })
+	status, err := signals.run(cmd)
+	stopRenewal()
+	if rmErr := dir.remove(); rmErr != nil && err == nil {
+		err = rmErr
+	}
+	switch {
+	case err != nil:
+		return err
+	case status != 0:
+		return cmdutil.Exit(status)
+	}
+	return nil
+}
+
+func grantsAny(token auth.Token, repository string) bool {
+	return slices.ContainsFunc(acrkit.Actions(), func(a acrkit.Action) bool {
+		return token.Granted.Contains(acrkit.RepositoryScope(repository, a))
+	})
+}
+
+// Exit codes of a command that did not start, as shells have them (POSIX, Shell
+// Command Language, 2.8.2).
+const (
+	exitCannotRun = 126
+	exitNotFound  = 127
+)
+
+// lookUp finds the program before anything else is done for it.
+func lookUp(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	return "", notStarted(name, err)
+}
+
+// notStarted words the failure to start a command.
+func notStarted(name string, err error) error {
+	code, why := exitCannotRun, "it cannot be run: "+lastCause(err)
+	switch {
+	case errors.Is(err, exec.ErrDot):
+		why = "it is in the current directory only; name it with ./"
+	case errors.Is(err, fs.ErrPermission):
+		why = "it is no program that this user may run"
+	case errors.Is(err, exec.ErrNotFound) && !strings.ContainsRune(name, os.PathSeparator):
+		code, why = exitNotFound, "there is no such program in PATH"
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		code, why = exitNotFound, "there is no such program"
+	}
+	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why})
+}
+
+func lastCause(err error) string {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err.Error()
+}
+
+// environment leads the command to the folder.
+func environment(env []string, dir *folder) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == envDocker || name == envPodman || name == envLiteral
+	})
+	return append(env, envDocker+"="+dir.path, envPodman+"="+dir.podmanFile())
+}
+
+// renewalPeriod is how often the credential is looked at again. That costs a
+// request only where a token nears its end, or where the password's file is read.
+const renewalPeriod = time.Minute
+
+// keepFresh writes the credential again when it has changed, until stop is called:
+// refresh tokens end after three hours, and passwords are rotated. Clients read
+// their files each time.
+func keepFresh(ctx context.Context, period time.Duration, current auth.Login, next func(context.Context) (auth.Login, error), write func(auth.Login) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(period)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			l, err := next(ctx)
+			// A failure may pass until the next time; if it does not, the command is
+			// refused and says so.
+			if err == nil && (l.User != current.User || l.Password.Reveal() != current.Password.Reveal()) && write(l) == nil {
+				current = l
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
