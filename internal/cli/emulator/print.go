@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -32,7 +33,7 @@ func printStart(s *iostreams.IOStreams, c connection, example bool) {
 	line("  resource manager  %s", c.url())
 	line("  CA certificate    %s", c.CAFile)
 	if c.DataDir == "" {
-		line("  state             in memory")
+		line("  state             in memory; its commands want --data %s", filepath.Dir(c.CAFile))
 	} else {
 		line("  state             %s", c.DataDir)
 	}

@@ -37,6 +37,7 @@ type StartOptions struct {
 	SeedMode       string
 	Hostnames      []string
 	BeyondLoopback bool
+	RateLimits     bool
 	BlobRedirects  bool
 	BlobHost       string
 	Deviations     []string
@@ -100,6 +101,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
+	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
 	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false, "redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
 	flags.StringVar(&opts.BlobHost, "blob-host", "", "host `name` to redirect to instead, where .localhost does not resolve")
 	flags.StringArrayVar(&opts.Deviations, "deviate", nil, "give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
@@ -151,7 +153,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		deviations = append(deviations, emulator.Deviation(d))
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
-		BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
+		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
 		DataDir: opts.DataDir, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
@@ -303,7 +305,10 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		conn.describeSeed(seed)
-		if err := os.WriteFile(conn.CAFile, e.CACertificate(), 0o600); err != nil {
+		// Also what the commands need that talk to a running emulator.
+		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
+			os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600), conn.save(dir))
+		if err != nil {
 			cleanup()
 			return conn, nothing, err
 		}

@@ -1,0 +1,233 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// LogOptions are what "emulator log" needs.
+type LogOptions struct {
+	IO       *iostreams.IOStreams
+	Exporter *cmdutil.Exporter
+
+	Denied     bool
+	Follow     bool
+	Outcome    string
+	Repository string
+	Identity   string
+	Since      string
+}
+
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId"}
+
+type decisionJSON struct {
+	ID        int64     `json:"id"`
+	Time      time.Time `json:"time"`
+	Registry  string    `json:"registry"`
+	Kind      string    `json:"kind"`
+	Principal string    `json:"principal"`
+	Method    string    `json:"method"`
+	Path      string    `json:"path"`
+	Required  string    `json:"required"`
+	Outcome   string    `json:"outcome"`
+	Missing   string    `json:"missing"`
+	Rules     []string  `json:"rules"`
+	Reason    string    `json:"reason"`
+	RequestID string    `json:"requestId"`
+}
+
+func (d decisionJSON) row() []string {
+	who := d.Principal
+	if who == "" {
+		who = "-"
+	}
+	return []string{d.Time.Format(time.RFC3339), d.Outcome, who, d.Method + " " + d.Path, d.Required, d.Reason}
+}
+
+type decisionPage struct {
+	Decisions []decisionJSON
+	Last      int64
+	More      bool
+	Dropped   int64
+	Ending    bool
+}
+
+// Times of following.
+const (
+	followWait    = 30 * time.Second // for a decision, in one call
+	reconnectTime = 15 * time.Second // how long an emulator may be away, to be started again
+	reconnectStep = 200 * time.Millisecond
+)
+
+// newCmdLog returns "emulator log". A runF other than nil runs instead of it.
+func newCmdLog(f *cmdutil.Factory, runF func(context.Context, *LogOptions) error) *cobra.Command {
+	opts := &LogOptions{IO: f.IO}
+	cmd := &cobra.Command{
+		Use: "log", Short: "Show who was allowed and refused what, and why",
+		Long: "Show the decision log of a running emulator: who asked for what, whether it was allowed,\n" +
+			"and which rule or missing right decided. It knows what answers must not tell, such as\n" +
+			"that a password has expired.\n\n" +
+			"The log keeps the last 100,000 decisions, for 90 days; what was dropped is said. With\n" +
+			"--follow it goes on until it is interrupted or the emulator ends, also over a restart\n" +
+			"of the emulator that is brief; --json writes one object a line then. A change of the\n" +
+			"emulator's clock changes the times of later decisions, not their order.",
+		Example: "# Why was I refused?\n$ acrkit emulator log --denied --since 10m\n\n" +
+			"# Refusals as they come, for another program\n$ acrkit emulator log --denied --follow --json time,principal,required,missing,reason",
+		Args: cmdutil.NoArgs,
+	}
+	c := addControlFlags(cmd, f)
+	flags := cmd.Flags()
+	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
+	flags.BoolVarP(&opts.Follow, "follow", "f", false, "go on with what comes")
+	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
+	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
+	flags.StringVar(&opts.Identity, "identity", "", "those of this `token`, client id or admin user only")
+	flags.StringVar(&opts.Since, "since", "", "those since a `time`, or of the last duration such as 10m")
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, decisionFields)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if opts.Denied && opts.Outcome != "" && opts.Outcome != "denied" {
+			return cmdutil.Usage("--denied and --outcome %s exclude each other", opts.Outcome)
+		}
+		if opts.Denied {
+			opts.Outcome = "denied"
+		}
+		if runF != nil {
+			return runF(cmd.Context(), opts)
+		}
+		cl, err := c.open()
+		if err != nil {
+			return err
+		}
+		return opts.run(cmd, cl, c.registry())
+	}
+	return cmd
+}
+
+func (opts *LogOptions) run(cmd *cobra.Command, cl *client, registry string) error {
+	ctx := cmd.Context()
+	q := url.Values{}
+	for name, v := range map[string]string{"registry": registry, "repository": opts.Repository, "principal": opts.Identity, "outcome": opts.Outcome} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if opts.Since != "" {
+		since := opts.Since
+		if d, err := time.ParseDuration(since); err == nil {
+			since = (-d).String()
+		}
+		t, err := cl.expiry(cmd, since)
+		if err != nil {
+			return err
+		}
+		q.Set("since", t.Format(time.RFC3339))
+	}
+	if opts.Follow {
+		return opts.follow(ctx, cl, q)
+	}
+	items := func(yield func(decisionJSON, error) bool) {
+		for after, more := int64(0), true; more; {
+			q.Set("after", strconv.FormatInt(after, 10))
+			var p decisionPage
+			if err := cl.call(ctx, http.MethodGet, "decisions?"+q.Encode(), nil, &p); err != nil {
+				yield(decisionJSON{}, err)
+				return
+			}
+			opts.dropped(p.Dropped)
+			for _, d := range p.Decisions {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			after, more = p.Last, p.More
+		}
+	}
+	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}, decisionJSON.row, func(d decisionJSON) decisionJSON { return d })
+	return err
+}
+
+func (opts *LogOptions) dropped(n int64) {
+	if n > 0 {
+		cmdutil.Say(opts.IO.ErrOut, "%d earlier decisions are not kept any more", n)
+	}
+}
+
+// follow asks for what comes after the last decision that was shown, so that
+// nothing is lost or shown twice, whatever breaks in between.
+func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) error {
+	after := int64(0)
+	q.Set("wait", followWait.String())
+	lost := time.Time{} // since when the emulator is away
+	for {
+		q.Set("after", strconv.FormatInt(after, 10))
+		var p decisionPage
+		err := cl.call(ctx, http.MethodGet, "decisions?"+q.Encode(), nil, &p)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case acrkit.CodeOf(err) == acrkit.CodeUnavailable && (after > 0 || !lost.IsZero()):
+			if lost.IsZero() {
+				lost = time.Now()
+				cmdutil.Say(opts.IO.ErrOut, "the emulator does not answer; waiting for it")
+			}
+			if time.Since(lost) > reconnectTime {
+				return err
+			}
+			if err := pause(ctx, reconnectStep); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		lost = time.Time{}
+		opts.dropped(p.Dropped)
+		for _, d := range p.Decisions {
+			if err := opts.show(ctx, d); err != nil {
+				return err
+			}
+		}
+		after = p.Last
+		if p.Ending && !p.More {
+			cmdutil.Say(opts.IO.ErrOut, "the emulator has ended")
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// show writes one decision at once: as a line, or an object a line.
+func (opts *LogOptions) show(ctx context.Context, d decisionJSON) error {
+	if opts.Exporter != nil {
+		return opts.Exporter.Write(ctx, opts.IO, d)
+	}
+	line := ""
+	for i, cell := range d.row() {
+		if i > 0 {
+			line += "\t"
+		}
+		line += iostreams.Clean(cell)
+	}
+	_, err := fmt.Fprintln(opts.IO.Out, line)
+	return err
+}
