@@ -1,0 +1,386 @@
+// Package login holds the "acrkit login" command.
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/store"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO        *iostreams.IOStreams
+	Connect   func(cmdutil.Identity) (*cmdutil.Connection, error)
+	Store     func() (*store.Store, error)
+	Secret    func(ctx context.Context, what string) (string, error) // asks a person, without an echo
+	LookupEnv func(string) (string, bool)
+	Now       func() time.Time
+	CI        bool // nobody is there to be asked
+
+	Registry   acrkit.Registry
+	Repository string // "", "team/app" or "team/*"
+	Kind       auth.Kind
+	User       string
+	Tenant     string
+	Stdin      bool
+	File       string
+	NoVerify   bool
+}
+
+// flags are the flags that become Kind and User.
+type flags struct {
+	tokenName, username, clientID    string
+	principal, refresh, entra, admin bool
+}
+
+// NewCmdLogin returns the command. A runF other than nil runs instead of it.
+func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now}
+	opts.Secret = func(ctx context.Context, what string) (string, error) { return readSecret(ctx, f.IO, what) }
+	var fl flags
+	var repository string
+	cmd := &cobra.Command{
+		Use:   "login [<registry>]",
+		Short: "Store a credential for a registry, or for a part of it",
+		Long: "Store a credential in the system's keychain or, where there is none, in a file that\n" +
+			"you alone can read. It is tried first: one that the registry does not accept is not\n" +
+			"stored.\n\n" +
+			"The secret is asked for at a terminal, without an echo, or read from standard input\n" +
+			"or a file; it is never an argument, which others could see in the list of processes.\n\n" +
+			"With --repository, several credentials are kept for one registry; each request takes\n" +
+			"the one with the longest name that holds its repository. Variables in the environment\n" +
+			"win over what is stored (\"acrkit help environment\").",
+		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
+			"# Another one for what is below team/, its password from a pipe\n" +
+			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
+			"# A service principal\n$ acrkit login myregistry --service-principal --tenant TENANT_ID --client-id CLIENT_ID --password-file secret.txt\n\n" +
+			"# What \"az acr login --expose-token\" prints; good for three hours\n" +
+			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login myregistry --refresh-token --password-stdin",
+		Args: cmdutil.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			arg := ""
+			if len(args) == 1 {
+				arg = args[0]
+			}
+			if f.Global.Auth != "" {
+				return cmdutil.Usage("--auth chooses among credentials that are there; a login is of the kind that its own flags say")
+			}
+			var err error
+			if opts.Registry, opts.Repository, err = Repository(f, repository, arg); err != nil {
+				return err
+			}
+			if err := fl.apply(opts); err != nil {
+				return err
+			}
+			opts.CI = f.Env("CI") != ""
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&fl.tokenName, "token-name", "", "the `name` of a scope-mapped token")
+	fs.StringVarP(&fl.username, "username", "u", "", "the same, as docker login has it; with --admin another `name` than the registry's")
+	fs.BoolVar(&fl.principal, "service-principal", false, "a service principal, with --tenant and --client-id; the secret is a client secret")
+	fs.StringVar(&opts.Tenant, "tenant", "", "the service principal's tenant, an `id` or a domain")
+	fs.StringVar(&fl.clientID, "client-id", "", "the service principal's application `id`")
+	fs.BoolVar(&fl.refresh, "refresh-token", false, "the secret is an ACR refresh token")
+	fs.BoolVar(&fl.entra, "entra-token", false, "the secret is an Entra access token")
+	fs.BoolVar(&fl.admin, "admin", false, "the registry's admin user")
+	fs.StringVarP(&repository, "repository", "r", "", "for this repository (team/app), or for what is below it (team/*), alone: a `name`")
+	fs.BoolVar(&opts.Stdin, "password-stdin", false, "read the secret from standard input")
+	fs.StringVar(&opts.File, "password-file", "", "read the secret from this `file`")
+	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it untried")
+	return cmd
+}
+
+// Repository reads the value of --repository, which may be a pattern team/*, and
+// the registry that is meant.
+func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string, error) {
+	if value == "*" {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository '*' is the whole registry: leave the flag out")
+	}
+	prefix, pattern := strings.CutSuffix(value, "/*")
+	if pattern && prefix == "" {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
+	}
+	if strings.Contains(prefix, "*") {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard stands at the end, behind a slash (team/*)", value)
+	}
+	reg, name, err := f.RepositoryFlag(prefix, arg)
+	if err == nil && pattern {
+		name += "/*"
+	}
+	return reg, name, err
+}
+
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
+
+// The user names that go with an ACR refresh token where a client knows nothing
+// but user names and passwords.
+var refreshUsers = []string{"00000000-0000-0000-0000-000000000000", "<token>"}
+
+// apply turns flags into a kind and a user.
+func (fl *flags) apply(opts *Options) error {
+	var kinds []string
+	for name, on := range map[string]bool{"--service-principal": fl.principal, "--refresh-token": fl.refresh, "--entra-token": fl.entra, "--admin": fl.admin} {
+		if on {
+			kinds = append(kinds, name)
+		}
+	}
+	slices.Sort(kinds)
+	names := 0
+	for _, name := range []string{fl.tokenName, fl.username, fl.clientID} {
+		if name != "" {
+			names++
+		}
+	}
+	opts.User = fl.tokenName + fl.username + fl.clientID
+	switch {
+	case len(kinds) > 1:
+		return cmdutil.Usage("%s exclude each other", strings.Join(kinds, " and "))
+	case names > 1:
+		return cmdutil.Usage("--token-name, --username and --client-id are one name: give one of them")
+	case opts.Stdin && opts.File != "":
+		return cmdutil.Usage("--password-stdin and --password-file exclude each other")
+	case !fl.principal && (opts.Tenant != "" || fl.clientID != ""):
+		return cmdutil.Usage("--tenant and --client-id are a service principal's; add --service-principal")
+	case fl.principal && (opts.Tenant == "" || opts.User == "" || fl.tokenName != ""):
+		return cmdutil.Usage("--service-principal needs --tenant and --client-id")
+	case (fl.refresh || fl.entra) && opts.User != "":
+		return cmdutil.Usage("a token stands alone: leave the name out")
+	case fl.admin && fl.tokenName != "":
+		return cmdutil.Usage("--admin is not a scope-mapped token; its name is --username")
+	}
+	switch {
+	case fl.principal:
+		opts.Kind = auth.KindServicePrincipal
+	case fl.refresh:
+		opts.Kind = auth.KindRefreshToken
+	case fl.entra:
+		opts.Kind = auth.KindEntraToken
+	case fl.admin:
+		opts.Kind = auth.KindAdminUser
+		if opts.User == "" {
+			opts.User = opts.Registry.Name() // documented: the admin user is named as the registry
+		}
+	case slices.Contains(refreshUsers, fl.username):
+		opts.Kind, opts.User = auth.KindRefreshToken, ""
+	case guid.MatchString(fl.username):
+		// A client id, as docker login takes it; the registry exchanges it by itself.
+		opts.Kind = auth.KindUserPassword
+	default:
+		opts.Kind = auth.KindScopedToken
+	}
+	return nil
+}
+
+func run(ctx context.Context, opts *Options) error {
+	if opts.Kind == auth.KindScopedToken && opts.User == "" {
+		if !opts.canPrompt() {
+			return cmdutil.Usage("whose credential it is, is not said; name a scope-mapped token with --token-name, or another kind")
+		}
+		var err error
+		if opts.User, err = askName(ctx, opts.IO); err != nil {
+			return err
+		}
+	}
+	l := store.Login{Registry: opts.Registry.Host(), Repository: opts.Repository, Kind: string(opts.Kind), User: opts.User, Tenant: opts.Tenant}
+	if opts.Kind == auth.KindServicePrincipal {
+		l.Authority, _ = opts.LookupEnv("AZURE_AUTHORITY_HOST")
+	}
+	cred, err := cmdutil.CredentialOf(l)
+	if err != nil {
+		return err
+	}
+	// A host that no credential may go to, or a store that cannot be used, is said
+	// before a secret is asked for.
+	if err := opts.checkHost(); err != nil {
+		return err
+	}
+	s, err := opts.Store()
+	if err != nil {
+		return err
+	}
+	before, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	secret, err := opts.secret(ctx, cred)
+	if err != nil {
+		return err
+	}
+	l.Secret = redact.NewSecret(secret)
+	if err := opts.recognize(&l); err != nil {
+		return err
+	}
+	if cred, err = cmdutil.CredentialOf(l); err != nil {
+		return err
+	}
+	// This checks the secret's shape, also where it is not tried.
+	c, err := opts.Connect(cmdutil.Identity{Registry: opts.Registry, Credential: cred})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.Repository = l.Prefix()
+	if !opts.NoVerify {
+		if err := opts.verify(ctx, c); err != nil {
+			return err
+		}
+	}
+	done := opts.IO.Await("waiting for the keychain")
+	stored, err := s.Put(ctx, l)
+	done()
+	if err != nil {
+		return err
+	}
+	opts.tell(c, l, stored, before)
+	return nil
+}
+
+func (opts *Options) checkHost() error {
+	c, err := opts.Connect(cmdutil.Identity{Registry: opts.Registry, Credential: auth.Anonymous()})
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// recognize looks at what the secret is by its own word, whatever it was given as.
+func (opts *Options) recognize(l *store.Login) error {
+	secret := l.Secret.Reveal()
+	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {
+		cmdutil.Say(opts.IO.ErrOut, "The secret looks like the id of a client secret; what is needed is its value.")
+	}
+	claims, err := wire.ReadClaims(secret)
+	if err != nil {
+		return nil //nolint:nilerr // a password is no token
+	}
+	is := auth.Kind("")
+	switch {
+	case claims.IsACR() && claims.GrantType != "access_token":
+		is = auth.KindRefreshToken
+	case claims.IsEntra():
+		is = auth.KindEntraToken
+	}
+	if is == "" || is == auth.Kind(l.Kind) {
+		return nil
+	}
+	if l.Kind == string(auth.KindServicePrincipal) {
+		return cmdutil.Usage("the secret is a token (%s), not a client secret", is)
+	}
+	cmdutil.Say(opts.IO.ErrOut, "The secret is a token by its own word, and is stored as one (%s).", is)
+	l.Kind, l.User = string(is), ""
+	return nil
+}
+
+// verify asks the registry for a token with the credential.
+func (opts *Options) verify(ctx context.Context, c *cmdutil.Connection) error {
+	scope := acrkit.CatalogScope()
+	if c.Repository != "" {
+		scope = acrkit.RepositoryScope(c.Repository, acrkit.Actions()...)
+	}
+	token, err := c.Transport.Token(ctx, scope)
+	if err != nil {
+		return opts.refused(cmdutil.Explain(ctx, c, wire.WithOp(err, "log in", opts.Registry)))
+	}
+	if opts.Repository == c.Repository && c.Repository != "" && token.Granted != nil && token.Granted.IsEmpty() {
+		cmdutil.Say(opts.IO.ErrOut, "It is accepted, but has no right on %q.", c.Repository)
+	}
+	return nil
+}
+
+// refused adds to the error of a login that nothing was stored, and how to try
+// again.
+func (opts *Options) refused(err error) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	if out.Reason == "" {
+		out.Reason = "the registry did not say why"
+	}
+	out.Reason += "; nothing was stored"
+	switch {
+	case out.Code != acrkit.CodeCredentialRejected:
+	case opts.Kind == auth.KindServicePrincipal && guid.MatchString(opts.User):
+		out.Hint = "az ad app credential list --id " + opts.User
+	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
+	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():
+		out.Hint = "az acr credential show --name " + opts.Registry.Name()
+	case opts.Kind == auth.KindRefreshToken && opts.Registry.IsACR():
+		out.Hint = "az acr login --name " + opts.Registry.Name() + " --expose-token"
+	default:
+		out.Hint = "acrkit login --help"
+	}
+	return &out
+}
+
+// tell says what was stored where, how long it lasts, and what comes next.
+func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before []store.Login) {
+	say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, format, a...) }
+	verb := "Logged in to"
+	if opts.NoVerify {
+		verb = "Stored, untried, for"
+	}
+	what := ""
+	if l.Repository != "" {
+		what = fmt.Sprintf(", for %q", l.Repository)
+	}
+	say("%s %s as %s%s.", verb, l.Registry, c.Credential, what)
+	if stored.Place == store.PlaceKeychain {
+		say("The secret is in the keychain.")
+	} else {
+		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place, iostreams.Clean(stored.Why))
+	}
+	for _, old := range before {
+		if old.Registry == stored.Registry && old.Repository == stored.Repository {
+			who := old.Kind
+			if cred, err := cmdutil.CredentialOf(old); err == nil {
+				who = cred.String()
+			}
+			say("It replaces the login as %s of %s.", who, old.Saved.Format(time.DateOnly))
+		}
+	}
+	switch kind := auth.Kind(l.Kind); kind {
+	case auth.KindRefreshToken, auth.KindEntraToken:
+		name, end := "An ACR refresh token", "three hours after it was made"
+		if kind == auth.KindEntraToken {
+			name, end = "An Entra access token", "about an hour after it was made"
+		}
+		if claims, err := wire.ReadClaims(l.Secret.Reveal()); err == nil && !claims.Expires.IsZero() {
+			end = fmt.Sprintf("at %s (in %s)", claims.Expires.UTC().Format(time.RFC3339), claims.Expires.Sub(opts.Now()).Round(time.Minute))
+		}
+		say("%s cannot be renewed: this one ends %s.", name, end)
+	default:
+		say("It lasts until its password or secret expires or is replaced.")
+	}
+	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil && env.Registry == opts.Registry {
+		say("For now the environment wins over it: %s set for %s.", env.Source, env.Registry)
+	}
+	next := "acrkit whoami " + l.Registry
+	if l.Repository != "" {
+		next += " --repository " + l.Prefix()
+		if l.Prefix() != l.Repository {
+			next += "/NAME"
+		}
+	}
+	say("\n%s", next)
+}

@@ -1,0 +1,155 @@
+// Package logout holds the "acrkit logout" command.
+package logout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/cli/login"
+	"github.com/acrkit/acrkit/internal/store"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO    *iostreams.IOStreams
+	Store func() (*store.Store, error)
+
+	Registry   acrkit.Registry // zero = every one, with All
+	Repository string
+	All        bool
+}
+
+// NewCmdLogout returns the command. A runF other than nil runs instead of it.
+func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Store: f.Store}
+	var repository string
+	cmd := &cobra.Command{
+		Use:   "logout [<registry>]",
+		Short: "Remove a stored credential",
+		Long: "Remove what \"acrkit login\" stored: the login for the whole registry, the one for a part\n" +
+			"of it (--repository, as it was given to login), or all of them (--all).\n\n" +
+			"Without a registry, --all removes the logins for every registry, whatever ACR_NAME\n" +
+			"says. The credential itself stays good: revoke it at the registry.",
+		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout myregistry --all\n\n" +
+			"# Every login\n$ acrkit logout --all",
+		Args: cmdutil.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			arg := f.Global.Registry
+			if len(args) == 1 {
+				arg = args[0]
+			}
+			var err error
+			switch {
+			case opts.All && repository != "":
+				return cmdutil.Usage("--all and --repository exclude each other")
+			case opts.All && arg != "":
+				opts.Registry, err = acrkit.ParseRegistry(arg)
+			case !opts.All:
+				opts.Registry, opts.Repository, err = login.Repository(f, repository, arg)
+			}
+			if err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringVarP(&repository, "repository", "r", "", "remove the login for this `name` (team/app, team/*) alone")
+	cmd.Flags().BoolVar(&opts.All, "all", false, "remove all logins for the registry, or for every one")
+	return cmd
+}
+
+func run(ctx context.Context, opts *Options) error {
+	s, err := opts.Store()
+	if err != nil {
+		return err
+	}
+	defer opts.IO.Await("waiting for the keychain")()
+	if opts.All {
+		removed, err := s.DeleteAll(ctx, opts.Registry.Host())
+		for _, l := range removed {
+			cmdutil.Say(opts.IO.ErrOut, "Removed the login %s.", describe(l))
+		}
+		if err == nil && len(removed) == 0 {
+			cmdutil.Say(opts.IO.ErrOut, "There are no logins.")
+		}
+		return err
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.Delete(ctx, opts.Registry.Host(), opts.Repository)
+	if acrkit.CodeOf(err) == acrkit.CodeNotFound {
+		return opts.notFound(all)
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if l.Registry == opts.Registry.Host() && l.Repository == opts.Repository {
+			cmdutil.Say(opts.IO.ErrOut, "Removed the login %s.", describe(l))
+		}
+	}
+	return nil
+}
+
+// shown is how many logins a message names.
+const shown = 5
+
+// notFound says what there is instead, of this registry before others.
+func (opts *Options) notFound(all []store.Login) error {
+	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
+		Reason: "there is no login", Hint: "acrkit login " + opts.Registry.Host()}
+	if opts.Repository != "" {
+		e.Reason += fmt.Sprintf(" for %q", opts.Repository)
+	}
+	var here, elsewhere []store.Login
+	for _, l := range all {
+		if l.Registry == opts.Registry.Host() {
+			here = append(here, l)
+		} else {
+			elsewhere = append(elsewhere, l)
+		}
+	}
+	there := append(here, elsewhere...)
+	if len(there) == 0 {
+		e.Reason += "; nothing is stored"
+		return e
+	}
+	var names []string
+	for _, l := range there[:min(shown, len(there))] {
+		names = append(names, describe(l))
+	}
+	if more := len(there) - shown; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	e.Reason += "; stored are those " + strings.Join(names, ", ")
+	if len(here) > 0 {
+		e.Hint = "acrkit logout " + here[0].Registry
+		if here[0].Repository != "" {
+			e.Hint += " --repository '" + here[0].Repository + "'" // a repository's name holds no quotes
+		}
+	}
+	return e
+}
+
+// describe names a login after "the login".
+func describe(l store.Login) string {
+	what := "for " + l.Registry
+	if l.Repository != "" {
+		what = fmt.Sprintf("for %q on %s", l.Repository, l.Registry)
+	}
+	if cred, err := cmdutil.CredentialOf(l); err == nil {
+		what += " as " + cred.String()
+	}
+	return what
+}
