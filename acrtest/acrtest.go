@@ -50,6 +50,9 @@ type Options struct {
 	Now    func() time.Time // the registry's clock; nil = time.Now
 	Logger *slog.Logger     // of the emulator; nil = silent
 
+	// RateLimits lets the documented rate limits of the tier hold.
+	RateLimits bool
+
 	// DataDir keeps the state on disk, where durability is what is tested;
 	// "" = in memory, which is faster.
 	DataDir string
@@ -81,7 +84,8 @@ func NewRegistry(tb testing.TB, opts *Options) *Registry {
 	// The test's own context ends before its Cleanup functions run, which may
 	// still use the registry.
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	em, err := emulator.Open(ctx, &emulator.Options{DataDir: o.DataDir, Seed: o.Seed, Now: o.Now, Logger: o.Logger})
+	log := &recorder{}
+	em, err := emulator.Open(ctx, &emulator.Options{DataDir: o.DataDir, Seed: o.Seed, Now: o.Now, Logger: o.Logger, RateLimits: o.RateLimits, Observe: log.observe})
 	if err != nil {
 		stop()
 		tb.Fatalf("acrtest: %v", err)
@@ -135,7 +139,7 @@ func NewRegistry(tb testing.TB, opts *Options) *Registry {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 64, // a crowd of goroutines keeps its connections
 	}
-	r.log = &recorder{base: r.base}
+	r.log = log
 	tb.Cleanup(r.base.CloseIdleConnections)
 	return r
 }
@@ -180,18 +184,18 @@ func (r *Registry) CAFile() string {
 	return r.caFile
 }
 
-// RoundTripper returns a transport that trusts the registry, signs nothing in and
-// writes to the request log. Every client of this package is built on it.
-func (r *Registry) RoundTripper() http.RoundTripper { return r.log }
+// RoundTripper returns a transport that trusts the registry and signs nothing in.
+// Every client of this package is built on it.
+func (r *Registry) RoundTripper() http.RoundTripper { return r.base }
 
 // HTTPClient returns a new client over [Registry.RoundTripper].
-func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: r.log} }
+func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: r.base} }
 
 // Transport returns a transport of package auth for the credential; nil is
 // anonymous. It ends with the test.
 func (r *Registry) Transport(cred auth.Credential) *auth.Transport {
 	r.tb.Helper()
-	t, err := auth.NewTransport(r.host, cred, &auth.Options{Base: r.log})
+	t, err := auth.NewTransport(r.host, cred, &auth.Options{Base: r.base})
 	if err != nil {
 		r.tb.Fatalf("acrtest: %v", err)
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// Request is one request on the wire, as the clients of this package sent it.
+// Request is one request on the wire.
 type Request struct {
 	Method string
 	Path   string // escaped as it was sent, without its query
 	Query  string
-	Status int // 0 if there was no answer
+	Status int // 0 if the connection ended without an answer
 	Bearer bool
 }
 
@@ -46,34 +46,38 @@ func (rs Requests) Lines() []string {
 	return out
 }
 
-// recorder is the transport beneath every client.
+// recorder keeps what the emulator saw.
 type recorder struct {
-	base http.RoundTripper
-	mu   sync.Mutex
-	log  Requests
+	mu  sync.Mutex
+	log Requests
 }
 
-func (c *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.base.RoundTrip(req)
-	r := Request{Method: req.Method, Path: req.URL.EscapedPath(), Query: req.URL.RawQuery, Bearer: strings.HasPrefix(req.Header.Get("Authorization"), "Bearer ")}
-	if err == nil {
-		r.Status = resp.StatusCode
+// setupHeader marks the requests with which Push fills the registry: they are
+// the setup's, not the test's.
+const setupHeader = "Acrtest-Setup"
+
+func (c *recorder) observe(r *http.Request, status int) {
+	if r.Header.Get(setupHeader) != "" {
+		return
 	}
+	x := Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Status: status, Bearer: strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.log = append(c.log, r)
-	return resp, err
+	c.log = append(c.log, x)
 }
 
-func (c *recorder) CloseIdleConnections() {
-	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
+// marked adds the mark of the setup.
+type marked struct{ base http.RoundTripper }
+
+func (m marked) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set(setupHeader, "1")
+	return m.base.RoundTrip(req)
 }
 
-// Requests returns what the clients of this package have sent, token requests and
-// Entra's included, since the start or the last [Registry.ResetRequests]. Other
-// programs' requests stand in [Registry.Decisions] alone.
+// Requests returns the requests that came, whoever sent them: the clients of this
+// package, other programs, token requests and Entra's included, since the start
+// or the last [Registry.ResetRequests]. Push's own are left out.
 func (r *Registry) Requests() Requests {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()

@@ -128,15 +128,15 @@ func (r *Registry) send(method, target, contentType string, body []byte, want in
 	return nil
 }
 
-// setupTransport returns the transport of a token that may do everything. It sends
-// below the request log, which is the test's.
+// setupTransport returns the transport of a token that may do everything. Its
+// requests are not in the request log, which is the test's.
 func (r *Registry) setupTransport() *auth.Transport {
 	r.tb.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.setup == nil {
 		token := r.TokenOf(setupToken, "_repositories_admin")
-		t, err := auth.NewTransport(r.host, token.Credential(), &auth.Options{Base: r.base})
+		t, err := auth.NewTransport(r.host, token.Credential(), &auth.Options{Base: marked{r.base}})
 		if err != nil {
 			r.tb.Fatalf("acrtest: %v", err)
 		}
