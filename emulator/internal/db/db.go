@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -63,6 +64,9 @@ type DB struct {
 	readers chan *conn // idle readers
 
 	writer chan *conn // holds the writer's connection while nobody writes
+
+	commits   atomic.Uint64 // twice the commits, odd during one; see snapshot
+	refreshed uint64        // the count at the last refresh; the writer's
 
 	mu      sync.Mutex
 	queue   []*request
@@ -227,22 +231,23 @@ func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { d.readers <- c }()
+	failed := true
+	defer func() { d.release(c, failed) }()
 	if d.memory != nil {
 		if err := d.memory.Acquire(ctx, 1); err != nil {
 			return err
 		}
 		defer d.memory.Release(1)
+		defer c.endSnapshot() // before the writer may go on
 	}
-	if err := c.exec("BEGIN DEFERRED"); err != nil {
+	if err := d.snapshot(c); err != nil {
 		return err
 	}
 	tx := &Tx{Now: d.tick(), ctx: ctx, c: c}
-	defer func() {
-		tx.c = nil
-		_ = c.exec("ROLLBACK") // nothing was written; an error shows at the next BEGIN
-	}()
-	return fn(tx)
+	defer func() { tx.c = nil }()
+	err = fn(tx)
+	failed = err != nil
+	return err
 }
 
 func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }

@@ -18,12 +18,16 @@ type conn struct {
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
 
+	inSnapshot bool   // a reader's transaction is open,
+	snapshotAt uint64 // begun at this count; see snapshot
+
 	directs map[string]driver.Stmt // for [DB.Row], with room for its arguments and results
 	args    []driver.NamedValue
 	values  []driver.Value
 }
 
 func (c *conn) close() error {
+	c.endSnapshot()
 	var errs []error
 	for _, s := range c.stmts {
 		errs = append(errs, s.Close())

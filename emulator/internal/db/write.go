@@ -100,6 +100,7 @@ func (d *DB) lead(c *conn) {
 	for len(batch) > 0 {
 		batch = batch[d.commit(c, batch):]
 	}
+	d.refresh()
 }
 
 // commit runs requests of the batch in one transaction and returns how many it
@@ -166,11 +167,13 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		_ = c.exec("ROLLBACK")
 		return settle(len(batch), nil)
 	}
-	if err := c.exec("COMMIT"); err != nil {
+	d.commits.Add(1)
+	err := c.exec("COMMIT")
+	d.commits.Add(1) // whatever came of it
+	if err != nil {
 		_ = c.exec("ROLLBACK")
-		return settle(len(batch), err)
 	}
-	return settle(len(batch), nil)
+	return settle(len(batch), err)
 }
 
 // run calls the request's function and keeps its panic for its own goroutine.

@@ -1,0 +1,66 @@
+package db
+
+// refreshEvery is after how many commits the idle readers give up their
+// snapshots. The write-ahead log cannot begin again from its start while a
+// reader holds an old one; until then it grows by these commits.
+const refreshEvery = 64
+
+// snapshot sees to it that the connection has a transaction which holds all that
+// was acknowledged before this call. One that is still good is used again: to
+// begin and end one takes locks on files, which cost more than a look-up.
+//
+// The writer counts before a commit and after it, before anyone is told (see
+// commit). While it is at it, the count is odd, and every reader begins anew:
+// some may see the commit already, and what was seen once must not be gone with
+// the next reader. A snapshot that was begun at the present even count lacks
+// nothing.
+func (d *DB) snapshot(c *conn) error {
+	now := d.commits.Load() // before BEGIN: at worst the snapshot is younger than it seems
+	if c.inSnapshot && c.snapshotAt == now && now%2 == 0 {
+		return nil
+	}
+	c.endSnapshot()
+	if err := c.exec("BEGIN DEFERRED"); err != nil {
+		return err
+	}
+	c.inSnapshot, c.snapshotAt = true, now
+	return nil
+}
+
+// release gives a reader back. Its snapshot stays for the next one, unless
+// something went wrong in it, or the database is in memory, where it would keep
+// the writer waiting.
+func (d *DB) release(c *conn, failed bool) {
+	if failed || d.memory != nil {
+		c.endSnapshot()
+	}
+	d.readers <- c
+}
+
+func (c *conn) endSnapshot() {
+	if c.inSnapshot {
+		c.inSnapshot = false
+		_ = c.exec("ROLLBACK") // nothing was written; an error shows at the next BEGIN
+	}
+}
+
+// refresh lets idle readers end their snapshots, now and then. The writer calls
+// it; a reader at work begins a new one by itself.
+func (d *DB) refresh() {
+	now := d.commits.Load()
+	if now-d.refreshed < 2*refreshEvery {
+		return
+	}
+	d.refreshed = now
+	for range readers {
+		select {
+		case c := <-d.readers:
+			if c.snapshotAt != now {
+				c.endSnapshot()
+			}
+			d.readers <- c
+		default:
+			return
+		}
+	}
+}
