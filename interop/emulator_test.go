@@ -104,7 +104,7 @@ func freeAddr() (string, error) {
 }
 
 // launch starts the command on dataDir without waiting for it to be ready.
-func launch(dataDir, seed string, env []string) (*emulatorProcess, error) {
+func launch(dataDir, seed string, env []string, flags ...string) (*emulatorProcess, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func launch(dataDir, seed string, env []string) (*emulatorProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"emulator", "start", "--addr", addr, "--data", dataDir}
+	args := append([]string{"emulator", "start", "--addr", addr, "--data", dataDir}, flags...)
 	if seed != "" {
 		f, err := os.CreateTemp("", "acrkit-seed-*.yaml")
 		if err != nil {
@@ -144,8 +144,8 @@ func launch(dataDir, seed string, env []string) (*emulatorProcess, error) {
 
 // startEmulator starts the command and waits until GET /v2/ answers 401, the sign
 // of being ready.
-func startEmulator(dataDir, seed string, env []string) (*emulatorProcess, error) {
-	e, err := launch(dataDir, seed, env)
+func startEmulator(dataDir, seed string, env []string, flags ...string) (*emulatorProcess, error) {
+	e, err := launch(dataDir, seed, env, flags...)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (s *server) start(ctx context.Context, seed string) error {
 	if err := os.WriteFile(s.seedFile, []byte(seed), 0o600); err != nil {
 		return err
 	}
-	//nolint:gosec // the binary is the test's own; it is ended by kill, not by the context
+	// It is ended by kill, not by the context.
 	cmd := exec.CommandContext(context.Background(), s.binary, "emulator", "start", "--addr", s.addr, "--data", s.dir,
 		"--seed", s.seedFile, "--seed-mode", "merge", "--collect-after", collectAfter.String())
 	cmd.Stdout, cmd.Stderr = s, s

@@ -95,7 +95,7 @@ func TestParseRange(t *testing.T) {
 		"Bytes = 1-2":                     {byteRange{1, 2}, rangeServed},
 		"bytes=417-":                      {v: rangeUnsatisfiable},
 		"bytes=-0":                        {v: rangeUnsatisfiable},
-		"bytes=2-1":                       {},
+		"bytes=2-1":                       {v: rangeUnsatisfiable},
 		"bytes=0-1,3-4":                   {},
 		"bytes=a-b":                       {},
 		"bytes=-":                         {},

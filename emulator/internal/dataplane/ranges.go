@@ -46,8 +46,11 @@ func parseRange(header string, size int64) (byteRange, rangeVerdict) {
 	end := size - 1
 	if last != "" {
 		e, ok := number(last)
-		if !ok || e < start {
+		if !ok {
 			return byteRange{}, rangeIgnored
+		}
+		if e < start { // as the reference implementation, and the conformance suite
+			return byteRange{}, rangeUnsatisfiable
 		}
 		end = min(end, e)
 	}
