@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,5 +62,28 @@ func TestControl(t *testing.T) {
 	must(t, json.Unmarshal([]byte(f.get(path+"?outcome=denied&after=0", good).body), &got))
 	if len(got.Decisions) != 1 || got.Decisions[0].Principal != "ci-pull" || got.Decisions[0].Reason != "the password is wrong" || got.More {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestControlFromAnotherMachine: there the key must come by TLS.
+func TestControlFromAnotherMachine(t *testing.T) {
+	f := start(t, &emulator.Options{Hostnames: []string{"reg.example"}})
+	for name, x := range map[string]struct {
+		url, from string
+		status    int
+	}{
+		"tls":         {"https://reg.example/_acrkit/v1/clock", "192.0.2.7:1234", 200},
+		"plain":       {"http://reg.example/_acrkit/v1/clock", "192.0.2.7:1234", 403},
+		"plain_local": {"http://reg.example/_acrkit/v1/clock", "127.0.0.1:1234", 200},
+		"rebound":     {"https://evil.example/_acrkit/v1/clock", "192.0.2.7:1234", 404},
+	} {
+		r := httptest.NewRequest("GET", x.url, nil)
+		r.RemoteAddr = x.from
+		r.Header.Set("Acrkit-Control-Key", string(f.ControlKey()))
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, r)
+		if w.Code != x.status {
+			t.Errorf("%s: %d", name, w.Code)
+		}
 	}
 }

@@ -1,0 +1,427 @@
+package emulator_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator"
+)
+
+// pattern tells which of some requests were hit.
+func (f *fixture) pattern(n int) string {
+	f.t.Helper()
+	var b strings.Builder
+	for range n {
+		if f.get("/v2/", nil).status == 500 {
+			b.WriteByte('x')
+		} else {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+// TestFaultSequence: the same seed hits the same requests, in another emulator
+// too; another seed others; the rate is about what was asked for.
+func TestFaultSequence(t *testing.T) {
+	const n = 200
+	run := func(seed uint64) string {
+		f := start(t, nil)
+		got, err := f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.3, Seed: seed, Routes: []emulator.Route{emulator.RouteBase}})
+		must(t, err)
+		p := f.pattern(n)
+		if now := f.Faults(); len(now) != 1 || now[0].Seen != n || now[0].Hits != int64(strings.Count(p, "x")) || now[0].Seed != got.Seed || seed != 0 && got.Seed != seed {
+			t.Errorf("%+v", now)
+		}
+		must(t, f.RemoveFault(got.ID))
+		if rest := f.pattern(20); strings.Contains(rest, "x") {
+			t.Error("it lasts after it was removed")
+		}
+		// Added again with the seed that was told, it does the same.
+		_, err = f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.3, Seed: got.Seed})
+		must(t, err)
+		if again := f.pattern(n); again != p {
+			t.Errorf("%s\n%s", p, again)
+		}
+		return p
+	}
+	one := run(42)
+	if hits := strings.Count(one, "x"); hits < n*3/10-25 || hits > n*3/10+25 {
+		t.Errorf("%d of %d were hit", hits, n)
+	}
+	if run(42) != one {
+		t.Error("the same seed does not repeat")
+	}
+	if run(43) == one || run(0) == one {
+		t.Error("another seed repeats")
+	}
+}
+
+func TestFaultAnswers(t *testing.T) {
+	f := start(t, nil)
+	const image = "/v2/samples/app/manifests/v1"
+	for name, x := range map[string]struct {
+		fault  emulator.Fault
+		path   string
+		status int
+		header string // one that must be there, and its value
+		body   string // a part of it
+	}{
+		"throttle":     {emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: 7 * time.Second}, image, 429, "Retry-After: 7", `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests. Please visit https://aka.ms/acr/skus`},
+		"registry_500": {emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, image, 500, "Docker-Distribution-Api-Version: registry/2.0", `"UNKNOWN"`},
+		"gateway_502":  {emulator.Fault{Kind: emulator.FaultStatus, Status: 502}, image, 502, "Server: openresty", "<title>502 Bad Gateway</title>"},
+		"oauth_503":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
+		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
+		"entra":        {emulator.Fault{Kind: emulator.FaultStatus, Status: 504, Routes: []emulator.Route{emulator.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
+		"arm":          {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x.fault.Count = 1
+			_, err := f.AddFault(x.fault)
+			must(t, err)
+			a := f.get(x.path, nil)
+			k, v, _ := strings.Cut(x.header, ": ")
+			if a.status != x.status || !strings.Contains(a.body, x.body) || x.header != "" && a.header.Get(k) != v || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+				t.Errorf("%d %v %s", a.status, a.header, a.body)
+			}
+			if name == "unauthorized" && a.header.Get("WWW-Authenticate") != "" {
+				t.Error("there is a challenge")
+			}
+			if len(f.Faults()) != 0 {
+				t.Error("the count did not end it")
+			}
+			if d := f.last(); d.Outcome != emulator.OutcomeFaulted || !strings.HasPrefix(d.Reason, "fault ") || d.RequestID != a.header.Get("X-Ms-Correlation-Request-Id") {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+func TestFaultCheck(t *testing.T) {
+	f := start(t, nil)
+	for name, x := range map[string]emulator.Fault{
+		"no_kind":              {},
+		"unknown_kind":         {Kind: "explode"},
+		"status_of_no_failure": {Kind: emulator.FaultStatus, Status: 404},
+		"no_speed":             {Kind: emulator.FaultSlow},
+		"foreign_field":        {Kind: emulator.FaultHang, Status: 500},
+		"rate_over_one":        {Kind: emulator.FaultHang, Rate: 1.5},
+		"negative":             {Kind: emulator.FaultDrop, AfterBytes: -1},
+		"half_a_second":        {Kind: emulator.FaultThrottle, RetryAfter: time.Second / 2},
+		"unknown_route":        {Kind: emulator.FaultHang, Routes: []emulator.Route{"x"}},
+		"large_seed":           {Kind: emulator.FaultHang, Seed: 1<<53 + 1},
+	} {
+		if _, err := f.AddFault(x); acrkit.CodeOf(err) != acrkit.CodeUsage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang, Registry: "none5"}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+		t.Errorf("unknown registry: %v", err)
+	}
+	for range emulator.MaxFaults {
+		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang, Routes: []emulator.Route{emulator.RouteARM}})
+		must(t, err)
+	}
+	if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Errorf("too many: %v", err)
+	}
+	f.RemoveFaults()
+	if len(f.Faults()) != 0 || f.get("/v2/", nil).status != 401 {
+		t.Error("they last")
+	}
+}
+
+// TestDrop: exactly so many bytes of an answer come; an upload that breaks off
+// can be gone on with.
+func TestDrop(t *testing.T) {
+	f := start(t, nil)
+	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
+	_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 10, Routes: []emulator.Route{emulator.RouteManifestGet}, Count: 1})
+	must(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+f.host+"/v2/samples/app/manifests/v1", nil)
+	must(t, err)
+	req.Header = bearer(token)
+	req.Header.Set("Accept", "application/vnd.oci.image.index.v1+json")
+	resp, err := f.client.Do(req)
+	must(t, err)
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if len(body) != 10 || err == nil {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+
+	_, err = f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 4, Routes: []emulator.Route{emulator.RouteBlobUpload}, Principal: "ci-push", Count: 2})
+	must(t, err)
+	a := f.do("POST", "/v2/samples/app/blobs/uploads/", bearer(token), "") // no body that would be too long
+	if a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	req, err = http.NewRequestWithContext(t.Context(), "PATCH", "https://"+f.host+a.header.Get("Location"), strings.NewReader("0123456789"))
+	must(t, err)
+	req.Header = bearer(token)
+	if resp, err := f.client.Do(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("not dropped: %s", resp.Status)
+	}
+	if a := f.get(a.header.Get("Location"), bearer(token)); a.status != 204 || a.header.Get("Range") != "0-3" {
+		t.Errorf("%d, Range %q", a.status, a.header.Get("Range"))
+	}
+}
+
+func TestClock(t *testing.T) {
+	f := start(t, nil)
+	c := f.Clock()
+	c.Freeze()
+	at := time.Date(2030, 5, 1, 0, 0, 0, 0, time.UTC)
+	must(t, c.Set(at))
+	f.clock.Add(time.Hour) // the machine's
+	if s := c.State(); !s.Now.Equal(at) || !s.Frozen {
+		t.Errorf("%+v", s)
+	}
+	a := f.get("/v2/", nil)
+	if got := a.header.Get("Date"); got != at.Format(http.TimeFormat) {
+		t.Errorf("Date: %s", got)
+	}
+	token := f.access("ci-pull", pullPw, "repository:samples/app:pull")
+	if exp := claims(t, token)["exp"].(float64); int64(exp) != at.Add(time.Hour).Unix() {
+		t.Errorf("exp %v", exp)
+	}
+	must(t, c.Advance(59*time.Minute))
+	if a := f.get(appManifest, withAccept(token)); a.status != 200 {
+		t.Errorf("before its end: %d %s", a.status, a.body)
+	}
+	c.Resume()
+	f.clock.Add(time.Minute)
+	if a := f.get(appManifest, bearer(token)); a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), "invalid_token") {
+		t.Errorf("after its end: %d", a.status)
+	}
+	if s := c.State(); s.Frozen || !s.Now.Equal(at.Add(time.Hour)) {
+		t.Errorf("resumed: %+v", s)
+	}
+	for _, bad := range []time.Time{{}, time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if err := c.Set(bad); acrkit.CodeOf(err) != acrkit.CodeUsage {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	c.Reset()
+	if s := c.State(); s.Offset != 0 || !s.Now.Equal(f.clock.Now()) {
+		t.Errorf("reset: %+v", s)
+	}
+}
+
+func TestLifetimes(t *testing.T) {
+	f := start(t, nil)
+	must(t, f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
+	now := f.clock.Now()
+	for name, x := range map[string]struct {
+		token string
+		want  time.Duration
+	}{
+		"access":  {f.access("ci-pull", pullPw, appRead), time.Minute},
+		"refresh": {f.refreshToken(), 2 * time.Minute},
+		"entra":   {f.entraToken("https://containerregistry.azure.net/.default").field(t, "access_token"), 3 * time.Minute},
+	} {
+		if exp := claims(t, x.token)["exp"].(float64); int64(exp) != now.Add(x.want).Unix() {
+			t.Errorf("%s: exp %v", name, exp)
+		}
+	}
+	if err := f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Error(err)
+	}
+	if got := f.Lifetimes(); got.Access != time.Minute {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestNetworkRules: 403 as users report it, from the data plane and the token
+// service, not from Entra; an address that is named comes in.
+func TestNetworkRules(t *testing.T) {
+	f := start(t, nil)
+	rules := func(n emulator.NetworkRules) error {
+		return f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.Network = n })
+	}
+	must(t, rules(emulator.NetworkRules{Deny: true, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}))
+	for _, path := range []string{"/v2/", "/acr/v1/_catalog", "/oauth2/token"} {
+		a := f.get(path, nil)
+		if a.status != 403 || !strings.Contains(a.body, `"code":"DENIED","message":"client with IP '127.0.0.1' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."`) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if d := f.last(); d.Outcome != emulator.OutcomeDenied || !strings.Contains(d.Reason, "network rules") {
+		t.Errorf("%+v", d)
+	}
+	f.entraToken("https://containerregistry.azure.net/.default")
+	must(t, rules(emulator.NetworkRules{Deny: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}))
+	if a := f.get("/v2/", nil); a.status != 401 {
+		t.Errorf("allowed: %d", a.status)
+	}
+	must(t, rules(emulator.NetworkRules{}))
+	if err := rules(emulator.NetworkRules{Deny: true, Allow: make([]netip.Prefix, emulator.MaxIPRules+1)}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Error(err)
+	}
+	if err := rules(emulator.NetworkRules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Error(err)
+	}
+}
+
+// TestSnapshotKeepsBlobs: what only a snapshot refers to is not collected; with
+// the snapshot it goes. It outlives a restart.
+func TestSnapshotKeepsBlobs(t *testing.T) {
+	dir := t.TempDir()
+	f := start(t, &emulator.Options{DataDir: dir})
+	seed, err := f.Snapshots(t.Context())
+	must(t, err)
+	if len(seed) != 1 || seed[0].Name != emulator.SeedSnapshot || seed[0].Repositories != 2 || seed[0].Tags != 3 {
+		t.Fatalf("%+v", seed)
+	}
+	digest := f.digest()
+	_, err = f.TakeSnapshot(t.Context(), "mine")
+	must(t, err)
+	must(t, f.DeleteSnapshot(t.Context(), emulator.SeedSnapshot))
+	must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
+	made, err := f.registry().GeneratePasswords(t.Context(), "admin-token", time.Time{})
+	must(t, err)
+	for _, repo := range []string{"samples/app", "samples/other"} {
+		token := f.access("admin-token", string(made[0].Value), "repository:"+repo+":delete")
+		if a := f.do("DELETE", "/acr/v1/"+repo, bearer(token), ""); a.status != 202 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	c, err := f.Collect(t.Context())
+	must(t, err)
+	if c.Contents != 0 {
+		t.Errorf("%+v", c)
+	}
+	f.stop()
+	f = start(t, &emulator.Options{DataDir: dir})
+	must(t, f.Reset(t.Context(), "mine"))
+	if got := f.digest(); got != digest {
+		t.Errorf("%s, want %s", got, digest)
+	}
+	must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
+	made, err = f.registry().GeneratePasswords(t.Context(), "admin-token", time.Time{})
+	must(t, err)
+	token := f.access("admin-token", string(made[0].Value), "repository:samples/app:delete")
+	if a := f.do("DELETE", "/acr/v1/samples/app", bearer(token), ""); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	must(t, f.DeleteSnapshot(t.Context(), "mine"))
+	if c, err = f.Collect(t.Context()); err != nil || c.Contents == 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := f.Reset(t.Context(), "mine"); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+		t.Error(err)
+	}
+	if _, err := f.TakeSnapshot(t.Context(), "../x"); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Error(err)
+	}
+}
+
+// TestResetWaits: a reset waits for a request under way, and one that comes
+// meanwhile waits for the reset.
+func TestResetWaits(t *testing.T) {
+	f := start(t, nil)
+	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/new:pull,push")
+	a := f.do("POST", "/v2/samples/new/blobs/uploads/", bearer(token), "")
+	body, w := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), "PATCH", "https://"+f.host+a.header.Get("Location"), body)
+	must(t, err)
+	req.Header = bearer(token)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		resp, err := f.client.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 202 {
+			t.Errorf("the request under way: %s", resp.Status)
+		}
+	})
+	_, err = w.Write([]byte("x"))
+	must(t, err)
+	for deadline := time.Now().Add(10 * time.Second); f.UnderWay() == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the request is not under way")
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.Reset(ctx, ""); err == nil {
+		t.Error("it did not wait")
+	}
+	if a := f.get("/v2/", nil); a.status != 401 {
+		t.Errorf("after a reset that was given up: %d", a.status)
+	}
+	done := make(chan error, 1)
+	go func() { done <- f.Reset(t.Context(), "") }()
+	must(t, w.Close())
+	must(t, <-done)
+	wg.Wait()
+}
+
+// TestTwoCallersAtOnce: resets, snapshots, faults and settings from many sides.
+func TestTwoCallersAtOnce(t *testing.T) {
+	f := start(t, nil)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			name := fmt.Sprint("s", i)
+			for range 5 {
+				if _, err := f.TakeSnapshot(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+				if err := f.Reset(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+				if err := f.DeleteSnapshot(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+				x, err := f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.5})
+				if err == nil {
+					err = f.RemoveFault(x.ID)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				r, err := f.Registry("")
+				if err == nil {
+					err = r.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.AnonymousPull = !s.AnonymousPull })
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				f.Clock().Freeze()
+				f.Clock().Resume()
+			}
+		})
+	}
+	for range 100 {
+		f.get("/v2/", nil)
+	}
+	wg.Wait()
+	if s, err := f.Snapshots(t.Context()); err != nil || len(s) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if diff := cmp.Diff([]emulator.Fault{}, f.Faults()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func withAccept(token string) http.Header {
+	h := bearer(token)
+	h.Set("Accept", "application/vnd.oci.image.index.v1+json")
+	return h
+}
