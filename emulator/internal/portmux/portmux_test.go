@@ -1,10 +1,12 @@
 package portmux_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -161,4 +163,46 @@ func TestSilenceEnds(t *testing.T) {
 		}
 		l.Close()
 	})
+}
+
+// TestFilesTakeTheShortWay: net/http sends a file without copying it only where
+// the connection can read from one.
+func TestFilesTakeTheShortWay(t *testing.T) {
+	l := listen(t)
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Write([]byte("G")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, ok := c.(io.ReaderFrom)
+	if !ok {
+		t.Fatalf("%T is no io.ReaderFrom", c)
+	}
+	f, err := os.Open(os.Args[0]) // the test itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const size = 100_000
+	n, err := to.ReadFrom(io.LimitReader(f, size))
+	c.Close()
+	if err != nil || n != size {
+		t.Errorf("%d %v", n, err)
+	}
+	got, err := io.ReadAll(client)
+	want := make([]byte, size)
+	if _, err := f.ReadAt(want, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came, %v, or they differ", len(got), err)
+	}
 }
