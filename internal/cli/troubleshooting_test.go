@@ -82,6 +82,18 @@ func TestTroubleshooting(t *testing.T) {
 	inUse := t.TempDir()
 	startInBackground(t, s, inUse)
 
+	logins := func(mode os.FileMode, text string) []string {
+		path := writeFile(t, "logins.json", text)
+		if err := errors.Join(os.Chmod(filepath.Dir(path), 0o700), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		return []string{"ACR_NAME=" + s.host, "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Dir(path)}
+	}
+
+	docker := func(config string) []string {
+		return []string{"DOCKER_CONFIG=" + filepath.Dir(writeFile(t, "config.json", config))}
+	}
+
 	type run struct {
 		env  []string
 		args string
@@ -92,6 +104,11 @@ func TestTroubleshooting(t *testing.T) {
 		"credential-not-accepted": {env: token("reader", "nonsense-password-0"), args: "repo list"},
 		"no-credential":           {args: "repo list " + s.host},
 		"half-a-credential":       {env: []string{"ACR_NAME=" + s.host, "ACR_TOKEN_NAME=reader"}, args: "repo list"},
+		"stale-docker-login":      {env: docker(`{"auths":{"` + s.host + `":{"auth":"cmVhZGVyOm5vbnNlbnNl"}}}`), args: "tag list " + s.host + "/samples/app"},
+		"broken-docker-config":    {env: docker(`{"auths":`), args: "tag list " + s.host + "/samples/app"},
+		"missing-helper":          {env: docker(`{"credsStore":"gone"}`), args: "tag list " + s.host + "/samples/app"},
+		"run-not-found":           {env: reader, args: "run -- no-such-program"},
+		"run-not-executable":      {env: reader, args: "run -- " + wild},
 		"missing-right":           {env: token("puller", "puller-password-0001"), args: "tag list samples/app"},
 		"catalog-refused":         {env: reader, args: "repo list"},
 		"wildcard":                {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " + wild},
@@ -104,6 +121,12 @@ func TestTroubleshooting(t *testing.T) {
 		"port-in-use":             {args: "emulator start --memory --addr " + busy.Addr().String()},
 		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + inUse},
 		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + badSeed + "/data"},
+		"login-refused":           {args: "login " + s.host + " --token-name reader --password-file " + wild},
+		"login-without-terminal":  {args: "login " + s.host + " --token-name reader"},
+		"no-login":                {args: "logout " + s.host},
+		"store-readable":          {env: logins(0o644, `{"version": 1, "logins": []}`), args: "repo list"},
+		"store-damaged":           {env: logins(0o600, "hidden-password-0"), args: "repo list"},
+		"store-newer":             {env: logins(0o600, `{"version": 2}`), args: "repo list"},
 		// The kernel refuses to let any file grow, which is as near to a full disk
 		// as a test comes without a disk of its own.
 		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + filepath.Join(t.TempDir(), "data"), sh: `ulimit -f 0; exec "$@"`},

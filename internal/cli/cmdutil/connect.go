@@ -109,6 +109,10 @@ func halfHint(lookups []auth.Lookup, host string) string {
 		case l.Outcome != auth.OutcomeIncomplete:
 		case strings.HasPrefix(l.Detail, "ACR_NAME "):
 			return "export ACR_NAME=" + host
+		case strings.Contains(l.Source, "AZURE_FEDERATED_TOKEN_FILE"):
+			return strings.Replace(exportHint(l.Kind, host), "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", 1)
+		case strings.Contains(l.Source, "ACTIONS_ID_TOKEN_REQUEST_"):
+			return exportHint(authGitHubOIDC, host)
 		default:
 			return exportHint(l.Kind, host)
 		}
@@ -164,7 +168,7 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 	if err != nil {
 		return nil, err
 	}
-	return f.ConnectAs(id)
+	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without asking anybody
 }
 
 // ConnectAs makes clients with an identity. Nothing is sent yet.

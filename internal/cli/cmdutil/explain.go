@@ -33,8 +33,11 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
 		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", "acrkit login "+host
-		if c.Note != "" {
+		switch {
+		case c.Note != "":
 			out.Reason, out.Hint = c.Note, "export ACR_NAME="+host
+		case c.Source == "--auth anonymous":
+			out.Reason = "the registry lets nobody in without a credential, and --auth anonymous uses none"
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
 		// A place failed that had to be asked; what it says of itself is the best hint.
@@ -45,7 +48,10 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		if who.Source != "" && !strings.Contains(e.Reason, who.Source) && !strings.HasPrefix(who.Source, "--auth") {
 			out.Reason = reasonOf(e) + "; it is from " + who.Source
 		}
-		out.Hint = rejectedHint(c, who)
+		// What the refusal says of itself is a better hint than ours, where it is a command.
+		if e.Hint == "" || !isCommand(e.Hint) || strings.Contains(e.Hint, "see ") {
+			out.Hint = rejectedHint(c, who)
+		}
 	case e.Code == acrkit.CodeInsufficientScope:
 		out.Reason, out.Granted = missingRights(ctx, c, e, who.Credential)
 		out.Hint = rightsHint(c, e.Required, who.Credential)

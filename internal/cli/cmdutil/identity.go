@@ -185,7 +185,7 @@ func (f *Factory) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err
 	case env.Credential == nil:
 		return false, nil
 	case env.Registry != id.Registry:
-		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", env.Source, env.Registry.Host())
+		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", isOrAre(env.Source), env.Registry.Host())
 		for i := range id.Lookups {
 			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {
 				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
@@ -195,6 +195,13 @@ func (f *Factory) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err
 	}
 	id.Credential, id.Source = env.Credential, env.Source
 	return true, nil
+}
+
+func isOrAre(variables string) string {
+	if strings.Contains(variables, " and ") {
+		return variables + " are"
+	}
+	return variables + " is"
 }
 
 func isIncomplete(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }
@@ -212,11 +219,31 @@ func onlyAzure(lookups []auth.Lookup) bool {
 // somebody gave it the permission id-token: write, and Microsoft's own action,
 // azure/login, takes the same four for the same.
 func (f *Factory) gitHubOIDC(env auth.Environment, err error) (auth.Environment, error) {
-	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN" //nolint:gosec // names of variables
+	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	tenant, client := f.Env("AZURE_TENANT_ID"), f.Env("AZURE_CLIENT_ID")
 	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*", Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet}
 	i := slices.IndexFunc(env.Lookups, func(l auth.Lookup) bool { return strings.HasPrefix(l.Source, "AZURE_TENANT_ID") })
-	if f.Env(url) == "" || f.Env(token) == "" || tenant == "" || client == "" || i < 0 {
+	if i < 0 || tenant == "" || client == "" {
+		return env, err
+	}
+	if f.Env(url) == "" && f.Env(token) == "" {
+		if f.Global.Auth == authGitHubOIDC {
+			// That a secret is missing too is beside the point.
+			env.Lookups[i] = l
+			err = &acrkit.Error{Code: acrkit.CodeCredentialMissing}
+		}
+		return env, err
+	}
+	if env.Lookups[i].Outcome == auth.OutcomeIncomplete && (f.Env(url) == "" || f.Env(token) == "") {
+		set, missing := url, token
+		if f.Env(url) == "" {
+			set, missing = token, url
+		}
+		l.Outcome, l.Detail = auth.OutcomeIncomplete, missing+" is missing"
+		env.Lookups[i] = l
+		return env, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: fmt.Sprintf("%s is set, but %s is missing", set, missing)}
+	}
+	if f.Env(url) == "" || f.Env(token) == "" {
 		return env, err
 	}
 	for _, proof := range []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"} {

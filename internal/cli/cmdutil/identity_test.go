@@ -72,7 +72,7 @@ func TestFactory_Identity(t *testing.T) {
 		{"github_behind_a_secret", with(job, "AZURE_CLIENT_SECRET", "s"), "", reg, auth.KindServicePrincipal, "", "", ""},
 		{"github_for_another_registry", job, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
 		{"github_without_ACR_NAME", with(job, "ACR_NAME", ""), "", reg, auth.KindAnonymous, "", "ACR_NAME", ""},
-		{"github_forced_outside_a_job", both, "github-oidc", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"},
+		{"github_forced_outside_a_job", both, "github-oidc", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := factory(tc.env)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -180,7 +181,13 @@ func lookUp(name string) (string, error) {
 
 // notStarted words the failure to start a command.
 func notStarted(name string, err error) error {
-	code, why := exitCannotRun, "it cannot be run: "+lastCause(err)
+	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), "acrkit run --help"
+	if plainWord.MatchString(name) {
+		hint = "ls -l " + name
+		if !strings.ContainsRune(name, os.PathSeparator) {
+			hint = "command -v " + name
+		}
+	}
 	switch {
 	case errors.Is(err, exec.ErrDot):
 		why = "it is in the current directory only; name it with ./"
@@ -191,8 +198,11 @@ func notStarted(name string, err error) error {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
 		code, why = exitNotFound, "there is no such program"
 	}
-	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why})
+	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why, Hint: hint})
 }
+
+// plainWord is what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
 
 func lastCause(err error) string {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
