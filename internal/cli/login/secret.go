@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/term"
@@ -45,8 +46,20 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 		}
 		return opts.Secret(ctx, fmt.Sprintf("%s of %s: ", what, cred))
 	}
-	return "", cmdutil.Usage("the secret can be asked for at a terminal only; give it with --password-stdin or --password-file")
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Reason: "the secret can be asked for at a terminal only; give it with --password-stdin or --password-file",
+		Hint: opts.again() + " --password-file FILE"}
 }
+
+// again is the command without the secret, as far as its words need no quotes.
+func (opts *Options) again() string {
+	line := "acrkit login " + opts.Registry.Host()
+	if opts.Kind == auth.KindScopedToken && plain.MatchString(opts.User) {
+		line += " --token-name " + opts.User
+	}
+	return line
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 // readAll reads a secret that one line feed may follow. What else is odd about it
 // is said where it is used.
