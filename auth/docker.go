@@ -474,7 +474,8 @@ func withPlaces(err error, places []dockerPlace) error {
 	with := *e
 	with.Reason = reasonOf(err)
 	for _, p := range places {
-		if p.lookup.Outcome == OutcomeFailed && !strings.Contains(with.Reason, p.lookup.Source) {
+		// The operation that failed names the file; a helper's not who named the helper.
+		if p.lookup.Outcome == OutcomeFailed && !strings.Contains(with.Reason, p.lookup.Source) && !strings.HasPrefix(e.Op, "read the logins in ") {
 			with.Reason += "; see " + p.lookup.Source
 		}
 	}

@@ -454,15 +454,15 @@ type entraMeaning struct {
 // Source: Microsoft, "Microsoft Entra authentication and authorization error
 // codes".
 var entraMeanings = map[int]entraMeaning{
-	7000215: {"the client secret is wrong", "use the secret's value, not its id, which looks much like it", ""},
-	7000222: {"the client secret has expired", "make a new one: az ad app credential reset", ""},
+	7000215: {"the client secret is wrong (is it the secret's id, and not its value?)", "", ""},
+	7000222: {"the client secret has expired", "az ad app credential reset --id CLIENT_ID    # makes a new one", ""},
 	700016:  {"the application is not known in this tenant", "check client id and tenant", ""},
 	7000112: {"the application is disabled", "", ""},
 	7000216: {"the request proves nothing: secret, certificate or assertion are missing", "", ""},
 	50027:   {"the assertion is no token that Entra can read", "", ""},
 	700023:  {"the assertion is not for this authority", "check that the authority is the right cloud's", ""},
 	700024:  {"the assertion has expired or is not yet valid", "the assertion's own life is short; check the clock of its issuer", ""},
-	700027:  {"the application does not have this certificate, or it has expired", "compare its thumbprint: az ad app credential list --cert --id CLIENT_ID", ""},
+	700027:  {"the application does not have this certificate, or it has expired", "az ad app credential list --cert --id CLIENT_ID    # compare the thumbprints", ""},
 	70021:   {"no federated identity of the application matches the token", "check issuer, subject and audience of the federated credential", ""},
 	700211:  {"no federated identity of the application has the token's issuer", "", ""},
 	700212:  {"no federated identity of the application has the token's audience", "", ""},
@@ -481,10 +481,10 @@ var entraMeanings = map[int]entraMeaning{
 	50126:   {"user name or password is wrong", "", ""},
 	53003:   {"a conditional access policy blocks it", "", acrkit.CodeDenied},
 	65001:   {"nobody has consented to the application's use of the resource", "", acrkit.CodeDenied},
-	700082:  {"the Entra refresh token has expired because it was not used", "sign in again: az login", ""},
-	700084:  {"the Entra refresh token has expired", "sign in again: az login", ""},
-	70043:   {"the sign-in has expired under a conditional access policy", "sign in again: az login", ""},
-	50173:   {"the sign-in has been revoked", "sign in again: az login", ""},
+	700082:  {"the Entra refresh token has expired because it was not used", "az login", ""},
+	700084:  {"the Entra refresh token has expired", "az login", ""},
+	70043:   {"the sign-in has expired under a conditional access policy", "az login", ""},
+	50173:   {"the sign-in has been revoked", "az login", ""},
 	90033:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
 	90024:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
 }

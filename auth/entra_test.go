@@ -82,7 +82,7 @@ func TestServicePrincipal_Refused(t *testing.T) {
 		final      bool
 	}{
 		{"wrong secret", `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.","error_codes":[7000215],"correlation_id":"99999999-8888-7777-6666-555555555555"}`, 401,
-			acrkit.CodeCredentialRejected, "cannot get an Entra token for service principal client-1: the client secret is wrong (AADSTS7000215) (401 credential_rejected, request 99999999-8888-7777-6666-555555555555)", true},
+			acrkit.CodeCredentialRejected, "cannot get an Entra token for service principal client-1: the client secret is wrong (is it the secret's id, and not its value?) (AADSTS7000215) (401 credential_rejected, request 99999999-8888-7777-6666-555555555555)", true},
 		{"expired secret", `{"error":"invalid_client","error_codes":[7000222]}`, 401, acrkit.CodeCredentialRejected, "the client secret has expired (AADSTS7000222)", true},
 		{"unknown application", `{"error":"unauthorized_client","error_description":"AADSTS700016: x"}`, 400, acrkit.CodeCredentialRejected, "the application is not known in this tenant", true},
 		{"unknown tenant", `{"error":"invalid_request","error_description":"AADSTS90002: x"}`, 400, acrkit.CodeCredentialRejected, "there is no such tenant", true},

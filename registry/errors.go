@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -48,13 +47,7 @@ func (c *Client) unanswered(q call, err error) error {
 		kept := *inner
 		e = &kept
 		e.Causes = []error{err}
-		if e.Reason == "" {
-			texts := make([]string, 0, len(inner.Causes))
-			for _, cause := range inner.Causes {
-				texts = append(texts, cause.Error())
-			}
-			e.Reason = strings.Join(texts, "; ")
-		}
+		e.Reason = wire.Within(inner)
 	} else {
 		e = wire.NetworkError(err, q.op, c.reg, c.reg.Host())
 		switch {

@@ -289,7 +289,7 @@ func TestClient_transport_errors(t *testing.T) {
 		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable, "refuses the connection", maxAttempts},
 		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true}, acrkit.CodeUnavailable, "no host has the name myregistry.azurecr.io", 1},
 		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS, "the certificate of myregistry.azurecr.io is not trusted", 1},
-		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401, RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted}, acrkit.CodeCredentialRejected, "cannot read the repository \"a\" on myregistry.azurecr.io: not accepted (401 credential_rejected, request r-1)", 1},
+		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401, RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted}, acrkit.CodeCredentialRejected, "cannot read the repository \"a\" on myregistry.azurecr.io: cannot get a token: not accepted (401 credential_rejected, request r-1)", 1},
 		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}), acrkit.CodeUnavailable, "down", maxAttempts},
 		{"canceled", context.Canceled, acrkit.CodeUnavailable, "canceled", maxAttempts},
 	} {

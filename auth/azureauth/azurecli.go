@@ -65,6 +65,9 @@ func (c *azureCLI) EntraToken(ctx context.Context, scope string) (string, time.T
 	return token, expires, err
 }
 
+// tryCLI shows what az says without showing a token.
+const tryCLI = "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn"
+
 // explainCLI says what az meant. What it prints is all there is to go by.
 func explainCLI(err error) error {
 	const login = "az login"
@@ -85,11 +88,13 @@ func explainCLI(err error) error {
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", "https://aka.ms/azure-cli says how to install it"
 	case strings.Contains(text, login) || strings.Contains(text, "az account set"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "nobody is signed in to it", login
+	case strings.Contains(text, "invalid character") || strings.Contains(text, "end of JSON"):
+		out.Code, out.Reason, out.Hint = acrkit.CodeProtocol, "what az printed is no token", tryCLI
 	case e.Code == acrkit.CodeUnavailable || e.Code == acrkit.CodeTLS || e.Code == acrkit.CodeProtocol:
 		out.Reason = redact.Text(text)
 	default:
 		out.Code, out.Reason = acrkit.CodeProtocol, "az failed: "+redact.Text(text)
-		out.Hint = "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn"
+		out.Hint = tryCLI
 	}
 	return &out
 }

@@ -580,7 +580,7 @@ printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 		"unknown tenant": {`echo "ERROR: AADSTS90002: Tenant x not found." >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS90002"},
 		"offline":        {`echo "ERROR: HTTPSConnectionPool: dial tcp: no such host" >&2; exit 1`, acrkit.CodeUnavailable, ""},
 		"crashes":        {`echo "ERROR: The command failed with an unexpected error." >&2; exit 1`, acrkit.CodeProtocol, "az failed: ERROR: The command failed"},
-		"no JSON":        {`echo hello`, acrkit.CodeProtocol, "az failed"},
+		"no JSON":        {`echo hello`, acrkit.CodeProtocol, "what az printed is no token"},
 		"no token":       {`echo '{"expires_on":4102444800}'`, acrkit.CodeProtocol, "empty token"},
 	} {
 		stubAz(t, c.script)

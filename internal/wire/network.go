@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/acrkit/acrkit"
@@ -93,9 +94,35 @@ func WithOp(err error, op string, reg acrkit.Registry) error {
 		return NetworkError(err, op, reg, reg.Host())
 	}
 	e := *inner
+	e.Reason = Within(inner)
 	e.Op, e.Registry = op, reg
 	return Final(&e)
 }
+
+// Within returns the reason of an error for a message about another operation,
+// towards the registry. What failed elsewhere on the way, in a file, a helper or at
+// Entra, keeps the words that say where; a token request to the registry itself is
+// no news to a person.
+func Within(e *acrkit.Error) string {
+	reason := e.Reason
+	if reason == "" {
+		texts := make([]string, 0, len(e.Causes))
+		for _, cause := range e.Causes {
+			texts = append(texts, cause.Error())
+		}
+		reason = strings.Join(texts, "; ")
+	}
+	if !e.Registry.IsZero() || e.Op == "" || e.Op == UseCredential {
+		return reason
+	}
+	if reason == "" {
+		return "cannot " + e.Op
+	}
+	return "cannot " + e.Op + ": " + reason
+}
+
+// UseCredential is the operation of an error about a credential as it was given.
+const UseCredential = "use a credential"
 
 // contextError returns err if its tree holds the end of a context and no error
 // of ours, which would say more.

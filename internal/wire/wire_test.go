@@ -322,7 +322,7 @@ func TestNetworkError(t *testing.T) {
 
 func TestWithOp(t *testing.T) {
 	reg, _ := acrkit.ParseRegistry("r")
-	final := wire.Final(&acrkit.Error{Code: acrkit.CodeDenied, Op: "get an access token", Reason: "no"})
+	final := wire.Final(&acrkit.Error{Code: acrkit.CodeDenied, Op: "get an access token", Registry: reg, Reason: "no"})
 	got := wire.WithOp(&url.Error{Op: "Get", URL: "https://r/", Err: final}, "list tags", reg)
 	if got.Error() != "cannot list tags on r.azurecr.io: no" || !errors.Is(got, acrkit.CodeDenied) {
 		t.Error(got)
@@ -332,6 +332,20 @@ func TestWithOp(t *testing.T) {
 		NonRetriable()
 	}](got); !ok {
 		t.Error("the mark is lost")
+	}
+	// What failed elsewhere on the way says where.
+	for _, tt := range []struct {
+		inner *acrkit.Error
+		want  string
+	}{
+		{&acrkit.Error{Op: `read the secret in file "x"`, Reason: "there is no such file"}, `cannot list tags on r.azurecr.io: cannot read the secret in file "x": there is no such file`},
+		{&acrkit.Error{Op: "read a file", Causes: []error{io.EOF}}, "cannot list tags on r.azurecr.io: cannot read a file: EOF"},
+		{&acrkit.Error{Op: wire.UseCredential, Reason: "the password is empty"}, "cannot list tags on r.azurecr.io: the password is empty"},
+		{&acrkit.Error{Reason: "no"}, "cannot list tags on r.azurecr.io: no"},
+	} {
+		if got := wire.WithOp(tt.inner, "list tags", reg); got.Error() != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
 	}
 	if got := wire.WithOp(io.EOF, "list tags", reg); !errors.Is(got, acrkit.CodeUnavailable) || !errors.Is(got, io.EOF) {
 		t.Error(got)
