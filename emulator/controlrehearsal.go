@@ -167,8 +167,8 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if in.ID != 0 || in.Seen != 0 || in.Hits != 0 {
 		return badControl("id, seen and hits are the emulator's to set")
 	}
-	if max := int64(MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > max {
-		return badControl("retryAfter is not between 0 and %d seconds", max)
+	if most := int64(MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
+		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
 	f, err := e.AddFault(Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal, Rate: in.Rate, Seed: in.Seed, Count: in.Count,
 		Status: in.Status, RetryAfter: time.Duration(in.RetryAfter) * time.Second, AfterBytes: in.AfterBytes, BytesPerSecond: in.BytesPerSecond})

@@ -136,7 +136,7 @@ func (f *Fault) check(e *Emulator) error {
 		return bad("a number is negative")
 	case f.RetryAfter < 0 || f.RetryAfter > MaxRetryAfter || f.RetryAfter%time.Second != 0:
 		return bad("the Retry-After is not in whole seconds up to %v", MaxRetryAfter)
-	case !(f.Rate >= 0 && f.Rate <= 1): //nolint:staticcheck // said so that NaN is refused
+	case !(f.Rate >= 0 && f.Rate <= 1): // said so that NaN is refused
 		return bad("the rate %v is not between 0 and 1", f.Rate)
 	case f.Seed > maxFaultSeed:
 		return bad("the seed is larger than %d", int64(maxFaultSeed))

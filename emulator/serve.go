@@ -36,7 +36,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	control := strings.HasPrefix(r.URL.Path, controlPrefix)
 	if control {
-		e.serve(w, r, true)
+		e.serve(w, r, true) //nolint:contextcheck // the request carries it
 		return
 	}
 	finished := false
@@ -57,7 +57,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	defer e.leave()
-	e.serve(w, r, false)
+	e.serve(w, r, false) //nolint:contextcheck // the request carries it
 	finished = true
 }
 
@@ -91,7 +91,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	}
 	switch path := r.URL.Path; {
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
-		e.data.Serve(w, r, e.place(r, reg)) //nolint:contextcheck // the request carries it
+		e.data.Serve(w, r, e.place(r, reg))
 	case e.tokens.Serve(w, r, reg):
 	case e.arm.Serve(w, r):
 	case e.entra.Serve(w, r):

@@ -101,7 +101,7 @@ func newCmdTokenList(c *control) *cobra.Command {
 }
 
 // expiry reads --expires: a time, or how long from the emulator's now; "" never.
-func (cl *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
+func (c *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -113,7 +113,7 @@ func (cl *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
 		return time.Time{}, cmdutil.Usage("%q is neither a time such as 2030-01-01T00:00:00Z nor a duration such as 90m", text)
 	}
 	var now clockJSON
-	if err := cl.call(cmd.Context(), http.MethodGet, "clock", nil, &now); err != nil {
+	if err := c.call(cmd.Context(), http.MethodGet, "clock", nil, &now); err != nil {
 		return time.Time{}, err
 	}
 	return now.Now.Add(d), nil

@@ -1,0 +1,144 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+)
+
+// lines collects what a command writes, and tells when something came.
+type lines struct {
+	mu   sync.Mutex
+	b    bytes.Buffer
+	came chan struct{}
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Write(p)
+	select {
+	case l.came <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+func (l *lines) ids(t *testing.T) (out []int64) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.b.String()) {
+		var d struct{ ID int64 }
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		out = append(out, d.ID)
+	}
+	return out
+}
+
+// TestFollow: what is recorded before, meanwhile, and after the connection was
+// lost comes once each and in order; an interrupt ends it.
+func TestFollow(t *testing.T) {
+	dir := t.TempDir()
+	e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	serve := func(l net.Listener) *http.Server {
+		srv := &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
+		go func() { _ = srv.Serve(l) }()
+		return srv
+	}
+	srv := serve(l)
+	if err := os.WriteFile(filepath.Join(dir, connectionFile), []byte(`{"loginServer":"`+addr+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	request := func(n int) {
+		t.Helper()
+		for range n {
+			resp, err := http.Get("http://" + addr + "/v2/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+	}
+	request(3)
+	f := clitest.Factory(nil)
+	out := &lines{came: make(chan struct{}, 1)}
+	f.IO.Out = out
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	cmd := newCmdLog(f, nil)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs([]string{"--follow", "--json", "id", "--data", dir})
+	done := make(chan error, 1)
+	go func() { done <- cmd.ExecuteContext(ctx) }()
+	await := func(n int) {
+		t.Helper()
+		deadline := time.After(20 * time.Second)
+		for len(out.ids(t)) < n {
+			select {
+			case <-out.came:
+			case err := <-done:
+				t.Fatalf("it ended: %v", err)
+			case <-deadline:
+				t.Fatalf("%v, want %d", out.ids(t), n)
+			}
+		}
+	}
+	await(3)
+	request(2)
+	await(5)
+	// The connection is lost; the emulator is back a moment later.
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr); err != nil {
+		t.Fatal(err)
+	}
+	srv = serve(l)
+	defer srv.Close()
+	request(4)
+	await(9)
+	interrupt(cmdutil.ErrInterrupted)
+	if err := <-done; cmdutil.ExitCode(err) != cmdutil.ExitInterrupted {
+		t.Errorf("%v", err)
+	}
+	if got := fmt.Sprint(out.ids(t)); got != "[1 2 3 4 5 6 7 8 9]" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestNewCmdLog(t *testing.T) {
+	for line, words := range map[string]string{
+		"x":                          "takes no argument",
+		"--denied --outcome allowed": "exclude each other",
+		"--outcome perhaps":          "valid values are",
+		"--follow --json nothing":    "unknown JSON field",
+		"--addr example.com:80 --key-file /dev/null": "",
+	} {
+		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"}), nil), line, words)
+	}
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil), nil), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId")
+}
