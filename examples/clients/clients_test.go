@@ -141,3 +141,20 @@ func TestRegClient_copy(t *testing.T) {
 		t.Errorf("copy without the right to push: %v", err)
 	}
 }
+
+func TestImage(t *testing.T) {
+	t.Parallel()
+	r := acrtest.NewRegistry(t, nil)
+	pushed := r.Push("samples/app", "v1")
+	rt := r.Transport(r.Token("ci-pull", "repositories/samples/app/content/read").Credential())
+	image, err := clients.Image(t.Context(), rt, r.Host()+"/samples/app:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest, err := image.Digest(); err != nil || digest.String() != pushed.Digest {
+		t.Errorf("got %v, %v", digest, err)
+	}
+	if _, err := clients.Image(t.Context(), rt, r.Host()+"/other/app:v1"); err == nil {
+		t.Error("an image outside the scope map was given")
+	}
+}
