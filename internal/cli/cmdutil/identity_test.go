@@ -227,6 +227,16 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 			t.Errorf("%s: %s, want %s", repo, got, want)
 		}
 	}
+	outcomes := map[string]auth.Outcome{}
+	for _, l := range c.Places(t.Context(), acrkit.RepositoryScope("team/app", acrkit.ContentRead), nil) {
+		if strings.Contains(l.Source, "login for") || strings.Contains(l.Source, "config.json") {
+			_, name, _ := strings.Cut(l.Source, "login for ")
+			outcomes[strings.Split(name, " ")[0]] = l.Outcome
+		}
+	}
+	if diff := cmp.Diff(map[string]auth.Outcome{`"team/app"`: auth.OutcomeUsed, `"team/*"`: auth.OutcomeNotTried, "": auth.OutcomeShadowed}, outcomes); diff != "" {
+		t.Error(diff)
+	}
 	if !c.OnlyParts() {
 		t.Error("there is a login for the whole registry")
 	}

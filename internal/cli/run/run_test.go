@@ -210,6 +210,10 @@ func TestFolder(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %v", name, info, err, want)
 		}
 	}
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(d.path, past, past); err != nil {
+		t.Fatal(err)
+	}
 	removeLeftovers(parent)
 	if _, err := os.Stat(d.path); err != nil {
 		t.Errorf("a folder in use was removed: %v", err)
