@@ -23,8 +23,9 @@ const (
 	MaxAge = 90 * 24 * time.Hour
 	// pruneEvery is how many more there may be before the oldest are removed.
 	pruneEvery = 1000
-	// batch is how many grants are written together.
-	batch = 256
+	// batch is how many grants are written together: each commit makes the readers
+	// of the database read its pages anew.
+	batch = 1024
 	// maxPending bounds the grants in memory while the disk takes none.
 	maxPending = 4096
 	// delay is the longest a grant waits to be written.
