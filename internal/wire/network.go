@@ -122,7 +122,7 @@ func Within(e *acrkit.Error) string {
 }
 
 // UseCredential is the operation of an error about a credential as it was given.
-const UseCredential = "use a credential"
+const UseCredential = "use a credential" //nolint:gosec // words
 
 // contextError returns err if its tree holds the end of a context and no error
 // of ours, which would say more.
