@@ -1,0 +1,181 @@
+package dataplane_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+// server is a data plane whose rights are the test's.
+type server struct {
+	t     *testing.T
+	url   string
+	store *content.Store
+	reg   int64
+
+	mu       sync.Mutex
+	allow    func(required acrkit.Scope) dataplane.Verdict
+	required []string
+	broken   error // of Authorize
+}
+
+type setup struct {
+	dir   string
+	fs    blob.FS
+	pages int
+}
+
+func serve(t *testing.T, s setup) *server {
+	t.Helper()
+	var mu sync.Mutex
+	now := time.Date(2026, 1, 2, 3, 4, 5, 120_000_000, time.UTC)
+	clock := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Minute)
+		return now
+	}
+	d, err := db.Open(t.Context(), s.dir, &db.Options{Migrations: content.Migrations(), Now: clock, MaxPages: s.pages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blobs blob.Store = blob.NewMemory(nil)
+	if s.dir != "" {
+		if blobs, err = blob.OpenDisk(s.dir, s.fs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store, err := content.Open(t.Context(), d, blobs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := store.CreateRegistry(t.Context(), "myregistry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := store.CreateRegistry(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &server{t: t, store: store, reg: id}
+	srv.allow = func(acrkit.Scope) dataplane.Verdict { return dataplane.Verdict{Allow: true} }
+	h := dataplane.New(dataplane.Config{Store: store, Now: clock, Seed: 7,
+		Authorize: func(_ *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			srv.required = append(srv.required, required.String())
+			return srv.allow(required), srv.broken
+		}})
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reg := dataplane.Registry{ID: id, Name: "myregistry", LoginServer: login, Scheme: "https"}
+		if r.Header.Get("Test-Registry") == "second" {
+			reg.ID = second
+		}
+		h.Serve(w, r, reg)
+	}))
+	srv.url = ts.URL
+	t.Cleanup(func() {
+		ts.Close()
+		if err := d.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return srv
+}
+
+func (s *server) deny(v dataplane.Verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.allow = func(acrkit.Scope) dataplane.Verdict { return v }
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request; headers are "Name: value".
+func (s *server) do(method, path, body string, headers ...string) answer {
+	s.t.Helper()
+	return s.send(method, path, strings.NewReader(body), headers...)
+}
+
+func (s *server) send(method, path string, body io.Reader, headers ...string) answer {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+// want checks status and body; "*" is any body.
+func (s *server) want(a answer, status int, body string) answer {
+	s.t.Helper()
+	if a.status != status || body != "*" && a.body != body {
+		s.t.Errorf("got %d %q\nwant %d %q", a.status, a.body, status, body)
+	}
+	return a
+}
+
+func digestOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (s *server) blob(repo, text string) string {
+	s.t.Helper()
+	d := digestOf(text)
+	s.want(s.do("POST", "/v2/"+repo+"/blobs/uploads/?digest="+url.QueryEscape(d), text), 201, "")
+	return d
+}
+
+func imageJSON(config, layer string) string {
+	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d}]}`,
+		manifestType, digestOf(config), len(config), digestOf(layer), len(layer))
+}
+
+func (s *server) image(repo, tag string) string {
+	s.t.Helper()
+	config, layer := `{"architecture":"amd64","os":"linux"}`, "layer of "+tag
+	s.blob(repo, config)
+	s.blob(repo, layer)
+	body := imageJSON(config, layer)
+	s.want(s.do("PUT", "/v2/"+repo+"/manifests/"+tag, body, "Content-Type: "+manifestType), 201, "")
+	return digestOf(body)
+}
+
+func errorBody(code, message, detail string) string {
+	if detail != "" {
+		detail = `,"detail":` + detail
+	}
+	return fmt.Sprintf(`{"errors":[{"code":%q,"message":%q%s}]}`+"\n", code, message, detail)
+}
