@@ -1,0 +1,25 @@
+package acrtest
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Format prints the same as String, whatever the verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
+// LogValue is String, for slog.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText is String, for every encoder that asks.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// Format prints the same as String, whatever the verb.
+func (p ServicePrincipal) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+
+// LogValue is String, for slog.
+func (p ServicePrincipal) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// MarshalText is String, for every encoder that asks.
+func (p ServicePrincipal) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -1,0 +1,369 @@
+package acrtest_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/registry"
+)
+
+// packages are those whose exported types people hold, print and log.
+var packages = []string{"", "auth", "auth/azureauth", "registry", "emulator", "acrtest"}
+
+const shownSecret = "s3cret-that-nobody-may-see"
+
+// exportedTypes reads the names of a package's exported types from its source,
+// so that a new one is not overlooked.
+func exportedTypes(t *testing.T, pkg string) []string {
+	t.Helper()
+	dir := filepath.Join("..", filepath.FromSlash(pkg))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if name := entry.Name(); !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, entry.Name()), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				return false
+			case *ast.TypeSpec:
+				if n.Name.IsExported() {
+					names = append(names, f.Name.Name+"."+n.Name.Name)
+				}
+			}
+			return true
+		})
+	}
+	return names
+}
+
+// TestNoExportedTypeShowsASecret holds every exported type to one of two things:
+// it is here with secrets wherever it can hold them, and shows none, however it is
+// printed; or it has no field in which one could stand.
+func TestNoExportedTypeShowsASecret(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	acrToken := reg.Token("ci-token", "repositories/a/content/read")
+	principal := reg.ServicePrincipal("AcrPull")
+	rt := reg.Transport(acrToken.Credential())
+	entra, err := auth.NewTransport(reg.Host(), auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), &auth.Options{Base: reg.RoundTripper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = entra.Close() })
+	accessToken, err := rt.Token(t.Context(), acrkit.CatalogScope())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := entra.Token(t.Context(), acrkit.CatalogScope()); err != nil {
+		t.Fatal(err)
+	}
+	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "other", AdminUserEnabled: true}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = em.Close() })
+	emReg, err := em.Registry("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := emReg.AdminPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := auth.FromEnvironment(func(name string) (string, bool) {
+		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": shownSecret}[name]
+		return v, ok
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := reg.Transport(auth.ScopedToken("ci-token", shownSecret))
+	_, refusal := wrong.Token(t.Context(), acrkit.CatalogScope())
+	ours, ok := refusal.(interface{ Unwrap() error })
+	if !ok {
+		t.Fatalf("%T", refusal)
+	}
+	login, err := rt.Login(t.Context(), acrkit.CatalogScope())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := reg.Client(acrToken.Credential())
+	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
+	seedPassword := emulator.SeedPassword{Name: "password1", Value: shownSecret}
+	seedApplication := emulator.SeedApplication{Secrets: []emulator.SeedSecret{{Value: shownSecret}}}
+	seedTenant := emulator.SeedTenant{Applications: []emulator.SeedApplication{seedApplication}}
+	seedToken := emulator.SeedToken{Name: "ci", Passwords: []emulator.SeedPassword{seedPassword}}
+	seedRegistry := emulator.SeedRegistry{Name: "r", Tokens: []emulator.SeedToken{seedToken}}
+	seed := emulator.Seed{Tenants: []emulator.SeedTenant{seedTenant}, Registries: []emulator.SeedRegistry{seedRegistry}}
+
+	values := map[string][]any{
+		"acrkit.Error":             {ours.Unwrap()},
+		"auth.Secret":              {accessToken.Value},
+		"auth.Credential":          {auth.ScopedToken("ci", shownSecret), auth.RefreshToken(shownSecret), auth.EntraToken(shownSecret), auth.UserPassword("u", shownSecret)},
+		"auth.EntraTokenSource":    nil, // of the caller
+		"auth.SecretSource":        {auth.GitHubOIDC("https://x.example/", shownSecret, "")},
+		"auth.ChainError":          {auth.ChainError{}},
+		"auth.Login":               {login},
+		"auth.Environment":         {env},
+		"auth.Options":             {auth.Options{Base: rt}},
+		"auth.Transport":           {rt, entra},
+		"auth.Token":               {accessToken},
+		"auth.Status":              {rt.Statuses(), entra.Statuses()},
+		"azureauth.Options":        {azureauth.Options{}},
+		"registry.Client":          {client},
+		"registry.Options":         {registry.Options{}},
+		"registry.Content":         {registry.Content{}}, // of the registry, which is what it is for
+		"emulator.Secret":          {emulator.Secret(shownSecret)},
+		"emulator.Options":         {emulator.Options{Seed: &seed}},
+		"emulator.Emulator":        {em},
+		"emulator.Registry":        {emReg},
+		"emulator.Password":        {emulator.Password{Name: "password1", Value: shownSecret}},
+		"emulator.Seed":            {seed, &seed},
+		"emulator.SeedTenant":      {seedTenant},
+		"emulator.SeedApplication": {seedApplication},
+		"emulator.SeedSecret":      {emulator.SeedSecret{Value: shownSecret}},
+		"emulator.SeedRegistry":    {seedRegistry},
+		"emulator.SeedToken":       {seedToken},
+		"emulator.SeedPassword":    {seedPassword},
+		"acrtest.Options":          {acrtest.Options{Seed: &seed}},
+		"acrtest.Registry":         {reg},
+		"acrtest.Token":            {acrToken, &acrToken},
+		"acrtest.ServicePrincipal": {principal, &principal},
+		"acrtest.Request":          {reg.Requests()},
+		"acrtest.Requests":         {reg.Requests()},
+	}
+	// Types in which no secret can stand: every field is harmless.
+	harmless := map[string]reflect.Type{}
+	// And those whose fields sound or look otherwise.
+	excused := map[string]string{
+		"registry.ListOptions":             "its own field is a number",
+		"emulator.SeedFederatedCredential": "the key is public",
+		"emulator.Clock":                   "times",
+		"emulator.ClockState":              "times",
+		"emulator.FaultKind":               "a word",
+		"emulator.Route":                   "a word",
+		"emulator.Fault":                   "rates and words",
+		"emulator.RegistrySettings":        "names and switches",
+		"emulator.NetworkRules":            "addresses",
+		"emulator.TokenState":              "its passwords are of a listed type",
+		"emulator.Snapshot":                "a name and a count; contents stay inside",
+	}
+	for _, v := range []any{
+		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{},
+		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.OutcomeUsed,
+		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{}, registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
+		emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
+		emulator.SeedSubscription{}, emulator.SeedResourceGroup{}, emulator.SeedRoleAssignment{}, emulator.SeedRepository{}, emulator.SeedImage{}, emulator.SeedScopeMap{},
+		acrtest.Image{},
+	} {
+		typ := reflect.TypeOf(v)
+		harmless[path.Base(typ.PkgPath())+"."+typ.Name()] = typ
+	}
+	for _, pkg := range packages {
+		for _, name := range exportedTypes(t, pkg) {
+			vs, listed := values[name]
+			typ, isHarmless := harmless[name]
+			if _, ok := excused[name]; ok {
+				continue
+			}
+			switch {
+			case listed == isHarmless:
+				t.Errorf("%s must be listed in this test: with secrets in it, or as a type that can hold none", name)
+			case isHarmless:
+				if why := canHold(typ, 0); why != "" {
+					t.Errorf("%s can hold a secret in %s: give this test one that does", name, why)
+				}
+			}
+			for _, v := range vs {
+				for how, shown := range everyWay(v) {
+					for _, s := range secrets {
+						for _, spelled := range []string{s, hex.EncodeToString([]byte(s)), base64.StdEncoding.EncodeToString([]byte(s))} {
+							if strings.Contains(shown, spelled) {
+								t.Errorf("%s shows a secret by %s: …%.300s", name, how, shown[max(0, strings.Index(shown, spelled)-100):])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// suspicious are names of fields in which a secret would stand.
+var suspicious = regexp.MustCompile(`(?i)password|secret|credential|assertion|refresh|authorization|cookie|private|key$|^token$|^value$`)
+
+// canHold names the field in which a type could hold a secret, or returns "".
+func canHold(typ reflect.Type, depth int) string {
+	if depth > 8 {
+		return ""
+	}
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return canHold(typ.Elem(), depth+1)
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return typ.String()
+	case reflect.Struct:
+		if typ == reflect.TypeFor[time.Time]() || typ == reflect.TypeFor[acrkit.Registry]() || typ == reflect.TypeFor[acrkit.Scope]() {
+			return ""
+		}
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			stringish := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Uint8
+			switch {
+			case !f.IsExported():
+				return f.Name + ", which is not exported"
+			case stringish && suspicious.MatchString(f.Name):
+				return f.Name
+			case f.Type == reflect.TypeFor[auth.Secret]() || f.Type == reflect.TypeFor[emulator.Secret]():
+				return f.Name
+			}
+			if why := canHold(f.Type, depth+1); why != "" {
+				return f.Name + ": " + why
+			}
+		}
+	}
+	return ""
+}
+
+// everyWay shows a value as programs do.
+func everyWay(v any) map[string]string {
+	out := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		out[verb] = fmt.Sprintf(verb, v)
+		out["a slice by "+verb] = fmt.Sprintf(verb, []any{v})
+		out["a struct by "+verb] = fmt.Sprintf(verb, struct{ V any }{v})
+	}
+	if j, err := json.Marshal(v); err == nil {
+		out["JSON"] = string(j)
+	}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "v", v, "in", []any{v})
+	}
+	out["slog"] = log.String()
+	if err, ok := v.(error); ok {
+		out["Error"] = err.Error()
+	}
+	return out
+}
+
+// D16: a table of functions tested the wrong field, and called nil. Whatever
+// function or interface of an Options is nil has a default: each is used here with
+// all of them nil, and with each alone given.
+func TestD16_NilFields(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	reg.Push("a", "v1")
+	cred := reg.Token("ci-token", "repositories/a/content/read", "repositories/a/metadata/read").Credential()
+	base := reg.RoundTripper()
+	discard := slog.New(slog.NewTextHandler(io.Discard, nil))
+	given := func(typ reflect.Type) (reflect.Value, bool) {
+		for _, v := range []any{base, discard, time.Now, os.LookupEnv, func(time.Duration, error) {}, func(*http.Request, int) {}} {
+			if reflect.TypeOf(v).AssignableTo(typ) {
+				return reflect.ValueOf(v), true
+			}
+		}
+		return reflect.Value{}, false
+	}
+	seed := &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "myregistry"}}}
+	for _, tc := range []struct {
+		opts any // a pointer to all that is needed
+		use  func(opts any) error
+	}{
+		{&auth.Options{Base: base}, func(opts any) error {
+			rt, err := auth.NewTransport(reg.Host(), cred, opts.(*auth.Options))
+			if err != nil {
+				return err
+			}
+			defer rt.Close()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, reg.URL()+"/v2/a/tags/list", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				return err
+			}
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+			return resp.Body.Close()
+		}},
+		{&registry.Options{}, func(opts any) error {
+			c, err := registry.New(reg.Host(), reg.Transport(cred), opts.(*registry.Options))
+			if err != nil {
+				return err
+			}
+			for _, err := range c.Tags(t.Context(), "a", nil) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{&emulator.Options{Seed: seed}, func(opts any) error {
+			e, err := emulator.Open(t.Context(), opts.(*emulator.Options))
+			if err != nil {
+				return err
+			}
+			return e.Close()
+		}},
+	} {
+		typ := reflect.TypeOf(tc.opts).Elem()
+		fields := []int{-1}
+		for i := range typ.NumField() {
+			if k := typ.Field(i).Type.Kind(); slices.Contains([]reflect.Kind{reflect.Func, reflect.Interface, reflect.Pointer}, k) && reflect.ValueOf(tc.opts).Elem().Field(i).IsNil() {
+				fields = append(fields, i)
+			}
+		}
+		for _, i := range fields {
+			opts := reflect.New(typ)
+			opts.Elem().Set(reflect.ValueOf(tc.opts).Elem())
+			name := "all nil"
+			if i >= 0 {
+				name = typ.Field(i).Name + " given"
+				v, ok := given(typ.Field(i).Type)
+				if !ok {
+					t.Errorf("%s.%s: this test has nothing to give", typ, typ.Field(i).Name)
+					continue
+				}
+				opts.Elem().Field(i).Set(v.Convert(typ.Field(i).Type))
+			}
+			t.Run(typ.String()+"/"+name, func(t *testing.T) {
+				if err := tc.use(opts.Interface()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
