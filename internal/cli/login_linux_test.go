@@ -48,8 +48,15 @@ func TestLoginHidesTheSecretFromTheProcessList(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if seen := visible(cmd.Process.Pid); !strings.Contains(seen, "--password-stdin") || !strings.Contains(seen, dir) {
-		t.Errorf("this test does not see the process: %q", seen)
+	// A process that has just begun has no arguments yet.
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		seen := visible(cmd.Process.Pid)
+		if strings.Contains(seen, "--password-stdin") && strings.Contains(seen, dir) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("this test does not see the process: %q", seen)
+		}
 	}
 	if _, err := io.WriteString(stdin, secret+"\n"); err != nil {
 		t.Fatal(err)
