@@ -76,7 +76,10 @@ func TestReadsNeverGoBack(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var seen atomic.Int64
 		note := func(n int64) {
-			for old := seen.Load(); n > old && !seen.CompareAndSwap(old, n); old = seen.Load() {
+			for old := seen.Load(); n > old; old = seen.Load() {
+				if seen.CompareAndSwap(old, n) {
+					return
+				}
 			}
 		}
 		var all sync.WaitGroup
