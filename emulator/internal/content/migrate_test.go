@@ -1,0 +1,44 @@
+package content_test
+
+import (
+	"testing"
+
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
+// TestOlderFolder opens a folder of the first schema: its blobs are there, and
+// count as idle from now on, not from when they were pushed.
+func TestOlderFolder(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	digest := digestOf([]byte("x"))
+	d, err := db.Open(ctx, dir, &db.Options{Migrations: content.Migrations()[:1]})
+	must(t, err)
+	must(t, d.Write(ctx, func(tx *db.Tx) error {
+		for _, q := range []string{
+			"INSERT INTO registries (id,name,created_at) VALUES (1,'myregistry',1)",
+			"INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (1,1,'r',1,1,1)",
+			"INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (1,'" + digest + "',1,1)",
+		} {
+			if _, err := tx.Exec(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	must(t, d.Close())
+	d, err = db.Open(ctx, dir, &db.Options{Migrations: content.Migrations()})
+	must(t, err)
+	defer d.Close()
+	blobs, err := blob.OpenDisk(dir, nil)
+	must(t, err)
+	s, err := content.Open(ctx, d, blobs, nil)
+	must(t, err)
+	if size := get(s.Blob(ctx, 1, "r", digest)); size != 1 {
+		t.Errorf("size %d", size)
+	}
+	if c := get(s.Collect(ctx)); c != (content.Collected{}) {
+		t.Errorf("collected %+v right after the migration", c)
+	}
+}
