@@ -19,7 +19,7 @@ var lookAlikes = []string{
 	"azurecr.io", ".azurecr.io", "evilazurecr.io", "my-azurecr.io", "myregistry-azurecr.io", "myregistryazurecr.io", "my.registry.azurecr.io",
 	"a.b.geo.azurecr.io.evil.example", "a.b.c.geo.azurecr.io", "geo.azurecr.io.evil.example",
 	// What stands around the host in a URL.
-	"myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io:443@evil.example/",
+	"ci:made-up-password@myregistry.azurecr.io", "https://ci@myregistry.azurecr.io", "myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io:443@evil.example/",
 	"https://evil.example/myregistry.azurecr.io", "https://evil.example?myregistry.azurecr.io", "https://evil.example#.azurecr.io", "evil.example/.azurecr.io",
 	"evil.example;.azurecr.io", "evil.example,myregistry.azurecr.io", "https://https://myregistry.azurecr.io", "http://myregistry.azurecr.io", "ftp://myregistry.azurecr.io", "//myregistry.azurecr.io",
 	// Backslashes, which browsers take for slashes, white space and controls.

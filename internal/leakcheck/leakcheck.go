@@ -1,0 +1,63 @@
+// Package leakcheck looks for the secrets of the test suite in everything that
+// the suite prints, logs and writes.
+//
+// Two things make it see what a test does not think of. The suite is built with
+// taps (see [Taps]): copies of a few source files, handed to the compiler alone,
+// in which the places that every secret passes report it, and the places that
+// every error, log line and command's output passes report those. And each test
+// program runs under strace, which reports what it and all its children write,
+// to which file of which mode, and what arguments programs are started with.
+// Nothing of this is in the product.
+//
+// A secret is looked for as it is, and in base64, percent, hexadecimal and JSON
+// spelling; what looks like a signed token or holds a private key is found
+// whether it was reported or not. Where a secret belongs stands in [allowed],
+// place by place, each with its reason.
+package leakcheck
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Finding is a secret in a place where none belongs.
+type Finding struct {
+	Package  string // of the tests that ran
+	Place    string // "stdout", "argv", "log", "error", "output", or a file's path
+	Mode     string // of a file, as it was created; "" where that is not known
+	Program  string // the process's name, at most 15 characters
+	Spelling string // raw, base64, base64url, percent, hex, json; or token, private key
+	Secret   string // shortened
+	Context  string // what stands around it, the secret itself left out
+}
+
+// String returns the finding as one line.
+func (f Finding) String() string {
+	place := f.Place
+	if f.Mode != "" {
+		place += " (mode " + f.Mode + ")"
+	}
+	return fmt.Sprintf("%s: %s of %s holds %s as %s: %s", f.Package, place, f.Program, f.Secret, f.Spelling, f.Context)
+}
+
+// shorten keeps a secret recognisable for whoever wrote the test, and useless to
+// anybody else.
+func shorten(s string) string {
+	const shown = 6
+	if len(s) <= 2*shown {
+		return fmt.Sprintf("%q", s)
+	}
+	return fmt.Sprintf("%q (%d characters)", s[:shown]+"…", len(s))
+}
+
+// Unique sorts findings and leaves out what says the same again.
+func Unique(all []Finding) []Finding {
+	key := func(f Finding) string {
+		return strings.Join([]string{f.Package, f.Place, f.Program, f.Spelling, f.Secret}, "\x00")
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(key(a), key(b)) })
+	return slices.CompactFunc(all, func(a, b Finding) bool { return key(a) == key(b) })
+}

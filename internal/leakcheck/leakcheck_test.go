@@ -1,0 +1,104 @@
+package leakcheck
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The taps still fit the code. A newer Go may word its own file differently.
+func TestTaps(t *testing.T) {
+	goroot, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := WriteOverlay("../..", strings.TrimSpace(string(goroot)), t.TempDir(), "/dev/null"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMatcher(t *testing.T) {
+	const secret = `hunter2/+"<&>0123`
+	m := NewMatcher([]string{secret, "password", "short"})
+	for _, p := range spellings(secret) {
+		found := ""
+		m.find([]byte("before "+p.text+" after"), func(h hit) { found = h.secret })
+		if found != secret {
+			t.Errorf("%s %q is not found", p.spelling, p.text)
+		}
+	}
+	for before := range 6 {
+		for after := range 6 {
+			whole := strings.Repeat("x", before) + secret + strings.Repeat("y", after)
+			for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+				found := false
+				m.find([]byte(enc.EncodeToString([]byte(whole))), func(hit) { found = true })
+				if !found {
+					t.Errorf("%q is not found in base64", whole)
+				}
+			}
+		}
+	}
+	m.find([]byte("a password, short, hunter2/+ and eyJ.eyJ"), func(h hit) { t.Errorf("found %+v", h) })
+}
+
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string]event{
+		`12<a.test> write(1<pipe:[7]>, "a\n\"\\\303\n", 6) = 6`:                                   {pid: 12, program: "a.test", fd: 1, path: "pipe:[7]", data: []byte("a\n\"\\\xc3\n")},
+		`12<a b> pwrite64(9</tmp/x>(deleted), "\0\1234", 3, 0 <unfinished ...>`:                   {pid: 12, program: "a b", fd: 9, path: "/tmp/x", data: []byte("\x00S4")},
+		`12<a> writev(3</x>, [{iov_base="ab", iov_len=2}, {iov_base="c", iov_len=1}], 2) = 3`:     {pid: 12, program: "a", fd: 3, path: "/x", data: []byte("abc")},
+		`12<a> execve("/bin/true", ["true", "--x=y"], ["PATH=/bin"]) = 0`:                         {pid: 12, program: "a", kind: eventExec, path: "/bin/true", argv: []string{"true", "--x=y"}},
+		`12<a> openat(AT_FDCWD</tmp>, "x", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0640) = 3</tmp/x>`: {pid: 12, program: "a", kind: eventMode, path: "/tmp/x", mode: 0o640, opens: true},
+		`12<a> fchmodat(AT_FDCWD</tmp>, "/y", 0600) = 0`:                                          {pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o600},
+		`12<a> fchmod(3</y>, 0644) = 0`:                                                           {pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o644},
+	} {
+		got, ok, err := parseLine(line)
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(event{})); diff != "" || !ok || err != nil {
+			t.Errorf("%s: %v, %v\n%s", line, ok, err, diff)
+		}
+	}
+	for _, line := range []string{`12<a> write(1</x>, "abc"..., 9) = 9`, `write(1, "a", 1) = 1`, `12<a> write(`, `12<a> execve("x", ["y`, ``} {
+		if _, ok, err := parseLine(line); ok || err == nil {
+			t.Errorf("%q was read", line)
+		}
+	}
+	for _, line := range []string{`12<a> +++ exited with 0 +++`, `12<a> <... write resumed>) = 3`, `12<a> openat(AT_FDCWD</>, "/x", O_RDONLY) = 3</x>`} {
+		if _, ok, err := parseLine(line); ok || err != nil {
+			t.Errorf("%q: %v, %v", line, ok, err)
+		}
+	}
+}
+
+// No line makes the reader fail otherwise than by saying so, and what it reads as
+// written is no longer than the line.
+func FuzzParseLine(f *testing.F) {
+	f.Add(`12<a> write(1<pipe:[7]>, "a\n\303", 3) = 3`)
+	f.Add(`12<a> writev(3</x>, [{iov_base="ab", iov_len=2}], 1) = 2`)
+	f.Add(`12<a> execve("/bin/true", ["true"], []) = 0`)
+	f.Fuzz(func(t *testing.T, line string) {
+		e, ok, err := parseLine(line)
+		if ok && err != nil || len(e.data) > len(line) {
+			t.Errorf("%+v, %v, %v", e, ok, err)
+		}
+	})
+}
+
+func TestScanner(t *testing.T) {
+	s := &scanner{matcher: NewMatcher([]string{"made-up-secret"}), streams: map[string][]byte{}, modes: map[string]uint64{}}
+	for _, e := range []event{
+		{kind: eventWrite, fd: 5, path: "/tmp/log", program: "x", data: []byte("a made-up")},
+		{kind: eventWrite, fd: 5, path: "/tmp/log", program: "x", data: []byte("-secret\nb")},
+		{kind: eventWrite, fd: 5, path: "/tmp/log", program: "x", data: bytes.Repeat([]byte("z"), 3*window)},
+		{kind: eventWrite, fd: 5, path: "socket:[1]", program: "x", data: []byte("made-up-secret")},
+		{kind: eventWrite, fd: 5, path: "/tmp/obj", program: "compile", data: []byte("made-up-secret")},
+	} {
+		s.event(e)
+	}
+	if len(s.found) != 1 || s.found[0].Place != "/tmp/log" || s.found[0].line != "a made-up-secret" {
+		t.Errorf("%+v", s.found)
+	}
+}

@@ -1,0 +1,87 @@
+// Package mutate holds the list of acrkit's security rules and of the defects of
+// other clients that it must not have, each with the code that keeps it, a change
+// that takes the rule out, and the test that must then fail.
+//
+// The list is held true twice. The tests of this package see to it that each
+// change still fits the code, that each named test exists, and that
+// docs/security-rules.md says the same. The command in cmd makes each change,
+// for the compiler alone (go test -overlay), and runs its test.
+package mutate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Rule is one promise.
+type Rule struct {
+	ID     string // stable: "origin", "D7"
+	Text   string // the promise
+	Breaks []Break
+}
+
+// Break takes a rule, or one part of it, out.
+type Break struct {
+	File    string // below the module; where the rule is kept
+	Find    string // stands exactly once in the file
+	Replace string
+	Package string // of the test, as "./auth"
+	Test    string // must fail then
+}
+
+// Apply returns the file's text with the change made.
+func (b Break) Apply(root string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(b.File)))
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(data), b.Find); n != 1 {
+		return "", fmt.Errorf("%s: %q stands there %d times, want once: the code has moved, and internal/mutate must follow", b.File, b.Find, n)
+	}
+	return strings.Replace(string(data), b.Find, b.Replace, 1), nil
+}
+
+// ErrSurvived says that the rule was out and its test did not see it.
+var ErrSurvived = errors.New("the test passes without the rule")
+
+// Run makes the change and runs its test, which must fail by itself or by a panic
+// of the changed code, and not for want of compiling or of time.
+func (b Break) Run(ctx context.Context, root string) error {
+	text, err := b.Apply(root)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mutate-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+		return err
+	}
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, filepath.FromSlash(b.File)): changed}})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
+		return err
+	}
+	//nolint:gosec // the list's own words
+	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-vet=off", "-count=1", "-timeout=3m", "-run=^"+b.Test+"$", b.Package)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return ErrSurvived
+	case !strings.Contains(string(out), "--- FAIL: "+b.Test) && !strings.Contains(string(out), "panic: runtime error"):
+		return fmt.Errorf("the test did not fail by itself:\n%s", out)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package mutate
+
+// Rules returns all rules.
+func Rules() []Rule {
+	return []Rule{
+		{"origin", "A credential goes to one origin: scheme, host and port of its registry.", []Break{
+			{"auth/transport.go", "return host == t.registry.Hostname() && portOf(u)", "return portOf(u)", "./auth", "TestOneOrigin"},
+			{"auth/transport.go", " && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: t.registry.Host()})", "", "./auth", "TestOneOrigin"},
+			{"auth/transport.go", " || !strings.EqualFold(u.Scheme, t.scheme) {", " {", "./auth", "TestD13_PlainHTTP"},
+			{"auth/transport.go", "	dropAuthorization(clone)\n	return t.base.RoundTrip(clone)", "	return t.base.RoundTrip(clone)", "./auth", "TestOneOrigin"},
+		}},
+		{"look-alikes", "A host that looks like a registry gets nothing.", []Break{
+			{"auth/transport.go", "case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:", "case false:", "./auth", "TestLookAlikes"},
+			{"registry.go", "case u.User != nil:", "case false:", "./auth", "TestLookAlikes"},
+			{"registry.go", "return name != \"\" && !strings.Contains(name, \".\")", "return name != \"\"", "./auth", "TestLookAlikes"},
+			{"registry.go", "return c >= utf8.RuneSelf", "return c > utf8.MaxRune", "./auth", "TestLookAlikes"},
+		}},
+		{"plain-http", "Plain HTTP is spoken with loopback alone, by option.", []Break{
+			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
+			{"auth/entra.go", "case u.Scheme != \"https\":", "case false:", "./auth", "TestD13_PlainHTTP"},
+		}},
+		{"redirects", "A redirect chain that has left the registry gets no credential, even where it points back; none goes from https to http.", []Break{
+			{"auth/transport.go", " || t.strayed(req) {", " {", "./auth", "TestRedirects"},
+			{"auth/transport.go", "strings.EqualFold(u.Scheme, \"http\") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback())", "false", "./auth", "TestRedirects"},
+		}},
+		{"token-redirects", "The body of a token request is never sent anywhere else: 301 to 308 are refused.", []Break{
+			{"auth/tokenservice.go", "	resp, err := t.base.RoundTrip(req)", "	resp, err := (&http.Client{Transport: t.base}).Do(req)", "./auth", "TestTokenRequestsFollowNoRedirect"},
+		}},
+		{"limits", "What is read has a named limit; passing it is an error, and a body of just that size is not.", []Break{
+			{"internal/limit/limit.go", "	if int64(len(data)) > l.Bytes {", "	if false {", "./auth", "TestLimits"},
+			{"internal/limit/limit.go", "	if int64(len(data)) > l.Bytes {", "	if int64(len(data)) >= l.Bytes {", "./auth", "TestLimits"},
+			{"internal/limit/limit.go", "	if n > l.Bytes {", "	if false {", "./auth", "TestLimits"},
+			{"auth/transport.go", "			t.ownBase.MaxResponseHeaderBytes = maxResponseHeader\n", "", "./auth", "TestLimits_header"},
+			{"registry/request.go", "		if int64(len(data)) > limit {", "		if false {", "./registry", "TestLimits"},
+			{"internal/wire/challenge.go", "		if len(v) > MaxChallenge {", "		if false {", "./internal/wire", "TestParseChallenges"},
+		}},
+		{"printing", "No value prints a secret, by any verb, encoder or logger.", []Break{
+			{"internal/redact/redact.go", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Reveal()) }", "./internal/redact", "TestSecret"},
+			{"internal/redact/redact.go", "json.Marshal(s.String())", "json.Marshal(s.Reveal())", "./internal/redact", "TestSecret"},
+			{"emulator/seed.go", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, string(s)) }", "./acrtest", "TestNoExportedTypeShowsASecret"},
+			{"emulator/format.go", "func (e *Emulator) Format(f fmt.State, _ rune)", "func (e *Emulator) format(f fmt.State, _ rune)", "./acrtest", "TestNoExportedTypeShowsASecret"},
+			{"acrtest/format.go", "func (t Token) MarshalText()", "func (t Token) marshalText()", "./acrtest", "TestNoExportedTypeShowsASecret"},
+			{"auth/transport.go", "	resp.Request = req\n", "", "./auth", "TestNothingPrintsASecret"},
+		}},
+		{"redaction", "URLs, headers and texts of servers are shown by allow-list, secrets taken out in every spelling.", []Break{
+			{"internal/redact/redact.go", "		case !slices.Contains(shownQuery, name):\n			value = Mark", "		case false:", "./internal/redact", "TestURL"},
+			{"internal/redact/redact.go", "			default:\n				v = Mark\n", "			default:\n", "./internal/redact", "TestHeader"},
+			{"internal/redact/redact.go", "		s = hide(s, v)\n		if", "		if", "./internal/redact", "TestText_spellings"},
+		}},
+		{"D1", "Whoever gives up on a shared token request fails nobody else.", []Break{
+			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
+		}},
+		{"D2", "Of several errors each can be asked for.", []Break{
+			{"error.go", "func (e *Error) Unwrap() []error { return e.Causes }", "func (e *Error) Unwrap() []error { return nil }", "./registry", "TestD2_SeveralErrors"},
+		}},
+		{"D3", "Retry-After is a lower bound; a longer one than anybody waits is an error at once.", []Break{
+			{"registry/request.go", "d := max(asked, backoff(attempt))", "d := min(asked, backoff(attempt))", "./registry", "TestD3_RetryAfter"},
+			{"registry/request.go", "asked > maxRetryAfter {", "false {", "./registry", "TestD3_RetryAfter"},
+		}},
+		{"D4", "The caller's request is not changed.", []Break{
+			{"auth/transport.go", "	clone := req.Clone(req.Context())\n	clone.Body = body", "	clone := req\n	clone.Body = body", "./auth", "TestD4_TheRequestIsNotChanged"},
+		}},
+		{"D5", "A body that cannot be read twice is not sent twice.", []Break{
+			{"auth/transport.go", "		if c == cureNone || cured[c] || !rewinds(req) {", "		if c == cureNone || cured[c] {", "./auth", "TestD5_BodyWithoutGetBody"},
+		}},
+		{"D6", "The caller's context bounds the token request, too.", []Break{
+			{"auth/flight.go", "	case <-ctx.Done():\n	}", "	case <-context.Background().Done():\n	}", "./auth", "TestD6_TheCallersDeadline"},
+		}},
+		{"D7", "A realm on another host is refused.", []Break{
+			{"auth/transport.go", "	if realm == \"\" || err == nil && t.isHome(u) {", "	if true {", "./auth", "TestD7_ForeignRealm"},
+		}},
+		{"D8", "A token is asked for the required scope alone.", []Break{
+			{"auth/transport.go", "			form.Set(\"scope\", text)", "			form.Set(\"scope\", text+\" repository:a:pull repository:b:pull\")", "./auth", "TestD8_ScopesDoNotGrow"},
+		}},
+		{"D9", "No error shows the body of a token endpoint, or a request.", []Break{
+			{"internal/wire/response.go", "clean(redact.Text(s.Message, secrets...), maxMessage)", "clean(s.Message, maxMessage)", "./auth", "TestD9_NoSecretInErrors"},
+		}},
+		{"D10", "A token is base64url, or opaque.", []Break{
+			{"internal/wire/claims.go", "base64.RawURLEncoding.DecodeString", "base64.RawStdEncoding.DecodeString", "./auth", "TestD10_Base64URL"},
+		}},
+		{"D11", "An answer without its fields is an error.", []Break{
+			{"auth/tokenservice.go", "	case token == \"\":", "	case false:", "./auth", "TestD11_EmptyAnswers"},
+		}},
+		{"D12", "Repositories in turn cost one token each.", []Break{
+			{"auth/cache.go", "	for c.recent.Len() > c.most {", "	for c.recent.Len() > 1 {", "./auth", "TestD12_TwoRepositoriesInTurn"},
+		}},
+		{"D13", "An Entra token goes over no plain HTTP.", []Break{
+			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
+		}},
+		{"D14", "A host is compared by its suffix and its labels, not by a pattern.", []Break{
+			{"auth/transport.go", "case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:", "case false:", "./auth", "TestD14_LookAlikeGetsNothing"},
+		}},
+		{"D15", "Every connection of the database has its settings.", []Break{
+			{"emulator/internal/db/db.go", "	add(\"foreign_keys(1)\")\n", "", "./emulator/internal/db", "TestEveryConnectionHasItsPragmasAndTables"},
+		}},
+		{"D16", "What is nil in an Options has a default.", []Break{
+			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
+		}},
+	}
+}
