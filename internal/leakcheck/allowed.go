@@ -27,13 +27,18 @@ var allowed = []allowance{
 	{pkg: "auth", program: `auth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "password files, assertions and configurations of Docker"},
 	{pkg: "auth/azureauth", program: `azureauth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "certificates and assertions"},
 	{pkg: "internal/cli(?:/.*)?", program: `(?:cli|cmdutil|run|login|logout|whoami)\.test`, place: `.*/(?:Test[^/]*/[0-9]+|script-[^/]*)/.*(?:\.yaml|\.json|password[^/]*|token[^/]*)`, private: true, why: "seeds, password files and configurations of Docker"},
+	{pkg: "internal/cli", program: `cli\.test`, place: `.*/TestCredentialTable[^/]*/[0-9]+/(?:assertion|assertion-other|client\.pem|other\.pem|wrong|docker-credential-stub|az)`, private: true, why: "each kind of credential, as a person brings it, and helpers with one in them"},
+	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-emulator-rehearsal/password`, why: "password files of scripts, which testscript writes for all to read, and one of them in the store's place"},
 	{pkg: "internal/cli/login", program: `login\.test`, place: `.*/TestRecognize[^/]*/[0-9]+/secret`, private: true, why: "what a person gives by file, which login recognises"},
 	{pkg: "internal/store", program: `store\.test`, place: `.*/Test[^/]*/.*`, private: true, why: "damaged and foreign stores, which the tests make"},
 
 	// What must print a secret.
 	{program: `docker-credenti`, place: "stdout|stderr", why: "a credential helper, played by the tests, answers with one, or misbehaves"},
-	{pkg: "auth/azureauth", program: "az", place: "stdout", why: "the Azure CLI, played by the tests, prints a token"},
+	{pkg: "auth/azureauth|internal/cli", program: "az", place: "stdout", why: "the Azure CLI, played by the tests, prints a token"},
 	{pkg: "internal/cli(?:/.*)?", place: "stdout|output", line: `\s*(?:passwords: \[\{name: password[12]|secrets: \[\{)value: .*|\s*(?:passwords|secrets): \[\{(?:name: password[12], )?value: .*`, why: "acrkit emulator seed init prints the example seed on request"},
+	{pkg: "internal/cli", place: "stdout|output", line: `\s*[A-Za-z0-9+/]{42}\+ACR[A-D][A-Za-z0-9+/]{5}`, why: "acrkit emulator token prints a new password once, alone in its line"},
+	{pkg: "internal/cli", program: "grep|sh|acrkit|cli\\.test", place: "argv|stdout", line: `(?:.*grep -o |\s*)cmVhZGVyOnJlYWRlci1wYXNzd29yZC0wMDAx.*`, why: "a script looks for the password in the private configuration of Docker that acrkit run made, and is shown it"},
+	{pkg: "internal/cli", program: "acrkit", place: "argv", line: `reader-password-0001`, why: "a script gives a password as an argument, and sees that refused"},
 	{pkg: "internal/cli(?:/.*)?", program: `.*\.test`, place: "stdout", line: `\s+> .*`, why: "testscript repeats the lines of its script"},
 	{pkg: "internal/cli", place: "argv", program: "sh", why: "the lines of the manual, as a person pastes them, with the example seed's passwords"},
 }
