@@ -47,6 +47,11 @@ func Rules() []Rule {
 			{"internal/redact/redact.go", "			default:\n				v = Mark\n", "			default:\n", "./internal/redact", "TestHeader"},
 			{"internal/redact/redact.go", "		s = hide(s, v)\n		if", "		if", "./internal/redact", "TestText_spellings"},
 		}},
+		{"file-modes", "Others can read no file that acrkit writes but its CA's certificate, whatever the umask.", []Break{
+			{"emulator/control.go", "private.WriteFile(path, []byte(key+\"\\n\"), 0o600)", "private.WriteFile(path, []byte(key+\"\\n\"), 0o644)", "./internal/cli", "TestFileModes"},
+			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
+			{"internal/store/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
+		}},
 		{"D1", "Whoever gives up on a shared token request fails nobody else.", []Break{
 			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
 		}},
