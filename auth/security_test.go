@@ -91,13 +91,14 @@ func TestD13_PlainHTTP(t *testing.T) {
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://localhost:5080/v2/", nil)
 	req.Header.Set("Authorization", "Bearer mine")
+	// It is not sent without one either: clients that try http beside https, and
+	// stay with what answers first, would be nobody from then on.
 	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		_ = resp.Body.Close()
 	}
-	_ = resp.Body.Close()
-	if len(d.sent) != 1 || d.sent[0].Header.Get("Authorization") != "" {
-		t.Error("a credential went to plain http")
+	if !errors.Is(err, acrkit.CodeHostRefused) || len(d.sent) != 0 {
+		t.Errorf("plain http with a registry on https: %v, %d sent", err, len(d.sent))
 	}
 	if _, err := auth.NewTransport("myregistry.azurecr.io", auth.ServicePrincipal("t", "c", "s", &auth.EntraOptions{AuthorityHost: "http://localhost:5080/"}), nil); !errors.Is(err, acrkit.CodeHostRefused) {
 		t.Errorf("an authority on plain http: %v", err)

@@ -119,6 +119,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 			// The default of two makes parallel work on one host dial again and again.
 			t.ownBase.MaxIdleConnsPerHost = 32
 			t.ownBase.MaxResponseHeaderBytes = maxResponseHeader
+			t.ownBase.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
 			t.base = t.ownBase
 		}
 	}
@@ -135,6 +136,17 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 // maxResponseHeader bounds an answer's header: a challenge with the longest
 // scope, and as much again for the rest. Passing it is an error of net/http.
 const maxResponseHeader = 2 * wire.MaxChallenge
+
+// A connection of HTTP/2 that is in use is asked whether it is alive when nothing
+// came over it for pingAfter, and given up when no answer comes within pingWait.
+// After a night's sleep or a change of networks the other end is gone without a
+// word, and HTTP/2 sends every request over the one connection: without the
+// question each would wait until the kernel gives up, which takes a quarter of an
+// hour. An idle connection is not asked, and no transfer that moves is.
+const (
+	pingAfter = 30 * time.Second
+	pingWait  = 15 * time.Second
+)
 
 // Registry returns the registry the transport is bound to.
 func (t *Transport) Registry() acrkit.Registry { return t.registry }
@@ -400,6 +412,13 @@ func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
 			Reason: "plain HTTP to another host is refused: what it carries can be read and changed on the way"})
+	}
+	if u := req.URL; u != nil && t.scheme == "https" && strings.EqualFold(u.Scheme, "http") && strings.EqualFold(u.Host, t.registry.Host()) {
+		// Clients fall back to http for a host on loopback, go-containerregistry when
+		// 300 ms have passed, and stay with it: every request would then be nobody's.
+		closeBody(req)
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
+			Reason: "the registry is spoken to over https; plain HTTP with it is an option of the transport"})
 	}
 	if !hasAuthorization(req) {
 		return t.base.RoundTrip(req)
