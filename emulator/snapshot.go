@@ -144,7 +144,12 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		}
 	}
 	err := e.ids.Replace(ctx, func(ctx context.Context) error {
-		return e.db.Write(ctx, func(tx *db.Tx) error { return snapshot.Restore(tx, name) })
+		return e.db.Write(ctx, func(tx *db.Tx) error {
+			if err := snapshot.Restore(tx, name); err != nil {
+				return err
+			}
+			return e.content.Restored(tx)
+		})
 	})
 	if err != nil {
 		return snapshotError(op, name, err)

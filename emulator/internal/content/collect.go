@@ -241,6 +241,14 @@ func (s *Store) collectContents(ctx context.Context, c *Collected) error {
 	return failed
 }
 
+// Restored begins the idle time of all blobs anew that no manifest names, in the
+// transaction that has put the tables back to an earlier state: the times that
+// were kept are as old as that, and would be over at once.
+func (s *Store) Restored(tx *db.Tx) error {
+	_, err := tx.Exec("UPDATE repository_blobs SET idle_since=? WHERE idle_since IS NOT NULL", s.now().UnixNano())
+	return err
+}
+
 // Forsake says that content may have lost its last holder by other ways than
 // this store's methods, so that the next [Store.CollectIdle] looks at all.
 func (s *Store) Forsake() { s.orphans.Store(true) }

@@ -3,11 +3,13 @@ package snapshot_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
@@ -144,6 +146,45 @@ func TestHolds(t *testing.T) {
 	}))
 	if left != 0 {
 		t.Error("the copies' tables are left")
+	}
+}
+
+// TestRestoreAndCollect: what a snapshot brings back is not taken away as if its
+// idle time had gone on, and its content is there each time.
+func TestRestoreAndCollect(t *testing.T) {
+	d := open(t, "")
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s, err := content.Open(t.Context(), d, blob.NewMemory(nil), &content.Options{Now: func() time.Time { return now }, Held: snapshot.Holds})
+	must(t, err)
+	reg, err := s.CreateRegistry(t.Context(), "r")
+	must(t, err)
+	const text, digest = "x", "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+	must(t, s.PutBlob(t.Context(), reg, "a", digest, strings.NewReader(text)))
+	must(t, write(t, d, func(tx *db.Tx) error { _, err := snapshot.Take(tx, "one"); return err }))
+	collect := func() content.Collected {
+		t.Helper()
+		c, err := s.Collect(t.Context())
+		must(t, err)
+		return c
+	}
+	for range 2 {
+		now = now.Add(content.BlobGrace + time.Minute)
+		if diff := cmp.Diff(content.Collected{Blobs: 1}, collect()); diff != "" {
+			t.Errorf("idle for too long: %s", diff)
+		}
+		must(t, write(t, d, func(tx *db.Tx) error {
+			if err := snapshot.Restore(tx, "one"); err != nil {
+				return err
+			}
+			return s.Restored(tx)
+		}))
+		now = now.Add(content.BlobGrace - time.Minute)
+		if diff := cmp.Diff(content.Collected{}, collect()); diff != "" {
+			t.Errorf("restored: %s", diff)
+		}
+		r, _, err := s.OpenBlob(t.Context(), reg, "a", digest)
+		must(t, err)
+		must(t, r.Close())
 	}
 }
 
