@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -118,6 +119,10 @@ func call(client *http.Client, req *http.Request) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	// Read to its end, so that the connection serves the next call too.
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
 	if resp.StatusCode != http.StatusNotFound { // allowed, and there is no such repository
 		return fmt.Errorf("status %s", resp.Status)
 	}
