@@ -114,6 +114,9 @@ type Store struct {
 	blobGrace      time.Duration
 	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
 
+	manifests memo[foundManifest]
+	known     memo[foundBlob]
+
 	closing    chan struct{} // closed with the store
 	collecting chan struct{} // of capacity 1: holds a token while Collect runs
 	orphans    atomic.Bool   // there may be content that no repository holds

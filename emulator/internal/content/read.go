@@ -294,46 +294,94 @@ func (s *Store) Manifests(ctx context.Context, registry int64, repo string, p Pa
 	return all, false, err
 }
 
-// ManifestContent returns a manifest's bytes by tag or digest. Where a tag or
-// the manifest is not there, the error's Name says which was asked for.
-func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, reference string) (c Content, err error) {
-	query := `SELECT m.digest,m.media_type,b.body,r.locks|m.locks FROM repositories r
+// ManifestContent returns a manifest's bytes by tag or digest; they must not be
+// changed. Where a tag or the manifest is not there, the error's Name says which
+// was asked for.
+func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, reference string) (Content, error) {
+	n := name{registry, repo, reference}
+	version, settled := s.db.Version() // before the database is asked
+	if settled {
+		if f, ok := s.manifests.get(version, n); ok {
+			return f.content, locked(reference, f.locks, NoRead)
+		}
+	}
+	f, err := s.findManifest(ctx, n, version, settled)
+	if err != nil {
+		return Content{}, err
+	}
+	return f.content, locked(reference, f.locks, NoRead)
+}
+
+// findManifest asks the database, and remembers the answer where it may.
+func (s *Store) findManifest(ctx context.Context, n name, version uint64, remember bool) (f foundManifest, err error) {
+	query := `SELECT m.digest,m.media_type,b.body,r.locks|m.locks,0 FROM repositories r
 		JOIN manifests m ON m.repository=r.id JOIN manifest_bodies b ON b.manifest=m.id
 		WHERE r.registry=? AND r.name=? AND m.digest=?`
 	unknown := ManifestUnknown
-	if !strings.Contains(reference, ":") {
-		query = `SELECT m.digest,m.media_type,b.body,r.locks|t.locks|m.locks FROM repositories r
+	if !strings.Contains(n.ref, ":") {
+		query = `SELECT m.digest,m.media_type,b.body,r.locks|m.locks,t.locks FROM repositories r
 		JOIN tags t ON t.repository=r.id JOIN manifests m ON m.id=t.manifest JOIN manifest_bodies b ON b.manifest=m.id
 		WHERE r.registry=? AND r.name=? AND t.name=?`
 		unknown = TagUnknown
 	}
-	var locks int64
-	err = s.db.Row(ctx, query, []any{registry, repo, reference}, &c.Digest, &c.MediaType, &c.Body, &locks)
+	var locks, tagLocks int64
+	err = s.db.Row(ctx, query, []any{n.registry, n.repo, n.ref}, &f.content.Digest, &f.content.MediaType, &f.content.Body, &locks, &tagLocks)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = &Error{Kind: unknown, Name: reference}
+		err = &Error{Kind: unknown, Name: n.ref}
 	}
-	if err == nil {
-		err = locked(reference, Locks(locks), NoRead)
+	f.locks = Locks(locks)
+	if err != nil || !remember || len(f.content.Body) > maxRememberedBody {
+		f.locks |= Locks(tagLocks)
+		return f, err
 	}
-	return c, err
+	// One body for a manifest and all its tags.
+	byDigest := name{n.registry, n.repo, f.content.Digest}
+	if known, ok := s.manifests.get(version, byDigest); ok {
+		f = known
+	} else {
+		s.manifests.put(version, byDigest, f, len(f.content.Body)+len(f.content.MediaType))
+	}
+	f.locks |= Locks(tagLocks)
+	if n != byDigest {
+		s.manifests.put(version, n, f, 0)
+	}
+	return f, nil
 }
 
 // Blob returns the size of a repository's blob.
 func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (size int64, err error) {
-	var idle sql.NullInt64
-	var locks int64
-	err = s.db.Row(ctx, `SELECT b.size,r.locks,b.idle_since FROM repositories r JOIN repository_blobs b ON b.repository=r.id
-		WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, repo, digest}, &size, &locks, &idle)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = &Error{Kind: BlobUnknown, Name: digest}
+	n := name{registry, repo, digest}
+	version, settled := s.db.Version() // before the database is asked
+	f, ok := foundBlob{}, false
+	if settled {
+		f, ok = s.known.get(version, n)
 	}
-	if err == nil {
-		err = locked(digest, Locks(locks), NoRead)
+	if !ok {
+		if f, err = s.findBlob(ctx, n); err != nil {
+			return 0, err
+		}
+		if settled {
+			s.known.put(version, n, f, 0)
+		}
 	}
-	if err == nil && idle.Valid && s.now().UnixNano()-idle.Int64 > int64(s.blobGrace/2) {
+	if err := locked(digest, f.locks, NoRead); err != nil {
+		return 0, err
+	}
+	if f.idleSince != 0 && s.now().UnixNano()-f.idleSince > int64(s.blobGrace/2) {
 		err = s.renew(ctx, registry, repo, digest) // the client may push a manifest without the blob now
 	}
-	return size, err
+	return f.size, err
+}
+
+func (s *Store) findBlob(ctx context.Context, n name) (f foundBlob, err error) {
+	var locks int64
+	err = s.db.Row(ctx, `SELECT b.size,r.locks,COALESCE(b.idle_since,0) FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+		WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{n.registry, n.repo, n.ref}, &f.size, &locks, &f.idleSince)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = &Error{Kind: BlobUnknown, Name: n.ref}
+	}
+	f.locks = Locks(locks)
+	return f, err
 }
 
 // OpenBlob returns a repository's blob and its size.

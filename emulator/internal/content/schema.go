@@ -124,5 +124,9 @@ END;
 ALTER TABLE repository_blobs ADD COLUMN idle_since INTEGER;
 UPDATE repository_blobs SET idle_since = unixepoch() * 1000000000;
 CREATE INDEX repository_blobs_idle ON repository_blobs (idle_since) WHERE idle_since IS NOT NULL;
+`}, {Name: "content-0003", SQL: `
+-- The catalog in its order, so that a page of it reads no repository's row. The
+-- conditions are those of Store.Repositories, word for word.
+CREATE INDEX repositories_listed ON repositories (registry, name) WHERE visible=1 AND locks&8=0;
 `}}
 }

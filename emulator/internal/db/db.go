@@ -67,6 +67,7 @@ type DB struct {
 
 	commits   atomic.Uint64 // twice the commits, odd during one; see snapshot
 	refreshed uint64        // the count at the last refresh; the writer's
+	version   atomic.Uint64 // as commits, without those of WriteApart alone; see Version
 
 	mu      sync.Mutex
 	queue   []*request

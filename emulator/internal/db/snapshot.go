@@ -27,6 +27,19 @@ func (d *DB) snapshot(c *conn) error {
 	return nil
 }
 
+// Version says which state of the database there is. What was read after asking
+// for it, and remembered with it, is still so whenever the same version is said
+// again: the writer counts before each commit and after it, before anyone is
+// told, save for those of [DB.WriteApart].
+//
+// settled is false while a commit is under way. Some readers may see it already,
+// and what was seen once must not be gone with the next: nothing that is
+// remembered is good then.
+func (d *DB) Version() (version uint64, settled bool) {
+	v := d.version.Load()
+	return v, v%2 == 0
+}
+
 // release gives a reader back. Its snapshot stays for the next one, unless
 // something went wrong in it, or the database is in memory, where it would keep
 // the writer waiting.

@@ -14,6 +14,7 @@ const maxBatch = 128
 type request struct {
 	ctx      context.Context
 	fn       func(tx *Tx) error
+	apart    bool // of WriteApart
 	err      error
 	panicked any
 	done     chan struct{} // closed when err is set
@@ -29,7 +30,16 @@ var errInterrupted = errors.New("the write was abandoned")
 // fn runs once, or not at all where ctx ended before its turn; once begun it is
 // not cut short. It must be brief and must not call Write or Read.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
+	return d.write(&request{ctx: ctx, fn: fn, done: make(chan struct{})})
+}
+
+// WriteApart is [DB.Write] for what nobody remembers beside the database, such
+// as a log: [DB.Version] stays as it is.
+func (d *DB) WriteApart(ctx context.Context, fn func(tx *Tx) error) error {
+	return d.write(&request{ctx: ctx, fn: fn, apart: true, done: make(chan struct{})})
+}
+
+func (d *DB) write(r *request) error {
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
@@ -38,7 +48,7 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	d.queue = append(d.queue, r)
 	d.mu.Unlock()
 
-	cancelled := ctx.Done()
+	cancelled := r.ctx.Done()
 	for {
 		select {
 		case <-r.done:
@@ -48,7 +58,7 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 			return r.err
 		case <-cancelled:
 			if d.withdraw(r) {
-				return ctx.Err()
+				return r.ctx.Err()
 			}
 			cancelled = nil // begun already: its outcome is near, and fn's variables are in use
 		case c := <-d.writer:
@@ -125,7 +135,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		}
 	}()
 	shared := len(batch) > 1
-	changed := false
+	changed, seen := false, false // seen: by who asks for the version
 	for i, r := range batch {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
@@ -139,7 +149,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		}
 		d.run(c, r)
 		if !shared {
-			changed = r.err == nil
+			changed, seen = r.err == nil, !r.apart
 			continue
 		}
 		failed := r.err
@@ -160,7 +170,9 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 			open = false
 			return settle(i+1, fmt.Errorf("a write that shared the commit failed: %w", failed))
 		}
-		changed = changed || failed == nil
+		if failed == nil {
+			changed, seen = true, seen || !r.apart
+		}
 	}
 	open = false
 	if !changed {
@@ -168,8 +180,14 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		return settle(len(batch), nil)
 	}
 	d.commits.Add(1)
+	if seen {
+		d.version.Add(1)
+	}
 	err := c.exec("COMMIT")
-	d.commits.Add(1) // whatever came of it
+	if seen {
+		d.version.Add(1) // whatever came of it
+	}
+	d.commits.Add(1) // as above
 	if err != nil {
 		_ = c.exec("ROLLBACK")
 	}
