@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,12 +107,6 @@ func Migrations() []db.Migration {
 		) STRICT`}}
 }
 
-// row is a decision as it is written.
-type row struct {
-	Decision
-	doc string
-}
-
 // Log is the decision log. Its methods are safe for concurrent use.
 type Log struct {
 	db   *db.DB
@@ -123,8 +118,9 @@ type Log struct {
 	mu      sync.Mutex
 	next    int64
 	pruned  int64
-	pending []row
-	failing bool // the last flush failed: grants wait for the timer
+	pending []Decision
+	spare   []Decision // empty, with room for the next ones; nil while they are written
+	failing bool       // the last flush failed: grants wait for the timer
 	timer   *time.Timer
 	wake    chan struct{} // closed with the next decision; nil = nobody waits
 	closed  bool
@@ -165,12 +161,7 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 		lost = 1 + len(l.pending) - maxPending
 		l.pending = append(l.pending[:0], l.pending[lost:]...)
 	}
-	doc, err := json.Marshal(d)
-	if err != nil {
-		l.mu.Unlock()
-		return err
-	}
-	l.pending = append(l.pending, row{d, string(doc)})
+	l.pending = append(l.pending, d)
 	l.wakeAll()
 	now := d.Outcome == Denied || len(l.pending)%batch == 0 && !l.failing
 	if !now && l.timer == nil {
@@ -187,7 +178,7 @@ func (l *Log) Record(ctx context.Context, d Decision) error {
 	if !now {
 		return nil
 	}
-	err = l.Flush(ctx)
+	err := l.Flush(ctx)
 	if err != nil && d.Outcome != Denied {
 		l.fail(err, 0)
 		return nil
@@ -205,7 +196,7 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.timer = nil
 	}
 	todo := l.pending
-	l.pending = nil
+	l.pending, l.spare = l.spare, nil
 	prune := l.next-l.pruned >= pruneEvery
 	upTo := l.next
 	l.mu.Unlock()
@@ -223,18 +214,39 @@ func (l *Log) Flush(ctx context.Context) error {
 	if prune {
 		l.pruned = upTo
 	}
+	l.spare = spare(todo)
 	return nil
+}
+
+// spare empties what was written, to be used again; unless a full disk let it
+// grow.
+func spare(written []Decision) []Decision {
+	if cap(written) > 2*batch {
+		return nil
+	}
+	clear(written)
+	return written[:0]
 }
 
 // write writes decisions; with prune it removes those up to an ID, and those
 // before the first that is not too old: the log has no holes.
-func (l *Log) write(ctx context.Context, todo []row, prune bool, upTo int64) error {
+func (l *Log) write(ctx context.Context, todo []Decision, prune bool, upTo int64) error {
 	oldest := l.now().Add(-MaxAge).UnixNano()
-	return l.db.Write(ctx, func(tx *db.Tx) error {
-		for _, d := range todo {
-			_, err := tx.Exec("INSERT OR REPLACE INTO decisions (id, time, registry, principal, outcome, doc) VALUES (?, ?, ?, ?, ?, ?)",
-				d.ID, d.Time.UnixNano(), d.Registry, d.Principal, d.Outcome, d.doc)
-			if err != nil {
+	return l.db.WriteApart(ctx, func(tx *db.Tx) error {
+		var doc []byte
+		args := make([]any, 0, perInsert*columns)
+		for rows := range slices.Chunk(todo, perInsert) {
+			args = args[:0]
+			for i := range rows {
+				d := &rows[i]
+				doc = d.appendJSON(doc[:0])
+				args = append(args, d.ID, d.Time.UnixNano(), d.Registry, d.Principal, d.Outcome, string(doc))
+			}
+			query := insertMany
+			if len(rows) < perInsert {
+				query = insert + strings.Repeat(values+",", len(rows)-1) + values
+			}
+			if _, err := tx.Exec(query, args...); err != nil {
 				return err
 			}
 		}
@@ -248,6 +260,16 @@ func (l *Log) write(ctx context.Context, todo []row, prune bool, upTo int64) err
 		return err
 	})
 }
+
+const (
+	insert  = "INSERT OR REPLACE INTO decisions (id, time, registry, principal, outcome, doc) VALUES "
+	values  = "(?,?,?,?,?,?)"
+	columns = 6
+	// perInsert is how many rows one statement inserts.
+	perInsert = 32
+)
+
+var insertMany = insert + strings.Repeat(values+",", perInsert-1) + values
 
 // All yields the decisions, oldest first, up to the newest when it was called. It
 // holds no transaction while it yields.
