@@ -84,7 +84,7 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 		return dataplane.Verdict{ChallengeError: invalidToken}
 	}
 	d.Kind, d.Principal = string(access.Principal.Kind), access.Principal.Name
-	rights, ok := e.ids.RightsOf(reg, access.Principal)
+	rights, ok := e.ids.Decide(reg.ID, access.Principal, required)
 	if !ok {
 		d.Reason = "the access token is good, but its principal is disabled or does not exist any more"
 		return dataplane.Verdict{ChallengeError: invalidToken}
@@ -92,14 +92,14 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 	if missing := required.Minus(access.Granted); !missing.IsEmpty() {
 		d.Missing = missing.String()
 		d.Reason = "the access token lacks it"
-		if lacking := rights.Decide(missing).Missing; !lacking.IsEmpty() {
+		if lacking := missing.Intersect(rights.Missing); !lacking.IsEmpty() {
 			d.Reason += ", as " + rights.Source + " does"
 		} else {
 			d.Reason += "; " + rights.Source + " has it, so another token would do"
 		}
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
-	return e.decideRights(rights, required, d)
+	return verdict(rights, d)
 }
 
 // decideBasic judges a user name and password in the request itself. ACR takes
@@ -116,20 +116,19 @@ func (e *Emulator) decideBasic(reg *identity.Registry, header string, required a
 		d.Reason = "Basic: " + err.Error()
 		return dataplane.Verdict{Basic: true}
 	}
-	rights, ok := e.ids.RightsOf(reg, who)
+	rights, ok := e.ids.Decide(reg.ID, who, required)
 	if !ok {
 		d.Reason = "Basic: the principal is disabled"
 		return dataplane.Verdict{Basic: true}
 	}
-	return e.decideRights(rights, required, d)
+	return verdict(rights, d)
 }
 
-func (e *Emulator) decideRights(rights identity.Rights, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
-	decision := rights.Decide(required)
-	d.Rules = decision.Rules
-	if !decision.Missing.IsEmpty() {
-		d.Missing = decision.Missing.String()
-		d.Reason = rights.Source + " lacks it"
+func verdict(a identity.Answer, d *decisions.Decision) dataplane.Verdict {
+	d.Rules = a.Rules
+	if !a.Missing.IsEmpty() {
+		d.Missing = a.Missing.String()
+		d.Reason = a.Source + " lacks it"
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
 	return dataplane.Verdict{Allow: true}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/memo"
 )
 
 // MaxManifest is the largest manifest, in bytes: the 4 MiB that the OCI
@@ -114,8 +115,9 @@ type Store struct {
 	blobGrace      time.Duration
 	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
 
-	manifests memo[foundManifest]
-	known     memo[foundBlob]
+	// What was looked up, by the database's version.
+	manifests *memo.Memo[name, foundManifest]
+	known     *memo.Memo[name, foundBlob]
 
 	closing    chan struct{} // closed with the store
 	collecting chan struct{} // of capacity 1: holds a token while Collect runs
@@ -135,7 +137,8 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	}
 	s := &Store{db: d, blobs: blobs, now: opts.Now,
 		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held,
-		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}}
+		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
+		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
 	if s.now == nil {
 		s.now = time.Now
 	}

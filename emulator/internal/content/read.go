@@ -301,7 +301,7 @@ func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, refer
 	n := name{registry, repo, reference}
 	version, settled := s.db.Version() // before the database is asked
 	if settled {
-		if f, ok := s.manifests.get(version, n); ok {
+		if f, ok := s.manifests.Get(version, n); ok {
 			return f.content, locked(reference, f.locks, NoRead)
 		}
 	}
@@ -336,14 +336,14 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 	}
 	// One body for a manifest and all its tags.
 	byDigest := name{n.registry, n.repo, f.content.Digest}
-	if known, ok := s.manifests.get(version, byDigest); ok {
+	if known, ok := s.manifests.Get(version, byDigest); ok {
 		f = known
 	} else {
-		s.manifests.put(version, byDigest, f, len(f.content.Body)+len(f.content.MediaType))
+		s.manifests.Put(version, byDigest.own(), f, byDigest.size()+len(f.content.Body))
 	}
 	f.locks |= Locks(tagLocks)
 	if n != byDigest {
-		s.manifests.put(version, n, f, 0)
+		s.manifests.Put(version, n.own(), f, n.size())
 	}
 	return f, nil
 }
@@ -354,14 +354,14 @@ func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (
 	version, settled := s.db.Version() // before the database is asked
 	f, ok := foundBlob{}, false
 	if settled {
-		f, ok = s.known.get(version, n)
+		f, ok = s.known.Get(version, n)
 	}
 	if !ok {
 		if f, err = s.findBlob(ctx, n); err != nil {
 			return 0, err
 		}
 		if settled {
-			s.known.put(version, n, f, 0)
+			s.known.Put(version, n.own(), f, n.size())
 		}
 	}
 	if err := locked(digest, f.locks, NoRead); err != nil {

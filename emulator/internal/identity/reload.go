@@ -21,6 +21,7 @@ func (s *Store) Replace(ctx context.Context, change func(context.Context) error)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.version++
 	s.objects, s.sorted, s.byOID = fresh.objects, fresh.sorted, fresh.byOID
 	return nil
 }

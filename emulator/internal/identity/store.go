@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/memo"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -33,7 +34,10 @@ type Store struct {
 	keys *Keys
 
 	writing sync.Mutex // one change at a time, so that a change may look first
+	answers *memo.Memo[question, Answer]
+
 	mu      sync.RWMutex
+	version uint64 // counts the changes of what follows
 	objects map[key]object
 	sorted  []*Registry             // by ID
 	byOID   map[string]*Application // by the service principal's object id
@@ -41,7 +45,7 @@ type Store struct {
 
 // Open reads the identities of a database.
 func Open(ctx context.Context, d *db.DB, keys *Keys) (*Store, error) {
-	s := &Store{db: d, keys: keys, objects: map[key]object{}, byOID: map[string]*Application{}}
+	s := &Store{db: d, keys: keys, objects: map[key]object{}, byOID: map[string]*Application{}, answers: memo.New[question, Answer](rememberedAnswers)}
 	err := d.Read(ctx, func(tx *db.Tx) error {
 		return tx.Query("SELECT kind, doc FROM identity", nil, func(scan func(...any) error) error {
 			var kind, doc string
@@ -184,6 +188,7 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.version++
 	for k := range c.remove {
 		delete(s.objects, k)
 	}

@@ -1,0 +1,60 @@
+// Package memo remembers what look-ups found for as long as nothing that they
+// depend on was changed.
+package memo
+
+import "sync"
+
+// Limits bound a [Memo]. Passing one empties it: it fills again with what is
+// asked for now.
+type Limits struct {
+	Entries int
+	Bytes   int // of what its users count
+}
+
+// Memo remembers what was found in one version of what was looked at: the
+// version that was read before the look-up began. With any other version it holds
+// nothing. Who changes something changes the version before it tells anyone, so a
+// change is seen by all who ask after that, whatever it was.
+//
+// Its methods may be called by many goroutines. What it returns is shared and
+// must not be changed.
+type Memo[K comparable, V any] struct {
+	limits Limits
+
+	mu      sync.RWMutex
+	version uint64
+	found   map[K]V
+	bytes   int
+}
+
+// New returns an empty memo.
+func New[K comparable, V any](l Limits) *Memo[K, V] {
+	return &Memo[K, V]{limits: l, found: map[K]V{}}
+}
+
+// Get returns what was found in a version.
+func (m *Memo[K, V]) Get(version uint64, k K) (v V, ok bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.version == version {
+		v, ok = m.found[k]
+	}
+	return v, ok
+}
+
+// Put notes what was found in a version. size is what the entry holds, in bytes;
+// one that is larger than the limit is not kept.
+func (m *Memo[K, V]) Put(version uint64, k K, v V, size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if version < m.version || size > m.limits.Bytes {
+		return // a slow look-up, or a large one
+	}
+	if version > m.version || len(m.found) >= m.limits.Entries || m.bytes+size > m.limits.Bytes {
+		m.version, m.found, m.bytes = version, map[K]V{}, 0
+	}
+	if _, ok := m.found[k]; !ok { // another look-up found the same
+		m.found[k] = v
+		m.bytes += size
+	}
+}
