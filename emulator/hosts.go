@@ -2,11 +2,14 @@ package emulator
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
@@ -119,4 +122,27 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 		return name
 	}
 	return net.JoinHostPort(name, port)
+}
+
+// serveStorage answers on the host that blobs are redirected to. The network
+// rules of the registry hold there too, as they do at a registry's dedicated data
+// endpoint; which registry that is, the link says where all share a name.
+func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
+	reg, ok := e.ids.RegistryByName(strings.TrimSuffix(hostname(r.Host), blobSuffix))
+	if e.blobHost != "" {
+		rid := r.URL.Query().Get("regid")
+		all := e.ids.Registries()
+		i := slices.IndexFunc(all, func(g *identity.Registry) bool { return g.RID == rid })
+		if ok = i >= 0; ok {
+			reg = all[i]
+		}
+	}
+	if ok && reg.Network != nil {
+		if addr, allowed := allows(reg.Network, r); !allowed {
+			e.noteEnd(r, reg, decisions.Denied, "the network rules do not allow "+addr+" at the host of blobs")
+			e.data.RefuseStorage(w)
+			return
+		}
+	}
+	e.data.ServeStorage(w, r)
 }

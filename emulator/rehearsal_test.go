@@ -328,6 +328,45 @@ func TestSnapshotKeepsBlobs(t *testing.T) {
 	}
 }
 
+// TestResetRenewsBlobs: a blob that no manifest names is as good after a reset as
+// after a push.
+func TestResetRenewsBlobs(t *testing.T) {
+	const grace = 2 * time.Second
+	f := start(t, &emulator.Options{CollectAfter: grace})
+	must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
+	made, err := f.registry().GeneratePasswords(t.Context(), "admin-token", time.Time{})
+	must(t, err)
+	token := f.access("admin-token", string(made[0].Value), "repository:one:pull,push")
+	const digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+	if a := f.do("POST", "/v2/one/blobs/uploads/?digest="+digest, bearer(token), "x"); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	_, err = f.TakeSnapshot(t.Context(), "mine")
+	must(t, err)
+	deadline := time.Now().Add(time.Minute)
+	for gone := 0; gone == 0; {
+		c, err := f.Collect(t.Context())
+		must(t, err)
+		if gone = c.Blobs; time.Now().After(deadline) {
+			t.Fatal("the blob is not collected")
+		}
+	}
+	for time.Now().Before(deadline) {
+		began := time.Now()
+		must(t, f.Reset(t.Context(), "mine"))
+		c, err := f.Collect(t.Context())
+		must(t, err)
+		if time.Since(began) >= grace {
+			continue // a slow machine: it may be gone again
+		}
+		if c.Blobs != 0 {
+			t.Errorf("%+v right after the reset", c)
+		}
+		return
+	}
+	t.Error("a reset takes too long to be judged")
+}
+
 // TestResetWaits: a reset waits for a request under way, and one that comes
 // meanwhile waits for the reset.
 func TestResetWaits(t *testing.T) {

@@ -63,7 +63,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	if e.isBlobHost(r.Host) && !e.closed.Load() { // a storage account, with headers of its own
-		e.data.ServeStorage(w, r)
+		e.serveStorage(w, r)
 		return
 	}
 	r = requestID(w, r)

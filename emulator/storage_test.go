@@ -20,20 +20,7 @@ func TestBlobRedirects(t *testing.T) {
 	token := f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
 	// The registry by its own name: its token is good there too.
 	at := func(path string) string { return base + ":" + port + path }
-	m := f.do(http.MethodGet, at("/v2/samples/app/manifests/v1"), bearer(token), "")
-	_, digest, _ := strings.Cut(m.body, `"config":{`)
-	_, digest, _ = strings.Cut(digest, `"digest":"`)
-	digest, _, _ = strings.Cut(digest, `"`)
-	if strings.Contains(m.body, `"manifests"`) { // an index: its first image
-		_, digest, _ = strings.Cut(m.body, `"digest":"`)
-		digest, _, _ = strings.Cut(digest, `"`)
-		m = f.do(http.MethodGet, at("/v2/samples/app/manifests/"+digest), bearer(token), "")
-		_, digest, _ = strings.Cut(m.body, `"digest":"`)
-		digest, _, _ = strings.Cut(digest, `"`)
-	}
-	if !strings.HasPrefix(digest, "sha256:") {
-		t.Fatalf("no digest in %d %s", m.status, m.body)
-	}
+	digest := f.someBlob(t, token)
 	a := f.do(http.MethodGet, at("/v2/samples/app/blobs/"+digest), bearer(token), "")
 	location := a.header.Get("Location")
 	u, err := url.Parse(location)
@@ -77,6 +64,7 @@ func TestBlobRedirects(t *testing.T) {
 			}
 		})
 	}
+	f.wantBlobsRefused(t, location)
 	f.clock.Add(21 * time.Minute)
 	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden {
 		t.Errorf("an expired link: %d %s", a.status, a.body)
@@ -92,6 +80,43 @@ func TestBlobRedirects(t *testing.T) {
 	}
 }
 
+// someBlob returns the digest of a blob that samples/app:v1 names, an index: its
+// first image's config.
+func (f *fixture) someBlob(t *testing.T, token string) string {
+	t.Helper()
+	ref := "v1"
+	for range 2 { // the index, then the image
+		a := f.do(http.MethodGet, "/v2/samples/app/manifests/"+ref, bearer(token), "")
+		_, rest, _ := strings.Cut(a.body, `"digest":"`)
+		if ref, _, _ = strings.Cut(rest, `"`); !strings.HasPrefix(ref, "sha256:") {
+			t.Fatalf("no digest in %d %s", a.status, a.body)
+		}
+	}
+	return ref
+}
+
+// wantBlobsRefused checks that a registry's network rules hold for a link to one
+// of its blobs, and that the log says so.
+func (f *fixture) wantBlobsRefused(t *testing.T, location string) {
+	t.Helper()
+	reg, err := f.Registry("")
+	must(t, err)
+	rules := func(n emulator.NetworkRules) {
+		must(t, reg.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.Network = n }))
+	}
+	rules(emulator.NetworkRules{Deny: true})
+	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden || !strings.Contains(a.body, "<Code>AuthorizationFailure</Code>") {
+		t.Errorf("with network rules: %d %s", a.status, a.body)
+	}
+	if d := f.last(); d.Outcome != emulator.OutcomeDenied || !strings.Contains(d.Reason, "host of blobs") {
+		t.Errorf("%+v", d)
+	}
+	rules(emulator.NetworkRules{})
+	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusOK {
+		t.Errorf("without network rules: %d %s", a.status, a.body)
+	}
+}
+
 func TestBlobHost(t *testing.T) {
 	f := start(t, &emulator.Options{BlobRedirects: true, BlobHost: "Storage.test"})
 	token := f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
@@ -103,6 +128,11 @@ func TestBlobHost(t *testing.T) {
 	if a := f.do(http.MethodGet, "https://storage.test:"+port+"/x", nil, ""); a.status != http.StatusForbidden {
 		t.Errorf("the other host: %d %s", a.status, a.body)
 	}
+	blob := "/v2/samples/app/blobs/" + f.someBlob(t, token)
+	if a = f.do(http.MethodGet, blob, bearer(token), ""); a.status != http.StatusTemporaryRedirect {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	f.wantBlobsRefused(t, a.header.Get("Location"))
 	for name, o := range map[string]emulator.Options{
 		"own_name":   {BlobRedirects: true, BlobHost: "registry.test", Hostnames: []string{"registry.test"}},
 		"localhost":  {BlobRedirects: true, BlobHost: "localhost"},

@@ -84,15 +84,27 @@ func (h *Handler) storageFail(w http.ResponseWriter, status int, code, message s
 	_, _ = w.Write(append([]byte(xml.Header[:len(xml.Header)-1]), b...))
 }
 
+func storageHeaders(w http.ResponseWriter) {
+	header := w.Header()
+	header["Server"] = []string{"Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"}
+	header["X-Ms-Request-Id"] = []string{guid.New()}
+	header["X-Ms-Version"] = []string{"2018-03-28"}
+}
+
+// RefuseStorage answers a client at the second host name whose address the
+// network rules do not allow, as Azure storage does (documented).
+func (h *Handler) RefuseStorage(w http.ResponseWriter) {
+	storageHeaders(w)
+	h.storageFail(w, http.StatusForbidden, "AuthorizationFailure", "This request is not authorized to perform this operation.")
+}
+
 // ServeStorage answers a request to the second host name, to which GET of a blob
 // was redirected. As Azure storage it refuses a request that carries
 // Authorization beside the signed link: clients must leave it out (reported by
 // users, documented).
 func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
+	storageHeaders(w)
 	header := w.Header()
-	header["Server"] = []string{"Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"}
-	header["X-Ms-Request-Id"] = []string{guid.New()}
-	header["X-Ms-Version"] = []string{"2018-03-28"}
 	query := r.URL.Query()
 	digest, ok := digestOfPath(r.URL.Path)
 	expires, err := time.Parse(time.RFC3339, query.Get("se"))
