@@ -38,7 +38,7 @@ const PlaceKeychain = "keychain"
 // Login is one stored credential for a registry, or for part of it.
 type Login struct {
 	Registry   string // login server, host[:port], lower case
-	Repository string // "" = the whole registry; else "team/app" (that repository) or "team/*" (what is below)
+	Repository string // "" = the whole registry; else "team/app" or "team/*", both with all that is below
 	Kind       string // an auth.Kind: "scoped-token", "service-principal", "refresh-token" …
 	User       string // token name, client id or user name; "" where the kind has none
 	Tenant     string // of a service principal

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -186,6 +187,7 @@ func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now,
 	})
 	if err != nil {
+		id.plainHTTP = f.Global.PlainHTTP
 		return nil, Explain(context.Background(), &Connection{Identity: id}, err)
 	}
 	c, err := registry.New(reg.Host(), t, &registry.Options{PlainHTTP: f.Global.PlainHTTP, OnRetry: f.onRetry(reg)})
@@ -208,12 +210,21 @@ func (f *Factory) customLoginServer(reg acrkit.Registry) bool {
 // requests at once as the command makes, is too much to take from a stranger.
 const maxResponseHeader = 2 * wire.MaxChallenge
 
+// A connection of HTTP/2 over which nothing came for pingAfter is asked whether it
+// is alive, and given up after pingWait, as package auth does with its own: the
+// machine may have slept.
+const (
+	pingAfter = 30 * time.Second
+	pingWait  = 15 * time.Second
+)
+
 // baseTransport is Go's own transport, except that names under .localhost are
 // this machine (RFC 6761 §6.3), which not every system resolves, and that
 // SSL_CERT_FILE is honoured on every system.
 func (f *Factory) baseTransport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes = maxResponseHeader
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
 	dialer := &net.Dialer{}
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {

@@ -61,9 +61,10 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"stored.\n\n" +
 			"The secret is asked for at a terminal, without an echo, or read from standard input\n" +
 			"or a file; it is never an argument, which others could see in the list of processes.\n\n" +
-			"With --repository, several credentials are kept for one registry; each request takes\n" +
-			"the one with the longest name that holds its repository. Variables in the environment\n" +
-			"win over what is stored (\"acrkit help environment\").",
+			"With --repository, several credentials are kept for one registry. Each is for the\n" +
+			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
+			"team/app/x, and of several that hold a repository the longest name goes. Variables\n" +
+			"in the environment win over what is stored (\"acrkit help environment\").",
 		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
 			"# Another one for what is below team/, its password from a pipe\n" +
 			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
@@ -95,17 +96,17 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&fl.tokenName, "token-name", "", "the `name` of a scope-mapped token")
-	fs.StringVarP(&fl.username, "username", "u", "", "the same, as docker login has it; with --admin another `name` than the registry's")
+	fs.StringVarP(&fl.username, "username", "u", "", "another word for --token-name, as in docker login; with --admin, the admin user's `name` if it is not the registry's")
 	fs.BoolVar(&fl.principal, "service-principal", false, "a service principal, with --tenant and --client-id; the secret is a client secret")
 	fs.StringVar(&opts.Tenant, "tenant", "", "the service principal's tenant, an `id` or a domain")
 	fs.StringVar(&fl.clientID, "client-id", "", "the service principal's application `id`")
 	fs.BoolVar(&fl.refresh, "refresh-token", false, "the secret is an ACR refresh token")
 	fs.BoolVar(&fl.entra, "entra-token", false, "the secret is an Entra access token")
 	fs.BoolVar(&fl.admin, "admin", false, "the registry's admin user")
-	fs.StringVarP(&repository, "repository", "r", "", "for this repository (team/app), or for what is below it (team/*), alone: a `name`")
+	fs.StringVarP(&repository, "repository", "r", "", "keep it for this repository `name` and all below it only; team/* and team say the same")
 	fs.BoolVar(&opts.Stdin, "password-stdin", false, "read the secret from standard input")
 	fs.StringVar(&opts.File, "password-file", "", "read the secret from this `file`")
-	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it untried")
+	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it without trying it first")
 	return cmd
 }
 
@@ -342,7 +343,7 @@ func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before [
 	}
 	what := ""
 	if l.Repository != "" {
-		what = fmt.Sprintf(", for %q", l.Repository)
+		what = fmt.Sprintf(", for %q and all below it", l.Prefix())
 	}
 	say("%s %s as %s%s.", verb, l.Registry, c.Credential, what)
 	if stored.Place == store.PlaceKeychain {

@@ -79,7 +79,11 @@ func run(ctx context.Context, opts *Options) error {
 			cmdutil.Say(opts.IO.ErrOut, "Removed the login %s.", describe(l))
 		}
 		if err == nil && len(removed) == 0 {
-			cmdutil.Say(opts.IO.ErrOut, "There are no logins.")
+			what := ""
+			if !opts.Registry.IsZero() {
+				what = " for " + opts.Registry.Host()
+			}
+			cmdutil.Say(opts.IO.ErrOut, "No login is stored%s; nothing was removed.", what)
 		}
 		return err
 	}
@@ -108,9 +112,9 @@ const shown = 5
 // notFound says what there is instead, of this registry before others.
 func (opts *Options) notFound(all []store.Login) error {
 	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
-		Reason: "there is no login", Hint: "acrkit login " + opts.Registry.Host()}
+		Reason: "no login is stored for it", Hint: "acrkit whoami " + opts.Registry.Host() + "    # what is used there, and where it comes from"}
 	if opts.Repository != "" {
-		e.Reason += fmt.Sprintf(" for %q", opts.Repository)
+		e.Reason = fmt.Sprintf("no login is stored for %q", opts.Repository)
 	}
 	var here, elsewhere []store.Login
 	for _, l := range all {
@@ -122,7 +126,6 @@ func (opts *Options) notFound(all []store.Login) error {
 	}
 	there := append(here, elsewhere...)
 	if len(there) == 0 {
-		e.Reason += "; nothing is stored"
 		return e
 	}
 	var names []string
@@ -132,7 +135,7 @@ func (opts *Options) notFound(all []store.Login) error {
 	if more := len(there) - shown; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	e.Reason += "; stored are those " + strings.Join(names, ", ")
+	e.Reason += "; there are those " + strings.Join(names, ", ")
 	if len(here) > 0 {
 		e.Hint = "acrkit logout " + here[0].Registry
 		if here[0].Repository != "" {

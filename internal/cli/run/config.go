@@ -31,9 +31,10 @@ var configFile = limit.Limit{Name: "a configuration file of Docker", Bytes: 1 <<
 type userConfig struct {
 	dir    string                     // Docker's folder; "" if there is none
 	docker map[string]json.RawMessage // config.json without auths, credHelpers and credsStore
-	// logins are of config.json, podman those of podman's file and then of
-	// config.json, which podman reads too where no file is named.
-	logins, podman logins
+	// logins are of config.json; podman those of podman's file and then of
+	// config.json, which podman reads too where no file is named; helm those of
+	// helm's file and then of config.json, likewise.
+	logins, podman, helm logins
 }
 
 // logins are those of one file.
@@ -48,7 +49,7 @@ func newLogins() logins {
 
 // readUserConfig reads the user's files without what they have for the registry.
 func readUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*userConfig, error) {
-	c := &userConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins()}
+	c := &userConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins(), helm: newLogins()}
 	get := func(name string) string { v, _ := lookup(name); return v }
 	if dir := get(envDocker); dir != "" {
 		c.dir = dir
@@ -84,6 +85,14 @@ func readUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*u
 		c.podman.add(doc, reg)
 	}
 	c.podman.merge(c.logins)
+	if file := helmFile(get); file != "" {
+		doc, err := readConfig(file)
+		if err != nil {
+			return nil, err
+		}
+		c.helm.add(doc, reg)
+	}
+	c.helm.merge(c.logins)
 	return c, nil
 }
 
@@ -110,6 +119,33 @@ func podmanFiles(get func(string) string) []string {
 		files = append(files, filepath.Join(home, ".config", "containers", "auth.json"))
 	}
 	return files
+}
+
+// helmFile is the file that helm reads before Docker's, "" if nothing says where.
+// Source: the environment variables that "helm help" lists, and its defaults there.
+func helmFile(get func(string) string) string {
+	if file := get(envHelm); file != "" {
+		return file
+	}
+	under := func(dir string, names ...string) string {
+		if dir == "" {
+			return ""
+		}
+		return filepath.Join(append([]string{dir}, append(names, "registry", "config.json")...)...)
+	}
+	if dir := get("HELM_CONFIG_HOME"); dir != "" {
+		return under(dir)
+	}
+	if dir := get("XDG_CONFIG_HOME"); dir != "" {
+		return under(dir, "helm")
+	}
+	switch runtime.GOOS {
+	case "windows":
+		return under(get("APPDATA"), "helm")
+	case "darwin":
+		return under(get("HOME"), "Library", "Preferences", "helm")
+	}
+	return under(get("HOME"), ".config", "helm")
 }
 
 func badConfig(what, why string) error {
@@ -234,20 +270,26 @@ func isOf(key string, reg acrkit.Registry) bool {
 	return err == nil && of == reg
 }
 
-// documents are the two files: Docker's and podman's.
-func (c *userConfig) documents(reg acrkit.Registry, login auth.Login) (docker, podman []byte, err error) {
+// documents are the three files: Docker's, podman's and helm's.
+func (c *userConfig) documents(reg acrkit.Registry, login auth.Login) (docker, podman, helm []byte, err error) {
 	whole := map[string]any{}
 	for key, value := range c.docker {
 		whole[key] = value
 	}
 	c.logins.put(whole, reg, login)
 	if docker, err = json.MarshalIndent(whole, "", "  "); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	only := map[string]any{}
-	c.podman.put(only, reg, login)
-	podman, err = json.MarshalIndent(only, "", "  ")
-	return docker, podman, err
+	only := func(l logins) ([]byte, error) {
+		doc := map[string]any{}
+		l.put(doc, reg, login)
+		return json.MarshalIndent(doc, "", "  ")
+	}
+	if podman, err = only(c.podman); err != nil {
+		return nil, nil, nil, err
+	}
+	helm, err = only(c.helm)
+	return docker, podman, helm, err
 }
 
 func (l logins) put(doc map[string]any, reg acrkit.Registry, login auth.Login) {

@@ -71,11 +71,13 @@ func makeFolder(parent string) (*folder, error) {
 
 func (d *folder) podmanFile() string { return filepath.Join(d.path, "auth.json") }
 
-// write writes both files.
+func (d *folder) helmFile() string { return filepath.Join(d.path, "helm.json") }
+
+// write writes the files.
 func (d *folder) write(base *userConfig, reg acrkit.Registry, login auth.Login) error {
-	docker, podman, err := base.documents(reg, login)
+	docker, podman, helm, err := base.documents(reg, login)
 	if err == nil {
-		err = errors.Join(writePrivate(filepath.Join(d.path, "config.json"), docker), writePrivate(d.podmanFile(), podman))
+		err = errors.Join(writePrivate(filepath.Join(d.path, "config.json"), docker), writePrivate(d.podmanFile(), podman), writePrivate(d.helmFile(), helm))
 	}
 	if err != nil {
 		return folderError(err)

@@ -35,9 +35,10 @@ type Options struct {
 
 // The variables that lead a command to its credential.
 const (
-	envDocker  = "DOCKER_CONFIG"      // a folder: Docker, and most clients that read its logins
-	envPodman  = "REGISTRY_AUTH_FILE" // a file: podman, buildah, skopeo
-	envLiteral = "DOCKER_AUTH_CONFIG" // logins as a text, which would go before the folder
+	envDocker  = "DOCKER_CONFIG"        // a folder: Docker, and most clients that read its logins
+	envPodman  = "REGISTRY_AUTH_FILE"   // a file: podman, buildah, skopeo
+	envHelm    = "HELM_REGISTRY_CONFIG" // a file: helm
+	envLiteral = "DOCKER_AUTH_CONFIG"   // logins as a text, which would go before the folder
 )
 
 // NewCmdRun returns the command. A runF other than nil runs instead of it.
@@ -50,9 +51,9 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 		Long: "Run a command that finds the credential for one repository where it looks for\n" +
 			"Docker's logins. Docker and its relatives know one credential for each host; with\n" +
 			"this, one command uses one scope-mapped token and the next command another.\n\n" +
-			"The command gets a folder of its own as DOCKER_CONFIG and a file in it as\n" +
-			"REGISTRY_AUTH_FILE (podman, buildah, skopeo), which only this user can read. They\n" +
-			"hold the name and password of a token as they are, and of any other credential an\n" +
+			"The command gets a folder of its own as DOCKER_CONFIG, and files in it as\n" +
+			"REGISTRY_AUTH_FILE (podman, buildah, skopeo) and HELM_REGISTRY_CONFIG, which only\n" +
+			"this user can read. They hold the name and password of a token as they are, and of any other credential an\n" +
 			"ACR refresh token, which is renewed while the command runs. The logins for other\n" +
 			"hosts, and the rest of Docker's own configuration, are carried over. The folder is\n" +
 			"removed when the command ends, however it ends; what a killed acrkit left behind is\n" +
@@ -215,9 +216,9 @@ func lastCause(err error) string {
 func environment(env []string, dir *folder) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return name == envDocker || name == envPodman || name == envLiteral
+		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral
 	})
-	return append(env, envDocker+"="+dir.path, envPodman+"="+dir.podmanFile())
+	return append(env, envDocker+"="+dir.path, envPodman+"="+dir.podmanFile(), envHelm+"="+dir.helmFile())
 }
 
 // renewalPeriod is how often the credential is looked at again. That costs a

@@ -86,8 +86,9 @@ func env(pairs ...string) func(string) (string, bool) {
 func TestUserConfig(t *testing.T) {
 	const ours = `"auths":{"myregistry.azurecr.io":{"auth":"Y2k6cHc="}`
 	for _, tc := range []struct {
-		name, docker, podman, literal string
-		wantDocker, wantPodman        string // without white space
+		name, docker, podman, helm, literal string
+		wantDocker, wantPodman              string // without white space
+		wantHelm                            string // "" is as podman's, or where that has its own, as Docker's
 	}{
 		{name: "nothing", wantDocker: `{` + ours + `}}`, wantPodman: `{` + ours + `}}`},
 		{name: "empty file", docker: " ", wantDocker: `{` + ours + `}}`, wantPodman: `{` + ours + `}}`},
@@ -122,6 +123,13 @@ func TestUserConfig(t *testing.T) {
 			wantPodman: `{"auths":{"ghcr.io":{"auth":"cG9kbWFu"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="},"quay.io":{"auth":"cQ=="}}}`,
 		},
 		{
+			name:   "helm's own goes first for helm",
+			docker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"}}}`, helm: `{"auths":{"ghcr.io":{"auth":"aGVsbQ=="},"myregistry.azurecr.io":{"auth":"b2xk"}},"credHelpers":{"myregistry.azurecr.io":"old"}}`,
+			wantDocker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
+			wantPodman: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
+			wantHelm:   `{"auths":{"ghcr.io":{"auth":"aGVsbQ=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
+		},
+		{
 			name:    "a text of logins goes first",
 			literal: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"b2xk"}}}`, docker: `{"auths":{"ghcr.io":{"auth":"ZmlsZQ=="}}}`,
 			wantDocker: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`, wantPodman: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
@@ -136,16 +144,28 @@ func TestUserConfig(t *testing.T) {
 			if tc.podman != "" {
 				write(t, podman, tc.podman)
 			}
+			helm := filepath.Join(dir, "helm.json")
+			if tc.helm != "" {
+				write(t, helm, tc.helm)
+			}
+			wantHelm := tc.wantHelm
+			switch {
+			case wantHelm != "":
+			case tc.podman != "":
+				wantHelm = tc.wantDocker // podman's file is nothing to helm
+			default:
+				wantHelm = tc.wantPodman
+			}
 			reg := mustRegistry(t, "myregistry")
-			c, err := readUserConfig(env(envDocker, dir, envPodman, podman, envLiteral, tc.literal), reg)
+			c, err := readUserConfig(env(envDocker, dir, envPodman, podman, envHelm, helm, envLiteral, tc.literal), reg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			docker, auths, err := c.documents(reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")})
+			docker, auths, charts, err := c.documents(reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{tc.wantDocker, tc.wantPodman}, []string{compact(t, docker), compact(t, auths)}); diff != "" {
+			if diff := cmp.Diff([]string{tc.wantDocker, tc.wantPodman, wantHelm}, []string{compact(t, docker), compact(t, auths), compact(t, charts)}); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -303,8 +323,9 @@ func TestRuntimeDir(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	got := environment([]string{"A=1", "DOCKER_CONFIG=/old", "REGISTRY_AUTH_FILE=/old", `DOCKER_AUTH_CONFIG={"auths":{}}`, "DOCKER_CONFIG_X=2"}, &folder{path: "/run/x"})
-	want := []string{"A=1", "DOCKER_CONFIG_X=2", "DOCKER_CONFIG=/run/x", "REGISTRY_AUTH_FILE=" + filepath.Join("/run/x", "auth.json")}
+	got := environment([]string{"A=1", "DOCKER_CONFIG=/old", "REGISTRY_AUTH_FILE=/old", "HELM_REGISTRY_CONFIG=/old", `DOCKER_AUTH_CONFIG={"auths":{}}`, "DOCKER_CONFIG_X=2"}, &folder{path: "/run/x"})
+	want := []string{"A=1", "DOCKER_CONFIG_X=2", "DOCKER_CONFIG=/run/x", "REGISTRY_AUTH_FILE=" + filepath.Join("/run/x", "auth.json"),
+		"HELM_REGISTRY_CONFIG=" + filepath.Join("/run/x", "helm.json")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -356,13 +377,13 @@ func FuzzUserConfig(f *testing.F) {
 		}
 		l := newLogins()
 		l.add(doc, reg)
-		c := &userConfig{logins: l, podman: newLogins()}
+		c := &userConfig{logins: l, podman: newLogins(), helm: l}
 		c.podman.merge(l)
-		docker, podman, err := c.documents(reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")})
+		docker, podman, helm, err := c.documents(reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, out := range [][]byte{docker, podman} {
+		for _, out := range [][]byte{docker, podman, helm} {
 			var got struct {
 				Auths       map[string]json.RawMessage
 				CredHelpers map[string]string
