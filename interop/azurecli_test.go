@@ -69,3 +69,63 @@ func TestAzureCLI(t *testing.T) {
 		})
 	}
 }
+
+// principalSeed has a service principal, which az signs in as.
+const principalSeed = `
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications:
+      - clientId: 22222222-2222-2222-2222-222222222222
+        secrets: [{value: interop-principal-secret-000001, expires: 2040-01-01T00:00:00Z}]
+subscriptions:
+  - id: 33333333-3333-3333-3333-333333333333
+    resourceGroups: [{name: rg, location: westeurope}]
+registries:
+  - name: interop
+    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]
+    repositories:
+      - name: samples/app
+        images: [{tags: [v1]}]
+`
+
+// TestAzureCLI_login signs in with "az login" and lets acrkit ask az for the Entra
+// token (--auth azure-cli): before, after, and when the sign-in is gone.
+func TestAzureCLI_login(t *testing.T) {
+	version := need(t, "az", "apt-get install azure-cli", []string{"az", "version", "--output", "tsv"})
+	e, err := startEmulator(t.TempDir(), principalSeed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.stop() })
+	s := newSession(t, e)
+	s.env = append(s.env, "AZURE_CONFIG_DIR="+s.home, "REQUESTS_CA_BUNDLE="+e.caFile, "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes",
+		"AZURE_CORE_ONLY_SHOW_ERRORS=yes", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR="+s.home)
+	root := "https://" + e.host + "/"
+	_, port, err := net.SplitHostPort(e.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acrkit := []string{acrkitBinary, "tag", "list", "--auth", "azure-cli", e.host + "/samples/app"}
+	for _, tc := range []struct {
+		command []string
+		want    string // "" is no matter
+		fails   bool
+	}{
+		{command: []string{"az", "cloud", "register", "-n", "Rehearsal", "--endpoint-resource-manager", root, "--endpoint-management", root,
+			"--endpoint-active-directory", root + "adfs", "--endpoint-active-directory-resource-id", root,
+			"--endpoint-active-directory-graph-resource-id", root, "--suffix-acr-login-server-endpoint", ":" + port}},
+		{command: []string{"az", "cloud", "set", "-n", "Rehearsal"}},
+		{command: acrkit, want: "nobody is signed in", fails: true},
+		{command: []string{"az", "login", "--service-principal", "--tenant", "11111111-1111-1111-1111-111111111111",
+			"-u", "22222222-2222-2222-2222-222222222222", "-p", "interop-principal-secret-000001"}, want: "33333333-3333-3333-3333-333333333333"},
+		{command: acrkit, want: "v1"},
+		{command: []string{"az", "logout"}},
+		{command: acrkit, want: "nobody is signed in", fails: true},
+	} {
+		out, err := s.run("", tc.command...)
+		if (err != nil) != tc.fails || !strings.Contains(out, tc.want) {
+			t.Fatalf("%s: %v, want %q in: %s", strings.Join(tc.command[:2], " "), err, tc.want, out)
+		}
+	}
+	results.add(result{"az", version, "acrkit --auth azure-cli after az login", "ok", ""})
+}
