@@ -76,8 +76,8 @@ type DB struct {
 }
 
 // Open opens the database in dir, which must exist, or one in memory where dir
-// is "". It applies the migrations that were not applied before, each in a
-// transaction of its own. The caller sees to it that no other process opens the
+// is "". It applies the migrations that were not applied before, in one
+// transaction. The caller sees to it that no other process opens the
 // folder.
 func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if opts == nil {

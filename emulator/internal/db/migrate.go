@@ -52,28 +52,32 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range steps {
-		err := d.Write(ctx, func(tx *Tx) error {
-			var sum string
-			err := tx.QueryRow("SELECT sum FROM migrations WHERE name=?", []any{m.Name}, &sum)
-			switch {
-			case err == nil && sum == known[m.Name]:
-				return nil
-			case err == nil:
-				return fmt.Errorf("it was applied with another text")
-			case !errors.Is(err, sql.ErrNoRows):
-				return err
+	// All of them, or none: one commit, so that a new folder is quickly there.
+	return d.Write(ctx, func(tx *Tx) error {
+		for _, m := range steps {
+			if err := tx.apply(m, known[m.Name]); err != nil {
+				return fmt.Errorf("migration %q: %w", m.Name, err)
 			}
-			if _, err := tx.Exec(m.SQL); err != nil {
-				return err
-			}
-			_, err = tx.Exec("INSERT INTO migrations (name,sum,applied_at) VALUES (?,?,?)",
-				m.Name, known[m.Name], tx.Now.UnixNano())
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("migration %q: %w", m.Name, err)
 		}
+		return nil
+	})
+}
+
+// apply runs a step that was not applied yet.
+func (tx *Tx) apply(m Migration, sum string) error {
+	var applied string
+	err := tx.QueryRow("SELECT sum FROM migrations WHERE name=?", []any{m.Name}, &applied)
+	switch {
+	case err == nil && applied == sum:
+		return nil
+	case err == nil:
+		return errors.New("it was applied with another text")
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
 	}
-	return nil
+	if _, err := tx.Exec(m.SQL); err != nil {
+		return err
+	}
+	_, err = tx.Exec("INSERT INTO migrations (name,sum,applied_at) VALUES (?,?,?)", m.Name, sum, tx.Now.UnixNano())
+	return err
 }

@@ -71,11 +71,11 @@ func TestDecideNow(t *testing.T) {
 		check("with an admin user", admin, want{true, true})
 		update(func(c *Change) { c.Put(r) })
 
-		update(func(c *Change) { c.Put(token(false)) })
-		check("before going back", puller, want{false, false})
+		update(func(c *Change) { c.Put(scopeMap("metadata/read")) })
+		check("before going back", puller, want{true, false})
 		err := s.Replace(t.Context(), func(ctx context.Context) error { // as a reset does
 			return s.db.Write(ctx, func(tx *db.Tx) error {
-				_, err := tx.Exec(`UPDATE identity SET doc=replace(doc,'"enabled":false','"enabled":true') WHERE kind='token'`)
+				_, err := tx.Exec(`UPDATE identity SET doc=replace(doc,'metadata/read','content/read') WHERE kind='scopemap'`)
 				return err
 			})
 		})
