@@ -29,6 +29,7 @@ func printAll[T any](ctx context.Context, s *iostreams.IOStreams, e *cmdutil.Exp
 func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	var admin, anonymous, mode, arm, rates string
 	var access, refresh, entra time.Duration
+	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change the settings of a running emulator",
 		Long: "Show the settings of a running emulator's registry, and of the emulator itself, after\n" +
@@ -47,6 +48,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().DurationVar(&access, "access-lifetime", 0, "life of ACR access tokens")
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")
 	cmd.Flags().DurationVar(&entra, "entra-lifetime", 0, "life of Entra's tokens")
+	cmdutil.AddJSONFlags(cmd, &exporter, settingsFields)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
 		cl, err := c.open()
@@ -102,7 +104,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 		}
-		return c.printSettings(ctx, cl, p, l.Access, l.Refresh, l.Entra)
+		return c.printSettings(ctx, cl, exporter, p, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
 	}
 	return cmd
 }
@@ -127,14 +129,31 @@ func onOff(v bool) string {
 	return "off"
 }
 
-func (c *control) printSettings(ctx context.Context, cl *client, registry, access, refresh, entra string) error {
-	var r registryJSON
-	if err := cl.call(ctx, http.MethodGet, registry, nil, &r); err != nil {
+// settingsJSON is what "emulator settings --json" prints.
+type settingsJSON struct {
+	registryJSON
+
+	AccessLifetime  string `json:"accessLifetime"`
+	RefreshLifetime string `json:"refreshLifetime"`
+	EntraLifetime   string `json:"entraLifetime"`
+	RateLimits      bool   `json:"rateLimits"`
+}
+
+var settingsFields = []string{"name", "sku", "adminUserEnabled", "anonymousPullEnabled", "roleAssignmentMode", "azureADAuthenticationAsArmPolicy",
+	"network", "accessLifetime", "refreshLifetime", "entraLifetime", "rateLimits"}
+
+// printSettings adds the registry's settings to the lifetimes in r, and prints them.
+func (c *control) printSettings(ctx context.Context, cl *client, exporter *cmdutil.Exporter, registry string, r settingsJSON) error {
+	if err := cl.call(ctx, http.MethodGet, registry, nil, &r.registryJSON); err != nil {
 		return err
 	}
 	var rates struct{ Enabled bool }
 	if err := cl.call(ctx, http.MethodGet, "rate-limits", nil, &rates); err != nil {
 		return err
+	}
+	r.RateLimits = rates.Enabled
+	if exporter != nil {
+		return exporter.Write(ctx, c.factory.IO, r)
 	}
 	network := r.Network.DefaultAction
 	if len(r.Network.IPRules) > 0 {
@@ -144,7 +163,7 @@ func (c *control) printSettings(ctx context.Context, cl *client, registry, acces
 	for _, row := range [][]string{
 		{"registry", r.Name}, {"tier", r.SKU}, {"admin user", onOff(r.AdminUser)}, {"anonymous pull", onOff(r.AnonymousPull)},
 		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == "enabled")}, {"network", network},
-		{"access lifetime", access}, {"refresh lifetime", refresh}, {"Entra lifetime", entra}, {"rate limits", onOff(rates.Enabled)},
+		{"access lifetime", r.AccessLifetime}, {"refresh lifetime", r.RefreshLifetime}, {"Entra lifetime", r.EntraLifetime}, {"rate limits", onOff(rates.Enabled)},
 	} {
 		if err := table.Row(row...); err != nil {
 			return err
