@@ -69,8 +69,7 @@ const (
 	reconnectStep = 200 * time.Millisecond
 )
 
-// newCmdLog returns "emulator log". A runF other than nil runs instead of it.
-func newCmdLog(f *cmdutil.Factory, runF func(context.Context, *LogOptions) error) *cobra.Command {
+func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 	opts := &LogOptions{IO: f.IO}
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show who was allowed and refused what, and why",
@@ -100,9 +99,6 @@ func newCmdLog(f *cmdutil.Factory, runF func(context.Context, *LogOptions) error
 		}
 		if opts.Denied {
 			opts.Outcome = "denied"
-		}
-		if runF != nil {
-			return runF(cmd.Context(), opts)
 		}
 		cl, err := c.open()
 		if err != nil {

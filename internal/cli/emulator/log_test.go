@@ -89,7 +89,7 @@ func TestFollow(t *testing.T) {
 	out := &lines{came: make(chan struct{}, 1)}
 	f.IO.Out = out
 	ctx, interrupt := context.WithCancelCause(t.Context())
-	cmd := newCmdLog(f, nil)
+	cmd := newCmdLog(f)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs([]string{"--follow", "--json", "id", "--data", dir})
 	done := make(chan error, 1)
@@ -138,7 +138,7 @@ func TestNewCmdLog(t *testing.T) {
 		"--follow --json nothing":    "unknown JSON field",
 		"--addr example.com:80 --key-file /dev/null": "",
 	} {
-		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"}), nil), line, words)
+		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil), nil), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId")
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId")
 }
