@@ -26,7 +26,9 @@ func (p ServicePrincipal) MarshalText() ([]byte, error) { return []byte(p.String
 
 // Format prints where the registry is, whatever the verb: a dump of its fields
 // would read what its connections are writing.
-func (r *Registry) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "acrtest.Registry(%s)", r.Host()) }
+func (r *Registry) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "acrtest.Registry(%s)", r.Host())
+}
 
 // LogValue is what Format prints, for slog.
 func (r *Registry) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
