@@ -153,7 +153,7 @@ func (c *config) compare(ctx context.Context, p *programs, work string) (text st
 		}
 	}
 	if c.wants("start") {
-		r := newRow("start", "first answer, empty folder", "ms", goal{})
+		r := newRow("start", "first answer, empty folder", "ms", atMost(1))
 		for round := range c.rounds {
 			for _, s := range turn(servers, round) {
 				first, err := firstAnswer(ctx, s, true)
