@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,8 +29,11 @@ import (
 // this process, so that three hours pass in a bubble. A page of a list takes its
 // time, and no token is good for longer than ACR's.
 type slowRegistry struct {
-	names   []string      // of repositories, or of tags
-	page    time.Duration // what a page takes
+	names []string      // of repositories, or of tags
+	page  time.Duration // what a page takes
+
+	// Tokens are renewed while a page is on its way.
+	mu      sync.Mutex
 	good    map[string]time.Time
 	given   int
 	counts  map[string]int
@@ -51,7 +55,9 @@ func (s *slowRegistry) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		form, _ = url.ParseQuery(string(body))
 	}
+	s.mu.Lock()
 	s.counts[r.URL.Host+r.URL.Path]++
+	s.mu.Unlock()
 	switch r.URL.Path {
 	case "/tenant-1/oauth2/v2.0/token":
 		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, s.give("entra", time.Hour))
@@ -63,7 +69,7 @@ func (s *slowRegistry) RoundTrip(r *http.Request) (*http.Response, error) {
 		fmt.Fprintf(w, `{"refresh_token":%q}`, s.give("refresh_token", 3*time.Hour))
 	case "/oauth2/token":
 		if !s.takes(form.Get("refresh_token")) {
-			s.refused++
+			s.refuse()
 			w.WriteHeader(http.StatusUnauthorized)
 			break
 		}
@@ -77,6 +83,8 @@ func (s *slowRegistry) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (s *slowRegistry) give(kind string, life time.Duration) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.given++
 	ends := time.Now().Add(life)
 	claims, _ := json.Marshal(map[string]any{"jti": s.given, "iss": "Azure Container Registry", "aud": slowHost, "grant_type": kind, "exp": ends.Unix()})
@@ -86,11 +94,21 @@ func (s *slowRegistry) give(kind string, life time.Duration) string {
 	return token
 }
 
-func (s *slowRegistry) takes(token string) bool { return time.Now().Before(s.good[token]) }
+func (s *slowRegistry) takes(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.good[token])
+}
+
+func (s *slowRegistry) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused++
+}
 
 func (s *slowRegistry) list(w http.ResponseWriter, r *http.Request) {
 	if !s.takes(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
-		s.refused++
+		s.refuse()
 		w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",error="invalid_token"`, slowHost, slowHost))
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -175,7 +176,8 @@ type world struct {
 	caFile  string
 	bin     string // a folder with the commands that cells may run, in PATH
 	dir     string // where cells keep files
-	secrets []string
+	mu      sync.Mutex
+	secrets []string // guarded by mu
 	clean   *strings.Replacer
 }
 
@@ -231,11 +233,16 @@ func (w *world) normal(s, home string) string {
 }
 
 func (w *world) secret(s string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.secrets, func(x string) bool { return x != "" && strings.Contains(s, x) })
 }
 
-// hide returns a value that no message may hold.
+// hide returns a value that no message may hold. Stand-ins call it while the
+// command runs.
 func (w *world) hide(value string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.secrets = append(w.secrets, value)
 	return value
 }
