@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -364,18 +365,19 @@ func federatedCells(s *section, w *world, p *people) {
 	s.command(w, "file", wrongShape, env("no-assertion", "hello"))
 
 	// GitHub gives the job's token by https alone.
-	subject := "job:main"
-	status := http.StatusOK
+	var subject atomic.Value // of the next token; "" = an answer that is none
+	subject.Store("job:main")
 	github := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if status != http.StatusOK || r.Header.Get("Authorization") != "Bearer job-request-token" {
+		if r.Header.Get("Authorization") != "Bearer job-request-token" {
 			rw.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		if subject == "" {
+		of := subject.Load().(string)
+		if of == "" {
 			_, _ = io.WriteString(rw, "<html>")
 			return
 		}
-		_ = json.NewEncoder(rw).Encode(map[string]string{"value": p.assertion(subject)})
+		_ = json.NewEncoder(rw).Encode(map[string]string{"value": p.assertion(of)})
 	}))
 	defer github.Close()
 	trusted := w.file(s.t, "ca-github.pem", caOf(s.t, w)+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: github.Certificate().Raw})))
@@ -384,13 +386,13 @@ func federatedCells(s *section, w *world, p *people) {
 			"ACTIONS_ID_TOKEN_REQUEST_URL=" + github.URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + w.hide("job-request-token")}, values...)}
 	}
 	s.command(w, "GitHub OIDC", accepted, job())
-	subject = "job:other"
+	subject.Store("job:other")
 	s.command(w, "GitHub OIDC", notAccepted, job())
 	without := job("ACTIONS_ID_TOKEN_REQUEST_URL=", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=")
 	without.flags = []string{"--auth", "github-oidc"}
 	s.command(w, "GitHub OIDC", notAvailable, without)
 	s.command(w, "GitHub OIDC", halfSet, job("ACTIONS_ID_TOKEN_REQUEST_TOKEN="))
-	subject = ""
+	subject.Store("")
 	s.command(w, "GitHub OIDC", wrongShape, job())
 }
 
@@ -437,16 +439,20 @@ func managedIdentityCells(s *section, w *world, p *people) {
 	lib(accepted, azidentity.ClientID("22222222-2222-2222-2222-222222222222"), 200, token)
 	s.no("library, metadata service", "an identity is named whole or not at all", halfSet)
 
-	var status int
-	var body string
+	type reply struct {
+		status int
+		body   string
+	}
+	var next atomic.Value // a reply
 	endpoint := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(status)
-		_, _ = io.WriteString(rw, body)
+		r := next.Load().(reply)
+		rw.WriteHeader(r.status)
+		_, _ = io.WriteString(rw, r.body)
 	}))
 	defer endpoint.Close()
 	const place = "`--auth managed-identity`"
 	cmd := func(outcome string, answer int, text string, values ...string) {
-		status, body = answer, text
+		next.Store(reply{answer, text})
 		s.command(w, place, outcome, run{env: append([]string{"IDENTITY_ENDPOINT=" + endpoint.URL, "IDENTITY_HEADER=" + w.hide("identity-header-value")}, values...), flags: []string{"--auth", "managed-identity"}})
 	}
 	cmd(accepted, 200, token)
