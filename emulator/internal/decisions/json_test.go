@@ -25,7 +25,7 @@ func FuzzAppendJSON(f *testing.F) {
 		}
 		library, err := json.Marshal(d)
 		if err != nil {
-			t.Skip() // a year that JSON has no form for; the clock's limits forbid it
+			t.Fatal(err) // JSON has a form for each year that 64 bits of nanoseconds reach
 		}
 		var want, got Decision
 		if err := json.Unmarshal(library, &want); err != nil {
