@@ -288,12 +288,11 @@ func (s *Store) removeContent(ctx context.Context, digest string) (removed bool,
 	if err != nil || held[0] {
 		return false, err
 	}
-	if err := s.blobs.Remove(ctx, digest); err != nil && !errors.Is(err, blob.ErrNotExist) {
-		return false, err
-	} else if err != nil {
+	err = s.blobs.Remove(ctx, digest)
+	if errors.Is(err, blob.ErrNotExist) {
 		return false, nil
 	}
-	return true, nil
+	return err == nil, err
 }
 
 // passage is the state of a digest that is being brought or removed.

@@ -84,8 +84,8 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// IsFull reports whether err means that there is no space left.
-// That is the disk, or the limit of what is kept in memory.
+// IsFull reports whether err means that there is no space left: on the disk, or
+// within the limit of what is kept in memory.
 func IsFull(err error) bool {
 	return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) || errors.Is(err, blob.ErrMemory)
 }

@@ -379,12 +379,15 @@ func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest stri
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		var size int64
 		var locks Locks
-		err := tx.QueryRow(`SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
-			WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{registry, from, digest}, &size, &locks)
+		query := `SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+			WHERE r.registry=? AND r.name=? AND b.digest=?`
+		args := []any{registry, from, digest}
 		if from == "" {
-			err = tx.QueryRow(`SELECT b.size,r.locks FROM repository_blobs b JOIN repositories r ON r.id=b.repository
-				WHERE b.digest=? AND r.registry=? AND r.locks&?=0 LIMIT 1`, []any{digest, registry, NoRead}, &size, &locks)
+			query = `SELECT b.size,r.locks FROM repository_blobs b JOIN repositories r ON r.id=b.repository
+				WHERE b.digest=? AND r.registry=? AND r.locks&?=0 LIMIT 1`
+			args = []any{digest, registry, NoRead}
 		}
+		err := tx.QueryRow(query, args, &size, &locks)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && locks&NoRead != 0 {
 			return nil
 		}
