@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,7 +52,7 @@ func contents(t interface{ Fatal(...any) }, s blob.Store) map[string]int64 {
 }
 
 // openAt opens a store by a machine's clock.
-func openAt(t *testing.T, clock *machine, dir string, fs blob.FS) (*fixture, blob.Store) {
+func openAt(t *testing.T, clock *machine, dir string, fs blob.FS) (*db.DB, *fixture, blob.Store) {
 	t.Helper()
 	d, err := db.Open(t.Context(), dir, &db.Options{Migrations: content.Migrations()})
 	must(t, err)
@@ -65,13 +66,13 @@ func openAt(t *testing.T, clock *machine, dir string, fs blob.FS) (*fixture, blo
 	must(t, err)
 	reg, err := s.CreateRegistry(t.Context(), "myregistry")
 	must(t, err)
-	return &fixture{s, t, reg, func() {}}, blobs
+	return d, &fixture{s, t, reg, func() {}}, blobs
 }
 
 func TestCollect(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		clock := newMachine()
-		f, blobs := openAt(t, clock, dir, nil)
+		_, f, blobs := openAt(t, clock, dir, nil)
 		ctx := t.Context()
 		collect := func(want content.Collected) {
 			t.Helper()
@@ -132,7 +133,7 @@ func TestCollect(t *testing.T) {
 // open, and none that is in use.
 func TestCollectUploads(t *testing.T) {
 	clock, ctx := newMachine(), t.Context()
-	f, blobs := openAt(t, clock, "", nil)
+	_, f, blobs := openAt(t, clock, "", nil)
 	old := get(f.StartUpload(ctx, f.reg, "r"))
 	must(t, first(f.AppendUpload(ctx, old, 0, strings.NewReader("x"))))
 	busy := get(f.StartUpload(ctx, f.reg, "r"))
@@ -410,11 +411,32 @@ func TestCollectWhilePushing(t *testing.T) {
 	}
 }
 
+// TestCollectSparesWhatIsRenewed: a blob whose idle time begins anew between its
+// being listed and its being taken away stays.
+func TestCollectSparesWhatIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, ctx := newMachine(), t.Context()
+		d, f, _ := openAt(t, clock, t.TempDir(), nil) // on disk, where readers do not wait for the writer
+		renewed := f.blob("r", "renewed")
+		clock.advance(content.BlobGrace + time.Minute)
+		collected := make(chan content.Collected, 1)
+		must(t, d.Write(ctx, func(tx *db.Tx) error {
+			go func() { collected <- get(f.Collect(context.Background())) }()
+			synctest.Wait() // it has listed the blob, and waits for the writer
+			return f.Restored(tx)
+		}))
+		if diff := cmp.Diff(content.Collected{}, <-collected); diff != "" {
+			t.Errorf("collected (-want +got):\n%s", diff)
+		}
+		must(t, first(f.Blob(ctx, f.reg, "r", renewed)))
+	})
+}
+
 // TestCollectFaults: where something cannot be removed, the rest is, and a later
 // collection removes it.
 func TestCollectFaults(t *testing.T) {
 	clock, fs, ctx := newMachine(), faultfs.New(), t.Context()
-	f, blobs := openAt(t, clock, t.TempDir(), fs)
+	_, f, blobs := openAt(t, clock, t.TempDir(), fs)
 	f.image("r", "v1", "kept")
 	stuck := f.blob("r", "stuck")
 	f.blob("r", "loose")
@@ -442,7 +464,7 @@ func TestCollectFaults(t *testing.T) {
 // TestCollectLeavesForeignFiles: what is no content in the folder stays.
 func TestCollectLeavesForeignFiles(t *testing.T) {
 	clock, dir := newMachine(), t.TempDir()
-	f, _ := openAt(t, clock, dir, nil)
+	_, f, _ := openAt(t, clock, dir, nil)
 	d := f.blob("r", "x")
 	folder := filepath.Join(dir, "blobs", "sha256", d[7:9])
 	note := filepath.Join(folder, "README")
@@ -459,7 +481,7 @@ func TestCollectLeavesForeignFiles(t *testing.T) {
 // TestCollectEndsWithClose closes the store during a collection.
 func TestCollectEndsWithClose(t *testing.T) {
 	clock, fs := newMachine(), faultfs.New()
-	f, blobs := openAt(t, clock, t.TempDir(), fs)
+	_, f, blobs := openAt(t, clock, t.TempDir(), fs)
 	f.blob("r", "one")
 	f.blob("r", "two")
 	clock.advance(2 * content.BlobGrace)
