@@ -13,7 +13,7 @@ import (
 )
 
 // files reads the database and its write-ahead log as they are between two
-// commits: the writer is held meanwhile, so that n commits are acknowledged.
+// commits: the writer is held meanwhile.
 func files(t *testing.T, d *db.DB, dir string) (base, log string, content map[string][]byte) {
 	t.Helper()
 	content = map[string][]byte{}
@@ -41,6 +41,9 @@ func files(t *testing.T, d *db.DB, dir string) (base, log string, content map[st
 // last commit was acknowledged, and of the log's later part, which was not synced
 // then, any number of bytes, whole or damaged. Each commit that was acknowledged
 // is there, of each later one all or nothing, and the file is sound.
+//
+// That SQLite syncs the log before a commit is acknowledged cannot be seen in the
+// files; TestEveryConnectionHasItsPragmasAndTables holds the setting that makes it.
 func TestPowerCut(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir, nil)

@@ -209,6 +209,11 @@ func TestWritersShareACommit(t *testing.T) {
 				if (err != nil) != (i%10 == 3) {
 					t.Errorf("writer %d: %v", i, err)
 				}
+				// Nobody is told before the commit that all of them share.
+				committed := int64(0)
+				if e := d.Row(t.Context(), "SELECT count(*) FROM parents WHERE name=?", []any{fmt.Sprint(i)}, &committed); e != nil || committed == 0 && err == nil {
+					t.Errorf("writer %d was told, and its row is not there: %v", i, e)
+				}
 			})
 		}
 		started.Wait()
