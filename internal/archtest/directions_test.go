@@ -40,6 +40,7 @@ var rules = []rule{
 	{pkg: "auth/internal/...", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
 	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
+	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/imagegen", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator"}, internal: true, mayTest: true},
 	{pkg: "internal/archtest"},

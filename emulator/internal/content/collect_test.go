@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/blob/faultfs"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
@@ -52,27 +53,15 @@ func contents(t interface{ Fatal(...any) }, s blob.Store) map[string]int64 {
 }
 
 // openAt opens a store by a machine's clock.
-func openAt(t *testing.T, clock *machine, dir string, fs blob.FS) (*db.DB, *fixture, blob.Store) {
+func openAt(t *testing.T, clock *machine, dir string, fs blob.FS) *fixture {
 	t.Helper()
-	d, err := db.Open(t.Context(), dir, &db.Options{Migrations: content.Migrations()})
-	must(t, err)
-	t.Cleanup(func() { must(t, d.Close()) })
-	var blobs blob.Store = blob.NewMemory(&blob.MemoryOptions{Now: clock.Now})
-	if dir != "" {
-		blobs, err = blob.OpenDisk(dir, fs)
-		must(t, err)
-	}
-	s, err := content.Open(t.Context(), d, blobs, &content.Options{Now: clock.Now})
-	must(t, err)
-	reg, err := s.CreateRegistry(t.Context(), "myregistry")
-	must(t, err)
-	return d, &fixture{s, t, reg, func() {}}, blobs
+	return newFixture(t, contenttest.Setup{Dir: dir, FS: fs, Content: &content.Options{Now: clock.Now}})
 }
 
 func TestCollect(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		clock := newMachine()
-		_, f, blobs := openAt(t, clock, dir, nil)
+		f := openAt(t, clock, dir, nil)
 		ctx := t.Context()
 		collect := func(want content.Collected) {
 			t.Helper()
@@ -123,7 +112,7 @@ func TestCollect(t *testing.T) {
 		if got := get(f.CollectIdle(ctx)); got.Contents != 1 {
 			t.Errorf("after a deleted repository: %+v", got)
 		}
-		if got := contents(t, blobs); len(got) != 0 {
+		if got := contents(t, f.blobs); len(got) != 0 {
 			t.Errorf("left: %v", got)
 		}
 	}
@@ -133,7 +122,7 @@ func TestCollect(t *testing.T) {
 // open, and none that is in use.
 func TestCollectUploads(t *testing.T) {
 	clock, ctx := newMachine(), t.Context()
-	_, f, blobs := openAt(t, clock, "", nil)
+	f := openAt(t, clock, "", nil)
 	old := get(f.StartUpload(ctx, f.reg, "r"))
 	must(t, first(f.AppendUpload(ctx, old, 0, strings.NewReader("x"))))
 	busy := get(f.StartUpload(ctx, f.reg, "r"))
@@ -162,7 +151,7 @@ func TestCollectUploads(t *testing.T) {
 	if got := get(f.Collect(ctx)); got.Uploads != 1 {
 		t.Errorf("collected %+v", got)
 	}
-	for u := range blobs.Uploads(ctx) {
+	for u := range f.blobs.Uploads(ctx) {
 		t.Errorf("left: %v", u)
 	}
 }
@@ -309,18 +298,8 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 func TestCollectWhilePushing(t *testing.T) {
 	for name, dir := range map[string]string{"memory": "", "disk": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
-			d, err := db.Open(t.Context(), dir, &db.Options{Migrations: content.Migrations()})
-			must(t, err)
-			t.Cleanup(func() { must(t, d.Close()) })
-			var blobs blob.Store = blob.NewMemory(nil)
-			if dir != "" {
-				blobs, err = blob.OpenDisk(dir, nil)
-				must(t, err)
-			}
-			s, err := content.Open(t.Context(), d, blobs, &content.Options{BlobGrace: time.Nanosecond})
-			must(t, err)
-			ctx := t.Context()
-			reg := get(s.CreateRegistry(ctx, "myregistry"))
+			f := newFixture(t, contenttest.Setup{Dir: dir, Content: &content.Options{BlobGrace: time.Nanosecond}})
+			s, reg, ctx := f.Store, f.reg, t.Context()
 			rounds := 60
 			if testing.Short() {
 				rounds = 30
@@ -416,11 +395,11 @@ func TestCollectWhilePushing(t *testing.T) {
 func TestCollectSparesWhatIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock, ctx := newMachine(), t.Context()
-		d, f, _ := openAt(t, clock, t.TempDir(), nil) // on disk, where readers do not wait for the writer
+		f := openAt(t, clock, t.TempDir(), nil) // on disk, where readers do not wait for the writer
 		renewed := f.blob("r", "renewed")
 		clock.advance(content.BlobGrace + time.Minute)
 		collected := make(chan content.Collected, 1)
-		must(t, d.Write(ctx, func(tx *db.Tx) error {
+		must(t, f.db.Write(ctx, func(tx *db.Tx) error {
 			go func() { collected <- get(f.Collect(context.Background())) }()
 			synctest.Wait() // it has listed the blob, and waits for the writer
 			return f.Restored(tx)
@@ -436,7 +415,7 @@ func TestCollectSparesWhatIsRenewed(t *testing.T) {
 // collection removes it.
 func TestCollectFaults(t *testing.T) {
 	clock, fs, ctx := newMachine(), faultfs.New(), t.Context()
-	_, f, blobs := openAt(t, clock, t.TempDir(), fs)
+	f := openAt(t, clock, t.TempDir(), fs)
 	f.image("r", "v1", "kept")
 	stuck := f.blob("r", "stuck")
 	f.blob("r", "loose")
@@ -455,7 +434,7 @@ func TestCollectFaults(t *testing.T) {
 	if got := get(f.CollectIdle(ctx)); got.Contents != 1 {
 		t.Errorf("later: %+v", got)
 	}
-	if got := contents(t, blobs); len(got) != 2 {
+	if got := contents(t, f.blobs); len(got) != 2 {
 		t.Errorf("left: %v", got)
 	}
 	must(t, second(f.OpenBlob(ctx, f.reg, "r", digestOf([]byte("kept")))))
@@ -464,7 +443,7 @@ func TestCollectFaults(t *testing.T) {
 // TestCollectLeavesForeignFiles: what is no content in the folder stays.
 func TestCollectLeavesForeignFiles(t *testing.T) {
 	clock, dir := newMachine(), t.TempDir()
-	_, f, _ := openAt(t, clock, dir, nil)
+	f := openAt(t, clock, dir, nil)
 	d := f.blob("r", "x")
 	folder := filepath.Join(dir, "blobs", "sha256", d[7:9])
 	note := filepath.Join(folder, "README")
@@ -481,7 +460,7 @@ func TestCollectLeavesForeignFiles(t *testing.T) {
 // TestCollectEndsWithClose closes the store during a collection.
 func TestCollectEndsWithClose(t *testing.T) {
 	clock, fs := newMachine(), faultfs.New()
-	_, f, blobs := openAt(t, clock, t.TempDir(), fs)
+	f := openAt(t, clock, t.TempDir(), fs)
 	f.blob("r", "one")
 	f.blob("r", "two")
 	clock.advance(2 * content.BlobGrace)
@@ -508,7 +487,7 @@ func TestCollectEndsWithClose(t *testing.T) {
 	if err := <-ended; !errors.Is(err, db.ErrClosed) {
 		t.Errorf("the collection ended with %v", err)
 	}
-	if got := contents(t, blobs); len(got) != 1 {
+	if got := contents(t, f.blobs); len(got) != 1 {
 		t.Errorf("left %v, want the one that was not begun", got)
 	}
 	if _, err := f.Collect(t.Context()); !errors.Is(err, db.ErrClosed) {

@@ -12,9 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
-	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 )
 
 const (
@@ -411,19 +410,8 @@ func FuzzPutManifest(f *testing.F) {
 		f.Add(manifestType, s)
 		f.Add(indexType+"; a=b", s)
 	}
-	d, err := db.Open(f.Context(), "", &db.Options{Migrations: content.Migrations()})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { d.Close() })
-	s, err := content.Open(f.Context(), d, blob.NewMemory(nil), nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	reg, err := s.CreateRegistry(f.Context(), "r")
-	if err != nil {
-		f.Fatal(err)
-	}
+	opened := contenttest.Open(f, contenttest.Setup{})
+	s, reg := opened.Store, opened.Registry
 	f.Fuzz(func(t *testing.T, contentType, body string) {
 		digest, _, err := s.PutManifest(t.Context(), reg, "r", "t", contentType, []byte(body))
 		if err != nil {

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
@@ -19,8 +19,16 @@ import (
 type fixture struct {
 	*content.Store
 	t     *testing.T
+	db    *db.DB
+	blobs blob.Store
 	reg   int64
 	close func()
+}
+
+func newFixture(t *testing.T, s contenttest.Setup) *fixture {
+	t.Helper()
+	o := contenttest.Open(t, s)
+	return &fixture{o.Store, t, o.DB, o.Blobs, o.Registry, o.Close}
 }
 
 type setup struct {
@@ -31,39 +39,8 @@ type setup struct {
 
 func open(t *testing.T, s setup) *fixture {
 	t.Helper()
-	var mu sync.Mutex
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	clock := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(time.Second)
-		return now
-	}
-	d, err := db.Open(t.Context(), s.dir, &db.Options{Migrations: content.Migrations(), Now: clock, MaxPages: s.pages})
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeOnce := sync.OnceFunc(func() {
-		if err := d.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	t.Cleanup(closeOnce)
-	var blobs blob.Store = blob.NewMemory(nil)
-	if s.dir != "" {
-		if blobs, err = blob.OpenDisk(s.dir, s.fs); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, err := content.Open(t.Context(), d, blobs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := store.CreateRegistry(t.Context(), "myregistry")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &fixture{store, t, id, closeOnce}
+	clock := contenttest.Ticking(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Second)
+	return newFixture(t, contenttest.Setup{Dir: s.dir, FS: s.fs, Pages: s.pages, Now: clock})
 }
 
 func digestOf(b []byte) string {

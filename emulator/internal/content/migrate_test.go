@@ -3,8 +3,8 @@ package content_test
 import (
 	"testing"
 
-	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
@@ -28,13 +28,7 @@ func TestOlderFolder(t *testing.T) {
 		return nil
 	}))
 	must(t, d.Close())
-	d, err = db.Open(ctx, dir, &db.Options{Migrations: content.Migrations()})
-	must(t, err)
-	defer d.Close()
-	blobs, err := blob.OpenDisk(dir, nil)
-	must(t, err)
-	s, err := content.Open(ctx, d, blobs, nil)
-	must(t, err)
+	s := contenttest.Open(t, contenttest.Setup{Dir: dir}).Store
 	if size := get(s.Blob(ctx, 1, "r", digest)); size != 1 {
 		t.Errorf("size %d", size)
 	}

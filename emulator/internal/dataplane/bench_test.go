@@ -7,32 +7,15 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/blob"
-	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
-	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // BenchmarkServe measures the handler alone, on disk, with 10,000 tags.
 func BenchmarkServe(b *testing.B) {
-	ctx, dir := b.Context(), b.TempDir()
-	d, err := db.Open(ctx, dir, &db.Options{Migrations: content.Migrations()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer d.Close()
-	blobs, err := blob.OpenDisk(dir, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	store, err := content.Open(ctx, d, blobs, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	id, err := store.CreateRegistry(ctx, "r")
-	if err != nil {
-		b.Fatal(err)
-	}
+	ctx := b.Context()
+	opened := contenttest.Open(b, contenttest.Setup{Dir: b.TempDir()})
+	store, id := opened.Store, opened.Registry
 	const body = `{"schemaVersion":2,"manifests":[]}`
 	for i := range 10_000 {
 		if _, _, err := store.PutManifest(ctx, id, "r", fmt.Sprintf("t%05d", i), indexType, []byte(body)); err != nil {

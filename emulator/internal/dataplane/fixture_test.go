@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
-	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // server is a data plane whose rights are the test's.
@@ -41,32 +41,9 @@ type setup struct {
 
 func serve(t *testing.T, s setup) *server {
 	t.Helper()
-	var mu sync.Mutex
-	now := time.Date(2026, 1, 2, 3, 4, 5, 120_000_000, time.UTC)
-	clock := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(time.Minute)
-		return now
-	}
-	d, err := db.Open(t.Context(), s.dir, &db.Options{Migrations: content.Migrations(), Now: clock, MaxPages: s.pages})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var blobs blob.Store = blob.NewMemory(nil)
-	if s.dir != "" {
-		if blobs, err = blob.OpenDisk(s.dir, s.fs); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, err := content.Open(t.Context(), d, blobs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := store.CreateRegistry(t.Context(), "myregistry")
-	if err != nil {
-		t.Fatal(err)
-	}
+	clock := contenttest.Ticking(time.Date(2026, 1, 2, 3, 4, 5, 120_000_000, time.UTC), time.Minute)
+	opened := contenttest.Open(t, contenttest.Setup{Dir: s.dir, FS: s.fs, Pages: s.pages, Now: clock})
+	store, id := opened.Store, opened.Registry
 	second, err := store.CreateRegistry(t.Context(), "second")
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +65,7 @@ func serve(t *testing.T, s setup) *server {
 		h.Serve(w, r, reg)
 	}))
 	srv.url = ts.URL
-	t.Cleanup(func() {
-		ts.Close()
-		if err := d.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+	t.Cleanup(ts.Close)
 	return srv
 }
 
