@@ -35,10 +35,14 @@ func OpenDisk(dir string, filesystem FS) (*Disk, error) {
 		d.fs = OS{}
 	}
 	d.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }
+	const what = "open the content store"
 	for _, sub := range []string{"blobs", "uploads"} {
-		if err := d.mkdir(filepath.Join(dir, sub)); err != nil {
-			return nil, wrap("open the content store", err)
+		if err := d.fs.Mkdir(filepath.Join(dir, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, wrap(what, err)
 		}
+	}
+	if err := d.fs.SyncDir(dir); err != nil { // once for both; also where they were there, as in mkdir
+		return nil, wrap(what, err)
 	}
 	return d, nil
 }

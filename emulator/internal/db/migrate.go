@@ -21,14 +21,6 @@ type Migration struct {
 // means that a later version wrote the folder; one with other text, that a
 // released step was changed. Both would corrupt, so both are errors.
 func (d *DB) migrate(ctx context.Context, steps []Migration) error {
-	err := d.Write(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS migrations (
-			name TEXT PRIMARY KEY, sum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
-		return err
-	})
-	if err != nil {
-		return err
-	}
 	known := map[string]string{}
 	for _, m := range steps {
 		if _, ok := known[m.Name]; ok || m.Name == "" {
@@ -37,8 +29,14 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 		sum := sha256.Sum256([]byte(m.SQL))
 		known[m.Name] = hex.EncodeToString(sum[:])
 	}
-	err = d.Write(ctx, func(tx *Tx) error {
-		return tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
+	// All of them, or none: one commit, so that a new folder is quickly there.
+	return d.Write(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS migrations (
+			name TEXT PRIMARY KEY, sum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
+		if err != nil {
+			return err
+		}
+		err = tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
 			var name string
 			if err := scan(&name); err != nil {
 				return err
@@ -48,12 +46,9 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 			}
 			return nil
 		})
-	})
-	if err != nil {
-		return err
-	}
-	// All of them, or none: one commit, so that a new folder is quickly there.
-	return d.Write(ctx, func(tx *Tx) error {
+		if err != nil {
+			return err
+		}
 		for _, m := range steps {
 			if err := tx.apply(m, known[m.Name]); err != nil {
 				return fmt.Errorf("migration %q: %w", m.Name, err)
