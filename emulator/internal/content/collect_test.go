@@ -459,38 +459,41 @@ func TestCollectLeavesForeignFiles(t *testing.T) {
 
 // TestCollectEndsWithClose closes the store during a collection.
 func TestCollectEndsWithClose(t *testing.T) {
-	clock, fs := newMachine(), faultfs.New()
-	f := openAt(t, clock, t.TempDir(), fs)
-	f.blob("r", "one")
-	f.blob("r", "two")
-	clock.advance(2 * content.BlobGrace)
-	removing, goOn := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	fs.Fail(func(op faultfs.Op, _ string) error {
-		if op == faultfs.Remove {
-			once.Do(func() { close(removing); <-goOn })
+	synctest.Test(t, func(t *testing.T) {
+		clock, fs := newMachine(), faultfs.New()
+		f := openAt(t, clock, t.TempDir(), fs)
+		f.blob("r", "one")
+		f.blob("r", "two")
+		clock.advance(2 * content.BlobGrace)
+		removing, goOn := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		fs.Fail(func(op faultfs.Op, _ string) error {
+			if op == faultfs.Remove {
+				once.Do(func() { close(removing); <-goOn })
+			}
+			return nil
+		})
+		ended := make(chan error, 1)
+		go func() { _, err := f.Collect(context.Background()); ended <- err }()
+		<-removing
+		closed := make(chan struct{})
+		go func() { f.Close(); close(closed) }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("closed while content was being removed")
+		default:
 		}
-		return nil
+		close(goOn)
+		<-closed
+		if err := <-ended; !errors.Is(err, db.ErrClosed) {
+			t.Errorf("the collection ended with %v", err)
+		}
+		if got := contents(t, f.blobs); len(got) != 1 {
+			t.Errorf("left %v, want the one that was not begun", got)
+		}
+		if _, err := f.Collect(t.Context()); !errors.Is(err, db.ErrClosed) {
+			t.Errorf("a collection after Close: %v", err)
+		}
 	})
-	ended := make(chan error, 1)
-	go func() { _, err := f.Collect(context.Background()); ended <- err }()
-	<-removing
-	closed := make(chan struct{})
-	go func() { f.Close(); close(closed) }()
-	select {
-	case <-closed:
-		t.Error("closed while content was being removed")
-	case <-time.After(20 * time.Millisecond): // would be too early to tell otherwise
-	}
-	close(goOn)
-	<-closed
-	if err := <-ended; !errors.Is(err, db.ErrClosed) {
-		t.Errorf("the collection ended with %v", err)
-	}
-	if got := contents(t, f.blobs); len(got) != 1 {
-		t.Errorf("left %v, want the one that was not begun", got)
-	}
-	if _, err := f.Collect(t.Context()); !errors.Is(err, db.ErrClosed) {
-		t.Errorf("a collection after Close: %v", err)
-	}
 }
