@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -163,29 +162,5 @@ func TestRun_killed(t *testing.T) {
 	}
 	if got := entries(t, tmp); len(got) != 1 || got[0] != filepath.Base(running.folder) {
 		t.Errorf("left: %v, want the folder of the run that goes on, %s", got, filepath.Base(running.folder))
-	}
-}
-
-// The secret stands in no argument and no variable, neither of acrkit nor of the
-// command.
-func TestRun_shows_no_secret(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("what a process was started with is read from /proc")
-	}
-	s := startServer(t)
-	r := startRun(t, s, t.TempDir(), `read line`)
-	for _, pid := range []int{r.cmd.Process.Pid, r.child} {
-		for _, name := range []string{"cmdline", "environ"} {
-			data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if bytes.Contains(data, []byte("reader-password")) || bytes.Contains(data, []byte("cmVhZGVy")) {
-				t.Errorf("the secret is in %s of %d", name, pid)
-			}
-		}
-	}
-	if config, err := os.ReadFile(filepath.Join(r.folder, "config.json")); err != nil || !bytes.Contains(config, []byte("cmVhZGVy")) {
-		t.Errorf("%s, %v", config, err)
 	}
 }
