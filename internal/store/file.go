@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // The names in the folder.
@@ -83,17 +84,7 @@ func (r record) arguments() string {
 	if r.Repository == "" {
 		return r.Registry
 	}
-	return r.Registry + " --repository " + shellWord(r.Repository)
-}
-
-// shellWord quotes a word for a command in a hint where a shell would need it.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_./:@+,", c)
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return r.Registry + " --repository " + shell.Quote(r.Repository)
 }
 
 func (r record) prefix() string { return strings.TrimSuffix(r.Repository, "/*") }
@@ -119,10 +110,10 @@ func (f file) overlapping(r record) (record, bool) {
 // check says what is wrong with a login, without its secret.
 func (r record) check() error {
 	if reg, err := acrkit.ParseRegistry(r.Registry); err != nil || reg.Host() != r.Registry {
-		return fmt.Errorf("%q is not a login server", clip(r.Registry))
+		return fmt.Errorf("%q is not a login server", clip(r.Registry, maxQuoted))
 	}
 	if r.Repository != "" && acrkit.CheckRepositoryName(r.prefix()) != nil {
-		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, clip(r.Repository))
+		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, clip(r.Repository, maxQuoted))
 	}
 	if r.Kind == "" || strings.Trim(r.Kind, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return errors.New("its kind is not a word")
@@ -145,9 +136,11 @@ func (r record) check() error {
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
-// clip bounds what a message quotes.
-func clip(s string) string {
-	const longest = 120
+// maxQuoted is the longest part of a file, in bytes, that a message quotes.
+const maxQuoted = 120
+
+// clip cuts what a message quotes, between two characters.
+func clip(s string, longest int) string {
 	if len(s) <= longest {
 		return s
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // The modes of the folder and of what is in it: nothing for group and others.
@@ -91,7 +92,7 @@ func (s *Store) openFolder() (_ *os.Root, err error) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		hint := "export " + EnvDir + "=DIR"
 		if to, err := filepath.EvalSymlinks(s.dir); err == nil {
-			hint = "export " + EnvDir + "=" + shellWord(to)
+			hint = "export " + EnvDir + "=" + shell.Quote(to)
 		}
 		return nil, refusal(s.dir, "is a symbolic link; name the folder itself", hint)
 	case !info.IsDir():
@@ -111,7 +112,7 @@ func (s *Store) openFolder() (_ *os.Root, err error) {
 		return nil, failure(opRead, err)
 	}
 	if !os.SameFile(info, opened) {
-		return nil, refusal(s.dir, "was replaced while it was opened", "ls -ld "+shellWord(s.dir))
+		return nil, refusal(s.dir, "was replaced while it was opened", "ls -ld "+shell.Quote(s.dir))
 	}
 	return root, private(s.dir, opened, folderMode)
 }
@@ -122,7 +123,7 @@ func private(path string, info fs.FileInfo, want fs.FileMode) error {
 		return refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+EnvDir+"=DIR")
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&othersMask != 0 {
-		return refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()), fmt.Sprintf("chmod %o %s", want, shellWord(path)))
+		return refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()), fmt.Sprintf("chmod %o %s", want, shell.Quote(path)))
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (s *Store) openIn(root *os.Root, name string, flag int) (_ *os.File, err er
 		if info.Mode()&fs.ModeSymlink != 0 {
 			what = "is a symbolic link"
 		}
-		return nil, refusal(path, what, "ls -l "+shellWord(path))
+		return nil, refusal(path, what, "ls -l "+shell.Quote(path))
 	case err != nil && (!errors.Is(err, fs.ErrNotExist) || flag&os.O_CREATE == 0):
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (s *Store) openIn(root *os.Root, name string, flag int) (_ *os.File, err er
 				return nil, refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+EnvDir+"=DIR")
 			}
 		}
-		return nil, refusal(path, "cannot be opened", fmt.Sprintf("chmod %o %s", fileMode, shellWord(path)))
+		return nil, refusal(path, "cannot be opened", fmt.Sprintf("chmod %o %s", fileMode, shell.Quote(path)))
 	}
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (s *Store) openIn(root *os.Root, name string, flag int) (_ *os.File, err er
 	if info != nil && !os.SameFile(info, opened) {
 		// Replaced by another process just now; what was opened is looked at for itself.
 		if !opened.Mode().IsRegular() {
-			return nil, refusal(path, "is no regular file", "ls -l "+shellWord(path))
+			return nil, refusal(path, "is no regular file", "ls -l "+shell.Quote(path))
 		}
 	}
 	return f, private(path, opened, fileMode)
@@ -225,7 +226,7 @@ func (s *Store) readIn(root *os.Root) (file, error) {
 		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Causes: []error{err}, Hint: "acrkit version    # and get a newer one, or another folder with " + EnvDir}
 	case err != nil:
 		return file{}, &acrkit.Error{Op: opRead, Reason: path + " is damaged: " + err.Error(), Causes: []error{err},
-			Hint: fmt.Sprintf("mv %s %s    # it is kept, and you log in again", shellWord(path), shellWord(path+".damaged"))}
+			Hint: fmt.Sprintf("mv %s %s    # it is kept, and you log in again", shell.Quote(path), shell.Quote(path+".damaged"))}
 	}
 	return parsed, nil
 }

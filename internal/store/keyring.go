@@ -93,11 +93,7 @@ func keychainError(r record, err error) error {
 // wrote may quote anything, so no secret of ours may be in it.
 func whyNot(err error, secrets ...redact.Secret) string {
 	const longest = 200
-	text := redact.Text(err.Error(), secrets...)
-	if len(text) > longest {
-		text = text[:longest] + "…"
-	}
-	return text
+	return clip(redact.Text(err.Error(), secrets...), longest)
 }
 
 // systemKeyring is the operating system's.

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -144,10 +145,7 @@ func (f *Factory) hintHost(reg acrkit.Registry) string {
 func loginHint(reg acrkit.Registry, repository string) string {
 	hint := "acrkit login " + loginServer(reg)
 	if repository != "" {
-		hint += " --repository " + repository
-		if strings.HasSuffix(repository, "*") {
-			hint = strings.TrimSuffix(hint, repository) + "'" + repository + "'"
-		}
+		hint += " --repository " + shell.Quote(repository)
 	}
 	return hint
 }

@@ -11,12 +11,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/containers/azcontainerregistry"
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // stage is the running emulator with what the steps hand on to each other.
@@ -120,7 +120,7 @@ func (s *stage) keep(p *printer) error {
 		{"ACR_TOKEN_NAME", pullToken},
 		{"ACR_TOKEN_PASSWORD", s.pullPassword},
 	} {
-		p.line("   export %s=%s", kv[0], quote(kv[1]))
+		p.line("   export %s=%s", kv[0], shell.Quote(kv[1]))
 	}
 	p.line("")
 	p.line("and then, for example (in a clone, acrkit is `go run ./cmd/acrkit`):")
@@ -138,14 +138,6 @@ func (s *stage) keep(p *printer) error {
 	p.line("Service principal: tenant %s, client %s, secret %s", tenantID, clientID, s.secret)
 	p.line("Ctrl-C ends it; nothing is left behind.")
 	return nil
-}
-
-// quote writes a word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // printer writes to standard output and remembers the first failure.

@@ -21,6 +21,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // The control API of a running emulator, as its openapi.yaml describes it.
@@ -88,7 +89,7 @@ func (c *control) open() (*client, error) {
 	addr, caFile := c.Addr, c.CAFile
 	if dir != "" {
 		if c.DataDir != "" {
-			out.hint += " --data " + quote(dir)
+			out.hint += " --data " + shell.Quote(dir)
 		}
 		conn, err := readConnection(dir)
 		if err != nil && addr == "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // connectionFile stands in the data folder, for "emulator env": where the
@@ -107,7 +108,7 @@ func (c connection) save(dir string) error {
 func readConnection(dir string) (connection, error) {
 	var c connection
 	op := fmt.Sprintf("find an emulator in %q", dir)
-	start := "acrkit emulator start --data " + quote(dir)
+	start := "acrkit emulator start --data " + shell.Quote(dir)
 	file, err := os.Open(filepath.Join(dir, connectionFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // EnvOptions are what "emulator env" needs.
@@ -62,7 +63,7 @@ func envRun(_ context.Context, opts *EnvOptions) error {
 		return err
 	}
 	if opts.ServicePrincipal && c.Client == "" {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: "acrkit emulator env --data " + quote(opts.DataDir)}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: "acrkit emulator env --data " + shell.Quote(opts.DataDir)}
 	}
 	for _, v := range variables(c, opts.ServicePrincipal) {
 		if _, err := io.WriteString(opts.IO.Out, export(opts.Shell, v[0], v[1])+"\n"); err != nil {
@@ -101,14 +102,14 @@ func variables(c connection, principal bool) [][2]string {
 	return set
 }
 
-func export(shell, name, value string) string {
-	switch shell {
+func export(language, name, value string) string {
+	switch language {
 	case "fish":
 		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
 	case "powershell":
 		return "$env:" + name + " = '" + strings.ReplaceAll(value, "'", "''") + "'"
 	}
-	return "export " + name + "=" + quote(value)
+	return "export " + name + "=" + shell.Quote(value)
 }
 
 // printNotes says what no variable can do. The advice on instance discovery and

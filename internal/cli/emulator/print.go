@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // printStart says what a person pastes next. Passwords are read from a variable
@@ -76,17 +77,17 @@ type use struct {
 // where there is none, and as a service principal. What is exported is never half
 // a credential.
 func uses(c connection) []use {
-	ca := " SSL_CERT_FILE=" + quote(c.CAFile)
+	ca := " SSL_CERT_FILE=" + shell.Quote(c.CAFile)
 	plain := "export ACR_NAME=" + c.LoginServer + ca
 	principal := "export ACR_NAME=" + c.LoginServer + " AZURE_AUTHORITY_HOST=" + c.url() + " AZURE_TENANT_ID=" + c.Tenant + " AZURE_CLIENT_ID=" + c.Client + ca
 	if c.DataDir != "" {
-		data := ` --data ` + quote(c.DataDir) + `)"`
+		data := ` --data ` + shell.Quote(c.DataDir) + `)"`
 		plain, principal = `eval "$(acrkit emulator env`+data, `eval "$(acrkit emulator env --service-principal`+data
 	}
 	out := []use{{"Use it from a shell, without a credential where anonymous pull is on:", []string{plain, "acrkit whoami"}}}
 	if len(c.Tokens) > 0 {
 		out = []use{{"Use it from a shell (the password in $ACR_TOKEN_PASSWORD):",
-			[]string{plain, "export ACR_TOKEN_NAME=" + quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD", "acrkit whoami --repository samples/app"}}}
+			[]string{plain, "export ACR_TOKEN_NAME=" + shell.Quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD", "acrkit whoami --repository samples/app"}}}
 	}
 	if c.Client != "" {
 		out = append(out, use{"As the service principal, from the Azure SDKs too (its secret in $AZURE_CLIENT_SECRET):",
@@ -101,24 +102,13 @@ func uses(c connection) []use {
 // one that crane knows; and oras speaks plain HTTP to localhost unless it is told
 // not to.
 func logins(c connection, name string) []string {
-	host, ca := c.LoginServer, quote(c.CAFile)
-	user := " --username " + quote(name) + " --password-stdin "
+	host, ca := c.LoginServer, shell.Quote(c.CAFile)
+	user := " --username " + shell.Quote(name) + " --password-stdin "
 	return []string{
 		"docker login" + user + host,
 		"SSL_CERT_FILE=" + ca + " podman login" + user + host,
 		"oras login --plain-http=false --ca-file " + ca + user + host,
-		"SSL_CERT_FILE=" + ca + " crane auth login --username " + quote(name) + " --password-stdin " + host,
+		"SSL_CERT_FILE=" + ca + " crane auth login --username " + shell.Quote(name) + " --password-stdin " + host,
 		"helm registry login --ca-file " + ca + user + host,
 	}
-}
-
-// quote makes one word of a POSIX shell of s.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-:=@%+,", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 func newCmdSeed(f *cmdutil.Factory) *cobra.Command {
@@ -97,7 +98,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		cmdutil.Say(opts.IO.ErrOut, "wrote %s, the schema of seed files, for an editor", opts.File)
 		return nil
 	}
-	cmdutil.Say(opts.IO.ErrOut, "wrote %s; next: acrkit emulator start --seed %s", opts.File, quote(opts.File))
+	cmdutil.Say(opts.IO.ErrOut, "wrote %s; next: acrkit emulator start --seed %s", opts.File, shell.Quote(opts.File))
 	return nil
 }
 

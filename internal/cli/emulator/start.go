@@ -23,6 +23,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // StartOptions are what "emulator start" needs.
@@ -304,7 +305,7 @@ func (opts *StartOptions) checkChosen(names []string) error {
 	if opts.Memory {
 		e.Hint += " --memory --seed FILE    # with these tokens disabled and no client secrets"
 	} else {
-		e.Hint += " --data " + quote(opts.DataDir) + " --seed FILE --seed-mode merge    # with these tokens disabled and no client secrets"
+		e.Hint += " --data " + shell.Quote(opts.DataDir) + " --seed FILE --seed-mode merge    # with these tokens disabled and no client secrets"
 	}
 	return e
 }
@@ -357,7 +358,7 @@ func (opts *StartOptions) explain(err error) error {
 	// The system refuses the folder, or something in it.
 	if _, refused := errors.AsType[*fs.PathError](err); ok && refused && e.Hint == "" && opts.DataDir != "" {
 		out := *e
-		out.Hint = "ls -ld " + quote(opts.DataDir) + "    # must be a folder that you may write to; or: acrkit emulator start --data OTHER_FOLDER"
+		out.Hint = "ls -ld " + shell.Quote(opts.DataDir) + "    # must be a folder that you may write to; or: acrkit emulator start --data OTHER_FOLDER"
 		return &out
 	}
 	if ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/cli/login"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -139,7 +140,7 @@ func (opts *Options) notFound(all []store.Login) error {
 	if len(here) > 0 {
 		e.Hint = "acrkit logout " + here[0].Registry
 		if here[0].Repository != "" {
-			e.Hint += " --repository '" + here[0].Repository + "'" // a repository's name holds no quotes
+			e.Hint += " --repository " + shell.Quote(here[0].Repository)
 		}
 	}
 	return e

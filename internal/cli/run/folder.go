@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // folder is the private DOCKER_CONFIG of one run.
@@ -128,7 +129,7 @@ func (d *folder) remove() error {
 			_ = d.lock.Close() // Windows removes no file that is open
 		}
 		if err := os.RemoveAll(d.path); err != nil {
-			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + d.path}
+			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + shell.Quote(d.path)}
 		}
 	})
 	return d.err

@@ -1,0 +1,29 @@
+package shell_test
+
+import (
+	"testing"
+
+	"github.com/acrkit/acrkit/internal/shell"
+)
+
+func TestQuote(t *testing.T) {
+	for word, want := range map[string]string{
+		"":                    "''",
+		"team/app":            "team/app",
+		"/a/b_c-1.pem":        "/a/b_c-1.pem",
+		"https://h:1/?a=b%20": "'https://h:1/?a=b%20'",
+		"a@b.example":         "a@b.example",
+		"team/*":              "'team/*'",
+		"two words":           "'two words'",
+		"it's":                `'it'\''s'`,
+		"$HOME":               "'$HOME'",
+		"~/x":                 "'~/x'",
+		"a\nb":                "'a\nb'",
+		"ä":                   "'ä'",
+		"a b/c":               "'a b/c'",
+	} {
+		if got := shell.Quote(word); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", word, got, want)
+		}
+	}
+}
