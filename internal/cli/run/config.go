@@ -69,13 +69,7 @@ func readUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*u
 			return nil, err
 		}
 		c.logins.add(doc, reg)
-		for key, value := range doc {
-			switch key {
-			case "auths", "credHelpers", "credsStore":
-			default:
-				c.docker[key] = value
-			}
-		}
+		maps.Copy(c.docker, doc.rest)
 	}
 	for _, file := range podmanFiles(get) {
 		doc, err := readConfig(file)
@@ -153,44 +147,52 @@ func badConfig(what, why string) error {
 		Hint: envDocker + "=/does/not/exist acrkit run …    # without your own configuration"}
 }
 
+// document is a configuration: its logins, and the rest of it as it stands.
+type document struct {
+	Auths       map[string]json.RawMessage `json:"auths"`
+	CredHelpers map[string]string          `json:"credHelpers"`
+	CredsStore  string                     `json:"credsStore"`
+
+	rest map[string]json.RawMessage
+}
+
 // readConfig reads a file; a missing one is empty.
-func readConfig(name string) (map[string]json.RawMessage, error) {
+func readConfig(name string) (doc document, err error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return doc, nil
 	}
 	what := fmt.Sprintf("the configuration in %q", name)
 	if err != nil {
-		return nil, badConfig(what, lastCause(err))
+		return doc, badConfig(what, lastCause(err))
 	}
 	defer func() { _ = f.Close() }()
 	data, err := configFile.ReadAll(f)
 	if err != nil {
-		return nil, badConfig(what, lastCause(err))
+		return doc, badConfig(what, lastCause(err))
 	}
 	doc, why := parseConfig(data)
 	if why != "" {
-		return nil, badConfig(what, why)
+		return doc, badConfig(what, why)
 	}
 	return doc, nil
 }
 
 // parseConfig reads a configuration; why says what is wrong without a word of it.
-func parseConfig(data []byte) (doc map[string]json.RawMessage, why string) {
+func parseConfig(data []byte) (doc document, why string) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, ""
+		return doc, ""
+	}
+	if json.Unmarshal(data, &doc.rest) != nil {
+		return doc, "it is not a JSON object"
 	}
 	if json.Unmarshal(data, &doc) != nil {
-		return nil, "it is not a JSON object"
+		return doc, "its logins are not as Docker writes them"
 	}
-	var typed struct {
-		Auths       map[string]json.RawMessage `json:"auths"`
-		CredHelpers map[string]string          `json:"credHelpers"`
-		CredsStore  string                     `json:"credsStore"`
-	}
-	if json.Unmarshal(data, &typed) != nil {
-		return nil, "its logins are not as Docker writes them"
-	}
+	maps.DeleteFunc(doc.rest, func(key string, _ json.RawMessage) bool {
+		// Whatever their case: so they are read, here and by Docker.
+		return strings.EqualFold(key, "auths") || strings.EqualFold(key, "credHelpers") || strings.EqualFold(key, "credsStore")
+	})
 	return doc, ""
 }
 
@@ -198,37 +200,23 @@ func parseConfig(data []byte) (doc map[string]json.RawMessage, why string) {
 // yet. A helper for all hosts (credsStore) is made one for each host that has an
 // entry: Docker leaves an empty one beside it with each login. As the helper for
 // all it would be asked for our host too, in the place of what is written for it.
-func (l *logins) add(doc map[string]json.RawMessage, reg acrkit.Registry) {
-	var auths map[string]json.RawMessage
-	var helpers map[string]string
-	var store string
-	// They were read once: parseConfig.
-	_ = json.Unmarshal(orNull(doc["auths"]), &auths)
-	_ = json.Unmarshal(orNull(doc["credHelpers"]), &helpers)
-	_ = json.Unmarshal(orNull(doc["credsStore"]), &store)
-	for key, helper := range helpers {
+func (l *logins) add(doc document, reg acrkit.Registry) {
+	for key, helper := range doc.CredHelpers {
 		if _, ok := l.helpers[key]; !ok && !isOf(key, reg) {
 			l.helpers[key] = helper
 		}
 	}
-	for key, entry := range auths {
+	for key, entry := range doc.Auths {
 		if isOf(key, reg) {
 			continue
 		}
 		if _, ok := l.auths[key]; !ok {
 			l.auths[key] = entry
 		}
-		if _, ok := l.helpers[key]; !ok && store != "" {
-			l.helpers[key] = store
+		if _, ok := l.helpers[key]; !ok && doc.CredsStore != "" {
+			l.helpers[key] = doc.CredsStore
 		}
 	}
-}
-
-func orNull(raw json.RawMessage) json.RawMessage {
-	if raw == nil {
-		return json.RawMessage("null")
-	}
-	return raw
 }
 
 // merge adds what is not there yet. A key that is there keeps its own way.

@@ -123,8 +123,9 @@ func run(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	removeLeftovers(runtimeDir(opts.LookupEnv))
-	dir, err := makeFolder(runtimeDir(opts.LookupEnv))
+	parent := runtimeDir(opts.LookupEnv)
+	removeLeftovers(parent)
+	dir, err := makeFolder(parent)
 	if err != nil {
 		return err
 	}
