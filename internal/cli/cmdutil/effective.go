@@ -70,25 +70,22 @@ func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) 
 			continue
 		}
 		switch {
-		case c.stored != nil && l.Source != e.Source && isStored(c.stored, l.Source):
+		case l.Source != e.Source && c.isStored(l.Source):
 			l.Outcome, l.Detail = auth.OutcomeNotTried, "for other repositories"
 		case errors.Is(err, acrkit.CodeCredentialRejected):
 			l.Outcome = auth.OutcomeRefused
 		}
 	}
-	if c.later && !isStored(c.stored, e.Source) {
+	if c.later && !c.isStored(e.Source) {
 		return append(places, flatten(dockerLookups(e.Status, err))...)
 	}
 	return append(places, c.Behind(ctx)...)
 }
 
-func isStored(stored map[string]string, source string) bool {
-	for _, s := range stored {
-		if s == source {
-			return true
-		}
-	}
-	return false
+// isStored reports whether a source is a login of acrkit's store.
+func (id Identity) isStored(source string) bool {
+	_, ok := id.storedAs[source]
+	return ok
 }
 
 // OnlyParts reports whether logins are known for some repositories, and nothing is
@@ -101,15 +98,11 @@ func (id Identity) OnlyParts() bool {
 // Repositories returns what one of several credentials is for: "team/*" of a login
 // as it was stored, "team" of Docker's configuration, "" for all others.
 func (id Identity) Repositories(e Effective) string {
-	if isStored(id.stored, e.Source) {
-		return id.storedFor(e.Source)
+	if repositories, ok := id.storedAs[e.Source]; ok {
+		return repositories
 	}
 	return e.Prefix
 }
-
-// storedFor returns the repositories that the login of a source is for, as it was
-// stored.
-func (id Identity) storedFor(source string) string { return id.storedAs[source] }
 
 // dockerLookups are those of Docker's configuration and of nobody after it.
 func dockerLookups(s auth.Status, err error) []auth.Lookup {

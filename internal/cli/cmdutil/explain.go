@@ -234,8 +234,8 @@ func isCommand(hint string) bool {
 // more of it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
-	if isStored(c.stored, who.Source) {
-		return loginHint(reg, c.storedFor(who.Source))
+	if repositories, ok := c.storedAs[who.Source]; ok {
+		return loginHint(reg, repositories)
 	}
 	if who.From != "" { // of Docker's configuration
 		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
