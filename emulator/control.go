@@ -121,6 +121,17 @@ type controlRoute struct {
 	serve        func(*Emulator, http.ResponseWriter, *http.Request) error
 }
 
+// ofRegistry serves what belongs to the registry that the path names.
+func ofRegistry(serve func(*Registry, http.ResponseWriter, *http.Request) error) func(*Emulator, http.ResponseWriter, *http.Request) error {
+	return func(e *Emulator, w http.ResponseWriter, r *http.Request) error {
+		reg, err := e.Registry(r.PathValue("registry"))
+		if err != nil {
+			return err
+		}
+		return serve(reg, w, r)
+	}
+}
+
 // controlAPI is all of it; openapi.yaml describes it.
 func controlAPI() []controlRoute {
 	return []controlRoute{
@@ -143,18 +154,18 @@ func controlAPI() []controlRoute {
 		{"DELETE", "snapshots/{name}", (*Emulator).controlDeleteSnapshot},
 		{"POST", "reset", (*Emulator).controlReset},
 		{"GET", "registries", (*Emulator).controlRegistries},
-		{"GET", "registries/{registry}", (*Emulator).controlRegistry},
-		{"PATCH", "registries/{registry}", (*Emulator).controlChangeRegistry},
-		{"GET", "registries/{registry}/scope-maps", (*Emulator).controlScopeMaps},
-		{"PUT", "registries/{registry}/scope-maps/{name}", (*Emulator).controlPutScopeMap},
-		{"DELETE", "registries/{registry}/scope-maps/{name}", (*Emulator).controlDeleteScopeMap},
-		{"GET", "registries/{registry}/tokens", (*Emulator).controlTokens},
-		{"GET", "registries/{registry}/tokens/{name}", (*Emulator).controlToken},
-		{"PUT", "registries/{registry}/tokens/{name}", (*Emulator).controlPutToken},
-		{"PATCH", "registries/{registry}/tokens/{name}", (*Emulator).controlChangeToken},
-		{"DELETE", "registries/{registry}/tokens/{name}", (*Emulator).controlDeleteToken},
-		{"POST", "registries/{registry}/tokens/{name}/passwords", (*Emulator).controlGeneratePasswords},
-		{"PATCH", "registries/{registry}/tokens/{name}/passwords/{slot}", (*Emulator).controlExpirePassword},
+		{"GET", "registries/{registry}", ofRegistry((*Registry).controlRegistry)},
+		{"PATCH", "registries/{registry}", ofRegistry((*Registry).controlChangeRegistry)},
+		{"GET", "registries/{registry}/scope-maps", ofRegistry((*Registry).controlScopeMaps)},
+		{"PUT", "registries/{registry}/scope-maps/{name}", ofRegistry((*Registry).controlPutScopeMap)},
+		{"DELETE", "registries/{registry}/scope-maps/{name}", ofRegistry((*Registry).controlDeleteScopeMap)},
+		{"GET", "registries/{registry}/tokens", ofRegistry((*Registry).controlTokens)},
+		{"GET", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlToken)},
+		{"PUT", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlPutToken)},
+		{"PATCH", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlChangeToken)},
+		{"DELETE", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlDeleteToken)},
+		{"POST", "registries/{registry}/tokens/{name}/passwords", ofRegistry((*Registry).controlGeneratePasswords)},
+		{"PATCH", "registries/{registry}/tokens/{name}/passwords/{slot}", ofRegistry((*Registry).controlExpirePassword)},
 	}
 }
 
