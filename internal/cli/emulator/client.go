@@ -68,6 +68,17 @@ func (c *control) registry() string {
 	return name
 }
 
+// run returns the RunE of a command that talks to the running emulator.
+func (c *control) run(do func(cmd *cobra.Command, cl *client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cl, err := c.open()
+		if err != nil {
+			return err
+		}
+		return do(cmd, cl, args)
+	}
+}
+
 // client talks to a control API.
 type client struct {
 	http *http.Client

@@ -147,17 +147,13 @@ func newCmdFaultList(c *control) *cobra.Command {
 		Long:    "List the faults at work, with the seed that repeats each, and how many requests it has\nhit of those that it matched.",
 		Example: "$ acrkit emulator fault list\n$ acrkit emulator fault list --json id,kind,hits",
 		Args:    cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
+		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
 			var out struct{ Faults []faultJSON }
 			if err := cl.call(cmd.Context(), http.MethodGet, "faults", nil, &out); err != nil {
 				return err
 			}
 			return c.list(cmd.Context(), exporter, out.Faults, false)
-		},
+		}),
 	}
 	cmdutil.AddJSONFlags(cmd, &exporter, faultFields)
 	return cmd

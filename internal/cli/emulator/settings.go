@@ -49,12 +49,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")
 	cmd.Flags().DurationVar(&entra, "entra-lifetime", 0, "life of Entra's tokens")
 	cmdutil.AddJSONFlags(cmd, &exporter, settingsFields)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
 		ctx := cmd.Context()
-		cl, err := c.open()
-		if err != nil {
-			return err
-		}
 		p, err := cl.registryPath(ctx, c.registry())
 		if err != nil {
 			return err
@@ -105,7 +101,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 			}
 		}
 		return c.printSettings(ctx, cl, exporter, p, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
-	}
+	})
 	return cmd
 }
 
@@ -170,110 +166,4 @@ func (c *control) printSettings(ctx context.Context, cl *client, exporter *cmdut
 		}
 	}
 	return table.Flush()
-}
-
-// newCmdNetwork returns "emulator network" with its verbs.
-func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
-	cmd := cmdutil.Group(&cobra.Command{
-		Use:   "network <command>",
-		Short: "Change a running emulator's network rules",
-		Long:  "Change whom a running emulator's registry lets in. Others get 403 from its data plane and\nits token service, as from behind the service's firewall.",
-	})
-	c := addControlFlags(cmd, f)
-	add := func(use, short, long, example string, args cobra.PositionalArgs, action string) {
-		cmd.AddCommand(&cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
-			RunE: func(cmd *cobra.Command, args []string) error {
-				cl, err := c.open()
-				if err != nil {
-					return err
-				}
-				p, err := cl.registryPath(cmd.Context(), c.registry())
-				if err != nil {
-					return err
-				}
-				if args == nil {
-					args = []string{}
-				}
-				return cl.call(cmd.Context(), http.MethodPatch, p, map[string]any{"network": map[string]any{"defaultAction": action, "ipRules": args}}, nil)
-			}})
-	}
-	add("deny", "Let nobody in", "Let nobody in.", "$ acrkit emulator network deny", cmdutil.NoArgs, "Deny")
-	add("only <address>...", "Let in only these addresses", "Let in only these addresses and networks.", "$ acrkit emulator network only 192.0.2.7 198.51.100.0/24", cobra.MinimumNArgs(1), "Deny")
-	add("allow", "Let all in", "Let all in.", "$ acrkit emulator network allow", cmdutil.NoArgs, "Allow")
-	return cmd
-}
-
-type snapshotJSON struct {
-	Name         string    `json:"name"`
-	Created      time.Time `json:"created"`
-	Repositories int64     `json:"repositories"`
-	Manifests    int64     `json:"manifests"`
-	Tags         int64     `json:"tags"`
-	Blobs        int64     `json:"blobs"`
-}
-
-var snapshotFields = []string{"name", "created", "repositories", "manifests", "tags", "blobs"}
-
-// newCmdSnapshot returns "emulator snapshot" with its verbs.
-func newCmdSnapshot(f *cmdutil.Factory) *cobra.Command {
-	cmd := cmdutil.Group(&cobra.Command{
-		Use:   "snapshot <command>",
-		Short: "Take snapshots of a running emulator's state",
-		Long: "Take snapshots of a running emulator's state, to go back to with \"acrkit emulator reset\":\n" +
-			"content, settings, tokens, scope maps, passwords. They outlive a restart where there is a\n" +
-			"data folder. The one called seed is taken when a seed is applied.",
-	})
-	c := addControlFlags(cmd, f)
-	var exporter *cmdutil.Exporter
-	list := &cobra.Command{Use: "list", Short: "List the snapshots", Long: "List the snapshots, the oldest first.", Example: "$ acrkit emulator snapshot list", Args: cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			var out struct{ Snapshots []snapshotJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, "snapshots", nil, &out); err != nil {
-				return err
-			}
-			return printAll(cmd.Context(), c.factory.IO, exporter, out.Snapshots, []string{"SNAPSHOT", "TAKEN"}, func(s snapshotJSON) []string { return []string{s.Name, cmdutil.Time(s.Created)} })
-		}}
-	cmdutil.AddJSONFlags(list, &exporter, snapshotFields)
-	create := &cobra.Command{Use: "create <name>", Short: "Take a snapshot", Long: "Take a snapshot. Clients go on meanwhile.", Example: "$ acrkit emulator snapshot create before-purge", Args: cmdutil.ExactArgs(1, "a name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodPost, "snapshots", map[string]string{"name": args[0]}, nil)
-		}}
-	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodDelete, path("snapshots", args[0]), nil, nil)
-		}}
-	cmd.AddCommand(list, create, remove)
-	return cmd
-}
-
-// newCmdReset returns "emulator reset".
-func newCmdReset(f *cmdutil.Factory) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "reset [<snapshot>]", Short: "Go back to a snapshot, or to the seed",
-		Long: "Replace a running emulator's state by a snapshot's, without a name by what it was when its\n" +
-			"seed was applied. What was pushed since is gone. Requests under way are waited for, new\n" +
-			"ones wait. Faults, the clock and the decision log stay as they are.",
-		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
-	}
-	c := addControlFlags(cmd, f)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cl, err := c.open()
-		if err != nil {
-			return err
-		}
-		return cl.call(cmd.Context(), http.MethodPost, "reset", map[string]string{"snapshot": strings.Join(args, "")}, nil)
-	}
-	return cmd
 }

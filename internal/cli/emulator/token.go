@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,17 +53,13 @@ func newCmdToken(f *cmdutil.Factory) *cobra.Command {
 	c := addControlFlags(cmd, f)
 	one := func(use, short, long, example, method string, body any) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cmdutil.ExactArgs(1, "a token's name"),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				cl, err := c.open()
-				if err != nil {
-					return err
-				}
+			RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 				p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens", args[0])
 				if err != nil {
 					return err
 				}
 				return cl.call(cmd.Context(), method, p, body, nil)
-			}}
+			})}
 	}
 	cmd.AddCommand(newCmdTokenList(c), newCmdTokenCreate(c), newCmdTokenPassword(c), newCmdTokenExpire(c),
 		one("disable <name>", "Disable a token", "Disable a token. Access tokens that it has are refused at once.", "$ acrkit emulator token disable ci-pull", http.MethodPatch, map[string]string{"status": "disabled"}),
@@ -80,11 +75,7 @@ func newCmdTokenList(c *control) *cobra.Command {
 		Long:    "List the tokens with their scope maps, and when their passwords expire. No value of a\npassword is known any more.",
 		Example: "$ acrkit emulator token list\n$ acrkit emulator token list --json name,status",
 		Args:    cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
+		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
 			p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens")
 			if err != nil {
 				return err
@@ -94,7 +85,7 @@ func newCmdTokenList(c *control) *cobra.Command {
 				return err
 			}
 			return printAll(cmd.Context(), c.factory.IO, exporter, out.Tokens, []string{"TOKEN", "SCOPE MAP", "STATUS", "PASSWORDS"}, tokenJSON.row)
-		},
+		}),
 	}
 	cmdutil.AddJSONFlags(cmd, &exporter, tokenFields)
 	return cmd
@@ -195,11 +186,7 @@ func newCmdTokenPassword(c *control) *cobra.Command {
 			"in a line. This is the only time. The old ones are refused from now on.",
 		Example: "# Rotate the second password under a running client\n$ acrkit emulator token password ci-pull --name password2",
 		Args:    cmdutil.ExactArgs(1, "a token's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
+		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			at, err := cl.expiry(cmd, expires)
 			if err != nil {
 				return err
@@ -209,7 +196,7 @@ func newCmdTokenPassword(c *control) *cobra.Command {
 				return err
 			}
 			return c.passwords(cmd, cl, exporter, p, names, at)
-		},
+		}),
 	}
 	cmd.Flags().StringSliceVar(&names, "name", nil, "only this password: password1 or password2")
 	cmd.Flags().StringVar(&expires, "expires", "", "`time` or duration after which they expire (default: never)")
@@ -224,12 +211,8 @@ func newCmdTokenExpire(c *control) *cobra.Command {
 		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay good as long as they live.",
 		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 --at 10m",
 		Args:    cmdutil.ExactArgs(1, "a token's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			ctx := cmd.Context()
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
 			when, err := cl.expiry(cmd, at)
 			if err != nil {
 				return err
@@ -258,87 +241,9 @@ func newCmdTokenExpire(c *control) *cobra.Command {
 				}
 			}
 			return nil
-		},
+		}),
 	}
 	cmdutil.EnumFlag(cmd, &name, "name", "", "only this password", "password1", "password2")
 	cmd.Flags().StringVar(&at, "at", "", "`time`, or duration from now (default: now)")
-	return cmd
-}
-
-type scopeMapJSON struct {
-	Name          string   `json:"name"`
-	Description   string   `json:"description"`
-	Actions       []string `json:"actions"`
-	SystemDefined bool     `json:"systemDefined"`
-}
-
-var scopeMapFields = []string{"name", "description", "actions", "systemDefined"}
-
-// newCmdScopeMap returns "emulator scope-map" with its verbs.
-func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
-	cmd := cmdutil.Group(&cobra.Command{
-		Use:   "scope-map <command>",
-		Short: "List and replace scope maps of a running emulator",
-		Long:  "List and replace scope maps of a running emulator. Tokens that have one have its new\nrights with the next request.",
-	})
-	c := addControlFlags(cmd, f)
-	var exporter *cmdutil.Exporter
-	list := &cobra.Command{
-		Use: "list", Short: "List the scope maps", Long: "List the scope maps with their actions, those that every registry has last.",
-		Example: "$ acrkit emulator scope-map list", Args: cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps")
-			if err != nil {
-				return err
-			}
-			var out struct{ ScopeMaps []scopeMapJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, p, nil, &out); err != nil {
-				return err
-			}
-			return printAll(cmd.Context(), c.factory.IO, exporter, out.ScopeMaps, []string{"SCOPE MAP", "ACTIONS"}, func(m scopeMapJSON) []string {
-				return []string{m.Name, strings.Join(m.Actions, ",")}
-			})
-		},
-	}
-	cmdutil.AddJSONFlags(list, &exporter, scopeMapFields)
-	put := &cobra.Command{
-		Use: "set <name> <action>...", Short: "Make or replace a scope map",
-		Long:    "Make or replace a scope map: what is not named is not granted any more.",
-		Example: "# The token keeps its name and password, and may only read now\n$ acrkit emulator scope-map set ci-push repositories/samples/app/content/read",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return cmdutil.Usage("%q needs a name and at least one action", cmd.CommandPath())
-			}
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps", args[0])
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodPut, p, map[string]any{"actions": slices.Clone(args[1:])}, nil)
-		},
-	}
-	remove := &cobra.Command{
-		Use: "delete <name>", Short: "Delete a scope map", Long: "Delete a scope map. Tokens that have it have no rights then.",
-		Example: "$ acrkit emulator scope-map delete ci-pull", Args: cmdutil.ExactArgs(1, "a scope map's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := c.open()
-			if err != nil {
-				return err
-			}
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps", args[0])
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodDelete, p, nil, nil)
-		},
-	}
-	cmd.AddCommand(list, put, remove)
 	return cmd
 }
