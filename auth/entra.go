@@ -38,29 +38,6 @@ const (
 // clouds.
 const acrScope = "https://containerregistry.azure.net/.default"
 
-// cloud is what differs between Microsoft's clouds. Source: azcore's cloud
-// configurations, and the audiences that the official clients list.
-// exchange is the audience of assertions from elsewhere (Microsoft Entra
-// documentation, "Workload identity federation").
-type cloud struct{ suffix, authority, arm, exchange string }
-
-var clouds = []cloud{
-	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default", "api://AzureADTokenExchange"},
-	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default", "api://AzureADTokenExchangeUSGov"},
-	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default", "api://AzureADTokenExchangeChina"},
-}
-
-// cloudOf returns the cloud of a registry. A login server of one's own has the
-// public one; loopback has that too, and needs an authority of its own.
-func cloudOf(reg acrkit.Registry) cloud {
-	for _, c := range clouds {
-		if strings.HasSuffix(reg.Hostname(), c.suffix) {
-			return c
-		}
-	}
-	return clouds[0]
-}
-
 // EntraOptions are the settings of a service principal. Nil means all zero.
 type EntraOptions struct {
 	// AuthorityHost is the https URL of the Entra authority; "" takes the one of
@@ -137,19 +114,9 @@ func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
 			return nil, err
 		}
 	}
-	authority := c.opts.AuthorityHost
-	if authority == "" {
-		if t.registry.IsLoopback() {
-			return usage("a registry on loopback belongs to no cloud, so the Entra authority is not known", "set AZURE_AUTHORITY_HOST (in code: EntraOptions.AuthorityHost)")
-		}
-		authority = cloudOf(t.registry).authority
-	}
-	u, err := url.Parse(authority)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return usage("the Entra authority must be an https URL without user, query and fragment", "")
-	case u.Scheme != "https":
-		return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: t.registry, Reason: "the Entra authority is not an https URL, and a client secret goes nowhere else"}
+	u, err := wire.Authority(t.registry, c.opts.AuthorityHost, "EntraOptions.AuthorityHost", "a client secret")
+	if err != nil {
+		return nil, err
 	}
 	endpoint := u.JoinPath(c.tenant, "oauth2/v2.0/token").String()
 	return newEntraGrant(t, c.text, c.opts.Audience, func(ctx context.Context, scope string) (Secret, error) {
@@ -382,7 +349,7 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 // signIn gets an Entra token, and says for which audience. ARM's is asked for
 // only when Entra itself refuses ACR's, and only for Microsoft's registries.
 func (g *entraGrant) signIn(ctx context.Context) (Secret, string, error) {
-	armScope := cloudOf(g.t.registry).arm
+	armScope := wire.CloudOf(g.t.registry).ARM
 	g.fetches.Lock()
 	useARM := g.useARM || g.audience == AudienceARM
 	g.fetches.Unlock()

@@ -247,7 +247,7 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 	}
 	audience := s.audience
 	if audience == "" {
-		audience = cloudOf(t.registry).exchange
+		audience = wire.CloudOf(t.registry).Exchange
 	}
 	q := u.Query()
 	q.Set("audience", audience)

@@ -468,7 +468,7 @@ func (t *Transport) checkRealm(realm string) error {
 	}
 	if err == nil && u.Scheme == t.scheme && t.registry.IsACR() {
 		// A regional endpoint may name the token service of its registry.
-		if other, err := acrkit.ParseRegistry(u.Host); err == nil && other.IsACR() && other.Name() == t.registry.Name() && cloudOf(other) == cloudOf(t.registry) {
+		if other, err := acrkit.ParseRegistry(u.Host); err == nil && other.IsACR() && other.Name() == t.registry.Name() && wire.CloudOf(other) == wire.CloudOf(t.registry) {
 			return nil
 		}
 	}

@@ -21,39 +21,30 @@ import (
 // Where az is not installed, or nobody is signed in to it, the error has
 // [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on.
 func AzureCLI(opts *azidentity.AzureCLICredentialOptions) auth.Credential {
-	c := &azureCLI{}
+	var own azidentity.AzureCLICredentialOptions
 	if opts != nil {
-		c.opts = *opts
+		own = *opts
 	}
-	return auth.Entra(c)
-}
-
-type azureCLI struct {
-	opts azidentity.AzureCLICredentialOptions
-
-	mu   sync.Mutex
-	cred *azidentity.AzureCLICredential
-}
-
-func (c *azureCLI) Kind() auth.Kind { return auth.KindAzureCLI }
-
-func (c *azureCLI) String() string { return "Azure CLI (az login)" }
-
-func (c *azureCLI) load() (*azidentity.AzureCLICredential, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cred == nil {
-		cred, err := azidentity.NewAzureCLICredential(&c.opts)
+	return auth.Entra(azureCLI{sync.OnceValues(func() (*azidentity.AzureCLICredential, error) {
+		cred, err := azidentity.NewAzureCLICredential(&own)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the Azure CLI", Reason: firstLine(err.Error())}
+			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the Azure CLI", Reason: firstLine(err.Error())}
 		}
-		c.cred = cred
-	}
-	return c.cred, nil
+		return cred, err
+	})})
 }
+
+// azureCLI makes azidentity's credential when it is first needed.
+type azureCLI struct {
+	load func() (*azidentity.AzureCLICredential, error)
+}
+
+func (azureCLI) Kind() auth.Kind { return auth.KindAzureCLI }
+
+func (azureCLI) String() string { return "Azure CLI (az login)" }
 
 // EntraToken implements [auth.EntraTokenSource].
-func (c *azureCLI) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
+func (c azureCLI) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	cred, err := c.load()
 	if err != nil {
 		return "", time.Time{}, err

@@ -10,14 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/acrkit/acrkit"
@@ -81,62 +79,31 @@ func plain(s string) string {
 
 // ForRegistry settles the authority, which hangs on the registry's cloud.
 func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, error) {
-	usage := func(reason, hint string) (auth.EntraTokenSource, error) {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint}
+	usage := func(reason string) (auth.EntraTokenSource, error) {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: reg, Reason: reason}
 	}
 	bound := &certificate{tenant: c.tenant, client: c.client, file: c.file, password: c.password, opts: c.opts}
 	switch {
 	case c.tenant == "":
-		return usage("the tenant is empty", "")
+		return usage("the tenant is empty")
 	case c.client == "":
-		return usage("the client id is empty", "")
+		return usage("the client id is empty")
 	case c.file == "":
-		return usage("the certificate file has no name", "")
+		return usage("the certificate file has no name")
 	}
 	authority := c.opts.Cloud.ActiveDirectoryAuthorityHost
 	if authority == "" {
 		authority = os.Getenv("AZURE_AUTHORITY_HOST")
 	}
-	if authority == "" {
-		if reg.IsLoopback() {
-			return usage("a registry on loopback belongs to no cloud, so the Entra authority is not known", "set AZURE_AUTHORITY_HOST (in code: Cloud.ActiveDirectoryAuthorityHost)")
-		}
-		authority = authorityOf(reg)
+	u, err := wire.Authority(reg, authority, "Cloud.ActiveDirectoryAuthorityHost", "proof of who you are")
+	if err != nil {
+		return nil, err
 	}
-	u, err := url.Parse(authority)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return usage("the Entra authority must be an https URL without user, query and fragment", "")
-	case u.Scheme != "https":
-		return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: "the Entra authority is not an https URL, and proof of who you are goes nowhere else"}
-	}
-	bound.opts.Cloud.ActiveDirectoryAuthorityHost = authority
-	if !isKnownAuthority(u.Host) {
+	bound.opts.Cloud.ActiveDirectoryAuthorityHost = u.String()
+	if !wire.IsMicrosoftAuthority(u.Host) { // the public one vouches for the others
 		bound.opts.DisableInstanceDiscovery = true
 	}
 	return bound, nil
-}
-
-func authorityOf(reg acrkit.Registry) string {
-	host := reg.Hostname()
-	switch {
-	case strings.HasSuffix(host, ".azurecr.us"):
-		return cloud.AzureGovernment.ActiveDirectoryAuthorityHost
-	case strings.HasSuffix(host, ".azurecr.cn"):
-		return cloud.AzureChina.ActiveDirectoryAuthorityHost
-	}
-	return cloud.AzurePublic.ActiveDirectoryAuthorityHost
-}
-
-// isKnownAuthority reports whether a host is the authority of one of Microsoft's
-// clouds, of which the public one vouches for the others.
-func isKnownAuthority(host string) bool {
-	for _, c := range []cloud.Configuration{cloud.AzurePublic, cloud.AzureGovernment, cloud.AzureChina} {
-		if u, err := url.Parse(c.ActiveDirectoryAuthorityHost); err == nil && strings.EqualFold(u.Host, host) {
-			return true
-		}
-	}
-	return false
 }
 
 // EntraToken implements [auth.EntraTokenSource].

@@ -17,7 +17,7 @@ func Rules() []Rule {
 		}},
 		{"plain-http", "Plain HTTP is spoken with loopback alone, by option.", []Break{
 			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
-			{"auth/entra.go", "case u.Scheme != \"https\":", "case false:", "./auth", "TestD13_PlainHTTP"},
+			{"internal/wire/cloud.go", "case u.Scheme != \"https\":", "case false:", "./auth", "TestD13_PlainHTTP"},
 		}},
 		{"redirects", "A redirect chain that has left the registry gets no credential, even where it points back; none goes from https to http.", []Break{
 			{"auth/transport.go", " || t.strayed(req) {", " {", "./auth", "TestRedirects"},
