@@ -20,9 +20,9 @@ type FaultKind string
 // The kinds of faults. All are ours; what they answer is as the service is known
 // to answer, where it is (docs/fidelity.md).
 const (
-	FaultThrottle     FaultKind = "throttle"     // 429 with Retry-After
+	FaultThrottle     FaultKind = "throttle"     // 429 with Retry-After; of storage 503, as it throttles
 	FaultStatus       FaultKind = "status"       // 500, 502, 503 or 504
-	FaultUnauthorized FaultKind = "unauthorized" // 401 with an empty body and no challenge
+	FaultUnauthorized FaultKind = "unauthorized" // 401 with an empty body and no challenge; of storage 403, which has no 401
 	FaultDrop         FaultKind = "drop"         // the connection ends after AfterBytes of a body, the request's or the answer's
 	FaultSlow         FaultKind = "slow"         // bodies pass at BytesPerSecond
 	FaultHang         FaultKind = "hang"         // no answer until the client gives up
@@ -53,12 +53,13 @@ const (
 	RouteBlobUpload     Route = "blob-upload"     // uploads and mounts, all methods
 	RouteBlobDelete     Route = "blob-delete"     // of a digest
 	RouteACR            Route = "acr"             // /acr/v1 apart from lists of repositories and tags
+	RouteStorage        Route = "storage"         // the second host, to which [Options.BlobRedirects] leads
 )
 
 // Routes returns all routes.
 func Routes() []Route {
 	return []Route{RouteToken, RouteExchange, RouteEntra, RouteARM, RouteBase, RouteCatalog, RouteTags, RouteReferrers,
-		RouteManifestGet, RouteManifestPut, RouteManifestDelete, RouteBlobGet, RouteBlobUpload, RouteBlobDelete, RouteACR}
+		RouteManifestGet, RouteManifestPut, RouteManifestDelete, RouteBlobGet, RouteBlobUpload, RouteBlobDelete, RouteACR, RouteStorage}
 }
 
 // Limits on faults.
@@ -84,7 +85,7 @@ type Fault struct {
 
 	Routes    []Route // which requests; none = all but those of the control API
 	Registry  string  // only requests to this registry; "" = all
-	Principal string  // only those of this token, client id or admin user, by its name; "" = everybody's
+	Principal string  // only those of this token, client id or admin user, by its name; "" = everybody's. RouteStorage knows nobody
 
 	// Rate is the share of requests that is hit, up to 1; 0 = 1. Which ones is
 	// decided by a sequence that Seed alone determines: the same seed hits the

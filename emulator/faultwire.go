@@ -46,6 +46,26 @@ func (e *Emulator) inject(w http.ResponseWriter, r *http.Request, route Route, f
 	return w, nil, true
 }
 
+// injectStorage does to a request at the host of blobs what a fault says, in the
+// words of Azure storage.
+func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault) (next http.ResponseWriter, finish func(), done bool) {
+	status := f.Status
+	switch f.Kind {
+	case FaultThrottle:
+		status = http.StatusServiceUnavailable
+	case FaultStatus:
+	case FaultUnauthorized:
+		status = http.StatusForbidden
+	default:
+		return e.inject(w, r, RouteStorage, f)
+	}
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
+	}
+	e.data.FailStorage(w, status)
+	return w, nil, true
+}
+
 // The words of answers that no registry gives while all is well.
 const (
 	// Reported by users of the service.

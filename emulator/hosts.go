@@ -144,5 +144,16 @@ func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if ok && e.faults.on.Load() {
+		if f, hit := e.faults.pick(RouteStorage, reg.Name, func() string { return "" }); hit {
+			e.noteEnd(r, reg, decisions.Faulted, f.String())
+			next, finish, done := e.injectStorage(w, r, f)
+			if done {
+				return
+			}
+			defer finish()
+			w = next
+		}
+	}
 	e.data.ServeStorage(w, r)
 }

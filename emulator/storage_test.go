@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -65,6 +66,7 @@ func TestBlobRedirects(t *testing.T) {
 		})
 	}
 	f.wantBlobsRefused(t, location)
+	f.wantStorageFaults(t, location, whole.body)
 	f.clock.Add(21 * time.Minute)
 	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden {
 		t.Errorf("an expired link: %d %s", a.status, a.body)
@@ -179,4 +181,48 @@ func TestDeviations(t *testing.T) {
 			t.Errorf("mount: %d %s", a.status, a.body)
 		}
 	}
+}
+
+// wantStorageFaults lets the host of blobs go wrong, and nothing else.
+func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
+	t.Helper()
+	for name, c := range map[string]struct {
+		fault  emulator.Fault
+		status int
+		code   string
+	}{
+		"throttle":     {emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: 7 * time.Second}, 503, "ServerBusy"},
+		"status":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, 500, "InternalError"},
+		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, 403, "AuthenticationFailed"},
+	} {
+		t.Run("fault_"+name, func(t *testing.T) {
+			c.fault.Routes, c.fault.Count = []emulator.Route{emulator.RouteStorage}, 1
+			if _, err := f.AddFault(c.fault); err != nil {
+				t.Fatal(err)
+			}
+			if a := f.do(http.MethodGet, "https://"+f.host+"/v2/", nil, ""); a.status != http.StatusUnauthorized {
+				t.Errorf("the registry itself: %d", a.status)
+			}
+			a := f.do(http.MethodGet, location, nil, "")
+			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || c.fault.RetryAfter > 0 && a.header.Get("Retry-After") != "7" {
+				t.Errorf("answer %d %v %s", a.status, a.header, a.body)
+			}
+			if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusOK || a.body != whole {
+				t.Errorf("after the fault: %d", a.status)
+			}
+		})
+	}
+	t.Run("fault_drop", func(t *testing.T) {
+		if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 5, Routes: []emulator.Route{emulator.RouteStorage}, Count: 1}); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := f.client.Get(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if got, err := io.ReadAll(resp.Body); err == nil || !strings.HasPrefix(whole, string(got)) || len(got) >= len(whole) {
+			t.Errorf("a dropped download ended with %v after %d of %d bytes", err, len(got), len(whole))
+		}
+	})
 }

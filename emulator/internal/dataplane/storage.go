@@ -98,6 +98,25 @@ func (h *Handler) RefuseStorage(w http.ResponseWriter) {
 	h.storageFail(w, http.StatusForbidden, "AuthorizationFailure", "This request is not authorized to perform this operation.")
 }
 
+// FailStorage answers at the second host name with a failure of 403 or 5xx, by the
+// error codes that Azure storage documents: its throttling is 503.
+func (h *Handler) FailStorage(w http.ResponseWriter, status int) {
+	storageHeaders(w)
+	switch status {
+	case http.StatusForbidden:
+		h.storageFail(w, status, "AuthenticationFailed", notAuthenticated)
+	case http.StatusServiceUnavailable:
+		h.storageFail(w, status, "ServerBusy", "The server is busy.")
+	default:
+		h.storageFail(w, status, "InternalError", internalError)
+	}
+}
+
+const (
+	notAuthenticated = "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature."
+	internalError    = "Server encountered an internal error. Please try again after some time."
+)
+
 // ServeStorage answers a request to the second host name, to which GET of a blob
 // was redirected. As Azure storage it refuses a request that carries
 // Authorization beside the signed link: clients must leave it out (reported by
@@ -120,8 +139,7 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 		return
 	case !ok || err != nil || sigErr != nil || !h.now().Before(expires) ||
 		!hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
-		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed",
-			"Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.")
+		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed", notAuthenticated)
 		return
 	}
 	content, _, err := h.store.OpenContent(r.Context(), digest)
@@ -131,7 +149,7 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		h.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-		h.storageFail(w, http.StatusInternalServerError, "InternalError", "Server encountered an internal error. Please try again after some time.")
+		h.storageFail(w, http.StatusInternalServerError, "InternalError", internalError)
 		return
 	}
 	defer content.Close()
