@@ -204,7 +204,8 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
-		return &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: op, Reason: "the key is another emulator's"}
+		return &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: op, Reason: "the key is another emulator's",
+			Hint: "acrkit emulator clock show --data FOLDER    # the folder of the emulator that answers at " + req.URL.Host}
 	case resp.StatusCode == http.StatusForbidden:
 		return &acrkit.Error{Code: acrkit.CodeDenied, Op: op, Reason: fmt.Sprintf("%s is no name and port of its own", req.URL.Host)}
 	case resp.StatusCode >= http.StatusBadRequest:

@@ -87,8 +87,12 @@ func (c *control) clock(ctx context.Context, exporter *cmdutil.Exporter, method,
 	if out.Frozen {
 		state = "frozen"
 	}
+	offset := out.Offset
+	if d, err := time.ParseDuration(offset); err == nil {
+		offset = d.Round(time.Millisecond).String() // a clock that was set differs by how long that took
+	}
 	table := c.factory.IO.NewTable("TIME", "STATE", "OFFSET")
-	if err := table.Row(out.Now.Format(time.RFC3339Nano), state, out.Offset); err != nil {
+	if err := table.Row(out.Now.Format(time.RFC3339Nano), state, offset); err != nil {
 		return err
 	}
 	return table.Flush()
