@@ -52,6 +52,7 @@ var rules = []rule{
 	{pkg: "internal/mutate/cmd", ours: []string{"internal/mutate"}, isMain: true},
 	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
+	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/shell", "internal/store", "internal/wire"}},
 	{pkg: "internal/shell"},
 	{pkg: "internal/store", ours: []string{"", "internal/redact", "internal/shell"}},
 	{pkg: "internal/...", ours: []string{""}},

@@ -219,7 +219,7 @@ func TestFactory_bounds_the_header_of_an_answer(t *testing.T) {
 		w.Header().Set("X-Filler", strings.Repeat("x", 1<<20))
 	}))
 	defer srv.Close()
-	rt, err := factory(nil).baseTransport()
+	rt, err := factory(nil).finder().BaseTransport()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,8 @@ func TestExplain(t *testing.T) {
 		{"not_found", acr, token, "", &acrkit.Error{Code: acrkit.CodeNotFound, Reason: "no"}, "", "no", "acrkit repo list myregistry.azurecr.io"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := &Connection{Identity: Identity{Registry: tc.reg, Credential: tc.cred, Note: tc.note}}
+			c := &Connection{Identity: IdentityOf(tc.reg, tc.cred)}
+			c.Note = tc.note
 			got, ok := errors.AsType[*acrkit.Error](Explain(t.Context(), c, tc.err))
 			if !ok {
 				t.Fatal("not an *acrkit.Error")

@@ -2,21 +2,12 @@ package cmdutil
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -103,65 +94,6 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	return ref, nil
 }
 
-// halfHint completes the first set of variables that lacks one.
-func halfHint(lookups []auth.Lookup, host string) string {
-	for _, l := range lookups {
-		switch {
-		case l.Outcome != auth.OutcomeIncomplete:
-		case strings.HasPrefix(l.Detail, "ACR_NAME "):
-			return "export ACR_NAME=" + host
-		case strings.Contains(l.Source, "AZURE_FEDERATED_TOKEN_FILE"):
-			return strings.Replace(exportHint(l.Kind, host), "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", 1)
-		case strings.Contains(l.Source, "ACTIONS_ID_TOKEN_REQUEST_"):
-			return exportHint(authGitHubOIDC, host)
-		default:
-			return exportHint(l.Kind, host)
-		}
-	}
-	return "acrkit help environment"
-}
-
-func exportHint(kind auth.Kind, host string) string {
-	name := "export ACR_NAME=" + host
-	switch kind {
-	case auth.KindServicePrincipal:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
-	case auth.KindCertificate:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=…"
-	case authGitHubOIDC:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=…    # in a job with the permission id-token: write"
-	case auth.KindRefreshToken:
-		return name + " ACR_REFRESH_TOKEN=…"
-	}
-	return name + " ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"
-}
-
-// lookupFor hides the variables of the kinds that were not asked for.
-func (f *Factory) lookupFor(kind auth.Kind) func(string) (string, bool) {
-	if kind == "" {
-		return f.LookupEnv
-	}
-	return func(name string) (string, bool) {
-		var of []auth.Kind
-		switch {
-		case strings.HasPrefix(name, "ACR_TOKEN_"):
-			of = []auth.Kind{auth.KindScopedToken, auth.KindAdminUser}
-		case strings.HasPrefix(name, "ACR_REFRESH_TOKEN"):
-			of = []auth.Kind{auth.KindRefreshToken}
-		case strings.HasPrefix(name, "AZURE_CLIENT_CERTIFICATE_"):
-			of = []auth.Kind{auth.KindCertificate}
-		case name == "AZURE_CLIENT_SECRET" || name == "AZURE_FEDERATED_TOKEN_FILE":
-			of = []auth.Kind{auth.KindServicePrincipal}
-		case strings.HasPrefix(name, "AZURE_") && name != "AZURE_AUTHORITY_HOST":
-			of = []auth.Kind{auth.KindServicePrincipal, auth.KindCertificate, authGitHubOIDC}
-		}
-		if of != nil && !slices.Contains(of, kind) {
-			return "", false
-		}
-		return f.LookupEnv(name)
-	}
-}
-
 // Connect finds the credential for a registry and makes clients with it. Nothing
 // is sent yet.
 func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection, error) {
@@ -175,7 +107,7 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 // ConnectAs makes clients with an identity. Nothing is sent yet.
 func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 	reg := id.Registry
-	base, err := f.baseTransport()
+	base, err := f.finder().BaseTransport()
 	if err != nil {
 		return nil, err
 	}
@@ -195,68 +127,4 @@ func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	return &Connection{Identity: id, Transport: t, Client: c, Base: &http.Client{Transport: t}}, nil
-}
-
-// customLoginServer reports whether ACRKIT_REGISTRIES names the registry.
-func (f *Factory) customLoginServer(reg acrkit.Registry) bool {
-	return slices.ContainsFunc(strings.Split(f.Env("ACRKIT_REGISTRIES"), ","), func(name string) bool {
-		named, err := acrkit.ParseRegistry(strings.TrimSpace(name))
-		return err == nil && named == reg
-	})
-}
-
-// maxResponseHeader bounds the header of an answer. A challenge with the longest
-// scope is the largest thing in it; Go's own default of 10 MiB, with as many
-// requests at once as the command makes, is too much to take from a stranger.
-const maxResponseHeader = 2 * wire.MaxChallenge
-
-// A connection of HTTP/2 over which nothing came for pingAfter is asked whether it
-// is alive, and given up after pingWait, as package auth does with its own: the
-// machine may have slept.
-const (
-	pingAfter = 30 * time.Second
-	pingWait  = 15 * time.Second
-)
-
-// baseTransport is Go's own transport, except that names under .localhost are
-// this machine (RFC 6761 §6.3), which not every system resolves, and that
-// SSL_CERT_FILE is honoured on every system.
-func (f *Factory) baseTransport() (*http.Transport, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxResponseHeaderBytes = maxResponseHeader
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
-	dialer := &net.Dialer{}
-	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
-			addr = net.JoinHostPort("localhost", port)
-		}
-		return dialer.DialContext(ctx, network, addr)
-	}
-	t.Proxy = func(req *http.Request) (*url.URL, error) {
-		if reg, err := acrkit.ParseRegistry(req.URL.Host); err == nil && reg.IsLoopback() {
-			return nil, nil
-		}
-		return http.ProxyFromEnvironment(req)
-	}
-	file := f.Env("SSL_CERT_FILE")
-	if file == "" {
-		return t, nil
-	}
-	bad := func(why string, causes ...error) error {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read SSL_CERT_FILE", Reason: why, Causes: causes}
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, bad("", err)
-	}
-	// Go reads the variable by itself on some systems only, and once a process.
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, bad(fmt.Sprintf("%s holds no certificate (PEM)", file))
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return t, nil
 }

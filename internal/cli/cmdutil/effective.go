@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/identity"
 )
 
 // Effective is the credential that requests for a scope are made with, as far as
@@ -38,7 +39,7 @@ func (c *Connection) Effectives() []Effective {
 
 func (c *Connection) effective(s auth.Status) Effective {
 	e := Effective{Status: s, Source: c.Source}
-	stored, ok := c.stored[s.Prefix]
+	stored, ok := c.Stored[s.Prefix]
 	switch {
 	case s.From != "":
 		e.Source = s.From
@@ -76,7 +77,7 @@ func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) 
 			l.Outcome = auth.OutcomeRefused
 		}
 	}
-	if c.later && !c.isStored(e.Source) {
+	if c.Later && !c.isStored(e.Source) {
 		return append(places, flatten(dockerLookups(e.Status, err))...)
 	}
 	return append(places, c.Behind(ctx)...)
@@ -84,21 +85,14 @@ func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) 
 
 // isStored reports whether a source is a login of acrkit's store.
 func (id Identity) isStored(source string) bool {
-	_, ok := id.storedAs[source]
+	_, ok := id.StoredAs[source]
 	return ok
-}
-
-// OnlyParts reports whether logins are known for some repositories, and nothing is
-// for the registry as a whole before Docker's configuration is asked.
-func (id Identity) OnlyParts() bool {
-	_, all := id.stored[""]
-	return len(id.stored) > 0 && !all
 }
 
 // Repositories returns what one of several credentials is for: "team/*" of a login
 // as it was stored, "team" of Docker's configuration, "" for all others.
 func (id Identity) Repositories(e Effective) string {
-	if repositories, ok := id.storedAs[e.Source]; ok {
+	if repositories, ok := id.StoredAs[e.Source]; ok {
 		return repositories
 	}
 	return e.Prefix
@@ -148,14 +142,14 @@ func (id Identity) Behind(ctx context.Context) []auth.Lookup {
 func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []auth.Lookup {
 	return func(ctx context.Context) []auth.Lookup {
 		var places []auth.Lookup
-		none := auth.Lookup{Source: storeName, Kind: authStore, Outcome: auth.OutcomeNotSet}
+		none := auth.Lookup{Source: identity.StoreName, Kind: identity.KindStore, Outcome: auth.OutcomeNotSet}
 		s, err := f.Store()
 		if err == nil {
 			logins, listErr := s.List(ctx)
 			err = listErr
 			for _, l := range logins {
 				if l.Registry == reg.Host() {
-					lookup := storeLookup(l)
+					lookup := identity.StoreLookup(l)
 					lookup.Outcome = auth.OutcomeShadowed
 					places = append(places, lookup)
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/identity"
 )
 
 // Explain adds to an error what the command knows: whose credential it was, what
@@ -23,7 +24,7 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	reg := c.Registry
 	host := reg.Host() // for hints
 	if c.Transport == nil {
-		host = loginServer(reg)
+		host = identity.LoginServer(reg)
 	}
 	who := c.Effective(c.about(e.Required))
 	is := func(kind auth.Kind) bool { return who.Credential != nil && who.Credential.Kind() == kind }
@@ -83,31 +84,6 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    # 401 means that it can be reached", c.scheme(), reg.Host())
 	}
 	return &out
-}
-
-// lookAlike reports whether a host reads like one of ACR's and is none. Whoever
-// sees it in a hint takes it for good, so it must not stand in a command.
-func lookAlike(reg acrkit.Registry) bool {
-	return strings.Contains(reg.Host(), "azurecr.") && !reg.IsACR() && !reg.IsLoopback()
-}
-
-// loginServer returns the registry's host; of a look-alike, the login server that
-// it is made to look like.
-func loginServer(reg acrkit.Registry) string {
-	if !lookAlike(reg) {
-		return reg.Host()
-	}
-	host := reg.Hostname()
-	name, _, _ := strings.Cut(host[:strings.Index(host, "azurecr.")], ".")
-	if name = strings.Trim(name, "-_"); name == "" {
-		name = "NAME"
-	}
-	for _, suffix := range []string{".azurecr.us", ".azurecr.cn"} {
-		if strings.Contains(host+".", suffix+".") {
-			return name + suffix
-		}
-	}
-	return name + ".azurecr.io"
 }
 
 func (id Identity) scheme() string {
@@ -234,8 +210,8 @@ func isCommand(hint string) bool {
 // more of it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
-	if repositories, ok := c.storedAs[who.Source]; ok {
-		return loginHint(reg, repositories)
+	if repositories, ok := c.StoredAs[who.Source]; ok {
+		return identity.LoginHint(reg, repositories)
 	}
 	if who.From != "" { // of Docker's configuration
 		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/store"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -205,7 +206,7 @@ func run(ctx context.Context, opts *Options) error {
 	if opts.Kind == auth.KindServicePrincipal {
 		l.Authority, _ = opts.LookupEnv("AZURE_AUTHORITY_HOST")
 	}
-	cred, err := cmdutil.CredentialOf(l)
+	cred, err := identity.CredentialOf(l)
 	if err != nil {
 		return err
 	}
@@ -230,11 +231,11 @@ func run(ctx context.Context, opts *Options) error {
 	if err := opts.recognize(&l); err != nil {
 		return err
 	}
-	if cred, err = cmdutil.CredentialOf(l); err != nil {
+	if cred, err = identity.CredentialOf(l); err != nil {
 		return err
 	}
 	// This checks the secret's shape, also where it is not tried.
-	c, err := opts.Connect(cmdutil.Identity{Registry: opts.Registry, Credential: cred})
+	c, err := opts.Connect(cmdutil.IdentityOf(opts.Registry, cred))
 	if err != nil {
 		return err
 	}
@@ -256,7 +257,7 @@ func run(ctx context.Context, opts *Options) error {
 }
 
 func (opts *Options) checkHost() error {
-	c, err := opts.Connect(cmdutil.Identity{Registry: opts.Registry, Credential: auth.Anonymous()})
+	c, err := opts.Connect(cmdutil.IdentityOf(opts.Registry, auth.Anonymous()))
 	if err != nil {
 		return err
 	}
@@ -354,7 +355,7 @@ func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before [
 	for _, old := range before {
 		if old.Registry == stored.Registry && old.Repository == stored.Repository {
 			who := old.Kind
-			if cred, err := cmdutil.CredentialOf(old); err == nil {
+			if cred, err := identity.CredentialOf(old); err == nil {
 				who = cred.String()
 			}
 			say("It replaces the login as %s of %s.", who, old.Saved.Format(time.DateOnly))

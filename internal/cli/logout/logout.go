@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/cli/login"
+	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 )
@@ -152,7 +153,7 @@ func describe(l store.Login) string {
 	if l.Repository != "" {
 		what = fmt.Sprintf("for %q on %s", l.Repository, l.Registry)
 	}
-	if cred, err := cmdutil.CredentialOf(l); err == nil {
+	if cred, err := identity.CredentialOf(l); err == nil {
 		what += " as " + cred.String()
 	}
 	return what

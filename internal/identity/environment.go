@@ -1,0 +1,191 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/auth/azureauth"
+)
+
+// fromEnvironment takes what the variables hold for the registry; found is false
+// where they hold nothing for it.
+func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err error) {
+	host := f.hintHost(id.Registry)
+	env, err := azureauth.FromEnvironment(f.lookupFor(kind), &azidentity.ClientCertificateCredentialOptions{})
+	if kind == "" || kind == KindGitHubOIDC {
+		env, err = f.gitHubOIDC(env, err)
+	}
+	id.Lookups = env.Lookups
+	if kind != "" {
+		// The variables of other kinds were not looked at.
+		id.Lookups = slices.DeleteFunc(id.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeNotSet && l.Kind != kind })
+	}
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code != acrkit.CodeCredentialMissing {
+		switch {
+		case !env.Registry.IsZero() && env.Registry != id.Registry:
+			// Half a set for another registry is a worry for another day.
+			id.Note = fmt.Sprintf("%s, for %s, the registry in ACR_NAME", e.Reason, env.Registry.Host())
+		case f.env("ACR_NAME") == "" && kind == "" && onlyAzure(env.Lookups):
+			// These variables serve many programs; without ACR_NAME they are not for us.
+			id.Note = e.Reason + ", and ACR_NAME is not set"
+		default:
+			e.Hint = halfHint(env.Lookups, host)
+			return false, e
+		}
+		return false, nil
+	} else if ok && f.env("ACR_NAME") == "" && slices.ContainsFunc(env.Lookups, isIncomplete) {
+		id.Note = e.Reason
+	}
+	switch {
+	case env.Credential == nil:
+		return false, nil
+	case env.Registry != id.Registry:
+		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", isOrAre(env.Source), env.Registry.Host())
+		for i := range id.Lookups {
+			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {
+				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
+			}
+		}
+		return false, nil
+	}
+	id.Credential, id.Source = env.Credential, env.Source
+	return true, nil
+}
+
+func isOrAre(variables string) string {
+	if strings.Contains(variables, " and ") {
+		return variables + " are"
+	}
+	return variables + " is"
+}
+
+func isIncomplete(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }
+
+// onlyAzure reports whether nothing but variables of AZURE_* is incomplete.
+func onlyAzure(lookups []auth.Lookup) bool {
+	return !slices.ContainsFunc(lookups, func(l auth.Lookup) bool {
+		return l.Outcome != auth.OutcomeNotSet && !strings.HasPrefix(l.Source, "AZURE_")
+	})
+}
+
+// gitHubOIDC completes AZURE_TENANT_ID and AZURE_CLIENT_ID, where no secret,
+// certificate or file stands beside them, by the OIDC token of the GitHub Actions
+// job. It needs no request: a job has the two ACTIONS_* variables only where
+// somebody gave it the permission id-token: write, and Microsoft's own action,
+// azure/login, takes the same four for the same.
+func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, error) {
+	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+	tenant, client := f.env("AZURE_TENANT_ID"), f.env("AZURE_CLIENT_ID")
+	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*", Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet}
+	i := slices.IndexFunc(env.Lookups, func(l auth.Lookup) bool { return strings.HasPrefix(l.Source, "AZURE_TENANT_ID") })
+	if i < 0 || tenant == "" || client == "" {
+		return env, err
+	}
+	if f.env(url) == "" && f.env(token) == "" {
+		if f.Kind == KindGitHubOIDC {
+			// That a secret is missing too is beside the point.
+			env.Lookups[i] = l
+			err = &acrkit.Error{Code: acrkit.CodeCredentialMissing}
+		}
+		return env, err
+	}
+	if env.Lookups[i].Outcome == auth.OutcomeIncomplete && (f.env(url) == "" || f.env(token) == "") {
+		set, missing := url, token
+		if f.env(url) == "" {
+			set, missing = token, url
+		}
+		l.Outcome, l.Detail = auth.OutcomeIncomplete, missing+" is missing"
+		env.Lookups[i] = l
+		return env, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: fmt.Sprintf("%s is set, but %s is missing", set, missing)}
+	}
+	if f.env(url) == "" || f.env(token) == "" {
+		return env, err
+	}
+	for _, proof := range []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"} {
+		if f.env(proof) != "" && f.Kind != KindGitHubOIDC {
+			return env, err
+		}
+	}
+	if f.Kind != KindGitHubOIDC && env.Lookups[i].Outcome != auth.OutcomeIncomplete {
+		// An earlier set decided.
+		l.Outcome = auth.OutcomeShadowed
+		env.Lookups[i] = l
+		return env, err
+	}
+	if env.Registry.IsZero() {
+		l.Outcome, l.Detail = auth.OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
+		env.Lookups[i] = l
+		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Reason: l.Source + " are set, but not ACR_NAME, which says for which registry"}
+	}
+	l.Outcome = auth.OutcomeUsed
+	env.Lookups[i] = l
+	env.Source = l.Source
+	env.Credential = auth.FederatedServicePrincipal(tenant, client, auth.GitHubOIDC(f.env(url), f.env(token), ""),
+		&auth.EntraOptions{AuthorityHost: f.env("AZURE_AUTHORITY_HOST")})
+	return env, nil
+}
+
+// halfHint completes the first set of variables that lacks one.
+func halfHint(lookups []auth.Lookup, host string) string {
+	for _, l := range lookups {
+		switch {
+		case l.Outcome != auth.OutcomeIncomplete:
+		case strings.HasPrefix(l.Detail, "ACR_NAME "):
+			return "export ACR_NAME=" + host
+		case strings.Contains(l.Source, "AZURE_FEDERATED_TOKEN_FILE"):
+			return strings.Replace(exportHint(l.Kind, host), "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", 1)
+		case strings.Contains(l.Source, "ACTIONS_ID_TOKEN_REQUEST_"):
+			return exportHint(KindGitHubOIDC, host)
+		default:
+			return exportHint(l.Kind, host)
+		}
+	}
+	return "acrkit help environment"
+}
+
+func exportHint(kind auth.Kind, host string) string {
+	name := "export ACR_NAME=" + host
+	switch kind {
+	case auth.KindServicePrincipal:
+		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
+	case auth.KindCertificate:
+		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=…"
+	case KindGitHubOIDC:
+		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=…    # in a job with the permission id-token: write"
+	case auth.KindRefreshToken:
+		return name + " ACR_REFRESH_TOKEN=…"
+	}
+	return name + " ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"
+}
+
+// lookupFor hides the variables of the kinds that were not asked for.
+func (f *Finder) lookupFor(kind auth.Kind) func(string) (string, bool) {
+	if kind == "" {
+		return f.LookupEnv
+	}
+	return func(name string) (string, bool) {
+		var of []auth.Kind
+		switch {
+		case strings.HasPrefix(name, "ACR_TOKEN_"):
+			of = []auth.Kind{auth.KindScopedToken, auth.KindAdminUser}
+		case strings.HasPrefix(name, "ACR_REFRESH_TOKEN"):
+			of = []auth.Kind{auth.KindRefreshToken}
+		case strings.HasPrefix(name, "AZURE_CLIENT_CERTIFICATE_"):
+			of = []auth.Kind{auth.KindCertificate}
+		case name == "AZURE_CLIENT_SECRET" || name == "AZURE_FEDERATED_TOKEN_FILE":
+			of = []auth.Kind{auth.KindServicePrincipal}
+		case strings.HasPrefix(name, "AZURE_") && name != "AZURE_AUTHORITY_HOST":
+			of = []auth.Kind{auth.KindServicePrincipal, auth.KindCertificate, KindGitHubOIDC}
+		}
+		if of != nil && !slices.Contains(of, kind) {
+			return "", false
+		}
+		return f.LookupEnv(name)
+	}
+}

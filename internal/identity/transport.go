@@ -1,0 +1,73 @@
+package identity
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// maxResponseHeader bounds the header of an answer. A challenge with the longest
+// scope is the largest thing in it; Go's own default of 10 MiB, with as many
+// requests at once as the command makes, is too much to take from a stranger.
+const maxResponseHeader = 2 * wire.MaxChallenge
+
+// A connection of HTTP/2 over which nothing came for pingAfter is asked whether it
+// is alive, and given up after pingWait, as package auth does with its own: the
+// machine may have slept.
+const (
+	pingAfter = 30 * time.Second
+	pingWait  = 15 * time.Second
+)
+
+// BaseTransport is Go's own transport, except that names under .localhost are
+// this machine (RFC 6761 §6.3), which not every system resolves, and that
+// SSL_CERT_FILE is honoured on every system.
+func (f *Finder) BaseTransport() (*http.Transport, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxResponseHeaderBytes = maxResponseHeader
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
+	dialer := &net.Dialer{}
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
+			addr = net.JoinHostPort("localhost", port)
+		}
+		return dialer.DialContext(ctx, network, addr)
+	}
+	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		if reg, err := acrkit.ParseRegistry(req.URL.Host); err == nil && reg.IsLoopback() {
+			return nil, nil
+		}
+		return http.ProxyFromEnvironment(req)
+	}
+	file := f.env("SSL_CERT_FILE")
+	if file == "" {
+		return t, nil
+	}
+	bad := func(why string, causes ...error) error {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read SSL_CERT_FILE", Reason: why, Causes: causes}
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, bad("", err)
+	}
+	// Go reads the variable by itself on some systems only, and once a process.
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, bad(fmt.Sprintf("%s holds no certificate (PEM)", file))
+	}
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return t, nil
+}
