@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -95,8 +96,9 @@ type Login struct {
 
 // Login returns what a client that knows no more than user names and passwords,
 // as Docker, needs to do by itself what the scope says. Whether it is accepted is
-// known after [Transport.Token] only. An ACR refresh token opens everything that
-// the credential may do, for up to three hours.
+// known after [Transport.Token] only. An ACR refresh token, which is as fresh as
+// [Transport.RefreshToken] has it, opens everything that the credential may do, for
+// up to three hours.
 func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error) {
 	if t.parts != nil {
 		p, err := t.partForScope(scope)
@@ -105,21 +107,16 @@ func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error
 		}
 		return p.Login(ctx, scope)
 	}
-	p, err := t.grant.proof(ctx)
-	if err != nil {
+	refresh, err := refreshTokenOf(ctx, t.grant)
+	if err == nil {
+		return Login{User: zeroGUID, Password: refresh.Value, Expires: refresh.Expires}, nil
+	}
+	if !errors.Is(err, errNoRefreshToken) {
 		return Login{}, err
 	}
-	switch {
-	case len(p.secrets) == 0:
-		return Login{}, nil
-	case p.fields.Get("grant_type") == "refresh_token":
-		l := Login{User: zeroGUID, Password: p.secrets[0]}
-		if p.root != nil {
-			l.Expires = p.root.ends()
-		} else if claims, err := wire.ReadClaims(l.Password.Reveal()); err == nil {
-			l.Expires = claims.Expires
-		}
-		return l, nil
+	p, err := t.grant.proof(ctx)
+	if err != nil || len(p.secrets) == 0 {
+		return Login{}, err
 	}
 	return Login{User: p.fields.Get("username"), Password: p.secrets[0]}, nil
 }
