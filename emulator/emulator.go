@@ -24,11 +24,12 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
+	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
-	"github.com/acrkit/acrkit/emulator/internal/pki"
-	"github.com/acrkit/acrkit/emulator/internal/private"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/internal/pki"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 // Options is what [Open] may be told. The zero value is an emulator in memory
@@ -108,7 +109,7 @@ type Emulator struct {
 	controlMux *http.ServeMux
 	followers  chan struct{} // holds a token for each call that waits for decisions
 
-	lock     *private.Lock // nil in memory
+	lock     *folderlock.Lock // nil in memory
 	ca       *pki.Authority
 	db       *db.DB
 	ids      *identity.Store
@@ -255,7 +256,7 @@ func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 		return "", damaged(dir, err)
 	}
 	var err error
-	if e.lock, err = private.LockDir(dir); err != nil {
+	if e.lock, err = folderlock.Take(dir); err != nil {
 		return "", damaged(dir, err)
 	}
 	if reset {

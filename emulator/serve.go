@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,11 @@ const (
 	stopTime   = 10 * time.Second // for requests under way when the context ends
 	// maxHeader has room for an access token with the longest scope.
 	maxHeader = 256 << 10
+	// maxUnread is how much of a body that no answer needed is still read. The
+	// Azure SDK of Python sends each 4 MiB chunk of an upload without a token
+	// first; it wants the challenge, and a connection that is closed under its
+	// body brings an end of file instead.
+	maxUnread = 16 << 20
 )
 
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
@@ -53,6 +59,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		w = o
 	}
+	defer func() {
+		// Who asks before sending a body has not sent it.
+		if finished && r.Body != nil && r.Header.Get("Expect") == "" {
+			_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // a client that has gone needs no answer
+		}
+	}()
 	if !e.enter(r.Context()) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}

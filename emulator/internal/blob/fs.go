@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 // FS is the part of the file system that the disk store uses, as a seam for

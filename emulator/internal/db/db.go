@@ -23,7 +23,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 // Tick is the resolution of the times the store hands out: the service writes

@@ -15,7 +15,7 @@ import (
 	"sync"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 // KeysFile is the name of the keys in the data folder.

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/acrkit/acrkit/emulator/internal/pki"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
+	"github.com/acrkit/acrkit/internal/pki"
 )
 
 func config(t *testing.T) *tls.Config {

@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 func TestWriteFile(t *testing.T) {
@@ -49,26 +48,5 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, ok, err := private.ReadFile(path); ok || err == nil {
 		t.Error("a file over the limit was read")
-	}
-}
-
-func TestLock(t *testing.T) {
-	dir := t.TempDir()
-	l, err := private.LockDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := private.LockDir(dir); acrkit.CodeOf(err) != acrkit.CodeUnavailable {
-		t.Errorf("got %v", err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l, err = private.LockDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Error(err)
 	}
 }

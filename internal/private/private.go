@@ -1,5 +1,5 @@
-// Package private writes the emulator's files: whole or not at all, durable, and
-// readable by others only where that is said. It holds the data folder's lock.
+// Package private writes small files: whole or not at all, durable, and readable
+// by others only where that is said.
 package private
 
 import (
@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-
-	"github.com/acrkit/acrkit"
 )
 
 // WriteFile writes a file by a temporary one beside it, fsynced and renamed, so
@@ -84,26 +82,3 @@ func ReadFile(path string) (data []byte, ok bool, err error) {
 	data, err = os.ReadFile(path)
 	return data, err == nil, err
 }
-
-// Lock is held on a data folder until closed, or until the process ends.
-type Lock struct{ f *os.File }
-
-// LockDir takes the folder's lock, and fails at once if another process, or
-// another emulator in this one, has it.
-func LockDir(dir string) (*Lock, error) {
-	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := lockFile(f); err != nil {
-		f.Close() // nothing was written
-		return nil, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", dir),
-			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
-	}
-	return &Lock{f}, nil
-}
-
-// Close gives the lock back. The file stays: removing it would let two
-// processes hold locks on two files of one name.
-func (l *Lock) Close() error { return l.f.Close() }

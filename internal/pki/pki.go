@@ -1,5 +1,5 @@
-// Package pki is the emulator's own certificate authority: a root that is made
-// once for a data folder, and server certificates issued for the name a client
+// Package pki is a certificate authority of one machine: a root that is made
+// once for a folder, and server certificates issued for the name a client
 // asks for.
 package pki
 
@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/private"
+	"github.com/acrkit/acrkit/internal/private"
 )
 
 const (
@@ -33,7 +33,7 @@ const (
 
 	rootLife = 10 * 365 * 24 * time.Hour
 	leafLife = 90 * 24 * time.Hour
-	// renewBefore keeps a long-running emulator from serving an expired leaf.
+	// renewBefore keeps a long-running server from serving an expired leaf.
 	renewBefore = 7 * 24 * time.Hour
 	// backdate allows for clients whose clock is behind.
 	backdate = 24 * time.Hour
@@ -54,7 +54,7 @@ type Authority struct {
 // Open reads the authority of a data folder, or makes it. With "" it is made in
 // memory. The certificate is readable by all, the key by its owner alone.
 //
-// Certificates follow the machine's clock, not the emulator's: clients check
+// Certificates follow the machine's clock, not an emulated one: clients check
 // them by theirs.
 func Open(dir string) (*Authority, error) {
 	if dir == "" {
@@ -130,7 +130,7 @@ func newAuthority(key *ecdsa.PrivateKey) (*Authority, error) {
 	tmpl := &x509.Certificate{
 		SerialNumber: n,
 		// The serial tells the roots of two folders apart in a trust store.
-		Subject:               pkix.Name{Organization: []string{"acrkit emulator (development only)"}, CommonName: "acrkit emulator CA " + hex.EncodeToString(n.Bytes())[:8]},
+		Subject:               pkix.Name{Organization: []string{"acrkit (development only)"}, CommonName: "acrkit local CA " + hex.EncodeToString(n.Bytes())[:8]},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(rootLife),
 		IsCA:                  true,
@@ -237,7 +237,7 @@ func (a *Authority) leaf(name string) (*tls.Certificate, error) {
 	now := time.Now()
 	tmpl := &x509.Certificate{
 		SerialNumber:          n,
-		Subject:               pkix.Name{Organization: []string{"acrkit emulator"}, CommonName: clip(name)},
+		Subject:               pkix.Name{Organization: []string{"acrkit"}, CommonName: clip(name)},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(leafLife),
 		BasicConstraintsValid: true,

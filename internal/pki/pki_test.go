@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/pki"
+	"github.com/acrkit/acrkit/internal/pki"
 )
 
 func hello(name string) *tls.ClientHelloInfo { return &tls.ClientHelloInfo{ServerName: name} }
