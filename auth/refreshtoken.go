@@ -38,7 +38,7 @@ func (t *Transport) RefreshToken(ctx context.Context) (Token, error) {
 	return token, err
 }
 
-const opRefreshToken = "get an ACR refresh token"
+const opRefreshToken = "get an ACR refresh token" //nolint:gosec // words of an error
 
 // errNoRefreshToken says that a grant is one of a name and password, or nobody's.
 var errNoRefreshToken = errors.New("the credential has no refresh token")

@@ -29,6 +29,7 @@ func TestWhatImportersGet(t *testing.T) {
 		{"auth", "auth", `auth.NewTransport("myregistry", auth.ScopedToken("name", "password"), nil)`, false},
 		{"azureauth", "auth/azureauth", `azureauth.NewContainerRegistryClient("myregistry", nil, nil)`, false},
 		{"registry", "registry", `registry.New("myregistry", nil, nil)`, false},
+		{"credhelper", "credhelper", `func() (any, error) { return credhelper.New(credhelper.Options{}), nil }()`, false},
 	} {
 		t.Run(tc.list, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +130,7 @@ func goTool(t *testing.T, dir string, env []string, args ...string) string {
 // knows this test depends on them.
 func openAll(t *testing.T, pkg string) {
 	t.Helper()
-	for _, dir := range []string{"", "scopemap", "auth", "registry", "internal", pkg} {
+	for _, dir := range []string{"", "scopemap", "auth", "registry", "credhelper", "internal", pkg} {
 		err := filepath.WalkDir(filepath.Join(moduleRoot, dir), func(p string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:

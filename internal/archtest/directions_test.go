@@ -40,6 +40,7 @@ var rules = []rule{
 	{pkg: "auth/internal/...", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
 	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
+	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/imagegen", "internal/pki", "internal/private", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator"}, internal: true, mayTest: true},
@@ -58,6 +59,7 @@ var rules = []rule{
 	{pkg: "internal/private"},
 	{pkg: "internal/store", ours: []string{"", "internal/redact", "internal/shell"}},
 	{pkg: "internal/...", ours: []string{""}},
+	{pkg: "cmd/docker-credential-acrkit", ours: []string{"", "auth", "credhelper"}, internal: true, isMain: true},
 	{pkg: "cmd/...", ours: []string{"internal/cli/..."}, isMain: true},
 	{pkg: "examples/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry"}, isMain: true},
 }

@@ -126,6 +126,15 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 	return id, nil
 }
 
+// InEnvironment is [Finder.Find] in the environment alone; ByEnvironment tells
+// whether it decides.
+func (f *Finder) InEnvironment(reg acrkit.Registry) (Identity, error) {
+	id := Identity{Registry: reg, Credential: auth.Anonymous()}
+	found, err := f.fromEnvironment(&id, auth.Kind(f.Kind))
+	id.ByEnvironment = found || err != nil
+	return id, err
+}
+
 // asked is how the kind was asked for.
 func (f *Finder) asked() string { return f.AskedBy + f.Kind }
 
@@ -159,10 +168,19 @@ func (f *Finder) managedIdentity(id *Identity) auth.Credential {
 // CustomLoginServer reports whether the variable ACRKIT_REGISTRIES, a list with
 // commas, names the registry: a login server that its name does not tell.
 func (f *Finder) CustomLoginServer(reg acrkit.Registry) bool {
-	return slices.ContainsFunc(strings.Split(f.env("ACRKIT_REGISTRIES"), ","), func(name string) bool {
-		named, err := acrkit.ParseRegistry(strings.TrimSpace(name))
-		return err == nil && named == reg
-	})
+	return slices.Contains(f.CustomLoginServers(), reg)
+}
+
+// CustomLoginServers returns the registries in ACRKIT_REGISTRIES. What is no name
+// of one is left out.
+func (f *Finder) CustomLoginServers() []acrkit.Registry {
+	var all []acrkit.Registry
+	for name := range strings.SplitSeq(f.env("ACRKIT_REGISTRIES"), ",") {
+		if reg, err := acrkit.ParseRegistry(strings.TrimSpace(name)); err == nil {
+			all = append(all, reg)
+		}
+	}
+	return all
 }
 
 func (f *Finder) env(name string) string {

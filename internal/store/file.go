@@ -62,6 +62,7 @@ type record struct {
 	User       string    `json:"user,omitempty"`
 	Tenant     string    `json:"tenant,omitempty"`
 	Authority  string    `json:"authority,omitempty"`
+	Via        string    `json:"via,omitempty"`
 	Saved      time.Time `json:"saved"`
 	Secret     string    `json:"secret,omitempty"`
 	Why        string    `json:"why,omitempty"`
@@ -118,7 +119,7 @@ func (r record) check() error {
 	if r.Kind == "" || strings.Trim(r.Kind, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return errors.New("its kind is not a word")
 	}
-	for what, value := range map[string]string{"kind": r.Kind, "user": r.User, "tenant": r.Tenant, "authority": r.Authority, "keychain's name": r.Keychain} {
+	for what, value := range map[string]string{"kind": r.Kind, "user": r.User, "tenant": r.Tenant, "authority": r.Authority, "via": r.Via, "keychain's name": r.Keychain} {
 		if len(value) > maxField || !utf8.ValidString(value) || strings.ContainsFunc(value, isControl) {
 			return fmt.Errorf("its %s is longer than %d bytes or holds control characters", what, maxField)
 		}

@@ -32,6 +32,10 @@ const (
 	EnvKeyring = "ACRKIT_KEYRING"    // "off" keeps secrets in the file alone
 )
 
+// ViaHelper is the [Login.Via] of what a client stored by the credential helper,
+// which erases that alone.
+const ViaHelper = "helper"
+
 // PlaceKeychain is the [Login.Place] of what the keychain keeps.
 const PlaceKeychain = "keychain"
 
@@ -44,6 +48,7 @@ type Login struct {
 	Tenant     string // of a service principal
 	Authority  string // of a service principal; "" = that of the registry's cloud
 	Secret     redact.Secret
+	Via        string    // what stored it: "" is acrkit login, [ViaHelper] the credential helper
 	Saved      time.Time // UTC, in seconds
 
 	// Place says who keeps the secret: [PlaceKeychain], or the path of the file.
@@ -229,7 +234,7 @@ func (s *Store) List(ctx context.Context) ([]Login, error) {
 }
 
 func (s *Store) login(r record) Login {
-	l := Login{Registry: r.Registry, Repository: r.Repository, Kind: r.Kind, User: r.User, Tenant: r.Tenant, Authority: r.Authority,
+	l := Login{Registry: r.Registry, Repository: r.Repository, Kind: r.Kind, User: r.User, Tenant: r.Tenant, Authority: r.Authority, Via: r.Via,
 		Saved: r.Saved, Place: s.Path(), Why: r.Why}
 	if r.Keychain != "" {
 		l.Place = PlaceKeychain
@@ -252,7 +257,7 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	r := record{Registry: reg.Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority,
+	r := record{Registry: reg.Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority, Via: l.Via,
 		Saved: s.now().UTC().Truncate(time.Second), Secret: l.Secret.Reveal()}
 	if err := r.check(); err != nil {
 		return Login{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(), Reason: err.Error()}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/store"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// logins keeps in acrkit's store what clients log in with.
+type logins struct{ env environment }
+
+// zeroGUID and identityUser are the user names that go with an ACR refresh token.
+const (
+	zeroGUID     = "00000000-0000-0000-0000-000000000000"
+	identityUser = "<token>"
+)
+
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// loginOf says what a user name and secret are, as acrkit login does without flags.
+func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
+	l := store.Login{Registry: reg.Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
+	claims, err := wire.ReadClaims(secret.Reveal())
+	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
+	switch {
+	case err == nil && claims.IsEntra():
+		l.Kind, l.User = string(auth.KindEntraToken), ""
+	case user == zeroGUID || user == identityUser || err == nil && claims.IsACR():
+		l.Kind, l.User = string(auth.KindRefreshToken), ""
+	case guid.MatchString(user):
+		l.Kind = string(auth.KindUserPassword) // a service principal's client id
+	case reg.IsACR() && strings.EqualFold(user, own):
+		l.Kind = string(auth.KindAdminUser)
+	}
+	return l
+}
+
+// Store keeps a login, unless it is what the helper itself answers with: Docker
+// stores that again when it logs in by what it has got.
+func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, secret auth.Secret) (notice string, err error) {
+	l := loginOf(reg, user, secret)
+	id, err := s.env.finder().Find(ctx, reg)
+	switch {
+	case acrkit.CodeOf(err) == acrkit.CodeCredentialMissing:
+		// What is missing is about to come.
+	case err != nil:
+		return "", err
+	default:
+		if keep, notice, err := s.keeps(ctx, id, l.Kind, user, secret); keep || err != nil {
+			return notice, err
+		}
+	}
+	st, err := s.env.finder().Store()
+	if err != nil {
+		return "", err
+	}
+	stored, err := st.Put(ctx, l)
+	switch {
+	case err != nil:
+		return "", err
+	case id.ByEnvironment:
+		return fmt.Sprintf("stored; for now %s goes before it", id.Source), nil
+	case stored.Place != store.PlaceKeychain:
+		return fmt.Sprintf("the secret is in %s, which you alone can read, and not in the keychain: %s", stored.Place, stored.Why), nil
+	}
+	return "", nil
+}
+
+// keeps reports whether what is there stays as it is: it answers with just this
+// user name and secret, or it is what such a refresh token is made of. Nobody is
+// asked.
+func (s logins) keeps(ctx context.Context, id identity.Identity, kind, user string, secret auth.Secret) (keep bool, notice string, err error) {
+	t, err := s.env.connect(ctx, id.Registry, id.Credential)
+	if err != nil {
+		return false, "", err
+	}
+	defer func() { _ = t.Close() }()
+	for _, status := range t.Statuses() {
+		if status.Prefix != "" {
+			continue
+		}
+		switch status.Credential.Kind() {
+		case auth.KindScopedToken, auth.KindAdminUser, auth.KindUserPassword, auth.KindRefreshToken:
+			login, err := t.Login(ctx, acrkit.CatalogScope())
+			if user == identityUser {
+				user = zeroGUID
+			}
+			return login.User == user && login.Password.Reveal() == secret.Reveal(), "", err
+		case auth.KindAnonymous, auth.KindEntraToken:
+		default:
+			return kind == string(auth.KindRefreshToken), fmt.Sprintf("nothing was stored: the %s stays, of which such a token is made and renewed", status.Credential), nil
+		}
+	}
+	return false, "", nil
+}
+
+// Erase removes what Store kept for a registry.
+func (s logins) Erase(ctx context.Context, reg acrkit.Registry) (notice string, err error) {
+	st, err := s.env.finder().Store()
+	if err != nil {
+		return "", err
+	}
+	all, err := st.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, l := range all {
+		switch {
+		case l.Registry != reg.Host() || l.Repository != "":
+		case l.Via != store.ViaHelper:
+			return "the login that acrkit login stored stays; acrkit logout " + reg.Host() + " removes it", nil
+		default:
+			// Another process may have removed it meanwhile.
+			if err := st.Delete(ctx, reg.Host(), ""); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// List returns the registries of the store and the one of the environment. The
+// keychain is not asked.
+func (s logins) List(ctx context.Context) (map[acrkit.Registry]string, error) {
+	st, err := s.env.finder().Store()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := st.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[acrkit.Registry]string{}
+	for _, l := range stored {
+		reg, err := acrkit.ParseRegistry(l.Registry)
+		cred, credErr := identity.CredentialOf(l)
+		if err != nil || credErr != nil || l.Repository != "" {
+			continue
+		}
+		all[reg] = userOf(cred.Kind(), l.User)
+	}
+	if reg, err := acrkit.ParseRegistry(s.env.get("ACR_NAME")); err == nil {
+		id, err := s.env.finder().InEnvironment(reg)
+		if err != nil {
+			return nil, err
+		}
+		if id.ByEnvironment {
+			all[reg] = userOf(id.Credential.Kind(), s.env.get("ACR_TOKEN_NAME"))
+		}
+	}
+	return all, nil
+}
+
+// userOf is the user name that a credential answers with.
+func userOf(kind auth.Kind, user string) string {
+	switch kind {
+	case auth.KindScopedToken, auth.KindAdminUser, auth.KindUserPassword:
+		return user
+	}
+	return zeroGUID
+}
