@@ -66,7 +66,7 @@ type kubeletResponse struct {
 
 type kubeletAuth struct {
 	Username string `json:"username"`
-	Password string `json:"password"` //nolint:gosec // the protocol's own field
+	Password string `json:"password"`
 }
 
 // Kubelet answers one request of the kubelet's image credential provider protocol
