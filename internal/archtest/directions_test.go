@@ -54,6 +54,7 @@ var rules = []rule{
 	{pkg: "internal/mutate/cmd", ours: []string{"internal/mutate"}, isMain: true},
 	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/limit", "internal/redact"}, stdOnly: true},
+	{pkg: "internal/dockerconf", ours: []string{"", "internal/private", "internal/shell"}},
 	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/shell", "internal/store", "internal/wire"}},
 	{pkg: "internal/shell"},
 	{pkg: "internal/pki", ours: []string{"", "internal/private"}},

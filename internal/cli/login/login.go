@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/dockerconf"
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/store"
@@ -40,6 +41,7 @@ type Options struct {
 	Stdin      bool
 	File       string
 	NoVerify   bool
+	Docker     Docker
 }
 
 // flags are the flags that become Kind and User.
@@ -50,7 +52,7 @@ type flags struct {
 
 // NewCmdLogin returns the command. A runF other than nil runs instead of it.
 func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now}
+	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Docker: Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
 	opts.Secret = func(ctx context.Context, what string) (string, error) { return readSecret(ctx, f.IO, what) }
 	var fl flags
 	var repository string
@@ -65,10 +67,15 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"With --repository, several credentials are kept for one registry. Each is for the\n" +
 			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
 			"team/app/x, and of several that hold a repository the longest name goes. Variables\n" +
-			"in the environment win over what is stored (\"acrkit help environment\").",
+			"in the environment win over what is stored (\"acrkit help environment\").\n\n" +
+			"With --docker, Docker and all that read its configuration get the credential too, by\n" +
+			"the helper docker-credential-acrkit: it is named for this registry in credHelpers of\n" +
+			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made when you say\n" +
+			"so or with --yes; all else in the file stays as it is.",
 		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
 			"# Another one for what is below team/, its password from a pipe\n" +
 			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
+			"# For Docker too\n$ acrkit login myregistry --token-name ci-pull --docker\n\n" +
 			"# A service principal\n$ acrkit login myregistry --service-principal --tenant TENANT_ID --client-id CLIENT_ID --password-file secret.txt\n\n" +
 			"# What \"az acr login --expose-token\" prints; good for three hours\n" +
 			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login myregistry --refresh-token --password-stdin",
@@ -89,6 +96,9 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 				return err
 			}
 			opts.CI = f.Env("CI") != ""
+			if err := opts.Docker.Check(opts.Repository, opts.canPrompt()); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(cmd.Context(), opts)
 			}
@@ -108,6 +118,8 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	fs.BoolVar(&opts.Stdin, "password-stdin", false, "read the secret from standard input")
 	fs.StringVar(&opts.File, "password-file", "", "read the secret from this `file`")
 	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it without trying it first")
+	fs.BoolVar(&opts.Docker.Wanted, "docker", false, "name docker-credential-acrkit for this registry in Docker's config.json")
+	fs.BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
 	return cmd
 }
 
@@ -223,6 +235,13 @@ func run(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
+	var docker dockerconf.Change
+	changes := false
+	if opts.Docker.Wanted {
+		if docker, changes, err = opts.Docker.Name(opts.Registry); err != nil {
+			return err
+		}
+	}
 	secret, err := opts.secret(ctx, cred)
 	if err != nil {
 		return err
@@ -253,6 +272,14 @@ func run(ctx context.Context, opts *Options) error {
 		return err
 	}
 	opts.tell(c, l, stored, before)
+	if changes {
+		if done, err := opts.Docker.Apply(ctx, docker); err != nil || !done {
+			return err
+		}
+	}
+	if opts.Docker.Wanted {
+		opts.Docker.Warn(opts.Registry)
+	}
 	return nil
 }
 

@@ -25,11 +25,13 @@ type Options struct {
 	Registry   acrkit.Registry // zero = every one, with All
 	Repository string
 	All        bool
+	Docker     login.Docker
+	CI         bool // nobody is there to be asked
 }
 
 // NewCmdLogout returns the command. A runF other than nil runs instead of it.
 func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Store: f.Store}
+	opts := &Options{IO: f.IO, Store: f.Store, Docker: login.Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
 	var repository string
 	cmd := &cobra.Command{
 		Use:   "logout [<registry>]",
@@ -37,7 +39,9 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		Long: "Remove what \"acrkit login\" stored: the login for the whole registry, the one for a part\n" +
 			"of it (--repository, as it was given to login), or all of them (--all).\n\n" +
 			"Without a registry, --all removes the logins for every registry, whatever ACR_NAME\n" +
-			"says. The credential itself stays good: revoke it at the registry.",
+			"says. The credential itself stays good: revoke it at the registry.\n\n" +
+			"With --docker, docker-credential-acrkit is also taken out of credHelpers in Docker's\n" +
+			"config.json for the registry; the change is shown first.",
 		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout myregistry --all\n\n" +
 			"# Every login\n$ acrkit logout --all",
 		Args: cmdutil.MaxArgs(1),
@@ -58,6 +62,13 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			if err != nil {
 				return err
 			}
+			if opts.Docker.Wanted && opts.Registry.IsZero() {
+				return cmdutil.Usage("--docker needs a registry")
+			}
+			opts.CI = f.Env("CI") != ""
+			if err := opts.Docker.Check(opts.Repository, f.IO.IsStdinTTY() && f.IO.IsStderrTTY() && !opts.CI); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(cmd.Context(), opts)
 			}
@@ -65,11 +76,25 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		},
 	}
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "remove the login for this `name` (team/app, team/*) alone")
+	cmd.Flags().BoolVar(&opts.Docker.Wanted, "docker", false, "take docker-credential-acrkit out of Docker's config.json for this registry")
+	cmd.Flags().BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
 	cmd.Flags().BoolVar(&opts.All, "all", false, "remove all logins for the registry, or for every one")
 	return cmd
 }
 
 func run(ctx context.Context, opts *Options) error {
+	taken := false
+	if opts.Docker.Wanted {
+		change, needed, err := opts.Docker.Unname(opts.Registry)
+		if err != nil {
+			return err
+		}
+		if needed {
+			if taken, err = opts.Docker.Apply(ctx, change); err != nil {
+				return err
+			}
+		}
+	}
 	s, err := opts.Store()
 	if err != nil {
 		return err
@@ -95,6 +120,10 @@ func run(ctx context.Context, opts *Options) error {
 	}
 	err = s.Delete(ctx, opts.Registry.Host(), opts.Repository)
 	if acrkit.CodeOf(err) == acrkit.CodeNotFound {
+		if taken {
+			cmdutil.Say(opts.IO.ErrOut, "No login is stored for %s.", opts.Registry)
+			return nil
+		}
 		return opts.notFound(all)
 	}
 	if err != nil {

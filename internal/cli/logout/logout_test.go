@@ -2,11 +2,15 @@ package logout
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/store"
 )
 
 func TestFlags(t *testing.T) {
@@ -36,5 +40,39 @@ func TestFlags(t *testing.T) {
 		"http://a.io": "plain-HTTP",
 	} {
 		clitest.WrongUsage(t, NewCmdLogout(clitest.Factory(map[string]string{"ACR_NAME": "env"}), nil), line, words)
+	}
+}
+
+// logout --docker takes the helper out of Docker's configuration, and only ours.
+func TestDocker(t *testing.T) {
+	for _, tt := range []struct {
+		name, file, want string
+		code             acrkit.Code
+	}{
+		{"ours", `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"}}`, `{"credHelpers":{"gcr.io":"gcloud"}}`, ""},
+		{"another", `{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`, `{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`, acrkit.CodeNotFound},
+		{"broken", `{"credHelpers":`, `{"credHelpers":`, acrkit.CodeUsage},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "config.json")
+			if err := os.WriteFile(file, []byte(tt.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := NewCmdLogout(clitest.Factory(map[string]string{"DOCKER_CONFIG": dir, store.EnvDir: filepath.Join(dir, "acrkit"), store.EnvKeyring: "off"}), nil)
+			if err := clitest.Execute(t, cmd, "myregistry --docker --yes"); acrkit.CodeOf(err) != tt.code {
+				t.Errorf("%v, want %q", err, tt.code)
+			}
+			if got, err := os.ReadFile(file); err != nil || string(got) != tt.want {
+				t.Errorf("%s, %v", got, err)
+			}
+		})
+	}
+	for line, words := range map[string]string{
+		"--all --docker --yes": "--docker needs a registry",
+		"myregistry --docker":  "nobody can be asked",
+		"a -r b --docker -y":   "exclude each other",
+	} {
+		clitest.WrongUsage(t, NewCmdLogout(clitest.Factory(nil), nil), line, words)
 	}
 }
