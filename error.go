@@ -37,10 +37,53 @@ const (
 // Error returns the code's word.
 func (c Code) Error() string { return string(c) }
 
+// Cause is a stable word for why something failed, "ACRK032": finer than a
+// [Code], which says what a program can do about it. Package diagnose has the
+// table of all causes, with what proves and what mends each. New causes may be
+// added; one never changes its meaning, and none is used again.
+type Cause string
+
+// Cause returns the cause that says no more than the code does, or "" for a code
+// that is none of this package's.
+func (c Code) Cause() Cause {
+	switch c {
+	case CodeUsage:
+		return "ACRK001"
+	case CodeHostRefused:
+		return "ACRK002"
+	case CodeCredentialMissing:
+		return "ACRK003"
+	case CodeCredentialRejected:
+		return "ACRK004"
+	case CodeInsufficientScope:
+		return "ACRK005"
+	case CodeDenied:
+		return "ACRK006"
+	case CodeLocked:
+		return "ACRK007"
+	case CodeNotFound:
+		return "ACRK008"
+	case CodeUnavailable:
+		return "ACRK009"
+	case CodeTLS:
+		return "ACRK010"
+	case CodeThrottled:
+		return "ACRK011"
+	case CodeIncomplete:
+		return "ACRK012"
+	case CodeProtocol:
+		return "ACRK013"
+	case CodeTooLarge:
+		return "ACRK014"
+	}
+	return ""
+}
+
 // Error is a failure that a person can act on. It never holds a secret, a
 // request or a response.
 type Error struct {
 	Code     Code
+	Cause    Cause    // why, where more is known than the code says; "" = no more
 	Op       string   // what was tried, after "cannot": `list tags of "team/app"`
 	Registry Registry // where; zero if it does not matter
 	Reason   string   // why, one clause; "" takes the causes' text
@@ -125,6 +168,19 @@ func (e *Error) Unwrap() []error { return e.Causes }
 func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)
 	return ok && c == e.Code
+}
+
+// CauseOf returns the cause of the first [*Error] in err's tree, which is its
+// code's where no finer one is known; "" if there is none.
+func CauseOf(err error) Cause {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return ""
+	case e.Cause != "":
+		return e.Cause
+	}
+	return e.Code.Cause()
 }
 
 // CodeOf returns the code of the first [*Error] in err's tree, or "".

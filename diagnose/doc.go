@@ -1,0 +1,17 @@
+// Package diagnose says why a registry refused: the cause, the evidence for it, how
+// sure that is, and one command that mends it.
+//
+//	d, err := diagnose.Explain(ctx, diagnose.Attempt{Err: err, Transport: rt}, nil)
+//	fmt.Println(d.Code, d.Title(), d.Mend)
+//
+// [Explain] takes one failed attempt: an error of this module, or an HTTP exchange
+// of anyone's client. [Doctor] walks the whole way to a registry step by step.
+// [Causes] is the table of all causes that they name.
+//
+// Where what came over the wire does not tell, a few further requests are made.
+// They change nothing, go to the registry and the token services that the
+// credential goes to anyway, and each is listed in the result; [Options.NoProbes]
+// forbids them. What cannot be told is said to be so: [CannotTell], with the
+// candidates. A cause whose signs are only believed is never called proved without
+// evidence of Azure Resource Manager.
+package diagnose

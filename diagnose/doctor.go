@@ -1,0 +1,56 @@
+package diagnose
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// Want is something that the credential should be able to do.
+type Want struct {
+	Repository string
+	Action     acrkit.Action
+	Target     string // a tag or digest to try it on; "" = any tag that is listed
+}
+
+// Check is what [Doctor] looks at.
+type Check struct {
+	Registry acrkit.Registry
+	// Transport has the credential; nil = none could be made, and Err says why, or
+	// there is none.
+	Transport *auth.Transport
+	Err       error
+	Source    string        // where the credential came from, in words
+	Lookups   []auth.Lookup // every place that was looked at, in order
+	Wants     []Want
+	Written   string // the host as a person wrote it; "" = not known
+}
+
+// Outcome is how a step of [Doctor] ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OK      Outcome = "ok"
+	Warning Outcome = "warning" // worth a look, and no reason to stop
+	Failed  Outcome = "failed"
+	Skipped Outcome = "skipped" // an earlier failure or a missing want leaves nothing to do
+)
+
+// Step is one step of [Doctor].
+type Step struct {
+	Name      string // "name", "tcp", "tls", …: stable
+	Outcome   Outcome
+	Text      string     // in words
+	Diagnosis *Diagnosis // of a step that failed or warns; nil = none
+	Requests  []Probe    // what it asked, beyond the work's own
+	Took      time.Duration
+}
+
+// Doctor walks the way to a registry, and yields each step as it is done.
+func Doctor(ctx context.Context, check Check, opts *Options) iter.Seq[Step] {
+	return func(yield func(Step) bool) {}
+}
