@@ -65,7 +65,7 @@ func TestAzureCLI(t *testing.T) {
 				tc.raw.check(t, shared)
 				outcome = "401 insufficient_scope"
 			}
-			results.add(result{"az", version, "refused: " + tc.name, outcome, lastLine(out)})
+			results.add(result{"az", version, "refused: " + tc.name, outcome + ", exit " + exitCode(err), s.neutral(lastLine(out))})
 		})
 	}
 }

@@ -2,16 +2,17 @@ package interop
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
-	"text/tabwriter"
 )
+
+// update writes what a run saw to the committed files that the usual run compares
+// it with: the tables of clients, and what clients say when they are refused.
+var update = flag.Bool("update", false, "write the tables of clients and the captures from this run")
 
 // binaryVariable hands the command to a test that runs itself again, in a mount
 // namespace of its own.
@@ -27,6 +28,7 @@ var shared *emulatorProcess
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
 	dir, err := os.MkdirTemp("", "acrkit-interop-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,61 +51,14 @@ func run(m *testing.M) int {
 		}
 		defer shared.stop()
 	}
+	defer docker.stop()
 	code := m.Run()
 	if code != 0 && shared != nil {
 		fmt.Fprintf(os.Stderr, "\nthe emulator's log ends with:\n%s\n", shared.tail(4000))
 	}
-	if err := results.write(); err != nil {
+	if err := results.write(code == 0); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
-}
-
-// result is one line of the table.
-type result struct{ client, version, what, outcome, words string }
-
-type resultTable struct {
-	mu   sync.Mutex
-	rows []result
-}
-
-var results resultTable
-
-func (r *resultTable) add(row result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.rows = append(r.rows, row)
-}
-
-// write prints the table and keeps it in results/clients.md, which git ignores.
-func (r *resultTable) write() error {
-	if len(r.rows) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(r.rows, func(a, b result) int { return strings.Compare(a.client, b.client) })
-	fmt.Println()
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CLIENT\tVERSION\tWHAT\tOUTCOME\tTHE CLIENT'S WORDS")
-	var md strings.Builder
-	md.WriteString("| client | version | what | outcome | the client's words |\n|---|---|---|---|---|\n")
-	for _, row := range r.rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", row.client, row.version, row.what, row.outcome, clip(row.words, 90))
-		fmt.Fprintf(&md, "| %s | %s | %s | %s | %s |\n", row.client, row.version, row.what, row.outcome, strings.ReplaceAll(clip(row.words, 300), "|", "\\|"))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := os.MkdirAll("results", 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join("results", "clients.md"), []byte(md.String()), 0o644)
-}
-
-func clip(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > n {
-		return s[:n] + "…"
-	}
-	return s
 }

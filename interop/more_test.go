@@ -10,28 +10,6 @@ import (
 	"testing"
 )
 
-// program finds one of the clients by name, with its version.
-func program(t *testing.T, name string) (client, string) {
-	t.Helper()
-	for _, c := range clients {
-		if c.name == name {
-			return c, need(t, c.name, c.install, c.version)
-		}
-	}
-	t.Fatalf("no client is called %s", name)
-	return client{}, ""
-}
-
-// as logs a client in and returns how to run it.
-func (c client) as(t *testing.T, e *emulatorProcess, who token) func(command ...string) (string, error) {
-	t.Helper()
-	s := newSession(t, e)
-	if out, err := s.run(who.password, c.login(s, who.name)...); err != nil {
-		t.Fatalf("login of %s: %v\n%s", who.name, err, out)
-	}
-	return func(command ...string) (string, error) { return s.run("", command...) }
-}
-
 // TestMount copies inside the registry, which crane does by mounting blobs: one
 // token for two repositories. From a repository that may not be read nothing can
 // be mounted, and nothing tells whether the blob is there.
@@ -45,8 +23,7 @@ func TestMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("own repositories", func(t *testing.T) {
-		run := c.as(t, shared, pusher)
-		if out, err := run("crane", "copy", shared.host+"/team/mount-source:v1", shared.host+"/team/mount-target:v1"); err != nil {
+		if out, err := c.as(t, shared, pusher).run("", "crane", "copy", shared.host+"/team/mount-source:v1", shared.host+"/team/mount-target:v1"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		shared.checkImage(t, "team/mount-target", "v1", img)
@@ -93,7 +70,8 @@ func TestReferrers(t *testing.T) {
 	if err := shared.pushImage(t, "team/referrers", "v1", img); err != nil {
 		t.Fatal(err)
 	}
-	run := c.as(t, shared, pusher)
+	s := c.as(t, shared, pusher)
+	run := func(command ...string) (string, error) { return s.run("", command...) }
 	file := filepath.Join(t.TempDir(), "report.json")
 	if err := os.WriteFile(file, []byte(`{"found":[]}`), 0o644); err != nil {
 		t.Fatal(err)
@@ -161,25 +139,25 @@ func TestDelete(t *testing.T) {
 		if err := shared.pushImage(t, "team/delete", "v1", img); err != nil {
 			t.Fatal(err)
 		}
-		out, err := c.as(t, shared, pusher)("crane", "delete", shared.host+"/team/delete@"+img.digest)
+		out, err := c.as(t, shared, pusher).run("", "crane", "delete", shared.host+"/team/delete@"+img.digest)
 		if err == nil || !c.refused.MatchString(out) {
 			t.Fatalf("%v, want a refusal: %s", err, out)
 		}
 		refusal{pusher, http.MethodDelete, "/v2/team/delete/manifests/" + img.digest, "repository:team/delete:delete",
 			`[{"Type":"repository","Name":"team/delete","Action":"delete"}]`}.check(t, shared)
 		shared.checkImage(t, "team/delete", "v1", img)
-		results.add(result{"crane", version, "refused: delete", "401 insufficient_scope", lastLine(out)})
+		results.add(result{"crane", version, "refused: delete", "401 insufficient_scope, exit " + exitCode(err), neutral(lastLine(out), shared.host)})
 	})
 	t.Run("granted", func(t *testing.T) {
 		auth := bearer(shared.accessToken(t, conform, "repository:conformance/delete:pull,push,delete"))
 		if err := shared.pushImageAs(auth, "conformance/delete", "v1", img, nil); err != nil {
 			t.Fatal(err)
 		}
-		run := c.as(t, shared, conform)
-		if out, err := run("crane", "delete", shared.host+"/conformance/delete@"+img.digest); err != nil {
+		s := c.as(t, shared, conform)
+		if out, err := s.run("", "crane", "delete", shared.host+"/conformance/delete@"+img.digest); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		out, err := run("crane", "manifest", shared.host+"/conformance/delete:v1")
+		out, err := s.run("", "crane", "manifest", shared.host+"/conformance/delete:v1")
 		if err == nil || !regexp.MustCompile(`MANIFEST_UNKNOWN|404`).MatchString(out) {
 			t.Errorf("after the delete: %v, %s", err, out)
 		}

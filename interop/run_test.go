@@ -45,8 +45,8 @@ func TestRun(t *testing.T) {
 			if err == nil || !strings.Contains(out, "has no right on") {
 				t.Errorf("a repository without a right: %v: %s", err, out)
 			}
-			results.add(result{c.name, version, "acrkit run: tags", "as expected", ""})
-			results.add(result{c.name, version, "acrkit run, refused: tags", "refused", lastLine(out)})
+			results.add(result{c.name, version, "by run: tags", "ok", ""})
+			results.add(result{c.name, version, "refused: by run, tags of another repository", "refused, exit " + exitCode(err), s.neutral(lastLine(out))})
 
 			// The user's own files stay as they are, and nothing is left.
 			inner, err := s.run("", acrkitBinary, "run", "--repository", good, "--auth", "scoped-token", "--", "cat", filepath.Join(s.home, "config.json"))
