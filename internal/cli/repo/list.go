@@ -130,7 +130,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 	var m scopemap.Map
 	if opts.ScopeMap != "" {
 		var err error
-		if m, err = readScopeMap(opts.ScopeMap, opts.IO.In); err != nil {
+		if m, err = cmdutil.ReadScopeMap(opts.ScopeMap, opts.IO.In); err != nil {
 			return err
 		}
 	}

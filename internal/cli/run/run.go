@@ -3,20 +3,16 @@ package run
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
@@ -32,14 +28,6 @@ type Options struct {
 	Repository string
 	Command    []string
 }
-
-// The variables that lead a command to its credential.
-const (
-	envDocker  = "DOCKER_CONFIG"        // a folder: Docker, and most clients that read its logins
-	envPodman  = "REGISTRY_AUTH_FILE"   // a file: podman, buildah, skopeo
-	envHelm    = "HELM_REGISTRY_CONFIG" // a file: helm
-	envLiteral = "DOCKER_AUTH_CONFIG"   // logins as a text, which would go before the folder
-)
 
 // NewCmdRun returns the command. A runF other than nil runs instead of it.
 func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
@@ -89,13 +77,12 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 }
 
 func run(ctx context.Context, opts *Options) error {
-	path, err := lookUp(opts.Command[0])
+	path, err := child.LookUp(opts.Command[0])
 	if err != nil {
 		return err
 	}
-	// From here on a signal is the command's, or ends us tidily.
-	signals := newRelay()
-	defer signals.stop()
+	signals := child.CatchSignals()
+	defer signals.Stop()
 
 	c, err := opts.Connect(ctx, opts.Registry)
 	if err != nil {
@@ -119,35 +106,33 @@ func run(ctx context.Context, opts *Options) error {
 		cmdutil.Say(opts.IO.ErrOut, "acrkit: the %s has no right on %q", c.Effective(scope).Credential, opts.Repository)
 	}
 
-	base, err := readUserConfig(opts.LookupEnv, opts.Registry)
+	base, err := child.ReadUserConfig(opts.LookupEnv, opts.Registry)
 	if err != nil {
 		return err
 	}
-	parent := runtimeDir(opts.LookupEnv)
-	removeLeftovers(parent)
-	dir, err := makeFolder(parent)
+	dir, err := child.NewFolder(opts.LookupEnv)
 	if err != nil {
 		return err
 	}
-	defer dir.remove()
-	if err := dir.write(base, opts.Registry, login); err != nil {
+	defer dir.Remove()
+	if err := dir.Write(base, opts.Registry, login); err != nil {
 		return err
 	}
-	if err := dir.link(base.dir); err != nil {
+	if err := dir.Link(base); err != nil {
 		return err
 	}
 
 	cmd := exec.Command(path, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
 	cmd.Args[0] = opts.Command[0]
-	cmd.Env = environment(opts.Environ(), dir)
+	cmd.Env = dir.Environment(opts.Environ())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	opts.IO.EndAwait()
 
 	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },
-		func(l auth.Login) error { return dir.write(base, opts.Registry, l) })
-	status, err := signals.run(cmd)
+		func(l auth.Login) error { return dir.Write(base, opts.Registry, l) })
+	status, err := signals.Run(cmd)
 	stopRenewal()
-	if rmErr := dir.remove(); rmErr != nil && err == nil {
+	if rmErr := dir.Remove(); rmErr != nil && err == nil {
 		err = rmErr
 	}
 	switch {
@@ -163,63 +148,6 @@ func grantsAny(token auth.Token, repository string) bool {
 	return slices.ContainsFunc(acrkit.Actions(), func(a acrkit.Action) bool {
 		return token.Granted.Contains(acrkit.RepositoryScope(repository, a))
 	})
-}
-
-// Exit codes of a command that did not start, as shells have them (POSIX, Shell
-// Command Language, 2.8.2).
-const (
-	exitCannotRun = 126
-	exitNotFound  = 127
-)
-
-// lookUp finds the program before anything else is done for it.
-func lookUp(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path, nil
-	}
-	return "", notStarted(name, err)
-}
-
-// notStarted words the failure to start a command.
-func notStarted(name string, err error) error {
-	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), "acrkit run --help"
-	if plainWord.MatchString(name) {
-		hint = "ls -l " + name
-		if !strings.ContainsRune(name, os.PathSeparator) {
-			hint = "command -v " + name
-		}
-	}
-	switch {
-	case errors.Is(err, exec.ErrDot):
-		why = "it is in the current directory only; name it with ./"
-	case errors.Is(err, fs.ErrPermission):
-		why = "it is no program that this user may run"
-	case errors.Is(err, exec.ErrNotFound) && !strings.ContainsRune(name, os.PathSeparator):
-		code, why = exitNotFound, "there is no such program in PATH"
-	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		code, why = exitNotFound, "there is no such program"
-	}
-	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why, Hint: hint})
-}
-
-// plainWord is what a shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
-
-func lastCause(err error) string {
-	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
-		err = next
-	}
-	return err.Error()
-}
-
-// environment leads the command to the folder.
-func environment(env []string, dir *folder) []string {
-	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral
-	})
-	return append(env, envDocker+"="+dir.path, envPodman+"="+dir.podmanFile(), envHelm+"="+dir.helmFile())
 }
 
 // renewalPeriod is how often the credential is looked at again. That costs a

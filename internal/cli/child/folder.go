@@ -1,4 +1,4 @@
-package run
+package child
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +18,17 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// folder is the private DOCKER_CONFIG of one run.
-type folder struct {
-	path string
+// The variables that lead a command to its credential.
+const (
+	envDocker  = "DOCKER_CONFIG"        // a folder: Docker, and most clients that read its logins
+	envPodman  = "REGISTRY_AUTH_FILE"   // a file: podman, buildah, skopeo
+	envHelm    = "HELM_REGISTRY_CONFIG" // a file: helm
+	envLiteral = "DOCKER_AUTH_CONFIG"   // logins as a text, which would go before the folder
+)
+
+// Folder is a private DOCKER_CONFIG for one program.
+type Folder struct {
+	Path string
 	lock *os.File // held while acrkit lives; what nobody holds is a leftover
 	once sync.Once
 	err  error
@@ -54,31 +64,49 @@ func folderError(err error) error {
 	return &acrkit.Error{Op: "make a private folder for the command", Causes: []error{err}, Hint: "export TMPDIR=…    # a folder in which this user may write"}
 }
 
-// makeFolder makes the folder, of mode 0700, and takes its lock.
-func makeFolder(parent string) (*folder, error) {
+// NewFolder makes a folder of mode 0700 in the user's runtime folder, and removes
+// those that killed processes have left there.
+func NewFolder(lookup func(string) (string, bool)) (*Folder, error) {
+	parent := runtimeDir(lookup)
+	removeLeftovers(parent)
+	return makeFolder(parent)
+}
+
+// makeFolder makes the folder and takes its lock.
+func makeFolder(parent string) (*Folder, error) {
 	path, err := os.MkdirTemp(parent, namePrefix)
 	if err != nil {
 		return nil, folderError(err)
 	}
-	d := &folder{path: path}
+	d := &Folder{Path: path}
 	if d.lock, err = os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR|os.O_EXCL, 0o600); err == nil {
 		err = lock(d.lock)
 	}
 	if err != nil {
-		return nil, errors.Join(folderError(err), d.remove())
+		return nil, errors.Join(folderError(err), d.Remove())
 	}
 	return d, nil
 }
 
-func (d *folder) podmanFile() string { return filepath.Join(d.path, "auth.json") }
+func (d *Folder) podmanFile() string { return filepath.Join(d.Path, "auth.json") }
 
-func (d *folder) helmFile() string { return filepath.Join(d.path, "helm.json") }
+func (d *Folder) helmFile() string { return filepath.Join(d.Path, "helm.json") }
 
-// write writes the files.
-func (d *folder) write(base *userConfig, reg acrkit.Registry, login auth.Login) error {
+// Environment returns env such that it leads a program to the folder.
+func (d *Folder) Environment(env []string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral
+	})
+	return append(env, envDocker+"="+d.Path, envPodman+"="+d.podmanFile(), envHelm+"="+d.helmFile())
+}
+
+// Write writes the login for a registry, beside the logins for other hosts, in the
+// forms of Docker, podman and helm. It may be called again.
+func (d *Folder) Write(base *UserConfig, reg acrkit.Registry, login auth.Login) error {
 	docker, podman, helm, err := base.documents(reg, login)
 	if err == nil {
-		err = errors.Join(writePrivate(filepath.Join(d.path, "config.json"), docker), writePrivate(d.podmanFile(), podman), writePrivate(d.helmFile(), helm))
+		err = errors.Join(writePrivate(filepath.Join(d.Path, "config.json"), docker), writePrivate(d.podmanFile(), podman), writePrivate(d.helmFile(), helm))
 	}
 	if err != nil {
 		return folderError(err)
@@ -86,9 +114,10 @@ func (d *folder) write(base *userConfig, reg acrkit.Registry, login auth.Login) 
 	return nil
 }
 
-// link makes what else there is in Docker's own folder be in this one too:
+// Link makes what else there is in Docker's own folder be in this one too:
 // contexts, which config.json may name, plugins, builders.
-func (d *folder) link(own string) error {
+func (d *Folder) Link(base *UserConfig) error {
+	own := base.dir
 	if own == "" {
 		return nil
 	}
@@ -107,7 +136,7 @@ func (d *folder) link(own string) error {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "carry over Docker's configuration", Reason: fmt.Sprintf("%q has more than %d entries", own, maxLinks)}
 	}
 	for _, e := range entries {
-		name := filepath.Join(d.path, e.Name())
+		name := filepath.Join(d.Path, e.Name())
 		if _, err := os.Lstat(name); err == nil {
 			continue // the files that are ours
 		}
@@ -121,15 +150,15 @@ func (d *folder) link(own string) error {
 	return nil
 }
 
-// remove removes the folder; links go, what they lead to stays. It may be called
+// Remove removes the folder; links go, what they lead to stays. It may be called
 // again.
-func (d *folder) remove() error {
+func (d *Folder) Remove() error {
 	d.once.Do(func() {
 		if d.lock != nil {
 			_ = d.lock.Close() // Windows removes no file that is open
 		}
-		if err := os.RemoveAll(d.path); err != nil {
-			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + shell.Quote(d.path)}
+		if err := os.RemoveAll(d.Path); err != nil {
+			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + shell.Quote(d.Path)}
 		}
 	})
 	return d.err

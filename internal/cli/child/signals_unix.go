@@ -1,6 +1,6 @@
 //go:build unix
 
-package run
+package child
 
 import (
 	"io/fs"
@@ -24,20 +24,23 @@ func isMine(info fs.FileInfo) bool {
 // terminal sends them, or on acrkit alone, as SIGKILL.
 var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// relay catches signals from its making on.
-type relay struct{ ch chan os.Signal }
+// Signals are caught for a program.
+type Signals struct{ ch chan os.Signal }
 
-func newRelay() *relay {
-	r := &relay{make(chan os.Signal, 16)}
+// CatchSignals catches signals from now on: from here they are the program's, or
+// end us tidily.
+func CatchSignals() *Signals {
+	r := &Signals{make(chan os.Signal, 16)}
 	signal.Notify(r.ch, passedOn...)
 	return r
 }
 
-func (r *relay) stop() { signal.Stop(r.ch) }
+// Stop catches them no longer.
+func (r *Signals) Stop() { signal.Stop(r.ch) }
 
-// run runs the command to its end and returns its exit code. A signal that came
+// Run runs the command to its end and returns its exit code. A signal that came
 // before keeps it from being started.
-func (r *relay) run(cmd *exec.Cmd) (status int, err error) {
+func (r *Signals) Run(cmd *exec.Cmd) (status int, err error) {
 	select {
 	case s := <-r.ch:
 		return 128 + int(s.(syscall.Signal)), nil

@@ -1,4 +1,4 @@
-package run
+package child
 
 import (
 	"bytes"
@@ -22,13 +22,13 @@ import (
 // configFile bounds the user's own files. Logins to hundreds of registries fit.
 var configFile = limit.Limit{Name: "a configuration file of Docker", Bytes: 1 << 20}
 
-// userConfig is what the command keeps of the user's own configuration: all but
+// UserConfig is what a program keeps of the user's own configuration: all but
 // the credentials for the one registry.
 //
 // Logins for other hosts stay, because a command often needs two registries, a
 // build that pulls its base from elsewhere above all; the command could read
 // them in the user's own files anyway.
-type userConfig struct {
+type UserConfig struct {
 	dir    string                     // Docker's folder; "" if there is none
 	docker map[string]json.RawMessage // config.json without auths, credHelpers and credsStore
 	// logins are of config.json; podman those of podman's file and then of
@@ -47,9 +47,9 @@ func newLogins() logins {
 	return logins{map[string]json.RawMessage{}, map[string]string{}}
 }
 
-// readUserConfig reads the user's files without what they have for the registry.
-func readUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*userConfig, error) {
-	c := &userConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins(), helm: newLogins()}
+// ReadUserConfig reads the user's files without what they have for the registry.
+func ReadUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*UserConfig, error) {
+	c := &UserConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins(), helm: newLogins()}
 	get := func(name string) string { v, _ := lookup(name); return v }
 	if dir := get(envDocker); dir != "" {
 		c.dir = dir
@@ -144,7 +144,7 @@ func helmFile(get func(string) string) string {
 
 func badConfig(what, why string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over " + what, Reason: why,
-		Hint: envDocker + "=/does/not/exist acrkit run …    # without your own configuration"}
+		Hint: envDocker + "=/does/not/exist …    # the same command without your own configuration"}
 }
 
 // document is a configuration: its logins, and the rest of it as it stands.
@@ -259,7 +259,7 @@ func isOf(key string, reg acrkit.Registry) bool {
 }
 
 // documents are the three files: Docker's, podman's and helm's.
-func (c *userConfig) documents(reg acrkit.Registry, login auth.Login) (docker, podman, helm []byte, err error) {
+func (c *UserConfig) documents(reg acrkit.Registry, login auth.Login) (docker, podman, helm []byte, err error) {
 	whole := map[string]any{}
 	for key, value := range c.docker {
 		whole[key] = value

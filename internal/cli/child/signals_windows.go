@@ -1,6 +1,6 @@
 //go:build windows
 
-package run
+package child
 
 import (
 	"io/fs"
@@ -19,19 +19,22 @@ func lock(f *os.File) error {
 // isMine is always true: the folder for temporary files is the user's own.
 func isMine(fs.FileInfo) bool { return true }
 
-// relay keeps an interrupt from ending acrkit before the command, to which the
+// Signals keeps an interrupt from ending acrkit before the command, to which the
 // console sends it too.
-type relay struct{ ch chan os.Signal }
+type Signals struct{ ch chan os.Signal }
 
-func newRelay() *relay {
-	r := &relay{make(chan os.Signal, 1)}
+// CatchSignals catches signals from now on: from here they are the program's, or
+// end us tidily.
+func CatchSignals() *Signals {
+	r := &Signals{make(chan os.Signal, 1)}
 	signal.Notify(r.ch, os.Interrupt)
 	return r
 }
 
-func (r *relay) stop() { signal.Stop(r.ch) }
+// Stop catches them no longer.
+func (r *Signals) Stop() { signal.Stop(r.ch) }
 
-func (r *relay) run(cmd *exec.Cmd) (status int, err error) {
+func (r *Signals) Run(cmd *exec.Cmd) (status int, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, notStarted(cmd.Args[0], err)
 	}

@@ -1,0 +1,66 @@
+// Package child runs another program for the user: found before anything else is
+// done for it, with signals passed on, and with a private folder of logins where
+// Docker and its relatives look for them.
+package child
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+)
+
+// Exit codes of a command that did not start, as shells have them (POSIX, Shell
+// Command Language, 2.8.2).
+const (
+	exitCannotRun = 126
+	exitNotFound  = 127
+)
+
+// LookUp finds the program. Its error ends the command with the exit code that
+// shells have for it.
+func LookUp(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	return "", notStarted(name, err)
+}
+
+// notStarted words the failure to start a command.
+func notStarted(name string, err error) error {
+	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), "acrkit --help"
+	if plainWord.MatchString(name) {
+		hint = "ls -l " + name
+		if !strings.ContainsRune(name, os.PathSeparator) {
+			hint = "command -v " + name
+		}
+	}
+	switch {
+	case errors.Is(err, exec.ErrDot):
+		why = "it is in the current directory only; name it with ./"
+	case errors.Is(err, fs.ErrPermission):
+		why = "it is no program that this user may run"
+	case errors.Is(err, exec.ErrNotFound) && !strings.ContainsRune(name, os.PathSeparator):
+		code, why = exitNotFound, "there is no such program in PATH"
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		code, why = exitNotFound, "there is no such program"
+	}
+	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why, Hint: hint})
+}
+
+// plainWord is what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
+
+func lastCause(err error) string {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err.Error()
+}
