@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -177,19 +178,19 @@ func (t *Transport) partFor(repository string) (*Transport, error) {
 // partForRequest returns the part whose credential a request needs: its
 // repository decides, of a mount the target.
 func (t *Transport) partForRequest(req *http.Request) (*Transport, error) {
-	need := requiredFor(req.Method, req.URL)
+	need := operation.RequiredFor(req.Method, req.URL)
 	switch {
-	case need.repository != "":
-	case need.op == opPing:
+	case need.Repository != "":
+	case need.Op == operation.Ping:
 		// It opens nothing; "" is the last if it is there.
 		return t.parts[len(t.parts)-1].transport, nil
-	case need.op == opUnknown:
+	case need.Op == operation.Unknown:
 		// A request that is not recognised may come with its scope.
 		if scope, ok := acrkit.RequiredScopeFromContext(req.Context()); ok {
 			return t.partForScope(scope)
 		}
 	}
-	return t.partFor(need.repository)
+	return t.partFor(need.Repository)
 }
 
 // partForScope returns the part for a scope: one of one repository, of several

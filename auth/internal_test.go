@@ -4,125 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
-func TestRequiredFor(t *testing.T) {
-	tests := []struct{ method, url, want string }{
-		{"GET", "/v2/", ""},
-		{"GET", "/v2", ""},
-		{"GET", "/v2/_catalog?n=100", "registry:catalog:*"},
-		{"GET", "/acr/v1/_catalog", "registry:catalog:*"},
-		{"POST", "/acr/v1/_catalog", ""},
-		{"GET", "/v2/a/b/manifests/v1", "repository:a/b:pull"},
-		{"HEAD", "/v2/a/b/manifests/sha256:00", "repository:a/b:pull"},
-		{"GET", "/v2/a%2Fb/manifests/v1", "repository:a/b:pull"},
-		{"PUT", "/v2/a%2fb/manifests/v1", "repository:a/b:pull,push"},
-		{"DELETE", "/v2/a/b/manifests/sha256:00", "repository:a/b:delete"},
-		{"PATCH", "/v2/a/b/manifests/v1", ""},
-		{"GET", "/v2/a/blobs/sha256%3A00", "repository:a:pull"},
-		{"HEAD", "/v2/a/blobs/sha256:00", "repository:a:pull"},
-		{"DELETE", "/v2/a/blobs/sha256:00", "repository:a:delete"},
-		{"POST", "/v2/a/blobs/uploads/", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads/?digest=sha256:00", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=x%2Fy", "repository:a:pull,push repository:x/y:pull"},
-		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=a", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads/?mount=sha256:00&from=UPPER:x", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads/?from=x", "repository:a:pull,push"},
-		{"PATCH", "/v2/a/blobs/uploads/uuid?_state=x", "repository:a:pull,push"},
-		{"PUT", "/v2/a/blobs/uploads/uuid?digest=sha256:00", "repository:a:pull,push"},
-		{"GET", "/v2/a/blobs/uploads/uuid", "repository:a:pull,push"},
-		{"DELETE", "/v2/a/blobs/uploads/uuid", "repository:a:delete"},
-		{"GET", "/v2/a/tags/list", "repository:a:metadata_read"},
-		{"GET", "/v2/a/referrers/sha256:00", "repository:a:pull"},
-		// Names with the marks as parts.
-		{"GET", "/v2/manifests/manifests/v1", "repository:manifests:pull"},
-		{"GET", "/v2/a/blobs/uploads/manifests/v1", "repository:a/blobs/uploads:pull"},
-		{"GET", "/v2/a/tags/list/manifests/v1", "repository:a/tags/list:pull"},
-		{"GET", "/v2/a/manifests/v1/tags/list", "repository:a/manifests/v1:metadata_read"},
-		{"POST", "/v2/blobs/uploads/blobs/uploads/", "repository:blobs/uploads:pull,push"},
-		{"GET", "/acr/v1/a/b", "repository:a/b:metadata_read"},
-		{"GET", "/acr/v1/a%2Fb?api-version=2021-07-01", "repository:a/b:metadata_read"},
-		{"PATCH", "/acr/v1/a", "repository:a:metadata_write"},
-		{"DELETE", "/acr/v1/a", "repository:a:delete"},
-		{"GET", "/acr/v1/a/_tags", "repository:a:metadata_read"},
-		{"GET", "/acr/v1/a/_tags/v1", "repository:a:metadata_read"},
-		{"PATCH", "/acr/v1/a/_tags/v1", "repository:a:metadata_write"},
-		{"DELETE", "/acr/v1/a/_tags/v1", "repository:a:delete"},
-		{"GET", "/acr/v1/a/_manifests?n=1000", "repository:a:metadata_read"},
-		{"PATCH", "/acr/v1/a/_manifests/sha256:00", "repository:a:metadata_write"},
-		{"PUT", "/acr/v1/a", ""},
-		{"GET", "/acr/v1/a/_tagsx", ""},
-		// No repository names: answered 404 before authentication.
-		{"GET", "/v2/UPPER/manifests/v1", ""},
-		{"GET", "/v2/a:b/manifests/v1", ""},
-		{"GET", "/v2/a%252Fb/manifests/v1", ""},
-		{"GET", "/v2/a%20repository:x/manifests/v1", ""},
-		{"GET", "/v2//manifests/v1", ""},
-		{"GET", "/v2/a/manifests/", ""},
-		{"GET", "/other", ""},
-		{"GET", "/", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.method+" "+tt.url, func(t *testing.T) {
-			u, err := url.Parse("https://myregistry.azurecr.io" + tt.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := requiredFor(tt.method, u).scope.String(); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-// What is derived is a scope of the wire, on valid names, and the same whether a
-// slash in the path is escaped or not.
-func FuzzRequiredFor(f *testing.F) {
-	for _, p := range []string{"a/b/manifests/v1", "a/blobs/uploads/u", "a/tags/list", "a%2Fb/_tags/x", "a/blobs/uploads/?mount=x&from=b", "%", "a b", "a/_manifests"} {
-		f.Add("GET", p)
-		f.Add("POST", p)
-	}
-	f.Fuzz(func(t *testing.T, method, rest string) {
-		for _, prefix := range []string{"/v2/", "/acr/v1/"} {
-			u, err := url.Parse("https://r" + prefix + rest)
-			if err != nil {
-				return
-			}
-			r := requiredFor(method, u)
-			escaped := *u
-			escaped.Path = u.Path
-			escaped.RawPath = prefix + strings.ReplaceAll(strings.TrimPrefix(u.EscapedPath(), prefix), "/", "%2F")
-			if again, err := url.Parse(escaped.String()); err == nil && again.Path == u.Path {
-				if other := requiredFor(method, again); other.scope.String() != r.scope.String() || other.op != r.op {
-					t.Fatalf("%s: %q, escaped: %q", u, r.scope, other.scope)
-				}
-			}
-			parsed, err := acrkit.ParseScope(r.scope.String())
-			if err != nil || !parsed.Equal(r.scope) {
-				t.Fatalf("%s: derived %q: %v", u, r.scope, err)
-			}
-			for a := range r.scope.All() {
-				if a.Type == "repository" && acrkit.CheckRepositoryName(a.Name) != nil {
-					t.Fatalf("%s: derived %q", u, r.scope)
-				}
-			}
-			if r.repository != "" && !strings.Contains(u.Path, r.repository) {
-				t.Fatalf("%s: name %q", u, r.repository)
-			}
-		}
-	})
-}
-
 func TestLessons(t *testing.T) {
-	r := required{op: opReferrers, repository: "a", scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
+	r := operation.Required{Op: operation.Referrers, Repository: "a", Scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
 	for _, asked := range []string{"", "registry:catalog:*", "repository:b:pull", "repository:a:pull repository:b:pull", "repository:a:*", "repository:a:pull,unknown"} {
 		l := lessons{}
 		s, err := acrkit.ParseScope(asked)
@@ -135,11 +27,11 @@ func TestLessons(t *testing.T) {
 	}
 	l := lessons{}
 	l.learn(r, acrkit.RepositoryScope("a", acrkit.MetadataRead, acrkit.ContentRead))
-	r.repository = "b"
+	r.Repository = "b"
 	if got := l.apply(r).String(); got != "repository:b:metadata_read,pull" {
 		t.Error(got)
 	}
-	if got := l.apply(required{op: opPull, repository: "b", scope: acrkit.CatalogScope()}).String(); got != "registry:catalog:*" {
+	if got := l.apply(operation.Required{Op: operation.Pull, Repository: "b", Scope: acrkit.CatalogScope()}).String(); got != "registry:catalog:*" {
 		t.Error(got)
 	}
 }

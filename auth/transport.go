@@ -17,6 +17,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -166,6 +167,10 @@ func (t *Transport) Format(f fmt.State, _ rune) {
 // LogValue is what Format prints.
 func (t *Transport) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
+// URL returns the registry's origin, without a path: https, or http where the
+// transport was made with [Options.PlainHTTP].
+func (t *Transport) URL() *url.URL { return &url.URL{Scheme: t.scheme, Host: t.registry.Host()} }
+
 // origin returns the registry's scheme, host and port as a URL's beginning.
 func (t *Transport) origin() string { return t.scheme + "://" + t.registry.Host() }
 
@@ -224,16 +229,21 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return p.RoundTrip(req)
 	}
 	ctx := req.Context()
-	need := requiredFor(req.Method, req.URL)
+	need := operation.RequiredFor(req.Method, req.URL)
+	guard := operation.GuardOf(ctx)
 	scope, given := acrkit.RequiredScopeFromContext(ctx)
 	var lesson acrkit.Scope // what a challenge taught, to be kept once it has proved itself
 	if given {
-		need = required{} // what the caller says teaches nothing about the operation
+		need = operation.Required{} // what the caller says teaches nothing about the operation
 	} else {
 		t.fetches.Lock()
 		scope = t.lessons.apply(need)
 		t.fetches.Unlock()
+		if !guard.May(scope) {
+			scope = need.Scope
+		}
 	}
+	guard.Used = scope
 	token, fresh, err := t.acquire(ctx, scope, nil)
 	if err != nil {
 		closeBody(req)
@@ -255,7 +265,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil //nolint:nilerr // a challenge that cannot be read cures nothing; the refusal is the answer
 		}
 		c := t.diagnose(challenge, asked, token, fresh && cured != [cures]bool{})
+		if c == cureFollow && !guard.May(challenge.Scope) {
+			return resp, nil
+		}
 		if c == cureFollow {
+			guard.Used = challenge.Scope
 			lesson = challenge.Scope
 			if !rewinds(req) {
 				t.teach(need, lesson) // on trial: only the next request can prove it
@@ -298,7 +312,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // teach keeps what a challenge to an operation asked for.
-func (t *Transport) teach(need required, lesson acrkit.Scope) {
+func (t *Transport) teach(need operation.Required, lesson acrkit.Scope) {
 	t.fetches.Lock()
 	defer t.fetches.Unlock()
 	t.lessons.learn(need, lesson)
@@ -306,11 +320,11 @@ func (t *Transport) teach(need required, lesson acrkit.Scope) {
 
 // unteach drops what was learnt of an operation when a request that asked for
 // more than derived was refused all the same: more was not what was missing.
-func (t *Transport) unteach(need required, requested acrkit.Scope) {
+func (t *Transport) unteach(need operation.Required, requested acrkit.Scope) {
 	t.fetches.Lock()
 	defer t.fetches.Unlock()
-	if !need.scope.Contains(requested) {
-		delete(t.lessons, need.op)
+	if !need.Scope.Contains(requested) {
+		delete(t.lessons, need.Op)
 	}
 }
 
