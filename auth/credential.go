@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -202,10 +203,10 @@ func Anonymous() Credential {
 // around a secret comes from a file or a pipe, and the service answers it with
 // anything up to a 500.
 func checkSecret(what string, s string) error {
-	why := ""
+	why, white := "", cause.PasswordWhitespace
 	switch {
 	case s == "":
-		why = "is empty"
+		why, white = "is empty", ""
 	case s != strings.TrimSpace(s):
 		why = "begins or ends with white space (perhaps a line feed from a file)"
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
@@ -213,5 +214,5 @@ func checkSecret(what string, s string) error {
 	default:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Reason: what + " " + why}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Cause: white, Reason: what + " " + why}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -148,7 +149,7 @@ func (p userSecret) equal(other userSecret) bool {
 
 // fileError is an error that names a file and shows nothing of it.
 func fileError(code acrkit.Code, file, reason, hint string) error {
-	return wire.Final(&acrkit.Error{Code: code, Op: fmt.Sprintf("read the logins in %q", file), Reason: reason, Hint: hint})
+	return wire.Final(&acrkit.Error{Code: code, Cause: cause.DockerConfigBroken, Op: fmt.Sprintf("read the logins in %q", file), Reason: reason, Hint: hint})
 }
 
 // readDockerFile reads what a file has for a registry; a missing file has nothing.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -143,6 +144,9 @@ func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, e
 		form.Set("client_secret", secret.Reveal())
 	}
 	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form, "access_token", refusedByEntra)
+	if !c.federated && fullGUID(secret.Reveal()) && acrkit.CauseOf(err) == cause.EntraSecretWrong {
+		err = because(cause.SecretIDPasted, err)
+	}
 	return a.token, err
 }
 
@@ -182,6 +186,7 @@ func sourceError(ctx context.Context, op string, err error) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		if m := entraMeanings[refusal.Number]; isRefusal && e.Code == acrkit.CodeCredentialRejected && (m.code != "" || e.Hint == "" && m.hint != "") {
 			with := *e
+			with.Cause = cmp.Or(e.Cause, refusal.cause())
 			with.Code, with.Hint = cmp.Or(m.code, e.Code), cmp.Or(e.Hint, m.hint)
 			return wire.Final(&with)
 		}
@@ -330,10 +335,13 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 		g.t.refusedByRegistry(secrets, func(e *acrkit.Error, said string) {
 			e.Reason = fmt.Sprintf("the registry does not accept the %s (audience %s)%s", g.whose(), audience, said)
 			claims, err := wire.ReadClaims(token.Reveal())
+			e.Cause = cause.ExchangeRefused
 			switch {
 			case err == nil && !claims.Expires.IsZero() && claims.Expires.Before(g.t.now()):
+				e.Cause = cause.TokenEnded
 				e.Reason += fmt.Sprintf("; by this machine's clock it expired at %s", claims.Expires.UTC().Format(time.RFC3339))
-			case strings.Contains(said, "arm aad token disallowed"):
+			case strings.Contains(said, "arm aad token disallowed"), strings.Contains(said, "token validation failed") && err == nil && claims.IsResourceManager():
+				e.Cause = cause.ARMAudienceDisabled
 				e.Hint = "the registry takes no tokens for Azure Resource Manager; ask for the audience https://containerregistry.azure.net"
 			default:
 				e.Hint = "check that the identity belongs to the registry's tenant"
@@ -456,6 +464,33 @@ var entraMeanings = map[int]entraMeaning{
 	90024:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
 }
 
+// cause returns the cause that the number stands for.
+func (r EntraRefusal) cause() acrkit.Cause {
+	switch r.Number {
+	case 7000215:
+		return cause.EntraSecretWrong
+	case 7000222:
+		return cause.EntraSecretExpired
+	case 700016, 7000112:
+		return cause.EntraApplicationUnknown
+	case 700082, 700084, 70043, 50173:
+		return cause.EntraSignInEnded
+	case 50001, 500011, 500014:
+		return cause.EntraAudienceUnknown
+	case 90002, 900023:
+		return cause.EntraTenantUnknown
+	case 70021, 700211, 700212, 700213, 700023, 700024, 700027, 50027:
+		return cause.EntraAssertionRefused
+	case 50034, 50053, 50055, 50057, 50076, 50079, 50126:
+		return cause.EntraUserRefused
+	case 53003, 65001:
+		return cause.EntraPolicy
+	case 90033, 90024:
+		return cause.EntraUnreachable
+	}
+	return cause.EntraRefused
+}
+
 // failure completes e with what r proves.
 func (r EntraRefusal) failure(e *acrkit.Error) error {
 	m := entraMeanings[r.Number]
@@ -463,6 +498,7 @@ func (r EntraRefusal) failure(e *acrkit.Error) error {
 	if e.Code == "" {
 		e.Code = acrkit.CodeCredentialRejected
 	}
+	e.Cause = r.cause()
 	if e.RequestID == "" {
 		e.RequestID = r.CorrelationID
 	}
@@ -511,6 +547,7 @@ func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
 		e.Code, e.Reason = acrkit.CodeThrottled, wire.Throttled(resp.Header)
 		return e
 	case status == http.StatusRequestTimeout || status >= 500:
+		e.Cause = cause.EntraUnreachable
 		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra failed"
 		return e
 	}
@@ -537,6 +574,7 @@ func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
 		e.RequestID = r.CorrelationID
 	}
 	if r.Number == 0 && r.OAuthError == "" {
+		e.Cause = cause.EntraUnreachable
 		e.Code, e.Reason = acrkit.CodeProtocol, "the address of the Entra authority answers, but not as Entra does"
 		e.Hint = "check AZURE_AUTHORITY_HOST"
 		return wire.Final(e)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 )
 
 // Environment is what the environment variables say.
@@ -163,7 +164,15 @@ func (r *envReader) half(l *Lookup, set string, missing ...string) error {
 		verb = " are missing"
 	}
 	l.Outcome, l.Detail = OutcomeIncomplete, strings.Join(missing, " and ")+verb
-	return r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set), l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set)
+	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set), l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set))
+}
+
+// because names the cause of an error of usage.
+func because(c acrkit.Cause, err error) error {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		e.Cause = c
+	}
+	return err
 }
 
 func isOrAre(variables string) string {
@@ -177,7 +186,7 @@ func isOrAre(variables string) string {
 func (r *envReader) check(l *Lookup, name, value string) error {
 	if err := checkSecret(name, value); err != nil {
 		l.Outcome, l.Detail = OutcomeIncomplete, reasonOf(err)
-		return r.usage(l.Detail, "set "+name+" without it; for a file with a line feed at its end there is ACR_TOKEN_PASSWORD_FILE")
+		return because(acrkit.CauseOf(err), r.usage(l.Detail, "set "+name+" without it; for a file with a line feed at its end there is ACR_TOKEN_PASSWORD_FILE"))
 	}
 	return nil
 }

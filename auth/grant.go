@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -159,9 +161,32 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	} else if _, same := g.passwords[p.slot].source.(*fixedSecret); !same {
 		what = "password from " + g.passwords[p.slot].source.String()
 	}
+	e.Cause = causeOfPassword(g.user, p.secrets[0].Reveal(), said)
 	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", g.who, what, g.mayBe, said)
 	e.Hint = g.hint
 }
+
+// causeOfPassword returns what the form of a refused password, or the service's own
+// text, tells of the cause; "" is what the service keeps to itself. Source of the
+// texts: users' reports with the raw answer.
+func causeOfPassword(user, password, said string) acrkit.Cause {
+	_, err := wire.ReadClaims(password)
+	switch {
+	case err == nil:
+		return cause.TokenAsPassword
+	case fullGUID(user) && fullGUID(password):
+		return cause.SecretIDPasted
+	case strings.Contains(said, "Application not registered with AAD"), strings.Contains(said, "client id must be guid"):
+		return cause.UserUnknown
+	case strings.Contains(said, "Invalid clientid or client secret"):
+		return cause.EntraSecretWrong
+	}
+	return ""
+}
+
+// fullGUID reports whether s is a GUID and nothing else: the form of an
+// application's id and of a secret's id, and never of a secret's value.
+func fullGUID(s string) bool { return len(s) == 36 && guid.MatchString(s) }
 
 // anonymousGrant is the password grant without user and password (recorded).
 type anonymousGrant struct{}
@@ -196,7 +221,7 @@ func (c *refreshCredential) bind(t *Transport) (grant, error) {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the token is an ACR access token, good for one scope, and not an ACR refresh token"}
 		}
 		if other := otherRegistry(claims, t.registry); other != "" {
-			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: t.registry, Reason: "the ACR refresh token is for another registry, " + other}
+			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Cause: cause.WrongRegistryToken, Op: "use a credential", Registry: t.registry, Reason: "the ACR refresh token is for another registry, " + other}
 		}
 	}
 	return &staticGrant{c.token}, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -43,8 +44,9 @@ var errNotInHelper = errors.New("credentials not found in native keychain")
 // skopeo and oras.
 func askHelper(ctx context.Context, name, host string) (userSecret, error) {
 	program := "docker-credential-" + name
+	why := cause.HelperMissing
 	failure := func(code acrkit.Code, reason, hint string) (userSecret, error) {
-		return userSecret{}, wire.Final(&acrkit.Error{Code: code, Op: "ask the credential helper " + program, Reason: reason, Hint: hint})
+		return userSecret{}, wire.Final(&acrkit.Error{Code: code, Cause: why, Op: "ask the credential helper " + program, Reason: reason, Hint: hint})
 	}
 	if !helperName.MatchString(name) {
 		return failure(acrkit.CodeUsage, "its name is no name of a program", "")
@@ -56,6 +58,7 @@ func askHelper(ctx context.Context, name, host string) (userSecret, error) {
 		}
 		return failure(acrkit.CodeUsage, "there is no such program in PATH", "install it, or take it out of credsStore and credHelpers")
 	}
+	why = cause.HelperFailed
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "get") //nolint:gosec // the user's own configuration names it, and it is no path
@@ -82,9 +85,9 @@ func askHelper(ctx context.Context, name, host string) (userSecret, error) {
 		}
 		return failure(acrkit.CodeUsage, reason+helperSaid(string(text)), "run it by hand: echo "+host+" | "+program+" get")
 	}
-	pair, why := parseHelperAnswer(text)
-	if why != "" {
-		return failure(acrkit.CodeProtocol, "its answer "+why, "")
+	pair, wrong := parseHelperAnswer(text)
+	if wrong != "" {
+		return failure(acrkit.CodeProtocol, "its answer "+wrong, "")
 	}
 	if pair.user == "" && pair.secret.IsZero() {
 		return userSecret{}, errNotInHelper

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -62,7 +63,11 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return answered{}, ctx.Err()
 		}
-		return answered{}, wire.NetworkError(err, op, reg, req.URL.Host)
+		e := wire.NetworkError(err, op, reg, req.URL.Host)
+		if reg.IsZero() && e.Cause != cause.ProxyUnreachable {
+			e.Cause = cause.EntraUnreachable
+		}
+		return answered{}, e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	t.log.DebugContext(ctx, "token request", "url", redact.URL(req.URL), "grant_type", form.Get("grant_type"), "scope", form.Get("scope"),
@@ -158,7 +163,7 @@ func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.
 			e.Code = acrkit.CodeCredentialRejected
 			rejected(e, said)
 		case status == http.StatusForbidden:
-			e.Code = acrkit.CodeDenied
+			e.Code, e.Cause = acrkit.CodeDenied, wire.Forbidden(said)
 			e.Reason = "the registry forbids it" + said
 			if strings.Contains(said, "is not allowed access") {
 				e.Hint = "the registry's network rules leave this address out; see https://aka.ms/acr/firewall"
@@ -170,7 +175,7 @@ func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.
 			e.Code = acrkit.CodeUnavailable
 			e.Reason = "the token service failed" + said
 		case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-			e.Code = acrkit.CodeProtocol
+			e.Code, e.Cause = acrkit.CodeProtocol, cause.NotARegistry
 			e.Reason = "there is no token service at that address; is it a container registry of Azure?"
 		default:
 			e.Code = acrkit.CodeProtocol

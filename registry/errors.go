@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -30,7 +31,7 @@ func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	case status == http.StatusNotFound && services == 0:
 		// Every registry says in its body what it did not find; this is another
 		// server, or another API.
-		e.Reason = "the server does not know ACR's API at this address"
+		e.Reason, e.Cause = "the server does not know ACR's API at this address", cause.NotARegistry
 	case status >= 300 && status < 400:
 		e.Code, e.Reason = acrkit.CodeProtocol, "the registry answered with a redirect, which its API never does"
 	}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
@@ -28,18 +29,19 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "proxyconnect" {
 		e.Reason = "the proxy that the environment names for " + host + " cannot be reached"
 		e.Hint = "check HTTPS_PROXY and NO_PROXY"
+		e.Cause = cause.ProxyUnreachable
 		return e
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		e.Reason = fmt.Sprintf("the name %s cannot be looked up now", host)
+		e.Reason, e.Cause = fmt.Sprintf("the name %s cannot be looked up now", host), cause.NameLookupFailed
 		if dns.IsNotFound {
-			e.Reason = fmt.Sprintf("no host has the name %s", host)
+			e.Reason, e.Cause = fmt.Sprintf("no host has the name %s", host), cause.NameUnknown
 			e.Hint = "check the registry's name; a private registry's name is known only inside its network"
 		}
 		return e
 	}
-	if why := untrusted(err); why != "" {
-		e.Code = acrkit.CodeTLS
+	if why, c := untrusted(err); why != "" {
+		e.Code, e.Cause = acrkit.CodeTLS, c
 		e.Reason = fmt.Sprintf("the certificate of %s is not trusted: %s", host, why)
 		e.Hint = "if you trust the server, give its CA certificate with SSL_CERT_FILE=FILE"
 		return e
@@ -47,11 +49,11 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	ne, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
-		e.Reason = host + " answers in plain HTTP where HTTPS is spoken"
+		e.Reason, e.Cause = host+" answers in plain HTTP where HTTPS is spoken", cause.PlainHTTPServer
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Reason = host + " refuses the connection; nothing listens there"
+		e.Reason, e.Cause = host+" refuses the connection; nothing listens there", cause.ConnectionRefused
 	case errors.Is(err, context.DeadlineExceeded), isNet && ne.Timeout():
-		e.Reason = host + " did not answer in time"
+		e.Reason, e.Cause = host+" did not answer in time", cause.ConnectionTimeout
 	default:
 		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clean(redact.Text(err.Error()), maxMessage))
 	}
@@ -59,26 +61,26 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 }
 
 // untrusted says why a certificate was not trusted, or "".
-func untrusted(err error) string {
+func untrusted(err error) (string, acrkit.Cause) {
 	if he, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fmt.Sprintf("it is for another name than %s", he.Host)
+		return fmt.Sprintf("it is for another name than %s", he.Host), cause.CertificateWrongName
 	}
 	if ie, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if ie.Reason == x509.Expired {
-			return "it has expired or is not yet valid"
+			return "it has expired or is not yet valid", cause.CertificateExpired
 		}
-		return "it is invalid"
+		return "it is invalid", cause.CertificateUntrusted
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "it is signed by an unknown authority"
+		return "it is signed by an unknown authority", cause.CertificateUntrusted
 	}
 	if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
-		return "this machine's certificates cannot be read"
+		return "this machine's certificates cannot be read", cause.CertificateUntrusted
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "it could not be verified"
+		return "it could not be verified", cause.CertificateUntrusted
 	}
-	return ""
+	return "", ""
 }
 
 // WithOp returns a copy of the [*acrkit.Error] in err's tree that tells of op on
