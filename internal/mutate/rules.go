@@ -52,6 +52,19 @@ func Rules() []Rule {
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
 			{"internal/store/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
 		}},
+		{"helper-hosts", "The credential helper answers for Azure's own names and those that were named; for any other it touches nothing.", []Break{
+			{"credhelper/credhelper.go", "return reg.IsACR() || slices.Contains(h.opts.Registries, reg)", "return reg.IsACR() || len(h.opts.Registries) >= 0 || slices.Contains(h.opts.Registries, reg)", "./credhelper", "TestDocker_get_hosts"},
+			{"credhelper/credhelper.go", "if !strings.EqualFold(s[:i], \"https\") {", "if false {", "./credhelper", "TestDocker_get_hosts"},
+		}},
+		{"helper-logins", "The credential helper erases what it stored, and replaces nothing by what it answered.", []Break{
+			{"cmd/docker-credential-acrkit/logins.go", "case l.Via != store.ViaHelper:", "case false:", "./cmd/docker-credential-acrkit", "TestErase_of_acrkit_login"},
+			{"cmd/docker-credential-acrkit/logins.go", "return kind == string(auth.KindRefreshToken), fmt.Sprintf", "return false, fmt.Sprintf", "./cmd/docker-credential-acrkit", "TestStore_what_was_got"},
+		}},
+		{"kubelet", "A service account has an identity of the tenants that were named or none, never the node's; no answer is for every registry.", []Break{
+			{"credhelper/kubelet.go", "	if req.ServiceAccountToken != \"\" {", "	if false {", "./credhelper", "TestKubelet_service_account"},
+			{"credhelper/kubelet.go", "case !slices.ContainsFunc(h.opts.Tenants,", "case false && !slices.ContainsFunc(h.opts.Tenants,", "./credhelper", "TestKubelet_service_account"},
+			{"credhelper/kubelet.go", "cacheByRegistry = \"Registry\"", "cacheByRegistry = \"Global\"", "./credhelper", "TestKubelet"},
+		}},
 		{"D1", "Whoever gives up on a shared token request fails nobody else.", []Break{
 			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
 		}},

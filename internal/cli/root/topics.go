@@ -37,6 +37,10 @@ file there, and never in the keychain.
 ACRKIT_REGISTRIES: login servers, separated by commas, that may be given a
 credential although their name is neither Azure's nor this machine's.
 
+docker-credential-acrkit, which has no flags, also reads ACRKIT_AUTH (as --auth),
+ACRKIT_HELPER_ANSWER=token (an identity token, where a user name and password are
+answered by default) and ACRKIT_KUBELET_TENANTS.
+
 SSL_CERT_FILE: certificates to trust besides the system's (PEM).
 
 HTTPS_PROXY, NO_PROXY: the proxy, as other Go programs read them.
