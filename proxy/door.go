@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/operation"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// call is one request on its way through the handler.
+type call struct {
+	h    *Handler
+	w    http.ResponseWriter
+	r    *http.Request
+	host string // the request's own Host, lower case: one of the handler's
+	op   operation.Request
+
+	drained bool
+}
+
+// isOfNoPage reports whether no web page made the request, or the proxy's own
+// origin did. A browser says where a page comes from (Fetch standard, "Origin"
+// header; W3C Fetch Metadata), and lets any page send requests to loopback. Another
+// port of this machine is another program, though a browser calls it the same site.
+func (c *call) isOfNoPage() bool {
+	for _, origin := range c.r.Header.Values("Origin") {
+		if !strings.EqualFold(origin, c.h.scheme+"://"+c.host) {
+			return false
+		}
+	}
+	for _, site := range c.r.Header.Values("Sec-Fetch-Site") {
+		if !slices.Contains([]string{"same-origin", "none"}, strings.ToLower(site)) {
+			return false
+		}
+	}
+	return true
+}
+
+// refusal is what a challenge says of the credential that came.
+type refusal struct {
+	word  string // its error: "", "insufficient_scope", "invalid_token"
+	basic bool   // the credential was Basic, and wrong
+}
+
+// authorize returns nil if the request may be made.
+func (c *call) authorize() *refusal {
+	header := c.r.Header.Values("Authorization")
+	if len(header) != 1 {
+		return &refusal{}
+	}
+	scheme, credential, _ := strings.Cut(header[0], " ")
+	switch {
+	case strings.EqualFold(scheme, "Basic"):
+		_, password, ok := readBasic(header[0])
+		if !ok || !c.h.isKey(password) {
+			return &refusal{basic: true}
+		}
+	case strings.EqualFold(scheme, "Bearer"):
+		granted, ok := c.h.tokens.access(strings.TrimSpace(credential), c.host)
+		if !ok {
+			return &refusal{word: "invalid_token"}
+		}
+		if !granted.Contains(c.op.Scope) {
+			return &refusal{word: wire.ErrInsufficientScope}
+		}
+	default:
+		return &refusal{}
+	}
+	if !c.h.allows(c.op.Scope) {
+		return &refusal{word: wire.ErrInsufficientScope}
+	}
+	return nil
+}
+
+// allows reports whether the scope map lets a request with these rights pass. It is
+// asked for each request, whatever its token says.
+func (h *Handler) allows(required acrkit.Scope) bool {
+	return h.scopeMap == nil || h.scopeMap.Decide(required).Allowed()
+}
+
+// grant returns the part of what a client asks for that it gets.
+func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
+	if h.scopeMap == nil {
+		return asked
+	}
+	return h.scopeMap.Grant(asked)
+}
+
+// isKey reports whether a client has shown the key. Hashes are compared, so that
+// neither the time nor the length tells anything.
+func (h *Handler) isKey(shown string) bool {
+	hash := sha256.Sum256([]byte(shown))
+	return h.open || subtle.ConstantTimeCompare(hash[:], h.keyHash[:]) == 1
+}
+
+// readBasic reads a Basic Authorization header (RFC 7617).
+func readBasic(header string) (user, password string, ok bool) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(raw), ":")
+}

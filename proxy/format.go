@@ -1,0 +1,15 @@
+package proxy
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Format prints which registry the handler is for, whatever the verb: no dump of
+// it shows a key.
+func (h *Handler) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "proxy.Handler(%s)", h.upstream.Registry())
+}
+
+// LogValue is what Format prints.
+func (h *Handler) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(h)) }
