@@ -186,7 +186,7 @@ func sourceError(ctx context.Context, op string, err error) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		if m := entraMeanings[refusal.Number]; isRefusal && e.Code == acrkit.CodeCredentialRejected && (m.code != "" || e.Hint == "" && m.hint != "") {
 			with := *e
-			with.Cause = cmp.Or(e.Cause, refusal.cause())
+			with.Cause = cmp.Or(e.Cause, refusal.Cause())
 			with.Code, with.Hint = cmp.Or(m.code, e.Code), cmp.Or(e.Hint, m.hint)
 			return wire.Final(&with)
 		}
@@ -464,8 +464,8 @@ var entraMeanings = map[int]entraMeaning{
 	90024:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
 }
 
-// cause returns the cause that the number stands for.
-func (r EntraRefusal) cause() acrkit.Cause {
+// Cause returns the cause that the number stands for.
+func (r EntraRefusal) Cause() acrkit.Cause {
 	switch r.Number {
 	case 7000215:
 		return cause.EntraSecretWrong
@@ -498,7 +498,7 @@ func (r EntraRefusal) failure(e *acrkit.Error) error {
 	if e.Code == "" {
 		e.Code = acrkit.CodeCredentialRejected
 	}
-	e.Cause = r.cause()
+	e.Cause = r.Cause()
 	if e.RequestID == "" {
 		e.RequestID = r.CorrelationID
 	}

@@ -33,7 +33,7 @@ func causesOfCodes() []Cause {
 			Mend:   "acrkit login REGISTRY",
 		},
 		{
-			Code: cause.CredentialRejected, Name: "credential-rejected", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.CredentialRejected, Name: "credential-rejected", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the user and its password are not accepted: wrong, expired, disabled, not yet active or unknown",
 			Shows:  "401 from the token service, with UNAUTHORIZED or an empty body",
 			Tells:  "the service answers all of these alike; only a token's own exp, the other password or Azure Resource Manager can tell them apart",

@@ -25,7 +25,7 @@ func causesOfCredentials() []Cause {
 			Mend:   `printf %s "$PASSWORD" > password.txt    # without a line feed`,
 		},
 		{
-			Code: cause.PasswordWrong, Name: "password-wrong", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.PasswordWrong, Name: "password-wrong", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the password is not one of the token's two",
 			Shows:  "as ACRK004",
 			Tells:  "the token is enabled and neither password has expired",
@@ -33,7 +33,7 @@ func causesOfCredentials() []Cause {
 			Mend:   "az acr token credential generate --registry REGISTRY --name TOKEN --password1",
 		},
 		{
-			Code: cause.PasswordExpired, Name: "password-expired", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.PasswordExpired, Name: "password-expired", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the token's password has expired",
 			Shows:  "as ACRK004",
 			Tells:  "the token is enabled, and a password is past its expiry",
@@ -41,7 +41,7 @@ func causesOfCredentials() []Cause {
 			Mend:   "az acr token credential generate --registry REGISTRY --name TOKEN --password1",
 		},
 		{
-			Code: cause.TokenDisabled, Name: "token-disabled", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.TokenDisabled, Name: "token-disabled", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the scope-mapped token is disabled",
 			Shows:  "as ACRK004",
 			Tells:  "none of its passwords works",
@@ -49,7 +49,7 @@ func causesOfCredentials() []Cause {
 			Mend:   "az acr token update --registry REGISTRY --name TOKEN --status enabled",
 		},
 		{
-			Code: cause.PasswordNotYetActive, Name: "password-not-yet-active", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.PasswordNotYetActive, Name: "password-not-yet-active", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the password was made less than a minute ago and is not everywhere yet",
 			Shows:  "as ACRK004, and it passes by itself",
 			Tells:  "the password's creation time is a minute old at most",
@@ -57,7 +57,7 @@ func causesOfCredentials() []Cause {
 			Mend:   "sleep 60",
 		},
 		{
-			Code: cause.TokenUnknown, Name: "token-unknown", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.TokenUnknown, Name: "token-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the registry has no token of this name",
 			Shows:  `as ACRK004, or "Application not registered with AAD"`,
 			Tells:  "no password can work",
@@ -137,7 +137,7 @@ func causesOfCredentials() []Cause {
 			Mend:   "acrkit run --registry REGISTRY -- TOOL    # or a tool that follows the Bearer challenge",
 		},
 		{
-			Code: cause.AdminDisabled, Name: "admin-disabled", Class: acrkit.CodeCredentialRejected, Basis: Believed,
+			Code: cause.AdminDisabled, Name: "admin-disabled", Class: acrkit.CodeCredentialRejected, Basis: Documented,
 			Title:  "the admin user is disabled",
 			Shows:  "as ACRK004, for the user that has the registry's own name",
 			Tells:  "the user name is the registry's",

@@ -12,6 +12,5 @@
 // They change nothing, go to the registry and the token services that the
 // credential goes to anyway, and each is listed in the result; [Options.NoProbes]
 // forbids them. What cannot be told is said to be so: [CannotTell], with the
-// candidates. A cause whose signs are only believed is never called proved without
-// evidence of Azure Resource Manager.
+// candidates. A cause whose signs are only believed is never more than suspected.
 package diagnose

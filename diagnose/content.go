@@ -1,0 +1,177 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/registry"
+)
+
+// notFound is a 404: what is not there.
+func (x *examiner) notFound(ctx context.Context) Diagnosis {
+	granted := "the answer is 404, which comes after authorization: the right was there"
+	switch {
+	case x.serviceCode("NAME_UNKNOWN"):
+		return verdict(cause.RepositoryUnknown, Proved, granted)
+	case x.serviceCode("BLOB_UNKNOWN"):
+		return verdict(cause.BlobUnknown, Proved, granted)
+	case x.serviceCode("TAG_UNKNOWN"), x.serviceCode("MANIFEST_UNKNOWN"):
+		// The service says so of tags in repositories that do not exist, too (recorded).
+		if x.repositoryMissing(ctx) {
+			return verdict(cause.RepositoryUnknown, Proved, granted, "the repository itself is answered NAME_UNKNOWN")
+		}
+		return verdict(cause.TagUnknown, Proved, granted)
+	case x.has("404 page not found"):
+		if name := x.nameInPath(); name != "" && acrkit.CheckRepositoryName(name) != nil {
+			return verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("the answer is 404 as text, before authentication, and %q can be no repository", clip(name)))
+		}
+		return verdict(cause.RepositoryNameWrong, Suspected, "the answer is 404 as text, before authentication: the registry knows no such path")
+	case x.at == theBase || x.at == theToken || x.at == theExchange:
+		return verdict(cause.NotARegistry, Proved, fmt.Sprintf("%s is answered 404", x.url.Path))
+	case x.a.Exchange != nil && x.a.Exchange.Header.Get("Docker-Distribution-Api-Version") == "" && len(x.services) == 0:
+		return verdict(cause.NotARegistry, Suspected, "the answer is 404 in a form that no registry gives")
+	}
+	return verdict(cause.NotFound, Proved, granted)
+}
+
+// nameInPath returns what stands where a repository's name belongs.
+func (x *examiner) nameInPath() string {
+	if x.url == nil {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(x.url.Path, "/v2/")
+	if !ok {
+		rest, _ = strings.CutPrefix(x.url.Path, "/acr/v1/")
+	}
+	for _, mark := range []string{"/manifests/", "/blobs/", "/tags/", "/referrers/", "/_tags", "/_manifests"} {
+		if name, _, found := strings.Cut(rest, mark); found {
+			return name
+		}
+	}
+	return rest
+}
+
+// client returns a client of the attempt's own credential, nil if there is none or
+// probes are forbidden.
+func (x *examiner) client() *registry.Client {
+	if x.a.Transport == nil || x.o.NoProbes {
+		return nil
+	}
+	c, err := registry.New(x.reg.Host(), x.a.Transport, &registry.Options{PlainHTTP: x.o.PlainHTTP})
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// look reads one item's properties and notes it.
+func (x *examiner) look(what, path string, err error) {
+	p := Probe{What: "read the properties of " + what, Method: http.MethodGet, URL: x.scheme() + "://" + x.reg.Host() + path, Status: http.StatusOK, Result: "there"}
+	if err != nil {
+		p.Status, p.Result = 0, resultOf("", err)
+		if e := (*acrkit.Error)(nil); ours(err, &e) {
+			p.Status, p.Result = e.Status, string(e.Code)
+		}
+	}
+	x.note(p)
+}
+
+func (x *examiner) repositoryMissing(ctx context.Context) bool {
+	c := x.client()
+	if c == nil || x.repository == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := c.Repository(ctx, x.repository)
+	x.look("the repository", "/acr/v1/"+x.repository, err)
+	return acrkit.CauseOf(err) == cause.RepositoryUnknown
+}
+
+// missingItem looks whether repository and tag of a client's attempt exist, with a
+// credential that may read them.
+func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
+	c := x.client()
+	if c == nil || x.repository == "" || x.target == "" || !x.required.Contains(acrkit.RepositoryScope(x.repository, acrkit.ContentRead)) {
+		return Diagnosis{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := c.ManifestContent(ctx, x.repository, x.target)
+	x.look(x.target, "/v2/"+x.repository+"/manifests/"+x.target, err)
+	if !errors.Is(err, acrkit.CodeNotFound) {
+		return Diagnosis{}, false
+	}
+	evidence := "with the credential that is known here the same manifest is answered 404: it is no want of a right"
+	if x.repositoryMissing(ctx) {
+		return verdict(cause.RepositoryUnknown, Proved, evidence), true
+	}
+	return verdict(cause.TagUnknown, Proved, evidence), true
+}
+
+// locked looks which of the locks forbids it: a tag, its manifest and the
+// repository have one each.
+func (x *examiner) locked(ctx context.Context) Diagnosis {
+	said := "the registry answered 405 REGISTRY_DISALLOWED_OPERATION"
+	c := x.client()
+	if c == nil || x.repository == "" {
+		return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said)
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	found := func(code acrkit.Cause, what string, a registry.Attributes) (Diagnosis, bool) {
+		if a.Delete && a.Write && a.Read {
+			return Diagnosis{}, false
+		}
+		return verdict(code, Proved, said, fmt.Sprintf("changeable attributes of %s: %s", what, attributes(a))), true
+	}
+	digest := x.target
+	if x.target != "" && !acrkit.IsDigest(x.target) {
+		tag, err := c.Tag(ctx, x.repository, x.target)
+		x.look("the tag "+x.target, "/acr/v1/"+x.repository+"/_tags/"+x.target, err)
+		if err == nil {
+			digest = tag.Digest
+			if d, ok := found(cause.TagLocked, "the tag "+x.target, tag.Attributes); ok {
+				return d
+			}
+		}
+	}
+	if acrkit.IsDigest(digest) {
+		m, err := c.Manifest(ctx, x.repository, digest)
+		x.look("the manifest", "/acr/v1/"+x.repository+"/_manifests/"+digest, err)
+		if err == nil {
+			if d, ok := found(cause.ManifestLocked, "the manifest", m.Attributes); ok {
+				if x.target == "" || !acrkit.IsDigest(x.target) {
+					x.target = digest
+				}
+				return d
+			}
+		}
+	}
+	r, err := c.Repository(ctx, x.repository)
+	x.look("the repository", "/acr/v1/"+x.repository, err)
+	if err == nil {
+		if d, ok := found(cause.RepositoryLocked, "the repository", r.Attributes); ok {
+			return d
+		}
+	}
+	return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said, "no lock was found that this credential can see")
+}
+
+func attributes(a registry.Attributes) string {
+	var off []string
+	for _, x := range []struct {
+		name string
+		on   bool
+	}{{"deleteEnabled", a.Delete}, {"writeEnabled", a.Write}, {"readEnabled", a.Read}, {"listEnabled", a.List}} {
+		if !x.on {
+			off = append(off, x.name+" is false")
+		}
+	}
+	return strings.Join(off, ", ")
+}

@@ -1,0 +1,122 @@
+package diagnose
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+var (
+	plainWord   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@-]*$`)
+	placeholder = regexp.MustCompile(`\b[A-Z_]{3,}\b`)
+	quotedName  = regexp.MustCompile(`^(?:token|user|admin user) "([^"]+)"$`)
+	clientID    = regexp.MustCompile(`^service principal "?([0-9A-Za-z-]+)"?$`)
+	address     = regexp.MustCompile(`client with IP '([0-9A-Fa-f.:]+)'`)
+)
+
+// plain returns s if any shell takes it as it stands, else a word to replace.
+func plain(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "NAME"
+}
+
+// name returns the user or token name of the attempt's credential, "" = not known.
+func (x *examiner) name() string {
+	if x.user != "" {
+		return x.user
+	}
+	if m := quotedName.FindStringSubmatch(x.who()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// who describes the credential that was used, "" = not known.
+func (x *examiner) who() string {
+	if c := x.credential(); c != nil {
+		return c.String()
+	}
+	return ""
+}
+
+func (x *examiner) credential() auth.Credential {
+	if x.a.Transport == nil {
+		return nil
+	}
+	return x.a.Transport.Status(x.required).Credential
+}
+
+// mend fills a cause's command with the names of the attempt. What is not known
+// stays a word in capitals.
+func (x *examiner) mend(c Cause) string {
+	command := c.Mend
+	if strings.HasPrefix(command, "az acr ") && !x.reg.IsZero() && !x.reg.IsACR() {
+		// az knows Microsoft's registries alone.
+		command = "acrkit whoami --registry REGISTRY"
+		if x.repository != "" {
+			command += " --repository REPOSITORY"
+		}
+	}
+	missing := x.required
+	if x.granted != nil {
+		missing = x.required.Minus(*x.granted)
+	}
+	return placeholder.ReplaceAllStringFunc(command, func(word string) string {
+		value := ""
+		switch word {
+		case "REGISTRY":
+			if value = x.reg.Host(); strings.HasPrefix(command, "az ") {
+				value = x.reg.Name()
+			}
+		case "REPOSITORY":
+			value = x.repository
+		case "TAG":
+			value = x.target
+		case "DIGEST":
+			if acrkit.IsDigest(x.target) {
+				value = x.target
+			}
+		case "ACTIONS":
+			return x.actions(missing)
+		case "TOKEN":
+			value = x.name()
+		case "CLIENT_ID":
+			if m := clientID.FindStringSubmatch(x.who()); m != nil {
+				value = m[1]
+			} else if fullGUID(x.user) {
+				value = x.user
+			}
+		case "ADDRESS":
+			if m := address.FindStringSubmatch(x.said); m != nil {
+				value = m[1]
+			}
+		}
+		if value == "" || !plainWord.MatchString(value) {
+			return word
+		}
+		return value
+	})
+}
+
+// actions lists the missing actions on the repository by their scope-map names.
+func (x *examiner) actions(missing acrkit.Scope) string {
+	var names []string
+	for a := range missing.All() {
+		if a.Type != "repository" || a.Name != x.repository {
+			continue
+		}
+		for _, w := range a.Actions {
+			if action, err := acrkit.ParseAction(w); err == nil {
+				names = append(names, action.String())
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "content/read"
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,167 @@
+package diagnose
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+const (
+	// probeTime is how long one probe may take: a person waits for it, and a host that
+	// drops packets never answers.
+	probeTime = 10 * time.Second
+	// dialTime is how long one connection may take to begin.
+	dialTime = 5 * time.Second
+	// maxProbeBody is how much of a probe's answer is read.
+	maxProbeBody = 64 << 10
+)
+
+func (x *examiner) note(p Probe) { x.probes = append(x.probes, p) }
+
+func (x *examiner) noteARM(what string, err error) {
+	x.note(Probe{What: "ask Azure Resource Manager for " + what, Result: resultOf("answered", err)})
+}
+
+func resultOf(good string, err error) string {
+	if err == nil {
+		return clip(redact.Text(good))
+	}
+	return clip(redact.Text(err.Error()))
+}
+
+func networkReason(err error, host string) string {
+	return wire.Within(wire.NetworkError(err, "", acrkit.Registry{}, host))
+}
+
+func (x *examiner) resolver() Resolver {
+	if x.o.Resolver != nil {
+		return x.o.Resolver
+	}
+	return net.DefaultResolver
+}
+
+// base returns what sends probes without a credential, and a function that ends
+// it.
+func (x *examiner) base() (http.RoundTripper, func()) {
+	if x.o.Base != nil {
+		return x.o.Base, func() {}
+	}
+	if std, ok := http.DefaultTransport.(*http.Transport); ok {
+		own := std.Clone()
+		return own, own.CloseIdleConnections
+	}
+	return http.DefaultTransport, func() {}
+}
+
+func (x *examiner) scheme() string {
+	if x.o.PlainHTTP {
+		return "http"
+	}
+	return "https"
+}
+
+// ask sends a request without a credential to the registry, and notes it. The body
+// is read, bounded, and closed.
+func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, x.scheme()+"://"+x.reg.Host()+path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("User-Agent", "acrkit")
+	base, done := x.base()
+	defer done()
+	resp, err := base.RoundTrip(req)
+	p := Probe{What: what, Method: method, URL: redact.URL(req.URL)}
+	if err != nil {
+		p.Result = clip(networkReason(err, x.reg.Host()))
+		x.note(p)
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxProbeBody)) // a part of it is enough
+	p.Status, p.Result = resp.StatusCode, http.StatusText(resp.StatusCode)
+	x.note(p)
+	return resp, body, nil
+}
+
+// get is ask for the status alone; 0 = no answer, or probes are forbidden.
+func (x *examiner) get(ctx context.Context, what, path string) int {
+	if x.o.NoProbes || x.reg.IsZero() {
+		return 0
+	}
+	resp, _, err := x.ask(ctx, what, http.MethodGet, path) //nolint:bodyclose // ask closes it
+	if err != nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// dateOf returns the registry's clock; zero where it is not known.
+func (x *examiner) dateOf(ctx context.Context) time.Time {
+	if x.o.NoProbes || x.reg.IsZero() {
+		return time.Time{}
+	}
+	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential", http.MethodGet, "/v2/") //nolint:bodyclose // ask closes it
+	if err != nil {
+		return time.Time{}
+	}
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
+	return date
+}
+
+// token asks for an access token with the attempt's own credential. It goes where
+// that credential goes anyway.
+func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, scope acrkit.Scope) (auth.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	token, err := t.Token(ctx, scope)
+	p := Probe{What: what, Method: http.MethodPost, URL: x.scheme() + "://" + x.reg.Host() + "/oauth2/token", Status: http.StatusOK, Result: "granted: unknown"}
+	switch e := (*acrkit.Error)(nil); {
+	case err != nil:
+		p.Status, p.Result = 0, resultOf("", err)
+		if ours(err, &e) {
+			p.Status, p.Result = e.Status, string(e.Code)
+		}
+	case token.Granted != nil:
+		p.Result = "granted: " + token.Granted.String()
+		if token.Granted.IsEmpty() {
+			p.Result = "granted: nothing"
+		}
+	}
+	p.Result = clip(p.Result)
+	x.note(p)
+	return token, err
+}
+
+// another binds another credential to the registry, for a probe.
+func (x *examiner) another(cred auth.Credential) (*auth.Transport, error) {
+	return auth.NewTransport(x.reg.Host(), cred, &auth.Options{Base: x.o.Base, PlainHTTP: x.o.PlainHTTP, CustomLoginServer: true, Now: x.o.Now})
+}
+
+// dial connects as the client would, by the dialer of the base where it has one.
+func (x *examiner) dial(ctx context.Context, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	if t, ok := x.o.Base.(*http.Transport); ok && t.DialContext != nil {
+		return t.DialContext(ctx, "tcp", addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+}
+
+// tlsConfig returns the client's settings for TLS.
+func (x *examiner) tlsConfig() *tls.Config {
+	if t, ok := x.o.Base.(*http.Transport); ok && t.TLSClientConfig != nil {
+		return t.TLSClientConfig.Clone()
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12}
+}

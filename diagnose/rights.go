@@ -1,0 +1,250 @@
+package diagnose
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// entraKinds are credentials whose rights are roles.
+var entraKinds = []auth.Kind{auth.KindServicePrincipal, auth.KindEntra, auth.KindEntraToken, auth.KindCertificate, auth.KindManagedIdentity, auth.KindAzureCLI, auth.KindRefreshToken}
+
+func (x *examiner) isEntra() bool {
+	c := x.credential()
+	return c != nil && slices.Contains(entraKinds, c.Kind()) || x.user != "" && fullGUID(x.user)
+}
+
+// rights is a good credential that lacks a right: which one, and why.
+func (x *examiner) rights(ctx context.Context) Diagnosis {
+	asked := "the challenge asks for " + clip(x.required.String())
+	if x.required.IsEmpty() {
+		return verdict(cause.MissingRight, Proved, "the registry answered insufficient_scope")
+	}
+	if x.required.Contains(acrkit.CatalogScope()) {
+		if x.isEntra() {
+			if d, ok := x.abac(ctx, asked); ok {
+				return d
+			}
+			return verdict(cause.MissingRight, Proved, asked)
+		}
+		return verdict(cause.CatalogScoped, Proved, asked)
+	}
+	whole, known := x.whole(ctx)
+	if !known {
+		return x.rightsBySight(asked)
+	}
+	missing := x.required.Minus(whole)
+	switch {
+	case missing.IsEmpty():
+		d := verdict(cause.AskedTooLittle, Proved, asked, "the same credential is granted it when it is asked for")
+		if x.granted == nil || x.granted.Contains(x.required) {
+			// Rights may have changed since.
+			d.Confidence = Suspected
+		}
+		return d
+	case x.isMount() && onlySource(missing, x.repository):
+		return verdict(cause.MountSourceMissing, Proved, asked, "the target is granted, and the source is not")
+	case x.onRepository(whole).IsEmpty():
+		return x.nothing(ctx, asked)
+	}
+	x.granted = &whole
+	return x.partly(asked, whole, missing)
+}
+
+// partly is a credential with some right on the repository.
+func (x *examiner) partly(asked string, whole, missing acrkit.Scope) Diagnosis {
+	one := func(actions ...acrkit.Action) acrkit.Scope { return acrkit.RepositoryScope(x.repository, actions...) }
+	granted := "it is granted " + clip(x.onRepository(whole).String())
+	switch {
+	case missing.Equal(one(acrkit.MetadataRead)):
+		return verdict(cause.MetadataReadMissing, Proved, asked, granted)
+	case missing.Equal(one(acrkit.ContentRead)) && x.required.Contains(one(acrkit.ContentWrite)):
+		return verdict(cause.PushWithoutPull, Proved, asked, granted)
+	}
+	return verdict(cause.MissingRight, Proved, asked, granted)
+}
+
+// rightsBySight says what the challenge and the token's own claim show, where
+// nobody can be asked.
+func (x *examiner) rightsBySight(asked string) Diagnosis {
+	if x.granted != nil {
+		missing := x.required.Minus(*x.granted)
+		if x.isMount() && onlySource(missing, x.repository) {
+			return unsure(cause.MissingRight, []acrkit.Cause{cause.MountSourceMissing, cause.AskedTooLittle}, asked, "the token was not granted its source")
+		}
+		if d := x.partly(asked, *x.granted, missing); d.Code == cause.PushWithoutPull {
+			return d
+		}
+	}
+	if x.required.Equal(acrkit.RepositoryScope(x.repository, acrkit.MetadataRead)) {
+		return Diagnosis{Code: cause.MetadataReadMissing, Confidence: Suspected, Evidence: []string{asked, "the token that was sent lacks it"},
+			Candidates: []acrkit.Cause{cause.MetadataReadMissing, cause.AskedTooLittle, cause.NoRightHere}}
+	}
+	return Diagnosis{Code: cause.MissingRight, Confidence: Proved, Evidence: []string{asked, "the token that was sent lacks it"},
+		Candidates: []acrkit.Cause{cause.NoRightHere, cause.AskedTooLittle, cause.PushWithoutPull, cause.ABACMode}}
+}
+
+// whole returns all that the credential is granted on the repositories of the
+// request, by asking for a token with every action.
+func (x *examiner) whole(ctx context.Context) (acrkit.Scope, bool) {
+	if x.a.Transport == nil || x.o.NoProbes {
+		return acrkit.Scope{}, false
+	}
+	ask := x.required
+	for a := range x.required.All() {
+		if a.Type == "repository" {
+			ask = ask.Union(acrkit.RepositoryScope(a.Name, acrkit.Actions()...))
+		}
+	}
+	token, err := x.token(ctx, x.a.Transport, "ask for a token with every right on "+x.repository, ask)
+	if err != nil || token.Granted == nil {
+		return acrkit.Scope{}, false
+	}
+	return *token.Granted, true
+}
+
+func (x *examiner) isMount() bool { return countRepositories(x.required) > 1 }
+
+func countRepositories(s acrkit.Scope) int {
+	n := 0
+	for a := range s.All() {
+		if a.Type == "repository" {
+			n++
+		}
+	}
+	return n
+}
+
+func onlySource(missing acrkit.Scope, target string) bool {
+	for a := range missing.All() {
+		if a.Name == target {
+			return false
+		}
+	}
+	return !missing.IsEmpty()
+}
+
+func (x *examiner) onRepository(s acrkit.Scope) acrkit.Scope {
+	var items []acrkit.Access
+	for a := range s.All() {
+		if a.Type == "repository" && a.Name == x.repository {
+			items = append(items, a)
+		}
+	}
+	return acrkit.NewScope(items...)
+}
+
+// nothing is a credential without any right on the repository.
+func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
+	none := "a token that asked for all five actions was granted none"
+	if x.isEntra() {
+		if d, ok := x.abac(ctx, asked, none); ok {
+			return d
+		}
+		if x.o.ARM == nil {
+			return Diagnosis{Code: cause.NoRightHere, Confidence: Suspected, Evidence: []string{asked, none},
+				Candidates: []acrkit.Cause{cause.NoRightHere, cause.ABACMode, cause.WrongIdentity}}
+		}
+	}
+	if d, ok := x.wildcard(ctx, asked, none); ok {
+		return d
+	}
+	for _, l := range x.a.Lookups {
+		if l.Outcome == auth.OutcomeShadowed {
+			return Diagnosis{Code: cause.WrongIdentity, Confidence: Suspected, Candidates: []acrkit.Cause{cause.WrongIdentity, cause.NoRightHere},
+				Evidence: []string{asked, none, clip(fmt.Sprintf("%s was used; %s is set, too, and was passed over", x.winner(), l.Source))}}
+		}
+	}
+	return verdict(cause.NoRightHere, Proved, asked, none)
+}
+
+func (x *examiner) winner() string {
+	for _, l := range x.a.Lookups {
+		if l.Outcome == auth.OutcomeUsed {
+			return l.Source
+		}
+	}
+	return "another credential"
+}
+
+// abac is a registry in ABAC mode, by Azure Resource Manager or by the refresh
+// token's own claim.
+func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, bool) {
+	if x.o.ARM != nil {
+		state, err := x.o.ARM.Registry(ctx, x.reg)
+		x.noteARM("the registry "+x.reg.Name(), err)
+		if err == nil && state.ABAC {
+			return verdict(cause.ABACMode, Proved, append(evidence, "Azure Resource Manager: roleAssignmentMode is AbacRepositoryPermissions")...), true
+		}
+		if err == nil {
+			return Diagnosis{}, false
+		}
+	}
+	if x.a.Transport == nil || x.o.NoProbes {
+		return Diagnosis{}, false
+	}
+	token, err := x.a.Transport.RefreshToken(ctx)
+	if err == nil && hasClaim(token.Value.Reveal(), "aad_identity") {
+		// Source: how acr-cli tells the mode.
+		return verdict(cause.ABACMode, Proved, append(evidence, "the ACR refresh token has the claim aad_identity, which registries in ABAC mode give")...), true
+	}
+	return Diagnosis{}, false
+}
+
+// hasClaim reports whether a signed token has a claim that is not empty.
+func hasClaim(token, name string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	var claims map[string]json.RawMessage
+	return err == nil && json.Unmarshal(data, &claims) == nil && len(claims[name]) > 0 && string(claims[name]) != "null"
+}
+
+// wildcard is a scope map whose wildcard does not hold what it seems to hold.
+func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis, bool) {
+	name := x.name()
+	if x.o.ARM == nil || name == "" || x.isEntra() {
+		return Diagnosis{}, false
+	}
+	state, err := x.o.ARM.Token(ctx, x.reg, name)
+	x.noteARM(fmt.Sprintf("the token %q", clip(name)), err)
+	if err != nil {
+		return Diagnosis{}, false
+	}
+	for _, line := range state.Lines {
+		if why := wrongWildcard(line, x.repository); why != "" {
+			return verdict(cause.WildcardWrong, Proved, append(evidence, fmt.Sprintf("the scope map has %q: %s", clip(line), why))...), true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// wrongWildcard says why a line of a scope map that looks as if it held a
+// repository does not, or "".
+func wrongWildcard(line, repository string) string {
+	if !strings.Contains(line, "*") {
+		return ""
+	}
+	rule, err := scopemap.ParseRule(line)
+	if err != nil {
+		return "only a trailing /*, or * alone, is a wildcard"
+	}
+	if prefix, ok := strings.CutSuffix(string(rule.Pattern), "/*"); ok && prefix == repository {
+		return fmt.Sprintf("it holds what lies under %q, and not %q itself", prefix, repository)
+	}
+	return ""
+}
+
+// isCode reports whether err is one of ours with the code.
+func isCode(err error, code acrkit.Code) bool { return errors.Is(err, code) }

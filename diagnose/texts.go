@@ -1,0 +1,193 @@
+package diagnose
+
+import (
+	"context"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
+)
+
+// wording is a text that stands for a cause: one of the service's own, or what
+// clients say in its place. All of its words must be there.
+type wording struct {
+	words []string
+	cause acrkit.Cause
+	sure  Confidence
+	from  string // whose words
+}
+
+// wordings are looked for in order. Source: acr-protocol texts that Microsoft
+// documents or users have pasted, and the clients' own source and output.
+func wordings() []wording {
+	service, client := "the service", "the client"
+	return []wording{
+		{[]string{"arm aad token disallowed"}, cause.ARMAudienceDisabled, Proved, service},
+		{[]string{"token validation failed"}, cause.ARMAudienceDisabled, Suspected, service},
+		{[]string{"retrieving permissions failed"}, cause.NoRole, Proved, service},
+		{[]string{"is not allowed access", "client with ip"}, cause.NetworkRule, Proved, service},
+		{[]string{"Application not registered with AAD"}, cause.UserUnknown, Proved, service},
+		{[]string{"client id must be guid"}, cause.UserUnknown, Proved, service},
+		{[]string{"Invalid clientid or client secret"}, cause.EntraSecretWrong, Proved, service},
+		{[]string{"disallowed on this registry, repository or image"}, cause.Locked, Proved, service},
+		{[]string{"InvalidAuthenticationInfo"}, cause.RedirectRefused, Proved, service},
+		{[]string{"toomanyrequests"}, cause.Throttled, Proved, service},
+		{[]string{"too many requests"}, cause.Throttled, Proved, service},
+		{[]string{"CONNECTIVITY_TOOMANYREQUESTS_ERROR"}, cause.Throttled, Proved, client},
+		{[]string{"Response code: 429"}, cause.Throttled, Proved, client},
+		{[]string{"Request Header Or Cookie Too Large"}, cause.HeaderTooLarge, Proved, service},
+		{[]string{"header too large"}, cause.HeaderTooLarge, Proved, service},
+		{[]string{"Request Header Fields Too Large"}, cause.HeaderTooLarge, Proved, service},
+		{[]string{"docker-credential-", "executable file not found"}, cause.HelperMissing, Proved, client},
+		{[]string{"docker-credential-", "no such file or directory"}, cause.HelperMissing, Proved, client},
+		{[]string{"error getting credentials", "exit status"}, cause.HelperFailed, Proved, client},
+		{[]string{"no such host"}, cause.NameUnknown, Proved, client},
+		{[]string{"name or service not known"}, cause.NameUnknown, Proved, client},
+		{[]string{"nodename nor servname"}, cause.NameUnknown, Proved, client},
+		{[]string{"getaddrinfo ENOTFOUND"}, cause.NameUnknown, Proved, client},
+		{[]string{"UnknownHostException"}, cause.NameUnknown, Proved, client},
+		{[]string{"CONNECTIVITY_DNS_ERROR"}, cause.NameUnknown, Suspected, client},
+		{[]string{"temporary failure in name resolution"}, cause.NameLookupFailed, Proved, client},
+		{[]string{"server misbehaving"}, cause.NameLookupFailed, Proved, client},
+		{[]string{"getaddrinfo EAI_AGAIN"}, cause.NameLookupFailed, Proved, client},
+		{[]string{"proxyconnect"}, cause.ProxyUnreachable, Proved, client},
+		{[]string{"Proxy Authentication Required"}, cause.ProxyUnreachable, Proved, client},
+		{[]string{"Cannot connect to proxy"}, cause.ProxyUnreachable, Proved, client},
+		{[]string{"server gave HTTP response to HTTPS client"}, cause.PlainHTTPServer, Proved, client},
+		{[]string{"wrong version number"}, cause.PlainHTTPServer, Suspected, client},
+		{[]string{"certificate has expired"}, cause.CertificateExpired, Proved, client},
+		{[]string{"certificate is not yet valid"}, cause.CertificateExpired, Proved, client},
+		{[]string{"certificate is valid for"}, cause.CertificateWrongName, Proved, client},
+		{[]string{"Hostname mismatch, certificate"}, cause.CertificateWrongName, Proved, client},
+		{[]string{"certificate signed by unknown authority"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"certificate is not trusted"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"unable to get local issuer certificate"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"unable to verify the first certificate"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"self-signed certificate"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"self signed certificate"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"PKIX path building failed"}, cause.CertificateUntrusted, Proved, client},
+		{[]string{"connection refused"}, cause.ConnectionRefused, Proved, client},
+		{[]string{"ECONNREFUSED"}, cause.ConnectionRefused, Proved, client},
+		{[]string{"i/o timeout"}, cause.ConnectionTimeout, Proved, client},
+		{[]string{"connection timed out"}, cause.ConnectionTimeout, Proved, client},
+		{[]string{"ETIMEDOUT"}, cause.ConnectionTimeout, Proved, client},
+		{[]string{"failed to fetch anonymous token"}, cause.SilentlyAnonymous, Proved, client},
+		{[]string{"CONNECTIVITY_FORBIDDEN_ERROR"}, cause.NetworkRule, Suspected, client},
+		{[]string{"did not issue a challenge"}, cause.NetworkRule, Suspected, client},
+	}
+}
+
+// answers are wordings of what the service answers in a status and code, which
+// clients quote without those.
+func answers() []wording {
+	return []wording{
+		{[]string{"repository name not known"}, cause.RepositoryUnknown, Proved, "the service"},
+		{[]string{"NAME_UNKNOWN"}, cause.RepositoryUnknown, Proved, "the service"},
+		{[]string{"name unknown"}, cause.RepositoryUnknown, Proved, "the client"},
+		{[]string{"MANIFEST_UNKNOWN"}, cause.TagUnknown, Proved, "the service"},
+		{[]string{"TAG_UNKNOWN"}, cause.TagUnknown, Proved, "the service"},
+		{[]string{"manifest unknown"}, cause.TagUnknown, Proved, "the client"},
+		{[]string{"manifest tagged by"}, cause.TagUnknown, Proved, "the service"},
+		{[]string{"specified tag does not exist"}, cause.TagUnknown, Proved, "the service"},
+		{[]string{"BLOB_UNKNOWN"}, cause.BlobUnknown, Proved, "the service"},
+		{[]string{"404 page not found"}, cause.RepositoryNameWrong, Suspected, "the service"},
+	}
+}
+
+// refusals are wordings of a missing right. Source: docker/distribution and
+// containerd, which say it so where the challenge has insufficient_scope.
+func refusals() []string {
+	return []string{"insufficient_scope", "requested access to the resource is denied", "does not have required permissions"}
+}
+
+// texts looks for what is said in so many words.
+func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
+	if x.said == "" {
+		return Diagnosis{}, false
+	}
+	onlyText := x.a.Err == nil && x.a.Exchange == nil
+	for _, w := range wordings() {
+		if !x.has(w.words...) || x.status != 0 && !fits(w.cause, x.status) {
+			continue
+		}
+		d := verdict(w.cause, w.sure, w.from+" says: "+strings.Join(w.words, " … "))
+		switch w.cause {
+		case cause.NetworkRule:
+			if w.sure == Proved || !onlyText {
+				d = x.networkRule(ctx)
+			}
+		case cause.Locked:
+			d = x.locked(ctx)
+		case cause.SilentlyAnonymous:
+			d = x.anonymous(ctx, d.Evidence[0])
+		case cause.NameUnknown:
+			if d2, ok := x.hashOf(ctx); ok {
+				d = d2
+			}
+		case cause.ConnectionRefused, cause.ConnectionTimeout, cause.NameLookupFailed:
+			if host := blobHostIn(x.said); host != "" {
+				d = verdict(cause.DataEndpointBlocked, Proved, d.Evidence[0], "the host is one of blobs")
+			}
+		}
+		return d, true
+	}
+	if !onlyText {
+		return Diagnosis{}, false
+	}
+	for _, words := range refusals() {
+		if x.has(words) {
+			return x.rights(ctx), true
+		}
+	}
+	for _, w := range answers() {
+		if x.has(w.words...) {
+			if w.cause == cause.TagUnknown && x.repositoryMissing(ctx) {
+				return verdict(cause.RepositoryUnknown, Proved, "the repository itself is answered NAME_UNKNOWN"), true
+			}
+			return verdict(w.cause, w.sure, w.from+" says: "+strings.Join(w.words, " … ")), true
+		}
+	}
+	if x.has("unauthorized") || x.has("401") || x.has("authentication required") {
+		return x.unauthorized(ctx), true
+	}
+	return Diagnosis{}, false
+}
+
+// fits reports whether a cause can have a status: the same words may stand in an
+// answer of another kind.
+func fits(c acrkit.Cause, status int) bool {
+	row, ok := Lookup(string(c))
+	if !ok {
+		return false
+	}
+	switch row.Class {
+	case acrkit.CodeDenied:
+		return status == 403 || status == 401
+	case acrkit.CodeThrottled:
+		return status == 429
+	case acrkit.CodeLocked:
+		return status == 405
+	case acrkit.CodeCredentialRejected:
+		return status == 401 || status == 400 || status == 403
+	case acrkit.CodeUnavailable, acrkit.CodeTLS:
+		return status == 407 || status >= 500
+	}
+	return true
+}
+
+func (x *examiner) hashOf(ctx context.Context) (Diagnosis, bool) {
+	if x.o.ARM == nil || x.reg.IsZero() {
+		return Diagnosis{}, false
+	}
+	return x.hash(ctx)
+}
+
+// blobHostIn returns a host of blobs that a text names, or "".
+func blobHostIn(text string) string {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\"'/():,", r) }) {
+		if isOfBlobs(word) {
+			return word
+		}
+	}
+	return ""
+}
