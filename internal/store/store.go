@@ -116,16 +116,19 @@ func Open(opts *Options) (*Store, error) {
 	if s.keyring == nil {
 		s.keyring = systemKeyring{lookup}
 	}
-	if s.dir == "" {
-		s.dir, _ = lookup(EnvDir)
+	if s.dir != "" {
+		s.dir, s.noDir = filepath.Abs(s.dir)
+	} else {
+		s.dir, s.noDir = Dir(lookup)
 	}
-	s.dir, s.noDir = folder(s.dir)
 	return s, nil
 }
 
-// folder returns the absolute path of the folder. In a container without a home
-// there is none; it has no logins, which is no error until one is to be stored.
-func folder(dir string) (string, error) {
+// Dir returns the absolute path of the folder that is acrkit's own. In a container
+// without a home there is none; it has no logins, which is no error until one is
+// to be stored.
+func Dir(lookup func(string) (string, bool)) (string, error) {
+	dir, _ := lookup(EnvDir)
 	if dir == "" {
 		config, err := os.UserConfigDir()
 		if err != nil {

@@ -114,6 +114,14 @@ func (d *Folder) Write(base *UserConfig, reg acrkit.Registry, login auth.Login) 
 	return nil
 }
 
+// WriteFile writes another file into the folder.
+func (d *Folder) WriteFile(name string, data []byte) error {
+	if err := writePrivate(filepath.Join(d.Path, name), data); err != nil {
+		return folderError(err)
+	}
+	return nil
+}
+
 // Link makes what else there is in Docker's own folder be in this one too:
 // contexts, which config.json may name, plugins, builders.
 func (d *Folder) Link(base *UserConfig) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/login"
 	"github.com/acrkit/acrkit/internal/cli/logout"
 	"github.com/acrkit/acrkit/internal/cli/manifest"
+	"github.com/acrkit/acrkit/internal/cli/proxy"
 	"github.com/acrkit/acrkit/internal/cli/repo"
 	"github.com/acrkit/acrkit/internal/cli/run"
 	"github.com/acrkit/acrkit/internal/cli/tag"
@@ -61,6 +62,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", logout.NewCmdLogout(f, nil))
 	add("core", whoami.NewCmdWhoami(f, nil))
 	add("core", run.NewCmdRun(f, nil))
+	add("core", proxy.NewCmdProxy(f, nil))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(cmd)

@@ -1,0 +1,183 @@
+// Package proxy holds the "acrkit proxy" command.
+package proxy
+
+import (
+	"context"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// defaultAddr is where the proxy listens when it runs by itself; under a command
+// it takes a free port.
+const defaultAddr = "127.0.0.1:5444"
+
+// Options are what the command needs.
+type Options struct {
+	IO        *iostreams.IOStreams
+	Connect   func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
+	LookupEnv func(string) (string, bool)
+	Environ   func() []string // of the command, before the variables are set
+	Now       func() time.Time
+	Exporter  *cmdutil.Exporter
+
+	Registry       acrkit.Registry
+	Command        []string // none = the proxy runs until it is interrupted
+	Addr           string
+	HTTP           bool
+	Hostnames      []string
+	BeyondLoopback bool
+	NoClientKey    bool
+	ClientKeyFile  string
+	ScopeMap       string
+	Record         string
+	PassRedirects  bool
+	NoCheck        bool
+	KeepEnv        bool
+	Debug          bool
+}
+
+// The variables that lead a command to the proxy.
+const (
+	envURL  = "ACRKIT_PROXY_URL"
+	envHost = "ACRKIT_PROXY_HOST"
+	envKey  = "ACRKIT_PROXY_KEY"
+	envCA   = "ACRKIT_PROXY_CA"
+)
+
+const long = `Run an ACR on this machine that asks the real one with your credential. Clients
+that take no token name and password, as the Azure SDKs, take the proxy: to them
+it is a registry that they sign in to in their own way.
+
+It is closed by default. A random client key is made for each run; it is what
+clients show, as the password of any user name, or as the token of a credential
+that an SDK asks. Requests must name the proxy by one of its own names, and only
+those of the registry's API pass. The credential itself never leaves acrkit.
+
+With a scope map, less passes than the credential may do; the rest is refused as
+the registry refuses it, and never sent. --record writes the rights that were
+really used, as lines of a scope map.
+
+With a command behind --, the proxy is up while the command runs, on a free port,
+and the command finds it in its environment:
+
+  ACRKIT_PROXY_URL      https://localhost:PORT, for SDKs
+  ACRKIT_PROXY_HOST     localhost:PORT, for docker, podman, crane, oras, helm
+  ACRKIT_PROXY_KEY      the client key
+  ACRKIT_PROXY_CA       the certificate of acrkit's local authority
+  ACR_NAME, ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD
+                        the same for acrkit and programs written with it
+  NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
+                        the certificate, beside those of the system
+  JAVA_TOOL_OPTIONS     a truststore with both, for Java
+  DOCKER_CONFIG, REGISTRY_AUTH_FILE, HELM_REGISTRY_CONFIG
+                        a private folder that knows the proxy's login
+  NO_PROXY, no_proxy    localhost is asked directly
+
+What acrkit itself takes for a credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN and
+the AZURE_* of a sign-in) is not handed on, nor are Docker's logins for the
+registry. Signals are passed on, and the exit code is the command's: 127 if it is
+not found, 126 if it cannot be run, 128 and the signal's number if a signal ended
+it.`
+
+// NewCmdProxy returns the command. A runF other than nil runs instead of it.
+func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Connect: f.Connect, LookupEnv: f.LookupEnv, Environ: os.Environ, Now: f.Now}
+	cmd := &cobra.Command{
+		Use:   "proxy [<registry>] [-- <command> [<argument>...]]",
+		Short: "Let any client in with your credential, as a registry on this machine",
+		Long:  long,
+		Example: "# A program with an Azure SDK, as a scope-mapped token\n" +
+			"$ export ACR_NAME=myregistry ACR_TOKEN_NAME=ci-pull ACR_TOKEN_PASSWORD_FILE=~/.acr-password\n" +
+			"$ acrkit proxy -- python list_tags.py\n\n" +
+			"# Which rights does this job use?\n$ acrkit proxy myregistry --record used.txt -- make release\n\n" +
+			"# Less than the credential may do\n$ acrkit proxy myregistry --scope-map used.txt -- make release",
+		Args: func(cmd *cobra.Command, args []string) error {
+			names := len(args)
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				names = dash
+				if dash == len(args) {
+					return cmdutil.Usage("no command stands behind --")
+				}
+			}
+			if names > 1 {
+				return cmdutil.Usage("one registry is served, and %q is another word; a command stands behind --", args[1])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				opts.Command = args[dash:]
+				args = args[:dash]
+			}
+			if len(args) > 0 {
+				name = args[0]
+			}
+			var err error
+			if opts.Registry, err = f.Registry(name); err != nil {
+				return err
+			}
+			opts.Debug = f.Global.Debug
+			if err := opts.complete(); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.Addr, "addr", "", "`address` to listen on; port 0 takes a free one (default: "+defaultAddr+", and a free port under a command)")
+	flags.BoolVar(&opts.HTTP, "http", false, "be reached by HTTP without TLS")
+	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
+	flags.BoolVar(&opts.NoClientKey, "no-client-key", false, "let in every program of this machine, of any user")
+	flags.StringVar(&opts.ClientKeyFile, "client-key-file", "", "read the client key from this `file` instead of making one")
+	flags.StringVar(&opts.ScopeMap, "scope-map", "", "let pass only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
+	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
+	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false, "hand links to blobs in storage to the client instead of following them")
+	flags.BoolVar(&opts.NoCheck, "no-check", false, "do not try the credential at the start")
+	flags.BoolVar(&opts.KeepEnv, "keep-env", false, "hand the variables of acrkit's own credential to the command")
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, readyFields)
+	return cmd
+}
+
+// complete fills in defaults and refuses what cannot be together.
+func (opts *Options) complete() error {
+	switch {
+	case opts.NoClientKey && opts.ClientKeyFile != "":
+		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
+	case opts.NoClientKey && opts.BeyondLoopback:
+		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: whoever reaches the proxy would be you")
+	case opts.HTTP && opts.BeyondLoopback:
+		return cmdutil.Usage("--http and --listen-beyond-loopback exclude each other: the client key would go over the network in clear")
+	case len(opts.Command) > 0 && opts.Exporter != nil:
+		return cmdutil.Usage("--json says when the proxy is ready; with a command the output is the command's")
+	case opts.ScopeMap == "-" && len(opts.Command) > 0:
+		return cmdutil.Usage("--scope-map - reads stdin, which is the command's")
+	}
+	if opts.Addr == "" {
+		opts.Addr = defaultAddr
+		if len(opts.Command) > 0 {
+			opts.Addr = "127.0.0.1:0"
+		}
+	}
+	host, _, err := net.SplitHostPort(opts.Addr)
+	if err != nil {
+		return cmdutil.Usage("--addr %q is not HOST:PORT", opts.Addr)
+	}
+	if ip := net.ParseIP(host); !opts.BeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + opts.Addr,
+			Reason: "other machines may reach it, and the proxy is for this one",
+			Hint:   "acrkit proxy " + opts.Registry.Host() + " --addr " + opts.Addr + " --listen-beyond-loopback    # if that is what you want"}
+	}
+	return nil
+}
