@@ -21,6 +21,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "2026-01-02T03:04:05Z"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?`), "2026-01-02 03:04:05"},
 	{regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`), "2026/01/02 03:04:05"},
+	{regexp.MustCompile(` on \S+:53: `), " on 168.63.129.16:53: "}, // Azure's own resolver
 	{regexp.MustCompile(`/tmp/(ik-|acrkit-layout-|Test)[^ :"'/]*`), "/home/user"},
 }
 
