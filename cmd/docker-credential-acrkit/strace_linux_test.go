@@ -36,7 +36,7 @@ func touches(t *testing.T, in string, argv ...string) []string {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(t.Context(), "strace", append([]string{"-f", "-qq", "-e", "trace=%file,%network,execve,execveat", "-e", "signal=none", "-o", trace, "--"}, argv...)...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "ACRKIT_REGISTRIES=registry.contoso.com", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"}
+	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "ACRKIT_REGISTRIES=registry.contoso.com", "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "IDENTITY_ENDPOINT=http://127.0.0.1:1/", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"}
 	cmd.Stdin = strings.NewReader(in)
 	out, err := cmd.Output()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
@@ -95,5 +95,11 @@ func TestForeignGetTouchesNothing(t *testing.T) {
 	own := touches(t, "myregistry.azurecr.io", helper, "get")
 	if !slices.ContainsFunc(own, func(call string) bool { return strings.Contains(call, "acrkit") }) {
 		t.Errorf("the store was not looked for: %q", own)
+	}
+	// Nor is a machine's identity asked for, or a program run, because nothing else is there.
+	for _, call := range own {
+		if strings.HasPrefix(call, "connect(") || strings.HasPrefix(call, "exec") || strings.HasPrefix(call, "socket(") {
+			t.Errorf("without a credential: %s", call)
+		}
 	}
 }

@@ -1,7 +1,10 @@
 package identity
 
 import (
+	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -21,5 +24,76 @@ func TestCredentialOf(t *testing.T) {
 	}
 	if _, err := CredentialOf(store.Login{Kind: "hologram"}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Errorf("%v", err)
+	}
+}
+
+func finder(env map[string]string) *Finder {
+	return &Finder{LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, AskedBy: "ACRKIT_AUTH="}
+}
+
+func mustRegistry(t *testing.T, name string) acrkit.Registry {
+	t.Helper()
+	reg, err := acrkit.ParseRegistry(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
+
+// Docker's configuration is asked by who gives a way to it, and by nobody else.
+func TestFinder_without_Docker(t *testing.T) {
+	reg := mustRegistry(t, "myregistry")
+	env := map[string]string{"DOCKER_CONFIG": t.TempDir(), store.EnvDir: filepath.Join(t.TempDir(), "acrkit"), store.EnvKeyring: "off", "HOME": "/does/not/exist"}
+	id, err := finder(env).Find(t.Context(), reg)
+	if err != nil || id.Credential.Kind() != auth.KindAnonymous || id.Later {
+		t.Errorf("%+v, %v", id, err)
+	}
+	f := finder(env)
+	f.Kind = string(auth.KindDockerConfig)
+	if id, err = f.Find(t.Context(), reg); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing || id.Credential.Kind() == auth.KindDockerConfig {
+		t.Errorf("asked for: %v, %v", id.Credential, err)
+	}
+	f.Docker = func() (auth.Credential, bool) { return auth.DockerConfig("/does/not/exist"), true }
+	if id, err = f.Find(t.Context(), reg); err != nil || id.Credential.Kind() != auth.KindDockerConfig || !id.Later {
+		t.Errorf("given: %v, %v", id.Credential, err)
+	}
+}
+
+func TestFinder_InEnvironment(t *testing.T) {
+	reg := mustRegistry(t, "myregistry")
+	for _, tt := range []struct {
+		env  map[string]string
+		kind auth.Kind
+		by   bool
+		code acrkit.Code
+	}{
+		{nil, auth.KindAnonymous, false, ""},
+		{map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, auth.KindScopedToken, true, ""},
+		{map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, auth.KindAnonymous, false, ""},
+		{map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, auth.KindAnonymous, true, acrkit.CodeUsage},
+	} {
+		id, err := finder(tt.env).InEnvironment(reg)
+		if acrkit.CodeOf(err) != tt.code || id.Credential.Kind() != tt.kind || id.ByEnvironment != tt.by {
+			t.Errorf("%v: %v, %v, %v", tt.env, id.Credential, id.ByEnvironment, err)
+		}
+	}
+}
+
+func TestFinder_CustomLoginServers(t *testing.T) {
+	f := finder(map[string]string{"ACRKIT_REGISTRIES": "registry.contoso.com, localhost:5443,,http://x.example,bad host"})
+	var got []string
+	for _, reg := range f.CustomLoginServers() {
+		got = append(got, reg.Host())
+	}
+	if diff := cmp.Diff([]string{"registry.contoso.com", "localhost:5443"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]bool{"registry.contoso.com": true, "localhost:5443": true, "localhost:5444": false, "contoso.com": false} {
+		if f.CustomLoginServer(mustRegistry(t, name)) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+	if finder(nil).CustomLoginServers() != nil {
+		t.Error("without the variable there is one")
 	}
 }
