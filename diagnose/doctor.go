@@ -50,7 +50,25 @@ type Step struct {
 	Took      time.Duration
 }
 
-// Doctor walks the way to a registry, and yields each step as it is done.
+// MaxRequests is how many HTTP requests [Doctor] makes beyond what the wants
+// themselves would cost (their tokens): the challenge, then for wants that read a
+// list of tags, a manifest and a blob, and two of locks. A person waits for it, and a
+// throttled registry is not to be made worse.
+const MaxRequests = 6
+
+// Doctor walks the way to a registry, from its name to the data endpoint, and
+// yields each step as it is done. It ends early where a failure leaves nothing to
+// look at. Nothing is changed: wants that write are compared with what is granted,
+// and wants that read are tried. Each request is in its step's Requests.
 func Doctor(ctx context.Context, check Check, opts *Options) iter.Seq[Step] {
-	return func(yield func(Step) bool) {}
+	return func(yield func(Step) bool) {
+		d := newDoctor(check, opts)
+		for _, look := range []func(context.Context, func(Step) bool) bool{
+			d.written, d.name, d.tcp, d.tls, d.proxy, d.challenged, d.clockStep, d.credentialStep, d.signIn, d.wants,
+		} {
+			if ctx.Err() != nil || !look(ctx, yield) {
+				return
+			}
+		}
+	}
 }
