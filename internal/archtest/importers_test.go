@@ -22,6 +22,7 @@ var importers = []struct{ name, pkg, title string }{
 	{"auth", "auth", "`auth`"},
 	{"registry", "registry", "`registry`, with `auth`"},
 	{"azureauth", "auth/azureauth", "`auth/azureauth`"},
+	{"credhelper", "credhelper", "`credhelper`"},
 	{"emulator", "emulator", "`emulator`"},
 	{"acrtest", "acrtest", "`acrtest` (a test's binary)"},
 }
