@@ -1,11 +1,15 @@
-// Package interop drives real clients that nobody here wrote (oras, crane,
-// skopeo, podman, regctl, the OCI distribution conformance suite) against the
-// emulator as a user starts it: the command's own binary, TLS with the emulator's
-// own CA, a scope-mapped token's name and password. Each client is also refused
-// what its scope map does not grant, and beside the client's own words the raw
-// answer is held against what ACR sends: status, headers, body.
+// Package interop drives real clients that nobody here wrote (docker, podman,
+// buildah, skopeo, oras, crane, regctl, helm, az, Microsoft's SDKs, the OCI
+// distribution conformance suite) against the emulator as a user starts it: the
+// command's own binary, TLS with the emulator's own CA, a scope-mapped token's name
+// and password. They get in by that password, by the credential helper, through the
+// proxy and below "acrkit run". Each is also refused what its scope map does not
+// grant, and beside the client's own words the raw answer is held against what ACR
+// sends: status, headers, body.
 //
-// The tests build the command from the module above. A client that is missing
-// fails its test where CI is set, and is skipped by name elsewhere. What was seen
-// is printed as a table and written to results/.
+// The tests build the commands from the module above. A client that is missing
+// fails its test where CI is set, and is skipped by name elsewhere; docker needs
+// root, for a daemon of the tests' own. What was seen is printed as a table and
+// compared with the committed one (docs/tested-clients.md); what each client says
+// when it is refused is compared with captures/. With -update both are written.
 package interop

@@ -29,8 +29,14 @@ var (
 )
 
 const seed = `
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications:
+      - clientId: 22222222-2222-2222-2222-222222222222
+        secrets: [{value: interop-principal-secret-000002, expires: 2040-01-01T00:00:00Z}]
 registries:
   - name: interop
+    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPush}]
     repositories:
       - name: samples/app
         images: [{tags: [v1, latest], platforms: [linux/amd64, linux/arm64]}]

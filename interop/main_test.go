@@ -18,7 +18,8 @@ var update = flag.Bool("update", false, "write the tables of clients and the cap
 // namespace of its own.
 const binaryVariable = "ACRKIT_INTEROP_BINARY"
 
-// acrkitBinary is the command under test, built once by TestMain.
+// acrkitBinary is the command under test, built once by TestMain. The credential
+// helper lies beside it.
 var acrkitBinary string
 
 // shared is the emulator most tests use. Each client has repositories of its own
@@ -38,10 +39,10 @@ func run(m *testing.M) int {
 	acrkitBinary = os.Getenv(binaryVariable) // set when a test runs itself in another mount namespace
 	if acrkitBinary == "" {
 		acrkitBinary = filepath.Join(dir, "acrkit")
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", acrkitBinary, "./cmd/acrkit")
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/acrkit", "./cmd/docker-credential-acrkit")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "cannot build the command: %v\n%s", err, out)
+			fmt.Fprintf(os.Stderr, "cannot build the commands: %v\n%s", err, out)
 			return 1
 		}
 		shared, err = startEmulator(filepath.Join(dir, "data"), seed, nil)

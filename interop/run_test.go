@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 			if err == nil || !strings.Contains(out, "has no right on") {
 				t.Errorf("a repository without a right: %v: %s", err, out)
 			}
-			results.add(result{c.name, version, "by run: tags", "ok", ""})
+			results.add(result{c.name, version, "by run, past a stale login: tags", "ok", ""})
 			results.add(result{c.name, version, "refused: by run, tags of another repository", "refused, exit " + exitCode(err), s.neutral(lastLine(out))})
 
 			// The user's own files stay as they are, and nothing is left.

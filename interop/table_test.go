@@ -140,25 +140,45 @@ func markdown(rows []result) string {
 	return b.String()
 }
 
-// summary has a row for each client: what it did, and what it was refused.
+// summary has a row for each client: what it did, by each way in, and how often it
+// was refused.
 func summary(rows []result) string {
+	columns := []string{"", "by helper", "by proxy", "by run"} // how a row's what begins
 	var b strings.Builder
-	b.WriteString("| client | version | did | was refused |\n|---|---|---|---|\n")
+	b.WriteString("| client | version | with its own login | by helper | by proxy | by `acrkit run` | refused |\n|---|---|---|---|---|---|---|\n")
 	for len(rows) > 0 {
 		n := 1
 		for n < len(rows) && rows[n].client == rows[0].client {
 			n++
 		}
-		var did, refused []string
+		did, refused := make([][]string, len(columns)), 0
 		for _, row := range rows[:n] {
-			if what, ok := strings.CutPrefix(row.what, "refused: "); ok {
-				refused = append(refused, what)
-			} else {
-				did = append(did, row.what)
+			if strings.HasPrefix(row.what, "refused: ") {
+				refused++
+				continue
+			}
+			column := 0
+			for i, way := range columns[1:] {
+				if strings.HasPrefix(row.what, way) {
+					column = i + 1
+				}
+			}
+			what := row.what
+			if column > 0 {
+				_, what, _ = strings.Cut(what, ": ")
+			}
+			for part := range strings.SplitSeq(what, ", ") {
+				if !slices.Contains(did[column], part) {
+					did[column] = append(did[column], part)
+				}
 			}
 		}
-		if !strings.HasPrefix(rows[0].client, "(") && len(refused) > 0 { // programs; not raw requests, nor a suite
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", rows[0].client, rows[0].version, strings.Join(did, "; "), strings.Join(refused, "; "))
+		if refused > 0 && !strings.HasPrefix(rows[0].client, "(") { // a program; not raw requests, nor a suite
+			fmt.Fprintf(&b, "| %s | %s |", rows[0].client, rows[0].version)
+			for _, d := range did {
+				fmt.Fprintf(&b, " %s |", strings.Join(d, ", "))
+			}
+			fmt.Fprintf(&b, " %d times |\n", refused)
 		}
 		rows = rows[n:]
 	}
