@@ -1,3 +1,4 @@
+import com.azure.containers.containerregistry.ContainerRegistryClient;
 import com.azure.containers.containerregistry.ContainerRegistryClientBuilder;
 import com.azure.containers.containerregistry.ContainerRegistryContentClient;
 import com.azure.containers.containerregistry.ContainerRegistryContentClientBuilder;
@@ -23,14 +24,19 @@ import reactor.core.publisher.Mono;
  */
 public class Promote {
     public static void main(String[] args) {
-        String repository = args[0], tag = args[1], approved = tag + "-approved";
         String endpoint = System.getenv("ACRKIT_PROXY_URL");
         // Shows the proxy the key that it made for this run.
         TokenCredential credential = request ->
             Mono.just(new AccessToken(System.getenv("ACRKIT_PROXY_KEY"), OffsetDateTime.now().plusHours(1)));
 
-        RegistryArtifact artifact = new ContainerRegistryClientBuilder()
-            .endpoint(endpoint).credential(credential).buildClient().getArtifact(repository, tag);
+        ContainerRegistryClient client = new ContainerRegistryClientBuilder()
+            .endpoint(endpoint).credential(credential).buildClient();
+        if (args.length == 0) { // what is there?
+            client.listRepositoryNames().forEach(System.out::println);
+            return;
+        }
+        String repository = args[0], tag = args[1], approved = tag + "-approved";
+        RegistryArtifact artifact = client.getArtifact(repository, tag);
         ContainerRegistryContentClient content = new ContainerRegistryContentClientBuilder()
             .endpoint(endpoint).credential(credential).repositoryName(repository).buildClient();
 
@@ -56,6 +62,6 @@ public class Promote {
         content.setManifestWithResponse(
             new SetManifestOptions(manifest, image.getManifestMediaType()).setTag(approved), Context.NONE);
         artifact.updateTagProperties(approved, new ArtifactTagProperties().setWriteEnabled(false).setDeleteEnabled(false));
-        System.out.println("locked: " + approved + " " + artifact.getTagProperties(approved).isWriteEnabled());
+        System.out.println("approved: " + approved + " writable: " + artifact.getTagProperties(approved).isWriteEnabled());
     }
 }

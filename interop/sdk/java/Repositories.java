@@ -1,9 +1,6 @@
 import com.azure.containers.containerregistry.ContainerRegistryClient;
 import com.azure.containers.containerregistry.ContainerRegistryClientBuilder;
-import com.azure.core.http.policy.FixedDelayOptions;
-import com.azure.core.http.policy.RetryOptions;
 import com.azure.identity.ClientSecretCredentialBuilder;
-import java.time.Duration;
 
 /**
  * Lists the repositories of a registry as a service principal.
@@ -22,8 +19,6 @@ public class Repositories {
         ContainerRegistryClient client = new ContainerRegistryClientBuilder()
             .endpoint(args[0])
             .credential(credential.build())
-            // A refused secret is asked for again with each retry, half a minute apart.
-            .retryOptions(new RetryOptions(new FixedDelayOptions(0, Duration.ofSeconds(1))))
             .buildClient();
         client.listRepositoryNames().forEach(name -> System.out.println("repository: " + name));
     }

@@ -20,10 +20,13 @@ class ProxyCredential:
         return AccessToken(os.environ["ACRKIT_PROXY_KEY"], int(time.time()) + 3600)
 
 
-repository, tag = sys.argv[1:]
-approved = tag + "-approved"
-
 with ContainerRegistryClient(os.environ["ACRKIT_PROXY_URL"], ProxyCredential()) as client:
+    if len(sys.argv) == 1:  # what is there?
+        print(*client.list_repository_names(), sep="\n")
+        sys.exit()
+    repository, tag = sys.argv[1:]
+    approved = tag + "-approved"
+
     print("tags:", *(t.name for t in client.list_tag_properties(repository)))
 
     image = client.get_manifest(repository, tag)
@@ -38,4 +41,4 @@ with ContainerRegistryClient(os.environ["ACRKIT_PROXY_URL"], ProxyCredential()) 
     manifest = io.BytesIO(json.dumps(image.manifest).encode())
     client.set_manifest(repository, manifest, tag=approved, media_type=image.media_type)
     client.update_tag_properties(repository, approved, can_write=False, can_delete=False)
-    print("locked:", approved, client.get_tag_properties(repository, approved).can_write)
+    print("approved:", approved, "writable:", client.get_tag_properties(repository, approved).can_write)

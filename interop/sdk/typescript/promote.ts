@@ -10,10 +10,16 @@ const credential: TokenCredential = {
   getToken: async () => ({ token: process.env.ACRKIT_PROXY_KEY!, expiresOnTimestamp: Date.now() + 3600_000 }),
 };
 
-const [repository, tag] = process.argv.slice(2);
-const approved = `${tag}-approved`;
 const endpoint = process.env.ACRKIT_PROXY_URL!;
 const client = new ContainerRegistryClient(endpoint, credential);
+if (process.argv.length === 2) { // what is there?
+  for await (const name of client.listRepositoryNames()) {
+    console.log(name);
+  }
+  process.exit();
+}
+const [repository, tag] = process.argv.slice(2);
+const approved = `${tag}-approved`;
 const content = new ContainerRegistryContentClient(endpoint, repository, credential);
 
 const tags = [];
@@ -36,4 +42,4 @@ console.log("blob:", blob.digest, blob.sizeInBytes);
 await content.setManifest(image.content, { tag: approved, mediaType: image.mediaType });
 const artifact = client.getArtifact(repository, approved);
 await artifact.updateTagProperties(approved, { canWrite: false, canDelete: false });
-console.log("locked:", approved, (await artifact.getTagProperties(approved)).canWrite);
+console.log("approved:", approved, "writable:", (await artifact.getTagProperties(approved)).canWrite);

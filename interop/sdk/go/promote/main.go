@@ -14,8 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"os"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -25,28 +25,45 @@ import (
 const mediaType = azcontainerregistry.ContentTypeApplicationVndOciImageManifestV1JSON
 
 func main() {
-	log.SetFlags(0)
 	client, blobs, err := newClients()
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(os.Args) == 1: // what is there?
+		err = list(context.Background(), client)
+	default:
 		err = promote(context.Background(), client, blobs, os.Args[1], os.Args[2])
 	}
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
+func list(ctx context.Context, client *azcontainerregistry.Client) error {
+	for pager := client.NewListRepositoriesPager(nil); pager.More(); {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, name := range page.Repositories.Names {
+			fmt.Println(*name)
+		}
+	}
+	return nil
+}
+
 func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azcontainerregistry.BlobClient, repository, tag string) error {
-	fmt.Print("tags:")
+	var tags []string
 	for pager := client.NewListTagsPager(repository, nil); pager.More(); {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
 			return err
 		}
 		for _, t := range page.Tags {
-			fmt.Print(" ", *t.Name)
+			tags = append(tags, *t.Name)
 		}
 	}
-	fmt.Println()
+	fmt.Println("tags:", strings.Join(tags, " "))
 
 	image, err := client.GetManifest(ctx, repository, tag, &azcontainerregistry.ClientGetManifestOptions{Accept: to.Ptr(string(mediaType))})
 	if err != nil {
@@ -85,7 +102,7 @@ func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azc
 	if err != nil {
 		return err
 	}
-	fmt.Println("locked:", approved, *locked.Tag.ChangeableAttributes.CanWrite)
+	fmt.Println("approved:", approved, "writable:", *locked.Tag.ChangeableAttributes.CanWrite)
 	return nil
 }
 
