@@ -29,6 +29,11 @@ func (c *call) failed(err error) {
 	if !errors.As(err, &e) {
 		e = wire.NetworkError(err, "ask the registry", c.h.upstream.Registry(), c.h.upstream.Registry().Host())
 	}
+	if e.Op == "" { // the failure of a request says no more than what happened
+		named := *e
+		named.Op = "ask the registry"
+		e = &named
+	}
 	status, code := http.StatusBadGateway, "UNAVAILABLE"
 	switch e.Code {
 	case acrkit.CodeCredentialRejected, acrkit.CodeCredentialMissing, acrkit.CodeInsufficientScope, acrkit.CodeDenied:
