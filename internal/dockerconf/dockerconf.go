@@ -34,6 +34,9 @@ type Change struct {
 	Host string
 	Old  string // the helper of the host as it is; "" if there is none
 	New  string // as it will be; "" if it is removed
+	// Plain says that the file holds a login for the host as text, which Docker does
+	// not use where there is a helper.
+	Plain bool
 
 	target       string // what Path leads to
 	mode         fs.FileMode
@@ -80,7 +83,26 @@ func open(path, host, from, to string) (Change, bool, error) {
 	if c.then, c.Old, err = edit(c.before, host, from, to); err != nil {
 		return c, false, c.failed(err.Error(), nil)
 	}
+	c.Plain = holdsLogin(c.before, host)
 	return c, !bytes.Equal(c.before, c.then), nil
+}
+
+// holdsLogin reports whether the text has a login for a host, under the host or the
+// URL that Docker wrote once.
+func holdsLogin(text []byte, host string) bool {
+	var doc struct {
+		Auths map[string]struct{ Auth, Password, IdentityToken string }
+	}
+	if json.Unmarshal(text, &doc) != nil {
+		return false
+	}
+	for key, a := range doc.Auths {
+		name, _, _ := strings.Cut(strings.TrimPrefix(key, "https://"), "/")
+		if strings.EqualFold(name, host) && a.Auth+a.Password+a.IdentityToken != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c Change) failed(why string, cause error) error {

@@ -104,8 +104,9 @@ func (d *Docker) Apply(ctx context.Context, c dockerconf.Change) (done bool, err
 	return true, nil
 }
 
-// Warn says what else Docker needs before the helper answers it.
-func (d *Docker) Warn(reg acrkit.Registry) {
+// Warn says what else Docker needs before the helper answers it, and what is not
+// needed any more.
+func (d *Docker) Warn(reg acrkit.Registry, c dockerconf.Change) {
 	look := d.LookPath
 	if look == nil {
 		look = exec.LookPath
@@ -113,6 +114,9 @@ func (d *Docker) Warn(reg acrkit.Registry) {
 	program := "docker-credential-" + DockerHelper
 	if _, err := look(program); err != nil {
 		cmdutil.Say(d.IO.ErrOut, "%s is not in PATH, and Docker will not find it: put it beside acrkit.", program)
+	}
+	if c.Plain {
+		cmdutil.Say(d.IO.ErrOut, "%s still holds a login for %s as plain text, which is not used now: docker logout %s", c.Path, reg.Host(), reg.Host())
 	}
 	if !reg.IsACR() {
 		cmdutil.Say(d.IO.ErrOut, "The helper answers for this host only where ACRKIT_REGISTRIES=%s is set.", reg.Host())

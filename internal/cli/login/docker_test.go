@@ -33,6 +33,7 @@ func TestDocker(t *testing.T) {
 		{"no", before, "n", true, false, "", []string{`+    "myregistry.azurecr.io": "acrkit"`, "was not changed"}},
 		{"unasked", before, "", true, true, "", []string{"Changed "}},
 		{"not_in_PATH", before, "", false, true, "", []string{"docker-credential-acrkit is not in PATH"}},
+		{"plain_login", `{"auths":{"https://myregistry.azurecr.io/v1/":{"auth":"b3RoZXI6cGFzcw=="}},"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"as plain text, which is not used now: docker logout myregistry.azurecr.io"}},
 		{"already", `{"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"Stored"}},
 		{"broken", before + "}", "", true, false, acrkit.CodeUsage, []string{"is not JSON"}},
 	} {
@@ -136,7 +137,7 @@ func TestDocker_flags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Warn(local); !strings.Contains(errOut.String(), "ACRKIT_REGISTRIES=localhost:5443") {
+	if d.Warn(local, c); !strings.Contains(errOut.String(), "ACRKIT_REGISTRIES=localhost:5443") {
 		t.Errorf("%q", errOut)
 	}
 }

@@ -278,7 +278,7 @@ func run(ctx context.Context, opts *Options) error {
 		}
 	}
 	if opts.Docker.Wanted {
-		opts.Docker.Warn(opts.Registry)
+		opts.Docker.Warn(opts.Registry, docker)
 	}
 	return nil
 }
