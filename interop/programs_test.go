@@ -263,7 +263,7 @@ var clients = []client{
 			return s.steps(`id=$("$@" pull -q "oci:$LAYOUT") && "$@" push --format oci --cert-dir "$CERTS" "$id" "docker://$REF"`, layout, ref, s.buildah())
 		},
 		pull: func(s *session, ref, layout, _ string) []string {
-			return s.steps(`id=$("$@" pull -q --cert-dir "$CERTS" "docker://$REF") && "$@" push -q "$id" "oci:$LAYOUT"`, layout, ref, s.buildah())
+			return s.steps(`id=$("$@" pull -q --policy always --cert-dir "$CERTS" "docker://$REF") && "$@" push -q "$id" "oci:$LAYOUT"`, layout, ref, s.buildah())
 		},
 		repacks: true,
 		refused: regexp.MustCompile(`(?i)unauthorized|authentication required|access to the resource is denied|invalid username/password`),

@@ -37,16 +37,7 @@ var ways = []way{
 		return s, asItIs
 	}},
 	{"by proxy", func(t *testing.T, c client, who token) (*session, func(string, []string) []string) {
-		p := startProxy(t, who)
-		s := newSessionAt(t, p.Host, p.CAFile)
-		key, err := os.ReadFile(p.KeyFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "anybody")...); err != nil {
-			t.Fatalf("login with the proxy's key: %v\n%s", err, out)
-		}
-		return s, asItIs
+		return startProxy(t, who).as(t, c), asItIs
 	}},
 	{"by run", func(t *testing.T, _ client, who token) (*session, func(string, []string) []string) {
 		s := newSession(t, shared)
@@ -67,19 +58,24 @@ func withHelper(t *testing.T) *session {
 			t.Fatal(err)
 		}
 	}
-	s.env = append(s.env, "PATH="+filepath.Dir(acrkitBinary)+string(filepath.ListSeparator)+os.Getenv("PATH"), "ACRKIT_REGISTRIES="+s.host)
+	s.env = append(s.env, helperPath(), "ACRKIT_REGISTRIES="+s.host)
 	return s
+}
+
+// helperPath has programs find the helper, which was built beside the command.
+func helperPath() string {
+	return "PATH=" + filepath.Dir(acrkitBinary) + string(filepath.ListSeparator) + os.Getenv("PATH")
 }
 
 // proxyProcess is what "acrkit proxy" says of itself when it is ready.
 type proxyProcess struct{ Host, CAFile, KeyFile string }
 
 // startProxy runs "acrkit proxy" as a token until the test is over.
-func startProxy(t *testing.T, who token) proxyProcess {
+func startProxy(t *testing.T, who token, flags ...string) proxyProcess {
 	t.Helper()
 	home := t.TempDir()
 	ctx, cancel := context.WithTimeout(context.Background(), clientLimit) // it outlives t.Context
-	cmd := exec.CommandContext(ctx, acrkitBinary, "proxy", shared.host, "--addr", "127.0.0.1:0", "--json", "host,caFile,keyFile")
+	cmd := exec.CommandContext(ctx, acrkitBinary, append([]string{"proxy", shared.host, "--addr", "127.0.0.1:0", "--json", "host,caFile,keyFile"}, flags...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_RUNTIME_DIR=" + home, "TMPDIR=" + home,
 		"ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + home, "SSL_CERT_FILE=" + shared.caFile,
 		"ACR_NAME=" + shared.host, "ACR_TOKEN_NAME=" + who.name, "ACR_TOKEN_PASSWORD=" + who.password}
@@ -109,6 +105,20 @@ func startProxy(t *testing.T, who token) proxyProcess {
 		t.Fatalf("the proxy did not begin: %v\n%s", err, said.String())
 	}
 	return p
+}
+
+// as logs a client in to the proxy, with its key.
+func (p proxyProcess) as(t *testing.T, c client) *session {
+	t.Helper()
+	s := newSessionAt(t, p.Host, p.CAFile)
+	key, err := os.ReadFile(p.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "anybody")...); err != nil {
+		t.Fatalf("login with the proxy's key: %v\n%s", err, out)
+	}
+	return s
 }
 
 // TestWays has every client work without the password: push, pull, copy, list, and
@@ -177,6 +187,46 @@ func (w way) test(t *testing.T, c client, version string) {
 		t.Errorf("the password is in the output: %s", out)
 	}
 	results.add(result{c.name, version, "refused: " + w.name + ", pull", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
+}
+
+// TestHelper_login has every client pull after "acrkit login --docker", which stores
+// the password and names the helper, and nobody after "acrkit logout --docker".
+func TestHelper_login(t *testing.T) {
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			version := c.ready(t)
+			s := newSession(t, shared)
+			s.env = append(s.env, helperPath(), "ACRKIT_REGISTRIES="+s.host)
+			if strings.Contains("podman buildah", c.name) { // they want the file that REGISTRY_AUTH_FILE names, and ask the rest then
+				s.env = append(s.env, "REGISTRY_AUTH_FILE="+filepath.Join(s.home, "config.json"))
+			}
+			tag, name := cmp.Or(c.tag, "v1"), "team/"+c.name+"-login"
+			layout, _ := c.layout(t, "login "+c.name, 1000)
+			if out, err := s.run(pusher.password, acrkitBinary, "login", s.host, "--token-name", pusher.name, "--password-stdin", "--docker", "--yes"); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			config, err := os.ReadFile(filepath.Join(s.home, "config.json"))
+			if err != nil || strings.Contains(string(config), pusher.password) || strings.Contains(string(config), `"auths"`) {
+				t.Fatalf("config.json: %v: %s", err, config)
+			}
+			pull := func() (string, error) {
+				return s.run("", c.pull(s, s.host+"/"+name+":"+tag, filepath.Join(t.TempDir(), "pulled"), "v1")...)
+			}
+			if out, err := s.run("", c.push(s, layout, "v1", s.host+"/"+name+":"+tag)...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if out, err := pull(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			results.add(result{c.name, version, "by helper, after acrkit login --docker: push, pull", "ok", ""})
+			if out, err := s.run("", acrkitBinary, "logout", s.host, "--docker", "--yes"); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if out, err := pull(); err == nil || !c.refused.MatchString(out) {
+				t.Errorf("after the logout: %v: %s", err, out)
+			}
+		})
+	}
 }
 
 // TestHelper_principal has every client pull with an ACR refresh token that the
@@ -260,6 +310,41 @@ func TestProxy_key(t *testing.T) {
 				t.Fatalf("%v, want a refusal: %s", err, out)
 			}
 			results.add(result{c.name, version, "refused: by proxy, without its key", "not accepted, exit " + exitCode(err), s.neutral(lastLine(out))})
+		})
+	}
+}
+
+// TestProxy_scopeMap narrows a token that may push to reading: every client pulls
+// through the proxy, and is refused a push in the registry's own words, of which the
+// registry sees nothing.
+func TestProxy_scopeMap(t *testing.T) {
+	narrow := filepath.Join(t.TempDir(), "narrow.txt")
+	if err := os.WriteFile(narrow, []byte("repositories/team/*/content/read\nrepositories/team/*/metadata/read\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startProxy(t, pusher, "--scope-map", narrow)
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			version := c.ready(t)
+			tag, name := cmp.Or(c.tag, "v1"), "team/"+c.name+"-narrow"
+			layout, _ := c.layout(t, "narrow "+c.name, 1000)
+			direct := c.as(t, shared, pusher)
+			if out, err := direct.run("", c.push(direct, layout, "v1", direct.host+"/"+name+":"+tag)...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			s := p.as(t, c)
+			if out, err := s.run("", c.pull(s, s.host+"/"+name+":"+tag, filepath.Join(t.TempDir(), "pulled"), "v1")...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			out, err := s.run("", c.push(s, layout, "v1", s.host+"/"+name+"-new:"+tag)...)
+			if err == nil || !c.refused.MatchString(out) {
+				t.Fatalf("%v, want a refusal: %s", err, out)
+			}
+			seen, seenErr := s.run("", acrkitBinary, "emulator", "log", "--data", filepath.Dir(shared.caFile), "--repository", name+"-new", "--json", "method,path,outcome")
+			if seenErr != nil || strings.Contains(seen, "/blobs/uploads/") || strings.Contains(seen, "denied") {
+				t.Errorf("the registry has seen it: %v: %s", seenErr, seen)
+			}
+			results.add(result{c.name, version, "refused: by proxy --scope-map, push", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
 		})
 	}
 }
