@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -71,7 +72,7 @@ func (c *call) drain() {
 	control := http.NewResponseController(c.w)
 	_ = control.SetReadDeadline(time.Now().Add(unreadTime)) // not every ResponseWriter can
 	_, err := io.CopyN(io.Discard, c.r.Body, maxUnread)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		_ = control.SetReadDeadline(time.Time{})
 	}
 }

@@ -82,7 +82,7 @@ func (c *call) forward() {
 		defer up.takeBack()
 	}
 	if err == nil && isRedirect(resp) && c.op.IsBlob() && !c.h.pass {
-		resp, err = c.follow(ctx, resp, header)
+		resp, err = c.follow(ctx, resp, header) //nolint:bodyclose // answer does
 	}
 	if err != nil {
 		if up != nil && up.failure() != nil || c.isGone() {

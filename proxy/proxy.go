@@ -122,7 +122,7 @@ type Handler struct {
 	log      *slog.Logger
 	buffers  sync.Pool // of *[]byte
 
-	life context.Context // ends with Close
+	life context.Context //nolint:containedctx // ends with Close, and requests with it
 	end  context.CancelFunc
 }
 
@@ -187,6 +187,8 @@ func (h *Handler) Close() error {
 }
 
 // ServeHTTP implements [http.Handler].
+//
+//nolint:contextcheck // the request carries it
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{h: h, w: w, r: r, host: strings.ToLower(r.Host)}
 	switch {

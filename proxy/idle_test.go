@@ -1,0 +1,151 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/proxy"
+)
+
+// base is a network in memory: a token service, and a registry that does as it is
+// told.
+type base func(*http.Request) (*http.Response, error)
+
+func (b base) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/oauth2/") {
+		return respond(r, strings.NewReader(fmt.Sprintf(`{"access_token":%q}`, upstreamToken))), nil
+	}
+	return b(r)
+}
+
+func respond(r *http.Request, body io.Reader) *http.Response {
+	return &http.Response{StatusCode: 200, Status: "200 OK", Header: http.Header{}, Body: io.NopCloser(body), ContentLength: -1, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+}
+
+// stalling is a body that ends with its request's context, after some pieces that
+// come slowly.
+type stalling struct {
+	ctx    context.Context
+	pieces int
+	every  time.Duration
+}
+
+func (s *stalling) Read(p []byte) (int, error) {
+	if s.pieces > 0 {
+		s.pieces--
+		time.Sleep(s.every) // the bubble's clock
+		return copy(p, "piece"), nil
+	}
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
+}
+
+// TestIdle: a transfer in which nothing moves is ended, however long it was and
+// whoever stands still; one that moves slowly is not.
+func TestIdle(t *testing.T) {
+	const limit = 5 * time.Minute
+	for _, tt := range []struct {
+		name    string
+		answer  base
+		takes   time.Duration
+		status  int
+		aborted bool
+		body    string
+	}{
+		{"no answer", func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, limit, 504, false, "nothing was sent or received for 5m0s"},
+		{"a slow answer", func(r *http.Request) (*http.Response, error) {
+			time.Sleep(limit - time.Second)
+			return respond(r, strings.NewReader("slow")), nil
+		}, limit - time.Second, 200, false, "slow"},
+		{"a slow body that ends nowhere", func(r *http.Request) (*http.Response, error) {
+			return respond(r, &stalling{r.Context(), 3, limit - time.Second}), nil
+		}, 3*(limit-time.Second) + limit, 200, true, "piecepiecepiece"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), &auth.Options{Base: tt.answer})
+				if err != nil {
+					t.Fatal(err)
+				}
+				h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := httptest.NewRequest("GET", "/v2/a/manifests/v1", nil)
+				r.Host = "proxy.test"
+				r.SetBasicAuth("u", key)
+				w := httptest.NewRecorder()
+				start := time.Now()
+				aborted := serve(h, w, r)
+				if took := time.Since(start); took != tt.takes || aborted != tt.aborted || w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
+					t.Errorf("after %s: aborted %t, %d %s", took, aborted, w.Code, w.Body)
+				}
+				if err := h.Close(); err != nil {
+					t.Error(err)
+				}
+				if err := upstream.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestStalledClient: one that stands still in the middle of its body loses its
+// connection, and the registry is not left waiting.
+func TestStalledClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), &auth.Options{Base: base(func(r *http.Request) (*http.Response, error) {
+			_, err := io.Copy(io.Discard, r.Body)
+			ended = true
+			_ = r.Body.Close()
+			return nil, err
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads, past := context.WithCancel(context.Background())
+		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{reads, 2, time.Minute})
+		r.ContentLength = 1 << 30
+		r.Host = "proxy.test"
+		r.SetBasicAuth("u", key)
+		start := time.Now()
+		aborted := serve(h, &deadlines{httptest.NewRecorder(), past}, r)
+		if took := time.Since(start); !aborted || !ended || took != 7*time.Minute {
+			t.Errorf("after %s: aborted %t, ended %t", took, aborted, ended)
+		}
+		_ = h.Close()
+		_ = upstream.Close()
+	})
+}
+
+// deadlines is a ResponseWriter whose connection ends reads when a deadline in the
+// past is set.
+type deadlines struct {
+	http.ResponseWriter
+	past func()
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	if !at.IsZero() && at.Before(time.Now()) {
+		d.past()
+	}
+	return nil
+}
