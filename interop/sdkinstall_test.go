@@ -137,6 +137,7 @@ func (s sdk) installation(t *testing.T) string {
 		}
 		hash.Write(b)
 	}
+	fmt.Fprint(hash, s.install)
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
