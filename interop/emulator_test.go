@@ -140,10 +140,10 @@ func launch(dataDir, seed string, env []string, flags ...string) (*emulatorProce
 	}
 	go func() {
 		e.exit = e.cmd.Wait()
-		close(e.done)
 		if seed != "" {
 			os.Remove(args[len(args)-1])
 		}
+		close(e.done) // last: the tests may end with it
 	}()
 	return e, nil
 }
