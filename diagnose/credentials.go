@@ -72,7 +72,7 @@ func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 		// The client's own words say nothing; the same request, made here, may.
 		return x.tryHere(ctx)
 	}
-	return unsure(cause.CredentialRejected, append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
+	return unsure(cause.CredentialRejected, append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing, cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
 		"the answer says that authentication is required, which it says whatever the cause")
 }
 

@@ -85,12 +85,14 @@ type Exchange struct {
 // told.
 type Attempt struct {
 	Registry acrkit.Registry
-	Err      error         // an error of this module, or of a connection
-	Exchange *Exchange     // what a client sent and got
-	Required acrkit.Scope  // what the attempt needs, where that is known
-	Target   string        // the tag or digest that it is about; "" = none
-	Text     string        // what a client printed, where there is nothing better
-	Lookups  []auth.Lookup // where a credential was looked for, in order
+	Err      error        // an error of this module, or of a connection
+	Exchange *Exchange    // what a client sent and got
+	Required acrkit.Scope // what the attempt needs, where that is known
+	Target   string       // the tag or digest that it is about; "" = none
+	Text     string       // what a client printed, where there is nothing better
+	// Named says that Text shows Required as the registry itself named it.
+	Named   bool
+	Lookups []auth.Lookup // where a credential was looked for, in order
 
 	// Transport has the credential of the attempt and is used for probes; nil = only
 	// what needs none is probed.

@@ -40,7 +40,19 @@ func wordings() []wording {
 		{[]string{"Request Header Fields Too Large"}, cause.HeaderTooLarge, Proved, service},
 		{[]string{"docker-credential-", "executable file not found"}, cause.HelperMissing, Proved, client},
 		{[]string{"docker-credential-", "no such file or directory"}, cause.HelperMissing, Proved, client},
+		{[]string{"docker-credential-", "resolves to executable in current directory"}, cause.HelperMissing, Proved, client},
 		{[]string{"error getting credentials", "exit status"}, cause.HelperFailed, Proved, client},
+		{[]string{"Error loading config file"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"Failed to load docker creds"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"failed to decode config file"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"parsing config file", "unexpected EOF"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"parsing config file", "invalid character"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"reading JSON file", "auth.json"}, cause.DockerConfigBroken, Proved, client},
+		{[]string{"/oauth2/exchange", "RESPONSE 401"}, cause.ExchangeRefused, Proved, client},
+		{[]string{"exchange_aad_access_token_for_acr_refresh_token", "'Unauthorized'"}, cause.ExchangeRefused, Proved, client},
+		{[]string{"AcrErrorsException: Status code 401, (empty body)"}, cause.ExchangeRefused, Suspected, client},
+		{[]string{"RestError", "statusCode: 401", "details: {}"}, cause.ExchangeRefused, Suspected, client},
+		{[]string{"No matching credentials were found"}, cause.NoCredential, Proved, client},
 		{[]string{"no such host"}, cause.NameUnknown, Proved, client},
 		{[]string{"name or service not known"}, cause.NameUnknown, Proved, client},
 		{[]string{"nodename nor servname"}, cause.NameUnknown, Proved, client},
@@ -74,6 +86,7 @@ func wordings() []wording {
 		{[]string{"failed to fetch anonymous token"}, cause.SilentlyAnonymous, Proved, client},
 		{[]string{"CONNECTIVITY_FORBIDDEN_ERROR"}, cause.NetworkRule, Suspected, client},
 		{[]string{"did not issue a challenge"}, cause.NetworkRule, Suspected, client},
+		{[]string{"pinging container registry", "invalid status code from registry 403"}, cause.NetworkRule, Suspected, client},
 	}
 }
 
@@ -84,13 +97,32 @@ func answers() []wording {
 		{[]string{"repository name not known"}, cause.RepositoryUnknown, Proved, "the service"},
 		{[]string{"NAME_UNKNOWN"}, cause.RepositoryUnknown, Proved, "the service"},
 		{[]string{"name unknown"}, cause.RepositoryUnknown, Proved, "the client"},
-		{[]string{"MANIFEST_UNKNOWN"}, cause.TagUnknown, Proved, "the service"},
 		{[]string{"TAG_UNKNOWN"}, cause.TagUnknown, Proved, "the service"},
-		{[]string{"manifest unknown"}, cause.TagUnknown, Proved, "the client"},
-		{[]string{"manifest tagged by"}, cause.TagUnknown, Proved, "the service"},
 		{[]string{"specified tag does not exist"}, cause.TagUnknown, Proved, "the service"},
 		{[]string{"BLOB_UNKNOWN"}, cause.BlobUnknown, Proved, "the service"},
 		{[]string{"404 page not found"}, cause.RepositoryNameWrong, Suspected, "the service"},
+	}
+}
+
+// maybes are wordings of an answer that the service gives to several causes, or
+// of which a client keeps only a part: the cause that they name first is the
+// likelier.
+func maybes() []struct {
+	words  []string
+	causes []acrkit.Cause
+} {
+	item := []acrkit.Cause{cause.TagUnknown, cause.RepositoryUnknown}
+	return []struct {
+		words  []string
+		causes []acrkit.Cause
+	}{
+		{[]string{"MANIFEST_UNKNOWN"}, item},
+		{[]string{"manifest unknown"}, item},
+		{[]string{"manifest tagged by"}, item},
+		{[]string{"FetchReference", ": not found"}, item},
+		{[]string{"Error from source registry", ": not found"}, item},
+		{[]string{"get_manifest", "invalid status 'Not Found'"}, item},
+		{[]string{"fetching tags list: invalid status code from registry 404"}, []acrkit.Cause{cause.RepositoryUnknown, cause.RepositoryNameWrong}},
 	}
 }
 
@@ -146,6 +178,31 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 			}
 			return verdict(w.cause, w.sure, w.from+" says: "+strings.Join(w.words, " … ")), true
 		}
+	}
+	for _, m := range maybes() {
+		if !x.has(m.words...) {
+			continue
+		}
+		said := "the client says: " + strings.Join(m.words, " … ")
+		if m.causes[0] == cause.TagUnknown && x.repositoryMissing(ctx) {
+			return verdict(cause.RepositoryUnknown, Proved, said, "the repository itself is answered NAME_UNKNOWN"), true
+		}
+		d := verdict(m.causes[0], Suspected, said)
+		d.Candidates = m.causes
+		return d, true
+	}
+	if x.a.Named && !x.required.IsEmpty() {
+		// A registry names what it wants to whoever asks. These clients do not tell of
+		// the first refusal, which everybody gets, but of the one with a token.
+		d := x.rights(ctx)
+		if d.Confidence == Proved && len(x.probes) == 0 {
+			d.Confidence = Suspected
+		}
+		d.Candidates = append(d.Candidates, cause.SilentlyAnonymous)
+		return d, true
+	}
+	if x.has("logging into", "invalid username/password") || x.has("failed to ping registry", "unauthorized") {
+		return unsure(cause.CredentialRejected, rejectedCandidates(), "the client says that the login is not accepted"), true
 	}
 	if x.has("unauthorized") || x.has("401") || x.has("authentication required") {
 		return x.unauthorized(ctx), true

@@ -7,7 +7,9 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/completion"
 	"github.com/acrkit/acrkit/internal/cli/demo"
+	"github.com/acrkit/acrkit/internal/cli/doctor"
 	"github.com/acrkit/acrkit/internal/cli/emulator"
+	"github.com/acrkit/acrkit/internal/cli/explain"
 	"github.com/acrkit/acrkit/internal/cli/login"
 	"github.com/acrkit/acrkit/internal/cli/logout"
 	"github.com/acrkit/acrkit/internal/cli/manifest"
@@ -61,6 +63,8 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", login.NewCmdLogin(f, nil))
 	add("core", logout.NewCmdLogout(f, nil))
 	add("core", whoami.NewCmdWhoami(f, nil))
+	add("core", doctor.NewCmdDoctor(f, nil))
+	add("core", explain.NewCmdExplain(f, nil))
 	add("core", run.NewCmdRun(f, nil))
 	add("core", proxy.NewCmdProxy(f, nil))
 	add("more", completion.NewCmdCompletion(f, nil))

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/redact"
@@ -45,15 +44,6 @@ func TestNewCmdRun(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, NewCmdRun(clitest.Factory(nil), nil), line, words)
 	}
-}
-
-func mustRegistry(t *testing.T, name string) acrkit.Registry {
-	t.Helper()
-	reg, err := acrkit.ParseRegistry(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reg
 }
 
 // A credential that changes while the command runs is written again; one that

@@ -1,0 +1,32 @@
+package cmdutil
+
+import (
+	"context"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+)
+
+// Check returns what [diagnose.Doctor] looks at for a registry, with its options
+// and a function that ends it. A credential that cannot be used is part of it, and
+// no error.
+func (f *Factory) Check(ctx context.Context, reg acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error) {
+	check := diagnose.Check{Registry: reg}
+	base, err := f.finder().BaseTransport()
+	if err != nil {
+		return check, nil, nil, err
+	}
+	options := &diagnose.Options{Now: f.Now, Base: base, PlainHTTP: f.Global.PlainHTTP}
+	id, err := f.Identity(ctx, reg)
+	check.Source, check.Lookups = id.Source, id.Lookups
+	if err == nil {
+		var c *Connection
+		if c, err = f.ConnectAs(id); err == nil { //nolint:contextcheck // an error of making clients is explained without asking anybody
+			check.Transport = c.Transport
+			check.Lookups = append(check.Lookups, id.Behind(ctx)...)
+			return check, options, func() { _ = c.Close(); base.CloseIdleConnections() }, nil
+		}
+	}
+	check.Err = err
+	return check, options, base.CloseIdleConnections, nil
+}

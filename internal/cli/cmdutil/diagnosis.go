@@ -1,0 +1,88 @@
+package cmdutil
+
+import (
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// DiagnosisJSON is a diagnosis as --json shows it.
+type DiagnosisJSON struct {
+	Code       string          `json:"code"`  // ACRK032: docs/troubleshooting.md has a section on it
+	Name       string          `json:"name"`  // its slug
+	Title      string          `json:"title"` // one clause
+	Confidence string          `json:"confidence"`
+	Evidence   []string        `json:"evidence"`
+	Candidates []CandidateJSON `json:"candidates"`
+	Probes     []ProbeJSON     `json:"probes"`
+	Mend       string          `json:"mend"` // one command
+}
+
+// CandidateJSON is what a failure may be.
+type CandidateJSON struct {
+	Code  string `json:"code"`
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// ProbeJSON is a further request or look-up that was made for a diagnosis.
+type ProbeJSON struct {
+	What   string `json:"what"`
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Status int    `json:"status"`
+	Result string `json:"result"`
+}
+
+// NewDiagnosisJSON returns a diagnosis for --json.
+func NewDiagnosisJSON(d diagnose.Diagnosis) DiagnosisJSON {
+	c := candidate(d.Code)
+	out := DiagnosisJSON{Code: c.Code, Name: c.Name, Title: c.Title, Confidence: string(d.Confidence),
+		Evidence: append([]string{}, d.Evidence...), Candidates: []CandidateJSON{}, Probes: NewProbesJSON(d.Probes), Mend: d.Mend}
+	for _, code := range d.Candidates {
+		out.Candidates = append(out.Candidates, candidate(code))
+	}
+	return out
+}
+
+// NewProbesJSON returns probes for --json.
+func NewProbesJSON(probes []diagnose.Probe) []ProbeJSON {
+	out := []ProbeJSON{}
+	for _, p := range probes {
+		out = append(out, ProbeJSON{What: p.What, Method: p.Method, URL: p.URL, Status: p.Status, Result: p.Result})
+	}
+	return out
+}
+
+func candidate(code acrkit.Cause) CandidateJSON {
+	row, _ := diagnose.Lookup(string(code))
+	return CandidateJSON{Code: string(code), Name: row.Name, Title: row.Title}
+}
+
+// PrintDiagnosis writes a diagnosis for a person: the cause, how sure that is, the
+// evidence, what was asked for it, and the one command that mends it.
+func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
+	var pairs [][2]string
+	title := d.Title()
+	if d.Confidence == diagnose.CannotTell {
+		pairs = append(pairs, [2]string{"cause", "cannot tell"}, [2]string{"class", string(d.Code) + " " + title})
+	} else {
+		pairs = append(pairs, [2]string{"cause", string(d.Code) + " " + title}, [2]string{"confidence", string(d.Confidence)})
+	}
+	for _, e := range d.Evidence {
+		pairs = append(pairs, [2]string{"evidence", e})
+	}
+	for _, code := range d.Candidates {
+		c := candidate(code)
+		pairs = append(pairs, [2]string{"may be", c.Code + " " + c.Title})
+	}
+	for _, p := range d.Probes {
+		text := p.What
+		if p.Result != "" {
+			text += ": " + p.Result
+		}
+		pairs = append(pairs, [2]string{"asked", text})
+	}
+	pairs = append(pairs, [2]string{"mend", d.Mend})
+	return PrintPairs(s, pairs)
+}

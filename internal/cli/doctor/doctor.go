@@ -1,0 +1,195 @@
+// Package doctor holds the "acrkit doctor" command.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO       *iostreams.IOStreams
+	Check    func(context.Context, acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error)
+	Exporter *cmdutil.Exporter
+
+	Registry acrkit.Registry
+	Written  string
+	Wants    []diagnose.Want
+}
+
+// NewCmdDoctor returns the command. A runF other than nil runs instead of it.
+func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Check: f.Check}
+	var wants []string
+	cmd := &cobra.Command{
+		Use:   "doctor [<registry>]",
+		Short: "Walk the whole way to a registry and say what is wrong",
+		Long: "Walk the whole way to a registry, a line for each step: its name, the connection, the\n" +
+			"certificate, the challenge, network rules, where the credential came from and what\n" +
+			"form it has, Entra, the token, what it grants, locks, and the host of blobs. Where\n" +
+			"something is wrong, the verdict names it with its code and one command that mends it.\n\n" +
+			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
+			"tried where it only reads. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
+			"itself; --json lists them. No sign-in to Azure, no az and no Docker is needed.\n\n" +
+			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the way\n" +
+			"could not be walked to its end.",
+		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:content/write --want team/base:content/read",
+		Args:    cmdutil.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				opts.Written = args[0]
+			}
+			var err error
+			if opts.Registry, err = f.Registry(opts.Written); err != nil {
+				return err
+			}
+			for _, text := range wants {
+				want, err := parseWant(text)
+				if err != nil {
+					return err
+				}
+				opts.Wants = append(opts.Wants, want)
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil, "a right that is needed, as `repository:action` (team/app:content/read); may be repeated")
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
+	return cmd
+}
+
+// parseWant reads REPOSITORY:ACTION, the action by its name in a scope map or on
+// the wire.
+func parseWant(text string) (diagnose.Want, error) {
+	name, word, ok := strings.Cut(text, ":")
+	if !ok {
+		return diagnose.Want{}, cmdutil.Usage("--want %q is not REPOSITORY:ACTION, as team/app:content/read", text)
+	}
+	if err := acrkit.CheckRepositoryName(name); err != nil {
+		return diagnose.Want{}, err
+	}
+	action, err := acrkit.ParseAction(word)
+	if err != nil {
+		return diagnose.Want{}, err
+	}
+	return diagnose.Want{Repository: name, Action: action}, nil
+}
+
+var fields = []string{"registry", "healthy", "complete", "steps", "diagnosis"}
+
+type stepJSON struct {
+	Name     string              `json:"name"`
+	Outcome  string              `json:"outcome"`
+	Text     string              `json:"text"`
+	Code     string              `json:"code"` // of what was found; "" = nothing
+	Requests []cmdutil.ProbeJSON `json:"requests"`
+}
+
+type report struct {
+	Registry  string                 `json:"registry"`
+	Healthy   bool                   `json:"healthy"`
+	Complete  bool                   `json:"complete"` // the way was walked to its end
+	Steps     []stepJSON             `json:"steps"`
+	Diagnosis *cmdutil.DiagnosisJSON `json:"diagnosis"` // of the first step that failed; null = none
+}
+
+// ExitFound is the exit code for something that wants mending.
+const ExitFound = 8
+
+func run(ctx context.Context, opts *Options) error {
+	check, options, done, err := opts.Check(ctx, opts.Registry)
+	if err != nil {
+		return err
+	}
+	defer done()
+	check.Wants, check.Written = opts.Wants, opts.Written
+
+	out := report{Registry: opts.Registry.Host(), Steps: []stepJSON{}}
+	var found *diagnose.Diagnosis
+	await := func() func() { return opts.IO.Await("Looking at " + opts.Registry.Host()) }
+	waited := await()
+	for step := range diagnose.Doctor(ctx, check, options) {
+		waited()
+		if step.Outcome == diagnose.Failed && step.Diagnosis != nil && found == nil {
+			found = step.Diagnosis
+		}
+		out.Steps = append(out.Steps, newStepJSON(step))
+		if opts.Exporter == nil {
+			printStep(opts.IO, step)
+		}
+		waited = await()
+	}
+	waited()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	failed := 0
+	for _, s := range out.Steps {
+		if s.Outcome == string(diagnose.Failed) {
+			failed++
+		}
+	}
+	out.Healthy, out.Complete = failed == 0, failed == 0 || found != nil
+	if found != nil {
+		d := cmdutil.NewDiagnosisJSON(*found)
+		out.Diagnosis = &d
+	}
+	if opts.Exporter != nil {
+		err = opts.Exporter.Write(ctx, opts.IO, out)
+	} else {
+		err = printVerdict(opts.IO, out, found)
+	}
+	switch {
+	case err != nil || out.Healthy:
+		return err
+	case !out.Complete:
+		return cmdutil.Exit(cmdutil.ExitIncomplete)
+	}
+	return cmdutil.Exit(ExitFound)
+}
+
+func newStepJSON(s diagnose.Step) stepJSON {
+	out := stepJSON{Name: s.Name, Outcome: string(s.Outcome), Text: s.Text, Requests: cmdutil.NewProbesJSON(s.Requests)}
+	if s.Diagnosis != nil {
+		out.Code = string(s.Diagnosis.Code)
+	}
+	return out
+}
+
+// signs stand beside the words on a terminal.
+var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗", diagnose.Skipped: "-"}
+
+func printStep(s *iostreams.IOStreams, step diagnose.Step) {
+	if !s.IsStdoutTTY() {
+		fmt.Fprintf(s.Out, "%s\t%s\t%s\n", step.Outcome, step.Name, iostreams.Clean(step.Text))
+		return
+	}
+	style := map[diagnose.Outcome]iostreams.Style{diagnose.OK: iostreams.Success, diagnose.Warning: iostreams.Warning, diagnose.Failed: iostreams.Failure, diagnose.Skipped: iostreams.Muted}[step.Outcome]
+	head := s.Styled(style, fmt.Sprintf("%s %-7s", signs[step.Outcome], step.Outcome))
+	fmt.Fprintf(s.Out, "%s %-11s %s\n", head, step.Name, iostreams.Clean(step.Text))
+}
+
+func printVerdict(s *iostreams.IOStreams, out report, found *diagnose.Diagnosis) error {
+	if s.IsStdoutTTY() {
+		fmt.Fprintln(s.Out)
+	}
+	if found == nil {
+		verdict := "nothing is wrong"
+		if !out.Healthy {
+			verdict = "something is wrong, and nothing names it"
+		}
+		return cmdutil.PrintPairs(s, [][2]string{{"verdict", verdict}})
+	}
+	return cmdutil.PrintDiagnosis(s, *found)
+}

@@ -1,0 +1,229 @@
+// Package explain holds the "acrkit explain" command.
+package explain
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/limit"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO       *iostreams.IOStreams
+	Check    func(context.Context, acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error)
+	Exporter *cmdutil.Exporter
+
+	Reference acrkit.Reference // zero with ErrorFile
+	Action    acrkit.Action
+	ErrorFile string // "-" is stdin
+	NoProbes  bool
+}
+
+// errorText bounds a pasted text: the end of a long log says what failed, and all
+// of a short one.
+var errorText = limit.Limit{Name: "the output to explain", Bytes: 64 << 20}
+
+// NewCmdExplain returns the command. A runF other than nil runs instead of it.
+func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Check: f.Check}
+	action := ""
+	cmd := &cobra.Command{
+		Use:   "explain {<registry>/<repository>[:tag|@digest] | --error [<file>]}",
+		Short: "Say why a request is refused, and what mends it",
+		Long: "Say why a request to a registry is refused: the cause with its code, the evidence, how\n" +
+			"sure that is, and one command that mends it.\n\n" +
+			"With a reference, the right that --action names is looked at with the credential that\n" +
+			"acrkit finds, along the whole way to the registry; what only reads is tried. Without\n" +
+			"--action that is content/read of a tag or digest, and metadata/read of a repository.\n\n" +
+			"With --error, the output of another program is read, of docker, podman, buildah,\n" +
+			"skopeo, containerd, a kubelet, az, helm, oras, crane, regctl or an Azure SDK, from a\n" +
+			"file or stdin. What it does not tell is asked of the registry with the credential that\n" +
+			"acrkit finds; each request is listed, none changes anything. --no-probes asks nobody.\n\n" +
+			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
+			"cause cannot be told.",
+		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
+			"# What did docker mean?\n$ docker pull myregistry.azurecr.io/team/app:v1 2>&1 | acrkit explain --error",
+		Args: cmdutil.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case opts.ErrorFile == stdin && len(args) == 1:
+				opts.ErrorFile = args[0]
+			case opts.ErrorFile != "" && len(args) > 0:
+				return cmdutil.Usage("--error reads what a program printed; it takes no reference beside it")
+			case opts.ErrorFile == "" && len(args) == 0:
+				return cmdutil.Usage("no reference is given; --error reads the output of a program")
+			case opts.ErrorFile == "":
+				var err error
+				if opts.Reference, err = f.Reference(args[0]); err != nil {
+					return err
+				}
+			}
+			if err := opts.chooseAction(action); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&action, "action", "a", "", "the right to look at: `content/read`, content/write, content/delete, metadata/read or metadata/write")
+	flags.StringVarP(&opts.ErrorFile, "error", "e", "", "explain what a program printed, in a `file` or from stdin")
+	flags.Lookup("error").NoOptDefVal = stdin
+	flags.BoolVar(&opts.NoProbes, "no-probes", false, "ask nobody: say what the output tells")
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
+	return cmd
+}
+
+const stdin = "-"
+
+func (opts *Options) chooseAction(word string) (err error) {
+	switch {
+	case word != "" && opts.ErrorFile != "":
+		return cmdutil.Usage("--action belongs to a reference; --error says what was wanted by itself")
+	case word != "":
+		opts.Action, err = acrkit.ParseAction(word)
+	case opts.Reference.Target() != "":
+		opts.Action = acrkit.ContentRead
+	default:
+		opts.Action = acrkit.MetadataRead
+	}
+	return err
+}
+
+var fields = []string{"code", "name", "title", "confidence", "evidence", "candidates", "probes", "mend", "registry", "repository", "required"}
+
+type explanation struct {
+	cmdutil.DiagnosisJSON
+	Registry   string `json:"registry"`
+	Repository string `json:"repository"`
+	Required   string `json:"required"` // what the request needs, as a scope
+}
+
+func run(ctx context.Context, opts *Options) error {
+	if opts.ErrorFile != "" {
+		return runError(ctx, opts)
+	}
+	check, options, done, err := opts.Check(ctx, opts.Reference.Registry)
+	if err != nil {
+		return err
+	}
+	defer done()
+	check.Wants = []diagnose.Want{{Repository: opts.Reference.Name, Action: opts.Action, Target: opts.Reference.Target()}}
+	waited := opts.IO.Await("Looking at " + opts.Reference.Registry.Host())
+	var found *diagnose.Diagnosis
+	var probes []diagnose.Probe
+	for step := range diagnose.Doctor(ctx, check, options) {
+		probes = append(probes, step.Requests...)
+		if step.Outcome == diagnose.Failed && step.Diagnosis != nil {
+			found = step.Diagnosis
+			break
+		}
+	}
+	waited()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	out := explanation{Registry: opts.Reference.Registry.Host(), Repository: opts.Reference.Name,
+		Required: acrkit.RepositoryScope(opts.Reference.Name, opts.Action).String()}
+	if found == nil {
+		if opts.Exporter != nil {
+			out.Evidence, out.Candidates, out.Probes = []string{}, []cmdutil.CandidateJSON{}, cmdutil.NewProbesJSON(probes)
+			return opts.Exporter.Write(ctx, opts.IO, out)
+		}
+		return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", "none: " + check.Wants[0].String() + " is granted, and nothing on the way refuses it"}})
+	}
+	return opts.print(ctx, out, *found)
+}
+
+// print writes a diagnosis and ends with its exit code.
+func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diagnosis) error {
+	var err error
+	if opts.Exporter != nil {
+		out.DiagnosisJSON = cmdutil.NewDiagnosisJSON(d)
+		err = opts.Exporter.Write(ctx, opts.IO, out)
+	} else {
+		err = cmdutil.PrintDiagnosis(opts.IO, d)
+	}
+	if err == nil && d.Confidence == diagnose.CannotTell {
+		err = cmdutil.Exit(cmdutil.ExitIncomplete)
+	}
+	return err
+}
+
+func runError(ctx context.Context, opts *Options) error {
+	text, err := opts.readText()
+	if err != nil {
+		return err
+	}
+	r := errtext.Read(text)
+	a := diagnose.Attempt{Registry: r.Registry, Required: r.Required, Named: r.Named, Target: r.Target, Text: r.Text}
+	options := &diagnose.Options{NoProbes: true}
+	if !opts.NoProbes && !r.Registry.IsZero() {
+		check, o, done, err := opts.Check(ctx, r.Registry)
+		if err != nil {
+			return err
+		}
+		defer done()
+		a.Transport, a.Lookups, options = check.Transport, check.Lookups, o
+	}
+	waited := opts.IO.Await("Looking at what it says")
+	d, err := diagnose.Explain(ctx, a, options)
+	waited()
+	if err != nil {
+		return err
+	}
+	if d.Mend == "" {
+		d.Mend = nextCommand(r)
+	}
+	return opts.print(ctx, explanation{Registry: r.Registry.Host(), Repository: r.Repository, Required: r.Required.String()}, d)
+}
+
+// nextCommand is what tells more than the text does.
+func nextCommand(r errtext.Refusal) string {
+	if r.Registry.IsZero() {
+		return "acrkit doctor REGISTRY"
+	}
+	command := "acrkit doctor " + r.Registry.Host()
+	for access := range r.Required.All() {
+		for _, word := range access.Actions {
+			if a, err := acrkit.ParseAction(word); err == nil && access.Type == "repository" {
+				command += " --want " + access.Name + ":" + a.String()
+			}
+		}
+	}
+	return command
+}
+
+func (opts *Options) readText() (string, error) {
+	in := opts.IO.In
+	if opts.ErrorFile != stdin {
+		f, err := os.Open(opts.ErrorFile)
+		if err != nil {
+			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile), Causes: []error{err}}
+		}
+		defer f.Close()
+		in = f
+	} else if opts.IO.IsStdinTTY() {
+		cmdutil.Say(opts.IO.ErrOut, "Paste what the program printed, then end with Ctrl-D.")
+	}
+	data, err := errorText.ReadAll(in)
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(string(data)) == "" {
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain the output", Reason: "it is empty; errors are on stderr, which 2>&1 joins to a pipe"}
+	}
+	return string(data), nil
+}
