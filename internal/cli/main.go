@@ -32,7 +32,7 @@ func Main(args []string) int {
 func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	ran, err := cmd.ExecuteContextC(ctx)
 	f.IO.EndAwait()
 	if err == nil {
 		// Help has no way to return an error.
@@ -45,7 +45,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
 		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Causes: []error{err}, Hint: "df -h ."}
 	}
-	cmdutil.PrintError(f.IO, err)
+	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
 	return cmdutil.ExitCode(err)
 }
 

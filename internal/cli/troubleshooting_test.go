@@ -19,9 +19,10 @@ type trouble struct {
 	link    string
 	message *regexp.Regexp
 	exit    int
+	cause   string // its code
 }
 
-var troubleRE = regexp.MustCompile("^\\| <a id=\"([a-z-]+)\"></a>\\[[^]]+\\]\\(#([a-z-]+)\\) \\| `([^`]+)` \\| ([0-9]+) \\|$")
+var troubleRE = regexp.MustCompile("^\\| <a id=\"([a-z-]+)\"></a>\\[[^]]+\\]\\(#([a-z-]+)\\) \\| `([^`]+)` \\| ([0-9]+) \\|(?: \\[(ACRK[0-9]{3})\\]\\(#(acrk[0-9]{3})\\))? ?\\|$")
 
 func readTroubles(t *testing.T) []trouble {
 	t.Helper()
@@ -48,11 +49,14 @@ func readTroubles(t *testing.T) []trouble {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.ToLower(m[5]) != m[6] {
+			t.Errorf("%s: the code %s leads to #%s", m[1], m[5], m[6])
+		}
 		if !anchors[m[2]] {
 			t.Errorf("%s: there is no section #%s", m[1], m[2])
 		}
 		pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(m[3]), "…", ".*") + "$"
-		rows = append(rows, trouble{m[1], m[2], regexp.MustCompile(pattern), exit})
+		rows = append(rows, trouble{m[1], m[2], regexp.MustCompile(pattern), exit, m[5]})
 	}
 	return rows
 }
@@ -165,6 +169,10 @@ func TestTroubleshooting(t *testing.T) {
 					}
 				}
 			}
+			message, cause := cutCause(message)
+			if cause != row.cause {
+				t.Errorf("the code is %q, want %q", cause, row.cause)
+			}
 			if code != row.exit || !row.message.MatchString(message) {
 				t.Errorf("exit code %d, want %d\n got %s\nwant %s\n%s", code, row.exit, message, row.message, &stderr)
 			}
@@ -181,6 +189,15 @@ func TestTroubleshooting(t *testing.T) {
 	for id := range runs {
 		t.Errorf("the table has no row %q", id)
 	}
+}
+
+// cutCause takes the code off the end of a message.
+func cutCause(message string) (rest, code string) {
+	m := regexp.MustCompile(`^(.*) \[(ACRK[0-9]{3})\]$`).FindStringSubmatch(message)
+	if m == nil {
+		return message, ""
+	}
+	return m[1], m[2]
 }
 
 func writeFile(t *testing.T, name, text string) string {

@@ -49,9 +49,22 @@ func TestExitCode(t *testing.T) {
 
 func TestPrintError(t *testing.T) {
 	s, _, out, errOut := iostreams.Test()
-	PrintError(s, &acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"})
-	if want := "acrkit: cannot do it: a; b\uFFFD[31m\n\nacrkit help\n"; errOut.String() != want || out.Len() != 0 {
-		t.Errorf("got %q, want %q", errOut, want)
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{&acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"}, "acrkit: cannot do it: a; b\uFFFD[31m\n\nacrkit help\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Op: "do it"}, "acrkit: cannot do it: locked [ACRK007]\n\nacrkit explain ACRK007\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Cause: "ACRK083", Op: "do it"}, "acrkit: cannot do it: locked [ACRK083]\n\nacrkit explain ACRK083\n"},
+		{Usage("no"), "acrkit: no [ACRK001]\n\nacrkit tag list --help\n"},
+		{errors.New("plain"), "acrkit: plain\n"},
+		{Exit(3), ""},
+	} {
+		PrintError(s, "acrkit tag list", tc.err)
+		if errOut.String() != tc.want || out.Len() != 0 {
+			t.Errorf("got %q, want %q", errOut, tc.want)
+		}
+		errOut.Reset()
 	}
 }
 

@@ -92,9 +92,10 @@ func Usage(format string, a ...any) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: fmt.Sprintf(format, a...)}
 }
 
-// PrintError writes the error as a person reads it: one line, and where there is
-// one, an empty line and one command that mends it.
-func PrintError(s *iostreams.IOStreams, err error) {
+// PrintError writes the error of a command as a person reads it: one line that ends
+// with the code of its cause, an empty line, and one command that mends it or says
+// more.
+func PrintError(s *iostreams.IOStreams, command string, err error) {
 	if err == nil {
 		return
 	}
@@ -105,15 +106,27 @@ func PrintError(s *iostreams.IOStreams, err error) {
 		fmt.Fprintln(s.ErrOut, "acrkit: interrupted")
 		return
 	}
-	fmt.Fprintf(s.ErrOut, "%s %s\n", s.StyledErr(iostreams.Failure, "acrkit:"), oneLine(err.Error()))
-	if hint := hintOf(err); hint != "" {
+	code := acrkit.CauseOf(err)
+	line := oneLine(err.Error())
+	if code != "" {
+		line += " [" + string(code) + "]"
+	}
+	fmt.Fprintf(s.ErrOut, "%s %s\n", s.StyledErr(iostreams.Failure, "acrkit:"), line)
+	if hint := nextCommand(command, code, err); hint != "" {
 		fmt.Fprintf(s.ErrOut, "\n%s\n", hint)
 	}
 }
 
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+// nextCommand is the one that mends the error, else one that says more of it.
+func nextCommand(command string, code acrkit.Cause, err error) string {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
 		return e.Hint
+	}
+	switch {
+	case acrkit.CodeOf(err) == acrkit.CodeUsage && command != "":
+		return command + " --help"
+	case code != "":
+		return "acrkit explain " + string(code)
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/identity"
 )
 
@@ -55,6 +57,7 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		}
 	case e.Code == acrkit.CodeInsufficientScope:
 		out.Reason, out.Granted = missingRights(ctx, c, e, who.Credential)
+		out.Cause = cmp.Or(causeOfMissing(e.Required, out.Granted, is(auth.KindScopedToken)), e.Cause)
 		out.Hint = rightsHint(c, e.Required, who.Credential)
 		if anonymous && c.Note != "" {
 			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+host
@@ -152,6 +155,35 @@ func missingRights(ctx context.Context, c *Connection, e *acrkit.Error, cred aut
 		return fmt.Sprintf("%s has no right on %q; this needs %s", who, name, strings.Join(lacks, " and ")), granted
 	}
 	return fmt.Sprintf("%s has %s but not %s", who, strings.Join(has, " and "), strings.Join(lacks, " and ")), granted
+}
+
+// causeOfMissing says more of a missing right than that it is missing, where what
+// was granted shows it; "" where it does not.
+func causeOfMissing(required acrkit.Scope, granted *acrkit.Scope, scoped bool) acrkit.Cause {
+	if required.Contains(acrkit.CatalogScope()) {
+		if scoped {
+			return cause.CatalogScoped
+		}
+		return ""
+	}
+	if granted == nil {
+		return ""
+	}
+	for access := range required.All() {
+		may := func(a acrkit.Action) bool { return granted.Contains(acrkit.RepositoryScope(access.Name, a)) }
+		one := func(a acrkit.Action) bool {
+			return required.Minus(*granted).Equal(acrkit.RepositoryScope(access.Name, a))
+		}
+		switch {
+		case !slices.ContainsFunc(acrkit.Actions(), may):
+			return cause.NoRightHere
+		case one(acrkit.MetadataRead):
+			return cause.MetadataReadMissing
+		case one(acrkit.ContentRead) && may(acrkit.ContentWrite):
+			return cause.PushWithoutPull
+		}
+	}
+	return ""
 }
 
 func actionName(word string) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,8 @@ type Options struct {
 	Check    func(context.Context, acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error)
 	Exporter *cmdutil.Exporter
 
-	Reference acrkit.Reference // zero with ErrorFile
+	Code      string           // of the cause to describe; "" = none
+	Reference acrkit.Reference // zero with ErrorFile and Code
 	Action    acrkit.Action
 	ErrorFile string // "-" is stdin
 	NoProbes  bool
@@ -38,7 +40,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	opts := &Options{IO: f.IO, Check: f.Check}
 	action := ""
 	cmd := &cobra.Command{
-		Use:   "explain {<registry>/<repository>[:tag|@digest] | --error [<file>]}",
+		Use:   "explain {<registry>/<repository>[:tag|@digest] | <code> | --error [<file>]}",
 		Short: "Say why a request is refused, and what mends it",
 		Long: "Say why a request to a registry is refused: the cause with its code, the evidence, how\n" +
 			"sure that is, and one command that mends it.\n\n" +
@@ -49,6 +51,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"skopeo, containerd, a kubelet, az, helm, oras, crane, regctl or an Azure SDK, from a\n" +
 			"file or stdin. What it does not tell is asked of the registry with the credential that\n" +
 			"acrkit finds; each request is listed, none changes anything. --no-probes asks nobody.\n\n" +
+			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
 			"cause cannot be told.",
 		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
@@ -62,6 +65,10 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 				return cmdutil.Usage("--error reads what a program printed; it takes no reference beside it")
 			case opts.ErrorFile == "" && len(args) == 0:
 				return cmdutil.Usage("no reference is given; --error reads the output of a program")
+			case opts.ErrorFile == "" && isCode.MatchString(args[0]):
+				if opts.Code = strings.ToUpper(args[0]); action != "" {
+					return cmdutil.Usage("--action belongs to a reference, and not to a code")
+				}
 			case opts.ErrorFile == "":
 				var err error
 				if opts.Reference, err = f.Reference(args[0]); err != nil {
@@ -88,6 +95,9 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 
 const stdin = "-"
 
+// isCode tells a cause's code from a reference.
+var isCode = regexp.MustCompile(`^(?i:acrk)[0-9]{3}$`)
+
 func (opts *Options) chooseAction(word string) (err error) {
 	switch {
 	case word != "" && opts.ErrorFile != "":
@@ -112,6 +122,9 @@ type explanation struct {
 }
 
 func run(ctx context.Context, opts *Options) error {
+	if opts.Code != "" {
+		return describe(opts)
+	}
 	if opts.ErrorFile != "" {
 		return runError(ctx, opts)
 	}
@@ -160,6 +173,16 @@ func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diag
 		err = cmdutil.Exit(cmdutil.ExitIncomplete)
 	}
 	return err
+}
+
+// describe writes the row of a cause in the table.
+func describe(opts *Options) error {
+	c, ok := diagnose.Lookup(opts.Code)
+	if !ok {
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: "acrkit version    # it may be of a newer one"}
+	}
+	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"shows", c.Shows}, {"told by", c.Tells},
+		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"mend", c.Mend}})
 }
 
 func runError(ctx context.Context, opts *Options) error {
