@@ -311,6 +311,9 @@ func TestTokens(t *testing.T) {
 	if got := try(access, ""); got != 200 {
 		t.Errorf("the token: %d", got)
 	}
+	if a := f.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()}, "refresh_token": {access}}); a.StatusCode != 401 {
+		t.Errorf("an access token passes for a refresh token: %s", a.Status)
+	}
 	parts := strings.Split(access, ".")
 	refreshParts := strings.Split(refresh, ".")
 	for name, token := range map[string]string{
