@@ -38,7 +38,7 @@ import (
 // server's; a body passes in pieces of bufferSize, and has none.
 const (
 	// bufferSize is what one transfer holds of a body.
-	bufferSize = 64 << 10
+	bufferSize = 128 << 10
 	// idleLimit is how long a request may go on without a byte moving in either
 	// direction: longer than a registry takes to put together a large blob.
 	idleLimit = 5 * time.Minute

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -18,15 +19,32 @@ import (
 // because SDKs parse them for their end, with the claims that ACR's have. They are
 // worth nothing at the registry.
 type tokens struct {
-	key []byte
-	now func() time.Time
+	key  []byte
+	now  func() time.Time
+	seen *seen
 }
+
+// seen remembers good access tokens: a client sends one with each request, and
+// reading it costs more than all else that the proxy does.
+type seen struct {
+	mu   sync.Mutex
+	good map[[sha256.Size]byte]goodToken
+}
+
+type goodToken struct {
+	host    string
+	granted acrkit.Scope
+	expires int64
+}
+
+// maxSeen bounds what is remembered; when it is full, it begins anew.
+const maxSeen = 1024
 
 func newTokens(now func() time.Time) tokens {
 	if now == nil {
 		now = time.Now
 	}
-	return tokens{key: randomKey(), now: now}
+	return tokens{key: randomKey(), now: now, seen: &seen{good: map[[sha256.Size]byte]goodToken{}}}
 }
 
 // claims are the claims of both kinds; names and forms as in ACR's (recorded).
@@ -84,11 +102,25 @@ func (t tokens) sign(text string) []byte {
 
 // access returns what an access token grants.
 func (t tokens) access(token, host string) (acrkit.Scope, bool) {
+	sum := sha256.Sum256([]byte(token))
+	t.seen.mu.Lock()
+	g, ok := t.seen.good[sum]
+	t.seen.mu.Unlock()
+	if ok {
+		return g.granted, g.host == host && t.now().Unix() < g.expires
+	}
 	c, ok := t.verify(token, host, grantAccess)
 	if !ok || c.Access == nil {
 		return acrkit.Scope{}, false
 	}
-	return acrkit.NewScope(*c.Access...), true
+	g = goodToken{host, acrkit.NewScope(*c.Access...), c.Expires}
+	t.seen.mu.Lock()
+	defer t.seen.mu.Unlock()
+	if len(t.seen.good) >= maxSeen {
+		clear(t.seen.good)
+	}
+	t.seen.good[sum] = g
+	return g.granted, true
 }
 
 // refresh reports whether a refresh token is good.

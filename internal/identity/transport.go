@@ -35,6 +35,8 @@ const (
 func (f *Finder) BaseTransport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes = maxResponseHeader
+	// Of the default of two, parallel work on one registry dials again and again.
+	t.MaxIdleConnsPerHost = 32
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
 	dialer := &net.Dialer{}
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

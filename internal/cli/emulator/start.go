@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -125,23 +124,8 @@ func checkAddr(addr string, beyond bool) error {
 		Hint:   "acrkit emulator start --addr " + addr + " --listen-beyond-loopback    # if that is what you want"}
 }
 
-// gcPercent lets garbage grow to four times what is in use before it is
-// collected. Nearly all of a small answer is garbage, and what is in use is a few
-// MiB: a tenth of the time for about as many MiB more.
-const gcPercent = 400
-
-// tuneGC sets gcPercent, unless GOGC says otherwise, and returns how to undo it.
-func tuneGC() (undo func()) {
-	const byDefault = 100
-	old := debug.SetGCPercent(gcPercent)
-	if old != byDefault {
-		debug.SetGCPercent(old)
-	}
-	return func() { debug.SetGCPercent(old) }
-}
-
 func startRun(ctx context.Context, opts *StartOptions) error {
-	defer tuneGC()()
+	defer cmdutil.TuneGC()()
 	seed, err := opts.seed()
 	if err != nil {
 		return err

@@ -137,6 +137,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		}
 	}
 
+	defer cmdutil.TuneGC()()
 	stop := serve(ctx, listener, handler)
 	defer func() {
 		err = errors.Join(err, stop())
