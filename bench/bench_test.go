@@ -53,9 +53,27 @@ func TestGrow(t *testing.T) {
 	}
 }
 
+func TestProxied(t *testing.T) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	c := config{rounds: 1, slice: 20 * time.Millisecond, proxy: true, size: sizes{repositories: 120, tags: 100, layer: 1 << 20},
+		cache: filepath.Join(cache, "acrkit-bench"), out: &out, log: t.Output()}
+	if err := c.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, title := range []string{"push of 1 GiB", "pull of 1 GiB", "20,000 GETs of a manifest", "pull of 256 MiB over that link"} {
+		if !regexp.MustCompile(`\| ` + title + ` \|.*[0-9].*\|`).MatchString(out.String()) {
+			t.Errorf("no row for %q in\n%s", title, out.String())
+		}
+	}
+}
+
 func TestCommand_refuses(t *testing.T) {
 	for _, args := range [][]string{
-		{"-rounds", "0"}, {"-slice", "0"}, {"-growth", "5"}, {"x"}, {"-only", "("}, {"-write", "x", "-only", "start"}, {"-unknown"},
+		{"-rounds", "0"}, {"-slice", "0"}, {"-growth", "5"}, {"x"}, {"-only", "("}, {"-write", "x", "-only", "start"}, {"-unknown"}, {"-proxy", "-growth", "1000"},
 	} {
 		if err := command(t.Context(), args, t.Output(), t.Output()); err == nil {
 			t.Errorf("%q was taken", args)

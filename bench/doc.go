@@ -5,6 +5,7 @@
 //	cd bench && go run .              # about ten minutes; prints the tables
 //	cd bench && go run . -write ../docs/benchmarks.md
 //	cd bench && go run . -growth 1000000 -write ../docs/benchmarks.md
+//	cd bench && go run . -proxy -write ../docs/benchmarks.md
 //
 // What is compared are ratios within one run, round by round: the same server
 // differs by more than twice between two runs on a shared machine. All servers

@@ -23,6 +23,7 @@ type config struct {
 	size    sizes
 	only    *regexp.Regexp // nil = all
 	growth  int            // tags; 0 = the comparison instead
+	proxy   bool           // the proxy instead
 	write   string
 	profile string
 	cache   string
@@ -50,6 +51,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.DurationVar(&c.slice, "slice", 1500*time.Millisecond, "time of one rate on one server in one round")
 	flags.StringVar(&only, "only", "", "`regexp` of the measures to make (start write get-digest get-tag head-tag get-blob tags-page catalog tokens large)")
 	flags.IntVar(&c.growth, "growth", 0, "instead of the comparison, compare 1,000 tags with this `number` of tags")
+	flags.BoolVar(&c.proxy, "proxy", false, "instead of the comparison, measure acrkit proxy beside its registry")
 	flags.StringVar(&c.write, "write", "", "`document` whose table is renewed")
 	flags.StringVar(&c.profile, "profile", "", "`folder` for CPU and allocation profiles of the emulator, one for each rate; its figures then are no figures")
 	flags.StringVar(&c.cache, "cache", "", "`folder` of the other servers' programs (default: acrkit-bench in the user's cache folder)")
@@ -60,6 +62,8 @@ func command(ctx context.Context, args []string, out, log io.Writer) error {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("there are no arguments, got %q", flags.Args())
+	case c.proxy && c.growth > 0:
+		return errors.New("-proxy and -growth exclude each other")
 	case c.rounds < 1 || c.slice <= 0 || c.growth < 0 || c.growth > 0 && c.growth < 1000:
 		return errors.New("-rounds, -slice and -growth are at least 1, more than 0 and at least 1000")
 	case c.write != "" && (only != "" || c.profile != ""):
@@ -101,8 +105,11 @@ func (c *config) run(ctx context.Context) (err error) {
 		return err
 	}
 	section, compare := "servers", c.compare
-	if c.growth > 0 {
+	switch {
+	case c.growth > 0:
 		section, compare = "growth", c.grow
+	case c.proxy:
+		section, compare = "proxy", c.proxied
 	}
 	measured := time.Now()
 	body, err := compare(ctx, p, work)
