@@ -65,6 +65,7 @@ type accessToken struct {
 	life      life
 	root      *refreshToken // what it was made from; nil if from the credential itself
 	audience  string
+	key       TokenKey // in the store of tokens; zero where it is not kept
 	retryAt   time.Time
 }
 

@@ -137,7 +137,7 @@ func (t *Transport) divide() error {
 	}
 	most := max(maxCachedTokens/len(creds), 16)
 	for prefix, cred := range creds {
-		child := &Transport{registry: t.registry, cred: cred, scheme: t.scheme, base: t.base, log: t.log, now: t.now,
+		child := &Transport{registry: t.registry, cred: cred, scheme: t.scheme, base: t.base, log: t.log, now: t.now, keeper: t.keeper,
 			tokens: newTokenCache(most), lessons: lessons{}}
 		child.fetches.init()
 		if child.grant, err = cred.bind(child); err != nil {

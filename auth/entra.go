@@ -122,7 +122,7 @@ func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
 	endpoint := u.JoinPath(c.tenant, "oauth2/v2.0/token").String()
 	return newEntraGrant(t, c.text, c.opts.Audience, func(ctx context.Context, scope string) (Secret, error) {
 		return c.signIn(ctx, t, endpoint, scope)
-	})
+	}, func(ctx context.Context) (Secret, bool) { return c.identity(ctx, t, endpoint) })
 }
 
 func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, endpoint, scope string) (Secret, error) {
@@ -173,7 +173,7 @@ func (c *entraCredential) bind(t *Transport) (grant, error) {
 			return Secret{}, sourceError(ctx, op, err)
 		}
 		return redact.NewSecret(token), nil
-	})
+	}, nil)
 }
 
 // sourceError words the failure of a source. What the source said itself, as an
@@ -209,7 +209,8 @@ func (c *entraTokenCredential) bind(t *Transport) (grant, error) {
 	if err := checkEntraToken(t, c.token); err != nil {
 		return nil, err
 	}
-	return newEntraGrant(t, c.text, AudienceAuto, func(context.Context, string) (Secret, error) { return c.token, nil })
+	return newEntraGrant(t, c.text, AudienceAuto, func(context.Context, string) (Secret, error) { return c.token, nil },
+		func(context.Context) (Secret, bool) { return joined(string(c.kind), c.token.Reveal()), true })
 }
 
 // checkEntraToken refuses to hand a token for Azure Resource Manager to a host
@@ -237,6 +238,7 @@ type entraGrant struct {
 	who      string
 	audience Audience
 	sign     func(ctx context.Context, scope string) (Secret, error)
+	identity func(ctx context.Context) (Secret, bool) // what tells who signs in; nil = nothing does
 
 	fetches flights[*refreshToken]
 	current *refreshToken // guarded by the lock of fetches
@@ -249,9 +251,11 @@ type refreshToken struct {
 	audience     string    // of the Entra token
 	entraExpires time.Time // its end, by its own word; zero if it does not say
 	retryAt      time.Time // guarded by the grant's lock
+	key          TokenKey  // in the store of tokens; zero where it is not kept
+	loaded       bool      // it came from there
 }
 
-func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error)) (grant, error) {
+func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error), identity func(context.Context) (Secret, bool)) (grant, error) {
 	switch audience {
 	case AudienceAuto, AudienceACR:
 	case AudienceARM:
@@ -262,7 +266,7 @@ func newEntraGrant(t *Transport, who string, audience Audience, sign func(contex
 	default:
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("%q is no audience", audience)}
 	}
-	g := &entraGrant{t: t, who: who, audience: audience, sign: sign}
+	g := &entraGrant{t: t, who: who, audience: audience, sign: sign, identity: identity}
 	g.fetches.init()
 	return g, nil
 }
@@ -276,19 +280,19 @@ func (g *entraGrant) proof(ctx context.Context) (proof, error) {
 		}
 		fresh = true
 		return nil, false
-	}, g.exchange, keep)
+	}, g.fetch, keep)
 	if err != nil {
 		return proof{}, err
 	}
 	if now := g.t.now(); r.life.due(now) {
-		g.fetches.renew(ctx, "", func() bool { return g.current == r && !now.Before(r.retryAt) }, g.exchange, keep,
+		g.fetches.renew(ctx, "", func() bool { return g.current == r && !now.Before(r.retryAt) }, g.fetch, keep,
 			func(err error) {
 				r.retryAt = g.t.now().Add(renewalPause)
 				g.t.log.WarnContext(ctx, "renewal of the ACR refresh token failed", "error", err)
 			})
 	}
 	p := refreshProof(r.token)
-	p.root, p.fresh = r, fresh
+	p.root, p.fresh = r, fresh && !r.loaded
 	return p, nil
 }
 

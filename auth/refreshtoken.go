@@ -87,7 +87,7 @@ func (g *entraGrant) handOn(ctx context.Context) (*refreshToken, error) {
 		}
 		old = g.current
 		return old, !old.life.due(now) || now.Before(old.retryAt)
-	}, g.exchange, func(r *refreshToken) { g.current = r })
+	}, g.fetch, func(r *refreshToken) { g.current = r })
 	if err == nil || old == nil || ctx.Err() != nil || !old.life.alive(g.t.now()) {
 		return r, err
 	}

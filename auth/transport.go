@@ -38,6 +38,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Tokens keeps tokens beyond the process; nil keeps none, as a library should
+	// unless it is asked to.
+	Tokens TokenStore
 }
 
 // Transport is an [http.RoundTripper] that sends requests to one registry with
@@ -67,6 +70,7 @@ type Transport struct {
 	tokens  *tokenCache // guarded by the lock of fetches
 	lessons lessons     // likewise
 	pauses  pauses      // of token services
+	keeper  *keeper     // nil without Options.Tokens
 
 	// parts are what a credential for several repositories is divided into; nil
 	// for all others. A divided transport keeps no tokens itself.
@@ -112,6 +116,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	if t.now == nil {
 		t.now = time.Now
 	}
+	t.keeper = newKeeper(opts.Tokens, t.log)
 	t.fetches.init()
 	if t.base == nil {
 		t.base = http.DefaultTransport
@@ -276,10 +281,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 		if c == cureRenew || c == cureReread {
-			t.forget(token, c == cureRenew) // also for the next request, if this one cannot be sent again
+			t.forget(ctx, token, c == cureRenew) // also for the next request, if this one cannot be sent again
 		}
-		if (c == cureNone || cured[c]) && challenge.Error == wire.ErrInsufficientScope {
-			t.unteach(need, token.requested)
+		if c == cureNone || cured[c] {
+			// Whoever tries again, in another process, asks for the rights as they are then.
+			t.keeper.forget(ctx, token.key, token.value)
+			if challenge.Error == wire.ErrInsufficientScope {
+				t.unteach(need, token.requested)
+			}
 		}
 		if c == cureNone || cured[c] || !rewinds(req) {
 			return resp, nil
@@ -520,7 +529,7 @@ func closeBody(req *http.Request) {
 func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (token *accessToken, fresh bool, err error) {
 	keep := func(a *accessToken) { t.tokens.put(a) }
 	fetch := func(scope acrkit.Scope) func(context.Context) (*accessToken, error) {
-		return func(ctx context.Context) (*accessToken, error) { return t.fetch(ctx, scope) }
+		return func(ctx context.Context) (*accessToken, error) { return t.fetch(ctx, scope, suits) }
 	}
 	token, err = t.fetches.get(ctx, scope.String(), func() (*accessToken, bool) {
 		found := t.tokens.find(t.now(), scope, suits)
@@ -545,11 +554,15 @@ func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(
 
 // forget drops a token that the registry did not accept. With its root, what it
 // was made from goes too, so that the next one comes from the root credential.
-func (t *Transport) forget(token *accessToken, withRoot bool) {
+func (t *Transport) forget(ctx context.Context, token *accessToken, withRoot bool) {
 	t.fetches.Lock()
 	t.tokens.remove(token)
 	t.fetches.Unlock()
+	t.keeper.forget(ctx, token.key, token.value)
 	if withRoot {
+		if token.root != nil {
+			t.keeper.forget(ctx, token.root.key, token.root.token)
+		}
 		t.grant.renew(token.root)
 	}
 }
@@ -558,10 +571,10 @@ func (t *Transport) forget(token *accessToken, withRoot bool) {
 // first one again if its source gives another meanwhile.
 const maxProofs = 3
 
-// fetch asks the token service for exactly scope.
-func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope) (*accessToken, error) {
-	text := scope.String()
-	if len(text) > acrkit.MaxScope {
+// fetch returns a token for exactly scope: one that is kept and suits (nil: any),
+// or the token service's.
+func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (*accessToken, error) {
+	if len(scope.String()) > acrkit.MaxScope {
 		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry, Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
 	}
 	var tried []proof
@@ -574,27 +587,53 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope) (*accessToken
 		if slices.ContainsFunc(tried, p.sameSecrets) {
 			return nil, refusal // what was refused a moment ago is not sent again
 		}
+		token, err := t.fetchAs(ctx, p, scope, suits)
+		if err == nil {
+			return token, nil
+		}
+		tried, refusal = append(tried, p), err
+		if !errors.Is(err, acrkit.CodeCredentialRejected) {
+			return nil, err
+		}
+		if p.root != nil {
+			t.keeper.forget(ctx, p.root.key, p.root.token)
+		}
+		if len(tried) == maxProofs || !t.grant.refused(p) {
+			return nil, err
+		}
+	}
+}
+
+// fetchAs is fetch with one proof.
+func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, suits func(*accessToken) bool) (*accessToken, error) {
+	key := t.keyOf(p, scope)
+	token := func(value Secret, granted *acrkit.Scope, l life) *accessToken {
+		a := &accessToken{value: value, requested: scope, granted: granted, life: l, root: p.root, key: key}
+		if p.root != nil {
+			a.audience = p.root.audience
+		}
+		return a
+	}
+	return keptOr(ctx, t, key, func(s StoredToken, l life) (*accessToken, bool) {
+		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque; without claims it is as good
+		a := token(s.Value, claims.Access, l)
+		return a, suits == nil || suits(a)
+	}, func(ctx context.Context) (*accessToken, error) {
 		form := maps.Clone(p.fields)
 		form.Set("service", t.registry.Host())
-		if text != "" { // an empty scope is answered 400 (observed by users)
+		if text := scope.String(); text != "" { // an empty scope is answered 400 (observed by users)
 			form.Set("scope", text)
 		}
 		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", form, "access_token",
 			//nolint:bodyclose // there is no response yet; post closes it
 			t.refusedByRegistry(p.secrets, func(e *acrkit.Error, said string) { t.grant.rejected(p, e, said) }))
 		if err != nil {
-			tried, refusal = append(tried, p), err
-			if len(tried) < maxProofs && errors.Is(err, acrkit.CodeCredentialRejected) && t.grant.refused(p) {
-				continue
-			}
 			return nil, err
 		}
-		token := &accessToken{value: a.token, requested: scope, granted: a.claims.Access, life: a.life, root: p.root}
-		if p.root != nil {
-			token.audience = p.root.audience
-		}
-		return token, nil
-	}
+		return token(a.token, a.claims.Access, a.life), nil
+	}, func(a *accessToken) (StoredToken, bool) {
+		return newStoredToken(a.value, a.life, ""), a.granted == nil || a.granted.Contains(scope)
+	})
 }
 
 // Token is an ACR access token.

@@ -29,15 +29,16 @@ func (e environment) finder() *identity.Finder {
 // connect returns a transport with a credential, or with the one that is found.
 func (e environment) connect(ctx context.Context, reg acrkit.Registry, cred auth.Credential) (*auth.Transport, error) {
 	finder := e.finder()
+	var tokens auth.TokenStore // a credential that was given is another's each time
 	if cred == nil {
 		id, err := finder.Find(ctx, reg)
 		if err != nil {
 			return nil, err
 		}
-		cred = id.Credential
+		cred, tokens = id.Credential, finder.Tokens()
 	}
 	return auth.NewTransport(reg.Host(), cred, &auth.Options{
-		Base: &lazyTransport{open: sync.OnceValues(finder.BaseTransport)}, CustomLoginServer: finder.CustomLoginServer(reg),
+		Base: &lazyTransport{open: sync.OnceValues(finder.BaseTransport)}, CustomLoginServer: finder.CustomLoginServer(reg), Tokens: tokens,
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/tokencache"
 )
 
 // Kinds that name a place or a way, and are no [auth.Kind].
@@ -40,6 +41,21 @@ type Finder struct {
 	// says where that would be. Nil never asks it: a credential helper that did
 	// would be asked by itself.
 	Docker func() (auth.Credential, bool)
+	// NoCache keeps no token beyond the process and uses none that was kept.
+	NoCache bool
+}
+
+// Tokens is where tokens are kept between processes; nil where they are not to be,
+// or cannot. A cache that cannot be opened is an aid less, and no error.
+func (f *Finder) Tokens() auth.TokenStore {
+	if f.NoCache || f.env(tokencache.EnvNoCache) != "" {
+		return nil
+	}
+	c, err := tokencache.Open(&tokencache.Options{LookupEnv: f.LookupEnv, Now: f.Now})
+	if err != nil {
+		return nil
+	}
+	return c
 }
 
 // Identity is who one is towards one registry, before anything was sent.

@@ -50,7 +50,7 @@ func Rules() []Rule {
 		{"file-modes", "Others can read no file that acrkit writes but its CA's certificate, whatever the umask.", []Break{
 			{"emulator/control.go", "private.WriteFile(path, []byte(key+\"\\n\"), 0o600)", "private.WriteFile(path, []byte(key+\"\\n\"), 0o644)", "./internal/cli", "TestFileModes"},
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
-			{"internal/store/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
+			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
 		}},
 		{"helper-hosts", "The credential helper answers for Azure's own names and those that were named; for any other it touches nothing.", []Break{
 			{"credhelper/credhelper.go", "return reg.IsACR() || slices.Contains(h.opts.Registries, reg)", "return reg.IsACR() || len(h.opts.Registries) >= 0 || slices.Contains(h.opts.Registries, reg)", "./credhelper", "TestDocker_get_hosts"},

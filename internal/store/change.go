@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
@@ -26,14 +27,14 @@ func (s *Store) change(ctx context.Context, op string, do func(*writer) error) e
 	if _, ours := errors.AsType[*acrkit.Error](err); err == nil || ours || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return failure(op, err)
+	return private.Failure(op, err)
 }
 
 func (s *Store) locked(ctx context.Context, op string, do func(*writer) error) (err error) {
-	root, err := s.openFolder()
+	root, err := s.folder.Open()
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.makeFolder(); err == nil {
-			root, err = s.openFolder()
+		if err = s.folder.Make(); err == nil {
+			root, err = s.folder.Open()
 		}
 	}
 	if err != nil {
@@ -103,10 +104,10 @@ func (w *writer) toKeychain(ctx context.Context, r *record) error {
 func (w *writer) keep(ctx context.Context, account, secret string) error {
 	ctx, cancel := context.WithTimeout(ctx, keychainWait)
 	defer cancel()
-	if _, err := w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Set(keychainService, account, secret) }); err != nil {
+	if _, err := w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Set(KeychainService, account, secret) }); err != nil {
 		return err
 	}
-	kept, err := w.s.ask(ctx, func() (string, error) { return w.s.keyring.Get(keychainService, account) })
+	kept, err := w.s.ask(ctx, func() (string, error) { return w.s.keyring.Get(KeychainService, account) })
 	if err == nil && kept == secret {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...
 		return nil
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
-		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, keychainService, whyNot(err)),
+		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, KeychainService, whyNot(err)),
 		Causes: []error{err}, Hint: "acrkit logout --all    # tries again, once the keychain is unlocked"}
 }
 
@@ -191,7 +192,7 @@ func (w *writer) sweep(ctx context.Context) (err error) {
 	left := slices.Clone(w.file.Discard)
 	for len(left) > 0 {
 		account := left[0]
-		_, err = w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Delete(keychainService, account) })
+		_, err = w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Delete(KeychainService, account) })
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			break
 		}

@@ -34,8 +34,8 @@ var (
 	ErrNoKeychain = errors.New("there is no keychain")
 )
 
-// keychainService is what secrets stand under in the keychain.
-const keychainService = "acrkit"
+// KeychainService is what secrets stand under in the keychain.
+const KeychainService = "acrkit"
 
 // keychainWait is how long the keychain may take, for one login to be stored and
 // for all of a registry's to be read: time to unlock it for somebody who is at
@@ -46,17 +46,31 @@ const keychainWait = 20 * time.Second
 var errNoAnswer = fmt.Errorf("the keychain did not answer within %s", keychainWait)
 
 // ask runs a question to the keychain for as long as ctx and keychainWait allow.
-// The call itself cannot be ended: a goroutine waits for it that, where it never
-// comes back, lives as long as the process.
 func (s *Store) ask(ctx context.Context, question func() (string, error)) (string, error) {
 	if s.keychainGone.Load() {
 		return "", errNoAnswer
 	}
+	value, err := Ask(ctx, keychainWait, question)
+	if errors.Is(err, ErrNoAnswer) {
+		s.keychainGone.Store(true)
+		return "", errNoAnswer
+	}
+	return value, err
+}
+
+// ErrNoAnswer is the end of a wait for a keychain.
+var ErrNoAnswer = errors.New("the keychain did not answer in time")
+
+// Ask runs a question to a keychain for as long as ctx and wait allow; the end of
+// either is [ErrNoAnswer], unless ctx was cancelled. The call itself cannot be
+// ended: a goroutine waits for it that, where it never comes back, lives as long as
+// the process.
+func Ask(ctx context.Context, wait time.Duration, question func() (string, error)) (string, error) {
 	type answer struct {
 		value string
 		err   error
 	}
-	wait, cancel := context.WithTimeout(ctx, keychainWait)
+	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	answers := make(chan answer, 1)
 	go func() {
@@ -70,13 +84,12 @@ func (s *Store) ask(ctx context.Context, question func() (string, error)) (strin
 	select {
 	case a := <-answers:
 		return a.value, a.err
-	case <-wait.Done():
+	case <-limited.Done():
 		// Cancelled is the caller's doing; the end of time is the keychain's.
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return "", ctx.Err()
 		}
-		s.keychainGone.Store(true)
-		return "", errNoAnswer
+		return "", ErrNoAnswer
 	}
 }
 
@@ -94,6 +107,20 @@ func keychainError(r record, err error) error {
 func whyNot(err error, secrets ...redact.Secret) string {
 	const longest = 200
 	return clip(redact.Text(err.Error(), secrets...), longest)
+}
+
+// SystemKeyring returns the operating system's keychain.
+func SystemKeyring(lookupEnv func(string) (string, bool)) Keyring { return systemKeyring{lookupEnv} }
+
+// KeyringOff reads ACRKIT_KEYRING. An error has [acrkit.CodeUsage].
+func KeyringOff(lookupEnv func(string) (string, bool)) (bool, error) {
+	switch value, _ := lookupEnv(EnvKeyring); value {
+	case "", "on":
+		return false, nil
+	case "off":
+		return true, nil
+	}
+	return false, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: "export " + EnvKeyring + "=off"}
 }
 
 // systemKeyring is the operating system's.

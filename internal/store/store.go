@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
@@ -78,12 +79,11 @@ type Options struct {
 // Store is a store of logins. It is safe for concurrent use, also by many
 // processes on one folder.
 type Store struct {
-	dir     string
+	folder  private.Folder
 	noDir   error // why there is no folder
 	keyring Keyring
 	off     bool // the keychain is switched off
 	now     func() time.Time
-	disk    disk
 
 	// keychainGone is set when a keychain did not answer in time: the next
 	// question would wait as long again.
@@ -98,7 +98,7 @@ func Open(opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Store{dir: opts.Dir, keyring: opts.Keyring, now: opts.Now, disk: realDisk()}
+	s := &Store{folder: private.Folder{Path: opts.Dir, What: "the store of logins", Env: EnvDir, Disk: private.RealDisk()}, keyring: opts.Keyring, now: opts.Now}
 	lookup := opts.LookupEnv
 	if lookup == nil {
 		lookup = os.LookupEnv
@@ -106,20 +106,17 @@ func Open(opts *Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	switch value, _ := lookup(EnvKeyring); value {
-	case "", "on":
-	case "off":
-		s.off = true
-	default:
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: "export " + EnvKeyring + "=off"}
+	var err error
+	if s.off, err = KeyringOff(lookup); err != nil {
+		return nil, err
 	}
 	if s.keyring == nil {
 		s.keyring = systemKeyring{lookup}
 	}
-	if s.dir != "" {
-		s.dir, s.noDir = filepath.Abs(s.dir)
+	if s.folder.Path != "" {
+		s.folder.Path, s.noDir = filepath.Abs(s.folder.Path)
 	} else {
-		s.dir, s.noDir = Dir(lookup)
+		s.folder.Path, s.noDir = Dir(lookup)
 	}
 	return s, nil
 }
@@ -144,7 +141,7 @@ func (s *Store) Path() string {
 	if s.noDir != nil {
 		return ""
 	}
-	return filepath.Join(s.dir, fileName)
+	return filepath.Join(s.folder.Path, fileName)
 }
 
 // Logins returns the logins for a registry with their secrets, sorted by
@@ -200,7 +197,7 @@ func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []
 			if s.off {
 				return nil, nil, loginAgain(r, "its secret is in the keychain, which "+EnvKeyring+"=off leaves alone")
 			}
-			secret, err = s.ask(ctx, func() (string, error) { return s.keyring.Get(keychainService, r.Keychain) })
+			secret, err = s.ask(ctx, func() (string, error) { return s.keyring.Get(KeychainService, r.Keychain) })
 			if errors.Is(err, ErrNotFound) {
 				return nil, &r, nil
 			}

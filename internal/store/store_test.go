@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
@@ -523,22 +524,22 @@ func TestEveryStepCanFail(t *testing.T) {
 				return nil
 			}
 			k.fail = func(string, string) error { return next() }
-			working := s.disk
-			s.disk = disk{
-				write: func(f *os.File, data []byte) error {
+			working := s.folder.Disk
+			s.folder.Disk = private.Disk{
+				Write: func(f *os.File, data []byte) error {
 					if err := next(); err != nil {
-						return errors.Join(err, working.write(f, data[:len(data)/2]))
+						return errors.Join(err, working.Write(f, data[:len(data)/2]))
 					}
-					return working.write(f, data)
+					return working.Write(f, data)
 				},
-				sync: func(f *os.File) error { return errors.Join(next(), working.sync(f)) },
-				rename: func(in *os.Root, from, to string) error {
+				Sync: func(f *os.File) error { return errors.Join(next(), working.Sync(f)) },
+				Rename: func(in *os.Root, from, to string) error {
 					if err := next(); err != nil {
 						return err
 					}
-					return working.rename(in, from, to)
+					return working.Rename(in, from, to)
 				},
-				syncDir: func(in *os.Root) error { return errors.Join(next(), working.syncDir(in)) },
+				SyncDir: func(in *os.Root) error { return errors.Join(next(), working.SyncDir(in)) },
 			}
 			if what == "put" {
 				_, err = s.Put(t.Context(), login("", "new"))
@@ -577,7 +578,7 @@ func TestLockWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		mustPut(t, s, login("", "one"))
-		root, err := s.openFolder()
+		root, err := s.folder.Open()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,9 @@ import (
 // no error.
 func (f *Factory) Check(ctx context.Context, reg acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error) {
 	check := diagnose.Check{Registry: reg}
+	fresh := *f
+	fresh.Global.NoCache = true // what was accepted before says nothing of now
+	f = &fresh
 	base, err := f.finder().BaseTransport()
 	if err != nil {
 		return check, nil, nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/tokencache"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -94,6 +95,11 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	return ref, nil
 }
 
+// TokenCache opens the cache of tokens.
+func (f *Factory) TokenCache() (*tokencache.Cache, error) {
+	return tokencache.Open(&tokencache.Options{LookupEnv: f.LookupEnv, Now: f.Now})
+}
+
 // Connect finds the credential for a registry and makes clients with it. Nothing
 // is sent yet.
 func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection, error) {
@@ -116,7 +122,7 @@ func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
 	}
 	t, err := auth.NewTransport(reg.Host(), id.Credential, &auth.Options{
-		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now,
+		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now, Tokens: f.finder().Tokens(),
 	})
 	if err != nil {
 		id.plainHTTP = f.Global.PlainHTTP

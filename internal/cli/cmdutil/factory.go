@@ -24,6 +24,7 @@ type Global struct {
 	Auth      string // --auth: the kind of credential, "" = the first found
 	PlainHTTP bool   // --plain-http: HTTP without TLS, to loopback only
 	Debug     bool   // --debug: requests and answers on stderr, redacted
+	NoCache   bool   // --no-cache: no token of another run; also of commands that try a credential
 }
 
 // Env returns the value of an environment variable, "" where it is not set.

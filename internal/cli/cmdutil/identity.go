@@ -38,7 +38,7 @@ func IdentityOf(reg acrkit.Registry, cred auth.Credential) Identity {
 
 // finder looks for credentials as the command does.
 func (f *Factory) finder() *identity.Finder {
-	return &identity.Finder{LookupEnv: f.LookupEnv, Now: f.Now, Kind: f.Global.Auth, AskedBy: "--auth ", Docker: f.dockerConfig}
+	return &identity.Finder{LookupEnv: f.LookupEnv, Now: f.Now, Kind: f.Global.Auth, AskedBy: "--auth ", Docker: f.dockerConfig, NoCache: f.Global.NoCache}
 }
 
 // Identity finds the credential for a registry: what --auth names, else a complete

@@ -81,6 +81,7 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login myregistry --refresh-token --password-stdin",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Global.NoCache = true // the credential is tried, not a token that it once gave
 			arg := ""
 			if len(args) == 1 {
 				arg = args[0]

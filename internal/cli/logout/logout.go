@@ -15,12 +15,14 @@ import (
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
+	"github.com/acrkit/acrkit/internal/tokencache"
 )
 
 // Options are what the command needs.
 type Options struct {
 	IO    *iostreams.IOStreams
 	Store func() (*store.Store, error)
+	Cache func() (*tokencache.Cache, error)
 
 	Registry   acrkit.Registry // zero = every one, with All
 	Repository string
@@ -31,7 +33,7 @@ type Options struct {
 
 // NewCmdLogout returns the command. A runF other than nil runs instead of it.
 func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Store: f.Store, Docker: login.Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
+	opts := &Options{IO: f.IO, Store: f.Store, Cache: f.TokenCache, Docker: login.Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
 	var repository string
 	cmd := &cobra.Command{
 		Use:   "logout [<registry>]",
@@ -39,7 +41,8 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		Long: "Remove what \"acrkit login\" stored: the login for the whole registry, the one for a part\n" +
 			"of it (--repository, as it was given to login), or all of them (--all).\n\n" +
 			"Without a registry, --all removes the logins for every registry, whatever ACR_NAME\n" +
-			"says. The credential itself stays good: revoke it at the registry.\n\n" +
+			"says. The credential itself stays good: revoke it at the registry. Tokens that it gave\n" +
+			"and that were kept for the next run are removed, too.\n\n" +
 			"With --docker, docker-credential-acrkit is also taken out of credHelpers in Docker's\n" +
 			"config.json for the registry; the change is shown first.",
 		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout myregistry --all\n\n" +
@@ -82,7 +85,12 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 	return cmd
 }
 
-func run(ctx context.Context, opts *Options) error {
+func run(ctx context.Context, opts *Options) (err error) {
+	defer func() {
+		if clearErr := opts.forgetTokens(ctx); err == nil {
+			err = clearErr
+		}
+	}()
 	taken := false
 	if opts.Docker.Wanted {
 		change, needed, err := opts.Docker.Unname(opts.Registry)
@@ -135,6 +143,16 @@ func run(ctx context.Context, opts *Options) error {
 		}
 	}
 	return nil
+}
+
+// forgetTokens removes the tokens of the registry, or of every one, from the cache,
+// whatever was stored: who logs out wants nothing left.
+func (opts *Options) forgetTokens(ctx context.Context) error {
+	c, err := opts.Cache()
+	if err == nil {
+		_, err = c.Clear(ctx, opts.Registry.Host())
+	}
+	return err
 }
 
 // shown is how many logins a message names.

@@ -112,6 +112,7 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Global.NoCache = true // the credential is tried, not a token that it once gave
 			name := ""
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				opts.Command = args[dash:]

@@ -4,6 +4,7 @@ package root
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/acrkit/acrkit/internal/cli/cache"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/completion"
 	"github.com/acrkit/acrkit/internal/cli/demo"
@@ -47,6 +48,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolP("help", "h", false, "show help for the command")
 	flags.StringVar(&f.Global.Registry, "registry", "", "the `registry` where a reference names none (over ACR_NAME)")
 	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, "auth", "", "use this kind of credential only", cmdutil.AuthKinds...)
+	flags.BoolVar(&f.Global.NoCache, "no-cache", f.Global.NoCache, "use no token of another run, and keep none")
 	flags.BoolVar(&f.Global.PlainHTTP, "plain-http", false, "speak HTTP without TLS; to this machine only")
 	flags.BoolVar(&f.Global.Debug, "debug", false, "print requests and answers to stderr, without secrets")
 
@@ -67,6 +69,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", explain.NewCmdExplain(f, nil))
 	add("core", run.NewCmdRun(f, nil))
 	add("core", proxy.NewCmdProxy(f, nil))
+	add("more", cache.NewCmdCache(f))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(cmd)

@@ -34,6 +34,8 @@ then nobody. A credential that is refused never falls through to the next.
 ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a
 file there, and never in the keychain.
 
+ACRKIT_NO_CACHE: with any value, no token is kept between runs (--no-cache).
+
 ACRKIT_REGISTRIES: login servers, separated by commas, that may be given a
 credential although their name is neither Azure's nor this machine's.
 

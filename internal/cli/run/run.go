@@ -59,6 +59,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Global.NoCache = true // the credential is tried, not a token that it once gave
 			var err error
 			if opts.Registry, opts.Repository, err = f.RepositoryFlag(repository, ""); err != nil {
 				return err

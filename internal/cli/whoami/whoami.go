@@ -84,6 +84,7 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"# Which places hold something\n$ acrkit whoami --json lookups --jq '.lookups[] | select(.outcome != \"not set\")'",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Global.NoCache = true // the credential is tried, not a token that it once gave
 			arg := ""
 			if len(args) == 1 {
 				arg = args[0]

@@ -1,6 +1,6 @@
 //go:build unix
 
-package store
+package private
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 )
 
 // lockFile takes an advisory lock that belongs to the open file, so that two
-// stores of one process exclude each other as two processes do.
+// users of one process exclude each other as two processes do.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
 
 // isLocked reports whether another has the lock; a signal may end the call, too.

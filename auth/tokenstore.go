@@ -1,0 +1,302 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// TokenStore keeps ACR refresh and access tokens beyond the process, for
+// [Options.Tokens]. It is shared by processes and by goroutines.
+//
+// It is an aid and never a condition: whatever it fails to do, the [Transport] does
+// as without it, and says so in its log. Each call has a context that ends after two
+// seconds, of Lock after ten, and must return by then; a store that once took longer,
+// or that could not delete, is not asked again by that transport.
+//
+// What is kept and what is not:
+//   - A name and password, an ACR refresh token, anonymous, and what Docker's
+//     configuration, a credential helper, a [Chain] or a [SecretFunc] came to give:
+//     access tokens. The key holds the very secret that was about to be sent, so the
+//     file, helper or function is still asked in each process.
+//   - A service principal by secret or by the assertion in a file, and one Entra
+//     token: ACR refresh tokens too.
+//   - Entra credentials whose secret is not at hand, as those of [Entra] and an
+//     assertion of [GitHubOIDC] or a function: nothing, because nothing would tell
+//     one identity from the next.
+//   - An access token that grants less than was asked, by its own claim: nothing,
+//     so that a change of the scope map shows at once.
+type TokenStore interface {
+	// Load returns what was saved for key, or false. What it returns is checked: a
+	// token that has ended, has lived 80 % of its time, or is of no time that can be
+	// (see [StoredToken]) is as none.
+	Load(ctx context.Context, key TokenKey) (StoredToken, bool, error)
+	// Save keeps a token in place of the one for the same key.
+	Save(ctx context.Context, key TokenKey, token StoredToken) error
+	// Delete removes the token for key if it is still this one, which was refused.
+	Delete(ctx context.Context, key TokenKey, refused Secret) error
+	// Lock is held while a token for key is fetched, so that one process at a time
+	// does so and the others find its result. Where it fails, they all fetch.
+	Lock(ctx context.Context, key TokenKey) (unlock func(), err error)
+}
+
+// The rules of what is kept.
+const (
+	// maxStoredLife bounds what is kept: the life of ACR's refresh tokens, which is
+	// the longest (documented).
+	maxStoredLife = 3 * time.Hour
+	// storeWait is how long a store may take, and lockWait how long another process
+	// may have the lock: most token requests take less than a second.
+	storeWait = 2 * time.Second
+	lockWait  = 10 * time.Second
+)
+
+// StoredToken is a token as a [TokenStore] keeps it. The times are of this
+// machine's wall clock and say how long the token lives by the registry's own two
+// clock readings. One that is in the future, or that lives longer than three
+// hours, is not used: the clock was set back since, or somebody wrote it.
+type StoredToken struct {
+	Value    Secret
+	Received time.Time
+	Expires  time.Time
+	Audience string // of the Entra token it came from; "" if none did
+}
+
+// life is the token's life, and whether it is worth using: it has ended, or is due
+// for renewal, or cannot be.
+func (s StoredToken) life(now time.Time) (life, bool) {
+	age, span := now.Round(0).Sub(s.Received.Round(0)), s.Expires.Sub(s.Received)
+	if age < 0 || span <= 0 || span > maxStoredLife {
+		return life{}, false
+	}
+	// Counted on the monotonic clock from here on.
+	l := life{now.Add(-age), span}
+	return l, l.alive(now) && !l.due(now)
+}
+
+func newStoredToken(value Secret, l life, audience string) StoredToken {
+	from := l.from.Round(0)
+	return StoredToken{Value: value, Received: from, Expires: from.Add(min(l.span, maxStoredLife)), Audience: audience}
+}
+
+// TokenKey says what a token is for: which registry, by which credential with which
+// secret, and for a [TokenStore] no more than that ([TokenKey.Sum]): a password
+// that was changed never meets a token of the old one.
+type TokenKey struct {
+	registry acrkit.Registry
+	parts    []Secret
+}
+
+// newTokenKey makes a key. Identity is all that the credential is told by.
+func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
+	k := TokenKey{registry: t.registry}
+	for _, part := range []string{use, t.origin(), scope.String(), identity.Reveal()} {
+		k.parts = append(k.parts, redact.NewSecret(part))
+	}
+	return k
+}
+
+// Registry returns the registry that the token is for.
+func (k TokenKey) Registry() acrkit.Registry { return k.registry }
+
+// Sum returns the HMAC-SHA256 of the key. The secret should be random and the
+// store's own: a sum without one could be tried for weak passwords by whoever finds
+// it.
+func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
+	h := hmac.New(sha256.New, secret)
+	for _, p := range k.parts {
+		// Each with its length, so that no two keys are written alike.
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(p.Reveal())))
+		h.Write(n[:])
+		_, _ = io.WriteString(h, p.Reveal())
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (k TokenKey) isZero() bool { return k.parts == nil }
+
+// Format prints the registry alone, whatever the verb.
+func (k TokenKey) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "auth.TokenKey(for "+k.registry.String()+")")
+}
+
+// LogValue is what Format prints.
+func (k TokenKey) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
+
+// keeper asks a store, and takes every failure for an empty one. Nil keeps nothing.
+type keeper struct {
+	store TokenStore
+	log   *slog.Logger
+	off   atomic.Bool // it took longer than it may, or keeps what was refused
+}
+
+func newKeeper(store TokenStore, log *slog.Logger) *keeper {
+	if store == nil {
+		return nil
+	}
+	return &keeper{store: store, log: log}
+}
+
+// ask runs one call. Without a key there is nothing to ask for.
+func (k *keeper) ask(ctx context.Context, key TokenKey, what string, call func(context.Context) error) bool {
+	if k == nil || key.isZero() || k.off.Load() || ctx.Err() != nil {
+		return false
+	}
+	limited, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	err := call(limited)
+	if err != nil && ctx.Err() == nil {
+		if limited.Err() != nil {
+			k.off.Store(true)
+		}
+		k.log.WarnContext(ctx, "the store of tokens failed", "at", what, "error", err)
+	}
+	return err == nil
+}
+
+// load returns a token that is worth using.
+func (k *keeper) load(ctx context.Context, key TokenKey, now func() time.Time) (token StoredToken, l life, ok bool) {
+	found := false
+	asked := k.ask(ctx, key, "load", func(ctx context.Context) (err error) {
+		token, found, err = k.store.Load(ctx, key)
+		return err
+	})
+	if !asked || !found || token.Value.IsZero() || len(token.Value.Reveal()) > wire.MaxToken {
+		return StoredToken{}, life{}, false
+	}
+	l, ok = token.life(now())
+	return token, l, ok
+}
+
+func (k *keeper) save(ctx context.Context, key TokenKey, token StoredToken) {
+	k.ask(ctx, key, "save", func(ctx context.Context) error { return k.store.Save(ctx, key, token) })
+}
+
+// forget removes a token that was refused.
+func (k *keeper) forget(ctx context.Context, key TokenKey, refused Secret) {
+	asked := k.ask(ctx, key, "delete", func(ctx context.Context) error { return k.store.Delete(ctx, key, refused) })
+	if !asked && k != nil && !key.isZero() {
+		k.off.Store(true) // it would give the same token again
+	}
+}
+
+// lock waits for its turn to fetch the token for key, for as long as it may.
+func (k *keeper) lock(ctx context.Context, key TokenKey) (unlock func()) {
+	none := func() {}
+	if k == nil || key.isZero() || k.off.Load() {
+		return none
+	}
+	limited, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	unlock, err := k.store.Lock(limited, key)
+	if err != nil || unlock == nil {
+		if ctx.Err() == nil && err != nil {
+			k.log.DebugContext(ctx, "a token is fetched without waiting for other processes", "error", err)
+		}
+		return none
+	}
+	return unlock
+}
+
+// keptOr returns what use makes of the stored token, or what fetch returns, one
+// process at a time; what is fetched is saved as stored says, if it says so.
+func keptOr[V any](ctx context.Context, t *Transport, key TokenKey, use func(StoredToken, life) (V, bool), fetch func(context.Context) (V, error), stored func(V) (StoredToken, bool)) (V, error) {
+	if t.keeper == nil || key.isZero() {
+		return fetch(ctx)
+	}
+	look := func() (v V, ok bool) {
+		if token, l, found := t.keeper.load(ctx, key, t.now); found {
+			return use(token, l)
+		}
+		return v, false
+	}
+	if v, ok := look(); ok {
+		return v, nil
+	}
+	unlock := t.keeper.lock(ctx, key)
+	defer unlock()
+	if v, ok := look(); ok {
+		return v, nil
+	}
+	v, err := fetch(ctx)
+	if err != nil {
+		return v, err
+	}
+	if token, ok := stored(v); ok {
+		t.keeper.save(ctx, key, token)
+	}
+	return v, nil
+}
+
+// keyOf is the key of the access token for a proof.
+func (t *Transport) keyOf(p proof, scope acrkit.Scope) TokenKey {
+	if t.keeper == nil || p.root != nil && p.root.key.isZero() {
+		return TokenKey{} // the refresh token is this process's alone
+	}
+	return t.newTokenKey("access token", redact.NewSecret(p.fields.Encode()), scope)
+}
+
+// identity returns what tells a service principal from every other, or false where
+// its secret is not at hand.
+func (c *servicePrincipalCredential) identity(ctx context.Context, t *Transport, endpoint string) (Secret, bool) {
+	if c.secret.costly() {
+		return Secret{}, false
+	}
+	secret, err := c.secret.read(ctx, t)
+	if err != nil {
+		return Secret{}, false // signing in meets the same error, and tells it
+	}
+	return joined(string(c.kind), endpoint, c.client, strconv.FormatBool(c.federated), secret.Reveal()), true
+}
+
+// joined puts texts together so that no two lists are alike.
+func joined(parts ...string) Secret {
+	s := ""
+	for _, p := range parts {
+		s += strconv.Quote(p)
+	}
+	return redact.NewSecret(s)
+}
+
+// fetch returns a refresh token from the store or by an exchange.
+func (g *entraGrant) fetch(ctx context.Context) (*refreshToken, error) {
+	key := g.tokenKey(ctx)
+	return keptOr(ctx, g.t, key, func(s StoredToken, l life) (*refreshToken, bool) {
+		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque
+		return &refreshToken{answered: answered{token: s.Value, claims: claims, life: l, received: l.from}, audience: s.Audience, key: key, loaded: true}, true
+	}, func(ctx context.Context) (*refreshToken, error) {
+		r, err := g.exchange(ctx)
+		// A file with the secret may have changed meanwhile; the token is then of an
+		// identity that the key does not tell.
+		if err == nil && !key.isZero() && g.tokenKey(ctx).Sum(nil) == key.Sum(nil) {
+			r.key = key
+		}
+		return r, err
+	}, func(r *refreshToken) (StoredToken, bool) {
+		return newStoredToken(r.token, r.life, r.audience), !r.key.isZero()
+	})
+}
+
+// tokenKey is the key of the refresh token; zero where none is kept.
+func (g *entraGrant) tokenKey(ctx context.Context) TokenKey {
+	if g.t.keeper == nil || g.identity == nil {
+		return TokenKey{}
+	}
+	identity, ok := g.identity(ctx)
+	if !ok {
+		return TokenKey{}
+	}
+	return g.t.newTokenKey("refresh token", joined(string(g.audience), identity.Reveal()), acrkit.Scope{})
+}

@@ -1,0 +1,281 @@
+package private
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/shell"
+)
+
+// The modes of the folder and of what is in it: nothing for group and others.
+const (
+	folderMode fs.FileMode = 0o700
+	fileMode   fs.FileMode = 0o600
+	othersMask fs.FileMode = 0o077
+)
+
+// How long a process waits between two tries to take a lock.
+const (
+	lockPause = 10 * time.Millisecond // at first
+	maxPause  = 200 * time.Millisecond
+)
+
+// Folder is a folder of files with secrets, for its owner alone. Opening refuses
+// one that others may read or write, and files in it likewise; what is written is
+// replaced whole.
+type Folder struct {
+	Path string // absolute
+	What string // what it is, in messages: "the store of logins"
+	Env  string // the variable that names another one
+	Disk Disk
+}
+
+// Disk is what is done to files while one is replaced; tests make it fail.
+type Disk struct {
+	Write   func(f *os.File, data []byte) error
+	Sync    func(f *os.File) error
+	Rename  func(in *os.Root, from, to string) error
+	SyncDir func(in *os.Root) error
+}
+
+// RealDisk writes so that what was replaced survives the end of the machine.
+func RealDisk() Disk {
+	return Disk{
+		Write:   func(f *os.File, data []byte) error { _, err := f.Write(data); return err },
+		Sync:    (*os.File).Sync,
+		Rename:  (*os.Root).Rename,
+		SyncDir: syncRoot,
+	}
+}
+
+// FastDisk does not wait for the disk: for what may be lost with the machine.
+func FastDisk() Disk {
+	d := RealDisk()
+	d.Sync = func(*os.File) error { return nil }
+	d.SyncDir = func(*os.Root) error { return nil }
+	return d
+}
+
+// syncRoot is SyncDir of an open folder.
+func syncRoot(in *os.Root) error {
+	if runtime.GOOS == "windows" {
+		return nil // it syncs no folders
+	}
+	d, err := in.Open(".")
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // nor do some file systems
+	}
+	return errors.Join(err, d.Close())
+}
+
+// refusal is the error for a file or folder that is not used as it is.
+func (d *Folder) refusal(path, why, hint string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use " + d.What, Reason: path + " " + why, Hint: hint}
+}
+
+// Failure words an error of the disk.
+func Failure(op string, err error) error {
+	// The paths in these errors are ours; none holds a secret.
+	e := &acrkit.Error{Op: op, Causes: []error{err}}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+		e.Reason, e.Hint = "the disk is full; what was stored before is unchanged", "df -h ."
+	}
+	return e
+}
+
+func (d *Folder) opRead() string { return "read " + d.What }
+
+// Open opens the folder, or returns fs.ErrNotExist. Everything else then
+// happens inside of what was opened and checked, whatever its path comes to mean.
+func (d *Folder) Open() (_ *os.Root, err error) {
+	info, err := os.Lstat(d.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fs.ErrNotExist
+	case err != nil:
+		return nil, Failure(d.opRead(), err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		hint := "export " + d.Env + "=DIR"
+		if to, err := filepath.EvalSymlinks(d.Path); err == nil {
+			hint = "export " + d.Env + "=" + shell.Quote(to)
+		}
+		return nil, d.refusal(d.Path, "is a symbolic link; name the folder itself", hint)
+	case !info.IsDir():
+		return nil, d.refusal(d.Path, "is no folder", "export "+d.Env+"=DIR")
+	}
+	root, err := os.OpenRoot(d.Path)
+	if err != nil {
+		return nil, Failure(d.opRead(), err)
+	}
+	defer func() {
+		if err != nil {
+			root.Close() // nothing was written
+		}
+	}()
+	opened, err := root.Stat(".")
+	if err != nil {
+		return nil, Failure(d.opRead(), err)
+	}
+	if !os.SameFile(info, opened) {
+		return nil, d.refusal(d.Path, "was replaced while it was opened", "ls -ld "+shell.Quote(d.Path))
+	}
+	return root, d.check(d.Path, opened, folderMode)
+}
+
+// check refuses what others may read or write, or own.
+func (d *Folder) check(path string, info fs.FileInfo, want fs.FileMode) error {
+	if uid, ok := foreignOwner(info); ok {
+		return d.refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+d.Env+"=DIR")
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&othersMask != 0 {
+		return d.refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()), fmt.Sprintf("chmod %o %s", want, shell.Quote(path)))
+	}
+	return nil
+}
+
+// Make makes the folder and what is missing above it, for the owner alone.
+func (d *Folder) Make() error {
+	if err := os.MkdirAll(filepath.Dir(d.Path), folderMode); err != nil {
+		return err
+	}
+	err := os.Mkdir(d.Path, folderMode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(d.Path, folderMode) // an umask can have taken the owner's own bits
+}
+
+// OpenIn opens a file of the folder that is a regular one, and private.
+func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err error) {
+	path := filepath.Join(d.Path, name)
+	info, err := root.Lstat(name)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		what := "is no regular file"
+		if info.Mode()&fs.ModeSymlink != 0 {
+			what = "is a symbolic link"
+		}
+		return nil, d.refusal(path, what, "ls -l "+shell.Quote(path))
+	case err != nil && (!errors.Is(err, fs.ErrNotExist) || flag&os.O_CREATE == 0):
+		return nil, err
+	}
+	f, err := root.OpenFile(name, flag, fileMode)
+	if errors.Is(err, fs.ErrPermission) {
+		if info, serr := root.Lstat(name); serr == nil {
+			if uid, ok := foreignOwner(info); ok {
+				return nil, d.refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+d.Env+"=DIR")
+			}
+		}
+		return nil, d.refusal(path, "cannot be opened", fmt.Sprintf("chmod %o %s", fileMode, shell.Quote(path)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // nothing was written
+		}
+	}()
+	opened, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info != nil && !os.SameFile(info, opened) {
+		// Replaced by another process just now; what was opened is looked at for itself.
+		if !opened.Mode().IsRegular() {
+			return nil, d.refusal(path, "is no regular file", "ls -l "+shell.Quote(path))
+		}
+	}
+	return f, d.check(path, opened, fileMode)
+}
+
+// Replace writes a file: another one beside it, by the name of temp, synced and
+// renamed over it, so that a crash or a full disk leaves the old one. Nobody else
+// uses that name meanwhile; what a crash left under it is removed.
+func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) (err error) {
+	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = root.Remove(temp) // the first error is the one to tell
+		}
+	}()
+	if runtime.GOOS != "windows" {
+		err = f.Chmod(fileMode) // an umask can have taken the owner's own bits
+	}
+	if err == nil {
+		err = d.Disk.Write(f, data)
+	}
+	if err == nil {
+		err = d.Disk.Sync(f)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = d.Disk.Rename(root, temp, name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.Disk.SyncDir(root); err != nil {
+		return fmt.Errorf("it is stored, but may be lost if the machine stops now: %w", err)
+	}
+	return nil
+}
+
+// ErrLocked is the end of the wait for a lock.
+var ErrLocked = errors.New("another process does not give the lock back")
+
+// Lock takes the lock that a file of the folder stands for, and waits for it no
+// longer than that. Closing the file gives it back, as does the end of the process.
+// The file stays: to remove it would let two processes hold locks on two files of
+// one name.
+func (d *Folder) Lock(ctx context.Context, root *os.Root, name string, wait time.Duration) (*os.File, error) {
+	f, err := d.OpenIn(root, name, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for pause := lockPause; ; pause = min(2*pause, maxPause) {
+		err := lockFile(f)
+		if err == nil {
+			return f, nil
+		}
+		if !isLocked(err) {
+			return nil, errors.Join(err, f.Close())
+		}
+		next := time.NewTimer(pause)
+		select {
+		case <-next.C:
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-timeout.C:
+			err = ErrLocked
+		}
+		next.Stop()
+		return nil, errors.Join(err, f.Close())
+	}
+}
