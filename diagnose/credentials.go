@@ -37,7 +37,7 @@ func (x *examiner) unauthorized(ctx context.Context) Diagnosis {
 		return d
 	}
 	candidates := rejectedCandidates()
-	if strings.EqualFold(x.name(), x.reg.Name()) && x.name() != "" {
+	if c := x.credential(); c != nil && c.Kind() == auth.KindAdminUser || strings.EqualFold(x.name(), x.reg.Name()) && x.name() != "" {
 		candidates = []acrkit.Cause{cause.PasswordWrong, cause.AdminDisabled}
 	}
 	if x.a.Other != nil && !x.o.NoProbes {

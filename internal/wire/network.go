@@ -48,7 +48,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	}
 	ne, isNet := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch), isPlainHTTP(err):
 		e.Reason, e.Cause = host+" answers in plain HTTP where HTTPS is spoken", cause.PlainHTTPServer
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Reason, e.Cause = host+" refuses the connection; nothing listens there", cause.ConnectionRefused
@@ -58,6 +58,13 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clean(redact.Text(err.Error()), maxMessage))
 	}
 	return e
+}
+
+// isPlainHTTP reports whether what came in the place of a TLS record begins an HTTP
+// answer; net/http says so of an http.Client's error, and not of a transport's.
+func isPlainHTTP(err error) bool {
+	e, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && string(e.RecordHeader[:]) == "HTTP/"
 }
 
 // untrusted says why a certificate was not trusted, or "".
