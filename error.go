@@ -44,9 +44,12 @@ func (c Code) Error() string { return string(c) }
 type Cause string
 
 // Cause returns the cause that says no more than the code does, or "" for a code
-// that is none of this package's.
+// that is none of this package's. No code at all is a failure of this machine
+// itself.
 func (c Code) Cause() Cause {
 	switch c {
+	case "": // an error of this machine itself: a file, a disk, a port, a program
+		return "ACRK092"
 	case CodeUsage:
 		return "ACRK001"
 	case CodeHostRefused:

@@ -2,6 +2,7 @@ package acrtest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -68,6 +69,25 @@ func exportedTypes(t *testing.T, pkg string) []string {
 	return names
 }
 
+// tokenStore notes what it is given, and keeps nothing.
+type tokenStore struct {
+	keys   []auth.TokenKey
+	tokens []auth.StoredToken
+}
+
+func (s *tokenStore) Load(context.Context, auth.TokenKey) (auth.StoredToken, bool, error) {
+	return auth.StoredToken{}, false, nil
+}
+
+func (s *tokenStore) Save(_ context.Context, key auth.TokenKey, token auth.StoredToken) error {
+	s.keys, s.tokens = append(s.keys, key), append(s.tokens, token)
+	return nil
+}
+
+func (s *tokenStore) Delete(context.Context, auth.TokenKey, auth.Secret) error { return nil }
+
+func (s *tokenStore) Lock(context.Context, auth.TokenKey) (func(), error) { return func() {}, nil }
+
 // TestNoExportedTypeShowsASecret holds every exported type to one of two things:
 // it is here with secrets wherever it can hold them, and shows none, however it is
 // printed; or it has no field in which one could stand.
@@ -119,6 +139,15 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := reg.Client(acrToken.Credential())
+	stored := &tokenStore{}
+	keeping, err := auth.NewTransport(reg.Host(), acrToken.Credential(), &auth.Options{Base: reg.RoundTripper(), Tokens: stored})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keeping.Close() })
+	if _, err := keeping.Token(t.Context(), acrkit.RepositoryScope("a", acrkit.ContentRead)); err != nil || len(stored.tokens) != 1 {
+		t.Fatalf("%d tokens stored, %v", len(stored.tokens), err)
+	}
 	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
 	seedPassword := emulator.SeedPassword{Name: "password1", Value: shownSecret}
 	seedApplication := emulator.SeedApplication{Secrets: []emulator.SeedSecret{{Value: shownSecret}}}
@@ -139,6 +168,9 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"auth.Options":             {auth.Options{Base: rt}},
 		"auth.Transport":           {rt, entra},
 		"auth.Token":               {accessToken},
+		"auth.TokenStore":          nil, // of the caller
+		"auth.StoredToken":         {stored.tokens},
+		"auth.TokenKey":            {stored.keys},
 		"auth.Status":              {rt.Statuses(), entra.Statuses()},
 		"azureauth.Options":        {azureauth.Options{}},
 		"registry.Client":          {client},
@@ -180,7 +212,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"emulator.Snapshot":                "a name and a count; contents stay inside",
 	}
 	for _, v := range []any{
-		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{},
+		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{}, acrkit.Cause(""),
 		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.OutcomeUsed,
 		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{}, registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
 		emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
@@ -288,7 +320,7 @@ func TestD16_NilFields(t *testing.T) {
 	base := reg.RoundTripper()
 	discard := slog.New(slog.NewTextHandler(io.Discard, nil))
 	given := func(typ reflect.Type) (reflect.Value, bool) {
-		for _, v := range []any{base, discard, time.Now, os.LookupEnv, func(time.Duration, error) {}, func(*http.Request, int) {}} {
+		for _, v := range []any{base, discard, time.Now, os.LookupEnv, func(time.Duration, error) {}, func(*http.Request, int) {}, &tokenStore{}} {
 			if reflect.TypeOf(v).AssignableTo(typ) {
 				return reflect.ValueOf(v), true
 			}

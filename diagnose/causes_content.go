@@ -136,5 +136,13 @@ func causesOfRequests() []Cause {
 			Proves: "Docker's configuration, and that the client's requests carry no credential",
 			Mend:   "acrkit run --registry REGISTRY -- TOOL    # lends the credential in a form that all clients read",
 		},
+		{
+			Code: cause.LocalFailure, Name: "local-failure", Basis: Documented,
+			Title:  "something on this machine failed: a file, a disk, a port or a program",
+			Shows:  "an error of acrkit before anything was sent, or about its own files and output",
+			Tells:  "no registry and no status is in it",
+			Proves: "the operating system's own error",
+			Mend:   "df -h . && id    # room on the disk, and who this user is",
+		},
 	}
 }

@@ -99,6 +99,7 @@ ACRK085 repository-locked
 ACRK086 blob-unknown
 ACRK087 repository-name-wrong
 ACRK090 store-ignored
+ACRK092 local-failure
 `
 
 func TestCauses(t *testing.T) {

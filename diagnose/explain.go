@@ -83,6 +83,9 @@ func (x *examiner) decide(ctx context.Context) Diagnosis {
 			return d
 		}
 	}
+	if x.err != nil && x.err.Code == "" && x.status == 0 {
+		return verdict(cause.LocalFailure, Proved, cmp.Or(x.reason(), x.err.Error()))
+	}
 	return unsure(cause.Unavailable, nil, "nothing in it tells of a cause")
 }
 

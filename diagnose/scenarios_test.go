@@ -90,6 +90,10 @@ func codeScenarios() []scenario {
 			tr := r.Transport(token.Credential())
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
 		}},
+		{name: "local-failure", make: func(t *testing.T) failure {
+			_, err := os.Open(filepath.Join(t.TempDir(), "gone"))
+			return failure{attempt: diagnose.Attempt{Err: &acrkit.Error{Op: "write the output", Causes: []error{err}}}}
+		}},
 		{name: "incomplete", make: of(&acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list all repositories", Reason: `"samples/*" cannot be enumerated`})},
 		{name: "protocol", make: func(t *testing.T) failure {
 			return acr(t, serveTLS(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }))

@@ -93,4 +93,5 @@ const (
 	BlobUnknown                  acrkit.Cause = "ACRK086" // the repository does not hold the blob
 	RepositoryNameWrong          acrkit.Cause = "ACRK087" // the repository's name cannot exist: upper case, or characters that no name has
 	StoreIgnored                 acrkit.Cause = "ACRK090" // the client does not read the store where docker login put the credential
+	LocalFailure                 acrkit.Cause = "ACRK092" // something on this machine failed: a file, a disk, a port or a program
 )

@@ -22,7 +22,7 @@ type trouble struct {
 	cause   string // its code
 }
 
-var troubleRE = regexp.MustCompile("^\\| <a id=\"([a-z-]+)\"></a>\\[[^]]+\\]\\(#([a-z-]+)\\) \\| `([^`]+)` \\| ([0-9]+) \\|(?: \\[(ACRK[0-9]{3})\\]\\(#(acrk[0-9]{3})\\))? ?\\|$")
+var troubleRE = regexp.MustCompile("^\\| <a id=\"([a-z-]+)\"></a>\\[[^]]+\\]\\(#([a-z-]+)\\) \\| `([^`]+)` \\| ([0-9]+) \\| \\[(ACRK[0-9]{3})\\]\\(#(acrk[0-9]{3})\\) \\|$")
 
 func readTroubles(t *testing.T) []trouble {
 	t.Helper()

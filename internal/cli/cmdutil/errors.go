@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func PrintError(s *iostreams.IOStreams, command string, err error) {
 		fmt.Fprintln(s.ErrOut, "acrkit: interrupted")
 		return
 	}
-	code := acrkit.CauseOf(err)
+	code := cmp.Or(acrkit.CauseOf(err), acrkit.Code("").Cause())
 	line := oneLine(err.Error())
 	if code != "" {
 		line += " [" + string(code) + "]"

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // record gathers the rights that were used.
@@ -44,7 +45,7 @@ func newRecord(path string) (*record, error) {
 }
 
 func (r *record) failed(err error, code acrkit.Code) error {
-	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}}
+	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}, Hint: "ls -ld " + shell.Quote(filepath.Dir(r.path))}
 	if cmdutil.IsDiskFull(err) {
 		e.Reason, e.Hint = "the disk is full; they stand above", "df -h ."
 	}

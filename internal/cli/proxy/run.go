@@ -141,7 +141,11 @@ func run(ctx context.Context, opts *Options) (err error) {
 	stop := serve(ctx, listener, handler)
 	defer func() {
 		err = errors.Join(err, stop())
-		if writeErr := used.write(opts.IO.ErrOut); writeErr != nil {
+		switch writeErr := used.write(opts.IO.ErrOut); {
+		case writeErr == nil:
+		case cmdutil.HasOwnCode(err): // the command's code is the answer
+			cmdutil.PrintError(opts.IO, "acrkit proxy", writeErr)
+		default:
 			err = writeErr
 		}
 	}()
