@@ -1,0 +1,95 @@
+package ggcr_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/adapters/ggcr"
+	"github.com/acrkit/acrkit/auth"
+)
+
+func TestKeychain(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	image := reg.Push("team/app", "v1")
+	reg.Push("secret", "v1")
+	token := reg.Token("ci-pull", "repositories/team/app/content/read")
+	principal := reg.ServicePrincipal("AcrPull")
+	opts := &auth.Options{Base: reg.RoundTripper()}
+	for _, tc := range []struct {
+		name, repository string
+		cred             auth.Credential
+		refused          string
+	}{
+		{"scoped_token", "team/app", token.Credential(), ""},
+		{"scoped_token_refused", "secret", token.Credential(), "UNAUTHORIZED"},
+		{"service_principal", "secret", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), ""},
+		{"by_repository", "team/app", auth.ByRepository(map[string]auth.Credential{"team": token.Credential()}), ""},
+		{"nobody", "team/app", nil, "UNAUTHORIZED"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			// As ko and cosign do it: their own keychains first.
+			keychain := authn.NewMultiKeychain(authn.NewMultiKeychain(), ggcr.Keychain(ggcr.Always(tc.cred), opts))
+			ref, err := name.ParseReference(reg.Host() + "/" + tc.repository + ":v1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := remote.Head(ref, remote.WithAuthFromKeychain(keychain), remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
+			if tc.refused != "" {
+				if err == nil || !strings.Contains(strings.ToUpper(err.Error()), tc.refused) {
+					t.Errorf("%v, want a refusal", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.repository == "team/app" && got.Digest.String() != image.Digest {
+				t.Errorf("%s, want %s", got.Digest, image.Digest)
+			}
+		})
+	}
+}
+
+// Hosts that are none of Azure's get nothing, and nobody is asked.
+func TestKeychain_foreign_hosts(t *testing.T) {
+	keychain := ggcr.Keychain(func(context.Context, acrkit.Registry) (auth.Credential, error) {
+		t.Error("the source was asked")
+		return nil, nil
+	}, nil)
+	for _, host := range []string{"index.docker.io", "gcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io", "xazurecr.io"} {
+		reg, err := name.NewRegistry(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := keychain.Resolve(reg); err != nil || a != authn.Anonymous {
+			t.Errorf("%s: %v, %v", host, a, err)
+		}
+	}
+}
+
+func TestFromEnvironment(t *testing.T) {
+	source := ggcr.FromEnvironment(func(name string) (string, bool) {
+		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}[name]
+		return v, ok
+	})
+	for host, want := range map[string]string{"myregistry.azurecr.io": "ci", "other.azurecr.io": ""} {
+		reg, err := name.NewRegistry(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := ggcr.Keychain(source, nil).Resolve(reg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config, err := a.Authorization(); err != nil || config.Username != want {
+			t.Errorf("%s: the user %q, want %q (%v)", host, config.Username, want, err)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package oras_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"oras.land/oras-go/v2/registry/remote"
+	orasauth "oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/adapters/oras"
+	"github.com/acrkit/acrkit/auth"
+)
+
+func TestStore(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	image := reg.Push("team/app", "v1")
+	reg.Push("secret", "v1")
+	token := reg.Token("ci-pull", "repositories/team/app/content/read")
+	principal := reg.ServicePrincipal("AcrPull")
+	opts := &auth.Options{Base: reg.RoundTripper()}
+	for _, tc := range []struct {
+		name, repository string
+		cred             auth.Credential
+		refused          bool
+	}{
+		{"scoped_token", "team/app", token.Credential(), false},
+		{"scoped_token_refused", "secret", token.Credential(), true},
+		{"service_principal", "team/app", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), false},
+		{"nobody", "team/app", nil, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return tc.cred, nil }
+			for way, credential := range map[string]orasauth.CredentialFunc{
+				"function": oras.CredentialFunc(source, opts),
+				"store":    credentials.Credential(oras.NewStore(source, opts)),
+			} {
+				repo, err := remote.NewRepository(reg.Host() + "/" + tc.repository)
+				if err != nil {
+					t.Fatal(err)
+				}
+				repo.Client = &orasauth.Client{Client: &http.Client{Transport: reg.RoundTripper()}, Credential: credential}
+				got, err := repo.Resolve(t.Context(), "v1")
+				switch {
+				case tc.refused && (err == nil || !strings.Contains(err.Error(), "401")):
+					t.Errorf("%s: %v, want a refusal", way, err)
+				case !tc.refused && (err != nil || got.Digest.String() != image.Digest):
+					t.Errorf("%s: %s, %v", way, got.Digest, err)
+				}
+			}
+		})
+	}
+}
+
+func TestStore_foreign_hosts_and_writes(t *testing.T) {
+	s := oras.NewStore(func(context.Context, acrkit.Registry) (auth.Credential, error) {
+		t.Error("the source was asked")
+		return nil, nil
+	}, nil)
+	for _, host := range []string{"docker.io", "ghcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io", "myregistry"} {
+		if c, err := s.Get(t.Context(), host); err != nil || c != orasauth.EmptyCredential {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if s.Put(t.Context(), "myregistry.azurecr.io", orasauth.Credential{}) == nil || s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
+		t.Error("it takes what it does not keep")
+	}
+}
