@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -95,16 +96,13 @@ func newStoredToken(value Secret, l life, audience string) StoredToken {
 // that was changed never meets a token of the old one.
 type TokenKey struct {
 	registry acrkit.Registry
-	parts    []Secret
+	what     []string // kind of token, origin, scope
+	identity Secret   // all that the credential is told by
 }
 
-// newTokenKey makes a key. Identity is all that the credential is told by.
+// newTokenKey makes a key.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
-	k := TokenKey{registry: t.registry}
-	for _, part := range []string{use, t.origin(), scope.String(), identity.Reveal()} {
-		k.parts = append(k.parts, redact.NewSecret(part))
-	}
-	return k
+	return TokenKey{registry: t.registry, what: []string{use, t.origin(), scope.String()}, identity: identity}
 }
 
 // Registry returns the registry that the token is for.
@@ -115,17 +113,17 @@ func (k TokenKey) Registry() acrkit.Registry { return k.registry }
 // it.
 func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, secret)
-	for _, p := range k.parts {
+	for _, p := range append(slices.Clone(k.what), k.identity.Reveal()) {
 		// Each with its length, so that no two keys are written alike.
 		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(p.Reveal())))
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
 		h.Write(n[:])
-		_, _ = io.WriteString(h, p.Reveal())
+		_, _ = io.WriteString(h, p)
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (k TokenKey) isZero() bool { return k.parts == nil }
+func (k TokenKey) isZero() bool { return k.what == nil }
 
 // Format prints the registry alone, whatever the verb.
 func (k TokenKey) Format(f fmt.State, _ rune) {
