@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/refusal"
 )
 
 // Request is one request on the wire.
@@ -102,6 +104,18 @@ func (r *Registry) Decisions() []emulator.Decision {
 func (r *Registry) Denied() []emulator.Decision {
 	r.tb.Helper()
 	return r.decisions(emulator.DecisionFilter{Outcome: emulator.OutcomeDenied})
+}
+
+// DeniedCauses returns the cause of each denial, in their order, by the codes of
+// package diagnose ("ACRK033"). The log knows what no answer tells: an expired
+// password from a wrong one.
+func (r *Registry) DeniedCauses() []acrkit.Cause {
+	r.tb.Helper()
+	var out []acrkit.Cause
+	for _, d := range r.Denied() {
+		out = append(out, refusal.Cause(d.Kind, d.Required, d.Missing, d.Reason))
+	}
+	return out
 }
 
 func (r *Registry) decisions(f emulator.DecisionFilter) []emulator.Decision {

@@ -58,6 +58,7 @@ var rules = []rule{
 	{pkg: "internal/dockerconf", ours: []string{"", "internal/private", "internal/shell"}},
 	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/shell", "internal/store", "internal/tokencache", "internal/wire"}},
 	{pkg: "internal/shell"},
+	{pkg: "internal/refusal", ours: []string{"", "internal/cause"}},
 	{pkg: "internal/errtext", ours: []string{"", "internal/operation", "internal/redact"}},
 	{pkg: "internal/pki", ours: []string{"", "internal/private"}},
 	{pkg: "internal/private", ours: []string{"", "internal/shell"}},

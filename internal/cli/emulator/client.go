@@ -209,7 +209,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	case resp.StatusCode == http.StatusForbidden:
 		return &acrkit.Error{Code: acrkit.CodeDenied, Op: op, Reason: fmt.Sprintf("%s is no name and port of its own", req.URL.Host)}
 	case resp.StatusCode >= http.StatusBadRequest:
-		return refusal(op, resp.StatusCode, data)
+		return refusedBy(op, resp.StatusCode, data)
 	case out == nil:
 		return nil
 	}
@@ -219,7 +219,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-func refusal(op string, status int, data []byte) error {
+func refusedBy(op string, status int, data []byte) error {
 	var body struct {
 		Error struct{ Code, Message string }
 	}

@@ -11,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/refusal"
 )
 
 // LogOptions are what "emulator log" needs.
@@ -21,6 +24,7 @@ type LogOptions struct {
 	Exporter *cmdutil.Exporter
 
 	Denied     bool
+	Explain    bool
 	Follow     bool
 	Outcome    string
 	Repository string
@@ -28,7 +32,7 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId"}
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId", "code", "cause", "mend"}
 
 type decisionJSON struct {
 	ID        int64     `json:"id"`
@@ -44,6 +48,31 @@ type decisionJSON struct {
 	Rules     []string  `json:"rules"`
 	Reason    string    `json:"reason"`
 	RequestID string    `json:"requestId"`
+
+	// Of what was denied, in the words of acrkit explain; "" of all else.
+	Code  string `json:"code"`
+	Cause string `json:"cause"`
+	Mend  string `json:"mend"`
+}
+
+// explained says why it was denied. The log knows what no answer tells.
+func (d decisionJSON) explained() decisionJSON {
+	if d.Outcome != emulator.OutcomeDenied {
+		return d
+	}
+	if c, ok := diagnose.Lookup(string(refusal.Cause(d.Kind, d.Required, d.Missing, d.Reason))); ok {
+		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, c.Mend
+	}
+	return d
+}
+
+// explainedRow is a row with the cause in the place of the log's own reason.
+func (d decisionJSON) explainedRow() []string {
+	row := d.row()
+	if d.Code != "" {
+		row[len(row)-1] = d.Code + " " + d.Cause
+	}
+	return row
 }
 
 func (d decisionJSON) row() []string {
@@ -80,13 +109,14 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 			"--follow it goes on until it is interrupted or the emulator ends, also over a restart\n" +
 			"of the emulator that is brief; --json writes one object a line then. A change of the\n" +
 			"emulator's clock changes the times of later decisions, not their order.",
-		Example: "# Why was I refused?\n$ acrkit emulator log --denied --since 10m\n\n" +
+		Example: "# Why was I refused?\n$ acrkit emulator log --denied --explain --since 10m\n\n" +
 			"# Refusals as they come, for another program\n$ acrkit emulator log --denied --follow --json time,principal,required,missing,reason",
 		Args: cmdutil.NoArgs,
 	}
 	c := addControlFlags(cmd, f)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
+	flags.BoolVar(&opts.Explain, "explain", false, "say the cause of each denial with its code, as acrkit explain does")
 	flags.BoolVarP(&opts.Follow, "follow", "f", false, "go on with what comes")
 	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
 	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
@@ -141,14 +171,18 @@ func (opts *LogOptions) run(cmd *cobra.Command, cl *client, registry string) err
 			}
 			opts.dropped(p.Dropped)
 			for _, d := range p.Decisions {
-				if !yield(d, nil) {
+				if !yield(d.explained(), nil) {
 					return
 				}
 			}
 			after, more = p.Last, p.More
 		}
 	}
-	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}, decisionJSON.row, func(d decisionJSON) decisionJSON { return d })
+	row := decisionJSON.row
+	if opts.Explain {
+		row = decisionJSON.explainedRow
+	}
+	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}, row, func(d decisionJSON) decisionJSON { return d })
 	return err
 }
 
@@ -189,7 +223,7 @@ func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) er
 		lost = time.Time{}
 		opts.dropped(p.Dropped)
 		for _, d := range p.Decisions {
-			if err := opts.show(ctx, d); err != nil {
+			if err := opts.show(ctx, d.explained()); err != nil {
 				return err
 			}
 		}
@@ -218,7 +252,11 @@ func (opts *LogOptions) show(ctx context.Context, d decisionJSON) error {
 		return opts.Exporter.Write(ctx, opts.IO, d)
 	}
 	line := ""
-	for i, cell := range d.row() {
+	row := d.row()
+	if opts.Explain {
+		row = d.explainedRow()
+	}
+	for i, cell := range row {
 		if i > 0 {
 			line += "\t"
 		}

@@ -140,5 +140,5 @@ func TestNewCmdLog(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId")
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId", "code", "cause", "mend")
 }
