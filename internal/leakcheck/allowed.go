@@ -26,7 +26,7 @@ var allowed = []allowance{
 	// What users bring: files that the tests write in their place.
 	{pkg: "auth", program: `auth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "password files, assertions and configurations of Docker"},
 	{pkg: "auth/azureauth", program: `azureauth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "certificates and assertions"},
-	{pkg: "internal/cli(?:/.*)?", program: `(?:cli|cmdutil|child|proxy|run|login|logout|whoami)\.test`, place: `.*/(?:Test[^/]*/[0-9]+|script-[^/]*)/.*(?:\.yaml|\.json|password[^/]*|token[^/]*|/key)`, private: true, why: "seeds, password files and configurations of Docker"},
+	{pkg: "internal/cli(?:/.*)?", program: `(?:cli|cmdutil|child|proxy|run|login|logout|whoami)\.test`, place: `.*/(?:Test[^/]*/[0-9]+|script-[^/]*)/.*(?:\.yaml|\.json|password[^/]*|token[^/]*|key)`, private: true, why: "seeds, password files and configurations of Docker"},
 	{pkg: "internal/cli", program: `cli\.test`, place: `.*/TestCredentialTable[^/]*/[0-9]+/(?:assertion|assertion-other|client\.pem|other\.pem|wrong|docker-credential-stub|az)`, private: true, why: "each kind of credential, as a person brings it, and helpers with one in them"},
 	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-emulator-rehearsal/password`, why: "password files of scripts, which testscript writes for all to read, and one of them in the store's place"},
 	{pkg: "internal/cli/login", program: `login\.test`, place: `.*/TestRecognize[^/]*/[0-9]+/secret`, private: true, why: "what a person gives by file, which login recognises"},
