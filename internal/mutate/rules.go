@@ -74,6 +74,8 @@ func Rules() []Rule {
 			{"proxy/token.go", "c.GrantType != grantType || ", "", "./proxy", "TestTokens"},
 			{"proxy/token.go", "c.Audience != host || ", "", "./proxy", "TestTokens"},
 			{"proxy/token.go", " || t.now().Unix() >= c.Expires", "", "./proxy", "TestTokens"},
+			{"proxy/token.go", "g.host == host && ", "", "./proxy", "TestTokens"},
+			{"proxy/token.go", " && t.now().Unix() < g.expires", "", "./proxy", "TestTokens"},
 		}},
 		{"proxy-host", "The proxy answers to the names that it listens on alone.", []Break{
 			{"proxy/proxy.go", "	case !h.hosts[c.host]:", "	case false:", "./proxy", "TestHost"},
