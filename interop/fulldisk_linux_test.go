@@ -108,7 +108,7 @@ func TestFullDisk(t *testing.T) {
 	if started.exitCode() != fullDiskExitCode {
 		t.Errorf("exit code %d, want %d", started.exitCode(), fullDiskExitCode)
 	}
-	if !regexp.MustCompile(`(?m)^acrkit: cannot .*disk .*is full$`).MatchString(said) || strings.Contains(said, "goroutine ") {
+	if !regexp.MustCompile(`(?m)^acrkit: cannot .*disk .*is full \[ACRK092\]$`).MatchString(said) || strings.Contains(said, "goroutine ") {
 		t.Errorf("the message does not say that the disk is full: %s", said)
 	}
 
