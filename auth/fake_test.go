@@ -34,7 +34,9 @@ type fake struct {
 	skew      time.Duration // of the server's clock
 	date      time.Duration // of the Date header, beside that
 	life      time.Duration // of access tokens
+	rootLife  time.Duration // of refresh tokens
 	bareJWT   bool          // tokens without exp
+	opaque    bool          // tokens that are no JWT
 	noDate    bool
 	secret    string // the service principal's
 	assertion string // the one that its federation takes
@@ -54,7 +56,7 @@ type issued struct {
 const testHost = "myregistry.azurecr.io"
 
 func newFake() *fake {
-	return &fake{host: testHost, scheme: "https", issued: map[string]issued{}, now: time.Now, life: time.Hour, secret: "sp-secret",
+	return &fake{host: testHost, scheme: "https", issued: map[string]issued{}, now: time.Now, life: time.Hour, rootLife: 3 * time.Hour, secret: "sp-secret",
 		password: map[string]string{"ci": "correct-horse"},
 		allowed:  mustScope("repository:team/app:metadata_read,pull,push repository:team/base:pull")}
 }
@@ -88,6 +90,9 @@ func (f *fake) token(kind string, scope acrkit.Scope, life time.Duration) string
 		delete(claims, "exp")
 	}
 	t := jwt(claims)
+	if f.opaque {
+		t = fmt.Sprintf("opaque-%d", f.count)
+	}
 	f.issued[t] = issued{scope: scope, expires: now.Add(life)}
 	return t
 }
@@ -183,7 +188,7 @@ func (f *fake) exchange(w http.ResponseWriter, form url.Values) {
 		w.WriteHeader(401) // with an empty body, as recorded
 		return
 	}
-	answer(w, 200, map[string]string{"refresh_token": f.token("refresh_token", acrkit.Scope{}, 3*time.Hour)})
+	answer(w, 200, map[string]string{"refresh_token": f.token("refresh_token", acrkit.Scope{}, f.rootLife)})
 }
 
 func (f *fake) tokens(w http.ResponseWriter, form url.Values) {

@@ -180,3 +180,41 @@ func FuzzReadTokenAnswer(f *testing.F) {
 		}
 	})
 }
+
+// Whatever part of a key is another is another key, also where the parts written
+// one behind the other are the same text.
+func TestTokenKey_parts(t *testing.T) {
+	keyOf := func(host, use, identity, scope string) TokenKey {
+		tr, err := NewTransport(host, Anonymous(), &Options{PlainHTTP: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		s, err := acrkit.ParseScope(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tr.newTokenKey(use, redact.NewSecret(identity), s)
+	}
+	keys := map[string]TokenKey{
+		"itself":         keyOf("localhost:5000", "access token", "secret", "repository:a:pull"),
+		"other port":     keyOf("localhost:5001", "access token", "secret", "repository:a:pull"),
+		"other use":      keyOf("localhost:5000", "refresh token", "secret", "repository:a:pull"),
+		"other secret":   keyOf("localhost:5000", "access token", "Secret", "repository:a:pull"),
+		"other scope":    keyOf("localhost:5000", "access token", "secret", "repository:a:push"),
+		"other division": keyOf("localhost:5000", "access token", "secret", "repository:a:pull"),
+	}
+	moved := keys["other division"]
+	last := len(moved.what) - 1
+	moved.what = append(moved.what[:last:last], strings.TrimSuffix(moved.what[last], "pull"))
+	moved.identity = redact.NewSecret("pull" + moved.identity.Reveal())
+	keys["other division"] = moved
+	seen := map[[32]byte]string{}
+	for name, key := range keys {
+		sum := key.Sum([]byte("the store's own"))
+		if before, ok := seen[sum]; ok {
+			t.Errorf("%s is as %s", name, before)
+		}
+		seen[sum] = name
+	}
+}

@@ -100,14 +100,20 @@ const tagsPath = "/v2/team/app/tags/list"
 // asks returns what a process that lists tags sends to token services.
 func asks(t *testing.T, f *fake, m auth.TokenStore, cred auth.Credential, want int) []string {
 	t.Helper()
+	return asksAt(t, f, m, cred, tagsPath, want)
+}
+
+// asksAt is asks for another path.
+func asksAt(t *testing.T, f *fake, m auth.TokenStore, cred auth.Credential, path string, want int) []string {
+	t.Helper()
 	f.took()
 	tr := process(t, f, m, cred)
-	resp := do(t, tr, http.MethodGet, tagsPath, "")
+	resp := do(t, tr, http.MethodGet, path, "")
 	wantStatus(t, resp, want)
 	_ = tr.Close()
 	var sent []string
 	for _, line := range f.took() {
-		if !strings.Contains(line, tagsPath) {
+		if !strings.Contains(line, path) {
 			sent = append(sent, line)
 		}
 	}
@@ -161,6 +167,9 @@ func TestTokens_key(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	if got := asksAt(t, f, m, ci(), "/v2/team/app/manifests/v1", 200); len(got) != 1 {
+		t.Errorf("scope: %q", got)
+	}
 	f.password["ci"] = "new-password"
 	if got := asks(t, f, m, auth.ScopedToken("ci", "new-password"), 200); len(got) != 1 {
 		t.Errorf("password: %q", got)
@@ -179,6 +188,13 @@ func TestTokens_key(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	f.secret = "new-secret"
+	if got := asks(t, f, m, sp("tenant-1", "client-1", "new-secret"), 200); len(got) != 3 {
+		t.Errorf("secret: %q", got)
+	}
+	if _, err := process(t, f, m, sp("tenant-1", "client-1", "wrong")).Token(t.Context(), mustScope("repository:team/app:metadata_read")); !errors.Is(err, acrkit.CodeCredentialRejected) {
+		t.Errorf("a wrong secret met a token: %v", err)
+	}
 }
 
 // A token that is refused costs one renewal, and is gone for the next process.
@@ -194,6 +210,11 @@ func TestTokens_refused(t *testing.T) {
 			if got := asks(t, f, m, cred, 200); got != nil {
 				t.Errorf("and again: %q", got)
 			}
+			// The refresh token is refused before there is an access token to be.
+			f.kill()
+			if got := asksAt(t, f, m, cred, "/v2/team/app/manifests/v1", 200); len(got) > len(cold)+1 {
+				t.Errorf("for another scope: %q", got)
+			}
 		})
 	}
 	// What was not granted is not kept: a change of the scope map shows at once.
@@ -205,6 +226,18 @@ func TestTokens_refused(t *testing.T) {
 	}
 	f.allowed = mustScope("repository:team/app:metadata_read")
 	asks(t, f, m, ci(), 200)
+	// Nor is one that does not say what it grants, once it was found not to do.
+	f, m = newFake(), newTokenMemory()
+	f.opaque, f.allowed = true, mustScope("repository:team/app:pull")
+	asks(t, f, m, ci(), 401)
+	if len(m.kept) != 0 {
+		t.Errorf("%d opaque tokens that open nothing are kept", len(m.kept))
+	}
+	f.allowed = mustScope("repository:team/app:metadata_read")
+	asks(t, f, m, ci(), 200)
+	if got := asks(t, f, m, ci(), 200); got != nil {
+		t.Errorf("an opaque token is not kept: %q", got)
+	}
 }
 
 // By this machine's clock, whatever it was when the token was kept.
@@ -227,19 +260,24 @@ func TestTokens_clock(t *testing.T) {
 			}
 		})
 	}
-	// What says that it lives for longer than three hours was not made by ACR.
-	f, m := newFake(), newTokenMemory()
-	f.life = 24 * time.Hour
-	asks(t, f, m, ci(), 200)
-	for sum, s := range m.kept {
-		if life := s.Expires.Sub(s.Received); life != 3*time.Hour {
-			t.Errorf("kept for %s", life)
-		}
-		s.Expires = s.Received.Add(4 * time.Hour)
-		m.kept[sum] = s
-	}
-	if got := asks(t, f, m, ci(), 200); len(got) != 1 {
-		t.Errorf("a token of four hours was used: %q", got)
+	// What says that it lives for longer than three hours was not made by ACR, be it
+	// an access token or a refresh token.
+	for name, cred := range map[string]auth.Credential{"password": ci(), "service principal": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)} {
+		t.Run("long/"+name, func(t *testing.T) {
+			f, m := newFake(), newTokenMemory()
+			f.life, f.rootLife = 24*time.Hour, 24*time.Hour
+			cold := asks(t, f, m, cred, 200)
+			for sum, s := range m.kept {
+				if life := s.Expires.Sub(s.Received); life != 3*time.Hour {
+					t.Errorf("kept for %s", life)
+				}
+				s.Expires = s.Received.Add(4 * time.Hour)
+				m.kept[sum] = s
+			}
+			if diff := cmp.Diff(cold, asks(t, f, m, cred, 200)); diff != "" {
+				t.Errorf("a token of four hours was used: %s", diff)
+			}
+		})
 	}
 }
 

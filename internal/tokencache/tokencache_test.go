@@ -219,6 +219,15 @@ func TestPrivate(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		"link to token": func(t *testing.T, dir string) {
+			path := tokenFile(t, dir)
+			if err := os.Rename(path, filepath.Join(dir, "elsewhere")); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink("elsewhere", path); err != nil {
+				t.Fatal(err)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tokens")
@@ -227,6 +236,54 @@ func TestPrivate(t *testing.T) {
 			_, ok, err := open(t, dir, tokencache.Options{}).Load(t.Context(), key)
 			if ok || acrkit.CodeOf(err) != acrkit.CodeUsage {
 				t.Errorf("%v, %v", ok, err)
+			}
+		})
+	}
+}
+
+// Each installation has its own key: no file of one has a name or a content that
+// another knows.
+func TestInstallations(t *testing.T) {
+	dirs, key := []string{filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "tokens")}, keyOf(t, "myregistry", "secret-1")
+	var names, contents []string
+	for _, dir := range dirs {
+		save(t, open(t, dir, tokencache.Options{}), key, token("token-of-1", time.Now(), time.Hour))
+		names = append(names, filepath.Base(tokenFile(t, dir)))
+		data, err := os.ReadFile(filepath.Join(dir, "key.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents = append(contents, string(data))
+	}
+	if names[0] == names[1] || contents[0] == contents[1] {
+		t.Errorf("two installations call a token %q, keys alike: %v", names, contents[0] == contents[1])
+	}
+	if err := os.Rename(tokenFile(t, dirs[0]), filepath.Join(dirs[1], names[1])); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, open(t, dirs[1], tokencache.Options{}), key); got != "" {
+		t.Errorf("a token of another installation is read: %q", got)
+	}
+}
+
+// A file by the name of another is no token of that other: of another password, or
+// of another registry.
+func TestMoved(t *testing.T) {
+	for name, other := range map[string]auth.TokenKey{"password": keyOf(t, "myregistry", "secret-2"), "registry": keyOf(t, "other", "secret-1")} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "tokens")
+			c := open(t, dir, tokencache.Options{})
+			save(t, c, other, token("token-of-2", time.Now(), time.Hour))
+			to := tokenFile(t, dir)
+			if err := os.Rename(to, to+".kept"); err != nil {
+				t.Fatal(err)
+			}
+			save(t, c, keyOf(t, "myregistry", "secret-1"), token("token-of-1", time.Now(), time.Hour))
+			if err := os.Rename(tokenFile(t, dir), to); err != nil {
+				t.Fatal(err)
+			}
+			if got := load(t, c, other); got != "" {
+				t.Errorf("got %q", got)
 			}
 		})
 	}
