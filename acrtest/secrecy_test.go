@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,12 +28,17 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/credhelper"
+	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/registry"
+	"github.com/acrkit/acrkit/scopemap"
 )
 
 // packages are those whose exported types people hold, print and log.
-var packages = []string{"", "auth", "auth/azureauth", "registry", "emulator", "acrtest"}
+var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "acrtest"}
 
 const shownSecret = "s3cret-that-nobody-may-see"
 
@@ -87,6 +93,53 @@ func (s *tokenStore) Save(_ context.Context, key auth.TokenKey, token auth.Store
 func (s *tokenStore) Delete(context.Context, auth.TokenKey, auth.Secret) error { return nil }
 
 func (s *tokenStore) Lock(context.Context, auth.TokenKey) (func(), error) { return func() {}, nil }
+
+// logins keeps a secret, as what a helper's caller gives it may.
+type logins[S string | auth.Secret] struct {
+	credhelper.Logins
+	secret S
+}
+
+// diagnosed returns what diagnose takes and gives, with secrets wherever a client
+// and a registry can have put them.
+func diagnosed(t *testing.T, reg *acrtest.Registry, rt *auth.Transport, refusal error) (attempts []diagnose.Attempt, checks []diagnose.Check, given []diagnose.Diagnosis, steps []diagnose.Step) {
+	t.Helper()
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("ci-token:"+shownSecret))
+	exchange := func(rawURL string, status int) *diagnose.Exchange {
+		return &diagnose.Exchange{Method: http.MethodPost, URL: rawURL, Status: status,
+			Header:        http.Header{"Www-Authenticate": {`Bearer realm="https://` + reg.Host() + `/oauth2/token",service="` + reg.Host() + `",error="invalid_token"`}, "Set-Cookie": {"a=" + shownSecret}, "Location": {"https://x.example/?sig=" + shownSecret}},
+			Body:          []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"not ` + shownSecret + `"}]}`),
+			RequestHeader: http.Header{"Authorization": {basic}, "Content-Type": {"application/x-www-form-urlencoded"}}, RequestBody: []byte("grant_type=password&username=ci-token&password=" + shownSecret)}
+	}
+	home := "https://" + reg.Host()
+	attempts = []diagnose.Attempt{
+		{Registry: rt.Registry(), Err: refusal, Transport: rt, Other: rt},
+		{Registry: rt.Registry(), Exchange: exchange(home+"/oauth2/token", http.StatusUnauthorized)},
+		{Registry: rt.Registry(), Exchange: exchange("https://ci-token:"+shownSecret+"@"+reg.Host()+"/v2/a/tags/list?sig="+shownSecret+"#"+shownSecret, http.StatusUnauthorized)},
+		{Registry: rt.Registry(), Exchange: exchange("https://"+shownSecret+"\x7f", http.StatusBadRequest)},
+		{Registry: rt.Registry(), Err: &url.Error{Op: "Get", URL: home + "/?sig=" + shownSecret, Err: io.ErrUnexpectedEOF}},
+		{Registry: rt.Registry(), Text: "docker login -p " + shownSecret + " " + reg.Host() + ": 401 Unauthorized"},
+		{Err: &url.Error{Op: "Get", URL: home + "/?sig=" + shownSecret, Err: io.ErrUnexpectedEOF}},
+	}
+	opts := &diagnose.Options{Base: reg.RoundTripper()}
+	for _, a := range attempts {
+		d, err := diagnose.Explain(t.Context(), a, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given = append(given, d)
+	}
+	checks = []diagnose.Check{{Registry: rt.Registry(), Transport: rt, Source: "a test"}, {Registry: rt.Registry(), Err: refusal}}
+	for _, c := range checks {
+		for s := range diagnose.Doctor(t.Context(), c, opts) {
+			steps = append(steps, s)
+			if s.Diagnosis != nil {
+				given = append(given, *s.Diagnosis)
+			}
+		}
+	}
+	return attempts, checks, given, steps
+}
 
 // TestNoExportedTypeShowsASecret holds every exported type to one of two things:
 // it is here with secrets wherever it can hold them, and shows none, however it is
@@ -148,6 +201,24 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	if _, err := keeping.Token(t.Context(), acrkit.RepositoryScope("a", acrkit.ContentRead)); err != nil || len(stored.tokens) != 1 {
 		t.Fatalf("%d tokens stored, %v", len(stored.tokens), err)
 	}
+	attempts, checks, given, steps := diagnosed(t, reg, wrong, refusal)
+	var exchanges []diagnose.Exchange
+	for _, a := range attempts {
+		if a.Exchange != nil {
+			exchanges = append(exchanges, *a.Exchange)
+		}
+	}
+	arm, err := diagnose.NewARM(func(context.Context) (string, error) { return shownSecret, nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxyOptions := proxy.Options{Hosts: []string{"localhost:5000"}, ClientKey: redact.NewSecret(shownSecret)}
+	door, err := proxy.New(rt, &proxyOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = door.Close() })
+	helperOptions := credhelper.Options{Logins: &logins[auth.Secret]{secret: redact.NewSecret(shownSecret)}, Connect: func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return rt, nil }}
 	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
 	seedPassword := emulator.SeedPassword{Name: "password1", Value: shownSecret}
 	seedApplication := emulator.SeedApplication{Secrets: []emulator.SeedSecret{{Value: shownSecret}}}
@@ -176,6 +247,20 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"registry.Client":          {client},
 		"registry.Options":         {registry.Options{}},
 		"registry.Content":         {registry.Content{}}, // of the registry, which is what it is for
+		"proxy.Handler":            {door},
+		"proxy.Options":            {proxyOptions, &proxyOptions},
+		"credhelper.Helper":        {credhelper.New(helperOptions), credhelper.New(credhelper.Options{Logins: &logins[string]{secret: shownSecret}})},
+		"credhelper.Options":       {helperOptions, &helperOptions},
+		"credhelper.Logins":        nil, // of the caller
+		"diagnose.ARM":             {arm},
+		"diagnose.ARMOptions":      {diagnose.ARMOptions{Base: rt}},
+		"diagnose.Attempt":         {attempts, attempts[0], &attempts[1]},
+		"diagnose.Check":           {checks},
+		"diagnose.Diagnosis":       {given},
+		"diagnose.Exchange":        {exchanges, exchanges[0], &exchanges[0]},
+		"diagnose.Options":         {diagnose.Options{Base: rt, ARM: arm}},
+		"diagnose.Resolver":        nil, // of the caller
+		"diagnose.Step":            {steps},
 		"emulator.Secret":          {emulator.Secret(shownSecret)},
 		"emulator.Options":         {emulator.Options{Seed: &seed}},
 		"emulator.Emulator":        {em},
@@ -199,6 +284,11 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	harmless := map[string]reflect.Type{}
 	// And those whose fields sound or look otherwise.
 	excused := map[string]string{
+		"diagnose.PasswordState":           "names and times: nobody can read a password again",
+		"diagnose.TokenState":              "names, and passwords of a listed type",
+		"scopemap.Rule":                    "a pattern, an action and a switch",
+		"scopemap.Map":                     "its rules are of a listed type",
+		"scopemap.Decision":                "its rules are of a listed type",
 		"registry.ListOptions":             "its own field is a number",
 		"emulator.SeedFederatedCredential": "the key is public",
 		"emulator.Clock":                   "times",
@@ -218,6 +308,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
 		emulator.SeedSubscription{}, emulator.SeedResourceGroup{}, emulator.SeedRoleAssignment{}, emulator.SeedRepository{}, emulator.SeedImage{}, emulator.SeedScopeMap{},
 		acrtest.Image{},
+		scopemap.Pattern(""),
+		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{},
 	} {
 		typ := reflect.TypeOf(v)
 		harmless[path.Base(typ.PkgPath())+"."+typ.Name()] = typ
