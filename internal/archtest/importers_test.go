@@ -25,7 +25,13 @@ var importers = []struct{ name, pkg, title string }{
 	{"credhelper", "credhelper", "`credhelper`"},
 	{"emulator", "emulator", "`emulator`"},
 	{"acrtest", "acrtest", "`acrtest` (a test's binary)"},
+	{"ggcr", "adapters/ggcr", "`adapters/ggcr`"},
+	{"oras", "adapters/oras", "`adapters/oras`"},
+	{"acrenv", "adapters/acrenv", "`adapters/acrenv`"},
 }
+
+// adapters holds modules of ours, each in the folder of its program's name.
+const adapters = "adapters"
 
 // platform is the one all lists and sizes are of, so that they are the same
 // everywhere.
@@ -48,9 +54,17 @@ func bareModule(t *testing.T, program string) string {
 		t.Fatal(err)
 	}
 	version := goDirective.FindString(string(goMod))
+	requires := map[string]string{module: root}
+	if adapter := filepath.Join(root, adapters, program); exists(adapter) {
+		requires[module+"/"+adapters+"/"+program] = adapter
+	}
+	mod := "module " + outsideName + "\n\n" + version + "\n"
+	for _, path := range slices.Sorted(maps.Keys(requires)) {
+		mod += "\nrequire " + path + " v0.0.0\n\nreplace " + path + " => " + requires[path] + "\n"
+	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod":  "module " + outsideName + "\n\n" + version + "\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + root + "\n",
+		"go.mod":  mod,
 		"main.go": string(mainGo),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -60,6 +74,11 @@ func bareModule(t *testing.T, program string) string {
 	return dir
 }
 
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 var goDirective = regexp.MustCompile(`(?m)^go [0-9.]+$`)
 
 // compiled returns the packages of other modules in a program, by module.
@@ -67,7 +86,8 @@ func compiled(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
 	for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{$.ImportPath}}{{end}}", "."), "\n") {
-		if mod, pkg, ok := strings.Cut(line, " "); ok && mod != module && mod != outsideName {
+		mod, pkg, ok := strings.Cut(line, " ")
+		if isOurs := mod == module || strings.HasPrefix(mod, module+"/") || mod == outsideName; ok && !isOurs {
 			out[mod] = append(out[mod], pkg)
 		}
 	}
@@ -91,6 +111,7 @@ var sizeColumns = regexp.MustCompile("(?m)^\\| (`[^|]*) \\|[^|]*\\|[^|]*\\| ([^|
 func TestImportingPage(t *testing.T) {
 	openAll(t, "emulator")
 	openAll(t, "acrtest")
+	openAll(t, adapters)
 	page, err := os.ReadFile(importingPage)
 	if err != nil {
 		t.Fatal(err)
