@@ -11,14 +11,13 @@ package oras
 import (
 	"context"
 	"errors"
-	"strings"
-	"sync"
 
 	orasauth "oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/adapter"
 )
 
 // Source says which credential one has for a registry; nil is none. It is asked
@@ -28,38 +27,20 @@ type Source func(ctx context.Context, registry acrkit.Registry) (auth.Credential
 // FromEnvironment is the credential that the variables name, for the registry in
 // ACR_NAME alone ([auth.FromEnvironment]). lookup is os.LookupEnv.
 func FromEnvironment(lookup func(string) (string, bool)) Source {
-	return func(_ context.Context, registry acrkit.Registry) (auth.Credential, error) {
-		env, err := auth.FromEnvironment(lookup)
-		if acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
-			return nil, nil
-		}
-		if err != nil || env.Registry != registry {
-			return nil, err
-		}
-		return env.Credential, nil
-	}
+	return adapter.FromEnvironment(func() (auth.Environment, error) { return auth.FromEnvironment(lookup) })
 }
 
 // Store is a store of credentials that reads from a source and keeps nothing of
 // others. It answers for Azure's login servers, for loopback with a port, and for
 // the custom ones that its options allow; every other host has no credential, and
 // nobody is asked. It is safe for concurrent use.
-type Store struct {
-	source Source
-	opts   auth.Options
-
-	mu   sync.Mutex
-	open map[acrkit.Registry]*auth.Transport // nil where there is no credential
-}
+type Store struct{ logins *adapter.Logins }
 
 var _ credentials.Store = (*Store)(nil)
 
 // NewStore returns a store over a source. opts may be nil.
 func NewStore(source Source, opts *auth.Options) *Store {
-	if opts == nil {
-		opts = &auth.Options{}
-	}
-	return &Store{source: source, opts: *opts, open: map[acrkit.Registry]*auth.Transport{}}
+	return &Store{adapter.NewLogins(source, opts)}
 }
 
 // CredentialFunc is the Get of a [Store].
@@ -70,15 +51,7 @@ func CredentialFunc(source Source, opts *auth.Options) orasauth.CredentialFunc {
 // Get returns a scope-mapped token's name and password, or an ACR refresh token of
 // an Entra identity, which is renewed while the store lives.
 func (s *Store) Get(ctx context.Context, host string) (orasauth.Credential, error) {
-	reg, err := acrkit.ParseRegistry(host)
-	if err != nil || !strings.ContainsAny(host, ".:") || !reg.IsACR() && !reg.IsLoopback() && !s.opts.CustomLoginServer {
-		return orasauth.EmptyCredential, nil //nolint:nilerr // a host that is none of ours is somebody else's business
-	}
-	t, err := s.transport(ctx, reg)
-	if err != nil || t == nil {
-		return orasauth.EmptyCredential, err
-	}
-	login, err := t.Login(ctx, acrkit.Scope{})
+	login, err := s.logins.At(ctx, host, acrkit.Scope{})
 	if err != nil || login.User == "" {
 		return orasauth.EmptyCredential, err
 	}
@@ -92,23 +65,3 @@ func (s *Store) Put(context.Context, string, orasauth.Credential) error { return
 func (s *Store) Delete(context.Context, string) error { return errReadOnly }
 
 var errReadOnly = errors.New("credentials of acrkit are stored by acrkit login, and by no client")
-
-func (s *Store) transport(ctx context.Context, reg acrkit.Registry) (*auth.Transport, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t, ok := s.open[reg]; ok {
-		return t, nil
-	}
-	cred, err := s.source(ctx, reg)
-	if err != nil {
-		return nil, err
-	}
-	var t *auth.Transport
-	if cred != nil {
-		if t, err = auth.NewTransport(reg.Host(), cred, &s.opts); err != nil {
-			return nil, err
-		}
-	}
-	s.open[reg] = t
-	return t, nil
-}

@@ -11,6 +11,8 @@ func Rules() []Rule {
 		}},
 		{"look-alikes", "A host that looks like a registry gets nothing.", []Break{
 			{"auth/transport.go", "case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:", "case false:", "./auth", "TestLookAlikes"},
+			{"internal/adapter/adapter.go", "	if !ok || !reg.IsACR() && !reg.IsLoopback() && !l.opts.CustomLoginServer {", "	if !ok {", "./internal/adapter", "TestLogins"},
+			{"internal/adapter/adapter.go", "	if !strings.ContainsAny(host, \".:\") {", "	if false && !strings.ContainsAny(host, \".:\") {", "./internal/adapter", "TestLogins"},
 			{"registry.go", "case u.User != nil:", "case false:", "./auth", "TestLookAlikes"},
 			{"registry.go", "return name != \"\" && !strings.Contains(name, \".\")", "return name != \"\"", "./auth", "TestLookAlikes"},
 			{"registry.go", "return c >= utf8.RuneSelf", "return c > utf8.MaxRune", "./auth", "TestLookAlikes"},

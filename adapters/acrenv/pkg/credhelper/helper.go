@@ -26,6 +26,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/adapter"
 )
 
 // Deadline bounds one answer, with all requests that it needs: a build waits for
@@ -68,7 +69,9 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	if !ok {
 		return "", "", notFound
 	}
-	cred, err := h.credential(reg)
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	cred, err := h.credential(ctx, reg)
 	if err != nil {
 		return "", "", err
 	}
@@ -80,8 +83,6 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 		return "", "", err
 	}
 	defer t.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
-	defer cancel()
 	token, err := t.RefreshToken(ctx)
 	if err == nil {
 		return tokenUser, token.Value.Reveal(), nil
@@ -97,17 +98,14 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 func registryOf(server string) (acrkit.Registry, bool) {
 	host := strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
 	host, _, _ = strings.Cut(host, "/")
-	if !strings.Contains(host, ".") {
-		return acrkit.Registry{}, false // a bare name is a registry of Docker's Hub
-	}
-	reg, err := acrkit.ParseRegistry(host)
-	return reg, err == nil && reg.IsACR()
+	reg, ok := adapter.ParseHost(host)
+	return reg, ok && reg.IsACR()
 }
 
 // credential is the one of the environment. Microsoft's variables name no registry,
 // and are for every one of Azure's, as docker-credential-acr-env has it; acrkit's own
 // are for the registry in ACR_NAME.
-func (h *ACRCredHelper) credential(reg acrkit.Registry) (auth.Credential, error) {
+func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (auth.Credential, error) {
 	lookup := h.lookup
 	if lookup == nil {
 		lookup = os.LookupEnv
@@ -120,20 +118,15 @@ func (h *ACRCredHelper) credential(reg acrkit.Registry) (auth.Credential, error)
 		return azureauth.ManagedIdentity(opts), nil
 	}
 	named, _ := lookup("ACR_NAME")
-	env, err := azureauth.FromEnvironment(func(name string) (string, bool) {
-		switch {
-		case name == "ACR_NAME" && named == "":
-			return reg.Host(), true
-		case named == "" && strings.HasPrefix(name, "ACR_"):
-			return "", false
-		}
-		return lookup(name)
-	}, nil)
-	if acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
-		return nil, nil
-	}
-	if err != nil || env.Registry != reg {
-		return nil, err
-	}
-	return env.Credential, nil
+	return adapter.FromEnvironment(func() (auth.Environment, error) {
+		return azureauth.FromEnvironment(func(name string) (string, bool) {
+			switch {
+			case name == "ACR_NAME" && named == "":
+				return reg.Host(), true
+			case named == "" && strings.HasPrefix(name, "ACR_"):
+				return "", false
+			}
+			return lookup(name)
+		}, nil)
+	})(ctx, reg)
 }

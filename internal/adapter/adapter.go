@@ -1,0 +1,103 @@
+// Package adapter is what the adapters for other clients (the modules in adapters)
+// share: which hosts they answer for, and what lets in there.
+//
+// A program may have an adapter and this module in versions that were not made
+// together. What is here may therefore be added to, and keeps its meaning.
+package adapter
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+)
+
+// Source says which credential one has for a registry; nil is none.
+type Source = func(ctx context.Context, reg acrkit.Registry) (auth.Credential, error)
+
+// FromEnvironment is the credential of the environment that read reads, for the
+// registry that it names alone. An environment without a credential is none.
+func FromEnvironment(read func() (auth.Environment, error)) Source {
+	return func(_ context.Context, reg acrkit.Registry) (auth.Credential, error) {
+		env, err := read()
+		if acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
+			return nil, nil
+		}
+		if err != nil || env.Registry != reg {
+			return nil, err
+		}
+		return env.Credential, nil
+	}
+}
+
+// ParseHost reads a host as clients have it. A bare name, which acrkit takes for a
+// registry's, is none there.
+func ParseHost(host string) (acrkit.Registry, bool) {
+	if !strings.ContainsAny(host, ".:") {
+		return acrkit.Registry{}, false
+	}
+	reg, err := acrkit.ParseRegistry(host)
+	return reg, err == nil
+}
+
+// Logins knows what lets in at the registries of a source. It is safe for
+// concurrent use.
+type Logins struct {
+	source Source
+	opts   auth.Options
+
+	mu   sync.Mutex
+	open map[acrkit.Registry]*auth.Transport // nil where there is no credential
+}
+
+// NewLogins returns the logins of a source, which is asked once for each registry.
+// opts may be nil.
+func NewLogins(source Source, opts *auth.Options) *Logins {
+	if opts == nil {
+		opts = &auth.Options{}
+	}
+	return &Logins{source: source, opts: *opts, open: map[acrkit.Registry]*auth.Transport{}}
+}
+
+// At returns what lets in at a host, for scope where parts of the registry have
+// credentials of their own. It answers for Azure's login servers, for loopback with
+// a port, and for the custom ones that the options allow. The zero Login is none:
+// for every other host, without any look at it, and where there is no credential.
+func (l *Logins) At(ctx context.Context, host string, scope acrkit.Scope) (auth.Login, error) {
+	reg, ok := ParseHost(host)
+	if !ok || !reg.IsACR() && !reg.IsLoopback() && !l.opts.CustomLoginServer {
+		return auth.Login{}, nil
+	}
+	t, err := l.transport(ctx, reg)
+	if err != nil || t == nil {
+		return auth.Login{}, err
+	}
+	login, err := t.Login(ctx, scope)
+	if err != nil || login.User == "" {
+		return auth.Login{}, err
+	}
+	return login, nil
+}
+
+// transport returns the one for a registry, nil where there is no credential.
+func (l *Logins) transport(ctx context.Context, reg acrkit.Registry) (*auth.Transport, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.open[reg]; ok {
+		return t, nil
+	}
+	cred, err := l.source(ctx, reg)
+	if err != nil {
+		return nil, err
+	}
+	var t *auth.Transport
+	if cred != nil {
+		if t, err = auth.NewTransport(reg.Host(), cred, &l.opts); err != nil {
+			return nil, err
+		}
+	}
+	l.open[reg] = t
+	return t, nil
+}
