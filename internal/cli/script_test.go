@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,11 +72,17 @@ type server struct {
 
 func startServer(t *testing.T) server {
 	t.Helper()
-	seed, err := emulator.ParseSeed(strings.NewReader(testSeed))
+	return startSeed(t, testSeed, nil)
+}
+
+// startSeed starts an emulator of a seed; observe, if not nil, sees each request.
+func startSeed(t *testing.T, text string, observe func(*http.Request, int)) server {
+	t.Helper()
+	seed, err := emulator.ParseSeed(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed})
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,21 @@ package cli_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/acrkit/acrkit/emulator"
 )
 
 // manyTags is a repository of three pages.
 const manyTags = 2300
 
 // countedServer is an emulator that counts the requests it gets.
-func countedServer(t *testing.T) (host, ca string, requests *atomic.Int64) {
+func countedServer(t *testing.T) (s server, requests *atomic.Int64) {
 	t.Helper()
 	tags := make([]string, manyTags)
 	for i := range tags {
@@ -31,52 +27,20 @@ func countedServer(t *testing.T) (host, ca string, requests *atomic.Int64) {
 	if text == testSeed {
 		t.Fatal("the seed has no images to add tags to")
 	}
-	seed, err := emulator.ParseSeed(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
 	requests = new(atomic.Int64)
-	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed, Observe: func(*http.Request, int) { requests.Add(1) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- e.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	ca = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, e.CACertificate(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "localhost:" + port, ca, requests
+	return startSeed(t, text, func(*http.Request, int) { requests.Add(1) }), requests
 }
 
 // TestWarmCommand: a new process asks for as many pages as there are, and a cold one
 // for one token more, whatever the credential; many at once are as good.
 func TestWarmCommand(t *testing.T) {
-	host, ca, requests := countedServer(t)
+	s, requests := countedServer(t)
 	for name, tc := range map[string]struct {
 		env  []string
 		cold int64 // requests for tokens, Entra's included
 	}{
 		"scoped_token":      {[]string{"ACR_TOKEN_NAME=reader", "ACR_TOKEN_PASSWORD=reader-password-0001"}, 1},
-		"service_principal": {[]string{"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET=app-secret", "AZURE_AUTHORITY_HOST=https://" + host + "/"}, 3},
+		"service_principal": {[]string{"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET=app-secret", "AZURE_AUTHORITY_HOST=https://" + s.host + "/"}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -84,7 +48,7 @@ func TestWarmCommand(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, "acrkit", "tag", "list", "samples/app")
-				cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "ACRKIT_KEYRING=off", "ACR_NAME=" + host, "SSL_CERT_FILE=" + ca}, tc.env...)
+				cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "ACRKIT_KEYRING=off", "ACR_NAME=" + s.host, "SSL_CERT_FILE=" + s.caFile}, tc.env...)
 				out, err := cmd.CombinedOutput()
 				if n := strings.Count(string(out), "\n"); err == nil && n < manyTags {
 					return fmt.Errorf("%d lines", n)
