@@ -6,10 +6,10 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 var (
-	plainWord   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@-]*$`)
 	placeholder = regexp.MustCompile(`\b[A-Z_]{3,}\b`)
 	quotedName  = regexp.MustCompile(`^(?:token|user|admin user) "([^"]+)"$`)
 	clientID    = regexp.MustCompile(`^service principal "?([0-9A-Za-z-]+)"?$`)
@@ -18,7 +18,7 @@ var (
 
 // plain returns s if any shell takes it as it stands, else a word to replace.
 func plain(s string) string {
-	if plainWord.MatchString(s) {
+	if shell.IsPlain(s) {
 		return s
 	}
 	return "NAME"
@@ -95,7 +95,7 @@ func (x *examiner) mend(c Cause) string {
 				value = m[1]
 			}
 		}
-		if value == "" || !plainWord.MatchString(value) {
+		if !shell.IsPlain(value) {
 			return word
 		}
 		return value

@@ -3,9 +3,20 @@ package shell
 
 import "strings"
 
-// plain are the characters that no POSIX shell gives a meaning of its own, where
-// they stand in an argument or in the value of a variable.
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
+const (
+	// plainest are the characters that no shell gives a meaning of its own within a
+	// word, PowerShell and Windows' own included.
+	plainest = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+"
+	// plain are those to which no POSIX shell gives one, where they stand in an
+	// argument or in the value of a variable.
+	plain = plainest + "%=,"
+)
+
+// IsPlain reports whether a word can be pasted as an argument of a command into any
+// shell: it needs no quotes and is no flag.
+func IsPlain(word string) bool {
+	return word != "" && strings.Trim(word, plainest) == "" && !strings.ContainsAny(word[:1], "-@")
+}
 
 // Quote returns a word as a shell takes it: as it is where that is safe, else in
 // single quotes (POSIX.1-2024, Shell Command Language, §2.2.2).

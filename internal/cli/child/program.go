@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // Exit codes of a command that did not start, as shells have them (POSIX, Shell
@@ -36,7 +36,7 @@ func LookUp(name string) (string, error) {
 // notStarted words the failure to start a command.
 func notStarted(name string, err error) error {
 	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), "acrkit --help"
-	if plainWord.MatchString(name) {
+	if shell.IsPlain(name) {
 		hint = "ls -l " + name
 		if !strings.ContainsRune(name, os.PathSeparator) {
 			hint = "command -v " + name
@@ -54,9 +54,6 @@ func notStarted(name string, err error) error {
 	}
 	return cmdutil.ExitWith(code, &acrkit.Error{Op: fmt.Sprintf("run %q", name), Reason: why, Hint: hint})
 }
-
-// plainWord is what a shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
 
 func lastCause(err error) string {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {

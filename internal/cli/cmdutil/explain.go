@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // Explain adds to an error what the command knows: whose credential it was, what
@@ -217,14 +218,6 @@ func rightsHint(c *Connection, required acrkit.Scope, cred auth.Credential) stri
 	return whoami
 }
 
-// plainWord reports whether a word of a hint needs no quotes in any shell. The
-// names of tokens are such words.
-func plainWord(s string) bool {
-	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
-	})
-}
-
 // asked reports whether an error is of a place that was asked for a credential.
 func asked(err error) bool {
 	_, ok := errors.AsType[*auth.ChainError](err)
@@ -259,7 +252,7 @@ func rejectedHint(c *Connection, who Effective) string {
 	}
 	switch who.Credential.Kind() {
 	case auth.KindScopedToken:
-		if _, name, _ := strings.Cut(who.Credential.String(), `"`); plainWord(strings.TrimSuffix(name, `"`)) {
+		if _, name, _ := strings.Cut(who.Credential.String(), `"`); shell.IsPlain(strings.TrimSuffix(name, `"`)) {
 			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), strings.TrimSuffix(name, `"`))
 		}
 	case auth.KindServicePrincipal, auth.KindCertificate:

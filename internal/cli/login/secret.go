@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"golang.org/x/term"
@@ -15,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -53,13 +53,11 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 // again is the command without the secret, as far as its words need no quotes.
 func (opts *Options) again() string {
 	line := "acrkit login " + opts.Registry.Host()
-	if opts.Kind == auth.KindScopedToken && plain.MatchString(opts.User) {
+	if opts.Kind == auth.KindScopedToken && shell.IsPlain(opts.User) {
 		line += " --token-name " + opts.User
 	}
 	return line
 }
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 // readAll reads a secret that one line feed may follow. What else is odd about it
 // is said where it is used.
