@@ -11,7 +11,7 @@ type allowance struct {
 }
 
 // temporary is what follows a file's name until the file is whole.
-const temporary = `(?:\.tmp-[0-9]+|\.new|\.[0-9]+)?`
+const temporary = `(?:\.tmp-[0-9A-Z]+|\.new)?`
 
 // allowed are all places where secrets of the suite belong.
 var allowed = []allowance{
@@ -20,7 +20,7 @@ var allowed = []allowance{
 	{place: `.*/control-api\.key` + temporary, private: true, why: "the key of the emulator's control API"},
 	{place: `.*/connection\.json` + temporary, private: true, why: "how commands find a running emulator"},
 	{place: `.*/logins\.json` + temporary, private: true, why: "the store of logins, where there is no keychain"},
-	{place: `.*/acrkit-run-[^/]*/(?:config\.json|\.new-[0-9]+)`, private: true, why: "the private configuration of Docker that acrkit run removes"},
+	{place: `.*/acrkit-run-[^/]*/(?:(?:config|auth|helm)\.json|client-key)` + temporary, private: true, why: "the private configuration of Docker that acrkit run removes, and the key that acrkit proxy gives its command"},
 	{place: `.*/seed\.yaml`, private: true, why: "the seed that acrkit emulator seed init writes, with example passwords"},
 
 	// What users bring: files that the tests write in their place.

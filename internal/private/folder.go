@@ -38,48 +38,6 @@ type Folder struct {
 	Disk Disk
 }
 
-// Disk is what is done to files while one is replaced; tests make it fail.
-type Disk struct {
-	Write   func(f *os.File, data []byte) error
-	Sync    func(f *os.File) error
-	Rename  func(in *os.Root, from, to string) error
-	SyncDir func(in *os.Root) error
-}
-
-// RealDisk writes so that what was replaced survives the end of the machine.
-func RealDisk() Disk {
-	return Disk{
-		Write:   func(f *os.File, data []byte) error { _, err := f.Write(data); return err },
-		Sync:    (*os.File).Sync,
-		Rename:  (*os.Root).Rename,
-		SyncDir: syncRoot,
-	}
-}
-
-// FastDisk does not wait for the disk: for what may be lost with the machine.
-func FastDisk() Disk {
-	d := RealDisk()
-	d.Sync = func(*os.File) error { return nil }
-	d.SyncDir = func(*os.Root) error { return nil }
-	return d
-}
-
-// syncRoot is SyncDir of an open folder.
-func syncRoot(in *os.Root) error {
-	if runtime.GOOS == "windows" {
-		return nil // it syncs no folders
-	}
-	d, err := in.Open(".")
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // nor do some file systems
-	}
-	return errors.Join(err, d.Close())
-}
-
 // refusal is the error for a file or folder that is not used as it is.
 func (d *Folder) refusal(path, why, hint string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use " + d.What, Reason: path + " " + why, Hint: hint}
@@ -204,44 +162,13 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	return f, d.check(path, opened, fileMode)
 }
 
-// Replace writes a file: another one beside it, by the name of temp, synced and
-// renamed over it, so that a crash or a full disk leaves the old one. Nobody else
-// uses that name meanwhile; what a crash left under it is removed.
-func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) (err error) {
+// Replace writes a file as [Disk.WriteFile] does, by one of the name temp. Nobody
+// else uses that name meanwhile; what a crash left under it is removed.
+func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = root.Remove(temp) // the first error is the one to tell
-		}
-	}()
-	if runtime.GOOS != "windows" {
-		err = f.Chmod(fileMode) // an umask can have taken the owner's own bits
-	}
-	if err == nil {
-		err = d.Disk.Write(f, data)
-	}
-	if err == nil {
-		err = d.Disk.Sync(f)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = d.Disk.Rename(root, temp, name)
-	}
-	if err != nil {
-		return err
-	}
-	if err := d.Disk.SyncDir(root); err != nil {
-		return fmt.Errorf("it is stored, but may be lost if the machine stops now: %w", err)
-	}
-	return nil
+	return d.Disk.replace(root, name, temp, data, fileMode)
 }
 
 // ErrLocked is the end of the wait for a lock.

@@ -1,8 +1,9 @@
-// Package private writes small files: whole or not at all, durable, and readable
-// by others only where that is said.
+// Package private writes small files: whole or not at all, durable where that is
+// wanted, and readable by others only where that is said.
 package private
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,44 +13,95 @@ import (
 	"syscall"
 )
 
-// WriteFile writes a file by a temporary one beside it, fsynced and renamed, so
-// that a crash leaves the old file or the new one.
-func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".tmp-*") // mode 0600
+// Disk is what is done to files while one is written; tests make it fail.
+type Disk struct {
+	Write   func(f *os.File, data []byte) error
+	Sync    func(f *os.File) error
+	Rename  func(in *os.Root, from, to string) error
+	SyncDir func(in *os.Root) error
+}
+
+// RealDisk writes so that what was replaced survives the end of the machine.
+func RealDisk() Disk {
+	return Disk{
+		Write:   func(f *os.File, data []byte) error { _, err := f.Write(data); return err },
+		Sync:    (*os.File).Sync,
+		Rename:  (*os.Root).Rename,
+		SyncDir: func(in *os.Root) error { return syncDir(func() (*os.File, error) { return in.Open(".") }) },
+	}
+}
+
+// FastDisk does not wait for the disk: for what may be lost with the machine.
+func FastDisk() Disk {
+	d := RealDisk()
+	d.Sync = func(*os.File) error { return nil }
+	d.SyncDir = func(*os.Root) error { return nil }
+	return d
+}
+
+// WriteFile writes a file, on [RealDisk].
+func WriteFile(path string, data []byte, mode fs.FileMode) error {
+	return RealDisk().WriteFile(path, data, mode)
+}
+
+// WriteFile writes a file by a temporary one beside it, renamed over it, so that a
+// crash or a full disk leaves the old file or the new one.
+func (d Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
+	in, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(path)
+	err = d.replace(in, name, name+".tmp-"+rand.Text(), data, mode)
+	return errors.Join(err, in.Close())
+}
+
+// replace writes a file of a folder, whole, by one of the name temp, which nobody
+// else uses meanwhile.
+func (d Disk) replace(in *os.Root, name, temp string, data []byte, mode fs.FileMode) (err error) {
+	f, err := in.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name()) // the first error is the one to tell
+			_ = in.Remove(temp) // the first error is the one to tell
 		}
 	}()
-	_, err = f.Write(data)
-	if err == nil && mode != 0o600 {
-		err = f.Chmod(mode)
+	if runtime.GOOS != "windows" {
+		err = f.Chmod(mode) // an umask can have taken the owner's own bits
 	}
 	if err == nil {
-		err = f.Sync()
+		err = d.Write(f, data)
+	}
+	if err == nil {
+		err = d.Sync(f)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = d.Rename(in, temp, name)
 	}
-	if err == nil {
-		err = SyncDir(dir)
+	if err != nil {
+		return err
 	}
-	return err
+	if err := d.SyncDir(in); err != nil {
+		return fmt.Errorf("it is stored, but may be lost if the machine stops now: %w", err)
+	}
+	return nil
 }
 
 // SyncDir makes renames in a folder durable, where the system can.
 func SyncDir(dir string) error {
+	return syncDir(func() (*os.File, error) { return os.Open(dir) })
+}
+
+func syncDir(open func() (*os.File, error)) error {
 	if runtime.GOOS == "windows" {
 		return nil // it syncs no folders
 	}
-	d, err := os.Open(dir)
+	d, err := open()
 	if err != nil {
 		return err
 	}
@@ -57,10 +109,7 @@ func SyncDir(dir string) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		err = nil // nor do some file systems
 	}
-	if cerr := d.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return errors.Join(err, d.Close())
 }
 
 // MaxFile is the largest file [ReadFile] reads: keys and certificates are a few

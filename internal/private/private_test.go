@@ -38,6 +38,45 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
+// A disk that fails at any step leaves the old file or the new one, and nothing
+// beside it.
+func TestWriteFile_failing_disk(t *testing.T) {
+	failed := errors.New("failed on purpose")
+	for step, tc := range map[string]struct {
+		spoil func(*private.Disk)
+		want  string
+	}{
+		"write": {func(d *private.Disk) {
+			d.Write = func(f *os.File, data []byte) error {
+				_, err := f.Write(data[:1])
+				return errors.Join(err, failed)
+			}
+		}, "old"},
+		"sync":   {func(d *private.Disk) { d.Sync = func(*os.File) error { return failed } }, "old"},
+		"rename": {func(d *private.Disk) { d.Rename = func(*os.Root, string, string) error { return failed } }, "old"},
+		"folder": {func(d *private.Disk) { d.SyncDir = func(*os.Root) error { return failed } }, "new"},
+	} {
+		t.Run(step, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "file")
+			if err := private.FastDisk().WriteFile(path, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			disk := private.RealDisk()
+			tc.spoil(&disk)
+			if err := disk.WriteFile(path, []byte("new"), 0o600); !errors.Is(err, failed) {
+				t.Errorf("got %v", err)
+			}
+			if got, _, err := private.ReadFile(path); err != nil || string(got) != tc.want {
+				t.Errorf("%q %v", got, err)
+			}
+			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+				t.Errorf("%v %v", entries, err)
+			}
+		})
+	}
+}
+
 func TestReadFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if _, ok, err := private.ReadFile(path); ok || err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -38,6 +39,8 @@ const (
 	// namePrefix begins the name of every folder; random digits end it.
 	namePrefix = "acrkit-run-"
 	lockName   = ".acrkit-lock"
+	podmanName = "auth.json"
+	helmName   = "helm.json"
 	// newborn is how long a folder without a lock may be one that is being made.
 	newborn = time.Minute
 	// maxLeftovers bounds how many folders one run removes, so that it begins soon.
@@ -88,35 +91,35 @@ func makeFolder(parent string) (*Folder, error) {
 	return d, nil
 }
 
-func (d *Folder) podmanFile() string { return filepath.Join(d.Path, "auth.json") }
-
-func (d *Folder) helmFile() string { return filepath.Join(d.Path, "helm.json") }
-
 // Environment returns env such that it leads a program to the folder.
 func (d *Folder) Environment(env []string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral
 	})
-	return append(env, envDocker+"="+d.Path, envPodman+"="+d.podmanFile(), envHelm+"="+d.helmFile())
+	return append(env, envDocker+"="+d.Path, envPodman+"="+filepath.Join(d.Path, podmanName), envHelm+"="+filepath.Join(d.Path, helmName))
 }
 
 // Write writes the login for a registry, beside the logins for other hosts, in the
 // forms of Docker, podman and helm. It may be called again.
 func (d *Folder) Write(base *UserConfig, reg acrkit.Registry, login auth.Login) error {
 	docker, podman, helm, err := base.documents(reg, login)
-	if err == nil {
-		err = errors.Join(writePrivate(filepath.Join(d.Path, "config.json"), docker), writePrivate(d.podmanFile(), podman), writePrivate(d.helmFile(), helm))
-	}
 	if err != nil {
 		return folderError(err)
 	}
-	return nil
+	if err := d.WriteFile("config.json", docker); err != nil {
+		return err
+	}
+	if err := d.WriteFile(podmanName, podman); err != nil {
+		return err
+	}
+	return d.WriteFile(helmName, helm)
 }
 
-// WriteFile writes another file into the folder.
+// WriteFile writes a file into the folder, whole. It lives no longer than the
+// command, so the disk is not waited for.
 func (d *Folder) WriteFile(name string, data []byte) error {
-	if err := writePrivate(filepath.Join(d.Path, name), data); err != nil {
+	if err := private.FastDisk().WriteFile(filepath.Join(d.Path, name), data, 0o600); err != nil {
 		return folderError(err)
 	}
 	return nil
