@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zalando/go-keyring"
 
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/store"
@@ -185,6 +186,27 @@ func TestStore_what_was_got(t *testing.T) {
 	m.do(t, "erase", host)
 	if diff := cmp.Diff([]string{"scoped-token team"}, m.stored(t)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A secret that the system's keychain does not take, as Windows' none of more than
+// 2,560 bytes, is kept in the file, and that is said; get answers it whole and says
+// nothing.
+func TestStore_longer_than_the_keychain_takes(t *testing.T) {
+	keyring.MockInitWithError(keyring.ErrSetDataTooBig)
+	t.Cleanup(keyring.MockInit)
+	m := newMachine(t)
+	m[store.EnvKeyring], m["DBUS_SESSION_BUS_ADDRESS"] = "on", "unix:path=/nowhere"
+	long := token(`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800,"pad":"` + strings.Repeat("x", 2560) + `"}`)
+	_, errOut := m.do(t, "store", payload("<token>", long))
+	want := "docker-credential-acrkit: the secret is in " + filepath.Join(m[store.EnvDir], "logins.json") + ", which you alone can read, and not in the keychain: the secret is longer than the keychain takes\n"
+	if errOut != want {
+		t.Errorf("said %q, want %q", errOut, want)
+	}
+	code, out, errOut := m.run("docker-credential-acrkit", "get", host)
+	var got struct{ Secret string }
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 || got.Secret != long || errOut != "" {
+		t.Errorf("exit %d, %d of %d bytes, said %q (%v)", code, len(got.Secret), len(long), errOut, err)
 	}
 }
 
