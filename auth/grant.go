@@ -178,8 +178,6 @@ func causeOfPassword(user, password, said string) acrkit.Cause {
 		return cause.SecretIDPasted
 	case strings.Contains(said, "Application not registered with AAD"), strings.Contains(said, "client id must be guid"):
 		return cause.UserUnknown
-	case strings.Contains(said, "Invalid clientid or client secret"):
-		return cause.EntraSecretWrong
 	}
 	return ""
 }

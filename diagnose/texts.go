@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -28,13 +29,14 @@ func wordings() []wording {
 		{[]string{"is not allowed access", "client with ip"}, cause.NetworkRule, Proved, service},
 		{[]string{"Application not registered with AAD"}, cause.UserUnknown, Proved, service},
 		{[]string{"client id must be guid"}, cause.UserUnknown, Proved, service},
-		{[]string{"Invalid clientid or client secret"}, cause.EntraSecretWrong, Proved, service},
+		{[]string{"Invalid clientid or client secret"}, cause.EntraSecretWrong, Suspected, service},
 		{[]string{"disallowed on this registry, repository or image"}, cause.Locked, Proved, service},
 		{[]string{"InvalidAuthenticationInfo"}, cause.RedirectRefused, Proved, service},
 		{[]string{"toomanyrequests"}, cause.Throttled, Proved, service},
 		{[]string{"too many requests"}, cause.Throttled, Proved, service},
 		{[]string{"CONNECTIVITY_TOOMANYREQUESTS_ERROR"}, cause.Throttled, Proved, client},
 		{[]string{"Response code: 429"}, cause.Throttled, Proved, client},
+		{[]string{"Response code: 50"}, cause.Unavailable, Proved, client},
 		{[]string{"Request Header Or Cookie Too Large"}, cause.HeaderTooLarge, Proved, service},
 		{[]string{"header too large"}, cause.HeaderTooLarge, Proved, service},
 		{[]string{"Request Header Fields Too Large"}, cause.HeaderTooLarge, Proved, service},
@@ -53,6 +55,7 @@ func wordings() []wording {
 		{[]string{"AcrErrorsException: Status code 401, (empty body)"}, cause.ExchangeRefused, Suspected, client},
 		{[]string{"RestError", "statusCode: 401", "details: {}"}, cause.ExchangeRefused, Suspected, client},
 		{[]string{"No matching credentials were found"}, cause.NoCredential, Proved, client},
+		{[]string{"Unable to get AAD authorization tokens with message: Please run 'az login'"}, cause.NoCredential, Proved, client},
 		{[]string{"no such host"}, cause.NameUnknown, Proved, client},
 		{[]string{"name or service not known"}, cause.NameUnknown, Proved, client},
 		{[]string{"nodename nor servname"}, cause.NameUnknown, Proved, client},
@@ -83,12 +86,18 @@ func wordings() []wording {
 		{[]string{"i/o timeout"}, cause.ConnectionTimeout, Proved, client},
 		{[]string{"connection timed out"}, cause.ConnectionTimeout, Proved, client},
 		{[]string{"ETIMEDOUT"}, cause.ConnectionTimeout, Proved, client},
+		{[]string{"failed to fetch anonymous token", "403 Forbidden"}, cause.NetworkRule, Suspected, client},
 		{[]string{"failed to fetch anonymous token"}, cause.SilentlyAnonymous, Proved, client},
 		{[]string{"CONNECTIVITY_FORBIDDEN_ERROR"}, cause.NetworkRule, Suspected, client},
 		{[]string{"did not issue a challenge"}, cause.NetworkRule, Suspected, client},
+		{[]string{"failed with status code [", "]: 403 Forbidden"}, cause.NetworkRule, Suspected, client},
+		{[]string{"unexpected status from HEAD request to", ": 403 Forbidden"}, cause.NetworkRule, Suspected, client},
 		{[]string{"pinging container registry", "invalid status code from registry 403"}, cause.NetworkRule, Suspected, client},
 	}
 }
+
+// repositoryNotFound is what the service says to reads of its metadata. Source: recorded.
+var repositoryNotFound = regexp.MustCompile(`repository "[^"]{1,256}" is not found`)
 
 // answers are wordings of what the service answers in a status and code, which
 // clients quote without those.
@@ -104,25 +113,46 @@ func answers() []wording {
 	}
 }
 
-// maybes are wordings of an answer that the service gives to several causes, or
-// of which a client keeps only a part: the cause that they name first is the
-// likelier.
-func maybes() []struct {
-	words  []string
+// maybe is a wording of an answer that the service gives to several causes, or of
+// which a client keeps only a part.
+type maybe struct {
+	words []string
+	// class is what is known then; "" where the first of the causes is the likelier,
+	// and suspected.
+	class  acrkit.Cause
 	causes []acrkit.Cause
-} {
+}
+
+// maybes are looked for in order. Source: the clients' own source and output; of az,
+// its modules acr/_docker_utils.py and acr/_errors.py.
+func maybes() []maybe {
 	item := []acrkit.Cause{cause.TagUnknown, cause.RepositoryUnknown}
-	return []struct {
-		words  []string
-		causes []acrkit.Cause
-	}{
-		{[]string{"MANIFEST_UNKNOWN"}, item},
-		{[]string{"manifest unknown"}, item},
-		{[]string{"manifest tagged by"}, item},
-		{[]string{"FetchReference", ": not found"}, item},
-		{[]string{"Error from source registry", ": not found"}, item},
-		{[]string{"get_manifest", "invalid status 'Not Found'"}, item},
-		{[]string{"fetching tags list: invalid status code from registry 404"}, []acrkit.Cause{cause.RepositoryUnknown, cause.RepositoryNameWrong}},
+	denied := []acrkit.Cause{cause.NetworkRule, cause.NoRole}
+	locks := []acrkit.Cause{cause.Locked, cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}
+	rejected := append(rejectedCandidates(), cause.TokenEnded)
+	unreached := []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout, cause.CertificateUntrusted, cause.TLSIntercepted, cause.ProxyUnreachable}
+	return []maybe{
+		{[]string{"MANIFEST_UNKNOWN"}, "", item},
+		{[]string{"manifest unknown"}, "", item},
+		{[]string{"manifest tagged by"}, "", item},
+		{[]string{"FetchReference", ": not found"}, "", item},
+		{[]string{"Error from source registry", ": not found"}, "", item},
+		{[]string{"get_manifest", "invalid status 'Not Found'"}, "", item},
+		{[]string{"fetching tags list: invalid status code from registry 404"}, "", []acrkit.Cause{cause.RepositoryUnknown, cause.RepositoryNameWrong}},
+		// containerd, and a kubelet that asks it.
+		{[]string{"failed to fetch oauth token", "401 Unauthorized"}, cause.CredentialRejected, rejected},
+		{[]string{"failed to fetch oauth token", "403 Forbidden"}, cause.Denied, denied},
+		{[]string{"failed commit on ref", "405 Method Not Allowed"}, "", locks},
+		{[]string{"unexpected status from PUT request to", "405 Method Not Allowed"}, "", locks},
+		{[]string{"failed to resolve reference", ": not found"}, "", item},
+		// az exchanges its Entra token, asks for an access token, and then for what is wanted.
+		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 403"}, "", []acrkit.Cause{cause.NoRole, cause.NetworkRule}},
+		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 401"}, cause.ExchangeRefused, []acrkit.Cause{cause.ExchangeRefused, cause.ARMAudienceDisabled, cause.TokenEnded}},
+		{[]string{"CONNECTIVITY_ACCESS_TOKEN_ERROR", "Response code: 401"}, cause.CredentialRejected, rejected},
+		{[]string{"CONNECTIVITY_ACCESS_TOKEN_ERROR", "Response code: 403"}, cause.Denied, denied},
+		{[]string{"Error: authentication required", "Correlation ID: "}, "", []acrkit.Cause{cause.MissingRight, cause.NoRightHere, cause.MetadataReadMissing, cause.CatalogScoped, cause.ABACMode}},
+		{[]string{"Could not connect to the registry login server"}, cause.Unavailable, unreached},
+		{[]string{"CONNECTIVITY_SSL_ERROR"}, cause.CertificateUntrusted, []acrkit.Cause{cause.CertificateUntrusted, cause.TLSIntercepted, cause.CertificateExpired, cause.CertificateWrongName}},
 	}
 }
 
@@ -150,7 +180,14 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 			}
 		case cause.Locked:
 			d = x.locked(ctx)
+		case cause.EntraSecretWrong:
+			if w.sure != Proved { // the registry's text, where Entra's has a number for each
+				d.Candidates = []acrkit.Cause{cause.EntraSecretWrong, cause.EntraSecretExpired}
+			}
 		case cause.SilentlyAnonymous:
+			if onlyText && x.has("failed to fetch oauth token") {
+				continue // the credential was refused before
+			}
 			d = x.anonymous(ctx, d.Evidence[0])
 		case cause.NameUnknown:
 			if d2, ok := x.hashOf(ctx); ok {
@@ -171,6 +208,9 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 			return x.rights(ctx), true
 		}
 	}
+	if m := repositoryNotFound.FindString(x.said); m != "" {
+		return verdict(cause.RepositoryUnknown, Proved, "the service says: "+clip(m)), true
+	}
 	for _, w := range answers() {
 		if x.has(w.words...) {
 			if w.cause == cause.TagUnknown && x.repositoryMissing(ctx) {
@@ -186,6 +226,9 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 		said := "the client says: " + strings.Join(m.words, " … ")
 		if m.causes[0] == cause.TagUnknown && x.repositoryMissing(ctx) {
 			return verdict(cause.RepositoryUnknown, Proved, said, "the repository itself is answered NAME_UNKNOWN"), true
+		}
+		if m.class != "" {
+			return unsure(m.class, m.causes, said), true
 		}
 		d := verdict(m.causes[0], Suspected, said)
 		d.Candidates = m.causes

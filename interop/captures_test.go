@@ -257,7 +257,11 @@ func (k capture) compare(c capturing, version string) {
 	}
 	tidy := func(text string) string {
 		text = strings.NewReplacer(c.layout, "/home/user/layout", c.home, "/home/user").Replace(text)
-		return neutral(text, c.host, c.e.host)
+		text = neutral(text, c.host, c.e.host)
+		if c.client.tidy != nil {
+			text = c.client.tidy.Replace(text)
+		}
+		return text
 	}
 	got := header{c.client.name + " " + version, tidy(c.shown(command)), exitCode(err)}.String() + tidy(out)
 	file := filepath.Join("captures", c.client.name, k.cause+".txt")
@@ -315,7 +319,7 @@ func (c capturing) shown(command []string) string {
 // that a registry names.
 var (
 	someID   = regexp.MustCompile(`[0-9a-f]{12,}`)
-	progress = regexp.MustCompile(`^(Copying|Copied|Exists|Skipped|Getting|Writing|Pushed|ID: |#: command|2026/01/02 03:04:05 (pushed|existing) |time=\S+ level=WARN msg="Failed to (push|copy))`)
+	progress = regexp.MustCompile(`^(Copying|Copied|Exists|Skipped|Getting|Writing|Pushed|ID: |#: command|\S+-sha256:|elapsed: |2026/01/02 03:04:05 (pushed|existing) |time=\S+ level=WARN msg="Failed to (push|copy))`)
 )
 
 func comparison(text string) string {

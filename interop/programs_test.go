@@ -153,6 +153,8 @@ type client struct {
 	repacks bool
 	// refused is how it speaks of a refusal.
 	refused *regexp.Regexp
+	// tidy replaces what else is not the same in every run of it; nil: nothing.
+	tidy *strings.Replacer
 }
 
 var clients = []client{

@@ -35,11 +35,13 @@ func (s *score) add(file, want string, d diagnose.Diagnosis) {
 		return candidate.Name == want || candidate.Name == classes[want]
 	})
 	switch {
+	case d.Confidence == diagnose.CannotTell && len(d.Candidates) == 0:
+		s.cannot = append(s.cannot, file)
 	case row.Name == want:
 		s.exact = append(s.exact, file)
 	case row.Name == classes[want]:
 		s.class = append(s.class, file)
-	case d.Confidence == diagnose.CannotTell && (isCandidate || len(d.Candidates) == 0):
+	case d.Confidence == diagnose.CannotTell && isCandidate:
 		s.cannot = append(s.cannot, file)
 	case d.Confidence == diagnose.Suspected && isCandidate:
 		s.second = append(s.second, file)
@@ -97,7 +99,7 @@ func TestCaptures(t *testing.T) {
 	if total := named + len(s.second) + len(s.wrong); 100*named < 95*total {
 		t.Errorf("%d of %d causes that were named are right, less than 95 %%", named, total)
 	}
-	for _, client := range []string{"docker", "podman", "skopeo", "oras", "crane", "helm", "azure-sdk-go", "azure-sdk-python", "azure-sdk-js", "azure-sdk-java"} {
+	for _, client := range []string{"docker", "containerd", "kubelet", "az", "podman", "skopeo", "oras", "crane", "helm", "azure-sdk-go", "azure-sdk-python", "azure-sdk-js", "azure-sdk-java"} {
 		if len(causes[client]) < 8 {
 			t.Errorf("%d causes of %s, want at least 8", len(causes[client]), client)
 		}
