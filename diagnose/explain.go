@@ -68,6 +68,9 @@ func (x *examiner) finish(d Diagnosis) Diagnosis {
 		d.Confidence = Suspected
 	}
 	d.Probes = slices.Clone(x.probes)
+	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Mend == "" && ok && c.Code == cause.WrongUsage {
+		d.Mend = e.Hint // what is wrong with the input is known there alone
+	}
 	if d.Mend == "" {
 		d.Mend = x.mend(c)
 	}

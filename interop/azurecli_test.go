@@ -86,10 +86,13 @@ registries:
     repositories:
       - name: samples/app
         images: [{tags: [v1]}]
+    scopeMaps: [{name: reads-one, actions: [repositories/samples/app/content/read]}]
+    tokens: [{name: interop-off, scopeMap: reads-one, status: disabled, passwords: [{name: password1, value: interop-off-password-0000000001}]}]
 `
 
 // TestAzureCLI_login signs in with "az login" and lets acrkit ask az for the Entra
-// token (--auth azure-cli): before, after, and when the sign-in is gone.
+// token (--auth azure-cli), and for one to Azure Resource Manager (--arm): before,
+// after, and when the sign-in is gone.
 func TestAzureCLI_login(t *testing.T) {
 	version := need(t, "az", "apt-get install azure-cli", []string{"az", "version", "--output", "tsv"})
 	e, err := startEmulator(t.TempDir(), principalSeed, nil)
@@ -106,6 +109,7 @@ func TestAzureCLI_login(t *testing.T) {
 		t.Fatal(err)
 	}
 	acrkit := []string{acrkitBinary, "tag", "list", "--auth", "azure-cli", e.host + "/samples/app"}
+	explain := []string{"env", "ACR_NAME=" + e.host, "ACR_TOKEN_NAME=interop-off", "ACR_TOKEN_PASSWORD=interop-off-password-0000000001", acrkitBinary, "explain", "--arm", e.host + "/samples/app:v1"}
 	for _, tc := range []struct {
 		command []string
 		want    string // "" is no matter
@@ -119,8 +123,10 @@ func TestAzureCLI_login(t *testing.T) {
 		{command: []string{"az", "login", "--service-principal", "--tenant", "11111111-1111-1111-1111-111111111111",
 			"-u", "22222222-2222-2222-2222-222222222222", "-p", "interop-principal-secret-000001"}, want: "33333333-3333-3333-3333-333333333333"},
 		{command: acrkit, want: "v1"},
+		{command: explain, want: "ACRK034"},
 		{command: []string{"az", "logout"}},
 		{command: acrkit, want: "nobody is signed in", fails: true},
+		{command: explain, want: "nobody is signed in", fails: true},
 	} {
 		out, err := s.run("", tc.command...)
 		if (err != nil) != tc.fails || !strings.Contains(out, tc.want) {

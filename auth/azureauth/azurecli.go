@@ -21,17 +21,24 @@ import (
 // Where az is not installed, or nobody is signed in to it, the error has
 // [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on.
 func AzureCLI(opts *azidentity.AzureCLICredentialOptions) auth.Credential {
+	return auth.Entra(AzureCLISource(opts))
+}
+
+// AzureCLISource is the same person as a source of Entra tokens for other audiences
+// than the registry's, as [github.com/acrkit/acrkit/diagnose.NewARM] wants them. az is
+// run for each token; nothing is kept.
+func AzureCLISource(opts *azidentity.AzureCLICredentialOptions) auth.EntraTokenSource {
 	var own azidentity.AzureCLICredentialOptions
 	if opts != nil {
 		own = *opts
 	}
-	return auth.Entra(azureCLI{sync.OnceValues(func() (*azidentity.AzureCLICredential, error) {
+	return azureCLI{sync.OnceValues(func() (*azidentity.AzureCLICredential, error) {
 		cred, err := azidentity.NewAzureCLICredential(&own)
 		if err != nil {
 			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the Azure CLI", Reason: firstLine(err.Error())}
 		}
 		return cred, err
-	})})
+	})}
 }
 
 // azureCLI makes azidentity's credential when it is first needed.

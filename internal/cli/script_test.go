@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +28,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"acrkit": func() { os.Exit(cli.Main(os.Args[1:])) },
+		"az":     func() { os.Exit(az(os.Args[1:])) },
 	})
 }
 
@@ -159,6 +163,40 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
+}
+
+// az is the Azure CLI of the scripts: "az account get-access-token" of whoever
+// AZ_CLIENT names, with the secret AZ_SECRET; nobody is signed in without. Of the
+// emulator it gives tokens of its own audience alone, as Entra would give none.
+func az(args []string) int {
+	if os.Getenv("AZ_CLIENT") == "" {
+		fmt.Fprintln(os.Stderr, "ERROR: Please run 'az login' to setup account.")
+		return 1
+	}
+	i := slices.Index(args, "--resource")
+	if i < 0 || i+1 == len(args) || strings.Join(args[:2], " ") != "account get-access-token" {
+		fmt.Fprintln(os.Stderr, "ERROR: unrecognized arguments:", args)
+		return 2
+	}
+	if args[i+1] != "https://"+os.Getenv("ACR") {
+		fmt.Fprintln(os.Stderr, "ERROR: a token for", args[i+1], "has no business here")
+		return 1
+	}
+	resp, err := http.PostForm("https://"+os.Getenv("ACR")+"/"+os.Getenv("TENANT")+"/oauth2/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {os.Getenv("AZ_CLIENT")}, "client_secret": {os.Getenv("AZ_SECRET")}, "resource": {args[i+1]},
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ERROR:", err)
+		return 1
+	}
+	defer resp.Body.Close()
+	var answer map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer["access_token"] == nil {
+		fmt.Fprintln(os.Stderr, "ERROR:", resp.Status, answer["error_description"], err)
+		return 1
+	}
+	fmt.Printf(`{"accessToken":%q,"expires_on":%d}`, answer["access_token"], time.Now().Add(time.Hour).Unix())
+	return 0
 }
 
 // as TOKEN PASSWORD, as sp CLIENT SECRET, or as nobody sets the credential.

@@ -9,8 +9,8 @@ import (
 
 // Check returns what [diagnose.Doctor] looks at for a registry, with its options
 // and a function that ends it. A credential that cannot be used is part of it, and
-// no error.
-func (f *Factory) Check(ctx context.Context, reg acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error) {
+// no error. arm lets Azure Resource Manager be asked.
+func (f *Factory) Check(ctx context.Context, reg acrkit.Registry, arm bool) (diagnose.Check, *diagnose.Options, func(), error) {
 	check := diagnose.Check{Registry: reg}
 	fresh := *f
 	fresh.Global.NoCache = true // what was accepted before says nothing of now
@@ -20,6 +20,11 @@ func (f *Factory) Check(ctx context.Context, reg acrkit.Registry) (diagnose.Chec
 		return check, nil, nil, err
 	}
 	options := &diagnose.Options{Now: f.Now, Base: base, PlainHTTP: f.Global.PlainHTTP}
+	if arm {
+		if options.ARM, err = f.arm(reg, base); err != nil {
+			return check, nil, nil, err
+		}
+	}
 	id, err := f.Identity(ctx, reg)
 	check.Source, check.Lookups = id.Source, id.Lookups
 	if err == nil {

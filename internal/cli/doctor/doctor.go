@@ -17,12 +17,13 @@ import (
 // Options are what the command needs.
 type Options struct {
 	IO       *iostreams.IOStreams
-	Check    func(context.Context, acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error)
+	Check    func(ctx context.Context, reg acrkit.Registry, arm bool) (diagnose.Check, *diagnose.Options, func(), error)
 	Exporter *cmdutil.Exporter
 
 	Registry acrkit.Registry
 	Written  string
 	Wants    []diagnose.Want
+	ARM      bool
 }
 
 // NewCmdDoctor returns the command. A runF other than nil runs instead of it.
@@ -39,6 +40,8 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
 			"tried where it only reads. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
 			"itself; --json lists them. No sign-in to Azure, no az and no Docker is needed.\n\n" +
+			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
+			"--arm, Azure Resource Manager is read where that is in doubt, by a sign-in of az.\n\n" +
 			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the way\n" +
 			"could not be walked to its end.",
 		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:content/write --want team/base:content/read",
@@ -65,6 +68,7 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		},
 	}
 	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil, "a right that is needed, as `repository:action` (team/app:content/read); may be repeated")
+	cmd.Flags().BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
 }
@@ -108,7 +112,7 @@ type report struct {
 const ExitFound = 8
 
 func run(ctx context.Context, opts *Options) error {
-	check, options, done, err := opts.Check(ctx, opts.Registry)
+	check, options, done, err := opts.Check(ctx, opts.Registry, opts.ARM)
 	if err != nil {
 		return err
 	}

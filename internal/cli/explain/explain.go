@@ -21,7 +21,7 @@ import (
 // Options are what the command needs.
 type Options struct {
 	IO       *iostreams.IOStreams
-	Check    func(context.Context, acrkit.Registry) (diagnose.Check, *diagnose.Options, func(), error)
+	Check    func(ctx context.Context, reg acrkit.Registry, arm bool) (diagnose.Check, *diagnose.Options, func(), error)
 	Exporter *cmdutil.Exporter
 
 	Code      string           // of the cause to describe; "" = none
@@ -29,6 +29,7 @@ type Options struct {
 	Action    acrkit.Action
 	ErrorFile string // "-" is stdin
 	NoProbes  bool
+	ARM       bool
 }
 
 // errorText bounds a pasted text: the end of a long log says what failed, and all
@@ -50,7 +51,9 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"With --error, the output of another program is read, of docker, podman, buildah,\n" +
 			"skopeo, containerd, a kubelet, az, helm, oras, crane, regctl or an Azure SDK, from a\n" +
 			"file or stdin. What it does not tell is asked of the registry with the credential that\n" +
-			"acrkit finds; each request is listed, none changes anything. --no-probes asks nobody.\n\n" +
+			"acrkit finds; each request is listed, none changes anything. --no-probes asks nobody.\n" +
+			"--arm also reads Azure Resource Manager where a registry gives one answer to several\n" +
+			"causes, as it does to a wrong, expired or disabled password, by a sign-in of az.\n\n" +
 			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
 			"cause cannot be told.",
@@ -75,6 +78,9 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 					return err
 				}
 			}
+			if opts.ARM && opts.NoProbes {
+				return cmdutil.Usage("--no-probes asks nobody, and --arm asks Azure Resource Manager; choose one")
+			}
 			if err := opts.chooseAction(action); err != nil {
 				return err
 			}
@@ -88,6 +94,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	flags.StringVarP(&action, "action", "a", "", "the right to look at: `content/read`, content/write, content/delete, metadata/read or metadata/write")
 	flags.StringVarP(&opts.ErrorFile, "error", "e", "", "explain what a program printed, in a `file` or from stdin")
 	flags.Lookup("error").NoOptDefVal = stdin
+	flags.BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
 	flags.BoolVar(&opts.NoProbes, "no-probes", false, "ask nobody: say what the output tells")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
@@ -128,7 +135,7 @@ func run(ctx context.Context, opts *Options) error {
 	if opts.ErrorFile != "" {
 		return runError(ctx, opts)
 	}
-	check, options, done, err := opts.Check(ctx, opts.Reference.Registry)
+	check, options, done, err := opts.Check(ctx, opts.Reference.Registry, opts.ARM)
 	if err != nil {
 		return err
 	}
@@ -194,7 +201,7 @@ func runError(ctx context.Context, opts *Options) error {
 	a := diagnose.Attempt{Registry: r.Registry, Required: r.Required, Named: r.Named, Target: r.Target, Text: r.Text}
 	options := &diagnose.Options{NoProbes: true}
 	if !opts.NoProbes && !r.Registry.IsZero() {
-		check, o, done, err := opts.Check(ctx, r.Registry)
+		check, o, done, err := opts.Check(ctx, r.Registry, opts.ARM)
 		if err != nil {
 			return err
 		}
