@@ -161,7 +161,7 @@ func entraScenarios() []scenario {
 			tr := r.Transport(r.ServicePrincipal().Credential())
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
-		{name: "abac-mode", class: "no-right-here", make: func(t *testing.T) failure {
+		{name: "abac-mode", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			r.Push("team/app", "v1")
 			if err := r.Manage().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.RoleAssignmentMode = "AbacRepositoryPermissions" }); err != nil {

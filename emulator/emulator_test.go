@@ -400,6 +400,9 @@ func TestExchangeAndRefresh(t *testing.T) {
 			t.Errorf("claim %s (-want +got):\n%s", k, diff)
 		}
 	}
+	if _, ok := c["aad_identity"]; ok {
+		t.Error("a registry that is not in ABAC mode has the claim that tells of it")
+	}
 	catalog := []any{map[string]any{"type": "registry", "name": "catalog", "actions": []any{"*"}}}
 	for name, x := range map[string]struct {
 		a    answer

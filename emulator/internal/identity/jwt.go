@@ -45,7 +45,10 @@ type claims struct {
 	AppID       string           `json:"appid,omitempty"`
 	Tenant      string           `json:"tenant,omitempty"`
 	Permissions *permissions     `json:"permissions,omitempty"`
-	Roles       []string         `json:"roles"`
+	// AADIdentity stands in refresh tokens of registries in ABAC mode. Source: acr-cli,
+	// which tells the mode by it; nobody shows what it holds.
+	AADIdentity string   `json:"aad_identity,omitempty"`
+	Roles       []string `json:"roles"`
 }
 
 type permissions struct {
@@ -142,6 +145,9 @@ func (s *Store) RefreshToken(r *Registry, a *Application, audience string, now t
 	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
 	rights, _ := s.RightsOf(r, p)
 	c.Permissions = &permissions{Actions: rights.words()}
+	if r.Mode == ModeABAC {
+		c.AADIdentity = a.ClientID
+	}
 	return s.sign(&c)
 }
 
