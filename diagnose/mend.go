@@ -116,7 +116,7 @@ func (x *examiner) actions(missing acrkit.Scope) string {
 		}
 	}
 	if len(names) == 0 {
-		return "content/read"
+		return "ACTION" // nothing says which
 	}
 	return strings.Join(names, " ")
 }
