@@ -109,7 +109,7 @@ func newCmdClear(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cmdutil.Say(f.IO.ErrOut, "Removed %d tokens.", n)
+			cmdutil.Say(f.IO.ErrOut, "Tokens removed: %d.", n)
 			return nil
 		},
 	}
