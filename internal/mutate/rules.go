@@ -84,9 +84,9 @@ func Rules() []Rule {
 			{"internal/tokencache/tokencache.go", " || e.Expires.After(now.Add(MaxLife)) {", " {", "./internal/tokencache", "TestClock"},
 		}},
 		{"cache-refused", "A token that was refused is not kept, nor what it was made from.", []Break{
-			{"auth/transport.go", "	t.fetches.Unlock()\n	t.keeper.forget(ctx, token.key, token.value)", "	t.fetches.Unlock()", "./auth", "TestTokens_refused"},
-			{"auth/transport.go", "			t.keeper.forget(ctx, token.root.key, token.root.token)", "", "./auth", "TestTokens_refused"},
-			{"auth/transport.go", "			t.keeper.forget(ctx, p.root.key, p.root.token)", "", "./auth", "TestTokens_refused"},
+			{"auth/accesstoken.go", "	t.fetches.Unlock()\n	t.keeper.forget(ctx, token.key, token.value)", "	t.fetches.Unlock()", "./auth", "TestTokens_refused"},
+			{"auth/accesstoken.go", "			t.keeper.forget(ctx, token.root.key, token.root.token)", "", "./auth", "TestTokens_refused"},
+			{"auth/accesstoken.go", "			t.keeper.forget(ctx, p.root.key, p.root.token)", "", "./auth", "TestTokens_refused"},
 			{"auth/transport.go", "			// Whoever tries again, in another process, asks for the rights as they are then.\n			t.keeper.forget(ctx, token.key, token.value)", "", "./auth", "TestTokens_refused"},
 			{"auth/tokenstore.go", "		k.off.Store(true) // it would give the same token again", "		_ = refused", "./auth", "TestTokens_failing_store"},
 			{"internal/tokencache/tokencache.go", "	return drop(root, k.name(key))", "	return nil", "./internal/tokencache", "TestCache"},
@@ -180,7 +180,7 @@ func Rules() []Rule {
 			{"auth/transport.go", "	if realm == \"\" || err == nil && t.isHome(u) {", "	if true {", "./auth", "TestD7_ForeignRealm"},
 		}},
 		{"D8", "A token is asked for the required scope alone.", []Break{
-			{"auth/transport.go", "			form.Set(\"scope\", text)", "			form.Set(\"scope\", text+\" repository:a:pull repository:b:pull\")", "./auth", "TestD8_ScopesDoNotGrow"},
+			{"auth/accesstoken.go", "			form.Set(\"scope\", text)", "			form.Set(\"scope\", text+\" repository:a:pull repository:b:pull\")", "./auth", "TestD8_ScopesDoNotGrow"},
 		}},
 		{"D9", "No error shows the body of a token endpoint, or a request.", []Break{
 			{"internal/wire/response.go", "clean(redact.Text(s.Message, secrets...), maxMessage)", "clean(s.Message, maxMessage)", "./auth", "TestD9_NoSecretInErrors"},
