@@ -99,6 +99,12 @@ func wordings() []wording {
 // repositoryNotFound is what the service says to reads of its metadata. Source: recorded.
 var repositoryNotFound = regexp.MustCompile(`repository "[^"]{1,256}" is not found`)
 
+// serverFailed is an answer of 5xx as clients quote it, with its number or its words.
+var serverFailed = regexp.MustCompile(`(?i)\b50[0-4]:? (?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)\b|\bstatus(?: ?code)?[:= ]+"?50[0-4]\b|\bRESPONSE 50[0-4]\b|invalid status '(?:internal server error|bad gateway|service unavailable|gateway timeout)'`)
+
+// number401 is the status by itself, and no part of a port or a digest.
+var number401 = regexp.MustCompile(`\b401\b`)
+
 // answers are wordings of what the service answers in a status and code, which
 // clients quote without those.
 func answers() []wording {
@@ -234,6 +240,14 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 		d.Candidates = m.causes
 		return d, true
 	}
+	if m := serverFailed.FindString(x.said); m != "" {
+		said := "the client says: " + clip(m)
+		if strings.Contains(m, "500") || strings.Contains(strings.ToLower(m), "internal") {
+			// Source: users' reports of a line feed behind the password.
+			return unsure(cause.Unavailable, []acrkit.Cause{cause.Unavailable, cause.PasswordWhitespace}, said), true
+		}
+		return verdict(cause.Unavailable, Proved, said), true
+	}
 	if x.a.Named && !x.required.IsEmpty() {
 		// A registry names what it wants to whoever asks. These clients do not tell of
 		// the first refusal, which everybody gets, but of the one with a token.
@@ -247,7 +261,10 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 	if x.has("logging into", "invalid username/password") || x.has("failed to ping registry", "unauthorized") {
 		return unsure(cause.CredentialRejected, rejectedCandidates(), "the client says that the login is not accepted"), true
 	}
-	if x.has("unauthorized") || x.has("401") || x.has("authentication required") {
+	if x.has("unauthorized") || number401.MatchString(x.said) || x.has("authentication required") {
+		if x.a.Transport != nil && !x.required.IsEmpty() {
+			return x.tryHere(ctx), true // it does not say who refused what: the token service a password, or the registry a token
+		}
 		return x.unauthorized(ctx), true
 	}
 	return Diagnosis{}, false

@@ -47,7 +47,7 @@ type capture struct {
 	before func(c capturing) (after func())
 	// except are clients that never say it, each with the reason.
 	except map[string]string
-	// unstable: what the client says depends on the machine.
+	// unstable: what the client says depends on the machine, or on chance.
 	unstable bool
 }
 
@@ -255,6 +255,7 @@ func (k capture) compare(c capturing, version string) {
 			t.Fatalf("a password is in the output: %s", out)
 		}
 	}
+	k.explain(c, out)
 	tidy := func(text string) string {
 		text = strings.NewReplacer(c.layout, "/home/user/layout", c.home, "/home/user").Replace(text)
 		text = neutral(text, c.host, c.e.host)

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -57,7 +58,7 @@ func run(m *testing.M) int {
 	if code != 0 && shared != nil {
 		fmt.Fprintf(os.Stderr, "\nthe emulator's log ends with:\n%s\n", shared.tail(4000))
 	}
-	if err := results.write(code == 0); err != nil {
+	if err := errors.Join(explained.check(), results.write(code == 0)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -28,7 +27,6 @@ type Refusal struct {
 	Target     string       // tag or digest
 	Required   acrkit.Scope // what the failed request needed
 	Named      bool         // the registry itself named Required in its answer
-	Status     int          // HTTP status
 	Text       string       // the text, without colours, prefixes and secrets
 }
 
@@ -43,24 +41,27 @@ func Read(text string) Refusal {
 	r := Refusal{Text: redact.Text(text)}
 	r.readURLs(text)
 	r.readReferences(text)
+	r.readManifests(text)
 	r.readScopes(text)
-	r.readStatus(text)
 	r.infer(text)
 	return r
 }
 
 var (
 	pushing = regexp.MustCompile(`(?i)\b(?:push(?:ing|ed)?|writing (?:blob|manifest)|uploading|blob post|copying layer)\b`)
+	catalog = regexp.MustCompile(`(?i)\blist(?:ing)? repositories\b`)
 	tagging = regexp.MustCompile(`(?i)\b(?:list(?:ing)?[ -](?:repository )?tags|repository tags|tags list)\b`)
 )
 
 // infer says what was needed where the text names a repository alone, by what the
 // client says that it did. Most read.
 func (r *Refusal) infer(text string) {
-	if !r.Required.IsEmpty() || r.Repository == "" {
-		return
-	}
 	switch {
+	case !r.Required.IsEmpty():
+	case r.Repository == "":
+		if catalog.MatchString(text) {
+			r.Required = acrkit.CatalogScope()
+		}
 	case tagging.MatchString(text):
 		r.Required = acrkit.RepositoryScope(r.Repository, acrkit.MetadataRead)
 	case pushing.MatchString(text):
@@ -194,6 +195,18 @@ func (r *Refusal) readReferences(text string) {
 	}
 }
 
+// manifestForm is a tag that stands apart from its repository, as the programs of
+// github.com/containers/image write it.
+var manifestForm = regexp.MustCompile(`\b(?:reading|uploading) manifest (\S+) (?:in|to) \S+/\S`)
+
+func (r *Refusal) readManifests(text string) {
+	for _, m := range manifestForm.FindAllStringSubmatch(text, -1) {
+		if r.Repository != "" && r.Target == "" && (acrkit.IsTag(m[1]) || acrkit.IsDigest(m[1])) {
+			r.Target = m[1]
+		}
+	}
+}
+
 // goesOn reports whether a host is only the beginning of a longer one.
 func goesOn(rest string) bool {
 	rest = strings.TrimPrefix(rest, ".")
@@ -242,16 +255,5 @@ func (r *Refusal) readScopes(text string) {
 	if !s.IsEmpty() && end > last {
 		r.require(s)
 		r.Named = true
-	}
-}
-
-// A status, as clients write it. A bare number is none.
-var statusForm = regexp.MustCompile(`(?i)(?:status(?: ?code)?[:= ]+|RESPONSE |HTTP(?:/\d\.\d)? |unexpected status(?: from [^:]*)?: |statusCode: )"?([1-5]\d\d)\b|\b([45]\d\d) (?:Unauthorized|Forbidden|Not Found|Method Not Allowed|Too Many Requests|Bad Request|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Timeout)\b`)
-
-func (r *Refusal) readStatus(text string) {
-	for _, m := range statusForm.FindAllStringSubmatch(text, -1) {
-		if n, err := strconv.Atoi(m[1] + m[2]); err == nil && n >= 400 {
-			r.Status = n
-		}
 	}
 }

@@ -64,3 +64,15 @@ func TestPublished(t *testing.T) {
 		})
 	}
 }
+
+// A port, a digest or a time may hold the digits of a status.
+func TestDigitsAreNoStatus(t *testing.T) {
+	r := errtext.Read("reading manifest v1 in localhost:40193/samples/app: it took 1.5033 s, and then nothing")
+	d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: r.Registry, Required: r.Required, Target: r.Target, Text: r.Text}, &diagnose.Options{NoProbes: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Confidence != diagnose.CannotTell || len(d.Candidates) > 0 {
+		t.Errorf("%s %s, candidates %v", d.Code, d.Confidence, d.Candidates)
+	}
+}
