@@ -240,7 +240,7 @@ func (x *examiner) texts(ctx context.Context) (Diagnosis, bool) {
 		d.Candidates = m.causes
 		return d, true
 	}
-	if m := serverFailed.FindString(x.said); m != "" {
+	if m, after := lastServerFailure(x.said); m != "" && !strings.Contains(after, "unauthorized") && !strings.Contains(after, "authentication required") {
 		said := "the client says: " + clip(m)
 		if strings.Contains(m, "500") || strings.Contains(strings.ToLower(m), "internal") {
 			// Source: users' reports of a line feed behind the password.
@@ -297,6 +297,17 @@ func (x *examiner) hashOf(ctx context.Context) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	return x.hash(ctx)
+}
+
+// lastServerFailure returns the last answer of 5xx in a text, and what follows it in
+// lower case: a client that tries again may be answered something else then.
+func lastServerFailure(text string) (failure, after string) {
+	all := serverFailed.FindAllStringIndex(text, -1)
+	if len(all) == 0 {
+		return "", ""
+	}
+	last := all[len(all)-1]
+	return text[last[0]:last[1]], strings.ToLower(text[last[1]:])
 }
 
 // blobHostIn returns a host of blobs that a text names, or "".

@@ -65,14 +65,28 @@ func TestPublished(t *testing.T) {
 	}
 }
 
-// A port, a digest or a time may hold the digits of a status.
-func TestDigitsAreNoStatus(t *testing.T) {
-	r := errtext.Read("reading manifest v1 in localhost:40193/samples/app: it took 1.5033 s, and then nothing")
-	d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: r.Registry, Required: r.Required, Target: r.Target, Text: r.Text}, &diagnose.Options{NoProbes: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.Confidence != diagnose.CannotTell || len(d.Candidates) > 0 {
-		t.Errorf("%s %s, candidates %v", d.Code, d.Confidence, d.Candidates)
+// A service that failed and was asked again is not what ended a client that was then
+// refused; nor do a port or a time hold a status because they hold its digits.
+func TestServerFailures(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		cause      acrkit.Cause
+		sure       diagnose.Confidence
+	}{
+		{"last", "reading manifest v1 in localhost:5443/samples/app: unauthorized, trying again: received unexpected HTTP status: 503 Service Unavailable", cause.Unavailable, diagnose.Proved},
+		{"tried_again", "received unexpected HTTP status: 503 Service Unavailable, trying again\nreading manifest v1 in localhost:5443/samples/app: unauthorized", cause.CredentialRejected, diagnose.CannotTell},
+		{"white_space_perhaps", "unexpected status code: 500 Internal Server Error", cause.Unavailable, diagnose.CannotTell},
+		{"digits", "reading manifest v1 in localhost:40193/samples/app: it took 1.5033 s, and then nothing", cause.Unavailable, diagnose.CannotTell},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := errtext.Read(tc.text)
+			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: r.Registry, Required: r.Required, Target: r.Target, Text: r.Text}, &diagnose.Options{NoProbes: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Code != tc.cause || d.Confidence != tc.sure {
+				t.Errorf("%s %s, candidates %v; want %s %s", d.Code, d.Confidence, d.Candidates, tc.cause, tc.sure)
+			}
+		})
 	}
 }
