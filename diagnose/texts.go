@@ -152,6 +152,9 @@ func maybes() []maybe {
 		{[]string{"unexpected status from PUT request to", "405 Method Not Allowed"}, "", locks},
 		{[]string{"failed to resolve reference", ": not found"}, "", item},
 		// az exchanges its Entra token, asks for an access token, and then for what is wanted.
+		{[]string{"CONNECTIVITY_DNS_ERROR"}, "", []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed}},
+		{[]string{"CONNECTIVITY_AAD_LOGIN_ERROR"}, "", []acrkit.Cause{cause.NotARegistry, cause.TLSIntercepted}},
+		{[]string{"CONNECTIVITY_WWW_AUTHENTICATE_ERROR"}, "", []acrkit.Cause{cause.NotARegistry, cause.TLSIntercepted}},
 		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 403"}, "", []acrkit.Cause{cause.NoRole, cause.NetworkRule}},
 		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 401"}, cause.ExchangeRefused, []acrkit.Cause{cause.ExchangeRefused, cause.ARMAudienceDisabled, cause.TokenEnded}},
 		{[]string{"CONNECTIVITY_ACCESS_TOKEN_ERROR", "Response code: 401"}, cause.CredentialRejected, rejected},
