@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,15 +9,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // containerdDaemon is a containerd of a test's own, with the service that kubelets
 // ask for images.
 type containerdDaemon struct {
-	dir  string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the daemon has ended
+	*daemon
+	dir string
 }
 
 func (d *containerdDaemon) socket() string { return filepath.Join(d.dir, "s") }
@@ -53,7 +50,7 @@ func startContainerd(t *testing.T) *containerdDaemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &containerdDaemon{dir: dir, done: make(chan struct{})}
+	d := &containerdDaemon{dir: dir}
 	// Nothing that needs a device or a kernel module: images are only pulled here.
 	config := fmt.Sprintf(`version = 2
 root = %q
@@ -74,55 +71,11 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
+	if d.daemon, err = startDaemon(dir, d.ctr("version"), "containerd", "--config", file); err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), dockerLimit) // it outlives t.Context
-	d.cmd = exec.CommandContext(ctx, "containerd", "--config", file)
-	d.cmd.Stdout, d.cmd.Stderr = log, log
-	if err := d.cmd.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	go func() {
-		defer cancel()
-		_ = d.cmd.Wait() // how it ended stands in its log
-		close(d.done)
-	}()
 	t.Cleanup(d.stop)
-	deadline := time.Now().Add(startLimit)
-	for {
-		version := d.ctr("version")
-		last := exec.CommandContext(ctx, version[0], version[1:]...).Run()
-		if last == nil {
-			return d
-		}
-		select {
-		case <-d.done:
-		case <-time.After(50 * time.Millisecond):
-			if time.Now().Before(deadline) {
-				continue
-			}
-		}
-		said, _ := os.ReadFile(filepath.Join(dir, "log")) // all there is to say
-		t.Fatalf("containerd cannot be started: %v\n%s", last, said[max(0, len(said)-2000):])
-	}
-}
-
-// stop ends the daemon and removes what it left.
-func (d *containerdDaemon) stop() {
-	_ = d.cmd.Process.Signal(os.Interrupt) // it may have ended already
-	select {
-	case <-d.done:
-	case <-time.After(20 * time.Second):
-		_ = d.cmd.Process.Kill()
-		<-d.done
-	}
-	if err := os.RemoveAll(d.dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
+	return d
 }
 
 // hosts has the daemon and ctr trust a registry by a CA alone, on loopback too, where

@@ -53,7 +53,7 @@ func run(m *testing.M) int {
 		}
 		defer shared.stop()
 	}
-	defer docker.stop()
+	defer func() { docker.stop() }() // the daemon is made later, if at all
 	code := m.Run()
 	if code != 0 && shared != nil {
 		fmt.Fprintf(os.Stderr, "\nthe emulator's log ends with:\n%s\n", shared.tail(4000))
