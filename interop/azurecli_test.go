@@ -109,7 +109,8 @@ func TestAzureCLI_login(t *testing.T) {
 		t.Fatal(err)
 	}
 	acrkit := []string{acrkitBinary, "tag", "list", "--auth", "azure-cli", e.host + "/samples/app"}
-	explain := []string{"env", "ACR_NAME=" + e.host, "ACR_TOKEN_NAME=interop-off", "ACR_TOKEN_PASSWORD=interop-off-password-0000000001", acrkitBinary, "explain", "--arm", e.host + "/samples/app:v1"}
+	s.env = append(s.env, "ACR_NAME="+e.host, "ACR_TOKEN_NAME=interop-off", "ACR_TOKEN_PASSWORD=interop-off-password-0000000001")
+	explain := []string{acrkitBinary, "explain", "--arm", e.host + "/samples/app:v1"}
 	for _, tc := range []struct {
 		command []string
 		want    string // "" is no matter

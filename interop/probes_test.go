@@ -56,7 +56,9 @@ func (k capture) identity(c capturing) []string {
 func (k capture) explain(c capturing, said string) {
 	c.t.Helper()
 	before := c.decisions()
-	out, err := c.run(said, append(append([]string{"env"}, k.identity(c)...), acrkitBinary, "explain", "--error", "--json", "name,confidence,candidates")...)
+	s := *c.session
+	s.env = append(slices.Clone(s.env), k.identity(c)...)
+	out, err := s.run(said, acrkitBinary, "explain", "--error", "--json", "name,confidence,candidates")
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 7) {
 		c.t.Fatalf("acrkit explain --error: %v\n%s", err, out)
 	}
@@ -68,7 +70,7 @@ func (k capture) explain(c capturing, said string) {
 		c.t.Fatalf("acrkit explain --error: %v\n%s", err, out)
 	}
 	for _, asked := range c.decisions()[len(before):] {
-		if method, path, _ := strings.Cut(asked, " "); method != "GET" && method != "HEAD" && !(method == "POST" && strings.HasPrefix(path, "/oauth2/")) {
+		if method, path, _ := strings.Cut(asked, " "); method != "GET" && method != "HEAD" && (method != "POST" || path != "/oauth2/token" && path != "/oauth2/exchange") {
 			c.t.Errorf("acrkit explain --error sent %s", asked)
 		}
 	}
