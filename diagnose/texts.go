@@ -36,7 +36,6 @@ func wordings() []wording {
 		{[]string{"too many requests"}, cause.Throttled, Proved, service},
 		{[]string{"CONNECTIVITY_TOOMANYREQUESTS_ERROR"}, cause.Throttled, Proved, client},
 		{[]string{"Response code: 429"}, cause.Throttled, Proved, client},
-		{[]string{"Response code: 50"}, cause.Unavailable, Proved, client},
 		{[]string{"Request Header Or Cookie Too Large"}, cause.HeaderTooLarge, Proved, service},
 		{[]string{"header too large"}, cause.HeaderTooLarge, Proved, service},
 		{[]string{"Request Header Fields Too Large"}, cause.HeaderTooLarge, Proved, service},
@@ -100,7 +99,7 @@ func wordings() []wording {
 var repositoryNotFound = regexp.MustCompile(`repository "[^"]{1,256}" is not found`)
 
 // serverFailed is an answer of 5xx as clients quote it, with its number or its words.
-var serverFailed = regexp.MustCompile(`(?i)\b50[0-4]:? (?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)\b|\bstatus(?: ?code)?[:= ]+"?50[0-4]\b|\bRESPONSE 50[0-4]\b|invalid status '(?:internal server error|bad gateway|service unavailable|gateway timeout)'`)
+var serverFailed = regexp.MustCompile(`(?i)\b50[0-4]:? (?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)\b|\b(?:status(?: ?code)?|response code)[:= ]+"?50[0-4]\b|\bRESPONSE 50[0-4]\b|invalid status '(?:internal server error|bad gateway|service unavailable|gateway timeout)'`)
 
 // number401 is the status by itself, and no part of a port or a digest.
 var number401 = regexp.MustCompile(`\b401\b`)
@@ -151,10 +150,11 @@ func maybes() []maybe {
 		{[]string{"failed commit on ref", "405 Method Not Allowed"}, "", locks},
 		{[]string{"unexpected status from PUT request to", "405 Method Not Allowed"}, "", locks},
 		{[]string{"failed to resolve reference", ": not found"}, "", item},
-		// az exchanges its Entra token, asks for an access token, and then for what is wanted.
+		// az looks up the name and reads the challenge,
 		{[]string{"CONNECTIVITY_DNS_ERROR"}, "", []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed}},
 		{[]string{"CONNECTIVITY_AAD_LOGIN_ERROR"}, "", []acrkit.Cause{cause.NotARegistry, cause.TLSIntercepted}},
 		{[]string{"CONNECTIVITY_WWW_AUTHENTICATE_ERROR"}, "", []acrkit.Cause{cause.NotARegistry, cause.TLSIntercepted}},
+		// exchanges its Entra token, asks for an access token, and then for what is wanted.
 		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 403"}, "", []acrkit.Cause{cause.NoRole, cause.NetworkRule}},
 		{[]string{"CONNECTIVITY_REFRESH_TOKEN_ERROR", "Response code: 401"}, cause.ExchangeRefused, []acrkit.Cause{cause.ExchangeRefused, cause.ARMAudienceDisabled, cause.TokenEnded}},
 		{[]string{"CONNECTIVITY_ACCESS_TOKEN_ERROR", "Response code: 401"}, cause.CredentialRejected, rejected},
