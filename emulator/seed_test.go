@@ -164,10 +164,10 @@ func schema(t testing.TB) *jsonschema.Schema {
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource("seed.json", doc); err != nil {
+	if err := c.AddResource("https://acrkit.invalid/seed.json", doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile("seed.json")
+	s, err := c.Compile("https://acrkit.invalid/seed.json") // absolute: see openapiURL
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // newCertificate makes a certificate and its key, both PEM.
@@ -547,7 +548,7 @@ func TestAzureCLI(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	token := entraTokenOf(t, reg, "AcrPull")
 	arguments := filepath.Join(t.TempDir(), "arguments")
-	stubAz(t, `printf '%s\n' "$*" >>`+arguments+`
+	stubAz(t, `printf '%s\n' "$*" >>`+shell.Quote(arguments)+`
 printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 	cred := azureauth.AzureCLI(&azidentity.AzureCLICredentialOptions{TenantID: acrtest.TenantID})
 	if cred.Kind() != auth.KindAzureCLI {

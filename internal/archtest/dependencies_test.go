@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ func outsideModule(t *testing.T, mainGo string) string {
 	if mod == string(goMod) {
 		t.Fatal("go.mod has no module line that this test knows")
 	}
-	mod += "\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + root + "\n"
+	mod += "\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + strconv.Quote(root) + "\n"
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": mod, "go.sum": string(goSum), "main.go": mainGo} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

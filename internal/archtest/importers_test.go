@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func bareModule(t *testing.T, program string) string {
 	}
 	mod := "module " + outsideName + "\n\n" + version + "\n"
 	for _, path := range slices.Sorted(maps.Keys(requires)) {
-		mod += "\nrequire " + path + " v0.0.0\n\nreplace " + path + " => " + requires[path] + "\n"
+		mod += "\nrequire " + path + " v0.0.0\n\nreplace " + path + " => " + strconv.Quote(requires[path]) + "\n"
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{

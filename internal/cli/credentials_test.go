@@ -216,6 +216,9 @@ var (
 // normal takes out of a message what differs from run to run.
 func (w *world) normal(s, home string) string {
 	if home != "" {
+		// In a hint the path is quoted where the name of the temporary folder needs it.
+		quoted := regexp.MustCompile(`'` + regexp.QuoteMeta(strings.ReplaceAll(home, "'", `'\''`)) + `([^']*)'`)
+		s = quoted.ReplaceAllString(s, "~$1")
 		s = strings.ReplaceAll(s, home, "~")
 	}
 	s = w.clean.Replace(s)

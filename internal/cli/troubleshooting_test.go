@@ -3,6 +3,8 @@ package cli_test
 import (
 	"bytes"
 	"errors"
+	"github.com/acrkit/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/shell"
 	"net"
 	"os"
 	"os/exec"
@@ -112,20 +114,20 @@ func TestTroubleshooting(t *testing.T) {
 		"broken-docker-config":    {env: docker(`{"auths":`), args: "tag list " + s.host + "/samples/app"},
 		"missing-helper":          {env: docker(`{"credsStore":"gone"}`), args: "tag list " + s.host + "/samples/app"},
 		"run-not-found":           {env: reader, args: "run -- no-such-program"},
-		"run-not-executable":      {env: reader, args: "run -- " + wild},
+		"run-not-executable":      {env: reader, args: "run -- " + shell.Quote(wild)},
 		"missing-right":           {env: token("puller", "puller-password-0001"), args: "tag list samples/app"},
 		"catalog-refused":         {env: reader, args: "repo list"},
-		"wildcard":                {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " + wild},
+		"wildcard":                {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " + shell.Quote(wild)},
 		"unknown-repository":      {env: token("lister", "all-password-0000001"), args: "tag list samples/gone"},
 		"unreachable-host":        {env: reader, args: "repo list " + nobody},
 		"certificate":             {env: append(reader, "SSL_CERT_FILE="), args: "repo list"},
 		"look-alike-host":         {env: []string{"ACR_NAME=myregistry.azurecr.io.evil.example", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}, args: "repo list"},
 		"plain-http":              {env: []string{"ACR_NAME=myregistry", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}, args: "repo list --plain-http"},
-		"corrupt-seed":            {args: "emulator start --memory --addr 127.0.0.1:0 --seed " + badSeed},
+		"corrupt-seed":            {args: "emulator start --memory --addr 127.0.0.1:0 --seed " + shell.Quote(badSeed)},
 		"port-in-use":             {args: "emulator start --memory --addr " + busy.Addr().String()},
-		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + inUse},
-		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + badSeed + "/data"},
-		"login-refused":           {args: "login " + s.host + " --token-name reader --password-file " + wild},
+		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(inUse)},
+		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(badSeed+"/data")},
+		"login-refused":           {args: "login " + s.host + " --token-name reader --password-file " + shell.Quote(wild)},
 		"login-without-terminal":  {args: "login " + s.host + " --token-name reader"},
 		"no-login":                {args: "logout " + s.host},
 		"store-readable":          {env: logins(0o644, `{"version": 1, "logins": []}`), args: "repo list"},
@@ -133,7 +135,7 @@ func TestTroubleshooting(t *testing.T) {
 		"store-newer":             {env: logins(0o600, `{"version": 2}`), args: "repo list"},
 		// The kernel refuses to let any file grow, which is as near to a full disk
 		// as a test comes without a disk of its own.
-		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + filepath.Join(t.TempDir(), "data"), sh: `ulimit -f 0; exec "$@"`},
+		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(filepath.Join(t.TempDir(), "data")), sh: `ulimit -f 0; exec "$@"`},
 		"full-output": {env: reader, args: "tag list samples/app", sh: `exec "$@" >/dev/full`},
 	}
 	rows := readTroubles(t)
@@ -144,7 +146,7 @@ func TestTroubleshooting(t *testing.T) {
 				t.Fatal("no run brings this about")
 			}
 			delete(runs, row.id)
-			args := append([]string{"acrkit"}, strings.Fields(r.args)...)
+			args := append([]string{"acrkit"}, clitest.Split(r.args)...)
 			if r.sh != "" {
 				args = append([]string{"sh", "-c", r.sh, "sh"}, args...)
 			}

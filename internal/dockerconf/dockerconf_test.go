@@ -70,7 +70,10 @@ func TestChange(t *testing.T) {
 	dir := t.TempDir()
 	file, path := filepath.Join(dir, "real.json"), filepath.Join(dir, "config.json")
 	const before = `{"auths":{"x.example":{"auth":"c2VjcmV0"}}}`
-	if err := os.WriteFile(file, []byte(before), 0o640); err != nil {
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o640); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
 	if err := os.Symlink("real.json", path); err != nil {

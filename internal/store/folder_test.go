@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // TestMain lets the test binary run as another process that uses the store.
@@ -266,9 +267,9 @@ func TestWhatIsRefused(t *testing.T) {
 				}
 			}
 			dir := filepath.Dir(s.Path())
-			hint := strings.ReplaceAll(strings.ReplaceAll(tc.hint, "FILE", s.Path()), "DIR-real", dir+"-real")
+			hint := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(tc.hint, "FILE.damaged", shell.Quote(s.Path()+".damaged")), "FILE", shell.Quote(s.Path())), "DIR-real", shell.Quote(dir+"-real"))
 			if !strings.HasPrefix(hint, "export") {
-				hint = strings.ReplaceAll(hint, "DIR", dir)
+				hint = strings.ReplaceAll(hint, "DIR", shell.Quote(dir))
 			}
 			check := func(what string, err error) {
 				t.Helper()

@@ -21,12 +21,44 @@ func Factory(env map[string]string) *cmdutil.Factory {
 		Global: cmdutil.Global{NoCache: true}} // the cache of who runs the tests is not theirs
 }
 
-// Execute runs cmd with a line of arguments, split at spaces.
+// Split splits a line into words at spaces. What [shell.Quote] has quoted is one
+// word: the path of a temporary folder may hold spaces.
+func Split(line string) []string {
+	var words []string
+	var word strings.Builder
+	inWord, quoted, escaped := false, false, false
+	for _, r := range line {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\'':
+			quoted, inWord = !quoted, true
+		case quoted:
+			word.WriteRune(r)
+		case r == '\\':
+			escaped, inWord = true, true
+		case r != ' ':
+			word.WriteRune(r)
+			inWord = true
+		case inWord:
+			words = append(words, word.String())
+			word.Reset()
+			inWord = false
+		}
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// Execute runs cmd with a line of arguments, split by [Split].
 func Execute(t *testing.T, cmd *cobra.Command, line string) error {
 	t.Helper()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetFlagErrorFunc(cmdutil.FlagError)
-	cmd.SetArgs(strings.Fields(line))
+	cmd.SetArgs(Split(line))
 	return cmd.ExecuteContext(t.Context())
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 type roundTripFunc func(*http.Request) (*http.Response, error)
@@ -20,7 +21,7 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // what listens on loopback none that would be good anywhere else.
 func TestARM(t *testing.T) {
 	dir := t.TempDir()
-	script := "#!/bin/sh\necho \"$*\" >>" + filepath.Join(dir, "asked") + "\nprintf '{\"accessToken\":\"t\",\"expires_on\":4102444800}'\n"
+	script := "#!/bin/sh\necho \"$*\" >>" + shell.Quote(filepath.Join(dir, "asked")) + "\nprintf '{\"accessToken\":\"t\",\"expires_on\":4102444800}'\n"
 	if err := os.WriteFile(filepath.Join(dir, "az"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

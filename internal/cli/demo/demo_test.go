@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
@@ -99,8 +100,8 @@ func TestDemo_keep(t *testing.T) {
 		}
 	}
 	env := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^   export (\w+)='?([^'\n]*)'?$`).FindAllStringSubmatch(stdout.String(), -1) {
-		env[m[1]] = m[2]
+	for _, m := range regexp.MustCompile(`(?m)^   export (\w+)=(.*)$`).FindAllStringSubmatch(stdout.String(), -1) {
+		env[m[1]] = strings.Join(clitest.Split(m[2]), "")
 	}
 	for _, name := range []string{"SSL_CERT_FILE", "ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"} {
 		if env[name] == "" {

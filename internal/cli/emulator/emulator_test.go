@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 func TestNewCmdStart(t *testing.T) {
@@ -90,19 +91,19 @@ func TestReadSeed(t *testing.T) {
 func TestSeedInit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "seed.yaml")
 	run := func(line string) error { return clitest.Execute(t, NewCmdSeedInit(clitest.Factory(nil), nil), line) }
-	if err := run(file); err != nil {
+	if err := run(shell.Quote(file)); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("%v, %v: passwords stand in it", info.Mode(), err)
 	}
-	if err := run(file); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
+	if err := run(shell.Quote(file)); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
 		t.Errorf("second time: %v", err)
 	}
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run("--force " + file); err != nil {
+	if err := run("--force " + shell.Quote(file)); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -111,7 +112,7 @@ func TestSeedInit(t *testing.T) {
 	if err := run("--force " + os.DevNull); err != nil {
 		t.Errorf("what is no file: %v", err)
 	}
-	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), file); err != nil {
+	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), shell.Quote(file)); err != nil {
 		t.Errorf("the example is not good: %v", err)
 	}
 }
@@ -128,9 +129,9 @@ func TestDataFolderInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below"), lock} {
-		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), "--addr 127.0.0.1:0 --data "+dir)
+		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), "--addr 127.0.0.1:0 --data "+shell.Quote(dir))
 		e, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), fmt.Sprintf("cannot open the data folder %q: ", dir)) || !strings.HasPrefix(e.Hint, "ls -ld "+dir+" ") {
+		if !ok || cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), fmt.Sprintf("cannot open the data folder %q: ", dir)) || !strings.HasPrefix(e.Hint, "ls -ld "+shell.Quote(dir)+" ") {
 			t.Errorf("%s: %v (%d)", dir, err, cmdutil.ExitCode(err))
 		}
 	}
@@ -221,8 +222,8 @@ func TestEnvHints(t *testing.T) {
 		code int
 		hint string
 	}{
-		{home, "", cmdutil.ExitNotFound, "acrkit emulator start --data '" + home["XDG_DATA_HOME"] + "/acrkit/emulator'    # or the folder of another one: acrkit emulator env --data DIR"},
-		{nil, "--data " + file, cmdutil.ExitUsage, "acrkit emulator start --data " + file},
+		{home, "", cmdutil.ExitNotFound, "acrkit emulator start --data " + shell.Quote(home["XDG_DATA_HOME"]+"/acrkit/emulator") + "    # or the folder of another one: acrkit emulator env --data DIR"},
+		{nil, "--data " + shell.Quote(file), cmdutil.ExitUsage, "acrkit emulator start --data " + shell.Quote(file)},
 	} {
 		err := clitest.Execute(t, NewCmdEnv(clitest.Factory(x.env), nil), x.line)
 		e, ok := errors.AsType[*acrkit.Error](err)
