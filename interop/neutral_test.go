@@ -2,6 +2,8 @@ package interop
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,7 +24,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?`), "2026-01-02 03:04:05"},
 	{regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`), "2026/01/02 03:04:05"},
 	{regexp.MustCompile(` on \S+:53: `), " on 168.63.129.16:53: "}, // Azure's own resolver
-	{regexp.MustCompile(`/tmp/(ik-|acrkit-layout-|Test)[^ :"'/]*`), "/home/user"},
+	{regexp.MustCompile(regexp.QuoteMeta(filepath.Clean(os.TempDir())) + `/(ik-|acrkit-|Test)[^ :"'/]*`), "/home/user"},
 }
 
 // neutral replaces what changes from run to run in what a client printed: addresses,
@@ -43,6 +45,7 @@ func (s *session) neutral(text string) string {
 }
 
 func TestNeutral(t *testing.T) {
+	temp := filepath.Clean(os.TempDir())
 	for text, want := range map[string]string{
 		`Get "https://localhost:4711/v2/": x`:                                "Get \"https://myregistry.azurecr.io/v2/\": x",
 		"dial tcp 127.0.0.1:4711: connect: connection refused":               "dial tcp 203.0.113.10:443: connect: connection refused",
@@ -50,7 +53,8 @@ func TestNeutral(t *testing.T) {
 		"GET /oauth2/token?service=localhost%3A4711":                         "GET /oauth2/token?service=myregistry.azurecr.io",
 		"ERROR: 2026-11-24 03:52:55.627549 Error":                            "ERROR: 2026-01-02 03:04:05 Error",
 		"client with IP '127.0.0.1' is not allowed access":                   "client with IP '198.51.100.7' is not allowed access",
-		"/tmp/ik-123/auth.json and /tmp/TestX_y123/001/pulled":               "/home/user/auth.json and /home/user/001/pulled",
+		temp + "/ik-123/auth.json and " + temp + "/TestX_y123/001/pulled":    "/home/user/auth.json and /home/user/001/pulled",
+		"--ca-file " + temp + "/acrkit-interop-394209263/data/ca.pem":        "--ca-file /home/user/data/ca.pem",
 		`time="2026-11-24T03:42:28.96Z" level=fatal`:                         `time="2026-01-02T03:04:05Z" level=fatal`,
 		"2026/11/24 03:42:28 error 6F1C0f3e-52f1-4d0a-9b7e-2a8c4d6e8f02 end": "2026/01/02 03:04:05 error 6f1c0f3e-52f1-4d0a-9b7e-2a8c4d6e8f01 end",
 	} {

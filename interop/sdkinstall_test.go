@@ -26,7 +26,12 @@ type sdk struct {
 	// packages are what the table names, each "name version" as the lock file
 	// has it.
 	packages string
-	needs    string     // the program, and the Debian package that has it
+	needs    string // the program, and the Debian package that has it
+	// runtime prints the version of the language, and captured is how that began
+	// when captures/ was written. The machine chooses the version: with another one
+	// the words are not held. No runtime: it is pinned with the module.
+	runtime  []string
+	captured string
 	locks    []string   // the files that say what is installed
 	install  [][]string // commands, run in a folder that holds the locks
 	// prepare makes the programs ready in dir, where installed lies beside; nil:
@@ -39,6 +44,7 @@ type sdk struct {
 var sdks = []sdk{
 	{
 		name: "azure-sdk-python", title: "Python", folder: "python", packages: "azure-containerregistry 1.2.0, azure-identity 1.27.0",
+		runtime: []string{"python3", "--version"}, captured: "Python 3.11.",
 		needs: "pip3 python3-pip", locks: []string{"requirements.txt"},
 		install: [][]string{
 			{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", "lib", "--require-hashes", "-r", "requirements.txt"},
@@ -49,6 +55,7 @@ var sdks = []sdk{
 	},
 	{
 		name: "azure-sdk-js", title: "TypeScript", folder: "typescript", packages: "@azure/container-registry 1.1.2, @azure/identity 4.13.1",
+		runtime: []string{"node", "--version"}, captured: "v20.",
 		needs: "npm npm", locks: []string{"package.json", "package-lock.json"},
 		install: [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"}},
 		prepare: func(t *testing.T, dir, installed string) {
@@ -64,6 +71,7 @@ var sdks = []sdk{
 	},
 	{
 		name: "azure-sdk-java", title: "Java", folder: "java", packages: "azure-containers-containerregistry 1.2.6, azure-identity 1.18.2",
+		runtime: []string{"java", "--version"}, captured: "openjdk 17.",
 		needs: "mvn maven", locks: []string{"pom.xml"},
 		install: [][]string{{"mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"}},
 		prepare: func(t *testing.T, dir, installed string) {
@@ -122,6 +130,20 @@ func (s sdk) ready(t *testing.T) programs {
 		s.prepare(t, p.dir, p.installed)
 	}
 	return p
+}
+
+// wordsHeld reports whether this machine's language is of the version with which
+// captures/ was written.
+func (s sdk) wordsHeld(t *testing.T) bool {
+	t.Helper()
+	if s.runtime == nil {
+		return true
+	}
+	out, err := exec.CommandContext(t.Context(), s.runtime[0], s.runtime[1:]...).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(s.runtime, " "), err)
+	}
+	return strings.HasPrefix(string(out), s.captured)
 }
 
 // installation returns the folder where the SDK's packages are. It is made under
