@@ -41,13 +41,14 @@ const (
 )
 
 // openControlKey reads the control API's key from the data folder, or makes it.
-// The file is readable by its owner alone.
+// The file is for its owner alone: one that others can read or write, or own, is
+// refused.
 func openControlKey(dir string) (string, error) {
 	if dir == "" {
 		return rand.Text(), nil
 	}
 	path := filepath.Join(dir, controlFile)
-	data, ok, err := private.ReadFile(path)
+	data, ok, err := private.ReadSecret(path)
 	if err != nil {
 		return "", damaged(dir, err)
 	}

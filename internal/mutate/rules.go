@@ -58,6 +58,17 @@ func Rules() []Rule {
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
 			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
 		}},
+		{"secret-files", "A file with secrets in the emulator's data folder that others can read or write, or own, is refused.", []Break{
+			{"internal/private/secret.go", "	f, err := (&Folder{Path: filepath.Clean(dir), What: name}).OpenIn(root, name, flag)", "	f, err := root.OpenFile(name, flag, fileMode)", "./internal/private", "TestReadSecret"},
+			{"internal/private/secret.go", "	if err == nil && len(data) > MaxFile {", "	if false {", "./internal/private", "TestReadSecret"},
+			{"internal/private/secret.go", "	if err == nil && len(data) > MaxFile {", "	if err == nil && len(data) >= MaxFile {", "./internal/private", "TestReadSecret"},
+			{"emulator/control.go", "private.ReadSecret(path)", "private.ReadFile(path)", "./emulator", "TestSecretsOfOthers"},
+			{"emulator/internal/identity/keys.go", "private.ReadSecret(k.path)", "private.ReadFile(k.path)", "./emulator", "TestSecretsOfOthers"},
+			{"emulator/internal/db/db.go", "f, err := private.OpenSecret(path, os.O_CREATE|os.O_RDWR)", "f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)", "./emulator", "TestSecretsOfOthers"},
+			{"emulator/internal/db/db.go", "			if err := private.CheckSecret(path + suffix); err != nil {", "			if err := error(nil); err != nil && suffix != \"\" {", "./emulator", "TestSecretsOfOthers"},
+			{"internal/cli/emulator/connection.go", "private.ReadSecret(filepath.Join(dir, connectionFile))", "private.ReadFile(filepath.Join(dir, connectionFile))", "./internal/cli/emulator", "TestSecretsOfOthers"},
+			{"internal/cli/emulator/client.go", "return private.OpenSecret(path, os.O_RDONLY)", "_ = private.OpenSecret; return os.Open(path)", "./internal/cli/emulator", "TestSecretsOfOthers"},
+		}},
 		{"cache-key", "A token that was kept is found by its registry, its use, its rights and the very secret of its credential, under this installation's own key alone, and is encrypted.", []Break{
 			{"auth/tokenstore.go", "append(slices.Clone(k.what), k.identity.Reveal())", "slices.Clone(k.what)", "./auth", "TestTokens_key"},
 			{"auth/tokenstore.go", "append(slices.Clone(k.what), k.identity.Reveal())", "append(slices.Clone(k.what[:0]), k.identity.Reveal())", "./auth", "TestTokens_key"},

@@ -34,7 +34,7 @@ const (
 type Folder struct {
 	Path string // absolute
 	What string // what it is, in messages: "the store of logins"
-	Env  string // the variable that names another one
+	Env  string // the variable that names another one; "" = there is none
 	Disk Disk
 }
 
@@ -92,10 +92,20 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 	return root, d.check(d.Path, opened, folderMode)
 }
 
+// foreign is the refusal of what belongs to another user, who may know what is in
+// it. Where no variable names another folder, the file can be taken over.
+func (d *Folder) foreign(path string, uid uint32) error {
+	hint := "export " + d.Env + "=DIR"
+	if d.Env == "" {
+		hint = `sudo chown "$(id -u)" ` + shell.Quote(path) + "    # if you trust what that user wrote"
+	}
+	return d.refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), hint)
+}
+
 // check refuses what others may read or write, or own.
 func (d *Folder) check(path string, info fs.FileInfo, want fs.FileMode) error {
 	if uid, ok := foreignOwner(info); ok {
-		return d.refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+d.Env+"=DIR")
+		return d.foreign(path, uid)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&othersMask != 0 {
 		return d.refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()), fmt.Sprintf("chmod %o %s", want, shell.Quote(path)))
@@ -136,7 +146,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	if errors.Is(err, fs.ErrPermission) {
 		if info, serr := root.Lstat(name); serr == nil {
 			if uid, ok := foreignOwner(info); ok {
-				return nil, d.refusal(path, fmt.Sprintf("belongs to another user (%d)", uid), "export "+d.Env+"=DIR")
+				return nil, d.foreign(path, uid)
 			}
 		}
 		return nil, d.refusal(path, "cannot be opened", fmt.Sprintf("chmod %o %s", fileMode, shell.Quote(path)))

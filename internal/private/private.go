@@ -112,11 +112,12 @@ func syncDir(open func() (*os.File, error)) error {
 	return errors.Join(err, d.Close())
 }
 
-// MaxFile is the largest file [ReadFile] reads: keys and certificates are a few
-// kilobytes.
+// MaxFile is the largest file [ReadFile] and [ReadSecret] read: keys and
+// certificates are a few kilobytes.
 const MaxFile = 1 << 20
 
-// ReadFile reads a small file. ok is false if there is none.
+// ReadFile reads a small file. ok is false if there is none. For one that others
+// must not read or write, see [ReadSecret].
 func ReadFile(path string) (data []byte, ok bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

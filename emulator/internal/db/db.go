@@ -23,6 +23,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
 )
 
@@ -88,8 +89,14 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		d.now = time.Now
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("open the database: %w", err), d.Close())
+		if err == nil {
+			return
+		}
+		if _, ok := errors.AsType[*acrkit.Error](err); !ok { // which says it all
+			err = fmt.Errorf("open the database: %w", err)
+		}
+		if cerr := d.Close(); cerr != nil {
+			err = errors.Join(err, cerr)
 		}
 	}()
 	name := "file:/" + rand.Text()
@@ -108,12 +115,17 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 			return nil, err
 		}
 		// SQLite would create it readable by all; the other files follow its mode.
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		f, err := private.OpenSecret(path, os.O_CREATE|os.O_RDWR)
 		if err != nil {
 			return nil, err
 		}
 		if err := f.Close(); err != nil {
 			return nil, err
+		}
+		for _, suffix := range []string{"-wal", "-shm"} {
+			if err := private.CheckSecret(path + suffix); err != nil {
+				return nil, err
+			}
 		}
 		path = filepath.ToSlash(path)
 		if !strings.HasPrefix(path, "/") { // a Windows drive

@@ -50,14 +50,15 @@ type keysFile struct {
 }
 
 // OpenKeys reads the keys of a data folder, or makes them; with "" they are in
-// memory. The file is readable by its owner alone.
+// memory. The file is for its owner alone: one that others can read or write, or
+// own, is refused.
 func OpenKeys(dir string) (*Keys, error) {
 	k := &Keys{}
 	if dir == "" {
 		return k, k.fresh()
 	}
 	k.path = filepath.Join(dir, KeysFile)
-	data, ok, err := private.ReadFile(k.path)
+	data, ok, err := private.ReadSecret(k.path)
 	switch {
 	case err != nil:
 		return nil, err

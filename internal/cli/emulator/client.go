@@ -21,6 +21,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -113,12 +114,16 @@ func (c *control) open() (*client, error) {
 			caFile = conn.CAFile
 		}
 	}
-	keyFile := c.KeyFile
+	keyFile, open := c.KeyFile, os.Open // a file that the user names may be kept as the user likes
 	if keyFile == "" {
 		keyFile = filepath.Join(dir, controlKey)
+		open = func(path string) (*os.File, error) { return private.OpenSecret(path, os.O_RDONLY) }
 	}
 	op := "read the control API's key"
-	file, err := os.Open(keyFile)
+	file, err := open(keyFile)
+	if _, said := errors.AsType[*acrkit.Error](err); said {
+		return nil, err
+	}
 	if err != nil {
 		code := acrkit.CodeUsage
 		if errors.Is(err, fs.ErrNotExist) {

@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
-	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -19,8 +16,6 @@ import (
 // connectionFile stands in the data folder, for "emulator env": where the
 // emulator listens and what may be signed in with. It holds no secret.
 const connectionFile = "connection.json"
-
-var connectionLimit = limit.Limit{Name: "a connection file", Bytes: 1 << 20}
 
 // connection says how to reach an emulator.
 type connection struct {
@@ -98,18 +93,17 @@ func readConnection(dir string) (connection, error) {
 	var c connection
 	op := fmt.Sprintf("find an emulator in %q", dir)
 	start := "acrkit emulator start --data " + shell.Quote(dir)
-	file, err := os.Open(filepath.Join(dir, connectionFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	// Who writes it says where clients send their credentials.
+	data, ok, err := private.ReadSecret(filepath.Join(dir, connectionFile))
+	if err == nil && !ok {
 		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",
 			Hint: start + "    # or the folder of another one: acrkit emulator env --data DIR"}
 	}
+	if _, said := errors.AsType[*acrkit.Error](err); said {
+		return c, err
+	}
 	if err != nil {
 		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}, Hint: start}
-	}
-	defer file.Close()
-	data, err := connectionLimit.ReadAll(file)
-	if err != nil {
-		return c, err
 	}
 	if err := json.Unmarshal(data, &c); err != nil || c.LoginServer == "" {
 		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: start}
