@@ -2,6 +2,7 @@
 package folderlock
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,25 +10,63 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// Lock is held on a data folder until closed, or until the process ends.
-type Lock struct{ f *os.File }
+// Name is the lock file's name in the folder.
+const Name = "lock"
 
-// Take takes the folder's lock, and fails at once if another process, or
-// another emulator in this one, has it.
+// Lock is held on a data folder until closed, or until the process ends.
+type Lock struct {
+	dir  string
+	held []*os.File
+}
+
+// Take takes the folder's lock, by a file, and fails at once if another process,
+// or another emulator in this one, has it. All versions and all systems know this
+// lock; what it protects is to be held by [Lock.Hold] too.
 func Take(dir string) (*Lock, error) {
-	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, Name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(f); err != nil {
-		f.Close() // nothing was written
-		return nil, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", dir),
-			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
-	}
-	return &Lock{f}, nil
+	l := &Lock{dir: dir}
+	return l, l.add(f, lockFile(f))
 }
 
-// Close gives the lock back. The file stays: removing it would let two
-// processes hold locks on two files of one name.
-func (l *Lock) Close() error { return l.f.Close() }
+// Hold locks a private folder itself, for as long as the lock: on Unix, the lock
+// file can be removed while it is held, and the next one would lock another of its
+// name, but the folder cannot be replaced without what it holds. Windows does not
+// remove a file that is open, and some network file systems lock no folders: there
+// the file is all. After an error the lock is to be closed.
+func (l *Lock) Hold(folder string) error {
+	f, err := lockDir(folder)
+	if f == nil {
+		return err
+	}
+	return l.add(f, err)
+}
+
+// errHeld says that another has the lock.
+var errHeld = errors.New("the lock is held")
+
+// add keeps a file whose lock was taken, or closes it where err says why not.
+func (l *Lock) add(f *os.File, err error) error {
+	if err == nil {
+		l.held = append(l.held, f)
+		return nil
+	}
+	_ = f.Close() // nothing was written
+	if errors.Is(err, errHeld) {
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", l.dir),
+			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
+	}
+	return err
+}
+
+// Close gives the lock back. The file stays, for the next.
+func (l *Lock) Close() error {
+	var errs []error
+	for _, f := range l.held {
+		errs = append(errs, f.Close())
+	}
+	l.held = nil
+	return errors.Join(errs...)
+}
