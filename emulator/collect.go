@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
@@ -34,8 +35,14 @@ type Collected struct {
 // the same from time to time. Age is counted by the machine's clock, also where
 // [Options.Now] is another.
 //
-// Errors: failures of the disk, with what was removed nevertheless.
+// Errors: [acrkit.CodeUsage] in a run that removes nothing, because the state was
+// recovered or its database was made while blobs were there already; failures of
+// the disk, with what was removed nevertheless.
 func (e *Emulator) Collect(ctx context.Context) (Collected, error) {
+	if e.keep != "" {
+		return Collected{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "collect what is of no use",
+			Reason: e.keep + ": nothing is removed before the next start"}
+	}
 	c, err := e.content.Collect(ctx)
 	return Collected(c), err
 }

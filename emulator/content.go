@@ -34,7 +34,7 @@ func maxPages(dir string) int {
 // openContent opens the content over the database: with blobs in a folder of
 // dir, or all in memory. The age of what is to be removed goes by the machine's
 // clock, whatever the emulator's is.
-func openContent(ctx context.Context, d *db.DB, dir string, o *Options) (*content.Store, error) {
+func openContent(ctx context.Context, d *db.DB, dir string, keep bool, o *Options) (*content.Store, error) {
 	var blobs blob.Store
 	if dir == "" {
 		blobs = blob.NewMemory(&blob.MemoryOptions{Limit: o.MemoryLimit})
@@ -49,7 +49,7 @@ func openContent(ctx context.Context, d *db.DB, dir string, o *Options) (*conten
 		}
 		blobs = disk
 	}
-	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter, Held: snapshot.Holds})
+	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter, Held: snapshot.Holds, Keep: keep})
 }
 
 // pushGenerated stores a generated image: blobs, children, and then the image

@@ -33,6 +33,7 @@ const (
 	controlHeader = "Acrkit-Control-Key"
 	controlFile   = "control-api.key"
 
+	minControlKey  = 26                    // characters: what rand.Text makes
 	maxControlPage = 1000                  // decisions in one answer
 	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
 	maxWait        = time.Minute           // for a decision, in one call
@@ -40,7 +41,8 @@ const (
 	gatherTime     = 20 * time.Millisecond // how long a decision waits for others to be told with it
 )
 
-// openControlKey reads the control API's key from the data folder, or makes it.
+// openControlKey reads the control API's key from the data folder, or makes it
+// where there is none that is whole: its readers read the file each time.
 // The file is for its owner alone: one that others can read or write, or own, is
 // refused.
 func openControlKey(dir string) (string, error) {
@@ -52,8 +54,8 @@ func openControlKey(dir string) (string, error) {
 	if err != nil {
 		return "", damaged(dir, err)
 	}
-	if key := strings.TrimSpace(string(data)); ok && key != "" {
-		return key, nil
+	if key := strings.TrimSpace(string(data)); ok && len(key) >= minControlKey {
+		return key, nil // a shorter one is what is left of one
 	}
 	key := rand.Text()
 	if err := private.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,10 +24,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
-	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/internal/pki"
-	"github.com/acrkit/acrkit/internal/private"
 )
 
 // Options is what [Open] may be told. The zero value is an emulator in memory
@@ -38,6 +34,7 @@ type Options struct {
 	DataDir  string           // where state is kept; made if it does not exist; "" = in memory only
 	Seed     *Seed            // what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
 	SeedMode SeedMode         // "" = apply to an empty folder, check otherwise
+	Recover  bool             // take what is left of a folder's state; see [Open]
 	Now      func() time.Time // the clock of tokens, passwords and content; nil = time.Now
 	Logger   *slog.Logger     // nil = silent
 
@@ -122,6 +119,7 @@ type Emulator struct {
 	arm    *arm.Handler
 	data   *dataplane.Handler
 
+	keep         string // why nothing is collected in this run; "" = it is
 	collectAfter time.Duration
 	collector    chan struct{} // of capacity 1: holds a token while one listener's goroutine collects
 
@@ -131,15 +129,15 @@ type Emulator struct {
 	closeErr  error
 }
 
-// Names in the data folder. State apart from the certificate authority stands in
-// a folder of its own, so that a reset is one rename.
-const (
-	stateDir   = "state"
-	discardDir = "state.discard-"
-)
-
 // Open starts an emulator, without a listener: serve its ServeHTTP, or call
 // [Emulator.Serve]. A data folder can be open once; it must be closed.
+//
+// A folder that held state and lacks a part of it, or whose database is older than
+// what was acknowledged, is refused. [Options.Recover] goes on with what is left:
+// the database as it is, or a new one where there is none that can be read; new
+// keys where keys.json is missing or damaged, so that no password or token of
+// before is good. What is replaced is kept in a folder state/aside-*, the logger is
+// told, and nothing is collected until the next start.
 //
 // Errors: [acrkit.CodeUsage] for a seed that is wrong or differs from the
 // folder's state, and for a damaged folder; [acrkit.CodeUnavailable] for a
@@ -183,6 +181,9 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err := o.SeedMode.check(); err != nil {
 		return nil, err
 	}
+	if o.Recover && o.SeedMode == SeedReset {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "recover the state", Reason: "a reset keeps nothing to recover"}
+	}
 	if o.Seed != nil {
 		if err := o.Seed.Check(); err != nil {
 			return nil, err
@@ -202,32 +203,15 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 			return nil, err
 		}
 	}
+	// The state first: what else a first start writes shows that there was state.
+	if err = e.openState(ctx, state, &o); err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
 	if e.ca, err = pki.Open(o.DataDir); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
 	if e.controlKey, err = openControlKey(o.DataDir); err != nil {
 		return nil, err
-	}
-	keys, err := identity.OpenKeys(state)
-	if err != nil {
-		return nil, damaged(o.DataDir, err)
-	}
-	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now, MaxPages: maxPages(state),
-		Migrations: slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())})
-	if err != nil {
-		return nil, damaged(o.DataDir, err)
-	}
-	if e.ids, err = identity.Open(ctx, e.db, keys); err != nil {
-		return nil, damaged(o.DataDir, err)
-	}
-	e.log, err = decisions.Open(ctx, e.db, e.now, func(err error, lost int) {
-		e.logger.Error("decisions could not be written", "error", err, "lost", lost)
-	})
-	if err != nil {
-		return nil, damaged(o.DataDir, err)
-	}
-	if e.content, err = openContent(ctx, e.db, state, &o); err != nil {
-		return nil, damaged(o.DataDir, err)
 	}
 	e.verifier = e.ids.NewVerifier()
 	e.wire()
@@ -236,51 +220,15 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	}
 	rates, _ := e.ids.Meta(metaRates)
 	e.SetRateLimits(o.RateLimits || len(rates) > 0)
+	if err := e.db.Establish(ctx); err != nil {
+		return nil, damaged(o.DataDir, err)
+	}
+	if o.DataDir != "" && !o.Recover {
+		if err := removeDiscards(o.DataDir); err != nil {
+			return nil, damaged(o.DataDir, err)
+		}
+	}
 	return e, nil
-}
-
-// damaged says which folder it is that cannot be used. An error that says more
-// already stays as it is.
-func damaged(dir string, err error) error {
-	if _, ok := errors.AsType[*acrkit.Error](err); ok || dir == "" {
-		return err
-	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
-}
-
-// prepareDir makes and locks the data folder, and returns the state's folder.
-func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
-	state := filepath.Join(dir, stateDir)
-	// Others may pass through, for the CA certificate; the state is private.
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is private is so by itself
-		return "", damaged(dir, err)
-	}
-	var err error
-	if e.lock, err = folderlock.Take(dir); err != nil {
-		return "", damaged(dir, err)
-	}
-	if reset {
-		err := os.Rename(state, filepath.Join(dir, discardDir+identity.NewRID()))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", damaged(dir, err)
-		}
-	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return "", damaged(dir, err)
-	}
-	if err := private.SyncDir(dir); err != nil {
-		return "", damaged(dir, err)
-	}
-	old, err := filepath.Glob(filepath.Join(dir, discardDir+"*"))
-	if err != nil {
-		return "", damaged(dir, err)
-	}
-	for _, d := range old { // of this reset, and of one that was cut short
-		if err := os.RemoveAll(d); err != nil {
-			return "", damaged(dir, err)
-		}
-	}
-	return state, nil
 }
 
 func (e *Emulator) wire() {
@@ -300,16 +248,7 @@ func (e *Emulator) wire() {
 func (e *Emulator) Close() error {
 	e.closing.Do(func() {
 		e.closed.Store(true)
-		var errs []error
-		if e.content != nil {
-			e.content.Close()
-		}
-		if e.log != nil {
-			errs = append(errs, e.log.Close())
-		}
-		if e.db != nil {
-			errs = append(errs, e.db.Close())
-		}
+		errs := []error{e.closeState()}
 		if e.lock != nil {
 			errs = append(errs, e.lock.Close())
 		}

@@ -1,5 +1,13 @@
 package emulator
 
+import "context"
+
+// CollectIdle collects as a listener does from time to time.
+func CollectIdle(ctx context.Context, e *Emulator) error {
+	_, err := e.content.CollectIdle(ctx)
+	return err
+}
+
 // UnderWay returns how many requests are under way.
 func (e *Emulator) UnderWay() int64 { return e.underWay.Load() }
 

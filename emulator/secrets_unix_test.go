@@ -4,7 +4,6 @@ package emulator_test
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,13 +16,7 @@ import (
 // A file with secrets that others can read or write, or that another user owns, is
 // refused when the folder is opened again: its keys may be known.
 func TestSecretsOfOthers(t *testing.T) {
-	template := filepath.Join(t.TempDir(), "data")
-	f := start(t, &emulator.Options{DataDir: template})
-	f.refreshToken() // a signing key is stored with it
-	killed := filepath.Join(t.TempDir(), "killed")
-	must(t, os.CopyFS(killed, os.DirFS(template)))
-	f.stop()
-	for _, name := range []string{"control-api.key", "state/keys.json", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
+	for _, name := range []string{"control-api.key", "state/keys.json", "state/mark", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
 		for how, damage := range map[string]func(path string) error{
 			"mode":  func(path string) error { return os.Chmod(path, 0o666) },
 			"group": func(path string) error { return os.Chmod(path, 0o640) },
@@ -33,9 +26,7 @@ func TestSecretsOfOthers(t *testing.T) {
 				if how == "owner" && os.Geteuid() != 0 {
 					t.Skip("only root gives files away")
 				}
-				dir := filepath.Join(t.TempDir(), "data")
-				must(t, os.CopyFS(dir, os.DirFS(killed)))
-				must(t, ownModes(dir))
+				dir := folder(t, "killed")
 				path := filepath.Join(dir, filepath.FromSlash(name))
 				must(t, damage(path))
 				e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir})
@@ -56,17 +47,4 @@ func TestSecretsOfOthers(t *testing.T) {
 			})
 		}
 	}
-}
-
-// ownModes gives what was copied the modes that the emulator gave it.
-func ownModes(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil || path == dir:
-			return err
-		case d.IsDir():
-			return os.Chmod(path, 0o700)
-		}
-		return os.Chmod(path, 0o600)
-	})
 }

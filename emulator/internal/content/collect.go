@@ -54,6 +54,9 @@ func (s *Store) CollectIdle(ctx context.Context) (Collected, error) {
 }
 
 func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) {
+	if s.keepAll {
+		return c, nil
+	}
 	select {
 	case s.collecting <- struct{}{}:
 		defer func() { <-s.collecting }()

@@ -101,6 +101,9 @@ type Options struct {
 	// holds content. What is held must have been held since a repository held it.
 	// nil = nothing is.
 	Held func(tx *db.Tx, digest string) (bool, error)
+	// Keep removes nothing: whether the database knows all that is held is not
+	// sure.
+	Keep bool
 }
 
 // Store is the content of all registries. Its methods may be called by many
@@ -114,6 +117,7 @@ type Store struct {
 	uploadLifetime time.Duration
 	blobGrace      time.Duration
 	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
+	keepAll        bool
 
 	// What was looked up, by the database's version.
 	manifests *memo.Memo[name, foundManifest]
@@ -136,7 +140,7 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 		opts = &Options{}
 	}
 	s := &Store{db: d, blobs: blobs, now: opts.Now,
-		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held,
+		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held, keepAll: opts.Keep,
 		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
 	if s.now == nil {
@@ -156,8 +160,10 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	if err != nil {
 		return nil, err
 	}
-	if err := s.collectUploads(ctx, &Collected{}); err != nil {
-		return nil, err
+	if !s.keepAll {
+		if err := s.collectUploads(ctx, &Collected{}); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

@@ -40,13 +40,17 @@ func files(t *testing.T, d *db.DB, dir string) (base, log string, content map[st
 // TestPowerCut opens what a power cut may leave: the files as they were when the
 // last commit was acknowledged, and of the log's later part, which was not synced
 // then, any number of bytes, whole or damaged. Each commit that was acknowledged
-// is there, of each later one all or nothing, and the file is sound.
+// is there, of each later one all or nothing, and the file is sound. The mark is
+// that of the last commit that was acknowledged, or older.
 //
 // That SQLite syncs the log before a commit is acknowledged cannot be seen in the
 // files; TestEveryConnectionHasItsPragmasAndTables holds the setting that makes it.
 func TestPowerCut(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir, nil)
+	if err := d.Establish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	const rounds = 12
 	commits, cuts, checkpoints := 0, 0, 0
@@ -94,7 +98,7 @@ func TestPowerCut(t *testing.T) {
 				left[synced+random.IntN(end-synced)] ^= 0xff
 			}
 			where := t.TempDir()
-			for name, b := range map[string][]byte{base: then[base], log: left} {
+			for name, b := range map[string][]byte{base: then[base], log: left, "mark": then["mark"]} {
 				if err := os.WriteFile(filepath.Join(where, name), b, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -54,6 +54,13 @@ type Options struct {
 	Migrations []Migration      // in the order in which they are applied
 	Now        func() time.Time // nil = time.Now
 	MaxPages   int              // most pages of 4 KiB in the database; 0 = SQLite's own limit
+
+	// Held names what shows that the folder held a database, where there is
+	// something besides; "" = nothing does. A missing database is an error then.
+	Held string
+	// Recover takes a database that is older than its mark, or whose mark is
+	// missing or damaged, as it is, and makes one where it is missing.
+	Recover bool
 }
 
 // DB is an open database. Its methods may be called by many goroutines.
@@ -70,6 +77,13 @@ type DB struct {
 	refreshed uint64        // the count at the last refresh; the writer's
 	version   atomic.Uint64 // as commits, without those of WriteApart alone; see Version
 
+	origin   Origin
+	dir      string
+	database string   // its name
+	mark     *os.File // nil in memory
+	marking  bool     // the mark is kept; the writer's, as is the next
+	count    uint64   // of the commits since the database was made
+
 	mu      sync.Mutex
 	queue   []*request
 	closed  bool
@@ -79,7 +93,9 @@ type DB struct {
 // Open opens the database in dir, which must exist, or one in memory where dir
 // is "". It applies the migrations that were not applied before, in one
 // transaction. The caller sees to it that no other process opens the
-// folder.
+// folder, and calls [DB.Establish] when the state is such that it may be relied on.
+//
+// Errors: [Incomplete] for a database that lacks what was acknowledged.
 func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if opts == nil {
 		opts = &Options{}
@@ -92,7 +108,10 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		if err == nil {
 			return
 		}
-		if _, ok := errors.AsType[*acrkit.Error](err); !ok { // which says it all
+		err = explain(dir, err)
+		_, refused := errors.AsType[*acrkit.Error](err)
+		_, lost := errors.AsType[*Incomplete](err)
+		if !refused && !lost { // which say it all
 			err = fmt.Errorf("open the database: %w", err)
 		}
 		if cerr := d.Close(); cerr != nil {
@@ -110,8 +129,8 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		pragmas.Set("vfs", "memdb")
 		add("journal_mode(MEMORY)")
 	} else {
-		path, err := filepath.Abs(filepath.Join(dir, fileName))
-		if err != nil {
+		path := filepath.Join(dir, fileName)
+		if err := d.prepare(ctx, dir, opts); err != nil {
 			return nil, err
 		}
 		// SQLite would create it readable by all; the other files follow its mode.
@@ -122,16 +141,9 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		if err := f.Close(); err != nil {
 			return nil, err
 		}
-		for _, suffix := range []string{"-wal", "-shm"} {
-			if err := private.CheckSecret(path + suffix); err != nil {
-				return nil, err
-			}
+		if name, err = dataSource(path); err != nil {
+			return nil, err
 		}
-		path = filepath.ToSlash(path)
-		if !strings.HasPrefix(path, "/") { // a Windows drive
-			path = "/" + path
-		}
-		name = "file://" + (&url.URL{Path: path}).EscapedPath()
 		add("journal_mode(WAL)")
 		add("synchronous(FULL)")
 	}
@@ -166,6 +178,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if err := d.migrate(ctx, opts.Migrations); err != nil {
 		return nil, err
 	}
+	d.marking = d.mark != nil && d.origin == Known
 	if dir != "" {
 		// Without it, a file that was created just before a power cut may be gone
 		// though its content was synced.
@@ -182,6 +195,72 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	}
 	return d, nil
 }
+
+// dataSource returns the name of a database file for the driver.
+func dataSource(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // a Windows drive
+		path = "/" + path
+	}
+	return "file://" + (&url.URL{Path: path}).EscapedPath(), nil
+}
+
+// prepare looks at what the folder holds, and gives one that is new its mark before
+// anything else: what a start leaves behind that is cut short is no state then.
+func (d *DB) prepare(ctx context.Context, dir string, opts *Options) error {
+	m, origin, err := inspect(ctx, dir, opts)
+	if err != nil {
+		return err
+	}
+	d.origin, d.database, d.dir = origin, m.database, dir
+	switch {
+	case origin == Adopted: // its mark is made when it is established
+		return nil
+	case origin == New && opts.Recover && m.database == "":
+		// So is the mark of one that takes the place of another: the folder is not
+		// new. SQLite would remove a log without its database.
+		return SetAside(dir)
+	case m.database != "":
+		if d.mark, err = private.OpenSecret(filepath.Join(dir, markName), os.O_RDWR); err != nil || m.sum == noSum {
+			return err
+		}
+		// Durably: after a power cut, the sum of before would refuse what was written since.
+		m.sum = noSum
+		_, err = d.mark.WriteAt(m.encode(), 0)
+		return errors.Join(err, d.mark.Sync())
+	}
+	d.database = rand.Text()
+	d.mark, err = makeMark(dir, mark{database: d.database, sum: noSum})
+	return err
+}
+
+// Establish says that all that was written is acknowledged: from now on the folder
+// is not new any more, and its mark is kept. The database is as [Open] found it
+// until then.
+func (d *DB) Establish(ctx context.Context) error {
+	return d.Write(ctx, func(*Tx) (err error) {
+		if d.memory != nil || d.marking {
+			return nil
+		}
+		if d.mark == nil {
+			if d.mark, err = makeMark(d.dir, mark{d.database, d.count, noSum}); err != nil {
+				return err
+			}
+		}
+		d.marking = true
+		return nil
+	})
+}
+
+// Origin says where the state comes from.
+func (d *DB) Origin() Origin { return d.origin }
+
+// Name tells databases apart: 26 letters and digits, or "" in memory.
+func (d *DB) Name() string { return d.database }
 
 // Close waits for the write under way, refuses later ones and closes the
 // database. Closing twice is no error.
@@ -217,7 +296,27 @@ func (d *DB) Close() error {
 	for i := len(d.pools) - 1; i >= 0; i-- {
 		errs = append(errs, d.pools[i].Close())
 	}
+	if d.mark != nil {
+		if d.marking && errors.Join(errs...) == nil {
+			errs = append(errs, d.sumUp())
+		}
+		errs = append(errs, d.mark.Close())
+	}
 	return errors.Join(errs...)
+}
+
+// sumUp puts the checksum of the closed database into the mark.
+func (d *DB) sumUp() error {
+	path := filepath.Join(d.dir, fileName)
+	if left, err := hasContent(path + "-wal"); err != nil || left { // a shell has it open
+		return err
+	}
+	sum, err := sumOf(path)
+	if err != nil {
+		return err
+	}
+	_, err = d.mark.WriteAt(mark{d.database, d.count, sum}.encode(), 0)
+	return err
 }
 
 // opened reports whether all connections were made; a failed Open leaves fewer.
@@ -265,13 +364,18 @@ func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 
 func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }
 
-// mapError puts [ErrFull] on top of SQLite's own error.
+// mapError puts [ErrFull] or an [Incomplete] on top of SQLite's own error.
 func mapError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
-		return fmt.Errorf("%w: %w", ErrFull, err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return &Incomplete{Reason: fileName + " is damaged", Err: err}
+		}
 	}
 	return err
 }

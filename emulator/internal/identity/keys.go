@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -14,12 +15,15 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/internal/private"
 )
 
 // KeysFile is the name of the keys in the data folder.
 const KeysFile = "keys.json"
+
+// useless is what keys that are lost mean.
+const useless = "no password can be checked without its keys, and no token is good"
 
 // rsaBits is the size of the service's keys: its signatures have 342 characters.
 const rsaBits = 2048
@@ -28,8 +32,9 @@ const rsaBits = 2048
 // signing keys are made when first needed: an emulator for one test needs
 // neither, or one.
 type Keys struct {
-	path string // "" = in memory
-	hmac []byte
+	path     string // "" = in memory
+	database string // the name of the one they belong to
+	hmac     []byte
 
 	mu    sync.Mutex
 	acr   *SigningKey
@@ -44,37 +49,87 @@ type SigningKey struct {
 
 // keysFile is the file's form. The keys are PKCS #8.
 type keysFile struct {
-	HMAC  []byte `json:"passwordHash"`
-	ACR   []byte `json:"registryTokens,omitempty"`
-	Entra []byte `json:"entraTokens,omitempty"`
+	Database string `json:"database,omitempty"` // the name of the database whose passwords they hash
+	HMAC     []byte `json:"passwordHash"`
+	ACR      []byte `json:"registryTokens,omitempty"`
+	Entra    []byte `json:"entraTokens,omitempty"`
+	Sum      []byte `json:"sum,omitempty"` // SHA-256 of the rest: a key with another bit is a key, too
 }
 
-// OpenKeys reads the keys of a data folder, or makes them; with "" they are in
-// memory. The file is for its owner alone: one that others can read or write, or
-// own, is refused.
-func OpenKeys(dir string) (*Keys, error) {
-	k := &Keys{}
-	if dir == "" {
-		return k, k.fresh()
-	}
-	k.path = filepath.Join(dir, KeysFile)
-	data, ok, err := private.ReadSecret(k.path)
-	switch {
-	case err != nil:
+func (f keysFile) sum() ([]byte, error) {
+	f.Sum = nil
+	data, err := json.Marshal(f)
+	if err != nil {
 		return nil, err
-	case !ok:
+	}
+	sum := sha256.Sum256(data)
+	return sum[:], nil
+}
+
+// OpenKeys reads the keys that belong to a database in the data folder, or makes
+// them for a new one; with "" they are in memory. The file is for its owner alone:
+// one that others can read or write, or own, is refused.
+//
+// Keys that are missing, damaged or of another database are a [db.Incomplete], for
+// no password could be checked and no token would be good. To recover, keys that
+// are whole are taken whatever the database, and new ones are made for those that
+// are not; renewed says so. What was there is set aside.
+func OpenKeys(dir string, d *db.DB, recovering bool) (k *Keys, renewed bool, err error) {
+	k = &Keys{}
+	if dir == "" {
+		return k, false, k.fresh()
+	}
+	k.path, k.database = filepath.Join(dir, KeysFile), d.Name()
+	data, ok, err := private.ReadSecret(k.path)
+	if err != nil {
+		return nil, false, err
+	}
+	if !ok && d.Origin() == db.New && !recovering {
 		if err := k.fresh(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return k, k.save()
+		return k, false, k.save()
 	}
-	damaged := func() error {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read " + k.path, Reason: "the file is damaged",
-			Hint: "restore it; without it no stored password can be checked"}
+	lost := &db.Incomplete{Reason: KeysFile + " is missing; " + useless}
+	if ok {
+		lost = k.read(data, d.Origin() == db.Adopted, recovering)
 	}
+	switch {
+	case lost == nil && (d.Origin() == db.Adopted || recovering):
+		return k, false, k.save() // with the name of the database
+	case lost == nil:
+		return k, false, nil
+	case !recovering:
+		return nil, false, lost
+	case ok:
+		if err := db.SetAside(dir, KeysFile); err != nil {
+			return nil, false, err
+		}
+	}
+	k.acr, k.entra = nil, nil
+	if err := k.fresh(); err != nil {
+		return nil, false, err
+	}
+	return k, true, k.save()
+}
+
+// read takes the keys from what the file holds. Those of an earlier version have
+// no sum.
+func (k *Keys) read(data []byte, earlier, anyDatabase bool) *db.Incomplete {
+	damaged := &db.Incomplete{Reason: KeysFile + " is damaged; " + useless}
 	var f keysFile
 	if err := json.Unmarshal(data, &f); err != nil || len(f.HMAC) != sha256.Size {
-		return nil, damaged() // not the cause: it could quote the key
+		return damaged // not the cause: it could quote the key
+	}
+	sum, err := f.sum()
+	switch {
+	case err != nil:
+		return damaged
+	case earlier && len(f.Sum) == 0 && f.Database == "":
+	case !bytes.Equal(sum, f.Sum):
+		return damaged
+	case f.Database != k.database && !anyDatabase:
+		return &db.Incomplete{Reason: KeysFile + " belongs to another database; " + useless}
 	}
 	k.hmac = f.HMAC
 	for _, x := range []struct {
@@ -88,11 +143,11 @@ func OpenKeys(dir string) (*Keys, error) {
 		key, err := x509.ParsePKCS8PrivateKey(x.der)
 		r, isRSA := key.(*rsa.PrivateKey)
 		if err != nil || !isRSA {
-			return nil, damaged()
+			return damaged
 		}
 		*x.to = &SigningKey{r, x.id(&r.PublicKey)}
 	}
-	return k, nil
+	return nil
 }
 
 func (k *Keys) fresh() error {
@@ -105,7 +160,7 @@ func (k *Keys) save() error {
 	if k.path == "" {
 		return nil
 	}
-	f := keysFile{HMAC: k.hmac}
+	f := keysFile{Database: k.database, HMAC: k.hmac}
 	for _, x := range []struct {
 		key *SigningKey
 		to  *[]byte
@@ -118,6 +173,10 @@ func (k *Keys) save() error {
 			return err
 		}
 		*x.to = der
+	}
+	var err error
+	if f.Sum, err = f.sum(); err != nil {
+		return err
 	}
 	data, err := json.Marshal(f)
 	if err != nil {

@@ -54,7 +54,7 @@ func Open(ctx context.Context, d *db.DB, keys *Keys) (*Store, error) {
 			}
 			o, err := parse(kind, doc)
 			if err != nil {
-				return err
+				return &db.Incomplete{Reason: "what the database holds about identities is damaged", Err: err}
 			}
 			s.objects[o.key()] = o
 			s.index(o)

@@ -79,7 +79,7 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // tables returns the state's tables, and a word for their names and columns.
 func tables(tx *db.Tx) (all []table, shape string, err error) {
 	err = tx.Query(`SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
-		WHERE m.type='table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name NOT LIKE 'snapshot%' AND m.name NOT IN ('migrations','decisions')
+		WHERE m.type='table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name NOT LIKE 'snapshot%' AND m.name NOT IN ('migrations','decisions','commits')
 		ORDER BY m.name, c.cid`, nil, func(scan func(...any) error) error {
 		var name, column string
 		if err := scan(&name, &column); err != nil {

@@ -36,6 +36,7 @@ type StartOptions struct {
 	Memory         bool
 	SeedFile       string
 	SeedMode       string
+	Recover        bool
 	Hostnames      []string
 	BeyondLoopback bool
 	RateLimits     bool
@@ -57,10 +58,13 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 		Long: "Start the emulator and keep it running until it is interrupted. It prints what to\n" +
 			"paste next when it is ready.\n\n" +
 			"State is kept in the data folder and survives a crash. A seed (a YAML file) says\n" +
-			"what the registry holds at first; an empty folder without --seed gets the example\n" +
-			"that \"acrkit emulator seed init\" writes. A seed is applied to an empty folder; on\n" +
+			"what the registry holds at first; a new folder without --seed gets the example\n" +
+			"that \"acrkit emulator seed init\" writes. A seed is applied to a new folder; on\n" +
 			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
-			"says to merge it in, or to reset the state to it.",
+			"says to merge it in, or to reset the state to it.\n\n" +
+			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
+			"a backup, or use --recover to go on with what is left: nothing is removed in that\n" +
+			"run, and what cannot be read is kept in state/aside-*.",
 		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
 			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
 		Args: cmdutil.NoArgs,
@@ -71,6 +75,9 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			}
 			if opts.SeedMode != "" && opts.SeedFile == "" {
 				return cmdutil.Usage("--seed-mode needs --seed")
+			}
+			if opts.Recover && (opts.Memory || opts.SeedMode == string(emulator.SeedReset)) {
+				return cmdutil.Usage("--recover is for a folder whose state is kept: neither --memory nor --seed-mode reset goes with it")
 			}
 			if opts.BlobHost != "" && !opts.BlobRedirects {
 				return cmdutil.Usage("--blob-host needs --blob-redirects")
@@ -100,6 +107,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
+	flags.BoolVar(&opts.Recover, "recover", false, "go on with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
@@ -156,7 +164,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
-		DataDir: opts.DataDir, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		DataDir: opts.DataDir, Recover: opts.Recover, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
@@ -254,17 +262,21 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return nil, e
 }
 
-// seed reads the seed file. Without one, an empty folder gets the example.
+// seed reads the seed file. Without one, a new folder gets the example, whose
+// passwords everybody knows.
 func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	if opts.SeedFile != "" {
 		return readSeed(opts.SeedFile, opts.IO.In)
 	}
 	if !opts.Memory {
-		entries, err := os.ReadDir(opts.DataDir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if opts.Recover {
+			return nil, nil
+		}
+		isNew, err := emulator.IsNew(opts.DataDir)
+		if err != nil {
 			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
 		}
-		if len(entries) > 0 {
+		if !isNew {
 			return nil, nil
 		}
 	}

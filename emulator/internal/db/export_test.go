@@ -1,0 +1,8 @@
+package db
+
+// MarkWith returns a mark whose count differs by some commits.
+func MarkWith(data []byte, more int) ([]byte, bool) {
+	m, ok := parseMark(data)
+	m.commits += uint64(more)
+	return m.encode(), ok
+}
