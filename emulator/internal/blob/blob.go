@@ -44,6 +44,20 @@ type Content struct {
 	Size   int64 // in bytes
 }
 
+// Info is what is known of content without reading it.
+type Info struct {
+	Size  int64 // in bytes
+	Stamp Stamp
+}
+
+// Stamp is equal for two looks at content if it is the same file and nothing was
+// written to it in between, as far as the system can tell. It says nothing about
+// what a disk does to the bytes by itself. Content in memory has the zero value.
+type Stamp struct {
+	Modified, Changed int64  // nanoseconds since 1970; Changed is 0 where the system does not say it
+	File              uint64 // the inode; 0 where there is none
+}
+
 // Store keeps content and uploads. Different uploads may be written by many
 // goroutines; one upload by one at a time. All implementations pass one suite.
 type Store interface {
@@ -60,19 +74,23 @@ type Store interface {
 	OpenUpload(ctx context.Context, id string) (io.ReadCloser, error)
 	// Commit makes an upload durable as the content of digest, whose hash the
 	// caller has checked, and ends the upload. Content that is there already is
-	// replaced, which mends it. Where it fails the upload is gone: after a failed
+	// replaced, which heals it if it was damaged. Where it fails the upload is gone: after a failed
 	// sync nobody knows what is on the disk.
 	Commit(ctx context.Context, id, digest string) error
 	// Abort removes an upload.
 	Abort(ctx context.Context, id string) error
 	// Uploads lists the uploads.
 	Uploads(ctx context.Context) iter.Seq2[Upload, error]
-	// Contents lists all content, in no order. What is committed or removed
-	// meanwhile may be listed or not.
-	Contents(ctx context.Context) iter.Seq2[Content, error]
-	// Open returns a reader of content and its size. The content can be read to
-	// its end though it is removed meanwhile.
-	Open(ctx context.Context, digest string) (r io.ReadSeekCloser, size int64, err error)
+	// Contents lists the content whose digest comes after one ("" = all), in the
+	// order of digests. What is committed or removed meanwhile may be listed or
+	// not.
+	Contents(ctx context.Context, after string) iter.Seq2[Content, error]
+	// Open returns a reader of content, and what is known of just that content.
+	// It can be read to its end though it is removed meanwhile. Nothing is
+	// checked: what is read may not be what the digest says.
+	Open(ctx context.Context, digest string) (r io.ReadSeekCloser, info Info, err error)
+	// Stat returns what is known of content.
+	Stat(ctx context.Context, digest string) (Info, error)
 	// Remove removes content.
 	Remove(ctx context.Context, digest string) error
 }

@@ -11,12 +11,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,13 +73,13 @@ func put(t *testing.T, s blob.Store, b []byte) string {
 
 func get(t *testing.T, s blob.Store, d string) []byte {
 	t.Helper()
-	r, size, err := s.Open(t.Context(), d)
+	r, info, err := s.Open(t.Context(), d)
 	must(t, err)
 	defer r.Close()
 	b, err := io.ReadAll(r)
 	must(t, err)
-	if int64(len(b)) != size {
-		t.Errorf("size %d, content has %d bytes", size, len(b))
+	if int64(len(b)) != info.Size {
+		t.Errorf("size %d, content has %d bytes", info.Size, len(b))
 	}
 	return b
 }
@@ -99,10 +101,13 @@ func TestContent(t *testing.T) {
 			if !bytes.Equal(get(t, s, d), b) {
 				t.Errorf("%d bytes came back changed", size)
 			}
-			r, _, err := s.Open(t.Context(), d)
+			r, info, err := s.Open(t.Context(), d)
 			must(t, err)
 			must(t, iotest.TestReader(r, b))
 			must(t, r.Close())
+			if stat, err := s.Stat(t.Context(), d); err != nil || stat != info {
+				t.Errorf("%+v, by Stat %+v, %v", info, stat, err)
+			}
 		}
 		if got := uploads(t, s); got != nil {
 			t.Errorf("uploads %v are left", got)
@@ -119,6 +124,7 @@ func TestContent(t *testing.T) {
 		}
 		for what, err := range map[string]error{
 			"open":   second(s.Open(t.Context(), d)),
+			"stat":   first(s.Stat(t.Context(), d)),
 			"remove": s.Remove(t.Context(), d),
 			"path":   second(s.Open(t.Context(), "sha256:../../../../etc/passwd")),
 			"other":  second(s.Open(t.Context(), "md5:d41d8cd98f00b204e9800998ecf8427e")),
@@ -375,14 +381,58 @@ func TestContents(t *testing.T) {
 		must(t, s.Remove(t.Context(), gone))
 		must(t, s.Create(t.Context(), id))
 		got := map[string]int64{}
-		for c, err := range s.Contents(t.Context()) {
+		var order []string
+		for c, err := range s.Contents(t.Context(), "") {
 			must(t, err)
 			got[c.Digest] = c.Size
+			order = append(order, c.Digest)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("contents (-want +got):\n%s", diff)
 		}
+		if !slices.IsSorted(order) {
+			t.Errorf("the order is %v", order)
+		}
+		for i, after := range append([]string{"sha256:" + strings.Repeat("0", 64)}, order...) {
+			var rest []string
+			for c, err := range s.Contents(t.Context(), after) {
+				must(t, err)
+				rest = append(rest, c.Digest)
+			}
+			if !slices.Equal(rest, order[i:]) {
+				t.Errorf("after %s there are %v", after, rest)
+			}
+		}
 	})
+}
+
+// TestStamp: a file that is written to, or takes another's place, has another
+// stamp, also where its size and its time of writing are set back.
+func TestStamp(t *testing.T) {
+	dir := t.TempDir()
+	s := disk(t, dir, nil)
+	b := random(1000)
+	d := put(t, s, b)
+	hex := strings.TrimPrefix(d, "sha256:")
+	path := filepath.Join(dir, "blobs", "sha256", hex[:2], hex)
+	before, err := s.Stat(t.Context(), d)
+	must(t, err)
+	b[7] ^= 1
+	must(t, os.WriteFile(path, b, 0o600))
+	when := time.Unix(0, before.Stamp.Modified)
+	must(t, os.Chtimes(path, when, when))
+	changed, err := s.Stat(t.Context(), d)
+	must(t, err)
+	if changed == before && (runtime.GOOS == "linux" || runtime.GOOS == "darwin") {
+		t.Error("a file that was changed has the same stamp")
+	}
+	b[7] ^= 1
+	put(t, s, b)
+	replaced, err := s.Stat(t.Context(), d)
+	must(t, err)
+	if replaced == before || replaced == changed {
+		t.Error("a file that was replaced has the same stamp")
+	}
 }
 
 // TestMemoryLimit fills a store in memory: an error, the upload as it was before,

@@ -289,7 +289,7 @@ func (d *Disk) Uploads(ctx context.Context) iter.Seq2[Upload, error] {
 
 // Contents implements [Store]. It holds the names of one folder at a time, of
 // which there are 256 for each algorithm.
-func (d *Disk) Contents(ctx context.Context) iter.Seq2[Content, error] {
+func (d *Disk) Contents(ctx context.Context, after string) iter.Seq2[Content, error] {
 	return func(yield func(Content, error) bool) {
 		root := filepath.Join(d.dir, "blobs")
 		for _, algorithm := range []string{"sha256", "sha512"} {
@@ -302,7 +302,10 @@ func (d *Disk) Contents(ctx context.Context) iter.Seq2[Content, error] {
 				return
 			}
 			for _, folder := range folders {
-				if folder.IsDir() && !d.contentsOf(ctx, filepath.Join(root, algorithm, folder.Name()), algorithm, yield) {
+				if !folder.IsDir() || after != "" && algorithm+":"+folder.Name() < after[:min(len(after), len(algorithm)+1+len(folder.Name()))] {
+					continue
+				}
+				if !d.contentsOf(ctx, filepath.Join(root, algorithm, folder.Name()), algorithm, after, yield) {
 					return
 				}
 			}
@@ -311,7 +314,7 @@ func (d *Disk) Contents(ctx context.Context) iter.Seq2[Content, error] {
 }
 
 // contentsOf yields what one folder holds, and reports whether to go on.
-func (d *Disk) contentsOf(ctx context.Context, folder, algorithm string, yield func(Content, error) bool) bool {
+func (d *Disk) contentsOf(ctx context.Context, folder, algorithm, after string, yield func(Content, error) bool) bool {
 	entries, err := d.fs.ReadDir(folder)
 	if err != nil {
 		yield(Content{}, wrap("list content", err))
@@ -319,8 +322,8 @@ func (d *Disk) contentsOf(ctx context.Context, folder, algorithm string, yield f
 	}
 	for _, e := range entries {
 		digest := algorithm + ":" + e.Name()
-		if _, _, err := splitDigest(digest); err != nil || !e.Type().IsRegular() {
-			continue // not ours
+		if _, _, err := splitDigest(digest); err != nil || !e.Type().IsRegular() || digest <= after {
+			continue // not ours, or listed before
 		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
@@ -342,21 +345,40 @@ func (d *Disk) contentsOf(ctx context.Context, folder, algorithm string, yield f
 
 // Open implements [Store]. The reader is an [*os.File] where the file system is
 // the operating system's, so that the network stack may take the short way.
-func (d *Disk) Open(_ context.Context, digest string) (io.ReadSeekCloser, int64, error) {
+func (d *Disk) Open(_ context.Context, digest string) (io.ReadSeekCloser, Info, error) {
 	_, path, err := d.content(digest)
 	if err != nil {
-		return nil, 0, err
+		return nil, Info{}, err
 	}
 	f, err := d.fs.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
-		return nil, 0, wrap("read content", err)
+		return nil, Info{}, wrap("read content", err)
 	}
-	size, err := fileSize(f)
+	info, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, 0, wrap("read content", err)
+		return nil, Info{}, wrap("read content", err)
 	}
-	return f, size, nil
+	return f, infoOf(info), nil
+}
+
+// Stat implements [Store].
+func (d *Disk) Stat(_ context.Context, digest string) (Info, error) {
+	_, path, err := d.content(digest)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := d.fs.Stat(path)
+	if err != nil {
+		return Info{}, wrap("find content", err)
+	}
+	return infoOf(info), nil
+}
+
+func infoOf(info fs.FileInfo) Info {
+	stamp := Stamp{Modified: info.ModTime().UnixNano()}
+	stamp.Changed, stamp.File = identify(info)
+	return Info{Size: info.Size(), Stamp: stamp}
 }
 
 // Remove implements [Store].

@@ -16,6 +16,7 @@ type FS interface {
 	Rename(from, to string) error
 	Remove(name string) error
 	ReadDir(name string) ([]fs.DirEntry, error)
+	Stat(name string) (fs.FileInfo, error)
 	SyncDir(name string) error
 }
 
@@ -51,6 +52,9 @@ func (OS) Remove(name string) error { return os.Remove(name) }
 
 // ReadDir calls [os.ReadDir].
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+// Stat calls [os.Stat].
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
 // SyncDir makes the entries of a folder durable, where the system can.
 func (OS) SyncDir(name string) error { return private.SyncDir(name) }

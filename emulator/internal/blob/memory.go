@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -250,14 +252,17 @@ func (m *Memory) Uploads(context.Context) iter.Seq2[Upload, error] {
 }
 
 // Contents implements [Store].
-func (m *Memory) Contents(context.Context) iter.Seq2[Content, error] {
+func (m *Memory) Contents(_ context.Context, after string) iter.Seq2[Content, error] {
 	return func(yield func(Content, error) bool) {
 		m.mu.Lock()
 		var all []Content
 		for digest, p := range m.content {
-			all = append(all, Content{Digest: digest, Size: p.size})
+			if digest > after {
+				all = append(all, Content{Digest: digest, Size: p.size})
+			}
 		}
 		m.mu.Unlock()
+		slices.SortFunc(all, func(a, b Content) int { return strings.Compare(a.Digest, b.Digest) })
 		for _, c := range all {
 			if !yield(c, nil) {
 				return
@@ -267,17 +272,31 @@ func (m *Memory) Contents(context.Context) iter.Seq2[Content, error] {
 }
 
 // Open implements [Store].
-func (m *Memory) Open(_ context.Context, digest string) (io.ReadSeekCloser, int64, error) {
+func (m *Memory) Open(_ context.Context, digest string) (io.ReadSeekCloser, Info, error) {
 	if _, _, err := splitDigest(digest); err != nil {
-		return nil, 0, err
+		return nil, Info{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	data, ok := m.content[digest]
 	if !ok {
-		return nil, 0, fmt.Errorf("read content: %w", ErrNotExist)
+		return nil, Info{}, fmt.Errorf("read content: %w", ErrNotExist)
 	}
-	return &memoryReader{data: data}, data.size, nil
+	return &memoryReader{data: data}, Info{Size: data.size}, nil
+}
+
+// Stat implements [Store].
+func (m *Memory) Stat(_ context.Context, digest string) (Info, error) {
+	if _, _, err := splitDigest(digest); err != nil {
+		return Info{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.content[digest]
+	if !ok {
+		return Info{}, fmt.Errorf("find content: %w", ErrNotExist)
+	}
+	return Info{Size: data.size}, nil
 }
 
 // Remove implements [Store].

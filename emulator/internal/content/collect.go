@@ -228,7 +228,7 @@ func (s *Store) collectContents(ctx context.Context, c *Collected) error {
 		batch = batch[:0]
 		return context.Cause(ctx)
 	}
-	for x, err := range s.blobs.Contents(ctx) {
+	for x, err := range s.blobs.Contents(ctx, "") {
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (m *machine) advance(d time.Duration) { m.now.Add(int64(d)) }
 // contents lists what the blob store holds.
 func contents(t interface{ Fatal(...any) }, s blob.Store) map[string]int64 {
 	all := map[string]int64{}
-	for c, err := range s.Contents(context.Background()) {
+	for c, err := range s.Contents(context.Background(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,12 +361,12 @@ func TestCollectWhilePushing(t *testing.T) {
 						}
 						taken.Add(1)
 						for _, text := range []string{"{}", layer} {
-							r, _, err := s.OpenBlob(ctx, reg, repo, digestOf([]byte(text)))
+							r, err := s.OpenBlob(ctx, reg, repo, digestOf([]byte(text)))
 							if err != nil {
 								t.Errorf("named by a manifest, and gone: %v", err)
 								return
 							}
-							if got, err := io.ReadAll(r); err != nil || string(got) != text {
+							if got, err := io.ReadAll(r.Reader()); err != nil || string(got) != text {
 								t.Errorf("%q, %v", got, err)
 							}
 							r.Close()
@@ -437,7 +437,7 @@ func TestCollectFaults(t *testing.T) {
 	if got := contents(t, f.blobs); len(got) != 2 {
 		t.Errorf("left: %v", got)
 	}
-	must(t, second(f.OpenBlob(ctx, f.reg, "r", digestOf([]byte("kept")))))
+	must(t, first(f.OpenBlob(ctx, f.reg, "r", digestOf([]byte("kept")))))
 }
 
 // TestCollectLeavesForeignFiles: what is no content in the folder stays.

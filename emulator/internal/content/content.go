@@ -47,6 +47,7 @@ const (
 	ManifestTooLarge    Kind = "manifest too large"    // more than MaxManifest
 	ManifestBlobUnknown Kind = "manifest blob unknown" // Name is what the manifest names and the repository lacks
 	Locked              Kind = "locked"                // a lock on the item forbids it
+	Damaged             Kind = "damaged"               // what is stored is not what was pushed; Reason says how it differs
 )
 
 // Error is a failure with a kind. Failures of the disk or the database are not
@@ -123,13 +124,16 @@ type Store struct {
 	manifests *memo.Memo[name, foundManifest]
 	known     *memo.Memo[name, foundBlob]
 
+	conditions conditions // of the files of contents
+
 	closing    chan struct{} // closed with the store
 	collecting chan struct{} // of capacity 1: holds a token while Collect runs
 	orphans    atomic.Bool   // there may be content that no repository holds
 
 	mu       sync.Mutex
 	running  map[string]*running
-	passages map[string]*passage // by digest
+	passages map[string]*passage      // by digest
+	checks   map[string]chan struct{} // by digest; closed at the end of the check
 }
 
 // Open returns the store over a database that has [Migrations] and a blob store.
@@ -141,7 +145,7 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	}
 	s := &Store{db: d, blobs: blobs, now: opts.Now,
 		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held, keepAll: opts.Keep,
-		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
+		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}, checks: map[string]chan struct{}{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
 	if s.now == nil {
 		s.now = time.Now

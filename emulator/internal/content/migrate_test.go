@@ -1,8 +1,10 @@
 package content_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/db"
@@ -28,6 +30,11 @@ func TestOlderFolder(t *testing.T) {
 		return nil
 	}))
 	must(t, d.Close())
+	blobs, err := blob.OpenDisk(dir, nil)
+	must(t, err)
+	must(t, blobs.Create(ctx, "00"))
+	must(t, first(blobs.Append(ctx, "00", 0, strings.NewReader("x"))))
+	must(t, blobs.Commit(ctx, "00", digest))
 	s := contenttest.Open(t, contenttest.Setup{Dir: dir}).Store
 	if size := get(s.Blob(ctx, 1, "r", digest)); size != 1 {
 		t.Errorf("size %d", size)

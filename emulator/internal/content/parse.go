@@ -3,11 +3,13 @@ package content
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
 // The media types of manifests that are taken. Docker's schema 1 is not: clients
@@ -53,6 +55,8 @@ type parsed struct {
 	subject      string
 	artifactType string
 	annotations  string // JSON, "" for none
+
+	stored map[string]int64 // sizes of the files of blobs, by digest; see storedSizes
 }
 
 // parseManifest checks a manifest's form. contentType is the request's; "" takes
@@ -78,8 +82,14 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 		Subject       *descriptor       `json:"subject"`
 		Annotations   map[string]string `json:"annotations"`
 	}
-	if err := json.Unmarshal(body, &m); err != nil || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
-		return nil, bad("it is not a JSON object of a manifest's form")
+	// Keys to the letter: what one client takes for a layer and another does not
+	// see would be collected, or missing, for one of them.
+	err := exactjson.Unmarshal(body, &m)
+	if err == nil && !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		err = errors.New("it is another value")
+	}
+	if err != nil {
+		return nil, bad("it is not a JSON object of a manifest's form: %v", err)
 	}
 	p := &parsed{mediaType: m.MediaType}
 	if contentType != "" {

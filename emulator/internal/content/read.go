@@ -295,7 +295,7 @@ func (s *Store) Manifests(ctx context.Context, registry int64, repo string, p Pa
 }
 
 // ManifestContent returns a manifest's bytes by tag or digest; they must not be
-// changed. Where a tag or the manifest is not there, the error's Name says which
+// changed. A manifest whose bytes have another digest is [Damaged]. Where a tag or the manifest is not there, the error's Name says which
 // was asked for.
 func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, reference string) (Content, error) {
 	n := name{registry, repo, reference}
@@ -330,6 +330,9 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 		err = &Error{Kind: unknown, Name: n.ref}
 	}
 	f.locks = Locks(locks)
+	if err == nil && (unknown == ManifestUnknown && f.content.Digest != n.ref || !bodyMatches(f.content.Digest, f.content.Body)) {
+		return f, damaged(f.content.Digest, "its body in the database has another digest")
+	}
 	if err != nil || !remember || len(f.content.Body) > maxRememberedBody {
 		f.locks |= Locks(tagLocks)
 		return f, err
@@ -348,29 +351,44 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 	return f, nil
 }
 
-// Blob returns the size of a repository's blob.
+// Blob returns the size of a repository's blob. A blob whose file is missing, has
+// another size, or is known to hold something else, is [Damaged].
 func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (size int64, err error) {
 	n := name{registry, repo, digest}
+	f, err := s.knownBlob(ctx, n)
+	if err != nil {
+		return 0, err
+	}
+	info, err := s.blobs.Stat(ctx, digest)
+	if err := s.checkStored(ctx, n, f, info, err); err != nil {
+		return 0, err
+	}
+	return f.size, nil
+}
+
+// knownBlob returns a repository's blob that may be read, by what the database
+// says. Its idle time begins anew where half of it is over.
+func (s *Store) knownBlob(ctx context.Context, n name) (f foundBlob, err error) {
 	version, settled := s.db.Version() // before the database is asked
-	f, ok := foundBlob{}, false
+	ok := false
 	if settled {
 		f, ok = s.known.Get(version, n)
 	}
 	if !ok {
 		if f, err = s.findBlob(ctx, n); err != nil {
-			return 0, err
+			return f, err
 		}
 		if settled {
 			s.known.Put(version, n.own(), f, n.size())
 		}
 	}
-	if err := locked(digest, f.locks, NoRead); err != nil {
-		return 0, err
+	if err := locked(n.ref, f.locks, NoRead); err != nil {
+		return f, err
 	}
 	if f.idleSince != 0 && s.now().UnixNano()-f.idleSince > int64(s.blobGrace/2) {
-		err = s.renew(ctx, registry, repo, digest) // the client may push a manifest without the blob now
+		err = s.renew(ctx, n.registry, n.repo, n.ref) // the client may push a manifest without the blob now
 	}
-	return f.size, err
+	return f, err
 }
 
 func (s *Store) findBlob(ctx context.Context, n name) (f foundBlob, err error) {
@@ -384,33 +402,41 @@ func (s *Store) findBlob(ctx context.Context, n name) (f foundBlob, err error) {
 	return f, err
 }
 
-// OpenBlob returns a repository's blob and its size.
-func (s *Store) OpenBlob(ctx context.Context, registry int64, repo, digest string) (io.ReadSeekCloser, int64, error) {
-	size, err := s.Blob(ctx, registry, repo, digest)
+// OpenBlob opens a repository's blob. One that [Store.Blob] calls damaged is not
+// opened; what else is wrong with it shows when it is read.
+func (s *Store) OpenBlob(ctx context.Context, registry int64, repo, digest string) (*Blob, error) {
+	n := name{registry, repo, digest}
+	f, err := s.knownBlob(ctx, n)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	r, stored, err := s.blobs.Open(ctx, digest)
-	if err != nil {
-		if errors.Is(err, blob.ErrNotExist) {
-			if _, err := s.Blob(ctx, registry, repo, digest); KindOf(err) == BlobUnknown {
-				return nil, 0, err // deleted and collected since the look
-			}
-			err = fmt.Errorf("the content of %s is gone from the data folder: %w", digest, err)
+	file, info, err := s.blobs.Open(ctx, digest)
+	if err := s.checkStored(ctx, n, f, info, err); err != nil {
+		if file != nil {
+			file.Close()
 		}
-		return nil, 0, err
+		return nil, err
 	}
-	if stored != size {
-		r.Close()
-		return nil, 0, fmt.Errorf("the content of %s has %d bytes in the data folder, not %d", digest, stored, size)
-	}
-	return r, size, nil
+	return s.open(digest, file, info), nil
 }
 
-// OpenContent returns content by its digest alone, and its size: for who has
-// been let in already. Where there is none, the error is [blob.ErrNotExist].
-func (s *Store) OpenContent(ctx context.Context, digest string) (io.ReadSeekCloser, int64, error) {
-	return s.blobs.Open(ctx, digest)
+func (s *Store) open(digest string, file io.ReadSeekCloser, info blob.Info) *Blob {
+	good, _ := s.conditions.get(digest, info)
+	return &Blob{Size: info.Size, s: s, digest: digest, info: info, file: file, good: good}
+}
+
+// OpenContent opens content by its digest alone: for who has been let in
+// already. Where there is none, the error is [blob.ErrNotExist].
+func (s *Store) OpenContent(ctx context.Context, digest string) (*Blob, error) {
+	file, info, err := s.blobs.Open(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	b := s.open(digest, file, info)
+	if good, known := s.conditions.get(digest, info); known && !good {
+		return nil, errors.Join(wrongDigest(digest), b.Close())
+	}
+	return b, nil
 }
 
 // Referrers returns a page of the manifests whose subject is digest, and whether

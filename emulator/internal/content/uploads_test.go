@@ -56,10 +56,10 @@ func TestUploads(t *testing.T) {
 			size, err = f.AppendUpload(ctx, id, 200_000, strings.NewReader(text[200_000:300_000]))
 			want(size, err, 300_000, "")
 			must(t, f.FinishUpload(ctx, f.reg, "r", id, d, 300_000, strings.NewReader(text[300_000:])))
-			r, _, err := f.OpenBlob(ctx, f.reg, "r", d)
+			r, err := f.OpenBlob(ctx, f.reg, "r", d)
 			must(t, err)
 			defer r.Close()
-			if got, _ := io.ReadAll(r); string(got) != text {
+			if got, _ := io.ReadAll(r.Reader()); string(got) != text {
 				t.Error("the blob is not what was uploaded")
 			}
 			f.wantKind(first(f.UploadSize(ctx, id)), content.UploadUnknown)
@@ -113,10 +113,10 @@ func TestFlatMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	must(t, f.PutBlob(t.Context(), f.reg, "r", d, &zeros{size}))
-	r, _, err := f.OpenBlob(t.Context(), f.reg, "r", d)
+	r, err := f.OpenBlob(t.Context(), f.reg, "r", d)
 	must(t, err)
 	defer r.Close()
-	if n, err := io.Copy(io.Discard, r); n != size || err != nil {
+	if n, err := io.Copy(io.Discard, r.Reader()); n != size || err != nil {
 		t.Errorf("%d bytes came back, %v", n, err)
 	}
 	runtime.ReadMemStats(&after)

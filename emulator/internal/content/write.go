@@ -1,12 +1,12 @@
 package content
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"hash"
 	"io"
@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
 func newHash(digest string) hash.Hash {
@@ -27,6 +28,12 @@ func newHash(digest string) hash.Hash {
 func sumMatches(h hash.Hash, digest string) bool {
 	_, want, _ := strings.Cut(digest, ":")
 	return hex.EncodeToString(h.Sum(nil)) == want
+}
+
+func bodyMatches(digest string, body []byte) bool {
+	h := newHash(digest)
+	h.Write(body)
+	return sumMatches(h, digest)
 }
 
 // ensureRepository finds or makes a repository; visible says that a manifest
@@ -56,8 +63,9 @@ func ensureRepository(tx *db.Tx, registry int64, name string, visible bool) (id 
 }
 
 // PutManifest stores a manifest under a tag, or under its digest alone. All that
-// it names must be in the repository. Putting the same bytes again changes
-// nothing but the tag.
+// it names must be in the repository, and what [Store.Blob] calls damaged is not.
+// Putting the same bytes again changes nothing but the tag, and heals what is
+// stored of the manifest where that was damaged.
 //
 // The check and the insertion are one transaction: no blob or child that it
 // names can be deleted in between.
@@ -71,12 +79,13 @@ func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference
 	digest = "sha256:" + hex.EncodeToString(sum[:])
 	if strings.Contains(reference, ":") {
 		tagName = ""
-		h := newHash(reference)
-		h.Write(body)
-		if !sumMatches(h, reference) {
+		if !bodyMatches(reference, body) {
 			return "", "", &Error{Kind: DigestMismatch, Name: reference}
 		}
 		digest = reference
+	}
+	if p.stored, err = s.storedSizes(ctx, p.blobs); err != nil {
+		return "", "", err
 	}
 	architecture, os := s.platform(ctx, p)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -89,7 +98,7 @@ func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference
 		if errors.Is(err, sql.ErrNoRows) {
 			m, err = insertManifest(tx, id, digest, p, architecture, os, body)
 		} else if err == nil {
-			err = checkReferences(tx, id, p)
+			err = healManifest(tx, id, m, p, architecture, os, body)
 		}
 		if err != nil || tagName == "" {
 			return err
@@ -99,17 +108,39 @@ func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference
 	return digest, p.subject, err
 }
 
-// checkReferences fails where the repository lacks what a manifest names. It
-// adds up an index's size.
+// storedSizes returns the sizes of the files of blobs, by digest. Files that are
+// known to be damaged are left out.
+func (s *Store) storedSizes(ctx context.Context, blobs []descriptor) (map[string]int64, error) {
+	sizes := make(map[string]int64, len(blobs))
+	for _, d := range blobs {
+		info, err := s.blobs.Stat(ctx, d.Digest)
+		if errors.Is(err, blob.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if good, known := s.conditions.get(d.Digest, info); good || !known {
+			sizes[d.Digest] = info.Size
+		}
+	}
+	return sizes, nil
+}
+
+// checkReferences fails where the repository lacks what a manifest names, or has
+// it no more as it was pushed. It adds up an index's size.
 func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
 	for _, d := range p.blobs {
-		var one int
-		err := tx.QueryRow("SELECT 1 FROM repository_blobs WHERE repository=? AND digest=?", []any{repo, d.Digest}, &one)
+		var size int64
+		err := tx.QueryRow("SELECT size FROM repository_blobs WHERE repository=? AND digest=?", []any{repo, d.Digest}, &size)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest}
 		}
 		if err != nil {
 			return err
+		}
+		if stored, ok := p.stored[d.Digest]; !ok || stored != size {
+			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest, Reason: "its content is damaged"}
 		}
 	}
 	var sum int64
@@ -136,15 +167,10 @@ func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, architectur
 	if err := checkReferences(tx, repo, p); err != nil {
 		return 0, err
 	}
-	configType := ""
-	if p.config != nil {
-		configType = p.config.MediaType
-	}
 	now := tx.Now.UnixNano()
 	r, err := tx.Exec(`INSERT INTO manifests (repository,digest,media_type,size,image_size,config_media_type,
 		architecture,os,artifact_type,subject,annotations,created_at,updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		repo, digest, p.mediaType, len(body), p.imageSize, configType, architecture, os, p.artifactType,
-		sql.NullString{String: p.subject, Valid: p.subject != ""}, p.annotations, now, now)
+		append([]any{repo, digest}, append(p.columns(architecture, os, body), now, now)...)...)
 	if err != nil {
 		return 0, err
 	}
@@ -152,21 +178,85 @@ func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, architectur
 	if err != nil {
 		return 0, err
 	}
+	return id, insertBody(tx, id, p, body)
+}
+
+// columns are what a manifest's row says of its body, from media_type on.
+func (p *parsed) columns(architecture, os string, body []byte) []any {
+	configType := ""
+	if p.config != nil {
+		configType = p.config.MediaType
+	}
+	return []any{p.mediaType, len(body), p.imageSize, configType, architecture, os, p.artifactType,
+		sql.NullString{String: p.subject, Valid: p.subject != ""}, p.annotations}
+}
+
+func insertBody(tx *db.Tx, id int64, p *parsed, body []byte) error {
 	if _, err := tx.Exec("INSERT INTO manifest_bodies (manifest,body) VALUES (?,?)", id, body); err != nil {
-		return 0, err
+		return err
 	}
 	const insert = "INSERT INTO manifest_references (manifest,position,is_manifest,digest,architecture,os) VALUES (?,?,?,?,?,?)"
 	for i, d := range p.blobs {
 		if _, err := tx.Exec(insert, id, i, 0, d.Digest, "", ""); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	for i, d := range p.children {
 		if _, err := tx.Exec(insert, id, i, 1, d.Digest, d.Platform.Architecture, d.Platform.OS); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return id, nil
+	return nil
+}
+
+// healManifest checks a manifest that is there already, and writes anew what is
+// stored of it where that is not what its body says.
+func healManifest(tx *db.Tx, repo, id int64, p *parsed, architecture, os string, body []byte) error {
+	if err := checkReferences(tx, repo, p); err != nil {
+		return err
+	}
+	var stored []byte
+	err := tx.QueryRow("SELECT body FROM manifest_bodies WHERE manifest=?", []any{id}, &stored)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	same, err2 := sameReferences(tx, id, p)
+	if err2 != nil || err == nil && same && bytes.Equal(stored, body) {
+		return err2
+	}
+	for _, table := range []string{"manifest_bodies", "manifest_references"} {
+		if _, err := tx.Exec("DELETE FROM "+table+" WHERE manifest=?", id); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(`UPDATE manifests SET media_type=?,size=?,image_size=?,config_media_type=?,
+		architecture=?,os=?,artifact_type=?,subject=?,annotations=? WHERE id=?`, append(p.columns(architecture, os, body), id)...); err != nil {
+		return err
+	}
+	return insertBody(tx, id, p, body)
+}
+
+// sameReferences reports whether the table of references says of a manifest what
+// its body does.
+func sameReferences(tx *db.Tx, id int64, p *parsed) (bool, error) {
+	same, n := true, 0
+	err := tx.Query("SELECT position,is_manifest,digest FROM manifest_references WHERE manifest=? ORDER BY position", []any{id}, func(scan func(...any) error) error {
+		var position int
+		var isManifest bool
+		var digest string
+		err := scan(&position, &isManifest, &digest)
+		want, all := "", p.blobs
+		if isManifest {
+			all = p.children
+		}
+		if n < len(all) {
+			want = all[n].Digest
+		}
+		same = same && position == n && digest == want
+		n++
+		return err
+	})
+	return same && n == len(p.blobs)+len(p.children), err // a manifest has blobs or children
 }
 
 // putTag points a tag at a manifest. A tag keeps the time it was made at.
@@ -199,15 +289,15 @@ func (s *Store) platform(ctx context.Context, p *parsed) (architecture, os strin
 	}
 	// Whether this repository holds it is asked in the transaction; the content
 	// of a digest is the same everywhere.
-	r, size, err := s.blobs.Open(ctx, p.config.Digest)
+	r, err := s.OpenContent(ctx, p.config.Digest)
 	if err != nil {
 		return "", ""
 	}
 	defer r.Close()
-	if size > MaxManifest {
+	if r.Size > MaxManifest {
 		return "", ""
 	}
-	b, err := io.ReadAll(io.LimitReader(r, MaxManifest))
+	b, err := io.ReadAll(r.Reader())
 	if err != nil {
 		return "", ""
 	}
@@ -215,7 +305,7 @@ func (s *Store) platform(ctx context.Context, p *parsed) (architecture, os strin
 		Architecture string `json:"architecture"`
 		OS           string `json:"os"`
 	}
-	if json.Unmarshal(b, &config) != nil {
+	if exactjson.Unmarshal(b, &config) != nil {
 		return "", ""
 	}
 	return config.Architecture, config.OS
@@ -374,10 +464,11 @@ func (s *Store) DeleteBlob(ctx context.Context, registry int64, repo, digest str
 }
 
 // Mount gives a repository a blob that another one of the registry holds, and
-// reports whether that one did. With from "" it may be any one.
+// reports whether that one did. With from "" it may be any one. The content is
+// read whole unless this process has done so before: what is not good is
+// [Damaged], and nothing is mounted.
 func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest string) (mounted bool, err error) {
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		var size int64
+	source := func(tx *db.Tx) (size int64, ok bool, err error) {
 		var locks Locks
 		query := `SELECT b.size,r.locks FROM repositories r JOIN repository_blobs b ON b.repository=r.id
 			WHERE r.registry=? AND r.name=? AND b.digest=?`
@@ -387,17 +478,47 @@ func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest stri
 				WHERE b.digest=? AND r.registry=? AND r.locks&?=0 LIMIT 1`
 			args = []any{digest, registry, NoRead}
 		}
-		err := tx.QueryRow(query, args, &size, &locks)
+		err = tx.QueryRow(query, args, &size, &locks)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && locks&NoRead != 0 {
-			return nil
+			return 0, false, nil
 		}
-		if err != nil {
+		return size, err == nil, err
+	}
+	var size int64
+	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		size, mounted, err = source(tx)
+		return err
+	})
+	if err != nil || !mounted {
+		return false, err
+	}
+	if err := s.verify(ctx, digest, size); err != nil {
+		return false, err
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		size, mounted, err = source(tx)
+		if err != nil || !mounted {
 			return err
 		}
-		mounted = true
 		return s.linkBlob(tx, registry, to, digest, size)
 	})
 	return mounted && err == nil, err
+}
+
+// verify reads content that a repository holds with a size.
+func (s *Store) verify(ctx context.Context, digest string, size int64) error {
+	b, err := s.OpenContent(ctx, digest)
+	if errors.Is(err, blob.ErrNotExist) {
+		return damaged(digest, "its file is missing in the data folder")
+	}
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if b.Size != size {
+		return damaged(digest, "its file in the data folder has %d bytes, not %d", b.Size, size)
+	}
+	return b.Verify(ctx)
 }
 
 // linkBlob gives a repository a blob, which is idle until a manifest names it.
@@ -407,7 +528,7 @@ func (s *Store) linkBlob(tx *db.Tx, registry int64, repo, digest string, size in
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO repository_blobs (repository,digest,size,created_at,idle_since) VALUES (?,?,?,?,?)
-		ON CONFLICT DO UPDATE SET idle_since=excluded.idle_since`,
+		ON CONFLICT DO UPDATE SET size=excluded.size, idle_since=excluded.idle_since`,
 		id, digest, size, tx.Now.UnixNano(), s.now().UnixNano())
 	return err
 }

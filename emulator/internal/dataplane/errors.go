@@ -100,11 +100,33 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.fail(w, http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "manifest invalid", e.Reason)
 	case content.ManifestBlobUnknown: // the reference implementation
 		h.fail(w, http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", e.Name)
+	case content.Damaged: // ours: the service is not known to lose anything
+		h.logDamage(r, e)
+		h.fail(w, http.StatusInternalServerError, codeUnknown, damagedText, map[string]string{"Name": e.Name})
 	case content.Locked:
 		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", disallowed, json.RawMessage("{}"))
 	default:
 		h.internal(w, r, err)
 	}
+}
+
+// damagedText answers a request for what was damaged in the data folder.
+const damagedText = "the content is damaged in the emulator's data folder; push it again, or see what else is with: acrkit emulator check"
+
+// logDamage notes damage that a request met. What heals it is another push.
+func (h *Handler) logDamage(r *http.Request, err error) {
+	h.log.ErrorContext(r.Context(), "damaged content is not served", "method", r.Method, "path", r.URL.Path, "error", err,
+		"hint", "push it again; what else is damaged: acrkit emulator check")
+}
+
+// absent answers HEAD for what is damaged: it is not there, so that a client that
+// pushes does not leave it out. GET says what is the matter.
+func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
+	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {
+		return err
+	}
+	h.logDamage(q.Request, err)
+	return &content.Error{Kind: unknown, Name: q.ref}
 }
 
 // internal answers a failure of the emulator itself. The cause goes to the log;

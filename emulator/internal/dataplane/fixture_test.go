@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // server is a data plane whose rights are the test's.
@@ -25,6 +27,7 @@ type server struct {
 	t     *testing.T
 	url   string
 	store *content.Store
+	db    *db.DB
 	reg   int64
 
 	mu       sync.Mutex
@@ -37,6 +40,7 @@ type setup struct {
 	dir   string
 	fs    blob.FS
 	pages int
+	log   io.Writer // nil = nothing is logged
 }
 
 func serve(t *testing.T, s setup) *server {
@@ -48,9 +52,13 @@ func serve(t *testing.T, s setup) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &server{t: t, store: store, reg: id}
+	srv := &server{t: t, store: store, db: opened.DB, reg: id}
 	srv.allow = func(acrkit.Scope) dataplane.Verdict { return dataplane.Verdict{Allow: true} }
-	h := dataplane.New(dataplane.Config{Store: store, Now: clock, Seed: 7,
+	var logger *slog.Logger
+	if s.log != nil {
+		logger = slog.New(slog.NewTextHandler(s.log, nil))
+	}
+	h := dataplane.New(dataplane.Config{Store: store, Now: clock, Seed: 7, Logger: logger,
 		Authorize: func(_ *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
 			srv.mu.Lock()
 			defer srv.mu.Unlock()
@@ -67,6 +75,14 @@ func serve(t *testing.T, s setup) *server {
 	srv.url = ts.URL
 	t.Cleanup(ts.Close)
 	return srv
+}
+
+// execute changes the database behind the store's back.
+func (s *server) execute(query string) {
+	s.t.Helper()
+	if err := s.db.Write(s.t.Context(), func(tx *db.Tx) error { _, err := tx.Exec(query); return err }); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *server) deny(v dataplane.Verdict) {

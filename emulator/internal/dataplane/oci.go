@@ -182,7 +182,7 @@ func (h *Handler) getManifest(q *request) {
 	}
 	m, err := h.store.ManifestContent(q.Context(), q.reg.ID, q.repo, q.ref)
 	if err != nil {
-		h.manifestError(q, err)
+		h.manifestError(q, h.absent(q, content.ManifestUnknown, err))
 		return
 	}
 	header := q.w.Header()
@@ -256,7 +256,7 @@ func (h *Handler) getBlob(q *request) {
 	if q.Method == http.MethodHead {
 		size, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref)
 		if err != nil {
-			h.contentError(q.w, q.Request, err)
+			h.contentError(q.w, q.Request, h.absent(q, content.BlobUnknown, err))
 			return
 		}
 		blobHeaders(header, q.ref)
@@ -270,12 +270,13 @@ func (h *Handler) getBlob(q *request) {
 			return
 		}
 	}
-	blob, size, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.repo, q.ref)
+	blob, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.repo, q.ref)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
 	}
 	defer blob.Close()
+	size := blob.Size
 	if notModified(q, etag) {
 		return
 	}
@@ -297,8 +298,18 @@ func (h *Handler) getBlob(q *request) {
 		header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.start, part.start+part.length-1, size))
 		status = http.StatusPartialContent
 	}
+	// The digest is that of the whole. Where it is checked while it is sent, the
+	// last bytes are held back until it is known.
+	if part.length < size || size <= wholeBody {
+		if err := blob.Verify(q.Context()); err != nil {
+			header.Del("Content-Range")
+			h.contentError(q.w, q.Request, err)
+			return
+		}
+	}
+	source := blob.Reader()
 	if part.start > 0 {
-		if _, err := blob.Seek(part.start, io.SeekStart); err != nil {
+		if _, err := source.Seek(part.start, io.SeekStart); err != nil {
 			header.Del("Content-Range")
 			h.internal(q.w, q.Request, err)
 			return
@@ -307,7 +318,12 @@ func (h *Handler) getBlob(q *request) {
 	blobHeaders(header, q.ref)
 	header.Set("Content-Length", strconv.FormatInt(part.length, 10))
 	q.w.WriteHeader(status)
-	if n, err := send(q.w, blob, part.length); err != nil && q.Context().Err() == nil {
+	n, err := send(q.w, source, part.length)
+	if content.KindOf(err) == content.Damaged {
+		h.logDamage(q.Request, err)
+		panic(http.ErrAbortHandler) // the client must not take for whole what it has
+	}
+	if err != nil && q.Context().Err() == nil {
 		// The length is promised, so the server cuts the connection: the client
 		// sees a broken body, never a short one that looks whole.
 		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of", part.length, "error", err)
@@ -317,7 +333,7 @@ func (h *Handler) getBlob(q *request) {
 // wholeBody is the most content, in bytes, that is read before it is sent: it
 // then leaves with its headers, in one piece and one system call. What is larger
 // goes from the file to the connection, where the system can, with none of it in
-// our memory.
+// our memory, once it was found to be what its digest says.
 const wholeBody = 32 << 10
 
 var wholeBodies = sync.Pool{New: func() any { return new([wholeBody]byte) }}

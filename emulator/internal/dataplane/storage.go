@@ -142,7 +142,7 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed", notAuthenticated)
 		return
 	}
-	content, _, err := h.store.OpenContent(r.Context(), digest)
+	content, err := h.store.OpenContent(r.Context(), digest)
 	if errors.Is(err, blob.ErrNotExist) {
 		h.storageFail(w, http.StatusNotFound, "BlobNotFound", "The specified blob does not exist.")
 		return
@@ -153,6 +153,14 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer content.Close()
+	// What is sent whole is checked meanwhile; see getBlob.
+	if r.Method == http.MethodHead || r.Header.Get("Range") != "" || content.Size <= wholeBody {
+		if err := content.Verify(r.Context()); err != nil {
+			h.logDamage(r, err)
+			h.storageFail(w, http.StatusInternalServerError, "InternalError", internalError)
+			return
+		}
+	}
 	_, sum, _ := strings.Cut(digest, ":")
 	etag := `"0x` + strings.ToUpper(sum[:15]) + `"`
 	header.Set("Content-Type", "application/octet-stream")
@@ -160,7 +168,11 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 	header.Set("ETag", etag)
 	header.Set("X-Ms-Blob-Type", "AppendBlob")
 	// The library answers a range that cannot be had as plain text.
-	http.ServeContent(w, r, "", time.Time{}, content)
+	http.ServeContent(w, r, "", time.Time{}, content.Reader())
+	if err := content.Err(); err != nil {
+		h.logDamage(r, err)
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // digestOfPath reads the digest out of a storage path.

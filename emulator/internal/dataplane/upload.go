@@ -17,7 +17,9 @@ func (h *Handler) startUpload(q *request, from string) {
 	query := q.URL.Query()
 	if mount := query.Get("mount"); acrkit.IsDigest(mount) && (from != "" || h.mountFromAnywhere && !query.Has("from")) {
 		mounted, err := h.store.Mount(q.Context(), q.reg.ID, from, q.repo, mount)
-		if err != nil {
+		if content.KindOf(err) == content.Damaged {
+			h.logDamage(q.Request, err) // an upload heals it
+		} else if err != nil {
 			h.contentError(q.w, q.Request, err)
 			return
 		}

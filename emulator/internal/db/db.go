@@ -37,6 +37,8 @@ const (
 	// readers is the number of connections that read. SQLite reads in parallel;
 	// more connections than cores gain nothing and cost page caches.
 	readers = 4
+	// minPage is the size of SQLite's smallest page, in bytes.
+	minPage = 512
 	// busyTimeout is how long a connection waits for another's lock, in
 	// milliseconds. Only a foreign process (a shell on the file) makes it wait.
 	busyTimeout = 5000
@@ -45,6 +47,10 @@ const (
 // ErrFull says that the disk, or the limit of [Options.MaxPages], has no space
 // left. Nothing was changed.
 var ErrFull = errors.New("the emulator's data folder has no space left")
+
+// ErrDamaged says that the file is not the database that was written: its text
+// says where. Nothing read from it is to be relied on.
+var ErrDamaged = errors.New("the database is damaged")
 
 // ErrClosed says that the database was closed.
 var ErrClosed = errors.New("the database is closed")
@@ -95,7 +101,8 @@ type DB struct {
 // transaction. The caller sees to it that no other process opens the
 // folder, and calls [DB.Establish] when the state is such that it may be relied on.
 //
-// Errors: [Incomplete] for a database that lacks what was acknowledged.
+// Errors: [Incomplete] for a database that lacks what was acknowledged, or in which
+// SQLite finds a fault; that one is [ErrDamaged], too.
 func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if opts == nil {
 		opts = &Options{}
@@ -138,8 +145,12 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.Close(); err != nil {
+		info, err := f.Stat()
+		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, err
+		}
+		if size := info.Size(); size > 0 && size < minPage { // SQLite would begin anew
+			return nil, fmt.Errorf("%w: its file has %d bytes", ErrDamaged, size)
 		}
 		if name, err = dataSource(path); err != nil {
 			return nil, err
@@ -162,7 +173,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		d.pools = append(d.pools, pool)
 		c, err := pool.Conn(ctx)
 		if err != nil {
-			return nil, err
+			return nil, damagedAtOpen(err)
 		}
 		return &conn{c: c, stmts: map[string]*sql.Stmt{}}, nil
 	}
@@ -175,6 +186,11 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d.writer <- w
+	if dir != "" {
+		if err := d.checkAtOpen(ctx, w); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.migrate(ctx, opts.Migrations); err != nil {
 		return nil, err
 	}
@@ -364,18 +380,17 @@ func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 
 func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }
 
-// mapError puts [ErrFull] or an [Incomplete] on top of SQLite's own error.
+// mapError puts [ErrFull] or [ErrDamaged] on top of SQLite's own error.
 func mapError(err error) error {
-	if err == nil {
-		return nil
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_FULL:
-			return fmt.Errorf("%w: %w", ErrFull, err)
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return &Incomplete{Reason: fileName + " is damaged", Err: err}
-		}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }

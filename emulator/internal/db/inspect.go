@@ -33,8 +33,8 @@ func (e *Incomplete) Error() string {
 // Unwrap returns the cause.
 func (e *Incomplete) Unwrap() error { return e.Err }
 
-// explain is mapError for a database that is being opened: where SQLite may not
-// write, it names the folder.
+// explain is mapError for a database that is being opened: damage is [Incomplete],
+// and where SQLite may not write, it names the folder.
 func explain(dir string, err error) error {
 	if _, ok := errors.AsType[*Incomplete](err); ok {
 		return err
@@ -42,10 +42,18 @@ func explain(dir string, err error) error {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			// SQLite also takes a file for read-only whose header names a later format.
+			if f, ferr := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0); ferr == nil && e.Code() == sqlite3.SQLITE_READONLY {
+				_ = f.Close() // nothing was written
+				return &Incomplete{Reason: fileName + " is damaged", Err: fmt.Errorf("%w: %w", ErrDamaged, err)}
+			}
 			return errors.Join(&fs.PathError{Op: "write to", Path: dir, Err: fs.ErrPermission}, err)
 		}
 	}
-	return mapError(err)
+	if err = mapError(err); errors.Is(err, ErrDamaged) {
+		return &Incomplete{Reason: fileName + " is damaged", Err: err}
+	}
+	return err
 }
 
 // Origin is where the state of an open database comes from.
@@ -73,7 +81,7 @@ func inspect(ctx context.Context, dir string, opts *Options) (m mark, origin Ori
 	var found mark
 	if there {
 		if found, there, err = counted(ctx, path); err != nil {
-			return mark{}, 0, explain(dir, err)
+			return mark{}, 0, explain(dir, damagedAtOpen(err))
 		}
 		there = there || marked // its log may be what it lacks
 	}

@@ -182,7 +182,7 @@ func TestRestoreAndCollect(t *testing.T) {
 		if diff := cmp.Diff(content.Collected{}, collect()); diff != "" {
 			t.Errorf("restored: %s", diff)
 		}
-		r, _, err := s.OpenBlob(t.Context(), reg, "a", digest)
+		r, err := s.OpenBlob(t.Context(), reg, "a", digest)
 		must(t, err)
 		must(t, r.Close())
 	}

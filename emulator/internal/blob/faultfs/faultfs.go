@@ -22,6 +22,7 @@ const (
 	Rename   Op = "rename"
 	Remove   Op = "remove"
 	ReadDir  Op = "readdir"
+	Stat     Op = "stat"
 	SyncDir  Op = "syncdir"
 	Read     Op = "read"
 	Write    Op = "write"
@@ -93,7 +94,7 @@ func (f *FS) check(op Op, path string) error {
 			return &fs.PathError{Op: string(op), Path: path, Err: err}
 		}
 	}
-	if op != Read && op != Open && op != ReadDir {
+	if op != Read && op != Open && op != ReadDir && op != Stat {
 		f.mu.Lock()
 		f.trace = append(f.trace, string(op)+" "+filepath.Base(path))
 		f.mu.Unlock()
@@ -165,6 +166,14 @@ func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	return os.ReadDir(name)
+}
+
+// Stat implements [blob.FS].
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	if err := f.check(Stat, name); err != nil {
+		return nil, err
+	}
+	return os.Stat(name)
 }
 
 // SyncDir implements [blob.FS].
