@@ -156,6 +156,7 @@ func controlAPI() []controlRoute {
 		{"POST", "snapshots", (*Emulator).controlTakeSnapshot},
 		{"DELETE", "snapshots/{name}", (*Emulator).controlDeleteSnapshot},
 		{"POST", "reset", (*Emulator).controlReset},
+		{"POST", "check", (*Emulator).controlCheck},
 		{"GET", "registries", (*Emulator).controlRegistries},
 		{"GET", "registries/{registry}", ofRegistry((*Registry).controlRegistry)},
 		{"PATCH", "registries/{registry}", ofRegistry((*Registry).controlChangeRegistry)},

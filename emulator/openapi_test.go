@@ -138,6 +138,11 @@ func TestControlAPI(t *testing.T) {
 	call("POST", "/snapshots", "/snapshots", `{"name":"one"}`, 201)
 	call("POST", "/snapshots", "/snapshots", `{"name":"one"}`, 400)
 	call("GET", "/snapshots", "/snapshots", "", 200)
+	call("POST", "/check", "/check", `{}`, 200)
+	call("POST", "/check", "/check", `{"from":"contents/"}`, 200)
+	for _, bad := range []string{`{"from":"x"}`, `{"from":"manifests/x"}`, `{"from":"blobs/x/y"}`, `{"after":""}`} {
+		call("POST", "/check", "/check", bad, 400)
+	}
 	call("GET", "/registries", "/registries", "", 200)
 	call("GET", r, my, "", 200)
 	call("GET", r, "/registries/none5", "", 404)

@@ -67,6 +67,9 @@ type Options struct {
 	// Recover takes a database that is older than its mark, or whose mark is
 	// missing or damaged, as it is, and makes one where it is missing.
 	Recover bool
+	// AsIs opens what is there for [DB.Check], only to read it: without a check, a
+	// migration, or a look at its mark, which [Inspect] does.
+	AsIs bool
 }
 
 // DB is an open database. Its methods may be called by many goroutines.
@@ -137,11 +140,17 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		add("journal_mode(MEMORY)")
 	} else {
 		path := filepath.Join(dir, fileName)
-		if err := d.prepare(ctx, dir, opts); err != nil {
-			return nil, err
+		if !opts.AsIs {
+			if err := d.prepare(ctx, dir, opts); err != nil {
+				return nil, err
+			}
 		}
 		// SQLite would create it readable by all; the other files follow its mode.
-		f, err := private.OpenSecret(path, os.O_CREATE|os.O_RDWR)
+		flag := os.O_CREATE | os.O_RDWR
+		if opts.AsIs {
+			flag = os.O_RDONLY
+		}
+		f, err := private.OpenSecret(path, flag)
 		if err != nil {
 			return nil, err
 		}
@@ -149,14 +158,19 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, err
 		}
-		if size := info.Size(); size > 0 && size < minPage { // SQLite would begin anew
+		if size := info.Size(); size < minPage && (size > 0 || opts.AsIs) { // SQLite would begin anew
 			return nil, fmt.Errorf("%w: its file has %d bytes", ErrDamaged, size)
 		}
 		if name, err = dataSource(path); err != nil {
 			return nil, err
 		}
-		add("journal_mode(WAL)")
-		add("synchronous(FULL)")
+		if opts.AsIs {
+			pragmas.Set("mode", "ro") // one that can write folds the log into the file at its end
+			add("query_only(1)")
+		} else {
+			add("journal_mode(WAL)")
+			add("synchronous(FULL)")
+		}
 	}
 	open := func(extra string) (*conn, error) {
 		p := url.Values{}
@@ -186,13 +200,15 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d.writer <- w
-	if dir != "" {
+	if dir != "" && !opts.AsIs {
 		if err := d.checkAtOpen(ctx, w); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.migrate(ctx, opts.Migrations); err != nil {
-		return nil, err
+	if !opts.AsIs {
+		if err := d.migrate(ctx, opts.Migrations); err != nil {
+			return nil, err
+		}
 	}
 	d.marking = d.mark != nil && d.origin == Known
 	if dir != "" {

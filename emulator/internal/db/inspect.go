@@ -66,6 +66,15 @@ const (
 	Adopted               // it had no mark, or was taken as it is by Options.Recover
 )
 
+// Inspect compares the database in dir with its mark, and changes neither. held is
+// [Options.Held].
+//
+// Errors: [Incomplete] for a database that lacks what was acknowledged.
+func Inspect(ctx context.Context, dir, held string) error {
+	_, _, err := inspect(ctx, dir, &Options{Held: held})
+	return err
+}
+
 // inspect compares the database in dir with its mark, and changes neither. It
 // returns the mark, made up where there was none.
 func inspect(ctx context.Context, dir string, opts *Options) (m mark, origin Origin, err error) {

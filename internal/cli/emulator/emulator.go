@@ -26,7 +26,7 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 			"on one port. It is not a production registry.",
 	})
 	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), newCmdSeed(f), newCmdLog(f), newCmdClock(f), newCmdFault(f),
-		newCmdToken(f), newCmdScopeMap(f), newCmdNetwork(f), newCmdSettings(f), newCmdSnapshot(f), newCmdReset(f))
+		newCmdToken(f), newCmdScopeMap(f), newCmdNetwork(f), newCmdSettings(f), newCmdSnapshot(f), newCmdReset(f), newCmdCheck(f))
 	return cmd
 }
 

@@ -90,6 +90,12 @@ func TestAwait(t *testing.T) {
 			time.Sleep(2 * awaitDelay)
 			io.WriteString(s.ErrOut, "data\n")
 		}, "waiting\r       \rdata\n"},
+		{"progress", true, true, func(s *IOStreams) {
+			defer s.Await("waiting")()
+			s.Progress("too soon")
+			time.Sleep(2 * awaitDelay)
+			s.Progress("half")
+		}, "waiting\r       \rhalf\r    \r"},
 		{"two_at_once", true, true, func(s *IOStreams) {
 			one, two := s.Await("waiting"), s.Await("other")
 			time.Sleep(awaitDelay / 2)

@@ -95,6 +95,16 @@ func (s *IOStreams) AwaitFor(d time.Duration, what string) {
 	}
 }
 
+// Progress changes the line that [IOStreams.Await] shows. It does nothing before
+// that is shown.
+func (s *IOStreams) Progress(what string) {
+	s.status.mu.Lock()
+	defer s.status.mu.Unlock()
+	if s.status.on && s.status.shown > 0 {
+		s.status.show(what, s.width)
+	}
+}
+
 // EndAwait takes the line away for good: the command is over.
 func (s *IOStreams) EndAwait() {
 	s.status.mu.Lock()

@@ -1,0 +1,224 @@
+package emulator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/blob"
+	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/folderlock"
+	"github.com/acrkit/acrkit/emulator/internal/snapshot"
+	"github.com/acrkit/acrkit/internal/shell"
+)
+
+// checkTime is how long one part of a check takes, at least a step: a person sees
+// how far it is, and no call of the control API lasts.
+const checkTime = time.Second
+
+// Finding is something in the data folder that is not as it was written.
+type Finding struct {
+	Kind                 string // "database", "manifest" or "blob"
+	Registry, Repository string // "" where it is about no repository
+	Digest               string // of the manifest or blob
+	Problem              string // what is wrong with it
+	Fix                  string // what to do
+}
+
+// CheckPart is what a part of a check found.
+type CheckPart struct {
+	Findings []Finding // about a hundred at most
+	Next     string    // where the next part goes on; "" = all is checked
+
+	Manifests   int   // that were checked
+	Contents    int   // likewise, once each, whichever repositories have them
+	Bytes       int64 // of those contents
+	Unused      int   // contents that nothing refers to; they are removed later
+	UnusedBytes int64
+	Total       int64 // bytes of content in all repositories; set in the first part
+}
+
+// Check reads what is stored and says what is wrong with it, a second's worth at a
+// time: from "" on, and then from where the part before says. The database, each
+// manifest's body and each content is read; nothing is changed. Requests go on
+// meanwhile, and what is found damaged is not served any more.
+//
+// Errors: [acrkit.CodeUsage] for a place that no part has said; failures of the
+// disk.
+func (e *Emulator) Check(ctx context.Context, from string) (CheckPart, error) {
+	return check(ctx, e.content.Checker(), e.dir, from)
+}
+
+// Folder is the data folder of an emulator that does not run.
+type Folder struct {
+	dir     string
+	lock    *folderlock.Lock
+	db      *db.DB
+	checker *content.Checker
+	changed error // how the database differs from its mark; nil = it does not
+	damage  error // why the database cannot be read at all; nil = it can
+}
+
+// OpenFolder opens a data folder to check it, as it is. It holds the folder's lock
+// until it is closed.
+//
+// Errors: [acrkit.CodeNotFound] where there is no state in the folder;
+// [acrkit.CodeUnavailable] where an emulator uses it.
+func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
+	op := fmt.Sprintf("check the data folder %q", dir)
+	state := filepath.Join(dir, stateDir)
+	if _, err := os.Stat(state); err != nil {
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		if errors.Is(err, fs.ErrNotExist) {
+			e.Code, e.Reason, e.Causes = acrkit.CodeNotFound, "there is no emulator's state in it", nil
+			e.Hint = "acrkit emulator check --data DIR    # the folder that the emulator was started with"
+		}
+		return nil, e
+	}
+	f := &Folder{dir: dir}
+	if f.lock, err = folderlock.Take(dir); err != nil {
+		return nil, damaged(dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if err := f.lock.Hold(state); err != nil {
+		return nil, damaged(dir, err)
+	}
+	held, _, err := heldState(dir)
+	if err != nil {
+		return nil, damaged(dir, err)
+	}
+	path := filepath.Join(state, blobsDir)
+	if _, err := os.Stat(path); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, damaged(dir, err)
+		}
+		f.damage = fmt.Errorf("the folder %q is missing", path)
+		return f, nil
+	}
+	disk, err := blob.OpenDisk(path, nil)
+	if err != nil {
+		return nil, damaged(dir, err)
+	}
+	err = db.Inspect(ctx, state, held)
+	if _, ok := errors.AsType[*db.Incomplete](err); ok {
+		f.changed = err
+	} else if err != nil {
+		return nil, damaged(dir, err)
+	}
+	f.db, err = db.Open(ctx, state, &db.Options{AsIs: true})
+	if _, lost := errors.AsType[*db.Incomplete](err); lost || errors.Is(err, fs.ErrNotExist) {
+		f.damage = err
+		return f, nil
+	}
+	if err != nil {
+		return nil, damaged(dir, err)
+	}
+	f.checker = &content.Checker{DB: f.db, Blobs: disk, Held: snapshot.Holds}
+	return f, nil
+}
+
+// Check is [Emulator.Check].
+func (f *Folder) Check(ctx context.Context, from string) (CheckPart, error) {
+	if f.damage != nil {
+		return CheckPart{Findings: []Finding{finding(f.dir, content.Problem{Text: cmp.Or(f.changed, f.damage).Error()})}}, nil
+	}
+	part, err := check(ctx, f.checker, f.dir, from)
+	if f.changed != nil && from == "" && err == nil {
+		part.Findings = append(part.Findings, finding(f.dir, content.Problem{Text: f.changed.Error()}))
+	}
+	return part, err
+}
+
+// Close gives the folder back.
+func (f *Folder) Close() error {
+	var errs []error
+	if f.db != nil {
+		errs = append(errs, f.db.Close())
+	}
+	return errors.Join(append(errs, f.lock.Close())...)
+}
+
+func check(ctx context.Context, c *content.Checker, dir, from string) (out CheckPart, err error) {
+	tell := func(p content.Problem) { out.Findings = append(out.Findings, finding(dir, p)) }
+	var p content.Progress
+	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), tell)
+	if errors.Is(err, content.ErrPlace) {
+		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Causes: []error{err}}
+	}
+	out.Manifests, out.Contents, out.Bytes, out.Unused, out.UnusedBytes = p.Manifests, p.Contents, p.Bytes, p.Unused, p.UnusedBytes
+	if err == nil && from == "" && out.Next != "" {
+		out.Total, err = c.Size(ctx)
+	}
+	return out, err
+}
+
+// finding says what to do about a problem.
+func finding(dir string, p content.Problem) Finding {
+	f := Finding{Registry: p.Registry, Repository: p.Repository, Digest: p.Digest, Problem: p.Text}
+	switch {
+	case p.Digest == "":
+		f.Kind = "database"
+		f.Fix = "no push heals it: stop the emulator and put back a copy of the data folder, or go on with what is left: acrkit emulator start --recover"
+		if dir != "" {
+			f.Fix += " --data " + shell.Quote(dir)
+		}
+	case p.Manifest:
+		f.Kind, f.Fix = "manifest", "push the image again, or delete the manifest"
+	case p.Repository == "":
+		f.Kind, f.Fix = "blob", "push it to any repository, or delete the snapshots that refer to it"
+	default:
+		f.Kind, f.Fix = "blob", "push the image again, or delete the manifests that name it"
+	}
+	return f
+}
+
+// controlFinding is a [Finding] as JSON.
+type controlFinding struct {
+	Kind       string `json:"kind"`
+	Registry   string `json:"registry"`
+	Repository string `json:"repository"`
+	Digest     string `json:"digest"`
+	Problem    string `json:"problem"`
+	Fix        string `json:"fix"`
+}
+
+func (e *Emulator) controlCheck(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		From string `json:"from"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	part, err := e.Check(r.Context(), in.From)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Findings    []controlFinding `json:"findings"`
+		Next        string           `json:"next"`
+		Manifests   int              `json:"manifests"`
+		Contents    int              `json:"contents"`
+		Bytes       int64            `json:"bytes"`
+		Unused      int              `json:"unused"`
+		UnusedBytes int64            `json:"unusedBytes"`
+		Total       int64            `json:"total"`
+	}{[]controlFinding{}, part.Next, part.Manifests, part.Contents, part.Bytes, part.Unused, part.UnusedBytes, part.Total}
+	for _, f := range part.Findings {
+		out.Findings = append(out.Findings, controlFinding(f))
+	}
+	answer.JSON(w, http.StatusOK, out)
+	return nil
+}
