@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -23,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/private"
 )
 
@@ -225,22 +227,26 @@ func badControl(format string, args ...any) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the request", Reason: fmt.Sprintf(format, args...)}
 }
 
-// readJSON reads a request's body: one JSON object, in which every key is known.
+// readJSON reads a request's body: one JSON object, in which every key is known,
+// spelled as it is described, and there once.
 func readJSON(r *http.Request, into any) error {
 	if ct, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || ct != "application/json" {
 		return badControl("the Content-Type is not application/json")
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, err = d.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.New("there is more than one value")
-	}
+	data, err := io.ReadAll(r.Body)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
+	}
+	if err == nil {
+		err = exactjson.Check(data, into)
+	}
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		err = d.Decode(into)
+	}
+	if err == nil {
+		return nil
 	}
 	return badControl("the body is not as openapi.yaml says: %v", err)
 }

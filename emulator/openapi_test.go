@@ -127,7 +127,7 @@ func TestControlAPI(t *testing.T) {
 	call("PUT", "/rate-limits", "/rate-limits", `{"enabled":true}`, 200)
 	call("GET", "/rate-limits", "/rate-limits", "", 200)
 	call("POST", "/faults", "/faults", `{"kind":"throttle","routes":["tags"],"rate":0.5,"seed":1,"retryAfter":2,"principal":"x","registry":"myregistry","count":1}`, 201)
-	for _, bad := range []string{`{"kind":"x"}`, `{"kind":"hang","what":1}`, `{"kind":"hang"} {}`, `{"kind":"hang","id":4}`, ``, `[]`} {
+	for _, bad := range []string{`{"kind":"x"}`, `{"kind":"hang","what":1}`, `{"Kind":"hang"}`, `{"kind":"hang","kind":"hang"}`, `{"kind":"hang"} {}`, `{"kind":"hang","id":4}`, ``, `[]`} {
 		call("POST", "/faults", "/faults", bad, 400)
 	}
 	call("POST", "/faults", "/faults", `{"kind":"hang","principal":"`+strings.Repeat("x", 600<<10)+`"}`, 413)
@@ -147,7 +147,8 @@ func TestControlAPI(t *testing.T) {
 	call("GET", r, my, "", 200)
 	call("GET", r, "/registries/none5", "", 404)
 	call("PATCH", r, my, `{"adminUserEnabled":true,"roleAssignmentMode":"AbacRepositoryPermissions","azureADAuthenticationAsArmPolicy":"disabled","network":{"defaultAction":"Deny","ipRules":["127.0.0.1","192.0.2.0/24"]}}`, 200)
-	for _, bad := range []string{`{"roleAssignmentMode":"x"}`, `{"network":{"defaultAction":"x"}}`, `{"network":{"defaultAction":"Deny","ipRules":["x"]}}`, `{"network":{"defaultAction":"Allow","ipRules":["127.0.0.1"]}}`} {
+	for _, bad := range []string{`{"roleAssignmentMode":"x"}`, `{"network":{"defaultAction":"x"}}`, `{"network":{"defaultAction":"Deny","ipRules":["x"]}}`, `{"network":{"defaultAction":"Allow","ipRules":["127.0.0.1"]}}`,
+		`{"network":{"defaultAction":"Deny","DefaultAction":"Allow"}}`} {
 		call("PATCH", r, my, bad, 400)
 	}
 	call("GET", r+"/scope-maps", my+"/scope-maps", "", 200)

@@ -1,13 +1,13 @@
 package dataplane
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
 // maxAttributes is the largest body of a PATCH, in bytes: four switches.
@@ -118,7 +118,7 @@ func (h *Handler) change(q *request) (c content.LockChange, ok bool) {
 		ListEnabled   *bool `json:"listEnabled"`
 	}
 	if err == nil {
-		err = json.Unmarshal(b, &body)
+		err = exactjson.Unmarshal(b, &body) // a lock must not hang on how a reader takes a key
 	}
 	if err != nil || body == nil {
 		h.fail(q.w, http.StatusBadRequest, "UNSUPPORTED", "the attributes cannot be read", nil)

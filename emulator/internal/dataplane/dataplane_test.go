@@ -228,7 +228,8 @@ func TestAttributes(t *testing.T) {
 	} {
 		s.want(norm(s.do("PATCH", item.path, `{"writeEnabled":false,"quarantineState":"x"}`)), 200, strings.Replace(item.body, enabled, locked, 1))
 		s.want(norm(s.do("PATCH", item.path, `{"deleteEnabled":true,"writeEnabled":true}`)), 200, item.body)
-		for _, bad := range []string{"", "null", "[]", `{"writeEnabled":"no"}`, "{"} {
+		for _, bad := range []string{"", "null", "[]", `{"writeEnabled":"no"}`, "{",
+			`{"writeEnabled":false,"WriteEnabled":true}`, `{"WriteEnabled":false}`, `{"writeEnabled":false,"writeEnabled":true}`} {
 			s.want(s.do("PATCH", item.path, bad), 400, "*")
 		}
 		s.want(s.do("PATCH", item.path, strings.Repeat(" ", 64<<10)+"{}"), 413, "*")

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -49,6 +50,13 @@ type assertion struct {
 	Audience  jwt.ClaimStrings `json:"aud"`
 	NotBefore int64            `json:"nbf"`
 	Expires   int64            `json:"exp"`
+}
+
+// UnmarshalJSON reads claims by their exact names: what an issuer signed must mean
+// the same here as to it.
+func (a *assertion) UnmarshalJSON(data []byte) error {
+	type plain assertion
+	return exactjson.Unmarshal(data, (*plain)(a))
 }
 
 func (a *assertion) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -96,7 +97,7 @@ func parseObject(data []byte) (scopemap.Map, error) {
 			Actions []string `json:"actions"`
 		} `json:"properties"`
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+	if err := exactjson.Unmarshal(data, &doc); err != nil { // the proxy narrows by what is read here
 		return scopemap.Map{}, fmt.Errorf("it is not the JSON of a scope map: %w", err)
 	}
 	actions := doc.Actions
