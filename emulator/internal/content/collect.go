@@ -17,6 +17,10 @@ import (
 const BlobGrace = 24 * time.Hour
 
 const (
+	// openGrace is how long a store that was opened takes no blob away, or half of
+	// [Options.BlobGrace] where that is less: the clock may have been set in
+	// between, and a client that pushed before may go on.
+	openGrace = time.Hour
 	// collectLinks is the most blobs of repositories that one transaction takes
 	// away; it bounds how long a push waits for it.
 	collectLinks = 64
@@ -34,7 +38,8 @@ type Collected struct {
 
 // Collect removes what is of no use, while other methods go on: uploads that
 // lie untouched for [Options.UploadLifetime], a repository's blobs that none of
-// its manifests has named for [Options.BlobGrace], and contents that no
+// its manifests has named for [Options.BlobGrace] (none in the first hour after
+// the store was opened, or half of that time), and contents that no
 // repository holds. Calls run one after another. Where something cannot be
 // removed, the rest is done, and the first error is returned with what was done.
 //
@@ -93,7 +98,11 @@ func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) 
 // collectUploads drops uploads that nobody went on with.
 func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	var failed error
-	cutoff := s.now().Add(-s.uploadLifetime)
+	cutoff := s.now()
+	if wall := s.wall(); wall.Before(cutoff) { // it was set back; the files' times are by it
+		cutoff = wall
+	}
+	cutoff = cutoff.Add(-s.uploadLifetime)
 	for u, err := range s.blobs.Uploads(ctx) {
 		if err != nil {
 			return err
@@ -149,7 +158,11 @@ type link struct {
 // grace period. Rows of blobs that are named leave the list of idle ones; they
 // come back when a manifest that names them is deleted.
 func (s *Store) collectLinks(ctx context.Context, c *Collected) error {
-	cutoff := s.now().Add(-s.blobGrace).UnixNano()
+	now := s.now()
+	if now.Sub(s.opened) < min(s.blobGrace/2, openGrace) {
+		return nil
+	}
+	cutoff := now.Add(-s.blobGrace).UnixNano()
 	for {
 		var idle []link
 		err := s.db.Read(ctx, func(tx *db.Tx) error {

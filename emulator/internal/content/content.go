@@ -95,9 +95,14 @@ func IsFull(err error) bool {
 type Options struct {
 	// Now tells the age of uploads and unused blobs. It should be the machine's
 	// clock, which is that of the files, even where the registry's stands still.
-	Now            func() time.Time // nil = time.Now
-	UploadLifetime time.Duration    // 0 = UploadLifetime
-	BlobGrace      time.Duration    // 0 = BlobGrace
+	// nil = time.Now. It may jump: age is what Elapsed counts on from where it
+	// stood when the store was opened.
+	Now func() time.Time
+	// Elapsed is the time since the store was opened, by a clock that is never set.
+	// nil = the machine's; where Now was given, what that says.
+	Elapsed        func() time.Duration
+	UploadLifetime time.Duration // 0 = UploadLifetime
+	BlobGrace      time.Duration // 0 = BlobGrace
 	// Held is asked whether something besides a repository, such as a snapshot,
 	// holds content. What is held must have been held since a repository held it.
 	// nil = nothing is.
@@ -114,7 +119,9 @@ type Store struct {
 	blobs blob.Store
 	key   []byte
 
-	now            func() time.Time
+	now            func() time.Time // never jumps
+	wall           func() time.Time // the clock of files
+	opened         time.Time        // by now
 	uploadLifetime time.Duration
 	blobGrace      time.Duration
 	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
@@ -143,15 +150,18 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Store{db: d, blobs: blobs, now: opts.Now,
+	s := &Store{db: d, blobs: blobs,
 		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held, keepAll: opts.Keep,
 		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}, checks: map[string]chan struct{}{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
-	if s.now == nil {
-		s.now = time.Now
-	}
+	s.setClock(opts)
 	s.orphans.Store(true) // a crash may have come between content and its repository
 	err := d.Write(ctx, func(tx *db.Tx) error {
+		// The clock was ahead when these were written; they would stay for as long.
+		now := s.now().UnixNano()
+		if _, err := tx.Exec("UPDATE repository_blobs SET idle_since=? WHERE idle_since>?", now, now); err != nil {
+			return err
+		}
 		err := tx.QueryRow("SELECT value FROM content_settings WHERE name='upload-key'", nil, &s.key)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -170,6 +180,25 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 		}
 	}
 	return s, nil
+}
+
+// setClock gives the store a clock that does not jump when the machine's is set:
+// what was pushed a moment ago would be a day old then, and be collected.
+func (s *Store) setClock(opts *Options) {
+	s.wall, s.now = opts.Now, opts.Now
+	elapsed := opts.Elapsed
+	if s.wall == nil {
+		s.wall = time.Now
+		if elapsed == nil {
+			start := time.Now()
+			elapsed = func() time.Duration { return time.Since(start) } // by the clock that is never set
+		}
+	}
+	if elapsed != nil {
+		begin := s.wall()
+		s.now = func() time.Time { return begin.Add(elapsed()) }
+	}
+	s.opened = s.now()
 }
 
 // Close ends a collection under way and waits for it: after that, nothing is

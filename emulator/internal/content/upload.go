@@ -123,7 +123,7 @@ func (s *Store) StartUpload(ctx context.Context, registry int64, repo string) (i
 		return "", err
 	}
 	s.mu.Lock()
-	s.keep(id, &running{turn: make(chan struct{}, 1), sum: sha256.New()})
+	s.keep(id, &running{turn: make(chan struct{}, 1), sum: sha256.New(), used: s.now()})
 	s.mu.Unlock()
 	return id, nil
 }
