@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // TestCheckParts: a check in the smallest parts finds what one in a single part
@@ -63,5 +64,37 @@ func TestCheckParts(t *testing.T) {
 	must(t, first(f.Blob(t.Context(), f.reg, "r1", digestOf([]byte("layer 1")))))
 	if _, _, err := f.Checker().Part(t.Context(), "nowhere/x", time.Time{}, nil); !errors.Is(err, content.ErrPlace) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestCheckFindings: a part ends when it has found enough, however long it may
+// take, and the rest is found by the next ones.
+func TestCheckFindings(t *testing.T) {
+	f := open(t, setup{dir: t.TempDir()})
+	const lost = 2*content.CheckFindings + 7
+	must(t, f.db.Write(t.Context(), func(tx *db.Tx) error {
+		if _, err := tx.Exec("INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (7,?,'r',1,1,1)", f.reg); err != nil {
+			return err
+		}
+		for i := range lost {
+			if _, err := tx.Exec("INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (7,?,1,1)", digestOf([]byte(fmt.Sprint(i)))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	found, next := map[string]int{}, ""
+	var parts []int
+	for {
+		n := 0
+		var err error
+		next, _, err = f.Checker().Part(t.Context(), next, time.Now().Add(time.Hour), func(p content.Problem) { found[p.Digest]++; n++ })
+		must(t, err)
+		if parts = append(parts, n); next == "" {
+			break
+		}
+	}
+	if !slices.Equal(parts, []int{content.CheckFindings, content.CheckFindings, 7}) || len(found) != lost {
+		t.Errorf("%d findings in parts of %v", len(found), parts)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/blob/faultfs"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
@@ -267,4 +268,35 @@ func TestRottenConfig(t *testing.T) {
 		}
 	}
 	f.wantKind(first(f.Blob(t.Context(), f.reg, "r", d)), content.Damaged)
+}
+
+// TestConditionsAreBounded: what is good is forgotten before what is bad.
+func TestConditionsAreBounded(t *testing.T) {
+	var c content.Conditions
+	info := blob.Info{Size: 1}
+	c.Put("bad", info, false)
+	for i := range content.MaxConditions - 1 {
+		c.Put(fmt.Sprint(i), info, true)
+	}
+	if _, known := c.Get("0", info); !known || c.Len() != content.MaxConditions {
+		t.Errorf("%d are known", c.Len())
+	}
+	c.Put("0", info, true) // known already: nothing is forgotten
+	if _, known := c.Get("1", info); !known {
+		t.Error("one was forgotten before the limit")
+	}
+	c.Put("one more", info, true)
+	good, known := c.Get("bad", info)
+	if good || !known || c.Len() != 2 {
+		t.Errorf("good %v, known %v, %d are known", good, known, c.Len())
+	}
+	for i := range 2 * content.MaxConditions {
+		c.Put(fmt.Sprint(i), info, false)
+		if c.Len() > content.MaxConditions {
+			t.Fatalf("%d are known", c.Len())
+		}
+	}
+	if _, known := c.Get("bad", blob.Info{Size: 2}); known {
+		t.Error("another file is known")
+	}
 }

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -107,5 +108,56 @@ func TestDamagedFile(t *testing.T) {
 	}
 	if refused < 100 {
 		t.Errorf("%d of 300 were refused", refused)
+	}
+}
+
+// TestLargeFileIsCheckedForItsStructure: the indexes of a file above the limit are
+// not compared with their tables, those of one below are.
+func TestLargeFileIsCheckedForItsStructure(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		dir := t.TempDir()
+		d, err := db.Open(t.Context(), dir, &db.Options{Migrations: schema})
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := db.WholeCheck - 1<<20
+		if large {
+			size = db.WholeCheck
+		}
+		if err := d.Write(t.Context(), func(tx *db.Tx) error {
+			if err := insert("a-name-that-stands-in-an-index-too")(tx); err != nil {
+				return err
+			}
+			_, err := tx.Exec("INSERT INTO children (parent,data) VALUES (1,zeroblob(?))", size)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, file)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := bytes.LastIndex(b, []byte("a-name"))
+		b[at] = 'b' // in the table or in the index, not in both
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err = db.Open(t.Context(), dir, &db.Options{Migrations: schema})
+		if errors.Is(err, db.ErrDamaged) == large {
+			t.Errorf("%d bytes: %v", len(b), err)
+		}
+		if err != nil {
+			continue
+		}
+		if problems, err := d.Check(t.Context()); len(problems) == 0 || err != nil {
+			t.Errorf("the check found %q, %v", problems, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

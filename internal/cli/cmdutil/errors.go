@@ -22,6 +22,7 @@ const (
 	ExitNotFound    = 5
 	ExitUnavailable = 6
 	ExitIncomplete  = 7
+	ExitFound       = 8 // a check found something to fix
 	ExitInterrupted = 130
 )
 

@@ -108,9 +108,6 @@ type report struct {
 	Diagnosis *cmdutil.DiagnosisJSON `json:"diagnosis"` // of the first step that failed; null = none
 }
 
-// ExitFound is the exit code for something that wants mending.
-const ExitFound = 8
-
 func run(ctx context.Context, opts *Options) error {
 	check, options, done, err := opts.Check(ctx, opts.Registry, opts.ARM)
 	if err != nil {
@@ -160,7 +157,7 @@ func run(ctx context.Context, opts *Options) error {
 	case !out.Complete:
 		return cmdutil.Exit(cmdutil.ExitIncomplete)
 	}
-	return cmdutil.Exit(ExitFound)
+	return cmdutil.Exit(cmdutil.ExitFound)
 }
 
 func newStepJSON(s diagnose.Step) stepJSON {

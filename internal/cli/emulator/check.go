@@ -15,13 +15,9 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
 
-const (
-	// exitFound is the exit code for a finding.
-	exitFound = 8
-	// maxFindings is the most findings that are told; where there are so many, the
-	// first ones say what to do.
-	maxFindings = 10_000
-)
+// maxFindings is the most findings that are told; where there are so many, the
+// first ones say what to do.
+const maxFindings = 10_000
 
 type findingJSON struct {
 	Kind       string `json:"kind"`
@@ -173,7 +169,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 		cmdutil.Say(s.ErrOut, "nothing refers to %d contents of %s; they are removed later", sum.Unused, size(sum.UnusedBytes))
 	}
 	if n > 0 {
-		return cmdutil.Exit(exitFound)
+		return cmdutil.Exit(cmdutil.ExitFound)
 	}
 	return nil
 }
