@@ -24,6 +24,9 @@ const workers = 8
 // show.
 const quietPart = 4
 
+// rotAtKill is in how many contents a bit is flipped while the emulator is down.
+const rotAtKill = 3
+
 // What may be open at rest beyond what was open after the start: the client's own
 // last connections, and an idle file or two of the database.
 const filesAtRest = 4
@@ -116,6 +119,11 @@ func TestChaos(t *testing.T) {
 		}
 		s.kill()
 		kills++
+		for range rotAtKill {
+			if err := s.rot(dice); err != nil {
+				fail(err)
+			}
+		}
 		restart()
 	}
 	close(stop)
@@ -165,7 +173,7 @@ func TestChaos(t *testing.T) {
 		t.Logf("%8d  %s", count.n[name], name)
 	}
 	t.Logf("%d kills; %d manifests verified whole; %d files open at rest before the quiet part and %d after it, %d goroutines", kills, manifests, before, after, goroutines)
-	for _, must := range []string{"push", "pull", "delete manifest", "delete tag", "lock", "refused by a lock", "refused to others", "granted to others", "blob mounted", "cut off while changing"} {
+	for _, must := range []string{"push", "pull", "delete manifest", "delete tag", "lock", "refused by a lock", "refused to others", "granted to others", "blob mounted", "cut off while changing", "rot refused", "rot healed"} {
 		if count.n[must] == 0 {
 			t.Errorf("%q did not happen: the test was too short, or is broken", must)
 		}

@@ -168,10 +168,18 @@ func (w *worker) do(ctx context.Context, method, path string, header http.Header
 	if err != nil {
 		return a, err
 	}
+	if isDamage(a) && w.s.rotted(path[strings.LastIndex(path, "/")+1:]) {
+		return a, nil
+	}
 	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status >= 500 {
 		return a, wrong("%s %s: %d %s", method, path, a.status, a.body)
 	}
 	return a, nil
+}
+
+// isDamage reports whether an answer says that content is damaged.
+func isDamage(a answer) bool {
+	return a.status == http.StatusInternalServerError && strings.Contains(string(a.body), "damaged")
 }
 
 // mutate runs the one request that changes the model. Where it is cut off,
@@ -309,7 +317,7 @@ func (w *worker) push(ctx context.Context) error {
 	img := newImage(fmt.Sprint(w.repo, w.dice.IntN(60)), layers)
 	began := time.Now()
 	for digest, b := range img.blobs {
-		if err := w.upload(ctx, digest, b); err != nil {
+		if err := w.upload(ctx, digest, b, false); err != nil {
 			return err
 		}
 	}
@@ -327,6 +335,9 @@ func (w *worker) push(ctx context.Context) error {
 		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") && time.Since(began) >= collectAfter/2:
 			w.count.add("pushed too slowly")
 			return false, nil
+		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") && w.anyRotted(img):
+			w.count.add("pushed over rot") // HEAD did not know it yet
+			return false, nil
 		case a.status != http.StatusCreated || w.now.locked[tag] || a.header.Get("Docker-Content-Digest") != img.digest:
 			return false, wrong("push to %s:%s (locked: %v) after %v: %d %s", w.repo, tag, w.now.locked[tag], time.Since(began), a.status, a.body)
 		}
@@ -334,9 +345,23 @@ func (w *worker) push(ctx context.Context) error {
 	})
 }
 
-func (w *worker) upload(ctx context.Context, digest string, b []byte) error {
+func (w *worker) anyRotted(img image) bool {
+	for digest := range img.blobs {
+		if w.s.rotted(digest) {
+			return true
+		}
+	}
+	return false
+}
+
+// upload brings a blob by one of several ways; force sends it though it be there.
+func (w *worker) upload(ctx context.Context, digest string, b []byte, force bool) error {
 	path := "/v2/" + w.repo + "/blobs/uploads/"
-	switch w.dice.IntN(5) {
+	way := w.dice.IntN(5)
+	if force {
+		way = -1
+	}
+	switch way {
 	case 0: // what is there already need not be sent
 		a, err := w.do(ctx, http.MethodHead, "/v2/"+w.repo+"/blobs/"+digest, nil, nil)
 		if err != nil {
@@ -443,11 +468,39 @@ func (w *worker) pullBlobs(ctx context.Context, img image) error {
 		if err != nil {
 			return err
 		}
+		if isDamage(a) {
+			w.count.add("rot refused")
+			if a, err = w.heal(ctx, digest, b); err != nil {
+				return err
+			}
+			want, status = b, http.StatusOK
+		}
 		if a.status != status || !bytes.Equal(a.body, want) {
 			return wrong("the blob %s of %s: %d with %d bytes, want %d", digest, w.repo, a.status, len(a.body), len(want))
 		}
 	}
 	return nil
+}
+
+// heal pushes a blob again that was damaged, and returns the answer to GET then.
+func (w *worker) heal(ctx context.Context, digest string, b []byte) (answer, error) {
+	for {
+		g := w.s.generation.Load()
+		if err := w.upload(ctx, digest, b, true); err != nil {
+			return answer{}, err
+		}
+		a, err := w.do(ctx, http.MethodGet, "/v2/"+w.repo+"/blobs/"+digest, nil, nil)
+		if err != nil {
+			return a, err
+		}
+		if !isDamage(a) {
+			w.count.add("rot healed")
+			return a, nil
+		}
+		if w.s.generation.Load() == g {
+			return a, wrong("the blob %s of %s is damaged after a push of it", digest, w.repo)
+		}
+	}
 }
 
 func (w *worker) list(ctx context.Context) error {

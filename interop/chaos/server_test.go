@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -41,13 +42,14 @@ type server struct {
 	done       chan struct{} // closed when the process has ended
 	up         chan struct{} // closed while the process answers
 	log        bytes.Buffer
-	generation atomic.Int64 // counts starts; what was begun in one may end in the next
+	generation atomic.Int64    // counts starts; what was begun in one may end in the next
+	rotten     map[string]bool // digests of contents in which a bit was flipped
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &server{binary: filepath.Join(dir, "acrkit"), dir: filepath.Join(dir, "data"), seedFile: filepath.Join(dir, "seed.yaml"), up: make(chan struct{})}
+	s := &server{binary: filepath.Join(dir, "acrkit"), dir: filepath.Join(dir, "data"), seedFile: filepath.Join(dir, "seed.yaml"), up: make(chan struct{}), rotten: map[string]bool{}}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "./cmd/acrkit")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -156,6 +158,32 @@ func (s *server) wait(ctx context.Context) {
 	case <-up:
 	case <-ctx.Done():
 	}
+}
+
+// rot flips one bit of a content in the data folder, as a disk does. The process
+// must not run.
+func (s *server) rot(dice *rand.Rand) error {
+	all, err := filepath.Glob(filepath.Join(s.dir, "state", "blobs", "blobs", "sha256", "*", "*"))
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	path := all[dice.IntN(len(all))]
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) == 0 {
+		return err
+	}
+	b[dice.IntN(len(b))] ^= 1 << dice.IntN(8)
+	s.mu.Lock()
+	s.rotten["sha256:"+filepath.Base(path)] = true
+	s.mu.Unlock()
+	return os.WriteFile(path, b, 0o600)
+}
+
+// rotted reports whether a bit of a content was flipped once.
+func (s *server) rotted(digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rotten[digest]
 }
 
 // kill ends the process as kill -9 does.

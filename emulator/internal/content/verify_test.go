@@ -51,8 +51,9 @@ func TestRot(t *testing.T) {
 			"empty":      func(path string) error { return os.Truncate(path, 0) },
 			"is missing": os.Remove,
 		} {
-			for _, restarted := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%d/%s/restarted=%v", size, what, restarted), func(t *testing.T) {
+			for _, how := range []struct{ restarted, mount bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+				restarted := how.restarted
+				t.Run(fmt.Sprintf("%d/%s/%+v", size, what, how), func(t *testing.T) {
 					t.Parallel()
 					dir := t.TempDir()
 					f := open(t, setup{dir: dir})
@@ -68,8 +69,22 @@ func TestRot(t *testing.T) {
 						f.close()
 						f = open(t, setup{dir: dir})
 					}
-					if mounted, err := f.Mount(ctx, f.reg, "r", "other", digest); mounted || content.KindOf(err) != content.Damaged {
-						t.Errorf("mounted: %v, %v", mounted, err)
+					if !strings.HasSuffix(what, "bit") { // no reading is needed to see it
+						f.wantKind(first(f.Blob(ctx, f.reg, "r", digest)), content.Damaged)
+						f.wantKind(first(f.OpenBlob(ctx, f.reg, "r", digest)), content.Damaged)
+					}
+					// Who meets it first: a mount, or a reading.
+					mount := func() {
+						t.Helper()
+						if mounted, err := f.Mount(ctx, f.reg, "r", "other", digest); mounted || content.KindOf(err) != content.Damaged {
+							t.Errorf("mounted: %v, %v", mounted, err)
+						}
+					}
+					if how.mount {
+						mount()
+					} else {
+						defer mount()
+						defer func() { must(t, damage(contenttest.File(dir, digest))) }()
 					}
 					for range 2 {
 						n, err := f.read("r", digest)

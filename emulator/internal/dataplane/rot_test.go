@@ -28,9 +28,12 @@ func (s *server) get(path string, headers ...string) (a answer, err error) {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	// A connection of its own: on one that was used before, Go's client asks again
+	// where it ends before anything has come.
+	fresh := &http.Transport{DisableKeepAlives: true}
+	resp, err := fresh.RoundTrip(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
@@ -74,9 +77,8 @@ func TestRottenBlob(t *testing.T) {
 			contenttest.Flip(t, file, size/2)
 			a, err := s.get(path)
 			refused := a.status == 500 && a.body == fail && err == nil
-			cut := a.status == 200 && err != nil && len(a.body) < size
-			// Go's client asks again where the connection ended before anything came.
-			if small && !refused || !small && !cut && !refused || size > 100_000 && !cut {
+			cut := (a.status == 200 || a.body == "") && err != nil && len(a.body) < size
+			if small && !refused || !small && !cut {
 				t.Errorf("%d, %d bytes of %d, %v", a.status, len(a.body), size, err)
 			}
 			heal(s)
