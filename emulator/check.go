@@ -64,8 +64,8 @@ type Folder struct {
 	lock    *folderlock.Lock
 	db      *db.DB
 	checker *content.Checker
-	changed error // how the database differs from its mark; nil = it does not
-	damage  error // why the database cannot be read at all; nil = it can
+	changed string // how the database differs from its mark; "" = it does not
+	damage  string // why the database cannot be read at all; "" = it can
 }
 
 // OpenFolder opens a data folder to check it, as it is. It holds the folder's lock
@@ -105,7 +105,7 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, damaged(dir, err)
 		}
-		f.damage = fmt.Errorf("the folder %q is missing", path)
+		f.damage = fmt.Sprintf("the folder %q is missing", path)
 		return f, nil
 	}
 	disk, err := blob.OpenDisk(path, nil)
@@ -114,13 +114,13 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 	}
 	err = db.Inspect(ctx, state, held)
 	if _, ok := errors.AsType[*db.Incomplete](err); ok {
-		f.changed = err
+		f.changed = err.Error()
 	} else if err != nil {
 		return nil, damaged(dir, err)
 	}
 	f.db, err = db.Open(ctx, state, &db.Options{AsIs: true})
 	if _, lost := errors.AsType[*db.Incomplete](err); lost || errors.Is(err, fs.ErrNotExist) {
-		f.damage = err
+		f.damage = err.Error()
 		return f, nil
 	}
 	if err != nil {
@@ -132,12 +132,13 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 
 // Check is [Emulator.Check].
 func (f *Folder) Check(ctx context.Context, from string) (CheckPart, error) {
-	if f.damage != nil {
-		return CheckPart{Findings: []Finding{finding(f.dir, content.Problem{Text: cmp.Or(f.changed, f.damage).Error()})}}, nil
+	if f.damage != "" {
+		text := cmp.Or(f.changed, f.damage)
+		return CheckPart{Findings: []Finding{finding(f.dir, content.Problem{Text: text})}}, nil
 	}
 	part, err := check(ctx, f.checker, f.dir, from)
-	if f.changed != nil && from == "" && err == nil {
-		part.Findings = append(part.Findings, finding(f.dir, content.Problem{Text: f.changed.Error()}))
+	if f.changed != "" && from == "" && err == nil {
+		part.Findings = append(part.Findings, finding(f.dir, content.Problem{Text: f.changed}))
 	}
 	return part, err
 }
@@ -158,7 +159,8 @@ func check(ctx context.Context, c *content.Checker, dir, from string) (out Check
 	if errors.Is(err, content.ErrPlace) {
 		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Causes: []error{err}}
 	}
-	out.Manifests, out.Contents, out.Bytes, out.Unused, out.UnusedBytes = p.Manifests, p.Contents, p.Bytes, p.Unused, p.UnusedBytes
+	out.Manifests, out.Contents, out.Bytes = p.Manifests, p.Contents, p.Bytes
+	out.Unused, out.UnusedBytes = p.Unused, p.UnusedBytes
 	if err == nil && from == "" && out.Next != "" {
 		out.Total, err = c.Size(ctx)
 	}
@@ -171,7 +173,8 @@ func finding(dir string, p content.Problem) Finding {
 	switch {
 	case p.Digest == "":
 		f.Kind = "database"
-		f.Fix = "no push heals it: stop the emulator and put back a copy of the data folder, or go on with what is left: acrkit emulator start --recover"
+		f.Fix = "no push heals it: stop the emulator and put back a copy of the data folder, or go on with what is left: " +
+			"acrkit emulator start --recover"
 		if dir != "" {
 			f.Fix += " --data " + shell.Quote(dir)
 		}
@@ -215,7 +218,8 @@ func (e *Emulator) controlCheck(w http.ResponseWriter, r *http.Request) error {
 		Unused      int              `json:"unused"`
 		UnusedBytes int64            `json:"unusedBytes"`
 		Total       int64            `json:"total"`
-	}{[]controlFinding{}, part.Next, part.Manifests, part.Contents, part.Bytes, part.Unused, part.UnusedBytes, part.Total}
+	}{[]controlFinding{}, part.Next, part.Manifests, part.Contents, part.Bytes,
+		part.Unused, part.UnusedBytes, part.Total}
 	for _, f := range part.Findings {
 		out.Findings = append(out.Findings, controlFinding(f))
 	}

@@ -33,8 +33,8 @@ func Unmarshal(data []byte, into any) error {
 // Data that is not one JSON value is an error too.
 func Check(data []byte, into any) error {
 	if !json.Valid(data) { // bounds the depth as well
-		var any json.RawMessage
-		if err := json.Unmarshal(data, &any); err != nil {
+		var raw json.RawMessage
+		if err := json.Unmarshal(data, &raw); err != nil {
 			return err // says where
 		}
 		return errors.New("the text is no JSON")

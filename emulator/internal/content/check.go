@@ -54,7 +54,8 @@ func (s *Store) Checker() *Checker {
 // has to read.
 func (c *Checker) Size(ctx context.Context) (bytes int64, err error) {
 	err = c.DB.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT COALESCE(SUM(size),0) FROM (SELECT DISTINCT digest,size FROM repository_blobs)", nil, &bytes)
+		return tx.QueryRow("SELECT COALESCE(SUM(size),0) FROM (SELECT DISTINCT digest,size FROM repository_blobs)",
+			nil, &bytes)
 	})
 	return bytes, err
 }
@@ -69,7 +70,6 @@ const (
 // part is a part of a check at work.
 type part struct {
 	*Checker
-	ctx   context.Context
 	until time.Time
 	tell  func(Problem)
 	told  int
@@ -91,10 +91,12 @@ func (p *part) over() bool { return p.told >= checkFindings || !time.Now().Befor
 // It reads the database's structure, each manifest's body against its digest, what
 // it names against what its repository has, the file of each blob that a
 // repository has, and each content against its digest.
-func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell func(Problem)) (next string, _ Progress, err error) {
-	p := &part{Checker: c, ctx: ctx, until: until, tell: tell}
+func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell func(Problem)) (
+	next string, _ Progress, err error,
+) {
+	p := &part{Checker: c, until: until, tell: tell}
 	if from == "" {
-		sound, err := p.database()
+		sound, err := p.database(ctx)
 		if err != nil || !sound {
 			return "", p.Progress, err // what it says of the rest is nothing to go by
 		}
@@ -104,11 +106,11 @@ func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell f
 		stage, place, _ := strings.Cut(from, "/")
 		switch stage {
 		case stageManifests:
-			from, err = p.manifests(place)
+			from, err = p.manifests(ctx, place)
 		case stageBlobs:
-			from, err = p.blobs(place)
+			from, err = p.blobs(ctx, place)
 		case stageContents:
-			from, err = p.contents(place)
+			from, err = p.contents(ctx, place)
 		default:
 			err = fmt.Errorf("%w: %q", ErrPlace, from)
 		}
@@ -127,8 +129,8 @@ func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell f
 var ErrPlace = errors.New("a check has no such place")
 
 // database reports whether the database is sound.
-func (p *part) database() (bool, error) {
-	problems, err := p.DB.Check(p.ctx)
+func (p *part) database(ctx context.Context) (bool, error) {
+	problems, err := p.DB.Check(ctx)
 	for _, text := range problems {
 		p.problem(Problem{Text: text})
 	}
@@ -142,13 +144,13 @@ type row struct {
 	registry, repoName string
 }
 
-func (p *part) manifests(place string) (next string, err error) {
+func (p *part) manifests(ctx context.Context, place string) (next string, err error) {
 	after, err := strconv.ParseInt(place, 10, 64)
 	if err != nil {
 		return "", fmt.Errorf("%w: %q", ErrPlace, place)
 	}
 	var rows []row
-	err = p.DB.Read(p.ctx, func(tx *db.Tx) error {
+	err = p.DB.Read(ctx, func(tx *db.Tx) error {
 		return tx.Query(`SELECT m.id,m.repository,m.size,m.digest,m.media_type,g.name,r.name FROM manifests m
 			JOIN repositories r ON r.id=m.repository JOIN registries g ON g.id=r.registry
 			WHERE m.id>? ORDER BY m.id LIMIT ?`, []any{after, checkManifests}, func(scan func(...any) error) error {
@@ -164,7 +166,7 @@ func (p *part) manifests(place string) (next string, err error) {
 		}
 		// One at a time: a body has up to 4 MiB.
 		var texts []string
-		if texts, err = p.manifest(r); err != nil {
+		if texts, err = p.manifest(ctx, r); err != nil {
 			break
 		}
 		for _, text := range texts {
@@ -182,11 +184,12 @@ func (p *part) manifests(place string) (next string, err error) {
 }
 
 // manifest returns what is wrong with one.
-func (p *part) manifest(r row) (texts []string, err error) {
-	err = p.DB.Read(p.ctx, func(tx *db.Tx) error {
+func (p *part) manifest(ctx context.Context, r row) (texts []string, err error) {
+	err = p.DB.Read(ctx, func(tx *db.Tx) error {
 		texts = nil
 		var body []byte
-		err := tx.QueryRow("SELECT b.body FROM manifests m LEFT JOIN manifest_bodies b ON b.manifest=m.id WHERE m.id=?", []any{r.id}, &body)
+		err := tx.QueryRow(`SELECT b.body FROM manifests m LEFT JOIN manifest_bodies b ON b.manifest=m.id
+			WHERE m.id=?`, []any{r.id}, &body)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return nil // deleted meanwhile
@@ -220,14 +223,15 @@ func (p *part) manifest(r row) (texts []string, err error) {
 				err := tx.QueryRow(query, []any{r.repo, d.Digest}, &one)
 				if errors.Is(err, sql.ErrNoRows) && !seen[d.Digest] && len(texts) < checkFindings {
 					seen[d.Digest] = true
-					texts = append(texts, fmt.Sprintf("it names the %s %s, which the repository does not have", kind, d.Digest))
+					texts = append(texts, "it names the "+kind+" "+d.Digest+", which the repository does not have")
 				} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
 					return err
 				}
 			}
 			return nil
 		}
-		if err := missing("blob", "SELECT 1 FROM repository_blobs WHERE repository=? AND digest=?", m.blobs); err != nil {
+		err = missing("blob", "SELECT 1 FROM repository_blobs WHERE repository=? AND digest=?", m.blobs)
+		if err != nil {
 			return err
 		}
 		return missing("manifest", "SELECT 1 FROM manifests WHERE repository=? AND digest=?", m.children)
@@ -243,10 +247,11 @@ type holder struct {
 	size               int64
 }
 
-func (p *part) holders(query string, args ...any) (all []holder, err error) {
-	err = p.DB.Read(p.ctx, func(tx *db.Tx) error {
-		return tx.Query(`SELECT b.repository,g.name,r.name,b.digest,b.size FROM repository_blobs b
-			JOIN repositories r ON r.id=b.repository JOIN registries g ON g.id=r.registry `+query, args, func(scan func(...any) error) error {
+func (p *part) holders(ctx context.Context, query string, args ...any) (all []holder, err error) {
+	err = p.DB.Read(ctx, func(tx *db.Tx) error {
+		const from = `SELECT b.repository,g.name,r.name,b.digest,b.size FROM repository_blobs b
+			JOIN repositories r ON r.id=b.repository JOIN registries g ON g.id=r.registry `
+		return tx.Query(from+query, args, func(scan func(...any) error) error {
 			var h holder
 			err := scan(&h.repo, &h.registry, &h.repoName, &h.digest, &h.size)
 			all = append(all, h)
@@ -257,7 +262,7 @@ func (p *part) holders(query string, args ...any) (all []holder, err error) {
 }
 
 // blobs looks at the files of repositories' blobs.
-func (p *part) blobs(place string) (next string, err error) {
+func (p *part) blobs(ctx context.Context, place string) (next string, err error) {
 	text, digest, _ := strings.Cut(place, "/")
 	repo := int64(0)
 	if text != "" {
@@ -265,12 +270,13 @@ func (p *part) blobs(place string) (next string, err error) {
 			return "", fmt.Errorf("%w: %q", ErrPlace, place)
 		}
 	}
-	all, err := p.holders("WHERE (b.repository,b.digest)>(?,?) ORDER BY b.repository,b.digest LIMIT ?", repo, digest, checkBlobs)
+	all, err := p.holders(ctx, "WHERE (b.repository,b.digest)>(?,?) ORDER BY b.repository,b.digest LIMIT ?",
+		repo, digest, checkBlobs)
 	if err != nil {
 		return "", err
 	}
 	for i, h := range all {
-		info, err := p.Blobs.Stat(p.ctx, h.digest)
+		info, err := p.Blobs.Stat(ctx, h.digest)
 		text := ""
 		switch {
 		case errors.Is(err, blob.ErrNotExist):
@@ -280,7 +286,7 @@ func (p *part) blobs(place string) (next string, err error) {
 		case info.Size != h.size:
 			text = fmt.Sprintf("its file has %d bytes, not %d", info.Size, h.size)
 		}
-		if text != "" && p.still(h) {
+		if text != "" && p.still(ctx, h) {
 			p.problem(Problem{h.registry, h.repoName, h.digest, false, text})
 		}
 		if p.over() && i < len(all)-1 {
@@ -295,18 +301,18 @@ func (p *part) blobs(place string) (next string, err error) {
 }
 
 // still reports whether a repository has a blob; it may have been deleted since.
-func (p *part) still(h holder) bool {
-	all, err := p.holders("WHERE b.repository=? AND b.digest=?", h.repo, h.digest)
+func (p *part) still(ctx context.Context, h holder) bool {
+	all, err := p.holders(ctx, "WHERE b.repository=? AND b.digest=?", h.repo, h.digest)
 	return err != nil || len(all) > 0
 }
 
 // contents reads contents.
-func (p *part) contents(after string) (next string, err error) {
-	for x, err := range p.Blobs.Contents(p.ctx, after) {
+func (p *part) contents(ctx context.Context, after string) (next string, err error) {
+	for x, err := range p.Blobs.Contents(ctx, after) {
 		if err != nil {
 			return "", err
 		}
-		if err := p.content(x.Digest); err != nil {
+		if err := p.content(ctx, x.Digest); err != nil {
 			return "", err
 		}
 		if p.over() {
@@ -316,15 +322,15 @@ func (p *part) contents(after string) (next string, err error) {
 	return "", nil
 }
 
-func (p *part) content(digest string) error {
-	r, info, err := p.Blobs.Open(p.ctx, digest)
+func (p *part) content(ctx context.Context, digest string) error {
+	r, info, err := p.Blobs.Open(ctx, digest)
 	if errors.Is(err, blob.ErrNotExist) {
 		return nil // removed meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	n, err := hashWhole(p.ctx, r, digest, info.Size)
+	n, err := hashWhole(ctx, r, digest, info.Size)
 	p.Contents++
 	p.Bytes += n
 	if closeErr := r.Close(); err == nil {
@@ -337,13 +343,13 @@ func (p *part) content(digest string) error {
 	if p.store != nil {
 		p.store.conditions.put(digest, info, !wrong)
 	}
-	all, err := p.holders("WHERE b.digest=?", digest)
+	all, err := p.holders(ctx, "WHERE b.digest=?", digest)
 	if err != nil {
 		return err
 	}
 	held := len(all) > 0
 	if !held && p.Held != nil {
-		if err := p.DB.Read(p.ctx, func(tx *db.Tx) error { held, err = p.Held(tx, digest); return err }); err != nil {
+		if err := p.DB.Read(ctx, func(tx *db.Tx) error { held, err = p.Held(tx, digest); return err }); err != nil {
 			return err
 		}
 		if held && wrong {

@@ -47,7 +47,7 @@ const (
 	ManifestTooLarge    Kind = "manifest too large"    // more than MaxManifest
 	ManifestBlobUnknown Kind = "manifest blob unknown" // Name is what the manifest names and the repository lacks
 	Locked              Kind = "locked"                // a lock on the item forbids it
-	Damaged             Kind = "damaged"               // what is stored is not what was pushed; Reason says how it differs
+	Damaged             Kind = "damaged"               // what is stored is not what was pushed; Reason says how
 )
 
 // Error is a failure with a kind. Failures of the disk or the database are not
@@ -151,8 +151,10 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 		opts = &Options{}
 	}
 	s := &Store{db: d, blobs: blobs,
-		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace), heldElsewhere: opts.Held, keepAll: opts.Keep,
-		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{}, checks: map[string]chan struct{}{},
+		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace),
+		heldElsewhere: opts.Held, keepAll: opts.Keep,
+		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
+		checks:    map[string]chan struct{}{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
 	s.setClock(opts)
 	s.orphans.Store(true) // a crash may have come between content and its repository

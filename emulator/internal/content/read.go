@@ -295,8 +295,8 @@ func (s *Store) Manifests(ctx context.Context, registry int64, repo string, p Pa
 }
 
 // ManifestContent returns a manifest's bytes by tag or digest; they must not be
-// changed. A manifest whose bytes have another digest is [Damaged]. Where a tag or the manifest is not there, the error's Name says which
-// was asked for.
+// changed. A manifest whose bytes have another digest is [Damaged]. Where a tag or
+// the manifest is not there, the error's Name says which was asked for.
 func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, reference string) (Content, error) {
 	n := name{registry, repo, reference}
 	version, settled := s.db.Version() // before the database is asked

@@ -132,7 +132,8 @@ func (s *Store) storedSizes(ctx context.Context, blobs []descriptor) (map[string
 func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
 	for _, d := range p.blobs {
 		var size int64
-		err := tx.QueryRow("SELECT size FROM repository_blobs WHERE repository=? AND digest=?", []any{repo, d.Digest}, &size)
+		err := tx.QueryRow("SELECT size FROM repository_blobs WHERE repository=? AND digest=?",
+			[]any{repo, d.Digest}, &size)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest}
 		}
@@ -230,7 +231,8 @@ func healManifest(tx *db.Tx, repo, id int64, p *parsed, architecture, os string,
 		}
 	}
 	if _, err := tx.Exec(`UPDATE manifests SET media_type=?,size=?,image_size=?,config_media_type=?,
-		architecture=?,os=?,artifact_type=?,subject=?,annotations=? WHERE id=?`, append(p.columns(architecture, os, body), id)...); err != nil {
+		architecture=?,os=?,artifact_type=?,subject=?,annotations=? WHERE id=?`,
+		append(p.columns(architecture, os, body), id)...); err != nil {
 		return err
 	}
 	return insertBody(tx, id, p, body)
@@ -240,7 +242,8 @@ func healManifest(tx *db.Tx, repo, id int64, p *parsed, architecture, os string,
 // its body does.
 func sameReferences(tx *db.Tx, id int64, p *parsed) (bool, error) {
 	same, n := true, 0
-	err := tx.Query("SELECT position,is_manifest,digest FROM manifest_references WHERE manifest=? ORDER BY position", []any{id}, func(scan func(...any) error) error {
+	const query = "SELECT position,is_manifest,digest FROM manifest_references WHERE manifest=? ORDER BY position"
+	err := tx.Query(query, []any{id}, func(scan func(...any) error) error {
 		var position int
 		var isManifest bool
 		var digest string

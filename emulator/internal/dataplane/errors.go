@@ -111,12 +111,13 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 }
 
 // damagedText answers a request for what was damaged in the data folder.
-const damagedText = "the content is damaged in the emulator's data folder; push it again, or see what else is with: acrkit emulator check"
+const damagedText = "the content is damaged in the emulator's data folder; push it again, " +
+	"or see what else is with: acrkit emulator check"
 
 // logDamage notes damage that a request met. What heals it is another push.
 func (h *Handler) logDamage(r *http.Request, err error) {
-	h.log.ErrorContext(r.Context(), "damaged content is not served", "method", r.Method, "path", r.URL.Path, "error", err,
-		"hint", "push it again; what else is damaged: acrkit emulator check")
+	h.log.ErrorContext(r.Context(), "damaged content is not served",
+		"method", r.Method, "path", r.URL.Path, "error", err, "hint", "push it again; what else is damaged: acrkit emulator check")
 }
 
 // absent answers HEAD for what is damaged: it is not there, so that a client that

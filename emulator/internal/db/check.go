@@ -26,7 +26,7 @@ const (
 // before a statement of ours has run: SQLite cannot make sense of the file.
 func damagedAtOpen(err error) error {
 	err = mapError(err)
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_ERROR && !errors.Is(err, ErrDamaged) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_ERROR {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
@@ -37,7 +37,8 @@ func damagedAtOpen(err error) error {
 func (d *DB) checkAtOpen(ctx context.Context, c *conn) error {
 	tx := &Tx{Now: d.tick(), ctx: ctx, c: c}
 	var pages, size int64
-	err := tx.QueryRow("SELECT page_count, page_size FROM pragma_page_count, pragma_page_size", nil, &pages, &size)
+	const query = "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
+	err := tx.QueryRow(query, nil, &pages, &size)
 	if err == nil {
 		check := "integrity_check"
 		if pages*size > wholeCheck {
@@ -59,7 +60,8 @@ func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 		if problems, err = pragma(tx, "integrity_check", maxProblems); err != nil || len(problems) > 0 {
 			return err
 		}
-		return tx.Query("SELECT DISTINCT \"table\",parent FROM pragma_foreign_key_check LIMIT ?", []any{maxProblems}, func(scan func(...any) error) error {
+		const query = `SELECT DISTINCT "table",parent FROM pragma_foreign_key_check LIMIT ?`
+		return tx.Query(query, []any{maxProblems}, func(scan func(...any) error) error {
 			var child, parent string
 			err := scan(&child, &parent)
 			problems = append(problems, fmt.Sprintf("rows of %s refer to rows of %s that are not there", child, parent))

@@ -61,8 +61,9 @@ func newCmdCheck(f *cmdutil.Factory) *cobra.Command {
 			"manifests name against what their repositories have. Each finding comes with what to\n" +
 			"do; most are healed by pushing the image again. Nothing is changed.\n\n" +
 			"The exit code is 0 if all is well and 8 if something was found.",
-		Example: "$ acrkit emulator check\n\n$ acrkit emulator check --data ./emulator --json repository,digest,problem",
-		Args:    cmdutil.NoArgs,
+		Example: "$ acrkit emulator check\n\n" +
+			"$ acrkit emulator check --data ./emulator --json repository,digest,problem",
+		Args: cmdutil.NoArgs,
 	}
 	c := addControlFlags(cmd, f)
 	cmdutil.AddJSONFlags(cmd, &exporter, findingFields)
@@ -92,7 +93,8 @@ func (c *control) checker(ctx context.Context) (part partOf, done func() error, 
 		}
 		folder, err := emulator.OpenFolder(ctx, dir)
 		if err == nil {
-			return func(ctx context.Context, from string) (checkPart, error) { return ofFolder(folder.Check(ctx, from)) }, folder.Close, nil
+			part = func(ctx context.Context, from string) (checkPart, error) { return ofFolder(folder.Check(ctx, from)) }
+			return part, folder.Close, nil
 		}
 		e, ok := errors.AsType[*acrkit.Error](err)
 		inMemory := ok && e.Code == acrkit.CodeNotFound && hasConnection(dir)
@@ -146,7 +148,8 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			for _, f := range p.Findings {
 				if told++; told > maxFindings {
 					yield(findingJSON{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "tell all that the check has found",
-						Reason: fmt.Sprintf("there are more than %d findings", maxFindings), Hint: "put back a copy of the data folder, or begin anew with --seed-mode reset"})
+						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
+						Hint:   "put back a copy of the data folder, or begin anew with --seed-mode reset"})
 					return
 				}
 				if !yield(f, nil) {
@@ -156,17 +159,21 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			if sum.Next == "" {
 				return
 			}
-			s.Progress(fmt.Sprintf("Checked %d manifests and %s of %s", sum.Manifests, size(sum.Bytes), size(max(sum.Total, sum.Bytes))))
+			total := size(max(sum.Total, sum.Bytes))
+			s.Progress(fmt.Sprintf("Checked %d manifests and %s of %s", sum.Manifests, size(sum.Bytes), total))
 		}
 	}
 	n, err := cmdutil.PrintList(ctx, s, exporter, iter.Seq2[findingJSON, error](found),
-		[]string{"KIND", "REPOSITORY", "DIGEST", "PROBLEM", "WHAT TO DO"}, findingJSON.row, func(f findingJSON) findingJSON { return f })
+		[]string{"KIND", "REPOSITORY", "DIGEST", "PROBLEM", "WHAT TO DO"},
+		findingJSON.row, func(f findingJSON) findingJSON { return f })
 	if err != nil {
 		return err
 	}
-	cmdutil.Say(s.ErrOut, "checked %d manifests and %d contents of %s; findings: %d", sum.Manifests, sum.Contents, size(sum.Bytes), n)
+	cmdutil.Say(s.ErrOut, "checked %d manifests and %d contents of %s; findings: %d",
+		sum.Manifests, sum.Contents, size(sum.Bytes), n)
 	if sum.Unused > 0 {
-		cmdutil.Say(s.ErrOut, "nothing refers to %d contents of %s; they are removed later", sum.Unused, size(sum.UnusedBytes))
+		cmdutil.Say(s.ErrOut, "nothing refers to %d contents of %s; they are removed later",
+			sum.Unused, size(sum.UnusedBytes))
 	}
 	if n > 0 {
 		return cmdutil.Exit(cmdutil.ExitFound)

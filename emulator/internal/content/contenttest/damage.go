@@ -31,7 +31,7 @@ func Flip(t testing.TB, path string, at int) {
 	}
 	b[at] ^= 1
 	for after := before; after.ModTime().Equal(before.ModTime()); {
-		if err := os.WriteFile(path, b, 0o600); err != nil {
+		if err := os.WriteFile(path, b, 0o600); err != nil { //nolint:gosec // the test names the file
 			t.Fatal(err)
 		}
 		if after, err = os.Stat(path); err != nil {
