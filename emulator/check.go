@@ -126,7 +126,7 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 	if err != nil {
 		return nil, damaged(dir, err)
 	}
-	f.checker = &content.Checker{DB: f.db, Blobs: disk, Held: snapshot.Holds}
+	f.checker = &content.Checker{DB: f.db, Blobs: disk, Held: snapshot.Holds, AllHeld: snapshot.Blobs}
 	return f, nil
 }
 

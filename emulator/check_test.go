@@ -210,3 +210,34 @@ func TestCheckUnused(t *testing.T) {
 		t.Errorf("%q, %+v", found, sum)
 	}
 }
+
+// TestCheckSnapshot: what snapshots alone refer to is checked too.
+func TestCheckSnapshot(t *testing.T) {
+	const seed = `registries: [{name: myregistry, repositories: [{name: one, images: [{tags: [v1]}]}],
+  scopeMaps: [{name: clean-one, actions: [repositories/one/content/delete]}],
+  tokens: [{name: cleaner, scopeMap: clean-one, passwords: [{name: password1, value: correct-horse-battery-staple-0009}]}]}]`
+	dir := t.TempDir()
+	f := start(t, &emulator.Options{DataDir: dir, Seed: parse(t, seed)}) // its state is a snapshot
+	token := bearer(f.access("cleaner", "correct-horse-battery-staple-0009", "repository:one:delete"))
+	if a := f.do("DELETE", "/acr/v1/one", token, ""); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if _, err := f.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found, sum := checkAll(t, f.Check); len(found) > 0 || sum.Contents != 2 || sum.Unused != 0 {
+		t.Errorf("%q, %+v", found, sum)
+	}
+	all, err := filepath.Glob(filepath.Join(dir, "state", "blobs", "blobs", "sha256", "*", "*"))
+	must(t, err)
+	contenttest.Flip(t, all[0], 0)
+	must(t, os.Remove(all[1]))
+	want := []string{"blob : a snapshot refers to it, and its file has other bytes", "blob : a snapshot refers to it, and its file is missing"}
+	if found, _ := checkAll(t, f.Check); !slices.Equal(found, want) {
+		t.Errorf("%q, want %q", found, want)
+	}
+	f.stop()
+	if found := checkFolder(t, dir); !slices.Equal(found, want) {
+		t.Errorf("stopped: %q, want %q", found, want)
+	}
+}

@@ -49,7 +49,8 @@ func openContent(ctx context.Context, d *db.DB, dir string, keep bool, o *Option
 		}
 		blobs = disk
 	}
-	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter, Held: snapshot.Holds, Keep: keep})
+	return content.Open(ctx, d, blobs, &content.Options{BlobGrace: o.CollectAfter, Keep: keep,
+		Held: snapshot.Holds, AllHeld: snapshot.Blobs})
 }
 
 // pushGenerated stores a generated image: blobs, children, and then the image

@@ -40,14 +40,17 @@ type Progress struct {
 type Checker struct {
 	DB    *db.DB
 	Blobs blob.Store
-	Held  func(tx *db.Tx, digest string) (bool, error) // see [Options.Held]
-	store *Store                                       // which learns what is found; nil = the emulator does not run
+	// See [Options].
+	Held    func(tx *db.Tx, digest string) (bool, error)
+	AllHeld func(tx *db.Tx, after string, n int) ([]string, error)
+
+	store *Store // which learns what is found; nil = the emulator does not run
 }
 
 // Checker returns a checker of the store's content. What it finds damaged is known
 // to the store at once.
 func (s *Store) Checker() *Checker {
-	return &Checker{DB: s.db, Blobs: s.blobs, Held: s.heldElsewhere, store: s}
+	return &Checker{DB: s.db, Blobs: s.blobs, Held: s.heldElsewhere, AllHeld: s.allHeld, store: s}
 }
 
 // Size returns how many bytes of content repositories hold, roughly what a check
@@ -64,6 +67,7 @@ func (c *Checker) Size(ctx context.Context) (bytes int64, err error) {
 const (
 	stageManifests = "manifests"
 	stageBlobs     = "blobs"
+	stageHeld      = "held"
 	stageContents  = "contents"
 )
 
@@ -109,6 +113,8 @@ func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell f
 			from, err = p.manifests(ctx, place)
 		case stageBlobs:
 			from, err = p.blobs(ctx, place)
+		case stageHeld:
+			from, err = p.held(ctx, place)
 		case stageContents:
 			from, err = p.contents(ctx, place)
 		default:
@@ -296,6 +302,38 @@ func (p *part) blobs(ctx context.Context, place string) (next string, err error)
 	if len(all) == checkBlobs {
 		last := all[len(all)-1]
 		return fmt.Sprintf("%s/%d/%s", stageBlobs, last.repo, last.digest), nil
+	}
+	return stageHeld + "/", nil
+}
+
+// held looks at the files of what is held besides repositories' blobs. What a
+// repository has too was looked at.
+func (p *part) held(ctx context.Context, after string) (next string, err error) {
+	if p.AllHeld == nil {
+		return stageContents + "/", nil
+	}
+	var digests []string
+	err = p.DB.Read(ctx, func(tx *db.Tx) error {
+		digests, err = p.AllHeld(tx, after, checkBlobs)
+		return err
+	})
+	for i, digest := range digests {
+		if err != nil {
+			break
+		}
+		_, err = p.Blobs.Stat(ctx, digest)
+		if errors.Is(err, blob.ErrNotExist) {
+			var all []holder
+			if all, err = p.holders(ctx, "WHERE b.digest=?", digest); err == nil && len(all) == 0 {
+				p.problem(Problem{Digest: digest, Text: "a snapshot refers to it, and its file is missing"})
+			}
+		}
+		if after = digest; err == nil && p.over() && i < len(digests)-1 {
+			return stageHeld + "/" + after, nil
+		}
+	}
+	if err != nil || len(digests) == checkBlobs {
+		return stageHeld + "/" + after, err
 	}
 	return stageContents + "/", nil
 }

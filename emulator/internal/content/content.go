@@ -110,6 +110,9 @@ type Options struct {
 	// Keep removes nothing: whether the database knows all that is held is not
 	// sure.
 	Keep bool
+	// AllHeld lists up to n of what Held is true of, in the order of digests, after
+	// one. nil = nothing is.
+	AllHeld func(tx *db.Tx, after string, n int) ([]string, error)
 }
 
 // Store is the content of all registries. Its methods may be called by many
@@ -126,6 +129,7 @@ type Store struct {
 	blobGrace      time.Duration
 	heldElsewhere  func(tx *db.Tx, digest string) (bool, error)
 	keepAll        bool
+	allHeld        func(tx *db.Tx, after string, n int) ([]string, error)
 
 	// What was looked up, by the database's version.
 	manifests *memo.Memo[name, foundManifest]
@@ -152,7 +156,7 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	}
 	s := &Store{db: d, blobs: blobs,
 		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace),
-		heldElsewhere: opts.Held, keepAll: opts.Keep,
+		heldElsewhere: opts.Held, allHeld: opts.AllHeld, keepAll: opts.Keep,
 		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
 		checks:    map[string]chan struct{}{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // apiError is one element of the registry's error list. Detail is what the
@@ -139,6 +140,8 @@ func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
 		message = blob.ErrMemory.Error()
 	case content.IsFull(err):
 		message = "the emulator's data folder has no space left"
+	case errors.Is(err, db.ErrDamaged):
+		message = "the emulator's database is damaged; see: acrkit emulator check"
 	case r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) || errors.Is(err, context.Canceled):
 		level = slog.LevelDebug // the client went away
 	}

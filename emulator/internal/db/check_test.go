@@ -161,3 +161,41 @@ func TestLargeFileIsCheckedForItsStructure(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedLater: a page that is damaged while the database is open is an error
+// where it is read.
+func TestDamagedLater(t *testing.T) {
+	dir := t.TempDir()
+	fill := func(d *db.DB) error {
+		return d.Write(t.Context(), func(tx *db.Tx) error {
+			if err := insert("a")(tx); err != nil {
+				return err
+			}
+			_, err := tx.Exec("INSERT INTO children (parent,data) VALUES (1,zeroblob(1000000))")
+			return err
+		})
+	}
+	d, err := db.Open(t.Context(), dir, &db.Options{Migrations: schema})
+	if err == nil {
+		err = errors.Join(fill(d), d.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = open(t, dir, nil)
+	path := filepath.Join(dir, file)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(b) - 900_000; i < len(b); i++ {
+		b[i] = 0x55
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var data []byte
+	if err := d.Row(t.Context(), "SELECT data FROM children WHERE parent=1", nil, &data); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}

@@ -271,3 +271,16 @@ func Holds(tx *db.Tx, digest string) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// Blobs returns up to n digests of blobs that snapshots refer to, in their order,
+// after one ("" = from the beginning).
+func Blobs(tx *db.Tx, after string, n int) (digests []string, err error) {
+	const query = "SELECT DISTINCT digest FROM snapshot_blobs WHERE digest>? ORDER BY digest LIMIT ?"
+	err = tx.Query(query, []any{after, n}, func(scan func(...any) error) error {
+		var digest string
+		err := scan(&digest)
+		digests = append(digests, digest)
+		return err
+	})
+	return digests, err
+}
