@@ -299,13 +299,15 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"emulator.RegistrySettings":        "names and switches",
 		"emulator.NetworkRules":            "addresses",
 		"emulator.TokenState":              "its passwords are of a listed type",
+		"emulator.CheckPart":               "digests, names and counts",
+		"emulator.Folder":                  "a name, and pointers to open files",
 		"emulator.Snapshot":                "a name and a count; contents stay inside",
 	}
 	for _, v := range []any{
 		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{}, acrkit.Cause(""),
 		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.OutcomeUsed,
 		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{}, registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
-		emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
+		emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
 		emulator.SeedSubscription{}, emulator.SeedResourceGroup{}, emulator.SeedRoleAssignment{}, emulator.SeedRepository{}, emulator.SeedImage{}, emulator.SeedScopeMap{},
 		acrtest.Image{},
 		scopemap.Pattern(""),
