@@ -30,10 +30,12 @@ type Collected struct {
 
 // Collect removes what is of no use any more: uploads that nobody went on with,
 // blobs that no manifest of their repository has named for
-// [Options.CollectAfter], and content that no repository holds. Requests go on
+// [Options.CollectAfter], and content that no repository holds. No blob is taken
+// from a repository in the first hour after [Open], or half of CollectAfter where
+// that is less: the clock may have been set in between. Requests go on
 // meanwhile, and nothing that a manifest names is removed. [Emulator.Serve] does
 // the same from time to time. Age is counted by the machine's clock, also where
-// [Options.Now] is another.
+// [Options.Now] is another, and without its jumps.
 //
 // Errors: [acrkit.CodeUsage] in a run that removes nothing, because the state was
 // recovered or its database was made while blobs were there already; failures of
