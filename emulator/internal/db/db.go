@@ -92,6 +92,7 @@ type DB struct {
 	mark     *os.File // nil in memory
 	marking  bool     // the mark is kept; the writer's, as is the next
 	count    uint64   // of the commits since the database was made
+	verified bool     // the file is as it was closed, by its checksum
 
 	mu      sync.Mutex
 	queue   []*request
@@ -200,7 +201,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d.writer <- w
-	if dir != "" && !opts.AsIs {
+	if dir != "" && !opts.AsIs && !d.verified {
 		if err := d.checkAtOpen(ctx, w); err != nil {
 			return nil, err
 		}
@@ -260,6 +261,7 @@ func (d *DB) prepare(ctx context.Context, dir string, opts *Options) error {
 		if d.mark, err = private.OpenSecret(filepath.Join(dir, markName), os.O_RDWR); err != nil || m.sum == noSum {
 			return err
 		}
+		d.verified = true
 		// Durably: after a power cut, the sum of before would refuse what was written since.
 		m.sum = noSum
 		_, err = d.mark.WriteAt(m.encode(), 0)
