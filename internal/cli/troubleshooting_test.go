@@ -127,6 +127,7 @@ func TestTroubleshooting(t *testing.T) {
 		"port-in-use":             {args: "emulator start --memory --addr " + busy.Addr().String()},
 		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(inUse)},
 		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(badSeed+"/data")},
+		"state-lost":              {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(filepath.Dir(writeFile(t, "connection.json", "{}")))},
 		"login-refused":           {args: "login " + s.host + " --token-name reader --password-file " + shell.Quote(wild)},
 		"login-without-terminal":  {args: "login " + s.host + " --token-name reader"},
 		"no-login":                {args: "logout " + s.host},
