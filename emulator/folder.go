@@ -50,6 +50,9 @@ func saysNothing(name string) bool {
 // of an emulator left that was cut short. [Open] refuses one that is not new and
 // has no state.
 func IsNew(dir string) (bool, error) {
+	if cut, err := discards(dir); err != nil || len(cut) > 0 { // there was state, and is to be other
+		return false, err
+	}
 	state := filepath.Join(dir, stateDir)
 	isNew, known, err := db.IsNew(state)
 	if _, lost := errors.AsType[*db.Incomplete](err); lost {

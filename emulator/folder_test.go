@@ -58,7 +58,7 @@ var folders = sync.OnceValues(func() (s stored, err error) {
 			err = s.read(e)
 		}
 		if err == nil && tag == "after" {
-			err = os.CopyFS(killed, os.DirFS(stopped))
+			err = copyFolder(stopped, killed)
 		}
 		if err := errors.Join(err, e.Close()); err != nil {
 			return s, err
@@ -140,17 +140,29 @@ func folder(t testing.TB, name string) string {
 	s, err := folders()
 	must(t, err)
 	dir := filepath.Join(memoryDir(t), "data")
-	must(t, os.CopyFS(dir, os.DirFS(filepath.Join(s.dir, name))))
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error { // the modes that it had
-		switch {
-		case err != nil || path == dir:
-			return err
-		case d.IsDir():
-			return os.Chmod(path, 0o700)
-		}
-		return os.Chmod(path, 0o600)
-	}))
+	must(t, copyFolder(filepath.Join(s.dir, name), dir))
 	return dir
+}
+
+// copyFolder copies what an emulator keeps, for its owner alone.
+func copyFolder(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.Mkdir(filepath.Join(to, name), 0o700)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, 0o600)
+	})
 }
 
 // memoryDir returns a folder for one test, in memory where the system has such a

@@ -18,6 +18,16 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
+// nothingAcknowledged writes the mark of a first start that was cut short.
+func nothingAcknowledged(from, to string) error {
+	mark, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	line := string(mark[:41]) + strings.Repeat("0", 16) + " --------"
+	return os.WriteFile(to, fmt.Appendf(nil, "%s %08x\n", line, crc32.ChecksumIEEE([]byte(line))), 0o600)
+}
+
 // TestStateLost: a folder that shows that it held state is not a new one. Nothing
 // is seeded, made or removed, and the error says how to go on.
 func TestStateLost(t *testing.T) {
@@ -40,6 +50,11 @@ func TestStateLost(t *testing.T) {
 		"reset_cut_short": {func(dir string) error {
 			return os.Rename(filepath.Join(dir, "state"), filepath.Join(dir, "state.discard-x"))
 		}, "and state.discard-x shows"},
+		"reset_cut_short_later": {func(dir string) error {
+			discard := filepath.Join(dir, "state.discard-x")
+			return errors.Join(os.Rename(filepath.Join(dir, "state"), discard), os.Mkdir(filepath.Join(dir, "state"), 0o700),
+				nothingAcknowledged(filepath.Join(discard, "mark"), state(dir, "mark")))
+		}, "a reset was cut short, and state.discard-x is what was there before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t, "stopped")
@@ -61,7 +76,8 @@ func TestStateLost(t *testing.T) {
 			}
 			// A folder may be made that was missing, and SQLite's memory of processes.
 			after := slices.DeleteFunc(listing(t, dir), func(s string) bool {
-				return !slices.Contains(before, s) && (s == "state" || strings.HasSuffix(s, "-shm") || strings.HasSuffix(s, "-wal"))
+				return !slices.Contains(before, s) && (s == "state" || strings.HasSuffix(s, "-shm") || strings.HasSuffix(s, "-wal") ||
+					name == "reset_cut_short_later" && s == filepath.Join("state", "registry.db"))
 			})
 			if !slices.Equal(before, after) {
 				t.Errorf("before %v\nafter  %v", before, after)
@@ -175,10 +191,7 @@ func TestFirstRunKeepsBlobs(t *testing.T) {
 	dir = folder(t, "stopped")
 	blobs, state = contents(t, dir), filepath.Join(dir, "state")
 	must(t, os.Remove(filepath.Join(state, "registry.db")))
-	mark, err := os.ReadFile(filepath.Join(state, "mark"))
-	must(t, err)
-	line := string(mark[:41]) + strings.Repeat("0", 16) + " --------"
-	must(t, os.WriteFile(filepath.Join(state, "mark"), fmt.Appendf(nil, "%s %08x\n", line, crc32.ChecksumIEEE([]byte(line))), 0o600))
+	must(t, nothingAcknowledged(filepath.Join(state, "mark"), filepath.Join(state, "mark")))
 	e, err = emulator.Open(t.Context(), &emulator.Options{DataDir: dir, CollectAfter: time.Nanosecond})
 	must(t, err)
 	if _, err := e.Collect(t.Context()); acrkit.CodeOf(err) != acrkit.CodeUsage {

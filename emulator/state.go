@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
@@ -40,6 +41,9 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 		Migrations: slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())})
 	if err != nil {
 		return err
+	}
+	if e.db.Origin() == db.New && strings.HasPrefix(held, discardDir) && !o.Recover {
+		return &db.Incomplete{Reason: "a reset was cut short, and " + held + " is what was there before"}
 	}
 	switch origin := e.db.Origin(); {
 	case o.Recover && state != "":

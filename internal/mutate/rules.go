@@ -81,6 +81,8 @@ func Rules() []Rule {
 			{"emulator/internal/identity/keys.go", "	if !ok && d.Origin() == db.New && !recovering {", "	if !ok && !recovering {", "./emulator/internal/identity", "TestKeysLost"},
 			{"emulator/internal/identity/keys.go", "	case f.Database != k.database && !anyDatabase:", "	case false:", "./emulator/internal/identity", "TestKeysLost"},
 			{"emulator/folder.go", "		name = filepath.Join(stateDir, blobsDir)\n", "", "./emulator", "TestStateLost"},
+			{"emulator/state.go", "strings.HasPrefix(held, discardDir) && !o.Recover {", "strings.HasPrefix(held, discardDir) && false {", "./emulator", "TestStateLost"},
+			{"emulator/folder.go", "err != nil || len(cut) > 0 {", "err != nil || len(cut) > 9 {", "./emulator", "TestStateLost"},
 			{"emulator/state.go", "	case origin == db.New && blobs:", "	case false:", "./emulator", "TestFirstRunKeepsBlobs"},
 			{"emulator/state.go", "	case o.Recover && state != \"\":", "	case false:", "./emulator", "TestRecover"},
 			{"emulator/internal/content/collect.go", "	if s.keepAll {", "	if false {", "./emulator", "TestFirstRunKeepsBlobs"},

@@ -273,6 +273,9 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 			return nil, nil
 		}
 		isNew, err := emulator.IsNew(opts.DataDir)
+		if _, said := errors.AsType[*acrkit.Error](err); said {
+			return nil, err
+		}
 		if err != nil {
 			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
 		}
