@@ -31,10 +31,16 @@ type runner struct {
 // first, then goes on.
 func startRun(t *testing.T, s server, tmp, script string) *runner {
 	t.Helper()
+	return startRunWith(t, s, tmp, script, "ACR_TOKEN_PASSWORD_FILE="+writeFile(t, "password", "reader-password-0001"))
+}
+
+// startRunWith is startRun with this variable for the password.
+func startRunWith(t *testing.T, s server, tmp, script, password string) *runner {
+	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	r := &runner{tmp: tmp, stderr: &bytes.Buffer{}}
 	r.cmd = exec.CommandContext(ctx, "acrkit", "run", "--repository", "samples/app", "--", "sh", "-c", `echo "$DOCKER_CONFIG"; echo $$; `+script)
-	r.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACR_NAME=" + s.host, "ACR_TOKEN_NAME=reader", "ACR_TOKEN_PASSWORD_FILE=" + writeFile(t, "password", "reader-password-0001")},
+	r.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACR_NAME=" + s.host, "ACR_TOKEN_NAME=reader", password},
 		s.environment(t.TempDir())...)
 	r.cmd.Stderr = r.stderr
 	r.cmd.WaitDelay = time.Second   // what a killed one leaves holds the streams

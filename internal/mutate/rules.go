@@ -96,6 +96,13 @@ func Rules() []Rule {
 			{"emulator/folder.go", "	if errors.Is(err, fs.ErrNotExist) {\n		return private.WriteFile(path", "	if false {\n		return private.WriteFile(path", "./emulator", "TestGitIgnore"},
 			{"emulator/folder.go", "/control-api.key*\n", "", "./emulator", "TestGitIgnore"},
 		}},
+		{"command-environment", "A command that acrkit starts finds no secret of acrkit's own credential in its environment, unless --keep-env is given.", []Break{
+			{"internal/cli/child/folder.go", "	if !keepSecrets {", "	if false {", "./internal/cli", "TestRun_shows_no_secret"},
+			{"internal/cli/child/folder.go", "	if !keepSecrets {", "	if false {", "./internal/cli/proxy", "TestEnvironment"},
+			{"internal/identity/variables.go", "\"ACR_TOKEN_PASSWORD2\", ", "", "./internal/identity", "TestVariables_all"},
+			{"internal/identity/variables.go", "	{secrets: []string{\"ACR_REFRESH_TOKEN\"}},\n", "", "./internal/identity", "TestVariables_all"},
+			{"internal/identity/variables.go", "append(append(remove, set.secrets...), set.rest...)", "append(remove, set.secrets...)", "./internal/identity", "TestWithoutSecrets"},
+		}},
 		{"cache-key", "A token that was kept is found by its registry, its use, its rights and the very secret of its credential, under this installation's own key alone, and is encrypted.", []Break{
 			{"auth/tokenstore.go", "append(slices.Clone(k.what), k.identity.Reveal())", "slices.Clone(k.what)", "./auth", "TestTokens_key"},
 			{"auth/tokenstore.go", "append(slices.Clone(k.what), k.identity.Reveal())", "append(slices.Clone(k.what[:0]), k.identity.Reveal())", "./auth", "TestTokens_key"},

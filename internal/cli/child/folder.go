@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -26,6 +27,9 @@ const (
 	envHelm    = "HELM_REGISTRY_CONFIG" // a file: helm
 	envLiteral = "DOCKER_AUTH_CONFIG"   // logins as a text, which would go before the folder
 )
+
+// KeepEnvUsage is the help of the flag that [Folder.Environment] is told of.
+const KeepEnvUsage = "hand the variables of acrkit's own credential to the command"
 
 // Folder is a private DOCKER_CONFIG for one program.
 type Folder struct {
@@ -91,8 +95,12 @@ func makeFolder(parent string) (*Folder, error) {
 	return d, nil
 }
 
-// Environment returns env such that it leads a program to the folder.
-func (d *Folder) Environment(env []string) []string {
+// Environment returns env such that it leads a program to the folder. The variables
+// with acrkit's own credential are left out unless keepSecrets is set.
+func (d *Folder) Environment(env []string, keepSecrets bool) []string {
+	if !keepSecrets {
+		env = identity.WithoutSecrets(env)
+	}
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral

@@ -19,14 +19,6 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 )
 
-// secretVariables are what acrkit reads a credential from. None is the command's
-// business: it has the proxy.
-var secretVariables = []string{
-	"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD_FILE", "ACR_REFRESH_TOKEN",
-	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN_FILE",
-	"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL",
-}
-
 // trustPassword protects nothing: a truststore holds no secret, and Java wants a
 // password for it. It is the one Java's own has.
 const trustPassword = "changeit"
@@ -40,10 +32,6 @@ const clientUser = "acrkit"
 // environment writes what the command finds in the folder, and returns the
 // variables that lead it there.
 func (opts *Options) environment(dir *child.Folder, r ready, key auth.Secret) ([]string, error) {
-	env := opts.Environ()
-	if !opts.KeepEnv {
-		env = without(env, secretVariables...)
-	}
 	here, err := acrkit.ParseRegistry(r.Host)
 	if err != nil {
 		return nil, err
@@ -63,7 +51,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key auth.Secret) ([
 	if err := dir.Link(base); err != nil {
 		return nil, err
 	}
-	env = dir.Environment(env)
+	env := dir.Environment(opts.Environ(), opts.KeepEnv)
 	set := func(name, value string) { env = append(without(env, name), name+"="+value) }
 	set(envURL, r.URL)
 	set(envHost, r.Host)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
@@ -80,11 +81,11 @@ and the command finds it in its environment:
                         a private folder that knows the proxy's login
   NO_PROXY, no_proxy    localhost is asked directly
 
-What acrkit itself takes for a credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN and
-the AZURE_* of a sign-in) is not handed on, nor are Docker's logins for the
-registry. Signals are passed on, and the exit code is the command's: 127 if it is
-not found, 126 if it cannot be run, 128 and the signal's number if a signal ended
-it.`
+What acrkit itself reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
+AZURE_* of a sign-in) is not handed on, unless --keep-env is given, nor are
+Docker's logins for the registry. Signals are passed on, and the exit code is the
+command's: 127 if it is not found, 126 if it cannot be run, 128 and the signal's
+number if a signal ended it.`
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
@@ -146,7 +147,7 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
 	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false, "hand links to blobs in storage to the client instead of following them")
 	flags.BoolVar(&opts.NoCheck, "no-check", false, "do not try the credential at the start")
-	flags.BoolVar(&opts.KeepEnv, "keep-env", false, "hand the variables of acrkit's own credential to the command")
+	flags.BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, readyFields)
 	return cmd
 }

@@ -239,7 +239,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"ACRKIT_PROXY_URL": "https://localhost:5444", "ACRKIT_PROXY_HOST": "localhost:5444", "ACRKIT_PROXY_KEY": "the-client-key-3", "ACRKIT_PROXY_CA": r.CAFile,
-		"ACR_NAME": "localhost:5444", "ACR_TOKEN_NAME": "acrkit", "ACR_TOKEN_PASSWORD": "the-client-key-3", "AZURE_TENANT_ID": "t", "PATH": "/bin",
+		"ACR_NAME": "localhost:5444", "ACR_TOKEN_NAME": "acrkit", "ACR_TOKEN_PASSWORD": "the-client-key-3", "AZURE_TENANT_ID": "", "PATH": "/bin",
 		"DOCKER_CONFIG": dir.Path, "NO_PROXY": "internal.example,localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
 	} {
 		if got[name] != want {

@@ -27,6 +27,7 @@ type Options struct {
 	Registry   acrkit.Registry
 	Repository string
 	Command    []string
+	KeepEnv    bool
 }
 
 // NewCmdRun returns the command. A runF other than nil runs instead of it.
@@ -45,7 +46,10 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			"ACR refresh token, which is renewed while the command runs. The logins for other\n" +
 			"hosts, and the rest of Docker's own configuration, are carried over. The folder is\n" +
 			"removed when the command ends, however it ends; what a killed acrkit left behind is\n" +
-			"removed by the next run. The secret is in no argument and no variable of the command.\n\n" +
+			"removed by the next run.\n\n" +
+			"The secret is in no argument and no variable of the command: what acrkit itself\n" +
+			"reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the AZURE_* of a sign-in)\n" +
+			"is not handed on, unless --keep-env is given.\n\n" +
 			"The credential is tried first: if the registry refuses it the command is not\n" +
 			"started. Signals are passed on. The exit code is the command's: 127 if it is not\n" +
 			"found, 126 if it cannot be run, 128 and the signal's number if a signal ended it.",
@@ -73,6 +77,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	}
 	// The command's own flags are not ours, with -- or without.
 	cmd.Flags().SetInterspersed(false)
+	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
 	return cmd
 }
@@ -125,7 +130,7 @@ func run(ctx context.Context, opts *Options) error {
 
 	cmd := exec.Command(path, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
 	cmd.Args[0] = opts.Command[0]
-	cmd.Env = dir.Environment(opts.Environ())
+	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	opts.IO.EndAwait()
 

@@ -1,0 +1,55 @@
+package identity
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// variableSet is a set of variables that one credential is read from.
+type variableSet struct {
+	secrets []string // each is a secret, or leads to one
+	rest    []string // what is of no use without a secret, and half a credential to other programs
+}
+
+// variableSets are all variables that this program takes a secret from, and
+// Microsoft's library for it: AZURE_PASSWORD and those of a managed identity.
+var variableSets = []variableSet{
+	{
+		secrets: []string{"ACR_TOKEN_PASSWORD", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD_FILE"},
+		rest:    []string{"ACR_TOKEN_NAME"},
+	},
+	{secrets: []string{"ACR_REFRESH_TOKEN"}},
+	{
+		secrets: []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+			"AZURE_FEDERATED_TOKEN_FILE", "AZURE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"},
+		rest: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "AZURE_USERNAME", "ACTIONS_ID_TOKEN_REQUEST_URL"},
+	},
+	{
+		secrets: []string{"IDENTITY_HEADER", "MSI_SECRET"},
+		rest:    []string{"IDENTITY_ENDPOINT", "IDENTITY_SERVER_THUMBPRINT", "MSI_ENDPOINT"},
+	},
+}
+
+// WithoutSecrets returns env, a list of NAME=value, without the variables that hold
+// a secret of a credential or lead to one. The rest of such a credential, its tenant
+// and client for example, is removed with it: a program that reads half a credential
+// fails.
+func WithoutSecrets(env []string) []string {
+	var remove []string
+	for _, set := range variableSets {
+		if slices.ContainsFunc(env, func(v string) bool { return isNamed(v, set.secrets) }) {
+			remove = append(append(remove, set.secrets...), set.rest...)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return isNamed(v, remove) })
+}
+
+// isNamed reports whether an entry of an environment has one of the names, as the
+// system compares names.
+func isNamed(entry string, names []string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	return slices.ContainsFunc(names, func(n string) bool {
+		return n == name || runtime.GOOS == "windows" && strings.EqualFold(n, name)
+	})
+}
