@@ -207,7 +207,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err = e.openState(ctx, state, &o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
-	if e.ca, err = pki.Open(o.DataDir); err != nil {
+	if err := e.openAuthority(); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
 	if e.controlKey, err = openControlKey(o.DataDir); err != nil {

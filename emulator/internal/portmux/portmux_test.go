@@ -18,7 +18,7 @@ import (
 
 func config(t *testing.T) *tls.Config {
 	t.Helper()
-	a, err := pki.Open("")
+	a, err := pki.Open("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,10 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/pki"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/store"
 )
 
 func TestNewCmdProxy(t *testing.T) {
@@ -184,7 +186,7 @@ func TestClientKey(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	home := t.TempDir()
 	system := filepath.Join(home, "system.pem")
-	other, err := pki.Open("")
+	other, err := pki.Open("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +219,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dir.Remove() })
-	ca, err := pki.Open("")
+	ca, err := pki.Open("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,5 +283,65 @@ func TestEnvironment(t *testing.T) {
 	opts.KeepEnv = true
 	if env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3")); err != nil || !slices.Contains(env, "AZURE_CLIENT_SECRET=upstream-secret-2") {
 		t.Errorf("--keep-env: %v", err)
+	}
+}
+
+// TestAuthority: one for this machine's names, another for each set of others, none
+// of which replaces one of the rest.
+func TestAuthority(t *testing.T) {
+	dir := t.TempDir()
+	s, _, _, errOut := iostreams.Test()
+	opts := &Options{IO: s, LookupEnv: func(name string) (string, bool) { return dir, name == store.EnvDir }}
+	seen := map[string]string{}
+	for _, tt := range []struct {
+		names     []string
+		same, say string
+	}{
+		{[]string{"127.0.0.1", "::1", "localhost"}, "own", ""},
+		{[]string{"127.0.0.9", "127.0.0.1", "localhost", "a.localhost"}, "own", ""},
+		{[]string{"192.0.2.1", "localhost", "registry.test"}, "beyond", "was made for 192.0.2.1, registry.test. Programs"},
+		{[]string{"localhost", "registry.test", "192.0.2.1"}, "beyond", ""},
+		{[]string{"localhost", "registry.test"}, "less", "was made for registry.test. Programs"},
+		{[]string{"127.0.0.1", "::1", "localhost"}, "own", ""},
+		{[]string{"192.0.2.1", "localhost", "registry.test"}, "beyond", ""},
+	} {
+		errOut.Reset()
+		ca, err := opts.authority(tt.names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if was, ok := seen[tt.same]; ok && was != string(ca.PEM()) {
+			t.Errorf("%v: another authority", tt.names)
+		}
+		seen[tt.same] = string(ca.PEM())
+		if said := errOut.String(); (said == "") != (tt.say == "") || !strings.Contains(said, tt.say) || said != "" && !strings.Contains(said, filepath.Join(dir, "ca-")) {
+			t.Errorf("%v: said %q", tt.names, said)
+		}
+	}
+	if len(seen) != 3 || seen["own"] == seen["beyond"] || seen["less"] == seen["beyond"] {
+		t.Error("one authority for several sets of names")
+	}
+	// What an earlier version made is replaced, and that is said.
+	key := filepath.Join(dir, "ca", "ca-key.pem")
+	data, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = data[:bytes.Index(data, []byte("-----BEGIN CERTIFICATE"))]
+	if err := os.WriteFile(key, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	errOut.Reset()
+	ca, err := opts.authority([]string{"localhost"})
+	if err != nil || string(ca.PEM()) == seen["own"] {
+		t.Errorf("not replaced: %v", err)
+	}
+	if said := errOut.String(); !strings.Contains(said, "an earlier version of acrkit made the old one") || !strings.Contains(said, "told to trust "+filepath.Join(dir, "ca", "ca.pem")) {
+		t.Errorf("said %q", said)
+	}
+	for name, why := range map[string]string{"a b": "not a host name", "*.test": "not a host name"} {
+		if _, err := opts.authority([]string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }

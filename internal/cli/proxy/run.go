@@ -21,9 +21,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/limit"
-	"github.com/acrkit/acrkit/internal/pki"
 	"github.com/acrkit/acrkit/internal/redact"
-	"github.com/acrkit/acrkit/internal/store"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -120,7 +118,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	defer dir.Remove()
 	r := ready{URL: own.url(), Host: own.host, Registry: c.Registry.Host(), Credential: c.Effective(acrkit.CatalogScope()).Credential.String()}
 	if !opts.HTTP {
-		ca, err := opts.authority()
+		ca, err := opts.authority(own.names)
 		if err != nil {
 			return err
 		}
@@ -211,22 +209,6 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 		return bad("it holds other characters than printable ASCII without blanks")
 	}
 	return redact.NewSecret(key), nil
-}
-
-// authority opens acrkit's local certificate authority, made once for this user:
-// what trusts it goes on trusting it with the next run.
-func (opts *Options) authority() (*pki.Authority, error) {
-	dir, err := store.Dir(opts.LookupEnv)
-	if err != nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a folder for the certificate authority", Causes: []error{err},
-			Hint: "export " + store.EnvDir + "=…    # a folder of your own"}
-	}
-	dir = filepath.Join(dir, "ca")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, &acrkit.Error{Op: "make the folder of the certificate authority", Causes: []error{err},
-			Hint: "export " + store.EnvDir + "=…    # a folder in which this user may write"}
-	}
-	return pki.Open(dir)
 }
 
 // serve answers until the returned function is called, which lets requests under
