@@ -110,7 +110,8 @@ func (k TokenKey) Registry() acrkit.Registry { return k.registry }
 
 // Sum returns the HMAC-SHA256 of the key. The secret should be random and the
 // store's own: a sum without one could be tried for weak passwords by whoever finds
-// it.
+// it. Sums by two secrets tell nothing of each other, so one can name a token and the
+// other encrypt it, for who has the credential's secret.
 func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, secret)
 	for _, p := range append(slices.Clone(k.what), k.identity.Reveal()) {

@@ -164,7 +164,7 @@ func (c *Cache) Clear(ctx context.Context, registry string) (removed int, err er
 	}
 	for _, f := range files {
 		if k != nil && !f.temp {
-			if e, err := c.read(root, k, f.name); err == nil && e.Registry != registry {
+			if h, _, err := c.readHeader(root, k, f.name); err == nil && h.Registry != registry {
 				continue
 			}
 		}
@@ -223,8 +223,8 @@ func (c *Cache) Entries(ctx context.Context) (entries []Entry, keychain bool, er
 		if f.temp {
 			continue
 		}
-		if e, err := c.read(root, k, f.name); err == nil {
-			entries = append(entries, Entry{e.Registry, e.Expires})
+		if h, _, err := c.readHeader(root, k, f.name); err == nil {
+			entries = append(entries, Entry(h))
 		}
 	}
 	sortEntries(entries)

@@ -1,12 +1,21 @@
 // Package tokencache keeps ACR refresh and access tokens between processes, for
 // auth.Options.Tokens.
 //
-// The folder, "tokens" in acrkit's own, holds a file for each token, encrypted
-// (AES-256-GCM) and named by an HMAC of what the token is for, so that neither
-// names nor contents say whose it is; "key.json", which has the random key of this
-// installation, or says that the operating system's keychain has it; and at most
-// 257 empty files that locks are held on. Nothing in it is needed: what cannot be
-// read, or is not private, is as if it were not there.
+// The folder, "tokens" in acrkit's own, holds a file for each token; "key.json",
+// which has the random key of this installation, or says that the operating system's
+// keychain has it; and at most 257 empty files that locks are held on. Nothing in it
+// is needed: what cannot be read, or is not private, is as if it were not there.
+//
+// A file is named by an HMAC, under the installation's key, of what the token is for,
+// the secret of its credential included. It has two parts, both encrypted
+// (AES-256-GCM): a header, the registry and the token's end, by the installation's
+// key, for who lists or clears the cache; and the token, by a key that is made, by
+// another HMAC, of the installation's key and the credential's secret together. So who
+// has the folder and not the secret reads which registries were used and until when,
+// and no token. An anonymous token has no secret, and is as readable as the key.
+//
+// What has ended is removed when the folder is opened next, for whatever reason; in a
+// process that goes on, once a minute.
 //
 // Files are replaced whole and never changed, so a reader needs no lock, and the
 // end of a process or of the disk's room leaves an old file or none.
@@ -15,13 +24,7 @@ package tokencache
 import (
 	"cmp"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,8 +91,8 @@ type Cache struct {
 	now     func() time.Time
 
 	mu    sync.Mutex
-	keys  *keys // nil until they are needed
-	swept bool
+	keys  *keys     // nil until they are needed
+	swept time.Time // when what has ended was last removed; zero = not yet
 }
 
 var _ auth.TokenStore = (*Cache)(nil)
@@ -133,18 +136,6 @@ func Open(opts *Options) (*Cache, error) {
 // Path returns the folder; "" where there can be none.
 func (c *Cache) Path() string { return c.folder.Path }
 
-// entry is what a file holds, encrypted.
-type entry struct {
-	Registry string    `json:"registry"`
-	Value    string    `json:"value"`
-	Received time.Time `json:"received"`
-	Expires  time.Time `json:"expires"`
-	Audience string    `json:"audience,omitempty"`
-}
-
-// Format prints no token, whatever the verb.
-func (e entry) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token for "+e.Registry) }
-
 // errNone says that there is no such token.
 var errNone = errors.New("there is none")
 
@@ -166,14 +157,14 @@ func (c *Cache) Load(ctx context.Context, key auth.TokenKey) (auth.StoredToken, 
 	if err != nil {
 		return auth.StoredToken{}, false, err
 	}
-	e, err := c.read(root, k, k.name(key))
-	if errors.Is(err, errNone) || err == nil && e.Registry != key.Registry().Host() {
+	h, b, err := c.readToken(root, k, key)
+	if errors.Is(err, errNone) {
 		return auth.StoredToken{}, false, nil
 	}
 	if err != nil {
 		return auth.StoredToken{}, false, err
 	}
-	return auth.StoredToken{Value: redact.NewSecret(e.Value), Received: e.Received, Expires: e.Expires, Audience: e.Audience}, true, nil
+	return auth.StoredToken{Value: redact.NewSecret(b.Value), Received: b.Received, Expires: h.Expires, Audience: b.Audience}, true, nil
 }
 
 // Save implements [auth.TokenStore].
@@ -187,26 +178,26 @@ func (c *Cache) Save(ctx context.Context, key auth.TokenKey, t auth.StoredToken)
 	if err != nil {
 		return err
 	}
-	e := entry{Registry: key.Registry().Host(), Value: t.Value.Reveal(), Received: t.Received, Expires: t.Expires, Audience: t.Audience}
-	if latest := t.Received.Add(MaxLife); e.Expires.After(latest) {
-		e.Expires = latest
+	h := header{Registry: key.Registry().Host(), Expires: t.Expires}
+	if latest := t.Received.Add(MaxLife); h.Expires.After(latest) {
+		h.Expires = latest
 	}
 	name := k.name(key)
-	data, err := k.seal(name, e)
+	data, err := k.seal(key, h, body{Value: t.Value.Reveal(), Received: t.Received, Audience: t.Audience})
 	if err != nil {
 		return err
 	}
 	if len(data) > maxFile {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "keep a token", Reason: fmt.Sprintf("it is longer than %d bytes", maxFile)}
 	}
-	if err := c.sweep(root, 1); err != nil {
+	if err := c.makeRoom(root); err != nil {
 		return err
 	}
 	disk := c.folder
 	rename := disk.Disk.Rename
 	disk.Disk.Rename = func(in *os.Root, from, to string) error {
 		// The time of a file is its token's end, so that sweeping reads no file.
-		return errors.Join(in.Chtimes(from, e.Expires, e.Expires), rename(in, from, to))
+		return errors.Join(in.Chtimes(from, h.Expires, h.Expires), rename(in, from, to))
 	}
 	if err := disk.Replace(root, name, name+tempMark+rand.Text(), data); err != nil {
 		return private.Failure("keep a token", err)
@@ -231,8 +222,8 @@ func (c *Cache) Delete(ctx context.Context, key auth.TokenKey, refused auth.Secr
 	if err != nil {
 		return err
 	}
-	e, err := c.read(root, k, k.name(key))
-	if errors.Is(err, errNone) || err == nil && e.Value != refused.Reveal() {
+	_, b, err := c.readToken(root, k, key)
+	if errors.Is(err, errNone) || err == nil && b.Value != refused.Reveal() {
 		return nil
 	}
 	if err != nil {
@@ -260,22 +251,26 @@ func (c *Cache) Lock(ctx context.Context, key auth.TokenKey) (func(), error) {
 	return func() { _ = f.Close() }, nil // nothing was written
 }
 
-// open opens the folder, or returns fs.ErrNotExist.
+// open opens the folder, or returns fs.ErrNotExist, and removes what has ended.
 func (c *Cache) open() (*os.Root, error) {
 	if c.noDir != nil {
 		return nil, fs.ErrNotExist
 	}
-	return c.folder.Open()
+	root, err := c.folder.Open()
+	if err == nil {
+		c.tidy(root)
+	}
+	return root, err
 }
 
 func (c *Cache) openOrMake() (*os.Root, error) {
 	if c.noDir != nil {
 		return nil, private.Failure("keep a token", c.noDir)
 	}
-	root, err := c.folder.Open()
+	root, err := c.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = c.folder.Make(); err == nil {
-			root, err = c.folder.Open()
+			root, err = c.open()
 		}
 	}
 	if _, ours := errors.AsType[*acrkit.Error](err); err != nil && !ours {
@@ -284,25 +279,43 @@ func (c *Cache) openOrMake() (*os.Root, error) {
 	return root, err
 }
 
-// read reads a token; what is damaged or has ended is removed and errNone.
-func (c *Cache) read(root *os.Root, k *keys, name string) (entry, error) {
+// readHeader reads a file's header, and what is behind it; what is damaged or has
+// ended is removed and errNone.
+func (c *Cache) readHeader(root *os.Root, k *keys, name string) (h header, parts sealed, err error) {
 	f, err := c.folder.OpenIn(root, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return entry{}, errNone
+		return h, parts, errNone
 	}
 	if err != nil {
-		return entry{}, err
+		return h, parts, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	_ = f.Close() // nothing was written
 	if err != nil {
-		return entry{}, private.Failure("read a token", err)
+		return h, parts, private.Failure("read a token", err)
 	}
-	e, ok := k.unseal(name, data)
-	if now := c.now(); !ok || !e.Expires.After(now) || e.Expires.After(now.Add(MaxLife)) {
-		return entry{}, errors.Join(drop(root, name), errNone)
+	parts, ok := split(data)
+	if ok {
+		h, ok = k.unsealHeader(name, parts)
 	}
-	return e, nil
+	if now := c.now(); !ok || !h.Expires.After(now) || h.Expires.After(now.Add(MaxLife)) {
+		return header{}, sealed{}, errors.Join(drop(root, name), errNone)
+	}
+	return h, parts, nil
+}
+
+// readToken reads the token for key, as readHeader reads a header.
+func (c *Cache) readToken(root *os.Root, k *keys, key auth.TokenKey) (header, body, error) {
+	name := k.name(key)
+	h, parts, err := c.readHeader(root, k, name)
+	if err != nil {
+		return header{}, body{}, err
+	}
+	b, ok := k.unsealBody(key, parts)
+	if !ok || h.Registry != key.Registry().Host() {
+		return header{}, body{}, errors.Join(drop(root, name), errNone)
+	}
+	return h, b, nil
 }
 
 func drop(root *os.Root, name string) error {
@@ -317,6 +330,8 @@ type file struct {
 	name string
 	ends time.Time
 	temp bool
+	// regular: it is a file, and not a link to one, whose time is another.
+	regular bool
 }
 
 func (c *Cache) list(root *os.Root) ([]file, error) {
@@ -333,94 +348,66 @@ func (c *Cache) list(root *os.Root) ([]file, error) {
 	for _, info := range infos {
 		temp := strings.Contains(info.Name(), tempMark)
 		if temp || strings.HasSuffix(info.Name(), suffix) {
-			files = append(files, file{info.Name(), info.ModTime(), temp})
+			files = append(files, file{info.Name(), info.ModTime(), temp, info.Mode().IsRegular()})
 		}
 	}
 	return files, nil
 }
 
-// abandoned is how old a half-written file is that nobody writes any more.
-const abandoned = time.Minute
+const (
+	// abandoned is how old a half-written file is that nobody writes any more.
+	abandoned = time.Minute
+	// sweepEvery is how often one process looks for what has ended.
+	sweepEvery = time.Minute
+)
 
-// sweep removes what has ended, what cannot end within three hours, and, where
-// there is no room for as many more, what ends first.
-func (c *Cache) sweep(root *os.Root, more int) error {
+// tidy removes what has ended, unless this was done a moment ago. What cannot be
+// removed is left to the next time.
+func (c *Cache) tidy(root *os.Root) {
+	now := c.now()
+	c.mu.Lock()
+	due := c.swept.IsZero() || now.Sub(c.swept).Abs() >= sweepEvery
+	if due {
+		c.swept = now
+	}
+	c.mu.Unlock()
+	if due {
+		_, _ = c.sweep(root)
+	}
+}
+
+// sweep removes what has ended, and what cannot end within three hours, and returns
+// the rest.
+func (c *Cache) sweep(root *os.Root) ([]file, error) {
 	files, err := c.list(root)
 	if err != nil {
-		return private.Failure("sweep "+c.folder.What, err)
-	}
-	c.mu.Lock()
-	due := !c.swept || len(files)+more > MaxTokens
-	c.swept = true
-	c.mu.Unlock()
-	if !due {
-		return nil
+		return nil, private.Failure("sweep "+c.folder.What, err)
 	}
 	now := c.now()
-	files = slices.DeleteFunc(files, func(f file) bool {
+	return slices.DeleteFunc(files, func(f file) bool {
 		ended := !f.ends.After(now) || f.ends.After(now.Add(MaxLife))
 		if f.temp { // its time is that of writing, or already that of the token's end
 			age := now.Sub(f.ends)
 			ended = age > abandoned || age < -MaxLife
 		}
-		return ended && drop(root, f.name) == nil
-	})
+		return ended && f.regular && drop(root, f.name) == nil
+	}), nil
+}
+
+// makeRoom removes what ends first where there is no room for one token more.
+func (c *Cache) makeRoom(root *os.Root) error {
+	files, err := c.list(root)
+	if err == nil && len(files) >= MaxTokens {
+		files, err = c.sweep(root)
+	}
+	if err != nil {
+		return err
+	}
 	slices.SortFunc(files, func(a, b file) int { return cmp.Or(a.ends.Compare(b.ends), cmp.Compare(a.name, b.name)) })
-	for len(files)+more > MaxTokens {
+	for ; len(files) >= MaxTokens; files = files[1:] {
 		if err := drop(root, files[0].name); err != nil {
 			return private.Failure("sweep "+c.folder.What, err)
 		}
-		files = files[1:]
 	}
 	return nil
-}
-
-// keys are what a cache's key is made into: one key for each use.
-type keys struct {
-	names []byte
-	aead  cipher.AEAD
-}
-
-func newKeys(master []byte) (*keys, error) {
-	derive := func(use string) []byte {
-		h := hmac.New(sha256.New, master)
-		_, _ = io.WriteString(h, use)
-		return h.Sum(nil)
-	}
-	block, err := aes.NewCipher(derive("acrkit token cache: contents"))
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
-	return &keys{names: derive("acrkit token cache: names"), aead: aead}, err
-}
-
-func (k *keys) name(key auth.TokenKey) string {
-	sum := key.Sum(k.names)
-	return hex.EncodeToString(sum[:]) + suffix
-}
-
-func (k *keys) seal(name string, e entry) ([]byte, error) {
-	plain, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	nonce := make([]byte, k.aead.NonceSize())
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, err
-	}
-	return k.aead.Seal(nonce, nonce, plain, []byte(name)), nil
-}
-
-// unseal is the reverse of seal, for any data.
-func (k *keys) unseal(name string, data []byte) (e entry, ok bool) {
-	n := k.aead.NonceSize()
-	if len(data) < n || len(data) > maxFile {
-		return entry{}, false
-	}
-	plain, err := k.aead.Open(nil, data[:n], data[n:], []byte(name))
-	if err != nil || json.Unmarshal(plain, &e) != nil || e.Value == "" {
-		return entry{}, false
-	}
-	return e, true
 }

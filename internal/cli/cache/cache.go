@@ -20,9 +20,12 @@ func NewCmdCache(f *cmdutil.Factory) *cobra.Command {
 		Short: "Look at and clear the tokens that are kept between runs",
 		Long: "Look at and clear the tokens that are kept between runs.\n\n" +
 			"ACR's refresh and access tokens are kept, encrypted, in acrkit's own folder, so that\n" +
-			"the next command need not ask for them again. Nothing outlives three hours, and a\n" +
-			"changed password meets no token of the old one. --no-cache and ACRKIT_NO_CACHE keep\n" +
-			"and use none; login, whoami, run, proxy, explain and doctor never use any.",
+			"the next command need not ask for them again. To decrypt one takes the secret of the\n" +
+			"credential that it came from; its registry and its end can be read without that.\n" +
+			"None is used after three hours, one that has ended is removed when the cache is next\n" +
+			"opened, and a changed password meets no token of the old one. --no-cache and\n" +
+			"ACRKIT_NO_CACHE keep and use none; login, whoami, run, proxy, explain and doctor\n" +
+			"never use any.",
 	})
 	cmd.AddCommand(newCmdList(f), newCmdClear(f))
 	return cmd
@@ -89,7 +92,7 @@ func newCmdClear(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use:     "clear [<registry>]",
 		Short:   "Forget the tokens that are kept",
-		Long:    "Forget the tokens that are kept, for one registry or for all. Without a registry the key\nthat they are encrypted with goes too. They are good at the registry until they end.",
+		Long:    "Forget the tokens that are kept, for one registry or for all. Without a registry the key\nof this installation goes too. They are good at the registry until they end.",
 		Example: "$ acrkit cache clear\n$ acrkit cache clear myregistry",
 		Args:    cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
