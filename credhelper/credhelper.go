@@ -26,6 +26,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // The values of [Options.Answer].
@@ -249,10 +250,5 @@ func (h *Helper) complain(w io.Writer, err error) {
 // oneLine keeps what a server sent from looking like a line of ours, and from
 // moving a terminal's cursor.
 func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, redact.Text(text))
+	return visible.Line(redact.Text(text))
 }

@@ -220,7 +220,7 @@ func TestDocker_get_failures(t *testing.T) {
 	}{
 		{"store", failing(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the store of logins", Reason: "logins.json is damaged", Hint: "mv a b"}), "logins.json is damaged", "mv a b"},
 		{"missing", failing(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login", Reason: "the keychain no longer has its secret", Hint: "acrkit login x"}), "the keychain no longer has its secret", "acrkit login x"},
-		{"lines", failing(errors.New("first\nsecond\x1b[2J")), "first second [2J", ""},
+		{"lines", failing(errors.New("first\nsecond\x1b[2J")), "first second\uFFFD[2J", ""},
 		{"token", failing(errors.New("refused " + jwt)), "refused", ""},
 		{"answer", func(o *Options) { o.Answer = "refresh" }, `neither "password" nor "token"`, ""},
 	} {

@@ -55,6 +55,8 @@ var rules = []rule{
 	{pkg: "internal/mutate/cmd", ours: []string{"internal/mutate"}, isMain: true},
 	{pkg: "internal/replay", ours: []string{"", "emulator", "internal/replay/recording"}},
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/redact"}, stdOnly: true},
+	{pkg: "internal/redact", ours: []string{"", "internal/visible"}, stdOnly: true},
+	{pkg: "internal/visible", stdOnly: true},
 	{pkg: "internal/adapter", ours: []string{"", "auth"}, stdOnly: true},
 	{pkg: "internal/dockerconf", ours: []string{"", "internal/private", "internal/shell"}},
 	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/shell", "internal/store", "internal/tokencache", "internal/wire"}},

@@ -25,8 +25,8 @@ func loginCommand(t *testing.T, s server, args ...string) (cmd *exec.Cmd, dir st
 	return cmd, dir
 }
 
-// visible is what other users, and the same one, see of a process.
-func visible(pid int) string {
+// shownOf is what other users, and the same one, see of a process.
+func shownOf(pid int) string {
 	var all strings.Builder
 	for _, name := range []string{"cmdline", "environ", "comm"} {
 		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name)) // it may have ended
@@ -50,7 +50,7 @@ func TestLoginHidesTheSecretFromTheProcessList(t *testing.T) {
 	}
 	// A process that has just begun has no arguments yet.
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		seen := visible(cmd.Process.Pid)
+		seen := shownOf(cmd.Process.Pid)
 		if strings.Contains(seen, "--password-stdin") && strings.Contains(seen, dir) {
 			break
 		}
@@ -74,7 +74,7 @@ func TestLoginHidesTheSecretFromTheProcessList(t *testing.T) {
 				t.Errorf("%v: %s", err, &out)
 			}
 		default:
-			if seen := visible(cmd.Process.Pid); strings.Contains(seen, secret) {
+			if seen := shownOf(cmd.Process.Pid); strings.Contains(seen, secret) {
 				t.Fatalf("the secret is visible: %q", seen)
 			}
 		}

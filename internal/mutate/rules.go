@@ -58,6 +58,19 @@ func Rules() []Rule {
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
 			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
 		}},
+		{"terminal", "Text that a server sent is shown without what steers a terminal, is not seen, or changes the order in which text is read.", []Break{
+			{"internal/visible/visible.go", "	return unicode.IsGraphic(r) && ", "	return r >= ' ' && r != 0x7f && (r < 0x80 || r >= 0xa0) && ", "./internal/visible", "TestCategories"},
+			{"internal/visible/visible.go", "unicode.Variation_Selector, ", "", "./internal/visible", "TestLine"},
+			{"internal/visible/visible.go", ", unicode.Other_Default_Ignorable_Code_Point)", ")", "./internal/visible", "TestLine"},
+			{"internal/cli/iostreams/output.go", "	if o.filtered() {", "	if false {", "./internal/cli/iostreams", "TestFilter"},
+			{"internal/cli/iostreams/output.go", "	if o.filtered() {", "	if false {", "./internal/cli", "TestHostileServer"},
+			{"internal/cli/iostreams/iostreams.go", "filtered: func() bool { return true }", "filtered: func() bool { return s.errTTY }", "./internal/cli/iostreams", "TestFilter"},
+			{"internal/cli/iostreams/table.go", "visible.Line(cells[i])", "visible.Line(\"\") + cells[i]", "./internal/cli", "TestHostileServer"},
+			{"internal/cli/cmdutil/json.go", "visible.JSON(b.Bytes())", "append(visible.JSON(nil), b.Bytes()...)", "./internal/cli", "TestHostileServer"},
+			{"internal/redact/redact.go", "	s = visible.Line(s)\n", "", "./internal/redact", "TestText_hostile"},
+			{"internal/redact/redact.go", "	s = visible.Line(s)\n", "", "./internal/wire", "TestAttempt_Refused"},
+			{"credhelper/credhelper.go", "	return visible.Line(redact.Text(text))", "	return visible.Line(redact.Text(\"\")) + text", "./credhelper", "TestDocker_get_failures"},
+		}},
 		{"secret-files", "A file with secrets in the emulator's data folder that others can read or write, or own, is refused.", []Break{
 			{"internal/private/secret.go", "	f, err := (&Folder{Path: filepath.Clean(dir), What: name}).OpenIn(root, name, flag)", "	f, err := root.OpenFile(name, flag, fileMode)", "./internal/private", "TestReadSecret"},
 			{"internal/private/secret.go", "	if err == nil && len(data) > MaxFile {", "	if false {", "./internal/private", "TestReadSecret"},
@@ -303,7 +316,7 @@ func Rules() []Rule {
 			{"auth/accesstoken.go", "			form.Set(\"scope\", text)", "			form.Set(\"scope\", text+\" repository:a:pull repository:b:pull\")", "./auth", "TestD8_ScopesDoNotGrow"},
 		}},
 		{"D9", "No error shows the body of a token endpoint, or a request.", []Break{
-			{"internal/wire/response.go", "clean(redact.Text(s.Message, secrets...), maxMessage)", "clean(s.Message, maxMessage)", "./auth", "TestD9_NoSecretInErrors"},
+			{"internal/wire/response.go", "clip(redact.Text(s.Message, secrets...), maxMessage)", "clip(s.Message, maxMessage)", "./auth", "TestD9_NoSecretInErrors"},
 		}},
 		{"D10", "A token is base64url, or opaque.", []Break{
 			{"internal/wire/claims.go", "base64.RawURLEncoding.DecodeString", "base64.RawStdEncoding.DecodeString", "./auth", "TestD10_Base64URL"},

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // Mark stands where something was left out.
@@ -150,12 +152,12 @@ func Header(h http.Header) http.Header {
 var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*)?`)
 
 // Text returns s with each of the given secrets, and whatever looks like a
-// signed token, replaced; control characters become spaces. It is for text that
+// signed token, replaced, as a part of one line ([visible.Line]). It is for text that
 // a server wrote: an answer may repeat what was sent, as it came or as a URL,
 // HTML, JSON or Basic authentication spells it.
 func Text(s string, secrets ...Secret) string {
 	// Before anything is hidden: what is made a space could else complete a secret.
-	s = printable(s)
+	s = visible.Line(s)
 	for _, secret := range secrets {
 		// A secret of one or two characters would blacken the whole text and hide
 		// nothing.
@@ -164,19 +166,9 @@ func Text(s string, secrets ...Secret) string {
 			continue
 		}
 		s = hide(s, v)
-		if p := printable(v); p != v {
+		if p := visible.Line(v); p != v {
 			s = hide(s, p)
 		}
 	}
 	return jwt.ReplaceAllString(s, Mark)
-}
-
-// printable returns s with its control characters replaced by spaces.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
 }

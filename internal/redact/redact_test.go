@@ -196,3 +196,13 @@ func FuzzURL(f *testing.F) {
 		t.Fatalf("%s shows %s", u, shown)
 	})
 }
+
+// TestText_hostile: what is not shown is taken out first, so that it neither reaches
+// the screen nor keeps a secret from being found.
+func TestText_hostile(t *testing.T) {
+	secret := redact.NewSecret("pass\u200bword\x07-1")
+	got := redact.Text("a\u202eb\x1b[2J\nsaid "+secret.Reveal()+" and pass\uFFFDword\uFFFD-1", secret)
+	if want := "a\uFFFDb\uFFFD[2J said " + redact.Mark + " and " + redact.Mark; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -55,7 +55,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	case errors.Is(err, context.DeadlineExceeded), isNet && ne.Timeout():
 		e.Reason, e.Cause = host+" did not answer in time", cause.ConnectionTimeout
 	default:
-		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clean(redact.Text(err.Error()), maxMessage))
+		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clip(redact.Text(err.Error()), maxMessage))
 	}
 	return e
 }

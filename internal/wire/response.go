@@ -182,8 +182,8 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 	}
 	var said []string
 	for _, s := range ReadServiceErrors(body) {
-		s.Code = clean(redact.Text(s.Code, secrets...), 64)
-		s.Message = clean(redact.Text(s.Message, secrets...), maxMessage)
+		s.Code = clip(redact.Text(s.Code, secrets...), 64)
+		s.Message = clip(redact.Text(s.Message, secrets...), maxMessage)
 		if !withDetail {
 			s.Detail = nil
 		}
@@ -200,7 +200,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 	if len(said) == 0 {
 		return ""
 	}
-	return "; the registry answered: " + clean(strings.Join(said, "; "), maxMessage)
+	return "; the registry answered: " + clip(strings.Join(said, "; "), maxMessage)
 }
 
 // ReadServiceErrors reads the error list of a registry's answer:
@@ -324,7 +324,7 @@ func actions(s acrkit.Scope, op string) string {
 		if op != "" && !strings.Contains(op, a.Name) {
 			part += fmt.Sprintf(" on %q", a.Name)
 		}
-		parts = append(parts, clean(part, maxMessage))
+		parts = append(parts, clip(part, maxMessage))
 		if len(parts) == 4 {
 			parts = append(parts, "…")
 			break
@@ -366,14 +366,9 @@ func wait(h http.Header) string {
 // Throttled words a 429 for a message.
 func Throttled(h http.Header) string { return "too many requests" + wait(h) }
 
-// clean makes text of a server fit for one line of a message.
-func clean(s string, most int) string {
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s))
+// clip bounds text of a server, which [redact.Text] has made one line, for a message.
+func clip(s string, most int) string {
+	s = strings.TrimSpace(s)
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}

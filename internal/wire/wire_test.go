@@ -224,7 +224,7 @@ func TestAttempt_Refused(t *testing.T) {
 		{"odd", 418, "", ``, nil, acrkit.CodeProtocol, "unexpected answer 418", ""},
 		{"huge body", 500, "", strings.Repeat("x", 65<<10), nil, acrkit.CodeUnavailable, "the registry failed", ""},
 		{"bad challenge", 401, `Bearer realm="`, ``, nil, acrkit.CodeCredentialRejected, "", ""},
-		{"terminal escapes", 404, "", `{"errors":[{"code":"X","message":"\u001b[31mred\u0007"}]}`, nil, acrkit.CodeNotFound, "[31mred", ""},
+		{"terminal escapes", 404, "", `{"errors":[{"code":"X","message":"\u001b[31mred\u0007\u202e\u2066\u2028\u200b"}]}`, nil, acrkit.CodeNotFound, "[31mred", ""},
 	}
 	reg, _ := acrkit.ParseRegistry("r")
 	for _, tt := range tests {
@@ -245,7 +245,7 @@ func TestAttempt_Refused(t *testing.T) {
 			if body.closed != 1 {
 				t.Errorf("the body was closed %d times", body.closed)
 			}
-			if strings.ContainsAny(e.Error(), "\x1b\x07\n") {
+			if strings.ContainsAny(e.Error(), "\x1b\x07\n\u202e\u2066\u2028\u200b") {
 				t.Errorf("control characters: %q", e.Error())
 			}
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // The exit codes. `acrkit help exit-codes` prints their meaning.
@@ -138,7 +139,7 @@ func nextCommand(command string, code acrkit.Cause, err error) string {
 func oneLine(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := range lines {
-		lines[i] = iostreams.Clean(strings.TrimSpace(lines[i]))
+		lines[i] = visible.Line(strings.TrimSpace(lines[i]))
 	}
 	return strings.Join(lines, "; ")
 }

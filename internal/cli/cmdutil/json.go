@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // Exporter writes data as JSON, or what a jq expression or a template makes of
@@ -161,7 +162,7 @@ func writeJSON(s *iostreams.IOStreams, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := s.Out.Write(b.Bytes())
+	_, err := s.Out.Write(visible.JSON(b.Bytes()))
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -132,7 +133,7 @@ func (p *printer) exchanges(log []exchange) {
 			}
 			return "sha256:…"
 		})
-		e.path = iostreams.Clean(e.path)
+		e.path = visible.Line(e.path)
 		if i, ok := seen[e]; ok {
 			lines[i].times++
 			continue
@@ -160,7 +161,7 @@ func (p *printer) exchanges(log []exchange) {
 		}
 		line := fmt.Sprintf("     %-6s %s%s → %s", e.method, e.path, strings.Repeat(" ", width-utf8.RuneCountInString(e.path)), p.io.Styled(style, status))
 		if more != "" {
-			line += "  " + p.io.Styled(iostreams.Muted, iostreams.Clean(more))
+			line += "  " + p.io.Styled(iostreams.Muted, visible.Line(more))
 		}
 		p.line("%s", line)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // Options are what the command needs.
@@ -173,12 +174,12 @@ var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!
 
 func printStep(s *iostreams.IOStreams, step diagnose.Step) {
 	if !s.IsStdoutTTY() {
-		fmt.Fprintf(s.Out, "%s\t%s\t%s\n", step.Outcome, step.Name, iostreams.Clean(step.Text))
+		fmt.Fprintf(s.Out, "%s\t%s\t%s\n", step.Outcome, step.Name, visible.Line(step.Text))
 		return
 	}
 	style := map[diagnose.Outcome]iostreams.Style{diagnose.OK: iostreams.Success, diagnose.Warning: iostreams.Warning, diagnose.Failed: iostreams.Failure, diagnose.Skipped: iostreams.Muted}[step.Outcome]
 	head := s.Styled(style, fmt.Sprintf("%s %-7s", signs[step.Outcome], step.Outcome))
-	fmt.Fprintf(s.Out, "%s %-11s %s\n", head, step.Name, iostreams.Clean(step.Text))
+	fmt.Fprintf(s.Out, "%s %-11s %s\n", head, step.Name, visible.Line(step.Text))
 }
 
 func printVerdict(s *iostreams.IOStreams, out report, found *diagnose.Diagnosis) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/refusal"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // LogOptions are what "emulator log" needs.
@@ -260,7 +261,7 @@ func (opts *LogOptions) show(ctx context.Context, d decisionJSON) error {
 		if i > 0 {
 			line += "\t"
 		}
-		line += iostreams.Clean(cell)
+		line += visible.Line(cell)
 	}
 	_, err := fmt.Fprintln(opts.IO.Out, line)
 	return err

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
 )
@@ -50,7 +49,9 @@ func System(lookupEnv func(string) (string, bool)) *IOStreams {
 // wrap puts Out and ErrOut behind the status line.
 func (s *IOStreams) wrap() {
 	s.status.w = s.ErrOut
-	s.Out, s.ErrOut = &output{w: s.Out, status: &s.status}, &output{w: s.ErrOut, status: &s.status}
+	// In a pipe, data is as it came; what is said about the work never is.
+	s.Out = &output{w: s.Out, status: &s.status, filtered: func() bool { return s.outTTY }}
+	s.ErrOut = &output{w: s.ErrOut, status: &s.status, filtered: func() bool { return true }}
 }
 
 // Test returns streams over buffers, none of them a terminal.
@@ -109,6 +110,11 @@ const (
 	Failure       // refused, failed
 )
 
+const (
+	esc    = 0x1b
+	sgrEnd = "0"
+)
+
 var sgr = map[Style]string{Bold: "1", Muted: "2", Success: "32", Warning: "33", Failure: "31"}
 
 // Styled returns text for Out in the given style.
@@ -124,17 +130,5 @@ func styled(on bool, style Style, text string) string {
 	if !on || code == "" || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-// Clean replaces control characters of text that came from a server, so that it
-// cannot steer the terminal.
-func Clean(text string) string {
-	clean := func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '\uFFFD'
-		}
-		return r
-	}
-	return strings.Map(clean, text)
+	return "\x1b[" + code + "m" + text + "\x1b[" + sgrEnd + "m"
 }

@@ -170,3 +170,39 @@ func TestColorWanted(t *testing.T) {
 		}
 	}
 }
+
+// TestFilter: a terminal is shown text and the styles of this package, however it is
+// cut into writes; data in a pipe is as it came, and what is said never is.
+func TestFilter(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\n\tüבé\n":              "plain\n\tüבé\n",
+		"\x1b[31mred\x1b[0m \x1b[1mx": "\x1b[31mred\x1b[0m \x1b[1mx",
+		"\x1b[2J\x1b[5mx\x1b]0;t\x07": "\uFFFD[2J\uFFFD[5mx\uFFFD]0;t\uFFFD",
+		"\x1b\x1b[0m.":                "\uFFFD\x1b[0m.",
+		"a\u202eb\u2066c\u200dd":      "a\uFFFDb\uFFFDc\uFFFDd",
+		"line\r\nback\rto\n":          "line\r\nback\uFFFDto\n",
+		"\u009b2J\u2028\ufe0f\xff.":   "\uFFFD2J\uFFFD\uFFFD\uFFFD.",
+		"\xf0\x9f\x98\x80\xe2\x80.":   "\U0001F600\uFFFD\uFFFD.",
+	} {
+		for cut := range len(in) + 1 {
+			s, _, out, errOut := Test()
+			s.SetTTY(true, true, true)
+			for _, part := range []string{in[:cut], in[cut:]} {
+				for _, w := range []io.Writer{s.Out, s.ErrOut} {
+					if n, err := io.WriteString(w, part); n != len(part) || err != nil {
+						t.Fatalf("%d of %d written, %v", n, len(part), err)
+					}
+				}
+			}
+			if out.String() != want || errOut.String() != want {
+				t.Errorf("%q cut at %d: %q and %q, want %q", in, cut, out, errOut, want)
+			}
+		}
+		s, _, out, errOut := Test()
+		_, _ = io.WriteString(s.Out, in)
+		_, _ = io.WriteString(s.ErrOut, in)
+		if out.String() != in || errOut.String() != want {
+			t.Errorf("in a pipe: %q and %q", out, errOut)
+		}
+	}
+}

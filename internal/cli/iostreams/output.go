@@ -1,11 +1,16 @@
 package iostreams
 
 import (
+	"bytes"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // awaitDelay is how long a wait may last before a person is told of it.
@@ -14,21 +19,88 @@ const awaitDelay = time.Second
 // output is one of the streams. It takes the status line away before it writes,
 // and remembers the first failure, because help and hints have nobody else who
 // would look.
+//
+// Where filtered says so, it lets through what [visible.Text] does, and the styles of
+// this package: whatever text a server sent, it cannot steer the terminal.
 type output struct {
-	w      io.Writer
-	status *status
-	err    error
+	w        io.Writer
+	status   *status
+	filtered func() bool
+	held     []byte // the beginning of a character or a style, whose end comes with the next write
+	err      error
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.status.mu.Lock()
 	defer o.status.mu.Unlock()
 	o.status.hide()
-	n, err := o.w.Write(p)
+	var err error
+	n := len(p)
+	if o.filtered() {
+		var shown []byte
+		shown, o.held = filter(append(o.held, p...))
+		_, err = o.w.Write(shown)
+	} else {
+		n, err = o.w.Write(p)
+	}
 	if o.err == nil {
 		o.err = err
 	}
-	return n, err
+	if err != nil {
+		n = min(n, len(p)-1)
+	}
+	return max(n, 0), err
+}
+
+// filter returns text as it may be shown, and what must be seen whole first: part of
+// a character, of a style or of the end of a line.
+func filter(text []byte) (shown, rest []byte) {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case !utf8.FullRune(text):
+			return shown, slices.Clone(text)
+		case r == esc:
+			var whole bool
+			if size, whole = styleAt(text); !whole {
+				return shown, slices.Clone(text)
+			}
+		case r == '\r':
+			if len(text) == 1 {
+				return shown, slices.Clone(text)
+			}
+			if text[1] == '\n' { // the end of a line, and no way back to its beginning
+				size = 2
+			} else {
+				size = 0
+			}
+		default:
+			shown = append(shown, visible.Text(string(text[:size]))...)
+			text = text[size:]
+			continue
+		}
+		if size == 0 { // no style of ours, or a bare \r
+			shown, text = utf8.AppendRune(shown, visible.Mark), text[1:]
+			continue
+		}
+		shown, text = append(shown, text[:size]...), text[size:]
+	}
+	return shown, nil
+}
+
+// styleAt returns the length of the style that a text begins with, 0 if there is
+// none; whole is false if more of the text would tell.
+func styleAt(text []byte) (size int, whole bool) {
+	for _, code := range append(slices.Collect(maps.Values(sgr)), sgrEnd) {
+		style := "\x1b[" + code + "m"
+		if bytes.HasPrefix(text, []byte(style)) {
+			return len(style), true
+		}
+		if len(text) < len(style) && strings.HasPrefix(style, string(text)) {
+			return 0, false
+		}
+	}
+	return 0, true
 }
 
 // OutError returns the first error of a write to Out, or nil.
@@ -118,7 +190,7 @@ func (s *IOStreams) EndAwait() {
 
 func (st *status) show(text string, width int) {
 	st.hide()
-	text = cut(Clean(text), width-1)
+	text = cut(visible.Line(text), width-1)
 	st.shown = utf8.RuneCountInString(text)
 	_, _ = io.WriteString(st.w, text)
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // Table writes rows. On a terminal: aligned columns under a header, the widest ones
@@ -28,7 +30,7 @@ func (s *IOStreams) NewTable(header ...string) *Table {
 // Row adds a row.
 func (t *Table) Row(cells ...string) error {
 	for i := range cells {
-		cells[i] = Clean(cells[i])
+		cells[i] = visible.Line(cells[i])
 	}
 	if !t.s.outTTY {
 		if _, err := t.w.WriteString(strings.Join(cells, "\t") + "\n"); err != nil {

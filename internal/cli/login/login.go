@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/store"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -378,7 +379,7 @@ func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before [
 	if stored.Place == store.PlaceKeychain {
 		say("The secret is in the keychain.")
 	} else {
-		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place, iostreams.Clean(stored.Why))
+		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place, visible.Line(stored.Why))
 	}
 	for _, old := range before {
 		if old.Registry == stored.Registry && old.Repository == stored.Repository {
