@@ -92,7 +92,8 @@ func (e *Emulator) openAuthority() (err error) {
 		return err
 	}
 	if why := e.ca.Replaced(); why != "" {
-		e.logger.Warn("a new certificate authority was made; clients that trust the old ca.pem must be told to trust the new one",
+		e.logger.Warn("a new certificate authority was made; "+
+			"clients that trust the old ca.pem must be told to trust the new one",
 			"file", filepath.Join(e.dir, pki.CertFile), "why", why)
 	}
 	return nil

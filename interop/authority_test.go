@@ -26,9 +26,25 @@ import (
 // servedNames are what the certificate authority of the emulator in TestAuthority is
 // for; foreignNames are what it is not for.
 var (
-	servedNames = []string{"localhost", "interop.azurecr.localhost", "interop.blob.localhost", "registry.test", "127.0.0.1", "127.0.0.9", "::1", "192.0.2.1"}
+	servedNames = []string{
+		"localhost",
+		"interop.azurecr.localhost",
+		"interop.blob.localhost",
+		"registry.test",
+		"127.0.0.1",
+		"127.0.0.9",
+		"::1",
+		"192.0.2.1",
+	}
 
-	foreignNames = []string{"interop.azurecr.io", "registry.example", "xregistry.test", "10.0.0.1", "192.0.2.2", "2001:db8::1"}
+	foreignNames = []string{
+		"interop.azurecr.io",
+		"registry.example",
+		"xregistry.test",
+		"10.0.0.1",
+		"192.0.2.2",
+		"2001:db8::1",
+	}
 )
 
 // tlsClient is a program, or a runtime, that verifies certificates in its own way.
@@ -65,7 +81,8 @@ func probe(name string) string {
 var tlsClients = []tlsClient{
 	{"curl", "curl", []string{"curl", "--version"}, func(s *session, at []place) []string {
 		script := `ca=$1; shift; while [ $# -gt 0 ]; do name=$1 at=$2; shift 2
-said=$(curl -sS -o /dev/null --cacert "$ca" --connect-to "::127.0.0.1:${at##*:}" "https://$at/" 2>&1) && echo "$name accepted" || echo "$name refused: $said"; done`
+said=$(curl -sS -o /dev/null --cacert "$ca" --connect-to "::127.0.0.1:${at##*:}" "https://$at/" 2>&1) &&
+echo "$name accepted" || echo "$name refused: $said"; done`
 		args := []string{"sh", "-c", script, "sh", s.ca}
 		for _, p := range at {
 			args = append(args, p.name, p.hostPort())
@@ -79,8 +96,11 @@ said=$(curl -sS -o /dev/null --cacert "$ca" --connect-to "::127.0.0.1:${at##*:}"
 		return append([]string{"env", "NODE_EXTRA_CA_CERTS=" + s.ca, "node", probe("probe.js"), s.ca}, flat(at)...)
 	}},
 	{"java", "default-jdk-headless", []string{"java", "--version"}, func(s *session, at []place) []string {
-		script := `[ -e trust.p12 ] || keytool -importcert -noprompt -alias acrkit -file "$1" -keystore trust.p12 -storetype PKCS12 -storepass changeit >&2 || exit
-program=$2; shift 2; exec java -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=changeit "$program" ca "$@"`
+		script := `[ -e trust.p12 ] || keytool -importcert -noprompt -alias acrkit -file "$1" \
+	-keystore trust.p12 -storetype PKCS12 -storepass changeit >&2 || exit
+program=$2; shift 2
+exec java -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStoreType=PKCS12 \
+	-Djavax.net.ssl.trustStorePassword=changeit "$program" ca "$@"`
 		return append([]string{"sh", "-c", script, "sh", s.ca, probe("Probe.java")}, flat(at)...)
 	}},
 }
@@ -195,7 +215,8 @@ func (s thief) serve(name string, alternative bool) place {
 		s.t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{SerialNumber: n, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true}
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true}
 	switch ip := net.ParseIP(name); {
 	case !alternative:
 		tmpl.Subject = pkix.Name{CommonName: name}
@@ -208,9 +229,14 @@ func (s thief) serve(name string, alternative bool) place {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }))
+	srv := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }),
+	)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse
-	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der, s.certificate.Raw}, PrivateKey: own}}}
+	srv.TLS = &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der, s.certificate.Raw}, PrivateKey: own}},
+	}
 	srv.StartTLS()
 	s.t.Cleanup(srv.Close)
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())

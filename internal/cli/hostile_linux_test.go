@@ -26,7 +26,8 @@ import (
 // hostileText has of each kind of character that is not shown one at least: controls,
 // overrides and isolates of the direction, zero-width ones, ends of lines, tags,
 // variation selectors, private use, and what is no UTF-8.
-const hostileText = "\x1b[2J\x07\x7f\u0085\u009b31m\u202e\u2066\u200e\u061c\u200b\u200d\u2028\u2029\ufeff\u00ad\ufe0f\u3164\U000E0041\ue000\xff\r\n!"
+const hostileText = "\x1b[2J\x07\x7f\u0085\u009b31m" +
+	"\u202e\u2066\u200e\u061c\u200b\u200d\u2028\u2029\ufeff\u00ad\ufe0f\u3164\U000E0041\ue000\xff\r\n!"
 
 // hostile is a registry that says such things wherever it says anything.
 func hostile(t *testing.T) (host, caFile string) {
@@ -49,21 +50,41 @@ func hostile(t *testing.T) (host, caFile string) {
 		}
 	}
 	type object = map[string]any
-	refusal := object{"errors": []object{{"code": "DENIED" + hostileText, "message": "message" + hostileText, "detail": "detail" + hostileText}}}
+	refusal := object{
+		"errors": []object{
+			{"code": "DENIED" + hostileText, "message": "message" + hostileText, "detail": "detail" + hostileText},
+		},
+	}
 	attributes := object{"deleteEnabled": true, "writeEnabled": true, "listEnabled": true, "readEnabled": true}
 	const at = "2026-01-02T03:04:05Z"
 	digest := "sha256:" + strings.Repeat("a", 64)
-	manifest := object{"digest": digest, "imageSize": 1, "createdTime": at, "lastUpdateTime": at, "architecture": "amd64" + hostileText, "os": "linux" + hostileText,
-		"mediaType": "application/x" + hostileText, "configMediaType": "application/y" + hostileText, "tags": []string{"v1"}, "changeableAttributes": attributes}
+	manifest := object{
+		"digest":               digest,
+		"imageSize":            1,
+		"createdTime":          at,
+		"lastUpdateTime":       at,
+		"architecture":         "amd64" + hostileText,
+		"os":                   "linux" + hostileText,
+		"mediaType":            "application/x" + hostileText,
+		"configMediaType":      "application/y" + hostileText,
+		"tags":                 []string{"v1"},
+		"changeableAttributes": attributes,
+	}
 	srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		challenge := func(more string) {
-			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s"%s`, r.Host, r.Host, more))
+			w.Header().
+				Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s"%s`, r.Host, r.Host, more))
 		}
 		switch path := r.URL.Path; {
 		case path == "/oauth2/token" && strings.Contains(r.FormValue("password"), "refused"):
 			answer(w, 401, refusal)
 		case path == "/oauth2/token":
-			claims, _ := json.Marshal(object{"exp": time.Now().Add(time.Hour).Unix(), "access": []object{{"type": "repository", "name": "app" + hostileText, "actions": []string{"pull" + hostileText}}}})
+			claims, _ := json.Marshal(
+				object{
+					"exp":    time.Now().Add(time.Hour).Unix(),
+					"access": []object{{"type": "repository", "name": "app" + hostileText, "actions": []string{"pull" + hostileText}}},
+				},
+			)
 			b64 := base64.RawURLEncoding.EncodeToString
 			answer(w, 200, object{"access_token": b64([]byte(`{"alg":"none"}`)) + "." + b64(claims) + ".c2ln"})
 		case r.Header.Get("Authorization") == "":
@@ -72,15 +93,57 @@ func hostile(t *testing.T) (host, caFile string) {
 		case path == "/acr/v1/_catalog":
 			answer(w, 200, object{"repositories": []string{"plain", "app" + hostileText}})
 		case path == "/acr/v1/samples/app/_tags":
-			answer(w, 200, object{"registry": r.Host, "imageName": "samples/app", "tags": []object{{"name": "v1" + hostileText, "digest": digest, "createdTime": at, "lastUpdateTime": at, "changeableAttributes": attributes}}})
+			answer(
+				w,
+				200,
+				object{
+					"registry":  r.Host,
+					"imageName": "samples/app",
+					"tags": []object{
+						{
+							"name":                 "v1" + hostileText,
+							"digest":               digest,
+							"createdTime":          at,
+							"lastUpdateTime":       at,
+							"changeableAttributes": attributes,
+						},
+					},
+				},
+			)
 		case path == "/acr/v1/samples/app/_tags/v1":
-			answer(w, 200, object{"registry": r.Host, "imageName": "samples/app", "tag": object{"name": "v1", "digest": digest, "createdTime": at, "lastUpdateTime": at, "changeableAttributes": attributes}})
+			answer(
+				w,
+				200,
+				object{
+					"registry":  r.Host,
+					"imageName": "samples/app",
+					"tag": object{
+						"name":                 "v1",
+						"digest":               digest,
+						"createdTime":          at,
+						"lastUpdateTime":       at,
+						"changeableAttributes": attributes,
+					},
+				},
+			)
 		case path == "/acr/v1/samples/app/_manifests":
 			answer(w, 200, object{"registry": r.Host, "imageName": "samples/app", "manifests": []object{manifest}})
 		case strings.HasPrefix(path, "/acr/v1/samples/app/_manifests/"):
 			answer(w, 200, object{"registry": r.Host, "imageName": "samples/app", "manifest": manifest})
 		case path == "/acr/v1/samples/app":
-			answer(w, 200, object{"registry": r.Host, "imageName": "samples/app", "createdTime": at, "lastUpdateTime": at, "manifestCount": 1, "tagCount": 1, "changeableAttributes": attributes})
+			answer(
+				w,
+				200,
+				object{
+					"registry":             r.Host,
+					"imageName":            "samples/app",
+					"createdTime":          at,
+					"lastUpdateTime":       at,
+					"manifestCount":        1,
+					"tagCount":             1,
+					"changeableAttributes": attributes,
+				},
+			)
 		case strings.HasPrefix(path, "/v2/samples/app/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 			w.Header().Set("Docker-Content-Digest", digest)
@@ -96,7 +159,8 @@ func hostile(t *testing.T) (host, caFile string) {
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return srv.Listener.Addr().String(), caFile
@@ -151,7 +215,8 @@ func TestHostileServer(t *testing.T) {
 		{args: "manifest list samples/app", says: "application/x", marked: true},
 		{args: "manifest list samples/app --json digest,mediaType,architecture", says: `\u202e`},
 		{args: "manifest list samples/app --json mediaType --jq .[].mediaType", says: "application/x", exact: true},
-		{args: "manifest list samples/app --json mediaType --template {{range.}}{{.mediaType}}{{end}}", says: "application/x", exact: true},
+		{args: "manifest list samples/app --json mediaType --template {{range.}}{{.mediaType}}{{end}}",
+			says: "application/x", exact: true},
 		{args: "manifest view samples/app:v1", says: "sha256:", marked: true},
 		{args: "manifest view samples/app:v1 --json mediaType,configMediaType", says: `\u202e`},
 		{args: "tag list denied", says: "message", marked: true},
@@ -164,8 +229,17 @@ func TestHostileServer(t *testing.T) {
 		t.Run(tt.args+tt.password, func(t *testing.T) {
 			command := func() *exec.Cmd {
 				cmd := exec.CommandContext(t.Context(), "acrkit", strings.Split(tt.args, " ")...)
-				cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SSL_CERT_FILE=" + caFile, "ACR_NAME=" + host, "ACR_TOKEN_NAME=reader",
-					"ACR_TOKEN_PASSWORD=reader-password-0001" + tt.password, "ACRKIT_NO_CACHE=1", "ACRKIT_KEYRING=off", "TERM=xterm"}
+				cmd.Env = []string{
+					"PATH=" + os.Getenv("PATH"),
+					"HOME=" + t.TempDir(),
+					"SSL_CERT_FILE=" + caFile,
+					"ACR_NAME=" + host,
+					"ACR_TOKEN_NAME=reader",
+					"ACR_TOKEN_PASSWORD=reader-password-0001" + tt.password,
+					"ACRKIT_NO_CACHE=1",
+					"ACRKIT_KEYRING=off",
+					"TERM=xterm",
+				}
 				return cmd
 			}
 			var out, errOut bytes.Buffer

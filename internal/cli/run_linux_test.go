@@ -26,7 +26,8 @@ func TestRun_shows_no_secret(t *testing.T) {
 	}
 	// Where acrkit itself has it from a variable, the command has not.
 	direct := startRunWith(t, s, t.TempDir(), `read line`, "ACR_TOKEN_PASSWORD=reader-password-0001")
-	if data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(direct.child), "environ")); err != nil || bytes.Contains(data, []byte("reader-password")) {
+	if data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(direct.child), "environ")); err != nil ||
+		bytes.Contains(data, []byte("reader-password")) {
 		t.Errorf("the secret is in the environment of the command: %v", err)
 	}
 	if config, err := os.ReadFile(filepath.Join(r.folder, "config.json")); err != nil || !bytes.Contains(config, []byte("cmVhZGVy")) {

@@ -40,7 +40,8 @@ func startRunWith(t *testing.T, s server, tmp, script, password string) *runner 
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	r := &runner{tmp: tmp, stderr: &bytes.Buffer{}}
 	r.cmd = exec.CommandContext(ctx, "acrkit", "run", "--repository", "samples/app", "--", "sh", "-c", `echo "$DOCKER_CONFIG"; echo $$; `+script)
-	r.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACR_NAME=" + s.host, "ACR_TOKEN_NAME=reader", password},
+	r.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACR_NAME=" + s.host,
+		"ACR_TOKEN_NAME=reader", password},
 		s.environment(t.TempDir())...)
 	r.cmd.Stderr = r.stderr
 	r.cmd.WaitDelay = time.Second   // what a killed one leaves holds the streams

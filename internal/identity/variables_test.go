@@ -20,20 +20,25 @@ import (
 func TestWithoutSecrets(t *testing.T) {
 	for _, tt := range []struct{ env, want []string }{
 		{nil, nil},
-		{[]string{"A=1", "ACR_NAME=myregistry", "ACR_TOKEN_NAME=ci", "ACR_TOKEN_PASSWORD=x"}, []string{"A=1", "ACR_NAME=myregistry"}},
+		{[]string{"A=1", "ACR_NAME=myregistry", "ACR_TOKEN_NAME=ci", "ACR_TOKEN_PASSWORD=x"}, []string{"A=1",
+			"ACR_NAME=myregistry"}},
 		{[]string{"ACR_TOKEN_PASSWORD2=x", "ACR_TOKEN_PASSWORDS=y"}, []string{"ACR_TOKEN_PASSWORDS=y"}},
 		{[]string{"ACR_TOKEN_NAME=ci", "ACR_TOKEN_PASSWORD_FILE=/x", "ACR_REFRESH_TOKEN=x"}, nil},
 		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_CLIENT_SECRET=x"}, nil},
-		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_CLIENT_CERTIFICATE_PATH=/x", "AZURE_CLIENT_CERTIFICATE_PASSWORD=x"}, nil},
-		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_FEDERATED_TOKEN_FILE=/x", "AZURE_AUTHORITY_HOST=h"}, []string{"AZURE_AUTHORITY_HOST=h"}},
+		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_CLIENT_CERTIFICATE_PATH=/x",
+			"AZURE_CLIENT_CERTIFICATE_PASSWORD=x"}, nil},
+		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_FEDERATED_TOKEN_FILE=/x", "AZURE_AUTHORITY_HOST=h"},
+			[]string{"AZURE_AUTHORITY_HOST=h"}},
 		{[]string{"AZURE_CLIENT_ID=c", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=x", "ACTIONS_ID_TOKEN_REQUEST_URL=u"}, nil},
 		// Without a secret these are other programs': the client of a managed identity,
 		// the address that az asks in the Cloud Shell.
-		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "MSI_ENDPOINT=u"}, []string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "MSI_ENDPOINT=u"}},
+		{[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "MSI_ENDPOINT=u"}, []string{"AZURE_TENANT_ID=t",
+			"AZURE_CLIENT_ID=c", "MSI_ENDPOINT=u"}},
 		{[]string{"IDENTITY_ENDPOINT=u", "IDENTITY_HEADER=x"}, nil},
 	} {
 		before := slices.Clone(tt.env)
-		if diff := cmp.Diff(tt.want, WithoutSecrets(tt.env), cmp.Transformer("", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
+		if diff := cmp.Diff(tt.want, WithoutSecrets(tt.env), cmp.Transformer("",
+			func(s []string) []string { return append([]string{}, s...) })); diff != "" {
 			t.Errorf("%v: %s", tt.env, diff)
 		}
 		if !slices.Equal(before, tt.env) {
@@ -45,16 +50,20 @@ func TestWithoutSecrets(t *testing.T) {
 // harmless are names in the source that look like variables and hold no secret: other
 // variables, and codes of a registry.
 var harmless = []string{
-	"ACRKIT_AUTH", "ACRKIT_CONFIG_DIR", "ACRKIT_HELPER_ANSWER", "ACRKIT_KEYRING", "ACRKIT_KUBELET_TENANTS", "ACRKIT_NO_CACHE", "ACRKIT_REGISTRIES", "ACR_NAME",
+	"ACRKIT_AUTH", "ACRKIT_CONFIG_DIR", "ACRKIT_HELPER_ANSWER", "ACRKIT_KEYRING", "ACRKIT_KUBELET_TENANTS",
+	"ACRKIT_NO_CACHE", "ACRKIT_REGISTRIES", "ACR_NAME",
 	"ACRKIT_PROXY_CA", "ACRKIT_PROXY_HOST", "ACRKIT_PROXY_URL",
 	"ACRKIT_PROXY_KEY", // which the proxy's command is given, and nothing is read from
-	"AZURE_AUTHORITY_HOST", "AZURE_SUBSCRIPTION_ID", "CLICOLOR_FORCE", "CURL_CA_BUNDLE", "DBUS_SESSION_BUS_ADDRESS", "HELM_CONFIG_HOME", "JAVA_TOOL_OPTIONS",
-	"NODE_EXTRA_CA_CERTS", "NO_COLOR", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+	"AZURE_AUTHORITY_HOST", "AZURE_SUBSCRIPTION_ID", "CLICOLOR_FORCE", "CURL_CA_BUNDLE", "DBUS_SESSION_BUS_ADDRESS",
+	"HELM_CONFIG_HOME", "JAVA_TOOL_OPTIONS",
+	"NODE_EXTRA_CA_CERTS", "NO_COLOR", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "XDG_CONFIG_HOME",
+	"XDG_DATA_HOME", "XDG_RUNTIME_DIR",
 	// Package child replaces these, and copies what is not the registry's.
 	"DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "HELM_REGISTRY_CONFIG", "REGISTRY_AUTH_FILE",
 	"TOKEN_NAME", // in a text for people
 	// Microsoft's library.
-	"AZURE_ADDITIONALLY_ALLOWED_TENANTS", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_TOKEN_CREDENTIALS", "DEFAULT_IDENTITY_CLIENT_ID", "IMDS_ENDPOINT",
+	"AZURE_ADDITIONALLY_ALLOWED_TENANTS", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME",
+	"AZURE_TOKEN_CREDENTIALS", "DEFAULT_IDENTITY_CLIENT_ID", "IMDS_ENDPOINT",
 	"SYSTEM_OIDCREQUESTURI", // of a credential that is given its secret by its caller
 }
 
@@ -83,7 +92,8 @@ func TestVariables_all(t *testing.T) {
 	}
 	isSource := func(name string) bool { return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") }
 	root := filepath.Join("..", "..")
-	for _, dir := range []string{"auth", "cmd", "credhelper", "internal/cli", "internal/identity", "internal/store", "internal/tokencache"} {
+	for _, dir := range []string{"auth", "cmd", "credhelper", "internal/cli", "internal/identity", "internal/store",
+		"internal/tokencache"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && isSource(path) && path != filepath.Join(root, "internal/identity/variables.go") {
 				parse(path)
@@ -94,8 +104,10 @@ func TestVariables_all(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/Azure/azure-sdk-for-go/sdk/azidentity",
-		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}",
+		"github.com/Azure/azure-sdk-for-go/sdk/azidentity",
+		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity").
+		Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,8 @@ func Open(dir string, names []string) (*Authority, error) {
 
 func unreadable(path string, err error) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read " + path, Causes: []error{err},
-		Hint: "remove " + CertFile + " and " + keyFile + " to have a new certificate authority; clients must then trust the new one"}
+		Hint: "remove " + CertFile + " and " + keyFile + " to have a new certificate authority; " +
+			"clients must then trust the new one"}
 }
 
 // why says why an authority cannot go on; "" if it can.

@@ -46,7 +46,11 @@ func newNames(more []string) (names, error) {
 			continue
 		}
 		if len(name) > maxHostName || !hostName.MatchString(name) {
-			return names{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "certify a host name", Reason: fmt.Sprintf("%q is not a host name or an address without a port", name)}
+			return names{}, &acrkit.Error{
+				Code:   acrkit.CodeUsage,
+				Op:     "certify a host name",
+				Reason: fmt.Sprintf("%q is not a host name or an address without a port", name),
+			}
 		}
 		if !isBelow(name, ownHost) {
 			n.hosts = append(n.hosts, name)
@@ -78,7 +82,10 @@ func (n names) constrain(c *x509.Certificate) {
 	c.PermittedDNSDomainsCritical = true
 	c.PermittedDNSDomains = n.hosts
 	for _, p := range n.networks {
-		c.PermittedIPRanges = append(c.PermittedIPRanges, &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())})
+		c.PermittedIPRanges = append(
+			c.PermittedIPRanges,
+			&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())},
+		)
 	}
 }
 

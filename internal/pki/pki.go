@@ -102,7 +102,8 @@ func (a *Authority) leaf(name string) (*tls.Certificate, error) {
 	if ends.After(a.intermediate.NotAfter) {
 		ends = a.intermediate.NotAfter
 	}
-	if c, ok := a.leaves[name]; ok && (c.Leaf.NotAfter.Sub(now) > renewBefore || c.Leaf.NotAfter.Equal(a.intermediate.NotAfter)) {
+	if c, ok := a.leaves[name]; ok &&
+		(c.Leaf.NotAfter.Sub(now) > renewBefore || c.Leaf.NotAfter.Equal(a.intermediate.NotAfter)) {
 		return c, nil
 	}
 	key, err := newKey()
@@ -114,8 +115,10 @@ func (a *Authority) leaf(name string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber:          n,
-		Subject:               pkix.Name{Organization: []string{"acrkit"}}, // an address as its common name, OpenSSL would compare with the names of hosts
+		SerialNumber: n,
+		Subject: pkix.Name{
+			Organization: []string{"acrkit"},
+		}, // an address as its common name, OpenSSL would compare with the names of hosts
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              ends,
 		BasicConstraintsValid: true,

@@ -132,7 +132,17 @@ func TestOnceForAFolder(t *testing.T) {
 		},
 	} {
 		must(t, damage())
-		b := open(t, dir, "192.0.2.1", "Registry.test.", "registry.test", "a.localhost", "127.0.0.1", "127.0.0.9", "::1") // the same names
+		b := open(
+			t,
+			dir,
+			"192.0.2.1",
+			"Registry.test.",
+			"registry.test",
+			"a.localhost",
+			"127.0.0.1",
+			"127.0.0.9",
+			"::1",
+		) // the same names
 		if !bytes.Equal(a.PEM(), b.PEM()) || b.Made() || b.Replaced() != "" {
 			t.Errorf("%s: another authority: %s", name, b.Replaced())
 		}
@@ -159,13 +169,15 @@ func TestReplaced(t *testing.T) {
 	}{
 		{[]string{"registry.test"}, "the old one is for other names (localhost), this one for localhost, registry.test"},
 		{[]string{"registry.test"}, ""},
-		{[]string{"registry.test", "2001:db8::1"}, "(localhost, registry.test), this one for localhost, registry.test, 2001:db8::1"},
+		{[]string{"registry.test", "2001:db8::1"},
+			"(localhost, registry.test), this one for localhost, registry.test, 2001:db8::1"},
 		{[]string{"other.test", "2001:db8::1"}, "other names"},
 		{nil, "(localhost, other.test, 2001:db8::1), this one for localhost"},
 		{nil, ""},
 	} {
 		a := open(t, dir, step.names...)
-		if !strings.Contains(a.Replaced(), step.why) || (step.why == "") != (a.Replaced() == "") || bytes.Equal(was.PEM(), a.PEM()) != (step.why == "") {
+		if !strings.Contains(a.Replaced(), step.why) || (step.why == "") != (a.Replaced() == "") ||
+			bytes.Equal(was.PEM(), a.PEM()) != (step.why == "") {
 			t.Errorf("%v: replaced because %q", step.names, a.Replaced())
 		}
 		was = a
@@ -178,10 +190,23 @@ func TestEarlierVersion(t *testing.T) {
 	dir := t.TempDir()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(), NotAfter: time.Now().AddDate(10, 0, 0), IsCA: true, BasicConstraintsValid: true}
+	tmpl := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		NotBefore:             time.Now(),
+		NotAfter:              time.Now().AddDate(10, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, pki.CertFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	must(
+		t,
+		os.WriteFile(
+			filepath.Join(dir, pki.CertFile),
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+			0o644,
+		),
+	)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
 	old := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
@@ -290,15 +315,18 @@ func TestDamaged(t *testing.T) {
 	}
 	// The key is gone, and people may trust the certificate.
 	must(t, os.Remove(filepath.Join(whole, keyFile)))
-	if _, err := pki.Open(whole, nil); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), "its key is not") {
+	if _, err := pki.Open(whole, nil); acrkit.CodeOf(err) != acrkit.CodeUsage ||
+		!strings.Contains(err.Error(), "its key is not") {
 		t.Errorf("without a key: %v", err)
 	}
-	for _, name := range []string{"", "a b", "a/b", "*.example", "host:1", "-a", "a..b", strings.Repeat("a", 64), strings.Repeat("a.", 126) + "ab", "fe80::1%eth0"} {
+	for _, name := range []string{"", "a b", "a/b", "*.example", "host:1", "-a", "a..b", strings.Repeat("a", 64),
+		strings.Repeat("a.", 126) + "ab", "fe80::1%eth0"} {
 		if _, err := pki.Open("", []string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{strings.Repeat("a", 63), strings.Repeat("a.", 126) + "a", "my_registry", "registry.example."} {
+	for _, name := range []string{strings.Repeat("a", 63), strings.Repeat("a.", 126) + "a", "my_registry",
+		"registry.example."} {
 		if _, err := pki.Open("", []string{name}); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -309,7 +337,8 @@ func TestLeaves(t *testing.T) {
 	long := strings.Repeat("a", 63) + ".test"
 	a := open(t, "", long, "192.0.2.1")
 	get := a.TLSConfig(func(name string) bool { return !strings.Contains(name, "evil") }).GetCertificate
-	for _, name := range []string{"localhost", "LOCALHOST", "myregistry.azurecr.localhost", "myregistry.blob.localhost", "127.0.0.9", "192.0.2.1", long} {
+	for _, name := range []string{"localhost", "LOCALHOST", "myregistry.azurecr.localhost", "myregistry.blob.localhost",
+		"127.0.0.9", "192.0.2.1", long} {
 		c, err := get(hello(name))
 		if err != nil {
 			t.Fatal(err)
@@ -335,7 +364,8 @@ func TestLeaves(t *testing.T) {
 		}
 	}
 	// Neither what is not served nor, whatever is served, what the authority is not for.
-	for _, name := range []string{"evil.localhost", "example.com", "aaa.test", "192.0.2.2", "128.0.0.1", "::2", "localhost.example.com", "azurecr.io"} {
+	for _, name := range []string{"evil.localhost", "example.com", "aaa.test", "192.0.2.2", "128.0.0.1", "::2",
+		"localhost.example.com", "azurecr.io"} {
 		if _, err := get(hello(name)); err == nil {
 			t.Errorf("a certificate for %s", name)
 		}
@@ -376,10 +406,12 @@ func TestStolenKey(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	for name, good := range map[string]bool{
-		"localhost": true, "myregistry.azurecr.localhost": true, "registry.test": true, "127.0.0.1": true, "::1": true, "192.0.2.1": true,
+		"localhost": true, "myregistry.azurecr.localhost": true, "registry.test": true, "127.0.0.1": true, "::1": true,
+		"192.0.2.1":             true,
 		"below.registry.test":   true, // what is below a name is its owner's
-		"myregistry.azurecr.io": false, "test": false, "other.test": false, "xregistry.test": false, "localhost.evil.example": false,
-		"192.0.2.2": false, "10.0.0.1": false, "2001:db8::1": false,
+		"myregistry.azurecr.io": false, "test": false, "other.test": false, "xregistry.test": false,
+		"localhost.evil.example": false,
+		"192.0.2.2":              false, "10.0.0.1": false, "2001:db8::1": false,
 	} {
 		tmpl := x509.Certificate{DNSNames: []string{name}}
 		if ip := net.ParseIP(name); ip != nil {
@@ -391,7 +423,15 @@ func TestStolenKey(t *testing.T) {
 		}
 	}
 	// Nor by an authority below.
-	ca, caKey := s.forge(t, x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "below"}})
+	ca, caKey := s.forge(
+		t,
+		x509.Certificate{
+			IsCA:                  true,
+			BasicConstraintsValid: true,
+			KeyUsage:              x509.KeyUsageCertSign,
+			Subject:               pkix.Name{CommonName: "below"},
+		},
+	)
 	below, err := x509.ParseCertificate(ca)
 	must(t, err)
 	leaf, _ := stolen{key: caKey, certificate: below}.forge(t, x509.Certificate{DNSNames: []string{"localhost"}})
@@ -416,13 +456,18 @@ func TestConstraints(t *testing.T) {
 		for _, r := range c.PermittedIPRanges {
 			families[len(r.IP)]++
 		}
-		if len(c.PermittedDNSDomains) != 1+len(names)/2 || families[net.IPv4len] != 1+len(names)/2 || families[net.IPv6len] != 1 {
+		if len(c.PermittedDNSDomains) != 1+len(names)/2 || families[net.IPv4len] != 1+len(names)/2 ||
+			families[net.IPv6len] != 1 {
 			t.Errorf("%v: %v, %v", names, c.PermittedDNSDomains, c.PermittedIPRanges)
 		}
-		if !c.MaxPathLenZero || !slices.Equal(c.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || c.KeyUsage != x509.KeyUsageCertSign {
+		if !c.MaxPathLenZero || !slices.Equal(c.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) ||
+			c.KeyUsage != x509.KeyUsageCertSign {
 			t.Errorf("%v: path %d, uses %v, %v", names, c.MaxPathLen, c.KeyUsage, c.ExtKeyUsage)
 		}
-		i := slices.IndexFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 30}) })
+		i := slices.IndexFunc(
+			c.Extensions,
+			func(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 30}) },
+		)
 		if i < 0 || !c.Extensions[i].Critical {
 			t.Errorf("%v: the limits are not critical", names)
 		}

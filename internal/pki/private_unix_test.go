@@ -22,7 +22,9 @@ func TestPrivate(t *testing.T) {
 		must(t, os.Chmod(path, mode))
 		_, err := pki.Open(dir, nil)
 		e, _ := errors.AsType[*acrkit.Error](err)
-		if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), path+" can be read or written by others") || !strings.Contains(e.Hint, "chmod 600 ") {
+		if acrkit.CodeOf(err) != acrkit.CodeUsage ||
+			!strings.Contains(err.Error(), path+" can be read or written by others") ||
+			!strings.Contains(e.Hint, "chmod 600 ") {
 			t.Errorf("mode %04o: %v", mode, err)
 		}
 	}

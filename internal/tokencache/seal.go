@@ -48,7 +48,11 @@ func newKeys(master []byte) (*keys, error) {
 		return h.Sum(nil)
 	}
 	aead, err := newAEAD(derive("acrkit token cache: headers"))
-	return &keys{names: derive("acrkit token cache: names"), bodies: derive("acrkit token cache: bodies"), header: aead}, err
+	return &keys{
+		names:  derive("acrkit token cache: names"),
+		bodies: derive("acrkit token cache: bodies"),
+		header: aead,
+	}, err
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {

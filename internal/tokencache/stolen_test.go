@@ -66,7 +66,8 @@ func TestParts(t *testing.T) {
 	save(t, c, key, token("token-of-1", time.Now(), 2*time.Hour))
 	second := read(t, dir)
 	n := 2 + int(first[0])<<8 + int(first[1])
-	if err := os.WriteFile(tokenFile(t, dir), append(append([]byte{}, second[:2+int(second[0])<<8+int(second[1])]...), first[n:]...), 0o600); err != nil {
+	if err := os.WriteFile(tokenFile(t, dir), append(append([]byte{}, second[:2+int(second[0])<<8+int(second[1])]...),
+		first[n:]...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := load(t, open(t, dir, tokencache.Options{}), key); got != "" {
@@ -108,10 +109,14 @@ func TestEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tokens")
 			save(t, open(t, dir, tokencache.Options{}), ended, token("token-of-1", start, time.Hour))
-			if err := use.call(open(t, dir, tokencache.Options{Now: func() time.Time { return start.Add(time.Hour - time.Second) }})); err != nil || count(t, dir) != use.left+1 {
+			if err := use.call(open(t, dir,
+				tokencache.Options{Now: func() time.Time { return start.Add(time.Hour - time.Second) }})); err != nil ||
+				count(t, dir) != use.left+1 {
 				t.Errorf("before its end: %v, %d files", err, count(t, dir))
 			}
-			if err := use.call(open(t, dir, tokencache.Options{Now: func() time.Time { return start.Add(time.Hour) }})); err != nil || count(t, dir) != use.left {
+			if err := use.call(open(t, dir,
+				tokencache.Options{Now: func() time.Time { return start.Add(time.Hour) }})); err != nil ||
+				count(t, dir) != use.left {
 				t.Errorf("at its end: %v, %d files", err, count(t, dir))
 			}
 		})

@@ -164,7 +164,8 @@ func (c *Cache) Load(ctx context.Context, key auth.TokenKey) (auth.StoredToken, 
 	if err != nil {
 		return auth.StoredToken{}, false, err
 	}
-	return auth.StoredToken{Value: redact.NewSecret(b.Value), Received: b.Received, Expires: h.Expires, Audience: b.Audience}, true, nil
+	return auth.StoredToken{Value: redact.NewSecret(b.Value), Received: b.Received, Expires: h.Expires,
+		Audience: b.Audience}, true, nil
 }
 
 // Save implements [auth.TokenStore].

@@ -379,7 +379,8 @@ func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before [
 	if stored.Place == store.PlaceKeychain {
 		say("The secret is in the keychain.")
 	} else {
-		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place, visible.Line(stored.Why))
+		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place,
+			visible.Line(stored.Why))
 	}
 	for _, old := range before {
 		if old.Registry == stored.Registry && old.Repository == stored.Repository {

@@ -22,8 +22,12 @@ import (
 func (opts *Options) authority(names []string) (*pki.Authority, error) {
 	parent, err := store.Dir(opts.LookupEnv)
 	if err != nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a folder for the certificate authority", Causes: []error{err},
-			Hint: "export " + store.EnvDir + "=…    # a folder of your own"}
+		return nil, &acrkit.Error{
+			Code:   acrkit.CodeUsage,
+			Op:     "find a folder for the certificate authority",
+			Causes: []error{err},
+			Hint:   "export " + store.EnvDir + "=…    # a folder of your own",
+		}
 	}
 	more := beyondThisMachine(names)
 	dir := filepath.Join(parent, "ca")
@@ -40,11 +44,14 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, pki.CertFile)
+	say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, "acrkit proxy: "+format, a...) }
 	switch why := ca.Replaced(); {
 	case why != "":
-		cmdutil.Say(opts.IO.ErrOut, "acrkit proxy: a new certificate authority was made: %s. Programs that trust the old one must be told to trust %s", why, file)
+		say("a new certificate authority was made: %s. Programs that trust the old one must be told to trust %s",
+			why, file)
 	case ca.Made() && len(more) > 0:
-		cmdutil.Say(opts.IO.ErrOut, "acrkit proxy: a certificate authority was made for %s. Programs that are not started by acrkit must be told to trust %s", strings.Join(more, ", "), file)
+		say("a certificate authority was made for %s. Programs that acrkit does not start must be told to trust %s",
+			strings.Join(more, ", "), file)
 	}
 	return ca, nil
 }

@@ -241,7 +241,8 @@ func TestEnvironment(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"ACRKIT_PROXY_URL": "https://localhost:5444", "ACRKIT_PROXY_HOST": "localhost:5444", "ACRKIT_PROXY_KEY": "the-client-key-3", "ACRKIT_PROXY_CA": r.CAFile,
-		"ACR_NAME": "localhost:5444", "ACR_TOKEN_NAME": "acrkit", "ACR_TOKEN_PASSWORD": "the-client-key-3", "AZURE_TENANT_ID": "", "PATH": "/bin",
+		"ACR_NAME": "localhost:5444", "ACR_TOKEN_NAME": "acrkit", "ACR_TOKEN_PASSWORD": "the-client-key-3",
+		"AZURE_TENANT_ID": "", "PATH": "/bin",
 		"DOCKER_CONFIG": dir.Path, "NO_PROXY": "internal.example,localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
 	} {
 		if got[name] != want {
@@ -314,7 +315,8 @@ func TestAuthority(t *testing.T) {
 			t.Errorf("%v: another authority", tt.names)
 		}
 		seen[tt.same] = string(ca.PEM())
-		if said := errOut.String(); (said == "") != (tt.say == "") || !strings.Contains(said, tt.say) || said != "" && !strings.Contains(said, filepath.Join(dir, "ca-")) {
+		if said := errOut.String(); (said == "") != (tt.say == "") || !strings.Contains(said, tt.say) || said != "" &&
+			!strings.Contains(said, filepath.Join(dir, "ca-")) {
 			t.Errorf("%v: said %q", tt.names, said)
 		}
 	}
@@ -336,11 +338,13 @@ func TestAuthority(t *testing.T) {
 	if err != nil || string(ca.PEM()) == seen["own"] {
 		t.Errorf("not replaced: %v", err)
 	}
-	if said := errOut.String(); !strings.Contains(said, "an earlier version of acrkit made the old one") || !strings.Contains(said, "told to trust "+filepath.Join(dir, "ca", "ca.pem")) {
+	if said := errOut.String(); !strings.Contains(said, "an earlier version of acrkit made the old one") ||
+		!strings.Contains(said, "told to trust "+filepath.Join(dir, "ca", "ca.pem")) {
 		t.Errorf("said %q", said)
 	}
 	for name, why := range map[string]string{"a b": "not a host name", "*.test": "not a host name"} {
-		if _, err := opts.authority([]string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), why) {
+		if _, err := opts.authority([]string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(),
+			why) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
