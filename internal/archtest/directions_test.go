@@ -44,7 +44,7 @@ var rules = []rule{
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry"}, internal: true, stdOnly: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
-	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/imagegen", "internal/pki", "internal/private", "internal/shell", "emulator/internal/..."}},
+	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen", "internal/pki", "internal/private", "internal/shell", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator"}, internal: true, mayTest: true},
 	{pkg: "internal/archtest"},
 	{pkg: "internal/cli/clitest", ours: []string{"", "emulator", "acrtest", "internal/cli/..."}, internal: true, mayTest: true},

@@ -1,0 +1,141 @@
+package idle
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// MaxUnread is how much of a body that no answer needed is still read, and
+	// UnreadTime how long. The Azure SDK of Python sends each 4 MiB chunk of an
+	// upload without a token first, and wants the challenge; a connection that is
+	// closed under its body brings it an end of file instead.
+	MaxUnread  = 16 << 20
+	UnreadTime = time.Minute
+)
+
+// past is a deadline that ends a read at once.
+var past = time.Unix(1, 0)
+
+// Body is a request's body that is read under the limit. A nil *Body is that of a
+// request without one; its methods do nothing.
+type Body struct {
+	server  *Server
+	from    io.Reader
+	control *http.ResponseController
+	asks    bool // the client waits to be told to send it: "Expect: 100-continue"
+
+	mu       sync.Mutex
+	progress progress
+	until    time.Time // when reading ends, however fast it is; zero = never
+	begun    bool
+	done     bool
+	err      error // sticky; [io.EOF] at the end
+}
+
+// Body puts a request's body under the limit, by the read deadline of its
+// connection; a ResponseWriter that has none leaves it without a limit. Done must
+// be called when the handler ends.
+func (s *Server) Body(w http.ResponseWriter, r *http.Request) *Body {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	b := &Body{server: s, from: r.Body, control: http.NewResponseController(w), asks: r.Header.Get("Expect") != ""}
+	r.Body = b
+	s.add(b)
+	return b
+}
+
+// Read implements [io.Reader]. It returns [ErrStalled] when the client has stood
+// still for too long.
+func (b *Body) Read(p []byte) (int, error) {
+	if err := b.begin(); err != nil {
+		return 0, err
+	}
+	n, err := b.from.Read(p)
+	return n, b.end(n, err)
+}
+
+func (b *Body) begin() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.err != nil:
+		return b.err
+	case b.done:
+		return http.ErrBodyReadAfterClose
+	}
+	b.begun = true
+	b.progress.begin()
+	b.setDeadline()
+	return nil
+}
+
+// setDeadline is called with the lock, while the body is read.
+func (b *Body) setDeadline() {
+	at := b.progress.deadline(b.server.limit(ReadTime))
+	if !b.until.IsZero() && b.until.Before(at) {
+		at = b.until
+	}
+	_ = b.control.SetReadDeadline(at) // not every ResponseWriter can
+}
+
+func (b *Body) end(n int, err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	stalled := !time.Now().Before(b.progress.deadline(b.server.limit(ReadTime)))
+	b.progress.end(int64(n))
+	if isTimeout(err) && stalled {
+		err = ErrStalled
+	}
+	b.err = err // at the end, net/http takes the deadline away
+	return err
+}
+
+func (b *Body) adjust() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.done && !b.progress.since.IsZero() {
+		b.setDeadline()
+	}
+}
+
+// Close implements [io.Closer]. It does nothing: net/http closes what lies beneath,
+// which may wait for the rest of the body.
+func (b *Body) Close() error { return nil }
+
+// Drain reads what is left, up to [MaxUnread] and for up to [UnreadTime], once. A
+// client that has asked whether to send its body, and was not told to, has sent none.
+func (b *Body) Drain() {
+	if b == nil || !b.await() {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, b, MaxUnread) // what fails, the next reader is told
+}
+
+func (b *Body) await() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.until.IsZero() {
+		return false
+	}
+	b.until = time.Now().Add(UnreadTime)
+	return b.begun || !b.asks
+}
+
+// Done ends the limit. Of a body that was not read to its end nothing is read any
+// more, by net/http neither: the connection ends after the answer.
+func (b *Body) Done() {
+	if b == nil {
+		return
+	}
+	b.server.remove(b)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done = true
+	if b.err != io.EOF {
+		_ = b.control.SetReadDeadline(past)
+	}
+}

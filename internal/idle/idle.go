@@ -1,0 +1,116 @@
+// Package idle ends the transfers of an HTTP server whose client stands still: one
+// that does not send the rest of a body, or does not read an answer.
+//
+// Only standing still is limited. A transfer that moves [MinBytes] in the time
+// allowed is never ended, however long it takes in all, and the time in which the
+// server itself is busy does not count.
+package idle
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// MinBytes is how much a client must send or take in [ReadTime] or [WriteTime].
+	MinBytes = 1 << 10
+	// ReadTime is how long a server waits for MinBytes of a request's body.
+	ReadTime = 30 * time.Second
+	// WriteTime is how long a server waits for a client to take MinBytes. It is
+	// longer because a slow client's progress shows in steps: TCP reports room again
+	// when a whole segment has been read, which is 64 KiB on loopback.
+	WriteTime = 2 * time.Minute
+)
+
+// ErrStalled is why a transfer was ended. It reports itself as a timeout.
+var ErrStalled error = stalled{}
+
+type stalled struct{}
+
+func (stalled) Error() string {
+	return "the client stood still: less than 1 KiB moved in the time allowed"
+}
+func (stalled) Timeout() bool { return true }
+
+// isTimeout reports whether a deadline ended a read or a write.
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// Server holds what one server has open: its connections, and the bodies that are
+// read of them. The zero value is ready. Its methods may be called by several
+// goroutines at once.
+type Server struct {
+	hurry atomic.Int64 // a shorter limit for all, in nanoseconds; 0 = none
+
+	mu   sync.Mutex
+	open map[waiter]struct{}
+}
+
+// waiter is something that may be waiting for a client.
+type waiter interface{ adjust() }
+
+// Hurry waits no longer than d for any client, those included that are waited for
+// now, until the function that it returns is called.
+func (s *Server) Hurry(d time.Duration) (relax func()) {
+	s.set(d)
+	return func() { s.set(0) }
+}
+
+func (s *Server) set(d time.Duration) {
+	s.hurry.Store(int64(d))
+	s.mu.Lock()
+	all := make([]waiter, 0, len(s.open))
+	for w := range s.open {
+		all = append(all, w)
+	}
+	s.mu.Unlock()
+	for _, w := range all {
+		w.adjust()
+	}
+}
+
+// limit returns how long a client may stand still that may otherwise do so for d.
+func (s *Server) limit(d time.Duration) time.Duration {
+	if h := time.Duration(s.hurry.Load()); h > 0 {
+		return min(h, d)
+	}
+	return d
+}
+
+func (s *Server) add(w waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[waiter]struct{}{}
+	}
+	s.open[w] = struct{}{}
+}
+
+func (s *Server) remove(w waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, w)
+}
+
+// progress is how long a client was waited for since it last moved MinBytes.
+type progress struct {
+	waited time.Duration
+	moved  int64
+	since  time.Time // when the wait under way began; zero = none
+}
+
+func (p *progress) begin() { p.since = time.Now() }
+
+// end adds a wait in which n bytes moved.
+func (p *progress) end(n int64) {
+	p.waited += time.Since(p.since)
+	p.since = time.Time{}
+	if p.moved += n; p.moved >= MinBytes {
+		p.waited, p.moved = 0, 0
+	}
+}
+
+// deadline returns when the wait under way has lasted too long.
+func (p *progress) deadline(limit time.Duration) time.Time { return p.since.Add(limit - p.waited) }
