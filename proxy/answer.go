@@ -3,12 +3,9 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -47,7 +44,7 @@ func (c *call) broken(err error) {
 
 // own answers without the registry.
 func (c *call) own(contentType string, status int, body []byte) {
-	c.drain()
+	c.body.Drain()
 	header := c.w.Header()
 	header.Set("Server", "acrkit-proxy")
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -60,21 +57,6 @@ func (c *call) own(contentType string, status int, body []byte) {
 		_, _ = c.w.Write(body) // the client has gone
 	}
 	c.h.log.LogAttrs(c.r.Context(), debug, "answered here", c.attributes(status)...)
-}
-
-// drain reads the body of a request that nobody wants. Who asks before sending a
-// body has not sent it.
-func (c *call) drain() {
-	if c.drained || c.r.ContentLength == 0 || c.r.Body == nil || c.r.Body == http.NoBody || c.r.Header.Get("Expect") != "" {
-		return
-	}
-	c.drained = true
-	control := http.NewResponseController(c.w)
-	_ = control.SetReadDeadline(time.Now().Add(unreadTime)) // not every ResponseWriter can
-	_, err := io.CopyN(io.Discard, c.r.Body, maxUnread)
-	if errors.Is(err, io.EOF) {
-		_ = control.SetReadDeadline(time.Time{})
-	}
 }
 
 // challenge refuses a request that lacks a right as ACR does: always 401, never 403

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // body is a client's body on its way up. It can be taken back: the transport may
@@ -15,8 +14,7 @@ type body struct {
 	from  io.Reader
 	watch *watch
 
-	begun atomic.Bool // the client has been asked for its body
-	back  atomic.Bool // taken back
+	back atomic.Bool // taken back
 
 	mu   sync.Mutex // held while reading
 	done bool       // to its end
@@ -32,7 +30,6 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.back.Load() {
 		return 0, errTakenBack
 	}
-	b.begun.Store(true)
 	n, err := b.from.Read(p)
 	if n > 0 {
 		b.watch.moved()
@@ -54,13 +51,10 @@ func (b *body) Close() error {
 }
 
 // takeBack waits until nobody reads, and reports whether all was read. A client that
-// has stopped in the middle is not waited for.
+// has stopped in the middle is waited for no longer than [idle.ReadTime].
 func (b *body) takeBack() (whole bool) {
 	b.back.Store(true)
-	if !b.mu.TryLock() {
-		_ = b.watch.control.SetReadDeadline(time.Now().Add(unreadTime))
-		b.mu.Lock()
-	}
+	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.done
 }

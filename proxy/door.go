@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -20,8 +21,7 @@ type call struct {
 	r    *http.Request
 	host string // the request's own Host, lower case: one of the handler's
 	op   operation.Request
-
-	drained bool
+	body *idle.Body // the request's
 }
 
 // isOfNoPage reports whether no web page made the request, or the proxy's own

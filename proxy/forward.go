@@ -137,14 +137,8 @@ func (c *call) attachBody(req *http.Request, watch *watch) (*body, error) {
 // reclaim takes the client's body back before it is answered. One that the registry
 // did not want to its end is read as one that was refused here.
 func (c *call) reclaim(up *body) {
-	switch {
-	case up == nil:
-		c.drain() // an operation without a body that came with one
-	case !up.takeBack():
-		if up.begun.Load() {
-			c.r.Header.Del("Expect") // it was told to go on
-		}
-		c.drain()
+	if up == nil || !up.takeBack() { // the first: an operation without a body that came with one
+		c.body.Drain()
 	}
 }
 

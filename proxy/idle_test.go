@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,7 +47,7 @@ func (s *stalling) Read(p []byte) (int, error) {
 		return copy(p, "piece"), nil
 	}
 	<-s.ctx.Done()
-	return 0, s.ctx.Err()
+	return 0, context.Cause(s.ctx)
 }
 
 // TestIdle: a transfer in which nothing moves is ended, however long it was and
@@ -122,13 +123,13 @@ func TestStalledClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		reads, past := context.WithCancel(context.Background())
-		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{reads, 2, time.Minute})
+		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{reads, 2, 10 * time.Second})
 		r.ContentLength = 1 << 30
 		r.Host = "proxy.test"
 		r.SetBasicAuth("u", key)
 		start := time.Now()
-		aborted := serve(h, &deadlines{httptest.NewRecorder(), past}, r)
-		if took := time.Since(start); !aborted || !ended || took != 7*time.Minute {
+		aborted := serve(h, &deadlines{ResponseWriter: httptest.NewRecorder(), past: past}, r)
+		if took := time.Since(start); !aborted || !ended || took != 30*time.Second {
 			t.Errorf("after %s: aborted %t, ended %t", took, aborted, ended)
 		}
 		_ = h.Close()
@@ -136,16 +137,64 @@ func TestStalledClient(t *testing.T) {
 	})
 }
 
-// deadlines is a ResponseWriter whose connection ends reads when a deadline in the
-// past is set.
+// TestStalledRequest: one that nobody has let in yet is not waited for either: a
+// token request, a body that is refused, one that no operation takes.
+func TestStalledRequest(t *testing.T) {
+	for _, tt := range []struct {
+		method, path string
+		every        time.Duration
+		pieces       int
+		status       int
+		takes        time.Duration
+	}{
+		{"POST", "/oauth2/token", time.Second, 1, 408, 30 * time.Second},
+		{"POST", "/oauth2/exchange", time.Second, 20, 408, 30 * time.Second},
+		{"POST", "/v2/a/blobs/uploads/?digest=" + digest, time.Second, 1, 401, 30 * time.Second},
+		{"PUT", "/v2/a/manifests/v1", time.Second, 1, 401, 30 * time.Second},
+		{"POST", "/nothing", time.Second, 1, 404, 30 * time.Second},
+		{"GET", "/v2/", time.Second, 1, 401, 30 * time.Second},
+	} {
+		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				reads, past := context.WithCancelCause(context.Background())
+				r := httptest.NewRequest(tt.method, tt.path, &stalling{reads, tt.pieces, tt.every})
+				r.ContentLength = 1 << 10
+				r.Host = "proxy.test"
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				w := httptest.NewRecorder()
+				start := time.Now()
+				aborted := serve(h, &deadlines{ResponseWriter: w, past: func() { past(os.ErrDeadlineExceeded) }}, r)
+				if took := time.Since(start); aborted || w.Code != tt.status || took != tt.takes {
+					t.Errorf("after %s: aborted %t, %d %s", took, aborted, w.Code, w.Body)
+				}
+				_ = h.Close()
+				_ = upstream.Close()
+			})
+		})
+	}
+}
+
+// deadlines is a ResponseWriter whose connection ends reads at their deadline.
 type deadlines struct {
 	http.ResponseWriter
-	past func()
+	past  func()
+	timer *time.Timer
 }
 
 func (d *deadlines) SetReadDeadline(at time.Time) error {
-	if !at.IsZero() && at.Before(time.Now()) {
-		d.past()
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	if !at.IsZero() {
+		d.timer = time.AfterFunc(time.Until(at), d.past)
 	}
 	return nil
 }

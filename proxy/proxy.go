@@ -30,24 +30,20 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
 // The limits of a Handler. Those on the size of a request's header are the
-// server's; a body passes in pieces of bufferSize, and has none.
+// server's; a body passes in pieces of bufferSize, and has none but that its client
+// must not stand still (package idle).
 const (
 	// bufferSize is what one transfer holds of a body.
 	bufferSize = 128 << 10
 	// idleLimit is how long a request may go on without a byte moving in either
 	// direction: longer than a registry takes to put together a large blob.
 	idleLimit = 5 * time.Minute
-	// maxUnread is how much is read of a body that was refused, and unreadTime how
-	// long. The Azure SDK of Python sends each 4 MiB chunk of an upload without a
-	// token first, and wants the challenge; a connection closed under its body brings
-	// it an end of file instead.
-	maxUnread  = 16 << 20
-	unreadTime = 30 * time.Second
 	// maxReplay is the longest body that is read before it is sent, so that it can be
 	// sent again with a new token: attributes, and most manifests.
 	maxReplay = 64 << 10
@@ -121,6 +117,7 @@ type Handler struct {
 	record   func(acrkit.Scope)
 	log      *slog.Logger
 	buffers  sync.Pool // of *[]byte
+	idle     idle.Server
 
 	life context.Context //nolint:containedctx // ends with Close, and requests with it
 	end  context.CancelFunc
@@ -190,7 +187,8 @@ func (h *Handler) Close() error {
 //
 //nolint:contextcheck // the request carries it
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{h: h, w: w, r: r, host: strings.ToLower(r.Host)}
+	c := &call{h: h, w: w, r: r, host: strings.ToLower(r.Host), body: h.idle.Body(w, r)}
+	defer c.body.Done()
 	switch {
 	case h.life.Err() != nil:
 		c.fail(http.StatusServiceUnavailable, "UNAVAILABLE", "the proxy is ending", nil)

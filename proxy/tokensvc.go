@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/idle"
 )
 
 // unauthorized is ACR's text of a refusal (recorded).
@@ -31,6 +32,10 @@ func (c *call) tokenService() {
 		if err := c.r.ParseForm(); err != nil {
 			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				c.fail(http.StatusRequestEntityTooLarge, "UNSUPPORTED", "the request is too large", nil)
+				return
+			}
+			if errors.Is(err, idle.ErrStalled) {
+				c.fail(http.StatusRequestTimeout, "UNSUPPORTED", "the rest of the request did not come within "+idle.ReadTime.String(), nil)
 				return
 			}
 			c.fail(http.StatusBadRequest, "UNSUPPORTED", "the request is not a form", nil)

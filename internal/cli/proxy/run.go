@@ -20,14 +20,15 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// Limits of the listener. Bodies may take as long as they need; what comes before
-// them may not.
+// Limits of the listener. Bodies may take as long as they need, as long as they move
+// (package idle); what comes before them may not.
 const (
 	headerTime = 10 * time.Second // handshake, and each request's headers
 	idleTime   = 2 * time.Minute
@@ -117,6 +118,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	}
 	defer dir.Remove()
 	r := ready{URL: own.url(), Host: own.host, Registry: c.Registry.Host(), Credential: c.Effective(acrkit.CatalogScope()).Credential.String()}
+	var secure func(net.Listener) net.Listener
 	if !opts.HTTP {
 		ca, err := opts.authority(own.names)
 		if err != nil {
@@ -126,7 +128,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		if err := dir.WriteFile("ca.pem", ca.PEM()); err != nil {
 			return err
 		}
-		listener = tlsListener(listener, ca, own.names)
+		secure = func(l net.Listener) net.Listener { return tlsListener(l, ca, own.names) }
 	}
 	if !opts.NoClientKey {
 		r.KeyFile = filepath.Join(dir.Path, "client-key")
@@ -136,7 +138,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	}
 
 	defer cmdutil.TuneGC()()
-	stop := serve(ctx, listener, handler)
+	stop := serve(ctx, listener, secure, handler)
 	defer func() {
 		err = errors.Join(err, stop())
 		switch writeErr := used.write(opts.IO.ErrOut); {
@@ -212,8 +214,12 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 }
 
 // serve answers until the returned function is called, which lets requests under
-// way finish.
-func serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
+// way finish. secure adds TLS; nil is none.
+func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Listener, h http.Handler) (stop func() error) {
+	l = new(idle.Server).Listener(l)
+	if secure != nil {
+		l = secure(l)
+	}
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTime,
