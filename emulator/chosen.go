@@ -1,66 +1,70 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
-	"time"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
+// ErrChosenSecrets is a cause of every refusal of passwords and client secrets whose
+// values were chosen; see [Options.BeyondLoopback].
+var ErrChosenSecrets = errors.New("others may know passwords and client secrets that were chosen")
+
+// maxNamed is how many secrets an error names; it counts the rest.
+const maxNamed = 10
+
+// chosenError names chosen secrets.
+type chosenError struct{ names []string }
+
+func (e *chosenError) Error() string {
+	names, more := e.names, ""
+	if n := len(names) - maxNamed; n > 0 {
+		names, more = names[:maxNamed], fmt.Sprintf(", and %d more", n)
+	}
+	return "others may know these, because a seed holds them in clear, or somebody chose them: " + strings.Join(names, ", ") + more
+}
+
+func (e *chosenError) Is(target error) bool { return target == ErrChosenSecrets }
+
+// refuseStart and refuseChange word the refusal at the start and later.
+func refuseStart(names []string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Causes: []error{&chosenError{names}},
+		Hint: "acrkit emulator token password NAME    # while it listens on loopback; or disable the tokens"}
+}
+
+func refuseChange(names []string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Causes: []error{&chosenError{names}},
+		Hint: "acrkit emulator token password NAME    # new passwords for the token, before it is enabled"}
+}
+
 // ChosenSecrets names the passwords and client secrets with which somebody could
-// log in now and whose values were chosen, by a seed or a caller, not generated
-// here: others may know them. A listener that other machines reach is not for
-// them. The admin user's passwords are generated.
-func (e *Emulator) ChosenSecrets() []string {
-	var out []string
-	now := e.now()
-	for _, r := range e.ids.Registries() {
-		for _, t := range e.ids.Tokens(r.ID) {
-			for _, p := range t.Passwords {
-				if t.Enabled && !p.Generated && p.Usable(now) {
-					out = append(out, chosenPassword(p.Slot, t.Name, r.Name))
-				}
-			}
-		}
-	}
-	for _, a := range e.ids.Applications() {
-		for _, s := range a.Secrets {
-			if s.Usable(now) {
-				out = append(out, chosenSecret(a.ClientID))
-				break
-			}
-		}
-	}
-	return out
-}
+// log in and whose values were chosen, by a seed or a caller, not generated here:
+// others may know them. They count when they have expired, too, because the clock
+// can be set; those of a disabled token do not. The admin user's passwords are
+// generated.
+func (e *Emulator) ChosenSecrets() []string { return e.ids.Chosen() }
 
-// ChosenSecrets names the passwords and client secrets of the seed that would be
-// good at a time, in the words of [Emulator.ChosenSecrets].
-func (s *Seed) ChosenSecrets(now time.Time) []string {
-	usable := func(expires time.Time) bool { return expires.IsZero() || now.Before(expires) }
-	var out []string
-	for _, r := range s.Registries {
-		for _, t := range r.Tokens {
-			for _, p := range t.Passwords {
-				if t.Status != "disabled" && usable(p.Expires) {
-					out = append(out, chosenPassword(p.Name, t.Name, r.Name))
+// chosen names those of the seed alone.
+func (s *Seed) chosen() []string {
+	return identity.ChosenIn(func(c *identity.Change) {
+		for i, r := range s.Registries {
+			id := int64(i)
+			c.Put(&identity.Registry{ID: id, Name: strings.ToLower(r.Name)})
+			for _, t := range r.Tokens {
+				next := &identity.Token{RegistryID: id, Name: t.Name, Enabled: t.Status != "disabled"}
+				for _, p := range t.Passwords {
+					next.Passwords = append(next.Passwords, identity.Password{Slot: p.Name})
 				}
+				c.Put(next)
 			}
 		}
-	}
-	for _, t := range s.Tenants {
-		for _, a := range t.Applications {
-			for _, x := range a.Secrets {
-				if usable(x.Expires) {
-					out = append(out, chosenSecret(a.ClientID))
-					break
-				}
+		for _, t := range s.Tenants {
+			for _, a := range t.Applications {
+				c.Put(&identity.Application{ClientID: a.ClientID, Secrets: make([]identity.Secret, len(a.Secrets))})
 			}
 		}
-	}
-	return out
+	})
 }
-
-func chosenPassword(slot, token, registry string) string {
-	return fmt.Sprintf("%s of the token %s of %s", slot, quote(token), registry)
-}
-
-func chosenSecret(clientID string) string { return "the secret of the application " + clientID }

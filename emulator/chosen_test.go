@@ -1,32 +1,41 @@
 package emulator_test
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 )
 
+const (
+	chosenCatalog = `password1 of the token "catalog" of myregistry`
+	chosenPull    = `password1 of the token "ci-pull" of myregistry`
+	chosenPush    = `password1 of the token "ci-push" of myregistry`
+	chosenApp     = "the secret of the application " + clientID
+)
+
 // TestChosenSecrets: what others may know is told, after a restart too, until it
-// is replaced, disabled or expired.
+// is replaced or disabled; that it has expired is no difference.
 func TestChosenSecrets(t *testing.T) {
-	const (
-		catalog = `password1 of the token "catalog" of myregistry`
-		pull    = `password1 of the token "ci-pull" of myregistry`
-		push    = `password1 of the token "ci-push" of myregistry`
-		app     = "the secret of the application " + clientID
-	)
 	c := &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	seed := parse(t, emulator.ExampleSeed())
-	if diff := cmp.Diff([]string{pull, push, catalog, app}, seed.ChosenSecrets(c.Now())); diff != "" {
-		t.Error(diff)
-	}
-	opts := &emulator.Options{DataDir: t.TempDir(), Seed: seed, Now: c.Now}
+	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, emulator.ExampleSeed()), Now: c.Now}
 	e, err := emulator.Open(t.Context(), opts)
 	must(t, err)
-	want := []string{catalog, pull, push, app}
+	want := []string{chosenCatalog, chosenPull, chosenPush, chosenApp}
 	check := func() {
 		t.Helper()
 		if diff := cmp.Diff(want, e.ChosenSecrets()); diff != "" {
@@ -39,7 +48,7 @@ func TestChosenSecrets(t *testing.T) {
 	_, err = r.GeneratePasswords(t.Context(), "catalog", time.Time{})
 	must(t, err)
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", false))
-	want = []string{pull, app}
+	want = []string{chosenPull, chosenApp}
 	check()
 	must(t, e.Close())
 
@@ -50,15 +59,240 @@ func TestChosenSecrets(t *testing.T) {
 	r, err = e.Registry("")
 	must(t, err)
 	must(t, r.SetPassword(t.Context(), "catalog", emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001"}))
-	want = []string{`password2 of the token "catalog" of myregistry`, pull, app}
+	want = []string{`password2 of the token "catalog" of myregistry`, chosenPull, chosenApp}
 	check()
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", true))
 	must(t, r.DeleteToken(t.Context(), "catalog"))
-	c.now = time.Date(2041, 1, 1, 0, 0, 0, 0, time.UTC) // the others have expired
-	want = []string{push}
+	c.now = time.Date(2041, 1, 1, 0, 0, 0, 0, time.UTC) // all but one have expired
+	want = []string{chosenPull, chosenPush, chosenApp}
 	check()
-	if diff := cmp.Diff([]string{push, catalog}, seed.ChosenSecrets(c.Now())); diff != "" {
-		t.Error(diff)
-	}
 	must(t, e.Close())
+}
+
+// quietSeed is the example with nothing in it that others may know.
+func quietSeed(t *testing.T) *emulator.Seed {
+	s := parse(t, emulator.ExampleSeed())
+	for i := range s.Registries[0].Tokens {
+		s.Registries[0].Tokens[i].Status = "disabled"
+	}
+	s.Tenants[0].Applications[0].Secrets = nil
+	return s
+}
+
+// TestBeyondLoopback: where other machines reach it, no way leads to a state in
+// which a chosen password or secret is good: a start, a seed that is merged, each
+// change of a token or application, by the Go handle and the control API, a clock
+// that is set back, a reset. What is refused changes nothing.
+func TestBeyondLoopback(t *testing.T) {
+	dir := t.TempDir()
+	refused := func(what string, err error, names ...string) {
+		t.Helper()
+		if acrkit.CodeOf(err) != acrkit.CodeUsage || !errors.Is(err, emulator.ErrChosenSecrets) {
+			t.Fatalf("%s: %v", what, err)
+		}
+		for _, name := range names {
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: no %s in %v", what, name, err)
+			}
+		}
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.Hint == "" || strings.Contains(err.Error(), pullPw) {
+			t.Errorf("%s: %+v", what, e)
+		}
+	}
+	open := func(seed *emulator.Seed, mode emulator.SeedMode, beyond bool) (*emulator.Emulator, error) {
+		return emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: seed, SeedMode: mode, BeyondLoopback: beyond})
+	}
+	// The start: with a seed, on a folder, and with a seed merged into one.
+	_, err := open(parse(t, emulator.ExampleSeed()), "", true)
+	refused("a seed", err, chosenCatalog, chosenPull, chosenPush, chosenApp)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Fatalf("the folder got state: %v, %v", entries, err)
+	}
+	e, err := open(parse(t, emulator.ExampleSeed()), "", false)
+	must(t, err)
+	_, err = e.TakeSnapshot(t.Context(), "open")
+	must(t, err)
+	must(t, e.Close())
+	_, err = open(nil, "", true)
+	refused("a folder", err, chosenApp)
+	part := quietSeed(t)
+	part.Registries[0].Tokens = part.Registries[0].Tokens[:1]
+	_, err = open(part, emulator.SeedMerge, true)
+	refused("half a merge", err)
+	_, err = open(parse(t, emulator.ExampleSeed()), emulator.SeedMerge, true)
+	refused("a merge", err, chosenPull)
+
+	f := start(t, &emulator.Options{DataDir: dir, Seed: quietSeed(t), SeedMode: emulator.SeedMerge, BeyondLoopback: true})
+	if names := f.ChosenSecrets(); len(names) > 0 {
+		t.Fatal(names)
+	}
+	_, err = f.TakeSnapshot(t.Context(), "closed")
+	must(t, err)
+	ctx, r := t.Context(), f.registry()
+	made, err := r.GeneratePasswords(ctx, "catalog", time.Time{})
+	must(t, err)
+	must(t, r.SetTokenStatus(ctx, "catalog", true)) // what was generated is good
+	refused("SetTokenStatus", r.SetTokenStatus(ctx, "ci-pull", true), chosenPull)
+	refused("PutToken", r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}), chosenPull)
+	refused("SetPassword", r.SetPassword(ctx, "catalog", emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001"}), `password2 of the token "catalog"`)
+	expired := emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001", Expires: f.clock.Now().Add(-time.Hour)}
+	refused("an expired one, for a clock that is set back", r.SetPassword(ctx, "catalog", expired))
+	refused("PutApplication", f.PutApplication(ctx, tenantID, emulator.SeedApplication{ClientID: clientID, Secrets: []emulator.SeedSecret{{Value: secret}}}), chosenApp)
+	must(t, f.PutApplication(ctx, tenantID, emulator.SeedApplication{ClientID: clientID}))
+	for _, snapshot := range []string{"open"} {
+		refused("Reset", f.Reset(ctx, snapshot), chosenPull, chosenApp)
+	}
+	must(t, f.Reset(ctx, "closed"))
+	must(t, f.Reset(ctx, "")) // the seed's snapshot is of the seed that was merged
+	if names := f.ChosenSecrets(); len(names) > 0 {
+		t.Error(names)
+	}
+	made, err = r.GeneratePasswords(ctx, "ci-push", time.Time{})
+	must(t, err)
+	must(t, r.SetTokenStatus(ctx, "ci-push", true))
+	if a := f.password("ci-push", string(made[0].Value), "repository:samples/app:pull"); a.status != 200 {
+		t.Errorf("a generated password: %d", a.status)
+	}
+
+	key := http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}, "Content-Type": {"application/json"}}
+	for _, x := range [][3]string{
+		{"PATCH", "registries/myregistry/tokens/ci-pull", `{"status":"enabled"}`},
+		{"PUT", "registries/myregistry/tokens/ci-pull", `{"scopeMap":"_repositories_pull"}`},
+		{"POST", "reset", `{"snapshot":"open"}`},
+	} {
+		a := f.do(x[0], "/_acrkit/v1/"+x[1], key, x[2])
+		if a.status != 400 || !strings.Contains(a.body, `others may know`) || !strings.Contains(a.body, `ci-pull`) {
+			t.Errorf("%s %s: %d %s", x[0], x[1], a.status, a.body)
+		}
+	}
+	if a := f.password("ci-pull", pullPw, "repository:samples/app:pull"); a.status != 401 {
+		t.Errorf("the published password: %d", a.status)
+	}
+	f.stop()
+	e, err = open(nil, "", true)
+	must(t, err)
+	must(t, e.Close())
+}
+
+// TestServeBeyondLoopback: a listener that other machines reach is taken only by an
+// emulator that was opened for them.
+func TestServeBeyondLoopback(t *testing.T) {
+	for _, beyond := range []bool{false, true} {
+		e, err := emulator.Open(t.Context(), &emulator.Options{BeyondLoopback: beyond})
+		must(t, err)
+		inner, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = e.Serve(ctx, &elsewhere{Listener: inner, local: &net.TCPAddr{IP: net.IPv4zero, Port: 5443}})
+		if beyond && err != nil || !beyond && acrkit.CodeOf(err) != acrkit.CodeUsage {
+			t.Errorf("%t: %v", beyond, err)
+		}
+		if _, err := inner.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%t: the listener is open: %v", beyond, err)
+		}
+		must(t, e.Close())
+	}
+}
+
+// elsewhere is a listener whose clients seem to be at another address.
+type elsewhere struct {
+	net.Listener
+	local, remote net.Addr
+}
+
+func (l *elsewhere) Addr() net.Addr {
+	if l.local == nil {
+		return l.Listener.Addr()
+	}
+	return l.local
+}
+
+func (l *elsewhere) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &elsewhereConn{c, l.remote}, err
+}
+
+type elsewhereConn struct {
+	net.Conn
+	remote net.Addr
+}
+
+func (c *elsewhereConn) RemoteAddr() net.Addr { return c.remote }
+
+// TestPlainHTTP: from another machine nothing is taken over plain HTTP, and no
+// answer invites a client to send a credential so. TLS is as ever; so is loopback.
+func TestPlainHTTP(t *testing.T) {
+	f := start(t, nil)
+	for name, remote := range map[string]string{"loopback": "127.0.0.9:1234", "mapped": "[::ffff:127.0.0.1]:1234", "six": "[::1]:1234",
+		"neighbour": "192.0.2.7:1234", "bridge": "172.17.0.1:1234", "own_address": "10.0.0.1:80", "link": "[fe80::1]:1234"} {
+		t.Run(name, func(t *testing.T) {
+			local := slices.Contains([]string{"loopback", "mapped", "six"}, name)
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			addr, err := net.ResolveTCPAddr("tcp", remote)
+			must(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error, 1)
+			go func() { served <- f.Serve(ctx, &elsewhere{Listener: inner, remote: addr}) }()
+			host := inner.Addr().String()
+			for _, x := range []struct {
+				method, path string
+				header       http.Header
+				form         string
+			}{
+				{"GET", "/v2/", nil, ""},
+				{"GET", "/v2/", basic("ci-pull", pullPw), ""},
+				{"GET", "/v2/samples/app/manifests/v1", bearer("x"), ""},
+				{"GET", "/acr/v1/_catalog", nil, ""},
+				{"GET", "/oauth2/token?service=" + host, basic("ci-pull", pullPw), ""},
+				{"POST", "/oauth2/token", nil, "grant_type=password&username=ci-pull&password=" + pullPw + "&service=" + host},
+				{"POST", "/oauth2/exchange", nil, "grant_type=access_token&access_token=x&service=" + host},
+				{"POST", "/" + tenantID + "/oauth2/v2.0/token", nil, "grant_type=client_credentials&client_id=" + clientID + "&client_secret=" + secret},
+				{"GET", "/subscriptions?api-version=2021-01-01", bearer("x"), ""},
+				{"GET", "/metadata/endpoints?api-version=2021-01-01", nil, ""},
+				{"GET", "/_acrkit/v1/clock", http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}}, ""},
+				{"GET", "/nothing", nil, ""},
+			} {
+				for _, scheme := range []string{"http", "https"} {
+					pool := x509.NewCertPool()
+					pool.AppendCertsFromPEM(f.CACertificate())
+					client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+					req, err := http.NewRequestWithContext(t.Context(), x.method, scheme+"://"+host+x.path, strings.NewReader(x.form))
+					must(t, err)
+					for k, v := range x.header {
+						req.Header[k] = v
+					}
+					req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					resp, err := client.Do(req)
+					must(t, err)
+					body, err := io.ReadAll(resp.Body)
+					must(t, err)
+					resp.Body.Close()
+					refused := resp.StatusCode == 403 && strings.Contains(string(body), "plain HTTP") && strings.Contains(string(body), "https://"+host+" ")
+					if want := scheme == "http" && !local; refused != want {
+						t.Errorf("%s %s %s: %s %s", scheme, x.method, x.path, resp.Status, body)
+					}
+					if refused && (resp.Header.Get("Www-Authenticate") != "" || strings.Contains(string(body), pullPw)) {
+						t.Errorf("%s %s: %v", x.method, x.path, resp.Header)
+					}
+				}
+			}
+			if d := f.last(); !local && name == "neighbour" && !strings.Contains(fmt.Sprint(f.denied()), "plain HTTP from another machine") {
+				t.Errorf("%+v", d)
+			}
+			cancel()
+			must(t, <-served)
+		})
+	}
+}
+
+// denied returns the reasons of denials.
+func (f *fixture) denied() (all []string) {
+	f.t.Helper()
+	for d, err := range f.Decisions(f.t.Context(), emulator.DecisionFilter{Outcome: emulator.OutcomeDenied}) {
+		must(f.t, err)
+		all = append(all, d.Reason)
+	}
+	return all
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/internal/exactjson"
+	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
 )
 
@@ -93,14 +94,12 @@ func ownPort(r *http.Request) bool {
 
 // control answers requests below the prefix. Registries' names are no good
 // here, and a browser's request says where it comes from and is refused. From
-// another machine the key must come by TLS.
+// another machine everything must come by TLS ([Emulator.ServeHTTP]).
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	key := r.Header.Values(controlHeader)
 	switch {
 	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
-		answer.Empty(w, http.StatusForbidden)
-	case r.TLS == nil && !fromHere(r):
 		answer.Empty(w, http.StatusForbidden)
 	case len(key) != 1 || subtle.ConstantTimeCompare([]byte(key[0]), []byte(e.controlKey)) != 1:
 		answer.Empty(w, http.StatusUnauthorized)
@@ -111,9 +110,12 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 }
 
 // fromHere reports whether a request comes from this machine, or from no
-// connection at all.
+// connection at all. The connection's addresses decide, never a header. What a
+// forwarder on this machine took from elsewhere looks local where it connects from
+// loopback.
 func fromHere(r *http.Request) bool {
-	if r.RemoteAddr == "" {
+	addr, connected := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !connected && r.RemoteAddr == "" || connected && addr.Network() != "tcp" {
 		return true
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -236,6 +238,9 @@ func readJSON(r *http.Request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
+	}
+	if errors.Is(err, idle.ErrStalled) {
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Causes: []error{err}}
 	}
 	if err == nil {
 		err = exactjson.Check(data, into)

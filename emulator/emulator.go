@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
@@ -42,6 +43,12 @@ type Options struct {
 	// *.azurecr.localhost and loopback addresses, without ports. One whose first
 	// label is a registry's name is that registry, the others are the first.
 	Hostnames []string
+
+	// BeyondLoopback says that other machines reach the emulator: [Emulator.Serve]
+	// takes a listener beyond loopback only then. Passwords and client secrets whose
+	// values were chosen, by a seed or a caller, are refused, because others may know
+	// them: at the start, by every change, and by a reset ([ErrChosenSecrets]).
+	BeyondLoopback bool
 
 	// CollectAfter is how long blobs that no manifest names are kept; a client
 	// that pushes has half of it between a blob and the manifest. 0 =
@@ -96,10 +103,12 @@ type Emulator struct {
 	blobRedirects bool
 	blobHost      string
 	deviations    []Deviation
+	beyond        bool // other machines reach it
 
 	clock   *Clock
 	dated   bool // Options.Now was given: the Date header is by it
 	observe func(r *http.Request, status int)
+	idle    idle.Server // connections and bodies that are waited for
 	rehearsal
 
 	controlKey string
@@ -140,8 +149,8 @@ type Emulator struct {
 // told, and nothing is collected until the next start.
 //
 // Errors: [acrkit.CodeUsage] for a seed that is wrong or differs from the
-// folder's state, and for a damaged folder; [acrkit.CodeUnavailable] for a
-// folder that is in use.
+// folder's state, for a damaged folder, and for chosen secrets where other machines
+// reach it; [acrkit.CodeUnavailable] for a folder that is in use.
 func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	var o Options
 	if opts != nil {
@@ -188,6 +197,10 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		if err := o.Seed.Check(); err != nil {
 			return nil, err
 		}
+		// The seed alone first: a folder must not get state that is refused then.
+		if names := o.Seed.chosen(); o.BeyondLoopback && len(names) > 0 {
+			return nil, refuseStart(names)
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -217,6 +230,16 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	e.wire()
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
+	}
+	if e.beyond = o.BeyondLoopback; e.beyond {
+		// And what the folder holds: an earlier start may have applied a seed.
+		err := e.ids.RefuseChosen(refuseChange)
+		if chosen, ok := errors.AsType[*chosenError](err); ok {
+			err = refuseStart(chosen.names)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	rates, _ := e.ids.Meta(metaRates)
 	e.SetRateLimits(o.RateLimits || len(rates) > 0)

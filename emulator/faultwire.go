@@ -135,15 +135,18 @@ func (e *Emulator) hang(r *http.Request) {
 	// Not counted as under way: a reset need not wait for it.
 	e.underWay.Add(-1)
 	defer e.underWay.Add(1)
-	gone := make(chan struct{})
+	read := make(chan error, 1)
 	go func() {
-		defer close(gone)
-		_, _ = io.Copy(io.Discard, r.Body) // ends with the connection at the latest
+		_, err := io.Copy(io.Discard, r.Body) // a client that stands still is not waited for
+		read <- err
 	}()
 	timer := time.NewTimer(maxHang)
 	defer timer.Stop()
 	select {
-	case <-gone:
+	case err := <-read:
+		if err != nil {
+			return // only at the end of a body does the HTTP server notice that a client has gone
+		}
 		select {
 		case <-r.Context().Done():
 		case <-ending(r.Context()):

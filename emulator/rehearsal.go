@@ -160,12 +160,13 @@ func (e *Emulator) applicationOf(token string) identity.Principal {
 	return identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
 }
 
-// peekForm reads a form and leaves it to be read again.
+// peekForm reads a form and leaves it to be read again. It does not wait for the
+// client: the body of a token request is in memory (readForm).
 func peekForm(r *http.Request) url.Values {
 	if r.Body == nil || r.Method != http.MethodPost {
 		return url.Values{}
 	}
-	data, _ := io.ReadAll(io.LimitReader(r.Body, tokensvc.MaxBody+1)) // an error comes again
+	data, _ := io.ReadAll(io.LimitReader(r.Body, maxForm)) // an error comes again
 	r.Body = struct {
 		io.Reader
 		io.Closer

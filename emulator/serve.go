@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,23 +16,24 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
+	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/internal/idle"
 )
 
-// Limits of the listener. Uploads may take as long as they need; what comes
-// before a request's body may not.
+// Limits of the listener. Uploads and downloads may take as long as they need, as
+// long as they move (package idle); what comes before a request's body may not.
 const (
 	headerTime = 10 * time.Second // handshake, and each request's headers
 	idleTime   = 2 * time.Minute
 	stopTime   = 10 * time.Second // for requests under way when the context ends
 	// maxHeader has room for an access token with the longest scope.
 	maxHeader = 256 << 10
-	// maxUnread is how much of a body that no answer needed is still read. The
-	// Azure SDK of Python sends each 4 MiB chunk of an upload without a token
-	// first; it wants the challenge, and a connection that is closed under its
-	// body brings an end of file instead.
-	maxUnread = 16 << 20
+	// maxForm is how much is read of a token request before it is looked at: more
+	// than the token service or the authority takes.
+	maxForm = tokensvc.MaxBody + 1
 )
 
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
@@ -40,13 +42,16 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.dated || e.clock.moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
 	}
-	control := strings.HasPrefix(r.URL.Path, controlPrefix)
-	if control {
-		e.serve(w, r, true) //nolint:contextcheck // the request carries it
-		return
-	}
+	body := e.idle.Body(w, r)
+	defer body.Done()
 	finished := false
-	if e.observe != nil {
+	defer func() {
+		if finished {
+			body.Drain()
+		}
+	}()
+	control := strings.HasPrefix(r.URL.Path, controlPrefix)
+	if e.observe != nil && !control {
 		o := &observed{ResponseWriter: w, tell: func(status int) { e.observe(r, status) }}
 		defer func() {
 			switch {
@@ -59,18 +64,58 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		w = o
 	}
-	defer func() {
-		// Who asks before sending a body has not sent it.
-		if finished && r.Body != nil && r.Header.Get("Expect") == "" {
-			_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // a client that has gone needs no answer
-		}
-	}()
+	if r.TLS == nil && !fromHere(r) {
+		e.refusePlain(w, r)
+		finished = true
+		return
+	}
+	if control {
+		e.serve(w, r, true) //nolint:contextcheck // the request carries it
+		finished = true
+		return
+	}
+	if !e.readForm(w, r) {
+		return
+	}
 	if !e.enter(r.Context()) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	defer e.leave()
 	e.serve(w, r, false) //nolint:contextcheck // the request carries it
 	finished = true
+}
+
+// refusePlain answers a request that came over plain HTTP from another machine. None
+// is taken, with a credential or without: a challenge would make the client send
+// one. This is the one place that decides it, for all that the emulator serves.
+func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
+	if reg, ok := e.resolve(r.Host); ok {
+		e.noteEnd(r, reg, decisions.Denied, "plain HTTP from another machine, "+r.RemoteAddr)
+	}
+	w.Header().Set("Connection", "close")
+	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is taken from this machine alone, because credentials would cross the network in clear: use https://"+
+		clipHost(r.Host)+" and let the client trust the emulator's certificate authority, ca.pem in its data folder")
+}
+
+// readForm reads a token request before it counts as under way: whoever makes one
+// has shown no credential yet, and must not hold up a reset. It reports whether the
+// request can go on; if not, it was answered.
+func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request) bool {
+	if route := routeOf(r); r.Body == nil || r.Method != http.MethodPost || route != RouteToken && route != RouteExchange && route != RouteEntra {
+		return true
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxForm))
+	if errors.Is(err, idle.ErrStalled) {
+		w.Header().Set("Connection", "close")
+		http.Error(w, fmt.Sprintf("the rest of the request did not come within %v", idle.ReadTime), http.StatusRequestTimeout)
+		return false
+	}
+	// Another error comes again.
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
+	return true
 }
 
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
@@ -126,9 +171,14 @@ func clipHost(h string) string { return h[:min(len(h), 260)] }
 // under way finish for up to ten seconds and returns nil. It closes the
 // listener. It may be called for several listeners.
 //
-// Errors: whatever ended the listener before ctx did.
+// Errors: [acrkit.CodeUsage] for a listener that other machines may reach, unless
+// [Options.BeyondLoopback] was given; whatever ended the listener before ctx did.
 func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
-	mux := portmux.New(l, e.ca.TLSConfig(e.certifies))
+	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && !e.beyond {
+		return errors.Join(&acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr.String(),
+			Reason: "other machines may reach it, and the emulator was not opened for them"}, l.Close())
+	}
+	mux := portmux.New(e.idle.Listener(l), e.ca.TLSConfig(e.certifies))
 	srv := &http.Server{
 		Handler:           e,
 		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well

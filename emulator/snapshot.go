@@ -32,8 +32,10 @@ const (
 	// takes the room of the state without its blobs, which are kept but not
 	// copied.
 	MaxSnapshots = snapshot.Max
-	// resetWait is how long a reset waits for requests under way.
+	// resetWait is how long a reset waits for requests under way, and resetIdle how
+	// long for a client that stands still. Other requests wait as long.
 	resetWait = 10 * time.Second
+	resetIdle = 3 * time.Second
 )
 
 var snapshotNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
@@ -112,12 +114,14 @@ func (e *Emulator) DeleteSnapshot(ctx context.Context, name string) error {
 
 // Reset replaces the state by a snapshot's; "" is [SeedSnapshot]. Requests under
 // way are waited for, and those that come meanwhile wait: each sees the state of
-// before or that of after. Access tokens stay good as far as their principals
-// are in the snapshot.
+// before or that of after. A request whose client neither sends nor takes 1 KiB in
+// three seconds is ended. Access tokens stay good as far as their principals are in
+// the snapshot.
 //
 // Errors: [acrkit.CodeNotFound]; [acrkit.CodeUnavailable] where requests do not
 // end within ten seconds, such as a push on a slow line; [acrkit.CodeUsage] for
-// a snapshot of a version with other tables. Then nothing was changed.
+// a snapshot of a version with other tables, and for one with chosen passwords
+// where other machines reach the emulator. Then nothing was changed.
 func (e *Emulator) Reset(ctx context.Context, name string) error {
 	if name == "" {
 		name = SeedSnapshot
@@ -131,6 +135,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		e.gate.Store(nil)
 		close(g.opened)
 	}()
+	defer e.idle.Hurry(resetIdle)()
 	timer := time.NewTimer(resetWait)
 	defer timer.Stop()
 	for e.underWay.Load() > 0 {
@@ -143,14 +148,16 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", e.underWay.Load(), resetWait)}
 		}
 	}
-	err := e.ids.Replace(ctx, func(ctx context.Context) error {
-		return e.db.Write(ctx, func(tx *db.Tx) error {
-			if err := snapshot.Restore(tx, name); err != nil {
-				return err
-			}
-			return e.content.Restored(tx)
-		})
+	err := e.ids.Replace(ctx, func(tx *db.Tx) error {
+		if err := snapshot.Restore(tx, name); err != nil {
+			return err
+		}
+		return e.content.Restored(tx)
 	})
+	if chosen, ok := errors.AsType[*chosenError](err); ok {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + quote(name) + " on an emulator that other machines reach", Causes: []error{chosen},
+			Hint: "acrkit emulator snapshot create NAME    # of the state as it is, and reset to that one"}
+	}
 	if err != nil {
 		return snapshotError(op, name, err)
 	}

@@ -2,7 +2,7 @@ package mutate
 
 // Rules returns all rules.
 func Rules() []Rule {
-	return []Rule{
+	return append([]Rule{
 		{"origin", "A credential goes to one origin: scheme, host and port of its registry.", []Break{
 			{"auth/transport.go", "return host == t.registry.Hostname() && portOf(u)", "return portOf(u)", "./auth", "TestOneOrigin"},
 			{"auth/transport.go", " && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: t.registry.Host()})", "", "./auth", "TestOneOrigin"},
@@ -339,5 +339,5 @@ func Rules() []Rule {
 		{"D16", "What is nil in an Options has a default.", []Break{
 			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
 		}},
-	}
+	}, serverRules()...)
 }

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"sync"
 	"testing"
 
@@ -73,11 +72,9 @@ func TestDecideNow(t *testing.T) {
 
 		update(func(c *Change) { c.Put(scopeMap("metadata/read")) })
 		check("before going back", puller, want{true, false})
-		err := s.Replace(t.Context(), func(ctx context.Context) error { // as a reset does
-			return s.db.Write(ctx, func(tx *db.Tx) error {
-				_, err := tx.Exec(`UPDATE identity SET doc=replace(doc,'metadata/read','content/read') WHERE kind='scopemap'`)
-				return err
-			})
+		err := s.Replace(t.Context(), func(tx *db.Tx) error { // as a reset does
+			_, err := tx.Exec(`UPDATE identity SET doc=replace(doc,'metadata/read','content/read') WHERE kind='scopemap'`)
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -2,26 +2,34 @@ package identity
 
 import (
 	"context"
-	"fmt"
+	"maps"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 // Replace runs a change of the database that may concern everything, such as
-// going back to a snapshot, and then reads all identities anew. No update runs
-// beside it; readers see the old state or the new one.
-func (s *Store) Replace(ctx context.Context, change func(context.Context) error) error {
+// going back to a snapshot, and reads all identities anew. No update runs beside
+// it; readers see the old state or the new one. Where the new one may not be
+// ([Store.RefuseChosen]) or cannot be read, nothing is changed.
+func (s *Store) Replace(ctx context.Context, change func(tx *db.Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := change(ctx); err != nil {
-		return err
-	}
-	// What was changed is changed: the caller's giving up does not undo it.
-	fresh, err := Open(context.WithoutCancel(ctx), s.db, s.keys)
+	var fresh map[key]object
+	err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
+		if err := change(tx); err != nil {
+			return err
+		}
+		if fresh, err = readAll(tx); err != nil {
+			return err
+		}
+		return s.check(maps.Values(fresh))
+	})
 	if err != nil {
-		return fmt.Errorf("after the change: %w", err)
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
-	s.objects, s.sorted, s.byOID = fresh.objects, fresh.sorted, fresh.byOID
+	s.take(fresh)
 	return nil
 }

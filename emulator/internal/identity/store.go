@@ -33,7 +33,8 @@ type Store struct {
 	db   *db.DB
 	keys *Keys
 
-	writing sync.Mutex // one change at a time, so that a change may look first
+	writing sync.Mutex                 // one change at a time, so that a change may look first
+	refusal func(names []string) error // of chosen secrets; nil = they may be; under writing
 	answers *memo.Memo[question, Answer]
 
 	mu      sync.RWMutex
@@ -45,27 +46,45 @@ type Store struct {
 
 // Open reads the identities of a database.
 func Open(ctx context.Context, d *db.DB, keys *Keys) (*Store, error) {
-	s := &Store{db: d, keys: keys, objects: map[key]object{}, byOID: map[string]*Application{}, answers: memo.New[question, Answer](rememberedAnswers)}
+	s := &Store{db: d, keys: keys, answers: memo.New[question, Answer](rememberedAnswers)}
 	err := d.Read(ctx, func(tx *db.Tx) error {
-		return tx.Query("SELECT kind, doc FROM identity", nil, func(scan func(...any) error) error {
-			var kind, doc string
-			if err := scan(&kind, &doc); err != nil {
-				return err
-			}
-			o, err := parse(kind, doc)
-			if err != nil {
-				return &db.Incomplete{Reason: "what the database holds about identities is damaged", Err: err}
-			}
-			s.objects[o.key()] = o
-			s.index(o)
-			return nil
-		})
+		all, err := readAll(tx)
+		s.take(all)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func readAll(tx *db.Tx) (map[key]object, error) {
+	all := map[key]object{}
+	err := tx.Query("SELECT kind, doc FROM identity", nil, func(scan func(...any) error) error {
+		var kind, doc string
+		if err := scan(&kind, &doc); err != nil {
+			return err
+		}
+		o, err := parse(kind, doc)
+		if err != nil {
+			return &db.Incomplete{Reason: "what the database holds about identities is damaged", Err: err}
+		}
+		all[o.key()] = o
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the identities: %w", err)
 	}
+	return all, nil
+}
+
+// take holds these objects and no others.
+func (s *Store) take(all map[key]object) {
+	s.objects, s.byOID = all, map[string]*Application{}
+	for _, o := range all {
+		s.index(o)
+	}
 	s.sort()
-	return s, nil
 }
 
 func parse(kind, doc string) (object, error) {
@@ -129,6 +148,8 @@ type Change struct {
 	remove map[key]bool
 }
 
+func newChange() *Change { return &Change{put: map[key]object{}, remove: map[key]bool{}} }
+
 // Put stores an object, in the place of one with the same name.
 func (c *Change) Put(o object) {
 	delete(c.remove, o.key())
@@ -153,8 +174,11 @@ func (c *Change) RemoveScopeMap(m *ScopeMap) {
 func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	c := &Change{put: map[key]object{}, remove: map[key]bool{}}
+	c := newChange()
 	if err := f(c); err != nil {
+		return err
+	}
+	if err := s.check(s.after(c)); err != nil {
 		return err
 	}
 	docs := make(map[key]string, len(c.put))

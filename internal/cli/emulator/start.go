@@ -138,16 +138,6 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	if err != nil {
 		return err
 	}
-	// The seed alone first: a folder must not get state that is refused then.
-	if seed != nil {
-		now := time.Now()
-		if opts.Now != nil {
-			now = opts.Now()
-		}
-		if err := opts.checkChosen(seed.ChosenSecrets(now)); err != nil {
-			return err
-		}
-	}
 	// The port first: a folder must not be made for an emulator that cannot be.
 	listener, err := listen(ctx, opts.Addr)
 	if err != nil {
@@ -165,14 +155,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
 		DataDir: opts.DataDir, Recover: opts.Recover, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
-		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
+		BeyondLoopback: opts.BeyondLoopback,
+		Logger:         slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		return opts.explain(err)
-	}
-	// And what the folder holds: an earlier start may have applied a seed.
-	if err := opts.checkChosen(e.ChosenSecrets()); err != nil {
-		return errors.Join(err, e.Close())
 	}
 	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
 	if err != nil {
@@ -286,29 +273,6 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
 }
 
-// maxNamed bounds an error message; the count of the rest is said.
-const maxNamed = 10
-
-// checkChosen refuses to be reached by others with passwords that they may know.
-func (opts *StartOptions) checkChosen(names []string) error {
-	if !opts.BeyondLoopback || len(names) == 0 {
-		return nil
-	}
-	more := ""
-	if n := len(names) - maxNamed; n > 0 {
-		names, more = names[:maxNamed], fmt.Sprintf(", and %d more", n)
-	}
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen beyond loopback",
-		Reason: "a seed holds these in clear, so that others may know them: " + strings.Join(names, ", ") + more,
-		Hint:   "acrkit emulator start --listen-beyond-loopback --addr " + opts.Addr}
-	if opts.Memory {
-		e.Hint += " --memory --seed FILE    # with these tokens disabled and no client secrets"
-	} else {
-		e.Hint += " --data " + shell.Quote(opts.DataDir) + " --seed FILE --seed-mode merge    # with these tokens disabled and no client secrets"
-	}
-	return e
-}
-
 // connection describes the running emulator, and puts the description and in
 // memory the CA certificate where other programs find them.
 func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
@@ -344,10 +308,27 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 	return conn, nothing, conn.save(dir)
 }
 
-// explain says what a person can do about a failure of the data folder.
+// withoutChosen is a command that starts the emulator without the secrets that
+// others may know.
+func (opts *StartOptions) withoutChosen() string {
+	command := "acrkit emulator start --listen-beyond-loopback --addr " + opts.Addr
+	if opts.Memory {
+		command += " --memory --seed FILE"
+	} else {
+		command += " --data " + shell.Quote(opts.DataDir) + " --seed FILE --seed-mode merge"
+	}
+	return command + "    # with these tokens disabled and no client secrets"
+}
+
+// explain says what a person can do about a failure to start.
 func (opts *StartOptions) explain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && errors.Is(err, emulator.ErrChosenSecrets) {
+		out := *e
+		out.Op, out.Hint = "listen beyond loopback", opts.withoutChosen()
+		return &out
 	}
 	if cmdutil.IsDiskFull(err) {
 		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),

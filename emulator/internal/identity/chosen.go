@@ -1,0 +1,107 @@
+package identity
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// RefuseChosen lets no state come about from now on in which somebody could log in
+// with a password or client secret whose value was chosen, by a seed or a caller:
+// others may know it. What is there is looked at now, and each change before it is
+// made, whoever makes it. refusal words the error, with the secrets' names.
+func (s *Store) RefuseChosen(refusal func(names []string) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.refusal = refusal
+	return s.check(maps.Values(s.objects))
+}
+
+// check is called with the lock of writers.
+func (s *Store) check(all iter.Seq[object]) error {
+	if s.refusal == nil {
+		return nil
+	}
+	if names := chosenOf(all); len(names) > 0 {
+		return s.refusal(names)
+	}
+	return nil
+}
+
+// after returns what there will be after a change.
+func (s *Store) after(c *Change) iter.Seq[object] {
+	return func(yield func(object) bool) {
+		for k, o := range s.objects {
+			if c.put[k] == nil && !c.remove[k] && !yield(o) {
+				return
+			}
+		}
+		for _, o := range c.put {
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// Chosen names the chosen passwords and client secrets with which somebody could
+// log in: of tokens by registry, slot and name, then of applications.
+func (s *Store) Chosen() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return chosenOf(maps.Values(s.objects))
+}
+
+// ChosenIn is [Store.Chosen] of what is put into a change, as if nothing else were
+// there.
+func ChosenIn(put func(c *Change)) []string {
+	c := newChange()
+	put(c)
+	return chosenOf(maps.Values(c.put))
+}
+
+// chosenOf is the one place that says what a chosen secret is. Whether it has
+// expired does not matter: the clock and the expiry can be set. A password of a
+// disabled token does nothing until the token is enabled, which is a change.
+func chosenOf(all iter.Seq[object]) []string {
+	registries := map[int64]*Registry{}
+	var tokens []*Token
+	var applications []*Application
+	for o := range all {
+		switch x := o.(type) {
+		case *Registry:
+			registries[x.ID] = x
+		case *Token:
+			if x.Enabled {
+				tokens = append(tokens, x)
+			}
+		case *Application:
+			if len(x.Secrets) > 0 {
+				applications = append(applications, x)
+			}
+		}
+	}
+	slices.SortFunc(tokens, func(a, b *Token) int {
+		return cmp.Or(cmp.Compare(a.RegistryID, b.RegistryID), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(applications, func(a, b *Application) int { return cmp.Compare(a.ClientID, b.ClientID) })
+	var names []string
+	for _, t := range tokens {
+		registry := "registry " + strconv.FormatInt(t.RegistryID, 10)
+		if r := registries[t.RegistryID]; r != nil {
+			registry = r.Name
+		}
+		for _, p := range t.Passwords {
+			if !p.Generated {
+				names = append(names, fmt.Sprintf("%s of the token %q of %s", p.Slot, t.Name, registry))
+			}
+		}
+	}
+	for _, a := range applications {
+		names = append(names, "the secret of the application "+a.ClientID)
+	}
+	return names
+}

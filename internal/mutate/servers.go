@@ -1,0 +1,87 @@
+package mutate
+
+// serverRules are those of what listens: the emulator and the proxy.
+func serverRules() []Rule {
+	const (
+		emulator = "./emulator"
+		serve    = "emulator/serve.go"
+		idle     = "./internal/idle"
+		body     = "internal/idle/body.go"
+		conn     = "internal/idle/conn.go"
+		limits   = "internal/idle/idle.go"
+		identity = "emulator/internal/identity/"
+		proxy    = "./proxy"
+		command  = "./internal/cli/proxy"
+		run      = "internal/cli/proxy/run.go"
+	)
+	return []Rule{
+		{"chosen-secrets", "Where other machines reach the emulator, no way leads to a state in which a chosen password or secret is good.", []Break{
+			{"emulator/emulator.go", "o.BeyondLoopback && len(names) > 0", "false && len(names) > 0", emulator, "TestBeyondLoopback"},
+			{"emulator/emulator.go", "if e.beyond = o.BeyondLoopback; e.beyond {", "if e.beyond = o.BeyondLoopback; false {", emulator, "TestBeyondLoopback"},
+			{identity + "store.go", "	if err := s.check(s.after(c)); err != nil {\n		return err\n	}\n", "", emulator, "TestBeyondLoopback"},
+			{identity + "reload.go", "		return s.check(maps.Values(fresh))", "		_ = maps.Values(fresh)\n		return nil", emulator, "TestBeyondLoopback"},
+			{identity + "chosen.go", "	if s.refusal == nil {", "	if true {", emulator, "TestBeyondLoopback"},
+			{identity + "chosen.go", "			if len(x.Secrets) > 0 {", "			if false {", emulator, "TestBeyondLoopback"},
+			{identity + "chosen.go", "			if !p.Generated {", "			if !p.Generated && p.Expires.IsZero() {", emulator, "TestBeyondLoopback"},
+			{identity + "chosen.go", "			if c.put[k] == nil && ", "			if c.put[k] != nil && ", emulator, "TestBeyondLoopback"},
+		}},
+		{"beyond-loopback", "The emulator listens for other machines only where it was opened for them.", []Break{
+			{serve, "!addr.IP.IsLoopback() && !e.beyond {", "false {", emulator, "TestServeBeyondLoopback"},
+		}},
+		{"plain-http-peers", "The emulator answers nothing over plain HTTP to another machine, whatever is asked of it.", []Break{
+			{serve, "	if r.TLS == nil && !fromHere(r) {", "	if false {", emulator, "TestPlainHTTP"},
+			{"emulator/control.go", "err == nil && from.Addr().Unmap().IsLoopback()", "err == nil && from.Addr().IsValid()", emulator, "TestPlainHTTP"},
+		}},
+		{"standing-still", "A client that stands still in its body, or in reading an answer, is ended in time; one that moves is not.", []Break{
+			{limits, "	ReadTime = 30 * time.Second", "	ReadTime = 30 * time.Minute", emulator, "TestStalledForm"},
+			{limits, "	WriteTime = 2 * time.Minute", "	WriteTime = 200 * time.Minute", emulator, "TestClientThatDoesNotRead"},
+			{limits, "	MinBytes = 1 << 10", "	MinBytes = 1", emulator, "TestStalledPace"},
+			{limits, "	MinBytes = 1 << 10", "	MinBytes = 100 << 10", emulator, "TestMovingUpload"},
+			{limits, "p.moved += n; p.moved >= MinBytes {", "p.moved += n; p.moved > 0 {", idle, "TestBody"},
+			{limits, "p.moved += n; p.moved >= MinBytes {", "p.moved += n; p.moved > MinBytes {", idle, "TestBody"},
+			{limits, "		p.waited, p.moved = 0, 0\n", "", idle, "TestBody"},
+			{body, "	_ = b.control.SetReadDeadline(at)", "	_ = at", idle, "TestBody"},
+			{body, "	b.progress.begin()\n", "	if !b.begun {\n		b.progress.begin()\n	}\n", idle, "TestBody"},
+			{conn, "	_ = c.Conn.SetWriteDeadline(at)", "	_ = at", idle, "TestConn"},
+			{conn, "case stalled && c.progress.waited > 0:", "case stalled || true:", idle, "TestConn"},
+			{conn, "		if !again || before-part.N != k {", "		if _ = before; !again || true {", idle, "TestFile"},
+			{serve, "portmux.New(e.idle.Listener(l), ", "portmux.New(l, ", emulator, "TestClientThatDoesNotRead"},
+			{serve, "	body := e.idle.Body(w, r)", "	body := (*idle.Body)(nil)", emulator, "TestStalledBody"},
+		}},
+		{"unread-bodies", "Of a body that no answer needs, no more is read than was said, and for no longer.", []Break{
+			{body, "	MaxUnread  = 16 << 20", "	MaxUnread  = 16 << 30", idle, "TestDrain"},
+			{body, "	MaxUnread  = 16 << 20", "	MaxUnread  = 1 << 20", emulator, "TestUnreadBody"},
+			{body, "	UnreadTime = time.Minute", "	UnreadTime = 100 * time.Minute", idle, "TestDrain"},
+			{body, "	if b.err != io.EOF {\n		_ = b.control.SetReadDeadline(past)\n	}\n", "", idle, "TestDrain_rest"},
+			{serve, "		if finished {\n			body.Drain()\n		}\n", "", emulator, "TestUnreadBody"},
+		}},
+		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{
+			{"emulator/snapshot.go", "	resetWait = 10 * time.Second", "	resetWait = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
+			{"emulator/snapshot.go", "	resetIdle = 3 * time.Second", "	resetIdle = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
+			{"emulator/snapshot.go", "		case <-timer.C:\n", "		case <-timer.C:\n			continue\n", emulator, "TestResetWaitsForWhatMoves"},
+			{"emulator/snapshot.go", "	defer e.idle.Hurry(resetIdle)()\n", "", emulator, "TestResetEndsWhatHangs"},
+			{serve, "	if !e.readForm(w, r) {\n		return\n	}\n", "", emulator, "TestStalledForm"},
+		}},
+		{"listener-times", "A client that says nothing, half a header or nothing more loses its connection; at the end all do.", []Break{
+			{serve, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", emulator, "TestConnectionLimits"},
+			{serve, "		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well\n", "", emulator, "TestConnectionLimits"},
+			{serve, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", emulator, "TestConnectionLimits"},
+			{serve, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", emulator, "TestStop"},
+			{serve, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", emulator, "TestHeaderLimit"},
+			{"emulator/internal/portmux/portmux.go", "	FirstByte = 10 * time.Second", "	FirstByte = 1000 * time.Second", emulator, "TestConnectionLimits"},
+		}},
+		{"proxy-times", "Nor does it hold up the proxy, or keep a connection to it, by standing still or saying nothing.", []Break{
+			{"proxy/proxy.go", "body: h.idle.Body(w, r)}", "body: nil}", proxy, "TestStalledRequest"},
+			{"proxy/proxy.go", "body: h.idle.Body(w, r)}", "body: nil}", proxy, "TestStalledClient"},
+			{"proxy/proxy.go", "	idleLimit = 5 * time.Minute", "	idleLimit = 500 * time.Minute", proxy, "TestIdle"},
+			{"proxy/answer.go", "	c.body.Drain()\n", "", proxy, "TestUnreadBody"},
+			{"proxy/forward.go", "		c.body.Drain()\n", "		_ = up\n", proxy, "TestUnreadBody"},
+			{run, "	l = new(idle.Server).Listener(l)\n", "	_ = new(idle.Server)\n", command, "TestListenerLimits"},
+			{run, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", command, "TestListenerLimits"},
+			{run, "		ReadHeaderTimeout: headerTime,\n", "", command, "TestListenerLimits"},
+			{run, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", command, "TestListenerLimits"},
+			{run, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
+			{run, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
+		}},
+	}
+}
