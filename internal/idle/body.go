@@ -1,6 +1,7 @@
 package idle
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -8,11 +9,12 @@ import (
 )
 
 const (
-	// MaxUnread is how much of a body that no answer needed is still read, and
-	// UnreadTime how long. The Azure SDK of Python sends each 4 MiB chunk of an
-	// upload without a token first, and wants the challenge; a connection that is
-	// closed under its body brings it an end of file instead.
-	MaxUnread  = 16 << 20
+	// MaxUnread is how much of a body that no answer needed is still read. The Azure
+	// SDK of Python sends each 4 MiB chunk of an upload without a token first, and
+	// wants the challenge; a connection that is closed under its body brings it an end
+	// of file instead.
+	MaxUnread = 16 << 20
+	// UnreadTime is how long it is read, however it moves.
 	UnreadTime = time.Minute
 )
 
@@ -135,7 +137,7 @@ func (b *Body) Done() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done = true
-	if b.err != io.EOF {
+	if !errors.Is(b.err, io.EOF) {
 		_ = b.control.SetReadDeadline(past)
 	}
 }

@@ -50,7 +50,7 @@ func serve(t *testing.T, s *idle.Server, h http.HandlerFunc, do func(t *testing.
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
-		srv := &http.Server{Handler: h}
+		srv := &http.Server{Handler: h} //nolint:gosec // its time is the bubble's
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(s.Listener(p)) }()
 		do(t, p)

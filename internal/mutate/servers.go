@@ -49,10 +49,10 @@ func serverRules() []Rule {
 			{serve, "	body := e.idle.Body(w, r)", "	body := (*idle.Body)(nil)", emulator, "TestStalledBody"},
 		}},
 		{"unread-bodies", "Of a body that no answer needs, no more is read than was said, and for no longer.", []Break{
-			{body, "	MaxUnread  = 16 << 20", "	MaxUnread  = 16 << 30", idle, "TestDrain"},
-			{body, "	MaxUnread  = 16 << 20", "	MaxUnread  = 1 << 20", emulator, "TestUnreadBody"},
+			{body, "	MaxUnread = 16 << 20", "	MaxUnread = 16 << 30", idle, "TestDrain"},
+			{body, "	MaxUnread = 16 << 20", "	MaxUnread = 1 << 20", emulator, "TestUnreadBody"},
 			{body, "	UnreadTime = time.Minute", "	UnreadTime = 100 * time.Minute", idle, "TestDrain"},
-			{body, "	if b.err != io.EOF {\n		_ = b.control.SetReadDeadline(past)\n	}\n", "", idle, "TestDrain_rest"},
+			{body, "	if !errors.Is(b.err, io.EOF) {\n		_ = b.control.SetReadDeadline(past)\n	}\n", "	_ = errors.Is\n", idle, "TestDrain_rest"},
 			{serve, "		if finished {\n			body.Drain()\n		}\n", "", emulator, "TestUnreadBody"},
 		}},
 		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{

@@ -63,9 +63,15 @@ func TestChaos(t *testing.T) {
 	}
 	// work lets all workers go on until stop is closed. A worker that sees what
 	// must not be ends everything.
-	broken := make(chan error, workers)
+	still := &staller{s: s, who: who, count: count, dice: rand.New(rand.NewPCG(seedNumber, workers+1))}
+	broken := make(chan error, workers+1)
 	work := func(stop <-chan struct{}) *sync.WaitGroup {
 		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := still.run(ctx, stop); err != nil {
+				broken <- err
+			}
+		})
 		for _, w := range all {
 			wg.Go(func() {
 				for {
@@ -173,7 +179,9 @@ func TestChaos(t *testing.T) {
 		t.Logf("%8d  %s", count.n[name], name)
 	}
 	t.Logf("%d kills; %d manifests verified whole; %d files open at rest before the quiet part and %d after it, %d goroutines", kills, manifests, before, after, goroutines)
-	for _, must := range []string{"push", "pull", "delete manifest", "delete tag", "lock", "refused by a lock", "refused to others", "granted to others", "blob mounted", "cut off while changing", "rot refused", "rot healed"} {
+	for _, must := range []string{"push", "pull", "delete manifest", "delete tag", "lock", "refused by a lock",
+		"refused to others", "granted to others", "blob mounted", "cut off while changing", "rot refused", "rot healed",
+		"stalled form", "stalled refused upload", "stalled upload", "stalled reader", "reset beside stalls"} {
 		if count.n[must] == 0 {
 			t.Errorf("%q did not happen: the test was too short, or is broken", must)
 		}

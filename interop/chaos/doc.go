@@ -10,6 +10,8 @@
 //     heals it;
 //   - what an identity may not do was never done, and what it may was never
 //     refused;
+//   - beside clients that stand still, in their body or in reading an answer, and
+//     resets that wait for them, all others are answered in time;
 //   - at rest, no file, connection or goroutine is left over.
 //
 // One minute is the default; longer by -chaos.duration, the same choices again by

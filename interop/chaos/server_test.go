@@ -26,7 +26,10 @@ import (
 const (
 	startLimit   = 60 * time.Second // a busy machine may start slowly
 	requestLimit = 60 * time.Second
-	largestBody  = 16 << 20
+	// answerLimit is how long a request may take beside clients that stand still and
+	// resets: a reset waits three seconds for those, and the machine is busy.
+	answerLimit = 30 * time.Second
+	largestBody = 16 << 20
 	// collectAfter makes the emulator collect what no manifest names while pushes
 	// run; a client may rely on a blob for half of it.
 	collectAfter = 8 * time.Second
@@ -223,12 +226,16 @@ func (s *server) send(ctx context.Context, method, path string, header http.Head
 	for k, v := range header {
 		req.Header[k] = v
 	}
+	began := time.Now()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, largestBody))
+	if took := time.Since(began); err == nil && took > answerLimit {
+		return answer{}, wrong("%s %s took %v", method, path, took)
+	}
 	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
