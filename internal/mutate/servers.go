@@ -11,6 +11,7 @@ func serverRules() []Rule {
 		limits   = "internal/idle/idle.go"
 		identity = "emulator/internal/identity/"
 		proxy    = "./proxy"
+		cli      = "internal/cli/emulator/"
 		command  = "./internal/cli/proxy"
 		run      = "internal/cli/proxy/run.go"
 	)
@@ -68,6 +69,7 @@ func serverRules() []Rule {
 			{serve, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", emulator, "TestConnectionLimits"},
 			{serve, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", emulator, "TestStop"},
 			{serve, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", emulator, "TestHeaderLimit"},
+			{"emulator/internal/portmux/portmux.go", "	maxSilent = 1024", "	maxSilent = 102400", "./emulator/internal/portmux", "TestSilentAtOnce"},
 			{"emulator/internal/portmux/portmux.go", "	FirstByte = 10 * time.Second", "	FirstByte = 1000 * time.Second", emulator, "TestConnectionLimits"},
 		}},
 		{"proxy-times", "Nor does it hold up the proxy, or keep a connection to it, by standing still or saying nothing.", []Break{
@@ -82,6 +84,12 @@ func serverRules() []Rule {
 			{run, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", command, "TestListenerLimits"},
 			{run, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
 			{run, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
+		}},
+		{"control-times", "The emulator's commands wait for no emulator that says nothing, or is away.", []Break{
+			{cli + "client.go", "Timeout: callTime,", "", "./internal/cli/emulator", "TestCallTime"},
+			{cli + "client.go", "const callTime = 2 * time.Minute", "const callTime = 200 * time.Minute", "./internal/cli/emulator", "TestCallTime"},
+			{cli + "log.go", "	reconnectTime = 15 * time.Second", "	reconnectTime = 1500 * time.Second", "./internal/cli/emulator", "TestFollowTime"},
+			{cli + "start.go", "const readyTime = 30 * time.Second", "const readyTime = 3000 * time.Second", "./internal/cli/emulator", "TestReadyTime"},
 		}},
 	}
 }

@@ -165,6 +165,26 @@ func TestSilenceEnds(t *testing.T) {
 	})
 }
 
+// TestSilentAtOnce: no more silent connections are held than is said; one more
+// waits in the queue until another has had its time.
+func TestSilentAtOnce(t *testing.T) {
+	const most = 1024
+	c := config(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{conns: make(chan net.Conn), done: make(chan struct{}), errs: make(chan error)}
+		l := portmux.New(p, c)
+		start := time.Now()
+		for i := range most + 1 {
+			_, server := net.Pipe()
+			p.conns <- server
+			if took := time.Since(start); i < most && took != 0 || i == most && took != portmux.FirstByte {
+				t.Fatalf("connection %d is accepted after %v", i+1, took)
+			}
+		}
+		l.Close()
+	})
+}
+
 // TestFilesTakeTheShortWay: net/http sends a file without copying it only where
 // the connection can read from one.
 func TestFilesTakeTheShortWay(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,10 @@ const (
 	controlHeader = "Acrkit-Control-Key"
 	controlKey    = "control-api.key" // in the data folder
 )
+
+// callTime bounds one call: the longest answers wait half a minute for a decision,
+// or ten seconds for requests under way.
+const callTime = 2 * time.Minute
 
 var (
 	keyLimit = limit.Limit{Name: "a control key", Bytes: 4 << 10}
@@ -160,8 +165,13 @@ func (c *control) open() (*client, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	out.base = scheme + "://" + addr + controlPath
-	out.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	out.http = newHTTP(transport)
 	return out, nil
+}
+
+func newHTTP(transport http.RoundTripper) *http.Client {
+	return &http.Client{Transport: transport, Timeout: callTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // path joins the parts of a path below the prefix, each escaped.

@@ -179,7 +179,10 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- e.Serve(serveCtx, listener) }()
-	if err := waitReady(serveCtx, conn, e.CACertificate(), listener.Addr()); err != nil {
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
+	}
+	if err := waitReady(serveCtx, conn, e.CACertificate(), dial); err != nil {
 		stop()
 		serveErr := <-done
 		if ctx.Err() != nil {
@@ -196,16 +199,14 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 }
 
 // waitReady asks as a client does until GET /v2/ answers 401.
-func waitReady(ctx context.Context, conn connection, ca []byte, addr net.Addr) error {
+func waitReady(ctx context.Context, conn connection, ca []byte, dial func(context.Context) (net.Conn, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	t := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(addr))
-		},
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
 	defer t.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
