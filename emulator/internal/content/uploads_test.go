@@ -181,7 +181,7 @@ func TestOldUploadsAreRemoved(t *testing.T) {
 	old := get(f.StartUpload(t.Context(), f.reg, "r"))
 	fresh := get(f.StartUpload(t.Context(), f.reg, "r"))
 	f.close()
-	long := time.Now().Add(-content.UploadLifetime - time.Minute)
+	long := time.Now().Add(-24*time.Hour - time.Minute)
 	must(t, os.Chtimes(filepath.Join(dir, "uploads", old), long, long))
 	f = open(t, setup{dir: dir})
 	f.wantKind(first(f.UploadSize(t.Context(), old)), content.UploadUnknown)

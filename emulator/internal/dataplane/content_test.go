@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/blob/faultfs"
-	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
 func TestManifests(t *testing.T) {
@@ -43,7 +42,7 @@ func TestManifests(t *testing.T) {
 	}
 	s.want(s.do("PUT", "/v2/a/b/manifests/v2", `{"schemaVersion":2,"mediaType":"x/y"}`, "Content-Type: "+manifestType), 400,
 		errorBody("MANIFEST_INVALID", "manifest invalid", `{"Reason":{}}`))
-	s.want(s.do("PUT", "/v2/a/b/manifests/v2", strings.Repeat(" ", content.MaxManifest+1), "Content-Type: "+manifestType), 413, "*")
+	s.want(s.do("PUT", "/v2/a/b/manifests/v2", strings.Repeat(" ", 4<<20+1), "Content-Type: "+manifestType), 413, "*")
 	s.want(s.do("PUT", "/v2/a/b/manifests/"+unknown, `{"schemaVersion":2,"manifests":[]}`, "Content-Type: "+indexType), 400, "*")
 	s.want(s.do("PUT", "/v2/a/b/manifests/sha256:bad", "{}", "Content-Type: "+indexType), 400, "*")
 
