@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +135,12 @@ func TestWhatComesDown(t *testing.T) {
 	}
 }
 
+// padded is a good link of n bytes.
+func padded(n int) string {
+	const target, parameter = `</acr/v1/a/_tags?last=v1>;`, `rel="next"`
+	return target + strings.Repeat(" ", n-len(target)-len(parameter)) + parameter
+}
+
 // TestPlaces: what an answer names is at the proxy, or the answer does not go down.
 func TestPlaces(t *testing.T) {
 	var header http.Header
@@ -167,6 +174,8 @@ func TestPlaces(t *testing.T) {
 		{name: "link to another list", target: "GET /acr/v1/a/_tags", link: `</acr/v1/b/_tags?last=v1>; rel="next"`, status: 200, wantStatus: 502},
 		{name: "link elsewhere", target: "GET /acr/v1/a/_tags", link: `<https://evil.example/acr/v1/a/_tags?last=v1>; rel="next"`, status: 200, wantStatus: 502},
 		{name: "malformed link", target: "GET /v2/_catalog", link: `/v2/_catalog?last=x`, status: 200, wantStatus: 502},
+		{name: "long link", target: "GET /acr/v1/a/_tags", link: padded(16 << 10), status: 200, wantStatus: 200, want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
+		{name: "too long a link", target: "GET /acr/v1/a/_tags", link: padded(16<<10 + 1), status: 200, wantStatus: 502},
 		{name: "link of no list", target: "GET /v2/a/manifests/v1", link: `<https://evil.example>; rel="next"`, status: 200, wantStatus: 200},
 		{name: "redirect of a list", target: "GET /v2/_catalog", location: "https://evil.example/", status: 307, wantStatus: 502},
 		{name: "redirect of an upload", target: "POST /v2/a/blobs/uploads/", location: "/v2/a/blobs/uploads/", status: 307, wantStatus: 502},
@@ -270,9 +279,10 @@ func TestRedirects(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		storage = append(storage, r.Header)
+		hops, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/hops/"))
 		switch {
-		case r.URL.Path == "/again":
-			w.Header().Set("Location", "/again?sig=upstream-signature")
+		case hops > 0:
+			w.Header().Set("Location", fmt.Sprintf("/hops/%d?sig=upstream-signature", hops-1))
 			w.WriteHeader(307)
 		case storageStatus != 200:
 			w.WriteHeader(storageStatus)
@@ -303,7 +313,8 @@ func TestRedirects(t *testing.T) {
 		{"head", "HEAD", link, "", 200, 200, ""},
 		{"storage refuses", "GET", link, "", 403, 502, ""},
 		{"storage fails", "GET", link, "", 503, 502, ""},
-		{"again and again", "GET", store.srv.URL + "/again", "", 200, 502, ""},
+		{"three times", "GET", store.srv.URL + "/hops/2", "", 200, 200, "content"},
+		{"four times", "GET", store.srv.URL + "/hops/3", "", 200, 502, ""},
 		{"back to the registry", "GET", up.srv.URL + "/v2/other/blobs/" + digest, "", 200, 502, ""},
 		{"to a relative place", "GET", "/v2/other/blobs/" + digest, "", 200, 502, ""},
 		{"plain HTTP elsewhere", "GET", "http://storage.example/blob?sig=upstream-signature", "", 200, 502, ""},

@@ -85,6 +85,16 @@ func serverRules() []Rule {
 			{run, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
 			{run, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
 		}},
+		{"proxy-bounds", "What the proxy follows and hands on has a named limit, exact on both sides.", []Break{
+			{"proxy/proxy.go", "	maxRedirects = 3", "	maxRedirects = 4", proxy, "TestRedirects"},
+			{"proxy/proxy.go", "	maxRedirects = 3", "	maxRedirects = 2", proxy, "TestRedirects"},
+			{"proxy/proxy.go", "	maxLink = 16 << 10", "	maxLink = 16<<10 + 1", proxy, "TestPlaces"},
+			{"proxy/proxy.go", "	maxLink = 16 << 10", "	maxLink = 16<<10 - 1", proxy, "TestPlaces"},
+			{"proxy/proxy.go", "	maxReplay = 64 << 10", "	maxReplay = 64 << 17", proxy, "TestExpectContinue"},
+			{"proxy/proxy.go", "	maxForm = 512 << 10", "	maxForm = 512 << 17", proxy, "TestTokenServiceLimits"},
+			{"proxy/proxy.go", "	maxRights = 1000", "	maxRights = 100000", proxy, "TestTokenServiceLimits"},
+			{"proxy/proxy.go", "	maxUploadQuery = 8 << 10", "	maxUploadQuery = 8 << 17", proxy, "TestPlaces"},
+		}},
 		{"control-times", "The emulator's commands wait for no emulator that says nothing, or is away.", []Break{
 			{cli + "client.go", "Timeout: callTime,", "", "./internal/cli/emulator", "TestCallTime"},
 			{cli + "client.go", "const callTime = 2 * time.Minute", "const callTime = 200 * time.Minute", "./internal/cli/emulator", "TestCallTime"},
