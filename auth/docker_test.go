@@ -339,7 +339,8 @@ func TestHelperTime(t *testing.T) {
 	helpers(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := auth.AskHelper(ctx, "hang", testHost); !errors.Is(err, acrkit.CodeUnavailable) || !strings.Contains(err.Error(), "docker-credential-hang: it did not answer") {
+	if err := auth.AskHelper(ctx, "hang", testHost); !errors.Is(err, acrkit.CodeUnavailable) ||
+		!strings.Contains(err.Error(), "docker-credential-hang: it did not answer within 10s") {
 		t.Errorf("error %v", err)
 	}
 	if err := auth.AskHelper(t.Context(), "../../bin/sh", testHost); !errors.Is(err, acrkit.CodeUsage) {

@@ -3,16 +3,22 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // errClosed is the end of a fetch whose transport was closed.
 var errClosed = errors.New("the transport is closed")
 
 // fetchLimit bounds one fetch of a token, with everything it needs. It does not
-// depend on the callers that wait for it.
-const fetchLimit = 30 * time.Second
+// depend on the callers that wait for it. It is longer than one request may stand
+// still, so that the error of that request says where.
+const fetchLimit = stall.HeaderTime + 15*time.Second
 
 // flights runs one fetch at a time for each key. Callers wait on their own
 // contexts: one that gives up does not fail the others, and when the last one
@@ -99,6 +105,7 @@ func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.C
 	f.work.Go(func() {
 		defer cancel()
 		v, err := fetch(ctx)
+		err = late(ctx, err)
 		f.Lock()
 		defer f.Unlock()
 		delete(f.running, fl)
@@ -116,6 +123,16 @@ func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.C
 		close(fl.done)
 	})
 	return fl
+}
+
+// late words the end of a fetch by its time limit, where err says no more than that.
+func late(ctx context.Context, err error) error {
+	if _, ours := errors.AsType[*acrkit.Error](err); ours || !errors.Is(err, context.DeadlineExceeded) ||
+		ctx.Err() == nil {
+		return err
+	}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Cause: cause.ConnectionTimeout, Op: "get a token",
+		Reason: fmt.Sprintf("not all that it takes was there within %s", fetchLimit), Causes: []error{err}}
 }
 
 // close cancels what is under way and waits for its end.

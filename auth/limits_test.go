@@ -104,6 +104,7 @@ func TestLimits(t *testing.T) {
 
 // net/http counts a few bytes of its own, hence not one byte exactly.
 func TestLimits_header(t *testing.T) {
+	const maxResponseHeader = 2 * wire.MaxChallenge
 	for size, ok := range map[int]bool{maxResponseHeader - 8<<10: true, maxResponseHeader + 8<<10: false} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/oauth2/token" {

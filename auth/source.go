@@ -59,7 +59,7 @@ type funcSource struct {
 }
 
 // SecretFunc is a function that returns the secret: out of a vault, say. The
-// function must honour its context, which ends after 30 seconds at the latest.
+// function must honour its context, which ends after 45 seconds at the latest.
 //
 // As a password's source it is called when a password is needed for the first
 // time and when the registry has refused the last one; one call at a time. As an

@@ -17,13 +17,15 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // Options are the settings of a [Transport]. Nil means all zero.
 type Options struct {
 	// Base sends the requests; nil is an own clone of http.DefaultTransport. It
-	// must not follow redirects by itself.
+	// must not follow redirects by itself, and must end a request with the request's
+	// context.
 	Base http.RoundTripper
 	// PlainHTTP speaks http instead of https. It is for a loopback host; with any
 	// other it is an error with [acrkit.CodeHostRefused].
@@ -51,6 +53,11 @@ type Options struct {
 // it. Answers of the registry are returned unchanged, refusals too;
 // [Transport.ResponseError] reads those. What fails on the way to a token is an
 // [*acrkit.Error].
+//
+// No request waits for ever: the header of an answer must come within 30 seconds,
+// within five minutes after a PUT, a DELETE or a long body, and of an answer's body
+// a KiB in each 30 seconds in which somebody waits for it. A transfer that moves has
+// no limit.
 //
 // A Transport is safe for concurrent use and should live as long as its client,
 // because it holds the token cache.
@@ -118,15 +125,12 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	t.fetches.init()
 	if t.base == nil {
 		t.base = http.DefaultTransport
-		if std, ok := http.DefaultTransport.(*http.Transport); ok {
-			t.ownBase = std.Clone()
-			// The default of two makes parallel work on one host dial again and again.
-			t.ownBase.MaxIdleConnsPerHost = 32
-			t.ownBase.MaxResponseHeaderBytes = maxResponseHeader
-			t.ownBase.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
+		if _, std := t.base.(*http.Transport); std {
+			t.ownBase = wire.NewTransport()
 			t.base = t.ownBase
 		}
 	}
+	t.base = stall.Wrap(t.base)
 	if err := t.divide(); err != nil {
 		t.closeParts()
 		if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Registry.IsZero() {
@@ -136,21 +140,6 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	}
 	return t, nil
 }
-
-// maxResponseHeader bounds an answer's header: a challenge with the longest
-// scope, and as much again for the rest. Passing it is an error of net/http.
-const maxResponseHeader = 2 * wire.MaxChallenge
-
-// A connection of HTTP/2 that is in use is asked whether it is alive when nothing
-// came over it for pingAfter, and given up when no answer comes within pingWait.
-// After a night's sleep or a change of networks the other end is gone without a
-// word, and HTTP/2 sends every request over the one connection: without the
-// question each would wait until the kernel gives up, which takes a quarter of an
-// hour. An idle connection is not asked, and no transfer that moves is.
-const (
-	pingAfter = 30 * time.Second
-	pingWait  = 15 * time.Second
-)
 
 // Registry returns the registry the transport is bound to.
 func (t *Transport) Registry() acrkit.Registry { return t.registry }

@@ -38,22 +38,29 @@ type stalling struct {
 	ctx    context.Context
 	pieces int
 	every  time.Duration
+	ends   bool // after the pieces
 }
+
+// piece is what is enough to count as moving, each 30 seconds.
+var piece = strings.Repeat("x", 1<<10)
 
 func (s *stalling) Read(p []byte) (int, error) {
 	if s.pieces > 0 {
 		s.pieces--
 		time.Sleep(s.every) // the bubble's clock
-		return copy(p, "piece"), nil
+		return copy(p, piece), nil
+	}
+	if s.ends {
+		return 0, io.EOF
 	}
 	<-s.ctx.Done()
 	return 0, context.Cause(s.ctx)
 }
 
-// TestIdle: a transfer in which nothing moves is ended, however long it was and
-// whoever stands still; one that moves slowly is not.
+// TestIdle: a transfer in which nothing moves is ended, however long it was; one
+// that moves slowly is not.
 func TestIdle(t *testing.T) {
-	const limit = 5 * time.Minute
+	const limit = 30 * time.Second
 	for _, tt := range []struct {
 		name    string
 		answer  base
@@ -65,14 +72,17 @@ func TestIdle(t *testing.T) {
 		{"no answer", func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		}, limit, 504, false, "nothing was sent or received for 5m0s"},
+		}, limit, 504, false, "myregistry.azurecr.io did not answer within 30s"},
 		{"a slow answer", func(r *http.Request) (*http.Response, error) {
 			time.Sleep(limit - time.Second)
 			return respond(r, strings.NewReader("slow")), nil
 		}, limit - time.Second, 200, false, "slow"},
 		{"a slow body that ends nowhere", func(r *http.Request) (*http.Response, error) {
-			return respond(r, &stalling{r.Context(), 3, limit - time.Second}), nil
-		}, 3*(limit-time.Second) + limit, 200, true, "piecepiecepiece"},
+			return respond(r, &stalling{ctx: r.Context(), pieces: 30, every: limit - time.Second}), nil
+		}, 30*(limit-time.Second) + limit, 200, true, strings.Repeat(piece, 30)},
+		{"a slow body", func(r *http.Request) (*http.Response, error) {
+			return respond(r, &stalling{ctx: r.Context(), pieces: 1000, every: time.Second, ends: true}), nil
+		}, 1000 * time.Second, 200, false, strings.Repeat(piece, 1000)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -123,7 +133,8 @@ func TestStalledClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		reads, past := context.WithCancel(context.Background())
-		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{reads, 2, 10 * time.Second})
+		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{ctx: reads, pieces: 2,
+			every: 10 * time.Second})
 		r.ContentLength = 1 << 30
 		r.Host = "proxy.test"
 		r.SetBasicAuth("u", key)

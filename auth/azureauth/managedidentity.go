@@ -13,6 +13,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/stall"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // imdsHost is the address of a virtual machine's metadata service. Source: Azure
@@ -83,10 +85,10 @@ func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) 
 	opts := m.opts
 	opts.PerRetryPolicies = append(append([]policy.Policy(nil), opts.PerRetryPolicies...), watch{})
 	if opts.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
+		t := wire.NewTransport()
 		t.Proxy = nil
 		t.DialContext = (&net.Dialer{Timeout: imdsConnect}).DialContext
-		opts.Transport = &http.Client{Transport: t}
+		opts.Transport = &http.Client{Transport: stall.Wrap(t)}
 	}
 	retry := &opts.Retry
 	if retry.MaxRetries == 0 {

@@ -10,35 +10,17 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/wire"
-)
-
-// maxResponseHeader bounds the header of an answer. A challenge with the longest
-// scope is the largest thing in it; Go's own default of 10 MiB, with as many
-// requests at once as the command makes, is too much to take from a stranger.
-const maxResponseHeader = 2 * wire.MaxChallenge
-
-// A connection of HTTP/2 over which nothing came for pingAfter is asked whether it
-// is alive, and given up after pingWait, as package auth does with its own: the
-// machine may have slept.
-const (
-	pingAfter = 30 * time.Second
-	pingWait  = 15 * time.Second
 )
 
 // BaseTransport is Go's own transport, except that names under .localhost are
 // this machine (RFC 6761 §6.3), which not every system resolves, and that
 // SSL_CERT_FILE is honoured on every system.
 func (f *Finder) BaseTransport() (*http.Transport, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxResponseHeaderBytes = maxResponseHeader
-	// Of the default of two, parallel work on one registry dials again and again.
-	t.MaxIdleConnsPerHost = 32
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}
-	dialer := &net.Dialer{}
+	t := wire.NewTransport()
+	dialer := wire.Dialer()
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
 			addr = net.JoinHostPort("localhost", port)

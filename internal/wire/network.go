@@ -9,12 +9,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // NetworkError turns the failure of a request that got no answer from host into
@@ -46,6 +48,13 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 		e.Hint = "if you trust the server, give its CA certificate with SSL_CERT_FILE=FILE"
 		return e
 	}
+	if s, ok := errors.AsType[*stall.Error](err); ok {
+		e.Reason, e.Cause = s.Error(), cause.ConnectionTimeout
+		if s.Phase == stall.Lookup {
+			e.Cause = cause.NameLookupFailed
+		}
+		return e
+	}
 	ne, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch), isPlainHTTP(err):
@@ -58,6 +67,22 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 		e.Reason = fmt.Sprintf("the connection to %s failed: %s", host, clip(redact.Text(err.Error()), maxMessage))
 	}
 	return e
+}
+
+// TimedOut reports whether time ran out somewhere in the tree of err. To ask for a
+// [net.Error] is not enough: the first in the tree may be an [*url.Error] that does
+// not know what is in it.
+func TimedOut(err error) bool {
+	if _, ok := errors.AsType[*stall.Error](err); ok {
+		return true
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsTimeout {
+		return true
+	}
+	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Timeout() {
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // isPlainHTTP reports whether what came in the place of a TLS record begins an HTTP
