@@ -26,11 +26,12 @@ import (
 )
 
 // slowRegistry is a registry with its token service and its Entra authority, in
-// this process, so that three hours pass in a bubble. A page of a list takes its
-// time, and no token is good for longer than ACR's.
+// this process, so that three hours pass in a bubble. No token is good for longer
+// than ACR's.
 type slowRegistry struct {
-	names []string      // of repositories, or of tags
-	page  time.Duration // what a page takes
+	names []string // of repositories, or of tags
+
+	silent string // a path that is not answered
 
 	// Tokens are renewed while a page is on its way.
 	mu      sync.Mutex
@@ -58,6 +59,10 @@ func (s *slowRegistry) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	s.counts[r.URL.Host+r.URL.Path]++
 	s.mu.Unlock()
+	if r.URL.Path == s.silent {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	switch r.URL.Path {
 	case "/tenant-1/oauth2/v2.0/token":
 		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, s.give("entra", time.Hour))
@@ -113,7 +118,6 @@ func (s *slowRegistry) list(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	time.Sleep(s.page)
 	n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 	start, found := slices.BinarySearch(s.names, r.URL.Query().Get("last"))
 	if found {
@@ -168,7 +172,7 @@ func TestListForThreeHours(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				work := tt.page * time.Duration(tt.pages)
-				s := &slowRegistry{page: tt.page, good: map[string]time.Time{}, counts: map[string]int{}}
+				s := &slowRegistry{good: map[string]time.Time{}, counts: map[string]int{}}
 				for i := range 1000*tt.pages - 1 {
 					s.names = append(s.names, fmt.Sprintf("name-%07d", i))
 				}
@@ -177,8 +181,7 @@ func TestListForThreeHours(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer rt.Close()
-				// A page may take its time; what is tested is the whole list.
-				c, err := registry.New(slowHost, rt, &registry.Options{Timeout: 2 * time.Hour})
+				c, err := registry.New(slowHost, rt, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -189,6 +192,9 @@ func TestListForThreeHours(t *testing.T) {
 					}
 					if i >= len(s.names) || name != s.names[i] {
 						t.Fatalf("name %d is %q", i, name)
+					}
+					if i%1000 == 0 {
+						time.Sleep(tt.page) // work on the page
 					}
 					i++
 				}
@@ -216,7 +222,7 @@ func TestListForThreeHours(t *testing.T) {
 // it ends with an error, not as if it were complete.
 func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &slowRegistry{page: 10 * time.Minute, good: map[string]time.Time{}, counts: map[string]int{}}
+		s := &slowRegistry{good: map[string]time.Time{}, counts: map[string]int{}}
 		for i := range 29_999 {
 			s.names = append(s.names, fmt.Sprintf("name-%07d", i))
 		}
@@ -225,7 +231,7 @@ func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer rt.Close()
-		c, err := registry.New(slowHost, rt, &registry.Options{Timeout: 2 * time.Hour})
+		c, err := registry.New(slowHost, rt, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,6 +241,9 @@ func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 			if err != nil {
 				failure = err
 				break
+			}
+			if got%1000 == 0 {
+				time.Sleep(10 * time.Minute) // work on the page
 			}
 			got++
 		}
@@ -251,4 +260,37 @@ func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 			t.Errorf("%d token requests", n)
 		}
 	})
+}
+
+// A registry that takes connections and says nothing is given up after two tries,
+// whether it is the token service or the list that is silent.
+func TestListFromASilentRegistry(t *testing.T) {
+	for _, silent := range []string{"/oauth2/token", "/acr/v1/_catalog"} {
+		t.Run(silent, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &slowRegistry{good: map[string]time.Time{}, counts: map[string]int{}, names: []string{"a"},
+					silent: silent}
+				rt, err := auth.NewTransport(slowHost, auth.RefreshToken(s.give("refresh_token", 3*time.Hour)),
+					&auth.Options{Base: s})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer rt.Close()
+				c, err := registry.New(slowHost, rt, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				for _, failure := range c.Repositories(t.Context(), nil) {
+					err = failure
+				}
+				took := time.Since(start).Truncate(time.Second)
+				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not answer within 30s"
+				if err == nil || err.Error() != want || acrkit.CodeOf(err) != acrkit.CodeUnavailable ||
+					took != time.Minute || s.counts[slowHost+silent] != 2 {
+					t.Errorf("%v after %s and %d requests", err, took, s.counts[slowHost+silent])
+				}
+			})
+		})
+	}
 }

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/acrkit/acrkit"
@@ -13,7 +12,7 @@ import (
 
 // refused reads an answer that is no success.
 func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
-	e := wire.Attempt{Op: q.op, Registry: c.reg, Transport: c.http.Transport}.Refused(resp)
+	e := wire.Attempt{Op: q.op, Registry: c.reg, Transport: c.rt}.Refused(resp)
 	e.RetryAfter = wire.RetryAfter(resp.Header)
 	status := resp.StatusCode
 	services := 0
@@ -51,10 +50,7 @@ func (c *Client) unanswered(q call, err error) error {
 		e.Reason = wire.Within(inner)
 	} else {
 		e = wire.NetworkError(err, q.op, c.reg, c.reg.Host())
-		switch {
-		case errors.Is(err, errTimeout):
-			e.Reason = fmt.Sprintf("no complete answer within %s", c.timeout)
-		case errors.Is(err, context.Canceled):
+		if errors.Is(err, context.Canceled) {
 			e.Reason = "it was canceled"
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +23,10 @@ const (
 	minPage = 5
 	// serverPage is what the service gives when it overlooks the size asked for.
 	serverPage = 100
+	// maxPages bounds the pages of one list. A list of 10⁶ items has 1000 pages, and
+	// 10,000 of a server that gives serverPage; one that has more than this is a
+	// server that never ends.
+	maxPages = 50_000
 	// maxEmptyPages is how many pages without an item may follow each other
 	// before a list counts as broken.
 	maxEmptyPages = 3
@@ -42,7 +47,7 @@ type ListOptions struct {
 	Limit   int    // stop after so many items; 0 = no limit
 	Order   Order  // of tags and manifests; the catalog has one order only
 	Digest  string // tags only: those that point to this manifest; "" = all
-	maxPage int    // for tests; 0 = maxPage
+	maxPage int    // items of a page, for tests; 0 = maxPage
 }
 
 // Repositories lists the names of the registry's repositories. It needs the
@@ -204,7 +209,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 		cycle          cycleCheck
 		prev           pageEnds
 	)
-	for {
+	for pages := 1; ; pages++ {
 		items, a, err := l.page(ctx, query, &size)
 		if err != nil {
 			return err
@@ -237,20 +242,26 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
 				return nil
 			}
-			next = query
+			next = maps.Clone(query)
 			next.Set("last", prev.last)
 		}
 		next.Del("n")
-		if cycle.seen(next.Encode()) {
+		if cursor := next.Encode(); cursor == query.Encode() || cycle.seen(cursor) {
 			return l.broken(a, "its pages lead in a circle")
+		}
+		if pages == maxPages {
+			return l.broken(a, fmt.Sprintf("it has more than %d pages, as no list has: the registry always names another",
+				maxPages))
 		}
 		query = next
 	}
 }
 
 // page fetches one page. Where the service cannot make it in time, it is asked
-// for half as much.
+// for half as much; where it says nothing at all, once more, for not more than what
+// it gives by itself.
 func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T, *answer, error) {
+	silences := 0
 	for {
 		q := call{op: l.op, method: http.MethodGet, path: l.path, query: url.Values{}, accept: []int{http.StatusOK}}
 		for k, v := range query {
@@ -264,6 +275,12 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T,
 				return nil, nil, err
 			}
 			*size = max(*size/2, minPage)
+			if silent(err) {
+				if silences++; silences == maxSilent {
+					return nil, nil, err
+				}
+				*size = min(*size, serverPage)
+			}
 			if werr := wait(ctx, firstBackoff); werr != nil {
 				return nil, nil, l.c.unanswered(q, werr)
 			}
@@ -292,7 +309,7 @@ func tooMuch(err error) bool {
 		return false
 	}
 	return e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout ||
-		e.Code == acrkit.CodeTooLarge || errors.Is(err, errTimeout)
+		e.Code == acrkit.CodeTooLarge || silent(err)
 }
 
 func (l *lister[T]) broken(a *answer, why string) error {
@@ -305,7 +322,7 @@ func (l *lister[T]) broken(a *answer, why string) error {
 type pageEnds struct{ first, last string }
 
 func (p *pageEnds) advance(first, last string) error {
-	if first == p.first || first == p.last {
+	if first == p.first || first == p.last || last == p.last {
 		return errors.New("the registry sends the same page again")
 	}
 	p.first, p.last = first, last

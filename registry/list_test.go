@@ -77,7 +77,6 @@ func TestClient_lists_halve_the_page(t *testing.T) {
 	}{
 		{"bad_gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }},
 		{"gateway_timeout", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(504) }},
-		{"no_answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -107,6 +106,206 @@ func TestClient_lists_halve_the_page(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A page that does not come at all is asked for once more, with what the service
+// gives by itself; a second silence ends the list.
+func TestClient_lists_and_silence(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		least int // the smallest page that is not answered
+		err   bool
+		seen  []string
+		after time.Duration
+	}{
+		{"a_large_page", 101, false, []string{"n=1000", "n=100", "last=team%2Fapp-00099&n=100",
+			"last=team%2Fapp-00199&n=100"}, 30 * time.Second},
+		{"every_page", 1, true, []string{"n=1000", "n=100"}, 60 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				serve := catalog(numbered(299), true)
+				c, s := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+					var n int
+					fmt.Sscan(r.URL.Query().Get("n"), &n)
+					if n >= tc.least {
+						<-r.Context().Done()
+						return
+					}
+					serve(w, r)
+				})
+				start := time.Now()
+				got, err := collect(c.Repositories(background, nil))
+				if took := time.Since(start).Truncate(time.Second); took != tc.after {
+					t.Errorf("it took %s, want %s", took, tc.after)
+				}
+				var seen []string
+				for _, uri := range s.seen {
+					_, query, _ := strings.Cut(uri, "?")
+					seen = append(seen, strings.TrimSuffix(query, "&orderby="))
+				}
+				if diff := cmp.Diff(tc.seen, seen); diff != "" {
+					t.Error(diff)
+				}
+				if !tc.err {
+					if err != nil || len(got) != 299 {
+						t.Errorf("%d names, %v", len(got), err)
+					}
+					return
+				}
+				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not answer within 30s"
+				if len(got) != 0 || !errors.Is(err, acrkit.CodeUnavailable) || err.Error() != want {
+					t.Errorf("%d names, %v, want %s", len(got), err, want)
+				}
+			})
+		})
+	}
+}
+
+// One request that is not of a list is sent once more, too, and one that changes
+// something is not.
+func TestClient_silence(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		do    func(c *Client) error
+		seen  int
+		after time.Duration
+	}{
+		{"read", func(c *Client) error { _, err := c.Repository(background, "team/app"); return err }, 2,
+			60 * time.Second},
+		{"delete", func(c *Client) error { return c.DeleteTag(background, "team/app", "v1") }, 1, 5 * time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, s := newFake(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+				start := time.Now()
+				err := tc.do(c)
+				if took := time.Since(start).Truncate(time.Second); !errors.Is(err, acrkit.CodeUnavailable) ||
+					len(s.seen) != tc.seen || took != tc.after {
+					t.Errorf("%v with %d requests after %s", err, len(s.seen), took)
+				}
+			})
+		})
+	}
+}
+
+// pagesOf is a server of a list of so many pages, of n names each.
+func pagesOf(pages, n int) http.HandlerFunc {
+	i := 0
+	return func(w http.ResponseWriter, _ *http.Request) {
+		names := []string{}
+		for k := 0; k < n && i < pages*n; k++ {
+			names = append(names, fmt.Sprintf(`"r%09d"`, i))
+			i++
+		}
+		if i < pages*n {
+			w.Header().Set("Link", fmt.Sprintf(`</acr/v1/_catalog?last=r%09d>; rel="next"`, i-1))
+		}
+		fmt.Fprintf(w, `{"repositories":[%s]}`, strings.Join(names, ","))
+	}
+}
+
+// A list that never ends is an error that says so; one of a million items is none,
+// and one of just the most pages.
+func TestClient_lists_have_an_end(t *testing.T) {
+	for _, tc := range []struct{ pages, size, items int }{{1000, 1000, 1_000_000}, {50_000, 1, 50_000},
+		{1 << 30, 1, -50_000}} {
+		c, s := newFake(t, pagesOf(tc.pages, tc.size))
+		got := 0
+		var failure error
+		for _, err := range c.Repositories(background, nil) {
+			if err != nil {
+				failure = err
+				break
+			}
+			got++
+		}
+		switch {
+		case tc.items > 0 && (failure != nil || got != tc.items):
+			t.Errorf("%d items of %d, %v", got, tc.items, failure)
+		case tc.items < 0 && (got != -tc.items || len(s.seen) != 50_000 ||
+			!errors.Is(failure, acrkit.CodeProtocol) || !strings.Contains(failure.Error(), "more than 50000 pages")):
+			t.Errorf("%d items of %d pages, then %v", got, len(s.seen), failure)
+		}
+	}
+}
+
+// A page that leads to itself, or ends where the last one did, is an error at once.
+func TestClient_lists_notice_no_progress(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		page     string
+		link     string
+		requests int
+	}{
+		{"link_to_itself", `["r$i"]`, "a", 2},
+		{"link_to_itself_after_some", `["r$i"]`, "late", 8},
+		{"empty_pages", `[]`, "a", 2},
+		{"same_last", `["r$i","z"]`, "$i", 2},
+		{"same_first", `["a","r$i"]`, "$i", 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			i := 0
+			c, s := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+				link := tc.link
+				if link == "late" {
+					link = fmt.Sprint(min(i, 6))
+				}
+				text := strings.ReplaceAll(`</acr/v1/_catalog?last=`+link+`>; rel="next"`, "$i", fmt.Sprint(i))
+				w.Header().Set("Link", text)
+				fmt.Fprintf(w, `{"repositories":%s}`, strings.ReplaceAll(tc.page, "$i", fmt.Sprint(i)))
+				i++
+			})
+			_, err := collect(c.Repositories(background, nil))
+			if !errors.Is(err, acrkit.CodeProtocol) || len(s.seen) != tc.requests {
+				t.Errorf("%v after %d requests", err, len(s.seen))
+			}
+		})
+	}
+}
+
+// Three pages without an item may follow each other, and no more.
+func TestClient_lists_and_empty_pages(t *testing.T) {
+	for empty, ok := range map[int]bool{3: true, 4: false} {
+		i := 0
+		c, s := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+			if i++; i <= empty {
+				w.Header().Set("Link", fmt.Sprintf(`</acr/v1/_catalog?last=%d>; rel="next"`, i))
+				fmt.Fprint(w, `{"repositories":[]}`)
+				return
+			}
+			fmt.Fprint(w, `{"repositories":["a"]}`)
+		})
+		got, err := collect(c.Repositories(background, nil))
+		if ok && (err != nil || len(got) != 1) || !ok && (!errors.Is(err, acrkit.CodeProtocol) || len(s.seen) != 4) {
+			t.Errorf("%d empty pages: %v, %v with %d requests", empty, got, err, len(s.seen))
+		}
+	}
+}
+
+// The limits of a manifest and of a Link header, on both sides.
+func TestLimits_sizes(t *testing.T) {
+	for size, ok := range map[int]bool{4 << 20: true, 4<<20 + 1: false} {
+		c, _ := newFake(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", size)) })
+		if _, err := c.ManifestContent(background, "a", "v1"); (err == nil) != ok || err != nil &&
+			!errors.Is(err, acrkit.CodeTooLarge) {
+			t.Errorf("a manifest of %d bytes: %v", size, err)
+		}
+	}
+	for size, ok := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		const begin, end = `</acr/v1/_catalog?last=`, `>; rel="next"`
+		i := 0
+		c, _ := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+			if i++; i == 1 {
+				w.Header().Set("Link", begin+strings.Repeat("x", size-len(begin)-len(end))+end)
+			}
+			fmt.Fprintf(w, `{"repositories":["r%d"]}`, i)
+		})
+		if _, err := collect(c.Repositories(background, nil)); (err == nil) != ok || err != nil &&
+			!errors.Is(err, acrkit.CodeProtocol) {
+			t.Errorf("a Link of %d bytes: %v", size, err)
+		}
 	}
 }
 
@@ -296,7 +495,7 @@ func TestClient_lists_refuse_bad_input(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestClient_lists_halve_a_page_that_is_too_large(t *testing.T) {
-	filler := strings.Repeat(" ", maxBody)
+	filler := strings.Repeat(" ", 32<<20)
 	serve := catalog(numbered(1500), true)
 	c, s := newFake(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("n") == "1000" {

@@ -16,6 +16,11 @@
 //		fmt.Println(tag.Name)
 //	}
 //
+// No request waits for ever: an answer's header must come within 30 seconds, after a
+// delete within five minutes, and of its body a KiB in each 30 seconds. A page that
+// does not come so is asked for once more, and then the list fails. As a whole a
+// request and a list may take as long as their context allows.
+//
 // Every error is an [*acrkit.Error]. Its Required scope is what the registry's
 // challenge asked for, its causes include the registry's own error codes.
 //
@@ -24,25 +29,18 @@
 package registry
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/stall"
 )
-
-// DefaultTimeout bounds one request and the reading of its answer. Large
-// catalogs are known to take half a minute before the service gives up itself.
-const DefaultTimeout = 60 * time.Second
 
 // Options change how a [Client] works. nil and the zero value are the defaults.
 type Options struct {
 	// PlainHTTP speaks HTTP without TLS. Only a registry on this machine
 	// (loopback) may be spoken to so.
 	PlainHTTP bool
-	// Timeout bounds one request with its answer; 0 means [DefaultTimeout].
-	// It is per attempt: a list may take as long as its context allows.
-	Timeout time.Duration
 	// OnRetry is told of the wait before a request is sent again, and of the
 	// failure that is its reason; nil tells nobody. Requests that run at the same
 	// time call it at the same time.
@@ -54,8 +52,8 @@ type Options struct {
 type Client struct {
 	reg     acrkit.Registry
 	scheme  string
+	rt      http.RoundTripper // as it was given, for what it knows of its credential
 	http    *http.Client
-	timeout time.Duration
 	onRetry func(time.Duration, error)
 }
 
@@ -73,12 +71,9 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 	if opts == nil {
 		opts = &Options{}
 	}
-	c := &Client{reg: reg, scheme: "https", timeout: opts.Timeout, onRetry: opts.OnRetry}
+	c := &Client{reg: reg, scheme: "https", rt: rt, onRetry: opts.OnRetry}
 	if c.onRetry == nil {
 		c.onRetry = func(time.Duration, error) {}
-	}
-	if c.timeout == 0 {
-		c.timeout = DefaultTimeout
 	}
 	if opts.PlainHTTP {
 		if !reg.IsLoopback() {
@@ -88,7 +83,7 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 		c.scheme = "http"
 	}
 	c.http = &http.Client{
-		Transport: rt,
+		Transport: stall.Wrap(rt),
 		// The API never redirects; a redirect is reported, not followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -97,6 +92,3 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 
 // Registry returns the registry the client talks to.
 func (c *Client) Registry() acrkit.Registry { return c.reg }
-
-// errTimeout is the cause of an attempt that took too long.
-var errTimeout = errors.New("no complete answer in time")

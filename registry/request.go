@@ -15,11 +15,16 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 const (
 	// maxAttempts bounds how often one request is sent.
 	maxAttempts = 4
+	// maxSilent bounds how often one is sent to a server that does not answer in
+	// time: the second time, it is no lost packet.
+	maxSilent = 2
 	// firstBackoff is the wait before the second attempt; it doubles.
 	firstBackoff = 250 * time.Millisecond
 	// maxRetryAfter is the longest wait a server may ask for. ACR counts down
@@ -55,10 +60,16 @@ type answer struct {
 // request was not done (429, 503), and for GET also server and network errors.
 // giveUp, where given, is asked before a retry; true returns the error at once.
 func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answer, error) {
+	silences := 0
 	for attempt := 1; ; attempt++ {
 		a, err := c.once(ctx, q)
 		if err == nil {
 			return a, nil
+		}
+		if silent(err) {
+			if silences++; silences == maxSilent {
+				return nil, err
+			}
 		}
 		if ctx.Err() != nil || attempt == maxAttempts || !retriable(q.method, err) || (giveUp != nil && giveUp(err)) {
 			return nil, err
@@ -118,16 +129,24 @@ func retriable(method string, err error) bool {
 	return false
 }
 
+// silent reports whether there was no answer, or not all of it, because time ran
+// out.
+func silent(err error) bool {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok || e.Code != acrkit.CodeUnavailable || e.Status != 0 {
+		return false
+	}
+	return wire.TimedOut(err)
+}
+
 // once sends a call a single time.
 func (c *Client) once(ctx context.Context, q call) (*answer, error) {
-	actx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
-	defer cancel()
 	u := &url.URL{Scheme: c.scheme, Host: c.reg.Host(), Path: q.path, RawQuery: q.query.Encode()}
 	var body io.Reader
 	if q.body != nil {
 		body = bytes.NewReader(q.body)
 	}
-	req, err := http.NewRequestWithContext(actx, q.method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, q.method, u.String(), body)
 	if err != nil {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Causes: []error{err}}
 	}
@@ -138,7 +157,7 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.unanswered(q, c.attemptError(ctx, actx, err))
+		return nil, c.unanswered(q, attemptError(ctx, err))
 	}
 	defer resp.Body.Close()
 	limit := cmp.Or(q.limit, maxBody)
@@ -148,7 +167,7 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 		}
 		data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 		if err != nil {
-			return nil, c.unanswered(q, c.attemptError(ctx, actx, err))
+			return nil, c.unanswered(q, attemptError(ctx, err))
 		}
 		a := &answer{resp.StatusCode, resp.Header, data, u}
 		if int64(len(data)) > limit {
@@ -159,13 +178,11 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 	return nil, c.refused(q, resp)
 }
 
-// attemptError tells our own time limit from the caller's.
-func (c *Client) attemptError(ctx, actx context.Context, err error) error {
-	if ctx.Err() != nil {
+// attemptError returns the end of the caller's context where that is what ended the
+// attempt, unless the error says what was waited for then.
+func attemptError(ctx context.Context, err error) error {
+	if _, says := errors.AsType[*stall.Error](err); ctx.Err() != nil && !says {
 		return context.Cause(ctx)
-	}
-	if errors.Is(context.Cause(actx), errTimeout) {
-		return errTimeout
 	}
 	return err
 }
