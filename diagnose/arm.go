@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -27,6 +28,9 @@ const (
 	maxSubscriptions = 100
 	// maxPages bounds the pages of one list.
 	maxPages = 50
+	// armTime is how long one question may take with all the requests it needs: a
+	// hundred subscriptions, half a second each, and as much again.
+	armTime = 100 * time.Second
 )
 
 // armBody bounds an answer of Azure Resource Manager; a page of registries has
@@ -69,6 +73,7 @@ func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM,
 	if r.base == nil {
 		r.base = http.DefaultTransport
 	}
+	r.base = stall.Wrap(r.base)
 	return r, nil
 }
 
@@ -100,7 +105,7 @@ func (r *armReader) get(ctx context.Context, path string, into any) error {
 		q.Set("api-version", armVersion)
 		u.RawQuery = q.Encode()
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	token, err := r.token(ctx)
 	if err != nil {
@@ -120,7 +125,10 @@ func (r *armReader) get(ctx context.Context, path string, into any) error {
 	resp.Request = nil // it holds the token
 	data, err := armBody.ReadAll(resp.Body)
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
+		if errors.Is(err, acrkit.CodeTooLarge) {
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
+		}
+		return wire.NetworkError(err, op, acrkit.Registry{}, u.Host)
 	}
 	e := &acrkit.Error{Op: op, Method: http.MethodGet, URL: redact.URL(u), Status: resp.StatusCode}
 	switch resp.StatusCode {
@@ -160,9 +168,14 @@ func list[T any](ctx context.Context, r *armReader, path string) ([]T, error) {
 			return nil, err
 		}
 		all = append(all, page.Value...)
-		if path = page.NextLink; path == "" {
+		if page.NextLink == "" {
 			return all, nil
 		}
+		if page.NextLink == path {
+			return nil, &acrkit.Error{Code: acrkit.CodeProtocol, Op: "ask Azure Resource Manager",
+				Reason: "a page of a list leads to itself"}
+		}
+		path = page.NextLink
 	}
 	return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "ask Azure Resource Manager", Reason: fmt.Sprintf("a list has more than %d pages", maxPages)}
 }
@@ -176,6 +189,8 @@ func (r *armReader) find(ctx context.Context, reg acrkit.Registry) (armRegistry,
 	if ok {
 		return known, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, armTime)
+	defer cancel()
 	subscriptions, err := list[struct {
 		ID string `json:"subscriptionId"`
 	}](ctx, r, "/subscriptions")

@@ -141,6 +141,8 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 func (x *examiner) privateName(ctx context.Context) (bool, netip.Addr) {
 	r := x.resolver()
 	host := x.reg.Hostname()
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
 	alias, err := r.LookupCNAME(ctx, host)
 	x.note(Probe{What: "look up the alias of " + host, Result: resultOf(strings.TrimSuffix(alias, "."), err)})
 	if err != nil || !strings.Contains(alias, ".privatelink.") {

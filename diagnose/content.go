@@ -86,7 +86,7 @@ func (x *examiner) repositoryMissing(ctx context.Context) bool {
 	if c == nil || x.repository == "" {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	_, err := c.Repository(ctx, x.repository)
 	x.look("the repository", "/acr/v1/"+x.repository, err)
@@ -100,7 +100,7 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	if c == nil || x.repository == "" || x.target == "" || !x.required.Contains(acrkit.RepositoryScope(x.repository, acrkit.ContentRead)) {
 		return Diagnosis{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	_, err := c.ManifestContent(ctx, x.repository, x.target)
 	x.look(x.target, "/v2/"+x.repository+"/manifests/"+x.target, err)
@@ -122,7 +122,7 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 	if c == nil || x.repository == "" {
 		return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said)
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	found := func(code acrkit.Cause, what string, a registry.Attributes) (Diagnosis, bool) {
 		if a.Delete && a.Write && a.Read {

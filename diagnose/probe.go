@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -18,8 +19,10 @@ const (
 	// probeTime is how long one probe may take: a person waits for it, and a host that
 	// drops packets never answers.
 	probeTime = 10 * time.Second
-	// dialTime is how long one connection may take to begin.
-	dialTime = 5 * time.Second
+	// dialTime is how long a look-up and a connection may take to begin. A resolver
+	// turns to its second server after 5 s (resolv.conf(5)), and TCP tries again after
+	// 1 and 3: what has not come by then may be called missing.
+	dialTime = 6 * time.Second
 	// maxProbeBody is how much of a probe's answer is read.
 	maxProbeBody = 64 << 10
 )
@@ -54,8 +57,8 @@ func (x *examiner) base() (http.RoundTripper, func()) {
 	if x.o.Base != nil {
 		return x.o.Base, func() {}
 	}
-	if std, ok := http.DefaultTransport.(*http.Transport); ok {
-		own := std.Clone()
+	if _, std := http.DefaultTransport.(*http.Transport); std {
+		own := wire.NewTransport()
 		return own, own.CloseIdleConnections
 	}
 	return http.DefaultTransport, func() {}
@@ -68,10 +71,15 @@ func (x *examiner) scheme() string {
 	return "https"
 }
 
+// probing limits one probe: its connection, and the whole of it.
+func probing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(stall.WithConnectTime(ctx, dialTime), probeTime)
+}
+
 // ask sends a request without a credential to the registry, and notes it. The body
 // is read, bounded, and closed.
 func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Response, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, x.scheme()+"://"+x.reg.Host()+path, nil)
 	if err != nil {
@@ -80,7 +88,7 @@ func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Re
 	req.Header.Set("User-Agent", "acrkit")
 	base, done := x.base()
 	defer done()
-	resp, err := base.RoundTrip(req)
+	resp, err := stall.Wrap(base).RoundTrip(req)
 	p := Probe{What: what, Method: method, URL: redact.URL(req.URL)}
 	if err != nil {
 		p.Result = clip(networkReason(err, x.reg.Host()))
@@ -122,7 +130,7 @@ func (x *examiner) dateOf(ctx context.Context) time.Time {
 // token asks for an access token with the attempt's own credential. It goes where
 // that credential goes anyway.
 func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, scope acrkit.Scope) (auth.Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	token, err := t.Token(ctx, scope)
 	p := Probe{What: what, Method: http.MethodPost, URL: x.scheme() + "://" + x.reg.Host() + "/oauth2/token", Status: http.StatusOK, Result: "granted: unknown"}

@@ -135,7 +135,7 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	if digest == "" || !d.spend() {
 		return yield(d.step("data-endpoint", Skipped, "the manifest names no blob to ask for", nil))
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := probing(ctx)
 	defer cancel()
 	u := &url.URL{Scheme: d.scheme(), Host: d.reg.Host(), Path: "/v2/" + w.Repository + "/blobs/" + digest}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
