@@ -41,6 +41,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -188,8 +189,9 @@ func (r *Registry) CAFile() string {
 // Every client of this package is built on it.
 func (r *Registry) RoundTripper() http.RoundTripper { return r.base }
 
-// HTTPClient returns a new client over [Registry.RoundTripper].
-func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: r.base} }
+// HTTPClient returns a new client over [Registry.RoundTripper], with the limits of
+// acrkit's own on an exchange that stands still.
+func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: stall.Wrap(r.base)} }
 
 // Transport returns a transport of package auth for the credential; nil is
 // anonymous. It ends with the test.

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -38,7 +39,8 @@ type stalling struct {
 	ctx    context.Context
 	pieces int
 	every  time.Duration
-	ends   bool // after the pieces
+	ends   bool   // after the pieces
+	text   string // of a piece; "" = piece
 }
 
 // piece is what is enough to count as moving, each 30 seconds.
@@ -48,7 +50,7 @@ func (s *stalling) Read(p []byte) (int, error) {
 	if s.pieces > 0 {
 		s.pieces--
 		time.Sleep(s.every) // the bubble's clock
-		return copy(p, piece), nil
+		return copy(p, cmp.Or(s.text, piece)), nil
 	}
 	if s.ends {
 		return 0, io.EOF
@@ -134,7 +136,7 @@ func TestStalledClient(t *testing.T) {
 		}
 		reads, past := context.WithCancel(context.Background())
 		r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?digest="+digest, &stalling{ctx: reads, pieces: 2,
-			every: 10 * time.Second})
+			every: 10 * time.Second, text: "piece"})
 		r.ContentLength = 1 << 30
 		r.Host = "proxy.test"
 		r.SetBasicAuth("u", key)
@@ -176,7 +178,8 @@ func TestStalledRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				reads, past := context.WithCancelCause(context.Background())
-				r := httptest.NewRequest(tt.method, tt.path, &stalling{reads, tt.pieces, tt.every})
+				r := httptest.NewRequest(tt.method, tt.path, &stalling{ctx: reads, pieces: tt.pieces, every: tt.every,
+					text: "piece"})
 				r.ContentLength = 1 << 10
 				r.Host = "proxy.test"
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -96,8 +96,6 @@ func serverRules() []Rule {
 			{"proxy/proxy.go", "	maxUploadQuery = 8 << 10", "	maxUploadQuery = 8 << 17", proxy, "TestPlaces"},
 		}},
 		{"control-times", "The emulator's commands wait for no emulator that says nothing, or is away.", []Break{
-			{cli + "client.go", "Timeout: callTime,", "", "./internal/cli/emulator", "TestCallTime"},
-			{cli + "client.go", "const callTime = 2 * time.Minute", "const callTime = 200 * time.Minute", "./internal/cli/emulator", "TestCallTime"},
 			{cli + "log.go", "	reconnectTime = 15 * time.Second", "	reconnectTime = 1500 * time.Second", "./internal/cli/emulator", "TestFollowTime"},
 			{cli + "start.go", "const readyTime = 30 * time.Second", "const readyTime = 3000 * time.Second", "./internal/cli/emulator", "TestReadyTime"},
 		}},

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // stage is the running emulator with what the steps hand on to each other.
@@ -83,7 +84,7 @@ func newStage(ctx context.Context, io *iostreams.IOStreams) (_ *stage, err error
 		ForceAttemptHTTP2: true,
 	}
 	s.closers = append(s.closers, func() error { base.CloseIdleConnections(); return nil })
-	s.trace = &tracer{base: base}
+	s.trace = &tracer{base: stall.Wrap(base)}
 	return s, nil
 }
 

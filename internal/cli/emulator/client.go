@@ -24,6 +24,8 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/stall"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // The control API of a running emulator, as its openapi.yaml describes it.
@@ -33,9 +35,9 @@ const (
 	controlKey    = "control-api.key" // in the data folder
 )
 
-// callTime bounds one call: the longest answers wait half a minute for a decision,
-// or ten seconds for requests under way.
-const callTime = 2 * time.Minute
+// controlTime is how long the control API may take to answer: it holds a question
+// for the next decision for followWait, and a reset waits for requests under way.
+const controlTime = followWait + stall.HeaderTime
 
 var (
 	keyLimit = limit.Limit{Name: "a control key", Bytes: 4 << 10}
@@ -144,7 +146,8 @@ func (c *control) open() (*client, error) {
 	if out.key = strings.TrimSpace(string(data)); out.key == "" || strings.ContainsAny(out.key, " \n\r\t") {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf("%q holds none", keyFile)}
 	}
-	transport := &http.Transport{} // no proxy: the key is for the emulator alone
+	transport := wire.NewTransport()
+	transport.Proxy = nil // the key is for the emulator alone
 	scheme := "https"
 	if caFile == "" {
 		// Without the certificate, the key may go to this machine only.
@@ -165,12 +168,12 @@ func (c *control) open() (*client, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	out.base = scheme + "://" + addr + controlPath
-	out.http = newHTTP(transport)
+	out.http = newHTTPClient(transport)
 	return out, nil
 }
 
-func newHTTP(transport http.RoundTripper) *http.Client {
-	return &http.Client{Transport: transport, Timeout: callTime,
+func newHTTPClient(base http.RoundTripper) *http.Client {
+	return &http.Client{Transport: stall.WrapWith(base, stall.Limits{Header: controlTime}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
@@ -207,7 +210,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + req.URL.Host, Causes: []error{err}, Hint: c.hint}
+		return c.lost(op, req.URL.Host, err)
 	}
 	defer resp.Body.Close()
 	data, err := controlLimit.ReadAll(resp.Body)
@@ -215,7 +218,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
+		return c.lost(op, req.URL.Host, err)
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
@@ -232,6 +235,15 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Reason: "its answer cannot be read: it may be of another version", Causes: []error{err}}
 	}
 	return nil
+}
+
+// lost is the error of a request that got no answer, or not all of it.
+func (c *client) lost(op, host string, err error) error {
+	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + host, Causes: []error{err}, Hint: c.hint}
+	if _, ok := errors.AsType[*stall.Error](err); ok {
+		e.Hint += "    # when the one that hangs has been ended"
+	}
+	return e
 }
 
 func refusedBy(op string, status int, data []byte) error {

@@ -92,6 +92,15 @@ type decisionPage struct {
 	Ending    bool
 }
 
+// check refuses a page that leads to another and gets no further than the last.
+func (p decisionPage) check(after int64) error {
+	if !p.More || p.Last > after {
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeProtocol, Op: "read the decision log",
+		Reason: "its pages do not go on; the emulator may be of another version"}
+}
+
 // Times of following.
 const (
 	followWait    = 30 * time.Second // for a decision, in one call
@@ -176,6 +185,10 @@ func (opts *LogOptions) run(cmd *cobra.Command, cl *client, registry string) err
 					return
 				}
 			}
+			if err := p.check(after); err != nil {
+				yield(decisionJSON{}, err)
+				return
+			}
 			after, more = p.Last, p.More
 		}
 	}
@@ -222,6 +235,9 @@ func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) er
 			return err
 		}
 		lost = time.Time{}
+		if err := p.check(after); err != nil {
+			return err
+		}
 		opts.dropped(p.Dropped)
 		for _, d := range p.Decisions {
 			if err := opts.show(ctx, d.explained()); err != nil {

@@ -21,45 +21,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func answering(f roundTrip) *client {
-	return &client{http: newHTTP(f), base: "http://emulator.test/", key: "k"}
-}
-
-// silent is a body that never comes.
-type silent struct{ ctx context.Context }
-
-func (s silent) Read([]byte) (int, error) { <-s.ctx.Done(); return 0, s.ctx.Err() }
-func (s silent) Close() error             { return nil }
-
-// TestCallTime: an emulator that does not answer, or not to the end, is not waited
-// for any longer than two minutes; one that takes less is.
-func TestCallTime(t *testing.T) {
-	for name, x := range map[string]struct {
-		answer roundTrip
-		fails  bool
-		takes  time.Duration
-	}{
-		"no answer": {func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}, true, 2 * time.Minute},
-		"half an answer": {func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: silent{r.Context()}, Request: r}, nil
-		}, true, 2 * time.Minute},
-		"a slow answer": {func(r *http.Request) (*http.Response, error) {
-			time.Sleep(2*time.Minute - time.Second)
-			return &http.Response{StatusCode: 204, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-		}, false, 2*time.Minute - time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				err := answering(x.answer).call(t.Context(), http.MethodPost, "reset", nil, nil)
-				if took := time.Since(start); x.fails != (acrkit.CodeOf(err) == acrkit.CodeUnavailable) || !x.fails && err != nil || took != x.takes {
-					t.Errorf("after %v: %v", took, err)
-				}
-			})
-		})
-	}
+	return &client{http: newHTTPClient(f), base: "http://emulator.test/", key: "k"}
 }
 
 // TestFollowTime: an emulator that is away is waited for, for fifteen seconds.
