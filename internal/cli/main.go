@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -32,7 +34,10 @@ func Main(args []string) int {
 func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
-	ran, err := cmd.ExecuteContextC(ctx)
+	ran, err := f.RunLimited(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) })
+	if ran == nil { // it was left behind
+		ran = cmd
+	}
 	f.IO.EndAwait()
 	if err == nil {
 		// Help has no way to return an error.

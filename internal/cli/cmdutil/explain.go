@@ -85,7 +85,12 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	case e.Code == acrkit.CodeTLS:
 		out.Hint = "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it"
 	case e.Code == acrkit.CodeUnavailable && !strings.Contains(e.Hint, "PROXY"):
-		out.Hint = fmt.Sprintf("curl -sS -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    # 401 means that it can be reached", c.scheme(), reg.Host())
+		patience := ""
+		if e.Cause == cause.ConnectionTimeout {
+			patience = " -m 10" // curl would wait for ever
+		}
+		out.Hint = fmt.Sprintf("curl -sS%s -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    "+
+			"# 401 means that it can be reached", patience, c.scheme(), reg.Host())
 	}
 	return &out
 }

@@ -16,6 +16,9 @@ type Factory struct {
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // as time.Now
 	Global    Global
+
+	running string        // the path of the command that runs
+	limit   chan *timeout // that --timeout set, of the command that runs; nil = it may not
 }
 
 // Global holds the values of the flags that every command inherits.
@@ -25,6 +28,8 @@ type Global struct {
 	PlainHTTP bool   // --plain-http: HTTP without TLS, to loopback only
 	Debug     bool   // --debug: requests and answers on stderr, redacted
 	NoCache   bool   // --no-cache: no token of another run; also of commands that try a credential
+
+	Timeout time.Duration // --timeout: how long the command may take; 0 = as long as it needs
 }
 
 // Env returns the value of an environment variable, "" where it is not set.

@@ -23,6 +23,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // StartOptions are what "emulator start" needs.
@@ -55,8 +56,8 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the emulator",
-		Long: "Start the emulator and keep it running until it is interrupted. It prints what to\n" +
-			"paste next when it is ready.\n\n" +
+		Long: "Start the emulator and keep it running until it is interrupted; it takes no --timeout. It\n" +
+			"prints what to paste next when it is ready.\n\n" +
 			"State is kept in the data folder and survives a crash. A seed (a YAML file) says\n" +
 			"what the registry holds at first; a new folder without --seed gets the example\n" +
 			"that \"acrkit emulator seed init\" writes. A seed is applied to a new folder; on\n" +
@@ -101,6 +102,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			return startRun(cmd.Context(), opts)
 		},
 	}
+	cmdutil.RefuseTimeout(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
 	flags.StringVar(&opts.DataDir, "data", "", "`folder` that keeps the state (default: the user's data folder)")
@@ -213,7 +215,7 @@ func waitReady(ctx context.Context, conn connection, ca []byte, dial func(contex
 	if err != nil {
 		return err
 	}
-	resp, err := t.RoundTrip(req)
+	resp, err := stall.Wrap(t).RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("the emulator does not answer: %w", err)
 	}

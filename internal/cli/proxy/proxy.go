@@ -23,6 +23,7 @@ const defaultAddr = "127.0.0.1:5444"
 type Options struct {
 	IO        *iostreams.IOStreams
 	Connect   func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
+	Limit     func(context.Context) (context.Context, func()) // --timeout, for the start
 	LookupEnv func(string) (string, bool)
 	Environ   func() []string // of the command, before the variables are set
 	Now       func() time.Time
@@ -83,13 +84,15 @@ and the command finds it in its environment:
 
 What acrkit itself reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) is not handed on, unless --keep-env is given, nor are
-Docker's logins for the registry. Signals are passed on, and the exit code is the
-command's: 127 if it is not found, 126 if it cannot be run, 128 and the signal's
-number if a signal ended it.`
+Docker's logins for the registry. --timeout is for the start, and ends when the
+proxy is ready; what it asks the registry then ends when nothing moves. Signals are
+passed on, and the exit code is the command's: 127 if it is not found, 126 if it
+cannot be run, 128 and the signal's number if a signal ended it.`
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.Connect, LookupEnv: f.LookupEnv, Environ: os.Environ, Now: f.Now}
+	opts := &Options{IO: f.IO, Connect: f.Connect, Limit: f.Limit, LookupEnv: f.LookupEnv, Environ: os.Environ,
+		Now: f.Now}
 	cmd := &cobra.Command{
 		Use:   "proxy [<registry>] [-- <command> [<argument>...]]",
 		Short: "Let any client in with your credential, as a registry on this machine",
@@ -136,6 +139,7 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			return run(cmd.Context(), opts)
 		},
 	}
+	cmdutil.TimeoutOfStart(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Addr, "addr", "", "`address` to listen on; port 0 takes a free one (default: "+defaultAddr+", and a free port under a command)")
 	flags.BoolVar(&opts.HTTP, "http", false, "be reached by HTTP without TLS")

@@ -85,14 +85,16 @@ func run(ctx context.Context, opts *Options) (err error) {
 		return err
 	}
 
-	c, err := opts.Connect(ctx, opts.Registry)
+	start, started := opts.Limit(ctx)
+	defer started()
+	c, err := opts.Connect(start, opts.Registry)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	if !opts.NoCheck && !c.OnlyParts() {
-		if _, err := c.Transport.Token(ctx, acrkit.CatalogScope()); err != nil {
-			return cmdutil.Explain(ctx, c, err)
+		if _, err := c.Transport.Token(start, acrkit.CatalogScope()); err != nil {
+			return cmdutil.Explain(start, c, err)
 		}
 	}
 
@@ -137,6 +139,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		}
 	}
 
+	started()
 	defer cmdutil.TuneGC()()
 	stop := serve(ctx, listener, secure, handler)
 	defer func() {

@@ -35,6 +35,8 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 			"$ acrkit tag list samples/app",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return f.StartTimeout(cmd) },
 	}
 	cmdutil.Group(cmd)
 	cmd.SetIn(f.IO.In)
@@ -50,6 +52,8 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, "auth", "", "use this kind of credential only", cmdutil.AuthKinds...)
 	flags.BoolVar(&f.Global.NoCache, "no-cache", f.Global.NoCache, "use no token of another run, and keep none")
 	flags.BoolVar(&f.Global.PlainHTTP, "plain-http", false, "speak HTTP without TLS; to this machine only")
+	flags.DurationVar(&f.Global.Timeout, "timeout", 0,
+		"end with an error if it is not done after this `time`, as 30s (default: no limit)")
 	flags.BoolVar(&f.Global.Debug, "debug", false, "print requests and answers to stderr, without secrets")
 
 	cmd.AddGroup(&cobra.Group{ID: "core", Title: "CORE COMMANDS"}, &cobra.Group{ID: "more", Title: "OTHER COMMANDS"})

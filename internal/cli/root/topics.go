@@ -58,7 +58,8 @@ const exitCodesTopic = `Exit codes:
   3    not authenticated: the credential is missing or was not accepted
   4    refused: the credential is good; a right is missing, or a lock forbids it
   5    not found
-  6    unavailable: throttled, or network and server errors after retries
+  6    unavailable: throttled, network and server errors after retries, or the time
+       of --timeout is over
   7    incomplete: the answer could not be completed
   130  interrupted
 

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	IO        *iostreams.IOStreams
 	Connect   func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
+	Limit     func(context.Context) (context.Context, func()) // --timeout, for the start
 	LookupEnv func(string) (string, bool)
 	Environ   func() []string // of the command, before the variables are set
 
@@ -32,7 +33,7 @@ type Options struct {
 
 // NewCmdRun returns the command. A runF other than nil runs instead of it.
 func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.Connect, LookupEnv: f.LookupEnv, Environ: os.Environ}
+	opts := &Options{IO: f.IO, Connect: f.Connect, Limit: f.Limit, LookupEnv: f.LookupEnv, Environ: os.Environ}
 	repository := ""
 	cmd := &cobra.Command{
 		Use:   "run [--repository <repository>] -- <command> [<argument>...]",
@@ -51,8 +52,9 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			"reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the AZURE_* of a sign-in)\n" +
 			"is not handed on, unless --keep-env is given.\n\n" +
 			"The credential is tried first: if the registry refuses it the command is not\n" +
-			"started. Signals are passed on. The exit code is the command's: 127 if it is not\n" +
-			"found, 126 if it cannot be run, 128 and the signal's number if a signal ended it.",
+			"started. --timeout is for that alone, and ends when the command starts. Signals are\n" +
+			"passed on. The exit code is the command's: 127 if it is not found, 126 if it cannot\n" +
+			"be run, 128 and the signal's number if a signal ended it.",
 		Example: "$ acrkit run --repository team/app -- docker push myregistry.azurecr.io/team/app:v1\n\n" +
 			"# Copy with what was stored for the repository: acrkit login --repository 'team/*'\n" +
 			"$ acrkit run --repository myregistry.azurecr.io/team/app -- crane ls myregistry.azurecr.io/team/app",
@@ -78,6 +80,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	// The command's own flags are not ours, with -- or without.
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
+	cmdutil.TimeoutOfStart(cmd)
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
 	return cmd
 }
@@ -90,7 +93,9 @@ func run(ctx context.Context, opts *Options) error {
 	signals := child.CatchSignals()
 	defer signals.Stop()
 
-	c, err := opts.Connect(ctx, opts.Registry)
+	start, started := opts.Limit(ctx)
+	defer started()
+	c, err := opts.Connect(start, opts.Registry)
 	if err != nil {
 		return err
 	}
@@ -100,13 +105,13 @@ func run(ctx context.Context, opts *Options) error {
 	if opts.Repository != "" {
 		scope = acrkit.RepositoryScope(opts.Repository, acrkit.Actions()...)
 	}
-	token, err := c.Transport.Token(ctx, scope)
+	token, err := c.Transport.Token(start, scope)
 	if err != nil {
-		return cmdutil.Explain(ctx, c, err)
+		return cmdutil.Explain(start, c, err)
 	}
-	login, err := c.Transport.Login(ctx, scope)
+	login, err := c.Transport.Login(start, scope)
 	if err != nil {
-		return cmdutil.Explain(ctx, c, err)
+		return cmdutil.Explain(start, c, err)
 	}
 	if opts.Repository != "" && token.Granted != nil && !grantsAny(token, opts.Repository) {
 		cmdutil.Say(opts.IO.ErrOut, "acrkit: the %s has no right on %q", c.Effective(scope).Credential, opts.Repository)
@@ -133,6 +138,7 @@ func run(ctx context.Context, opts *Options) error {
 	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	opts.IO.EndAwait()
+	started()
 
 	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },
 		func(l auth.Login) error { return dir.Write(base, opts.Registry, l) })
