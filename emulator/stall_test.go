@@ -420,3 +420,16 @@ func TestStalledPace(t *testing.T) {
 		within(t, "the end", took, 30*time.Second, 31*time.Second+rst)
 	})
 }
+
+// TestHangEnds: the fault that never answers ends after ten minutes, and at once
+// for a client that stands still in its body.
+func TestHangEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		_, err := b.AddFault(emulator.Fault{Kind: emulator.FaultHang})
+		must(t, err)
+		_, took := b.ends(b.dial("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		within(t, "without a body", took, 10*time.Minute, 10*time.Minute+rst)
+		_, took = b.ends(b.dial("PUT /v2/samples/app/manifests/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"))
+		within(t, "in its body", took, 30*time.Second, 30*time.Second+rst)
+	})
+}
