@@ -134,8 +134,7 @@ func damaged(dir string, err error) error {
 		e.Hint = "acrkit emulator start --data OTHER_FOLDER    # or use the version that wrote this one"
 	} else if _, ok := errors.AsType[*db.Incomplete](err); ok {
 		e.Hint = "acrkit emulator start --data " + shell.Quote(dir) + " --recover    # goes on with what is left; " +
-			"or put the file back from a backup; --seed FILE --seed-mode reset begins anew; " +
-			"acrkit emulator check --data " + shell.Quote(dir) + " says what is wrong"
+			"or put the file back from a backup; --seed FILE --seed-mode reset begins anew"
 	}
 	return e
 }

@@ -313,7 +313,7 @@ func Rules() []Rule {
 			{"emulator/internal/dataplane/errors.go", "	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {", "	if true {", "./emulator/internal/dataplane", "TestRottenBlob"},
 			{"emulator/internal/dataplane/errors.go", "	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {", "	if true {", "./emulator/internal/dataplane", "TestRottenManifest"},
 			{"emulator/internal/dataplane/storage.go", " || r.Header.Get(\"Range\") != \"\" ||", " ||", "./emulator", "TestRottenStorage"},
-			{"emulator/internal/db/db.go", "		if err := d.checkAtOpen(ctx); err != nil {", "		if err := d.checkAtOpen(ctx); false {", "./emulator/internal/db", "TestDamagedFile"},
+			{"emulator/internal/db/db.go", "		if err := d.checkAtOpen(ctx, w); err != nil {", "		if err := d.checkAtOpen(ctx, w); false {", "./emulator/internal/db", "TestDamagedFile"},
 			{"emulator/internal/db/check.go", "		check := \"integrity_check\"", "		check := \"quick_check\"", "./emulator/internal/db", "TestDamagedFile"},
 			{"emulator/internal/db/check.go", "		if pages*size > wholeCheck {", "		if false {", "./emulator/internal/db", "TestLargeFileIsCheckedForItsStructure"},
 			{"emulator/internal/content/check.go", "		case !bodyMatches(r.digest, body):", "		case false:", "./emulator", "TestCheck"},

@@ -100,7 +100,6 @@ func serverRules() []Rule {
 			{cli + "log.go", "	reconnectTime = 15 * time.Second", "	reconnectTime = 1500 * time.Second", "./internal/cli/emulator", "TestFollowTime"},
 			{cli + "client.go", "Bytes: 4 << 10}", "Bytes: 4 << 17}", "./internal/cli/emulator", "TestReadLimits"},
 			{cli + "client.go", "Bytes: 64 << 20}", "Bytes: 64 << 22}", "./internal/cli/emulator", "TestReadLimits"},
-			{cli + "connection.go", "Bytes: 1 << 20}", "Bytes: 1 << 27}", "./internal/cli/emulator", "TestReadLimits"},
 			{cli + "start.go", "const readyTime = 30 * time.Second", "const readyTime = 3000 * time.Second", "./internal/cli/emulator", "TestReadyTime"},
 		}},
 	}

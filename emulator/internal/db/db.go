@@ -401,7 +401,7 @@ func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }
 // mapError puts [ErrFull] or [ErrDamaged] on top of SQLite's own error.
 func mapError(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
+	if !ok || errors.Is(err, ErrFull) || errors.Is(err, ErrDamaged) {
 		return err
 	}
 	switch e.Code() & 0xff {

@@ -45,13 +45,13 @@ func explain(dir string, err error) error {
 			// SQLite also takes a file for read-only whose header names a later format.
 			if f, ferr := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0); ferr == nil && e.Code() == sqlite3.SQLITE_READONLY {
 				_ = f.Close() // nothing was written
-				return &Incomplete{Reason: fileName + " is damaged", Err: fmt.Errorf("%w: %w", ErrDamaged, err)}
+				return &Incomplete{Reason: fileName, Err: fmt.Errorf("%w: %w", ErrDamaged, err)}
 			}
 			return errors.Join(&fs.PathError{Op: "write to", Path: dir, Err: fs.ErrPermission}, err)
 		}
 	}
 	if err = mapError(err); errors.Is(err, ErrDamaged) {
-		return &Incomplete{Reason: fileName + " is damaged", Err: err}
+		return &Incomplete{Reason: fileName, Err: err}
 	}
 	return err
 }

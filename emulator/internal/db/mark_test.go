@@ -132,7 +132,7 @@ func TestMark(t *testing.T) {
 		"other_database":    {files: with("mark", other["mark"]), want: "is not the database that the folder held", rows: commits},
 		"restored_database": {files: map[string][]byte{"registry.db": older["registry.db"], "registry.db-wal": older["registry.db-wal"], "mark": markOf(t, older["mark"], 5)}, want: "5 commits are missing", rows: 0},
 		"earlier_version":   {files: earlier, origin: db.Adopted, rows: 1},
-		"no_database_file":  {files: map[string][]byte{"registry.db": bytes.Repeat([]byte("no database "), 1000), "mark": whole["mark"]}, want: "registry.db is damaged", rows: -2},
+		"no_database_file":  {files: map[string][]byte{"registry.db": bytes.Repeat([]byte("no database "), 1000), "mark": whole["mark"]}, want: "registry.db: the database is damaged", rows: -2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := put(t, tc.files)
