@@ -17,29 +17,25 @@ import (
 
 // TestInterrupt presses Ctrl-C while a registry does not answer.
 func TestInterrupt(t *testing.T) {
-	asked := make(chan struct{}, 1)
-	ended := make(chan struct{})
-	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
-		<-ended
-	}))
-	defer srv.Close()
-	defer close(ended)
 	for _, args := range []string{"repo list", "tag list a", "repo list x/a x/b", "manifest view --raw a:v1", "whoami"} {
 		t.Run(args, func(t *testing.T) {
+			asked, ended := make(chan struct{}, 1), make(chan struct{})
+			// One for each run: a late request of the run before is not this one's.
+			srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+				<-ended
+			}))
+			defer srv.Close()
+			defer close(ended)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "acrkit", append([]string{"--plain-http"}, strings.Fields(args)...)...)
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "ACR_NAME=" + strings.TrimPrefix(srv.URL, "http://"), "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			select { // a request of the run before
-			case <-asked:
-			default:
-			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -307,6 +307,7 @@ func TestCollectWhilePushing(t *testing.T) {
 			var work, collector sync.WaitGroup
 			stop := make(chan struct{})
 			var collected content.Collected
+			var raced atomic.Bool // the collector took something away meanwhile
 			collector.Go(func() {
 				for {
 					c, err := s.Collect(ctx)
@@ -316,6 +317,7 @@ func TestCollectWhilePushing(t *testing.T) {
 					}
 					collected.Blobs += c.Blobs
 					collected.Contents += c.Contents
+					raced.Store(collected.Blobs > 0 && collected.Contents > 0)
 					select {
 					case <-stop:
 						return
@@ -327,11 +329,15 @@ func TestCollectWhilePushing(t *testing.T) {
 			for worker := range 8 {
 				dice := rand.New(rand.NewPCG(1, uint64(worker)))
 				work.Go(func() {
-					for round := range rounds {
+					// Who comes to run how often is up to the machine.
+					for round := 0; round < rounds || !raced.Load() && round < 50*rounds; round++ {
 						repo, tag := fmt.Sprint("r", worker), fmt.Sprint("t", round)
 						layer := fmt.Sprint("layer ", dice.IntN(3))
-						if dice.IntN(2) == 0 {
+						switch dice.IntN(4) {
+						case 0:
 							layer = fmt.Sprint("layer of ", worker/2)
+						case 1: // nobody else keeps it, so that it goes and comes
+							layer = fmt.Sprint("layer of ", worker, " alone")
 						}
 						for _, text := range []string{"{}", layer} {
 							digest := digestOf([]byte(text))
