@@ -159,7 +159,8 @@ func TestBeyondLoopback(t *testing.T) {
 		{"POST", "reset", `{"snapshot":"open"}`},
 	} {
 		a := f.do(x[0], "/_acrkit/v1/"+x[1], key, x[2])
-		if a.status != 400 || !strings.Contains(a.body, `others may know`) || !strings.Contains(a.body, `ci-pull`) {
+		if a.status != 400 || !strings.Contains(a.body, `others may know`) ||
+			!strings.Contains(a.body, `"hint":"acrkit emulator `) || !strings.Contains(a.body, `ci-pull`) {
 			t.Errorf("%s %s: %d %s", x[0], x[1], a.status, a.body)
 		}
 	}

@@ -206,9 +206,10 @@ func (e *Emulator) controlDocument(w http.ResponseWriter, _ *http.Request) error
 
 // controlError answers what could not be done.
 func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err error) {
-	status, code, message := http.StatusInternalServerError, "internal", "the emulator failed; its log says why"
+	status, hint := http.StatusInternalServerError, ""
+	code, message := "internal", "the emulator failed; its log says why"
 	if x, ok := errors.AsType[*acrkit.Error](err); ok {
-		code, message = string(x.Code), err.Error()
+		code, message, hint = string(x.Code), err.Error(), x.Hint
 		switch x.Code {
 		case acrkit.CodeUsage:
 			status = http.StatusBadRequest
@@ -222,7 +223,11 @@ func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err erro
 	} else {
 		e.logger.ErrorContext(r.Context(), "a call of the control API failed", "path", r.URL.Path, "error", err)
 	}
-	answer.JSON(w, status, map[string]any{"error": map[string]string{"code": code, "message": message}})
+	said := map[string]string{"code": code, "message": message}
+	if hint != "" {
+		said["hint"] = hint
+	}
+	answer.JSON(w, status, map[string]any{"error": said})
 }
 
 func badControl(format string, args ...any) error {

@@ -247,14 +247,14 @@ func (c *client) lost(op, host string, err error) error {
 
 func refusedBy(op string, status int, data []byte) error {
 	var body struct {
-		Error struct{ Code, Message string }
+		Error struct{ Code, Message, Hint string }
 	}
 	if json.Unmarshal(data, &body) != nil || body.Error.Message == "" {
 		return &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Reason: fmt.Sprintf("it answered %d; it may be of another version", status)}
 	}
 	code := acrkit.Code(body.Error.Code)
 	message := strings.TrimPrefix(body.Error.Message, "cannot ")
-	return &acrkit.Error{Code: code, Op: op, Reason: "it cannot " + message}
+	return &acrkit.Error{Code: code, Op: op, Reason: "it cannot " + message, Hint: body.Error.Hint}
 }
 
 // registryPath returns the path of what belongs to the chosen registry.
