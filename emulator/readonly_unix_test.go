@@ -4,6 +4,7 @@ package emulator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,6 +24,12 @@ const openFolder = "ACRKIT_TEST_OPEN_FOLDER"
 func init() { children[openFolder] = openInChild }
 
 func openInChild(dir string) int {
+	if os.Geteuid() == 0 {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(otherOwner), syscall.Setuid(otherOwner)); err != nil {
+			fmt.Println("become another user:", err)
+			return 1
+		}
+	}
 	e, err := emulator.Open(context.Background(), &emulator.Options{DataDir: dir, Now: fixedNow})
 	if err == nil {
 		err = e.Close()
@@ -36,16 +43,6 @@ func TestReadOnlyFolder(t *testing.T) {
 	binary, err := os.Executable()
 	must(t, err)
 	root := os.Geteuid() == 0
-	if root { // where another user may run it
-		data, err := os.ReadFile(binary)
-		must(t, err)
-		dir, err := os.MkdirTemp("", "acrkit-emulator-test-")
-		must(t, err)
-		t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-		must(t, os.Chmod(dir, 0o755))
-		binary = filepath.Join(dir, "test")
-		must(t, os.WriteFile(binary, data, 0o755))
-	}
 	for name, tc := range map[string]struct {
 		path string
 		mode fs.FileMode
@@ -79,9 +76,6 @@ func TestReadOnlyFolder(t *testing.T) {
 			must(t, os.Chmod(path, tc.mode))
 			cmd := exec.CommandContext(t.Context(), binary)
 			cmd.Env = append(os.Environ(), openFolder+"="+dir)
-			if root {
-				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherOwner, Gid: otherOwner}}
-			}
 			out, err := cmd.CombinedOutput()
 			must(t, err)
 			must(t, os.Chmod(path, 0o700))

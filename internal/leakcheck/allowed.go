@@ -28,7 +28,7 @@ var allowed = []allowance{
 	{pkg: "auth/azureauth", program: `azureauth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "certificates and assertions"},
 	{pkg: "internal/cli(?:/.*)?", program: `(?:cli|cmdutil|child|proxy|run|login|logout|whoami)\.test`, place: `.*/(?:Test[^/]*/[0-9]+|script-[^/]*)/.*(?:\.yaml|\.json|password[^/]*|token[^/]*|key)`, private: true, why: "seeds, password files and configurations of Docker"},
 	{pkg: "internal/cli", program: `cli\.test`, place: `.*/TestCredentialTable[^/]*/[0-9]+/(?:assertion|assertion-other|client\.pem|other\.pem|wrong|docker-credential-stub|az)`, private: true, why: "each kind of credential, as a person brings it, and helpers with one in them"},
-	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-emulator-rehearsal/password`, why: "password files of scripts, which testscript writes for all to read, and one of them in the store's place"},
+	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml)`, why: "password files and a seed of scripts, which testscript writes for all to read, and one of them in the store's place"},
 	{pkg: "internal/cli/login", program: `login\.test`, place: `.*/TestRecognize[^/]*/[0-9]+/secret`, private: true, why: "what a person gives by file, which login recognises"},
 	{pkg: "internal/store", program: `store\.test`, place: `.*/Test[^/]*/.*`, private: true, why: "damaged and foreign stores, which the tests make"},
 
