@@ -494,7 +494,7 @@ func parent(prefix string) string {
 // read returns what a place holds.
 func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, error) {
 	if p.helper {
-		return askHelper(ctx, p.doc.helper, g.t.registry.Host())
+		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
 	}
 	if p.entry.why != "" {
 		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), "log in again")

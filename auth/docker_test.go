@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -71,8 +72,25 @@ func beHelper(mode string) int {
 				return 0
 			}
 		}
+	case "leaves": // a child that holds the output
+		self, err := os.Executable()
+		if err != nil {
+			return 2
+		}
+		child := exec.Cmd{Path: self, Args: []string{"docker-credential-linger"}, Stdout: os.Stdout,
+			Env: append(os.Environ(), "ACRKIT_TEST_HELPER_LOG=")}
+		if child.Start() != nil {
+			return 2
+		}
+		say(`{"Username":"ci","Secret":"correct-horse"}`)
+	case "linger": // until nobody reads
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if _, err := os.Stdout.WriteString("\n"); err != nil {
+				return 0
+			}
+		}
 	case "hang":
-		time.Sleep(time.Hour) // it is killed long before
+		time.Sleep(20 * time.Second) // it is killed long before
 	}
 	return 0
 }
@@ -88,7 +106,7 @@ func helpers(t *testing.T) func() string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"good", "wrong", "token", "notfound", "fails", "leaks", "garbage", "halfuser", "halfsecret", "empty", "huge", "hang"} {
+	for _, name := range []string{"good", "wrong", "token", "notfound", "fails", "leaks", "garbage", "halfuser", "halfsecret", "empty", "huge", "leaves", "hang"} {
 		if err := os.Symlink(self, filepath.Join(dir, "docker-credential-"+name)); err != nil {
 			t.Fatal(err)
 		}
@@ -351,6 +369,17 @@ func TestHelperTime(t *testing.T) {
 	t.Setenv("PATH", ".")
 	if err := auth.AskHelper(t.Context(), "good", testHost); !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "current directory") {
 		t.Errorf("in the current directory: %v", err)
+	}
+}
+
+// A helper may leave a child, such as an agent, that holds its output: that is read
+// for a second more, and the answer counts.
+func TestHelperGrace(t *testing.T) {
+	helpers(t)
+	start := time.Now()
+	err := auth.AskHelper(t.Context(), "leaves", testHost)
+	if took := time.Since(start); err != nil || took < time.Second || took > 8*time.Second {
+		t.Errorf("after %s: %v", took, err)
 	}
 }
 

@@ -39,10 +39,26 @@ var helperOutput = limit.Limit{Name: "the output of a credential helper", Bytes:
 // errNotInHelper says that a helper works and has nothing.
 var errNotInHelper = errors.New("credentials not found in native keychain")
 
+// helperRun runs a helper until it ends or ctx does, and writes what it prints.
+type helperRun func(ctx context.Context, path, host string, out io.Writer) error
+
+func runHelper(ctx context.Context, path, host string, out io.Writer) error {
+	cmd := exec.CommandContext(ctx, path, "get") //nolint:gosec // the user's own configuration names it, and it is no path
+	cmd.WaitDelay = helperGrace
+	cmd.Stdin = strings.NewReader(host)
+	cmd.Stdout = out
+	cmd.Stderr = io.Discard // helpers speak on their standard output
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil // it ended well; a child that it left, such as an agent, still holds the output
+	}
+	return err
+}
+
 // askHelper asks docker-credential-name for the credential of a host. Source:
 // docker/docker-credential-helpers, "Development"; observed with Docker, podman,
 // skopeo and oras.
-func askHelper(ctx context.Context, name, host string) (userSecret, error) {
+func askHelper(ctx context.Context, name, host string, run helperRun) (userSecret, error) {
 	program := "docker-credential-" + name
 	why := cause.HelperMissing
 	failure := func(code acrkit.Code, reason, hint string) (userSecret, error) {
@@ -61,13 +77,8 @@ func askHelper(ctx context.Context, name, host string) (userSecret, error) {
 	why = cause.HelperFailed
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "get") //nolint:gosec // the user's own configuration names it, and it is no path
-	cmd.WaitDelay = helperGrace
-	cmd.Stdin = strings.NewReader(host)
 	out := &boundedBuffer{most: helperOutput, passed: cancel}
-	cmd.Stdout = out
-	cmd.Stderr = io.Discard // helpers speak on their standard output
-	err = cmd.Run()
+	err = run(ctx, path, host, out)
 	text := bytes.TrimSpace(out.data.Bytes())
 	switch {
 	case out.full:
