@@ -85,10 +85,7 @@ func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) 
 	opts := m.opts
 	opts.PerRetryPolicies = append(append([]policy.Policy(nil), opts.PerRetryPolicies...), watch{})
 	if opts.Transport == nil {
-		t := wire.NewTransport()
-		t.Proxy = nil
-		t.DialContext = (&net.Dialer{Timeout: imdsConnect}).DialContext
-		opts.Transport = &http.Client{Transport: stall.Wrap(t)}
+		opts.Transport = metadataClient(new(net.Dialer).DialContext)
 	}
 	retry := &opts.Retry
 	if retry.MaxRetries == 0 {
@@ -109,6 +106,19 @@ func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) 
 	}
 	m.cred = cred
 	return cred, nil
+}
+
+// metadataClient returns a client for metadata services, whose connections are made
+// by dial within imdsConnect and never through a proxy.
+func metadataClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
+	t := wire.NewTransport()
+	t.Proxy = nil
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, imdsConnect)
+		defer cancel()
+		return dial(ctx, network, address)
+	}
+	return &http.Client{Transport: stall.Wrap(t)}
 }
 
 // EntraToken implements [auth.EntraTokenSource].

@@ -118,15 +118,19 @@ func TestThrottledTokenService(t *testing.T) {
 
 func TestCredential_retryAfter(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{429, 503} {
-		asked := 0
+	for _, c := range []struct {
+		status int
+		says   string
+		want   time.Duration
+	}{{429, "3599", time.Hour - time.Second}, {429, "3601", time.Hour}, {503, "3599", time.Hour - time.Second}, {503, "3601", time.Hour}} {
+		status, asked := c.status, 0
 		cred := azureauth.Credential(clientSecret(t, func(r *http.Request) (*http.Response, error) {
 			if strings.Contains(r.URL.Path, "openid-configuration") {
 				return openID(r)
 			}
 			asked++
 			resp, err := respond(r, status, "")
-			resp.Header = http.Header{"Retry-After": {"600"}}
+			resp.Header = http.Header{"Retry-After": {c.says}}
 			return resp, err
 		}), nil)
 		rt, err := auth.NewTransport("myregistry", cred, nil)
@@ -135,7 +139,7 @@ func TestCredential_retryAfter(t *testing.T) {
 		}
 		defer rt.Close()
 		_, err = rt.Token(t.Context(), acrkit.CatalogScope())
-		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.RetryAfter != 10*time.Minute || e.Status != status {
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.RetryAfter != c.want || e.Status != status {
 			t.Errorf("%d: got %+v after %d requests", status, err, asked)
 		}
 	}
