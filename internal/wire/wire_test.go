@@ -367,7 +367,7 @@ func TestRetryAfter(t *testing.T) {
 
 func TestEvidence_RetryAfter(t *testing.T) {
 	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "Wed, 21 Oct 2015 07:28:30 GMT": 30 * time.Second,
-		"2000000000": wire.MaxRetryAfter, "Wed, 21 Oct 2099 07:28:30 GMT": wire.MaxRetryAfter} {
+		"3599": time.Hour - time.Second, "3601": time.Hour, "2000000000": time.Hour, "Wed, 21 Oct 2099 07:28:30 GMT": time.Hour} {
 		for _, status := range []int{429, 503} {
 			resp := &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{"Retry-After": {v}, "Date": {"Wed, 21 Oct 2015 07:28:00 GMT"}}}
 			if e := (wire.Attempt{}).Refused(resp); e.RetryAfter != want {
