@@ -239,7 +239,7 @@ func TestClient_retries(t *testing.T) {
 		below    time.Duration
 	}{
 		{"get_500_twice", failing(2, 500, nil, ok), get, 3, true, 0, 3 * time.Second},
-		{"get_500_forever", failing(99, 500, nil, ok), get, maxAttempts, false, 0, 5 * time.Second},
+		{"get_500_forever", failing(99, 500, nil, ok), get, attempts, false, 0, 5 * time.Second},
 		{"retry_after_is_a_lower_bound", failing(1, 429, http.Header{"Retry-After": {"20"}}, ok), get, 2, true, 20 * time.Second, 25 * time.Second},
 		{"retry_after_date", failing(1, 503, http.Header{"Retry-After": {"Mon, 02 Jan 2006 15:04:15 GMT"}, "Date": {"Mon, 02 Jan 2006 15:04:05 GMT"}}, ok), get, 2, true, 10 * time.Second, 15 * time.Second},
 		{"retry_after_past_the_ceiling", failing(1, 429, http.Header{"Retry-After": {"91"}}, ok), get, 1, false, 0, time.Second},
@@ -261,6 +261,10 @@ func TestClient_retries(t *testing.T) {
 		})
 	}
 }
+
+// attempts is how often a request is sent at most: a number of its own, so that a
+// change of maxAttempts fails here.
+const attempts = 4
 
 func get(c *Client) error { _, err := c.Repository(background, "a"); return err }
 
@@ -286,12 +290,12 @@ func TestClient_transport_errors(t *testing.T) {
 		text string
 		n    int
 	}{
-		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable, "refuses the connection", maxAttempts},
+		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable, "refuses the connection", attempts},
 		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true}, acrkit.CodeUnavailable, "no host has the name myregistry.azurecr.io", 1},
 		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS, "the certificate of myregistry.azurecr.io is not trusted", 1},
 		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401, RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted}, acrkit.CodeCredentialRejected, "cannot read the repository \"a\" on myregistry.azurecr.io: cannot get a token: not accepted (401 credential_rejected, request r-1)", 1},
-		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}), acrkit.CodeUnavailable, "down", maxAttempts},
-		{"canceled", context.Canceled, acrkit.CodeUnavailable, "canceled", maxAttempts},
+		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}), acrkit.CodeUnavailable, "down", attempts},
+		{"canceled", context.Canceled, acrkit.CodeUnavailable, "canceled", attempts},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -321,8 +325,8 @@ func TestClient_waits_as_long_as_the_token_service_asks(t *testing.T) {
 		least    time.Duration
 		text     string
 	}{
-		{"throttled", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, Reason: "too many requests", RetryAfter: 30 * time.Second}, maxAttempts, 3 * 30 * time.Second, "too many requests"},
-		{"unavailable", acrkit.Error{Code: acrkit.CodeUnavailable, Status: 503, Reason: "down", RetryAfter: 20 * time.Second}, maxAttempts, 3 * 20 * time.Second, "down"},
+		{"throttled", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, Reason: "too many requests", RetryAfter: 30 * time.Second}, attempts, 3 * 30 * time.Second, "too many requests"},
+		{"unavailable", acrkit.Error{Code: acrkit.CodeUnavailable, Status: 503, Reason: "down", RetryAfter: 20 * time.Second}, attempts, 3 * 20 * time.Second, "down"},
 		{"past_the_ceiling", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, RetryAfter: 5 * time.Minute}, 1, 0, "the service asks to wait 5m0s, which is longer than the 1m30s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

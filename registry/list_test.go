@@ -316,7 +316,7 @@ func TestClient_lists_give_up_at_the_smallest_page(t *testing.T) {
 		if len(got) != 0 || !errors.Is(err, acrkit.CodeUnavailable) {
 			t.Errorf("got %v, %v", got, err)
 		}
-		if n := len(s.seen); n != 8+maxAttempts { // 1000 500 250 125 62 31 15 7, then 5
+		if n := len(s.seen); n != 8+attempts { // 1000 500 250 125 62 31 15 7, then 5
 			t.Errorf("%d requests: %q", n, s.seen)
 		}
 	})
