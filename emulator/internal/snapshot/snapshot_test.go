@@ -194,7 +194,8 @@ func TestNames(t *testing.T) {
 	take := func(name string) error {
 		return write(t, d, func(tx *db.Tx) error { _, err := snapshot.Take(tx, name); return err })
 	}
-	for i := range snapshot.Max {
+	const most = 20 // snapshot.Max: a number of its own, so that a change of that fails
+	for i := range most {
 		must(t, take(fmt.Sprint(i)))
 	}
 	if err := take("0"); !errors.Is(err, snapshot.ErrExists) {
@@ -221,7 +222,7 @@ func TestNames(t *testing.T) {
 	d = open(t, dir)
 	var all []snapshot.Info
 	must(t, d.Read(t.Context(), func(tx *db.Tx) (err error) { all, err = snapshot.List(tx); return err }))
-	if len(all) != snapshot.Max || all[0].Name != "1" || all[len(all)-1].Name != "later" || time.Since(all[0].Created) > time.Hour {
+	if len(all) != most || all[0].Name != "1" || all[len(all)-1].Name != "later" || time.Since(all[0].Created) > time.Hour {
 		t.Errorf("%+v", all)
 	}
 }
