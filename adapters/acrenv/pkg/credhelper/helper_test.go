@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -111,6 +113,38 @@ func TestCallPattern(t *testing.T) {
 	config, err := a.Authorization()
 	if err != nil || config.IdentityToken == "" {
 		t.Errorf("no identity token: %v", err)
+	}
+}
+
+// silent answers after a time, or never.
+type silent struct {
+	takes time.Duration
+	azure
+}
+
+func (s *silent) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path == "/oauth2/exchange" {
+		select {
+		case <-time.After(s.takes):
+		case <-req.Context().Done():
+			return nil, req.Context().Err()
+		}
+	}
+	return s.azure.RoundTrip(req)
+}
+
+// An answer takes 25 seconds at most.
+func TestDeadline(t *testing.T) {
+	for takes, ok := range map[time.Duration]bool{25*time.Second - 1: true, time.Hour: false} {
+		synctest.Test(t, func(t *testing.T) {
+			h, _ := helper(t, principal)
+			h.base = &silent{takes, azure{t: t}}
+			start := time.Now()
+			_, _, err := h.Get("myregistry.azurecr.io")
+			if took := time.Since(start); (err == nil) != ok || took != min(takes, 25*time.Second) {
+				t.Errorf("a registry that takes %s: %v after %s", takes, err, took)
+			}
+		})
 	}
 }
 
