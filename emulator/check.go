@@ -72,7 +72,8 @@ type Folder struct {
 // until it is closed.
 //
 // Errors: [acrkit.CodeNotFound] where there is no state in the folder;
-// [acrkit.CodeUnavailable] where an emulator uses it.
+// [acrkit.CodeUnavailable] where an emulator uses it; [acrkit.CodeUsage] where
+// another version wrote it.
 func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 	op := fmt.Sprintf("check the data folder %q", dir)
 	state := filepath.Join(dir, stateDir)
@@ -118,7 +119,7 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 	} else if err != nil {
 		return nil, damaged(dir, err)
 	}
-	f.db, err = db.Open(ctx, state, &db.Options{AsIs: true})
+	f.db, err = db.Open(ctx, state, &db.Options{AsIs: true, Migrations: migrations()})
 	if _, lost := errors.AsType[*db.Incomplete](err); lost || errors.Is(err, fs.ErrNotExist) {
 		f.damage = err.Error()
 		return f, nil

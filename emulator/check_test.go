@@ -178,6 +178,27 @@ func TestCheckOfNothing(t *testing.T) {
 	}
 }
 
+// TestCheckOfAnotherVersion: a folder that lacks a step of the schema, or has one more,
+// is another version's, and the check says so.
+func TestCheckOfAnotherVersion(t *testing.T) {
+	for statement, want := range map[string][2]string{
+		"DELETE FROM migrations WHERE rowid=(SELECT max(rowid) FROM migrations)": {"written by an earlier one", "acrkit emulator start --data "},
+		"INSERT INTO migrations (name,sum,applied_at) VALUES ('next-0001','',0)": {"written by a later one", "use the version that wrote this one"},
+	} {
+		dir := t.TempDir()
+		start(t, &emulator.Options{DataDir: dir}).stop()
+		d, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "state", "registry.db"))
+		must(t, err)
+		_, err = d.ExecContext(t.Context(), statement)
+		must(t, errors.Join(err, d.Close()))
+		_, err = emulator.OpenFolder(t.Context(), dir)
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || e.Code != acrkit.CodeUsage || !strings.Contains(err.Error(), want[0]) || !strings.Contains(e.Hint, want[1]) {
+			t.Errorf("%s: %v, %+v", statement, err, e)
+		}
+	}
+}
+
 // TestDamagedDatabase: a damaged database is refused, with what to do.
 func TestDamagedDatabase(t *testing.T) {
 	dir := t.TempDir()

@@ -132,6 +132,8 @@ func damaged(dir string, err error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
 	if _, ok := errors.AsType[*db.Later](err); ok {
 		e.Hint = "acrkit emulator start --data OTHER_FOLDER    # or use the version that wrote this one"
+	} else if _, ok := errors.AsType[*db.Earlier](err); ok {
+		e.Hint = "acrkit emulator start --data " + shell.Quote(dir) + "    # brings the folder up to date; then check it"
 	} else if _, ok := errors.AsType[*db.Incomplete](err); ok {
 		e.Hint = "acrkit emulator start --data " + shell.Quote(dir) + " --recover    # goes on with what is left; " +
 			"or put the file back from a backup; --seed FILE --seed-mode reset begins anew"

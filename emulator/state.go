@@ -38,7 +38,7 @@ func (e *Emulator) openState(ctx context.Context, state string, o *Options) erro
 
 func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs bool, o *Options) (err error) {
 	e.db, err = db.Open(ctx, state, &db.Options{Now: e.now, MaxPages: maxPages(state), Held: held, Recover: o.Recover,
-		Migrations: slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())})
+		Migrations: migrations()})
 	if err != nil {
 		return err
 	}
@@ -90,4 +90,9 @@ func (e *Emulator) closeState() error {
 		errs = append(errs, e.db.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// migrations are the steps of the whole schema.
+func migrations() []db.Migration {
+	return slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())
 }

@@ -68,7 +68,8 @@ type Options struct {
 	// missing or damaged, as it is, and makes one where it is missing.
 	Recover bool
 	// AsIs opens what is there for [DB.Check], only to read it: without a check, a
-	// migration, or a look at its mark, which [Inspect] does.
+	// migration, or a look at its mark, which [Inspect] does. Where Migrations are
+	// given, one of another version is an error: [Earlier] or [Later].
 	AsIs bool
 }
 
@@ -225,6 +226,11 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 			return nil, err
 		}
 		d.readers <- r
+	}
+	if opts.AsIs && opts.Migrations != nil {
+		if err := d.compare(ctx, opts.Migrations); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }

@@ -37,6 +37,41 @@ func (e *Later) Error() string {
 		"it was written by a later one", e.Migration)
 }
 
+// Earlier says that an earlier version wrote the database: it lacks a step.
+type Earlier struct{ Migration string }
+
+// Error names the step.
+func (e *Earlier) Error() string {
+	return fmt.Sprintf("the data folder lacks the migration %q of this version: it was written by an earlier one", e.Migration)
+}
+
+// compare returns [Later] or [Earlier] where another version wrote the database. One
+// that does not say which steps it has is left to [DB.Check].
+func (d *DB) compare(ctx context.Context, steps []Migration) error {
+	found := map[string]bool{}
+	err := d.Read(ctx, func(tx *Tx) error {
+		return tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			found[name] = true
+			return err
+		})
+	})
+	if err != nil || len(found) == 0 {
+		return ctx.Err()
+	}
+	for _, m := range append([]Migration{own}, steps...) {
+		if !found[m.Name] {
+			return &Earlier{Migration: m.Name}
+		}
+		delete(found, m.Name)
+	}
+	for name := range found {
+		return &Later{Migration: name}
+	}
+	return nil
+}
+
 // migrate applies what is new. A recorded step that the program does not know
 // means that a later version wrote the folder; one with other text, that a
 // released step was changed. Both would corrupt, so both are errors.
