@@ -43,7 +43,7 @@ var errNotInHelper = errors.New("credentials not found in native keychain")
 type helperRun func(ctx context.Context, path, host string, out io.Writer) error
 
 func runHelper(ctx context.Context, path, host string, out io.Writer) error {
-	cmd := exec.CommandContext(ctx, path, "get") //nolint:gosec // the user's own configuration names it, and it is no path
+	cmd := exec.CommandContext(ctx, path, "get") // the path of what the user configured
 	cmd.WaitDelay = helperGrace
 	cmd.Stdin = strings.NewReader(host)
 	cmd.Stdout = out

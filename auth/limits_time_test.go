@@ -18,7 +18,6 @@ import (
 // A helper has ten seconds, whatever time its caller has.
 func TestHelperTime_limit(t *testing.T) {
 	dir := t.TempDir()
-	//nolint:gosec // a program has to be executable; this one is not run
 	if err := os.WriteFile(filepath.Join(dir, "docker-credential-slow"), nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -98,38 +97,41 @@ func TestRefusalIsReadOut(t *testing.T) {
 		known bool
 		want  int
 	}{{most, true, most}, {most + 1, true, 0}, {most, false, most}, {1 << 20, false, most + 1}} {
-		body := &countedBody{Reader: strings.NewReader(strings.Repeat("a", c.size))}
-		tries := 0
-		rt, err := NewTransport("myregistry", ScopedToken("ci", "made-up-password"), &Options{
-			Base: rtFunc(func(req *http.Request) (*http.Response, error) {
-				if req.URL.Path == "/oauth2/token" {
-					return answering(`{"access_token":"x"}`).RoundTrip(req)
-				}
-				if tries++; tries > 1 {
-					return answering("").RoundTrip(req)
-				}
-				resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body, ContentLength: -1, Request: req}
-				if c.known {
-					resp.ContentLength = int64(c.size)
-				}
-				return resp, nil
-			})})
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://myregistry.azurecr.io/v2/a/manifests/b", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		_ = rt.Close()
-		if tries != 2 || body.read != c.want || !body.closed {
-			t.Errorf("a refusal of %d bytes, length known %v: %d bytes read, closed %v, %d tries", c.size, c.known, body.read,
-				body.closed, tries)
-		}
+		synctest.Test(t, func(t *testing.T) { // where no reading is cut by drainTime
+			body := &countedBody{Reader: strings.NewReader(strings.Repeat("a", c.size))}
+			tries := 0
+			rt, err := NewTransport("myregistry", ScopedToken("ci", "made-up-password"), &Options{
+				Base: rtFunc(func(req *http.Request) (*http.Response, error) {
+					if req.URL.Path == "/oauth2/token" {
+						return answering(`{"access_token":"x"}`).RoundTrip(req)
+					}
+					if tries++; tries > 1 {
+						return answering("").RoundTrip(req)
+					}
+					resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body, ContentLength: -1, Request: req}
+					if c.known {
+						resp.ContentLength = int64(c.size)
+					}
+					return resp, nil
+				})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			const path = "https://myregistry.azurecr.io/v2/a/manifests/b"
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			_ = rt.Close()
+			if tries != 2 || body.read != c.want || !body.closed {
+				t.Errorf("a refusal of %d bytes, length known %v: %d bytes read, closed %v, %d tries", c.size, c.known, body.read,
+					body.closed, tries)
+			}
+		})
 	}
 }

@@ -23,7 +23,8 @@ import (
 // needed to refuse it.
 func TestTokenRequestLimit(t *testing.T) {
 	f := start(t, nil)
-	for path, most := range map[string]int{"/oauth2/token": 512 << 10, "/oauth2/exchange": 512 << 10, "/" + tenantID + "/oauth2/v2.0/token": 64 << 10} {
+	for path, most := range map[string]int{"/oauth2/token": 512 << 10, "/oauth2/exchange": 512 << 10,
+		"/" + tenantID + "/oauth2/v2.0/token": 64 << 10} {
 		for size, want := range map[int]int{most: 400, most + 1: 413} {
 			body := "pad=" + strings.Repeat("a", size-len("pad="))
 			a := f.do("POST", path, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, body)
@@ -144,7 +145,8 @@ func TestFaultLimits(t *testing.T) {
 			t.Errorf("a Retry-After of %d s: %v", seconds, err)
 		}
 		want := map[bool]int{true: 201, false: 400}[ok]
-		if a := f.do("POST", "/_acrkit/v1/faults", key, fmt.Sprintf(`{"kind":"throttle","retryAfter":%d}`, seconds)); a.status != want {
+		body := fmt.Sprintf(`{"kind":"throttle","retryAfter":%d}`, seconds)
+		if a := f.do("POST", "/_acrkit/v1/faults", key, body); a.status != want {
 			t.Errorf("a Retry-After of %d s: %d %s", seconds, a.status, a.body)
 		}
 	}
@@ -178,8 +180,8 @@ func TestLinkLifetime(t *testing.T) {
 	f := start(t, &emulator.Options{BlobRedirects: true})
 	_, port, _ := strings.Cut(f.host, ":")
 	token := f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
-	a := f.do(http.MethodGet, "https://myregistry.azurecr.localhost:"+port+"/v2/samples/app/blobs/"+f.someBlob(t, token), bearer(token), "")
-	location := a.header.Get("Location")
+	path := "https://myregistry.azurecr.localhost:" + port + "/v2/samples/app/blobs/" + f.someBlob(t, token)
+	location := f.do(http.MethodGet, path, bearer(token), "").header.Get("Location")
 	f.clock.Add(20*time.Minute - time.Second)
 	if a := f.do(http.MethodGet, location, nil, ""); a.status != 200 {
 		t.Errorf("a second before its end: %d %s", a.status, a.body)

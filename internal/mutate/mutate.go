@@ -74,8 +74,8 @@ func (b Break) Run(ctx context.Context, root string) error {
 		return err
 	}
 	//nolint:gosec // the list's own words
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-vet=off", "-count=1", "-timeout=3m", "-run=^"+b.Test+"$", b.Package)
-	cmd.Dir = root
+	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-vet=off", "-count=1", "-timeout=3m", "-run=^"+b.Test+"$", ".")
+	cmd.Dir = filepath.Join(root, filepath.FromSlash(b.Package)) // which may be in a module of its own
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err == nil:

@@ -60,7 +60,7 @@ func testExists(t *testing.T, pkg, name string) bool {
 
 func TestPage(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Security rules\n\nWritten by `go test ./internal/mutate -run TestPage -update`; the list is `internal/mutate/rules.go`.\n\n" +
+	b.WriteString("# Security rules\n\nWritten by `go test ./internal/mutate -run TestPage -update`; the list is in `internal/mutate`.\n\n" +
 		"Each rule stands with the code that keeps it and the test that fails when it is taken out.\n" +
 		"`go run ./internal/mutate/cmd` takes out each, one at a time, and sees its test fail. D1 to D16 are defects that were found by running other clients.\n\n" +
 		"| rule | promise | kept in | test |\n|---|---|---|---|\n")

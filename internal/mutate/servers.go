@@ -58,9 +58,11 @@ func serverRules() []Rule {
 		}},
 		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{
 			{"emulator/snapshot.go", "	resetWait = 10 * time.Second", "	resetWait = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
-			{"emulator/snapshot.go", "	resetIdle = 3 * time.Second", "	resetIdle = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
+			{"emulator/snapshot.go", "	resetIdle   = 3 * time.Second", "	resetIdle   = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
+			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 300 * time.Second", emulator, "TestClientThatDoesNotRead"},
+			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 3 * time.Second", emulator, "TestClientThatDoesNotRead"},
 			{"emulator/snapshot.go", "		case <-timer.C:\n", "		case <-timer.C:\n			continue\n", emulator, "TestResetWaitsForWhatMoves"},
-			{"emulator/snapshot.go", "	defer e.idle.Hurry(resetIdle)()\n", "", emulator, "TestResetEndsWhatHangs"},
+			{"emulator/snapshot.go", "	defer e.idle.Hurry(resetIdle, resetUnread)()\n", "", emulator, "TestResetEndsWhatHangs"},
 			{serve, "	if !e.readForm(w, r) {\n		return\n	}\n", "", emulator, "TestStalledForm"},
 		}},
 		{"listener-times", "A client that says nothing, half a header or nothing more loses its connection; at the end all do.", []Break{
