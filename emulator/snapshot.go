@@ -32,10 +32,13 @@ const (
 	// takes the room of the state without its blobs, which are kept but not
 	// copied.
 	MaxSnapshots = snapshot.Max
-	// resetWait is how long a reset waits for requests under way, and resetIdle how
-	// long for a client that stands still. Other requests wait as long.
-	resetWait = 10 * time.Second
-	resetIdle = 3 * time.Second
+	// resetWait is how long a reset waits for requests under way, and of these
+	// resetIdle how long for a body that stands still, and resetUnread for an answer
+	// that is not taken. A slow client's system takes it in steps, of half a megabyte
+	// on loopback. Other requests wait as long.
+	resetWait   = 10 * time.Second
+	resetIdle   = 3 * time.Second
+	resetUnread = 8 * time.Second
 )
 
 var snapshotNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
@@ -135,7 +138,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		e.gate.Store(nil)
 		close(g.opened)
 	}()
-	defer e.idle.Hurry(resetIdle)()
+	defer e.idle.Hurry(resetIdle, resetUnread)()
 	timer := time.NewTimer(resetWait)
 	defer timer.Stop()
 	for e.underWay.Load() > 0 {

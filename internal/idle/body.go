@@ -77,7 +77,7 @@ func (b *Body) begin() error {
 
 // setDeadline is called with the lock, while the body is read.
 func (b *Body) setDeadline() {
-	at := b.progress.deadline(b.server.limit(ReadTime))
+	at := b.progress.deadline(b.server.readLimit())
 	if !b.until.IsZero() && b.until.Before(at) {
 		at = b.until
 	}
@@ -87,7 +87,7 @@ func (b *Body) setDeadline() {
 func (b *Body) end(n int, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	stalled := !time.Now().Before(b.progress.deadline(b.server.limit(ReadTime)))
+	stalled := !time.Now().Before(b.progress.deadline(b.server.readLimit()))
 	b.progress.end(int64(n))
 	if isTimeout(err) && stalled {
 		err = ErrStalled

@@ -90,7 +90,7 @@ func (c *conn) begin() {
 func (c *conn) setDeadline() {
 	at := c.deadline
 	if !c.progress.since.IsZero() {
-		limit := c.server.limit(WriteTime)
+		limit := c.server.writeLimit()
 		own := c.progress.deadline(limit)
 		if look := c.progress.since.Add(limit / looks); look.Before(own) {
 			own = look
@@ -107,7 +107,7 @@ func (c *conn) end(n int64, err error) (again bool, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	stalled := !now.Before(c.progress.deadline(c.server.limit(WriteTime)))
+	stalled := !now.Before(c.progress.deadline(c.server.writeLimit()))
 	c.progress.end(n)
 	switch {
 	case !isTimeout(err), !c.deadline.IsZero() && !now.Before(c.deadline):

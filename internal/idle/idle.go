@@ -42,7 +42,8 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 // read of them. The zero value is ready. Its methods may be called by several
 // goroutines at once.
 type Server struct {
-	hurry atomic.Int64 // a shorter limit for all, in nanoseconds; 0 = none
+	// Shorter limits for all, in nanoseconds; 0 = none.
+	hurryRead, hurryWrite atomic.Int64
 
 	mu   sync.Mutex
 	open map[waiter]struct{}
@@ -51,15 +52,18 @@ type Server struct {
 // waiter is something that may be waiting for a client.
 type waiter interface{ adjust() }
 
-// Hurry waits no longer than d for any client, those included that are waited for
-// now, until the function that it returns is called.
-func (s *Server) Hurry(d time.Duration) (relax func()) {
-	s.set(d)
-	return func() { s.set(0) }
+// Hurry waits no longer than read for the body of any client, and no longer than
+// write for one to take an answer, those included that are waited for now, until the
+// function that it returns is called. Write should be some seconds: the system tells
+// of a slow client's progress in steps.
+func (s *Server) Hurry(read, write time.Duration) (relax func()) {
+	s.set(read, write)
+	return func() { s.set(0, 0) }
 }
 
-func (s *Server) set(d time.Duration) {
-	s.hurry.Store(int64(d))
+func (s *Server) set(read, write time.Duration) {
+	s.hurryRead.Store(int64(read))
+	s.hurryWrite.Store(int64(write))
 	s.mu.Lock()
 	all := make([]waiter, 0, len(s.open))
 	for w := range s.open {
@@ -71,9 +75,12 @@ func (s *Server) set(d time.Duration) {
 	}
 }
 
-// limit returns how long a client may stand still that may otherwise do so for d.
-func (s *Server) limit(d time.Duration) time.Duration {
-	if h := time.Duration(s.hurry.Load()); h > 0 {
+// readLimit and writeLimit return how long a client may stand still now.
+func (s *Server) readLimit() time.Duration  { return shorter(ReadTime, &s.hurryRead) }
+func (s *Server) writeLimit() time.Duration { return shorter(WriteTime, &s.hurryWrite) }
+
+func shorter(d time.Duration, hurry *atomic.Int64) time.Duration {
+	if h := time.Duration(hurry.Load()); h > 0 {
 		return min(h, d)
 	}
 	return d

@@ -312,7 +312,7 @@ func TestHurry(t *testing.T) {
 		time.Sleep(time.Minute)
 		fresh, _ := write()
 		synctest.Wait()
-		relax := s.Hurry(hurry)
+		relax := s.Hurry(hurry, hurry)
 		synctest.Wait()
 		if d := <-old; d != time.Minute {
 			t.Errorf("what has hung for long ends after %s", d)
@@ -352,7 +352,7 @@ func TestHurry_body(t *testing.T) {
 		fmt.Fprintf(c, head, 100, "")
 		start := time.Now()
 		time.Sleep(time.Second)
-		relax := s.Hurry(3 * time.Second)
+		relax := s.Hurry(3*time.Second, 3*time.Second)
 		err := <-ended
 		if took := time.Since(start); !errors.Is(err, idle.ErrStalled) || took != 3*time.Second {
 			t.Errorf("after %s: %v", took, err)
@@ -360,7 +360,7 @@ func TestHurry_body(t *testing.T) {
 		relax()
 		_, _ = http.ReadResponse(bufio.NewReader(c), nil)
 		// Its connection may serve another request by now: nothing is done to it.
-		s.Hurry(time.Second)()
+		s.Hurry(time.Second, time.Second)()
 	})
 }
 
@@ -419,7 +419,7 @@ func TestFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	defer s.Hurry(4 * time.Second)() // a try is half a second
+	defer s.Hurry(4*time.Second, 4*time.Second)() // a try is half a second
 	sent := make(chan error, 1)
 	go func() {
 		n, err := server.(io.ReaderFrom).ReadFrom(io.LimitReader(f, size))
