@@ -61,6 +61,28 @@ func (r *Registry) settings() (*identity.Registry, error) {
 	return reg, nil
 }
 
+// ApplicationName names an application and the tenant that it belongs to.
+type ApplicationName struct{ TenantID, ClientID string }
+
+// Applications returns the applications that may sign in, by client id.
+func (e *Emulator) Applications() []ApplicationName {
+	out := []ApplicationName{}
+	for _, a := range e.ids.Applications() {
+		out = append(out, ApplicationName{TenantID: a.TenantID, ClientID: a.ClientID})
+	}
+	return out
+}
+
+// Subscriptions returns the ids of the subscriptions, in the order in which they
+// were made.
+func (e *Emulator) Subscriptions() []string {
+	out := []string{}
+	for _, s := range e.ids.Subscriptions() {
+		out = append(out, s.ID)
+	}
+	return out
+}
+
 // change stores a changed copy of the registry's settings.
 func (r *Registry) change(ctx context.Context, f func(*identity.Registry)) error {
 	return r.e.ids.Update(ctx, func(c *identity.Change) error {

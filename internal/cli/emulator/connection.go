@@ -1,11 +1,13 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
@@ -48,37 +50,40 @@ func loginServer(addr net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// describeSeed adds what a seed says about identities.
-func (c *connection) describeSeed(seed *emulator.Seed) {
-	if seed == nil {
-		return
+// describe adds what the emulator holds: an earlier start may have applied the seed,
+// and commands change it. Tokens come in the order of the seed, nil or not, and then
+// by name.
+func (c *connection) describe(e *emulator.Emulator, seed *emulator.Seed) error {
+	if all := e.Applications(); len(all) > 0 {
+		c.Tenant, c.Client = all[0].TenantID, all[0].ClientID
 	}
-	for _, t := range seed.Tenants {
-		if len(t.Applications) > 0 {
-			c.Tenant, c.Client = t.ID, t.Applications[0].ClientID
-			break
-		}
+	if all := e.Subscriptions(); len(all) > 0 {
+		c.Subscription = all[0]
 	}
-	if len(seed.Subscriptions) > 0 {
-		c.Subscription = seed.Subscriptions[0].ID
+	if len(c.Registries) == 0 {
+		return nil
 	}
-	if len(seed.Registries) > 0 {
-		for _, t := range seed.Registries[0].Tokens {
-			if t.Status != "disabled" && len(t.Passwords) > 0 {
-				c.Tokens = append(c.Tokens, t.Name)
-			}
-		}
-	}
-}
-
-// takeOver fills what this start does not say from what an earlier one did: a
-// folder with state is opened without its seed.
-func (c *connection) takeOver(dir string) {
-	old, err := readConnection(dir)
+	reg, err := e.Registry(c.Registries[0])
 	if err != nil {
-		return
+		return err
 	}
-	c.Tenant, c.Client, c.Subscription, c.Tokens = old.Tenant, old.Client, old.Subscription, old.Tokens
+	for _, t := range reg.Tokens() {
+		if !t.Disabled && len(t.Passwords) > 0 {
+			c.Tokens = append(c.Tokens, t.Name)
+		}
+	}
+	if seed == nil || len(seed.Registries) == 0 {
+		return nil
+	}
+	place := func(name string) int {
+		i := slices.IndexFunc(seed.Registries[0].Tokens, func(t emulator.SeedToken) bool { return t.Name == name })
+		if i < 0 {
+			return len(seed.Registries[0].Tokens)
+		}
+		return i
+	}
+	slices.SortStableFunc(c.Tokens, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return nil
 }
 
 func (c connection) save(dir string) error {

@@ -159,7 +159,19 @@ func TestConnection(t *testing.T) {
 	}
 	dir := t.TempDir()
 	c := connection{LoginServer: "localhost:5443", Registries: []string{"myregistry"}, CAFile: "/d/ca.pem", DataDir: dir}
-	c.describeSeed(seed)
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := c.describe(e, seed); err != nil {
+		t.Fatal(err)
+	}
+	if c.Client != seed.Tenants[0].Applications[0].ClientID || c.Tenant != seed.Tenants[0].ID ||
+		c.Subscription != seed.Subscriptions[0].ID || len(c.Tokens) != len(seed.Registries[0].Tokens) ||
+		c.Tokens[0] != seed.Registries[0].Tokens[0].Name {
+		t.Errorf("%+v", c)
+	}
 	if err := c.save(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -171,10 +183,19 @@ func TestConnection(t *testing.T) {
 	if err != nil || bytes.Contains(raw, []byte("correct-horse")) || bytes.Contains(raw, []byte("app-secret")) {
 		t.Errorf("secrets in %s (%v)", raw, err)
 	}
-	later := connection{LoginServer: "localhost:1"}
-	later.takeOver(dir)
-	if later.Client != c.Client || later.LoginServer != "localhost:1" || len(later.Tokens) != len(c.Tokens) {
-		t.Errorf("%+v", later)
+	// What is there counts, not what was seeded.
+	reg, err := e.Registry("myregistry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range reg.Tokens() {
+		if err := reg.SetTokenStatus(t.Context(), token.Name, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := connection{Registries: []string{"myregistry"}}
+	if err := later.describe(e, nil); err != nil || len(later.Tokens) != 0 || later.Client != c.Client {
+		t.Errorf("%+v, %v", later, err)
 	}
 	if _, err := readConnection(t.TempDir()); acrkit.CodeOf(err) != acrkit.CodeNotFound {
 		t.Error(err)

@@ -168,7 +168,8 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		return errors.Join(opts.explain(err), e.Close())
 	}
 	defer cleanup()
-	err = opts.serve(ctx, e, listener, conn)
+	example := seed != nil && opts.SeedFile == ""
+	err = opts.serve(ctx, e, listener, conn, example)
 	if closeErr := e.Close(); err == nil {
 		err = closeErr
 	}
@@ -176,7 +177,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 }
 
 // serve runs the emulator until the context ends, which is its ordinary end.
-func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection) error {
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
 	serveCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -192,7 +193,7 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 		}
 		return errors.Join(serveErr, err)
 	}
-	printStart(opts.IO, conn, opts.SeedFile == "" && len(conn.Tokens) > 0)
+	printStart(opts.IO, conn, example)
 	err := <-done
 	if err == nil || ctx.Err() != nil {
 		cmdutil.Say(opts.IO.ErrOut, "stopped")
@@ -281,6 +282,9 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
 	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir}
 	nothing := func() {}
+	if err := conn.describe(e, seed); err != nil {
+		return conn, nothing, err
+	}
 	if opts.DataDir == "" {
 		dir, err := os.MkdirTemp("", "acrkit-emulator-")
 		if err != nil {
@@ -288,7 +292,6 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		}
 		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
 		conn.CAFile = filepath.Join(dir, "ca.pem")
-		conn.describeSeed(seed)
 		// Also what the commands need that talk to a running emulator.
 		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
 			os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600), conn.save(dir))
@@ -303,11 +306,6 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		return conn, nothing, err
 	}
 	conn.DataDir, conn.CAFile = dir, filepath.Join(dir, "ca.pem")
-	if seed == nil {
-		conn.takeOver(dir)
-	} else {
-		conn.describeSeed(seed)
-	}
 	return conn, nothing, conn.save(dir)
 }
 
