@@ -34,7 +34,7 @@ type Error struct {
 // Error says what stood still, as a clause.
 func (e *Error) Error() string {
 	host := e.Host
-	after := e.After.Round(time.Second)
+	after := e.After.Truncate(time.Second)
 	if after == 0 {
 		after = e.After.Round(time.Millisecond)
 	}

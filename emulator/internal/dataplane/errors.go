@@ -112,8 +112,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 }
 
 // damagedText answers a request for what was damaged in the data folder.
-const damagedText = "the content is damaged in the emulator's data folder; push it again, " +
-	"or see what else is with: acrkit emulator check"
+const damagedText = "the content is damaged in the emulator's data folder; push it again; " +
+	"acrkit emulator check says what else is damaged"
 
 // logDamage notes damage that a request met. What heals it is another push.
 func (h *Handler) logDamage(r *http.Request, err error) {

@@ -15,7 +15,7 @@ import (
 // wholeBody is the largest blob that is read before it is sent.
 const wholeBody = 32 << 10
 
-const damagedText = "the content is damaged in the emulator's data folder; push it again, or see what else is with: acrkit emulator check"
+const damagedText = "the content is damaged in the emulator's data folder; push it again; acrkit emulator check says what else is damaged"
 
 // get reads an answer to its end; err says that it broke off.
 func (s *server) get(path string, headers ...string) (a answer, err error) {
