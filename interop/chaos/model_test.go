@@ -165,10 +165,15 @@ func (w *worker) do(ctx context.Context, method, path string, header http.Header
 		auth[k] = v
 	}
 	a, err := w.s.send(ctx, method, path, auth, body)
+	rotted := w.s.rotted(path[strings.LastIndex(path, "/")+1:])
+	if rotted && method == http.MethodGet && errors.Is(err, io.ErrUnexpectedEOF) {
+		// It was found while it was sent, and is known from now on.
+		a, err = w.s.send(ctx, method, path, auth, nil)
+	}
 	if err != nil {
 		return a, err
 	}
-	if isDamage(a) && w.s.rotted(path[strings.LastIndex(path, "/")+1:]) {
+	if isDamage(a) && rotted {
 		return a, nil
 	}
 	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status >= 500 {
