@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,9 @@ import (
 const openFolder = "ACRKIT_TEST_OPEN_FOLDER"
 
 func init() { children[openFolder] = openInChild }
+
+// traced finds that a process is traced, in its status.
+var traced = regexp.MustCompile(`(?m)^TracerPid:\s+[1-9]`)
 
 func openInChild(dir string) int {
 	if os.Geteuid() == 0 {
@@ -43,6 +47,9 @@ func TestReadOnlyFolder(t *testing.T) {
 	binary, err := os.Executable()
 	must(t, err)
 	root := os.Geteuid() == 0
+	if status, err := os.ReadFile("/proc/self/status"); err == nil && root && traced.Match(status) {
+		t.Skip("not checked under the leak check, whose reports another user cannot write; the plain tests check it")
+	}
 	for name, tc := range map[string]struct {
 		path string
 		mode fs.FileMode

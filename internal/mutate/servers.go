@@ -57,7 +57,7 @@ func serverRules() []Rule {
 			{serve, "		if finished {\n			body.Drain()\n		}\n", "", emulator, "TestUnreadBody"},
 		}},
 		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{
-			{"emulator/snapshot.go", "	resetWait = 10 * time.Second", "	resetWait = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
+			{"emulator/snapshot.go", "	resetWait   = 10 * time.Second", "	resetWait   = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
 			{"emulator/snapshot.go", "	resetIdle   = 3 * time.Second", "	resetIdle   = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
 			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 300 * time.Second", emulator, "TestClientThatDoesNotRead"},
 			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 3 * time.Second", emulator, "TestClientThatDoesNotRead"},

@@ -34,7 +34,10 @@ type Error struct {
 // Error says what stood still, as a clause.
 func (e *Error) Error() string {
 	host := e.Host
-	after := e.After.Truncate(time.Second)
+	after := e.After.Round(time.Second)
+	if after < 10*time.Second {
+		after = e.After.Round(100 * time.Millisecond)
+	}
 	if after == 0 {
 		after = e.After.Round(time.Millisecond)
 	}
