@@ -232,3 +232,24 @@ func TestFolderInUse_lock_gone(t *testing.T) {
 		t.Error("the first serves no more")
 	}
 }
+
+// TestBlobsGone: a folder whose content is gone is started, because pushes heal it,
+// and the log says so.
+func TestBlobsGone(t *testing.T) {
+	dir := folder(t, "stopped")
+	open := func() string {
+		var log bytes.Buffer
+		e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Now: fixedNow,
+			Logger: slog.New(slog.NewTextHandler(&syncWriter{b: &log}, nil))})
+		must(t, err)
+		must(t, e.Close())
+		return log.String()
+	}
+	if said := open(); strings.Contains(said, "is missing in the data folder") {
+		t.Errorf("of a whole folder: %s", said)
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "state", "blobs")))
+	if said := open(); !strings.Contains(said, "level=WARN") || !strings.Contains(said, "is missing in the data folder") {
+		t.Errorf("said %q", said)
+	}
+}

@@ -73,7 +73,23 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 	if err != nil {
 		return err
 	}
-	e.content, err = openContent(ctx, e.db, state, e.keep != "", o)
+	if e.content, err = openContent(ctx, e.db, state, e.keep != "", o); err != nil || state == "" || blobs {
+		return err
+	}
+	return e.missBlobs(ctx)
+}
+
+// missBlobs warns of a folder without any content whose database has some: a push
+// brings it again, and until then each pull is an error.
+func (e *Emulator) missBlobs(ctx context.Context) error {
+	known := 0
+	err := e.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow("SELECT count(*) FROM repository_blobs", nil, &known)
+	})
+	if known > 0 {
+		e.logger.Warn("the content of all images is missing in the data folder; put the folder of blobs back, or push again",
+			"blobs", known, "hint", "acrkit emulator check")
+	}
 	return err
 }
 
