@@ -33,7 +33,7 @@ func TestNewCmdStart(t *testing.T) {
 		{"--addr 0.0.0.0:1 --data d --listen-beyond-loopback", StartOptions{Addr: "0.0.0.0:1", DataDir: "d", BeyondLoopback: true}},
 	} {
 		var got StartOptions
-		cmd := NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}), func(_ context.Context, opts *StartOptions) error { got = *opts; return nil })
+		cmd := NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}), func(_ context.Context, opts *StartOptions) error { got = *opts; got.Given = ""; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -288,6 +288,25 @@ func TestChosenHint(t *testing.T) {
 		err = x.opts.explain(err)
 		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Hint, x.want) || e.Op != "listen beyond loopback" {
 			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// TestListenHints: the command of a hint keeps what was given, above all the folder.
+func TestListenHints(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for line, want := range map[string]string{
+		"--memory --addr " + l.Addr().String(): "acrkit emulator start --addr 127.0.0.1:0 --memory    # takes a free port",
+		"--data d --hostname a --addr 0.0.0.0:1": "acrkit emulator start --addr 0.0.0.0:1 --data d --hostname a --listen-beyond-loopback    " +
+			"# if that is what you want",
+	} {
+		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), line)
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.Hint != want {
+			t.Errorf("%s: %+v", line, e)
 		}
 	}
 }

@@ -45,6 +45,8 @@ type StartOptions struct {
 	BlobHost       string
 	Deviations     []string
 	CollectAfter   time.Duration
+
+	Given string // the flags that were given besides --addr, for hints
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
@@ -86,7 +88,8 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			if opts.CollectAfter < 0 {
 				return cmdutil.Usage("--collect-after %v is less than 0", opts.CollectAfter)
 			}
-			if err := checkAddr(opts.Addr, opts.BeyondLoopback); err != nil {
+			opts.Given = cmdutil.GivenFlags(cmd, "addr")
+			if err := checkAddr(opts.Addr, opts.Given, opts.BeyondLoopback); err != nil {
 				return err
 			}
 			if !opts.Memory && opts.DataDir == "" {
@@ -121,7 +124,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 }
 
 // checkAddr refuses to listen where others reach it unless that was asked for.
-func checkAddr(addr string, beyond bool) error {
+func checkAddr(addr, given string, beyond bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return cmdutil.Usage("--addr %q is not HOST:PORT", addr)
@@ -131,7 +134,7 @@ func checkAddr(addr string, beyond bool) error {
 	}
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
 		Reason: "other machines may reach it, and the emulator is for this one",
-		Hint:   "acrkit emulator start --addr " + addr + " --listen-beyond-loopback    # if that is what you want"}
+		Hint:   "acrkit emulator start --addr " + addr + given + " --listen-beyond-loopback    # if that is what you want"}
 }
 
 func startRun(ctx context.Context, opts *StartOptions) error {
@@ -141,7 +144,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		return err
 	}
 	// The port first: a folder must not be made for an emulator that cannot be.
-	listener, err := listen(ctx, opts.Addr)
+	listener, err := listen(ctx, opts.Addr, opts.Given)
 	if err != nil {
 		return err
 	}
@@ -236,7 +239,8 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// listen listens; given are the other flags, for a hint.
+func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err == nil {
 		return l, nil
@@ -248,7 +252,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		e.Reason = "the port is in use, perhaps by another emulator"
-		e.Hint = "acrkit emulator start --addr " + net.JoinHostPort(host, "0") + "    # takes a free port"
+		e.Hint = "acrkit emulator start --addr " + net.JoinHostPort(host, "0") + given + "    # takes a free port"
 	}
 	return nil, e
 }
