@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -371,5 +373,20 @@ func TestNoSecretInLogs(t *testing.T) {
 		if strings.Contains(all.String(), s) {
 			t.Errorf("%.12s… is in the logs", s)
 		}
+	}
+}
+
+// TestRulesFromWithin: the rules by which no request from outside is refused at will.
+func TestRulesFromWithin(t *testing.T) {
+	f := start(t, nil)
+	must(t, emulator.AuthorizeGone(f.Emulator, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil)))
+	if d := f.last(); d.RuleID != rule.RegistryGone || d.Outcome != emulator.OutcomeDenied {
+		t.Errorf("%+v", d)
+	}
+	token, err := emulator.EntraToken(f.Emulator, clientID, "https://graph.microsoft.com")
+	must(t, err)
+	a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)
+	if d := f.last(); a.status != http.StatusUnauthorized || d.RuleID != rule.EntraTokenAudience || d.Principal != clientID {
+		t.Errorf("%d %+v", a.status, d)
 	}
 }

@@ -104,7 +104,7 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.FaultStatus:       cause.Unavailable,
 	rule.FaultUnauthorized: cause.CredentialRejected,
 	rule.FaultDrop:         cause.Unavailable,
-	rule.FaultHang:         cause.Unavailable,
+	rule.FaultHang:         cause.ConnectionTimeout,
 	rule.FaultSlow:         "", // it refuses nothing
 }
 
