@@ -36,8 +36,12 @@ const (
 // helperOutput bounds what a helper may print: the longest token with company.
 var helperOutput = limit.Limit{Name: "the output of a credential helper", Bytes: 4 * wire.MaxToken}
 
+// notInHelper is what a helper prints that has nothing. Source:
+// docker/docker-credential-helpers, package credentials.
+const notInHelper = "credentials not found in native keychain"
+
 // errNotInHelper says that a helper works and has nothing.
-var errNotInHelper = errors.New("credentials not found in native keychain")
+var errNotInHelper = errors.New(notInHelper)
 
 // helperRun runs a helper until it ends or ctx does, and writes what it prints.
 type helperRun func(ctx context.Context, path, host string, out io.Writer) error
@@ -87,7 +91,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 		return failure(acrkit.CodeUnavailable, fmt.Sprintf("it did not answer within %s", helperTime), "run it by hand: echo "+host+" | "+program+" get")
 	case ctx.Err() != nil:
 		return userSecret{}, ctx.Err()
-	case err != nil && string(text) == errNotInHelper.Error():
+	case err != nil && string(text) == notInHelper:
 		return userSecret{}, errNotInHelper
 	case err != nil:
 		reason := "it failed"

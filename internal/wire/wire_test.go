@@ -174,6 +174,7 @@ type witness struct {
 
 func (w witness) Granted(acrkit.Scope) *acrkit.Scope { return w.granted }
 func (w witness) Describe() string                   { return `token "ci"` }
+func (w witness) Anonymous() bool                    { return false }
 
 func TestAttempt_Refused(t *testing.T) {
 	pull := acrkit.RepositoryScope("team/app", acrkit.ContentRead)

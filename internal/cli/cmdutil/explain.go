@@ -40,20 +40,20 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		switch {
 		case c.Note != "":
 			out.Reason, out.Hint = c.Note, "export ACR_NAME="+host
-		case c.Source == "--auth anonymous":
+		case c.Asked:
 			out.Reason = "the registry lets nobody in without a credential, and --auth anonymous uses none"
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
-		// A place failed that had to be asked; what it says of itself is the best hint.
-		if e.Hint == "" || !isCommand(e.Hint) {
+		// A place failed that had to be asked. Another login goes before it.
+		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed || e.Cause == cause.DockerConfigBroken {
 			out.Hint = "acrkit login " + host + "    # goes before Docker's configuration"
 		}
 	case e.Code == acrkit.CodeCredentialRejected:
-		if who.Source != "" && !strings.Contains(e.Reason, who.Source) && !strings.HasPrefix(who.Source, "--auth") {
+		// The report of a chain or of Docker's configuration goes with a reason that names the place.
+		if who.Source != "" && !c.Asked && (who.From == "" || !asked(err)) {
 			out.Reason = reasonOf(e) + "; it is from " + who.Source
 		}
-		// What the refusal says of itself is a better hint than ours, where it is a command.
-		if e.Hint == "" || !isCommand(e.Hint) || strings.Contains(e.Hint, "see ") {
+		if e.Hint == "" || !knowsFix(e) && !is(auth.KindManagedIdentity) && !is(auth.KindAzureCLI) {
 			out.Hint = rejectedHint(c, who)
 		}
 	case e.Code == acrkit.CodeInsufficientScope:
@@ -84,7 +84,7 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file"
 	case e.Code == acrkit.CodeTLS:
 		out.Hint = "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it"
-	case e.Code == acrkit.CodeUnavailable && !strings.Contains(e.Hint, "PROXY"):
+	case e.Code == acrkit.CodeUnavailable && e.Cause != cause.ProxyUnreachable:
 		patience := ""
 		if e.Cause == cause.ConnectionTimeout {
 			patience = " -m 10" // curl would wait for ever
@@ -229,25 +229,32 @@ func asked(err error) bool {
 	return ok
 }
 
-// isCommand reports whether a hint begins with a command that can be pasted, and
-// is not advice in words.
-func isCommand(hint string) bool {
-	first, _, _ := strings.Cut(hint, " ")
-	return slices.Contains([]string{"acrkit", "docker", "podman", "export", "az"}, first)
+// knowsFix reports whether the refusal itself says which command fixes it, as those of a
+// managed identity and of the Azure CLI always do: a better hint than one for the kind
+// of credential.
+func knowsFix(e *acrkit.Error) bool {
+	switch e.Cause {
+	case cause.EntraSecretExpired, cause.EntraSignInEnded:
+		return true
+	case cause.EntraAssertionRefused:
+		refusal, ok := errors.AsType[auth.EntraRefusal](e)
+		return ok && refusal.Number == 700027 // the certificate
+	}
+	return false
 }
 
 // rejectedHint is a command that mends a credential that was not accepted, or says
 // more of it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
-	if repositories, ok := c.StoredAs[who.Source]; ok {
-		return identity.LoginHint(reg, repositories)
+	if who.Login != nil {
+		return identity.LoginHint(reg, who.Login.Repository)
 	}
 	if who.From != "" { // of Docker's configuration
 		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
 			return "az acr login --name " + reg.Name() + "    # what it left ends after three hours"
 		}
-		if strings.Contains(who.From, `auth.json"`) { // of podman and its relatives
+		if who.place().IsPodman() {
 			return "podman login " + reg.Host()
 		}
 		return "docker login " + reg.Host()
@@ -257,8 +264,8 @@ func rejectedHint(c *Connection, who Effective) string {
 	}
 	switch who.Credential.Kind() {
 	case auth.KindScopedToken:
-		if _, name, _ := strings.Cut(who.Credential.String(), `"`); shell.IsPlain(strings.TrimSuffix(name, `"`)) {
-			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), strings.TrimSuffix(name, `"`))
+		if name := who.Credential.Name(); shell.IsPlain(name) {
+			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), name)
 		}
 	case auth.KindServicePrincipal, auth.KindCertificate:
 		return "az ad app credential list --id $AZURE_CLIENT_ID"
