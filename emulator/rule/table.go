@@ -1,3 +1,4 @@
+//nolint:gosec // names of rules, no secrets
 package rule
 
 // What ends a request before its credential is looked at.

@@ -51,8 +51,8 @@ func registryScenarios() []scenario {
 		}}
 	}
 	// token presents a token to the data plane.
-	token := func(id rule.ID, c acrkit.Cause, make func(s *stage) string) scenario {
-		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt { return s.get(tagsPath, bearer(make(s))) }}
+	token := func(id rule.ID, c acrkit.Cause, get func(s *stage) string) scenario {
+		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt { return s.get(tagsPath, bearer(get(s))) }}
 	}
 	locked := func(id rule.ID, c acrkit.Cause, lock func(*stage, *registry.Client, registry.AttributeChange) error, do func(*stage, *registry.Client) error) scenario {
 		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
@@ -230,8 +230,8 @@ func registryScenarios() []scenario {
 
 // exchangeScenarios are refusals of Entra tokens, at the exchange and by ARM.
 func exchangeScenarios() []scenario {
-	entra := func(id rule.ID, c acrkit.Cause, make func(s *stage) diagnose.Attempt) scenario {
-		return scenario{rule: id, cause: c, make: make}
+	entra := func(id rule.ID, c acrkit.Cause, bring func(s *stage) diagnose.Attempt) scenario {
+		return scenario{rule: id, cause: c, make: bring}
 	}
 	gone := func(s *stage) string {
 		s.Snapshot("before")

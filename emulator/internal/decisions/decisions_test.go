@@ -401,7 +401,7 @@ func TestWait(t *testing.T) {
 
 // TestLog_oldRows: what an earlier version wrote has no rule, and is read as it is.
 func TestLog_oldRows(t *testing.T) {
-	d, l := open(t, t.TempDir())
+	d, _ := open(t, t.TempDir())
 	defer d.Close()
 	const doc = `{"ID":7,"Time":"2026-03-01T12:00:00Z","Registry":"myregistry","Path":"/oauth2/token","Outcome":"denied","Reason":"the token is disabled"}`
 	err := d.Write(t.Context(), func(tx *db.Tx) error {
@@ -412,7 +412,8 @@ func TestLog_oldRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = decisions.Open(t.Context(), d, time.Now, nil); err != nil {
+	l, err := decisions.Open(t.Context(), d, time.Now, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Path: "/v2/", RuleID: rule.ScopedTokenDeleted}); err != nil {

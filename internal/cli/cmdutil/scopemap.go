@@ -48,7 +48,7 @@ const maxReasons = 5
 
 func firstReasons(err error) string {
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the one that was made here
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all = joined.Unwrap()
 	}
 	lines := make([]string, 0, len(all))
