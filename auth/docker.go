@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -463,7 +464,7 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		return f, nil
 	}
 	return nil, withPlaces(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the Docker configuration", Registry: g.t.registry,
-		Reason: "there is none for this registry", Hint: "docker login " + g.t.registry.Host()}, places)
+		Reason: "there is none for this registry", Hint: sentence.Fix(sentence.LoginForDocker, map[string]string{"host": g.t.registry.Host()})}, places)
 }
 
 // withPlaces puts the report of the places beneath an error of ours, and says which
@@ -498,7 +499,7 @@ func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, erro
 		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
 	}
 	if p.entry.why != "" {
-		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), "log in again")
+		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
 	}
 	return p.entry.pair, nil
 }

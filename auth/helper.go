@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -76,9 +77,10 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 		if errors.Is(err, exec.ErrDot) {
 			return failure(acrkit.CodeUsage, "it is found in the current directory only, and is not run from there", "")
 		}
-		return failure(acrkit.CodeUsage, "there is no such program in PATH", "install it, or take it out of credsStore and credHelpers")
+		return failure(acrkit.CodeUsage, "there is no such program in PATH", sentence.Fix(sentence.InstallHelper, nil))
 	}
 	why = cause.HelperFailed
+	byHand := sentence.Fix(sentence.RunHelper, map[string]string{"host": host, "program": program})
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	out := &boundedBuffer{most: helperOutput, passed: cancel}
@@ -88,7 +90,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 	case out.full:
 		return failure(acrkit.CodeTooLarge, fmt.Sprintf("it printed more than %d bytes", helperOutput.Bytes), "")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return failure(acrkit.CodeUnavailable, fmt.Sprintf("it did not answer within %s", helperTime), "run it by hand: echo "+host+" | "+program+" get")
+		return failure(acrkit.CodeUnavailable, fmt.Sprintf("it did not answer within %s", helperTime), byHand)
 	case ctx.Err() != nil:
 		return userSecret{}, ctx.Err()
 	case err != nil && string(text) == notInHelper:
@@ -98,7 +100,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			reason = fmt.Sprintf("it failed with %s", exit.ProcessState)
 		}
-		return failure(acrkit.CodeUsage, reason+helperSaid(string(text)), "run it by hand: echo "+host+" | "+program+" get")
+		return failure(acrkit.CodeUsage, reason+helperSaid(string(text)), byHand)
 	}
 	pair, wrong := parseHelperAnswer(text)
 	if wrong != "" {

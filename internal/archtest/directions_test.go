@@ -63,7 +63,7 @@ var rules = []rule{
 	{pkg: "internal/visible", stdOnly: true},
 	{pkg: "internal/adapter", ours: []string{"", "auth"}, stdOnly: true},
 	{pkg: "internal/dockerconf", ours: []string{"", "internal/private", "internal/shell"}},
-	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/shell", "internal/store", "internal/tokencache", "internal/wire"}},
+	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/sentence", "internal/shell", "internal/store", "internal/tokencache", "internal/wire"}},
 	{pkg: "internal/shell"},
 	{pkg: "internal/refusal", ours: []string{"", "emulator/rule", "internal/cause"}},
 	{pkg: "internal/errtext", ours: []string{"", "internal/operation", "internal/redact"}},

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // fromEnvironment takes what the variables hold for the registry; found is false
@@ -141,31 +142,31 @@ func halfHint(lookups []auth.Lookup, host string) string {
 		switch {
 		case l.Outcome != auth.OutcomeIncomplete:
 		case slices.Contains(l.Missing, "ACR_NAME"):
-			return "export ACR_NAME=" + host
+			return sentence.Fix(sentence.NameRegistry, map[string]string{"host": host})
 		case slices.Contains(l.Variables, "AZURE_FEDERATED_TOKEN_FILE"):
-			return "export ACR_NAME=" + host + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_FEDERATED_TOKEN_FILE=…"
+			return sentence.Fix(sentence.SetFederated, map[string]string{"host": host})
 		case slices.Contains(l.Variables, "ACTIONS_ID_TOKEN_REQUEST_URL"):
 			return exportHint(KindGitHubOIDC, host)
 		default:
 			return exportHint(l.Kind, host)
 		}
 	}
-	return "acrkit help environment"
+	return sentence.Fix(sentence.ExplainVariables, nil)
 }
 
 func exportHint(kind auth.Kind, host string) string {
-	name := "export ACR_NAME=" + host
+	key := sentence.SetToken
 	switch kind {
 	case auth.KindServicePrincipal:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
+		key = sentence.SetSecret
 	case auth.KindCertificate:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=…"
+		key = sentence.SetCertificate
 	case KindGitHubOIDC:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=…    # in a job with the permission id-token: write"
+		key = sentence.SetGitHubOIDC
 	case auth.KindRefreshToken:
-		return name + " ACR_REFRESH_TOKEN=…"
+		key = sentence.SetRefreshToken
 	}
-	return name + " ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"
+	return sentence.Fix(key, map[string]string{"host": host})
 }
 
 // lookupFor hides the variables of the kinds that were not asked for.

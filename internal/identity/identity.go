@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/tokencache"
 )
@@ -169,7 +170,7 @@ func (f *Finder) noneOfKind(id *Identity, kind auth.Kind) error {
 		Hint:   exportHint(kind, f.hintHost(id.Registry))}
 	switch {
 	case id.Note != "":
-		e.Reason, e.Hint = id.Note, "export ACR_NAME="+f.hintHost(id.Registry)
+		e.Reason, e.Hint = id.Note, sentence.Fix(sentence.NameRegistry, map[string]string{"host": f.hintHost(id.Registry)})
 	case kind == KindStore:
 		e.Reason, e.Hint = fmt.Sprintf("%s, and %s has no login for it", f.asked(), StoreName), LoginHint(id.Registry, "")
 	case kind == KindGitHubOIDC:
@@ -222,11 +223,11 @@ func (f *Finder) hintHost(reg acrkit.Registry) string {
 
 // LoginHint is the command that stores a credential for a registry or a part of it.
 func LoginHint(reg acrkit.Registry, repository string) string {
-	hint := "acrkit login " + LoginServer(reg)
+	key := sentence.Login
 	if repository != "" {
-		hint += " --repository " + shell.Quote(repository)
+		key, repository = sentence.LoginPart, shell.Quote(repository)
 	}
-	return hint
+	return sentence.Fix(key, map[string]string{"host": LoginServer(reg), "repository": repository})
 }
 
 // lookAlike reports whether a host reads like one of ACR's and is none. Whoever

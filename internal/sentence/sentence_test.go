@@ -39,3 +39,23 @@ func TestSay(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestFix: every key has a fix; with its facts it is whole, and without one it is none.
+func TestFix(t *testing.T) {
+	facts := map[string]string{"host": "r.azurecr.io", "name": "r", "scheme": "https", "repository": "a", "actions": "content/read", "token": "ci", "program": "docker-credential-x"}
+	for key, text := range fixes {
+		filled := Fix(key, facts)
+		if filled == "" || regexp.MustCompile(`\{\{|\}\}|\{[a-z]+\}`).MatchString(filled) {
+			t.Errorf("%s: %q", key, filled)
+		}
+		if needs := regexp.MustCompile(`(?:^|[^{])\{[a-z_]+\}`).MatchString(text); needs != (Fix(key, nil) == "") {
+			t.Errorf("%s without facts: %q", key, Fix(key, nil))
+		}
+	}
+	if got, want := Fix(ReachInTime, facts), `curl -sS -m 10 -o /dev/null -w '%{http_code}\n' https://r.azurecr.io/v2/    # 401 means that it can be reached`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Fix("none", facts); got != "" {
+		t.Errorf("%q", got)
+	}
+}
