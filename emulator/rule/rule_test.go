@@ -53,7 +53,8 @@ func TestTable(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	if id, text := rule.Of(fmt.Errorf("more: %w", rule.PasswordExpired)); id != rule.PasswordExpired || text != "the password has expired" {
+	if id, text := rule.Of(fmt.Errorf("more: %w", rule.PasswordExpired)); id != rule.PasswordExpired ||
+		text != "the password has expired" {
 		t.Errorf("%q %q", id, text)
 	}
 	if id, text := rule.Of(errors.New("the disk is full")); id != "" || text != "the disk is full" {

@@ -62,7 +62,8 @@ func TestNothingDecidesOnText(t *testing.T) {
 	}
 	for _, in := range slices.Sorted(maps.Keys(got)) {
 		if readsText[in] == "" {
-			t.Errorf("%s decides on text: %s; give what it asks about a code, a cause or a field", in, strings.Join(got[in], "; "))
+			t.Errorf("%s decides on text: %s; give what it asks about a code, a cause or a field", in,
+				strings.Join(got[in], "; "))
 		}
 	}
 	for in, why := range readsText {
@@ -126,7 +127,8 @@ func Builder(b *strings.Builder) bool { return b.String() == "x" }
 	for _, use := range p.textDecisions() {
 		got = append(got, strings.TrimPrefix(use.in, "sample/sample.go "))
 	}
-	want := []string{"Contains", "Equal", "Field", "Operation", "Switch", "Match", "Variable", "Describes", "Looked", "handed", "Cut"}
+	want := []string{"Contains", "Equal", "Field", "Operation", "Switch", "Match", "Variable", "Describes", "Looked",
+		"handed", "Cut"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("functions that decide on text (-want +got):\n%s", diff)
 	}
@@ -149,7 +151,8 @@ type listed struct {
 
 func listPackages(t *testing.T, dir string, patterns ...string) (out []listed) {
 	t.Helper()
-	text := goTool(t, dir, nil, append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly,Standard"}, patterns...)...)
+	text := goTool(t, dir, nil, append([]string{"list", "-export", "-deps",
+		"-json=ImportPath,Dir,Export,GoFiles,DepOnly,Standard"}, patterns...)...)
 	for d := json.NewDecoder(strings.NewReader(text)); ; {
 		var l listed
 		err := d.Decode(&l)
@@ -165,7 +168,10 @@ func listPackages(t *testing.T, dir string, patterns ...string) (out []listed) {
 
 // exportImporter reads the types of packages from what the compiler wrote.
 func exportImporter(fset *token.FileSet, files map[string]string) types.Importer {
-	return importer.ForCompiler(fset, runtime.Compiler, func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
+	return importer.ForCompiler(fset, runtime.Compiler, func(path string) (io.ReadCloser,
+		error) {
+		return os.Open(files[path])
+	})
 }
 
 // typedPackages reads packages of the module. Opening their files also tells the test
@@ -197,7 +203,8 @@ func typedPackages(t *testing.T, root string, patterns ...string) (out []*typedP
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p.files[filepath.ToSlash(rel)], err = parser.ParseFile(fset, name, src, parser.SkipObjectResolution); err != nil {
+			if p.files[filepath.ToSlash(rel)], err = parser.ParseFile(fset, name, src,
+				parser.SkipObjectResolution); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -213,7 +220,8 @@ func typedPackages(t *testing.T, root string, patterns ...string) (out []*typedP
 }
 
 func (p *typedPackage) check(imp types.Importer) error {
-	p.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	p.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{},
+		Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
 	var files []*ast.File
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
 		files = append(files, p.files[name])
@@ -333,7 +341,8 @@ func (f *textFunc) isText(e ast.Expr) bool {
 		return e.Op == token.ADD && (f.isText(e.X) || f.isText(e.Y))
 	case *ast.SelectorExpr:
 		s := f.p.info.Selections[e]
-		return s != nil && s.Kind() == types.FieldVal && slices.Contains(sentences, e.Sel.Name) && types.Identical(s.Type(), types.Typ[types.String])
+		return s != nil && s.Kind() == types.FieldVal && slices.Contains(sentences, e.Sel.Name) &&
+			types.Identical(s.Type(), types.Typ[types.String])
 	case *ast.CallExpr:
 		sel, ok := ast.Unparen(e.Fun).(*ast.SelectorExpr)
 		if !ok {
@@ -365,7 +374,8 @@ func hasMethods(t types.Type, names ...string) bool {
 // isFrom reports whether a selector is one of the names of a package.
 func (f *textFunc) isFrom(sel *ast.SelectorExpr, pkg string, names ...string) bool {
 	obj := f.p.info.Uses[sel.Sel]
-	return obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == pkg && (len(names) == 0 || slices.Contains(names, sel.Sel.Name))
+	return obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == pkg &&
+		(len(names) == 0 || slices.Contains(names, sel.Sel.Name))
 }
 
 func (f *textFunc) isEmpty(e ast.Expr) bool {
@@ -382,7 +392,8 @@ func (f *textFunc) sinks(body ast.Node) (out []string) {
 	ast.Inspect(body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
-			if (n.Op == token.EQL || n.Op == token.NEQ) && (f.isText(n.X) && !f.isEmpty(n.Y) || f.isText(n.Y) && !f.isEmpty(n.X)) {
+			if (n.Op == token.EQL || n.Op == token.NEQ) && (f.isText(n.X) && !f.isEmpty(n.Y) || f.isText(n.Y) &&
+				!f.isEmpty(n.X)) {
 				found(n)
 			}
 		case *ast.SwitchStmt:
@@ -403,7 +414,8 @@ func (f *textFunc) sinks(body ast.Node) (out []string) {
 			case obj == nil || obj.Pkg() == nil:
 			case obj.Pkg().Path() == "regexp",
 				f.isFrom(sel, "slices", "Contains", "Index"),
-				obj.Pkg().Path() == "strings" && !f.isFrom(sel, "strings", "ToLower", "ToUpper", "TrimSpace", "Clone", "NewReader", "Join", "Repeat", "ToValidUTF8"):
+				obj.Pkg().Path() == "strings" && !f.isFrom(sel, "strings", "ToLower", "ToUpper", "TrimSpace", "Clone",
+					"NewReader", "Join", "Repeat", "ToValidUTF8"):
 				if obj.Name() != "WriteString" {
 					found(n)
 				}

@@ -109,7 +109,8 @@ func TestSameCause(t *testing.T) {
 			if last.Outcome == emulator.OutcomeDenied {
 				rules, causes := s.DeniedRules(), s.DeniedCauses()
 				if rules[len(rules)-1] != sc.rule || causes[len(causes)-1] != sc.cause {
-					t.Errorf("acrtest says %s %s, want %s %s", rules[len(rules)-1], causes[len(causes)-1], sc.rule, sc.cause)
+					t.Errorf("acrtest says %s %s, want %s %s", rules[len(rules)-1], causes[len(causes)-1], sc.rule,
+						sc.cause)
 				}
 			}
 			// acrkit emulator log.
@@ -154,10 +155,12 @@ func (s *stage) explain(sc scenario, attempt diagnose.Attempt) {
 	why, excused := less[sc.rule]
 	switch {
 	case d.Code == sc.cause && excused && sc.name == "":
-		s.t.Errorf("Explain says %s as well: take %s out of the list of what it does not tell (%s)", d.Code, sc.rule, why)
+		s.t.Errorf("Explain says %s as well: take %s out of the list of what it does not tell (%s)", d.Code, sc.rule,
+			why)
 	case d.Code == sc.cause:
 	case !excused:
-		s.t.Errorf("Explain says %s %s, candidates %v, and the log %s: %q", d.Confidence, d.Code, d.Candidates, sc.cause, d.Evidence)
+		s.t.Errorf("Explain says %s %s, candidates %v, and the log %s: %q", d.Confidence, d.Code, d.Candidates,
+			sc.cause, d.Evidence)
 	case d.Confidence == diagnose.Proved && why != emulators && why != ofARM:
 		s.t.Errorf("Explain proves %s, and the log has %s: %q", d.Code, sc.cause, d.Evidence)
 	}
@@ -184,7 +187,8 @@ func (s *stage) command() (rule.ID, acrkit.Cause) {
 		s.t.Fatal(err)
 	}
 	streams, _, out, _ := iostreams.Test()
-	f := &cmdutil.Factory{IO: streams, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }, Global: cmdutil.Global{NoCache: true}}
+	f := &cmdutil.Factory{IO: streams, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false },
+		Global: cmdutil.Global{NoCache: true}}
 	line := "log --json ruleId,code --addr " + s.Host() + " --key-file " + shell.Quote(key) + " --ca-file " + shell.Quote(s.CAFile())
 	if err := clitest.Execute(s.t, cliemulator.NewCmdEmulator(f), line); err != nil {
 		s.t.Fatal(err)
@@ -252,7 +256,8 @@ func (s *stage) post(path string, pairs ...string) diagnose.Attempt {
 
 func (s *stage) password(user, password string) diagnose.Attempt {
 	s.t.Helper()
-	return s.post("/oauth2/token", "grant_type", "password", "service", s.Host(), "username", user, "password", password, "scope", "repository:team/app:pull")
+	return s.post("/oauth2/token", "grant_type", "password", "service", s.Host(), "username", user, "password",
+		password, "scope", "repository:team/app:pull")
 }
 
 // field returns a field of a good answer.
@@ -272,13 +277,15 @@ func (s *stage) field(a diagnose.Attempt, name string) string {
 // access returns an access token of a scope-mapped token.
 func (s *stage) access(k acrtest.Token, scope string) string {
 	s.t.Helper()
-	return s.field(s.post("/oauth2/token", "grant_type", "password", "service", s.Host(), "username", k.Name, "password", k.Password1, "scope", scope), "access_token")
+	return s.field(s.post("/oauth2/token", "grant_type", "password", "service", s.Host(), "username", k.Name,
+		"password", k.Password1, "scope", scope), "access_token")
 }
 
 // entra returns an Entra token of a service principal.
 func (s *stage) entra(p acrtest.ServicePrincipal, scope string) string {
 	s.t.Helper()
-	return s.field(s.post("/"+p.TenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", p.ClientID, "client_secret", p.ClientSecret, "scope", scope), "access_token")
+	return s.field(s.post("/"+p.TenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id",
+		p.ClientID, "client_secret", p.ClientSecret, "scope", scope), "access_token")
 }
 
 const (
@@ -290,7 +297,8 @@ const (
 
 func (s *stage) exchange(token string, more ...string) diagnose.Attempt {
 	s.t.Helper()
-	return s.post("/oauth2/exchange", append([]string{"grant_type", "access_token", "service", s.Host(), "access_token", token}, more...)...)
+	return s.post("/oauth2/exchange", append([]string{"grant_type", "access_token", "service", s.Host(),
+		"access_token", token}, more...)...)
 }
 
 // refresh returns an ACR refresh token of a service principal.
@@ -301,7 +309,8 @@ func (s *stage) refresh(p acrtest.ServicePrincipal) string {
 
 func (s *stage) byRefresh(token string) diagnose.Attempt {
 	s.t.Helper()
-	return s.post("/oauth2/token", "grant_type", "refresh_token", "service", s.Host(), "refresh_token", token, "scope", tagsNeed)
+	return s.post("/oauth2/token", "grant_type", "refresh_token", "service", s.Host(), "refresh_token", token,
+		"scope", tagsNeed)
 }
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }

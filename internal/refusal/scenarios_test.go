@@ -52,9 +52,12 @@ func registryScenarios() []scenario {
 	}
 	// token presents a token to the data plane.
 	token := func(id rule.ID, c acrkit.Cause, get func(s *stage) string) scenario {
-		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt { return s.get(tagsPath, bearer(get(s))) }}
+		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
+			return s.get(tagsPath, bearer(get(s)))
+		}}
 	}
-	locked := func(id rule.ID, c acrkit.Cause, lock func(*stage, *registry.Client, registry.AttributeChange) error, do func(*stage, *registry.Client) error) scenario {
+	locked := func(id rule.ID, c acrkit.Cause, lock func(*stage, *registry.Client, registry.AttributeChange) error,
+		do func(*stage, *registry.Client) error) scenario {
 		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
 			s.Push("team/app", "v1")
 			k := s.TokenOf("admin", "_repositories_admin")
@@ -72,7 +75,9 @@ func registryScenarios() []scenario {
 	}
 	reader := []string{"repositories/team/app/content/read", "repositories/team/app/metadata/read"}
 	return []scenario{
-		{rule: rule.UserUnknown, cause: cause.TokenUnknown, make: func(s *stage) diagnose.Attempt { return s.password("nobody", wrong) }},
+		{rule: rule.UserUnknown, cause: cause.TokenUnknown, make: func(s *stage) diagnose.Attempt {
+			return s.password("nobody", wrong)
+		}},
 		{rule: rule.PasswordWrong, cause: cause.PasswordWrong, make: func(s *stage) diagnose.Attempt {
 			s.Token("ci-reader", reader...)
 			return s.password("ci-reader", wrong)
@@ -89,16 +94,18 @@ func registryScenarios() []scenario {
 			p := s.expired()
 			return s.password(p.ClientID, p.ClientSecret)
 		}},
-		{rule: rule.ScopedTokenDisabled, name: "password", cause: cause.TokenDisabled, make: func(s *stage) diagnose.Attempt {
-			k := s.Token("ci-reader", reader...)
-			s.DisableToken("ci-reader")
-			return s.password("ci-reader", k.Password1)
-		}},
-		{rule: rule.ScopedTokenDisabled, name: "access token", cause: cause.TokenDisabled, make: func(s *stage) diagnose.Attempt {
-			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
-			s.DisableToken("ci-reader")
-			return s.get(tagsPath, bearer(access))
-		}},
+		{rule: rule.ScopedTokenDisabled, name: "password", cause: cause.TokenDisabled,
+			make: func(s *stage) diagnose.Attempt {
+				k := s.Token("ci-reader", reader...)
+				s.DisableToken("ci-reader")
+				return s.password("ci-reader", k.Password1)
+			}},
+		{rule: rule.ScopedTokenDisabled, name: "access token", cause: cause.TokenDisabled,
+			make: func(s *stage) diagnose.Attempt {
+				access := s.access(s.Token("ci-reader", reader...), tagsNeed)
+				s.DisableToken("ci-reader")
+				return s.get(tagsPath, bearer(access))
+			}},
 		token(rule.ScopedTokenDeleted, cause.TokenUnknown, func(s *stage) string {
 			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
 			s.must(s.Manage().DeleteToken(s.t.Context(), "ci-reader"))
@@ -110,13 +117,17 @@ func registryScenarios() []scenario {
 			s.Reset("before")
 			return s.byRefresh(refresh)
 		}},
-		{rule: rule.AdminUserDisabled, cause: cause.AdminDisabled, make: func(s *stage) diagnose.Attempt { return s.password("myregistry", wrong) }},
+		{rule: rule.AdminUserDisabled, cause: cause.AdminDisabled, make: func(s *stage) diagnose.Attempt {
+			return s.password("myregistry", wrong)
+		}},
 		{rule: rule.AnonymousPullOff, cause: cause.AnonymousPullOff, make: func(s *stage) diagnose.Attempt {
 			tr := s.Transport(nil)
 			_, err := tr.Token(s.t.Context(), acrkit.RepositoryScope("team/app", acrkit.ContentRead))
 			return diagnose.Attempt{Err: err, Transport: tr}
 		}},
-		{rule: rule.NoRole, cause: cause.NoRole, make: func(s *stage) diagnose.Attempt { return s.exchange(s.entra(s.ServicePrincipal(), acrScope)) }},
+		{rule: rule.NoRole, cause: cause.NoRole, make: func(s *stage) diagnose.Attempt {
+			return s.exchange(s.entra(s.ServicePrincipal(), acrScope))
+		}},
 		{rule: rule.AuthorizationTwice, cause: cause.CredentialRejected, make: func(s *stage) diagnose.Attempt {
 			return s.get(tagsPath, http.Header{"Authorization": {"Bearer a", "Bearer b"}})
 		}},
@@ -132,33 +143,43 @@ func registryScenarios() []scenario {
 		}},
 
 		token(rule.ACRTokenMalformed, cause.CredentialRejected, func(*stage) string { return "x.y.z" }),
-		{rule: rule.ACRTokenMalformed, name: "refresh token", cause: cause.CredentialRejected, make: func(s *stage) diagnose.Attempt { return s.byRefresh("x.y.z") }},
+		{rule: rule.ACRTokenMalformed, name: "refresh token", cause: cause.CredentialRejected,
+			make: func(s *stage) diagnose.Attempt {
+				return s.byRefresh("x.y.z")
+			}},
 		token(rule.ACRTokenSignature, cause.CredentialRejected, func(s *stage) string {
 			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
 			return access[:len(access)-8] + "AAAAAAAA"
 		}),
-		token(rule.ACRTokenIssuer, cause.TokenAsPassword, func(s *stage) string { return s.entra(s.ServicePrincipal("AcrPull"), acrScope) }),
-		token(rule.ACRTokenKind, cause.TokenAsPassword, func(s *stage) string { return s.refresh(s.ServicePrincipal("AcrPull")) }),
+		token(rule.ACRTokenIssuer, cause.TokenAsPassword, func(s *stage) string {
+			return s.entra(s.ServicePrincipal("AcrPull"), acrScope)
+		}),
+		token(rule.ACRTokenKind, cause.TokenAsPassword, func(s *stage) string {
+			return s.refresh(s.ServicePrincipal("AcrPull"))
+		}),
 		token(rule.ACRTokenExpired, cause.TokenEnded, func(s *stage) string {
 			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
 			s.Advance(61 * time.Minute)
 			return access
 		}),
-		{rule: rule.ACRTokenExpired, name: "refresh token", cause: cause.TokenEnded, make: func(s *stage) diagnose.Attempt {
-			refresh := s.refresh(s.ServicePrincipal("AcrPull"))
-			s.Advance(4 * time.Hour)
-			return s.byRefresh(refresh)
-		}},
+		{rule: rule.ACRTokenExpired, name: "refresh token", cause: cause.TokenEnded,
+			make: func(s *stage) diagnose.Attempt {
+				refresh := s.refresh(s.ServicePrincipal("AcrPull"))
+				s.Advance(4 * time.Hour)
+				return s.byRefresh(refresh)
+			}},
 		token(rule.ACRTokenNotYetValid, cause.CredentialRejected, func(s *stage) string {
 			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
 			s.must(s.Clock().Set(s.Clock().Now().Add(-time.Hour)))
 			return access
 		}),
-		{rule: rule.ACRTokenOtherRegistry, cause: cause.WrongRegistryToken, seed: "registries: [{name: myregistry}, {name: other, anonymousPullEnabled: true}]", make: func(s *stage) diagnose.Attempt {
-			host := strings.Replace(s.Host(), "localhost", "other.azurecr.localhost", 1)
-			access := s.field(s.get("https://"+host+"/oauth2/token?service="+host+"&scope=repository:team/app:pull", nil), "access_token")
-			return s.get(tagsPath, bearer(access))
-		}},
+		{rule: rule.ACRTokenOtherRegistry, cause: cause.WrongRegistryToken,
+			seed: "registries: [{name: myregistry}, {name: other, anonymousPullEnabled: true}]", make: func(s *stage) diagnose.Attempt {
+				host := strings.Replace(s.Host(), "localhost", "other.azurecr.localhost", 1)
+				access := s.field(s.get("https://"+host+"/oauth2/token?service="+host+"&scope=repository:team/app:pull",
+					nil), "access_token")
+				return s.get(tagsPath, bearer(access))
+			}},
 
 		{rule: rule.AccessTokenNarrow, cause: cause.AskedTooLittle, make: func(s *stage) diagnose.Attempt {
 			k := s.Token("ci-reader", reader...)
@@ -166,7 +187,8 @@ func registryScenarios() []scenario {
 		}},
 		right("metadata", cause.MetadataReadMissing, rule.RightMissing, reader[:1], http.MethodGet, tagsPath),
 		right("catalog", cause.CatalogScoped, rule.RightMissing, reader, http.MethodGet, "/acr/v1/_catalog"),
-		right("push", cause.PushWithoutPull, rule.RightMissing, []string{"repositories/team/app/content/write"}, http.MethodPost, "/v2/team/app/blobs/uploads/"),
+		right("push", cause.PushWithoutPull, rule.RightMissing, []string{"repositories/team/app/content/write"},
+			http.MethodPost, "/v2/team/app/blobs/uploads/"),
 		right("mount", cause.MountSourceMissing, rule.RightMissing, all("team/app"), http.MethodPost,
 			"/v2/team/app/blobs/uploads/?from=team/base&mount=sha256:"+strings.Repeat("a", 64)),
 		right("delete", cause.MissingRight, rule.RightMissing, reader, http.MethodDelete, "/acr/v1/team/app/_tags/v1"),
@@ -188,16 +210,18 @@ func registryScenarios() []scenario {
 			_, err := c.UpdateTag(s.t.Context(), "team/app", "v1", off)
 			return err
 		}, deleteTag),
-		locked(rule.ManifestLocked, cause.ManifestLocked, func(s *stage, c *registry.Client, off registry.AttributeChange) error {
+		locked(rule.ManifestLocked, cause.ManifestLocked, func(s *stage, c *registry.Client,
+			off registry.AttributeChange) error {
 			_, err := c.UpdateManifest(s.t.Context(), "team/app", digest(s, c), off)
 			return err
 		}, func(s *stage, c *registry.Client) error {
 			return c.DeleteManifest(s.t.Context(), "team/app", digest(s, c))
 		}),
-		locked(rule.RepositoryLocked, cause.RepositoryLocked, func(s *stage, c *registry.Client, off registry.AttributeChange) error {
-			_, err := c.UpdateRepository(s.t.Context(), "team/app", off)
-			return err
-		}, deleteTag),
+		locked(rule.RepositoryLocked, cause.RepositoryLocked,
+			func(s *stage, c *registry.Client, off registry.AttributeChange) error {
+				_, err := c.UpdateRepository(s.t.Context(), "team/app", off)
+				return err
+			}, deleteTag),
 
 		{rule: rule.FormMalformed, cause: cause.WrongUsage, make: func(s *stage) diagnose.Attempt {
 			return s.call(http.MethodPost, "/oauth2/token", nil, []byte("scope=%zz"))
@@ -209,13 +233,15 @@ func registryScenarios() []scenario {
 			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", wrong)
 		}},
 		{rule: rule.ServiceOtherRegistry, cause: cause.CredentialRejected, make: func(s *stage) diagnose.Attempt {
-			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", wrong, "service", "other.azurecr.io")
+			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", wrong,
+				"service", "other.azurecr.io")
 		}},
 		{rule: rule.GrantTypeUnsupported, cause: cause.WrongUsage, make: func(s *stage) diagnose.Attempt {
 			return s.post("/oauth2/token", "grant_type", "device_code", "service", s.Host())
 		}},
 		{rule: rule.ScopeEmpty, cause: cause.EmptyScope, make: func(s *stage) diagnose.Attempt {
-			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", wrong, "service", s.Host(), "scope", "")
+			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", wrong,
+				"service", s.Host(), "scope", "")
 		}},
 		{rule: rule.ScopeTooLarge, cause: cause.TooLarge, make: func(s *stage) diagnose.Attempt {
 			k := s.Token("ci-reader", reader...)
@@ -223,7 +249,8 @@ func registryScenarios() []scenario {
 			for i := range 1001 {
 				fmt.Fprintf(&many, "repository:team/r%d:pull ", i)
 			}
-			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", k.Password1, "service", s.Host(), "scope", many.String())
+			return s.post("/oauth2/token", "grant_type", "password", "username", "ci-reader", "password", k.Password1,
+				"service", s.Host(), "scope", many.String())
 		}},
 	}
 }
@@ -241,7 +268,9 @@ func exchangeScenarios() []scenario {
 	}
 	const subscriptions = "/subscriptions?api-version=2022-12-01"
 	return []scenario{
-		entra(rule.EntraTokenMalformed, cause.ExchangeRefused, func(s *stage) diagnose.Attempt { return s.exchange("x") }),
+		entra(rule.EntraTokenMalformed, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
+			return s.exchange("x")
+		}),
 		entra(rule.EntraTokenSignature, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
 			token := s.entra(s.ServicePrincipal("AcrPull"), acrScope)
 			return s.exchange(token[:len(token)-8] + "AAAAAAAA")
@@ -256,9 +285,12 @@ func exchangeScenarios() []scenario {
 			s.must(s.Clock().Set(s.Clock().Now().Add(-time.Hour)))
 			return s.exchange(token)
 		}),
-		entra(rule.EntraTokenApplication, cause.ExchangeRefused, func(s *stage) diagnose.Attempt { return s.exchange(gone(s)) }),
+		entra(rule.EntraTokenApplication, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
+			return s.exchange(gone(s))
+		}),
 		entra(rule.EntraTokenTenant, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
-			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), acrScope), "tenant", "22222222-0000-0000-0000-000000000000")
+			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), acrScope), "tenant",
+				"22222222-0000-0000-0000-000000000000")
 		}),
 		entra(rule.ARMAudienceOff, cause.ARMAudienceDisabled, func(s *stage) diagnose.Attempt {
 			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) { r.ArmTokens = false }))
@@ -267,8 +299,12 @@ func exchangeScenarios() []scenario {
 		entra(rule.ExchangeOfRefresh, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
 			return s.post("/oauth2/exchange", "grant_type", "refresh_token", "service", s.Host(), "refresh_token", "x")
 		}),
-		entra(rule.ARMAuthorizationMissing, cause.NoCredential, func(s *stage) diagnose.Attempt { return s.get(subscriptions, nil) }),
-		entra(rule.ARMToken, cause.CredentialRejected, func(s *stage) diagnose.Attempt { return s.get(subscriptions, bearer("x.y.z")) }),
+		entra(rule.ARMAuthorizationMissing, cause.NoCredential, func(s *stage) diagnose.Attempt {
+			return s.get(subscriptions, nil)
+		}),
+		entra(rule.ARMToken, cause.CredentialRejected, func(s *stage) diagnose.Attempt {
+			return s.get(subscriptions, bearer("x.y.z"))
+		}),
 		entra(rule.ARMTokenExpired, cause.TokenEnded, func(s *stage) diagnose.Attempt {
 			token := s.entra(s.ServicePrincipal("AcrPull"), armScope)
 			s.Advance(2 * time.Hour)
@@ -287,18 +323,22 @@ func exchangeScenarios() []scenario {
 func (s *stage) expired() acrtest.ServicePrincipal {
 	s.t.Helper()
 	p := s.ServicePrincipal("AcrPull")
-	s.must(s.Emulator().PutApplication(s.t.Context(), p.TenantID, emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "expired",
-		Secrets: []emulator.SeedSecret{{Value: emulator.Secret(p.ClientSecret), Expires: s.Clock().Now().Add(-time.Hour)}}}))
+	s.must(s.Emulator().PutApplication(s.t.Context(), p.TenantID,
+		emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "expired",
+			Secrets: []emulator.SeedSecret{{Value: emulator.Secret(p.ClientSecret),
+				Expires: s.Clock().Now().Add(-time.Hour)}}}))
 	return p
 }
 
 // entraScenarios are refusals of the Entra authority.
 func entraScenarios() []scenario {
 	// form is a token request; changes are names and values that replace or add.
-	form := func(id rule.ID, c acrkit.Cause, changes func(s *stage, p acrtest.ServicePrincipal) map[string]string) scenario {
+	form := func(id rule.ID, c acrkit.Cause, changes func(s *stage,
+		p acrtest.ServicePrincipal) map[string]string) scenario {
 		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
 			p := s.ServicePrincipal("AcrPull")
-			values := map[string]string{"grant_type": "client_credentials", "client_id": p.ClientID, "client_secret": p.ClientSecret, "scope": acrScope}
+			values := map[string]string{"grant_type": "client_credentials", "client_id": p.ClientID,
+				"client_secret": p.ClientSecret, "scope": acrScope}
 			tenant := p.TenantID
 			for k, v := range changes(s, p) {
 				if k == "tenant" {
@@ -326,12 +366,14 @@ func entraScenarios() []scenario {
 	out := []scenario{
 		form(rule.EntraParameterMissing, cause.EntraRefused, set("scope", "")),
 		form(rule.EntraTenantUnknown, cause.EntraTenantUnknown, set("tenant", "22222222-0000-0000-0000-000000000000")),
-		form(rule.EntraApplicationUnknown, cause.EntraApplicationUnknown, set("client_id", "33333333-0000-0000-0000-000000000000")),
+		form(rule.EntraApplicationUnknown, cause.EntraApplicationUnknown,
+			set("client_id", "33333333-0000-0000-0000-000000000000")),
 		form(rule.EntraSecretWrong, cause.EntraSecretWrong, set("client_secret", wrong)),
-		form(rule.EntraSecretExpired, cause.EntraSecretExpired, func(s *stage, _ acrtest.ServicePrincipal) map[string]string {
-			p := s.expired()
-			return map[string]string{"client_id": p.ClientID, "client_secret": p.ClientSecret}
-		}),
+		form(rule.EntraSecretExpired, cause.EntraSecretExpired,
+			func(s *stage, _ acrtest.ServicePrincipal) map[string]string {
+				p := s.expired()
+				return map[string]string{"client_id": p.ClientID, "client_secret": p.ClientSecret}
+			}),
 		form(rule.EntraSecretMissing, cause.EntraRefused, set("client_secret", "")),
 		form(rule.EntraResourceUnknown, cause.EntraAudienceUnknown, set("scope", "https://nothing.example/.default")),
 		form(rule.EntraScopeMalformed, cause.EntraRefused, set("scope", "a/.default b/.default")),
@@ -344,21 +386,27 @@ func entraScenarios() []scenario {
 	own, foreign := newKey(), newKey()
 	certificate, old := selfSigned(own, now.Add(time.Hour)), selfSigned(own, now.Add(-time.Minute))
 	other := selfSigned(foreign, now.Add(time.Hour))
-	theirs := func(s *stage, p acrtest.ServicePrincipal, change map[string]any) (jwt.MapClaims, []emulator.SeedFederatedCredential) {
-		c := jwt.MapClaims{"iss": "https://issuer.example", "sub": "job:1", "aud": "api://AzureADTokenExchange", "exp": s.Clock().Now().Add(time.Minute).Unix()}
+	theirs := func(s *stage, p acrtest.ServicePrincipal, change map[string]any) (jwt.MapClaims,
+		[]emulator.SeedFederatedCredential) {
+		c := jwt.MapClaims{"iss": "https://issuer.example", "sub": "job:1", "aud": "api://AzureADTokenExchange",
+			"exp": s.Clock().Now().Add(time.Minute).Unix()}
 		for k, v := range change {
 			c[k] = v
 		}
 		der, err := x509.MarshalPKIXPublicKey(&foreign.PublicKey)
 		s.must(err)
-		return c, []emulator.SeedFederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1", PublicKey: pemOf("PUBLIC KEY", der)}}
+		return c, []emulator.SeedFederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1",
+			PublicKey: pemOf("PUBLIC KEY", der)}}
 	}
-	signed := func(id rule.ID, key *rsa.PrivateKey, cert []byte, change map[string]any, federated, trusted bool) scenario {
+	signed := func(id rule.ID, key *rsa.PrivateKey, cert []byte, change map[string]any, federated,
+		trusted bool) scenario {
 		return form(id, cause.EntraAssertionRefused, func(s *stage, p acrtest.ServicePrincipal) map[string]string {
 			app := emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "signed",
-				Certificates: []emulator.SeedCertificate{{PEM: pemOf("CERTIFICATE", certificate)}, {PEM: pemOf("CERTIFICATE", old)}}}
+				Certificates: []emulator.SeedCertificate{{PEM: pemOf("CERTIFICATE", certificate)},
+					{PEM: pemOf("CERTIFICATE", old)}}}
 			endpoint := s.URL() + "/" + p.TenantID + "/oauth2/v2.0/token"
-			c := jwt.MapClaims{"iss": p.ClientID, "sub": p.ClientID, "aud": endpoint, "exp": s.Clock().Now().Add(time.Minute).Unix()}
+			c := jwt.MapClaims{"iss": p.ClientID, "sub": p.ClientID, "aud": endpoint,
+				"exp": s.Clock().Now().Add(time.Minute).Unix()}
 			for k, v := range change {
 				c[k] = v
 			}
@@ -381,7 +429,8 @@ func entraScenarios() []scenario {
 	}
 	return append(out,
 		signed(rule.EntraAssertionSignature, foreign, certificate, nil, false, false),
-		signed(rule.EntraAssertionAudience, own, certificate, map[string]any{"aud": "https://elsewhere.example"}, false, false),
+		signed(rule.EntraAssertionAudience, own, certificate, map[string]any{"aud": "https://elsewhere.example"},
+			false, false),
 		signed(rule.EntraAssertionTime, own, certificate, map[string]any{"exp": 1}, false, false),
 		signed(rule.EntraCertificateUnknown, foreign, other, nil, false, false),
 		signed(rule.EntraCertificateExpired, own, old, nil, false, false),
@@ -407,7 +456,8 @@ func newKey() *rsa.PrivateKey {
 }
 
 func selfSigned(key *rsa.PrivateKey, ends time.Time) []byte {
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "build-agent"}, NotBefore: ends.Add(-2 * time.Hour), NotAfter: ends}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "build-agent"},
+		NotBefore: ends.Add(-2 * time.Hour), NotAfter: ends}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
 		panic(err) // as above
@@ -445,23 +495,25 @@ func otherScenarios() []scenario {
 			r.RemoteAddr = "192.0.2.7:1234"
 			w := httptest.NewRecorder()
 			s.Emulator().ServeHTTP(w, r)
-			return diagnose.Attempt{Exchange: &diagnose.Exchange{Method: r.Method, URL: r.URL.String(), Status: w.Code, Header: w.Header(), Body: w.Body.Bytes(), RequestHeader: http.Header{}}}
+			return diagnose.Attempt{Exchange: &diagnose.Exchange{Method: r.Method, URL: r.URL.String(),
+				Status: w.Code, Header: w.Header(), Body: w.Body.Bytes(), RequestHeader: http.Header{}}}
 		}},
 		{rule: rule.NetworkRule, cause: cause.NetworkRule, make: func(s *stage) diagnose.Attempt {
 			s.DenyNetwork()
 			return s.get("/v2/", nil)
 		}},
-		{rule: rule.RateLimit, cause: cause.Throttled, seed: "registries: [{name: myregistry, sku: Basic}]", make: func(s *stage) diagnose.Attempt {
-			s.Clock().Freeze()
-			const most = 250 // ListReferrers, of anonymous clients
-			path := "/v2/team/app/referrers/sha256:" + strings.Repeat("a", 64)
-			for range most {
-				if a := s.get(path, nil); a.Exchange.Status != http.StatusUnauthorized {
-					s.t.Fatalf("%d before the limit", a.Exchange.Status)
+		{rule: rule.RateLimit, cause: cause.Throttled, seed: "registries: [{name: myregistry, sku: Basic}]",
+			make: func(s *stage) diagnose.Attempt {
+				s.Clock().Freeze()
+				const most = 250 // ListReferrers, of anonymous clients
+				path := "/v2/team/app/referrers/sha256:" + strings.Repeat("a", 64)
+				for range most {
+					if a := s.get(path, nil); a.Exchange.Status != http.StatusUnauthorized {
+						s.t.Fatalf("%d before the limit", a.Exchange.Status)
+					}
 				}
-			}
-			return s.get(path, nil)
-		}},
+				return s.get(path, nil)
+			}},
 		fault(emulator.Fault{Kind: emulator.FaultThrottle}, cause.Throttled),
 		fault(emulator.Fault{Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable}, cause.Unavailable),
 		fault(emulator.Fault{Kind: emulator.FaultUnauthorized}, cause.CredentialRejected),
