@@ -1,5 +1,7 @@
 package mutate
 
+import "slices"
+
 // Rules returns all rules.
 func Rules() []Rule {
 	return append([]Rule{
@@ -385,5 +387,5 @@ func Rules() []Rule {
 		{"D16", "What is nil in an Options has a default.", []Break{
 			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
 		}},
-	}, append(limitRules(), serverRules()...)...)
+	}, slices.Concat(limitRules(), serverRules(), passwordRules())...)
 }
