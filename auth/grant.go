@@ -177,6 +177,11 @@ func (g *staticGrant) close()                               {}
 func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	e.Reason = "the ACR refresh token is not accepted: wrong, expired, or of another registry" + said
 	e.Hint = "an ACR refresh token lives three hours; get a new one"
+	if claims, err := wire.ReadClaims(g.token.Reveal()); err == nil && !claims.IsACR() && claims.Issuer != "" {
+		e.Cause = cause.TokenAsPassword
+		e.Reason = fmt.Sprintf("the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container Registry%s",
+			clipQuote(redact.Text(claims.Issuer)), said)
+	}
 }
 
 func refreshProof(token Secret) proof {
