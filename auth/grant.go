@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -50,18 +51,6 @@ func (p proof) equal(other proof) bool {
 // plainArgument is what a shell takes as it stands.
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-// hintFor returns a command that shows more of a name whose password was refused.
-func (g *passwordGrant) hintFor(user string) string {
-	switch {
-	case !g.t.registry.IsACR() || !plainArgument.MatchString(user):
-	case g.given.kind == KindScopedToken:
-		return fmt.Sprintf("see the token's status and its passwords' expiry: az acr token show --registry %s --name %s", g.t.registry.Name(), user)
-	case g.given.kind == KindAdminUser:
-		return "see whether it is enabled: az acr show --name " + user + " --query adminUserEnabled"
-	}
-	return ""
-}
-
 func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	source := g.slots[p.slot].source
 	_, same := fixedPair(source)
@@ -80,8 +69,18 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	}
 	user, password := p.pair.pair.user, p.pair.pair.secret.Reveal()
 	e.Cause = causeOfPassword(user, password, said)
-	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", p.pair.who, what, whatMayBe(g.given.kind), said)
-	e.Hint = g.hintFor(user)
+	facts := map[string]string{"who": p.pair.who, "password": what, "said": said}
+	key := sentence.NotAccepted
+	if g.given.kind == KindAdminUser {
+		key = sentence.AdminNotAccepted
+	}
+	if g.t.registry.IsACR() && plainArgument.MatchString(user) { // what az can be asked for
+		facts["name"] = g.t.registry.Name()
+		if g.given.kind == KindScopedToken {
+			facts["token"] = user
+		}
+	}
+	e.Reason, e.Hint = sentence.Say(key, facts)
 	if e.Cause == cause.TokenAsPassword {
 		e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", p.pair.who, what, foreignToken(password), said)
 	}
@@ -89,12 +88,12 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 
 // foreignToken says of a password that it is a token, and whose.
 func foreignToken(password string) string {
-	const what = "the password is a JSON Web Token"
+	const what, no = "the password is a JSON Web Token", ", and neither one of Entra nor of Azure Container Registry"
 	claims, err := wire.ReadClaims(password)
 	if err != nil || claims.Issuer == "" {
-		return what + ", and neither one of Entra nor of Azure Container Registry"
+		return what + no
 	}
-	return fmt.Sprintf("%s of the issuer %s, and neither one of Entra nor of Azure Container Registry", what, clipQuote(redact.Text(claims.Issuer)))
+	return what + " of the issuer " + clipQuote(redact.Text(claims.Issuer)) + no
 }
 
 // causeOfPassword returns what the form of a refused password, or the service's own

@@ -2,8 +2,6 @@ package emulator
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +14,6 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/shell"
-	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -174,11 +171,7 @@ func (opts *EnvOptions) check(ctx context.Context, c connection, t seedToken) er
 	if err != nil {
 		return nil // without the certificate it cannot be asked
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	base := wire.NewTransport()
-	base.Proxy = nil // the password is for the emulator alone
-	base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	base := newTransport(pem)
 	defer base.CloseIdleConnections()
 	rt, err := auth.NewTransport(c.LoginServer, auth.ScopedToken(t.name, string(t.password)), &auth.Options{Base: base})
 	if err != nil {

@@ -1,11 +1,13 @@
 package emulator
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 )
 
@@ -98,6 +100,25 @@ func TestUnset(t *testing.T) {
 	} {
 		if got := unset(shell, "A", "B"); got != want {
 			t.Errorf("%s: %s", shell, got)
+		}
+	}
+}
+
+// TestNamedToken says why a password is not known, and what to do.
+func TestNamedToken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		seed, token, reason, hint string
+	}{
+		"unknown seed":    {"", "ci-pull", "the seed that the emulator was started with is not known", "token password ci-pull --data 'a b' "},
+		"not in the seed": {exampleSeed, "ci-other", "the example seed does not name it", "token password ci-other --data 'a b' "},
+		"no such token":   {exampleSeed, "nobody", "started without such a token", "acrkit emulator token list --data 'a b'"},
+	} {
+		opts := EnvOptions{DataDir: "a b", Token: tt.token}
+		c := connection{Registries: []string{"myregistry"}, Tokens: []string{"ci-pull", "ci-other"}, Seed: tt.seed}
+		_, err := opts.namedToken(c)
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || e.Code != acrkit.CodeNotFound || !strings.Contains(e.Reason, tt.reason) || !strings.Contains(e.Hint, tt.hint) {
+			t.Errorf("%s: %+v", name, e)
 		}
 	}
 }
