@@ -176,15 +176,18 @@ func checkName(name, from string) error {
 func (s *passwordSlot) bound(g *passwordGrant, pair userSecret) (*boundPair, error) {
 	b := &boundPair{pair: pair, who: g.given.text}
 	from := ""
-	if _, fixed := fixedPair(s.source); !fixed {
+	_, fixed := fixedPair(s.source)
+	if !fixed {
 		from = " from its " + s.source.String()
 	}
 	if _, ok := s.source.(namedPassword); !ok {
 		if err := checkName(pair.user, from); err != nil {
 			return nil, err
 		}
-		b.shown = scopedToken(pair.user, fixedAs(pair.secret))
 		b.who = tokenText(pair.user)
+	}
+	if !fixed {
+		b.shown = newPasswordCredential(g.given.kind, b.who, named(pair.user, fixedAs(pair.secret))...)
 	}
 	value := pair.secret.Reveal()
 	if err := checkSecret("the password of "+b.who+from, value); err != nil {

@@ -621,6 +621,30 @@ func TestTokenAsPassword_rotation(t *testing.T) {
 	}
 }
 
+// What a file holds changes its kind, and what is said of it changes with that.
+func TestTokenAsPassword_kindOfTheMoment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	f := newFake()
+	write(t, path, f.entraToken(1))
+	cred := fromEnv(t, map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD_FILE": path})
+	d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}
+	rt, err := auth.NewTransport(testHost, cred, &auth.Options{Base: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rt.Close() }()
+	for i, want := range []string{"Entra access token", `token "ci"`, "ACR refresh token", `token "ci"`} {
+		if err := tokenError(t, rt, fmt.Sprint("a", i)); err != nil || rt.Describe() != want {
+			t.Errorf("%v, as %s, want %s", err, rt.Describe(), want)
+		}
+		if i%2 == 0 {
+			rename(t, path, "correct-horse")
+		} else {
+			rename(t, path, f.refresh())
+		}
+	}
+}
+
 // Of two passwords one may be a token; the other is tried when it is refused.
 func TestTokenAsPassword_pair(t *testing.T) {
 	f := newFake()
