@@ -307,28 +307,44 @@ func TestScopedTokenFunc_hangs(t *testing.T) {
 
 // Several parts of one registry, and several transports, share the one call.
 func TestScopedTokenFunc_oneCallAtATime(t *testing.T) {
-	vault := &pairs{name: "ci", password: "correct-horse"}
-	cred := auth.ScopedTokenFunc(vault.get)
-	entries := map[string]auth.Credential{"": cred}
-	for i := range 20 {
-		entries[fmt.Sprint("a", i)] = cred
-	}
-	_, one, _ := setup(t, auth.ByRepository(entries))
-	_, other, _ := setup(t, cred)
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			for _, rt := range []*auth.Transport{one, other} {
-				if err := tokenError(t, rt, fmt.Sprint("a", i)); err != nil {
-					t.Error(err)
-				}
-			}
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		calls, running, most := 0, 0, 0
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += n
+			most = max(most, running)
+			calls += max(n, 0)
+		}
+		cred := auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
+			count(1)
+			defer count(-1)
+			time.Sleep(time.Second) // all the others come meanwhile
+			return "ci", "correct-horse", nil
 		})
-	}
-	all.Wait()
-	if vault.most != 1 || vault.called() != 21 {
-		t.Errorf("%d calls, %d at once", vault.called(), vault.most)
-	}
+		const parts = 20
+		entries := map[string]auth.Credential{"": cred}
+		for i := range parts {
+			entries[fmt.Sprint("a", i)] = cred
+		}
+		_, one, _ := setup(t, auth.ByRepository(entries))
+		_, other, _ := setup(t, cred)
+		var all sync.WaitGroup
+		for i := range parts {
+			for _, rt := range []*auth.Transport{one, other} {
+				all.Go(func() {
+					if err := tokenError(t, rt, fmt.Sprint("a", i)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		all.Wait()
+		if most != 1 || calls != parts+1 {
+			t.Errorf("%d calls, %d at once", calls, most)
+		}
+	})
 }
 
 // A function that gives another wrong pair each time is asked three times for one
