@@ -1,0 +1,183 @@
+import {
+  type HttpClient,
+  isRestError,
+  type PipelineRequest,
+  type PipelineResponse,
+  RestError,
+} from "@azure/core-rest-pipeline";
+import { readChallenge } from "./challenge.js";
+import type { Credential } from "./credential.js";
+import type { Registry } from "./endpoint.js";
+import { isReplayable, maxRefusal, readBody, safeHeaders, withoutAuthorization } from "./http.js";
+import { type Refusal, refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
+import { contains, required } from "./scope.js";
+import { hide } from "./secret.js";
+import { type AccessToken, NoToken, Tokens } from "./tokens.js";
+
+/** How old a token must be for a missing right to be doubted, in milliseconds: scope maps change. */
+export const rightsAge = 10_000;
+
+/**
+ * An HTTP client that sends the SDK's requests to one registry with the access token that each
+ * needs. It stands beneath the SDK's policies, and none of them sees a secret: it never changes the
+ * SDK's request, and sends a copy.
+ */
+export class RegistryHttpClient implements HttpClient {
+  readonly #registry: Registry;
+  readonly #credential: Credential;
+  readonly #inner: HttpClient;
+  readonly #tokens: Tokens;
+  /** Requests that a redirect has led to another host: that one decides then what is asked. */
+  readonly #strayed = new WeakSet<PipelineRequest>();
+
+  constructor(registry: Registry, credential: Credential, inner: HttpClient, now = () => performance.now()) {
+    this.#registry = registry;
+    this.#credential = credential;
+    this.#inner = inner;
+    this.#tokens = new Tokens(registry, credential, inner, now);
+  }
+
+  async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
+    const url = new URL(request.url);
+    if (!this.#registry.isHome(url) || this.#strayed.has(request)) {
+      return this.#sendAbroad(request, url);
+    }
+    if (url.pathname.startsWith("/oauth2/")) {
+      return this.#send(request, url); // who asks the token service itself knows what to send
+    }
+    try {
+      return await this.#sendHome(request, url);
+    } catch (error) {
+      if (error instanceof NoToken) {
+        return error.conclude(request);
+      }
+      throw error;
+    }
+  }
+
+  async #sendHome(request: PipelineRequest, url: URL): Promise<PipelineResponse> {
+    const scope = required(request.method, url).scope;
+    let token = scope === "" ? undefined : await this.#tokens.get(scope, request);
+    let response = await this.#send(request, url, token);
+    if (response.status === 401) {
+      const next = this.#remedy(request, response, token);
+      if (next !== undefined && isReplayable(request.body)) {
+        response.readableStreamBody?.resume?.();
+        token = await this.#tokens.get(next, request);
+        response = await this.#send(request, url, token);
+      }
+    }
+    const { status } = response;
+    if (status < 400 || status >= 500 || status === 408 || status === 429) {
+      return response; // the SDK's own retry handles the last two and what is above
+    }
+    if (status === 404 && request.method === "DELETE") {
+      return response; // a success to the SDK
+    }
+    throw await this.#refusal(request, url, response, token);
+  }
+
+  /** Returns the scope to ask for after a 401; undefined if that is no cure. */
+  #remedy(request: PipelineRequest, response: PipelineResponse, token: AccessToken | undefined): string | undefined {
+    const challenge = readChallenge(response.headers.get("WWW-Authenticate"));
+    const { realm = "", scope = "", error = "" } = typeof challenge === "string" ? {} : challenge;
+    if (!this.#registry.acceptsRealm(realm)) {
+      const facts = { host: hostOf(realm) };
+      throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request);
+    }
+    if (error !== "invalid_token" && !contains(token?.scope ?? "", scope)) {
+      return scope;
+    }
+    if (token === undefined) {
+      return undefined;
+    }
+    if (error === "insufficient_scope") {
+      if (this.#tokens.age(token) <= rightsAge) {
+        return undefined;
+      }
+      this.#tokens.drop(token, false);
+    } else {
+      this.#tokens.drop(token, true);
+    }
+    return token.scope;
+  }
+
+  async #refusal(
+    request: PipelineRequest,
+    url: URL,
+    response: PipelineResponse,
+    token: AccessToken | undefined,
+  ): Promise<Error> {
+    const secrets = token === undefined ? [] : [token.reveal()];
+    const headers = safeHeaders(response, secrets);
+    const body = hide((await readBody(response, maxRefusal)) ?? "", secrets);
+    const answer = { status: response.status, headers, body };
+    const asker =
+      token === undefined
+        ? { who: this.#credential.who, password: this.#credential.password }
+        : this.#tokens.askerOf(token.login, token.granted);
+    const refusal = refusedByRegistry(this.#registry, asker, request.method, url, answer);
+    const text = say(refusal);
+    // Where nothing better is known, the SDK's own text stays: the body.
+    return refuse(
+      refusal,
+      request,
+      answer,
+      refusal.sentence === "other" ? `${body || response.status}\n${text}` : text,
+    );
+  }
+
+  /** Sends a request to another origin: without a credential, and never in the clear. */
+  async #sendAbroad(request: PipelineRequest, url: URL): Promise<PipelineResponse> {
+    this.#strayed.add(request);
+    const refusal = (sentence: string, facts: Record<string, string>): Refusal => ({
+      code: "host_refused",
+      sentence,
+      facts: { host: url.host, ...facts },
+    });
+    if (url.protocol !== "https:") {
+      throw refuse(refusal("plain_http", {}), request);
+    }
+    const response = await this.#send(request, url);
+    if (response.status !== 401) {
+      return response;
+    }
+    const body = (await readBody(response, maxRefusal)) ?? "";
+    const facts = { status: "401", who: this.#credential.who, registry: this.#registry.host };
+    throw refuse(refusal("foreign_answer", facts), request, { status: 401, headers: response.headers, body });
+  }
+
+  /** Sends a copy of a request, with a token or without Authorization. The answer names the original. */
+  async #send(request: PipelineRequest, url: URL, token?: AccessToken): Promise<PipelineResponse> {
+    const copy: PipelineRequest = {
+      ...request,
+      url: url.href,
+      headers: withoutAuthorization(request.headers),
+    };
+    // These replace the host, the path and the headers of what is sent.
+    delete copy.requestOverrides;
+    if (token !== undefined) {
+      copy.headers.set("Authorization", `Bearer ${token.reveal()}`);
+    }
+    let response: PipelineResponse;
+    try {
+      response = await this.#inner.sendRequest(copy);
+    } catch (error) {
+      // A new error, since the inner one names the copy.
+      throw isRestError(error) && error.response === undefined
+        ? unreachable(
+            url.host,
+            hide(error.message, token ? [token.reveal()] : []),
+            error.code ?? RestError.REQUEST_SEND_ERROR,
+            request,
+          )
+        : error;
+    }
+    response.request = request;
+    return response;
+  }
+}
+
+function hostOf(realm: string): string {
+  return URL.canParse(realm) ? new URL(realm).host : "an unreadable one";
+}
