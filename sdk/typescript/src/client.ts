@@ -9,7 +9,7 @@ import { readChallenge } from "./challenge.js";
 import type { Credential } from "./credential.js";
 import type { Registry } from "./endpoint.js";
 import { isReplayable, maxRefusal, readBody, safeHeaders, withoutAuthorization } from "./http.js";
-import { type Refusal, refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
+import { type Answer, type Refusal, refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
 import { contains, required } from "./scope.js";
 import { hide } from "./secret.js";
 import { type AccessToken, NoToken, Tokens } from "./tokens.js";
@@ -68,13 +68,15 @@ export class RegistryHttpClient implements HttpClient {
       }
     }
     const { status } = response;
-    if (status < 400 || status >= 500 || status === 408 || status === 429) {
-      return response; // the SDK's own retry handles the last two and what is above
+    if (status < 400) {
+      return response;
     }
-    if (status === 404 && request.method === "DELETE") {
-      return response; // a success to the SDK
+    const answer = await readAnswer(response, token);
+    // The SDK's own retry handles 408, 429 and 5xx; a 404 to DELETE is a success to it.
+    if (status === 408 || status === 429 || status >= 500 || (status === 404 && request.method === "DELETE")) {
+      return { request, status, headers: answer.headers, bodyAsText: answer.body };
     }
-    throw await this.#refusal(request, url, response, token);
+    throw this.#refusal(request, url, answer, token);
   }
 
   /** Returns the scope to ask for after a 401; undefined if that is no cure. */
@@ -102,16 +104,7 @@ export class RegistryHttpClient implements HttpClient {
     return token.scope;
   }
 
-  async #refusal(
-    request: PipelineRequest,
-    url: URL,
-    response: PipelineResponse,
-    token: AccessToken | undefined,
-  ): Promise<Error> {
-    const secrets = token === undefined ? [] : [token.reveal()];
-    const headers = safeHeaders(response, secrets);
-    const body = hide((await readBody(response, maxRefusal)) ?? "", secrets);
-    const answer = { status: response.status, headers, body };
+  #refusal(request: PipelineRequest, url: URL, answer: Answer, token: AccessToken | undefined): Error {
     const asker =
       token === undefined
         ? { who: this.#credential.who, password: this.#credential.password }
@@ -123,7 +116,7 @@ export class RegistryHttpClient implements HttpClient {
       refusal,
       request,
       answer,
-      refusal.sentence === "other" ? `${body || response.status}\n${text}` : text,
+      refusal.sentence === "other" ? `${answer.body || answer.status}\n${text}` : text,
     );
   }
 
@@ -142,9 +135,8 @@ export class RegistryHttpClient implements HttpClient {
     if (response.status !== 401) {
       return response;
     }
-    const body = (await readBody(response, maxRefusal)) ?? "";
     const facts = { status: "401", who: this.#credential.who, registry: this.#registry.host };
-    throw refuse(refusal("foreign_answer", facts), request, { status: 401, headers: response.headers, body });
+    throw refuse(refusal("foreign_answer", facts), request, await readAnswer(response, undefined));
   }
 
   /** Sends a copy of a request, with a token or without Authorization. The answer names the original. */
@@ -176,6 +168,13 @@ export class RegistryHttpClient implements HttpClient {
     response.request = request;
     return response;
   }
+}
+
+/** Reads an answer that is no success; the registry may repeat there what it was sent. */
+async function readAnswer(response: PipelineResponse, token: AccessToken | undefined): Promise<Answer> {
+  const secrets = token === undefined ? [] : [token.reveal()];
+  const body = hide((await readBody(response, maxRefusal).catch(() => "")) ?? "", secrets);
+  return { status: response.status, headers: safeHeaders(response, secrets), body };
 }
 
 function hostOf(realm: string): string {

@@ -139,7 +139,7 @@ export class SourceCredential implements Credential {
 }
 
 /** Says what is wrong with a secret, and never what it is. */
-function checkSecret(what: string, value: unknown): void {
+function checkSecret(what: string, value: unknown, onLineFeed = "secretFile(path) takes it off"): void {
   if (typeof value !== "string") {
     const hint = value instanceof Uint8Array ? "; to read it from a file, use secretFile(path)" : unset(value);
     throw new UsageError(`${what} must be a string, not ${typeName(value)}${hint}`);
@@ -148,8 +148,8 @@ function checkSecret(what: string, value: unknown): void {
     throw new UsageError(`${what} is empty`);
   }
   if (value !== value.trim()) {
-    const hint = "; a line feed from a file? secretFile(path) takes it off";
-    throw new UsageError(`${what} begins or ends with white space${/[\r\n]$/.test(value) ? hint : ""}`);
+    const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
+    throw new UsageError(`${what} begins or ends with white space${hint}`);
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\0-\x1f\x7f]/.test(value)) {
@@ -187,6 +187,6 @@ export function secretFile(path: string): string {
     throw new UsageError(`the secret file ${path} is not UTF-8`);
   }
   const secret = text.replace(/\r?\n$/, "");
-  checkSecret(`the secret in ${path}`, secret);
+  checkSecret(`the secret in ${path}`, secret, "one is taken off, not more");
   return secret;
 }

@@ -59,7 +59,7 @@ export interface Asker {
 /** An answer with its body. */
 export interface Answer {
   status: number;
-  headers: { get(name: string): string | undefined };
+  headers: PipelineResponse["headers"];
   body: string;
 }
 
@@ -232,12 +232,7 @@ export function saidBy(body: string, secrets: string[]): string {
  * Makes the SDK's error of a refusal. The answer is attached without its challenge where it is a
  * 401: the SDK would answer that with an exchange of its own.
  */
-export function refuse(
-  refusal: Refusal,
-  request: PipelineRequest,
-  answer?: { status: number; headers: PipelineResponse["headers"]; body: string },
-  message = say(refusal),
-): RestError {
+export function refuse(refusal: Refusal, request: PipelineRequest, answer?: Answer, message = say(refusal)): RestError {
   let response: (PipelineResponse & { parsedBody?: object | undefined }) | undefined;
   if (answer !== undefined) {
     const headers = createHttpHeaders(answer.headers.toJSON({ preserveCase: true }));

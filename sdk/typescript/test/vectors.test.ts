@@ -110,7 +110,7 @@ test("refusals", (t) =>
           assert.ok(isToken, "the registry is asked without a token");
           const claims: Record<string, unknown> = { exp: Date.now() / 1000 + 3600, grant_type: "access_token" };
           if (v.granted !== null) {
-            claims["access"] = v.granted.split(" ").flatMap((item: string) => {
+            claims.access = v.granted.split(" ").flatMap((item: string) => {
               const [type, name, actions] = item.split(":");
               return actions === undefined ? [] : [{ type, name, actions: actions.split(",") }];
             });
