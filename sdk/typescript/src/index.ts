@@ -9,7 +9,7 @@
 import { createDefaultHttpClient, type HttpClient } from "@azure/core-rest-pipeline";
 import { RegistryHttpClient } from "./client.js";
 import { type Credential, FixedCredential, Login, type NameAndPassword, SourceCredential } from "./credential.js";
-import { parseRegistry, typeName } from "./endpoint.js";
+import { parseRegistry, type Registry, typeName } from "./endpoint.js";
 import { UsageError } from "./refusal.js";
 
 export { secretFile } from "./credential.js";
@@ -55,11 +55,11 @@ export function scopedToken(
   password: string,
   options: ScopedTokenOptions = {},
 ): ScopedToken {
-  checkOptions(options);
+  const registry = registryOf(endpoint, options);
   const first = new Login(name, password);
   const { secondPassword } = options;
   const logins: [Login, ...Login[]] = secondPassword === undefined ? [first] : [first, new Login(name, secondPassword)];
-  return bind(endpoint, new FixedCredential(logins), options);
+  return bind(registry, new FixedCredential(logins), options);
 }
 
 /**
@@ -74,15 +74,14 @@ export function scopedTokenFrom(
   source: () => NameAndPassword | Promise<NameAndPassword>,
   options: Omit<ScopedTokenOptions, "secondPassword"> = {},
 ): ScopedToken {
-  checkOptions(options);
+  const registry = registryOf(endpoint, options);
   if (typeof source !== "function") {
     throw new UsageError(`the source of the password must be a function, not ${typeName(source)}`);
   }
-  return bind(endpoint, new SourceCredential(source), options);
+  return bind(registry, new SourceCredential(source), options);
 }
 
-function bind(endpoint: string, credential: Credential, options: ScopedTokenOptions): ScopedToken {
-  const registry = parseRegistry(endpoint, options.customLoginServer === true);
+function bind(registry: Registry, credential: Credential, options: ScopedTokenOptions): ScopedToken {
   const inner = options.httpClient ?? createDefaultHttpClient();
   return {
     endpoint: registry.url,
@@ -95,10 +94,11 @@ function bind(endpoint: string, credential: Credential, options: ScopedTokenOpti
   };
 }
 
-function checkOptions(options: unknown): void {
+function registryOf(endpoint: string, options: ScopedTokenOptions): Registry {
   if (typeof options !== "object" || options === null) {
     throw new UsageError(
       `the options must be an object, not ${typeName(options)}; a second password is { secondPassword }`,
     );
   }
+  return parseRegistry(endpoint, options.customLoginServer === true);
 }
