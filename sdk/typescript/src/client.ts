@@ -10,7 +10,7 @@ import type { Credential } from "./credential.js";
 import type { Registry } from "./endpoint.js";
 import { isReplayable, maxRefusal, readBody, safeHeaders, withoutAuthorization } from "./http.js";
 import { type Answer, type Refusal, refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
-import { contains, required } from "./scope.js";
+import { minus, required } from "./scope.js";
 import { hide } from "./secret.js";
 import { type AccessToken, NoToken, Tokens } from "./tokens.js";
 
@@ -87,7 +87,7 @@ export class RegistryHttpClient implements HttpClient {
       const facts = { host: hostOf(realm) };
       throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request);
     }
-    if (error !== "invalid_token" && !contains(token?.scope ?? "", scope)) {
+    if (error !== "invalid_token" && minus(scope, token?.scope ?? "") !== "") {
       return scope;
     }
     if (token === undefined) {

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { type Kind, kindOf } from "./claims.js";
 import { typeName, unset } from "./endpoint.js";
+import { messageOf } from "./http.js";
 import { UsageError } from "./refusal.js";
 
 /** A token's name and password. */
@@ -54,49 +55,22 @@ export class Login {
   }
 }
 
-/** Where logins come from. */
-export interface Credential {
-  /** Names the credential before a login is known. */
-  readonly who: string;
-  /** What was tried, for a message: "password" or "two passwords". */
-  readonly password: string;
-  /** The login to try first. */
-  current(): Promise<Login>;
-  /** The login to try after that one was refused. */
-  after(refused: Login): Promise<Login>;
-}
-
-/** One login, or two of which the one that was accepted last is tried first. */
-export class FixedCredential implements Credential {
-  #at = 0;
-  readonly who: string;
-  readonly password: string;
-
-  constructor(readonly logins: readonly [Login, ...Login[]]) {
-    this.who = logins[0].who;
-    this.password = logins.length === 1 ? "password" : "two passwords";
-  }
-
-  async current(): Promise<Login> {
-    return this.logins[this.#at] ?? this.logins[0];
-  }
-
-  async after(refused: Login): Promise<Login> {
-    if ((await this.current()) === refused) {
-      this.#at = (this.#at + 1) % this.logins.length;
-    }
-    return this.current();
-  }
-}
-
-/** The login that a source gave last. */
-export class SourceCredential implements Credential {
-  readonly who = "credential";
-  readonly password = "password";
+/** The name and password that a source gave last. They are read again when they were refused. */
+export class Credential {
+  readonly #source: Source;
   #kept: Promise<Login> | undefined;
 
-  constructor(readonly source: Source) {}
+  constructor(
+    source: Source,
+    /** Names the credential before a login is known. */
+    readonly who = "credential",
+    /** What is tried, for a message: "password" or "two passwords". */
+    readonly password = "password",
+  ) {
+    this.#source = source;
+  }
 
+  /** The login to try first. */
   current(): Promise<Login> {
     if (this.#kept === undefined) {
       const read = this.#read();
@@ -106,6 +80,7 @@ export class SourceCredential implements Credential {
     return this.#kept;
   }
 
+  /** The login to try after that one was refused. */
   async after(refused: Login): Promise<Login> {
     const kept = this.#kept;
     // Another request may have read the source meanwhile.
@@ -124,18 +99,26 @@ export class SourceCredential implements Credential {
   async #read(): Promise<Login> {
     let given: NameAndPassword;
     try {
-      given = await this.source();
+      given = await this.#source();
     } catch (error) {
       // Not the error itself: the SDK would take another SDK's RestError for an answer of the registry.
-      throw new Error(`the source of the password failed: ${error instanceof Error ? error.message : error}`, {
-        cause: error,
-      });
+      throw new Error(`the source of the password failed: ${messageOf(error)}`, { cause: error });
     }
     if (typeof given !== "object" || given === null) {
       throw new UsageError(`the source of the password must return { name, password }, not ${typeName(given)}`);
     }
     return new Login(given.name, given.password);
   }
+}
+
+/** A login, or two: each in turn, so that the one that was accepted last is tried first. */
+export function fixed(first: Login, second: Login = first): Credential {
+  let at = 0;
+  const source = () => {
+    const login = at++ % 2 === 0 ? first : second;
+    return { name: login.name, password: login.reveal() };
+  };
+  return new Credential(source, first.who, second === first ? "password" : "two passwords");
 }
 
 /** Says what is wrong with a secret, and never what it is. */

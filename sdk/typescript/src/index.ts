@@ -8,7 +8,7 @@
  */
 import { createDefaultHttpClient, type HttpClient } from "@azure/core-rest-pipeline";
 import { RegistryHttpClient } from "./client.js";
-import { type Credential, FixedCredential, Login, type NameAndPassword, SourceCredential } from "./credential.js";
+import { Credential, fixed, Login, type NameAndPassword } from "./credential.js";
 import { parseRegistry, type Registry, typeName } from "./endpoint.js";
 import { UsageError } from "./refusal.js";
 
@@ -58,8 +58,8 @@ export function scopedToken(
   const registry = registryOf(endpoint, options);
   const first = new Login(name, password);
   const { secondPassword } = options;
-  const logins: [Login, ...Login[]] = secondPassword === undefined ? [first] : [first, new Login(name, secondPassword)];
-  return bind(registry, new FixedCredential(logins), options);
+  const second = secondPassword === undefined ? undefined : new Login(name, secondPassword);
+  return bind(registry, fixed(first, second), options);
 }
 
 /**
@@ -78,7 +78,7 @@ export function scopedTokenFrom(
   if (typeof source !== "function") {
     throw new UsageError(`the source of the password must be a function, not ${typeName(source)}`);
   }
-  return bind(registry, new SourceCredential(source), options);
+  return bind(registry, new Credential(source), options);
 }
 
 function bind(registry: Registry, credential: Credential, options: ScopedTokenOptions): ScopedToken {

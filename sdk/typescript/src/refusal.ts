@@ -1,7 +1,7 @@
 import { createHttpHeaders, type PipelineRequest, type PipelineResponse, RestError } from "@azure/core-rest-pipeline";
 import { readChallenge } from "./challenge.js";
 import type { Registry } from "./endpoint.js";
-import { catalog, contains, minus, onSameResources, required, resourcesOf, rightsOf } from "./scope.js";
+import { catalog, minus, onSameResources, required, resourcesOf } from "./scope.js";
 import { hide, hideJWTs, line, maxSaid } from "./secret.js";
 import { sentences } from "./sentences.js";
 
@@ -85,11 +85,7 @@ export function refusedByTokenService(registry: Registry, asker: Asker, status: 
   if (asker.token === undefined) {
     return { code, sentence: "token_not_accepted", facts: { who, said } };
   }
-  return {
-    code,
-    sentence: "not_accepted",
-    facts: { who, password, said, ...commandFacts(registry, asker) },
-  };
+  return { code, sentence: "not_accepted", facts: { who, password, said, ...commandFacts(registry, asker) } };
 }
 
 /** Reads a refusal of the registry: 401, 404, or another status from 400 to 499. */
@@ -105,18 +101,11 @@ export function refusedByRegistry(registry: Registry, asker: Asker, method: stri
 }
 
 function codeOf(answer: Answer): string {
-  switch (answer.status) {
-    case 403:
-      return "denied";
-    case 405:
-      return hasCode(answer, "REGISTRY_DISALLOWED_OPERATION") ? "locked" : "usage";
-    case 400:
-      return "usage";
-    case 413:
-      return "too_large";
-    default:
-      return "protocol";
+  if (hasCode(answer, "REGISTRY_DISALLOWED_OPERATION")) {
+    return "locked";
   }
+  const codes: Record<number, string> = { 400: "usage", 403: "denied", 405: "usage", 413: "too_large" };
+  return codes[answer.status] ?? "protocol";
 }
 
 function refusedRight(registry: Registry, asker: Asker, answer: Answer): Refusal {
@@ -133,23 +122,22 @@ function refusedRight(registry: Registry, asker: Asker, answer: Answer): Refusal
   if (need === catalog) {
     return { code, sentence: "catalog", facts: { who } };
   }
-  if (granted !== undefined && contains(granted, need)) {
+  const lacks = minus(need, granted ?? "");
+  if (lacks === "") {
     return { code, sentence: "held", facts: { who, right: words(need, true) } };
   }
-  const has = onSameResources(granted ?? "", need);
-  const lacks = has === "" ? need : minus(need, has);
   const facts: Record<string, string> = { who, right: words(lacks, true), ...commandFacts(registry, asker) };
-  if (resourcesOf(lacks).length === 1) {
-    facts.repository = rightsOf(lacks)[0]?.[1] ?? "";
-    facts.actions = rightsOf(lacks)
-      .map(([, , action]) => actionName(action))
-      .join(" ");
+  const [[resource, actions] = ["", []], ...more] = resourcesOf(lacks);
+  if (more.length === 0) {
+    facts.repository = nameOf(resource);
+    facts.actions = actions.map(actionName).join(" ");
   }
+  const has = onSameResources(granted ?? "", need);
   if (has !== "") {
-    const same = new Set([...resourcesOf(has), ...resourcesOf(lacks)]).size === 1;
-    return { code, sentence: "missing_some", facts: { ...facts, has: words(has, !same) } };
+    const other = resourcesOf(has).some(([r]) => r !== resource) || more.length > 0;
+    return { code, sentence: "missing_some", facts: { ...facts, has: words(has, other) } };
   }
-  const several = granted === undefined && rightsOf(lacks).length > 1;
+  const several = granted === undefined && (more.length > 0 || actions.length > 1);
   return { code, sentence: several ? "missing_actions" : "missing_action", facts };
 }
 
@@ -166,15 +154,16 @@ const actionName = (word: string) => actionNames.get(word) ?? word;
 /** The most resources that a message names. */
 const maxResources = 4;
 
+/** The name of a resource, without its type. */
+const nameOf = (resource: string) => resource.slice(resource.indexOf(":") + 1);
+
 /** Lists rights under their names in a scope map, and on what. */
 function words(scope: string, withResource: boolean): string {
-  const parts = resourcesOf(scope).map((resource) => {
-    const rights = rightsOf(scope).filter(([type, name]) => `${type}:${name}` === resource);
-    const on = withResource ? ` on ${JSON.stringify(rights[0]?.[1])}` : "";
-    return line(rights.map(([, , action]) => actionName(action)).join(", ") + on, maxSaid);
+  const parts = resourcesOf(scope).map(([resource, actions]) => {
+    const on = withResource ? ` on ${JSON.stringify(nameOf(resource))}` : "";
+    return line(actions.map(actionName).join(", ") + on, maxSaid);
   });
-  const shown = parts.slice(0, maxResources);
-  return [...shown, ...(parts.length > maxResources ? ["…"] : [])].join(" and ");
+  return [...parts.slice(0, maxResources), ...(parts.length > maxResources ? ["…"] : [])].join(" and ");
 }
 
 function notFound(registry: Registry, method: string, url: URL, answer: Answer): Refusal {
@@ -184,18 +173,18 @@ function notFound(registry: Registry, method: string, url: URL, answer: Answer):
   try {
     path = decodeURIComponent(path);
   } catch {} // shown as it was sent
-  const reference = line(hideJWTs(path.slice(path.lastIndexOf("/") + 1)), maxSaid);
-  if (repository !== "" && hasCode(answer, "NAME_UNKNOWN")) {
-    return { code, sentence: "no_repository", facts: { registry: registry.host, repository } };
+  const shown = (text: string) => line(hideJWTs(text), maxSaid);
+  const reference = shown(path.slice(path.lastIndexOf("/") + 1));
+  if (repository !== "") {
+    if (hasCode(answer, "NAME_UNKNOWN")) {
+      return { code, sentence: "no_repository", facts: { registry: registry.host, repository } };
+    }
+    const isBlob = hasCode(answer, "BLOB_UNKNOWN");
+    if (isBlob || hasCode(answer, "TAG_UNKNOWN", "MANIFEST_UNKNOWN")) {
+      return { code, sentence: isBlob ? "no_blob" : "no_manifest", facts: { repository, reference } };
+    }
   }
-  if (repository !== "" && hasCode(answer, "TAG_UNKNOWN", "MANIFEST_UNKNOWN")) {
-    return { code, sentence: "no_manifest", facts: { repository, reference } };
-  }
-  if (repository !== "" && hasCode(answer, "BLOB_UNKNOWN")) {
-    return { code, sentence: "no_blob", facts: { repository, reference } };
-  }
-  const facts = { registry: registry.host, path: line(hideJWTs(path), maxSaid) };
-  return { code, sentence: "not_found", facts };
+  return { code, sentence: "not_found", facts: { registry: registry.host, path: shown(path) } };
 }
 
 function hasCode(answer: Answer, ...codes: string[]): boolean {

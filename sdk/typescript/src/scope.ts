@@ -1,92 +1,60 @@
 /** The longest scope text that is read, in characters; it travels in a header. */
 export const maxScope = 64 << 10;
 
-/** A scope: for each resource ("repository:samples/app") its actions. */
-type Scope = Map<string, Set<string>>;
+/** The scope that lists a registry's repositories. */
+export const catalog = "registry:catalog:*";
 
 /**
  * Returns the canonical text of a scope: resources and actions in order, none twice. The empty
  * text is the empty scope; undefined is no scope at all.
  */
 export function canonicalScope(text: string): string | undefined {
-  const scope = parse(text);
-  return scope && format(scope);
-}
-
-function parse(text: string): Scope | undefined {
-  if (text.length > maxScope) {
-    return undefined;
-  }
-  const scope: Scope = new Map();
-  for (const item of text.split(" ")) {
-    if (item === "") {
-      continue;
-    }
-    const last = item.lastIndexOf(":");
-    const first = item.indexOf(":");
-    const actions = item.slice(last + 1).split(",");
-    if (!/^[!#-[\]-~]+$/.test(item) || first <= 0 || last <= first + 1 || actions.includes("")) {
+  const actionsOf = new Map<string, Set<string>>();
+  for (const item of text.split(" ").filter((i) => i !== "")) {
+    const [first, last] = [item.indexOf(":"), item.lastIndexOf(":")];
+    const [resource, actions] = [item.slice(0, last), item.slice(last + 1).split(",")];
+    if (text.length > maxScope || !/^[!#-[\]-~]+$/.test(item) || first <= 0 || last <= first + 1) {
       return undefined;
     }
-    add(scope, item.slice(0, last), actions);
+    if (actions.includes("")) {
+      return undefined;
+    }
+    actionsOf.set(resource, new Set([...(actionsOf.get(resource) ?? []), ...actions]));
   }
-  return scope;
-}
-
-function add(scope: Scope, resource: string, actions: string[]): void {
-  scope.set(resource, new Set([...(scope.get(resource) ?? []), ...actions]));
-}
-
-function format(scope: Scope): string {
-  // By type, then name, as bytes: a colon would sort behind "-", "." and "/".
+  // By type, then name: a colon alone would sort behind "-", "." and "/".
   const key = (resource: string) => resource.replace(":", "\0");
-  const resources = [...scope.keys()].sort((a, b) => (key(a) < key(b) ? -1 : 1));
-  return resources.map((r) => `${r}:${[...(scope.get(r) ?? [])].sort().join(",")}`).join(" ");
+  const items = [...actionsOf].sort(([a], [b]) => (key(a) < key(b) ? -1 : 1));
+  return items.map(([resource, actions]) => `${resource}:${[...actions].sort().join(",")}`).join(" ");
 }
 
-/** Reports whether every right of the scope part is one of whole. Both are canonical. */
-export function contains(whole: string, part: string): boolean {
-  const have = parse(whole);
-  return [...(parse(part) ?? [])].every(([resource, actions]) =>
-    [...actions].every((action) => have?.get(resource)?.has(action)),
-  );
+/** The resources of a canonical scope ("repository:samples/app"), each with its actions. */
+export function resourcesOf(scope: string): [resource: string, actions: string[]][] {
+  return scope.split(" ").flatMap((item): [string, string[]][] => {
+    const colon = item.lastIndexOf(":");
+    return item === "" ? [] : [[item.slice(0, colon), item.slice(colon + 1).split(",")]];
+  });
 }
 
-/** The scope that lists a registry's repositories. */
-export const catalog = "registry:catalog:*";
+function select(scope: string, chosen: (resource: string, action: string) => boolean): string {
+  const kept = resourcesOf(scope).map(([r, actions]) => [r, actions.filter((a) => chosen(r, a))] as const);
+  return kept.flatMap(([r, actions]) => (actions.length === 0 ? [] : `${r}:${actions.join(",")}`)).join(" ");
+}
 
 /** The rights of whole that part does not hold. All are canonical. */
 export function minus(whole: string, part: string): string {
-  return select(whole, (right) => !contains(part, right));
+  const have = new Map(resourcesOf(part));
+  return select(whole, (resource, action) => have.get(resource)?.includes(action) !== true);
 }
 
-/** The rights of scope on resources that other names too. */
+/** The rights of scope on resources that other names too. All are canonical. */
 export function onSameResources(scope: string, other: string): string {
-  const named = resourcesOf(other);
-  return select(scope, (right) => named.includes(resourcesOf(right)[0] ?? ""));
-}
-
-function select(scope: string, chosen: (right: string) => boolean): string {
-  const rights = rightsOf(scope).map((right) => right.join(":"));
-  return canonicalScope(rights.filter(chosen).join(" ")) ?? "";
-}
-
-/** The resources of a canonical scope, each as "type:name". */
-export function resourcesOf(scope: string): string[] {
-  return [...(parse(scope) ?? new Map()).keys()];
-}
-
-/** The rights of a canonical scope, each as [type, name, action]. */
-export function rightsOf(scope: string): [type: string, name: string, action: string][] {
-  return [...(parse(scope) ?? [])].flatMap(([resource, actions]) => {
-    const colon = resource.indexOf(":");
-    return [...actions].map((a): [string, string, string] => [resource.slice(0, colon), resource.slice(colon + 1), a]);
-  });
+  const named = new Map(resourcesOf(other));
+  return select(scope, (resource) => named.has(resource));
 }
 
 // Source: OCI distribution specification 1.1, "Pulling manifests".
 const nameRE = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const isName = (name: string | null) => name !== null && name.length <= 255 && nameRE.test(name);
+const isName = (name: string) => name.length <= 255 && nameRE.test(name);
 
 /** What a request needs, as far as its method and URL tell. */
 export interface Required {
@@ -105,80 +73,55 @@ export function required(method: string, url: URL): Required {
   } catch {
     return unknown;
   }
+  const verb = method === "HEAD" ? "GET" : method;
   if (path === "/v2/_catalog" || path === "/acr/v1/_catalog") {
-    return { scope: isRead(method) ? catalog : "", repository: "" };
+    return verb === "GET" ? { scope: catalog, repository: "" } : unknown;
   }
-  const [name, actions] = path.startsWith("/v2/")
-    ? readDistribution(method, path.slice("/v2/".length))
-    : path.startsWith("/acr/v1/")
-      ? readMetadata(method, path.slice("/acr/v1/".length))
-      : ["", undefined];
-  if (actions === undefined || !isName(name)) {
+  const [, api, rest = ""] = /^\/(v2|acr\/v1)\/(.*)$/s.exec(path) ?? [];
+  const [repository, actions] = api === "v2" ? readDistribution(verb, rest) : readMetadata(verb, api ? rest : "");
+  if (actions === undefined || !isName(repository)) {
     return unknown;
   }
-  const scope: Scope = new Map();
-  add(scope, `repository:${name}`, actions);
-  const from = url.searchParams.get("from");
-  if (actions === push && url.searchParams.get("mount") && isName(from)) {
-    add(scope, `repository:${from}`, pull); // a mount needs both repositories in one token
-  }
-  return { scope: format(scope), repository: name };
+  const from = url.searchParams.get("from") ?? "";
+  // A mount needs both repositories in one token.
+  const source = actions === push && url.searchParams.get("mount") && isName(from) ? ` repository:${from}:pull` : "";
+  return { scope: canonicalScope(`repository:${repository}:${actions}${source}`) ?? "", repository };
 }
 
-type Read = [name: string, actions: string[] | undefined];
+type Read = [repository: string, actions: string | undefined];
 
-const pull = ["pull"];
-const push = ["pull", "push"];
-const uploadStatus = ["pull", "push"]; // what push asks for; not a mount
-const remove = ["delete"];
-const metadataRead = ["metadata_read"];
-const metadataWrite = ["metadata_write"];
-
-const isRead = (method: string) => method === "GET" || method === "HEAD";
-
-function pick(
-  method: string,
-  of: { read?: string[]; PUT?: string[]; PATCH?: string[]; POST?: string[]; DELETE?: string[] },
-): string[] | undefined {
-  return isRead(method) ? of.read : of[method as "PUT" | "PATCH" | "POST" | "DELETE"];
-}
+const push = "pull,push";
+const manifest: Record<string, string> = { GET: "pull", PUT: push, DELETE: "delete" };
+const blob: Record<string, string> = { GET: "pull", DELETE: "delete" };
+const upload: Record<string, string> = { GET: push, POST: push, PUT: push, PATCH: push, DELETE: "delete" };
+const metadata: Record<string, string> = { GET: "metadata_read", PATCH: "metadata_write", DELETE: "delete" };
 
 /** Reads what follows /v2/: the last "manifests", "blobs", … decides, since a name may hold them. */
-function readDistribution(method: string, rest: string): Read {
+function readDistribution(verb: string, rest: string): Read {
   const parts = rest.split("/");
-  const [third, second, last] = [parts.at(-3), parts.at(-2), parts.at(-1) ?? ""];
-  const as = (tail: number, actions: string[] | undefined): Read => [parts.slice(0, -tail).join("/"), actions];
-  if (parts.length < 3) {
-    return ["", undefined];
+  const [third, second, last] = [parts.at(-3), parts.at(-2), parts.at(-1)];
+  const nameBefore = (tail: number) => parts.slice(0, -tail).join("/");
+  if (second === "uploads" && third === "blobs") {
+    return [nameBefore(3), upload[verb]];
   }
-  if (second === "manifests" && last !== "") {
-    return as(2, pick(method, { read: pull, PUT: push, DELETE: remove }));
+  if (second === "blobs" && last === "uploads" && verb === "POST") {
+    return [nameBefore(2), push];
   }
   if (second === "tags" && last === "list") {
-    return as(2, pick(method, { read: metadataRead }));
+    return [nameBefore(2), verb === "GET" ? "metadata_read" : undefined];
   }
-  if (second === "referrers" && last !== "") {
-    return as(2, pick(method, { read: pull }));
-  }
-  if (second === "uploads" && third === "blobs") {
-    return as(3, pick(method, { read: uploadStatus, POST: push, PUT: push, PATCH: push, DELETE: remove }));
-  }
-  if (second === "blobs" && last === "uploads" && method === "POST") {
-    return as(2, push);
-  }
-  if (second === "blobs" && last !== "") {
-    return as(2, pick(method, { read: pull, DELETE: remove }));
-  }
-  return ["", undefined];
+  const tables: Record<string, Record<string, string>> = {
+    manifests: manifest,
+    blobs: blob,
+    referrers: { GET: "pull" },
+  };
+  return [nameBefore(2), last === "" ? undefined : tables[second ?? ""]?.[verb]];
 }
 
 /** Reads what follows /acr/v1/. No part of a name begins with "_". */
-function readMetadata(method: string, rest: string): Read {
+function readMetadata(verb: string, rest: string): Read {
   const mark = ["/_tags", "/_manifests"].find((m) => rest.includes(m));
   const name = mark === undefined ? rest : rest.slice(0, rest.indexOf(mark));
   const tail = mark === undefined ? "" : rest.slice(name.length + mark.length);
-  if (tail !== "" && !tail.startsWith("/")) {
-    return ["", undefined];
-  }
-  return [name, pick(method, { read: metadataRead, PATCH: metadataWrite, DELETE: remove })];
+  return [name, tail === "" || tail.startsWith("/") ? metadata[verb] : undefined];
 }

@@ -10,7 +10,7 @@ import {
   type RestError,
 } from "@azure/core-rest-pipeline";
 import { RegistryHttpClient } from "../src/client.js";
-import { type Credential, FixedCredential, Login } from "../src/credential.js";
+import { type Credential, fixed, Login } from "../src/credential.js";
 import { parseRegistry } from "../src/endpoint.js";
 import { required } from "../src/scope.js";
 
@@ -149,9 +149,8 @@ export function bind(fake: HttpClient, credential: Credential = login(), now?: (
   return new RegistryHttpClient(parseRegistry(host, false), credential, fake, now);
 }
 
-export function login(...passwords: string[]): Credential {
-  const logins = (passwords.length === 0 ? [password] : passwords).map((p) => new Login("ci-pull", p));
-  return new FixedCredential(logins as [Login, ...Login[]]);
+export function login(first = password, second?: string): Credential {
+  return fixed(new Login("ci-pull", first), second === undefined ? undefined : new Login("ci-pull", second));
 }
 
 const never = { getToken: () => assert.fail("the SDK asked for a token of its own") };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { createPipelineRequest, isRestError } from "@azure/core-rest-pipeline";
 import { maxToken, unknownLife } from "../src/claims.js";
-import { type NameAndPassword, SourceCredential } from "../src/credential.js";
+import { Credential, type NameAndPassword } from "../src/credential.js";
 import { refusalOf, scopedToken } from "../src/index.js";
 import { maxCachedTokens, maxTokenAnswer, tokenTimeout } from "../src/tokens.js";
 import { abortError, bind, Fake, failure, home, host, jwt, login, password, type Reply, sdk } from "./fake.js";
@@ -293,7 +293,7 @@ function source(...passwords: string[]) {
     calls.push(password);
     return { name: "ci-pull", password };
   };
-  return { calls, credential: new SourceCredential(next) };
+  return { calls, credential: new Credential(next) };
 }
 
 const passwordsOf = (fake: Fake) => fake.sent.flatMap((s) => s.form.password ?? []);
@@ -342,7 +342,7 @@ test("a source may change the name, too", async () => {
     { name: "ci-pull", password: "old" },
     { name: "ci-new", password: "new" },
   ];
-  const client = bind(fake, new SourceCredential(() => logins.shift() ?? assert.fail()));
+  const client = bind(fake, new Credential(() => logins.shift() ?? assert.fail()));
   assert.equal((await client.sendRequest(get("/acr/v1/a/_tags"))).status, 200);
 });
 
@@ -356,7 +356,7 @@ test("a source that fails says so, is not retried by the SDK, and is read again"
     }
     return { name: "ci-pull", password };
   };
-  const { tags } = sdk(bind(fake, new SourceCredential(give)));
+  const { tags } = sdk(bind(fake, new Credential(give)));
   await assert.rejects(tags(), (error: Error) => {
     assert.equal(error.message, "the source of the password failed: 403 of the vault");
     assert.equal(error.cause, vault);
@@ -375,7 +375,7 @@ for (const [given, text] of [
 ] as const) {
   test(`a source that gives ${JSON.stringify(given)}`, async () => {
     const fake = new Fake();
-    const call = sdk(bind(fake, new SourceCredential(() => given as never))).tags();
+    const call = sdk(bind(fake, new Credential(() => given as never))).tags();
     await assert.rejects(call, text);
     assert.deepEqual(fake.take(), []);
   });
@@ -414,7 +414,7 @@ test("a refresh token is renewed at 80 % of its life, and when it is refused", a
   const fake = new Fake();
   fake.good.set(entra(), "*");
   let now = 0;
-  const client = bind(fake, new SourceCredential(() => ({ name: "token", password: entra() })), () => now);
+  const client = bind(fake, new Credential(() => ({ name: "token", password: entra() })), () => now);
   const send = async (name: string) => {
     await client.sendRequest(get(`/acr/v1/${name}/_tags`));
     return fake.take().filter((s) => s.startsWith("POST"));
@@ -439,7 +439,7 @@ test("a failed exchange leaves the old refresh token in use while it lives", asy
   const fake = new Fake();
   fake.good.set(entra(), "*");
   let now = 0;
-  const client = bind(fake, new SourceCredential(() => ({ name: "token", password: entra() })), () => now);
+  const client = bind(fake, new Credential(() => ({ name: "token", password: entra() })), () => now);
   await client.sendRequest(get("/acr/v1/a/_tags"));
   fake.intercept = ({ url }) => (url.pathname === "/oauth2/exchange" ? { status: 503 } : undefined);
   now = 2_900_000;
@@ -451,7 +451,7 @@ test("a failed exchange leaves the old refresh token in use while it lives", asy
 test("an access token that is refused is made anew from the root", async () => {
   const fake = new Fake();
   fake.good.set(entra(), "*");
-  const { tags } = sdk(bind(fake, new SourceCredential(() => ({ name: "token", password: entra() }))));
+  const { tags } = sdk(bind(fake, new Credential(() => ({ name: "token", password: entra() }))));
   await tags();
   for (const key of fake.good.keys()) {
     if (key !== entra()) {
@@ -478,7 +478,7 @@ test("a refresh token as the password is used as one", async () => {
 test("an access token as the password of a source is refused without a request", async () => {
   const fake = new Fake();
   const access = jwt({ iss: "Azure Container Registry", grant_type: "access_token" });
-  const call = sdk(bind(fake, new SourceCredential(() => ({ name: "x", password: access })))).tags();
+  const call = sdk(bind(fake, new Credential(() => ({ name: "x", password: access })))).tags();
   await assert.rejects(call, /the password is an ACR access token/);
   assert.deepEqual(fake.take(), []);
 });
