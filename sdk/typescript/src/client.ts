@@ -1,10 +1,4 @@
-import {
-  type HttpClient,
-  isRestError,
-  type PipelineRequest,
-  type PipelineResponse,
-  RestError,
-} from "@azure/core-rest-pipeline";
+import { type HttpClient, isRestError, type PipelineRequest, type PipelineResponse } from "@azure/core-rest-pipeline";
 import { readChallenge } from "./challenge.js";
 import type { Credential } from "./credential.js";
 import type { Registry } from "./endpoint.js";
@@ -60,7 +54,7 @@ export class RegistryHttpClient implements HttpClient {
     let token = scope === "" ? undefined : await this.#tokens.get(scope, request);
     let response = await this.#send(request, url, token);
     if (response.status === 401) {
-      const next = this.#remedy(request, response, token);
+      const next = await this.#remedy(request, response, token);
       if (next !== undefined && isReplayable(request.body)) {
         response.readableStreamBody?.resume?.();
         token = await this.#tokens.get(next, request);
@@ -80,12 +74,16 @@ export class RegistryHttpClient implements HttpClient {
   }
 
   /** Returns the scope to ask for after a 401; undefined if that is no cure. */
-  #remedy(request: PipelineRequest, response: PipelineResponse, token: AccessToken | undefined): string | undefined {
+  async #remedy(
+    request: PipelineRequest,
+    response: PipelineResponse,
+    token: AccessToken | undefined,
+  ): Promise<string | undefined> {
     const challenge = readChallenge(response.headers.get("WWW-Authenticate"));
     const { realm = "", scope = "", error = "" } = typeof challenge === "string" ? {} : challenge;
     if (!this.#registry.acceptsRealm(realm)) {
       const facts = { host: hostOf(realm) };
-      throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request);
+      throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request, await readAnswer(response, token));
     }
     if (error !== "invalid_token" && minus(scope, token?.scope ?? "") !== "") {
       return scope;
@@ -110,14 +108,9 @@ export class RegistryHttpClient implements HttpClient {
         ? { who: this.#credential.who, password: this.#credential.password }
         : this.#tokens.askerOf(token.login, token.granted);
     const refusal = refusedByRegistry(this.#registry, asker, request.method, url, answer);
-    const text = say(refusal);
     // Where nothing better is known, the SDK's own text stays: the body.
-    return refuse(
-      refusal,
-      request,
-      answer,
-      refusal.sentence === "other" ? `${answer.body || answer.status}\n${text}` : text,
-    );
+    const own = refusal.sentence === "other" ? `${answer.body || answer.status}\n` : "";
+    return refuse(refusal, request, answer, own + say(refusal));
   }
 
   /** Sends a request to another origin: without a credential, and never in the clear. */
@@ -155,15 +148,12 @@ export class RegistryHttpClient implements HttpClient {
     try {
       response = await this.#inner.sendRequest(copy);
     } catch (error) {
+      if (!isRestError(error)) {
+        throw error;
+      }
       // A new error, since the inner one names the copy.
-      throw isRestError(error) && error.response === undefined
-        ? unreachable(
-            url.host,
-            hide(error.message, token ? [token.reveal()] : []),
-            error.code ?? RestError.REQUEST_SEND_ERROR,
-            request,
-          )
-        : error;
+      const why = hide(error.message, token === undefined ? [] : [token.reveal()]);
+      throw unreachable(url.host, why, error.code, request);
     }
     response.request = request;
     return response;
@@ -174,7 +164,7 @@ export class RegistryHttpClient implements HttpClient {
 async function readAnswer(response: PipelineResponse, token: AccessToken | undefined): Promise<Answer> {
   const secrets = token === undefined ? [] : [token.reveal()];
   const body = hide((await readBody(response, maxRefusal).catch(() => "")) ?? "", secrets);
-  return { status: response.status, headers: safeHeaders(response, secrets), body };
+  return { status: response.status, headers: safeHeaders(response.headers, secrets), body };
 }
 
 function hostOf(realm: string): string {

@@ -21,9 +21,9 @@ export function withoutAuthorization(headers: HttpHeaders): HttpHeaders {
 }
 
 /** Returns the headers of an answer without the secrets that the request held. */
-export function safeHeaders(answer: PipelineResponse, secrets: string[]): HttpHeaders {
+export function safeHeaders(headers: HttpHeaders, secrets: string[]): HttpHeaders {
   const safe = createHttpHeaders();
-  for (const [name, value] of Object.entries(answer.headers.toJSON({ preserveCase: true }))) {
+  for (const [name, value] of Object.entries(headers.toJSON({ preserveCase: true }))) {
     safe.set(name, hide(value, secrets));
   }
   return safe;

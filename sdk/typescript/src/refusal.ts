@@ -2,7 +2,7 @@ import { createHttpHeaders, type PipelineRequest, type PipelineResponse, RestErr
 import { readChallenge } from "./challenge.js";
 import type { Registry } from "./endpoint.js";
 import { catalog, minus, onSameResources, required, resourcesOf } from "./scope.js";
-import { hide, hideJWTs, line, maxSaid } from "./secret.js";
+import { hideJWTs, line, maxSaid } from "./secret.js";
 import { sentences } from "./sentences.js";
 
 /** A mistake in what the caller gave; nothing was sent. */
@@ -210,8 +210,8 @@ function parseJSON(text: string): object | undefined {
 }
 
 /** What a token service says beyond its usual words, to follow a clause; "" if that is nothing. */
-export function saidBy(body: string, secrets: string[]): string {
-  const said = serviceErrors(hide(body, secrets))
+export function saidBy(body: string): string {
+  const said = serviceErrors(body)
     .filter((e) => !e.message.startsWith("authentication required")) // it says so whatever the cause
     .map((e) => line(hideJWTs(e.message || e.code), maxSaid));
   return said.length === 0 ? "" : `; the registry answered: ${line(said.join("; "), maxSaid)}`;
@@ -251,9 +251,9 @@ export function refuse(refusal: Refusal, request: PipelineRequest, answer?: Answ
  * Makes the SDK's error of a failure to reach a host. It keeps the inner client's code, by which
  * the SDK decides on another try.
  */
-export function unreachable(host: string, why: string, code: string, request: PipelineRequest): RestError {
+export function unreachable(host: string, why: string, code: string | undefined, request: PipelineRequest): RestError {
   const facts = { host, why: line(hideJWTs(why), maxSaid) };
   const error = refuse({ code: "unavailable", sentence: "unreachable", facts }, request);
-  error.code = code;
+  error.code = code ?? RestError.REQUEST_SEND_ERROR;
   return error;
 }

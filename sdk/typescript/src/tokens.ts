@@ -5,14 +5,13 @@ import {
   isRestError,
   type PipelineRequest,
   type PipelineResponse,
-  RestError,
 } from "@azure/core-rest-pipeline";
 import { grantedBy, type Life, lifeOf, maxToken } from "./claims.js";
 import type { Credential, Login } from "./credential.js";
 import type { Registry } from "./endpoint.js";
 import { Flights } from "./flight.js";
 import { maxRefusal, messageOf, readBody, safeHeaders } from "./http.js";
-import { type Asker, type Refusal, refuse, refusedByTokenService, saidBy, unreachable } from "./refusal.js";
+import { type Asker, refuse, refusedByTokenService, saidBy, unreachable } from "./refusal.js";
 import { hide } from "./secret.js";
 
 /** The most access tokens that are kept; with one to two kilobytes each, about two megabytes. */
@@ -231,10 +230,7 @@ export class Tokens {
     }
   }
 
-  /**
-   * Sends a token request and reads the token in the named field of its answer. The request does
-   * not pass the SDK's pipeline: nothing logs, redirects or retries it.
-   */
+  /** Asks for a token, and reads it in the named field of the answer. */
   async #post(
     path: string,
     fields: Fields,
@@ -243,17 +239,41 @@ export class Tokens {
     route: Route,
     signal: AbortSignal,
   ): Promise<Token> {
+    const { status, headers, body } = await this.#send(path, fields, route, signal);
+    const received = this.#now();
+    if (status === 200) {
+      const value = readToken(body, field);
+      if (typeof value === "string") {
+        return new Token(value, lifeOf(value, headers.get("Date")), received);
+      }
+      const facts = { status: "200", said: `; ${value.problem}` };
+      throw new NoToken((request) => {
+        throw refuse({ code: "protocol", sentence: "service_refused", facts }, request);
+      });
+    }
+    // The service may repeat what it was sent.
     const secrets = secretFields.flatMap((name) => fields[name] ?? []);
-    const late = new AbortController();
-    const stop = () => late.abort();
+    const answer = { status, headers: safeHeaders(headers, secrets), body: hide(body ?? "", secrets) };
+    if (status === 408 || status === 429 || status >= 500) {
+      // The SDK's own retry handles these, and honours Retry-After.
+      throw new NoToken((request) => ({ request, status, headers: answer.headers, bodyAsText: answer.body }));
+    }
+    const refusal = refusedByTokenService(this.#registry, this.askerOf(login), status, saidBy(answer.body));
+    throw new NoToken((request) => {
+      throw refuse(refusal, request, answer);
+    }, status === 401);
+  }
+
+  /** Sends a token request. It does not pass the SDK's pipeline: nothing logs, redirects or retries it. */
+  async #send(path: string, fields: Fields, route: Route, signal: AbortSignal) {
+    const controller = new AbortController();
+    const stop = () => controller.abort();
     signal.addEventListener("abort", stop);
-    let timedOut = false;
+    let late = false;
     const timer = setTimeout(() => {
-      timedOut = true;
-      late.abort();
+      late = true;
+      stop();
     }, tokenTimeout);
-    let answer: PipelineResponse;
-    let body: string | undefined;
     try {
       const request = createPipelineRequest({
         url: this.#registry.url + path,
@@ -264,52 +284,24 @@ export class Tokens {
           "User-Agent": "acrkit",
         }),
         body: new URLSearchParams({ ...fields, service: this.#registry.host }).toString(),
-        abortSignal: late.signal,
-        streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]), // a length of its own bounds the answer
+        abortSignal: controller.signal,
+        streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]), // to bound what is read
       });
-      Object.assign(request, pickRoute(route));
-      answer = await this.#inner.sendRequest(request);
-      body = await readBody(answer, answer.status === 200 ? maxTokenAnswer : maxRefusal);
+      const { agent, tlsSettings, proxySettings } = route;
+      const answer = await this.#inner.sendRequest(Object.assign(request, { agent, tlsSettings, proxySettings }));
+      const { status, headers } = answer;
+      return { status, headers, body: await readBody(answer, status === 200 ? maxTokenAnswer : maxRefusal) };
     } catch (error) {
-      const why = timedOut ? `no answer within ${tokenTimeout / 1000} seconds` : hide(messageOf(error), secrets);
-      const code = timedOut ? "ETIMEDOUT" : isRestError(error) ? error.code : undefined;
+      const secrets = secretFields.flatMap((name) => fields[name] ?? []);
+      const why = late ? `no answer within ${tokenTimeout / 1000} seconds` : hide(messageOf(error), secrets);
+      const code = late ? "ETIMEDOUT" : isRestError(error) ? error.code : undefined;
       throw new NoToken((original) => {
-        throw unreachable(this.#registry.host, why, code ?? RestError.REQUEST_SEND_ERROR, original);
+        throw unreachable(this.#registry.host, why, code, original);
       });
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
     }
-    const received = this.#now();
-    const { status } = answer;
-    const refused = (refusal: Refusal) =>
-      new NoToken((original) => {
-        throw refuse(refusal, original, {
-          status,
-          headers: safeHeaders(answer, secrets),
-          body: hide(body ?? "", secrets),
-        });
-      }, status === 401);
-    if (status === 408 || status === 429 || status >= 500) {
-      // The SDK's own retry handles these, and honours Retry-After.
-      throw new NoToken((original) => ({
-        request: original,
-        status,
-        headers: safeHeaders(answer, secrets),
-        bodyAsText: hide(body ?? "", secrets),
-      }));
-    }
-    if (status !== 200) {
-      throw refused(refusedByTokenService(this.#registry, this.askerOf(login), status, saidBy(body ?? "", secrets)));
-    }
-    const value = readToken(body, field);
-    if (typeof value !== "string") {
-      throw new NoToken((original) => {
-        const facts = { status: "200", said: `; ${value.problem}` };
-        throw refuse({ code: "protocol", sentence: "service_refused", facts }, original);
-      });
-    }
-    return new Token(value, lifeOf(value, answer.headers.get("Date")), received);
   }
 
   /** Describes whose token a request carries, for a refusal. */
@@ -323,14 +315,6 @@ type Fields = Record<string, string>;
 
 /** The fields of a token request that hold secrets. */
 const secretFields = ["password", "refresh_token", "access_token"];
-
-function pickRoute({ agent, tlsSettings, proxySettings }: Route): Route {
-  return {
-    ...(agent && { agent }),
-    ...(tlsSettings && { tlsSettings }),
-    ...(proxySettings && { proxySettings }),
-  };
-}
 
 /** Returns the token in the named field of an answer, or what is wrong, without a word of the answer. */
 function readToken(body: string | undefined, field: string): string | { problem: string } {

@@ -247,6 +247,7 @@ for (const realm of ["https://evil.example/token", `http://${host}/oauth2/token`
     };
     const error = await failure(sdk(bind(fake)).tags());
     assert.equal(refusalOf(error)?.sentence, "foreign_realm");
+    assert.equal(error.statusCode, 401);
     assert.deepEqual(fake.take(), [token, list]);
   });
 }
@@ -332,14 +333,41 @@ for (const status of [408, 429, 500, 503]) {
   });
 }
 
-test("the SDK honours the token service's Retry-After", async () => {
+for (const status of [408, 429, 500, 503]) {
+  test(`a ${status} of the token service is the answer to the SDK's request, Retry-After and all`, async () => {
+    const fake = new Fake();
+    fake.intercept = ({ url }) =>
+      url.pathname === "/oauth2/token" ? { status, headers: { "Retry-After": "7" }, body: "slow down" } : undefined;
+    const response = await bind(fake).sendRequest(createPipelineRequest({ url: `${home}/acr/v1/a/_tags` }));
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get("Retry-After"), "7");
+    assert.equal(response.bodyAsText, "slow down");
+  });
+}
+
+test("a refusal of an old token does not drop the new one", async () => {
   const fake = new Fake();
-  fake.intercept = ({ url }) =>
-    url.pathname === "/oauth2/token" ? { status: 429, headers: { "Retry-After": "7" }, body: "slow down" } : undefined;
-  const response = await bind(fake).sendRequest(createPipelineRequest({ url: `${home}/acr/v1/a/_tags` }));
-  assert.equal(response.status, 429);
-  assert.equal(response.headers.get("Retry-After"), "7");
-  assert.equal(response.bodyAsText, "slow down");
+  const { tags } = sdk(bind(fake));
+  await tags();
+  fake.good.clear();
+  fake.take();
+  let release = () => {};
+  const slow = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let requests = 0;
+  fake.intercept = async ({ url, authorization }) => {
+    if (url.pathname.startsWith("/acr/") && ++requests === 1) {
+      await slow; // the answer to the first request comes last
+      return fake.good.has(authorization?.slice(7) ?? "") ? undefined : { status: 401 };
+    }
+    return undefined;
+  };
+  const first = tags();
+  await tags();
+  release();
+  await first;
+  assert.equal(fake.take().filter((s) => s === token).length, 1);
 });
 
 for (const code of ["ECONNREFUSED", "ENOTFOUND", "ECONNRESET"]) {
