@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { type Kind, kindOf } from "./claims.js";
-import { typeName, unset } from "./endpoint.js";
+import { findMistake, notString, typeName } from "./endpoint.js";
 import { messageOf } from "./http.js";
 import { UsageError } from "./refusal.js";
 
@@ -124,19 +124,17 @@ export function fixed(first: Login, second: Login = first): Credential {
 /** Says what is wrong with a secret, and never what it is. */
 function checkSecret(what: string, value: unknown, onLineFeed = "secretFile(path) takes it off"): void {
   if (typeof value !== "string") {
-    const hint = value instanceof Uint8Array ? "; to read it from a file, use secretFile(path)" : unset(value);
-    throw new UsageError(`${what} must be a string, not ${typeName(value)}${hint}`);
+    const hint = value instanceof Uint8Array ? "; to read it from a file, use secretFile(path)" : "";
+    throw new UsageError(notString(what, value) + hint);
   }
-  if (value === "") {
-    throw new UsageError(`${what} is empty`);
-  }
-  if (value !== value.trim()) {
-    const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
-    throw new UsageError(`${what} begins or ends with white space${hint}`);
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\0-\x1f\x7f]/.test(value)) {
-    throw new UsageError(`${what} has a control character`);
+  const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
+  const mistake = findMistake([
+    [value === "", "is empty"],
+    [value !== value.trim(), `begins or ends with white space${hint}`],
+    [/\p{Cc}/u.test(value), "has a control character"],
+  ]);
+  if (mistake !== undefined) {
+    throw new UsageError(`${what} ${mistake}`);
   }
 }
 

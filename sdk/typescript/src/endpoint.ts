@@ -74,83 +74,55 @@ export class Registry {
  * one of ACR's nor this machine, unless custom is set.
  */
 export function parseRegistry(text: string, custom: boolean): Registry {
-  const bad = (why: string) => new UsageError(`cannot read a registry name: ${quote(text)} ${why}`);
   if (typeof text !== "string") {
-    throw new UsageError(`the registry's name must be a string, not ${typeName(text)}${unset(text)}`);
+    throw new UsageError(notString("the registry's name", text));
   }
-  if (text === "") {
-    throw bad("is empty");
+  const [, authority = "", after = ""] = /^(?:https:\/\/)?([^/?#]*)(.*)$/is.exec(text) ?? [];
+  const [, name = "", port] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(authority) ?? [];
+  const host = hostnameOf(name, port);
+  const mistake = findMistake([
+    [text === "", "is empty"],
+    [text !== text.trim(), "begins or ends with white space"],
+    [/^http:\/\//i.test(text), "is a plain-HTTP address; name the host alone, or its https URL"],
+    [authority.includes("@"), "must not carry a user name or password"],
+    [/[?#]/.test(after), "must be a host name alone"],
+    [after !== "" && after !== "/", "must be a host name alone, without a path"],
+    [port === "", "has an empty port"],
+    [port !== undefined && !(/^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65535), "has a bad port"],
+    [host === "", "is not a host name"],
+  ]);
+  if (mistake !== undefined) {
+    throw new UsageError(`cannot read a registry name: ${quote(text)} ${mistake}`);
   }
-  if (text !== text.trim()) {
-    throw bad("begins or ends with white space");
-  }
-  if (/^http:\/\//i.test(text)) {
-    throw bad("is a plain-HTTP address; name the host alone, or its https URL");
-  }
-  const rest = text.replace(/^https:\/\//i, "");
-  const authority = rest.split(/[/?#]/, 1)[0] ?? "";
-  const after = rest.slice(authority.length);
-  if (authority.includes("@")) {
-    throw bad("must not carry a user name or password");
-  }
-  if (after.includes("?") || after.includes("#")) {
-    throw bad("must be a host name alone");
-  }
-  if (after !== "" && after !== "/") {
-    throw bad("must be a host name alone, without a path");
-  }
-  const parts = /^(\[[^\]]*\]|[^:]*)(:.*)?$/.exec(authority);
-  const port = parts?.[2]?.slice(1);
-  if (parts === null) {
-    throw bad("is not a host name");
-  }
-  if (port === "") {
-    throw bad("has an empty port");
-  }
-  if (port !== undefined && !(/^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65535)) {
-    throw bad("has a bad port");
-  }
-  // Before the case is folded: some letters outside ASCII have a lower case inside it.
-  const name = parts[1] ?? "";
-  let host = /^[!-~]+$/.test(name) ? name.toLowerCase() : "";
-  let bare = false;
-  if (host.startsWith("[")) {
-    const address = host.slice(1, -1);
-    if (!isIPv6(address) || address.includes("%")) {
-      throw bad("is not a host name");
-    }
-    host = new URL(`https://${host}`).hostname;
-  } else if (!isIPv4(host)) {
-    if (!isHostname(host)) {
-      throw bad("is not a host name");
-    }
-    if (!host.includes(".") && host !== "localhost") {
-      if (port === undefined) {
-        host += loginSuffixes[0];
-      } else {
-        bare = true; // a machine by its bare name; without the port it would read as a registry's
-      }
-    }
-  }
-  if (port !== undefined && (port !== "443" || bare)) {
-    host += `:${port}`;
-  }
-  if (!URL.canParse(`https://${host}`)) {
-    throw bad("is not a host name");
-  }
-  const registry = new Registry(host);
+  // A machine by its bare name keeps its port: without, it would read as a registry's name.
+  const isBare = /^(?!localhost$)[^.[]+$/.test(host);
+  const registry = new Registry(port === undefined || (port === "443" && !isBare) ? host : `${host}:${port}`);
   if (!custom && registry.cloud === "" && !registry.isLoopback) {
-    const text = say({ code: "host_refused", sentence: "other_host", facts: { host } });
-    throw new UsageError(`${text}; if this host is your registry's, set customLoginServer`, "host_refused");
+    const refused = say({ code: "host_refused", sentence: "other_host", facts: { host: registry.host } });
+    throw new UsageError(`${refused}; if this host is your registry's, set customLoginServer`, "host_refused");
   }
   return registry;
 }
 
-function isHostname(host: string): boolean {
-  return (
-    host.length <= 253 &&
-    host.split(".").every((label) => /^(?!-)[a-z0-9_-]{1,63}$/.test(label) && !label.endsWith("-"))
-  );
+/** Returns the text of the first mistake that was made. */
+export function findMistake(mistakes: [made: boolean, text: string][]): string | undefined {
+  return mistakes.find(([made]) => made)?.[1];
+}
+
+/** Reads a host without its port; "" if it is none. A bare name without a port is a registry's. */
+function hostnameOf(name: string, port: string | undefined): string {
+  // Before the case is folded: some letters outside ASCII have a lower case inside it.
+  const host = /^[!-~]+$/.test(name) ? name.toLowerCase() : "";
+  if (host.startsWith("[")) {
+    const address = host.slice(1, -1);
+    return isIPv6(address) && !address.includes("%") ? new URL(`https://${host}`).hostname : "";
+  }
+  const labels = host.split(".");
+  const isLabel = (label: string) => /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/.test(label);
+  if (host.length > 253 || !labels.every(isLabel) || !URL.canParse(`https://${host}`)) {
+    return "";
+  }
+  return labels.length === 1 && host !== "localhost" && port === undefined ? host + loginSuffixes[0] : host;
 }
 
 /** Quotes at most 120 characters, and leaves out where a URL carries secrets. */
@@ -163,15 +135,13 @@ function quote(text: string): string {
   return JSON.stringify(shown.length > 120 ? `${shown.slice(0, 120)}…` : shown);
 }
 
-/** Names the type of a value that is no string, for a message. */
+/** Names the type of a value, for a message. */
 export function typeName(value: unknown): string {
-  if (value === null || value === undefined) {
-    return String(value);
-  }
-  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+  return typeof value === "object" ? (value?.constructor?.name ?? String(value)) : typeof value;
 }
 
-/** The usual cause of a missing value. */
-export function unset(value: unknown): string {
-  return value === undefined ? "; is the environment variable set?" : "";
+/** Says that a value should be a string. */
+export function notString(what: string, value: unknown): string {
+  const hint = value === undefined ? "; is the environment variable set?" : "";
+  return `${what} must be a string, not ${typeName(value)}${hint}`;
 }

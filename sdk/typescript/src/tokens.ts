@@ -8,7 +8,7 @@ import {
 } from "@azure/core-rest-pipeline";
 import { grantedBy, type Life, lifeOf, maxToken } from "./claims.js";
 import type { Credential, Login } from "./credential.js";
-import type { Registry } from "./endpoint.js";
+import { findMistake, type Registry } from "./endpoint.js";
 import { Flights } from "./flight.js";
 import { maxRefusal, messageOf, readBody, safeHeaders } from "./http.js";
 import { type Asker, refuse, refusedByTokenService, saidBy, unreachable } from "./refusal.js";
@@ -317,21 +317,19 @@ type Fields = Record<string, string>;
 const secretFields = ["password", "refresh_token", "access_token"];
 
 /** Returns the token in the named field of an answer, or what is wrong, without a word of the answer. */
-function readToken(body: string | undefined, field: string): string | { problem: string } {
-  if (body === undefined) {
-    return { problem: `its answer is longer than ${maxTokenAnswer} bytes` };
-  }
-  let token: unknown;
+function readToken(body: string | undefined, field: string): string | { problem: string | undefined } {
+  let answer: Record<string, unknown> | null | undefined;
   try {
-    token = JSON.parse(body)?.[field];
-  } catch {
-    return { problem: "its answer is not JSON" };
-  }
-  if (typeof token !== "string" || token === "") {
-    return { problem: `its answer holds no ${field}` };
-  }
-  if (token.length > maxToken) {
-    return { problem: `its token is longer than ${maxToken} characters` };
-  }
-  return /^[!-~]+$/.test(token) ? token : { problem: "its token fits into no header" };
+    answer = JSON.parse(body ?? "");
+  } catch {} // no JSON
+  const token = answer?.[field];
+  const text = typeof token === "string" ? token : "";
+  const problem = findMistake([
+    [body === undefined, `its answer is longer than ${maxTokenAnswer} bytes`],
+    [answer === undefined, "its answer is not JSON"],
+    [text === "", `its answer holds no ${field}`],
+    [text.length > maxToken, `its token is longer than ${maxToken} characters`],
+    [!/^[!-~]+$/.test(text), "its token fits into no header"],
+  ]);
+  return problem === undefined ? text : { problem };
 }

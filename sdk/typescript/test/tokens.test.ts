@@ -368,7 +368,7 @@ test("a source that fails says so, is not retried by the SDK, and is read again"
 });
 
 for (const [given, text] of [
-  [undefined, /must return \{ name, password \}, not undefined/],
+  [undefined, /must return \{ name, password \}, not undefined$/],
   ["password", /must return \{ name, password \}, not string/],
   [["ci-pull", password], /the token's name must be a string, not undefined/],
   [{ name: "ci-pull", password: "x\n" }, /the password begins or ends with white space; a line feed/],
