@@ -1,7 +1,10 @@
 // The package as a user has it: packed, installed into an empty project, its programs run word for word.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -114,6 +117,28 @@ test("README: list-tags with a wrong password", async () => {
   assert.equal(code, 1);
   assert.match(output, /the token "ci-list" and its password are not accepted: wrong, expired, disabled/);
   assert.ok(!output.includes("not-the-password-0000"));
+});
+
+test("README: list-tags behind a proxy, token requests too", async (t) => {
+  const connected: string[] = [];
+  const proxy = createServer().on("connect", (request, socket: Socket) => {
+    connected.push(request.url ?? "");
+    const [name, port] = emulator.host.split(":");
+    const upstream = connect(Number(port), name, () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      upstream.pipe(socket).pipe(upstream);
+    });
+    upstream.on("error", () => socket.destroy());
+    socket.on("error", () => upstream.destroy());
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  t.after(() => proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  const vars = { ...env("ci-list"), HTTPS_PROXY: `http://127.0.0.1:${port}`, NO_PROXY: "" };
+  const { code, output } = await node("list-tags.mjs", ["samples/app"], vars);
+  assert.equal(code, 0, output);
+  assert.deepEqual(connected, [emulator.host, emulator.host]);
 });
 
 test("README: refused", async () => {
