@@ -63,17 +63,12 @@ function isEntra(claims: Claims): boolean {
   if (typeof issuer === "string" && URL.canParse(issuer) && new URL(issuer).protocol === "https:") {
     return true;
   }
-  return [claims.aud].flat().some((a) => {
-    return (
-      typeof a === "string" &&
-      entraAudiences.includes(
-        a
-          .toLowerCase()
-          .replace(/^https:\/\//, "")
-          .replace(/\/+$/, ""),
-      )
-    );
-  });
+  const audiences = [claims.aud].flat().map((a) =>
+    String(a)
+      .toLowerCase()
+      .replace(/^https:\/\/|\/+$/g, ""),
+  );
+  return audiences.some((a) => entraAudiences.includes(a));
 }
 
 /** How long a token is used after its receipt, in seconds. */

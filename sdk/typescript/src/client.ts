@@ -21,7 +21,7 @@ export class RegistryHttpClient implements HttpClient {
   readonly #credential: Credential;
   readonly #inner: HttpClient;
   readonly #tokens: Tokens;
-  /** Requests that a redirect has led to another host: that one decides then what is asked. */
+  /** Requests that were redirected to another host, which then decides where they go next. */
   readonly #strayed = new WeakSet<PipelineRequest>();
 
   constructor(registry: Registry, credential: Credential, inner: HttpClient, now = () => performance.now()) {

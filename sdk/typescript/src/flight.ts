@@ -1,6 +1,6 @@
 import type { PipelineRequest } from "@azure/core-rest-pipeline";
 
-/** What a caller gives up by; AbortSignal is one. */
+/** By which a caller gives up: an AbortSignal, or one of the SDK's own kind. */
 export type Signal = PipelineRequest["abortSignal"];
 
 interface Flight<V> {
@@ -13,8 +13,8 @@ interface Flight<V> {
 
 /**
  * Runs one piece of work at a time for each key. Callers wait for it by their own signals: one
- * that gives up does not fail the others, and when the last one leaves, the work is aborted. A
- * failure is everyone's who waited.
+ * that gives up does not fail the others, and when the last one leaves, the work is aborted. All
+ * who wait share a failure, too.
  */
 export class Flights<V> {
   readonly #flying = new Map<string, Flight<V>>();

@@ -38,8 +38,8 @@ export async function readBody(answer: PipelineResponse, limit: number): Promise
   }
   const chunks: Buffer[] = [];
   let length = 0;
+  // Leaving the loop early destroys the stream.
   for await (const chunk of stream) {
-    // leaving the loop ends the stream
     const bytes = Buffer.from(chunk as Uint8Array);
     chunks.push(bytes);
     length += bytes.length;
