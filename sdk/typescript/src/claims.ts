@@ -33,8 +33,7 @@ function readClaims(token: string): Claims | undefined {
 }
 
 // Source: the audiences that the official clients list for each cloud.
-const entraAudiences = [
-  "containerregistry.azure.net",
+const resourceManagers = [
   "management.azure.com",
   "management.core.windows.net",
   "management.usgovcloudapi.net",
@@ -63,12 +62,18 @@ function isEntra(claims: Claims): boolean {
   if (typeof issuer === "string" && URL.canParse(issuer) && new URL(issuer).protocol === "https:") {
     return true;
   }
-  const audiences = [claims.aud].flat().map((a) =>
-    String(a)
-      .toLowerCase()
-      .replace(/^https:\/\/|\/+$/g, ""),
-  );
-  return audiences.some((a) => entraAudiences.includes(a));
+  return audiencesOf(claims).some((a) => a === "containerregistry.azure.net" || resourceManagers.includes(a));
+}
+
+function audiencesOf(claims: Claims): string[] {
+  const bare = (audience: unknown) => String(audience).replace(/^https:\/\/|\/+$/g, "");
+  return [claims.aud].flat().map((audience) => bare(audience).toLowerCase());
+}
+
+/** Reports whether a token opens Azure Resource Manager, in any cloud: it can do far more than pull. */
+export function isForResourceManager(token: string): boolean {
+  const claims = readClaims(token);
+  return claims !== undefined && audiencesOf(claims).some((a) => resourceManagers.includes(a));
 }
 
 /** How long a token is used after its receipt, in seconds. */

@@ -6,12 +6,12 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from "@azure/core-rest-pipeline";
-import { grantedBy, type Life, lifeOf, maxToken } from "./claims.js";
+import { grantedBy, isForResourceManager, type Life, lifeOf, maxToken } from "./claims.js";
 import type { Credential, Login } from "./credential.js";
 import { findMistake, type Registry } from "./endpoint.js";
 import { Flights } from "./flight.js";
 import { maxRefusal, messageOf, readBody, safeHeaders } from "./http.js";
-import { type Asker, refuse, refusedByTokenService, saidBy, unreachable } from "./refusal.js";
+import { type Asker, refuse, refusedByTokenService, saidBy, UsageError, unreachable } from "./refusal.js";
 import { hide } from "./secret.js";
 
 /** The most access tokens that are kept; with one to two kilobytes each, about two megabytes. */
@@ -185,6 +185,11 @@ export class Tokens {
         return ask({ grant_type: "password", username: login.name, password: login.reveal() });
       case "refresh_token":
         return ask({ grant_type: "refresh_token", refresh_token: login.reveal() });
+    }
+    const isMicrosofts = this.#registry.cloud !== "" || this.#registry.isLoopback;
+    if (isForResourceManager(login.reveal()) && !isMicrosofts) {
+      const why = "the Entra token is for Azure Resource Manager, and the host is not one of Microsoft's";
+      throw new UsageError(why, "host_refused");
     }
     const askWith = (root: Token) => ask({ grant_type: "refresh_token", refresh_token: root.reveal() }, root);
     const kept = this.#roots.get(login);

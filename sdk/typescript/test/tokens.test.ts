@@ -463,6 +463,21 @@ test("an access token that is refused is made anew from the root", async () => {
   assert.deepEqual(fake.take(), [list, exchange, token, list]);
 });
 
+for (const [endpoint, audience, sent] of [
+  ["registry.contoso.com", "https://management.azure.com/", false],
+  ["registry.contoso.com", "https://containerregistry.azure.net", true],
+  ["myregistry", "https://management.azure.com/", true],
+] as const) {
+  test(`an Entra token for ${audience} is ${sent ? "" : "not "}sent to ${endpoint}`, async () => {
+    const fake = new Fake();
+    const password = jwt({ iss: "https://sts.windows.net/1/", aud: audience });
+    const acr = scopedToken(endpoint, "token", password, { customLoginServer: true, httpClient: fake });
+    const request = createPipelineRequest({ url: `${acr.endpoint}/acr/v1/a/_tags` });
+    await assert.rejects(acr.options.httpClient.sendRequest(request));
+    assert.equal(fake.sent.length, sent ? 1 : 0);
+  });
+}
+
 test("a refresh token as the password is used as one", async () => {
   const fake = new Fake();
   const refresh = fake.issue({ grant_type: "refresh_token" }, "*");
