@@ -21,6 +21,7 @@ func TestCredential_Name(t *testing.T) {
 		{auth.AdminUser("myregistry", "p"), "myregistry"},
 		{auth.UserPassword("somebody", "p"), "somebody"},
 		{auth.ServicePrincipal("tenant", "client", "s", nil), "client"},
+		{auth.UserPassword("00000000-0000-0000-0000-000000000000", "x"), ""},
 		{auth.RefreshToken("x"), ""},
 		{auth.Anonymous(), ""},
 		{auth.Chain(auth.ScopedToken("ci-pull", "p"), auth.Anonymous()), ""},
