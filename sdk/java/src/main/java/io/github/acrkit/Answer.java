@@ -15,7 +15,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** An answer in memory: a refusal, or what the token service answered, for the client's own request. */
-final class Answer extends HttpResponse {
+class Answer extends HttpResponse {
     private final int status;
     private final HttpHeaders headers;
     private final byte[] body;

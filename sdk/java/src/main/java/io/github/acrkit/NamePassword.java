@@ -1,7 +1,6 @@
 package io.github.acrkit;
 
 import java.util.Objects;
-import java.util.function.Supplier;
 
 /**
  * The name of a scope-mapped token with one of its passwords, or any user name and password that the registry takes:
@@ -9,7 +8,7 @@ import java.util.function.Supplier;
  */
 public final class NamePassword {
     private final String name;
-    private final Supplier<String> password; // what reads fields by reflection cannot look into it
+    private final Secret password;
     private final Claims.Kind kind;
 
     /**
@@ -24,7 +23,7 @@ public final class NamePassword {
     public NamePassword(String name, String password) {
         this.name = check("token's name", Objects.requireNonNull(name, nullText("name")));
         String checked = check("password of \"" + name + "\"", Objects.requireNonNull(password, nullText("password")));
-        this.password = () -> checked;
+        this.password = new Secret(checked);
         this.kind = Claims.kindOf(name, checked);
         if (kind == Claims.Kind.ACCESS_TOKEN) {
             throw new IllegalArgumentException("the password of \"" + name + "\" is an ACR access token, good for one "
@@ -58,7 +57,7 @@ public final class NamePassword {
     }
 
     String password() {
-        return password.get();
+        return password.reveal();
     }
 
     Claims.Kind kind() {

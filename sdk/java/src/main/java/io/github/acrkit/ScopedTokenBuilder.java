@@ -25,7 +25,7 @@ public final class ScopedTokenBuilder {
 
     private String endpoint;
     private NamePassword first;
-    private String secondPassword;
+    private Secret secondPassword;
     private Callable<NamePassword> source;
     private HttpClient httpClient;
     private boolean customLoginServer;
@@ -67,7 +67,8 @@ public final class ScopedTokenBuilder {
      * @return this builder
      */
     public ScopedTokenBuilder secondPassword(String secondPassword) {
-        this.secondPassword = Objects.requireNonNull(secondPassword, NamePassword.nullText("secondPassword"));
+        String given = Objects.requireNonNull(secondPassword, NamePassword.nullText("secondPassword"));
+        this.secondPassword = new Secret(given);
         return this;
     }
 
@@ -143,7 +144,7 @@ public final class ScopedTokenBuilder {
     private List<NamePassword> passwords() {
         List<NamePassword> all = new ArrayList<>(List.of(first));
         if (secondPassword != null) {
-            all.add(new NamePassword(first.name(), secondPassword));
+            all.add(new NamePassword(first.name(), secondPassword.reveal()));
         }
         return all;
     }

@@ -1,14 +1,13 @@
 package io.github.acrkit;
 
 import java.time.Duration;
-import java.util.function.Supplier;
 
 /** An access token or a refresh token, with its life by the monotonic clock. */
 final class Token {
     /** The end of a life in which a token is not used, because it may run out on the way. */
     static final Duration UNUSED_END = Duration.ofSeconds(10);
 
-    private final Supplier<String> value; // what reads fields by reflection cannot look into it
+    private final Secret value;
     private final long received;
     private final long life;
 
@@ -26,7 +25,7 @@ final class Token {
      * @param date the Date header of the answer that it came in, or null
      */
     Token(String value, Scope scope, Token root, long received, String date) {
-        this.value = () -> value;
+        this.value = new Secret(value);
         this.scope = scope;
         this.root = root;
         this.received = received;
@@ -35,7 +34,7 @@ final class Token {
     }
 
     String value() {
-        return value.get();
+        return value.reveal();
     }
 
     Scope granted() {
