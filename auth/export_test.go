@@ -1,6 +1,9 @@
 package auth
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // CheckRealm lets the external tests ask for the rule alone.
 func CheckRealm(t *Transport, realm string) error { return t.checkRealm(realm) }
@@ -13,3 +16,10 @@ func AskHelper(ctx context.Context, name, host string) error {
 
 // MaxCachedTokens is how many tokens a transport keeps.
 const MaxCachedTokens = maxCachedTokens
+
+// LifeOf returns the life of a token: its span, when it is renewed, and when it is
+// used no more.
+func LifeOf(expires, date time.Time) (span, renew, ends time.Duration) {
+	l := newLife(time.Time{}, expires, date, 0)
+	return l.span, l.span / 10 * 8, l.span - min(unusedEnd, l.span/10)
+}

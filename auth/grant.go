@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -50,11 +51,10 @@ func (p proof) sameSecrets(other proof) bool {
 type passwordGrant struct {
 	t         *Transport
 	who       string
-	mayBe     string // what a refusal can mean
+	kind      Kind
 	user      string
 	passwords []*keptPassword
 	slot      atomic.Int32 // the one to try first
-	hint      string
 }
 
 // keptPassword is a source with the password it gave last, where that is kept.
@@ -71,7 +71,7 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 	if err := checkSecret("the user name", c.user); err != nil {
 		return nil, err
 	}
-	g := &passwordGrant{t: t, who: c.text, mayBe: whatMayBe(c.kind), user: c.user}
+	g := &passwordGrant{t: t, who: c.text, kind: c.kind, user: c.user}
 	for _, source := range c.passwords {
 		switch s := source.(type) {
 		case nil:
@@ -84,12 +84,6 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 		k := &keptPassword{source: source}
 		k.reads.init()
 		g.passwords = append(g.passwords, k)
-	}
-	if c.kind == KindScopedToken && t.registry.IsACR() && plainArgument.MatchString(c.user) {
-		g.hint = fmt.Sprintf("see the token's status and its passwords' expiry: az acr token show --registry %s --name %s", t.registry.Name(), c.user)
-	}
-	if c.kind == KindAdminUser && t.registry.IsACR() && plainArgument.MatchString(c.user) {
-		g.hint = "see whether it is enabled: az acr show --name " + c.user + " --query adminUserEnabled"
 	}
 	return g, nil
 }
@@ -162,8 +156,18 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 		what = "password from " + g.passwords[p.slot].source.String()
 	}
 	e.Cause = causeOfPassword(g.user, p.secrets[0].Reveal(), said)
-	e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", g.who, what, g.mayBe, said)
-	e.Hint = g.hint
+	facts := map[string]string{"who": g.who, "password": what, "said": said}
+	key := sentence.NotAccepted
+	if g.kind == KindAdminUser {
+		key = sentence.AdminNotAccepted
+	}
+	if g.t.registry.IsACR() && plainArgument.MatchString(g.user) { // what az can be asked for
+		facts["name"] = g.t.registry.Name()
+		if g.kind == KindScopedToken {
+			facts["token"] = g.user
+		}
+	}
+	e.Reason, e.Hint = sentence.Say(key, facts)
 }
 
 // causeOfPassword returns what the form of a refused password, or the service's own

@@ -25,13 +25,3 @@ func AdminUser(name, password string) Credential { return adminUser(name, fixed(
 func adminUser(name string, passwords ...SecretSource) Credential {
 	return &passwordCredential{description{KindAdminUser, fmt.Sprintf("admin user %q", name)}, name, passwords}
 }
-
-// whatMayBe says what a refusal of a user name and password can mean. Source:
-// Microsoft, "Authenticate with an Azure container registry", admin account, whose
-// passwords do not expire.
-func whatMayBe(kind Kind) string {
-	if kind == KindAdminUser {
-		return "the password is wrong or was renewed, or the admin user is disabled"
-	}
-	return "wrong, expired, disabled or not yet active"
-}

@@ -13,7 +13,9 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // errorBody bounds the body of a refusal. A real one has some hundred bytes; one
@@ -43,15 +45,16 @@ type witness interface {
 	Describe() string
 }
 
+// who describes the credential, to stand after "the".
 func (a Attempt) who() string {
 	w, ok := a.Transport.(witness)
 	switch {
 	case !ok:
-		return "the credential"
+		return "credential"
 	case w.Describe() == "anonymous":
-		return "a request without a credential"
+		return "request without a credential"
 	}
-	return "the " + w.Describe()
+	return w.Describe()
 }
 
 // Refused turns an answer of a registry's data plane that is no success into an
@@ -77,8 +80,8 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Reason, e.Hint = missing(a.who(), a.Op, e.Required, e.Granted)
 	case status == http.StatusUnauthorized:
 		e.Code = acrkit.CodeCredentialRejected
-		e.Reason = "the registry did not accept the access token of " + a.who()
-		if challenge.Error == "" && a.who() == "the credential" {
+		e.Reason, _ = sentence.Say(sentence.AccessNotAccepted, map[string]string{"who": a.who()})
+		if challenge.Error == "" && a.who() == "credential" {
 			e.Reason = "the registry wants a credential, or did not accept the one it was given"
 		}
 	case status == http.StatusForbidden:
@@ -86,7 +89,7 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Reason = "the registry forbids it" + said
 	case status == http.StatusNotFound:
 		e.Code, e.Cause = acrkit.CodeNotFound, unknown(e.Causes)
-		e.Reason = "not found" + said
+		e.Reason = notFound(resp.Request, e.Cause, said)
 	case status == http.StatusMethodNotAllowed && hasCode(e.Causes, "REGISTRY_DISALLOWED_OPERATION"):
 		e.Code = acrkit.CodeLocked
 		e.Reason = "the registry disallows the operation; a lock on the item does that"
@@ -255,34 +258,71 @@ func requiredFromDetail(causes []error) acrkit.Scope {
 	return acrkit.NewScope(items...)
 }
 
+// notFound words a 404 by the cause that its error code names.
+func notFound(req *http.Request, c acrkit.Cause, said string) string {
+	if req == nil || req.URL == nil {
+		return "not found" + said
+	}
+	key := sentence.NotFound
+	switch c {
+	case cause.RepositoryUnknown:
+		key = sentence.NoRepository
+	case cause.TagUnknown:
+		key = sentence.NoManifest
+	case cause.BlobUnknown:
+		key = sentence.NoBlob
+	}
+	repository := operation.RequiredFor(req.Method, req.URL).Repository
+	if repository == "" {
+		key = sentence.NotFound
+	}
+	_, reference, _ := cutLast(req.URL.Path, "/")
+	text, _ := sentence.Say(key, map[string]string{"registry": "the registry", "repository": repository,
+		"reference": clip(redact.Text(reference), maxMessage), "path": clip(redact.Text(req.URL.Path), maxMessage)})
+	if key == sentence.NotFound {
+		text += said
+	}
+	return text
+}
+
+// cutLast cuts s at the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
 // missing words a refusal for want of a right, from what the wire proved. Names
 // that op tells already are not told again.
 func missing(who, op string, required acrkit.Scope, granted *acrkit.Scope) (reason, hint string) {
-	if required.IsEmpty() {
-		return who + " lacks a right that the registry does not name", ""
-	}
-	if required.Equal(acrkit.CatalogScope()) {
-		return who + " may not list the repositories of the registry",
-			"a scope map opens the list of repositories only with the root wildcard *; name the repositories instead"
-	}
-	text := func(s acrkit.Scope) string { return actions(s, op) }
-	if granted == nil {
-		if required.Len() == 1 {
-			return fmt.Sprintf("%s does not have %s", who, text(required)), ""
-		}
-		return fmt.Sprintf("%s does not have all of %s", who, text(required)), ""
-	}
-	lacks, has := required.Minus(*granted), onSameResources(required, *granted)
+	facts := map[string]string{"who": who, "right": actions(required, op)}
+	key := sentence.MissingAction
 	switch {
-	case lacks.IsEmpty():
-		return fmt.Sprintf("the registry refuses %s although the access token of %s holds it", text(required), who), ""
-	case has.IsEmpty():
-		// That it has no other right there is not proved: none was asked for.
-		return fmt.Sprintf("%s does not have %s", who, text(required)), ""
-	case sameResource(lacks, has):
-		return fmt.Sprintf("%s has %s but not %s", who, actions(has, ""), text(lacks)), ""
+	case required.IsEmpty():
+		key = sentence.MissingUnnamed
+	case required.Equal(acrkit.CatalogScope()):
+		return sentence.Say(sentence.Catalog, facts)
+	case granted == nil:
+		if several(required) {
+			key = sentence.MissingActions
+		}
+	default:
+		lacks, has := required.Minus(*granted), onSameResources(required, *granted)
+		switch {
+		case lacks.IsEmpty():
+			key = sentence.Held
+		case !has.IsEmpty(): // else: that it has no other right there is not proved, none was asked for
+			key = sentence.MissingSome
+			hasOp := op
+			if sameResource(lacks, has) {
+				hasOp = ""
+			}
+			facts["has"], facts["right"] = actions(has, hasOp), actions(lacks, op)
+		}
 	}
-	return fmt.Sprintf("%s has %s but not %s", who, text(has), text(lacks)), ""
+	reason, _ = sentence.Say(key, facts) // what fixes it depends on the kind of credential, which is not known here
+	return reason, ""
 }
 
 func onSameResources(required, granted acrkit.Scope) acrkit.Scope {
@@ -295,6 +335,15 @@ func onSameResources(required, granted acrkit.Scope) acrkit.Scope {
 		}
 	}
 	return acrkit.NewScope(items...)
+}
+
+// several reports whether a scope holds more than one action.
+func several(s acrkit.Scope) bool {
+	n := 0
+	for a := range s.All() {
+		n += len(a.Actions)
+	}
+	return n > 1
 }
 
 func sameResource(a, b acrkit.Scope) bool {
