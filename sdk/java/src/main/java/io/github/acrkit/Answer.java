@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -44,8 +45,9 @@ class Answer extends HttpResponse {
     static Answer refusal(
             HttpRequest request, int status, HttpHeaders headers, Refusal refusal, String code, String said) {
         String message = said.isEmpty() ? refusal.getMessage() : said + "\n" + refusal.getMessage();
-        Map<String, ?> body = Map.of("errors", List.of(Map.of("code", code, "message", message)));
-        Answer answer = new Answer(request, status, headers, Claims.utf8(Json.write(body)));
+        Map<String, String> error = new TreeMap<>(Map.of("code", code, "message", message));
+        String body = Json.write(Map.of("errors", List.of(error)));
+        Answer answer = new Answer(request, status, headers, Claims.utf8(body));
         answer.headers.set(HttpHeaderName.CONTENT_TYPE, "application/json; charset=utf-8");
         // Without a challenge the clients start no exchange of their own as nobody.
         answer.headers.remove(HttpHeaderName.WWW_AUTHENTICATE);

@@ -132,10 +132,14 @@ final class Registry {
         return hostname.equals("localhost") || hostname.endsWith(".localhost") || LOOPBACK_V4.matcher(hostname).matches();
     }
 
-    /** Reports whether a URL has the registry's origin: scheme, host and port. */
+    /**
+     * Reports whether a URL has the registry's origin: scheme, host and port. One with a user name or a fragment has
+     * not, because HTTP clients differ in what they take for its host.
+     */
     boolean isHome(URL url) {
         String authority = url.getAuthority();
-        if (!url.getProtocol().equalsIgnoreCase("https") || authority == null || authority.indexOf('@') >= 0) {
+        boolean plain = authority != null && authority.indexOf('@') < 0 && url.getRef() == null;
+        if (!plain || !url.getProtocol().equalsIgnoreCase("https")) {
             return false;
         }
         authority = authority.toLowerCase(Locale.ROOT);

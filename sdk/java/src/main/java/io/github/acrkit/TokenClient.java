@@ -243,6 +243,11 @@ final class TokenClient implements HttpClient {
         return challenge == null ? null : token.scope;
     }
 
+    /** Returns how many access tokens are kept. */
+    int kept() {
+        return tokens.size();
+    }
+
     @Override
     public String toString() {
         return "HttpClient(" + registry + ")";

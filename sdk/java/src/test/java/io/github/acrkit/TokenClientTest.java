@@ -188,12 +188,13 @@ class TokenClientTest {
     void anotherOriginGetsNoCredential(Stack stack) {
         stack.get(acr, TAGS);
         for (String url : new String[] {
-            "https://blob.example/x?sig=1", "https://myregistry.azurecr.io.evil.example/v2/", "https://myregistry.azurecr.io:8443/v2/"
+            "https://blob.example/x?sig=1", "https://myregistry.azurecr.io.evil.example/v2/", "https://myregistry.azurecr.io:8443/v2/",
+            "https://ci@myregistry.azurecr.io:443/v2/", "https://myregistry.azurecr.io#@evil.example/"
         }) {
             HttpRequest request = new HttpRequest(HttpMethod.GET, url);
             request.getHeaders().set(HttpHeaderName.fromString("aUTHORIZATION"), "Bearer of-the-client");
             fake.requests.clear();
-            assertEquals(200, stack.send(acr.httpClient(), request).getStatusCode());
+            stack.send(acr.httpClient(), request);
             assertEquals(1, fake.requests.size());
             assertNull(authorization(lastRequest()), url);
         }
