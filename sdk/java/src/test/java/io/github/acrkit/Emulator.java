@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -73,7 +74,7 @@ final class Emulator {
         Runtime.getRuntime().addShutdownHook(new Thread(this::stop));
         host = ready();
         try {
-            tls = trust(data.resolve("ca.pem"));
+            tls = trust(data.resolve("ca.pem"), FakeServer.certificate());
         } catch (GeneralSecurityException e) {
             throw new IOException(e);
         }
@@ -153,23 +154,17 @@ final class Emulator {
         }
     }
 
-    /** Makes this JVM trust certificates, by the property that people set; and returns a context that does. */
-    static SSLContext trust(Path... pem) throws IOException, GeneralSecurityException {
+    /** Makes this JVM trust a CA and a server, by the property that people set; and returns a context that does. */
+    private static SSLContext trust(Path ca, Certificate server) throws IOException, GeneralSecurityException {
         KeyStore store = KeyStore.getInstance("PKCS12");
         Path file = WORK.resolve("trust.p12");
-        char[] password = "changeit".toCharArray();
-        boolean there = Files.exists(file);
-        try (InputStream in = there ? Files.newInputStream(file) : InputStream.nullInputStream()) {
-            store.load(there ? in : null, password);
+        store.load(null, null);
+        try (InputStream in = Files.newInputStream(ca)) {
+            store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
         }
-        for (Path p : pem) {
-            try (InputStream in = Files.newInputStream(p)) {
-                store.setCertificateEntry(
-                        p.toString(), CertificateFactory.getInstance("X.509").generateCertificate(in));
-            }
-        }
+        store.setCertificateEntry("fake", server);
         try (OutputStream out = Files.newOutputStream(file)) {
-            store.store(out, password);
+            store.store(out, "changeit".toCharArray());
         }
         System.setProperty("javax.net.ssl.trustStore", file.toString());
         System.setProperty("javax.net.ssl.trustStorePassword", "changeit");
