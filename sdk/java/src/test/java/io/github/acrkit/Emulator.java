@@ -179,6 +179,10 @@ final class Emulator {
         return WORK;
     }
 
+    Path caFile() {
+        return data.resolve("ca.pem");
+    }
+
     String url() {
         return "https://" + host;
     }

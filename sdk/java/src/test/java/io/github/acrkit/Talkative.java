@@ -30,6 +30,7 @@ public final class Talkative {
     /**
      * @param args the emulator's URL, and the file for the tokens
      */
+    @SuppressWarnings("deprecation") // of newer versions of azure-core
     public static void main(String[] args) throws Exception {
         for (String name : new String[] {"ci-push", "ci-content", "ci-old"}) {
             ScopedToken acr = new ScopedTokenBuilder()
