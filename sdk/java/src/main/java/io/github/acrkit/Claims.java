@@ -94,7 +94,8 @@ final class Claims {
     }
 
     private static boolean isEntraAudience(String audience) {
-        String host = audience.replaceAll("/+$", "").replaceFirst("^https://", "").toLowerCase(Locale.ROOT);
+        String host =
+                audience.replaceAll("/+$", "").replaceFirst("^https://", "").toLowerCase(Locale.ROOT);
         return host.equals("containerregistry.azure.net") || RESOURCE_MANAGERS.contains(host);
     }
 

@@ -54,7 +54,9 @@ final class Credentials {
                     sink.onDispose(thread::interrupt);
                     thread.start();
                 })
-                .timeout(limit, Mono.error(() -> new TimeoutException("it took longer than " + limit.toSeconds() + " s")))
+                .timeout(
+                        limit,
+                        Mono.error(() -> new TimeoutException("it took longer than " + limit.toSeconds() + " s")))
                 .onErrorMap(t -> new IllegalStateException("the source of the name and password failed: " + t, t));
     }
 

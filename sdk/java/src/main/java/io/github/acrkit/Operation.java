@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 /** What a request does to a registry, read from its method and URL, and the scope that ACR will ask for. */
 final class Operation {
     /** Source: OCI distribution specification 1.1, "Pulling manifests"; the limit is the one that registries share. */
-    private static final Pattern NAME = Pattern.compile("(?=.{1,255}$)[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
-            + "(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*");
+    private static final Pattern NAME = Pattern.compile(
+            "(?=.{1,255}$)[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*" + "(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*");
 
     private static final Operation UNKNOWN = new Operation("", Scope.EMPTY);
 
@@ -127,7 +127,9 @@ final class Operation {
     private static Operation push(String name, URL url) {
         Operation plain = on(name, "pull,push");
         String from = query(url, "from");
-        if (plain == UNKNOWN || query(url, "mount").isEmpty() || !NAME.matcher(from).matches()) {
+        if (plain == UNKNOWN
+                || query(url, "mount").isEmpty()
+                || !NAME.matcher(from).matches()) {
             return plain;
         }
         return new Operation(name, plain.scope.with("repository", from, Arrays.asList("pull")));

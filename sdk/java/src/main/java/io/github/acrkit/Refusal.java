@@ -41,7 +41,8 @@ public final class Refusal {
      * @return the refusal
      */
     public static Optional<Refusal> of(HttpResponseException exception) {
-        String header = exception.getResponse() == null ? null : exception.getResponse().getHeaderValue(HEADER);
+        String header =
+                exception.getResponse() == null ? null : exception.getResponse().getHeaderValue(HEADER);
         if (header == null) {
             return Optional.empty();
         }

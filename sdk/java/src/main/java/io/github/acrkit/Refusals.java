@@ -128,12 +128,16 @@ final class Refusals {
             sentence = "held";
             lacks = required;
         } else if (granted == null) {
-            sentence = required.byName().values().stream().mapToInt(SortedSet::size).sum() > 1
+            sentence = required.byName().values().stream()
+                                    .mapToInt(SortedSet::size)
+                                    .sum()
+                            > 1
                     ? "missing_actions"
                     : sentence;
         } else if (!has.isEmpty()) { // else: that there is no other right is not proved, none was asked for
             sentence = "missing_some";
-            boolean same = lacks.byName().keySet().equals(has.byName().keySet()) && has.byName().size() == 1;
+            boolean same = lacks.byName().keySet().equals(has.byName().keySet())
+                    && has.byName().size() == 1;
             facts.put("has", rights(has.byName(), !same));
         }
         SortedMap<String, SortedSet<String>> lacking = lacks.byName();

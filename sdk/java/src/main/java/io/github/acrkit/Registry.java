@@ -13,7 +13,8 @@ final class Registry {
 
     private static final Pattern LABEL = Pattern.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?");
     private static final Pattern PORT = Pattern.compile("[1-9][0-9]{0,4}");
-    private static final Pattern LOOPBACK_V4 = Pattern.compile("127(\\.(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}");
+    private static final Pattern LOOPBACK_V4 =
+            Pattern.compile("127(\\.(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}");
     private static final int MAX_HOST = 253;
     private static final int MAX_PORT = 65535;
     private static final int SHOWN = 120;
@@ -129,7 +130,9 @@ final class Registry {
         if (hostname.startsWith("[")) {
             return address(hostname).isLoopbackAddress();
         }
-        return hostname.equals("localhost") || hostname.endsWith(".localhost") || LOOPBACK_V4.matcher(hostname).matches();
+        return hostname.equals("localhost")
+                || hostname.endsWith(".localhost")
+                || LOOPBACK_V4.matcher(hostname).matches();
     }
 
     /**
@@ -145,7 +148,9 @@ final class Registry {
         authority = authority.toLowerCase(Locale.ROOT);
         if (authority.startsWith("[") && hostname.startsWith("[")) {
             InetAddress there = address(url.getHost());
-            return there != null && there.equals(address(hostname)) && portOf(url).equals(port);
+            return there != null
+                    && there.equals(address(hostname))
+                    && portOf(url).equals(port);
         }
         return authority.equals(host()) || (port.isEmpty() && authority.equals(hostname + ":443"));
     }

@@ -84,7 +84,10 @@ public final class ScopedToken {
             if (content.length > MAX_SECRET) {
                 throw new IllegalArgumentException("the file " + path + " is longer than " + MAX_SECRET + " bytes");
             }
-            String secret = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content)).toString();
+            String secret = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(content))
+                    .toString();
             return NamePassword.check("secret in the file " + path, secret.replaceFirst("\r?\n\\z", ""));
         } catch (CharacterCodingException e) {
             throw new IllegalArgumentException("the file " + path + " is not text in UTF-8");

@@ -134,8 +134,7 @@ public final class ScopedTokenBuilder {
             throw new IllegalArgumentException(Refusals.otherHost(registry) + "; if it is a login server with a name "
                     + "of its own, say so: new ScopedTokenBuilder().customLoginServer(true)");
         }
-        Credentials credentials =
-                source == null ? Credentials.of(passwords()) : Credentials.from(source, limit);
+        Credentials credentials = source == null ? Credentials.of(passwords()) : Credentials.from(source, limit);
         HttpClient inner = httpClient == null ? HttpClient.createDefault() : httpClient;
         TokenClient client = new TokenClient(registry, inner, credentials, limit, clock);
         return new ScopedToken(registry, client, source == null ? first.toString() : "source");

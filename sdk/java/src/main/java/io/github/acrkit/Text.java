@@ -22,7 +22,8 @@ final class Text {
 
     /** Returns a text as a part of one line, without the secrets, and at most {@link #MAX_SAID} characters of it. */
     static String line(String text, Collection<String> secrets) {
-        String line = without(text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", " "), secrets).strip();
+        String line = without(text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", " "), secrets)
+                .strip();
         return line.length() > MAX_SAID ? line.substring(0, MAX_SAID) + "…" : line;
     }
 

@@ -54,9 +54,11 @@ final class TokenCache {
                 }
                 kept = alive ? kept : null;
                 Token renewed = kept;
-                fetched = fetches.computeIfAbsent(scope.toString(), key -> fetch.apply(scope)
-                        .doOnNext(outcome -> keep(scope, renewed, outcome))
-                        .cache());
+                fetched = fetches.computeIfAbsent(
+                        scope.toString(),
+                        key -> fetch.apply(scope)
+                                .doOnNext(outcome -> keep(scope, renewed, outcome))
+                                .cache());
             }
             if (kept == null) {
                 return fetched;

@@ -198,7 +198,8 @@ final class TokenClient implements HttpClient {
                 }
                 boolean missing = challenge != null && challenge.error.equals("insufficient_scope");
                 refusal = missing
-                        ? refusals.missing(credentials.latest(), challenge.scope, token == null ? null : token.granted())
+                        ? refusals.missing(
+                                credentials.latest(), challenge.scope, token == null ? null : token.granted())
                         : refusals.accessNotAccepted(credentials.latest());
             }
         } else if (status == 404) {

@@ -83,11 +83,15 @@ final class TokenService {
     private Mono<Outcome> grant(NamePassword pair, Scope scope) {
         switch (pair.kind()) {
             case REFRESH_TOKEN:
-                return token(pair, scope, null, Map.of("grant_type", "refresh_token", "refresh_token", pair.password()));
+                return token(
+                        pair, scope, null, Map.of("grant_type", "refresh_token", "refresh_token", pair.password()));
             case ENTRA_TOKEN:
                 return grantFromRoot(pair, scope);
             default:
-                return token(pair, scope, null,
+                return token(
+                        pair,
+                        scope,
+                        null,
                         Map.of("grant_type", "password", "username", pair.name(), "password", pair.password()));
         }
     }
@@ -132,7 +136,8 @@ final class TokenService {
         }
         return exchange.run(() -> {
             Map<String, String> form = Map.of("grant_type", "access_token", "access_token", pair.password());
-            return post("exchange", "refresh_token", pair, null, null, form).map(outcome -> keepRoot(pair, known, outcome));
+            return post("exchange", "refresh_token", pair, null, null, form)
+                    .map(outcome -> keepRoot(pair, known, outcome));
         });
     }
 
@@ -182,8 +187,8 @@ final class TokenService {
                     });
                 })
                 .timeout(limit, Mono.error(() -> new TimeoutException("no answer within " + limit.toSeconds() + " s")))
-                .onErrorResume(t -> Mono.just(Outcome.failed(() -> Outcome.failure(
-                        t, why -> refusals.unreachable(request.getUrl(), Text.line(why, secrets))))));
+                .onErrorResume(t -> Mono.just(Outcome.failed(() ->
+                        Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, secrets))))));
     }
 
     private static String encode(Map<String, String> form) {
@@ -194,7 +199,8 @@ final class TokenService {
 
     /** Returns the token of an answer; "" if there is none that fits into a header. */
     private static String tokenIn(byte[] body, String field) {
-        String value = body.length > MAX_ANSWER ? "" : Json.text(Json.object(body).get(field));
+        String value =
+                body.length > MAX_ANSWER ? "" : Json.text(Json.object(body).get(field));
         boolean fits = value.length() <= Claims.MAX_TOKEN && value.chars().allMatch(c -> c > ' ' && c < 0x7f);
         return fits ? value : "";
     }

@@ -40,14 +40,20 @@ class CountsTest {
         Map<String, Operation> operations = new LinkedHashMap<>();
         operations.put("list tags", (client, content) -> EmulatorTest.tags(client, "samples/app"));
         operations.put("get manifest", (client, content) -> content.getManifest("v1"));
-        operations.put("upload 25 MiB", (client, content) ->
-                digest[0] = content.uploadBlob(BinaryData.fromBytes(blob)).getDigest());
-        operations.put("download 25 MiB", (client, content) ->
-                content.downloadStream(digest[0], Channels.newChannel(OutputStream.nullOutputStream())));
-        operations.put("list 2,300 tags", (client, content) ->
-                assertEquals(
+        operations.put(
+                "upload 25 MiB",
+                (client, content) -> digest[0] =
+                        content.uploadBlob(BinaryData.fromBytes(blob)).getDigest());
+        operations.put(
+                "download 25 MiB",
+                (client, content) ->
+                        content.downloadStream(digest[0], Channels.newChannel(OutputStream.nullOutputStream())));
+        operations.put(
+                "list 2,300 tags",
+                (client, content) -> assertEquals(
                         Emulator.MANY,
-                        client.getArtifact("samples/many", "t0000").listTagProperties().stream().count()));
+                        client.getArtifact("samples/many", "t0000").listTagProperties().stream()
+                                .count()));
 
         Map<String, Map<String, Integer>> counts = new LinkedHashMap<>();
         for (Map.Entry<String, Operation> e : operations.entrySet()) {

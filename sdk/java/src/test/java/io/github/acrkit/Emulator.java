@@ -62,12 +62,18 @@ final class Emulator {
     private Emulator(String name, String... flags) throws IOException {
         data = WORK.resolve(name);
         Path seed = WORK.resolve(name + ".yaml");
-        String tags = IntStream.range(0, MANY).mapToObj(i -> String.format("t%04d", i)).collect(Collectors.joining(", "));
-        Files.writeString(seed, Files.readString(Path.of("..", "testdata", "seed.yaml"))
-                .replace(
-                        "    scopeMaps:\n",
-                        "      - name: samples/many\n        images: [{tags: [" + tags + "]}]\n    scopeMaps:\n"));
-        List<String> command = new ArrayList<>(List.of(BINARY.toString(), "emulator", "start", "--addr", "127.0.0.1:0"));
+        String tags = IntStream.range(0, MANY)
+                .mapToObj(i -> String.format("t%04d", i))
+                .collect(Collectors.joining(", "));
+        Files.writeString(
+                seed,
+                Files.readString(Path.of("..", "testdata", "seed.yaml"))
+                        .replace(
+                                "    scopeMaps:\n",
+                                "      - name: samples/many\n        images: [{tags: [" + tags
+                                        + "]}]\n    scopeMaps:\n"));
+        List<String> command =
+                new ArrayList<>(List.of(BINARY.toString(), "emulator", "start", "--addr", "127.0.0.1:0"));
         command.addAll(List.of("--data", data.toString(), "--seed", seed.toString()));
         command.addAll(Arrays.asList(flags));
         process = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -131,7 +137,8 @@ final class Emulator {
     /** Waits until the emulator says that it is ready, and returns its host with the port. */
     private String ready() throws IOException {
         StringBuilder said = new StringBuilder();
-        BufferedReader out = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        BufferedReader out =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         for (String line = out.readLine(); line != null; line = out.readLine()) {
             said.append(line).append('\n');
             int at = line.indexOf(" at localhost:");
@@ -160,7 +167,8 @@ final class Emulator {
         Path file = WORK.resolve("trust.p12");
         store.load(null, null);
         try (InputStream in = Files.newInputStream(ca)) {
-            store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
+            store.setCertificateEntry(
+                    "ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
         }
         store.setCertificateEntry("fake", server);
         try (OutputStream out = Files.newOutputStream(file)) {
@@ -198,7 +206,9 @@ final class Emulator {
         HttpsURLConnection connection = (HttpsURLConnection) url.openConnection();
         connection.setSSLSocketFactory(tls.getSocketFactory());
         connection.setRequestMethod(method);
-        connection.setRequestProperty("Acrkit-Control-Key", Files.readString(data.resolve("control-api.key")).strip());
+        connection.setRequestProperty(
+                "Acrkit-Control-Key",
+                Files.readString(data.resolve("control-api.key")).strip());
         if (!body.isEmpty()) {
             connection.setDoOutput(true);
             connection.setRequestProperty("Content-Type", "application/json");

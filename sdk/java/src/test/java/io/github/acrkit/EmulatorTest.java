@@ -153,22 +153,37 @@ class EmulatorTest {
                 "insufficient_scope",
                 "the token \"ci-list\" does not have content/read on \"samples/app\"",
                 2,
-                () -> content(emulator.token("ci-list"), "samples/app").buildClient().getManifest("v1"),
-                () -> content(emulator.token("ci-list"), "samples/app").buildAsyncClient().getManifest("v1").block());
+                () -> content(emulator.token("ci-list"), "samples/app")
+                        .buildClient()
+                        .getManifest("v1"),
+                () -> content(emulator.token("ci-list"), "samples/app")
+                        .buildAsyncClient()
+                        .getManifest("v1")
+                        .block());
         refused(
                 ClientAuthenticationException.class,
                 "insufficient_scope",
                 "the token \"ci-pull\" has content/read but not content/write on \"samples/app\"",
                 2,
-                () -> content(emulator.token("ci-pull"), "samples/app").buildClient().uploadBlob(BinaryData.fromString("x")),
-                () -> content(emulator.token("ci-pull"), "samples/app").buildAsyncClient().uploadBlob(BinaryData.fromString("x")).block());
+                () -> content(emulator.token("ci-pull"), "samples/app")
+                        .buildClient()
+                        .uploadBlob(BinaryData.fromString("x")),
+                () -> content(emulator.token("ci-pull"), "samples/app")
+                        .buildAsyncClient()
+                        .uploadBlob(BinaryData.fromString("x"))
+                        .block());
         refused(
                 ClientAuthenticationException.class,
                 "insufficient_scope",
                 "the token \"ci-pull\" may not list the repositories of the registry",
                 2,
-                () -> builder(emulator.token("ci-pull")).buildClient().listRepositoryNames().stream().count(),
-                () -> builder(emulator.token("ci-pull")).buildAsyncClient().listRepositoryNames().collectList().block());
+                () -> builder(emulator.token("ci-pull")).buildClient().listRepositoryNames().stream()
+                        .count(),
+                () -> builder(emulator.token("ci-pull"))
+                        .buildAsyncClient()
+                        .listRepositoryNames()
+                        .collectList()
+                        .block());
         assertEquals("ScopedToken(token \"ci-content\" on " + emulator.host + ")", content.toString());
         List<String> names = new ArrayList<>();
         builder(emulator.token("ci-names")).buildClient().listRepositoryNames().forEach(names::add);
@@ -181,7 +196,8 @@ class EmulatorTest {
             refused(
                     ClientAuthenticationException.class,
                     "credential_rejected",
-                    "the token \"" + name + "\" and its password are not accepted: wrong, expired, disabled or not yet active",
+                    "the token \"" + name
+                            + "\" and its password are not accepted: wrong, expired, disabled or not yet active",
                     1,
                     () -> tags(builder(emulator.token(name)).buildClient(), "samples/app"),
                     () -> tags(builder(emulator.token(name)).buildAsyncClient(), "samples/app"));
@@ -191,8 +207,14 @@ class EmulatorTest {
                 "credential_rejected",
                 "the token \"ci-pull\" and its password are not accepted",
                 1,
-                () -> tags(builder(ScopedToken.of(emulator.url(), "ci-pull", "wrong")).buildClient(), "samples/app"),
-                () -> tags(builder(ScopedToken.of(emulator.url(), "ci-pull", "wrong")).buildAsyncClient(), "samples/app"));
+                () -> tags(
+                        builder(ScopedToken.of(emulator.url(), "ci-pull", "wrong"))
+                                .buildClient(),
+                        "samples/app"),
+                () -> tags(
+                        builder(ScopedToken.of(emulator.url(), "ci-pull", "wrong"))
+                                .buildAsyncClient(),
+                        "samples/app"));
     }
 
     @Test
@@ -202,27 +224,46 @@ class EmulatorTest {
                 "not_found",
                 emulator.host + " has no repository \"samples/gone\"",
                 2,
-                () -> builder(emulator.token("ci-push")).buildClient().getRepository("samples/gone").getProperties(),
-                () -> builder(emulator.token("ci-push")).buildAsyncClient().getRepository("samples/gone").getProperties().block());
+                () -> builder(emulator.token("ci-push"))
+                        .buildClient()
+                        .getRepository("samples/gone")
+                        .getProperties(),
+                () -> builder(emulator.token("ci-push"))
+                        .buildAsyncClient()
+                        .getRepository("samples/gone")
+                        .getProperties()
+                        .block());
         refused(
                 ResourceNotFoundException.class,
                 "not_found",
                 "the repository \"samples/app\" has no tag or manifest \"gone\"",
                 2,
-                () -> content(emulator.token("ci-pull"), "samples/app").buildClient().getManifest("gone"),
-                () -> content(emulator.token("ci-pull"), "samples/app").buildAsyncClient().getManifest("gone").block());
+                () -> content(emulator.token("ci-pull"), "samples/app")
+                        .buildClient()
+                        .getManifest("gone"),
+                () -> content(emulator.token("ci-pull"), "samples/app")
+                        .buildAsyncClient()
+                        .getManifest("gone")
+                        .block());
         // The clients take this as success.
         content(emulator.token("ci-push"), "samples/app").buildClient().deleteBlob("sha256:" + "0".repeat(64));
-        content(emulator.token("ci-push"), "samples/app").buildAsyncClient().deleteBlob("sha256:" + "0".repeat(64)).block();
+        content(emulator.token("ci-push"), "samples/app")
+                .buildAsyncClient()
+                .deleteBlob("sha256:" + "0".repeat(64))
+                .block();
         builder(emulator.token("ci-push")).buildClient().deleteRepository("samples/gone");
     }
 
     @Test
     void aLockKeepsTheServicesText() throws IOException {
         ScopedToken acr = emulator.token("ci-push");
-        BinaryData manifest = BinaryData.fromBytes(
-                content(acr, "samples/app").buildClient().getManifest("v1").getManifest().toBytes());
-        ManifestMediaType type = content(acr, "samples/app").buildClient().getManifest("v1").getManifestMediaType();
+        BinaryData manifest = BinaryData.fromBytes(content(acr, "samples/app")
+                .buildClient()
+                .getManifest("v1")
+                .getManifest()
+                .toBytes());
+        ManifestMediaType type =
+                content(acr, "samples/app").buildClient().getManifest("v1").getManifestMediaType();
         builder(acr)
                 .buildClient()
                 .getArtifact("samples/app", "v1")
@@ -234,13 +275,17 @@ class EmulatorTest {
                 if (sync) {
                     content(acr, "samples/app").buildClient().setManifestWithResponse(put, Context.NONE);
                 } else {
-                    content(acr, "samples/app").buildAsyncClient().setManifestWithResponse(put).block();
+                    content(acr, "samples/app")
+                            .buildAsyncClient()
+                            .setManifestWithResponse(put)
+                            .block();
                 }
             });
             assertEquals(405, e.getResponse().getStatusCode());
             assertEquals("locked", Refusal.of(e).orElseThrow().getCode());
             assertEquals("REGISTRY_DISALLOWED_OPERATION", ((ResponseError) e.getValue()).getCode());
-            assertTrue(e.getMessage().contains("The operation is disallowed") && e.getMessage().contains("acrkit explain"));
+            assertTrue(e.getMessage().contains("The operation is disallowed")
+                    && e.getMessage().contains("acrkit explain"));
         }
     }
 
@@ -286,9 +331,11 @@ class EmulatorTest {
         ScopedToken acr = ScopedToken.of(host, "ci-pull", "made-up-password");
         RetryOptions once = new RetryOptions(new FixedDelayOptions(0, Duration.ZERO));
         ContainerRegistryClientBuilder builder = builder(acr).retryOptions(once);
-        UncheckedIOException e = assertThrows(UncheckedIOException.class, () -> tags(builder.buildClient(), "samples/app"));
+        UncheckedIOException e =
+                assertThrows(UncheckedIOException.class, () -> tags(builder.buildClient(), "samples/app"));
         assertTrue(e.getMessage().startsWith(host + " cannot be reached: "), e.getMessage());
-        RuntimeException async = assertThrows(RuntimeException.class, () -> tags(builder.buildAsyncClient(), "samples/app"));
+        RuntimeException async =
+                assertThrows(RuntimeException.class, () -> tags(builder.buildAsyncClient(), "samples/app"));
         assertTrue(Exceptions.unwrap(async) instanceof IOException, async.toString());
         assertTrue(Exceptions.unwrap(async).getMessage().startsWith(host + " cannot be reached: "));
     }
@@ -296,7 +343,8 @@ class EmulatorTest {
     @Test
     void retryAfterOfTheTokenServiceIsHonoured() throws IOException {
         for (boolean sync : new boolean[] {true, false}) {
-            emulator.control("POST", "/faults", "{\"kind\":\"throttle\",\"routes\":[\"token\"],\"count\":1,\"retryAfter\":1}");
+            emulator.control(
+                    "POST", "/faults", "{\"kind\":\"throttle\",\"routes\":[\"token\"],\"count\":1,\"retryAfter\":1}");
             ScopedToken acr = emulator.token("ci-pull");
             long start = System.nanoTime();
             List<String> tags = sync
@@ -329,7 +377,9 @@ class EmulatorTest {
         ContainerRegistryClient client = builder(acr).buildClient();
         assertEquals(List.of("latest", "v1"), tags(client, "samples/app"));
         Object made = Json.list(emulator.control(
-                                "POST", "/registries/myregistry/tokens/ci-push/passwords", "{\"names\":[\"password1\"]}")
+                                "POST",
+                                "/registries/myregistry/tokens/ci-push/passwords",
+                                "{\"names\":[\"password1\"]}")
                         .get("passwords"))
                 .get(0);
         vault.set(Json.text(Json.map(made).get("value")));
@@ -372,9 +422,13 @@ class EmulatorTest {
         ContainerRegistryAsyncClient client = builder(acr).buildAsyncClient();
         int repositories = 1100;
         long missing = Flux.range(0, repositories)
-                .flatMap(i -> client.getRepository("samples/r" + i).getProperties()
-                        .map(p -> 0)
-                        .onErrorResume(ResourceNotFoundException.class, e -> reactor.core.publisher.Mono.just(1)), 8)
+                .flatMap(
+                        i -> client.getRepository("samples/r" + i)
+                                .getProperties()
+                                .map(p -> 0)
+                                .onErrorResume(
+                                        ResourceNotFoundException.class, e -> reactor.core.publisher.Mono.just(1)),
+                        8)
                 .filter(i -> i == 1)
                 .count()
                 .block();
@@ -425,7 +479,11 @@ class EmulatorTest {
         })));
         assertEquals(size, result.getSizeInBytes());
         List<String> sent = emulator.since(mark);
-        assertEquals(2, sent.stream().filter(s -> s.equals("POST /oauth2/token allowed")).count());
+        assertEquals(
+                2,
+                sent.stream()
+                        .filter(s -> s.equals("POST /oauth2/token allowed"))
+                        .count());
         assertEquals(1, sent.stream().filter(s -> !s.endsWith("allowed")).count(), "one refusal, of the old token");
     }
 
@@ -449,10 +507,25 @@ class EmulatorTest {
         ScopedToken acr = emulator.token("ci-push");
         long mark = emulator.mark();
         List<String> tags = new ArrayList<>();
-        builder(acr).buildClient().getArtifact("samples/many", "t0000").listTagProperties().forEach(t -> tags.add(t.getName()));
+        builder(acr)
+                .buildClient()
+                .getArtifact("samples/many", "t0000")
+                .listTagProperties()
+                .forEach(t -> tags.add(t.getName()));
         assertEquals(Emulator.MANY, tags.size());
-        assertEquals(Emulator.MANY, builder(acr).buildAsyncClient().getArtifact("samples/many", "t0000").listTagProperties()
-                .collectList().block().size());
-        assertEquals(1, emulator.since(mark).stream().filter(s -> s.contains("/oauth2/")).count());
+        assertEquals(
+                Emulator.MANY,
+                builder(acr)
+                        .buildAsyncClient()
+                        .getArtifact("samples/many", "t0000")
+                        .listTagProperties()
+                        .collectList()
+                        .block()
+                        .size());
+        assertEquals(
+                1,
+                emulator.since(mark).stream()
+                        .filter(s -> s.contains("/oauth2/"))
+                        .count());
     }
 }

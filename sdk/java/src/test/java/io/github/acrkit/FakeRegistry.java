@@ -135,7 +135,8 @@ final class FakeRegistry implements HttpClient {
             return good ? reply(200, "{\"access_token\":\"" + issue("access_token") + "\"}") : unauthorized();
         }
         String header = request.getHeaders().getValue(HttpHeaderName.AUTHORIZATION);
-        String scope = Operation.of(request.getHttpMethod(), request.getUrl()).scope.toString();
+        String scope =
+                Operation.of(request.getHttpMethod(), request.getUrl()).scope.toString();
         if (header == null) {
             return challenge(scope, "");
         }
@@ -155,14 +156,19 @@ final class FakeRegistry implements HttpClient {
 
     private String issue(String kind) {
         Map<String, Object> claims = new TreeMap<>(Map.of(
-                "iss", "Azure Container Registry",
-                "grant_type", kind,
-                "jti", "number-" + serial.incrementAndGet(),
-                "exp", now.getEpochSecond() + life));
+                "iss",
+                "Azure Container Registry",
+                "grant_type",
+                kind,
+                "jti",
+                "number-" + serial.incrementAndGet(),
+                "exp",
+                now.getEpochSecond() + life));
         if (granted != null) {
             List<Object> access = new ArrayList<>();
-            granted.byName().forEach((name, actions) -> access.add(
-                    new TreeMap<>(Map.of("type", "repository", "name", name, "actions", new ArrayList<>(actions)))));
+            granted.byName()
+                    .forEach((name, actions) -> access.add(new TreeMap<>(
+                            Map.of("type", "repository", "name", name, "actions", new ArrayList<>(actions)))));
             claims.put("access", access);
         }
         String token = jwt(claims);

@@ -44,7 +44,8 @@ final class FakeServer implements AutoCloseable {
         }
         server.createContext("/", exchange -> {
             String header = exchange.getRequestHeaders().getFirst("Authorization");
-            requests.add(exchange.getRequestMethod() + " " + exchange.getRequestURI().getPath() + " " + header);
+            requests.add(
+                    exchange.getRequestMethod() + " " + exchange.getRequestURI().getPath() + " " + header);
             handler.handle(exchange);
             exchange.close();
         });
@@ -55,11 +56,27 @@ final class FakeServer implements AutoCloseable {
     static synchronized Certificate certificate() throws IOException, GeneralSecurityException {
         if (keys == null) {
             Path file = Emulator.work().resolve("fake.p12");
-            String keytool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
+            String keytool =
+                    Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
             Process made = new ProcessBuilder(
-                            keytool, "-genkeypair", "-alias", "fake", "-keyalg", "EC", "-validity", "3650",
-                            "-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1",
-                            "-storetype", "PKCS12", "-storepass", "changeit", "-keystore", file.toString())
+                            keytool,
+                            "-genkeypair",
+                            "-alias",
+                            "fake",
+                            "-keyalg",
+                            "EC",
+                            "-validity",
+                            "3650",
+                            "-dname",
+                            "CN=localhost",
+                            "-ext",
+                            "san=dns:localhost,ip:127.0.0.1",
+                            "-storetype",
+                            "PKCS12",
+                            "-storepass",
+                            "changeit",
+                            "-keystore",
+                            file.toString())
                     .redirectErrorStream(true)
                     .start();
             try {

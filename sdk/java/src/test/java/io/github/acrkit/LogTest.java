@@ -49,12 +49,15 @@ class LogTest {
                 found.toString());
         child.environment().put("AZURE_LOG_LEVEL", "verbose");
         child.environment().put("AZURE_HTTP_LOG_DETAIL_LEVEL", "body_and_headers");
-        Process process = child.redirectErrorStream(true).redirectOutput(out.toFile()).start();
+        Process process =
+                child.redirectErrorStream(true).redirectOutput(out.toFile()).start();
         int exit = process.waitFor();
         String log = Files.readString(out);
         assertEquals(0, exit, log);
         // It talks: requests, answers with their bodies, our refusals.
-        for (String said : new String[] {shows, "HTTP request", "HTTP response", "\\\"imageName\\\"", "are not accepted", "the end"}) {
+        for (String said :
+                new String[] {shows, "HTTP request", "HTTP response", "\\\"imageName\\\"", "are not accepted", "the end"
+                }) {
             assertTrue(log.contains(said), () -> said + " is not in the log:\n" + log.substring(0, 5000));
         }
         List<String> secrets = new ArrayList<>(Files.readAllLines(found));
@@ -67,10 +70,14 @@ class LogTest {
         for (String secret : secrets) {
             byte[] bytes = secret.getBytes(StandardCharsets.UTF_8);
             for (String form : new String[] {
-                secret, URLEncoder.encode(secret, StandardCharsets.UTF_8), Base64.getEncoder().encodeToString(bytes)
+                secret,
+                URLEncoder.encode(secret, StandardCharsets.UTF_8),
+                Base64.getEncoder().encodeToString(bytes)
             }) {
-                assertFalse(log.contains(form), () -> "the log shows " + form + " at\n"
-                        + log.substring(Math.max(0, log.indexOf(form) - 500), log.indexOf(form)));
+                assertFalse(
+                        log.contains(form),
+                        () -> "the log shows " + form + " at\n"
+                                + log.substring(Math.max(0, log.indexOf(form) - 500), log.indexOf(form)));
             }
         }
     }

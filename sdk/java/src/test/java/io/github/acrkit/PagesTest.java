@@ -69,7 +69,8 @@ class PagesTest {
     }
 
     private String jars() {
-        return dir + File.pathSeparator
+        return dir
+                + File.pathSeparator
                 + System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     }
 
@@ -77,7 +78,8 @@ class PagesTest {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(Arrays.asList(args));
-        ProcessBuilder child = new ProcessBuilder(command).directory(dir.toFile()).redirectErrorStream(true);
+        ProcessBuilder child =
+                new ProcessBuilder(command).directory(dir.toFile()).redirectErrorStream(true);
         child.environment().putAll(environment);
         Process process = child.start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -89,7 +91,9 @@ class PagesTest {
         environment.put("ACR_NAME", emulator.url());
         environment.put("ACR_TOKEN_NAME", token);
         environment.put("ACR_TOKEN_PASSWORD", password);
-        environment.put("ACR_TOKEN_PASSWORD_FILE", Files.writeString(dir.resolve("password"), password + "\r\n").toString());
+        environment.put(
+                "ACR_TOKEN_PASSWORD_FILE",
+                Files.writeString(dir.resolve("password"), password + "\r\n").toString());
         environment.put("CA_FILE", emulator.caFile().toString());
         List<String> all = new ArrayList<>(List.of("-cp", jars()));
         if (!name.equals("OwnCa")) {
@@ -139,9 +143,11 @@ class PagesTest {
 
         Ended refused = program("ListTags", "ci-content", password("ci-content"), "samples/app");
         assertEquals(1, refused.exit);
-        assertTrue(refused.said.contains("com.azure.core.exception.ClientAuthenticationException: Status code 401, "
-                + "\"{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"the token \\\"ci-content\\\" does not have "
-                + "metadata/read on \\\"samples/app\\\"\"}]}\""), refused.said);
+        assertTrue(
+                refused.said.contains("com.azure.core.exception.ClientAuthenticationException: Status code 401, "
+                        + "\"{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"the token \\\"ci-content\\\" does not have "
+                        + "metadata/read on \\\"samples/app\\\"\"}]}\""),
+                refused.said);
         refused = program("Why", "ci-list", "wrong", "samples/app");
         assertEquals(
                 "the token \"ci-list\" and its password are not accepted: wrong, expired, disabled or not yet active\n",
@@ -153,29 +159,31 @@ class PagesTest {
         Map<String, String> programs = programs(Path.of("..", "..", "docs", "copy-java.md"));
         assertEquals(List.of("ScopedTokenClient"), List.copyOf(programs.keySet()));
         compile("ScopedTokenClient", programs.get("ScopedTokenClient"));
-        compile("Copy", "import com.azure.containers.containerregistry.*;\n"
-                + "import com.azure.core.http.policy.*;\n"
-                + "import java.io.ByteArrayOutputStream;\n"
-                + "import java.nio.channels.Channels;\n"
-                + "public class Copy {\n"
-                + "    @SuppressWarnings(\"deprecation\")\n"
-                + "    public static void main(String[] args) {\n"
-                + "        ScopedTokenClient http = new ScopedTokenClient(args[0], args[1], args[2]);\n"
-                + "        HttpLogOptions log = new HttpLogOptions().setLogLevel(HttpLogDetailLevel.BODY_AND_HEADERS);\n"
-                + "        log.addAllowedHeaderName(\"Authorization\");\n"
-                + "        if (args[3].startsWith(\"sha256:\")) {\n"
-                + "            new ContainerRegistryContentClientBuilder().endpoint(args[0]).httpClient(http)\n"
-                + "                .repositoryName(\"samples/app\").httpLogOptions(log).buildClient()\n"
-                + "                .downloadStream(args[3], Channels.newChannel(new ByteArrayOutputStream()));\n"
-                + "            return;\n"
-                + "        }\n"
-                + "        ContainerRegistryClientBuilder builder = new ContainerRegistryClientBuilder()\n"
-                + "            .endpoint(args[0]).httpClient(http).httpLogOptions(log);\n"
-                + "        builder.buildClient().getRepository(args[3]).listManifestProperties()\n"
-                + "            .forEach(m -> System.out.println(m.getTags()));\n"
-                + "        builder.buildAsyncClient().getRepository(args[3]).getProperties().block();\n"
-                + "    }\n"
-                + "}\n");
+        compile(
+                "Copy",
+                "import com.azure.containers.containerregistry.*;\n"
+                        + "import com.azure.core.http.policy.*;\n"
+                        + "import java.io.ByteArrayOutputStream;\n"
+                        + "import java.nio.channels.Channels;\n"
+                        + "public class Copy {\n"
+                        + "    @SuppressWarnings(\"deprecation\")\n"
+                        + "    public static void main(String[] args) {\n"
+                        + "        ScopedTokenClient http = new ScopedTokenClient(args[0], args[1], args[2]);\n"
+                        + "        HttpLogOptions log = new HttpLogOptions().setLogLevel(HttpLogDetailLevel.BODY_AND_HEADERS);\n"
+                        + "        log.addAllowedHeaderName(\"Authorization\");\n"
+                        + "        if (args[3].startsWith(\"sha256:\")) {\n"
+                        + "            new ContainerRegistryContentClientBuilder().endpoint(args[0]).httpClient(http)\n"
+                        + "                .repositoryName(\"samples/app\").httpLogOptions(log).buildClient()\n"
+                        + "                .downloadStream(args[3], Channels.newChannel(new ByteArrayOutputStream()));\n"
+                        + "            return;\n"
+                        + "        }\n"
+                        + "        ContainerRegistryClientBuilder builder = new ContainerRegistryClientBuilder()\n"
+                        + "            .endpoint(args[0]).httpClient(http).httpLogOptions(log);\n"
+                        + "        builder.buildClient().getRepository(args[3]).listManifestProperties()\n"
+                        + "            .forEach(m -> System.out.println(m.getTags()));\n"
+                        + "        builder.buildAsyncClient().getRepository(args[3]).getProperties().block();\n"
+                        + "    }\n"
+                        + "}\n");
         Ended ended = copy(emulator.url(), "ci-list", password("ci-list"), "samples/app");
         assertEquals(0, ended.exit, ended.said);
         assertTrue(ended.said.contains("latest"), ended.said);
@@ -185,18 +193,27 @@ class PagesTest {
         long mark = emulator.mark();
         ended = copy(emulator.url(), "ci-list", "made-up-password", "samples/app");
         assertEquals(1, ended.exit);
-        assertTrue(ended.said.contains("com.azure.core.exception.ClientAuthenticationException: Status code 401"), ended.said);
+        assertTrue(
+                ended.said.contains("com.azure.core.exception.ClientAuthenticationException: Status code 401"),
+                ended.said);
         assertFalse(ended.said.contains("made-up-password"), ended.said);
         assertEquals(2, emulator.since(mark).size(), "nothing is tried again");
 
         String token = FakeRegistry.jwt(Map.of("iss", "Azure Container Registry"));
-        try (FakeServer storage = new FakeServer(e -> FakeServer.answer(e, 401, "no", "WWW-Authenticate",
-                        "Bearer realm=\"https://localhost/oauth2/token\",service=\"localhost\",scope=\"repository:a:pull\""));
+        try (FakeServer storage = new FakeServer(
+                        e -> FakeServer.answer(
+                                e,
+                                401,
+                                "no",
+                                "WWW-Authenticate",
+                                "Bearer realm=\"https://localhost/oauth2/token\",service=\"localhost\",scope=\"repository:a:pull\""));
                 FakeServer registry = new FakeServer(e -> {
                     if (e.getRequestURI().getPath().equals("/oauth2/token")) {
-                        FakeServer.answer(e, 200, "{\"access_token\":\"" + token + "\"}", "Content-Type", "application/json");
+                        FakeServer.answer(
+                                e, 200, "{\"access_token\":\"" + token + "\"}", "Content-Type", "application/json");
                     } else if (e.getRequestHeaders().getFirst("Authorization") == null) {
-                        FakeServer.answer(e, 401, "", "WWW-Authenticate", "Bearer realm=\"x\",scope=\"repository:a:pull\"");
+                        FakeServer.answer(
+                                e, 401, "", "WWW-Authenticate", "Bearer realm=\"x\",scope=\"repository:a:pull\"");
                     } else {
                         FakeServer.answer(e, 307, "", "Location", storage.at("127.0.0.1") + "/blob");
                     }

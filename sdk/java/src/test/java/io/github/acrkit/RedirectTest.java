@@ -79,8 +79,13 @@ class RedirectTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aStorageHostThatAnswers401IsRefused(boolean sync) throws Exception {
-        try (FakeServer storage = new FakeServer(e -> FakeServer.answer(e, 401, "no", "WWW-Authenticate",
-                        "Bearer realm=\"https://localhost/oauth2/token\",service=\"localhost\",scope=\"repository:a:pull\""));
+        try (FakeServer storage = new FakeServer(
+                        e -> FakeServer.answer(
+                                e,
+                                401,
+                                "no",
+                                "WWW-Authenticate",
+                                "Bearer realm=\"https://localhost/oauth2/token\",service=\"localhost\",scope=\"repository:a:pull\""));
                 FakeServer registry = new FakeServer(registry(storage.at("127.0.0.1") + "/blob?sig=x"))) {
             Exception e = assertThrows(Exception.class, () -> download(registry, sync));
             assertSame(HttpResponseException.class, e.getClass()); // what the SDK throws for each refused download
@@ -98,7 +103,9 @@ class RedirectTest {
         try (FakeServer registry = new FakeServer(registry("http://127.0.0.1:9/blob?sig=x"))) {
             Exception e = assertThrows(Exception.class, () -> download(registry, sync));
             assertSame(HttpResponseException.class, e.getClass());
-            assertEquals("plain_http", Refusal.of((HttpResponseException) e).orElseThrow().sentence());
+            assertEquals(
+                    "plain_http",
+                    Refusal.of((HttpResponseException) e).orElseThrow().sentence());
         }
     }
 }

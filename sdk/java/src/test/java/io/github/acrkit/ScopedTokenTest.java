@@ -42,14 +42,18 @@ class ScopedTokenTest {
     void nullNamesTheEnvironment() {
         String unset = System.getenv("ACRKIT_IS_NEVER_SET");
         String[] messages = {
-            assertThrows(NullPointerException.class, () -> ScopedToken.of(unset, "ci-pull", PASSWORD)).getMessage(),
-            assertThrows(NullPointerException.class, () -> ScopedToken.of("myregistry", unset, PASSWORD)).getMessage(),
-            assertThrows(NullPointerException.class, () -> ScopedToken.of("myregistry", "ci-pull", unset)).getMessage()
+            assertThrows(NullPointerException.class, () -> ScopedToken.of(unset, "ci-pull", PASSWORD))
+                    .getMessage(),
+            assertThrows(NullPointerException.class, () -> ScopedToken.of("myregistry", unset, PASSWORD))
+                    .getMessage(),
+            assertThrows(NullPointerException.class, () -> ScopedToken.of("myregistry", "ci-pull", unset))
+                    .getMessage()
         };
         String[] names = {"endpoint", "name", "password"};
         for (int i = 0; i < names.length; i++) {
             assertEquals(
-                    "'" + names[i] + "' cannot be null. Is the environment variable that it comes from set?", messages[i]);
+                    "'" + names[i] + "' cannot be null. Is the environment variable that it comes from set?",
+                    messages[i]);
         }
         ScopedTokenBuilder builder = new ScopedTokenBuilder();
         assertThrows(NullPointerException.class, () -> ScopedToken.from("myregistry", null));
@@ -67,7 +71,8 @@ class ScopedTokenTest {
         "'my registry', is not a host name",
     })
     void aWrongEndpointSaysWhatIsWrong(String endpoint, String says) {
-        String message = assertThrows(IllegalArgumentException.class, () -> ScopedToken.of(endpoint, "ci-pull", PASSWORD))
+        String message = assertThrows(
+                        IllegalArgumentException.class, () -> ScopedToken.of(endpoint, "ci-pull", PASSWORD))
                 .getMessage();
         assertTrue(message.contains(says) && !message.contains("secret"), message);
     }
@@ -80,7 +85,8 @@ class ScopedTokenTest {
         "'made\u0001up', has a control character",
     })
     void aWrongPasswordIsNamedAndNotShown(String password, String says) {
-        String message = assertThrows(IllegalArgumentException.class, () -> ScopedToken.of("myregistry", "ci-pull", password))
+        String message = assertThrows(
+                        IllegalArgumentException.class, () -> ScopedToken.of("myregistry", "ci-pull", password))
                 .getMessage();
         assertTrue(message.startsWith("the password of \"ci-pull\" " + says), message);
         assertFalse(message.contains("made"), message);
@@ -117,8 +123,10 @@ class ScopedTokenTest {
     @Test
     void noTextOfOursShowsASecret() {
         NamePassword pair = new NamePassword("ci-pull", PASSWORD);
-        ScopedTokenBuilder builder =
-                new ScopedTokenBuilder().endpoint("myregistry").token("ci-pull", PASSWORD).secondPassword(PASSWORD + "2");
+        ScopedTokenBuilder builder = new ScopedTokenBuilder()
+                .endpoint("myregistry")
+                .token("ci-pull", PASSWORD)
+                .secondPassword(PASSWORD + "2");
         ScopedToken acr = builder.build();
         FakeRegistry fake = new FakeRegistry();
         fake.passwords.put("ci-pull", PASSWORD);
@@ -141,8 +149,9 @@ class ScopedTokenTest {
                     assertFalse(shown.contains(token), () -> ours.getClass() + ": " + shown);
                 }
             }
-            assertThrows(NotSerializableException.class, () ->
-                    new ObjectOutputStream(new ByteArrayOutputStream()).writeObject(ours));
+            assertThrows(
+                    NotSerializableException.class,
+                    () -> new ObjectOutputStream(new ByteArrayOutputStream()).writeObject(ours));
         }
         assertEquals("ScopedToken(token \"ci-pull\" on myregistry.azurecr.io)", acr.toString());
         assertEquals("token \"ci-pull\"", pair.toString());
@@ -169,7 +178,9 @@ class ScopedTokenTest {
             ((Iterable<?>) object).forEach(o -> text.append(fields(o, depth + 1)));
         } else if (object instanceof java.util.Map && depth < 8) {
             text.append(fields(((java.util.Map<?, ?>) object).values(), depth + 1));
-        } else if (object != null && object.getClass().getPackage() == ScopedToken.class.getPackage() && depth < 8
+        } else if (object != null
+                && object.getClass().getPackage() == ScopedToken.class.getPackage()
+                && depth < 8
                 && object.getClass() != Hidden.class) {
             for (java.lang.reflect.Field field : object.getClass().getDeclaredFields()) {
                 try {
@@ -208,7 +219,8 @@ class ScopedTokenTest {
         };
         for (String[] c : bad) {
             Files.writeString(file, c[0]);
-            String message = assertThrows(IllegalArgumentException.class, () -> ScopedToken.secretFile(file)).getMessage();
+            String message = assertThrows(IllegalArgumentException.class, () -> ScopedToken.secretFile(file))
+                    .getMessage();
             assertTrue(message.contains(file.toString()) && message.contains(c[1]), message);
             assertFalse(message.contains("made"), message);
         }
@@ -219,7 +231,8 @@ class ScopedTokenTest {
         Files.write(file, "m\u00fc".getBytes(StandardCharsets.ISO_8859_1));
         assertThrows(IllegalArgumentException.class, () -> ScopedToken.secretFile(file));
         Path missing = dir.resolve("missing");
-        String message = assertThrows(UncheckedIOException.class, () -> ScopedToken.secretFile(missing)).getMessage();
+        String message = assertThrows(UncheckedIOException.class, () -> ScopedToken.secretFile(missing))
+                .getMessage();
         assertTrue(message.contains(missing + " cannot be read"), message);
     }
 }

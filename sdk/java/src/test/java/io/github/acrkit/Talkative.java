@@ -59,7 +59,8 @@ public final class Talkative {
             tell(() -> content.getManifest("v1"));
             tell(() -> async.getManifest("gone").block());
             tell(() -> {
-                String digest = content.uploadBlob(BinaryData.fromString("blob")).getDigest();
+                String digest =
+                        content.uploadBlob(BinaryData.fromString("blob")).getDigest();
                 content.downloadStream(digest, Channels.newChannel(OutputStream.nullOutputStream()));
                 async.downloadStream(digest).block().toString();
             });

@@ -100,7 +100,8 @@ class TokenClientTest {
     @ParameterizedTest
     @EnumSource
     void aSecond401IsTheEnd(Stack stack) {
-        fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "invalid_token");
+        fake.intercept =
+                r -> r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "invalid_token");
         HttpResponse response = stack.get(acr, TAGS);
         assertEquals(401, response.getStatusCode());
         assertEquals("access_not_accepted", refusal(response).sentence());
@@ -118,8 +119,8 @@ class TokenClientTest {
     @EnumSource
     void aMissingRightIsDoubtedOnlyWhenTheTokenIsOlderThanTenSeconds(Stack stack) {
         stack.get(acr, TAGS);
-        fake.intercept =
-                r -> r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "insufficient_scope");
+        fake.intercept = r ->
+                r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "insufficient_scope");
         fake.requests.clear();
         clock.addAndGet(10 * SECOND);
         assertEquals("missing_action", refusal(stack.get(acr, TAGS)).sentence());
@@ -162,7 +163,9 @@ class TokenClientTest {
         fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/")
                 ? null
                 : FakeRegistry.reply(401, "")
-                        .header("WWW-Authenticate", "Bearer realm=\"https://u:p@evil.example/t\",scope=\"" + READ + "\"");
+                        .header(
+                                "WWW-Authenticate",
+                                "Bearer realm=\"https://u:p@evil.example/t\",scope=\"" + READ + "\"");
         Refusal refusal = refusal(stack.get(acr, TAGS));
         assertEquals("foreign_realm", refusal.sentence());
         assertEquals("https://evil.example", refusal.getFacts().get("host"));
@@ -177,7 +180,9 @@ class TokenClientTest {
             fake.requests.clear();
             fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/")
                     ? null
-                    : header.isEmpty() ? FakeRegistry.reply(401, "") : FakeRegistry.reply(401, "").header("WWW-Authenticate", header);
+                    : header.isEmpty()
+                            ? FakeRegistry.reply(401, "")
+                            : FakeRegistry.reply(401, "").header("WWW-Authenticate", header);
             assertEquals("access_not_accepted", refusal(stack.get(acr, TAGS)).sentence());
             assertEquals(2, fake.requests.size(), header);
         }
@@ -188,8 +193,11 @@ class TokenClientTest {
     void anotherOriginGetsNoCredential(Stack stack) {
         stack.get(acr, TAGS);
         for (String url : new String[] {
-            "https://blob.example/x?sig=1", "https://myregistry.azurecr.io.evil.example/v2/", "https://myregistry.azurecr.io:8443/v2/",
-            "https://ci@myregistry.azurecr.io:443/v2/", "https://myregistry.azurecr.io#@evil.example/"
+            "https://blob.example/x?sig=1",
+            "https://myregistry.azurecr.io.evil.example/v2/",
+            "https://myregistry.azurecr.io:8443/v2/",
+            "https://ci@myregistry.azurecr.io:443/v2/",
+            "https://myregistry.azurecr.io#@evil.example/"
         }) {
             HttpRequest request = new HttpRequest(HttpMethod.GET, url);
             request.getHeaders().set(HttpHeaderName.fromString("aUTHORIZATION"), "Bearer of-the-client");
@@ -210,8 +218,8 @@ class TokenClientTest {
         Refusal refusal = refusal(response);
         assertEquals("host_refused", refusal.getCode());
         assertEquals(
-                "blob.example answers 401, and no credential goes there: the token \"ci-pull\" is for " + FakeRegistry.HOST
-                        + " alone",
+                "blob.example answers 401, and no credential goes there: the token \"ci-pull\" is for "
+                        + FakeRegistry.HOST + " alone",
                 refusal.getMessage());
         assertEquals(1, fake.requests.size());
     }
@@ -219,7 +227,8 @@ class TokenClientTest {
     @ParameterizedTest
     @EnumSource
     void plainHttpIsRefusedAndNothingIsSent(Stack stack) {
-        for (String url : new String[] {"http://blob.example/x", "http://myregistry.azurecr.io/v2/", "HTTP://localhost/"}) {
+        for (String url :
+                new String[] {"http://blob.example/x", "http://myregistry.azurecr.io/v2/", "HTTP://localhost/"}) {
             HttpResponse response = stack.send(acr.httpClient(), new HttpRequest(HttpMethod.GET, url));
             assertEquals("plain_http", refusal(response).sentence());
             assertEquals(401, response.getStatusCode());
@@ -231,7 +240,8 @@ class TokenClientTest {
     @EnumSource
     void aRequestToTheTokenServiceIsPassedWithoutToken(Stack stack) {
         fake.intercept = r -> FakeRegistry.unauthorized();
-        HttpRequest request = new HttpRequest(HttpMethod.POST, FakeRegistry.URL + "/oauth2/token").setBody("grant_type=password");
+        HttpRequest request =
+                new HttpRequest(HttpMethod.POST, FakeRegistry.URL + "/oauth2/token").setBody("grant_type=password");
         HttpResponse response = stack.send(acr.httpClient(), request);
         assertNull(response.getHeaderValue(Refusal.HEADER));
         assertEquals(1, fake.requests.size());
@@ -265,7 +275,8 @@ class TokenClientTest {
             fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/")
                     ? null
                     : FakeRegistry.reply(
-                            status, "{\"errors\":[{\"code\":\"REGISTRY_DISALLOWED_OPERATION\",\"message\":\"It is locked.\"}]}");
+                            status,
+                            "{\"errors\":[{\"code\":\"REGISTRY_DISALLOWED_OPERATION\",\"message\":\"It is locked.\"}]}");
             HttpResponse response = stack.get(acr, TAGS);
             assertEquals(status, response.getStatusCode());
             assertEquals(codes[i], refusal(response).getCode());
@@ -291,13 +302,16 @@ class TokenClientTest {
     @ParameterizedTest
     @EnumSource
     void aBodyThatCannotBeReadAgainIsSentOnce(Stack stack) {
-        fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "invalid_token");
+        fake.intercept =
+                r -> r.getUrl().getPath().startsWith("/oauth2/") ? null : FakeRegistry.challenge(READ, "invalid_token");
         for (boolean replayable : new boolean[] {false, true}) {
             BinaryData body = replayable
                     ? BinaryData.fromString("x")
-                    : BinaryData.fromFlux(Flux.just(ByteBuffer.wrap(new byte[] {'x'})), 1L, false).block();
+                    : BinaryData.fromFlux(Flux.just(ByteBuffer.wrap(new byte[] {'x'})), 1L, false)
+                            .block();
             fake.requests.clear();
-            HttpRequest put = new HttpRequest(HttpMethod.PUT, FakeRegistry.URL + "/v2/samples/app/manifests/v1").setBody(body);
+            HttpRequest put =
+                    new HttpRequest(HttpMethod.PUT, FakeRegistry.URL + "/v2/samples/app/manifests/v1").setBody(body);
             assertEquals(401, stack.send(acr.httpClient(), put).getStatusCode());
             assertEquals(replayable ? 2 : 1, fake.sent(false).size());
         }
@@ -308,7 +322,8 @@ class TokenClientTest {
     void aFailureOfTheInnerClientKeepsItsKind(Stack stack) {
         for (boolean atToken : new boolean[] {false, true}) {
             for (boolean timeout : new boolean[] {false, true}) {
-                Exception cause = timeout ? new TimeoutException("too late") : new ConnectException("Connection refused");
+                Exception cause =
+                        timeout ? new TimeoutException("too late") : new ConnectException("Connection refused");
                 HttpClient inner = request -> request.getUrl().getPath().startsWith("/oauth2/") == atToken
                         ? Mono.error(cause)
                         : fake.send(request);
@@ -316,7 +331,8 @@ class TokenClientTest {
                 RuntimeException thrown = assertThrows(RuntimeException.class, () -> stack.get(acr, TAGS));
                 Throwable t = stack == Stack.ASYNC ? Exceptions.unwrap(thrown) : thrown;
                 assertTrue(
-                        t.getMessage().startsWith("myregistry.azurecr.io cannot be reached: " + cause.getMessage()), t.getMessage());
+                        t.getMessage().startsWith("myregistry.azurecr.io cannot be reached: " + cause.getMessage()),
+                        t.getMessage());
                 Class<?> kind = timeout
                         ? (stack == Stack.SYNC ? RuntimeException.class : TimeoutException.class)
                         : (stack == Stack.SYNC ? UncheckedIOException.class : IOException.class);
@@ -334,7 +350,10 @@ class TokenClientTest {
     @ValueSource(ints = {0, 1})
     void aRefusalsBodyIsReadUpTo64KiB(int over) {
         String body = "x".repeat(Refusals.MAX_BODY + over);
-        byte[] read = Answer.read(new Answer(null, 401, FakeRegistry.reply(401, "").headers, body.getBytes(StandardCharsets.UTF_8)), Refusals.MAX_BODY)
+        byte[] read = Answer.read(
+                        new Answer(
+                                null, 401, FakeRegistry.reply(401, "").headers, body.getBytes(StandardCharsets.UTF_8)),
+                        Refusals.MAX_BODY)
                 .block();
         assertEquals(Refusals.MAX_BODY + over, read.length);
         Answer endless = new Answer(null, 401, FakeRegistry.reply(401, "").headers, new byte[0]) {
@@ -343,7 +362,8 @@ class TokenClientTest {
                 return Flux.<ByteBuffer>generate(sink -> sink.next(ByteBuffer.wrap(new byte[1000])));
             }
         };
-        assertEquals(Refusals.MAX_BODY + 1, Answer.read(endless, Refusals.MAX_BODY).block().length);
+        assertEquals(
+                Refusals.MAX_BODY + 1, Answer.read(endless, Refusals.MAX_BODY).block().length);
     }
 
     @Test
@@ -368,17 +388,22 @@ class TokenClientTest {
             String path = r.getUrl().getPath();
             String echo = path.startsWith("/oauth2/") ? r.getBodyAsBinaryData().toString() : authorization(r);
             return path.startsWith("/oauth2/") && fake.live.isEmpty()
-                    ? FakeRegistry.reply(400, "{\"errors\":[{\"code\":\"X\",\"message\":\"you sent " + echo + "\"}]}").header("X-Echo", echo)
+                    ? FakeRegistry.reply(400, "{\"errors\":[{\"code\":\"X\",\"message\":\"you sent " + echo + "\"}]}")
+                            .header("X-Echo", echo)
                     : path.startsWith("/oauth2/")
                             ? null
-                            : FakeRegistry.reply(403, "{\"errors\":[{\"code\":\"X\",\"message\":\"you sent " + echo + "\"}]}");
+                            : FakeRegistry.reply(
+                                    403, "{\"errors\":[{\"code\":\"X\",\"message\":\"you sent " + echo + "\"}]}");
         };
         HttpResponse response = stack.get(acr, TAGS);
         assertEquals(401, response.getStatusCode());
         Refusal refusal = refusal(response);
         assertEquals("service_refused", refusal.sentence());
-        assertTrue(refusal.getMessage().startsWith("the token service answers 400; the registry answered: you sent "), refusal.getMessage());
-        assertFalse((refusal.toString() + response.getBodyAsString().block() + response.getHeaders()).contains("correct-horse"));
+        assertTrue(
+                refusal.getMessage().startsWith("the token service answers 400; the registry answered: you sent "),
+                refusal.getMessage());
+        assertFalse((refusal.toString() + response.getBodyAsString().block() + response.getHeaders())
+                .contains("correct-horse"));
         fake.live.add("x");
         response = stack.get(acr, TAGS);
         String text = response.getBodyAsString().block();

@@ -234,7 +234,10 @@ class TokensTest {
     @ParameterizedTest
     @EnumSource
     void theSecondPasswordIsTriedAndRemembered(Stack stack) {
-        ScopedToken two = builder().token("ci-pull", "old-password").secondPassword("correct-horse").build();
+        ScopedToken two = builder()
+                .token("ci-pull", "old-password")
+                .secondPassword("correct-horse")
+                .build();
         assertEquals(200, stack.get(two, TAGS).getStatusCode());
         assertEquals(List.of("old-password", "correct-horse"), passwords());
         stack.get(two, "/acr/v1/other/_tags");
@@ -255,7 +258,9 @@ class TokensTest {
     void aSourceIsReadAgainWhenItsPasswordIsRefused(Stack stack) {
         List<NamePassword> gives = Collections.synchronizedList(new ArrayList<>());
         AtomicInteger reads = new AtomicInteger();
-        ScopedToken from = builder().source(() -> gives.get(Math.min(reads.getAndIncrement(), gives.size() - 1))).build();
+        ScopedToken from = builder()
+                .source(() -> gives.get(Math.min(reads.getAndIncrement(), gives.size() - 1)))
+                .build();
         gives.add(new NamePassword("ci-pull", "correct-horse"));
         assertEquals(200, stack.get(from, TAGS).getStatusCode());
         assertEquals(200, stack.get(from, "/acr/v1/other/_tags").getStatusCode());
@@ -276,7 +281,9 @@ class TokensTest {
         assertEquals(1, fake.forms.size());
         assertEquals(3, reads.get());
         String message = TokenClientTest.refusal(response).getMessage();
-        assertTrue(message.startsWith("the token \"ci-pull-2\" and its password from its source are not accepted"), message);
+        assertTrue(
+                message.startsWith("the token \"ci-pull-2\" and its password from its source are not accepted"),
+                message);
         // A password may become good later: the next call tries.
         fake.passwords.put("ci-pull-2", "new-password");
         assertEquals(200, stack.get(from, TAGS).getStatusCode());
@@ -286,7 +293,9 @@ class TokensTest {
     @EnumSource
     void atMostThreePairsAreTried(Stack stack) {
         AtomicInteger reads = new AtomicInteger();
-        ScopedToken from = builder().source(() -> new NamePassword("ci-pull", "wrong-" + reads.incrementAndGet())).build();
+        ScopedToken from = builder()
+                .source(() -> new NamePassword("ci-pull", "wrong-" + reads.incrementAndGet()))
+                .build();
         assertEquals(401, stack.get(from, TAGS).getStatusCode());
         assertEquals(3, fake.forms.size());
         assertEquals(3, reads.get());
@@ -322,7 +331,9 @@ class TokensTest {
                 },
                 () -> null,
                 () -> new NamePassword("ci-pull", "from-a-file\n"));
-        String[] says = {"the vault is sealed", "it returned null", "the password of \"ci-pull\" begins or ends with white space"};
+        String[] says = {
+            "the vault is sealed", "it returned null", "the password of \"ci-pull\" begins or ends with white space"
+        };
         for (int i = 0; i < says.length; i++) {
             ScopedToken from = builder().source(sources.get(i)).build();
             Exception e = assertThrows(IllegalStateException.class, () -> stack.get(from, TAGS));
@@ -342,11 +353,14 @@ class TokensTest {
         RuntimeException e = assertThrows(RuntimeException.class, () -> stack.get(silent, TAGS));
         Throwable t = Exceptions.unwrap(e) instanceof TimeoutException ? Exceptions.unwrap(e) : e.getCause();
         assertTrue(t instanceof TimeoutException, e.toString());
-        assertTrue(t.getMessage().startsWith("myregistry.azurecr.io cannot be reached: no answer within"), t.getMessage());
+        assertTrue(
+                t.getMessage().startsWith("myregistry.azurecr.io cannot be reached: no answer within"), t.getMessage());
         fake.gate = Mono.empty();
         assertEquals(200, stack.get(silent, TAGS).getStatusCode());
 
-        ScopedToken stuck = builder().limit(Duration.ofMillis(50)).source(() -> {
+        ScopedToken stuck = builder()
+                .limit(Duration.ofMillis(50))
+                .source(() -> {
                     new CountDownLatch(1).await();
                     return null;
                 })
@@ -360,7 +374,9 @@ class TokensTest {
     @EnumSource
     void theTokenServicesOwnTroubleIsTheAnswer(Stack stack) {
         for (int status : new int[] {408, 429, 500, 503}) {
-            fake.intercept = r -> FakeRegistry.reply(status, "busy, correct-horse").header("Retry-After", "3").header("X", "correct-horse");
+            fake.intercept = r -> FakeRegistry.reply(status, "busy, correct-horse")
+                    .header("Retry-After", "3")
+                    .header("X", "correct-horse");
             HttpResponse response = stack.get(acr, TAGS);
             assertEquals(status, response.getStatusCode());
             assertEquals("3", response.getHeaderValue(HttpHeaderName.RETRY_AFTER));
@@ -379,7 +395,9 @@ class TokensTest {
         FakeRegistry.Reply[] bad = {
             FakeRegistry.reply(302, "").header("Location", "https://evil.example/"),
             FakeRegistry.reply(400, ""),
-            FakeRegistry.reply(403, "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"client with IP '1.2.3.4' is not allowed access.\"}]}"),
+            FakeRegistry.reply(
+                    403,
+                    "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"client with IP '1.2.3.4' is not allowed access.\"}]}"),
             FakeRegistry.reply(404, "page not found"),
             FakeRegistry.reply(200, "no JSON"),
             FakeRegistry.reply(200, "{\"access_token\":7}"),
@@ -407,7 +425,8 @@ class TokensTest {
         fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/") ? FakeRegistry.reply(200, answer) : null;
         assertEquals(200, stack.get(acr, TAGS).getStatusCode(), "the longest answer");
         ScopedToken other = builder().token("ci-pull", "correct-horse").build();
-        fake.intercept = r -> r.getUrl().getPath().startsWith("/oauth2/") ? FakeRegistry.reply(200, answer + " ") : null;
+        fake.intercept =
+                r -> r.getUrl().getPath().startsWith("/oauth2/") ? FakeRegistry.reply(200, answer + " ") : null;
         assertEquals(401, stack.get(other, TAGS).getStatusCode(), "one byte more");
     }
 
@@ -415,32 +434,47 @@ class TokensTest {
     @EnumSource
     void aRefreshTokenIsUsedAsOne(Stack stack) {
         fake.live.add("opaque-refresh-token");
-        ScopedToken refresh = builder().token("00000000-0000-0000-0000-000000000000", "opaque-refresh-token").build();
+        ScopedToken refresh = builder()
+                .token("00000000-0000-0000-0000-000000000000", "opaque-refresh-token")
+                .build();
         assertEquals(200, stack.get(refresh, TAGS).getStatusCode());
         assertEquals(
-                Map.of("grant_type", "refresh_token", "refresh_token", "opaque-refresh-token", "scope", TokenClientTest.READ, "service", FakeRegistry.HOST),
+                Map.of(
+                        "grant_type",
+                        "refresh_token",
+                        "refresh_token",
+                        "opaque-refresh-token",
+                        "scope",
+                        TokenClientTest.READ,
+                        "service",
+                        FakeRegistry.HOST),
                 fake.forms.get(0));
         fake.live.clear();
         Refusal refusal = TokenClientTest.refusal(stack.get(refresh, "/acr/v1/x/_tags"));
-        assertEquals("the ACR refresh token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
+        assertEquals(
+                "the ACR refresh token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
     }
 
     @ParameterizedTest
     @EnumSource
     void anEntraTokenIsExchangedOnceAndAgainWhenItMustBe(Stack stack) {
-        String entra = FakeRegistry.jwt(Map.of("aud", "https://containerregistry.azure.net", "iss", "https://sts.windows.net/1/"));
+        String entra = FakeRegistry.jwt(
+                Map.of("aud", "https://containerregistry.azure.net", "iss", "https://sts.windows.net/1/"));
         fake.passwords.put("entra", entra);
         fake.life = 10800;
         ScopedToken token = builder().token("token", entra).build();
         assertEquals(200, stack.get(token, TAGS).getStatusCode());
         assertEquals(List.of("POST /oauth2/exchange", "POST /oauth2/token"), fake.sent(true));
         assertEquals(
-                Map.of("grant_type", "access_token", "access_token", entra, "service", FakeRegistry.HOST), fake.forms.get(0));
+                Map.of("grant_type", "access_token", "access_token", entra, "service", FakeRegistry.HOST),
+                fake.forms.get(0));
         stack.get(token, "/acr/v1/other/_tags");
         assertEquals(3, fake.sent(true).size(), "the refresh token is kept");
         fake.live.clear(); // it was revoked, and so were the access tokens
         assertEquals(200, stack.get(token, TAGS).getStatusCode());
-        assertEquals(List.of("POST /oauth2/exchange", "POST /oauth2/token"), fake.sent(true).subList(3, 5));
+        assertEquals(
+                List.of("POST /oauth2/exchange", "POST /oauth2/token"),
+                fake.sent(true).subList(3, 5));
         clock.addAndGet(8640 * SECOND); // 80 % of its life
         assertEquals(200, stack.get(token, "/acr/v1/third/_tags").getStatusCode());
         assertEquals("POST /oauth2/exchange", fake.sent(true).get(5));
@@ -451,7 +485,8 @@ class TokensTest {
         fake.passwords.remove("entra");
         fake.live.clear();
         Refusal refusal = TokenClientTest.refusal(stack.get(token, TAGS));
-        assertEquals("the Entra access token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
+        assertEquals(
+                "the Entra access token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
     }
 
     @Test
@@ -468,7 +503,8 @@ class TokensTest {
         }
         gate.tryEmitEmpty();
         assertTrue(done.await(30, TimeUnit.SECONDS));
-        assertEquals(1, fake.sent(true).stream().filter(r -> r.endsWith("/exchange")).count());
+        assertEquals(
+                1, fake.sent(true).stream().filter(r -> r.endsWith("/exchange")).count());
     }
 
     @Test

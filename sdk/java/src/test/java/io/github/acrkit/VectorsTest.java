@@ -93,7 +93,8 @@ class VectorsTest {
                 assertEquals(v.get("url"), builder.build().endpoint());
                 return;
             }
-            String message = assertThrows(IllegalArgumentException.class, builder::build).getMessage();
+            String message =
+                    assertThrows(IllegalArgumentException.class, builder::build).getMessage();
             String code = message.contains("is not a login server of Azure") ? "host_refused" : "usage";
             assertEquals(v.get("code"), code, message);
             assertTrue(!message.contains("made-up-password") && !message.contains("user:pass"), message);
@@ -165,7 +166,9 @@ class VectorsTest {
             LongUnaryOperator nanos = seconds -> seconds * 1_000_000_000L;
             long renew = nanos.applyAsLong(((Number) v.get("renew")).longValue());
             long ends = nanos.applyAsLong(((Number) v.get("ends")).longValue());
-            assertEquals(((Number) v.get("life")).longValue(), Claims.of(value).life(date).getSeconds());
+            assertEquals(
+                    ((Number) v.get("life")).longValue(),
+                    Claims.of(value).life(date).getSeconds());
             assertTrue(token.isDue(renew) && !token.isDue(renew - 1), "renewed at " + renew);
             assertTrue(!token.isAlive(ends) && token.isAlive(ends - 1), "ends at " + ends);
         });
@@ -232,7 +235,11 @@ class VectorsTest {
             }
             String message = new Refusal("x", (String) key, facts).getMessage();
             assertEquals(
-                    (parts.get("text") + (parts.get("text").equals("") || parts.get("fix").equals("") ? "" : "\n")
+                    (parts.get("text")
+                                    + (parts.get("text").equals("")
+                                                    || parts.get("fix").equals("")
+                                            ? ""
+                                            : "\n")
                                     + parts.get("fix"))
                             .replace('{', '<')
                             .replace('}', '>'),
