@@ -4,6 +4,7 @@ import com.azure.core.http.HttpRequest;
 import com.azure.core.http.HttpResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.UnknownHostException;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -12,6 +13,9 @@ import reactor.core.publisher.Mono;
 
 /** What asking for a token came to: the token, or an answer or failure for each request that waited for it. */
 final class Outcome {
+    /** How deep the cause of a failure is looked for. */
+    private static final int MAX_CAUSES = 16;
+
     /** No token is sent. */
     static final Outcome NO_TOKEN = new Outcome(null, null, null);
 
@@ -104,7 +108,19 @@ final class Outcome {
         return t;
     }
 
+    /** Returns an exception's text, with that of its innermost cause where it adds to it, as that of TLS does. */
     private static String textOf(Throwable t) {
-        return t.getMessage() == null ? t.getClass().getSimpleName() : t.getMessage();
+        Throwable root = t;
+        for (int depth = 0; root.getCause() != null && depth < MAX_CAUSES; depth++) {
+            root = root.getCause();
+        }
+        String own = messageOf(t);
+        String deep = messageOf(root);
+        return own.contains(deep) ? own : deep.contains(own) ? deep : own + ": " + deep;
+    }
+
+    private static String messageOf(Throwable t) {
+        boolean mute = t.getMessage() == null || t instanceof UnknownHostException; // whose text is the host
+        return (mute ? t.getClass().getSimpleName() + ": " : "") + t.getMessage();
     }
 }

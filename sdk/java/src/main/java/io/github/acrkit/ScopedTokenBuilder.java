@@ -131,7 +131,7 @@ public final class ScopedTokenBuilder {
         }
         Registry registry = Registry.parse(endpoint);
         if (!registry.isAcr() && !registry.isLoopback() && !customLoginServer) {
-            throw new IllegalArgumentException(Refusals.otherHost(registry) + "; if it is a login server with a name "
+            throw new IllegalArgumentException(Refusals.otherHost(registry) + "; if the registry has a name "
                     + "of its own, say so: new ScopedTokenBuilder().customLoginServer(true)");
         }
         Credentials credentials = source == null ? Credentials.of(passwords()) : Credentials.from(source, limit);

@@ -20,11 +20,13 @@ import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.net.ConnectException;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.SSLException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -344,6 +346,21 @@ class TokenClientTest {
                 assertTrue(caused, "the cause is kept");
             }
         }
+    }
+
+    @Test
+    void theInnermostCauseIsTold() {
+        Exception tls = new SSLException("engine problem", new IOException("x", new IOException("no path to a CA")));
+        Exception[] causes = {tls, new UnknownHostException("x.example"), new IOException()};
+        String[] says = {"engine problem: no path to a CA", "UnknownHostException: x.example", "IOException: null"};
+        for (int i = 0; i < causes.length; i++) {
+            Throwable t = Outcome.failure(causes[i], why -> "why: " + why);
+            assertEquals("why: " + says[i], t.getMessage());
+            assertSame(causes[i], t.getCause());
+        }
+        IOException endless = new IOException("a");
+        endless.initCause(new IOException("b", endless));
+        assertTrue(Outcome.failure(endless, why -> why).getMessage().startsWith("a"));
     }
 
     @ParameterizedTest
