@@ -70,7 +70,9 @@ final class Claims {
             boolean access = Json.text(claims.claims.get("grant_type")).equals("access_token");
             return access ? Kind.ACCESS_TOKEN : Kind.REFRESH_TOKEN;
         }
-        if (isHttps(issuer) || claims.audiences().stream().anyMatch(Claims::isEntraAudience)) {
+        if (isHttps(issuer)
+                || claims.audiences().contains("containerregistry.azure.net")
+                || claims.isForResourceManager()) {
             return Kind.ENTRA_TOKEN;
         }
         boolean named = user.equals("00000000-0000-0000-0000-000000000000") || user.equals("<token>");
@@ -86,17 +88,19 @@ final class Claims {
         }
     }
 
+    /** Returns the audiences, as hosts where they are https URLs. */
     private List<String> audiences() {
         Object aud = claims.get("aud");
         List<String> all = new ArrayList<>(Collections.singleton(Json.text(aud)));
         Json.list(aud).forEach(a -> all.add(Json.text(a)));
+        all.replaceAll(
+                a -> a.replaceAll("/+$", "").replaceFirst("^https://", "").toLowerCase(Locale.ROOT));
         return all;
     }
 
-    private static boolean isEntraAudience(String audience) {
-        String host =
-                audience.replaceAll("/+$", "").replaceFirst("^https://", "").toLowerCase(Locale.ROOT);
-        return host.equals("containerregistry.azure.net") || RESOURCE_MANAGERS.contains(host);
+    /** Reports whether a token opens Azure Resource Manager, in any cloud: it can do far more than pull. */
+    boolean isForResourceManager() {
+        return audiences().stream().anyMatch(RESOURCE_MANAGERS::contains);
     }
 
     /** Returns the rights of the access claim; null if there is none. */

@@ -64,6 +64,10 @@ public final class NamePassword {
         return kind;
     }
 
+    boolean isForResourceManager() {
+        return kind == Claims.Kind.ENTRA_TOKEN && Claims.of(password()).isForResourceManager();
+    }
+
     boolean isSameAs(NamePassword other) {
         return name.equals(other.name) && password().equals(other.password());
     }

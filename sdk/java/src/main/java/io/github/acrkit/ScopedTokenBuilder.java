@@ -134,17 +134,28 @@ public final class ScopedTokenBuilder {
             throw new IllegalArgumentException(Refusals.otherHost(registry) + "; if the registry has a name "
                     + "of its own, say so: new ScopedTokenBuilder().customLoginServer(true)");
         }
-        Credentials credentials = source == null ? Credentials.of(passwords()) : Credentials.from(source, limit);
+        Credentials credentials = source == null
+                ? Credentials.of(passwords(registry))
+                : Credentials.from(() -> mayGoTo(registry, source.call()), limit);
         HttpClient inner = httpClient == null ? HttpClient.createDefault() : httpClient;
         TokenClient client = new TokenClient(registry, inner, credentials, limit, clock);
         return new ScopedToken(registry, client, source == null ? first.toString() : "source");
     }
 
-    private List<NamePassword> passwords() {
-        List<NamePassword> all = new ArrayList<>(List.of(first));
+    private List<NamePassword> passwords(Registry registry) {
+        List<NamePassword> all = new ArrayList<>(List.of(mayGoTo(registry, first)));
         if (secondPassword != null) {
-            all.add(new NamePassword(first.name(), secondPassword.reveal()));
+            all.add(mayGoTo(registry, new NamePassword(first.name(), secondPassword.reveal())));
         }
         return all;
+    }
+
+    /** Refuses to give a token that can do far more than pull to a host that is not one of Microsoft's. */
+    private static NamePassword mayGoTo(Registry registry, NamePassword pair) {
+        if (pair != null && pair.isForResourceManager() && !registry.isAcr() && !registry.isLoopback()) {
+            throw new IllegalArgumentException("the Entra token is for Azure Resource Manager, and " + registry
+                    + " is not one of Microsoft's hosts; ask for the audience https://containerregistry.azure.net");
+        }
+        return pair;
     }
 }

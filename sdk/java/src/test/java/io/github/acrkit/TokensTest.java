@@ -489,6 +489,31 @@ class TokensTest {
                 "the Entra access token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void aTokenOfResourceManagerStaysWithMicrosoftsHosts(Stack stack) {
+        String arm =
+                FakeRegistry.jwt(Map.of("aud", "https://management.azure.com/", "iss", "https://sts.windows.net/1/"));
+        for (String endpoint : new String[] {"myregistry", "localhost:5443"}) {
+            builder().endpoint(endpoint).token("token", arm).build();
+        }
+        ScopedTokenBuilder custom = builder().endpoint("registry.contoso.com").customLoginServer(true);
+        custom.token("token", arm);
+        String message =
+                assertThrows(IllegalArgumentException.class, custom::build).getMessage();
+        assertTrue(
+                message.startsWith("the Entra token is for Azure Resource Manager, and registry.contoso.com is not"));
+        custom.token("token", "x").secondPassword(arm);
+        assertThrows(IllegalArgumentException.class, custom::build);
+        ScopedToken from = builder()
+                .endpoint("registry.contoso.com")
+                .customLoginServer(true)
+                .source(() -> new NamePassword("token", arm))
+                .build();
+        assertThrows(IllegalStateException.class, () -> stack.get(from, TAGS));
+        assertEquals(0, fake.requests.size());
+    }
+
     @Test
     void manyScopesShareOneExchange() throws Exception {
         String entra = FakeRegistry.jwt(Map.of("aud", "https://containerregistry.azure.net"));
