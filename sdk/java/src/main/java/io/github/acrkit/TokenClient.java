@@ -73,10 +73,10 @@ final class TokenClient implements HttpClient {
                     return Mono.just(new BoundResponse(request, response));
                 }
                 return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
-                    Object next = judge(request, response, body, outcome.token(), first);
-                    return next instanceof Scope
-                            ? attempt(request, context, (Scope) next, false)
-                            : Mono.just((HttpResponse) next);
+                    Verdict verdict = judge(request, response, body, outcome.token(), first);
+                    return verdict.again != null
+                            ? attempt(request, context, verdict.again, false)
+                            : Mono.just(verdict.answer);
                 });
             });
         });
@@ -106,11 +106,11 @@ final class TokenClient implements HttpClient {
                 return new BoundResponse(request, response);
             }
             byte[] body = Answer.read(response, Refusals.MAX_BODY).block();
-            Object next = judge(request, response, body, outcome.token(), first);
-            if (next instanceof HttpResponse) {
-                return (HttpResponse) next;
+            Verdict verdict = judge(request, response, body, outcome.token(), first);
+            if (verdict.again == null) {
+                return verdict.answer;
             }
-            scope = (Scope) next;
+            scope = verdict.again;
         }
     }
 
@@ -176,8 +176,18 @@ final class TokenClient implements HttpClient {
         return status < 400 || isRetried(status) || (status == 404 && request.getHttpMethod() == HttpMethod.DELETE);
     }
 
-    /** Returns the scope to try again with, once, or the answer for the client. */
-    private Object judge(HttpRequest request, HttpResponse response, byte[] body, Token token, boolean first) {
+    /** What follows a refusal: another try, or an answer for the client. */
+    private static final class Verdict {
+        final Scope again; // with a token for this scope; null for no further try
+        final Answer answer;
+
+        Verdict(Scope again, Answer answer) {
+            this.again = again;
+            this.answer = answer;
+        }
+    }
+
+    private Verdict judge(HttpRequest request, HttpResponse response, byte[] body, Token token, boolean first) {
         int status = response.getStatusCode();
         List<String> secrets = new ArrayList<>(credentials.secrets());
         if (token != null) {
@@ -194,7 +204,7 @@ final class TokenClient implements HttpClient {
                 BinaryData sent = request.getBodyAsBinaryData();
                 Scope next = cure(challenge, token);
                 if (next != null && first && (sent == null || sent.isReplayable())) {
-                    return next;
+                    return new Verdict(next, null);
                 }
                 boolean missing = challenge != null && challenge.error.equals("insufficient_scope");
                 refusal = missing
@@ -211,7 +221,7 @@ final class TokenClient implements HttpClient {
         String code = errors.isEmpty() || errors.get(0).code.isEmpty()
                 ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN"
                 : errors.get(0).code;
-        return Answer.refusal(request, status, response.getHeaders(), refusal, code, said);
+        return new Verdict(null, Answer.refusal(request, status, response.getHeaders(), refusal, code, said));
     }
 
     /** Returns the challenge; null if there is none that can be read. */

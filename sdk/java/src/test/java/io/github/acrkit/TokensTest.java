@@ -3,6 +3,7 @@ package io.github.acrkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -341,6 +342,36 @@ class TokensTest {
             assertTrue(e.getMessage().contains(says[i]) && !e.getMessage().contains("from-a-file"), e.getMessage());
             Exception other = assertThrows(IllegalStateException.class, () -> stack.get(from, TAGS));
             assertFalse(e == other, "each call gets an exception of its own");
+        }
+    }
+
+    @Test
+    void eachOfThoseWhoWaitGetsAnExceptionOfItsOwn() throws Exception {
+        // A retry policy adds the exceptions of earlier tries to the last one.
+        CountDownLatch open = new CountDownLatch(1);
+        ScopedToken source = builder()
+                .source(() -> {
+                    open.await();
+                    throw new java.io.IOException("the vault is sealed");
+                })
+                .build();
+        Sinks.Empty<Void> gate = Sinks.empty();
+        fake.gate = gate.asMono();
+        for (ScopedToken failing : List.of(source, acr)) {
+            List<Throwable> errors = Collections.synchronizedList(new ArrayList<>());
+            CountDownLatch done = new CountDownLatch(2);
+            for (int i = 0; i < 2; i++) {
+                HttpRequest request = new HttpRequest(HttpMethod.GET, failing.endpoint() + TAGS);
+                failing.httpClient()
+                        .send(request)
+                        .doFinally(s -> done.countDown())
+                        .subscribe(r -> {}, errors::add);
+            }
+            open.countDown();
+            gate.tryEmitError(new java.io.IOException("no network"));
+            done.await();
+            assertEquals(2, errors.size());
+            assertNotSame(errors.get(0), errors.get(1));
         }
     }
 
