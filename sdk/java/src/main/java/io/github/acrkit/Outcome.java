@@ -1,0 +1,126 @@
+package io.github.acrkit;
+
+import com.azure.core.http.HttpRequest;
+import com.azure.core.http.HttpResponse;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.UnknownHostException;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import reactor.core.Exceptions;
+import reactor.core.publisher.Mono;
+
+/** What asking for a token came to: the token, or an answer or failure for each request that waited for it. */
+final class Outcome {
+    /** How deep the cause of a failure is looked for. */
+    private static final int MAX_CAUSES = 16;
+
+    /** No token is sent. */
+    static final Outcome NO_TOKEN = new Outcome(null, null, null);
+
+    private final Token token;
+    private final Function<HttpRequest, HttpResponse> answer;
+    private final Supplier<Throwable> failure;
+    private boolean rejected;
+
+    private Outcome(Token token, Function<HttpRequest, HttpResponse> answer, Supplier<Throwable> failure) {
+        this.token = token;
+        this.answer = answer;
+        this.failure = failure;
+    }
+
+    static Outcome of(Token token) {
+        return new Outcome(token, null, null);
+    }
+
+    static Outcome of(Function<HttpRequest, HttpResponse> answer) {
+        return new Outcome(null, answer, null);
+    }
+
+    /** The credential was not accepted; another one may be. */
+    static Outcome rejected(Function<HttpRequest, HttpResponse> answer) {
+        Outcome o = of(answer);
+        o.rejected = true;
+        return o;
+    }
+
+    /** Each request gets an exception of its own, because a retry policy adds to the one that it gets. */
+    static Outcome failed(Supplier<Throwable> failure) {
+        return new Outcome(null, null, failure);
+    }
+
+    boolean isRejected() {
+        return rejected;
+    }
+
+    /** Returns the token; null if there is none, or if none is sent. */
+    Token token() {
+        return token;
+    }
+
+    boolean isToken() {
+        return answer == null && failure == null;
+    }
+
+    /** Returns the answer to a request that got no token. */
+    Mono<HttpResponse> reply(HttpRequest request) {
+        return failure == null ? Mono.fromSupplier(() -> answer.apply(request)) : Mono.error(failure);
+    }
+
+    /** Returns the same for the synchronous clients, whose HTTP client throws unchecked exceptions. */
+    HttpResponse replySync(HttpRequest request) {
+        if (failure == null) {
+            return answer.apply(request);
+        }
+        throw unchecked(failure.get());
+    }
+
+    static RuntimeException unchecked(Throwable t) {
+        if (t instanceof RuntimeException) {
+            return (RuntimeException) t;
+        }
+        return t instanceof IOException
+                ? new UncheckedIOException(t.getMessage(), (IOException) t)
+                : new RuntimeException(t.getMessage(), t);
+    }
+
+    /**
+     * Returns an exception of the same kind as the HTTP client's, so that retry policies go on as before, with a text
+     * for people.
+     *
+     * @param text makes the text from the client's own
+     */
+    static Throwable failure(Throwable thrown, Function<String, String> text) {
+        Throwable t = Exceptions.unwrap(thrown);
+        if (t instanceof UncheckedIOException) {
+            return new UncheckedIOException(text.apply(textOf(t.getCause())), ((UncheckedIOException) t).getCause());
+        }
+        if (t instanceof IOException) {
+            return new IOException(text.apply(textOf(t)), t);
+        }
+        if (t instanceof TimeoutException) {
+            return new TimeoutException(text.apply(textOf(t))).initCause(t);
+        }
+        if (t.getClass() == RuntimeException.class && t.getCause() != null) { // a checked one in disguise
+            return new RuntimeException(text.apply(textOf(t.getCause())), t);
+        }
+        return t;
+    }
+
+    /** Returns an exception's text, with that of its innermost cause where it adds to it, as that of TLS does. */
+    private static String textOf(Throwable t) {
+        Throwable root = t;
+        for (int depth = 0; root.getCause() != null && depth < MAX_CAUSES; depth++) {
+            root = root.getCause();
+        }
+        String own = messageOf(t);
+        String deep = messageOf(root);
+        return own.contains(deep) ? own : deep.contains(own) ? deep : own + ": " + deep;
+    }
+
+    private static String messageOf(Throwable t) {
+        boolean mute = t.getMessage() == null || t instanceof UnknownHostException; // whose text is the host
+        return (mute ? t.getClass().getSimpleName() + ": " : "") + t.getMessage();
+    }
+}

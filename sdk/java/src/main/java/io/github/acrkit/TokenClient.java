@@ -1,0 +1,266 @@
+package io.github.acrkit;
+
+import com.azure.core.http.HttpClient;
+import com.azure.core.http.HttpHeaderName;
+import com.azure.core.http.HttpHeaders;
+import com.azure.core.http.HttpMethod;
+import com.azure.core.http.HttpRequest;
+import com.azure.core.http.HttpResponse;
+import com.azure.core.util.BinaryData;
+import com.azure.core.util.Context;
+import io.github.acrkit.Refusals.ServiceError;
+import java.net.URL;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongSupplier;
+import reactor.core.publisher.Mono;
+
+/**
+ * Sends each request to the registry with the access token that it needs, and requests to any other origin without
+ * one.
+ *
+ * <p>It stands beneath all policies of the clients, and sends a copy: no policy, log or exception sees the header.
+ */
+final class TokenClient implements HttpClient {
+    /** How old a token must be for a refusal to be doubted: a scope map may have changed since. */
+    static final Duration RIGHTS_AGE = Duration.ofSeconds(10);
+
+    private final Registry registry;
+    private final HttpClient inner;
+    private final Credentials credentials;
+    private final TokenService service;
+    private final TokenCache tokens;
+    private final Refusals refusals;
+    private final LongSupplier clock;
+
+    TokenClient(Registry registry, HttpClient inner, Credentials credentials, Duration limit, LongSupplier clock) {
+        this.registry = registry;
+        this.inner = inner;
+        this.credentials = credentials;
+        this.service = new TokenService(registry, inner, credentials, limit, clock);
+        this.tokens = new TokenCache(service::fetch, clock);
+        this.refusals = new Refusals(registry);
+        this.clock = clock;
+    }
+
+    @Override
+    public Mono<HttpResponse> send(HttpRequest request) {
+        return send(request, Context.NONE);
+    }
+
+    @Override
+    public Mono<HttpResponse> send(HttpRequest request, Context context) {
+        return Mono.defer(() -> {
+            Answer refused = refusedBefore(request);
+            if (refused != null) {
+                return Mono.just(refused);
+            }
+            if (isWithoutToken(request.getUrl())) {
+                return exchange(request, null, context).map(response -> withoutToken(request, response));
+            }
+            return attempt(request, context, scopeOf(request), true);
+        });
+    }
+
+    private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
+        return token(scope, first).flatMap(outcome -> {
+            if (!outcome.isToken()) {
+                return outcome.reply(request);
+            }
+            return exchange(request, outcome.token(), context).flatMap(response -> {
+                if (isPassed(request, response)) {
+                    return Mono.just(new BoundResponse(request, response));
+                }
+                return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
+                    Verdict verdict = judge(request, response, body, outcome.token(), first);
+                    return verdict.again != null
+                            ? attempt(request, context, verdict.again, false)
+                            : Mono.just(verdict.answer);
+                });
+            });
+        });
+    }
+
+    private Mono<HttpResponse> exchange(HttpRequest request, Token token, Context context) {
+        return inner.send(copy(request, token), context).onErrorMap(t -> failure(request, t));
+    }
+
+    @Override
+    public HttpResponse sendSync(HttpRequest request, Context context) {
+        Answer refused = refusedBefore(request);
+        if (refused != null) {
+            return refused;
+        }
+        if (isWithoutToken(request.getUrl())) {
+            return withoutToken(request, exchangeSync(request, null, context));
+        }
+        Scope scope = scopeOf(request);
+        for (boolean first = true; ; first = false) {
+            Outcome outcome = token(scope, first).block();
+            if (!outcome.isToken()) {
+                return outcome.replySync(request);
+            }
+            HttpResponse response = exchangeSync(request, outcome.token(), context);
+            if (isPassed(request, response)) {
+                return new BoundResponse(request, response);
+            }
+            byte[] body = Answer.read(response, Refusals.MAX_BODY).block();
+            Verdict verdict = judge(request, response, body, outcome.token(), first);
+            if (verdict.again == null) {
+                return verdict.answer;
+            }
+            scope = verdict.again;
+        }
+    }
+
+    private HttpResponse exchangeSync(HttpRequest request, Token token, Context context) {
+        try {
+            return inner.sendSync(copy(request, token), context);
+        } catch (RuntimeException e) {
+            throw Outcome.unchecked(failure(request, e));
+        }
+    }
+
+    private Throwable failure(HttpRequest request, Throwable t) {
+        return Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, List.of())));
+    }
+
+    private static Scope scopeOf(HttpRequest request) {
+        return Operation.of(request.getHttpMethod(), request.getUrl()).scope;
+    }
+
+    /** Returns a token for a scope. Where it is not known, the first try goes without: the challenge then tells. */
+    private Mono<Outcome> token(Scope scope, boolean first) {
+        return first && scope.isEmpty() ? Mono.just(Outcome.NO_TOKEN) : tokens.get(scope);
+    }
+
+    private Answer refusedBefore(HttpRequest request) {
+        URL url = request.getUrl();
+        return url.getProtocol().equalsIgnoreCase("http")
+                ? Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), "UNAUTHORIZED", "")
+                : null;
+    }
+
+    /** Reports whether a URL is another origin's, or the token service's, whose clients know what they send. */
+    private boolean isWithoutToken(URL url) {
+        return !registry.isHome(url) || Operation.pathOf(url).startsWith("/oauth2/");
+    }
+
+    private HttpResponse withoutToken(HttpRequest request, HttpResponse response) {
+        if (response.getStatusCode() != 401 || registry.isHome(request.getUrl())) {
+            return new BoundResponse(request, response);
+        }
+        response.close();
+        Refusal refusal = refusals.foreignAnswer(credentials.latest(), request.getUrl(), 401);
+        return Answer.refusal(request, 401, response.getHeaders(), refusal, "UNAUTHORIZED", "");
+    }
+
+    private static HttpRequest copy(HttpRequest request, Token token) {
+        HttpRequest copy = request.copy();
+        copy.getHeaders().remove(HttpHeaderName.AUTHORIZATION);
+        if (token != null) {
+            copy.getHeaders().set(HttpHeaderName.AUTHORIZATION, "Bearer " + token.value());
+        }
+        return copy;
+    }
+
+    /** Reports whether the clients send a request again after such an answer, and honour its Retry-After. */
+    static boolean isRetried(int status) {
+        return status == 408 || status == 429 || status >= 500;
+    }
+
+    /** Reports whether an answer goes to the client as it is. To a DELETE, the clients take 404 as success. */
+    private static boolean isPassed(HttpRequest request, HttpResponse response) {
+        int status = response.getStatusCode();
+        return status < 400 || isRetried(status) || (status == 404 && request.getHttpMethod() == HttpMethod.DELETE);
+    }
+
+    /** What follows a refusal: another try, or an answer for the client. */
+    private static final class Verdict {
+        final Scope again; // with a token for this scope; null for no further try
+        final Answer answer;
+
+        Verdict(Scope again, Answer answer) {
+            this.again = again;
+            this.answer = answer;
+        }
+    }
+
+    private Verdict judge(HttpRequest request, HttpResponse response, byte[] body, Token token, boolean first) {
+        int status = response.getStatusCode();
+        List<String> secrets = new ArrayList<>(credentials.secrets());
+        if (token != null) {
+            secrets.add(token.value());
+        }
+        List<ServiceError> errors = ServiceError.read(body, secrets);
+        String said = "";
+        Refusal refusal;
+        if (status == 401) {
+            Challenge challenge = challengeOf(response);
+            if (challenge != null && !challenge.realm.isEmpty() && !registry.isOwnRealm(challenge.realm)) {
+                refusal = refusals.foreignRealm(challenge.realm);
+            } else {
+                BinaryData sent = request.getBodyAsBinaryData();
+                Scope next = cure(challenge, token);
+                if (next != null && first && (sent == null || sent.isReplayable())) {
+                    return new Verdict(next, null);
+                }
+                boolean missing = challenge != null && challenge.error.equals("insufficient_scope");
+                refusal = missing
+                        ? refusals.missing(
+                                credentials.latest(), challenge.scope, token == null ? null : token.granted())
+                        : refusals.accessNotAccepted(credentials.latest());
+            }
+        } else if (status == 404) {
+            refusal = refusals.notFound(request, errors, secrets);
+        } else {
+            refusal = refusals.other(status, errors);
+            said = errors.isEmpty() ? "" : errors.get(0).message;
+        }
+        String code = errors.isEmpty() || errors.get(0).code.isEmpty()
+                ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN"
+                : errors.get(0).code;
+        return new Verdict(null, Answer.refusal(request, status, response.getHeaders(), refusal, code, said));
+    }
+
+    /** Returns the challenge; null if there is none that can be read. */
+    private static Challenge challengeOf(HttpResponse response) {
+        String[] values = response.getHeaders().getValues(HttpHeaderName.WWW_AUTHENTICATE);
+        try {
+            return values == null ? null : Challenge.of(List.of(values));
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    /** Returns the scope that may help against a 401; null if none does. Drops the token where it may be at fault. */
+    private Scope cure(Challenge challenge, Token token) {
+        if (token == null) {
+            return challenge == null ? null : challenge.scope;
+        }
+        boolean insufficient = challenge != null && challenge.error.equals("insufficient_scope");
+        boolean invalid = challenge != null && challenge.error.equals("invalid_token");
+        if (challenge != null && !invalid && !token.scope.contains(challenge.scope)) {
+            return challenge.scope;
+        }
+        if (insufficient && token.age(clock.getAsLong()) <= RIGHTS_AGE.toNanos()) {
+            return null;
+        }
+        tokens.forget(token);
+        if (!insufficient && token.root != null) {
+            service.forget(token.root);
+        }
+        return challenge == null ? null : token.scope;
+    }
+
+    /** Returns how many access tokens are kept. */
+    int kept() {
+        return tokens.size();
+    }
+
+    @Override
+    public String toString() {
+        return "HttpClient(" + registry + ")";
+    }
+}
