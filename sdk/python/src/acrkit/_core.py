@@ -53,6 +53,7 @@ RENEWAL_PAUSE = 30.0  # seconds after a failed renewal until the next
 TOKEN_TIMEOUT = 30.0  # seconds that a token request may take
 
 Steps = Generator[Any, Any, Any]
+Form = Mapping[str, str | Secret]
 monotonic = time.monotonic
 
 
@@ -109,7 +110,7 @@ class Post(NamedTuple):
 
     request: Any  # of the SDK; it gives the type
     url: str
-    form: Mapping[str, str | Secret]
+    form: Form
     options: Mapping[str, Any]
 
     def copy(self) -> Any:
@@ -179,9 +180,9 @@ class Token:
 
     def granted(self) -> Scope | None:
         """The rights of its access claim; None if it has none that can be read."""
-        access = self.claims.get("access")
         try:
-            return Scope((a["type"], a["name"], word) for a in access or [] for word in a["actions"] or [])
+            access = self.claims["access"] or []
+            return Scope((a["type"], a["name"], word) for a in access for word in a["actions"] or [])
         except (TypeError, KeyError):
             return None
 
@@ -362,8 +363,8 @@ class Core:
         with self._lock:
             if self._tokens.get(scope) is token:
                 del self._tokens[scope]
-            if with_root and token.root is not None and self._root[1] is token.root:
-                self._root = (None, None)
+        if with_root and token.root is not None:
+            self._forget_root(token.root)
 
     def _token(self, scope: Scope, request: Any, options: Mapping[str, Any]) -> Steps:
         token = self._cached(scope)
@@ -443,53 +444,42 @@ class Core:
         if login.kind == "refresh_token":
             return (yield from self._post("/oauth2/token", form, login, request, options))
         while True:
-            root: Any = self._known_root(login)
-            was_known = root is not None
-            if root is None or root.due:
-                renewed = yield Share(("exchange", login), lambda: self._exchange_entra(login, request, options))
-                if root is None or isinstance(renewed, Token):
-                    was_known, root = renewed is root, renewed
-            if not isinstance(root, Token):
-                return root
+            root = self._known_root(login)
+            known = root is not None
+            if root is None:
+                root = yield Share(("exchange", login), lambda: self._exchange_entra(login, request, options))
+                if not isinstance(root, Token):
+                    return root
             form["refresh_token"] = root.value
             outcome = yield from self._post("/oauth2/token", form, login, request, options)
             if isinstance(outcome, Token):
                 outcome.root = root
-            if not was_known or not isinstance(outcome, Refusal) or outcome.login is None:
+            if not known or not isinstance(outcome, Refusal) or outcome.login is None:
                 return outcome
-            with self._lock:
-                if self._root[1] is root:
-                    self._root = (None, None)
+            self._forget_root(root)
 
     def _known_root(self, login: Login) -> Token | None:
         made_from, root = self._root
-        return root if made_from == login and root is not None and root.alive else None
+        return root if made_from == login and root is not None and not root.due else None
+
+    def _forget_root(self, root: Token | None) -> None:
+        with self._lock:
+            if self._root[1] is root:
+                self._root = (None, None)
 
     def _exchange_entra(self, login: Login, request: Any, options: Mapping[str, Any]) -> Steps:
         root = self._known_root(login)
-        if root is not None and not root.due:
+        if root is not None:
             return root  # another request has got it meanwhile
-        form: Mapping[str, str | Secret] = {
-            "grant_type": "access_token",
-            "service": self.registry.host,
-            "access_token": login.password,
-        }
+        form: Form = {"grant_type": "access_token", "service": self.registry.host, "access_token": login.password}
         outcome = yield from self._post("/oauth2/exchange", form, login, request, options, "refresh_token")
         if isinstance(outcome, Token):
             with self._lock:
                 self._root = (login, outcome)
-        elif root is not None:
-            root.renew_at = monotonic() + RENEWAL_PAUSE
         return outcome
 
     def _post(
-        self,
-        path: str,
-        form: Mapping[str, str | Secret],
-        login: Login,
-        request: Any,
-        options: Mapping[str, Any],
-        name: str = "access_token",
+        self, path: str, form: Form, login: Login, request: Any, options: Mapping[str, Any], name: str = "access_token"
     ) -> Steps:
         """One token request."""
         url = self.registry.url + path

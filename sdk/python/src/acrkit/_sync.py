@@ -59,9 +59,10 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
         return self
 
     def __exit__(self, *args: Any) -> None:
-        # An SDK's client enters its transport twice, once for its client of the token service.
+        # An SDK's client enters its transport twice, once for its client of the token service, and its close()
+        # leaves it without having entered it.
         with self._lock:
-            self._users -= 1
+            self._users = max(self._users - 1, 0)
             last = self._users == 0
         if last:
             self.close()

@@ -60,12 +60,12 @@ def _arguments(core: Core, transport: AsyncHttpTransport[Any, Any] | None) -> Cl
 
 
 def _default() -> Any:
+    """The class of the transport that the SDK itself would use."""
     try:
         from azure.core.pipeline.transport import AioHttpTransport
-
-        return AioHttpTransport()
     except ImportError as error:
         raise ImportError("acrkit.aio needs aiohttp: install it, or give a transport of your own") from error
+    return AioHttpTransport
 
 
 class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
@@ -106,14 +106,15 @@ class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
         return self
 
     async def __aexit__(self, *args: Any) -> None:
-        # An SDK's client enters its transport twice, once for its client of the token service.
-        self._users -= 1
+        # An SDK's client enters its transport twice, once for its client of the token service, and its close()
+        # leaves it without having entered it.
+        self._users = max(self._users - 1, 0)
         if self._users == 0:
             await self.close()
 
     def _open(self) -> Any:
         if self._inner is None:
-            self._inner = _default()
+            self._inner = _default()()
         return self._inner
 
     async def _run(self, steps: Steps) -> Any:
