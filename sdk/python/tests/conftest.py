@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from azure.containerregistry import ContainerRegistryClient
@@ -54,16 +55,16 @@ class Sync:
     async def close(self, client: Any) -> None:
         await self._do(client.close)
 
-    async def tags(self, client: Any, repository: str, **options: Any) -> list[str]:
+    async def tags(self, client: Any, repository: str, **options: Any) -> Any:
         return await self._do(lambda: [t.name for t in client.list_tag_properties(repository, **options)])
 
-    async def names(self, client: Any) -> list[str]:
+    async def names(self, client: Any) -> Any:
         return await self._do(lambda: list(client.list_repository_names()))
 
     async def call(self, client: Any, method: str, *arguments: Any, **options: Any) -> Any:
         return await self._do(lambda: getattr(client, method)(*arguments, **options))
 
-    async def download(self, client: Any, repository: str, digest: str) -> bytes:
+    async def download(self, client: Any, repository: str, digest: str) -> Any:
         return await self._do(lambda: b"".join(client.download_blob(repository, digest)))
 
     async def aclose(self) -> None:
@@ -82,12 +83,17 @@ class Async:
     def __init__(self, bundle: str) -> None:
         self.bundle = bundle
         self._clients: list[Any] = []
+        self._sessions: list[aiohttp.ClientSession] = []
 
     def patch_default(self, patch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
         patch.setattr("acrkit.aio._default", lambda: make)
 
     def inner(self, **options: Any) -> Any:
-        return AioHttpTransport(connection_verify=self.bundle, **options)
+        # With connection_verify, azure-core makes a TLS context for each request, and a connection with it.
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=self.bundle))
+        session = aiohttp.ClientSession(connector=connector, auto_decompress=False, trust_env=True)
+        self._sessions.append(session)
+        return AioHttpTransport(session=session, **options)
 
     def client(self, arguments: Any, **options: Any) -> Any:
         client = AsyncContainerRegistryClient(**arguments, **options)
@@ -100,21 +106,23 @@ class Async:
     async def close(self, client: Any) -> None:
         await client.close()
 
-    async def tags(self, client: Any, repository: str, **options: Any) -> list[str]:
+    async def tags(self, client: Any, repository: str, **options: Any) -> Any:
         return [t.name async for t in client.list_tag_properties(repository, **options)]
 
-    async def names(self, client: Any) -> list[str]:
+    async def names(self, client: Any) -> Any:
         return [name async for name in client.list_repository_names()]
 
     async def call(self, client: Any, method: str, *arguments: Any, **options: Any) -> Any:
         return await getattr(client, method)(*arguments, **options)
 
-    async def download(self, client: Any, repository: str, digest: str) -> bytes:
+    async def download(self, client: Any, repository: str, digest: str) -> Any:
         return b"".join([part async for part in await client.download_blob(repository, digest)])
 
     async def aclose(self) -> None:
         for client in self._clients:
             await client.close()
+        for session in self._sessions:
+            await session.close()
 
 
 Stack = Sync | Async
@@ -157,18 +165,20 @@ def other(certificate: tuple[Path, Path]) -> Iterator[Fake]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def bundle(
+    _emulator: emulators.Emulator, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """What vouches for the emulator and for the servers that answer as told."""
+    path = tmp_path_factory.mktemp("bundle") / "bundle.pem"
+    path.write_text(Path(_emulator.ca).read_text() + certificate[0].read_text())
+    return str(path)
+
+
 @pytest_asyncio.fixture(params=["sync", "async"])
-async def stack(
-    request: pytest.FixtureRequest, _emulator: emulators.Emulator, certificate: tuple[Path, Path], tmp_path: Path
-) -> AsyncIterator[Stack]:
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_text(Path(_emulator.ca).read_text() + certificate[0].read_text())
-    stack: Stack = Sync(str(bundle)) if request.param == "sync" else Async(str(bundle))
+async def stack(request: pytest.FixtureRequest, bundle: str) -> AsyncIterator[Stack]:
+    stack: Stack = Sync(bundle) if request.param == "sync" else Async(bundle)
     try:
         yield stack
     finally:
         await stack.aclose()
-
-
-def stream(data: bytes) -> io.BytesIO:
-    return io.BytesIO(data)

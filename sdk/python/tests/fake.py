@@ -65,7 +65,9 @@ def access_token(life: float = 3600, access: Any = None, **claims: Any) -> str:
     if access is not None:
         claims["access"] = access
     now = int(time.time())
-    return jwt(iss="Azure Container Registry", grant_type="access_token", exp=now + int(life), n=next(_serial), **claims)
+    return jwt(
+        iss="Azure Container Registry", grant_type="access_token", exp=now + int(life), n=next(_serial), **claims
+    )
 
 
 def token_answer(value: str, date: float | None = None, name: str = "access_token", **headers: str) -> Answer:
@@ -127,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from .conftest import Stack
 from .fake import Answer, Fake, Request, access_token, challenge, token_answer
 
 PASSWORD = "a-password-of-the-tests-00000001"
+JSON = {"Content-Type": "application/json"}
 TAGS = "/acr/v1/samples%2Fapp/_tags"
 
 
@@ -45,6 +47,8 @@ class Registry:
     def __init__(self, fake: Fake, life: float = 3600) -> None:
         self.fake, self.life = fake, life
         self.tokens: list[str] = []
+        self.token: Callable[[Request], Answer] = self.give_token
+        self.resource: Callable[[Request], Answer] = lambda _: Answer(200, '{"tags":[]}', JSON)
         fake.answer = self
 
     def __call__(self, request: Request) -> Answer:
@@ -54,14 +58,11 @@ class Registry:
             return challenge(self.fake.host, "repository:samples/app:metadata_read", "invalid_token")
         return self.resource(request)
 
-    def token(self, request: Request) -> Answer:
+    def give_token(self, request: Request) -> Answer:
         if request.form.get("password") != PASSWORD:
             return Answer(401, '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}')
         self.tokens.append(access_token(self.life))
         return token_answer(self.tokens[-1])
-
-    def resource(self, request: Request) -> Answer:
-        return Answer(200, '{"tags":[]}', {"Content-Type": "application/json"})
 
 
 @pytest.mark.parametrize("kind", [HttpRequest, LegacyRequest])
@@ -125,7 +126,7 @@ async def test_the_token_service_is_left_to_the_sdk(stack: Stack, fake: Fake) ->
 
 async def test_a_redirect_carries_nothing(stack: Stack, fake: Fake, other: Fake) -> None:
     registry = Registry(fake)
-    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/blob?sig=1"})  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/blob?sig=1"})
     content = b"content"
     headers = {"Content-Range": f"bytes 0-{len(content) - 1}/{len(content)}"}
     other.answer = lambda _: Answer(206, content, headers)
@@ -139,7 +140,7 @@ async def test_a_redirect_carries_nothing(stack: Stack, fake: Fake, other: Fake)
 
 async def test_a_host_that_points_back_gets_no_credential_used(stack: Stack, fake: Fake, other: Fake) -> None:
     registry = Registry(fake)
-    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/x"})  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/x"})
     other.answer = lambda _: Answer(307, "", {"Location": fake.url + "/v2/private/app/manifests/v1"})
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises(ClientAuthenticationError):
@@ -150,7 +151,7 @@ async def test_a_host_that_points_back_gets_no_credential_used(stack: Stack, fak
 
 async def test_a_blob_host_that_answers_401(stack: Stack, fake: Fake, other: Fake) -> None:
     registry = Registry(fake)
-    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/blob"})  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(307, "", {"Location": other.url + "/blob"})
     other.answer = lambda _: challenge(other.host, "repository:samples/app:pull")
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises(RefusedError) as caught:
@@ -166,7 +167,7 @@ async def test_a_blob_host_that_answers_401(stack: Stack, fake: Fake, other: Fak
 async def test_a_realm_elsewhere(stack: Stack, fake: Fake, other: Fake) -> None:
     registry = Registry(fake)
     scope = "repository:samples/app:metadata_read"
-    registry.resource = lambda r: challenge(fake.host, scope, realm=other.url + "/oauth2/token")  # type: ignore[method-assign]
+    registry.resource = lambda r: challenge(fake.host, scope, realm=other.url + "/oauth2/token")
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises(RefusedError) as caught:
         await stack.tags(client, "samples/app")
@@ -214,7 +215,7 @@ async def test_the_challenge_asks_for_more(stack: Stack, fake: Fake) -> None:
             return challenge(fake.host, more, "insufficient_scope")
         return Answer(200, "{}")
 
-    registry.resource = resource  # type: ignore[method-assign]
+    registry.resource = resource
     transport = transport_of(stack, fake)
     async with closing(transport):
         assert (await stack.send(transport, HttpRequest("GET", fake.url + TAGS))).status_code == 200
@@ -226,7 +227,7 @@ async def test_the_challenge_asks_for_more(stack: Stack, fake: Fake) -> None:
 async def test_at_most_one_second_try(stack: Stack, fake: Fake, answer: str) -> None:
     registry = Registry(fake)
     scope = "repository:samples/app:metadata_read"
-    registry.resource = lambda r: {  # type: ignore[method-assign]
+    registry.resource = lambda r: {
         "invalid_token": challenge(fake.host, scope, "invalid_token"),
         "no error": challenge(fake.host, scope),
         "none": Answer(401),
@@ -240,12 +241,11 @@ async def test_at_most_one_second_try(stack: Stack, fake: Fake, answer: str) -> 
     assert len(fake.requests) == (2 if right else 4)
     assert caught.value.code == ("insufficient_scope" if right else "credential_rejected")
     assert caught.value.status_code == 401
+    assert caught.value.response is not None
     assert caught.value.response.status_code == 401
 
 
-async def test_rights_may_have_changed_since(
-    stack: Stack, fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rights_may_have_changed_since(stack: Stack, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(_core, "monotonic", lambda: now)
     registry = Registry(fake)
@@ -260,7 +260,7 @@ async def test_rights_may_have_changed_since(
             old = request.headers["authorization"] == f"Bearer {first}"
             return challenge(fake.host, scope, "insufficient_scope") if old else Answer(200)
 
-        registry.resource = resource  # type: ignore[method-assign]
+        registry.resource = resource
         now += _core.RIGHTS_AGE
         with pytest.raises(RefusedError):
             await stack.send(transport, request)
@@ -297,7 +297,7 @@ async def test_a_body_is_sent_again_from_where_it_began(stack: Stack, fake: Fake
             return challenge(fake.host, error="invalid_token")
         return Answer(202)
 
-    registry.resource = resource  # type: ignore[method-assign]
+    registry.resource = resource
     transport = transport_of(stack, fake)
     body = io.BytesIO(b"skipped|sent twice")
     body.seek(8)
@@ -310,7 +310,7 @@ async def test_a_body_is_sent_again_from_where_it_began(stack: Stack, fake: Fake
 
 async def test_a_body_that_can_be_read_once_is_not_sent_again(stack: Stack, fake: Fake) -> None:
     registry = Registry(fake)
-    registry.resource = lambda r: challenge(fake.host, error="invalid_token")  # type: ignore[method-assign]
+    registry.resource = lambda r: challenge(fake.host, error="invalid_token")
     transport = transport_of(stack, fake)
 
     async def parts() -> Any:
@@ -323,7 +323,7 @@ async def test_a_body_that_can_be_read_once_is_not_sent_again(stack: Stack, fake
             await stack.send(transport, request)
         assert len(fake.requests) == 2
         # The token is gone all the same: the next request gets a new one.
-        registry.resource = lambda r: Answer(202)  # type: ignore[method-assign]
+        registry.resource = lambda r: Answer(202)
         request = HttpRequest("PATCH", fake.url + "/v2/samples/app/blobs/uploads/1", content=b"")
         await stack.send(transport, request)
         assert len(fake.requests) == 4
@@ -332,7 +332,7 @@ async def test_a_body_that_can_be_read_once_is_not_sent_again(stack: Stack, fake
 async def test_not_found_is_the_sdks_own_error(stack: Stack, fake: Fake) -> None:
     registry = Registry(fake)
     body = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":null}]}'
-    registry.resource = lambda r: Answer(404, body, {"Content-Type": "application/json"})  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(404, body, JSON)
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises(ResourceNotFoundError) as caught:
         await stack.call(client, "get_manifest", "samples/app", "v9")
@@ -346,7 +346,7 @@ async def test_not_found_is_the_sdks_own_error(stack: Stack, fake: Fake) -> None
 async def test_other_refusals_name_explain(stack: Stack, fake: Fake, status: int) -> None:
     registry = Registry(fake)
     body = '{"errors":[{"code":"DENIED","message":"client is not allowed access","detail":null}]}'
-    registry.resource = lambda r: Answer(status, body, {"Content-Type": "application/json"})  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(status, body, JSON)
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises(HttpResponseError) as caught:
         await stack.tags(client, "samples/app")
@@ -359,10 +359,8 @@ async def test_other_refusals_name_explain(stack: Stack, fake: Fake, status: int
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_what_the_sdk_retries_it_gets(stack: Stack, fake: Fake, status: int) -> None:
     registry = Registry(fake)
-    registry.resource = lambda r: (  # type: ignore[method-assign]
-        Answer(200, '{"tags":[]}', {"Content-Type": "application/json"})
-        if len(fake.requests) > 3
-        else Answer(status, "", {"Retry-After": "0"})
+    registry.resource = lambda r: (
+        Answer(200, '{"tags":[]}', JSON) if len(fake.requests) > 3 else Answer(status, "", {"Retry-After": "0"})
     )
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     assert await stack.tags(client, "samples/app", retry_backoff_factor=0) == []
@@ -381,7 +379,7 @@ async def test_unreachable(stack: Stack, fake: Fake) -> None:
 async def test_a_connection_that_breaks(stack: Stack, fake: Fake) -> None:
     """The exception is of the inner transport's type, so that the SDK tries again, and holds no header."""
     registry = Registry(fake)
-    registry.resource = lambda r: Answer(0)  # type: ignore[method-assign]
+    registry.resource = lambda r: Answer(0)
     client = stack.client(stack.scoped_token(fake.host, "ci-pull", PASSWORD, transport=stack.inner()))
     with pytest.raises((ServiceRequestError, ServiceResponseError)) as caught:
         await stack.tags(client, "samples/app", retry_total=1, retry_backoff_factor=0)
@@ -391,9 +389,7 @@ async def test_a_connection_that_breaks(stack: Stack, fake: Fake) -> None:
     assert caught.value.__cause__ is None
 
 
-async def test_a_second_client_of_the_same_call(
-    stack: Stack, fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_second_client_of_the_same_call(stack: Stack, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     Registry(fake)
     made = []
 
@@ -419,7 +415,7 @@ async def test_nested_with_blocks_share_the_connections(
     Registry(fake)
     made: list[Any] = []
 
-    class Inner(RequestsTransport):
+    class Inner(RequestsTransport):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(connection_verify=str(certificate[0]))
             made.append(self)
@@ -465,7 +461,7 @@ async def stack_read(response: Any) -> None:
         await done
 
 
-def held(thing: Any, *secrets: str) -> list[str]:
+def held(thing: Any, *secrets: str, frames: bool = True) -> list[str]:
     """Where a secret can be reached from an object: through attributes, items, causes and frames of tracebacks.
 
     Our own transports and cores hold them and are not entered; neither are modules, classes and functions.
@@ -486,10 +482,12 @@ def held(thing: Any, *secrets: str) -> list[str]:
             text = it if isinstance(it, str) else bytes(it).decode("latin-1")
             found += [where for secret in secrets if secret in text]
             continue
+        if not frames and kind.__name__ in ("traceback", "frame"):
+            continue
         if kind.__name__ in ("Session", "ClientSession", "HTTPAdapter", "TCPConnector"):
             continue
         if isinstance(it, BaseException):
-            frame = it.__traceback__
+            frame = it.__traceback__ if frames else None
             while frame is not None:
                 code = frame.tb_frame.f_code
                 if "/tests/" not in code.co_filename:  # a test knows the secrets

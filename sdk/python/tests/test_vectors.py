@@ -61,7 +61,7 @@ def lifetime(v: Any) -> Any:
 
 def made_at(made: Token, age: float) -> Any:
     class At(Token):
-        age = property(lambda _: _age)  # type: ignore[assignment]
+        age = property(lambda _: _age)
 
     _age = age
     return At(made.value, made.life, {}, received=0.0)

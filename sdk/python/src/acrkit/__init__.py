@@ -7,6 +7,7 @@ The asynchronous clients are served by acrkit.aio.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypedDict
 
@@ -15,6 +16,8 @@ from azure.core.pipeline.transport import HttpTransport
 from ._api import core_of_source, core_of_token, secret_file
 from ._refusals import RefusedError
 from ._sync import ScopedTokenTransport
+
+RefusedError.__module__ = __name__  # as tracebacks name it
 
 __all__ = ["ClientArguments", "RefusedError", "scoped_token", "scoped_token_from", "secret_file"]
 
@@ -77,7 +80,8 @@ def scoped_token_from(
 
 
 def _arguments(core: Any, transport: HttpTransport[Any, Any] | None) -> ClientArguments:
-    if transport is not None and not callable(getattr(transport, "send", None)):
+    send = getattr(transport, "send", None)
+    if transport is not None and (not callable(send) or inspect.iscoroutinefunction(send)):
         raise TypeError(f"transport must be an azure-core HttpTransport, not {type(transport).__name__}")
     url = core.registry.url
     return {"endpoint": url, "credential": None, "transport": ScopedTokenTransport(core, transport)}

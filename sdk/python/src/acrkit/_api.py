@@ -58,6 +58,8 @@ def secret_file(path: str | Path) -> str:
         text = None  # the exception would hold the data
     if text is None:
         raise ValueError(f"the secret in the file {str(path)!r} is not UTF-8")
+    if text.startswith("\ufeff"):
+        raise ValueError(f"the secret in the file {str(path)!r} begins with a byte order mark")
     if text.endswith("\n"):
         text = text[:-2] if text.endswith("\r\n") else text[:-1]
     return check_secret(f"the secret in the file {str(path)!r}", text)
