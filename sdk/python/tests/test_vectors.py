@@ -52,19 +52,18 @@ def token(v: Any) -> Any:
 
 
 def lifetime(v: Any) -> Any:
-    life = _wire.life_of(v["token"], v["date"])
-    made = Token(Secret("x"), life, {}, received=0.0)
-    due = next(s for s in range(200_000) if made_at(made, s).due)
-    ends = next(s for s in range(200_000) if not made_at(made, s).alive)
-    return {"life": life, "renew": due, "ends": ends}
-
-
-def made_at(made: Token, age: float) -> Any:
-    class At(Token):
-        age = property(lambda _: _age)
-
-    _age = age
-    return At(made.value, made.life, {}, received=0.0)
+    now = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acrkit._core.monotonic", lambda: now)
+        made = Token(Secret("x"), _wire.life_of(v["token"], v["date"]), {})
+        seen = {"life": made.life}
+        for key, reached in (("renew", lambda: made.due), ("ends", lambda: not made.alive)):
+            now = v[key] - 0.001
+            assert not reached()
+            now += 0.002
+            assert reached()
+            seen[key] = v[key]
+    return seen
 
 
 def refusal(v: Any) -> Any:

@@ -113,10 +113,12 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
         # read1 returns what is there: a server that sends a byte now and then must not hold us beyond the limit.
         for chunk in iter(lambda: read1(1 << 16), b"") if read1 else response.stream_download(None):
             body += chunk
-            if len(body) > MAX_ANSWER:
+            late = time.monotonic() > end
+            if late or len(body) > MAX_ANSWER:
+                response.internal_response.close()
+                if late:
+                    raise ServiceResponseTimeoutError(f"no whole answer within {TOKEN_TIMEOUT:g} seconds")
                 break
-            if time.monotonic() > end:
-                raise ServiceResponseTimeoutError(f"no whole answer within {TOKEN_TIMEOUT:g} seconds")
         return response, body
 
     def _share(self, step: Share) -> Any:

@@ -158,6 +158,7 @@ class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
         async for chunk in response.stream_download(None):
             body += chunk
             if len(body) > MAX_ANSWER:
+                response.internal_response.close()
                 break
         return response, body
 
