@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +20,12 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.core.pipeline.transport import AsyncioRequestsTransport, HttpTransport, RequestsTransport
 from azure.core.pipeline.transport import HttpRequest as LegacyRequest
-from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 
 import acrkit
+import acrkit.aio
 from acrkit import RefusedError, _core
 
 from .conftest import Stack
@@ -439,6 +441,66 @@ async def test_nested_with_blocks_share_the_connections(
     assert len(fake.requests) == 4
 
 
+async def test_another_transport_of_azure_core(fake: Fake, certificate: tuple[Path, Path]) -> None:
+    """Without aiohttp: azure-core has an asynchronous transport by threads."""
+    registry = Registry(fake)
+    inner = AsyncioRequestsTransport(connection_verify=str(certificate[0]))
+    transport: Any = acrkit.aio.scoped_token(fake.host, "ci-pull", PASSWORD, transport=inner)["transport"]
+    async with closing(transport):
+        for kind in (HttpRequest, LegacyRequest):
+            response = await transport.send(kind("GET", fake.url + TAGS))
+            assert response.status_code == 200
+            assert held(response, PASSWORD, *registry.tokens) == []
+    assert len(fake.requests) == 3
+
+
+class Foreign(HttpTransport[Any, Any]):
+    """A transport with responses of its own making, which cannot be changed."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        self.sent.append(request.url)
+        token = {"access_token": "a-token-of-the-tests"}
+        made = SimpleNamespace(
+            request=request,
+            status_code=200 if request.url.endswith("/oauth2/token") else 404,
+            reason="Not Found",
+            headers={},
+            text=lambda: "",
+            body=lambda: b"",
+            iter_bytes=lambda: iter([json.dumps(token).encode()]),
+        )
+
+        class Fixed:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(made, name)
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                raise AttributeError(name)
+
+        return Fixed()
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __exit__(self, *args: Any) -> None:
+        pass
+
+
+def test_responses_of_anothers_making() -> None:
+    inner = Foreign()
+    transport: Any = acrkit.scoped_token("myregistry", "ci-pull", PASSWORD, transport=inner)["transport"]
+    response = transport.send(HttpRequest("GET", "https://myregistry.azurecr.io" + TAGS))
+    assert response.status_code == 404
+    assert response.request.headers == {}
+    assert len(inner.sent) == 2
+
+
 class closing:  # noqa: N801
     """Closes a transport of either kind."""
 
@@ -490,9 +552,11 @@ def held(thing: Any, *secrets: str, frames: bool = True) -> list[str]:
             frame = it.__traceback__ if frames else None
             while frame is not None:
                 code = frame.tb_frame.f_code
-                if "/tests/" not in code.co_filename:  # a test knows the secrets
-                    variables = frame.tb_frame.f_locals.items()
-                    todo += [(f"{where}/{code.co_name}/{name}", repr(value)) for name, value in variables]
+                for name, value in frame.tb_frame.f_locals.items():
+                    if "/tests/" not in code.co_filename:  # a test knows the secrets
+                        todo.append((f"{type(it).__name__}/{code.co_name}/{name}/repr", repr(value)))
+                    if "/acrkit/" in code.co_filename:
+                        todo.append((f"{type(it).__name__}/{code.co_name}/{name}", value))
                 frame = frame.tb_next
         if isinstance(it, dict):
             todo += [(f"{where}/[{k}]", v) for k, v in it.items()]

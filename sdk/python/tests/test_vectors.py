@@ -24,10 +24,8 @@ def scope(v: Any) -> Any:
 
 
 def endpoint(v: Any) -> Any:
-    from acrkit._api import registry_of
-
     try:
-        return {"url": registry_of(v["endpoint"], v.get("custom", False)).url}
+        return {"url": _wire.parse_endpoint(v["endpoint"], v.get("custom", False)).url}
     except _wire.EndpointError as error:
         return {"code": "host_refused" if error.key == "other_host" else "usage"}
 
@@ -57,7 +55,8 @@ def lifetime(v: Any) -> Any:
         patch.setattr("acrkit._core.monotonic", lambda: now)
         made = Token(Secret("x"), _wire.life_of(v["token"], v["date"]), {})
         seen = {"life": made.life}
-        for key, reached in (("renew", lambda: made.due), ("ends", lambda: not made.alive)):
+        checks: dict[str, Callable[[], bool]] = {"renew": lambda: made.due, "ends": lambda: not made.alive}
+        for key, reached in checks.items():
             now = v[key] - 0.001
             assert not reached()
             now += 0.002
@@ -162,3 +161,20 @@ def test_half_a_command_is_left_out() -> None:
     assert len(_refusals.message("missing_action", facts).splitlines()) == 2
     del facts["token"]
     assert len(_refusals.message("missing_action", facts).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://\u212aate.azurecr.io/v2/",  # the sign for kelvin, whose lower case is a k
+        "https://kate.azurecr.io\n",
+        "https://kate.azurecr.io\\@evil.example/",
+        "https://ci@kate.azurecr.io/v2/",
+        "https://kate.azurecr.io%2eevil.example/",
+        "//kate.azurecr.io/v2/",
+        "",
+    ],
+)
+def test_what_is_not_plainly_the_origin_is_another(url: str) -> None:
+    assert not _wire.parse_endpoint("kate").is_home(url)
+    assert not _wire.parse_endpoint("kate").is_realm(url)

@@ -16,12 +16,10 @@ def registry_of(endpoint: Any, custom_login_server: bool) -> Registry:
     try:
         return parse_endpoint(endpoint, custom_login_server)
     except EndpointError as error:
-        if not error.key:
-            raise
-        text = message(error.key, {"host": error.host})
+        text = message(error.key, {"host": error.host}) if error.key else str(error)
         if error.key == "other_host":
             text += "; if it is yours under another name, say custom_login_server=True"
-        raise EndpointError(text, error.key, error.host) from None
+    raise ValueError(text)
 
 
 def core_of_token(endpoint: Any, name: Any, password: Any, second_password: Any, custom_login_server: bool) -> Core:

@@ -6,7 +6,9 @@ A Core is shared by the synchronous and the asynchronous transport. Its methods 
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import inspect
 import json
 import re
 import threading
@@ -32,6 +34,7 @@ from ._refusals import (
     quoted,
     refused,
     said_in,
+    text_of,
 )
 from ._wire import (
     MAX_TOKEN,
@@ -329,9 +332,9 @@ class Core:
             if status == 404:
                 if request.method != "DELETE":
                     yield Read(response)
-                    response.reason = f"{response.reason}: {message(*not_found(self.registry.host, request, response))}"
+                    _reword(response, ": " + message(*not_found(self.registry.host, request, response)))
             else:
-                response.reason = f"{response.reason}; {message('other', {})}"
+                _reword(response, "; " + message("other", {}))
         return response
 
     def _for_az(self, login: Login | None) -> Facts:
@@ -496,7 +499,7 @@ class Core:
                 return Token(value, life, read_claims(value.reveal()) or {})
             # Without the response, which may hold what looks like a token.
             return Refusal("protocol", "service_refused", {"status": f"200 with an answer that {why}"}, None)
-        text = response.text()
+        text = text_of(response)
         echoes = any(secret.out_of(text) != text for secret in secrets)
         if status in (408, 429) or status >= 500:
             return Failure(ServiceResponseError, f"the token service answers {status}") if echoes else Busy(response)
@@ -515,7 +518,10 @@ class Core:
 
 def clean(response: Any, step: Send | Post) -> Any:
     """Takes off a response what was sent for it: it is handed to the SDK, and hangs on the SDK's exceptions."""
-    response.request = step.request
+    try:
+        response.request = step.request
+    except AttributeError:  # a response of another's making
+        response.request.headers.pop("Authorization", None)
     inner = getattr(response, "internal_response", None)
     sent = getattr(inner, "request", None)  # requests
     if sent is not None:
@@ -526,6 +532,27 @@ def clean(response: Any, step: Send | Post) -> Any:
     if inner is not None and info is not None:
         inner._request_info = info._replace(headers=step.request.headers)
     return response
+
+
+def parts_of(response: Any) -> Any:
+    """The body of a response in parts, as an iterator, asynchronous where the response is."""
+    read1 = getattr(getattr(getattr(response, "internal_response", None), "raw", None), "read1", None)
+    if read1 is not None and not inspect.iscoroutinefunction(getattr(response, "read", None)):
+        # What is there: a server that sends a byte now and then must not hold us beyond the limit.
+        return iter(lambda: read1(1 << 16), b"")
+    return response.iter_bytes() if hasattr(response, "iter_bytes") else response.stream_download(None)
+
+
+def hang_up(response: Any) -> None:
+    """Ends the connection of a response that is not read to its end."""
+    close = getattr(getattr(response, "internal_response", None), "close", None)
+    if close is not None:
+        close()
+
+
+def _reword(response: Any, text: str) -> None:
+    with contextlib.suppress(AttributeError):  # a response of another's making
+        response.reason = f"{response.reason}{text}"
 
 
 def _host(url: str) -> str:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, NoReturn, cast
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from ._wire import ACTIONS, CATALOG, Challenge, ChallengeError, Scope, is_repository, parse_challenge, required_scope
 
@@ -120,10 +120,18 @@ def challenge_of(response: Any) -> Challenge:
         return Challenge("", "", Scope(), "")
 
 
+def text_of(response: Any) -> str:
+    """The body of a response; "" where its text cannot be read."""
+    try:
+        return str(response.text())
+    except (AzureError, LookupError, ValueError):
+        return ""
+
+
 def errors_of(response: Any) -> list[tuple[str, str]]:
     """Code and message of each error in a registry's answer; none where it is no such document."""
     try:
-        errors = json.loads(response.text())["errors"]
+        errors = json.loads(text_of(response))["errors"]
         return [(str(e.get("code") or ""), str(e.get("message") or "")) for e in errors]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from azure.core.exceptions import ServiceResponseTimeoutError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean
+from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean, hang_up, parts_of
 
 
 class ScopedTokenTransport(HttpTransport[Any, Any]):
@@ -42,6 +42,9 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         return self._run(self._core.send(request, kwargs))
+
+    def sleep(self, duration: float) -> None:
+        self._open().sleep(duration)
 
     def open(self) -> None:
         self._open().open()
@@ -109,13 +112,11 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
             self._do(Read(response))
             return response, b""
         body = b""
-        read1 = getattr(getattr(response.internal_response, "raw", None), "read1", None)
-        # read1 returns what is there: a server that sends a byte now and then must not hold us beyond the limit.
-        for chunk in iter(lambda: read1(1 << 16), b"") if read1 else response.stream_download(None):
-            body += chunk
+        for part in parts_of(response):
+            body += part
             late = time.monotonic() > end
             if late or len(body) > MAX_ANSWER:
-                response.internal_response.close()
+                hang_up(response)
                 if late:
                     raise ServiceResponseTimeoutError(f"no whole answer within {TOKEN_TIMEOUT:g} seconds")
                 break

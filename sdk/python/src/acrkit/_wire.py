@@ -78,7 +78,7 @@ class Registry:
 
     def is_home(self, url: str) -> bool:
         """Whether a URL has the registry's origin. What is not plainly so is another one."""
-        match = re.match(r"https://([A-Za-z0-9._:\[\]-]+)(?:[/?#]|$)", url, re.IGNORECASE)
+        match = re.match(r"https://([a-z0-9._:\[\]-]+)(?:[/?#]|\Z)", url, re.IGNORECASE | re.ASCII)
         if not match:
             return False
         host, port = _split_port(match.group(1).lower())
@@ -92,7 +92,7 @@ class Registry:
         endpoint, that of its registry. It is never called; tokens are asked for at our origin."""
         if self.is_home(realm):
             return True
-        match = re.match(r"https://([a-z0-9.-]+)(?::443)?(?:/|$)", realm, re.IGNORECASE)
+        match = re.match(r"https://([a-z0-9.-]+)(?::443)?(?:/|\Z)", realm, re.IGNORECASE | re.ASCII)
         other = Registry(match.group(1).lower() if match else "")
         return bool(self.cloud) and other.cloud == self.cloud and other.name == self.name
 

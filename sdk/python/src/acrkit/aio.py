@@ -11,7 +11,7 @@ from azure.core.exceptions import ServiceResponseTimeoutError
 from azure.core.pipeline.transport import AsyncHttpTransport
 
 from ._api import core_of_source, core_of_token
-from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean
+from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean, hang_up, parts_of
 
 __all__ = ["ClientArguments", "scoped_token", "scoped_token_from"]
 
@@ -92,13 +92,16 @@ class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
     async def send(self, request: Any, **kwargs: Any) -> Any:
         return await self._run(self._core.send(request, kwargs))
 
+    async def sleep(self, duration: float) -> None:
+        await self._open().sleep(duration)
+
     async def open(self) -> None:
-        await self._open().open()
+        await self._open().__aenter__()  # as azure-core's pipeline does: some have an open() that is not asynchronous
 
     async def close(self) -> None:
         inner, self._inner = self._inner, self._given
         if inner is not None:
-            await inner.close()
+            await inner.__aexit__(None, None, None)
 
     async def __aenter__(self) -> AsyncScopedTokenTransport:
         self._users += 1
@@ -155,10 +158,10 @@ class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
             await self._do(Read(response))
             return response, b""
         body = b""
-        async for chunk in response.stream_download(None):
-            body += chunk
+        async for part in parts_of(response):
+            body += part
             if len(body) > MAX_ANSWER:
-                response.internal_response.close()
+                hang_up(response)
                 break
         return response, body
 
