@@ -523,10 +523,14 @@ async def stack_read(response: Any) -> None:
         await done
 
 
+KINDS = ("module", "type", "function", "method", "traceback", "frame")
+
+
 def held(thing: Any, *secrets: str, frames: bool = True) -> list[str]:
     """Where a secret can be reached from an object: through attributes, items, causes and frames of tracebacks.
 
-    Our own transports and cores hold them and are not entered; neither are modules, classes and functions.
+    Our own transports and cores hold them and are not entered; neither are modules, classes and functions. Of frames
+    the variables of all but the tests are printed, as tools that report errors do; those of the package are entered.
     """
     found: list[str] = []
     seen: set[int] = set()
@@ -538,13 +542,11 @@ def held(thing: Any, *secrets: str, frames: bool = True) -> list[str]:
             continue
         seen.add(id(it))
         kind = type(it)
-        if kind.__module__.startswith(skipped) or kind.__name__ in ("module", "type", "function", "method"):
+        if kind.__module__.startswith(skipped) or kind.__name__ in KINDS:
             continue
         if isinstance(it, (str, bytes, bytearray)):
             text = it if isinstance(it, str) else bytes(it).decode("latin-1")
             found += [where for secret in secrets if secret in text]
-            continue
-        if not frames and kind.__name__ in ("traceback", "frame"):
             continue
         if kind.__name__ in ("Session", "ClientSession", "HTTPAdapter", "TCPConnector"):
             continue
@@ -554,9 +556,9 @@ def held(thing: Any, *secrets: str, frames: bool = True) -> list[str]:
                 code = frame.tb_frame.f_code
                 for name, value in frame.tb_frame.f_locals.items():
                     if "/tests/" not in code.co_filename:  # a test knows the secrets
-                        todo.append((f"{type(it).__name__}/{code.co_name}/{name}/repr", repr(value)))
+                        todo.append((f"{where}>{code.co_name}/{name}/repr", repr(value)))
                     if "/acrkit/" in code.co_filename:
-                        todo.append((f"{type(it).__name__}/{code.co_name}/{name}", value))
+                        todo.append((f"{where}>{code.co_name}/{name}", value))
                 frame = frame.tb_next
         if isinstance(it, dict):
             todo += [(f"{where}/[{k}]", v) for k, v in it.items()]

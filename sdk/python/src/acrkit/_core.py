@@ -28,6 +28,7 @@ from ._refusals import (
     Secret,
     challenge_of,
     denied,
+    fresh,
     message,
     not_found,
     plain,
@@ -212,14 +213,14 @@ class Busy(NamedTuple):
 class Failure(NamedTuple):
     """No answer came."""
 
-    kind: type
+    kind: type[AzureError]
     text: str
 
     def error(self) -> AzureError:
         try:
-            return self.kind(self.text)  # type: ignore[no-any-return]
+            return fresh(self.kind(self.text))
         except TypeError:
-            return ServiceRequestError(self.text)
+            return fresh(ServiceRequestError(self.text))
 
 
 Outcome = Token | Refusal | Busy | Failure

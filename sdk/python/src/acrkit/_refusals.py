@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -61,8 +61,19 @@ def message(key: str, facts: Facts) -> str:
     return "\n".join(part for part in (fill(sentence["text"]), fill(sentence["fix"]) if whole else "") if part)
 
 
+Error = TypeVar("Error", bound=AzureError)
+
+
+def fresh(error: Error) -> Error:
+    """The exception without what azure-core adds of one that is being handled, or, in Python 3.10, was: that one
+    holds the request as it was sent."""
+    error.exc_type = error.exc_value = error.exc_traceback = None
+    error.exc_msg = error.message
+    return error
+
+
 def refused(code: str, key: str, facts: Facts, response: Any = None) -> RefusedError:
-    return RefusedError(message(key, facts), response, code=code, facts=facts)
+    return fresh(RefusedError(message(key, facts), response, code=code, facts=facts))
 
 
 class Secret:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, NoReturn
 
-from azure.core.exceptions import ServiceResponseTimeoutError
+from azure.core.exceptions import AzureError, ServiceResponseTimeoutError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean, hang_up, parts_of
@@ -41,7 +41,11 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
         return self._open().connection_config
 
     def send(self, request: Any, **kwargs: Any) -> Any:
-        return self._run(self._core.send(request, kwargs))
+        try:
+            return self._run(self._core.send(request, kwargs))
+        except AzureError as error:
+            error.__context__ = None  # Python 3.10 may keep the inner transport's there, with the request as sent
+            raise
 
     def sleep(self, duration: float) -> None:
         self._open().sleep(duration)

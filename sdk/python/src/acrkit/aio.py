@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypedDict
 
-from azure.core.exceptions import ServiceResponseTimeoutError
+from azure.core.exceptions import AzureError, ServiceResponseTimeoutError
 from azure.core.pipeline.transport import AsyncHttpTransport
 
 from ._api import core_of_source, core_of_token
@@ -90,7 +90,11 @@ class AsyncScopedTokenTransport(AsyncHttpTransport[Any, Any]):
         return self._open().connection_config
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
-        return await self._run(self._core.send(request, kwargs))
+        try:
+            return await self._run(self._core.send(request, kwargs))
+        except AzureError as error:
+            error.__context__ = None  # Python 3.10 may keep the inner transport's there, with the request as sent
+            raise
 
     async def sleep(self, duration: float) -> None:
         await self._open().sleep(duration)
