@@ -72,7 +72,7 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(tried, p.sameSecrets) {
+		if slices.ContainsFunc(tried, p.equal) {
 			return nil, refusal // what was refused a moment ago is not sent again
 		}
 		token, err := t.fetchAs(ctx, p, scope, suits)
@@ -86,7 +86,7 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 		if p.root != nil {
 			t.keeper.forget(ctx, p.root.key, p.root.token)
 		}
-		if len(tried) == maxProofs || !t.grant.refused(p) {
+		if !t.grant.refused(p) || len(tried) == maxProofs {
 			return nil, err
 		}
 	}

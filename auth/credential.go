@@ -63,19 +63,15 @@ func (d description) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, d.
 func (d description) LogValue() slog.Value         { return slog.StringValue(d.text) }
 func (d description) MarshalText() ([]byte, error) { return []byte(d.text), nil }
 
-// passwordCredential is a user name with one password, or two of which one may
-// have been rotated away.
-type passwordCredential struct {
-	description
-	user      string
-	passwords []SecretSource
-}
-
 func scopedToken(name string, passwords ...SecretSource) Credential {
-	return &passwordCredential{description{KindScopedToken, fmt.Sprintf("token %q", name)}, name, passwords}
+	return newPasswordCredential(KindScopedToken, tokenText(name), named(name, passwords...)...)
 }
 
-// ScopedToken is a scope-mapped token: its name and one of its two passwords.
+// tokenText describes a scope-mapped token.
+func tokenText(name string) string { return fmt.Sprintf("token %q", name) }
+
+// ScopedToken is a scope-mapped token: its name and one of its two passwords. A
+// password that is a token itself is taken as [UserPassword] takes it.
 func ScopedToken(name, password string) Credential { return scopedToken(name, fixed(password)) }
 
 // ScopedTokenPair is a scope-mapped token with both its passwords, so that a
@@ -92,9 +88,37 @@ func ScopedTokenPair(name, password1, password2 string) Credential {
 //	cred := auth.ScopedTokenSource("ci-pull", auth.SecretFile("/run/secrets/acr"))
 //
 // A refused password is never sent twice in a row: where the source still gives
-// the same one, the refusal is the answer.
+// the same one, the refusal is the answer. A password that is a token itself is taken
+// as [UserPassword] takes it, each time the source gives another one.
 func ScopedTokenSource(name string, password SecretSource) Credential {
 	return scopedToken(name, password)
+}
+
+// ScopedTokenFunc is a scope-mapped token whose name and password both come from a
+// function, such as a vault that rotates from one token to another:
+//
+//	cred := auth.ScopedTokenFunc(func(ctx context.Context) (name, password string, err error) {
+//		secret, err := vault.Read(ctx, "acr")
+//		return secret.Name, secret.Password, err
+//	})
+//
+// The function is called when a password is needed for the first time and again when
+// the registry has refused the last pair; one call at a time. It must honour its
+// context, which ends after 30 seconds at the latest. A refused pair is never sent
+// twice in a row: where the function still gives the same one, the refusal is the
+// answer. Access tokens that were made with an earlier pair are used until they end.
+//
+// An error with [acrkit.CodeCredentialMissing] says that there is no such secret
+// here, and lets a [Chain] go on; any other stops it. An error that is no
+// [*acrkit.Error] has [acrkit.CodeUnavailable]; a name without a password, and the
+// reverse, [acrkit.CodeUsage]. The function's error text is shown and must not hold a
+// secret.
+//
+// The credential is "token from function" until the first call, and then the token of
+// the name that the function gave: see [Transport.Status] and [Transport.Describe]. A
+// password that is a token itself is taken as [UserPassword] takes it.
+func ScopedTokenFunc(get func(ctx context.Context) (name, password string, err error)) Credential {
+	return newPasswordCredential(KindScopedToken, "token from function", newPairFunc(get))
 }
 
 // zeroGUID is the user name that goes with an ACR refresh token where a client
@@ -109,23 +133,15 @@ const identityUser = "<token>"
 // id and secret.
 //
 // A password that is a token is told apart by its issuer and audience, whatever
-// the user name, and takes its own way: an ACR refresh token as
-// [RefreshToken], an Entra token as [EntraToken]. Under the user names
-// 00000000-0000-0000-0000-000000000000 and <token> every password that is not an
-// Entra token is taken for an ACR refresh token.
+// the user name: an ACR refresh token is used as [RefreshToken] uses it, an Entra
+// token as [EntraToken], and an ACR access token is an error with [acrkit.CodeUsage].
+// Under the user names 00000000-0000-0000-0000-000000000000 and <token> every password
+// that is not an Entra token is taken for an ACR refresh token. Any other token is
+// sent as a password. Kind and String say what the password is, as far as it is known
+// before it is needed. All credentials of a name and password do the same, whether the
+// values are fixed or come from a source.
 func UserPassword(user, password string) Credential {
-	if claims, err := wire.ReadClaims(password); err == nil {
-		switch {
-		case claims.IsACR():
-			return RefreshToken(password)
-		case claims.IsEntra():
-			return EntraToken(password)
-		}
-	}
-	if user == zeroGUID || user == identityUser {
-		return RefreshToken(password)
-	}
-	return &passwordCredential{description{KindUserPassword, fmt.Sprintf("user %q", user)}, user, []SecretSource{fixed(password)}}
+	return newPasswordCredential(KindUserPassword, fmt.Sprintf("user %q", user), named(user, fixed(password))...)
 }
 
 type refreshCredential struct {
@@ -214,5 +230,5 @@ func checkSecret(what string, s string) error {
 	default:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Cause: white, Reason: what + " " + why}
+	return wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Cause: white, Reason: what + " " + why})
 }

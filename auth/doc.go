@@ -16,8 +16,8 @@
 //     with passwords, and anonymous requests ask the registry's token service
 //     directly; Entra identities ([ServicePrincipal], [EntraToken], [Entra]) are
 //     exchanged for an ACR refresh token first. [ScopedTokenSource] and
-//     [FederatedServicePrincipal] read their secret again from a [SecretSource];
-//     [DockerConfig] finds what another program's login left; [ByRepository] and
+//     [FederatedServicePrincipal] read their secret again from a [SecretSource],
+//     [ScopedTokenFunc] name and password from a function; [DockerConfig] finds what another program's login left; [ByRepository] and
 //     [Chain] are made of others.
 //   - [FromEnvironment]: registry and credential from environment variables.
 //

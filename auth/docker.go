@@ -344,21 +344,43 @@ type dockerFound struct {
 }
 
 func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
-	f, err := g.reads.get(ctx, "", func() (*dockerFound, bool) { return g.current, g.current != nil }, g.find, func(f *dockerFound) {
-		if f != g.last {
-			g.old = append(g.old, f)
+	var refused *dockerFound
+	var refusal error
+	for {
+		f, err := g.reads.get(ctx, "", func() (*dockerFound, bool) { return g.current, g.current != nil }, g.find, func(f *dockerFound) {
+			if f != g.last {
+				g.old = keepOld(g.old, f)
+			}
+			g.current, g.last = f, f
+		})
+		if err != nil {
+			return proof{}, err
 		}
-		g.current, g.last = f, f
-	})
-	if err != nil {
-		return proof{}, err
+		if f == refused {
+			return proof{}, refusal // nobody has logged in anew
+		}
+		p, err := f.grant.proof(ctx)
+		if err == nil {
+			p.by = f
+			return p, nil
+		}
+		err = cameFrom(err, f.from)
+		if refused != nil || !errors.Is(err, acrkit.CodeCredentialRejected) {
+			return proof{}, err
+		}
+		// An Entra token is refused where it is exchanged.
+		refused, refusal = f, err
+		g.leave(f)
 	}
-	p, err := f.grant.proof(ctx)
-	if err != nil {
-		return proof{}, cameFrom(err, f.from)
+}
+
+// leave gives up what was refused, so that the files are read again.
+func (g *dockerGrant) leave(f *dockerFound) {
+	g.reads.Lock()
+	defer g.reads.Unlock()
+	if g.current == f {
+		g.current = nil
 	}
-	p.by = f
-	return p, nil
 }
 
 // dockerPlace is one place of the files, to be looked at in its turn.
@@ -537,11 +559,7 @@ func (g *dockerGrant) refused(p proof) bool {
 	if f.refused(p) {
 		return true
 	}
-	g.reads.Lock()
-	defer g.reads.Unlock()
-	if g.current == f {
-		g.current = nil
-	}
+	g.leave(f)
 	return true
 }
 

@@ -61,9 +61,9 @@ const (
 //
 //  1. ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD (and ACR_TOKEN_PASSWORD2, where both
 //     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a [SecretFile] that is
-//     read again while the credential lives: a scope-mapped token. A single
-//     password that is itself a token of ACR or Entra, or stands under one of the
-//     user names of those, is taken as [UserPassword] takes it, from a file once;
+//     read again while the credential lives: a scope-mapped token. A password that is
+//     itself a token of ACR or Entra, or stands under one of the user names of those,
+//     is taken as [UserPassword] takes it;
 //  2. ACR_REFRESH_TOKEN;
 //  3. AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET or, without
 //     that, with AZURE_FEDERATED_TOKEN_FILE: a service principal, at the authority
@@ -234,15 +234,6 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 			return l, nil, err
 		}
 	}
-	if second == "" {
-		if s, ok := source.(*fileSource); ok {
-			password = s.good.Reveal() // read a moment ago
-		}
-		if cred := UserPassword(name, password); cred.Kind() != KindUserPassword {
-			l.Kind = cred.Kind() // a token, which is no scope-mapped token's password
-			return l, cred, nil
-		}
-	}
 	passwords := []SecretSource{source}
 	if second != "" {
 		if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
@@ -251,11 +242,12 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
 		passwords = append(passwords, fixed(second))
 	}
+	cred := scopedToken(name, passwords...)
 	if r.isAdmin(name) {
-		l.Kind = KindAdminUser
-		return l, adminUser(name, passwords...), nil
+		cred = adminUser(name, passwords...)
 	}
-	return l, scopedToken(name, passwords...), nil
+	l.Kind = cred.Kind() // of a token that stands in the password's place, its own
+	return l, cred, nil
 }
 
 // file returns the file in a variable as a source, after a first look at it: what

@@ -109,6 +109,36 @@ func ExampleTransport_ResponseError() {
 	// Output: insufficient_scope required: repository:team/app:pull granted:
 }
 
+// Name and password come from a vault, which may change to another token at any time.
+// It is asked at first, and again when the registry refuses what it gave.
+func ExampleScopedTokenFunc() {
+	host, base, stop := registryForExamples()
+	defer stop()
+	vault := func(_ context.Context, _ string) (map[string]string, error) { // yours
+		return map[string]string{"name": "ci", "password": "correct-horse"}, nil
+	}
+
+	cred := auth.ScopedTokenFunc(func(ctx context.Context) (name, password string, err error) {
+		secret, err := vault(ctx, "registry/myregistry")
+		return secret["name"], secret["password"], err
+	})
+	rt, err := auth.NewTransport(host, cred, &auth.Options{Base: base})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer rt.Close()
+
+	resp, err := (&http.Client{Transport: rt}).Get("https://" + host + "/v2/team/app/tags/list")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.StatusCode, "as", rt.Describe())
+	// Output: 200 as token "ci"
+}
+
 // A registry and a credential from ACR_NAME, ACR_TOKEN_NAME and
 // ACR_TOKEN_PASSWORD; half a credential is an error that names the other half.
 func ExampleFromEnvironment() {

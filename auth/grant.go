@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -36,138 +35,65 @@ type grant interface {
 type proof struct {
 	fields  url.Values
 	secrets []Secret
-	slot    int32         // which of two passwords
+	slot    int32         // which of two passwords, of a passwordGrant
 	root    *refreshToken // the refresh token, where it has one
 	fresh   bool          // the refresh token was made for this proof
+	pair    *boundPair    // what a passwordGrant made it from
 	by      grant         // the grant that made it, where one stands before others
 }
 
-// sameSecrets reports whether p proves no more than other.
-func (p proof) sameSecrets(other proof) bool {
-	return len(p.secrets) > 0 && slices.EqualFunc(p.secrets, other.secrets, func(a, b Secret) bool { return a.Reveal() == b.Reveal() })
-}
-
-// passwordGrant is the password grant with one password or two.
-type passwordGrant struct {
-	t         *Transport
-	who       string
-	kind      Kind
-	user      string
-	passwords []*keptPassword
-	slot      atomic.Int32 // the one to try first
-}
-
-// keptPassword is a source with the password it gave last, where that is kept.
-type keptPassword struct {
-	source SecretSource
-	reads  flights[*Secret]
-	kept   *Secret // guarded by the lock of reads
-}
-
-func (c *passwordCredential) bind(t *Transport) (grant, error) {
-	if c.user == "" {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the name that goes with the password is empty"}
-	}
-	if err := checkSecret("the user name", c.user); err != nil {
-		return nil, err
-	}
-	g := &passwordGrant{t: t, who: c.text, kind: c.kind, user: c.user}
-	for _, source := range c.passwords {
-		switch s := source.(type) {
-		case nil:
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source of the password is nil"}
-		case *fixedSecret:
-			if err := checkSecret("the password of "+c.text, s.value.Reveal()); err != nil {
-				return nil, err
-			}
-		}
-		k := &keptPassword{source: source}
-		k.reads.init()
-		g.passwords = append(g.passwords, k)
-	}
-	return g, nil
+// equal reports whether p proves just what other does. The name counts: one password
+// may be that of two tokens.
+func (p proof) equal(other proof) bool {
+	return len(p.secrets) > 0 && p.fields.Encode() == other.fields.Encode()
 }
 
 // plainArgument is what a shell takes as it stands.
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
-	slot := g.slot.Load()
-	p, err := g.passwords[slot].read(ctx, g.t)
-	if err == nil {
-		err = checkSecret("the password of "+g.who+" from its "+g.passwords[slot].source.String(), p.Reveal())
-	}
-	if err != nil {
-		return proof{}, err
-	}
-	return proof{slot: slot, secrets: []Secret{p}, fields: url.Values{
-		"grant_type": {"password"}, "username": {g.user}, "password": {p.Reveal()},
-	}}, nil
-}
-
-func (k *keptPassword) read(ctx context.Context, t *Transport) (Secret, error) {
-	if !k.source.costly() {
-		return k.source.read(ctx, t)
-	}
-	p, err := k.reads.get(ctx, "", func() (*Secret, bool) { return k.kept, k.kept != nil }, func(ctx context.Context) (*Secret, error) {
-		p, err := k.source.read(ctx, t)
-		return &p, err
-	}, func(p *Secret) { k.kept = p })
-	if err != nil {
-		return Secret{}, err
-	}
-	return *p, nil
-}
-
-func (k *keptPassword) forget(refused Secret) {
-	k.reads.Lock()
-	defer k.reads.Unlock()
-	// Another fetch may have read a new one already.
-	if k.kept != nil && k.kept.Reveal() == refused.Reveal() {
-		k.kept = nil
-	}
-}
-
-func (g *passwordGrant) refused(p proof) bool {
-	k := g.passwords[p.slot]
-	k.forget(p.secrets[0])
-	if len(g.passwords) > 1 {
-		// Another fetch may have changed over already.
-		g.slot.CompareAndSwap(p.slot, 1-p.slot)
-		return true
-	}
-	_, same := k.source.(*fixedSecret)
-	return !same
-}
-
-func (g *passwordGrant) renew(*refreshToken) {}
-
-func (g *passwordGrant) close() {
-	for _, k := range g.passwords {
-		k.reads.close()
-	}
-}
-
 func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
-	what := "password"
-	if len(g.passwords) > 1 {
-		what = "two passwords"
-	} else if _, same := g.passwords[p.slot].source.(*fixedSecret); !same {
-		what = "password from " + g.passwords[p.slot].source.String()
+	source := g.slots[p.slot].source
+	_, same := fixedPair(source)
+	if p.pair.token != nil {
+		p.pair.token.rejected(p, e, said)
+		if !same {
+			e.Reason += "; it is from " + source.String()
+		}
+		return
 	}
-	e.Cause = causeOfPassword(g.user, p.secrets[0].Reveal(), said)
-	facts := map[string]string{"who": g.who, "password": what, "said": said}
+	what := "password"
+	if len(g.slots) > 1 {
+		what = "two passwords"
+	} else if !same {
+		what = "password from " + source.String()
+	}
+	user, password := p.pair.pair.user, p.pair.pair.secret.Reveal()
+	e.Cause = causeOfPassword(user, password, said)
+	facts := map[string]string{"who": p.pair.who, "password": what, "said": said}
 	key := sentence.NotAccepted
-	if g.kind == KindAdminUser {
+	if g.given.kind == KindAdminUser {
 		key = sentence.AdminNotAccepted
 	}
-	if g.t.registry.IsACR() && plainArgument.MatchString(g.user) { // what az can be asked for
+	if g.t.registry.IsACR() && plainArgument.MatchString(user) { // what az can be asked for
 		facts["name"] = g.t.registry.Name()
-		if g.kind == KindScopedToken {
-			facts["token"] = g.user
+		if g.given.kind == KindScopedToken {
+			facts["token"] = user
 		}
 	}
 	e.Reason, e.Hint = sentence.Say(key, facts)
+	if e.Cause == cause.TokenAsPassword {
+		e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", p.pair.who, what, foreignToken(password), said)
+	}
+}
+
+// foreignToken says of a password that it is a token, and whose.
+func foreignToken(password string) string {
+	const what, no = "the password is a JSON Web Token", ", and neither one of Entra nor of Azure Container Registry"
+	claims, err := wire.ReadClaims(password)
+	if err != nil || claims.Issuer == "" {
+		return what + no
+	}
+	return what + " of the issuer " + clipQuote(redact.Text(claims.Issuer)) + no
 }
 
 // causeOfPassword returns what the form of a refused password, or the service's own
@@ -219,7 +145,7 @@ func (c *refreshCredential) bind(t *Transport) (grant, error) {
 	}
 	claims, err := wire.ReadClaims(value)
 	if err == nil && claims.IsACR() {
-		if claims.GrantType == "access_token" {
+		if claims.IsAccessToken() {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the token is an ACR access token, good for one scope, and not an ACR refresh token"}
 		}
 		if other := otherRegistry(claims, t.registry); other != "" {
@@ -250,6 +176,11 @@ func (g *staticGrant) close()                               {}
 func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	e.Reason = "the ACR refresh token is not accepted: wrong, expired, or of another registry" + said
 	e.Hint = "an ACR refresh token lives three hours; get a new one"
+	if claims, err := wire.ReadClaims(g.token.Reveal()); err == nil && !claims.IsACR() && claims.Issuer != "" {
+		e.Cause = cause.TokenAsPassword
+		e.Reason = fmt.Sprintf("the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container Registry%s",
+			clipQuote(redact.Text(claims.Issuer)), said)
+	}
 }
 
 func refreshProof(token Secret) proof {

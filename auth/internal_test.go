@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -216,5 +218,37 @@ func TestTokenKey_parts(t *testing.T) {
 			t.Errorf("%s is as %s", name, before)
 		}
 		seen[sum] = name
+	}
+}
+
+// However often a source gives another token, what is kept of the ones before is
+// bounded.
+func TestKeepOld(t *testing.T) {
+	n := 0
+	entra := func() string {
+		n++
+		payload, _ := json.Marshal(map[string]any{"iss": "https://sts.windows.net/t/", "n": n})
+		return "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".x"
+	}
+	source := SecretFunc(func(context.Context) (string, error) { return entra(), nil })
+	rt := rtFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: http.NoBody}, nil
+	})
+	tr, err := NewTransport("myregistry", ScopedTokenSource("a", source), &Options{Base: rt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for range 10 {
+		if _, err := tr.Token(t.Context(), acrkit.Scope{}); acrkit.CodeOf(err) != acrkit.CodeCredentialRejected {
+			t.Fatal(err)
+		}
+	}
+	g, ok := tr.grant.(*passwordGrant)
+	if !ok || n != 10*maxProofs {
+		t.Fatalf("%T, %d tokens", tr.grant, n)
+	}
+	if kept := len(g.slots[0].old); kept != 8 || g.slots[0].old[7].pair.equal(g.slots[0].last.pair) {
+		t.Errorf("%d are kept", kept)
 	}
 }

@@ -23,5 +23,5 @@ const KindAdminUser Kind = "admin-user"
 func AdminUser(name, password string) Credential { return adminUser(name, fixed(password)) }
 
 func adminUser(name string, passwords ...SecretSource) Credential {
-	return &passwordCredential{description{KindAdminUser, fmt.Sprintf("admin user %q", name)}, name, passwords}
+	return newPasswordCredential(KindAdminUser, fmt.Sprintf("admin user %q", name), named(name, passwords...)...)
 }

@@ -64,6 +64,14 @@ func refreshTokenOf(ctx context.Context, g grant) (Token, error) {
 			return Token{}, err
 		}
 		return refreshTokenOf(ctx, g.current().grant)
+	case *passwordGrant:
+		p, err := g.proof(ctx)
+		if err != nil {
+			return Token{}, err
+		}
+		if p.pair.token != nil {
+			return refreshTokenOf(ctx, p.pair.token)
+		}
 	case *dockerGrant:
 		p, err := g.proof(ctx)
 		if err != nil {

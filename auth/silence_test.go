@@ -162,7 +162,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// A token has 45 seconds with everything that it needs, wherever they go.
+// A token has 45 seconds with everything that it needs, wherever they go; a function
+// of the caller's has 30 of them.
 func TestSilence_fetch(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -174,7 +175,11 @@ func TestSilence_fetch(t *testing.T) {
 		{"function", auth.ScopedTokenSource("ci", auth.SecretFunc(func(ctx context.Context) (string, error) {
 			<-ctx.Done()
 			return "", ctx.Err()
-		})), quiet{}, 45 * time.Second, false},
+		})), quiet{}, 30 * time.Second, false},
+		{"function_of_both", auth.ScopedTokenFunc(func(ctx context.Context) (string, string, error) {
+			<-ctx.Done()
+			return "", "", ctx.Err()
+		}), quiet{}, 30 * time.Second, false},
 		{"three_requests", auth.ServicePrincipal("tenant", "client", "made-up-secret", nil),
 			quiet{each: 16 * time.Second}, 45 * time.Second, false},
 		{"one_request", auth.RefreshToken("made-up"), quiet{each: 29 * time.Second}, 29 * time.Second, true},
@@ -191,6 +196,9 @@ func TestSilence_fetch(t *testing.T) {
 				if took := time.Since(start); took != tt.after || (err == nil) != tt.ok || err != nil &&
 					acrkit.CodeOf(err) != acrkit.CodeUnavailable {
 					t.Errorf("%v after %s", err, took)
+				}
+				if strings.Contains(tt.name, "function") && !strings.Contains(err.Error(), "the function has not returned within 30s") {
+					t.Errorf("error %v", err)
 				}
 			})
 		})

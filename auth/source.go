@@ -45,53 +45,12 @@ type fixedSecret struct {
 	value Secret
 }
 
-func fixed(value string) SecretSource {
-	return &fixedSecret{sourceText("given value"), redact.NewSecret(value)}
-}
+func fixed(value string) SecretSource { return fixedAs(redact.NewSecret(value)) }
+
+func fixedAs(value Secret) SecretSource { return &fixedSecret{sourceText("given value"), value} }
 
 func (s *fixedSecret) read(context.Context, *Transport) (Secret, error) { return s.value, nil }
 func (s *fixedSecret) costly() bool                                     { return false }
-
-// funcSource is a function of the caller's.
-type funcSource struct {
-	describedSource
-	get func(context.Context) (string, error)
-}
-
-// SecretFunc is a function that returns the secret: out of a vault, say. The
-// function must honour its context, which ends after 45 seconds at the latest.
-//
-// As a password's source it is called when a password is needed for the first
-// time and when the registry has refused the last one; one call at a time. As an
-// assertion's source it is called for each request to Entra.
-//
-// An error with [acrkit.CodeCredentialMissing] says that there is no such secret
-// here, and lets a [Chain] go on; any other stops it. The function's error text
-// is shown and must not hold a secret.
-func SecretFunc(get func(ctx context.Context) (string, error)) SecretSource {
-	return &funcSource{sourceText("function"), get}
-}
-
-func (s *funcSource) costly() bool { return true }
-
-func (s *funcSource) read(ctx context.Context, _ *Transport) (Secret, error) {
-	const op = "get a secret from its source"
-	if s.get == nil {
-		return Secret{}, wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "the function is nil"})
-	}
-	value, err := s.get(ctx)
-	switch {
-	case err == nil:
-		return redact.NewSecret(value), nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return Secret{}, wire.NetworkError(err, op, acrkit.Registry{}, "the source of the secret")
-	}
-	if _, ok := errors.AsType[*acrkit.Error](err); ok {
-		return Secret{}, err
-	}
-	// Vaults fail for a moment; nothing is known that would forbid to try again.
-	return Secret{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
-}
 
 // fileSource is a file that holds a secret and nothing else.
 type fileSource struct {

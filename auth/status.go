@@ -16,8 +16,9 @@ type Status struct {
 	// divided as [ByRepository] is; "" is the rest, or all.
 	Prefix string
 	// Credential is the one in use: the member that a [Chain] settled for, the user
-	// that [DockerConfig] found. Before the first token, or where none was found, it
-	// is the one that was given.
+	// that [DockerConfig] found, the token whose name a [ScopedTokenFunc] gave, or the
+	// token that stands in a password's place. Before the first token, or where none
+	// was found, it is the one that was given.
 	Credential Credential
 	// From says where it was found, as `"/home/me/.docker/config.json", entry
 	// "myregistry.azurecr.io"`; "" for a credential that was given as it is.
@@ -118,7 +119,11 @@ func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error
 	if err != nil || len(p.secrets) == 0 {
 		return Login{}, err
 	}
-	return Login{User: p.fields.Get("username"), Password: p.secrets[0]}, nil
+	user := p.fields.Get("username")
+	if user == "" {
+		user = zeroGUID // a source has given a token meanwhile
+	}
+	return Login{User: user, Password: p.secrets[0]}, nil
 }
 
 func (g *staticGrant) tell(s *Status) {

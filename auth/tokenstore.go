@@ -28,9 +28,10 @@ import (
 //
 // What is kept and what is not:
 //   - A name and password, an ACR refresh token, anonymous, and what Docker's
-//     configuration, a credential helper, a [Chain] or a [SecretFunc] came to give:
-//     access tokens. The key holds the very secret that was about to be sent, so the
-//     file, helper or function is still asked in each process.
+//     configuration, a credential helper, a [Chain], a [SecretFunc] or a
+//     [ScopedTokenFunc] came to give: access tokens. The key holds the very name and
+//     secret that were about to be sent, so the file, helper or function is still asked
+//     in each process.
 //   - A service principal by secret or by the assertion in a file, and one Entra
 //     token: ACR refresh tokens too.
 //   - Entra credentials whose secret is not at hand, as those of [Entra] and an

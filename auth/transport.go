@@ -147,8 +147,9 @@ func (t *Transport) Registry() acrkit.Registry { return t.registry }
 // Credential returns the credential the transport was made with.
 func (t *Transport) Credential() Credential { return t.cred }
 
-// Describe describes the credential for messages, as `token "ci-pull"`.
-func (t *Transport) Describe() string { return t.cred.String() }
+// Describe describes the credential in use for messages, as `token "ci-pull"`: see
+// [Status].
+func (t *Transport) Describe() string { return t.status().Credential.String() }
 
 // Format prints registry and credential, whatever the verb: no dump of a
 // transport shows a token.

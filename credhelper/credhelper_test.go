@@ -165,6 +165,7 @@ func TestDocker_get_answers(t *testing.T) {
 		words             string // on stderr
 	}{
 		{"scoped_token", "", "", auth.ScopedToken("ci", "pw-of-ci"), "ci", "pw-of-ci", ""},
+		{"scoped_token_of_a_function", "", "", auth.ScopedTokenFunc(func(context.Context) (string, string, error) { return "ci", "pw-of-ci", nil }), "ci", "pw-of-ci", ""},
 		{"scoped_token_by_token", "", AnswerToken, auth.ScopedToken("ci", "pw-of-ci"), "ci", "pw-of-ci", ""},
 		{"admin", "", AnswerPassword, auth.AdminUser("myregistry", "pw-admin"), "myregistry", "pw-admin", ""},
 		{"refresh_token", "", "", auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, ""},
@@ -408,6 +409,7 @@ func TestKubelet(t *testing.T) {
 		auth        map[string]kubeletAuth
 	}{
 		{"password", "myregistry.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"function", "myregistry.azurecr.io/samples/a:v1", auth.ScopedTokenFunc(func(context.Context) (string, string, error) { return "ci", "pw-of-ci", nil }), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
 		{"digest", "myregistry.azurecr.io/samples/a:v1" + digest, auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
 		{"refresh_token", "myregistry.azurecr.io/a", token(3 * time.Hour), "Registry", "2h50m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(3 * time.Hour)}}},
 		{"refresh_token_near_its_end", "myregistry.azurecr.io/a", token(10*time.Minute + time.Second), "Registry", "1s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(10*time.Minute + time.Second)}}},

@@ -244,7 +244,7 @@ func clientScenarios() []scenario {
 		}},
 		{name: "token-as-password", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			tr := r.Transport(auth.ScopedToken("reader", jwt(map[string]any{"iss": "https://issuer.example", "aud": "x"})))
+			tr := r.Transport(auth.ScopedToken("reader", jwt(map[string]any{"iss": "issuer.example", "aud": "x"})))
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
 		}},
 		{name: "token-ended", make: func(t *testing.T) failure {

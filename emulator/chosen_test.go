@@ -23,6 +23,7 @@ import (
 
 const (
 	chosenCatalog = `password1 of the token "catalog" of myregistry`
+	chosenApprove = `password1 of the token "ci-approve" of myregistry`
 	chosenPull    = `password1 of the token "ci-pull" of myregistry`
 	chosenPush    = `password1 of the token "ci-push" of myregistry`
 	chosenApp     = "the secret of the application " + clientID
@@ -35,7 +36,7 @@ func TestChosenSecrets(t *testing.T) {
 	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, emulator.ExampleSeed()), Now: c.Now}
 	e, err := emulator.Open(t.Context(), opts)
 	must(t, err)
-	want := []string{chosenCatalog, chosenPull, chosenPush, chosenApp}
+	want := []string{chosenCatalog, chosenApprove, chosenPull, chosenPush, chosenApp}
 	check := func() {
 		t.Helper()
 		if diff := cmp.Diff(want, e.ChosenSecrets()); diff != "" {
@@ -48,7 +49,7 @@ func TestChosenSecrets(t *testing.T) {
 	_, err = r.GeneratePasswords(t.Context(), "catalog", time.Time{})
 	must(t, err)
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", false))
-	want = []string{chosenPull, chosenApp}
+	want = []string{chosenApprove, chosenPull, chosenApp}
 	check()
 	must(t, e.Close())
 
@@ -59,12 +60,12 @@ func TestChosenSecrets(t *testing.T) {
 	r, err = e.Registry("")
 	must(t, err)
 	must(t, r.SetPassword(t.Context(), "catalog", emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001"}))
-	want = []string{`password2 of the token "catalog" of myregistry`, chosenPull, chosenApp}
+	want = []string{`password2 of the token "catalog" of myregistry`, chosenApprove, chosenPull, chosenApp}
 	check()
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", true))
 	must(t, r.DeleteToken(t.Context(), "catalog"))
 	c.now = time.Date(2041, 1, 1, 0, 0, 0, 0, time.UTC) // all but one have expired
-	want = []string{chosenPull, chosenPush, chosenApp}
+	want = []string{chosenApprove, chosenPull, chosenPush, chosenApp}
 	check()
 	must(t, e.Close())
 }

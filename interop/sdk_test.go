@@ -243,7 +243,7 @@ func lastWords(o output, pattern *regexp.Regexp) string {
 	return ""
 }
 
-// TestSDK runs the two programs of each language: as a service principal straight
+// TestSDK runs repositories and promote of each language: as a service principal straight
 // against the registry, and with a scope-mapped token through the proxy. Each is
 // refused once, too, and says so in the SDK's own words.
 func TestSDK(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 // it yet.
 const installLimit = 6 * time.Minute
 
-// sdk is Microsoft's client library of one language, with the two programs in
+// sdk is Microsoft's client library of one language, with the programs in
 // sdk/<folder> that use it.
 type sdk struct {
 	name, title, folder string
@@ -37,7 +37,7 @@ type sdk struct {
 	// prepare makes the programs ready in dir, where installed lies beside; nil:
 	// they are copied.
 	prepare func(t *testing.T, dir, installed string)
-	// command runs a program ("repositories" or "promote") that lies in dir.
+	// command runs a program ("repositories", say) that lies in dir.
 	command func(dir, installed, program string) []string
 }
 
@@ -75,7 +75,7 @@ var sdks = []sdk{
 		needs: "mvn maven", locks: []string{"pom.xml"},
 		install: [][]string{{"mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"}},
 		prepare: func(t *testing.T, dir, installed string) {
-			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java")
+			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java", "Tags.java", "Vault.java", "Answer.java")
 		},
 		command: func(dir, installed, program string) []string {
 			return []string{"java", "-cp", dir + ":" + filepath.Join(installed, "lib", "*"), strings.ToUpper(program[:1]) + program[1:]}
@@ -89,7 +89,7 @@ var sdks = []sdk{
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustRun(t, folder, "go", "build", "-o", dir+string(filepath.Separator), "./repositories", "./promote")
+			mustRun(t, folder, "go", "build", "-o", dir+string(filepath.Separator), "./...")
 		},
 		command: func(dir, _, program string) []string { return []string{filepath.Join(dir, program)} },
 	},

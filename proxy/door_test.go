@@ -28,6 +28,9 @@ func TestNew(t *testing.T) {
 		"a URL":      func(o *proxy.Options) { o.Hosts = []string{"https://localhost:5000"} },
 		"a user":     func(o *proxy.Options) { o.Hosts = []string{"me@localhost"} },
 		"a scheme":   func(o *proxy.Options) { o.Scheme = "ftp" },
+		"an identity without a key": func(o *proxy.Options) {
+			o.Open, o.ClientKey, o.IdentityHeader = true, redact.Secret{}, redact.NewSecret(identityHeader)
+		},
 	} {
 		opts := good
 		change(&opts)

@@ -6,7 +6,8 @@
 // most of Microsoft's SDKs, and for holding any client to fewer rights than the
 // credential has. A request goes these steps:
 //
-//  1. Host and Origin: is it addressed to the proxy, and by no web page?
+//  1. Host and Origin: is it addressed to the proxy, and by no web page? (A request
+//     for the token service or for a managed identity's token is answered here.)
 //  2. What is it? A known operation, well-formed in every part, or 404.
 //  3. Who asks? The client key, or a token that was got with it, or a challenge.
 //  4. May it? The scope map, or ACR's own refusal; the registry never sees it.
@@ -84,6 +85,10 @@ type Options struct {
 	ClientKey auth.Secret
 	// Open lets in clients without a key, and with any password.
 	Open bool
+	// IdentityHeader is what a client must show as X-IDENTITY-HEADER at [IdentityPath]
+	// to be given the client key as a managed identity's token. With a zero one nothing
+	// is answered there. It needs a ClientKey, and is an error with Open.
+	IdentityHeader auth.Secret
 	// ScopeMap narrows what passes; nil lets all pass that the credential may do.
 	ScopeMap *scopemap.Map
 	// PassRedirects hands redirects of blobs to the client; they hold a signed link
@@ -108,16 +113,20 @@ type Handler struct {
 	hosts    map[string]bool
 	scheme   string
 	open     bool
+	key      auth.Secret
 	keyHash  [sha256.Size]byte
-	redact   []auth.Secret // what no text may show
-	tokens   tokens
-	seal     []byte // key of uploads' addresses
-	scopeMap *scopemap.Map
-	pass     bool
-	record   func(acrkit.Scope)
-	log      *slog.Logger
-	buffers  sync.Pool // of *[]byte
-	idle     idle.Server
+	// identityHash is of the header's value at IdentityPath, where hasIdentity is set.
+	identityHash [sha256.Size]byte
+	hasIdentity  bool
+	redact       []auth.Secret // what no text may show
+	tokens       tokens
+	seal         []byte // key of uploads' addresses
+	scopeMap     *scopemap.Map
+	pass         bool
+	record       func(acrkit.Scope)
+	log          *slog.Logger
+	buffers      sync.Pool // of *[]byte
+	idle         idle.Server
 
 	life context.Context //nolint:containedctx // ends with Close, and requests with it
 	end  context.CancelFunc
@@ -157,11 +166,17 @@ func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 		return bad("its scheme is neither https nor http")
 	case opts.ClientKey.IsZero() && !opts.Open:
 		return bad("it has no client key, and is not open")
+	case !opts.IdentityHeader.IsZero() && opts.Open:
+		return bad("it is open, so there is no client key that a managed identity could be given")
 	}
 	h.origin = upstream.URL()
-	h.keyHash = sha256.Sum256([]byte(opts.ClientKey.Reveal()))
-	if !opts.ClientKey.IsZero() {
-		h.redact = append(h.redact, opts.ClientKey)
+	h.key, h.keyHash = opts.ClientKey, sha256.Sum256([]byte(opts.ClientKey.Reveal()))
+	h.hasIdentity = !opts.IdentityHeader.IsZero()
+	h.identityHash = sha256.Sum256([]byte(opts.IdentityHeader.Reveal()))
+	for _, secret := range []auth.Secret{opts.ClientKey, opts.IdentityHeader} {
+		if !secret.IsZero() {
+			h.redact = append(h.redact, secret)
+		}
 	}
 	h.tokens = newTokens(opts.Now)
 	h.seal = randomKey()
@@ -200,6 +215,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.fail(http.StatusForbidden, "DENIED", "requests of web pages are refused", nil)
 	case r.URL.Path == "/oauth2/token" || r.URL.Path == "/oauth2/exchange":
 		c.tokenService()
+	case r.URL.Path == IdentityPath && h.hasIdentity:
+		c.identity()
 	default:
 		c.serve()
 	}

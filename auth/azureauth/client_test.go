@@ -115,6 +115,33 @@ func TestRequestCounts_herd(t *testing.T) {
 	}
 }
 
+// Name and password of a function serve Microsoft's client, and another pair is taken
+// when the first one is refused; what is refused is refused once.
+func TestScopedTokenFunc(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	calls := 0
+	c := f.client(auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
+		calls++
+		if calls == 1 {
+			return "ci", "the-one-before", nil
+		}
+		return "ci", password, nil
+	}))
+	if err := getRepository(t.Context(), c); err != nil || calls != 2 || len(f.log()) != 3 {
+		t.Errorf("%v after %d calls and %q", err, calls, f.lines())
+	}
+	f.reset()
+	calls = 0
+	c = f.client(auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
+		calls++
+		return "ci", "wrong", nil
+	}))
+	if err := getRepository(t.Context(), c); !errors.Is(err, acrkit.CodeCredentialRejected) || calls != 2 || len(f.log()) != 1 {
+		t.Errorf("%v after %d calls and %q", err, calls, f.lines())
+	}
+}
+
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -10,7 +10,6 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/store"
-	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // logins keeps in acrkit's store what clients log in with.
@@ -27,13 +26,10 @@ var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 // loginOf says what a user name and secret are, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
 	l := store.Login{Registry: reg.Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
-	claims, err := wire.ReadClaims(secret.Reveal())
 	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
-	switch {
-	case err == nil && claims.IsEntra():
-		l.Kind, l.User = string(auth.KindEntraToken), ""
-	case user == zeroGUID || user == identityUser || err == nil && claims.IsACR():
-		l.Kind, l.User = string(auth.KindRefreshToken), ""
+	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
+	case kind != auth.KindUserPassword: // a token that stands in a password's place
+		l.Kind, l.User = string(kind), ""
 	case guid.MatchString(user):
 		l.Kind = string(auth.KindUserPassword) // a service principal's client id
 	case reg.IsACR() && strings.EqualFold(user, own):

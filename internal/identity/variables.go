@@ -51,6 +51,32 @@ func WithoutSecrets(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return isNamed(v, remove) })
 }
 
+// pastAppService are the variables that lead one of Microsoft's libraries past the
+// managed identity of App Service, though AZURE_TOKEN_CREDENTIALS names it. The file
+// of a federated token is taken for it by the libraries of TypeScript and Java,
+// IDENTITY_SERVER_THUMBPRINT is Service Fabric, and the others come first in older
+// versions of the libraries.
+var pastAppService = []string{"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
+	"MSI_ENDPOINT", "MSI_SECRET"}
+
+// WithAppService returns env, a list of NAME=value, such that DefaultAzureCredential
+// of Microsoft's libraries asks the endpoint for a managed identity's token, shows it
+// the header, and asks nothing else: the protocol is that of App Service.
+func WithAppService(env []string, endpoint, header string) []string {
+	set := []string{
+		"IDENTITY_ENDPOINT=" + endpoint,
+		"IDENTITY_HEADER=" + header,
+		"AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential", // else a sign-in of az is tried, too
+	}
+	remove := slices.Clone(pastAppService)
+	for _, v := range set {
+		name, _, _ := strings.Cut(v, "=")
+		remove = append(remove, name)
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return isNamed(v, remove) })
+	return append(env, set...)
+}
+
 // isNamed reports whether an entry of an environment has one of the names, as the
 // system compares names.
 func isNamed(entry string, names []string) bool {

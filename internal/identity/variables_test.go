@@ -47,6 +47,25 @@ func TestWithoutSecrets(t *testing.T) {
 	}
 }
 
+// TestWithAppService: one identity is left, and each of its variables stands there
+// once.
+func TestWithAppService(t *testing.T) {
+	before := []string{"A=1", "IDENTITY_ENDPOINT=old", "IDENTITY_HEADER=old", "AZURE_TOKEN_CREDENTIALS=dev",
+		"AZURE_FEDERATED_TOKEN_FILE=/x", "IDENTITY_SERVER_THUMBPRINT=x", "IMDS_ENDPOINT=u", "MSI_ENDPOINT=u", "MSI_SECRET=x",
+		"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_FEDERATED_TOKEN_FILES=y"}
+	env := slices.Clone(before)
+	got := WithAppService(env, "https://localhost:1/x", "header")
+	want := []string{"A=1", "AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_FEDERATED_TOKEN_FILES=y",
+		"IDENTITY_ENDPOINT=https://localhost:1/x", "IDENTITY_HEADER=header",
+		"AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Equal(before, env) {
+		t.Errorf("the list was changed: %q", env)
+	}
+}
+
 // harmless are names in the source that look like variables and hold no secret: other
 // variables, and codes of a registry.
 var harmless = []string{

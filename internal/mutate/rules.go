@@ -1,5 +1,7 @@
 package mutate
 
+import "slices"
+
 // Rules returns all rules.
 func Rules() []Rule {
 	return append([]Rule{
@@ -264,6 +266,30 @@ func Rules() []Rule {
 			{"proxy/token.go", "g.host == host && ", "", "./proxy", "TestTokens"},
 			{"proxy/token.go", " && t.now().Unix() < g.expires", "", "./proxy", "TestTokens"},
 		}},
+		{"managed-identity", "The proxy gives its key as a managed identity's token only by option, to one GET of the protocol that shows the header's value, and for the registry's resource; the command's variables lead to it and to no other identity.", []Break{
+			{"proxy/proxy.go", "case r.URL.Path == IdentityPath && h.hasIdentity:", "case r.URL.Path == IdentityPath:", "./proxy", "TestIdentity_off"},
+			{"proxy/proxy.go", "case !opts.IdentityHeader.IsZero() && opts.Open:", "case false:", "./proxy", "TestNew"},
+			{"proxy/identity.go", "	if c.r.Method != http.MethodGet {", "	if false {", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "len(shown) != 1 || !c.h.isIdentityHeader(shown[0])", "len(shown) != 1", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "len(shown) != 1 || ", "len(shown) == 0 || ", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "len(v) != 1 || v[0] != identityVersion", "len(v) != 1", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "len(v) != 1 || v[0] != identityVersion", "len(v) == 0 || v[0] != identityVersion", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "	if err != nil {\n		c.failIdentity(", "	if false && err != nil {\n		c.failIdentity(", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "len(resource) != 1 || resource[0] != identityResource &&", "len(resource) == 0 || resource[0] != identityResource &&", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "resource[0] != identityResource && resource[0] != identityResource+\"/\"", "resource[0] == \"\"", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "redact.Text(asked[0], c.h.redact...)", "redact.Text(\"\") + asked[0]", "./proxy", "TestIdentity_refused"},
+			{"proxy/identity.go", "identityLife = 24 * time.Hour", "identityLife = 25 * time.Hour", "./proxy", "TestIdentity"},
+			{"proxy/identity.go", "maxShownResource = 200", "maxShownResource = 201", "./proxy", "TestIdentity_shownResource"},
+			{"proxy/identity.go", "maxShownResource = 200", "maxShownResource = 199", "./proxy", "TestIdentity_shownResource"},
+			{"proxy/proxy.go", "	case !h.hosts[c.host]:", "	case false:", "./proxy", "TestIdentity_refused"},
+			{"internal/identity/variables.go", "\"IDENTITY_SERVER_THUMBPRINT\", \"IMDS_ENDPOINT\",\n	", "", "./internal/identity", "TestWithAppService"},
+			{"internal/identity/variables.go", "		remove = append(remove, name)\n", "		_ = name\n", "./internal/identity", "TestWithAppService"},
+			{"internal/cli/proxy/environment.go", "	if opts.ManagedIdentity {", "	if true {", "./internal/cli/proxy", "TestEnvironment"},
+			{"internal/cli/proxy/environment.go", "	if opts.ManagedIdentity {", "	if false {", "./internal/cli/proxy", "TestEnvironment"},
+			{"internal/cli/proxy/proxy.go", "case opts.ManagedIdentity && opts.BeyondLoopback:", "case false:", "./internal/cli/proxy", "TestNewCmdProxy"},
+			{"internal/cli/proxy/proxy.go", "case opts.ManagedIdentity && opts.NoClientKey:", "case false:", "./internal/cli/proxy", "TestNewCmdProxy"},
+			{"internal/cli/proxy/proxy.go", "case opts.ManagedIdentity && len(opts.Command) == 0:", "case false:", "./internal/cli/proxy", "TestNewCmdProxy"},
+		}},
 		{"proxy-host", "The proxy answers to the names that it listens on alone.", []Break{
 			{"proxy/proxy.go", "	case !h.hosts[c.host]:", "	case false:", "./proxy", "TestHost"},
 		}},
@@ -385,5 +411,5 @@ func Rules() []Rule {
 		{"D16", "What is nil in an Options has a default.", []Break{
 			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
 		}},
-	}, append(limitRules(), serverRules()...)...)
+	}, slices.Concat(limitRules(), serverRules(), passwordRules())...)
 }

@@ -106,6 +106,10 @@ func numericDate(v any) time.Time {
 // (recorded).
 func (c Claims) IsACR() bool { return c.Issuer == "Azure Container Registry" }
 
+// IsAccessToken reports whether the token is one of ACR's for a request to the
+// registry, and not one of those that access tokens are made from (recorded).
+func (c Claims) IsAccessToken() bool { return c.IsACR() && c.GrantType == "access_token" }
+
 // IsEntra reports whether the token looks like one of Entra's: its issuer is an
 // https URL, or its audience is one that ACR takes.
 func (c Claims) IsEntra() bool {
@@ -115,9 +119,15 @@ func (c Claims) IsEntra() bool {
 	if u, err := url.Parse(c.Issuer); err == nil && u.Scheme == "https" && u.Host != "" {
 		return true
 	}
+	return c.IsForRegistries() || c.IsResourceManager()
+}
+
+// IsForRegistries reports whether the token's audience is Azure Container Registry,
+// the same in all clouds.
+func (c Claims) IsForRegistries() bool {
 	return slices.ContainsFunc(c.Audience, func(a string) bool {
 		return strings.TrimRight(a, "/") == "https://containerregistry.azure.net"
-	}) || c.IsResourceManager()
+	})
 }
 
 // IsResourceManager reports whether the token's audience is that of Azure

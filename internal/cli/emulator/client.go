@@ -145,8 +145,7 @@ func (c *control) open() (*client, error) {
 	if out.key = strings.TrimSpace(string(data)); out.key == "" || strings.ContainsAny(out.key, " \n\r\t") {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf("%q holds none", keyFile)}
 	}
-	transport := wire.NewTransport()
-	transport.Proxy = nil // the key is for the emulator alone
+	transport := newTransport(nil)
 	scheme := "https"
 	if caFile == "" {
 		// Without the certificate, the key may go to this machine only.
@@ -160,15 +159,25 @@ func (c *control) open() (*client, error) {
 		if err != nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Causes: []error{err}, Hint: out.hint}
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
+		if transport = newTransport(pem); transport.TLSClientConfig == nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Reason: fmt.Sprintf("%q holds none", caFile)}
 		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	out.base = scheme + "://" + addr + controlPath
 	out.http = newHTTPClient(transport)
 	return out, nil
+}
+
+// newTransport returns one that speaks to an emulator alone, past every proxy, because
+// what it carries is for nothing else. Without a certificate in pem, TLSClientConfig is
+// nil.
+func newTransport(pem []byte) *http.Transport {
+	t := wire.NewTransport()
+	t.Proxy = nil
+	if pool := x509.NewCertPool(); pool.AppendCertsFromPEM(pem) {
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return t
 }
 
 func newHTTPClient(base http.RoundTripper) *http.Client {

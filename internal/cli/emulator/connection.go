@@ -29,6 +29,9 @@ type connection struct {
 	Client       string   `json:"clientId"`
 	Subscription string   `json:"subscriptionId"`
 	Tokens       []string `json:"tokens"` // names of scope-mapped tokens with a password
+	// Seed is where their passwords stand: exampleSeed, the path of a file, or ""
+	// where that is not known.
+	Seed string `json:"seed,omitzero"`
 }
 
 // url returns the address as a URL.

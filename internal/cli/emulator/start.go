@@ -284,7 +284,7 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 // connection describes the running emulator, and puts the description and in
 // memory the CA certificate where other programs find them.
 func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
-	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir}
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(seed)}
 	nothing := func() {}
 	if err := conn.describe(e, seed); err != nil {
 		return conn, nothing, err

@@ -299,19 +299,13 @@ func (opts *Options) recognize(l *store.Login) error {
 	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {
 		cmdutil.Say(opts.IO.ErrOut, "The secret looks like the id of a client secret; what is needed is its value.")
 	}
-	claims, err := wire.ReadClaims(secret)
-	if err != nil {
-		return nil //nolint:nilerr // a password is no token
-	}
-	is := auth.Kind("")
+	is := auth.UserPassword(l.User, secret).Kind()
+	claims, _ := wire.ReadClaims(secret) // zero of what is no token
 	switch {
-	case claims.IsACR() && claims.GrantType != "access_token":
-		is = auth.KindRefreshToken
-	case claims.IsEntra():
-		is = auth.KindEntraToken
-	}
-	if is == "" || is == auth.Kind(l.Kind) {
+	case is == auth.KindUserPassword || is == auth.Kind(l.Kind):
 		return nil
+	case claims.IsAccessToken():
+		return cmdutil.Usage("the secret is an ACR access token, good for one scope, and opens nothing else")
 	}
 	if l.Kind == string(auth.KindServicePrincipal) {
 		return cmdutil.Usage("the secret is a token (%s), not a client secret", is)

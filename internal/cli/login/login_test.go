@@ -125,6 +125,8 @@ func TestRecognize(t *testing.T) {
 		"line feed inside":           {auth.KindScopedToken, "ci", "pass\nword", "", "", ""},
 		"white space before":         {auth.KindScopedToken, "ci", " pa55-word", "", "", ""},
 		"access token":               {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", ""},
+		"access token as password":   {auth.KindScopedToken, "ci", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", "is an ACR access token"},
+		"foreign token as password":  {auth.KindScopedToken, "ci", jwt(`{"iss":"somebody"}`), "scoped-token", "ci", "It lasts until its password"},
 		"of another registry":        {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","aud":"other.azurecr.io","grant_type":"refresh_token"}`), "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,8 +144,11 @@ func TestRecognize(t *testing.T) {
 			}
 			logins := stored(t, f)
 			if tc.wantKind == "" {
-				if cmdutil.ExitCode(err) != cmdutil.ExitUsage || len(logins) > 0 {
+				if cmdutil.ExitCode(err) != cmdutil.ExitUsage || len(logins) > 0 || !strings.Contains(err.Error(), tc.said) {
 					t.Errorf("%v, stored %v", err, logins)
+				}
+				if strings.Contains(errOut.String(), "is stored") {
+					t.Errorf("it says %s", errOut)
 				}
 				return
 			}

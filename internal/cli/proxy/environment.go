@@ -16,7 +16,9 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/child"
+	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/proxy"
 )
 
 // trustPassword protects nothing: a truststore holds no secret, and Java wants a
@@ -31,7 +33,7 @@ const clientUser = "acrkit"
 
 // environment writes what the command finds in the folder, and returns the
 // variables that lead it there.
-func (opts *Options) environment(dir *child.Folder, r ready, key auth.Secret) ([]string, error) {
+func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader auth.Secret) ([]string, error) {
 	here, err := acrkit.ParseRegistry(r.Host)
 	if err != nil {
 		return nil, err
@@ -60,6 +62,9 @@ func (opts *Options) environment(dir *child.Folder, r ready, key auth.Secret) ([
 		set(envKey, key.Reveal())
 		set("ACR_TOKEN_NAME", clientUser)
 		set("ACR_TOKEN_PASSWORD", key.Reveal())
+	}
+	if opts.ManagedIdentity {
+		env = identity.WithAppService(env, r.URL+proxy.IdentityPath, identityHeader.Reveal())
 	}
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {
 		old, _ := opts.LookupEnv(name)

@@ -43,6 +43,8 @@ type Options struct {
 	NoCheck        bool
 	KeepEnv        bool
 	Debug          bool
+	// ManagedIdentity gives the command a managed identity that is the client key.
+	ManagedIdentity bool
 }
 
 // The variables that lead a command to the proxy.
@@ -82,6 +84,12 @@ and the command finds it in its environment:
                         a private folder that knows the proxy's login
   NO_PROXY, no_proxy    localhost is asked directly
 
+--managed-identity is for a program that cannot be given the client key: one that
+signs in with DefaultAzureCredential (or ManagedIdentityCredential) and takes the
+registry's address from its environment. The proxy is its managed identity then, as
+that of App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS
+are set), for the registry only: the program's other Azure clients cannot sign in.
+
 What acrkit itself reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) is not handed on, unless --keep-env is given, nor are
 Docker's logins for the registry. --timeout is for the start, and ends when the
@@ -100,6 +108,8 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 		Example: "# A program with an Azure SDK, as a scope-mapped token\n" +
 			"$ export ACR_NAME=myregistry ACR_TOKEN_NAME=ci-pull ACR_TOKEN_PASSWORD_FILE=~/.acr-password\n" +
 			"$ acrkit proxy -- python list_tags.py\n\n" +
+			"# A program that signs in with DefaultAzureCredential, unchanged\n" +
+			"$ acrkit proxy --managed-identity -- python list_tags.py\n\n" +
 			"# Which rights does this job use?\n$ acrkit proxy myregistry --record used.txt -- make release\n\n" +
 			"# Less than the credential may do\n$ acrkit proxy myregistry --scope-map used.txt -- make release",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -147,6 +157,8 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.NoClientKey, "no-client-key", false, "let in every program of this machine, of any user")
 	flags.StringVar(&opts.ClientKeyFile, "client-key-file", "", "read the client key from this `file` instead of making one")
+	flags.BoolVar(&opts.ManagedIdentity, "managed-identity", false,
+		"be the managed identity of the command, for the registry only; its other Azure clients cannot sign in")
 	flags.StringVar(&opts.ScopeMap, "scope-map", "", "let pass only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
 	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
 	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false, "hand links to blobs in storage to the client instead of following them")
@@ -163,6 +175,14 @@ func (opts *Options) complete() error {
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
 		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: whoever reaches the proxy would be you")
+	case opts.ManagedIdentity && len(opts.Command) == 0:
+		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
+			"acrkit proxy --managed-identity -- COMMAND")
+	case opts.ManagedIdentity && opts.NoClientKey:
+		return cmdutil.Usage("--managed-identity and --no-client-key exclude each other: the client key is the identity's token")
+	case opts.ManagedIdentity && opts.BeyondLoopback:
+		return cmdutil.Usage("--managed-identity and --listen-beyond-loopback exclude each other: " +
+			"a managed identity is for the command on this machine")
 	case opts.HTTP && opts.BeyondLoopback:
 		return cmdutil.Usage("--http and --listen-beyond-loopback exclude each other: the client key would go over the network in clear")
 	case len(opts.Command) > 0 && opts.Exporter != nil:

@@ -13,6 +13,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -51,12 +52,15 @@ func TestNewCmdProxy(t *testing.T) {
 		"a --no-client-key --client-key-file x": "exclude each other",
 		"a --no-client-key --listen-beyond-loopback --addr 0.0.0.0:1": "whoever reaches the proxy would be you",
 		"a --http --listen-beyond-loopback --addr 0.0.0.0:1":          "in clear",
-		"a --json url -- make":          "the output is the command's",
-		"a --scope-map - -- make":       "reads stdin",
-		"a --addr 0.0.0.0:1":            "other machines may reach it",
-		"a --addr example.com:1":        "other machines may reach it",
-		"a --addr 5444":                 "is not HOST:PORT",
-		"--json url,nothing myregistry": "nothing",
+		"a --managed-identity":                                                   "acrkit proxy --managed-identity -- COMMAND",
+		"a --managed-identity --no-client-key -- make":                           "exclude each other",
+		"a --managed-identity --listen-beyond-loopback --addr 0.0.0.0:1 -- make": "the command on this machine",
+		"a --json url -- make":                                                   "the output is the command's",
+		"a --scope-map - -- make":                                                "reads stdin",
+		"a --addr 0.0.0.0:1":                                                     "other machines may reach it",
+		"a --addr example.com:1":                                                 "other machines may reach it",
+		"a --addr 5444":                                                          "is not HOST:PORT",
+		"--json url,nothing myregistry":                                          "nothing",
 	} {
 		clitest.WrongUsage(t, NewCmdProxy(clitest.Factory(nil), nil), line, why)
 	}
@@ -202,7 +206,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	vars := map[string]string{"SSL_CERT_FILE": system, "NODE_EXTRA_CA_CERTS": system, "DOCKER_CONFIG": filepath.Join(home, "docker"), "NO_PROXY": "internal.example",
-		"XDG_RUNTIME_DIR": home, "JAVA_TOOL_OPTIONS": "-Xmx1g", "ACR_TOKEN_PASSWORD": "upstream-password-1", "AZURE_CLIENT_SECRET": "upstream-secret-2", "AZURE_TENANT_ID": "t", "PATH": "/bin"}
+		"XDG_RUNTIME_DIR": home, "JAVA_TOOL_OPTIONS": "-Xmx1g", "ACR_TOKEN_PASSWORD": "upstream-password-1", "AZURE_CLIENT_SECRET": "upstream-secret-2", "AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "dev", "PATH": "/bin"}
 	lookup := func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
 	opts := &Options{LookupEnv: lookup, Environ: func() []string {
 		var env []string
@@ -227,7 +231,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := ready{URL: "https://localhost:5444", Host: "localhost:5444", CAFile: filepath.Join(dir.Path, "ca.pem")}
-	env, err := opts.environment(dir, r, redact.NewSecret("the-client-key-3"))
+	env, err := opts.environment(dir, r, redact.NewSecret("the-client-key-3"), auth.Secret{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,9 +285,26 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s: %v, %v", e.Name(), info, err)
 		}
 	}
+	if got["IDENTITY_ENDPOINT"] != "" || got["IDENTITY_HEADER"] != "" || got["AZURE_TOKEN_CREDENTIALS"] != "dev" {
+		t.Errorf("without --managed-identity the command has one: %q", env)
+	}
 	opts.KeepEnv = true
-	if env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3")); err != nil || !slices.Contains(env, "AZURE_CLIENT_SECRET=upstream-secret-2") {
+	if env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3"), auth.Secret{}); err != nil || !slices.Contains(env, "AZURE_CLIENT_SECRET=upstream-secret-2") {
 		t.Errorf("--keep-env: %v", err)
+	}
+	// Even so, nothing leads past the managed identity.
+	opts.ManagedIdentity = true
+	vars["AZURE_FEDERATED_TOKEN_FILE"], vars["IDENTITY_ENDPOINT"] = "/upstream", "http://upstream"
+	env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3"), redact.NewSecret("the-identity-header-4"))
+	if err != nil || strings.Contains(strings.Join(env, "\n"), "AZURE_FEDERATED_TOKEN_FILE=") {
+		t.Errorf("--managed-identity: %v, %q", err, env)
+	}
+	for _, want := range []string{"IDENTITY_ENDPOINT=https://localhost:5444/msi/token",
+		"IDENTITY_HEADER=the-identity-header-4", "AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential"} {
+		name, _, _ := strings.Cut(want, "=")
+		if !slices.Contains(env, want) || len(without(env, name)) != len(env)-1 {
+			t.Errorf("--managed-identity: want %s, once: %q", want, env)
+		}
 	}
 }
 

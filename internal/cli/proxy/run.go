@@ -84,6 +84,10 @@ func run(ctx context.Context, opts *Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var identityHeader auth.Secret
+	if opts.ManagedIdentity {
+		identityHeader = randomKey()
+	}
 
 	start, started := opts.Limit(ctx)
 	defer started()
@@ -105,8 +109,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 	defer listener.Close()
 	own := addressOf(listener.Addr(), opts)
 	handler, err := proxy.New(c.Transport, &proxy.Options{
-		Hosts: own.hosts, Scheme: own.scheme, ClientKey: key, Open: opts.NoClientKey, ScopeMap: narrow,
-		PassRedirects: opts.PassRedirects, Record: used.add, Now: opts.Now,
+		Hosts: own.hosts, Scheme: own.scheme, ClientKey: key, Open: opts.NoClientKey,
+		IdentityHeader: identityHeader, ScopeMap: narrow, PassRedirects: opts.PassRedirects, Record: used.add, Now: opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: opts.level()})),
 	})
 	if err != nil {
@@ -160,7 +164,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		cmdutil.Say(opts.IO.ErrOut, "stopped")
 		return nil
 	}
-	env, err := opts.environment(dir, r, key)
+	env, err := opts.environment(dir, r, key, identityHeader)
 	if err != nil {
 		return err
 	}
@@ -189,9 +193,7 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 		return auth.Secret{}, nil
 	}
 	if opts.ClientKeyFile == "" {
-		random := make([]byte, keyBytes)
-		_, _ = rand.Read(random) // never fails: crypto/rand
-		return redact.NewSecret(hex.EncodeToString(random)), nil
+		return randomKey(), nil
 	}
 	bad := func(why string, causes ...error) (auth.Secret, error) {
 		return auth.Secret{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile), Reason: why, Causes: causes,
@@ -214,6 +216,13 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 		return bad("it holds other characters than printable ASCII without blanks")
 	}
 	return redact.NewSecret(key), nil
+}
+
+// randomKey returns keyBytes of chance, in hexadecimal digits.
+func randomKey() auth.Secret {
+	random := make([]byte, keyBytes)
+	_, _ = rand.Read(random) // never fails: crypto/rand
+	return redact.NewSecret(hex.EncodeToString(random))
 }
 
 // serve answers until the returned function is called, which lets requests under

@@ -1,0 +1,169 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/stall"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+const (
+	// callbackTime is how long a function of the caller's may take. It is less than
+	// fetchLimit, so that the error says what took so long.
+	callbackTime = stall.HeaderTime
+	// callbackGrace is how long a function may take to return when its context has
+	// ended.
+	callbackGrace = time.Second
+)
+
+// callback is a function of the caller's that gives secrets. One call runs at a
+// time, also for several transports.
+type callback[V any] struct {
+	op   string // after "cannot"
+	get  func(context.Context) (V, error)
+	turn chan struct{}
+}
+
+func newCallback[V any](op string, get func(context.Context) (V, error)) callback[V] {
+	return callback[V]{op, get, make(chan struct{}, 1)}
+}
+
+// call returns what the function returns. One that does not return in time is left
+// alone, and whoever calls it next waits for it: nothing can end it. One that panics
+// is an error, because it runs on a goroutine where nobody could recover.
+func (c callback[V]) call(ctx context.Context) (V, error) {
+	var none V
+	if c.get == nil {
+		return none, wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: c.op, Reason: "the function is nil"})
+	}
+	limited, cancel := context.WithTimeout(ctx, callbackTime)
+	defer cancel()
+	select {
+	case c.turn <- struct{}{}:
+	case <-limited.Done():
+		return none, c.late(ctx, "an earlier call of the function has not returned")
+	}
+	type result struct {
+		value V
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() { <-c.turn }()
+		broken := func(reason string) result {
+			return result{err: wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: c.op, Reason: reason})}
+		}
+		r := broken("the function ended its goroutine")
+		defer func() {
+			if p := recover(); p != nil {
+				// Its value may be anything, a secret too; of the runtime's own it is not.
+				reason := fmt.Sprintf("the function panicked with a value of type %T", p)
+				if err, ok := p.(interface {
+					error
+					RuntimeError()
+				}); ok {
+					reason = "the function panicked: " + redact.Text(err.Error())
+				}
+				r = broken(reason)
+			}
+			done <- r
+		}()
+		value, err := c.get(limited)
+		r = result{value, err}
+	}()
+	var grace <-chan time.Time
+	ended := limited.Done()
+	for {
+		select {
+		case r := <-done:
+			return r.value, c.failure(ctx, limited, r.err)
+		case <-ended:
+			timer := time.NewTimer(callbackGrace)
+			defer timer.Stop()
+			ended, grace = nil, timer.C
+		case <-grace:
+			return none, c.late(ctx, tooLate)
+		}
+	}
+}
+
+var tooLate = fmt.Sprintf("the function has not returned within %s", callbackTime)
+
+// late is the error of a call that took too long; ctx is the caller's.
+func (c callback[V]) late(ctx context.Context, reason string) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Reason: reason}
+}
+
+// failure words the function's own error. What it says as an error of ours stays.
+func (c callback[V]) failure(ctx, limited context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if limited.Err() != nil && errors.Is(err, limited.Err()) {
+		return c.late(ctx, tooLate)
+	}
+	if _, ours := errors.AsType[*acrkit.Error](err); ours {
+		return err
+	}
+	// Vaults fail for a moment; nothing is known that would forbid to try again.
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Causes: []error{err}}
+}
+
+// funcSource is a function that gives a secret.
+type funcSource struct {
+	describedSource
+	callback[string]
+}
+
+// SecretFunc is a function that returns the secret: out of a vault, say. The
+// function must honour its context, which ends after 30 seconds at the latest.
+//
+// As a password's source it is called when a password is needed for the first
+// time and when the registry has refused the last one; one call at a time. As an
+// assertion's source it is called for each request to Entra. Where the name changes
+// with the password, use [ScopedTokenFunc].
+//
+// An error with [acrkit.CodeCredentialMissing] says that there is no such secret
+// here, and lets a [Chain] go on; any other stops it. The function's error text
+// is shown and must not hold a secret.
+func SecretFunc(get func(ctx context.Context) (string, error)) SecretSource {
+	return &funcSource{sourceText("function"), newCallback("get a secret from its source", get)}
+}
+
+func (s *funcSource) costly() bool { return true }
+
+func (s *funcSource) read(ctx context.Context, _ *Transport) (Secret, error) {
+	value, err := s.call(ctx)
+	return redact.NewSecret(value), err
+}
+
+// pairFunc is a function that gives a name and password.
+type pairFunc struct {
+	describedSource
+	callback[userSecret]
+}
+
+func newPairFunc(get func(context.Context) (name, password string, err error)) *pairFunc {
+	s := &pairFunc{describedSource: sourceText("function")}
+	var pair func(context.Context) (userSecret, error)
+	if get != nil {
+		pair = func(ctx context.Context) (userSecret, error) {
+			name, password, err := get(ctx)
+			return userSecret{name, redact.NewSecret(password)}, err
+		}
+	}
+	s.callback = newCallback("get a token's name and password from the function", pair)
+	return s
+}
+
+func (s *pairFunc) costly() bool { return true }
+
+func (s *pairFunc) read(ctx context.Context, _ *Transport) (userSecret, error) { return s.call(ctx) }

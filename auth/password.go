@@ -1,0 +1,359 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// passwordCredential is a user name with its password, or with two of which one may
+// have been rotated away. What it shows of itself is what it is as far as that is
+// known: a password may be a token.
+type passwordCredential struct {
+	description
+	given   description // without a look at the password
+	sources []pairSource
+}
+
+// pairSource gives a user name and its password together.
+type pairSource interface {
+	String() string
+	read(ctx context.Context, t *Transport) (userSecret, error)
+	costly() bool // as SecretSource has it
+}
+
+// namedPassword is a fixed name with a source of its password.
+type namedPassword struct {
+	user string
+	SecretSource
+}
+
+func (n namedPassword) read(ctx context.Context, t *Transport) (userSecret, error) {
+	secret, err := n.SecretSource.read(ctx, t)
+	return userSecret{n.user, secret}, err
+}
+
+// named gives one name to several passwords.
+func named(user string, passwords ...SecretSource) []pairSource {
+	sources := make([]pairSource, 0, len(passwords))
+	for _, p := range passwords {
+		sources = append(sources, namedPassword{user, p})
+	}
+	return sources
+}
+
+// fixedPair returns the pair of a source that always gives the same one.
+func fixedPair(s pairSource) (userSecret, bool) {
+	if n, ok := s.(namedPassword); ok {
+		if f, ok := n.SecretSource.(*fixedSecret); ok {
+			return userSecret{n.user, f.value}, true
+		}
+	}
+	return userSecret{}, false
+}
+
+// seenPair returns the pair of a source as far as it is known without reading it.
+func seenPair(s pairSource) (userSecret, bool) {
+	if n, ok := s.(namedPassword); ok {
+		if f, ok := n.SecretSource.(*fileSource); ok {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return userSecret{n.user, f.good}, !f.good.IsZero()
+		}
+	}
+	return fixedPair(s)
+}
+
+func newPasswordCredential(kind Kind, text string, sources ...pairSource) Credential {
+	c := &passwordCredential{description{kind, text}, description{kind, text}, sources}
+	if len(sources) == 1 {
+		if pair, ok := seenPair(sources[0]); ok {
+			if token := tokenOf(pair); token != nil {
+				c.description = description{token.Kind(), token.String()}
+			}
+		}
+	}
+	return c
+}
+
+// tokenOf returns the credential that a password is, where it is itself a token of
+// ACR or Entra, whatever the user name; nil where it is a password. All that takes
+// names and passwords takes them by this rule.
+func tokenOf(pair userSecret) Credential {
+	value := pair.secret.Reveal()
+	claims, err := wire.ReadClaims(value)
+	switch {
+	case err == nil && claims.IsACR():
+		return RefreshToken(value)
+	case err == nil && claims.IsEntra():
+		return EntraToken(value)
+	case isRefreshUser(pair.user):
+		return RefreshToken(value)
+	}
+	return nil
+}
+
+// isRefreshUser reports whether a user name is one that goes with an ACR refresh token.
+func isRefreshUser(name string) bool { return name == zeroGUID || name == identityUser }
+
+// passwordGrant is the grant of a name and password, or of the token that stands in
+// the password's place.
+type passwordGrant struct {
+	t     *Transport
+	given description
+	slots []*passwordSlot
+	slot  atomic.Int32 // the one to try first
+}
+
+// passwordSlot is a source with what it gave.
+type passwordSlot struct {
+	source pairSource
+	reads  flights[*boundPair]
+	kept   *boundPair   // of a costly source, until it is refused; guarded by the lock of reads
+	last   *boundPair   // the latest; likewise
+	old    []*boundPair // those before it, with background work to be ended; likewise
+}
+
+// boundPair is a name and password with what they are for the registry.
+type boundPair struct {
+	pair  userSecret
+	who   string     // `token "ci-pull"`
+	shown Credential // what a Status shows of it; nil is the credential as it was given
+	token grant      // where the password is a token; else nil
+}
+
+// mostOld bounds the grants that are kept for their background work alone, which
+// takes less than a minute.
+const mostOld = 8
+
+func keepOld[T any](old []T, v T) []T {
+	return append(old[max(0, len(old)+1-mostOld):], v)
+}
+
+func (c *passwordCredential) bind(t *Transport) (grant, error) {
+	usage := func(reason string) (grant, error) {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: reason}
+	}
+	g := &passwordGrant{t: t, given: c.given}
+	for _, source := range c.sources {
+		if n, ok := source.(namedPassword); ok {
+			if n.SecretSource == nil {
+				return usage("the source of the password is nil")
+			}
+			if err := checkName(n.user, ""); err != nil {
+				return nil, err
+			}
+		}
+		s := &passwordSlot{source: source}
+		s.reads.init()
+		// What is wrong with a fixed value is better said now.
+		if pair, fixed := fixedPair(source); fixed {
+			if _, err := s.bound(g, pair); err != nil {
+				return nil, err
+			}
+		}
+		g.slots = append(g.slots, s)
+	}
+	return g, nil
+}
+
+// checkName says what is wrong with a user name; from is where it came from.
+func checkName(name, from string) error {
+	if name == "" {
+		return wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential",
+			Reason: "the name that goes with the password" + from + " is empty"})
+	}
+	return checkSecret("the user name"+from, name)
+}
+
+// bound binds a pair, or returns what the same pair was bound to before: a token
+// keeps what was made from it.
+func (s *passwordSlot) bound(g *passwordGrant, pair userSecret) (*boundPair, error) {
+	b := &boundPair{pair: pair, who: g.given.text}
+	from := ""
+	_, fixed := fixedPair(s.source)
+	if !fixed {
+		from = " from its " + s.source.String()
+	}
+	if _, ok := s.source.(namedPassword); !ok {
+		if err := checkName(pair.user, from); err != nil {
+			return nil, err
+		}
+		b.who = tokenText(pair.user)
+	}
+	if !fixed {
+		b.shown = newPasswordCredential(g.given.kind, b.who, named(pair.user, fixedAs(pair.secret))...)
+	}
+	value := pair.secret.Reveal()
+	if err := checkSecret("the password of "+b.who+from, value); err != nil {
+		return nil, err
+	}
+	s.reads.Lock()
+	defer s.reads.Unlock()
+	if s.last != nil && s.last.pair.equal(pair) {
+		return s.last, nil
+	}
+	if token := tokenOf(pair); token != nil {
+		var err error
+		if b.token, err = token.bind(g.t); err != nil {
+			return nil, g.unusable(err, b.who, from, pair)
+		}
+		b.shown = token
+	}
+	if s.last != nil && s.last.token != nil {
+		s.old = keepOld(s.old, s.last)
+	}
+	s.last = b
+	return b, nil
+}
+
+// unusable says whose password a token is that cannot be used.
+func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	with := *e
+	// Under the user names that go with a refresh token, nobody meant a password.
+	if claims, _ := wire.ReadClaims(pair.secret.Reveal()); claims.IsAccessToken() && !isRefreshUser(pair.user) {
+		with.Cause = cause.TokenAsPassword
+		with.Reason = "the password of " + who + from +
+			" is an ACR access token, good for one scope, and neither a password nor an ACR refresh token"
+		if g.t.registry.IsACR() {
+			with.Hint = "az acr login --name " + g.t.registry.Name() + " --expose-token    # prints an ACR refresh token"
+		}
+	} else if from != "" {
+		with.Reason = reasonOf(err) + "; it is the password of " + who + from
+	}
+	return wire.Final(&with)
+}
+
+// read returns the pair as it is now; of a costly source the one it gave last, until
+// that was refused.
+func (s *passwordSlot) read(ctx context.Context, g *passwordGrant) (*boundPair, error) {
+	read := func(ctx context.Context) (*boundPair, error) {
+		pair, err := s.source.read(ctx, g.t)
+		if err != nil {
+			return nil, err
+		}
+		return s.bound(g, pair)
+	}
+	if !s.source.costly() {
+		return read(ctx)
+	}
+	have := func() (*boundPair, bool) { return s.kept, s.kept != nil }
+	return s.reads.get(ctx, "", have, read, func(b *boundPair) { s.kept = b })
+}
+
+// known returns the pair that was read last, or nil.
+func (s *passwordSlot) known() *boundPair {
+	s.reads.Lock()
+	defer s.reads.Unlock()
+	return s.last
+}
+
+func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
+	var tried []*boundPair
+	var refusal error
+	for {
+		slot := g.slot.Load()
+		b, err := g.slots[slot].read(ctx, g)
+		if err != nil {
+			return proof{}, err
+		}
+		if slices.ContainsFunc(tried, func(other *boundPair) bool { return other.pair.equal(b.pair) }) {
+			return proof{}, refusal // what was refused a moment ago is not sent again
+		}
+		p, err := b.proof(ctx)
+		if err == nil {
+			p.slot, p.pair = slot, b
+			return p, nil
+		}
+		// An Entra token is refused where it is exchanged.
+		tried, refusal = append(tried, b), g.cameFrom(err, slot)
+		if !errors.Is(err, acrkit.CodeCredentialRejected) || !g.leave(slot, b) || len(tried) == maxProofs {
+			return proof{}, refusal
+		}
+	}
+}
+
+// cameFrom says in the error of a token which source gave it.
+func (g *passwordGrant) cameFrom(err error, slot int32) error {
+	source := g.slots[slot].source
+	if _, fixed := fixedPair(source); fixed {
+		return err
+	}
+	return cameFrom(err, source.String())
+}
+
+func (b *boundPair) proof(ctx context.Context) (proof, error) {
+	if b.token != nil {
+		return b.token.proof(ctx)
+	}
+	return proof{secrets: []Secret{b.pair.secret}, fields: map[string][]string{
+		"grant_type": {"password"}, "username": {b.pair.user}, "password": {b.pair.secret.Reveal()},
+	}}, nil
+}
+
+func (g *passwordGrant) refused(p proof) bool {
+	if p.pair.token != nil && p.pair.token.refused(p) {
+		return true
+	}
+	return g.leave(p.slot, p.pair)
+}
+
+// leave gives up a pair that was refused, and reports whether there may be another.
+func (g *passwordGrant) leave(slot int32, b *boundPair) bool {
+	s := g.slots[slot]
+	s.reads.Lock()
+	if s.kept == b { // another fetch may have read a new one already
+		s.kept = nil
+	}
+	s.reads.Unlock()
+	if len(g.slots) > 1 {
+		g.slot.CompareAndSwap(slot, 1-slot) // likewise
+		return true
+	}
+	_, fixed := fixedPair(s.source)
+	return !fixed
+}
+
+func (g *passwordGrant) renew(root *refreshToken) {
+	for _, s := range g.slots {
+		if b := s.known(); b != nil && b.token != nil {
+			b.token.renew(root)
+		}
+	}
+}
+
+func (g *passwordGrant) tell(status *Status) {
+	b := g.slots[g.slot.Load()].known()
+	if b == nil {
+		return
+	}
+	if b.shown != nil {
+		status.Credential = b.shown
+	}
+	if teller, ok := b.token.(statusTeller); ok {
+		teller.tell(status)
+	}
+}
+
+func (g *passwordGrant) close() {
+	for _, s := range g.slots {
+		s.reads.close()
+		s.reads.Lock()
+		all := append(slices.Clone(s.old), s.last)
+		s.reads.Unlock()
+		for _, b := range all {
+			if b != nil && b.token != nil {
+				b.token.close()
+			}
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// exampleSeed is the seed of a connection whose emulator was started with the
+// example. The path of a file is absolute and never just this word.
+const exampleSeed = "example"
+
+// passwordCheckTime bounds the question whether a password is still the seed's. It
+// goes to this machine.
+const passwordCheckTime = 5 * time.Second
+
+// seedOf returns where the passwords of the state stand: the seed of this start, or
+// the one that an earlier start with the folder recorded.
+func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
+	switch {
+	case opts.SeedFile == "-":
+		return ""
+	case opts.SeedFile != "":
+		path, err := filepath.Abs(opts.SeedFile)
+		if err != nil {
+			return ""
+		}
+		return path
+	case seed != nil:
+		return exampleSeed
+	}
+	before, err := readConnection(opts.DataDir)
+	if err != nil {
+		return "" // it is an aid, and "emulator env" says that it is missing
+	}
+	return before.Seed
+}
+
+// seedToken is a token with a password that a seed names. The emulator itself keeps
+// no password that could be read.
+type seedToken struct {
+	name     string
+	password emulator.Secret
+	public   bool // it stands just so in the example seed
+	lists    bool // its scope map has metadata/read somewhere
+}
+
+// seedTokens returns the tokens of the first registry that the connection's seed has
+// passwords for and that the emulator had enabled, in the order of the seed.
+func (c connection) seedTokens() ([]seedToken, error) {
+	if c.Seed == "" {
+		return nil, nil
+	}
+	example, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	if err != nil {
+		return nil, err
+	}
+	seed := example
+	if c.Seed != exampleSeed {
+		if seed, err = readSeed(c.Seed, nil); err != nil {
+			return nil, err
+		}
+	}
+	if len(seed.Registries) == 0 || len(c.Registries) == 0 || seed.Registries[0].Name != c.Registries[0] {
+		return nil, nil
+	}
+	known := passwordsOf(example.Registries[0])
+	var out []seedToken
+	for name, value := range passwordsOf(seed.Registries[0]) {
+		if slices.Contains(c.Tokens, name) {
+			out = append(out, seedToken{name: name, password: value, public: known[name] == value})
+		}
+	}
+	place := func(t seedToken) int {
+		return slices.IndexFunc(seed.Registries[0].Tokens, func(s emulator.SeedToken) bool { return s.Name == t.name })
+	}
+	slices.SortFunc(out, func(a, b seedToken) int { return place(a) - place(b) })
+	for i, t := range out {
+		out[i].lists = lists(seed.Registries[0], seed.Registries[0].Tokens[place(t)].ScopeMap)
+	}
+	return out, nil
+}
+
+// passwordsOf returns the first password of each token.
+func passwordsOf(r emulator.SeedRegistry) map[string]emulator.Secret {
+	out := map[string]emulator.Secret{}
+	for _, t := range r.Tokens {
+		if len(t.Passwords) > 0 {
+			out[t.Name] = t.Passwords[0].Value
+		}
+	}
+	return out
+}
+
+// lists reports whether a scope map lets list the tags of some repository.
+func lists(r emulator.SeedRegistry, name string) bool {
+	maps := scopemap.System()
+	for _, m := range r.ScopeMaps {
+		if parsed, err := scopemap.Parse(m.Actions); err == nil && m.Name == name {
+			parsed.Name = name
+			maps = append(maps, parsed)
+		}
+	}
+	reads := func(r scopemap.Rule) bool { return r.Action == acrkit.MetadataRead }
+	return slices.ContainsFunc(maps, func(m scopemap.Map) bool {
+		return m.Name == name && slices.ContainsFunc(m.Rules, reads)
+	})
+}
+
+// publicToken returns the token that is exported unasked: the first that can list
+// tags, if its password is one that everybody can read in the example seed.
+func (c connection) publicToken() (seedToken, bool) {
+	tokens, err := c.seedTokens()
+	if err != nil {
+		return seedToken{}, false // a seed file that is gone; --token says so
+	}
+	i := slices.IndexFunc(tokens, func(t seedToken) bool { return t.lists })
+	if i < 0 || !tokens[i].public {
+		return seedToken{}, false
+	}
+	return tokens[i], true
+}
+
+// namedToken returns the token that was asked for.
+func (opts *EnvOptions) namedToken(c connection) (seedToken, error) {
+	tokens, err := c.seedTokens()
+	if err != nil {
+		return seedToken{}, err
+	}
+	for _, t := range tokens {
+		if t.name == opts.Token {
+			return t, nil
+		}
+	}
+	if !slices.Contains(c.Tokens, opts.Token) {
+		return seedToken{}, &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("export the token %q", opts.Token),
+			Reason: "the emulator was started without such a token, or it was disabled",
+			Hint:   "acrkit emulator token list --data " + shell.Quote(opts.DataDir)}
+	}
+	reason := "the seed that the emulator was started with is not known"
+	switch {
+	case c.Seed == exampleSeed:
+		reason = "the example seed does not name it"
+	case c.Seed != "":
+		reason = fmt.Sprintf("the seed %q does not name it", c.Seed)
+	}
+	return seedToken{}, opts.failure(acrkit.CodeNotFound, opts.Token, reason)
+}
+
+func (opts *EnvOptions) failure(code acrkit.Code, token, reason string) error {
+	return &acrkit.Error{Code: code, Op: fmt.Sprintf("export the password of the token %q", token), Reason: reason,
+		Hint: "acrkit emulator token password " + shell.Quote(token) + " --data " + shell.Quote(opts.DataDir) +
+			"    # makes new ones, and prints them this once"}
+}
+
+// check asks the emulator whether a password is still the seed's. One that does not
+// run is no error: it will be asked when it does.
+func (opts *EnvOptions) check(ctx context.Context, c connection, t seedToken) error {
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil // without the certificate it cannot be asked
+	}
+	base := newTransport(pem)
+	defer base.CloseIdleConnections()
+	rt, err := auth.NewTransport(c.LoginServer, auth.ScopedToken(t.name, string(t.password)), &auth.Options{Base: base})
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	ctx, cancel := context.WithTimeout(ctx, passwordCheckTime)
+	defer cancel()
+	if _, err = rt.Token(ctx, acrkit.Scope{}); !errors.Is(err, acrkit.CodeCredentialRejected) {
+		return nil
+	}
+	return opts.failure(acrkit.CodeCredentialRejected, t.name,
+		"the password that the seed names is not accepted: it was changed or has expired, or the token was disabled")
+}
