@@ -46,6 +46,7 @@ PROGRAMS = dict(
 
 
 def environment(emulator: Emulator, folder: Path, name: str = "ci-pull", password: str = PULL) -> dict[str, str]:
+    (folder / "password").touch(mode=0o600)
     (folder / "password").write_text(password + "\n")
     return {
         "PATH": os.environ["PATH"],

@@ -208,6 +208,7 @@ async def test_a_password_rotated_under_a_running_client(stack: Stack, emulator:
 
     def rotate() -> None:
         made = emulator.control("POST", path + "/passwords", {"names": ["password1"]})
+        (tmp_path / "new").touch(mode=0o600)
         (tmp_path / "new").write_text(made["passwords"][0]["value"] + "\n")
         (tmp_path / "new").rename(tmp_path / "acr")
 
