@@ -36,7 +36,7 @@ class Sync:
         self._clients: list[Any] = []
 
     def patch_default(self, patch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
-        patch.setattr("acrkit._sync.RequestsTransport", make)
+        patch.setattr("acrkit._sync._default", make)
 
     def inner(self, **options: Any) -> Any:
         return RequestsTransport(connection_verify=self.bundle, **options)

@@ -422,7 +422,7 @@ async def test_nested_with_blocks_share_the_connections(
             super().__init__(connection_verify=str(certificate[0]))
             made.append(self)
 
-    monkeypatch.setattr("acrkit._sync.RequestsTransport", Inner)
+    monkeypatch.setattr("acrkit._sync._default", Inner)
     given = acrkit.scoped_token(fake.host, "ci-pull", PASSWORD)
 
     def use() -> None:
@@ -439,6 +439,23 @@ async def test_nested_with_blocks_share_the_connections(
     assert len(made) == 2
     assert made[1].session is None
     assert len(fake.requests) == 4
+
+
+def test_netrc_has_no_part(
+    fake: Fake, other: Fake, certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests puts the credential of ~/.netrc in place of a header, and sends it to the host of a redirect."""
+    (tmp_path / "netrc").touch(mode=0o600)
+    (tmp_path / "netrc").write_text("default login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    registry = Registry(fake)
+    inner = RequestsTransport(connection_verify=str(certificate[0]))
+    transport: Any = acrkit.scoped_token(fake.host, "ci-pull", PASSWORD, transport=inner)["transport"]
+    with transport:
+        transport.send(HttpRequest("GET", fake.url + TAGS))
+        transport.send(HttpRequest("GET", other.url + "/blob"))
+    sent = [r.headers.get("authorization") for r in (*fake.requests, *other.requests)]
+    assert sent == [None, f"Bearer {registry.tokens[0]}", None]
 
 
 async def test_another_transport_of_azure_core(fake: Fake, certificate: tuple[Path, Path]) -> None:

@@ -13,6 +13,12 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from ._core import MAX_ANSWER, TOKEN_TIMEOUT, Ask, Core, Post, Read, Send, Share, Steps, clean, hang_up, parts_of
 
+_default = RequestsTransport  # as the SDK
+
+
+def _as_it_is(prepared: Any) -> Any:
+    return prepared
+
 
 class ScopedTokenTransport(HttpTransport[Any, Any]):
     """An azure-core transport that sends requests to one registry with the access token they need.
@@ -77,8 +83,14 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
     def _open(self) -> Any:
         with self._lock:
             if self._inner is None:
-                self._inner = RequestsTransport()
+                self._inner = _default()
             return self._inner
+
+    def _send(self, request: Any, **options: Any) -> Any:
+        inner = self._open()
+        if isinstance(inner, RequestsTransport):
+            options["auth"] = _as_it_is  # else requests puts what ~/.netrc holds for a host in place of our header
+        return inner.send(request, **options)
 
     def _run(self, steps: Steps) -> Any:
         """Carries out what a method of the core yields."""
@@ -98,7 +110,7 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
 
     def _do(self, step: Any) -> Any:
         if isinstance(step, Send):
-            return clean(self._open().send(step.copy(), **step.options), step)
+            return clean(self._send(step.copy(), **step.options), step)
         if isinstance(step, Post):
             return self._post(step)
         if isinstance(step, Read):
@@ -111,7 +123,7 @@ class ScopedTokenTransport(HttpTransport[Any, Any]):
     def _post(self, step: Post) -> Any:
         end = time.monotonic() + TOKEN_TIMEOUT
         limits = {"connection_timeout": TOKEN_TIMEOUT, "read_timeout": TOKEN_TIMEOUT, "stream": True}
-        response = clean(self._open().send(step.copy(), **limits, **step.settings()), step)
+        response = clean(self._send(step.copy(), **limits, **step.settings()), step)
         if response.status_code != 200:
             self._do(Read(response))
             return response, b""
