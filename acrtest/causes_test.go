@@ -8,6 +8,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // TestRegistry_DeniedCauses: each denial has its cause, those that the service answers
@@ -46,5 +47,9 @@ func TestRegistry_DeniedCauses(t *testing.T) {
 	want := []acrkit.Cause{"ACRK070", "ACRK072", "ACRK032", "ACRK036", "ACRK033", "ACRK034", "ACRK069", "ACRK025"}
 	if diff := cmp.Diff(want, reg.DeniedCauses()); diff != "" {
 		t.Errorf("-want +got:\n%s\n%+v", diff, reg.Denied())
+	}
+	rules := []rule.ID{rule.RightMissing, rule.RightMissing, rule.PasswordWrong, rule.UserUnknown, rule.PasswordExpired, rule.ScopedTokenDisabled, rule.AnonymousPullOff, rule.NetworkRule}
+	if diff := cmp.Diff(rules, reg.DeniedRules()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

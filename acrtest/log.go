@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/refusal"
 )
 
@@ -106,14 +107,25 @@ func (r *Registry) Denied() []emulator.Decision {
 	return r.decisions(emulator.DecisionFilter{Outcome: emulator.OutcomeDenied})
 }
 
+// DeniedRules returns the rule of each denial, in their order: [rule.PasswordExpired].
+// The log knows what no answer tells: an expired password from a wrong one.
+func (r *Registry) DeniedRules() []rule.ID {
+	r.tb.Helper()
+	var out []rule.ID
+	for _, d := range r.Denied() {
+		out = append(out, d.RuleID)
+	}
+	return out
+}
+
 // DeniedCauses returns the cause of each denial, in their order, by the codes of
-// package diagnose ("ACRK033"). The log knows what no answer tells: an expired
-// password from a wrong one.
+// package diagnose ("ACRK033"). It is "" for what an earlier version wrote into a
+// data folder without its rule.
 func (r *Registry) DeniedCauses() []acrkit.Cause {
 	r.tb.Helper()
 	var out []acrkit.Cause
 	for _, d := range r.Denied() {
-		out = append(out, refusal.Cause(d.Kind, d.Required, d.Missing, d.Reason))
+		out = append(out, refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))
 	}
 	return out
 }

@@ -44,6 +44,8 @@ type Credential interface {
 	// String describes the credential without its secret: `token "ci-pull"`,
 	// `service principal 22222222-…`, `anonymous`.
 	String() string
+	// Name returns the token name, user name or client id; "" of other kinds.
+	Name() string
 
 	// bind checks the credential and ties it to the registry of t.
 	bind(t *Transport) (grant, error)

@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -339,7 +340,8 @@ type dockerFound struct {
 	grant
 	cred    Credential
 	pair    userSecret
-	from    string
+	place   Place
+	from    string   // the place, in words
 	lookups []Lookup // the places, this one included
 }
 
@@ -405,14 +407,14 @@ func lookupsOf(places []dockerPlace) []Lookup {
 func (g *dockerGrant) places() ([]dockerPlace, error) {
 	var docs []dockerDoc
 	var places []dockerPlace
-	add := func(p dockerPlace, source string, outcome Outcome, detail string) {
-		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail}
+	add := func(p dockerPlace, place Place, source string, outcome Outcome, detail string) {
+		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place}
 		places = append(places, p)
 	}
 	for _, file := range g.part.config.locations() {
 		doc, err := readDockerFile(file, g.t.registry)
 		if err != nil {
-			add(dockerPlace{}, fmt.Sprintf("%q", file), OutcomeFailed, reasonOf(err))
+			add(dockerPlace{}, Place{Kind: PlaceFile, File: file}, fmt.Sprintf("%q", file), OutcomeFailed, reasonOf(err))
 			return places, err
 		}
 		docs = append(docs, doc)
@@ -421,7 +423,7 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	entry := func(i int, prefix string) {
 		if e, ok := docs[i].auths[prefix]; ok {
 			has[i] = true
-			add(dockerPlace{doc: docs[i], entry: &e}, docs[i].entryName(e), OutcomeNotTried, "")
+			add(dockerPlace{doc: docs[i], entry: &e}, Place{Kind: PlaceFile, File: docs[i].file, Entry: e.key}, docs[i].entryName(e), OutcomeNotTried, "")
 		}
 	}
 	for prefix := g.part.prefix; prefix != ""; prefix = parent(prefix) {
@@ -432,15 +434,15 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for i, doc := range docs {
 		if doc.helper != "" {
 			has[i] = true
-			add(dockerPlace{doc: doc, helper: true}, doc.helperName(), OutcomeNotTried, "")
+			add(dockerPlace{doc: doc, helper: true}, Place{Kind: PlaceHelper, File: doc.file, Helper: doc.helper}, doc.helperName(), OutcomeNotTried, "")
 		}
 		entry(i, "")
 		switch {
 		case has[i]:
 		case doc.absent:
-			add(dockerPlace{doc: doc}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "there is no such file")
+			add(dockerPlace{doc: doc}, Place{Kind: PlaceFile, File: doc.file}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "there is no such file")
 		default:
-			add(dockerPlace{doc: doc}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "it has none for this registry")
+			add(dockerPlace{doc: doc}, Place{Kind: PlaceFile, File: doc.file}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "it has none for this registry")
 		}
 	}
 	return places, nil
@@ -473,7 +475,7 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		var f *dockerFound
 		if err == nil {
 			l.Outcome = OutcomeUsed
-			f, err = g.found(pair, l.Source, lookupsOf(places))
+			f, err = g.found(pair, l, lookupsOf(places))
 		}
 		if err != nil {
 			if ctx.Err() == nil {
@@ -484,7 +486,7 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		return f, nil
 	}
 	return nil, withPlaces(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the Docker configuration", Registry: g.t.registry,
-		Reason: "there is none for this registry", Hint: "docker login " + g.t.registry.Host()}, places)
+		Reason: "there is none for this registry", Hint: sentence.Fix(sentence.LoginForDocker, map[string]string{"host": g.t.registry.Host()})}, places)
 }
 
 // withPlaces puts the report of the places beneath an error of ours, and says which
@@ -497,8 +499,8 @@ func withPlaces(err error, places []dockerPlace) error {
 	with := *e
 	with.Reason = reasonOf(err)
 	for _, p := range places {
-		// The operation that failed names the file; a helper's not who named the helper.
-		if p.lookup.Outcome == OutcomeFailed && !strings.Contains(with.Reason, p.lookup.Source) && !strings.HasPrefix(e.Op, "read the logins in ") {
+		// The error of a file names the file; a helper's not who named the helper.
+		if p.lookup.Outcome == OutcomeFailed && (e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed) {
 			with.Reason += "; see " + p.lookup.Source
 		}
 	}
@@ -519,25 +521,25 @@ func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, erro
 		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
 	}
 	if p.entry.why != "" {
-		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), "log in again")
+		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
 	}
 	return p.entry.pair, nil
 }
 
 // found binds a pair, or returns what it was bound to before.
-func (g *dockerGrant) found(pair userSecret, from string, lookups []Lookup) (*dockerFound, error) {
+func (g *dockerGrant) found(pair userSecret, l *Lookup, lookups []Lookup) (*dockerFound, error) {
 	g.reads.Lock()
 	last := g.last
 	g.reads.Unlock()
-	if last != nil && last.from == from && last.pair.equal(pair) {
+	if last != nil && last.place == l.Place && last.pair.equal(pair) {
 		return last, nil
 	}
 	cred := UserPassword(pair.user, pair.secret.Reveal())
 	inner, err := cred.bind(g.t)
 	if err != nil {
-		return nil, cameFrom(err, from)
+		return nil, cameFrom(err, l.Source)
 	}
-	return &dockerFound{inner, cred, pair, from, lookups}, nil
+	return &dockerFound{inner, cred, pair, l.Place, l.Source, lookups}, nil
 }
 
 // cameFrom says in an error where the credential came from.

@@ -27,6 +27,10 @@ type Lookup struct {
 	Outcome Outcome // what was found
 	Detail  string  // more in words, without a secret; may be ""
 
+	Place     Place    // what Source names
+	Variables []string // of the environment, of which Source tells; nil for other places
+	Missing   []string // variables that are not set and must be; see [OutcomeIncomplete]
+
 	// Places are the places within, where the credential is itself looked for in
 	// several: the files and helpers of a [DockerConfig] in a [Chain].
 	Places []Lookup
@@ -93,40 +97,43 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		env.Registry, r.registry = reg, reg
 	}
 	var failure error
-	certificate := "" // the variables of one that is to be used
+	var certificate, set []string // the variables of one that is to be used, and of the credential
 	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv, principalFromEnv} {
 		found, cred, err := place(&r)
+		found.Place.Kind, found.Source = PlaceEnvironment, listed(found.Variables...)
 		if found.Outcome != OutcomeNotSet && (env.Credential != nil || failure != nil) {
 			// A later place decides nothing, complete or not.
-			found.Outcome, found.Detail = OutcomeShadowed, ""
+			found.Outcome, found.Detail, found.Missing = OutcomeShadowed, "", nil
 		} else if err != nil {
 			failure = err
 			if found.Outcome == OutcomeNotSupported {
-				certificate = found.Source
+				certificate = found.Variables
 			}
 		} else if cred != nil {
-			env.Credential, env.Source = cred, found.Source
+			env.Credential, env.Source, set = cred, found.Source, found.Variables
 		}
 		env.Lookups = append(env.Lookups, found)
 	}
 	switch {
-	case failure != nil && (certificate == "" || name != ""):
+	case failure != nil && (certificate == nil || name != ""):
 		return env, failure
-	case env.Credential == nil && certificate == "":
+	case env.Credential == nil && certificate == nil:
 		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Registry: env.Registry,
 			Reason: "none is set", Hint: "set ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"}
 	case name == "":
-		source, kind := certificate, KindServicePrincipal
+		kind := KindServicePrincipal
 		if env.Credential != nil {
-			source, kind = env.Source, env.Credential.Kind()
+			kind = env.Credential.Kind()
+		} else {
+			set = certificate
 		}
 		env.Credential, env.Source = nil, ""
 		for i := range env.Lookups {
 			if l := &env.Lookups[i]; l.Outcome == OutcomeUsed || l.Outcome == OutcomeNotSupported {
-				l.Outcome, l.Detail = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
+				l.Outcome, l.Detail, l.Missing = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
 			}
 		}
-		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(source) + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
 		if kind == KindServicePrincipal {
 			// These variables serve many programs; without ACR_NAME they are not for us.
 			e.Code = acrkit.CodeCredentialMissing
@@ -157,14 +164,19 @@ func (r *envReader) usage(reason, hint string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: reason, Hint: hint}
 }
 
-// half returns the error for a set of variables of which some are missing.
-func (r *envReader) half(l *Lookup, set string, missing ...string) error {
+// half returns the error for a set of variables of which some are missing. instead is
+// what may be set in the place of the last one, "" if nothing may.
+func (r *envReader) half(l *Lookup, set []string, instead string, missing ...string) error {
 	verb := " is missing"
 	if len(missing) > 1 {
 		verb = " are missing"
 	}
-	l.Outcome, l.Detail = OutcomeIncomplete, strings.Join(missing, " and ")+verb
-	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set), l.Detail), "set "+strings.Join(missing, " and ")+", or unset "+set))
+	l.Outcome, l.Detail, l.Missing = OutcomeIncomplete, strings.Join(missing, " and ")+verb, missing
+	wanted := strings.Join(missing, " and ")
+	if instead != "" {
+		wanted += " or " + instead
+	}
+	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), "set "+wanted+", or unset "+strings.Join(set, " and ")))
 }
 
 // because names the cause of an error of usage.
@@ -175,11 +187,11 @@ func because(c acrkit.Cause, err error) error {
 	return err
 }
 
-func isOrAre(variables string) string {
-	if strings.Contains(variables, " and ") {
-		return variables + " are"
+func isOrAre(variables ...string) string {
+	if len(variables) > 1 {
+		return listed(variables...) + " are"
 	}
-	return variables + " is"
+	return listed(variables...) + " is"
 }
 
 // check refuses white space around a value without showing it.
@@ -199,7 +211,7 @@ func reasonOf(err error) string {
 }
 
 func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
-	l := Lookup{Source: "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", Kind: KindScopedToken, Outcome: OutcomeUsed}
+	l := Lookup{Variables: []string{"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"}, Kind: KindScopedToken, Outcome: OutcomeUsed}
 	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"), r.get("ACR_TOKEN_PASSWORD_FILE")
 	first := "ACR_TOKEN_PASSWORD"
 	source := fixed(password)
@@ -216,15 +228,15 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 				first = v
 			}
 		}
-		return l, nil, r.half(&l, first, "ACR_TOKEN_NAME")
+		return l, nil, r.half(&l, []string{first}, "", "ACR_TOKEN_NAME")
 	case file != "":
-		l.Source = "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE"
+		l.Variables[1] = "ACR_TOKEN_PASSWORD_FILE"
 		var err error
 		if source, err = r.file(&l, "ACR_TOKEN_PASSWORD_FILE", file); err != nil {
 			return l, nil, err
 		}
 	case password == "":
-		return l, nil, r.half(&l, "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD")
+		return l, nil, r.half(&l, []string{"ACR_TOKEN_NAME"}, "", "ACR_TOKEN_PASSWORD")
 	}
 	if err := r.check(&l, "ACR_TOKEN_NAME", name); err != nil {
 		return l, nil, err
@@ -239,7 +251,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		if err := r.check(&l, "ACR_TOKEN_PASSWORD2", second); err != nil {
 			return l, nil, err
 		}
-		l.Source = strings.Replace(l.Source, " and", ",", 1) + " and ACR_TOKEN_PASSWORD2"
+		l.Variables = append(l.Variables, "ACR_TOKEN_PASSWORD2")
 		passwords = append(passwords, fixed(second))
 	}
 	cred := scopedToken(name, passwords...)
@@ -262,7 +274,7 @@ func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error)
 }
 
 func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
-	l := Lookup{Source: "ACR_REFRESH_TOKEN", Kind: KindRefreshToken, Outcome: OutcomeUsed}
+	l := Lookup{Variables: []string{"ACR_REFRESH_TOKEN"}, Kind: KindRefreshToken, Outcome: OutcomeUsed}
 	token := r.get("ACR_REFRESH_TOKEN")
 	if token == "" {
 		l.Outcome = OutcomeNotSet
@@ -288,7 +300,7 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		proof = file
 	}
 	names := []string{tenant, client, proof}
-	l := Lookup{Source: tenant + ", " + client + " and " + proof, Kind: kind, Outcome: OutcomeUsed}
+	l := Lookup{Variables: names, Kind: kind, Outcome: OutcomeUsed}
 	var set, missing []string
 	for _, n := range names {
 		if r.get(n) == "" {
@@ -305,11 +317,11 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		l.Outcome = OutcomeNotSet
 		return l, nil, nil
 	case len(missing) > 0:
-		err := r.half(&l, strings.Join(set, " and "), missing...)
-		if e, ok := errors.AsType[*acrkit.Error](err); ok && slices.Contains(missing, secret) {
-			e.Hint = strings.Replace(e.Hint, secret, secret+" or "+file, 1)
+		instead := ""
+		if slices.Contains(missing, secret) { // always the last one
+			instead = file
 		}
-		return l, nil, err
+		return l, nil, r.half(&l, set, instead, missing...)
 	}
 	for _, n := range names {
 		if err := r.check(&l, n, r.get(n)); err != nil {

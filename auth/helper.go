@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -36,8 +37,12 @@ const (
 // helperOutput bounds what a helper may print: the longest token with company.
 var helperOutput = limit.Limit{Name: "the output of a credential helper", Bytes: 4 * wire.MaxToken}
 
+// notInHelper is what a helper prints that has nothing. Source:
+// docker/docker-credential-helpers, package credentials.
+const notInHelper = "credentials not found in native keychain"
+
 // errNotInHelper says that a helper works and has nothing.
-var errNotInHelper = errors.New("credentials not found in native keychain")
+var errNotInHelper = errors.New(notInHelper)
 
 // helperRun runs a helper until it ends or ctx does, and writes what it prints.
 type helperRun func(ctx context.Context, path, host string, out io.Writer) error
@@ -72,9 +77,10 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 		if errors.Is(err, exec.ErrDot) {
 			return failure(acrkit.CodeUsage, "it is found in the current directory only, and is not run from there", "")
 		}
-		return failure(acrkit.CodeUsage, "there is no such program in PATH", "install it, or take it out of credsStore and credHelpers")
+		return failure(acrkit.CodeUsage, "there is no such program in PATH", sentence.Fix(sentence.InstallHelper, nil))
 	}
 	why = cause.HelperFailed
+	byHand := sentence.Fix(sentence.RunHelper, map[string]string{"host": host, "program": program})
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	out := &boundedBuffer{most: helperOutput, passed: cancel}
@@ -84,17 +90,17 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 	case out.full:
 		return failure(acrkit.CodeTooLarge, fmt.Sprintf("it printed more than %d bytes", helperOutput.Bytes), "")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return failure(acrkit.CodeUnavailable, fmt.Sprintf("it did not answer within %s", helperTime), "run it by hand: echo "+host+" | "+program+" get")
+		return failure(acrkit.CodeUnavailable, fmt.Sprintf("it did not answer within %s", helperTime), byHand)
 	case ctx.Err() != nil:
 		return userSecret{}, ctx.Err()
-	case err != nil && string(text) == errNotInHelper.Error():
+	case err != nil && string(text) == notInHelper:
 		return userSecret{}, errNotInHelper
 	case err != nil:
 		reason := "it failed"
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			reason = fmt.Sprintf("it failed with %s", exit.ProcessState)
 		}
-		return failure(acrkit.CodeUsage, reason+helperSaid(string(text)), "run it by hand: echo "+host+" | "+program+" get")
+		return failure(acrkit.CodeUsage, reason+helperSaid(string(text)), byHand)
 	}
 	pair, wrong := parseHelperAnswer(text)
 	if wrong != "" {

@@ -12,11 +12,25 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
-// headerKey is where a request carries the headers of its answer: the id in them
-// goes into the decision log.
-type headerKey struct{}
+// exchangeKey is where a request carries its [exchange].
+type exchangeKey struct{}
+
+// exchange is what the decision log says of a request, whoever refuses it.
+type exchange struct {
+	header  http.Header         // of the answer, with its correlation id
+	decided *decisions.Decision // of the data plane; nil before it
+}
+
+// exchangeOf returns the exchange of a request; an empty one where it has none.
+func exchangeOf(r *http.Request) *exchange {
+	if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
 
 // The words of a challenge, as recorded.
 const (
@@ -29,10 +43,10 @@ const (
 // unknown resource or action is refused. Every answer is recorded, a refusal
 // before it is given.
 func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
-	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String()}
-	if h, ok := r.Context().Value(headerKey{}).(http.Header); ok {
-		d.RequestID = h.Get(answer.CorrelationHeader)
-	}
+	x := exchangeOf(r)
+	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String(),
+		RequestID: x.header.Get(answer.CorrelationHeader)}
+	x.decided = &d
 	v := e.decide(r, reg.ID, required, &d)
 	switch {
 	case v.Allow:
@@ -52,8 +66,7 @@ func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required a
 func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
 	reg, ok := e.ids.Registry(id)
 	if !ok {
-		d.Reason = "the registry does not exist any more"
-		return dataplane.Verdict{ChallengeError: invalidToken}
+		return refuse(d, rule.RegistryGone, dataplane.Verdict{ChallengeError: invalidToken})
 	}
 	headers := r.Header.Values("Authorization")
 	switch len(headers) {
@@ -63,8 +76,7 @@ func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *d
 		return dataplane.Verdict{}
 	case 1:
 	default:
-		d.Reason = "more than one Authorization header"
-		return dataplane.Verdict{ChallengeError: invalidToken}
+		return refuse(d, rule.AuthorizationTwice, dataplane.Verdict{ChallengeError: invalidToken})
 	}
 	scheme, rest, _ := strings.Cut(headers[0], " ")
 	switch {
@@ -73,29 +85,34 @@ func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *d
 	case strings.EqualFold(scheme, "Basic"):
 		return e.decideBasic(reg, headers[0], required, d)
 	}
-	d.Reason = "the Authorization header is neither Bearer nor Basic"
-	return dataplane.Verdict{ChallengeError: invalidToken}
+	return refuse(d, rule.AuthorizationScheme, dataplane.Verdict{ChallengeError: invalidToken})
+}
+
+// refuse notes in a decision why it is a refusal.
+func refuse(d *decisions.Decision, why error, v dataplane.Verdict) dataplane.Verdict {
+	d.RuleID, d.Reason = rule.Of(why)
+	if v.Basic {
+		d.Reason = "Basic: " + d.Reason
+	}
+	return v
 }
 
 func (e *Emulator) decideBearer(reg *identity.Registry, token string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
 	access, err := e.verifier.Verify(reg, token, e.now())
 	if err != nil {
-		d.Reason = "the bearer token is not a good access token of this registry"
-		return dataplane.Verdict{ChallengeError: invalidToken}
+		return refuse(d, err, dataplane.Verdict{ChallengeError: invalidToken})
 	}
 	d.Kind, d.Principal = string(access.Principal.Kind), access.Principal.Name
-	rights, ok := e.ids.Decide(reg.ID, access.Principal, required)
-	if !ok {
-		d.Reason = "the access token is good, but its principal is disabled or does not exist any more"
-		return dataplane.Verdict{ChallengeError: invalidToken}
+	rights, err := e.ids.Decide(reg.ID, access.Principal, required)
+	if err != nil {
+		return refuse(d, err, dataplane.Verdict{ChallengeError: invalidToken})
 	}
 	if missing := required.Minus(access.Granted); !missing.IsEmpty() {
 		d.Missing = missing.String()
-		d.Reason = "the access token lacks it"
 		if lacking := missing.Intersect(rights.Missing); !lacking.IsEmpty() {
-			d.Reason += ", as " + rights.Source + " does"
+			d.RuleID, d.Reason = rights.Lacks, "the access token lacks it, as "+rights.Source+" does"
 		} else {
-			d.Reason += "; " + rights.Source + " has it, so another token would do"
+			d.RuleID, d.Reason = rule.AccessTokenNarrow, "the access token lacks it; "+rights.Source+" has it, so another token would do"
 		}
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
@@ -107,19 +124,16 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 func (e *Emulator) decideBasic(reg *identity.Registry, header string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
 	user, password, ok := tokensvc.BasicAuth(header)
 	if !ok {
-		d.Reason = "the Authorization header cannot be read"
-		return dataplane.Verdict{Basic: true}
+		return refuse(d, rule.AuthorizationMangled, dataplane.Verdict{Basic: true})
 	}
 	who, err := e.ids.CheckDirect(reg, user, password, e.now())
 	d.Kind, d.Principal = string(who.Kind), who.Name
 	if err != nil {
-		d.Reason = "Basic: " + err.Error()
-		return dataplane.Verdict{Basic: true}
+		return refuse(d, err, dataplane.Verdict{Basic: true})
 	}
-	rights, ok := e.ids.Decide(reg.ID, who, required)
-	if !ok {
-		d.Reason = "Basic: the principal is disabled"
-		return dataplane.Verdict{Basic: true}
+	rights, err := e.ids.Decide(reg.ID, who, required)
+	if err != nil {
+		return refuse(d, err, dataplane.Verdict{Basic: true})
 	}
 	return verdict(rights, d)
 }
@@ -128,7 +142,7 @@ func verdict(a identity.Answer, d *decisions.Decision) dataplane.Verdict {
 	d.Rules = a.Rules
 	if !a.Missing.IsEmpty() {
 		d.Missing = a.Missing.String()
-		d.Reason = a.Source + " lacks it"
+		d.RuleID, d.Reason = a.Lacks, a.Source+" lacks it"
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
 	return dataplane.Verdict{Allow: true}
@@ -137,5 +151,5 @@ func verdict(a identity.Answer, d *decisions.Decision) dataplane.Verdict {
 // requestID gives the answer its correlation id.
 func requestID(w http.ResponseWriter, r *http.Request) *http.Request {
 	w.Header().Set(answer.CorrelationHeader, guid.New())
-	return r.WithContext(context.WithValue(r.Context(), headerKey{}, w.Header()))
+	return r.WithContext(context.WithValue(r.Context(), exchangeKey{}, &exchange{header: w.Header()}))
 }

@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -77,8 +79,8 @@ func TestBearer(t *testing.T) {
 		"not_in_map": {"/acr/v1/_catalog", bearer(f.access("ci-pull", pullPw, "registry:catalog:*")),
 			want{401, "insufficient_scope", "denied", "registry:catalog:*", `the access token lacks it, as scope map "ci-pull" does`, nil}},
 		"root_map":      {"/acr/v1/_catalog", bearer(f.access("catalog", "correct-horse-battery-staple-0003", "registry:catalog:*")), want{200, "-", "allowed", "", "", []string{`scope map "_repositories_pull_metadata_read": repositories/*/metadata/read`}}},
-		"garbage":       {appTags, bearer("x.y.z"), want{401, "invalid_token", "denied", "", "the bearer token is not a good access token of this registry", nil}},
-		"tampered":      {appTags, bearer(good[:len(good)-8] + "AAAAAAAA"), want{401, "invalid_token", "denied", "", "the bearer token is not a good access token of this registry", nil}},
+		"garbage":       {appTags, bearer("x.y.z"), want{401, "invalid_token", "denied", "", "the ACR token cannot be read", nil}},
+		"tampered":      {appTags, bearer(good[:len(good)-8] + "AAAAAAAA"), want{401, "invalid_token", "denied", "", "the ACR token is not signed by this emulator", nil}},
 		"other_scheme":  {appTags, http.Header{"Authorization": {"Negotiate abc"}}, want{401, "invalid_token", "denied", "", "the Authorization header is neither Bearer nor Basic", nil}},
 		"two_headers":   {appTags, http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, want{401, "invalid_token", "denied", "", "more than one Authorization header", nil}},
 		"no_credential": {appTags, nil, want{401, "", "challenged", "", "no credential was presented", nil}},
@@ -371,5 +373,20 @@ func TestNoSecretInLogs(t *testing.T) {
 		if strings.Contains(all.String(), s) {
 			t.Errorf("%.12s… is in the logs", s)
 		}
+	}
+}
+
+// TestRulesFromWithin: the rules by which no request from outside is refused at will.
+func TestRulesFromWithin(t *testing.T) {
+	f := start(t, nil)
+	must(t, emulator.AuthorizeGone(f.Emulator, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil)))
+	if d := f.last(); d.RuleID != rule.RegistryGone || d.Outcome != emulator.OutcomeDenied {
+		t.Errorf("%+v", d)
+	}
+	token, err := emulator.EntraToken(f.Emulator, clientID, "https://graph.microsoft.com")
+	must(t, err)
+	a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)
+	if d := f.last(); a.status != http.StatusUnauthorized || d.RuleID != rule.EntraTokenAudience || d.Principal != clientID {
+		t.Errorf("%d %+v", a.status, d)
 	}
 }

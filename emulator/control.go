@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
@@ -286,6 +287,7 @@ type controlDecision struct {
 	Outcome   string    `json:"outcome"`
 	Missing   string    `json:"missing,omitempty"`
 	Rules     []string  `json:"rules,omitempty"`
+	RuleID    rule.ID   `json:"ruleId,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
 	RequestID string    `json:"requestId"`
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/pki"
 )
@@ -256,11 +257,12 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 
 func (e *Emulator) wire() {
 	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
-	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Logger: e.logger}
+	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
-	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Logger: e.logger}
+	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
+		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, identity.Principal{}, id, reason) },
 		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
 	e.lifetimes.Store(new(identity.Lifetimes))
 	e.controlMux = e.controlRoutes()
@@ -298,8 +300,9 @@ type Decision struct {
 	Outcome   string // one of the Outcome constants
 	Missing   string // scope text: what was not granted
 	Rules     []string
-	Reason    string // why, where rules do not say it
-	RequestID string // the answer's X-Ms-Correlation-Request-Id
+	RuleID    rule.ID // by which it was refused; "" = it was not, or an earlier version wrote it
+	Reason    string  // why, where rules do not say it
+	RequestID string  // the answer's X-Ms-Correlation-Request-Id
 }
 
 // The outcomes of a [Decision].

@@ -325,7 +325,7 @@ func TestRefusalsAreAlike(t *testing.T) {
 		"disabled":    {"off-token", "correct-horse-battery-staple-0009", "the token is disabled"},
 		"unknown":     {"nobody-here", pullPw, "no such token, admin user or service principal"},
 		"no_password": {"no-password", pullPw, "the password is wrong"},
-		"admin_off":   {"myregistry", pullPw, "no such token, admin user or service principal"},
+		"admin_off":   {"myregistry", pullPw, "the admin user is disabled"},
 		"empty":       {"ci-pull", "", "the password is wrong"},
 	}
 	const want = `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information."}]}` + "\n"

@@ -1,6 +1,12 @@
 package emulator
 
-import "context"
+import (
+	"context"
+	"net/http"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+)
 
 // CollectIdle collects as a listener does from time to time.
 func CollectIdle(ctx context.Context, e *Emulator) error {
@@ -17,4 +23,16 @@ func ControlAPI() (out [][2]string) {
 		out = append(out, [2]string{r.method, "/" + r.path})
 	}
 	return out
+}
+
+// AuthorizeGone decides on a request to a registry that a reset has removed.
+func AuthorizeGone(e *Emulator, r *http.Request) error {
+	_, err := e.authorize(r, dataplane.Registry{ID: -1, Name: "gone"}, acrkit.Scope{})
+	return err
+}
+
+// EntraToken issues an Entra token of an application for any resource.
+func EntraToken(e *Emulator, clientID, resource string) (string, error) {
+	a, _ := e.ids.Application(clientID)
+	return e.entra.Tokens.Issue(a, resource)
 }

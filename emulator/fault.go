@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // FaultKind is what a [Fault] does to a request.
@@ -32,6 +33,9 @@ const (
 func FaultKinds() []FaultKind {
 	return []FaultKind{FaultThrottle, FaultStatus, FaultUnauthorized, FaultDrop, FaultSlow, FaultHang}
 }
+
+// rule is the rule of the requests that a fault of the kind hits.
+func (k FaultKind) rule() rule.ID { return rule.ID("fault-" + k) }
 
 // Route is a class of requests that a [Fault] can be limited to.
 type Route string

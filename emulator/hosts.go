@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
@@ -149,25 +150,17 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 // rules of the registry hold there too, as they do at a registry's dedicated data
 // endpoint; which registry that is, the link says where all share a name.
 func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
-	reg, ok := e.ids.RegistryByName(strings.TrimSuffix(hostname(r.Host), blobSuffix))
-	if e.blobHost != "" {
-		rid := r.URL.Query().Get("regid")
-		all := e.ids.Registries()
-		i := slices.IndexFunc(all, func(g *identity.Registry) bool { return g.RID == rid })
-		if ok = i >= 0; ok {
-			reg = all[i]
-		}
-	}
+	reg, ok := e.registryOfBlobs(r)
 	if ok && reg.Network != nil {
 		if addr, allowed := allows(reg.Network, r); !allowed {
-			e.noteEnd(r, reg, decisions.Denied, "the network rules do not allow "+addr+" at the host of blobs")
+			e.noteEnd(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr+" at the host of blobs")
 			e.data.RefuseStorage(w)
 			return
 		}
 	}
 	if ok && e.faults.on.Load() {
 		if f, hit := e.faults.pick(RouteStorage, reg.Name, func() string { return "" }); hit {
-			e.noteEnd(r, reg, decisions.Faulted, f.String())
+			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
 			next, finish, done := e.injectStorage(w, r, f)
 			if done {
 				return
@@ -177,4 +170,18 @@ func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	e.data.ServeStorage(w, r)
+}
+
+// registryOfBlobs returns the registry whose blobs a request to their host is for.
+func (e *Emulator) registryOfBlobs(r *http.Request) (*identity.Registry, bool) {
+	if e.blobHost == "" {
+		return e.ids.RegistryByName(strings.TrimSuffix(hostname(r.Host), blobSuffix))
+	}
+	rid := r.URL.Query().Get("regid")
+	all := e.ids.Registries()
+	i := slices.IndexFunc(all, func(g *identity.Registry) bool { return g.RID == rid })
+	if i < 0 {
+		return nil, false
+	}
+	return all[i], true
 }

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // document is openapi.yaml as plain JSON values.
@@ -54,6 +55,20 @@ func TestOpenAPIAndRoutesAgree(t *testing.T) {
 	slices.Sort(served)
 	if diff := cmp.Diff(served, described); diff != "" {
 		t.Errorf("-served +described: %s", diff)
+	}
+}
+
+// TestOpenAPIRules: the description has every rule, in the order of the table.
+func TestOpenAPIRules(t *testing.T) {
+	var want, got []string
+	for _, r := range rule.All() {
+		want = append(want, string(r.ID))
+	}
+	for _, v := range at(document(t), "components", "schemas", "RuleID", "enum").([]any) {
+		got = append(got, v.(string))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-table +openapi.yaml: %s", diff)
 	}
 }
 

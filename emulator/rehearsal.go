@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // routeOf says which class a request belongs to, "" for paths that nothing
@@ -56,7 +57,7 @@ func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identit
 	}
 	if reg.Network != nil && route.ofRegistry() {
 		if addr, ok := allows(reg.Network, r); !ok {
-			e.noteEnd(r, reg, decisions.Denied, "the network rules do not allow "+addr)
+			e.noteEnd(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr)
 			commonHeaders(w, route)
 			answer.Errors(w, http.StatusForbidden, "DENIED", fmt.Sprintf("client with IP '%s' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", addr))
 			return w, nothing, true
@@ -64,13 +65,13 @@ func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identit
 	}
 	if e.faults.on.Load() {
 		if f, ok := e.faults.pick(route, reg.Name, func() string { return e.principalOf(r, reg, route).Name }); ok {
-			e.noteEnd(r, reg, decisions.Faulted, f.String())
+			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
 			return e.inject(w, r, route, f)
 		}
 	}
 	if e.limits.on.Load() && route.ofRegistry() {
 		if wait, why := e.limits.take(reg, r.Method, route, func() identity.Principal { return e.principalOf(r, reg, route) }, e.now()); wait > 0 {
-			e.noteEnd(r, reg, decisions.Faulted, why)
+			e.noteEnd(r, reg, decisions.Faulted, rule.RateLimit, why)
 			w.Header().Set("Retry-After", fmt.Sprint(wait))
 			fail(w, r, route, http.StatusTooManyRequests)
 			return w, nothing, true
@@ -81,13 +82,30 @@ func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identit
 
 // noteEnd writes to the decision log what ended a request before its credential
 // was looked at.
-func (e *Emulator) noteEnd(r *http.Request, reg *identity.Registry, outcome, reason string) {
-	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Outcome: outcome, Reason: reason}
-	if h, ok := r.Context().Value(headerKey{}).(http.Header); ok {
-		d.RequestID = h.Get(answer.CorrelationHeader)
+func (e *Emulator) noteEnd(r *http.Request, reg *identity.Registry, outcome string, id rule.ID, reason string) {
+	e.noteDecision(r, decisions.Decision{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
+}
+
+// noteRefusal writes to the decision log a refusal of what has no log of its own:
+// the authority, Azure Resource Manager, locks, the host of blobs.
+func (e *Emulator) noteRefusal(r *http.Request, who identity.Principal, id rule.ID, reason string) {
+	d := decisions.Decision{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name, RuleID: id, Reason: reason}
+	if before := exchangeOf(r).decided; before != nil { // a request that had the right
+		d.Kind, d.Principal, d.Required = before.Kind, before.Principal, before.Required
 	}
+	if reg, ok := e.resolve(r.Host); ok {
+		d.Registry = reg.Name
+	} else if reg, ok := e.registryOfBlobs(r); ok {
+		d.Registry = reg.Name
+	}
+	e.noteDecision(r, d)
+}
+
+// noteDecision completes a decision by its request and writes it.
+func (e *Emulator) noteDecision(r *http.Request, d decisions.Decision) {
+	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, exchangeOf(r).header.Get(answer.CorrelationHeader)
 	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
-		e.logger.Error("a decision was not recorded", "error", err, "outcome", outcome, "reason", reason)
+		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "reason", d.Reason)
 	}
 }
 

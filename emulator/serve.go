@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/idle"
 )
 
@@ -90,7 +91,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // one. This is the one place that decides it, for all that the emulator serves.
 func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 	if reg, ok := e.resolve(r.Host); ok {
-		e.noteEnd(r, reg, decisions.Denied, "plain HTTP from another machine, "+r.RemoteAddr)
+		e.noteEnd(r, reg, decisions.Denied, rule.PlainHTTP, "plain HTTP from another machine, "+r.RemoteAddr)
 	}
 	w.Header().Set("Connection", "close")
 	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is taken from this machine alone, because credentials would cross the network in clear: use https://"+

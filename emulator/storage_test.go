@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // TestBlobRedirects follows a blob's redirect as clients do and as they should
@@ -49,19 +50,23 @@ func TestBlobRedirects(t *testing.T) {
 		method   string
 		status   int
 		code     string
+		rule     rule.ID
 	}{
-		"with_authorization": {location, bearer(token), "GET", 400, "InvalidAuthenticationInfo"},
-		"unsigned":           {strings.Replace(location, "sig=", "sig=AAAA", 1), nil, "GET", 403, "AuthenticationFailed"},
-		"other_blob":         {strings.ReplaceAll(location, digest[7:], digest[7:9]+strings.Repeat("0", 62)), nil, "GET", 403, "AuthenticationFailed"},
-		"longer":             {strings.Replace(location, "se=2026", "se=2027", 1), nil, "GET", 403, "AuthenticationFailed"},
-		"no_link":            {"https://" + u.Host + "/", nil, "GET", 403, "AuthenticationFailed"},
-		"a_registry's_path":  {"https://" + u.Host + "/v2/", nil, "GET", 403, "AuthenticationFailed"},
-		"put":                {location, nil, "PUT", 405, "UnsupportedHttpVerb"},
+		"with_authorization": {location, bearer(token), "GET", 400, "InvalidAuthenticationInfo", rule.StorageAuthorization},
+		"unsigned":           {strings.Replace(location, "sig=", "sig=AAAA", 1), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"other_blob":         {strings.ReplaceAll(location, digest[7:], digest[7:9]+strings.Repeat("0", 62)), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"longer":             {strings.Replace(location, "se=2026", "se=2027", 1), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"no_link":            {"https://" + u.Host + "/", nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"a_registry's_path":  {"https://" + u.Host + "/v2/", nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"put":                {location, nil, "PUT", 405, "UnsupportedHttpVerb", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := f.do(c.method, c.location, c.header, "")
 			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || a.header.Get("Content-Type") != "application/xml" {
 				t.Errorf("answer %d %s", a.status, a.body)
+			}
+			if d := f.last(); c.rule != "" && (d.RuleID != c.rule || d.Outcome != emulator.OutcomeDenied) {
+				t.Errorf("%+v", d)
 			}
 		})
 	}
@@ -70,6 +75,9 @@ func TestBlobRedirects(t *testing.T) {
 	f.clock.Add(21 * time.Minute)
 	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden {
 		t.Errorf("an expired link: %d %s", a.status, a.body)
+	}
+	if d := f.last(); d.RuleID != rule.StorageLinkExpired {
+		t.Errorf("%+v", d)
 	}
 	// Below localhost lies every name under .localhost: there blobs are sent
 	// directly.

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // AzureCLI is whoever is signed in to the Azure CLI: tokens come from
@@ -63,12 +64,9 @@ func (c azureCLI) EntraToken(ctx context.Context, scope string) (string, time.Ti
 	return token, expires, err
 }
 
-// tryCLI shows what az says without showing a token.
-const tryCLI = "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn"
-
 // explainCLI says what az meant. What it prints is all there is to go by.
 func explainCLI(err error) error {
-	const login = "az login"
+	login, tryCLI := sentence.Fix(sentence.SignInToAzure, nil), sentence.Fix(sentence.TryCLI, nil)
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
 		return err
@@ -83,8 +81,8 @@ func explainCLI(err error) error {
 			out.Hint = login
 		}
 	case strings.Contains(text, "executable not found"):
-		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", "https://aka.ms/azure-cli says how to install it"
-	case strings.Contains(text, login) || strings.Contains(text, "az account set"):
+		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", sentence.Fix(sentence.InstallCLI, nil)
+	case strings.Contains(text, "az login") || strings.Contains(text, "az account set"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "nobody is signed in to it", login
 	case strings.Contains(text, "invalid character") || strings.Contains(text, "end of JSON"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeProtocol, "what az printed is no token", tryCLI

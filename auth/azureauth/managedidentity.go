@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -160,10 +161,10 @@ func (m *managedIdentity) explain(err error, seen *answer) error {
 		out.Code, out.Reason = acrkit.CodeUnavailable, "the metadata service at "+host+" does not answer"
 	case status == http.StatusBadRequest && m.opts.ID == nil:
 		out.Code, out.Reason = acrkit.CodeCredentialMissing, "this machine has no system-assigned managed identity"
-		out.Hint = "az vm identity assign --name VM --resource-group GROUP    # or name a user-assigned one by its client id"
+		out.Hint = sentence.Fix(sentence.AssignIdentity, nil)
 	case status == http.StatusBadRequest:
 		out.Code, out.Reason = acrkit.CodeCredentialRejected, "this machine does not have it"
-		out.Hint = "az vm identity show --name VM --resource-group GROUP    # which identities the machine has"
+		out.Hint = sentence.Fix(sentence.ListIdentities, nil)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		out.Code, out.Reason = acrkit.CodeCredentialRejected, "the metadata service at "+host+" does not answer this program"
 	case status == http.StatusNotFound || status == http.StatusGone || status >= 500:

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // fromEnvironment takes what the variables hold for the registry; found is false
@@ -46,23 +47,20 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	case env.Credential == nil:
 		return false, nil
 	case env.Registry != id.Registry:
-		id.Note = fmt.Sprintf("%s set for %s, the registry in ACR_NAME, and not used", isOrAre(env.Source), env.Registry.Host())
+		verb := "is"
 		for i := range id.Lookups {
 			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {
+				if len(l.Variables) > 1 {
+					verb = "are"
+				}
 				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
 			}
 		}
+		id.Note = fmt.Sprintf("%s %s set for %s, the registry in ACR_NAME, and not used", env.Source, verb, env.Registry.Host())
 		return false, nil
 	}
 	id.Credential, id.Source = env.Credential, env.Source
 	return true, nil
-}
-
-func isOrAre(variables string) string {
-	if strings.Contains(variables, " and ") {
-		return variables + " are"
-	}
-	return variables + " is"
 }
 
 func isIncomplete(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }
@@ -70,8 +68,14 @@ func isIncomplete(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomple
 // onlyAzure reports whether nothing but variables of AZURE_* is incomplete.
 func onlyAzure(lookups []auth.Lookup) bool {
 	return !slices.ContainsFunc(lookups, func(l auth.Lookup) bool {
-		return l.Outcome != auth.OutcomeNotSet && !strings.HasPrefix(l.Source, "AZURE_")
+		return l.Outcome != auth.OutcomeNotSet && !isPrincipal(l)
 	})
+}
+
+// isPrincipal reports whether a place is that of AZURE_*: a service principal, by secret
+// or by certificate.
+func isPrincipal(l auth.Lookup) bool {
+	return l.Kind == auth.KindServicePrincipal || l.Kind == auth.KindCertificate
 }
 
 // gitHubOIDC completes AZURE_TENANT_ID and AZURE_CLIENT_ID, where no secret,
@@ -82,8 +86,9 @@ func onlyAzure(lookups []auth.Lookup) bool {
 func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, error) {
 	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	tenant, client := f.env("AZURE_TENANT_ID"), f.env("AZURE_CLIENT_ID")
-	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*", Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet}
-	i := slices.IndexFunc(env.Lookups, func(l auth.Lookup) bool { return strings.HasPrefix(l.Source, "AZURE_TENANT_ID") })
+	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*", Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet,
+		Place: auth.Place{Kind: auth.PlaceEnvironment}, Variables: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", url, token}}
+	i := slices.IndexFunc(env.Lookups, isPrincipal)
 	if i < 0 || tenant == "" || client == "" {
 		return env, err
 	}
@@ -100,7 +105,7 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 		if f.env(url) == "" {
 			set, missing = token, url
 		}
-		l.Outcome, l.Detail = auth.OutcomeIncomplete, missing+" is missing"
+		l.Outcome, l.Detail, l.Missing = auth.OutcomeIncomplete, missing+" is missing", []string{missing}
 		env.Lookups[i] = l
 		return env, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: fmt.Sprintf("%s is set, but %s is missing", set, missing)}
 	}
@@ -119,7 +124,7 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 		return env, err
 	}
 	if env.Registry.IsZero() {
-		l.Outcome, l.Detail = auth.OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is"
+		l.Outcome, l.Detail, l.Missing = auth.OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
 		env.Lookups[i] = l
 		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Reason: l.Source + " are set, but not ACR_NAME, which says for which registry"}
 	}
@@ -136,32 +141,32 @@ func halfHint(lookups []auth.Lookup, host string) string {
 	for _, l := range lookups {
 		switch {
 		case l.Outcome != auth.OutcomeIncomplete:
-		case strings.HasPrefix(l.Detail, "ACR_NAME "):
-			return "export ACR_NAME=" + host
-		case strings.Contains(l.Source, "AZURE_FEDERATED_TOKEN_FILE"):
-			return strings.Replace(exportHint(l.Kind, host), "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", 1)
-		case strings.Contains(l.Source, "ACTIONS_ID_TOKEN_REQUEST_"):
+		case slices.Contains(l.Missing, "ACR_NAME"):
+			return sentence.Fix(sentence.NameRegistry, map[string]string{"host": host})
+		case slices.Contains(l.Variables, "AZURE_FEDERATED_TOKEN_FILE"):
+			return sentence.Fix(sentence.SetFederated, map[string]string{"host": host})
+		case slices.Contains(l.Variables, "ACTIONS_ID_TOKEN_REQUEST_URL"):
 			return exportHint(KindGitHubOIDC, host)
 		default:
 			return exportHint(l.Kind, host)
 		}
 	}
-	return "acrkit help environment"
+	return sentence.Fix(sentence.ExplainVariables, nil)
 }
 
 func exportHint(kind auth.Kind, host string) string {
-	name := "export ACR_NAME=" + host
+	key := sentence.SetToken
 	switch kind {
 	case auth.KindServicePrincipal:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"
+		key = sentence.SetSecret
 	case auth.KindCertificate:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=…"
+		key = sentence.SetCertificate
 	case KindGitHubOIDC:
-		return name + " AZURE_TENANT_ID=… AZURE_CLIENT_ID=…    # in a job with the permission id-token: write"
+		key = sentence.SetGitHubOIDC
 	case auth.KindRefreshToken:
-		return name + " ACR_REFRESH_TOKEN=…"
+		key = sentence.SetRefreshToken
 	}
-	return name + " ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"
+	return sentence.Fix(key, map[string]string{"host": host})
 }
 
 // lookupFor hides the variables of the kinds that were not asked for.

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/tokencache"
 )
@@ -70,9 +71,16 @@ type Identity struct {
 
 	ByEnvironment bool // the environment decided, with a credential or with an error
 
-	Later    bool              // Docker's configuration and nobody come after what was found
-	Stored   map[string]string // the source of each login of the store, by prefix
-	StoredAs map[string]string // the repositories of each login, by source
+	Asked bool // Source is what asked for the kind
+
+	Later  bool                   // Docker's configuration and nobody come after what was found
+	Stored map[string]StoredLogin // the logins of the store, by prefix
+}
+
+// StoredLogin is a login of acrkit's store.
+type StoredLogin struct {
+	Source     string // as its [auth.Lookup] has it
+	Repository string // what it is for, as it was stored: "team/*"; "" = all
 }
 
 // OnlyParts reports whether logins are known for some repositories, and nothing is
@@ -96,7 +104,7 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 	kind := auth.Kind(f.Kind)
 	switch {
 	case kind == auth.KindAnonymous:
-		id.Source = f.asked()
+		id.Source, id.Asked = f.asked(), true
 		return id, nil
 	case kind == auth.KindDockerConfig && f.Docker != nil:
 		cred, ok := f.Docker()
@@ -106,10 +114,11 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 		id.Credential, id.Later = cred, true
 		return id, nil
 	case kind == auth.KindAzureCLI:
-		id.Source, id.Credential = f.asked(), azureauth.AzureCLI(nil)
+		id.Source, id.Asked, id.Credential = f.asked(), true, azureauth.AzureCLI(nil)
 		return id, nil
 	case kind == auth.KindManagedIdentity:
-		id.Source, id.Credential = f.asked(), f.managedIdentity(&id)
+		id.Source, id.Asked = f.asked(), true
+		id.Credential = f.managedIdentity(&id)
 		return id, nil
 	case kind == KindStore:
 	default:
@@ -135,7 +144,7 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 	case len(entries) == 0:
 		return id, f.noneOfKind(&id, kind)
 	case all && len(entries) == 1:
-		id.Credential, id.Source = cred, id.Stored[""]
+		id.Credential, id.Source = cred, id.Stored[""].Source
 	default:
 		id.Credential = auth.ByRepository(entries)
 	}
@@ -161,7 +170,7 @@ func (f *Finder) noneOfKind(id *Identity, kind auth.Kind) error {
 		Hint:   exportHint(kind, f.hintHost(id.Registry))}
 	switch {
 	case id.Note != "":
-		e.Reason, e.Hint = id.Note, "export ACR_NAME="+f.hintHost(id.Registry)
+		e.Reason, e.Hint = id.Note, sentence.Fix(sentence.NameRegistry, map[string]string{"host": f.hintHost(id.Registry)})
 	case kind == KindStore:
 		e.Reason, e.Hint = fmt.Sprintf("%s, and %s has no login for it", f.asked(), StoreName), LoginHint(id.Registry, "")
 	case kind == KindGitHubOIDC:
@@ -214,11 +223,11 @@ func (f *Finder) hintHost(reg acrkit.Registry) string {
 
 // LoginHint is the command that stores a credential for a registry or a part of it.
 func LoginHint(reg acrkit.Registry, repository string) string {
-	hint := "acrkit login " + LoginServer(reg)
+	key := sentence.Login
 	if repository != "" {
-		hint += " --repository " + shell.Quote(repository)
+		key, repository = sentence.LoginPart, shell.Quote(repository)
 	}
-	return hint
+	return sentence.Fix(key, map[string]string{"host": LoginServer(reg), "repository": repository})
 }
 
 // lookAlike reports whether a host reads like one of ACR's and is none. Whoever

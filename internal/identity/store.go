@@ -31,7 +31,7 @@ func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (m
 	if err != nil {
 		return failed(err)
 	}
-	id.Stored, id.StoredAs = map[string]string{}, map[string]string{}
+	id.Stored = map[string]StoredLogin{}
 	for _, l := range logins {
 		lookup := StoreLookup(l)
 		if kind != "" && kind != KindStore && kind != auth.Kind(l.Kind) {
@@ -47,7 +47,7 @@ func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (m
 			return failed(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the logins", Registry: id.Registry,
 				Reason: fmt.Sprintf("two are for what begins with %q", l.Prefix()), Hint: "acrkit logout " + id.Registry.Host() + " --repository " + l.Prefix()})
 		}
-		entries[l.Prefix()], id.Stored[l.Prefix()], id.StoredAs[lookup.Source] = cred, lookup.Source, l.Repository
+		entries[l.Prefix()], id.Stored[l.Prefix()] = cred, StoredLogin{lookup.Source, l.Repository}
 		id.Lookups = append(id.Lookups, lookup)
 	}
 	if len(logins) == 0 {
@@ -66,7 +66,8 @@ func StoreLookup(l store.Login) auth.Lookup {
 	if l.Why != "" {
 		detail += "; not in the keychain: " + l.Why
 	}
-	return auth.Lookup{Source: fmt.Sprintf("%s (%s)", source, l.Place), Kind: auth.Kind(l.Kind), Outcome: auth.OutcomeUsed, Detail: detail}
+	return auth.Lookup{Source: fmt.Sprintf("%s (%s)", source, l.Place), Kind: auth.Kind(l.Kind), Outcome: auth.OutcomeUsed, Detail: detail,
+		Place: auth.Place{Kind: auth.PlaceStore, Prefix: l.Prefix()}}
 }
 
 // CredentialOf returns the credential of a stored login.

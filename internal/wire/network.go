@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
 )
 
@@ -30,7 +31,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Registry: reg, Causes: []error{err}}
 	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "proxyconnect" {
 		e.Reason = "the proxy that the environment names for " + host + " cannot be reached"
-		e.Hint = "check HTTPS_PROXY and NO_PROXY"
+		e.Hint = sentence.Fix(sentence.CheckProxy, nil)
 		e.Cause = cause.ProxyUnreachable
 		return e
 	}
@@ -38,14 +39,14 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 		e.Reason, e.Cause = fmt.Sprintf("the name %s cannot be looked up now", host), cause.NameLookupFailed
 		if dns.IsNotFound {
 			e.Reason, e.Cause = fmt.Sprintf("no host has the name %s", host), cause.NameUnknown
-			e.Hint = "check the registry's name; a private registry's name is known only inside its network"
+			e.Hint = sentence.Fix(sentence.CheckName, nil)
 		}
 		return e
 	}
 	if why, c := untrusted(err); why != "" {
 		e.Code, e.Cause = acrkit.CodeTLS, c
 		e.Reason = fmt.Sprintf("the certificate of %s is not trusted: %s", host, why)
-		e.Hint = "if you trust the server, give its CA certificate with SSL_CERT_FILE=FILE"
+		e.Hint = sentence.Fix(sentence.TrustServer, nil)
 		return e
 	}
 	if s, ok := errors.AsType[*stall.Error](err); ok {

@@ -43,6 +43,7 @@ type Attempt struct {
 type witness interface {
 	Granted(required acrkit.Scope) *acrkit.Scope
 	Describe() string
+	Anonymous() bool
 }
 
 // who describes the credential, to stand after "the".
@@ -51,7 +52,7 @@ func (a Attempt) who() string {
 	switch {
 	case !ok:
 		return "credential"
-	case w.Describe() == "anonymous":
+	case w.Anonymous():
 		return "request without a credential"
 	}
 	return w.Describe()

@@ -170,10 +170,12 @@ func FuzzReadClaims(f *testing.F) {
 type witness struct {
 	http.RoundTripper
 	granted *acrkit.Scope
+	nobody  bool
 }
 
 func (w witness) Granted(acrkit.Scope) *acrkit.Scope { return w.granted }
 func (w witness) Describe() string                   { return `token "ci"` }
+func (w witness) Anonymous() bool                    { return w.nobody }
 
 func TestAttempt_Refused(t *testing.T) {
 	pull := acrkit.RepositoryScope("team/app", acrkit.ContentRead)
@@ -203,6 +205,8 @@ func TestAttempt_Refused(t *testing.T) {
 			`the token "ci" does not have metadata/read`, "repository:team/app:metadata_read"},
 		{"missing right, unknown", 401, challenge("repository:team/app:pull,push", "insufficient_scope"), ``, witness{}, acrkit.CodeInsufficientScope,
 			`the token "ci" does not have all of content/read, content/write`, "repository:team/app:pull,push"},
+		{"missing right, anonymous", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{nobody: true},
+			acrkit.CodeInsufficientScope, `the request without a credential does not have content/read`, "repository:team/app:pull"},
 		{"granted and yet refused", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
 			`the registry refuses content/read although the access token of the token "ci" holds it`, "repository:team/app:pull"},
 		{"mount", 401, challenge("repository:team/app:pull,push repository:base:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,

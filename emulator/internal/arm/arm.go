@@ -4,6 +4,7 @@
 package arm
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -23,7 +25,9 @@ type Handler struct {
 	Store  *identity.Store
 	Entra  *entra.Tokens
 	Serves func(host string) bool
-	Logger *slog.Logger
+	// Refused writes a refusal to the decision log, before the answer.
+	Refused func(r *http.Request, who identity.Principal, id rule.ID, reason string)
+	Logger  *slog.Logger
 }
 
 // timeForm is how ARM writes times: seven digits and an offset (recorded).
@@ -93,16 +97,31 @@ func (h *Handler) authenticated(w http.ResponseWriter, r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	v, err := h.Entra.Verify(strings.TrimSpace(token))
 	code, message := "", ""
+	var who identity.Principal
+	if err == nil {
+		who = identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+	}
+	id := rule.ARMToken
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
+		id = rule.ARMAuthorizationMissing
 		code, message = "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
 	case err != nil:
+		if errors.Is(err, rule.EntraTokenExpired) {
+			id = rule.ARMTokenExpired
+		}
 		code, message = "InvalidAuthenticationToken", "The access token is invalid."
 	case entra.AudienceOf(v.Audience, h.Serves) != entra.ForARM:
+		id = rule.ARMTokenAudience
 		code, message = "InvalidAuthenticationTokenAudience", "The access token has been obtained for wrong audience or resource."
 	default:
 		return true
 	}
+	reason := id.Text()
+	if id == rule.ARMToken {
+		_, reason = rule.Of(err)
+	}
+	h.Refused(r, who, id, reason)
 	scheme = "http"
 	if r.TLS != nil {
 		scheme = "https"
@@ -116,6 +135,7 @@ func (h *Handler) missingVersion(w http.ResponseWriter, r *http.Request) bool {
 	if r.URL.Query().Get("api-version") != "" {
 		return false
 	}
+	h.Refused(r, identity.Principal{}, rule.ARMVersionMissing, rule.ARMVersionMissing.Text())
 	fail(w, http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	return true
 }

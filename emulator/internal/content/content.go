@@ -55,6 +55,7 @@ const (
 type Error struct {
 	Kind   Kind
 	Name   string // the repository, tag, digest or upload that it is about
+	Item   Item   // of [Locked]: what has the lock
 	Reason string // "" where the kind says it all
 	Err    error  // nil where there is no cause
 }

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
@@ -27,11 +28,30 @@ type LockChange struct{ Mask, Set Locks }
 
 func (c LockChange) apply(l Locks) Locks { return l&^c.Mask | c.Set&c.Mask }
 
-func locked(name string, l, forbidden Locks) error {
+// Item is a sort of what can be locked.
+type Item string
+
+// The items.
+const (
+	ATag        Item = "tag"
+	AManifest   Item = "manifest"
+	ARepository Item = "repository"
+)
+
+func locked(item Item, name string, l, forbidden Locks) error {
 	if l&forbidden != 0 {
-		return &Error{Kind: Locked, Name: name}
+		return &Error{Kind: Locked, Item: item, Name: name}
 	}
 	return nil
+}
+
+// lockChain is the locks on the way to an item: its own and those above it.
+type lockChain struct{ tag, manifest, repository Locks }
+
+// locked returns the error of the first lock that forbids, from the tag up.
+func (c lockChain) locked(name string, forbidden Locks) error {
+	return cmp.Or(locked(ATag, name, c.tag, forbidden), locked(AManifest, name, c.manifest, forbidden),
+		locked(ARepository, name, c.repository, forbidden))
 }
 
 // UpdateRepository changes a repository's locks and returns it.

@@ -302,39 +302,39 @@ func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, refer
 	version, settled := s.db.Version() // before the database is asked
 	if settled {
 		if f, ok := s.manifests.Get(version, n); ok {
-			return f.content, locked(reference, f.locks, NoRead)
+			return f.content, f.locks.locked(reference, NoRead)
 		}
 	}
 	f, err := s.findManifest(ctx, n, version, settled)
 	if err != nil {
 		return Content{}, err
 	}
-	return f.content, locked(reference, f.locks, NoRead)
+	return f.content, f.locks.locked(reference, NoRead)
 }
 
 // findManifest asks the database, and remembers the answer where it may.
 func (s *Store) findManifest(ctx context.Context, n name, version uint64, remember bool) (f foundManifest, err error) {
-	query := `SELECT m.digest,m.media_type,b.body,r.locks|m.locks,0 FROM repositories r
+	query := `SELECT m.digest,m.media_type,b.body,r.locks,m.locks,0 FROM repositories r
 		JOIN manifests m ON m.repository=r.id JOIN manifest_bodies b ON b.manifest=m.id
 		WHERE r.registry=? AND r.name=? AND m.digest=?`
 	unknown := ManifestUnknown
 	if !strings.Contains(n.ref, ":") {
-		query = `SELECT m.digest,m.media_type,b.body,r.locks|m.locks,t.locks FROM repositories r
+		query = `SELECT m.digest,m.media_type,b.body,r.locks,m.locks,t.locks FROM repositories r
 		JOIN tags t ON t.repository=r.id JOIN manifests m ON m.id=t.manifest JOIN manifest_bodies b ON b.manifest=m.id
 		WHERE r.registry=? AND r.name=? AND t.name=?`
 		unknown = TagUnknown
 	}
-	var locks, tagLocks int64
-	err = s.db.Row(ctx, query, []any{n.registry, n.repo, n.ref}, &f.content.Digest, &f.content.MediaType, &f.content.Body, &locks, &tagLocks)
+	var repoLocks, manifestLocks, tagLocks int64
+	err = s.db.Row(ctx, query, []any{n.registry, n.repo, n.ref}, &f.content.Digest, &f.content.MediaType, &f.content.Body, &repoLocks, &manifestLocks, &tagLocks)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &Error{Kind: unknown, Name: n.ref}
 	}
-	f.locks = Locks(locks)
+	f.locks = lockChain{manifest: Locks(manifestLocks), repository: Locks(repoLocks)}
 	if err == nil && (unknown == ManifestUnknown && f.content.Digest != n.ref || !bodyMatches(f.content.Digest, f.content.Body)) {
 		return f, damaged(f.content.Digest, "its body in the database has another digest")
 	}
 	if err != nil || !remember || len(f.content.Body) > maxRememberedBody {
-		f.locks |= Locks(tagLocks)
+		f.locks.tag = Locks(tagLocks)
 		return f, err
 	}
 	// One body for a manifest and all its tags.
@@ -344,7 +344,7 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 	} else {
 		s.manifests.Put(version, byDigest.own(), f, byDigest.size()+len(f.content.Body))
 	}
-	f.locks |= Locks(tagLocks)
+	f.locks.tag = Locks(tagLocks)
 	if n != byDigest {
 		s.manifests.Put(version, n.own(), f, n.size())
 	}
@@ -382,7 +382,7 @@ func (s *Store) knownBlob(ctx context.Context, n name) (f foundBlob, err error) 
 			s.known.Put(version, n.own(), f, n.size())
 		}
 	}
-	if err := locked(n.ref, f.locks, NoRead); err != nil {
+	if err := locked(ARepository, n.repo, f.locks, NoRead); err != nil {
 		return f, err
 	}
 	if f.idleSince != 0 && s.now().UnixNano()-f.idleSince > int64(s.blobGrace/2) {
@@ -450,7 +450,7 @@ func (s *Store) Referrers(ctx context.Context, registry int64, repo, digest, art
 			return nil
 		}
 		if err == nil {
-			err = locked(repo, locks, NoRead)
+			err = locked(ARepository, repo, locks, NoRead)
 		}
 		if err != nil {
 			return err

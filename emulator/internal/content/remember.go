@@ -31,7 +31,7 @@ func (n name) size() int { return len(n.repo) + len(n.ref) }
 // foundManifest is a manifest by its tag or digest, with the locks on the way.
 type foundManifest struct {
 	content Content
-	locks   Locks
+	locks   lockChain
 }
 
 // foundBlob is a repository's blob. Locks are the repository's; idleSince is 0

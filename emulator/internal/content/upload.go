@@ -113,7 +113,7 @@ func (s *Store) StartUpload(ctx context.Context, registry int64, repo string) (i
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		return locked(repo, locks, NoWrite)
+		return locked(ARepository, repo, locks, NoWrite)
 	})
 	if err != nil {
 		return "", err

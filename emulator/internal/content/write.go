@@ -53,7 +53,7 @@ func ensureRepository(tx *db.Tx, registry int64, name string, visible bool) (id 
 	case err != nil:
 		return 0, err
 	}
-	if err := locked(name, locks, NoWrite); err != nil {
+	if err := locked(ARepository, name, locks, NoWrite); err != nil {
 		return 0, err
 	}
 	if visible {
@@ -269,7 +269,7 @@ func putTag(tx *db.Tx, repo int64, name string, manifest int64) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if err := locked(name, locks, NoWrite); err != nil {
+	if err := locked(ATag, name, locks, NoWrite); err != nil {
 		return err
 	}
 	now := tx.Now.UnixNano()
@@ -330,7 +330,7 @@ func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest
 		if err != nil {
 			return err
 		}
-		if err := locked(digest, r.Locks, noRemove); err != nil {
+		if err := locked(ARepository, repo, r.Locks, noRemove); err != nil {
 			return err
 		}
 		// UNION, not UNION ALL: a cycle of subjects cannot be built, and if it
@@ -338,12 +338,12 @@ func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest
 		const graph = `WITH RECURSIVE graph(id,digest) AS (
 			SELECT id,digest FROM manifests WHERE id=?
 			UNION SELECT m.id,m.digest FROM graph g JOIN manifests m ON m.repository=? AND m.subject=g.digest)`
-		var lockedName string
-		err = tx.QueryRow(graph+`SELECT m.digest FROM graph g JOIN manifests m ON m.id=g.id WHERE m.locks&?<>0
-			UNION ALL SELECT t.name FROM graph g JOIN tags t ON t.manifest=g.id WHERE t.locks&?<>0 LIMIT 1`,
-			[]any{m.id, r.id, noRemove, noRemove}, &lockedName)
+		lock := &Error{Kind: Locked}
+		err = tx.QueryRow(graph+`SELECT 'manifest',m.digest FROM graph g JOIN manifests m ON m.id=g.id WHERE m.locks&?<>0
+			UNION ALL SELECT 'tag',t.name FROM graph g JOIN tags t ON t.manifest=g.id WHERE t.locks&?<>0 LIMIT 1`,
+			[]any{m.id, r.id, noRemove, noRemove}, &lock.Item, &lock.Name)
 		if err == nil {
-			return &Error{Kind: Locked, Name: lockedName}
+			return lock
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -384,7 +384,7 @@ func (s *Store) DeleteTag(ctx context.Context, registry int64, repo, name string
 		if err != nil {
 			return err
 		}
-		if err := locked(name, r.Locks|t.Locks, noRemove); err != nil {
+		if err := (lockChain{tag: t.Locks, repository: r.Locks}).locked(name, noRemove); err != nil {
 			return err
 		}
 		digest = t.Digest
@@ -406,15 +406,15 @@ func (s *Store) DeleteRepository(ctx context.Context, registry int64, name strin
 		if err != nil {
 			return err
 		}
-		if err := locked(name, r.Locks, noRemove); err != nil {
+		if err := locked(ARepository, name, r.Locks, noRemove); err != nil {
 			return err
 		}
-		var lockedName string
-		err = tx.QueryRow(`SELECT digest FROM manifests WHERE repository=? AND locks&?<>0
-			UNION ALL SELECT name FROM tags WHERE repository=? AND locks&?<>0 LIMIT 1`,
-			[]any{r.id, noRemove, r.id, noRemove}, &lockedName)
+		lock := &Error{Kind: Locked}
+		err = tx.QueryRow(`SELECT 'manifest',digest FROM manifests WHERE repository=? AND locks&?<>0
+			UNION ALL SELECT 'tag',name FROM tags WHERE repository=? AND locks&?<>0 LIMIT 1`,
+			[]any{r.id, noRemove, r.id, noRemove}, &lock.Item, &lock.Name)
 		if err == nil {
-			return &Error{Kind: Locked, Name: lockedName}
+			return lock
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -458,7 +458,7 @@ func (s *Store) DeleteBlob(ctx context.Context, registry int64, repo, digest str
 		if err != nil {
 			return err
 		}
-		if err := locked(repo, locks, noRemove); err != nil {
+		if err := locked(ARepository, repo, locks, noRemove); err != nil {
 			return err
 		}
 		_, err = tx.Exec("DELETE FROM repository_blobs WHERE repository=? AND digest=?", id, digest)

@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // Registry is the registry that a request's host resolved to.
@@ -44,8 +45,11 @@ type Config struct {
 	// Authorize decides on a request. An empty required scope asks for any
 	// accepted credential. An error is the emulator's own failure.
 	Authorize func(r *http.Request, reg Registry, required acrkit.Scope) (Verdict, error)
-	Now       func() time.Time // nil = time.Now
-	Logger    *slog.Logger     // nil = silent
+	// Refused is told of a refusal that is not for want of a right, before it is
+	// answered; nil = nobody is.
+	Refused func(r *http.Request, id rule.ID, reason string)
+	Now     func() time.Time // nil = time.Now
+	Logger  *slog.Logger     // nil = silent
 	// Seed fixes the order of actions in challenges, which the service varies;
 	// 0 = a new order in each process.
 	Seed uint64
@@ -64,6 +68,7 @@ type Config struct {
 type Handler struct {
 	store     *content.Store
 	authorize func(*http.Request, Registry, acrkit.Scope) (Verdict, error)
+	refused   func(*http.Request, rule.ID, string)
 	now       func() time.Time
 	log       *slog.Logger
 	key       []byte
@@ -78,8 +83,11 @@ type Handler struct {
 
 // New returns a handler.
 func New(cfg Config) *Handler {
-	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey(),
+	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, refused: cfg.Refused, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey(),
 		blobHost: cfg.BlobHost, deleteByTag: cfg.DeleteByTag, mountFromAnywhere: cfg.MountFromAnywhere}
+	if h.refused == nil {
+		h.refused = func(*http.Request, rule.ID, string) {}
+	}
 	if h.now == nil {
 		h.now = time.Now
 	}

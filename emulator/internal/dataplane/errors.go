@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // apiError is one element of the registry's error list. Detail is what the
@@ -105,6 +107,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.logDamage(r, e)
 		h.fail(w, http.StatusInternalServerError, codeUnknown, damagedText, map[string]string{"Name": e.Name})
 	case content.Locked:
+		id := map[content.Item]rule.ID{content.ATag: rule.TagLocked, content.AManifest: rule.ManifestLocked, content.ARepository: rule.RepositoryLocked}[e.Item]
+		h.refused(r, id, fmt.Sprintf("a lock on the %s %q forbids it", e.Item, e.Name))
 		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", disallowed, json.RawMessage("{}"))
 	default:
 		h.internal(w, r, err)

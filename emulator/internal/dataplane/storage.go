@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // linkLifetime is how long a link to storage is good; recorded: 20 minutes.
@@ -130,6 +131,7 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 	sig, sigErr := base64.StdEncoding.DecodeString(query.Get("sig"))
 	switch {
 	case r.Header.Values("Authorization") != nil:
+		h.refused(r, rule.StorageAuthorization, rule.StorageAuthorization.Text())
 		h.storageFail(w, http.StatusBadRequest, "InvalidAuthenticationInfo",
 			"Authentication information is not given in the correct format. Check the value of Authorization header.")
 		return
@@ -137,8 +139,12 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 		header.Set("Allow", "GET, HEAD")
 		h.storageFail(w, http.StatusMethodNotAllowed, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
 		return
-	case !ok || err != nil || sigErr != nil || !h.now().Before(expires) ||
-		!hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
+	case !ok || err != nil || sigErr != nil || !hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
+		h.refused(r, rule.StorageLinkMalformed, rule.StorageLinkMalformed.Text())
+		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed", notAuthenticated)
+		return
+	case !h.now().Before(expires):
+		h.refused(r, rule.StorageLinkExpired, rule.StorageLinkExpired.Text())
 		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed", notAuthenticated)
 		return
 	}

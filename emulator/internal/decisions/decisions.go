@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 const (
@@ -60,8 +61,9 @@ type Decision struct {
 	Outcome   string // Allowed, Denied, Challenged
 	Missing   string // scope text: what was not granted
 	Rules     []string
-	Reason    string // why, where rules do not say it
-	RequestID string // the answer's X-Ms-Correlation-Request-Id
+	RuleID    rule.ID // by which it was refused; "" = it was not, or an earlier version wrote it
+	Reason    string  // why, where rules do not say it
+	RequestID string  // the answer's X-Ms-Correlation-Request-Id
 }
 
 // Filter chooses decisions. Zero fields choose all.

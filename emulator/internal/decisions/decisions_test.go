@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 func open(t *testing.T, dir string) (*db.DB, *decisions.Log) {
@@ -396,4 +397,36 @@ func TestWait(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLog_oldRows: what an earlier version wrote has no rule, and is read as it is.
+func TestLog_oldRows(t *testing.T) {
+	d, _ := open(t, t.TempDir())
+	defer d.Close()
+	const doc = `{"ID":7,"Time":"2026-03-01T12:00:00Z","Registry":"myregistry","Path":"/oauth2/token","Outcome":"denied","Reason":"the token is disabled"}`
+	err := d.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec("INSERT INTO decisions (id, time, registry, principal, outcome, doc) VALUES (7, ?, 'myregistry', '', 'denied', ?)",
+			time.Now().UnixNano(), doc)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := decisions.Open(t.Context(), d, time.Now, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Path: "/v2/", RuleID: rule.ScopedTokenDeleted}); err != nil {
+		t.Fatal(err)
+	}
+	var got []rule.ID
+	for d, err := range l.All(t.Context(), decisions.Filter{Outcome: decisions.Denied}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, d.RuleID)
+	}
+	if diff := cmp.Diff([]rule.ID{"", rule.ScopedTokenDeleted}, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
 }

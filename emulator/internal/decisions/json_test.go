@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	ruleid "github.com/acrkit/acrkit/emulator/rule"
 )
 
 // FuzzAppendJSON: what is written by hand is what the library would have read
@@ -16,7 +18,7 @@ func FuzzAppendJSON(f *testing.F) {
 	f.Add(int64(-5), int64(1_700_000_000_123_456_789), "a\"b\\c", "\x00\x1f\x7f", "é\u2028<&>", "\xff\xc3", true)
 	f.Fuzz(func(t *testing.T, id, at int64, registry, path, reason, rule string, two bool) {
 		d := Decision{ID: id, Time: time.Unix(0, at).UTC(), Registry: registry, Kind: reason, Principal: rule, Method: "GET", Path: path,
-			Required: registry, Outcome: Allowed, Missing: path, Reason: reason, RequestID: rule}
+			Required: registry, Outcome: Allowed, Missing: path, RuleID: ruleid.ID(rule), Reason: reason, RequestID: rule}
 		if rule != "" {
 			d.Rules = []string{rule}
 		}
@@ -43,7 +45,7 @@ func FuzzAppendJSON(f *testing.F) {
 
 // TestEveryField fails where a field was added and is not written.
 func TestEveryField(t *testing.T) {
-	d := Decision{1, time.Unix(1, 0).UTC(), "a", "b", "c", "d", "e", "f", "g", "h", []string{"i", "j"}, "k", "l"}
+	d := Decision{1, time.Unix(1, 0).UTC(), "a", "b", "c", "d", "e", "f", "g", "h", []string{"i", "j"}, "k", "l", "m"}
 	var got Decision
 	if err := json.Unmarshal(d.appendJSON(nil), &got); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
@@ -23,23 +24,23 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // The refusals of assertions. Numbers are documented, texts shortened.
 
 func badAssertion() *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", 50027, "JWT token is invalid or malformed."}
+	return &failure{rule.EntraAssertionMalformed, http.StatusUnauthorized, "invalid_client", 50027, "JWT token is invalid or malformed."}
 }
 
-func unknownCertificate(clientID, why string) *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", 700027, fmt.Sprintf("Client assertion contains an invalid signature. [Reason - %s] Application '%s'.", why, clip(clientID))}
+func unknownCertificate(id rule.ID, clientID, why string) *failure {
+	return &failure{id, http.StatusUnauthorized, "invalid_client", 700027, fmt.Sprintf("Client assertion contains an invalid signature. [Reason - %s] Application '%s'.", why, clip(clientID))}
 }
 
 func assertionForOther() *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer."}
+	return &failure{rule.EntraAssertionAudience, http.StatusUnauthorized, "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer."}
 }
 
 func assertionTime() *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", 700024, "Client assertion is not within its valid time range."}
+	return &failure{rule.EntraAssertionTime, http.StatusUnauthorized, "invalid_client", 700024, "Client assertion is not within its valid time range."}
 }
 
-func noFederated(number int, what string) *failure {
-	return &failure{http.StatusUnauthorized, "invalid_client", number, fmt.Sprintf("No matching federated identity record found for presented assertion %s.", what)}
+func noFederated(id rule.ID, number int, what string) *failure {
+	return &failure{id, http.StatusUnauthorized, "invalid_client", number, fmt.Sprintf("No matching federated identity record found for presented assertion %s.", what)}
 }
 
 // assertion is what is read of a client assertion. Its times are checked by hand,
@@ -95,9 +96,11 @@ func (h *Handler) checkAssertion(r *http.Request, tenant string, a *identity.App
 	}
 	if _, err := parser.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return key, nil }); err != nil {
 		if own {
-			return unknownCertificate(a.ClientID, "The signature does not match.")
+			return unknownCertificate(rule.EntraAssertionSignature, a.ClientID, "The signature does not match.")
 		}
-		return badAssertion()
+		refused := badAssertion()
+		refused.rule = rule.EntraAssertionSignature
+		return refused
 	}
 	now := h.Tokens.Now()
 	const skew = 5 * time.Minute // believed
@@ -140,11 +143,11 @@ func (h *Handler) certificateKey(a *identity.Application, header map[string]any)
 			continue
 		}
 		if now := h.Tokens.Now(); now.After(cert.NotAfter) {
-			return nil, unknownCertificate(a.ClientID, "The key used is expired.")
+			return nil, unknownCertificate(rule.EntraCertificateExpired, a.ClientID, "The key used is expired.")
 		}
 		return key, nil
 	}
-	return nil, unknownCertificate(a.ClientID, "The key was not found.")
+	return nil, unknownCertificate(rule.EntraCertificateUnknown, a.ClientID, "The key was not found.")
 }
 
 // federatedKey returns the key of the issuer that the application trusts with the
@@ -170,11 +173,11 @@ func federatedKey(a *identity.Application, c *assertion) (*rsa.PublicKey, *failu
 	}
 	switch {
 	case len(a.Federated) == 0:
-		return nil, noFederated(70021, "")
+		return nil, noFederated(rule.EntraFederationNone, 70021, "")
 	case !issuer:
-		return nil, noFederated(700211, "issuer")
+		return nil, noFederated(rule.EntraFederationIssuer, 700211, "issuer")
 	case !subject:
-		return nil, noFederated(700213, "subject")
+		return nil, noFederated(rule.EntraFederationSubject, 700213, "subject")
 	}
-	return nil, noFederated(700212, "audience")
+	return nil, noFederated(rule.EntraFederationAudience, 700212, "audience")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // MaxBody is the largest token request. Real ones have a few kilobytes.
@@ -26,7 +27,9 @@ const adfs = "adfs"
 type Handler struct {
 	Tokens *Tokens
 	Serves func(host string) bool // whether the emulator answers on a host
-	Logger *slog.Logger
+	// Refused writes a refusal to the decision log, before the answer.
+	Refused func(r *http.Request, who identity.Principal, id rule.ID, reason string)
+	Logger  *slog.Logger
 }
 
 // Serve answers a request whose path may be the authority's, and reports whether
@@ -77,7 +80,7 @@ func anyTenant(tenant string) bool {
 
 func (h *Handler) configuration(w http.ResponseWriter, r *http.Request, tenant string) {
 	if !h.known(tenant) && !anyTenant(tenant) {
-		h.fail(w, r, unknownTenant(tenant))
+		h.fail(w, r, nil, unknownTenant(tenant))
 		return
 	}
 	at := base(r) + "/" + tenant
@@ -109,7 +112,7 @@ func (h *Handler) configuration(w http.ResponseWriter, r *http.Request, tenant s
 
 func (h *Handler) keys(w http.ResponseWriter, r *http.Request, tenant string) {
 	if !h.known(tenant) && !anyTenant(tenant) {
-		h.fail(w, r, unknownTenant(tenant))
+		h.fail(w, r, nil, unknownTenant(tenant))
 		return
 	}
 	key, err := h.Tokens.Store.Keys().Entra()
@@ -152,7 +155,7 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 	return func(w http.ResponseWriter, r *http.Request, tenant string) {
 		a, resource, f := h.grant(w, r, tenant, old)
 		if f != nil {
-			h.fail(w, r, f)
+			h.fail(w, r, a, f)
 			return
 		}
 		token, err := h.Tokens.Issue(a, resource)
@@ -179,7 +182,8 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 }
 
 // grant checks a token request in the order in which Entra is believed to:
-// parameters, tenant, application, secret, resource.
+// parameters, tenant, application, secret, resource. The application is also returned
+// with a failure, where it is known.
 func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, old bool) (*identity.Application, string, *failure) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	if err := r.ParseForm(); err != nil {
@@ -226,14 +230,14 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, o
 		return nil, "", unknownApplication(clientID, tenant)
 	}
 	if f := h.proves(r, tenant, a, secret); f != nil {
-		return nil, "", f
+		return a, "", f
 	}
 	resource, f := resourceOf(scope)
 	if f != nil {
-		return nil, "", f
+		return a, "", f
 	}
 	if AudienceOf(resource, h.Serves) == ForNothing {
-		return nil, "", unknownResource(resource, a.TenantID)
+		return a, "", unknownResource(resource, a.TenantID)
 	}
 	return a, resource, nil
 }

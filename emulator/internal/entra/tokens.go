@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // ACRAudience is the resource of tokens for registries, in all clouds.
@@ -130,14 +131,12 @@ type Verified struct {
 	Audience    string
 }
 
-// ErrToken says that a token is none of this authority's, or not at this time.
-var ErrToken = errors.New("the Entra token is not valid")
-
 // Verify checks a token's signature, time and application. The audience is the
-// caller's to judge.
+// caller's to judge. What is wrong with a token, the error says as a [rule.ID];
+// another is the authority's own failure.
 func (t *Tokens) Verify(token string) (Verified, error) {
 	if len(token) > identity.MaxToken {
-		return Verified{}, ErrToken
+		return Verified{}, rule.EntraTokenMalformed
 	}
 	key, err := t.Store.Keys().Entra()
 	if err != nil {
@@ -145,16 +144,21 @@ func (t *Tokens) Verify(token string) (Verified, error) {
 	}
 	c := new(claims)
 	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	if _, err := p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
-		return Verified{}, ErrToken
-	}
+	_, err = p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil })
 	now := t.Now().Unix()
-	if now < c.NotBefore || now >= c.Expires || c.Issuer != issuer(c.TenantID) {
-		return Verified{}, ErrToken
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return Verified{}, rule.EntraTokenMalformed
+	case err != nil || c.Issuer != issuer(c.TenantID):
+		return Verified{}, rule.EntraTokenSignature
+	case now < c.NotBefore:
+		return Verified{}, rule.EntraTokenNotYetValid
+	case now >= c.Expires:
+		return Verified{}, rule.EntraTokenExpired
 	}
 	a, ok := t.Store.Application(c.AppID)
 	if !ok || a.ObjectID != c.ObjectID || a.TenantID != c.TenantID {
-		return Verified{}, ErrToken
+		return Verified{}, rule.EntraTokenApplication
 	}
 	return Verified{a, c.Audience}, nil
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/memo"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // rememberedAnswers bounds the answers of [Store.Decide] that are remembered.
@@ -18,37 +19,57 @@ type question struct {
 // Answer is a [Decision] on the rights that a principal has now.
 type Answer struct {
 	Decision
-	Source string // as [Rights] has it
+	Source string  // as [Rights] has it
+	Lacks  rule.ID // by which what is missing is refused; "" where nothing is
 }
 
 // Decide asks the rights that a principal has on a registry now for a required
-// scope. ok is false if there is no such principal or registry any more, or it is
-// disabled.
+// scope. Where there is no such principal or registry any more, or it is disabled,
+// the error is a [rule.ID].
 //
 // The answer is worked out once for each version of all identities and scope
 // maps: any change of one of them, and a return to a snapshot, lets every question
 // be asked anew. It is shared and must not be changed.
-func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (a Answer, ok bool) {
+func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answer, error) {
 	s.mu.RLock()
 	version := s.version // before anything is looked at
 	s.mu.RUnlock()
 	q := question{registry, p, required.String()}
-	if a, ok = s.answers.Get(version, q); ok {
-		return a, true
+	if a, ok := s.answers.Get(version, q); ok {
+		return a, nil
 	}
 	r, ok := s.Registry(registry)
 	if !ok {
-		return Answer{}, false
+		return Answer{}, rule.RegistryGone
 	}
-	rights, ok := s.RightsOf(r, p)
-	if !ok {
-		return Answer{}, false
+	rights, err := s.RightsOf(r, p)
+	if err != nil {
+		return Answer{}, err
 	}
-	a = Answer{rights.Decide(required), rights.Source}
+	a := Answer{Decision: rights.Decide(required), Source: rights.Source}
+	if !a.Missing.IsEmpty() {
+		a.Lacks = rights.lacks(required)
+	}
 	size := len(q.required) + len(p.Name)
-	for _, rule := range a.Rules {
-		size += len(rule)
+	for _, by := range a.Rules {
+		size += len(by)
 	}
 	s.answers.Put(version, q, a, 2*size) // the scopes in the answer are as long
-	return a, true
+	return a, nil
+}
+
+// lacks says by which rule a required scope is refused that the rights do not hold.
+func (r Rights) lacks(required acrkit.Scope) rule.ID {
+	if r.Lacks != "" {
+		return r.Lacks
+	}
+	for access := range required.All() {
+		if access.Type != "repository" || !r.Decide(acrkit.RepositoryScope(access.Name, acrkit.Actions()...)).Granted.IsEmpty() {
+			return rule.RightMissing
+		}
+	}
+	if required.IsEmpty() {
+		return rule.RightMissing
+	}
+	return rule.NoRightHere
 }

@@ -34,8 +34,8 @@ func TestDecideNow(t *testing.T) {
 	check := func(when string, p Principal, w want) {
 		t.Helper()
 		for range 2 {
-			a, ok := s.Decide(r.ID, p, pull)
-			if got := (want{ok, ok && a.Missing.IsEmpty()}); got != w {
+			a, err := s.Decide(r.ID, p, pull)
+			if got := (want{err == nil, err == nil && a.Missing.IsEmpty()}); got != w {
 				t.Errorf("%s: %+v, want %+v", when, got, w)
 			}
 		}
@@ -83,7 +83,7 @@ func TestDecideNow(t *testing.T) {
 	}
 	close(stop)
 	wait.Wait()
-	if _, ok := s.Decide(r.ID+1, puller, pull); ok {
+	if _, err := s.Decide(r.ID+1, puller, pull); err == nil {
 		t.Error("there is an answer for a registry that does not exist")
 	}
 }

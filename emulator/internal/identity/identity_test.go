@@ -154,9 +154,9 @@ func TestFailedUpdateChangesNothing(t *testing.T) {
 // TestDecideFailsClosed: what the rights do not know, they do not grant.
 func TestDecideFailsClosed(t *testing.T) {
 	s, r := testStore(t)
-	rights, ok := s.RightsOf(r, Principal{KindToken, "puller"})
-	if !ok {
-		t.Fatal("no rights")
+	rights, err := s.RightsOf(r, Principal{KindToken, "puller"})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for text, granted := range map[string]string{
 		"repository:a:pull":                     "repository:a:pull",
@@ -176,7 +176,7 @@ func TestDecideFailsClosed(t *testing.T) {
 		}
 	}
 	for _, p := range []Principal{{}, {"other", "x"}, {KindToken, "nobody"}, {KindServicePrincipal, "x"}, {KindAdmin, "myregistry"}, {KindAnonymous, ""}} {
-		if _, ok := s.RightsOf(r, p); ok {
+		if _, err := s.RightsOf(r, p); err == nil {
 			t.Errorf("%v has rights", p)
 		}
 	}

@@ -3,7 +3,6 @@ package identity
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // The lifetimes of the registry's tokens, recorded, and how far back their "not
@@ -184,10 +184,6 @@ type Access struct {
 	notBefore, until int64
 }
 
-// ErrToken says that a token is not a good one for this registry at this time.
-// It never says why: the service does not.
-var ErrToken = errors.New("the token is not valid")
-
 // maxVerified bounds each generation of the cache of verified tokens.
 const maxVerified = 4096
 
@@ -205,29 +201,47 @@ func (s *Store) NewVerifier() *Verifier {
 	return &Verifier{store: s, new: map[[sha256.Size]byte]Access{}}
 }
 
-// Verify returns what a good access token for the registry holds.
+// Verify returns what a good access token for the registry holds. What is wrong
+// with another, the error says as a [rule.ID], for the decision log: the service
+// does not tell its clients.
 func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
 	if len(token) > MaxToken {
-		return Access{}, ErrToken
+		return Access{}, rule.ACRTokenMalformed
 	}
 	var usual [2048]byte // a copy on the stack, for tokens of usual length
 	sum := sha256.Sum256(append(usual[:0], token...))
 	a, ok := v.cached(sum)
 	if !ok {
 		c, kind, err := v.store.parse(token)
-		if err != nil || c.GrantType != "access_token" || c.Access == nil {
-			return Access{}, ErrToken
+		switch {
+		case err != nil:
+			return Access{}, err
+		case c.GrantType != "access_token" || c.Access == nil:
+			return Access{}, rule.ACRTokenKind
 		}
 		a = Access{Granted: acrkit.NewScope(*c.Access...), rid: c.RID, notBefore: c.NotBefore, until: c.Expires}
 		if a.Principal, err = v.store.principal(c, kind); err != nil {
-			return Access{}, ErrToken
+			return Access{}, err
 		}
 		v.remember(sum, a)
 	}
-	if a.rid != r.RID || now.Unix() < a.notBefore || now.Unix() >= a.until {
-		return Access{}, ErrToken
+	if err := timely(a.rid == r.RID, a.notBefore, a.until, now); err != nil {
+		return Access{}, err
 	}
 	return a, nil
+}
+
+// timely refuses a token of another registry or time.
+func timely(ours bool, notBefore, until int64, now time.Time) error {
+	switch {
+	case !ours:
+		return rule.ACRTokenOtherRegistry
+	case now.Unix() < notBefore:
+		return rule.ACRTokenNotYetValid
+	case now.Unix() >= until:
+		return rule.ACRTokenExpired
+	}
+	return nil
 }
 
 func (v *Verifier) cached(sum [sha256.Size]byte) (Access, bool) {
@@ -249,19 +263,27 @@ func (v *Verifier) remember(sum [sha256.Size]byte, a Access) {
 	v.new[sum] = a
 }
 
-// CheckRefresh returns the principal of a good refresh token for the registry.
+// CheckRefresh returns the principal of a good refresh token for the registry. Its
+// errors are those of [Verifier.Verify].
 func (s *Store) CheckRefresh(r *Registry, token string, now time.Time) (Principal, error) {
 	if len(token) > MaxToken {
-		return Principal{}, ErrToken
+		return Principal{}, rule.ACRTokenMalformed
 	}
 	c, kind, err := s.parse(token)
-	if err != nil || c.GrantType != "refresh_token" || c.RID != r.RID || now.Unix() < c.NotBefore || now.Unix() >= c.Expires {
-		return Principal{}, ErrToken
+	if err != nil {
+		return Principal{}, err
+	}
+	if c.GrantType != "refresh_token" {
+		return Principal{}, rule.ACRTokenKind
+	}
+	if err := timely(c.RID == r.RID, c.NotBefore, c.Expires, now); err != nil {
+		return Principal{}, err
 	}
 	return s.principal(c, kind)
 }
 
-// parse checks signature, issuer and id.
+// parse checks signature, issuer and id. An error is a [rule.ID], or one of reading
+// the key.
 func (s *Store) parse(token string) (*claims, Kind, error) {
 	key, err := s.keys.ACR()
 	if err != nil {
@@ -269,14 +291,20 @@ func (s *Store) parse(token string) (*claims, Kind, error) {
 	}
 	c := new(claims)
 	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	if _, err := p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil }); err != nil {
-		return nil, "", ErrToken
-	}
-	if c.Issuer != Issuer {
-		return nil, "", ErrToken
+	_, err = p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil })
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return nil, "", rule.ACRTokenMalformed
+	case c.Issuer != Issuer: // the claims are read before the signature is checked
+		return nil, "", rule.ACRTokenIssuer
+	case err != nil:
+		return nil, "", rule.ACRTokenSignature
 	}
 	kind, err := s.keys.kindOf(c.ID)
-	return c, kind, err
+	if err != nil {
+		return nil, "", rule.ACRTokenSignature
+	}
+	return c, kind, nil
 }
 
 func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
@@ -284,7 +312,7 @@ func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
 	case KindServicePrincipal:
 		a, ok := s.applicationByObject(c.Subject)
 		if !ok {
-			return Principal{}, ErrToken
+			return Principal{}, rule.ApplicationDeleted
 		}
 		return Principal{kind, a.ClientID}, nil
 	case KindAnonymous:
@@ -292,7 +320,7 @@ func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
 	case KindToken, KindAdmin:
 		return Principal{kind, c.Subject}, nil
 	}
-	return Principal{}, fmt.Errorf("%w: kind %q", ErrToken, kind)
+	return Principal{}, rule.ACRTokenSignature
 }
 
 func (s *Store) applicationByObject(oid string) (*Application, bool) {

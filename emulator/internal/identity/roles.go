@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -75,7 +76,8 @@ func OrPremium(sku string) string {
 // Rights is what a principal may do now. A scope map is one; roles become one,
 // with the catalog apart, because in ABAC mode it is a role of its own.
 type Rights struct {
-	Source  string // `scope map "ci-pull"`, `role AcrPull`, for the decision log
+	Source  string  // `scope map "ci-pull"`, `role AcrPull`, for the decision log
+	Lacks   rule.ID // by which a right that is missing is refused; "" = [rule.RightMissing]
 	Map     scopemap.Map
 	catalog *bool // nil: the map decides
 }
@@ -105,8 +107,8 @@ func (r Rights) Decide(required acrkit.Scope) Decision {
 	m := r.Map.Decide(rest)
 	d.Granted = d.Granted.Union(m.Granted)
 	d.Missing = d.Missing.Union(m.Missing)
-	for _, rule := range m.By {
-		d.Rules = append(d.Rules, r.Source+": "+rule.String())
+	for _, by := range m.By {
+		d.Rules = append(d.Rules, r.Source+": "+by.String())
 	}
 	return d
 }
@@ -141,6 +143,9 @@ func roleRights(mode string, assignments []Assignment) Rights {
 	switch len(names) {
 	case 0:
 		out.Source = "no role"
+		if mode == ModeABAC && len(assignments) > 0 {
+			out.Source, out.Lacks = "the role", rule.ABACRole
+		}
 	case 1:
 		out.Source = "role " + names[0]
 	default:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // ZeroGUID is the user name under which an ACR refresh token is a password.
@@ -104,18 +105,9 @@ func (s *Store) CheckSecret(a *Application, value string, now time.Time) SecretS
 	return state
 }
 
-// Why a user name and password were not accepted. This is for the decision log;
-// the answer to the client is the same for all.
-var (
-	ErrUnknown  = errors.New("no such token, admin user or service principal")
-	ErrWrong    = errors.New("the password is wrong")
-	ErrExpired  = errors.New("the password has expired")
-	ErrDisabled = errors.New("the token is disabled")
-	ErrDirect   = errors.New("a scope-mapped token is taken by the token service only")
-)
-
 // CheckPassword authenticates a user name and password as the token service
-// does: a scope-mapped token, the admin user, or a service principal.
+// does: a scope-mapped token, the admin user, or a service principal. Its error is
+// a [rule.ID], for the decision log; the answer to the client is the same for all.
 func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
 		return Principal{KindToken, t.Name}, s.checkToken(r, t, password, now)
@@ -128,13 +120,13 @@ func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time)
 // of the service; the admin user and service principals are.
 func (s *Store) CheckDirect(r *Registry, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
-		return Principal{KindToken, t.Name}, ErrDirect
+		return Principal{KindToken, t.Name}, rule.BasicScopedToken
 	}
 	return s.checkOther(r, user, password, now)
 }
 
 func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time) error {
-	err := ErrWrong
+	var err error = rule.PasswordWrong
 	for _, slot := range []string{Password1, Password2} {
 		sum := s.keys.passwordHash(r, t.Name, slot, password)
 		p, ok := t.Password(slot)
@@ -145,70 +137,77 @@ func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time
 			err = nil
 			break
 		}
-		err = ErrExpired
+		err = rule.PasswordExpired
 	}
 	if err == nil && !t.Enabled {
-		return ErrDisabled
+		return rule.ScopedTokenDisabled
 	}
 	return err
 }
 
 func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (Principal, error) {
-	if r.Admin && strings.EqualFold(user, r.Name) {
+	if strings.EqualFold(user, r.Name) {
+		admin := Principal{KindAdmin, r.Name}
+		if !r.Admin {
+			return admin, rule.AdminUserDisabled
+		}
 		good := 0
 		for _, name := range []string{"password", "password2"} {
 			good |= subtle.ConstantTimeCompare([]byte(s.keys.AdminPassword(r, name)), []byte(password))
 		}
 		if good != 1 {
-			return Principal{KindAdmin, r.Name}, ErrWrong
+			return admin, rule.PasswordWrong
 		}
-		return Principal{KindAdmin, r.Name}, nil
+		return admin, nil
 	}
 	a, ok := s.Application(user)
 	if !ok {
-		return Principal{}, ErrUnknown
+		return Principal{}, rule.UserUnknown
 	}
 	p := Principal{KindServicePrincipal, a.ClientID}
 	switch s.CheckSecret(a, password, now) {
 	case SecretGood:
 		return p, nil
 	case SecretExpired:
-		return p, ErrExpired
+		return p, rule.ClientSecretExpired
 	}
-	return p, ErrWrong
+	return p, rule.ClientSecretWrong
 }
 
-// RightsOf returns what a principal may do on a registry now. ok is false if
-// there is no such principal any more, or it is disabled.
-func (s *Store) RightsOf(r *Registry, p Principal) (rights Rights, ok bool) {
+// RightsOf returns what a principal may do on a registry now. Where there is no
+// such principal any more, or it is disabled, the error is a [rule.ID].
+func (s *Store) RightsOf(r *Registry, p Principal) (Rights, error) {
 	switch p.Kind {
 	case KindToken:
 		t, ok := s.Token(r.ID, p.Name)
-		if !ok || !t.Enabled {
-			return Rights{}, false
+		switch {
+		case !ok:
+			return Rights{}, rule.ScopedTokenDeleted
+		case !t.Enabled:
+			return Rights{}, rule.ScopedTokenDisabled
 		}
 		m, ok := s.ScopeMap(r.ID, t.ScopeMap)
 		if !ok { // the map was deleted: nothing is granted
-			return Rights{Source: fmt.Sprintf("scope map %q, which does not exist", t.ScopeMap)}, true
+			return Rights{Source: fmt.Sprintf("scope map %q, which does not exist", t.ScopeMap), Lacks: rule.ScopeMapDeleted}, nil
 		}
-		return Rights{Source: fmt.Sprintf("scope map %q", m.Name), Map: m}, true
+		return Rights{Source: fmt.Sprintf("scope map %q", m.Name), Map: m}, nil
 	case KindServicePrincipal:
 		if _, ok := s.Application(p.Name); !ok {
-			return Rights{}, false
+			return Rights{}, rule.ApplicationDeleted
 		}
-		return roleRights(r.Mode, s.assignments(r, p.Name)), true
+		return roleRights(r.Mode, s.assignments(r, p.Name)), nil
 	case KindAdmin:
 		if !r.Admin {
-			return Rights{}, false
+			return Rights{}, rule.AdminUserDisabled
 		}
-		return allRights("the admin user", acrkit.Actions()...), true
+		return allRights("the admin user", acrkit.Actions()...), nil
 	case KindAnonymous:
 		if !r.Anonymous {
-			return Rights{}, false
+			return Rights{}, rule.AnonymousPullOff
 		}
-		return allRights("anonymous pull", cr, mr), true
+		return allRights("anonymous pull", cr, mr), nil
 	}
-	return Rights{}, false
+	return Rights{}, fmt.Errorf("a principal of the kind %q", p.Kind)
 }
 
 func (s *Store) assignments(r *Registry, clientID string) []Assignment {

@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // MaxBody is the largest token request: the longest scope, form-encoded, with a
@@ -76,10 +77,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Re
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		if err := r.ParseForm(); err != nil {
 			if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
-				answer.Errors(w, http.StatusRequestEntityTooLarge, "UNSUPPORTED", "the request is too large")
+				h.bad(w, req, http.StatusRequestEntityTooLarge, rule.FormTooLarge)
 				return true
 			}
-			answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the request is not a form")
+			h.bad(w, req, http.StatusBadRequest, rule.FormMalformed)
 			return true
 		}
 		req.form = r.PostForm // never the query, where a secret does not belong
@@ -95,11 +96,11 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Re
 func (h *Handler) checkService(w http.ResponseWriter, r *request) bool {
 	service := r.form.Get("service")
 	if service == "" {
-		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the parameter service is required")
+		h.bad(w, r, http.StatusBadRequest, rule.ServiceMissing)
 		return false
 	}
 	if reg, ok := h.Resolve(service); !ok || reg.ID != r.registry.ID {
-		h.refuse(w, r, identity.Principal{}, errors.New("the service is another registry's"), "")
+		h.refuse(w, r, identity.Principal{}, rule.ServiceOtherRegistry, "")
 		return false
 	}
 	return true
@@ -111,21 +112,21 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 		return
 	}
 	empty := func(who identity.Principal, why error) {
-		h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: "+why.Error())
+		h.deny(r, who, acrkit.Scope{}, "exchange: ", why)
 		answer.Empty(w, http.StatusUnauthorized)
 	}
 	switch r.form.Get("grant_type") {
 	case "access_token", "access_token_refresh_token":
 	case "refresh_token":
-		empty(identity.Principal{}, errors.New("refresh tokens of Entra are not issued here"))
+		empty(identity.Principal{}, rule.ExchangeOfRefresh)
 		return
 	default:
-		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type")
+		h.bad(w, r, http.StatusBadRequest, rule.GrantTypeUnsupported)
 		return
 	}
 	v, err := h.Entra.Verify(r.form.Get("access_token"))
-	if errors.Is(err, entra.ErrToken) {
-		empty(identity.Principal{}, err)
+	if id, refused := errors.AsType[rule.ID](err); refused {
+		empty(identity.Principal{}, id)
 		return
 	}
 	if err != nil {
@@ -134,19 +135,19 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 	}
 	who := identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
 	if tenant := r.form.Get("tenant"); tenant != "" && !strings.EqualFold(tenant, v.Application.TenantID) {
-		empty(who, errors.New("the tenant is not the token's"))
+		empty(who, rule.EntraTokenTenant)
 		return
 	}
 	switch entra.AudienceOf(v.Audience, h.Serves) {
 	case entra.ForACR:
 	case entra.ForARM:
 		if r.registry.NoArmTokens {
-			h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: the registry takes no ARM tokens")
+			h.deny(r, who, acrkit.Scope{}, "exchange: ", rule.ARMAudienceOff)
 			answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", "arm aad token disallowed")
 			return
 		}
 	default:
-		empty(who, errors.New("the Entra token is for another resource"))
+		empty(who, rule.EntraTokenAudience)
 		return
 	}
 	if !h.Store.HasRole(r.registry, v.Application.ClientID) {
@@ -158,7 +159,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 		h.broken(w, err)
 		return
 	}
-	h.record(r, decisions.Allowed, who, acrkit.Scope{}, acrkit.Scope{}, nil, "exchange: a refresh token was issued")
+	h.record(r, decisions.Decision{Outcome: decisions.Allowed, Reason: "exchange: a refresh token was issued"}, who)
 	answer.Chunked(w, http.StatusOK, struct {
 		RefreshToken string `json:"refresh_token"`
 	}{token})
@@ -166,7 +167,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 
 // noRole is the documented answer to an identity without a role.
 func (h *Handler) noRole(w http.ResponseWriter, r *request, who identity.Principal) {
-	h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "it has no role on the registry")
+	h.deny(r, who, acrkit.Scope{}, "", rule.NoRole)
 	answer.Errors(w, http.StatusForbidden, "DENIED", "retrieving permissions failed")
 }
 
@@ -177,7 +178,7 @@ func (h *Handler) checkScope(w http.ResponseWriter, r *request) bool {
 	if !present || strings.TrimSpace(strings.Join(values, "")) != "" {
 		return true
 	}
-	h.record(r, decisions.Denied, identity.Principal{}, acrkit.Scope{}, acrkit.Scope{}, nil, "the scope is there, but empty: leave it out")
+	h.deny(r, identity.Principal{}, acrkit.Scope{}, "", rule.ScopeEmpty)
 	answer.Empty(w, http.StatusBadRequest)
 	return false
 }
@@ -190,7 +191,7 @@ func (h *Handler) post(w http.ResponseWriter, r *request) {
 	switch r.form.Get("grant_type") {
 	case "refresh_token":
 		h.refresh(w, r, r.form.Get("refresh_token"), func(who identity.Principal, why error) {
-			h.record(r, decisions.Denied, who, acrkit.Scope{}, acrkit.Scope{}, nil, "refresh token: "+why.Error())
+			h.deny(r, who, acrkit.Scope{}, "refresh token: ", why)
 			answer.Empty(w, http.StatusUnauthorized) // recorded
 		})
 	case "password":
@@ -201,7 +202,7 @@ func (h *Handler) post(w http.ResponseWriter, r *request) {
 		}
 		h.password(w, r, user, password)
 	default:
-		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type")
+		h.bad(w, r, http.StatusBadRequest, rule.GrantTypeUnsupported)
 	}
 }
 
@@ -217,7 +218,7 @@ func (h *Handler) get(w http.ResponseWriter, r *request) {
 	}
 	user, password, ok := BasicAuth(header)
 	if !ok {
-		h.refuse(w, r, identity.Principal{}, errors.New("the Authorization header is not Basic"), "")
+		h.refuse(w, r, identity.Principal{}, rule.AuthorizationMangled, "")
 		return
 	}
 	h.password(w, r, user, password)
@@ -256,9 +257,7 @@ func (h *Handler) password(w http.ResponseWriter, r *request, user, password str
 func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refuse func(identity.Principal, error)) {
 	who, err := h.Store.CheckRefresh(r.registry, token, h.Now())
 	if err == nil {
-		if _, ok := h.Store.RightsOf(r.registry, who); !ok {
-			err = errors.New("its principal does not exist any more")
-		}
+		_, err = h.Store.RightsOf(r.registry, who)
 	}
 	if err != nil {
 		refuse(who, err)
@@ -270,7 +269,7 @@ func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refus
 func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
 	who := identity.Principal{Kind: identity.KindAnonymous}
 	if !r.registry.Anonymous {
-		h.refuse(w, r, who, errors.New("anonymous pull is not enabled"), "")
+		h.refuse(w, r, who, rule.AnonymousPullOff, "")
 		return
 	}
 	h.grant(w, r, who)
@@ -280,7 +279,7 @@ func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
 // client id is answered as a service principal's, whoever it is.
 func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Principal, why error, user string) {
 	asked, _ := scopeOf(r.form)
-	h.record(r, decisions.Denied, who, asked, acrkit.Scope{}, nil, why.Error())
+	h.deny(r, who, asked, "", why)
 	text := unauthorized
 	if guid.Is(user) && user != identity.ZeroGUID {
 		text = "Invalid clientid or client secret. CorrelationId: " + r.requestID
@@ -291,14 +290,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Princip
 // grant issues an access token for what was asked and is allowed. Asking for
 // more is no error: the token simply lacks it (recorded).
 func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principal) {
-	rights, ok := h.Store.RightsOf(r.registry, who)
-	if !ok {
-		h.refuse(w, r, who, errors.New("it does not exist any more, or is disabled"), "")
+	rights, err := h.Store.RightsOf(r.registry, who)
+	if err != nil {
+		h.refuse(w, r, who, err, "")
 		return
 	}
 	asked, ok := scopeOf(r.form)
 	if !ok {
-		answer.Errors(w, http.StatusBadRequest, "UNSUPPORTED", "the scope is too large")
+		h.bad(w, r, http.StatusBadRequest, rule.ScopeTooLarge)
 		return
 	}
 	d := rights.Decide(asked)
@@ -311,7 +310,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principa
 	if !d.Missing.IsEmpty() {
 		reason += " without what " + rights.Source + " lacks"
 	}
-	h.record(r, decisions.Allowed, who, asked, d.Missing, d.Rules, reason)
+	h.record(r, decisions.Decision{Outcome: decisions.Allowed, Required: asked.String(), Missing: d.Missing.String(), Rules: d.Rules, Reason: reason}, who)
 	answer.Chunked(w, http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 	}{token})
@@ -351,13 +350,25 @@ func (h *Handler) broken(w http.ResponseWriter, err error) {
 	answer.Empty(w, http.StatusInternalServerError)
 }
 
-func (h *Handler) record(r *request, outcome string, who identity.Principal, asked, missing acrkit.Scope, rules []string, reason string) {
+// bad answers a request that no credential could make a good one. The texts of the
+// answers are ours.
+func (h *Handler) bad(w http.ResponseWriter, r *request, status int, id rule.ID) {
+	h.deny(r, identity.Principal{}, acrkit.Scope{}, "", id)
+	answer.Errors(w, status, "UNSUPPORTED", id.Text())
+}
+
+// deny records a refusal. at is what stands before its sentence.
+func (h *Handler) deny(r *request, who identity.Principal, asked acrkit.Scope, at string, why error) {
+	id, text := rule.Of(why)
+	h.record(r, decisions.Decision{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
+}
+
+// record completes a decision and writes it.
+func (h *Handler) record(r *request, d decisions.Decision, who identity.Principal) {
+	d.Registry, d.Kind, d.Principal = r.registry.Name, string(who.Kind), who.Name
+	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, r.requestID
 	// The client may be gone; what was decided is recorded all the same.
-	err := h.Record(context.WithoutCancel(r.Context()), decisions.Decision{
-		Registry: r.registry.Name, Kind: string(who.Kind), Principal: who.Name, Method: r.Method, Path: r.URL.Path,
-		Required: asked.String(), Outcome: outcome, Missing: missing.String(), Rules: rules, Reason: reason, RequestID: r.requestID,
-	})
-	if err != nil {
-		h.Logger.Error("a decision was not recorded", "error", err, "outcome", outcome, "principal", who.Name, "request", r.requestID)
+	if err := h.Record(context.WithoutCancel(r.Context()), d); err != nil {
+		h.Logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", who.Name, "request", r.requestID)
 	}
 }

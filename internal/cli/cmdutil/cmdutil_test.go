@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/store"
 )
@@ -284,7 +285,7 @@ func TestExplain(t *testing.T) {
 		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "acrkit login myregistry.azurecr.io"},
 		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another", "export ACR_NAME="},
 		{"unreachable", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone"}, "", "gone", "curl "},
-		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},
+		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Cause: cause.ProxyUnreachable, Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},
 		{"certificate_of_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeTLS, Reason: "bad"}, "", "bad", "export SSL_CERT_FILE="},
 		{"firewall", acr, token, "", &acrkit.Error{Code: acrkit.CodeDenied, Reason: "no"}, "", "no", "az acr show"},
 		{"not_found", acr, token, "", &acrkit.Error{Code: acrkit.CodeNotFound, Reason: "no"}, "", "no", "acrkit repo list myregistry.azurecr.io"},

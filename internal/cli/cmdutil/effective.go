@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -15,7 +14,19 @@ import (
 // it is known: where Docker's configuration may decide, after the first token.
 type Effective struct {
 	auth.Status
-	Source string // where it came from: the variables, acrkit's store, a file of Docker; "" where that is not decided
+	Source string                // where it came from: the variables, acrkit's store, a file of Docker; "" where that is not decided
+	Login  *identity.StoredLogin // the login of acrkit's store that it is; nil = it is none
+}
+
+// place returns the place in Docker's configuration where it was found; zero if it
+// was not found there.
+func (e Effective) place() auth.Place {
+	for _, l := range flatten(e.Lookups) {
+		if l.Place.File != "" && (l.Outcome == auth.OutcomeUsed || l.Outcome == auth.OutcomeRefused) {
+			return l.Place
+		}
+	}
+	return auth.Place{}
 }
 
 // Effective returns the credential for a scope.
@@ -44,7 +55,7 @@ func (c *Connection) effective(s auth.Status) Effective {
 	case s.From != "":
 		e.Source = s.From
 	case ok:
-		e.Source = stored
+		e.Source, e.Login = stored.Source, &stored
 	case s.Credential.Kind() == auth.KindAnonymous && c.Source == "":
 		e.Source = nothingFound
 	}
@@ -71,29 +82,23 @@ func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) 
 			continue
 		}
 		switch {
-		case l.Source != e.Source && c.isStored(l.Source):
+		case l.Place.Kind == auth.PlaceStore && (e.Login == nil || l.Place.Prefix != e.Prefix):
 			l.Outcome, l.Detail = auth.OutcomeNotTried, "for other repositories"
 		case errors.Is(err, acrkit.CodeCredentialRejected):
 			l.Outcome = auth.OutcomeRefused
 		}
 	}
-	if c.Later && !c.isStored(e.Source) {
+	if c.Later && e.Login == nil {
 		return append(places, flatten(dockerLookups(e.Status, err))...)
 	}
 	return append(places, c.Behind(ctx)...)
 }
 
-// isStored reports whether a source is a login of acrkit's store.
-func (id Identity) isStored(source string) bool {
-	_, ok := id.StoredAs[source]
-	return ok
-}
-
 // Repositories returns what one of several credentials is for: "team/*" of a login
 // as it was stored, "team" of Docker's configuration, "" for all others.
 func (id Identity) Repositories(e Effective) string {
-	if repositories, ok := id.StoredAs[e.Source]; ok {
-		return repositories
+	if e.Login != nil {
+		return e.Login.Repository
 	}
 	return e.Prefix
 }
@@ -182,7 +187,7 @@ func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.L
 			for _, l := range s.Lookups {
 				switch l.Outcome {
 				case auth.OutcomeNotTried:
-					if strings.HasPrefix(l.Source, "docker-credential-") {
+					if l.Place.Kind == auth.PlaceHelper {
 						l.Detail = "helpers are not asked without need"
 						break
 					}
@@ -190,7 +195,7 @@ func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.L
 				case auth.OutcomeFailed:
 					l.Outcome, l.Detail = auth.OutcomeShadowed, "cannot be read: "+l.Detail
 				}
-				if !slices.ContainsFunc(places, func(p auth.Lookup) bool { return p.Source == l.Source }) {
+				if !slices.ContainsFunc(places, func(p auth.Lookup) bool { return p.Place == l.Place }) {
 					places = append(places, l)
 				}
 			}

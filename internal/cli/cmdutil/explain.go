@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -30,30 +31,31 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		host = identity.LoginServer(reg)
 	}
 	who := c.Effective(c.about(e.Required))
+	fix := func(key sentence.FixKey) string { return c.fix(key, host) }
 	is := func(kind auth.Kind) bool { return who.Credential != nil && who.Credential.Kind() == kind }
 	anonymous := is(auth.KindAnonymous)
 	switch {
 	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
-		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", "acrkit login "+host
+		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", fix(sentence.Login)
 		switch {
 		case c.Note != "":
-			out.Reason, out.Hint = c.Note, "export ACR_NAME="+host
-		case c.Source == "--auth anonymous":
+			out.Reason, out.Hint = c.Note, fix(sentence.NameRegistry)
+		case c.Asked:
 			out.Reason = "the registry lets nobody in without a credential, and --auth anonymous uses none"
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
-		// A place failed that had to be asked; what it says of itself is the best hint.
-		if e.Hint == "" || !isCommand(e.Hint) {
-			out.Hint = "acrkit login " + host + "    # goes before Docker's configuration"
+		// A place failed that had to be asked. Another login goes before it.
+		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed || e.Cause == cause.DockerConfigBroken {
+			out.Hint = fix(sentence.LoginFirst)
 		}
 	case e.Code == acrkit.CodeCredentialRejected:
-		if who.Source != "" && !strings.Contains(e.Reason, who.Source) && !strings.HasPrefix(who.Source, "--auth") {
+		// The report of a chain or of Docker's configuration goes with a reason that names the place.
+		if who.Source != "" && !c.Asked && (who.From == "" || !asked(err)) {
 			out.Reason = reasonOf(e) + "; it is from " + who.Source
 		}
-		// What the refusal says of itself is a better hint than ours, where it is a command.
-		if e.Hint == "" || !isCommand(e.Hint) || strings.Contains(e.Hint, "see ") {
+		if e.Hint == "" || !knowsFix(e) && !is(auth.KindManagedIdentity) && !is(auth.KindAzureCLI) {
 			out.Hint = rejectedHint(c, who)
 		}
 	case e.Code == acrkit.CodeInsufficientScope:
@@ -61,38 +63,42 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Cause = cmp.Or(causeOfMissing(e.Required, out.Granted, is(auth.KindScopedToken)), e.Cause)
 		out.Hint = rightsHint(c, e.Required, who.Credential)
 		if anonymous && c.Note != "" {
-			out.Reason, out.Hint = out.Reason+"; "+c.Note, "export ACR_NAME="+host
+			out.Reason, out.Hint = out.Reason+"; "+c.Note, fix(sentence.NameRegistry)
 		} else if anonymous {
-			out.Hint = "acrkit login " + host
+			out.Hint = fix(sentence.Login)
 		}
 	case e.Code == acrkit.CodeDenied && reg.IsACR():
-		out.Hint = fmt.Sprintf("az acr show --name %s --query '{access: publicNetworkAccess, rules: networkRuleSet}'", reg.Name())
+		out.Hint = fix(sentence.ShowNetwork)
 	case e.Code == acrkit.CodeHostRefused && host != reg.Host():
-		out.Hint = "export ACR_NAME=" + host + "    # a registry's login server; the host that was named is another"
+		out.Hint = fix(sentence.NameLoginServer)
 	case e.Code == acrkit.CodeHostRefused && c.Transport == nil && !c.plainHTTP:
-		out.Hint = "export ACRKIT_REGISTRIES=" + reg.Host() + "    # only if this host is yours"
+		out.Hint = fix(sentence.TrustHost)
 	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
-		out.Hint = "acrkit whoami " + reg.Host() + "    # without --plain-http"
+		out.Hint = c.fix(sentence.WithoutPlainHTTP, reg.Host())
 	case e.Code == acrkit.CodeNotFound && c.Target != "":
-		out.Hint = "acrkit tag list " + reg.Host() + "/" + c.Repository
+		out.Hint = c.fix(sentence.ListTags, reg.Host())
 	case e.Code == acrkit.CodeNotFound && c.Repository != "" && is(auth.KindScopedToken):
 		// Such a token may not list the catalog.
-		out.Hint = "acrkit whoami --registry " + reg.Host() + " --repository " + c.Repository
+		out.Hint = c.fix(sentence.ShowRights, reg.Host())
 	case e.Code == acrkit.CodeNotFound:
-		out.Hint = "acrkit repo list " + reg.Host()
+		out.Hint = c.fix(sentence.ListRepositories, reg.Host())
 	case e.Code == acrkit.CodeTLS && reg.IsLoopback():
-		out.Hint = "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file"
+		out.Hint = fix(sentence.TrustEmulator)
 	case e.Code == acrkit.CodeTLS:
-		out.Hint = "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it"
-	case e.Code == acrkit.CodeUnavailable && !strings.Contains(e.Hint, "PROXY"):
-		patience := ""
+		out.Hint = fix(sentence.TrustAuthority)
+	case e.Code == acrkit.CodeUnavailable && e.Cause != cause.ProxyUnreachable:
+		key := sentence.Reach
 		if e.Cause == cause.ConnectionTimeout {
-			patience = " -m 10" // curl would wait for ever
+			key = sentence.ReachInTime
 		}
-		out.Hint = fmt.Sprintf("curl -sS%s -o /dev/null -w '%%{http_code}\\n' %s://%s/v2/    "+
-			"# 401 means that it can be reached", patience, c.scheme(), reg.Host())
+		out.Hint = c.fix(key, reg.Host())
 	}
 	return &out
+}
+
+// fix returns a fix with what is known of the connection, towards a host.
+func (c *Connection) fix(key sentence.FixKey, host string) string {
+	return sentence.Fix(key, map[string]string{"host": host, "name": c.Registry.Name(), "scheme": c.scheme(), "repository": c.Repository})
 }
 
 func (id Identity) scheme() string {
@@ -201,11 +207,12 @@ func actionName(word string) string {
 
 func rightsHint(c *Connection, required acrkit.Scope, cred auth.Credential) string {
 	reg := c.Registry
-	whoami := "acrkit whoami --registry " + reg.Host()
+	facts := map[string]string{"host": reg.Host(), "name": reg.Name()}
 	for access := range required.All() {
 		if access.Type != "repository" || acrkit.CheckRepositoryName(access.Name) != nil {
 			continue
 		}
+		facts["repository"] = access.Name
 		if cred != nil && cred.Kind() == auth.KindScopedToken && reg.IsACR() {
 			var actions []string
 			for _, word := range access.Actions {
@@ -216,11 +223,12 @@ func rightsHint(c *Connection, required acrkit.Scope, cred auth.Credential) stri
 			if len(actions) == 0 {
 				break
 			}
-			return fmt.Sprintf("az acr scope-map update --registry %s --name SCOPE_MAP --add-repository %s %s", reg.Name(), access.Name, strings.Join(actions, " "))
+			facts["actions"] = strings.Join(actions, " ")
+			return sentence.Fix(sentence.AddRights, facts)
 		}
-		return whoami + " --repository " + access.Name
+		return sentence.Fix(sentence.ShowRights, facts)
 	}
-	return whoami
+	return sentence.Fix(sentence.ShowIdentity, facts)
 }
 
 // asked reports whether an error is of a place that was asked for a credential.
@@ -229,43 +237,50 @@ func asked(err error) bool {
 	return ok
 }
 
-// isCommand reports whether a hint begins with a command that can be pasted, and
-// is not advice in words.
-func isCommand(hint string) bool {
-	first, _, _ := strings.Cut(hint, " ")
-	return slices.Contains([]string{"acrkit", "docker", "podman", "export", "az"}, first)
+// knowsFix reports whether the refusal itself says which command fixes it, as those of a
+// managed identity and of the Azure CLI always do: a better hint than one for the kind
+// of credential.
+func knowsFix(e *acrkit.Error) bool {
+	switch e.Cause {
+	case cause.EntraSecretExpired, cause.EntraSignInEnded:
+		return true
+	case cause.EntraAssertionRefused:
+		refusal, ok := errors.AsType[auth.EntraRefusal](e)
+		return ok && refusal.Number == 700027 // the certificate
+	}
+	return false
 }
 
 // rejectedHint is a command that mends a credential that was not accepted, or says
 // more of it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
-	if repositories, ok := c.StoredAs[who.Source]; ok {
-		return identity.LoginHint(reg, repositories)
+	if who.Login != nil {
+		return identity.LoginHint(reg, who.Login.Repository)
 	}
 	if who.From != "" { // of Docker's configuration
 		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
-			return "az acr login --name " + reg.Name() + "    # what it left ends after three hours"
+			return c.fix(sentence.LoginOfAzureCLI, reg.Host())
 		}
-		if strings.Contains(who.From, `auth.json"`) { // of podman and its relatives
-			return "podman login " + reg.Host()
+		if who.place().IsPodman() {
+			return c.fix(sentence.LoginForPodman, reg.Host())
 		}
-		return "docker login " + reg.Host()
+		return c.fix(sentence.LoginForDocker, reg.Host())
 	}
 	if !reg.IsACR() || who.Credential == nil {
-		return "acrkit whoami --registry " + reg.Host()
+		return c.fix(sentence.ShowIdentity, reg.Host())
 	}
 	switch who.Credential.Kind() {
 	case auth.KindScopedToken:
-		if _, name, _ := strings.Cut(who.Credential.String(), `"`); shell.IsPlain(strings.TrimSuffix(name, `"`)) {
-			return fmt.Sprintf("az acr token show --registry %s --name %s", reg.Name(), strings.TrimSuffix(name, `"`))
+		if name := who.Credential.Name(); shell.IsPlain(name) {
+			return sentence.Fix(sentence.ShowToken, map[string]string{"name": reg.Name(), "token": name})
 		}
 	case auth.KindServicePrincipal, auth.KindCertificate:
-		return "az ad app credential list --id $AZURE_CLIENT_ID"
+		return c.fix(sentence.ShowSecrets, reg.Host())
 	case auth.KindAdminUser:
-		return "az acr credential show --name " + reg.Name()
+		return c.fix(sentence.ShowAdminPassword, reg.Host())
 	case auth.KindAzureCLI:
-		return "az login"
+		return c.fix(sentence.SignInToAzure, reg.Host())
 	}
-	return "acrkit whoami --registry " + reg.Host()
+	return c.fix(sentence.ShowIdentity, reg.Host())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
@@ -228,7 +229,7 @@ func (e *Exporter) runQuery(ctx context.Context, s *iostreams.IOStreams, v any) 
 
 // FlagError turns what the flag parser found into wrong usage.
 func FlagError(cmd *cobra.Command, err error) error {
-	if strings.HasSuffix(err.Error(), "flag needs an argument: --json") {
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok && missing.GetSpecifiedName() == "json" {
 		if fields := JSONFields(cmd); fields != nil {
 			return needFields(fields)
 		}

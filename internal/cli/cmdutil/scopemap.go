@@ -47,7 +47,14 @@ func ReadScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 const maxReasons = 5
 
 func firstReasons(err error) string {
-	lines := strings.Split(err.Error(), "\n")
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	lines := make([]string, 0, len(all))
+	for _, e := range all {
+		lines = append(lines, e.Error())
+	}
 	if more := len(lines) - maxReasons; more > 0 {
 		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more", more))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/refusal"
@@ -33,7 +34,7 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId", "code", "cause", "mend"}
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "mend"}
 
 type decisionJSON struct {
 	ID        int64     `json:"id"`
@@ -47,33 +48,40 @@ type decisionJSON struct {
 	Outcome   string    `json:"outcome"`
 	Missing   string    `json:"missing"`
 	Rules     []string  `json:"rules"`
+	RuleID    rule.ID   `json:"ruleId"`
 	Reason    string    `json:"reason"`
 	RequestID string    `json:"requestId"`
 
-	// Of what was denied, in the words of acrkit explain; "" of all else.
+	// Of what was refused by a rule, in the words of acrkit explain; "" of all else.
 	Code  string `json:"code"`
 	Cause string `json:"cause"`
 	Mend  string `json:"mend"`
 }
 
-// explained says why it was denied. The log knows what no answer tells.
+// explained says why it was refused. The log knows what no answer tells.
 func (d decisionJSON) explained() decisionJSON {
-	if d.Outcome != emulator.OutcomeDenied {
-		return d
-	}
-	if c, ok := diagnose.Lookup(string(refusal.Cause(d.Kind, d.Required, d.Missing, d.Reason))); ok {
+	if c, ok := diagnose.Lookup(string(refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))); ok {
 		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, c.Mend
 	}
 	return d
 }
 
-// explainedRow is a row with the cause in the place of the log's own reason.
+// explainedRow is a row with the rule, and the cause in the place of the log's own
+// reason.
 func (d decisionJSON) explainedRow() []string {
 	row := d.row()
+	why := row[len(row)-1]
 	if d.Code != "" {
-		row[len(row)-1] = d.Code + " " + d.Cause
+		why = d.Code + " " + d.Cause
 	}
-	return row
+	id := string(d.RuleID)
+	if id == "" {
+		id = "-"
+		if d.Outcome == emulator.OutcomeDenied {
+			id = "unknown" // an earlier version wrote it
+		}
+	}
+	return append(row[:len(row)-1], id, why)
 }
 
 func (d decisionJSON) row() []string {
@@ -126,7 +134,7 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 	c := addControlFlags(cmd, f)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
-	flags.BoolVar(&opts.Explain, "explain", false, "say the cause of each denial with its code, as acrkit explain does")
+	flags.BoolVar(&opts.Explain, "explain", false, "say the rule of each refusal, and its cause with its code, as acrkit explain does")
 	flags.BoolVarP(&opts.Follow, "follow", "f", false, "go on with what comes")
 	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
 	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
@@ -192,11 +200,11 @@ func (opts *LogOptions) run(cmd *cobra.Command, cl *client, registry string) err
 			after, more = p.Last, p.More
 		}
 	}
-	row := decisionJSON.row
+	row, header := decisionJSON.row, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}
 	if opts.Explain {
-		row = decisionJSON.explainedRow
+		row, header = decisionJSON.explainedRow, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "RULE", "CAUSE"}
 	}
-	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}, row, func(d decisionJSON) decisionJSON { return d })
+	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, header, row, func(d decisionJSON) decisionJSON { return d })
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 )
@@ -140,5 +141,25 @@ func TestNewCmdLog(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "reason", "requestId", "code", "cause", "mend")
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "mend")
+}
+
+// TestExplainedRow: a refusal has its rule and cause; one that an earlier version wrote
+// without its rule is said to be unknown, whatever its sentence.
+func TestExplainedRow(t *testing.T) {
+	for _, tc := range []struct {
+		d           decisionJSON
+		rule, cause string
+	}{
+		{decisionJSON{Outcome: emulator.OutcomeDenied, RuleID: rule.ScopedTokenDeleted, Reason: "the token is disabled"}, "scoped-token-deleted", "ACRK036 the registry has no token of this name"},
+		{decisionJSON{Outcome: emulator.OutcomeDenied, Reason: "the token is disabled"}, "unknown", "the token is disabled"},
+		{decisionJSON{Outcome: emulator.OutcomeDenied, RuleID: "of-a-later-version", Reason: "why"}, "of-a-later-version", "why"},
+		{decisionJSON{Outcome: emulator.OutcomeFaulted, RuleID: rule.RateLimit, Reason: "rate limit: …"}, "rate-limit", "ACRK011 too many requests: the service asks to wait"},
+		{decisionJSON{Outcome: emulator.OutcomeAllowed}, "-", ""},
+	} {
+		row := tc.d.explained().explainedRow()
+		if got := row[len(row)-2:]; got[0] != tc.rule || got[1] != tc.cause {
+			t.Errorf("%+v: %q, want %q %q", tc.d, got, tc.rule, tc.cause)
+		}
+	}
 }

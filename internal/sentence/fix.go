@@ -1,0 +1,136 @@
+//nolint:gosec // commands, no secrets
+package sentence
+
+import "regexp"
+
+// FixKey names a fix.
+type FixKey string
+
+// The fixes: commands to paste and, where there is none, an advice. Facts are the
+// registry's host and name, the scheme, repository, actions, token and program.
+const (
+	Login             FixKey = "login"               // no credential was found
+	LoginFirst        FixKey = "login_first"         // a place failed that comes after a login
+	LoginForDocker    FixKey = "login_for_docker"    // Docker's login was not accepted
+	LoginForPodman    FixKey = "login_for_podman"    // podman's was not
+	LoginOfAzureCLI   FixKey = "login_of_azure_cli"  // the login that "az acr login" left was not
+	SignInToAzure     FixKey = "sign_in_to_azure"    // nobody is signed in to the Azure CLI
+	NameRegistry      FixKey = "name_registry"       // the variables are for another registry, or for none
+	NameLoginServer   FixKey = "name_login_server"   // the host only looks like a registry
+	TrustHost         FixKey = "trust_host"          // the host is none of Microsoft's
+	WithoutPlainHTTP  FixKey = "without_plain_http"  // plain HTTP to a host that is not this machine
+	ShowIdentity      FixKey = "show_identity"       // who it is, and what it may
+	ShowRights        FixKey = "show_rights"         // the same, on a repository
+	ShowToken         FixKey = "show_token"          // status and expiry of a scope-mapped token
+	ShowAdminPassword FixKey = "show_admin_password" // the admin user's passwords
+	ShowSecrets       FixKey = "show_secrets"        // secrets and certificates of an application
+	AddRights         FixKey = "add_rights"          // to a scope map
+	ShowNetwork       FixKey = "show_network"        // the network rules
+	ListTags          FixKey = "list_tags"           // no such tag
+	ListRepositories  FixKey = "list_repositories"   // no such repository
+	TrustEmulator     FixKey = "trust_emulator"      // the emulator's certificate is not trusted
+	TrustAuthority    FixKey = "trust_authority"     // another server's is not
+	Reach             FixKey = "reach"               // the registry does not answer
+	ReachInTime       FixKey = "reach_in_time"       // likewise, and a client would wait for ever
+
+	LoginPart        FixKey = "login_part" // the same, of a part of the registry
+	SetToken         FixKey = "set_token"  // variables: name and password of a scope-mapped token
+	SetRefreshToken  FixKey = "set_refresh_token"
+	SetSecret        FixKey = "set_secret" // a service principal, by its secret
+	SetCertificate   FixKey = "set_certificate"
+	SetFederated     FixKey = "set_federated"   // by a token of another issuer
+	SetGitHubOIDC    FixKey = "set_github_oidc" // by that of a GitHub Actions job
+	ExplainVariables FixKey = "explain_variables"
+
+	LogInAgain     FixKey = "log_in_again"    // an entry of a configuration file is no login
+	InstallHelper  FixKey = "install_helper"  // a credential helper is not there
+	RunHelper      FixKey = "run_helper"      // it fails
+	InstallCLI     FixKey = "install_cli"     // the Azure CLI is not there
+	TryCLI         FixKey = "try_cli"         // it fails
+	AssignIdentity FixKey = "assign_identity" // the machine has no identity of its own
+	ListIdentities FixKey = "list_identities" // it does not have the one that was named
+	CheckProxy     FixKey = "check_proxy"     // the proxy does not answer
+	CheckName      FixKey = "check_name"      // no host has the name
+	TrustServer    FixKey = "trust_server"    // a server's certificate is not trusted
+)
+
+// These stand in sentences, too.
+const (
+	addRights = "az acr scope-map update --registry {name} --name SCOPE_MAP --add-repository {repository} {actions}"
+	showToken = "az acr token show --registry {name} --name {token}"
+	showAdmin = "az acr show --name {name} --query adminUserEnabled"
+)
+
+var fixes = map[FixKey]string{
+	Login:             "acrkit login {host}",
+	LoginFirst:        "acrkit login {host}    # goes before Docker's configuration",
+	LoginForDocker:    "docker login {host}",
+	LoginForPodman:    "podman login {host}",
+	LoginOfAzureCLI:   "az acr login --name {name}    # what it left ends after three hours",
+	SignInToAzure:     "az login",
+	NameRegistry:      "export ACR_NAME={host}",
+	NameLoginServer:   "export ACR_NAME={host}    # a registry's login server; the host that was named is another",
+	TrustHost:         "export ACRKIT_REGISTRIES={host}    # only if this host is yours",
+	WithoutPlainHTTP:  "acrkit whoami {host}    # without --plain-http",
+	ShowIdentity:      "acrkit whoami --registry {host}",
+	ShowRights:        "acrkit whoami --registry {host} --repository {repository}",
+	ShowToken:         showToken,
+	ShowAdminPassword: "az acr credential show --name {name}",
+	ShowSecrets:       "az ad app credential list --id $AZURE_CLIENT_ID",
+	AddRights:         addRights,
+	ShowNetwork:       "az acr show --name {name} --query '{{access: publicNetworkAccess, rules: networkRuleSet}}'",
+	ListTags:          "acrkit tag list {host}/{repository}",
+	ListRepositories:  "acrkit repo list {host}",
+	TrustEmulator:     "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file",
+	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it",
+	Reach:             "curl -sS -o" + reach,
+	ReachInTime:       "curl -sS -m 10 -o" + reach,
+
+	LoginPart:        "acrkit login {host} --repository {repository}",
+	SetToken:         setName + "ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…",
+	SetRefreshToken:  setName + "ACR_REFRESH_TOKEN=…",
+	SetSecret:        setPrincipal + " AZURE_CLIENT_SECRET=…",
+	SetCertificate:   setPrincipal + " AZURE_CLIENT_CERTIFICATE_PATH=…",
+	SetFederated:     setPrincipal + " AZURE_FEDERATED_TOKEN_FILE=…",
+	SetGitHubOIDC:    setPrincipal + "    # in a job with the permission id-token: write",
+	ExplainVariables: "acrkit help environment",
+
+	LogInAgain:     "log in again",
+	InstallHelper:  "install it, or take it out of credsStore and credHelpers",
+	RunHelper:      "run it by hand: echo {host} | {program} get",
+	InstallCLI:     "https://aka.ms/azure-cli says how to install it",
+	TryCLI:         "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn", // shows no token
+	AssignIdentity: "az vm identity assign --name VM --resource-group GROUP    # or name a user-assigned one by its client id",
+	ListIdentities: "az vm identity show --name VM --resource-group GROUP    # which identities the machine has",
+	CheckProxy:     "check HTTPS_PROXY and NO_PROXY",
+	CheckName:      "check the registry's name; a private registry's name is known only inside its network",
+	TrustServer:    "if you trust the server, give its CA certificate with SSL_CERT_FILE=FILE",
+}
+
+const (
+	setName      = "export ACR_NAME={host} "
+	setPrincipal = setName + "AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"
+)
+
+const reach = " /dev/null -w '%{{http_code}}\\n' {scheme}://{host}/v2/    # 401 means that it can be reached"
+
+// fact is a fact in a fix, or a doubled brace, which stands for one.
+var fact = regexp.MustCompile(`\{\{|\}\}|\{[a-z_]+\}`)
+
+// Fix returns a fix with its facts, "" where one is not there.
+func Fix(key FixKey, facts map[string]string) string {
+	whole := true
+	filled := fact.ReplaceAllStringFunc(fixes[key], func(word string) string {
+		switch word {
+		case "{{", "}}":
+			return word[:1]
+		}
+		value := facts[word[1:len(word)-1]]
+		whole = whole && value != ""
+		return value
+	})
+	if !whole {
+		return ""
+	}
+	return filled
+}
