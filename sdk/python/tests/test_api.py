@@ -93,6 +93,15 @@ def test_an_access_token_is_no_password() -> None:
         scoped_token("myregistry", "ci", jwt(iss="Azure Container Registry", grant_type="access_token"))
 
 
+def test_a_token_of_resource_manager_stays_with_microsofts_hosts() -> None:
+    token = jwt(aud="https://management.azure.com/")
+    scoped_token("myregistry", "token", token)
+    scoped_token("localhost:5443", "token", token)
+    with pytest.raises(ValueError, match="the host is not one of Microsoft's"):
+        scoped_token("registry.contoso.com", "token", token, custom_login_server=True)
+    scoped_token("registry.contoso.com", "token", jwt(iss="https://sts.windows.net/x/"), custom_login_server=True)
+
+
 def test_the_second_password_is_looked_at_too() -> None:
     with pytest.raises(ValueError, match='the second password of token "ci" is empty'):
         scoped_token("myregistry", "ci", PASSWORD, "")

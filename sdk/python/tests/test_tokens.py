@@ -146,7 +146,8 @@ async def test_one_of_several_waiting_callers_is_cancelled(fake: Fake, certifica
 
 def test_an_interrupted_thread_does_not_fail_the_others(fake: Fake) -> None:
     """The one that got the token is interrupted as by Ctrl-C; one of the others takes over."""
-    core = _core.Core(_wire.Registry("localhost:9"), [_core.Login.of("ci", "password")])
+    registry = _wire.Registry("localhost:9")
+    core = _core.Core(registry, [_core.Login.of(registry, "ci", "password")])
     transport = acrkit._sync.ScopedTokenTransport(core, None)
     waiting = threading.Event()
     results: list[Any] = []

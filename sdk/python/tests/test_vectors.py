@@ -67,7 +67,8 @@ def lifetime(v: Any) -> Any:
 
 def refusal(v: Any) -> Any:
     """What the core makes of a last answer, of the registry or of its token service."""
-    core = Core(_wire.parse_endpoint(v["registry"]), [Login.of(v["credential"], "correct-horse-battery-staple")])
+    registry = _wire.parse_endpoint(v["registry"])
+    core = Core(registry, [Login.of(registry, v["credential"], "correct-horse-battery-staple")])
     request = SimpleNamespace(method=v["method"], url=f"https://{v['registry']}{v['path']}", headers={}, data=None)
     answer = SimpleNamespace(status_code=v["status"], headers=v["headers"], reason="", text=lambda: v["body"])
     claims = {} if v["granted"] is None else {"access": access(v["granted"])}

@@ -24,9 +24,9 @@ def registry_of(endpoint: Any, custom_login_server: bool) -> Registry:
 
 def core_of_token(endpoint: Any, name: Any, password: Any, second_password: Any, custom_login_server: bool) -> Core:
     registry = registry_of(endpoint, custom_login_server)
-    logins: list[Login] = [Login.of(name, password)]
+    logins: list[Login] = [Login.of(registry, name, password)]
     if second_password is not None:
-        logins.append(Login.of(name, second_password, "second password"))
+        logins.append(Login.of(registry, name, second_password, "second password"))
     return Core(registry, logins)
 
 

@@ -43,6 +43,7 @@ from ._wire import (
     Scope,
     check_secret,
     ends_after,
+    is_for_resource_manager,
     life_of,
     password_kind,
     read_claims,
@@ -71,7 +72,7 @@ class Login:
     which: str = "password"  # for messages
 
     @classmethod
-    def of(cls, name: object, password: object, which: str = "password") -> Login:
+    def of(cls, registry: Registry, name: object, password: object, which: str = "password") -> Login:
         """Raises TypeError or ValueError, without a character of the password, for what cannot be sent."""
         name = check_secret("the name that goes with the password", name)
         password = check_secret(f"the {which} of token {quoted(name)}", password)
@@ -80,6 +81,8 @@ class Login:
             raise ValueError("the password is an ACR access token, good for one scope, and not an ACR refresh token")
         if kind != "password" and (len(password) > MAX_TOKEN or not re.fullmatch(r"[!-~]+", password)):
             raise ValueError(f"the {which} is taken for a token and is none: too long, or not printable ASCII")
+        if is_for_resource_manager(password) and not (registry.cloud or registry.is_loopback):
+            raise ValueError("the Entra token is for Azure Resource Manager, and the host is not one of Microsoft's")
         return cls(name, Secret(password), kind, which)
 
     @property
@@ -431,7 +434,7 @@ class Core:
         given = yield Ask(self._source)  # type: ignore[arg-type]
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError(f"the source must return a name and a password, not {type(given).__name__}")
-        login = Login.of(given[0], given[1], "password from the source")
+        login = Login.of(self.registry, given[0], given[1], "password from the source")
         with self._lock:
             self._logins = [login]
         return login

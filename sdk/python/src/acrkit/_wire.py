@@ -375,9 +375,8 @@ def ends_after(life: float) -> float:
     return life - min(10.0, life / 10)
 
 
-# The audiences of Entra tokens that ACR takes: its own, and Azure Resource Manager's in each cloud.
-_AUDIENCES = {
-    "containerregistry.azure.net",
+# The audiences of Azure Resource Manager in each cloud. Source: those that the official clients list.
+_RESOURCE_MANAGERS = {
     "management.azure.com",
     "management.core.windows.net",
     "management.usgovcloudapi.net",
@@ -388,17 +387,25 @@ _AUDIENCES = {
 _REFRESH_TOKEN_USERS = ("00000000-0000-0000-0000-000000000000", "<token>")
 
 
+def _audiences(claims: dict[str, Any]) -> set[str]:
+    audience = claims.get("aud")
+    texts = audience if isinstance(audience, list) else [audience]
+    return {re.sub(r"^https://", "", a.rstrip("/")).lower() for a in texts if isinstance(a, str)}
+
+
+def is_for_resource_manager(token: str) -> bool:
+    """Whether a token opens Azure Resource Manager, and so can do far more than pull."""
+    return bool(_audiences(read_claims(token) or {}) & _RESOURCE_MANAGERS)
+
+
 def password_kind(user: str, password: str) -> str:
     """What a password is: "password", "refresh_token", "entra_token" or "access_token" (the last two of ACR)."""
     claims = read_claims(password)
     if claims is not None:
-        issuer, audience = claims.get("iss"), claims.get("aud")
+        issuer = claims.get("iss")
         if issuer == "Azure Container Registry":
             return "access_token" if claims.get("grant_type") == "access_token" else "refresh_token"
-        audiences = audience if isinstance(audience, list) else [audience]
-        known = any(
-            isinstance(a, str) and re.sub(r"^https://", "", a.rstrip("/")).lower() in _AUDIENCES for a in audiences
-        )
+        known = _audiences(claims) & {"containerregistry.azure.net", *_RESOURCE_MANAGERS}
         if known or (isinstance(issuer, str) and re.match(r"https://[^/?#]+", issuer)):
             return "entra_token"
     return "refresh_token" if user in _REFRESH_TOKEN_USERS else "password"
