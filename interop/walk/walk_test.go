@@ -41,7 +41,8 @@ func TestWalk(t *testing.T) {
 	}
 	w := newWalker(t)
 	for _, page := range pages(t) {
-		t.Run(strings.TrimPrefix(filepath.Dir(page), "../../"), func(t *testing.T) { w.walk(t, page) })
+		name := strings.TrimPrefix(strings.TrimSuffix(page, "/README.md"), "../../")
+		t.Run(strings.ReplaceAll(name, "../..", "README"), func(t *testing.T) { w.walk(t, page) })
 	}
 }
 
@@ -72,7 +73,13 @@ func newWalker(t *testing.T) *walker {
 	// What trusts the emulator goes on trusting the package registries.
 	ca := read(t, filepath.Join(dir, "data", "ca.pem"))
 	bundle := filepath.Join(dir, "bundle.pem")
-	write(t, bundle, read(t, systemCA(t))+"\n"+ca)
+	trusted := read(t, systemCA(t))
+	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} { // of a company's own mirror, say
+		if file := os.Getenv(name); file != "" {
+			trusted += "\n" + read(t, file)
+		}
+	}
+	write(t, bundle, trusted+"\n"+ca)
 	write(t, filepath.Join(dir, "ca.pem"), ca)
 	store := filepath.Join(dir, "trust.p12")
 	run(t, nil, "keytool", "-importkeystore", "-noprompt", "-srckeystore", cacerts(t), "-srcstorepass", "changeit", "-destkeystore", store, "-deststoretype", "PKCS12", "-deststorepass", "changeit")
@@ -87,7 +94,7 @@ func newWalker(t *testing.T) *walker {
 		return strings.HasPrefix(v, "ACR") || strings.HasPrefix(v, "AZURE_") || strings.HasPrefix(v, "GOFLAGS=")
 	}),
 		"ACR_NAME="+registry, "ACR_TOKEN_NAME="+token, "ACR_TOKEN_PASSWORD="+w.seedPassword(t, bin),
-		"SSL_CERT_FILE="+bundle, "REQUESTS_CA_BUNDLE="+bundle, "NODE_EXTRA_CA_CERTS="+filepath.Join(dir, "ca.pem"),
+		"SSL_CERT_FILE="+bundle, "REQUESTS_CA_BUNDLE="+bundle, "NODE_EXTRA_CA_CERTS="+bundle,
 		"JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore="+store+" -Djavax.net.ssl.trustStorePassword=changeit",
 		"PIP_CACHE_DIR="+filepath.Join(caches, "pip"), "npm_config_cache="+filepath.Join(caches, "npm"), "npm_config_update_notifier=false",
 		"MAVEN_OPTS=-Dmaven.repo.local="+filepath.Join(caches, "m2"), "GOMODCACHE="+filepath.Join(caches, "go"), "GOFLAGS=-modcacherw",
