@@ -274,7 +274,8 @@ for (const [kind, body, again] of [
       assert.equal((await call).status, 200);
       return;
     }
-    assert.equal((await failure(call)).code, "credential_rejected");
+    const error = await failure(call);
+    assert.equal(error.code, "credential_rejected");
     assert.deepEqual(fake.take(), ["PATCH /v2/a/blobs/uploads/1 Bearer"]);
     assert.equal((await client.sendRequest(push("next"))).status, 200); // with a new token
   });
