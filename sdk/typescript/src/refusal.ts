@@ -112,9 +112,10 @@ function refusedRight(registry: Registry, answer: Answer, token?: AccessToken): 
   }
   const [[resource, actions]] = [...lacks] as [[string, string[]]];
   const facts: Record<string, string> = { right: words(lacks), ...commandFacts(registry, token?.login) };
-  if (lacks.size === 1) {
-    facts.repository = nameOf(resource);
-    facts.actions = actions.map(actionName).join(" ");
+  const command = { repository: nameOf(resource), actions: actions.map(actionName).join(" ") };
+  // The registry's words become a part of a command: only what a shell takes as it stands.
+  if (lacks.size === 1 && /^\w[\w./ -]*$/.test(command.repository + command.actions)) {
+    Object.assign(facts, command);
   }
   const has = select(holds, (r) => needs.has(r));
   if (has.size > 0) {

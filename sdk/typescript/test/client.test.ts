@@ -299,6 +299,20 @@ test("other refusals keep the SDK's text and name acrkit explain", async () => {
   assert.deepEqual(fake.take(), [token, list]);
 });
 
+for (const scope of ["repository:a$(reboot):pull", "repository:-a:pull", "repository:a:`reboot`"]) {
+  test(`no command is made of what a shell would not take as it stands: ${scope}`, async () => {
+    const fake = new Fake();
+    fake.withheld.add("pull").add("`reboot`");
+    fake.intercept = ({ url }) => {
+      const challenge = `Bearer realm="${home}/oauth2/token",scope="${scope}",error="insufficient_scope"`;
+      return url.pathname.startsWith("/acr/") ? { status: 401, headers: { "WWW-Authenticate": challenge } } : undefined;
+    };
+    const error = await failure(sdk(bind(fake)).tags());
+    assert.match(error.message, /^the token "ci-pull" does not have .* on "[^\n]*$/);
+    assert.equal(refusalOf(error)?.facts.repository, undefined);
+  });
+}
+
 test("a missing right says which, and the SDK's own properties are there", async () => {
   const fake = new Fake();
   fake.withheld.add("metadata_read");
