@@ -45,9 +45,12 @@ export class RegistryHttpClient implements HttpClient {
     const { scope } = required(request.method, url);
     let token = scope === "" ? undefined : await this.tokens.get(scope, request);
     let response = await this.#send(request, url, token);
+    let note = "";
     if (response.status === 401) {
       const next = await this.#remedy(request, response, token);
-      if (next !== undefined && !isStream(request.body)) {
+      if (next !== undefined && isStream(request.body)) {
+        note = "\nthe request was not sent again: its body is a stream, which can be read only once";
+      } else if (next !== undefined) {
         response.readableStreamBody?.resume?.();
         token = await this.tokens.get(next, request);
         response = await this.#send(request, url, token);
@@ -65,7 +68,7 @@ export class RegistryHttpClient implements HttpClient {
     const refusal = refusedByRegistry(this.tokens.registry, request, answer, token);
     // Where nothing better is known, the SDK's own text stays: the body.
     const own = refusal.sentence === "other" ? `${answer.bodyAsText || status}\n` : "";
-    throw refuse(refusal, request, answer, own + say(refusal));
+    throw refuse(refusal, request, answer, own + say(refusal) + note);
   }
 
   /** Returns the scope to ask for after a 401; undefined if that is no cure. */

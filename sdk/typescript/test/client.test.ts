@@ -276,6 +276,7 @@ for (const [kind, body, again] of [
     }
     const error = await failure(call);
     assert.equal(error.code, "credential_rejected");
+    assert.match(error.message, /\nthe request was not sent again: its body is a stream, which can be read only once$/);
     assert.deepEqual(fake.take(), ["PATCH /v2/a/blobs/uploads/1 Bearer"]);
     assert.equal((await client.sendRequest(push("next"))).status, 200); // with a new token
   });
