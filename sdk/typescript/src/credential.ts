@@ -28,6 +28,9 @@ export function login(name: string, password: string): Login {
   return { name, password, kind, who };
 }
 
+/** The time for a source to return, in milliseconds. */
+export const sourceTimeout = 30_000;
+
 /** The name and password that a source gave last. They are read again when they were refused. */
 export class Credential {
   #login: Login | undefined;
@@ -57,13 +60,20 @@ export class Credential {
 
   async #read(): Promise<Login> {
     this.#login = undefined;
+    let timer: NodeJS.Timeout | undefined;
     let given: NameAndPassword;
     try {
-      given = await this.source();
+      const late = new Promise<never>((_, reject) => {
+        const error = new Error(`it has not returned within ${sourceTimeout / 1000} seconds`);
+        timer = setTimeout(() => reject(error), sourceTimeout);
+      });
+      given = await Promise.race([this.source(), late]);
     } catch (error) {
       // Not the error itself: the SDK would take another SDK's RestError for an answer of the registry.
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`the source of the password failed: ${why}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
     this.#login = login(given?.name, given?.password);
     return this.#login;

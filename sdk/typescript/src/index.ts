@@ -67,7 +67,7 @@ export function scopedToken(
  * first time, and again when the registry did not accept the last ones.
  *
  * @param source - Returns the name and the password, or promises them: from a vault, or from a file
- * by {@link secretFile}. It may be called again at any time, one call at a time.
+ * by {@link secretFile}. It may be called again at any time, one call at a time, and has 30 seconds.
  */
 export function scopedTokenFrom(
   endpoint: string,

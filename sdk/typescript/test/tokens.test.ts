@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { createPipelineRequest, isRestError } from "@azure/core-rest-pipeline";
 import { maxToken, unknownLife } from "../src/claims.js";
-import { Credential, type NameAndPassword } from "../src/credential.js";
+import { Credential, type NameAndPassword, sourceTimeout } from "../src/credential.js";
 import { refusalOf, scopedToken } from "../src/index.js";
 import { maxCachedTokens, maxTokenAnswer, tokenTimeout } from "../src/tokens.js";
 import { abortError, bind, Fake, failure, home, host, jwt, login, password, type Reply, sdk } from "./fake.js";
@@ -360,6 +360,30 @@ test("a source that fails says so, is not retried by the SDK, and is read again"
   assert.deepEqual(fake.take(), []);
   down = false;
   assert.deepEqual(await tags(), ["v1"]);
+});
+
+test("a source has 30 seconds, and is called again by the next request", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const fake = new Fake();
+    let calls = 0;
+    const give = () => (++calls === 1 ? new Promise<never>(() => {}) : { name: "ci-pull", password });
+    const client = bind(fake, new Credential(give));
+    let ended = false;
+    const call = client.sendRequest(get("/acr/v1/a/_tags")).finally(() => {
+      ended = true;
+    });
+    mock.timers.tick(sourceTimeout - 1);
+    await new Promise(setImmediate);
+    assert.equal(ended, false);
+    mock.timers.tick(1);
+    const message = "the source of the password failed: it has not returned within 30 seconds";
+    await assert.rejects(call, { message });
+    assert.deepEqual(fake.take(), []);
+    assert.equal((await client.sendRequest(get("/acr/v1/a/_tags"))).status, 200);
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 for (const [given, text] of [
