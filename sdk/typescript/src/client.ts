@@ -1,12 +1,15 @@
-import { type HttpClient, isRestError, type PipelineRequest, type PipelineResponse } from "@azure/core-rest-pipeline";
+import {
+  createHttpHeaders,
+  type HttpClient,
+  isRestError,
+  type PipelineRequest,
+  type PipelineResponse,
+} from "@azure/core-rest-pipeline";
 import { readChallenge } from "./challenge.js";
-import type { Credential } from "./credential.js";
-import type { Registry } from "./endpoint.js";
-import { isReplayable, maxRefusal, readBody, safeHeaders, withoutAuthorization } from "./http.js";
-import { type Answer, type Refusal, refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
-import { minus, required } from "./scope.js";
-import { hide } from "./secret.js";
-import { type AccessToken, NoToken, Tokens } from "./tokens.js";
+import { refuse, refusedByRegistry, say, unreachable } from "./refusal.js";
+import { minus, parseScope, required } from "./scope.js";
+import { hide, readAnswer } from "./secret.js";
+import { type AccessToken, NoToken, type Tokens } from "./tokens.js";
 
 /** How old a token must be for a missing right to be doubted, in milliseconds: scope maps change. */
 export const rightsAge = 10_000;
@@ -17,47 +20,39 @@ export const rightsAge = 10_000;
  * SDK's request, and sends a copy.
  */
 export class RegistryHttpClient implements HttpClient {
-  readonly #registry: Registry;
-  readonly #credential: Credential;
-  readonly #inner: HttpClient;
-  readonly #tokens: Tokens;
   /** Requests that were redirected to another host, which then decides where they go next. */
   readonly #strayed = new WeakSet<PipelineRequest>();
 
-  constructor(registry: Registry, credential: Credential, inner: HttpClient, now = () => performance.now()) {
-    this.#registry = registry;
-    this.#credential = credential;
-    this.#inner = inner;
-    this.#tokens = new Tokens(registry, credential, inner, now);
-  }
+  constructor(private readonly tokens: Tokens) {}
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
     const url = new URL(request.url);
-    if (!this.#registry.isHome(url) || this.#strayed.has(request)) {
+    if (!this.tokens.registry.isHome(url) || this.#strayed.has(request)) {
       return this.#sendAbroad(request, url);
     }
     if (url.pathname.startsWith("/oauth2/")) {
       return this.#send(request, url); // who asks the token service itself knows what to send
     }
-    try {
-      return await this.#sendHome(request, url);
-    } catch (error) {
+    return this.#sendHome(request, url).catch((error: unknown) => {
       if (error instanceof NoToken) {
         return error.conclude(request);
       }
       throw error;
-    }
+    });
   }
 
   async #sendHome(request: PipelineRequest, url: URL): Promise<PipelineResponse> {
-    const scope = required(request.method, url).scope;
-    let token = scope === "" ? undefined : await this.#tokens.get(scope, request);
+    const { scope } = required(request.method, url);
+    let token = scope === "" ? undefined : await this.tokens.get(scope, request);
     let response = await this.#send(request, url, token);
+    let note = "";
     if (response.status === 401) {
       const next = await this.#remedy(request, response, token);
-      if (next !== undefined && isReplayable(request.body)) {
+      if (next !== undefined && isStream(request.body)) {
+        note = "\nthe request was not sent again: its body is a stream, which can be read only once";
+      } else if (next !== undefined) {
         response.readableStreamBody?.resume?.();
-        token = await this.#tokens.get(next, request);
+        token = await this.tokens.get(next, request);
         response = await this.#send(request, url, token);
       }
     }
@@ -65,108 +60,75 @@ export class RegistryHttpClient implements HttpClient {
     if (status < 400) {
       return response;
     }
-    const answer = await readAnswer(response, token);
+    const answer = await readAnswer(response, token?.value ?? "");
     // The SDK's own retry handles 408, 429 and 5xx; a 404 to DELETE is a success to it.
     if (status === 408 || status === 429 || status >= 500 || (status === 404 && request.method === "DELETE")) {
-      return { request, status, headers: answer.headers, bodyAsText: answer.body };
+      return { ...answer, request };
     }
-    throw this.#refusal(request, url, answer, token);
+    const refusal = refusedByRegistry(this.tokens.registry, request, answer, token);
+    // Where nothing better is known, the SDK's own text stays: the body.
+    const own = refusal.sentence === "other" ? `${answer.bodyAsText || status}\n` : "";
+    throw refuse(refusal, request, answer, own + say(refusal) + note);
   }
 
   /** Returns the scope to ask for after a 401; undefined if that is no cure. */
-  async #remedy(
-    request: PipelineRequest,
-    response: PipelineResponse,
-    token: AccessToken | undefined,
-  ): Promise<string | undefined> {
-    const challenge = readChallenge(response.headers.get("WWW-Authenticate"));
-    const { realm = "", scope = "", error = "" } = typeof challenge === "string" ? {} : challenge;
-    if (!this.#registry.acceptsRealm(realm)) {
-      const facts = { host: hostOf(realm) };
-      throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request, await readAnswer(response, token));
+  async #remedy(request: PipelineRequest, response: PipelineResponse, token: AccessToken | undefined) {
+    const { realm, scope, error } = readChallenge(response.headers.get("WWW-Authenticate"));
+    if (!this.tokens.registry.acceptsRealm(realm)) {
+      const facts = { host: URL.canParse(realm) ? new URL(realm).host : "an unreadable one" };
+      const answer = await readAnswer(response, token?.value ?? "");
+      throw refuse({ code: "protocol", sentence: "foreign_realm", facts }, request, answer);
     }
-    if (error !== "invalid_token" && minus(scope, token?.scope ?? "") !== "") {
-      return scope;
+    const lacks = minus(parseScope(scope) ?? new Map(), parseScope(token?.scope ?? "") ?? new Map());
+    if (token === undefined || (error !== "invalid_token" && lacks.size > 0)) {
+      return lacks.size > 0 ? scope : undefined;
     }
-    if (token === undefined) {
+    const isMissingRight = error === "insufficient_scope";
+    if (isMissingRight && this.tokens.age(token) <= rightsAge) {
       return undefined;
     }
-    if (error === "insufficient_scope") {
-      if (this.#tokens.age(token) <= rightsAge) {
-        return undefined;
-      }
-      this.#tokens.drop(token, false);
-    } else {
-      this.#tokens.drop(token, true);
-    }
+    this.tokens.drop(token, !isMissingRight);
     return token.scope;
-  }
-
-  #refusal(request: PipelineRequest, url: URL, answer: Answer, token: AccessToken | undefined): Error {
-    const asker =
-      token === undefined
-        ? { who: this.#credential.who, password: this.#credential.password }
-        : this.#tokens.askerOf(token.login, token.granted);
-    const refusal = refusedByRegistry(this.#registry, asker, request.method, url, answer);
-    // Where nothing better is known, the SDK's own text stays: the body.
-    const own = refusal.sentence === "other" ? `${answer.body || answer.status}\n` : "";
-    return refuse(refusal, request, answer, own + say(refusal));
   }
 
   /** Sends a request to another origin: without a credential, and never in the clear. */
   async #sendAbroad(request: PipelineRequest, url: URL): Promise<PipelineResponse> {
     this.#strayed.add(request);
-    const refusal = (sentence: string, facts: Record<string, string>): Refusal => ({
-      code: "host_refused",
-      sentence,
-      facts: { host: url.host, ...facts },
-    });
+    const { host } = url;
     if (url.protocol !== "https:") {
-      throw refuse(refusal("plain_http", {}), request);
+      throw refuse({ code: "host_refused", sentence: "plain_http", facts: { host } }, request);
     }
     const response = await this.#send(request, url);
     if (response.status !== 401) {
       return response;
     }
-    const facts = { status: "401", who: this.#credential.who, registry: this.#registry.host };
-    throw refuse(refusal("foreign_answer", facts), request, await readAnswer(response, undefined));
+    const facts = { host, status: "401", who: this.tokens.credential.who, registry: this.tokens.registry.url.host };
+    const answer = await readAnswer(response);
+    throw refuse({ code: "host_refused", sentence: "foreign_answer", facts }, request, answer);
   }
 
   /** Sends a copy of a request, with a token or without Authorization. The answer names the original. */
   async #send(request: PipelineRequest, url: URL, token?: AccessToken): Promise<PipelineResponse> {
-    const copy: PipelineRequest = {
-      ...request,
-      url: url.href,
-      headers: withoutAuthorization(request.headers),
-    };
-    // These replace the host, the path and the headers of what is sent.
-    delete copy.requestOverrides;
+    const headers = createHttpHeaders(request.headers.toJSON({ preserveCase: true }));
+    headers.delete("Authorization");
     if (token !== undefined) {
-      copy.headers.set("Authorization", `Bearer ${token.reveal()}`);
+      headers.set("Authorization", `Bearer ${token.value}`);
     }
-    let response: PipelineResponse;
+    // Overrides replace the host, the path and the headers of what is sent.
+    const { requestOverrides: _, ...rest } = request;
     try {
-      response = await this.#inner.sendRequest(copy);
+      return Object.assign(await this.tokens.inner.sendRequest({ ...rest, url: url.href, headers }), { request });
     } catch (error) {
       if (!isRestError(error)) {
         throw error;
       }
       // A new error, since the inner one names the copy.
-      const why = hide(error.message, token === undefined ? [] : [token.reveal()]);
-      throw unreachable(url.host, why, error.code, request);
+      throw unreachable(url.host, hide(error.message, token?.value ?? ""), error.code, request);
     }
-    response.request = request;
-    return response;
   }
 }
 
-/** Reads an answer that is no success; the registry may repeat there what it was sent. */
-async function readAnswer(response: PipelineResponse, token: AccessToken | undefined): Promise<Answer> {
-  const secrets = token === undefined ? [] : [token.reveal()];
-  const body = hide((await readBody(response, maxRefusal).catch(() => "")) ?? "", secrets);
-  return { status: response.status, headers: safeHeaders(response.headers, secrets), body };
-}
-
-function hostOf(realm: string): string {
-  return URL.canParse(realm) ? new URL(realm).host : "an unreadable one";
+/** Reports whether a request's body can be sent only once. */
+function isStream(body: PipelineRequest["body"]): boolean {
+  return typeof body === "object" && body !== null && ("pipe" in body || "getReader" in body);
 }

@@ -1,8 +1,6 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { type Kind, kindOf } from "./claims.js";
-import { findMistake, notString, typeName } from "./endpoint.js";
-import { messageOf } from "./http.js";
-import { UsageError } from "./refusal.js";
+import { readFileSync } from "node:fs";
+import { kindOf } from "./claims.js";
+import { checkString, usageError } from "./refusal.js";
 
 /** A token's name and password. */
 export interface NameAndPassword {
@@ -10,131 +8,98 @@ export interface NameAndPassword {
   password: string;
 }
 
-/** A function that returns a token's name and password, or promises them. */
-export type Source = () => NameAndPassword | Promise<NameAndPassword>;
-
 /** A checked name and password. */
-export class Login {
-  readonly kind: Kind;
-  readonly #password: string;
-
-  constructor(
-    readonly name: string,
-    password: string,
-  ) {
-    checkSecret("the token's name", name);
-    checkSecret("the password", password);
-    this.kind = kindOf(name, password);
-    this.#password = password;
-    if (this.kind === "access_token") {
-      throw new UsageError(
-        "the password is an ACR access token, which is good for one scope and cannot get another; " +
-          "give a token's password, an ACR refresh token or an Entra access token",
-      );
-    }
-  }
-
-  reveal(): string {
-    return this.#password;
-  }
-
-  /** Names the credential for a message. */
-  get who(): string {
-    switch (this.kind) {
-      case "refresh_token":
-        return "ACR refresh token";
-      case "entra_token":
-        return "Entra access token";
-      default:
-        return `token ${JSON.stringify(this.name)}`;
-    }
-  }
-
-  equals(other: Login): boolean {
-    return this.name === other.name && this.#password === other.#password;
-  }
+export interface Login extends NameAndPassword {
+  readonly kind: "password" | "refresh_token" | "entra_token";
+  /** Names the credential in a message, after "the". */
+  readonly who: string;
 }
+
+/** Checks a name and a password. */
+export function login(name: string, password: string): Login {
+  checkSecret("the token's name", name);
+  checkSecret("the password", password);
+  const kind = kindOf(name, password);
+  if (kind === "access_token") {
+    throw usageError("the password is an ACR access token, and cannot get another: give the token's password");
+  }
+  const token = `token ${JSON.stringify(name)}`;
+  const who = { password: token, refresh_token: "ACR refresh token", entra_token: "Entra access token" }[kind];
+  return { name, password, kind, who };
+}
+
+/** The time for a source to return, in milliseconds. */
+export const sourceTimeout = 30_000;
 
 /** The name and password that a source gave last. They are read again when they were refused. */
 export class Credential {
-  readonly #source: Source;
-  #kept: Promise<Login> | undefined;
+  #login: Login | undefined;
+  #reading: Promise<Login> | undefined;
 
   constructor(
-    source: Source,
-    /** Names the credential before a login is known. */
-    readonly who = "credential",
-    /** What is tried, for a message: "password" or "two passwords". */
-    readonly password = "password",
-  ) {
-    this.#source = source;
+    private readonly source: () => NameAndPassword | Promise<NameAndPassword>,
+    /** What is tried, for a message. */
+    readonly passwords: "password" | "two passwords" = "password",
+  ) {}
+
+  /** Names the credential in a message, after "the". */
+  get who(): string {
+    return this.#login?.who ?? "credential";
   }
 
-  /** The login to try first. */
-  current(): Promise<Login> {
-    if (this.#kept === undefined) {
-      const read = this.#read();
-      read.catch(() => this.#forget(read));
-      this.#kept = read;
+  /** Returns the login to try: the last one, or a new one if the last is the one that was refused. */
+  async login(refused?: Login): Promise<Login> {
+    if (this.#login !== undefined && this.#login !== refused) {
+      return this.#login;
     }
-    return this.#kept;
-  }
-
-  /** The login to try after that one was refused. */
-  async after(refused: Login): Promise<Login> {
-    const kept = this.#kept;
-    // Another request may have read the source meanwhile.
-    if (kept !== undefined && (await kept.catch(() => refused)) === refused) {
-      this.#forget(kept);
-    }
-    return this.current();
-  }
-
-  #forget(read: Promise<Login>): void {
-    if (this.#kept === read) {
-      this.#kept = undefined;
-    }
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
   }
 
   async #read(): Promise<Login> {
+    this.#login = undefined;
+    let timer: NodeJS.Timeout | undefined;
     let given: NameAndPassword;
     try {
-      given = await this.#source();
+      const late = new Promise<never>((_, reject) => {
+        const error = new Error(`it has not returned within ${sourceTimeout / 1000} seconds`);
+        timer = setTimeout(() => reject(error), sourceTimeout);
+      });
+      given = await Promise.race([this.source(), late]);
     } catch (error) {
       // Not the error itself: the SDK would take another SDK's RestError for an answer of the registry.
-      throw new Error(`the source of the password failed: ${messageOf(error)}`, { cause: error });
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`the source of the password failed: ${why}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
-    if (typeof given !== "object" || given === null) {
-      throw new UsageError(`the source of the password must return { name, password }, not ${typeName(given)}`);
-    }
-    return new Login(given.name, given.password);
+    this.#login = login(given?.name, given?.password);
+    return this.#login;
   }
 }
 
-/** A login, or two: each in turn, so that the one that was accepted last is tried first. */
-export function fixed(first: Login, second: Login = first): Credential {
-  let at = 0;
-  const source = () => {
-    const login = at++ % 2 === 0 ? first : second;
-    return { name: login.name, password: login.reveal() };
-  };
-  return new Credential(source, first.who, second === first ? "password" : "two passwords");
+/** A credential of one login, or two: each in turn, so that the one that was accepted last is tried first. */
+export function fixed(first: Login, second = first): Credential {
+  let reads = 0;
+  const source = () => (reads++ % 2 === 0 ? first : second);
+  return new Credential(source, second === first ? "password" : "two passwords");
 }
 
 /** Says what is wrong with a secret, and never what it is. */
-function checkSecret(what: string, value: unknown, onLineFeed = "secretFile(path) takes it off"): void {
-  if (typeof value !== "string") {
-    const hint = value instanceof Uint8Array ? "; to read it from a file, use secretFile(path)" : "";
-    throw new UsageError(notString(what, value) + hint);
+function checkSecret(what: string, value: string, onLineFeed = "secretFile(path) takes it off"): void {
+  checkString(what, value);
+  if (value === "") {
+    throw usageError(`${what} is empty`);
   }
-  const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
-  const mistake = findMistake([
-    [value === "", "is empty"],
-    [value !== value.trim(), `begins or ends with white space${hint}`],
-    [/\p{Cc}/u.test(value), "has a control character"],
-  ]);
-  if (mistake !== undefined) {
-    throw new UsageError(`${what} ${mistake}`);
+  if (value !== value.trim()) {
+    const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
+    throw usageError(`${what} begins or ends with white space${hint}`);
+  }
+  // U+FFFD stands for what is not UTF-8.
+  if (/[\p{Cc}\uFFFD]/u.test(value)) {
+    throw usageError(`${what} has a control character, or is not UTF-8`);
   }
 }
 
@@ -148,26 +113,11 @@ export const maxSecretFile = 64 << 10;
  * @throws An Error that names the file and never shows what it holds.
  */
 export function secretFile(path: string): string {
-  const file = openSync(path, "r");
-  const bytes = Buffer.alloc(maxSecretFile + 1);
-  let length = 0;
-  try {
-    for (let n = -1; n !== 0 && length < bytes.length; length += n) {
-      n = readSync(file, bytes, length, bytes.length - length, null);
-    }
-  } finally {
-    closeSync(file);
+  const bytes = readFileSync(path);
+  if (bytes.length > maxSecretFile) {
+    throw usageError(`the secret in ${path} has more than ${maxSecretFile} bytes`);
   }
-  if (length > maxSecretFile) {
-    throw new UsageError(`the secret file ${path} has more than ${maxSecretFile} bytes`);
-  }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, length));
-  } catch {
-    throw new UsageError(`the secret file ${path} is not UTF-8`);
-  }
-  const secret = text.replace(/\r?\n$/, "");
+  const secret = bytes.toString().replace(/\r?\n$/, "");
   checkSecret(`the secret in ${path}`, secret, "one is taken off, not more");
   return secret;
 }

@@ -8,9 +8,10 @@
  */
 import { createDefaultHttpClient, type HttpClient } from "@azure/core-rest-pipeline";
 import { RegistryHttpClient } from "./client.js";
-import { Credential, fixed, Login, type NameAndPassword } from "./credential.js";
-import { parseRegistry, type Registry, typeName } from "./endpoint.js";
-import { UsageError } from "./refusal.js";
+import { Credential, fixed, login, type NameAndPassword } from "./credential.js";
+import { usageError } from "./refusal.js";
+import { parseRegistry, type Registry } from "./registry.js";
+import { Tokens } from "./tokens.js";
 
 export { secretFile } from "./credential.js";
 export { refusalOf } from "./refusal.js";
@@ -55,11 +56,10 @@ export function scopedToken(
   password: string,
   options: ScopedTokenOptions = {},
 ): ScopedToken {
-  const registry = registryOf(endpoint, options);
-  const first = new Login(name, password);
+  const registry = parseRegistry(endpoint, options.customLoginServer);
   const { secondPassword } = options;
-  const second = secondPassword === undefined ? undefined : new Login(name, secondPassword);
-  return bind(registry, fixed(first, second), options);
+  const second = secondPassword === undefined ? undefined : login(name, secondPassword);
+  return bind(registry, fixed(login(name, password), second), options);
 }
 
 /**
@@ -67,38 +67,26 @@ export function scopedToken(
  * first time, and again when the registry did not accept the last ones.
  *
  * @param source - Returns the name and the password, or promises them: from a vault, or from a file
- * by {@link secretFile}. It may be called again at any time, one call at a time.
+ * by {@link secretFile}. It may be called again at any time, one call at a time, and has 30 seconds.
  */
 export function scopedTokenFrom(
   endpoint: string,
   source: () => NameAndPassword | Promise<NameAndPassword>,
   options: Omit<ScopedTokenOptions, "secondPassword"> = {},
 ): ScopedToken {
-  const registry = registryOf(endpoint, options);
-  if (typeof source !== "function") {
-    throw new UsageError(`the source of the password must be a function, not ${typeName(source)}`);
-  }
-  return bind(registry, new Credential(source), options);
+  return bind(parseRegistry(endpoint, options.customLoginServer), new Credential(source), options);
 }
+
+const noOptions = "the client was made without acrkit's options: pass acr.options as its last argument";
 
 function bind(registry: Registry, credential: Credential, options: ScopedTokenOptions): ScopedToken {
-  const inner = options.httpClient ?? createDefaultHttpClient();
+  const client = new RegistryHttpClient(
+    new Tokens(registry, credential, options.httpClient ?? createDefaultHttpClient()),
+  );
   return {
-    endpoint: registry.url,
-    credential: {
-      getToken: async () => {
-        throw new UsageError("the client was made without acrkit's options: pass acr.options as its last argument");
-      },
-    },
-    options: { httpClient: new RegistryHttpClient(registry, credential, inner) },
+    endpoint: registry.url.origin,
+    credential: { getToken: () => Promise.reject(usageError(noOptions)) },
+    // A function alone: it shows nothing of the client, and cannot be copied.
+    options: { httpClient: { sendRequest: (request) => client.sendRequest(request) } },
   };
-}
-
-function registryOf(endpoint: string, options: ScopedTokenOptions): Registry {
-  if (typeof options !== "object" || options === null) {
-    throw new UsageError(
-      `the options must be an object, not ${typeName(options)}; a second password is { secondPassword }`,
-    );
-  }
-  return parseRegistry(endpoint, options.customLoginServer === true);
 }

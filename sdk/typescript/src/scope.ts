@@ -1,127 +1,91 @@
-/** The longest scope text that is read, in characters; it travels in a header. */
-export const maxScope = 64 << 10;
-
 /** The scope that lists a registry's repositories. */
 export const catalog = "registry:catalog:*";
 
-/**
- * Returns the canonical text of a scope: resources and actions in order, none twice. The empty
- * text is the empty scope; undefined is no scope at all.
- */
-export function canonicalScope(text: string): string | undefined {
-  const actionsOf = new Map<string, Set<string>>();
+/** Actions by their resource ("repository:samples/app"), both in order. */
+export type Rights = Map<string, string[]>;
+
+/** Reads the text of a scope; undefined if it is none. The empty text is the empty scope. */
+export function parseScope(text: string): Rights | undefined {
+  const rights: Rights = new Map();
   for (const item of text.split(" ").filter((i) => i !== "")) {
-    const [first, last] = [item.indexOf(":"), item.lastIndexOf(":")];
-    const [resource, actions] = [item.slice(0, last), item.slice(last + 1).split(",")];
-    if (text.length > maxScope || !/^[!#-[\]-~]+$/.test(item) || first <= 0 || last <= first + 1) {
+    const [, resource, actions] = /^([^:]+:.+):([^:]+)$/.exec(item) ?? [];
+    const all = actions?.split(",") ?? [];
+    if (!/^[!#-[\]-~]+$/.test(item) || resource === undefined || all.includes("")) {
       return undefined;
     }
-    if (actions.includes("")) {
-      return undefined;
-    }
-    actionsOf.set(resource, new Set([...(actionsOf.get(resource) ?? []), ...actions]));
+    rights.set(resource, [...new Set([...(rights.get(resource) ?? []), ...all])].sort());
   }
   // By type, then name: a colon alone would sort behind "-", "." and "/".
   const key = (resource: string) => resource.replace(":", "\0");
-  const items = [...actionsOf].sort(([a], [b]) => (key(a) < key(b) ? -1 : 1));
-  return items.map(([resource, actions]) => `${resource}:${[...actions].sort().join(",")}`).join(" ");
+  return new Map([...rights].sort(([a], [b]) => (key(a) < key(b) ? -1 : 1)));
 }
 
-/** The resources of a canonical scope ("repository:samples/app"), each with its actions. */
-export function resourcesOf(scope: string): [resource: string, actions: string[]][] {
-  return scope.split(" ").flatMap((item): [string, string[]][] => {
-    const colon = item.lastIndexOf(":");
-    return item === "" ? [] : [[item.slice(0, colon), item.slice(colon + 1).split(",")]];
-  });
+/** Returns the canonical text of a scope; undefined if it is none. */
+export function canonicalScope(text: string): string | undefined {
+  const rights = parseScope(text);
+  return rights && [...rights].map(([resource, actions]) => `${resource}:${actions.join(",")}`).join(" ");
 }
 
-function select(scope: string, chosen: (resource: string, action: string) => boolean): string {
-  const kept = resourcesOf(scope).map(([r, actions]) => [r, actions.filter((a) => chosen(r, a))] as const);
-  return kept.flatMap(([r, actions]) => (actions.length === 0 ? [] : `${r}:${actions.join(",")}`)).join(" ");
+/** The rights for which keep holds. */
+export function select(rights: Rights, keep: (resource: string, action: string) => boolean): Rights {
+  const kept = [...rights].map(([r, actions]): [string, string[]] => [r, actions.filter((a) => keep(r, a))]);
+  return new Map(kept.filter(([, actions]) => actions.length > 0));
 }
 
-/** The rights of whole that part does not hold. All are canonical. */
-export function minus(whole: string, part: string): string {
-  const have = new Map(resourcesOf(part));
-  return select(whole, (resource, action) => have.get(resource)?.includes(action) !== true);
-}
-
-/** The rights of scope on resources that other names too. All are canonical. */
-export function onSameResources(scope: string, other: string): string {
-  const named = new Map(resourcesOf(other));
-  return select(scope, (resource) => named.has(resource));
+/** The rights of whole that part does not hold. */
+export function minus(whole: Rights, part: Rights): Rights {
+  return select(whole, (resource, action) => part.get(resource)?.includes(action) !== true);
 }
 
 // Source: OCI distribution specification 1.1, "Pulling manifests".
 const nameRE = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const isName = (name: string) => name.length <= 255 && nameRE.test(name);
 
-/** What a request needs, as far as its method and URL tell. */
-export interface Required {
-  /** Canonical; "" where the registry's challenge must tell. */
-  scope: string;
-  /** "" where there is none. */
-  repository: string;
+/** What each method needs. */
+type Actions = Record<string, string>;
+
+const push = "pull,push";
+const manifest: Actions = { GET: "pull", PUT: push, DELETE: "delete" };
+const upload: Actions = { GET: push, POST: push, PUT: push, PATCH: push, DELETE: "delete" };
+const metadata: Actions = { GET: "metadata_read", PATCH: "metadata_write", DELETE: "delete" };
+
+/** The first path that fits decides. A name may hold "manifests", "blobs", …, but no part that begins with "_". */
+const routes: [path: RegExp, actions: Actions][] = [
+  [/^\/v2\/(.+)\/blobs\/uploads(?:\/[^/]*)?$/, upload],
+  [/^\/v2\/(.+)\/tags\/list$/, { GET: "metadata_read" }],
+  [/^\/v2\/(.+)\/manifests\/[^/]+$/, manifest],
+  [/^\/v2\/(.+)\/blobs\/[^/]+$/, { GET: "pull", DELETE: "delete" }],
+  [/^\/v2\/(.+)\/referrers\/[^/]+$/, { GET: "pull" }],
+  [/^\/acr\/v1\/(.+?)(?:\/_(?:tags|manifests)(?:\/.*)?)?$/, metadata],
+];
+
+/** Returns the path of a URL as it is meant: names are written with "/" or "%2F". */
+export function pathOf(url: URL): string {
+  try {
+    return decodeURIComponent(url.pathname);
+  } catch {
+    return url.pathname;
+  }
 }
 
-/** Derives the scope that the registry will ask for. */
-export function required(method: string, url: URL): Required {
-  const unknown = { scope: "", repository: "" };
-  let path: string;
-  try {
-    path = decodeURIComponent(url.pathname); // names are written with "/" or "%2F"
-  } catch {
-    return unknown;
-  }
+/**
+ * Derives the scope that the registry will ask for, as far as the method and the URL tell:
+ * canonical, "" where the challenge must tell. The repository is "" where there is none.
+ */
+export function required(method: string, url: URL): { scope: string; repository: string } {
+  const path = pathOf(url);
   const verb = method === "HEAD" ? "GET" : method;
-  if (path === "/v2/_catalog" || path === "/acr/v1/_catalog") {
-    return verb === "GET" ? { scope: catalog, repository: "" } : unknown;
+  if (/^\/(?:v2|acr\/v1)\/_catalog$/.test(path)) {
+    return { scope: verb === "GET" ? catalog : "", repository: "" };
   }
-  const [, api, rest = ""] = /^\/(v2|acr\/v1)\/(.*)$/s.exec(path) ?? [];
-  const [repository, actions] = api === "v2" ? readDistribution(verb, rest) : readMetadata(verb, api ? rest : "");
-  if (actions === undefined || !isName(repository)) {
-    return unknown;
+  const [route, actions] = routes.find(([r]) => r.test(path)) ?? [];
+  const repository = route?.exec(path)?.[1] ?? "";
+  const needed = actions?.[verb];
+  if (needed === undefined || !isName(repository)) {
+    return { scope: "", repository: "" };
   }
   const from = url.searchParams.get("from") ?? "";
   // A mount needs both repositories in one token.
-  const source = actions === push && url.searchParams.get("mount") && isName(from) ? ` repository:${from}:pull` : "";
-  return { scope: canonicalScope(`repository:${repository}:${actions}${source}`) ?? "", repository };
-}
-
-type Read = [repository: string, actions: string | undefined];
-
-const push = "pull,push";
-const manifest: Record<string, string> = { GET: "pull", PUT: push, DELETE: "delete" };
-const blob: Record<string, string> = { GET: "pull", DELETE: "delete" };
-const upload: Record<string, string> = { GET: push, POST: push, PUT: push, PATCH: push, DELETE: "delete" };
-const metadata: Record<string, string> = { GET: "metadata_read", PATCH: "metadata_write", DELETE: "delete" };
-
-/** Reads what follows /v2/: the last "manifests", "blobs", … decides, since a name may hold them. */
-function readDistribution(verb: string, rest: string): Read {
-  const parts = rest.split("/");
-  const [third, second, last] = [parts.at(-3), parts.at(-2), parts.at(-1)];
-  const nameBefore = (tail: number) => parts.slice(0, -tail).join("/");
-  if (second === "uploads" && third === "blobs") {
-    return [nameBefore(3), upload[verb]];
-  }
-  if (second === "blobs" && last === "uploads" && verb === "POST") {
-    return [nameBefore(2), push];
-  }
-  if (second === "tags" && last === "list") {
-    return [nameBefore(2), verb === "GET" ? "metadata_read" : undefined];
-  }
-  const tables: Record<string, Record<string, string>> = {
-    manifests: manifest,
-    blobs: blob,
-    referrers: { GET: "pull" },
-  };
-  return [nameBefore(2), last === "" ? undefined : tables[second ?? ""]?.[verb]];
-}
-
-/** Reads what follows /acr/v1/. No part of a name begins with "_". */
-function readMetadata(verb: string, rest: string): Read {
-  const mark = ["/_tags", "/_manifests"].find((m) => rest.includes(m));
-  const name = mark === undefined ? rest : rest.slice(0, rest.indexOf(mark));
-  const tail = mark === undefined ? "" : rest.slice(name.length + mark.length);
-  return [name, tail === "" || tail.startsWith("/") ? metadata[verb] : undefined];
+  const source = needed === push && url.searchParams.get("mount") && isName(from) ? ` repository:${from}:pull` : "";
+  return { scope: canonicalScope(`repository:${repository}:${needed}${source}`) ?? "", repository };
 }

@@ -2,19 +2,16 @@ import {
   createHttpHeaders,
   createPipelineRequest,
   type HttpClient,
-  isRestError,
   type PipelineRequest,
   type PipelineResponse,
 } from "@azure/core-rest-pipeline";
-import { grantedBy, isForResourceManager, type Life, lifeOf, maxToken } from "./claims.js";
+import { isForResourceManager, lifeOf, maxToken } from "./claims.js";
 import type { Credential, Login } from "./credential.js";
-import { findMistake, type Registry } from "./endpoint.js";
-import { Flights } from "./flight.js";
-import { maxRefusal, messageOf, readBody, safeHeaders } from "./http.js";
-import { type Asker, refuse, refusedByTokenService, saidBy, UsageError, unreachable } from "./refusal.js";
-import { hide } from "./secret.js";
+import { refuse, refusedByTokenService, unreachable, usageError } from "./refusal.js";
+import type { Registry } from "./registry.js";
+import { hide, readAnswer, readBody } from "./secret.js";
 
-/** The most access tokens that are kept; with one to two kilobytes each, about two megabytes. */
+/** The most tokens that are kept; with one to two kilobytes each, about two megabytes. */
 export const maxCachedTokens = 1024;
 
 /** The time for the answer to one token request, in milliseconds. */
@@ -29,47 +26,18 @@ const maxTries = 3;
 /** How long after a failed renewal the next is tried, in milliseconds. */
 const renewalPause = 30_000;
 
-/** A token of the token service, with its life on the monotonic clock. */
-class Token {
-  /** When a renewal may be tried, in milliseconds of the clock. */
+/** A token of the token service, with its life on the monotonic clock, in milliseconds. */
+interface Token {
+  readonly value: string;
+  readonly received: number;
   renewAt: number;
-  readonly #value: string;
-
-  constructor(
-    value: string,
-    readonly life: Life,
-    readonly received: number,
-  ) {
-    this.#value = value;
-    this.renewAt = received + life.renew * 1000;
-  }
-
-  reveal(): string {
-    return this.#value;
-  }
-
-  isAlive(now: number): boolean {
-    return now < this.received + this.life.ends * 1000;
-  }
+  readonly endsAt: number;
 }
 
 /** An access token, for one scope. */
-export class AccessToken extends Token {
-  constructor(
-    value: string,
-    life: Life,
-    received: number,
-    readonly scope: string,
-    readonly login: Login,
-    /** The refresh token that it was made from; undefined if from the login itself. */
-    readonly root: Token | undefined,
-  ) {
-    super(value, life, received);
-  }
-
-  get granted(): string | undefined {
-    return grantedBy(this.reveal());
-  }
+export interface AccessToken extends Token {
+  readonly scope: string;
+  readonly login: Login;
 }
 
 /**
@@ -87,254 +55,214 @@ export class NoToken extends Error {
   }
 }
 
-/** The part of a request that says how to reach the server; the SDK's options set it. */
-type Route = Pick<PipelineRequest, "agent" | "tlsSettings" | "proxySettings">;
+const isNotAccepted = (error: unknown) => error instanceof NoToken && error.notAccepted;
+
+/** Keeps the most recently used tokens. All who wait for one share its fetch, and its failure. */
+class Cache<K, T extends Token> {
+  /** The least recently used one comes first. */
+  readonly #kept = new Map<K, T>();
+  readonly #fetches = new Map<K, Promise<T>>();
+
+  constructor(readonly now: () => number) {}
+
+  /** Returns the kept token, or a new one. From 80 % of its life on it is renewed meanwhile. */
+  async get(key: K, fetch: () => Promise<T>): Promise<T> {
+    const kept = this.#kept.get(key);
+    if (kept === undefined || this.now() >= kept.endsAt) {
+      return this.#share(key, fetch);
+    }
+    this.#keep(key, kept);
+    if (this.now() >= kept.renewAt) {
+      this.#share(key, fetch).catch(() => {
+        kept.renewAt = this.now() + renewalPause;
+      });
+    }
+    return kept;
+  }
+
+  /** Drops what is kept; if a token is given, only that one. Returns whether it did. */
+  drop(key: K, token: T | undefined = this.#kept.get(key)): boolean {
+    return this.#kept.get(key) === token && this.#kept.delete(key);
+  }
+
+  #share(key: K, fetch: () => Promise<T>): Promise<T> {
+    const running = this.#fetches.get(key);
+    if (running !== undefined) {
+      return running;
+    }
+    const started = fetch()
+      .then((token) => this.#keep(key, token))
+      .finally(() => this.#fetches.delete(key));
+    this.#fetches.set(key, started);
+    return started;
+  }
+
+  #keep(key: K, token: T): T {
+    this.#kept.delete(key);
+    this.#kept.set(key, token);
+    if (this.#kept.size > maxCachedTokens) {
+      this.#kept.delete(this.#kept.keys().next().value as K);
+    }
+    return token;
+  }
+}
+
+/** The form of a token request. */
+type Fields = Record<string, string>;
 
 /** Gets access tokens, and keeps them by their scope. */
 export class Tokens {
-  readonly #registry: Registry;
-  readonly #credential: Credential;
-  readonly #inner: HttpClient;
-  readonly #now: () => number;
-  /** By scope; the least recently used one comes first. */
-  readonly #kept = new Map<string, AccessToken>();
-  readonly #fetches = new Flights<AccessToken>();
-  /** The refresh tokens of Entra tokens. */
-  readonly #roots = new WeakMap<Login, Token>();
-  readonly #exchanges = new WeakMap<Login, Flights<Token>>();
+  readonly #access: Cache<string, AccessToken>;
+  /** The refresh tokens that Entra tokens were exchanged for. */
+  readonly #refresh: Cache<Login, Token>;
 
-  constructor(registry: Registry, credential: Credential, inner: HttpClient, now: () => number) {
-    this.#registry = registry;
-    this.#credential = credential;
-    this.#inner = inner;
-    this.#now = now;
+  constructor(
+    readonly registry: Registry,
+    readonly credential: Credential,
+    readonly inner: HttpClient,
+    private readonly now = () => performance.now(),
+  ) {
+    this.#access = new Cache(now);
+    this.#refresh = new Cache(now);
   }
 
-  /** Returns an access token for exactly scope: a kept one, or a new one. */
+  /** Returns an access token for exactly scope. The request says how to reach the server, and when to give up. */
   async get(scope: string, request: PipelineRequest): Promise<AccessToken> {
-    const kept = this.#kept.get(scope);
-    if (kept?.isAlive(this.#now())) {
-      this.#keep(kept);
-      if (this.#now() >= kept.renewAt) {
-        const pause = () => {
-          kept.renewAt = this.#now() + renewalPause;
-        };
-        this.#fetches.background(scope, (signal) => this.#fetch(scope, request, signal), pause);
-      }
-      return kept;
+    const { abortSignal } = request;
+    let abort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      // By its name the SDK knows the error.
+      abort = () => reject(Object.assign(new Error("The operation was aborted."), { name: "AbortError" }));
+    });
+    if (abortSignal?.aborted) {
+      abort();
+      return aborted;
     }
-    return this.#fetches.join(scope, request.abortSignal, (signal) => this.#fetch(scope, request, signal));
+    abortSignal?.addEventListener("abort", abort);
+    const token = this.#access.get(scope, () => this.#fetch(scope, request));
+    return Promise.race([token, aborted]).finally(() => abortSignal?.removeEventListener("abort", abort));
   }
 
   /** Drops a token that was not accepted; with its root, the next comes from the credential itself. */
   drop(token: AccessToken, withRoot: boolean): void {
-    if (this.#kept.get(token.scope) === token) {
-      this.#kept.delete(token.scope);
-    }
-    if (withRoot) {
-      this.#forgetRoot(token.login, token.root);
+    if (this.#access.drop(token.scope, token) && withRoot) {
+      this.#refresh.drop(token.login);
     }
   }
 
   /** How old a token is, in milliseconds. */
-  age(token: AccessToken): number {
-    return this.#now() - token.received;
-  }
+  age = (token: AccessToken) => this.now() - token.received;
 
-  #keep(token: AccessToken): void {
-    this.#kept.delete(token.scope);
-    this.#kept.set(token.scope, token);
-    for (const scope of this.#kept.keys()) {
-      if (this.#kept.size <= maxCachedTokens) {
-        break;
-      }
-      this.#kept.delete(scope);
-    }
-  }
-
-  async #fetch(scope: string, route: Route, signal: AbortSignal): Promise<AccessToken> {
-    const tried: Login[] = [];
-    let login = await this.#credential.current();
-    for (;;) {
+  async #fetch(scope: string, route: PipelineRequest): Promise<AccessToken> {
+    let login = await this.credential.login();
+    for (const refused = [login]; ; refused.push(login)) {
       try {
-        const token = await this.#fetchAs(login, scope, route, signal);
-        this.#keep(token);
-        return token;
+        return { ...(await this.#fetchAs(login, scope, route)), scope, login };
       } catch (error) {
-        if (!(error instanceof NoToken && error.notAccepted)) {
+        if (!isNotAccepted(error) || refused.length === maxTries) {
           throw error;
         }
-        tried.push(login);
-        if (tried.length < maxTries) {
-          login = await this.#credential.after(login);
-        }
-        if (tried.some((t) => t.equals(login))) {
+        login = await this.credential.login(login);
+        if (refused.some((r) => r.name === login.name && r.password === login.password)) {
           throw error; // what was refused a moment ago is not sent again
         }
       }
     }
   }
 
-  async #fetchAs(login: Login, scope: string, route: Route, signal: AbortSignal): Promise<AccessToken> {
-    const ask = async (fields: Fields, root?: Token) => {
-      const token = await this.#post("/oauth2/token", { ...fields, scope }, "access_token", login, route, signal);
-      return new AccessToken(token.reveal(), token.life, token.received, scope, login, root);
-    };
-    switch (login.kind) {
-      case "password":
-        return ask({ grant_type: "password", username: login.name, password: login.reveal() });
-      case "refresh_token":
-        return ask({ grant_type: "refresh_token", refresh_token: login.reveal() });
+  async #fetchAs(login: Login, scope: string, route: PipelineRequest): Promise<Token> {
+    const { kind, name, password } = login;
+    const ask = (fields: Fields) => this.#post("token", { ...fields, scope }, login, route);
+    const askWith = (refresh_token: string) => ask({ grant_type: "refresh_token", refresh_token });
+    if (kind !== "entra_token") {
+      return kind === "password" ? ask({ grant_type: "password", username: name, password }) : askWith(password);
     }
-    const isMicrosofts = this.#registry.cloud !== "" || this.#registry.isLoopback;
-    if (isForResourceManager(login.reveal()) && !isMicrosofts) {
+    if (isForResourceManager(password) && !this.registry.isKnown) {
       const why = "the Entra token is for Azure Resource Manager, and the host is not one of Microsoft's";
-      throw new UsageError(why, "host_refused");
+      throw usageError(why, "host_refused");
     }
-    const askWith = (root: Token) => ask({ grant_type: "refresh_token", refresh_token: root.reveal() }, root);
-    const kept = this.#roots.get(login);
-    const root = await this.#exchange(login, route, signal);
-    try {
-      return await askWith(root);
-    } catch (error) {
-      if (root !== kept || !(error instanceof NoToken && error.notAccepted)) {
+    const fields = { grant_type: "access_token", access_token: password };
+    const exchange = () => this.#post("exchange", fields, login, route);
+    const root = await this.#refresh.get(login, exchange);
+    return askWith(root.value).catch(async (error) => {
+      if (!isNotAccepted(error)) {
         throw error;
       }
-      this.#forgetRoot(login, root); // an old one may have been revoked
-      return askWith(await this.#exchange(login, route, signal));
-    }
+      this.#refresh.drop(login, root); // it may have been revoked
+      return askWith((await this.#refresh.get(login, exchange)).value);
+    });
   }
 
-  /** Returns the refresh token of an Entra token: the kept one, or a new one. */
-  async #exchange(login: Login, route: Route, signal: AbortSignal): Promise<Token> {
-    const kept = this.#roots.get(login);
-    if (kept !== undefined && this.#now() < kept.renewAt) {
-      return kept;
-    }
-    const flights = this.#exchanges.get(login) ?? new Flights<Token>();
-    this.#exchanges.set(login, flights);
-    try {
-      const fields = { grant_type: "access_token", access_token: login.reveal() };
-      const root = await flights.join("", signal, (s) =>
-        this.#post("/oauth2/exchange", fields, "refresh_token", login, route, s),
-      );
-      this.#roots.set(login, root);
-      return root;
-    } catch (error) {
-      if (kept?.isAlive(this.#now())) {
-        kept.renewAt = this.#now() + renewalPause;
-        return kept;
-      }
-      throw error;
-    }
-  }
-
-  #forgetRoot(login: Login, root: Token | undefined): void {
-    if (this.#roots.get(login) === root) {
-      this.#roots.delete(login);
-    }
-  }
-
-  /** Asks for a token, and reads it in the named field of the answer. */
-  async #post(
-    path: string,
-    fields: Fields,
-    field: string,
-    login: Login,
-    route: Route,
-    signal: AbortSignal,
-  ): Promise<Token> {
-    const { status, headers, body } = await this.#send(path, fields, route, signal);
-    const received = this.#now();
-    if (status === 200) {
-      const value = readToken(body, field);
-      if (typeof value === "string") {
-        return new Token(value, lifeOf(value, headers.get("Date")), received);
-      }
-      const facts = { status: "200", said: `; ${value.problem}` };
-      throw new NoToken((request) => {
-        throw refuse({ code: "protocol", sentence: "service_refused", facts }, request);
-      });
-    }
-    // The service may repeat what it was sent.
-    const secrets = secretFields.flatMap((name) => fields[name] ?? []);
-    const answer = { status, headers: safeHeaders(headers, secrets), body: hide(body ?? "", secrets) };
-    if (status === 408 || status === 429 || status >= 500) {
-      // The SDK's own retry handles these, and honours Retry-After.
-      throw new NoToken((request) => ({ request, status, headers: answer.headers, bodyAsText: answer.body }));
-    }
-    const refusal = refusedByTokenService(this.#registry, this.askerOf(login), status, saidBy(answer.body));
-    throw new NoToken((request) => {
-      throw refuse(refusal, request, answer);
-    }, status === 401);
-  }
-
-  /** Sends a token request. It does not pass the SDK's pipeline: nothing logs, redirects or retries it. */
-  async #send(path: string, fields: Fields, route: Route, signal: AbortSignal) {
+  /**
+   * Asks for a token. The request does not pass the SDK's pipeline: nothing logs, redirects or
+   * retries it.
+   */
+  async #post(path: "token" | "exchange", fields: Fields, login: Login, route: PipelineRequest): Promise<Token> {
+    const secrets = [login.password, fields.refresh_token ?? ""];
     const controller = new AbortController();
-    const stop = () => controller.abort();
-    signal.addEventListener("abort", stop);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      stop();
-    }, tokenTimeout);
+    const timer = setTimeout(() => controller.abort(), tokenTimeout);
+    const request = createPipelineRequest({
+      url: `${this.registry.url.origin}/oauth2/${path}`,
+      method: "POST",
+      headers: createHttpHeaders({
+        Accept: "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "User-Agent": "acrkit",
+      }),
+      body: new URLSearchParams({ ...fields, service: this.registry.url.host }).toString(),
+      abortSignal: controller.signal,
+      streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]), // to bound what is read
+    });
+    const { agent, tlsSettings, proxySettings } = route;
     try {
-      const request = createPipelineRequest({
-        url: this.#registry.url + path,
-        method: "POST",
-        headers: createHttpHeaders({
-          Accept: "application/json",
-          "Content-Type": "application/x-www-form-urlencoded",
-          "User-Agent": "acrkit",
-        }),
-        body: new URLSearchParams({ ...fields, service: this.#registry.host }).toString(),
-        abortSignal: controller.signal,
-        streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]), // to bound what is read
-      });
-      const { agent, tlsSettings, proxySettings } = route;
-      const answer = await this.#inner.sendRequest(Object.assign(request, { agent, tlsSettings, proxySettings }));
-      const { status, headers } = answer;
-      return { status, headers, body: await readBody(answer, status === 200 ? maxTokenAnswer : maxRefusal) };
-    } catch (error) {
-      const secrets = secretFields.flatMap((name) => fields[name] ?? []);
-      const why = late ? `no answer within ${tokenTimeout / 1000} seconds` : hide(messageOf(error), secrets);
-      const code = late ? "ETIMEDOUT" : isRestError(error) ? error.code : undefined;
+      const response = await this.inner.sendRequest(Object.assign(request, { agent, tlsSettings, proxySettings }));
+      const received = this.now();
+      if (response.status === 200) {
+        const value = readToken(
+          await readBody(response, maxTokenAnswer),
+          path === "token" ? "access_token" : "refresh_token",
+        );
+        const { renew, ends } = lifeOf(value, response.headers.get("Date"));
+        return { value, received, renewAt: received + renew * 1000, endsAt: received + ends * 1000 };
+      }
+      const answer = await readAnswer(response, ...secrets);
+      const { status } = answer;
+      if (status === 408 || status === 429 || status >= 500) {
+        // The SDK's own retry handles these, and honours Retry-After.
+        throw new NoToken((original) => ({ ...answer, request: original }));
+      }
+      const refusal = refusedByTokenService(this.registry, login, this.credential.passwords, answer);
       throw new NoToken((original) => {
-        throw unreachable(this.#registry.host, why, code, original);
+        throw refuse(refusal, original, answer);
+      }, status === 401);
+    } catch (error) {
+      if (error instanceof NoToken) {
+        throw error;
+      }
+      const late = controller.signal.aborted;
+      const message = error instanceof Error ? error.message : String(error);
+      const why = late ? `no answer within ${tokenTimeout / 1000} seconds` : hide(message, ...secrets);
+      const code = late ? "ETIMEDOUT" : (error as { code?: string }).code;
+      throw new NoToken((original) => {
+        throw unreachable(this.registry.url.host, why, code, original);
       });
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
     }
-  }
-
-  /** Describes whose token a request carries, for a refusal. */
-  askerOf(login: Login, granted?: string): Asker {
-    const token = login.kind === "password" ? login.name : undefined;
-    return { who: login.who, token, password: this.#credential.password, granted };
   }
 }
 
-type Fields = Record<string, string>;
-
-/** The fields of a token request that hold secrets. */
-const secretFields = ["password", "refresh_token", "access_token"];
-
-/** Returns the token in the named field of an answer, or what is wrong, without a word of the answer. */
-function readToken(body: string | undefined, field: string): string | { problem: string | undefined } {
-  let answer: Record<string, unknown> | null | undefined;
+/** Returns the token in the named field of an answer. An error says what is wrong, without a word of the answer. */
+function readToken(body: string | undefined, field: string): string {
+  let token: unknown;
   try {
-    answer = JSON.parse(body ?? "");
+    token = JSON.parse(body ?? "")[field];
   } catch {} // no JSON
-  const token = answer?.[field];
-  const text = typeof token === "string" ? token : "";
-  const problem = findMistake([
-    [body === undefined, `its answer is longer than ${maxTokenAnswer} bytes`],
-    [answer === undefined, "its answer is not JSON"],
-    [text === "", `its answer holds no ${field}`],
-    [text.length > maxToken, `its token is longer than ${maxToken} characters`],
-    [!/^[!-~]+$/.test(text), "its token fits into no header"],
-  ]);
-  return problem === undefined ? text : { problem };
+  if (typeof token === "string" && token.length <= maxToken && /^[!-~]+$/.test(token)) {
+    return token;
+  }
+  const said = `; its answer (at most ${maxTokenAnswer} bytes) holds no ${field} of at most ${maxToken} characters`;
+  throw new NoToken((request) => {
+    throw refuse({ code: "protocol", sentence: "service_refused", facts: { status: "200", said } }, request);
+  });
 }

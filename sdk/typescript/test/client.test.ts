@@ -274,7 +274,9 @@ for (const [kind, body, again] of [
       assert.equal((await call).status, 200);
       return;
     }
-    assert.equal((await failure(call)).code, "credential_rejected");
+    const error = await failure(call);
+    assert.equal(error.code, "credential_rejected");
+    assert.match(error.message, /\nthe request was not sent again: its body is a stream, which can be read only once$/);
     assert.deepEqual(fake.take(), ["PATCH /v2/a/blobs/uploads/1 Bearer"]);
     assert.equal((await client.sendRequest(push("next"))).status, 200); // with a new token
   });
@@ -297,6 +299,20 @@ test("other refusals keep the SDK's text and name acrkit explain", async () => {
   assert.deepEqual(error.details, JSON.parse(body));
   assert.deepEqual(fake.take(), [token, list]);
 });
+
+for (const scope of ["repository:a$(reboot):pull", "repository:-a:pull", "repository:a:`reboot`"]) {
+  test(`no command is made of what a shell would not take as it stands: ${scope}`, async () => {
+    const fake = new Fake();
+    fake.withheld.add("pull").add("`reboot`");
+    fake.intercept = ({ url }) => {
+      const challenge = `Bearer realm="${home}/oauth2/token",scope="${scope}",error="insufficient_scope"`;
+      return url.pathname.startsWith("/acr/") ? { status: 401, headers: { "WWW-Authenticate": challenge } } : undefined;
+    };
+    const error = await failure(sdk(bind(fake)).tags());
+    assert.match(error.message, /^the token "ci-pull" does not have .* on "[^\n]*$/);
+    assert.equal(refusalOf(error)?.facts.repository, undefined);
+  });
+}
 
 test("a missing right says which, and the SDK's own properties are there", async () => {
   const fake = new Fake();

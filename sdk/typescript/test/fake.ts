@@ -10,9 +10,10 @@ import {
   type RestError,
 } from "@azure/core-rest-pipeline";
 import { RegistryHttpClient } from "../src/client.js";
-import { type Credential, fixed, Login } from "../src/credential.js";
-import { parseRegistry } from "../src/endpoint.js";
+import { type Credential, login as checked, fixed } from "../src/credential.js";
+import { parseRegistry } from "../src/registry.js";
 import { required } from "../src/scope.js";
+import { Tokens } from "../src/tokens.js";
 
 export const host = "myregistry.azurecr.io";
 export const home = `https://${host}`;
@@ -146,11 +147,11 @@ export function abortError(): Error {
 
 /** A client that is bound to the fake, with a clock of the test's. */
 export function bind(fake: HttpClient, credential: Credential = login(), now?: () => number): RegistryHttpClient {
-  return new RegistryHttpClient(parseRegistry(host, false), credential, fake, now);
+  return new RegistryHttpClient(new Tokens(parseRegistry(host), credential, fake, now));
 }
 
 export function login(first = password, second?: string): Credential {
-  return fixed(new Login("ci-pull", first), second === undefined ? undefined : new Login("ci-pull", second));
+  return fixed(checked("ci-pull", first), second === undefined ? undefined : checked("ci-pull", second));
 }
 
 const never = { getToken: () => assert.fail("the SDK asked for a token of its own") };

@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { RestError } from "@azure/core-rest-pipeline";
 import { AzureLogger, setLogLevel } from "@azure/logger";
 import { scopedToken, scopedTokenFrom } from "../src/index.js";
-import { hide, line } from "../src/secret.js";
+import { hide, line, maxSaid } from "../src/secret.js";
 import { Fake, failure, home, password, sdk } from "./fake.js";
 
 const second = "the-other-password-0123456789";
@@ -71,15 +71,15 @@ test("hide knows the spellings of a secret", () => {
     bytes.toString("base64url"),
     bytes.toString("hex"),
   ]) {
-    assert.doesNotMatch(hide(`before ${spelling} after`, [secret]), /ss.?.?.?w/, spelling);
-    assert.match(hide(`before ${spelling} after`, [secret]), /^before .*\[redacted\].* after$/);
+    assert.doesNotMatch(hide(`before ${spelling} after`, secret), /ss.?.?.?w/, spelling);
+    assert.match(hide(`before ${spelling} after`, secret), /^before .*\[redacted\].* after$/);
   }
 });
 
 test("text of a service is one line, and bounded", () => {
-  assert.equal(line("a\r\nb\u001b[31m\u202e", 100), "a  b\uFFFD[31m\uFFFD");
-  assert.equal(line("a".repeat(512), 512), "a".repeat(512));
-  assert.equal(line("a".repeat(513), 512), `${"a".repeat(512)}…`);
+  assert.equal(line("a\r\nb\u001b[31m\u202e"), "a  b\uFFFD[31m\uFFFD");
+  assert.equal(line("a".repeat(maxSaid)), "a".repeat(maxSaid));
+  assert.equal(line("a".repeat(maxSaid + 1)), `${"a".repeat(maxSaid)}…`);
 });
 
 test("what is handed out shows no secret and cannot be copied", async () => {
@@ -96,7 +96,7 @@ test("what is handed out shows no secret and cannot be copied", async () => {
     fake.good.clear();
     holdsNone(shown(acr) + shown(httpClient) + JSON.stringify(acr), secrets);
     assert.throws(() => structuredClone(acr), { name: "DataCloneError" });
-    holdsNone(shown(structuredClone(httpClient)), secrets); // an empty object
+    assert.throws(() => structuredClone(httpClient), { name: "DataCloneError" });
   }
 });
 

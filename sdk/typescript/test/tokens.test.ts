@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { createPipelineRequest, isRestError } from "@azure/core-rest-pipeline";
 import { maxToken, unknownLife } from "../src/claims.js";
-import { Credential, type NameAndPassword } from "../src/credential.js";
+import { Credential, type NameAndPassword, sourceTimeout } from "../src/credential.js";
 import { refusalOf, scopedToken } from "../src/index.js";
 import { maxCachedTokens, maxTokenAnswer, tokenTimeout } from "../src/tokens.js";
 import { abortError, bind, Fake, failure, home, host, jwt, login, password, type Reply, sdk } from "./fake.js";
@@ -87,9 +87,9 @@ test("a caller that gives up does not fail the others", async () => {
   assert.equal(fake.sent.filter((s) => s.url.pathname === "/oauth2/token").length, 1);
 });
 
-test("when all callers give up, so does the token request, and the next one starts anew", async () => {
+test("a token request that all callers have given up goes on for the next one", async () => {
   const fake = new Fake();
-  const { waiting } = gate(fake);
+  const { open, waiting } = gate(fake);
   const client = bind(fake);
   const controller = new AbortController();
   const calls = [1, 2].map(() => client.sendRequest(get("/acr/v1/a/_tags", controller.signal)));
@@ -98,9 +98,10 @@ test("when all callers give up, so does the token request, and the next one star
   for (const call of calls) {
     await assert.rejects(call, { name: "AbortError" });
   }
-  assert.equal(fake.sent[0]?.request.abortSignal?.aborted, true);
-  fake.intercept = () => undefined;
-  assert.equal((await client.sendRequest(get("/acr/v1/a/_tags"))).status, 200);
+  const next = client.sendRequest(get("/acr/v1/a/_tags"));
+  open();
+  assert.equal((await next).status, 200);
+  assert.deepEqual(fake.take(), [token, "GET /acr/v1/a/_tags Bearer"]);
 });
 
 test("a request that was given up already sends nothing", async () => {
@@ -203,6 +204,8 @@ test("while a renewal is under way, other requests go on", async () => {
   assert.deepEqual(await at(2902), [list]);
 });
 
+const noToken = /answers 200; its answer \(at most 262144 bytes\) holds no access_token of at most 65536 characters\n/;
+
 const refusals: [name: string, reply: Reply, text: RegExp][] = [
   [
     "a redirect",
@@ -216,20 +219,12 @@ const refusals: [name: string, reply: Reply, text: RegExp][] = [
   ],
   ["403", { status: 403, body: '{"errors":[{"code":"DENIED"}]}' }, /answers 403; the registry answered: DENIED\n/],
   ["404", { status: 404, body: "<html>" }, /^the token service answers 404\n/],
-  ["no JSON", { status: 200, body: "<html>" }, /answers 200; its answer is not JSON/],
-  ["null", { status: 200, body: "null" }, /answers 200; its answer holds no access_token/],
-  ["a number", { status: 200, body: '{"access_token":1}' }, /its answer holds no access_token/],
-  ["a line feed", { status: 200, body: '{"access_token":"a\\nb"}' }, /its token fits into no header/],
-  [
-    "a long token",
-    { status: 200, body: `{"access_token":"${"a".repeat(maxToken + 1)}"}` },
-    /longer than 65536 characters/,
-  ],
-  [
-    "a long answer",
-    { status: 200, body: `{"access_token":"a"${" ".repeat(maxTokenAnswer)}}` },
-    /longer than 262144 bytes/,
-  ],
+  ["no JSON", { status: 200, body: "<html>" }, noToken],
+  ["null", { status: 200, body: "null" }, noToken],
+  ["a number", { status: 200, body: '{"access_token":1}' }, noToken],
+  ["a line feed", { status: 200, body: '{"access_token":"a\\nb"}' }, noToken],
+  ["a long token", { status: 200, body: `{"access_token":"${"a".repeat(maxToken + 1)}"}` }, noToken],
+  ["a long answer", { status: 200, body: `{"access_token":"a"${" ".repeat(maxTokenAnswer)}}` }, noToken],
 ];
 for (const [name, reply, text] of refusals) {
   test(`the token service answers with ${name}`, async () => {
@@ -367,9 +362,33 @@ test("a source that fails says so, is not retried by the SDK, and is read again"
   assert.deepEqual(await tags(), ["v1"]);
 });
 
+test("a source has 30 seconds, and is called again by the next request", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const fake = new Fake();
+    let calls = 0;
+    const give = () => (++calls === 1 ? new Promise<never>(() => {}) : { name: "ci-pull", password });
+    const client = bind(fake, new Credential(give));
+    let ended = false;
+    const call = client.sendRequest(get("/acr/v1/a/_tags")).finally(() => {
+      ended = true;
+    });
+    mock.timers.tick(sourceTimeout - 1);
+    await new Promise(setImmediate);
+    assert.equal(ended, false);
+    mock.timers.tick(1);
+    const message = "the source of the password failed: it has not returned within 30 seconds";
+    await assert.rejects(call, { message });
+    assert.deepEqual(fake.take(), []);
+    assert.equal((await client.sendRequest(get("/acr/v1/a/_tags"))).status, 200);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 for (const [given, text] of [
-  [undefined, /must return \{ name, password \}, not undefined$/],
-  ["password", /must return \{ name, password \}, not string/],
+  [undefined, /the token's name must be a string, not undefined/],
+  ["password", /the token's name must be a string, not undefined/],
   [["ci-pull", password], /the token's name must be a string, not undefined/],
   [{ name: "ci-pull", password: "x\n" }, /the password begins or ends with white space; a line feed/],
 ] as const) {

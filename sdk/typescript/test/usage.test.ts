@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { ContainerRegistryClient, ContainerRegistryContentClient } from "@azure/container-registry";
 import { maxSecretFile } from "../src/credential.js";
-import { scopedToken, scopedTokenFrom, secretFile } from "../src/index.js";
+import { scopedToken, secretFile } from "../src/index.js";
 import { Fake, host } from "./fake.js";
 
 const folder = mkdtempSync(join(tmpdir(), "acrkit-usage-"));
@@ -21,23 +21,25 @@ const file = (content: string | Uint8Array) => {
 // biome-ignore lint/suspicious/noExplicitAny: callers without types give anything
 type Any = any;
 
+const give = "give the registry's name, its login server or its https URL";
+
 const mistakes: [call: () => unknown, message: string, code?: string][] = [
   [
     () => scopedToken("http://myregistry.azurecr.io", "n", "p"),
-    'cannot read a registry name: "http://myregistry.azurecr.io" is a plain-HTTP address; name the host alone, or its https URL',
+    `"http://myregistry.azurecr.io" is a plain-HTTP address; ${give}`,
   ],
-  [() => scopedToken("", "n", "p"), 'cannot read a registry name: "" is empty'],
+  [() => scopedToken("", "n", "p"), `"" names no registry; ${give}`],
   [
     () => scopedToken(undefined as Any, "n", "p"),
     "the registry's name must be a string, not undefined; is the environment variable set?",
   ],
   [
     () => scopedToken(new URL("https://x.azurecr.io") as Any, "n", "p"),
-    "the registry's name must be a string, not URL",
+    "the registry's name must be a string, not object",
   ],
   [
     () => scopedToken("https://ci:s3cret@myregistry.azurecr.io", "n", "p"),
-    'cannot read a registry name: "…@myregistry.azurecr.io" must not carry a user name or password',
+    `"…@myregistry.azurecr.io" names no registry; ${give}`,
   ],
   [
     () => scopedToken("registry.contoso.com", "n", "p"),
@@ -45,6 +47,7 @@ const mistakes: [call: () => unknown, message: string, code?: string][] = [
       "a login server is NAME.azurecr.io (or .us, .cn); if this host is your registry's, set customLoginServer",
     "host_refused",
   ],
+  [() => scopedToken("127.1", "n", "p"), `"127.1" names no registry; ${give}`], // to a URL parser, 127.0.0.1
   [() => scopedToken("r", "", "p"), "the token's name is empty"],
   [
     () => scopedToken("r", undefined as Any, "p"),
@@ -55,23 +58,15 @@ const mistakes: [call: () => unknown, message: string, code?: string][] = [
     () => scopedToken("r", "n", undefined as Any),
     "the password must be a string, not undefined; is the environment variable set?",
   ],
-  [() => scopedToken("r", "n", null as Any), "the password must be a string, not null"],
-  [
-    () => scopedToken("r", "n", Buffer.from("s3cret") as Any),
-    "the password must be a string, not Buffer; to read it from a file, use secretFile(path)",
-  ],
+  [() => scopedToken("r", "n", null as Any), "the password must be a string, not object"],
+  [() => scopedToken("r", "n", Buffer.from("s3cret") as Any), "the password must be a string, not object"],
   [
     () => scopedToken("r", "n", "s3cret\r\n"),
     "the password begins or ends with white space; a line feed from a file? secretFile(path) takes it off",
   ],
   [() => scopedToken("r", "n", " s3cret"), "the password begins or ends with white space"],
-  [() => scopedToken("r", "n", "s3\0cret"), "the password has a control character"],
+  [() => scopedToken("r", "n", "s3\0cret"), "the password has a control character, or is not UTF-8"],
   [() => scopedToken("r", "n", "p", { secondPassword: "" }), "the password is empty"],
-  [
-    () => scopedToken("r", "n", "p", "second" as Any),
-    "the options must be an object, not string; a second password is { secondPassword }",
-  ],
-  [() => scopedTokenFrom("r", "s3cret" as Any), "the source of the password must be a function, not string"],
   [() => secretFile(file("")), `the secret in ${join(folder, "secret")} is empty`],
   [() => secretFile(file("\r\n")), `the secret in ${join(folder, "secret")} is empty`],
   [
@@ -79,11 +74,13 @@ const mistakes: [call: () => unknown, message: string, code?: string][] = [
     `the secret in ${join(folder, "secret")} begins or ends with white space; a line feed from a file? ` +
       "one is taken off, not more",
   ],
-  [() => secretFile(file("s3\tcret")), `the secret in ${join(folder, "secret")} has a control character`],
-  [() => secretFile(file(new Uint8Array([0x73, 0xff]))), `the secret file ${join(folder, "secret")} is not UTF-8`],
+  ...["s3\tcret", new Uint8Array([0x73, 0xff])].map((content): (typeof mistakes)[number] => [
+    () => secretFile(file(content)),
+    `the secret in ${join(folder, "secret")} has a control character, or is not UTF-8`,
+  ]),
   [
     () => secretFile(file("s".repeat(maxSecretFile + 1))),
-    `the secret file ${join(folder, "secret")} has more than 65536 bytes`,
+    `the secret in ${join(folder, "secret")} has more than 65536 bytes`,
   ],
 ];
 for (const [call, message, code = "usage"] of mistakes) {

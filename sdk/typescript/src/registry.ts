@@ -1,0 +1,74 @@
+import { checkString, say, usageError } from "./refusal.js";
+
+/** A login server of Azure: the registry's name, and the cloud's suffix. A regional endpoint has its region between. */
+const loginServer = /^(?<name>[^.:]+)(?:\.[^.:]+\.geo)?(?<cloud>\.azurecr\.(?:io|us|cn))$/;
+
+/** A login server: the only origin that a credential is sent to. */
+export class Registry {
+  /** The registry's name, and the suffix of its cloud (".azurecr.io"); "" for a host that is none of Azure's. */
+  readonly name: string;
+  readonly cloud: string;
+  /** The host is one of Azure's, or this machine; by its name alone, nothing is resolved. */
+  readonly isKnown: boolean;
+
+  constructor(readonly url: URL) {
+    const { name = "", cloud = "" } = loginServer.exec(url.host)?.groups ?? {};
+    this.name = name;
+    this.cloud = cloud;
+    this.isKnown = cloud !== "" || /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
+  }
+
+  /** Reports whether url has the registry's scheme, host and port. */
+  isHome(url: URL): boolean {
+    return url.protocol === "https:" && url.host === this.url.host;
+  }
+
+  /**
+   * Reports whether a challenge may name this token service: the registry's own host, or, for a
+   * regional endpoint, the global host of the same registry. The realm is never called.
+   */
+  acceptsRealm(realm: string): boolean {
+    if (realm === "" || !URL.canParse(realm)) {
+      return realm === "";
+    }
+    const url = new URL(realm);
+    const { name, cloud } = new Registry(url);
+    const isSameName = name !== "" && name === this.name && cloud === this.cloud;
+    return this.isHome(url) || (url.protocol === "https:" && isSameName);
+  }
+}
+
+/** A host name, with the port where one is given. One without a dot is a machine's, or a registry's name. */
+const hostRE = /^(?:(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$|:)|(?=$|:)))+|\[[0-9a-f:.]+\])(?::[1-9]\d*)?$/i;
+
+/**
+ * Reads a registry's name ("myregistry"), its login server or its https URL.
+ *
+ * @throws An error with the code "usage" for what is none of them, "host_refused" for a host that
+ * is neither one of ACR's nor this machine, unless custom is set.
+ */
+export function parseRegistry(text: string, custom = false): Registry {
+  checkString("the registry's name", text);
+  const host = text.replace(/^https:\/\//i, "").replace(/\/$/, "");
+  const full = `https://${host}${/^(?!localhost$)[^.:]+$/i.test(host) ? ".azurecr.io" : ""}`;
+  // The URL parser reads "0x7f.1" as an address, and more; what it changes is not what was meant.
+  const url = hostRE.test(host) && URL.canParse(full) ? new URL(full) : undefined;
+  const isAsGiven = host.startsWith("[") || url?.hostname === full.slice(8).toLowerCase().replace(/:\d+$/, "");
+  if (url === undefined || !isAsGiven || url.hostname.length > 253) {
+    // A URL may carry secrets before "@" and behind "?"; they are not shown.
+    const shown = JSON.stringify(
+      text
+        .replace(/^.*@/s, "…@")
+        .replace(/[?#].*$/s, "…")
+        .slice(0, 120),
+    );
+    const what = /^http:/i.test(text) ? "is a plain-HTTP address" : "names no registry";
+    throw usageError(`${shown} ${what}; give the registry's name, its login server or its https URL`);
+  }
+  const registry = new Registry(url);
+  if (!custom && !registry.isKnown) {
+    const refused = say({ code: "host_refused", sentence: "other_host", facts: { host: url.host } });
+    throw usageError(`${refused}; if this host is your registry's, set customLoginServer`, "host_refused");
+  }
+  return registry;
+}
