@@ -7,6 +7,7 @@
 //
 //	<!-- file: tags.py -->                the block is written to that file
 //	<!-- walk: main -->                   a fragment; it runs inside a program's main function
+//	<!-- walk: as ci-push -->             a shell block for another token of the default seed than ci-pull
 //	<!-- walk: prints latest -->          a shell block whose output must hold that word
 //	<!-- walk: fails, WORDS -->           a shell block that must fail, with those words in its output
 //	<!-- walk: not run, REASON -->        the block cannot be run here

@@ -15,13 +15,13 @@ type block struct {
 	line     int // of the fence, from 1
 	language string
 	text     string
-	verb     string // "", "file", "main", "prints", "fails" or "not run"
+	verb     string // "", "file", "main", "as", "prints", "fails" or "not run"
 	argument string
 }
 
 var (
 	fileMark = regexp.MustCompile(`^<!-- file: (\S+) -->$`)
-	walkMark = regexp.MustCompile(`^<!-- walk: (main|prints|fails,|not run,)(?: (.+))? -->$`)
+	walkMark = regexp.MustCompile(`^<!-- walk: (main|as|prints|fails,|not run,)(?: (.+))? -->$`)
 )
 
 // readBlocks reads the fenced blocks of a page.
@@ -71,10 +71,10 @@ func (b block) check() string {
 		return ""
 	case b.verb == "file" && (b.argument == "" || !filepath.IsLocal(b.argument)):
 		return "its file has no name, or one outside the folder"
-	case (b.verb == "prints" || b.verb == "fails") && b.argument == "":
-		return "what it prints is not said"
-	case (b.verb == "prints" || b.verb == "fails") && !shell:
-		return "only a shell block prints"
+	case (b.verb == "as" || b.verb == "prints" || b.verb == "fails") && b.argument == "":
+		return "its mark is not complete"
+	case (b.verb == "as" || b.verb == "prints" || b.verb == "fails") && !shell:
+		return "only a shell block is run as it stands"
 	case b.verb == "main" && mains[b.language] == nil:
 		return "no program is made of this language"
 	case b.verb == "" && !shell:
@@ -138,7 +138,7 @@ func TestReadBlocks(t *testing.T) {
 		{language: "sh"}: true, {language: "python"}: false, {language: "python", verb: "file", argument: "a.py"}: true,
 		{language: "python", verb: "file", argument: "../a.py"}: false, {language: "python", verb: "file"}: false,
 		{language: "go", verb: "main"}: true, {language: "cobol", verb: "main"}: false, {language: "go", verb: "prints", argument: "x"}: false,
-		{language: "sh", verb: "fails"}: false, {language: "x", verb: "not run"}: false, {language: "x", verb: "not run", argument: "y"}: true,
+		{language: "sh", verb: "fails"}: false, {language: "sh", verb: "as", argument: "ci-push"}: true, {language: "x", verb: "not run"}: false, {language: "x", verb: "not run", argument: "y"}: true,
 	} {
 		if got := mark.check() == ""; got != want {
 			t.Errorf("%+v: %q", mark, mark.check())

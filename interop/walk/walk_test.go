@@ -48,9 +48,9 @@ func TestWalk(t *testing.T) {
 
 // walker is a machine with an emulator that answers as myregistry.azurecr.io.
 type walker struct {
-	hosts    string // the file that stands in for /etc/hosts
-	password string
-	env      []string
+	hosts string // the file that stands in for /etc/hosts
+	seed  string // the default seed
+	env   []string
 }
 
 func newWalker(t *testing.T) *walker {
@@ -63,6 +63,9 @@ func newWalker(t *testing.T) *walker {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	w := &walker{hosts: filepath.Join(dir, "hosts")}
+	seed := filepath.Join(dir, "seed.yaml")
+	run(t, nil, filepath.Join(bin, "acrkit"), "emulator", "seed", "init", seed)
+	w.seed = read(t, seed)
 	addr := startEmulator(t, filepath.Join(bin, "acrkit"), filepath.Join(dir, "data"))
 	hosts, err := os.ReadFile("/etc/hosts")
 	if err != nil {
@@ -93,7 +96,7 @@ func newWalker(t *testing.T) *walker {
 	w.env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "ACR") || strings.HasPrefix(v, "AZURE_") || strings.HasPrefix(v, "GOFLAGS=")
 	}),
-		"ACR_NAME="+registry, "ACR_TOKEN_NAME="+token, "ACR_TOKEN_PASSWORD="+w.seedPassword(t, bin),
+		"ACR_NAME="+registry, "ACR_TOKEN_NAME="+token, "ACR_TOKEN_PASSWORD="+w.password(t, token),
 		"SSL_CERT_FILE="+bundle, "REQUESTS_CA_BUNDLE="+bundle, "NODE_EXTRA_CA_CERTS="+bundle,
 		"JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore="+store+" -Djavax.net.ssl.trustStorePassword=changeit",
 		"PIP_CACHE_DIR="+filepath.Join(caches, "pip"), "npm_config_cache="+filepath.Join(caches, "npm"), "npm_config_update_notifier=false",
@@ -106,16 +109,13 @@ func newWalker(t *testing.T) *walker {
 	return w
 }
 
-// seedPassword is the password of the default seed's token, by the seed that the
-// command writes.
-func (w *walker) seedPassword(t *testing.T, bin string) string {
+// password is that of a token of the default seed.
+func (w *walker) password(t *testing.T, name string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "seed.yaml")
-	run(t, nil, filepath.Join(bin, "acrkit"), "emulator", "seed", "init", file)
-	_, rest, found := strings.Cut(read(t, file), "- name: "+token+"\n        scopeMap")
+	_, rest, found := strings.Cut(w.seed, "- name: "+name+"\n        scopeMap")
 	_, value, ok := strings.Cut(rest, "value: ")
 	if !found || !ok {
-		t.Fatal("the default seed has no password of " + token)
+		t.Fatal("the default seed has no password of " + name)
 	}
 	return value[:strings.IndexAny(value, ",}")]
 }
@@ -214,7 +214,13 @@ func (w *walker) walk(t *testing.T, page string) {
 			if b.language == "console" {
 				text = commands(text)
 			}
-			out, err := w.shell(t, dir, state, text)
+			keep := state
+			if b.verb == "as" {
+				keep = filepath.Join(t.TempDir(), "state")
+				write(t, keep, read(t, state))
+				text = "export ACR_TOKEN_NAME=" + b.argument + " ACR_TOKEN_PASSWORD=" + w.password(t, b.argument) + "\n" + text
+			}
+			out, err := w.shell(t, dir, keep, text)
 			switch {
 			case b.verb == "fails" && (err == nil || !strings.Contains(out, b.argument)):
 				t.Fatalf("%s: want a failure with %q: %v\n%s", where, b.argument, err, out)
