@@ -311,7 +311,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		emulator.SeedSubscription{}, emulator.SeedResourceGroup{}, emulator.SeedRoleAssignment{}, emulator.SeedRepository{}, emulator.SeedImage{}, emulator.SeedScopeMap{},
 		acrtest.Image{},
 		scopemap.Pattern(""),
-		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{},
+		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{}, diagnose.Missing{},
 	} {
 		typ := reflect.TypeOf(v)
 		harmless[path.Base(typ.PkgPath())+"."+typ.Name()] = typ

@@ -105,7 +105,7 @@ func (r *armReader) get(ctx context.Context, path string, into any) error {
 		q.Set("api-version", armVersion)
 		u.RawQuery = q.Encode()
 	}
-	ctx, cancel := probing(ctx)
+	ctx, cancel := context.WithTimeout(stall.WithConnectTime(ctx, dialTime), probeTime)
 	defer cancel()
 	token, err := r.token(ctx)
 	if err != nil {

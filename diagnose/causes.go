@@ -60,7 +60,7 @@ func causesOfCodes() []Cause {
 			Code: cause.Locked, Name: "locked", Class: acrkit.CodeLocked, Basis: Recorded,
 			Title:  "a lock on a repository, tag or manifest forbids it",
 			Shows:  "405 REGISTRY_DISALLOWED_OPERATION",
-			Tells:  "a missing right is 401, a method that does not exist is 405 UNSUPPORTED",
+			Tells:  "a missing right is 401, a method that does not exist is 405 UNSUPPORTED; a push to a registry at its storage limit is answered alike",
 			Proves: "the changeable attributes of the item",
 			Mend:   "az acr repository show --name REGISTRY --image REPOSITORY:TAG --query changeableAttributes",
 		},

@@ -100,6 +100,16 @@ ACRK086 blob-unknown
 ACRK087 repository-name-wrong
 ACRK090 store-ignored
 ACRK092 local-failure
+ACRK093 other-registry
+ACRK094 platform-missing
+ACRK095 accept-lacks-type
+ACRK096 upload-lost
+ACRK097 client-deadline
+ACRK098 secret-too-long
+ACRK099 import-source-refused
+ACRK100 upload-part-refused
+ACRK101 proxy-malformed
+ACRK102 password-byte-order-mark
 `
 
 func TestCauses(t *testing.T) {

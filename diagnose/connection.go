@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
 )
 
 // publicIssuers are organisations whose certificates login servers of ACR have
@@ -77,7 +78,11 @@ func (x *examiner) network(ctx context.Context) (Diagnosis, bool) {
 	}
 	c := x.err.Cause
 	lost := slices.Contains(networkCauses, c) || c == "" && x.err.Code == acrkit.CodeUnavailable
+	bad, malformed := x.malformedProxy()
 	switch {
+	case malformed && lost && slices.Contains([]acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout}, c):
+		bad.Evidence = append(bad.Evidence, x.reason())
+		return bad, true
 	case lost && x.elsewhere() && isOfBlobs(x.url.Hostname()):
 		return verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s", x.url.Hostname(), x.reason())), true
 	case lost && c != "" && x.elsewhere() && strings.HasPrefix(x.url.Hostname(), "login."):
@@ -109,7 +114,7 @@ func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 // networkRule is a 403 by the registry's network rules: a rule for addresses, or a
 // private endpoint whose public address was reached.
 func (x *examiner) networkRule(ctx context.Context) Diagnosis {
-	named := x.has("is not allowed access")
+	named := x.saysIt(errtext.SaysNetworkRule)
 	evidence := "the registry answered 403 and names this client's address"
 	if !named {
 		evidence = "the registry answered 403, which it does not do for want of a right"
@@ -119,6 +124,9 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 				evidence, named = "GET /v2/ without a credential is answered 403, too", true
 			case 0:
 			default:
+				if x.onlyText {
+					break // this machine may be let in, and the client's not
+				}
 				return unsure(cause.Denied, []acrkit.Cause{cause.NoRole, cause.NetworkRule}, fmt.Sprintf("the answer is 403; GET /v2/ without a credential is answered %d", status))
 			}
 		}
@@ -127,8 +135,14 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 	if !named && x.at != theBase {
 		d.Confidence = Suspected
 	}
-	if !x.o.NoProbes && !x.reg.IsZero() {
-		if private, addr := x.privateName(ctx); private {
+	if x.mayAsk() && !x.reg.IsZero() {
+		private, addr := x.privateName(ctx)
+		switch {
+		case private && x.onlyText:
+			// The client's resolver may say something else.
+			d.Candidates = []acrkit.Cause{cause.NetworkRule, cause.PrivateEndpointPublicAddress}
+			d.Evidence = append(d.Evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
+		case private:
 			return verdict(cause.PrivateEndpointPublicAddress, Proved, evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
 		}
 	}
@@ -141,7 +155,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 func (x *examiner) privateName(ctx context.Context) (bool, netip.Addr) {
 	r := x.resolver()
 	host := x.reg.Hostname()
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	ctx, cancel := context.WithTimeout(ctx, x.dialTime())
 	defer cancel()
 	alias, err := r.LookupCNAME(ctx, host)
 	x.note(Probe{What: "look up the alias of " + host, Result: resultOf(strings.TrimSuffix(alias, "."), err)})

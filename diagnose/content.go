@@ -1,14 +1,17 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -18,6 +21,8 @@ func (x *examiner) notFound(ctx context.Context) Diagnosis {
 	switch {
 	case x.serviceCode("NAME_UNKNOWN"):
 		return verdict(cause.RepositoryUnknown, Proved, granted)
+	case x.serviceCode("BLOB_UPLOAD_UNKNOWN"), x.serviceCode("BLOB_UPLOAD_INVALID"):
+		return verdict(cause.UploadLost, Proved, "the registry does not know the upload, or not at this part of it")
 	case x.serviceCode("BLOB_UNKNOWN"):
 		return verdict(cause.BlobUnknown, Proved, granted)
 	case x.serviceCode("TAG_UNKNOWN"), x.serviceCode("MANIFEST_UNKNOWN"):
@@ -26,7 +31,7 @@ func (x *examiner) notFound(ctx context.Context) Diagnosis {
 			return verdict(cause.RepositoryUnknown, Proved, granted, "the repository itself is answered NAME_UNKNOWN")
 		}
 		return verdict(cause.TagUnknown, Proved, granted)
-	case x.has("404 page not found"):
+	case x.saysIt(errtext.SaysNoPath):
 		if name := x.nameInPath(); name != "" && acrkit.CheckRepositoryName(name) != nil {
 			return verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("the answer is 404 as text, before authentication, and %q can be no repository", clip(name)))
 		}
@@ -59,10 +64,10 @@ func (x *examiner) nameInPath() string {
 // client returns a client of the attempt's own credential, nil if there is none or
 // probes are forbidden.
 func (x *examiner) client() *registry.Client {
-	if x.a.Transport == nil || x.o.NoProbes {
+	if x.a.Transport == nil || !x.mayAsk() {
 		return nil
 	}
-	c, err := registry.New(x.reg.Host(), x.a.Transport, &registry.Options{PlainHTTP: x.o.PlainHTTP})
+	c, err := registry.New(x.reg.Host(), x.a.Transport, &registry.Options{PlainHTTP: x.o.PlainHTTP, OnRetry: x.retried})
 	if err != nil {
 		return nil
 	}
@@ -72,12 +77,15 @@ func (x *examiner) client() *registry.Client {
 // look reads one item's properties and notes it.
 func (x *examiner) look(what, path string, err error) {
 	p := Probe{What: "read the properties of " + what, Method: http.MethodGet, URL: x.scheme() + "://" + x.reg.Host() + path, Status: http.StatusOK, Result: "there"}
-	if err != nil {
-		p.Status, p.Result = 0, resultOf("", err)
-		if e := (*acrkit.Error)(nil); ours(err, &e) {
-			p.Status, p.Result = e.Status, string(e.Code)
-		}
+	err, x.unmade = cmp.Or(x.unmade, err), nil
+	switch e := (*acrkit.Error)(nil); {
+	case err != nil && !wasAnswered(err):
+		x.unanswered(p, resultOf("", err))
+		return
+	case err != nil && ours(err, &e):
+		p.Status, p.Result = e.Status, string(e.Code)
 	}
+	x.answered++
 	x.note(p)
 }
 
@@ -86,11 +94,56 @@ func (x *examiner) repositoryMissing(ctx context.Context) bool {
 	if c == nil || x.repository == "" {
 		return false
 	}
-	ctx, cancel := probing(ctx)
+	ctx, cancel := x.probing(ctx)
 	defer cancel()
 	_, err := c.Repository(ctx, x.repository)
 	x.look("the repository", "/acr/v1/"+x.repository, err)
 	return acrkit.CauseOf(err) == cause.RepositoryUnknown
+}
+
+const (
+	// maxNames is how many names are looked through for one that was meant.
+	maxNames = 100
+	// maxTypos is how many letters may differ.
+	maxTypos = 2
+)
+
+// nearest adds the name that was perhaps meant to a diagnosis of one that does not
+// exist, where the credential may list names.
+func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
+	c := x.client()
+	if c == nil || x.repository == "" || d.Confidence != Proved || d.Code != cause.RepositoryUnknown && d.Code != cause.TagUnknown {
+		return d
+	}
+	ctx, cancel := x.probing(ctx)
+	defer cancel()
+	meant, opts := "", &registry.ListOptions{Limit: maxNames}
+	if d.Code == cause.RepositoryUnknown {
+		var last error
+		for name, err := range c.Repositories(ctx, opts) {
+			if last = err; err == nil && errtext.Distance(name, x.repository) <= maxTypos {
+				meant = name
+				break
+			}
+		}
+		x.look("repositories", "/acr/v1/_catalog", last)
+		if meant != "" {
+			d.Mend = "acrkit tag list " + x.reg.Host() + "/" + plain(meant)
+		}
+	} else {
+		var last error
+		for tag, err := range c.Tags(ctx, x.repository, opts) {
+			if last = err; err == nil && errtext.Distance(tag.Name, x.target) <= maxTypos {
+				meant = tag.Name
+				break
+			}
+		}
+		x.look("tags", "/acr/v1/"+x.repository+"/_tags", last)
+	}
+	if meant != "" {
+		d.Evidence = slices.Insert(d.Evidence, 0, fmt.Sprintf("there is %q: did you mean that?", clip(meant)))
+	}
+	return d
 }
 
 // missingItem looks whether repository and tag of a client's attempt exist, with a
@@ -100,7 +153,7 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	if c == nil || x.repository == "" || x.target == "" || !x.required.Contains(acrkit.RepositoryScope(x.repository, acrkit.ContentRead)) {
 		return Diagnosis{}, false
 	}
-	ctx, cancel := probing(ctx)
+	ctx, cancel := x.probing(ctx)
 	defer cancel()
 	_, err := c.ManifestContent(ctx, x.repository, x.target)
 	x.look(x.target, "/v2/"+x.repository+"/manifests/"+x.target, err)
@@ -122,7 +175,7 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 	if c == nil || x.repository == "" {
 		return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said)
 	}
-	ctx, cancel := probing(ctx)
+	ctx, cancel := x.probing(ctx)
 	defer cancel()
 	found := func(code acrkit.Cause, what string, a registry.Attributes) (Diagnosis, bool) {
 		if a.Delete && a.Write && a.Read {
@@ -141,7 +194,7 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			}
 		}
 	}
-	if acrkit.IsDigest(digest) {
+	if acrkit.IsDigest(digest) && x.mayAsk() {
 		m, err := c.Manifest(ctx, x.repository, digest)
 		x.look("the manifest", "/acr/v1/"+x.repository+"/_manifests/"+digest, err)
 		if err == nil {
@@ -153,6 +206,10 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			}
 		}
 	}
+	candidates := []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}
+	if !x.mayAsk() {
+		return unsure(cause.Locked, candidates, said)
+	}
 	r, err := c.Repository(ctx, x.repository)
 	x.look("the repository", "/acr/v1/"+x.repository, err)
 	if err == nil {
@@ -160,7 +217,7 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			return d
 		}
 	}
-	return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said, "no lock was found that this credential can see")
+	return unsure(cause.Locked, candidates, said, "no lock was found that this credential can see; a registry at its storage limit answers a push so, too")
 }
 
 func attributes(a registry.Attributes) string {

@@ -70,7 +70,7 @@ func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.WrongRegistryToken, cause.PasswordWrong}, x.reason())
 	case x.a.Transport != nil && !x.required.IsEmpty():
 		// The client's own words say nothing; the same request, made here, may.
-		return x.tryHere(ctx)
+		return x.tryHere(ctx, unsure(cause.CredentialRejected, rejectedCandidates(), "the client's own words do not tell"))
 	}
 	return unsure(cause.CredentialRejected, append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing, cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
 		"the answer says that authentication is required, which it says whatever the cause")
@@ -78,13 +78,22 @@ func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 
 // tryHere makes the read behind an attempt with the credential that is known here,
 // to see whether it is refused, too. A write is only compared with what is granted.
-func (x *examiner) tryHere(ctx context.Context) Diagnosis {
-	evidence := "the client's own words do not tell"
-	if x.o.NoProbes {
-		return unsure(cause.CredentialRejected, rejectedCandidates(), evidence)
+// Where nobody answers, what is known without it stays.
+func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
+	if !x.mayAsk() {
+		return known
 	}
 	token, err := x.token(ctx, x.a.Transport, "ask for a token for what the client wanted", x.required)
-	if err != nil {
+	switch {
+	case err != nil && !wasAnswered(err):
+		return known
+	case err != nil && x.isAnonymous():
+		if known.Confidence == CannotTell || known.Code == cause.SilentlyAnonymous {
+			known = suspect(cause.NoCredential, cause.SilentlyAnonymous, cause.CredentialRejected)
+		}
+		known.Evidence = append(known.Evidence, "no credential for the registry is known here, and it gives no token without one")
+		return known
+	case err != nil:
 		a := x.a
 		a.Err, a.Exchange, a.Text = err, nil, ""
 		again := newExaminer(a, &x.o)
@@ -92,8 +101,7 @@ func (x *examiner) tryHere(ctx context.Context) Diagnosis {
 		x.probes = append(x.probes, again.probes...)
 		d.Evidence = append([]string{"the same credential is refused here, too"}, d.Evidence...)
 		return d
-	}
-	if token.Granted != nil && !token.Granted.Contains(x.required) {
+	case token.Granted != nil && !token.Granted.Contains(x.required):
 		x.granted = nil
 		d := x.rights(ctx)
 		d.Evidence = append([]string{"the credential is accepted"}, d.Evidence...)
@@ -102,13 +110,24 @@ func (x *examiner) tryHere(ctx context.Context) Diagnosis {
 	if d, ok := x.missingItem(ctx); ok {
 		return d
 	}
-	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.SilentlyAnonymous, cause.StoreIgnored, cause.BasicOnAPI, cause.TokenEnded, cause.AskedTooLittle}, evidence,
-		"with the credential that is known here the registry grants what was wanted")
+	grants := "with the credential that is known here the registry grants what was wanted"
+	if known.Confidence != CannotTell {
+		known.Evidence = append(known.Evidence, grants)
+		return known
+	}
+	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.SilentlyAnonymous, cause.StoreIgnored, cause.BasicOnAPI, cause.TokenEnded, cause.AskedTooLittle},
+		append(known.Evidence, grants)...)
+}
+
+// isAnonymous reports whether the credential that is known here is none.
+func (x *examiner) isAnonymous() bool {
+	c := x.credential()
+	return c == nil || c.Kind() == auth.KindAnonymous
 }
 
 // stale is a stored login that stands before anonymous pull.
 func (x *examiner) stale(ctx context.Context, evidence string) (Diagnosis, bool) {
-	if x.o.NoProbes || x.required.IsEmpty() || x.reg.IsZero() || !x.wasStored() {
+	if !x.mayAsk() || x.required.IsEmpty() || x.reg.IsZero() || !x.wasStored() {
 		return Diagnosis{}, false
 	}
 	reads := acrkit.CatalogScope()

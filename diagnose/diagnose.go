@@ -52,7 +52,7 @@ type Cause struct {
 
 // Causes returns the table of all causes, by code.
 func Causes() []Cause {
-	return slices.Concat(causesOfCodes(), causesOfNetwork(), causesOfCredentials(), causesOfEntra(), causesOfRequests())
+	return slices.Concat(causesOfCodes(), causesOfNetwork(), causesOfCredentials(), causesOfEntra(), causesOfRequests(), causesOfClients())
 }
 
 // Lookup returns the row of a code or of a slug, and whether there is one.
@@ -89,9 +89,9 @@ type Attempt struct {
 	Exchange *Exchange    // what a client sent and got
 	Required acrkit.Scope // what the attempt needs, where that is known
 	Target   string       // the tag or digest that it is about; "" = none
-	Text     string       // what a client printed, where there is nothing better
-	// Named says that Text shows Required as the registry itself named it.
-	Named   bool
+	// Text is what a client printed, as it printed it; it decides where there is nothing
+	// better. Of a long one the last 64 KiB are read.
+	Text    string
 	Lookups []auth.Lookup // where a credential was looked for, in order
 
 	// Transport has the credential of the attempt and is used for probes; nil = only
@@ -119,9 +119,21 @@ type Diagnosis struct {
 	Confidence Confidence
 	Evidence   []string       // each one clause
 	Candidates []acrkit.Cause // what it may be, where that is not decided; likeliest first
-	Probes     []Probe
-	Mend       string // one command
+	// Missing are the rights that the request needs and that the credential does not
+	// have, or is not known to have; empty where no right is missing.
+	Missing []Missing
+	Probes  []Probe
+	Mend    string // one command
 }
+
+// Missing is a right in the words of a scope map.
+type Missing struct {
+	Repository string
+	Action     acrkit.Action
+}
+
+// String returns "content/delete on samples/app".
+func (m Missing) String() string { return m.Action.String() + " on " + m.Repository }
 
 // Title returns the title of the diagnosis's cause, "" if the code is unknown.
 func (d Diagnosis) Title() string {

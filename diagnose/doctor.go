@@ -13,7 +13,9 @@ import (
 type Want struct {
 	Repository string
 	Action     acrkit.Action
-	Target     string // a tag or digest to try it on; "" = any tag that is listed
+	// Target is the tag or digest that it is about: what reads is tried on it, and its
+	// locks are read; "" = any tag that is listed is tried, and no lock of a tag is read.
+	Target string
 }
 
 // Check is what [Doctor] looks at.
@@ -52,7 +54,7 @@ type Step struct {
 
 // MaxRequests is how many HTTP requests [Doctor] makes beyond what the wants
 // themselves would cost (their tokens): the challenge, then for wants that read a
-// list of tags, a manifest and a blob, and two of locks. A person waits for it, and a
+// list of tags, a manifest and a blob, and up to three of locks. A person waits for it, and a
 // throttled registry is not to be made worse.
 const MaxRequests = 6
 

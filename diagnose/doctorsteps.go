@@ -80,25 +80,6 @@ func (d *doctor) spend() bool {
 	return true
 }
 
-func (d *doctor) proxyURL() *url.URL {
-	find := http.ProxyFromEnvironment
-	if t, ok := d.o.Base.(*http.Transport); ok {
-		find = t.Proxy
-	}
-	if find == nil || d.reg.IsZero() {
-		return nil
-	}
-	req, err := http.NewRequest(http.MethodGet, d.scheme()+"://"+d.reg.Host()+"/v2/", nil) //nolint:noctx // never sent
-	if err != nil {
-		return nil
-	}
-	u, err := find(req)
-	if err != nil {
-		return nil
-	}
-	return u
-}
-
 // written is the registry as it was named.
 func (d *doctor) written(_ context.Context, yield func(Step) bool) bool {
 	if d.reg.IsZero() {
@@ -140,6 +121,10 @@ func (d *doctor) name(ctx context.Context, yield func(Step) bool) bool {
 			found = verdict(d.facts.err.Cause, Proved, d.reason())
 		}
 		d.facts.err, d.a.Err = nil, nil
+		if bad, ok := d.malformedProxy(); ok {
+			bad.Evidence = append(bad.Evidence, found.Evidence...)
+			found = bad
+		}
 		o := d.direct()
 		return yield(d.failed("name", o, found)) && o != Failed
 	}
@@ -168,8 +153,13 @@ func (d *doctor) tcp(ctx context.Context, yield func(Step) bool) bool {
 		if c == "" {
 			c = cause.Unavailable
 		}
+		found := verdict(c, Proved, wire.Within(e))
+		if bad, ok := d.malformedProxy(); ok {
+			bad.Evidence = append(bad.Evidence, found.Evidence...)
+			found = bad
+		}
 		o := d.direct()
-		return yield(d.failed("tcp", o, verdict(c, Proved, wire.Within(e)))) && o != Failed
+		return yield(d.failed("tcp", o, found)) && o != Failed
 	}
 	_ = conn.Close()
 	return yield(d.step("tcp", OK, d.address()+" takes connections", nil))
@@ -214,6 +204,9 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 }
 
 func (d *doctor) proxy(_ context.Context, yield func(Step) bool) bool {
+	if bad, ok := d.malformedProxy(); ok {
+		return yield(d.failed("proxy", Warning, bad))
+	}
 	if d.byProxy == nil {
 		return yield(d.step("proxy", OK, "none is used for this registry", nil))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -24,7 +25,7 @@ func Explain(ctx context.Context, a Attempt, opts *Options) (Diagnosis, error) {
 		return Diagnosis{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain a failure", Registry: a.Registry, Reason: "there is no error, no exchange and no text of one"}
 	}
 	x := newExaminer(a, opts)
-	d := x.decide(ctx)
+	d := x.nearest(ctx, x.decide(ctx))
 	if err := ctx.Err(); err != nil {
 		return Diagnosis{}, err
 	}
@@ -34,9 +35,13 @@ func Explain(ctx context.Context, a Attempt, opts *Options) (Diagnosis, error) {
 // examiner is one examination.
 type examiner struct {
 	*facts
-	a      Attempt
-	o      Options
-	probes []Probe
+	a        Attempt
+	o        Options
+	probes   []Probe
+	answered int                // how many of them were answered
+	silent   bool               // one was not, so no more are made
+	giveUp   context.CancelFunc // of the probe that is being made
+	unmade   error              // why it was given up
 }
 
 func newExaminer(a Attempt, opts *Options) *examiner {
@@ -68,6 +73,9 @@ func (x *examiner) finish(d Diagnosis) Diagnosis {
 		d.Confidence = Suspected
 	}
 	d.Probes = slices.Clone(x.probes)
+	if c.Class == acrkit.CodeInsufficientScope && c.Code != cause.AskedTooLittle {
+		d.Missing = x.missing()
+	}
 	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Mend == "" && ok && c.Code == cause.WrongUsage {
 		d.Mend = e.Hint // what is wrong with the input is known there alone
 	}
@@ -80,7 +88,7 @@ func (x *examiner) finish(d Diagnosis) Diagnosis {
 // decide goes from what is said in so many words to what has to be asked for.
 func (x *examiner) decide(ctx context.Context) Diagnosis {
 	for _, look := range []func(context.Context) (Diagnosis, bool){
-		x.clock, x.certificate, x.network, x.named, x.entra, x.texts, x.sent, x.answer,
+		x.text, x.clock, x.certificate, x.network, x.named, x.entra, x.spoken, x.sent, x.answer,
 	} {
 		if d, ok := look(ctx); ok {
 			return d
@@ -102,7 +110,7 @@ func (x *examiner) clock(context.Context) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	off := x.o.Now().Sub(x.date)
-	timely := x.refused && x.refusal.Number == 700024 ||
+	timely := x.refused && x.refusal.Number == assertionEnded ||
 		x.claimsKnown && !x.claims.Expires.IsZero() && x.claims.Expires.After(x.date) != x.claims.Expires.After(x.o.Now())
 	if off.Abs() <= clockSkew || !timely {
 		return Diagnosis{}, false
@@ -161,17 +169,23 @@ func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	if c == cause.EntraAudienceUnknown && x.loginServerAsResource() {
 		return verdict(cause.ScopeOfLoginServer, Proved, "Entra names a login server as the resource: "+x.refusal.Error()), true
 	}
-	return verdict(c, Proved, x.refusal.Error()), true
+	d := verdict(c, Proved, x.refusal.Error())
+	if x.refusal.Number == assertionEnded {
+		d.Evidence = append(d.Evidence, "the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
+		d.Mend = "az login --service-principal --username CLIENT_ID --tenant TENANT --federated-token \"$(cat \"$AZURE_FEDERATED_TOKEN_FILE\")\"" +
+			"    # with a token that was just issued"
+	}
+	return d, true
 }
+
+// assertionEnded is AADSTS700024.
+const assertionEnded = 700024
 
 // loginServerAsResource reports whether the text of a refusal, or the request,
 // names https://….azurecr.io as what a token was asked for.
 func (x *examiner) loginServerAsResource() bool {
-	text := strings.ToLower(x.said + " " + x.form.Get("scope") + " " + x.form.Get("resource"))
-	for _, suffix := range []string{".azurecr.io", ".azurecr.us", ".azurecr.cn"} {
-		if i := strings.Index(text, suffix); i > 0 && strings.Contains(text[max(0, i-80):i], "https://") {
-			return true
-		}
+	if errtext.NamesLoginServer(x.said + " " + x.form.Get("scope") + " " + x.form.Get("resource")) {
+		return true
 	}
 	// A registry that is none of Microsoft's names, an emulator's, say.
 	return !x.reg.IsZero() && strings.HasPrefix(x.form.Get("scope"), "https://"+x.reg.Host()+"/")
@@ -181,6 +195,9 @@ func (x *examiner) loginServerAsResource() bool {
 func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	if host := x.a.Written; strings.HasSuffix(host, ":443") && (x.status == http.StatusNotFound || x.status == http.StatusUnauthorized) {
 		return verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(host))), true
+	}
+	if x.a.Exchange != nil && x.url != nil && errtext.IsOtherRegistry(x.url.Hostname()) && x.status >= 400 {
+		return verdict(cause.OtherRegistry, Proved, "the request went to "+clip(x.url.Hostname())), true
 	}
 	if !x.requestKnown {
 		return Diagnosis{}, false
@@ -192,6 +209,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.HeaderTooLarge, Proved, fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
 	case x.at == theToken && x.status == http.StatusBadRequest && hasScope && strings.TrimSpace(strings.Join(values, "")) == "":
 		return verdict(cause.EmptyScope, Proved, "the token request holds scope= with nothing behind it"), true
+	case strings.HasPrefix(x.password, "\ufeff") && x.status >= 400:
+		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent begins with the bytes EF BB BF"), true
 	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.status >= 400,
 		x.user != "" && x.user != strings.TrimSpace(x.user) && x.status >= 400:
 		return verdict(cause.PasswordWhitespace, Proved, "the user name or password that was sent begins or ends with white space"), true
@@ -206,7 +225,7 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 			x.claims.Expires.UTC().Format(time.RFC3339), x.date.UTC().Format(time.RFC3339))), true
 	case x.claimsKnown && x.claims.IsACR() && len(x.claims.Audience) == 1 && x.otherRegistry(x.claims.Audience[0]):
 		return verdict(cause.WrongRegistryToken, Proved, fmt.Sprintf("the token is for %s", clip(x.claims.Audience[0]))), true
-	case x.at == theExchange && x.claimsKnown && x.claims.IsResourceManager() && x.has("token validation failed"):
+	case x.at == theExchange && x.claimsKnown && x.claims.IsResourceManager() && x.saysIt(errtext.SaysTokenInvalid):
 		return verdict(cause.ARMAudienceDisabled, Proved, "the Entra token is for Azure Resource Manager, and the registry answered: token validation failed"), true
 	case x.at != theExchange && x.claimsKnown && x.claims.IsEntra():
 		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
@@ -269,6 +288,9 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.Throttled, Proved, cmp.Or(x.reason(), "the answer is 429")), true
 	case code == acrkit.CodeNotFound, x.status == http.StatusNotFound:
 		return x.notFound(ctx), true
+	case x.serviceCode("CONTENT_LENGTH_INVALID"), x.serviceCode("SIZE_INVALID"), x.status == http.StatusRequestedRangeNotSatisfiable,
+		x.status == http.StatusRequestEntityTooLarge && x.url != nil && strings.Contains(x.url.Path, "/blobs/uploads"):
+		return verdict(cause.UploadPartRefused, Proved, fmt.Sprintf("the answer to a part of an upload is %d", x.status)), true
 	case x.status == http.StatusRequestEntityTooLarge:
 		return verdict(cause.TooLarge, Proved, "the answer is 413"), true
 	case x.status >= 500:

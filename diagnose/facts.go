@@ -6,11 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -45,8 +47,13 @@ type facts struct {
 	basic     bool // there is a Basic challenge
 
 	services []acrkit.ServiceError
-	said     string // texts of the service and of the client, secrets removed
+	says     []errtext.Says
+	said     string // texts of the service and of the client, secrets removed; nothing is decided by them
+	reading  errtext.Reading
+	onlyText bool // what a client printed is all there is
 	date     time.Time
+
+	retryAfter time.Duration // 0 = the answer does not say
 
 	required acrkit.Scope
 	granted  *acrkit.Scope // what the token that was sent held; nil = unknown
@@ -68,16 +75,8 @@ type facts struct {
 	target     string
 }
 
-// has reports whether the texts hold all of the words, whatever their case.
-func (f *facts) has(words ...string) bool {
-	text := strings.ToLower(f.said)
-	for _, w := range words {
-		if !strings.Contains(text, strings.ToLower(w)) {
-			return false
-		}
-	}
-	return true
-}
+// saysIt reports whether a service says it, in an answer or in the text of a client.
+func (f *facts) saysIt(s errtext.Says) bool { return slices.Contains(f.says, s) }
 
 func (f *facts) serviceCode(code string) bool {
 	for _, s := range f.services {
@@ -85,7 +84,7 @@ func (f *facts) serviceCode(code string) bool {
 			return true
 		}
 	}
-	return strings.Contains(f.said, code)
+	return false
 }
 
 // gather reads an attempt.
@@ -96,12 +95,11 @@ func gather(a *Attempt) *facts {
 	}
 	f.fromError(a)
 	f.fromExchange(a.Exchange)
-	if a.Text != "" {
-		f.say(a.Text)
-	}
 	if r, ok := auth.ReadEntraRefusal(f.said); ok && !f.refused {
 		f.refusal, f.refused = r, true
 	}
+	f.says = errtext.Sentences(f.said)
+	f.fromText(a)
 	f.fromURL()
 	for access := range f.required.All() {
 		if access.Type == "repository" {
@@ -114,9 +112,39 @@ func gather(a *Attempt) *facts {
 	return f
 }
 
+// fromText reads what a client printed. It decides where there is nothing better.
+func (f *facts) fromText(a *Attempt) {
+	f.reading.Ended = -1
+	if a.Text == "" {
+		return
+	}
+	f.reading = errtext.Read(a.Text)
+	f.onlyText = a.Err == nil && a.Exchange == nil
+	f.say(f.reading.Text)
+	if !f.onlyText {
+		return
+	}
+	if f.reg.IsZero() {
+		f.reg = f.reading.Registry
+	}
+	if f.required.IsEmpty() {
+		f.required = f.reading.Required
+	}
+	f.target = cmp.Or(f.target, f.reading.Target)
+	f.repository = f.reading.Repository
+	if f.reading.Ended < 0 {
+		return
+	}
+	e := f.reading.Events[f.reading.Ended]
+	f.says = e.Says
+	if e.Phase == errtext.Entra {
+		f.refusal, f.refused = auth.ReadEntraRefusal(e.Line)
+	}
+}
+
 func (f *facts) say(text string, secrets ...redact.Secret) {
 	if len(text) > maxText {
-		text = text[:maxText]
+		text = text[len(text)-maxText:] // the end says what failed
 	}
 	if text = redact.Text(text, secrets...); text != "" {
 		f.said = strings.TrimSpace(f.said + " " + text)
@@ -176,6 +204,7 @@ func (f *facts) fromExchange(x *Exchange) {
 	}
 	f.fromRequest(x)
 	f.date, _ = http.ParseTime(x.Header.Get("Date"))
+	f.retryAfter = min(wire.RetryAfter(x.Header), wire.MaxRetryAfter)
 	if c, asked, err := wire.BearerChallenge(x.Header); err == nil && asked {
 		f.challenge, f.asked = c, true
 		if f.required.IsEmpty() {

@@ -1,11 +1,13 @@
 package diagnose
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -13,7 +15,6 @@ var (
 	placeholder = regexp.MustCompile(`\b[A-Z_]{3,}\b`)
 	quotedName  = regexp.MustCompile(`^(?:token|user|admin user) "([^"]+)"$`)
 	clientID    = regexp.MustCompile(`^service principal "?([0-9A-Za-z-]+)"?$`)
-	address     = regexp.MustCompile(`client with IP '([0-9A-Fa-f.:]+)'`)
 )
 
 // plain returns s if any shell takes it as it stands, else a word to replace.
@@ -32,7 +33,7 @@ func (x *examiner) name() string {
 	if m := quotedName.FindStringSubmatch(x.who()); m != nil {
 		return m[1]
 	}
-	return ""
+	return x.reading.User
 }
 
 // who describes the credential that was used, "" = not known.
@@ -53,13 +54,20 @@ func (x *examiner) credential() auth.Credential {
 // mend fills a cause's command with the names of the attempt. What is not known
 // stays a word in capitals.
 func (x *examiner) mend(c Cause) string {
-	command := c.Mend
-	if strings.HasPrefix(command, "az acr ") && !x.reg.IsZero() && !x.reg.IsACR() {
+	command := cmp.Or(x.wait(c.Code), x.fixOfClient(c.Code), c.Mend)
+	if !x.reg.IsZero() && !x.reg.IsACR() && (strings.HasPrefix(command, "az acr ") || strings.HasPrefix(command, "az role ")) {
 		// az knows Microsoft's registries alone.
-		command = "acrkit whoami --registry REGISTRY"
-		if x.repository != "" {
-			command += " --repository REPOSITORY"
+		switch {
+		case x.reg.IsLoopback():
+			command = cmp.Or(fixesOfEmulator[c.Code], "acrkit emulator log --denied --explain")
+		case x.repository != "":
+			command = "acrkit whoami --registry REGISTRY --repository REPOSITORY"
+		default:
+			command = "acrkit whoami --registry REGISTRY"
 		}
+	}
+	if command == asWritten && x.onlyText {
+		command = x.asMeant()
 	}
 	missing := x.required
 	if x.granted != nil {
@@ -82,6 +90,10 @@ func (x *examiner) mend(c Cause) string {
 			}
 		case "ACTIONS":
 			return x.actions(missing)
+		case "LINES":
+			return x.lines(missing)
+		case "SERVER":
+			value = x.reg.Host()
 		case "TOKEN":
 			value = x.name()
 		case "CLIENT_ID":
@@ -91,9 +103,7 @@ func (x *examiner) mend(c Cause) string {
 				value = x.user
 			}
 		case "ADDRESS":
-			if m := address.FindStringSubmatch(x.said); m != nil {
-				value = m[1]
-			}
+			value = errtext.ClientAddress(x.said)
 		}
 		if !shell.IsPlain(value) {
 			return word

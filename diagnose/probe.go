@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -23,6 +24,9 @@ const (
 	// turns to its second server after 5 s (resolv.conf(5)), and TCP tries again after
 	// 1 and 3: what has not come by then may be called missing.
 	dialTime = 6 * time.Second
+	// textDialTime is the same where a text is read: it is often read where the registry
+	// cannot be reached, and tells most by itself.
+	textDialTime = 2 * time.Second
 	// maxProbeBody is how much of a probe's answer is read.
 	maxProbeBody = 64 << 10
 )
@@ -72,14 +76,45 @@ func (x *examiner) scheme() string {
 }
 
 // probing limits one probe: its connection, and the whole of it.
-func probing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(stall.WithConnectTime(ctx, dialTime), probeTime)
+func (x *examiner) probing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(stall.WithConnectTime(ctx, x.dialTime()), probeTime)
+	x.giveUp = cancel
+	return ctx, cancel
+}
+
+// retried is told of a request of a probe that is about to be made again. Of a text,
+// one that nobody answered is not.
+func (x *examiner) retried(_ time.Duration, err error) {
+	if x.onlyText && !wasAnswered(err) && x.giveUp != nil {
+		x.unmade = err
+		x.giveUp()
+	}
+}
+
+// dialTime is how long a look-up and a connection of a probe may take to begin.
+func (x *examiner) dialTime() time.Duration {
+	if x.onlyText {
+		return textDialTime
+	}
+	return dialTime
+}
+
+// mayAsk reports whether a probe may be made: they are not forbidden, and, of a text,
+// none has been left without an answer.
+func (x *examiner) mayAsk() bool { return !x.o.NoProbes && !(x.onlyText && x.silent) }
+
+// unanswered notes that a probe reached nobody. It says nothing of what a client met
+// elsewhere, and changes no verdict.
+func (x *examiner) unanswered(p Probe, reason string) {
+	x.silent = true
+	p.Status, p.Result = 0, "could not be asked from here: "+reason
+	x.note(p)
 }
 
 // ask sends a request without a credential to the registry, and notes it. The body
 // is read, bounded, and closed.
 func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Response, []byte, error) {
-	ctx, cancel := probing(ctx)
+	ctx, cancel := x.probing(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, x.scheme()+"://"+x.reg.Host()+path, nil)
 	if err != nil {
@@ -91,20 +126,20 @@ func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Re
 	resp, err := stall.Wrap(base).RoundTrip(req)
 	p := Probe{What: what, Method: method, URL: redact.URL(req.URL)}
 	if err != nil {
-		p.Result = clip(networkReason(err, x.reg.Host()))
-		x.note(p)
+		x.unanswered(p, clip(networkReason(err, x.reg.Host())))
 		return nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxProbeBody)) // a part of it is enough
 	p.Status, p.Result = resp.StatusCode, http.StatusText(resp.StatusCode)
 	x.note(p)
+	x.answered++
 	return resp, body, nil
 }
 
 // get is ask for the status alone; 0 = no answer, or probes are forbidden.
 func (x *examiner) get(ctx context.Context, what, path string) int {
-	if x.o.NoProbes || x.reg.IsZero() {
+	if !x.mayAsk() || x.reg.IsZero() {
 		return 0
 	}
 	resp, _, err := x.ask(ctx, what, http.MethodGet, path) //nolint:bodyclose // ask closes it
@@ -116,7 +151,7 @@ func (x *examiner) get(ctx context.Context, what, path string) int {
 
 // dateOf returns the registry's clock; zero where it is not known.
 func (x *examiner) dateOf(ctx context.Context) time.Time {
-	if x.o.NoProbes || x.reg.IsZero() {
+	if !x.mayAsk() || x.reg.IsZero() {
 		return time.Time{}
 	}
 	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential", http.MethodGet, "/v2/") //nolint:bodyclose // ask closes it
@@ -130,16 +165,19 @@ func (x *examiner) dateOf(ctx context.Context) time.Time {
 // token asks for an access token with the attempt's own credential. It goes where
 // that credential goes anyway.
 func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, scope acrkit.Scope) (auth.Token, error) {
-	ctx, cancel := probing(ctx)
+	ctx, cancel := x.probing(ctx)
 	defer cancel()
+	if !x.mayAsk() {
+		return auth.Token{}, errNotAsked
+	}
 	token, err := t.Token(ctx, scope)
 	p := Probe{What: what, Method: http.MethodPost, URL: x.scheme() + "://" + x.reg.Host() + "/oauth2/token", Status: http.StatusOK, Result: "granted: unknown"}
 	switch e := (*acrkit.Error)(nil); {
-	case err != nil:
-		p.Status, p.Result = 0, resultOf("", err)
-		if ours(err, &e) {
-			p.Status, p.Result = e.Status, string(e.Code)
-		}
+	case err != nil && !wasAnswered(err):
+		x.unanswered(p, resultOf("", err))
+		return token, err
+	case err != nil && ours(err, &e):
+		p.Status, p.Result = e.Status, string(e.Code)
 	case token.Granted != nil:
 		p.Result = "granted: " + token.Granted.String()
 		if token.Granted.IsEmpty() {
@@ -148,7 +186,18 @@ func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, sc
 	}
 	p.Result = clip(p.Result)
 	x.note(p)
+	x.answered++
 	return token, err
+}
+
+// errNotAsked is the error of a probe that was not made.
+var errNotAsked = errors.New("not asked")
+
+// wasAnswered reports whether an error is somebody's answer: of the registry, or of
+// Entra.
+func wasAnswered(err error) bool {
+	e := (*acrkit.Error)(nil)
+	return ours(err, &e) && e.Status != 0 || errors.As(err, new(auth.EntraRefusal))
 }
 
 // another binds another credential to the registry, for a probe.

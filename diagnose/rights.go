@@ -54,6 +54,7 @@ func (x *examiner) rights(ctx context.Context) Diagnosis {
 	case x.isMount() && onlySource(missing, x.repository):
 		return verdict(cause.MountSourceMissing, Proved, asked, "the target is granted, and the source is not")
 	case x.onRepository(whole).IsEmpty():
+		x.granted = &whole
 		return x.nothing(ctx, asked)
 	}
 	x.granted = &whole
@@ -96,7 +97,7 @@ func (x *examiner) rightsBySight(asked string) Diagnosis {
 // whole returns all that the credential is granted on the repositories of the
 // request, by asking for a token with every action.
 func (x *examiner) whole(ctx context.Context) (acrkit.Scope, bool) {
-	if x.a.Transport == nil || x.o.NoProbes {
+	if x.a.Transport == nil || !x.mayAsk() {
 		return acrkit.Scope{}, false
 	}
 	ask := x.required
@@ -189,7 +190,7 @@ func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, boo
 			return Diagnosis{}, false
 		}
 	}
-	if x.a.Transport == nil || x.o.NoProbes {
+	if x.a.Transport == nil || !x.mayAsk() {
 		return Diagnosis{}, false
 	}
 	token, err := x.a.Transport.RefreshToken(ctx)
@@ -244,6 +245,26 @@ func wrongWildcard(line, repository string) string {
 		return fmt.Sprintf("it holds what lies under %q, and not %q itself", prefix, repository)
 	}
 	return ""
+}
+
+// missing lists what the request needs and the credential is not known to have.
+func (x *examiner) missing() []Missing {
+	lacks := x.required
+	if x.granted != nil {
+		lacks = lacks.Minus(*x.granted)
+	}
+	var all []Missing
+	for a := range lacks.All() {
+		if a.Type != "repository" {
+			continue
+		}
+		for _, w := range a.Actions {
+			if action, err := acrkit.ParseAction(w); err == nil {
+				all = append(all, Missing{Repository: a.Name, Action: action})
+			}
+		}
+	}
+	return all
 }
 
 // isCode reports whether err is one of ours with the code.

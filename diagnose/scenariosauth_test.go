@@ -242,7 +242,9 @@ func requestScenarios() []scenario {
 		}},
 		{name: "tag-unknown", make: lacking(http.MethodGet, "/v2/team/app/manifests/gone", app+"content/read", app+"metadata/read")},
 		{name: "blob-unknown", make: lacking(http.MethodDelete, "/v2/team/app/blobs/"+digest, app+"content/delete")},
-		{name: "not-found", make: lacking(http.MethodGet, "/v2/team/app/blobs/uploads/gone", app+"content/read", app+"content/write")},
+		{name: "not-found", make: func(t *testing.T) failure {
+			return answers(t, http.MethodGet, "/v2/team/app/referrers/"+digest, http.StatusNotFound, `{"errors":[{"code":"NOT_FOUND","message":"no such thing"}]}`)
+		}},
 		{name: "repository-name-wrong", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			return failure{attempt: diagnose.Attempt{Exchange: call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/Team/App/manifests/v1", nil, nil)}}

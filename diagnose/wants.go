@@ -135,7 +135,7 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	if digest == "" || !d.spend() {
 		return yield(d.step("data-endpoint", Skipped, "the manifest names no blob to ask for", nil))
 	}
-	ctx, cancel := probing(ctx)
+	ctx, cancel := d.probing(ctx)
 	defer cancel()
 	u := &url.URL{Scheme: d.scheme(), Host: d.reg.Host(), Path: "/v2/" + w.Repository + "/blobs/" + digest}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -202,14 +202,49 @@ func (d *doctor) locks(ctx context.Context, c *registry.Client, w Want, yield fu
 	case !allows(w.Action, r.Attributes):
 		return yield(d.failed("locks", Failed, verdict(cause.RepositoryLocked, Proved, attributes(r.Attributes))))
 	}
-	if acrkit.IsTag(w.Target) && d.spend() {
-		tag, err := c.Tag(ctx, w.Repository, w.Target)
-		d.look("the tag "+w.Target, "/acr/v1/"+w.Repository+"/_tags/"+w.Target, err)
-		if err == nil && !allows(w.Action, tag.Attributes) {
-			return yield(d.failed("locks", Failed, verdict(cause.TagLocked, Proved, attributes(tag.Attributes))))
-		}
+	found, looked := d.targetLocks(ctx, c, w)
+	switch {
+	case found != nil:
+		return yield(d.failed("locks", Failed, *found))
+	case !looked:
+		return yield(d.step("locks", OK, fmt.Sprintf("%q is not locked; a tag or digest that the want names is looked at, too", w.Repository), nil))
 	}
 	return yield(d.step("locks", OK, "none forbids it", nil))
+}
+
+// targetLocks looks at the locks of a tag and of its manifest, which a deletion needs
+// unlocked both, and a push the tag.
+func (d *doctor) targetLocks(ctx context.Context, c *registry.Client, w Want) (found *Diagnosis, looked bool) {
+	digest := w.Target
+	if acrkit.IsTag(w.Target) {
+		if !d.spend() {
+			return nil, false
+		}
+		tag, err := c.Tag(ctx, w.Repository, w.Target)
+		d.look("the tag "+w.Target, "/acr/v1/"+w.Repository+"/_tags/"+w.Target, err)
+		if err != nil {
+			return nil, errors.Is(err, acrkit.CodeNotFound) // a new tag has no lock
+		}
+		if !allows(w.Action, tag.Attributes) {
+			v := verdict(cause.TagLocked, Proved, attributes(tag.Attributes))
+			return &v, true
+		}
+		digest = tag.Digest
+		if w.Action != acrkit.ContentDelete {
+			return nil, true
+		}
+	}
+	if !acrkit.IsDigest(digest) || !d.spend() {
+		return nil, false
+	}
+	m, err := c.Manifest(ctx, w.Repository, digest)
+	d.look("the manifest", "/acr/v1/"+w.Repository+"/_manifests/"+digest, err)
+	if err == nil && !allows(w.Action, m.Attributes) {
+		d.target = digest
+		v := verdict(cause.ManifestLocked, Proved, attributes(m.Attributes))
+		return &v, true
+	}
+	return nil, err == nil
 }
 
 // allows reports whether attributes let an action pass. Source: Microsoft, "Lock a

@@ -94,4 +94,14 @@ const (
 	RepositoryNameWrong          acrkit.Cause = "ACRK087" // the repository's name cannot exist: upper case, or characters that no name has
 	StoreIgnored                 acrkit.Cause = "ACRK090" // the client does not read the store where docker login put the credential
 	LocalFailure                 acrkit.Cause = "ACRK092" // something on this machine failed: a file, a disk, a port or a program
+	OtherRegistry                acrkit.Cause = "ACRK093" // the request went to another registry
+	PlatformMissing              acrkit.Cause = "ACRK094" // the image has no manifest for this platform
+	AcceptLacksType              acrkit.Cause = "ACRK095" // the client's Accept header does not take the manifest's media type
+	UploadLost                   acrkit.Cause = "ACRK096" // the upload session is gone, or a part was sent twice
+	ClientDeadline               acrkit.Cause = "ACRK097" // the client gave up at its own deadline
+	SecretTooLong                acrkit.Cause = "ACRK098" // the credential is too long for the store of the system
+	ImportSourceRefused          acrkit.Cause = "ACRK099" // the source of an import refused
+	UploadPartRefused            acrkit.Cause = "ACRK100" // a part of an upload is refused for its size or range
+	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
+	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
 )

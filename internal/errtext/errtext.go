@@ -1,7 +1,8 @@
-// Package errtext reads what a client of a registry printed when it was refused:
-// of docker, podman, buildah, skopeo, containerd, a kubelet's events, az, helm, oras,
-// crane, regctl, and the Azure SDKs of Go, Python, JavaScript and Java. It finds
-// where the client was, and what it needed; why it was refused is said by package
+// Package errtext reads what a client of a registry printed when it failed: of docker,
+// podman, buildah, skopeo, containerd, a kubelet's events, App Service, az, helm, oras,
+// crane, regctl, and programs in Go, Python, Node, Java and .NET. A text becomes a list
+// of events, in order, each with its place: the phase, the host and whose it is, the
+// status and what the service said. Which cause an event has is said by package
 // diagnose.
 package errtext
 
@@ -9,42 +10,213 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
-// MaxText is the longest text that is read: a build's log has megabytes, and its
-// end says what failed.
-const MaxText = 1 << 20
+// Reading is what a text says. Any field may be zero.
+type Reading struct {
+	Events []Event // in the order of the text
+	// Ended is the index of the event that ended it, -1 if there is none.
+	Ended  int
+	Client Client // where the text comes from
 
-// Refusal is what a text says. Any field may be zero.
-type Refusal struct {
+	// What the failed request was about.
 	Registry   acrkit.Registry
 	Repository string
 	Target     string       // tag or digest
-	Required   acrkit.Scope // what the failed request needed
+	Required   acrkit.Scope // what it needed
 	Named      bool         // the registry itself named Required in its answer
-	Text       string       // the text, without colours, prefixes and secrets
+
+	User       string        // the user name that a command line gives; "" = none
+	RetryAfter time.Duration // how long the service asks to wait; 0 = it does not say
+
+	Text string // the text as one line, without colours and secrets
 }
 
-// Read reads a text. Where several requests failed, the last one counts: clients
-// try one way after the other, and say what ended them last. Of a text longer than
-// [MaxText] the end is read.
-func Read(text string) Refusal {
-	if len(text) > MaxText {
-		text = text[len(text)-MaxText:]
-	}
+// Client is a kind of program, where the fix depends on it.
+type Client string
+
+// The clients.
+const (
+	UnknownClient Client = ""
+	Kubelet       Client = "kubelet"
+	AppService    Client = "App Service"
+	ContainerApps Client = "Container Apps"
+	DockerDaemon  Client = "docker daemon"
+	AzureCLI      Client = "az"
+)
+
+var clients = []struct {
+	client Client
+	words  pattern
+}{
+	{Kubelet, words(`(?i)\bkubelet\b|\bFailed to pull image "|\bErrImagePull\b|\bImagePullBackOff\b`)},
+	{ContainerApps, words(`(?i)\bcontainer\s?apps?\b|Microsoft\.App/`)},
+	{AppService, words(`\bDockerApiException\b|\bSite: \S+ - |(?i)\bapp\s?service\b|\.azurewebsites\.net`)},
+	{DockerDaemon, words(`(?i)\bError response from daemon\b|\bThe push refers to repository\b`)},
+	{AzureCLI, words(`\bCONNECTIVITY_[A-Z_]+_ERROR\b|\baz acr\b|\bUnable to get AAD authorization tokens\b`)},
+}
+
+var (
+	userFlag   = words(`\b(?:login|push|pull|copy)\b[^\n]* (?:-u|--username)[ =]["']?([\w.@-]{1,64})`)
+	retryAfter = words(`(?i)\bretry[- ]after["']?\s*[:=]?\s*["'\[]{0,2}(\d{1,4})\b`)
+)
+
+// Read reads a text. Of one longer than [MaxText] the end is read.
+func Read(text string) Reading {
 	text = clean(text)
-	r := Refusal{Text: redact.Text(text)}
+	r := newReader(text)
+	out := Reading{Events: r.events(), Text: redact.Text(text)}
+	out.Ended = ended(out.Events)
+	for _, c := range clients {
+		if c.words.MatchString(text) {
+			out.Client = c.client
+			break
+		}
+	}
+	if m := userFlag.FindStringSubmatch(text); m != nil {
+		out.User = m[1]
+	}
+	if all := retryAfter.FindAllStringSubmatch(text, -1); len(all) > 0 {
+		seconds, _ := strconv.Atoi(all[len(all)-1][1])
+		out.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	p := place{}
+	upTo := text
+	window := text
+	if out.Ended >= 0 {
+		e := out.Events[out.Ended]
+		from, to := 0, len(text)
+		if out.Ended > 0 {
+			from = min(out.Events[out.Ended-1].end, r.lines[r.lineOf(e.start)])
+		}
+		if out.Ended+1 < len(out.Events) {
+			to = max(e.end, out.Events[out.Ended+1].start)
+		}
+		p.only = e.Registry
+		upTo, window = text[:to], text[from:to]
+	}
+	p.read(upTo, window)
+	if p.registry.IsZero() && out.Ended >= 0 {
+		p = place{}
+		p.read(text, window)
+	}
+	p.infer(r.without(upTo))
+	out.Registry, out.Repository, out.Target = p.registry, p.repository, p.target
+	out.Required, out.Named = p.required, p.named
+	return out
+}
+
+// without returns a part of the text without the lines that name another registry:
+// what was done there says nothing of what was needed here.
+func (r *reader) without(text string) string {
+	var b strings.Builder
+	from := 0
+	for _, m := range r.mentions {
+		if m.class != OtherRegistry || m.start < from || m.start >= len(text) {
+			continue
+		}
+		n := r.lineOf(m.start)
+		b.WriteString(text[from:max(from, r.lines[n])])
+		if from = len(text); n+1 < len(r.lines) {
+			from = min(from, r.lines[n+1])
+		}
+	}
+	b.WriteString(text[from:])
+	return b.String()
+}
+
+// ended finds the event that ended a text: the last one about a registry of ACR, or
+// about a step on the way to it. Where there is none, the last one that names no
+// host, and then the last about another registry.
+func ended(all []Event) int {
+	last := func(of func(Event) bool) int {
+		for i, e := range slices.Backward(all) {
+			if of(e) {
+				return i
+			}
+		}
+		return -1
+	}
+	i := last(func(e Event) bool { return e.onTheWay() })
+	if i < 0 {
+		i = last(func(e Event) bool { return e.Class == Unnamed })
+	}
+	if i < 0 {
+		return last(func(Event) bool { return true })
+	}
+	// A refusal that everybody without a credential gets does not tell what another
+	// event does: why there is none, or, of several tries that one line lists, what the
+	// one with a credential met.
+	if !all[i].vague() {
+		return i
+	}
+	for j, e := range slices.Backward(all[:i]) {
+		switch {
+		case !e.onTheWay() && e.Class != all[i].Class:
+		case e.Phase == Local && (e.Kind == ConfigBroken || e.Kind == NoCredential), e.Phase == Helper, e.Phase == Entra:
+			return j
+		case e.Phase == Answer && e.lineNo == all[i].lineNo && (!e.vague() || e.Sent && !all[i].Sent):
+			return j
+		}
+	}
+	return i
+}
+
+// onTheWay reports whether an event is of a registry of ACR, or of a step towards one.
+func (e Event) onTheWay() bool {
+	switch e.Class {
+	case OfRegistry, OfData, OfEntra, OfARM:
+		return true
+	case Unnamed:
+		return e.OfMachine()
+	}
+	return false
+}
+
+// OfMachine reports whether an event is of this machine or of Entra, whatever registry
+// was to be asked.
+func (e Event) OfMachine() bool {
+	switch e.Phase {
+	case Helper, Entra:
+		return true
+	case Local:
+		return e.Kind != PlatformMissing && e.Kind != NoCredential
+	}
+	return e.Kind == ProxyMalformed
+}
+
+// vague reports whether an event is a 401 that says no more.
+func (e Event) vague() bool {
+	says := slices.ContainsFunc(e.Says, func(s Says) bool { return s != SaysAuthRequired })
+	coded := slices.ContainsFunc(e.Codes, func(c string) bool { return c != "UNAUTHORIZED" })
+	return e.Phase == Answer && e.Kind == Answered && !says && !coded && !e.NoBody &&
+		(e.Status == http.StatusUnauthorized || e.Status == 0)
+}
+
+// place is what a text says of the request.
+type place struct {
+	only       acrkit.Registry // what is of other registries is passed over; zero = none is
+	registry   acrkit.Registry
+	repository string
+	target     string
+	required   acrkit.Scope
+	named      bool
+}
+
+// read reads places from text, and scopes from the window of the failure.
+func (r *place) read(text, window string) {
 	r.readURLs(text)
 	r.readReferences(text)
 	r.readManifests(text)
-	r.readScopes(text)
-	r.infer(text)
-	return r
+	r.readScopes(window)
 }
 
 var (
@@ -55,52 +227,37 @@ var (
 
 // infer says what was needed where the text names a repository alone, by what the
 // client says that it did. Most read.
-func (r *Refusal) infer(text string) {
+func (r *place) infer(text string) {
 	switch {
-	case !r.Required.IsEmpty():
-	case r.Repository == "":
+	case !r.required.IsEmpty():
+	case r.repository == "":
 		if catalog.MatchString(text) {
-			r.Required = acrkit.CatalogScope()
+			r.required = acrkit.CatalogScope()
 		}
 	case tagging.MatchString(text):
-		r.Required = acrkit.RepositoryScope(r.Repository, acrkit.MetadataRead)
+		r.required = acrkit.RepositoryScope(r.repository, acrkit.MetadataRead)
 	case pushing.MatchString(text):
-		r.Required = acrkit.RepositoryScope(r.Repository, acrkit.ContentRead, acrkit.ContentWrite)
+		r.required = acrkit.RepositoryScope(r.repository, acrkit.ContentRead, acrkit.ContentWrite)
 	default:
-		r.Required = acrkit.RepositoryScope(r.Repository, acrkit.ContentRead)
+		r.required = acrkit.RepositoryScope(r.repository, acrkit.ContentRead)
 	}
-}
-
-var (
-	colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
-	// header marks lines that tell how the text was got, and are not of it.
-	header = regexp.MustCompile(`(?m)^#: .*\n?`)
-	// Some clients print errors quoted, in quotes again.
-	escapes = strings.NewReplacer(`\\n`, "\n", `\n`, "\n", `\\"`, `"`, `\"`, `"`, "\r", "")
-)
-
-// clean undoes what log formats add.
-func clean(text string) string {
-	text = colours.ReplaceAllString(text, "")
-	text = header.ReplaceAllString(text, "")
-	return escapes.Replace(strings.ToValidUTF8(text, "\uFFFD"))
 }
 
 // A URL with the method that stands before it, in any of the ways of clients:
 // Get "https://…", GET https://…, GET "https://…", Head https://….
 var urlForm = regexp.MustCompile(`(?i)(?:\b(get|head|put|post|patch|delete)\s+"?)?(https?://[^\s"'<>\\)\]]+)`)
 
-func (r *Refusal) readURLs(text string) {
+func (r *place) readURLs(text string) {
 	for _, m := range urlForm.FindAllStringSubmatch(text, -1) {
 		u, err := url.Parse(strings.TrimRight(m[2], ".,:;"))
 		if err != nil {
 			continue
 		}
 		reg, ok := registryOf(u.Host)
-		if !ok {
+		if !ok || !r.only.IsZero() && reg != r.only {
 			continue
 		}
-		r.Registry = reg
+		r.registry = reg
 		method := strings.ToUpper(m[1])
 		if method == "" {
 			method = http.MethodGet
@@ -110,12 +267,12 @@ func (r *Refusal) readURLs(text string) {
 			r.readQuery(u)
 			continue
 		}
-		r.Required, r.Repository, r.Target = need.Scope, need.Repository, targetOf(u.Path)
+		r.required, r.repository, r.target = need.Scope, need.Repository, targetOf(u.Path)
 	}
 }
 
 // readQuery reads the scope that a token was asked for.
-func (r *Refusal) readQuery(u *url.URL) {
+func (r *place) readQuery(u *url.URL) {
 	if !strings.HasSuffix(u.Path, "/oauth2/token") {
 		return
 	}
@@ -125,14 +282,14 @@ func (r *Refusal) readQuery(u *url.URL) {
 }
 
 // require notes a scope and the repository in it.
-func (r *Refusal) require(s acrkit.Scope) {
-	r.Required = s
+func (r *place) require(s acrkit.Scope) {
+	r.required = s
 	for a := range s.All() {
 		if a.Type != "repository" || acrkit.CheckRepositoryName(a.Name) != nil {
 			continue
 		}
-		if r.Repository != a.Name {
-			r.Repository, r.Target = a.Name, ""
+		if r.repository != a.Name {
+			r.repository, r.target = a.Name, ""
 		}
 	}
 }
@@ -163,7 +320,7 @@ func registryOf(host string) (acrkit.Registry, bool) {
 // repository, and perhaps a tag or a digest. A host may stand alone.
 var referenceForm = regexp.MustCompile(`(?i)\b((?:[a-z0-9-]+\.)+azurecr\.(?:io|us|cn)(?::\d+)?|(?:[a-z0-9-]+\.)*localhost:\d+|127\.0\.0\.1:\d+)((?:/[a-z0-9._-]+)+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?`)
 
-func (r *Refusal) readReferences(text string) {
+func (r *place) readReferences(text string) {
 	for _, m := range referenceForm.FindAllStringSubmatchIndex(text, -1) {
 		part := func(i int) string {
 			if m[2*i] < 0 {
@@ -172,11 +329,11 @@ func (r *Refusal) readReferences(text string) {
 			return text[m[2*i]:m[2*i+1]]
 		}
 		reg, ok := registryOf(part(1))
-		if !ok || goesOn(text[m[3]:]) {
+		if !ok || goesOn(text[m[3]:]) || !r.only.IsZero() && reg != r.only || within(text[:m[0]]) {
 			continue
 		}
-		if r.Registry.IsZero() {
-			r.Registry = reg
+		if r.registry.IsZero() {
+			r.registry = reg
 		}
 		name := strings.Trim(part(2), "/")
 		if name == "" || strings.HasPrefix(name, "v2") || strings.HasPrefix(name, "acr/v1") || strings.HasPrefix(name, "oauth2") || acrkit.CheckRepositoryName(name) != nil {
@@ -186,11 +343,11 @@ func (r *Refusal) readReferences(text string) {
 		if digest := strings.TrimPrefix(part(4), "@"); digest != "" {
 			target = digest
 		}
-		if r.Repository == "" {
-			r.Repository = name
+		if r.repository == "" {
+			r.repository = name
 		}
-		if r.Repository == name && r.Target == "" && acrkit.IsTag(target) || acrkit.IsDigest(target) && r.Repository == name {
-			r.Target = target
+		if r.repository == name && r.target == "" && acrkit.IsTag(target) || acrkit.IsDigest(target) && r.repository == name {
+			r.target = target
 		}
 	}
 }
@@ -199,12 +356,17 @@ func (r *Refusal) readReferences(text string) {
 // github.com/containers/image write it.
 var manifestForm = regexp.MustCompile(`\b(?:reading|uploading) manifest (\S+) (?:in|to) \S+/\S`)
 
-func (r *Refusal) readManifests(text string) {
+func (r *place) readManifests(text string) {
 	for _, m := range manifestForm.FindAllStringSubmatch(text, -1) {
-		if r.Repository != "" && r.Target == "" && (acrkit.IsTag(m[1]) || acrkit.IsDigest(m[1])) {
-			r.Target = m[1]
+		if r.repository != "" && r.target == "" && (acrkit.IsTag(m[1]) || acrkit.IsDigest(m[1])) {
+			r.target = m[1]
 		}
 	}
+}
+
+// within reports whether what stands behind a text is in the middle of a longer name.
+func within(before string) bool {
+	return strings.HasSuffix(before, ":") || strings.HasSuffix(before, "/") && !strings.HasSuffix(before, "://")
 }
 
 // goesOn reports whether a host is only the beginning of a longer one.
@@ -225,12 +387,12 @@ var (
 
 // readScopes reads what the registry itself said that it wants. It outweighs what
 // follows from a URL: ACR's words are about the request that failed.
-func (r *Refusal) readScopes(text string) {
+func (r *place) readScopes(text string) {
 	last := -1
 	for _, m := range scopeForm.FindAllStringSubmatchIndex(text, -1) {
 		if s, err := acrkit.ParseScope(text[m[2]:m[3]]); err == nil && !s.IsEmpty() {
 			r.require(s)
-			r.Named, last = true, m[0]
+			r.named, last = true, m[0]
 		}
 	}
 	var s acrkit.Scope
@@ -254,6 +416,6 @@ func (r *Refusal) readScopes(text string) {
 	}
 	if !s.IsEmpty() && end > last {
 		r.require(s)
-		r.Named = true
+		r.named = true
 	}
 }

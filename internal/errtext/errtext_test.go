@@ -1,6 +1,9 @@
 package errtext_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -26,6 +29,8 @@ func TestRead(t *testing.T) {
 			want{"myregistry.azurecr.io", "team/app", "v1", "repository:team/app:pull", false}},
 		{"docker_push", "The push refers to repository [myregistry.azurecr.io/team/app]\ndenied: requested access to the resource is denied",
 			want{"myregistry.azurecr.io", "team/app", "", "repository:team/app:pull,push", false}},
+		{"buildah", "Error: pushing image \"2e92be7a94d152110ae06c9133ed26dbbcd6f4cd08c37fb00e9db4a15bea308b\" to \"docker://localhost:5443/team/app:v1\": writing blob: initiating layer upload to /v2/team/app/blobs/uploads/ in localhost:5443: errors:\ndenied: requested access to the resource is denied",
+			want{"localhost:5443", "team/app", "v1", "repository:team/app:pull,push", false}},
 		{"crane", `Error: PUT https://myregistry.azurecr.io/v2/team/app/manifests/v1: UNAUTHORIZED: authentication required; [map[Action:pull Name:team/app Type:repository] map[Action:push Name:team/app Type:repository]]`,
 			want{"myregistry.azurecr.io", "team/app", "v1", "repository:team/app:pull,push", true}},
 		{"token_request", `GET https://myregistry.azurecr.io/oauth2/token?scope=repository%3Ateam%2Fapp%3Apull&service=myregistry.azurecr.io: 401 Unauthorized`,
@@ -65,10 +70,100 @@ func TestRead_hides_tokens(t *testing.T) {
 	}
 }
 
+// What an event shows of its line holds no secret either, wherever it is cut.
+func TestEvents_hide_secrets(t *testing.T) {
+	const secret = "c2VjcmV0LXRoYXQtaXMtbG9uZw"
+	const failed = ` contoso.azurecr.io: 401 Unauthorized`
+	for _, line := range []string{
+		"Authorization: Basic " + secret, "docker login -u ci -p " + secret, "docker login --password=" + secret,
+		"GET https://store.blob.core.windows.net/x?sp=r&sig=" + secret + "&se=1", "GET https://store.example.org/x?key=" + secret, "https://ci:" + secret + "@contoso.azurecr.io/v2/",
+		`{"access_token":"` + secret + `"}`, "client_secret=" + secret, "ACR_TOKEN_PASSWORD=" + secret,
+		strings.Repeat(secret, 40), "eyJ0eXAiOiJKV1QifQ." + strings.Repeat(secret, 40) + "." + secret,
+	} {
+		for _, text := range []string{line + failed, failed + " " + line, strings.Repeat("x ", 200) + line + failed + " " + line + strings.Repeat(" y", 200)} {
+			r := errtext.Read(text)
+			if r.Ended < 0 {
+				t.Errorf("no event in %q", text)
+			}
+			for _, e := range r.Events {
+				if strings.Contains(e.Line, secret[:8]) && !strings.HasPrefix(line, secret[:8]) || strings.Contains(e.Line, "eyJ") {
+					t.Errorf("%q shows %q", text, e.Line)
+				}
+			}
+		}
+	}
+}
+
 func TestRead_end_of_a_long_text(t *testing.T) {
 	r := errtext.Read("GET https://first.azurecr.io/v2/a/manifests/b\n" + strings.Repeat("step 1 of 9: nothing\n", errtext.MaxText/20) + "GET https://last.azurecr.io/v2/a/manifests/b")
 	if r.Registry.Host() != "last.azurecr.io" {
 		t.Errorf("%+v", r.Registry)
+	}
+}
+
+// elsewhere are lines about other hosts, as a log has them before what failed.
+const elsewhere = `#5 sha256:0123 extracting from ghcr.io/example/base:1
+failed to do request: Head "https://registry-1.docker.io/v2/library/node/manifests/20": dial tcp: lookup registry-1.docker.io: no such host
+error pulling image: received unexpected HTTP status: 503 Service Unavailable from https://ghcr.io/v2/example/app/blobs/x
+Failed to pull image "docker.io/library/busybox:latest": toomanyrequests: You have reached your pull rate limit
+npm error 403 Forbidden - GET https://registry.npmjs.org/example
+dial tcp: lookup db on 127.0.0.11:53: no such host
+GET https://quay.io/v2/example/app/manifests/v1: UNAUTHORIZED: access to the requested resource is not authorized
+done
+`
+
+// changesNothing sees that what was said of other hosts before a text changes nothing
+// of what ended it.
+func changesNothing(t *testing.T, text string) {
+	t.Helper()
+	r := errtext.Read(text)
+	if r.Ended < 0 {
+		return
+	}
+	// What was said of other hosts before changes nothing of it.
+	again := errtext.Read(elsewhere + text)
+	if again.Ended < 0 {
+		t.Fatalf("%q: no event is left", text)
+	}
+	was, is := r.Events[r.Ended], again.Events[again.Ended]
+	type verdict struct {
+		phase                        errtext.Phase
+		kind                         errtext.Kind
+		class                        errtext.Class
+		host                         string
+		place                        errtext.Place
+		status                       int
+		codes                        string
+		said                         string
+		anonymous, sent, held, login bool
+		registry, repository, target string
+		required                     string
+		named                        bool
+	}
+	of := func(e errtext.Event, r errtext.Reading) verdict {
+		return verdict{e.Phase, e.Kind, e.Class, e.Host, e.Place, e.Status, fmt.Sprint(e.Codes), fmt.Sprint(e.Says), e.Anonymous, e.Sent, e.Held, e.Login,
+			r.Registry.Host(), r.Repository, r.Target, r.Required.String(), r.Named}
+	}
+	if diff := cmp.Diff(of(was, r), of(is, again), cmp.AllowUnexported(verdict{})); diff != "" {
+		t.Fatalf("%q\n%s", text, diff)
+	}
+}
+
+// TestRead_elsewhere puts lines about other hosts before the words of real clients.
+func TestRead_elsewhere(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(captures, "*", "*.txt"))
+	if err != nil || len(files) < 150 {
+		t.Fatalf("%d captures, %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changesNothing(t, string(data))
+	}
+	for _, text := range []string{"unauthorized: authentication required", "denied: x", "status code: 401", "connection refused"} {
+		changesNothing(t, text)
 	}
 }
 
@@ -78,6 +173,10 @@ func FuzzRead(f *testing.F) {
 		`scope="repository:a/b:pull,push",error="insufficient_scope"`,
 		"myregistry.azurecr.io/a/b:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 		`{"Type":"repository","Name":"a/b","Action":"pull"}`, "status code: 401 \x1b[31m", "#: client: x\nlocalhost:5443/x",
+		"The push refers to repository [myregistry.azurecr.io/a/b]\ndenied: requested access to the resource is denied",
+		`dial tcp: lookup myregistry.azurecr.io on [::1]:53: read udp: connection refused`,
+		"unauthorized: authentication required", "403 Forbidden ghcr.io", "lookup x: no such host",
+		"An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR\nResponse code: 403", "docker push a/b\ndenied: x",
 	} {
 		f.Add(text)
 	}
@@ -95,5 +194,6 @@ func FuzzRead(f *testing.F) {
 		if r.Target != "" && !acrkit.IsTag(r.Target) && !acrkit.IsDigest(r.Target) {
 			t.Fatalf("%q is neither tag nor digest", r.Target)
 		}
+		changesNothing(t, text)
 	})
 }

@@ -14,8 +14,15 @@ type DiagnosisJSON struct {
 	Confidence string          `json:"confidence"`
 	Evidence   []string        `json:"evidence"`
 	Candidates []CandidateJSON `json:"candidates"`
+	Missing    []MissingJSON   `json:"missing"` // rights that the credential has not, or is not known to have
 	Probes     []ProbeJSON     `json:"probes"`
 	Mend       string          `json:"mend"` // one command
+}
+
+// MissingJSON is a right in the words of a scope map.
+type MissingJSON struct {
+	Repository string `json:"repository"`
+	Action     string `json:"action"` // "content/delete"
 }
 
 // CandidateJSON is what a failure may be.
@@ -38,7 +45,11 @@ type ProbeJSON struct {
 func NewDiagnosisJSON(d diagnose.Diagnosis) DiagnosisJSON {
 	c := candidate(d.Code)
 	out := DiagnosisJSON{Code: c.Code, Name: c.Name, Title: c.Title, Confidence: string(d.Confidence),
-		Evidence: append([]string{}, d.Evidence...), Candidates: []CandidateJSON{}, Probes: NewProbesJSON(d.Probes), Mend: d.Mend}
+		Evidence: append([]string{}, d.Evidence...), Candidates: []CandidateJSON{}, Missing: []MissingJSON{},
+		Probes: NewProbesJSON(d.Probes), Mend: d.Mend}
+	for _, m := range d.Missing {
+		out.Missing = append(out.Missing, MissingJSON{Repository: m.Repository, Action: m.Action.String()})
+	}
 	for _, code := range d.Candidates {
 		out.Candidates = append(out.Candidates, candidate(code))
 	}
@@ -68,6 +79,9 @@ func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 		pairs = append(pairs, [2]string{"cause", "cannot tell"}, [2]string{"class", string(d.Code) + " " + title})
 	} else {
 		pairs = append(pairs, [2]string{"cause", string(d.Code) + " " + title}, [2]string{"confidence", string(d.Confidence)})
+	}
+	for _, m := range d.Missing {
+		pairs = append(pairs, [2]string{"missing", m.String()})
 	}
 	for _, e := range d.Evidence {
 		pairs = append(pairs, [2]string{"evidence", e})

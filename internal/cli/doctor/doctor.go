@@ -39,13 +39,14 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"form it has, Entra, the token, what it grants, locks, and the host of blobs. Where\n" +
 			"something is wrong, the verdict names it with its code and one command that mends it.\n\n" +
 			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
-			"tried where it only reads. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
+			"tried where it only reads; of a tag or digest that it names (team/app:v1:content/write),\n" +
+			"the locks are read, too. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
 			"itself; --json lists them. No sign-in to Azure, no az and no Docker is needed.\n\n" +
 			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
 			"--arm, Azure Resource Manager is read where that is in doubt, by a sign-in of az.\n\n" +
 			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the way\n" +
 			"could not be walked to its end.",
-		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:content/write --want team/base:content/read",
+		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:v1:content/write --want team/base:content/read",
 		Args:    cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -68,18 +69,25 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			return run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil, "a right that is needed, as `repository:action` (team/app:content/read); may be repeated")
+	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil, "a right that is needed, as `repository:action` (team/app:content/read, team/app:v1:content/write); may be repeated")
 	cmd.Flags().BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
 }
 
-// parseWant reads REPOSITORY:ACTION, the action by its name in a scope map or on
-// the wire.
+// parseWant reads REPOSITORY[:TAG|@DIGEST]:ACTION, the action by its name in a scope map
+// or on the wire.
 func parseWant(text string) (diagnose.Want, error) {
-	name, word, ok := strings.Cut(text, ":")
-	if !ok {
-		return diagnose.Want{}, cmdutil.Usage("--want %q is not REPOSITORY:ACTION, as team/app:content/read", text)
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return diagnose.Want{}, cmdutil.Usage("--want %q is not REPOSITORY:ACTION, as team/app:content/read, or REPOSITORY:TAG:ACTION", text)
+	}
+	name, target, word := text[:i], "", text[i+1:]
+	if at := strings.IndexAny(name, ":@"); at >= 0 {
+		name, target = name[:at], name[at+1:]
+		if !acrkit.IsTag(target) && !acrkit.IsDigest(target) {
+			return diagnose.Want{}, cmdutil.Usage("--want %q: %q is neither a tag nor a digest", text, target)
+		}
 	}
 	if err := acrkit.CheckRepositoryName(name); err != nil {
 		return diagnose.Want{}, err
@@ -88,7 +96,7 @@ func parseWant(text string) (diagnose.Want, error) {
 	if err != nil {
 		return diagnose.Want{}, err
 	}
-	return diagnose.Want{Repository: name, Action: action}, nil
+	return diagnose.Want{Repository: name, Action: action, Target: target}, nil
 }
 
 var fields = []string{"registry", "healthy", "complete", "steps", "diagnosis"}

@@ -50,8 +50,10 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"--action that is content/read of a tag or digest, and metadata/read of a repository.\n\n" +
 			"With --error, the output of another program is read, of docker, podman, buildah,\n" +
 			"skopeo, containerd, a kubelet, az, helm, oras, crane, regctl or an Azure SDK, from a\n" +
-			"file or stdin. What it does not tell is asked of the registry with the credential that\n" +
-			"acrkit finds; each request is listed, none changes anything. --no-probes asks nobody.\n" +
+			"file or stdin; of a long one the last 64 KiB count. What it does not tell is asked of\n" +
+			"the registry with the credential that acrkit finds; each request is listed, none\n" +
+			"changes anything, and one that is not answered within two seconds is the last and\n" +
+			"changes no verdict. --no-probes asks nobody.\n\n" +
 			"--arm also reads Azure Resource Manager where a registry gives one answer to several\n" +
 			"causes, as it does to a wrong, expired or disabled password, by a sign-in of az.\n\n" +
 			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
@@ -119,7 +121,7 @@ func (opts *Options) chooseAction(word string) (err error) {
 	return err
 }
 
-var fields = []string{"code", "name", "title", "confidence", "evidence", "candidates", "probes", "mend", "registry", "repository", "required"}
+var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required"}
 
 type explanation struct {
 	cmdutil.DiagnosisJSON
@@ -159,7 +161,7 @@ func run(ctx context.Context, opts *Options) error {
 		Required: acrkit.RepositoryScope(opts.Reference.Name, opts.Action).String()}
 	if found == nil {
 		if opts.Exporter != nil {
-			out.Evidence, out.Candidates, out.Probes = []string{}, []cmdutil.CandidateJSON{}, cmdutil.NewProbesJSON(probes)
+			out.Evidence, out.Candidates, out.Missing, out.Probes = []string{}, []cmdutil.CandidateJSON{}, []cmdutil.MissingJSON{}, cmdutil.NewProbesJSON(probes)
 			return opts.Exporter.Write(ctx, opts.IO, out)
 		}
 		return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", "none: " + check.Wants[0].String() + " is granted, and nothing on the way refuses it"}})
@@ -198,7 +200,7 @@ func runError(ctx context.Context, opts *Options) error {
 		return err
 	}
 	r := errtext.Read(text)
-	a := diagnose.Attempt{Registry: r.Registry, Required: r.Required, Named: r.Named, Target: r.Target, Text: r.Text}
+	a := diagnose.Attempt{Registry: r.Registry, Text: text}
 	options := &diagnose.Options{NoProbes: true}
 	if !opts.NoProbes && !r.Registry.IsZero() {
 		check, o, done, err := opts.Check(ctx, r.Registry, opts.ARM)
@@ -221,7 +223,7 @@ func runError(ctx context.Context, opts *Options) error {
 }
 
 // nextCommand is what tells more than the text does.
-func nextCommand(r errtext.Refusal) string {
+func nextCommand(r errtext.Reading) string {
 	if r.Registry.IsZero() {
 		return "acrkit doctor REGISTRY"
 	}
