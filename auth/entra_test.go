@@ -247,6 +247,7 @@ func TestRejected(t *testing.T) {
 		{"refresh token as Entra token", auth.EntraToken(other), acrkit.CodeCredentialRejected, `its issuer is "Azure Container Registry"`, "", 1},
 		{"Entra token", auth.EntraToken("opaque"), acrkit.CodeCredentialRejected, "the registry does not accept the Entra access token (audience https://containerregistry.azure.net)", "", 1},
 		{"line feed", auth.ScopedToken("ci", "correct-horse\n"), acrkit.CodeUsage, "white space", "", 0},
+		{"byte order mark", auth.ScopedToken("ci", "\ufeffcorrect-horse"), acrkit.CodeUsage, "byte order mark", "", 0},
 		{"line feed in the name", auth.ScopedToken("ci\n", "x"), acrkit.CodeUsage, "white space", "", 0},
 		{"no password", auth.ScopedToken("ci", ""), acrkit.CodeUsage, "is empty", "", 0},
 		{"no name", auth.ScopedToken("", "x"), acrkit.CodeUsage, "is empty", "", 0},

@@ -13,8 +13,6 @@ import (
 
 var (
 	placeholder = regexp.MustCompile(`\b[A-Z_]{3,}\b`)
-	quotedName  = regexp.MustCompile(`^(?:token|user|admin user) "([^"]+)"$`)
-	clientID    = regexp.MustCompile(`^service principal "?([0-9A-Za-z-]+)"?$`)
 )
 
 // plain returns s if any shell takes it as it stands, else a word to replace.
@@ -30,18 +28,14 @@ func (x *examiner) name() string {
 	if x.user != "" {
 		return x.user
 	}
-	if m := quotedName.FindStringSubmatch(x.who()); m != nil {
-		return m[1]
+	switch c := x.credential(); {
+	case c == nil:
+	case c.Kind() == auth.KindScopedToken, c.Kind() == auth.KindUserPassword, c.Kind() == auth.KindAdminUser:
+		if name := c.Name(); name != "" {
+			return name
+		}
 	}
 	return x.reading.User
-}
-
-// who describes the credential that was used, "" = not known.
-func (x *examiner) who() string {
-	if c := x.credential(); c != nil {
-		return c.String()
-	}
-	return ""
 }
 
 func (x *examiner) credential() auth.Credential {
@@ -97,8 +91,8 @@ func (x *examiner) mend(c Cause) string {
 		case "TOKEN":
 			value = x.name()
 		case "CLIENT_ID":
-			if m := clientID.FindStringSubmatch(x.who()); m != nil {
-				value = m[1]
+			if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
+				value = c.Name()
 			} else if fullGUID(x.user) {
 				value = x.user
 			}
