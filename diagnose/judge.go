@@ -264,7 +264,16 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 			return verdict(cause.RedirectRefused, Proved, said), true
 		case errtext.SaysNoPath:
 			return suspect(cause.RepositoryNameWrong, cause.NotARegistry), true
+		case errtext.SaysNoCredentialThere:
+			return verdict(cause.HostRefused, Proved, said), true
 		}
+	}
+	// After what the service says itself, which acrkit repeats behind its own words.
+	switch {
+	case slices.Contains(says, errtext.SaysNotAccepted):
+		return verdict(cause.CredentialRejected, Proved), true
+	case slices.Contains(says, errtext.SaysTokenRefused):
+		return suspect(cause.TokenEnded, cause.CredentialRejected, cause.WrongRegistryToken), true
 	}
 	return Diagnosis{}, false
 }

@@ -66,7 +66,7 @@ var rules = []rule{
 	{pkg: "internal/identity", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/sentence", "internal/shell", "internal/store", "internal/tokencache", "internal/wire"}},
 	{pkg: "internal/shell"},
 	{pkg: "internal/refusal", ours: []string{"", "emulator/rule", "internal/cause"}},
-	{pkg: "internal/errtext", ours: []string{"", "internal/operation", "internal/redact"}},
+	{pkg: "internal/errtext", ours: []string{"", "internal/operation", "internal/redact", "internal/sentence"}},
 	{pkg: "internal/pki", ours: []string{"", "internal/private"}},
 	{pkg: "internal/private", ours: []string{"", "internal/shell"}},
 	{pkg: "internal/store", ours: []string{"", "internal/private", "internal/redact", "internal/shell"}},

@@ -217,6 +217,7 @@ func (r *place) read(text, window string) {
 	r.readReferences(text)
 	r.readManifests(text)
 	r.readScopes(window)
+	r.readOwn(window)
 }
 
 var (

@@ -84,6 +84,7 @@ type token struct {
 	code       string
 	says       Says
 	noBody     bool
+	own        bool // it is a sentence of acrkit's
 }
 
 // ranks orders kinds that stand for one failure, the most telling last: a look-up
@@ -133,6 +134,7 @@ func tokens(text string) []token {
 				says: s.says})
 		}
 	}
+	all = append(all, ownTokens(text, lower)...)
 	for _, m := range noBody.FindAllStringIndex(text, -1) {
 		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, noBody: true})
 	}
@@ -315,7 +317,7 @@ func (r *reader) events() []Event {
 	for _, t := range tokens(r.text) {
 		r.visits++
 		class, place := r.bind(t)
-		if t.says != "" && class == Unnamed && t.reach == far && !shared(t.says) {
+		if t.own || t.says != "" && class == Unnamed && t.reach == far && !shared(t.says) {
 			class = OfRegistry // ACR alone says so
 		}
 		if len(all) > 0 && r.join(&all[len(all)-1], t, class, place) {
