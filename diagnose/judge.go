@@ -264,7 +264,7 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 			return verdict(cause.RedirectRefused, Proved, said), true
 		case errtext.SaysNoPath:
 			return suspect(cause.RepositoryNameWrong, cause.NotARegistry), true
-		case errtext.SaysNoCredentialThere:
+		case errtext.SaysHostRefused:
 			return verdict(cause.HostRefused, Proved, said), true
 		}
 	}

@@ -230,9 +230,9 @@ const (
 	SaysStorageWantsNone Says = "the storage takes no Authorization"
 
 	// Of acrkit and its packages: see own.go.
-	SaysNotAccepted       Says = "the name and password are not accepted" //nolint:gosec // no secret
-	SaysTokenRefused      Says = "the token is not accepted"
-	SaysNoCredentialThere Says = "no credential goes to that host"
+	SaysNotAccepted  Says = "the name and password are not accepted"
+	SaysTokenRefused Says = "the token is not accepted"
+	SaysHostRefused  Says = "no credential goes to that host"
 )
 
 // sentences are ACR's own texts, and its storage's. Source: Microsoft's documents,

@@ -48,10 +48,10 @@ var ownSentences = compileOwn([]ownSentence{
 	{key: sentence.NoRepository, status: 404, code: "NAME_UNKNOWN"},
 	{key: sentence.NoManifest, status: 404, code: "TAG_UNKNOWN"},
 	{key: sentence.NoBlob, status: 404, code: "BLOB_UNKNOWN"},
-	{key: sentence.OtherHost, says: SaysNoCredentialThere},
-	{key: sentence.ForeignRealm, says: SaysNoCredentialThere},
-	{key: sentence.ForeignAnswer, says: SaysNoCredentialThere},
-	{key: sentence.PlainHTTP, says: SaysNoCredentialThere},
+	{key: sentence.OtherHost, says: SaysHostRefused},
+	{key: sentence.ForeignRealm, says: SaysHostRefused},
+	{key: sentence.ForeignAnswer, says: SaysHostRefused},
+	{key: sentence.PlainHTTP, says: SaysHostRefused},
 })
 
 type ownSentence struct {

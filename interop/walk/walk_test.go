@@ -193,17 +193,17 @@ func (w *walker) walk(t *testing.T, page string) {
 	})
 	for _, b := range blocks {
 		where := fmt.Sprintf("%s:%d", strings.TrimPrefix(page, "../../"), b.line)
-		switch {
-		case b.verb == "not run":
+		switch b.verb {
+		case "not run":
 			t.Logf("%s: NOT run: %s", where, b.argument)
 			continue
-		case b.verb == "file":
+		case "file":
 			file := filepath.Join(dir, b.argument)
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			write(t, file, b.text)
-		case b.verb == "main":
+		case "main":
 			makeFolder(t, filepath.Join(dir, "fragment"))
 			out, err := w.shell(t, dir, state, mains[b.language](t, dir, b.text))
 			if err != nil || !strings.Contains(out, "latest") {
