@@ -82,11 +82,6 @@ class Answer extends HttpResponse {
     }
 
     @Override
-    public String getHeaderValue(HttpHeaderName name) {
-        return headers.getValue(name);
-    }
-
-    @Override
     public HttpHeaders getHeaders() {
         return headers;
     }
@@ -115,10 +110,5 @@ class Answer extends HttpResponse {
     @Override
     public Mono<String> getBodyAsString(Charset charset) {
         return Mono.fromSupplier(() -> new String(body, charset));
-    }
-
-    @Override
-    public HttpResponse buffer() {
-        return this;
     }
 }

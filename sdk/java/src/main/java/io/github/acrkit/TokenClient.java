@@ -9,11 +9,14 @@ import com.azure.core.http.HttpResponse;
 import com.azure.core.util.BinaryData;
 import com.azure.core.util.Context;
 import io.github.acrkit.Refusals.ServiceError;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URL;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 
 /**
@@ -38,8 +41,8 @@ final class TokenClient implements HttpClient {
         this.registry = registry;
         this.inner = inner;
         this.credentials = credentials;
-        this.service = new TokenService(registry, inner, credentials, limit, clock);
-        this.tokens = new TokenCache(service::fetch, clock);
+        this.tokens = new TokenCache(clock);
+        this.service = new TokenService(registry, inner, credentials, limit, tokens, clock);
         this.refusals = new Refusals(registry);
         this.clock = clock;
     }
@@ -65,7 +68,7 @@ final class TokenClient implements HttpClient {
 
     private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
         return token(scope, first).flatMap(outcome -> {
-            if (!outcome.isToken()) {
+            if (outcome.isReply()) {
                 return outcome.reply(request);
             }
             return exchange(request, outcome.token(), context).flatMap(response -> {
@@ -86,39 +89,17 @@ final class TokenClient implements HttpClient {
         return inner.send(copy(request, token), context).onErrorMap(t -> failure(request, t));
     }
 
+    /** Waits for the answer; the synchronous clients expect unchecked exceptions. */
     @Override
     public HttpResponse sendSync(HttpRequest request, Context context) {
-        Answer refused = refusedBefore(request);
-        if (refused != null) {
-            return refused;
-        }
-        if (isWithoutToken(request.getUrl())) {
-            return withoutToken(request, exchangeSync(request, null, context));
-        }
-        Scope scope = scopeOf(request);
-        for (boolean first = true; ; first = false) {
-            Outcome outcome = token(scope, first).block();
-            if (!outcome.isToken()) {
-                return outcome.replySync(request);
-            }
-            HttpResponse response = exchangeSync(request, outcome.token(), context);
-            if (isPassed(request, response)) {
-                return new BoundResponse(request, response);
-            }
-            byte[] body = Answer.read(response, Refusals.MAX_BODY).block();
-            Verdict verdict = judge(request, response, body, outcome.token(), first);
-            if (verdict.again == null) {
-                return verdict.answer;
-            }
-            scope = verdict.again;
-        }
-    }
-
-    private HttpResponse exchangeSync(HttpRequest request, Token token, Context context) {
         try {
-            return inner.sendSync(copy(request, token), context);
+            return send(request, context).block();
         } catch (RuntimeException e) {
-            throw Outcome.unchecked(failure(request, e));
+            Throwable t = Exceptions.unwrap(e);
+            if (t instanceof IOException) {
+                throw new UncheckedIOException(t.getMessage(), (IOException) t);
+            }
+            throw t instanceof RuntimeException ? (RuntimeException) t : new RuntimeException(t.getMessage(), t);
         }
     }
 
@@ -132,7 +113,9 @@ final class TokenClient implements HttpClient {
 
     /** Returns a token for a scope. Where it is not known, the first try goes without: the challenge then tells. */
     private Mono<Outcome> token(Scope scope, boolean first) {
-        return first && scope.isEmpty() ? Mono.just(Outcome.NO_TOKEN) : tokens.get(scope);
+        return first && scope.isEmpty()
+                ? Mono.just(Outcome.NO_TOKEN)
+                : tokens.get(scope.toString(), () -> service.fetch(scope));
     }
 
     private Answer refusedBefore(HttpRequest request) {
@@ -249,7 +232,7 @@ final class TokenClient implements HttpClient {
         }
         tokens.forget(token);
         if (!insufficient && token.root != null) {
-            service.forget(token.root);
+            tokens.forget(token.root);
         }
         return challenge == null ? null : token.scope;
     }

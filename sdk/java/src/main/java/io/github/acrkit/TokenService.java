@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import reactor.core.publisher.Mono;
@@ -37,21 +36,26 @@ final class TokenService {
     private final Refusals refusals;
     private final Duration limit;
     private final LongSupplier clock;
-    private final Shared<Outcome> exchange = new Shared<>();
-
-    private NamePassword rootOwner; // whose Entra token was exchanged for root
-    private Token root; // an ACR refresh token
+    private final TokenCache tokens;
 
     /**
      * @param limit how long one request may take
+     * @param tokens where the refresh tokens are kept
      * @param clock {@link System#nanoTime}
      */
-    TokenService(Registry registry, HttpClient inner, Credentials credentials, Duration limit, LongSupplier clock) {
+    TokenService(
+            Registry registry,
+            HttpClient inner,
+            Credentials credentials,
+            Duration limit,
+            TokenCache tokens,
+            LongSupplier clock) {
         this.registry = registry;
         this.inner = inner;
         this.credentials = credentials;
         this.refusals = new Refusals(registry);
         this.limit = limit;
+        this.tokens = tokens;
         this.clock = clock;
     }
 
@@ -66,7 +70,7 @@ final class TokenService {
             return Mono.just(last);
         }
         return credentials.current().flatMap(pair -> {
-            if (refused.stream().anyMatch(pair::isSameAs)) {
+            if (refused.contains(pair)) {
                 return Mono.just(last); // what was refused a moment ago is not sent again
             }
             return grant(pair, scope).flatMap(outcome -> {
@@ -86,7 +90,7 @@ final class TokenService {
                 return token(
                         pair, scope, null, Map.of("grant_type", "refresh_token", "refresh_token", pair.password()));
             case ENTRA_TOKEN:
-                return grantFromRoot(pair, scope);
+                return grantFromRoot(pair, scope, true);
             default:
                 return token(
                         pair,
@@ -96,60 +100,24 @@ final class TokenService {
         }
     }
 
-    private Mono<Outcome> grantFromRoot(NamePassword pair, Scope scope) {
-        Token before = root(pair);
-        return refreshToken(pair).flatMap(got -> {
-            Token from = got.token();
-            if (from == null) {
-                return Mono.just(got);
-            }
-            Map<String, String> form = Map.of("grant_type", "refresh_token", "refresh_token", from.value());
-            return token(pair, scope, from, form).flatMap(outcome -> {
-                if (!outcome.isRejected()) {
-                    return Mono.just(outcome);
-                }
-                forget(from);
-                // A refresh token may be revoked before its time; one that has just come is not worth another try.
-                return from == before ? grantFromRoot(pair, scope) : Mono.just(outcome);
-            });
-        });
-    }
-
-    private synchronized Token root(NamePassword pair) {
-        boolean usable = root != null && rootOwner.isSameAs(pair) && root.isAlive(clock.getAsLong());
-        return usable ? root : null;
-    }
-
-    /** Drops a refresh token, so that the next access token comes from the root credential. */
-    synchronized void forget(Token refreshToken) {
-        if (root == refreshToken) {
-            root = null;
-        }
-    }
-
-    private Mono<Outcome> refreshToken(NamePassword pair) {
-        Token known = root(pair);
-        synchronized (this) {
-            if (known != null && !known.isDue(clock.getAsLong())) {
-                return Mono.just(Outcome.of(known));
-            }
-        }
-        return exchange.run(() -> {
-            Map<String, String> form = Map.of("grant_type", "access_token", "access_token", pair.password());
-            return post("exchange", "refresh_token", pair, null, null, form)
-                    .map(outcome -> keepRoot(pair, known, outcome));
-        });
-    }
-
-    private synchronized Outcome keepRoot(NamePassword pair, Token known, Outcome outcome) {
-        if (outcome.token() != null) {
-            rootOwner = pair;
-            root = outcome.token();
-        } else if (known != null) {
-            known.retryAt = clock.getAsLong() + TokenCache.RENEWAL_PAUSE.toNanos();
-            return Outcome.of(known); // it still lives
-        }
-        return outcome;
+    /** Asks with the refresh token that an Entra token is exchanged for. */
+    private Mono<Outcome> grantFromRoot(NamePassword pair, Scope scope, boolean first) {
+        Map<String, String> exchange = Map.of("grant_type", "access_token", "access_token", pair.password());
+        return tokens.get(pair, () -> post("exchange", "refresh_token", pair, null, null, exchange))
+                .flatMap(got -> {
+                    Token root = got.token();
+                    if (root == null) {
+                        return Mono.just(got);
+                    }
+                    Map<String, String> form = Map.of("grant_type", "refresh_token", "refresh_token", root.value());
+                    return token(pair, scope, root, form).flatMap(outcome -> {
+                        if (!outcome.isRejected()) {
+                            return Mono.just(outcome);
+                        }
+                        tokens.forget(root); // it may be revoked before its time
+                        return first ? grantFromRoot(pair, scope, false) : Mono.just(outcome);
+                    });
+                });
     }
 
     private Mono<Outcome> token(NamePassword pair, Scope scope, Token from, Map<String, String> grant) {
@@ -215,15 +183,13 @@ final class TokenService {
         }
         if (TokenClient.isRetried(status)) {
             String text = Text.without(new String(body, StandardCharsets.UTF_8), secrets);
-            return Outcome.of(request -> new Answer(request, status, headers, Claims.utf8(text)));
+            return Outcome.of(request -> new Answer(request, status, headers, Claims.utf8(text)), false);
         }
         List<ServiceError> errors = ServiceError.read(body, secrets);
         String said = status == 200 ? " without a token that can be used" : ServiceError.said(errors);
         String code = errors.isEmpty() || errors.get(0).code.isEmpty() ? "UNAUTHORIZED" : errors.get(0).code;
         Refusal refusal =
                 status == 401 ? refusals.notAccepted(pair, credentials.what(), said) : refusals.service(status, said);
-        Function<HttpRequest, HttpResponse> answer =
-                request -> Answer.refusal(request, 401, headers, refusal, code, "");
-        return status == 401 ? Outcome.rejected(answer) : Outcome.of(answer);
+        return Outcome.of(request -> Answer.refusal(request, 401, headers, refusal, code, ""), status == 401);
     }
 }
