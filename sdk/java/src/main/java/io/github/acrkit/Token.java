@@ -11,7 +11,7 @@ final class Token {
     private final long received;
     private final long life;
 
-    /** What the token was asked for; null for a refresh token. */
+    /** What the token was asked for; empty for a refresh token. */
     final Scope scope;
 
     /** The refresh token that it was made from; null if from a password. */

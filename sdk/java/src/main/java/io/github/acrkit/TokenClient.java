@@ -55,38 +55,59 @@ final class TokenClient implements HttpClient {
     @Override
     public Mono<HttpResponse> send(HttpRequest request, Context context) {
         return Mono.defer(() -> {
-            Answer refused = refusedBefore(request);
-            if (refused != null) {
-                return Mono.just(refused);
+            URL url = request.getUrl();
+            if (url.getProtocol().equalsIgnoreCase("http")) {
+                return Mono.just(
+                        Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), "UNAUTHORIZED", ""));
             }
-            if (isWithoutToken(request.getUrl())) {
-                return exchange(request, null, context).map(response -> withoutToken(request, response));
+            if (!registry.isHome(url)) {
+                return exchange(request, null, context).map(response -> ofAnotherHost(request, response));
             }
-            return attempt(request, context, scopeOf(request), true);
+            if (Operation.pathOf(url).startsWith("/oauth2/")) { // its clients know what they send
+                return exchange(request, null, context).map(response -> new BoundResponse(request, response));
+            }
+            return attempt(request, context, Operation.of(request.getHttpMethod(), url).scope, true);
         });
+    }
+
+    private HttpResponse ofAnotherHost(HttpRequest request, HttpResponse response) {
+        if (response.getStatusCode() != 401) {
+            return new BoundResponse(request, response);
+        }
+        response.close();
+        Refusal refusal = refusals.foreignAnswer(credentials.latest(), request.getUrl(), 401);
+        return Answer.refusal(request, 401, response.getHeaders(), refusal, "UNAUTHORIZED", "");
     }
 
     private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
-        return token(scope, first).flatMap(outcome -> {
-            if (outcome.isReply()) {
-                return outcome.reply(request);
-            }
-            return exchange(request, outcome.token(), context).flatMap(response -> {
-                if (isPassed(request, response)) {
-                    return Mono.just(new BoundResponse(request, response));
-                }
-                return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
-                    Verdict verdict = judge(request, response, body, outcome.token(), first);
-                    return verdict.again != null
-                            ? attempt(request, context, verdict.again, false)
-                            : Mono.just(verdict.answer);
-                });
-            });
-        });
+        // Where the scope is not known, the first try goes without a token: the challenge then tells.
+        Mono<Outcome> token = first && scope.isEmpty()
+                ? Mono.just(Outcome.NO_TOKEN)
+                : tokens.get(scope.toString(), () -> service.fetch(scope));
+        return token.flatMap(outcome -> outcome.isReply()
+                ? outcome.reply(request)
+                : exchange(request, outcome.token(), context).flatMap(response -> {
+                    if (isPassed(request, response)) {
+                        return Mono.just(new BoundResponse(request, response));
+                    }
+                    return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
+                        Scope again = cure(request, response, outcome.token());
+                        return first && again != null
+                                ? attempt(request, context, again, false)
+                                : Mono.just(refuse(request, response, body, outcome.token()));
+                    });
+                }));
     }
 
     private Mono<HttpResponse> exchange(HttpRequest request, Token token, Context context) {
-        return inner.send(copy(request, token), context).onErrorMap(t -> failure(request, t));
+        HttpRequest copy = request.copy();
+        copy.getHeaders().remove(HttpHeaderName.AUTHORIZATION);
+        if (token != null) {
+            copy.getHeaders().set(HttpHeaderName.AUTHORIZATION, "Bearer " + token.value());
+        }
+        return inner.send(copy, context)
+                .onErrorMap(t ->
+                        Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, List.of()))));
     }
 
     /** Waits for the answer; the synchronous clients expect unchecked exceptions. */
@@ -103,51 +124,6 @@ final class TokenClient implements HttpClient {
         }
     }
 
-    private Throwable failure(HttpRequest request, Throwable t) {
-        return Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, List.of())));
-    }
-
-    private static Scope scopeOf(HttpRequest request) {
-        return Operation.of(request.getHttpMethod(), request.getUrl()).scope;
-    }
-
-    /** Returns a token for a scope. Where it is not known, the first try goes without: the challenge then tells. */
-    private Mono<Outcome> token(Scope scope, boolean first) {
-        return first && scope.isEmpty()
-                ? Mono.just(Outcome.NO_TOKEN)
-                : tokens.get(scope.toString(), () -> service.fetch(scope));
-    }
-
-    private Answer refusedBefore(HttpRequest request) {
-        URL url = request.getUrl();
-        return url.getProtocol().equalsIgnoreCase("http")
-                ? Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), "UNAUTHORIZED", "")
-                : null;
-    }
-
-    /** Reports whether a URL is another origin's, or the token service's, whose clients know what they send. */
-    private boolean isWithoutToken(URL url) {
-        return !registry.isHome(url) || Operation.pathOf(url).startsWith("/oauth2/");
-    }
-
-    private HttpResponse withoutToken(HttpRequest request, HttpResponse response) {
-        if (response.getStatusCode() != 401 || registry.isHome(request.getUrl())) {
-            return new BoundResponse(request, response);
-        }
-        response.close();
-        Refusal refusal = refusals.foreignAnswer(credentials.latest(), request.getUrl(), 401);
-        return Answer.refusal(request, 401, response.getHeaders(), refusal, "UNAUTHORIZED", "");
-    }
-
-    private static HttpRequest copy(HttpRequest request, Token token) {
-        HttpRequest copy = request.copy();
-        copy.getHeaders().remove(HttpHeaderName.AUTHORIZATION);
-        if (token != null) {
-            copy.getHeaders().set(HttpHeaderName.AUTHORIZATION, "Bearer " + token.value());
-        }
-        return copy;
-    }
-
     /** Reports whether the clients send a request again after such an answer, and honour its Retry-After. */
     static boolean isRetried(int status) {
         return status == 408 || status == 429 || status >= 500;
@@ -159,52 +135,34 @@ final class TokenClient implements HttpClient {
         return status < 400 || isRetried(status) || (status == 404 && request.getHttpMethod() == HttpMethod.DELETE);
     }
 
-    /** What follows a refusal: another try, or an answer for the client. */
-    private static final class Verdict {
-        final Scope again; // with a token for this scope; null for no further try
-        final Answer answer;
-
-        Verdict(Scope again, Answer answer) {
-            this.again = again;
-            this.answer = answer;
-        }
-    }
-
-    private Verdict judge(HttpRequest request, HttpResponse response, byte[] body, Token token, boolean first) {
+    private HttpResponse refuse(HttpRequest request, HttpResponse response, byte[] body, Token token) {
         int status = response.getStatusCode();
         List<String> secrets = new ArrayList<>(credentials.secrets());
         if (token != null) {
             secrets.add(token.value());
         }
         List<ServiceError> errors = ServiceError.read(body, secrets);
-        String said = "";
-        Refusal refusal;
-        if (status == 401) {
-            Challenge challenge = challengeOf(response);
-            if (challenge != null && !challenge.realm.isEmpty() && !registry.isOwnRealm(challenge.realm)) {
-                refusal = refusals.foreignRealm(challenge.realm);
-            } else {
-                BinaryData sent = request.getBodyAsBinaryData();
-                Scope next = cure(challenge, token);
-                if (next != null && first && (sent == null || sent.isReplayable())) {
-                    return new Verdict(next, null);
-                }
-                boolean missing = challenge != null && challenge.error.equals("insufficient_scope");
-                refusal = missing
-                        ? refusals.missing(
-                                credentials.latest(), challenge.scope, token == null ? null : token.granted())
-                        : refusals.accessNotAccepted(credentials.latest());
-            }
-        } else if (status == 404) {
-            refusal = refusals.notFound(request, errors, secrets);
-        } else {
-            refusal = refusals.other(status, errors);
-            said = errors.isEmpty() ? "" : errors.get(0).message;
-        }
+        Refusal refusal = status == 401
+                ? unauthorized(challengeOf(response), token)
+                : status == 404 ? refusals.notFound(request, errors, secrets) : refusals.other(status, errors);
+        String said = status == 401 || status == 404 || errors.isEmpty() ? "" : errors.get(0).message;
         String code = errors.isEmpty() || errors.get(0).code.isEmpty()
                 ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN"
                 : errors.get(0).code;
-        return new Verdict(null, Answer.refusal(request, status, response.getHeaders(), refusal, code, said));
+        return Answer.refusal(request, status, response.getHeaders(), refusal, code, said);
+    }
+
+    private Refusal unauthorized(Challenge challenge, Token token) {
+        if (isForeign(challenge)) {
+            return refusals.foreignRealm(challenge.realm);
+        }
+        return challenge != null && challenge.error.equals("insufficient_scope")
+                ? refusals.missing(credentials.latest(), challenge.scope, token == null ? null : token.granted())
+                : refusals.accessNotAccepted(credentials.latest());
+    }
+
+    private boolean isForeign(Challenge challenge) {
+        return challenge != null && !challenge.realm.isEmpty() && !registry.isOwnRealm(challenge.realm);
     }
 
     /** Returns the challenge; null if there is none that can be read. */
@@ -218,14 +176,20 @@ final class TokenClient implements HttpClient {
     }
 
     /** Returns the scope that may help against a 401; null if none does. Drops the token where it may be at fault. */
-    private Scope cure(Challenge challenge, Token token) {
+    private Scope cure(HttpRequest request, HttpResponse response, Token token) {
+        Challenge challenge = response.getStatusCode() == 401 ? challengeOf(response) : null;
+        if (response.getStatusCode() != 401 || isForeign(challenge)) {
+            return null;
+        }
+        BinaryData sent = request.getBodyAsBinaryData();
+        boolean repeatable = challenge != null && (sent == null || sent.isReplayable());
         if (token == null) {
-            return challenge == null ? null : challenge.scope;
+            return repeatable ? challenge.scope : null;
         }
         boolean insufficient = challenge != null && challenge.error.equals("insufficient_scope");
         boolean invalid = challenge != null && challenge.error.equals("invalid_token");
         if (challenge != null && !invalid && !token.scope.contains(challenge.scope)) {
-            return challenge.scope;
+            return repeatable ? challenge.scope : null;
         }
         if (insufficient && token.age(clock.getAsLong()) <= RIGHTS_AGE.toNanos()) {
             return null;
@@ -234,7 +198,7 @@ final class TokenClient implements HttpClient {
         if (!insufficient && token.root != null) {
             tokens.forget(token.root);
         }
-        return challenge == null ? null : token.scope;
+        return repeatable ? token.scope : null;
     }
 
     /** Returns how many access tokens are kept. */

@@ -87,60 +87,67 @@ final class TokenService {
     private Mono<Outcome> grant(NamePassword pair, Scope scope) {
         switch (pair.kind()) {
             case REFRESH_TOKEN:
-                return token(
-                        pair, scope, null, Map.of("grant_type", "refresh_token", "refresh_token", pair.password()));
+                return refresh(pair, scope, null, pair.password());
             case ENTRA_TOKEN:
                 return grantFromRoot(pair, scope, true);
             default:
-                return token(
-                        pair,
-                        scope,
-                        null,
-                        Map.of("grant_type", "password", "username", pair.name(), "password", pair.password()));
+                Map<String, String> form = new TreeMap<>();
+                form.put("grant_type", "password");
+                form.put("username", pair.name());
+                form.put("password", pair.password());
+                return post("token", pair, scope, null, form);
         }
     }
 
     /** Asks with the refresh token that an Entra token is exchanged for. */
     private Mono<Outcome> grantFromRoot(NamePassword pair, Scope scope, boolean first) {
-        Map<String, String> exchange = Map.of("grant_type", "access_token", "access_token", pair.password());
-        return tokens.get(pair, () -> post("exchange", "refresh_token", pair, null, null, exchange))
-                .flatMap(got -> {
-                    Token root = got.token();
-                    if (root == null) {
-                        return Mono.just(got);
-                    }
-                    Map<String, String> form = Map.of("grant_type", "refresh_token", "refresh_token", root.value());
-                    return token(pair, scope, root, form).flatMap(outcome -> {
-                        if (!outcome.isRejected()) {
-                            return Mono.just(outcome);
-                        }
-                        tokens.forget(root); // it may be revoked before its time
-                        return first ? grantFromRoot(pair, scope, false) : Mono.just(outcome);
-                    });
-                });
+        return tokens.get(pair, () -> exchange(pair)).flatMap(got -> {
+            Token root = got.token();
+            if (root == null) {
+                return Mono.just(got);
+            }
+            return refresh(pair, scope, root, root.value()).flatMap(outcome -> {
+                if (!outcome.isRejected()) {
+                    return Mono.just(outcome);
+                }
+                tokens.forget(root); // it may be revoked before its time
+                return first ? grantFromRoot(pair, scope, false) : Mono.just(outcome);
+            });
+        });
     }
 
-    private Mono<Outcome> token(NamePassword pair, Scope scope, Token from, Map<String, String> grant) {
-        Map<String, String> form = new TreeMap<>(grant);
+    private Mono<Outcome> exchange(NamePassword pair) {
+        Map<String, String> form = new TreeMap<>();
+        form.put("grant_type", "access_token");
+        form.put("access_token", pair.password());
+        return post("exchange", pair, Scope.EMPTY, null, form);
+    }
+
+    private Mono<Outcome> refresh(NamePassword pair, Scope scope, Token root, String refreshToken) {
+        Map<String, String> form = new TreeMap<>();
+        form.put("grant_type", "refresh_token");
+        form.put("refresh_token", refreshToken);
+        return post("token", pair, scope, root, form);
+    }
+
+    /**
+     * @param root the refresh token in the form; null if it is not an Entra token's
+     */
+    private Mono<Outcome> post(String endpoint, NamePassword pair, Scope scope, Token root, Map<String, String> form) {
+        form.put("service", registry.host());
         if (!scope.isEmpty()) { // an empty one is answered 400 (observed by users)
             form.put("scope", scope.toString());
         }
-        return post("token", "access_token", pair, scope, from, form);
-    }
-
-    private Mono<Outcome> post(
-            String endpoint, String field, NamePassword pair, Scope scope, Token from, Map<String, String> grant) {
-        Map<String, String> form = new TreeMap<>(grant);
-        form.put("service", registry.host());
         HttpRequest request = new HttpRequest(HttpMethod.POST, registry.url() + "/oauth2/" + endpoint)
                 .setHeader(HttpHeaderName.ACCEPT, "application/json")
                 .setHeader(HttpHeaderName.CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .setHeader(HttpHeaderName.USER_AGENT, "acrkit-java")
                 .setBody(BinaryData.fromString(encode(form)));
+        String field = endpoint.equals("exchange") ? "refresh_token" : "access_token";
         List<String> secrets = new ArrayList<>(credentials.secrets());
         secrets.add(pair.password());
-        if (from != null) {
-            secrets.add(from.value());
+        if (root != null) {
+            secrets.add(root.value());
         }
         return Mono.defer(() -> inner.send(request, Context.NONE))
                 .flatMap(response -> {
@@ -149,7 +156,7 @@ final class TokenService {
                         String value = response.getStatusCode() == 200 ? tokenIn(body, field) : "";
                         if (!value.isEmpty()) {
                             String date = response.getHeaderValue(HttpHeaderName.DATE);
-                            return Outcome.of(new Token(value, scope, from, received, date));
+                            return Outcome.of(new Token(value, scope, root, received, date));
                         }
                         return refused(pair, response, body, secrets);
                     });
