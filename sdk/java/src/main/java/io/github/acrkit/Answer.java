@@ -49,7 +49,7 @@ class Answer extends HttpResponse {
         String body = Json.write(Map.of("errors", List.of(error)));
         Answer answer = new Answer(request, status, headers, Claims.utf8(body));
         answer.headers.set(HttpHeaderName.CONTENT_TYPE, "application/json; charset=utf-8");
-        // Without a challenge the clients start no exchange of their own as nobody.
+        // Without a challenge the clients start no anonymous exchange of their own.
         answer.headers.remove(HttpHeaderName.WWW_AUTHENTICATE);
         answer.headers.set(Refusal.HEADER, refusal.header());
         return answer;
