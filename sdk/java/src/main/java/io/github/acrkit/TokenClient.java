@@ -57,8 +57,7 @@ final class TokenClient implements HttpClient {
         return Mono.defer(() -> {
             URL url = request.getUrl();
             if (url.getProtocol().equalsIgnoreCase("http")) {
-                return Mono.just(
-                        Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), "UNAUTHORIZED", ""));
+                return Mono.just(Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), List.of()));
             }
             if (!registry.isHome(url)) {
                 return exchange(request, null, context).map(response -> ofAnotherHost(request, response));
@@ -76,7 +75,7 @@ final class TokenClient implements HttpClient {
         }
         response.close();
         Refusal refusal = refusals.foreignAnswer(credentials.latest(), request.getUrl(), 401);
-        return Answer.refusal(request, 401, response.getHeaders(), refusal, "UNAUTHORIZED", "");
+        return Answer.refusal(request, 401, response.getHeaders(), refusal, List.of());
     }
 
     private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
@@ -145,11 +144,7 @@ final class TokenClient implements HttpClient {
         Refusal refusal = status == 401
                 ? unauthorized(challengeOf(response), token)
                 : status == 404 ? refusals.notFound(request, errors, secrets) : refusals.other(status, errors);
-        String said = status == 401 || status == 404 || errors.isEmpty() ? "" : errors.get(0).message;
-        String code = errors.isEmpty() || errors.get(0).code.isEmpty()
-                ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN"
-                : errors.get(0).code;
-        return Answer.refusal(request, status, response.getHeaders(), refusal, code, said);
+        return Answer.refusal(request, status, response.getHeaders(), refusal, errors);
     }
 
     private Refusal unauthorized(Challenge challenge, Token token) {

@@ -194,9 +194,8 @@ final class TokenService {
         }
         List<ServiceError> errors = ServiceError.read(body, secrets);
         String said = status == 200 ? " without a token that can be used" : ServiceError.said(errors);
-        String code = errors.isEmpty() || errors.get(0).code.isEmpty() ? "UNAUTHORIZED" : errors.get(0).code;
         Refusal refusal =
                 status == 401 ? refusals.notAccepted(pair, credentials.what(), said) : refusals.service(status, said);
-        return Outcome.of(request -> Answer.refusal(request, 401, headers, refusal, code, ""), status == 401);
+        return Outcome.of(request -> Answer.refusal(request, 401, headers, refusal, errors), status == 401);
     }
 }
