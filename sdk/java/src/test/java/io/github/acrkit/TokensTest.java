@@ -522,6 +522,20 @@ class TokensTest {
 
     @ParameterizedTest
     @EnumSource
+    void aRefreshTokenThatWasRevokedIsReplaced(Stack stack) {
+        String entra = FakeRegistry.jwt(Map.of("aud", "https://containerregistry.azure.net"));
+        fake.passwords.put("entra", entra);
+        ScopedToken token = builder().token("token", entra).build();
+        stack.get(token, TAGS);
+        fake.live.clear();
+        assertEquals(200, stack.get(token, "/acr/v1/other/_tags").getStatusCode());
+        assertEquals(
+                List.of("POST /oauth2/token", "POST /oauth2/exchange", "POST /oauth2/token"),
+                fake.sent(true).subList(2, 5));
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void aTokenOfResourceManagerStaysWithMicrosoftsHosts(Stack stack) {
         String arm =
                 FakeRegistry.jwt(Map.of("aud", "https://management.azure.com/", "iss", "https://sts.windows.net/1/"));
