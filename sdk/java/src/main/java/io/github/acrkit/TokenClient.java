@@ -90,7 +90,7 @@ final class TokenClient implements HttpClient {
                         return Mono.just(new BoundResponse(request, response));
                     }
                     return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
-                        Scope again = cure(request, response, outcome.token());
+                        Scope again = scopeOfRetry(request, response, outcome.token());
                         return first && again != null
                                 ? attempt(request, context, again, false)
                                 : Mono.just(refuse(request, response, body, outcome.token()));
@@ -170,22 +170,21 @@ final class TokenClient implements HttpClient {
         }
     }
 
-    /** Returns the scope that may help against a 401; null if none does. Drops the token where it may be at fault. */
-    private Scope cure(HttpRequest request, HttpResponse response, Token token) {
-        Challenge challenge = response.getStatusCode() == 401 ? challengeOf(response) : null;
+    /** Returns the scope to try again with, or null. Drops the token where it may be at fault. */
+    private Scope scopeOfRetry(HttpRequest request, HttpResponse response, Token token) {
+        Challenge challenge = challengeOf(response);
         if (response.getStatusCode() != 401 || isForeign(challenge)) {
             return null;
         }
-        BinaryData sent = request.getBodyAsBinaryData();
-        boolean repeatable = challenge != null && (sent == null || sent.isReplayable());
-        if (token == null) {
+        String error = challenge == null ? "" : challenge.error;
+        BinaryData body = request.getBodyAsBinaryData();
+        boolean repeatable = challenge != null && (body == null || body.isReplayable());
+        boolean another = challenge != null
+                && (token == null || (!error.equals("invalid_token") && !token.scope.contains(challenge.scope)));
+        if (token == null || another) {
             return repeatable ? challenge.scope : null;
         }
-        boolean insufficient = challenge != null && challenge.error.equals("insufficient_scope");
-        boolean invalid = challenge != null && challenge.error.equals("invalid_token");
-        if (challenge != null && !invalid && !token.scope.contains(challenge.scope)) {
-            return repeatable ? challenge.scope : null;
-        }
+        boolean insufficient = error.equals("insufficient_scope");
         if (insufficient && token.age(clock.getAsLong()) <= RIGHTS_AGE.toNanos()) {
             return null;
         }
