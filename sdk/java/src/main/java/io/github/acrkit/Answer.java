@@ -6,6 +6,7 @@ import com.azure.core.http.HttpRequest;
 import com.azure.core.http.HttpResponse;
 import com.azure.core.util.BinaryData;
 import com.azure.core.util.CoreUtils;
+import io.github.acrkit.Refusals.ServiceError;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
@@ -39,17 +40,21 @@ class Answer extends HttpResponse {
      * after every exception of their HTTP client. Its body has the form of the registry's own, so that the clients
      * throw what they throw for that.
      *
-     * @param code the error code of the registry, which programs may read
-     * @param said the registry's own text, where the refusal adds to it, or ""
+     * @param errors what the registry said; programs may read the code, and "other" adds to the text
      */
     static Answer refusal(
-            HttpRequest request, int status, HttpHeaders headers, Refusal refusal, String code, String said) {
-        String message = said.isEmpty() ? refusal.getMessage() : said + "\n" + refusal.getMessage();
+            HttpRequest request, int status, HttpHeaders headers, Refusal refusal, List<ServiceError> errors) {
+        String code = errors.isEmpty() ? "" : errors.get(0).code;
+        code = code.isEmpty() ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN" : code;
+        boolean adds = refusal.sentence().equals("other")
+                && !errors.isEmpty()
+                && !errors.get(0).message.isEmpty();
+        String message = (adds ? errors.get(0).message + "\n" : "") + refusal.getMessage();
         Map<String, String> error = new TreeMap<>(Map.of("code", code, "message", message));
         String body = Json.write(Map.of("errors", List.of(error)));
         Answer answer = new Answer(request, status, headers, Claims.utf8(body));
         answer.headers.set(HttpHeaderName.CONTENT_TYPE, "application/json; charset=utf-8");
-        // Without a challenge the clients start no exchange of their own as nobody.
+        // Without a challenge the clients start no anonymous exchange of their own.
         answer.headers.remove(HttpHeaderName.WWW_AUTHENTICATE);
         answer.headers.set(Refusal.HEADER, refusal.header());
         return answer;
@@ -82,11 +87,6 @@ class Answer extends HttpResponse {
     }
 
     @Override
-    public String getHeaderValue(HttpHeaderName name) {
-        return headers.getValue(name);
-    }
-
-    @Override
     public HttpHeaders getHeaders() {
         return headers;
     }
@@ -115,10 +115,5 @@ class Answer extends HttpResponse {
     @Override
     public Mono<String> getBodyAsString(Charset charset) {
         return Mono.fromSupplier(() -> new String(body, charset));
-    }
-
-    @Override
-    public HttpResponse buffer() {
-        return this;
     }
 }

@@ -4,11 +4,23 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What a registry's Bearer challenge asks for (RFC 9110, section 11.6.1). */
 final class Challenge {
     /** The longest header that is read, in characters: the longest scope, with some room for the rest. */
     static final int MAX_LENGTH = Scope.MAX_LENGTH + (4 << 10);
+
+    private static final String WORD = "([!#$%&'*+.^_`|~0-9A-Za-z-]++)";
+
+    /** A scheme, and perhaps a word like a credential that fills the challenge (token68). */
+    private static final Pattern SCHEME =
+            Pattern.compile(WORD + "(?=[ \\t,]|\\z)([ \\t]+[!-~&&[^\",=]]++=*+[ \\t]*+(?=,|\\z))?");
+
+    private static final Pattern PARAMETER = Pattern.compile(WORD + "[ \\t]*+=[ \\t]*+(?:\"|" + WORD + ")");
+    private static final Pattern END = Pattern.compile("[ \\t]*+(?:,|\\z)");
+    private static final Pattern GAP = Pattern.compile("[ \\t,]*+");
 
     /** The URL of the token service, or ""; evidence only, it is never called. */
     final String realm;
@@ -36,130 +48,60 @@ final class Challenge {
             if (value.length() > MAX_LENGTH) {
                 throw new IllegalArgumentException("the challenge is too long");
             }
-            Challenge found = new Parser(value).firstBearer();
+            Challenge found = read(value);
             first = first == null ? found : first;
         }
         return first;
     }
 
-    private static final class Parser {
-        private final String text;
-        private int at;
-
-        Parser(String text) {
-            this.text = text;
-        }
-
-        Challenge firstBearer() {
-            Challenge first = null;
-            while (true) {
-                skip(" \t,");
-                if (ended()) {
-                    return first;
-                }
-                String scheme = token().toLowerCase(Locale.ROOT);
-                if (scheme.isEmpty() || !(ended() || peek(" \t,"))) {
+    private static Challenge read(String value) {
+        Map<String, String> bearer = null;
+        Map<String, String> current = null; // null where no parameter may follow
+        Matcher m = GAP.matcher(value);
+        while (m.usePattern(GAP).lookingAt()
+                && m.region(m.end(), value.length()).regionStart() < value.length()) {
+            if (current != null && m.usePattern(PARAMETER).lookingAt()) {
+                String name = m.group(1).toLowerCase(Locale.ROOT);
+                StringBuilder text = new StringBuilder();
+                int end = m.group(2) == null ? unquote(value, m.end(), text) : m.end();
+                String given = m.group(2) == null ? text.toString() : m.group(2);
+                boolean twice = current.put(name, given) != null; // another reader would take the other one
+                m.region(end, value.length());
+                if (twice || !m.usePattern(END).lookingAt()) {
                     throw malformed();
                 }
-                skip(" \t");
-                Map<String, String> parameters = token68() ? Map.of() : parameters();
-                if (first == null && scheme.equals("bearer")) {
-                    first = new Challenge(parameters);
+            } else if (m.usePattern(SCHEME).lookingAt()) {
+                current = m.group(2) == null ? new HashMap<>() : null;
+                if (bearer == null && m.group(1).equalsIgnoreCase("bearer")) {
+                    bearer = current == null ? Map.of() : current;
                 }
+                m.region(m.end(), value.length());
+            } else {
+                throw malformed();
             }
         }
+        return bearer == null ? null : new Challenge(bearer);
+    }
 
-        /** Reads parameters up to the end or to the next challenge: a word that is not followed by "=". */
-        private Map<String, String> parameters() {
-            Map<String, String> parameters = new HashMap<>();
-            while (true) {
-                int mark = at;
-                skip(" \t,");
-                String name = token().toLowerCase(Locale.ROOT);
-                skip(" \t");
-                if (name.isEmpty() || !peek("=")) {
-                    at = mark; // what is no challenge either, fails as one
-                    return parameters;
-                }
-                at++;
-                skip(" \t");
-                String value = peek("\"") ? quoted() : token();
-                boolean twice = parameters.put(name, value) != null; // another reader would take the other one
-                skip(" \t");
-                if (twice || !(ended() || peek(",")) || (value.isEmpty() && text.charAt(at - 1) != '"')) {
-                    throw malformed();
-                }
+    /** Appends a quoted text that begins at an index, and returns the index after its closing quote. */
+    private static int unquote(String value, int begin, StringBuilder text) {
+        for (int i = begin; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if (c == '"') {
+                return i + 1;
             }
-        }
-
-        private String quoted() {
-            StringBuilder value = new StringBuilder();
-            for (at++; !ended(); at++) {
-                char c = text.charAt(at);
-                if (c == '"') {
-                    at++;
-                    return value.toString();
-                }
-                if (c == '\\' && ++at < text.length()) {
-                    c = text.charAt(at);
-                }
-                if ((c < ' ' && c != '\t') || c == 0x7f) {
-                    throw malformed();
-                }
-                value.append(c);
+            if (c == '\\' && i + 1 < value.length()) {
+                c = value.charAt(++i);
             }
-            throw malformed();
-        }
-
-        /** Skips a word like a credential that fills the challenge, if there is one. */
-        private boolean token68() {
-            int mark = at;
-            while (!ended() && (isTokenChar(text.charAt(at)) || peek("/"))) {
-                at++;
+            if ((c < ' ' && c != '\t') || c == 0x7f) {
+                throw malformed();
             }
-            boolean some = at > mark;
-            while (some && peek("=")) {
-                at++;
-            }
-            skip(" \t");
-            boolean fills = some && (ended() || peek(","));
-            if (!fills) {
-                at = mark;
-            }
-            return fills;
+            text.append(c);
         }
+        throw malformed();
+    }
 
-        private String token() {
-            int start = at;
-            while (!ended() && isTokenChar(text.charAt(at))) {
-                at++;
-            }
-            return text.substring(start, at);
-        }
-
-        private void skip(String set) {
-            while (peek(set)) {
-                at++;
-            }
-        }
-
-        private boolean peek(String set) {
-            return !ended() && set.indexOf(text.charAt(at)) >= 0;
-        }
-
-        private boolean ended() {
-            return at >= text.length();
-        }
-
-        private static boolean isTokenChar(char c) {
-            return (c >= '0' && c <= '9')
-                    || (c >= 'a' && c <= 'z')
-                    || (c >= 'A' && c <= 'Z')
-                    || "!#$%&'*+-.^_`|~".indexOf(c) >= 0;
-        }
-
-        private static IllegalArgumentException malformed() {
-            return new IllegalArgumentException("the challenge is malformed");
-        }
+    private static IllegalArgumentException malformed() {
+        return new IllegalArgumentException("the challenge is malformed");
     }
 }

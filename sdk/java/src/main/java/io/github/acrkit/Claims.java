@@ -1,6 +1,5 @@
 package io.github.acrkit;
 
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -70,22 +69,13 @@ final class Claims {
             boolean access = Json.text(claims.claims.get("grant_type")).equals("access_token");
             return access ? Kind.ACCESS_TOKEN : Kind.REFRESH_TOKEN;
         }
-        if (isHttps(issuer)
+        if (issuer.matches("(?i)https://[a-z0-9].*")
                 || claims.audiences().contains("containerregistry.azure.net")
                 || claims.isForResourceManager()) {
             return Kind.ENTRA_TOKEN;
         }
         boolean named = user.equals("00000000-0000-0000-0000-000000000000") || user.equals("<token>");
         return named ? Kind.REFRESH_TOKEN : Kind.PASSWORD;
-    }
-
-    private static boolean isHttps(String issuer) {
-        try {
-            URI uri = new URI(issuer);
-            return "https".equalsIgnoreCase(uri.getScheme()) && uri.getHost() != null;
-        } catch (java.net.URISyntaxException e) {
-            return false;
-        }
     }
 
     /** Returns the audiences, as hosts where they are https URLs. */

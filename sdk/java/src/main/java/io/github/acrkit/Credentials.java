@@ -13,8 +13,8 @@ final class Credentials {
     private final List<NamePassword> fixed; // one or two; empty for a source
     private final Callable<NamePassword> source;
     private final Duration limit;
-    private final Shared<NamePassword> reading = new Shared<>();
 
+    private Mono<NamePassword> reading; // under way; null if none is
     private int slot; // the fixed one that was accepted last
     private NamePassword kept; // what the source gave last; null once that was refused
 
@@ -33,9 +33,19 @@ final class Credentials {
     }
 
     /** Returns the pair to be tried: the source is read where it gave none yet, or one that was refused. */
-    Mono<NamePassword> current() {
+    synchronized Mono<NamePassword> current() {
         NamePassword known = latest();
-        return known != null ? Mono.just(known) : reading.run(this::read);
+        if (known != null) {
+            return Mono.just(known);
+        }
+        if (reading == null) {
+            reading = read().doOnTerminate(this::endReading).cache(); // all who ask meanwhile get its result
+        }
+        return reading;
+    }
+
+    private synchronized void endReading() {
+        reading = null;
     }
 
     private Mono<NamePassword> read() {

@@ -8,7 +8,7 @@ import java.util.Objects;
  */
 public final class NamePassword {
     private final String name;
-    private final Secret password;
+    private final transient String password; // libraries that write an object leave transient fields out
     private final Claims.Kind kind;
 
     /**
@@ -22,9 +22,8 @@ public final class NamePassword {
      */
     public NamePassword(String name, String password) {
         this.name = check("token's name", Objects.requireNonNull(name, nullText("name")));
-        String checked = check("password of \"" + name + "\"", Objects.requireNonNull(password, nullText("password")));
-        this.password = new Secret(checked);
-        this.kind = Claims.kindOf(name, checked);
+        this.password = check("password of \"" + name + "\"", Objects.requireNonNull(password, nullText("password")));
+        this.kind = Claims.kindOf(name, password);
         if (kind == Claims.Kind.ACCESS_TOKEN) {
             throw new IllegalArgumentException("the password of \"" + name + "\" is an ACR access token, good for one "
                     + "scope; give a token's password, an ACR refresh token or an Entra token");
@@ -57,7 +56,7 @@ public final class NamePassword {
     }
 
     String password() {
-        return password.reveal();
+        return password;
     }
 
     Claims.Kind kind() {
@@ -68,8 +67,17 @@ public final class NamePassword {
         return kind == Claims.Kind.ENTRA_TOKEN && Claims.of(password()).isForResourceManager();
     }
 
-    boolean isSameAs(NamePassword other) {
-        return name.equals(other.name) && password().equals(other.password());
+    /** Reports whether both the names and the passwords are equal. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof NamePassword
+                && name.equals(((NamePassword) other).name)
+                && password.equals(((NamePassword) other).password);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(name, password);
     }
 
     /** Returns a description without the secret, as {@code token "ci-pull"}. */

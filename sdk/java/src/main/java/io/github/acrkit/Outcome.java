@@ -3,7 +3,6 @@ package io.github.acrkit;
 import com.azure.core.http.HttpRequest;
 import com.azure.core.http.HttpResponse;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.UnknownHostException;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
@@ -17,37 +16,32 @@ final class Outcome {
     private static final int MAX_CAUSES = 16;
 
     /** No token is sent. */
-    static final Outcome NO_TOKEN = new Outcome(null, null, null);
+    static final Outcome NO_TOKEN = new Outcome(null, null, false);
 
     private final Token token;
-    private final Function<HttpRequest, HttpResponse> answer;
-    private final Supplier<Throwable> failure;
-    private boolean rejected;
+    private final Function<HttpRequest, Mono<HttpResponse>> reply;
+    private final boolean rejected;
 
-    private Outcome(Token token, Function<HttpRequest, HttpResponse> answer, Supplier<Throwable> failure) {
+    private Outcome(Token token, Function<HttpRequest, Mono<HttpResponse>> reply, boolean rejected) {
         this.token = token;
-        this.answer = answer;
-        this.failure = failure;
+        this.reply = reply;
+        this.rejected = rejected;
     }
 
     static Outcome of(Token token) {
-        return new Outcome(token, null, null);
+        return new Outcome(token, null, false);
     }
 
-    static Outcome of(Function<HttpRequest, HttpResponse> answer) {
-        return new Outcome(null, answer, null);
-    }
-
-    /** The credential was not accepted; another one may be. */
-    static Outcome rejected(Function<HttpRequest, HttpResponse> answer) {
-        Outcome o = of(answer);
-        o.rejected = true;
-        return o;
+    /**
+     * @param rejected whether the credential was not accepted, so that another one may be
+     */
+    static Outcome of(Function<HttpRequest, HttpResponse> answer, boolean rejected) {
+        return new Outcome(null, request -> Mono.fromSupplier(() -> answer.apply(request)), rejected);
     }
 
     /** Each request gets an exception of its own, because a retry policy adds to the one that it gets. */
     static Outcome failed(Supplier<Throwable> failure) {
-        return new Outcome(null, null, failure);
+        return new Outcome(null, request -> Mono.error(failure), false);
     }
 
     boolean isRejected() {
@@ -59,30 +53,13 @@ final class Outcome {
         return token;
     }
 
-    boolean isToken() {
-        return answer == null && failure == null;
+    boolean isReply() {
+        return reply != null;
     }
 
     /** Returns the answer to a request that got no token. */
     Mono<HttpResponse> reply(HttpRequest request) {
-        return failure == null ? Mono.fromSupplier(() -> answer.apply(request)) : Mono.error(failure);
-    }
-
-    /** Returns the same for the synchronous clients, whose HTTP client throws unchecked exceptions. */
-    HttpResponse replySync(HttpRequest request) {
-        if (failure == null) {
-            return answer.apply(request);
-        }
-        throw unchecked(failure.get());
-    }
-
-    static RuntimeException unchecked(Throwable t) {
-        if (t instanceof RuntimeException) {
-            return (RuntimeException) t;
-        }
-        return t instanceof IOException
-                ? new UncheckedIOException(t.getMessage(), (IOException) t)
-                : new RuntimeException(t.getMessage(), t);
+        return reply.apply(request);
     }
 
     /**
@@ -93,19 +70,10 @@ final class Outcome {
      */
     static Throwable failure(Throwable thrown, Function<String, String> text) {
         Throwable t = Exceptions.unwrap(thrown);
-        if (t instanceof UncheckedIOException) {
-            return new UncheckedIOException(text.apply(textOf(t.getCause())), ((UncheckedIOException) t).getCause());
-        }
         if (t instanceof IOException) {
             return new IOException(text.apply(textOf(t)), t);
         }
-        if (t instanceof TimeoutException) {
-            return new TimeoutException(text.apply(textOf(t))).initCause(t);
-        }
-        if (t.getClass() == RuntimeException.class && t.getCause() != null) { // a checked one in disguise
-            return new RuntimeException(text.apply(textOf(t.getCause())), t);
-        }
-        return t;
+        return t instanceof TimeoutException ? new TimeoutException(text.apply(textOf(t))).initCause(t) : t;
     }
 
     /** Returns an exception's text, with that of its innermost cause where it adds to it, as that of TLS does. */

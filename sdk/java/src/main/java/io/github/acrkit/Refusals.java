@@ -3,7 +3,6 @@ package io.github.acrkit;
 import com.azure.core.http.HttpRequest;
 import java.net.URL;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -116,41 +115,40 @@ final class Refusals {
 
     /** The access token lacks a right: granted is what it holds by its own claim, null if it has none. */
     Refusal missing(NamePassword credential, Scope required, Scope granted) {
-        Map<String, String> facts = facts(credential);
-        Scope lacks = granted == null ? required : required.minus(granted);
-        Scope has = granted == null ? Scope.EMPTY : granted.onResourcesOf(required);
-        String sentence = "missing_action";
+        Map<String, String> who = Map.of("who", who(credential));
         if (required.isEmpty()) {
-            sentence = "missing_unnamed";
-        } else if (required.toString().equals(Scope.CATALOG.toString())) {
-            sentence = "catalog";
-        } else if (lacks.isEmpty()) {
-            sentence = "held";
-            lacks = required;
-        } else if (granted == null) {
-            sentence = required.byName().values().stream()
-                                    .mapToInt(SortedSet::size)
-                                    .sum()
-                            > 1
-                    ? "missing_actions"
-                    : sentence;
-        } else if (!has.isEmpty()) { // else: that there is no other right is not proved, none was asked for
-            sentence = "missing_some";
-            boolean same = lacks.byName().keySet().equals(has.byName().keySet())
-                    && has.byName().size() == 1;
-            facts.put("has", rights(has.byName(), !same));
+            return new Refusal("insufficient_scope", "missing_unnamed", who);
         }
-        SortedMap<String, SortedSet<String>> lacking = lacks.byName();
-        facts.put("right", rights(lacking, true));
-        if (lacking.size() == 1) {
-            facts.put("repository", lacking.firstKey());
-            facts.put("actions", words(lacking.get(lacking.firstKey()), " "));
+        if (required.toString().equals(Scope.CATALOG.toString())) {
+            return new Refusal("insufficient_scope", "catalog", who);
         }
-        List<String> told = sentence.startsWith("missing_a") || sentence.equals("missing_some")
-                ? List.copyOf(facts.keySet())
-                : Arrays.asList("who", sentence.equals("held") ? "right" : "who");
-        facts.keySet().retainAll(told);
-        return new Refusal("insufficient_scope", sentence, facts);
+        Map<String, String> facts = facts(credential);
+        SortedMap<String, SortedSet<String>> lacks = (granted == null ? required : required.minus(granted)).byName();
+        if (lacks.isEmpty()) {
+            facts = new TreeMap<>(who);
+            facts.put("right", rights(required.byName(), true));
+            return new Refusal("insufficient_scope", "held", facts);
+        }
+        facts.put("right", rights(lacks, true));
+        if (lacks.size() == 1) {
+            facts.put("repository", lacks.firstKey());
+            facts.put("actions", words(lacks.get(lacks.firstKey()), " "));
+        }
+        if (granted == null) {
+            boolean several = required.byName().values().stream()
+                            .mapToInt(SortedSet::size)
+                            .sum()
+                    > 1;
+            return new Refusal("insufficient_scope", several ? "missing_actions" : "missing_action", facts);
+        }
+        SortedMap<String, SortedSet<String>> has =
+                granted.onResourcesOf(required).byName();
+        if (has.isEmpty()) { // that there is no other right is not proved, none was asked for
+            return new Refusal("insufficient_scope", "missing_action", facts);
+        }
+        boolean same = has.size() == 1 && lacks.keySet().equals(has.keySet());
+        facts.put("has", rights(has, !same));
+        return new Refusal("insufficient_scope", "missing_some", facts);
     }
 
     private static String rights(SortedMap<String, SortedSet<String>> byName, boolean named) {

@@ -1,9 +1,11 @@
 package io.github.acrkit;
 
 import java.net.InetAddress;
+import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.UnknownHostException;
 import java.util.Locale;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A login server: the one origin that a credential goes to. */
@@ -11,11 +13,14 @@ final class Registry {
     /** A registry's name is exactly one label before these; public, US and China clouds. */
     private static final Pattern ACR = Pattern.compile("[^.:]+(\\.[^.:]+\\.geo)?(\\.azurecr\\.(io|us|cn))");
 
-    private static final Pattern LABEL = Pattern.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?");
-    private static final Pattern PORT = Pattern.compile("[1-9][0-9]{0,4}");
+    private static final String LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+
+    /** No case is folded outside ASCII: there are letters there whose lower case is inside it. */
+    private static final Pattern HOST = Pattern.compile("(?i)(?<host>(?=.{1,253}(:|$))" + LABEL + "(\\." + LABEL
+            + ")*|\\[[a-f0-9:.]+])(:(?<port>[1-9][0-9]{0,4}))?");
+
     private static final Pattern LOOPBACK_V4 =
             Pattern.compile("127(\\.(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}");
-    private static final int MAX_HOST = 253;
     private static final int MAX_PORT = 65535;
     private static final int SHOWN = 120;
 
@@ -33,48 +38,40 @@ final class Registry {
      * @throws IllegalArgumentException if it is none of these
      */
     static Registry parse(String text) {
-        if (text.isEmpty()) {
-            throw malformed(text, "is empty");
-        }
+        Registry given = origin(text);
+        boolean bare = given.isBare() && given.port.isEmpty();
+        return bare ? new Registry(given.hostname + ".azurecr.io", "") : given;
+    }
+
+    private static Registry origin(String text) {
         if (!text.equals(text.trim())) {
             throw malformed(text, "begins or ends with white space");
         }
         if (text.regionMatches(true, 0, "http://", 0, 7)) {
             throw malformed(text, "is a plain-HTTP address; name the host alone, it is spoken to over https");
         }
-        String rest = text.regionMatches(true, 0, "https://", 0, 8) ? text.substring(8) : text;
-        if (rest.endsWith("/")) {
-            rest = rest.substring(0, rest.length() - 1);
-        }
+        String rest = text.replaceFirst("^(?i:https://)", "").replaceFirst("/\\z", "");
         if (rest.indexOf('@') >= 0) {
             throw malformed(text, "must not carry a user name or password");
         }
         if (rest.matches("(?s).*[/?#].*")) {
             throw malformed(text, "must be a host name alone, without a path or query");
         }
-        // Before the case is folded: there are letters outside ASCII whose lower case is inside it.
-        if (!rest.matches("[A-Za-z0-9._-]+(:.*)?|\\[[A-Fa-f0-9:.]+](:.*)?")) {
-            throw malformed(text, "is not a host name");
+        Matcher m = HOST.matcher(rest);
+        if (!m.matches() || (rest.startsWith("[") && address(m.group("host")) == null)) {
+            throw malformed(text, "is not a host name, alone or with a port");
         }
-        int colon = rest.indexOf(':', rest.indexOf(']') + 1);
-        String host = (colon < 0 ? rest : rest.substring(0, colon)).toLowerCase(Locale.ROOT);
-        String port = colon < 0 ? "" : rest.substring(colon + 1);
-        if (colon >= 0 && (!PORT.matcher(port).matches() || Integer.parseInt(port) > MAX_PORT)) {
+        String port = m.group("port") == null ? "" : m.group("port");
+        if (!port.isEmpty() && Integer.parseInt(port) > MAX_PORT) {
             throw malformed(text, "has a bad port");
         }
-        if (host.startsWith("[")) {
-            if (address(host) == null) {
-                throw malformed(text, "is not a host name");
-            }
-        } else if (!isHostname(host)) {
-            throw malformed(text, "is not a host name");
-        }
-        boolean bare = !host.startsWith("[") && host.indexOf('.') < 0 && !host.equals("localhost");
-        if (bare && port.isEmpty()) {
-            return new Registry(host + ".azurecr.io", "");
-        }
+        Registry given = new Registry(m.group("host").toLowerCase(Locale.ROOT), port);
         // A machine's bare name keeps its port: without it, it would read as a registry's name.
-        return new Registry(host, port.equals("443") && !bare ? "" : port);
+        return port.equals("443") && !given.isBare() ? new Registry(given.hostname, "") : given;
+    }
+
+    private boolean isBare() {
+        return !hostname.startsWith("[") && hostname.indexOf('.') < 0 && !hostname.equals("localhost");
     }
 
     private static IllegalArgumentException malformed(String text, String why) {
@@ -82,18 +79,6 @@ final class Registry {
         shown = shown.replaceAll("[?#].*", "?...").replaceAll("[\\p{Cc}\\p{Cf}]", " ");
         shown = (text.indexOf('@') < 0 ? "" : "...@") + (shown.length() > SHOWN ? shown.substring(0, SHOWN) : shown);
         return new IllegalArgumentException("the endpoint \"" + shown + "\" " + why);
-    }
-
-    private static boolean isHostname(String host) {
-        if (host.length() > MAX_HOST) {
-            return false;
-        }
-        for (String label : host.split("\\.", -1)) {
-            if (!LABEL.matcher(label).matches()) {
-                return false;
-            }
-        }
-        return true;
     }
 
     /** Returns the address that a text in brackets is, or null. Nothing is resolved. */
@@ -140,23 +125,22 @@ final class Registry {
      * not, because HTTP clients differ in what they take for its host.
      */
     boolean isHome(URL url) {
-        String authority = url.getAuthority();
-        boolean plain = authority != null && authority.indexOf('@') < 0 && url.getRef() == null;
-        if (!plain || !url.getProtocol().equalsIgnoreCase("https")) {
-            return false;
-        }
-        authority = authority.toLowerCase(Locale.ROOT);
-        if (authority.startsWith("[") && hostname.startsWith("[")) {
-            InetAddress there = address(url.getHost());
-            return there != null
-                    && there.equals(address(hostname))
-                    && portOf(url).equals(port);
-        }
-        return authority.equals(host()) || (port.isEmpty() && authority.equals(hostname + ":443"));
+        Registry there = url.getRef() == null ? at(url) : null;
+        return there != null
+                && there.port.equals(port)
+                && (there.hostname.equals(hostname)
+                        || (hostname.startsWith("[")
+                                && there.hostname.startsWith("[")
+                                && address(hostname).equals(address(there.hostname))));
     }
 
-    private static String portOf(URL url) {
-        return url.getPort() < 0 || url.getPort() == 443 ? "" : Integer.toString(url.getPort());
+    /** Returns the origin of an https URL; null if it has none that could be a registry's. */
+    private static Registry at(URL url) {
+        try {
+            return origin(url.getProtocol() + "://" + url.getAuthority());
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     /**
@@ -164,22 +148,16 @@ final class Registry {
      * the two, that of the registry of the same name. It is never called.
      */
     boolean isOwnRealm(String realm) {
-        URL url;
         try {
-            url = new URL(realm);
-        } catch (java.net.MalformedURLException e) {
-            return false;
-        }
-        if (isHome(url)) {
-            return true;
-        }
-        if (!isAcr() || !url.getProtocol().equalsIgnoreCase("https")) {
-            return false;
-        }
-        try {
-            Registry other = parse(url.getAuthority());
-            return other.isAcr() && other.name().equals(name()) && other.cloud().equals(cloud());
-        } catch (IllegalArgumentException e) {
+            URL url = new URL(realm);
+            Registry other = at(url);
+            boolean regional = other != null
+                    && isAcr()
+                    && other.isAcr()
+                    && other.name().equals(name())
+                    && other.cloud().equals(cloud());
+            return isHome(url) || regional;
+        } catch (MalformedURLException e) {
             return false;
         }
     }

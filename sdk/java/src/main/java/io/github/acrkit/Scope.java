@@ -2,7 +2,7 @@ package io.github.acrkit;
 
 import java.util.Collection;
 import java.util.Collections;
-import java.util.Map;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -54,12 +54,11 @@ final class Scope {
             if (!item.matches("[!-~&&[^\"\\\\]]+") || first < 1 || last <= first + 1 || last == item.length() - 1) {
                 throw new IllegalArgumentException("the scope is malformed");
             }
-            String[] actions = item.substring(last + 1).split(",", -1);
-            SortedSet<String> words = new TreeSet<>(java.util.Arrays.asList(actions));
-            if (words.contains("")) {
+            List<String> actions = List.of(item.substring(last + 1).split(",", -1));
+            if (actions.contains("")) {
                 throw new IllegalArgumentException("the scope has an empty action");
             }
-            scope = scope.with(item.substring(0, first), item.substring(first + 1, last), words);
+            scope = scope.with(item.substring(0, first), item.substring(first + 1, last), actions);
         }
         return scope;
     }
@@ -74,26 +73,21 @@ final class Scope {
 
     /** Returns the rights in this set that are not in the other. */
     Scope minus(Scope other) {
-        return filter(other, false);
+        SortedMap<String, SortedSet<String>> left = new TreeMap<>();
+        rights.forEach((resource, actions) -> {
+            SortedSet<String> words = new TreeSet<>(actions);
+            words.removeAll(other.rights.getOrDefault(resource, Collections.emptySortedSet()));
+            if (!words.isEmpty()) {
+                left.put(resource, words);
+            }
+        });
+        return new Scope(left);
     }
 
     /** Returns the rights on the resources that the other set names, too. */
     Scope onResourcesOf(Scope other) {
         SortedMap<String, SortedSet<String>> left = new TreeMap<>(rights);
         left.keySet().retainAll(other.rights.keySet());
-        return new Scope(left);
-    }
-
-    private Scope filter(Scope other, boolean keepIfThere) {
-        SortedMap<String, SortedSet<String>> left = new TreeMap<>();
-        for (Map.Entry<String, SortedSet<String>> e : rights.entrySet()) {
-            SortedSet<String> there = other.rights.getOrDefault(e.getKey(), Collections.emptySortedSet());
-            SortedSet<String> words = new TreeSet<>(e.getValue());
-            words.removeIf(w -> there.contains(w) != keepIfThere);
-            if (!words.isEmpty()) {
-                left.put(e.getKey(), words);
-            }
-        }
         return new Scope(left);
     }
 

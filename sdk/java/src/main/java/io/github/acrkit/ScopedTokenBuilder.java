@@ -25,7 +25,7 @@ public final class ScopedTokenBuilder {
 
     private String endpoint;
     private NamePassword first;
-    private Secret secondPassword;
+    private transient String secondPassword; // libraries that write an object leave transient fields out
     private Callable<NamePassword> source;
     private HttpClient httpClient;
     private boolean customLoginServer;
@@ -67,8 +67,7 @@ public final class ScopedTokenBuilder {
      * @return this builder
      */
     public ScopedTokenBuilder secondPassword(String secondPassword) {
-        String given = Objects.requireNonNull(secondPassword, NamePassword.nullText("secondPassword"));
-        this.secondPassword = new Secret(given);
+        this.secondPassword = Objects.requireNonNull(secondPassword, NamePassword.nullText("secondPassword"));
         return this;
     }
 
@@ -145,7 +144,7 @@ public final class ScopedTokenBuilder {
     private List<NamePassword> passwords(Registry registry) {
         List<NamePassword> all = new ArrayList<>(List.of(mayGoTo(registry, first)));
         if (secondPassword != null) {
-            all.add(mayGoTo(registry, new NamePassword(first.name(), secondPassword.reveal())));
+            all.add(mayGoTo(registry, new NamePassword(first.name(), secondPassword)));
         }
         return all;
     }

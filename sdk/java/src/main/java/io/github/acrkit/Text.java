@@ -34,7 +34,7 @@ final class Text {
             String url = URLEncoder.encode(secret, StandardCharsets.UTF_8);
             String basic = Base64.getEncoder().encodeToString(Claims.utf8(secret));
             for (String form : Arrays.asList(secret, url, basic)) {
-                // A secret of one or two characters would blacken the whole text and hide nothing.
+                // To replace one or two characters would make the text unreadable and hide nothing.
                 left = form.length() <= 2 ? left : left.replace(form, MARK);
             }
         }

@@ -7,11 +7,11 @@ final class Token {
     /** The end of a life in which a token is not used, because it may run out on the way. */
     static final Duration UNUSED_END = Duration.ofSeconds(10);
 
-    private final Secret value;
+    private final transient String value; // libraries that write an object leave transient fields out
     private final long received;
     private final long life;
 
-    /** What the token was asked for; null for a refresh token. */
+    /** What the token was asked for; empty for a refresh token. */
     final Scope scope;
 
     /** The refresh token that it was made from; null if from a password. */
@@ -25,7 +25,7 @@ final class Token {
      * @param date the Date header of the answer that it came in, or null
      */
     Token(String value, Scope scope, Token root, long received, String date) {
-        this.value = new Secret(value);
+        this.value = value;
         this.scope = scope;
         this.root = root;
         this.received = received;
@@ -34,7 +34,7 @@ final class Token {
     }
 
     String value() {
-        return value.reveal();
+        return value;
     }
 
     Scope granted() {

@@ -9,11 +9,14 @@ import com.azure.core.http.HttpResponse;
 import com.azure.core.util.BinaryData;
 import com.azure.core.util.Context;
 import io.github.acrkit.Refusals.ServiceError;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URL;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 
 /**
@@ -38,8 +41,8 @@ final class TokenClient implements HttpClient {
         this.registry = registry;
         this.inner = inner;
         this.credentials = credentials;
-        this.service = new TokenService(registry, inner, credentials, limit, clock);
-        this.tokens = new TokenCache(service::fetch, clock);
+        this.tokens = new TokenCache(clock);
+        this.service = new TokenService(registry, inner, credentials, limit, tokens, clock);
         this.refusals = new Refusals(registry);
         this.clock = clock;
     }
@@ -52,117 +55,72 @@ final class TokenClient implements HttpClient {
     @Override
     public Mono<HttpResponse> send(HttpRequest request, Context context) {
         return Mono.defer(() -> {
-            Answer refused = refusedBefore(request);
-            if (refused != null) {
-                return Mono.just(refused);
+            URL url = request.getUrl();
+            if (url.getProtocol().equalsIgnoreCase("http")) {
+                return Mono.just(Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), List.of()));
             }
-            if (isWithoutToken(request.getUrl())) {
-                return exchange(request, null, context).map(response -> withoutToken(request, response));
+            if (!registry.isHome(url)) {
+                return exchange(request, null, context).map(response -> ofAnotherHost(request, response));
             }
-            return attempt(request, context, scopeOf(request), true);
+            if (Operation.pathOf(url).startsWith("/oauth2/")) { // its clients know what they send
+                return exchange(request, null, context).map(response -> new BoundResponse(request, response));
+            }
+            return attempt(request, context, Operation.of(request.getHttpMethod(), url).scope, true);
         });
     }
 
-    private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
-        return token(scope, first).flatMap(outcome -> {
-            if (!outcome.isToken()) {
-                return outcome.reply(request);
-            }
-            return exchange(request, outcome.token(), context).flatMap(response -> {
-                if (isPassed(request, response)) {
-                    return Mono.just(new BoundResponse(request, response));
-                }
-                return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
-                    Verdict verdict = judge(request, response, body, outcome.token(), first);
-                    return verdict.again != null
-                            ? attempt(request, context, verdict.again, false)
-                            : Mono.just(verdict.answer);
-                });
-            });
-        });
-    }
-
-    private Mono<HttpResponse> exchange(HttpRequest request, Token token, Context context) {
-        return inner.send(copy(request, token), context).onErrorMap(t -> failure(request, t));
-    }
-
-    @Override
-    public HttpResponse sendSync(HttpRequest request, Context context) {
-        Answer refused = refusedBefore(request);
-        if (refused != null) {
-            return refused;
-        }
-        if (isWithoutToken(request.getUrl())) {
-            return withoutToken(request, exchangeSync(request, null, context));
-        }
-        Scope scope = scopeOf(request);
-        for (boolean first = true; ; first = false) {
-            Outcome outcome = token(scope, first).block();
-            if (!outcome.isToken()) {
-                return outcome.replySync(request);
-            }
-            HttpResponse response = exchangeSync(request, outcome.token(), context);
-            if (isPassed(request, response)) {
-                return new BoundResponse(request, response);
-            }
-            byte[] body = Answer.read(response, Refusals.MAX_BODY).block();
-            Verdict verdict = judge(request, response, body, outcome.token(), first);
-            if (verdict.again == null) {
-                return verdict.answer;
-            }
-            scope = verdict.again;
-        }
-    }
-
-    private HttpResponse exchangeSync(HttpRequest request, Token token, Context context) {
-        try {
-            return inner.sendSync(copy(request, token), context);
-        } catch (RuntimeException e) {
-            throw Outcome.unchecked(failure(request, e));
-        }
-    }
-
-    private Throwable failure(HttpRequest request, Throwable t) {
-        return Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, List.of())));
-    }
-
-    private static Scope scopeOf(HttpRequest request) {
-        return Operation.of(request.getHttpMethod(), request.getUrl()).scope;
-    }
-
-    /** Returns a token for a scope. Where it is not known, the first try goes without: the challenge then tells. */
-    private Mono<Outcome> token(Scope scope, boolean first) {
-        return first && scope.isEmpty() ? Mono.just(Outcome.NO_TOKEN) : tokens.get(scope);
-    }
-
-    private Answer refusedBefore(HttpRequest request) {
-        URL url = request.getUrl();
-        return url.getProtocol().equalsIgnoreCase("http")
-                ? Answer.refusal(request, 401, new HttpHeaders(), refusals.plainHttp(url), "UNAUTHORIZED", "")
-                : null;
-    }
-
-    /** Reports whether a URL is another origin's, or the token service's, whose clients know what they send. */
-    private boolean isWithoutToken(URL url) {
-        return !registry.isHome(url) || Operation.pathOf(url).startsWith("/oauth2/");
-    }
-
-    private HttpResponse withoutToken(HttpRequest request, HttpResponse response) {
-        if (response.getStatusCode() != 401 || registry.isHome(request.getUrl())) {
+    private HttpResponse ofAnotherHost(HttpRequest request, HttpResponse response) {
+        if (response.getStatusCode() != 401) {
             return new BoundResponse(request, response);
         }
         response.close();
         Refusal refusal = refusals.foreignAnswer(credentials.latest(), request.getUrl(), 401);
-        return Answer.refusal(request, 401, response.getHeaders(), refusal, "UNAUTHORIZED", "");
+        return Answer.refusal(request, 401, response.getHeaders(), refusal, List.of());
     }
 
-    private static HttpRequest copy(HttpRequest request, Token token) {
+    private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
+        // Where the scope is not known, the first try goes without a token: the challenge then tells.
+        Mono<Outcome> token = first && scope.isEmpty()
+                ? Mono.just(Outcome.NO_TOKEN)
+                : tokens.get(scope.toString(), () -> service.fetch(scope));
+        return token.flatMap(outcome -> outcome.isReply()
+                ? outcome.reply(request)
+                : exchange(request, outcome.token(), context).flatMap(response -> {
+                    if (isPassed(request, response)) {
+                        return Mono.just(new BoundResponse(request, response));
+                    }
+                    return Answer.read(response, Refusals.MAX_BODY).flatMap(body -> {
+                        Scope again = scopeOfRetry(request, response, outcome.token());
+                        return first && again != null
+                                ? attempt(request, context, again, false)
+                                : Mono.just(refuse(request, response, body, outcome.token()));
+                    });
+                }));
+    }
+
+    private Mono<HttpResponse> exchange(HttpRequest request, Token token, Context context) {
         HttpRequest copy = request.copy();
         copy.getHeaders().remove(HttpHeaderName.AUTHORIZATION);
         if (token != null) {
             copy.getHeaders().set(HttpHeaderName.AUTHORIZATION, "Bearer " + token.value());
         }
-        return copy;
+        return inner.send(copy, context)
+                .onErrorMap(t ->
+                        Outcome.failure(t, why -> refusals.unreachable(request.getUrl(), Text.line(why, List.of()))));
+    }
+
+    /** Waits for the answer; the synchronous clients expect unchecked exceptions. */
+    @Override
+    public HttpResponse sendSync(HttpRequest request, Context context) {
+        try {
+            return send(request, context).block();
+        } catch (RuntimeException e) {
+            Throwable t = Exceptions.unwrap(e);
+            if (t instanceof IOException) {
+                throw new UncheckedIOException(t.getMessage(), (IOException) t);
+            }
+            throw t instanceof RuntimeException ? (RuntimeException) t : new RuntimeException(t.getMessage(), t);
+        }
     }
 
     /** Reports whether the clients send a request again after such an answer, and honour its Retry-After. */
@@ -176,52 +134,30 @@ final class TokenClient implements HttpClient {
         return status < 400 || isRetried(status) || (status == 404 && request.getHttpMethod() == HttpMethod.DELETE);
     }
 
-    /** What follows a refusal: another try, or an answer for the client. */
-    private static final class Verdict {
-        final Scope again; // with a token for this scope; null for no further try
-        final Answer answer;
-
-        Verdict(Scope again, Answer answer) {
-            this.again = again;
-            this.answer = answer;
-        }
-    }
-
-    private Verdict judge(HttpRequest request, HttpResponse response, byte[] body, Token token, boolean first) {
+    private HttpResponse refuse(HttpRequest request, HttpResponse response, byte[] body, Token token) {
         int status = response.getStatusCode();
         List<String> secrets = new ArrayList<>(credentials.secrets());
         if (token != null) {
             secrets.add(token.value());
         }
         List<ServiceError> errors = ServiceError.read(body, secrets);
-        String said = "";
-        Refusal refusal;
-        if (status == 401) {
-            Challenge challenge = challengeOf(response);
-            if (challenge != null && !challenge.realm.isEmpty() && !registry.isOwnRealm(challenge.realm)) {
-                refusal = refusals.foreignRealm(challenge.realm);
-            } else {
-                BinaryData sent = request.getBodyAsBinaryData();
-                Scope next = cure(challenge, token);
-                if (next != null && first && (sent == null || sent.isReplayable())) {
-                    return new Verdict(next, null);
-                }
-                boolean missing = challenge != null && challenge.error.equals("insufficient_scope");
-                refusal = missing
-                        ? refusals.missing(
-                                credentials.latest(), challenge.scope, token == null ? null : token.granted())
-                        : refusals.accessNotAccepted(credentials.latest());
-            }
-        } else if (status == 404) {
-            refusal = refusals.notFound(request, errors, secrets);
-        } else {
-            refusal = refusals.other(status, errors);
-            said = errors.isEmpty() ? "" : errors.get(0).message;
+        Refusal refusal = status == 401
+                ? unauthorized(challengeOf(response), token)
+                : status == 404 ? refusals.notFound(request, errors, secrets) : refusals.other(status, errors);
+        return Answer.refusal(request, status, response.getHeaders(), refusal, errors);
+    }
+
+    private Refusal unauthorized(Challenge challenge, Token token) {
+        if (isForeign(challenge)) {
+            return refusals.foreignRealm(challenge.realm);
         }
-        String code = errors.isEmpty() || errors.get(0).code.isEmpty()
-                ? status == 401 ? "UNAUTHORIZED" : "UNKNOWN"
-                : errors.get(0).code;
-        return new Verdict(null, Answer.refusal(request, status, response.getHeaders(), refusal, code, said));
+        return challenge != null && challenge.error.equals("insufficient_scope")
+                ? refusals.missing(credentials.latest(), challenge.scope, token == null ? null : token.granted())
+                : refusals.accessNotAccepted(credentials.latest());
+    }
+
+    private boolean isForeign(Challenge challenge) {
+        return challenge != null && !challenge.realm.isEmpty() && !registry.isOwnRealm(challenge.realm);
     }
 
     /** Returns the challenge; null if there is none that can be read. */
@@ -234,24 +170,29 @@ final class TokenClient implements HttpClient {
         }
     }
 
-    /** Returns the scope that may help against a 401; null if none does. Drops the token where it may be at fault. */
-    private Scope cure(Challenge challenge, Token token) {
-        if (token == null) {
-            return challenge == null ? null : challenge.scope;
+    /** Returns the scope to try again with, or null. Drops the token where it may be at fault. */
+    private Scope scopeOfRetry(HttpRequest request, HttpResponse response, Token token) {
+        Challenge challenge = challengeOf(response);
+        if (response.getStatusCode() != 401 || isForeign(challenge)) {
+            return null;
         }
-        boolean insufficient = challenge != null && challenge.error.equals("insufficient_scope");
-        boolean invalid = challenge != null && challenge.error.equals("invalid_token");
-        if (challenge != null && !invalid && !token.scope.contains(challenge.scope)) {
-            return challenge.scope;
+        String error = challenge == null ? "" : challenge.error;
+        BinaryData body = request.getBodyAsBinaryData();
+        boolean repeatable = challenge != null && (body == null || body.isReplayable());
+        boolean another = challenge != null
+                && (token == null || (!error.equals("invalid_token") && !token.scope.contains(challenge.scope)));
+        if (token == null || another) {
+            return repeatable ? challenge.scope : null;
         }
+        boolean insufficient = error.equals("insufficient_scope");
         if (insufficient && token.age(clock.getAsLong()) <= RIGHTS_AGE.toNanos()) {
             return null;
         }
         tokens.forget(token);
         if (!insufficient && token.root != null) {
-            service.forget(token.root);
+            tokens.forget(token.root);
         }
-        return challenge == null ? null : token.scope;
+        return repeatable ? token.scope : null;
     }
 
     /** Returns how many access tokens are kept. */

@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import reactor.core.publisher.Mono;
@@ -37,21 +36,26 @@ final class TokenService {
     private final Refusals refusals;
     private final Duration limit;
     private final LongSupplier clock;
-    private final Shared<Outcome> exchange = new Shared<>();
-
-    private NamePassword rootOwner; // whose Entra token was exchanged for root
-    private Token root; // an ACR refresh token
+    private final TokenCache tokens;
 
     /**
      * @param limit how long one request may take
+     * @param tokens where the refresh tokens are kept
      * @param clock {@link System#nanoTime}
      */
-    TokenService(Registry registry, HttpClient inner, Credentials credentials, Duration limit, LongSupplier clock) {
+    TokenService(
+            Registry registry,
+            HttpClient inner,
+            Credentials credentials,
+            Duration limit,
+            TokenCache tokens,
+            LongSupplier clock) {
         this.registry = registry;
         this.inner = inner;
         this.credentials = credentials;
         this.refusals = new Refusals(registry);
         this.limit = limit;
+        this.tokens = tokens;
         this.clock = clock;
     }
 
@@ -66,7 +70,7 @@ final class TokenService {
             return Mono.just(last);
         }
         return credentials.current().flatMap(pair -> {
-            if (refused.stream().anyMatch(pair::isSameAs)) {
+            if (refused.contains(pair)) {
                 return Mono.just(last); // what was refused a moment ago is not sent again
             }
             return grant(pair, scope).flatMap(outcome -> {
@@ -83,96 +87,67 @@ final class TokenService {
     private Mono<Outcome> grant(NamePassword pair, Scope scope) {
         switch (pair.kind()) {
             case REFRESH_TOKEN:
-                return token(
-                        pair, scope, null, Map.of("grant_type", "refresh_token", "refresh_token", pair.password()));
+                return refresh(pair, scope, null, pair.password());
             case ENTRA_TOKEN:
-                return grantFromRoot(pair, scope);
+                return grantFromRoot(pair, scope, true);
             default:
-                return token(
-                        pair,
-                        scope,
-                        null,
-                        Map.of("grant_type", "password", "username", pair.name(), "password", pair.password()));
+                Map<String, String> form = new TreeMap<>();
+                form.put("grant_type", "password");
+                form.put("username", pair.name());
+                form.put("password", pair.password());
+                return post("token", pair, scope, null, form);
         }
     }
 
-    private Mono<Outcome> grantFromRoot(NamePassword pair, Scope scope) {
-        Token before = root(pair);
-        return refreshToken(pair).flatMap(got -> {
-            Token from = got.token();
-            if (from == null) {
+    /** Asks with the refresh token that an Entra token is exchanged for. */
+    private Mono<Outcome> grantFromRoot(NamePassword pair, Scope scope, boolean first) {
+        return tokens.get(pair, () -> exchange(pair)).flatMap(got -> {
+            Token root = got.token();
+            if (root == null) {
                 return Mono.just(got);
             }
-            Map<String, String> form = Map.of("grant_type", "refresh_token", "refresh_token", from.value());
-            return token(pair, scope, from, form).flatMap(outcome -> {
+            return refresh(pair, scope, root, root.value()).flatMap(outcome -> {
                 if (!outcome.isRejected()) {
                     return Mono.just(outcome);
                 }
-                forget(from);
-                // A refresh token may be revoked before its time; one that has just come is not worth another try.
-                return from == before ? grantFromRoot(pair, scope) : Mono.just(outcome);
+                tokens.forget(root); // it may be revoked before its time
+                return first ? grantFromRoot(pair, scope, false) : Mono.just(outcome);
             });
         });
     }
 
-    private synchronized Token root(NamePassword pair) {
-        boolean usable = root != null && rootOwner.isSameAs(pair) && root.isAlive(clock.getAsLong());
-        return usable ? root : null;
+    private Mono<Outcome> exchange(NamePassword pair) {
+        Map<String, String> form = new TreeMap<>();
+        form.put("grant_type", "access_token");
+        form.put("access_token", pair.password());
+        return post("exchange", pair, Scope.EMPTY, null, form);
     }
 
-    /** Drops a refresh token, so that the next access token comes from the root credential. */
-    synchronized void forget(Token refreshToken) {
-        if (root == refreshToken) {
-            root = null;
-        }
+    private Mono<Outcome> refresh(NamePassword pair, Scope scope, Token root, String refreshToken) {
+        Map<String, String> form = new TreeMap<>();
+        form.put("grant_type", "refresh_token");
+        form.put("refresh_token", refreshToken);
+        return post("token", pair, scope, root, form);
     }
 
-    private Mono<Outcome> refreshToken(NamePassword pair) {
-        Token known = root(pair);
-        synchronized (this) {
-            if (known != null && !known.isDue(clock.getAsLong())) {
-                return Mono.just(Outcome.of(known));
-            }
-        }
-        return exchange.run(() -> {
-            Map<String, String> form = Map.of("grant_type", "access_token", "access_token", pair.password());
-            return post("exchange", "refresh_token", pair, null, null, form)
-                    .map(outcome -> keepRoot(pair, known, outcome));
-        });
-    }
-
-    private synchronized Outcome keepRoot(NamePassword pair, Token known, Outcome outcome) {
-        if (outcome.token() != null) {
-            rootOwner = pair;
-            root = outcome.token();
-        } else if (known != null) {
-            known.retryAt = clock.getAsLong() + TokenCache.RENEWAL_PAUSE.toNanos();
-            return Outcome.of(known); // it still lives
-        }
-        return outcome;
-    }
-
-    private Mono<Outcome> token(NamePassword pair, Scope scope, Token from, Map<String, String> grant) {
-        Map<String, String> form = new TreeMap<>(grant);
+    /**
+     * @param root the refresh token in the form; null if it is not an Entra token's
+     */
+    private Mono<Outcome> post(String endpoint, NamePassword pair, Scope scope, Token root, Map<String, String> form) {
+        form.put("service", registry.host());
         if (!scope.isEmpty()) { // an empty one is answered 400 (observed by users)
             form.put("scope", scope.toString());
         }
-        return post("token", "access_token", pair, scope, from, form);
-    }
-
-    private Mono<Outcome> post(
-            String endpoint, String field, NamePassword pair, Scope scope, Token from, Map<String, String> grant) {
-        Map<String, String> form = new TreeMap<>(grant);
-        form.put("service", registry.host());
         HttpRequest request = new HttpRequest(HttpMethod.POST, registry.url() + "/oauth2/" + endpoint)
                 .setHeader(HttpHeaderName.ACCEPT, "application/json")
                 .setHeader(HttpHeaderName.CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .setHeader(HttpHeaderName.USER_AGENT, "acrkit-java")
                 .setBody(BinaryData.fromString(encode(form)));
+        String field = endpoint.equals("exchange") ? "refresh_token" : "access_token";
         List<String> secrets = new ArrayList<>(credentials.secrets());
         secrets.add(pair.password());
-        if (from != null) {
-            secrets.add(from.value());
+        if (root != null) {
+            secrets.add(root.value());
         }
         return Mono.defer(() -> inner.send(request, Context.NONE))
                 .flatMap(response -> {
@@ -181,7 +156,7 @@ final class TokenService {
                         String value = response.getStatusCode() == 200 ? tokenIn(body, field) : "";
                         if (!value.isEmpty()) {
                             String date = response.getHeaderValue(HttpHeaderName.DATE);
-                            return Outcome.of(new Token(value, scope, from, received, date));
+                            return Outcome.of(new Token(value, scope, root, received, date));
                         }
                         return refused(pair, response, body, secrets);
                     });
@@ -215,15 +190,12 @@ final class TokenService {
         }
         if (TokenClient.isRetried(status)) {
             String text = Text.without(new String(body, StandardCharsets.UTF_8), secrets);
-            return Outcome.of(request -> new Answer(request, status, headers, Claims.utf8(text)));
+            return Outcome.of(request -> new Answer(request, status, headers, Claims.utf8(text)), false);
         }
         List<ServiceError> errors = ServiceError.read(body, secrets);
         String said = status == 200 ? " without a token that can be used" : ServiceError.said(errors);
-        String code = errors.isEmpty() || errors.get(0).code.isEmpty() ? "UNAUTHORIZED" : errors.get(0).code;
         Refusal refusal =
                 status == 401 ? refusals.notAccepted(pair, credentials.what(), said) : refusals.service(status, said);
-        Function<HttpRequest, HttpResponse> answer =
-                request -> Answer.refusal(request, 401, headers, refusal, code, "");
-        return status == 401 ? Outcome.rejected(answer) : Outcome.of(answer);
+        return Outcome.of(request -> Answer.refusal(request, 401, headers, refusal, errors), status == 401);
     }
 }

@@ -41,15 +41,15 @@ class CountsTest {
         operations.put("list tags", (client, content) -> EmulatorTest.tags(client, "samples/app"));
         operations.put("get manifest", (client, content) -> content.getManifest("v1"));
         operations.put(
-                "upload 25 MiB",
+                "upload of 25 MiB",
                 (client, content) -> digest[0] =
                         content.uploadBlob(BinaryData.fromBytes(blob)).getDigest());
         operations.put(
-                "download 25 MiB",
+                "download of 25 MiB",
                 (client, content) ->
                         content.downloadStream(digest[0], Channels.newChannel(OutputStream.nullOutputStream())));
         operations.put(
-                "list 2,300 tags",
+                "paging over 2,300 tags",
                 (client, content) -> assertEquals(
                         Emulator.MANY,
                         client.getArtifact("samples/many", "t0000").listTagProperties().stream()

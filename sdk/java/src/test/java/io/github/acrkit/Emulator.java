@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.io.Writer;
 import java.net.URI;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
@@ -135,6 +136,14 @@ final class Emulator {
     }
 
     /** Waits until the emulator says that it is ready, and returns its host with the port. */
+    private static void drain(BufferedReader out) {
+        try {
+            out.transferTo(Writer.nullWriter());
+        } catch (IOException e) {
+            // the emulator was ended
+        }
+    }
+
     private String ready() throws IOException {
         StringBuilder said = new StringBuilder();
         BufferedReader out =
@@ -143,7 +152,7 @@ final class Emulator {
             said.append(line).append('\n');
             int at = line.indexOf(" at localhost:");
             if (at >= 0) {
-                Thread rest = new Thread(() -> out.lines().forEach(l -> {})); // so that it never waits for us
+                Thread rest = new Thread(() -> drain(out)); // so that it never waits for us
                 rest.setDaemon(true);
                 rest.start();
                 return line.substring(at + 4).split(",")[0];

@@ -379,7 +379,7 @@ class TokensTest {
     @EnumSource
     void nothingIsWaitedForLongerThanTheLimit(Stack stack) {
         fake.gate = Mono.never();
-        ScopedTokenBuilder short_ = builder().limit(Duration.ofMillis(50));
+        ScopedTokenBuilder short_ = builder().limit(Duration.ofSeconds(2)); // long enough for a busy machine
         ScopedToken silent = short_.token("ci-pull", "correct-horse").build();
         RuntimeException e = assertThrows(RuntimeException.class, () -> stack.get(silent, TAGS));
         Throwable t = Exceptions.unwrap(e) instanceof TimeoutException ? Exceptions.unwrap(e) : e.getCause();
@@ -518,6 +518,20 @@ class TokensTest {
         Refusal refusal = TokenClientTest.refusal(stack.get(token, TAGS));
         assertEquals(
                 "the Entra access token is not accepted: wrong, expired, or of another registry", refusal.getMessage());
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aRefreshTokenThatWasRevokedIsReplaced(Stack stack) {
+        String entra = FakeRegistry.jwt(Map.of("aud", "https://containerregistry.azure.net"));
+        fake.passwords.put("entra", entra);
+        ScopedToken token = builder().token("token", entra).build();
+        stack.get(token, TAGS);
+        fake.live.clear();
+        assertEquals(200, stack.get(token, "/acr/v1/other/_tags").getStatusCode());
+        assertEquals(
+                List.of("POST /oauth2/token", "POST /oauth2/exchange", "POST /oauth2/token"),
+                fake.sent(true).subList(2, 5));
     }
 
     @ParameterizedTest
