@@ -20,6 +20,8 @@ final class Refusals {
     /** What a shell takes as it stands. */
     private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
+    private static final Pattern PLAIN_WORDS = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_./ -]*");
+
     private static final Map<String, String> RIGHTS = Map.of(
             "pull", "content/read",
             "push", "content/write",
@@ -130,7 +132,8 @@ final class Refusals {
             return new Refusal("insufficient_scope", "held", facts);
         }
         facts.put("right", rights(lacks, true));
-        if (lacks.size() == 1) {
+        String command = lacks.firstKey() + " " + words(lacks.get(lacks.firstKey()), " ");
+        if (lacks.size() == 1 && PLAIN_WORDS.matcher(command).matches()) { // they become a part of a command
             facts.put("repository", lacks.firstKey());
             facts.put("actions", words(lacks.get(lacks.firstKey()), " "));
         }
