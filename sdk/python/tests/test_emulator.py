@@ -344,9 +344,9 @@ async def counts_of(stack: Stack, emulator: Emulator) -> dict[str, dict[str, int
     for name, operation in {
         "list tags": list_tags,
         "get manifest": get_manifest,
-        "upload 25 MiB": upload,
-        "download 25 MiB": download,
-        "list 2,300 tags": paging,
+        "upload of 25 MiB": upload,
+        "download of 25 MiB": download,
+        "paging over 2,300 tags": paging,
     }.items():
         client, principal = client_of(stack, emulator, "ci-push", PUSH), principal_of(stack, emulator)
         row = {}
