@@ -422,7 +422,7 @@ async def test_nested_with_blocks_share_the_connections(
             super().__init__(connection_verify=str(certificate[0]))
             made.append(self)
 
-    monkeypatch.setattr("acrkit._sync._default", Inner)
+    monkeypatch.setattr("acrkit._sync.ScopedTokenTransport._default", lambda self: Inner)
     given = acrkit.scoped_token(fake.host, "ci-pull", PASSWORD)
 
     def use() -> None:
