@@ -318,26 +318,29 @@ async def test_other_answers_of_the_token_service(stack: Stack, fake: Fake, othe
 
 
 @pytest.mark.parametrize(
-    ("body", "why"),
+    "body",
     [
-        (b"nonsense", "is not a JSON object"),
-        (b"[]", "is not a JSON object"),
-        (b'{"token":"x"}', "holds no access_token"),
-        (b'{"access_token":7}', "holds no access_token"),
-        (b'{"access_token":""}', "holds no access_token"),
-        (b'{"access_token":"a\\nb"}', "holds a token that fits into no header"),
-        (b'{"access_token":"' + b"x" * (_wire.MAX_TOKEN + 1) + b'"}', "holds a token that fits into no header"),
-        (b'{"access_token":"x"}' + b" " * (_core.MAX_ANSWER - 19), f"is longer than {_core.MAX_ANSWER} bytes"),
+        b"nonsense",
+        b"[]",
+        b"[" * 100_000,
+        b'{"token":"x"}',
+        b'{"access_token":7}',
+        b'{"access_token":""}',
+        b'{"access_token":["a","b"]}',
+        b'{"access_token":"a\\nb"}',
+        b'{"access_token":"' + b"x" * (_wire.MAX_TOKEN + 1) + b'"}',
+        b'{"access_token":"x"}' + b" " * (_core.MAX_ANSWER - 19),
     ],
 )
-async def test_answers_that_hold_no_token(stack: Stack, fake: Fake, body: bytes, why: str) -> None:
+async def test_answers_that_hold_no_token(stack: Stack, fake: Fake, body: bytes) -> None:
     fake.answer = lambda _: Answer(200, body)
     transport = transport_of(stack, fake)
     async with closing(transport):
         with pytest.raises(RefusedError) as caught:
             await stack.send(transport, get(fake))
-    assert str(caught.value).splitlines()[0] == f"the token service answers 200 with an answer that {why}"
+    assert str(caught.value).splitlines()[0] == "the token service answers 200 without a usable access_token"
     assert caught.value.code == "protocol"
+    assert len(fake.requests) == 1
 
 
 async def test_the_longest_answer_and_token_that_are_taken(stack: Stack, fake: Fake) -> None:
@@ -408,6 +411,17 @@ async def test_the_second_password(stack: Stack, fake: Fake) -> None:
         assert len(tokens(fake)) == 7
         good[:] = [PASSWORD]  # the token is enabled again: no refusal is for ever
         await stack.send(transport, get(fake, "d"))
+
+
+async def test_an_asynchronous_source_needs_the_asynchronous_client(fake: Fake) -> None:
+    async def source() -> Any:
+        await asyncio.sleep(0)
+
+    transport: Any = acrkit.scoped_token_from(fake.host, source)["transport"]  # type: ignore[arg-type]
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"the source is asynchronous, and the client is not: use acrkit\.aio"):
+            transport.send(get(fake))
+    assert transport._flights == {}
 
 
 class Source:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from acrkit import _refusals, _wire, scoped_token
+from acrkit import _login, _refusals, _wire, scoped_token
 from acrkit._core import Failure, Token
 from acrkit._sync import run
 from acrkit._text import Secret, message
@@ -47,7 +47,7 @@ def challenge(v: Any) -> Any:
 
 
 def token(v: Any) -> Any:
-    return {"kind": _wire.password_kind(v["user"], v["password"])}
+    return {"kind": _login.password_kind(v["user"], v["password"])}
 
 
 def lifetime(v: Any) -> Any:
@@ -156,6 +156,14 @@ def test_every_file_is_read() -> None:
 def test_the_sentences_are_those_of_all_languages() -> None:
     mine = files("acrkit").joinpath("sentences.json").read_bytes()
     assert mine == (VECTORS / "sentences.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer realm=a,realm=a", 'Bearer realm=a,REALM="b"', "Basic x=1,x=1,Bearer realm=a"]
+)
+def test_a_parameter_stands_once(header: str) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        _wire.parse_challenge([header])
 
 
 def test_half_a_command_is_left_out() -> None:

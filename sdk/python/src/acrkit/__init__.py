@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from azure.core.pipeline.transport import HttpTransport
 
-from ._core import secret_file
+from ._login import secret_file
 from ._refusals import RefusedError
 from ._sync import ScopedTokenTransport
 

@@ -1,7 +1,7 @@
 """How a request gets its access token.
 
-Transport is the base of the synchronous and of the asynchronous transport. What it does is written as coroutines;
-those of the synchronous one never wait, because its I/O blocks instead.
+Transport is the base of the synchronous and of the asynchronous transport. It is written as coroutines. Those of the
+synchronous one never wait, because its I/O blocks instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlencode, urlsplit
 
@@ -26,83 +25,21 @@ from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRespon
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.utils import case_insensitive_dict
 
+from ._login import Login
 from ._refusals import challenge_of, denied, fresh, not_found, refused, said_in, text_of
-from ._text import Facts, Secret, message, plain, quoted
-from ._wire import (
-    MAX_TOKEN,
-    Registry,
-    Scope,
-    check_secret,
-    ends_after,
-    is_for_resource_manager,
-    life_of,
-    parse_endpoint,
-    password_kind,
-    read_claims,
-    required_scope,
-)
+from ._text import Facts, Secret, message, plain
+from ._wire import MAX_TOKEN, Scope, ends_after, life_of, parse_endpoint, read_claims, required_scope
 
 MAX_CACHED_TOKENS = 1024  # with tokens of one to two kilobytes, about two megabytes
-MAX_TRIES = 3  # passwords tried for one token: two, and another that the source gave meanwhile
+MAX_TRIES = 3  # passwords tried for one token
 MAX_ANSWER = 256 << 10  # bytes; the longest token, escaped and with company
 RIGHTS_AGE = 10.0  # seconds; a token older than this is fetched again: its scope map may have changed
 RENEWAL_PAUSE = 30.0  # seconds after a failed renewal until the next
 TOKEN_TIMEOUT = 30.0  # seconds that a token request may take
-MAX_SECRET_FILE = 64 << 10  # bytes; anything larger is another file
 
 Options = Mapping[str, Any]  # of the SDK's request
 Make = Callable[[], Coroutine[Any, Any, Any]]
 monotonic = time.monotonic
-
-
-@dataclass(frozen=True)
-class Login:
-    """A name and what was given as its password."""
-
-    name: str
-    password: Secret
-    kind: str  # of password_kind
-    which: str = "password"  # for messages
-
-    @classmethod
-    def of(cls, registry: Registry, name: object, password: object, which: str = "password") -> Login:
-        """Raises TypeError or ValueError, without a character of the password, for what cannot be sent."""
-        name = check_secret("the name that goes with the password", name)
-        password = check_secret(f"the {which} of token {quoted(name)}", password)
-        kind = password_kind(name, password)
-        if kind == "access_token":
-            raise ValueError("the password is an ACR access token, good for one scope, and not an ACR refresh token")
-        if kind != "password" and (len(password) > MAX_TOKEN or not re.fullmatch(r"[!-~]+", password)):
-            raise ValueError(f"the {which} is taken for a token and is none: too long, or not printable ASCII")
-        if is_for_resource_manager(password) and not (registry.cloud or registry.is_loopback):
-            raise ValueError("the Entra token is for Azure Resource Manager, and the host is not one of Microsoft's")
-        return cls(name, Secret(password), kind, which)
-
-    @property
-    def who(self) -> str:
-        names = {"refresh_token": "ACR refresh token", "entra_token": "Entra access token"}
-        return names.get(self.kind) or f"token {quoted(self.name)}"
-
-
-def secret_file(path: str | Path) -> str:
-    """Reads the secret that a file holds, and nothing else, of at most 64 KiB.
-
-    One final line feed, or CR LF, is taken off. Other white space around the secret, a control character and an
-    empty file raise ValueError, which names the file and shows nothing of it; a file that cannot be read raises
-    OSError. The file is read with each call::
-
-        scoped_token_from("myregistry", lambda: ("ci-pull", secret_file("/run/secrets/acr")))
-    """
-    with open(path, "rb") as file:
-        data = file.read(MAX_SECRET_FILE + 1)
-    if len(data) > MAX_SECRET_FILE:
-        raise ValueError(f"the file {str(path)!r} is larger than {MAX_SECRET_FILE} bytes, which no secret is")
-    text = data.decode("utf-8", "surrogateescape")  # which check_secret refuses, and no exception holds
-    if text.startswith("\ufeff"):
-        raise ValueError(f"the secret in the file {str(path)!r} begins with a byte order mark")
-    if text.endswith("\n"):
-        text = text[:-2] if text.endswith("\r\n") else text[:-1]
-    return check_secret(f"the secret in the file {str(path)!r}", text)
 
 
 @dataclass(eq=False)
@@ -138,7 +75,7 @@ class Token:
 
 
 class Failure(NamedTuple):
-    """Why there is no token. Many may wait for one: each gets an exception, or response, of its own."""
+    """Why there is no token. Several requests may share it; each gets its own exception or response."""
 
     error: Callable[[], AzureError] | None
     response: Any = None  # without error: that of a busy token service, for the SDK's retry
@@ -182,7 +119,7 @@ class Transport(abc.ABC):
         self._lock = threading.Lock()  # of the fields, held for moments only
         self._tokens: OrderedDict[Scope | Login, Token] = OrderedDict()  # for an Entra token, its refresh token
         self._flights: dict[Any, Any] = {}
-        self._strayed: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._redirected: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<acrkit transport: <{self.who} on {self.registry.host}>>"
@@ -203,8 +140,8 @@ class Transport(abc.ABC):
     @abc.abstractmethod
     async def _share(self, key: Any, make: Make, join: bool = True) -> Any:
         """Does what make does, once for all who ask for it under this key at a time. Its result, or exception, is
-        that of all. One who gives up does not stop it for the others. Without join, None at once where it is already
-        being done."""
+        that of all. A caller that is cancelled does not stop it for the others. Without join, it returns None when it
+        is already being done."""
 
     # The inner transport.
 
@@ -251,7 +188,7 @@ class Transport(abc.ABC):
             body += part
             late = time.monotonic() > end
             if late or len(body) > MAX_ANSWER:
-                # The connection of a response that is not read to its end is of no use.
+                # A connection whose response is not read to the end cannot be used again.
                 getattr(getattr(response, "internal_response", None), "close", lambda: None)()
                 if late:
                     raise ServiceResponseTimeoutError(f"no whole answer within {TOKEN_TIMEOUT:g} seconds")
@@ -269,11 +206,11 @@ class Transport(abc.ABC):
             raise
 
     async def _answer(self, request: Any, options: Options) -> Any:
-        if not self.registry.is_home(request.url) or request in self._strayed:
-            # A host that the request was redirected to decides what is asked from then on, even where it points
-            # back: the SDK goes on with the same request object.
-            self._strayed.add(request)
-            return await self._answer_abroad(request, options)
+        if not self.registry.is_home(request.url) or request in self._redirected:
+            # Another host decides what a redirected request asks for, even when it redirects back to the registry.
+            # The SDK uses the same request object for the whole chain.
+            self._redirected.add(request)
+            return await self._answer_elsewhere(request, options)
         if urlsplit(request.url).path.startswith("/oauth2/"):
             return await self._exchange(request, None, options)
         scope = required_scope(request.method, request.url)
@@ -293,13 +230,13 @@ class Transport(abc.ABC):
                 response = await self._exchange(request, token, options)
         return await self._judge(request, response, token)
 
-    async def _answer_abroad(self, request: Any, options: Options) -> Any:
+    async def _answer_elsewhere(self, request: Any, options: Options) -> Any:
         facts = {"host": plain(_host(request.url)), "who": self.who, "registry": self.registry.host}
         if not request.url.lower().startswith("https://"):
             raise refused("host_refused", "plain_http", facts)
         response = await self._exchange(request, None, options)
         if response.status_code == 401:
-            # As an answer it would make the SDK ask for a token, with or without a credential of its own.
+            # Raised, because to a 401 that is returned the SDK answers with a token exchange of its own.
             await self._read(response)
             raise refused("host_refused", "foreign_answer", {**facts, "status": "401"}, response)
         return response
@@ -334,15 +271,17 @@ class Transport(abc.ABC):
             await self._read(response)
             login = next(iter(self._logins), None)
             raise denied(response, self.who, token.granted() if token else None, self._for_az(login))
-        if 400 <= status < 500 and status not in (408, 429):
-            # An answer, because the SDK sends again after every exception but one for authentication. Its own
-            # exception shows the reason. A DELETE of what is not there is a success to the SDK.
-            if status == 404:
-                if request.method != "DELETE":
-                    await self._read(response)
-                    _reword(response, ": " + message(*not_found(self.registry.host, request, response)))
-            else:
-                _reword(response, "; " + message("other", {}))
+        # The text goes into the reason, which the SDK's own exception shows: the SDK retries after all exceptions of a
+        # transport except those for authentication. It takes a 404 to DELETE as success.
+        text = ""
+        if status == 404 and request.method != "DELETE":
+            await self._read(response)
+            text = ": " + message(*not_found(self.registry.host, request, response))
+        elif 400 <= status < 500 and status not in (404, 408, 429):
+            text = "; " + message("other", {})
+        if text:
+            with contextlib.suppress(AttributeError):  # a caller's transport may have responses that cannot be changed
+                response.reason = f"{response.reason}{text}"
         return response
 
     def _for_az(self, login: Login | None) -> Facts:
@@ -384,7 +323,7 @@ class Transport(abc.ABC):
         async def renew() -> Any:
             token = self._cached(key)
             if token is not None and not token.due:
-                return token  # another request has got it meanwhile
+                return token  # another request has renewed it
             made = await make()
             if isinstance(made, Token):
                 self._keep(key, made)
@@ -416,11 +355,11 @@ class Transport(abc.ABC):
             if not isinstance(made, Failure) or not made.refused:
                 break
             tried.append(login)
-            self._put_aside(login)
+            self._demote(login)
         return made
 
     async def _next_login(self, tried: list[Login]) -> Login | None:
-        """None where each was tried: what was refused a moment ago is not sent again."""
+        """The login to try next, or None: what was refused is not sent twice in a row."""
         for known in self._logins:
             if known not in tried:
                 return known
@@ -428,12 +367,12 @@ class Transport(abc.ABC):
             return None
         login: Login = await self._share("source", self._ask_source)
         if login in tried:
-            self._put_aside(login)
+            self._demote(login)
             return None
         return login
 
-    def _put_aside(self, login: Login) -> None:
-        """Has other requests begin with another login than one that was refused, or ask the source."""
+    def _demote(self, login: Login) -> None:
+        """Makes the next requests start with another login than the one that was refused, or ask the source."""
         with self._lock:
             if self._source is not None:
                 self._logins = [other for other in self._logins if other != login]
@@ -486,12 +425,13 @@ class Transport(abc.ABC):
         _clean(response, request, posted=True)
         status = response.status_code
         if status == 200:
-            value, why = _token_in(body, "refresh_token" if path == "exchange" else "access_token")
+            field = "refresh_token" if path == "exchange" else "access_token"
+            value = _token_in(body, field)
             if value is not None:
                 life = life_of(value.reveal(), response.headers.get("Date"))
                 return Token(value, life, read_claims(value.reveal()) or {})
             # Without the response, which may hold what looks like a token.
-            facts = {"status": f"200 with an answer that {why}"}
+            facts = {"status": f"200 without a usable {field}"}
             return Failure(lambda: refused("protocol", "service_refused", facts))
         text = text_of(response)
         secrets = [value for value in form.values() if isinstance(value, Secret)]
@@ -548,10 +488,10 @@ def _unreachable(error: AzureError, url: str) -> Callable[[], AzureError]:
 
 
 def _clean(response: Any, request: Any, posted: bool = False) -> Any:
-    """Takes off a response what was sent for it: it is handed to the SDK, and hangs on the SDK's exceptions."""
+    """Removes what was sent from a response, because the SDK's exceptions carry the response."""
     try:
         response.request = request
-    except AttributeError:  # a response of another's making
+    except AttributeError:  # it cannot be changed
         response.request.headers.pop("Authorization", None)
     inner = getattr(response, "internal_response", None)
     sent = getattr(inner, "request", None)  # requests
@@ -573,7 +513,7 @@ async def _parts(response: Any) -> AsyncIterator[bytes]:
     """The body of a response in parts."""
     read1 = getattr(getattr(getattr(response, "internal_response", None), "raw", None), "read1", None)
     if read1 is not None and not inspect.iscoroutinefunction(getattr(response, "read", None)):
-        # What is there: a server that sends a byte now and then must not hold us beyond the limit.
+        # It returns what has arrived, so that the limit of time is also kept when a server sends byte by byte.
         parts: Any = iter(lambda: read1(1 << 16), b"")
     else:
         parts = response.iter_bytes() if hasattr(response, "iter_bytes") else response.stream_download(None)
@@ -585,28 +525,18 @@ async def _parts(response: Any) -> AsyncIterator[bytes]:
             yield part
 
 
-def _reword(response: Any, text: str) -> None:
-    with contextlib.suppress(AttributeError):  # a response of another's making
-        response.reason = f"{response.reason}{text}"
-
-
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def _token_in(body: bytes, name: str) -> tuple[Secret | None, str]:
-    """The token in a token service's answer, or what is wrong with it, without a word of it."""
-    if len(body) > MAX_ANSWER:
-        return None, f"is longer than {MAX_ANSWER} bytes"
+def _token_in(body: bytes, name: str) -> Secret | None:
+    """The token in a token service's answer, if it is one that fits into a header."""
     try:
-        value = json.loads(body).get(name)
-    except (ValueError, AttributeError, RecursionError):
-        return None, "is not a JSON object"
-    if not isinstance(value, str) or not value:
-        return None, f"holds no {name}"
-    if len(value) > MAX_TOKEN or not re.fullmatch(r"[!-~]+", value):
-        return None, "holds a token that fits into no header"
-    return Secret(value), ""
+        value = json.loads(body)[name]
+        good = len(body) <= MAX_ANSWER and len(value) <= MAX_TOKEN and re.fullmatch(r"[!-~]+", value)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return Secret(value) if good else None
 
 
 def _rewinder(request: Any) -> Callable[[], Any] | None:

@@ -14,7 +14,7 @@ from ._wire import ACTIONS, CATALOG, Challenge, Scope, is_repository, parse_chal
 
 
 class RefusedError(ClientAuthenticationError):
-    """A request was refused for want of a credential or a right, or would have taken the credential elsewhere.
+    """The credential is not accepted, a right is missing, or the request leads to a host that gets no credential.
 
     code: "credential_rejected", "insufficient_scope", "host_refused", "denied" or "protocol".
     facts: what fills the sentence, such as {"who": 'token "ci-pull"', "right": …}; the keys depend on the cause.
@@ -39,8 +39,9 @@ Error = TypeVar("Error", bound=AzureError)
 
 
 def fresh(error: Error) -> Error:
-    """The exception without what azure-core adds of one that is being handled, or, in Python 3.10, was: that one
-    holds the request as it was sent."""
+    """Returns the exception without the one that azure-core attaches to it, which holds the request as it was sent.
+
+    azure-core takes what sys.exc_info() says, in Python 3.10 sometimes an exception that was handled before."""
     error.exc_type = error.exc_value = error.exc_traceback = None
     error.exc_msg = error.message
     return error

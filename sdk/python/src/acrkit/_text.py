@@ -1,5 +1,5 @@
-"""Texts that people read, and strings that nobody may. The sentences stand in sentences.json, which all of acrkit's
-languages share."""
+"""Messages, and secrets that no message shows. The sentences stand in sentences.json, which all of acrkit's languages
+share."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Secret:
     """A string that no repr, log, pickle or copy shows."""
 
     def __init__(self, value: str) -> None:
-        self.reveal: Callable[[], str] = lambda: value  # what walks attributes does not look into a function
+        self.reveal: Callable[[], str] = lambda: (
+            value
+        )  # a debugger or a dump that walks attributes does not enter a function
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self.reveal() == other.reveal()
@@ -56,7 +58,7 @@ class Secret:
     def out_of(self, text: str) -> str:
         """The text without the secret, as it stands or as a URL, HTML, JSON or base64 spells it."""
         value = self.reveal()
-        if len(value) > 2:  # less would blacken the whole text and hide nothing
+        if len(value) > 2:  # a shorter one stands everywhere
             in_json = json.dumps(value)[1:-1]
             in_base64 = base64.b64encode(value.encode()).decode()
             for spelling in (value, quote(value, ""), quote_plus(value), html.escape(value), in_json, in_base64):
