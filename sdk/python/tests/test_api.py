@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import ClientAuthenticationError
-from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
+from azure.core.pipeline.transport import AioHttpTransport, AsyncioRequestsTransport, RequestsTransport
 
 import acrkit
 import acrkit.aio
@@ -125,6 +125,8 @@ def test_transports_of_the_other_kind() -> None:
         scoped_token("myregistry", "ci", PASSWORD, transport=AioHttpTransport())
     with pytest.raises(TypeError, match="must be an azure-core AsyncHttpTransport, not RequestsTransport"):
         acrkit.aio.scoped_token("myregistry", "ci", PASSWORD, transport=RequestsTransport())
+    with pytest.raises(TypeError, match="must be an azure-core HttpTransport, not AsyncioRequestsTransport"):
+        scoped_token("myregistry", "ci", PASSWORD, transport=AsyncioRequestsTransport())
 
 
 def test_no_secret_is_shown() -> None:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlencode, urlsplit
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError, ServiceResponseTimeoutError
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.pipeline.transport import AsyncHttpTransport, HttpTransport, RequestsTransport
 from azure.core.utils import case_insensitive_dict
 
 from ._login import Login
@@ -111,7 +111,8 @@ class Transport(abc.ABC):
         elif not callable(source):
             what = type(source).__name__
             raise TypeError(f"source must be a function that returns a name and a password, not {what}")
-        if inner is not None and not isinstance(inner, self.kind):
+        other = isinstance(inner, AsyncHttpTransport) and self.kind is HttpTransport  # some are of both classes
+        if inner is not None and (other or not isinstance(inner, self.kind)):
             raise TypeError(f"transport must be an azure-core {self.kind.__name__}, not {type(inner).__name__}")
         self._make = self._default() if inner is None else None
         self._given = self._inner = inner
