@@ -36,7 +36,7 @@ class Sync:
         self._clients: list[Any] = []
 
     def patch_default(self, patch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
-        patch.setattr("acrkit._sync._default", make)
+        patch.setattr("acrkit._sync.ScopedTokenTransport._default", lambda self: make)
 
     def inner(self, **options: Any) -> Any:
         return RequestsTransport(connection_verify=self.bundle, **options)
@@ -86,7 +86,7 @@ class Async:
         self._sessions: list[aiohttp.ClientSession] = []
 
     def patch_default(self, patch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
-        patch.setattr("acrkit.aio._default", lambda: make)
+        patch.setattr("acrkit.aio.AsyncScopedTokenTransport._default", lambda self: make)
 
     def inner(self, **options: Any) -> Any:
         # With connection_verify, azure-core makes a TLS context for each request, and a connection with it.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import ClientAuthenticationError
-from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
+from azure.core.pipeline.transport import AioHttpTransport, AsyncioRequestsTransport, RequestsTransport
 
 import acrkit
 import acrkit.aio
@@ -75,7 +75,7 @@ def test_the_two_modules_take_the_same_arguments() -> None:
         ("myregistry", "ci", {"password": PASSWORD}, TypeError, "must be a str, not dict"),
         ("myregistry", "ci", PASSWORD + "\n", ValueError, "begins or ends with white space (perhaps a line feed"),
         ("myregistry", "ci", PASSWORD + "\r\nx", ValueError, "has a control character"),
-        ("myregistry", "ci", PASSWORD + "\udc80", ValueError, "is not text that can be sent"),
+        ("myregistry", "ci", PASSWORD + "\udc80", ValueError, "is not text in UTF-8"),
         ("myregistry", "<token>", PASSWORD + " ä", ValueError, "is taken for a token and is none"),
     ],
 )
@@ -125,6 +125,8 @@ def test_transports_of_the_other_kind() -> None:
         scoped_token("myregistry", "ci", PASSWORD, transport=AioHttpTransport())
     with pytest.raises(TypeError, match="must be an azure-core AsyncHttpTransport, not RequestsTransport"):
         acrkit.aio.scoped_token("myregistry", "ci", PASSWORD, transport=RequestsTransport())
+    with pytest.raises(TypeError, match="must be an azure-core HttpTransport, not AsyncioRequestsTransport"):
+        scoped_token("myregistry", "ci", PASSWORD, transport=AsyncioRequestsTransport())
 
 
 def test_no_secret_is_shown() -> None:
@@ -132,13 +134,13 @@ def test_no_secret_is_shown() -> None:
         given = module.scoped_token("myregistry", "ci-pull", PASSWORD, PASSWORD + "2")
         transport = given["transport"]
         assert repr(transport) == '<acrkit transport: <token "ci-pull" on myregistry.azurecr.io>>'
-        core = transport._core
-        shown = [repr(given), str(given), f"{transport}", repr(core), repr(core._logins), repr(vars(core))]
-        shown += [repr(vars(login)) for login in core._logins]
+        logins = transport._logins
+        shown = [repr(given), str(given), f"{transport}", repr(logins), repr(vars(transport))]
+        shown += [repr(vars(login)) for login in logins]
         assert not [text for text in shown if PASSWORD in text]
-        for secret in (given, transport, core, core._logins[0], core._logins[0].password):
+        for secret in (given, transport, logins[0], logins[0].password):
             for carry in (pickle.dumps, copy.copy, copy.deepcopy):
-                if carry is copy.copy and secret in (given, core, core._logins[0]):
+                if carry is copy.copy and secret in (given, logins[0]):
                     continue  # another name for the same
                 with pytest.raises(TypeError):
                     carry(secret)
@@ -174,7 +176,7 @@ def test_secret_files(tmp_path: Path, content: bytes, value: str) -> None:
         (b" secret", "begins or ends with white space"),
         (b"secret\rx", "has a control character"),
         (b"secret\x00", "has a control character"),
-        (b"secret\xff", "is not UTF-8"),
+        (b"secret\xff", "is not text in UTF-8"),
         (b"\xef\xbb\xbfsecret", "begins with a byte order mark"),
         (b"x" * (64 << 10) + b"\n", "is larger than 65536 bytes"),
     ],

@@ -36,13 +36,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-PROGRAMS = dict(
-    zip(
-        ["list_tags.py", "list_tags_async.py", "source.py", "transport.py", "promote.py"],
-        blocks(README, "python"),
-        strict=True,
-    )
-)
+PROGRAMS = dict(re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
 
 
 def environment(emulator: Emulator, folder: Path, name: str = "ci-pull", password: str = PULL) -> dict[str, str]:
@@ -114,6 +108,12 @@ def test_the_programs_are_formatted_and_typed(tmp_path: Path) -> None:
     assert [line for line in done.stdout.splitlines() if "acrkit" in line and "error" in line] == []
 
 
+def test_every_program_has_a_file_and_is_run() -> None:
+    assert len(PROGRAMS) == len(blocks(README, "python")) == 5
+    lines = "".join(blocks(README, "sh"))
+    assert [name for name in PROGRAMS if f"python {name} " not in lines] == []
+
+
 def test_the_table_of_counts() -> None:
     rows = re.findall(r"^\| ([a-z0-9, MiB]+) \| (\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
     columns = ("acrkit cold", "acrkit warm", "service principal")
@@ -142,7 +142,7 @@ def test_install_from_a_clone(emulator: Emulator, tmp_path: Path) -> None:
     env["PATH"] = f"{tmp_path / 'bin'}:{Path(sys.executable).resolve().parent}:{env['PATH']}"
     env["PIP_CONSTRAINT"] = str(tmp_path / "pins")
     env |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or k.lower().endswith("_proxy")}
-    (install,) = blocks(README, "sh")
+    install, *_ = blocks(README, "sh")
     (folder / "list_tags.py").write_text(PROGRAMS["list_tags.py"])
     script = f"set -e\n{install}\nREQUESTS_CA_BUNDLE={emulator.ca} python list_tags.py samples/app\npip list\n"
     pip = Path(os.environ.get("HOME", "/")) / ".config" / "pip" / "pip.conf"

@@ -422,7 +422,7 @@ async def test_nested_with_blocks_share_the_connections(
             super().__init__(connection_verify=str(certificate[0]))
             made.append(self)
 
-    monkeypatch.setattr("acrkit._sync._default", Inner)
+    monkeypatch.setattr("acrkit._sync.ScopedTokenTransport._default", lambda self: Inner)
     given = acrkit.scoped_token(fake.host, "ci-pull", PASSWORD)
 
     def use() -> None:
@@ -458,8 +458,13 @@ def test_netrc_has_no_part(
     assert sent == [None, f"Bearer {registry.tokens[0]}", None]
 
 
-async def test_another_transport_of_azure_core(fake: Fake, certificate: tuple[Path, Path]) -> None:
-    """Without aiohttp: azure-core has an asynchronous transport by threads."""
+async def test_another_transport_of_azure_core(
+    fake: Fake, certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without aiohttp: azure-core has an asynchronous transport by threads. ~/.netrc has no part in it, too."""
+    (tmp_path / "netrc").touch(mode=0o600)
+    (tmp_path / "netrc").write_text("default login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     registry = Registry(fake)
     inner = AsyncioRequestsTransport(connection_verify=str(certificate[0]))
     transport: Any = acrkit.aio.scoped_token(fake.host, "ci-pull", PASSWORD, transport=inner)["transport"]

@@ -7,13 +7,12 @@ The asynchronous clients are served by acrkit.aio.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, TypedDict
 
 from azure.core.pipeline.transport import HttpTransport
 
-from ._api import core_of_source, core_of_token, secret_file
+from ._login import secret_file
 from ._refusals import RefusedError
 from ._sync import ScopedTokenTransport
 
@@ -59,8 +58,8 @@ def scoped_token(
     Raises TypeError and ValueError, without a character of a password, for what can be no endpoint, name or
     password. Requests raise RefusedError where the registry refuses the credential, or it lacks a right.
     """
-    core = core_of_token(endpoint, name, password, second_password, custom_login_server)
-    return _arguments(core, transport)
+    login = (name, password, second_password)
+    return _arguments(ScopedTokenTransport(endpoint, custom_login_server, login, None, transport))
 
 
 def scoped_token_from(
@@ -76,12 +75,8 @@ def scoped_token_from(
     or an access token that was made from it could not be renewed; one call at a time, in the thread of the request.
     What it raises is raised by the request. A password that was refused is not sent twice in a row.
     """
-    return _arguments(core_of_source(endpoint, source, custom_login_server), transport)
+    return _arguments(ScopedTokenTransport(endpoint, custom_login_server, None, source, transport))
 
 
-def _arguments(core: Any, transport: HttpTransport[Any, Any] | None) -> ClientArguments:
-    send = getattr(transport, "send", None)
-    if transport is not None and (not callable(send) or inspect.iscoroutinefunction(send)):
-        raise TypeError(f"transport must be an azure-core HttpTransport, not {type(transport).__name__}")
-    url = core.registry.url
-    return {"endpoint": url, "credential": None, "transport": ScopedTokenTransport(core, transport)}
+def _arguments(transport: ScopedTokenTransport) -> ClientArguments:
+    return {"endpoint": transport.registry.url, "credential": None, "transport": transport}

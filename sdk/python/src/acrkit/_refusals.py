@@ -1,28 +1,20 @@
-"""What a person is told of a refusal. The sentences stand in sentences.json, which all of acrkit's languages share."""
+"""What is raised for a refusal, and what it says."""
 
 from __future__ import annotations
 
-import base64
-import html
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from typing import Any, NoReturn, TypeVar, cast
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from ._wire import ACTIONS, CATALOG, Challenge, ChallengeError, Scope, is_repository, parse_challenge, required_scope
-
-MAX_SAID = 512  # characters of a server's text that a message repeats
-
-Facts = Mapping[str, str]
+from ._text import Facts, Secret, message, plain, quoted
+from ._wire import ACTIONS, CATALOG, Challenge, Scope, is_repository, parse_challenge, required_scope
 
 
 class RefusedError(ClientAuthenticationError):
-    """A request was refused for want of a credential or a right, or would have taken the credential elsewhere.
+    """The credential is not accepted, a right is missing, or the request leads to a host that gets no credential.
 
     code: "credential_rejected", "insufficient_scope", "host_refused", "denied" or "protocol".
     facts: what fills the sentence, such as {"who": 'token "ci-pull"', "right": …}; the keys depend on the cause.
@@ -43,30 +35,13 @@ class RefusedError(ClientAuthenticationError):
         return self.message
 
 
-@cache
-def _table() -> Mapping[str, Facts]:
-    text = files(__package__).joinpath("sentences.json").read_text(encoding="utf-8")
-    return cast("Mapping[str, Facts]", json.loads(text))
-
-
-def message(key: str, facts: Facts) -> str:
-    """The sentence with its facts, and what to do on a second line. Half a command is none: a fix that lacks a fact
-    is left out."""
-
-    def fill(template: str) -> str:
-        return re.sub(r"\{([a-z_]+)\}", lambda word: facts.get(word.group(1), ""), template)
-
-    sentence = _table()[key]
-    whole = all(facts.get(word) for word in re.findall(r"\{([a-z_]+)\}", sentence["fix"]))
-    return "\n".join(part for part in (fill(sentence["text"]), fill(sentence["fix"]) if whole else "") if part)
-
-
 Error = TypeVar("Error", bound=AzureError)
 
 
 def fresh(error: Error) -> Error:
-    """The exception without what azure-core adds of one that is being handled, or, in Python 3.10, was: that one
-    holds the request as it was sent."""
+    """Returns the exception without the one that azure-core attaches to it, which holds the request as it was sent.
+
+    azure-core takes what sys.exc_info() says, in Python 3.10 sometimes an exception that was handled before."""
     error.exc_type = error.exc_value = error.exc_traceback = None
     error.exc_msg = error.message
     return error
@@ -74,48 +49,6 @@ def fresh(error: Error) -> Error:
 
 def refused(code: str, key: str, facts: Facts, response: Any = None) -> RefusedError:
     return fresh(RefusedError(message(key, facts), response, code=code, facts=facts))
-
-
-class Secret:
-    """A string that no repr, log, pickle or copy shows."""
-
-    def __init__(self, value: str) -> None:
-        self.reveal: Callable[[], str] = lambda: value  # what walks attributes does not look into a function
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.reveal() == other.reveal()
-
-    def __hash__(self) -> int:
-        return hash(self.reveal())
-
-    def __repr__(self) -> str:
-        return "[redacted]"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret can be neither pickled nor copied")
-
-    def out_of(self, text: str) -> str:
-        """The text without the secret, as it stands or as a URL, HTML, JSON or base64 spells it."""
-        value = self.reveal()
-        if len(value) > 2:  # less would blacken the whole text and hide nothing
-            in_json = json.dumps(value)[1:-1]
-            in_base64 = base64.b64encode(value.encode()).decode()
-            for spelling in (value, quote(value, ""), quote_plus(value), html.escape(value), in_json, in_base64):
-                text = text.replace(spelling, repr(self))
-        return text
-
-
-def quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
-
-
-def plain(text: str, secrets: Sequence[Secret] = ()) -> str:
-    """A server's text as a part of one line, without secrets."""
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
-    for secret in secrets:
-        text = secret.out_of(text)
-    text = re.sub(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*)?", "[redacted]", text).strip()
-    return text if len(text) <= MAX_SAID else text[:MAX_SAID] + "…"
 
 
 def challenge_of(response: Any) -> Challenge:
@@ -127,7 +60,7 @@ def challenge_of(response: Any) -> Challenge:
         values = [headers["WWW-Authenticate"]] if "WWW-Authenticate" in headers else []
     try:
         return parse_challenge(values)
-    except ChallengeError:
+    except ValueError:
         return Challenge("", "", Scope(), "")
 
 

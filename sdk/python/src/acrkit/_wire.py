@@ -7,15 +7,16 @@ packages; testdata/vectors holds both to the same answers.
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
+
+from ._text import message
 
 MAX_TOKEN = 64 << 10  # bytes; a token travels in a header, and servers stop at 8 to 64 KiB of those
 MAX_SCOPE = 64 << 10  # bytes, likewise
@@ -34,14 +35,6 @@ ACTIONS = {
 }
 
 
-class EndpointError(ValueError):
-    """An endpoint that no credential goes to. Where key is not "", it names the sentence to show with host."""
-
-    def __init__(self, text: str, key: str = "", host: str = "") -> None:
-        super().__init__(text)
-        self.key, self.host = key, host
-
-
 @dataclass(frozen=True)
 class Registry:
     """A login server: host in lower case, with its port where that is not 443."""
@@ -53,13 +46,8 @@ class Registry:
         return "https://" + self.host
 
     @property
-    def hostname(self) -> str:
-        """The host without port and brackets."""
-        return _split_port(self.host)[0].strip("[]")
-
-    @property
     def name(self) -> str:
-        return self.hostname.partition(".")[0]
+        return self.host.partition(".")[0]
 
     @property
     def cloud(self) -> str:
@@ -70,103 +58,87 @@ class Registry:
     @property
     def is_loopback(self) -> bool:
         """Whether the name alone says this machine. Nothing is resolved."""
-        host = self.hostname
-        if host == "localhost" or host.endswith(".localhost"):
-            return True
-        address = _address(host)
-        return address is not None and (getattr(address, "ipv4_mapped", None) or address).is_loopback
+        host, _ = _split(self.host)
+        try:
+            address = ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     def is_home(self, url: str) -> bool:
         """Whether a URL has the registry's origin. What is not plainly so is another one."""
-        match = re.match(r"https://([a-z0-9._:\[\]-]+)(?:[/?#]|\Z)", url, re.IGNORECASE | re.ASCII)
-        if not match:
-            return False
-        host, port = _split_port(match.group(1).lower())
-        address = _address(host.strip("[]"))
-        host = _address_text(address) if address else host
-        mine, my_port = _split_port(self.host)
-        return host == mine and (port or "443") == (my_port or "443")
+        return _origin(url) == _split(self.host)
 
     def is_realm(self, realm: str) -> bool:
         """Whether a challenge may name this token service: the registry's own, or, for a regional
         endpoint, that of its registry. It is never called; tokens are asked for at our origin."""
         if self.is_home(realm):
             return True
-        match = re.match(r"https://([a-z0-9.-]+)(?::443)?(?:/|\Z)", realm, re.IGNORECASE | re.ASCII)
-        other = Registry(match.group(1).lower() if match else "")
-        return bool(self.cloud) and other.cloud == self.cloud and other.name == self.name
+        host, port = _origin(realm) or ("", 0)
+        other = Registry(host)
+        return bool(self.cloud) and (other.cloud, other.name, port) == (self.cloud, self.name, 443)
 
 
-def _split_port(host: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*):(\d+)", host)
-    return (match.group(1), match.group(2)) if match else (host, "")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_AUTHORITY = re.compile(
+    rf"(\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?", re.IGNORECASE | re.ASCII
+)
 
 
-def _address(host: str) -> Any:
+def _split(authority: str) -> tuple[str, int]:
+    """A host in its one spelling, and the port, 443 where none stands there; raises ValueError."""
+    match = _AUTHORITY.fullmatch(authority)
+    if not match or len(match.group(1)) > 253 or int(match.group(2) or 443) >= 1 << 16:
+        raise ValueError("no host")
+    host = match.group(1).lower()
+    if host.startswith("["):
+        address = ipaddress.IPv6Address(host[1:-1])
+        host = f"[::ffff:{address.ipv4_mapped}]" if address.ipv4_mapped else f"[{address.compressed}]"
+    return host, int(match.group(2) or 443)
+
+
+def _origin(url: str) -> tuple[str, int] | None:
+    match = re.match(r"https://([^/?#]+)", url, re.IGNORECASE | re.ASCII)
     try:
-        return ipaddress.ip_address(host)
+        return _split(match.group(1)) if match else None
     except ValueError:
         return None
 
 
-def _address_text(address: Any) -> str:
-    if address.version == 4:
-        return str(address)
-    return f"[::ffff:{address.ipv4_mapped}]" if address.ipv4_mapped else f"[{address.compressed}]"
-
-
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-
-
 def parse_endpoint(text: object, custom_login_server: bool = False) -> Registry:
-    """Reads a bare name, a login server or its https URL, and refuses a host that no credential goes to."""
+    """Reads a bare name, a login server or its https URL; raises ValueError for a host that no credential goes to."""
     if not isinstance(text, str):
         raise TypeError(f"endpoint must be a str such as 'https://myregistry.azurecr.io', not {type(text).__name__}")
-
-    def shown(part: str) -> str:  # without user information and query, where a URL carries secrets
-        return re.sub(r"([?#]).+", r"\1…", re.sub(r".*@", "…@", part, flags=re.DOTALL), flags=re.DOTALL)[:120]
-
-    def bad(why: str) -> NoReturn:
-        raise EndpointError(f"endpoint {shown(text)!r} {why}")
-
+    # What is shown is without user information and query, where a URL carries secrets.
+    shown = re.sub(r"([?#]).+", r"\1…", re.sub(r".*@", "…@", text, flags=re.DOTALL), flags=re.DOTALL)[:120]
+    scheme, rest = re.fullmatch(r"(https?://)?(.*)", text, re.IGNORECASE | re.DOTALL).groups()  # type: ignore[union-attr]
+    authority, _, path = rest.partition("/")
+    if (scheme or "").lower() == "http://":
+        raise ValueError(message("plain_http", {"host": shown[len(scheme) :].partition("/")[0]}))
+    why = ""
     if not text:
-        bad("is empty; it is a registry's name or login server, such as 'myregistry.azurecr.io'")
-    if text != text.strip():
-        bad("begins or ends with white space")
-    if text[:7].lower() == "http://":
-        raise EndpointError("plain HTTP", "plain_http", shown(text[7:].partition("/")[0]))
-    rest = text[8:] if text[:8].lower() == "https://" else text
-    if "@" in rest.partition("/")[0]:
-        bad("must not carry a user name or password")
-    if re.search(r"[?#]", rest):
-        bad("must be a host name alone")
-    host, _, path = rest.partition("/")
-    if path:
-        bad("must be a host name alone, without a path")
-    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?", host, re.DOTALL)
-    if not match or not host.isascii():
-        bad("is not a host name")
-    host, port = match.group(1).lower(), match.group(2)
-    if port == "":
-        bad("has an empty port")
-    if port is not None and not (re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) < 1 << 16):
-        bad("has a bad port")
-    bare = False
-    address = _address(host.strip("[]"))
-    if address is not None and (address.version == 6) == host.startswith("["):
-        if getattr(address, "scope_id", None) is not None:
-            bad("has an IPv6 zone")
-        host = _address_text(address)
-    elif len(host) > 253 or not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host):
-        bad("is not a host name")
-    elif "." not in host and host != "localhost":
-        if port is None:
-            host += ".azurecr.io"
-        else:
-            bare = True  # a machine by its bare name: without the port it would read as a registry's name
-    registry = Registry(host if port is None or (port == "443" and not bare) else f"{host}:{port}")
+        why = "is empty; it is a registry's name or login server, such as 'myregistry.azurecr.io'"
+    elif text != text.strip():
+        why = "begins or ends with white space"
+    elif "@" in authority:
+        why = "must not carry a user name or password"
+    elif path:
+        why = "must be a host name alone, without a path"
+    try:
+        host, port = _split(authority)
+    except ValueError:
+        why = why or "is not the name of a host"
+    if why:
+        raise ValueError(f"endpoint {shown!r} {why}")
+    if "." not in host and host != "localhost" and not host.startswith("["):
+        # With a port it is a machine; without, it would read as a registry's name.
+        host += f":{port}" if ":" in authority else ".azurecr.io"
+    elif port != 443:
+        host += f":{port}"
+    registry = Registry(host)
     if not (registry.cloud or registry.is_loopback or custom_login_server):
-        raise EndpointError("not a login server", "other_host", registry.host)
+        text = message("other_host", {"host": registry.host})
+        raise ValueError(f"{text}; if it is yours under another name, say custom_login_server=True")
     return registry
 
 
@@ -188,7 +160,7 @@ class Scope(frozenset[tuple[str, str, str]]):
                 continue
             match = re.fullmatch(r"([^:]+):(.+):([^:,]+(?:,[^:,]+)*)", item)
             if not match or re.search(r'[^!-~]|["\\]', item):
-                raise ValueError("malformed scope")
+                raise ValueError("malformed")
             rights += [(match.group(1), match.group(2), word) for word in match.group(3).split(",")]
         return cls(rights)
 
@@ -211,10 +183,10 @@ def is_repository(name: str) -> bool:
 # What a path names, and the words that each method needs there. In the parts of a path the last "manifests",
 # "blobs" and so on decides, because a name may hold such a word, and what follows never holds a slash.
 # Source: the scopes of recorded challenges.
-_READ, _PUSH = ("pull",), ("pull", "push")
+_READ, _PUSH, _METADATA = ("pull",), ("pull", "push"), ("metadata_read",)
 _ROUTES: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
     (r"/v2/(.+)/manifests/[^/]+", {"GET": _READ, "HEAD": _READ, "PUT": _PUSH, "DELETE": ("delete",)}),
-    (r"/v2/(.+)/tags/list", {"GET": ("metadata_read",), "HEAD": ("metadata_read",)}),
+    (r"/v2/(.+)/tags/list", {"GET": _METADATA, "HEAD": _METADATA}),
     (r"/v2/(.+)/referrers/[^/]+", {"GET": _READ, "HEAD": _READ}),
     (r"/v2/(.+)/blobs/uploads/?", {"POST": _PUSH}),
     (
@@ -222,8 +194,11 @@ _ROUTES: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
         {"GET": _PUSH, "HEAD": _PUSH, "POST": _PUSH, "PUT": _PUSH, "PATCH": _PUSH, "DELETE": ("delete",)},
     ),
     (r"/v2/(.+)/blobs/[^/]+", {"GET": _READ, "HEAD": _READ, "DELETE": ("delete",)}),
+    (
+        r"/acr/v1/(.+?)(?:/_(?:tags|manifests)(?:/.*)?)?",
+        {"GET": _METADATA, "HEAD": _METADATA, "PATCH": ("metadata_write",), "DELETE": ("delete",)},
+    ),
 )
-_METADATA = {"GET": "metadata_read", "HEAD": "metadata_read", "PATCH": "metadata_write", "DELETE": "delete"}
 
 
 def required_scope(method: str, url: str) -> Scope:
@@ -236,25 +211,11 @@ def required_scope(method: str, url: str) -> Scope:
     nothing = Scope()
     if path in ("/v2/_catalog", "/acr/v1/_catalog"):
         return CATALOG if method in ("GET", "HEAD") else nothing
-    if path.startswith("/acr/v1/"):
-        found = re.match(r"/acr/v1/(.*?)/_tags(?:/.*)?$", path, re.DOTALL) if "/_tags" in path else None
-        if found is None and "/_tags" not in path:
-            found = re.match(r"/acr/v1/(.*?)/_manifests(?:/.*)?$", path, re.DOTALL)
-        name = found.group(1) if found else path[len("/acr/v1/") :]
-        word = _METADATA.get(method)
-        return on_repository(name, word) if word and is_repository(name) else nothing
     for pattern, methods in _ROUTES:
         route = re.fullmatch(pattern, path, re.DOTALL)
-        if route is None:
+        if route is None or method not in methods or not is_repository(route.group(1)):
             continue
-        if method not in methods:
-            if pattern.endswith("/?"):
-                continue  # a path that ends with uploads/ is an upload to every other method
-            return nothing
-        name = route.group(1)
-        if not is_repository(name):
-            return nothing
-        scope = on_repository(name, *methods[method])
+        scope = on_repository(route.group(1), *methods[method])
         asked = parse_qs(query, keep_blank_values=True)
         source = asked.get("from", [""])[0]
         if methods[method] == _PUSH and asked.get("mount", [""])[0] and is_repository(source):
@@ -273,66 +234,42 @@ class Challenge(NamedTuple):
     error: str
 
 
-class ChallengeError(ValueError):
-    """A header without a Bearer challenge that can be read; why is "none", "malformed" or "too_large"."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_SCHEME = re.compile(rf"[ \t,]*({_TOKEN})")
-_TOKEN68 = re.compile(r"[ \t]+([A-Za-z0-9\-._~+/]+=*)[ \t]*(?=,|$)")
-_QUOTED = r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*)"'
-_PARAMETER = re.compile(rf"[ \t,]*({_TOKEN})[ \t]*=[ \t]*(?:({_TOKEN})|{_QUOTED})[ \t]*(?=,|$)")
+_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*"'
+_PARAMETER = rf"{_TOKEN}[ \t]*=[ \t]*(?:{_TOKEN}|{_QUOTED})"
+_PARAMETERS = rf"({_PARAMETER}(?:[ \t]*,[ \t,]*{_PARAMETER})*)"
+_CHALLENGE = re.compile(rf"[ \t,]*({_TOKEN})(?:[ \t]+(?:{_PARAMETERS}|[A-Za-z0-9\-._~+/]+=*))?[ \t]*(?=,|\Z)")
 
 
 def parse_challenge(headers: Iterable[str]) -> Challenge:
-    """The first Bearer challenge of the values of WWW-Authenticate (RFC 9110 §11.6.1); raises ChallengeError.
+    """The first Bearer challenge of the values of WWW-Authenticate (RFC 9110 §11.6.1).
 
     Several challenges may stand in one value. A parameter that stands twice is malformed: another reader would
-    see another challenge.
+    see another challenge. Raises ValueError("none"), ("malformed") or ("too_large").
     """
     found: dict[str, str] | None = None
     for value in headers:
         if len(value) > MAX_CHALLENGE:
-            raise ChallengeError("too_large")
-        at = 0
-        while value[at:].strip(" \t,"):
-            scheme = _SCHEME.match(value, at)
-            if scheme is None:
-                raise ChallengeError("malformed")
-            at = scheme.end()
+            raise ValueError("too_large")
+        value, at = value.strip(" \t,"), 0
+        while at < len(value):
+            challenge = _CHALLENGE.match(value, at)
+            if challenge is None:
+                raise ValueError("malformed")
+            at = challenge.end()
             parameters: dict[str, str] = {}
-            word = _TOKEN68.match(value, at)
-            if word is not None:
-                at = word.end()
-            else:
-                first = True
-                while True:
-                    parameter = _PARAMETER.match(value, at)
-                    if parameter is None or (first and not value[at : at + 1].isspace()):
-                        break
-                    name = parameter.group(1).lower()
-                    if name in parameters:
-                        raise ChallengeError("malformed")
-                    quoted = parameter.group(3)
-                    parameters[name] = parameter.group(2) or re.sub(r"\\(.)", r"\1", quoted or "")
-                    at, first = parameter.end(), False
-            if value[at:].strip(" \t") and not value[at:].lstrip(" \t").startswith(","):
-                raise ChallengeError("malformed")
-            if found is None and scheme.group(1).lower() == "bearer":
+            for name, text in re.findall(rf"({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|{_QUOTED})", challenge.group(2) or ""):
+                if name.lower() in parameters:
+                    raise ValueError("malformed")
+                parameters[name.lower()] = text
+            if found is None and challenge.group(1).lower() == "bearer":
                 found = parameters
     if found is None:
-        raise ChallengeError("none")
-    text = found.get("scope", "")
-    if len(text) > MAX_SCOPE:
-        raise ChallengeError("too_large")
-    try:
-        scope = Scope.parse(text)
-    except ValueError:
-        raise ChallengeError("malformed") from None
+        raise ValueError("none")
+    found = {name: re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] == '"' else text for name, text in found.items()}
+    if len(found.get("scope", "")) > MAX_SCOPE:
+        raise ValueError("too_large")
+    scope = Scope.parse(found.get("scope", ""))
     return Challenge(found.get("realm", ""), found.get("service", ""), scope, found.get("error", ""))
 
 
@@ -341,15 +278,11 @@ def read_claims(token: str) -> dict[str, Any] | None:
     parts = token.split(".")
     if len(token) > MAX_TOKEN or len(parts) != 3:
         return None
-
-    def no_number(_: str) -> NoReturn:
-        raise ValueError("not a number of JSON")
-
     try:
         part = parts[1].rstrip("=")
         data = base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True)
-        claims = json.loads(data, parse_constant=no_number)
-    except (ValueError, binascii.Error, RecursionError):
+        claims = json.loads(data)
+    except (ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
 
@@ -373,54 +306,3 @@ def life_of(token: str, date: str | None) -> float:
 def ends_after(life: float) -> float:
     """When a token is not used any more: a request takes time to arrive. Short lives spare a tenth."""
     return life - min(10.0, life / 10)
-
-
-# The audiences of Azure Resource Manager in each cloud. Source: those that the official clients list.
-_RESOURCE_MANAGERS = {
-    "management.azure.com",
-    "management.core.windows.net",
-    "management.usgovcloudapi.net",
-    "management.core.usgovcloudapi.net",
-    "management.chinacloudapi.cn",
-    "management.core.chinacloudapi.cn",
-}
-_REFRESH_TOKEN_USERS = ("00000000-0000-0000-0000-000000000000", "<token>")
-
-
-def _audiences(claims: dict[str, Any]) -> set[str]:
-    audience = claims.get("aud")
-    texts = audience if isinstance(audience, list) else [audience]
-    return {re.sub(r"^https://", "", a.rstrip("/")).lower() for a in texts if isinstance(a, str)}
-
-
-def is_for_resource_manager(token: str) -> bool:
-    """Whether a token opens Azure Resource Manager, and so can do far more than pull."""
-    return bool(_audiences(read_claims(token) or {}) & _RESOURCE_MANAGERS)
-
-
-def password_kind(user: str, password: str) -> str:
-    """What a password is: "password", "refresh_token", "entra_token" or "access_token" (the last two of ACR)."""
-    claims = read_claims(password)
-    if claims is not None:
-        issuer = claims.get("iss")
-        if issuer == "Azure Container Registry":
-            return "access_token" if claims.get("grant_type") == "access_token" else "refresh_token"
-        known = _audiences(claims) & {"containerregistry.azure.net", *_RESOURCE_MANAGERS}
-        if known or (isinstance(issuer, str) and re.match(r"https://[^/?#]+", issuer)):
-            return "entra_token"
-    return "refresh_token" if user in _REFRESH_TOKEN_USERS else "password"
-
-
-def check_secret(what: str, value: object) -> str:
-    """Returns a secret that can be sent; raises TypeError or ValueError, without a character of it."""
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be a str, not {type(value).__name__}")
-    if not value:
-        raise ValueError(f"{what} is empty")
-    if value != value.strip():
-        raise ValueError(f"{what} begins or ends with white space (perhaps a line feed from a file)")
-    if re.search(r"[\x00-\x1f\x7f]", value):
-        raise ValueError(f"{what} has a control character")
-    if re.search(r"[\ud800-\udfff]", value):
-        raise ValueError(f"{what} is not text that can be sent")  # encoding it would raise an error that holds it
-    return value
