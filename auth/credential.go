@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,8 +70,19 @@ func scopedToken(name string, passwords ...SecretSource) Credential {
 	return newPasswordCredential(KindScopedToken, tokenText(name), named(name, passwords...)...)
 }
 
-// tokenText describes a scope-mapped token.
-func tokenText(name string) string { return fmt.Sprintf("token %q", name) }
+// tokenText describes a scope-mapped token. What cannot be a name is not shown: it may
+// be the password in the name's place.
+func tokenText(name string) string {
+	if !shownName.MatchString(name) {
+		return "token"
+	}
+	return fmt.Sprintf("token %q", name)
+}
+
+// shownName is the form of the names of tokens (Microsoft: 5 to 50 letters, digits and
+// hyphens), with some room for those of users and applications. A token's password has
+// 52 characters, "+" and "/" among them.
+var shownName = regexp.MustCompile(`^[A-Za-z0-9<][A-Za-z0-9<>@._-]{0,49}$`)
 
 // ScopedToken is a scope-mapped token: its name and one of its two passwords. A
 // password that is a token itself is taken as [UserPassword] takes it.

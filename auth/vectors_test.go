@@ -403,11 +403,13 @@ func TestVectorsOfRefusals(t *testing.T) {
 			Sentence: sentence.NotFound, Facts: map[string]string{"registry": testHost, "path": "/acr/v1/samples/app/_tags"}},
 		{Name: "wrong password", Method: "GET", Path: "/acr/v1/samples%2Fapp/_tags", From: "token_service", Status: 401, Headers: map[string]string{},
 			Body: body, Sentence: sentence.NotAccepted, Facts: base(map[string]string{"password": "password", "said": "", "name": "myregistry", "token": "ci-pull"})},
+		{Name: "the password in the place of the name", Credential: "Zm9vYmFy+not/a/real/password/of+any/token+ACRA0/bcd=", Method: "GET", Path: "/acr/v1/samples%2Fapp/_tags", From: "token_service", Status: 401, Headers: map[string]string{},
+			Body: body, Sentence: sentence.NotAccepted, Facts: map[string]string{"who": "token", "password": "password", "said": ""}},
 		{Name: "wrong password, and the service says more", Method: "GET", Path: "/acr/v1/samples%2Fapp/_tags", From: "token_service", Status: 401, Headers: map[string]string{},
 			Body:     `{"errors":[{"code":"UNAUTHORIZED","message":"Application not registered with AAD."}]}`,
 			Sentence: sentence.NotAccepted, Facts: base(map[string]string{"password": "password", "said": "; the registry answered: Application not registered with AAD.", "name": "myregistry", "token": "ci-pull"})},
 	} {
-		v.Registry, v.Credential = testHost, "ci-pull"
+		v.Registry, v.Credential = testHost, cmp.Or(v.Credential, "ci-pull")
 		f := newFake()
 		f.password["ci-pull"] = "correct-horse"
 		f.intercept = func(w http.ResponseWriter, r *http.Request, form url.Values) bool {
@@ -436,7 +438,7 @@ func TestVectorsOfRefusals(t *testing.T) {
 			return false
 		}
 		d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}
-		rt, err := auth.NewTransport(testHost, auth.ScopedToken("ci-pull", "correct-horse"), &auth.Options{Base: d})
+		rt, err := auth.NewTransport(testHost, auth.ScopedToken(v.Credential, "correct-horse"), &auth.Options{Base: d})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,8 @@ export function login(name: string, password: string): Login {
   if (kind === "access_token") {
     throw usageError("the password is an ACR access token, and cannot get another: give the token's password");
   }
-  const token = `token ${JSON.stringify(name)}`;
+  // What cannot be a name is not shown: it may be the password in the name's place.
+  const token = /^[A-Za-z0-9<][\w<>@.-]{0,49}$/.test(name) ? `token "${name}"` : "token";
   const who = { password: token, refresh_token: "ACR refresh token", entra_token: "Entra access token" }[kind];
   return { name, password, kind, who };
 }

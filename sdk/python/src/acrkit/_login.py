@@ -89,7 +89,9 @@ class Login:
     @property
     def who(self) -> str:
         names = {"refresh_token": "ACR refresh token", "entra_token": "Entra access token"}
-        return names.get(self.kind) or f"token {quoted(self.name)}"
+        # What cannot be a name is not shown: it may be the password in the name's place.
+        is_name = re.fullmatch(r"[A-Za-z0-9<][A-Za-z0-9<>@._-]{0,49}", self.name)
+        return names.get(self.kind) or (f"token {quoted(self.name)}" if is_name else "token")
 
 
 def secret_file(path: str | Path) -> str:

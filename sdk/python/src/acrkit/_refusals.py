@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -111,7 +112,9 @@ def denied(response: Any, who: str, granted: Scope | None, for_az: Facts) -> Ref
     facts["right"] = _rights(lacks)
     repositories = {name for kind, name, _ in lacks if kind == "repository" and is_repository(name)}
     if len(repositories) == 1:
-        facts["repository"], facts["actions"] = repositories.pop(), " ".join(_actions(lacks))
+        actions = " ".join(_actions(lacks))
+        if re.fullmatch(r"[a-z/_ ]+", actions):  # they become a part of a command
+            facts["repository"], facts["actions"] = repositories.pop(), actions
     return refused(code, key, {**facts, **for_az}, response)
 
 

@@ -1,12 +1,15 @@
 package io.github.acrkit;
 
 import java.util.Objects;
+import java.util.regex.Pattern;
 
 /**
  * The name of a scope-mapped token with one of its passwords, or any user name and password that the registry takes:
  * the admin user's, an ACR refresh token, or a Microsoft Entra token as the password.
  */
 public final class NamePassword {
+    private static final Pattern SHOWN = Pattern.compile("[A-Za-z0-9<][A-Za-z0-9<>@._-]{0,49}");
+
     private final String name;
     private final transient String password; // libraries that write an object leave transient fields out
     private final Claims.Kind kind;
@@ -89,7 +92,8 @@ public final class NamePassword {
             case ENTRA_TOKEN:
                 return "Entra access token";
             default:
-                return "token \"" + name + "\"";
+                // What cannot be a name is not shown: it may be the password in the name's place.
+                return SHOWN.matcher(name).matches() ? "token \"" + name + "\"" : "token";
         }
     }
 }
