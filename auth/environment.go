@@ -220,6 +220,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		l.Outcome = OutcomeNotSet
 		return l, nil, nil
 	case password != "" && file != "":
+		l.Variables = append(l.Variables, "ACR_TOKEN_PASSWORD_FILE")
 		l.Outcome, l.Detail = OutcomeIncomplete, "ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD_FILE are both set"
 		return l, nil, r.usage(l.Detail, "unset one of them")
 	case name == "":

@@ -147,6 +147,8 @@ func halfHint(lookups []auth.Lookup, host string) string {
 			return sentence.Fix(sentence.SetFederated, map[string]string{"host": host})
 		case slices.Contains(l.Variables, "ACTIONS_ID_TOKEN_REQUEST_URL"):
 			return exportHint(KindGitHubOIDC, host)
+		case slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD") && slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD_FILE"):
+			return sentence.Fix(sentence.UnsetPassword, nil) // both are set
 		default:
 			return exportHint(l.Kind, host)
 		}

@@ -34,7 +34,8 @@ const (
 	ReachInTime       FixKey = "reach_in_time"       // likewise, and a client would wait for ever
 
 	LoginPart        FixKey = "login_part" // the same, of a part of the registry
-	SetToken         FixKey = "set_token"  // variables: name and password of a scope-mapped token
+	UnsetPassword    FixKey = "unset_password"
+	SetToken         FixKey = "set_token" // variables: name and password of a scope-mapped token
 	SetRefreshToken  FixKey = "set_refresh_token"
 	SetSecret        FixKey = "set_secret" // a service principal, by its secret
 	SetCertificate   FixKey = "set_certificate"
@@ -87,6 +88,7 @@ var fixes = map[FixKey]string{
 	ReachInTime:       "curl -sS -m 10 -o" + reach,
 
 	LoginPart:        "acrkit login {host} --repository {repository}",
+	UnsetPassword:    "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE",
 	SetToken:         setName + "ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…",
 	SetRefreshToken:  setName + "ACR_REFRESH_TOKEN=…",
 	SetSecret:        setPrincipal + " AZURE_CLIENT_SECRET=…",

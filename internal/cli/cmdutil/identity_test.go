@@ -62,6 +62,7 @@ func TestFactory_Identity(t *testing.T) {
 		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=other.azurecr.io"},
 		{"without_ACR_NAME", noName, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io"},
 		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
+		{"two_passwords", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "x", "ACR_TOKEN_PASSWORD_FILE": "x"}, "", reg, "", acrkit.CodeUsage, "", "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE"},
 		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous, "", "", ""},
 		{"half_of_AZURE", map[string]string{"ACR_NAME": "myregistry", "AZURE_CLIENT_ID": "c"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
 		{"half_of_AZURE_that_is_for_other_programs", map[string]string{"AZURE_CLIENT_ID": "c"}, "", reg, auth.KindAnonymous, "", "ACR_NAME is not set", ""},

@@ -196,6 +196,7 @@ final class TokenService {
         String said = status == 200 ? " without a token that can be used" : ServiceError.said(errors);
         Refusal refusal =
                 status == 401 ? refusals.notAccepted(pair, credentials.what(), said) : refusals.service(status, said);
-        return Outcome.of(request -> Answer.refusal(request, 401, headers, refusal, errors), status == 401);
+        int shown = status == 403 ? 403 : 401; // another status would be retried, or taken for a missing item
+        return Outcome.of(request -> Answer.refusal(request, shown, headers, refusal, errors), status == 401);
     }
 }
