@@ -76,15 +76,15 @@ func Read(text string) Reading {
 	out := Reading{Events: r.events(), Text: redact.Text(text)}
 	out.Ended = ended(out.Events)
 	for _, c := range clients {
-		if c.words.MatchString(text) {
+		if c.words.re().MatchString(text) {
 			out.Client = c.client
 			break
 		}
 	}
-	if m := userFlag.FindStringSubmatch(text); m != nil {
+	if m := userFlag.re().FindStringSubmatch(text); m != nil {
 		out.User = m[1]
 	}
-	if all := retryAfter.FindAllStringSubmatch(text, -1); len(all) > 0 {
+	if all := retryAfter.re().FindAllStringSubmatch(text, -1); len(all) > 0 {
 		seconds, _ := strconv.Atoi(all[len(all)-1][1])
 		out.RetryAfter = time.Duration(seconds) * time.Second
 	}

@@ -102,9 +102,9 @@ func tokens(text string) []token {
 		if !g.words.in(lower) {
 			continue
 		}
-		for _, m := range g.words.FindAllStringSubmatchIndex(text, -1) {
+		for _, m := range g.words.re().FindAllStringSubmatchIndex(text, -1) {
 			t := token{start: m[0], end: m[1], phase: g.phase, kind: g.kind, reach: g.reach}
-			for i, name := range g.words.SubexpNames() {
+			for i, name := range g.words.re().SubexpNames() {
 				if name == "" || m[2*i] < 0 {
 					continue
 				}
@@ -129,13 +129,13 @@ func tokens(text string) []token {
 		if !s.words.in(lower) {
 			continue
 		}
-		for _, m := range s.words.FindAllStringIndex(text, -1) {
+		for _, m := range s.words.re().FindAllStringIndex(text, -1) {
 			all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: s.reach,
 				says: s.says})
 		}
 	}
 	all = append(all, ownTokens(text, lower)...)
-	for _, m := range noBody.FindAllStringIndex(text, -1) {
+	for _, m := range noBody.re().FindAllStringIndex(text, -1) {
 		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, noBody: true})
 	}
 	slices.SortStableFunc(all, func(a, b token) int { return cmp.Or(a.start-b.start, b.end-a.end) })
@@ -187,7 +187,7 @@ func (r *reader) lineOf(at int) int {
 
 func newReader(text string) *reader {
 	r := &reader{text: text, lines: []int{0}, mentions: mentions(text), others: map[string]bool{}, bare: map[string]bool{},
-		signed: signs.MatchString(text)}
+		signed: signs.re().MatchString(text)}
 	n := len(r.mentions)
 	r.before, r.between, r.behind = make([]int, n+1), make([]bool, n+1), make([]int, n+1)
 	r.before[0], r.behind[n] = -1, -1
@@ -494,7 +494,7 @@ func (r *reader) mark(all []Event) {
 		if !m.words.in(lower) {
 			continue
 		}
-		for _, found := range m.words.FindAllStringIndex(r.text, -1) {
+		for _, found := range m.words.re().FindAllStringIndex(r.text, -1) {
 			r.visits++
 			at := r.lineOf(found[0])
 			i, _ := slices.BinarySearchFunc(all, found[0], func(e Event, start int) int { return e.start - start })

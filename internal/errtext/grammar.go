@@ -272,7 +272,7 @@ func Sentences(text string) []Says {
 	var all []Says
 	lower := strings.ToLower(text)
 	for _, s := range sentences {
-		if s.words.in(lower) && s.words.MatchString(text) {
+		if s.words.in(lower) && s.words.re().MatchString(text) {
 			all = append(all, s.says)
 		}
 	}

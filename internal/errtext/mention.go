@@ -177,7 +177,7 @@ func mentions(text string) []mention {
 		if !p.in(lower) {
 			return nil
 		}
-		return p.FindAllStringSubmatchIndex(text, -1)
+		return p.re().FindAllStringSubmatchIndex(text, -1)
 	}
 	for _, m := range find(urlMention) {
 		all = appendURL(all, text, m, taken)

@@ -89,9 +89,9 @@ func ownTokens(text, lower string) []token {
 		if !s.words.in(lower) {
 			continue
 		}
-		for _, m := range s.words.FindAllStringSubmatchIndex(text, -1) {
+		for _, m := range s.words.re().FindAllStringSubmatchIndex(text, -1) {
 			t := token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, says: s.says, status: s.status, code: s.code, own: true}
-			if i := s.words.SubexpIndex("status"); i > 0 && m[2*i] >= 0 {
+			if i := s.words.re().SubexpIndex("status"); i > 0 && m[2*i] >= 0 {
 				t.status, _ = strconv.Atoi(text[m[2*i]:m[2*i+1]])
 			}
 			all = append(all, t)
@@ -107,7 +107,7 @@ var azRegistry = words(`\baz acr [^\n]*--registry (?P<name>[A-Za-z0-9]{5,50})\b`
 // the registry of the fix.
 func (r *place) readOwn(text string) {
 	lower := strings.ToLower(text)
-	if m := azRegistry.FindStringSubmatch(text); m != nil && r.registry.IsZero() {
+	if m := azRegistry.re().FindStringSubmatch(text); m != nil && r.registry.IsZero() {
 		if reg, err := acrkit.ParseRegistry(m[1]); err == nil {
 			r.registry = reg
 		}
@@ -116,9 +116,9 @@ func (r *place) readOwn(text string) {
 		if !s.words.in(lower) {
 			continue
 		}
-		for _, m := range s.words.FindAllStringSubmatch(text, -1) {
+		for _, m := range s.words.re().FindAllStringSubmatch(text, -1) {
 			fact := func(name string) string {
-				if i := s.words.SubexpIndex(name); i > 0 {
+				if i := s.words.re().SubexpIndex(name); i > 0 {
 					return m[i]
 				}
 				return ""

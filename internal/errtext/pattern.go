@@ -3,38 +3,43 @@ package errtext
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // pattern is a regular expression with the words of which a match holds one: most
-// patterns are in no text, and to look for a word is faster by far.
-type pattern struct {
-	*regexp.Regexp
+// patterns are in no text, and to look for a word is faster by far. It is compiled when
+// it is first used, because most runs of a command read no text.
+type pattern struct{ once func() compiled }
+
+type compiled struct {
+	re    *regexp.Regexp
 	needs []string // in lower case; nil = not known
 }
 
-// words compiles a pattern, given in parts, in which a space is any white space: lines
-// are wrapped.
+// words is a pattern, given in parts, in which a space is any white space: lines are
+// wrapped.
 func words(parts ...string) pattern {
-	expression := strings.ReplaceAll(strings.Join(parts, ""), " ", `\s+`)
-	p := pattern{Regexp: regexp.MustCompile(expression)}
-	if tree, err := syntax.Parse(expression, syntax.Perl); err == nil {
-		p.needs = needs(tree)
-	}
-	return p
+	return pattern{sync.OnceValue(func() compiled {
+		expression := strings.ReplaceAll(strings.Join(parts, ""), " ", `\s+`)
+		c := compiled{re: regexp.MustCompile(expression)}
+		if tree, err := syntax.Parse(expression, syntax.Perl); err == nil {
+			c.needs = needs(tree)
+		}
+		return c
+	})}
 }
+
+func (p pattern) re() *regexp.Regexp { return p.once().re }
+
+// String returns the expression, as a regexp.Regexp does.
+func (p pattern) String() string { return p.re().String() }
 
 // in reports whether a text, in lower case, may hold a match.
 func (p pattern) in(lower string) bool {
-	if p.needs == nil {
-		return true
-	}
-	for _, word := range p.needs {
-		if strings.Contains(lower, word) {
-			return true
-		}
-	}
-	return false
+	words := p.once().needs
+	return words == nil || slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 
 // needs returns words of which every match of an expression holds one, nil if there

@@ -31,10 +31,10 @@ func TestNeeds(t *testing.T) {
 		}
 		text := clean(string(data))
 		for _, p := range all {
-			if p.MatchString(text) {
+			if p.re().MatchString(text) {
 				matched++
 				if !p.in(strings.ToLower(text)) {
-					t.Errorf("%s matches %s and has none of %q", file, p, p.needs)
+					t.Errorf("%s matches %s and has none of %q", file, p, p.once().needs)
 				}
 			}
 		}
@@ -43,7 +43,7 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("%d matches", matched)
 	}
 	for _, p := range all {
-		if p.needs == nil {
+		if p.once().needs == nil {
 			t.Errorf("nothing is known of %s", p)
 		}
 	}
@@ -104,12 +104,12 @@ func TestWork(t *testing.T) {
 // TestWords: in a pattern a space is white space that is there.
 func TestWords(t *testing.T) {
 	for _, g := range grammars {
-		if strings.Contains(g.words.String(), `\s+?`) || strings.Contains(g.words.String(), `\s+*`) {
+		if strings.Contains(g.words.re().String(), `\s+?`) || strings.Contains(g.words.re().String(), `\s+*`) {
 			t.Errorf("%s: white space that may be missing is written as such", g.words)
 		}
 	}
 	for _, c := range clients {
-		if strings.Contains(c.words.String(), `\s+?`) {
+		if strings.Contains(c.words.re().String(), `\s+?`) {
 			t.Errorf("%s: white space that may be missing is written as such", c.words)
 		}
 	}
