@@ -34,8 +34,9 @@ func newCallback[V any](op string, get func(context.Context) (V, error)) callbac
 }
 
 // call returns what the function returns. One that does not return in time is left
-// alone, and whoever calls it next waits for it: nothing can end it. One that panics
-// is an error, because it runs on a goroutine where nobody could recover.
+// alone, and the next call waits for it: nothing can end it. A panic becomes an error,
+// because the function runs on a goroutine of this package, where the caller cannot
+// recover it.
 func (c callback[V]) call(ctx context.Context) (V, error) {
 	var none V
 	if c.get == nil {

@@ -359,7 +359,7 @@ func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
 			return proof{}, err
 		}
 		if f == refused {
-			return proof{}, refusal // nobody has logged in anew
+			return proof{}, refusal // there was no new login
 		}
 		p, err := f.grant.proof(ctx)
 		if err == nil {

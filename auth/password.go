@@ -101,8 +101,8 @@ func tokenOf(pair userSecret) Credential {
 // isRefreshUser reports whether a user name is one that goes with an ACR refresh token.
 func isRefreshUser(name string) bool { return name == zeroGUID || name == identityUser }
 
-// passwordGrant is the grant of a name and password, or of the token that stands in
-// the password's place.
+// passwordGrant is the grant of a name and password, or of the token that was given
+// as the password.
 type passwordGrant struct {
 	t     *Transport
 	given description
@@ -219,7 +219,7 @@ func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) e
 		return err
 	}
 	with := *e
-	// Under the user names that go with a refresh token, nobody meant a password.
+	// The user names that go with a refresh token have no password.
 	if claims, _ := wire.ReadClaims(pair.secret.Reveal()); claims.IsAccessToken() && !isRefreshUser(pair.user) {
 		with.Cause = cause.TokenAsPassword
 		with.Reason = "the password of " + who + from +

@@ -103,7 +103,7 @@ func (x *examiner) dialTime() time.Duration {
 // none has been left without an answer.
 func (x *examiner) mayAsk() bool { return !x.o.NoProbes && !(x.onlyText && x.silent) }
 
-// unanswered notes that a probe reached nobody. It says nothing of what a client met
+// unanswered notes that a probe was not answered. It says nothing of what a client met
 // elsewhere, and changes no verdict.
 func (x *examiner) unanswered(p Probe, reason string) {
 	x.silent = true

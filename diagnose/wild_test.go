@@ -127,7 +127,7 @@ func (s wildScore) page() string {
 	}
 	var b strings.Builder
 	b.WriteString("\n## Texts that people published\n\n" +
-		"Error texts of many clients, as people pasted them in public, explained by their words alone, with nobody asked. What each\n" +
+		"Error texts of many clients, as people pasted them in public, explained by their words alone, without a probe. What each\n" +
 		"turned out to be was established by those who asked. The texts are no part of this project; the test that counts them says\n" +
 		"so where they are not at hand. Another half is kept back, and is not seen by those who write the reader.\n\n| | |\n|---|---|\n")
 	for _, r := range rows {

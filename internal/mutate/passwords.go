@@ -47,7 +47,7 @@ func passwordRules() []Rule {
 			{"auth/docker.go", "		if refused != nil || !errors.Is(err, acrkit.CodeCredentialRejected) {", "		if true {", auth, rotation},
 			{"auth/refreshtoken.go", "		if p.pair.token != nil {", "		if false {", auth, asToken},
 		}},
-		{"seed-password", "No command prints a password of the emulator unasked but one of the example seed, which everybody can read; connection.json holds none.", []Break{
+		{"seed-password", "No command prints a password of the emulator unasked but one of the example seed, which is public; connection.json holds none.", []Break{
 			{"internal/cli/emulator/envtoken.go", "	if i < 0 || !tokens[i].public {", "	if i < 0 {", "./internal/cli/emulator", "TestPublicToken"},
 			{"internal/cli/emulator/envtoken.go", "public: known[name] == value", "public: known[name] == value || true", "./internal/cli/emulator", "TestPublicToken"},
 			{"internal/cli/emulator/envtoken.go", " || seed.Registries[0].Name != c.Registries[0] {", " {", "./internal/cli/emulator", "TestPublicToken"},

@@ -34,7 +34,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			"and Node to the emulator that was started last with the data folder, with the name and\n" +
 			"password of a token of its seed.\n\n" +
 			"Unasked, that is the first token of the seed that can list tags, and only while its\n" +
-			"password is the one that stands in the example seed, which everybody can read. With\n" +
+			"password is the one in the example seed, which is public. With\n" +
 			"--token, it is that token, and its password is read in the seed file that the emulator\n" +
 			"was started with, and printed: do not let others read the output. The emulator itself\n" +
 			"keeps no password that could be read. One that it does not accept any more is not\n" +

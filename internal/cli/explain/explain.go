@@ -53,7 +53,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"file or stdin; of a long one the last 64 KiB count. What it does not tell is asked of\n" +
 			"the registry with the credential that acrkit finds; each request is listed, none\n" +
 			"changes anything, and one that is not answered within two seconds is the last and\n" +
-			"changes no verdict. --no-probes asks nobody.\n\n" +
+			"changes no verdict. --no-probes sends nothing.\n\n" +
 			"--arm also reads Azure Resource Manager where a registry gives one answer to several\n" +
 			"causes, as it does to a wrong, expired or disabled password, by a sign-in of az.\n\n" +
 			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
@@ -81,7 +81,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 				}
 			}
 			if opts.ARM && opts.NoProbes {
-				return cmdutil.Usage("--no-probes asks nobody, and --arm asks Azure Resource Manager; choose one")
+				return cmdutil.Usage("--no-probes sends nothing, and --arm asks Azure Resource Manager; choose one")
 			}
 			if err := opts.chooseAction(action); err != nil {
 				return err
