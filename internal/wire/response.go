@@ -277,21 +277,13 @@ func notFound(req *http.Request, c acrkit.Cause, said string) string {
 	if repository == "" {
 		key = sentence.NotFound
 	}
-	_, reference, _ := cutLast(req.URL.Path, "/")
+	reference := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]
 	text, _ := sentence.Say(key, map[string]string{"registry": "the registry", "repository": repository,
 		"reference": clip(redact.Text(reference), maxMessage), "path": clip(redact.Text(req.URL.Path), maxMessage)})
 	if key == sentence.NotFound {
 		text += said
 	}
 	return text
-}
-
-// cutLast cuts s at the last sep.
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // missing words a refusal for want of a right, from what the wire proved. Names
