@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,37 +75,14 @@ func TestScopedTokenFunc_rotation(t *testing.T) {
 	f, rt, _ := setup(t, auth.ScopedTokenFunc(vault.get))
 	f.setToken("ci-0", "password-0")
 	f.life = 0
-	const calls, workers, rotations = 10_000, 4, 20
-	var turn sync.Mutex // a rotation is over before the next begins
 	n := 0
-	rotate := func() {
-		turn.Lock()
-		defer turn.Unlock()
+	callWhile(t, rt, func() {
 		n++
 		before, after := fmt.Sprint("ci-", n-1), fmt.Sprint("ci-", n)
 		f.setToken(after, fmt.Sprint("password-", n))
 		vault.set(after, fmt.Sprint("password-", n))
 		f.setToken(before, "")
-	}
-	var count atomic.Int64
-	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() {
-			for n := count.Add(1); n <= calls && !t.Failed(); n = count.Add(1) {
-				if n%(calls/rotations) == 0 {
-					rotate() // the other workers go on meanwhile
-				}
-				req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/", nil)
-				resp, err := rt.RoundTrip(req)
-				if err != nil {
-					t.Errorf("call %d failed: %v", n, err)
-					return
-				}
-				_ = resp.Body.Close()
-			}
-		})
-	}
-	all.Wait()
+	})
 	if got := vault.called(); got < rotations || got > 2*rotations || vault.most != 1 {
 		t.Errorf("asked %d times, %d at once, for %d rotations", got, vault.most, rotations)
 	}

@@ -56,39 +56,48 @@ func TestRotationUnderARunningClient(t *testing.T) {
 			f.setPasswords("password-0")
 			f.life = 0
 
-			const calls, workers, rotations = 10_000, 4, 20
-			var turn sync.Mutex // a rotation is over before the next begins
 			n := 0
-			rotate := func() {
-				turn.Lock()
-				defer turn.Unlock()
+			callWhile(t, rt, func() {
 				n++
 				before, after := fmt.Sprintf("password-%d", n-1), fmt.Sprintf("password-%d", n)
 				f.setPasswords(before, after)
 				tt.replace(t, path, after+"\n")
 				f.setPasswords(after)
-			}
-			var count atomic.Int64
-			var all sync.WaitGroup
-			for range workers {
-				all.Go(func() {
-					for n := count.Add(1); n <= calls && !t.Failed(); n = count.Add(1) {
-						if every := int64(calls / rotations); n%every == 0 {
-							rotate() // the other workers go on meanwhile
-						}
-						req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/", nil)
-						resp, err := rt.RoundTrip(req)
-						if err != nil {
-							t.Errorf("call %d failed: %v", n, err)
-							return
-						}
-						_ = resp.Body.Close()
-					}
-				})
-			}
-			all.Wait()
+			})
 		})
 	}
+}
+
+// rotations is how often callWhile changes the password.
+const rotations = 20
+
+// callWhile makes 10,000 calls from several goroutines at once, and rotates the
+// password meanwhile. No call may fail.
+func callWhile(t *testing.T, rt http.RoundTripper, rotate func()) {
+	t.Helper()
+	const calls, workers = 10_000, 4
+	var turn sync.Mutex // a rotation is over before the next begins
+	var count atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for n := count.Add(1); n <= calls && !t.Failed(); n = count.Add(1) {
+				if n%(calls/rotations) == 0 { // the other workers go on meanwhile
+					turn.Lock()
+					rotate()
+					turn.Unlock()
+				}
+				req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/", nil)
+				resp, err := rt.RoundTrip(req)
+				if err != nil {
+					t.Errorf("call %d failed: %v", n, err)
+					return
+				}
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestScopedTokenSource_function(t *testing.T) {
