@@ -22,8 +22,10 @@ const (
 	maxProblems = 100
 )
 
-// damagedAtOpen puts [ErrDamaged] on top of an error that can have no other cause
-// before a statement of ours has run: SQLite cannot make sense of the file.
+// damagedAtOpen puts [ErrDamaged] on top of an error that can have no other cause:
+// SQLite cannot make sense of the file, or the tables in it are not those that were
+// made. The integrity check does not see the second: one changed bit gives a column
+// another name, and the schema is sound text still.
 func damagedAtOpen(err error) error {
 	err = mapError(err)
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_ERROR {

@@ -180,9 +180,24 @@ func counted(ctx context.Context, path string) (m mark, used bool, err error) {
 	if err := pool.QueryRowContext(ctx, ask).Scan(&counts, &tables); err != nil || counts == 0 {
 		return mark{}, tables > 0, err
 	}
-	err = pool.QueryRowContext(ctx, "SELECT database, count FROM commits").Scan(&m.database, &m.commits)
+	m, err = scanMark(pool.QueryRowContext(ctx, commitsQuery).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &Incomplete{Reason: fileName + " is damaged: it does not say which one it is"}
 	}
 	return m, true, err
+}
+
+const commitsQuery = "SELECT database, count FROM commits"
+
+// scanMark reads the row of commitsQuery. A damaged schema may read it in the
+// pages of another table, or call another column by its name.
+func scanMark(scan func(dest ...any) error) (mark, error) {
+	var database, commits any
+	err := scan(&database, &commits)
+	name, isText := database.(string)
+	count, isNumber := commits.(int64)
+	if err == nil && !(isText && isNumber && count >= 0) {
+		err = fmt.Errorf("%w: it does not say which database it is", ErrDamaged)
+	}
+	return mark{database: name, commits: uint64(count)}, err
 }

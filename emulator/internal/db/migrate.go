@@ -87,30 +87,37 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 	}
 	// All of them, or none: one commit, so that a new folder is quickly there.
 	return d.Write(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS migrations (
-			name TEXT PRIMARY KEY, sum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
-		if err != nil {
-			return err
-		}
-		err = tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
-			var name string
-			if err := scan(&name); err != nil {
-				return err
-			}
-			if _, ok := known[name]; !ok {
-				return &Later{Migration: name}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+		if err := tx.recorded(known); err != nil {
+			return damagedAtOpen(err)
 		}
 		for _, m := range steps {
 			if err := tx.apply(m, known[m.Name]); err != nil {
+				if d.origin != New && d.memory == nil {
+					err = damagedAtOpen(err)
+				}
 				return fmt.Errorf("migration %q: %w", m.Name, err)
 			}
 		}
-		return d.identify(tx)
+		return damagedAtOpen(d.identify(tx))
+	})
+}
+
+// recorded returns [Later] where a step is recorded that is not among the known.
+func (tx *Tx) recorded(known map[string]string) error {
+	_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS migrations (
+		name TEXT PRIMARY KEY, sum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
+	if err != nil {
+		return err
+	}
+	return tx.Query("SELECT name FROM migrations", nil, func(scan func(...any) error) error {
+		var name string
+		if err := scan(&name); err != nil {
+			return err
+		}
+		if _, ok := known[name]; !ok {
+			return &Later{Migration: name}
+		}
+		return nil
 	})
 }
 
@@ -119,8 +126,9 @@ func (d *DB) identify(tx *Tx) error {
 	if d.memory != nil {
 		return nil
 	}
-	err := tx.QueryRow("SELECT database, count FROM commits", nil, &d.database, &d.count)
+	found, err := scanMark(func(dest ...any) error { return tx.QueryRow(commitsQuery, nil, dest...) })
 	if !errors.Is(err, sql.ErrNoRows) {
+		d.database, d.count = found.database, found.commits
 		return err
 	}
 	d.database = cmp.Or(d.database, rand.Text())
