@@ -75,7 +75,7 @@ func TestLimits(t *testing.T) {
 			return err
 		}, "", "", acrkit.CodeUsage}, // as every file that holds something else
 		{"a configuration file of Docker", dockerFile.Bytes, func(s string) error {
-			_, err := readDockerFile(file(s), reg)
+			_, err := loginSource{file: file(s)}.read(reg)
 			return err
 		}, `{"auths":{},"pad":"`, `"}`, acrkit.CodeTooLarge},
 		{"the output of a helper", helperOutput.Bytes, func(s string) error {

@@ -109,6 +109,9 @@ func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, e
 // EntraToken implements [auth.EntraTokenSource].
 func (c *certificate) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	cred, leaves, err := c.load()
+	if err == nil && c.opts.Transport == nil {
+		err = wire.CheckProxy(os.LookupEnv) // azidentity would go past the proxy
+	}
 	if err != nil {
 		return "", time.Time{}, err
 	}

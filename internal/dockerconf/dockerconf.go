@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -218,6 +219,9 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 			return text, "", nil
 		}
 		return fmt.Appendf(nil, "{\n\t%q: {\n\t\t%q: %q\n\t}\n}\n", key, host, to), "", nil
+	}
+	if why := loginfile.LeadingMark(string(text)); why != "" {
+		return nil, "", errors.New(why + ", which Docker does not read; it stays as it is")
 	}
 	begin := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
 	if !json.Valid(text) {
