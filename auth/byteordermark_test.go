@@ -53,10 +53,12 @@ func TestByteOrderMark(t *testing.T) {
 		for name, read := range map[string]func(t *testing.T) error{
 			"given":               func(t *testing.T) error { return token(t, auth.ScopedToken("ci", secret)) },
 			"the second password": func(t *testing.T) error { return token(t, auth.ScopedTokenPair("ci", "x", secret)) },
-			"file":                func(t *testing.T) error { return token(t, auth.ScopedTokenSource("ci", auth.SecretFile(inFile(t, secret)))) },
-			"refresh token":       func(t *testing.T) error { return token(t, auth.RefreshToken(secret)) },
-			"Entra token":         func(t *testing.T) error { return token(t, auth.EntraToken(secret)) },
-			"client secret":       func(t *testing.T) error { return token(t, auth.ServicePrincipal("t", "c", secret, nil)) },
+			"file": func(t *testing.T) error {
+				return token(t, auth.ScopedTokenSource("ci", auth.SecretFile(inFile(t, secret))))
+			},
+			"refresh token": func(t *testing.T) error { return token(t, auth.RefreshToken(secret)) },
+			"Entra token":   func(t *testing.T) error { return token(t, auth.EntraToken(secret)) },
+			"client secret": func(t *testing.T) error { return token(t, auth.ServicePrincipal("t", "c", secret, nil)) },
 			"federated token": func(t *testing.T) error {
 				return token(t, auth.FederatedServicePrincipal("t", "c", auth.SecretFile(inFile(t, secret)), nil))
 			},
