@@ -78,6 +78,10 @@ func TestLimits(t *testing.T) {
 			_, err := loginSource{file: file(s)}.read(reg)
 			return err
 		}, `{"auths":{},"pad":"`, `"}`, acrkit.CodeTooLarge},
+		{"DOCKER_AUTH_CONFIG", dockerFile.Bytes, func(s string) error {
+			_, err := loginSource{variable: "DOCKER_AUTH_CONFIG", text: func() string { return s }}.read(reg)
+			return err
+		}, `{"auths":{},"pad":"`, `"}`, acrkit.CodeTooLarge},
 		{"the output of a helper", helperOutput.Bytes, func(s string) error {
 			ended := false
 			b := &boundedBuffer{most: helperOutput, passed: func() { ended = true }}
