@@ -84,13 +84,13 @@ func open(path, host, from, to string) (Change, bool, error) {
 	if c.then, c.Old, err = edit(c.before, host, from, to); err != nil {
 		return c, false, c.failed(err.Error(), nil)
 	}
-	c.Plain = holdsLogin(c.before, host)
+	c.Plain = HoldsLogin(c.before, host)
 	return c, !bytes.Equal(c.before, c.then), nil
 }
 
-// holdsLogin reports whether the text has a login for a host, under the host or the
-// URL that Docker wrote once.
-func holdsLogin(text []byte, host string) bool {
+// HoldsLogin reports whether the text of a config.json has a login for a host, under the
+// host or the URL that Docker wrote once. What is not understood has none.
+func HoldsLogin(text []byte, host string) bool {
 	var doc struct {
 		Auths map[string]struct{ Auth, Password, IdentityToken string }
 	}

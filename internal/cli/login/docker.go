@@ -109,6 +109,10 @@ func (d *Docker) Warn(reg acrkit.Registry, c dockerconf.Change) {
 	if _, err := look(program); err != nil {
 		cmdutil.Say(d.IO.ErrOut, "%s is not in PATH, and Docker will not find it: put it beside acrkit.", program)
 	}
+	text := loginfile.System{LookupEnv: d.LookupEnv}.Text()
+	if dockerconf.HoldsLogin([]byte(text), reg.Host()) {
+		cmdutil.Say(d.IO.ErrOut, "%s has a login for %s, which Docker takes before the helper: unset %s", loginfile.EnvText, reg.Host(), loginfile.EnvText)
+	}
 	if c.Plain {
 		cmdutil.Say(d.IO.ErrOut, "%s still holds a login for %s as plain text, which is not used now: docker logout %s", c.Path, reg.Host(), reg.Host())
 	}
