@@ -30,8 +30,8 @@ func loginRules() []Rule {
 		}},
 		{"byte-order-marks", "A byte order mark beside a secret, or UTF-16, is named before anything is sent.", []Break{
 			{"auth/credential.go", "	case loginfile.ByteOrderMark(s) != \"\":", "	case false:", auth, marks},
-			{"auth/source.go", "Cause: acrkit.CauseOf(err), Op: \"read the secret in \"", "Op: \"read the secret in \"", auth, marks},
-			{"auth/environment.go", "because(acrkit.CauseOf(err), r.usage(l.Detail, \"\"))", "r.usage(l.Detail, \"\")", auth, marks},
+			{"auth/source.go", "Cause: causeWithin(err), Op: \"read the secret in \"", "Op: \"read the secret in \"", auth, marks},
+			{"auth/environment.go", "because(causeWithin(err), r.usage(l.Detail, \"\"))", "r.usage(l.Detail, \"\")", auth, marks},
 			{"internal/loginfile/encoding.go", "	case strings.Contains(secret, mark):", "	case false:", files, marks},
 			{"internal/loginfile/encoding.go", "\"\\xff\\xfe\", \"\\xfe\\xff\", ", "\"\\xfe\\xff\", ", auth, marks},
 			{"auth/azureauth/certificate.go", "	case loginfile.ByteOrderMark(password.Reveal()) != \"\":", "	case false:", "./auth/azureauth", "TestCertificate_byteOrderMark"},
@@ -42,7 +42,7 @@ func loginRules() []Rule {
 			{"internal/wire/proxy.go", "Reason: name + \" is set to something that is no URL\"", "Reason: name + \" is set to \" + value", "./internal/wire", "TestCheckProxy"},
 			{"internal/wire/network.go", "own.Cause == cause.ProxyMalformed {", "false {", auth, "TestMalformedProxy"},
 			{"auth/tokenservice.go", " && e.Cause != cause.ProxyMalformed {", " {", auth, "TestMalformedProxy"},
-			{"internal/identity/transport.go", "		if malformed != nil {", "		if false {", "./internal/cli", "TestScripts/places"},
+			{"internal/identity/transport.go", "		if malformed != nil {", "		if false {", "./internal/cli", "TestScripts"},
 			{"auth/azureauth/certificate.go", "		err = wire.CheckProxy(os.LookupEnv) // azidentity would go past the proxy\n", "		_ = wire.CheckProxy\n", "./auth/azureauth", "TestCertificate_malformedProxy"},
 		}},
 	}
