@@ -196,7 +196,8 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	var docs []dockerDoc
 	var places []dockerPlace
 	add := func(p dockerPlace, place Place, source string, outcome Outcome, detail string) {
-		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place, Variables: p.doc.source.variables()}
+		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place,
+			Variables: p.doc.source.variables()}
 		places = append(places, p)
 	}
 	for _, source := range g.part.config.sources {

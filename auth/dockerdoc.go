@@ -84,7 +84,8 @@ func (s loginSource) variables() []string {
 
 // failure is an error that names the place and shows nothing of what it holds.
 func (s loginSource) failure(code acrkit.Code, reason, hint string) error {
-	return wire.Final(&acrkit.Error{Code: code, Cause: cause.DockerConfigBroken, Op: "read the logins in " + s.String(), Reason: reason, Hint: hint})
+	return wire.Final(&acrkit.Error{Code: code, Cause: cause.DockerConfigBroken,
+		Op: "read the logins in " + s.String(), Reason: reason, Hint: hint})
 }
 
 // read returns what the place has for a registry; a missing file has nothing.

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,8 +27,9 @@ func CheckProxy(lookup func(string) (string, bool)) error {
 				continue
 			}
 			if !isProxy(value) {
-				return Final(&acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.ProxyMalformed, Op: "read " + name, Reason: name + " is set to something that is no URL",
-					Hint: fmt.Sprintf("export %s=http://USER:PASSWORD@PROXY:PORT    # with %% as %%25, @ as %%40 and # as %%23 in the password", name)})
+				return Final(&acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.ProxyMalformed, Op: "read " + name,
+					Reason: name + " is set to something that is no URL",
+					Hint:   "export " + name + "=http://USER:PASSWORD@PROXY:PORT    # with % as %25, @ as %40 and # as %23 in the password"})
 			}
 			break
 		}
