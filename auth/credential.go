@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -237,9 +238,8 @@ func checkSecret(what string, s string) error {
 	switch {
 	case s == "":
 		why, white = "is empty", ""
-	case strings.HasPrefix(s, "\ufeff"):
-		// Editors of Windows and PowerShell's redirection put it before the text of a file.
-		why, white = "begins with a byte order mark (perhaps from an editor)", cause.PasswordByteOrderMark
+	case loginfile.ByteOrderMark(s) != "":
+		why, white = loginfile.ByteOrderMark(s), cause.PasswordByteOrderMark
 	case s != strings.TrimSpace(s):
 		why = "begins or ends with white space (perhaps a line feed from a file)"
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):

@@ -1,42 +1,29 @@
 package auth
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
-	"github.com/acrkit/acrkit/internal/limit"
-	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// dockerConfigCredential is what the files of Docker and podman have for the
-// registry it is bound to.
+// dockerConfigCredential is what Docker and podman keep for the registry it is bound to.
 type dockerConfigCredential struct {
 	description
-	files []string
+	sources []loginSource
 }
 
 // DockerConfig is the credential that `docker login`, `podman login` or
-// `az acr login` left for the registry: in the given files, or, if none is given,
-// in the first of these that has one:
-//
-//  1. $DOCKER_CONFIG/config.json, else ~/.docker/config.json;
-//  2. $REGISTRY_AUTH_FILE, else $XDG_RUNTIME_DIR/containers/auth.json.
+// `az acr login` left for the registry: in the given files or, if none is given,
+// where [DockerConfigFromEnvironment] looks.
 //
 // In a file, what is found first counts: under credHelpers for the registry's
 // host, from the credsStore, under auths (auth; username and password;
@@ -55,48 +42,51 @@ type dockerConfigCredential struct {
 // fails, hangs or is not installed is an error that names it: nobody becomes
 // anonymous by accident.
 func DockerConfig(files ...string) Credential {
-	return &dockerConfigCredential{description{KindDockerConfig, "Docker configuration"}, slices.Clone(files)}
-}
-
-// locations returns the files to look at.
-func (c *dockerConfigCredential) locations() []string {
-	if len(c.files) > 0 {
-		return c.files
+	if len(files) == 0 {
+		return DockerConfigFromEnvironment(nil)
 	}
-	return DockerConfigFiles(nil)
+	sources := make([]loginSource, 0, len(files))
+	for _, f := range files {
+		sources = append(sources, loginSource{file: f})
+	}
+	return newDockerConfig(sources)
 }
 
-// DockerConfigFiles returns the files that [DockerConfig] looks at where none is
-// given, by these environment variables; a nil lookup is [os.LookupEnv]. Nothing
-// says that they exist.
-func DockerConfigFiles(lookup func(string) (string, bool)) []string {
+// DockerConfigFromEnvironment is [DockerConfig] for the places that the environment
+// names; a nil lookup is [os.LookupEnv]. In this order:
+//
+//  1. DOCKER_AUTH_CONFIG, the text of a config.json, as Docker and GitLab's runner
+//     have it;
+//  2. $DOCKER_CONFIG/config.json, else ~/.docker/config.json;
+//  3. podman's files: $REGISTRY_AUTH_FILE alone, else
+//     $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json where the
+//     variable is not set; neither but on Linux) and then
+//     $XDG_CONFIG_HOME/containers/auth.json (~/.config/containers/auth.json where
+//     the variable is not set, and always but on Linux).
+func DockerConfigFromEnvironment(lookup func(string) (string, bool)) Credential {
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}
-	get := func(name string) string { v, _ := lookup(name); return v }
-	home := "HOME"
-	if runtime.GOOS == "windows" {
-		home = "USERPROFILE"
+	system := loginfile.System{LookupEnv: lookup, UserID: os.Getuid()}
+	sources := []loginSource{{variable: loginfile.EnvText, text: system.Text}}
+	if file := system.DockerFile(); file != "" {
+		sources = append(sources, loginSource{file: file})
 	}
-	var files []string
-	if dir := get("DOCKER_CONFIG"); dir != "" {
-		files = append(files, filepath.Join(dir, "config.json"))
-	} else if dir := get(home); dir != "" {
-		files = append(files, filepath.Join(dir, ".docker", "config.json"))
+	for _, file := range system.PodmanFiles() {
+		sources = append(sources, loginSource{file: file})
 	}
-	if file := get("REGISTRY_AUTH_FILE"); file != "" {
-		files = append(files, file)
-	} else if dir := get("XDG_RUNTIME_DIR"); dir != "" && runtime.GOOS == "linux" {
-		files = append(files, filepath.Join(dir, "containers", "auth.json"))
-	}
-	return files
+	return newDockerConfig(sources)
+}
+
+func newDockerConfig(sources []loginSource) Credential {
+	return &dockerConfigCredential{description{KindDockerConfig, "Docker configuration"}, sources}
 }
 
 //nolint:unparam // the interface has an error
 func (c *dockerConfigCredential) parts(t *Transport) (map[string]Credential, error) {
 	parts := map[string]Credential{"": &dockerPart{c.description, c, ""}}
-	for _, file := range c.locations() {
-		doc, err := readDockerFile(file, t.registry)
+	for _, source := range c.sources {
+		doc, err := source.read(t.registry)
 		if err != nil {
 			continue // told when the file is needed; in a chain it may never be
 		}
@@ -114,208 +104,6 @@ type dockerPart struct {
 	description
 	config *dockerConfigCredential
 	prefix string
-}
-
-// dockerFile bounds a configuration file of Docker or podman. Logins to hundreds
-// of registries fit.
-var dockerFile = limit.Limit{Name: "a configuration file of Docker", Bytes: 1 << 20}
-
-// dockerDoc is what a file has for one registry.
-type dockerDoc struct {
-	file   string
-	absent bool   // there is no such file
-	helper string // of credHelpers or, failing that, credsStore; "" if there is none
-	// auths holds the entries by repository prefix; "" is the host's. Entries
-	// without anything in them, which Docker leaves beside a store, are not here.
-	auths map[string]dockerEntry
-}
-
-// dockerEntry is one entry that has something in it; only one that is looked at
-// must be right, hence why.
-type dockerEntry struct {
-	key  string // as it stands in the file
-	pair userSecret
-	why  string // what is wrong with it, without a word of it; "" if nothing is
-}
-
-// userSecret is a pair as a file or a helper gives it.
-type userSecret struct {
-	user   string
-	secret Secret
-}
-
-func (p userSecret) equal(other userSecret) bool {
-	return p.user == other.user && p.secret.Reveal() == other.secret.Reveal()
-}
-
-// fileError is an error that names a file and shows nothing of it.
-func fileError(code acrkit.Code, file, reason, hint string) error {
-	return wire.Final(&acrkit.Error{Code: code, Cause: cause.DockerConfigBroken, Op: fmt.Sprintf("read the logins in %q", file), Reason: reason, Hint: hint})
-}
-
-// readDockerFile reads what a file has for a registry; a missing file has nothing.
-func readDockerFile(name string, reg acrkit.Registry) (dockerDoc, error) {
-	f, err := os.Open(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return dockerDoc{file: name, absent: true}, nil
-	case errors.Is(err, fs.ErrPermission):
-		return dockerDoc{}, fileError(acrkit.CodeUsage, name, "this user may not read it", "")
-	case err != nil:
-		return dockerDoc{}, fileError(acrkit.CodeUsage, name, reasonOf(err), "")
-	}
-	defer func() { _ = f.Close() }()
-	data, err := dockerFile.ReadAll(f)
-	if err != nil {
-		code := acrkit.CodeOf(err)
-		return dockerDoc{}, fileError(cmp.Or(code, acrkit.CodeUsage), name, reasonOf(err), "")
-	}
-	doc, why := parseDockerFile(data, reg)
-	if why != "" {
-		return dockerDoc{}, fileError(acrkit.CodeUsage, name, why, "")
-	}
-	doc.file = name
-	return doc, nil
-}
-
-// parseDockerFile reads what a file has for a registry. why says what is wrong
-// with the whole, without a word of it. Source: docker/cli, "docker login",
-// "Credential stores"; containers-auth.json(5).
-func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why string) {
-	doc.auths = map[string]dockerEntry{}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return doc, ""
-	}
-	var raw struct {
-		Auths       map[string]json.RawMessage `json:"auths"`
-		CredsStore  any                        `json:"credsStore"`
-		CredHelpers map[string]any             `json:"credHelpers"`
-	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		// The error's own text may quote the file.
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return doc, fmt.Sprintf("it is not JSON, at byte %d", syntax.Offset)
-		}
-		return doc, "it is not JSON as Docker writes it"
-	}
-	if why := doc.readHelper(raw.CredsStore, raw.CredHelpers, reg); why != "" {
-		return doc, why
-	}
-	// In order, so that of two keys for one thing the same one always counts.
-	for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
-		prefix, ours := repositoryOfKey(key, reg)
-		if _, twice := doc.auths[prefix]; !ours || twice {
-			continue
-		}
-		if e, ok := readEntry(raw.Auths[key]); ok {
-			e.key = key
-			doc.auths[prefix] = e
-		}
-	}
-	return doc, ""
-}
-
-func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Registry) (why string) {
-	name, from := store, "credsStore"
-	for _, key := range slices.SortedFunc(maps.Keys(helpers), compareKeys) {
-		if prefix, ours := repositoryOfKey(key, reg); ours && prefix == "" {
-			name, from = helpers[key], "credHelpers"
-			break
-		}
-	}
-	if name == nil {
-		return ""
-	}
-	text, ok := name.(string)
-	switch {
-	case !ok:
-		return from + " names no helper: it is not a text"
-	case text != "" && !helperName.MatchString(text):
-		return from + " names a helper that is no name of a program; paths are not taken"
-	}
-	d.helper = text
-	return ""
-}
-
-// compareKeys puts a bare host before its URL.
-func compareKeys(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-}
-
-// repositoryOfKey returns the repository prefix that a key stands for, and
-// whether it is of the registry at all: the host must be the same, to the port.
-func repositoryOfKey(key string, reg acrkit.Registry) (prefix string, ours bool) {
-	rest, isURL := key, false
-	for _, scheme := range []string{"https://", "http://"} {
-		if len(key) >= len(scheme) && strings.EqualFold(key[:len(scheme)], scheme) {
-			rest, isURL = key[len(scheme):], true
-		}
-	}
-	host, path, _ := strings.Cut(rest, "/")
-	// A bare word would be read as the short name of a registry.
-	if !strings.ContainsAny(host, ".:") && !strings.EqualFold(host, "localhost") {
-		return "", false
-	}
-	of, err := acrkit.ParseRegistry(host)
-	if err != nil || of.Host() != reg.Host() {
-		return "", false
-	}
-	switch path {
-	case "", "v1/", "v2/":
-		return "", true
-	case "v1", "v2":
-		if isURL {
-			return "", true
-		}
-	}
-	if isURL || acrkit.CheckRepositoryName(path) != nil {
-		return "", false
-	}
-	return path, true
-}
-
-// readEntry reads one entry of auths; ok is false if it has nothing in it.
-func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
-	var raw struct {
-		Auth          string `json:"auth"`
-		Username      string `json:"username"`
-		Password      string `json:"password"`
-		IdentityToken string `json:"identitytoken"`
-		RegistryToken string `json:"registrytoken"`
-	}
-	if json.Unmarshal(data, &raw) != nil {
-		e.why = "is not an object of texts"
-		return e, true
-	}
-	user, password := raw.Username, raw.Password
-	if raw.Auth != "" {
-		decoded, err := base64.StdEncoding.DecodeString(raw.Auth)
-		if err != nil {
-			e.why = "has an auth that is not base64"
-			return e, true
-		}
-		u, p, found := strings.Cut(string(decoded), ":")
-		if !found {
-			e.why = "has an auth without a colon between user and password"
-			return e, true
-		}
-		// Docker pads short ones.
-		user, password = u, strings.Trim(p, "\x00")
-	}
-	switch {
-	case raw.IdentityToken != "":
-		user, password = identityUser, raw.IdentityToken
-	case user == "" && password == "" && raw.RegistryToken != "":
-		e.why = "has a registrytoken only, which is an access token for one scope"
-	case user == "" && password == "":
-		return e, false
-	case user == "":
-		e.why = "has a password and no user name"
-	case password == "":
-		e.why = "has a user name and no password"
-	}
-	e.pair = userSecret{user, redact.NewSecret(password)}
-	return e, true
 }
 
 func (p *dockerPart) bind(t *Transport) (grant, error) {
@@ -408,13 +196,14 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	var docs []dockerDoc
 	var places []dockerPlace
 	add := func(p dockerPlace, place Place, source string, outcome Outcome, detail string) {
-		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place}
+		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place,
+			Variables: p.doc.source.variables()}
 		places = append(places, p)
 	}
-	for _, file := range g.part.config.locations() {
-		doc, err := readDockerFile(file, g.t.registry)
+	for _, source := range g.part.config.sources {
+		doc, err := source.read(g.t.registry)
 		if err != nil {
-			add(dockerPlace{}, Place{Kind: PlaceFile, File: file}, fmt.Sprintf("%q", file), OutcomeFailed, reasonOf(err))
+			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed, reasonOf(err))
 			return places, err
 		}
 		docs = append(docs, doc)
@@ -423,7 +212,9 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	entry := func(i int, prefix string) {
 		if e, ok := docs[i].auths[prefix]; ok {
 			has[i] = true
-			add(dockerPlace{doc: docs[i], entry: &e}, Place{Kind: PlaceFile, File: docs[i].file, Entry: e.key}, docs[i].entryName(e), OutcomeNotTried, "")
+			place := docs[i].source.place()
+			place.Entry = e.key
+			add(dockerPlace{doc: docs[i], entry: &e}, place, docs[i].entryName(e), OutcomeNotTried, "")
 		}
 	}
 	for prefix := g.part.prefix; prefix != ""; prefix = parent(prefix) {
@@ -434,26 +225,28 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for i, doc := range docs {
 		if doc.helper != "" {
 			has[i] = true
-			add(dockerPlace{doc: doc, helper: true}, Place{Kind: PlaceHelper, File: doc.file, Helper: doc.helper}, doc.helperName(), OutcomeNotTried, "")
+			add(dockerPlace{doc: doc, helper: true}, Place{Kind: PlaceHelper, File: doc.source.file, Helper: doc.helper}, doc.helperName(), OutcomeNotTried, "")
 		}
 		entry(i, "")
 		switch {
 		case has[i]:
+		case doc.absent && doc.source.variable != "":
+			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotSet, "")
 		case doc.absent:
-			add(dockerPlace{doc: doc}, Place{Kind: PlaceFile, File: doc.file}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "there is no such file")
+			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable, "there is no such file")
 		default:
-			add(dockerPlace{doc: doc}, Place{Kind: PlaceFile, File: doc.file}, fmt.Sprintf("%q", doc.file), OutcomeNotAvailable, "it has none for this registry")
+			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable, "it has none for this registry")
 		}
 	}
 	return places, nil
 }
 
 func (d dockerDoc) helperName() string {
-	return fmt.Sprintf("docker-credential-%s, named in %q", d.helper, d.file)
+	return fmt.Sprintf("docker-credential-%s, named in %s", d.helper, d.source)
 }
 
 func (d dockerDoc) entryName(e dockerEntry) string {
-	return fmt.Sprintf("%q, entry %s", d.file, clipQuote(e.key))
+	return fmt.Sprintf("%s, entry %s", d.source, clipQuote(e.key))
 }
 
 // find looks at one place after the other.
@@ -521,7 +314,7 @@ func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, erro
 		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
 	}
 	if p.entry.why != "" {
-		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
+		return userSecret{}, p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
 	}
 	return p.entry.pair, nil
 }

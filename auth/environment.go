@@ -187,6 +187,14 @@ func because(c acrkit.Cause, err error) error {
 	return err
 }
 
+// causeWithin returns the cause that an error names itself; "" if it names none.
+func causeWithin(err error) acrkit.Cause {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok {
+		return e.Cause
+	}
+	return ""
+}
+
 func isOrAre(variables ...string) string {
 	if len(variables) > 1 {
 		return listed(variables...) + " are"
@@ -269,7 +277,7 @@ func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error)
 	s := newFileSource(name)
 	if _, err := s.read(context.Background(), nil); err != nil {
 		l.Outcome, l.Detail = OutcomeIncomplete, "the file in "+variable+" cannot be read: "+reasonOf(err)
-		return nil, r.usage(l.Detail, "")
+		return nil, because(causeWithin(err), r.usage(l.Detail, ""))
 	}
 	return s, nil
 }

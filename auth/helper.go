@@ -119,6 +119,8 @@ func parseHelperAnswer(data []byte) (pair userSecret, why string) {
 		return pair, "is not the JSON that helpers give"
 	}
 	switch {
+	case doc.Username == "" && isToken(doc.Secret):
+		doc.Username = identityUser // a token says itself what it is
 	case doc.Username == "" && doc.Secret != "":
 		return pair, "has a secret and no user name"
 	case doc.Username != "" && doc.Secret == "":

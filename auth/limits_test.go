@@ -75,7 +75,11 @@ func TestLimits(t *testing.T) {
 			return err
 		}, "", "", acrkit.CodeUsage}, // as every file that holds something else
 		{"a configuration file of Docker", dockerFile.Bytes, func(s string) error {
-			_, err := readDockerFile(file(s), reg)
+			_, err := loginSource{file: file(s)}.read(reg)
+			return err
+		}, `{"auths":{},"pad":"`, `"}`, acrkit.CodeTooLarge},
+		{"DOCKER_AUTH_CONFIG", dockerFile.Bytes, func(s string) error {
+			_, err := loginSource{variable: "DOCKER_AUTH_CONFIG", text: func() string { return s }}.read(reg)
 			return err
 		}, `{"auths":{},"pad":"`, `"}`, acrkit.CodeTooLarge},
 		{"the output of a helper", helperOutput.Bytes, func(s string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -97,6 +98,9 @@ func tokenOf(pair userSecret) Credential {
 	}
 	return nil
 }
+
+// isToken reports whether a secret is a token of ACR or Entra by its own word.
+func isToken(secret string) bool { return tokenOf(userSecret{secret: redact.NewSecret(secret)}) != nil }
 
 // isRefreshUser reports whether a user name is one that goes with an ACR refresh token.
 func isRefreshUser(name string) bool { return name == zeroGUID || name == identityUser }

@@ -123,7 +123,7 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 }
 
 func (s *fileSource) failure(err error) error {
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the secret in " + s.text, Reason: reasonOf(err)}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text, Reason: reasonOf(err)}
 	switch {
 	case s.name == "":
 		e.Reason = "the file has no name"

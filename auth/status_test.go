@@ -3,7 +3,6 @@ package auth_test
 import (
 	"errors"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -145,22 +144,5 @@ func TestTransport_Login(t *testing.T) {
 	}
 	if s := rt.Status(acrkit.RepositoryScope("other", acrkit.ContentRead)); s.Credential.Kind() != auth.KindByRepository {
 		t.Errorf("another repository: %v", s.Credential)
-	}
-}
-
-func TestDockerConfigFiles(t *testing.T) {
-	for _, tt := range []struct {
-		env  map[string]string
-		want []string
-	}{
-		{nil, nil},
-		{map[string]string{"HOME": "/h"}, []string{"/h/.docker/config.json"}},
-		{map[string]string{"HOME": "/h", "DOCKER_CONFIG": "/d", "XDG_RUNTIME_DIR": "/run"}, []string{"/d/config.json", "/run/containers/auth.json"}},
-		{map[string]string{"HOME": "/h", "REGISTRY_AUTH_FILE": "/r.json", "XDG_RUNTIME_DIR": "/run"}, []string{"/h/.docker/config.json", "/r.json"}},
-	} {
-		got := auth.DockerConfigFiles(func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
-		if !slices.Equal(got, tt.want) {
-			t.Errorf("%v: %q, want %q", tt.env, got, tt.want)
-		}
 	}
 }

@@ -64,10 +64,10 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 			return answered{}, ctx.Err()
 		}
 		e := wire.NetworkError(err, op, reg, req.URL.Host)
-		if reg.IsZero() && e.Cause != cause.ProxyUnreachable {
+		if reg.IsZero() && e.Cause != cause.ProxyUnreachable && e.Cause != cause.ProxyMalformed {
 			e.Cause = cause.EntraUnreachable
 		}
-		return answered{}, e
+		return answered{}, wire.Final(e)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	t.log.DebugContext(ctx, "token request", "url", redact.URL(req.URL), "grant_type", form.Get("grant_type"), "scope", form.Get("scope"),

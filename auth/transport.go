@@ -392,6 +392,9 @@ func (t *Transport) failed(req *http.Request, err error) error {
 	}
 	e := wire.NetworkError(err, "", t.registry, req.URL.Host)
 	e.Method, e.URL = req.Method, redact.URL(req.URL)
+	if e.Code == acrkit.CodeUsage { // nothing was sent, and will not be
+		return wire.Final(e)
+	}
 	return &networkError{e}
 }
 

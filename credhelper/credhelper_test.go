@@ -254,6 +254,8 @@ func TestDocker_store(t *testing.T) {
 		{"look_alike", `{"ServerURL":"myregistry.azurecr.io.evil.example","Username":"ci","Secret":"pw-of-ci"}`, "", "not a login server"},
 		{"repository", `{"ServerURL":"myregistry.azurecr.io/team","Username":"ci","Secret":"pw-of-ci"}`, "", "--repository team"},
 		{"white_space", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci\n"}`, "", "white space"},
+		{"byte_order_mark", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufeffpw-of-ci"}`, "", "byte order mark"},
+		{"UTF-16", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufffd\ufffdp\u0000w\u0000"}`, "", "UTF-16"},
 		{"no_secret", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":""}`, "", "empty"},
 		{"no_user", `{"ServerURL":"myregistry.azurecr.io","Username":"","Secret":"pw-of-ci"}`, "", "not what the protocol has"},
 		{"no_object", `"pw-of-ci"`, "", "not what the protocol has"},

@@ -72,6 +72,9 @@ func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM,
 	r := &armReader{endpoint: u, base: opts.Base, token: token, found: map[acrkit.Registry]armRegistry{}}
 	if r.base == nil {
 		r.base = http.DefaultTransport
+		if _, std := r.base.(*http.Transport); std {
+			r.base = wire.NewTransport()
+		}
 	}
 	r.base = stall.Wrap(r.base)
 	return r, nil

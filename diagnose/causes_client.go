@@ -75,7 +75,7 @@ func causesOfClients() []Cause {
 		{
 			Code: cause.ProxyMalformed, Name: "proxy-malformed", Class: acrkit.CodeUsage, Basis: Documented,
 			Title:  "a proxy variable is no URL",
-			Shows:  "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop",
+			Shows:  "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop; acrkit sends nothing",
 			Tells:  "a proxy that is read and cannot be reached is ACRK024",
 			Proves: "the value of the variable: a % in a password, for instance, must be written %25",
 			Mend:   "export HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT    # with % as %25, @ as %40 and # as %23 in the password",

@@ -121,7 +121,7 @@ func (d *doctor) name(ctx context.Context, yield func(Step) bool) bool {
 			found = verdict(d.facts.err.Cause, Proved, d.reason())
 		}
 		d.facts.err, d.a.Err = nil, nil
-		if bad, ok := d.malformedProxy(); ok {
+		if bad, ok := d.malformedProxy(); ok && found.Code != bad.Code && !d.reg.IsLoopback() {
 			bad.Evidence = append(bad.Evidence, found.Evidence...)
 			found = bad
 		}
@@ -154,7 +154,7 @@ func (d *doctor) tcp(ctx context.Context, yield func(Step) bool) bool {
 			c = cause.Unavailable
 		}
 		found := verdict(c, Proved, wire.Within(e))
-		if bad, ok := d.malformedProxy(); ok {
+		if bad, ok := d.malformedProxy(); ok && found.Code != bad.Code && !d.reg.IsLoopback() {
 			bad.Evidence = append(bad.Evidence, found.Evidence...)
 			found = bad
 		}

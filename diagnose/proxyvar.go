@@ -1,43 +1,24 @@
 package diagnose
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// proxyVariables are read by programs in Go for a request by https, in this order.
-// Source: golang.org/x/net/http/httpproxy.
-var proxyVariables = []string{"HTTPS_PROXY", "https_proxy"}
-
-// malformedProxy is a proxy variable that is set and no URL. net/http drops it without
-// a word, and the request goes without a proxy.
+// malformedProxy is a proxy variable that is set and no URL. acrkit sends nothing then;
+// other programs in Go drop the value without a word and go past the proxy.
 func (x *examiner) malformedProxy() (Diagnosis, bool) {
-	if x.proxyURL() != nil {
+	e, ok := errors.AsType[*acrkit.Error](wire.CheckProxy(os.LookupEnv))
+	if !ok || x.proxyURL() != nil {
 		return Diagnosis{}, false
 	}
-	for _, name := range proxyVariables {
-		value := os.Getenv(name)
-		if value == "" {
-			continue
-		}
-		if isProxy(value) || isProxy("http://"+value) {
-			return Diagnosis{}, false
-		}
-		// The value may hold a password.
-		said := fmt.Sprintf("%s is set to something that is no URL, so no proxy is used", name)
-		return verdict(cause.ProxyMalformed, Proved, said), true
-	}
-	return Diagnosis{}, false
-}
-
-// isProxy reads a value as httpproxy does.
-func isProxy(value string) bool {
-	u, err := url.Parse(value)
-	return err == nil && u.Scheme != "" && u.Host != ""
+	return verdict(cause.ProxyMalformed, Proved, e.Reason+", so no proxy is used"), true
 }
 
 // proxyURL returns the proxy that requests to the registry take; nil = none.

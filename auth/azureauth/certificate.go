@@ -20,7 +20,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -109,6 +111,9 @@ func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, e
 // EntraToken implements [auth.EntraTokenSource].
 func (c *certificate) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	cred, leaves, err := c.load()
+	if err == nil && c.opts.Transport == nil {
+		err = wire.CheckProxy(os.LookupEnv) // azidentity would go past the proxy
+	}
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -157,7 +162,7 @@ func (c *certificate) load() (*azidentity.ClientCertificateCredential, string, e
 func (c *certificate) unusable(err error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the certificate in file %q", c.file), Reason: err.Error()}
 	if from, ok := errors.AsType[*acrkit.Error](err); ok {
-		e.Code, e.Reason, e.Hint = from.Code, from.Reason, from.Hint
+		e.Code, e.Cause, e.Reason, e.Hint = from.Code, from.Cause, from.Reason, from.Hint
 	}
 	return wire.Final(e)
 }
@@ -194,6 +199,10 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 	switch {
 	case len(data) == 0:
 		return usage("the file is empty", "")
+	case loginfile.LeadingMark(string(data)) != "":
+		return usage("it "+loginfile.LeadingMark(string(data))+", which neither a PEM nor a PFX file has", "")
+	case loginfile.ByteOrderMark(password.Reveal()) != "":
+		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.PasswordByteOrderMark, Reason: "its password " + loginfile.ByteOrderMark(password.Reveal())}
 	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) || bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):
 		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file", "openssl pkey -in FILE.pem -out KEY.pem    # asks for the password; put the certificate behind the key")
 	case isPEM && bytes.Contains(data, []byte("-----BEGIN EC PRIVATE KEY-----")):

@@ -58,7 +58,7 @@ func FromEnvironment(lookup func(string) (string, bool), opts *azidentity.Client
 func unusable(l *auth.Lookup, err error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: err.Error()}
 	if from, ok := errors.AsType[*acrkit.Error](err); ok {
-		e.Reason, e.Hint = from.Reason, from.Hint
+		e.Cause, e.Reason, e.Hint = from.Cause, from.Reason, from.Hint
 	}
 	l.Outcome, l.Detail = auth.OutcomeIncomplete, "the file in AZURE_CLIENT_CERTIFICATE_PATH cannot be used: "+e.Reason
 	e.Reason = l.Detail

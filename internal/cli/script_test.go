@@ -117,7 +117,7 @@ func startSeed(t *testing.T, text string, observe func(*http.Request, int)) serv
 // environment is what a command gets: nothing of the machine's own.
 func (s server) environment(home string) []string {
 	return []string{
-		"HOME=" + home, "ACR=" + s.host, "CA=" + s.caFile, "SSL_CERT_FILE=" + s.caFile,
+		"HOME=" + home, "XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "ACR=" + s.host, "CA=" + s.caFile, "SSL_CERT_FILE=" + s.caFile,
 		"NO_COLOR=", "TENANT=11111111-1111-1111-1111-111111111111", "CLIENT=22222222-2222-2222-2222-222222222222",
 		"STRANGER=22222222-2222-2222-2222-222222222223",
 	}
@@ -139,6 +139,7 @@ func TestScripts(t *testing.T) {
 			"waitfor": waitFor,
 			"as":      as,
 			"docker":  docker,
+			"logins":  logins,
 		},
 	})
 }
@@ -225,10 +226,23 @@ func docker(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: docker home user password")
 	}
-	dir := filepath.Join(ts.MkAbs(args[0]), ".docker")
-	ts.Check(os.MkdirAll(dir, 0o700))
+	logins(ts, false, []string{filepath.Join(args[0], ".docker", "config.json"), args[1], args[2]})
+}
+
+// logins PLACE USER PASSWORD writes a login for the registry, as Docker and podman have
+// it, into a file or into the variable DOCKER_AUTH_CONFIG.
+func logins(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: logins place user password")
+	}
 	pair := base64.StdEncoding.EncodeToString([]byte(args[1] + ":" + args[2]))
-	ts.Check(os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, ts.Getenv("ACR"), pair), 0o600))
+	text := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, ts.Getenv("ACR"), pair)
+	if args[0] == "DOCKER_AUTH_CONFIG" {
+		ts.Setenv(args[0], text)
+		return
+	}
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o700))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // waitFor FILE TEXT waits until a file holds a text.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -83,13 +84,13 @@ func open(path, host, from, to string) (Change, bool, error) {
 	if c.then, c.Old, err = edit(c.before, host, from, to); err != nil {
 		return c, false, c.failed(err.Error(), nil)
 	}
-	c.Plain = holdsLogin(c.before, host)
+	c.Plain = HoldsLogin(c.before, host)
 	return c, !bytes.Equal(c.before, c.then), nil
 }
 
-// holdsLogin reports whether the text has a login for a host, under the host or the
-// URL that Docker wrote once.
-func holdsLogin(text []byte, host string) bool {
+// HoldsLogin reports whether the text of a config.json has a login for a host, under the
+// host or the URL that Docker wrote once. What is not understood has none.
+func HoldsLogin(text []byte, host string) bool {
 	var doc struct {
 		Auths map[string]struct{ Auth, Password, IdentityToken string }
 	}
@@ -218,6 +219,9 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 			return text, "", nil
 		}
 		return fmt.Appendf(nil, "{\n\t%q: {\n\t\t%q: %q\n\t}\n}\n", key, host, to), "", nil
+	}
+	if why := loginfile.LeadingMark(string(text)); why != "" {
+		return nil, "", errors.New(why + ", which Docker does not read; it stays as it is")
 	}
 	begin := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
 	if !json.Valid(text) {

@@ -38,10 +38,9 @@ type Finder struct {
 	// AskedBy, which ends in what stands before the value: "--auth ".
 	Kind    string
 	AskedBy string
-	// Docker returns Docker's configuration as a credential, or false where nothing
-	// says where that would be. Nil never asks it: a credential helper that did
-	// would be asked by itself.
-	Docker func() (auth.Credential, bool)
+	// Docker returns what Docker and podman keep as a credential. Nil never asks it: a
+	// credential helper that did would be asked by itself.
+	Docker func() auth.Credential
 	// NoCache keeps no token beyond the process and uses none that was kept.
 	NoCache bool
 }
@@ -107,11 +106,7 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 		id.Source, id.Asked = f.asked(), true
 		return id, nil
 	case kind == auth.KindDockerConfig && f.Docker != nil:
-		cred, ok := f.Docker()
-		if !ok {
-			return id, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find Docker's configuration", Reason: "neither HOME nor DOCKER_CONFIG is set", Hint: LoginHint(reg, "")}
-		}
-		id.Credential, id.Later = cred, true
+		id.Credential, id.Later = f.Docker(), true
 		return id, nil
 	case kind == auth.KindAzureCLI:
 		id.Source, id.Asked, id.Credential = f.asked(), true, azureauth.AzureCLI(nil)
@@ -134,9 +129,7 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 	if _, all := entries[""]; !all && f.Kind == "" {
 		entries[""], id.Later = auth.Anonymous(), f.Docker != nil
 		if f.Docker != nil {
-			if docker, ok := f.Docker(); ok {
-				entries[""] = auth.Chain(docker, auth.Anonymous())
-			}
+			entries[""] = auth.Chain(f.Docker(), auth.Anonymous())
 		}
 	}
 	cred, all := entries[""]

@@ -53,7 +53,7 @@ func TestFinder_without_Docker(t *testing.T) {
 	if id, err = f.Find(t.Context(), reg); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing || id.Credential.Kind() == auth.KindDockerConfig {
 		t.Errorf("asked for: %v, %v", id.Credential, err)
 	}
-	f.Docker = func() (auth.Credential, bool) { return auth.DockerConfig("/does/not/exist"), true }
+	f.Docker = func() auth.Credential { return auth.DockerConfig("/does/not/exist") }
 	if id, err = f.Find(t.Context(), reg); err != nil || id.Credential.Kind() != auth.KindDockerConfig || !id.Later {
 		t.Errorf("given: %v, %v", id.Credential, err)
 	}

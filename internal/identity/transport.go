@@ -16,8 +16,9 @@ import (
 )
 
 // BaseTransport is Go's own transport, except that names under .localhost are
-// this machine (RFC 6761 §6.3), which not every system resolves, and that
-// SSL_CERT_FILE is honoured on every system.
+// this machine (RFC 6761 §6.3), which not every system resolves, that SSL_CERT_FILE
+// is honoured on every system, and that a proxy variable that is no URL is an error of
+// each request.
 func (f *Finder) BaseTransport() (*http.Transport, error) {
 	t := wire.NewTransport()
 	dialer := wire.Dialer()
@@ -27,7 +28,11 @@ func (f *Finder) BaseTransport() (*http.Transport, error) {
 		}
 		return dialer.DialContext(ctx, network, addr)
 	}
+	malformed := wire.CheckProxy(f.LookupEnv)
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		if malformed != nil {
+			return nil, malformed // also on loopback: the environment is wrong
+		}
 		if reg, err := acrkit.ParseRegistry(req.URL.Host); err == nil && reg.IsLoopback() {
 			return nil, nil
 		}

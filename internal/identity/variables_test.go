@@ -111,8 +111,8 @@ func TestVariables_all(t *testing.T) {
 	}
 	isSource := func(name string) bool { return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") }
 	root := filepath.Join("..", "..")
-	for _, dir := range []string{"auth", "cmd", "credhelper", "internal/cli", "internal/identity", "internal/store",
-		"internal/tokencache"} {
+	for _, dir := range []string{"auth", "cmd", "credhelper", "internal/cli", "internal/identity", "internal/loginfile",
+		"internal/store", "internal/tokencache"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && isSource(path) && path != filepath.Join(root, "internal/identity/variables.go") {
 				parse(path)

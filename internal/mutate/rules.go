@@ -435,5 +435,5 @@ func Rules() []Rule {
 		{"D16", "What is nil in an Options has a default.", []Break{
 			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
 		}},
-	}, slices.Concat(limitRules(), serverRules(), passwordRules())...)
+	}, slices.Concat(limitRules(), serverRules(), passwordRules(), loginRules())...)
 }

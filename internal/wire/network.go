@@ -28,6 +28,11 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
+	if own, ok := errors.AsType[*acrkit.Error](err); ok && own.Cause == cause.ProxyMalformed {
+		with := *own // nothing was sent
+		with.Op, with.Registry = op, reg
+		return &with
+	}
 	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Registry: reg, Causes: []error{err}}
 	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "proxyconnect" {
 		e.Reason = "the proxy that the environment names for " + host + " cannot be reached"

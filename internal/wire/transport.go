@@ -34,11 +34,15 @@ const (
 // NewTransport returns a transport with the settings of [http.DefaultTransport], as
 // the program has them, and the limits of this package. Where the program has put
 // something else in its place, the settings are net/http's. The limits of an
-// exchange are [stall.Wrap]'s.
+// exchange are [stall.Wrap]'s. Where the environment names the proxy, a variable that
+// is no URL is an error of each request: see [CheckProxy].
 func NewTransport() *http.Transport {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: Dialer().DialContext, ForceAttemptHTTP2: true}
 	if std, ok := http.DefaultTransport.(*http.Transport); ok {
 		t = std.Clone()
+	}
+	if readsEnvironment(t.Proxy) {
+		t.Proxy = proxyOfEnvironment
 	}
 	t.MaxIdleConnsPerHost = maxIdle
 	t.MaxResponseHeaderBytes = maxResponseHeader

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/loginfile"
 )
 
 // configFile bounds the user's own files. Logins to hundreds of registries fit.
@@ -50,11 +51,8 @@ func newLogins() logins {
 func ReadUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*UserConfig, error) {
 	c := &UserConfig{docker: map[string]json.RawMessage{}, logins: newLogins(), podman: newLogins(), helm: newLogins()}
 	get := func(name string) string { v, _ := lookup(name); return v }
-	if dir := get(envDocker); dir != "" {
-		c.dir = dir
-	} else if home := get(homeVariable()); home != "" {
-		c.dir = filepath.Join(home, ".docker")
-	}
+	system := loginfile.System{LookupEnv: lookup, UserID: os.Getuid()}
+	c.dir = system.DockerDir()
 	if text := get(envLiteral); text != "" {
 		doc, why := parseConfig([]byte(text))
 		if why != "" {
@@ -70,7 +68,7 @@ func ReadUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*U
 		c.logins.add(doc, reg)
 		maps.Copy(c.docker, doc.rest)
 	}
-	for _, file := range podmanFiles(get) {
+	for _, file := range system.PodmanFiles() {
 		doc, err := readConfig(file)
 		if err != nil {
 			return nil, err
@@ -87,31 +85,6 @@ func ReadUserConfig(lookup func(string) (string, bool), reg acrkit.Registry) (*U
 	}
 	c.helm.merge(c.logins)
 	return c, nil
-}
-
-func homeVariable() string {
-	if runtime.GOOS == "windows" {
-		return "USERPROFILE"
-	}
-	return "HOME"
-}
-
-// podmanFiles are those that podman reads; a named one stands for all. Source:
-// containers-auth.json(5).
-func podmanFiles(get func(string) string) []string {
-	if file := get(envPodman); file != "" {
-		return []string{file}
-	}
-	var files []string
-	if dir := get("XDG_RUNTIME_DIR"); dir != "" && runtime.GOOS == "linux" {
-		files = append(files, filepath.Join(dir, "containers", "auth.json"))
-	}
-	if dir := get("XDG_CONFIG_HOME"); dir != "" {
-		files = append(files, filepath.Join(dir, "containers", "auth.json"))
-	} else if home := get(homeVariable()); home != "" {
-		files = append(files, filepath.Join(home, ".config", "containers", "auth.json"))
-	}
-	return files
 }
 
 // helmFile is the file that helm reads before Docker's, "" if nothing says where.
@@ -181,6 +154,9 @@ func readConfig(name string) (doc document, err error) {
 func parseConfig(data []byte) (doc document, why string) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return doc, ""
+	}
+	if why := loginfile.LeadingMark(string(data)); why != "" {
+		return doc, "it " + why
 	}
 	if json.Unmarshal(data, &doc.rest) != nil {
 		return doc, "it is not a JSON object"

@@ -16,16 +16,17 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // The variables that lead a command to its credential.
 const (
-	envDocker  = "DOCKER_CONFIG"        // a folder: Docker, and most clients that read its logins
-	envPodman  = "REGISTRY_AUTH_FILE"   // a file: podman, buildah, skopeo
-	envHelm    = "HELM_REGISTRY_CONFIG" // a file: helm
-	envLiteral = "DOCKER_AUTH_CONFIG"   // logins as a text, which would go before the folder
+	envDocker  = loginfile.EnvDockerDir  // a folder: Docker, and most clients that read its logins
+	envPodman  = loginfile.EnvPodmanFile // a file: podman, buildah, skopeo
+	envHelm    = "HELM_REGISTRY_CONFIG"  // a file: helm
+	envLiteral = loginfile.EnvText       // logins as a text, which would go before the folder
 )
 
 // KeepEnvUsage is the help of the flag that [Folder.Environment] is told of.

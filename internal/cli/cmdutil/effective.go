@@ -20,13 +20,13 @@ type Effective struct {
 
 // place returns the place in Docker's configuration where it was found; zero if it
 // was not found there.
-func (e Effective) place() auth.Place {
+func (e Effective) place() auth.Lookup {
 	for _, l := range flatten(e.Lookups) {
-		if l.Place.File != "" && (l.Outcome == auth.OutcomeUsed || l.Outcome == auth.OutcomeRefused) {
-			return l.Place
+		if l.Kind == auth.KindDockerConfig && (l.Outcome == auth.OutcomeUsed || l.Outcome == auth.OutcomeRefused) {
+			return l
 		}
 	}
-	return auth.Place{}
+	return auth.Lookup{}
 }
 
 // Effective returns the credential for a scope.
@@ -173,11 +173,7 @@ func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []
 // afterStore looks at Docker's configuration.
 func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.Lookup {
 	return func(context.Context) []auth.Lookup {
-		docker, ok := f.dockerConfig()
-		if !ok {
-			return nil
-		}
-		t, err := auth.NewTransport(reg.Host(), docker, &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
+		t, err := auth.NewTransport(reg.Host(), f.dockerConfig(), &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
 		if err != nil {
 			return nil // the host is refused, which is told elsewhere
 		}

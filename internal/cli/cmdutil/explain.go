@@ -262,7 +262,11 @@ func rejectedHint(c *Connection, who Effective) string {
 		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
 			return c.fix(sentence.LoginOfAzureCLI, reg.Host())
 		}
-		if who.place().IsPodman() {
+		place := who.place()
+		if len(place.Variables) > 0 { // no login is written there
+			return "unset " + strings.Join(place.Variables, " ") + "    # and log in: " + c.fix(sentence.Login, reg.Host())
+		}
+		if place.Place.IsPodman() {
 			return c.fix(sentence.LoginForPodman, reg.Host())
 		}
 		return c.fix(sentence.LoginForDocker, reg.Host())

@@ -64,14 +64,9 @@ func (f *Factory) customLoginServer(reg acrkit.Registry) bool {
 	return f.finder().CustomLoginServer(reg)
 }
 
-// dockerConfig is what Docker's and podman's files hold; ok is false where nothing
-// says where those would be.
-func (f *Factory) dockerConfig() (cred auth.Credential, ok bool) {
-	files := auth.DockerConfigFiles(f.LookupEnv)
-	if len(files) == 0 {
-		return nil, false
-	}
-	return auth.DockerConfig(files...), true
+// dockerConfig is what Docker and podman keep.
+func (f *Factory) dockerConfig() auth.Credential {
+	return auth.DockerConfigFromEnvironment(f.LookupEnv)
 }
 
 func reasonOf(err error) string {

@@ -45,34 +45,33 @@ func TestFactory_Identity(t *testing.T) {
 		note string
 		hint string
 	}{
-		{"nothing", nil, "", reg, auth.KindAnonymous, "", "", ""},
+		{"nothing", nil, "", reg, auth.KindChain, "", "", ""},
 		{"token", token, "", reg, auth.KindScopedToken, "", "", ""},
 		{"token_before_service_principal", both, "", reg, auth.KindScopedToken, "", "", ""},
 		{"forced_service_principal", both, "service-principal", reg, auth.KindServicePrincipal, "", "", ""},
 		{"forced_anonymous", both, "anonymous", reg, auth.KindAnonymous, "", "", ""},
 		{"forced_kind_that_is_not_there", token, "refresh-token", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io ACR_REFRESH_TOKEN=…"},
 		{"forced_store_without_a_login", token, "store", reg, "", acrkit.CodeCredentialMissing, "", "acrkit login myregistry.azurecr.io"},
-		{"forced_docker_without_a_home", token, "docker-config", reg, "", acrkit.CodeCredentialMissing, "", "acrkit login myregistry.azurecr.io"},
 		{"forced_docker", with(token, "HOME", "/does/not/exist"), "docker-config", reg, auth.KindDockerConfig, "", "", ""},
 		{"forced_azure_cli", token, "azure-cli", reg, auth.KindAzureCLI, "", "", ""},
 		{"forced_managed_identity", token, "managed-identity", reg, auth.KindManagedIdentity, "", "", ""},
 		{"forced_certificate_that_is_not_there", both, "certificate", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
-		{"for_another_registry", token, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
-		{"half_for_another_registry", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
+		{"for_another_registry", token, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
+		{"half_for_another_registry", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
 		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=other.azurecr.io"},
 		{"without_ACR_NAME", noName, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io"},
 		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
 		{"two_passwords", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "x", "ACR_TOKEN_PASSWORD_FILE": "x"}, "", reg, "", acrkit.CodeUsage, "", "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE"},
 		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous, "", "", ""},
 		{"half_of_AZURE", map[string]string{"ACR_NAME": "myregistry", "AZURE_CLIENT_ID": "c"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
-		{"half_of_AZURE_that_is_for_other_programs", map[string]string{"AZURE_CLIENT_ID": "c"}, "", reg, auth.KindAnonymous, "", "ACR_NAME is not set", ""},
+		{"half_of_AZURE_that_is_for_other_programs", map[string]string{"AZURE_CLIENT_ID": "c"}, "", reg, auth.KindChain, "", "ACR_NAME is not set", ""},
 		{"github", job, "", reg, auth.KindServicePrincipal, "", "", ""},
 		{"github_forced", job, "github-oidc", reg, auth.KindServicePrincipal, "", "", ""},
 		{"github_behind_a_token", with(job, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "pw"), "", reg, auth.KindScopedToken, "", "", ""},
 		{"github_behind_half_a_token", with(job, "ACR_TOKEN_NAME", "ci"), "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
 		{"github_behind_a_secret", with(job, "AZURE_CLIENT_SECRET", "s"), "", reg, auth.KindServicePrincipal, "", "", ""},
-		{"github_for_another_registry", job, "", other, auth.KindAnonymous, "", "myregistry.azurecr.io", ""},
-		{"github_without_ACR_NAME", with(job, "ACR_NAME", ""), "", reg, auth.KindAnonymous, "", "ACR_NAME", ""},
+		{"github_for_another_registry", job, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
+		{"github_without_ACR_NAME", with(job, "ACR_NAME", ""), "", reg, auth.KindChain, "", "ACR_NAME", ""},
 		{"github_forced_outside_a_job", both, "github-oidc", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -144,10 +143,15 @@ func allPlaces() []place {
 				t.Fatal(err)
 			}
 		}},
+		{"Docker's text", `user "text"`, "DOCKER_AUTH_CONFIG", set("DOCKER_AUTH_CONFIG", entry("text"))},
 		{"Docker", `user "docker"`, "config.json", file("DOCKER_CONFIG", "docker/config.json", entry("docker"))},
 		{"podman", `user "podman"`, "auth.json", file("REGISTRY_AUTH_FILE", "podman/auth.json", entry("podman"))},
 	}
 }
+
+// kept reports whether Docker or podman keep the login: which place it is in is known
+// when it is needed.
+func kept(p place) bool { return p.from == "DOCKER_AUTH_CONFIG" || strings.HasSuffix(p.from, ".json") }
 
 // Every place against every other: the one that counts more is used, and the other
 // is seen and shadowed.
@@ -166,7 +170,7 @@ func TestFactory_Identity_precedence(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				if strings.HasSuffix(first.from, ".json") {
+				if kept(first) {
 					// The login decides who it is; the registry is not needed.
 					if _, err := c.Transport.Login(t.Context(), scope); err != nil {
 						t.Fatal(err)
@@ -185,7 +189,7 @@ func TestFactory_Identity_precedence(t *testing.T) {
 					}
 				}
 				want := map[string]auth.Outcome{second.name: auth.OutcomeShadowed}
-				if first.name == "Docker" {
+				if kept(first) {
 					want[second.name] = auth.OutcomeNotTried // it was the next to be asked
 				}
 				want[first.name] = auth.OutcomeUsed
@@ -202,7 +206,7 @@ func TestFactory_Identity_precedence(t *testing.T) {
 func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 	places := allPlaces()
 	dir, env := t.TempDir(), map[string]string{}
-	places[4].fill(t, dir, env)
+	places[5].fill(t, dir, env)
 	env[store.EnvDir], env[store.EnvKeyring] = filepath.Join(dir, "store"), "off"
 	f := factory(env)
 	s, err := f.Store()

@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/dockerconf"
+	"github.com/acrkit/acrkit/internal/loginfile"
 )
 
 // DockerHelper is the helper's name in Docker's configuration: what stands behind
@@ -47,14 +47,8 @@ func (d *Docker) Check(repository string, canPrompt bool) error {
 
 // path is the file that Docker reads.
 func (d *Docker) path() (string, error) {
-	named := func(name string) (string, bool) {
-		if strings.HasPrefix(name, "XDG_") || name == "REGISTRY_AUTH_FILE" {
-			return "", false // podman's
-		}
-		return d.LookupEnv(name)
-	}
-	if files := auth.DockerConfigFiles(named); len(files) > 0 {
-		return files[0], nil
+	if file := (loginfile.System{LookupEnv: d.LookupEnv}).DockerFile(); file != "" {
+		return file, nil
 	}
 	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find Docker's configuration", Reason: "neither HOME nor DOCKER_CONFIG is set", Hint: "export DOCKER_CONFIG=DIR"}
 }
@@ -114,6 +108,10 @@ func (d *Docker) Warn(reg acrkit.Registry, c dockerconf.Change) {
 	program := "docker-credential-" + DockerHelper
 	if _, err := look(program); err != nil {
 		cmdutil.Say(d.IO.ErrOut, "%s is not in PATH, and Docker will not find it: put it beside acrkit.", program)
+	}
+	text := loginfile.System{LookupEnv: d.LookupEnv}.Text()
+	if dockerconf.HoldsLogin([]byte(text), reg.Host()) {
+		cmdutil.Say(d.IO.ErrOut, "%s has a login for %s, which Docker takes before the helper: unset %s", loginfile.EnvText, reg.Host(), loginfile.EnvText)
 	}
 	if c.Plain {
 		cmdutil.Say(d.IO.ErrOut, "%s still holds a login for %s as plain text, which is not used now: docker logout %s", c.Path, reg.Host(), reg.Host())

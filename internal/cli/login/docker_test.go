@@ -34,6 +34,7 @@ func TestDocker(t *testing.T) {
 		{"unasked", before, "", true, true, "", []string{"Changed "}},
 		{"not_in_PATH", before, "", false, true, "", []string{"docker-credential-acrkit is not in PATH"}},
 		{"plain_login", `{"auths":{"https://myregistry.azurecr.io/v1/":{"auth":"b3RoZXI6cGFzcw=="}},"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"as plain text, which is not used now: docker logout myregistry.azurecr.io"}},
+		{"variable", before, "", true, true, "", []string{"DOCKER_AUTH_CONFIG has a login for myregistry.azurecr.io, which Docker takes before the helper: unset DOCKER_AUTH_CONFIG"}},
 		{"already", `{"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"Stored"}},
 		{"broken", before + "}", "", true, false, acrkit.CodeUsage, []string{"is not JSON"}},
 	} {
@@ -49,7 +50,11 @@ func TestDocker(t *testing.T) {
 			in.WriteString("password-of-ci\n")
 			opts.Docker = Docker{IO: s, Wanted: true, Yes: tt.answer == "",
 				LookupEnv: func(name string) (string, bool) {
-					return map[string]string{"DOCKER_CONFIG": dir, "REGISTRY_AUTH_FILE": "/podman.json"}[name], true
+					env := map[string]string{"DOCKER_CONFIG": dir, "REGISTRY_AUTH_FILE": "/podman.json"}
+					if tt.name == "variable" {
+						env["DOCKER_AUTH_CONFIG"] = `{"auths":{"myregistry.azurecr.io":{"auth":"b3RoZXI6cGFzcw=="}}}`
+					}
+					return env[name], true
 				},
 				Answer: func(_ context.Context, question string) (string, error) {
 					if tt.answer == "" {
@@ -69,6 +74,9 @@ func TestDocker(t *testing.T) {
 			said := errOut.String()
 			if err != nil {
 				said += err.Error()
+			}
+			if tt.name != "variable" && strings.Contains(said, "DOCKER_AUTH_CONFIG") {
+				t.Errorf("%q speaks of a variable that is not set", said)
 			}
 			for _, words := range tt.words {
 				if !strings.Contains(said, words) {

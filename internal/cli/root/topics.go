@@ -27,8 +27,8 @@ AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's clo
 
 The first complete set wins, in the order above; half a set is an error. Where
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
-what "docker login" or "podman login" left (DOCKER_CONFIG, REGISTRY_AUTH_FILE),
-then nobody. A credential that is refused never falls through to the next.
+what "docker login" or "podman login" left (DOCKER_AUTH_CONFIG, DOCKER_CONFIG,
+REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then nobody. A credential that is refused never falls through to the next.
 "acrkit whoami" shows every place, and --auth forces one kind or place.
 
 ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a
@@ -45,7 +45,8 @@ answered by default) and ACRKIT_KUBELET_TENANTS.
 
 SSL_CERT_FILE: certificates to trust besides the system's (PEM).
 
-HTTPS_PROXY, NO_PROXY: the proxy, as other Go programs read them.
+HTTPS_PROXY, HTTP_PROXY, NO_PROXY: the proxy, as other Go programs read them. One
+that is no URL is an error: other Go programs drop it and go past the proxy.
 
 NO_COLOR, CLICOLOR_FORCE: no colour, colour also in a pipe.`
 
