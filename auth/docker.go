@@ -40,7 +40,8 @@ type dockerConfigCredential struct {
 //
 // In a file, what is found first counts: under credHelpers for the registry's
 // host, from the credsStore, under auths (auth; username and password;
-// identitytoken). A helper is the program docker-credential-NAME in PATH; it gets
+// identitytoken). At a regional endpoint, what is there for the login server counts
+// after what is there for the host itself. A helper is the program docker-credential-NAME in PATH; it gets
 // the host on its standard input and ten seconds. Keys of auths may be the host,
 // its URL as Docker wrote it once, or, as podman has them, host and repository
 // prefix ("myregistry.azurecr.io/team"): the longest prefix that holds a
@@ -201,15 +202,17 @@ func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why strin
 	if why := doc.readHelper(raw.CredsStore, raw.CredHelpers, reg); why != "" {
 		return doc, why
 	}
-	// In order, so that of two keys for one thing the same one always counts.
-	for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
-		prefix, ours := repositoryOfKey(key, reg)
-		if _, twice := doc.auths[prefix]; !ours || twice {
-			continue
-		}
-		if e, ok := readEntry(raw.Auths[key]); ok {
-			e.key = key
-			doc.auths[prefix] = e
+	for _, host := range hostsOf(reg) {
+		// In order, so that of two keys for one thing the same one always counts.
+		for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
+			prefix, ours := repositoryOfKey(key, host)
+			if _, twice := doc.auths[prefix]; !ours || twice {
+				continue
+			}
+			if e, ok := readEntry(raw.Auths[key]); ok {
+				e.key = key
+				doc.auths[prefix] = e
+			}
 		}
 	}
 	return doc, ""
@@ -217,10 +220,11 @@ func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why strin
 
 func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Registry) (why string) {
 	name, from := store, "credsStore"
-	for _, key := range slices.SortedFunc(maps.Keys(helpers), compareKeys) {
-		if prefix, ours := repositoryOfKey(key, reg); ours && prefix == "" {
-			name, from = helpers[key], "credHelpers"
-			break
+	for _, host := range hostsOf(reg) {
+		for _, key := range slices.SortedFunc(maps.Keys(helpers), compareKeys) {
+			if prefix, ours := repositoryOfKey(key, host); ours && prefix == "" && from == "credsStore" {
+				name, from = helpers[key], "credHelpers"
+			}
 		}
 	}
 	if name == nil {
@@ -235,6 +239,12 @@ func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Reg
 	}
 	d.helper = text
 	return ""
+}
+
+// hostsOf returns the hosts whose logins are for a registry, in order: its own and, of
+// a regional endpoint, the login server.
+func hostsOf(reg acrkit.Registry) []acrkit.Registry {
+	return slices.Compact([]acrkit.Registry{reg, reg.LoginServer()})
 }
 
 // compareKeys puts a bare host before its URL.
@@ -518,7 +528,15 @@ func parent(prefix string) string {
 // read returns what a place holds.
 func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, error) {
 	if p.helper {
-		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
+		var pair userSecret
+		var err error
+		for _, host := range hostsOf(g.t.registry) {
+			pair, err = askHelper(ctx, p.doc.helper, host.Host(), runHelper)
+			if !errors.Is(err, errNotInHelper) {
+				break
+			}
+		}
+		return pair, err
 	}
 	if p.entry.why != "" {
 		return userSecret{}, fileError(acrkit.CodeUsage, p.doc.file, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))

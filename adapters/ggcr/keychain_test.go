@@ -57,6 +57,25 @@ func TestKeychain(t *testing.T) {
 	}
 }
 
+// crane's library pulls from a regional endpoint with the registry's credential.
+func TestKeychain_regional_endpoint(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	image := reg.Push("team/app", "v1")
+	token := reg.Token("ci-pull", "repositories/team/app/content/read")
+	_, port, _ := strings.Cut(reg.Host(), ":")
+	env := map[string]string{"ACR_NAME": "myregistry.azurecr.localhost:" + port, "ACR_TOKEN_NAME": token.Name, "ACR_TOKEN_PASSWORD": token.Password1}
+	source := ggcr.FromEnvironment(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	ref, err := name.ParseReference("myregistry.westeurope.geo.azurecr.localhost:" + port + "/team/app:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := remote.Head(ref, remote.WithAuthFromKeychain(ggcr.Keychain(source, &auth.Options{Base: reg.RoundTripper()})),
+		remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
+	if err != nil || got.Digest.String() != image.Digest {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // Hosts that are none of Azure's get nothing, and nobody is asked.
 func TestKeychain_foreign_hosts(t *testing.T) {
 	keychain := ggcr.Keychain(func(context.Context, acrkit.Registry) (auth.Credential, error) {

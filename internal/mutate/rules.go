@@ -6,8 +6,8 @@ import "slices"
 func Rules() []Rule {
 	return append([]Rule{
 		{"origin", "A credential goes to one origin: scheme, host and port of its registry.", []Break{
-			{"auth/transport.go", "return host == t.registry.Hostname() && portOf(u)", "return portOf(u)", "./auth", "TestOneOrigin"},
-			{"auth/transport.go", " && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: t.registry.Host()})", "", "./auth", "TestOneOrigin"},
+			{"auth/transport.go", "return host == reg.Hostname() && portOf(u)", "return portOf(u)", "./auth", "TestOneOrigin"},
+			{"auth/transport.go", " && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: reg.Host()})", "", "./auth", "TestOneOrigin"},
 			{"auth/transport.go", " || !strings.EqualFold(u.Scheme, t.scheme) {", " {", "./auth", "TestD13_PlainHTTP"},
 			{"auth/transport.go", "	dropAuthorization(clone)\n	return t.base.RoundTrip(clone)", "	return t.base.RoundTrip(clone)", "./auth", "TestOneOrigin"},
 		}},
@@ -16,8 +16,20 @@ func Rules() []Rule {
 			{"internal/adapter/adapter.go", "	if !ok || !reg.IsACR() && !reg.IsLoopback() && !l.opts.CustomLoginServer {", "	if !ok {", "./internal/adapter", "TestLogins"},
 			{"internal/adapter/adapter.go", "	if !strings.ContainsAny(host, \".:\") {", "	if false && !strings.ContainsAny(host, \".:\") {", "./internal/adapter", "TestLogins"},
 			{"registry.go", "case u.User != nil:", "case false:", "./auth", "TestLookAlikes"},
-			{"registry.go", "return name != \"\" && !strings.Contains(name, \".\")", "return name != \"\"", "./auth", "TestLookAlikes"},
+			{"registry.go", "return regional || before != \"\" && !strings.Contains(before, \".\")", "return regional || before != \"\"", "./auth", "TestLookAlikes"},
 			{"registry.go", "return c >= utf8.RuneSelf", "return c > utf8.MaxRune", "./auth", "TestLookAlikes"},
+		}},
+		{"regional", "A regional endpoint belongs to one registry, of its name and cloud: its credential, its realm, its tokens.", []Break{
+			{"auth/transport.go", " || t.isAt(u, t.registry.LoginServer()))", " || strings.HasSuffix(u.Hostname(), \".azurecr.io\"))", "./auth", "TestRegionalEndpoint_realm"},
+			{"auth/transport.go", "return t.registry.LoginServer().Host() }", "return t.registry.Host() }", "./auth", "TestRegionalEndpoint"},
+			{"auth/grant.go", "aud.LoginServer() == reg.LoginServer() {", "aud.Name() == reg.Name() {", "./auth", "TestRegionalEndpoint_refresh_token"},
+			{"auth/tokenstore.go", "registry: t.registry.LoginServer(), what", "registry: t.registry, what", "./internal/tokencache", "TestClear_regional_endpoint"},
+			{"registry.go", " || labels[2] != \"geo\" {", " {", ".", "TestRegistry_LoginServer"},
+			{"registry.go", "if len(labels) != 3 ||", "if len(labels) < 3 ||", ".", "TestRegistry_LoginServer"},
+			{"registry.go", "if !ok || port != \"\" && suffix != emulatorSuffix {", "if !ok {", ".", "TestRegistry_LoginServer"},
+			{"internal/store/store.go", "s.withSecrets(ctx, f, reg.LoginServer().Host())", "s.withSecrets(ctx, f, reg.Name()+\".azurecr.io\")", "./internal/store", "TestRegionalEndpoint"},
+			{"internal/adapter/adapter.go", "env.Registry.LoginServer() != reg.LoginServer() {", "env.Registry.Name() != reg.Name() {", "./internal/adapter", "TestFromEnvironment"},
+			{"internal/identity/environment.go", "	case env.Registry.LoginServer() != id.Registry.LoginServer():", "	case env.Registry.Name() != id.Registry.Name():", "./internal/identity", "TestFinder_regional_endpoint"},
 		}},
 		{"plain-http", "Plain HTTP is spoken with loopback alone, by option.", []Break{
 			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
@@ -270,6 +282,8 @@ func Rules() []Rule {
 			{"cmd/docker-credential-acrkit/logins.go", "return kind == string(auth.KindRefreshToken), fmt.Sprintf", "return false, fmt.Sprintf", "./cmd/docker-credential-acrkit", "TestStore_what_was_got"},
 		}},
 		{"kubelet", "A service account has an identity of the tenants that were named or none, never the node's; no answer is for every registry.", []Break{
+			{"credhelper/kubelet.go", "	key, _, _ := strings.Cut(req.Image, \"/\")", "	key := ref.Registry.Host()", "./credhelper", "TestKubelet"},
+			{"credhelper/docker.go", "		h.complain(errOut, err)\n", "		h.complain(errOut, err)\n		_, _ = fmt.Fprintln(out, err)\n", "./credhelper", "TestDocker_get_failures"},
 			{"credhelper/kubelet.go", "	if req.ServiceAccountToken != \"\" {", "	if false {", "./credhelper", "TestKubelet_service_account"},
 			{"credhelper/kubelet.go", "case !slices.ContainsFunc(h.opts.Tenants,", "case false && !slices.ContainsFunc(h.opts.Tenants,", "./credhelper", "TestKubelet_service_account"},
 			{"credhelper/kubelet.go", "cacheByRegistry = \"Registry\"", "cacheByRegistry = \"Global\"", "./credhelper", "TestKubelet"},
