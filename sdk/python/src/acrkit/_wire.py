@@ -81,9 +81,7 @@ class Registry:
 
 
 # A regional endpoint of Azure's and, at any port, of the emulator's.
-_REGIONAL = re.compile(
-    r"\A([^.:]+)\.[^.:]+\.geo(\.azurecr\.(?:(?:io|us|cn)|localhost(?::\d+)?))\Z", re.ASCII
-)
+_REGIONAL = re.compile(r"\A([^.:]+)\.[^.:]+\.geo(\.azurecr\.(?:(?:io|us|cn)|localhost(?::\d+)?))\Z", re.ASCII)
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _AUTHORITY = re.compile(
