@@ -2,6 +2,7 @@ package ggcr_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/adapters/ggcr"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/credhelper/hostile"
 )
 
 func TestKeychain(t *testing.T) {
@@ -112,3 +114,26 @@ func TestFromEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// No host of the battery gets a secret by the keychain.
+func TestHostileHosts(t *testing.T) {
+	const secret = "made-up-client-secret"
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
+	hostile.Test(t, []string{secret}, func(_ context.Context, server string, network http.RoundTripper) (string, error) {
+		a, err := ggcr.Keychain(ggcr.Always(cred), &auth.Options{Base: network}).Resolve(resource(server))
+		if err != nil {
+			return "", err
+		}
+		config, err := a.Authorization()
+		if err != nil {
+			return "", err
+		}
+		return config.Password + config.IdentityToken, nil
+	})
+}
+
+// resource is a registry as any text names it: name.NewRegistry would refuse most.
+type resource string
+
+func (r resource) String() string      { return string(r) }
+func (r resource) RegistryStr() string { return string(r) }

@@ -17,6 +17,11 @@ func Rules() []Rule {
 			{"internal/adapter/adapter.go", "	if !strings.ContainsAny(host, \".:\") {", "	if false && !strings.ContainsAny(host, \".:\") {", "./internal/adapter", "TestLogins"},
 			{"registry.go", "case u.User != nil:", "case false:", "./auth", "TestLookAlikes"},
 			{"registry.go", "return regional || before != \"\" && !strings.Contains(before, \".\")", "return regional || before != \"\"", "./auth", "TestLookAlikes"},
+			{"registry.go", "return regional || before != \"\" && !strings.Contains(before, \".\")", "return regional || before != \"\"", "./credhelper/hostile", "TestTransport"},
+			{"auth/tokenservice.go", "	resp, err := t.base.RoundTrip(req)", "	resp, err := (&http.Client{Transport: t.base}).Do(req)", "./credhelper/hostile", "TestTransport"},
+			{"credhelper/credhelper.go", "if !strings.EqualFold(s[:i], \"https\") {", "if false {", "./credhelper", "TestHostileHosts"},
+			{"credhelper/hostile/hostile.go", "	if !authority && !genuine {", "	if false {", "./credhelper/hostile", "TestFindsLeaks"},
+			{"credhelper/hostile/hostile.go", "; secret != \"\" {\n\t\t\tt.Errorf(\"%q gets", "; false && secret != \"\" {\n\t\t\tt.Errorf(\"%q gets", "./credhelper/hostile", "TestFindsLeaks"},
 			{"registry.go", "return c >= utf8.RuneSelf", "return c > utf8.MaxRune", "./auth", "TestLookAlikes"},
 		}},
 		{"regional", "A regional endpoint belongs to one registry, of its name and cloud: its credential, its realm, its tokens.", []Break{
@@ -276,6 +281,13 @@ func Rules() []Rule {
 		{"helper-hosts", "The credential helper answers for Azure's own names and those that were named; for any other it touches nothing.", []Break{
 			{"credhelper/credhelper.go", "return reg.IsACR() || slices.Contains(h.opts.Registries, reg)", "return reg.IsACR() || len(h.opts.Registries) >= 0 || slices.Contains(h.opts.Registries, reg)", "./credhelper", "TestDocker_get_hosts"},
 			{"credhelper/credhelper.go", "if !strings.EqualFold(s[:i], \"https\") {", "if false {", "./credhelper", "TestDocker_get_hosts"},
+		}},
+		{"acr-env", "The drop-in for docker-credential-acr-env proves the host first, and asks for a managed identity last.", []Break{
+			{"adapters/acrenv/pkg/credhelper/helper.go", "return reg, ok && reg.IsACR()", "return reg, ok && strings.Contains(reg.Host(), \".azurecr.\")", "./adapters/acrenv/pkg/credhelper", "TestManagedIdentity"},
+			{"adapters/acrenv/pkg/credhelper/helper.go", "strings.TrimPrefix(server, \"https://\")", "strings.TrimPrefix(strings.TrimPrefix(server, \"https://\"), \"http://\")", "./adapters/acrenv/pkg/credhelper", "TestHostileHosts"},
+			{"adapters/acrenv/pkg/credhelper/helper.go", "	if !slices.ContainsFunc(proofs, isSet) {", "	if true || !slices.ContainsFunc(proofs, isSet) {", "./adapters/acrenv/pkg/credhelper", "TestManagedIdentity"},
+			{"adapters/acrenv/pkg/credhelper/helper.go", "	if !slices.ContainsFunc(proofs, isSet) {", "	if false && !slices.ContainsFunc(proofs, isSet) {", "./adapters/acrenv/pkg/credhelper", "TestManagedIdentity"},
+			{"adapters/acrenv/pkg/credhelper/helper.go", "			case strings.HasPrefix(name, \"ACR_\"):", "			case false:", "./adapters/acrenv/pkg/credhelper", "TestGet"},
 		}},
 		{"helper-logins", "The credential helper erases what it stored, and replaces nothing by what it answered.", []Break{
 			{"cmd/docker-credential-acrkit/logins.go", "case l.Via != store.ViaHelper:", "case false:", "./cmd/docker-credential-acrkit", "TestErase_of_acrkit_login"},
