@@ -160,7 +160,7 @@ func TestManagedIdentity_absent(t *testing.T) {
 			get(0, 1)
 			time.Sleep(time.Minute - 1)
 			get(0, 1)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			get(wait, 2)
 			m.there = true
 			time.Sleep(time.Minute)
