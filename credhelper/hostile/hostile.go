@@ -5,10 +5,11 @@
 //
 //	func TestHostile(t *testing.T) {
 //		t.Setenv("AZURE_CLIENT_SECRET", "made-up-secret") // and what else the helper reads
-//		hostile.Test(t, []string{"made-up-secret"}, func(_ context.Context, server string, network http.RoundTripper) (string, error) {
+//		ask := func(_ context.Context, server string, network http.RoundTripper) (string, error) {
 //			_, secret, err := myhelper.New(network).Get(server)
 //			return secret, err
-//		})
+//		}
+//		hostile.Test(t, []string{"made-up-secret"}, ask)
 //	}
 package hostile
 
@@ -96,18 +97,23 @@ func homesOf(server string) []string {
 // issued is what network gives out as an Entra token and as an ACR refresh token, which
 // are secrets too.
 var (
-	entraToken   = token(`{"iss":"https://sts.windows.net/t/","aud":"https://containerregistry.azure.net","exp":4102444800}`)
-	refreshToken = token(`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800}`)
-	accessToken  = token(`{"iss":"Azure Container Registry","grant_type":"access_token","aud":"myregistry.azurecr.io","exp":4102444800}`)
+	entraToken   = token(`"iss":"https://sts.windows.net/t/","aud":"https://containerregistry.azure.net"`)
+	refreshToken = token(`"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io"`)
+	accessToken  = token(`"iss":"Azure Container Registry","grant_type":"access_token","aud":"myregistry.azurecr.io"`)
 )
 
+// token returns a token with claims, which ends in the year 2100.
 func token(claims string) string {
 	enc := base64.RawURLEncoding.EncodeToString
-	return enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc([]byte(claims)) + "." + enc([]byte("no signature"))
+	payload := enc([]byte("{" + claims + `,"exp":4102444800}`))
+	return enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + payload + "." + enc([]byte("no signature"))
 }
 
 // authorities are where secrets go to become Entra tokens, by https.
-var authorities = []string{"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}
+var authorities = []string{
+	"login.microsoftonline.com", "login.microsoftonline.us",
+	"login.chinacloudapi.cn", "login.partner.microsoftonline.cn",
+}
 
 // imds is the metadata service of a machine, by http; it gets no secrets.
 const imds = "169.254.169.254"
@@ -147,7 +153,9 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case authority && strings.Contains(path, "/.well-known/"):
 		tenant := "https://" + host + "/t"
-		text = fmt.Sprintf(`{"issuer":"%s/v2.0","authorization_endpoint":"%s/oauth2/v2.0/authorize","token_endpoint":"%s/oauth2/v2.0/token"}`, tenant, tenant, tenant)
+		const document = `{"issuer":"%s/v2.0","authorization_endpoint":"%s/oauth2/v2.0/authorize",` +
+			`"token_endpoint":"%s/oauth2/v2.0/token"}`
+		text = fmt.Sprintf(document, tenant, tenant, tenant)
 	case host == imds && req.Header.Get("Metadata") == "":
 		status, text = http.StatusBadRequest, `{"error":"invalid_request"}`
 	case authority || host == imds:
@@ -163,10 +171,12 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(path, "/oauth2/token"):
 		text = `{"access_token":"` + accessToken + `"}`
 	default:
-		header.Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="%s://%s/oauth2/token",service="%s"`, req.URL.Scheme, req.URL.Host, req.URL.Host))
+		header.Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="%s://%s/oauth2/token",service="%s"`,
+			req.URL.Scheme, req.URL.Host, req.URL.Host))
 		status = http.StatusUnauthorized
 	}
-	return &http.Response{StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	return &http.Response{StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)), Request: req}, nil
 }
 
