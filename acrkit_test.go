@@ -158,6 +158,7 @@ func TestParseRegistry_lookAlikes(t *testing.T) {
 		"my.registry.azurecr.io",
 		"x.geo.azurecr.io",
 		"a.b.c.geo.azurecr.io",
+		"a.b.geo.c.azurecr.io",
 		"myregistry.azurecr.io:8443",
 		"myregistry.azurecr.com",
 		"myregistry.azurecr.de",
@@ -186,6 +187,46 @@ func TestParseRegistry_lookAlikes(t *testing.T) {
 	var zero acrkit.Registry
 	if zero.IsACR() || zero.IsLoopback() || !zero.IsZero() || zero.Name() != "" || zero.Hostname() != "" {
 		t.Error("the zero registry is something")
+	}
+}
+
+func TestRegistry_LoginServer(t *testing.T) {
+	for host, want := range map[string]string{
+		"myregistry.westeurope.geo.azurecr.io":              "myregistry.azurecr.io",
+		"MyRegistry.WestEurope.geo.azurecr.io:443":          "myregistry.azurecr.io",
+		"myregistry-d7ezgzevdwfvc8ht.eastus.geo.azurecr.io": "myregistry-d7ezgzevdwfvc8ht.azurecr.io",
+		"myregistry.chinaeast2.geo.azurecr.cn":              "myregistry.azurecr.cn",
+		"myregistry.usgovvirginia.geo.azurecr.us":           "myregistry.azurecr.us",
+		"myregistry.westeurope.geo.azurecr.localhost:5443":  "myregistry.azurecr.localhost:5443",
+		"myregistry.westeurope.geo.azurecr.localhost":       "myregistry.azurecr.localhost",
+		"myregistry":                                           "myregistry.azurecr.io",
+		"myregistry.azurecr.io":                                "myregistry.azurecr.io",
+		"myregistry-d7ezgzevdwfvc8ht.azurecr.io":               "myregistry-d7ezgzevdwfvc8ht.azurecr.io",
+		"localhost:5443":                                       "localhost:5443",
+		"[::1]:5443":                                           "[::1]:5443",
+		"registry.contoso.com":                                 "registry.contoso.com",
+		"myregistry.westeurope.data.azurecr.io":                "myregistry.westeurope.data.azurecr.io",
+		"myregistry.westeurope.notgeo.azurecr.io":              "myregistry.westeurope.notgeo.azurecr.io",
+		"myregistry.geo.azurecr.io":                            "myregistry.geo.azurecr.io",
+		"a.b.c.geo.azurecr.io":                                 "a.b.c.geo.azurecr.io",
+		"a.b.geo.c.azurecr.io":                                 "a.b.geo.c.azurecr.io",
+		"myregistry.westeurope.geo.azurecr.de":                 "myregistry.westeurope.geo.azurecr.de",
+		"myregistry.westeurope.geo.azurecr.io:8443":            "myregistry.westeurope.geo.azurecr.io:8443",
+		"myregistry.westeurope.geo.azurecr.io.evil.example":    "myregistry.westeurope.geo.azurecr.io.evil.example",
+		"myregistry.westeurope.geo.evilazurecr.io":             "myregistry.westeurope.geo.evilazurecr.io",
+		"myregistry.westeurope.geo.azurecr.localhost.evil.com": "myregistry.westeurope.geo.azurecr.localhost.evil.com",
+	} {
+		r, err := acrkit.ParseRegistry(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := r.LoginServer()
+		if of.Host() != want || of.IsACR() != r.IsACR() || of.IsLoopback() != r.IsLoopback() || of.LoginServer() != of {
+			t.Errorf("%s belongs to %s, want %s", host, of, want)
+		}
+	}
+	if !(acrkit.Registry{}).LoginServer().IsZero() {
+		t.Error("the zero registry belongs to one")
 	}
 }
 
@@ -285,6 +326,9 @@ func FuzzParseRegistry(f *testing.F) {
 			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.:[]", rune(c)) {
 				t.Errorf("ParseRegistry(%q) = %q holds %q", s, host, c)
 			}
+		}
+		if of := r.LoginServer(); of.IsACR() != r.IsACR() || of.IsLoopback() != r.IsLoopback() || of.Name() != r.Name() {
+			t.Errorf("%q belongs to %q, which is another sort of host", host, of)
 		}
 		for _, suffix := range []string{".azurecr.io", ".azurecr.us", ".azurecr.cn"} {
 			if strings.HasSuffix(host, suffix) && strings.Count(host, ".") == 2 && !r.IsACR() {

@@ -17,6 +17,9 @@ type Registry struct{ host string }
 // clouds. A registry name is exactly one label before them.
 var loginSuffixes = [...]string{".azurecr.io", ".azurecr.us", ".azurecr.cn"}
 
+// emulatorSuffix is that of the emulator's registries, on loopback (RFC 6761 §6.3).
+const emulatorSuffix = ".azurecr.localhost"
+
 // ParseRegistry reads a bare registry name ("myregistry", taken as
 // myregistry.azurecr.io), a login server ("myregistry-hash.azurecr.cn",
 // "localhost:5443") or its https URL. The result is lower case and carries no
@@ -144,23 +147,53 @@ func (r Registry) Name() string {
 
 // IsACR reports whether the host is a login server of Azure Container Registry:
 // exactly one label before .azurecr.io, .azurecr.us or .azurecr.cn, or a
-// regional endpoint NAME.REGION.geo.azurecr.io, at port 443. A look-alike such
-// as x.azurecr.io.evil.example is not.
+// regional endpoint NAME.REGION.geo before one of the three, at port 443. A
+// look-alike such as x.azurecr.io.evil.example is not.
 func (r Registry) IsACR() bool {
 	if r.IsZero() || r.Hostname() != r.host {
 		return false
 	}
 	for _, suffix := range loginSuffixes {
-		name, ok := strings.CutSuffix(r.host, suffix)
-		if !ok {
-			continue
+		if before, ok := strings.CutSuffix(r.host, suffix); ok {
+			_, regional := registryOfRegion(before)
+			return regional || before != "" && !strings.Contains(before, ".")
 		}
-		if regional, ok := strings.CutSuffix(name, ".geo"); ok {
-			return strings.Count(regional, ".") == 1
-		}
-		return name != "" && !strings.Contains(name, ".")
 	}
 	return false
+}
+
+// LoginServer returns the registry that the host belongs to: NAME.azurecr.io for
+// its regional endpoint NAME.REGION.geo.azurecr.io, and r itself for every other
+// host. What is kept for a registry (a login, ACR_NAME) is kept for its login
+// server, and two hosts are of one registry where this is equal. The domains are
+// those of [Registry.IsACR] and, at any port, .azurecr.localhost, the emulator's.
+//
+// Source: Microsoft, "Azure Container Registry endpoint reference", for the
+// public cloud and China; the US one is said to follow.
+func (r Registry) LoginServer() Registry {
+	host, port := r.host, ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host, port = host[:i], host[i:]
+	}
+	for _, suffix := range append(loginSuffixes[:], emulatorSuffix) {
+		before, ok := strings.CutSuffix(host, suffix)
+		if !ok || port != "" && suffix != emulatorSuffix {
+			continue
+		}
+		if name, ok := registryOfRegion(before); ok {
+			return Registry{name + suffix + port}
+		}
+	}
+	return r
+}
+
+// registryOfRegion returns the NAME of NAME.REGION.geo.
+func registryOfRegion(s string) (name string, ok bool) {
+	labels := strings.Split(s, ".")
+	if len(labels) != 3 || labels[0] == "" || labels[1] == "" || labels[2] != "geo" {
+		return "", false
+	}
+	return labels[0], true
 }
 
 // IsLoopback reports whether the host is this machine by its name alone:

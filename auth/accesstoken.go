@@ -108,7 +108,7 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 		return a, suits == nil || suits(a)
 	}, func(ctx context.Context) (*accessToken, error) {
 		form := maps.Clone(p.fields)
-		form.Set("service", t.registry.Host())
+		form.Set("service", t.service())
 		if text := scope.String(); text != "" { // an empty scope is answered 400 (observed by users)
 			form.Set("scope", text)
 		}

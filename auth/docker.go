@@ -27,7 +27,8 @@ type dockerConfigCredential struct {
 //
 // In a file, what is found first counts: under credHelpers for the registry's
 // host, from the credsStore, under auths (auth; username and password;
-// identitytoken). A helper is the program docker-credential-NAME in PATH; it gets
+// identitytoken). At a regional endpoint, what is there for the login server counts
+// after what is there for the host itself. A helper is the program docker-credential-NAME in PATH; it gets
 // the host on its standard input and ten seconds. Keys of auths may be the host,
 // its URL as Docker wrote it once, or, as podman has them, host and repository
 // prefix ("myregistry.azurecr.io/team"): the longest prefix that holds a
@@ -311,7 +312,15 @@ func parent(prefix string) string {
 // read returns what a place holds.
 func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, error) {
 	if p.helper {
-		return askHelper(ctx, p.doc.helper, g.t.registry.Host(), runHelper)
+		var pair userSecret
+		var err error
+		for _, host := range hostsOf(g.t.registry) {
+			pair, err = askHelper(ctx, p.doc.helper, host.Host(), runHelper)
+			if !errors.Is(err, errNotInHelper) {
+				break
+			}
+		}
+		return pair, err
 	}
 	if p.entry.why != "" {
 		return userSecret{}, p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))

@@ -150,15 +150,17 @@ func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why strin
 	if why := doc.readHelper(raw.CredsStore, raw.CredHelpers, reg); why != "" {
 		return doc, why
 	}
-	// In order, so that of two keys for one thing the same one always counts.
-	for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
-		prefix, ours := repositoryOfKey(key, reg)
-		if _, twice := doc.auths[prefix]; !ours || twice {
-			continue
-		}
-		if e, ok := readEntry(raw.Auths[key]); ok {
-			e.key = key
-			doc.auths[prefix] = e
+	for _, host := range hostsOf(reg) {
+		// In order, so that of two keys for one thing the same one always counts.
+		for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
+			prefix, ours := repositoryOfKey(key, host)
+			if _, twice := doc.auths[prefix]; !ours || twice {
+				continue
+			}
+			if e, ok := readEntry(raw.Auths[key]); ok {
+				e.key = key
+				doc.auths[prefix] = e
+			}
 		}
 	}
 	return doc, ""
@@ -166,10 +168,11 @@ func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why strin
 
 func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Registry) (why string) {
 	name, from := store, "credsStore"
-	for _, key := range slices.SortedFunc(maps.Keys(helpers), compareKeys) {
-		if prefix, ours := repositoryOfKey(key, reg); ours && prefix == "" {
-			name, from = helpers[key], "credHelpers"
-			break
+	for _, host := range hostsOf(reg) {
+		for _, key := range slices.SortedFunc(maps.Keys(helpers), compareKeys) {
+			if prefix, ours := repositoryOfKey(key, host); ours && prefix == "" && from == "credsStore" {
+				name, from = helpers[key], "credHelpers"
+			}
 		}
 	}
 	if name == nil {
@@ -184,6 +187,12 @@ func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Reg
 	}
 	d.helper = text
 	return ""
+}
+
+// hostsOf returns the hosts whose logins are for a registry, in order: its own and, of
+// a regional endpoint, the login server.
+func hostsOf(reg acrkit.Registry) []acrkit.Registry {
+	return slices.Compact([]acrkit.Registry{reg, reg.LoginServer()})
 }
 
 // compareKeys puts a bare host before its URL.

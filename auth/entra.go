@@ -333,7 +333,7 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 		return nil, err
 	}
 	secrets := []Secret{token}
-	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.registry.Host()}, "access_token": {token.Reveal()}}
+	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.service()}, "access_token": {token.Reveal()}}
 	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.whose(), form, "refresh_token",
 		//nolint:bodyclose // there is no response yet; post closes it
 		g.t.refusedByRegistry(secrets, func(e *acrkit.Error, said string) {

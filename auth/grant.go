@@ -156,12 +156,12 @@ func (c *refreshCredential) bind(t *Transport) (grant, error) {
 }
 
 // otherRegistry returns the audience of a token that names other registries of
-// ACR and not this one. Regional endpoints share their registry's name.
+// ACR and not this one.
 func otherRegistry(c wire.Claims, reg acrkit.Registry) string {
 	other := ""
 	for _, a := range c.Audience {
 		aud, err := acrkit.ParseRegistry(a)
-		if err != nil || !aud.IsACR() || !reg.IsACR() || aud.Name() == reg.Name() {
+		if err != nil || !aud.IsACR() || !reg.IsACR() || aud.LoginServer() == reg.LoginServer() {
 			return ""
 		}
 		other = aud.Host()

@@ -101,12 +101,14 @@ type TokenKey struct {
 	identity Secret   // all that the credential is told by
 }
 
-// newTokenKey makes a key.
+// newTokenKey makes a key. A regional endpoint's tokens are told from its login
+// server's by the origin: that one takes the other's is not known.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
-	return TokenKey{registry: t.registry, what: []string{use, t.origin(), scope.String()}, identity: identity}
+	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()}, identity: identity}
 }
 
-// Registry returns the registry that the token is for.
+// Registry returns the registry that the token is for; of a regional endpoint's,
+// its login server.
 func (k TokenKey) Registry() acrkit.Registry { return k.registry }
 
 // Sum returns the HMAC-SHA256 of the key. The secret should be random and the

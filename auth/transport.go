@@ -167,9 +167,17 @@ func (t *Transport) URL() *url.URL { return &url.URL{Scheme: t.scheme, Host: t.r
 // origin returns the registry's scheme, host and port as a URL's beginning.
 func (t *Transport) origin() string { return t.scheme + "://" + t.registry.Host() }
 
-// isHome reports whether u has the registry's origin. net/http compares host
-// names alone when it forwards a header; a port is another program.
-func (t *Transport) isHome(u *url.URL) bool {
+// service returns the name of the token service's audience: the login server, at a
+// regional endpoint too (seen in a pull from one).
+func (t *Transport) service() string { return t.registry.LoginServer().Host() }
+
+// isHome reports whether u has the registry's origin.
+func (t *Transport) isHome(u *url.URL) bool { return t.isAt(u, t.registry) }
+
+// isAt reports whether u has the origin of reg, by the scheme of the transport.
+// net/http compares host names alone when it forwards a header; a port is another
+// program.
+func (t *Transport) isAt(u *url.URL, reg acrkit.Registry) bool {
 	if u == nil || u.Opaque != "" || !strings.EqualFold(u.Scheme, t.scheme) {
 		return false
 	}
@@ -177,7 +185,7 @@ func (t *Transport) isHome(u *url.URL) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
 		host = addr.String()
 	}
-	return host == t.registry.Hostname() && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: t.registry.Host()})
+	return host == reg.Hostname() && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: reg.Host()})
 }
 
 func portOf(u *url.URL) string {
@@ -473,18 +481,14 @@ func isLoopback(hostname string) bool {
 	return err == nil && reg.IsLoopback()
 }
 
-// checkRealm refuses a challenge that names a token service on another origin.
-// The realm is never called: the token service of a registry is on its own host.
+// checkRealm refuses a challenge that names a token service on another origin
+// than the registry's own or, at a regional endpoint, that of its login server
+// (believed; a regional endpoint was seen to name itself). The realm is never
+// called: each host of a registry has the token service too.
 func (t *Transport) checkRealm(realm string) error {
 	u, err := url.Parse(realm)
-	if realm == "" || err == nil && t.isHome(u) {
+	if realm == "" || err == nil && (t.isHome(u) || t.isAt(u, t.registry.LoginServer())) {
 		return nil
-	}
-	if err == nil && u.Scheme == t.scheme && t.registry.IsACR() {
-		// A regional endpoint may name the token service of its registry.
-		if other, err := acrkit.ParseRegistry(u.Host); err == nil && other.IsACR() && other.Name() == t.registry.Name() && wire.CloudOf(other) == wire.CloudOf(t.registry) {
-			return nil
-		}
 	}
 	return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "authenticate", Registry: t.registry,
 		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there", redact.Text(shortHost(u))),

@@ -99,6 +99,7 @@ func TestVectorsOfEndpoints(t *testing.T) {
 		Endpoint string `json:"endpoint"`
 		Custom   bool   `json:"custom,omitempty"`
 		URL      string `json:"url,omitempty"`
+		Service  string `json:"service,omitempty"`
 		Code     string `json:"code,omitempty"`
 	}
 	var all []vector
@@ -109,11 +110,13 @@ func TestVectorsOfEndpoints(t *testing.T) {
 			return
 		}
 		defer rt.Close()
-		all = append(all, vector{Endpoint: endpoint, Custom: custom, URL: rt.URL().String()})
+		all = append(all, vector{Endpoint: endpoint, Custom: custom, URL: rt.URL().String(), Service: rt.Registry().LoginServer().Host()})
 	}
 	for _, good := range []string{
 		"myregistry", "MyRegistry", "myregistry.azurecr.io", "https://myregistry.azurecr.io", "https://myregistry.azurecr.io/", "HTTPS://MyRegistry.AzureCR.io", "https://myregistry.azurecr.io:443",
-		"myregistry.azurecr.us", "myregistry-hash1.azurecr.cn", "myregistry.westeurope.geo.azurecr.io", "localhost", "localhost:5443", "https://localhost:5443", "127.0.0.1:5443", "[::1]:5443",
+		"myregistry.azurecr.us", "myregistry-hash1.azurecr.cn", "myregistry.westeurope.geo.azurecr.io", "MyRegistry.WestEurope.geo.AzureCR.io:443", "myregistry-hash1.chinaeast2.geo.azurecr.cn",
+		"myregistry.usgovvirginia.geo.azurecr.us", "myregistry.westeurope.geo.azurecr.localhost:5443", "myregistry.westeurope.data.azurecr.io", "myregistry.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.io:8443",
+		"localhost", "localhost:5443", "https://localhost:5443", "127.0.0.1:5443", "[::1]:5443",
 		"myregistry.azurecr.localhost:5443", "http://myregistry.azurecr.io", "http://localhost:5443", "https://myregistry.azurecr.io/v2/", "https://user:pass@myregistry.azurecr.io", "https://myregistry.azurecr.io?x=1",
 		"https://myregistry.azurecr.io#x", "registry.contoso.com", "a.b.azurecr.io", "azurecr.io", ".azurecr.io", "myregistry.azurecr.io.",
 	} {
@@ -128,7 +131,7 @@ func TestVectorsOfEndpoints(t *testing.T) {
 	for _, name := range []string{"registry.contoso.com", "https://registry.contoso.com:8443", "http://registry.contoso.com", "myregistry.azurecr.io.evil.example", "registry.contoso.com/path", "buildhost:5000", "registry.contoso.com:0"} {
 		hold(name, true)
 	}
-	holdVectors(t, "endpoints.json", vectorFile{"What a caller may name as the registry: the origin that it becomes, or the code of the error. custom: the option for a login server with a name of its own.", all})
+	holdVectors(t, "endpoints.json", vectorFile{"What a caller may name as the registry: the origin that it becomes with the service that its tokens are asked for (at a regional endpoint the registry's login server), or the code of the error. custom: the option for a login server with a name of its own.", all})
 }
 
 func TestVectorsOfOrigins(t *testing.T) {
@@ -187,7 +190,7 @@ func TestVectorsOfChallenges(t *testing.T) {
 	}
 	const own = `Bearer realm="https://myregistry.azurecr.io/oauth2/token",service="myregistry.azurecr.io"`
 	var all []vector
-	for _, headers := range [][]string{
+	challenges := [][]string{
 		{own + `,scope="repository:samples/app:metadata_read"`},
 		{own + `,scope="repository:samples/app:pull,push",error="insufficient_scope"`},
 		{own + `,scope="repository:samples/app:push,pull"`}, // canonical order
@@ -220,18 +223,35 @@ func TestVectorsOfChallenges(t *testing.T) {
 		{own + `,scope="repository:a:pull` + "\x01" + `"`},
 		{`=`},
 		{own + `,scope="repository:` + strings.Repeat("a", wire.MaxChallenge) + `:pull"`},
+	}
+	// At a regional endpoint: itself, or its registry's login server.
+	const regional = "myregistry.westeurope.geo.azurecr.io"
+	hosts := make([]string, len(challenges))
+	for i := range hosts {
+		hosts[i] = testHost
+	}
+	for _, realm := range []string{
+		"https://" + regional, "https://" + testHost, "https://myregistry.northeurope.geo.azurecr.io", "https://other.azurecr.io", "https://other.westeurope.geo.azurecr.io",
+		"https://myregistry.azurecr.cn", "https://myregistry.westeurope.geo.azurecr.cn", "https://myregistry.westeurope.data.azurecr.io", "https://" + testHost + ":8443", "http://" + testHost,
+		"https://" + testHost + ".evil.example", "https://" + testHost + "@evil.example",
 	} {
-		v := vector{Registry: testHost, Headers: headers}
+		challenges, hosts = append(challenges, []string{`Bearer realm="` + realm + `/oauth2/token",service="` + testHost + `",scope="repository:a:pull"`}), append(hosts, regional)
+	}
+	for i, headers := range challenges {
+		v := vector{Registry: hosts[i], Headers: headers}
 		if v.Headers == nil {
 			v.Headers = []string{}
 		}
 		b, asked, err := wire.BearerChallenge(http.Header{"Www-Authenticate": headers})
-		f, rt, _ := setup(t, ci())
+		rt, rtErr := auth.NewTransport(hosts[i], ci(), &auth.Options{Base: &direct{}})
+		if rtErr != nil {
+			t.Fatal(rtErr)
+		}
 		foreign := false
 		if asked {
 			foreign = auth.CheckRealm(rt, b.Realm) != nil
 		}
-		f.took()
+		_ = rt.Close()
 		switch {
 		case acrkit.CodeOf(err) == acrkit.CodeTooLarge:
 			v.Refused = "too_large"

@@ -203,9 +203,12 @@ func TestDocker_get_answers(t *testing.T) {
 	}
 }
 
-// An error is on stdout, where clients look for it, and again with what mends it on
-// stderr, which Docker shows; none reads as "not found", after which clients would
-// go on as nobody.
+// onStderr is what stands on stdout where an error is told on stderr.
+func onStderr(code string) string { return code + "; the reason is on standard error\n" }
+
+// An error is told once, on stderr with what fixes it: every client passes that on, and
+// Docker shows nothing else. Stdout, which most repeat, has its code. None reads as "not
+// found", after which clients would go on anonymously.
 func TestDocker_get_failures(t *testing.T) {
 	failing := func(err error) func(*Options) {
 		return func(o *Options) {
@@ -216,22 +219,23 @@ func TestDocker_get_failures(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*Options)
+		code   string
 		words  string
 		hint   string
 	}{
-		{"store", failing(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the store of logins", Reason: "logins.json is damaged", Hint: "mv a b"}), "logins.json is damaged", "mv a b"},
-		{"missing", failing(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login", Reason: "the keychain no longer has its secret", Hint: "acrkit login x"}), "the keychain no longer has its secret", "acrkit login x"},
-		{"lines", failing(errors.New("first\nsecond\x1b[2J")), "first second\uFFFD[2J", ""},
-		{"token", failing(errors.New("refused " + jwt)), "refused", ""},
-		{"answer", func(o *Options) { o.Answer = "refresh" }, `neither "password" nor "token"`, ""},
+		{"store", failing(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the store of logins", Reason: "logins.json is damaged", Hint: "mv a b"}), "usage", "logins.json is damaged", "mv a b"},
+		{"missing", failing(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login", Reason: "the keychain no longer has its secret", Hint: "acrkit login x"}), "credential_missing", "the keychain no longer has its secret", "acrkit login x"},
+		{"lines", failing(errors.New("first\nsecond\x1b[2J")), "failed", "first second\uFFFD[2J", ""},
+		{"token", failing(errors.New("refused " + jwt)), "failed", "refused", ""},
+		{"answer", func(o *Options) { o.Answer = "refresh" }, "usage", `neither "password" nor "token"`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, _ := newHelper(t, auth.ScopedToken("ci", "pw-of-ci"), tt.change)
 			code, out, errOut := docker(t, h, "get", "myregistry.azurecr.io")
-			if code != 1 || !strings.Contains(out, tt.words) || strings.Count(out, "\n") != 1 || strings.Contains(out, "credentials not found") {
+			if code != 1 || out != onStderr(tt.code) {
 				t.Errorf("exit %d, %q", code, out)
 			}
-			if !strings.HasPrefix(errOut, "docker-credential-acrkit: ") || !strings.Contains(errOut, tt.words) || tt.hint != "" && !strings.HasSuffix(errOut, "\n\n"+tt.hint+"\n") {
+			if !strings.HasPrefix(errOut, "docker-credential-acrkit: ") || strings.Count(errOut, tt.words) != 1 || tt.hint != "" && !strings.HasSuffix(errOut, "\n\n"+tt.hint+"\n") {
 				t.Errorf("stderr %q", errOut)
 			}
 			if strings.Contains(out+errOut, jwt) || strings.Contains(out+errOut, "\x1b") {
@@ -282,8 +286,9 @@ func TestDocker_store(t *testing.T) {
 		})
 	}
 	h, _ := newHelper(t, auth.Anonymous(), func(o *Options) { o.Logins = nil })
-	if code, out, _ := docker(t, h, "store", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw"}`); code != 1 || !strings.Contains(out, "keeps no logins") {
-		t.Errorf("exit %d, %q", code, out)
+	code, out, errOut := docker(t, h, "store", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw"}`)
+	if code != 1 || out != onStderr("usage") || !strings.Contains(errOut, "keeps no logins") {
+		t.Errorf("exit %d, %q, %q", code, out, errOut)
 	}
 }
 
@@ -312,8 +317,9 @@ func TestDocker_erase_list_and_words(t *testing.T) {
 		}
 	}
 	for action, in := range map[string]string{"get": "  \n", "erase": ""} {
-		if code, out, _ := docker(t, h, action, in); code != 1 || !strings.Contains(out, "not what the protocol has") {
-			t.Errorf("%s of nothing: exit %d, %q", action, code, out)
+		code, out, errOut := docker(t, h, action, in)
+		if code != 1 || out != onStderr("usage") || !strings.Contains(errOut, "not what the protocol has") {
+			t.Errorf("%s of nothing: exit %d, %q, %q", action, code, out, errOut)
 		}
 	}
 	var errOut bytes.Buffer
@@ -353,7 +359,7 @@ func TestDeadline(t *testing.T) {
 			var out, errOut bytes.Buffer
 			begun := time.Now()
 			code := h.Docker(t.Context(), []string{"get"}, tt.in, &out, &errOut)
-			if code != 1 || !strings.Contains(out.String(), "not done within") || !strings.Contains(errOut.String(), "acrkit whoami") {
+			if code != 1 || out.String() != onStderr("unavailable") || !strings.Contains(errOut.String(), "not done within") || !strings.Contains(errOut.String(), "acrkit whoami") {
 				t.Errorf("exit %d, %q, %q", code, &out, &errOut)
 			}
 			if took := time.Since(begun); took > 10*time.Second {
@@ -365,9 +371,9 @@ func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newHelper(t, auth.Anonymous(), hanging(func(ctx context.Context) { <-ctx.Done() }))
 		begun := time.Now()
-		_, out, _ := docker(t, h, "get", "myregistry.azurecr.io")
-		if took := time.Since(begun); took != 25*time.Second || !strings.Contains(out, "not done within 25s") {
-			t.Errorf("took %s: %q", took, out)
+		_, _, errOut := docker(t, h, "get", "myregistry.azurecr.io")
+		if took := time.Since(begun); took != 25*time.Second || !strings.Contains(errOut, "not done within 25s") {
+			t.Errorf("took %s: %q", took, errOut)
 		}
 	})
 }
@@ -418,6 +424,12 @@ func TestKubelet(t *testing.T) {
 		{"refresh_token_at_its_end", "myregistry.azurecr.io/a", token(9 * time.Minute), "Registry", "0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(9 * time.Minute)}}},
 		{"refresh_token_without_an_end", "myregistry.azurecr.io/a", token(50 * 365 * 24 * time.Hour), "Registry", "2h50m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(50 * 365 * 24 * time.Hour)}}},
 		{"by_repository", "myregistry.azurecr.io/team/app:v1", parts, "Image", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io/team/app": {"team", "pw-team"}}},
+		// The key is the host as the pod has it.
+		{"upper_case", "MyRegistry.AzureCR.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"MyRegistry.AzureCR.io": {"ci", "pw-of-ci"}}},
+		{"port", "myregistry.azurecr.io:443/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io:443": {"ci", "pw-of-ci"}}},
+		{"by_repository_port", "MyRegistry.azurecr.io:443/team/app:v1", parts, "Image", "10m0s", map[string]kubeletAuth{"MyRegistry.azurecr.io:443/team/app": {"team", "pw-team"}}},
+		{"regional", "myregistry.westeurope.geo.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.westeurope.geo.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"data_endpoint", "myregistry.westeurope.data.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 		{"by_repository_nobody", "myregistry.azurecr.io/other:v1", parts, "Image", "0s", nil},
 		{"nobody", "myregistry.azurecr.io/a", auth.Anonymous(), "Image", "0s", nil},
 		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},

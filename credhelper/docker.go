@@ -2,6 +2,7 @@ package credhelper
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +26,10 @@ const zeroGUID = "00000000-0000-0000-0000-000000000000"
 const identityUser = "<token>"
 
 // Docker answers one request of Docker's credential-helper protocol, whose action
-// is the only argument, and returns the exit code: 0, or 1 with the reason on out,
-// where clients look for it, and again on errOut with what mends it, because
-// Docker shows that alone.
+// is the only argument, and returns the exit code: 0, or 1 with the error's code on
+// out and, once, the reason and what fixes it on errOut. Clients pass errOut on to the
+// person; docker and regctl show nothing else, and podman, skopeo, crane, oras and helm
+// repeat out after it.
 //
 // That there is no credential, and that the host is none of Azure's, is the
 // protocol's own "credentials not found in native keychain" on out and nothing
@@ -63,7 +65,7 @@ func (h *Helper) Docker(ctx context.Context, args []string, in io.Reader, out, e
 			_, _ = fmt.Fprintln(out, err)
 			return
 		}
-		_, _ = fmt.Fprintln(out, oneLine(err.Error()))
+		_, _ = fmt.Fprintf(out, "%s; the reason is on standard error\n", cmp.Or(acrkit.CodeOf(err), "failed"))
 		h.complain(errOut, err)
 	})
 }

@@ -107,10 +107,13 @@ func (h *Helper) kubelet(ctx context.Context, data []byte) (kubeletResponse, err
 	if err != nil || a.nobody {
 		return none, err
 	}
-	resp, key := none, ref.Registry.Host()
+	// The kubelet compares the key with the image as it stands in the pod, letter by
+	// letter and with the port, and drops an answer under another one.
+	resp := none
+	key, _, _ := strings.Cut(req.Image, "/")
 	resp.CacheKeyType = cacheByRegistry
 	if a.differs {
-		resp.CacheKeyType, key = cacheByImage, ref.Repository.String()
+		resp.CacheKeyType, key = cacheByImage, key+"/"+ref.Name
 	}
 	resp.CacheDuration = h.cacheDuration(a).String()
 	resp.Auth = map[string]kubeletAuth{key: {a.User, a.Password.Reveal()}}

@@ -262,7 +262,7 @@ func fullGUID(s string) bool {
 
 func (x *examiner) otherRegistry(audience string) bool {
 	of, err := acrkit.ParseRegistry(audience)
-	return err == nil && !x.reg.IsZero() && of != x.reg && !(of.IsACR() && x.reg.IsACR() && of.Name() == x.reg.Name())
+	return err == nil && !x.reg.IsZero() && of.LoginServer() != x.reg.LoginServer()
 }
 
 // answer reads the status.

@@ -40,9 +40,10 @@ type Options struct {
 	Now      func() time.Time // the clock of tokens, passwords and content; nil = time.Now
 	Logger   *slog.Logger     // nil = silent
 
-	// Hostnames are names and addresses served besides localhost,
-	// *.azurecr.localhost and loopback addresses, without ports. One whose first
-	// label is a registry's name is that registry, the others are the first.
+	// Hostnames are names and addresses served besides localhost, *.azurecr.localhost,
+	// regional endpoints (NAME.REGION.geo.azurecr.localhost) and loopback addresses,
+	// without ports. One whose first label is a registry's name, with or without a
+	// hash (NAME-HASH), is that registry, the others are the first.
 	Hostnames []string
 
 	// BeyondLoopback says that other machines reach the emulator: [Emulator.Serve]

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
@@ -41,18 +42,28 @@ func hostname(host string) string {
 // because a web page may point a name of its own at this machine.
 func (e *Emulator) resolve(host string) (*identity.Registry, bool) {
 	h := hostname(host)
-	if name, ok := strings.CutSuffix(h, localSuffix); ok {
+	if name, ok := strings.CutSuffix(hostname(loginServer(host)), localSuffix); ok {
 		return e.ids.RegistryByName(name)
 	}
 	if !e.isOwn(h) {
 		return nil, false
 	}
 	if first, _, ok := strings.Cut(h, "."); ok && e.hostnames[h] {
-		if r, ok := e.ids.RegistryByName(first); ok {
+		name, _, _ := strings.Cut(first, "-") // a login server may carry a hash
+		if r, ok := e.ids.RegistryByName(name); ok {
 			return r, true
 		}
 	}
 	return e.ids.First()
+}
+
+// loginServer returns the host that a registry answers with for a Host header: the
+// header's own, or the login server that a regional endpoint belongs to.
+func loginServer(host string) string {
+	if reg, err := acrkit.ParseRegistry(host); err == nil && reg.LoginServer() != reg {
+		return reg.LoginServer().Host()
+	}
+	return strings.ToLower(host)
 }
 
 // isOwn reports whether a name without a port is one the emulator answers to,
@@ -72,10 +83,11 @@ func (e *Emulator) serves(host string) bool {
 }
 
 // certifies reports whether a certificate may be issued for a name. Any name
-// under .azurecr.localhost may have one: what it is for is said in HTTP.
+// under .azurecr.localhost may have one, of a regional endpoint too: what it is for
+// is said in HTTP.
 func (e *Emulator) certifies(name string) bool {
 	for _, suffix := range []string{localSuffix, blobSuffix} {
-		if label, ok := strings.CutSuffix(name, suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
+		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
 			return registryNameRE.MatchString(label)
 		}
 	}
@@ -129,9 +141,9 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 	if !e.blobRedirects {
 		return ""
 	}
-	own, port, err := net.SplitHostPort(reg.LoginServer)
+	own, port, err := net.SplitHostPort(reg.Host)
 	if err != nil {
-		own, port = reg.LoginServer, ""
+		own, port = reg.Host, ""
 	}
 	name := e.blobHost
 	if name == "" {

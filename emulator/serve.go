@@ -132,7 +132,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	reg, ok := e.resolve(r.Host)
 	if !ok {
 		// ACR has no such answer: a name that is no registry's does not resolve.
-		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
 		return
 	}
 	if control {
@@ -150,7 +150,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	switch path := r.URL.Path; {
 	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
 		e.data.Serve(w, r, e.place(r, reg))
-	case e.tokens.Serve(w, r, reg):
+	case e.tokens.Serve(w, r, reg, loginServer(r.Host)):
 	case e.arm.Serve(w, r):
 	case e.entra.Serve(w, r):
 	default:
@@ -163,7 +163,7 @@ func (e *Emulator) place(r *http.Request, reg *identity.Registry) dataplane.Regi
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return dataplane.Registry{ID: reg.ID, Name: reg.Name, RID: reg.RID, LoginServer: strings.ToLower(r.Host), Scheme: scheme}
+	return dataplane.Registry{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
 }
 
 func clipHost(h string) string { return h[:min(len(h), 260)] }

@@ -2,6 +2,7 @@ package ggcr_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/adapters/ggcr"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/credhelper/hostile"
 )
 
 func TestKeychain(t *testing.T) {
@@ -57,6 +59,25 @@ func TestKeychain(t *testing.T) {
 	}
 }
 
+// crane's library pulls from a regional endpoint with the registry's credential.
+func TestKeychain_regional_endpoint(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	image := reg.Push("team/app", "v1")
+	token := reg.Token("ci-pull", "repositories/team/app/content/read")
+	_, port, _ := strings.Cut(reg.Host(), ":")
+	env := map[string]string{"ACR_NAME": "myregistry.azurecr.localhost:" + port, "ACR_TOKEN_NAME": token.Name, "ACR_TOKEN_PASSWORD": token.Password1}
+	source := ggcr.FromEnvironment(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	ref, err := name.ParseReference("myregistry.westeurope.geo.azurecr.localhost:" + port + "/team/app:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := remote.Head(ref, remote.WithAuthFromKeychain(ggcr.Keychain(source, &auth.Options{Base: reg.RoundTripper()})),
+		remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
+	if err != nil || got.Digest.String() != image.Digest {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // Hosts that are none of Azure's get nothing, and nobody is asked.
 func TestKeychain_foreign_hosts(t *testing.T) {
 	keychain := ggcr.Keychain(func(context.Context, acrkit.Registry) (auth.Credential, error) {
@@ -93,3 +114,26 @@ func TestFromEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// No host of the battery gets a secret by the keychain.
+func TestHostileHosts(t *testing.T) {
+	const secret = "made-up-client-secret"
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
+	hostile.Test(t, []string{secret}, func(_ context.Context, server string, network http.RoundTripper) (string, error) {
+		a, err := ggcr.Keychain(ggcr.Always(cred), &auth.Options{Base: network}).Resolve(resource(server))
+		if err != nil {
+			return "", err
+		}
+		config, err := a.Authorization()
+		if err != nil {
+			return "", err
+		}
+		return config.Password + config.IdentityToken, nil
+	})
+}
+
+// resource is a registry as any text names it: name.NewRegistry would refuse most.
+type resource string
+
+func (r resource) String() string      { return string(r) }
+func (r resource) RegistryStr() string { return string(r) }

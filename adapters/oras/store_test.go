@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/adapters/oras"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/credhelper/hostile"
 )
 
 func TestStore(t *testing.T) {
@@ -69,4 +70,15 @@ func TestStore_foreign_hosts_and_writes(t *testing.T) {
 	if s.Put(t.Context(), "myregistry.azurecr.io", orasauth.Credential{}) == nil || s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
 		t.Error("it takes what it does not keep")
 	}
+}
+
+// No host of the battery gets a secret by the store.
+func TestHostileHosts(t *testing.T) {
+	const secret = "made-up-client-secret"
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
+	source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return cred, nil }
+	hostile.Test(t, []string{secret}, func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
+		got, err := oras.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
+		return got.Password + got.RefreshToken + got.AccessToken, err
+	})
 }

@@ -25,7 +25,7 @@ var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 
 // loginOf says what a user name and secret are, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
-	l := store.Login{Registry: reg.Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
+	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
 	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
 	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
 	case kind != auth.KindUserPassword: // a token that stands in a password's place
@@ -109,7 +109,7 @@ func (s logins) Erase(ctx context.Context, reg acrkit.Registry) (notice string, 
 	}
 	for _, l := range all {
 		switch {
-		case l.Registry != reg.Host() || l.Repository != "":
+		case l.Registry != reg.LoginServer().Host() || l.Repository != "":
 		case l.Via != store.ViaHelper:
 			return "the login that acrkit login stored stays; acrkit logout " + reg.Host() + " removes it", nil
 		default:

@@ -248,6 +248,43 @@ func TestGet_kinds(t *testing.T) {
 	}
 }
 
+// A login is for the registry, whichever of its hosts a client names.
+func TestRegionalEndpoint(t *testing.T) {
+	const regional = "myregistry.westeurope.geo.azurecr.io"
+	at := func(m machine, at string) string {
+		_, out, errOut := m.run("docker-credential-acrkit", "get", at)
+		var doc struct{ ServerURL, Username, Secret string }
+		if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.ServerURL != at {
+			return strings.TrimSpace(out + errOut)
+		}
+		return doc.Username + " " + doc.Secret
+	}
+	m := newMachine(t)
+	m.do(t, "store", strings.ReplaceAll(payload("ci", "pw-of-ci"), host, regional))
+	for _, h := range []string{host, regional, "myregistry.northeurope.geo.azurecr.io"} {
+		if got := at(m, h); got != "ci pw-of-ci" {
+			t.Errorf("%s: %q", h, got)
+		}
+	}
+	for _, h := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn", "myregistry.westeurope.data.azurecr.io"} {
+		if got := at(m, h); got != strings.TrimSpace(notFound) {
+			t.Errorf("%s: %q", h, got)
+		}
+	}
+	const request = `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"` + regional + `/a:v1"}`
+	if _, out, errOut := m.run("acrkit-credential-provider", "", request); !strings.Contains(out, `{"`+regional+`":{"username":"ci","password":"pw-of-ci"}}`) {
+		t.Errorf("the kubelet: %q, %q", out, errOut)
+	}
+	m.do(t, "erase", regional)
+	if got := m.get(t); got != strings.TrimSpace(notFound) {
+		t.Errorf("after erase: %q", got)
+	}
+	m["ACR_NAME"], m["ACR_TOKEN_NAME"], m["ACR_TOKEN_PASSWORD"] = "myregistry", "env", "pw-of-env"
+	if got := at(m, regional); got != "env pw-of-env" {
+		t.Errorf("from the environment: %q", got)
+	}
+}
+
 // What cannot be read or written is said, and stays as it is.
 func TestBroken(t *testing.T) {
 	m := newMachine(t)
@@ -260,7 +297,7 @@ func TestBroken(t *testing.T) {
 	}
 	for action, in := range map[string]string{"get": host, "store": payload("ci", "pw-of-ci"), "erase": host, "list": ""} {
 		code, out, errOut := m.run("docker-credential-acrkit", action, in)
-		if code != 1 || !strings.Contains(out, "is damaged") || !strings.Contains(errOut, "\nmv ") || strings.Contains(out+errOut, "pw-of-ci") {
+		if code != 1 || strings.Count(out+errOut, "is damaged") != 1 || !strings.Contains(errOut, "is damaged") || !strings.Contains(errOut, "\nmv ") || strings.Contains(out+errOut, "pw-of-ci") {
 			t.Errorf("%s: exit %d, %q, %q", action, code, out, errOut)
 		}
 	}
@@ -280,7 +317,7 @@ func TestBroken(t *testing.T) {
 	}
 	m[store.EnvDir] = filepath.Join(blocked, "acrkit") // nobody can write there, root included
 	code, out, errOut := m.run("docker-credential-acrkit", "store", payload("ci", "pw-of-ci"))
-	if code != 1 || !strings.Contains(out, "cannot ") || strings.Contains(out+errOut, "pw-of-ci") {
+	if code != 1 || strings.Count(out+errOut, "cannot ") != 1 || !strings.Contains(errOut, "cannot ") || strings.Contains(out+errOut, "pw-of-ci") {
 		t.Errorf("a store that cannot be written: exit %d, %q, %q", code, out, errOut)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	v1 "k8s.io/kubelet/pkg/apis/credentialprovider/v1"
+	"k8s.io/kubernetes/pkg/credentialprovider"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -103,6 +107,74 @@ func TestKubelet(t *testing.T) {
 				t.Errorf("%v", resp.Auth)
 			}
 		})
+	}
+}
+
+// An answer counts only if the kubelet finds its key for the image as the pod has it,
+// port and case included.
+func TestKubelet_key(t *testing.T) {
+	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("ci", "pw-of-ci")})
+	for _, image := range []string{
+		"myregistry.azurecr.io/team/a", "MyRegistry.AzureCR.io/team/a", "myregistry.azurecr.io:443/team/a", "MYREGISTRY.azurecr.io:443/team/a",
+		"myregistry.westeurope.geo.azurecr.io/team/a", "MyRegistry.WestEurope.geo.azurecr.io:443/team/a", "myregistry-d3b0.azurecr.cn/team/a",
+	} {
+		for _, cred := range []auth.Credential{auth.ScopedToken("ci", "pw-of-ci"), parts} {
+			resp, errOut := ask(t, &v1.CredentialProviderRequest{Image: image + ":v1"}, everybodyIs(cred))
+			if resp == nil {
+				t.Fatal(errOut)
+			}
+			config := credentialprovider.DockerConfig{}
+			for key, a := range resp.Auth {
+				config[key] = credentialprovider.DockerConfigEntry{Username: a.Username, Password: a.Password}
+			}
+			var keyring credentialprovider.BasicDockerKeyring
+			keyring.Add(nil, config)
+			// The kubelet looks up the name without its tag, as the pod has it.
+			if found, ok := keyring.Lookup(image); !ok || len(found) != 1 || found[0].Username != "ci" {
+				t.Errorf("%s: the kubelet finds %v under %v", image, found, resp.Auth)
+			}
+			for _, other := range []string{"other.azurecr.io/team/a", "myregistry.azurecr.io:8443/team/a", "myregistry.azurecr.io.evil.example/team/a"} {
+				if found, ok := keyring.Lookup(other); ok {
+					t.Errorf("%s gets %v", other, found)
+				}
+			}
+		}
+	}
+}
+
+// The patterns of the documentation bring every host of Azure's to the helper, and no
+// look-alike.
+func TestMatchImages(t *testing.T) {
+	page, err := os.ReadFile("../../docs/credential-helper.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), "matchImages:")
+	list, _, _ = strings.Cut(list, "defaultCacheDuration:")
+	var patterns []string
+	for _, m := range regexp.MustCompile(`- "([^"]+)"`).FindAllStringSubmatch(list, -1) {
+		patterns = append(patterns, m[1])
+	}
+	asked := func(image string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			ok, err := credentialprovider.URLsMatchStr(p, image)
+			if err != nil {
+				t.Errorf("%s: %v", p, err)
+			}
+			return ok
+		})
+	}
+	for _, cloud := range []string{"io", "us", "cn"} {
+		for _, host := range []string{"myregistry.azurecr.", "myregistry-d3b0.azurecr.", "myregistry.westeurope.geo.azurecr."} {
+			if !asked(host + cloud + "/team/a") {
+				t.Errorf("%s is not asked for by %q", host+cloud, patterns)
+			}
+		}
+	}
+	for _, image := range []string{"docker.io/library/nginx", "mcr.microsoft.com/a", "myregistry.westeurope.data.azurecr.io/a", "myregistry.azurecr.io.evil.example/a", "evilazurecr.io/a"} {
+		if asked(image) {
+			t.Errorf("%s is asked for", image)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func FromEnvironment(read func() (auth.Environment, error)) Source {
 		if acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
 			return nil, nil
 		}
-		if err != nil || env.Registry != reg {
+		if err != nil || env.Registry.LoginServer() != reg.LoginServer() {
 			return nil, err
 		}
 		return env.Credential, nil

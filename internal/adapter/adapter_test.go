@@ -73,6 +73,9 @@ func TestFromEnvironment(t *testing.T) {
 		found, fail bool
 	}{
 		{"named", "myregistry.azurecr.io", env, true, false},
+		{"regional", "myregistry.westeurope.geo.azurecr.io", env, true, false},
+		{"regional_of_another", "other.westeurope.geo.azurecr.io", env, false, false},
+		{"another_cloud", "myregistry.westeurope.geo.azurecr.cn", env, false, false},
 		{"another", "other.azurecr.io", env, false, false},
 		{"empty", "myregistry.azurecr.io", nil, false, false},
 		{"half", "myregistry.azurecr.io", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, false, true},

@@ -42,6 +42,7 @@ var rules = []rule{
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry"}, internal: true, stdOnly: true},
+	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/rule", stdOnly: true},

@@ -116,8 +116,10 @@ func startSeed(t *testing.T, text string, observe func(*http.Request, int)) serv
 
 // environment is what a command gets: nothing of the machine's own.
 func (s server) environment(home string) []string {
+	_, port, _ := strings.Cut(s.host, ":")
 	return []string{
-		"HOME=" + home, "XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "ACR=" + s.host, "CA=" + s.caFile, "SSL_CERT_FILE=" + s.caFile,
+		"HOME=" + home, "XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "ACR=" + s.host, "PORT=" + port,
+		"CA=" + s.caFile, "SSL_CERT_FILE=" + s.caFile,
 		"NO_COLOR=", "TENANT=11111111-1111-1111-1111-111111111111", "CLIENT=22222222-2222-2222-2222-222222222222",
 		"STRANGER=22222222-2222-2222-2222-222222222223",
 	}

@@ -29,7 +29,7 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	}
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code != acrkit.CodeCredentialMissing {
 		switch {
-		case !env.Registry.IsZero() && env.Registry != id.Registry:
+		case !env.Registry.IsZero() && env.Registry.LoginServer() != id.Registry.LoginServer():
 			// Half a set for another registry is a worry for another day.
 			id.Note = fmt.Sprintf("%s, for %s, the registry in ACR_NAME", e.Reason, env.Registry.Host())
 		case f.env("ACR_NAME") == "" && kind == "" && onlyAzure(env.Lookups):
@@ -46,7 +46,7 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	switch {
 	case env.Credential == nil:
 		return false, nil
-	case env.Registry != id.Registry:
+	case env.Registry.LoginServer() != id.Registry.LoginServer():
 		verb := "is"
 		for i := range id.Lookups {
 			if l := &id.Lookups[i]; l.Outcome == auth.OutcomeUsed {

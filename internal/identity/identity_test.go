@@ -79,6 +79,29 @@ func TestFinder_InEnvironment(t *testing.T) {
 	}
 }
 
+// ACR_NAME and a regional endpoint of that registry mean the same.
+func TestFinder_regional_endpoint(t *testing.T) {
+	const regional = "myregistry.westeurope.geo.azurecr.io"
+	for _, tt := range []struct {
+		named, asked string
+		by           bool
+	}{
+		{"myregistry", regional, true}, {regional, "myregistry", true}, {regional, "myregistry.northeurope.geo.azurecr.io", true},
+		{"myregistry", "other.westeurope.geo.azurecr.io", false}, {"myregistry", "myregistry.westeurope.geo.azurecr.cn", false}, {"other", regional, false},
+	} {
+		for _, half := range []bool{false, true} {
+			env := map[string]string{"ACR_NAME": tt.named, "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}
+			if half {
+				delete(env, "ACR_TOKEN_PASSWORD")
+			}
+			id, err := finder(env).InEnvironment(mustRegistry(t, tt.asked))
+			if id.ByEnvironment != tt.by || (err != nil) != (half && tt.by) {
+				t.Errorf("ACR_NAME=%s decides for %s: %v, %v", tt.named, tt.asked, id.ByEnvironment, err)
+			}
+		}
+	}
+}
+
 func TestFinder_CustomLoginServers(t *testing.T) {
 	f := finder(map[string]string{"ACRKIT_REGISTRIES": "registry.contoso.com, localhost:5443,,http://x.example,bad host"})
 	var got []string

@@ -164,7 +164,7 @@ func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 		if err != nil {
 			return nil, err
 		}
-		logins, gone, err := s.withSecrets(ctx, f, reg.Host())
+		logins, gone, err := s.withSecrets(ctx, f, reg.LoginServer().Host())
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +257,7 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	r := record{Registry: reg.Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority, Via: l.Via,
+	r := record{Registry: reg.LoginServer().Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority, Via: l.Via,
 		Saved: s.now().UTC().Truncate(time.Second), Secret: l.Secret.Reveal()}
 	if err := r.check(); err != nil {
 		return Login{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(), Reason: err.Error()}
@@ -296,7 +296,7 @@ func (s *Store) Delete(ctx context.Context, registry, repository string) error {
 	if err != nil {
 		return err
 	}
-	r := record{Registry: reg.Host(), Repository: repository}
+	r := record{Registry: reg.LoginServer().Host(), Repository: repository}
 	op := "remove the login" + r.forWhat()
 	none := &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "there is none"}
 	// Nothing is made, not even a lock, where there is nothing.
@@ -323,7 +323,7 @@ func (s *Store) DeleteAll(ctx context.Context, registry string) ([]Login, error)
 		if err != nil {
 			return nil, err
 		}
-		registry = reg.Host()
+		registry = reg.LoginServer().Host()
 		op += " for " + registry
 	}
 	if f, err := s.read(); err != nil || len(f.Logins) == 0 && len(f.Discard) == 0 {

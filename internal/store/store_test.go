@@ -625,3 +625,32 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		}
 	}
 }
+
+// A regional endpoint has the logins of its registry, and no others.
+func TestRegionalEndpoint(t *testing.T) {
+	const regional = "myregistry.westeurope.geo.azurecr.io"
+	s := open(t, nil)
+	mustPut(t, s, login("", "pw-1"))
+	l := login("team", "pw-2")
+	l.Registry = regional
+	if got := mustPut(t, s, l); got.Registry != "myregistry.azurecr.io" {
+		t.Errorf("stored for %s", got.Registry)
+	}
+	for _, host := range []string{"myregistry", regional, "MyRegistry.NorthEurope.geo.azurecr.io"} {
+		if logins, err := s.Logins(t.Context(), host); err != nil || len(logins) != 2 {
+			t.Errorf("%s: %d, %v", host, len(logins), err)
+		}
+	}
+	for _, host := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn", "myregistry.westeurope.data.azurecr.io", regional + ".evil.example"} {
+		if logins, err := s.Logins(t.Context(), host); err != nil || len(logins) != 0 {
+			t.Errorf("%s: %d, %v", host, len(logins), err)
+		}
+	}
+	if err := s.Delete(t.Context(), regional, ""); err != nil {
+		t.Error(err)
+	}
+	if removed, err := s.DeleteAll(t.Context(), regional); err != nil || len(removed) != 1 {
+		t.Errorf("%d, %v", len(removed), err)
+	}
+	want(t, "nothing is left", map[string]string{}, secrets(t, s))
+}

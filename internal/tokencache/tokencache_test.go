@@ -443,6 +443,20 @@ func TestClear(t *testing.T) {
 	}
 }
 
+// The tokens of a regional endpoint are its registry's: who clears that clears them.
+func TestClear_regional_endpoint(t *testing.T) {
+	c := open(t, filepath.Join(t.TempDir(), "tokens"), tokencache.Options{Keyring: newChain()})
+	home, regional := keyOf(t, "myregistry", "secret-1"), keyOf(t, "myregistry.westeurope.geo.azurecr.io", "secret-1")
+	save(t, c, home, token("home", time.Now(), time.Hour))
+	save(t, c, regional, token("regional", time.Now(), time.Hour))
+	if load(t, c, home) != "home" || load(t, c, regional) != "regional" {
+		t.Error("the two origins share a token")
+	}
+	if n, err := c.Clear(t.Context(), "myregistry.azurecr.io"); n != 2 || err != nil || load(t, c, regional) != "" {
+		t.Errorf("%d %v", n, err)
+	}
+}
+
 // A keychain that does not answer switches the cache off, and nothing is lost.
 func TestKeychainFails(t *testing.T) {
 	dir, keyring, key := filepath.Join(t.TempDir(), "tokens"), newChain(), keyOf(t, "myregistry", "secret-1")

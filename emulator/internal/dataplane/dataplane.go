@@ -28,7 +28,8 @@ type Registry struct {
 	ID          int64
 	Name        string
 	RID         string // its id in the service, 32 hexadecimal digits; goes into links to storage
-	LoginServer string // the request's host: goes into challenges and bodies
+	Host        string // of the request: goes into the realm
+	LoginServer string // Host or, at a regional endpoint, the registry's own: goes into challenges and bodies
 	Scheme      string // "https" or "http"; goes into the realm
 }
 
@@ -196,7 +197,7 @@ func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []need, f
 	}
 	value := `Basic realm="Azure Container Registry"`
 	if !v.Basic {
-		value = fmt.Sprintf(`Bearer realm="%s://%s/oauth2/token",service="%s"`, reg.Scheme, reg.LoginServer, reg.LoginServer)
+		value = fmt.Sprintf(`Bearer realm="%s://%s/oauth2/token",service="%s"`, reg.Scheme, reg.Host, reg.LoginServer)
 		if len(needs) > 0 {
 			value += `,scope="` + h.scopeText(needs, from) + `"`
 		}

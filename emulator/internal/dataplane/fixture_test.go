@@ -66,7 +66,7 @@ func serve(t *testing.T, s setup) *server {
 			return srv.allow(required), srv.broken
 		}})
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reg := dataplane.Registry{ID: id, Name: "myregistry", LoginServer: login, Scheme: "https"}
+		reg := dataplane.Registry{ID: id, Name: "myregistry", Host: login, LoginServer: login, Scheme: "https"}
 		if r.Header.Get("Test-Registry") == "second" {
 			reg.ID = second
 		}

@@ -41,7 +41,7 @@ type Handler struct {
 type request struct {
 	*http.Request
 	registry    *identity.Registry
-	loginServer string // as the client wrote it: the audience of what it gets
+	loginServer string // as the client wrote it or, of a regional endpoint, the registry's: the audience
 	form        url.Values
 	requestID   string
 }
@@ -52,7 +52,7 @@ const unauthorized = "authentication required, visit https://aka.ms/acr/authoriz
 
 // Serve answers a request to a registry, and reports whether its path is the
 // token service's.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Registry) bool {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Registry, loginServer string) bool {
 	var serve func(http.ResponseWriter, *request)
 	allow := "GET, POST"
 	switch r.URL.Path {
@@ -72,7 +72,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Re
 		answer.Empty(w, http.StatusMethodNotAllowed)
 		return true
 	}
-	req := &request{Request: r, registry: reg, loginServer: strings.ToLower(r.Host), requestID: w.Header().Get(answer.CorrelationHeader)}
+	req := &request{Request: r, registry: reg, loginServer: loginServer, requestID: w.Header().Get(answer.CorrelationHeader)}
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		if err := r.ParseForm(); err != nil {
@@ -99,7 +99,7 @@ func (h *Handler) checkService(w http.ResponseWriter, r *request) bool {
 		h.bad(w, r, http.StatusBadRequest, rule.ServiceMissing)
 		return false
 	}
-	if reg, ok := h.Resolve(service); !ok || reg.ID != r.registry.ID {
+	if reg, ok := h.Resolve(service); service != r.loginServer && (!ok || reg.ID != r.registry.ID) {
 		h.refuse(w, r, identity.Principal{}, rule.ServiceOtherRegistry, "")
 		return false
 	}

@@ -102,7 +102,7 @@ func newCmdClear(f *cmdutil.Factory) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				registry = reg.Host()
+				registry = reg.LoginServer().Host()
 			}
 			c, err := f.TokenCache()
 			if err != nil {

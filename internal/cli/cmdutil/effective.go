@@ -153,7 +153,7 @@ func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []
 			logins, listErr := s.List(ctx)
 			err = listErr
 			for _, l := range logins {
-				if l.Registry == reg.Host() {
+				if l.Registry == reg.LoginServer().Host() {
 					lookup := identity.StoreLookup(l)
 					lookup.Outcome = auth.OutcomeShadowed
 					places = append(places, lookup)

@@ -395,7 +395,7 @@ func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before [
 	default:
 		say("It lasts until its password or secret expires or is replaced.")
 	}
-	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil && env.Registry == opts.Registry {
+	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil && env.Registry.LoginServer() == opts.Registry.LoginServer() {
 		say("For now the environment wins over it: %s set for %s.", env.Source, env.Registry)
 	}
 	next := "acrkit whoami " + l.Registry

@@ -138,7 +138,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		return err
 	}
 	for _, l := range all {
-		if l.Registry == opts.Registry.Host() && l.Repository == opts.Repository {
+		if l.Registry == opts.Registry.LoginServer().Host() && l.Repository == opts.Repository {
 			cmdutil.Say(opts.IO.ErrOut, "Removed the login %s.", describe(l))
 		}
 	}
@@ -150,7 +150,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 func (opts *Options) forgetTokens(ctx context.Context) error {
 	c, err := opts.Cache()
 	if err == nil {
-		_, err = c.Clear(ctx, opts.Registry.Host())
+		_, err = c.Clear(ctx, opts.Registry.LoginServer().Host())
 	}
 	return err
 }
@@ -167,7 +167,7 @@ func (opts *Options) notFound(all []store.Login) error {
 	}
 	var here, elsewhere []store.Login
 	for _, l := range all {
-		if l.Registry == opts.Registry.Host() {
+		if l.Registry == opts.Registry.LoginServer().Host() {
 			here = append(here, l)
 		} else {
 			elsewhere = append(elsewhere, l)

@@ -26,7 +26,8 @@ def scope(v: Any) -> Any:
 
 def endpoint(v: Any) -> Any:
     try:
-        return {"url": _wire.parse_endpoint(v["endpoint"], v.get("custom", False)).url}
+        registry = _wire.parse_endpoint(v["endpoint"], v.get("custom", False))
+        return {"url": registry.url, "service": registry.service}
     except ValueError as error:
         return {"code": "host_refused" if "no credential goes there" in str(error) else "usage"}
 

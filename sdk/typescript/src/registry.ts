@@ -1,21 +1,24 @@
 import { checkString, say, usageError } from "./refusal.js";
 
-/** A login server of Azure: the registry's name, and the cloud's suffix. A regional endpoint has its region between. */
-const loginServer = /^(?<name>[^.:]+)(?:\.[^.:]+\.geo)?(?<cloud>\.azurecr\.(?:io|us|cn))$/;
+/** A login server of Azure: the registry's name before the cloud's suffix. A regional endpoint has its region between. */
+const loginServer = /^(?<name>[^.:]+)(?:\.[^.:]+\.geo)?\.azurecr\.(?:io|us|cn)$/;
+
+/** A regional endpoint of Azure's and, at any port, of the emulator's. */
+const regional = /^([^.:]+)\.[^.:]+\.geo(\.azurecr\.(?:(?:io|us|cn)|localhost(?::\d+)?))$/;
 
 /** A login server: the only origin that a credential is sent to. */
 export class Registry {
-  /** The registry's name, and the suffix of its cloud (".azurecr.io"); "" for a host that is none of Azure's. */
+  /** The registry's name; "" for a host that is none of Azure's. */
   readonly name: string;
-  readonly cloud: string;
+  /** The login server that tokens are asked for: at a regional endpoint, that of its registry. */
+  readonly service: string;
   /** The host is one of Azure's, or this machine; by its name alone, nothing is resolved. */
   readonly isKnown: boolean;
 
   constructor(readonly url: URL) {
-    const { name = "", cloud = "" } = loginServer.exec(url.host)?.groups ?? {};
-    this.name = name;
-    this.cloud = cloud;
-    this.isKnown = cloud !== "" || /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
+    this.name = loginServer.exec(url.host)?.groups?.name ?? "";
+    this.service = url.host.replace(regional, "$1$2");
+    this.isKnown = this.name !== "" || /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
   }
 
   /** Reports whether url has the registry's scheme, host and port. */
@@ -25,16 +28,14 @@ export class Registry {
 
   /**
    * Reports whether a challenge may name this token service: the registry's own host, or, for a
-   * regional endpoint, the global host of the same registry. The realm is never called.
+   * regional endpoint, its login server. The realm is never called.
    */
   acceptsRealm(realm: string): boolean {
     if (realm === "" || !URL.canParse(realm)) {
       return realm === "";
     }
     const url = new URL(realm);
-    const { name, cloud } = new Registry(url);
-    const isSameName = name !== "" && name === this.name && cloud === this.cloud;
-    return this.isHome(url) || (url.protocol === "https:" && isSameName);
+    return url.protocol === "https:" && (url.host === this.url.host || url.host === this.service);
   }
 }
 

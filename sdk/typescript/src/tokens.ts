@@ -209,7 +209,7 @@ export class Tokens {
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": "acrkit",
       }),
-      body: new URLSearchParams({ ...fields, service: this.registry.url.host }).toString(),
+      body: new URLSearchParams({ ...fields, service: this.registry.service }).toString(),
       abortSignal: controller.signal,
       streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]), // to bound what is read
     });

@@ -51,9 +51,10 @@ test("scopes", (t) =>
 
 test("endpoints", (t) =>
   each(t, "endpoints.json", (v) => {
-    const parse = () => parseRegistry(v.endpoint, v.custom === true).url.origin;
+    const parse = () => parseRegistry(v.endpoint, v.custom === true);
     if (v.code === undefined) {
-      assert.equal(parse(), v.url);
+      assert.equal(parse().url.origin, v.url);
+      assert.equal(parse().service, v.service);
     } else {
       assert.throws(parse, { code: v.code });
     }

@@ -4,11 +4,16 @@
 //
 //	authn.NewKeychainFromHelper(credhelper.NewACRCredentialsHelper())
 //
-// What differs: look-alike hosts (myregistry.azurecr.io.evil.example) are refused
-// before anything is asked; ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD lets in with a
-// scope-mapped token, for the registry in ACR_NAME; and a managed identity is asked
-// for only where ACRKIT_AUTH=managed-identity says so, so that nothing waits for a
-// metadata service that is not there.
+// The order is that one's: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
+// AZURE_FEDERATED_TOKEN, AZURE_FEDERATED_TOKEN_FILE, each with AZURE_TENANT_ID and
+// AZURE_CLIENT_ID; then, without being asked for, a managed identity: the one that
+// AZURE_CLIENT_ID names, else the machine's own.
+//
+// What differs: only login servers of Azure by their whole name get anything, and
+// nothing is read or asked before that is proved (GO-2026-6225). Before the variables
+// of Azure come acrkit's own, ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD and
+// ACR_REFRESH_TOKEN, for the registry in ACR_NAME alone. A certificate is used, and was
+// an error. Where no metadata service is, that is known within [MetadataWait].
 package credhelper
 
 import (
@@ -17,7 +22,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -33,14 +40,26 @@ import (
 // it, once for each registry.
 const Deadline = 25 * time.Second
 
+// MetadataWait is how long a metadata service may take to show that it is there. One
+// beside the machine answers in milliseconds; elsewhere its address often swallows
+// every packet.
+const MetadataWait = 2 * time.Second
+
+// absentTime is how long a helper takes it as known that there is no metadata service.
+const absentTime = time.Minute
+
 // tokenUser is the user name that marks an identity token, in Docker's protocol.
 const tokenUser = "<token>"
 
 // ACRCredHelper answers for Azure's container registries with the credential in the
 // environment. Its zero value is ready.
 type ACRCredHelper struct {
-	lookup func(string) (string, bool) // nil is os.LookupEnv
-	base   http.RoundTripper           // nil is auth's own
+	lookup   func(string) (string, bool) // nil is os.LookupEnv
+	base     http.RoundTripper           // nil is auth's own
+	metadata http.RoundTripper           // of the metadata service; nil is one without a proxy
+
+	mu     sync.Mutex
+	absent time.Time // when no metadata service was found; zero = never
 }
 
 var _ credentials.Helper = (*ACRCredHelper)(nil)
@@ -87,6 +106,9 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	if err == nil {
 		return tokenUser, token.Value.Reveal(), nil
 	}
+	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
+		return "", "", notFound // the machine has none, and nobody asked for one
+	}
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
 		return "", "", fmt.Errorf("get a credential for %s: %w", reg.Host(), err)
 	}
@@ -94,39 +116,120 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	return login.User, login.Password.Reveal(), err
 }
 
-// registryOf reads what clients ask for: a host, with or without scheme and path.
+// registryOf reads what clients ask for: a host, with or without https and a path.
 func registryOf(server string) (acrkit.Registry, bool) {
-	host := strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
-	host, _, _ = strings.Cut(host, "/")
+	host, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "/")
 	reg, ok := adapter.ParseHost(host)
 	return reg, ok && reg.IsACR()
 }
 
-// credential is the one of the environment. Microsoft's variables name no registry,
-// and are for every one of Azure's, as docker-credential-acr-env has it; acrkit's own
-// are for the registry in ACR_NAME.
+// The variables that say that there is something to sign in with, before a managed
+// identity.
+var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"}
+
+// credential is the one of the environment; nil is none. Microsoft's variables name no
+// registry, and are for every one of Azure's, as docker-credential-acr-env has it;
+// acrkit's own are for the registry in ACR_NAME.
 func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (auth.Credential, error) {
-	lookup := h.lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
+	get := h.lookup
+	if get == nil {
+		get = os.LookupEnv
 	}
-	if kind, _ := lookup("ACRKIT_AUTH"); kind == string(auth.KindManagedIdentity) {
-		opts := &azidentity.ManagedIdentityCredentialOptions{}
-		if client, _ := lookup("AZURE_CLIENT_ID"); client != "" {
-			opts.ID = azidentity.ClientID(client)
+	isSet := func(name string) bool { v, _ := get(name); return v != "" }
+	// What is for the registry in ACR_NAME.
+	if isSet("ACR_NAME") {
+		own, err := adapter.FromEnvironment(func() (auth.Environment, error) {
+			return auth.FromEnvironment(func(name string) (string, bool) {
+				if strings.HasPrefix(name, "AZURE_") {
+					return "", false
+				}
+				return get(name)
+			})
+		})(ctx, reg)
+		if own != nil || err != nil {
+			return own, err
 		}
-		return azureauth.ManagedIdentity(opts), nil
 	}
-	named, _ := lookup("ACR_NAME")
+	if !slices.ContainsFunc(proofs, isSet) {
+		return h.managedIdentity(ctx, get)
+	}
+	if !isSet("AZURE_CLIENT_SECRET") && !isSet("AZURE_CLIENT_CERTIFICATE_PATH") && isSet("AZURE_FEDERATED_TOKEN") && isSet("AZURE_TENANT_ID") && isSet("AZURE_CLIENT_ID") {
+		tenant, _ := get("AZURE_TENANT_ID")
+		client, _ := get("AZURE_CLIENT_ID")
+		authority, _ := get("AZURE_AUTHORITY_HOST")
+		assertion := auth.SecretFunc(func(context.Context) (string, error) {
+			v, _ := get("AZURE_FEDERATED_TOKEN")
+			return v, nil
+		})
+		return auth.FederatedServicePrincipal(tenant, client, assertion, &auth.EntraOptions{AuthorityHost: authority}), nil
+	}
 	return adapter.FromEnvironment(func() (auth.Environment, error) {
 		return azureauth.FromEnvironment(func(name string) (string, bool) {
 			switch {
-			case name == "ACR_NAME" && named == "":
+			case name == "ACR_NAME":
 				return reg.Host(), true
-			case named == "" && strings.HasPrefix(name, "ACR_"):
+			case strings.HasPrefix(name, "ACR_"):
 				return "", false
 			}
-			return lookup(name)
+			return get(name)
 		}, nil)
 	})(ctx, reg)
+}
+
+// managedIdentity returns the machine's identity, or nil where it has no metadata
+// service.
+func (h *ACRCredHelper) managedIdentity(ctx context.Context, get func(string) (string, bool)) (auth.Credential, error) {
+	opts := &azidentity.ManagedIdentityCredentialOptions{}
+	if client, _ := get("AZURE_CLIENT_ID"); client != "" {
+		opts.ID = azidentity.ClientID(client)
+	}
+	if h.metadata != nil {
+		opts.Transport = &http.Client{Transport: h.metadata}
+	}
+	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
+		if v, _ := get(name); v != "" {
+			return azureauth.ManagedIdentity(opts), nil // App Service, Functions, Arc and others say where it is
+		}
+	}
+	there, err := h.hasMetadataService(ctx)
+	if err != nil || !there {
+		return nil, err
+	}
+	return azureauth.ManagedIdentity(opts), nil
+}
+
+// metadataURL is where a virtual machine gets the tokens of its identity. Source: Azure
+// Instance Metadata Service. It refuses a request without the header Metadata, by which
+// it shows that it is there.
+const metadataURL = "http://169.254.169.254/metadata/identity/oauth2/token"
+
+// hasMetadataService reports whether something answers at the address of the metadata
+// service. Only the end of ctx is an error.
+func (h *ACRCredHelper) hasMetadataService(ctx context.Context) (bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.absent.IsZero() && time.Since(h.absent) < absentTime {
+		return false, nil
+	}
+	base := h.metadata
+	if base == nil {
+		direct := &http.Transport{DisableKeepAlives: true} // and no proxy
+		base = direct
+	}
+	probe, cancel := context.WithTimeout(ctx, MetadataWait)
+	defer cancel()
+	req, err := http.NewRequestWithContext(probe, http.MethodGet, metadataURL, nil)
+	if err != nil {
+		return false, err
+	}
+	resp, err := base.RoundTrip(req)
+	if err == nil {
+		_ = resp.Body.Close()
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	h.absent = time.Now()
+	return false, nil
 }

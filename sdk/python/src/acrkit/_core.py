@@ -420,7 +420,8 @@ class Transport(abc.ABC):
         url = f"{self.registry.url}/oauth2/{path}"
         kept = {k: v for k, v in options.items() if k in ("connection_verify", "connection_cert", "proxies")}
         try:
-            response, body = await self._post(_with_form(request, url, {"service": self.registry.host, **form}), kept)
+            form = {"service": self.registry.service, **form}
+            response, body = await self._post(_with_form(request, url, form), kept)
         except AzureError as error:
             return Failure(_unreachable(error, url))
         _clean(response, request, posted=True)

@@ -56,6 +56,11 @@ class Registry:
         return match.group(1) if match else ""
 
     @property
+    def service(self) -> str:
+        """The login server that tokens are asked for: at a regional endpoint, that of its registry."""
+        return _REGIONAL.sub(r"\1\2", self.host)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the name alone says this machine. Nothing is resolved."""
         host, _ = _split(self.host)
@@ -70,14 +75,13 @@ class Registry:
         return _origin(url) == _split(self.host)
 
     def is_realm(self, realm: str) -> bool:
-        """Whether a challenge may name this token service: the registry's own, or, for a regional
-        endpoint, that of its registry. It is never called; tokens are asked for at our origin."""
-        if self.is_home(realm):
-            return True
-        host, port = _origin(realm) or ("", 0)
-        other = Registry(host)
-        return bool(self.cloud) and (other.cloud, other.name, port) == (self.cloud, self.name, 443)
+        """Whether a challenge may name this token service: the registry's own or, for a regional
+        endpoint, that of its login server. It is never called; tokens are asked for at our origin."""
+        return self.is_home(realm) or Registry(self.service).is_home(realm)
 
+
+# A regional endpoint of Azure's and, at any port, of the emulator's.
+_REGIONAL = re.compile(r"\A([^.:]+)\.[^.:]+\.geo(\.azurecr\.(?:(?:io|us|cn)|localhost(?::\d+)?))\Z", re.ASCII)
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _AUTHORITY = re.compile(

@@ -13,6 +13,10 @@ final class Registry {
     /** A registry's name is exactly one label before these; public, US and China clouds. */
     private static final Pattern ACR = Pattern.compile("[^.:]+(\\.[^.:]+\\.geo)?(\\.azurecr\\.(io|us|cn))");
 
+    /** A regional endpoint of Azure's and, at any port, of the emulator's. */
+    private static final Pattern REGIONAL =
+            Pattern.compile("([^.:]+)\\.[^.:]+\\.geo(\\.azurecr\\.((io|us|cn)|localhost(:[0-9]+)?))");
+
     private static final String LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
 
     /** No case is folded outside ASCII: there are letters there whose lower case is inside it. */
@@ -90,9 +94,15 @@ final class Registry {
         }
     }
 
-    /** Returns the host with its port, as it stands in a token's service. */
+    /** Returns the host with its port. */
     String host() {
         return port.isEmpty() ? hostname : hostname + ":" + port;
+    }
+
+    /** Returns the login server that tokens are asked for: at a regional endpoint, that of its registry. */
+    String service() {
+        Matcher m = REGIONAL.matcher(host());
+        return m.matches() ? m.group(1) + m.group(2) : host();
     }
 
     /** Returns the origin as a URL without a path. */
@@ -144,26 +154,16 @@ final class Registry {
     }
 
     /**
-     * Reports whether a challenge's realm is the registry's own token service, or where a regional endpoint is one of
-     * the two, that of the registry of the same name. It is never called.
+     * Reports whether a challenge's realm is the registry's own token service or, at a regional endpoint, that of its
+     * login server. It is never called.
      */
     boolean isOwnRealm(String realm) {
         try {
             URL url = new URL(realm);
-            Registry other = at(url);
-            boolean regional = other != null
-                    && isAcr()
-                    && other.isAcr()
-                    && other.name().equals(name())
-                    && other.cloud().equals(cloud());
-            return isHome(url) || regional;
+            return isHome(url) || parse(service()).isHome(url);
         } catch (MalformedURLException e) {
             return false;
         }
-    }
-
-    private String cloud() {
-        return hostname.substring(hostname.lastIndexOf('.'));
     }
 
     @Override

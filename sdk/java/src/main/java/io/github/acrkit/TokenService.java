@@ -134,7 +134,7 @@ final class TokenService {
      * @param root the refresh token in the form; null if it is not an Entra token's
      */
     private Mono<Outcome> post(String endpoint, NamePassword pair, Scope scope, Token root, Map<String, String> form) {
-        form.put("service", registry.host());
+        form.put("service", registry.service());
         if (!scope.isEmpty()) { // an empty one is answered 400 (observed by users)
             form.put("scope", scope.toString());
         }

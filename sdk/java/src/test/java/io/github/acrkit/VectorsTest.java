@@ -91,6 +91,9 @@ class VectorsTest {
                     .httpClient(new FakeRegistry());
             if (v.containsKey("url")) {
                 assertEquals(v.get("url"), builder.build().endpoint());
+                assertEquals(
+                        v.get("service"),
+                        Registry.parse(Json.text(v.get("endpoint"))).service());
                 return;
             }
             String message =
