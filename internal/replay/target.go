@@ -46,6 +46,8 @@ type target struct {
 	authority string // of Entra, without a slash at the end
 	owner     Owner
 	setClock  func(time.Time) // the zero time is now
+	// directBlobs says that there are no redirects to storage.
+	directBlobs bool
 	// fresh returns the login server of an empty registry for the i-th
 	// recording, and what clears it up.
 	fresh func(ctx context.Context, i int, s *state) (host string, done func(context.Context) error, err error)
@@ -59,7 +61,7 @@ func newClient(t *http.Transport) *http.Client {
 }
 
 // openEmulator starts an emulator in memory with a registry for each recording.
-func openEmulator(ctx context.Context, states []*state) (*target, error) {
+func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*target, error) {
 	owner := Owner{TenantID: tenantID, ClientID: clientID, ClientSecret: rand.Text()}
 	seed := &emulator.Seed{Tenants: []emulator.SeedTenant{{ID: tenantID, Applications: []emulator.SeedApplication{{ClientID: clientID,
 		Secrets: []emulator.SeedSecret{{Value: emulator.Secret(owner.ClientSecret)}}}}}}}
@@ -68,7 +70,7 @@ func openEmulator(ctx context.Context, states []*state) (*target, error) {
 			RoleAssignments: []emulator.SeedRoleAssignment{{ClientID: clientID, Role: "Owner"}}})
 	}
 	var clock atomic.Pointer[time.Time]
-	em, err := emulator.Open(ctx, &emulator.Options{Seed: seed, Now: func() time.Time {
+	em, err := emulator.Open(ctx, &emulator.Options{Seed: seed, BlobRedirects: !directBlobs, Now: func() time.Time {
 		if t := clock.Load(); t != nil {
 			return *t
 		}
