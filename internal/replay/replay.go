@@ -283,7 +283,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 		}
 	}
 	if !s.r.KeepsHeaders {
-		s.likelyHeaders(&x, req.Header)
+		likelyHeaders(&x, req.Header)
 	}
 	if !isToken {
 		credential, err := s.credential(ctx, x)
@@ -314,7 +314,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 
 // likelyHeaders adds what a request must have had, where the recorder kept no
 // headers: the answer tells of it.
-func (s *session) likelyHeaders(x *recording.Exchange, h http.Header) {
+func likelyHeaders(x *recording.Exchange, h http.Header) {
 	isContent := strings.Contains(x.URL.Path, "/manifests/") && strings.HasPrefix(x.URL.Path, "/v2/")
 	if isContent && x.Method != http.MethodPut && x.Status == http.StatusOK {
 		h.Set("Accept", x.Answer.Get("Content-Type"))

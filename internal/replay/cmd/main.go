@@ -34,7 +34,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := replay.Run(ctx, flag.Arg(0), &replay.Options{Registry: *registry, DirectBlobs: !*redirects,
+	report, err := replay.Run(ctx, flag.Args()[0], &replay.Options{Registry: *registry, DirectBlobs: !*redirects,
 		Owner: replay.Owner{TenantID: os.Getenv("AZURE_TENANT_ID"), ClientID: os.Getenv("AZURE_CLIENT_ID"), ClientSecret: os.Getenv("AZURE_CLIENT_SECRET")}})
 	if err == nil {
 		err = report.Write(os.Stdout)

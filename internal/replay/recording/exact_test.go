@@ -3,6 +3,7 @@ package recording
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,16 @@ func TestWithDigest(t *testing.T) {
 	} {
 		if got, ok := withDigest(c.kept, Digest(c.original)); ok || got != c.kept {
 			t.Errorf("%s: %q was found", name, got)
+		}
+	}
+}
+
+// The largest text that is laid out anew, and one byte more.
+func TestLargestJSON(t *testing.T) {
+	most := `{"a":"` + strings.Repeat("x", 4<<20-8) + `"}`
+	for text, want := range map[string]bool{most: true, strings.Replace(most, "x", "xx", 1): false} {
+		if _, ok := withDigest(text, Digest(text+"\n")); ok != want {
+			t.Errorf("%d bytes: found %t, want %t", len(text), ok, want)
 		}
 	}
 }

@@ -145,26 +145,25 @@ func TestLoad(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	for content, want := range map[string]string{
-		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: what}}\n":                              "vcr cassette: exchange 1: the status",
-		"interactions:\n- response: {status: {code: 200}}\n":                                                               "vcr cassette: exchange 1: the address",
-		"interactions:\n- request: {uri: 'https://x/', body: [1, 2]}\n  response: {status: {code: 200}}\n":                 "vcr cassette: exchange 1: the request's body",
-		"interactions:\n- request: {uri: 'https://x/', body: {base64_string: '?'}}\n  response: {status: {code: 200}}\n":   "vcr cassette: exchange 1: the request's body",
-		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: 200}, body: {string: {a: b}}}\n":       "vcr cassette: exchange 1: the answer's body",
-		`{"Entries":[{"RequestUri":"https://x/"}]}`:                                                                        "test proxy: exchange 1: the status",
-		`{"Entries":[{"RequestUri":":","StatusCode":200}]}`:                                                                "test proxy: exchange 1: the address",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":"x"}}]}`:                                      "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"Server":"x"}}]}`:                                          "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":200}}]}`:                                      "session record: exchange 1: the answer",
-		`{"networkCallRecords":[{"Response":{"StatusCode":"200"}}]}`:                                                       "session record: exchange 1: the address",
-		`{"recordings":[{"url":"","status":200}]}`:                                                                         "browser recording: exchange 1: the address",
-		`{"recordings":[{"url":"https://x/"}]}`:                                                                            "browser recording: exchange 1: the status",
-		`nock()`:                                                                                                           "nock script: exchange 1: the address",
-		`nock('https://x')`:                                                                                                "nock script: exchange 1: the call",
-		`nock('https://x').get()`:                                                                                          "nock script: exchange 1: the path",
-		`nock('https://x').get('/', /a/)`:                                                                                  "nock script: exchange 1: a call",
-		`nock('https://x').get('/').reply('a')`:                                                                            "nock script: exchange 1: the status",
-		`nock('https://x').get('/').reply(200, "", [1])`:                                                                   "nock script: exchange 1: the headers",
-		`nock('https://x').get('/').reply(200, ` + strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2) + `)`: "nock script: exchange 1: a call",
+		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: what}}\n":                            "vcr cassette: exchange 1: the status",
+		"interactions:\n- response: {status: {code: 200}}\n":                                                             "vcr cassette: exchange 1: the address",
+		"interactions:\n- request: {uri: 'https://x/', body: [1, 2]}\n  response: {status: {code: 200}}\n":               "vcr cassette: exchange 1: the request's body",
+		"interactions:\n- request: {uri: 'https://x/', body: {base64_string: '?'}}\n  response: {status: {code: 200}}\n": "vcr cassette: exchange 1: the request's body",
+		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: 200}, body: {string: {a: b}}}\n":     "vcr cassette: exchange 1: the answer's body",
+		`{"Entries":[{"RequestUri":"https://x/"}]}`:                                                                      "test proxy: exchange 1: the status",
+		`{"Entries":[{"RequestUri":":","StatusCode":200}]}`:                                                              "test proxy: exchange 1: the address",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":"x"}}]}`:                                    "session record: exchange 1: the status",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"Server":"x"}}]}`:                                        "session record: exchange 1: the status",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":200}}]}`:                                    "session record: exchange 1: the answer",
+		`{"networkCallRecords":[{"Response":{"StatusCode":"200"}}]}`:                                                     "session record: exchange 1: the address",
+		`{"recordings":[{"url":"","status":200}]}`:                                                                       "browser recording: exchange 1: the address",
+		`{"recordings":[{"url":"https://x/"}]}`:                                                                          "browser recording: exchange 1: the status",
+		`nock()`:                                                                                                         "nock script: exchange 1: the address",
+		`nock('https://x')`:                                                                                              "nock script: exchange 1: the call",
+		`nock('https://x').get()`:                                                                                        "nock script: exchange 1: the path",
+		`nock('https://x').get('/', /a/)`:                                                                                "nock script: exchange 1: a call",
+		`nock('https://x').get('/').reply('a')`:                                                                          "nock script: exchange 1: the status",
+		`nock('https://x').get('/').reply(200, "", [1])`:                                                                 "nock script: exchange 1: the headers",
 	} {
 		read := readCassette
 		switch {
@@ -179,19 +178,26 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", content, err, want)
 		}
 	}
-	deep := `nock('https://x').get('/').reply(200, ` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `)`
-	if _, err := readNock([]byte(deep)); err != nil {
-		t.Error(err)
-	}
 	if _, err := Load(filepath.Join(t.TempDir(), "nowhere")); err == nil {
 		t.Error("a folder that is not there was read")
+	}
+}
+
+// Lists in lists are read to a depth of 64, and no deeper.
+func TestDepth(t *testing.T) {
+	for depth, want := range map[int]bool{64: true, 65: false} {
+		lists := strings.Repeat("[", depth+1) + strings.Repeat("]", depth+1)
+		_, err := readNock([]byte(`nock('https://x').get('/').reply(200, ` + lists + `)`))
+		if (err == nil) != want {
+			t.Errorf("%d: error %v", depth, err)
+		}
 	}
 }
 
 // A file of exactly the largest size is read, a larger one is named.
 func TestLargest(t *testing.T) {
 	dir := t.TempDir()
-	for name, size := range map[string]int64{"most.json": maxFile, "more.json": maxFile + 1} {
+	for name, size := range map[string]int64{"most.json": 64 << 20, "more.json": 64<<20 + 1} {
 		f, err := os.Create(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
