@@ -35,6 +35,10 @@ func (s *session) tokenForm(ctx context.Context, n int) (string, error) {
 			if plain, err = s.entraToken(ctx); err != nil {
 				return "", err
 			}
+		case name == "access_token" && strings.Contains(x.Content, refusedForThat):
+			if plain, err = s.t.entraToken(ctx, forAnotherARM); err != nil {
+				return "", err
+			}
 		case good && name == "refresh_token" && plain != "":
 			if plain, err = s.refreshToken(ctx); err != nil {
 				return "", err
@@ -97,7 +101,7 @@ func (s *session) scopeFor(ctx context.Context, x recording.Exchange) (string, e
 
 func (s *session) entraToken(ctx context.Context) (_ string, err error) {
 	if s.entra == "" {
-		s.entra, err = s.t.entraToken(ctx)
+		s.entra, err = s.t.entraToken(ctx, forRegistries)
 	}
 	return s.entra, err
 }

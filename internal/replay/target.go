@@ -258,10 +258,17 @@ func (t *target) form(ctx context.Context, address string, form url.Values, fiel
 	return token, nil
 }
 
+// What an Entra token is for.
+const (
+	forRegistries  = "https://containerregistry.azure.net/.default"
+	forAnotherARM  = "https://management.usgovcloudapi.net/.default" // of another cloud than the registry's
+	refusedForThat = "retrieving permissions failed"
+)
+
 // entraToken signs the owner in.
-func (t *target) entraToken(ctx context.Context) (string, error) {
+func (t *target) entraToken(ctx context.Context, scope string) (string, error) {
 	return t.form(ctx, t.authority+"/"+t.owner.TenantID+"/oauth2/v2.0/token", url.Values{"grant_type": {"client_credentials"},
-		"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {"https://containerregistry.azure.net/.default"}}, "access_token")
+		"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {scope}}, "access_token")
 }
 
 func (t *target) refreshToken(ctx context.Context, host, entra string) (string, error) {
