@@ -134,6 +134,32 @@ func TestLostManifest(t *testing.T) {
 	}
 }
 
+// The claims of an anonymous client's token are compared, where they were kept.
+func TestClaims(t *testing.T) {
+	token := func(claims string) string { return "h." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".s" }
+	const good = `{"sub":"acr_anon_pull","iat":100,"exp":1300,"access":[{"Type":"registry","Name":"catalog","Actions":["*"]}]}`
+	for got, want := range map[string]string{
+		strings.NewReplacer("100", "200", "1300", "1400").Replace(good): "",
+		strings.Replace(good, "1300", "1301", 1):                        "claims: .t: exp is 1201, recorded is 1200",
+		strings.Replace(good, "_pull", "", 1):                           "claims: .t: sub is acr_anon, recorded is acr_anon_pull",
+		strings.Replace(good, "catalog", "all", 1):                      "claims: .t: access is ",
+		strings.Replace(good, "iat", "nbf", 1):                          "claims: .t has ",
+		"{}":                                                            "claims: .t has ",
+	} {
+		c := &comparison{s: &session{}}
+		c.value(".t", "access_token", token(good), token(got))
+		if all := strings.Join(c.differences, "\n"); (all == "") != (want == "") || !strings.HasPrefix(all, want) {
+			t.Errorf("%s: %q, want %q", got, all, want)
+		}
+	}
+	for _, other := range []string{"Sanitized", "sanitized." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1}`)) + ".s", "." + strings.TrimPrefix(token(good), "h."), token(`{"sub":"x"}`)} {
+		c := &comparison{s: &session{}}
+		if c.value(".t", "access_token", other, token("{}")); c.differences != nil {
+			t.Errorf("%s: %q", other, c.differences)
+		}
+	}
+}
+
 // Bytes that are not compared would hide a fault.
 func TestOtherBytes(t *testing.T) {
 	text := manifestText()
