@@ -383,6 +383,27 @@ func TestArrival(t *testing.T) {
 	}
 }
 
+// A state that no registry can have leaves a recording out, from there on, and
+// nothing else.
+func TestNoState(t *testing.T) {
+	ok := common + "," + isJSON
+	catalog := func(names string) string {
+		return entry("GET", "/acr/v1/_catalog", authorized, "", 200, ok, `{"repositories":[`+names+`]}`)
+	}
+	report := play(t, map[string]string{
+		"begin.json": inProxy([]string{catalog(`"NO"`)}),
+		"later.json": inProxy([]string{catalog(`"a"`), catalog(`"a","NO"`)}),
+		"good.json":  inProxy([]string{catalog(`"a"`)}),
+	}, nil)
+	var got []string
+	for _, e := range report.Excluded {
+		got = append(got, fmt.Sprintf("%s %d", e.File, e.Count))
+	}
+	if diff := cmp.Diff([]string{"begin.json 1", "later.json 1"}, got); diff != "" || report.Matched != 2 {
+		t.Errorf("%d alike, excluded (-want +got):\n%s", report.Matched, diff)
+	}
+}
+
 // Links to storage are alike but for their host, container, time and signature;
 // the order of their parameters is compared.
 func TestStorageLink(t *testing.T) {

@@ -157,13 +157,7 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 	s := newSession(t, r, host, known)
 	stage, err := st.set(ctx, t, host, known)
 	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		for range r.Exchanges {
-			rep.exclude(r.File, "the registry cannot be brought to the state that the recording begins with: "+err.Error(), true)
-		}
-		return nil
+		return rep.noState(ctx, &r, 0, err)
 	}
 	s.digests, s.standIns = stage.digests, stage.blobs
 	source := sourceOf(&r)
@@ -174,7 +168,7 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 			continue
 		}
 		if err := stage.arrive(ctx, st, x.Number); err != nil {
-			return err
+			return rep.noState(ctx, &r, i, err)
 		}
 		got, err := s.send(ctx, i)
 		switch {
@@ -205,6 +199,19 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 		default:
 			rep.count(source, &x, alike)
 		}
+	}
+	return nil
+}
+
+// noState excludes the exchanges from the i-th on, because the registry cannot be
+// brought to the state that they begin with. It returns an error where the caller
+// gave up.
+func (rep *Report) noState(ctx context.Context, r *recording.Recording, i int, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	for range r.Exchanges[i:] {
+		rep.exclude(r.File, "the registry cannot be brought to the state that the recording tells of: "+err.Error(), true)
 	}
 	return nil
 }

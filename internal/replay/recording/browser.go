@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 )
 
@@ -10,11 +11,11 @@ import (
 // answer joined with commas.
 type browserRecord struct {
 	Method, URL     string
-	Query           map[string]string
-	RequestBody     *string
+	Query           map[string]any // a text, or a list of them
+	RequestBody     json.RawMessage
 	Status          int
-	Response        string
-	ResponseHeaders map[string]string
+	Response        json.RawMessage
+	ResponseHeaders map[string]any
 }
 
 func readBrowser(raw json.RawMessage) (*Recording, error) {
@@ -33,13 +34,17 @@ func readBrowser(raw json.RawMessage) (*Recording, error) {
 		}
 		query := url.Values{}
 		for k, v := range e.Query {
-			query.Set(k, v)
+			list, ok := v.([]any)
+			if !ok {
+				list = []any{v}
+			}
+			for _, v := range list {
+				query.Add(k, fmt.Sprint(v))
+			}
 		}
 		u.RawQuery = query.Encode()
-		x := Exchange{Number: i + 1, Method: e.Method, URL: u, Header: joined(nil), Status: e.Status, Answer: joined(e.ResponseHeaders), Content: e.Response}
-		if e.RequestBody != nil {
-			x.Body = *e.RequestBody
-		}
+		x := Exchange{Number: i + 1, Method: e.Method, URL: u, Header: joined(nil), Status: e.Status, Answer: joined(e.ResponseHeaders)}
+		x.Body, x.Content = proxyBody(e.RequestBody, "text/plain"), proxyBody(e.Response, "text/plain")
 		r.Exchanges = append(r.Exchanges, x)
 	}
 	return r, nil

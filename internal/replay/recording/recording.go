@@ -212,16 +212,17 @@ func address(text string) (*url.URL, bool) {
 var repeated = map[string]bool{"Strict-Transport-Security": true, "Access-Control-Expose-Headers": true}
 
 // joined reads headers whose values were joined with commas.
-func joined(from map[string]string) http.Header {
-	h := http.Header{}
-	for name, v := range from {
-		name = http.CanonicalHeaderKey(name)
-		if !repeated[name] {
-			h.Add(name, v)
-			continue
+func joined(from map[string]any) http.Header {
+	h, _ := headers(from)
+	for name := range repeated {
+		var values []string
+		for _, v := range h[name] {
+			for part := range strings.SplitSeq(v, ",") {
+				values = append(values, strings.TrimSpace(part))
+			}
 		}
-		for part := range strings.SplitSeq(v, ",") {
-			h.Add(name, strings.TrimSpace(part))
+		if values != nil {
+			h[name] = values
 		}
 	}
 	return h

@@ -34,9 +34,9 @@ const (
 	"Response":{"StatusCode":"200","Body":"aGVsbG8=","Content-Type":"application/octet-stream","retry-after":"0","x-a":"one, two",
 	"Strict-Transport-Security":"one,two"},"Exception":null},
 	{"Method":"GET","Uri":"https://a.azurecr.io/","Headers":{},"Response":null,"Exception":{"ClassName":"java.lang.Error"}},
-	{"Method":"DELETE","Uri":"https://a.azurecr.io/","Headers":{},"Response":{"StatusCode":"202","Body":"text","Content-Type":"text/plain"},"Exception":null}],"variables":[]}`
+	{"Method":"DELETE","Uri":"https://a.azurecr.io/","Headers":{},"Response":{"StatusCode":202,"Body":"text","Content-Type":"text/plain"},"Exception":null}],"variables":[]}`
 
-	browser = `{"recordings":[{"method":"GET","url":"https://a.azurecr.io/x","query":{"n":"1","last":"a/b"},"requestBody":null,"status":200,"response":"hello",
+	browser = `{"recordings":[{"method":"GET","url":"https://a.azurecr.io/x","query":{"n":1,"last":["a/b"]},"requestBody":null,"status":200,"response":"hello",
 	"responseHeaders":{"strict-transport-security":"one, two","link":"<a,b>"}}],"uniqueTestInfo":{}}`
 
 	nock = `let nock = require('nock');
@@ -154,7 +154,7 @@ func TestUnreadable(t *testing.T) {
 		`{"Entries":[{"RequestUri":":","StatusCode":200}]}`:                                                              "test proxy: exchange 1: the address",
 		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":"x"}}]}`:                                    "session record: exchange 1: the status",
 		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"Server":"x"}}]}`:                                        "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":200}}]}`:                                    "session record: exchange 1: the answer",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":null}}]}`:                                   "session record: exchange 1: the status",
 		`{"networkCallRecords":[{"Response":{"StatusCode":"200"}}]}`:                                                     "session record: exchange 1: the address",
 		`{"recordings":[{"url":"","status":200}]}`:                                                                       "browser recording: exchange 1: the address",
 		`{"recordings":[{"url":"https://x/"}]}`:                                                                          "browser recording: exchange 1: the status",

@@ -3,6 +3,7 @@ package recording
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strconv"
 )
 
@@ -12,7 +13,7 @@ import (
 // base64.
 type sessionRecord struct {
 	Method, URI string
-	Headers     map[string]string
+	Headers     map[string]any
 	Response    map[string]any
 	Exception   any
 }
@@ -32,11 +33,10 @@ func readSession(raw json.RawMessage) (*Recording, error) {
 			return nil, unreadable(formatSession, i+1, "the address")
 		}
 		x := Exchange{Number: i + 1, Method: e.Method, URL: u, Header: joined(e.Headers)}
-		answer := map[string]string{}
+		answer := map[string]any{}
 		for name, v := range e.Response {
-			switch s, ok := v.(string); {
-			case !ok:
-				return nil, unreadable(formatSession, i+1, "the answer")
+			switch s := fmt.Sprint(v); {
+			case v == nil:
 			case name == "StatusCode":
 				if x.Status, err = strconv.Atoi(s); err != nil {
 					return nil, unreadable(formatSession, i+1, "the status")
