@@ -424,6 +424,52 @@ func TestStorageLink(t *testing.T) {
 	}
 }
 
+// What storage answers is played too, after the redirect, and where the recorder
+// followed it unseen.
+func TestStored(t *testing.T) {
+	digest := recording.Digest(blobText)
+	hex := strings.TrimPrefix(digest, "sha256:")
+	stored := `"X-Ms-Blob-Type":"AppendBlob","Accept-Ranges":"bytes",` + octets
+	whole := strings.Replace(entry("GET", "/c//docker/registry/v2/blobs/sha256/"+hex[:2]+"/"+hex+"/data?se=1", "", "", 200, stored+`,"Content-Length":"22"`, inBase64(blobText)),
+		host, "store.blob.core.windows.net", 1)
+	part := entry("GET", "/v2/demo/app/blobs/"+digest, authorized+`,"Range":"bytes=4-99"`, "", 206, stored+`,"Content-Range":"bytes 4-21/22"`, inBase64(blobText[4:]))
+	redirect := entry("GET", "/v2/demo/app/blobs/"+digest, authorized, "", 307, common+`,"Location":"x"`, "")
+	all := append(uploadEntries(uploadID+"1", blobText, inBase64(blobText)), redirect, whole, part)
+	problems := func(content string) (out []string) {
+		report := play(t, map[string]string{"a.json": content}, nil)
+		for _, d := range report.Differences {
+			if d.Exchange != 4 { // the redirect itself is made up, and different
+				out = append(out, fmt.Sprint(d.Exchange, d.What))
+			}
+		}
+		if report.Exchanges != 6 {
+			out = append(out, fmt.Sprint(report.Excluded))
+		}
+		return out
+	}
+	good := inProxy(all)
+	if got := problems(good); got != nil {
+		t.Errorf("%q", got)
+	}
+	for from, c := range map[string]struct{ to, want string }{
+		`"Content-Range":"bytes 4-21/22"`:                 {`"Content-Range":"bytes 4-20/22"`, "6 [Content-Range:"},
+		inBase64(blobText[4:]):                            {inBase64(blobText[5:]), "6 [body: other bytes]"},
+		`"StatusCode":206`:                                {`"StatusCode":416`, "6 [status 206"},
+		`"Content-Length":"22"`:                           {`"Content-Length":"21"`, "5 [Content-Length:"},
+		`200,"ResponseHeaders":{"X-Ms-Blob-Type":"Append`: {`200,"ResponseHeaders":{"X-Ms-Blob-Type":"Block`, "5 [X-Ms-Blob-Type:"},
+	} {
+		bad := strings.Replace(good, from, c.to, 1)
+		if got := problems(bad); bad == good || len(got) != 1 || !strings.HasPrefix(got[0], c.want) {
+			t.Errorf("%s: %q, want %q", c.to, got, c.want)
+		}
+	}
+	// A blob that only storage tells of has the content that it told.
+	pull := inProxy([]string{entry("GET", "/v2/demo/app/blobs/sha256:00", authorized, "", 200, stored+`,"Content-Length":"22"`, inBase64(blobText))})
+	if got := outcomes(t, "a.json", pull); got != [3]int{1, 0, 0} {
+		t.Errorf("a blob of a made-up digest: alike, lost, different: %v", got)
+	}
+}
+
 // With DirectBlobs, redirects are left out and said to be.
 func TestDirectBlobs(t *testing.T) {
 	content := inProxy([]string{

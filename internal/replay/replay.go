@@ -89,11 +89,16 @@ var registryHost = regexp.MustCompile(`(?i)[a-z0-9_-]+(?:\.[a-z0-9-]+)*\.azurecr
 // own returns the exchanges of a recording that are the registry's own, and
 // counts the others.
 func (rep *Report) own(r *recording.Recording) (out []recording.Exchange) {
+	redirected := map[string]bool{} // by digest
 	for _, x := range r.Exchanges {
+		if x.Status == http.StatusTemporaryRedirect {
+			redirected[storedDigest(&x)] = true
+		}
 		reason := ""
 		switch host := strings.ToLower(x.URL.Hostname()); {
-		case x.Answer.Get("X-Ms-Blob-Type") != "" || strings.HasSuffix(host, ".blob.core.windows.net"):
-			reason = "a storage account's answer: the redirect to it was followed by the recorder"
+		case isStored(&x) && (registryHost.MatchString(host) || redirected[storedDigest(&x)]):
+		case isStored(&x):
+			reason = "a storage account's answer, without the redirect to it"
 		case x.Status >= http.StatusInternalServerError:
 			reason = "an answer of a service that failed"
 		case registryHost.MatchString(host):
@@ -124,6 +129,7 @@ type session struct {
 	uploads  map[string]string // recorded upload address -> ours
 	finals   map[string]string // id of a recorded upload -> the digest that it ended with
 	sent     map[string]string // id of a recorded upload -> what was sent in its place
+	links    map[string]string // recorded digest -> our link to the blob in storage
 	times    map[string]string // the name of a field and its recorded time -> ours
 
 	entra, refresh string
@@ -133,7 +139,7 @@ type session struct {
 }
 
 func newSession(t *target, r recording.Recording, host string, known contents) *session {
-	s := &session{t: t, r: r, host: host, contents: known, uploads: map[string]string{}, finals: map[string]string{}, sent: map[string]string{}, times: map[string]string{}}
+	s := &session{t: t, r: r, host: host, contents: known, uploads: map[string]string{}, finals: map[string]string{}, sent: map[string]string{}, links: map[string]string{}, times: map[string]string{}}
 	for _, x := range r.Exchanges {
 		if m := uploadPath.FindStringSubmatch(x.URL.Path); m != nil && x.Method == http.MethodPut && x.Status/100 == 2 {
 			s.finals[m[1]] = x.URL.Query().Get("digest")
@@ -163,7 +169,7 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 	source := sourceOf(&r)
 	for i := range r.Exchanges {
 		x := r.Exchanges[i]
-		if t.directBlobs && x.Status == http.StatusTemporaryRedirect {
+		if t.directBlobs && (x.Status == http.StatusTemporaryRedirect || isStored(&x)) {
 			rep.exclude(r.File, "a redirect to storage, which the registry does not do", true)
 			continue
 		}
@@ -183,7 +189,11 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 			continue
 		}
 		c := &comparison{s: s, want: x, got: got, excluded: map[string]bool{}}
-		c.compare()
+		if isStored(&x) && got.status != http.StatusTemporaryRedirect {
+			c.compareStored()
+		} else {
+			c.compare()
+		}
 		if got.lost {
 			c.exclude("bytes lost: of what was pushed or pulled (the recorder left it out or wrote it anew, or has not what it names)")
 		}
@@ -301,7 +311,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 			req.Header.Set("Authorization", credential)
 		}
 	}
-	resp, err := s.t.client.Do(req)
+	resp, err := s.do(&x, req)
 	if err != nil {
 		return nil, err
 	}
@@ -351,6 +361,9 @@ func (s *session) learn(x recording.Exchange, got *response, isToken bool) {
 		if c := parseChallenge(got.header.Get("WWW-Authenticate")); c != nil {
 			s.challenged = c.parameters["scope"]
 		}
+	}
+	if got.status == http.StatusTemporaryRedirect {
+		s.links[storedDigest(&x)] = got.header.Get("Location")
 	}
 	if from, to := x.Answer.Get("Location"), got.header.Get("Location"); strings.Contains(from, "/blobs/uploads/") && to != "" {
 		s.uploads[from] = to

@@ -256,7 +256,7 @@ func wantCassette() *Report {
 		Excluded: []Exclusion{
 			{file, "Azure Resource Manager: the control plane, of which the emulator reads a part and writes nothing", 1},
 			{file, "Entra's own host", 1},
-			{file, "a storage account's answer: the redirect to it was followed by the recorder", 1},
+			{file, "a storage account's answer, without the redirect to it", 1},
 			{file, "another service's host", 1},
 		},
 		ExcludedParts: []Exclusion{

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
 // Media types of what is generated where a recording does not say.
@@ -177,13 +179,13 @@ func blobFor(digest string, size int) []byte {
 
 // blob returns the content of a recorded blob, or what stands for it; made is
 // what does where nothing does yet.
-func (st *stage) blob(digest string, made []byte) []byte {
+func (st *stage) blob(digest, made string) []byte {
 	if exact, ok := st.known[digest]; ok {
 		return []byte(exact)
 	}
 	if st.blobs[digest] == nil {
-		st.blobs[digest] = made
-		st.digests[digest] = digestOf(made)
+		st.blobs[digest] = []byte(made)
+		st.digests[digest] = recording.Digest(made)
 	}
 	return st.blobs[digest]
 }
@@ -267,7 +269,7 @@ func (st *stage) recorded(digest string, m *manifest, g *generated, all map[stri
 		if d.Digest == p.Config.digest() {
 			content = append(platform, bytes.Repeat([]byte(" "), max(0, min(d.Size, maxAnswer)-len(platform)))...)
 		}
-		b := st.blob(d.Digest, content)
+		b := st.blob(d.Digest, string(content))
 		g.blobs = append(g.blobs, b)
 		pairs = append(pairs, d.Digest, digestOf(b))
 	}
@@ -336,7 +338,7 @@ func isIndex(mediaType string) bool {
 // registry's clock can be set, and then sets the locks.
 func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 	for _, d := range sortedKeys(r.blobs) {
-		if err := st.pushBlob(ctx, name, st.blob(d, blobFor(d, 0))); err != nil {
+		if err := st.pushBlob(ctx, name, st.blob(d, cmp.Or(string(r.blobs[d]), string(blobFor(d, 0))))); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type state struct {
 type repository struct {
 	manifests     map[string]*manifest
 	tags          map[string]*tag
-	blobs         map[string]bool
+	blobs         map[string][]byte // nil = the content is not known
 	locks         *locks
 	manifestCount int // 0 = not told
 	tagCount      int
@@ -256,7 +257,7 @@ var contentPath = regexp.MustCompile(`^(.+)/(manifests|blobs)/([^/]+)$`)
 // inferContent reads what an answer of the distribution API tells.
 func (s *state) inferContent(x recording.Exchange, rest string, made map[string]bool, known contents) {
 	if from := x.URL.Query().Get("from"); from != "" && x.Status == 201 {
-		s.repository(from).blobs[x.URL.Query().Get("mount")] = true
+		s.repository(from).addBlob(x.URL.Query().Get("mount"), nil)
 		return
 	}
 	if digest := x.URL.Query().Get("digest"); digest != "" && x.Status == 201 {
@@ -290,7 +291,7 @@ func (s *state) inferContent(x recording.Exchange, rest string, made map[string]
 	switch {
 	case kind == "blobs" && x.Method != "PUT":
 		if !made[ref] {
-			s.repository(name).blobs[ref] = true
+			s.repository(name).addBlob(ref, &x)
 		}
 		return
 	case kind == "blobs":
@@ -365,7 +366,7 @@ func (s *state) inferParts(name, text string, made map[string]bool) {
 	p, r := manifestParts(text), s.repository(name)
 	for _, d := range p.blobs() {
 		if !made[d.Digest] {
-			r.blobs[d.Digest] = true
+			r.addBlob(d.Digest, nil)
 		}
 	}
 	for _, d := range p.Manifests {
@@ -386,7 +387,22 @@ func (s *state) repository(name string) *repository {
 }
 
 func newRepository() *repository {
-	return &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string]bool{}}
+	return &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string][]byte{}}
+}
+
+// addBlob adds a blob, whose content or size an answer may tell.
+func (r *repository) addBlob(digest string, x *recording.Exchange) {
+	content := r.blobs[digest]
+	if x != nil && content == nil && isStored(x) {
+		size := 0
+		if _, total, ok := strings.Cut(x.Answer.Get("Content-Range"), "/"); ok {
+			size, _ = strconv.Atoi(total) // 0 = not told
+		}
+		if content = []byte(x.Content); size > 0 && size != len(content) {
+			content = blobFor(digest, size)
+		}
+	}
+	r.blobs[digest] = content
 }
 
 func (r *repository) addTag(b tagBody, changed *locks) {
