@@ -160,6 +160,46 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// A token request goes with the kind of token that it was recorded with.
+func TestTokenForm(t *testing.T) {
+	em, err := openEmulator(t.Context(), []*state{{}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := em.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	form := func(path, body string, status int, content string) url.Values {
+		r := recording.Recording{KeepsBodies: true, Exchanges: []recording.Exchange{{Method: "POST", URL: &url.URL{Path: path}, Body: body, Status: status, Content: content}}}
+		text, err := newSession(em, r, registryName(0)+localSuffix, nil).tokenForm(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := url.ParseQuery(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return values
+	}
+	const exchange = "grant_type=access_token&access_token=Sanitized"
+	for content, want := range map[string]any{
+		`{"errors":[{"code":"UNAUTHORIZED","message":"retrieving permissions failed"}]}`: "https://management.usgovcloudapi.net",
+		"": nil, // what else was refused is sent as it is
+	} {
+		if got := claimsOf(form("/oauth2/exchange", exchange, 401, content).Get("access_token"))["aud"]; got != want {
+			t.Errorf("%s: a token for %v, want %v", content, got, want)
+		}
+	}
+	if got := claimsOf(form("/oauth2/exchange", exchange, 200, "").Get("access_token"))["aud"]; got != "https://containerregistry.azure.net" {
+		t.Errorf("a token for %v", got)
+	}
+	if got := form("/oauth2/token", "grant_type=password&refresh_token=Sanitized", 200, ""); got.Get("refresh_token") != "" || !got.Has("refresh_token") {
+		t.Errorf("an anonymous form: %v", got)
+	}
+}
+
 // Bytes that are not compared would hide a fault.
 func TestOtherBytes(t *testing.T) {
 	text := manifestText()
