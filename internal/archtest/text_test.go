@@ -39,9 +39,9 @@ var readsText = map[string]string{
 	"internal/cli/emulator/client.go refusedBy":       "takes the first word off a sentence of the control API",
 	"internal/cli/cmdutil/errors.go oneLine":          "makes one line of several",
 	"internal/cli/clitest/clitest.go WrongUsage":      "a test's own comparison",
-	"internal/replay/report.go Report.Write":          "groups what was left out by the sentences of its own list",
-	"internal/replay/report.go Report.exclude":        "as Report.Write",
-	"internal/replay/report.go Report.sort":           "as Report.Write",
+	"internal/replay/report.go writeExclusions":       "groups what was left out by the sentences of its own list",
+	"internal/replay/report.go Report.exclude":        "as writeExclusions",
+	"internal/replay/report.go Report.sort":           "as writeExclusions",
 }
 
 // textReaders are packages whose work is to read what other programs print.

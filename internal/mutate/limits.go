@@ -11,8 +11,20 @@ func limitRules() []Rule {
 		child    = "./internal/cli/child"
 		cmdutil  = "./internal/cli/cmdutil"
 		acrenv   = "./adapters/acrenv/pkg/credhelper"
+
+		recording = "./internal/replay/recording"
 	)
 	return []Rule{
+		{"replay-limits", "What the replayer reads of a recording, and looks for, has a named limit, exact on both sides.", []Break{
+			{"internal/replay/recording/recording.go", "const maxFile = 64 << 20", "const maxFile = 64<<20 + 1", recording, "TestLargest"},
+			{"internal/replay/recording/recording.go", "const maxFile = 64 << 20", "const maxFile = 64<<20 - 1", recording, "TestLargest"},
+			{"internal/replay/recording/script.go", "const maxDepth = 64", "const maxDepth = 65", recording, "TestDepth"},
+			{"internal/replay/recording/script.go", "const maxDepth = 64", "const maxDepth = 63", recording, "TestDepth"},
+			{"internal/replay/recording/exact.go", "const maxJSON = 4 << 20", "const maxJSON = 4<<20 + 1", recording, "TestLargestJSON"},
+			{"internal/replay/recording/exact.go", "const maxJSON = 4 << 20", "const maxJSON = 4<<20 - 1", recording, "TestLargestJSON"},
+			{"internal/replay/seed.go", "	maxFollowing = 7000", "	maxFollowing = 7001", "./internal/replay", "TestFollowing"},
+			{"internal/replay/seed.go", "	maxFollowing = 7000", "	maxFollowing = 6999", "./internal/replay", "TestFollowing"},
+		}},
 		{"client-limits", "No server, helper or metadata service holds a client for long, or makes it read or wait without end.", []Break{
 			{"auth/helper.go", "	helperTime = 10 * time.Second", "	helperTime = 1000 * time.Second", auth, "TestHelperTime_limit"},
 			{"auth/helper.go", "	ctx, cancel := context.WithTimeout(ctx, helperTime)", "	ctx, cancel := context.WithCancel(ctx)", auth, "TestHelperTime_limit"},

@@ -1,15 +1,16 @@
 // Package replay plays recorded traffic of the service against the emulator and
 // compares the answers: status, the headers that matter, and the body's shape.
 //
-// A folder of recordings (JSON of the Azure SDK test proxy, YAML of vcrpy) is
-// read; for each recording a registry is brought to the state that the recorded
-// answers tell of; each request is sent, with the kind of credential that it was
-// recorded with; and the answers are compared. What cannot be compared is named,
-// with its file and the reason.
+// A folder of recordings is read (package recording says in which formats); for
+// each recording a registry is brought to the state that the recorded answers tell
+// of; each request is sent, with the kind of credential that it was recorded with;
+// and the answers are compared. What cannot be compared is named, with its file
+// and the reason.
 package replay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ type Options struct {
 	// be set, so that orders by time are recreated too.
 	Registry string
 	Owner    Owner // of Registry; not needed without
+	// DirectBlobs says that the emulator answers GET of a blob with the blob, not
+	// with a redirect to storage. A new one is told so; redirects are then left out.
+	DirectBlobs bool
 }
 
 // Run plays all recordings of a folder. An error says that they could not be
@@ -37,36 +41,42 @@ func Run(ctx context.Context, dir string, opts *Options) (_ *Report, err error) 
 	if opts != nil {
 		o = *opts
 	}
-	recordings, others, err := recording.Load(dir)
+	folder, err := recording.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Recordings: len(recordings)}
-	for _, folder := range sortedKeys(others) {
-		report.NotRecordings = append(report.NotRecordings, Exclusion{File: folder + "/", Reason: "holds no exchanges", Count: others[folder]})
+	recordings := folder.Recordings
+	report := &Report{Recordings: len(recordings), Unread: folder.Unread}
+	for _, name := range sortedKeys(folder.Others) {
+		report.NotRecordings = append(report.NotRecordings, Exclusion{File: name + "/", Reason: "holds no exchanges", Count: folder.Others[name]})
 	}
 	// Exchanges that are not the registry's own go first; what is left of a
 	// recording is played.
+	known := collectContents(recordings) // storage accounts tell of blobs too
 	states := make([]*state, len(recordings))
 	for i := range recordings {
-		states[i] = infer(recordings[i].Exchanges) // a storage account tells of a blob too
+		states[i] = infer(&recordings[i], known)
 		recordings[i].Exchanges = report.own(&recordings[i])
+	}
+	if len(recordings) == 0 && o.Registry == "" {
+		return report, nil // an emulator needs a registry
 	}
 	var t *target
 	if o.Registry != "" {
 		t, err = openRegistry(ctx, o.Registry, o.Owner)
 	} else {
-		t, err = openEmulator(ctx, states)
+		t, err = openEmulator(ctx, states, o.DirectBlobs)
 	}
 	if err != nil {
 		return nil, err
 	}
+	t.directBlobs = o.DirectBlobs
 	defer func() { err = errors.Join(err, t.close()) }()
 	for i, r := range recordings {
 		if len(r.Exchanges) == 0 {
 			continue
 		}
-		if err := report.play(ctx, t, i, r, states[i]); err != nil {
+		if err := report.play(ctx, t, i, r, states[i], known); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.File, err)
 		}
 	}
@@ -79,11 +89,18 @@ var registryHost = regexp.MustCompile(`(?i)[a-z0-9_-]+(?:\.[a-z0-9-]+)*\.azurecr
 // own returns the exchanges of a recording that are the registry's own, and
 // counts the others.
 func (rep *Report) own(r *recording.Recording) (out []recording.Exchange) {
+	redirected := map[string]bool{} // by digest
 	for _, x := range r.Exchanges {
+		if x.Status == http.StatusTemporaryRedirect {
+			redirected[storedDigest(&x)] = true
+		}
 		reason := ""
 		switch host := strings.ToLower(x.URL.Hostname()); {
-		case x.Answer.Get("X-Ms-Blob-Type") != "" || strings.HasSuffix(host, ".blob.core.windows.net"):
-			reason = "a storage account's answer: the redirect to it was followed by the recorder"
+		case isStored(&x) && (registryHost.MatchString(host) || redirected[storedDigest(&x)]):
+		case isStored(&x):
+			reason = "a storage account's answer, without the redirect to it"
+		case x.Status >= http.StatusInternalServerError:
+			reason = "an answer of a service that failed"
 		case registryHost.MatchString(host):
 		case strings.HasPrefix(host, "management."):
 			reason = "Azure Resource Manager: the control plane, of which the emulator reads a part and writes nothing"
@@ -103,12 +120,17 @@ func (rep *Report) own(r *recording.Recording) (out []recording.Exchange) {
 
 // session plays one recording.
 type session struct {
-	t       *target
-	r       recording.Recording
-	host    string
-	digests map[string]string
-	uploads map[string]string // recorded upload address -> ours
-	times   map[string]string // the name of a field and its recorded time -> ours
+	t        *target
+	r        recording.Recording
+	host     string
+	digests  map[string]string // recorded digest -> ours
+	contents contents
+	standIns map[string][]byte // recorded digest -> the content that stands for a blob
+	uploads  map[string]string // recorded upload address -> ours
+	finals   map[string]string // id of a recorded upload -> the digest that it ended with
+	sent     map[string]string // id of a recorded upload -> what was sent in its place
+	links    map[string]string // recorded digest -> our link to the blob in storage
+	times    map[string]string // the name of a field and its recorded time -> ours
 
 	entra, refresh string
 	access         string // the last access token
@@ -116,7 +138,17 @@ type session struct {
 	challenged     string // the scope of a challenge that came after the last token; "-" = without scope
 }
 
-func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recording, st *state) (err error) {
+func newSession(t *target, r recording.Recording, host string, known contents) *session {
+	s := &session{t: t, r: r, host: host, contents: known, uploads: map[string]string{}, finals: map[string]string{}, sent: map[string]string{}, links: map[string]string{}, times: map[string]string{}}
+	for _, x := range r.Exchanges {
+		if m := uploadPath.FindStringSubmatch(x.URL.Path); m != nil && x.Method == http.MethodPut && x.Status/100 == 2 {
+			s.finals[m[1]] = x.URL.Query().Get("digest")
+		}
+	}
+	return s
+}
+
+func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recording, st *state, known contents) (err error) {
 	host, done, err := t.fresh(ctx, i, st)
 	if errors.Is(err, errAnonymous) {
 		for range r.Exchanges {
@@ -128,26 +160,68 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 		return err
 	}
 	defer func() { err = errors.Join(err, done(context.WithoutCancel(ctx))) }()
-	digests, err := st.set(ctx, t, host)
+	s := newSession(t, r, host, known)
+	stage, err := st.set(ctx, t, host, known)
 	if err != nil {
-		return err
+		return rep.noState(ctx, &r, 0, err)
 	}
-	s := &session{t: t, r: r, host: host, digests: digests, uploads: map[string]string{}, times: map[string]string{}}
-	for _, x := range r.Exchanges {
-		got, err := s.send(ctx, x)
-		if err != nil {
+	s.digests, s.standIns = stage.digests, stage.blobs
+	source := sourceOf(&r)
+	for i := range r.Exchanges {
+		x := r.Exchanges[i]
+		if t.directBlobs && (x.Status == http.StatusTemporaryRedirect || isStored(&x)) {
+			rep.exclude(r.File, "a redirect to storage, which the registry does not do", true)
+			continue
+		}
+		if err := stage.arrive(ctx, st, x.Number); err != nil {
+			return rep.noState(ctx, &r, i, err)
+		}
+		got, err := s.send(ctx, i)
+		switch {
+		case errors.Is(err, errNothing):
+			rep.count(source, &x, lost)
+			rep.exclude(r.File, "bytes lost: a manifest that the recorder left out", false)
+			continue
+		case err != nil && ctx.Err() != nil:
 			return fmt.Errorf("exchange %d: %w", x.Number, err)
+		case err != nil:
+			rep.exclude(r.File, "requests that cannot be sent", true)
+			continue
 		}
 		c := &comparison{s: s, want: x, got: got, excluded: map[string]bool{}}
-		c.compare()
-		rep.count(operation(x.Method, x.URL.Path), len(c.differences) == 0)
+		if isStored(&x) && got.status != http.StatusTemporaryRedirect {
+			c.compareStored()
+		} else {
+			c.compare()
+		}
+		if got.lost {
+			c.exclude("bytes lost: of what was pushed or pulled (the recorder left it out or wrote it anew, or has not what it names)")
+		}
 		for reason := range c.excluded {
 			rep.exclude(r.File, reason, false)
 		}
-		if len(c.differences) == 0 {
-			continue
+		switch {
+		case len(c.differences) > 0:
+			rep.count(source, &x, different)
+			rep.Differences = append(rep.Differences, Difference{File: r.File, Exchange: x.Number, Request: x.Method + " " + x.URL.RequestURI(), What: c.differences})
+		case got.lost:
+			rep.count(source, &x, lost)
+		default:
+			rep.count(source, &x, alike)
 		}
-		rep.Differences = append(rep.Differences, Difference{File: r.File, Exchange: x.Number, Request: x.Method + " " + x.URL.RequestURI(), What: c.differences})
+	}
+	return nil
+}
+
+// noState excludes the exchanges from the i-th on, because the registry cannot be
+// brought to the state that they begin with. It returns an error where the caller
+// gave up.
+func (rep *Report) noState(ctx context.Context, r *recording.Recording, i int, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	for range r.Exchanges[i:] {
+		rep.exclude(r.File, "the registry cannot be brought to the state that the recording tells of: "+err.Error(), true)
 	}
 	return nil
 }
@@ -159,28 +233,59 @@ type response struct {
 	chunked bool
 	length  int64
 	body    string
+	lost    bool // the bytes that were pushed or pulled are others than the recorded ones
 }
 
-// send sends a recorded request, with our names, digests and credentials in the
-// places of the recorded ones.
-func (s *session) send(ctx context.Context, x recording.Exchange) (*response, error) {
-	isToken := strings.HasPrefix(x.URL.Path, "/oauth2/")
-	text := x.Body
-	if isToken {
-		form, err := s.tokenForm(ctx, x)
-		if err != nil {
-			return nil, err
-		}
-		text = form
-	} else {
-		text = s.translate(text)
-		var n int
-		if _, err := fmt.Sscanf(text, "<%d bytes>", &n); err == nil && n > 0 && n < maxAnswer {
-			text = strings.Repeat("x", n)
-		}
-	}
+// errNothing says that a recording lacks what a request pushed.
+var errNothing = errors.New("the recording lacks what was pushed")
+
+// body returns what to send in place of a recorded body.
+func (s *session) body(ctx context.Context, i int) (text string, lost bool, err error) {
+	x := &s.r.Exchanges[i]
+	path := x.URL.Path
+	text = x.Body
 	if x.Header.Get("Content-Length") == "0" {
-		text = ""
+		text = "" // a client that asks for a challenge sends no body, and its recorder writes one
+	}
+	isUpload := strings.Contains(path, "/blobs/uploads/")
+	switch {
+	case strings.HasPrefix(path, "/oauth2/"):
+		text, err = s.tokenForm(ctx, i)
+		return text, false, err
+	case x.Status/100 == 2 && isUpload && (x.Method == http.MethodPatch || x.Method != http.MethodGet && x.URL.Query().Get("digest") != ""):
+		text, lost = s.uploaded(x, text)
+		return text, lost, nil
+	case x.Status/100 == 2 && x.Method == http.MethodPut && strings.Contains(path, "/manifests/"):
+		text, lost, ok := s.pushed(x, text)
+		if !ok {
+			return "", true, errNothing
+		}
+		return text, lost, nil
+	}
+	if x.Method == http.MethodPatch && !s.r.KeepsBodies && x.Status == http.StatusOK {
+		var answer answerBody
+		_ = json.Unmarshal([]byte(x.Content), &answer) // what cannot be read tells nothing
+		b, err := json.Marshal(answer.locks())
+		return string(b), false, err
+	}
+	var n int
+	if _, err := fmt.Sscanf(text, "<%d bytes>", &n); err == nil && n > 0 && n < maxAnswer {
+		return strings.Repeat("x", n), false, nil
+	}
+	if isUpload || strings.Contains(path, "/manifests/") {
+		return text, false, nil // refused, whatever it is
+	}
+	return s.translate(text), false, nil
+}
+
+// send sends the i-th request, with our names, digests and credentials in the
+// places of the recorded ones.
+func (s *session) send(ctx context.Context, i int) (*response, error) {
+	x := s.r.Exchanges[i]
+	isToken := strings.HasPrefix(x.URL.Path, "/oauth2/")
+	text, lost, err := s.body(ctx, i)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, x.Method, s.t.scheme+"://"+s.host+s.path(x.URL), strings.NewReader(text))
 	if err != nil {
@@ -194,6 +299,9 @@ func (s *session) send(ctx context.Context, x recording.Exchange) (*response, er
 			req.Header[name] = v
 		}
 	}
+	if !s.r.KeepsHeaders {
+		likelyHeaders(&x, req.Header)
+	}
 	if !isToken {
 		credential, err := s.credential(ctx, x)
 		if err != nil {
@@ -203,7 +311,7 @@ func (s *session) send(ctx context.Context, x recording.Exchange) (*response, er
 			req.Header.Set("Authorization", credential)
 		}
 	}
-	resp, err := s.t.client.Do(req)
+	resp, err := s.do(&x, req)
 	if err != nil {
 		return nil, err
 	}
@@ -212,10 +320,31 @@ func (s *session) send(ctx context.Context, x recording.Exchange) (*response, er
 	if err != nil {
 		return nil, err
 	}
-	got := &response{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: string(b),
+	if d := x.ContentDigest(); d != "" && (x.ContentLost || s.digests[d] != "") {
+		lost = true // other content stands for what was pulled
+	}
+	got := &response{lost: lost, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: string(b),
 		chunked: len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked"}
 	s.learn(x, got, isToken)
 	return got, nil
+}
+
+// likelyHeaders adds what a request must have had, where the recorder kept no
+// headers: the answer tells of it.
+func likelyHeaders(x *recording.Exchange, h http.Header) {
+	isContent := strings.Contains(x.URL.Path, "/manifests/") && strings.HasPrefix(x.URL.Path, "/v2/")
+	if isContent && x.Method != http.MethodPut && x.Status == http.StatusOK {
+		h.Set("Accept", x.Answer.Get("Content-Type"))
+	}
+	if id := x.Answer.Get("X-Ms-Client-Request-Id"); id != "" && h.Get("X-Ms-Client-Request-Id") == "" {
+		h.Set("X-Ms-Client-Request-Id", id)
+	}
+	if strings.HasPrefix(x.URL.Path, "/oauth2/") && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if x.Method == http.MethodPatch && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
 }
 
 // learn keeps what later requests need.
@@ -232,6 +361,9 @@ func (s *session) learn(x recording.Exchange, got *response, isToken bool) {
 		if c := parseChallenge(got.header.Get("WWW-Authenticate")); c != nil {
 			s.challenged = c.parameters["scope"]
 		}
+	}
+	if got.status == http.StatusTemporaryRedirect {
+		s.links[storedDigest(&x)] = got.header.Get("Location")
 	}
 	if from, to := x.Answer.Get("Location"), got.header.Get("Location"); strings.Contains(from, "/blobs/uploads/") && to != "" {
 		s.uploads[from] = to
@@ -266,118 +398,4 @@ func (s *session) translate(text string) string {
 		}
 		return strings.Replace(ours, ":", m[2], 1)
 	})
-}
-
-// tokenForm returns the form of a token request with good credentials in the
-// places of those that were recorded as good. The parameters keep their order.
-func (s *session) tokenForm(ctx context.Context, x recording.Exchange) (string, error) {
-	parts := strings.Split(x.Body, "&")
-	for i, part := range parts {
-		name, value, _ := strings.Cut(part, "=")
-		plain, err := url.QueryUnescape(value)
-		if err != nil {
-			plain = value
-		}
-		plain = registryHost.ReplaceAllLiteralString(plain, s.host)
-		good := x.Status/100 == 2
-		switch {
-		case good && name == "access_token":
-			if plain, err = s.entraToken(ctx); err != nil {
-				return "", err
-			}
-		case good && name == "refresh_token" && plain != "":
-			if plain, err = s.refreshToken(ctx); err != nil {
-				return "", err
-			}
-		case good && name == "tenant":
-			plain = s.t.owner.TenantID
-		}
-		parts[i] = name + "=" + url.QueryEscape(plain)
-	}
-	return strings.Join(parts, "&"), nil
-}
-
-func (s *session) entraToken(ctx context.Context) (_ string, err error) {
-	if s.entra == "" {
-		s.entra, err = s.t.entraToken(ctx)
-	}
-	return s.entra, err
-}
-
-func (s *session) refreshToken(ctx context.Context) (string, error) {
-	if s.refresh == "" {
-		entra, err := s.entraToken(ctx)
-		if err != nil {
-			return "", err
-		}
-		if s.refresh, err = s.t.refreshToken(ctx, s.host, entra); err != nil {
-			return "", err
-		}
-	}
-	return s.refresh, nil
-}
-
-// credential returns the Authorization header for a request to the registry.
-//
-// Where the recorder kept that header, it says whether there was a credential,
-// and the answer says which kind. Where it was scrubbed off, the order of the
-// exchanges says it: a token that was just issued goes with the next request,
-// and a challenge with error="invalid_token" was given to an Entra token.
-func (s *session) credential(ctx context.Context, x recording.Exchange) (string, error) {
-	var recorded string
-	if c := parseChallenge(x.Answer.Get("WWW-Authenticate")); c != nil && !c.rewritten() {
-		recorded = c.parameters["error"]
-	}
-	refused := x.Status == http.StatusUnauthorized
-	if recorded == "invalid_token" {
-		token, err := s.entraToken(ctx)
-		return "Bearer " + token, err
-	}
-	has := x.Header.Get("Authorization") != ""
-	if !s.r.KeepsCredentials {
-		has = s.unused || !refused && x.Status != http.StatusNotFound || recorded == "insufficient_scope" || !refused && isError(x.Content)
-	}
-	switch {
-	case !has:
-		return "", nil
-	case refused && s.access == "", !refused && (s.access == "" || s.challenged != "") && !s.unused:
-		// The recording leaves out how the client got this token.
-		if err := s.ownToken(ctx, x, refused); err != nil {
-			return "", err
-		}
-	}
-	s.unused = false
-	return "Bearer " + s.access, nil
-}
-
-// isError reports whether a body is the registry's own list of errors.
-func isError(body string) bool { return strings.HasPrefix(strings.TrimSpace(body), `{"errors"`) }
-
-// ownToken gets a token with what the last challenge asked for, or, where a
-// request was refused for want of a right, one without rights.
-func (s *session) ownToken(ctx context.Context, x recording.Exchange, refused bool) error {
-	scope := s.challenged
-	if refused {
-		scope = ""
-	} else if scope == "" {
-		req, err := http.NewRequestWithContext(ctx, x.Method, s.t.scheme+"://"+s.host+s.path(x.URL), http.NoBody)
-		if err != nil {
-			return err
-		}
-		resp, err := s.t.client.Do(req)
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if c := parseChallenge(resp.Header.Get("WWW-Authenticate")); c != nil {
-			scope = c.parameters["scope"]
-		}
-	}
-	refresh, err := s.refreshToken(ctx)
-	if err != nil {
-		return err
-	}
-	s.access, err = s.t.accessToken(ctx, s.host, scope, refresh)
-	s.challenged = ""
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
 // TestRecordings plays real traffic. It is not part of the project: it lies in a
@@ -29,7 +30,7 @@ func TestRecordings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Matched < report.Exchanges || report.Exchanges == 0 {
+	if !report.Good() {
 		var b strings.Builder
 		if err := report.Write(&b); err != nil {
 			t.Fatal(err)
@@ -158,7 +159,7 @@ func TestProxyRecording(t *testing.T) {
 	report := play(t, map[string]string{"made-up.json": proxyRecording(), "notes/readme.txt": "", "notes/api.json": `{"paths":{}}`, "notes/list.yaml": "- a"}, nil)
 	if diff := cmp.Diff(&Report{Recordings: 1, Exchanges: 22, Matched: 22,
 		ExcludedParts: []Exclusion{{"made-up.json", "bodies: the value of imageSize (of content that is not known)", 3}},
-		NotRecordings: []Exclusion{{"notes/", "holds no exchanges", 3}}}, report, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Report{}, "Operations")); diff != "" {
+		NotRecordings: []Exclusion{{"notes/", "holds no exchanges", 3}}}, report, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Report{}, "Operations", "Sources")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -255,7 +256,7 @@ func wantCassette() *Report {
 		Excluded: []Exclusion{
 			{file, "Azure Resource Manager: the control plane, of which the emulator reads a part and writes nothing", 1},
 			{file, "Entra's own host", 1},
-			{file, "a storage account's answer: the redirect to it was followed by the recorder", 1},
+			{file, "a storage account's answer, without the redirect to it", 1},
 			{file, "another service's host", 1},
 		},
 		ExcludedParts: []Exclusion{
@@ -268,7 +269,7 @@ func wantCassette() *Report {
 
 func TestCassette(t *testing.T) {
 	report := play(t, map[string]string{"sub/cassette.yaml": cassette}, nil)
-	if diff := cmp.Diff(wantCassette(), report, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Report{}, "Operations")); diff != "" {
+	if diff := cmp.Diff(wantCassette(), report, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Report{}, "Operations", "Sources")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// The scope of a rewritten challenge is taken from the body, and compared.
@@ -280,7 +281,7 @@ func TestCassette(t *testing.T) {
 	if err := report.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"DIFFERS sub/cassette.yaml, exchange 1: GET /acr/v1/demo%2Fapp\n", "\n1 recordings, 7 exchanges, 4 of them excluded.\n2 of 3 exchanges match (66.7 %)\n",
+	for _, want := range []string{"DIFFERS sub/cassette.yaml, exchange 1: GET /acr/v1/demo%2Fapp\n", "\n1 recordings, 0 files that could not be read, 7 exchanges, 4 of them excluded.\n2 of 3 exchanges match (66.7 %)\n",
 		"\n  Entra's own host: 1 exchanges\n       1  sub/cassette.yaml\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, b.String())
@@ -386,19 +387,33 @@ func TestOperations(t *testing.T) {
 		}
 	}
 	report := play(t, map[string]string{"cassette.yaml": cassette}, nil)
-	if diff := cmp.Diff([]Operation{{"GET /acr/v1/NAME", 2, 2}, {"POST /oauth2/token", 1, 1}}, report.Operations); diff != "" {
+	if diff := cmp.Diff([]Operation{{"GET /acr/v1/NAME", Tally{Played: 2, Alike: 2}}, {"POST /oauth2/token", Tally{Played: 1, Alike: 1}}}, report.Operations); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
+// A file that cannot be read is named, and the others are played.
 func TestUnreadable(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "bad.yaml"), []byte("interactions:\n- request: {uri: 'https://x.azurecr.io/'}\n  response: {status: {code: what}}\n"), 0o600); err != nil {
+	report := play(t, map[string]string{
+		"sub/cassette.yaml": cassette,
+		"bad.yaml":          "interactions:\n- request: {uri: 'https://x.azurecr.io/'}\n  response: {status: {code: what}}\n",
+		"half.json":         `{"Entries":[`,
+	}, nil)
+	want := []recording.Unread{{File: "bad.yaml", Format: "vcr cassette", Reason: "exchange 1: the status cannot be read"}, {File: "half.json", Format: "JSON", Reason: "is not JSON"}}
+	if diff := cmp.Diff(want, report.Unread); diff != "" || report.Matched != 3 || report.Good() {
+		t.Errorf("%d match, good %t, unread (-want +got):\n%s", report.Matched, report.Good(), diff)
+	}
+	var b strings.Builder
+	if err := report.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{dir: "bad.yaml: interaction 1: the status cannot be read", filepath.Join(dir, "nowhere"): "no such file"} {
-		if _, err := Run(t.Context(), name, nil); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want %q", err, want)
-		}
+	if line := "UNREAD bad.yaml (vcr cassette): exchange 1: the status cannot be read\n"; !strings.Contains(b.String(), line) {
+		t.Errorf("the report lacks %q:\n%s", line, b.String())
+	}
+	if _, err := Run(t.Context(), filepath.Join(t.TempDir(), "nowhere"), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("error %v", err)
+	}
+	if report := play(t, nil, nil); report.Good() || report.Exchanges != 0 {
+		t.Errorf("an empty folder: %+v", report)
 	}
 }

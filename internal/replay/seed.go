@@ -12,8 +12,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
 // Media types of what is generated where a recording does not say.
@@ -26,8 +29,12 @@ const (
 	// does: 16^5 attempts take about a second.
 	maxPrefix = 5
 	maxFiller = 1000 // manifests or tags made to reach a recorded count
+	// maxFollowing bounds the search for a digest that comes after another one; with
+	// one in the last 1/1000 of all, it fails once in a thousand.
+	maxFollowing = 7000
 
 	filler = "replay-filler-" // tags that only count
+	more   = "-and-more"      // ends the name of what only comes after something
 )
 
 // generated is a manifest that stands for a recorded one.
@@ -46,42 +53,80 @@ func digestOf(b []byte) string {
 type stage struct {
 	t       *target
 	host    string
-	digests map[string]string // recorded -> ours
+	known   contents
+	digests map[string]string // recorded -> ours, where they differ
+	blobs   map[string][]byte // by recorded digest: what stands for content that is not known
 	made    map[string]*generated
+	merged  map[string]*manifest
+	late    []string // repositories that come later
 }
 
-// set brings an empty registry to a state. The bytes behind recorded digests are
-// not known, so other content stands for them, whose digests begin with the same
-// characters as far as their order needs it: pages and lists come out in the
-// recorded order.
-func (s *state) set(ctx context.Context, t *target, host string) (digests map[string]string, err error) {
-	st := &stage{t: t, host: host, digests: map[string]string{}, made: map[string]*generated{}}
-	merged := map[string]*manifest{}
-	for _, name := range sortedKeys(s.repositories) {
-		for d, m := range s.repositories[name].manifests {
-			if old := merged[d]; old == nil || old.mediaType == "" || len(old.children) < len(m.children) {
-				merged[d] = m
-			}
-		}
-		for d := range s.repositories[name].blobs {
-			if st.digests[d] == "" {
-				st.digests[d] = digestOf(blobFor(d))
-			}
-		}
-	}
+// set brings an empty registry to a state. Content whose bytes the recordings tell
+// is the recorded one, if all that it names is too. Other content stands for the
+// rest, whose digests begin with the same characters as far as their order needs
+// it: pages and lists come out in the recorded order.
+func (s *state) set(ctx context.Context, t *target, host string, known contents) (*stage, error) {
+	st := &stage{t: t, host: host, known: known, digests: map[string]string{}, blobs: map[string][]byte{}, made: map[string]*generated{}}
+	merged := s.merged()
 	prefixes := uniquePrefixes(sortedKeys(merged))
 	for _, d := range sortedKeys(merged) {
 		if _, err := st.generate(d, merged, prefixes, 0); err != nil {
 			return nil, err
 		}
 	}
+	st.merged = merged
 	for _, name := range sortedKeys(s.repositories) {
-		if err := st.fill(ctx, name, s.repositories[name], merged); err != nil {
+		if r := s.repositories[name]; r.since > 0 {
+			st.late = append(st.late, name)
+		} else if err := st.fill(ctx, name, r); err != nil {
+			return nil, fmt.Errorf("set up the repository %q: %w", name, err)
+		}
+	}
+	for _, after := range s.moreRepositories {
+		name := after + more
+		if err := st.fill(ctx, name, newRepository()); err != nil {
 			return nil, fmt.Errorf("set up the repository %q: %w", name, err)
 		}
 	}
 	t.setClock(time.Time{})
-	return st.digests, nil
+	return st, nil
+}
+
+// arrive sets up the repositories that were not there until an exchange, whose
+// number is given.
+func (st *stage) arrive(ctx context.Context, s *state, number int) error {
+	var later []string
+	for _, name := range st.late {
+		if s.repositories[name].since >= number {
+			later = append(later, name)
+		} else if err := st.fill(ctx, name, s.repositories[name]); err != nil {
+			return fmt.Errorf("set up the repository %q: %w", name, err)
+		}
+	}
+	st.late = later
+	return nil
+}
+
+// merged returns the manifests of all repositories, with what is told of each in
+// any of them.
+func (s *state) merged() map[string]*manifest {
+	all := map[string]*manifest{}
+	for _, name := range sortedKeys(s.repositories) {
+		for d, m := range s.repositories[name].manifests {
+			old := all[d]
+			if old == nil {
+				one := *m
+				all[d] = &one
+				continue
+			}
+			text := cmp.Or(old.text, m.text)
+			if old.mediaType == "" || len(old.children) < len(m.children) {
+				*old = *m
+			}
+			old.text = text
+		}
+	}
+	return all
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -122,9 +167,27 @@ func uniquePrefixes(sorted []string) map[string]string {
 	return out
 }
 
-// blobFor returns the content that stands for a recorded blob.
-func blobFor(digest string) []byte {
-	return bytes.Repeat([]byte("content for "+digest+"\n"), 20)
+// blobFor returns the content that stands for a recorded blob, in its size; 0 =
+// that is not known.
+func blobFor(digest string, size int) []byte {
+	text := []byte("content for " + digest + "\n")
+	if size <= 0 || size > maxAnswer {
+		size = 20 * len(text)
+	}
+	return bytes.Repeat(text, size/len(text)+1)[:size]
+}
+
+// blob returns the content of a recorded blob, or what stands for it; made is
+// what does where nothing does yet.
+func (st *stage) blob(digest, made string) []byte {
+	if exact, ok := st.known[digest]; ok {
+		return []byte(exact)
+	}
+	if st.blobs[digest] == nil {
+		st.blobs[digest] = []byte(made)
+		st.digests[digest] = recording.Digest(made)
+	}
+	return st.blobs[digest]
 }
 
 // generate makes the manifest that stands for a recorded one, children first.
@@ -136,17 +199,111 @@ func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[
 		return nil, fmt.Errorf("the index %s holds itself", digest)
 	}
 	m := all[digest]
-	g := &generated{mediaType: cmp.Or(m.mediaType, imageType)}
+	if m == nil {
+		m = new(manifest)
+	}
+	var children []*generated
+	for _, c := range m.children {
+		k, err := st.generate(c.Digest, all, prefixes, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, k)
+	}
+	g := &generated{}
+	text, err := st.recorded(digest, m, g, all, prefixes, depth)
+	if err != nil {
+		return nil, err
+	}
+	isMade := text == ""
+	if isMade {
+		if text, err = made(m, g, children); err != nil {
+			return nil, err
+		}
+	}
+	g.body = []byte(text)
+	if digestOf(g.body) != digest {
+		g.body = withPrefix(prefixes[digest], func(n int) string {
+			if isMade {
+				return fmt.Sprintf("%s,\"nonce\":\"%s-%d\"}", text[:len(text)-1], digest, n)
+			}
+			return text + strings.NewReplacer("0", " ", "1", "\t").Replace(strconv.FormatInt(int64(n), 2))
+		})
+	}
+	g.digest = digestOf(g.body)
+	st.made[digest] = g
+	if g.digest != digest {
+		st.digests[digest] = g.digest
+	}
+	return g, nil
+}
+
+// withPrefix returns a variant of a manifest whose digest begins as it should.
+func withPrefix(prefix string, variant func(n int) string) []byte {
+	for n := 0; ; n++ {
+		if text := variant(n); strings.HasPrefix(digestOf([]byte(text)), prefix) {
+			return []byte(text)
+		}
+	}
+}
+
+// recorded returns the recorded text of a manifest, with our digests where other
+// content stands for what it names; "" = it is not known.
+func (st *stage) recorded(digest string, m *manifest, g *generated, all map[string]*manifest, prefixes map[string]string, depth int) (string, error) {
+	text := m.text
+	if exact, ok := st.known[digest]; ok {
+		text = exact
+	}
+	p := manifestParts(text)
+	if text == "" || p.Config == nil && p.Manifests == nil {
+		return "", nil
+	}
+	platform, err := json.Marshal(map[string]string{"architecture": m.architecture, "os": m.os, "for": digest})
+	if err != nil {
+		return "", err
+	}
+	g.mediaType = cmp.Or(m.mediaType, p.MediaType, imageType)
+	var pairs []string
+	for _, d := range p.blobs() {
+		content := blobFor(d.Digest, d.Size)
+		if d.Digest == p.Config.digest() {
+			content = append(platform, bytes.Repeat([]byte(" "), max(0, min(d.Size, maxAnswer)-len(platform)))...)
+		}
+		b := st.blob(d.Digest, string(content))
+		g.blobs = append(g.blobs, b)
+		pairs = append(pairs, d.Digest, digestOf(b))
+	}
+	for _, d := range p.Manifests {
+		k, err := st.generate(d.Digest, all, prefixes, depth+1)
+		if err != nil {
+			return "", err
+		}
+		pairs = append(pairs, d.Digest, k.digest)
+	}
+	for _, d := range pairs {
+		if !wholeDigest.MatchString(d) {
+			return "", nil // made unreadable by the recorder
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(text), nil
+}
+
+func (d *descriptor) digest() string {
+	if d == nil {
+		return ""
+	}
+	return d.Digest
+}
+
+// made returns a manifest of which only attributes are known.
+func made(m *manifest, g *generated, children []*generated) (string, error) {
+	g.mediaType = cmp.Or(m.mediaType, imageType)
 	content := map[string]any{"schemaVersion": 2, "mediaType": g.mediaType}
 	if isIndex(g.mediaType) {
 		list := []map[string]any{}
-		for _, c := range m.children {
-			k, err := st.generate(c.Digest, all, prefixes, depth+1)
-			if err != nil {
-				return nil, err
-			}
+		for i, k := range children {
 			list = append(list, map[string]any{"mediaType": k.mediaType, "digest": k.digest, "size": len(k.body),
-				"platform": map[string]string{"architecture": c.Architecture, "os": c.OS}})
+				"platform": map[string]string{"architecture": m.children[i].Architecture, "os": m.children[i].OS}})
 		}
 		content["manifests"] = list
 	} else {
@@ -159,26 +316,18 @@ func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[
 		}
 		config, err := json.Marshal(platform)
 		if err != nil {
-			return nil, err
+			return "", err
+		}
+		if isArtifact := m.configMediaType == "" && strings.Contains(m.mediaType, ".oci.") && m.architecture == "" && !m.updated.IsZero(); isArtifact {
+			config = []byte("no JSON") // for such a configuration no type is given
 		}
 		layer := []byte("a layer\n")
 		g.blobs = [][]byte{config, layer}
 		content["config"] = map[string]any{"mediaType": cmp.Or(m.configMediaType, configType), "digest": digestOf(config), "size": len(config)}
 		content["layers"] = []any{map[string]any{"mediaType": layerType, "digest": digestOf(layer), "size": len(layer)}}
 	}
-	head, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
-	}
-	head = head[:len(head)-1]
-	for n := 0; ; n++ {
-		g.body = fmt.Appendf(head[:len(head):len(head)], `,"nonce":"%s-%d"}`, digest, n)
-		if g.digest = digestOf(g.body); strings.HasPrefix(g.digest, prefixes[digest]) {
-			break
-		}
-	}
-	st.made[digest], st.digests[digest] = g, g.digest
-	return g, nil
+	b, err := json.Marshal(content)
+	return string(b), err
 }
 
 func isIndex(mediaType string) bool {
@@ -187,15 +336,15 @@ func isIndex(mediaType string) bool {
 
 // fill pushes what a repository held, each item at its recorded time where the
 // registry's clock can be set, and then sets the locks.
-func (st *stage) fill(ctx context.Context, name string, r *repository, merged map[string]*manifest) error {
+func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 	for _, d := range sortedKeys(r.blobs) {
-		if err := st.pushBlob(ctx, name, blobFor(d)); err != nil {
+		if err := st.pushBlob(ctx, name, st.blob(d, cmp.Or(string(r.blobs[d]), string(blobFor(d, 0))))); err != nil {
 			return err
 		}
 	}
 	digests := sortedKeys(r.manifests)
 	slices.SortStableFunc(digests, func(a, b string) int {
-		return cmp.Or(cmp.Compare(depthOf(merged, a, 0), depthOf(merged, b, 0)), r.manifests[a].updated.Compare(r.manifests[b].updated))
+		return cmp.Or(cmp.Compare(depthOf(st.merged, a, 0), depthOf(st.merged, b, 0)), r.manifests[a].updated.Compare(r.manifests[b].updated))
 	})
 	for _, d := range digests {
 		st.t.setClock(r.manifests[d].updated)
@@ -203,21 +352,20 @@ func (st *stage) fill(ctx context.Context, name string, r *repository, merged ma
 			return err
 		}
 	}
-	more := r.manifestCount - len(digests)
-	if more > maxFiller || r.tagCount-len(r.tags) > maxFiller {
+	uncounted := r.manifestCount - len(digests) - len(r.moreManifests)
+	if uncounted > maxFiller || r.tagCount-len(r.tags) > maxFiller {
 		return fmt.Errorf("%d manifests and %d tags are counted, more than are made up here", r.manifestCount, r.tagCount)
 	}
 	if len(digests) == 0 {
-		more = max(more, 1) // a repository is there from its first manifest on
+		uncounted = max(uncounted, 1) // a repository is there from its first manifest on
 	}
 	st.t.setClock(time.Time{})
 	var some *generated // what tags that only count point at
 	if len(digests) > 0 {
 		some = st.made[digests[0]]
 	}
-	for i := range more {
-		d := fmt.Sprintf("%s%d", filler, i)
-		g, err := st.generate(d, map[string]*manifest{d: {}}, nil, 0)
+	for i := range uncounted {
+		g, err := st.generate(fmt.Sprintf("%s%d", filler, i), nil, nil, 0)
 		if err != nil {
 			return err
 		}
@@ -228,16 +376,38 @@ func (st *stage) fill(ctx context.Context, name string, r *repository, merged ma
 			some = g
 		}
 	}
+	for _, f := range r.moreManifests {
+		g, err := st.following(f.after)
+		if err != nil {
+			return err
+		}
+		st.t.setClock(f.updated)
+		if err := st.push(ctx, name, g.digest, g); err != nil {
+			return err
+		}
+	}
 	names := sortedKeys(r.tags)
 	slices.SortStableFunc(names, func(a, b string) int { return r.tags[a].updated.Compare(r.tags[b].updated) })
+	tagged := func(t string) *generated {
+		if g := st.made[r.tags[t].digest]; g != nil {
+			return g
+		}
+		return some // a Link tells of its name alone
+	}
 	for _, t := range names {
 		st.t.setClock(r.tags[t].updated)
-		if err := st.push(ctx, name, t, st.made[r.tags[t].digest]); err != nil {
+		if err := st.push(ctx, name, t, tagged(t)); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.moreTags {
+		st.t.setClock(f.updated)
+		if err := st.push(ctx, name, f.after+more, tagged(f.after)); err != nil {
 			return err
 		}
 	}
 	st.t.setClock(time.Time{})
-	for i := range r.tagCount - len(names) {
+	for i := range r.tagCount - len(names) - len(r.moreTags) {
 		if err := st.push(ctx, name, fmt.Sprintf("%s%d", filler, i), some); err != nil {
 			return err
 		}
@@ -254,6 +424,21 @@ func (st *stage) fill(ctx context.Context, name string, r *repository, merged ma
 		}
 	}
 	return st.lock(ctx, base, r.locks)
+}
+
+// following returns a manifest whose digest comes after ours of a recorded one.
+func (st *stage) following(recorded string) (*generated, error) {
+	ours := recorded
+	if d := st.digests[recorded]; d != "" {
+		ours = d
+	}
+	for n := range maxFollowing {
+		g, err := st.generate(fmt.Sprintf("%s%s-%d", filler, recorded, n), nil, nil, 0)
+		if err != nil || g.digest > ours {
+			return g, err
+		}
+	}
+	return nil, fmt.Errorf("no digest was found that comes after %s", recorded)
 }
 
 // depthOf returns how many levels of children a manifest has.

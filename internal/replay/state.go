@@ -2,9 +2,11 @@ package replay
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,15 +18,30 @@ import (
 type state struct {
 	repositories map[string]*repository
 	anonymous    bool // somebody read without a credential
+	// moreRepositories are names after which the catalog had more.
+	moreRepositories []string
+
+	now int // the number of the exchange that is read
 }
 
 type repository struct {
 	manifests     map[string]*manifest
 	tags          map[string]*tag
-	blobs         map[string]bool
+	blobs         map[string][]byte // nil = the content is not known
 	locks         *locks
 	manifestCount int // 0 = not told
 	tagCount      int
+
+	first int // the number of the exchange that tells of it first
+	since int // the number of the last exchange that it was not there for
+
+	moreTags, moreManifests []follower // that a Link proves, and of which nothing else is known
+}
+
+// follower is an item that a list had after another one.
+type follower struct {
+	after   string    // the name or digest of the other
+	updated time.Time // where the list is by time; else the zero time
 }
 
 type manifest struct {
@@ -33,6 +50,7 @@ type manifest struct {
 	children []reference
 	updated  time.Time
 	locks    *locks
+	text     string // its JSON; "" = not known
 }
 
 type reference struct{ Digest, Architecture, OS string }
@@ -106,24 +124,34 @@ type answerBody struct {
 	Repositories                  []string
 }
 
+// locks returns the switches of the one thing that an answer is about.
+func (b *answerBody) locks() *locks {
+	switch {
+	case b.Tag != nil:
+		return b.Tag.ChangeableAttributes
+	case b.Manifest != nil:
+		return b.Manifest.ChangeableAttributes
+	}
+	return b.ChangeableAttributes
+}
+
 // infer reads what the answers tell. What is told first counts: a recording
 // changes the registry as it goes. Items that a request of the recording itself
 // made are not part of the beginning.
-func infer(exchanges []recording.Exchange) *state {
+func infer(r *recording.Recording, known contents) *state {
 	s := &state{repositories: map[string]*repository{}}
 	made := map[string]bool{}
-	for _, x := range exchanges {
+	for i, x := range r.Exchanges {
+		s.now = x.Number
 		if strings.HasPrefix(x.URL.Path, "/oauth2/") {
-			form, err := url.ParseQuery(x.Body)
-			anonymous := err == nil && form.Get("grant_type") == "password" && form.Get("username") == ""
-			s.anonymous = s.anonymous || anonymous && x.Status == 200
+			s.anonymous = s.anonymous || x.Status == http.StatusOK && isAnonymous(r, i)
 			continue
 		}
-		if x.Status/100 != 2 {
+		if x.Status/100 != 2 && x.Status != http.StatusTemporaryRedirect {
 			continue
 		}
 		if rest, ok := strings.CutPrefix(x.URL.Path, "/v2/"); ok {
-			s.inferContent(x, rest, made)
+			s.inferContent(x, rest, made, known)
 			continue
 		}
 		rest, ok := strings.CutPrefix(x.URL.Path, "/acr/v1/")
@@ -136,6 +164,9 @@ func infer(exchanges []recording.Exchange) *state {
 		if x.Method == "PATCH" {
 			changed = new(locks)
 			_ = json.Unmarshal([]byte(x.Body), changed)
+			if x.Body == "" {
+				changed = body.locks() // the recorder left it out; all may have been set
+			}
 		}
 		for _, name := range body.Repositories {
 			s.repository(name)
@@ -186,15 +217,47 @@ func infer(exchanges []recording.Exchange) *state {
 			}
 		}
 	}
+	s.inferLinks(r.Exchanges)
+	s.inferArrivals(r.Exchanges)
 	return s
+}
+
+// inferArrivals finds the repositories that came while a recording was made, by
+// import for instance: a whole catalog lacks them, and later answers have them.
+func (s *state) inferArrivals(exchanges []recording.Exchange) {
+	for _, x := range exchanges {
+		if x.Method != http.MethodGet || x.Status != http.StatusOK || x.URL.Path != "/acr/v1/_catalog" ||
+			x.URL.Query().Get("last") != "" || x.Answer.Get("Link") != "" {
+			continue
+		}
+		var body answerBody
+		if json.Unmarshal([]byte(x.Content), &body) != nil {
+			continue
+		}
+		for name, r := range s.repositories {
+			if r.first > x.Number && !slices.Contains(body.Repositories, name) {
+				r.since = x.Number
+			}
+		}
+	}
+}
+
+// isAnonymous reports whether a token request was made without a credential.
+func isAnonymous(r *recording.Recording, i int) bool {
+	x := &r.Exchanges[i]
+	if !r.KeepsBodies {
+		return x.URL.Path == "/oauth2/token" && !exchanged(r.Exchanges[:i])
+	}
+	form, err := url.ParseQuery(x.Body)
+	return err == nil && form.Get("grant_type") == "password" && form.Get("username") == ""
 }
 
 var contentPath = regexp.MustCompile(`^(.+)/(manifests|blobs)/([^/]+)$`)
 
 // inferContent reads what an answer of the distribution API tells.
-func (s *state) inferContent(x recording.Exchange, rest string, made map[string]bool) {
+func (s *state) inferContent(x recording.Exchange, rest string, made map[string]bool, known contents) {
 	if from := x.URL.Query().Get("from"); from != "" && x.Status == 201 {
-		s.repository(from).blobs[x.URL.Query().Get("mount")] = true
+		s.repository(from).addBlob(x.URL.Query().Get("mount"), nil)
 		return
 	}
 	if digest := x.URL.Query().Get("digest"); digest != "" && x.Status == 201 {
@@ -207,31 +270,139 @@ func (s *state) inferContent(x recording.Exchange, rest string, made map[string]
 	}
 	name, kind, ref := m[1], m[2], m[3]
 	digest := x.Answer.Get("Docker-Content-Digest")
+	if kind == "manifests" && x.Method == "PUT" {
+		text := x.Body
+		if exact, ok := known[x.ContentDigest()]; ok {
+			text = exact
+		}
+		if text != "" { // it is sent
+			made[name+":"+ref], made[name+"@"+digest] = true, true
+			s.inferParts(name, text, made)
+			return
+		}
+	}
+	var about manifestBody
+	if kind == "manifests" && x.Method != "DELETE" && !isSchema1(x.Answer.Get("Content-Type")) {
+		about.MediaType = x.Answer.Get("Content-Type")
+	}
+	if x.Method == "PUT" {
+		about.MediaType = x.Header.Get("Content-Type")
+	}
 	switch {
 	case kind == "blobs" && x.Method != "PUT":
 		if !made[ref] {
-			s.repository(name).blobs[ref] = true
+			s.repository(name).addBlob(ref, &x)
 		}
-	case kind == "manifests" && x.Method == "PUT":
-		made[name+":"+ref], made[name+"@"+digest] = true, true
-	case kind == "manifests" && strings.Contains(ref, ":"):
-		if !made[name+"@"+ref] {
-			s.repository(name).addManifest(manifestBody{Digest: ref, MediaType: x.Answer.Get("Content-Type")}, nil)
-		}
-	case kind == "manifests" && digest != "" && !made[name+":"+ref]:
-		r := s.repository(name)
-		r.addManifest(manifestBody{Digest: digest, MediaType: x.Answer.Get("Content-Type")}, nil)
+		return
+	case kind == "blobs":
+		return
+	case strings.Contains(ref, ":"):
+		digest = ref
+	case digest == "" || made[name+":"+ref]:
+		return
+	}
+	if made[name+"@"+digest] {
+		return
+	}
+	about.Digest = digest
+	if x.Method == "GET" {
+		about.References = manifestParts(x.Content).children()
+	}
+	r := s.repository(name)
+	r.addManifest(about, nil)
+	if x.Method == "GET" && strings.HasPrefix(strings.TrimSpace(x.Content), "{") && !isSchema1(x.Answer.Get("Content-Type")) {
+		r.manifests[digest].text = x.Content
+	}
+	if !strings.Contains(ref, ":") {
 		r.addTag(tagBody{Name: ref, Digest: digest}, nil)
+	}
+}
+
+// isSchema1 reports whether a manifest is of Docker's first schema, which the
+// service makes out of others for clients that take nothing else.
+func isSchema1(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "application/vnd.docker.distribution.manifest.v1+")
+}
+
+// parts are what a manifest names.
+type parts struct {
+	MediaType string
+	Config    *descriptor
+	Layers    []descriptor
+	Manifests []descriptor
+}
+
+type descriptor struct {
+	MediaType, Digest string
+	Size              int
+	Platform          struct{ Architecture, OS string }
+}
+
+func manifestParts(text string) *parts {
+	p := new(parts)
+	_ = json.Unmarshal([]byte(text), p) // what cannot be read names nothing
+	return p
+}
+
+// children returns the manifests that an index names.
+func (p *parts) children() []reference {
+	var all []reference
+	for _, d := range p.Manifests {
+		all = append(all, reference{d.Digest, d.Platform.Architecture, d.Platform.OS})
+	}
+	return all
+}
+
+// blobs returns the blobs that must be there.
+func (p *parts) blobs() []descriptor {
+	if p.Config == nil {
+		return p.Layers
+	}
+	return append([]descriptor{*p.Config}, p.Layers...)
+}
+
+// inferParts reads what must have been there when a manifest was pushed.
+func (s *state) inferParts(name, text string, made map[string]bool) {
+	p, r := manifestParts(text), s.repository(name)
+	for _, d := range p.blobs() {
+		if !made[d.Digest] {
+			r.addBlob(d.Digest, nil)
+		}
+	}
+	for _, d := range p.Manifests {
+		if !made[name+"@"+d.Digest] {
+			r.addManifest(manifestBody{Digest: d.Digest, MediaType: d.MediaType, Architecture: d.Platform.Architecture, OS: d.Platform.OS}, nil)
+		}
 	}
 }
 
 func (s *state) repository(name string) *repository {
 	r := s.repositories[name]
 	if r == nil {
-		r = &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string]bool{}}
+		r = newRepository()
+		r.first = s.now
 		s.repositories[name] = r
 	}
 	return r
+}
+
+func newRepository() *repository {
+	return &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string][]byte{}}
+}
+
+// addBlob adds a blob, whose content or size an answer may tell.
+func (r *repository) addBlob(digest string, x *recording.Exchange) {
+	content := r.blobs[digest]
+	if x != nil && content == nil && isStored(x) {
+		size := 0
+		if _, total, ok := strings.Cut(x.Answer.Get("Content-Range"), "/"); ok {
+			size, _ = strconv.Atoi(total) // 0 = not told
+		}
+		if content = []byte(x.Content); size > 0 && size != len(content) {
+			content = blobFor(digest, size)
+		}
+	}
+	r.blobs[digest] = content
 }
 
 func (r *repository) addTag(b tagBody, changed *locks) {

@@ -46,6 +46,8 @@ type target struct {
 	authority string // of Entra, without a slash at the end
 	owner     Owner
 	setClock  func(time.Time) // the zero time is now
+	// directBlobs says that there are no redirects to storage.
+	directBlobs bool
 	// fresh returns the login server of an empty registry for the i-th
 	// recording, and what clears it up.
 	fresh func(ctx context.Context, i int, s *state) (host string, done func(context.Context) error, err error)
@@ -59,7 +61,7 @@ func newClient(t *http.Transport) *http.Client {
 }
 
 // openEmulator starts an emulator in memory with a registry for each recording.
-func openEmulator(ctx context.Context, states []*state) (*target, error) {
+func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*target, error) {
 	owner := Owner{TenantID: tenantID, ClientID: clientID, ClientSecret: rand.Text()}
 	seed := &emulator.Seed{Tenants: []emulator.SeedTenant{{ID: tenantID, Applications: []emulator.SeedApplication{{ClientID: clientID,
 		Secrets: []emulator.SeedSecret{{Value: emulator.Secret(owner.ClientSecret)}}}}}}}
@@ -68,7 +70,7 @@ func openEmulator(ctx context.Context, states []*state) (*target, error) {
 			RoleAssignments: []emulator.SeedRoleAssignment{{ClientID: clientID, Role: "Owner"}}})
 	}
 	var clock atomic.Pointer[time.Time]
-	em, err := emulator.Open(ctx, &emulator.Options{Seed: seed, Now: func() time.Time {
+	em, err := emulator.Open(ctx, &emulator.Options{Seed: seed, BlobRedirects: !directBlobs, Now: func() time.Time {
 		if t := clock.Load(); t != nil {
 			return *t
 		}
@@ -256,10 +258,17 @@ func (t *target) form(ctx context.Context, address string, form url.Values, fiel
 	return token, nil
 }
 
+// What an Entra token is for.
+const (
+	forRegistries  = "https://containerregistry.azure.net/.default"
+	forAnotherARM  = "https://management.usgovcloudapi.net/.default" // of another cloud than the registry's
+	refusedForThat = "retrieving permissions failed"
+)
+
 // entraToken signs the owner in.
-func (t *target) entraToken(ctx context.Context) (string, error) {
+func (t *target) entraToken(ctx context.Context, scope string) (string, error) {
 	return t.form(ctx, t.authority+"/"+t.owner.TenantID+"/oauth2/v2.0/token", url.Values{"grant_type": {"client_credentials"},
-		"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {"https://containerregistry.azure.net/.default"}}, "access_token")
+		"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {scope}}, "access_token")
 }
 
 func (t *target) refreshToken(ctx context.Context, host, entra string) (string, error) {

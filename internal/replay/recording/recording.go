@@ -1,10 +1,15 @@
-// Package recording reads recorded HTTP traffic: JSON of the Azure SDK test proxy,
-// and YAML of vcrpy.
+// Package recording reads recorded HTTP traffic, in the formats that the clients
+// of the service write:
+//
+//   - JSON of the Azure SDK test proxy and of .NET's recorder before it (proxy.go)
+//   - cassettes of vcrpy (cassette.go)
+//   - session records of the Azure SDK for Java before 2023 (session.go)
+//   - nock scripts of the Azure SDK for JavaScript in 2021 (nock.go)
+//   - JSON of its recorder in browsers, of the same year (browser.go)
 package recording
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,21 +19,24 @@ import (
 	"os"
 	"path"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // maxFile is the largest recording, in bytes; real ones have a few hundred
-// kilobytes.
+// kilobytes, those of large uploads some megabytes.
 const maxFile = 64 << 20
 
 // Recording is one file with exchanges.
 type Recording struct {
 	File      string // below the folder, with slashes
+	Format    string // such as "vcr cassette"
 	Exchanges []Exchange
-	// KeepsCredentials says that requests stand with their Authorization header;
-	// vcr cassettes are scrubbed of it.
+	// KeepsCredentials says that requests stand with their Authorization header.
 	KeepsCredentials bool
+	// KeepsHeaders says that requests stand with the headers they had, Accept
+	// among them.
+	KeepsHeaders bool
+	// KeepsBodies says that requests stand with their bodies.
+	KeepsBodies bool
 	// LastValueOnly says that the recorder kept one value of each header, the
 	// last, as vcr does with aiohttp's.
 	LastValueOnly bool
@@ -41,217 +49,181 @@ type Exchange struct {
 	URL    *url.URL
 	Header http.Header
 	Body   string // of the request; "<417 bytes>" where the recorder left it out
+	// BodyLost says that Body is not what was sent: its digest is another than the
+	// one that the exchange names.
+	BodyLost bool
 
-	Status  int
-	Answer  http.Header
-	Content string // of the answer
+	Status      int
+	Answer      http.Header
+	Content     string // of the answer
+	ContentLost bool   // as BodyLost, of Content
 }
 
-// Load reads all recordings under a folder, in the order of their names, and
-// counts the files that are none, by folder. A recording that cannot be read is
-// an error, as is one of more than 64 MiB.
-func Load(dir string) (all []Recording, others map[string]int, err error) {
+// Unread is a file that looks like a recording and cannot be read.
+type Unread struct {
+	File   string // below the folder, with slashes
+	Format string
+	Reason string
+}
+
+// Folder is what a folder holds.
+type Folder struct {
+	Recordings []Recording // in the order of their names
+	Unread     []Unread
+	Others     map[string]int // files that are no recordings, by their folder
+}
+
+// The formats.
+const (
+	formatProxy    = "test proxy"
+	formatCassette = "vcr cassette"
+	formatSession  = "session record"
+	formatNock     = "nock script"
+	formatBrowser  = "browser recording"
+	formatJSON     = "JSON"
+	formatYAML     = "YAML"
+)
+
+// Load reads all files under a folder. An error says that the folder itself
+// cannot be read.
+func Load(dir string) (*Folder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer root.Close()
-	others = map[string]int{}
+	f := &Folder{Others: map[string]int{}}
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		var read func([]byte) (*Recording, error)
-		switch strings.ToLower(path.Ext(name)) {
-		case ".json":
-			read = readProxy
-		case ".yaml", ".yml":
-			read = readCassette
-		default:
-			others[path.Dir(name)]++
+		read, format := readerFor(name)
+		if read == nil {
+			f.Others[path.Dir(name)]++
 			return nil
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
+		data, err := readFile(root, name, d)
+		var r *Recording
+		if err == nil {
+			r, err = read(data)
 		}
-		if info.Size() > maxFile {
-			return fmt.Errorf("%s: larger than %d bytes", name, maxFile)
-		}
-		data, err := root.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		r, err := read(data)
+		var bad *formatError
 		switch {
 		case errors.Is(err, errNoRecording):
-			others[path.Dir(name)]++
-			return nil
+			f.Others[path.Dir(name)]++
+		case errors.As(err, &bad):
+			f.Unread = append(f.Unread, Unread{name, bad.format, bad.reason})
 		case err != nil:
-			return fmt.Errorf("%s: %w", name, err)
+			f.Unread = append(f.Unread, Unread{name, format, err.Error()})
+		default:
+			r.File = name
+			recoverBytes(r)
+			f.Recordings = append(f.Recordings, *r)
 		}
-		r.File = name
-		all = append(all, *r)
 		return nil
 	})
-	return all, others, err
+	return f, err
+}
+
+// readerFor returns what reads a file of that name, nil = nothing does.
+func readerFor(name string) (read func([]byte) (*Recording, error), format string) {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".json":
+		return readJSON, formatJSON
+	case ".yaml", ".yml":
+		return readCassette, formatYAML
+	case ".js":
+		return readNock, formatNock
+	}
+	return nil, ""
+}
+
+func readFile(root *os.Root, name string, d fs.DirEntry) ([]byte, error) {
+	info, err := d.Info()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is no regular file")
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("larger than %d bytes", maxFile)
+	}
+	return root.ReadFile(name)
 }
 
 // errNoRecording says that a file holds something else.
 var errNoRecording = errors.New("not a recording")
 
-// readProxy reads a recording of the Azure SDK test proxy.
-func readProxy(data []byte) (*Recording, error) {
-	var f struct {
-		Entries []struct {
-			RequestMethod, RequestURI string
-			RequestHeaders            map[string]any
-			RequestBody               json.RawMessage
-			StatusCode                int
-			ResponseHeaders           map[string]any
-			ResponseBody              json.RawMessage
-		}
+// formatError says that a file of a known format cannot be read.
+type formatError struct{ format, reason string }
+
+func (e *formatError) Error() string { return e.format + ": " + e.reason }
+
+// unreadable returns an error about an exchange, counted from 1.
+func unreadable(format string, number int, what string) error {
+	return &formatError{format, fmt.Sprintf("exchange %d: %s cannot be read", number, what)}
+}
+
+// readJSON reads a recording of any of the formats that are JSON.
+func readJSON(data []byte) (*Recording, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !json.Valid(data) {
+		return nil, &formatError{formatJSON, "is not JSON"}
 	}
-	if err := json.Unmarshal(data, &f); err != nil || len(f.Entries) == 0 {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil {
 		return nil, errNoRecording // descriptions of APIs have other shapes
 	}
-	r := &Recording{KeepsCredentials: true}
-	for i, e := range f.Entries {
-		u, err := url.Parse(e.RequestURI)
-		if err != nil {
-			return nil, fmt.Errorf("entry %d: the address cannot be read", i+1)
+	for _, f := range []struct {
+		key  string
+		read func(json.RawMessage) (*Recording, error)
+	}{
+		{"Entries", readProxy},
+		{"networkCallRecords", readSession},
+		{"recordings", readBrowser},
+		{"interactions", func(json.RawMessage) (*Recording, error) { return readCassette(data) }}, // JSON is YAML
+	} {
+		if raw, ok := keys[f.key]; ok {
+			return f.read(raw)
 		}
-		x := Exchange{Number: i + 1, Method: e.RequestMethod, URL: u, Status: e.StatusCode, Body: jsonText(e.RequestBody), Content: jsonText(e.ResponseBody)}
-		x.Header, _ = headers(e.RequestHeaders)
-		x.Answer, _ = headers(e.ResponseHeaders)
-		r.Exchanges = append(r.Exchanges, x)
 	}
-	return r, nil
+	return nil, errNoRecording
 }
 
-// jsonText returns a body: a text as it is, anything else as JSON.
-func jsonText(raw json.RawMessage) string {
-	var s *string
-	if json.Unmarshal(raw, &s) == nil {
-		if s == nil {
-			return ""
-		}
-		return *s
+// list decodes the exchanges of a format that is JSON.
+func list[T any](format string, raw json.RawMessage) ([]T, error) {
+	var items []T
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, &formatError{format, "its exchanges cannot be read"}
 	}
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return string(raw)
+	if len(items) == 0 {
+		return nil, errNoRecording
 	}
-	return b.String()
+	return items, nil
 }
 
-// headers reads headers whose values are a text or a list of texts; single says
-// that none is a list.
-func headers(from map[string]any) (h http.Header, single bool) {
-	h, single = http.Header{}, true
-	for name, v := range from {
-		name = http.CanonicalHeaderKey(name)
-		if list, ok := v.([]any); ok {
-			single = false
-			for _, v := range list {
-				h[name] = append(h[name], fmt.Sprint(v))
+// address reads an exchange's address, which must be whole.
+func address(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && text != ""
+}
+
+// repeated are the headers that the service sends more than once.
+var repeated = map[string]bool{"Strict-Transport-Security": true, "Access-Control-Expose-Headers": true}
+
+// joined reads headers whose values were joined with commas.
+func joined(from map[string]any) http.Header {
+	h, _ := headers(from)
+	for name := range repeated {
+		var values []string
+		for _, v := range h[name] {
+			for part := range strings.SplitSeq(v, ",") {
+				values = append(values, strings.TrimSpace(part))
 			}
-			continue
 		}
-		h[name] = append(h[name], fmt.Sprint(v))
-	}
-	return h, single
-}
-
-// readCassette reads a cassette of vcrpy. Its YAML may carry tags of Python's,
-// which mean nothing here.
-func readCassette(data []byte) (*Recording, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil || len(doc.Content) != 1 {
-		return nil, errNoRecording
-	}
-	root, ok := plain(doc.Content[0]).(map[string]any)
-	if !ok {
-		return nil, errNoRecording
-	}
-	list, ok := root["interactions"].([]any)
-	if !ok {
-		return nil, errNoRecording
-	}
-	r := &Recording{LastValueOnly: true}
-	for i, item := range list {
-		bad := func(what string) error { return fmt.Errorf("interaction %d: %s cannot be read", i+1, what) }
-		request, response := child(item, "request"), child(item, "response")
-		uri, _ := child(request, "uri").(string)
-		u, err := url.Parse(uri)
-		if err != nil || uri == "" {
-			return nil, bad("the address")
-		}
-		x := Exchange{Number: i + 1, URL: u}
-		x.Method, _ = child(request, "method").(string)
-		if _, err := fmt.Sscan(fmt.Sprint(child(child(response, "status"), "code")), &x.Status); err != nil {
-			return nil, bad("the status")
-		}
-		from, _ := child(request, "headers").(map[string]any)
-		x.Header, _ = headers(from)
-		from, _ = child(response, "headers").(map[string]any)
-		var single bool
-		x.Answer, single = headers(from)
-		r.LastValueOnly = r.LastValueOnly && single
-		r.KeepsCredentials = r.KeepsCredentials || x.Header.Get("Authorization") != ""
-		switch body := child(request, "body").(type) {
-		case nil:
-		case string:
-			x.Body = body
-		case map[string]any: // a form that the client's library had not encoded yet
-			form := url.Values{}
-			for k, v := range body {
-				form.Set(k, fmt.Sprint(v))
-			}
-			x.Body = form.Encode()
-			x.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		default:
-			return nil, bad("the request's body")
-		}
-		x.Content, _ = child(child(response, "body"), "string").(string)
-		r.Exchanges = append(r.Exchanges, x)
-	}
-	if len(r.Exchanges) == 0 {
-		return nil, errNoRecording
-	}
-	return r, nil
-}
-
-func child(v any, key string) any {
-	m, _ := v.(map[string]any)
-	return m[key]
-}
-
-// plain turns YAML into maps, lists and texts, whatever its tags.
-func plain(n *yaml.Node) any {
-	switch n.Kind {
-	case yaml.AliasNode:
-		return nil // cassettes have none, and an alias could make much of little
-	case yaml.MappingNode:
-		m := map[string]any{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = plain(n.Content[i+1])
-		}
-		return m
-	case yaml.SequenceNode:
-		list := make([]any, 0, len(n.Content))
-		for _, c := range n.Content {
-			list = append(list, plain(c))
-		}
-		return list
-	}
-	switch n.Tag {
-	case "!!null":
-		return nil
-	case "!!binary":
-		if b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), "")); err == nil {
-			return string(b)
+		if values != nil {
+			h[name] = values
 		}
 	}
-	return n.Value
+	return h
 }
