@@ -49,7 +49,6 @@ final class FakeRegistry implements HttpClient {
     /** The keys of the access claim begin with capitals. */
     volatile boolean capitals;
 
-
     /** How long tokens live, in seconds. */
     volatile long life = 3600;
 
