@@ -101,7 +101,13 @@ type Decision struct {
 
 // Decide checks a required scope. What it does not know is missing.
 func (r Rights) Decide(required acrkit.Scope) Decision {
-	var d Decision
+	d, by := r.decide(required)
+	d.Rules = append(d.Rules, r.texts(by)...)
+	return d
+}
+
+// decide is Decide, with the rules of the map that granted apart.
+func (r Rights) decide(required acrkit.Scope) (d Decision, by []scopemap.Rule) {
 	rest := required
 	if r.catalog != nil {
 		if asked := required.Intersect(acrkit.CatalogScope()); !asked.IsEmpty() {
@@ -117,10 +123,15 @@ func (r Rights) Decide(required acrkit.Scope) Decision {
 	m := r.Map.Decide(rest)
 	d.Granted = d.Granted.Union(m.Granted)
 	d.Missing = d.Missing.Union(m.Missing)
-	for _, by := range m.By {
-		d.Rules = append(d.Rules, r.Source+": "+by.String())
+	return d, m.By
+}
+
+// texts writes rules for the decision log.
+func (r Rights) texts(rules []scopemap.Rule) (out []string) {
+	for _, rule := range rules {
+		out = append(out, r.Source+": "+rule.String())
 	}
-	return d
+	return out
 }
 
 // Grant says what an access token holds that was asked for: the part of it within the
@@ -136,7 +147,7 @@ func (r Rights) Grant(asked acrkit.Scope) Decision {
 		}
 		named = append(named, access)
 	}
-	d := r.Decide(acrkit.NewScope(named...))
+	d, by := r.decide(acrkit.NewScope(named...))
 	for _, action := range acrkit.Actions() {
 		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, "*") {
 			continue
@@ -150,10 +161,11 @@ func (r Rights) Grant(asked acrkit.Scope) Decision {
 			continue
 		}
 		d.Granted = d.Granted.Union(one)
-		if by := r.Source + ": " + r.Map.Rules[i].String(); !slices.Contains(d.Rules, by) {
-			d.Rules = append(d.Rules, by)
+		if !slices.Contains(by, r.Map.Rules[i]) {
+			by = append(by, r.Map.Rules[i])
 		}
 	}
+	d.Rules = append(d.Rules, r.texts(by)...)
 	if r.anonymous {
 		d.Granted = anonymousGrant(asked)
 	}
