@@ -46,6 +46,21 @@ func TestParseScope(t *testing.T) {
 	}
 }
 
+// A star is a word, and no wildcard: whoever asks whether a set holds a right on a
+// repository is not told yes for one that is named "*".
+func TestScope_star(t *testing.T) {
+	star, name := mustScope(t, "repository:*:*"), mustScope(t, "repository:a:pull")
+	if star.Contains(name) || name.Contains(star) || star.Contains(mustScope(t, "repository:*:pull")) {
+		t.Error("a star stands for something else")
+	}
+	if got := name.Minus(star); !got.Equal(name) {
+		t.Errorf("Minus: %s", got)
+	}
+	if got := name.Intersect(star); !got.IsEmpty() {
+		t.Errorf("Intersect: %s", got)
+	}
+}
+
 func TestParseScope_refuses(t *testing.T) {
 	for _, tc := range []struct{ name, in, message string }{
 		{"no name", "repository:pull", "TYPE:NAME:ACTIONS"},

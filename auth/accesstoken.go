@@ -104,7 +104,7 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 	}
 	return keptOr(ctx, t, key, func(s StoredToken, l life) (*accessToken, bool) {
 		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque; without claims it is as good
-		a := token(s.Value, claims.Access, l)
+		a := token(s.Value, claims.Granted(scope), l)
 		return a, suits == nil || suits(a)
 	}, func(ctx context.Context) (*accessToken, error) {
 		form := maps.Clone(p.fields)
@@ -118,7 +118,7 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 		if err != nil {
 			return nil, err
 		}
-		return token(a.token, a.claims.Access, a.life), nil
+		return token(a.token, a.claims.Granted(scope), a.life), nil
 	}, func(a *accessToken) (StoredToken, bool) {
 		return newStoredToken(a.value, a.life, ""), a.granted == nil || a.granted.Contains(scope)
 	})
@@ -126,11 +126,13 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 
 // Token is an ACR access token.
 type Token struct {
-	Value     Secret        // sent as "Authorization: Bearer …"
-	Requested acrkit.Scope  // what it was asked for; contains what was wanted
-	Granted   *acrkit.Scope // its access claim, as evidence; nil means unknown
-	Expires   time.Time     // by this machine's clock
-	Audience  string        // audience of the Entra token it came from; "" if none did
+	Value     Secret       // sent as "Authorization: Bearer …"
+	Requested acrkit.Scope // what it was asked for; contains what was wanted
+	// Granted is its access claim, as evidence; nil means unknown. What it holds on
+	// every repository ("*") is told for each of those that were requested.
+	Granted  *acrkit.Scope
+	Expires  time.Time // by this machine's clock
+	Audience string    // audience of the Entra token it came from; "" if none did
 }
 
 // Token returns an access token whose requested scope contains scope, from the

@@ -347,6 +347,10 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 			case strings.Contains(said, "arm aad token disallowed"), strings.Contains(said, "token validation failed") && err == nil && claims.IsResourceManager():
 				e.Cause = cause.ARMAudienceDisabled
 				e.Hint = "the registry takes no tokens for Azure Resource Manager; ask for the audience https://containerregistry.azure.net"
+			case err == nil && claims.IsOfOtherCloud(g.t.registry):
+				e.Cause = cause.OtherCloud
+				e.Reason += "; the token is for Azure Resource Manager of another cloud than the registry's"
+				e.Hint = "ask for a token for the audience https://containerregistry.azure.net, which is the same in all clouds"
 			case err == nil && !claims.IsForRegistries() && !claims.IsResourceManager() && !guid.MatchString(audience):
 				e.Reason += "; its issuer is " + clipQuote(redact.Text(claims.Issuer))
 				e.Hint = "ask for a token for the audience https://containerregistry.azure.net"

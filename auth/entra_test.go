@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
 )
 
 func TestServicePrincipal_Authority(t *testing.T) {
@@ -308,6 +309,31 @@ func TestTokenService_Refusals(t *testing.T) {
 				t.Errorf("final = %v", final)
 			}
 		})
+	}
+}
+
+// TestEntraToken_OtherCloud: the recorded answer to a token for another cloud's Azure
+// Resource Manager is told apart from that to a bad token.
+func TestEntraToken_OtherCloud(t *testing.T) {
+	for audience, want := range map[string]acrkit.Cause{
+		"https://management.usgovcloudapi.net": cause.OtherCloud, "https://management.core.chinacloudapi.cn/": cause.OtherCloud,
+		"https://management.azure.com": cause.ExchangeRefused, "https://containerregistry.azure.net": cause.ExchangeRefused,
+	} {
+		f, rt, _ := setup(t, auth.EntraToken(jwt(map[string]any{"iss": "https://sts.windows.net/t/", "aud": audience, "exp": time.Now().Add(time.Hour).Unix()})))
+		f.intercept = func(w http.ResponseWriter, _ *http.Request, _ url.Values) bool {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"errors":[{"code":"UNAUTHORIZED","message":"retrieving permissions failed"}]}`))
+			return true
+		}
+		_, err := rt.Token(t.Context(), mustScope("registry:catalog:*"))
+		e, ok := errors.AsType[*acrkit.Error](err)
+		if !ok || e.Code != acrkit.CodeCredentialRejected || e.Cause != want {
+			t.Fatalf("%s: %v, cause %v, want %s", audience, err, acrkit.CauseOf(err), want)
+		}
+		if named := strings.Contains(e.Reason, "of another cloud") && strings.Contains(e.Hint, "https://containerregistry.azure.net"); named != (want == cause.OtherCloud) {
+			t.Errorf("%s: %s\n%s", audience, e.Reason, e.Hint)
+		}
 	}
 }
 

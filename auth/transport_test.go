@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -591,6 +592,49 @@ func TestTransport_Anonymous(t *testing.T) {
 	if !errors.Is(err, acrkit.CodeCredentialMissing) {
 		t.Error(err)
 	}
+}
+
+// TestTransport_AnonymousToken: the token of an anonymous client, as recorded, holds
+// pull on all repositories and reads tags too; it is renewed at 80 % of its five minutes.
+func TestTransport_AnonymousToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, rt, _ := setup(t, auth.Anonymous())
+		fetched := 0
+		f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			if r.URL.Path != "/oauth2/token" {
+				return true // taken, whatever the token
+			}
+			fetched++
+			now := time.Now()
+			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+			_ = json.NewEncoder(w).Encode(map[string]string{"access_token": jwt(map[string]any{"iss": "Azure Container Registry", "sub": "acr_anon_pull",
+				"grant_type": "access_token", "nbf": now.Unix() - 900, "iat": now.Unix() - 900, "exp": now.Unix() + 300, "jti": fmt.Sprint(fetched),
+				"access": []map[string]any{{"Type": "repository", "Name": "*", "Actions": []string{"pull"}}}})})
+			return true
+		}
+		tags := mustScope("repository:team/app:metadata_read")
+		get := func(want int) {
+			t.Helper()
+			wantStatus(t, do(t, rt, "GET", "/v2/team/app/tags/list", ""), 200)
+			synctest.Wait()
+			if fetched != want {
+				t.Errorf("%d tokens were fetched, want %d", fetched, want)
+			}
+		}
+		get(1)
+		if g := rt.Granted(tags); g == nil || !g.Equal(mustScope("repository:team/app:metadata_read,pull")) {
+			t.Errorf("granted %v", g)
+		}
+		time.Sleep(239 * time.Second)
+		get(1)
+		time.Sleep(2 * time.Second)
+		get(2)
+		token, err := rt.Token(t.Context(), tags)
+		if left := time.Until(token.Expires); err != nil || left != 5*time.Minute {
+			t.Errorf("it expires in %v, %v", left, err)
+		}
+		_ = rt.Close()
+	})
 }
 
 func TestTransport_OverTheNetwork(t *testing.T) {

@@ -333,6 +333,8 @@ func TestVectorsOfLifetimes(t *testing.T) {
 		{exp(time.Hour), date}, {exp(3 * time.Hour), date}, {exp(100 * time.Second), date}, {exp(50 * time.Second), date},
 		{exp(0), date}, {exp(-time.Hour), date}, {exp(time.Hour), ""}, {exp(time.Hour), "yesterday"}, {jwt(map[string]any{}), date}, {"opaque", date},
 		{jwt(map[string]any{"exp": "1796000000"}), date}, {exp(240 * time.Hour), date}, {jwt(map[string]any{"exp": 1e30}), date}, {jwt(map[string]any{"exp": float64(at.Unix()) + 100.9}), date},
+		// An anonymous client's: five minutes of use, "issued" fifteen minutes back (recorded).
+		{jwt(map[string]any{"nbf": at.Unix() - 900, "iat": at.Unix() - 900, "exp": at.Unix() + 300}), date},
 	} {
 		claims, _ := wire.ReadClaims(v.token)
 		day, _ := http.ParseTime(v.date)
@@ -356,6 +358,7 @@ func TestVectorsOfRefusals(t *testing.T) {
 		Body       string            `json:"body"`
 		Requested  string            `json:"requested,omitempty"`
 		Granted    *string           `json:"granted"`
+		Capitals   bool              `json:"capitals,omitempty"`
 		Code       string            `json:"code"`
 		Sentence   sentence.Key      `json:"sentence"`
 		Facts      map[string]string `json:"facts"`
@@ -385,6 +388,12 @@ func TestVectorsOfRefusals(t *testing.T) {
 			Sentence: sentence.MissingAction, Facts: right("samples/app", "metadata/read", "metadata/read")},
 		{Name: "push without content/write", Method: "PUT", Path: "/v2/samples/app/manifests/v2", From: "registry", Status: 401, Headers: insufficient("repository:samples/app:pull,push"), Body: body,
 			Granted: text("repository:samples/app:pull"), Sentence: sentence.MissingSome, Facts: func() map[string]string {
+				f := right("samples/app", "content/write", "content/write")
+				f["has"] = "content/read"
+				return f
+			}()},
+		{Name: "push without content/write, keys of the claim in capitals", Method: "PUT", Path: "/v2/samples/app/manifests/v2", From: "registry", Status: 401, Headers: insufficient("repository:samples/app:pull,push"), Body: body,
+			Granted: text("repository:samples/app:pull"), Capitals: true, Sentence: sentence.MissingSome, Facts: func() map[string]string {
 				f := right("samples/app", "content/write", "content/write")
 				f["has"] = "content/read"
 				return f
@@ -446,9 +455,15 @@ func TestVectorsOfRefusals(t *testing.T) {
 				v.Requested = cmp.Or(v.Requested, form.Get("scope"))
 				claims := map[string]any{"iss": "Azure Container Registry", "exp": time.Now().Add(time.Hour).Unix(), "grant_type": "access_token"}
 				if v.Granted != nil {
-					var access []acrkit.Access
+					var access []any
 					for a := range mustScope(*v.Granted).All() {
 						access = append(access, a)
+						if v.Capitals {
+							access[len(access)-1] = struct { //nolint:musttag // the keys are the fields' names
+								Type, Name string
+								Actions    []string
+							}(a)
+						}
 					}
 					claims["access"] = access
 				}
@@ -486,6 +501,6 @@ func TestVectorsOfRefusals(t *testing.T) {
 		v.Message = sentence.Message(v.Sentence, v.Facts)
 		all = append(all, v)
 	}
-	holdVectors(t, "refusals.json", vectorFile{"What a last answer becomes. requested is the scope of the first access token, granted what the access claim held (null: it has none). The facts fill the sentence. name is a fact of registries of Azure alone; name, token, repository and actions are facts only where a shell takes them as they stand.", all})
+	holdVectors(t, "refusals.json", vectorFile{"What a last answer becomes. requested is the scope of the first access token, granted what the access claim held (null: it has none), its keys with capitals where capitals is true (Type, Name, Actions). The facts fill the sentence. name is a fact of registries of Azure alone; name, token, repository and actions are facts only where a shell takes them as they stand.", all})
 	holdVectors(t, "sentences.json", sentence.Table())
 }

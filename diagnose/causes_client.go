@@ -88,5 +88,13 @@ func causesOfClients() []Cause {
 			Proves: "the first three bytes of the value that was given",
 			Mend:   `printf %s "$PASSWORD" > password.txt    # without a mark; in PowerShell: Set-Content -Encoding ascii -NoNewline`,
 		},
+		{
+			Code: cause.OtherCloud, Name: "other-cloud", Class: acrkit.CodeCredentialRejected, Basis: Recorded,
+			Title:  "the Entra token is for Azure Resource Manager of another cloud",
+			Shows:  `401 from /oauth2/exchange, "retrieving permissions failed"`,
+			Tells:  "an identity without a role is told the same with 403",
+			Proves: "the token's aud",
+			Mend:   "az account get-access-token --resource https://containerregistry.azure.net    # the same audience in all clouds",
+		},
 	}
 }

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +118,16 @@ func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
 	}
 	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.SilentlyAnonymous, cause.StoreIgnored, cause.BasicOnAPI, cause.TokenEnded, cause.AskedTooLittle},
 		append(known.Evidence, grants)...)
+}
+
+// sentForOtherCloud reports whether the exchange refused a token for Azure Resource
+// Manager of another cloud than the registry's.
+func (x *examiner) sentForOtherCloud() bool {
+	return x.status == http.StatusUnauthorized && x.at == theExchange && x.claimsKnown && x.claims.IsOfOtherCloud(x.reg)
+}
+
+func (x *examiner) otherCloud() Diagnosis {
+	return verdict(cause.OtherCloud, Proved, "the Entra token is for "+clip(strings.Join(x.claims.Audience, ", "))+", which is not of the registry's cloud")
 }
 
 // isAnonymous reports whether the credential that is known here is none.

@@ -227,6 +227,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.WrongRegistryToken, Proved, fmt.Sprintf("the token is for %s", clip(x.claims.Audience[0]))), true
 	case x.at == theExchange && x.claimsKnown && x.claims.IsResourceManager() && x.saysIt(errtext.SaysTokenInvalid):
 		return verdict(cause.ARMAudienceDisabled, Proved, "the Entra token is for Azure Resource Manager, and the registry answered: token validation failed"), true
+	case x.sentForOtherCloud():
+		return x.otherCloud(), true
 	case x.at != theExchange && x.claimsKnown && x.claims.IsEntra():
 		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
 	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != zeroGUID && x.user != "":

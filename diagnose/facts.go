@@ -101,6 +101,9 @@ func gather(a *Attempt) *facts {
 	f.says = errtext.Sentences(f.said)
 	f.fromText(a)
 	f.fromURL()
+	if f.claimsKnown && f.claims.Access != nil {
+		f.granted = f.claims.Granted(f.required)
+	}
 	for access := range f.required.All() {
 		if access.Type == "repository" {
 			// Of a mount's two the target is the one with more rights.
@@ -259,9 +262,6 @@ func (f *facts) fromRequest(x *Exchange) {
 	f.sentSecret = header != "" || token != ""
 	if c, err := wire.ReadClaims(token); err == nil {
 		f.claims, f.claimsKnown = c, true
-		if c.Access != nil {
-			f.granted = c.Access
-		}
 	}
 }
 

@@ -230,9 +230,12 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 		case errtext.SaysNetworkRule:
 			return x.networkRule(ctx), true
 		case errtext.SaysNoPermissions:
+			if x.sentForOtherCloud() {
+				return x.otherCloud(), true
+			}
 			if status == http.StatusUnauthorized {
 				// Recorded of a token for another cloud's Azure Resource Manager.
-				return suspect(cause.ExchangeRefused, cause.NoRole, cause.Unavailable), true
+				return suspect(cause.ExchangeRefused, cause.OtherCloud, cause.NoRole, cause.Unavailable), true
 			}
 			return verdict(cause.NoRole, Proved, said), true
 		case errtext.SaysARMDisallowed:

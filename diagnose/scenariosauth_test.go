@@ -151,6 +151,12 @@ func entraScenarios() []scenario {
 			tr := r.Transport(auth.EntraToken(entraToken(t, r, p, "https://management.azure.com/.default")))
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
 		}},
+		{name: "other-cloud", make: func(t *testing.T) failure {
+			r := acrtest.NewRegistry(t, nil)
+			p := r.ServicePrincipal("AcrPull")
+			tr := r.Transport(auth.EntraToken(entraToken(t, r, p, "https://management.usgovcloudapi.net/.default")))
+			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
+		}},
 		{name: "exchange-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			tr := r.Transport(auth.EntraToken(jwt(map[string]any{"iss": "https://sts.windows.net/x/", "aud": "https://containerregistry.azure.net"})))

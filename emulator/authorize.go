@@ -107,7 +107,7 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 	if err != nil {
 		return refuse(d, err, dataplane.Verdict{ChallengeError: invalidToken})
 	}
-	if missing := required.Minus(access.Granted); !missing.IsEmpty() {
+	if missing := access.Lacks(required); !missing.IsEmpty() {
 		d.Missing = missing.String()
 		if lacking := missing.Intersect(rights.Missing); !lacking.IsEmpty() {
 			d.RuleID, d.Reason = rights.Lacks, "the access token lacks it, as "+rights.Source+" does"

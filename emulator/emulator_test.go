@@ -515,8 +515,8 @@ func TestAnonymous(t *testing.T) {
 	if err := reg.SetAnonymousPull(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	want := []any{map[string]any{"type": "registry", "name": "catalog", "actions": []any{"*"}},
-		map[string]any{"type": "repository", "name": "samples/app", "actions": []any{"metadata_read", "pull"}}}
+	want := []any{map[string]any{"Type": "registry", "Name": "catalog", "Actions": []any{"*"}},
+		map[string]any{"Type": "repository", "Name": "*", "Actions": []any{"pull"}}}
 	var token string
 	for i, a := range ask() {
 		token = a.field(t, "access_token")

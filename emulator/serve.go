@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.dated || e.clock.moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
 	}
+	r = singleSlash(r)
 	body := e.idle.Body(w, r)
 	defer body.Done()
 	finished := false
@@ -84,6 +86,23 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.leave()
 	e.serve(w, r, false) //nolint:contextcheck // the request carries it
 	finished = true
+}
+
+// singleSlash takes the slashes off a path that begins with several. Clients whose
+// endpoint of Azure Resource Manager or Entra ends in a slash write //metadata/endpoints,
+// //subscriptions and //TENANT/oauth2/v2.0/token. What the registry and the control API
+// do with such a path is not known, or nothing: theirs are left as they are.
+func singleSlash(r *http.Request) *http.Request {
+	path := "/" + strings.TrimLeft(r.URL.Path, "/")
+	if !strings.HasPrefix(r.URL.Path, "//") || path == "/v2" || slices.ContainsFunc([]string{"/v2/", "/acr/", "/oauth2/", controlPrefix}, func(prefix string) bool {
+		return strings.HasPrefix(path, prefix)
+	}) {
+		return r
+	}
+	changed, u := *r, *r.URL
+	u.Path, u.RawPath = path, ""
+	changed.URL = &u
+	return &changed
 }
 
 // refusePlain answers a request that came over plain HTTP from another machine. None

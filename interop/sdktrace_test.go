@@ -34,6 +34,14 @@ type recorder struct {
 // record puts a recorder before the server. Realms and links lead back to it.
 func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 	t.Helper()
+	r := &recorder{}
+	return relay(t, s, r.add), r
+}
+
+// relay puts a server before s, and tells of each request that passes: its body and
+// the answer.
+func relay(t *testing.T, s *sdkServer, tell func(*http.Request, []byte, *statusWriter)) *sdkServer {
+	t.Helper()
 	target, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +52,6 @@ func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	r := &recorder{}
 	forward := &httputil.ReverseProxy{
 		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(target); p.Out.Host = p.In.Host },
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
@@ -58,7 +65,7 @@ func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		status := &statusWriter{ResponseWriter: w}
 		forward.ServeHTTP(status, req)
-		r.add(req, body, status)
+		tell(req, body, status)
 	}))
 	server.Config.ErrorLog = log.New(t.Output(), "recorder: ", 0)
 	server.StartTLS()
@@ -68,7 +75,7 @@ func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return &sdkServer{emulatorProcess: s.emulatorProcess, data: s.data, url: server.URL, ca: caFile, work: dir}, r
+	return &sdkServer{emulatorProcess: s.emulatorProcess, data: s.data, url: server.URL, ca: caFile, work: dir}
 }
 
 type statusWriter struct {

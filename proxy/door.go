@@ -66,7 +66,7 @@ func (c *call) authorize() *refusal {
 		if !ok {
 			return &refusal{word: "invalid_token"}
 		}
-		if !granted.Contains(c.op.Scope) {
+		if !holds(granted, c.op.Scope) {
 			return &refusal{word: wire.ErrInsufficientScope}
 		}
 	default:
@@ -84,12 +84,40 @@ func (h *Handler) allows(required acrkit.Scope) bool {
 	return h.scopeMap == nil || h.scopeMap.Decide(required).Allowed()
 }
 
-// grant returns the part of what a client asks for that it gets.
+// allRepositories stands in a scope for every repository: some clients ask for
+// "repository:*:ACTIONS", with * for all actions, and use the token for each.
+const allRepositories = "*"
+
+// holds reports whether a token opens a request. A right on all repositories is one on
+// each.
+func holds(granted, required acrkit.Scope) bool {
+	for lacks := range required.Minus(granted).All() {
+		everywhere := func(action string) acrkit.Scope {
+			return acrkit.NewScope(acrkit.Access{Type: "repository", Name: allRepositories, Actions: []string{action}})
+		}
+		for _, action := range lacks.Actions {
+			if lacks.Type != "repository" || !granted.Contains(everywhere(action)) && !granted.Contains(everywhere("*")) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// grant returns the part of what a client asks for that it gets. What it asks for on
+// all repositories it gets as it is: whether the scope map lets a request pass is
+// decided for each.
 func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 	if h.scopeMap == nil {
 		return asked
 	}
-	return h.scopeMap.Grant(asked)
+	granted := h.scopeMap.Grant(asked)
+	for access := range asked.All() {
+		if access.Type == "repository" && access.Name == allRepositories {
+			granted = granted.Union(acrkit.NewScope(access))
+		}
+	}
+	return granted
 }
 
 // isKey reports whether a client has shown the key. Hashes are compared, so that

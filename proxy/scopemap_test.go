@@ -139,6 +139,40 @@ func TestTokenOfAnotherScope(t *testing.T) {
 	}
 }
 
+// TestAllRepositories: a client that asks for all repositories at once, as PowerShell's
+// gallery client does, gets in with that token where the scope map lets it, with the
+// actions it asked for and no other, and not to the catalog.
+func TestAllRepositories(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	for _, name := range []string{"samples/app", "private/app"} {
+		reg.Push(name, "v1")
+	}
+	targets := []string{"GET /v2/samples/app/tags/list", "GET /v2/private/app/tags/list", "GET /v2/samples/app/manifests/v1", "GET /acr/v1/_catalog"}
+	for _, tt := range []struct {
+		scope    string
+		scopeMap *scopemap.Map
+		want     []int
+	}{
+		{"repository:*:*", nil, []int{200, 200, 200, 401}},
+		{"registry:catalog:* repository:*:*", nil, []int{200, 200, 200, 200}},
+		{"repository:*:metadata_read", nil, []int{200, 200, 401, 401}},
+		{"registry:*:*", nil, []int{401, 401, 401, 401}},
+		{"registry:catalog:* repository:*:*", mapOf(t, "repositories/samples/*/metadata/read"), []int{200, 401, 401, 401}},
+	} {
+		f := start(t, reg, everything(reg), proxy.Options{ScopeMap: tt.scopeMap})
+		bearer := "Bearer " + f.token(tt.scope)
+		for i, target := range targets {
+			method, path, _ := strings.Cut(target, " ")
+			req := f.request(method, path, nil)
+			req.Header.Set("Authorization", bearer)
+			req.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json")
+			if a := f.do(req); a.StatusCode != tt.want[i] {
+				t.Errorf("%s, scope map %v: %s: %d, want %d", tt.scope, tt.scopeMap != nil, target, a.StatusCode, tt.want[i])
+			}
+		}
+	}
+}
+
 // TestOtherRightsThanDerived has a registry that asks for another right than is
 // known of an operation, as may be of referrers: the proxy asks for it only where
 // the scope map has it, and does not remember it for other repositories.

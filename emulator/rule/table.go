@@ -75,6 +75,7 @@ const (
 	EntraTokenApplication ID = "entra-token-application"
 	EntraTokenTenant      ID = "entra-token-tenant"
 	EntraTokenAudience    ID = "entra-token-audience"
+	EntraTokenCloud       ID = "entra-token-cloud"
 	ARMAudienceOff        ID = "arm-audience-off"
 	ExchangeOfRefresh     ID = "exchange-of-refresh-token"
 )
@@ -185,6 +186,7 @@ var table = []Rule{
 	{EntraTokenApplication, Exchange, "the application of the Entra token does not exist"},
 	{EntraTokenTenant, Exchange, "the tenant is not the token's"},
 	{EntraTokenAudience, Exchange, "the Entra token is for another resource"},
+	{EntraTokenCloud, Exchange, "the Entra token is for Azure Resource Manager of another cloud"},
 	{ARMAudienceOff, Exchange, "the registry takes no ARM tokens"},
 	{ExchangeOfRefresh, Exchange, "refresh tokens of Entra are not issued here"},
 

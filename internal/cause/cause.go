@@ -104,4 +104,5 @@ const (
 	UploadPartRefused            acrkit.Cause = "ACRK100" // a part of an upload is refused for its size or range
 	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
 	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
+	OtherCloud                   acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
 )

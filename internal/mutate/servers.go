@@ -26,6 +26,25 @@ func serverRules() []Rule {
 			{identity + "chosen.go", "			if !p.Generated {", "			if !p.Generated && p.Expires.IsZero() {", emulator, "TestBeyondLoopback"},
 			{identity + "chosen.go", "			if c.put[k] == nil && ", "			if c.put[k] != nil && ", emulator, "TestBeyondLoopback"},
 		}},
+		{"all-repositories", "A token for all repositories holds no more than its principal's rights on all of them, none in ABAC mode, and opens what these are now.", []Break{
+			{identity + "roles.go", "rule.Pattern == scopemap.Root && rule.Action == action", "rule.Action == action", emulator, "TestAllRepositories"},
+			{identity + "roles.go", "rule.Pattern == scopemap.Root && rule.Action == action", "rule.Pattern == scopemap.Root", emulator, "TestAllRepositories"},
+			{identity + "roles.go", "		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, \"*\") {", "		if len(all) == 0 {", emulator, "TestAllRepositories"},
+			{identity + "secret.go", "	rights.wildcard = r.Mode != ModeABAC", "	rights.wildcard = true", emulator, "TestAllRepositories_ABAC"},
+			{"emulator/authorize.go", "	return verdict(rights, d)\n}\n\n// decideBasic", "	return verdict(identity.Answer{}, d)\n}\n\n// decideBasic", emulator, "TestAllRepositories_used"},
+			{"proxy/door.go", "	if !c.h.allows(c.op.Scope) {", "	if false {", proxy, "TestAllRepositories"},
+			{"proxy/door.go", "			if lacks.Type != \"repository\" || ", "			if ", proxy, "TestAllRepositories"},
+			{"proxy/door.go", "everywhere(action)", "everywhere(strings.Replace(action, \"pull\", \"metadata_read\", 1))", proxy, "TestAllRepositories"},
+		}},
+		{"anonymous-token", "An anonymous client's token opens reading alone, for five minutes.", []Break{
+			{identity + "jwt.go", "AnonymousLife = 5 * time.Minute", "AnonymousLife = 5*time.Minute + time.Second", emulator, "TestAnonymousToken"},
+			{identity + "jwt.go", "AnonymousLife = 5 * time.Minute", "AnonymousLife = 5*time.Minute - time.Second", emulator, "TestAnonymousToken"},
+			{identity + "jwt.go", "		life = min(life, AnonymousLife)", "		life = AnonymousLife", emulator, "TestAnonymousToken_life"},
+			{identity + "jwt.go", "kind == KindAnonymous && a.Granted.Contains(pull)", "a.Granted.Contains(pull)", emulator, "TestAllRepositories_used"},
+		}},
+		{"other-cloud", "A token for Azure Resource Manager of another cloud opens neither the registry nor ARM.", []Break{
+			{"emulator/internal/entra/tokens.go", "		return ForOtherARM", "		return ForARM", emulator, "TestOtherCloud"},
+		}},
 		{"beyond-loopback", "The emulator listens for other machines only where it was opened for them.", []Break{
 			{serve, "!addr.IP.IsLoopback() && !e.beyond {", "false {", emulator, "TestServeBeyondLoopback"},
 		}},

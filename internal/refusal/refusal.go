@@ -65,6 +65,7 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.EntraTokenApplication: cause.ExchangeRefused,
 	rule.EntraTokenTenant:      cause.ExchangeRefused,
 	rule.EntraTokenAudience:    cause.ExchangeRefused,
+	rule.EntraTokenCloud:       cause.OtherCloud,
 	rule.ARMAudienceOff:        cause.ARMAudienceDisabled,
 	rule.ExchangeOfRefresh:     cause.ExchangeRefused,
 

@@ -292,6 +292,9 @@ func exchangeScenarios() []scenario {
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), acrScope), "tenant",
 				"22222222-0000-0000-0000-000000000000")
 		}),
+		entra(rule.EntraTokenCloud, cause.OtherCloud, func(s *stage) diagnose.Attempt {
+			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), "https://management.usgovcloudapi.net/.default"))
+		}),
 		entra(rule.ARMAudienceOff, cause.ARMAudienceDisabled, func(s *stage) diagnose.Attempt {
 			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) { r.ArmTokens = false }))
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), armScope))

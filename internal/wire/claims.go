@@ -85,6 +85,59 @@ func ReadClaims(token string) (Claims, error) {
 	return c, nil
 }
 
+// Granted returns what a token holds by its own claim, on what was asked for; nil if
+// it does not say. A token may hold its rights on "*", every repository: they are
+// told for each repository that was asked for.
+//
+// Source: tokens of anonymous clients (recorded), which hold pull on "*" whatever was
+// asked for, and read tags and attributes as well.
+func (c Claims) Granted(asked acrkit.Scope) *acrkit.Scope {
+	if c.Access == nil {
+		return nil
+	}
+	var named, everywhere []acrkit.Access
+	for a := range c.Access.All() {
+		if a.Type == "repository" && a.Name == "*" {
+			everywhere = append(everywhere, a)
+			if slices.Contains(a.Actions, "*") {
+				everywhere = append(everywhere, onAll(acrkit.Actions()...))
+			}
+			if c.Subject == anonymousSubject && slices.Contains(a.Actions, acrkit.ContentRead.Wire()) {
+				everywhere = append(everywhere, onAll(acrkit.MetadataRead))
+			}
+			continue
+		}
+		named = append(named, a)
+	}
+	told := false
+	for a := range asked.All() {
+		if a.Type != "repository" || a.Name == "*" {
+			continue
+		}
+		for _, e := range everywhere {
+			e.Name = a.Name
+			named = append(named, e)
+		}
+		told = true
+	}
+	if !told {
+		return c.Access
+	}
+	granted := acrkit.NewScope(named...)
+	return &granted
+}
+
+// anonymousSubject is the subject of the tokens of anonymous clients (recorded).
+const anonymousSubject = "acr_anon_pull"
+
+func onAll(actions ...acrkit.Action) acrkit.Access {
+	a := acrkit.Access{Type: "repository", Name: "*"}
+	for _, action := range actions {
+		a.Actions = append(a.Actions, action.Wire())
+	}
+	return a
+}
+
 func text(v any) string { s, _ := v.(string); return s }
 
 // numericDate reads seconds since 1970 (RFC 7519 §2), which may have a fraction.
@@ -133,15 +186,27 @@ func (c Claims) IsForRegistries() bool {
 // IsResourceManager reports whether the token's audience is that of Azure
 // Resource Manager, in any cloud: a token that can do far more than pull.
 func (c Claims) IsResourceManager() bool {
+	return slices.ContainsFunc(c.Audience, func(a string) bool { return resourceManagerOf(a) != "" })
+}
+
+// IsOfOtherCloud reports whether the token is for Azure Resource Manager of another
+// cloud than the registry's.
+func (c Claims) IsOfOtherCloud(reg acrkit.Registry) bool {
 	return slices.ContainsFunc(c.Audience, func(a string) bool {
-		a = strings.TrimPrefix(strings.TrimRight(a, "/"), "https://")
-		return slices.Contains(resourceManagers, strings.ToLower(a))
+		suffix := resourceManagerOf(a)
+		return suffix != "" && suffix != CloudOf(reg).suffix
 	})
 }
 
+// resourceManagerOf returns the suffix of the login servers in the cloud whose Azure
+// Resource Manager an audience is, "" if it is none's.
+func resourceManagerOf(audience string) string {
+	return resourceManagers[strings.ToLower(strings.TrimPrefix(strings.TrimRight(audience, "/"), "https://"))]
+}
+
 // Source: the audiences that the official clients list for each cloud.
-var resourceManagers = []string{
-	"management.azure.com", "management.core.windows.net",
-	"management.usgovcloudapi.net", "management.core.usgovcloudapi.net",
-	"management.chinacloudapi.cn", "management.core.chinacloudapi.cn",
+var resourceManagers = map[string]string{
+	"management.azure.com": ".azurecr.io", "management.core.windows.net": ".azurecr.io",
+	"management.usgovcloudapi.net": ".azurecr.us", "management.core.usgovcloudapi.net": ".azurecr.us",
+	"management.chinacloudapi.cn": ".azurecr.cn", "management.core.chinacloudapi.cn": ".azurecr.cn",
 }

@@ -110,6 +110,8 @@ func TestReadClaims(t *testing.T) {
 	}{
 		{"recorded", token(`{"sub":"x","exp":1616691157,"iss":"Azure Container Registry","aud":"r.azurecr.io","grant_type":"access_token","access":[{"type":"repository","name":"a","actions":["pull"]}]}`),
 			wire.Claims{Issuer: "Azure Container Registry", Audience: []string{"r.azurecr.io"}, Subject: "x", GrantType: "access_token", Expires: time.Unix(1616691157, 0), Access: &scope}, true},
+		{"keys in capitals", token(`{"sub":"acr_anon_pull","access":[{"Type":"repository","Name":"a","Actions":["pull"]}]}`),
+			wire.Claims{Subject: "acr_anon_pull", Access: &scope}, true},
 		{"audiences", token(`{"aud":["a","b",3],"exp":"soon"}`), wire.Claims{Audience: []string{"a", "b"}}, true},
 		{"access null", token(`{"access":null}`), wire.Claims{Access: &empty}, true},
 		{"access of another form", token(`{"access":"all"}`), wire.Claims{}, true},
@@ -133,6 +135,70 @@ func TestReadClaims(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestClaims_IsOfOtherCloud(t *testing.T) {
+	for _, tt := range []struct {
+		audience, registry string
+		manager, other     bool
+	}{
+		{"https://management.usgovcloudapi.net", "a.azurecr.io", true, true},
+		{"https://management.core.usgovcloudapi.net/", "a.azurecr.us", true, false},
+		{"https://management.azure.com/", "a.azurecr.us", true, true},
+		{"https://management.core.windows.net", "a.azurecr.io", true, false},
+		{"https://MANAGEMENT.chinacloudapi.cn", "localhost:5443", true, true},
+		{"https://management.azure.com", "localhost:5443", true, false},
+		{"https://containerregistry.azure.net", "a.azurecr.us", false, false},
+		{"https://graph.microsoft.com", "a.azurecr.io", false, false},
+		{"", "a.azurecr.io", false, false},
+	} {
+		reg, err := acrkit.ParseRegistry(tt.registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := wire.Claims{Audience: []string{tt.audience}}
+		if got := c.IsOfOtherCloud(reg); got != tt.other || c.IsResourceManager() != tt.manager {
+			t.Errorf("%s at %s: other cloud %v, Resource Manager %v", tt.audience, tt.registry, got, c.IsResourceManager())
+		}
+	}
+}
+
+func TestClaims_Granted(t *testing.T) {
+	const anonymous = `"sub":"acr_anon_pull",`
+	for _, tt := range []struct{ name, claims, asked, want string }{
+		{"no claim", `"sub":"x"`, "repository:a:pull", "unknown"},
+		{"names", `"access":[{"type":"repository","name":"a","actions":["pull"]}]`, "repository:a:pull,push repository:b:pull", "repository:a:pull"},
+		{"all repositories", `"access":[{"type":"repository","name":"*","actions":["pull","push"]}]`, "repository:a:pull repository:b:delete",
+			"repository:a:pull,push repository:b:pull,push"},
+		{"all repositories and a name", `"access":[{"type":"repository","name":"*","actions":["pull"]},{"type":"repository","name":"a","actions":["push"]}]`,
+			"repository:a:pull", "repository:a:pull,push"},
+		{"all actions", `"access":[{"type":"repository","name":"*","actions":["*"]}]`, "repository:a:pull",
+			"repository:a:*,delete,metadata_read,metadata_write,pull,push"},
+		{"all repositories were asked for", `"access":[{"type":"repository","name":"*","actions":["pull"]}]`, "repository:*:*", "repository:*:pull"},
+		{"the catalog", `"access":[{"type":"registry","name":"catalog","actions":["*"]}]`, "registry:catalog:*", "registry:catalog:*"},
+		{"all repositories are not the catalog", `"access":[{"type":"repository","name":"*","actions":["*"]}]`, "registry:catalog:*", "repository:*:*"},
+		{"anonymous", anonymous + `"access":[{"Type":"repository","Name":"*","Actions":["pull"]}]`, "repository:a:metadata_read", "repository:a:metadata_read,pull"},
+		{"pull of another", `"sub":"x","access":[{"type":"repository","name":"*","actions":["pull"]}]`, "repository:a:metadata_read", "repository:a:pull"},
+		{"anonymous, the catalog alone", anonymous + `"access":[{"Type":"registry","Name":"catalog","Actions":["*"]}]`, "repository:a:pull", "registry:catalog:*"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			claims, err := wire.ReadClaims(token("{" + tt.claims + "}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked, err := acrkit.ParseScope(tt.asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := "unknown"
+			if g := claims.Granted(asked); g != nil {
+				got = g.String()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -25,12 +25,16 @@ func Token(w http.ResponseWriter) {
 
 // JSON writes a value as JSON.
 func JSON(w http.ResponseWriter, status int, v any) {
+	writeJSON(w, status, "application/json; charset=utf-8", v)
+}
+
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	b, err := json.Marshal(v)
 	if err != nil { // all callers pass structs of plain values
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	w.Write(append(b, '\n')) // the client has gone
 }
@@ -46,9 +50,18 @@ func Chunked(w http.ResponseWriter, status int, v any) {
 
 // Errors writes a registry's error list with one error.
 func Errors(w http.ResponseWriter, status int, code, message string) {
-	JSON(w, status, struct {
+	JSON(w, status, errorList(code, message))
+}
+
+// ErrorsNoCharset is [Errors] with a Content-Type that names no charset.
+func ErrorsNoCharset(w http.ResponseWriter, status int, code, message string) {
+	writeJSON(w, status, "application/json", errorList(code, message))
+}
+
+func errorList(code, message string) any {
+	return struct {
 		Errors []acrkit.ServiceError `json:"errors"`
-	}{[]acrkit.ServiceError{{Code: code, Message: message}}})
+	}{[]acrkit.ServiceError{{Code: code, Message: message}}}
 }
 
 // Empty writes an answer with an empty body.

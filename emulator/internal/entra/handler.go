@@ -36,7 +36,7 @@ type Handler struct {
 // it is.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
 	tenant, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if !ok {
+	if !ok || tenant == "" {
 		return false
 	}
 	var serve func(w http.ResponseWriter, r *http.Request, tenant string)

@@ -29,17 +29,22 @@ const (
 // Audience is what a token is for.
 type Audience string
 
-// The audiences. ARM's are those of the clouds, and the emulator's own ARM.
+// The audiences. ARM's is that of the public cloud, which the registries belong to,
+// or the emulator's own ARM.
 const (
-	ForNothing Audience = ""
-	ForACR     Audience = "acr"
-	ForARM     Audience = "arm"
+	ForNothing  Audience = ""
+	ForACR      Audience = "acr"
+	ForARM      Audience = "arm"
+	ForOtherARM Audience = "arm of another cloud" // Entra issues such tokens; no registry here takes one
 )
 
 func armAudiences() []string {
-	return []string{"https://management.azure.com", "https://management.core.windows.net", "https://management.chinacloudapi.cn",
-		"https://management.core.chinacloudapi.cn", "https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net",
-		"https://management.microsoftazure.de"}
+	return []string{"https://management.azure.com", "https://management.core.windows.net"}
+}
+
+func otherARMAudiences() []string {
+	return []string{"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn",
+		"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net", "https://management.microsoftazure.de"}
 }
 
 // AudienceOf says what a resource is. serves reports whether the emulator
@@ -51,6 +56,8 @@ func AudienceOf(resource string, serves func(host string) bool) Audience {
 		return ForACR
 	case slices.Contains(armAudiences(), trimmed):
 		return ForARM
+	case slices.Contains(otherARMAudiences(), trimmed):
+		return ForOtherARM
 	}
 	u, err := url.Parse(trimmed)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {

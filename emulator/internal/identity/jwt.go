@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -16,10 +17,14 @@ import (
 // The lifetimes of the registry's tokens, recorded, and how far back their "not
 // before" lies, recorded too.
 const (
-	AccessLife  = time.Hour
-	RefreshLife = 3 * time.Hour
-	Backdate    = 15 * time.Minute
+	AccessLife    = time.Hour
+	AnonymousLife = 5 * time.Minute // of the access token of an anonymous client
+	RefreshLife   = 3 * time.Hour
+	Backdate      = 15 * time.Minute
 )
+
+// anonymousSubject is the subject of an anonymous client's token (recorded).
+const anonymousSubject = "acr_anon_pull"
 
 // Issuer stands in the registry's tokens.
 const Issuer = "Azure Container Registry"
@@ -31,20 +36,20 @@ const MaxToken = 256 << 10
 // claims are those of the registry's tokens, in the order in which the service
 // writes them. The recorded ones have no others.
 type claims struct {
-	ID          string           `json:"jti"`
-	Subject     string           `json:"sub"`
-	NotBefore   int64            `json:"nbf"`
-	Expires     int64            `json:"exp"`
-	IssuedAt    int64            `json:"iat"`
-	Issuer      string           `json:"iss"`
-	Audience    string           `json:"aud"`
-	Version     string           `json:"version"`
-	RID         string           `json:"rid"`
-	Access      *[]acrkit.Access `json:"access,omitempty"`
-	GrantType   string           `json:"grant_type"`
-	AppID       string           `json:"appid,omitempty"`
-	Tenant      string           `json:"tenant,omitempty"`
-	Permissions *permissions     `json:"permissions,omitempty"`
+	ID          string          `json:"jti"`
+	Subject     string          `json:"sub"`
+	NotBefore   int64           `json:"nbf"`
+	Expires     int64           `json:"exp"`
+	IssuedAt    int64           `json:"iat"`
+	Issuer      string          `json:"iss"`
+	Audience    string          `json:"aud"`
+	Version     string          `json:"version"`
+	RID         string          `json:"rid"`
+	Access      json.RawMessage `json:"access,omitempty"` // of access tokens: a list of [acrkit.Access]
+	GrantType   string          `json:"grant_type"`
+	AppID       string          `json:"appid,omitempty"`
+	Tenant      string          `json:"tenant,omitempty"`
+	Permissions *permissions    `json:"permissions,omitempty"`
 	// AADIdentity stands in refresh tokens of registries in ABAC mode. Source: acr-cli,
 	// which tells the mode by it; nobody shows what it holds.
 	AADIdentity string   `json:"aad_identity,omitempty"`
@@ -89,7 +94,7 @@ func (s *Store) subject(p Principal) string {
 			return a.ObjectID
 		}
 	case KindAnonymous:
-		return ZeroGUID // believed: no token of an anonymous client was recorded
+		return anonymousSubject
 	}
 	return p.Name
 }
@@ -112,17 +117,39 @@ func (s *Store) sign(c *claims) (string, error) {
 // AccessToken issues an access token. audience is the login server the client
 // asked.
 func (s *Store) AccessToken(r *Registry, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
-	c := s.common(r, p, audience, now, l.access())
-	c.GrantType = "access_token"
-	access := slices.Collect(granted.All())
-	if access == nil {
-		access = []acrkit.Access{}
+	life := l.access()
+	if p.Kind == KindAnonymous {
+		life = min(life, AnonymousLife)
 	}
-	c.Access = &access
+	c := s.common(r, p, audience, now, life)
+	c.GrantType = "access_token"
+	access := slices.AppendSeq([]acrkit.Access{}, granted.All())
+	var err error
+	if c.Access, err = accessClaim(access, p.Kind == KindAnonymous); err != nil {
+		return "", err
+	}
 	if metadataOnly(access) {
 		c.Version = "2.0"
 	}
 	return s.sign(&c)
+}
+
+// accessClaim writes the claim that says what a token grants. In the tokens of
+// anonymous clients its keys begin with capitals (recorded).
+func accessClaim(access []acrkit.Access, capitals bool) (json.RawMessage, error) {
+	if !capitals {
+		return json.Marshal(access)
+	}
+	type capital struct {
+		Type    string
+		Name    string
+		Actions []string
+	}
+	out := []capital{}
+	for _, a := range access {
+		out = append(out, capital(a))
+	}
+	return json.Marshal(out)
 }
 
 // metadataOnly is the nearest rule to the recorded versions: 2.0 for
@@ -178,10 +205,26 @@ func (r Rights) words() []string {
 // Access is a verified access token.
 type Access struct {
 	Principal Principal
-	Granted   acrkit.Scope
+	Granted   acrkit.Scope // [AllRepositories] stands for every repository: see Lacks
 
 	rid              string
 	notBefore, until int64
+}
+
+// Lacks returns the part of a required scope that the token does not hold. What it
+// holds on all repositories it holds on each.
+func (a Access) Lacks(required acrkit.Scope) acrkit.Scope {
+	lacks := required.Minus(a.Granted)
+	for access := range lacks.All() {
+		if access.Type == "repository" {
+			everywhere := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories, Actions: access.Actions}).Intersect(a.Granted)
+			for held := range everywhere.All() {
+				held.Name = access.Name
+				lacks = lacks.Minus(acrkit.NewScope(held))
+			}
+		}
+	}
+	return lacks
 }
 
 // maxVerified bounds each generation of the cache of verified tokens.
@@ -219,9 +262,17 @@ func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, err
 		case c.GrantType != "access_token" || c.Access == nil:
 			return Access{}, rule.ACRTokenKind
 		}
-		a = Access{Granted: acrkit.NewScope(*c.Access...), rid: c.RID, notBefore: c.NotBefore, until: c.Expires}
+		var access []acrkit.Access
+		if err := json.Unmarshal(c.Access, &access); err != nil {
+			return Access{}, rule.ACRTokenMalformed
+		}
+		a = Access{Granted: acrkit.NewScope(access...), rid: c.RID, notBefore: c.NotBefore, until: c.Expires}
 		if a.Principal, err = v.store.principal(c, kind); err != nil {
 			return Access{}, err
+		}
+		if pull := acrkit.RepositoryScope(AllRepositories, cr); kind == KindAnonymous && a.Granted.Contains(pull) {
+			// Such a token holds pull alone, and reads tags and attributes, too (recorded).
+			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, mr))
 		}
 		v.remember(sum, a)
 	}

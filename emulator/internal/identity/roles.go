@@ -80,7 +80,17 @@ type Rights struct {
 	Lacks   rule.ID // by which a right that is missing is refused; "" = [rule.RightMissing]
 	Map     scopemap.Map
 	catalog *bool // nil: the map decides
+
+	wildcard  bool // a token may be asked for all repositories at once: [AllRepositories]
+	anonymous bool // a token has the form of an anonymous client's, whatever it was asked for
 }
+
+// AllRepositories stands in a token for every repository, now and later. It is asked
+// for as "repository:*:ACTIONS", where the action * is all of them.
+//
+// Source: acr-cli and PowerShell's gallery client ask for it; recorded in the tokens
+// of anonymous clients.
+const AllRepositories = "*"
 
 // Decision says whether a required scope is within some rights.
 type Decision struct {
@@ -91,7 +101,13 @@ type Decision struct {
 
 // Decide checks a required scope. What it does not know is missing.
 func (r Rights) Decide(required acrkit.Scope) Decision {
-	var d Decision
+	d, by := r.decide(required)
+	d.Rules = append(d.Rules, r.texts(by)...)
+	return d
+}
+
+// decide is Decide, with the rules of the map that granted apart.
+func (r Rights) decide(required acrkit.Scope) (d Decision, by []scopemap.Rule) {
 	rest := required
 	if r.catalog != nil {
 		if asked := required.Intersect(acrkit.CatalogScope()); !asked.IsEmpty() {
@@ -107,10 +123,66 @@ func (r Rights) Decide(required acrkit.Scope) Decision {
 	m := r.Map.Decide(rest)
 	d.Granted = d.Granted.Union(m.Granted)
 	d.Missing = d.Missing.Union(m.Missing)
-	for _, by := range m.By {
-		d.Rules = append(d.Rules, r.Source+": "+by.String())
+	return d, m.By
+}
+
+// texts writes rules for the decision log.
+func (r Rights) texts(rules []scopemap.Rule) (out []string) {
+	for _, rule := range rules {
+		out = append(out, r.Source+": "+rule.String())
+	}
+	return out
+}
+
+// Grant says what an access token holds that was asked for: the part of it within the
+// rights. All repositories are granted by a rule for all of them (the pattern *), and
+// by no other: a token never holds more than its scope map.
+func (r Rights) Grant(asked acrkit.Scope) Decision {
+	var named []acrkit.Access
+	var all []string
+	for access := range asked.All() {
+		if access.Type == "repository" && access.Name == AllRepositories && r.wildcard {
+			all = append(all, access.Actions...)
+			continue
+		}
+		named = append(named, access)
+	}
+	d, by := r.decide(acrkit.NewScope(named...))
+	for _, action := range acrkit.Actions() {
+		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, "*") {
+			continue
+		}
+		one := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories, Actions: []string{action.Wire()}})
+		i := slices.IndexFunc(r.Map.Rules, func(rule scopemap.Rule) bool {
+			return !rule.IsGateway() && rule.Pattern == scopemap.Root && rule.Action == action
+		})
+		if i < 0 {
+			d.Missing = d.Missing.Union(one)
+			continue
+		}
+		d.Granted = d.Granted.Union(one)
+		if !slices.Contains(by, r.Map.Rules[i]) {
+			by = append(by, r.Map.Rules[i])
+		}
+	}
+	d.Rules = append(d.Rules, r.texts(by)...)
+	if r.anonymous {
+		d.Granted = anonymousGrant(asked)
 	}
 	return d
+}
+
+// anonymousGrant is what the token of an anonymous client holds: pull on all
+// repositories, whatever was asked for on which, and the catalog where that was
+// (recorded).
+func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
+	granted := asked.Intersect(acrkit.CatalogScope())
+	for access := range asked.All() {
+		if access.Type == "repository" {
+			return granted.Union(acrkit.RepositoryScope(AllRepositories, cr))
+		}
+	}
+	return granted
 }
 
 // roleRights joins role assignments.

@@ -177,6 +177,13 @@ func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (P
 // RightsOf returns what a principal may do on a registry now. Where there is no
 // such principal any more, or it is disabled, the error is a [rule.ID].
 func (s *Store) RightsOf(r *Registry, p Principal) (Rights, error) {
+	rights, err := s.rightsOf(r, p)
+	// In ABAC mode the service ignores a scope for all repositories. Source: acr-cli.
+	rights.wildcard = r.Mode != ModeABAC
+	return rights, err
+}
+
+func (s *Store) rightsOf(r *Registry, p Principal) (Rights, error) {
 	switch p.Kind {
 	case KindToken:
 		t, ok := s.Token(r.ID, p.Name)
@@ -205,7 +212,9 @@ func (s *Store) RightsOf(r *Registry, p Principal) (Rights, error) {
 		if !r.Anonymous {
 			return Rights{}, rule.AnonymousPullOff
 		}
-		return allRights("anonymous pull", cr, mr), nil
+		rights := allRights("anonymous pull", cr, mr)
+		rights.anonymous = true
+		return rights, nil
 	}
 	return Rights{}, fmt.Errorf("a principal of the kind %q", p.Kind)
 }

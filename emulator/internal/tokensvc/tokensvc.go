@@ -50,6 +50,9 @@ type request struct {
 // whatever was wrong with a token's or the admin user's password.
 const unauthorized = "authentication required, visit https://aka.ms/acr/authorization for more information."
 
+// noPermissions is the text of a refusal of an identity whose roles could not be read.
+const noPermissions = "retrieving permissions failed"
+
 // Serve answers a request to a registry, and reports whether its path is the
 // token service's.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Registry, loginServer string) bool {
@@ -146,6 +149,10 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 			answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", "arm aad token disallowed")
 			return
 		}
+	case entra.ForOtherARM: // recorded
+		h.deny(r, who, acrkit.Scope{}, "exchange: ", rule.EntraTokenCloud)
+		answer.ErrorsNoCharset(w, http.StatusUnauthorized, "UNAUTHORIZED", noPermissions)
+		return
 	default:
 		empty(who, rule.EntraTokenAudience)
 		return
@@ -168,7 +175,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 // noRole is the documented answer to an identity without a role.
 func (h *Handler) noRole(w http.ResponseWriter, r *request, who identity.Principal) {
 	h.deny(r, who, acrkit.Scope{}, "", rule.NoRole)
-	answer.Errors(w, http.StatusForbidden, "DENIED", "retrieving permissions failed")
+	answer.Errors(w, http.StatusForbidden, "DENIED", noPermissions)
 }
 
 // checkScope refuses a scope that is present and empty, as users report of the
@@ -300,7 +307,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principa
 		h.bad(w, r, http.StatusBadRequest, rule.ScopeTooLarge)
 		return
 	}
-	d := rights.Decide(asked)
+	d := rights.Grant(asked)
 	token, err := h.Store.AccessToken(r.registry, who, r.loginServer, d.Granted, h.Now(), h.Lifetimes())
 	if err != nil {
 		h.broken(w, err)

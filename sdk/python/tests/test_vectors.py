@@ -75,7 +75,7 @@ def refusal(v: Any) -> Any:
     answer = SimpleNamespace(
         status_code=v["status"], headers=v["headers"], reason="", text=lambda: v["body"], read=lambda: b""
     )
-    claims = {} if v["granted"] is None else {"access": access(v["granted"])}
+    claims = {} if v["granted"] is None else {"access": access(v["granted"], v.get("capitals", False))}
     key, facts = "", {}
 
     def tell(sentence: str, told: Any) -> str:
@@ -110,8 +110,9 @@ def refusal(v: Any) -> Any:
     return {"code": code, "sentence": key, "facts": facts, "message": text}
 
 
-def access(scope: str) -> Any:
-    return [{"type": t, "name": n, "actions": [w]} for t, n, w in _wire.Scope.parse(scope)]
+def access(scope: str, capitals: bool) -> Any:
+    kind, name, actions = ("Type", "Name", "Actions") if capitals else ("type", "name", "actions")
+    return [{kind: t, name: n, actions: [w]} for t, n, w in _wire.Scope.parse(scope)]
 
 
 def outcome_of(steps: Any) -> Any:
@@ -131,7 +132,7 @@ FILES: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     "refusals": (
         refusal,
         {"name", "registry", "credential", "method", "path", "from", "status", "headers", "body"}
-        | {"requested", "granted"},
+        | {"requested", "granted", "capitals"},
     ),
 }
 

@@ -119,7 +119,11 @@ test("refusals", (t) =>
           if (v.granted !== null) {
             claims.access = v.granted.split(" ").flatMap((item: string) => {
               const [type, name, actions] = item.split(":");
-              return actions === undefined ? [] : [{ type, name, actions: actions.split(",") }];
+              if (actions === undefined) {
+                return [];
+              }
+              const words = actions.split(",");
+              return [v.capitals ? { Type: type, Name: name, Actions: words } : { type, name, actions: words }];
             });
           }
           status = 200;

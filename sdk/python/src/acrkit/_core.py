@@ -69,8 +69,10 @@ class Token:
         """The rights of its access claim; None if it has none that can be read."""
         try:
             access = self.claims["access"] or []
-            return Scope((a["type"], a["name"], word) for a in access for word in a["actions"] or [])
-        except (TypeError, KeyError):
+            # Anonymous clients' tokens write the keys with capitals (recorded).
+            items = [{key.lower(): value for key, value in a.items()} for a in access]
+            return Scope((a["type"], a["name"], word) for a in items for word in a["actions"] or [])
+        except (TypeError, KeyError, AttributeError):
             return None
 
 

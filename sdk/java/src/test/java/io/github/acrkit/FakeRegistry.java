@@ -46,6 +46,9 @@ final class FakeRegistry implements HttpClient {
     /** What tokens are good for; null makes tokens without an access claim. */
     volatile Scope granted;
 
+    /** The keys of the access claim begin with capitals. */
+    volatile boolean capitals;
+
     /** How long tokens live, in seconds. */
     volatile long life = 3600;
 
@@ -167,8 +170,13 @@ final class FakeRegistry implements HttpClient {
         if (granted != null) {
             List<Object> access = new ArrayList<>();
             granted.byName()
-                    .forEach((name, actions) -> access.add(new TreeMap<>(
-                            Map.of("type", "repository", "name", name, "actions", new ArrayList<>(actions)))));
+                    .forEach((name, actions) -> access.add(new TreeMap<>(Map.of(
+                            capitals ? "Type" : "type",
+                            "repository",
+                            capitals ? "Name" : "name",
+                            name,
+                            capitals ? "Actions" : "actions",
+                            new ArrayList<>(actions)))));
             claims.put("access", access);
         }
         String token = jwt(claims);

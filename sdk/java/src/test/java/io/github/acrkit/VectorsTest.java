@@ -194,6 +194,7 @@ class VectorsTest {
         boolean fromTokenService = v.get("from").equals("token_service");
         if (!fromTokenService) {
             fake.granted = v.get("granted") == null ? null : Scope.parse(Json.text(v.get("granted")));
+            fake.capitals = Boolean.TRUE.equals(v.get("capitals"));
         }
         fake.intercept = request -> {
             if (request.getUrl().getPath().startsWith("/oauth2/") != fromTokenService) {
