@@ -63,10 +63,9 @@ func causesOfClientsScenarios() []scenario {
 		{name: "platform-missing", make: func(*testing.T) failure {
 			return printed(`failed to pull and unpack image "%s/team/app:v1": no match for platform in manifest: not found`, acrHost)
 		}},
-		{name: "accept-lacks-type", make: func(t *testing.T) failure {
-			return answers(t, http.MethodGet, "/v2/team/app/manifests/v1", http.StatusNotFound,
-				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"OCI artifact found, but accept header does not support OCI artifacts"}]}`)
-		}},
+		// No Accept: the image is an OCI one.
+		{name: "accept-lacks-type", make: lacking(http.MethodGet, "/v2/team/app/manifests/v1",
+			"repositories/team/app/content/read", "repositories/team/app/metadata/read")},
 		{name: "upload-lost", make: lacking(http.MethodGet, "/v2/team/app/blobs/uploads/gone", "repositories/team/app/content/read", "repositories/team/app/content/write")},
 		{name: "client-deadline", make: func(t *testing.T) failure {
 			entered := make(chan struct{})

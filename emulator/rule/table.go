@@ -55,6 +55,11 @@ const (
 	RepositoryLocked ID = "repository-locked"
 )
 
+// Content that a client asks for in the wrong way.
+const (
+	AcceptLacksType ID = "accept-lacks-type"
+)
+
 // Requests to the token service.
 const (
 	FormMalformed        ID = "form-malformed"
@@ -169,6 +174,8 @@ var table = []Rule{
 	{TagLocked, DataPlane, "a lock on the tag forbids it"},
 	{ManifestLocked, DataPlane, "a lock on the manifest forbids it"},
 	{RepositoryLocked, DataPlane, "a lock on the repository forbids it"},
+
+	{AcceptLacksType, DataPlane, "the Accept header does not name the manifest's OCI media type"},
 
 	{FormMalformed, TokenService, "the request is not a form"},
 	{FormTooLarge, TokenService, "the request is too large"},

@@ -341,6 +341,22 @@ func Rules() []Rule {
 			{"auth/transport.go", "		if c == cureFollow && !guard.May(challenge.Scope) {", "		if false {", "./proxy", "TestOtherRightsThanDerived"},
 			{"auth/transport.go", "		if !guard.May(scope) {", "		if false {", "./proxy", "TestOtherRightsThanDerived"},
 		}},
+		{"upload-addresses", "A chunk is stored once: an address of an upload is good until more is stored, and a Content-Range that does not fit is refused.", []Break{
+			{"emulator/internal/dataplane/upload.go", "	case size != s.Offset:", "	case size < 0:", "./emulator/internal/dataplane", "TestOldAddress"},
+			{"emulator/internal/content/upload.go", "	if offset >= 0 && offset != u.size {", "	if false {", "./emulator/internal/content", "TestUploads"},
+			{"emulator/internal/content/upload.go", "		err = u.endsAt(from, id)\n", "", "./emulator/internal/content", "TestUploads"},
+			{"emulator/internal/dataplane/upload.go", "	case r.start != offset:", "	case false:", "./emulator/internal/dataplane", "TestUploads"},
+			{"emulator/internal/dataplane/upload.go", "	case q.ContentLength >= 0 && q.ContentLength != r.length:", "	case false:", "./emulator/internal/dataplane", "TestUploads"},
+			{"emulator/internal/dataplane/ranges.go", "	first, last, ok := strings.Cut(header, \"-\")\n	if !ok {\n		return r, false", "	first, last, ok := strings.Cut(strings.TrimPrefix(header, \"bytes \"), \"-\")\n	if !ok {\n		return r, false", "./emulator/internal/dataplane", "TestParseContentRange"},
+		}},
+		{"accept", "An OCI manifest is sent to a client that names its type, and to no other.", []Break{
+			{"emulator/internal/dataplane/oci.go", "sentence := unaccepted(q.Header, m.MediaType); sentence != \"\"", "sentence := unaccepted(q.Header, m.MediaType); false", "./emulator/internal/dataplane", "TestAccept"},
+			{"emulator/internal/dataplane/accept.go", "	case content.OCIArtifact:\n", "	case \"x\":\n", "./emulator/internal/dataplane", "TestAccept"},
+			{"emulator/internal/dataplane/accept.go", "strings.EqualFold(strings.TrimSpace(name), mediaType)", "strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), mediaType)", "./emulator/internal/dataplane", "TestAccept"},
+			{"emulator/internal/dataplane/accept.go", "for part := range strings.SplitSeq(line, \",\") {", "for _, part := range []string{line} {", "./emulator/internal/dataplane", "TestAccept"},
+			{"registry/content.go", "	\"application/vnd.oci.artifact.manifest.v1+json\",\n", "", "./registry", "TestClient_ManifestContent"},
+			{"internal/wire/response.go", "			return cause.AcceptLacksType\n", "			return cause.TagUnknown\n", "./diagnose", "TestDiagnoses"},
+		}},
 		{"rot", "Content that is not what its digest says is never sent whole, mounted, or named by a manifest; the next push heals it.", []Break{
 			{"emulator/internal/content/verify.go", "	case err != nil || !sumMatches(c.sum, c.b.digest):", "	case err != nil:", "./emulator/internal/content", "TestRot"},
 			{"emulator/internal/content/verify.go", "left > heldBack {", "left > 0 {", "./emulator/internal/content", "TestRot"},

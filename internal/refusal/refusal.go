@@ -50,6 +50,8 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.ManifestLocked:   cause.ManifestLocked,
 	rule.RepositoryLocked: cause.RepositoryLocked,
 
+	rule.AcceptLacksType: cause.AcceptLacksType,
+
 	rule.FormMalformed:        cause.WrongUsage,
 	rule.FormTooLarge:         cause.TooLarge,
 	rule.ServiceMissing:       cause.WrongUsage,

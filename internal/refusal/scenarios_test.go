@@ -206,6 +206,13 @@ func registryScenarios() []scenario {
 			return s.with(s.get(tagsPath, bearer(access)), p.Credential())
 		}},
 
+		{rule: rule.AcceptLacksType, cause: cause.AcceptLacksType, make: func(s *stage) diagnose.Attempt {
+			s.Push("team/app", "v1")
+			k := s.Token("ci-reader", reader...)
+			h := bearer(s.access(k, "repository:team/app:pull"))
+			h.Set("Accept", "*/*, application/vnd.docker.distribution.manifest.v2+json")
+			return s.with(s.get("/v2/team/app/manifests/v1", h), k.Credential())
+		}},
 		locked(rule.TagLocked, cause.TagLocked, func(s *stage, c *registry.Client, off registry.AttributeChange) error {
 			_, err := c.UpdateTag(s.t.Context(), "team/app", "v1", off)
 			return err
