@@ -110,6 +110,7 @@ ACRK099 import-source-refused
 ACRK100 upload-part-refused
 ACRK101 proxy-malformed
 ACRK102 password-byte-order-mark
+ACRK104 storage-limit
 `
 
 func TestCauses(t *testing.T) {

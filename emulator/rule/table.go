@@ -133,6 +133,10 @@ const (
 	FaultDrop         ID = "fault-drop"
 	FaultSlow         ID = "fault-slow"
 	FaultHang         ID = "fault-hang"
+	FaultTooLarge     ID = "fault-too-large"
+	FaultWrongRange   ID = "fault-wrong-range"
+	FaultNoLength     ID = "fault-no-length"
+	FaultDisallowed   ID = "fault-disallowed"
 )
 
 var table = []Rule{
@@ -233,4 +237,8 @@ var table = []Rule{
 	{FaultDrop, Faults, "a fault: the connection ends"},
 	{FaultSlow, Faults, "a fault: bodies pass slowly"},
 	{FaultHang, Faults, "a fault: no answer"},
+	{FaultTooLarge, Faults, "a fault: a part of an upload is too large"},
+	{FaultWrongRange, Faults, "a fault: an upload is refused at its end"},
+	{FaultNoLength, Faults, "a fault: a chunk without its length is refused"},
+	{FaultDisallowed, Faults, "a fault: a push is refused as by a registry whose storage is full"},
 }

@@ -357,6 +357,15 @@ func Rules() []Rule {
 			{"registry/content.go", "	\"application/vnd.oci.artifact.manifest.v1+json\",\n", "", "./registry", "TestClient_ManifestContent"},
 			{"internal/wire/response.go", "			return cause.AcceptLacksType\n", "			return cause.TagUnknown\n", "./diagnose", "TestDiagnoses"},
 		}},
+		{"upload-faults", "A fault hits the requests that it is about, and no others; a body of just its bound passes.", []Break{
+			{"emulator/faultkind.go", "return r.ContentLength < 0 || r.ContentLength > f.AfterBytes }", "return r.ContentLength < 0 || r.ContentLength >= f.AfterBytes }", "./emulator", "TestUploadFaults"},
+			{"emulator/faultwire.go", "b.left < 0 {\n		discard", "b.left <= 0 {\n		discard", "./emulator", "TestUploadFaults"},
+			{"emulator/faultkind.go", "return r.Method == http.MethodPatch && r.ContentLength < 0 }", "return r.ContentLength < 0 }", "./emulator", "TestUploadFaults"},
+			{"emulator/faultkind.go", "r.Method == http.MethodPost || r.Method == http.MethodPatch || r.Method == http.MethodPut\n", "true\n", "./emulator", "TestUploadFaults"},
+			{"emulator/fault.go", "		(k.routes == nil || slices.Contains(k.routes, route)) &&", "		", "./emulator", "TestUploadFaults"},
+			{"emulator/fault.go", "		if k.routes != nil && !slices.Contains(k.routes, r) {", "		if false {", "./emulator", "TestFaultCheck"},
+			{"emulator/fault.go", "n.given && k.takes&n.number == 0", "false", "./emulator", "TestFaultCheck"},
+		}},
 		{"rot", "Content that is not what its digest says is never sent whole, mounted, or named by a manifest; the next push heals it.", []Break{
 			{"emulator/internal/content/verify.go", "	case err != nil || !sumMatches(c.sum, c.b.digest):", "	case err != nil:", "./emulator/internal/content", "TestRot"},
 			{"emulator/internal/content/verify.go", "left > heldBack {", "left > 0 {", "./emulator/internal/content", "TestRot"},

@@ -108,6 +108,10 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.FaultDrop:         cause.Unavailable,
 	rule.FaultHang:         cause.ConnectionTimeout,
 	rule.FaultSlow:         "", // it refuses nothing
+	rule.FaultTooLarge:     cause.UploadPartRefused,
+	rule.FaultWrongRange:   cause.UploadPartRefused,
+	rule.FaultNoLength:     cause.UploadPartRefused,
+	rule.FaultDisallowed:   cause.StorageLimit,
 }
 
 // Cause returns the cause of a refusal: its rule, the kind of principal, and as scope

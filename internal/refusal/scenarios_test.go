@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -496,6 +497,23 @@ func otherScenarios() []scenario {
 			return diagnose.Attempt{Err: err}
 		}}
 	}
+	// upload is a part of an upload, with its length or -1.
+	upload := func(f emulator.Fault, method string, length int) scenario {
+		return scenario{rule: rule.ID("fault-" + f.Kind), cause: cause.UploadPartRefused, make: func(s *stage) diagnose.Attempt {
+			s.Fault(f)
+			x := &diagnose.Exchange{Method: method, URL: s.URL() + "/v2/team/app/blobs/uploads/1", RequestHeader: http.Header{}}
+			req, err := http.NewRequestWithContext(s.t.Context(), method, x.URL, strings.NewReader("layer"))
+			s.must(err)
+			req.ContentLength = int64(length)
+			resp, err := s.RoundTripper().RoundTrip(req)
+			s.must(err)
+			defer resp.Body.Close()
+			x.Status, x.Header = resp.StatusCode, resp.Header
+			x.Body, err = io.ReadAll(resp.Body)
+			s.must(err)
+			return diagnose.Attempt{Exchange: x}
+		}}
+	}
 	return []scenario{
 		{rule: rule.PlainHTTP, cause: cause.Denied, make: func(s *stage) diagnose.Attempt {
 			r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.Host()+"/v2/", nil)
@@ -526,6 +544,14 @@ func otherScenarios() []scenario {
 		fault(emulator.Fault{Kind: emulator.FaultUnauthorized}, cause.CredentialRejected),
 		fault(emulator.Fault{Kind: emulator.FaultDrop}, cause.Unavailable),
 		fault(emulator.Fault{Kind: emulator.FaultHang}, cause.ConnectionTimeout),
+		upload(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
+		upload(emulator.Fault{Kind: emulator.FaultWrongRange}, http.MethodPut, len("layer")),
+		upload(emulator.Fault{Kind: emulator.FaultNoLength}, http.MethodPatch, -1),
+		{rule: rule.FaultDisallowed, cause: cause.StorageLimit, make: func(s *stage) diagnose.Attempt {
+			k := s.TokenOf("admin", "_repositories_admin")
+			s.Fault(emulator.Fault{Kind: emulator.FaultDisallowed})
+			return s.with(s.call(http.MethodPut, "/v2/team/app/manifests/v1", nil, []byte("{}")), k.Credential())
+		}},
 		{rule: rule.FaultSlow, make: func(s *stage) diagnose.Attempt {
 			s.Fault(emulator.Fault{Kind: emulator.FaultSlow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)

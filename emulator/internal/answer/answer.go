@@ -44,11 +44,16 @@ func Chunked(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v)          // the client has gone
 }
 
-// Errors writes a registry's error list with one error.
+// Errors writes a registry's error list with one error, without a detail.
 func Errors(w http.ResponseWriter, status int, code, message string) {
+	Error(w, status, acrkit.ServiceError{Code: code, Message: message})
+}
+
+// Error writes a registry's error list with one error.
+func Error(w http.ResponseWriter, status int, e acrkit.ServiceError) {
 	JSON(w, status, struct {
 		Errors []acrkit.ServiceError `json:"errors"`
-	}{[]acrkit.ServiceError{{Code: code, Message: message}}})
+	}{[]acrkit.ServiceError{e}})
 }
 
 // Empty writes an answer with an empty body.
