@@ -87,9 +87,6 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			if len(args) == 1 {
 				arg = args[0]
 			}
-			if f.Global.Auth != "" {
-				return cmdutil.Usage("--auth chooses among credentials that are there; a login is of the kind that its own flags say")
-			}
 			var err error
 			if opts.Registry, opts.Repository, err = Repository(f, repository, arg); err != nil {
 				return err
