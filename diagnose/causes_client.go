@@ -67,7 +67,7 @@ func causesOfClients() []Cause {
 		{
 			Code: cause.UploadPartRefused, Name: "upload-part-refused", Class: acrkit.CodeTooLarge, Basis: Documented,
 			Title:  "a part of an upload is refused for its size or range",
-			Shows:  "413, 416, CONTENT_LENGTH_INVALID or SIZE_INVALID to a part of an upload",
+			Shows:  "413, 416, CONTENT_LENGTH_INVALID, SIZE_INVALID or BLOB_UPLOAD_RANGE_INVALID to a part of an upload",
 			Tells:  "the session itself is known",
 			Proves: "the status or code, to a request below /blobs/uploads/",
 			Mend:   "docker push REGISTRY/REPOSITORY:TAG    # with a client that sends parts of at most 20 MB with Content-Length, and no proxy on the way",
@@ -95,6 +95,14 @@ func causesOfClients() []Cause {
 			Tells:  "an identity without a role is told the same with 403",
 			Proves: "the token's aud",
 			Mend:   "az account get-access-token --resource https://containerregistry.azure.net    # the same audience in all clouds",
+		},
+		{
+			Code: cause.StorageLimit, Name: "storage-limit", Class: acrkit.CodeLocked, Basis: Documented,
+			Title:  "the registry's storage is full",
+			Shows:  "405 REGISTRY_DISALLOWED_OPERATION to a push, and to no pull",
+			Tells:  "no lock is on the tag, the manifest or the repository",
+			Proves: "the registry's usage of its storage, from Azure Resource Manager",
+			Mend:   "az acr show-usage --name REGISTRY    # then delete images, or az acr update --name REGISTRY --sku Premium",
 		},
 	}
 }

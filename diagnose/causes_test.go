@@ -111,6 +111,7 @@ ACRK100 upload-part-refused
 ACRK101 proxy-malformed
 ACRK102 password-byte-order-mark
 ACRK103 other-cloud
+ACRK104 storage-limit
 `
 
 func TestCauses(t *testing.T) {

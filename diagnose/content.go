@@ -171,9 +171,15 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 // repository have one each.
 func (x *examiner) locked(ctx context.Context) Diagnosis {
 	said := "the registry answered 405 REGISTRY_DISALLOWED_OPERATION"
+	// A registry whose storage is full answers a push so, too.
+	push := x.method == http.MethodPost || x.method == http.MethodPatch || x.method == http.MethodPut
+	candidates := []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}
+	if push || x.method == "" {
+		candidates = append(candidates, cause.StorageLimit)
+	}
 	c := x.client()
 	if c == nil || x.repository == "" {
-		return unsure(cause.Locked, []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}, said)
+		return unsure(cause.Locked, candidates, said)
 	}
 	ctx, cancel := x.probing(ctx)
 	defer cancel()
@@ -206,7 +212,6 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			}
 		}
 	}
-	candidates := []acrkit.Cause{cause.TagLocked, cause.ManifestLocked, cause.RepositoryLocked}
 	if !x.mayAsk() {
 		return unsure(cause.Locked, candidates, said)
 	}
@@ -217,7 +222,14 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			return d
 		}
 	}
-	return unsure(cause.Locked, candidates, said, "no lock was found that this credential can see; a registry at its storage limit answers a push so, too")
+	const none = "no lock was found that this credential can see"
+	if push && (err == nil || errors.Is(err, acrkit.CodeNotFound)) {
+		return Diagnosis{
+			Code: cause.StorageLimit, Confidence: Suspected, Evidence: []string{said, none},
+			Candidates: []acrkit.Cause{cause.StorageLimit, cause.Locked},
+		}
+	}
+	return unsure(cause.Locked, candidates, said, none+"; a registry at its storage limit answers a push so, too")
 }
 
 func attributes(a registry.Attributes) string {

@@ -74,6 +74,12 @@ func suspect(c acrkit.Cause, others ...acrkit.Cause) Diagnosis {
 
 // event judges one event as if it were about a registry of ACR.
 func (x *examiner) event(ctx context.Context, e errtext.Event) (Diagnosis, bool) {
+	if x.method == "" {
+		x.method = e.Method
+	}
+	if x.method == "" && e.Place == errtext.AtUpload {
+		x.method = http.MethodPost
+	}
 	switch e.Phase {
 	case errtext.Lookup, errtext.Connect, errtext.TLS, errtext.Proxy:
 		return x.eventOfNetwork(ctx, e)
@@ -193,7 +199,7 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 		return verdict(cause.RepositoryNameWrong, Proved), true
 	case e.Coded("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"):
 		return verdict(cause.UploadLost, Proved), true
-	case e.Coded("CONTENT_LENGTH_INVALID", "SIZE_INVALID", "RANGE_INVALID"),
+	case e.Coded("CONTENT_LENGTH_INVALID", "SIZE_INVALID", "RANGE_INVALID", "BLOB_UPLOAD_RANGE_INVALID"),
 		e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusRequestedRangeNotSatisfiable:
 		return suspect(cause.UploadPartRefused, cause.TooLarge), true
 	case e.Coded("TOOMANYREQUESTS", "CONNECTIVITY_TOOMANYREQUESTS"), e.Status == http.StatusTooManyRequests:

@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/emulator"
 )
 
 // printed is what a client prints, and nothing else is known.
@@ -63,10 +64,9 @@ func causesOfClientsScenarios() []scenario {
 		{name: "platform-missing", make: func(*testing.T) failure {
 			return printed(`failed to pull and unpack image "%s/team/app:v1": no match for platform in manifest: not found`, acrHost)
 		}},
-		{name: "accept-lacks-type", make: func(t *testing.T) failure {
-			return answers(t, http.MethodGet, "/v2/team/app/manifests/v1", http.StatusNotFound,
-				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"OCI artifact found, but accept header does not support OCI artifacts"}]}`)
-		}},
+		// No Accept: the image is an OCI one.
+		{name: "accept-lacks-type", make: lacking(http.MethodGet, "/v2/team/app/manifests/v1",
+			"repositories/team/app/content/read", "repositories/team/app/metadata/read")},
 		{name: "upload-lost", make: lacking(http.MethodGet, "/v2/team/app/blobs/uploads/gone", "repositories/team/app/content/read", "repositories/team/app/content/write")},
 		{name: "client-deadline", make: func(t *testing.T) failure {
 			entered := make(chan struct{})
@@ -95,7 +95,11 @@ func causesOfClientsScenarios() []scenario {
 			return printed("ERROR: Operation registries-0a1b failed. Resource %s: the source registry answered 401 Unauthorized", acrHost)
 		}},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
-			return answers(t, http.MethodPatch, "/v2/team/app/blobs/uploads/1", http.StatusRequestEntityTooLarge, "")
+			r := acrtest.NewRegistry(t, nil)
+			r.Fault(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 3})
+			x := call(t, r.RoundTripper(), http.MethodPatch, r.URL()+"/v2/team/app/blobs/uploads/1", http.Header{},
+				url.Values{"more": {"than that"}})
+			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "proxy-malformed", make: func(t *testing.T) failure {
 			t.Setenv("HTTPS_PROXY", "http://user:leak-canary%zz@proxy.example:8080")
@@ -107,6 +111,14 @@ func causesOfClientsScenarios() []scenario {
 			token := r.Token("reader", "repositories/team/app/content/read")
 			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+url.QueryEscape(r.Host()), basic(token.Name, "\ufeff"+token.Password1), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
+		}},
+		{name: "storage-limit", make: func(t *testing.T) failure {
+			r := acrtest.NewRegistry(t, nil)
+			r.Push("team/app", "v1")
+			token := r.TokenOf("admin", "_repositories_admin")
+			r.Fault(emulator.Fault{Kind: emulator.FaultDisallowed})
+			x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/v2/team/app/blobs/uploads/", http.Header{}, nil)
+			return failure{attempt: diagnose.Attempt{Transport: r.Transport(token.Credential()), Exchange: x}}
 		}},
 	}
 }

@@ -17,6 +17,7 @@ type caller struct {
 
 func (c caller) do(method, path, token string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(c.ctx, method, "http://localhost"+path, nil)
+	r.Header.Set("Accept", accepts)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -155,6 +155,7 @@ func (f *fixture) do(method, url string, header http.Header, body string) answer
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	req.Header.Set("Accept", accepts)
 	for k, v := range header {
 		req.Header[k] = v
 	}
@@ -169,6 +170,9 @@ func (f *fixture) do(method, url string, header http.Header, body string) answer
 	}
 	return answer{res.StatusCode, res.Header, string(b), slices.Contains(res.TransferEncoding, "chunked")}
 }
+
+// accepts are the types of the manifests that a client reads.
+const accepts = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
 func (f *fixture) get(path string, header http.Header) answer {
 	f.t.Helper()

@@ -12,30 +12,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/rule"
 )
-
-// FaultKind is what a [Fault] does to a request.
-type FaultKind string
-
-// The kinds of faults. All are ours; what they answer is as the service is known
-// to answer, where it is (docs/fidelity.md).
-const (
-	FaultThrottle     FaultKind = "throttle"     // 429 with Retry-After; of storage 503, as it throttles
-	FaultStatus       FaultKind = "status"       // 500, 502, 503 or 504
-	FaultUnauthorized FaultKind = "unauthorized" // 401 with an empty body and no challenge; of storage 403, which has no 401
-	FaultDrop         FaultKind = "drop"         // the connection ends after AfterBytes of a body, the request's or the answer's
-	FaultSlow         FaultKind = "slow"         // bodies pass at BytesPerSecond
-	FaultHang         FaultKind = "hang"         // no answer until the client gives up
-)
-
-// FaultKinds returns all kinds of faults.
-func FaultKinds() []FaultKind {
-	return []FaultKind{FaultThrottle, FaultStatus, FaultUnauthorized, FaultDrop, FaultSlow, FaultHang}
-}
-
-// rule is the rule of the requests that a fault of the kind hits.
-func (k FaultKind) rule() rule.ID { return rule.ID("fault-" + k) }
 
 // Route is a class of requests that a [Fault] can be limited to.
 type Route string
@@ -101,7 +78,7 @@ type Fault struct {
 
 	Status         int           // of FaultStatus
 	RetryAfter     time.Duration // whole seconds; 0 = 1 s with FaultThrottle, no header with FaultStatus
-	AfterBytes     int64         // of FaultDrop; 0 = before any answer
+	AfterBytes     int64         // of FaultDrop, 0 = before any answer; of FaultTooLarge, the largest body that passes
 	BytesPerSecond int64         // of FaultSlow
 
 	Seen int64 // requests that matched; not set by callers
@@ -115,28 +92,29 @@ func (f *Fault) check(e *Emulator) error {
 	bad := func(format string, args ...any) error {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "add the fault", Reason: fmt.Sprintf(format, args...)}
 	}
-	switch f.Kind {
-	case FaultThrottle, FaultUnauthorized, FaultDrop, FaultHang:
-	case FaultStatus:
-		if !slices.Contains([]int{500, 502, 503, 504}, f.Status) {
-			return bad("the status %d is none of 500, 502, 503 and 504", f.Status)
-		}
-	case FaultSlow:
-		if f.BytesPerSecond < 1 {
-			return bad("the kind slow wants bytes per second, at least 1")
-		}
-	default:
+	k := f.Kind.kind()
+	if k.name == "" {
 		return bad("%s is no kind of fault", quote(string(f.Kind)))
 	}
+	for _, n := range []struct {
+		number numbers
+		given  bool
+		what   string
+	}{
+		{takesStatus, f.Status != 0, "a status"},
+		{takesRetryAfter, f.RetryAfter != 0, "a Retry-After"},
+		{takesAfterBytes, f.AfterBytes != 0, "a number of bytes"},
+		{takesSpeed, f.BytesPerSecond != 0, "bytes per second"},
+	} {
+		if n.given && k.takes&n.number == 0 {
+			return bad("the kind %s takes no %s", f.Kind, strings.TrimPrefix(n.what, "a "))
+		}
+	}
 	switch {
-	case f.Kind != FaultStatus && f.Status != 0:
-		return bad("a status belongs to the kind status, not to %s", f.Kind)
-	case f.Kind != FaultSlow && f.BytesPerSecond != 0:
-		return bad("bytes per second belong to the kind slow, not to %s", f.Kind)
-	case f.Kind != FaultDrop && f.AfterBytes != 0:
-		return bad("a number of bytes to drop after belongs to the kind drop, not to %s", f.Kind)
-	case f.Kind != FaultThrottle && f.Kind != FaultStatus && f.RetryAfter != 0:
-		return bad("a Retry-After belongs to the kinds throttle and status, not to %s", f.Kind)
+	case k.takes&takesStatus != 0 && !slices.Contains([]int{500, 502, 503, 504}, f.Status):
+		return bad("the status %d is none of 500, 502, 503 and 504", f.Status)
+	case k.takes&takesSpeed != 0 && f.BytesPerSecond < 1:
+		return bad("the kind %s wants bytes per second, at least 1", f.Kind)
 	case f.AfterBytes < 0 || f.Count < 0:
 		return bad("a number is negative")
 	case f.RetryAfter < 0 || f.RetryAfter > MaxRetryAfter || f.RetryAfter%time.Second != 0:
@@ -151,6 +129,9 @@ func (f *Fault) check(e *Emulator) error {
 	for _, r := range f.Routes {
 		if !slices.Contains(Routes(), r) {
 			return bad("%s is no route", quote(string(r)))
+		}
+		if k.routes != nil && !slices.Contains(k.routes, r) {
+			return bad("the kind %s hits no request of the route %s", f.Kind, r)
 		}
 	}
 	if f.Registry != "" {
@@ -254,15 +235,15 @@ func (s *faults) remove(gone func(*activeFault) bool) {
 
 // pick decides what happens to a request. who is asked at most once, and only if
 // a fault wants to know.
-func (s *faults) pick(route Route, registry string, who func() string) (Fault, bool) {
+func (s *faults) pick(r *http.Request, route Route, registry string, who func() string) (Fault, bool) {
 	principal := ""
-	if s.asks(route, registry) {
+	if s.asks(r, route, registry) {
 		principal = who() // may verify a token: not under the lock
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.list {
-		if !a.concerns(route, registry) || a.Principal != "" && !strings.EqualFold(a.Principal, principal) {
+		if !a.concerns(r, route, registry) || a.Principal != "" && !strings.EqualFold(a.Principal, principal) {
 			continue
 		}
 		a.Seen++
@@ -280,28 +261,28 @@ func (s *faults) pick(route Route, registry string, who func() string) (Fault, b
 }
 
 // asks reports whether a fault wants to know whose the request is.
-func (s *faults) asks(route Route, registry string) bool {
+func (s *faults) asks(r *http.Request, route Route, registry string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.list, func(a *activeFault) bool { return a.Principal != "" && a.concerns(route, registry) })
+	return slices.ContainsFunc(s.list, func(a *activeFault) bool {
+		return a.Principal != "" && a.concerns(r, route, registry)
+	})
 }
 
-func (a *activeFault) concerns(route Route, registry string) bool {
-	return (len(a.Routes) == 0 || slices.Contains(a.Routes, route)) && (a.Registry == "" || strings.EqualFold(a.Registry, registry))
+func (a *activeFault) concerns(r *http.Request, route Route, registry string) bool {
+	k := a.Kind.kind()
+	return (len(a.Routes) == 0 || slices.Contains(a.Routes, route)) &&
+		(a.Registry == "" || strings.EqualFold(a.Registry, registry)) &&
+		(k.routes == nil || slices.Contains(k.routes, route)) && (k.of == nil || k.of(r, a.Fault))
 }
 
-// String says what the fault does, for the decision log.
-func (f Fault) String() string {
-	s := fmt.Sprintf("fault %d: %s", f.ID, f.Kind)
-	switch f.Kind {
-	case FaultStatus:
-		s += fmt.Sprintf(" %d %s", f.Status, http.StatusText(f.Status))
-	case FaultThrottle:
-		s += fmt.Sprintf(", Retry-After %d", int(f.RetryAfter.Seconds()))
-	case FaultDrop:
-		s += fmt.Sprintf(" after %d bytes", f.AfterBytes)
-	case FaultSlow:
-		s += fmt.Sprintf(" at %d bytes a second", f.BytesPerSecond)
+// Effect says what the fault does, with its numbers.
+func (f Fault) Effect() string {
+	if effect := f.Kind.kind().effect; effect != nil {
+		return effect(f)
 	}
-	return s
+	return string(f.Kind)
 }
+
+// String names the fault and says what it does, for the decision log.
+func (f Fault) String() string { return fmt.Sprintf("fault %d: %s", f.ID, f.Effect()) }

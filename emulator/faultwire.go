@@ -12,59 +12,58 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 )
 
-// inject does to a request what a fault says, and reports whether that was the
-// whole answer. Where it was not, the request goes on with another writer, and
-// finish must be called at its end.
-func (e *Emulator) inject(w http.ResponseWriter, r *http.Request, route Route, f Fault) (next http.ResponseWriter, finish func(), done bool) {
-	switch f.Kind {
-	case FaultThrottle:
-		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
-		fail(w, r, route, http.StatusTooManyRequests)
-	case FaultStatus:
-		if f.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
-		}
-		fail(w, r, route, f.Status)
-	case FaultUnauthorized:
-		commonHeaders(w, route)
-		answer.Empty(w, http.StatusUnauthorized)
-	case FaultDrop:
-		d := &dropper{ResponseWriter: w, body: r.Body, left: f.AfterBytes}
-		if f.AfterBytes == 0 {
-			panic(http.ErrAbortHandler)
-		}
-		r.Body = d
-		return d, d.finish, false
-	case FaultSlow:
-		s := &slower{ResponseWriter: w, ctx: r.Context(), body: r.Body, perSecond: f.BytesPerSecond}
-		r.Body = slowBody{s}
-		return s, func() {}, false
-	case FaultHang:
-		e.hang(r)
+// drop ends the connection when enough bytes of a body have passed.
+func drop(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault) (
+	next http.ResponseWriter, finish func(), done bool,
+) {
+	if f.AfterBytes == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	return w, nil, true
+	d := &dropper{ResponseWriter: w, body: r.Body, left: f.AfterBytes}
+	r.Body = d
+	return d, d.finish, false
+}
+
+// slow lets bodies pass slowly.
+func slow(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault) (
+	next http.ResponseWriter, finish func(), done bool,
+) {
+	s := &slower{ResponseWriter: w, ctx: r.Context(), body: r.Body, perSecond: f.BytesPerSecond}
+	r.Body = slowBody{s}
+	return s, func() {}, false
+}
+
+// tooLarge refuses a body that is too large: by its length, or where that is not said
+// once too much of it has come.
+func tooLarge(_ *Emulator, w http.ResponseWriter, r *http.Request, route Route, f Fault) (
+	next http.ResponseWriter, finish func(), done bool,
+) {
+	if r.ContentLength > f.AfterBytes {
+		discard(r.Body)
+		commonHeaders(w, route)
+		page(w, r, http.StatusRequestEntityTooLarge, "AzureContainerRegistry")
+		return w, nil, true
+	}
+	b := &bounder{ResponseWriter: w, request: r, body: r.Body, route: route, left: f.AfterBytes}
+	r.Body = b
+	return b, func() {}, false
 }
 
 // injectStorage does to a request at the host of blobs what a fault says, in the
 // words of Azure storage.
 func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault) (next http.ResponseWriter, finish func(), done bool) {
-	status := f.Status
-	switch f.Kind {
-	case FaultThrottle:
-		status = http.StatusServiceUnavailable
-	case FaultStatus:
-	case FaultUnauthorized:
-		status = http.StatusForbidden
-	default:
-		return e.inject(w, r, RouteStorage, f)
+	k := f.Kind.kind()
+	if k.storage == nil {
+		return k.inject(e, w, r, RouteStorage, f)
 	}
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
-	}
-	e.data.FailStorage(w, status)
-	return w, nil, true
+	return answering(func(w http.ResponseWriter, _ *http.Request, _ Route, f Fault) {
+		e.data.FailStorage(w, k.storage(f))
+	})(e, w, r, RouteStorage, f)
 }
+
+// discard reads a body to its end: a client that still sends may not read an answer.
+// One that stands still is ended like any other.
+func discard(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
 
 // The words of answers that no registry gives while all is well.
 const (
@@ -106,15 +105,21 @@ func fail(w http.ResponseWriter, r *http.Request, route Route, status int) {
 	case status == http.StatusInternalServerError:
 		answer.Errors(w, status, "UNKNOWN", "unknown error")
 	default:
-		title := strconv.Itoa(status) + " " + http.StatusText(status)
-		w.Header().Set("Server", "openresty")
-		w.Header().Set("Content-Type", "text/html")
-		body := "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(status)
-		if r.Method != http.MethodHead {
-			io.WriteString(w, body) // the client has gone
-		}
+		page(w, r, status, "openresty")
+	}
+}
+
+// page writes the page of the proxy in front of the service, which names itself.
+func page(w http.ResponseWriter, r *http.Request, status int, server string) {
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	w.Header().Set("Server", server)
+	w.Header().Set("Content-Type", "text/html")
+	body := "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+		"</h1></center>\r\n<hr><center>" + server + "</center>\r\n</body>\r\n</html>\r\n"
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		io.WriteString(w, body) // the client has gone
 	}
 }
 
@@ -218,6 +223,58 @@ func (d *dropper) finish() {
 		panic(http.ErrAbortHandler) // net/http's own way to end a connection
 	}
 }
+
+// bounder answers 413 in place of the answer to a body that turned out too large.
+type bounder struct {
+	http.ResponseWriter
+	request *http.Request
+	body    io.ReadCloser
+	route   Route
+	left    int64 // negative once it was too large
+}
+
+var errTooLarge = errors.New("a fault bounds the body")
+
+// Read reads of the request's body up to the bound.
+func (b *bounder) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.body.Read(p[:min(int64(len(p)), b.left+1)])
+	if b.left -= int64(n); b.left < 0 {
+		discard(b.body)
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// Close closes the request's body.
+func (b *bounder) Close() error { return b.body.Close() }
+
+// WriteHeader writes a status, or 413 and its page.
+func (b *bounder) WriteHeader(status int) {
+	if b.left >= 0 {
+		b.ResponseWriter.WriteHeader(status)
+		return
+	}
+	h := b.Header()
+	correlation := h[answer.CorrelationHeader]
+	clear(h)
+	h[answer.CorrelationHeader] = correlation
+	commonHeaders(b.ResponseWriter, b.route)
+	page(b.ResponseWriter, b.request, http.StatusRequestEntityTooLarge, "AzureContainerRegistry")
+}
+
+// Write writes of the answer's body, unless 413 took its place.
+func (b *bounder) Write(p []byte) (int, error) {
+	if b.left >= 0 {
+		return b.ResponseWriter.Write(p)
+	}
+	return len(p), nil
+}
+
+// Unwrap returns the writer beneath, for http.ResponseController.
+func (b *bounder) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // slower passes bodies at a number of bytes per second, of the machine's own
 // time.

@@ -171,7 +171,7 @@ func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if ok && e.faults.on.Load() {
-		if f, hit := e.faults.pick(RouteStorage, reg.Name, func() string { return "" }); hit {
+		if f, hit := e.faults.pick(r, RouteStorage, reg.Name, func() string { return "" }); hit {
 			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
 			next, finish, done := e.injectStorage(w, r, f)
 			if done {

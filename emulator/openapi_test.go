@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -69,6 +70,32 @@ func TestOpenAPIRules(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-table +openapi.yaml: %s", diff)
+	}
+}
+
+// TestOpenAPIFaults: the description has every kind of fault and every route, and each
+// kind its rule.
+func TestOpenAPIFaults(t *testing.T) {
+	schemas := at(document(t), "components", "schemas")
+	if diff := cmp.Diff(fmt.Sprint(emulator.FaultKinds()), fmt.Sprint(at(schemas, "FaultKind", "enum"))); diff != "" {
+		t.Errorf("-kinds +openapi.yaml: %s", diff)
+	}
+	if diff := cmp.Diff(fmt.Sprint(emulator.Routes()), fmt.Sprint(at(schemas, "Route", "enum"))); diff != "" {
+		t.Errorf("-routes +openapi.yaml: %s", diff)
+	}
+	var kinds, rules []string
+	for _, k := range emulator.FaultKinds() {
+		if kinds = append(kinds, "fault-"+string(k)); k.Text() == "" {
+			t.Errorf("%s has no text", k)
+		}
+	}
+	for _, r := range rule.All() {
+		if r.By == rule.Faults {
+			rules = append(rules, string(r.ID))
+		}
+	}
+	if diff := cmp.Diff(kinds, rules); diff != "" {
+		t.Errorf("-kinds +rules: %s", diff)
 	}
 }
 

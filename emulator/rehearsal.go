@@ -64,9 +64,9 @@ func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identit
 		}
 	}
 	if e.faults.on.Load() {
-		if f, ok := e.faults.pick(route, reg.Name, func() string { return e.principalOf(r, reg, route).Name }); ok {
+		if f, ok := e.faults.pick(r, route, reg.Name, func() string { return e.principalOf(r, reg, route).Name }); ok {
 			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
-			return e.inject(w, r, route, f)
+			return f.Kind.kind().inject(e, w, r, route, f)
 		}
 	}
 	if e.limits.on.Load() && route.ofRegistry() {

@@ -109,6 +109,90 @@ func TestFaultAnswers(t *testing.T) {
 	}
 }
 
+// TestUploadFaults: each hits the requests that it is about, and no others.
+func TestUploadFaults(t *testing.T) {
+	f := start(t, nil)
+	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
+	const (
+		part     = "/v2/samples/app/blobs/uploads/1" // known to nobody: what is not hit is 404
+		begin    = "/v2/samples/app/blobs/uploads/?digest=x"
+		manifest = "/v2/samples/app/manifests/v9"
+		unknown  = -1
+	)
+	send := func(method, path, body string, length int64) answer {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+f.host+path, strings.NewReader(body))
+		must(t, err)
+		req.Header, req.ContentLength = bearer(token), length
+		res, err := f.client.Do(req)
+		must(t, err)
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		must(t, err)
+		return answer{res.StatusCode, res.Header, string(b), false}
+	}
+	large := strings.Repeat("x", 1<<20) // more than a server reads after its answer
+	for _, x := range []struct {
+		fault        emulator.Fault
+		method, path string
+		body         string
+		length       int64
+		status       int
+		says         string
+	}{
+		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PATCH", part, "123456", 6, 413, "<center>AzureContainerRegistry</center>"},
+		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PATCH", part, "12345", 5, 404, "BLOB_UPLOAD_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PUT", part, large, 1 << 20, 413, "<title>413 Request Entity Too Large</title>"},
+		{emulator.Fault{Kind: emulator.FaultTooLarge}, "POST", begin, "1", 1, 413, "413"},
+		{emulator.Fault{Kind: emulator.FaultTooLarge}, "POST", begin, "", 0, 400, "DIGEST_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultTooLarge}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PUT", part, large, 1 << 20, 416, `{"errors":[{"code":"BLOB_UPLOAD_RANGE_INVALID","message":"blob upload range invalid"}]}`},
+		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultNoLength}, "PATCH", part, large, unknown, 400, `{"code":"CONTENT_LENGTH_INVALID",`},
+		{emulator.Fault{Kind: emulator.FaultNoLength}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultNoLength}, "PUT", part, "1", unknown, 404, "BLOB_UPLOAD_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "POST", begin, "", 0, 405, `"detail":{}}]}`},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PATCH", part, large, unknown, 405, "The operation is disallowed on this registry, repository or image."},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PUT", part, "1", 1, 405, "REGISTRY_DISALLOWED_OPERATION"},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PUT", manifest, "{}", 2, 405, "REGISTRY_DISALLOWED_OPERATION"},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "GET", part, "", 0, 404, "BLOB_UPLOAD_INVALID"},
+		{emulator.Fault{Kind: emulator.FaultDisallowed}, "DELETE", manifest, "", 0, 401, "UNAUTHORIZED"},
+	} {
+		t.Run(fmt.Sprintf("%s/%s_%d_%d", x.fault.Kind, x.method, x.length, x.status), func(t *testing.T) {
+			defer f.RemoveFaults()
+			_, err := f.AddFault(x.fault)
+			must(t, err)
+			a := send(x.method, x.path, x.body, x.length)
+			if a.status != x.status || !strings.Contains(a.body, x.says) || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+				t.Errorf("%d %v %s", a.status, a.header, a.body)
+			}
+			hit := a.status != 404 && a.status != 401 && !strings.Contains(a.body, "DIGEST_INVALID") && !strings.Contains(a.body, "MANIFEST_INVALID")
+			if g := f.Faults()[0]; (g.Hits == 1) != hit || g.Seen != g.Hits {
+				t.Errorf("%d hits of %d", g.Hits, g.Seen)
+			}
+		})
+	}
+
+	// A body whose length is not told is refused once too much of it has come.
+	for _, body := range []string{"12345", "123456", large} {
+		at := send("POST", "/v2/samples/app/blobs/uploads/", "", 0).header.Get("Location")
+		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5})
+		must(t, err)
+		a := send("PATCH", at, body, unknown)
+		f.RemoveFaults()
+		if len(body) == 5 {
+			if a.status != 202 || a.header.Get("Range") != "0-4" {
+				t.Errorf("%d bytes: %d %v", len(body), a.status, a.header)
+			}
+			continue
+		}
+		if a.status != 413 || !strings.Contains(a.body, "413 Request Entity Too Large") || a.header.Get("Content-Type") != "text/html" || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+			t.Errorf("%d bytes: %d %v %s", len(body), a.status, a.header, a.body)
+		}
+	}
+}
+
 func TestFaultCheck(t *testing.T) {
 	f := start(t, nil)
 	for name, x := range map[string]emulator.Fault{
@@ -121,6 +205,10 @@ func TestFaultCheck(t *testing.T) {
 		"negative":             {Kind: emulator.FaultDrop, AfterBytes: -1},
 		"half_a_second":        {Kind: emulator.FaultThrottle, RetryAfter: time.Second / 2},
 		"unknown_route":        {Kind: emulator.FaultHang, Routes: []emulator.Route{"x"}},
+		"foreign_route":        {Kind: emulator.FaultTooLarge, Routes: []emulator.Route{emulator.RouteBlobUpload, emulator.RouteTags}},
+		"foreign_bytes":        {Kind: emulator.FaultWrongRange, AfterBytes: 1},
+		"foreign_retry":        {Kind: emulator.FaultTooLarge, RetryAfter: time.Second},
+		"foreign_speed":        {Kind: emulator.FaultDrop, BytesPerSecond: 1},
 		"large_seed":           {Kind: emulator.FaultHang, Seed: 1<<53 + 1},
 	} {
 		if _, err := f.AddFault(x); acrkit.CodeOf(err) != acrkit.CodeUsage {
@@ -175,8 +263,9 @@ func TestDrop(t *testing.T) {
 		resp.Body.Close()
 		t.Errorf("not dropped: %s", resp.Status)
 	}
-	if a := f.get(a.header.Get("Location"), bearer(token)); a.status != 204 || a.header.Get("Range") != "0-3" {
-		t.Errorf("%d, Range %q", a.status, a.header.Get("Range"))
+	// Four bytes came: the address is not good any more.
+	if a := f.get(a.header.Get("Location"), bearer(token)); a.status != 404 || !strings.Contains(a.body, "BLOB_UPLOAD_INVALID") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 

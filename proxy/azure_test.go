@@ -79,7 +79,8 @@ func TestAzureSDK(t *testing.T) {
 		t.Errorf("tags, in pages of one (-want +got):\n%s", diff)
 	}
 
-	manifest, err := client.GetManifest(ctx, "samples/app", "v1", nil)
+	accept := accepts // the client's own is JSON alone
+	manifest, err := client.GetManifest(ctx, "samples/app", "v1", &azcontainerregistry.ClientGetManifestOptions{Accept: &accept})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,11 +108,15 @@ func (f *fixture) do(req *http.Request) answer {
 	return answer{resp, string(data)}
 }
 
+// accepts are the types of the manifests that a client reads.
+const accepts = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+
 // send sends a request with the client key as a Basic password.
 func (f *fixture) send(method, target string, body io.Reader) answer {
 	f.t.Helper()
 	req := f.request(method, target, body)
 	req.SetBasicAuth("anyone", key)
+	req.Header.Set("Accept", accepts)
 	return f.do(req)
 }
 

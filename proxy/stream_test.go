@@ -362,6 +362,7 @@ func TestManyAtOnce(t *testing.T) {
 						return
 					}
 					req.SetBasicAuth("u", key)
+					req.Header.Set("Accept", accepts)
 					if tt.method == "PUT" {
 						req.Header.Set("Content-Type", image.MediaType)
 					}

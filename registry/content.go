@@ -17,11 +17,12 @@ import (
 // more.
 const maxManifest = 4 << 20
 
-// manifestTypes are the media types that are asked for; without them a registry
-// may answer with another manifest than the one that was pushed.
+// manifestTypes are the media types that are asked for. ACR answers 404 for a manifest
+// whose OCI type is not named, "*/*" or not.
 var manifestTypes = strings.Join([]string{
 	"application/vnd.oci.image.index.v1+json",
 	"application/vnd.oci.image.manifest.v1+json",
+	"application/vnd.oci.artifact.manifest.v1+json",
 	"application/vnd.docker.distribution.manifest.list.v2+json",
 	"application/vnd.docker.distribution.manifest.v2+json",
 	"*/*;q=0.1",

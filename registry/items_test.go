@@ -396,8 +396,10 @@ func TestClient_ManifestContent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, s := newFake(t, func(w http.ResponseWriter, r *http.Request) {
-				if !strings.Contains(r.Header.Get("Accept"), "application/vnd.oci.image.index.v1+json") {
-					t.Errorf("Accept: %q", r.Header.Get("Accept"))
+				for _, kind := range []string{"image.index", "image.manifest", "artifact.manifest"} { // the service wants each named
+					if !strings.Contains(r.Header.Get("Accept"), "application/vnd.oci."+kind+".v1+json") {
+						t.Errorf("Accept: %q", r.Header.Get("Accept"))
+					}
 				}
 				w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 				if tc.header != "" {

@@ -55,6 +55,11 @@ const (
 	RepositoryLocked ID = "repository-locked"
 )
 
+// Content that a client asks for in the wrong way.
+const (
+	AcceptLacksType ID = "accept-lacks-type"
+)
+
 // Requests to the token service.
 const (
 	FormMalformed        ID = "form-malformed"
@@ -129,6 +134,10 @@ const (
 	FaultDrop         ID = "fault-drop"
 	FaultSlow         ID = "fault-slow"
 	FaultHang         ID = "fault-hang"
+	FaultTooLarge     ID = "fault-too-large"
+	FaultWrongRange   ID = "fault-wrong-range"
+	FaultNoLength     ID = "fault-no-length"
+	FaultDisallowed   ID = "fault-disallowed"
 )
 
 var table = []Rule{
@@ -170,6 +179,8 @@ var table = []Rule{
 	{TagLocked, DataPlane, "a lock on the tag forbids it"},
 	{ManifestLocked, DataPlane, "a lock on the manifest forbids it"},
 	{RepositoryLocked, DataPlane, "a lock on the repository forbids it"},
+
+	{AcceptLacksType, DataPlane, "the Accept header does not name the manifest's OCI media type"},
 
 	{FormMalformed, TokenService, "the request is not a form"},
 	{FormTooLarge, TokenService, "the request is too large"},
@@ -228,4 +239,8 @@ var table = []Rule{
 	{FaultDrop, Faults, "a fault: the connection ends"},
 	{FaultSlow, Faults, "a fault: bodies pass slowly"},
 	{FaultHang, Faults, "a fault: no answer"},
+	{FaultTooLarge, Faults, "a fault: a part of an upload is too large"},
+	{FaultWrongRange, Faults, "a fault: an upload is refused at its end"},
+	{FaultNoLength, Faults, "a fault: a chunk without its length is refused"},
+	{FaultDisallowed, Faults, "a fault: a push is refused as by a registry whose storage is full"},
 }

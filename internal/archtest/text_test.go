@@ -32,6 +32,7 @@ var readsText = map[string]string{
 	"auth/azureauth/certificate.go parseCertificates": "azidentity gives no type to what is wrong with a certificate",
 	"auth/azureauth/managedidentity.go watch.Do":      "net.OpError has no other sign of a connection that was not made",
 	"internal/wire/network.go NetworkError":           "net.OpError has no other sign of a proxy",
+	"internal/wire/response.go unknown":               "the service has one code for a manifest that is missing and one that is not accepted",
 	"internal/wire/response.go serviceErrors":         "the service's own words, which it says whatever the cause",
 	"internal/wire/response.go actions":               "leaves out a name that the sentence has already; nothing else hangs on it",
 	"internal/wire/network.go Within":                 "a constant: the operation that tells a person nothing",

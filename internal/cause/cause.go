@@ -105,4 +105,5 @@ const (
 	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
 	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
 	OtherCloud                   acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
+	StorageLimit                 acrkit.Cause = "ACRK104" // the registry's storage is full
 )

@@ -50,6 +50,8 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.ManifestLocked:   cause.ManifestLocked,
 	rule.RepositoryLocked: cause.RepositoryLocked,
 
+	rule.AcceptLacksType: cause.AcceptLacksType,
+
 	rule.FormMalformed:        cause.WrongUsage,
 	rule.FormTooLarge:         cause.TooLarge,
 	rule.ServiceMissing:       cause.WrongUsage,
@@ -107,6 +109,10 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.FaultDrop:         cause.Unavailable,
 	rule.FaultHang:         cause.ConnectionTimeout,
 	rule.FaultSlow:         "", // it refuses nothing
+	rule.FaultTooLarge:     cause.UploadPartRefused,
+	rule.FaultWrongRange:   cause.UploadPartRefused,
+	rule.FaultNoLength:     cause.UploadPartRefused,
+	rule.FaultDisallowed:   cause.StorageLimit,
 }
 
 // Cause returns the cause of a refusal: its rule, the kind of principal, and as scope

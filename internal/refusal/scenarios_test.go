@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -206,6 +207,13 @@ func registryScenarios() []scenario {
 			return s.with(s.get(tagsPath, bearer(access)), p.Credential())
 		}},
 
+		{rule: rule.AcceptLacksType, cause: cause.AcceptLacksType, make: func(s *stage) diagnose.Attempt {
+			s.Push("team/app", "v1")
+			k := s.Token("ci-reader", reader...)
+			h := bearer(s.access(k, "repository:team/app:pull"))
+			h.Set("Accept", "*/*, application/vnd.docker.distribution.manifest.v2+json")
+			return s.with(s.get("/v2/team/app/manifests/v1", h), k.Credential())
+		}},
 		locked(rule.TagLocked, cause.TagLocked, func(s *stage, c *registry.Client, off registry.AttributeChange) error {
 			_, err := c.UpdateTag(s.t.Context(), "team/app", "v1", off)
 			return err
@@ -492,6 +500,23 @@ func otherScenarios() []scenario {
 			return diagnose.Attempt{Err: err}
 		}}
 	}
+	// upload is a part of an upload, with its length or -1.
+	upload := func(f emulator.Fault, method string, length int) scenario {
+		return scenario{rule: rule.ID("fault-" + f.Kind), cause: cause.UploadPartRefused, make: func(s *stage) diagnose.Attempt {
+			s.Fault(f)
+			x := &diagnose.Exchange{Method: method, URL: s.URL() + "/v2/team/app/blobs/uploads/1", RequestHeader: http.Header{}}
+			req, err := http.NewRequestWithContext(s.t.Context(), method, x.URL, strings.NewReader("layer"))
+			s.must(err)
+			req.ContentLength = int64(length)
+			resp, err := s.RoundTripper().RoundTrip(req)
+			s.must(err)
+			defer resp.Body.Close()
+			x.Status, x.Header = resp.StatusCode, resp.Header
+			x.Body, err = io.ReadAll(resp.Body)
+			s.must(err)
+			return diagnose.Attempt{Exchange: x}
+		}}
+	}
 	return []scenario{
 		{rule: rule.PlainHTTP, cause: cause.Denied, make: func(s *stage) diagnose.Attempt {
 			r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.Host()+"/v2/", nil)
@@ -522,6 +547,14 @@ func otherScenarios() []scenario {
 		fault(emulator.Fault{Kind: emulator.FaultUnauthorized}, cause.CredentialRejected),
 		fault(emulator.Fault{Kind: emulator.FaultDrop}, cause.Unavailable),
 		fault(emulator.Fault{Kind: emulator.FaultHang}, cause.ConnectionTimeout),
+		upload(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
+		upload(emulator.Fault{Kind: emulator.FaultWrongRange}, http.MethodPut, len("layer")),
+		upload(emulator.Fault{Kind: emulator.FaultNoLength}, http.MethodPatch, -1),
+		{rule: rule.FaultDisallowed, cause: cause.StorageLimit, make: func(s *stage) diagnose.Attempt {
+			k := s.TokenOf("admin", "_repositories_admin")
+			s.Fault(emulator.Fault{Kind: emulator.FaultDisallowed})
+			return s.with(s.call(http.MethodPut, "/v2/team/app/manifests/v1", nil, []byte("{}")), k.Credential())
+		}},
 		{rule: rule.FaultSlow, make: func(s *stage) diagnose.Attempt {
 			s.Fault(emulator.Fault{Kind: emulator.FaultSlow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)

@@ -125,10 +125,15 @@ func Forbidden(said string) acrkit.Cause {
 	return ""
 }
 
-// unknown returns the cause that the codes of a 404 name (recorded).
+// unknown returns the cause that the codes of a 404 name (recorded). A manifest whose
+// type the request does not accept has the code of one that is missing, and its own
+// words (reported by users).
 func unknown(causes []error) acrkit.Cause {
 	for _, c := range causes {
 		s, _ := errors.AsType[acrkit.ServiceError](c)
+		if strings.Contains(s.Message, "but accept header does not support") {
+			return cause.AcceptLacksType
+		}
 		switch s.Code {
 		case "NAME_UNKNOWN":
 			return cause.RepositoryUnknown

@@ -159,6 +159,7 @@ func (w *worker) do(ctx context.Context, method, path string, header http.Header
 	if err != nil {
 		return answer{}, err
 	}
+	auth.Set("Accept", manifestType)
 	for k, v := range header {
 		auth[k] = v
 	}

@@ -5,6 +5,7 @@ package answer
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/acrkit/acrkit"
 )
@@ -25,16 +26,12 @@ func Token(w http.ResponseWriter) {
 
 // JSON writes a value as JSON.
 func JSON(w http.ResponseWriter, status int, v any) {
-	writeJSON(w, status, "application/json; charset=utf-8", v)
-}
-
-func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	b, err := json.Marshal(v)
 	if err != nil { // all callers pass structs of plain values
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(append(b, '\n')) // the client has gone
 }
@@ -48,20 +45,33 @@ func Chunked(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v)          // the client has gone
 }
 
-// Errors writes a registry's error list with one error.
+// Errors writes a registry's error list with one error, without a detail.
 func Errors(w http.ResponseWriter, status int, code, message string) {
-	JSON(w, status, errorList(code, message))
+	Error(w, status, acrkit.ServiceError{Code: code, Message: message})
 }
 
-// ErrorsNoCharset is [Errors] with a Content-Type that names no charset.
+// ErrorsNoCharset is [Errors] with a Content-Type that names no charset, and a body
+// without a line feed at its end (recorded of POST /oauth2/exchange).
 func ErrorsNoCharset(w http.ResponseWriter, status int, code, message string) {
-	writeJSON(w, status, "application/json", errorList(code, message))
+	body, err := json.Marshal(errorList(acrkit.ServiceError{Code: code, Message: message}))
+	if err != nil {
+		panic(err) // two texts
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body) //nolint:errcheck // the client has gone
 }
 
-func errorList(code, message string) any {
+// Error writes a registry's error list with one error.
+func Error(w http.ResponseWriter, status int, e acrkit.ServiceError) {
+	JSON(w, status, errorList(e))
+}
+
+func errorList(e acrkit.ServiceError) any {
 	return struct {
 		Errors []acrkit.ServiceError `json:"errors"`
-	}{[]acrkit.ServiceError{{Code: code, Message: message}}}
+	}{[]acrkit.ServiceError{e}}
 }
 
 // Empty writes an answer with an empty body.

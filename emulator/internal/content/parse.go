@@ -15,13 +15,14 @@ import (
 // The media types of manifests that are taken. Docker's schema 1 is not: the
 // service's list of supported formats had it in 2019 and has not since 2021.
 const (
+	OCIManifest = "application/vnd.oci.image.manifest.v1+json"
+	OCIIndex    = "application/vnd.oci.image.index.v1+json"
+	// OCIArtifact is of a release candidate of OCI image 1.1; the service documented
+	// it for artifacts, and old tools still push it.
+	OCIArtifact = "application/vnd.oci.artifact.manifest.v1+json"
+
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
-	ociManifest    = "application/vnd.oci.image.manifest.v1+json"
-	ociIndex       = "application/vnd.oci.image.index.v1+json"
-	// Of a release candidate of OCI image 1.1; the service documented it for
-	// artifacts, and old tools still push it.
-	ociArtifact = "application/vnd.oci.artifact.manifest.v1+json"
 )
 
 // maxReferences is the most blobs or children one manifest names; a manifest of
@@ -115,8 +116,8 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 			return nil, bad("it has no mediaType")
 		}
 		isIndex = p.mediaType == dockerList
-	case ociManifest, ociArtifact:
-	case ociIndex:
+	case OCIManifest, OCIArtifact:
+	case OCIIndex:
 		isIndex = true
 	case "":
 		return nil, bad("neither a Content-Type nor a mediaType says what it is")
@@ -130,13 +131,13 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 		return nil, bad("an index has no config or layers")
 	case !isIndex && m.Manifests != nil:
 		return nil, bad("only an index has manifests")
-	case p.mediaType != ociArtifact && m.SchemaVersion != 2:
+	case p.mediaType != OCIArtifact && m.SchemaVersion != 2:
 		return nil, bad("its schemaVersion is %d, not 2", m.SchemaVersion)
 	}
 	p.artifactType = m.ArtifactType
 	layers := m.Layers
 	switch {
-	case p.mediaType == ociArtifact:
+	case p.mediaType == OCIArtifact:
 		layers = m.Blobs
 	case !isIndex:
 		if m.Config == nil {

@@ -154,9 +154,17 @@ func (s *Store) AppendUpload(ctx context.Context, id string, from int64, r io.Re
 	return u.size, err
 }
 
+// endsAt fails unless an upload's stored part ends at offset, or offset is negative.
+func (u *running) endsAt(offset int64, id string) error {
+	if offset >= 0 && offset != u.size {
+		return &Error{Kind: UploadOffset, Name: id, Reason: fmt.Sprintf("%d bytes are stored, not %d", u.size, offset)}
+	}
+	return nil
+}
+
 func (s *Store) appendTo(ctx context.Context, id string, u *running, from int64, r io.Reader) error {
-	if from >= 0 && from != u.size {
-		return &Error{Kind: UploadOffset, Name: id, Reason: fmt.Sprintf("%d bytes are stored, the chunk begins at %d", u.size, from)}
+	if err := u.endsAt(from, id); err != nil {
+		return err
 	}
 	var before hash.Hash
 	if u.sum != nil {
@@ -179,8 +187,8 @@ func (s *Store) appendTo(ctx context.Context, id string, u *running, from int64,
 	return uploadError(id, err)
 }
 
-// FinishUpload stores what r yields as AppendUpload does (r may be nil), and
-// makes the upload the repository's blob if it is what digest says; if not, the
+// FinishUpload stores what r yields as AppendUpload does (r may be nil; from holds
+// all the same), and makes the upload the repository's blob if it is what digest says; if not, the
 // upload is dropped, as the reference implementation does.
 func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, digest string, from int64, r io.Reader) error {
 	u, err := s.lockUpload(ctx, id)
@@ -189,11 +197,14 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	}
 	gone := false
 	defer func() { s.unlockUpload(id, u, gone) }()
-	if r != nil {
-		if err := s.appendTo(ctx, id, u, from, r); err != nil {
-			gone = KindOf(err) == UploadUnknown
-			return err
-		}
+	if r == nil {
+		err = u.endsAt(from, id)
+	} else {
+		err = s.appendTo(ctx, id, u, from, r)
+	}
+	if err != nil {
+		gone = KindOf(err) == UploadUnknown
+		return err
 	}
 	sum := u.sum
 	if sum == nil || !strings.HasPrefix(digest, "sha256:") {

@@ -41,6 +41,7 @@ func TestUploads(t *testing.T) {
 			want(size, err, 1000, "")
 			size, err = f.AppendUpload(ctx, id, 0, strings.NewReader(text[:1000]))
 			want(size, err, 1000, content.UploadOffset)
+			f.wantKind(f.FinishUpload(ctx, f.reg, "r", id, d, 1001, nil), content.UploadOffset)
 			size, err = f.AppendUpload(ctx, id, 1001, strings.NewReader(text[1001:]))
 			want(size, err, 1000, content.UploadOffset)
 			size, err = f.AppendUpload(ctx, id, -1, io.MultiReader(strings.NewReader(text[1000:200_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))

@@ -162,14 +162,19 @@ func TestUploads(t *testing.T) {
 		t.Error("the address did not change")
 	}
 	at = location(s.want(s.do("PATCH", at, "abcdef", "Content-Range: 10-15"), 202, ""), "0-15")
-	for _, bad := range []string{"10-15", "17-22", "16-22", "x", "22-16"} {
-		a := s.want(s.do("PATCH", at, "ghijkl", "Content-Range: "+bad), 416, errorBody("RANGE_INVALID", "invalid content range", ""))
-		location(a, "0-15")
-		s.want(s.do("PUT", at+"&digest="+unknown, "ghijkl", "Content-Range: "+bad), 416, "*")
+	const unread = "the Content-Range header format is invalid"
+	for bad, reason := range map[string]string{"10-15": "the upload goes on at 16", "17-22": "the upload goes on at 16", "16-22": "the body has 6 bytes",
+		"x": unread, "22-16": unread, "-1--1": unread, "bytes 16-21/*": unread, "bytes 16-21": unread} {
+		want := errorBody("BLOB_UPLOAD_RANGE_INVALID", "blob upload range invalid", fmt.Sprintf(`{"Range":%q,"Reason":%q}`, bad, reason))
+		for method, to := range map[string]string{"PATCH": at, "PUT": at + "&digest=" + unknown} {
+			a := s.want(s.do(method, to, "ghijkl", "Content-Range: "+bad), 416, want)
+			if a.header.Get("Location") != "" || a.header.Get("Range") != "" { // recorded for "-1--1"
+				t.Errorf("%s %q: %v", method, bad, a.header)
+			}
+		}
 	}
-	// A body of unknown length that goes beyond its range.
-	s.want(s.send("PATCH", at, io.MultiReader(strings.NewReader("ghijkl")), "Content-Range: 16-17"), 400, errorBody("BLOB_UPLOAD_INVALID", "blob upload invalid", ""))
-	at = location(s.want(s.do("GET", first, ""), 204, ""), "0-17") // an old address serves too
+	at = location(s.want(s.do("GET", at, ""), 204, ""), "0-15") // a range that was refused changes nothing
+	at = location(s.want(s.do("PATCH", at, "gh", "Content-Range: 16-17"), 202, ""), "0-17")
 	s.want(s.do("PUT", at, ""), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
 	s.want(s.do("PUT", at+"&digest=sha256%3A00000000", ""), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
 	text := "0123456789abcdefgh!"
@@ -212,8 +217,53 @@ func TestUploads(t *testing.T) {
 	s.want(s.do("GET", at, ""), 404, unknownUpload)
 }
 
-// TestClientDrops breaks a connection in the middle of a chunk: the upload goes
-// on from what was stored.
+// TestOldAddress: once more is stored, no method takes an earlier address, and the
+// upload goes on at the newest. A status read changes nothing (recorded).
+func TestOldAddress(t *testing.T) {
+	s := serve(t, setup{dir: t.TempDir()})
+	invalid := errorBody("BLOB_UPLOAD_INVALID", "blob upload invalid", "")
+	first := s.want(s.do("POST", "/v2/r/blobs/uploads/", ""), 202, "").header.Get("Location")
+	read := s.want(s.do("GET", first, ""), 204, "").header.Get("Location")
+	s.want(s.do("GET", first, ""), 204, "")
+	second := s.want(s.do("PATCH", read, "01234"), 202, "").header.Get("Location")
+	for _, old := range []string{first, read} {
+		s.want(s.do("PATCH", old, "01234"), 404, invalid)
+		s.want(s.do("PATCH", old, "56789", "Content-Range: 5-9"), 404, invalid)
+		s.want(s.do("PUT", old+"&digest="+digestOf("01234"), ""), 404, invalid)
+		s.want(s.do("GET", old, ""), 404, invalid)
+		s.want(s.do("DELETE", old, ""), 404, invalid)
+	}
+	// A body that goes beyond its range: what came before is stored.
+	s.want(s.send("PATCH", second, io.MultiReader(strings.NewReader("5678")), "Content-Range: 5-6"), 400, invalid)
+	s.want(s.do("PATCH", second, "5678"), 404, invalid)
+
+	// Of several that come with one address, one appends.
+	at := s.do("POST", "/v2/r/blobs/uploads/", "").header.Get("Location")
+	const callers = 8
+	answers := make(chan answer, callers)
+	for range callers {
+		go func() { answers <- s.do("PATCH", at, "01234") }()
+	}
+	won, next := 0, ""
+	for range callers {
+		switch a := <-answers; a.status {
+		case 202:
+			won++
+			next = a.header.Get("Location")
+		case 404:
+			s.want(a, 404, invalid)
+		default:
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if won != 1 {
+		t.Fatalf("%d of %d appended", won, callers)
+	}
+	s.want(s.do("PUT", next+"&digest="+digestOf("01234"), ""), 201, "")
+}
+
+// TestClientDrops breaks a connection in the middle of a chunk: the address is not
+// good any more, and the upload begins again.
 func TestClientDrops(t *testing.T) {
 	s := serve(t, setup{dir: t.TempDir()})
 	at := s.do("POST", "/v2/r/blobs/uploads/", "").header.Get("Location")
@@ -224,18 +274,17 @@ func TestClientDrops(t *testing.T) {
 	}
 	fmt.Fprintf(conn, "PATCH %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", at, len(text), text[:700_000])
 	conn.Close()
-	a := s.want(s.do("GET", at, ""), 204, "") // waits for the broken chunk
-	var end int
-	if _, err := fmt.Sscanf(a.header.Get("Range"), "0-%d", &end); err != nil || end != 699_999 && end != 0 {
-		t.Fatalf("Range %q", a.header.Get("Range"))
-	}
-	for end != 699_999 { // the chunk had not begun when the status was asked
-		_, _ = fmt.Sscanf(s.do("GET", at, "").header.Get("Range"), "0-%d", &end)
+	for { // the chunk may not have begun yet; while it is stored, the request waits for it
+		if a := s.do("GET", at, ""); a.status != 204 {
+			s.want(a, 404, errorBody("BLOB_UPLOAD_INVALID", "blob upload invalid", ""))
+			break
+		}
 		if t.Context().Err() != nil {
 			t.Fatal("the chunk never came")
 		}
 	}
-	s.want(s.do("PUT", at+"&digest="+digestOf(text), text[700_000:], "Content-Range: 700000-999999"), 201, "")
+	at = s.do("POST", "/v2/r/blobs/uploads/", "").header.Get("Location")
+	s.want(s.do("PUT", at+"&digest="+digestOf(text), text, "Content-Range: 0-999999"), 201, "")
 	s.want(s.do("GET", "/v2/r/blobs/"+digestOf(text), ""), 200, text)
 }
 
@@ -264,7 +313,7 @@ func TestFull(t *testing.T) {
 	})
 	s.want(s.do("PATCH", at, "chunk"), 500, errorBody("UNKNOWN", "the emulator failed; its log says why", ""))
 	fs.Fail(nil)
-	s.want(s.do("PATCH", at, "chunk", "Content-Range: 0-4"), 202, "")
+	at = s.want(s.do("PATCH", at, "chunk", "Content-Range: 0-4"), 202, "").header.Get("Location")
 	s.want(s.do("PUT", at+"&digest="+digestOf("chunk"), ""), 201, "")
 
 	s = serve(t, setup{dir: t.TempDir(), pages: 60})
@@ -301,4 +350,69 @@ func TestCancelledDownload(t *testing.T) {
 	}
 	cancel()
 	resp.Body.Close() // the server's Close in Cleanup waits for the handler: it must have stopped
+}
+
+// TestAccept: an OCI type must be named in Accept, by each of its lines.
+func TestAccept(t *testing.T) {
+	s := serve(t, setup{dir: t.TempDir()})
+	const (
+		artifactType = "application/vnd.oci.artifact.manifest.v1+json"
+		dockerType   = "application/vnd.docker.distribution.manifest.v2+json"
+		dockerList   = "application/vnd.docker.distribution.manifest.list.v2+json"
+	)
+	put := func(tag, mediaType, body string) {
+		t.Helper()
+		s.want(s.do("PUT", "/v2/r/manifests/"+tag, body, "Content-Type: "+mediaType), 201, "")
+	}
+	config := s.blob("r", "{}")
+	put("manifest", manifestType, fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`, config))
+	put("index", indexType, `{"schemaVersion":2,"manifests":[]}`)
+	put("artifact", artifactType, `{"mediaType":"`+artifactType+`","blobs":[]}`)
+	put("docker", dockerType, fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`, dockerType, config))
+	put("list", dockerList, fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[]}`, dockerList))
+
+	oci := map[string]string{"manifest": manifestType, "index": indexType, "artifact": artifactType}
+	plural := map[string]string{"manifest": "manifests", "index": "indexes", "artifact": "artifacts"}
+	for tag, mediaType := range oci {
+		digest := s.want(s.do("HEAD", "/v2/r/manifests/"+tag, ""), 200, "").header.Get("Docker-Content-Digest")
+		refused := errorBody("MANIFEST_UNKNOWN", "OCI "+tag+" found, but accept header does not support OCI "+plural[tag], "")
+		others := dockerType + ", " + dockerList
+		for other, name := range oci {
+			if other != tag {
+				others += "," + name
+			}
+		}
+		for _, accept := range []string{"Accept", "Accept: ", "Accept: */*", "Accept: application/*", "Accept: application/json", "Accept: " + others, "Accept: " + mediaType + "x"} {
+			for _, ref := range []string{tag, digest} {
+				a := s.want(s.do("GET", "/v2/r/manifests/"+ref, "", accept), 404, refused)
+				s.want(s.do("HEAD", "/v2/r/manifests/"+ref, "", accept), 404, "")
+				if a.header.Get("Docker-Content-Digest") != "" || a.header.Get("Etag") != "" {
+					t.Errorf("%s with %q: %v", ref, accept, a.header)
+				}
+			}
+		}
+		for _, accept := range []string{mediaType, others + "," + mediaType, "*/* , " + strings.ToUpper(mediaType) + " ;q=0.1"} {
+			if a := s.want(s.do("GET", "/v2/r/manifests/"+tag, "", "Accept: "+accept), 200, "*"); a.header.Get("Content-Type") != mediaType {
+				t.Errorf("%s with %q: %v", tag, accept, a.header)
+			}
+		}
+		s.want(s.do("GET", "/v2/r/manifests/"+tag, "", "Accept", `If-None-Match: "`+digest+`"`), 304, "")
+	}
+	for _, tag := range []string{"docker", "list"} {
+		s.want(s.do("GET", "/v2/r/manifests/"+tag, "", "Accept"), 200, "*")
+	}
+	// In a second line.
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.url+"/v2/r/manifests/index", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header["Accept"] = []string{"application/json", indexType}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != 200 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	s.want(s.do("GET", "/v2/r/manifests/none", "", "Accept"), 404, errorBody("MANIFEST_UNKNOWN", `manifest tagged by "none" is not found`, `{"Tag":"none"}`))
 }

@@ -67,11 +67,10 @@ func (h *Handler) json(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b) // the server drops it for HEAD; a client that is gone needs no error
 }
 
-const (
-	codeUnknown = "UNKNOWN"
+const codeUnknown = "UNKNOWN"
 
-	disallowed = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
-)
+// Disallowed is the message of 405 REGISTRY_DISALLOWED_OPERATION (recorded).
+const Disallowed = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
 
 // contentError answers a failure of the store. The texts are recorded, except
 // where another source is named.
@@ -92,6 +91,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.fail(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry", nil)
 	case content.UploadUnknown: // OCI distribution specification
 		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", nil)
+	case content.UploadOffset: // another request was faster with the same address
+		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 	case content.UploadBroken: // believed; the client is mostly gone
 		h.fail(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 	case content.DigestMismatch: // text recorded, detail believed
@@ -109,7 +110,7 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 	case content.Locked:
 		id := map[content.Item]rule.ID{content.ATag: rule.TagLocked, content.AManifest: rule.ManifestLocked, content.ARepository: rule.RepositoryLocked}[e.Item]
 		h.refused(r, id, fmt.Sprintf("a lock on the %s %q forbids it", e.Item, e.Name))
-		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", disallowed, json.RawMessage("{}"))
+		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", Disallowed, json.RawMessage("{}"))
 	default:
 		h.internal(w, r, err)
 	}

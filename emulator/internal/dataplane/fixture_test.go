@@ -97,7 +97,12 @@ type answer struct {
 	body   string
 }
 
-// do sends a request; headers are "Name: value".
+// accepts has every type of a manifest; a request sends it unless it names another
+// Accept.
+const accepts = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " +
+	"application/vnd.oci.artifact.manifest.v1+json"
+
+// do sends a request; headers are "Name: value", without a value none is sent.
 func (s *server) do(method, path, body string, headers ...string) answer {
 	s.t.Helper()
 	return s.send(method, path, strings.NewReader(body), headers...)
@@ -109,9 +114,12 @@ func (s *server) send(method, path string, body io.Reader, headers ...string) an
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	r.Header.Set("Accept", accepts)
 	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
+		name, value, ok := strings.Cut(h, ": ")
+		if r.Header.Del(name); ok {
+			r.Header.Add(name, value)
+		}
 	}
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // defaultPage is the page of a list whose request names no size; reported by
@@ -187,6 +188,13 @@ func (h *Handler) getManifest(q *request) {
 	header["Docker-Content-Digest"] = []string{m.Digest}
 	header["Etag"] = []string{etag}
 	if notModified(q, etag) {
+		return
+	}
+	if sentence := unaccepted(q.Header, m.MediaType); sentence != "" {
+		delete(header, "Docker-Content-Digest")
+		delete(header, "Etag")
+		h.refused(q.Request, rule.AcceptLacksType, "the Accept header does not name "+m.MediaType)
+		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", sentence, nil)
 		return
 	}
 	header["Content-Type"] = []string{m.MediaType}

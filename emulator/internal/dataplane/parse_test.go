@@ -128,18 +128,15 @@ func FuzzParseRange(f *testing.F) {
 
 func TestParseContentRange(t *testing.T) {
 	for header, want := range map[string]byteRange{
-		"0-735":           {0, 736},
-		"736-736":         {736, 1},
-		"bytes 0-735":     {0, 736},
-		"bytes 0-735/736": {0, 736},
-		"bytes 0-735/*":   {0, 736},
-		"bytes=0-1":       {0, 2},
+		"0-735":   {0, 736},
+		"736-736": {736, 1},
 	} {
 		if r, ok := parseContentRange(header); !ok || r != want {
 			t.Errorf("%q: %+v, %v; want %+v", header, r, ok, want)
 		}
 	}
-	for _, header := range []string{"", "-", "0-", "-5", "5-4", "a-b", "0-735/735", "0-1/x", "bytes */5", "-1-2", "0-9223372036854775807", "0 - 1"} {
+	for _, header := range []string{"", "-", "0-", "-5", "5-4", "a-b", "bytes 0-735", "bytes 0-735/736", "bytes 0-735/*", "bytes=0-1", "0-735/736",
+		"bytes */5", "-1-2", "-1--1", "0-9223372036854775807", "0 - 1"} {
 		if r, ok := parseContentRange(header); ok {
 			t.Errorf("%q was read as %+v", header, r)
 		}

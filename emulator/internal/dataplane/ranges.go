@@ -60,18 +60,13 @@ func parseRange(header string, size int64) (byteRange, rangeVerdict) {
 	return byteRange{start, end - start + 1}, rangeServed
 }
 
-// parseContentRange reads the Content-Range of a chunk, "0-735"; the forms
-// "bytes 0-735" and "bytes 0-735/736" of RFC 9110 are taken too. The last byte
-// is at start+length-1.
+// parseContentRange reads the Content-Range of a chunk, "0-735", whose last byte is
+// at start+length-1. The forms of RFC 9110 ("bytes 0-735/736") are not taken.
 //
-// Source: OCI distribution specification 1.1, "Pushing a blob in chunks".
+// Source: OCI distribution specification 1.1, "Pushing a blob in chunks". That
+// "bytes 0-735/*" and "-1--1" are refused is reported and recorded.
 func parseContentRange(header string) (r byteRange, ok bool) {
-	s := strings.TrimSpace(header)
-	if len(s) > 6 && strings.EqualFold(s[:5], "bytes") && (s[5] == ' ' || s[5] == '=') {
-		s = strings.TrimSpace(s[6:])
-	}
-	s, total, hasTotal := strings.Cut(s, "/")
-	first, last, ok := strings.Cut(s, "-")
+	first, last, ok := strings.Cut(header, "-")
 	if !ok {
 		return r, false
 	}
@@ -82,11 +77,6 @@ func parseContentRange(header string) (r byteRange, ok bool) {
 	end, ok := number(last)
 	if !ok || end < start {
 		return r, false
-	}
-	if hasTotal && total != "*" {
-		if n, ok := number(total); !ok || n <= end {
-			return r, false
-		}
 	}
 	return byteRange{start, end - start + 1}, true
 }

@@ -60,35 +60,36 @@ func (h *Handler) created(q *request, digest string) {
 // progress answers how far an upload is, with its next address. An empty upload
 // is "0-0" too (recorded).
 func (h *Handler) progress(q *request, status int, s uploadState) {
-	h.progressHeaders(q, s)
-	q.w.WriteHeader(status)
-}
-
-func (h *Handler) progressHeaders(q *request, s uploadState) {
 	header := q.w.Header()
 	header.Set("Location", h.location(q.reg, s))
 	header.Set("Range", fmt.Sprintf("0-%d", max(0, s.Offset-1)))
 	header.Set("Docker-Upload-Uuid", s.UUID)
+	q.w.WriteHeader(status)
 }
 
-// upload serves an upload's address. What is stored decides how far it is, not
-// the offset in the address: a client whose chunk broke off has an old one.
+// upload serves an upload's address. An address is good until something more is
+// stored: then it is 404 for every method, as users report of a chunk that is sent
+// again (Azure/azure-sdk-for-python#29738), and the reference implementation checks.
+// An upload whose chunk broke off therefore has no good address left.
 func (h *Handler) upload(q *request) {
 	query := q.URL.Query()
 	s, ok := h.readState(q.reg, q.repo, q.ref, query.Get("_state"))
 	if !ok {
-		h.fail(q.w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
+		h.uploadInvalid(q)
 		return
 	}
 	s.StartedAt = s.StartedAt.Truncate(time.Second)
+	size, err := h.store.UploadSize(q.Context(), s.UUID)
+	switch {
+	case err != nil:
+		h.contentError(q.w, q.Request, err)
+		return
+	case size != s.Offset:
+		h.uploadInvalid(q)
+		return
+	}
 	switch q.Method {
 	case http.MethodGet, http.MethodHead:
-		size, err := h.store.UploadSize(q.Context(), s.UUID)
-		if err != nil {
-			h.contentError(q.w, q.Request, err)
-			return
-		}
-		s.Offset = size
 		h.progress(q, http.StatusNoContent, s)
 	case http.MethodDelete:
 		if err := h.store.CancelUpload(q.Context(), s.UUID); err != nil {
@@ -98,17 +99,14 @@ func (h *Handler) upload(q *request) {
 		q.w.Header().Set("Docker-Upload-Uuid", s.UUID)
 		q.w.WriteHeader(http.StatusNoContent)
 	case http.MethodPatch:
-		start, body, ok := chunk(q)
+		body, ok := h.chunk(q, s.Offset)
 		if !ok {
-			h.outOfOrder(q, s)
 			return
 		}
-		size, err := h.store.AppendUpload(q.Context(), s.UUID, start, body)
-		if err != nil {
-			h.chunkError(q, s, err)
+		if s.Offset, err = h.store.AppendUpload(q.Context(), s.UUID, s.Offset, body); err != nil {
+			h.contentError(q.w, q.Request, err)
 			return
 		}
-		s.Offset = size
 		h.progress(q, http.StatusAccepted, s)
 	case http.MethodPut:
 		digest := query.Get("digest")
@@ -116,34 +114,52 @@ func (h *Handler) upload(q *request) {
 			h.digestInvalid(q)
 			return
 		}
-		start, body, ok := chunk(q)
+		body, ok := h.chunk(q, s.Offset)
 		if !ok {
-			h.outOfOrder(q, s)
 			return
 		}
-		if q.ContentLength == 0 && start < 0 {
+		if q.ContentLength == 0 {
 			body = nil
 		}
-		if err := h.store.FinishUpload(q.Context(), q.reg.ID, q.repo, s.UUID, digest, start, body); err != nil {
-			h.chunkError(q, s, err)
+		if err := h.store.FinishUpload(q.Context(), q.reg.ID, q.repo, s.UUID, digest, s.Offset, body); err != nil {
+			h.contentError(q.w, q.Request, err)
 			return
 		}
 		h.created(q, digest)
 	}
 }
 
-// chunk returns a request's body and where it begins, -1 if it does not say. ok
-// is false where its Content-Range cannot be read or is not as long as the body.
-func chunk(q *request) (start int64, body io.Reader, ok bool) {
+// uploadInvalid answers for an address that is not good, or not any more (recorded).
+func (h *Handler) uploadInvalid(q *request) {
+	h.fail(q.w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
+}
+
+// chunk returns a request's body, which must begin at offset if its Content-Range
+// says where. ok is false where an answer was written.
+func (h *Handler) chunk(q *request, offset int64) (body io.Reader, ok bool) {
 	header := q.Header.Get("Content-Range")
 	if header == "" {
-		return -1, q.Body, true
+		return q.Body, true
 	}
 	r, ok := parseContentRange(header)
-	if !ok || q.ContentLength >= 0 && q.ContentLength != r.length {
-		return 0, nil, false
+	switch {
+	case !ok:
+		h.rangeInvalid(q, header, "the Content-Range header format is invalid")
+	case r.start != offset:
+		h.rangeInvalid(q, header, fmt.Sprintf("the upload goes on at %d", offset))
+	case q.ContentLength >= 0 && q.ContentLength != r.length:
+		h.rangeInvalid(q, header, fmt.Sprintf("the body has %d bytes", q.ContentLength))
+	default:
+		return &atMost{q.Body, r.length}, true
 	}
-	return r.start, &atMost{q.Body, r.length}, true
+	return nil, false
+}
+
+// rangeInvalid refuses a chunk for its Content-Range. Recorded for one that cannot be
+// read, without Location and Range, and the upload goes on.
+func (h *Handler) rangeInvalid(q *request, header, reason string) {
+	h.fail(q.w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_RANGE_INVALID", "blob upload range invalid",
+		struct{ Range, Reason string }{header, reason})
 }
 
 // atMost fails when a body is longer than its Content-Range said.
@@ -168,25 +184,4 @@ func (a *atMost) Read(b []byte) (int, error) {
 	n, err := a.r.Read(b)
 	a.left -= int64(n)
 	return n, err
-}
-
-func (h *Handler) chunkError(q *request, s uploadState, err error) {
-	if content.KindOf(err) == content.UploadOffset {
-		h.outOfOrder(q, s)
-		return
-	}
-	h.contentError(q.w, q.Request, err)
-}
-
-// outOfOrder answers a chunk that does not continue the upload, with where to go
-// on: OCI distribution specification, 416.
-func (h *Handler) outOfOrder(q *request, s uploadState) {
-	size, err := h.store.UploadSize(q.Context(), s.UUID)
-	if err != nil {
-		h.contentError(q.w, q.Request, err)
-		return
-	}
-	s.Offset = size
-	h.progressHeaders(q, s)
-	h.fail(q.w, http.StatusRequestedRangeNotSatisfiable, "RANGE_INVALID", "invalid content range", nil)
 }

@@ -34,17 +34,10 @@ type faultJSON struct {
 }
 
 func (f faultJSON) row() []string {
-	what := f.Kind
-	switch emulator.FaultKind(f.Kind) {
-	case emulator.FaultStatus:
-		what = strconv.Itoa(f.Status)
-	case emulator.FaultThrottle:
-		what = fmt.Sprintf("throttle %ds", f.RetryAfter)
-	case emulator.FaultDrop:
-		what = fmt.Sprintf("drop after %d", f.AfterBytes)
-	case emulator.FaultSlow:
-		what = fmt.Sprintf("slow %d B/s", f.BytesPerSecond)
-	}
+	what := emulator.Fault{
+		Kind: emulator.FaultKind(f.Kind), Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
+		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond,
+	}.Effect()
 	routes := strings.Join(f.Routes, ",")
 	if routes == "" {
 		routes = "all"
@@ -76,25 +69,30 @@ func newCmdFault(f *cmdutil.Factory) *cobra.Command {
 	return cmd
 }
 
+// faultTexts lists what each kind of fault does.
+func faultTexts() string {
+	var b strings.Builder
+	for _, k := range emulator.FaultKinds() {
+		fmt.Fprintf(&b, "  %-13s %s\n", k, k.Text())
+	}
+	return b.String()
+}
+
 func newCmdFaultAdd(c *control) *cobra.Command {
 	var in faultJSON
 	var retryAfter time.Duration
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
-		Use:   "add {throttle|status|unauthorized|drop|slow|hang}",
+		Use:   "add {" + strings.Join(words(emulator.FaultKinds()), "|") + "}",
 		Short: "Let requests go wrong from now on",
-		Long: "Let requests go wrong from now on:\n\n" +
-			"  throttle      429 with Retry-After\n" +
-			"  status        500, 502, 503 or 504, as --status says\n" +
-			"  unauthorized  401 with an empty body\n" +
-			"  drop          the connection ends after --after-bytes of a body, at once without\n" +
-			"  slow          bodies pass at --bytes-per-second\n" +
-			"  hang          no answer until the client gives up\n\n" +
+		Long: "Let requests go wrong from now on:\n\n" + faultTexts() + "\n" +
+			"The number of bytes is --after-bytes, the status --status, the speed --bytes-per-second.\n" +
 			"Routes are " + strings.Join(words(emulator.Routes()), ", ") + ".\n" +
 			"Of several faults that would hit a request, the one added first does.",
 		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 --retry-after 2s\n\n" +
 			"# The token service is down\n$ acrkit emulator fault add status --status 503 --route token,exchange\n\n" +
 			"# The next three uploads break off after a megabyte\n$ acrkit emulator fault add drop --after-bytes 1048576 --route blob-upload --count 3\n\n" +
+			"# No upload of more than 20 MB in one request\n$ acrkit emulator fault add too-large --after-bytes 20000000\n\n" +
 			"# The same requests go wrong each time\n$ acrkit emulator fault add status --status 500 --rate 0.1 --seed 42",
 		Args:      cmdutil.ExactArgs(1, "a kind: "+strings.Join(words(emulator.FaultKinds()), ", ")),
 		ValidArgs: words(emulator.FaultKinds()),
@@ -127,7 +125,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 	flags.Int64Var(&in.Count, "count", 0, "end after this `number` of hits")
 	flags.IntVar(&in.Status, "status", 0, "`code` of the kind status")
 	flags.DurationVar(&retryAfter, "retry-after", 0, "what Retry-After asks for, in whole seconds")
-	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass before the kind drop")
+	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass the kinds drop and too-large")
 	flags.Int64Var(&in.BytesPerSecond, "bytes-per-second", 0, "`speed` of the kind slow")
 	cmdutil.AddJSONFlags(cmd, &exporter, faultFields)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

@@ -1,0 +1,38 @@
+package dataplane
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/acrkit/acrkit/emulator/internal/content"
+)
+
+// unaccepted returns what the service answers where a manifest's type is not in
+// Accept, "" where it is sent.
+//
+// An OCI type must be named itself: no header, "*/*" and Docker's types do not take it
+// (reported by users: Azure/acr#764, azure-cli#25280, azure-cli#24976). A weight is not
+// looked at, as in the reference implementation, whose words these are. What a Docker
+// type that is not in Accept gives is not known; it is sent.
+func unaccepted(header http.Header, mediaType string) string {
+	var sentence string
+	switch mediaType {
+	case content.OCIIndex:
+		sentence = "OCI index found, but accept header does not support OCI indexes"
+	case content.OCIManifest:
+		sentence = "OCI manifest found, but accept header does not support OCI manifests"
+	case content.OCIArtifact:
+		sentence = "OCI artifact found, but accept header does not support OCI artifacts"
+	default:
+		return ""
+	}
+	for _, line := range header["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
+				return ""
+			}
+		}
+	}
+	return sentence
+}
