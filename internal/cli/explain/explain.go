@@ -216,26 +216,7 @@ func runError(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	if d.Mend == "" {
-		d.Mend = nextCommand(r)
-	}
 	return opts.print(ctx, explanation{Registry: r.Registry.Host(), Repository: r.Repository, Required: r.Required.String()}, d)
-}
-
-// nextCommand is what tells more than the text does.
-func nextCommand(r errtext.Reading) string {
-	if r.Registry.IsZero() {
-		return "acrkit doctor REGISTRY"
-	}
-	command := "acrkit doctor " + r.Registry.Host()
-	for access := range r.Required.All() {
-		for _, word := range access.Actions {
-			if a, err := acrkit.ParseAction(word); err == nil && access.Type == "repository" {
-				command += " --want " + access.Name + ":" + a.String()
-			}
-		}
-	}
-	return command
 }
 
 func (opts *Options) readText() (string, error) {
