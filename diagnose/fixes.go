@@ -86,6 +86,10 @@ func (x *examiner) asMeant() string {
 		if first, _, _ = strings.Cut(first, "/manifests"); shell.IsPlain(first) {
 			return sentence.Fix(sentence.PullRepository, map[string]string{"host": first})
 		}
+	case e.Pull && e.Bare && shell.IsPlain(image):
+		facts := x.blanks()
+		facts["repository"] = image
+		return sentence.Draft(sentence.PullFrom, facts)
 	case ok && e.Bare && shell.IsPlain(image) && !strings.Contains(image, "/manifests/"):
 		return sentence.Fix(sentence.PushToLoginServer, map[string]string{"user": first, "repository": rest})
 	}

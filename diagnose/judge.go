@@ -168,6 +168,10 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 	case e.Kind == errtext.Inaccessible:
 		return suspect(cause.SilentlyAnonymous, cause.NoCredential, cause.CredentialRejected, cause.TagUnknown,
 			cause.RepositoryUnknown), true
+	case e.Kind == errtext.PullDenied && e.Status == 0 && !e.Coded("UNAUTHORIZED"):
+		// The client says "or" itself.
+		return suspect(cause.SilentlyAnonymous, cause.NoCredential, cause.CredentialRejected, cause.RepositoryUnknown,
+			cause.MissingRight), true
 	case e.Status == http.StatusBadRequest && e.Place == errtext.AtToken:
 		return suspect(cause.EmptyScope, cause.WrongUsage), true
 	case e.Coded("CONNECTIVITY_DNS"):

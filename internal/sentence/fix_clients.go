@@ -13,6 +13,7 @@ const (
 	SignInThenLogin     FixKey = "sign_in_then_login"     // the Azure CLI, and then to the registry
 	StartDocker         FixKey = "start_docker"           // the daemon
 	PullRepository      FixKey = "pull_repository"        // a login server was taken for an image
+	PullFrom            FixKey = "pull_from"              // a reference names no host
 	PushToLoginServer   FixKey = "push_to_login_server"   // a registry's name was taken for a user of Docker Hub
 	SignInWithAssertion FixKey = "sign_in_with_assertion" // a fresh one
 	WaitFor             FixKey = "wait_for"               // as long as the service asks
@@ -32,6 +33,7 @@ var fixesOfClients = map[FixKey]string{
 	SignInThenLogin: "az login && az acr login --name {name}",
 	StartDocker:     "docker info    # the docker daemon must run; without one: az acr login --expose-token",
 	PullRepository:  "docker pull {host}/REPOSITORY:TAG    # the login server alone is no image",
+	PullFrom:        "docker pull {host}/{repository}    # a reference begins with the registry's login server",
 	PushToLoginServer: "docker push {user}.azurecr.io/{repository}" +
 		"    # if {user} is the registry: a reference begins with its login server",
 	SignInWithAssertion: "az login --service-principal --username {client} --tenant TENANT --federated-token" +
