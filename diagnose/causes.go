@@ -114,6 +114,7 @@ var causes = []Cause{
 	{Code: cause.UploadPartRefused, Name: "upload-part-refused", Class: acrkit.CodeTooLarge, Basis: Documented},
 	{Code: cause.ProxyMalformed, Name: "proxy-malformed", Class: acrkit.CodeUsage, Basis: Documented},
 	{Code: cause.PasswordByteOrderMark, Name: "password-byte-order-mark", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.TokenMalformed, Name: "token-malformed", Class: acrkit.CodeCredentialRejected, Basis: Documented},
 }
 
 // Causes returns the table of all causes, by code.

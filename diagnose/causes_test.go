@@ -112,6 +112,7 @@ ACRK099 import-source-refused
 ACRK100 upload-part-refused
 ACRK101 proxy-malformed
 ACRK102 password-byte-order-mark
+ACRK103 token-malformed
 `
 
 func TestCauses(t *testing.T) {

@@ -234,6 +234,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
 	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != zeroGUID && x.user != "":
 		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q", clip(x.user))), true
+	case x.damage != "" && x.at != theExchange:
+		return verdict(cause.TokenMalformed, Proved, "the token that was sent is damaged: "+x.damage), true
 	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") && (x.at == theAPI || x.at == theBase):
 		return x.basicOnAPI(ctx), true
 	case x.at == theToken && fullGUID(x.user) && x.user != zeroGUID && fullGUID(x.password):

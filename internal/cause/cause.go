@@ -104,4 +104,5 @@ const (
 	UploadPartRefused            acrkit.Cause = "ACRK100" // a part of an upload is refused for its size or range
 	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
 	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
+	TokenMalformed               acrkit.Cause = "ACRK103" // the token was cut off or changed in copying
 )

@@ -687,4 +687,11 @@ var causes = map[string]Cause{
 		Proves: "the first three bytes of the value that was given",
 		Fix:    WriteWithoutMark,
 	},
+	"ACRK103": {
+		Title:  "the token was cut off or changed in copying",
+		Shows:  "as ACRK004, with an ACR refresh token or access token in the place of the password",
+		Tells:  "a token that is whole has three parts, and a signature as long as its key; one that has ended is ACRK039",
+		Proves: "the parts of the token that was sent",
+		Fix:    CopyToken,
+	},
 }

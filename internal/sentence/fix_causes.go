@@ -58,6 +58,7 @@ const (
 	AllowAddress             FixKey = "allow_address"
 	ShowEndpoints            FixKey = "show_endpoints"
 	RunProxy                 FixKey = "run_proxy"
+	CopyToken                FixKey = "copy_token"
 	AddMetadataRead          FixKey = "add_metadata_read"
 	AddContentRead           FixKey = "add_content_read"
 )
@@ -118,6 +119,7 @@ var fixesOfCauses = map[FixKey]string{
 	AllowAddress:             "az acr network-rule add --name {name} --ip-address {address}",
 	ShowEndpoints:            "az acr show-endpoints --name {name}    # let the data endpoint or *.blob.core.windows.net through the firewall",
 	RunProxy:                 "acrkit proxy --registry {host}",
+	CopyToken:                `ACR_REFRESH_TOKEN="$(az acr login --name {name} --expose-token --output tsv --query accessToken)"    # whole, without a terminal's line breaks`,
 	AddMetadataRead:          addRight + "metadata/read",
 	AddContentRead:           addRight + "content/read",
 }

@@ -1,6 +1,7 @@
 package sentence
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,7 +9,14 @@ import (
 
 // Every key has a sentence, and every sentence says something.
 func TestTable(t *testing.T) {
+	all := maps.Clone(reasons)
 	for key, s := range table {
+		if _, twice := all[key]; twice {
+			t.Errorf("%s stands in both tables", key)
+		}
+		all[key] = s
+	}
+	for key, s := range all {
 		if s.Text == "" && s.Fix == "" {
 			t.Errorf("%s says nothing", key)
 		}
