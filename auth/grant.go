@@ -177,7 +177,7 @@ func (g *staticGrant) renew(*refreshToken)                  {}
 func (g *staticGrant) close()                               {}
 func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	e.Reason = "the ACR refresh token is not accepted: wrong, expired, or of another registry" + said
-	e.Hint = "an ACR refresh token lives three hours; get a new one"
+	e.Hint = sentence.Fix(sentence.GetNewToken, nil)
 	claims, err := wire.ReadClaims(g.token.Reveal())
 	damage := wire.Damage(g.token.Reveal())
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // FaultKind is what a [Fault] does to a request.
@@ -198,7 +199,7 @@ func (e *Emulator) AddFault(f Fault) (Fault, error) {
 	e.faults.mu.Lock()
 	defer e.faults.mu.Unlock()
 	if len(e.faults.list) >= MaxFaults {
-		return Fault{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "add the fault", Reason: fmt.Sprintf("there are %d already", MaxFaults), Hint: "acrkit emulator fault remove --all"}
+		return Fault{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "add the fault", Reason: fmt.Sprintf("there are %d already", MaxFaults), Hint: sentence.Fix(sentence.RemoveFaults, nil)}
 	}
 	e.faults.next++
 	f.ID = e.faults.next

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -234,5 +235,5 @@ func FlagError(cmd *cobra.Command, err error) error {
 			return needFields(fields)
 		}
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: err.Error(), Hint: cmd.CommandPath() + " --help"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: err.Error(), Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
 }

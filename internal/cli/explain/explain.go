@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Options are what the command needs.
@@ -188,7 +189,7 @@ func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diag
 func describe(opts *Options) error {
 	c, ok := diagnose.Lookup(opts.Code)
 	if !ok {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: "acrkit version    # it may be of a newer one"}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
 	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"shows", c.Shows}, {"told by", c.Tells},
 		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"mend", c.Mend}})
