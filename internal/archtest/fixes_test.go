@@ -24,7 +24,29 @@ var helpFields = []string{"Use", "Short", "Long", "Example", "Deprecated"}
 
 // commandsElsewhere are the functions that hold commands and fix nothing, each with the
 // reason.
-var commandsElsewhere = map[string]string{}
+var commandsElsewhere = map[string]string{
+	"auth/azureauth/azurecli.go explainCLI":             "looks for az's own words",
+	"emulator/internal/arm/arm.go Handler.endpoints":    "a name",
+	"emulator/internal/dataplane/errors.go":             "the emulator's answer to a client, which it gives as a registry",
+	"internal/cli/demo/stage.go stage.keep":             "what the demo prints for its user to try",
+	"internal/cli/emulator/check.go control.checker":    "the command's own name",
+	"internal/cli/emulator/client.go control.open":      "likewise",
+	"internal/cli/emulator/env.go NewCmdEnv":            "likewise, and help",
+	"internal/cli/emulator/print.go logins":             "what the emulator prints for its user to try",
+	"internal/cli/emulator/print.go uses":               "likewise",
+	"internal/cli/emulator/start.go NewCmdStart":        "the command's own name",
+	"internal/cli/login/login.go Options.tell":          "what comes after a login",
+	"internal/cli/proxy/authority.go Options.authority": "the beginning of a log line",
+	"internal/cli/proxy/proxy.go Options.complete":      "a combination of flags that is refused",
+	"internal/cli/proxy/run.go run":                     "a name",
+	"internal/errtext/errtext.go":                       "a name",
+	"internal/leakcheck/allowed.go":                     "reasons of a list",
+	"internal/pki/authority.go newPair":                 "a name",
+	"internal/tokencache/seal.go newKeys":               "labels of keys",
+	"proxy/identity.go call.otherResource":              "a sentence of the proxy's own endpoint",
+	"credhelper/docker.go Helper.usage":                 "help",
+	"reference.go ParseReference":                       "the root imports no package of ours",
+}
 
 // hintFields are the fields that tell a person what to do.
 var hintFields = []string{"Hint", "Mend", "Fix"}

@@ -155,7 +155,7 @@ func messageAndHint(stderr string) (message, hint string) {
 		case strings.HasPrefix(line, "acrkit: "):
 			message = line
 		case message != "" && hint == "":
-			hint = line
+			hint = strings.TrimPrefix(line, "try: ")
 		}
 	}
 	return message, hint

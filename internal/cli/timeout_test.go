@@ -59,7 +59,10 @@ func TestTimeout(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			args := append([]string{"--plain-http"}, strings.Fields(tt.args)...)
+			args := strings.Fields(tt.args)
+			if takesPlainHTTP := args[0] != "version" && args[0] != "emulator"; takesPlainHTTP {
+				args = append([]string{"--plain-http"}, args...)
+			}
 			if tt.last != "" {
 				args = append(args, tt.last)
 			}

@@ -1,9 +1,15 @@
 package cmdutil
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // NoArgs refuses arguments, and says which flag of the same name there is.
@@ -49,6 +55,43 @@ func Group(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd
+}
+
+// FlagError turns what the flag parser found into wrong usage. A word that is no
+// command is named first: the flag may be a flag of the command that was meant.
+func FlagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return UnknownCommand(cmd, words[0])
+	}
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok && missing.GetSpecifiedName() == "json" {
+		if fields := JSONFields(cmd); fields != nil {
+			return needFields(fields)
+		}
+	}
+	reason := err.Error()
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if near := flagsLike(cmd, unknown.GetSpecifiedName()); len(near) > 0 {
+			reason += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
+}
+
+// flagsLike returns the flags of cmd whose names differ from name by two letters at
+// most, by one where it has three.
+func flagsLike(cmd *cobra.Command, name string) (near []string) {
+	most := 2
+	if len(name) < 4 {
+		most = 1
+	}
+	look := func(flag *pflag.Flag) {
+		if !flag.Hidden && len(name) > 1 && errtext.Distance(name, flag.Name) <= most {
+			near = append(near, "--"+flag.Name)
+		}
+	}
+	cmd.LocalFlags().VisitAll(look)
+	Inherited(cmd).VisitAll(look)
+	return near
 }
 
 // UnknownCommand returns the error for a word that is no subcommand of cmd.

@@ -54,11 +54,11 @@ func TestPrintError(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"}, "acrkit: cannot do it: a; b\uFFFD[31m [ACRK092]\n\nacrkit help\n"},
-		{&acrkit.Error{Code: acrkit.CodeLocked, Op: "do it"}, "acrkit: cannot do it: locked [ACRK007]\n\nacrkit explain ACRK007\n"},
-		{&acrkit.Error{Code: acrkit.CodeLocked, Cause: "ACRK083", Op: "do it"}, "acrkit: cannot do it: locked [ACRK083]\n\nacrkit explain ACRK083\n"},
-		{Usage("no"), "acrkit: no [ACRK001]\n\nacrkit tag list --help\n"},
-		{errors.New("plain"), "acrkit: plain [ACRK092]\n\nacrkit explain ACRK092\n"},
+		{&acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"}, "acrkit: cannot do it: a; b\uFFFD[31m [ACRK092]\n\ntry: acrkit help\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Op: "do it"}, "acrkit: cannot do it: locked [ACRK007]\n\ntry: acrkit explain ACRK007\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Cause: "ACRK083", Op: "do it"}, "acrkit: cannot do it: locked [ACRK083]\n\ntry: acrkit explain ACRK083\n"},
+		{Usage("no"), "acrkit: no [ACRK001]\n\ntry: acrkit tag list --help\n"},
+		{errors.New("plain"), "acrkit: plain [ACRK092]\n\ntry: acrkit explain ACRK092\n"},
 		{Exit(3), ""},
 	} {
 		PrintError(s, "acrkit tag list", tc.err)

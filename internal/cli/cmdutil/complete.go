@@ -2,10 +2,15 @@ package cmdutil
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/registry"
 )
 
 const (
@@ -16,41 +21,136 @@ const (
 )
 
 // CompleteRepositories completes the first argument with the repositories of the
-// registry that is meant. Whatever goes wrong, it silently offers nothing.
-func CompleteRepositories(f *Factory) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		const nothing = cobra.ShellCompDirectiveNoFileComp
-		if len(args) > 0 {
-			return nil, nothing
+// registry that is meant. If they cannot be listed it offers nothing.
+func CompleteRepositories(f *Factory) cobra.CompletionFunc {
+	return forFirstArgument(func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// CompleteRepositoryFlag is [CompleteRepositories] for the value of a flag.
+func CompleteRepositoryFlag(cmd *cobra.Command, f *Factory, flag string) {
+	//nolint:errcheck // the flag was defined before
+	cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// CompleteListFlag completes the value of a flag that is a list of words, separated
+// by commas.
+func CompleteListFlag(cmd *cobra.Command, flag string, words []string) {
+	//nolint:errcheck // the flag was defined before
+	cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		prefix := word[:strings.LastIndexByte(word, ',')+1]
+		var out []string
+		for _, w := range words {
+			out = append(out, prefix+w)
 		}
-		host, prefix := "", ""
-		if first, _, ok := strings.Cut(word, "/"); ok && strings.ContainsAny(first, ".:") {
-			host, prefix = first, first+"/"
+		return out, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// CompleteReferences completes the first argument with repositories and, after the
+// colon, with the tags of the repository.
+func CompleteReferences(f *Factory) cobra.CompletionFunc {
+	return forFirstArgument(func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		if name, tag, ok := cutTag(word); ok {
+			return f.tags(cmd, name, tag), cobra.ShellCompDirectiveNoFileComp
 		}
-		reg, err := f.Registry(host)
-		if err != nil {
-			return nil, nothing
-		}
-		ctx := cmd.Context()
-		if ctx == nil {
-			ctx = context.Background()
-		}
-		ctx, cancel := context.WithTimeout(ctx, completionBudget)
+		// A colon and a tag follow.
+		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
+// CompleteNames completes the first argument with the names that list returns.
+func CompleteNames(list func(context.Context) ([]string, error)) cobra.CompletionFunc {
+	return forFirstArgument(namesOf(list))
+}
+
+// CompleteNameFlag is [CompleteNames] for the value of a flag.
+func CompleteNameFlag(cmd *cobra.Command, flag string, list func(context.Context) ([]string, error)) {
+	//nolint:errcheck // the flag was defined before
+	cmd.RegisterFlagCompletionFunc(flag, namesOf(list))
+}
+
+func namesOf(list func(context.Context) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
 		defer cancel()
-		c, err := f.Connect(ctx, reg)
+		names, err := list(ctx)
 		if err != nil {
-			return nil, nothing
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		defer c.Close()
-		var names []string
-		for name, err := range c.Client.Repositories(ctx, nil) {
-			if err != nil || len(names) == completionLimit {
-				break
-			}
-			if strings.HasPrefix(prefix+name, word) {
-				names = append(names, prefix+name)
-			}
-		}
-		return names, nothing
+		names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, word) })
+		return names[:min(len(names), completionLimit)], cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+func forFirstArgument(complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, word)
+	}
+}
+
+// cutTag splits a reference at the colon before its tag.
+func cutTag(word string) (name, tag string, ok bool) {
+	i := strings.LastIndexByte(word, ':')
+	if i < 0 || i < strings.LastIndexByte(word, '/') || strings.ContainsRune(word, '@') {
+		return "", "", false
+	}
+	return word[:i], word[i+1:], true
+}
+
+func (f *Factory) repositories(cmd *cobra.Command, word string) []string {
+	host, prefix := "", ""
+	if first, _, ok := strings.Cut(word, "/"); ok && strings.ContainsAny(first, ".:") {
+		host, prefix = first, first+"/"
+	}
+	reg, err := f.Registry(host)
+	if err != nil {
+		return nil
+	}
+	return f.listed(cmd, reg, prefix, word, func(ctx context.Context, c *registry.Client) iter.Seq2[string, error] {
+		return c.Repositories(ctx, nil)
+	})
+}
+
+func (f *Factory) tags(cmd *cobra.Command, name, tag string) []string {
+	ref, err := f.Reference(name)
+	if err != nil || ref.Name == "" {
+		return nil
+	}
+	return f.listed(cmd, ref.Registry, name+":", name+":"+tag, func(ctx context.Context, c *registry.Client) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for t, err := range c.Tags(ctx, ref.Name, nil) {
+				if !yield(t.Name, err) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// listed returns the names of a registry that a shell is offered for word.
+func (f *Factory) listed(cmd *cobra.Command, reg acrkit.Registry, prefix, word string, list func(context.Context, *registry.Client) iter.Seq2[string, error]) []string {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
+	defer cancel()
+	c, err := f.Connect(ctx, reg)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	var names []string
+	for name, err := range list(ctx, c.Client) {
+		if err != nil || len(names) == completionLimit {
+			break // what was listed before an error is offered
+		}
+		if strings.HasPrefix(prefix+name, word) {
+			names = append(names, prefix+name)
+		}
+	}
+	return names
 }

@@ -32,13 +32,8 @@ func (e *enumValue) Set(v string) error {
 // EnumFlag adds a flag that takes one of the options; help and completion show
 // them.
 func EnumFlag(cmd *cobra.Command, target *string, name, value, usage string, options ...string) {
-	EnumFlagP(cmd, target, name, "", value, usage, options...)
-}
-
-// EnumFlagP is [EnumFlag] with a one-letter form.
-func EnumFlagP(cmd *cobra.Command, target *string, name, letter, value, usage string, options ...string) {
 	*target = value
-	cmd.Flags().VarP(&enumValue{target, options}, name, letter, enumUsage(usage, options))
+	cmd.Flags().Var(&enumValue{target, options}, name, enumUsage(usage, options))
 	completeEnum(cmd, name, options)
 }
 

@@ -97,7 +97,7 @@ func Usage(format string, a ...any) error {
 }
 
 // PrintError writes the error of a command as a person reads it: one line that ends
-// with the code of its cause, an empty line, and one command that mends it or says
+// with the code of its cause, an empty line, and one command that fixes it or says
 // more.
 func PrintError(s *iostreams.IOStreams, command string, err error) {
 	if err == nil {
@@ -117,11 +117,11 @@ func PrintError(s *iostreams.IOStreams, command string, err error) {
 	}
 	fmt.Fprintf(s.ErrOut, "%s %s\n", s.StyledErr(iostreams.Failure, "acrkit:"), line)
 	if hint := nextCommand(command, code, err); hint != "" {
-		fmt.Fprintf(s.ErrOut, "\n%s\n", hint)
+		fmt.Fprintf(s.ErrOut, "\ntry: %s\n", hint)
 	}
 }
 
-// nextCommand is the one that mends the error, else one that says more of it.
+// nextCommand is the one that fixes the error, else one that says more of it.
 func nextCommand(command string, code acrkit.Cause, err error) string {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
 		return e.Hint

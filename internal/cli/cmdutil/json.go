@@ -12,11 +12,9 @@ import (
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
-	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -36,22 +34,8 @@ func AddJSONFlags(cmd *cobra.Command, exporter **Exporter, fields []string) {
 	flags.StringSlice("json", nil, "output JSON with these `fields`")
 	flags.StringP("jq", "q", "", "filter the JSON with a jq `expression`")
 	flags.StringP("template", "t", "", "format the JSON with a Go `template`")
-	if cmd.Annotations == nil {
-		cmd.Annotations = map[string]string{}
-	}
-	cmd.Annotations[jsonAnnotation] = strings.Join(fields, ",")
-	//nolint:errcheck // the flag was defined above
-	cmd.RegisterFlagCompletionFunc("json", func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-		prefix := ""
-		if i := strings.LastIndexByte(word, ','); i >= 0 {
-			prefix = word[:i+1]
-		}
-		var out []string
-		for _, f := range fields {
-			out = append(out, prefix+f)
-		}
-		return out, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	})
+	annotate(cmd, jsonAnnotation, strings.Join(fields, ","))
+	CompleteListFlag(cmd, "json", fields)
 	previous := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if previous != nil {
@@ -226,14 +210,4 @@ func (e *Exporter) runQuery(ctx context.Context, s *iostreams.IOStreams, v any) 
 			return err
 		}
 	}
-}
-
-// FlagError turns what the flag parser found into wrong usage.
-func FlagError(cmd *cobra.Command, err error) error {
-	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok && missing.GetSpecifiedName() == "json" {
-		if fields := JSONFields(cmd); fields != nil {
-			return needFields(fields)
-		}
-	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: err.Error(), Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
 }

@@ -39,17 +39,10 @@ const (
 
 // TimeoutOfStart says of a command that --timeout bounds what it does before it
 // waits for others; the command calls [Factory.Limit] for that.
-func TimeoutOfStart(cmd *cobra.Command) { annotate(cmd, timeoutOfStart) }
+func TimeoutOfStart(cmd *cobra.Command) { annotate(cmd, timeoutAnnotation, timeoutOfStart) }
 
 // RefuseTimeout says of a command that it takes no --timeout.
-func RefuseTimeout(cmd *cobra.Command) { annotate(cmd, timeoutRefused) }
-
-func annotate(cmd *cobra.Command, value string) {
-	if cmd.Annotations == nil {
-		cmd.Annotations = map[string]string{}
-	}
-	cmd.Annotations[timeoutAnnotation] = value
-}
+func RefuseTimeout(cmd *cobra.Command) { annotate(cmd, timeoutAnnotation, timeoutRefused) }
 
 // StartTimeout begins the time of --timeout for a command that is about to run.
 func (f *Factory) StartTimeout(cmd *cobra.Command) error {

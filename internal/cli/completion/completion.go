@@ -3,6 +3,8 @@ package completion
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,24 +19,27 @@ type Options struct {
 	Shell string
 }
 
+var shells = []string{"bash", "zsh", "fish", "powershell"}
+
 // NewCmdCompletion returns the command. A runF other than nil runs instead of it.
 func NewCmdCompletion(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
 	opts := &Options{IO: f.IO}
 	cmd := &cobra.Command{
-		Use:   "completion",
+		Use:   "completion {bash|zsh|fish|powershell}",
 		Short: "Print a completion script for a shell",
-		Long: "Print a script that lets a shell complete commands, flags, JSON fields and the\n" +
-			"names of repositories.\n\n" +
-			"bash:  eval \"$(acrkit completion -s bash)\"    in ~/.bashrc\n" +
-			"zsh:   acrkit completion -s zsh > \"${fpath[1]}/_acrkit\"\n" +
-			"fish:  acrkit completion -s fish > ~/.config/fish/completions/acrkit.fish\n" +
-			"powershell:  acrkit completion -s powershell | Out-String | Invoke-Expression",
-		Example: "$ eval \"$(acrkit completion -s bash)\"",
-		Args:    cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts.Root = cmd.Root()
-			if opts.Shell == "" {
-				return cmdutil.Usage("--shell is needed: bash, zsh, fish or powershell")
+		Long: "Print a script that lets a shell complete commands, flags, their values, JSON\n" +
+			"fields, and the names of repositories, tags, tokens, scope maps and causes.\n\n" +
+			"bash:  eval \"$(acrkit completion bash)\"    in ~/.bashrc\n" +
+			"zsh:   acrkit completion zsh > \"${fpath[1]}/_acrkit\"\n" +
+			"fish:  acrkit completion fish > ~/.config/fish/completions/acrkit.fish\n" +
+			"powershell:  acrkit completion powershell | Out-String | Invoke-Expression",
+		Example:   "$ eval \"$(acrkit completion bash)\"",
+		Args:      cmdutil.ExactArgs(1, "a shell: "+strings.Join(shells, ", ")),
+		ValidArgs: shells,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Root, opts.Shell = cmd.Root(), args[0]
+			if !slices.Contains(shells, opts.Shell) {
+				return cmdutil.Usage("%q is no shell that acrkit knows: %s", opts.Shell, strings.Join(shells, ", "))
 			}
 			if runF != nil {
 				return runF(cmd.Context(), opts)
@@ -42,7 +47,6 @@ func NewCmdCompletion(f *cmdutil.Factory, runF func(context.Context, *Options) e
 			return run(cmd.Context(), opts)
 		},
 	}
-	cmdutil.EnumFlagP(cmd, &opts.Shell, "shell", "s", "", "the shell", "bash", "zsh", "fish", "powershell")
 	return cmd
 }
 

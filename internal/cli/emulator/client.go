@@ -76,6 +76,36 @@ func (c *control) registry() string {
 	return name
 }
 
+// complete completes the first argument with names of the emulator's collection.
+func (c *control) complete(collection string) cobra.CompletionFunc {
+	return cmdutil.CompleteNames(c.names(collection))
+}
+
+// names lists the names of the emulator's tokens, scope-maps or snapshots.
+func (c *control) names(collection string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		cl, err := c.open()
+		if err != nil {
+			return nil, err
+		}
+		p := collection
+		if collection != "snapshots" {
+			if p, err = cl.registryPath(ctx, c.registry(), collection); err != nil {
+				return nil, err
+			}
+		}
+		var out map[string][]struct{ Name string }
+		err = cl.call(ctx, http.MethodGet, p, nil, &out)
+		var names []string
+		for _, items := range out {
+			for _, item := range items {
+				names = append(names, item.Name)
+			}
+		}
+		return names, err
+	}
+}
+
 // run returns the RunE of a command that talks to the running emulator.
 func (c *control) run(do func(cmd *cobra.Command, cl *client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {

@@ -120,6 +120,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 	in.Routes = []string{}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&in.Routes, "route", nil, "only requests of these `routes`")
+	cmdutil.CompleteListFlag(cmd, "route", words(emulator.Routes()))
 	flags.StringVar(&in.Principal, "identity", "", "only requests of this token, client id or admin user")
 	flags.Float64Var(&in.Rate, "rate", 1, "the share of requests to hit, up to 1")
 	flags.Uint64Var(&in.Seed, "seed", 0, "`number` that determines which ones; 0 takes one and tells it")
@@ -129,6 +130,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass before the kind drop")
 	flags.Int64Var(&in.BytesPerSecond, "bytes-per-second", 0, "`speed` of the kind slow")
 	cmdutil.AddJSONFlags(cmd, &exporter, faultFields)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	return cmd
 }
 

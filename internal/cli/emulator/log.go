@@ -153,6 +153,7 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 		Args: cmdutil.NoArgs,
 	}
 	c := addControlFlags(cmd, f)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
 	flags.BoolVar(&opts.Explain, "explain", false, "say the rule of each refusal, and its cause with its code, as acrkit explain does")

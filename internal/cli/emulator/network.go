@@ -16,6 +16,7 @@ func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 		Long:  "Change whom a running emulator's registry lets in. Others get 403 from its data plane and\nits token service, as from behind the service's firewall.",
 	})
 	c := addControlFlags(cmd, f)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	add := func(use, short, long, example string, args cobra.PositionalArgs, action string) {
 		cmd.AddCommand(&cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
 			RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {

@@ -27,6 +27,7 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 		Long:  "List and replace scope maps of a running emulator. Tokens that have one have its new\nrights with the next request.",
 	})
 	c := addControlFlags(cmd, f)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	var exporter *cmdutil.Exporter
 	list := &cobra.Command{
 		Use: "list", Short: "List the scope maps", Long: "List the scope maps with their actions, those that every registry has last.",
@@ -47,7 +48,7 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 	}
 	cmdutil.AddJSONFlags(list, &exporter, scopeMapFields)
 	put := &cobra.Command{
-		Use: "set <name> <action>...", Short: "Make or replace a scope map",
+		Use: "set <name> <action>...", Short: "Make or replace a scope map", ValidArgsFunction: c.complete("scope-maps"),
 		Long:    "Make or replace a scope map: what is not named is not granted any more.",
 		Example: "# The token keeps its name and password, and may only read now\n$ acrkit emulator scope-map set ci-push repositories/samples/app/content/read",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -67,7 +68,7 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 	}
 	remove := &cobra.Command{
 		Use: "delete <name>", Short: "Delete a scope map", Long: "Delete a scope map. Tokens that have it have no rights then.",
-		Example: "$ acrkit emulator scope-map delete ci-pull", Args: cmdutil.ExactArgs(1, "a scope map's name"),
+		Example: "$ acrkit emulator scope-map delete ci-pull", Args: cmdutil.ExactArgs(1, "a scope map's name"), ValidArgsFunction: c.complete("scope-maps"),
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps", args[0])
 			if err != nil {

@@ -40,6 +40,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 		Args: cmdutil.NoArgs,
 	}
 	c := addControlFlags(cmd, f)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	cmdutil.EnumFlag(cmd, &admin, "admin-user", "", "the admin user", "on", "off")
 	cmdutil.EnumFlag(cmd, &anonymous, "anonymous-pull", "", "pulls without a credential", "on", "off")
 	cmdutil.EnumFlag(cmd, &mode, "role-assignment-mode", "", "how roles are read", "LegacyRegistryPermissions", "AbacRepositoryPermissions")

@@ -45,7 +45,7 @@ func newCmdSnapshot(f *cmdutil.Factory) *cobra.Command {
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			return cl.call(cmd.Context(), http.MethodPost, "snapshots", map[string]string{"name": args[0]}, nil)
 		})}
-	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"),
+	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"), ValidArgsFunction: c.complete("snapshots"),
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			return cl.call(cmd.Context(), http.MethodDelete, path("snapshots", args[0]), nil, nil)
 		})}
@@ -63,6 +63,7 @@ func newCmdReset(f *cmdutil.Factory) *cobra.Command {
 		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
 	}
 	c := addControlFlags(cmd, f)
+	cmd.ValidArgsFunction = c.complete("snapshots")
 	cmd.RunE = c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 		return cl.call(cmd.Context(), http.MethodPost, "reset", map[string]string{"snapshot": strings.Join(args, "")}, nil)
 	})

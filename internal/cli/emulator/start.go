@@ -121,6 +121,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.StringVar(&opts.BlobHost, "blob-host", "", "host `name` to redirect to instead, where .localhost does not resolve")
 	flags.StringArrayVar(&opts.Deviations, "deviate", nil, "give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
 	flags.DurationVar(&opts.CollectAfter, "collect-after", 0, "`time` for which blobs are kept that no manifest names (default: a day)")
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
 	return cmd
 }
 

@@ -51,8 +51,10 @@ func newCmdToken(f *cmdutil.Factory) *cobra.Command {
 			"changes holds for the next request. --registry names another registry than the first.",
 	})
 	c := addControlFlags(cmd, f)
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
+	tokens := c.complete("tokens")
 	one := func(use, short, long, example, method string, body any) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cmdutil.ExactArgs(1, "a token's name"),
+		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: tokens,
 			RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 				p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens", args[0])
 				if err != nil {
@@ -157,6 +159,7 @@ func newCmdTokenCreate(c *control) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&scopeMap, "scope-map", "", "`name` of a scope map that is there")
+	cmdutil.CompleteNameFlag(cmd, "scope-map", c.names("scope-maps"))
 	cmd.Flags().StringSliceVar(&actions, "action", nil, "an `action` such as repositories/samples/*/content/read; may be repeated")
 	cmd.Flags().StringVar(&expires, "expires", "", "`time` or duration after which the passwords expire (default: never)")
 	cmdutil.AddJSONFlags(cmd, &exporter, passwordFields)
@@ -185,7 +188,7 @@ func newCmdTokenPassword(c *control) *cobra.Command {
 		Long: "Make new passwords of a token, both or those that --name says, and print name and value\n" +
 			"in a line. This is the only time. The old ones are refused from now on.",
 		Example: "# Rotate the second password under a running client\n$ acrkit emulator token password ci-pull --name password2",
-		Args:    cmdutil.ExactArgs(1, "a token's name"),
+		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete("tokens"),
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			at, err := cl.expiry(cmd, expires)
 			if err != nil {
@@ -210,7 +213,7 @@ func newCmdTokenExpire(c *control) *cobra.Command {
 		Use: "expire <name>", Short: "Let a token's passwords expire",
 		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay good as long as they live.",
 		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 --at 10m",
-		Args:    cmdutil.ExactArgs(1, "a token's name"),
+		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete("tokens"),
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
 			ctx := cmd.Context()
 			when, err := cl.expiry(cmd, at)

@@ -62,7 +62,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"cause cannot be told.",
 		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
 			"# What did docker mean?\n$ docker pull myregistry.azurecr.io/team/app:v1 2>&1 | acrkit explain --error",
-		Args: cmdutil.MaxArgs(1),
+		Args: cmdutil.MaxArgs(1), ValidArgsFunction: complete(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case opts.ErrorFile == stdin && len(args) == 1:
@@ -101,6 +101,22 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	flags.BoolVar(&opts.NoProbes, "no-probes", false, "ask nobody: say what the output tells")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
+}
+
+// complete completes the code of a cause, which is written in capitals, or a reference.
+func complete(f *cmdutil.Factory) cobra.CompletionFunc {
+	references := cmdutil.CompleteReferences(f)
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		const prefix = "ACRK"
+		if len(args) > 0 || word == "" || !strings.HasPrefix(word, prefix) && !strings.HasPrefix(prefix, word) {
+			return references(cmd, args, word)
+		}
+		var codes []string
+		for _, c := range diagnose.Causes() {
+			codes = append(codes, string(c.Code)+"\t"+c.Title)
+		}
+		return codes, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 const stdin = "-"

@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/dockerconf"
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/store"
 	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -86,9 +87,6 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			arg := ""
 			if len(args) == 1 {
 				arg = args[0]
-			}
-			if f.Global.Auth != "" {
-				return cmdutil.Usage("--auth chooses among credentials that are there; a login is of the kind that its own flags say")
 			}
 			var err error
 			if opts.Registry, opts.Repository, err = Repository(f, repository, arg); err != nil {
@@ -346,14 +344,14 @@ func (opts *Options) refused(err error) error {
 	switch {
 	case out.Code != acrkit.CodeCredentialRejected:
 	case opts.Kind == auth.KindServicePrincipal && guid.MatchString(opts.User):
-		out.Hint = "az ad app credential list --id " + opts.User
+		out.Hint = sentence.Fix(sentence.ListSecretsOf, map[string]string{"client": opts.User})
 	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
 	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():
-		out.Hint = "az acr credential show --name " + opts.Registry.Name()
+		out.Hint = sentence.Fix(sentence.ShowAdminPassword, map[string]string{"name": opts.Registry.Name()})
 	case opts.Kind == auth.KindRefreshToken && opts.Registry.IsACR():
-		out.Hint = "az acr login --name " + opts.Registry.Name() + " --expose-token"
+		out.Hint = sentence.Fix(sentence.ShowRefreshToken, map[string]string{"name": opts.Registry.Name()})
 	default:
-		out.Hint = "acrkit login --help"
+		out.Hint = sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": "acrkit login"})
 	}
 	return &out
 }

@@ -40,7 +40,7 @@ func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) err
 		Example: "# The platforms of a multi-arch image\n$ acrkit manifest view samples/app:v1 --json references --jq '.references[] | .os + \"/\" + .architecture'\n\n" +
 			"# The manifest as it was pushed\n$ acrkit manifest view --raw samples/app:v1 > manifest.json",
 		Args:              cmdutil.ExactArgs(1, "a tag or a digest: [<registry>/]<repository>{:<tag>|@<digest>}"),
-		ValidArgsFunction: cmdutil.CompleteRepositories(f),
+		ValidArgsFunction: cmdutil.CompleteReferences(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := f.Reference(args[0])
 			if err != nil {

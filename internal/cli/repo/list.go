@@ -81,6 +81,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&opts.Repositories, "repository", "r", nil, "check this `name` instead of listing the catalog; may be repeated")
+	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	flags.StringVar(&opts.ScopeMap, "scope-map", "", "take the names from the token's scope map in this `file`: lines, a JSON array, or az's JSON (- for stdin)")
 	flags.IntVarP(&opts.Limit, "limit", "L", 0, "stop after this `number` of repositories; 0 lists all")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, listFields)

@@ -10,6 +10,9 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
 
+// helpWidth is how many columns the help of flags takes.
+const helpWidth = 80
+
 // help prints what a command is for, how it is called, and examples, in the
 // order of the GitHub CLI.
 func help(s *iostreams.IOStreams, cmd *cobra.Command) {
@@ -56,8 +59,8 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 	}
 	section("AVAILABLE COMMANDS", list(func(c *cobra.Command) bool { return c.GroupID == "" && c.IsAvailableCommand() }))
 	section("HELP TOPICS", list(cmdutil.IsTopic))
-	section("FLAGS", cmd.LocalFlags().FlagUsages())
-	section("INHERITED FLAGS", cmd.InheritedFlags().FlagUsages())
+	section("FLAGS", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
+	section("INHERITED FLAGS", cmdutil.Inherited(cmd).FlagUsagesWrapped(helpWidth))
 	section("JSON FIELDS", strings.Join(cmdutil.JSONFields(cmd), ", "))
 	section("EXAMPLES", cmd.Example)
 	section("LEARN MORE", "Use `acrkit <command> <subcommand> --help` for more about a command.\n"+

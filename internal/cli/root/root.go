@@ -36,9 +36,22 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return f.StartTimeout(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmdutil.CheckGlobals(cmd); err != nil {
+				return err
+			}
+			return f.StartTimeout(cmd)
+		},
 	}
 	cmdutil.Group(cmd)
+	showVersion := cmd.Flags().Bool("version", false, "show which build this is")
+	showHelp := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *showVersion {
+			return version.Print(f.IO)
+		}
+		return showHelp(cmd, args)
+	}
 	cmd.SetIn(f.IO.In)
 	cmd.SetOut(f.IO.Out)
 	cmd.SetErr(f.IO.ErrOut)
@@ -48,31 +61,41 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 
 	flags := cmd.PersistentFlags()
 	flags.BoolP("help", "h", false, "show help for the command")
-	flags.StringVar(&f.Global.Registry, "registry", "", "the `registry` where a reference names none (over ACR_NAME)")
-	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, "auth", "", "use this kind of credential only", cmdutil.AuthKinds...)
-	flags.BoolVar(&f.Global.NoCache, "no-cache", f.Global.NoCache, "use no token of another run, and keep none")
-	flags.BoolVar(&f.Global.PlainHTTP, "plain-http", false, "speak HTTP without TLS; to this machine only")
+	flags.StringVar(&f.Global.Registry, cmdutil.FlagRegistry, "", "the `registry` where a reference names none (over ACR_NAME)")
+	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, cmdutil.FlagAuth, "", "use this kind of credential only", cmdutil.AuthKinds...)
+	flags.BoolVar(&f.Global.NoCache, cmdutil.FlagNoCache, f.Global.NoCache, "use no token of another run, and keep none")
+	flags.BoolVar(&f.Global.PlainHTTP, cmdutil.FlagPlainHTTP, false, "speak HTTP without TLS; to this machine only")
 	flags.DurationVar(&f.Global.Timeout, "timeout", 0,
 		"end with an error if it is not done after this `time`, as 30s (default: no limit)")
-	flags.BoolVar(&f.Global.Debug, "debug", false, "print requests and answers to stderr, without secrets")
+	flags.BoolVar(&f.Global.Debug, cmdutil.FlagDebug, false, "print requests and answers to stderr, without secrets")
 
 	cmd.AddGroup(&cobra.Group{ID: "core", Title: "CORE COMMANDS"}, &cobra.Group{ID: "more", Title: "OTHER COMMANDS"})
-	add := func(group string, sub *cobra.Command) {
+	add := func(group string, sub *cobra.Command, globals ...string) {
 		sub.GroupID = group
+		if len(globals) > 0 {
+			cmdutil.TakeGlobals(sub, globals...)
+		}
 		cmd.AddCommand(sub)
 	}
+	const (
+		registry  = cmdutil.FlagRegistry
+		auth      = cmdutil.FlagAuth
+		noCache   = cmdutil.FlagNoCache
+		plainHTTP = cmdutil.FlagPlainHTTP
+		debug     = cmdutil.FlagDebug
+	)
 	add("core", demo.NewCmdDemo(f, nil))
-	add("core", repo.NewCmdRepo(f))
-	add("core", tag.NewCmdTag(f))
-	add("core", manifest.NewCmdManifest(f))
+	add("core", repo.NewCmdRepo(f), registry, auth, noCache, plainHTTP, debug)
+	add("core", tag.NewCmdTag(f), registry, auth, noCache, plainHTTP, debug)
+	add("core", manifest.NewCmdManifest(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", emulator.NewCmdEmulator(f))
-	add("core", login.NewCmdLogin(f, nil))
-	add("core", logout.NewCmdLogout(f, nil))
-	add("core", whoami.NewCmdWhoami(f, nil))
-	add("core", doctor.NewCmdDoctor(f, nil))
-	add("core", explain.NewCmdExplain(f, nil))
-	add("core", run.NewCmdRun(f, nil))
-	add("core", proxy.NewCmdProxy(f, nil))
+	add("core", login.NewCmdLogin(f, nil), registry, plainHTTP, debug)
+	add("core", logout.NewCmdLogout(f, nil), registry)
+	add("core", whoami.NewCmdWhoami(f, nil), registry, auth, plainHTTP, debug)
+	add("core", doctor.NewCmdDoctor(f, nil), registry, auth, plainHTTP)
+	add("core", explain.NewCmdExplain(f, nil), registry, auth, plainHTTP)
+	add("core", run.NewCmdRun(f, nil), registry, auth, plainHTTP, debug)
+	add("core", proxy.NewCmdProxy(f, nil), registry, auth, plainHTTP, debug)
 	add("more", cache.NewCmdCache(f))
 	add("more", completion.NewCmdCompletion(f, nil))
 	add("more", version.NewCmdVersion(f, nil))

@@ -82,6 +82,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	cmdutil.TimeoutOfStart(cmd)
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
+	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	return cmd
 }
 

@@ -28,13 +28,14 @@ func NewCmdVersion(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			if runF != nil {
 				return runF(cmd.Context(), opts)
 			}
-			return run(cmd.Context(), opts)
+			return Print(opts.IO)
 		},
 	}
 	return cmd
 }
 
-func run(_ context.Context, opts *Options) error {
+// Print writes what the command prints; "acrkit --version" does the same.
+func Print(s *iostreams.IOStreams) error {
 	v := build.Get()
 	line := "acrkit " + v.Version
 	if v.Commit != "" {
@@ -44,6 +45,6 @@ func run(_ context.Context, opts *Options) error {
 		}
 		line += ")"
 	}
-	_, err := fmt.Fprintf(opts.IO.Out, "%s %s %s\n", line, v.Go, v.Platform)
+	_, err := fmt.Fprintf(s.Out, "%s %s %s\n", line, v.Go, v.Platform)
 	return err
 }

@@ -100,6 +100,7 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		},
 	}
 	cmd.Flags().StringVarP(&opts.Repository, "repository", "r", "", "show the rights on this repository `name`")
+	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
 }
