@@ -35,6 +35,7 @@ var commandsElsewhere = map[string]string{
 	"internal/cli/emulator/print.go logins":             "what the emulator prints for its user to try",
 	"internal/cli/emulator/print.go uses":               "likewise",
 	"internal/cli/emulator/start.go NewCmdStart":        "the command's own name",
+	"internal/cli/login/login.go Options.refused":       "the command's own name",
 	"internal/cli/login/login.go Options.tell":          "what comes after a login",
 	"internal/cli/proxy/authority.go Options.authority": "the beginning of a log line",
 	"internal/cli/proxy/proxy.go Options.complete":      "a combination of flags that is refused",
@@ -151,5 +152,45 @@ func TestFixesStandInOnePlace(t *testing.T) {
 		if got[in] == nil {
 			t.Errorf("%s words no fix any more; take it out of the list (%s)", in, why)
 		}
+	}
+}
+
+// TestFixesBite: each form of a fix is found, and its innocent relatives are not.
+func TestFixesBite(t *testing.T) {
+	const source = `package sample
+
+func Key(op string) error { return &Error{Hint: "try again"} }
+func Set(e *Error) { e.Hint = "acrkit doctor " + e.Host }
+func Printed(e *Error) { e.Hint = fmt.Sprintf("mv %s", e.Path) }
+func Joined(d *Diagnosis) { d.Mend = cmp.Or(d.Mend, "look again") }
+func Variable() string { hint := "docker login"; hint += " x"; return hint }
+func Handed() error { return usage("none is set", "export ACR_NAME=x") }
+
+var fixes = map[int]string{1: "az acr show --name x"}
+
+func Asked(e *Error) { e.Hint = sentence.Fix(sentence.Login, map[string]string{"host": "x"}) }
+func None(e *Error) { e.Hint = "" }
+func Passed(from *Error) error { return &Error{Reason: "no such file", Hint: from.Hint} }
+func Help() *Command { return &Command{Use: "acrkit login", Example: "$ acrkit login x", Long: "az acr login is old"} }
+func Run() { exec.Command("az", "acr", "login") }
+func Prose(e *Error) { e.Reason = "the docker daemon does not answer" }
+`
+	f, err := parser.ParseFile(token.NewFileSet(), "sample.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fixesIn("sample.go", f)
+	for _, name := range []string{"Key", "Set", "Printed", "Joined", "Variable", "Handed"} {
+		if got["sample.go "+name] == nil {
+			t.Errorf("%s is not found", name)
+		}
+		delete(got, "sample.go "+name)
+	}
+	if got["sample.go"] == nil {
+		t.Error("the table is not found")
+	}
+	delete(got, "sample.go")
+	if len(got) > 0 {
+		t.Errorf("found without a reason: %v", got)
 	}
 }
