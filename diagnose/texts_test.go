@@ -94,6 +94,7 @@ func TestTexts(t *testing.T) {
 		{"containerd, a pull of ours", `failed to resolve reference "contoso.azurecr.io/app:v1": pull access denied, repository does not exist or may require authorization: x`, "silently-anonymous", diagnose.Suspected},
 		{"containerd, a pull of GitHub's", `failed to resolve reference "ghcr.io/contoso/app:v1": pull access denied, repository does not exist or may require authorization: x`, "other-registry", diagnose.CannotTell},
 		{"a push to Docker Hub after a typed one", "docker push contoso/app\nThe push refers to repository [docker.io/contoso/app]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.Suspected},
+		{"a status that tells of no cause", "GET https://contoso.azurecr.io/v2/app/manifests/v1: unexpected status code 412", "", diagnose.CannotTell},
 		{"something that lacks something", `PUT "https://1234.dkr.ecr.us-east-2.amazonaws.com/v2/app/blobs/uploads/1": response status code 400: the upload in the repository 'app' does not have any parts`, "other-registry", diagnose.CannotTell},
 		{"a push to Docker Hub", "The push refers to repository [docker.io/contoso/app]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.CannotTell},
 		{"a login server as an image that was pushed", "The push refers to repository [docker.io/library/contoso.azurecr.io]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.Proved},
