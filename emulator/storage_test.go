@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,9 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
+
+// linkQuery is the query of a link to a blob, its parameters in the recorded order.
+var linkQuery = regexp.MustCompile(`^se=[0-9-]{10}T[0-9]{2}%3A[0-9]{2}%3A[0-9]{2}Z&sig=[A-Za-z0-9%]+&sp=r&spr=https&sr=b&sv=2016-05-31&regid=[0-9a-f]{32}$`)
 
 // TestBlobRedirects follows a blob's redirect as clients do and as they should
 // not.
@@ -31,6 +35,14 @@ func TestBlobRedirects(t *testing.T) {
 		a.header.Get("Docker-Content-Digest") != digest || a.header.Get("Content-Type") != "text/html; charset=utf-8" ||
 		!strings.HasPrefix(a.body, `<a href="`) || !strings.Contains(a.body, ">Temporary Redirect</a>.") {
 		t.Fatalf("answer %d %v %s", a.status, a.header, a.body)
+	}
+	if !linkQuery.MatchString(u.RawQuery) {
+		t.Errorf("the link's query: %s", u.RawQuery)
+	}
+	for _, name := range []string{"X-Ms-Request-Id", "X-Ms-Client-Request-Id"} {
+		if v, ok := a.header[name]; ok {
+			t.Errorf("%s %q", name, v)
+		}
 	}
 	whole := f.do(http.MethodGet, location, nil, "")
 	if whole.status != http.StatusOK || whole.header.Get("X-Ms-Blob-Type") != "AppendBlob" || whole.header.Get("X-Ms-Correlation-Request-Id") != "" {

@@ -73,8 +73,14 @@ registries:
 // its CA.
 func sdkEmulator(t *testing.T) *sdkServer {
 	t.Helper()
+	return sdkEmulatorWith(t, "")
+}
+
+// sdkEmulatorWith has more repositories, as a seed has them.
+func sdkEmulatorWith(t *testing.T, repositories string) *sdkServer {
+	t.Helper()
 	dir := t.TempDir()
-	e, err := startEmulator(filepath.Join(dir, "data"), sdkSeed(), nil)
+	e, err := startEmulator(filepath.Join(dir, "data"), sdkSeed()+repositories, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ var sdks = []sdk{
 		needs: "mvn maven", locks: []string{"pom.xml"},
 		install: [][]string{{"mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"}},
 		prepare: func(t *testing.T, dir, installed string) {
-			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java", "Tags.java", "Vault.java", "Answer.java")
+			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java", "Tags.java", "Vault.java", "Answer.java", "Pages.java")
 		},
 		command: func(dir, installed, program string) []string {
 			return []string{"java", "-cp", dir + ":" + filepath.Join(installed, "lib", "*"), strings.ToUpper(program[:1]) + program[1:]}

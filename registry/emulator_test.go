@@ -127,3 +127,56 @@ func TestClient_denied_by_scope_map(t *testing.T) {
 		t.Errorf("what is granted: %v", err)
 	}
 }
+
+// TestClient_pages_of_the_emulator reads lists in pages of each size: by name, by
+// time, and those of a digest.
+func TestClient_pages_of_the_emulator(t *testing.T) {
+	t.Parallel()
+	reg := acrtest.NewRegistry(t, nil)
+	digest := reg.Push("team/app", "c", "a", "e", "b", "d").Digest
+	reg.Push("team/app", "other")
+	token := reg.Token("reader", "repositories/team/app/metadata/read")
+	c, err := registry.New(reg.Host(), reg.Transport(token.Credential()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := func(opts *registry.ListOptions) (out []string) {
+		t.Helper()
+		for tag, err := range c.Tags(t.Context(), "team/app", opts) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, tag.Name)
+		}
+		return out
+	}
+	manifests := func(opts *registry.ListOptions) (out []string) {
+		t.Helper()
+		for m, err := range c.Manifests(t.Context(), "team/app", opts) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, m.Digest)
+		}
+		return out
+	}
+	for _, order := range []registry.Order{registry.OrderDefault, registry.OrderOldestFirst, registry.OrderNewestFirst} {
+		whole := registry.ListOptions{Order: order}
+		filtered := registry.ListOptions{Order: order, Digest: digest}
+		wantTags, wantOf, wantManifests := tags(&whole), tags(&filtered), manifests(&whole)
+		if len(wantTags) != 6 || len(wantOf) != 5 || slices.Contains(wantOf, "other") || len(wantManifests) < 2 {
+			t.Fatalf("%q: %q, of the digest %q, manifests %q", order, wantTags, wantOf, wantManifests)
+		}
+		for n := 1; n <= 6; n++ {
+			if diff := cmp.Diff(wantTags, tags(whole.WithPage(n))); diff != "" {
+				t.Errorf("%q, pages of %d (-want +got):\n%s", order, n, diff)
+			}
+			if diff := cmp.Diff(wantOf, tags(filtered.WithPage(n))); diff != "" {
+				t.Errorf("%q, of a digest, pages of %d (-want +got):\n%s", order, n, diff)
+			}
+			if diff := cmp.Diff(wantManifests, manifests(whole.WithPage(n))); diff != "" {
+				t.Errorf("%q, manifests, pages of %d (-want +got):\n%s", order, n, diff)
+			}
+		}
+	}
+}

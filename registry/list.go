@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/acrkit/acrkit"
 )
@@ -87,7 +88,8 @@ func (c *Client) Tags(ctx context.Context, repository string, opts *ListOptions)
 			}
 			return values(deref(page.Tags), wireTag.value), nil
 		},
-		name: func(t Tag) string { return t.Name }, malformed: Tag.malformed,
+		name: func(t Tag) string { return t.Name }, updated: func(t Tag) time.Time { return t.LastUpdateTime },
+		malformed: Tag.malformed,
 	}
 	return l.all(ctx)
 }
@@ -108,7 +110,8 @@ func (c *Client) Manifests(ctx context.Context, repository string, opts *ListOpt
 			}
 			return values(deref(page.Manifests), wireManifest.value), nil
 		},
-		name: func(m Manifest) string { return m.Digest }, malformed: Manifest.malformed,
+		name: func(m Manifest) string { return m.Digest }, updated: func(m Manifest) time.Time { return m.LastUpdateTime },
+		malformed: Manifest.malformed,
 	}
 	l.opts.Digest = ""
 	return l.all(ctx)
@@ -156,7 +159,8 @@ type lister[T any] struct {
 	opts       ListOptions
 	decode     func(body []byte) ([]T, error)
 	name       func(T) string
-	malformed  func(T) string // what the item holds that cannot be, or ""
+	updated    func(T) time.Time // nil where the list has one order only
+	malformed  func(T) string    // what the item holds that cannot be, or ""
 }
 
 func (l *lister[T]) check() error {
@@ -215,7 +219,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			return err
 		}
 		if n := len(items); n > 0 {
-			if err := prev.advance(l.name(items[0]), l.name(items[n-1])); err != nil {
+			if err := prev.advance(l.place(items[0]), l.place(items[n-1])); err != nil {
 				return l.broken(a, err.Error())
 			}
 		}
@@ -242,8 +246,15 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
 				return nil
 			}
+			if last := items[len(items)-1]; l.opts.Order != OrderDefault && l.updated(last).IsZero() {
+				return l.broken(a, "it names no next page, and does not say when "+clip(l.name(last))+
+					" was updated, which asking for that page takes")
+			}
 			next = maps.Clone(query)
 			next.Set("last", prev.last)
+		}
+		if l.opts.Digest != "" { // which the Link leaves out
+			next.Set("digest", l.opts.Digest)
 		}
 		next.Del("n")
 		if cursor := next.Encode(); cursor == query.Encode() || cycle.seen(cursor) {
@@ -255,6 +266,19 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 		}
 		query = next
 	}
+}
+
+// place returns what the service calls an item in the last parameter of a Link:
+// its name, in an order by time after the ticks of its last update (100 ns from
+// the year 1). An item that was updated between two pages has another place.
+func (l *lister[T]) place(item T) string {
+	const ticksOf1970 = 621_355_968_000_000_000
+	if l.opts.Order == OrderDefault {
+		return l.name(item)
+	}
+	updated := l.updated(item)
+	ticks := ticksOf1970 + updated.Unix()*1e7 + int64(updated.Nanosecond()/100)
+	return strconv.FormatInt(ticks, 10) + "&" + l.name(item)
 }
 
 // page fetches one page. Where the service cannot make it in time, it is asked

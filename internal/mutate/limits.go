@@ -55,6 +55,8 @@ func limitRules() []Rule {
 			{"emulator/internal/tokensvc/tokensvc.go", "const maxScopeWords = 1000", "const maxScopeWords = 999", emulator, "TestScopeLimit"},
 			{"emulator/internal/tokensvc/tokensvc.go", "words++; words > maxScopeWords {", "words++; false {", emulator, "TestScopeLimit"},
 			{"emulator/internal/tokensvc/tokensvc.go", "	return scope, scope.Len() <= maxScopeWords", "	return scope, true", emulator, "TestScopeLimit"},
+			{"emulator/internal/content/write.go", "	if r.Size > MaxManifest {", "	if r.Size > MaxManifest+1 {", "./emulator/internal/content", "TestImageSize"},
+			{"emulator/internal/content/write.go", "	if r.Size > MaxManifest {", "	if r.Size >= MaxManifest {", "./emulator/internal/content", "TestImageSize"},
 			{"emulator/control.go", "	maxFollowers   = 64 ", "	maxFollowers   = 65 ", emulator, "TestFollowers"},
 			{"emulator/control.go", "	maxFollowers   = 64 ", "	maxFollowers   = 63 ", emulator, "TestFollowers"},
 			{"emulator/control.go", "	maxWait        = time.Minute ", "	maxWait        = time.Minute + time.Millisecond ", emulator, "TestFollowers"},

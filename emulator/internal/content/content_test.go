@@ -39,8 +39,7 @@ func TestAttributes(t *testing.T) {
 	index := f.put("a/b", "multi", indexType, fmt.Sprintf(
 		`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":1,"platform":{"architecture":"amd64","os":"linux"}}]}`, manifestType, amd))
 	m := get(f.Manifest(ctx, f.reg, "a/b", amd))
-	configSize := int64(len(`{"architecture":"amd64","os":"linux","for":"layer one"}`))
-	want := content.Manifest{Digest: amd, MediaType: manifestType, Size: m.Size, ImageSize: configSize + 9, ConfigMediaType: configType,
+	want := content.Manifest{Digest: amd, MediaType: manifestType, Size: m.Size, ImageSize: 9, ConfigMediaType: configType,
 		Architecture: "amd64", OS: "linux", Created: m.Created, Updated: m.Created, Tags: []string{"latest", "v1"}}
 	ignore := cmpopts.IgnoreUnexported(content.Manifest{}, content.Repository{})
 	if diff := cmp.Diff(want, m, ignore); diff != "" {
@@ -108,6 +107,9 @@ func TestManifestForms(t *testing.T) {
 	image := imageJSON(config, layer)
 	child := f.put("r", "", manifestType, image)
 	missing := digestOf([]byte("missing"))
+	twoLayers := func(size string) string { // of 5 bytes, and of size, which is missing
+		return strings.Replace(image, `"size":5}`, `"size":5},{"digest":"`+missing+`","size":`+size+`}`, 1)
+	}
 	docker := strings.NewReplacer(manifestType, "application/vnd.docker.distribution.manifest.v2+json").Replace(image)
 	for _, c := range []struct {
 		name, reference, contentType, body string
@@ -135,7 +137,8 @@ func TestManifestForms(t *testing.T) {
 		{"image with manifests", "t", manifestType, imageJSON(config, layer, `,"manifests":[]`), content.ManifestInvalid},
 		{"schema version", "t", manifestType, strings.Replace(image, `"schemaVersion":2`, `"schemaVersion":3`, 1), content.ManifestInvalid},
 		{"negative size", "t", manifestType, strings.Replace(image, `"size":5`, `"size":-5`, 1), content.ManifestInvalid},
-		{"sizes overflow", "t", manifestType, strings.Replace(image, `"size":5`, `"size":9223372036854775807`, 1), content.ManifestInvalid},
+		{"sizes overflow", "t", manifestType, twoLayers("9223372036854775803"), content.ManifestInvalid},
+		{"sizes at the limit", "t", manifestType, twoLayers("9223372036854775802"), content.ManifestBlobUnknown},
 		{"bad digest", "t", manifestType, strings.Replace(image, digestOf([]byte(layer)), "sha256:short", 1), content.ManifestInvalid},
 		{"bad subject", "t", manifestType, imageJSON(config, layer, `,"subject":{"digest":"nope"}`), content.ManifestInvalid},
 		{"no config", "t", manifestType, `{"schemaVersion":2,"layers":[]}`, content.ManifestInvalid},
@@ -256,7 +259,11 @@ func TestLists(t *testing.T) {
 	f.image("r", "d", "three")
 	f.image("q", "x", "x")
 	page := func(n int, last string, o content.Order) content.Page {
-		return content.Page{N: n, Last: last, Order: o}
+		p := content.Page{N: n, Last: last, Order: o}
+		if o != "" && last != "" {
+			p.Updated = get(f.Tag(ctx, f.reg, "r", last)).Updated
+		}
+		return p
 	}
 	for _, c := range []struct {
 		digest string
@@ -285,28 +292,7 @@ func TestLists(t *testing.T) {
 	if got := plain(f.Repositories(ctx, f.reg, page(1, "", ""))); got != "q …" {
 		t.Errorf("repositories %q", got)
 	}
-	// Deleting a page before asking for the next: nothing is skipped.
-	var seen []string
-	for last := ""; ; {
-		tags, more, err := f.Tags(ctx, f.reg, "r", "", page(1, last, content.TimeDescending))
-		must(t, err)
-		last = tags[0].Name
-		seen = append(seen, last)
-		must(t, first(f.DeleteTag(ctx, f.reg, "r", last)))
-		if !more {
-			break
-		}
-	}
-	if diff := cmp.Diff([]string{"d", "b", "a", "c"}, seen); diff != "" {
-		t.Errorf("purged (-want +got):\n%s", diff)
-	}
-	f.wantKind(second(f.Tags(ctx, f.reg, "r", "", page(1, "never", content.TimeAscending))), content.TagUnknown)
-	f.wantKind(second(f.Manifests(ctx, f.reg, "r", page(1, digestOf(nil), content.TimeAscending))), content.ManifestUnknown)
 	f.wantKind(second(f.Tags(ctx, f.reg, "nowhere", "", all)), content.RepositoryUnknown)
-	ms, more, err := f.Manifests(ctx, f.reg, "r", page(2, "", content.TimeAscending))
-	if err != nil || !more || len(ms) != 2 || ms[0].Digest != one {
-		t.Errorf("manifests by time: %+v, more %v, %v", ms, more, err)
-	}
 }
 
 func TestLocks(t *testing.T) {

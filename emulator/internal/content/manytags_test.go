@@ -53,7 +53,8 @@ func TestManyTags(t *testing.T) {
 		}
 	}
 	middle := name(tags / 2)
-	for _, p := range []content.Page{{N: 1000}, {N: 1000, Last: middle}, {N: 1000, Order: content.TimeDescending, Last: middle}} {
+	for _, p := range []content.Page{{N: 1000}, {N: 1000, Last: middle},
+		{N: 1000, Order: content.TimeDescending, Last: middle, Updated: time.Unix(0, int64(tags/2))}} {
 		step("a page of tags", func() error {
 			got, more, err := f.Tags(ctx, f.reg, "r", d, p)
 			if len(got) != 1000 || !more {

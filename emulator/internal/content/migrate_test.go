@@ -11,7 +11,8 @@ import (
 )
 
 // TestOlderFolder opens a folder of the first schema: its blobs are there, and
-// count as idle from now on, not from when they were pushed.
+// count as idle from now on, not from when they were pushed. Tags and manifests
+// are counted on when they go.
 func TestOlderFolder(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()
 	digest := digestOf([]byte("x"))
@@ -22,6 +23,10 @@ func TestOlderFolder(t *testing.T) {
 			"INSERT INTO registries (id,name,created_at) VALUES (1,'myregistry',1)",
 			"INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (1,1,'r',1,1,1)",
 			"INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (1,'" + digest + "',1,1)",
+			`INSERT INTO manifests (id,repository,digest,media_type,size,image_size,config_media_type,architecture,os,
+				artifact_type,annotations,created_at,updated_at) VALUES (1,1,'sha256:1','',0,0,'','','','','',1,1)`,
+			"INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (1,'a',1,1,1),(1,'b',1,1,1),(1,'c',1,1,1)",
+			"DELETE FROM tags WHERE name='c'",
 		} {
 			if _, err := tx.Exec(q); err != nil {
 				return err
@@ -41,5 +46,13 @@ func TestOlderFolder(t *testing.T) {
 	}
 	if c := get(s.Collect(ctx)); c != (content.Collected{}) {
 		t.Errorf("collected %+v right after the migration", c)
+	}
+	must(t, first(s.DeleteTag(ctx, 1, "r", "a")))
+	if r := get(s.Repository(ctx, 1, "r")); r.Tags != 1 || r.Manifests != 1 {
+		t.Errorf("%d tags, %d manifests", r.Tags, r.Manifests)
+	}
+	must(t, s.DeleteManifest(ctx, 1, "r", "sha256:1"))
+	if r := get(s.Repository(ctx, 1, "r")); r.Tags != 0 || r.Manifests != 0 {
+		t.Errorf("%d tags, %d manifests", r.Tags, r.Manifests)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
-// The media types of manifests that are taken. Docker's schema 1 is not: clients
-// stopped sending it years ago.
+// The media types of manifests that are taken. Docker's schema 1 is not: the
+// service's list of supported formats had it in 2019 and has not since 2021.
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -47,14 +47,20 @@ func (d descriptor) external() bool {
 
 // parsed is what the store keeps of a manifest besides its bytes.
 type parsed struct {
-	mediaType    string
-	config       *descriptor
-	blobs        []descriptor // config included, external layers not
-	children     []descriptor
-	imageSize    int64 // of what is named directly; an index's is summed up later
+	mediaType string
+	config    *descriptor
+	blobs     []descriptor // config included, external layers not
+	children  []descriptor
+	// imageSize is the sum of the layers: a pushed image of one layer with 2479
+	// bytes and a config with 1469 had 2479 (recorded in 2023). An index's is summed
+	// up later; without a config that is JSON it is 0.
+	imageSize    int64
 	subject      string
 	artifactType string
 	annotations  string // JSON, "" for none
+
+	// What the config says, if it is JSON; see readConfig.
+	configType, architecture, os string
 
 	stored map[string]int64 // sizes of the files of blobs, by digest; see storedSizes
 }
@@ -152,9 +158,6 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 		case d.Size < 0:
 			return bad("the size of its %s is negative", what)
 		}
-		if p.imageSize += d.Size; p.imageSize < 0 {
-			return bad("its sizes have no sum")
-		}
 		return nil
 	}
 	if p.config != nil {
@@ -166,6 +169,9 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 		if err := check("layer", d); err != nil {
 			return nil, err
 		}
+		if p.imageSize += d.Size; p.imageSize < 0 {
+			return nil, bad("its sizes have no sum")
+		}
 		if !d.external() {
 			p.blobs = append(p.blobs, d)
 		}
@@ -176,7 +182,7 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 				return nil, err
 			}
 		}
-		p.children, p.imageSize = m.Manifests, 0
+		p.children = m.Manifests
 	}
 	if m.Subject != nil {
 		if !acrkit.IsDigest(m.Subject.Digest) {

@@ -35,7 +35,7 @@ type Tag struct {
 type Manifest struct {
 	Digest, MediaType string
 	Size              int64 // of the manifest itself
-	ImageSize         int64 // config and layers, or the sum over an index's children
+	ImageSize         int64 // the sum of the layers, or over an index's children; see parsed.imageSize
 	ConfigMediaType   string
 	Architecture, OS  string
 	Created, Updated  time.Time
@@ -72,12 +72,13 @@ const (
 )
 
 // Page is a part of a list: at most N items, 1 to [MaxPage], after the one
-// called Last ("" = from the beginning). Last need not exist; in an order by
-// time, it must, or have been deleted within the hour.
+// called Last ("" = from the beginning), which need not exist. In an order by
+// time, Updated is the time at which that one was last updated.
 type Page struct {
-	N     int
-	Last  string
-	Order Order
+	N       int
+	Last    string
+	Updated time.Time
+	Order   Order
 }
 
 func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
@@ -212,29 +213,24 @@ func texts(tx *db.Tx, n int, query string, args ...any) (all []string, more bool
 }
 
 // window returns the SQL of a page: the condition, the order, and its arguments.
-// table is the list's alias, key the column that names an item.
-func (p Page) window(tx *db.Tx, table, key string, repo int64, unknown Kind) (where string, args []any, err error) {
+// table is the list's alias, key the column that names an item. Items of the same
+// time are in the order of their names.
+func (p Page) window(table, key string) (where string, args []any) {
 	if p.Order == "" {
-		return fmt.Sprintf(" AND %[1]s.%[2]s>? AND %[1]s.locks&8=0 ORDER BY %[1]s.%[2]s LIMIT ?", table, key), []any{p.Last, p.N + 1}, nil
+		where = fmt.Sprintf(" AND %[1]s.%[2]s>? AND %[1]s.locks&8=0 ORDER BY %[1]s.%[2]s LIMIT ?", table, key)
+		return where, []any{p.Last, p.N + 1}
 	}
 	op, dir := ">", "ASC"
 	if p.Order == TimeDescending {
 		op, dir = "<", "DESC"
 	}
-	order := fmt.Sprintf(" AND %[1]s.locks&8=0 ORDER BY %[1]s.updated_at %[3]s, %[1]s.%[2]s %[3]s LIMIT ?", table, key, dir)
-	if p.Last == "" {
-		return order, []any{p.N + 1}, nil
+	if p.Last != "" {
+		where = fmt.Sprintf(" AND (%[1]s.updated_at,%[1]s.%[2]s)%[3]s(?,?)", table, key, op)
+		args = []any{p.Updated.UnixNano(), p.Last}
 	}
-	from := map[string]string{"t": "tags", "m": "manifests"}[table]
-	var place int64
-	err = tx.QueryRow("SELECT updated_at FROM "+from+" WHERE repository=? AND "+key+"=?", []any{repo, p.Last}, &place)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRow("SELECT updated_at FROM departed WHERE repository=? AND name=?", []any{repo, p.Last}, &place)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil, &Error{Kind: unknown, Name: p.Last} // better than a list that ends or begins again
-	}
-	return fmt.Sprintf(" AND (%[1]s.updated_at,%[1]s.%[2]s)%[3]s(?,?)", table, key, op) + order, []any{place, p.Last, p.N + 1}, err
+	where += fmt.Sprintf(" AND %[1]s.locks&8=0 ORDER BY %[1]s.updated_at %[3]s, %[1]s.%[2]s %[3]s LIMIT ?",
+		table, key, dir)
+	return where, append(args, p.N+1)
 }
 
 // Tags returns a page of tags, and whether more follow; with a digest, only
@@ -245,10 +241,7 @@ func (s *Store) Tags(ctx context.Context, registry int64, repo, digest string, p
 		if err != nil {
 			return err
 		}
-		window, tail, err := p.window(tx, "t", "name", r.id, TagUnknown)
-		if err != nil {
-			return err
-		}
+		window, tail := p.window("t", "name")
 		query, args := "SELECT t.name,m.digest,t.created_at,t.updated_at,t.locks FROM tags t JOIN manifests m ON m.id=t.manifest WHERE t.repository=?", []any{r.id}
 		if digest != "" {
 			query += " AND t.manifest=(SELECT id FROM manifests WHERE repository=? AND digest=?)"
@@ -276,10 +269,7 @@ func (s *Store) Manifests(ctx context.Context, registry int64, repo string, p Pa
 		if err != nil {
 			return err
 		}
-		window, tail, err := p.window(tx, "m", "digest", r.id, ManifestUnknown)
-		if err != nil {
-			return err
-		}
+		window, tail := p.window("m", "digest")
 		return tx.Query("SELECT "+manifestColumns+" FROM manifests m WHERE m.repository=?"+window,
 			append([]any{r.id}, tail...), func(scan func(...any) error) error {
 				var m Manifest

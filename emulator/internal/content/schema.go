@@ -9,9 +9,6 @@ import "github.com/acrkit/acrkit/emulator/internal/db"
 // that holds blobs and never had a manifest is not visible: the service lists a
 // repository from its first manifest on, and keeps it when it is empty again
 // (reported by users: Azure/acr#631).
-//
-// A tag or manifest that is gone leaves its place in time for an hour, because
-// clients delete what stands on a page and then ask for the next page after it.
 func Migrations() []db.Migration {
 	return []db.Migration{{Name: "content-0001", SQL: `
 CREATE TABLE content_settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
@@ -128,5 +125,17 @@ CREATE INDEX repository_blobs_idle ON repository_blobs (idle_since) WHERE idle_s
 -- The catalog in its order, so that a page of it reads no repository's row. The
 -- conditions are those of Store.Repositories, word for word.
 CREATE INDEX repositories_listed ON repositories (registry, name) WHERE visible=1 AND locks&8=0;
+`}, {Name: "content-0004", SQL: `
+-- A page in the order of time begins after a time and a name, which the request
+-- has both: the places of what was deleted need not be kept.
+DROP TRIGGER tag_removed;
+DROP TRIGGER manifest_removed;
+DROP TABLE departed;
+CREATE TRIGGER tag_removed AFTER DELETE ON tags BEGIN
+	UPDATE repositories SET tag_count = tag_count - 1 WHERE id = old.repository;
+END;
+CREATE TRIGGER manifest_removed AFTER DELETE ON manifests BEGIN
+	UPDATE repositories SET manifest_count = manifest_count - 1 WHERE id = old.repository;
+END;
 `}}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"hash"
 	"io"
@@ -87,7 +88,7 @@ func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference
 	if p.stored, err = s.storedSizes(ctx, p.blobs); err != nil {
 		return "", "", err
 	}
-	architecture, os := s.platform(ctx, p)
+	s.readConfig(ctx, p)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		id, err := ensureRepository(tx, registry, repo, true)
 		if err != nil {
@@ -96,9 +97,9 @@ func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference
 		var m int64
 		err = tx.QueryRow("SELECT id FROM manifests WHERE repository=? AND digest=?", []any{id, digest}, &m)
 		if errors.Is(err, sql.ErrNoRows) {
-			m, err = insertManifest(tx, id, digest, p, architecture, os, body)
+			m, err = insertManifest(tx, id, digest, p, body)
 		} else if err == nil {
-			err = healManifest(tx, id, m, p, architecture, os, body)
+			err = healManifest(tx, id, m, p, body)
 		}
 		if err != nil || tagName == "" {
 			return err
@@ -164,14 +165,14 @@ func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
 	return nil
 }
 
-func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, architecture, os string, body []byte) (int64, error) {
+func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, body []byte) (int64, error) {
 	if err := checkReferences(tx, repo, p); err != nil {
 		return 0, err
 	}
 	now := tx.Now.UnixNano()
 	r, err := tx.Exec(`INSERT INTO manifests (repository,digest,media_type,size,image_size,config_media_type,
 		architecture,os,artifact_type,subject,annotations,created_at,updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		append([]any{repo, digest}, append(p.columns(architecture, os, body), now, now)...)...)
+		append([]any{repo, digest}, append(p.columns(body), now, now)...)...)
 	if err != nil {
 		return 0, err
 	}
@@ -183,12 +184,8 @@ func insertManifest(tx *db.Tx, repo int64, digest string, p *parsed, architectur
 }
 
 // columns are what a manifest's row says of its body, from media_type on.
-func (p *parsed) columns(architecture, os string, body []byte) []any {
-	configType := ""
-	if p.config != nil {
-		configType = p.config.MediaType
-	}
-	return []any{p.mediaType, len(body), p.imageSize, configType, architecture, os, p.artifactType,
+func (p *parsed) columns(body []byte) []any {
+	return []any{p.mediaType, len(body), p.imageSize, p.configType, p.architecture, p.os, p.artifactType,
 		sql.NullString{String: p.subject, Valid: p.subject != ""}, p.annotations}
 }
 
@@ -212,7 +209,7 @@ func insertBody(tx *db.Tx, id int64, p *parsed, body []byte) error {
 
 // healManifest checks a manifest that is there already, and writes anew what is
 // stored of it where that is not what its body says.
-func healManifest(tx *db.Tx, repo, id int64, p *parsed, architecture, os string, body []byte) error {
+func healManifest(tx *db.Tx, repo, id int64, p *parsed, body []byte) error {
 	if err := checkReferences(tx, repo, p); err != nil {
 		return err
 	}
@@ -232,7 +229,7 @@ func healManifest(tx *db.Tx, repo, id int64, p *parsed, architecture, os string,
 	}
 	if _, err := tx.Exec(`UPDATE manifests SET media_type=?,size=?,image_size=?,config_media_type=?,
 		architecture=?,os=?,artifact_type=?,subject=?,annotations=? WHERE id=?`,
-		append(p.columns(architecture, os, body), id)...); err != nil {
+		append(p.columns(body), id)...); err != nil {
 		return err
 	}
 	return insertBody(tx, id, p, body)
@@ -279,39 +276,49 @@ func putTag(tx *db.Tx, repo int64, name string, manifest int64) error {
 	return err
 }
 
-// platform reads architecture and system from an image's config. Content that is
-// no image's config, or not there, or unreasonably large, has none.
-func (s *Store) platform(ctx context.Context, p *parsed) (architecture, os string) {
-	if p.config == nil || p.config.Size > MaxManifest {
-		return "", ""
+// readConfig reads from an image's config what the list of manifests says of it.
+// Where that is no JSON object, or there is none, it says neither the config's
+// type nor the image's size: so for an image whose config is not JSON, and for an
+// artifact's manifest, which has none (recorded). A config that is not there, or
+// larger than [MaxManifest], is not read. An index's size is summed up later.
+func (s *Store) readConfig(ctx context.Context, p *parsed) {
+	b, err := s.config(ctx, p)
+	var object map[string]json.RawMessage
+	if err != nil || json.Unmarshal(b, &object) != nil || object == nil {
+		p.imageSize = 0
+		return
 	}
-	switch p.config.MediaType {
+	p.configType = p.config.MediaType
+	switch p.configType {
 	case "application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json":
-	default:
-		return "", ""
+		var config struct {
+			Architecture string `json:"architecture"`
+			OS           string `json:"os"`
+		}
+		if exactjson.Unmarshal(b, &config) == nil {
+			p.architecture, p.os = config.Architecture, config.OS
+		}
 	}
-	// Whether this repository holds it is asked in the transaction; the content
-	// of a digest is the same everywhere.
+}
+
+var errNoConfig = errors.New("no config that can be read")
+
+// config returns the content of a manifest's config. Whether this repository
+// holds it is asked in the transaction; the content of a digest is the same
+// everywhere.
+func (s *Store) config(ctx context.Context, p *parsed) ([]byte, error) {
+	if p.config == nil {
+		return nil, errNoConfig
+	}
 	r, err := s.OpenContent(ctx, p.config.Digest)
 	if err != nil {
-		return "", ""
+		return nil, err
 	}
 	defer r.Close()
 	if r.Size > MaxManifest {
-		return "", ""
+		return nil, errNoConfig
 	}
-	b, err := io.ReadAll(r.Reader())
-	if err != nil {
-		return "", ""
-	}
-	var config struct {
-		Architecture string `json:"architecture"`
-		OS           string `json:"os"`
-	}
-	if exactjson.Unmarshal(b, &config) != nil {
-		return "", ""
-	}
-	return config.Architecture, config.OS
+	return io.ReadAll(r.Reader())
 }
 
 // DeleteManifest removes a manifest with its tags, and with its referrers and
@@ -360,14 +367,8 @@ func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest
 	})
 }
 
-// departedFor is how long the place of what was deleted is kept, in seconds.
-const departedFor = 3600
-
-// touch notes that a repository changed, and forgets old places.
+// touch notes that a repository changed.
 func touch(tx *db.Tx, repo int64) error {
-	if _, err := tx.Exec("DELETE FROM departed WHERE gone_at<unixepoch()-?", departedFor); err != nil {
-		return err
-	}
 	_, err := tx.Exec("UPDATE repositories SET updated_at=? WHERE id=?", tx.Now.UnixNano(), repo)
 	return err
 }
@@ -433,10 +434,7 @@ func (s *Store) DeleteRepository(ctx context.Context, registry int64, name strin
 		if err := list("SELECT name FROM tags WHERE repository=? ORDER BY name", &tags); err != nil {
 			return err
 		}
-		if _, err := tx.Exec("DELETE FROM repositories WHERE id=?", r.id); err != nil {
-			return err
-		}
-		_, err = tx.Exec("DELETE FROM departed WHERE repository=?", r.id) // IDs are not used again
+		_, err = tx.Exec("DELETE FROM repositories WHERE id=?", r.id)
 		return err
 	})
 	return manifests, tags, err

@@ -2,11 +2,15 @@ package dataplane
 
 import (
 	"io"
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/internal/exactjson"
 )
 
@@ -89,7 +93,8 @@ func manifestOf(m content.Manifest) manifestBody {
 }
 
 // acrPage is [Handler.page] with an order. A word that is no order is taken as
-// none, as the service takes "0" (recorded). No size, or 0, is the default.
+// none, as the service takes "0" (recorded). No size, or 0, is the default. In an
+// order by time the last item's place is read from last.
 func (h *Handler) acrPage(q *request) (content.Page, bool) {
 	p, ok := h.page(q)
 	if p.N == 0 {
@@ -99,7 +104,46 @@ func (h *Handler) acrPage(q *request) (content.Page, bool) {
 	case content.TimeAscending, content.TimeDescending:
 		p.Order = o
 	}
+	if !ok || p.Order == "" || p.Last == "" {
+		return p, ok
+	}
+	if p.Updated, p.Last, ok = parsePlace(p.Last); !ok {
+		// Better than a list that begins again or ends (ours: what the service
+		// does is not known).
+		h.fail(q.w, http.StatusBadRequest, "UNSUPPORTED",
+			"last is not the place of an item in the order of time, as a Link has it", nil)
+	}
 	return p, ok
+}
+
+// ticksOf1970 is 1970 in the ticks of .NET, which count 100 ns from the year 1.
+const ticksOf1970 = 621_355_968_000_000_000
+
+// place is what a Link says of the last item of a page in an order by time: the
+// ticks of its last update, and its name (recorded).
+func place(updated time.Time, name string) string {
+	return strconv.FormatInt(ticksOf1970+updated.UnixNano()/int64(db.Tick), 10) + "&" + name
+}
+
+// parsePlace reads a place. It takes the years from 1678 to 2262, as the database
+// does.
+func parsePlace(s string) (updated time.Time, name string, ok bool) {
+	digits, name, ok := strings.Cut(s, "&")
+	ticks, err := strconv.ParseUint(digits, 10, 63)
+	since := int64(ticks) - ticksOf1970
+	if !ok || name == "" || err != nil || since < math.MinInt64/int64(db.Tick) || since > math.MaxInt64/int64(db.Tick) {
+		return time.Time{}, "", false
+	}
+	return time.Unix(0, since*int64(db.Tick)), name, true
+}
+
+// nextByTime is next where the list may be in an order by time. It leaves out the digest by
+// which a list of tags is filtered (recorded).
+func (q *request) nextByTime(p content.Page, updated time.Time, name string) {
+	if p.Order != "" {
+		name = place(updated, name)
+	}
+	q.next(p, name)
 }
 
 // change reads the body of a PATCH: any of the four switches, other fields
@@ -178,7 +222,7 @@ func (h *Handler) deleteRepository(q *request) {
 	h.json(q.w, http.StatusAccepted, struct {
 		Manifests []string `json:"manifestsDeleted"`
 		Tags      []string `json:"tagsDeleted"`
-	}{append([]string{}, manifests...), append([]string{}, tags...)})
+	}{manifests, tags}) // no tags are null (recorded)
 }
 
 func (h *Handler) acrTags(q *request) {
@@ -186,20 +230,20 @@ func (h *Handler) acrTags(q *request) {
 	if !ok {
 		return
 	}
-	digest := q.URL.Query().Get("digest")
-	found, more, err := h.store.Tags(q.Context(), q.reg.ID, q.repo, digest, p)
+	found, more, err := h.store.Tags(q.Context(), q.reg.ID, q.repo, q.URL.Query().Get("digest"), p)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
 	}
 	if more {
-		q.next(p, found[len(found)-1].Name, digest)
+		last := found[len(found)-1]
+		q.nextByTime(p, last.Updated, last.Name)
 	}
 	body := struct {
 		Registry  string    `json:"registry"`
 		ImageName string    `json:"imageName"`
 		Tags      []tagBody `json:"tags"`
-	}{q.reg.LoginServer, q.repo, []tagBody{}}
+	}{q.reg.LoginServer, q.repo, nil} // nothing is null (recorded)
 	for _, t := range found {
 		body.Tags = append(body.Tags, tagOf(t))
 	}
@@ -250,13 +294,14 @@ func (h *Handler) acrManifests(q *request) {
 		return
 	}
 	if more {
-		q.next(p, found[len(found)-1].Digest, "")
+		last := found[len(found)-1]
+		q.nextByTime(p, last.Updated, last.Digest)
 	}
 	body := struct {
 		Registry  string         `json:"registry"`
 		ImageName string         `json:"imageName"`
 		Manifests []manifestBody `json:"manifests"`
-	}{q.reg.LoginServer, q.repo, []manifestBody{}}
+	}{q.reg.LoginServer, q.repo, nil} // nothing is null; see acrTags
 	for _, m := range found {
 		body.Manifests = append(body.Manifests, manifestOf(m))
 	}

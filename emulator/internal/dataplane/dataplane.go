@@ -154,7 +154,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 		h.challenge(w, reg, needs, from, verdict)
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/v2") {
+	// Under /acr/v1 deletions alone have them, whether done or 404 (recorded).
+	if strings.HasPrefix(r.URL.Path, "/v2") || r.Method == http.MethodDelete {
 		header["X-Ms-Request-Id"] = []string{guid.New()}
 		// Echoed; empty where the client sent none (recorded).
 		header["X-Ms-Client-Request-Id"] = []string{r.Header.Get("X-Ms-Client-Request-Id")}

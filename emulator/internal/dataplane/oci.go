@@ -41,11 +41,8 @@ func (h *Handler) page(q *request) (p content.Page, ok bool) {
 
 // next writes the Link to the page after last: relative, the path as the client
 // wrote it, n kept, and an orderby that is mostly empty (recorded).
-func (q *request) next(p content.Page, last, digest string) {
+func (q *request) next(p content.Page, last string) {
 	v := url.Values{"last": {last}, "n": {strconv.Itoa(p.N)}, "orderby": {string(p.Order)}}
-	if digest != "" {
-		v.Set("digest", digest)
-	}
 	q.w.Header().Set("Link", "<"+q.URL.EscapedPath()+"?"+v.Encode()+`>; rel="next"`)
 }
 
@@ -54,17 +51,17 @@ func (h *Handler) listRepositories(q *request) {
 	if !ok {
 		return
 	}
-	names := []string{}
+	var names []string // none are null (recorded)
 	if p.N > 0 {
-		found, more, err := h.store.Repositories(q.Context(), q.reg.ID, p)
-		if err != nil {
+		var more bool
+		var err error
+		if names, more, err = h.store.Repositories(q.Context(), q.reg.ID, p); err != nil {
 			h.contentError(q.w, q.Request, err)
 			return
 		}
 		if more {
-			q.next(p, found[len(found)-1], "")
+			q.next(p, names[len(names)-1])
 		}
-		names = append(names, found...)
 	}
 	h.json(q.w, http.StatusOK, map[string][]string{"repositories": names})
 }
@@ -85,12 +82,12 @@ func (h *Handler) listTagNames(q *request) {
 		names, more = nil, false
 	}
 	if more {
-		q.next(p, names[len(names)-1], "")
+		q.next(p, names[len(names)-1])
 	}
 	h.json(q.w, http.StatusOK, struct {
 		Name string   `json:"name"`
 		Tags []string `json:"tags"`
-	}{q.repo, append([]string{}, names...)})
+	}{q.repo, append([]string{}, names...)}) // [] as OCI distribution says; the service's own is not known
 }
 
 type descriptor struct {

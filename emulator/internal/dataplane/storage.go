@@ -46,12 +46,21 @@ func (h *Handler) storageURL(reg Registry, host, digest string) string {
 	if reg.Scheme == "http" {
 		protocols = "https,http"
 	}
-	query := url.Values{"se": {expires}, "sig": {base64.StdEncoding.EncodeToString(h.sign(path, expires, reg.RID))},
-		"sp": {"r"}, "spr": {protocols}, "sr": {"b"}, "sv": {"2016-05-31"}, "regid": {reg.RID}}
-	return reg.Scheme + "://" + host + path + "?" + query.Encode()
+	var b strings.Builder
+	for i, kv := range [][2]string{ // in the recorded order
+		{"se", expires}, {"sig", base64.StdEncoding.EncodeToString(h.sign(path, expires, reg.RID))},
+		{"sp", "r"}, {"spr", protocols}, {"sr", "b"}, {"sv", "2016-05-31"}, {"regid", reg.RID},
+	} {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(kv[0] + "=" + url.QueryEscape(kv[1]))
+	}
+	return reg.Scheme + "://" + host + path + "?" + b.String()
 }
 
-// redirectBlob answers GET of a blob with a link to storage.
+// redirectBlob answers GET of a blob with a link to storage. Unlike other answers
+// under /v2 this one has no ids of the request (recorded).
 func (h *Handler) redirectBlob(q *request, host string) {
 	if _, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
 		h.contentError(q.w, q.Request, err)
@@ -59,6 +68,8 @@ func (h *Handler) redirectBlob(q *request, host string) {
 	}
 	link := h.storageURL(q.reg, host, q.ref)
 	header := q.w.Header()
+	header.Del("X-Ms-Request-Id")
+	header.Del("X-Ms-Client-Request-Id")
 	header.Set("Docker-Content-Digest", q.ref)
 	header.Set("Location", link)
 	header.Set("Content-Type", "text/html; charset=utf-8")

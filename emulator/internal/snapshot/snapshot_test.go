@@ -58,7 +58,6 @@ func state(t *testing.T, d *db.DB) (out []string) {
 			"SELECT 'manifest '||id||' '||digest FROM manifests ORDER BY id",
 			"SELECT 'tag '||name||' '||manifest FROM tags ORDER BY name",
 			"SELECT 'blob '||repository||' '||digest FROM repository_blobs ORDER BY 1",
-			"SELECT 'departed '||name FROM departed ORDER BY name",
 			"SELECT 'trigger '||name FROM sqlite_schema WHERE type='trigger' ORDER BY name",
 		} {
 			err := tx.Query(q, nil, func(scan func(...any) error) error {
