@@ -219,7 +219,7 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
 	}
-	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential", http.MethodGet, "/v2/") //nolint:bodyclose // ask closes it
+	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential", "/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		yield(d.explained(ctx, "challenge", err, acrkit.Scope{}, ""))
 		return false

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -107,7 +106,7 @@ func (x *examiner) local(ctx context.Context) localServer {
 	if !x.mayAsk() {
 		return unknownHere
 	}
-	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", http.MethodGet, controlPath) //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", controlPath) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return unknownHere
 	}

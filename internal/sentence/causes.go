@@ -1,4 +1,3 @@
-//nolint:gosec // sentences, no secrets
 package sentence
 
 // Cause is what is told of a cause: of each one clause, and the fix.
