@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/operation"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -170,7 +171,7 @@ func (t *Transport) partFor(repository string) (*Transport, error) {
 		Reason: fmt.Sprintf("none is given for the repository %q", repository)}
 	if repository == "" {
 		e.Reason = "the request names no repository, and credentials are given for some repositories only"
-		e.Hint = `give a credential for the rest, under the prefix ""`
+		e.Hint = sentence.Fix(sentence.GiveRest, nil)
 	}
 	return nil, wire.Final(e)
 }

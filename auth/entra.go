@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -184,10 +185,10 @@ func sourceError(ctx context.Context, op string, err error) error {
 	}
 	refusal, isRefusal := errors.AsType[EntraRefusal](err)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		if m := entraMeanings[refusal.Number]; isRefusal && e.Code == acrkit.CodeCredentialRejected && (m.code != "" || e.Hint == "" && m.hint != "") {
+		if fix := refusal.fix(); isRefusal && e.Code == acrkit.CodeCredentialRejected && (refusal.code() != e.Code || e.Hint == "" && fix != "") {
 			with := *e
 			with.Cause = cmp.Or(e.Cause, refusal.Cause())
-			with.Code, with.Hint = cmp.Or(m.code, e.Code), cmp.Or(e.Hint, m.hint)
+			with.Code, with.Hint = refusal.code(), cmp.Or(e.Hint, fix)
 			return wire.Final(&with)
 		}
 		return err
@@ -346,16 +347,16 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 				e.Reason += fmt.Sprintf("; by this machine's clock it expired at %s", claims.Expires.UTC().Format(time.RFC3339))
 			case strings.Contains(said, "arm aad token disallowed"), strings.Contains(said, "token validation failed") && err == nil && claims.IsResourceManager():
 				e.Cause = cause.ARMAudienceDisabled
-				e.Hint = "the registry takes no tokens for Azure Resource Manager; ask for the audience https://containerregistry.azure.net"
+				e.Hint = sentence.Fix(sentence.AskForRegistriesNotARM, nil)
 			case err == nil && claims.IsOfOtherCloud(g.t.registry):
 				e.Cause = cause.OtherCloud
 				e.Reason += "; the token is for Azure Resource Manager of another cloud than the registry's"
-				e.Hint = "ask for a token for the audience https://containerregistry.azure.net, which is the same in all clouds"
+				e.Hint = sentence.Fix(sentence.AskForRegistriesInAllClouds, nil)
 			case err == nil && !claims.IsForRegistries() && !claims.IsResourceManager() && !guid.MatchString(audience):
 				e.Reason += "; its issuer is " + clipQuote(redact.Text(claims.Issuer))
-				e.Hint = "ask for a token for the audience https://containerregistry.azure.net"
+				e.Hint = sentence.Fix(sentence.AskForRegistries, nil)
 			default:
-				e.Hint = "check that the identity belongs to the registry's tenant"
+				e.Hint = sentence.Fix(sentence.CheckTenant, nil)
 			}
 		}))
 	if err != nil {
@@ -412,10 +413,8 @@ type EntraRefusal struct {
 
 // Error returns the number and what it means in plain words.
 func (r EntraRefusal) Error() string {
-	meaning := "Entra refused the sign-in"
-	if m, ok := entraMeanings[r.Number]; ok {
-		meaning = m.text
-	}
+	meaning, _ := sentence.Entra(r.Number)
+	meaning = cmp.Or(meaning, "Entra refused the sign-in")
 	switch {
 	case r.Number != 0:
 		return fmt.Sprintf("%s (AADSTS%d)", meaning, r.Number)
@@ -431,48 +430,21 @@ func (r EntraRefusal) ofAudience() bool {
 	return r.Number == 50001 || r.Number == 500011 || r.Number == 500014
 }
 
-type entraMeaning struct {
-	text string
-	hint string
-	code acrkit.Code // "" = credential_rejected
+// code returns the code of the refusal's number.
+func (r EntraRefusal) code() acrkit.Code {
+	switch r.Number {
+	case 53003, 65001:
+		return acrkit.CodeDenied
+	case 90033, 90024:
+		return acrkit.CodeUnavailable
+	}
+	return acrkit.CodeCredentialRejected
 }
 
-// Source: Microsoft, "Microsoft Entra authentication and authorization error
-// codes".
-var entraMeanings = map[int]entraMeaning{
-	7000215: {"the client secret is wrong (is it the secret's id, and not its value?)", "", ""},
-	7000222: {"the client secret has expired", "az ad app credential reset --id CLIENT_ID    # makes a new one", ""},
-	700016:  {"the application is not known in this tenant", "check client id and tenant", ""},
-	7000112: {"the application is disabled", "", ""},
-	7000216: {"the request proves nothing: secret, certificate or assertion are missing", "", ""},
-	50027:   {"the assertion is no token that Entra can read", "", ""},
-	700023:  {"the assertion is not for this authority", "check that the authority is the right cloud's", ""},
-	700024:  {"the assertion has expired or is not yet valid", "the assertion's own life is short; check the clock of its issuer", ""},
-	700027:  {"the application does not have this certificate, or it has expired", "az ad app credential list --cert --id CLIENT_ID    # compare the thumbprints", ""},
-	70021:   {"no federated identity of the application matches the token", "check issuer, subject and audience of the federated credential", ""},
-	700211:  {"no federated identity of the application has the token's issuer", "", ""},
-	700212:  {"no federated identity of the application has the token's audience", "", ""},
-	700213:  {"no federated identity of the application has the token's subject", "", ""},
-	90002:   {"there is no such tenant", "check the tenant, and that the authority is the right cloud's", ""},
-	900023:  {"the tenant is neither a GUID nor a domain name", "", ""},
-	50001:   {"the resource is not known in this tenant", "", ""},
-	500011:  {"the resource is not known in this tenant", "", ""},
-	500014:  {"the resource is disabled in this tenant", "", ""},
-	50034:   {"the user is not known in this tenant", "", ""},
-	50053:   {"the account is locked", "", ""},
-	50055:   {"the password has expired", "", ""},
-	50057:   {"the account is disabled", "", ""},
-	50076:   {"multi-factor authentication is required", "", ""},
-	50079:   {"multi-factor authentication must be set up", "", ""},
-	50126:   {"user name or password is wrong", "", ""},
-	53003:   {"a conditional access policy blocks it", "", acrkit.CodeDenied},
-	65001:   {"nobody has consented to the application's use of the resource", "", acrkit.CodeDenied},
-	700082:  {"the Entra refresh token has expired because it was not used", "az login", ""},
-	700084:  {"the Entra refresh token has expired", "az login", ""},
-	70043:   {"the sign-in has expired under a conditional access policy", "az login", ""},
-	50173:   {"the sign-in has been revoked", "az login", ""},
-	90033:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
-	90024:   {"Entra is unavailable for a moment", "", acrkit.CodeUnavailable},
+// fix returns what fixes the refusal, "" if nothing is known to.
+func (r EntraRefusal) fix() string {
+	_, key := sentence.Entra(r.Number)
+	return sentence.Fix(key, nil)
 }
 
 // Cause returns the cause that the number stands for.
@@ -504,11 +476,7 @@ func (r EntraRefusal) Cause() acrkit.Cause {
 
 // failure completes e with what r proves.
 func (r EntraRefusal) failure(e *acrkit.Error) error {
-	m := entraMeanings[r.Number]
-	e.Code, e.Reason, e.Hint = m.code, r.Error(), m.hint
-	if e.Code == "" {
-		e.Code = acrkit.CodeCredentialRejected
-	}
+	e.Code, e.Reason, e.Hint = r.code(), r.Error(), r.fix()
 	e.Cause = r.Cause()
 	if e.RequestID == "" {
 		e.RequestID = r.CorrelationID
@@ -587,7 +555,7 @@ func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
 	if r.Number == 0 && r.OAuthError == "" {
 		e.Cause = cause.EntraUnreachable
 		e.Code, e.Reason = acrkit.CodeProtocol, "the address of the Entra authority answers, but not as Entra does"
-		e.Hint = "check AZURE_AUTHORITY_HOST"
+		e.Hint = sentence.Fix(sentence.CheckAuthority, nil)
 		return wire.Final(e)
 	}
 	return r.failure(e)

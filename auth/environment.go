@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Environment is what the environment variables say.
@@ -119,7 +120,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		return env, failure
 	case env.Credential == nil && certificate == nil:
 		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Registry: env.Registry,
-			Reason: "none is set", Hint: "set ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"}
+			Reason: "none is set", Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"})}
 	case name == "":
 		kind := KindServicePrincipal
 		if env.Credential != nil {
@@ -133,7 +134,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 				l.Outcome, l.Detail, l.Missing = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
 			}
 		}
-		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) + " set, but not ACR_NAME, which says for which registry", Hint: "set ACR_NAME"}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) + " set, but not ACR_NAME, which says for which registry", Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_NAME"})}
 		if kind == KindServicePrincipal {
 			// These variables serve many programs; without ACR_NAME they are not for us.
 			e.Code = acrkit.CodeCredentialMissing
@@ -176,7 +177,7 @@ func (r *envReader) half(l *Lookup, set []string, instead string, missing ...str
 	if instead != "" {
 		wanted += " or " + instead
 	}
-	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), "set "+wanted+", or unset "+strings.Join(set, " and ")))
+	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), sentence.Fix(sentence.SetOrUnset, map[string]string{"wanted": wanted, "set": strings.Join(set, " and ")})))
 }
 
 // because names the cause of an error of usage.
@@ -206,7 +207,7 @@ func isOrAre(variables ...string) string {
 func (r *envReader) check(l *Lookup, name, value string) error {
 	if err := checkSecret(name, value); err != nil {
 		l.Outcome, l.Detail = OutcomeIncomplete, reasonOf(err)
-		return because(acrkit.CauseOf(err), r.usage(l.Detail, "set "+name+" without it; for a file with a line feed at its end there is ACR_TOKEN_PASSWORD_FILE"))
+		return because(acrkit.CauseOf(err), r.usage(l.Detail, sentence.Fix(sentence.SetWithoutSpace, map[string]string{"variable": name})))
 	}
 	return nil
 }
@@ -230,7 +231,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 	case password != "" && file != "":
 		l.Variables = append(l.Variables, "ACR_TOKEN_PASSWORD_FILE")
 		l.Outcome, l.Detail = OutcomeIncomplete, "ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD_FILE are both set"
-		return l, nil, r.usage(l.Detail, "unset one of them")
+		return l, nil, r.usage(l.Detail, sentence.Fix(sentence.UnsetOne, nil))
 	case name == "":
 		for _, v := range []string{"ACR_TOKEN_PASSWORD_FILE", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD"} {
 			if r.get(v) != "" {
@@ -339,7 +340,7 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 	}
 	if proof == certificate {
 		l.Outcome, l.Detail = OutcomeNotSupported, certificate+" is a certificate, which needs package azureauth"
-		return l, nil, r.usage(l.Detail, "use azureauth.FromEnvironment, or set "+secret+" instead")
+		return l, nil, r.usage(l.Detail, sentence.Fix(sentence.UseAzureAuth, map[string]string{"variable": secret}))
 	}
 	var opts EntraOptions
 	if opts.AuthorityHost = r.get("AZURE_AUTHORITY_HOST"); opts.AuthorityHost != "" {

@@ -104,6 +104,8 @@ func causeOfPassword(user, password, said string) acrkit.Cause {
 	switch {
 	case err == nil:
 		return cause.TokenAsPassword
+	case wire.Damage(password) != "":
+		return cause.TokenMalformed
 	case fullGUID(user) && fullGUID(password):
 		return cause.SecretIDPasted
 	case strings.Contains(said, "Application not registered with AAD"), strings.Contains(said, "client id must be guid"):
@@ -175,11 +177,17 @@ func (g *staticGrant) renew(*refreshToken)                  {}
 func (g *staticGrant) close()                               {}
 func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	e.Reason = "the ACR refresh token is not accepted: wrong, expired, or of another registry" + said
-	e.Hint = "an ACR refresh token lives three hours; get a new one"
-	if claims, err := wire.ReadClaims(g.token.Reveal()); err == nil && !claims.IsACR() && claims.Issuer != "" {
+	e.Hint = sentence.Fix(sentence.GetNewToken, nil)
+	claims, err := wire.ReadClaims(g.token.Reveal())
+	damage := wire.Damage(g.token.Reveal())
+	switch {
+	case err == nil && !claims.IsACR() && claims.Issuer != "":
 		e.Cause = cause.TokenAsPassword
 		e.Reason = fmt.Sprintf("the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container Registry%s",
 			clipQuote(redact.Text(claims.Issuer)), said)
+	case damage != "":
+		e.Cause = cause.TokenMalformed
+		e.Reason, e.Hint = sentence.Say(sentence.TokenDamaged, map[string]string{"damage": damage, "said": said})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -229,7 +230,7 @@ func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) e
 		with.Reason = "the password of " + who + from +
 			" is an ACR access token, good for one scope, and neither a password nor an ACR refresh token"
 		if g.t.registry.IsACR() {
-			with.Hint = "az acr login --name " + g.t.registry.Name() + " --expose-token    # prints an ACR refresh token"
+			with.Hint = sentence.Fix(sentence.PrintRefreshToken, map[string]string{"name": g.t.registry.Name()})
 		}
 	} else if from != "" {
 		with.Reason = reasonOf(err) + "; it is the password of " + who + from

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -166,7 +167,7 @@ func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.
 			e.Code, e.Cause = acrkit.CodeDenied, wire.Forbidden(said)
 			e.Reason = "the registry forbids it" + said
 			if strings.Contains(said, "is not allowed access") {
-				e.Hint = "the registry's network rules leave this address out; see https://aka.ms/acr/firewall"
+				e.Hint = sentence.Fix(sentence.SeeFirewall, nil)
 			}
 		case status == http.StatusTooManyRequests:
 			e.Code = acrkit.CodeThrottled

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -105,7 +106,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		return refused("plain HTTP is spoken with loopback hosts only", "")
 	case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:
 		return refused("the host is not a login server of Azure Container Registry",
-			"a login server is NAME.azurecr.io (or .us, .cn); if this one is yours under another name, say so (Options.CustomLoginServer, or ACRKIT_REGISTRIES for the command)")
+			sentence.Fix(sentence.SayItIsYours, nil))
 	}
 	if cred == nil {
 		cred = Anonymous()
@@ -492,7 +493,7 @@ func (t *Transport) checkRealm(realm string) error {
 	}
 	return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "authenticate", Registry: t.registry,
 		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there", redact.Text(shortHost(u))),
-		Hint:   "name the registry by its login server"})
+		Hint:   sentence.Fix(sentence.NameByLoginServer, nil)})
 }
 
 func shortHost(u *url.URL) string {

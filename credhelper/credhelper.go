@@ -26,6 +26,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -218,7 +219,7 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 	}
 	if errors.Is(r.err, context.DeadlineExceeded) && ctx.Err() != nil {
 		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Causes: []error{r.err},
-			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer", h.deadline), Hint: "acrkit whoami    # shows which one"}
+			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer", h.deadline), Hint: sentence.Fix(sentence.ShowWhichOne, nil)}
 	}
 	if r.said != "" {
 		h.say(errOut, r.said)

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // zeroGUID is the user name that goes with an ACR refresh token where a client
@@ -131,10 +132,10 @@ func (p *protocol) Add(c *credentials.Credentials) error {
 	case !ok:
 		return &acrkit.Error{Code: acrkit.CodeHostRefused, Op: op,
 			Reason: "the host is not a login server of Azure Container Registry",
-			Hint:   "name this helper in credHelpers, for its registries only, and not in credsStore; export ACRKIT_REGISTRIES=HOST if the host is a registry of yours under another name"}
+			Hint:   sentence.Fix(sentence.NameInCredHelpers, nil)}
 	case repository != "":
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "a login by this way is for the registry, and the client named a repository",
-			Hint: "acrkit login " + reg.Host() + " --repository " + repository}
+			Hint: sentence.Fix(sentence.LoginPart, map[string]string{"host": reg.Host(), "repository": repository})}
 	case p.opts.Logins == nil:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "this helper keeps no logins"}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // The protocol of the kubelet's image credential providers. Source: Kubernetes,
@@ -163,15 +164,15 @@ func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.C
 	switch {
 	case len(h.opts.Tenants) == 0:
 		return refused(acrkit.CodeDenied, "no tenant is named whose identities service accounts may use",
-			"name it in the provider's env: ACRKIT_KUBELET_TENANTS=TENANT_ID")
+			sentence.Fix(sentence.NameTenant, nil))
 	case client == "" || tenant == "":
 		return refused(acrkit.CodeUsage, fmt.Sprintf("it lacks the annotations %s and %s, or the CredentialProviderConfig does not pass them on", clientAnnotation, tenantAnnotation),
-			"kubectl annotate serviceaccount NAME "+clientAnnotation+"=CLIENT_ID "+tenantAnnotation+"=TENANT_ID")
+			sentence.Fix(sentence.AnnotateServiceAccount, map[string]string{"client_annotation": clientAnnotation, "tenant_annotation": tenantAnnotation}))
 	case !guid.MatchString(client):
 		return refused(acrkit.CodeUsage, "the annotation "+clientAnnotation+" is not a client id", "")
 	case !slices.ContainsFunc(h.opts.Tenants, func(t string) bool { return strings.EqualFold(t, tenant) }):
 		return refused(acrkit.CodeDenied, "the annotation "+tenantAnnotation+" names a tenant that is not one of those that are allowed",
-			"name it in the provider's env: ACRKIT_KUBELET_TENANTS=TENANT_ID")
+			sentence.Fix(sentence.NameTenant, nil))
 	}
 	assertion := auth.SecretFunc(func(context.Context) (string, error) { return req.ServiceAccountToken, nil })
 	return auth.FederatedServicePrincipal(tenant, client, assertion, &auth.EntraOptions{AuthorityHost: h.opts.AuthorityHost}), nil

@@ -1,124 +1,143 @@
 package diagnose
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// causesOfCodes are the causes that say no more than a code does, one for each.
-func causesOfCodes() []Cause {
-	return []Cause{
-		{
-			Code: cause.WrongUsage, Name: "wrong-usage", Class: acrkit.CodeUsage, Basis: Documented,
-			Title:  "the input is wrong, or half of it is missing",
-			Shows:  "an error before anything is sent, or 400",
-			Tells:  "the message names the option, variable or field",
-			Proves: "the check that refused it",
-			Mend:   "acrkit doctor REGISTRY",
-		},
-		{
-			Code: cause.HostRefused, Name: "host-refused", Class: acrkit.CodeHostRefused, Basis: Documented,
-			Title:  "the host is not one that a credential may go to",
-			Shows:  "an error before anything is sent: a look-alike such as x.azurecr.io.evil.example, or plain HTTP off loopback",
-			Tells:  "nothing was sent at all",
-			Proves: "the host's name",
-			Mend:   "export ACR_NAME=REGISTRY",
-		},
-		{
-			Code: cause.NoCredential, Name: "no-credential", Class: acrkit.CodeCredentialMissing, Basis: Recorded,
-			Title:  "no credential was found, and the registry lets nobody in without one",
-			Shows:  "401 from the token service to a request without a user",
-			Tells:  "the token request carried nothing; a refused credential is ACRK004",
-			Proves: "every place that was looked at had none",
-			Mend:   "acrkit login REGISTRY",
-		},
-		{
-			Code: cause.CredentialRejected, Name: "credential-rejected", Class: acrkit.CodeCredentialRejected, Basis: Documented,
-			Title:  "the user and its password are not accepted: wrong, expired, disabled, not yet active or unknown",
-			Shows:  "401 from the token service, with UNAUTHORIZED or an empty body",
-			Tells:  "the service answers all of these alike; only a token's own exp, the other password or Azure Resource Manager can tell them apart",
-			Proves: "401 to a token request that carried a user name",
-			Mend:   "acrkit login REGISTRY",
-		},
-		{
-			Code: cause.MissingRight, Name: "missing-right", Class: acrkit.CodeInsufficientScope, Basis: Recorded,
-			Title:  "the credential is good, and lacks a right that the request needs",
-			Shows:  `401 with error="insufficient_scope" and the scope that was needed`,
-			Tells:  "the same token is accepted for other requests; the access claim lacks the action",
-			Proves: "the scope of the challenge against the access claim of a token that asked for it",
-			Mend:   "az acr scope-map update --registry REGISTRY --name SCOPE_MAP --add-repository REPOSITORY ACTIONS",
-		},
-		{
-			Code: cause.Denied, Name: "denied", Class: acrkit.CodeDenied, Basis: Documented,
-			Title:  "the registry or Entra forbids it by a rule of its own",
-			Shows:  "403",
-			Tells:  "a missing right is 401 at ACR; a 403 names its rule in the message",
-			Proves: "the status, and the message's own words",
-			Mend:   "az acr show --name REGISTRY --query '{access: publicNetworkAccess, rules: networkRuleSet}'",
-		},
-		{
-			Code: cause.Locked, Name: "locked", Class: acrkit.CodeLocked, Basis: Recorded,
-			Title:  "a lock on a repository, tag or manifest forbids it",
-			Shows:  "405 REGISTRY_DISALLOWED_OPERATION",
-			Tells:  "a missing right is 401, a method that does not exist is 405 UNSUPPORTED; a push to a registry at its storage limit is answered alike",
-			Proves: "the changeable attributes of the item",
-			Mend:   "az acr repository show --name REGISTRY --image REPOSITORY:TAG --query changeableAttributes",
-		},
-		{
-			Code: cause.NotFound, Name: "not-found", Class: acrkit.CodeNotFound, Basis: Recorded,
-			Title:  "what was asked for does not exist",
-			Shows:  "404 with the registry's own code",
-			Tells:  "the answer came after authorization: the right was there",
-			Proves: "404 to a request that was authorized",
-			Mend:   "acrkit repo list REGISTRY",
-		},
-		{
-			Code: cause.Unavailable, Name: "unavailable", Class: acrkit.CodeUnavailable, Basis: Documented,
-			Title:  "the network or the service failed",
-			Shows:  "no answer, or 5xx",
-			Tells:  "another request a moment later may succeed; names, ports and certificates have causes of their own",
-			Proves: "the answer's status, or the connection's own error",
-			Mend:   "acrkit doctor REGISTRY",
-		},
-		{
-			Code: cause.CertificateUntrusted, Name: "certificate-untrusted", Class: acrkit.CodeTLS, Basis: Documented,
-			Title:  "the server's certificate is not trusted",
-			Shows:  "the TLS handshake ends with an unknown authority",
-			Tells:  "a login server of ACR has a certificate of a public authority; another issuer there is ACRK020",
-			Proves: "the handshake's own error, with the issuer",
-			Mend:   "export SSL_CERT_FILE=ca.pem",
-		},
-		{
-			Code: cause.Throttled, Name: "throttled", Class: acrkit.CodeThrottled, Basis: Documented,
-			Title:  "too many requests: the service asks to wait",
-			Shows:  `429 TOOMANYREQUESTS, with Retry-After; az reports it as "Please try running 'az login' again"`,
-			Tells:  "the status; signing in again does not help",
-			Proves: "the status 429",
-			Mend:   "sleep 60",
-		},
-		{
-			Code: cause.Incomplete, Name: "incomplete", Class: acrkit.CodeIncomplete, Basis: Documented,
-			Title:  "the answer could not be completed",
-			Shows:  "a list that ends early, or a wildcard that cannot be enumerated",
-			Tells:  "what came is true, and not all",
-			Proves: "the error's own report",
-			Mend:   "acrkit doctor REGISTRY",
-		},
-		{
-			Code: cause.Protocol, Name: "protocol", Class: acrkit.CodeProtocol, Basis: Documented,
-			Title:  "the answer is not what a registry gives",
-			Shows:  "a redirect, a foreign realm, or an answer in another form",
-			Tells:  "a registry that fails answers in its own form",
-			Proves: "the answer itself",
-			Mend:   "acrkit doctor REGISTRY",
-		},
-		{
-			Code: cause.TooLarge, Name: "too-large", Class: acrkit.CodeTooLarge, Basis: Documented,
-			Title:  "a limit on size was passed",
-			Shows:  "an error that names the limit, or 413",
-			Tells:  "the message names what was too large",
-			Proves: "the limit that the message names",
-			Mend:   "acrkit doctor REGISTRY",
-		},
+// causes are what a program is told of each cause. What a person is told stands in
+// package sentence, by the same codes.
+var causes = []Cause{
+	// the causes that say no more than a code does, one for each.
+	{Code: cause.WrongUsage, Name: "wrong-usage", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.HostRefused, Name: "host-refused", Class: acrkit.CodeHostRefused, Basis: Documented},
+	{Code: cause.NoCredential, Name: "no-credential", Class: acrkit.CodeCredentialMissing, Basis: Recorded},
+	{Code: cause.CredentialRejected, Name: "credential-rejected", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.MissingRight, Name: "missing-right", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.Denied, Name: "denied", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.Locked, Name: "locked", Class: acrkit.CodeLocked, Basis: Recorded},
+	{Code: cause.NotFound, Name: "not-found", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.Unavailable, Name: "unavailable", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.CertificateUntrusted, Name: "certificate-untrusted", Class: acrkit.CodeTLS, Basis: Documented},
+	{Code: cause.Throttled, Name: "throttled", Class: acrkit.CodeThrottled, Basis: Documented},
+	{Code: cause.Incomplete, Name: "incomplete", Class: acrkit.CodeIncomplete, Basis: Documented},
+	{Code: cause.Protocol, Name: "protocol", Class: acrkit.CodeProtocol, Basis: Documented},
+	{Code: cause.TooLarge, Name: "too-large", Class: acrkit.CodeTooLarge, Basis: Documented},
+	// between this machine and the registry.
+	{Code: cause.NameUnknown, Name: "name-unknown", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.NameLookupFailed, Name: "name-lookup-failed", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.PrivateEndpointPublicAddress, Name: "private-endpoint-public-address", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.ConnectionRefused, Name: "connection-refused", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.ConnectionTimeout, Name: "connection-timeout", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.TLSIntercepted, Name: "tls-intercepted", Class: acrkit.CodeTLS, Basis: Documented},
+	{Code: cause.CertificateWrongName, Name: "certificate-wrong-name", Class: acrkit.CodeTLS, Basis: Documented},
+	{Code: cause.CertificateExpired, Name: "certificate-expired", Class: acrkit.CodeTLS, Basis: Documented},
+	{Code: cause.PlainHTTPServer, Name: "plain-http-server", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.ProxyUnreachable, Name: "proxy-unreachable", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.NetworkRule, Name: "network-rule", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.NotARegistry, Name: "not-a-registry", Class: acrkit.CodeProtocol, Basis: Documented},
+	{Code: cause.LoginServerHash, Name: "login-server-hash", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.DataEndpointBlocked, Name: "data-endpoint-blocked", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.RedirectRefused, Name: "blob-redirect-with-credential", Class: acrkit.CodeUsage, Basis: Documented},
+	// in who asks, and how the client says so.
+	{Code: cause.SilentlyAnonymous, Name: "silently-anonymous", Class: acrkit.CodeCredentialMissing, Basis: Recorded},
+	{Code: cause.PasswordWhitespace, Name: "password-whitespace", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.PasswordWrong, Name: "password-wrong", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.PasswordExpired, Name: "password-expired", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.TokenDisabled, Name: "token-disabled", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.PasswordNotYetActive, Name: "password-not-yet-active", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.TokenUnknown, Name: "token-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.SecretIDPasted, Name: "secret-id-pasted", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.TokenAsPassword, Name: "token-as-password", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.TokenEnded, Name: "token-ended", Class: acrkit.CodeCredentialRejected, Basis: Recorded},
+	{Code: cause.ClockOff, Name: "clock-off", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.StaleLogin, Name: "stale-login", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.HelperMissing, Name: "helper-missing", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.HelperFailed, Name: "helper-failed", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.DockerConfigBroken, Name: "docker-config-broken", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.BasicOnAPI, Name: "basic-on-api", Class: acrkit.CodeCredentialRejected, Basis: Recorded},
+	{Code: cause.AdminDisabled, Name: "admin-disabled", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.WrongIdentity, Name: "wrong-identity", Class: acrkit.CodeInsufficientScope, Basis: Documented},
+	{Code: cause.HalfCredential, Name: "half-credential", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.HeaderTooLarge, Name: "header-too-large", Class: acrkit.CodeTooLarge, Basis: Documented},
+	{Code: cause.EmptyScope, Name: "empty-scope", Class: acrkit.CodeUsage, Basis: Documented},
+	// in Entra, roles, and the exchange of its tokens.
+	{Code: cause.EntraSecretWrong, Name: "entra-secret-wrong", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraSecretExpired, Name: "entra-secret-expired", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraApplicationUnknown, Name: "entra-application-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraSignInEnded, Name: "entra-sign-in-ended", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraAudienceUnknown, Name: "entra-audience-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.ScopeOfLoginServer, Name: "scope-of-login-server", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.ARMAudienceDisabled, Name: "arm-audience-disabled", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.ExchangeRefused, Name: "exchange-refused", Class: acrkit.CodeCredentialRejected, Basis: Recorded},
+	{Code: cause.EntraTenantUnknown, Name: "entra-tenant-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraAssertionRefused, Name: "entra-assertion-refused", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraUserRefused, Name: "entra-user-refused", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraPolicy, Name: "entra-policy", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.EntraRefused, Name: "entra-refused", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.EntraUnreachable, Name: "entra-unreachable", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.NoRole, Name: "no-role", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.ABACMode, Name: "abac-mode", Class: acrkit.CodeInsufficientScope, Basis: Documented},
+	{Code: cause.UserUnknown, Name: "user-unknown", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.WrongRegistryToken, Name: "wrong-registry-token", Class: acrkit.CodeHostRefused, Basis: Documented},
+	{Code: cause.AnonymousPullOff, Name: "anonymous-pull-off", Class: acrkit.CodeCredentialMissing, Basis: Documented},
+	// in what was asked for: rights, items, locks, clients.
+	{Code: cause.MetadataReadMissing, Name: "metadata-read-missing", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.PushWithoutPull, Name: "push-without-pull", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.CatalogScoped, Name: "catalog-scoped", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.WildcardWrong, Name: "wildcard-wrong", Class: acrkit.CodeInsufficientScope, Basis: Documented},
+	{Code: cause.MountSourceMissing, Name: "mount-source-missing", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.AskedTooLittle, Name: "asked-too-little", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.NoRightHere, Name: "no-right-here", Class: acrkit.CodeInsufficientScope, Basis: Recorded},
+	{Code: cause.RepositoryUnknown, Name: "repository-unknown", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.TagUnknown, Name: "tag-unknown", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.LoginServerPort, Name: "login-server-port", Class: acrkit.CodeNotFound, Basis: Believed},
+	{Code: cause.TagLocked, Name: "tag-locked", Class: acrkit.CodeLocked, Basis: Recorded},
+	{Code: cause.ManifestLocked, Name: "manifest-locked", Class: acrkit.CodeLocked, Basis: Recorded},
+	{Code: cause.RepositoryLocked, Name: "repository-locked", Class: acrkit.CodeLocked, Basis: Recorded},
+	{Code: cause.BlobUnknown, Name: "blob-unknown", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.RepositoryNameWrong, Name: "repository-name-wrong", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.StoreIgnored, Name: "store-ignored", Class: acrkit.CodeCredentialMissing, Basis: Believed},
+	{Code: cause.LocalFailure, Name: "local-failure", Basis: Documented},
+	// in what a client asked, of whom, and how it sent it.
+	{Code: cause.OtherRegistry, Name: "other-registry", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.PlatformMissing, Name: "platform-missing", Class: acrkit.CodeNotFound, Basis: Documented},
+	{Code: cause.AcceptLacksType, Name: "accept-lacks-type", Class: acrkit.CodeNotFound, Basis: Documented},
+	{Code: cause.UploadLost, Name: "upload-lost", Class: acrkit.CodeNotFound, Basis: Documented},
+	{Code: cause.ClientDeadline, Name: "client-deadline", Class: acrkit.CodeUnavailable, Basis: Documented},
+	{Code: cause.SecretTooLong, Name: "secret-too-long", Class: acrkit.CodeTooLarge, Basis: Documented},
+	{Code: cause.ImportSourceRefused, Name: "import-source-refused", Class: acrkit.CodeDenied, Basis: Documented},
+	{Code: cause.UploadPartRefused, Name: "upload-part-refused", Class: acrkit.CodeTooLarge, Basis: Documented},
+	{Code: cause.ProxyMalformed, Name: "proxy-malformed", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.PasswordByteOrderMark, Name: "password-byte-order-mark", Class: acrkit.CodeUsage, Basis: Documented},
+	{Code: cause.OtherCloud, Name: "other-cloud", Class: acrkit.CodeCredentialRejected, Basis: Recorded},
+	{Code: cause.StorageLimit, Name: "storage-limit", Class: acrkit.CodeLocked, Basis: Documented},
+	{Code: cause.TokenMalformed, Name: "token-malformed", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+}
+
+// Causes returns the table of all causes, by code.
+func Causes() []Cause {
+	all := slices.Clone(causes)
+	for i, c := range all {
+		told := sentence.OfCause(string(c.Code))
+		all[i].Title, all[i].Shows, all[i].Tells, all[i].Proves = told.Title, told.Shows, told.Tells, told.Proves
+		all[i].Mend = sentence.Draft(told.Fix, nil)
 	}
+	return all
+}
+
+// Lookup returns the row of a code or of a slug, and whether there is one.
+func Lookup(codeOrName string) (Cause, bool) {
+	all := Causes()
+	i := slices.IndexFunc(all, func(c Cause) bool {
+		return strings.EqualFold(string(c.Code), codeOrName) || c.Name == codeOrName
+	})
+	if i < 0 {
+		return Cause{}, false
+	}
+	return all[i], true
 }

@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // pinned are all codes that were ever given out, with their slugs. Lines may be
@@ -112,6 +114,7 @@ ACRK101 proxy-malformed
 ACRK102 password-byte-order-mark
 ACRK103 other-cloud
 ACRK104 storage-limit
+ACRK105 token-malformed
 `
 
 func TestCauses(t *testing.T) {
@@ -139,6 +142,12 @@ func TestCauses(t *testing.T) {
 		}
 		if c.Class.Cause() == "" {
 			t.Errorf("%s: class %q is no code", c.Code, c.Class)
+		}
+	}
+	for n := range 1000 {
+		code := fmt.Sprintf("ACRK%03d", n)
+		if _, ok := diagnose.Lookup(code); ok != (sentence.OfCause(code).Title != "") {
+			t.Errorf("%s is in one of the tables of causes and of their sentences, and not in the other", code)
 		}
 	}
 	if diff := cmp.Diff(strings.TrimPrefix(pinned, "\n"), got.String()); diff != "" {

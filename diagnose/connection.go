@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // publicIssuers are organisations whose certificates login servers of ACR have
@@ -107,7 +108,7 @@ func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	d := verdict(cause.LoginServerHash, Proved, x.reason(), "Azure Resource Manager names the login server "+clip(state.LoginServer))
-	d.Mend = "export ACR_NAME=" + plain(state.LoginServer)
+	d.Mend = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
 	return d, true
 }
 

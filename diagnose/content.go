@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -128,7 +129,7 @@ func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 		}
 		x.look("repositories", "/acr/v1/_catalog", last)
 		if meant != "" {
-			d.Mend = "acrkit tag list " + x.reg.Host() + "/" + plain(meant)
+			d.Mend = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
 		}
 	} else {
 		var last error

@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -48,23 +46,6 @@ type Cause struct {
 	// Mend is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
 	// diagnosis has the names.
 	Mend string
-}
-
-// Causes returns the table of all causes, by code.
-func Causes() []Cause {
-	return slices.Concat(causesOfCodes(), causesOfNetwork(), causesOfCredentials(), causesOfEntra(), causesOfRequests(), causesOfClients())
-}
-
-// Lookup returns the row of a code or of a slug, and whether there is one.
-func Lookup(codeOrName string) (Cause, bool) {
-	all := Causes()
-	i := slices.IndexFunc(all, func(c Cause) bool {
-		return strings.EqualFold(string(c.Code), codeOrName) || c.Name == codeOrName
-	})
-	if i < 0 {
-		return Cause{}, false
-	}
-	return all[i], true
 }
 
 // Exchange is one request of any client with its answer. Whatever it holds of
@@ -115,7 +96,7 @@ type Probe struct {
 
 // Diagnosis is what is known of a failure.
 type Diagnosis struct {
-	Code       acrkit.Cause // the cause; of [CannotTell] the wire class it is in
+	Code       acrkit.Cause // the cause; of [CannotTell] the wire class it is in, "" if that is not known either
 	Confidence Confidence
 	Evidence   []string       // each one clause
 	Candidates []acrkit.Cause // what it may be, where that is not decided; likeliest first

@@ -48,8 +48,8 @@ func (d *doctor) step(name string, o Outcome, text string, found *Diagnosis) Ste
 }
 
 // failed is a step that ends the walk, or warns, with a diagnosis.
-func (d *doctor) failed(name string, o Outcome, found Diagnosis) Step {
-	found = d.finish(found)
+func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagnosis) Step {
+	found = d.finish(ctx, found)
 	text := found.Title()
 	if len(found.Evidence) > 0 {
 		text += ": " + found.Evidence[len(found.Evidence)-1]
@@ -62,7 +62,7 @@ func (d *doctor) explained(ctx context.Context, name string, err error, required
 	a := d.a
 	a.Err, a.Required, a.Target = err, required, target
 	x := newExaminer(a, &d.o)
-	found := x.finish(x.decide(ctx))
+	found := x.finish(ctx, x.decide(ctx))
 	d.probes = append(d.probes, found.Probes...)
 	text := found.Title()
 	if len(found.Evidence) > 0 {
@@ -81,14 +81,14 @@ func (d *doctor) spend() bool {
 }
 
 // written is the registry as it was named.
-func (d *doctor) written(_ context.Context, yield func(Step) bool) bool {
+func (d *doctor) written(ctx context.Context, yield func(Step) bool) bool {
 	if d.reg.IsZero() {
 		found := verdict(cause.WrongUsage, Proved, "no registry is named")
-		yield(d.failed("registry", Failed, found))
+		yield(d.failed(ctx, "registry", Failed, found))
 		return false
 	}
 	if strings.HasSuffix(d.check.Written, ":443") {
-		return yield(d.failed("registry", Warning, verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(d.check.Written)))))
+		return yield(d.failed(ctx, "registry", Warning, verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(d.check.Written)))))
 	}
 	return yield(d.step("registry", OK, d.reg.Host(), nil))
 }
@@ -126,7 +126,7 @@ func (d *doctor) name(ctx context.Context, yield func(Step) bool) bool {
 			found = bad
 		}
 		o := d.direct()
-		return yield(d.failed("name", o, found)) && o != Failed
+		return yield(d.failed(ctx, "name", o, found)) && o != Failed
 	}
 	return yield(d.step("name", OK, fmt.Sprintf("%s is %s", host, addrs[0]), nil))
 }
@@ -159,7 +159,7 @@ func (d *doctor) tcp(ctx context.Context, yield func(Step) bool) bool {
 			found = bad
 		}
 		o := d.direct()
-		return yield(d.failed("tcp", o, found)) && o != Failed
+		return yield(d.failed(ctx, "tcp", o, found)) && o != Failed
 	}
 	_ = conn.Close()
 	return yield(d.step("tcp", OK, d.address()+" takes connections", nil))
@@ -187,7 +187,7 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	d.note(Probe{What: "TLS with " + d.reg.Host(), Result: resultOf("trusted", err)})
 	if err != nil {
 		if errors.As(err, new(tls.RecordHeaderError)) {
-			yield(d.failed("tls", Failed, verdict(cause.PlainHTTPServer, Proved, "what came is no TLS")))
+			yield(d.failed(ctx, "tls", Failed, verdict(cause.PlainHTTPServer, Proved, "what came is no TLS")))
 			return false
 		}
 		yield(d.explained(ctx, "tls", err, acrkit.Scope{}, ""))
@@ -196,16 +196,16 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	if chain := client.ConnectionState().PeerCertificates; d.reg.IsACR() && len(chain) > 0 {
 		if found, strange := intercepted(chain[0]); strange {
 			found.Confidence = Suspected // it is trusted here, so somebody meant it
-			return yield(d.failed("tls", Warning, found))
+			return yield(d.failed(ctx, "tls", Warning, found))
 		}
 		return yield(d.step("tls", OK, "the certificate is trusted, and of "+issuerOf(chain[0]), nil))
 	}
 	return yield(d.step("tls", OK, "the certificate is trusted", nil))
 }
 
-func (d *doctor) proxy(_ context.Context, yield func(Step) bool) bool {
+func (d *doctor) proxy(ctx context.Context, yield func(Step) bool) bool {
 	if bad, ok := d.malformedProxy(); ok {
-		return yield(d.failed("proxy", Warning, bad))
+		return yield(d.failed(ctx, "proxy", Warning, bad))
 	}
 	if d.byProxy == nil {
 		return yield(d.step("proxy", OK, "none is used for this registry", nil))
@@ -219,7 +219,7 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
 	}
-	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential", http.MethodGet, "/v2/") //nolint:bodyclose // ask closes it
+	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential", "/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		yield(d.explained(ctx, "challenge", err, acrkit.Scope{}, ""))
 		return false
@@ -234,32 +234,32 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 		a := d.a
 		a.Exchange = &Exchange{Method: http.MethodGet, URL: d.scheme() + "://" + d.reg.Host() + "/v2/", Status: resp.StatusCode, Header: resp.Header, Body: body}
 		x := newExaminer(a, &d.o)
-		found := x.finish(x.networkRule(ctx))
+		found := x.finish(ctx, x.networkRule(ctx))
 		d.probes = append(d.probes, x.probes...)
 		yield(d.step("network-rule", Failed, found.Title()+": "+found.Evidence[0], &found))
 		return false
 	case resp.StatusCode == http.StatusTooManyRequests:
-		yield(d.failed("challenge", Failed, verdict(cause.Throttled, Proved, "GET /v2/ is answered 429")))
+		yield(d.failed(ctx, "challenge", Failed, verdict(cause.Throttled, Proved, "GET /v2/ is answered 429")))
 		return false
 	case resp.StatusCode >= 500:
-		yield(d.failed("challenge", Failed, verdict(cause.Unavailable, Proved, fmt.Sprintf("GET /v2/ is answered %d", resp.StatusCode))))
+		yield(d.failed(ctx, "challenge", Failed, verdict(cause.Unavailable, Proved, fmt.Sprintf("GET /v2/ is answered %d", resp.StatusCode))))
 		return false
 	case bearer && challenge.Service != "" && !strings.EqualFold(challenge.Service, d.reg.Host()) && d.otherRegistry(challenge.Service):
-		return yield(d.failed("challenge", Warning, verdict(cause.Protocol, Suspected, "the challenge names another service, "+clip(redact.Text(challenge.Service)))))
+		return yield(d.failed(ctx, "challenge", Warning, verdict(cause.Protocol, Suspected, "the challenge names another service, "+clip(redact.Text(challenge.Service)))))
 	case !bearer && (resp.StatusCode != http.StatusOK || resp.Header.Get("Docker-Distribution-Api-Version") == ""):
-		yield(d.failed("challenge", Failed, verdict(cause.NotARegistry, Proved, fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge", resp.StatusCode))))
+		yield(d.failed(ctx, "challenge", Failed, verdict(cause.NotARegistry, Proved, fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge", resp.StatusCode))))
 		return false
 	}
 	return yield(d.step("challenge", OK, "the registry asks for a Bearer token", nil)) &&
 		yield(d.step("network-rule", OK, "the registry lets this address in", nil))
 }
 
-func (d *doctor) clockStep(_ context.Context, yield func(Step) bool) bool {
+func (d *doctor) clockStep(ctx context.Context, yield func(Step) bool) bool {
 	switch {
 	case d.date.IsZero():
 		return yield(d.step("clock", Skipped, "the registry's Date is not known", nil))
 	case d.skew.Abs() > clockSkew:
-		return yield(d.failed("clock", Warning, verdict(cause.ClockOff, Proved, skewText(d.skew))))
+		return yield(d.failed(ctx, "clock", Warning, verdict(cause.ClockOff, Proved, skewText(d.skew))))
 	}
 	return yield(d.step("clock", OK, fmt.Sprintf("within %s of the registry's", clockSkew), nil))
 }
@@ -272,7 +272,7 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 		return false
 	}
 	if d.check.Transport == nil {
-		yield(d.failed("credential", Failed, verdict(cause.NoCredential, Proved, "there is none for this registry")))
+		yield(d.failed(ctx, "credential", Failed, verdict(cause.NoCredential, Proved, "there is none for this registry")))
 		return false
 	}
 	text := d.check.Transport.Describe()
@@ -287,7 +287,7 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 		return false
 	}
 	if found, ok := d.ended(ctx); ok {
-		yield(d.failed("shape", Failed, found))
+		yield(d.failed(ctx, "shape", Failed, found))
 		return false
 	}
 	return yield(d.step("shape", OK, "it has the form of its kind, and has not ended by its own word", nil))

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func Explain(ctx context.Context, a Attempt, opts *Options) (Diagnosis, error) {
 	if err := ctx.Err(); err != nil {
 		return Diagnosis{}, err
 	}
-	return x.finish(d), nil
+	return x.finish(ctx, d), nil
 }
 
 // examiner is one examination.
@@ -65,14 +66,16 @@ func unsure(class acrkit.Cause, candidates []acrkit.Cause, evidence ...string) D
 	return Diagnosis{Code: class, Confidence: CannotTell, Evidence: evidence, Candidates: candidates}
 }
 
+// unknown is what is said where not even the class is known.
+func unknown(evidence ...string) Diagnosis { return unsure("", nil, evidence...) }
+
 // finish completes a diagnosis: probes, the command, and the rule that a cause
 // whose signs are believed is never more than suspected.
-func (x *examiner) finish(d Diagnosis) Diagnosis {
+func (x *examiner) finish(ctx context.Context, d Diagnosis) Diagnosis {
 	c, _ := Lookup(string(d.Code))
 	if c.Basis == Believed && d.Confidence == Proved {
 		d.Confidence = Suspected
 	}
-	d.Probes = slices.Clone(x.probes)
 	if c.Class == acrkit.CodeInsufficientScope && c.Code != cause.AskedTooLittle {
 		d.Missing = x.missing()
 	}
@@ -80,8 +83,9 @@ func (x *examiner) finish(d Diagnosis) Diagnosis {
 		d.Mend = e.Hint // what is wrong with the input is known there alone
 	}
 	if d.Mend == "" {
-		d.Mend = x.mend(c)
+		d.Mend = x.mend(ctx, c)
 	}
+	d.Probes = slices.Clone(x.probes)
 	return d
 }
 
@@ -97,7 +101,7 @@ func (x *examiner) decide(ctx context.Context) Diagnosis {
 	if x.err != nil && x.err.Code == "" && x.status == 0 {
 		return verdict(cause.LocalFailure, Proved, cmp.Or(x.reason(), x.err.Error()))
 	}
-	return unsure(cause.Unavailable, nil, "nothing in it tells of a cause")
+	return unknown("nothing in it tells of a cause")
 }
 
 // clockSkew is how far a clock may be off before it is named as a cause. Tokens of
@@ -172,8 +176,7 @@ func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	d := verdict(c, Proved, x.refusal.Error())
 	if x.refusal.Number == assertionEnded {
 		d.Evidence = append(d.Evidence, "the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
-		d.Mend = "az login --service-principal --username CLIENT_ID --tenant TENANT --federated-token \"$(cat \"$AZURE_FEDERATED_TOKEN_FILE\")\"" +
-			"    # with a token that was just issued"
+		d.Mend = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
 	}
 	return d, true
 }
@@ -233,6 +236,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
 	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != zeroGUID && x.user != "":
 		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q", clip(x.user))), true
+	case x.damage != "" && x.at != theExchange:
+		return verdict(cause.TokenMalformed, Proved, "the token that was sent is damaged: "+x.damage), true
 	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") && (x.at == theAPI || x.at == theBase):
 		return x.basicOnAPI(ctx), true
 	case x.at == theToken && fullGUID(x.user) && x.user != zeroGUID && fullGUID(x.password):

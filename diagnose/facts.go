@@ -68,7 +68,8 @@ type facts struct {
 	password     string      // never shown
 	claims       wire.Claims // of the token that was sent
 	claimsKnown  bool
-	length       int // of the Authorization header
+	damage       string // what is wrong with that token, "" = nothing that can be seen
+	length       int    // of the Authorization header
 	form         url.Values
 
 	repository string
@@ -260,6 +261,7 @@ func (f *facts) fromRequest(x *Exchange) {
 		token = cmp.Or(f.form.Get("refresh_token"), f.form.Get("access_token"), f.password, token)
 	}
 	f.sentSecret = header != "" || token != ""
+	f.damage = wire.Damage(token)
 	if c, err := wire.ReadClaims(token); err == nil {
 		f.claims, f.claimsKnown = c, true
 	}

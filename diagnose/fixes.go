@@ -1,21 +1,23 @@
 package diagnose
 
 import (
-	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // clientFix is what fixes a cause where the person of a text stands.
 type clientFix struct {
-	client  errtext.Client
-	causes  []acrkit.Cause
-	command string
+	client errtext.Client
+	causes []acrkit.Cause
+	fix    sentence.FixKey
 }
 
 var (
@@ -24,72 +26,35 @@ var (
 	untrusted = []acrkit.Cause{cause.CertificateUntrusted, cause.TLSIntercepted}
 )
 
-// clientFixes are looked for in order. Source: Microsoft, "Authenticate with Azure
-// Container Registry from Azure Kubernetes Service", "Configure a custom container for
-// App Service", "Managed identity image pull" of Container Apps; Docker, "Verify
-// repository client with certificates"; containerd, hosts.md.
+// clientFixes are looked for in order.
 var clientFixes = []clientFix{
-	{errtext.Kubelet, unauthenticated,
-		"az aks update --name CLUSTER --resource-group GROUP --attach-acr REGISTRY" +
-			"    # or a pull secret that the pod names in imagePullSecrets"},
-	{errtext.AppService, unauthenticated,
-		`az webapp config set --name APP --resource-group GROUP` +
-			` --generic-configurations '{"acrUseManagedIdentityCreds": true}'    # and AcrPull for its identity`},
-	{errtext.ContainerApps, unauthenticated,
-		"az containerapp registry set --name APP --resource-group GROUP --server SERVER --identity system" +
-			"    # and AcrPull for it"},
-	{errtext.DockerDaemon, untrusted,
-		"sudo mkdir -p /etc/docker/certs.d/REGISTRY && sudo cp ca.pem /etc/docker/certs.d/REGISTRY/ca.crt" +
-			"    # where the docker daemon runs"},
-	{errtext.Kubelet, untrusted,
-		"sudo mkdir -p /etc/containerd/certs.d/REGISTRY && sudo cp ca.pem /etc/containerd/certs.d/REGISTRY/ca.crt" +
-			"    # on each node"},
+	{errtext.Kubelet, unauthenticated, sentence.AttachRegistry},
+	{errtext.AppService, unauthenticated, sentence.PullByAppIdentity},
+	{errtext.ContainerApps, unauthenticated, sentence.SetAppRegistry},
+	{errtext.DockerDaemon, untrusted, sentence.TrustForDocker},
+	{errtext.Kubelet, untrusted, sentence.TrustForContainerd},
 	{errtext.DockerDaemon, []acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.CredentialRejected},
-		"docker login REGISTRY"},
-	{errtext.AzureCLI, []acrkit.Cause{cause.NoCredential, cause.ExchangeRefused},
-		"az login && az acr login --name REGISTRY"},
+		sentence.LoginForDocker},
+	{errtext.AzureCLI, []acrkit.Cause{cause.NoCredential, cause.ExchangeRefused}, sentence.SignInThenLogin},
 }
 
 // fixOfClient returns the fix where the text comes from, "" if there is none.
-func (x *examiner) fixOfClient(c acrkit.Cause) string {
+func (x *examiner) fixOfClient(c acrkit.Cause) sentence.FixKey {
 	if !x.onlyText {
 		return ""
 	}
 	for _, f := range clientFixes {
-		if f.client != x.reading.Client || strings.HasPrefix(f.command, "az ") && !x.reg.IsZero() && !x.reg.IsACR() {
+		if f.client != x.reading.Client || f.fix.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR() {
 			continue // az knows Microsoft's registries alone
 		}
-		for _, one := range f.causes {
-			if one == c {
-				return f.command
-			}
+		if slices.Contains(f.causes, c) {
+			return f.fix
 		}
 	}
 	return ""
 }
 
-// fixesOfEmulator fix a cause at an emulator; another's is explained by its log.
-var fixesOfEmulator = map[acrkit.Cause]string{
-	cause.MissingRight:         setScopeMap,
-	cause.NoRightHere:          setScopeMap,
-	cause.MetadataReadMissing:  setScopeMap,
-	cause.PushWithoutPull:      setScopeMap,
-	cause.MountSourceMissing:   setScopeMap,
-	cause.WildcardWrong:        setScopeMap,
-	cause.PasswordWrong:        "acrkit emulator token password TOKEN",
-	cause.PasswordExpired:      "acrkit emulator token password TOKEN",
-	cause.TokenDisabled:        "acrkit emulator token enable TOKEN",
-	cause.TokenUnknown:         "acrkit emulator token list",
-	cause.UserUnknown:          "acrkit emulator token list",
-	cause.NetworkRule:          "acrkit emulator network allow",
-	cause.EntraAudienceUnknown: "acrkit emulator settings --arm-tokens on",
-	cause.ABACMode:             "acrkit emulator settings --role-assignment-mode LegacyRegistryPermissions",
-}
-
-const setScopeMap = "acrkit emulator scope-map set SCOPE_MAP LINES" +
-	"    # it replaces the scope map: name all that it is to hold"
-
-// wait is how long a throttled client is asked to wait, where that is said.
+// wait is how many seconds a throttled client is asked to wait, "" where that is not said.
 func (x *examiner) wait(c acrkit.Cause) string {
 	if c != cause.Throttled {
 		return ""
@@ -104,17 +69,14 @@ func (x *examiner) wait(c acrkit.Cause) string {
 	if after <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("sleep %d    # by Retry-After", int(after.Round(time.Second).Seconds()))
+	return strconv.Itoa(int(after.Round(time.Second).Seconds()))
 }
 
-// asWritten is the fix of a reference that names another registry than was meant.
-const asWritten = "docker tag IMAGE REGISTRY/IMAGE && docker push REGISTRY/IMAGE" +
-	"    # a reference begins with the login server"
-
-// asMeant fills it with the reference of the text.
+// asMeant is the fix of a reference that names another registry than was meant, with
+// the reference of the text.
 func (x *examiner) asMeant() string {
-	if x.reading.Ended < 0 {
-		return asWritten
+	if !x.onlyText || x.reading.Ended < 0 {
+		return sentence.Draft(sentence.AsWritten, x.blanks())
 	}
 	e := x.reading.Events[x.reading.Ended]
 	image := strings.TrimPrefix(e.Image, "library/")
@@ -122,13 +84,16 @@ func (x *examiner) asMeant() string {
 	switch {
 	case e.TookHostForImage():
 		if first, _, _ = strings.Cut(first, "/manifests"); shell.IsPlain(first) {
-			return "docker pull " + first + "/REPOSITORY:TAG    # the login server alone is no image"
+			return sentence.Fix(sentence.PullRepository, map[string]string{"host": first})
 		}
+	case e.Pull && e.Bare && shell.IsPlain(image):
+		facts := x.blanks()
+		facts["repository"] = image
+		return sentence.Draft(sentence.PullFrom, facts)
 	case ok && e.Bare && shell.IsPlain(image) && !strings.Contains(image, "/manifests/"):
-		return fmt.Sprintf("docker push %s.azurecr.io/%s    # if %s is the registry: a reference begins with its login server",
-			first, rest, first)
+		return sentence.Fix(sentence.PushToLoginServer, map[string]string{"user": first, "repository": rest})
 	}
-	return asWritten
+	return sentence.Draft(sentence.AsWritten, x.blanks())
 }
 
 // lines lists what a scope map needs for the request: what the credential holds on the
@@ -150,7 +115,7 @@ func (x *examiner) lines(missing acrkit.Scope) string {
 		}
 	}
 	if len(lines) == 0 {
-		return "LINES"
+		return ""
 	}
 	return strings.Join(lines, " ")
 }

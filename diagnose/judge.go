@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // text judges what a client printed by the event that ended it.
@@ -19,7 +20,7 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 	e := x.reading.Events[x.reading.Ended]
 	d, ok := x.event(ctx, e)
 	if !ok {
-		d = unsure(cause.Unavailable, nil)
+		d = unknown()
 	}
 	d.Evidence = append([]string{"the client says: " + clip(e.Line)}, d.Evidence...)
 	switch e.Class {
@@ -39,7 +40,7 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 		if e.Meant != "" {
 			said := fmt.Sprintf("%s is no login server of ACR: did you mean %s?", clip(e.Host), e.Meant)
 			d.Evidence = append(d.Evidence, said)
-			d.Mend = "acrkit doctor " + plain(e.Meant)
+			d.Mend = sentence.Draft(sentence.Examine, map[string]string{"host": plain(e.Meant)})
 		}
 	}
 	return d, true
@@ -156,7 +157,7 @@ func eventOfMachine(e errtext.Event) (Diagnosis, bool) {
 	}[e.Kind]
 	d := verdict(c, Proved)
 	if e.Kind == errtext.DaemonMissing {
-		d.Mend = "docker info    # the docker daemon must run; without one: az acr login --expose-token"
+		d.Mend = sentence.Draft(sentence.StartDocker, nil)
 	}
 	return d, ok
 }
@@ -173,6 +174,10 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 	case e.Kind == errtext.Inaccessible:
 		return suspect(cause.SilentlyAnonymous, cause.NoCredential, cause.CredentialRejected, cause.TagUnknown,
 			cause.RepositoryUnknown), true
+	case e.Kind == errtext.PullDenied && e.Status == 0 && !e.Coded("UNAUTHORIZED"):
+		// The client says "or" itself.
+		return suspect(cause.SilentlyAnonymous, cause.NoCredential, cause.CredentialRejected, cause.RepositoryUnknown,
+			cause.MissingRight), true
 	case e.Status == http.StatusBadRequest && e.Place == errtext.AtToken:
 		return suspect(cause.EmptyScope, cause.WrongUsage), true
 	case e.Coded("CONNECTIVITY_DNS"):

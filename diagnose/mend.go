@@ -2,17 +2,14 @@ package diagnose
 
 import (
 	"cmp"
-	"regexp"
+	"context"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
-)
-
-var (
-	placeholder = regexp.MustCompile(`\b[A-Z_]{3,}\b`)
 )
 
 // plain returns s if any shell takes it as it stands, else a word to replace.
@@ -45,65 +42,125 @@ func (x *examiner) credential() auth.Credential {
 	return x.a.Transport.Status(x.required).Credential
 }
 
-// mend fills a cause's command with the names of the attempt. What is not known
-// stays a word in capitals.
-func (x *examiner) mend(c Cause) string {
-	command := cmp.Or(x.wait(c.Code), x.fixOfClient(c.Code), c.Mend)
-	if !x.reg.IsZero() && !x.reg.IsACR() && (strings.HasPrefix(command, "az acr ") || strings.HasPrefix(command, "az role ")) {
-		// az knows Microsoft's registries alone.
-		switch {
-		case x.reg.IsLoopback():
-			command = cmp.Or(fixesOfEmulator[c.Code], "acrkit emulator log --denied --explain")
-		case x.repository != "":
-			command = "acrkit whoami --registry REGISTRY --repository REPOSITORY"
-		default:
-			command = "acrkit whoami --registry REGISTRY"
+// mend is the fix of a cause with the names of the attempt. What is not known stays a
+// word in capitals.
+func (x *examiner) mend(ctx context.Context, c Cause) string {
+	if seconds := x.wait(c.Code); seconds != "" {
+		return sentence.Fix(sentence.WaitFor, map[string]string{"seconds": seconds})
+	}
+	key := cmp.Or(x.fixOfClient(c.Code), sentence.OfCause(string(c.Code)).Fix)
+	switch {
+	case key == "": // nothing is known
+		return cmp.Or(sentence.Fix(sentence.ExamineRights, x.blanks()), sentence.Draft(sentence.Examine, x.blanks()))
+	case key == sentence.AsWritten:
+		return x.asMeant()
+	case key.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR():
+		return x.mendElsewhere(ctx, c.Code)
+	}
+	return sentence.Draft(key, x.blanks())
+}
+
+// mendElsewhere is the fix of a cause at a registry that is none of Microsoft's. What is
+// at a loopback address need not be an emulator.
+func (x *examiner) mendElsewhere(ctx context.Context, c acrkit.Cause) string {
+	facts := x.blanks()
+	if x.reg.IsLoopback() {
+		key := sentence.AtEmulator(string(c))
+		switch x.local(ctx) {
+		case anEmulator:
+			return sentence.Draft(key, facts)
+		case unknownHere:
+			if facts["host"] != "" {
+				return sentence.IfEmulator(key, facts)
+			}
+		case anotherHere:
+			return sentence.Draft(sentence.Examine, facts)
 		}
 	}
-	if command == asWritten && x.onlyText {
-		command = x.asMeant()
+	if facts["repository"] != "" {
+		return sentence.Draft(sentence.ShowRights, facts)
 	}
+	return sentence.Draft(sentence.ShowIdentity, facts)
+}
+
+// localServer is what answers at a loopback address.
+type localServer int
+
+const (
+	unknownHere localServer = iota // nobody was asked, or nobody answered
+	anEmulator
+	aProxy      // acrkit's, of a registry elsewhere
+	anotherHere // any other registry
+)
+
+// controlPath is below the emulator's control API, which answers in the emulator's own
+// name whoever asks.
+const controlPath = "/_acrkit/v1/"
+
+// local finds out what answers at the registry's loopback address. All names below
+// azurecr.localhost are an emulator's.
+func (x *examiner) local(ctx context.Context) localServer {
+	if strings.HasSuffix(x.reg.Hostname(), ".azurecr.localhost") {
+		return anEmulator
+	}
+	if !x.mayAsk() {
+		return unknownHere
+	}
+	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", controlPath) //nolint:bodyclose // ask closes it
+	if err != nil {
+		return unknownHere
+	}
+	switch resp.Header.Get("Server") {
+	case "acrkit-emulator":
+		return anEmulator
+	case "acrkit-proxy":
+		return aProxy
+	}
+	return anotherHere
+}
+
+// blanks are the names of the attempt, for a fix, as far as any shell takes them as they stand.
+func (x *examiner) blanks() map[string]string {
 	missing := x.required
 	if x.granted != nil {
 		missing = x.required.Minus(*x.granted)
 	}
-	return placeholder.ReplaceAllStringFunc(command, func(word string) string {
-		value := ""
-		switch word {
-		case "REGISTRY":
-			if value = x.reg.Host(); strings.HasPrefix(command, "az ") {
-				value = x.reg.Name()
-			}
-		case "REPOSITORY":
-			value = x.repository
-		case "TAG":
-			value = x.target
-		case "DIGEST":
-			if acrkit.IsDigest(x.target) {
-				value = x.target
-			}
-		case "ACTIONS":
-			return x.actions(missing)
-		case "LINES":
-			return x.lines(missing)
-		case "SERVER":
-			value = x.reg.Host()
-		case "TOKEN":
-			value = x.name()
-		case "CLIENT_ID":
-			if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
-				value = c.Name()
-			} else if fullGUID(x.user) {
-				value = x.user
-			}
-		case "ADDRESS":
-			value = errtext.ClientAddress(x.said)
-		}
+	facts := map[string]string{"host": x.reg.Host(), "server": x.reg.Host(), "name": x.reg.Name(), "scheme": x.scheme(),
+		"repository": x.repository, "token": x.name(), "address": errtext.ClientAddress(x.said)}
+	if acrkit.IsDigest(x.target) {
+		facts["digest"] = x.target
+	} else {
+		facts["tag"] = x.target
+	}
+	if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
+		facts["client"] = c.Name()
+	} else if fullGUID(x.user) {
+		facts["client"] = x.user
+	}
+	for name, value := range facts {
 		if !shell.IsPlain(value) {
-			return word
+			delete(facts, name)
 		}
-		return value
-	})
+	}
+	facts["actions"], facts["lines"] = x.actions(missing), x.lines(missing) // several words
+	facts["wants"] = wantsOf(x.required)
+	return facts
+}
+
+// wantsOf lists rights as "acrkit doctor" takes them.
+func wantsOf(required acrkit.Scope) string {
+	var wants []string
+	for access := range required.All() {
+		if access.Type != "repository" || !shell.IsPlain(access.Name) {
+			continue
+		}
+		for _, word := range access.Actions {
+			if action, err := acrkit.ParseAction(word); err == nil {
+				wants = append(wants, "--want "+access.Name+":"+action.String())
+			}
+		}
+	}
+	return strings.Join(wants, " ")
 }
 
 // actions lists the missing actions on the repository by their scope-map names.

@@ -113,10 +113,10 @@ func (x *examiner) unanswered(p Probe, reason string) {
 
 // ask sends a request without a credential to the registry, and notes it. The body
 // is read, bounded, and closed.
-func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Response, []byte, error) {
+func (x *examiner) ask(ctx context.Context, what, path string) (*http.Response, []byte, error) {
 	ctx, cancel := x.probing(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, x.scheme()+"://"+x.reg.Host()+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, x.scheme()+"://"+x.reg.Host()+path, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +124,7 @@ func (x *examiner) ask(ctx context.Context, what, method, path string) (*http.Re
 	base, done := x.base()
 	defer done()
 	resp, err := stall.Wrap(base).RoundTrip(req)
-	p := Probe{What: what, Method: method, URL: redact.URL(req.URL)}
+	p := Probe{What: what, Method: http.MethodGet, URL: redact.URL(req.URL)}
 	if err != nil {
 		x.unanswered(p, clip(networkReason(err, x.reg.Host())))
 		return nil, nil, err
@@ -142,7 +142,7 @@ func (x *examiner) get(ctx context.Context, what, path string) int {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return 0
 	}
-	resp, _, err := x.ask(ctx, what, http.MethodGet, path) //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, what, path) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return 0
 	}
@@ -154,7 +154,7 @@ func (x *examiner) dateOf(ctx context.Context) time.Time {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return time.Time{}
 	}
-	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential", http.MethodGet, "/v2/") //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential", "/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		return time.Time{}
 	}

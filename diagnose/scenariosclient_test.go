@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
@@ -120,6 +121,47 @@ func causesOfClientsScenarios() []scenario {
 			x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/v2/team/app/blobs/uploads/", http.Header{}, nil)
 			return failure{attempt: diagnose.Attempt{Transport: r.Transport(token.Credential()), Exchange: x}}
 		}},
+		{name: "token-malformed", make: func(t *testing.T) failure {
+			r := acrtest.NewRegistry(t, nil)
+			whole := refreshToken(t, r, r.ServicePrincipal("AcrPull"))
+			tr := r.Transport(auth.RefreshToken(whole[:len(whole)-40]))
+			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
+		}},
+	}
+}
+
+// TestCutToken: a token that was cut off is told from one that has ended, wherever it
+// was cut and however it was sent; the fix has the registry's name.
+func TestCutToken(t *testing.T) {
+	r := acrtest.NewRegistry(t, nil)
+	whole := refreshToken(t, r, r.ServicePrincipal("AcrPull"))
+	dots := strings.SplitAfterN(whole, ".", 3)
+	for name, token := range map[string]string{
+		"header":    dots[0][:len(dots[0])/2],
+		"claims":    dots[0] + dots[1][:20],
+		"broken":    dots[0] + "!" + dots[1] + dots[2],
+		"signature": whole[:len(whole)-1],
+	} {
+		password := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+url.QueryEscape(r.Host()),
+			basic("00000000-0000-0000-0000-000000000000", token), nil)
+		form := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/token", nil,
+			url.Values{"grant_type": {"refresh_token"}, "service": {r.Host()}, "refresh_token": {token}})
+		access := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/tags/list",
+			http.Header{"Authorization": {"Bearer " + token}}, nil)
+		for how, x := range map[string]*diagnose.Exchange{"password": password, "form": form, "access": access} {
+			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Exchange: x}, &diagnose.Options{NoProbes: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := row(t, d.Code); c.Name != "token-malformed" || d.Confidence != diagnose.Proved {
+				t.Errorf("%s, as %s: %s %s %q", name, how, c.Name, d.Confidence, d.Evidence)
+			}
+		}
+	}
+	good := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/token", nil,
+		url.Values{"grant_type": {"refresh_token"}, "service": {r.Host()}, "refresh_token": {whole}})
+	if good.Status != http.StatusOK {
+		t.Errorf("the whole token is answered %d", good.Status)
 	}
 }
 

@@ -250,6 +250,20 @@ func entraToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal, s
 	return doc.Token
 }
 
+// refreshToken exchanges an Entra token for an ACR refresh token.
+func refreshToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal) string {
+	t.Helper()
+	x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/exchange", nil, url.Values{"grant_type": {"access_token"},
+		"service": {r.Host()}, "access_token": {entraToken(t, r, p, "https://containerregistry.azure.net/.default")}})
+	var doc struct {
+		Token string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal(x.Body, &doc); err != nil || doc.Token == "" {
+		t.Fatalf("no refresh token: %d", x.Status)
+	}
+	return doc.Token
+}
+
 // armOf is the emulator's Azure Resource Manager as evidence.
 func armOf(t *testing.T, r *acrtest.Registry) diagnose.ARM {
 	t.Helper()

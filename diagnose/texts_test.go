@@ -42,7 +42,7 @@ func TestTexts(t *testing.T) {
 		{"two registries, ours last", hub + "\nERROR: failed to push contoso.azurecr.io/app:1: denied: client with IP '198.51.100.4' is not allowed access", "network-rule", diagnose.Proved},
 		{"two registries, the other last", "client with IP '198.51.100.4' is not allowed access: contoso.azurecr.io\n" + hub, "network-rule", diagnose.Proved},
 		{"behind 80,000 bytes", strings.Repeat("a line of a log\n", 5000) + "Error response from daemon: toomanyrequests: Too many requests, contoso.azurecr.io", "throttled", diagnose.Proved},
-		{"a count", "contoso.azurecr.io/app:v1: found 401 vulnerabilities, 403 warnings", "unavailable", diagnose.CannotTell},
+		{"a count", "contoso.azurecr.io/app:v1: found 401 vulnerabilities, 403 warnings", "", diagnose.CannotTell},
 		{"the blobs of an image", `Error response from daemon: contoso.azurecr.io/app: error pulling image configuration: download failed after attempts=3: dial tcp 192.0.2.7:443: i/o timeout`, "data-endpoint-blocked", diagnose.Proved},
 		{"storage's firewall", `contoso.azurecr.io/app:v1: error parsing HTTP 403 response body: invalid character '<': "<?xml version=\"1.0\"?><Error><Code>AuthorizationFailure</Code>"`, "data-endpoint-blocked", diagnose.Proved},
 		{"the resolver's own port", `Get "https://contoso.azurecr.io/v2/": dial tcp: lookup contoso.azurecr.io on [::1]:53: read udp [::1]:1->[::1]:53: read: connection refused`, "name-lookup-failed", diagnose.Proved},
@@ -78,21 +78,41 @@ func TestTexts(t *testing.T) {
 		{"a container instance", "{\"code\":\"InaccessibleImage\",\"message\":\"contoso.azurecr.io/app:v1\"}", "silently-anonymous", diagnose.Suspected},
 		{"an empty scope", "failed to authorize contoso.azurecr.io: failed to fetch oauth token: unexpected status: 400 Bad Request", "empty-scope", diagnose.Suspected},
 		{"the end of a push", "The push refers to repository [contoso.azurecr.io/app]\n08e2cdb90fe0: Pushed\nEOF", "unavailable", diagnose.Suspected},
-		{"a here-document is no failure", "cat <<EOF > x\ncontoso.azurecr.io/app:v1\nEOF", "unavailable", diagnose.CannotTell},
+		{"a here-document is no failure", "cat <<EOF > x\ncontoso.azurecr.io/app:v1\nEOF", "", diagnose.CannotTell},
 		{"a word of another helm", "oras: invalid_reference: a tag is missing", "wrong-usage", diagnose.Proved},
 		{"the blobs of a registry that is not named", "error pulling image configuration: download failed after attempts=3: dial tcp 192.0.2.7:443: i/o timeout", "data-endpoint-blocked", diagnose.Suspected},
 		{"a registry at home", `Error response from daemon: Get "https://harbor.corp.example/v2/": x509: certificate signed by unknown authority`, "other-registry", diagnose.CannotTell},
 		{"a registry by its address", `Error response from daemon: Get "https://172.16.0.5:5000/v2/": http: server gave HTTP response to HTTPS client`, "other-registry", diagnose.CannotTell},
 		{"GitHub's", "The push refers to repository [ghcr.io/a/b]\ndenied: permission_denied: write_package", "denied", diagnose.CannotTell},
 		{"no registry at all", "failed to create LLB definition: unexpected status code [manifests latest]: 403 Forbidden", "denied", diagnose.CannotTell},
-		{"a chart repository", `Error: looks like "https://charts.example.com" is not a valid chart repository: failed to fetch https://charts.example.com/index.yaml : 404 Not Found`, "unavailable", diagnose.CannotTell},
+		{"a chart repository", `Error: looks like "https://charts.example.com" is not a valid chart repository: failed to fetch https://charts.example.com/index.yaml : 404 Not Found`, "", diagnose.CannotTell},
 		{"the blobs of another", "docker.io/library/node: error pulling image configuration: download failed after attempts=3: dial tcp 192.0.2.7:443: i/o timeout", "other-registry", diagnose.CannotTell},
+		{"docker, a pull without a host", "Unable to find image 'webshop:2' locally\ndocker: Error response from daemon: pull access denied for webshop, repository does not exist or may require 'docker login'.", "other-registry", diagnose.Suspected},
+		{"docker, a pull of ours", "Error response from daemon: pull access denied for contoso.azurecr.io/team/app, repository does not exist or may require 'docker login'", "denied", diagnose.Suspected},
+		{"docker, a pull that a rule forbids", "Error response from daemon: pull access denied for contoso.azurecr.io/app, repository does not exist or may require 'docker login': denied: client with IP '198.51.100.7' is not allowed access.", "network-rule", diagnose.Proved},
+		{"docker, a pull of GitHub's", "Error response from daemon: pull access denied for ghcr.io/contoso/app, repository does not exist or may require 'docker login'", "other-registry", diagnose.CannotTell},
+		{"containerd, a pull of ours", `failed to resolve reference "contoso.azurecr.io/app:v1": pull access denied, repository does not exist or may require authorization: x`, "silently-anonymous", diagnose.Suspected},
+		{"containerd, a pull of GitHub's", `failed to resolve reference "ghcr.io/contoso/app:v1": pull access denied, repository does not exist or may require authorization: x`, "other-registry", diagnose.CannotTell},
+		{"a push to Docker Hub after a typed one", "docker push contoso/app\nThe push refers to repository [docker.io/contoso/app]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.Suspected},
+		{"a status that tells of no cause", "GET https://contoso.azurecr.io/v2/app/manifests/v1: unexpected status code 412", "", diagnose.CannotTell},
+		{"something that lacks something", `PUT "https://1234.dkr.ecr.us-east-2.amazonaws.com/v2/app/blobs/uploads/1": response status code 400: the upload in the repository 'app' does not have any parts`, "other-registry", diagnose.CannotTell},
+		{"a push to Docker Hub", "The push refers to repository [docker.io/contoso/app]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.CannotTell},
+		{"a login server as an image that was pushed", "The push refers to repository [docker.io/library/contoso.azurecr.io]\n1: Preparing\ndenied: requested access to the resource is denied", "other-registry", diagnose.Proved},
+		{"a login server as an image that was asked for", "reading tags for contoso.azurecr.io: UNAUTHORIZED: authentication required; [map[Action:pull Name:library/contoso.azurecr.io Type:repository]]", "other-registry", diagnose.Proved},
+		{"the same, after it was looked for", "No matching credentials were found, falling back on anonymous\nreading tags for contoso.azurecr.io: UNAUTHORIZED: authentication required; [map[Action:pull Name:library/contoso.azurecr.io Type:repository]]", "other-registry", diagnose.Proved},
+		{"a repository library of ours", "reading tags for contoso.azurecr.io/library/app: UNAUTHORIZED: authentication required; [map[Action:pull Name:library/app Type:repository]]", "missing-right", diagnose.Suspected},
+		{"an empty name", `Get "https://.azurecr.io/v2/": denied: client with IP '198.51.100.7' is not allowed access`, "network-rule", diagnose.Proved},
+		{"a masked scope", "GET https://<name>.azurecr.io/oauth2/token?scope=<name>:<name>:pull&service=<name>.azurecr.io returned 401 Unauthorized", "silently-anonymous", diagnose.Suspected},
 		{"disallowed", "contoso.azurecr.io/app: The operation is disallowed on this registry, repository or image", "locked", diagnose.Suspected},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := read(t, tc.text)
-			if c := row(t, d.Code); c.Name != tc.cause || d.Confidence != tc.sure {
-				t.Errorf("%s %s, want %s %s: %q", c.Name, d.Confidence, tc.cause, tc.sure, d.Evidence)
+			name := ""
+			if d.Code != "" {
+				name = row(t, d.Code).Name
+			}
+			if name != tc.cause || d.Confidence != tc.sure || d.Mend == "" {
+				t.Errorf("%s %s %s, want %s %s: %q", name, d.Confidence, d.Mend, tc.cause, tc.sure, d.Evidence)
 			}
 		})
 	}
@@ -102,20 +122,23 @@ func TestTexts(t *testing.T) {
 func TestFixes(t *testing.T) {
 	const refused = `failed to fetch anonymous token: unexpected status from GET request to https://contoso.azurecr.io/oauth2/token?scope=repository%3Aapp%3Apull&service=contoso.azurecr.io: 401 Unauthorized`
 	for text, want := range map[string]string{
-		"Failed to pull image \"contoso.azurecr.io/app:v1\": " + refused:                                                                "az aks update --name CLUSTER --resource-group GROUP --attach-acr contoso ",
-		"Failed to pull image \"localhost:5443/app:v1\": failed to fetch anonymous token: unexpected status: 401 Unauthorized":          "acrkit doctor localhost:5443",
-		"DockerApiException: Docker API responded with status code=InternalServerError: " + refused:                                     "az webapp config set ",
-		"Failed to provision revision for container app 'x': " + refused:                                                                "az containerapp registry set --name APP --resource-group GROUP --server contoso.azurecr.io ",
-		`Error response from daemon: Get "https://contoso.azurecr.io/v2/": x509: certificate signed by unknown authority`:               "sudo mkdir -p /etc/docker/certs.d/contoso.azurecr.io ",
-		`Error response from daemon: Head "https://contoso.azurecr.io/v2/app/manifests/v1": unauthorized: authentication required`:      "docker login contoso.azurecr.io",
-		`Get "https://contoso.azurcr.io/v2/": dial tcp: lookup contoso.azurcr.io: no such host`:                                         "acrkit doctor contoso.azurecr.io",
-		"docker push contoso/app:1\ndenied: requested access to the resource is denied":                                                 "docker push contoso.azurecr.io/app:1 ",
-		"HEAD https://index.docker.io/v2/library/contoso.azurecr.io/manifests/v1: UNAUTHORIZED":                                         "docker pull contoso.azurecr.io/REPOSITORY:TAG ",
-		"contoso.azurecr.io: toomanyrequests: Too many requests\nRetry-After: 17":                                                       "sleep 17 ",
-		"contoso.azurecr.io: toomanyrequests: Too many requests":                                                                        "sleep 60",
-		"PUT https://localhost:5443/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied":                            "acrkit emulator scope-map set SCOPE_MAP repositories/a/b/content/read repositories/a/b/content/write ",
-		"GET https://localhost:5443/v2/: DENIED: client with IP '127.0.0.1' is not allowed access":                                      "acrkit emulator network allow",
-		"PUT https://contoso.azurecr.io/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied":                        "az acr scope-map update --registry contoso --name SCOPE_MAP --add-repository a/b content/read content/write",
+		"Failed to pull image \"contoso.azurecr.io/app:v1\": " + refused:                                                                    "az aks update --name CLUSTER --resource-group GROUP --attach-acr contoso ",
+		"Failed to pull image \"localhost:5443/app:v1\": failed to fetch anonymous token: unexpected status: 401 Unauthorized":              "acrkit doctor localhost:5443",
+		"DockerApiException: Docker API responded with status code=InternalServerError: " + refused:                                         "az webapp config set ",
+		"Failed to provision revision for container app 'x': " + refused:                                                                    "az containerapp registry set --name APP --resource-group GROUP --server contoso.azurecr.io ",
+		`Error response from daemon: Get "https://contoso.azurecr.io/v2/": x509: certificate signed by unknown authority`:                   "sudo mkdir -p /etc/docker/certs.d/contoso.azurecr.io ",
+		`Error response from daemon: Head "https://contoso.azurecr.io/v2/app/manifests/v1": unauthorized: authentication required`:          "docker login contoso.azurecr.io",
+		`Get "https://contoso.azurcr.io/v2/": dial tcp: lookup contoso.azurcr.io: no such host`:                                             "acrkit doctor contoso.azurecr.io",
+		"docker push contoso/app:1\ndenied: requested access to the resource is denied":                                                     "docker push contoso.azurecr.io/app:1 ",
+		"HEAD https://index.docker.io/v2/library/contoso.azurecr.io/manifests/v1: UNAUTHORIZED":                                             "docker pull contoso.azurecr.io/REPOSITORY:TAG ",
+		"contoso.azurecr.io: toomanyrequests: Too many requests\nRetry-After: 17":                                                           "sleep 17 ",
+		"contoso.azurecr.io: toomanyrequests: Too many requests":                                                                            "sleep 60",
+		"PUT https://localhost:5443/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied":                                "acrkit emulator scope-map set SCOPE_MAP repositories/a/b/content/read repositories/a/b/content/write ",
+		"GET https://localhost:5443/v2/: DENIED: client with IP '127.0.0.1' is not allowed access":                                          "acrkit emulator network allow",
+		"PUT https://contoso.azurecr.io/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied":                            "az acr scope-map update --registry contoso --name SCOPE_MAP --add-repository a/b content/read content/write",
+		"docker: Error response from daemon: pull access denied for team/webshop, repository does not exist or may require 'docker login'.": "docker pull REGISTRY/team/webshop    #",
+		"nothing": "acrkit doctor REGISTRY",
+		"GET https://contoso.azurecr.io/v2/a/tags/list":                                                                                 "acrkit doctor contoso.azurecr.io --want a:metadata/read",
 		"AADSTS700024: Client assertion is not within its valid time range.":                                                            "az login --service-principal ",
 		"Failed to pull image \"contoso.azurecr.io/app:v1\": denied: client with IP '198.51.100.4' is not allowed access":               "az acr network-rule add --name contoso --ip-address 198.51.100.4",
 		"contoso.azurecr.io/team/app:v1: The operation is disallowed on this registry, repository or image":                             "az acr repository show --name contoso --image team/app:v1 ",

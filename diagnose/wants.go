@@ -28,7 +28,7 @@ func (w Want) String() string { return fmt.Sprintf("%s on %q", w.Action, w.Repos
 func (d *doctor) wants(ctx context.Context, yield func(Step) bool) bool {
 	for _, w := range d.check.Wants {
 		if err := acrkit.CheckRepositoryName(w.Repository); err != nil {
-			if !yield(d.failed("rights", Failed, verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("%q can be no repository", clip(w.Repository))))) {
+			if !yield(d.failed(ctx, "rights", Failed, verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("%q can be no repository", clip(w.Repository))))) {
 				return false
 			}
 			continue
@@ -59,7 +59,7 @@ func (d *doctor) want(ctx context.Context, w Want, yield func(Step) bool) bool {
 		d.granted, d.facts.challenge.Error = token.Granted, ""
 		x := newExaminer(d.a, &d.o)
 		x.granted = token.Granted
-		found := x.finish(x.rights(ctx))
+		found := x.finish(ctx, x.rights(ctx))
 		d.probes = append(d.probes, x.probes...)
 		return yield(d.step("rights", Failed, w.String()+": "+found.Title(), &found))
 	default:
@@ -161,10 +161,10 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	}
 	to, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || to.Host == "" {
-		return yield(d.failed("data-endpoint", Failed, verdict(cause.Protocol, Proved, "the registry redirects to nowhere")))
+		return yield(d.failed(ctx, "data-endpoint", Failed, verdict(cause.Protocol, Proved, "the registry redirects to nowhere")))
 	}
 	if err := d.reach(ctx, to); err != nil {
-		return yield(d.failed("data-endpoint", Failed, verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s", to.Hostname(), err.Error()))))
+		return yield(d.failed(ctx, "data-endpoint", Failed, verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s", to.Hostname(), err.Error()))))
 	}
 	return yield(d.step("data-endpoint", OK, "blobs come from "+to.Hostname()+", which takes connections", nil))
 }
@@ -200,12 +200,12 @@ func (d *doctor) locks(ctx context.Context, c *registry.Client, w Want, yield fu
 	case err != nil:
 		return yield(d.explained(ctx, "locks", err, w.scope(), ""))
 	case !allows(w.Action, r.Attributes):
-		return yield(d.failed("locks", Failed, verdict(cause.RepositoryLocked, Proved, attributes(r.Attributes))))
+		return yield(d.failed(ctx, "locks", Failed, verdict(cause.RepositoryLocked, Proved, attributes(r.Attributes))))
 	}
 	found, looked := d.targetLocks(ctx, c, w)
 	switch {
 	case found != nil:
-		return yield(d.failed("locks", Failed, *found))
+		return yield(d.failed(ctx, "locks", Failed, *found))
 	case !looked:
 		return yield(d.step("locks", OK, fmt.Sprintf("%q is not locked; a tag or digest that the want names is looked at, too", w.Repository), nil))
 	}

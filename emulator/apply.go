@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/internal/imagegen"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // SeedMode says what happens to a seed when the data folder holds state already.
@@ -80,7 +81,7 @@ func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 			differences, more = differences[:maxSeedProblems], fmt.Sprintf("; and %d more", n-maxSeedProblems)
 		}
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "start with this seed", Reason: "the data folder holds another state: " + strings.Join(differences, "; ") + more,
-			Hint: "--seed-mode merge adds and changes what the seed says; --seed-mode reset removes all state first, pushed content included"}
+			Hint: sentence.Fix(sentence.ChooseSeedMode, nil)}
 	}
 	return e.note(ctx, s)
 }

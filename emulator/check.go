@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -81,7 +82,7 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
 		if errors.Is(err, fs.ErrNotExist) {
 			e.Code, e.Reason, e.Causes = acrkit.CodeNotFound, "there is no emulator's state in it", nil
-			e.Hint = "acrkit emulator check --data DIR    # the folder that the emulator was started with"
+			e.Hint = sentence.Fix(sentence.CheckOtherFolder, nil)
 		}
 		return nil, e
 	}
@@ -174,17 +175,16 @@ func finding(dir string, p content.Problem) Finding {
 	switch {
 	case p.Digest == "":
 		f.Kind = "database"
-		f.Fix = "no push heals it: stop the emulator and put back a copy of the data folder, or go on with what is left: " +
-			"acrkit emulator start --recover"
+		f.Fix = sentence.Fix(sentence.RecoverState, nil)
 		if dir != "" {
-			f.Fix += " --data " + shell.Quote(dir)
+			f.Fix = sentence.Fix(sentence.RecoverFolder, map[string]string{"dir": shell.Quote(dir)})
 		}
 	case p.Manifest:
-		f.Kind, f.Fix = "manifest", "push the image again, or delete the manifest"
+		f.Kind, f.Fix = "manifest", sentence.Fix(sentence.PushOrDelete, nil)
 	case p.Repository == "":
-		f.Kind, f.Fix = "blob", "push it to any repository, or delete the snapshots that refer to it"
+		f.Kind, f.Fix = "blob", sentence.Fix(sentence.PushOrDeleteSnapshots, nil)
 	default:
-		f.Kind, f.Fix = "blob", "push the image again, or delete the manifests that name it"
+		f.Kind, f.Fix = "blob", sentence.Fix(sentence.PushOrDeleteNaming, nil)
 	}
 	return f
 }

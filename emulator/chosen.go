@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // ErrChosenSecrets is a cause of every refusal of passwords and client secrets whose
@@ -32,12 +33,12 @@ func (e *chosenError) Is(target error) bool { return target == ErrChosenSecrets 
 // refuseStart and refuseChange word the refusal at the start and later.
 func refuseStart(names []string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Causes: []error{&chosenError{names}},
-		Hint: "acrkit emulator token password NAME    # while it listens on loopback; or disable the tokens"}
+		Hint: sentence.Fix(sentence.RenewOnLoopback, nil)}
 }
 
 func refuseChange(names []string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Causes: []error{&chosenError{names}},
-		Hint: "acrkit emulator token password NAME    # new passwords for the token, before it is enabled"}
+		Hint: sentence.Fix(sentence.RenewBeforeEnabling, nil)}
 }
 
 // ChosenSecrets names the passwords and client secrets with which somebody could

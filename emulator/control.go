@@ -35,6 +35,9 @@ import (
 const (
 	controlPrefix = "/_acrkit/v1/"
 	controlHeader = "Acrkit-Control-Key"
+	// controlServer marks each answer of the control API, so that a client that has no
+	// key can tell an emulator from another registry on this machine.
+	controlServer = "acrkit-emulator"
 	controlFile   = "control-api.key"
 
 	minControlKey  = 26                    // characters: what rand.Text makes
@@ -98,6 +101,7 @@ func ownPort(r *http.Request) bool {
 // another machine everything must come by TLS ([Emulator.ServeHTTP]).
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Server", controlServer)
 	key := r.Header.Values(controlHeader)
 	switch {
 	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":

@@ -50,6 +50,8 @@ func TestControl(t *testing.T) {
 	} {
 		if a := f.do(x.method, x.url, x.header, ""); a.status != x.status {
 			t.Errorf("%s: %d", name, a.status)
+		} else if got := a.header.Get("Server"); got != "acrkit-emulator" {
+			t.Errorf("%s: the answer is of %q", name, got)
 		}
 	}
 	var got struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Route is a class of requests that a [Fault] can be limited to.
@@ -179,7 +180,7 @@ func (e *Emulator) AddFault(f Fault) (Fault, error) {
 	e.faults.mu.Lock()
 	defer e.faults.mu.Unlock()
 	if len(e.faults.list) >= MaxFaults {
-		return Fault{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "add the fault", Reason: fmt.Sprintf("there are %d already", MaxFaults), Hint: "acrkit emulator fault remove --all"}
+		return Fault{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "add the fault", Reason: fmt.Sprintf("there are %d already", MaxFaults), Hint: sentence.Fix(sentence.RemoveFaults, nil)}
 	}
 	e.faults.next++
 	f.ID = e.faults.next

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -131,12 +132,11 @@ func damaged(dir string, err error) error {
 	}
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
 	if _, ok := errors.AsType[*db.Later](err); ok {
-		e.Hint = "acrkit emulator start --data OTHER_FOLDER    # or use the version that wrote this one"
+		e.Hint = sentence.Fix(sentence.StartElsewhere, nil)
 	} else if _, ok := errors.AsType[*db.Earlier](err); ok {
-		e.Hint = "acrkit emulator start --data " + shell.Quote(dir) + "    # brings the folder up to date; then check it"
+		e.Hint = sentence.Fix(sentence.UpdateFolder, map[string]string{"dir": shell.Quote(dir)})
 	} else if _, ok := errors.AsType[*db.Incomplete](err); ok {
-		e.Hint = "acrkit emulator start --data " + shell.Quote(dir) + " --recover    # goes on with what is left; " +
-			"or put the file back from a backup; --seed FILE --seed-mode reset begins anew"
+		e.Hint = sentence.Fix(sentence.GoOnWithFolder, map[string]string{"dir": shell.Quote(dir)})
 	}
 	return e
 }

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // maxSeedProblems bounds an error message; the count of the rest is said.
@@ -68,7 +69,7 @@ func (p *seedProblems) err(op string) error {
 		texts = append(texts, fmt.Sprintf("and %d more", p.more))
 	}
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: strings.Join(texts, "; "),
-		Hint: "`acrkit emulator seed init` prints a seed that works, `acrkit emulator seed check FILE` checks one"}
+		Hint: sentence.Fix(sentence.InitOrCheckSeed, nil)}
 }
 
 // decodeYAML fills dst. It is our own because the library's strict mode neither

@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Snapshot describes a copy of the emulator's state: registries with their
@@ -50,11 +51,11 @@ func snapshotError(op, name string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, snapshot.ErrNotExist):
-		code, hint = acrkit.CodeNotFound, "acrkit emulator snapshot list"
+		code, hint = acrkit.CodeNotFound, sentence.Fix(sentence.ListSnapshots, nil)
 	case errors.Is(err, snapshot.ErrTooMany):
-		hint = "acrkit emulator snapshot delete NAME"
+		hint = sentence.Draft(sentence.DeleteSnapshot, nil)
 	case errors.Is(err, snapshot.ErrExists):
-		hint = "acrkit emulator snapshot delete " + name
+		hint = sentence.Fix(sentence.DeleteSnapshot, map[string]string{"snapshot": name})
 	case errors.Is(err, snapshot.ErrShape):
 	default:
 		return fmt.Errorf("%s %s: %w", op, quote(name), err)
@@ -159,7 +160,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 	})
 	if chosen, ok := errors.AsType[*chosenError](err); ok {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + quote(name) + " on an emulator that other machines reach", Causes: []error{chosen},
-			Hint: "acrkit emulator snapshot create NAME    # of the state as it is, and reset to that one"}
+			Hint: sentence.Fix(sentence.TakeSnapshot, nil)}
 	}
 	if err != nil {
 		return snapshotError(op, name, err)

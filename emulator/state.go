@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // openState opens the database, and what is read from it, in the folder of the
@@ -88,7 +89,7 @@ func (e *Emulator) missBlobs(ctx context.Context) error {
 	})
 	if known > 0 {
 		e.logger.Warn("the content of all images is missing in the data folder; put the folder of blobs back, or push again",
-			"blobs", known, "hint", "acrkit emulator check")
+			"blobs", known, "hint", sentence.Fix(sentence.CheckEmulator, nil))
 	}
 	return err
 }

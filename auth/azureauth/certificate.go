@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -185,9 +186,6 @@ func (c *certificate) read() ([]byte, error) {
 	return data, nil
 }
 
-// convert is the command that makes a file this package reads of one it does not.
-const convert = "openssl pkcs12 -in FILE.pfx -nodes -out FILE.pem"
-
 // parseCertificates is [azidentity.ParseCertificates] with errors that say what to
 // do. They quote nothing of the file.
 func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate, *rsa.PrivateKey, error) {
@@ -204,7 +202,7 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 	case loginfile.ByteOrderMark(password.Reveal()) != "":
 		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.PasswordByteOrderMark, Reason: "its password " + loginfile.ByteOrderMark(password.Reveal())}
 	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) || bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):
-		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file", "openssl pkey -in FILE.pem -out KEY.pem    # asks for the password; put the certificate behind the key")
+		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file", sentence.Fix(sentence.DecryptKey, nil))
 	case isPEM && bytes.Contains(data, []byte("-----BEGIN EC PRIVATE KEY-----")):
 		return usage("its private key is not an RSA key, which is the only kind Entra takes", "")
 	case isPEM:
@@ -232,11 +230,11 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 		return usage("its PEM blocks are not a certificate and an RSA private key", "")
 	case strings.Contains(text, "password incorrect"):
 		if password.IsZero() {
-			return usage("it is a PFX file with a password, and none is given", "set AZURE_CLIENT_CERTIFICATE_PASSWORD")
+			return usage("it is a PFX file with a password, and none is given", sentence.Fix(sentence.SetCertificatePassword, nil))
 		}
 		return usage("its password is another one", "")
 	case strings.Contains(text, "unknown") || strings.Contains(text, "not implemented") || strings.Contains(text, "only"):
-		return usage("it is a PFX file with newer encryption than Microsoft's library reads (that of OpenSSL 3, for one)", convert)
+		return usage("it is a PFX file with newer encryption than Microsoft's library reads (that of OpenSSL 3, for one)", sentence.Fix(sentence.ConvertPFX, nil))
 	}
 	return usage("it is neither a PEM nor a PFX file", "")
 }

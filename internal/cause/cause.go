@@ -106,4 +106,5 @@ const (
 	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
 	OtherCloud                   acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
 	StorageLimit                 acrkit.Cause = "ACRK104" // the registry's storage is full
+	TokenMalformed               acrkit.Cause = "ACRK105" // the token was cut off or changed in copying
 )

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/cli/root"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Main runs the command with the arguments after the program's name and returns
@@ -48,7 +49,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 		err = cmdutil.ErrInterrupted
 	}
 	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
-		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Causes: []error{err}, Hint: "df -h ."}
+		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoom, nil)}
 	}
 	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
 	return cmdutil.ExitCode(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -107,7 +108,7 @@ func HoldsLogin(text []byte, host string) bool {
 }
 
 func (c Change) failed(why string, cause error) error {
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "change Docker's configuration", Reason: c.Path + " " + why, Hint: "ls -l " + shell.Quote(c.Path)}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "change Docker's configuration", Reason: c.Path + " " + why, Hint: sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(c.Path)})}
 	if cause != nil {
 		e.Causes = []error{cause}
 		e.Reason += ": " + cause.Error() // of a path
@@ -139,7 +140,7 @@ func (c Change) Apply() error {
 	}
 	if exists != c.existed || !bytes.Equal(now, c.before) {
 		e, _ := errors.AsType[*acrkit.Error](c.failed("was changed by another program meanwhile; nothing was written", nil))
-		e.Hint = "try again"
+		e.Hint = sentence.Fix(sentence.TryAgain, nil)
 		return e
 	}
 	if !exists {

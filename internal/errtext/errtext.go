@@ -145,7 +145,8 @@ func ended(all []Event) int {
 		}
 		return -1
 	}
-	i := last(func(e Event) bool { return e.onTheWay() })
+	// Where a login server was taken for an image of Docker Hub, a registry of ACR was meant.
+	i := last(func(e Event) bool { return e.onTheWay() || e.TookHostForImage() })
 	if i < 0 {
 		i = last(func(e Event) bool { return e.Class == Unnamed })
 	}
@@ -155,7 +156,7 @@ func ended(all []Event) int {
 	// A refusal that everybody without a credential gets does not tell what another
 	// event does: why there is none, or, of several tries that one line lists, what the
 	// one with a credential met.
-	if !all[i].vague() {
+	if !all[i].vague() || all[i].TookHostForImage() {
 		return i
 	}
 	for j, e := range slices.Backward(all[:i]) {

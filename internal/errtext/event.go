@@ -48,6 +48,7 @@ type Event struct {
 	Blob      bool // of content
 	NoBody    bool
 	Import    bool // Azure Resource Manager or a task did it, not this client
+	Pull      bool // by the client's words, of a pull
 
 	Line string // what the text says, in one line, without secrets
 
@@ -85,6 +86,7 @@ type token struct {
 	says       Says
 	noBody     bool
 	own        bool // it is a sentence of acrkit's
+	pull       bool // it is said of pulls alone
 }
 
 // ranks orders kinds that stand for one failure, the most telling last: a look-up
@@ -135,6 +137,10 @@ func tokens(text string) []token {
 		}
 	}
 	all = append(all, ownTokens(text, lower)...)
+	// docker, of the code DENIED alone (its package distribution, errors.go).
+	for _, m := range pullDenied.re().FindAllStringIndex(text, -1) {
+		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: line, code: "DENIED", pull: true})
+	}
 	for _, m := range noBody.re().FindAllStringIndex(text, -1) {
 		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, noBody: true})
 	}
@@ -294,8 +300,9 @@ func (r *reader) bindAcross(t token, at int) (Class, *mention) {
 		apart := r.lineOf(t.start) - r.lineOf(m.start)
 		return t.reach == far || max(apart, -apart) <= nearLines
 	}
-	if at > 0 && r.mentions[at-1].bare && t.phase == Answer {
-		return OtherRegistry, &r.mentions[at-1] // what a person typed or wrote, a line or more before
+	if at > 0 && t.phase == Answer && r.mentions[at-1].class == OtherRegistry &&
+		(r.mentions[at-1].bare || r.mentions[at-1].target) {
+		return OtherRegistry, &r.mentions[at-1] // what a person typed, or the client said, a line or more before
 	}
 	switch i := r.before[at]; {
 	case i >= 0 && r.between[at]:
@@ -394,7 +401,7 @@ func (e *Event) add(t token) {
 	if t.kind != Answered && e.Kind == Answered {
 		e.Kind = t.kind
 	}
-	e.NoBody = e.NoBody || t.noBody
+	e.NoBody, e.Pull = e.NoBody || t.noBody, e.Pull || t.pull || t.kind == PullDenied
 	e.end = max(e.end, t.end)
 }
 
@@ -508,6 +515,7 @@ func (r *reader) mark(all []Event) {
 			m.set(&all[i])
 		}
 	}
+	r.markHub(all)
 	for i := range all {
 		e := &all[i]
 		// net/http names the URL with "Get"; behind it an error, where libraries
@@ -521,6 +529,27 @@ func (r *reader) mark(all []Event) {
 		if e.place != nil && e.place.query != "" && strings.HasPrefix(e.place.path, "/oauth2/token") {
 			e.Login = e.Login || !strings.Contains(e.place.query, "scope=")
 			e.Sent = e.Sent || strings.Contains(e.place.query, "account=")
+		}
+	}
+}
+
+// hubImage is a login server as the name of an image of Docker Hub's: there alone a name
+// without a user is one of "library".
+var hubImage = words(`(?i)\blibrary/[a-z0-9<>*_{}$.-]*\.azurecr\.(?:io|us|cn)\b`)
+
+// markHub tells the answers on whose line a login server is an image that another
+// registry gave them.
+func (r *reader) markHub(all []Event) {
+	for _, found := range hubImage.re().FindAllStringIndex(r.text, -1) {
+		r.visits++
+		n := r.lineOf(found[0])
+		i, _ := slices.BinarySearchFunc(all, r.lines[n], func(e Event, start int) int { return e.start - start })
+		for ; i < len(all) && r.lineOf(all[i].start) == n; i++ {
+			r.visits++
+			if e := &all[i]; e.Phase == Answer && e.Class == OfRegistry {
+				e.Class, e.Host, e.Registry, e.Place = OtherRegistry, "docker.io", acrkit.Registry{}, Elsewhere
+				e.Image = r.text[found[0]:found[1]]
+			}
 		}
 	}
 }

@@ -55,6 +55,7 @@ const (
 	SignInRefused   Kind = "sign-in refused"
 	ActionDenied    Kind = "action denied"
 	ImportRefused   Kind = "source of an import refused"
+	PullDenied      Kind = "pull denied"
 )
 
 // reach says how far the host may stand from words that name none.
@@ -160,6 +161,8 @@ var grammars = []grammar{
 	// containerd and ORAS name a reference and say ": not found"; docker, "manifest for REFERENCE not found".
 	{Answer, ItemNotFound, line, words(
 		`[\w./-]+(?::[0-9]+)?/[\w./-]+[:@][\w.:-]+: not found\b|\bmanifest for \S+ not found\b`)},
+	// containerd, of a refusal of whatever it sent, or of nothing.
+	{Answer, PullDenied, line, words(`\bpull access denied, repository does not exist or may require authorization`)},
 	// az names the step, and then perhaps a status. Source: its module acr/_errors.py.
 	{Answer, Answered, far, words(`\bCONNECTIVITY_(?P<step>[A-Z_]+?)_ERROR\b`)},
 	{Answer, NoChallenge, far, words(`did not issue a challenge|Looks like you don't have access to registry`)},
@@ -321,8 +324,8 @@ var marks = []mark{
 	{words(`\bError: authentication required[^\n]*Correlation ID: `), func(e *Event) { e.Held = true }, 0},
 	{words(`CONNECTIVITY_ACCESS_TOKEN_ERROR`), func(e *Event) { e.Place, e.Sent = AtToken, true }, 2},
 	{words(
-		`(?i)\b(?:logging into|login attempt|docker login|ping(?:ing)? (?:container )?registry|`,
-		`authenticating to)\b`), func(e *Event) { e.Login = true }, 0},
+		`(?i)\b(?:logging into|login attempt|ping(?:ing)? (?:container )?registry|`,
+		`authenticating to)\b|(?m:^|[\s$>#;&|])docker login\b`), func(e *Event) { e.Login = true }, 0},
 	// docker fetches the configuration of an image as a blob.
 	{words(`error pulling image configuration|download failed after attempts`), func(e *Event) { e.Blob = true }, 0},
 	{words(`get_manifest\b`), func(e *Event) { e.Place = AtItem }, 12},
@@ -331,3 +334,6 @@ var marks = []mark{
 
 // noBody are ways to say that an answer had no body.
 var noBody = words(`\(empty body\)|details: \{\}|contained no body`)
+
+// pullDenied are docker's words for DENIED, up to what the registry said itself.
+var pullDenied = words(`\bpull access denied for \S+, repository does not exist or may require 'docker login'`)

@@ -37,8 +37,8 @@ var (
 	pages = regexp.MustCompile(`^(?:aka\.ms|go\.microsoft\.com|github\.com|(?:docs|learn|www|portal)\..*)$`)
 	// masked is a host that a CI system or a person has made unreadable.
 	masked = regexp.MustCompile(`^(?:\*{3,}|<[^>]*>|\[?(?i:redacted|masked)\]?)$`)
-	// acrHost is a login server, whose name may be masked.
-	acrHost = regexp.MustCompile(`(?i)^[a-z0-9<>*_{}$.-]+\.azurecr\.(?:io|us|cn)$`)
+	// acrHost is a login server, whose name may be masked, or come of an empty variable.
+	acrHost = regexp.MustCompile(`(?i)^[a-z0-9<>*_{}$.-]*\.azurecr\.(?:io|us|cn)$`)
 )
 
 func under(host string, domains []string) bool {
@@ -139,11 +139,12 @@ type mention struct {
 	query  string
 	image  string // the repository of a reference
 	bare   bool   // a reference without a host, which Docker takes for Docker Hub's
+	target bool   // of Docker Hub: the client says that a push goes there
 }
 
 var (
 	urlMention = words(`(?i)(?:\b(get|head|put|post|patch|delete)\s+"?\s?)?\b([a-z][a-z0-9+-]{1,11})://`,
-		`\s?([^\s"'\\)\]/?#,;]+)([^\s"'<>\\)\]]*)`)
+		`\s?([^\s"'\\)\]/?#,;]+)((?:<[^\s"'<>\\]*>|[^\s"'<>\\)\]])*)`) // a part may be masked
 	// A host without a scheme that is ACR's, loopback's with a port, or another registry's that is known.
 	hostMention = words(`(?i)((?:[a-z0-9<>*#_{}$-]+\.)+azurecr\.[a-z]+|(?:[a-z0-9*#-]+\.)*(?:` +
 		strings.ReplaceAll(strings.Join(slices.Concat(others, storage, authorities, managers), "|"), ".", `\.`) +
@@ -156,8 +157,14 @@ var (
 	imageID = regexp.MustCompile(`^(?:sha256:)?[0-9a-f]{12,64}$`)
 	// What was typed.
 	command = words(`(?i)\b(?:docker|podman|nerdctl|buildah|skopeo|crane|oras|helm|ctr|az acr)\b(?: \w+){0,2}? `,
-		`(login|push|pull|run)\b([^\n]*)`)
+		`(login|push|pull|run)( [^\n]*)`)
 )
+
+const pushRefersTo = "refers to a repository ["
+
+// targetBefore are docker's words before the repository that a push goes to. It writes
+// docker.io where a reference names no host.
+var targetBefore = regexp.MustCompile(`refers to (?:a )?repository \[$`)
 
 // mentions finds all hosts of a text, in order.
 func mentions(text string) []mention {
@@ -214,6 +221,9 @@ func mentions(text string) []mention {
 		}
 	}
 	slices.SortFunc(all, func(a, b mention) int { return a.start - b.start })
+	for i, m := range all {
+		all[i].target = m.name == "docker.io" && targetBefore.MatchString(text[max(0, m.start-len(pushRefersTo)):m.start])
+	}
 	return all
 }
 

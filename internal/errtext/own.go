@@ -14,7 +14,12 @@ import (
 
 // right is a list of actions with its repository, where that is said: as
 // content/read, content/write on "samples/app".
-const right = `[^\s",]+(?:, [^\s",]+)*(?: on "[^"\n]+")?`
+// Without a repository the words must be actions: "does not have any parts" is nothing of
+// ours.
+const (
+	action = `[a-z]+/[a-z]+`
+	right  = `(?:[^\s",]+(?:, [^\s",]+)* on "[^"\n]+"|` + action + `(?:, ` + action + `)*)`
+)
 
 // facts are the forms of the facts in a sentence.
 var facts = map[string]string{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -45,7 +46,7 @@ func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (m
 		}
 		if _, twice := entries[l.Prefix()]; twice {
 			return failed(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the logins", Registry: id.Registry,
-				Reason: fmt.Sprintf("two are for what begins with %q", l.Prefix()), Hint: "acrkit logout " + id.Registry.Host() + " --repository " + l.Prefix()})
+				Reason: fmt.Sprintf("two are for what begins with %q", l.Prefix()), Hint: sentence.Fix(sentence.LogOutOfPart, map[string]string{"host": id.Registry.Host(), "repository": l.Prefix()})})
 		}
 		entries[l.Prefix()], id.Stored[l.Prefix()] = cred, StoredLogin{lookup.Source, l.Repository}
 		id.Lookups = append(id.Lookups, lookup)
@@ -88,5 +89,5 @@ func CredentialOf(l store.Login) (auth.Credential, error) {
 		return auth.ServicePrincipal(l.Tenant, l.User, secret, &auth.EntraOptions{AuthorityHost: l.Authority}), nil
 	}
 	return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a stored login",
-		Reason: fmt.Sprintf("its kind, %q, is not known; a newer acrkit may have stored it", l.Kind), Hint: "acrkit logout " + l.Registry}
+		Reason: fmt.Sprintf("its kind, %q, is not known; a newer acrkit may have stored it", l.Kind), Hint: sentence.Fix(sentence.LogOut, map[string]string{"args": l.Registry})}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 const (
@@ -101,8 +102,7 @@ func Open(dir string, names []string) (*Authority, error) {
 
 func unreadable(path string, err error) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read " + path, Causes: []error{err},
-		Hint: "remove " + CertFile + " and " + keyFile + " to have a new certificate authority; " +
-			"clients must then trust the new one"}
+		Hint: sentence.Fix(sentence.RemoveAuthority, map[string]string{"certificate": CertFile, "key": keyFile})}
 }
 
 // why says why an authority cannot go on; "" if it can.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -48,7 +49,7 @@ func Failure(op string, err error) error {
 	// The paths in these errors are ours; none holds a secret.
 	e := &acrkit.Error{Op: op, Causes: []error{err}}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
-		e.Reason, e.Hint = "the disk is full; what was stored before is unchanged", "df -h ."
+		e.Reason, e.Hint = "the disk is full; what was stored before is unchanged", sentence.Fix(sentence.ShowRoom, nil)
 	}
 	return e
 }
@@ -87,7 +88,7 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 		return nil, Failure(d.opRead(), err)
 	}
 	if !os.SameFile(info, opened) {
-		return nil, d.refusal(d.Path, "was replaced while it was opened", "ls -ld "+shell.Quote(d.Path))
+		return nil, d.refusal(d.Path, "was replaced while it was opened", sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(d.Path)}))
 	}
 	return root, d.check(d.Path, opened, folderMode)
 }
@@ -138,7 +139,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 		if info.Mode()&fs.ModeSymlink != 0 {
 			what = "is a symbolic link"
 		}
-		return nil, d.refusal(path, what, "ls -l "+shell.Quote(path))
+		return nil, d.refusal(path, what, sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 	case err != nil && (!errors.Is(err, fs.ErrNotExist) || flag&os.O_CREATE == 0):
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	if info != nil && !os.SameFile(info, opened) {
 		// Replaced by another process just now; what was opened is looked at for itself.
 		if !opened.Mode().IsRegular() {
-			return nil, d.refusal(path, "is no regular file", "ls -l "+shell.Quote(path))
+			return nil, d.refusal(path, "is no regular file", sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 		}
 	}
 	return f, d.check(path, opened, fileMode)

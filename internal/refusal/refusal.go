@@ -32,7 +32,7 @@ var causes = map[rule.ID]acrkit.Cause{
 	rule.AuthorizationMangled: cause.CredentialRejected,
 	rule.BasicScopedToken:     cause.BasicOnAPI,
 
-	rule.ACRTokenMalformed:     cause.CredentialRejected,
+	rule.ACRTokenMalformed:     cause.TokenMalformed,
 	rule.ACRTokenSignature:     cause.CredentialRejected,
 	rule.ACRTokenIssuer:        cause.TokenAsPassword,
 	rule.ACRTokenKind:          cause.TokenAsPassword,

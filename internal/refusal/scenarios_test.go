@@ -143,10 +143,14 @@ func registryScenarios() []scenario {
 			return s.get(tagsPath, basic("ci-reader", k.Password1))
 		}},
 
-		token(rule.ACRTokenMalformed, cause.CredentialRejected, func(*stage) string { return "x.y.z" }),
-		{rule: rule.ACRTokenMalformed, name: "refresh token", cause: cause.CredentialRejected,
+		token(rule.ACRTokenMalformed, cause.TokenMalformed, func(s *stage) string {
+			access := s.access(s.Token("ci-reader", reader...), tagsNeed)
+			return access[:len(access)/2]
+		}),
+		{rule: rule.ACRTokenMalformed, name: "refresh token", cause: cause.TokenMalformed,
 			make: func(s *stage) diagnose.Attempt {
-				return s.byRefresh("x.y.z")
+				refresh := s.refresh(s.ServicePrincipal("AcrPull"))
+				return s.byRefresh(refresh[:len(refresh)/2])
 			}},
 		token(rule.ACRTokenSignature, cause.CredentialRejected, func(s *stage) string {
 			access := s.access(s.Token("ci-reader", reader...), tagsNeed)

@@ -1,7 +1,11 @@
 //nolint:gosec // commands, no secrets
 package sentence
 
-import "regexp"
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
 
 // FixKey names a fix.
 type FixKey string
@@ -55,9 +59,10 @@ const (
 	TrustServer    FixKey = "trust_server"    // a server's certificate is not trusted
 )
 
-// These stand in sentences, too.
+// These stand in sentences and in other fixes, too.
 const (
-	addRights = "az acr scope-map update --registry {name} --name SCOPE_MAP --add-repository {repository} {actions}"
+	addRight  = "az acr scope-map update --registry {name} --name SCOPE_MAP --add-repository {repository} "
+	addRights = addRight + "{actions}"
 	showToken = "az acr token show --registry {name} --name {token}"
 	showAdmin = "az acr show --name {name} --query adminUserEnabled"
 )
@@ -119,20 +124,55 @@ const reach = " /dev/null -w '%{{http_code}}\\n' {scheme}://{host}/v2/    # 401 
 // fact is a fact in a fix, or a doubled brace, which stands for one.
 var fact = regexp.MustCompile(`\{\{|\}\}|\{[a-z_]+\}`)
 
-// Fix returns a fix with its facts, "" where one is not there.
+// Fix returns a fix with its facts, "" where one is not there: half a command is none.
 func Fix(key FixKey, facts map[string]string) string {
-	whole := true
-	filled := fact.ReplaceAllStringFunc(fixes[key], func(word string) string {
-		switch word {
-		case "{{", "}}":
-			return word[:1]
-		}
-		value := facts[word[1:len(word)-1]]
-		whole = whole && value != ""
-		return value
-	})
+	filled, whole := fill(key, facts, func(string) string { return "" })
 	if !whole {
 		return ""
 	}
 	return filled
 }
+
+// Draft returns a fix with its facts. One that is not there stays a word in capitals,
+// for a person to replace.
+func Draft(key FixKey, facts map[string]string) string {
+	filled, _ := fill(key, facts, func(name string) string { return cmp.Or(blanks[name], strings.ToUpper(name)) })
+	return filled
+}
+
+// blanks stand in a draft for facts whose name in capitals is not the usual word.
+var blanks = map[string]string{"host": "REGISTRY", "name": "REGISTRY", "client": "CLIENT_ID", "scheme": "https"}
+
+func fill(key FixKey, facts map[string]string, blank func(name string) string) (filled string, whole bool) {
+	whole = true
+	filled = fact.ReplaceAllStringFunc(template(key), func(word string) string {
+		switch word {
+		case "{{", "}}":
+			return word[:1]
+		}
+		name := word[1 : len(word)-1]
+		if value := facts[name]; value != "" {
+			return value
+		}
+		whole = false
+		return blank(name)
+	})
+	return filled, whole
+}
+
+func template(key FixKey) string {
+	for _, table := range tables {
+		if text, ok := table[key]; ok {
+			return text
+		}
+	}
+	return ""
+}
+
+// tables hold each fix once.
+var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials, fixesOfEntra, fixesHere}
+
+// OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone.
+func (k FixKey) OfAzure() bool { return azure.MatchString(template(k)) }
+
+var azure = regexp.MustCompile(`\baz (?:acr|role|aks|webapp|containerapp) `)

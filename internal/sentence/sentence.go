@@ -85,7 +85,10 @@ var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 // Say returns a sentence with its facts. A fact that is not there is "" in the text;
 // a fix that lacks one is left out, because half a command is none.
 func Say(key Key, facts map[string]string) (text, fix string) {
-	s := table[key]
+	s, ok := table[key]
+	if !ok {
+		s = reasons[key]
+	}
 	fill := func(t string) (filled string, whole bool) {
 		whole = true
 		filled = placeholder.ReplaceAllStringFunc(t, func(word string) string {

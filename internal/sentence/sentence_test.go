@@ -1,13 +1,22 @@
 package sentence
 
 import (
+	"maps"
 	"regexp"
+	"strings"
 	"testing"
 )
 
 // Every key has a sentence, and every sentence says something.
 func TestTable(t *testing.T) {
+	all := maps.Clone(reasons)
 	for key, s := range table {
+		if _, twice := all[key]; twice {
+			t.Errorf("%s stands in both tables", key)
+		}
+		all[key] = s
+	}
+	for key, s := range all {
 		if s.Text == "" && s.Fix == "" {
 			t.Errorf("%s says nothing", key)
 		}
@@ -44,23 +53,72 @@ func TestSay(t *testing.T) {
 	}
 }
 
-// TestFix: every key has a fix; with its facts it is whole, and without one it is none.
+// TestFix: every key stands in one table; with its facts a fix is whole, without one it
+// is none, and a draft keeps a word in capitals for it.
 func TestFix(t *testing.T) {
-	facts := map[string]string{"host": "r.azurecr.io", "name": "r", "scheme": "https", "repository": "a",
-		"actions": "content/read", "token": "ci", "program": "docker-credential-x"}
-	for key, text := range fixes {
-		filled := Fix(key, facts)
-		if filled == "" || regexp.MustCompile(`\{\{|\}\}|\{[a-z]+\}`).MatchString(filled) {
-			t.Errorf("%s: %q", key, filled)
-		}
-		if needs := regexp.MustCompile(`(?:^|[^{])\{[a-z_]+\}`).MatchString(text); needs != (Fix(key, nil) == "") {
-			t.Errorf("%s without facts: %q", key, Fix(key, nil))
+	braces := regexp.MustCompile(`(^|[^{])\{([a-z_]+)\}`)
+	seen := map[FixKey]bool{}
+	for _, table := range tables {
+		for key, text := range table {
+			if seen[key] || text == "" {
+				t.Errorf("%s is empty, or stands in two tables", key)
+			}
+			seen[key] = true
+			facts := map[string]string{}
+			for _, m := range braces.FindAllStringSubmatch(text, -1) {
+				facts[m[2]] = "x"
+			}
+			filled, draft := Fix(key, facts), Draft(key, nil)
+			for name := range facts {
+				if word := "{" + name + "}"; strings.Contains(filled+draft, word) {
+					t.Errorf("%s keeps %s: %q, %q", key, word, filled, draft)
+				}
+			}
+			if filled == "" || strings.Contains(filled+draft, "{{") || strings.Contains(filled, "\n") {
+				t.Errorf("%s: %q", key, filled)
+			}
+			if (Fix(key, nil) == "") != (len(facts) > 0) || len(facts) > 0 && !regexp.MustCompile(`[A-Z]{3}`).MatchString(draft) {
+				t.Errorf("%s without facts: %q, %q", key, Fix(key, nil), draft)
+			}
 		}
 	}
+	facts := map[string]string{"host": "r.azurecr.io", "scheme": "https"}
 	if got, want := Fix(ReachInTime, facts), `curl -sS -m 10 -o /dev/null -w '%{http_code}\n' https://r.azurecr.io/v2/    # 401 means that it can be reached`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := Draft(AddRights, map[string]string{"repository": "a"}),
+		"az acr scope-map update --registry REGISTRY --name SCOPE_MAP --add-repository a ACTIONS"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := Fix("none", facts); got != "" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestCauses: every cause has all its sentences, and a fix; so has what an emulator says
+// of it.
+func TestCauses(t *testing.T) {
+	for code, c := range causes {
+		if c.Title == "" || c.Shows == "" || c.Tells == "" || c.Proves == "" || template(c.Fix) == "" {
+			t.Errorf("%s: %+v", code, c)
+		}
+		if key := AtEmulator(code); template(key) == "" || key.OfAzure() {
+			t.Errorf("%s at an emulator: %q", code, template(key))
+		}
+	}
+	for code := range atEmulator {
+		if causes[code].Title == "" {
+			t.Errorf("an emulator's fix is for %s, which is no cause", code)
+		}
+	}
+	facts := map[string]string{"host": "localhost:5000"}
+	for key, want := range map[FixKey]string{
+		AllowEmulatorNetwork: "acrkit emulator network allow    # if localhost:5000 is acrkit's emulator",
+		SetScopeMap: "acrkit emulator scope-map set SCOPE_MAP LINES    # if localhost:5000 is acrkit's emulator;" +
+			" it replaces the scope map: name all that it is to hold",
+	} {
+		if got := IfEmulator(key, facts); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

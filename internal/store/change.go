@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // writer is a change of the store, under its lock.
@@ -159,7 +160,7 @@ func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
 		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, KeychainService, whyNot(err)),
-		Causes: []error{err}, Hint: "acrkit logout --all    # tries again, once the keychain is unlocked"}
+		Causes: []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
 }
 
 // drop takes the login of r's registry and repository out, and notes its secret

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -222,7 +223,7 @@ func (f file) encode() ([]byte, error) {
 		return nil, err
 	}
 	if b.Len() > maxFile {
-		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "store a login", Reason: fmt.Sprintf("the file of logins would be larger than %d bytes", maxFile), Hint: "acrkit logout --all"}
+		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "store a login", Reason: fmt.Sprintf("the file of logins would be larger than %d bytes", maxFile), Hint: sentence.Fix(sentence.LogOutOfAll, nil)}
 	}
 	return b.Bytes(), nil
 }

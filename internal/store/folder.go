@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -57,10 +58,10 @@ func (s *Store) readIn(root *os.Root) (file, error) {
 	path := filepath.Join(s.folder.Path, fileName)
 	switch {
 	case errors.Is(err, errNewer):
-		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Causes: []error{err}, Hint: "acrkit version    # and get a newer one, or another folder with " + EnvDir}
+		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Causes: []error{err}, Hint: sentence.Fix(sentence.GetNewer, map[string]string{"variable": EnvDir})}
 	case err != nil:
 		return file{}, &acrkit.Error{Op: opRead, Reason: path + " is damaged: " + err.Error(), Causes: []error{err},
-			Hint: fmt.Sprintf("mv %s %s    # it is kept, and you log in again", shell.Quote(path), shell.Quote(path+".damaged"))}
+			Hint: sentence.Fix(sentence.MoveAside, map[string]string{"file": shell.Quote(path), "aside": shell.Quote(path + ".damaged")})}
 	}
 	return parsed, nil
 }
@@ -75,7 +76,7 @@ func (s *Store) lock(ctx context.Context, root *os.Root, op string) (*os.File, e
 	f, err := s.folder.Lock(ctx, root, lockName, lockWait)
 	if errors.Is(err, private.ErrLocked) {
 		err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Reason: fmt.Sprintf("another acrkit has been changing the store of logins for %s", lockWait),
-			Hint: "ps -ef | grep acrkit    # it may be waiting for the keychain"}
+			Hint: sentence.Fix(sentence.FindProcess, nil)}
 	}
 	return f, err
 }

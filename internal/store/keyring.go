@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Keyring is a keychain. Its functions may hang; the store does not wait for
@@ -99,7 +100,7 @@ func keychainError(r record, err error) error {
 		return err
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
-		Hint: EnvKeyring + "=off acrkit login " + r.arguments() + "    # to keep it in a file instead"}
+		Hint: sentence.Fix(sentence.LoginWithFile, map[string]string{"variable": EnvKeyring, "args": r.arguments()})}
 }
 
 // whyNot says as a clause why the keychain did not do something. What a daemon
@@ -120,7 +121,7 @@ func KeyringOff(lookupEnv func(string) (string, bool)) (bool, error) {
 	case "off":
 		return true, nil
 	}
-	return false, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: "export " + EnvKeyring + "=off"}
+	return false, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: sentence.Fix(sentence.TurnKeychainOff, map[string]string{"variable": EnvKeyring})}
 }
 
 // systemKeyring is the operating system's.

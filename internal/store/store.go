@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // The environment variables of the store.
@@ -213,7 +214,7 @@ func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []
 }
 
 func loginAgain(r record, why string) error {
-	return &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login" + r.forWhat(), Reason: why, Hint: "acrkit login " + r.arguments()}
+	return &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login" + r.forWhat(), Reason: why, Hint: sentence.Fix(sentence.LoginWith, map[string]string{"args": r.arguments()})}
 }
 
 // List returns the logins for all registries without their secrets, sorted by
@@ -271,10 +272,10 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	err = s.change(ctx, op+r.forWhat(), func(w *writer) error {
 		if other, ok := w.file.overlapping(r); ok {
 			return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(),
-				Reason: fmt.Sprintf("there is one for %q, which is for the same repositories", other.Repository), Hint: "acrkit logout " + other.arguments()}
+				Reason: fmt.Sprintf("there is one for %q, which is for the same repositories", other.Repository), Hint: sentence.Fix(sentence.LogOut, map[string]string{"args": other.arguments()})}
 		}
 		if !w.file.has(r) && len(w.file.Logins) >= MaxLogins {
-			return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("there are %d already, which is the limit", MaxLogins), Hint: "acrkit logout --all"}
+			return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("there are %d already, which is the limit", MaxLogins), Hint: sentence.Fix(sentence.LogOutOfAll, nil)}
 		}
 		if err := w.toKeychain(ctx, &r); err != nil {
 			return err
@@ -363,5 +364,5 @@ func byPlace(a, b record) int {
 }
 
 func (s *Store) noFolder(op string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Causes: []error{s.noDir}, Hint: "export " + EnvDir + "=DIR"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Causes: []error{s.noDir}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": EnvDir})}
 }

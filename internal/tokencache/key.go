@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -69,7 +70,7 @@ func (c *Cache) readKey(ctx context.Context, root *os.Root) (key []byte, held ke
 		return nil, keyFile{}, errNone
 	}
 	if held.Version > keyVersion {
-		return nil, held, &acrkit.Error{Op: "read " + c.folder.What, Reason: "a newer acrkit wrote it", Hint: "acrkit cache clear"}
+		return nil, held, &acrkit.Error{Op: "read " + c.folder.What, Reason: "a newer acrkit wrote it", Hint: sentence.Fix(sentence.ClearCache, nil)}
 	}
 	key = held.Key
 	if held.Keychain != "" {

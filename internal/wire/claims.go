@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/url"
@@ -35,6 +36,37 @@ type Claims struct {
 }
 
 var errNoClaims = errors.New("not a token with readable claims")
+
+// Damage says what is wrong with a text that begins as a signed token does (RFC 7515, a
+// header in JSON) and is none: cut off, or changed in copying. It is "" for a token that
+// is whole, as far as that can be seen without its key, and for what is no token.
+func Damage(token string) string {
+	if !strings.HasPrefix(token, `eyJ`) { // {" in base64
+		return ""
+	}
+	parts := strings.Split(token, ".")
+	if strings.ContainsAny(token, " \t\r\n") {
+		return "there is white space or a line break in it"
+	}
+	if len(parts) != 3 {
+		return fmt.Sprintf("it has %d of the 3 parts of a token", len(parts))
+	}
+	header := struct {
+		Algorithm string `json:"alg"`
+	}{}
+	if data, err := base64.RawURLEncoding.DecodeString(parts[0]); err != nil || json.Unmarshal(data, &header) != nil {
+		return "its first part, the header, cannot be read"
+	}
+	if _, err := ReadClaims(token); err != nil {
+		return "its second part, the claims, cannot be read"
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	// RFC 7518 §3.3: as long as the key, which has 2048 bits or more.
+	if rsa := strings.HasPrefix(header.Algorithm, "RS"); err != nil || rsa && (len(signature) < 256 || len(signature)%128 != 0) {
+		return "its third part, the signature, is not whole"
+	}
+	return ""
+}
 
 // ReadClaims reads the claims of a signed token (RFC 7519, compact form).
 func ReadClaims(token string) (Claims, error) {

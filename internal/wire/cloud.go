@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Cloud is what differs between Microsoft's clouds. Source: azcore's cloud
@@ -53,7 +54,7 @@ func Authority(reg acrkit.Registry, named, option, proof string) (*url.URL, erro
 	if named == "" {
 		if reg.IsLoopback() {
 			e.Reason = "a registry on loopback belongs to no cloud, so the Entra authority is not known"
-			e.Hint = "set AZURE_AUTHORITY_HOST (in code: " + option + ")"
+			e.Hint = sentence.Fix(sentence.SetAuthority, map[string]string{"option": option})
 			return nil, e
 		}
 		named = CloudOf(reg).Authority

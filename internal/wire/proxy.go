@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // proxyVariables are those that net/http reads, each pair in its order; of a pair the
@@ -29,7 +30,7 @@ func CheckProxy(lookup func(string) (string, bool)) error {
 			if !isProxy(value) {
 				return Final(&acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.ProxyMalformed, Op: "read " + name,
 					Reason: name + " is set to something that is no URL",
-					Hint:   "export " + name + "=http://USER:PASSWORD@PROXY:PORT    # with % as %25, @ as %40 and # as %23 in the password"})
+					Hint:   sentence.Fix(sentence.WriteProxyIn, map[string]string{"variable": name})})
 			}
 			break
 		}

@@ -100,6 +100,32 @@ func token(payload string) string {
 	return "h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s"
 }
 
+// TestDamage: a token is damaged where a part is missing or cannot be read, or where the
+// signature is shorter than its key.
+func TestDamage(t *testing.T) {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	header, claims := part(`{"alg":"RS256"}`), part(`{"iss":"Azure Container Registry"}`)
+	signature := part(strings.Repeat("s", 256))
+	for token, damaged := range map[string]bool{
+		header + "." + claims + "." + signature:                          false,
+		header + "." + claims + "." + part(strings.Repeat("s", 384)):     false,
+		part(`{"alg":"ES256"}`) + "." + claims + "." + part("signature"): false,
+		"": false, "password": false, "a.b.c": false,
+		header: true, header + "." + claims: true, header + "." + claims + "." + signature + ".": true,
+		header + "." + claims + ".":                                  true,
+		header + "." + claims + "." + part(strings.Repeat("s", 255)): true,
+		header + "." + claims + "." + part(strings.Repeat("s", 128)): true,
+		header + "." + claims + "." + signature[:300]:                true,
+		header[:7] + "." + claims + "." + signature:                  true,
+		header + "." + claims[:9] + "." + signature:                  true,
+		header + "." + claims + "\n" + "." + signature:               true,
+	} {
+		if got := wire.Damage(token); (got != "") != damaged {
+			t.Errorf("%q: %q", token, got)
+		}
+	}
+}
+
 func TestReadClaims(t *testing.T) {
 	scope := acrkit.RepositoryScope("a", acrkit.ContentRead)
 	empty := acrkit.Scope{}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Name is the lock file's name in the folder.
@@ -56,7 +57,7 @@ func (l *Lock) add(f *os.File, err error) error {
 	_ = f.Close() // nothing was written
 	if errors.Is(err, errHeld) {
 		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: fmt.Sprintf("use the data folder %q", l.dir),
-			Reason: "another emulator is using it", Hint: "stop that emulator, or name another folder with --data"}
+			Reason: "another emulator is using it", Hint: sentence.Fix(sentence.StopOther, nil)}
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/loginfile"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // configFile bounds the user's own files. Logins to hundreds of registries fit.
@@ -116,7 +117,7 @@ func helmFile(get func(string) string) string {
 
 func badConfig(what, why string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over " + what, Reason: why,
-		Hint: envDocker + "=/does/not/exist …    # the same command without your own configuration"}
+		Hint: sentence.Fix(sentence.WithoutConfiguration, map[string]string{"variable": envDocker})}
 }
 
 // document is a configuration: its logins, and the rest of it as it stands.

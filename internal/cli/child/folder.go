@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -69,7 +70,7 @@ func runtimeDir(lookup func(string) (string, bool)) string {
 }
 
 func folderError(err error) error {
-	return &acrkit.Error{Op: "make a private folder for the command", Causes: []error{err}, Hint: "export TMPDIR=…    # a folder in which this user may write"}
+	return &acrkit.Error{Op: "make a private folder for the command", Causes: []error{err}, Hint: sentence.Fix(sentence.SetTemporaryFolder, nil)}
 }
 
 // NewFolder makes a folder of mode 0700 in the user's runtime folder, and removes
@@ -178,7 +179,7 @@ func (d *Folder) Remove() error {
 			_ = d.lock.Close() // Windows removes no file that is open
 		}
 		if err := os.RemoveAll(d.Path); err != nil {
-			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: "rm -r " + shell.Quote(d.Path)}
+			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: sentence.Fix(sentence.RemoveFolder, map[string]string{"dir": shell.Quote(d.Path)})}
 		}
 	})
 	return d.err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -35,11 +36,11 @@ func LookUp(name string) (string, error) {
 
 // notStarted words the failure to start a command.
 func notStarted(name string, err error) error {
-	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), "acrkit --help"
+	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), sentence.Fix(sentence.ShowHelp, nil)
 	if shell.IsPlain(name) {
-		hint = "ls -l " + name
+		hint = sentence.Fix(sentence.ListFile, map[string]string{"file": name})
 		if !strings.ContainsRune(name, os.PathSeparator) {
-			hint = "command -v " + name
+			hint = sentence.Fix(sentence.FindProgram, map[string]string{"program": name})
 		}
 	}
 	switch {

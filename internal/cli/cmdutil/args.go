@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // NoArgs refuses arguments, and says which flag of the same name there is.
@@ -73,7 +74,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 			reason += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: cmd.CommandPath() + " --help"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
 }
 
 // flagsLike returns the flags of cmd whose names differ from name by two letters at

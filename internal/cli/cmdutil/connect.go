@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/tokencache"
 	"github.com/acrkit/acrkit/registry"
 )
@@ -46,7 +47,7 @@ func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 		}
 	}
 	return acrkit.Registry{}, &acrkit.Error{Code: acrkit.CodeUsage, Reason: "no registry is named, and ACR_NAME is not set",
-		Hint: "export ACR_NAME=myregistry"}
+		Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
 }
 
 // RepositoryFlag reads the value of --repository, a name that may stand behind its
@@ -90,7 +91,7 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	}
 	if ref.Registry.IsZero() {
 		return acrkit.Reference{}, &acrkit.Error{Code: acrkit.CodeUsage,
-			Reason: fmt.Sprintf("%q names no registry, and ACR_NAME is not set", arg), Hint: "export ACR_NAME=myregistry"}
+			Reason: fmt.Sprintf("%q names no registry, and ACR_NAME is not set", arg), Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
 	}
 	return ref, nil
 }

@@ -75,9 +75,12 @@ func candidate(code acrkit.Cause) CandidateJSON {
 func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 	var pairs [][2]string
 	title := d.Title()
-	if d.Confidence == diagnose.CannotTell {
+	switch {
+	case d.Confidence == diagnose.CannotTell && d.Code == "":
+		pairs = append(pairs, [2]string{"cause", "cannot tell"})
+	case d.Confidence == diagnose.CannotTell:
 		pairs = append(pairs, [2]string{"cause", "cannot tell"}, [2]string{"class", string(d.Code) + " " + title})
-	} else {
+	default:
 		pairs = append(pairs, [2]string{"cause", string(d.Code) + " " + title}, [2]string{"confidence", string(d.Confidence)})
 	}
 	for _, m := range d.Missing {

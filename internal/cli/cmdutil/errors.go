@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -127,9 +128,9 @@ func nextCommand(command string, code acrkit.Cause, err error) string {
 	}
 	switch {
 	case acrkit.CodeOf(err) == acrkit.CodeUsage && command != "":
-		return command + " --help"
+		return sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": command})
 	case code != "":
-		return "acrkit explain " + string(code)
+		return sentence.Fix(sentence.ExplainCode, map[string]string{"code": string(code)})
 	}
 	return ""
 }

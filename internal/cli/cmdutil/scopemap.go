@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -37,7 +38,7 @@ func ReadScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 	m, err := parseScopeMap(data)
 	if err != nil {
 		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err), Causes: []error{err},
-			Hint: "az acr scope-map show --registry REGISTRY --name NAME > scope-map.json"}
+			Hint: sentence.Draft(sentence.SaveScopeMap, nil)}
 	}
 	return m, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // maxFindings is the most findings that are told; where there are so many, the
@@ -149,7 +150,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 				if told++; told > maxFindings {
 					yield(findingJSON{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "tell all that the check has found",
 						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
-						Hint:   "put back a copy of the data folder, or begin anew with --seed-mode reset"})
+						Hint:   sentence.Fix(sentence.PutBackFolder, nil)})
 					return
 				}
 				if !yield(f, nil) {

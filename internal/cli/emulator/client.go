@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -133,11 +134,11 @@ func (c *control) open() (*client, error) {
 			return nil, err
 		}
 	}
-	out := &client{hint: "acrkit emulator start"}
+	out := &client{hint: sentence.Fix(sentence.StartEmulator, nil)}
 	addr, caFile := c.Addr, c.CAFile
 	if dir != "" {
 		if c.DataDir != "" {
-			out.hint += " --data " + shell.Quote(dir)
+			out.hint = sentence.Fix(sentence.StartWithFolder, map[string]string{"dir": shell.Quote(dir)})
 		}
 		conn, err := readConnection(dir)
 		if err != nil && addr == "" {
@@ -261,7 +262,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: op, Reason: "the key is another emulator's",
-			Hint: "acrkit emulator clock show --data FOLDER    # the folder of the emulator that answers at " + req.URL.Host}
+			Hint: sentence.Fix(sentence.ShowClockOf, map[string]string{"host": req.URL.Host})}
 	case resp.StatusCode == http.StatusForbidden:
 		return &acrkit.Error{Code: acrkit.CodeDenied, Op: op, Reason: fmt.Sprintf("%s is no name and port of its own", req.URL.Host)}
 	case resp.StatusCode >= http.StatusBadRequest:
@@ -279,7 +280,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 func (c *client) lost(op, host string, err error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + host, Causes: []error{err}, Hint: c.hint}
 	if _, ok := errors.AsType[*stall.Error](err); ok {
-		e.Hint += "    # when the one that hangs has been ended"
+		e.Hint = sentence.Fix(sentence.WhenItHasEnded, map[string]string{"command": c.hint})
 	}
 	return e
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -100,12 +101,13 @@ func (c connection) save(dir string) error {
 func readConnection(dir string) (connection, error) {
 	var c connection
 	op := fmt.Sprintf("find an emulator in %q", dir)
-	start := "acrkit emulator start --data " + shell.Quote(dir)
+	facts := map[string]string{"dir": shell.Quote(dir)}
+	start := sentence.Fix(sentence.StartWithFolder, facts)
 	// Who writes it says where clients send their credentials.
 	data, ok, err := private.ReadSecret(filepath.Join(dir, connectionFile))
 	if err == nil && !ok {
 		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",
-			Hint: start + "    # or the folder of another one: acrkit emulator env --data DIR"}
+			Hint: sentence.Fix(sentence.StartOrNameFolder, facts)}
 	}
 	if _, said := errors.AsType[*acrkit.Error](err); said {
 		return c, err

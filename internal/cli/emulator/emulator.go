@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // defaultAddr is where the emulator listens: this machine only, on the port that
@@ -45,5 +46,5 @@ func defaultDataDir(env func(string) string, command string) (string, error) {
 	} else if home := env("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "share", "acrkit", "emulator"), nil
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none", Hint: command + " --data DIR"}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none", Hint: sentence.Fix(sentence.NameFolder, map[string]string{"command": command})}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -75,7 +76,7 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 		return err
 	}
 	if opts.ServicePrincipal && c.Client == "" {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: "acrkit emulator env --data " + shell.Quote(opts.DataDir)}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: sentence.Fix(sentence.ExportToken, map[string]string{"dir": shell.Quote(opts.DataDir)})}
 	}
 	token, note, err := opts.token(ctx, c)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -146,7 +147,7 @@ func (opts *EnvOptions) namedToken(c connection) (seedToken, error) {
 	if !slices.Contains(c.Tokens, opts.Token) {
 		return seedToken{}, &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("export the token %q", opts.Token),
 			Reason: "the emulator was started without such a token, or it was disabled",
-			Hint:   "acrkit emulator token list --data " + shell.Quote(opts.DataDir)}
+			Hint:   sentence.Fix(sentence.ListTokensOfFolder, map[string]string{"dir": shell.Quote(opts.DataDir)})}
 	}
 	reason := "the seed that the emulator was started with is not known"
 	switch {
@@ -160,8 +161,7 @@ func (opts *EnvOptions) namedToken(c connection) (seedToken, error) {
 
 func (opts *EnvOptions) failure(code acrkit.Code, token, reason string) error {
 	return &acrkit.Error{Code: code, Op: fmt.Sprintf("export the password of the token %q", token), Reason: reason,
-		Hint: "acrkit emulator token password " + shell.Quote(token) + " --data " + shell.Quote(opts.DataDir) +
-			"    # makes new ones, and prints them this once"}
+		Hint: sentence.Fix(sentence.RenewAndPrint, map[string]string{"token": shell.Quote(token), "dir": shell.Quote(opts.DataDir)})}
 }
 
 // check asks the emulator whether a password is still the seed's. One that does not

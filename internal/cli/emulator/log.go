@@ -17,6 +17,8 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/refusal"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -61,9 +63,28 @@ type decisionJSON struct {
 // explained says why it was refused. The log knows what no answer tells.
 func (d decisionJSON) explained() decisionJSON {
 	if c, ok := diagnose.Lookup(string(refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))); ok {
-		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, c.Mend
+		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
 	}
 	return d
+}
+
+// fixHere is the fix of a cause at an emulator, whose log is being read.
+func fixHere(c acrkit.Cause) sentence.FixKey {
+	key := sentence.AtEmulator(string(c))
+	if key == sentence.ExplainLog {
+		key = sentence.OfCause(string(c)).Fix
+	}
+	if key.OfAzure() {
+		return sentence.Examine
+	}
+	return key
+}
+
+func (d decisionJSON) facts() map[string]string {
+	if !shell.IsPlain(d.Principal) {
+		return nil
+	}
+	return map[string]string{"token": d.Principal}
 }
 
 // explainedRow is a row with the rule, and the cause in the place of the log's own

@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // lines collects what a command writes, and tells when something came.
@@ -161,5 +163,18 @@ func TestExplainedRow(t *testing.T) {
 		if got := row[len(row)-2:]; got[0] != tc.rule || got[1] != tc.cause {
 			t.Errorf("%+v: %q, want %q %q", tc.d, got, tc.rule, tc.cause)
 		}
+	}
+}
+
+// TestFixHere: the fix of what an emulator refuses is no command for Azure.
+func TestFixHere(t *testing.T) {
+	for _, c := range diagnose.Causes() {
+		if got := sentence.Draft(fixHere(c.Code), nil); got == "" || strings.HasPrefix(got, "az acr ") {
+			t.Errorf("%s: %q", c.Code, got)
+		}
+	}
+	d := decisionJSON{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"}.explained()
+	if d.Mend != "acrkit emulator token password ci" {
+		t.Errorf("%+v", d)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -80,7 +81,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 	op := fmt.Sprintf("write %q", opts.File)
 	file, err := os.OpenFile(opts.File, flags, 0o600) // passwords will stand in it
 	if errors.Is(err, fs.ErrExist) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: "acrkit emulator seed init --force " + opts.File}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
 	}
 	if err != nil {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
@@ -158,7 +159,7 @@ func readSeed(path string, in io.Reader) (*emulator.Seed, error) {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Causes: []error{err},
-				Hint: "acrkit emulator seed init " + path}
+				Hint: sentence.Fix(sentence.WriteSeed, map[string]string{"file": path})}
 		}
 		defer file.Close()
 		in = file
@@ -168,7 +169,7 @@ func readSeed(path string, in io.Reader) (*emulator.Seed, error) {
 		out := *e
 		out.Code = acrkit.CodeUsage // too large is wrong usage here like any other bad file
 		out.Op = fmt.Sprintf("read the seed %q", path)
-		out.Hint = "acrkit emulator seed init -    # shows a good one"
+		out.Hint = sentence.Fix(sentence.ShowSeed, nil)
 		return nil, &out
 	}
 	return seed, err

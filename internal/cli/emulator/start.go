@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/stall"
 )
@@ -135,7 +136,7 @@ func checkAddr(addr, given string, beyond bool) error {
 	}
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
 		Reason: "other machines may reach it, and the emulator is for this one",
-		Hint:   "acrkit emulator start --addr " + addr + given + " --listen-beyond-loopback    # if that is what you want"}
+		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
 }
 
 func startRun(ctx context.Context, opts *StartOptions) error {
@@ -253,7 +254,7 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 	host, _, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		e.Reason = "the port is in use, perhaps by another emulator"
-		e.Hint = "acrkit emulator start --addr " + net.JoinHostPort(host, "0") + given + "    # takes a free port"
+		e.Hint = sentence.Fix(sentence.StartOnFreePort, map[string]string{"args": net.JoinHostPort(host, "0") + given})
 	}
 	return nil, e
 }
@@ -317,13 +318,10 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 // withoutChosen is a command that starts the emulator without the secrets that
 // others may know.
 func (opts *StartOptions) withoutChosen() string {
-	command := "acrkit emulator start --listen-beyond-loopback --addr " + opts.Addr
 	if opts.Memory {
-		command += " --memory --seed FILE"
-	} else {
-		command += " --data " + shell.Quote(opts.DataDir) + " --seed FILE --seed-mode merge"
+		return sentence.Fix(sentence.StartInMemoryWithoutChosen, map[string]string{"addr": opts.Addr})
 	}
-	return command + "    # with these tokens disabled and no client secrets"
+	return sentence.Fix(sentence.StartWithoutChosen, map[string]string{"addr": opts.Addr, "dir": shell.Quote(opts.DataDir)})
 }
 
 // explain says what a person can do about a failure to start.
@@ -338,18 +336,18 @@ func (opts *StartOptions) explain(err error) error {
 	}
 	if cmdutil.IsDiskFull(err) {
 		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
-			Causes: []error{err}, Hint: "df -h " + opts.DataDir}
+			Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)
 	// The system refuses the folder, or something in it.
 	if _, refused := errors.AsType[*fs.PathError](err); ok && refused && e.Hint == "" && opts.DataDir != "" {
 		out := *e
-		out.Hint = "ls -ld " + shell.Quote(opts.DataDir) + "    # must be a folder that you may write to; or: acrkit emulator start --data OTHER_FOLDER"
+		out.Hint = sentence.Fix(sentence.ListFolderOrStart, map[string]string{"dir": shell.Quote(opts.DataDir)})
 		return &out
 	}
 	if ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {
 		out := *e
-		out.Hint = "acrkit emulator start --data OTHER_FOLDER"
+		out.Hint = sentence.Fix(sentence.StartInOtherFolder, nil)
 		return &out
 	}
 	return err

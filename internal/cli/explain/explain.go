@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Options are what the command needs.
@@ -204,7 +205,7 @@ func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diag
 func describe(opts *Options) error {
 	c, ok := diagnose.Lookup(opts.Code)
 	if !ok {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: "acrkit version    # it may be of a newer one"}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
 	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"shows", c.Shows}, {"told by", c.Tells},
 		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"mend", c.Mend}})
@@ -232,26 +233,7 @@ func runError(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	if d.Mend == "" {
-		d.Mend = nextCommand(r)
-	}
 	return opts.print(ctx, explanation{Registry: r.Registry.Host(), Repository: r.Repository, Required: r.Required.String()}, d)
-}
-
-// nextCommand is what tells more than the text does.
-func nextCommand(r errtext.Reading) string {
-	if r.Registry.IsZero() {
-		return "acrkit doctor REGISTRY"
-	}
-	command := "acrkit doctor " + r.Registry.Host()
-	for access := range r.Required.All() {
-		for _, word := range access.Actions {
-			if a, err := acrkit.ParseAction(word); err == nil && access.Type == "repository" {
-				command += " --want " + access.Name + ":" + a.String()
-			}
-		}
-	}
-	return command
 }
 
 func (opts *Options) readText() (string, error) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
-	"github.com/acrkit/acrkit/internal/errtext"
 )
 
 func TestNewCmdExplain(t *testing.T) {
@@ -48,16 +47,4 @@ func TestNewCmdExplain(t *testing.T) {
 	}
 	clitest.JSONFields(t, NewCmdExplain(clitest.Factory(nil), nil),
 		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required")
-}
-
-func TestNextCommand(t *testing.T) {
-	for text, want := range map[string]string{
-		"nothing":                             "acrkit doctor REGISTRY",
-		"myregistry.azurecr.io: unauthorized": "acrkit doctor myregistry.azurecr.io",
-		"GET https://myregistry.azurecr.io/v2/a/tags/list": "acrkit doctor myregistry.azurecr.io --want a:metadata/read",
-	} {
-		if got := nextCommand(errtext.Read(text)); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
 }

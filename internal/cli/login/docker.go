@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/dockerconf"
 	"github.com/acrkit/acrkit/internal/loginfile"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // DockerHelper is the helper's name in Docker's configuration: what stands behind
@@ -50,7 +51,7 @@ func (d *Docker) path() (string, error) {
 	if file := (loginfile.System{LookupEnv: d.LookupEnv}).DockerFile(); file != "" {
 		return file, nil
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find Docker's configuration", Reason: "neither HOME nor DOCKER_CONFIG is set", Hint: "export DOCKER_CONFIG=DIR"}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find Docker's configuration", Reason: "neither HOME nor DOCKER_CONFIG is set", Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": "DOCKER_CONFIG"})}
 }
 
 // Name returns the change that names the helper for a registry; needed is false

@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/dockerconf"
 	"github.com/acrkit/acrkit/internal/identity"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/store"
 	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -343,14 +344,14 @@ func (opts *Options) refused(err error) error {
 	switch {
 	case out.Code != acrkit.CodeCredentialRejected:
 	case opts.Kind == auth.KindServicePrincipal && guid.MatchString(opts.User):
-		out.Hint = "az ad app credential list --id " + opts.User
+		out.Hint = sentence.Fix(sentence.ListSecretsOf, map[string]string{"client": opts.User})
 	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
 	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():
-		out.Hint = "az acr credential show --name " + opts.Registry.Name()
+		out.Hint = sentence.Fix(sentence.ShowAdminPassword, map[string]string{"name": opts.Registry.Name()})
 	case opts.Kind == auth.KindRefreshToken && opts.Registry.IsACR():
-		out.Hint = "az acr login --name " + opts.Registry.Name() + " --expose-token"
+		out.Hint = sentence.Fix(sentence.ShowRefreshToken, map[string]string{"name": opts.Registry.Name()})
 	default:
-		out.Hint = "acrkit login --help"
+		out.Hint = sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": "acrkit login"})
 	}
 	return &out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 )
@@ -47,16 +48,16 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 		return opts.Secret(ctx, fmt.Sprintf("%s of %s: ", what, cred))
 	}
 	return "", &acrkit.Error{Code: acrkit.CodeUsage, Reason: "the secret can be asked for at a terminal only; give it with --password-stdin or --password-file",
-		Hint: opts.again() + " --password-file FILE"}
+		Hint: opts.withFile()}
 }
 
-// again is the command without the secret, as far as its words need no quotes.
-func (opts *Options) again() string {
-	line := "acrkit login " + opts.Registry.Host()
+// withFile is the command with the secret in a file, as far as its words need no quotes.
+func (opts *Options) withFile() string {
+	args := opts.Registry.Host()
 	if opts.Kind == auth.KindScopedToken && shell.IsPlain(opts.User) {
-		line += " --token-name " + opts.User
+		args += " --token-name " + opts.User
 	}
-	return line
+	return sentence.Fix(sentence.LoginWithPasswordFile, map[string]string{"args": args})
 }
 
 // readAll reads a secret that one line feed may follow. What else is odd about it

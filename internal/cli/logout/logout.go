@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/cli/login"
 	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/store"
 	"github.com/acrkit/acrkit/internal/tokencache"
@@ -161,7 +162,7 @@ const shown = 5
 // notFound says what there is instead, of this registry before others.
 func (opts *Options) notFound(all []store.Login) error {
 	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
-		Reason: "no login is stored for it", Hint: "acrkit whoami " + opts.Registry.Host() + "    # what is used there, and where it comes from"}
+		Reason: "no login is stored for it", Hint: sentence.Fix(sentence.ShowSource, map[string]string{"host": opts.Registry.Host()})}
 	if opts.Repository != "" {
 		e.Reason = fmt.Sprintf("no login is stored for %q", opts.Repository)
 	}
@@ -186,9 +187,9 @@ func (opts *Options) notFound(all []store.Login) error {
 	}
 	e.Reason += "; there are those " + strings.Join(names, ", ")
 	if len(here) > 0 {
-		e.Hint = "acrkit logout " + here[0].Registry
+		e.Hint = sentence.Fix(sentence.LogOut, map[string]string{"args": here[0].Registry})
 		if here[0].Repository != "" {
-			e.Hint += " --repository " + shell.Quote(here[0].Repository)
+			e.Hint = sentence.Fix(sentence.LogOutOfPart, map[string]string{"host": here[0].Registry, "repository": shell.Quote(here[0].Repository)})
 		}
 	}
 	return e

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/pki"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/store"
 )
 
@@ -26,7 +27,7 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 			Code:   acrkit.CodeUsage,
 			Op:     "find a folder for the certificate authority",
 			Causes: []error{err},
-			Hint:   "export " + store.EnvDir + "=…    # a folder of your own",
+			Hint:   sentence.Fix(sentence.SetOwnFolder, map[string]string{"variable": store.EnvDir}),
 		}
 	}
 	more := beyondThisMachine(names)
@@ -37,7 +38,7 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &acrkit.Error{Op: "make the folder of the certificate authority", Causes: []error{err},
-			Hint: "export " + store.EnvDir + "=…    # a folder in which this user may write"}
+			Hint: sentence.Fix(sentence.SetWritableFolder, map[string]string{"variable": store.EnvDir})}
 	}
 	ca, err := pki.Open(dir, more)
 	if err != nil {

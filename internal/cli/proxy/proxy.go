@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // defaultAddr is where the proxy listens when it runs by itself; under a command
@@ -203,7 +204,7 @@ func (opts *Options) complete() error {
 	if ip := net.ParseIP(host); !opts.BeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + opts.Addr,
 			Reason: "other machines may reach it, and the proxy is for this one",
-			Hint:   "acrkit proxy " + opts.Registry.Host() + " --addr " + opts.Addr + " --listen-beyond-loopback    # if that is what you want"}
+			Hint:   sentence.Fix(sentence.ProxyBeyond, map[string]string{"host": opts.Registry.Host(), "addr": opts.Addr})}
 	}
 	return nil
 }

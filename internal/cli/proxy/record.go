@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -45,9 +46,9 @@ func newRecord(path string) (*record, error) {
 }
 
 func (r *record) failed(err error, code acrkit.Code) error {
-	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}, Hint: "ls -ld " + shell.Quote(filepath.Dir(r.path))}
+	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}, Hint: sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(filepath.Dir(r.path))})}
 	if cmdutil.IsDiskFull(err) {
-		e.Reason, e.Hint = "the disk is full; they stand above", "df -h ."
+		e.Reason, e.Hint = "the disk is full; they stand above", sentence.Fix(sentence.ShowRoom, nil)
 	}
 	return e
 }

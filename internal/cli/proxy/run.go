@@ -23,6 +23,7 @@ import (
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -197,7 +198,7 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 	}
 	bad := func(why string, causes ...error) (auth.Secret, error) {
 		return auth.Secret{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile), Reason: why, Causes: causes,
-			Hint: "openssl rand -hex 32 > client-key    # in a file that you alone can read"}
+			Hint: sentence.Fix(sentence.MakeClientKey, nil)}
 	}
 	f, err := os.Open(opts.ClientKeyFile)
 	if err != nil {
@@ -267,7 +268,7 @@ func listen(ctx context.Context, opts *Options) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		host, _, _ := net.SplitHostPort(opts.Addr)
 		e.Reason = "the port is in use, perhaps by another proxy"
-		e.Hint = "acrkit proxy " + opts.Registry.Host() + " --addr " + net.JoinHostPort(host, "0") + "    # takes a free port"
+		e.Hint = sentence.Fix(sentence.ProxyOnFreePort, map[string]string{"host": opts.Registry.Host(), "addr": net.JoinHostPort(host, "0")})
 	}
 	return nil, e
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -195,7 +196,7 @@ func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) 
 func nothingToGoOn(ctx context.Context, c *cmdutil.Connection, err error) error {
 	err = cmdutil.Explain(ctx, c, err)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && c.Credential.Kind() != auth.KindServicePrincipal {
-		e.Hint = fmt.Sprintf("acrkit repo list %s --scope-map FILE    # the token's scope map; or --repository NAME for names you know", c.Registry.Host())
+		e.Hint = sentence.Fix(sentence.ListByScopeMap, map[string]string{"host": c.Registry.Host()})
 	}
 	return err
 }
@@ -305,7 +306,7 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, untolds []s
 			quoted[i] = fmt.Sprintf("%q", string(w))
 		}
 		reasons = append(reasons, fmt.Sprintf("%s cannot be enumerated: the registry lists its catalog only to a scope map with metadata/read on \"*\"", strings.Join(quoted, ", ")))
-		e.Hint = "acrkit repo list " + c.Registry.Host() + " --repository NAME    # for each name you know"
+		e.Hint = sentence.Fix(sentence.ListByName, map[string]string{"host": c.Registry.Host()})
 	}
 	if len(untolds) > 0 {
 		quoted := make([]string, len(untolds))
@@ -313,7 +314,7 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, untolds []s
 			quoted[i] = fmt.Sprintf("%q", name)
 		}
 		reasons = append(reasons, fmt.Sprintf("whether %s exists cannot be told without metadata/read on it", strings.Join(quoted, ", ")))
-		e.Hint = "acrkit whoami --registry " + c.Registry.Host() + " --repository " + untolds[0]
+		e.Hint = sentence.Fix(sentence.ShowRights, map[string]string{"host": c.Registry.Host(), "repository": untolds[0]})
 		e.Causes = []error{why}
 	}
 	e.Reason = strings.Join(reasons, "; ")
