@@ -12,8 +12,8 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// acquire returns a cached token that was requested with all of scope and that
-// suits (nil: any), or fetches one for scope; fresh says that it was not cached.
+// acquire returns a cached token that was requested with all of scope and for which
+// suits is true (nil: any), or fetches one for scope; fresh says that it was not cached.
 func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (token *accessToken, fresh bool, err error) {
 	keep := func(a *accessToken) { t.tokens.put(a) }
 	fetch := func(scope acrkit.Scope) func(context.Context) (*accessToken, error) {
@@ -40,8 +40,8 @@ func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(
 	return token, false, nil
 }
 
-// forget drops a token that the registry did not accept. With its root, what it
-// was made from goes too, so that the next one comes from the root credential.
+// forget drops a token that the registry did not accept. withRoot also drops the refresh
+// token it was made from, so that the next one comes from the root credential.
 func (t *Transport) forget(ctx context.Context, token *accessToken, withRoot bool) {
 	t.fetches.Lock()
 	t.tokens.remove(token)
@@ -59,8 +59,8 @@ func (t *Transport) forget(ctx context.Context, token *accessToken, withRoot boo
 // first one again if its source gives another meanwhile.
 const maxProofs = 3
 
-// fetch returns a token for exactly scope: one that is kept and suits (nil: any),
-// or the token service's.
+// fetch returns a token for exactly scope: a stored one for which suits is true (nil:
+// any), or a new one from the token service.
 func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (*accessToken, error) {
 	if len(scope.String()) > acrkit.MaxScope {
 		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry, Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
@@ -128,8 +128,8 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 type Token struct {
 	Value     Secret       // sent as "Authorization: Bearer …"
 	Requested acrkit.Scope // what it was asked for; contains what was wanted
-	// Granted is its access claim, as evidence; nil means unknown. What it holds on
-	// every repository ("*") is told for each of those that were requested.
+	// Granted is its access claim, as evidence; nil means unknown. A right on every
+	// repository ("*") is listed for each repository that was requested.
 	Granted  *acrkit.Scope
 	Expires  time.Time // by this machine's clock
 	Audience string    // audience of the Entra token it came from; "" if none did
@@ -154,7 +154,7 @@ func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error
 }
 
 // Granted returns what the cached token that serves the required scope was
-// granted, by its own claim; nil means unknown. It asks nobody.
+// granted, by its own claim; nil means unknown. It sends nothing.
 func (t *Transport) Granted(required acrkit.Scope) *acrkit.Scope {
 	if t.parts != nil {
 		if p, err := t.partForScope(required); err == nil {

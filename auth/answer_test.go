@@ -250,7 +250,7 @@ func TestThrottledTokenServiceAlone(t *testing.T) {
 	}
 }
 
-// What a challenge asks for is a lesson once it has helped, and no longer than that.
+// The scope of a challenge is kept once it has helped, and only while it helps.
 func TestLessonsProveThemselves(t *testing.T) {
 	const manifest = "/v2/team/app/manifests/v1"
 	const derived, wide = "repository:team/app:pull", "repository:team/app:delete,pull"

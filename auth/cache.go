@@ -14,11 +14,11 @@ const (
 	// without a date, is used; OAuth-based registries promise no less
 	// (distribution, "Token Authentication Specification", expires_in).
 	unknownLife = 60 * time.Second
-	// longestLife bounds what a broken claim can say. ACR's longest is three hours.
+	// longestLife is the longest life that a claim is believed. ACR's longest is three hours.
 	longestLife = 24 * time.Hour
-	// unusedEnd of its life a token is not used any more: a request takes time
-	// to arrive. Short lives spare a tenth.
-	unusedEnd = 10 * time.Second
+	// expiryMargin is how long before its end a token is no longer used, because a
+	// request takes time to arrive; for short lives it is a tenth of the life.
+	expiryMargin = 10 * time.Second
 	// renewalPause is how long after a failed background renewal the next is tried.
 	renewalPause = 30 * time.Second
 )
@@ -43,13 +43,13 @@ func newLife(received, expires, date time.Time, expiresIn time.Duration) life {
 	return life{received, unknownLife}
 }
 
-// age takes the longer of what the monotonic and the wall clock say: the first
-// stands still while a machine sleeps, the second may be set back.
+// age returns the longer of the ages by the monotonic and by the wall clock: the first
+// stops while a machine sleeps, the second may be set back.
 func (l life) age(now time.Time) time.Duration {
 	return max(now.Sub(l.from), now.Round(0).Sub(l.from.Round(0)))
 }
 
-func (l life) alive(now time.Time) bool { return l.age(now) < l.span-min(unusedEnd, l.span/10) }
+func (l life) alive(now time.Time) bool { return l.age(now) < l.span-min(expiryMargin, l.span/10) }
 
 // due reports whether it is time to renew: at 80 % of the life.
 func (l life) due(now time.Time) bool { return l.age(now) >= l.span/10*8 }
@@ -88,8 +88,8 @@ func newTokenCache(most int) *tokenCache {
 
 func resourceKey(a acrkit.Access) string { return a.Type + ":" + a.Name }
 
-// find returns the narrowest living token that was requested with all of need
-// and that suits, or nil.
+// find returns the valid token with the smallest requested scope that contains need
+// and for which suits is true (nil: any), or nil.
 func (c *tokenCache) find(now time.Time, need acrkit.Scope, suits func(*accessToken) bool) *accessToken {
 	good := func(e *list.Element) bool {
 		t := e.Value.(*accessToken)
@@ -114,7 +114,7 @@ func (c *tokenCache) find(now time.Time, need acrkit.Scope, suits func(*accessTo
 				best = e
 			}
 		}
-		break // every token that contains need stands under each of its resources
+		break // every token that contains need is listed under each of its resources
 	}
 	if best == nil {
 		return nil

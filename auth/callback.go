@@ -33,8 +33,8 @@ func newCallback[V any](op string, get func(context.Context) (V, error)) callbac
 	return callback[V]{op, get, make(chan struct{}, 1)}
 }
 
-// call returns what the function returns. One that does not return in time is left
-// alone, and the next call waits for it: nothing can end it. A panic becomes an error,
+// call returns what the function returns. A call that does not return in time cannot be
+// ended; the next call waits for it. A panic becomes an error,
 // because the function runs on a goroutine of this package, where the caller cannot
 // recover it.
 func (c callback[V]) call(ctx context.Context) (V, error) {
@@ -62,7 +62,7 @@ func (c callback[V]) call(ctx context.Context) (V, error) {
 		r := broken("the function ended its goroutine")
 		defer func() {
 			if p := recover(); p != nil {
-				// Its value may be anything, a secret too; of the runtime's own it is not.
+				// The value may be a secret; an error of the runtime is not.
 				reason := fmt.Sprintf("the function panicked with a value of type %T", p)
 				if err, ok := p.(interface {
 					error
@@ -103,7 +103,8 @@ func (c callback[V]) late(ctx context.Context, reason string) error {
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Reason: reason}
 }
 
-// failure words the function's own error. What it says as an error of ours stays.
+// failure returns the error for the function's own error. An *acrkit.Error is returned
+// unchanged.
 func (c callback[V]) failure(ctx, limited context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -114,7 +115,7 @@ func (c callback[V]) failure(ctx, limited context.Context, err error) error {
 	if _, ours := errors.AsType[*acrkit.Error](err); ours {
 		return err
 	}
-	// Vaults fail for a moment; nothing is known that would forbid to try again.
+	// A vault's failure may be temporary, so the error allows another try.
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Causes: []error{err}}
 }
 
@@ -124,7 +125,7 @@ type funcSource struct {
 	callback[string]
 }
 
-// SecretFunc is a function that returns the secret: out of a vault, say. The
+// SecretFunc is a function that returns the secret, for example from a vault. The
 // function must honour its context, which ends after 30 seconds at the latest.
 //
 // As a password's source it is called when a password is needed for the first
@@ -133,8 +134,8 @@ type funcSource struct {
 // with the password, use [ScopedTokenFunc].
 //
 // An error with [acrkit.CodeCredentialMissing] says that there is no such secret
-// here, and lets a [Chain] go on; any other stops it. The function's error text
-// is shown and must not hold a secret.
+// here, and a [Chain] tries its next credential; any other error stops it. The
+// function's error text is shown and must not hold a secret.
 func SecretFunc(get func(ctx context.Context) (string, error)) SecretSource {
 	return &funcSource{sourceText("function"), newCallback("get a secret from its source", get)}
 }

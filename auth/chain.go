@@ -21,13 +21,14 @@ type chainCredential struct {
 // long as the [Transport] lives. Nothing is tried before the first token is
 // needed.
 //
-// It goes on only past a credential that is not available, which is an error with
-// [acrkit.CodeCredentialMissing]: no file, no entry, nobody signed in. A
-// credential that is there and wrong, half set, or cannot be asked at the moment
-// ends it: to take another one silently would be to act as somebody else. Errors
-// hold a [ChainError] with every attempt.
+// It skips only a credential that is not available, which is an error with
+// [acrkit.CodeCredentialMissing]: no file, no entry, no sign-in. A credential that is
+// wrong, incomplete, or temporarily unreadable ends the chain, because using the next
+// one silently would act as another identity. Errors hold a [ChainError] with every
+// attempt.
 //
-// An [Anonymous] at the end makes "nobody signed in" no error.
+// With an [Anonymous] at the end, a chain without any other credential is anonymous and
+// no error.
 func Chain(members ...Credential) Credential {
 	texts := make([]string, 0, len(members))
 	for _, m := range members {
@@ -38,9 +39,8 @@ func Chain(members ...Credential) Credential {
 	return &chainCredential{description{KindChain, "first of: " + strings.Join(texts, ", ")}, slices.Clone(members)}
 }
 
-// ChainError is the report of a [Chain]: what became of each of its credentials;
-// of a [DockerConfig] alone, of each of its places. It is a cause beneath the
-// error, to be had with [errors.As].
+// ChainError reports the outcome for each credential of a [Chain], or for each place of
+// a [DockerConfig] alone. [errors.As] finds it beneath the error.
 type ChainError struct{ Lookups []Lookup }
 
 // Error lists the attempts in one line.
@@ -119,12 +119,12 @@ type chainGrant struct {
 	chosen *chosen // guarded by the lock of choice
 }
 
-// chosen is the member that a chain settled for.
+// chosen is the member that a chain uses.
 type chosen struct {
 	grant  grant
 	before []Lookup // what was not available
 	at     int
-	first  proof // the one that decided it
+	first  proof // the proof by which it was chosen
 }
 
 func (g *chainGrant) proof(ctx context.Context) (proof, error) {
@@ -189,7 +189,7 @@ func (g *chainGrant) attempts(c *chosen, err error) *ChainError {
 	return report
 }
 
-// outcomeOf says what an error makes of the place that it came from.
+// outcomeOf returns the outcome of a place that failed with an error.
 func outcomeOf(err error) Outcome {
 	switch acrkit.CodeOf(err) {
 	case acrkit.CodeCredentialRejected, acrkit.CodeDenied:
@@ -209,13 +209,13 @@ func (g *chainGrant) report(c *chosen, err error) error {
 		return err
 	}
 	with := *e
-	// In front: it holds the reports beneath.
+	// First, so that errors.As finds this report before those of the members.
 	with.Causes = append([]error{g.attempts(c, err)}, e.Causes...)
 	with.Reason = reasonOf(err) + afterwards(c.before)
 	return wire.Final(&with)
 }
 
-// afterwards names what came before in a message.
+// afterwards returns the end of a message: the members that were not available.
 func afterwards(before []Lookup) string {
 	if len(before) == 0 {
 		return ""
@@ -251,7 +251,7 @@ func (g *chainGrant) rejected(p proof, e *acrkit.Error, said string) {
 	c.grant.rejected(p, e, said)
 	report := g.attempts(c, e)
 	if last := &report.Lookups[c.at]; last.Outcome == OutcomeNotAvailable {
-		last.Outcome = OutcomeRefused // nobody in particular was refused
+		last.Outcome = OutcomeRefused // the service refused an anonymous request
 	}
 	e.Causes = append([]error{report}, e.Causes...)
 	e.Reason += afterwards(c.before)

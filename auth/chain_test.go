@@ -23,7 +23,7 @@ func (s entraSource) EntraToken(context.Context, string) (string, time.Time, err
 }
 
 func missing() auth.Credential {
-	return auth.Entra(entraSource{&acrkit.Error{Code: acrkit.CodeCredentialMissing, Reason: "nobody is signed in"}})
+	return auth.Entra(entraSource{&acrkit.Error{Code: acrkit.CodeCredentialMissing, Reason: "no account is signed in"}})
 }
 
 func TestChain(t *testing.T) {
@@ -41,7 +41,7 @@ func TestChain(t *testing.T) {
 		{"first", []auth.Credential{ci(), missing()}, "", "", ""},
 		{"past what is not available", []auth.Credential{missing(), noFile, ci()}, "", "", ""},
 		{"chain in a chain", []auth.Credential{auth.Chain(missing(), noFile), ci()}, "", "", ""},
-		{"none", []auth.Credential{missing(), noFile}, acrkit.CodeCredentialMissing, "none is available: Entra identity: not available (nobody is signed in); token \"gone\": not available (there is no such file)", "not available,not available"},
+		{"none", []auth.Credential{missing(), noFile}, acrkit.CodeCredentialMissing, "none is available: Entra identity: not available (no account is signed in); token \"gone\": not available (there is no such file)", "not available,not available"},
 		{"refused", []auth.Credential{missing(), auth.ScopedToken("ci", "wrong-horse"), ci()}, acrkit.CodeCredentialRejected, "not available before it: Entra identity", "not available,refused,not tried"},
 		{"entra refuses", []auth.Credential{auth.ServicePrincipal("t", "c", "wrong-secret", nil), ci()}, acrkit.CodeCredentialRejected, "AADSTS7000215", "refused,not tried"},
 		{"half set", []auth.Credential{missing(), fails(acrkit.CodeUsage), ci()}, acrkit.CodeUsage, "for a reason", "not available,incomplete,not tried"},

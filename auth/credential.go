@@ -37,13 +37,13 @@ const (
 	KindChain            Kind = "chain"         // the first of several that is available
 )
 
-// Credential says who you are. It is inert: nothing is sent before a
-// [Transport] binds it to one registry. Values are made by the constructors of
-// this package, are safe for concurrent use, and print without their secrets.
+// Credential is an identity and its secret. It sends nothing itself; a [Transport] binds
+// it to one registry and uses it. Values are made by the constructors of this package,
+// are safe for concurrent use, and print without their secrets.
 type Credential interface {
 	// Kind returns the sort of credential.
 	Kind() Kind
-	// String describes the credential without its secret: `token "ci-pull"`,
+	// String describes the credential without its secret, as `token "ci-pull"`,
 	// `service principal 22222222-…`, `anonymous`.
 	String() string
 	// Name returns the token name, user name or client id; "" of other kinds.
@@ -124,10 +124,10 @@ func ScopedTokenSource(name string, password SecretSource) Credential {
 // answer. Access tokens that were made with an earlier pair are used until they end.
 //
 // An error with [acrkit.CodeCredentialMissing] says that there is no such secret
-// here, and lets a [Chain] go on; any other stops it. An error that is no
-// [*acrkit.Error] has [acrkit.CodeUnavailable]; a name without a password, and the
-// reverse, [acrkit.CodeUsage]. The function's error text is shown and must not hold a
-// secret.
+// here, and a [Chain] tries its next credential; any other error stops it. An error that
+// is not an [*acrkit.Error] gets [acrkit.CodeUnavailable]; a name without a password, or
+// the reverse, [acrkit.CodeUsage]. The function's error text is shown and must not hold
+// a secret.
 //
 // The credential is "token from function" until the first call, and then the token of
 // the name that the function gave: see [Transport.Status] and [Transport.Describe]. A
@@ -147,8 +147,8 @@ const identityUser = "<token>"
 // the admin user ([AdminUser] has better errors), or a service principal's client
 // id and secret.
 //
-// A password that is a token is told apart by its issuer and audience, whatever
-// the user name: an ACR refresh token is used as [RefreshToken] uses it, an Entra
+// A password that is a token is recognized by its issuer and audience, with any user
+// name: an ACR refresh token is used as [RefreshToken] uses it, an Entra
 // token as [EntraToken], and an ACR access token is an error with [acrkit.CodeUsage].
 // Under the user names 00000000-0000-0000-0000-000000000000 and <token> every password
 // that is not an Entra token is taken for an ACR refresh token. Any other token is
@@ -188,15 +188,15 @@ type entraCredential struct {
 	source EntraTokenSource
 }
 
-// Entra is an Entra identity that a source speaks for. These methods of the source
-// are used where it has them:
+// Entra is an Entra identity whose tokens come from a source. These methods of the
+// source are optional:
 //
 //   - String() string describes the credential; the text must not hold a secret;
 //   - Kind() Kind is its kind, instead of [KindEntra];
 //   - ForRegistry(acrkit.Registry) (EntraTokenSource, error) is called when a
-//     [Transport] binds the credential, and what it returns is asked for tokens:
-//     for sources that must know the registry's cloud. Its error is the
-//     transport's.
+//     [Transport] binds the credential, for sources that must know the registry's
+//     cloud; the source that it returns is asked for tokens. Its error is the error
+//     of [NewTransport].
 func Entra(source EntraTokenSource) Credential {
 	c := &entraCredential{description{KindEntra, "Entra identity"}, source}
 	if s, ok := source.(fmt.Stringer); ok {
@@ -224,15 +224,15 @@ const entraTokenText = "Entra access token"
 
 type anonymousCredential struct{ description }
 
-// Anonymous is nobody. It opens what a registry with anonymous pull gives to
-// everyone.
+// Anonymous is no credential: requests are anonymous. It reads what a registry with
+// anonymous pull makes public.
 func Anonymous() Credential {
 	return &anonymousCredential{description{KindAnonymous, string(KindAnonymous)}}
 }
 
-// checkSecret says what is wrong with a secret without showing it. White space
-// around a secret comes from a file or a pipe, and the service answers it with
-// anything up to a 500.
+// checkSecret returns an error if a secret is malformed, without showing it. White space
+// around a secret usually comes from a file or a pipe; the service may answer it with
+// status 500.
 func checkSecret(what string, s string) error {
 	why, white := "", cause.PasswordWhitespace
 	switch {

@@ -14,10 +14,10 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// divided is a credential that is another one for some repositories.
+// divided is a credential with different credentials for different repositories.
 type divided interface {
-	// parts returns the credential of each repository prefix; "" is the one of the
-	// rest and of what names no repository. No value is divided again.
+	// parts returns the credential of each repository prefix; "" is for all other
+	// repositories and for requests without one. No value is divided again.
 	parts(t *Transport) (map[string]Credential, error)
 }
 
@@ -60,11 +60,11 @@ type byRepositoryCredential struct {
 //		"":         auth.Anonymous(),
 //	})
 //
-// A prefix is a repository name and stands for that repository and for all under
-// it: "team" for team and team/app, not for teamwork. The prefix "" stands for
-// the rest, and for requests that name no repository, as the catalog. Without it
-// those are an error with [acrkit.CodeCredentialMissing], except the ping of
-// /v2/, which opens nothing and is made with any of the credentials.
+// A prefix is a repository name and matches that repository and all under it: "team"
+// matches team and team/app, not teamwork. The prefix "" matches all other repositories,
+// and requests that name none, such as the catalog. Without it those are an error with
+// [acrkit.CodeCredentialMissing], except the ping of /v2/, which needs no right and is
+// made with any of the credentials.
 //
 // No token is shared between credentials. A request that needs two repositories,
 // a mount, is made with the credential of its target alone.
@@ -104,15 +104,14 @@ func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, err
 	return all, nil
 }
 
-// bind is for the case of one part only, which NewTransport looks through.
+// bind always fails: NewTransport divides the credential and binds its parts.
 func (c *byRepositoryCredential) bind(t *Transport) (grant, error) { return nil, errDivided(t) }
 
 func errDivided(t *Transport) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "it is several, and one is needed"}
 }
 
-// maxParts bounds the credentials of one transport. Each has its own token cache,
-// and a map that is longer wants a prefix higher up.
+// maxParts bounds the credentials of one transport. Each has its own token cache.
 const maxParts = 256
 
 // part is a transport with the credential of one prefix.
@@ -139,7 +138,7 @@ func (t *Transport) divide() error {
 	most := max(maxCachedTokens/len(creds), 16)
 	for prefix, cred := range creds {
 		child := &Transport{registry: t.registry, cred: cred, scheme: t.scheme, base: t.base, log: t.log, now: t.now, keeper: t.keeper,
-			tokens: newTokenCache(most), lessons: lessons{}}
+			tokens: newTokenCache(most), learned: learnedScopes{}}
 		child.fetches.init()
 		if child.grant, err = cred.bind(child); err != nil {
 			return err
@@ -183,7 +182,7 @@ func (t *Transport) partForRequest(req *http.Request) (*Transport, error) {
 	switch {
 	case need.Repository != "":
 	case need.Op == operation.Ping:
-		// It opens nothing; "" is the last if it is there.
+		// The ping needs no right; the last part is that of "" if there is one.
 		return t.parts[len(t.parts)-1].transport, nil
 	case need.Op == operation.Unknown:
 		// A request that is not recognised may come with its scope.
@@ -231,7 +230,7 @@ func (t *Transport) partForScope(scope acrkit.Scope) (*Transport, error) {
 		Reason: "the scope is of repositories with different credentials, which no token holds together"})
 }
 
-// clipQuote quotes what may be long.
+// clipQuote quotes a text and shortens a long one.
 func clipQuote(s string) string {
 	if len(s) > 80 {
 		s = s[:80] + "…"

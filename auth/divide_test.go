@@ -86,7 +86,7 @@ func TestByRepository(t *testing.T) {
 	}
 }
 
-// A token of one credential never serves a request of another, whatever it holds.
+// A token of one credential never serves a request of another, even if its scope would.
 func TestByRepository_noSharing(t *testing.T) {
 	f, rt, _ := setup(t, byRepository())
 	everyone(f, "app", "team", "rest")

@@ -25,11 +25,11 @@ type dockerConfigCredential struct {
 // `az acr login` left for the registry: in the given files or, if none is given,
 // where [DockerConfigFromEnvironment] looks.
 //
-// In a file, what is found first counts: under credHelpers for the registry's
-// host, from the credsStore, under auths (auth; username and password;
-// identitytoken). At a regional endpoint, what is there for the login server counts
-// after what is there for the host itself. A helper is the program docker-credential-NAME in PATH; it gets
-// the host on its standard input and ten seconds. Keys of auths may be the host,
+// In a file, the first of these counts: credHelpers for the registry's host, the
+// credsStore, auths (auth; username and password; identitytoken). At a regional
+// endpoint, the entries for the login server come after those for the host itself. A
+// helper is the program docker-credential-NAME in PATH; it reads the host from its
+// standard input and has ten seconds. Keys of auths may be the host,
 // its URL as Docker wrote it once, or, as podman has them, host and repository
 // prefix ("myregistry.azurecr.io/team"): the longest prefix that holds a
 // repository wins, as in [ByRepository], before helpers and across files.
@@ -38,9 +38,9 @@ type dockerConfigCredential struct {
 // when a token is needed for the first time, kept, and read again when it is
 // refused, so that a new login reaches a running client.
 //
-// Where there is none, the error has [acrkit.CodeCredentialMissing], and a
-// [Chain] goes on. A file that cannot be read, half an entry, or a helper that
-// fails, hangs or is not installed is an error that names it: nobody becomes
+// Where there is none, the error has [acrkit.CodeCredentialMissing], and a [Chain] tries
+// its next credential. A file that cannot be read, an incomplete entry, or a helper that
+// fails, hangs or is not installed is an error that names it: requests never become
 // anonymous by accident.
 func DockerConfig(files ...string) Credential {
 	if len(files) == 0 {
@@ -89,7 +89,7 @@ func (c *dockerConfigCredential) parts(t *Transport) (map[string]Credential, err
 	for _, source := range c.sources {
 		doc, err := source.read(t.registry)
 		if err != nil {
-			continue // told when the file is needed; in a chain it may never be
+			continue // reported when the file is needed; in a chain it may never be
 		}
 		for prefix := range doc.auths {
 			parts[prefix] = &dockerPart{c.description, c, prefix}
@@ -113,7 +113,7 @@ func (p *dockerPart) bind(t *Transport) (grant, error) {
 	return g, nil
 }
 
-// dockerGrant is the grant of whatever the files have.
+// dockerGrant is the grant of the credential that the files have.
 type dockerGrant struct {
 	t    *Transport
 	part *dockerPart
@@ -155,18 +155,18 @@ func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
 			p.by = f
 			return p, nil
 		}
-		err = cameFrom(err, f.from)
+		err = withSource(err, f.from)
 		if refused != nil || !errors.Is(err, acrkit.CodeCredentialRejected) {
 			return proof{}, err
 		}
 		// An Entra token is refused where it is exchanged.
 		refused, refusal = f, err
-		g.leave(f)
+		g.discard(f)
 	}
 }
 
-// leave gives up what was refused, so that the files are read again.
-func (g *dockerGrant) leave(f *dockerFound) {
+// discard drops a refused credential, so that the files are read again.
+func (g *dockerGrant) discard(f *dockerFound) {
 	g.reads.Lock()
 	defer g.reads.Unlock()
 	if g.current == f {
@@ -250,7 +250,7 @@ func (d dockerDoc) entryName(e dockerEntry) string {
 	return fmt.Sprintf("%s, entry %s", d.source, clipQuote(e.key))
 }
 
-// find looks at one place after the other.
+// find tries one place after the other.
 func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 	places, err := g.places()
 	if err != nil {
@@ -283,8 +283,8 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		Reason: "there is none for this registry", Hint: sentence.Fix(sentence.LoginForDocker, map[string]string{"host": g.t.registry.Host()})}, places)
 }
 
-// withPlaces puts the report of the places beneath an error of ours, and says which
-// place failed: a client that had the error words anew what it was about.
+// withPlaces puts the report of the places beneath an *acrkit.Error and names the place
+// that failed.
 func withPlaces(err error, places []dockerPlace) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -293,7 +293,7 @@ func withPlaces(err error, places []dockerPlace) error {
 	with := *e
 	with.Reason = reasonOf(err)
 	for _, p := range places {
-		// The error of a file names the file; a helper's not who named the helper.
+		// The error of a file names the file; that of a helper must still name it.
 		if p.lookup.Outcome == OutcomeFailed && (e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed) {
 			with.Reason += "; see " + p.lookup.Source
 		}
@@ -339,13 +339,13 @@ func (g *dockerGrant) found(pair userSecret, l *Lookup, lookups []Lookup) (*dock
 	cred := UserPassword(pair.user, pair.secret.Reveal())
 	inner, err := cred.bind(g.t)
 	if err != nil {
-		return nil, cameFrom(err, l.Source)
+		return nil, withSource(err, l.Source)
 	}
 	return &dockerFound{inner, cred, pair, l.Place, l.Source, lookups}, nil
 }
 
-// cameFrom says in an error where the credential came from.
-func cameFrom(err error, from string) error {
+// withSource adds to an error where the credential came from.
+func withSource(err error, from string) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
 		return err
@@ -363,7 +363,7 @@ func (g *dockerGrant) refused(p proof) bool {
 	if f.refused(p) {
 		return true
 	}
-	g.leave(f)
+	g.discard(f)
 	return true
 }
 

@@ -40,7 +40,7 @@ func FuzzDockerFile(f *testing.F) {
 				t.Fatal("the same entry is read in two ways")
 			}
 			if p, ours := repositoryOfKey(e.key, reg); !ours || p != prefix {
-				t.Fatalf("key %q stands under %q", e.key, prefix)
+				t.Fatalf("key %q has the prefix %q", e.key, prefix)
 			}
 			if !strings.Contains(strings.ToLower(e.key), "myregistry.azurecr.io") {
 				t.Fatalf("key %q is of another host", e.key)

@@ -67,7 +67,7 @@ func beHelper(mode string) int {
 	case "empty":
 		say(`{}`)
 	case "huge":
-		for { // until nobody reads
+		for { // until the reader has gone
 			if _, err := os.Stdout.WriteString(strings.Repeat("correct-horse", 1000)); err != nil {
 				return 0
 			}
@@ -83,7 +83,7 @@ func beHelper(mode string) int {
 			return 2
 		}
 		say(`{"Username":"ci","Secret":"correct-horse"}`)
-	case "linger": // until nobody reads
+	case "linger": // until the reader has gone
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			if _, err := os.Stdout.WriteString("\n"); err != nil {
 				return 0

@@ -35,12 +35,12 @@ type dockerDoc struct {
 	auths map[string]dockerEntry
 }
 
-// dockerEntry is one entry that has something in it; only one that is looked at
-// must be right, hence why.
+// dockerEntry is one entry that is not empty. A malformed entry is an error only when it
+// is used, so why keeps the fault.
 type dockerEntry struct {
-	key  string // as it stands in the file
+	key  string // as it is written in the file
 	pair userSecret
-	why  string // what is wrong with it, without a word of it; "" if nothing is
+	why  string // what is wrong with it, without any of its text; "" if nothing is
 }
 
 // userSecret is a pair as a file or a helper gives it.
@@ -53,7 +53,7 @@ func (p userSecret) equal(other userSecret) bool {
 	return p.user == other.user && p.secret.Reveal() == other.secret.Reveal()
 }
 
-// loginSource is a place of logins: a file, or a variable with the text of one.
+// loginSource is where logins are: a file, or a variable with the text of one.
 type loginSource struct {
 	file     string
 	variable string
@@ -82,7 +82,7 @@ func (s loginSource) variables() []string {
 	return nil
 }
 
-// failure is an error that names the place and shows nothing of what it holds.
+// failure returns an error that names the place and shows none of its content.
 func (s loginSource) failure(code acrkit.Code, reason, hint string) error {
 	return wire.Final(&acrkit.Error{Code: code, Cause: cause.DockerConfigBroken,
 		Op: "read the logins in " + s.String(), Reason: reason, Hint: hint})
@@ -124,8 +124,8 @@ func (s loginSource) data() ([]byte, error) {
 	return []byte(text), dockerFile.Check(int64(len(text)))
 }
 
-// parseDockerFile reads what a file has for a registry. why says what is wrong
-// with the whole, without a word of it. Source: docker/cli, "docker login",
+// parseDockerFile reads what a file has for a registry. why says what is wrong with the
+// file, without any of its text. Source: docker/cli, "docker login",
 // "Credential stores"; containers-auth.json(5).
 func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why string) {
 	doc.auths = map[string]dockerEntry{}
@@ -151,7 +151,7 @@ func parseDockerFile(data []byte, reg acrkit.Registry) (doc dockerDoc, why strin
 		return doc, why
 	}
 	for _, host := range hostsOf(reg) {
-		// In order, so that of two keys for one thing the same one always counts.
+		// Sorted, so that of two keys for the same repository the same one always counts.
 		for _, key := range slices.SortedFunc(maps.Keys(raw.Auths), compareKeys) {
 			prefix, ours := repositoryOfKey(key, host)
 			if _, twice := doc.auths[prefix]; !ours || twice {
@@ -200,8 +200,8 @@ func compareKeys(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// repositoryOfKey returns the repository prefix that a key stands for, and
-// whether it is of the registry at all: the host must be the same, to the port.
+// repositoryOfKey returns the repository prefix of a key, and whether the key is for the
+// registry: host and port must be the same.
 func repositoryOfKey(key string, reg acrkit.Registry) (prefix string, ours bool) {
 	rest, isURL := key, false
 	for _, scheme := range []string{"https://", "http://"} {
@@ -260,7 +260,7 @@ func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
 	case user == "" && password == "":
 		return e, false
 	case user == "" && isToken(password):
-		user = identityUser // a token says itself what it is
+		user = identityUser // the kind of token is read from the token itself
 	case user == "":
 		e.why = "has a password and no user name"
 	case password == "":
@@ -272,8 +272,8 @@ func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
 
 // decodeAuth reads an auth, base64 of user name and password with a colon between
 // them. Padding may be missing, as the kubelet and go-containerregistry have it, and
-// lines may be broken, as every client in Go has it. why says what is wrong, without
-// a word of the value.
+// lines may be broken, as every client in Go has it. why says what is wrong, without any
+// of the value.
 func decodeAuth(auth string) (user, password, why string) {
 	decoded, err := base64.StdEncoding.DecodeString(auth)
 	if err != nil && !strings.Contains(auth, "=") {

@@ -55,7 +55,7 @@ func TestDockerConfigFromEnvironment(t *testing.T) {
 		{"runtime folder", base, []string{"docker"}, "runtime", 4},
 		{"XDG_CONFIG_HOME", base, []string{"docker", "runtime"}, "config", 4},
 		{"podman's folder in the home", with("XDG_CONFIG_HOME", ""), []string{"docker", "runtime"}, "confighome", 4},
-		{"REGISTRY_AUTH_FILE stands for podman's others", with("REGISTRY_AUTH_FILE", at("named.json")), []string{"docker"}, "named", 3},
+		{"REGISTRY_AUTH_FILE replaces podman's other files", with("REGISTRY_AUTH_FILE", at("named.json")), []string{"docker"}, "named", 3},
 		{"REGISTRY_AUTH_FILE that is not there", with("REGISTRY_AUTH_FILE", at("none.json")), []string{"docker"}, "", 3},
 		{"Docker before REGISTRY_AUTH_FILE", with("REGISTRY_AUTH_FILE", at("named.json")), nil, "docker", 3},
 		{"nothing", base, []string{"docker", "runtime", "config"}, "", 4},
@@ -142,7 +142,7 @@ func TestDockerConfigFromEnvironment_broken(t *testing.T) {
 				t.Errorf("a secret is shown: %.600s", shown)
 			}
 			if got := d.sentTo(testHost); len(got) != 0 {
-				t.Errorf("%d requests: nobody is anonymous by accident", len(got))
+				t.Errorf("%d requests: a client is anonymous by accident", len(got))
 			}
 		})
 	}

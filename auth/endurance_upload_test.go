@@ -353,7 +353,7 @@ func TestTokenEndsInAnUpload_chunks(t *testing.T) {
 	l.wantStored("big/blob", bigBlob)
 }
 
-// A token that ends before its time, which nobody can know: a stream is refused,
+// A token that ends before its time, which the client cannot know: a stream is refused,
 // once, with an error that says so, and nothing empty or half is stored in its
 // place. The same call again succeeds. A body that rewinds is sent again, whole.
 func TestTokenEndsInAnUpload_unforeseen(t *testing.T) {

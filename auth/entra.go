@@ -21,7 +21,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Audience says for whom the Entra tokens are made that are exchanged for ACR's.
+// Audience is the audience of the Entra tokens that are exchanged for ACR's.
 type Audience string
 
 // The audiences.
@@ -72,7 +72,7 @@ func ServicePrincipal(tenantID, clientID, clientSecret string, opts *EntraOption
 //	auth.SecretFile(os.Getenv("AZURE_FEDERATED_TOKEN_FILE")) // Kubernetes
 //	auth.GitHubOIDC(requestURL, requestToken, "")            // GitHub Actions
 //
-// No client secret exists then, and none can leak. Source: Microsoft identity
+// There is no client secret that could leak. Source: Microsoft identity
 // platform, "OAuth 2.0 client credentials flow", third case; RFC 7523 §2.2.
 func FederatedServicePrincipal(tenantID, clientID string, assertion SecretSource, opts *EntraOptions) Credential {
 	c := newServicePrincipal(tenantID, clientID, assertion, opts)
@@ -177,8 +177,8 @@ func (c *entraCredential) bind(t *Transport) (grant, error) {
 	}, nil)
 }
 
-// sourceError words the failure of a source. What the source said itself, as an
-// error of ours, stays.
+// sourceError returns the error for a failure of a source. An *acrkit.Error of the source
+// keeps its reason.
 func sourceError(ctx context.Context, op string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) {
 		return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
@@ -239,7 +239,7 @@ type entraGrant struct {
 	who      string
 	audience Audience
 	sign     func(ctx context.Context, scope string) (Secret, error)
-	identity func(ctx context.Context) (Secret, bool) // what tells who signs in; nil = nothing does
+	identity func(ctx context.Context) (Secret, bool) // identifies who signs in; nil = not known
 
 	fetches flights[*refreshToken]
 	current *refreshToken // guarded by the lock of fetches
@@ -250,7 +250,7 @@ type entraGrant struct {
 type refreshToken struct {
 	answered
 	audience     string    // of the Entra token
-	entraExpires time.Time // its end, by its own word; zero if it does not say
+	entraExpires time.Time // its end, by its own claim; zero if it has none
 	retryAt      time.Time // guarded by the grant's lock
 	key          TokenKey  // in the store of tokens; zero where it is not kept
 	loaded       bool      // it came from there
@@ -310,8 +310,8 @@ func (g *entraGrant) renew(root *refreshToken) {
 	}
 }
 
-// whose names the Entra token for messages.
-func (g *entraGrant) whose() string {
+// describe names the Entra token for messages.
+func (g *entraGrant) describe() string {
 	if g.who == entraTokenText {
 		return g.who
 	}
@@ -321,7 +321,7 @@ func (g *entraGrant) whose() string {
 func (g *entraGrant) close() { g.fetches.close() }
 
 func (g *entraGrant) rejected(_ proof, e *acrkit.Error, said string) {
-	e.Reason = "the ACR refresh token made from the " + g.whose() + " is not accepted" + said
+	e.Reason = "the ACR refresh token made from the " + g.describe() + " is not accepted" + said
 }
 
 // exchange gets an Entra token and exchanges it for an ACR refresh token.
@@ -335,10 +335,10 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 	}
 	secrets := []Secret{token}
 	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.service()}, "access_token": {token.Reveal()}}
-	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.whose(), form, "refresh_token",
+	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.describe(), form, "refresh_token",
 		//nolint:bodyclose // there is no response yet; post closes it
 		g.t.refusedByRegistry(secrets, func(e *acrkit.Error, said string) {
-			e.Reason = fmt.Sprintf("the registry does not accept the %s (audience %s)%s", g.whose(), audience, said)
+			e.Reason = fmt.Sprintf("the registry does not accept the %s (audience %s)%s", g.describe(), audience, said)
 			claims, err := wire.ReadClaims(token.Reveal())
 			e.Cause = cause.ExchangeRefused
 			switch {
@@ -366,8 +366,8 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 	return &refreshToken{answered: a, audience: audience, entraExpires: claims.Expires}, nil
 }
 
-// signIn gets an Entra token, and says for which audience. ARM's is asked for
-// only when Entra itself refuses ACR's, and only for Microsoft's registries.
+// signIn returns an Entra token and its audience. It asks for ARM's audience only if
+// Entra refuses ACR's, and only for Microsoft's registries.
 func (g *entraGrant) signIn(ctx context.Context) (Secret, string, error) {
 	armScope := wire.CloudOf(g.t.registry).ARM
 	g.fetches.Lock()
@@ -404,7 +404,7 @@ func audienceOf(token Secret, scope string) string {
 }
 
 // EntraRefusal is Entra's refusal of a sign-in: the cause beneath an error. It
-// holds numbers and ids, none of Entra's text.
+// holds numbers and ids, and none of Entra's text.
 type EntraRefusal struct {
 	Number        int    // of AADSTS7000215; 0 if it gave none
 	OAuthError    string // "invalid_client" (RFC 6749 §5.2); "" if it gave none
@@ -424,8 +424,8 @@ func (r EntraRefusal) Error() string {
 	return meaning
 }
 
-// ofAudience reports whether Entra does not know, or does not serve, the resource
-// that was asked for.
+// ofAudience reports whether Entra does not know, or does not serve, the requested
+// resource.
 func (r EntraRefusal) ofAudience() bool {
 	return r.Number == 50001 || r.Number == 500011 || r.Number == 500014
 }
@@ -441,13 +441,13 @@ func (r EntraRefusal) code() acrkit.Code {
 	return acrkit.CodeCredentialRejected
 }
 
-// fix returns what fixes the refusal, "" if nothing is known to.
+// fix returns the hint that fixes the refusal; "" if none is known.
 func (r EntraRefusal) fix() string {
 	_, key := sentence.Entra(r.Number)
 	return sentence.Fix(key, nil)
 }
 
-// Cause returns the cause that the number stands for.
+// Cause returns the cause of the refusal's number.
 func (r EntraRefusal) Cause() acrkit.Cause {
 	switch r.Number {
 	case 7000215:
@@ -474,7 +474,7 @@ func (r EntraRefusal) Cause() acrkit.Cause {
 	return cause.EntraRefused
 }
 
-// failure completes e with what r proves.
+// failure completes e with code, reason and hint of r.
 func (r EntraRefusal) failure(e *acrkit.Error) error {
 	e.Code, e.Reason, e.Hint = r.code(), r.Error(), r.fix()
 	e.Cause = r.Cause()
@@ -511,7 +511,7 @@ func ReadEntraRefusal(text string) (EntraRefusal, bool) {
 // entraBody bounds Entra's refusals; their descriptions run to a page.
 var entraBody = limit.Limit{Name: "a refusal of Entra", Bytes: 64 << 10}
 
-// refusedByEntra words an answer of Entra that is no success. Source: RFC 6749
+// refusedByEntra returns the error for an answer of Entra that is no success. Source: RFC 6749
 // §5.2, with Entra's own error_codes and correlation_id.
 func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
 	status := resp.StatusCode

@@ -8,7 +8,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// FuzzReadEntraRefusal: what is read stands in the text.
+// FuzzReadEntraRefusal: all that is read is in the text.
 func FuzzReadEntraRefusal(f *testing.F) {
 	for _, s := range []string{
 		"AADSTS7000215: Invalid client secret provided. Correlation ID: 5d6c6d56-0c11-4a71-a2b9-b7b0a3d2c111",

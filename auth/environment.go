@@ -29,11 +29,11 @@ type Lookup struct {
 	Detail  string  // more in words, without a secret; may be ""
 
 	Place     Place    // what Source names
-	Variables []string // of the environment, of which Source tells; nil for other places
+	Variables []string // of the environment, those that Source names; nil for other places
 	Missing   []string // variables that are not set and must be; see [OutcomeIncomplete]
 
-	// Places are the places within, where the credential is itself looked for in
-	// several: the files and helpers of a [DockerConfig] in a [Chain].
+	// Places are the places of a credential that is itself looked for in several: the
+	// files and helpers of a [DockerConfig] in a [Chain].
 	Places []Lookup
 }
 
@@ -54,7 +54,7 @@ const (
 	// In a chain and in Docker's configuration only.
 	OutcomeNotAvailable Outcome = "not available" // there is none here: the next is tried
 	OutcomeRefused      Outcome = "refused"       // there is one, and it was not accepted: the end
-	OutcomeFailed       Outcome = "failed"        // it could not be found out: the end
+	OutcomeFailed       Outcome = "failed"        // the place could not be read: the end
 	OutcomeNotTried     Outcome = "not tried"     // an earlier one decided
 )
 
@@ -67,22 +67,22 @@ const (
 //  1. ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD (and ACR_TOKEN_PASSWORD2, where both
 //     passwords are known) or with ACR_TOKEN_PASSWORD_FILE, a [SecretFile] that is
 //     read again while the credential lives: a scope-mapped token. A password that is
-//     itself a token of ACR or Entra, or stands under one of the user names of those,
-//     is taken as [UserPassword] takes it;
+//     itself a token of ACR or Entra, or has one of the user names of those, is taken
+//     as [UserPassword] takes it;
 //  2. ACR_REFRESH_TOKEN;
 //  3. AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET or, without
 //     that, with AZURE_FEDERATED_TOKEN_FILE: a service principal, at the authority
 //     AZURE_AUTHORITY_HOST where it is set. Between the two comes, as in
-//     Microsoft's libraries, AZURE_CLIENT_CERTIFICATE_PATH, which this package
-//     cannot use and never passes over: it is an error here, and a credential in
+//     Microsoft's libraries, AZURE_CLIENT_CERTIFICATE_PATH, which this package cannot
+//     use and does not ignore: it is an error here, and a credential in
 //     azureauth.FromEnvironment.
 //
 // A token name that is the registry's own name is the admin user's.
 //
-// Half a credential is an error with [acrkit.CodeUsage] that names the missing
-// variable, and no later one is taken in its place; so is white space around a
-// value. Nothing at all is an error with [acrkit.CodeCredentialMissing]. With an
-// error, Registry and Lookups hold what is known.
+// An incomplete credential is an error with [acrkit.CodeUsage] that names the missing
+// variable, and no later one is used; so is white space around a value. If none is set,
+// the error has [acrkit.CodeCredentialMissing]. With an error, Registry and Lookups hold
+// what is known.
 func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	if lookup == nil {
 		lookup = os.LookupEnv
@@ -103,7 +103,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		found, cred, err := place(&r)
 		found.Place.Kind, found.Source = PlaceEnvironment, listed(found.Variables...)
 		if found.Outcome != OutcomeNotSet && (env.Credential != nil || failure != nil) {
-			// A later place decides nothing, complete or not.
+			// A later place is not used, complete or not.
 			found.Outcome, found.Detail, found.Missing = OutcomeShadowed, "", nil
 		} else if err != nil {
 			failure = err
@@ -136,7 +136,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		}
 		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) + " set, but not ACR_NAME, which says for which registry", Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_NAME"})}
 		if kind == KindServicePrincipal {
-			// These variables serve many programs; without ACR_NAME they are not for us.
+			// These variables serve many programs; without ACR_NAME they do not name a registry.
 			e.Code = acrkit.CodeCredentialMissing
 		}
 		return env, e
@@ -166,7 +166,7 @@ func (r *envReader) usage(reason, hint string) error {
 }
 
 // half returns the error for a set of variables of which some are missing. instead is
-// what may be set in the place of the last one, "" if nothing may.
+// what may be set instead of the last one, "" if nothing may.
 func (r *envReader) half(l *Lookup, set []string, instead string, missing ...string) error {
 	verb := " is missing"
 	if len(missing) > 1 {
@@ -180,7 +180,7 @@ func (r *envReader) half(l *Lookup, set []string, instead string, missing ...str
 	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), sentence.Fix(sentence.SetOrUnset, map[string]string{"wanted": wanted, "set": strings.Join(set, " and ")})))
 }
 
-// because names the cause of an error of usage.
+// because adds a cause to an error of usage.
 func because(c acrkit.Cause, err error) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		e.Cause = c
@@ -188,7 +188,7 @@ func because(c acrkit.Cause, err error) error {
 	return err
 }
 
-// causeWithin returns the cause that an error names itself; "" if it names none.
+// causeWithin returns the cause in an error; "" if it has none.
 func causeWithin(err error) acrkit.Cause {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		return e.Cause
@@ -268,12 +268,12 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 	if r.isAdmin(name) {
 		cred = adminUser(name, passwords...)
 	}
-	l.Kind = cred.Kind() // of a token that stands in the password's place, its own
+	l.Kind = cred.Kind() // if the password is a token, the kind of that token
 	return l, cred, nil
 }
 
-// file returns the file in a variable as a source, after a first look at it: what
-// is wrong with it now is better said now.
+// file returns the file in a variable as a source, after reading it once, so that a fault
+// is reported at once.
 func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error) {
 	s := newFileSource(name)
 	if _, err := s.read(context.Background(), nil); err != nil {
@@ -320,7 +320,7 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		}
 	}
 	if proof == certificate && slices.Contains(missing, certificate) {
-		set = append(set, password) // which brought us here
+		set = append(set, password) // by which the set was chosen
 	}
 	switch {
 	case len(set) == 0:

@@ -15,8 +15,8 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// registryForExamples is a registry on loopback with two tags, whose host stands
-// for myregistry.azurecr.io. It refuses pulls.
+// registryForExamples is a registry on loopback with two tags; the examples use its host
+// as myregistry.azurecr.io. It refuses pulls.
 func registryForExamples() (host string, base http.RoundTripper, stop func()) {
 	f := newFake()
 	f.allowed = mustScope("repository:team/app:metadata_read")

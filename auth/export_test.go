@@ -21,5 +21,5 @@ const MaxCachedTokens = maxCachedTokens
 // used no more.
 func LifeOf(expires, date time.Time) (span, renew, ends time.Duration) {
 	l := newLife(time.Time{}, expires, date, 0)
-	return l.span, l.span / 10 * 8, l.span - min(unusedEnd, l.span/10)
+	return l.span, l.span / 10 * 8, l.span - min(expiryMargin, l.span/10)
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/acrkit/acrkit/internal/stall"
 )
 
-// errClosed is the end of a fetch whose transport was closed.
+// errClosed is the error of a fetch whose transport was closed.
 var errClosed = errors.New("the transport is closed")
 
-// fetchLimit bounds one fetch of a token, with everything it needs. It does not
-// depend on the callers that wait for it. It is longer than one request may stand
-// still, so that the error of that request says where.
+// fetchLimit bounds one fetch of a token, with all its requests. It does not depend on
+// the callers that wait for it. It is longer than the limit of one request, so that the
+// error of that request is the one reported.
 const fetchLimit = stall.HeaderTime + 15*time.Second
 
 // flights runs one fetch at a time for each key. Callers wait on their own
 // contexts: one that gives up does not fail the others, and when the last one
-// leaves, the fetch is cancelled. The lock guards what the owner keeps beside it.
+// leaves, the fetch is cancelled. The lock also guards the owner's cache.
 type flights[V any] struct {
 	sync.Mutex
 	flying  map[string]*flight[V]   // that can be joined
-	running map[*flight[V]]struct{} // all, those nobody waits for included
+	running map[*flight[V]]struct{} // all, also those without waiters
 	closed  bool
 	work    sync.WaitGroup
 }
@@ -45,9 +45,9 @@ func (f *flights[V]) init() {
 	f.running = map[*flight[V]]struct{}{}
 }
 
-// get returns what have returns, or joins the fetch for key, or starts it. have
-// and keep are called with the lock held, so that nobody can come between a
-// fetch's end and the keeping of its value.
+// get returns what have returns, or joins the fetch for key, or starts it. have and keep
+// are called with the lock held, so that no other call runs between the end of a fetch
+// and the call of keep.
 func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool), fetch func(context.Context) (V, error), keep func(V)) (V, error) {
 	var none V
 	if err := ctx.Err(); err != nil {
@@ -78,7 +78,7 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 	defer f.Unlock()
 	if fl.waiters--; fl.waiters == 0 && !fl.background {
 		fl.cancel()
-		// A newcomer must not join a fetch that is being cancelled.
+		// A new caller must not join a fetch that is being cancelled.
 		if f.flying[key] == fl {
 			delete(f.flying, key)
 		}
@@ -86,8 +86,8 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 	return none, ctx.Err()
 }
 
-// renew starts a fetch for key that nobody waits for, unless one is under way or
-// due, which is called with the lock held, says no.
+// renew starts a fetch for key in the background, unless one is under way or due
+// returns false. due is called with the lock held.
 func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fetch func(context.Context) (V, error), keep func(V), failed func(error)) {
 	f.Lock()
 	defer f.Unlock()
@@ -96,8 +96,8 @@ func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fet
 	}
 }
 
-// start begins a fetch; the lock is held. Of the caller's context only the values
-// are taken, its end is not.
+// start begins a fetch; the lock is held. The fetch has the values of the caller's
+// context, and does not end with it.
 func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V), failed func(error)) *flight[V] {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
 	fl := &flight[V]{done: make(chan struct{}), cancel: cancel}
@@ -125,7 +125,8 @@ func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.C
 	return fl
 }
 
-// late words the end of a fetch by its time limit, where err says no more than that.
+// late returns the error of a fetch that its time limit ended, unless err is already an
+// *acrkit.Error.
 func late(ctx context.Context, err error) error {
 	if _, ours := errors.AsType[*acrkit.Error](err); ours || !errors.Is(err, context.DeadlineExceeded) ||
 		ctx.Err() == nil {

@@ -17,15 +17,16 @@ import (
 // grant is a credential bound to a registry: what it puts into a request to
 // /oauth2/token.
 type grant interface {
-	// proof returns the fields that prove who asks.
+	// proof returns the fields that authenticate a token request.
 	proof(ctx context.Context) (proof, error)
-	// refused is told that the token service did not accept p, and reports whether
-	// asking for another proof may help.
+	// refused is called when the token service did not accept p, and reports whether
+	// another proof may be accepted.
 	refused(p proof) bool
 	// renew makes the next proof come from the root credential, and not from p's
 	// refresh token.
 	renew(root *refreshToken)
-	// rejected words the refusal of p for a person.
+	// rejected sets reason and hint of e, the error for the refusal of p. said is the
+	// service's own text.
 	rejected(p proof, e *acrkit.Error, said string)
 	// close ends background work.
 	close()
@@ -39,16 +40,16 @@ type proof struct {
 	root    *refreshToken // the refresh token, where it has one
 	fresh   bool          // the refresh token was made for this proof
 	pair    *boundPair    // what a passwordGrant made it from
-	by      grant         // the grant that made it, where one stands before others
+	by      grant         // the grant that made it, if a dockerGrant chose one
 }
 
-// equal reports whether p proves just what other does. The name counts: one password
-// may be that of two tokens.
+// equal reports whether p and other have the same fields. The name counts: two tokens
+// may have the same password.
 func (p proof) equal(other proof) bool {
 	return len(p.secrets) > 0 && p.fields.Encode() == other.fields.Encode()
 }
 
-// plainArgument is what a shell takes as it stands.
+// plainArgument matches what needs no quotes in a shell.
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
@@ -74,7 +75,7 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	if g.given.kind == KindAdminUser {
 		key = sentence.AdminNotAccepted
 	}
-	if g.t.registry.IsACR() && plainArgument.MatchString(user) { // what az can be asked for
+	if g.t.registry.IsACR() && plainArgument.MatchString(user) { // az can show and change these
 		facts["name"] = g.t.registry.Name()
 		if g.given.kind == KindScopedToken {
 			facts["token"] = user
@@ -86,7 +87,7 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	}
 }
 
-// foreignToken says of a password that it is a token, and whose.
+// foreignToken describes a password that is a token of another issuer.
 func foreignToken(password string) string {
 	const what, no = "the password is a JSON Web Token", ", and neither one of Entra nor of Azure Container Registry"
 	claims, err := wire.ReadClaims(password)
@@ -96,9 +97,9 @@ func foreignToken(password string) string {
 	return what + " of the issuer " + clipQuote(redact.Text(claims.Issuer)) + no
 }
 
-// causeOfPassword returns what the form of a refused password, or the service's own
-// text, tells of the cause; "" is what the service keeps to itself. Source of the
-// texts: users' reports with the raw answer.
+// causeOfPassword returns the cause of a refusal by the form of the password or the
+// service's own text; "" if neither shows it. Source of the texts: users' reports with
+// the raw answer.
 func causeOfPassword(user, password, said string) acrkit.Cause {
 	_, err := wire.ReadClaims(password)
 	switch {

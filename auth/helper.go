@@ -25,23 +25,22 @@ import (
 var helperName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 const (
-	// helperTime is how long a helper may take: keychains that ask a person are
-	// asked before a program runs, and one that waits for a bus that is not there
-	// waits for ever.
+	// helperTime is how long a helper may take. Keychains are unlocked before a program
+	// runs; a helper that waits for a missing D-Bus waits for ever.
 	helperTime = 10 * time.Second
-	// helperGrace is how long output is read after a helper's end, which a child of
-	// it may hold open.
+	// helperGrace is how long output is read after a helper's end; a child of the helper
+	// may still hold it open.
 	helperGrace = time.Second
 )
 
-// helperOutput bounds what a helper may print: the longest token with company.
+// helperOutput bounds what a helper may print: the longest token, with the other fields.
 var helperOutput = limit.Limit{Name: "the output of a credential helper", Bytes: 4 * wire.MaxToken}
 
-// notInHelper is what a helper prints that has nothing. Source:
+// notInHelper is what a helper prints if it has no credential for the host. Source:
 // docker/docker-credential-helpers, package credentials.
 const notInHelper = "credentials not found in native keychain"
 
-// errNotInHelper says that a helper works and has nothing.
+// errNotInHelper says that a helper works and has no credential for the host.
 var errNotInHelper = errors.New(notInHelper)
 
 // helperRun runs a helper until it ends or ctx does, and writes what it prints.
@@ -55,7 +54,7 @@ func runHelper(ctx context.Context, path, host string, out io.Writer) error {
 	cmd.Stderr = io.Discard // helpers speak on their standard output
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		return nil // it ended well; a child that it left, such as an agent, still holds the output
+		return nil // it succeeded; a child of it, such as an agent, still holds the output open
 	}
 	return err
 }
@@ -112,7 +111,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 	return pair, nil
 }
 
-// parseHelperAnswer reads a helper's answer; why has no word of it.
+// parseHelperAnswer reads a helper's answer; why says what is wrong, without any of it.
 func parseHelperAnswer(data []byte) (pair userSecret, why string) {
 	var doc struct{ Username, Secret string }
 	if json.Unmarshal(data, &doc) != nil {
@@ -120,7 +119,7 @@ func parseHelperAnswer(data []byte) (pair userSecret, why string) {
 	}
 	switch {
 	case doc.Username == "" && isToken(doc.Secret):
-		doc.Username = identityUser // a token says itself what it is
+		doc.Username = identityUser // the kind of token is read from the token itself
 	case doc.Username == "" && doc.Secret != "":
 		return pair, "has a secret and no user name"
 	case doc.Username != "" && doc.Secret == "":
@@ -129,8 +128,8 @@ func parseHelperAnswer(data []byte) (pair userSecret, why string) {
 	return userSecret{doc.Username, redact.NewSecret(doc.Secret)}, ""
 }
 
-// helperSaid quotes the message of a helper that failed, unless it may hold what
-// the helper is there to keep: anything like an answer, or a long word.
+// helperSaid quotes the message of a helper that failed, unless it may hold a secret:
+// anything like an answer, or a long word.
 func helperSaid(s string) string {
 	const most, longWord = 200, 40
 	s, _, _ = strings.Cut(s, "\n")

@@ -18,7 +18,7 @@ import (
 func TestLessons(t *testing.T) {
 	r := operation.Required{Op: operation.Referrers, Repository: "a", Scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
 	for _, asked := range []string{"", "registry:catalog:*", "repository:b:pull", "repository:a:pull repository:b:pull", "repository:a:*", "repository:a:pull,unknown"} {
-		l := lessons{}
+		l := learnedScopes{}
 		s, err := acrkit.ParseScope(asked)
 		if err != nil {
 			t.Fatal(err)
@@ -27,7 +27,7 @@ func TestLessons(t *testing.T) {
 			t.Errorf("learnt from %q", asked)
 		}
 	}
-	l := lessons{}
+	l := learnedScopes{}
 	l.learn(r, acrkit.RepositoryScope("a", acrkit.MetadataRead, acrkit.ContentRead))
 	r.Repository = "b"
 	if got := l.apply(r).String(); got != "repository:b:metadata_read,pull" {
@@ -111,8 +111,8 @@ func TestTransport_MemoryIsBounded(t *testing.T) {
 	if n := tr.tokens.recent.Len(); n != maxCachedTokens || len(tr.tokens.exact) != n || len(tr.tokens.byResource) != n {
 		t.Errorf("%d tokens in the cache", n)
 	}
-	if len(tr.fetches.flying) != 0 || len(tr.lessons) != 0 {
-		t.Errorf("left over: %d flights, %d lessons", len(tr.fetches.flying), len(tr.lessons))
+	if len(tr.fetches.flying) != 0 || len(tr.learned) != 0 {
+		t.Errorf("left over: %d flights, %d learned scopes", len(tr.fetches.flying), len(tr.learned))
 	}
 }
 
@@ -146,7 +146,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	l := life{now, time.Hour}
-	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-unusedEnd)) {
+	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-expiryMargin)) {
 		t.Error("an hour is not handled as one")
 	}
 	// Slept: the wall clock alone moved. Set back: the monotonic clock alone did.
@@ -183,7 +183,7 @@ func FuzzReadTokenAnswer(f *testing.F) {
 	})
 }
 
-// Whatever part of a key is another is another key, also where the parts written
+// Keys that differ in any part are different, also where the parts written
 // one behind the other are the same text.
 func TestTokenKey_parts(t *testing.T) {
 	keyOf := func(host, use, identity, scope string) TokenKey {

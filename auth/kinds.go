@@ -2,7 +2,7 @@ package auth
 
 import "fmt"
 
-// The kinds that package azureauth makes, by Microsoft's own library. They stand
+// The kinds of package azureauth, which uses Microsoft's own library. They are declared
 // here because [FromEnvironment] and a [Chain] name them.
 const (
 	KindCertificate     Kind = "certificate"
@@ -15,8 +15,8 @@ const KindAdminUser Kind = "admin-user"
 
 // AdminUser is the registry's admin user: its name, which is the registry's own
 // (without the hash that a login server may carry), and one of its two passwords.
-// It may do everything in the registry and nobody can tell who used it, so it is
-// for trying things out; prefer a [ScopedToken].
+// It may do everything in the registry, and logs do not show who used it, so use it for
+// experiments only; prefer a [ScopedToken].
 //
 // On the wire it is the same as [UserPassword]; errors say what can be wrong with
 // an admin user.

@@ -15,7 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// A helper has ten seconds, whatever time its caller has.
+// A helper has ten seconds, even if its caller has more time.
 func TestHelperTime_limit(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "docker-credential-slow"), nil, 0o700); err != nil {

@@ -13,12 +13,12 @@ import (
 // lookAlikes are names that a person, a pattern or a URL parser may take for
 // myregistry.azurecr.io.
 var lookAlikes = []string{
-	// What follows the suffix, and what stands before it.
+	// What follows the suffix, and what precedes it.
 	"myregistry.azurecr.io.evil.example", "myregistry.azurecr.io.evil.azurecr.io", "myregistry.azurecr.io-evil.example", "myregistry.azurecr.ioevil",
 	"myregistry.azurecr.io.", "myregistry.azurecr.io..", "myregistry.azurecr.com", "myregistry.azurecr.i", "myregistry.azurecr.io.us",
 	"azurecr.io", ".azurecr.io", "evilazurecr.io", "my-azurecr.io", "myregistry-azurecr.io", "myregistryazurecr.io", "my.registry.azurecr.io",
 	"a.b.geo.azurecr.io.evil.example", "a.b.c.geo.azurecr.io", "geo.azurecr.io.evil.example",
-	// What stands around the host in a URL.
+	// What surrounds the host in a URL.
 	"ci:made-up-password@myregistry.azurecr.io", "https://ci@myregistry.azurecr.io", "myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io:443@evil.example/",
 	"https://evil.example/myregistry.azurecr.io", "https://evil.example?myregistry.azurecr.io", "https://evil.example#.azurecr.io", "evil.example/.azurecr.io",
 	"evil.example;.azurecr.io", "evil.example,myregistry.azurecr.io", "https://https://myregistry.azurecr.io", "http://myregistry.azurecr.io", "ftp://myregistry.azurecr.io", "//myregistry.azurecr.io",

@@ -42,7 +42,7 @@ func TestCredential_Name(t *testing.T) {
 	}
 }
 
-// TestLookup_fields: what a place is and lacks stands in fields, beside the words.
+// TestLookup_fields: a Lookup has fields for its place and for what is missing there.
 func TestLookup_fields(t *testing.T) {
 	env := map[string]string{"ACR_TOKEN_NAME": "ci-pull", "AZURE_CLIENT_ID": "x"}
 	found, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := env[name]; return v, ok })

@@ -14,11 +14,11 @@ import (
 )
 
 // passwordCredential is a user name with its password, or with two of which one may
-// have been rotated away. What it shows of itself is what it is as far as that is
-// known: a password may be a token.
+// have been rotated away. Its kind and text are those of a token where the password is
+// known to be one.
 type passwordCredential struct {
 	description
-	given   description // without a look at the password
+	given   description // of the credential if the password is no token
 	sources []pairSource
 }
 
@@ -59,7 +59,7 @@ func fixedPair(s pairSource) (userSecret, bool) {
 	return userSecret{}, false
 }
 
-// seenPair returns the pair of a source as far as it is known without reading it.
+// seenPair returns the last pair of a source without reading it again.
 func seenPair(s pairSource) (userSecret, bool) {
 	if n, ok := s.(namedPassword); ok {
 		if f, ok := n.SecretSource.(*fileSource); ok {
@@ -83,9 +83,9 @@ func newPasswordCredential(kind Kind, text string, sources ...pairSource) Creden
 	return c
 }
 
-// tokenOf returns the credential that a password is, where it is itself a token of
-// ACR or Entra, whatever the user name; nil where it is a password. All that takes
-// names and passwords takes them by this rule.
+// tokenOf returns the credential of a password that is itself a token of ACR or Entra,
+// with any user name; nil if it is a password. All names and passwords are read by this
+// rule.
 func tokenOf(pair userSecret) Credential {
 	value := pair.secret.Reveal()
 	claims, err := wire.ReadClaims(value)
@@ -100,7 +100,7 @@ func tokenOf(pair userSecret) Credential {
 	return nil
 }
 
-// isToken reports whether a secret is a token of ACR or Entra by its own word.
+// isToken reports whether a secret is a token of ACR or Entra by its own claims.
 func isToken(secret string) bool { return tokenOf(userSecret{secret: redact.NewSecret(secret)}) != nil }
 
 // isRefreshUser reports whether a user name is one that goes with an ACR refresh token.
@@ -121,10 +121,10 @@ type passwordSlot struct {
 	reads  flights[*boundPair]
 	kept   *boundPair   // of a costly source, until it is refused; guarded by the lock of reads
 	last   *boundPair   // the latest; likewise
-	old    []*boundPair // those before it, with background work to be ended; likewise
+	old    []*boundPair // those before it, whose background work may still run; likewise
 }
 
-// boundPair is a name and password with what they are for the registry.
+// boundPair is a name and password that are checked for the registry.
 type boundPair struct {
 	pair  userSecret
 	who   string     // `token "ci-pull"`
@@ -132,8 +132,8 @@ type boundPair struct {
 	token grant      // where the password is a token; else nil
 }
 
-// mostOld bounds the grants that are kept for their background work alone, which
-// takes less than a minute.
+// mostOld bounds the grants that are kept until their background work ends, which takes
+// less than a minute.
 const mostOld = 8
 
 func keepOld[T any](old []T, v T) []T {
@@ -156,7 +156,7 @@ func (c *passwordCredential) bind(t *Transport) (grant, error) {
 		}
 		s := &passwordSlot{source: source}
 		s.reads.init()
-		// What is wrong with a fixed value is better said now.
+		// A fault in a fixed value is reported at once.
 		if pair, fixed := fixedPair(source); fixed {
 			if _, err := s.bound(g, pair); err != nil {
 				return nil, err
@@ -217,7 +217,7 @@ func (s *passwordSlot) bound(g *passwordGrant, pair userSecret) (*boundPair, err
 	return b, nil
 }
 
-// unusable says whose password a token is that cannot be used.
+// unusable adds to the error of a token that cannot be used whose password it is.
 func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -238,8 +238,8 @@ func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) e
 	return wire.Final(&with)
 }
 
-// read returns the pair as it is now; of a costly source the one it gave last, until
-// that was refused.
+// read returns the current pair. For a costly source it is the last one, until that is
+// refused.
 func (s *passwordSlot) read(ctx context.Context, g *passwordGrant) (*boundPair, error) {
 	read := func(ctx context.Context) (*boundPair, error) {
 		pair, err := s.source.read(ctx, g.t)
@@ -280,20 +280,20 @@ func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
 			return p, nil
 		}
 		// An Entra token is refused where it is exchanged.
-		tried, refusal = append(tried, b), g.cameFrom(err, slot)
-		if !errors.Is(err, acrkit.CodeCredentialRejected) || !g.leave(slot, b) || len(tried) == maxProofs {
+		tried, refusal = append(tried, b), g.withSource(err, slot)
+		if !errors.Is(err, acrkit.CodeCredentialRejected) || !g.discard(slot, b) || len(tried) == maxProofs {
 			return proof{}, refusal
 		}
 	}
 }
 
-// cameFrom says in the error of a token which source gave it.
-func (g *passwordGrant) cameFrom(err error, slot int32) error {
+// withSource adds to the error of a token which source gave it.
+func (g *passwordGrant) withSource(err error, slot int32) error {
 	source := g.slots[slot].source
 	if _, fixed := fixedPair(source); fixed {
 		return err
 	}
-	return cameFrom(err, source.String())
+	return withSource(err, source.String())
 }
 
 func (b *boundPair) proof(ctx context.Context) (proof, error) {
@@ -309,11 +309,11 @@ func (g *passwordGrant) refused(p proof) bool {
 	if p.pair.token != nil && p.pair.token.refused(p) {
 		return true
 	}
-	return g.leave(p.slot, p.pair)
+	return g.discard(p.slot, p.pair)
 }
 
-// leave gives up a pair that was refused, and reports whether there may be another.
-func (g *passwordGrant) leave(slot int32, b *boundPair) bool {
+// discard drops a refused pair, and reports whether there may be another.
+func (g *passwordGrant) discard(slot int32, b *boundPair) bool {
 	s := g.slots[slot]
 	s.reads.Lock()
 	if s.kept == b { // another fetch may have read a new one already
@@ -336,7 +336,7 @@ func (g *passwordGrant) renew(root *refreshToken) {
 	}
 }
 
-func (g *passwordGrant) tell(status *Status) {
+func (g *passwordGrant) fillStatus(status *Status) {
 	b := g.slots[g.slot.Load()].known()
 	if b == nil {
 		return
@@ -344,8 +344,8 @@ func (g *passwordGrant) tell(status *Status) {
 	if b.shown != nil {
 		status.Credential = b.shown
 	}
-	if teller, ok := b.token.(statusTeller); ok {
-		teller.tell(status)
+	if filler, ok := b.token.(statusFiller); ok {
+		filler.fillStatus(status)
 	}
 }
 

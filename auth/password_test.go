@@ -388,7 +388,7 @@ func (f *fake) refresh() string {
 	return f.token("refresh_token", acrkit.Scope{}, time.Hour)
 }
 
-// Whatever takes a name and password, a password that is a token is used as one.
+// Every credential of a name and password uses a password that is a token as one.
 func TestTokenAsPassword(t *testing.T) {
 	dir := t.TempDir()
 	inFile := func(name, content string) string {

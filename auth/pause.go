@@ -8,8 +8,8 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// longestPause bounds how long a token service is not asked. ACR counts down from
-// at most a minute (documented); a broken answer must not lock a client out.
+// longestPause bounds how long no request is sent to a token service. ACR counts down
+// from at most a minute (documented); a wrong answer must not block a client for long.
 const longestPause = 5 * time.Minute
 
 // pauses are the waits that throttled token services asked for, by host: until
@@ -44,7 +44,7 @@ func (p *pauses) begun(host string, now time.Time) error {
 	return &e
 }
 
-// begin notes that err, the answer of host at now, asked for a wait, if it did.
+// begin starts a pause of host if err, its answer at now, asked for one.
 func (p *pauses) begin(host string, now time.Time, err error) {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok || e.Code != acrkit.CodeThrottled || e.RetryAfter <= 0 {

@@ -10,16 +10,16 @@ import (
 )
 
 // RefreshToken returns the ACR refresh token of a credential that has one: an Entra
-// identity's, which is exchanged for where there is none, or the one that was
-// given. Its Requested is empty and Granted nil: it opens everything that the
-// credential may do. Expires is zero where it is not known.
+// identity's, which is exchanged if there is none yet, or the one that was given. Its
+// Requested is empty and Granted nil: it has all rights of the credential. Expires is
+// zero if it is not known.
 //
-// It is for handing on to a program that cannot renew it. One that has passed 80 %
-// of its life is therefore renewed first; where that fails, it is returned as long
-// as it lives. Calls at once share one exchange, also with requests.
+// It is for a program that cannot renew it. A token that has passed 80 % of its life is
+// therefore renewed first; if that fails, it is returned while it is valid. Concurrent
+// calls and requests share one exchange.
 //
-// A name and password have none, and neither has nobody: an error with
-// [acrkit.CodeUsage]. Of credentials by repository it is the one for the rest.
+// A name and password have none, and neither has [Anonymous]: an error with
+// [acrkit.CodeUsage]. Of credentials by repository it is that of the prefix "".
 func (t *Transport) RefreshToken(ctx context.Context) (Token, error) {
 	if t.parts != nil {
 		p, err := t.partFor("")
@@ -40,15 +40,15 @@ func (t *Transport) RefreshToken(ctx context.Context) (Token, error) {
 
 const opRefreshToken = "get an ACR refresh token" //nolint:gosec // words of an error
 
-// errNoRefreshToken says that a grant is one of a name and password, or nobody's.
+// errNoRefreshToken is the error for a grant of a name and password, or of [Anonymous].
 var errNoRefreshToken = errors.New("the credential has no refresh token")
 
-// refreshTokenOf returns the refresh token of a grant, once those that settle for
-// another have done so.
+// refreshTokenOf returns the refresh token of a grant; a chain or a Docker configuration
+// first chooses its credential.
 func refreshTokenOf(ctx context.Context, g grant) (Token, error) {
 	switch g := g.(type) {
 	case *entraGrant:
-		r, err := g.handOn(ctx)
+		r, err := g.renewedToken(ctx)
 		if err != nil {
 			return Token{}, err
 		}
@@ -84,9 +84,8 @@ func refreshTokenOf(ctx context.Context, g grant) (Token, error) {
 	return Token{}, errNoRefreshToken
 }
 
-// handOn returns the refresh token with most of its life before it, if it can be
-// had.
-func (g *entraGrant) handOn(ctx context.Context) (*refreshToken, error) {
+// renewedToken returns the refresh token, renewed if it is due.
+func (g *entraGrant) renewedToken(ctx context.Context) (*refreshToken, error) {
 	var old *refreshToken
 	r, err := g.fetches.get(ctx, "", func() (*refreshToken, bool) {
 		now := g.t.now()

@@ -35,7 +35,7 @@ func TestTransport_RefreshToken(t *testing.T) {
 		{"for_parts_only", auth.ByRepository(map[string]auth.Credential{"team": auth.RefreshToken(given)}), "", acrkit.CodeCredentialMissing, "some repositories only"},
 		{"name_and_password", ci(), "", acrkit.CodeUsage, `token "ci"`},
 		{"chain_of_a_password", auth.Chain(missing(), ci()), "", acrkit.CodeUsage, `token "ci"`},
-		{"nobody", auth.Anonymous(), "", acrkit.CodeUsage, "anonymous"},
+		{"anonymous", auth.Anonymous(), "", acrkit.CodeUsage, "anonymous"},
 		{"refused", auth.ServicePrincipal("t", "c", "wrong", nil), "", acrkit.CodeCredentialRejected, "client secret"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestTransport_RefreshToken_one_exchange(t *testing.T) {
 	all.Wait()
 	for _, v := range values {
 		if v != values[0] {
-			t.Error("not everybody has the same token")
+			t.Error("not all callers have the same token")
 		}
 	}
 	exchanges := 0

@@ -42,7 +42,7 @@ func TestRotationAgainstTheEmulator(t *testing.T) {
 			n++
 			// The slot that the file does not hold gets a new password, the file
 			// gets that, now by renaming, now in place, and the old one ends at once:
-			// whoever has read it and not yet used it is refused.
+			// a client that has read it and not yet used it is refused.
 			next, old := []string{"password2", "password1"}[n%2], []string{"password1", "password2"}[n%2]
 			p, err := reg.Manage().GeneratePasswords(t.Context(), token.Name, time.Time{}, next)
 			if err == nil {

@@ -92,7 +92,7 @@ func TestD13_PlainHTTP(t *testing.T) {
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://localhost:5080/v2/", nil)
 	req.Header.Set("Authorization", "Bearer mine")
 	// It is not sent without one either: clients that try http beside https, and
-	// stay with what answers first, would be nobody from then on.
+	// stay with what answers first, would be anonymous from then on.
 	resp, err := rt.RoundTrip(req)
 	if err == nil {
 		_ = resp.Body.Close()
@@ -106,7 +106,7 @@ func TestD13_PlainHTTP(t *testing.T) {
 }
 
 // D1: two callers share a fetch, the first gives up, the second got
-// "context canceled" though nobody cancelled it.
+// "context canceled" though the caller did not cancel it.
 func TestD1_ACallerThatGivesUpFailsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, rt, _ := setup(t, ci())

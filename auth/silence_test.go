@@ -17,7 +17,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// quiet is a registry that stands still where it is told to.
+// quiet is a registry that stops answering at a chosen point.
 type quiet struct {
 	path   string // that is not answered; all others are, each after a while
 	body   string // whose body does not end, after a byte each second
@@ -79,7 +79,7 @@ func (d *dripping) Read(p []byte) (int, error) {
 	}
 }
 
-// Whatever of a registry stands still, the request ends, says where, and is one that
+// At every point where a registry stops answering, the request ends, says where, and is one that
 // may be tried again; what moves is not ended.
 func TestSilence(t *testing.T) {
 	const storage = "https://storage.example/blob"

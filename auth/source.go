@@ -28,13 +28,12 @@ type SecretSource interface {
 
 	// read returns the secret as it is now.
 	read(ctx context.Context, t *Transport) (Secret, error)
-	// costly reports whether a password that it gave should be kept until it is
-	// refused, because reading it again is work for others.
+	// costly reports whether its password should be kept until it is refused, because
+	// reading it calls another program or service.
 	costly() bool
 }
 
-// describedSource is what a source may show of itself, as description is for
-// credentials.
+// describedSource is the printable text of a source, as description is for credentials.
 type describedSource struct{ description }
 
 func sourceText(text string) describedSource { return describedSource{description{text: text}} }
@@ -59,14 +58,14 @@ type fileSource struct {
 
 	mu   sync.Mutex
 	good Secret // the last one read
-	held bool   // good is all there will be: the file was a pipe
+	held bool   // the file was a pipe, and good is its whole content
 }
 
 // secretFile bounds a file with a secret; anything larger is another file.
 var secretFile = limit.Limit{Name: "a file with a secret", Bytes: 64 << 10}
 
-// A file may be seen between the moment a writer empties it and the moment it is
-// full again. Where it held a secret before, it is looked at again this often.
+// A file may be read after a writer empties it and before it is full again. If it held a
+// secret before, it is read again this often.
 const (
 	settleTries = 10
 	settlePause = 20 * time.Millisecond
@@ -76,14 +75,14 @@ const (
 // One line feed (or CR LF) is taken off its end; other white space around the
 // secret is an error.
 //
-// The file is read for each token request and so after each refusal; what
-// replaced its content is used from then on. A file that is replaced by renaming
+// The file is read for each token request, and so after each refusal; new content is
+// used from then on. A file that is replaced by renaming
 // is never seen half written. One that is written in place may be: it is read
 // again a few times, for at most 200 ms, and while it stays empty or missing the
 // last secret is used. A pipe is read once.
 //
-// A missing file is an error with [acrkit.CodeCredentialMissing], so that a
-// [Chain] goes on; an empty, malformed or unreadable one has [acrkit.CodeUsage].
+// A missing file is an error with [acrkit.CodeCredentialMissing], so that a [Chain] tries
+// its next credential; an empty, malformed or unreadable one has [acrkit.CodeUsage].
 func SecretFile(name string) SecretSource { return newFileSource(name) }
 
 func newFileSource(name string) *fileSource {
@@ -108,7 +107,7 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 			return Secret{}, s.failure(err)
 		}
 		if try == settleTries {
-			// What was read last may still be good; if it is not, the registry says so.
+			// The last content may still be valid; if not, the registry refuses it.
 			t.log.WarnContext(ctx, "a file with a secret cannot be read again; its last content is used", "file", s.name, "error", s.failure(err))
 			return s.good, nil
 		}
@@ -161,7 +160,7 @@ func readSecretFile(name string) (value string, regular bool, err error) {
 	return s, info.Mode().IsRegular(), nil
 }
 
-// githubSource asks GitHub for the OIDC token of the job that runs.
+// githubSource asks GitHub for the OIDC token of the current job.
 type githubSource struct {
 	describedSource
 	url, audience string

@@ -9,37 +9,36 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Status is what a [Transport] knows of one of its credentials at a moment: which
-// one came to be used, and what became of each place where it was looked for.
+// Status is what a [Transport] knows of one of its credentials at one moment: which one
+// is in use, and the outcome for each place where it was looked for.
 type Status struct {
-	// Prefix is the repository prefix that the credential is for, of one that is
-	// divided as [ByRepository] is; "" is the rest, or all.
+	// Prefix is the repository prefix of the credential, if there are several as in
+	// [ByRepository]; "" is all other repositories, or all.
 	Prefix string
-	// Credential is the one in use: the member that a [Chain] settled for, the user
-	// that [DockerConfig] found, the token whose name a [ScopedTokenFunc] gave, or the
-	// token that stands in a password's place. Before the first token, or where none
-	// was found, it is the one that was given.
+	// Credential is the one in use: the member that a [Chain] uses, the user that
+	// [DockerConfig] found, the token whose name a [ScopedTokenFunc] gave, or the token
+	// that was given as a password. Before the first token, or where none was found, it
+	// is the one that was given.
 	Credential Credential
 	// From says where it was found, as `"/home/me/.docker/config.json", entry
 	// "myregistry.azurecr.io"`; "" for a credential that was given as it is.
 	From string
 	// Lookups are the places of a Chain or of DockerConfig in their order; nil for
-	// others. Before the first token they say what can be seen without asking a
-	// helper.
+	// others. Before the first token they show what is known without running a helper.
 	Lookups []Lookup
 	// RefreshTokenExpires is the end of the ACR refresh token, by this machine's
-	// clock where the token was exchanged by the transport, by the token's own word
+	// clock where the token was exchanged by the transport, by the token's own claim
 	// where it was given; zero if there is none or it is not known.
 	RefreshTokenExpires time.Time
-	// EntraTokenExpires is the end of the Entra token by its own word; likewise.
+	// EntraTokenExpires is the end of the Entra token by its own claim; likewise.
 	EntraTokenExpires time.Time
 }
 
-// statusTeller is a grant that knows more of its credential than was given.
-type statusTeller interface{ tell(s *Status) }
+// statusFiller is a grant that can add to a Status.
+type statusFiller interface{ fillStatus(s *Status) }
 
 // Status returns what is known of the credential for a scope. It sends nothing
-// and asks no helper, but may read Docker's files where those were not needed yet.
+// and runs no helper, but may read Docker's files if they were not read before.
 // Where no credential is given for the scope, Credential is the whole one, and
 // nothing else is set.
 func (t *Transport) Status(scope acrkit.Scope) Status {
@@ -77,13 +76,13 @@ func (t *Transport) Statuses() []Status {
 
 func (t *Transport) status() Status {
 	s := Status{Credential: t.cred}
-	if teller, ok := t.grant.(statusTeller); ok {
-		teller.tell(&s)
+	if filler, ok := t.grant.(statusFiller); ok {
+		filler.fillStatus(&s)
 	}
 	return s
 }
 
-// Login is what lets in a client that knows user names and passwords only.
+// Login is a credential for a client that knows user names and passwords only.
 type Login struct {
 	// User and Password are the credential's own, where it has such; otherwise
 	// 00000000-0000-0000-0000-000000000000 and an ACR refresh token. Both are empty
@@ -95,11 +94,10 @@ type Login struct {
 	Expires time.Time
 }
 
-// Login returns what a client that knows no more than user names and passwords,
-// as Docker, needs to do by itself what the scope says. Whether it is accepted is
-// known after [Transport.Token] only. An ACR refresh token, which is as fresh as
-// [Transport.RefreshToken] has it, opens everything that the credential may do, for
-// up to three hours.
+// Login returns the login that a client which knows only user names and passwords, such
+// as Docker, needs for the scope. Only [Transport.Token] shows whether it is accepted.
+// An ACR refresh token, renewed as [Transport.RefreshToken] does, has all rights of the
+// credential for up to three hours.
 func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error) {
 	if t.parts != nil {
 		p, err := t.partForScope(scope)
@@ -121,18 +119,18 @@ func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error
 	}
 	user := p.fields.Get("username")
 	if user == "" {
-		user = zeroGUID // a source has given a token meanwhile
+		user = zeroGUID // the source gave a token since
 	}
 	return Login{User: user, Password: p.secrets[0]}, nil
 }
 
-func (g *staticGrant) tell(s *Status) {
+func (g *staticGrant) fillStatus(s *Status) {
 	if claims, err := wire.ReadClaims(g.token.Reveal()); err == nil {
 		s.RefreshTokenExpires = claims.Expires
 	}
 }
 
-func (g *entraGrant) tell(s *Status) {
+func (g *entraGrant) fillStatus(s *Status) {
 	g.fetches.Lock()
 	defer g.fetches.Unlock()
 	if g.current != nil {
@@ -140,8 +138,7 @@ func (g *entraGrant) tell(s *Status) {
 	}
 }
 
-// ends is when the token ends, by this machine's clock; zero where only the rule
-// for tokens that do not say bounds its use.
+// ends is when the token ends, by this machine's clock; zero if the token does not say.
 func (r *refreshToken) ends() time.Time {
 	if r.claims.Expires.IsZero() {
 		return time.Time{}
@@ -149,12 +146,12 @@ func (r *refreshToken) ends() time.Time {
 	return r.life.expires()
 }
 
-func (g *chainGrant) tell(s *Status) {
+func (g *chainGrant) fillStatus(s *Status) {
 	c := g.current()
 	for i := range g.members {
 		l, inner := g.lookup(i, OutcomeNotTried, nil), Status{Credential: g.members[i]}
-		if teller, ok := g.grants[i].(statusTeller); ok {
-			teller.tell(&inner)
+		if filler, ok := g.grants[i].(statusFiller); ok {
+			filler.fillStatus(&inner)
 			l.Places = inner.Lookups
 		}
 		if c != nil && i < c.at {
@@ -171,7 +168,7 @@ func (g *chainGrant) tell(s *Status) {
 	}
 }
 
-func (g *dockerGrant) tell(s *Status) {
+func (g *dockerGrant) fillStatus(s *Status) {
 	g.reads.Lock()
 	f := g.current
 	if f == nil {
@@ -179,12 +176,12 @@ func (g *dockerGrant) tell(s *Status) {
 	}
 	g.reads.Unlock()
 	if f == nil {
-		places, _ := g.places() // what is wrong with a file stands in its place
+		places, _ := g.places() // the error of a file is in its place
 		s.Lookups = lookupsOf(places)
 		return
 	}
-	if teller, ok := f.grant.(statusTeller); ok {
-		teller.tell(s)
+	if filler, ok := f.grant.(statusFiller); ok {
+		filler.fillStatus(s)
 	}
 	s.Credential, s.From, s.Lookups = f.cred, f.from, f.lookups
 }

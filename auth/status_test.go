@@ -69,7 +69,7 @@ func TestTransport_Status(t *testing.T) {
 	if diff := cmp.Diff([]string{"team", ""}, prefixes); diff != "" {
 		t.Error(diff)
 	}
-	// The credential for team is refused, and nobody becomes anonymous: the report
+	// The credential for team is refused, and requests do not become anonymous: the report
 	// beneath the error has every place.
 	_, err := rt.Token(t.Context(), acrkit.RepositoryScope("team/app", acrkit.ContentRead))
 	report, ok := errors.AsType[*auth.ChainError](err)
@@ -118,7 +118,7 @@ func TestTransport_Login(t *testing.T) {
 		{"token", ci(), "ci", "correct-horse", false},
 		{"refresh token", auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, true},
 		{"opaque refresh token", auth.RefreshToken("opaque-refresh"), "00000000-0000-0000-0000-000000000000", "opaque-refresh", false},
-		{"nobody", auth.Anonymous(), "", "", false},
+		{"anonymous", auth.Anonymous(), "", "", false},
 		{"by repository", auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}), "ci", "correct-horse", false},
 		{"chain", auth.Chain(missing(), ci()), "ci", "correct-horse", false},
 	} {

@@ -21,11 +21,11 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// tokenAnswer bounds the answer of a token endpoint: the longest token, escaped
-// and with company.
+// tokenAnswer bounds the answer of a token endpoint: the longest token, escaped, with
+// the other fields.
 var tokenAnswer = limit.Limit{Name: "the answer of a token endpoint", Bytes: 4 * wire.MaxToken}
 
-// answered is the token of an endpoint's answer with what tells of its life.
+// answered is the token of an endpoint's answer with its claims and its life.
 type answered struct {
 	token    Secret
 	claims   wire.Claims
@@ -37,10 +37,10 @@ type answered struct {
 // are never followed and the body goes nowhere else: the request does not pass
 // through an http.Client.
 //
-// reg is the registry that errors name; zero for Entra's endpoints. The error of
-// an answer that is no success is whatever refused returns, which gets the
-// evidence and must not keep the response. While the endpoint's host has asked to
-// wait, its last error is returned and nothing is sent.
+// reg is the registry that errors name; zero for Entra's endpoints. refused returns the
+// error for an answer that is no success; it gets the evidence and must not keep the
+// response. While the endpoint's host has asked to wait, its last error is returned and
+// nothing is sent.
 func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op string, form url.Values, field string, refused func(*http.Response, *acrkit.Error) error) (answered, error) {
 	body := form.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
@@ -50,9 +50,9 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "acrkit")
-	// Asking twice for a token changes nothing. An empty list tells net/http so
-	// without being sent: a kept-alive connection that the server closed meanwhile
-	// is then replaced by another one to the same address.
+	// A token request may be sent twice. An empty list says so to net/http and is not
+	// sent: if the server closed a kept-alive connection, net/http then uses another one
+	// to the same address.
 	req.Header["Idempotency-Key"] = []string{}
 
 	start := t.now()
@@ -123,8 +123,8 @@ func secretsOf(form url.Values) []Secret {
 }
 
 // readTokenAnswer reads the token in the named field of a token endpoint's
-// answer, and expires_in where it is given (ACR gives neither it nor anything
-// else). why says what is wrong, without a word of the answer.
+// answer, and expires_in if it is given (ACR gives only the token). why says what is
+// wrong, without any of the answer.
 func readTokenAnswer(data []byte, field string) (token string, expiresIn time.Duration, why string) {
 	var doc map[string]json.RawMessage
 	if err := json.Unmarshal(data, &doc); err != nil {
@@ -151,8 +151,8 @@ func readTokenAnswer(data []byte, field string) (token string, expiresIn time.Du
 	return token, expiresIn, ""
 }
 
-// refusedByRegistry words a refusal of one of the registry's token endpoints.
-// rejected says, for a 401, what was not accepted.
+// refusedByRegistry returns the function that makes the error for a refusal of one of the
+// registry's token endpoints. rejected completes it for a 401.
 func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.Error, said string)) func(*http.Response, *acrkit.Error) error {
 	return func(resp *http.Response, e *acrkit.Error) error {
 		said := wire.TokenServiceSaid(resp, e, secrets)

@@ -21,35 +21,34 @@ import (
 // TokenStore keeps ACR refresh and access tokens beyond the process, for
 // [Options.Tokens]. It is shared by processes and by goroutines.
 //
-// It is an aid and never a condition: whatever it fails to do, the [Transport] does
-// as without it, and says so in its log. Each call has a context that ends after two
-// seconds, of Lock after ten, and must return by then; a store that once took longer,
-// or that could not delete, is not asked again by that transport.
+// It is optional: where a call fails, the [Transport] works as without a store, and logs
+// the failure. Each call has a context that ends after two seconds, for Lock after ten,
+// and must return by then; a store that once took longer, or that could not delete, is
+// not used again by that transport.
 //
 // What is kept and what is not:
 //   - A name and password, an ACR refresh token, anonymous, and what Docker's
 //     configuration, a credential helper, a [Chain], a [SecretFunc] or a
-//     [ScopedTokenFunc] came to give: access tokens. The key holds the very name and
-//     secret that were about to be sent, so the file, helper or function is still asked
-//     in each process.
+//     [ScopedTokenFunc] gave: access tokens. The key holds the name and secret of the
+//     token request, so the file, helper or function is still read in each process.
 //   - A service principal by secret or by the assertion in a file, and one Entra
 //     token: ACR refresh tokens too.
-//   - Entra credentials whose secret is not at hand, as those of [Entra] and an
-//     assertion of [GitHubOIDC] or a function: nothing, because nothing would tell
-//     one identity from the next.
-//   - An access token that grants less than was asked, by its own claim: nothing,
-//     so that a change of the scope map shows at once.
+//   - Entra credentials whose secret is not known, as those of [Entra] and an assertion
+//     of [GitHubOIDC] or a function: nothing, because the key could not distinguish one
+//     identity from another.
+//   - An access token that grants less than was requested, by its own claim: nothing, so
+//     that a change of the scope map has effect at once.
 type TokenStore interface {
-	// Load returns what was saved for key, or false. What it returns is checked: a
-	// token that has ended, has lived 80 % of its time, or is of no time that can be
-	// (see [StoredToken]) is as none.
+	// Load returns what was saved for key, or false. The transport ignores a token that
+	// has ended, has passed 80 % of its life, or has impossible times (see
+	// [StoredToken]).
 	Load(ctx context.Context, key TokenKey) (StoredToken, bool, error)
 	// Save keeps a token in place of the one for the same key.
 	Save(ctx context.Context, key TokenKey, token StoredToken) error
 	// Delete removes the token for key if it is still this one, which was refused.
 	Delete(ctx context.Context, key TokenKey, refused Secret) error
-	// Lock is held while a token for key is fetched, so that one process at a time
-	// does so and the others find its result. Where it fails, they all fetch.
+	// Lock is held while a token for key is fetched, so that one process fetches it and
+	// the others load it. If Lock fails, each process fetches.
 	Lock(ctx context.Context, key TokenKey) (unlock func(), err error)
 }
 
@@ -67,7 +66,7 @@ const (
 // StoredToken is a token as a [TokenStore] keeps it. The times are of this
 // machine's wall clock and say how long the token lives by the registry's own two
 // clock readings. One that is in the future, or that lives longer than three
-// hours, is not used: the clock was set back since, or somebody wrote it.
+// hours, is not used: the clock was set back since, or another program wrote it.
 type StoredToken struct {
 	Value    Secret
 	Received time.Time
@@ -75,8 +74,8 @@ type StoredToken struct {
 	Audience string // of the Entra token it came from; "" if none did
 }
 
-// life is the token's life, and whether it is worth using: it has ended, or is due
-// for renewal, or cannot be.
+// life returns the token's life, and whether the token is used: it must not have ended,
+// be due for renewal, or have impossible times.
 func (s StoredToken) life(now time.Time) (life, bool) {
 	age, span := now.Round(0).Sub(s.Received.Round(0)), s.Expires.Sub(s.Received)
 	if age < 0 || span <= 0 || span > maxStoredLife {
@@ -92,17 +91,17 @@ func newStoredToken(value Secret, l life, audience string) StoredToken {
 	return StoredToken{Value: value, Received: from, Expires: from.Add(min(l.span, maxStoredLife)), Audience: audience}
 }
 
-// TokenKey says what a token is for: which registry, by which credential with which
-// secret, and for a [TokenStore] no more than that ([TokenKey.Sum]): a password
-// that was changed never meets a token of the old one.
+// TokenKey identifies a token: registry, kind, scope, credential and secret. A
+// [TokenStore] sees only their hash ([TokenKey.Sum]). A new password has another key, so
+// it never gets a token of the old one.
 type TokenKey struct {
 	registry acrkit.Registry
 	what     []string // kind of token, origin, scope
-	identity Secret   // all that the credential is told by
+	identity Secret   // all that identifies the credential
 }
 
-// newTokenKey makes a key. A regional endpoint's tokens are told from its login
-// server's by the origin: that one takes the other's is not known.
+// newTokenKey makes a key. The origin keeps tokens of a regional endpoint apart from those
+// of its login server: whether one accepts the other's tokens is not known.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
 	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()}, identity: identity}
 }
@@ -112,13 +111,13 @@ func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope)
 func (k TokenKey) Registry() acrkit.Registry { return k.registry }
 
 // Sum returns the HMAC-SHA256 of the key. The secret should be random and the
-// store's own: a sum without one could be tried for weak passwords by whoever finds
-// it. Sums by two secrets tell nothing of each other, so one can name a token and the
-// other encrypt it, for who has the credential's secret.
+// store's own: a sum without it could be used to guess weak passwords. Sums by two
+// secrets are independent, so one can name a token and the other encrypt it for those
+// who have the credential's secret.
 func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, secret)
 	for _, p := range append(slices.Clone(k.what), k.identity.Reveal()) {
-		// Each with its length, so that no two keys are written alike.
+		// Each with its length, so that different keys have different input.
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
 		h.Write(n[:])
@@ -129,7 +128,7 @@ func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
 
 func (k TokenKey) isZero() bool { return k.what == nil }
 
-// Format prints the registry alone, whatever the verb.
+// Format prints only the registry, for every verb.
 func (k TokenKey) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "auth.TokenKey(for "+k.registry.String()+")")
 }
@@ -137,11 +136,11 @@ func (k TokenKey) Format(f fmt.State, _ rune) {
 // LogValue is what Format prints.
 func (k TokenKey) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// keeper asks a store, and takes every failure for an empty one. Nil keeps nothing.
+// keeper uses a store, and treats a failed call as an empty store. Nil keeps nothing.
 type keeper struct {
 	store TokenStore
 	log   *slog.Logger
-	off   atomic.Bool // it took longer than it may, or keeps what was refused
+	off   atomic.Bool // it took too long, or could not delete a refused token
 }
 
 func newKeeper(store TokenStore, log *slog.Logger) *keeper {
@@ -151,7 +150,7 @@ func newKeeper(store TokenStore, log *slog.Logger) *keeper {
 	return &keeper{store: store, log: log}
 }
 
-// ask runs one call. Without a key there is nothing to ask for.
+// ask runs one call and reports whether it succeeded. Without a key it does nothing.
 func (k *keeper) ask(ctx context.Context, key TokenKey, what string, call func(context.Context) error) bool {
 	if k == nil || key.isZero() || k.off.Load() || ctx.Err() != nil {
 		return false
@@ -168,7 +167,7 @@ func (k *keeper) ask(ctx context.Context, key TokenKey, what string, call func(c
 	return err == nil
 }
 
-// load returns a token that is worth using.
+// load returns a token that can be used.
 func (k *keeper) load(ctx context.Context, key TokenKey, now func() time.Time) (token StoredToken, l life, ok bool) {
 	found := false
 	asked := k.ask(ctx, key, "load", func(ctx context.Context) (err error) {
@@ -190,7 +189,7 @@ func (k *keeper) save(ctx context.Context, key TokenKey, token StoredToken) {
 func (k *keeper) forget(ctx context.Context, key TokenKey, refused Secret) {
 	asked := k.ask(ctx, key, "delete", func(ctx context.Context) error { return k.store.Delete(ctx, key, refused) })
 	if !asked && k != nil && !key.isZero() {
-		k.off.Store(true) // it would give the same token again
+		k.off.Store(true) // it would return the refused token again
 	}
 }
 
@@ -212,8 +211,8 @@ func (k *keeper) lock(ctx context.Context, key TokenKey) (unlock func()) {
 	return unlock
 }
 
-// keptOr returns what use makes of the stored token, or what fetch returns, one
-// process at a time; what is fetched is saved as stored says, if it says so.
+// keptOr returns what use makes of the stored token, or else what fetch returns. One
+// process fetches at a time. The result is saved if stored returns a token for it.
 func keptOr[V any](ctx context.Context, t *Transport, key TokenKey, use func(StoredToken, life) (V, bool), fetch func(context.Context) (V, error), stored func(V) (StoredToken, bool)) (V, error) {
 	if t.keeper == nil || key.isZero() {
 		return fetch(ctx)
@@ -245,25 +244,25 @@ func keptOr[V any](ctx context.Context, t *Transport, key TokenKey, use func(Sto
 // keyOf is the key of the access token for a proof.
 func (t *Transport) keyOf(p proof, scope acrkit.Scope) TokenKey {
 	if t.keeper == nil || p.root != nil && p.root.key.isZero() {
-		return TokenKey{} // the refresh token is this process's alone
+		return TokenKey{} // the refresh token is not in the store
 	}
 	return t.newTokenKey("access token", redact.NewSecret(p.fields.Encode()), scope)
 }
 
-// identity returns what tells a service principal from every other, or false where
-// its secret is not at hand.
+// identity returns what identifies a service principal, or false if its secret is not
+// known.
 func (c *servicePrincipalCredential) identity(ctx context.Context, t *Transport, endpoint string) (Secret, bool) {
 	if c.secret.costly() {
 		return Secret{}, false
 	}
 	secret, err := c.secret.read(ctx, t)
 	if err != nil {
-		return Secret{}, false // signing in meets the same error, and tells it
+		return Secret{}, false // signing in fails with the same error and reports it
 	}
 	return joined(string(c.kind), endpoint, c.client, strconv.FormatBool(c.federated), secret.Reveal()), true
 }
 
-// joined puts texts together so that no two lists are alike.
+// joined joins texts so that different lists have different results.
 func joined(parts ...string) Secret {
 	s := ""
 	for _, p := range parts {
@@ -280,8 +279,8 @@ func (g *entraGrant) fetch(ctx context.Context) (*refreshToken, error) {
 		return &refreshToken{answered: answered{token: s.Value, claims: claims, life: l, received: l.from}, audience: s.Audience, key: key, loaded: true}, true
 	}, func(ctx context.Context) (*refreshToken, error) {
 		r, err := g.exchange(ctx)
-		// A file with the secret may have changed meanwhile; the token is then of an
-		// identity that the key does not tell.
+		// A file with the secret may have changed since; the token then belongs to an
+		// identity that is not in the key.
 		if err == nil && !key.isZero() && g.tokenKey(ctx).Sum(nil) == key.Sum(nil) {
 			r.key = key
 		}

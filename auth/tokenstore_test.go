@@ -240,7 +240,7 @@ func TestTokens_refused(t *testing.T) {
 	}
 }
 
-// By this machine's clock, whatever it was when the token was kept.
+// By this machine's clock, even if it was wrong when the token was saved.
 func TestTokens_clock(t *testing.T) {
 	for _, tt := range []struct {
 		later time.Duration
@@ -281,7 +281,7 @@ func TestTokens_clock(t *testing.T) {
 	}
 }
 
-// Whatever a store fails to do, requests are answered; a slow one costs its time
+// If a store fails, requests are still answered; a slow one costs its time
 // once.
 func TestTokens_failing_store(t *testing.T) {
 	for _, call := range []string{"load", "save", "delete", "lock"} {

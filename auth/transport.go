@@ -24,7 +24,7 @@ import (
 
 // Options are the settings of a [Transport]. Nil means all zero.
 type Options struct {
-	// Base sends the requests; nil is an own clone of http.DefaultTransport. It
+	// Base sends the requests; nil is a clone of http.DefaultTransport. It
 	// must not follow redirects by itself, and must end a request with the request's
 	// context.
 	Base http.RoundTripper
@@ -34,13 +34,12 @@ type Options struct {
 	// CustomLoginServer accepts a login server that is neither one of ACR's by its
 	// name nor on loopback.
 	CustomLoginServer bool
-	// Logger is told of token requests (debug) and of renewals that fail (warn),
-	// never of a secret; nil is silent.
+	// Logger logs token requests (debug) and renewals that fail (warn), never a
+	// secret; nil logs nothing.
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Tokens keeps tokens beyond the process; nil keeps none, as a library should
-	// unless it is asked to.
+	// Tokens keeps tokens beyond the process; nil keeps none.
 	Tokens TokenStore
 }
 
@@ -55,10 +54,9 @@ type Options struct {
 // [Transport.ResponseError] reads those. What fails on the way to a token is an
 // [*acrkit.Error].
 //
-// No request waits for ever: the header of an answer must come within 30 seconds,
-// within five minutes after a PUT, a DELETE or a long body, and of an answer's body
-// a KiB in each 30 seconds in which somebody waits for it. A transfer that moves has
-// no limit.
+// Requests have time limits: the header of an answer must come within 30 seconds, or
+// five minutes for a PUT, a DELETE or a long body. The body of an answer must deliver a
+// KiB in each 30 seconds spent reading it. A transfer that makes progress has no limit.
 //
 // A Transport is safe for concurrent use and should live as long as its client,
 // because it holds the token cache.
@@ -73,10 +71,10 @@ type Transport struct {
 	now      func() time.Time
 
 	fetches flights[*accessToken]
-	tokens  *tokenCache // guarded by the lock of fetches
-	lessons lessons     // likewise
-	pauses  pauses      // of token services
-	keeper  *keeper     // nil without Options.Tokens
+	tokens  *tokenCache   // guarded by the lock of fetches
+	learned learnedScopes // likewise
+	pauses  pauses        // of token services
+	keeper  *keeper       // nil without Options.Tokens
 
 	// parts are what a credential for several repositories is divided into; nil
 	// for all others. A divided transport keeps no tokens itself.
@@ -112,7 +110,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		cred = Anonymous()
 	}
 	t := &Transport{registry: reg, cred: cred, scheme: "https", base: opts.Base, log: opts.Logger, now: opts.Now,
-		tokens: newTokenCache(maxCachedTokens), lessons: lessons{}}
+		tokens: newTokenCache(maxCachedTokens), learned: learnedScopes{}}
 	if opts.PlainHTTP {
 		t.scheme = "http"
 	}
@@ -152,8 +150,8 @@ func (t *Transport) Credential() Credential { return t.cred }
 // [Status].
 func (t *Transport) Describe() string { return t.status().Credential.String() }
 
-// Format prints registry and credential, whatever the verb: no dump of a
-// transport shows a token.
+// Format prints registry and credential for every verb, so that no dump of a transport
+// shows a token.
 func (t *Transport) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "auth.Transport(%s on %s)", t.cred.String(), t.registry)
 }
@@ -199,10 +197,10 @@ func portOf(u *url.URL) string {
 	return "443"
 }
 
-// strayed reports whether the request comes of a redirect chain that has left the
-// registry: a foreign host then decides what is asked, and gets no credential to
-// ask it with, even where it points back.
-func (t *Transport) strayed(req *http.Request) bool {
+// leftRegistry reports whether the request follows a redirect chain that has left the
+// registry. Another host then chose the URL, so the request gets no credential, even if
+// it points back to the registry.
+func (t *Transport) leftRegistry(req *http.Request) bool {
 	const longest = 32 // http.Client stops at 10
 	for hops := 0; req.Response != nil; hops++ {
 		req = req.Response.Request
@@ -215,8 +213,8 @@ func (t *Transport) strayed(req *http.Request) bool {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL == nil || !t.isHome(req.URL) || t.strayed(req) {
-		return t.roundTripAbroad(req)
+	if req.URL == nil || !t.isHome(req.URL) || t.leftRegistry(req) {
+		return t.roundTripUnauthenticated(req)
 	}
 	if strings.HasPrefix(req.URL.Path, "/oauth2/") {
 		// A client that speaks to the token service by itself knows what it sends.
@@ -234,12 +232,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	need := operation.RequiredFor(req.Method, req.URL)
 	guard := operation.GuardOf(ctx)
 	scope, given := acrkit.RequiredScopeFromContext(ctx)
-	var lesson acrkit.Scope // what a challenge taught, to be kept once it has proved itself
+	var learned acrkit.Scope // the scope of a challenge, kept once a request with it succeeds
 	if given {
-		need = operation.Required{} // what the caller says teaches nothing about the operation
+		need = operation.Required{} // the caller's scope says nothing about the operation
 	} else {
 		t.fetches.Lock()
-		scope = t.lessons.apply(need)
+		scope = t.learned.apply(need)
 		t.fetches.Unlock()
 		if !guard.May(scope) {
 			scope = need.Scope
@@ -252,9 +250,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.send(req, req.Body, token)
-	// Each of the three cures is tried once: another scope than the derived one, a
-	// scope map that has changed since, a token that has ended before its time.
-	var cured [cures]bool
+	// Each kind of retry is made once: with another scope than the derived one, for a
+	// scope map that has changed, and for a token that has ended early.
+	var tried [retryKinds]bool
 	for err == nil && resp.StatusCode == http.StatusUnauthorized {
 		challenge, asked, parseErr := wire.BearerChallenge(resp.Header)
 		if asked {
@@ -264,40 +262,40 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 		if parseErr != nil {
-			return resp, nil //nolint:nilerr // a challenge that cannot be read cures nothing; the refusal is the answer
+			return resp, nil //nolint:nilerr // without a readable challenge there is no retry; the refusal is the answer
 		}
-		c := t.diagnose(challenge, asked, token, fresh && cured != [cures]bool{})
-		if c == cureFollow && !guard.May(challenge.Scope) {
+		c := t.chooseRetry(challenge, asked, token, fresh && tried != [retryKinds]bool{})
+		if c == retryOtherScope && !guard.May(challenge.Scope) {
 			return resp, nil
 		}
-		if c == cureFollow {
+		if c == retryOtherScope {
 			guard.Used = challenge.Scope
-			lesson = challenge.Scope
+			learned = challenge.Scope
 			if !rewinds(req) {
-				t.teach(need, lesson) // on trial: only the next request can prove it
+				t.learn(need, learned) // this request cannot be sent again, so the next one tries the scope
 			}
 		}
-		if c == cureRenew || c == cureReread {
-			t.forget(ctx, token, c == cureRenew) // also for the next request, if this one cannot be sent again
+		if c == retryNewToken || c == retrySameScope {
+			t.forget(ctx, token, c == retryNewToken) // also for the next request, if this one cannot be sent again
 		}
-		if c == cureNone || cured[c] {
-			// Whoever tries again, in another process, asks for the rights as they are then.
+		if c == retryNever || tried[c] {
+			// A later try, in another process, must ask for the current rights.
 			t.keeper.forget(ctx, token.key, token.value)
 			if challenge.Error == wire.ErrInsufficientScope {
-				t.unteach(need, token.requested)
+				t.unlearn(need, token.requested)
 			}
 		}
-		if c == cureNone || cured[c] || !rewinds(req) {
+		if c == retryNever || tried[c] || !rewinds(req) {
 			return resp, nil
 		}
-		cured[c] = true
-		// The answer that is given up belongs to nobody now.
+		tried[c] = true
+		// Nothing else reads this answer.
 		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
 		scope, suits := challenge.Scope, func(*accessToken) bool { return true }
 		switch c {
-		case cureRenew:
+		case retryNewToken:
 			scope = token.requested
-		case cureReread:
+		case retrySameScope:
 			suits = func(a *accessToken) bool { return a.life.age(t.now()) <= rightsAge }
 		}
 		if token, fresh, err = t.acquire(ctx, scope, suits); err != nil {
@@ -311,71 +309,71 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		resp, err = t.send(req, body, token)
 	}
-	if err == nil && !lesson.IsEmpty() {
-		t.teach(need, lesson)
+	if err == nil && !learned.IsEmpty() {
+		t.learn(need, learned)
 	}
 	return resp, err
 }
 
-// teach keeps what a challenge to an operation asked for.
-func (t *Transport) teach(need operation.Required, lesson acrkit.Scope) {
+// learn keeps the scope that a challenge to an operation asked for.
+func (t *Transport) learn(need operation.Required, learned acrkit.Scope) {
 	t.fetches.Lock()
 	defer t.fetches.Unlock()
-	t.lessons.learn(need, lesson)
+	t.learned.learn(need, learned)
 }
 
-// unteach drops what was learnt of an operation when a request that asked for
-// more than derived was refused all the same: more was not what was missing.
-func (t *Transport) unteach(need operation.Required, requested acrkit.Scope) {
+// unlearn drops the learned scope of an operation after a request with a larger scope
+// than derived was refused too.
+func (t *Transport) unlearn(need operation.Required, requested acrkit.Scope) {
 	t.fetches.Lock()
 	defer t.fetches.Unlock()
 	if !need.Scope.Contains(requested) {
-		delete(t.lessons, need.Op)
+		delete(t.learned, need.Op)
 	}
 }
 
-// cure is what may help against a 401.
-type cure int
+// retryKind says how to retry after a 401.
+type retryKind int
 
 const (
-	cureNone   cure = iota // the refusal is the answer
-	cureFollow             // ask for the challenge's scope, which is another one
-	cureReread             // ask for the scope again: rights may have changed since
-	cureRenew              // get a new token from the root credential
-	cures
+	retryNever      retryKind = iota // the refusal is the answer
+	retryOtherScope                  // ask for the challenge's scope, which is another one
+	retrySameScope                   // ask for the scope again: rights may have changed since
+	retryNewToken                    // get a new token from the root credential
+	retryKinds
 )
 
-// diagnose says what may help. renewed tells that the token was fetched to cure an
-// earlier refusal of the same request.
-func (t *Transport) diagnose(challenge wire.Bearer, asked bool, token *accessToken, renewed bool) cure {
+// chooseRetry says how to retry a refused request. renewed is true if the token was
+// already fetched for a retry of the same request.
+func (t *Transport) chooseRetry(challenge wire.Bearer, asked bool, token *accessToken, renewed bool) retryKind {
 	switch {
 	case asked && challenge.Error != errInvalidToken && !token.requested.Contains(challenge.Scope):
-		return cureFollow
+		return retryOtherScope
 	case asked && challenge.Error == wire.ErrInsufficientScope:
 		if token.life.age(t.now()) > rightsAge {
-			return cureReread
+			return retrySameScope
 		}
 	case !renewed:
-		// Also where the token has just come: services refuse now and then what they
-		// accept a moment later, and a request may meet that with its first token.
-		return cureRenew
+		// Also for a token that is new: services sometimes refuse a token that they accept
+		// a moment later.
+		return retryNewToken
 	}
-	return cureNone
+	return retryNever
 }
 
 // errInvalidToken is the error word of a challenge to a token that is expired,
 // revoked or malformed (RFC 6750 §3.1).
 const errInvalidToken = "invalid_token"
 
-// rightsAge is how old a token must be for a refusal to be doubted: a scope map
-// may have changed since.
+// rightsAge is the least age of a token for which a refused request asks for its scope
+// again: the scope map may have changed since.
 const rightsAge = 10 * time.Second
 
 // drainLimit is how much of a refusal is read to keep its connection.
 const drainLimit = 16 << 10
 
-// drainTime is how long. A refusal comes with its header or right behind it; a
-// new connection costs about as much.
+// drainTime is how long that may take. The body of a refusal comes with its header or
+// soon after it; a new connection takes about as long.
 const drainTime = 250 * time.Millisecond
 
 // send sends a clone of req with the token. The response names the caller's own
@@ -393,8 +391,8 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessTok
 	return resp, nil
 }
 
-// failed words the failure of a request that got no answer. The end of the
-// caller's own context stays what it is.
+// failed returns the error of a request that got no answer. The error of the caller's
+// own context is returned unchanged.
 func (t *Transport) failed(req *http.Request, err error) error {
 	if req.Context().Err() != nil {
 		return err
@@ -407,13 +405,13 @@ func (t *Transport) failed(req *http.Request, err error) error {
 	return &networkError{e}
 }
 
-// networkError keeps what callers of a RoundTripper ask of an error by its type.
+// networkError adds the methods of net.Error to an error of the network.
 type networkError struct{ err *acrkit.Error }
 
 func (e *networkError) Error() string { return e.err.Error() }
 func (e *networkError) Unwrap() error { return e.err }
 
-// Timeout reports whether time ran out; http.Client and retrying clients ask.
+// Timeout reports whether a time limit passed; http.Client and retrying clients call it.
 func (e *networkError) Timeout() bool {
 	for _, cause := range e.err.Causes {
 		if t, ok := errors.AsType[interface {
@@ -429,8 +427,8 @@ func (e *networkError) Timeout() bool {
 // Temporary makes the error a net.Error.
 func (e *networkError) Temporary() bool { return e.Timeout() }
 
-// roundTripAbroad sends a request to another origin without any Authorization.
-func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
+// roundTripUnauthenticated sends a request to another origin without any Authorization.
+func (t *Transport) roundTripUnauthenticated(req *http.Request) (*http.Response, error) {
 	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
 		closeBody(req)
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
@@ -438,7 +436,7 @@ func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
 	}
 	if u := req.URL; u != nil && t.scheme == "https" && strings.EqualFold(u.Scheme, "http") && strings.EqualFold(u.Host, t.registry.Host()) {
 		// Clients fall back to http for a host on loopback, go-containerregistry when
-		// 300 ms have passed, and stay with it: every request would then be nobody's.
+		// 300 ms have passed, and stay with it: every request would then be anonymous.
 		closeBody(req)
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
 			Reason: "the registry is spoken to over https; plain HTTP with it is an option of the transport"})
@@ -452,7 +450,7 @@ func (t *Transport) roundTripAbroad(req *http.Request) (*http.Response, error) {
 }
 
 // isAuthorization reports whether a key of a header map is sent as Authorization.
-// net/http sends keys as they stand, and a server reads them in any case.
+// net/http sends keys as they are spelled, and a server ignores their case.
 func isAuthorization(key string) bool { return strings.EqualFold(key, "Authorization") }
 
 func hasAuthorization(req *http.Request) bool {
@@ -464,8 +462,7 @@ func hasAuthorization(req *http.Request) bool {
 	return false
 }
 
-// dropAuthorization takes Authorization, however it is spelled, off a request that
-// is ours to change.
+// dropAuthorization removes Authorization, in any spelling, from a cloned request.
 func dropAuthorization(clone *http.Request) {
 	if clone.Header == nil {
 		clone.Header = http.Header{}
@@ -477,7 +474,7 @@ func isLoopback(hostname string) bool {
 	if strings.Contains(hostname, ":") {
 		hostname = "[" + hostname + "]"
 	}
-	// The port keeps a bare name from being taken for a registry's.
+	// With a port, a bare name is not read as the short name of a registry.
 	reg, err := acrkit.ParseRegistry(hostname + ":80")
 	return err == nil && reg.IsLoopback()
 }
@@ -520,10 +517,10 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// ResponseError turns an answer of the registry that is no success (status 400
-// and above) into an error of type [*acrkit.Error] that says which right was
-// missing, and closes its body. For other answers it returns nil and leaves the
-// body alone. op is what was tried, after "cannot": `list tags of "team/app"`.
+// ResponseError turns an answer of the registry with a status of 400 and above into an
+// [*acrkit.Error] that says which right was missing, and closes its body. For other
+// answers it returns nil and leaves the body open. op is the operation as it follows
+// "cannot": `list tags of "team/app"`.
 func (t *Transport) ResponseError(resp *http.Response, op string) error {
 	if resp.StatusCode < 400 {
 		return nil
@@ -541,8 +538,8 @@ func (t *Transport) ResponseError(resp *http.Response, op string) error {
 	return wire.Final(e)
 }
 
-// Close ends background work, waits for it, and closes idle connections of an own
-// base. Requests under way go on; new token requests fail.
+// Close ends background work, waits for it, and closes the idle connections of the
+// default base. Requests under way continue; new token requests fail.
 func (t *Transport) Close() error {
 	t.closing.Do(func() {
 		t.closeParts()

@@ -318,7 +318,7 @@ func TestTransport_RenewsInTheBackground(t *testing.T) {
 			}
 			return fail
 		}
-		for range 5 { // the renewal hangs, and nobody waits for it
+		for range 5 { // the renewal hangs, and no request waits for it
 			wantStatus(t, do(t, rt, "GET", tags, ""), 200)
 		}
 		synctest.Wait()
@@ -392,12 +392,12 @@ func TestTransport_LastWaiterCancels(t *testing.T) {
 		}
 		synctest.Wait()
 		if cancelled.Load() {
-			t.Error("the fetch was cancelled while somebody waited")
+			t.Error("the fetch was cancelled while a caller waited")
 		}
 		<-errs
 		synctest.Wait()
 		if !cancelled.Load() {
-			t.Error("the fetch goes on for nobody")
+			t.Error("the fetch goes on without a caller")
 		}
 		hang = false
 		if _, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); err != nil {
@@ -602,7 +602,7 @@ func TestTransport_AnonymousToken(t *testing.T) {
 		fetched := 0
 		f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
 			if r.URL.Path != "/oauth2/token" {
-				return true // taken, whatever the token
+				return true // accepted with any token
 			}
 			fetched++
 			now := time.Now()

@@ -120,14 +120,14 @@ func TestAzureCLI_login(t *testing.T) {
 			"--endpoint-active-directory", root + "adfs", "--endpoint-active-directory-resource-id", root,
 			"--endpoint-active-directory-graph-resource-id", root, "--suffix-acr-login-server-endpoint", ":" + port}},
 		{command: []string{"az", "cloud", "set", "-n", "Rehearsal"}},
-		{command: acrkit, want: "nobody is signed in", fails: true},
+		{command: acrkit, want: "no account is signed in", fails: true},
 		{command: []string{"az", "login", "--service-principal", "--tenant", "11111111-1111-1111-1111-111111111111",
 			"-u", "22222222-2222-2222-2222-222222222222", "-p", "interop-principal-secret-000001"}, want: "33333333-3333-3333-3333-333333333333"},
 		{command: acrkit, want: "v1"},
 		{command: explain, want: "ACRK034"},
 		{command: []string{"az", "logout"}},
-		{command: acrkit, want: "nobody is signed in", fails: true},
-		{command: explain, want: "nobody is signed in", fails: true},
+		{command: acrkit, want: "no account is signed in", fails: true},
+		{command: explain, want: "no account is signed in", fails: true},
 	} {
 		out, err := s.run("", tc.command...)
 		if (err != nil) != tc.fails || !strings.Contains(out, tc.want) {

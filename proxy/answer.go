@@ -26,24 +26,24 @@ func (c *call) json(status int, v any) {
 		c.broken(err)
 		return
 	}
-	c.own("application/json; charset=utf-8", status, append(data, '\n'))
+	c.respond("application/json; charset=utf-8", status, append(data, '\n'))
 }
 
 // notFound is the answer of ACR's router to what no route matches: plain text,
 // before authentication (recorded).
 func (c *call) notFound() {
-	c.own("text/plain; charset=utf-8", http.StatusNotFound, []byte("404 page not found\n"))
+	c.respond("text/plain; charset=utf-8", http.StatusNotFound, []byte("404 page not found\n"))
 }
 
-func (c *call) empty(status int) { c.own("", status, nil) }
+func (c *call) empty(status int) { c.respond("", status, nil) }
 
 func (c *call) broken(err error) {
 	c.h.log.Error("the proxy could not answer", "error", err)
 	c.empty(http.StatusInternalServerError)
 }
 
-// own answers without the registry.
-func (c *call) own(contentType string, status int, body []byte) {
+// respond answers without the registry.
+func (c *call) respond(contentType string, status int, body []byte) {
 	c.body.Drain()
 	header := c.w.Header()
 	header.Set("Server", "acrkit-proxy")
@@ -103,9 +103,9 @@ func (c *call) lacking() json.RawMessage {
 	return detail
 }
 
-// rewriteChallenge returns the registry's challenge with the proxy's token service
-// in place of its own; "" if there is none that can be read. What else a registry
-// may ask for, a client of the proxy cannot give it.
+// rewriteChallenge returns the registry's challenge with the proxy's token service in
+// place of its own; "" if there is none that can be read. Other challenges are dropped: a
+// client of the proxy cannot answer them.
 func (c *call) rewriteChallenge(upstream http.Header) string {
 	challenge, ok, err := wire.BearerChallenge(upstream)
 	if err != nil || !ok {
@@ -118,9 +118,9 @@ func (c *call) rewriteChallenge(upstream http.Header) string {
 	return c.bearer(challenge.Scope, word)
 }
 
-// lost ends the connection without an answer, or in the middle of one, so that
-// nobody takes what came for the whole.
-func lost() { panic(http.ErrAbortHandler) }
+// abort ends the connection without an answer, or in the middle of one, so that the
+// client does not take a part for the whole.
+func abort() { panic(http.ErrAbortHandler) }
 
 // isGone reports whether the client ended the request.
 func (c *call) isGone() bool {

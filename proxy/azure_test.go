@@ -135,7 +135,7 @@ func TestAzureSDK(t *testing.T) {
 	}
 	for _, d := range reg.Denied() {
 		if d.Kind == "anonymous" {
-			t.Errorf("a request went to the registry as nobody: %+v", d)
+			t.Errorf("a request went to the registry without a credential: %+v", d)
 		}
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// body is a client's body on its way up. It can be taken back: the transport may
-// read from it in a goroutine of its own for a while after it has returned, and a
+// body is a client's body that is sent to the registry. It can be taken back: the
+// transport may still read from it in another goroutine after it has returned, and a
 // request's body must not be read after its handler.
 type body struct {
 	from  io.Reader
-	watch *watch
+	timer *idleTimer
 
 	back atomic.Bool // taken back
 
@@ -32,26 +32,26 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p)
 	if n > 0 {
-		b.watch.moved()
+		b.timer.moved()
 	}
 	switch {
 	case err == io.EOF:
 		b.done = true
-		b.watch.reading.Store(false)
+		b.timer.reading.Store(false)
 	case err != nil && b.err == nil && !b.back.Load():
 		b.err = err
 	}
 	return n, err
 }
 
-// Close implements [io.Closer]. What is left is the handler's business.
+// Close implements [io.Closer]. The handler reads the rest.
 func (b *body) Close() error {
 	b.back.Store(true)
 	return nil
 }
 
-// takeBack waits until nobody reads, and reports whether all was read. A client that
-// has stopped in the middle is waited for no longer than [idle.ReadTime].
+// takeBack waits until no read is under way, and reports whether all was read. It waits
+// at most [idle.ReadTime] for a client that has stopped sending.
 func (b *body) takeBack() (whole bool) {
 	b.back.Store(true)
 	b.mu.Lock()

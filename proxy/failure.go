@@ -21,15 +21,15 @@ func (c *call) attributes(status int) []slog.Attr {
 
 // failed answers a request that the registry has not answered.
 //
-// What the registry refused the proxy itself is 403, which no client tries again or
-// answers with another login: its own credential is good. What did not work is 502,
-// or 504 where time ran out.
+// If the registry refused the proxy's credential, the status is 403, which no client
+// retries or answers with another login: the client's own credential is valid. Other
+// failures are 502, or 504 for a timeout.
 func (c *call) failed(err error) {
 	var e *acrkit.Error
 	if !errors.As(err, &e) {
 		e = wire.NetworkError(err, "ask the registry", c.h.upstream.Registry(), c.h.upstream.Registry().Host())
 	}
-	if e.Op == "" { // the failure of a request says no more than what happened
+	if e.Op == "" { // the error of a request names no operation
 		named := *e
 		named.Op = "ask the registry"
 		e = &named
@@ -56,8 +56,9 @@ func (c *call) failed(err error) {
 	c.fail(status, code, message, nil)
 }
 
-// broke answers a request whose answer breaks the protocol or cannot be handed on.
-func (c *call) broke(reason string) {
+// badAnswer answers a request if the registry's answer breaks the protocol or cannot be
+// passed on.
+func (c *call) badAnswer(reason string) {
 	c.failed(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "pass on an answer", Registry: c.h.upstream.Registry(), Reason: reason})
 }
 

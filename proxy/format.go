@@ -5,8 +5,7 @@ import (
 	"log/slog"
 )
 
-// Format prints which registry the handler is for, whatever the verb: no dump of
-// it shows a key.
+// Format prints the handler's registry for every verb, so that no dump shows a key.
 func (h *Handler) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "proxy.Handler(%s)", h.upstream.Registry())
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 )
 
-// goesUp are the headers of a request that the registry gets; it gets no other. A
-// client may send several of the first, as Docker does; of the others one, because
-// two readers may choose differently between two.
-var goesUp = map[string]bool{
+// forwardedHeaders are the headers of a request that are sent to the registry, and no
+// others. A client may send several where the value is true, as Docker does. Of the
+// others it may send one, because two programs may choose differently between two.
+var forwardedHeaders = map[string]bool{
 	"Accept":                 true,
 	"Content-Range":          false,
 	"Content-Type":           false,
@@ -30,13 +30,13 @@ var goesUp = map[string]bool{
 	"X-Ms-Client-Request-Id": false,
 }
 
-// requestHeader returns the header that goes up; ok is false where one stands twice
-// that may stand once.
+// requestHeader returns the header for the registry; ok is false if one that may be
+// there once is there twice.
 func requestHeader(from http.Header) (header http.Header, ok bool) {
-	// No transport then asks for gzip and unpacks it on the way, which would change
-	// lengths and ranges.
+	// Otherwise a transport would ask for gzip and unpack it, which changes lengths and
+	// ranges.
 	header = http.Header{"Accept-Encoding": {"identity"}, "User-Agent": {""}}
-	for name, several := range goesUp {
+	for name, several := range forwardedHeaders {
 		values := from[name]
 		if len(values) > 1 && !several {
 			return nil, false
@@ -68,14 +68,14 @@ func (c *call) forward() {
 	defer cancel(nil)
 	defer context.AfterFunc(c.h.life, func() { cancel(errEnding) })()
 	guard := &operation.Guard{Allows: c.h.allows}
-	watch := startWatch(c.w, cancel)
-	defer watch.stop()
+	timer := startIdleTimer(c.w, cancel)
+	defer timer.stop()
 
 	req := (&http.Request{Method: c.op.Method, URL: &at, Host: at.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(operation.WithGuard(ctx, guard))
-	up, err := c.attachBody(req, watch)
+	up, err := c.attachBody(req, timer)
 	if err != nil {
-		lost() // the client has gone
+		abort() // the client has gone
 	}
 	resp, err := c.h.upstream.RoundTrip(req)
 	if up != nil {
@@ -86,12 +86,12 @@ func (c *call) forward() {
 	}
 	if err != nil {
 		if up != nil && up.failure() != nil || c.isGone() {
-			lost()
+			abort()
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		if watch.stop() {
+		if timer.stop() {
 			c.w.Header().Set("Connection", "close")
 		}
 		c.reclaim(up)
@@ -99,50 +99,49 @@ func (c *call) forward() {
 		return
 	}
 	c.reclaim(up)
-	c.answer(resp, guard, watch)
+	c.answer(resp, guard, timer)
 }
 
 var errEnding = errors.New("the proxy is ending")
 
-// attachBody gives the request the client's body, if its operation takes one: a
-// small one read, so that it can be sent again with a new token, any other as it
-// comes.
-func (c *call) attachBody(req *http.Request, watch *watch) (*body, error) {
+// attachBody gives the request the client's body, if its operation has one. A small body
+// is read first, so that it can be sent again with a new token; any other is streamed.
+func (c *call) attachBody(req *http.Request, timer *idleTimer) (*body, error) {
 	if !c.op.HasBody() || c.r.ContentLength == 0 {
 		req.Body = http.NoBody
 		return nil, nil
 	}
 	req.ContentLength = c.r.ContentLength
-	watch.reading.Store(true)
+	timer.reading.Store(true)
 	if n := c.r.ContentLength; n > 0 && n <= maxReplay && !c.op.IsUpload() {
 		data := make([]byte, n)
 		if _, err := io.ReadFull(c.r.Body, data); err != nil {
 			return nil, err
 		}
-		watch.reading.Store(false)
+		timer.reading.Store(false)
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		req.Body, _ = req.GetBody()
 		return nil, nil
 	}
 	if c.r.Header.Get("Expect") != "" {
-		// The client's question is put to the registry: where that refuses at once, the
-		// body is never sent. A server knows no other expectation than this one.
+		// The expectation is passed on: if the registry refuses at once, the body is never
+		// sent. There is no other expectation than this one.
 		req.Header.Set("Expect", "100-continue")
 	}
-	b := &body{from: c.r.Body, watch: watch}
+	b := &body{from: c.r.Body, timer: timer}
 	req.Body = b
 	return b, nil
 }
 
-// reclaim takes the client's body back before it is answered. One that the registry
-// did not want to its end is read as one that was refused here.
+// reclaim takes the client's body back before the client is answered. If the registry
+// did not read all of it, the rest is drained.
 func (c *call) reclaim(up *body) {
-	if up == nil || !up.takeBack() { // the first: an operation without a body that came with one
+	if up == nil || !up.takeBack() { // nil: the operation has no body, but the client may have sent one
 		c.body.Drain()
 	}
 }
 
-// isRedirect reports whether an answer is elsewhere.
+// isRedirect reports whether an answer is a redirect.
 func isRedirect(resp *http.Response) bool {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -160,12 +159,12 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 		_ = resp.Body.Close()
 		switch {
 		case err != nil || to.Host == "" || to.User != nil:
-			return nil, c.misled("redirects a blob to nowhere")
+			return nil, c.badRedirect("redirects a blob to nowhere")
 		case hop == maxRedirects:
-			return nil, c.misled("redirects a blob again and again")
+			return nil, c.badRedirect("redirects a blob again and again")
 		case strings.EqualFold(to.Host, c.h.origin.Host):
-			// What stands there was not asked for, and would be got with the credential.
-			return nil, c.misled("redirects a blob to itself")
+			// That would be another request with the credential, which the client did not make.
+			return nil, c.badRedirect("redirects a blob to itself")
 		}
 		next := (&http.Request{Method: c.op.Method, URL: to, Host: to.Host, Header: header.Clone(), Body: http.NoBody,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Response: resp}).WithContext(ctx)
@@ -178,9 +177,9 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 	case http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable, http.StatusPreconditionFailed:
 	default:
 		_ = resp.Body.Close()
-		return nil, c.misled("has its blob in a storage that answers " + resp.Status)
+		return nil, c.badRedirect("has its blob in a storage that answers " + resp.Status)
 	}
-	// What the storage does not say of the blob, the registry has said.
+	// The storage's answer lacks these headers; the registry's has them.
 	for _, name := range []string{"Docker-Content-Digest", "Docker-Distribution-Api-Version", "X-Ms-Correlation-Request-Id"} {
 		if v := registry.Header.Get(name); v != "" {
 			resp.Header.Set(name, v)
@@ -189,12 +188,11 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 	return resp, nil
 }
 
-func (c *call) misled(how string) error {
+func (c *call) badRedirect(how string) error {
 	return &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get a blob", Registry: c.h.upstream.Registry(), Reason: "the registry " + how}
 }
 
-// relative returns where an address that the registry gave leads, if that is the
-// registry itself.
+// relative resolves an address of the registry; ok is false if it leads to another host.
 func (h *Handler) relative(base *url.URL, text string) (*url.URL, bool) {
 	ref, err := url.Parse(text)
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
-// IdentityPath is where a [Handler] with an IdentityHeader speaks App Service's
-// managed-identity protocol. It is no path of a registry.
+// IdentityPath is the path where a [Handler] with an IdentityHeader answers App Service's
+// managed-identity protocol. A registry has no such path.
 const IdentityPath = "/msi/token"
 
 // The managed-identity protocol of App Service, as Microsoft describes it ("How to
-// use managed identities for App Service", REST endpoint reference) and as its
-// clients of Python, TypeScript, Java, Go and .NET speak it.
+// use managed identities for App Service", REST endpoint reference) and as its clients
+// for Python, TypeScript, Java, Go and .NET use it.
 const (
 	identityVersion  = "2019-08-01"
 	identityHeader   = "X-Identity-Header"
 	identityResource = "https://containerregistry.azure.net" // what Microsoft's registry clients ask for
 	// identityLife is how long clients may keep the client key, which ends with the
-	// proxy: App Service's longest. They ask again after half of it, and what they
-	// keep for less than five minutes they do not use.
+	// proxy: App Service's longest. Clients ask again after half of it, and do not use a
+	// token with less than five minutes left.
 	identityLife = 24 * time.Hour
 	// maxShownResource is the longest resource that a refusal repeats.
 	maxShownResource = 200
@@ -41,7 +41,7 @@ func (c *call) identity() {
 		c.failIdentity(http.StatusMethodNotAllowed, "invalid_request", "a managed identity's token is asked for by GET")
 		return
 	}
-	// First, so that nothing is learnt without it.
+	// First, so that no other error is shown without the header.
 	shown := c.r.Header.Values(identityHeader)
 	if len(shown) != 1 || !c.h.isIdentityHeader(shown[0]) {
 		c.failIdentity(http.StatusUnauthorized, "unauthorized",
@@ -70,8 +70,7 @@ func (c *call) identity() {
 	}{c.h.key.Reveal(), strconv.FormatInt(c.h.tokens.now().Add(identityLife).Unix(), 10), resource[0], "Bearer"})
 }
 
-// otherResource says why another resource is refused, to the user of the program:
-// SDKs print it.
+// otherResource returns why another resource is refused. SDKs print it to the user.
 func (c *call) otherResource(asked []string) string {
 	message := "acrkit proxy --managed-identity gives a token for " + identityResource +
 		" only: the program's other Azure clients cannot sign in under --managed-identity"
@@ -91,8 +90,8 @@ func (c *call) failIdentity(status int, code, message string) {
 	}{status, message, code})
 }
 
-// isIdentityHeader reports whether a client has shown the header's value, as isKey
-// compares the key.
+// isIdentityHeader reports whether a client sent the header's value; it compares as isKey
+// does.
 func (h *Handler) isIdentityHeader(shown string) bool {
 	hash := sha256.Sum256([]byte(shown))
 	return subtle.ConstantTimeCompare(hash[:], h.identityHash[:]) == 1

@@ -70,13 +70,13 @@ func TestIdentity(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	f := startIdentity(t, proxy.Options{Now: func() time.Time { return now }})
 	for name, query := range map[string]url.Values{
-		"plain":         identityQuery(),
-		"slash":         identityQuery("resource", acrResource+"/"),
-		"client":        identityQuery("client_id", "22222222-2222-2222-2222-222222222222"),
-		"principal":     identityQuery("principal_id", "x"),
-		"object":        identityQuery("object_id", "x"),
-		"resource id":   identityQuery("mi_res_id", "/subscriptions/x"),
-		"whatever else": identityQuery("xms_cc", "CP1"),
+		"plain":             identityQuery(),
+		"slash":             identityQuery("resource", acrResource+"/"),
+		"client":            identityQuery("client_id", "22222222-2222-2222-2222-222222222222"),
+		"principal":         identityQuery("principal_id", "x"),
+		"object":            identityQuery("object_id", "x"),
+		"resource id":       identityQuery("mi_res_id", "/subscriptions/x"),
+		"another parameter": identityQuery("xms_cc", "CP1"),
 	} {
 		a := f.identity(query, nil)
 		want := map[string]string{
@@ -104,7 +104,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestIdentity_refused: whatever is not just the request that SDKs make for the
+// TestIdentity_refused: a request that differs from the one that SDKs make for the
 // registry gets no key.
 func TestIdentity_refused(t *testing.T) {
 	f := startIdentity(t, proxy.Options{})
@@ -199,7 +199,7 @@ func TestIdentity_shownResource(t *testing.T) {
 	}
 }
 
-// TestIdentity_off: without a header of its own, the proxy is nobody's identity.
+// TestIdentity_off: without an IdentityHeader, the proxy gives no identity's token.
 func TestIdentity_off(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	f := start(t, reg, everything(reg), proxy.Options{})

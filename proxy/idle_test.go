@@ -116,7 +116,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestStalledClient: one that stands still in the middle of its body loses its
+// TestStalledClient: one that stops in the middle of its body loses its
 // connection, and the registry is not left waiting.
 func TestStalledClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestStalledClient(t *testing.T) {
 	})
 }
 
-// TestStalledRequest: one that nobody has let in yet is not waited for either: a
+// TestStalledRequest: an unauthenticated one is not waited for either: a
 // token request, a body that is refused, one that no operation takes.
 func TestStalledRequest(t *testing.T) {
 	for _, tt := range []struct {

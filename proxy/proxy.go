@@ -1,18 +1,21 @@
-// Package proxy is an ACR on loopback: to its clients it is a registry that
-// answers with ACR's own challenges and tokens, and it asks the real one with
-// your credential.
+// Package proxy is a proxy for one registry, on loopback: to its clients it is a registry
+// with ACR's own challenges and tokens, and it forwards their requests to the real one
+// with your credential.
 //
-// It is for clients that cannot hold a scope-mapped token's name and password, as
-// most of Microsoft's SDKs, and for holding any client to fewer rights than the
-// credential has. A request goes these steps:
+// It is for clients that cannot use a scope-mapped token's name and password, such as
+// most of Microsoft's SDKs, and for limiting any client to fewer rights than the
+// credential has. Each request goes through these steps:
 //
-//  1. Host and Origin: is it addressed to the proxy, and by no web page? (A request
-//     for the token service or for a managed identity's token is answered here.)
-//  2. What is it? A known operation, well-formed in every part, or 404.
-//  3. Who asks? The client key, or a token that was got with it, or a challenge.
-//  4. May it? The scope map, or ACR's own refusal; the registry never sees it.
-//  5. It is written anew from its parts and sent to the registry; the answer goes
-//     down without anything that is between the registry and the proxy.
+//  1. Host and Origin: it must be addressed to the proxy, and not come from a web page.
+//     (A request for the token service or for a managed identity's token is answered
+//     here.)
+//  2. Operation: it must be a known operation, well-formed in every part, or 404.
+//  3. Authentication: it must have the client key, or a token that was got with it, or
+//     it gets a challenge.
+//  4. Authorization: the scope map must allow it, or it gets ACR's own refusal; the
+//     registry never sees it.
+//  5. It is written again from its parts and sent to the registry; the answer is
+//     returned without what is only between registry and proxy.
 //
 // Bodies are streamed both ways. The tokens are the proxy's own, signed with a key
 // that lives as long as the [Handler].
@@ -36,11 +39,11 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// The limits of a Handler. Those on the size of a request's header are the
-// server's; a body passes in pieces of bufferSize, and has none but that its client
-// must not stand still (package idle).
+// The limits of a Handler. The size of a request's header is limited by the server. A
+// body is copied in pieces of bufferSize and has no size limit; its client must make
+// progress (package idle).
 const (
-	// bufferSize is what one transfer holds of a body.
+	// bufferSize is how much of a body one transfer holds in memory.
 	bufferSize = 128 << 10
 	// idleLimit is how long a request may go on without a byte moving in either
 	// direction: longer than a registry takes to put together a large blob.
@@ -55,15 +58,15 @@ const (
 	maxRights = 1000
 	// maxRedirects is how many redirects to storage are followed; ACR answers one.
 	maxRedirects = 3
-	// maxUploadQuery is the longest query of an upload's address that is handed to a
-	// client and taken back; ACR's has some 300 bytes.
+	// maxUploadQuery is the longest query of an upload's address that a client gets and
+	// sends back; ACR's has some 300 bytes.
 	maxUploadQuery = 8 << 10
 	// maxLink bounds a Link header.
 	maxLink = 16 << 10
 )
 
-// The lives of the proxy's tokens: ACR's own (recorded), so that a client which
-// can live with those can with these. They die with the Handler.
+// The lives of the proxy's tokens: ACR's own (recorded), so that clients work as with
+// those. The tokens end with the Handler.
 const (
 	accessLife  = time.Hour
 	refreshLife = 3 * time.Hour
@@ -80,33 +83,33 @@ type Options struct {
 	// Scheme is "https" or "http": how clients speak to the proxy, and so what realms
 	// say. "" is "https".
 	Scheme string
-	// ClientKey is what a client must show: as the password of any user, or as the
-	// Entra token that it exchanges. A zero key is an error unless Open.
+	// ClientKey is the secret that a client must send: as the password of any user, or as
+	// the Entra token that it exchanges. A zero key is an error unless Open.
 	ClientKey auth.Secret
-	// Open lets in clients without a key, and with any password.
+	// Open accepts clients without a key, and with any password.
 	Open bool
-	// IdentityHeader is what a client must show as X-IDENTITY-HEADER at [IdentityPath]
-	// to be given the client key as a managed identity's token. With a zero one nothing
-	// is answered there. It needs a ClientKey, and is an error with Open.
+	// IdentityHeader is what a client must send as X-IDENTITY-HEADER at [IdentityPath]
+	// to get the client key as a managed identity's token. Without it that path is not
+	// served. It needs a ClientKey, and is an error with Open.
 	IdentityHeader auth.Secret
-	// ScopeMap narrows what passes; nil lets all pass that the credential may do.
+	// ScopeMap limits the allowed requests; nil allows all that the credential may do.
 	ScopeMap *scopemap.Map
-	// PassRedirects hands redirects of blobs to the client; they hold a signed link
-	// to the storage. Otherwise they are followed here.
+	// PassRedirects returns redirects of blobs to the client; they hold a signed link
+	// to the storage. Otherwise the proxy follows them.
 	PassRedirects bool
 	// Record is called with the rights that a request used, after the registry has
 	// answered it and not refused it; nil is none. It may be called by several
 	// goroutines at once, and the answer waits for it.
 	Record func(acrkit.Scope)
-	// Logger is told of requests (debug) and of what fails (warn), never of a secret;
-	// nil is silent.
+	// Logger logs requests (debug) and failures (warn), never a secret; nil logs
+	// nothing.
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
-// Handler is an [http.Handler] that is one registry to its clients. It is safe for
-// concurrent use and prints without its secrets.
+// Handler is an [http.Handler] that acts as one registry. It is safe for concurrent use
+// and prints without its secrets.
 type Handler struct {
 	upstream *auth.Transport
 	origin   *url.URL // of the registry
@@ -118,7 +121,7 @@ type Handler struct {
 	// identityHash is of the header's value at IdentityPath, where hasIdentity is set.
 	identityHash [sha256.Size]byte
 	hasIdentity  bool
-	redact       []auth.Secret // what no text may show
+	redact       []auth.Secret // removed from every text
 	tokens       tokens
 	seal         []byte // key of uploads' addresses
 	scopeMap     *scopemap.Map
@@ -132,7 +135,8 @@ type Handler struct {
 	end  context.CancelFunc
 }
 
-// New returns a handler that asks upstream. Its errors have [acrkit.CodeUsage].
+// New returns a handler that sends requests by upstream. Its errors have
+// [acrkit.CodeUsage].
 func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -191,8 +195,8 @@ func randomKey() []byte {
 	return key
 }
 
-// Close ends requests under way and refuses new ones. It does not close the
-// transport, and waits for nothing: that is the server's business.
+// Close ends requests under way and refuses new ones. It does not close the transport,
+// and does not wait: the server waits for its requests.
 func (h *Handler) Close() error {
 	h.end()
 	return nil
@@ -211,7 +215,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// RFC 9110 §15.5.20: the request was sent to the wrong server.
 		c.fail(http.StatusMisdirectedRequest, "DENIED", "this is a proxy for "+h.upstream.Registry().Host()+
 			", which takes requests to the names that it listens on alone; use the address that it printed", nil)
-	case !c.isOfNoPage():
+	case !c.isNotFromWebPage():
 		c.fail(http.StatusForbidden, "DENIED", "requests of web pages are refused", nil)
 	case r.URL.Path == "/oauth2/token" || r.URL.Path == "/oauth2/exchange":
 		c.tokenService()

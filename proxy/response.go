@@ -10,9 +10,9 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 )
 
-// goesDown are the headers of an answer that a client gets as they are; it gets no
-// other, cookies least of all. Location, Link and WWW-Authenticate are written anew.
-var goesDown = []string{
+// returnedHeaders are the headers of an answer that a client gets unchanged, and no
+// others, cookies in particular. Location, Link and WWW-Authenticate are rewritten.
+var returnedHeaders = []string{
 	"Accept-Ranges",
 	"Allow",
 	"Content-Encoding",
@@ -37,14 +37,14 @@ var goesDown = []string{
 	"X-Ms-Request-Id",
 }
 
-// answer hands the registry's answer to the client.
-func (c *call) answer(resp *http.Response, guard *operation.Guard, watch *watch) {
+// answer sends the registry's answer to the client.
+func (c *call) answer(resp *http.Response, guard *operation.Guard, timer *idleTimer) {
 	defer resp.Body.Close()
 	header := c.w.Header()
 	if !c.rewrite(resp, header) {
 		return
 	}
-	for _, name := range goesDown {
+	for _, name := range returnedHeaders {
 		if values := resp.Header[name]; len(values) > 0 {
 			header[name] = values
 		}
@@ -59,18 +59,18 @@ func (c *call) answer(resp *http.Response, guard *operation.Guard, watch *watch)
 	if wasUsed(resp.StatusCode) && !guard.Used.IsEmpty() {
 		c.h.record(guard.Used)
 	}
-	watch.writing.Store(true)
-	watch.moved()
+	timer.writing.Store(true)
+	timer.moved()
 	c.w.WriteHeader(resp.StatusCode)
 	c.h.log.LogAttrs(c.r.Context(), debug, "answered by the registry", c.attributes(resp.StatusCode)...)
 	if c.r.Method == http.MethodHead || isRedirect(resp) {
 		return
 	}
-	if err := c.copy(resp.Body, watch); err != nil {
+	if err := c.copy(resp.Body, timer); err != nil {
 		if !c.isGone() {
 			c.h.log.LogAttrs(c.r.Context(), debug, "an answer broke off", c.attributes(resp.StatusCode)...)
 		}
-		lost()
+		abort()
 	}
 }
 
@@ -79,9 +79,8 @@ func hasLength(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified && (status < 300 || status >= 400)
 }
 
-// wasUsed reports whether an answer proves that the rights were there and were
-// needed. The registry looks at rights first: what is not found, locked or malformed
-// was allowed.
+// wasUsed reports whether an answer proves that the rights were granted and needed. The
+// registry checks rights first: what is not found, locked or malformed was allowed.
 func wasUsed(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -90,18 +89,18 @@ func wasUsed(status int) bool {
 	return status < 500
 }
 
-// copy sends a body down piece by piece.
-func (c *call) copy(from io.Reader, watch *watch) error {
+// copy sends a body to the client piece by piece.
+func (c *call) copy(from io.Reader, timer *idleTimer) error {
 	buffer := c.h.buffers.Get().(*[]byte)
 	defer c.h.buffers.Put(buffer)
 	for {
 		n, err := from.Read(*buffer)
 		if n > 0 {
-			watch.moved()
+			timer.moved()
 			if _, err := c.w.Write((*buffer)[:n]); err != nil {
 				return err
 			}
-			watch.moved()
+			timer.moved()
 		}
 		switch {
 		case err == io.EOF:
@@ -112,13 +111,13 @@ func (c *call) copy(from io.Reader, watch *watch) error {
 	}
 }
 
-// rewrite sets the headers that name places. It reports whether the answer can go
-// down; if not, it has answered.
+// rewrite sets the headers with addresses. It reports whether the answer can be returned;
+// if not, it has answered.
 func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 	base := *c.h.origin
 	base.Path = c.op.Path()
 	if resp.StatusCode < 200 || resp.StatusCode > 599 {
-		c.broke("the answer has no status that ends a request")
+		c.badAnswer("the answer has no status that ends a request")
 		return false
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
@@ -131,18 +130,18 @@ func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 	case isRedirect(resp):
 		to, err := resp.Location()
 		if !c.op.IsBlob() || err != nil || to.Host == "" || to.User != nil || len(locations) != 1 || strings.EqualFold(to.Host, c.h.origin.Host) {
-			c.broke("the registry redirects what it should answer")
+			c.badAnswer("the registry redirects what it should answer")
 			return false
 		}
 		header.Set("Location", to.String())
 		header.Set("Content-Length", "0")
 	case len(locations) > 1:
-		c.broke("the answer names several places")
+		c.badAnswer("the answer names several places")
 		return false
 	case len(locations) == 1 && (resp.StatusCode < 300 || resp.StatusCode == http.StatusRequestedRangeNotSatisfiable):
 		location, ok := c.location(&base, locations[0])
 		if !ok {
-			c.broke("the answer names a place that is not the registry's, or not the repository's")
+			c.badAnswer("the answer names a place that is not the registry's, or not the repository's")
 			return false
 		}
 		header.Set("Location", location)
@@ -151,7 +150,7 @@ func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 		// A page without its link would look like the end of the list.
 		link, ok := c.link(&base, links)
 		if !ok {
-			c.broke("the link to the next page leads to another list")
+			c.badAnswer("the link to the next page leads to another list")
 			return false
 		}
 		if link != "" {

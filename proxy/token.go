@@ -24,8 +24,8 @@ type tokens struct {
 	seen *seen
 }
 
-// seen remembers good access tokens: a client sends one with each request, and
-// reading it costs more than all else that the proxy does.
+// seen caches valid access tokens: a client sends one with each request, and reading it
+// costs more than all other work of the proxy.
 type seen struct {
 	mu   sync.Mutex
 	good map[[sha256.Size]byte]goodToken
@@ -37,7 +37,7 @@ type goodToken struct {
 	expires int64
 }
 
-// maxSeen bounds what is remembered; when it is full, it begins anew.
+// maxSeen bounds the cache; a full cache is emptied.
 const maxSeen = 1024
 
 func newTokens(now func() time.Time) tokens {
@@ -67,8 +67,8 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-// header is that of every token, and no other is accepted: the algorithm is not
-// the token's to choose.
+// header is the header of every token, and no other is accepted: a token cannot choose
+// its algorithm.
 var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`))
 
 // issueAccess issues an access token to a client that speaks to host.
@@ -77,7 +77,7 @@ func (t tokens) issueAccess(host string, granted acrkit.Scope) (string, error) {
 	return t.issue(claims{Audience: host, GrantType: grantAccess, Access: &access}, accessLife)
 }
 
-// issueRefresh issues a refresh token, which is as good as the client key.
+// issueRefresh issues a refresh token, which is accepted like the client key.
 func (t tokens) issueRefresh(host string) (string, error) {
 	return t.issue(claims{Audience: host, GrantType: grantRefresh}, refreshLife)
 }
@@ -129,14 +129,14 @@ func (t tokens) refresh(token, host string) bool {
 	return ok
 }
 
-// verify checks signature, kind, audience and end. The signature is first: nothing
-// of a token that the proxy has not written is looked at.
+// verify checks signature, kind, audience and end. The signature is first: nothing else
+// is read of a token that the proxy did not issue.
 func (t tokens) verify(token, host, grantType string) (claims, bool) {
 	i := strings.LastIndexByte(token, '.')
 	if i < 0 || len(token) > wire.MaxToken {
 		return claims{}, false
 	}
-	// Strict: one text for one token.
+	// Strict: each token has one encoding only.
 	mac, err := base64.RawURLEncoding.Strict().DecodeString(token[i+1:])
 	if err != nil || !hmac.Equal(mac, t.sign(token[:i])) {
 		return claims{}, false

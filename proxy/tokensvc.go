@@ -18,7 +18,7 @@ const unauthorized = "authentication required, visit https://aka.ms/acr/authoriz
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
 // tokenService answers /oauth2/exchange and /oauth2/token as ACR's does, with the
-// proxy's own tokens. The registry hears nothing of it.
+// proxy's own tokens. Nothing is sent to the registry.
 func (c *call) tokenService() {
 	exchange := c.r.URL.Path == "/oauth2/exchange"
 	allow := "GET, POST"
@@ -57,7 +57,7 @@ func (c *call) tokenService() {
 		c.empty(http.StatusBadRequest) // as users report of the service
 		return
 	}
-	// Microsoft's description of the API requires a service; another's is refused.
+	// Microsoft's description of the API requires a service; another service is refused.
 	switch service := form.Get("service"); {
 	case service == "":
 		c.fail(http.StatusBadRequest, "UNSUPPORTED", "the parameter service is required", nil)
@@ -72,8 +72,8 @@ func (c *call) tokenService() {
 	}
 }
 
-// exchange gives a refresh token for the client key, which a stub of a credential
-// carries in place of an Entra token.
+// exchange gives a refresh token for the client key, which a stub credential sends as an
+// Entra token.
 func (c *call) exchange(form url.Values) {
 	if !slices.Contains([]string{"access_token", "access_token_refresh_token", "refresh_token"}, form.Get("grant_type")) {
 		c.fail(http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type", nil)
@@ -156,9 +156,8 @@ func (c *call) grantToken(form url.Values) {
 	}{token})
 }
 
-// readScopes reads the scope parameters, of which there may be several. What is no
-// scope, or one of nothing that can exist, is asked for in vain. ok is false where
-// there is too much.
+// readScopes reads the scope parameters, of which there may be several. A malformed
+// scope, or one on a resource that cannot exist, is ignored. ok is false above a limit.
 func readScopes(values []string) (scope acrkit.Scope, ok bool) {
 	var items []acrkit.Access
 	words := 0

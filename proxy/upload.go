@@ -10,11 +10,11 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 )
 
-// The address of an upload under way carries a state that means something to the
-// registry alone. A client gets it wrapped: signed together with the repository and
-// the upload's id, so that a state which was handed out for one repository is good
-// for no other, and nothing that the client writes into it reaches the registry. The
-// form is that of ACR's own state: base64url of a signature and of what is signed.
+// The address of an upload under way carries a state that only the registry reads. A
+// client gets it wrapped: signed together with the repository and the upload's id, so that
+// the state of one repository is not accepted for another, and no text that a client puts
+// there is sent to the registry. The form is that of ACR's own state: base64url of a
+// signature and of what is signed.
 
 // wrapUpload returns the address of an upload at the proxy for its address at the
 // registry; ok is false if that is no upload's, or another repository's.

@@ -431,7 +431,7 @@ func TestFailures(t *testing.T) {
 		code     string
 	}{
 		{name: "the credential is not accepted", password: "wrong-" + upstreamPassword, status: 403, code: "DENIED"},
-		{name: "nobody listens", password: upstreamPassword, stop: true, status: 502, code: "UNAVAILABLE"},
+		{name: "no server listens", password: upstreamPassword, stop: true, status: 502, code: "UNAVAILABLE"},
 		{name: "the connection drops", password: upstreamPassword, answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status: 502, code: "UNAVAILABLE"},
 		{name: "a realm elsewhere", password: upstreamPassword, answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="https://evil.example/oauth2/token",service="x",scope="repository:a:pull"`)

@@ -15,18 +15,18 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// AzureCLI is whoever is signed in to the Azure CLI: tokens come from
+// AzureCLI is the account signed in to the Azure CLI: tokens come from
 // `az account get-access-token`, which is run when one is needed. opts may be nil; it
-// names the tenant or subscription where it is not the CLI's default one.
+// names the tenant or subscription if it is not the CLI's default one.
 //
-// Where az is not installed, or nobody is signed in to it, the error has
-// [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on.
+// If az is not installed, or no account is signed in, the error has
+// [acrkit.CodeCredentialMissing], so that an [auth.Chain] tries its next credential.
 func AzureCLI(opts *azidentity.AzureCLICredentialOptions) auth.Credential {
 	return auth.Entra(AzureCLISource(opts))
 }
 
-// AzureCLISource is the same person as a source of Entra tokens for other audiences
-// than the registry's, as [github.com/acrkit/acrkit/diagnose.NewARM] wants them. az is
+// AzureCLISource is the same account as a source of Entra tokens for other audiences
+// than the registry's, as [github.com/acrkit/acrkit/diagnose.NewARM] needs them. az is
 // run for each token; nothing is kept.
 func AzureCLISource(opts *azidentity.AzureCLICredentialOptions) auth.EntraTokenSource {
 	var own azidentity.AzureCLICredentialOptions
@@ -64,7 +64,7 @@ func (c azureCLI) EntraToken(ctx context.Context, scope string) (string, time.Ti
 	return token, expires, err
 }
 
-// explainCLI says what az meant. What it prints is all there is to go by.
+// explainCLI returns the error for a failure of az, by the text that az printed.
 func explainCLI(err error) error {
 	login, tryCLI := sentence.Fix(sentence.SignInToAzure, nil), sentence.Fix(sentence.TryCLI, nil)
 	e, ok := errors.AsType[*acrkit.Error](err)
@@ -83,7 +83,7 @@ func explainCLI(err error) error {
 	case strings.Contains(text, "executable not found"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", sentence.Fix(sentence.InstallCLI, nil)
 	case strings.Contains(text, "az login") || strings.Contains(text, "az account set"):
-		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "nobody is signed in to it", login
+		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "no account is signed in to it", login
 	case strings.Contains(text, "invalid character") || strings.Contains(text, "end of JSON"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeProtocol, "what az printed is no token", tryCLI
 	case e.Code == acrkit.CodeUnavailable || e.Code == acrkit.CodeTLS || e.Code == acrkit.CodeProtocol:

@@ -12,16 +12,16 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// rewindWait is how long a second try waits for the first to let go of the body.
-// net/http does so within a moment of the answer being closed.
+// rewindWait is how long a second try waits for the first to close the body. net/http
+// closes it soon after the answer is closed.
 const rewindWait = 10 * time.Second
 
-// refusalBody is the most that is kept of a refusal which came before the request's
-// body was sent; real ones have some hundred bytes.
+// refusalBody bounds what is kept of a refusal that came before the request's body was
+// sent; real ones have some hundred bytes.
 const refusalBody = 64 << 10
 
 // shared is a request body that may be sent twice: by package auth, after a 401,
-// and by azcore, after what it thinks will pass. All bodies that azcore's GetBody
+// and by azcore, after a failure that it retries. All bodies that azcore's GetBody
 // returns, and all its tries, read from one and the same reader, while net/http may
 // still read the first after an answer has come. So a second try waits until the
 // first is closed, and reads it out: the client's digest calculator counts what
@@ -80,8 +80,8 @@ func (s *shared) settle(ctx context.Context, resp *http.Response) {
 }
 
 // triedAgain reports whether azcore's retry policy, left as it is, makes another
-// try after the answer; nil means none came. After other refusals the client winds
-// its calculator back by itself, and a large body need not be read for nothing.
+// try after the answer; nil means none came. After other refusals the client rewinds its
+// calculator itself, and the rest of a large body need not be read.
 func triedAgain(resp *http.Response) bool {
 	return resp == nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
 }
@@ -92,7 +92,7 @@ type joined struct {
 	io.Closer
 }
 
-// try is a body that tells when it is closed, and is not read after that.
+// try is a body that signals when it is closed, and is not read after that.
 type try struct {
 	body   io.ReadCloser
 	mu     sync.Mutex // held while the body is read
@@ -133,7 +133,7 @@ func (t *try) isReleased() bool {
 	}
 }
 
-// readOut reads what is left of a closed body. A failure comes back when it is
+// readOut reads the rest of a closed body. A failure is returned again when the body is
 // rewound.
 func (t *try) readOut() { _, _ = io.Copy(io.Discard, t.body) }
 

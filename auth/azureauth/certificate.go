@@ -39,14 +39,14 @@ var certificateFile = limit.Limit{Name: "a certificate file", Bytes: 256 << 10}
 // [azidentity.NewClientCertificateCredential] with [Credential] does the same for a
 // certificate that the program holds itself.
 //
-// opts may be nil. Where opts.Cloud names no authority, AZURE_AUTHORITY_HOST does,
-// and else the registry's cloud; a registry on loopback belongs to no cloud. For an
+// opts may be nil. If opts.Cloud names no authority, it is AZURE_AUTHORITY_HOST or else
+// that of the registry's cloud; a registry on loopback belongs to no cloud. For an
 // authority that is not one of Microsoft's public, US and China clouds, instance
 // discovery is off. SendCertificateChain is for applications that trust the
 // certificate's subject and issuer.
 //
-// A file that is not there is an error with [acrkit.CodeCredentialMissing], so that
-// an [auth.Chain] goes on; one that cannot be used has [acrkit.CodeUsage].
+// A missing file is an error with [acrkit.CodeCredentialMissing], so that an [auth.Chain]
+// tries its next credential; one that cannot be used has [acrkit.CodeUsage].
 func Certificate(tenantID, clientID, file, password string, opts *azidentity.ClientCertificateCredentialOptions) auth.Credential {
 	c := &certificate{tenant: tenantID, client: clientID, file: file, password: redact.NewSecret(password)}
 	if opts != nil {
@@ -72,7 +72,7 @@ func (c *certificate) String() string {
 	return fmt.Sprintf("service principal %s by certificate %q", plain(c.client), c.file)
 }
 
-// plain quotes what is not a plain word.
+// plain quotes a text that is not a plain word.
 func plain(s string) string {
 	if guid.MatchString(s) {
 		return s
@@ -80,7 +80,7 @@ func plain(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// ForRegistry settles the authority, which hangs on the registry's cloud.
+// ForRegistry chooses the authority, which depends on the registry's cloud.
 func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, error) {
 	usage := func(reason string) (auth.EntraTokenSource, error) {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: reg, Reason: reason}
@@ -103,7 +103,7 @@ func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, e
 		return nil, err
 	}
 	bound.opts.Cloud.ActiveDirectoryAuthorityHost = u.String()
-	if !wire.IsMicrosoftAuthority(u.Host) { // the public one vouches for the others
+	if !wire.IsMicrosoftAuthority(u.Host) { // only Microsoft's authorities are known to instance discovery
 		bound.opts.DisableInstanceDiscovery = true
 	}
 	return bound, nil
@@ -113,7 +113,7 @@ func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, e
 func (c *certificate) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	cred, leaves, err := c.load()
 	if err == nil && c.opts.Transport == nil {
-		err = wire.CheckProxy(os.LookupEnv) // azidentity would go past the proxy
+		err = wire.CheckProxy(os.LookupEnv) // azidentity would bypass the proxy
 	}
 	if err != nil {
 		return "", time.Time{}, err
@@ -122,7 +122,7 @@ func (c *certificate) EntraToken(ctx context.Context, scope string) (string, tim
 	return token, expires, c.explain(err, leaves)
 }
 
-// explain names the credential, and the certificate where that is what was refused.
+// explain adds the credential to an error, and the certificate if that was refused.
 func (c *certificate) explain(err error, leaves string) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -186,8 +186,8 @@ func (c *certificate) read() ([]byte, error) {
 	return data, nil
 }
 
-// parseCertificates is [azidentity.ParseCertificates] with errors that say what to
-// do. They quote nothing of the file.
+// parseCertificates is [azidentity.ParseCertificates] with errors that say what to do.
+// They quote none of the file.
 func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate, *rsa.PrivateKey, error) {
 	usage := func(reason, hint string) ([]*x509.Certificate, *rsa.PrivateKey, error) {
 		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: hint}
@@ -239,7 +239,7 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 	return usage("it is neither a PEM nor a PFX file", "")
 }
 
-// describe says what a certificate is known by.
+// describe returns what identifies a certificate.
 func describe(certs []*x509.Certificate, key *rsa.PrivateKey) string {
 	for _, cert := range certs {
 		if key.PublicKey.Equal(cert.PublicKey) {

@@ -61,7 +61,7 @@ func TestCertificate_malformedProxy(t *testing.T) {
 	c := &certificate{tenant: "t", client: "c", file: filepath.Join(t.TempDir(), "client.pem")}
 	writeCertificate(t, c.file)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // whatever is sent after all ends at once
+	cancel() // a request that is sent nevertheless ends at once
 	t.Setenv("HTTPS_PROXY", "http://user:p%ss-canary@proxy.example:8080")
 	_, _, err := c.EntraToken(ctx, "https://containerregistry.azure.net/.default")
 	if acrkit.CauseOf(err) != cause.ProxyMalformed || strings.Contains(err.Error(), "canary") {

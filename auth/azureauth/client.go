@@ -29,8 +29,8 @@ import (
 // options may be nil, are copied and never changed. An *http.Client in
 // options.Transport keeps its Transport, Timeout, CheckRedirect and Jar; any other
 // Transporter is called as it is and must not follow redirects to other hosts by
-// itself. A missing Cloud, or one without a container registry service, is fine:
-// the credential knows its authority.
+// itself. Cloud may be missing or lack a container registry service: the credential has
+// its own authority.
 //
 // Errors: [acrkit.CodeUsage] for a malformed registry, [acrkit.CodeHostRefused]
 // for a host that no credential may be sent to.
@@ -83,9 +83,9 @@ func ClientOptions(t *auth.Transport, base *azcore.ClientOptions) azcore.ClientO
 
 func endpoint(t *auth.Transport) string { return "https://" + t.Registry().Host() }
 
-// newTransport puts our transport above what the caller's options send with. An
-// http.Client among them is taken apart, because it follows redirects: below our
-// transport it would carry the Authorization header along.
+// newTransport puts our transport above the transport of the caller's options. Of an
+// http.Client only its Transport is used: the client itself follows redirects, and below
+// our transport it would send the Authorization header along.
 func newTransport(registry string, cred auth.Credential, o *azcore.ClientOptions) (*auth.Transport, error) {
 	var base http.RoundTripper
 	switch t := o.Transport.(type) {
@@ -107,11 +107,11 @@ func prepare(o *azcore.ClientOptions, rt *auth.Transport) {
 	if hc, ok := o.Transport.(*http.Client); ok && hc != nil {
 		client = *hc
 	}
-	client.Transport = &bridge{rt, patienceOf(o.Retry)}
+	client.Transport = &bridge{rt, retryLimitsOf(o.Retry)}
 	o.Transport = &client
 
-	// Last, so that it holds whatever the caller's policies did. The slice is
-	// cloned: appending could write into the caller's.
+	// Last, so that the caller's policies cannot change it. The slice is cloned:
+	// appending could write into the caller's.
 	o.PerCallPolicies = append(slices.Clone(o.PerCallPolicies), placeholder{})
 
 	// The client refuses a cloud without an entry for the registry service, though
@@ -128,14 +128,13 @@ func prepare(o *azcore.ClientOptions, rt *auth.Transport) {
 // audience is what Microsoft's client asks Entra for, in every cloud.
 const audience = "https://containerregistry.azure.net"
 
-// placeholderValue stands in the Authorization header between the client's policies
-// and our transport. It is no credential.
+// placeholderValue is the Authorization header between the client's policies and our
+// transport. It is not a credential.
 const placeholderValue = "Bearer placeholder"
 
-// placeholder keeps the client's own authentication policy quiet: that one sends
-// each request without an Authorization header first with an empty body, expecting
-// a challenge; if a transport answers the challenge, the empty body is what the
-// registry stores.
+// placeholder keeps the client's own authentication policy from acting. That policy first
+// sends each request without an Authorization header and with an empty body, to get a
+// challenge; if a transport answers the challenge, the registry stores the empty body.
 type placeholder struct{}
 
 func (placeholder) Do(req *policy.Request) (*http.Response, error) {
@@ -143,15 +142,15 @@ func (placeholder) Do(req *policy.Request) (*http.Response, error) {
 	return req.WithContext(context.WithValue(req.Raw().Context(), triesKey{}, new(atomic.Int64))).Next()
 }
 
-// bridge stands between the client's http.Client and the authenticating transport.
+// bridge connects the client's http.Client to the authenticating transport.
 type bridge struct {
-	base     *auth.Transport
-	patience patience
+	base    *auth.Transport
+	retries retryLimits
 }
 
-// RoundTrip takes the placeholder off, on every host, and turns a final 401 into a
-// 403 with the same header and body: the client answers a 401 by asking for an
-// anonymous token and trying again, after which nobody knows what was refused.
+// RoundTrip removes the placeholder, for every host, and turns a final 401 into a 403
+// with the same header and body. The client would answer a 401 by trying again with an
+// anonymous token, and its error would hide what was refused.
 func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req.WithContext(req.Context())
 	if req.Header.Get("Authorization") == placeholderValue {
@@ -164,7 +163,7 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 		body.settle(req.Context(), resp)
 	}
 	if err != nil {
-		return nil, b.patience.wait(req.Context(), err)
+		return nil, b.retries.wait(req.Context(), err)
 	}
 	// Errors of the client hold the response, and with it this request: it must
 	// not be the one with the token in its header.
@@ -189,12 +188,11 @@ type origin struct {
 
 type originKey struct{}
 
-// AsError returns a client's error in this module's words. For an
-// *azcore.ResponseError of a client of this package that is an [*acrkit.Error] with
-// a code, the right that was required, and what the token was granted; op says
-// what was tried, as in [acrkit.Error]: `list tags of "team/app"`. Where signing in
-// failed it is that failure, without the request around it. Any other error, nil
-// included, is returned as it is.
+// AsError returns the [*acrkit.Error] for a client's error. For an *azcore.ResponseError
+// of a client of this package it has a code, the right that was required, and what the
+// token was granted; op is the operation, as in [acrkit.Error]: `list tags of
+// "team/app"`. If signing in failed, it is that failure, without the request. Any other
+// error, also nil, is returned unchanged.
 func AsError(op string, err error) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		return e
@@ -239,8 +237,8 @@ func checkLink(resp *http.Response) error {
 	return e
 }
 
-// final marks an error that another try would only repeat: azcore tries every
-// error of a transport four times. What may pass by itself is left as it is.
+// final marks an error as final unless another try may succeed: azcore tries a request
+// four times after any error of a transport.
 func final(err error) error {
 	switch acrkit.CodeOf(err) {
 	case "", acrkit.CodeUnavailable, acrkit.CodeThrottled, acrkit.CodeIncomplete:
@@ -249,7 +247,7 @@ func final(err error) error {
 	return nonRetriable{err}
 }
 
-// nonRetriable tells azcore's retry policy that another try changes nothing.
+// nonRetriable stops azcore's retry policy.
 type nonRetriable struct{ error }
 
 func (nonRetriable) NonRetriable()   {}

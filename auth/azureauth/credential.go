@@ -21,10 +21,10 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Options configures [Credential]. The zero value is useful, and nil means it.
+// Options configures [Credential]. Nil is the zero value, which may be used.
 type Options struct {
-	// TenantID is the tenant to ask for tokens; "" leaves it to the credential.
-	// A credential of azidentity must have been told of tenants beside its own in
+	// TenantID is the tenant to ask for tokens; "" leaves it to the credential. A
+	// credential of azidentity must list tenants other than its own in
 	// AdditionallyAllowedTenants.
 	TenantID string
 }
@@ -34,8 +34,8 @@ type Options struct {
 // own cache and must be safe for concurrent use, as azidentity's are.
 //
 // A failure of tc becomes an [*acrkit.Error], with an [auth.EntraRefusal] among its
-// causes where Entra answered with one of its AADSTS numbers. It holds no part of the request or the response, which azidentity's own
-// error does.
+// causes where Entra answered with one of its AADSTS numbers. It holds no part of the
+// request or the response, as azidentity's own error does.
 func Credential(tc azcore.TokenCredential, opts *Options) auth.Credential {
 	s := source{tc: tc}
 	if opts != nil {
@@ -49,8 +49,8 @@ type source struct {
 	opts Options
 }
 
-// String describes the credential by its type: azidentity's do not tell who they
-// are.
+// String describes the credential by its type: azidentity's credentials do not show
+// their identity.
 func (s source) String() string {
 	if s.tc == nil {
 		return "Entra identity"
@@ -63,7 +63,7 @@ func (s source) EntraToken(ctx context.Context, scope string) (string, time.Time
 	if s.tc == nil {
 		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get an Entra token", Reason: "the token credential is nil"}
 	}
-	// azidentity waits for its lock without a look at the context.
+	// azidentity waits for its lock without checking the context.
 	if err := ctx.Err(); err != nil {
 		return "", time.Time{}, err
 	}
@@ -77,9 +77,8 @@ func (s source) EntraToken(ctx context.Context, scope string) (string, time.Time
 	return t.Token, t.ExpiresOn, nil
 }
 
-// entraError says what a token credential's failure means. The error it is given
-// is not kept: it may hold the response, with it the request, and with that the
-// secret.
+// entraError returns the error for a token credential's failure. It does not keep err,
+// which may hold the response, its request, and so the secret.
 func entraError(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return cause
@@ -94,8 +93,8 @@ func entraError(ctx context.Context, err error) error {
 			error
 			NonRetriable()
 		}](err); ok {
-			// azidentity's word for "cannot even try", by behaviour: its type is
-			// not exported.
+			// azidentity's error for a credential that is not available. Its type is not
+			// exported.
 			e.Code = acrkit.CodeCredentialMissing
 			e.Reason = firstLine(err.Error())
 			return e
@@ -156,8 +155,8 @@ func entraNumber(text string) int {
 	return n
 }
 
-// readEntraAnswer returns what may be told of Entra's answer. Free text stays
-// behind: it quotes what was sent.
+// readEntraAnswer returns what may be shown of Entra's answer. Free text is left out: it
+// quotes what was sent.
 func readEntraAnswer(resp *http.Response) auth.EntraRefusal {
 	var refusal auth.EntraRefusal
 	body, err := runtime.Payload(resp) // which azcore has read and keeps
@@ -181,7 +180,8 @@ func readEntraAnswer(resp *http.Response) auth.EntraRefusal {
 	return refusal
 }
 
-// codeByText tells network trouble from a refusal where azidentity kept only text.
+// codeByText distinguishes a network failure from a refusal where azidentity kept only
+// text.
 func codeByText(text string) acrkit.Code {
 	for _, s := range []string{"x509:", "tls:", "certificate"} {
 		if strings.Contains(text, s) {
@@ -197,7 +197,7 @@ func codeByText(text string) acrkit.Code {
 	return acrkit.CodeCredentialRejected
 }
 
-// firstLine cuts azidentity's messages, which run over many, to their first.
+// firstLine returns the first line of azidentity's messages, which have many.
 func firstLine(s string) string {
 	const limit = 300
 	// MSAL puts the cause on a second line.

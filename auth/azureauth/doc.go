@@ -1,6 +1,5 @@
-// Package azureauth opens Microsoft's own Go client for Azure Container Registry
-// to any credential of package auth, and package auth to any credential of
-// Microsoft's azidentity.
+// Package azureauth uses any credential of package auth in Microsoft's own Go client for
+// Azure Container Registry, and any credential of Microsoft's azidentity in package auth.
 //
 // A scope-mapped token's name and password, with the official client:
 //
@@ -9,7 +8,7 @@
 //
 // The client itself takes only an azcore.TokenCredential, which such a token is
 // not and cannot be made into. All of its methods work, uploads and other requests
-// with a body included; once warm, each call is one request.
+// with a body included; with a cached token, each call is one request.
 //
 // A missing right arrives as an *azcore.ResponseError with status 403. The service
 // says 401; its body and header are passed on as they are. [AsError] says in a

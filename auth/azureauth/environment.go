@@ -17,11 +17,11 @@ import (
 // AZURE_CLIENT_CERTIFICATE_PATH, this returns a [Certificate] of AZURE_TENANT_ID,
 // AZURE_CLIENT_ID, the path, AZURE_CLIENT_CERTIFICATE_PASSWORD and
 // AZURE_CLIENT_SEND_CERTIFICATE_CHAIN (1 or true), at the authority
-// AZURE_AUTHORITY_HOST where it is set. opts may be nil; what the variables say goes
-// before it. The file is looked at, and what is wrong with it is said at once.
+// AZURE_AUTHORITY_HOST where it is set. opts may be nil; the variables override it. The
+// file is read at once, and a fault in it is an error.
 //
-// Nothing else is asked or run: a managed identity and the Azure CLI are used by who
-// names them.
+// Nothing else is asked or run: a managed identity and the Azure CLI are used only where
+// the caller names them.
 func FromEnvironment(lookup func(string) (string, bool), opts *azidentity.ClientCertificateCredentialOptions) (auth.Environment, error) {
 	if lookup == nil {
 		lookup = os.LookupEnv

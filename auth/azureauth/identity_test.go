@@ -311,7 +311,7 @@ func TestFromEnvironment(t *testing.T) {
 	}
 }
 
-// metadata stands in for the metadata service: it has one listener, to which
+// metadata is a fake metadata service: it has one listener, to which
 // transport leads what is meant for the address of the real one.
 type metadata struct {
 	mu     sync.Mutex
@@ -576,7 +576,7 @@ printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 		says   string
 	}{
 		"not installed":  {"", acrkit.CodeCredentialMissing, "there is no program az"},
-		"not signed in":  {`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`, acrkit.CodeCredentialMissing, "nobody is signed in"},
+		"not signed in":  {`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`, acrkit.CodeCredentialMissing, "no account is signed in"},
 		"expired":        {`echo "ERROR: AADSTS700082: The refresh token has expired due to inactivity. Trace ID: x. To re-authenticate, please run: az login" >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS700082"},
 		"unknown tenant": {`echo "ERROR: AADSTS90002: Tenant x not found." >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS90002"},
 		"offline":        {`echo "ERROR: HTTPSConnectionPool: dial tcp: no such host" >&2; exit 1`, acrkit.CodeUnavailable, ""},

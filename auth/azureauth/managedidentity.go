@@ -22,10 +22,10 @@ import (
 // Instance Metadata Service.
 const imdsHost = "169.254.169.254"
 
-// How long a metadata service may take. It stands beside the machine and answers in
-// milliseconds; where there is none, its address often swallows every packet.
-// azidentity's own defaults, a minute for each of seven tries, are for an
-// application that has nothing else to ask.
+// How long a metadata service may take. It is on the machine's host and answers in
+// milliseconds; where there is none, packets to its address are often dropped.
+// azidentity's own defaults, a minute for each of seven tries, are for an application
+// with no other credential.
 const (
 	imdsConnect  = 2 * time.Second
 	imdsTry      = 5 * time.Second
@@ -43,9 +43,9 @@ const (
 // through a proxy, unless opts.Transport does that.
 //
 // Where there is no metadata service, or the machine has no system-assigned identity,
-// the error has [acrkit.CodeCredentialMissing], so that an [auth.Chain] goes on. A
-// user-assigned identity that the machine does not have was asked for by name, and
-// is an error with [acrkit.CodeCredentialRejected].
+// the error has [acrkit.CodeCredentialMissing], so that an [auth.Chain] tries its next
+// credential. A user-assigned identity that the machine does not have is an error with
+// [acrkit.CodeCredentialRejected].
 func ManagedIdentity(opts *azidentity.ManagedIdentityCredentialOptions) auth.Credential {
 	m := &managedIdentity{}
 	if opts != nil {
@@ -84,7 +84,7 @@ func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) 
 		return m.cred, nil
 	}
 	opts := m.opts
-	opts.PerRetryPolicies = append(append([]policy.Policy(nil), opts.PerRetryPolicies...), watch{})
+	opts.PerRetryPolicies = append(append([]policy.Policy(nil), opts.PerRetryPolicies...), answerPolicy{})
 	if opts.Transport == nil {
 		opts.Transport = metadataClient(new(net.Dialer).DialContext)
 	}
@@ -136,8 +136,8 @@ func (m *managedIdentity) EntraToken(ctx context.Context, scope string) (string,
 	return token, expires, err
 }
 
-// explain says what the last answer of the metadata service means, which azidentity
-// tells in part by text alone.
+// explain returns the error for the last answer of the metadata service; azidentity
+// reports part of it as text only.
 func (m *managedIdentity) explain(err error, seen *answer) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -185,7 +185,7 @@ func hasNumber(err error) bool {
 
 type answerKey struct{}
 
-// answer is what the last try of one token request came to.
+// answer is the result of the last try of one token request.
 type answer struct {
 	mu     sync.Mutex
 	host   string // "" = nothing was sent
@@ -199,11 +199,11 @@ func (a *answer) get() (host string, status int, dialed bool) {
 	return a.host, a.status, a.dialed
 }
 
-// watch is a policy that notes what came of a try. azidentity's errors keep only the
-// text of one that had no answer.
-type watch struct{}
+// answerPolicy is a policy that records the result of a try. azidentity's errors keep
+// only the text of a try that had no answer.
+type answerPolicy struct{}
 
-func (watch) Do(req *policy.Request) (*http.Response, error) {
+func (answerPolicy) Do(req *policy.Request) (*http.Response, error) {
 	seen, _ := req.Raw().Context().Value(answerKey{}).(*answer)
 	host := req.Raw().URL.Hostname()
 	resp, err := req.Next()
@@ -218,7 +218,7 @@ func (watch) Do(req *policy.Request) (*http.Response, error) {
 		seen.mu.Unlock()
 	}
 	if dialing && host == imdsHost {
-		return nil, nonRetriable{err} // an address that nobody has does not get better
+		return nil, nonRetriable{err} // no host has this address, so another try fails too
 	}
 	return resp, err
 }

@@ -43,7 +43,7 @@ func loginRules() []Rule {
 			{"internal/wire/network.go", "own.Cause == cause.ProxyMalformed {", "false {", auth, "TestMalformedProxy"},
 			{"auth/tokenservice.go", " && e.Cause != cause.ProxyMalformed {", " {", auth, "TestMalformedProxy"},
 			{"internal/identity/transport.go", "		if malformed != nil {", "		if false {", "./internal/cli", "TestScripts"},
-			{"auth/azureauth/certificate.go", "		err = wire.CheckProxy(os.LookupEnv) // azidentity would go past the proxy\n", "		_ = wire.CheckProxy\n", "./auth/azureauth", "TestCertificate_malformedProxy"},
+			{"auth/azureauth/certificate.go", "		err = wire.CheckProxy(os.LookupEnv) // azidentity would bypass the proxy\n", "		_ = wire.CheckProxy\n", "./auth/azureauth", "TestCertificate_malformedProxy"},
 		}},
 	}
 }

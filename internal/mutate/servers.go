@@ -32,9 +32,9 @@ func serverRules() []Rule {
 			{identity + "roles.go", "		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, \"*\") {", "		if len(all) == 0 {", emulator, "TestAllRepositories"},
 			{identity + "secret.go", "	rights.wildcard = r.Mode != ModeABAC", "	rights.wildcard = true", emulator, "TestAllRepositories_ABAC"},
 			{"emulator/authorize.go", "	return verdict(rights, d)\n}\n\n// decideBasic", "	return verdict(identity.Answer{}, d)\n}\n\n// decideBasic", emulator, "TestAllRepositories_used"},
-			{"proxy/door.go", "	if !c.h.allows(c.op.Scope) {", "	if false {", proxy, "TestAllRepositories"},
-			{"proxy/door.go", "			if lacks.Type != \"repository\" || ", "			if ", proxy, "TestAllRepositories"},
-			{"proxy/door.go", "everywhere(action)", "everywhere(strings.Replace(action, \"pull\", \"metadata_read\", 1))", proxy, "TestAllRepositories"},
+			{"proxy/authorize.go", "	if !c.h.allows(c.op.Scope) {", "	if false {", proxy, "TestAllRepositories"},
+			{"proxy/authorize.go", "			if lacks.Type != \"repository\" || ", "			if ", proxy, "TestAllRepositories"},
+			{"proxy/authorize.go", "everywhere(action)", "everywhere(strings.Replace(action, \"pull\", \"metadata_read\", 1))", proxy, "TestAllRepositories"},
 		}},
 		{"anonymous-token", "An anonymous client's token opens reading alone, for five minutes.", []Break{
 			{identity + "jwt.go", "AnonymousLife = 5 * time.Minute", "AnonymousLife = 5*time.Minute + time.Second", emulator, "TestAnonymousToken"},

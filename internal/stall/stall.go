@@ -1,8 +1,8 @@
-// Package stall bounds how long an HTTP exchange may stand still. A server that
-// accepts a connection and says nothing, or a byte a second, must not hold its
-// client for ever, and a transfer that moves must never be cut, however long it
-// takes. So no exchange has a limit as a whole; each has one for the header of its
-// answer, and one for the least that must come of its body.
+// Package stall bounds how long an HTTP exchange may make no progress. A server that
+// accepts a connection and sends nothing, or a byte a second, must not block its client
+// for ever, and a transfer that makes progress must never be ended. So an exchange has no
+// limit as a whole; it has one for the header of its answer, and a least rate for its
+// body.
 package stall
 
 import (
@@ -19,22 +19,21 @@ const (
 	// HeaderTime is how long the whole header of an answer may take, with the
 	// connection that it needs.
 	HeaderTime = 30 * time.Second
-	// WorkTime is the same for a request after which a server has work to do before
-	// it answers: PUT, which puts together a blob, DELETE, and any with a body of more
-	// than smallBody, the end of which may still be on its way when the last byte was
-	// handed to the system.
+	// WorkTime is the same for a request that a server works on before it answers: PUT,
+	// which puts together a blob, DELETE, and any with a body of more than smallBody,
+	// whose end may still be in the system's buffers when the wait begins.
 	WorkTime = 5 * time.Minute
-	// BodyTime is how long a body may take for each BodyLeast bytes. Only the time
-	// in which somebody waits for them counts.
+	// BodyTime is how long a body may take for each BodyLeast bytes. Only the time spent
+	// in Read counts.
 	BodyTime = 30 * time.Second
-	// BodyLeast is the least of a body that must come in BodyTime.
+	// BodyLeast is how many bytes of a body must come in each BodyTime.
 	BodyLeast = 1 << 10
 
-	// smallBody is a request's body that the system takes at once.
+	// smallBody is the size of a request's body that fits into the system's buffers.
 	smallBody = 64 << 10
 )
 
-// Limits are the limits of a transport. A zero field is the constant.
+// Limits are the limits of a transport. A zero field means the constant.
 type Limits struct {
 	Header time.Duration // HeaderTime
 	Work   time.Duration // WorkTime
@@ -48,13 +47,12 @@ type transport struct {
 	limits Limits
 }
 
-// Wrap returns base with the limits of this package. It ends a request by the
-// request's context, which base must heed, as a RoundTripper should. What it ends
-// fails with an [*Error]; so does a request that the deadline of its own context
-// ends, which then also is [context.DeadlineExceeded].
+// Wrap returns base with the limits of this package. It cancels a request by the
+// request's context, which base must respect. A request that it cancels fails with an
+// [*Error]; so does one that the deadline of its own context ends, and then the error is
+// also [context.DeadlineExceeded].
 //
-// One wrapped transport may stand above another: the one below, which knows more
-// of the exchange, counts.
+// A wrapped transport may be the base of another: then the limits of the inner one count.
 func Wrap(base http.RoundTripper) http.RoundTripper { return WrapWith(base, Limits{}) }
 
 // WrapWith is Wrap with other limits.
@@ -76,8 +74,8 @@ func WrapWith(base http.RoundTripper, l Limits) http.RoundTripper {
 type connectKey struct{}
 
 // WithConnectTime returns a context for whose requests a connection must be there
-// within d: the name looked up, the connection made, TLS agreed on. It is for who
-// would rather know than wait.
+// within d: the name looked up, the connection made, TLS agreed on. It is for callers
+// that need an early failure.
 func WithConnectTime(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, connectKey{}, d)
 }
@@ -92,13 +90,13 @@ func (t *transport) CloseIdleConnections() {
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	parent := req.Context()
-	if above, ok := parent.Value(watchKey{}).(*watch); ok {
-		defer above.lend(req.URL.Host)()
+	if above, ok := parent.Value(headerTimerKey{}).(*headerTimer); ok {
+		defer above.delegate(req.URL.Host)()
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	w := &watch{host: req.URL.Host, limit: t.headerLimit(req), cancel: cancel}
+	w := &headerTimer{host: req.URL.Host, limit: t.headerLimit(req), cancel: cancel}
 	w.connect, _ = parent.Value(connectKey{}).(time.Duration)
-	ctx = context.WithValue(ctx, watchKey{}, w)
+	ctx = context.WithValue(ctx, headerTimerKey{}, w)
 	out := req.WithContext(httptrace.WithClientTrace(ctx, w.trace()))
 	if hasBody(req) {
 		out.Body = &requestBody{req.Body, w}
@@ -122,13 +120,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	if failure != nil && parent.Err() == nil { // the header came in the moment of its end
+	if failure != nil && parent.Err() == nil { // the header came just as the time ended
 		_ = resp.Body.Close()
 		return nil, failure
 	}
 	resp.Request = req
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return resp, nil // no body, but a connection, which may rest
+		return resp, nil // no body, but a connection, which may be idle
 	}
 	resp.Body = &responseBody{ReadCloser: resp.Body, host: req.URL.Host, parent: parent, ctx: ctx, cancel: cancel,
 		time: t.limits.Body, least: t.limits.Least}
@@ -145,34 +143,34 @@ func (t *transport) headerLimit(req *http.Request) time.Duration {
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
 
-type watchKey struct{}
+type headerTimerKey struct{}
 
-// watch waits for the header of one answer.
-type watch struct {
+// headerTimer limits the wait for the header of one answer.
+type headerTimer struct {
 	host    string // that is asked
 	limit   time.Duration
 	connect time.Duration // 0 = limit
 	cancel  context.CancelCauseFunc
 
-	mu       sync.Mutex
-	timer    *time.Timer
-	hurry    *time.Timer // for the connection; nil = there is no own limit
-	start    time.Time
-	deadline time.Time
-	paused   int // what else counts now: the caller's body is read, or a transport below waits
-	ended    bool
-	phase    Phase
-	failure  *Error
+	mu           sync.Mutex
+	timer        *time.Timer
+	connectTimer *time.Timer // for the connection; nil = it has no limit of its own
+	start        time.Time
+	deadline     time.Time
+	paused       int // how many pause it: a read of the caller's body, or an inner transport
+	ended        bool
+	phase        Phase
+	failure      *Error
 }
 
-func (w *watch) begin() {
+func (w *headerTimer) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.start = time.Now()
 	w.deadline = w.start.Add(w.limit)
 	w.timer = time.AfterFunc(w.limit, w.fire)
 	if w.connect > 0 {
-		w.hurry = time.AfterFunc(w.connect, func() {
+		w.connectTimer = time.AfterFunc(w.connect, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if !w.ended && w.phase >= Lookup && w.phase <= Handshake {
@@ -182,13 +180,13 @@ func (w *watch) begin() {
 	}
 }
 
-func (w *watch) fire() {
+func (w *headerTimer) fire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended || w.paused > 0 {
 		return
 	}
-	if left := time.Until(w.deadline); left > 0 { // it was put off in the moment of its end
+	if left := time.Until(w.deadline); left > 0 { // the deadline moved just as the time ended
 		w.timer.Reset(left)
 		return
 	}
@@ -196,13 +194,13 @@ func (w *watch) fire() {
 }
 
 // stop ends the exchange; the lock is held.
-func (w *watch) stop(after time.Duration) {
+func (w *headerTimer) stop(after time.Duration) {
 	w.ended = true
 	w.failure = &Error{Host: w.host, Phase: w.phase, After: after}
 	w.cancel(w.failure)
 }
 
-func (w *watch) pause() {
+func (w *headerTimer) pause() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.paused++; w.paused == 1 && w.timer != nil {
@@ -210,9 +208,9 @@ func (w *watch) pause() {
 	}
 }
 
-// lend pauses for a transport below, which asks a host that may be another one. The
-// function ends that.
-func (w *watch) lend(host string) (end func()) {
+// delegate pauses the timer while an inner transport sends to host, which may be another
+// one. The function that it returns ends that.
+func (w *headerTimer) delegate(host string) (end func()) {
 	w.pause()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -226,8 +224,8 @@ func (w *watch) lend(host string) (end func()) {
 	}
 }
 
-// resume gives the whole time again: something has moved.
-func (w *watch) resume() {
+// resume starts the whole time again, because there was progress.
+func (w *headerTimer) resume() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.paused--; w.paused == 0 && w.timer != nil && !w.ended {
@@ -237,14 +235,14 @@ func (w *watch) resume() {
 	}
 }
 
-// end ends the watch, and returns why the exchange was ended, by it or by the
-// deadline of the caller's context; nil if neither has.
-func (w *watch) end(parent context.Context) error {
+// end stops the timer, and returns the error if the timer or the deadline of the
+// caller's context ended the exchange, or nil.
+func (w *headerTimer) end(parent context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer.Stop()
-	if w.hurry != nil {
-		w.hurry.Stop()
+	if w.connectTimer != nil {
+		w.connectTimer.Stop()
 	}
 	w.ended = true
 	switch {
@@ -256,24 +254,24 @@ func (w *watch) end(parent context.Context) error {
 	return nil
 }
 
-// explains reports whether err, of the transport below, says no more than that the
-// exchange was ended.
-func (w *watch) explains(parent context.Context, err error) bool {
+// explains reports whether err of the base transport only says that the exchange was
+// ended.
+func (w *headerTimer) explains(parent context.Context, err error) bool {
 	if _, ok := errors.AsType[*Error](err); ok {
-		return false // of an exchange further below
+		return false // of an inner exchange
 	}
 	return w.failure != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(parent))
 }
 
-// reach notes how far the exchange has come. What is told late, of a connection
-// that was not used in the end, changes nothing.
-func (w *watch) reach(p Phase) {
+// reach records the phase of the exchange. A late call, for a connection that was not
+// used, changes nothing.
+func (w *headerTimer) reach(p Phase) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.phase = max(w.phase, p)
 }
 
-func (w *watch) trace() *httptrace.ClientTrace {
+func (w *headerTimer) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { // again, if the first connection was a dead one
 			w.mu.Lock()
@@ -289,17 +287,16 @@ func (w *watch) trace() *httptrace.ClientTrace {
 	}
 }
 
-// requestBody is the body of a request. While the caller's is read, it is the
-// caller who is waited for; each piece that was read has been asked for by a
-// connection that took the one before it.
+// requestBody is the body of a request. The timer is paused during a read, because that
+// waits for the caller; a further read means that the connection took the bytes before.
 type requestBody struct {
 	io.ReadCloser
-	watch *watch
+	timer *headerTimer
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
-	b.watch.pause()
-	defer b.watch.resume()
+	b.timer.pause()
+	defer b.timer.resume()
 	return b.ReadCloser.Read(p)
 }
 
@@ -320,7 +317,7 @@ type responseBody struct {
 
 func (b *responseBody) fire() {
 	b.cancel(&Error{Host: b.host, Phase: Body, After: b.time, Least: b.least})
-	_ = b.ReadCloser.Close() // a body that does not heed the context may heed this
+	_ = b.ReadCloser.Close() // for a body that ignores its context
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// watch ends a transfer in which nothing moves any more. Without it a client or a
-// registry that stands still would hold its connections for ever.
-type watch struct {
+// idleTimer ends a transfer without progress. Without it a client or a registry that
+// stops would hold its connections for ever.
+type idleTimer struct {
 	control *http.ResponseController
 	cancel  context.CancelCauseFunc
 	timer   *time.Timer
-	reading atomic.Bool // the client is to send its body
-	writing atomic.Bool // it is sent an answer
+	reading atomic.Bool // the client sends its body
+	writing atomic.Bool // the client is sent an answer
 
 	mu    sync.Mutex
 	ended bool
 	fired bool
 }
 
-// errIdle is why a request was ended in which nothing moved.
+// errIdle is the error of a request that was ended for lack of progress.
 var errIdle = idleError{}
 
 type idleError struct{}
@@ -30,16 +30,16 @@ type idleError struct{}
 func (idleError) Error() string { return "nothing was sent or received for " + idleLimit.String() }
 func (idleError) Timeout() bool { return true }
 
-func startWatch(w http.ResponseWriter, cancel context.CancelCauseFunc) *watch {
-	k := &watch{control: http.NewResponseController(w), cancel: cancel}
+func startIdleTimer(w http.ResponseWriter, cancel context.CancelCauseFunc) *idleTimer {
+	k := &idleTimer{control: http.NewResponseController(w), cancel: cancel}
 	k.timer = time.AfterFunc(idleLimit, k.fire)
 	return k
 }
 
-// moved says that bytes went through.
-func (k *watch) moved() { k.timer.Reset(idleLimit) }
+// moved is called when bytes were transferred.
+func (k *idleTimer) moved() { k.timer.Reset(idleLimit) }
 
-func (k *watch) fire() {
+func (k *idleTimer) fire() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.ended {
@@ -56,9 +56,9 @@ func (k *watch) fire() {
 	}
 }
 
-// stop ends the watch, and reports whether it had come to its end by itself. After
-// it nothing is done to the connection, which may be another request's.
-func (k *watch) stop() bool {
+// stop stops the timer, and reports whether it had fired. After that the timer does not
+// touch the connection, which may be another request's.
+func (k *idleTimer) stop() bool {
 	k.timer.Stop()
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -5,14 +5,14 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 )
 
-// lessons are what challenges taught about operations: the actions the service
-// asked for where they were others than derived. It is bounded by the number of
-// operations.
-type lessons map[operation.Operation][]acrkit.Action
+// learnedScopes are the actions that the service asked for in a challenge to an
+// operation, where they differ from the derived ones. Its size is bounded by the number
+// of operations.
+type learnedScopes map[operation.Operation][]acrkit.Action
 
-// learn notes the service's scope for r, if it is one set of known actions on
-// r's own repository.
-func (l lessons) learn(r operation.Required, asked acrkit.Scope) {
+// learn keeps the service's scope for r, if it is one set of known actions on r's own
+// repository.
+func (l learnedScopes) learn(r operation.Required, asked acrkit.Scope) {
 	if r.Op == operation.Unknown || r.Op == operation.Mount || r.Repository == "" {
 		return
 	}
@@ -35,8 +35,8 @@ func (l lessons) learn(r operation.Required, asked acrkit.Scope) {
 	}
 }
 
-// apply returns r's scope as the service has taught it.
-func (l lessons) apply(r operation.Required) acrkit.Scope {
+// apply returns the learned scope for r, or its derived one.
+func (l learnedScopes) apply(r operation.Required) acrkit.Scope {
 	if actions, ok := l[r.Op]; ok && r.Repository != "" {
 		return acrkit.RepositoryScope(r.Repository, actions...)
 	}

@@ -24,11 +24,11 @@ type call struct {
 	body *idle.Body // the request's
 }
 
-// isOfNoPage reports whether no web page made the request, or the proxy's own
-// origin did. A browser says where a page comes from (Fetch standard, "Origin"
-// header; W3C Fetch Metadata), and lets any page send requests to loopback. Another
-// port of this machine is another program, though a browser calls it the same site.
-func (c *call) isOfNoPage() bool {
+// isNotFromWebPage reports whether the request is not from a web page of another origin.
+// A browser sends the page's origin (Fetch standard, "Origin" header; W3C Fetch
+// Metadata), and allows any page to send requests to loopback. Another port of this
+// machine is another program, though a browser calls it the same site.
+func (c *call) isNotFromWebPage() bool {
 	for _, origin := range c.r.Header.Values("Origin") {
 		if !strings.EqualFold(origin, c.h.scheme+"://"+c.host) {
 			return false
@@ -42,7 +42,7 @@ func (c *call) isOfNoPage() bool {
 	return true
 }
 
-// refusal is what a challenge says of the credential that came.
+// refusal says in a challenge why the credential was refused.
 type refusal struct {
 	word  string // its error: "", "insufficient_scope", "invalid_token"
 	basic bool   // the credential was Basic, and wrong
@@ -78,18 +78,18 @@ func (c *call) authorize() *refusal {
 	return nil
 }
 
-// allows reports whether the scope map lets a request with these rights pass. It is
-// asked for each request, whatever its token says.
+// allows reports whether the scope map allows a request with these rights. It is checked
+// for each request, independent of its token.
 func (h *Handler) allows(required acrkit.Scope) bool {
 	return h.scopeMap == nil || h.scopeMap.Decide(required).Allowed()
 }
 
-// allRepositories stands in a scope for every repository: some clients ask for
+// allRepositories means every repository in a scope: some clients ask for
 // "repository:*:ACTIONS", with * for all actions, and use the token for each.
 const allRepositories = "*"
 
-// holds reports whether a token opens a request. A right on all repositories is one on
-// each.
+// holds reports whether a token has the required rights. A right on all repositories is a
+// right on each.
 func holds(granted, required acrkit.Scope) bool {
 	for lacks := range required.Minus(granted).All() {
 		everywhere := func(action string) acrkit.Scope {
@@ -104,9 +104,8 @@ func holds(granted, required acrkit.Scope) bool {
 	return true
 }
 
-// grant returns the part of what a client asks for that it gets. What it asks for on
-// all repositories it gets as it is: whether the scope map lets a request pass is
-// decided for each.
+// grant returns the part of the requested scope that a token gets. Rights on all
+// repositories are granted unchanged: each request is checked against the scope map.
 func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 	if h.scopeMap == nil {
 		return asked
@@ -120,8 +119,8 @@ func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 	return granted
 }
 
-// isKey reports whether a client has shown the key. Hashes are compared, so that
-// neither the time nor the length tells anything.
+// isKey reports whether a client sent the key. It compares hashes in constant time, so
+// that the time shows neither the key nor its length.
 func (h *Handler) isKey(shown string) bool {
 	hash := sha256.Sum256([]byte(shown))
 	return h.open || subtle.ConstantTimeCompare(hash[:], h.keyHash[:]) == 1

@@ -333,7 +333,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
-	// One that was used at its own name, and one that nobody has shown yet.
+	// One that was used at its own name, and one that was not used yet.
 	for _, token := range []string{access, f.token("repository:samples/app:metadata_read")} {
 		if got := try(token, "other.localhost"); got != 401 {
 			t.Errorf("at another name: %d", got)
