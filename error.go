@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Code is a stable word for a kind of failure. A Code is itself an error, to be
-// asked for with [errors.Is]:
+// Code is a stable word for a kind of failure. A Code is itself an error, for use with
+// [errors.Is]:
 //
 //	if errors.Is(err, acrkit.CodeInsufficientScope) { … }
 //
@@ -18,8 +18,8 @@ type Code string
 
 // The codes, each with the exit code of the command in parentheses.
 const (
-	CodeUsage              Code = "usage"               // wrong input, half a credential included (2)
-	CodeHostRefused        Code = "host_refused"        // not a host a credential may go to: a look-alike, or plain HTTP off loopback (2)
+	CodeUsage              Code = "usage"               // wrong input, or an incomplete credential (2)
+	CodeHostRefused        Code = "host_refused"        // no credential may be sent to the host: a look-alike, or plain HTTP off loopback (2)
 	CodeCredentialMissing  Code = "credential_missing"  // no credential was found (3)
 	CodeCredentialRejected Code = "credential_rejected" // not accepted: wrong, expired, disabled or not yet active (3)
 	CodeInsufficientScope  Code = "insufficient_scope"  // the credential is good, a right is missing (4)
@@ -37,15 +37,14 @@ const (
 // Error returns the code's word.
 func (c Code) Error() string { return string(c) }
 
-// Cause is a stable word for why something failed, "ACRK032": finer than a
-// [Code], which says what a program can do about it. Package diagnose has the
-// table of all causes, with what proves and what mends each. New causes may be
-// added; one never changes its meaning, and none is used again.
+// Cause is a stable word for why something failed, as "ACRK032": finer than a [Code],
+// which says what a program can do about it. Package diagnose has the table of all
+// causes, with the evidence and the fix of each. New causes may be added; a cause never
+// changes its meaning, and its word is never used again.
 type Cause string
 
-// Cause returns the cause that says no more than the code does, or "" for a code
-// that is none of this package's. No code at all is a failure of this machine
-// itself.
+// Cause returns the general cause of the code, or "" for a code that is not one of this
+// package's. The code "" is a failure of this machine itself.
 func (c Code) Cause() Cause {
 	switch c {
 	case "": // an error of this machine itself: a file, a disk, a port, a program
@@ -82,12 +81,12 @@ func (c Code) Cause() Cause {
 	return ""
 }
 
-// Error is a failure that a person can act on. It never holds a secret, a
-// request or a response.
+// Error is a failure that a user can act on. It never holds a secret, a request or a
+// response.
 type Error struct {
 	Code     Code
 	Cause    Cause    // why, where more is known than the code says; "" = no more
-	Op       string   // what was tried, after "cannot": `list tags of "team/app"`
+	Op       string   // the operation, after "cannot": `list tags of "team/app"`
 	Registry Registry // where; zero if it does not matter
 	Reason   string   // why, one clause; "" takes the causes' text
 	Hint     string   // what to do now; not part of Error()
@@ -102,7 +101,7 @@ type Error struct {
 	Required Scope  // what the request needs; empty if not known
 	Granted  *Scope // what the token held; nil means unknown
 
-	Causes []error // what lies beneath, [ServiceError] values included
+	Causes []error // the wrapped errors, [ServiceError] values included
 }
 
 // ServiceError is one element of the error list in a registry's answer. Detail
@@ -173,8 +172,8 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// CauseOf returns the cause of the first [*Error] in err's tree, which is its
-// code's where no finer one is known; "" if there is none.
+// CauseOf returns the cause of the first [*Error] in err's tree, or the cause of its code
+// if it has none; "" if there is no [*Error].
 func CauseOf(err error) Cause {
 	e, ok := errors.AsType[*Error](err)
 	switch {

@@ -10,7 +10,7 @@ import (
 // registries and clients of the OCI distribution specification share.
 const MaxRepositoryName = 255
 
-// Repository is a repository of a registry. A zero Registry means "not said".
+// Repository is a repository of a registry. A zero Registry means that it is not named.
 type Repository struct {
 	Registry Registry
 	Name     string

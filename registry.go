@@ -23,11 +23,10 @@ const emulatorSuffix = ".azurecr.localhost"
 // ParseRegistry reads a bare registry name ("myregistry", taken as
 // myregistry.azurecr.io), a login server ("myregistry-hash.azurecr.cn",
 // "localhost:5443") or its https URL. The result is lower case and carries no
-// ":443", which ACR does not know in a token's audience; only a bare machine name
+// ":443", which ACR does not use in a token's audience; only a bare machine name
 // keeps it.
 //
-// Any well-formed host is accepted; whether it is one of ACR's is what
-// [Registry.IsACR] says.
+// Any well-formed host is accepted; [Registry.IsACR] reports whether it is one of ACR's.
 func ParseRegistry(s string) (Registry, error) {
 	bad := func(why string) (Registry, error) {
 		return Registry{}, &Error{Code: CodeUsage, Op: "read a registry name", Reason: fmt.Sprintf("%q %s", clip(s), why)}
@@ -54,8 +53,7 @@ func ParseRegistry(s string) (Registry, error) {
 		return bad("must be a host name alone, without a path")
 	}
 	host, port := u.Hostname(), u.Port()
-	// Before the case is folded: there are letters outside ASCII whose lower case
-	// is inside it.
+	// Before folding the case: some letters outside ASCII have an ASCII lower case.
 	if strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
 		return bad("is not a host name")
 	}
@@ -84,8 +82,8 @@ func ParseRegistry(s string) (Registry, error) {
 			if port == "" {
 				host += loginSuffixes[0]
 			} else {
-				// A machine by its bare name: without the port, its text
-				// would read as the registry of that name.
+				// A machine by its bare name: without the port, its text would be read as the
+				// registry of that name.
 				bare = true
 			}
 		}
@@ -121,8 +119,7 @@ func trimPrefixFold(s, prefix string) string {
 	return s
 }
 
-// Host returns the login server with its port, as it stands in a token's
-// service and audience.
+// Host returns the login server with its port, as in a token's service and audience.
 func (r Registry) Host() string { return r.host }
 
 // String returns the same as [Registry.Host].
@@ -164,12 +161,12 @@ func (r Registry) IsACR() bool {
 
 // LoginServer returns the registry that the host belongs to: NAME.azurecr.io for
 // its regional endpoint NAME.REGION.geo.azurecr.io, and r itself for every other
-// host. What is kept for a registry (a login, ACR_NAME) is kept for its login
-// server, and two hosts are of one registry where this is equal. The domains are
-// those of [Registry.IsACR] and, at any port, .azurecr.localhost, the emulator's.
+// host. Settings for a registry (a login, ACR_NAME) are for its login server, and two
+// hosts belong to one registry if their login servers are equal. The domains are those of
+// [Registry.IsACR] and, at any port, .azurecr.localhost, the emulator's.
 //
-// Source: Microsoft, "Azure Container Registry endpoint reference", for the
-// public cloud and China; the US one is said to follow.
+// Source: Microsoft, "Azure Container Registry endpoint reference", for the public cloud
+// and China; the US cloud is announced there.
 func (r Registry) LoginServer() Registry {
 	host, port := r.host, ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 {
@@ -208,8 +205,8 @@ func (r Registry) IsLoopback() bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// clip bounds what a message quotes of its input, and leaves out where a URL
-// carries secrets: the user information and the query.
+// clip shortens input that a message quotes, and removes the parts of a URL that may hold
+// secrets: the user information and the query.
 func clip(s string) string {
 	const limit = 120
 	digest := ""

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// MaxScope is the longest scope text [ParseScope] reads, in bytes. A scope
-// travels in a header on its way back; servers stop at 8 to 64 KiB of them.
+// MaxScope is the longest scope text [ParseScope] reads, in bytes. Servers return a scope
+// in a header, which they limit to 8 to 64 KiB.
 const MaxScope = 64 << 10
 
 // Access is one resource of a scope with the actions on it, in wire words. It
@@ -22,8 +22,8 @@ type Access struct {
 }
 
 // Scope is a set of rights: which actions on which resources. It is a plain set
-// of (type, name, action) triples: "*" is a word like any other and matches
-// only itself; wildcards are the business of package scopemap.
+// of (type, name, action) triples: "*" is a word like any other and matches only itself;
+// package scopemap has the wildcards.
 //
 // The zero value is the empty set. A Scope is immutable; its canonical text
 // ([Scope.String]) is equal exactly when the sets are, for the words that
@@ -216,9 +216,9 @@ func (s Scope) filter(other Scope, keepIfThere bool) Scope {
 
 type requiredScopeKey struct{}
 
-// ContextWithRequiredScope returns a context that tells package auth which scope
-// the request made with it requires, where method and path do not say it all (a
-// batch of repositories in one token). The scope replaces the derived one.
+// ContextWithRequiredScope returns a context with the scope that requests made with it
+// require, for package auth. It is for scopes that method and path do not determine, such
+// as a batch of repositories in one token. The scope replaces the derived one.
 func ContextWithRequiredScope(ctx context.Context, s Scope) context.Context {
 	return context.WithValue(ctx, requiredScopeKey{}, s)
 }

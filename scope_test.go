@@ -46,12 +46,12 @@ func TestParseScope(t *testing.T) {
 	}
 }
 
-// A star is a word, and no wildcard: whoever asks whether a set holds a right on a
+// A star is a word, and not a wildcard: whether a set holds a right on a
 // repository is not told yes for one that is named "*".
 func TestScope_star(t *testing.T) {
 	star, name := mustScope(t, "repository:*:*"), mustScope(t, "repository:a:pull")
 	if star.Contains(name) || name.Contains(star) || star.Contains(mustScope(t, "repository:*:pull")) {
-		t.Error("a star stands for something else")
+		t.Error("a star matches something else")
 	}
 	if got := name.Minus(star); !got.Equal(name) {
 		t.Errorf("Minus: %s", got)

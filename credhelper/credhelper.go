@@ -2,14 +2,13 @@
 // two protocols: Docker's credential helpers ([Helper.Docker]) and the kubelet's
 // image credential providers ([Helper.Kubelet]).
 //
-// A host that is neither one of Azure's by its name nor named in
-// [Options.Registries] is refused before anything is read, opened or asked: Docker
-// asks for every registry that a build names, and a look-alike must not learn that
-// anybody is here.
+// A host that is neither one of Azure's by its name nor named in [Options.Registries] is
+// refused before anything is read, opened or sent: Docker asks for every registry that a
+// build names, and a look-alike host must not learn that there is a credential.
 //
-// Where the credentials come from is the caller's affair ([Options.Connect]); the
-// program in cmd/docker-credential-acrkit takes them from where the acrkit command
-// does, except from Docker's configuration, which would ask the helper again.
+// The caller provides the credentials ([Options.Connect]); the program in
+// cmd/docker-credential-acrkit finds them where the acrkit command does, except in
+// Docker's configuration, which would ask the helper again.
 package credhelper
 
 import (
@@ -32,10 +31,9 @@ import (
 
 // The values of [Options.Answer].
 const (
-	// AnswerPassword answers with a user name and a password, whatever the
-	// credential: its own where it has such, else
-	// 00000000-0000-0000-0000-000000000000 and an ACR refresh token. Every client
-	// takes it.
+	// AnswerPassword answers with a user name and a password for every credential: its
+	// own if it has them, else 00000000-0000-0000-0000-000000000000 and an ACR refresh
+	// token. Every client accepts it.
 	AnswerPassword = "password"
 	// AnswerToken answers with <token> and an ACR refresh token where the credential
 	// has one. That is how Docker's protocol marks an identity token; some clients
@@ -57,11 +55,11 @@ type Options struct {
 	Answer string
 	// Connect returns a transport for a registry, which the helper closes: with the
 	// credential that is found for it or, where cred is not nil, with that one. Its
-	// error is the answer; that there is no credential is none, but
-	// [auth.Anonymous]. What it makes of cred must not be kept beyond the transport,
-	// because nobody but Entra can say whether it is good. Required.
+	// error is the answer; that there is no credential is no error, but a transport with
+	// [auth.Anonymous]. Tokens made from cred must not be kept beyond the transport,
+	// because only Entra can check cred. Required.
 	Connect func(ctx context.Context, reg acrkit.Registry, cred auth.Credential) (*auth.Transport, error)
-	// Logins keeps what clients log in with; nil refuses to.
+	// Logins stores the logins of clients; with nil they are refused.
 	Logins Logins
 	// Tenants are the Entra tenants whose identities the kubelet's service accounts
 	// may name; none refuses every service account.
@@ -73,12 +71,12 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Logins keeps logins. Registries are those that the helper answers for. A notice is
-// said to the person, though the request is answered as done; "" is none.
+// Logins stores logins. Registries are those that the helper answers for. A notice is
+// shown to the user after a request that succeeded; "" is none.
 type Logins interface {
 	// Store keeps a user name and a secret, in place of what it stored before.
 	Store(ctx context.Context, reg acrkit.Registry, user string, secret auth.Secret) (notice string, err error)
-	// Erase removes what Store kept, and nothing else. Nothing to remove is no error:
+	// Erase removes what Store stored, and nothing else. Nothing to remove is no error:
 	// Docker erases twice.
 	Erase(ctx context.Context, reg acrkit.Registry) (notice string, err error)
 	// List returns the user name for each registry that there is a credential for.
@@ -91,13 +89,13 @@ type Helper struct {
 	deadline time.Duration
 }
 
-// deadline is how long one answer may take, whatever hangs: Entra, the registry, a
-// keychain that asks a person, a client that does not close its end. It is below
-// the minute that the kubelet gives its plugins and the half minute after which
-// people think that Docker hangs, and above the 20 s of a keychain.
+// deadline is how long one answer may take, with Entra, the registry, a keychain that
+// prompts, and a client that does not close its end. It is less than the minute that the
+// kubelet gives its plugins and the half minute after which Docker seems to hang, and
+// more than the 20 s of a keychain.
 const deadline = 25 * time.Second
 
-// grace is how long past the deadline the work may take to end in order.
+// grace is how long past the deadline the work may take to end.
 const grace = time.Second
 
 // New returns a helper.
@@ -110,7 +108,7 @@ func New(opts Options) *Helper {
 	return &Helper{opts: opts, deadline: deadline}
 }
 
-// accepts reports whether the helper answers for a registry. It asks nobody.
+// accepts reports whether the helper answers for a registry. It sends nothing.
 func (h *Helper) accepts(reg acrkit.Registry) bool {
 	return reg.IsACR() || slices.Contains(h.opts.Registries, reg)
 }
@@ -127,7 +125,7 @@ func (h *Helper) serverURL(s string) (reg acrkit.Registry, repository string, ok
 		s = s[i+len("://"):]
 	}
 	host, path, _ := strings.Cut(s, "/")
-	// A bare name is a registry's for a person who types it; here it is a host.
+	// A bare name is a registry's short name on the command line; here it is a host.
 	if !strings.ContainsAny(host, ".:") && !strings.EqualFold(host, "localhost") {
 		return reg, "", false
 	}
@@ -142,12 +140,12 @@ func (h *Helper) serverURL(s string) (reg acrkit.Registry, repository string, ok
 	return reg, path, acrkit.CheckRepositoryName(path) == nil
 }
 
-// answer is what lets a client in.
+// answer is the credential for a client.
 type answer struct {
 	auth.Login
-	nobody  bool     // there is no credential
-	differs bool     // repositories of the registry have different ones
-	parts   []string // the repository prefixes that have one, "" not among them
+	anonymous bool     // there is no credential
+	differs   bool     // repositories of the registry have different ones
+	parts     []string // the repository prefixes that have one, "" not among them
 }
 
 // login returns the user name and secret for a repository, "" being the registry
@@ -172,23 +170,23 @@ func (h *Helper) login(ctx context.Context, reg acrkit.Registry, repository stri
 	if a.Login, err = t.Login(ctx, scope); err != nil {
 		return answer{}, err
 	}
-	a.nobody = a.User == ""
+	a.anonymous = a.User == ""
 	return a, nil
 }
 
-// input bounds what a client sends: the longest secret with company, in one line
-// of those that the protocol's library reads (bufio.MaxScanTokenSize).
+// input bounds what a client sends: the longest secret with the other fields, in one line
+// that the protocol's library can read (bufio.MaxScanTokenSize).
 var input = limit.Limit{Name: "the request on standard input", Bytes: 60 << 10}
 
-// reply is what a request came to.
+// reply is the result of a request.
 type reply struct {
 	out  []byte // for standard output
-	said string // for standard error, though it went well
+	said string // for standard error, after success
 	err  error
 }
 
-// within runs one request for no longer than the deadline, and prints what it came
-// to. failed prints an error; work that goes on past the deadline prints nothing.
+// within runs one request for no longer than the deadline, and prints its result. failed
+// prints an error; work that continues past the deadline prints nothing.
 func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer, work func(context.Context, []byte) reply, failed func(error)) int {
 	ctx, cancel := context.WithTimeout(ctx, h.deadline)
 	defer cancel()
@@ -235,12 +233,12 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 	return 0
 }
 
-// say prints one line for a person.
+// say prints one line for the user.
 func (h *Helper) say(w io.Writer, text string) {
 	_, _ = fmt.Fprintf(w, "%s: %s\n", h.opts.Name, oneLine(text))
 }
 
-// complain prints an error and what mends it.
+// complain prints an error and its hint.
 func (h *Helper) complain(w io.Writer, err error) {
 	h.say(w, err.Error())
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
@@ -248,8 +246,8 @@ func (h *Helper) complain(w io.Writer, err error) {
 	}
 }
 
-// oneLine keeps what a server sent from looking like a line of ours, and from
-// moving a terminal's cursor.
+// oneLine makes text of a server one line, so that it cannot look like a message of this
+// program or move the terminal's cursor.
 func oneLine(text string) string {
 	return visible.Line(redact.Text(text))
 }

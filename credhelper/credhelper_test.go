@@ -38,7 +38,7 @@ func refreshToken(ends time.Time) string {
 	return enc([]byte(`{"alg":"RS256"}`)) + "." + enc(payload) + "." + enc([]byte("no signature"))
 }
 
-// offline fails whoever sends a request.
+// offline fails every request.
 type offline struct{ tb testing.TB }
 
 func (o offline) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -54,7 +54,7 @@ type world struct {
 	given     []auth.Credential
 }
 
-// newHelper returns a helper to whom everybody is cred.
+// newHelper returns a helper that answers with cred.
 func newHelper(tb testing.TB, cred auth.Credential, change func(*Options)) (*Helper, *world) {
 	tb.Helper()
 	w := &world{}
@@ -119,7 +119,7 @@ func TestDocker_get_hosts(t *testing.T) {
 		{"localhost:5443", "localhost:5443"},
 		{"https://localhost:5443/v2/", "localhost:5443"},
 
-		// Everybody else's.
+		// Other hosts.
 		{"docker.io", ""}, {"https://index.docker.io/v1/", ""}, {"ghcr.io", ""}, {"unused", ""}, {"myregistry", ""},
 		{"localhost", ""}, {"localhost:5000", ""}, {"localhost:5444", ""}, {"127.0.0.1:5443", ""}, {"[::1]:5443", ""},
 		{"sub.registry.contoso.com", ""}, {"registry.contoso.com.evil.example", ""}, {"registry.contoso.com:8443", ""},
@@ -171,7 +171,7 @@ func TestDocker_get_answers(t *testing.T) {
 		{"refresh_token", "", "", auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, ""},
 		{"refresh_token_by_password", "", AnswerPassword, auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, ""},
 		{"refresh_token_by_token", "", AnswerToken, auth.RefreshToken(refresh), "<token>", refresh, ""},
-		{"nobody", "", "", auth.Anonymous(), "", "", ""},
+		{"anonymous", "", "", auth.Anonymous(), "", "", ""},
 		{"for_a_repository", "/team/app", "", parts, "team", "pw-team", ""},
 		{"for_another_repository", "/other", "", parts, "", "", ""},
 		{"which_repository", "", "", parts, "", "", "acrkit run --repository NAME"},
@@ -203,7 +203,7 @@ func TestDocker_get_answers(t *testing.T) {
 	}
 }
 
-// onStderr is what stands on stdout where an error is told on stderr.
+// onStderr is the text on stdout if the error is on stderr.
 func onStderr(code string) string { return code + "; the reason is on standard error\n" }
 
 // An error is told once, on stderr with what fixes it: every client passes that on, and
@@ -332,7 +332,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// Whatever hangs, the answer comes: an identity provider that ends with its
+// The answer comes even if a server or program hangs: an identity provider that ends with its
 // context, one that does not, a client that keeps its end open.
 func TestDeadline(t *testing.T) {
 	hanging := func(until func(context.Context)) func(*Options) {
@@ -431,7 +431,7 @@ func TestKubelet(t *testing.T) {
 		{"regional", "myregistry.westeurope.geo.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.westeurope.geo.azurecr.io": {"ci", "pw-of-ci"}}},
 		{"data_endpoint", "myregistry.westeurope.data.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 		{"by_repository_nobody", "myregistry.azurecr.io/other:v1", parts, "Image", "0s", nil},
-		{"nobody", "myregistry.azurecr.io/a", auth.Anonymous(), "Image", "0s", nil},
+		{"anonymous", "myregistry.azurecr.io/a", auth.Anonymous(), "Image", "0s", nil},
 		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 		{"look_alike", "myregistry.azurecr.io.evil.example/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 		{"no_host", "nginx", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
@@ -510,7 +510,7 @@ func TestKubelet_service_account(t *testing.T) {
 	}
 }
 
-// Whatever comes in, a registry is one that the helper answers for, and the answer
+// For any input, a registry is one that the helper answers for, and the answer
 // is either the protocol's words or a whole document.
 func FuzzDocker(f *testing.F) {
 	for _, in := range []string{"myregistry.azurecr.io", "https://myregistry.azurecr.io/v2/", "localhost:5443/a/b", "docker.io", "\x00", "a\nb.azurecr.io", "https://a@b.azurecr.io:443/x?y#z"} {

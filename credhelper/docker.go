@@ -28,13 +28,13 @@ const identityUser = "<token>"
 
 // Docker answers one request of Docker's credential-helper protocol, whose action
 // is the only argument, and returns the exit code: 0, or 1 with the error's code on
-// out and, once, the reason and what fixes it on errOut. Clients pass errOut on to the
-// person; docker and regctl show nothing else, and podman, skopeo, crane, oras and helm
-// repeat out after it.
+// out and, once, the reason and the fix on errOut. Clients show errOut to the user;
+// docker and regctl show nothing else, and podman, skopeo, crane, oras and helm repeat
+// out after it.
 //
-// That there is no credential, and that the host is none of Azure's, is the
-// protocol's own "credentials not found in native keychain" on out and nothing
-// else: clients then go on as nobody.
+// If there is no credential, or the host is not one of Azure's, out has the protocol's
+// own "credentials not found in native keychain" and nothing else: clients then continue
+// without a credential.
 func (h *Helper) Docker(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	action := ""
 	if len(args) == 1 {
@@ -57,7 +57,7 @@ func (h *Helper) Docker(ctx context.Context, args []string, in io.Reader, out, e
 		var answer bytes.Buffer
 		err := credentials.HandleCommand(p, action, bytes.NewReader(data), &answer)
 		if _, ours := errors.AsType[*acrkit.Error](err); err != nil && !p.asked && !ours {
-			// The library's errors may quote what it could not read.
+			// The library's errors may quote the request.
 			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the request", Reason: fmt.Sprintf("it is not what the protocol has for %q", action)}
 		}
 		return reply{out: answer.Bytes(), said: p.said, err: err}
@@ -86,8 +86,8 @@ func (h *Helper) usage() string {
 		"in Docker's configuration; see docs/credential-helper.md.\n"
 }
 
-// protocol is one request as the protocol's library wants it, whose interface has
-// no context.
+// protocol is one request, with the interface of the protocol's library, which has no
+// context.
 type protocol struct {
 	*Helper
 	ctx   context.Context //nolint:containedctx // lives as long as the one call that it is for
@@ -111,7 +111,7 @@ func (p *protocol) Get(serverURL string) (user, secret string, err error) {
 	switch {
 	case err != nil:
 		return "", "", err
-	case a.nobody:
+	case a.anonymous:
 		if len(a.parts) > 0 && repository == "" {
 			p.said = fmt.Sprintf("the logins for %s are for some repositories only (%s), and the client did not say which it needs: acrkit run --repository NAME -- COMMAND",
 				reg, strings.Join(a.parts, ", "))
@@ -139,7 +139,7 @@ func (p *protocol) Add(c *credentials.Credentials) error {
 	case p.opts.Logins == nil:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "this helper keeps no logins"}
 	}
-	// What a client could not have used is not kept.
+	// A login that the registry does not accept is not stored.
 	t, err := p.opts.Connect(p.ctx, reg, auth.UserPassword(c.Username, c.Secret))
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/credhelper"
 )
 
-// A helper that answers with one scope-mapped token, whatever Azure's registry is
+// A helper that answers with one scope-mapped token for every registry of Azure that is
 // asked for, and for nothing else.
 func ExampleHelper_Docker() {
 	helper := credhelper.New(credhelper.Options{

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Format prints the helper's name, whatever the verb: a dump of its settings would
-// show what [Options.Logins] holds.
+// Format prints the helper's name for every verb: a dump of its settings would show what
+// [Options.Logins] holds.
 func (h *Helper) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "credhelper.Helper("+h.opts.Name+")")
 }

@@ -30,13 +30,13 @@ const (
 )
 
 const (
-	// passwordCache is how long the kubelet may keep a name and password: as long as
-	// a rotated password may go on being used by it.
+	// passwordCache is how long the kubelet may keep a name and password, and so how long
+	// it may still use a rotated password.
 	passwordCache = 10 * time.Minute
 	// pullTime is how long before its end a refresh token is not used for a new pull
 	// any more: the pull's own access tokens come from it.
 	pullTime = 10 * time.Minute
-	// longestCache bounds what a broken claim can say: no refresh token of ACR lives
+	// longestCache bounds the time in case of a wrong claim: no refresh token of ACR lives
 	// longer than three hours.
 	longestCache = 3*time.Hour - pullTime
 )
@@ -75,8 +75,8 @@ type kubeletAuth struct {
 // logs.
 //
 // An image of a host that the helper does not answer for gets an answer without
-// credentials. One that comes with a service account's token is answered with that
-// account's identity or not at all, never with the node's.
+// credentials. One with a service account's token is answered with that account's
+// identity or an error, never with the node's identity.
 func (h *Helper) Kubelet(ctx context.Context, in io.Reader, out, errOut io.Writer) int {
 	return h.within(ctx, in, out, errOut, func(ctx context.Context, data []byte) reply {
 		resp, err := h.kubelet(ctx, data)
@@ -96,7 +96,7 @@ func (h *Helper) kubelet(ctx context.Context, data []byte) (kubeletResponse, err
 	}
 	ref, err := acrkit.ParseReference(req.Image, acrkit.Registry{})
 	if err != nil || ref.Registry.IsZero() || !h.accepts(ref.Registry) {
-		return none, nil //nolint:nilerr // what is no reference of ours is another provider's
+		return none, nil //nolint:nilerr // any other image is for another provider
 	}
 	var cred auth.Credential
 	if req.ServiceAccountToken != "" {
@@ -105,11 +105,11 @@ func (h *Helper) kubelet(ctx context.Context, data []byte) (kubeletResponse, err
 		}
 	}
 	a, err := h.login(ctx, ref.Registry, ref.Name, cred)
-	if err != nil || a.nobody {
+	if err != nil || a.anonymous {
 		return none, err
 	}
-	// The kubelet compares the key with the image as it stands in the pod, letter by
-	// letter and with the port, and drops an answer under another one.
+	// The kubelet compares the key with the image as the pod names it, case and port
+	// included, and drops an answer under another key.
 	resp := none
 	key, _, _ := strings.Cut(req.Image, "/")
 	resp.CacheKeyType = cacheByRegistry
@@ -129,7 +129,7 @@ func (h *Helper) cacheDuration(a answer) time.Duration {
 	return min(max(a.Expires.Sub(h.opts.Now())-pullTime, 0), longestCache).Truncate(time.Second)
 }
 
-// readKubeletRequest reads a request. Its errors quote nothing of it: it may hold a
+// readKubeletRequest reads a request. Its errors quote none of it, because it may hold a
 // token.
 func readKubeletRequest(data []byte) (kubeletRequest, error) {
 	var req kubeletRequest
@@ -152,7 +152,7 @@ func readKubeletRequest(data []byte) (kubeletRequest, error) {
 var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 // serviceAccount returns the identity of a pod's service account, if the node's
-// administrator lets service accounts name one of its tenant.
+// administrator allows service accounts to name one of its tenant.
 func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.Credential, error) {
 	refused := func(code acrkit.Code, why, hint string) (auth.Credential, error) {
 		return nil, &acrkit.Error{Code: code, Op: "use the identity of the pod's service account", Registry: reg, Reason: why, Hint: hint}

@@ -65,8 +65,8 @@ func (c *Client) ManifestContent(ctx context.Context, repository, reference stri
 	return Content{a.body, a.header.Get("Content-Type"), got}, nil
 }
 
-// digestLike returns the digest of data by the algorithm of want; SHA-256 where
-// that is not known.
+// digestLike returns the digest of data by the algorithm of want, or by SHA-256 if that
+// is not known.
 func digestLike(want string, data []byte) string {
 	if strings.HasPrefix(want, "sha512:") {
 		sum := sha512.Sum512(data)

@@ -218,7 +218,7 @@ func TestListForThreeHours(t *testing.T) {
 	}
 }
 
-// A refresh token that somebody gave cannot be renewed: the list ends with it, and
+// A refresh token that was given cannot be renewed: the list ends with it, and
 // it ends with an error, not as if it were complete.
 func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

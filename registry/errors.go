@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// refused reads an answer that is no success.
+// refused returns the error of an answer that is no success.
 func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	e := wire.Attempt{Op: q.op, Registry: c.reg, Transport: c.rt}.Refused(resp)
 	e.RetryAfter = wire.RetryAfter(resp.Header)
@@ -28,8 +28,8 @@ func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	}
 	switch {
 	case status == http.StatusNotFound && services == 0:
-		// Every registry says in its body what it did not find; this is another
-		// server, or another API.
+		// A registry's body names what was not found; this is another server, or another
+		// API.
 		e.Reason, e.Cause = "the server does not know ACR's API at this address", cause.NotARegistry
 	case status >= 300 && status < 400:
 		e.Code, e.Reason = acrkit.CodeProtocol, "the registry answered with a redirect, which its API never does"
@@ -39,8 +39,8 @@ func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 
 var unknown = map[string]string{"NAME_UNKNOWN": "repository", "TAG_UNKNOWN": "tag", "MANIFEST_UNKNOWN": "manifest"}
 
-// unanswered wraps what went wrong before there was a whole answer. An error of
-// the transport that already is one of ours keeps its code and evidence.
+// unanswered wraps an error from before there was a whole answer. An *acrkit.Error of the
+// transport keeps its code and evidence.
 func (c *Client) unanswered(q call, err error) error {
 	var e *acrkit.Error
 	if inner, ok := errors.AsType[*acrkit.Error](err); ok {
@@ -61,7 +61,7 @@ func (c *Client) unanswered(q call, err error) error {
 	return e
 }
 
-// broken is an answer that is a success by its status and not what the API gives.
+// broken returns the error of an answer with a good status that does not follow the API.
 func (c *Client) broken(q call, a *answer, code acrkit.Code, why string) error {
 	e := wire.Evidence(&http.Response{StatusCode: a.status, Header: a.header}, q.op, c.reg)
 	e.Code, e.Reason = code, why

@@ -54,12 +54,12 @@ func parseValue(s string) (value, rest string) {
 		}
 		b.WriteByte(s[i])
 	}
-	return b.String(), "" // the quote never closes; what there is, is taken
+	return b.String(), "" // without a closing quote, the value is the rest
 }
 
 // nextPage returns the query of the link with rel="next" (RFC 8288), and false
-// if there is none. A link that leaves the origin or the path of the page it
-// came with is an error: a list must not be continued elsewhere.
+// if there is none. A link to another origin or path than that of the page is an error: a
+// list must not be continued elsewhere.
 func nextPage(values []string, page *url.URL) (url.Values, bool, error) {
 	for _, v := range values {
 		if len(v) > maxHeader {

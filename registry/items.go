@@ -36,9 +36,9 @@ func (c *Client) repository(ctx context.Context, q call, name string) (Repositor
 	return w.value(), nil
 }
 
-// DeleteRepository deletes a repository with all its manifests and tags, and
-// returns what went with it, or nothing where the answer cannot be read: the
-// repository is gone all the same. It needs content/delete on it.
+// DeleteRepository deletes a repository with all its manifests and tags, and returns
+// them. If the answer cannot be read, it returns none, without an error, because the
+// repository is deleted. It needs content/delete on it.
 func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepository, error) {
 	if err := acrkit.CheckRepositoryName(name); err != nil {
 		return DeletedRepository{}, err
@@ -50,7 +50,7 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	}
 	var w wireDeleted
 	if err := json.Unmarshal(a.body, &w); err != nil || DeletedRepository(w).malformed() != "" {
-		return DeletedRepository{}, nil //nolint:nilerr // it is deleted, whatever the answer's body is worth
+		return DeletedRepository{}, nil //nolint:nilerr // it is deleted, even if the answer's body cannot be read
 	}
 	return DeletedRepository(w), nil
 }
@@ -144,7 +144,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository, digest string) 
 	return err
 }
 
-// deleted are the statuses of a delete that was done; recorded is 202.
+// deleted are the statuses of a successful delete; recorded is 202.
 var deleted = []int{http.StatusAccepted, http.StatusOK, http.StatusNoContent}
 
 func (c *Client) checkTag(op, repository, tag string) error {
@@ -178,8 +178,8 @@ func (c *Client) patch(op string, change AttributeChange) (call, error) {
 	return call{op: op, method: http.MethodPatch, body: body}, nil
 }
 
-// object sends a call and reads the object in its answer. check then says what
-// the answer has that it must not have, or "".
+// object sends a call and reads the object in its answer. check then says what is wrong
+// with the object, or "".
 func (c *Client) object(ctx context.Context, q call, into any, check func() string) error {
 	q.accept = []int{http.StatusOK}
 	a, err := c.do(ctx, q, nil)

@@ -19,14 +19,13 @@ const (
 	// maxPage is the largest page the service gives; more is clamped silently
 	// (reported by users, Azure/acr#749).
 	maxPage = 1000
-	// minPage is where halving stops. Catalogs that answered 502 to a page of
-	// 100 are known to answer to one of 5.
+	// minPage is the least page size. Catalogs that answered 502 to a page of 100 are
+	// known to answer a page of 5.
 	minPage = 5
-	// serverPage is what the service gives when it overlooks the size asked for.
+	// serverPage is the page size of the service when it ignores the requested size.
 	serverPage = 100
-	// maxPages bounds the pages of one list. A list of 10⁶ items has 1000 pages, and
-	// 10,000 of a server that gives serverPage; one that has more than this is a
-	// server that never ends.
+	// maxPages bounds the pages of one list. A list of 10⁶ items has 1000 pages, or
+	// 10,000 with serverPage; a list with more than maxPages never ends.
 	maxPages = 50_000
 	// maxEmptyPages is how many pages without an item may follow each other
 	// before a list counts as broken.
@@ -139,8 +138,7 @@ func values[W, V any](wire []W, value func(W) V) []V {
 	return out
 }
 
-// hasKey reports whether an object has a key, whatever its value: null is a way
-// to write an empty list.
+// hasKey reports whether an object has a key with any value: null may be an empty list.
 func hasKey(body []byte, key string) bool {
 	var doc map[string]json.RawMessage
 	if json.Unmarshal(body, &doc) != nil {
@@ -160,7 +158,7 @@ type lister[T any] struct {
 	decode     func(body []byte) ([]T, error)
 	name       func(T) string
 	updated    func(T) time.Time // nil where the list has one order only
-	malformed  func(T) string    // what the item holds that cannot be, or ""
+	malformed  func(T) string    // what is malformed in the item, or ""
 }
 
 func (l *lister[T]) check() error {
@@ -191,8 +189,8 @@ func (l *lister[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// walk yields the items of all pages. It returns nil when the list is complete,
-// the limit is reached, or the caller has enough.
+// walk yields the items of all pages. It returns nil when the list is complete, the limit
+// is reached, or yield returns false.
 func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 	size := maxPage
 	if l.opts.maxPage > 0 {
@@ -241,8 +239,8 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			return l.broken(a, "the Link to the next page "+err.Error())
 		}
 		if !ok {
-			// Some servers forget the Link of a full page; asking once more is
-			// the only way to be sure.
+			// Some servers omit the Link of a full page; only another request shows
+			// whether the list is complete.
 			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
 				return nil
 			}
@@ -253,7 +251,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			next = maps.Clone(query)
 			next.Set("last", prev.last)
 		}
-		if l.opts.Digest != "" { // which the Link leaves out
+		if l.opts.Digest != "" { // the Link lacks it
 			next.Set("digest", l.opts.Digest)
 		}
 		next.Del("n")
@@ -281,9 +279,8 @@ func (l *lister[T]) place(item T) string {
 	return strconv.FormatInt(ticks, 10) + "&" + l.name(item)
 }
 
-// page fetches one page. Where the service cannot make it in time, it is asked
-// for half as much; where it says nothing at all, once more, for not more than what
-// it gives by itself.
+// page fetches one page. If the service fails at the size of the page, it asks for half of
+// it; if there is no answer in time, it asks once more, for at most serverPage.
 func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T, *answer, error) {
 	silences := 0
 	for {
@@ -341,8 +338,8 @@ func (l *lister[T]) broken(a *answer, why string) error {
 	return l.c.broken(q, a, acrkit.CodeProtocol, why)
 }
 
-// pageEnds remembers the ends of the last page that had items, to notice a
-// server that overlooks where a page shall begin.
+// pageEnds has the first and last item of the last page with items, to detect a server
+// that ignores where a page begins.
 type pageEnds struct{ first, last string }
 
 func (p *pageEnds) advance(first, last string) error {
@@ -353,9 +350,8 @@ func (p *pageEnds) advance(first, last string) error {
 	return nil
 }
 
-// cycleCheck notices a sequence that runs in a circle, in constant memory, by
-// comparing each element with one that is kept for twice as long each time
-// (Brent's method).
+// cycleCheck detects a sequence that repeats, in constant memory, by comparing each
+// element with one that is kept for twice as long each time (Brent's method).
 type cycleCheck struct {
 	kept         string
 	steps, limit int

@@ -2,8 +2,7 @@
 // repositories, tags and manifests, their properties and locks, and deletes.
 //
 // Lists are [iter.Seq2]: they stream page by page in bounded memory, and are
-// complete or fail. The last value of a list that could not be completed is an
-// error; a short list never ends without one.
+// complete or fail: the last value of a list that could not be completed is an error.
 //
 //	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, nil)
 //	…
@@ -16,10 +15,10 @@
 //		fmt.Println(tag.Name)
 //	}
 //
-// No request waits for ever: an answer's header must come within 30 seconds, after a
-// delete within five minutes, and of its body a KiB in each 30 seconds. A page that
-// does not come so is asked for once more, and then the list fails. As a whole a
-// request and a list may take as long as their context allows.
+// Requests have time limits: the header of an answer must come within 30 seconds, or five
+// minutes for a delete, and its body must deliver a KiB in each 30 seconds. A page that
+// passes a limit is requested once more, and then the list fails. In total a request or a
+// list may take as long as its context allows.
 //
 // Every error is an [*acrkit.Error]. Its Required scope is what the registry's
 // challenge asked for, its causes include the registry's own error codes.
@@ -38,21 +37,20 @@ import (
 
 // Options change how a [Client] works. nil and the zero value are the defaults.
 type Options struct {
-	// PlainHTTP speaks HTTP without TLS. Only a registry on this machine
-	// (loopback) may be spoken to so.
+	// PlainHTTP uses HTTP without TLS. It is for a registry on this machine (loopback)
+	// only.
 	PlainHTTP bool
-	// OnRetry is told of the wait before a request is sent again, and of the
-	// failure that is its reason; nil tells nobody. Requests that run at the same
-	// time call it at the same time.
+	// OnRetry is called before a wait to send a request again, with the error that is its
+	// reason; nil is not called. Concurrent requests call it concurrently.
 	OnRetry func(wait time.Duration, err error)
 }
 
-// Client talks to one registry. It is safe for concurrent use, and starts
-// nothing that would need closing.
+// Client sends requests to one registry. It is safe for concurrent use, and need not be
+// closed.
 type Client struct {
 	reg     acrkit.Registry
 	scheme  string
-	rt      http.RoundTripper // as it was given, for what it knows of its credential
+	rt      http.RoundTripper // as given, to describe its credential in errors
 	http    *http.Client
 	onRetry func(time.Duration, error)
 }
@@ -90,5 +88,5 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 	return c, nil
 }
 
-// Registry returns the registry the client talks to.
+// Registry returns the client's registry.
 func (c *Client) Registry() acrkit.Registry { return c.reg }

@@ -22,14 +22,14 @@ import (
 const (
 	// maxAttempts bounds how often one request is sent.
 	maxAttempts = 4
-	// maxSilent bounds how often one is sent to a server that does not answer in
-	// time: the second time, it is no lost packet.
+	// maxSilent bounds how often a request is sent to a server that does not answer in
+	// time: a second time in case a packet was lost.
 	maxSilent = 2
 	// firstBackoff is the wait before the second attempt; it doubles.
 	firstBackoff = 250 * time.Millisecond
 	// maxRetryAfter is the longest wait a server may ask for. ACR counts down
-	// from at most 60 s (documented); more is answered with an error, because a
-	// person would take the silence for a hang.
+	// from at most 60 s (documented); a longer wait is an error, because the program
+	// would seem to hang.
 	maxRetryAfter = 90 * time.Second
 	// maxBody is the largest answer that is read. A page of 1000 manifests is
 	// about 1 MiB; thousands of tags on one manifest make it more.
@@ -56,9 +56,9 @@ type answer struct {
 	url    *url.URL
 }
 
-// do sends a call and retries it where that is safe: any answer that says the
-// request was not done (429, 503), and for GET also server and network errors.
-// giveUp, where given, is asked before a retry; true returns the error at once.
+// do sends a call and retries it if that is safe: after an answer that says that the
+// request was not done (429, 503), and for GET also after server and network errors.
+// giveUp, if not nil, is called before a retry; true returns the error at once.
 func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answer, error) {
 	silences := 0
 	for attempt := 1; ; attempt++ {
@@ -76,7 +76,7 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 		}
 		var asked time.Duration
 		if e, ok := errors.AsType[*acrkit.Error](err); ok {
-			// Also of an error of the transport: its token service asks to wait, too.
+			// Also for an error of the transport: its token service may ask to wait.
 			if asked = e.RetryAfter; asked > maxRetryAfter {
 				e.Reason = fmt.Sprintf("the service asks to wait %s, which is longer than the %s that are waited at most", asked, maxRetryAfter)
 				return nil, err
@@ -90,8 +90,8 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 	}
 }
 
-// backoff returns the wait after the nth attempt, with jitter so that many
-// clients do not come back together.
+// backoff returns the wait after the nth attempt, with jitter so that many clients do not
+// retry at the same time.
 func backoff(attempt int) time.Duration {
 	d := firstBackoff << (attempt - 1)
 	return d + rand.N(d/2) //nolint:gosec // jitter needs no secrecy
@@ -129,8 +129,7 @@ func retriable(method string, err error) bool {
 	return false
 }
 
-// silent reports whether there was no answer, or not all of it, because time ran
-// out.
+// silent reports whether a timeout ended the request before all of the answer came.
 func silent(err error) bool {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok || e.Code != acrkit.CodeUnavailable || e.Status != 0 {
@@ -178,8 +177,8 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 	return nil, c.refused(q, resp)
 }
 
-// attemptError returns the end of the caller's context where that is what ended the
-// attempt, unless the error says what was waited for then.
+// attemptError returns the error of the caller's context if that ended the attempt, unless
+// err says what the attempt was waiting for.
 func attemptError(ctx context.Context, err error) error {
 	if _, says := errors.AsType[*stall.Error](err); ctx.Err() != nil && !says {
 		return context.Cause(ctx)

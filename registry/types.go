@@ -75,14 +75,14 @@ type Reference struct {
 	OS           string `json:"os"`
 }
 
-// DeletedRepository lists what went with a repository.
+// DeletedRepository lists what was deleted with a repository.
 type DeletedRepository struct {
 	Manifests []string // digests
 	Tags      []string
 }
 
-// What an answer names goes into paths, file names and shells of whoever asked.
-// It is held to the forms that the specification gives it.
+// Callers use the names in an answer in paths, file names and shells. They must have the
+// forms of the specification.
 
 func malformedRepository(name string) string {
 	if acrkit.CheckRepositoryName(name) != nil {
@@ -237,8 +237,7 @@ type wireDeleted struct {
 	Tags      []string `json:"tagsDeleted"`
 }
 
-// The pages. A nil list is told from an answer that is no page at all by the
-// other fields.
+// The pages. The other fields distinguish an empty list from an answer that is not a page.
 
 type catalogPage struct {
 	Repositories *[]string `json:"repositories"`

@@ -1,6 +1,5 @@
-// Package scopemap treats scope maps as values: parsing with ACR's wildcard
-// rules, effective rights, and the one check that decides whether a set of rules
-// allows a request.
+// Package scopemap has scope maps as values: parsing with ACR's wildcard rules, effective
+// rights, and the check whether a set of rules allows a request.
 //
 // A scope map is a list of lines such as repositories/samples/*/content/read.
 // Lines only add: there is no order and no denial. A wildcard is a trailing /*
@@ -26,12 +25,11 @@ const MaxActions = 500
 // ("samples/*"), or all ("*").
 type Pattern string
 
-// Root is the pattern that covers every repository, and the only one that can
-// open the catalog.
+// Root is the pattern that covers every repository, and the only one that can grant the
+// catalog.
 const Root Pattern = "*"
 
-// ParsePattern reads a pattern. Its errors say which of the ways to write a
-// wildcard wrong it met.
+// ParsePattern reads a pattern. Its errors say how a wildcard is malformed.
 func ParsePattern(s string) (Pattern, error) {
 	bad := func(why string) (Pattern, error) {
 		quoted := s
@@ -64,9 +62,8 @@ func ParsePattern(s string) (Pattern, error) {
 
 // Match reports whether the pattern covers the repository. "samples/*" covers
 // what is under samples/, at any depth, and not "samples" itself. A pattern that
-// [ParsePattern] would not return ("sam*", "") covers nothing but its own text.
-// Whether repository can be a repository's name is not looked at; [Map.Decide]
-// and [Map.Effective] do so.
+// [ParsePattern] would not return ("sam*", "") covers nothing but its own text. Match does
+// not check that repository is a valid name; [Map.Decide] and [Map.Effective] do.
 func (p Pattern) Match(repository string) bool {
 	if repository == "" {
 		return false
@@ -200,7 +197,7 @@ func (m Map) Lines() []string {
 }
 
 // Effective returns the actions the map grants on a repository, in the order of
-// [acrkit.Actions]. On what cannot be a repository's name it grants nothing.
+// [acrkit.Actions]. For a name that is not valid it returns none.
 func (m Map) Effective(repository string) []acrkit.Action {
 	if acrkit.CheckRepositoryName(repository) != nil {
 		return nil
@@ -223,7 +220,7 @@ func (m Map) ruleFor(repository string, a acrkit.Action) (Rule, bool) {
 	return Rule{}, false
 }
 
-// catalogRule returns the rule that opens the catalog: metadata/read on the root
+// catalogRule returns the rule that grants the catalog: metadata/read on the root
 // pattern. That a root map is needed is reported by users and confirmed by
 // Microsoft (Azure/acr#675, #751); that metadata/read is the action is believed.
 func (m Map) catalogRule() (Rule, bool) {
@@ -234,9 +231,8 @@ func (m Map) catalogRule() (Rule, bool) {
 	return m.Rules[i], true
 }
 
-// ruleForRight returns the rule that grants one right of a scope, if one does. A
-// resource or action it does not know has none; the name of a repository has been
-// checked.
+// ruleForRight returns the rule that grants one right of a scope, if one does. An unknown
+// resource or action has none. The caller has checked the name of a repository.
 func (m Map) ruleForRight(typ, name, word string) (Rule, bool) {
 	switch typ {
 	case "repository":
@@ -251,9 +247,8 @@ func (m Map) ruleForRight(typ, name, word string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Grant returns the part of the requested scope that the map grants: what a
-// token service puts into an access token. What it does not know, it does not
-// grant.
+// Grant returns the part of the requested scope that the map grants, as a token service
+// puts it into an access token. Unknown resources and actions are not granted.
 func (m Map) Grant(requested acrkit.Scope) acrkit.Scope {
 	return m.Decide(requested).Granted
 }
@@ -265,13 +260,11 @@ type Decision struct {
 	By      []Rule       // the rules that granted, each once
 }
 
-// Allowed reports whether nothing is missing. The zero Decision of an empty
-// requirement is allowed: there was nothing to ask for.
+// Allowed reports whether nothing is missing. An empty requirement is allowed.
 func (d Decision) Allowed() bool { return d.Missing.IsEmpty() }
 
-// Decide checks a required scope against the map. It fails closed: a resource or
-// action it does not know is missing, and so is every right on what cannot be a
-// repository's name.
+// Decide checks a required scope against the map. Unknown resources and actions are
+// missing, and so is every right on a name that is not valid.
 func (m Map) Decide(required acrkit.Scope) Decision {
 	// Collected first and joined once: a requirement may have thousands of rights.
 	var granted, missing []acrkit.Access
@@ -280,8 +273,8 @@ func (m Map) Decide(required acrkit.Scope) Decision {
 		yes, no := access, access
 		yes.Actions, no.Actions = nil, nil
 		if access.Type == "repository" && acrkit.CheckRepositoryName(access.Name) != nil {
-			// A wildcard covers repositories that do not exist yet, and not what can
-			// never exist: "samples/*" would read as a right to all of them.
+			// A wildcard covers repositories that do not exist yet, but not invalid names:
+			// "samples/*" as a name would look like a right to all of them.
 			missing = append(missing, access)
 			continue
 		}

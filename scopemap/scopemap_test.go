@@ -92,7 +92,7 @@ func TestParsePattern_refuses(t *testing.T) {
 	}
 }
 
-// TestPattern_unchecked makes sure that a pattern somebody wrote without
+// TestPattern_unchecked makes sure that a pattern made without
 // ParsePattern grants no more than its own text.
 func TestPattern_unchecked(t *testing.T) {
 	for pattern, name := range map[scopemap.Pattern]string{"sam*": "samples", "": "", "**": "a", "a/*/b": "a/x/b", "*/b": "a/b", "a*/b": "ax/b", "/*": "a"} {

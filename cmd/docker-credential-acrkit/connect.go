@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/identity"
 )
 
-// environment is all that configures the helper: nobody is there to give it flags.
+// environment is the whole configuration of the helper: clients pass it no flags.
 type environment struct {
 	lookup func(string) (string, bool)
 }
@@ -29,7 +29,7 @@ func (e environment) finder() *identity.Finder {
 // connect returns a transport with a credential, or with the one that is found.
 func (e environment) connect(ctx context.Context, reg acrkit.Registry, cred auth.Credential) (*auth.Transport, error) {
 	finder := e.finder()
-	var tokens auth.TokenStore // a credential that was given is another's each time
+	var tokens auth.TokenStore // nil for a credential that a client gave
 	if cred == nil {
 		id, err := finder.Find(ctx, reg)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/store"
 )
 
-// logins keeps in acrkit's store what clients log in with.
+// logins stores the logins of clients in acrkit's store.
 type logins struct{ env environment }
 
 // zeroGUID and identityUser are the user names that go with an ACR refresh token.
@@ -23,12 +23,12 @@ const (
 
 var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// loginOf says what a user name and secret are, as acrkit login does without flags.
+// loginOf returns the login of a user name and secret, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
 	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
 	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
 	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
-	case kind != auth.KindUserPassword: // a token that stands in a password's place
+	case kind != auth.KindUserPassword: // a token given as the password
 		l.Kind, l.User = string(kind), ""
 	case guid.MatchString(user):
 		l.Kind = string(auth.KindUserPassword) // a service principal's client id
@@ -38,14 +38,14 @@ func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
 	return l
 }
 
-// Store keeps a login, unless it is what the helper itself answers with: Docker
-// stores that again when it logs in by what it has got.
+// Store stores a login, unless it is the helper's own answer: Docker stores that again
+// when it logs in with it.
 func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, secret auth.Secret) (notice string, err error) {
 	l := loginOf(reg, user, secret)
 	id, err := s.env.finder().Find(ctx, reg)
 	switch {
 	case acrkit.CodeOf(err) == acrkit.CodeCredentialMissing:
-		// What is missing is about to come.
+		// A missing credential is about to be stored.
 	case err != nil:
 		return "", err
 	default:
@@ -69,9 +69,8 @@ func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, sec
 	return "", nil
 }
 
-// keeps reports whether what is there stays as it is: it answers with just this
-// user name and secret, or it is what such a refresh token is made of. Nobody is
-// asked.
+// keeps reports whether the stored login stays: the helper answers with this user name
+// and secret, or makes such a refresh token from it. Nothing is sent.
 func (s logins) keeps(ctx context.Context, id identity.Identity, kind, user string, secret auth.Secret) (keep bool, notice string, err error) {
 	t, err := s.env.connect(ctx, id.Registry, id.Credential)
 	if err != nil {
@@ -154,7 +153,7 @@ func (s logins) List(ctx context.Context) (map[acrkit.Registry]string, error) {
 	return all, nil
 }
 
-// userOf is the user name that a credential answers with.
+// userOf is the user name in the answer for a credential.
 func userOf(kind auth.Kind, user string) string {
 	switch kind {
 	case auth.KindScopedToken, auth.KindAdminUser, auth.KindUserPassword:

@@ -156,7 +156,7 @@ func TestStore_what_was_got(t *testing.T) {
 	if diff := cmp.Diff(want, m.stored(t)); diff != "" {
 		t.Error(diff)
 	}
-	m.do(t, "store", payload("ci", "pw-of-ci")) // somebody else logs in
+	m.do(t, "store", payload("ci", "pw-of-ci")) // another user logs in
 	if diff := cmp.Diff([]string{"scoped-token ci helper"}, m.stored(t)); diff != "" {
 		t.Error(diff)
 	}
@@ -315,7 +315,7 @@ func TestBroken(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m[store.EnvDir] = filepath.Join(blocked, "acrkit") // nobody can write there, root included
+	m[store.EnvDir] = filepath.Join(blocked, "acrkit") // no user can write there, root included
 	code, out, errOut := m.run("docker-credential-acrkit", "store", payload("ci", "pw-of-ci"))
 	if code != 1 || strings.Count(out+errOut, "cannot ") != 1 || !strings.Contains(errOut, "cannot ") || strings.Contains(out+errOut, "pw-of-ci") {
 		t.Errorf("a store that cannot be written: exit %d, %q, %q", code, out, errOut)

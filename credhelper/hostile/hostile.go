@@ -1,7 +1,6 @@
-// Package hostile is a battery of hosts and answers by which a credential helper or a
-// keychain for Azure Container Registry may be brought to give a secret away, as
-// GO-2026-6225 describes. It is for tests of any project and imports the standard
-// library alone:
+// Package hostile is a test suite of hosts and answers that may make a credential helper
+// or a keychain for Azure Container Registry send a secret elsewhere, as GO-2026-6225
+// describes. It is for tests of any project and imports only the standard library:
 //
 //	func TestHostile(t *testing.T) {
 //		t.Setenv("AZURE_CLIENT_SECRET", "made-up-secret") // and what else the helper reads
@@ -26,20 +25,20 @@ import (
 	"testing"
 )
 
-// Ask asks the helper under test for what it would hand over for a server, "" for
-// nothing. All that the helper sends goes through network, which answers as Entra, as a
-// machine's metadata service and as any registry. A helper that cannot be given a
-// network is held to what it hands over.
+// Ask returns the secret that the helper under test gives for a server, "" for none. The
+// helper sends all requests through network, which answers as Entra, as a machine's
+// metadata service and as any registry. Of a helper that cannot use network, only the
+// result is checked.
 type Ask func(ctx context.Context, server string, network http.RoundTripper) (secret string, err error)
 
-// Host is a server that is no registry of Azure's, or that is asked for in a way by
-// which secrets go astray.
+// Host is a server that is not a registry of Azure's, or is written in a way that may send
+// secrets to another host.
 type Host struct {
 	Server string
 	Trick  string // in words, for messages
 }
 
-// Answer is what a genuine registry may answer, or somebody in its place.
+// Answer is an answer of a genuine registry, or of an attacker in its place.
 type Answer struct {
 	Server string // genuine
 	Trick  string
@@ -49,12 +48,12 @@ type Answer struct {
 	challenge string // of the answer to every other one
 }
 
-// Test asks the helper for every one of [Hosts] and fails where it hands over a secret,
-// or sends one. It then asks it for genuine registries that answer as [Answers] has it.
-// secrets are what the helper was given: passwords, client secrets, assertions.
+// Test asks the helper for each of [Hosts] and fails if it returns or sends a secret. It
+// then asks for genuine registries with the answers of [Answers]. secrets are what the
+// helper was given: passwords, client secrets, assertions.
 //
-// A helper that has nothing for a genuine registry fails too: the battery would prove
-// nothing. Errors of the helper are none of the test's.
+// A helper that has nothing for a genuine registry fails too, because the test would
+// prove nothing. Errors of the helper are ignored.
 func Test(t testing.TB, secrets []string, ask Ask) {
 	t.Helper()
 	if slices.Contains(secrets, "") {
@@ -76,7 +75,7 @@ func Test(t testing.TB, secrets []string, ask Ask) {
 	}
 	for _, a := range Answers() {
 		n := &network{allowed: homesOf(a.Server), secrets: secrets, answer: a}
-		_, _ = ask(t.Context(), a.Server, n) // what it has by itself, it may hand over: the server is genuine
+		_, _ = ask(t.Context(), a.Server, n) // the result may be a secret: the server is genuine
 		n.report(t, a.Server, a.Trick)
 	}
 }
@@ -86,7 +85,7 @@ const (
 	regional = "myregistry.westeurope.geo.azurecr.io"
 )
 
-// homesOf returns where the credential of a genuine server may go.
+// homesOf returns the hosts to which the credential of a genuine server may be sent.
 func homesOf(server string) []string {
 	if server == regional {
 		return []string{regional, home}
@@ -94,8 +93,7 @@ func homesOf(server string) []string {
 	return []string{server}
 }
 
-// issued is what network gives out as an Entra token and as an ACR refresh token, which
-// are secrets too.
+// The tokens that network issues, which are secrets too.
 var (
 	entraToken   = token(`"iss":"https://sts.windows.net/t/","aud":"https://containerregistry.azure.net"`)
 	refreshToken = token(`"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io"`)
@@ -109,7 +107,7 @@ func token(claims string) string {
 	return enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + payload + "." + enc([]byte("no signature"))
 }
 
-// authorities are where secrets go to become Entra tokens, by https.
+// authorities are the hosts of Entra, by https.
 var authorities = []string{
 	"login.microsoftonline.com", "login.microsoftonline.us",
 	"login.chinacloudapi.cn", "login.partner.microsoftonline.cn",
@@ -118,7 +116,7 @@ var authorities = []string{
 // imds is the metadata service of a machine, by http; it gets no secrets.
 const imds = "169.254.169.254"
 
-// network is the world of one question.
+// network answers the requests of one call of Ask.
 type network struct {
 	allowed []string // hosts of a genuine registry, by https at its port
 	secrets []string
@@ -180,7 +178,7 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 		Header: header, Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)), Request: req}, nil
 }
 
-// look notes what a request to a foreign host gives away.
+// look records the secrets in a request to a foreign host.
 func (n *network) look(req *http.Request, body string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

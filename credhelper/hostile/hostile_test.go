@@ -61,7 +61,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, args...))
 }
 
-// careless is a helper that asks whatever host a pattern lets through.
+// careless is a helper that sends requests to any host that matches a pattern.
 func careless(pattern string, client func(http.RoundTripper) *http.Client) hostile.Ask {
 	re := regexp.MustCompile(pattern)
 	return func(ctx context.Context, server string, network http.RoundTripper) (string, error) {

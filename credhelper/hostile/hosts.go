@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Hosts returns servers that must get nothing. They are what clients pass to a helper: a
-// host, with a port, a scheme or a path at most.
+// Hosts returns servers that must get nothing, as clients pass them to a helper: a host,
+// at most with a port, a scheme or a path.
 func Hosts() []Host {
 	var all []Host
 	add := func(trick string, servers ...string) {
@@ -41,7 +41,7 @@ func Hosts() []Host {
 		"myregistry.azurecr.io:8443", "myregistry.azurecr.io:80", "myregistry.azurecr.io:4430",
 		"myregistry.azurecr.io:443:443", "myregistry.azurecr.io:65979", "myregistry.azurecr.io:443@evil.example",
 		"myregistry.azurecr.io:+443")
-	add("what stands before @ is no host",
+	add("the text before @ is not a host",
 		"myregistry.azurecr.io@evil.example", "https://myregistry.azurecr.io@evil.example", "user:pw@evil.example",
 		"myregistry.azurecr.io%40evil.example", "evil.example@x.azurecr.io.evil.example",
 		"https://x:y.azurecr.io@evil.example/")
