@@ -47,7 +47,7 @@ func TestParseScope(t *testing.T) {
 }
 
 // A star is a word, and not a wildcard: whether a set holds a right on a
-// repository is not told yes for one that is named "*".
+// repository does not depend on one that is named "*".
 func TestScope_star(t *testing.T) {
 	star, name := mustScope(t, "repository:*:*"), mustScope(t, "repository:a:pull")
 	if star.Contains(name) || name.Contains(star) || star.Contains(mustScope(t, "repository:*:pull")) {

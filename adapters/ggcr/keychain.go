@@ -1,13 +1,13 @@
-// Package ggcr gives go-containerregistry any credential of acrkit.
+// Package ggcr provides any credential of acrkit to go-containerregistry.
 //
-// A program that speaks to Azure's registries alone is best served by acrkit's
-// transport, which asks for exactly the rights that a request needs:
+// A program for Azure's registries only should use acrkit's transport, which asks for
+// exactly the rights that a request needs:
 //
 //	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, nil)
 //	remote.Get(ref, remote.WithTransport(rt))
 //
-// One that speaks to many registries takes a [Keychain] among others, as ko and
-// cosign do:
+// A program for many registries should use a [Keychain] with others, as ko and cosign
+// do:
 //
 //	keychain := authn.NewMultiKeychain(authn.DefaultKeychain, ggcr.Keychain(ggcr.FromEnvironment(os.LookupEnv), nil))
 //	remote.Get(ref, remote.WithAuthFromKeychain(keychain))
@@ -24,8 +24,8 @@ import (
 	"github.com/acrkit/acrkit/internal/adapter"
 )
 
-// Source says which credential one has for a registry; nil is none. It is asked
-// once for each registry.
+// Source returns the credential for a registry; nil is none. It is called once for each
+// registry.
 type Source func(ctx context.Context, registry acrkit.Registry) (auth.Credential, error)
 
 // FromEnvironment is the credential that the variables name, for the registry in
@@ -41,11 +41,11 @@ func Always(cred auth.Credential) Source {
 
 // Keychain returns a keychain with the credentials of a source. It answers for
 // Azure's login servers, for loopback with a port, and for the custom ones that
-// opts allows; every other host is [authn.Anonymous] without any look at it.
+// opts allows; for every other host it returns [authn.Anonymous] without calling source.
 //
-// A scope-mapped token is handed over as its name and password; an Entra identity as
-// an ACR refresh token, which is renewed while the keychain lives. The keychain is
-// safe for concurrent use. opts may be nil.
+// A scope-mapped token is returned as its name and password; an Entra identity as an ACR
+// refresh token, which the keychain renews. The keychain is safe for concurrent use. opts
+// may be nil.
 func Keychain(source Source, opts *auth.Options) authn.Keychain {
 	return &keychain{adapter.NewLogins(source, opts)}
 }
@@ -61,8 +61,8 @@ func (k *keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 
 // ResolveContext implements [authn.ContextKeychain].
 func (k *keychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
-	// What is asked for may be a registry or a repository: each part of a registry may
-	// have another credential.
+	// The target may be a registry or a repository: each repository may have another
+	// credential.
 	scope := acrkit.Scope{}
 	if name := strings.TrimPrefix(target.String(), target.RegistryStr()+"/"); acrkit.CheckRepositoryName(name) == nil && name != target.String() {
 		scope = acrkit.RepositoryScope(name, acrkit.ContentRead)

@@ -33,7 +33,7 @@ func TestKeychain(t *testing.T) {
 		{"scoped_token_refused", "secret", token.Credential(), "UNAUTHORIZED"},
 		{"service_principal", "secret", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), ""},
 		{"by_repository", "team/app", auth.ByRepository(map[string]auth.Credential{"team": token.Credential()}), ""},
-		{"nobody", "team/app", nil, "UNAUTHORIZED"},
+		{"anonymous", "team/app", nil, "UNAUTHORIZED"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// As ko and cosign do it: their own keychains first.
@@ -78,7 +78,7 @@ func TestKeychain_regional_endpoint(t *testing.T) {
 	}
 }
 
-// Hosts that are none of Azure's get nothing, and nobody is asked.
+// Hosts that are not Azure's get nothing, and the source is not called.
 func TestKeychain_foreign_hosts(t *testing.T) {
 	keychain := ggcr.Keychain(func(context.Context, acrkit.Registry) (auth.Credential, error) {
 		t.Error("the source was asked")

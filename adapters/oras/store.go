@@ -1,8 +1,8 @@
-// Package oras gives oras-go any credential of acrkit.
+// Package oras provides any credential of acrkit to oras-go.
 //
-// A program that speaks to Azure's registries alone is best served by acrkit's
-// transport: repo.Client = &http.Client{Transport: rt}. One that speaks to many
-// registries has a client of oras-go's own, which asks a function or a store:
+// A program for Azure's registries only should use acrkit's transport: repo.Client =
+// &http.Client{Transport: rt}. A program for many registries uses oras-go's own client,
+// with a function or a store:
 //
 //	client := &auth.Client{Credential: oras.CredentialFunc(source, nil)}
 //	client := &auth.Client{Credential: credentials.Credential(oras.NewStore(source, nil))}
@@ -20,8 +20,8 @@ import (
 	"github.com/acrkit/acrkit/internal/adapter"
 )
 
-// Source says which credential one has for a registry; nil is none. It is asked
-// once for each registry.
+// Source returns the credential for a registry; nil is none. It is called once for each
+// registry.
 type Source func(ctx context.Context, registry acrkit.Registry) (auth.Credential, error)
 
 // FromEnvironment is the credential that the variables name, for the registry in
@@ -30,10 +30,10 @@ func FromEnvironment(lookup func(string) (string, bool)) Source {
 	return adapter.FromEnvironment(func() (auth.Environment, error) { return auth.FromEnvironment(lookup) })
 }
 
-// Store is a store of credentials that reads from a source and keeps nothing of
-// others. It answers for Azure's login servers, for loopback with a port, and for
-// the custom ones that its options allow; every other host has no credential, and
-// nobody is asked. It is safe for concurrent use.
+// Store is a read-only store of the credentials of a source. It answers for Azure's login
+// servers, for loopback with a port, and for the custom ones that its options allow. For
+// every other host it returns no credential, without calling the source. It is safe for
+// concurrent use.
 type Store struct{ logins *adapter.Logins }
 
 var _ credentials.Store = (*Store)(nil)
@@ -48,8 +48,8 @@ func CredentialFunc(source Source, opts *auth.Options) orasauth.CredentialFunc {
 	return NewStore(source, opts).Get
 }
 
-// Get returns a scope-mapped token's name and password, or an ACR refresh token of
-// an Entra identity, which is renewed while the store lives.
+// Get returns a scope-mapped token's name and password, or an ACR refresh token of an
+// Entra identity, which the store renews.
 func (s *Store) Get(ctx context.Context, host string) (orasauth.Credential, error) {
 	login, err := s.logins.At(ctx, host, acrkit.Scope{})
 	if err != nil || login.User == "" {
@@ -58,7 +58,7 @@ func (s *Store) Get(ctx context.Context, host string) (orasauth.Credential, erro
 	return orasauth.Credential{Username: login.User, Password: login.Password.Reveal()}, nil
 }
 
-// Put refuses: what is stored is the source's business.
+// Put refuses: the store is read-only.
 func (s *Store) Put(context.Context, string, orasauth.Credential) error { return errReadOnly }
 
 // Delete refuses, as Put.

@@ -32,7 +32,7 @@ func TestStore(t *testing.T) {
 		{"scoped_token", "team/app", token.Credential(), false},
 		{"scoped_token_refused", "secret", token.Credential(), true},
 		{"service_principal", "team/app", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), false},
-		{"nobody", "team/app", nil, true},
+		{"anonymous", "team/app", nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return tc.cred, nil }

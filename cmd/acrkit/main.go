@@ -1,5 +1,5 @@
-// Command acrkit signs in to Azure Container Registry with the least privilege
-// that does the job, and rehearses it against an emulator.
+// Command acrkit signs in to Azure Container Registry with the least privilege that a job
+// needs, and tests it against an emulator.
 package main
 
 import (

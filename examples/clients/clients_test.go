@@ -55,7 +55,7 @@ func TestTags_denied_by_scope_map(t *testing.T) {
 	denied := 0
 	for _, d := range r.Denied() {
 		if d.Principal != "ci-pull" {
-			continue // regclient tries as nobody after a refusal
+			continue // regclient tries without a credential after a refusal
 		}
 		denied++
 		if d.Missing != "repository:samples/app:metadata_read" {

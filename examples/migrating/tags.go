@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// TagsByHand is what one writes first. It works, for one repository with less than
-// a page of tags, and for an hour.
+// TagsByHand is the simple version. It works for one repository with less than a page of
+// tags, and for an hour.
 func TagsByHand(ctx context.Context, client *http.Client, host, user, password, repository string) ([]string, error) {
 	// by hand
 	form := url.Values{
@@ -65,8 +65,8 @@ func getJSON(client *http.Client, req *http.Request, into any) error {
 	return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(into)
 }
 
-// Tags is the same through package auth and the typed client: all pages, for as
-// long as it takes. base is nil but for tests.
+// Tags is the same with package auth and the typed client: all pages, with no limit in
+// time. base is nil except in tests.
 func Tags(ctx context.Context, base http.RoundTripper, host, user, password, repository string) ([]string, error) {
 	// with acrkit
 	rt, err := auth.NewTransport(host, auth.ScopedToken(user, password), &auth.Options{Base: base})
@@ -89,7 +89,7 @@ func Tags(ctx context.Context, base http.RoundTripper, host, user, password, rep
 	return tags, nil
 }
 
-// Status keeps a hand-written request and takes the signing in alone away from it.
+// Status keeps a hand-written request, and the transport signs in.
 func Status(ctx context.Context, base http.RoundTripper, host, user, password, repository string) (string, error) {
 	// any request
 	rt, err := auth.NewTransport(host, auth.ScopedToken(user, password), &auth.Options{Base: base})

@@ -4,8 +4,8 @@
 //	export ACR_NAME=myregistry ACR_TOKEN_NAME=ci-pull ACR_TOKEN_PASSWORD=…
 //	go run ./examples/oras samples/app
 //
-// The same few lines serve pushing and copying: give the repository's Client a
-// transport of package auth, and no credential of its own.
+// The same few lines work for push and copy: give the repository's Client a transport of
+// package auth, and no credential of its own.
 //
 // It exits 0 when the list is complete, 2 on wrong usage, and 1 with one line on
 // standard error on any other failure.

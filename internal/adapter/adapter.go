@@ -1,8 +1,8 @@
-// Package adapter is what the adapters for other clients (the modules in adapters)
-// share: which hosts they answer for, and what lets in there.
+// Package adapter is shared by the adapters for other clients (the modules in adapters):
+// which hosts they answer for, and the logins for them.
 //
-// A program may have an adapter and this module in versions that were not made
-// together. What is here may therefore be added to, and keeps its meaning.
+// A program may use an adapter and this module in different versions. So things may be
+// added here, but none may change its meaning.
 package adapter
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// Source says which credential one has for a registry; nil is none.
+// Source returns the credential for a registry; nil is none.
 type Source = func(ctx context.Context, reg acrkit.Registry) (auth.Credential, error)
 
-// FromEnvironment is the credential of the environment that read reads, for the
-// registry that it names alone. An environment without a credential is none.
+// FromEnvironment is the credential of the environment that read returns, only for the
+// registry that the environment names. An environment without a credential gives nil.
 func FromEnvironment(read func() (auth.Environment, error)) Source {
 	return func(_ context.Context, reg acrkit.Registry) (auth.Credential, error) {
 		env, err := read()
@@ -32,8 +32,8 @@ func FromEnvironment(read func() (auth.Environment, error)) Source {
 	}
 }
 
-// ParseHost reads a host as clients have it. A bare name, which acrkit takes for a
-// registry's, is none there.
+// ParseHost reads a host as clients write it. A bare name, which acrkit reads as a
+// registry's short name, is not a host there.
 func ParseHost(host string) (acrkit.Registry, bool) {
 	if !strings.ContainsAny(host, ".:") {
 		return acrkit.Registry{}, false
@@ -42,8 +42,7 @@ func ParseHost(host string) (acrkit.Registry, bool) {
 	return reg, err == nil
 }
 
-// Logins knows what lets in at the registries of a source. It is safe for
-// concurrent use.
+// Logins has the logins for the registries of a source. It is safe for concurrent use.
 type Logins struct {
 	source Source
 	opts   auth.Options
@@ -52,7 +51,7 @@ type Logins struct {
 	open map[acrkit.Registry]*auth.Transport // nil where there is no credential
 }
 
-// NewLogins returns the logins of a source, which is asked once for each registry.
+// NewLogins returns the logins of a source, which is called once for each registry.
 // opts may be nil.
 func NewLogins(source Source, opts *auth.Options) *Logins {
 	if opts == nil {
@@ -61,10 +60,10 @@ func NewLogins(source Source, opts *auth.Options) *Logins {
 	return &Logins{source: source, opts: *opts, open: map[acrkit.Registry]*auth.Transport{}}
 }
 
-// At returns what lets in at a host, for scope where parts of the registry have
-// credentials of their own. It answers for Azure's login servers, for loopback with
-// a port, and for the custom ones that the options allow. The zero Login is none:
-// for every other host, without any look at it, and where there is no credential.
+// At returns the login for a host; scope selects it where parts of the registry have
+// credentials of their own. It answers for Azure's login servers, for loopback with a
+// port, and for the custom ones that the options allow. The zero Login is none: for every
+// other host, without calling the source, and if there is no credential.
 func (l *Logins) At(ctx context.Context, host string, scope acrkit.Scope) (auth.Login, error) {
 	reg, ok := ParseHost(host)
 	if !ok || !reg.IsACR() && !reg.IsLoopback() && !l.opts.CustomLoginServer {

@@ -35,7 +35,7 @@ func TestLogins(t *testing.T) {
 		{host: "empty.azurecr.io", asked: "empty.azurecr.io"},
 		{host: "broken.azurecr.io", fails: true, asked: "broken.azurecr.io"},
 		{host: "registry.example.com", user: "ci", custom: true, asked: "registry.example.com"},
-		// Nobody is asked for these.
+		// The source is not called for these.
 		{host: "registry.example.com"},
 		{host: "index.docker.io"},
 		{host: "myregistry"},

@@ -1,6 +1,5 @@
-// Package dockerconf changes the credHelpers of Docker's config.json, and leaves
-// all else in it as it stands, byte for byte: other keys, their order, how it is
-// indented.
+// Package dockerconf changes the credHelpers of Docker's config.json, and leaves the rest
+// of the file unchanged, byte for byte: other keys, their order, the indentation.
 package dockerconf
 
 import (
@@ -24,39 +23,39 @@ import (
 // login", "Credential helpers".
 const key = "credHelpers"
 
-// The modes of what is made new: Docker keeps logins there.
+// The modes of new files and folders: Docker keeps logins there.
 const (
 	newFile   fs.FileMode = 0o600
 	newFolder fs.FileMode = 0o700
 )
 
-// Change is a change of one file that was not made yet.
+// Change is a change of one file that is not written yet.
 type Change struct {
 	Path string // as it was named
 	Host string
 	Old  string // the helper of the host as it is; "" if there is none
 	New  string // as it will be; "" if it is removed
-	// Plain says that the file holds a login for the host as text, which Docker does
-	// not use where there is a helper.
+	// Plain says that the file holds a login for the host in plain text, which Docker does
+	// not use if there is a helper.
 	Plain bool
 
-	target       string // what Path leads to
+	target       string // Path with symbolic links resolved
 	mode         fs.FileMode
 	existed      bool
 	before, then []byte
 }
 
-// Set returns the change that makes a helper the host's. ok is false where it is
+// Set returns the change that sets the helper of a host. ok is false if it is set
 // already.
 //
-// A file that is missing is made. One that is not understood is an error with
-// [acrkit.CodeUsage], and stays as it is.
+// A missing file is created. A file that cannot be read as Docker's is an error with
+// [acrkit.CodeUsage], and is not changed.
 func Set(path, host, helper string) (c Change, ok bool, err error) {
 	return open(path, host, "", helper)
 }
 
-// Remove returns the change that takes the helper from the host. ok is false where
-// the host has none, or another one.
+// Remove returns the change that removes the helper of a host. ok is false if the host
+// has none, or another one.
 func Remove(path, host, helper string) (c Change, ok bool, err error) {
 	return open(path, host, helper, "")
 }
@@ -90,7 +89,7 @@ func open(path, host, from, to string) (Change, bool, error) {
 }
 
 // HoldsLogin reports whether the text of a config.json has a login for a host, under the
-// host or the URL that Docker wrote once. What is not understood has none.
+// host or the URL that old versions of Docker wrote. It is false for other text.
 func HoldsLogin(text []byte, host string) bool {
 	var doc struct {
 		Auths map[string]struct{ Auth, Password, IdentityToken string }
@@ -116,8 +115,8 @@ func (c Change) failed(why string, cause error) error {
 	return e
 }
 
-// Diff shows the change as diff does. It shows nothing else of the file, which may
-// hold secrets on the very same line.
+// Diff shows the change as diff does. It shows no other text of the file, which may have
+// secrets on the same line.
 func (c Change) Diff() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- %s\n+++ %s\n   %q: {\n", c.Path, c.Path, key)
@@ -131,8 +130,8 @@ func (c Change) Diff() string {
 	return b.String()
 }
 
-// Apply makes the change: the file is replaced whole, with its mode. One that
-// another program has changed meanwhile is an error, and stays as it is.
+// Apply makes the change: it replaces the whole file and keeps its mode. If another
+// program has changed the file since, that is an error, and the file is not changed.
 func (c Change) Apply() error {
 	now, exists, err := private.ReadFile(c.target)
 	if err != nil {
@@ -154,7 +153,7 @@ func (c Change) Apply() error {
 	return nil
 }
 
-// member is one key of an object with where it stands in the text.
+// member is one key of an object with its position in the text.
 type member struct {
 	key                      string
 	start, value, end, after int // of the key, of the value, its end, and the end of the one before
@@ -190,7 +189,7 @@ func object(text []byte, at int) (members []member, closing int, err error) {
 	return members, offset() - 1, nil
 }
 
-// broken says where a file is not JSON, without a word of it.
+// broken says where a file is not JSON, without any of its text.
 func broken(text []byte, err error, offset int) error {
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset > int64(offset) {
 		offset = int(e.Offset)
@@ -198,7 +197,7 @@ func broken(text []byte, err error, offset int) error {
 	return fmt.Errorf("is not JSON, on line %d; it stays as it is", 1+bytes.Count(text[:min(offset, len(text))], []byte("\n")))
 }
 
-// only returns the member of a name, which Docker reads in whatever case.
+// only returns the member of a name; with fold the case is ignored, as Docker does.
 func only(members []member, name string, fold bool) (m member, found bool, err error) {
 	for _, o := range members {
 		if o.key != name && !(fold && strings.EqualFold(o.key, name)) {
@@ -212,8 +211,8 @@ func only(members []member, name string, fold bool) (m member, found bool, err e
 	return m, found, nil
 }
 
-// edit returns the text with the helper of a host changed from what it is, or from
-// "from" alone where that is not "", to "to", "" being none.
+// edit returns the text with the helper of a host changed to "to"; "" removes it. If from
+// is not "", only that helper is changed.
 func edit(text []byte, host, from, to string) (out []byte, old string, err error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		if to == "" {
@@ -273,8 +272,8 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 	return insert(text, inner, innerClosing, host, fmt.Sprintf("%q", to)), old, nil
 }
 
-// indentation returns the white space before the first member, if it stands on a
-// line of its own.
+// indentation returns the white space before the first member, if that is on a line of
+// its own.
 func indentation(text []byte, members []member) (string, bool) {
 	if len(members) == 0 {
 		return "", false
@@ -297,7 +296,7 @@ func insert(text []byte, members []member, closing int, name, value string) []by
 	return splice(text, last.end, last.end, ", "+entry)
 }
 
-// cut takes a member out, with the comma and the white space that go with it.
+// cut removes a member, with its comma and white space.
 func cut(text []byte, members []member, closing int, m member) []byte {
 	switch {
 	case len(members) == 1:

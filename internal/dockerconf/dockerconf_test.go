@@ -73,7 +73,7 @@ func TestChange(t *testing.T) {
 	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(file, 0o640); err != nil { // whatever the umask
+	if err := os.Chmod(file, 0o640); err != nil { // independent of the umask
 		t.Fatal(err)
 	}
 	if err := os.Symlink("real.json", path); err != nil {

@@ -24,16 +24,16 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	}
 	id.Lookups = env.Lookups
 	if kind != "" {
-		// The variables of other kinds were not looked at.
+		// The variables of other kinds were not read.
 		id.Lookups = slices.DeleteFunc(id.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeNotSet && l.Kind != kind })
 	}
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code != acrkit.CodeCredentialMissing {
 		switch {
 		case !env.Registry.IsZero() && env.Registry.LoginServer() != id.Registry.LoginServer():
-			// Half a set for another registry is a worry for another day.
+			// An incomplete set for another registry is no error here.
 			id.Note = fmt.Sprintf("%s, for %s, the registry in ACR_NAME", e.Reason, env.Registry.Host())
 		case f.env("ACR_NAME") == "" && kind == "" && onlyAzure(env.Lookups):
-			// These variables serve many programs; without ACR_NAME they are not for us.
+			// These variables serve many programs; without ACR_NAME they do not name a registry.
 			id.Note = e.Reason + ", and ACR_NAME is not set"
 		default:
 			e.Hint = halfHint(env.Lookups, host)
@@ -65,7 +65,7 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 
 func isIncomplete(l auth.Lookup) bool { return l.Outcome == auth.OutcomeIncomplete }
 
-// onlyAzure reports whether nothing but variables of AZURE_* is incomplete.
+// onlyAzure reports whether only variables of AZURE_* are incomplete.
 func onlyAzure(lookups []auth.Lookup) bool {
 	return !slices.ContainsFunc(lookups, func(l auth.Lookup) bool {
 		return l.Outcome != auth.OutcomeNotSet && !isPrincipal(l)
@@ -78,11 +78,10 @@ func isPrincipal(l auth.Lookup) bool {
 	return l.Kind == auth.KindServicePrincipal || l.Kind == auth.KindCertificate
 }
 
-// gitHubOIDC completes AZURE_TENANT_ID and AZURE_CLIENT_ID, where no secret,
-// certificate or file stands beside them, by the OIDC token of the GitHub Actions
-// job. It needs no request: a job has the two ACTIONS_* variables only where
-// somebody gave it the permission id-token: write, and Microsoft's own action,
-// azure/login, takes the same four for the same.
+// gitHubOIDC completes AZURE_TENANT_ID and AZURE_CLIENT_ID, if there is no secret,
+// certificate or file with them, by the OIDC token of the GitHub Actions job. The user
+// need not name it: a job has the two ACTIONS_* variables only with the permission
+// id-token: write, and Microsoft's own action, azure/login, uses the same four variables.
 func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, error) {
 	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	tenant, client := f.env("AZURE_TENANT_ID"), f.env("AZURE_CLIENT_ID")
@@ -94,7 +93,7 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 	}
 	if f.env(url) == "" && f.env(token) == "" {
 		if f.Kind == KindGitHubOIDC {
-			// That a secret is missing too is beside the point.
+			// The missing secret need not be reported too.
 			env.Lookups[i] = l
 			err = &acrkit.Error{Code: acrkit.CodeCredentialMissing}
 		}
@@ -118,7 +117,7 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 		}
 	}
 	if f.Kind != KindGitHubOIDC && env.Lookups[i].Outcome != auth.OutcomeIncomplete {
-		// An earlier set decided.
+		// An earlier set was used.
 		l.Outcome = auth.OutcomeShadowed
 		env.Lookups[i] = l
 		return env, err
@@ -136,7 +135,7 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 	return env, nil
 }
 
-// halfHint completes the first set of variables that lacks one.
+// halfHint returns the hint for the first incomplete set of variables.
 func halfHint(lookups []auth.Lookup, host string) string {
 	for _, l := range lookups {
 		switch {
@@ -171,7 +170,7 @@ func exportHint(kind auth.Kind, host string) string {
 	return sentence.Fix(key, map[string]string{"host": host})
 }
 
-// lookupFor hides the variables of the kinds that were not asked for.
+// lookupFor hides the variables of all other kinds.
 func (f *Finder) lookupFor(kind auth.Kind) func(string) (string, bool) {
 	if kind == "" {
 		return f.LookupEnv

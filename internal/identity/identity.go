@@ -1,6 +1,6 @@
 // Package identity finds the credential for a registry: in the environment, in
 // acrkit's store of logins, or as a kind that was asked for. The command and the
-// credential helper share it, so that both are the same person.
+// credential helper share it, so that both use the same identity.
 package identity
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/acrkit/acrkit/internal/tokencache"
 )
 
-// Kinds that name a place or a way, and are no [auth.Kind].
+// Kinds that name a place or a way of signing in, and are not an [auth.Kind].
 const (
 	KindStore      = "store"       // acrkit's own store of logins
 	KindGitHubOIDC = "github-oidc" // a service principal by the token of a GitHub Actions job
@@ -34,19 +34,19 @@ const StoreName = "acrkit's store"
 type Finder struct {
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // nil is time.Now
-	// Kind takes this kind only; "" is the first that is found. It is the value of
-	// AskedBy, which ends in what stands before the value: "--auth ".
+	// Kind is the only kind to use; "" is the first that is found. AskedBy is the text
+	// before it in messages: "--auth ".
 	Kind    string
 	AskedBy string
-	// Docker returns what Docker and podman keep as a credential. Nil never asks it: a
-	// credential helper that did would be asked by itself.
+	// Docker returns the credential of Docker's and podman's files. Nil does not use
+	// them: a credential helper would ask itself.
 	Docker func() auth.Credential
-	// NoCache keeps no token beyond the process and uses none that was kept.
+	// NoCache neither stores tokens nor uses stored ones.
 	NoCache bool
 }
 
-// Tokens is where tokens are kept between processes; nil where they are not to be,
-// or cannot. A cache that cannot be opened is an aid less, and no error.
+// Tokens returns the store of tokens between processes; nil if it is off or cannot be
+// opened, which is no error.
 func (f *Finder) Tokens() auth.TokenStore {
 	if f.NoCache || f.env(tokencache.EnvNoCache) != "" {
 		return nil
@@ -58,12 +58,12 @@ func (f *Finder) Tokens() auth.TokenStore {
 	return c
 }
 
-// Identity is who one is towards one registry, before anything was sent.
+// Identity is the identity for one registry, before anything is sent.
 type Identity struct {
 	Registry   acrkit.Registry
 	Credential auth.Credential
 	// Source says where the credential came from: the variables, what asked for the
-	// kind, acrkit's store; "" where only the first token decides.
+	// kind, acrkit's store; "" if that is known only with the first token.
 	Source  string
 	Lookups []auth.Lookup // every place that was looked at until the credential was found
 	Note    string        // why a credential that is there was not used, or ""
@@ -72,32 +72,32 @@ type Identity struct {
 
 	Asked bool // Source is what asked for the kind
 
-	Later  bool                   // Docker's configuration and nobody come after what was found
+	Later  bool                   // Docker's configuration and then Anonymous follow what was found
 	Stored map[string]StoredLogin // the logins of the store, by prefix
 }
 
 // StoredLogin is a login of acrkit's store.
 type StoredLogin struct {
 	Source     string // as its [auth.Lookup] has it
-	Repository string // what it is for, as it was stored: "team/*"; "" = all
+	Repository string // the repositories, as stored: "team/*"; "" = all
 }
 
-// OnlyParts reports whether logins are known for some repositories, and nothing is
-// for the registry as a whole before Docker's configuration is asked.
+// OnlyParts reports whether there are logins for some repositories, and none for the
+// whole registry before Docker's configuration.
 func (id Identity) OnlyParts() bool {
 	_, all := id.Stored[""]
 	return len(id.Stored) > 0 && !all
 }
 
-// Find finds the credential for a registry: what Kind names, else a complete set
-// in the environment, else acrkit's store, else Docker's configuration where that
-// is asked, else nobody. Nothing is sent. Logins of the store may be for some
-// repositories only; the others then go on to what comes after the store. Docker's
-// configuration is not read before a token is needed.
+// Find returns the credential for a registry: of the kind in Kind, else a complete set in
+// the environment, else acrkit's store, else Docker's configuration if Docker is set,
+// else [auth.Anonymous]. Nothing is sent. Logins of the store may be for some repositories
+// only; the others then use the places after the store. Docker's configuration is not
+// read before a token is needed.
 //
-// Only what holds nothing for the registry is passed over. Half a set in the
-// environment, or a store that cannot be read, is an error; the lookups are
-// returned with it.
+// A place is skipped only if it has nothing for the registry. An incomplete set in the
+// environment, or a store that cannot be read, is an error; the lookups are returned with
+// it.
 func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error) {
 	id := Identity{Registry: reg, Credential: auth.Anonymous()}
 	kind := auth.Kind(f.Kind)
@@ -144,8 +144,8 @@ func (f *Finder) Find(ctx context.Context, reg acrkit.Registry) (Identity, error
 	return id, nil
 }
 
-// InEnvironment is [Finder.Find] in the environment alone; ByEnvironment tells
-// whether it decides.
+// InEnvironment is [Finder.Find] in the environment alone; ByEnvironment says whether the
+// environment has a credential or an error.
 func (f *Finder) InEnvironment(reg acrkit.Registry) (Identity, error) {
 	id := Identity{Registry: reg, Credential: auth.Anonymous()}
 	found, err := f.fromEnvironment(&id, auth.Kind(f.Kind))
@@ -153,7 +153,7 @@ func (f *Finder) InEnvironment(reg acrkit.Registry) (Identity, error) {
 	return id, err
 }
 
-// asked is how the kind was asked for.
+// asked is the option that asked for the kind.
 func (f *Finder) asked() string { return f.AskedBy + f.Kind }
 
 // noneOfKind is the error where a kind was asked for that is not there.
@@ -183,14 +183,14 @@ func (f *Finder) managedIdentity(id *Identity) auth.Credential {
 	return azureauth.ManagedIdentity(opts)
 }
 
-// CustomLoginServer reports whether the variable ACRKIT_REGISTRIES, a list with
-// commas, names the registry: a login server that its name does not tell.
+// CustomLoginServer reports whether the variable ACRKIT_REGISTRIES, a comma-separated
+// list, names the registry: a login server without the name of one.
 func (f *Finder) CustomLoginServer(reg acrkit.Registry) bool {
 	return slices.Contains(f.CustomLoginServers(), reg)
 }
 
-// CustomLoginServers returns the registries in ACRKIT_REGISTRIES. What is no name
-// of one is left out.
+// CustomLoginServers returns the registries in ACRKIT_REGISTRIES, without malformed
+// names.
 func (f *Finder) CustomLoginServers() []acrkit.Registry {
 	var all []acrkit.Registry
 	for name := range strings.SplitSeq(f.env("ACRKIT_REGISTRIES"), ",") {
@@ -223,14 +223,14 @@ func LoginHint(reg acrkit.Registry, repository string) string {
 	return sentence.Fix(key, map[string]string{"host": LoginServer(reg), "repository": repository})
 }
 
-// lookAlike reports whether a host reads like one of ACR's and is none. Whoever
-// sees it in a hint takes it for good, so it must not stand in a command.
+// lookAlike reports whether a host looks like one of ACR's and is not. A hint must not
+// have it in a command, because users trust hints.
 func lookAlike(reg acrkit.Registry) bool {
 	return strings.Contains(reg.Host(), "azurecr.") && !reg.IsACR() && !reg.IsLoopback()
 }
 
-// LoginServer returns the registry's host; of a look-alike, the login server that
-// it is made to look like.
+// LoginServer returns the registry's host; for a look-alike, the login server that it
+// imitates.
 func LoginServer(reg acrkit.Registry) string {
 	if !lookAlike(reg) {
 		return reg.Host()

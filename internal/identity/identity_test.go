@@ -40,7 +40,7 @@ func mustRegistry(t *testing.T, name string) acrkit.Registry {
 	return reg
 }
 
-// Docker's configuration is asked by who gives a way to it, and by nobody else.
+// Docker's configuration is used only if Finder.Docker is set.
 func TestFinder_without_Docker(t *testing.T) {
 	reg := mustRegistry(t, "myregistry")
 	env := map[string]string{"DOCKER_CONFIG": t.TempDir(), store.EnvDir: filepath.Join(t.TempDir(), "acrkit"), store.EnvKeyring: "off", "HOME": "/does/not/exist"}

@@ -16,7 +16,7 @@ func (f *Finder) Store() (*store.Store, error) {
 	return store.Open(&store.Options{Now: f.Now, LookupEnv: f.LookupEnv})
 }
 
-// fromStore takes the logins for the registry, each under its prefix.
+// fromStore returns the logins for the registry by prefix.
 func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (map[string]auth.Credential, error) {
 	entries, none := map[string]auth.Credential{}, auth.Lookup{Source: StoreName, Kind: KindStore, Outcome: auth.OutcomeNotSet}
 	failed := func(err error) (map[string]auth.Credential, error) {
@@ -57,7 +57,7 @@ func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (m
 	return entries, nil
 }
 
-// StoreLookup describes a login as a place that is used.
+// StoreLookup returns the lookup of a login that is used.
 func StoreLookup(l store.Login) auth.Lookup {
 	source := StoreName
 	if l.Repository != "" {

@@ -15,10 +15,9 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// BaseTransport is Go's own transport, except that names under .localhost are
-// this machine (RFC 6761 §6.3), which not every system resolves, that SSL_CERT_FILE
-// is honoured on every system, and that a proxy variable that is no URL is an error of
-// each request.
+// BaseTransport is Go's own transport, with three differences: names under .localhost are
+// this machine (RFC 6761 §6.3), which not every system resolves; SSL_CERT_FILE is used on
+// every system; a proxy variable that is not a URL is an error of each request.
 func (f *Finder) BaseTransport() (*http.Transport, error) {
 	t := wire.NewTransport()
 	dialer := wire.Dialer()
@@ -31,7 +30,7 @@ func (f *Finder) BaseTransport() (*http.Transport, error) {
 	malformed := wire.CheckProxy(f.LookupEnv)
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
 		if malformed != nil {
-			return nil, malformed // also on loopback: the environment is wrong
+			return nil, malformed // also on loopback, because the environment is wrong
 		}
 		if reg, err := acrkit.ParseRegistry(req.URL.Host); err == nil && reg.IsLoopback() {
 			return nil, nil
@@ -49,7 +48,7 @@ func (f *Finder) BaseTransport() (*http.Transport, error) {
 	if err != nil {
 		return nil, bad("", err)
 	}
-	// Go reads the variable by itself on some systems only, and once a process.
+	// Go itself reads the variable only on some systems, and once per process.
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()

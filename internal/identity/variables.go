@@ -8,12 +8,12 @@ import (
 
 // variableSet is a set of variables that one credential is read from.
 type variableSet struct {
-	secrets []string // each is a secret, or leads to one
-	rest    []string // what is of no use without a secret, and half a credential to other programs
+	secrets []string // each holds a secret, or the path of one
+	rest    []string // useless without a secret, and an incomplete credential for other programs
 }
 
-// variableSets are all variables that this program takes a secret from, and
-// Microsoft's library for it: AZURE_PASSWORD and those of a managed identity.
+// variableSets are all variables from which this program or Microsoft's library in it
+// reads a secret: the library reads AZURE_PASSWORD and those of a managed identity.
 var variableSets = []variableSet{
 	{
 		secrets: []string{"ACR_TOKEN_PASSWORD", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD_FILE"},
@@ -37,10 +37,9 @@ var variableSets = []variableSet{
 	},
 }
 
-// WithoutSecrets returns env, a list of NAME=value, without the variables that hold
-// a secret of a credential or lead to one. The rest of such a credential, its tenant
-// and client for example, is removed with it: a program that reads half a credential
-// fails.
+// WithoutSecrets returns env, a list of NAME=value, without the variables that hold a
+// secret of a credential or its path. The rest of such a credential, its tenant and client
+// for example, is removed too: a program that reads an incomplete credential fails.
 func WithoutSecrets(env []string) []string {
 	var remove []string
 	for _, set := range variableSets {
@@ -51,17 +50,17 @@ func WithoutSecrets(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return isNamed(v, remove) })
 }
 
-// pastAppService are the variables that lead one of Microsoft's libraries past the
-// managed identity of App Service, though AZURE_TOKEN_CREDENTIALS names it. The file
-// of a federated token is taken for it by the libraries of TypeScript and Java,
-// IDENTITY_SERVER_THUMBPRINT is Service Fabric, and the others come first in older
-// versions of the libraries.
+// pastAppService are the variables that make one of Microsoft's libraries use another
+// identity than the managed identity of App Service, though AZURE_TOKEN_CREDENTIALS names
+// that one. The libraries for TypeScript and Java use the file of a federated token,
+// IDENTITY_SERVER_THUMBPRINT is Service Fabric's, and older versions of the libraries read
+// the others first.
 var pastAppService = []string{"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
 	"MSI_ENDPOINT", "MSI_SECRET"}
 
-// WithAppService returns env, a list of NAME=value, such that DefaultAzureCredential
-// of Microsoft's libraries asks the endpoint for a managed identity's token, shows it
-// the header, and asks nothing else: the protocol is that of App Service.
+// WithAppService returns env, a list of NAME=value, such that DefaultAzureCredential of
+// Microsoft's libraries asks only the endpoint for a managed identity's token, and sends
+// it the header: the protocol is that of App Service.
 func WithAppService(env []string, endpoint, header string) []string {
 	set := []string{
 		"IDENTITY_ENDPOINT=" + endpoint,

@@ -47,7 +47,7 @@ func TestWithoutSecrets(t *testing.T) {
 	}
 }
 
-// TestWithAppService: one identity is left, and each of its variables stands there
+// TestWithAppService: one identity is left, and each of its variables is there
 // once.
 func TestWithAppService(t *testing.T) {
 	before := []string{"A=1", "IDENTITY_ENDPOINT=old", "IDENTITY_HEADER=old", "AZURE_TOKEN_CREDENTIALS=dev",
@@ -89,7 +89,7 @@ var harmless = []string{
 // upperCase is what names of variables look like.
 var upperCase = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 
-// TestVariables_all: whoever adds a variable says whether it holds a secret. It is
+// TestVariables_all: a new variable must be listed with whether it holds a secret. It is
 // in variableSets then, or among the harmless ones above.
 func TestVariables_all(t *testing.T) {
 	found := map[string]string{} // where

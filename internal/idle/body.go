@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// MaxUnread is how much of a body that no answer needed is still read. The Azure
-	// SDK of Python sends each 4 MiB chunk of an upload without a token first, and
-	// wants the challenge; a connection that is closed under its body brings it an end
-	// of file instead.
+	// MaxUnread is how much is read of a body that the answer did not need. The Azure SDK
+	// for Python first sends each 4 MiB chunk of an upload without a token, to get the
+	// challenge; if the connection is closed during the body, it reads an end of file
+	// instead.
 	MaxUnread = 16 << 20
-	// UnreadTime is how long it is read, however it moves.
+	// UnreadTime is how long such a body is read, at any speed.
 	UnreadTime = time.Minute
 )
 
@@ -27,11 +27,11 @@ type Body struct {
 	server  *Server
 	from    io.Reader
 	control *http.ResponseController
-	asks    bool // the client waits to be told to send it: "Expect: 100-continue"
+	asks    bool // the client waits before it sends it: "Expect: 100-continue"
 
 	mu       sync.Mutex
 	progress progress
-	until    time.Time // when reading ends, however fast it is; zero = never
+	until    time.Time // when reading ends, at any speed; zero = never
 	begun    bool
 	done     bool
 	err      error // sticky; [io.EOF] at the end
@@ -50,8 +50,8 @@ func (s *Server) Body(w http.ResponseWriter, r *http.Request) *Body {
 	return b
 }
 
-// Read implements [io.Reader]. It returns [ErrStalled] when the client has stood
-// still for too long.
+// Read implements [io.Reader]. It returns [ErrStalled] when the client has made no
+// progress for too long.
 func (b *Body) Read(p []byte) (int, error) {
 	if err := b.begin(); err != nil {
 		return 0, err
@@ -92,7 +92,7 @@ func (b *Body) end(n int, err error) error {
 	if isTimeout(err) && stalled {
 		err = ErrStalled
 	}
-	b.err = err // at the end, net/http takes the deadline away
+	b.err = err // at the end, net/http removes the deadline
 	return err
 }
 
@@ -104,17 +104,17 @@ func (b *Body) adjust() {
 	}
 }
 
-// Close implements [io.Closer]. It does nothing: net/http closes what lies beneath,
-// which may wait for the rest of the body.
+// Close implements [io.Closer]. It does nothing: net/http closes the underlying body,
+// which may wait for the rest of it.
 func (b *Body) Close() error { return nil }
 
-// Drain reads what is left, up to [MaxUnread] and for up to [UnreadTime], once. A
-// client that has asked whether to send its body, and was not told to, has sent none.
+// Drain reads the rest, up to [MaxUnread] and for up to [UnreadTime], once. A client that
+// waits for "100 Continue" and did not get it has sent no body.
 func (b *Body) Drain() {
 	if b == nil || !b.await() {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, b, MaxUnread) // what fails, the next reader is told
+	_, _ = io.CopyN(io.Discard, b, MaxUnread) // the next read returns the error
 }
 
 func (b *Body) await() bool {
@@ -127,8 +127,8 @@ func (b *Body) await() bool {
 	return b.begun || !b.asks
 }
 
-// Done ends the limit. Of a body that was not read to its end nothing is read any
-// more, by net/http neither: the connection ends after the answer.
+// Done ends the limit. If the body was not read to its end, net/http does not read the
+// rest either: the connection is closed after the answer.
 func (b *Body) Done() {
 	if b == nil {
 		return

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Listener returns a listener whose connections limit how long a client may leave
-// unread what is written to it. It belongs below TLS: a TLS connection does not
-// outlive a write that was cut short.
+// Listener returns a listener whose connections limit how long a client may not read what
+// is written to it. It must be below TLS: a TLS connection fails after an incomplete
+// write.
 func (s *Server) Listener(l net.Listener) net.Listener { return &listener{l, s} }
 
 type listener struct {
@@ -29,9 +29,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// looks is how often in the time allowed a write that waits is tried again. The
-// system says that there is room when a third of its buffer is free, and takes
-// more before.
+// looks is how often a waiting write is tried again in the time allowed. The system
+// reports room when a third of its buffer is free, but accepts data before that.
 const looks = 8
 
 type conn struct {
@@ -40,11 +39,11 @@ type conn struct {
 
 	mu       sync.Mutex
 	progress progress
-	deadline time.Time // of whoever uses the connection; zero = none
+	deadline time.Time // set by the user of the connection; zero = none
 }
 
-// Write implements [net.Conn]. It returns [ErrStalled] when the client has stood
-// still for too long.
+// Write implements [net.Conn]. It returns [ErrStalled] when the client has made no
+// progress for too long.
 func (c *conn) Write(b []byte) (n int, err error) {
 	for {
 		c.begin()
@@ -72,7 +71,7 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 		k, err := to.ReadFrom(part)
 		n += k
 		again, err := c.end(k, err)
-		// What was read and not sent is lost; a file that was sent directly has none.
+		// Data that was read and not sent is lost; a file that is sent directly has none.
 		if !again || before-part.N != k {
 			return n, err
 		}
@@ -99,10 +98,10 @@ func (c *conn) setDeadline() {
 			at = own
 		}
 	}
-	_ = c.Conn.SetWriteDeadline(at) // of a closed connection: the write says so
+	_ = c.Conn.SetWriteDeadline(at) // if the connection is closed, the write fails
 }
 
-// end ends a write, and reports whether it is to be gone on with.
+// end ends a write, and reports whether it must continue.
 func (c *conn) end(n int64, err error) (again bool, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +111,7 @@ func (c *conn) end(n int64, err error) (again bool, _ error) {
 	switch {
 	case !isTimeout(err), !c.deadline.IsZero() && !now.Before(c.deadline):
 		return false, err
-	case stalled && c.progress.waited > 0: // and not moved enough in the last moment
+	case stalled && c.progress.waited > 0: // and without enough progress just now
 		return false, ErrStalled
 	}
 	return true, err

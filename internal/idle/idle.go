@@ -1,9 +1,8 @@
-// Package idle ends the transfers of an HTTP server whose client stands still: one
-// that does not send the rest of a body, or does not read an answer.
+// Package idle ends the transfers of an HTTP server whose client makes no progress: it
+// does not send the rest of a body, or does not read an answer.
 //
-// Only standing still is limited. A transfer that moves [MinBytes] in the time
-// allowed is never ended, however long it takes in all, and the time in which the
-// server itself is busy does not count.
+// A transfer that moves [MinBytes] in the time allowed is never ended, however long it
+// takes in total, and time in which the server itself is busy does not count.
 package idle
 
 import (
@@ -20,27 +19,26 @@ const (
 	// ReadTime is how long a server waits for MinBytes of a request's body.
 	ReadTime = 30 * time.Second
 	// WriteTime is how long a server waits for a client to take MinBytes. It is
-	// longer because a slow client's progress shows in steps: TCP reports room again
+	// longer because a slow client's progress is seen in steps: TCP reports room again
 	// when a whole segment has been read, which is 64 KiB on loopback.
 	WriteTime = 2 * time.Minute
 )
 
-// ErrStalled is why a transfer was ended. It reports itself as a timeout.
+// ErrStalled is the error of a transfer that was ended. Its Timeout method returns true.
 var ErrStalled error = stalled{}
 
 type stalled struct{}
 
 func (stalled) Error() string {
-	return "the client stood still: less than 1 KiB moved in the time allowed"
+	return "the client made no progress: less than 1 KiB moved in the time allowed"
 }
 func (stalled) Timeout() bool { return true }
 
 // isTimeout reports whether a deadline ended a read or a write.
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// Server holds what one server has open: its connections, and the bodies that are
-// read of them. The zero value is ready. Its methods may be called by several
-// goroutines at once.
+// Server has the open connections of one server, and the bodies that are read from them.
+// The zero value is ready. Its methods may be called by several goroutines at once.
 type Server struct {
 	// Shorter limits for all, in nanoseconds; 0 = none.
 	hurryRead, hurryWrite atomic.Int64
@@ -49,13 +47,12 @@ type Server struct {
 	open map[waiter]struct{}
 }
 
-// waiter is something that may be waiting for a client.
+// waiter is a connection or body that may be waiting for a client.
 type waiter interface{ adjust() }
 
-// Hurry waits no longer than read for the body of any client, and no longer than
-// write for one to take an answer, those included that are waited for now, until the
-// function that it returns is called. Write should be some seconds: the system tells
-// of a slow client's progress in steps.
+// Hurry shortens the limits to read, for the body of any client, and write, for a client
+// to read an answer, until the function that it returns is called. It applies to waits
+// under way too. write should be some seconds: a slow client's progress is seen in steps.
 func (s *Server) Hurry(read, write time.Duration) (relax func()) {
 	s.set(read, write)
 	return func() { s.set(0, 0) }
@@ -75,7 +72,7 @@ func (s *Server) set(read, write time.Duration) {
 	}
 }
 
-// readLimit and writeLimit return how long a client may stand still now.
+// readLimit and writeLimit return how long a client may currently make no progress.
 func (s *Server) readLimit() time.Duration  { return shorter(ReadTime, &s.hurryRead) }
 func (s *Server) writeLimit() time.Duration { return shorter(WriteTime, &s.hurryWrite) }
 
@@ -101,7 +98,7 @@ func (s *Server) remove(w waiter) {
 	delete(s.open, w)
 }
 
-// progress is how long a client was waited for since it last moved MinBytes.
+// progress is the time waited for a client since it last moved MinBytes.
 type progress struct {
 	waited time.Duration
 	moved  int64

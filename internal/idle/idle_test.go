@@ -251,8 +251,8 @@ func TestConn(t *testing.T) {
 	}
 }
 
-// TestConn_deadlines: those of whoever uses the connection hold, and are not taken
-// for a client that stands still.
+// TestConn_deadlines: those of the user of the connection hold, and are not reported as a
+// stalled client.
 func TestConn_deadlines(t *testing.T) {
 	for name, set := range map[string]func(net.Conn, time.Time) error{"write": net.Conn.SetWriteDeadline, "both": net.Conn.SetDeadline} {
 		t.Run(name, func(t *testing.T) {

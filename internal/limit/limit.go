@@ -1,5 +1,5 @@
-// Package limit reads bodies with a named limit. Passing a limit is an error and
-// never a shortened result: half a list or half a document must not look whole.
+// Package limit reads bodies with a named limit. Passing a limit is an error and never a
+// shortened result, because part of a list or document must not look complete.
 package limit
 
 import (
@@ -42,9 +42,9 @@ func (l Limit) passed() error {
 		Reason: fmt.Sprintf("it is larger than the limit of %d bytes", l.Bytes)}
 }
 
-// Discard closes the body of an answer that nobody wants. Where it is n bytes long
-// at most, or of unknown length (-1), it is read first, so that its connection can
-// be used again; for no longer than wait, because a body may never end.
+// Discard closes the body of an answer that is not needed. If it has at most n bytes, or
+// an unknown length (-1), it is read first, so that its connection can be used again, for
+// at most wait, because a body may never end.
 func Discard(body io.ReadCloser, length, n int64, wait time.Duration) {
 	if length <= n {
 		done := make(chan struct{})

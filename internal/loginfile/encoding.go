@@ -5,12 +5,12 @@ import "strings"
 // mark is the byte order mark.
 const mark = "\ufeff"
 
-// utf16Marks begin text in UTF-16, in either order of bytes. The last is what a JSON
-// encoder makes of either.
+// utf16Marks begin text in UTF-16, in either byte order. The last is how a JSON encoder
+// writes them.
 var utf16Marks = []string{"\xff\xfe", "\xfe\xff", "\ufffd\ufffd"}
 
 // LeadingMark says what a byte order mark at the start of a text means; "" if there is
-// none. JSON has none there: editors of Windows and PowerShell put it into files.
+// none. JSON has none there; Windows editors and PowerShell write one.
 func LeadingMark(text string) (why string) {
 	start := strings.TrimLeft(text, " \t\r\n")
 	for _, m := range utf16Marks {
@@ -25,8 +25,8 @@ func LeadingMark(text string) (why string) {
 }
 
 // ByteOrderMark says what a byte order mark in a secret means; "" if there is none. No
-// password or token has one. A file that is appended to another brings it into the
-// middle, and to the end.
+// password or token has one. Appending a file to another can put it in the middle or at
+// the end.
 func ByteOrderMark(secret string) (why string) {
 	switch why := LeadingMark(secret); {
 	case why != "":

@@ -15,7 +15,7 @@ const (
 	EnvPodmanFile = "REGISTRY_AUTH_FILE" // podman's file
 )
 
-// System is what decides where the files are.
+// System determines where the files are.
 type System struct {
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	OS        string                      // as runtime.GOOS; "" = this system's
@@ -53,7 +53,7 @@ func (s System) DockerDir() string {
 	return ""
 }
 
-// DockerFile returns Docker's config.json; "" where nothing says where it is.
+// DockerFile returns Docker's config.json; "" if its folder is not known.
 func (s System) DockerFile() string {
 	if dir := s.DockerDir(); dir != "" {
 		return filepath.Join(dir, "config.json")
@@ -61,11 +61,11 @@ func (s System) DockerFile() string {
 	return ""
 }
 
-// PodmanFiles returns podman's files, in podman's order. $REGISTRY_AUTH_FILE stands
-// for all of them. On Linux the first is in the runtime folder, which the system
-// empties at its start: $XDG_RUNTIME_DIR, or /run/containers/UID where that is not
-// set. Elsewhere it is in .config of the user's home. The last is in $XDG_CONFIG_HOME,
-// or .config of the user's home where that is not set. Nothing says that they exist.
+// PodmanFiles returns podman's files, in podman's order. $REGISTRY_AUTH_FILE replaces
+// them. On Linux the first is in the runtime folder, which the system empties at its
+// start: $XDG_RUNTIME_DIR, or /run/containers/UID if that is not set. Elsewhere it is in
+// .config of the user's home. The last is in $XDG_CONFIG_HOME, or .config of the user's
+// home if that is not set. The files need not exist.
 //
 // Source: containers-auth.json(5); containers/image, pkg/docker/config.
 func (s System) PodmanFiles() []string {

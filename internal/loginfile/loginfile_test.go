@@ -13,7 +13,7 @@ func TestPodmanFiles(t *testing.T) {
 		env      map[string]string
 		want     []string
 	}{
-		{"the variable stands for all", "linux", map[string]string{"REGISTRY_AUTH_FILE": "/r.json", "XDG_RUNTIME_DIR": "/run/u", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/r.json"}},
+		{"the variable replaces all", "linux", map[string]string{"REGISTRY_AUTH_FILE": "/r.json", "XDG_RUNTIME_DIR": "/run/u", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/r.json"}},
 		{"runtime folder, then the home", "linux", map[string]string{"XDG_RUNTIME_DIR": "/run/u", "HOME": "/h"}, []string{"/run/u/containers/auth.json", "/h/.config/containers/auth.json"}},
 		{"the user's number, then XDG_CONFIG_HOME", "linux", map[string]string{"XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/run/containers/1234/auth.json", "/c/containers/auth.json"}},
 		{"no home", "linux", nil, []string{"/run/containers/1234/auth.json"}},

@@ -6,20 +6,19 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// Guard accompanies one request through an auth.Transport, which may ask for other
-// rights than are derived where the registry's challenge, or an earlier one, says
-// that it needs them.
+// Guard limits the rights that an auth.Transport requests for one request: it may request
+// others than the derived ones if the registry's challenge, or an earlier one, asked for
+// them.
 type Guard struct {
-	// Allows reports whether a scope may be asked for; nil allows all.
+	// Allows reports whether a scope may be requested; nil allows all.
 	Allows func(acrkit.Scope) bool
-	// Used is the scope that was asked for last. It may be read once the request
-	// was answered.
+	// Used is the scope that was requested last. It may be read after the answer.
 	Used acrkit.Scope
 }
 
 type guardKey struct{}
 
-// WithGuard returns a context for a request that g accompanies.
+// WithGuard returns a context for a request with the guard g.
 func WithGuard(ctx context.Context, g *Guard) context.Context {
 	return context.WithValue(ctx, guardKey{}, g)
 }
@@ -32,5 +31,5 @@ func GuardOf(ctx context.Context) *Guard {
 	return &Guard{}
 }
 
-// May reports whether the scope may be asked for.
+// May reports whether the scope may be requested.
 func (g *Guard) May(s acrkit.Scope) bool { return g.Allows == nil || g.Allows(s) }

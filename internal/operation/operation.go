@@ -1,10 +1,9 @@
 // Package operation reads from a request's method and URL what it does to a
 // registry, and which rights ACR will ask for.
 //
-// Package auth takes any request that looks like an operation, because the
-// registry has the last word ([RequiredFor]); package proxy takes only what is one
-// in every part, because it has the last word itself ([Parse]). Both go by the same
-// reading of the path.
+// Package auth accepts any request that looks like an operation, because the registry
+// decides ([RequiredFor]); package proxy accepts only a request that is well-formed in
+// every part, because it decides itself ([Parse]). Both read the path in the same way.
 package operation
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// Operation is one kind of request in ACR's eyes; it decides the actions.
+// Operation is one kind of request for ACR; it determines the actions.
 type Operation string
 
 // The operations. Source: the scopes of recorded challenges. Only Referrers is
@@ -36,7 +35,7 @@ const (
 	MetadataWrite Operation = "metadata write"
 )
 
-// actions returns what an operation on a repository needs.
+// actions returns the actions that an operation on a repository needs.
 func (op Operation) actions() []acrkit.Action {
 	switch op {
 	case Pull, Referrers:
@@ -53,7 +52,7 @@ func (op Operation) actions() []acrkit.Action {
 	return nil
 }
 
-// Required is what a request needs, as far as its method and URL tell.
+// Required is the scope that a request needs by its method and URL.
 type Required struct {
 	Op         Operation
 	Repository string // "" where the operation has none
@@ -61,8 +60,8 @@ type Required struct {
 }
 
 // RequiredFor derives the scope that ACR will ask for. Names may be written with
-// "/" or "%2F". A request that is not recognised needs the empty scope as far as
-// we know; the service's challenge then tells.
+// "/" or "%2F". For a request that is not recognised it is the empty scope; the service's
+// challenge then has the scope.
 func RequiredFor(method string, u *url.URL) Required {
 	p := readPath(method, u.Path) // decoded, so that %2F and / are the same
 	op := p.resource.operation(method)
@@ -72,8 +71,8 @@ func RequiredFor(method string, u *url.URL) Required {
 	case Catalog:
 		return Required{Op: op, Scope: acrkit.CatalogScope()}
 	}
-	// What is no repository name is answered 404 before authentication (recorded),
-	// and must not become part of a scope.
+	// A malformed repository name is answered 404 before authentication (recorded), and
+	// must not become part of a scope.
 	if acrkit.CheckRepositoryName(p.name) != nil {
 		return Required{}
 	}
@@ -106,10 +105,10 @@ const (
 	tagNames // /v2/NAME/tags/list
 	manifest
 	blob
-	uploads // where an upload begins
+	uploads // the start of an upload
 	upload
 	referrers
-	acrRepository // and what else stands under /acr/v1/NAME
+	acrRepository // and everything else under /acr/v1/NAME
 	acrTags
 	acrTag
 	acrManifests

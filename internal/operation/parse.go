@@ -9,17 +9,17 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// MaxQuery is the longest query that Parse reads, in bytes. The longest one has
-// the state of an upload, which is some hundred bytes at ACR.
+// MaxQuery is the longest query that Parse reads, in bytes. The longest one has the
+// state of an upload, some hundred bytes in ACR.
 const MaxQuery = 16 << 10
 
-// Request is a request that is a known operation in every part. Nothing of the
-// text it was read from is left: [Request.URL] writes it anew.
+// Request is a request that is a known operation in every part. It keeps none of the text
+// it was read from: [Request.URI] writes it again.
 type Request struct {
 	Required
 	Method    string
 	Reference string     // tag, digest, or an upload's id; "" where there is none
-	Query     url.Values // what the operation knows, each once
+	Query     url.Values // the parameters of the operation, each once
 
 	path path
 }
@@ -29,9 +29,9 @@ type Request struct {
 // the query that mean something to the operation, none of them twice. Other
 // parameters are left out.
 //
-// A mount that names no source would take the blob from a repository that nobody
-// asked about; it is read as the beginning of an upload, which the OCI distribution
-// specification allows a registry to do with any mount.
+// A mount without a source would take the blob from a repository whose rights were not
+// checked; it is read as the start of an upload, which the OCI distribution specification
+// allows a registry to do with any mount.
 func Parse(method string, u *url.URL) (Request, bool) {
 	p := readPath(method, u.Path)
 	if u.Opaque != "" || u.User != nil || !p.takes(method) || !p.wellFormed() || len(u.RawQuery) > MaxQuery {
@@ -77,8 +77,8 @@ func Parse(method string, u *url.URL) (Request, bool) {
 	return r, true
 }
 
-// IsBlob reports whether the request reads a blob: what ACR answers with a
-// redirect to its storage.
+// IsBlob reports whether the request reads a blob, which ACR answers with a redirect to
+// its storage.
 func (r Request) IsBlob() bool { return r.path.resource == blob && r.Op == Pull }
 
 // IsUpload reports whether the request goes to an upload under way.
@@ -103,8 +103,7 @@ func (r Request) HasBody() bool {
 	return false
 }
 
-// Path returns the path, in which nothing is escaped: no part of it holds what
-// would have to be.
+// Path returns the path, without escapes: no part of it needs one.
 func (r Request) Path() string {
 	p := r.path
 	switch p.resource {
@@ -142,7 +141,7 @@ func (r Request) URI() string {
 	return r.Path() + "?" + r.Query.Encode()
 }
 
-// takes reports whether a resource knows a method, as the service's do.
+// takes reports whether a resource has a method, as in the service.
 func (p path) takes(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead:
@@ -163,7 +162,7 @@ func (p path) takes(method string) bool {
 // "..", which would name another path.
 var uploadID = regexp.MustCompile(`^[a-zA-Z0-9_-][a-zA-Z0-9_.=-]{0,127}$`)
 
-// wellFormed reports whether name and reference have the form of what they are.
+// wellFormed reports whether name and reference are well-formed.
 func (p path) wellFormed() bool {
 	switch p.resource {
 	case nothing:
@@ -190,11 +189,11 @@ func (p path) wellFormed() bool {
 	return acrkit.CheckRepositoryName(p.name) == nil
 }
 
-// StateParameter is the parameter of an upload's address in which ACR keeps how
-// far it is (recorded).
+// StateParameter is the parameter of an upload's address with ACR's state of the upload
+// (recorded).
 const StateParameter = "_state"
 
-// parameters returns the names of what means something to a resource.
+// parameters returns the names of the parameters of a resource.
 func (p path) parameters() []string {
 	switch p.resource {
 	case tagNames:

@@ -16,15 +16,14 @@ import (
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
-// Mark stands where something was left out.
+// Mark replaces what is removed.
 const Mark = "[redacted]"
 
-// Secret holds a value that must not be printed. Every way to print, log or
-// marshal it gives [Mark]; [Secret.Reveal] gives the value. The zero Secret
-// holds "".
+// Secret holds a value that must not be printed. It prints, logs and marshals as [Mark];
+// [Secret.Reveal] returns the value. The zero Secret holds "".
 //
-// The value sits in a closure, because fmt and friends read unexported fields by
-// reflection without asking their methods, and cannot look into a function.
+// The value is in a closure, because fmt and similar packages read unexported fields by
+// reflection without calling their methods, and cannot read a closure.
 type Secret struct{ reveal func() string }
 
 // NewSecret wraps value.
@@ -52,10 +51,10 @@ func (s Secret) String() string {
 // GoString is String, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// Format prints String whatever the verb.
+// Format prints String for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText is String, for every encoder that asks.
+// MarshalText is String, for encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalJSON is String as JSON.
@@ -116,8 +115,7 @@ var shownHeaders = []string{
 }
 
 // Header returns a copy of h with the value of every header that is not known to
-// be harmless replaced. Of Authorization the scheme alone is kept, of Location
-// what [URL] shows.
+// be harmless replaced. Authorization keeps its scheme, and Location what [URL] keeps.
 func Header(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
@@ -147,20 +145,20 @@ func Header(h http.Header) http.Header {
 	return out
 }
 
-// jwt finds what looks like a signed token: three base64url parts, the first of
-// which begins as every JSON object does.
+// jwt matches text that looks like a signed token: three base64url parts, the first of
+// which begins as a JSON object does.
 var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*)?`)
 
-// Text returns s with each of the given secrets, and whatever looks like a
-// signed token, replaced, as a part of one line ([visible.Line]). It is for text that
-// a server wrote: an answer may repeat what was sent, as it came or as a URL,
-// HTML, JSON or Basic authentication spells it.
+// Text returns s as part of one line ([visible.Line]), with each of the given secrets, and
+// everything that looks like a signed token, replaced. It is for text of a server: an
+// answer may repeat a secret, unchanged or as a URL, HTML, JSON or Basic authentication
+// encodes it.
 func Text(s string, secrets ...Secret) string {
-	// Before anything is hidden: what is made a space could else complete a secret.
+	// First: otherwise a character that becomes a space could complete a secret.
 	s = visible.Line(s)
 	for _, secret := range secrets {
-		// A secret of one or two characters would blacken the whole text and hide
-		// nothing.
+		// Replacing a secret of one or two characters would remove the whole text and
+		// hide nothing.
 		v := secret.Reveal()
 		if len(v) <= 2 {
 			continue

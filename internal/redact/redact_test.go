@@ -143,7 +143,7 @@ func lowerEscapes(s string) string {
 	return regexp.MustCompile("%[0-9A-F]{2}").ReplaceAllStringFunc(s, strings.ToLower)
 }
 
-// Whatever the secret and the text around it, no common spelling comes through.
+// For any secret and any text around it, no common spelling is shown.
 func FuzzText(f *testing.F) {
 	f.Add("correct-horse", "a", "b")
 	f.Add("p@ss+w/rd=", "", "")

@@ -11,16 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxSpelled is the longest secret, in bytes, of which every spelling is looked
-// for character by character. No password is longer; tokens are, and are spelled
-// in one way.
+// maxSpelled is the longest secret, in bytes, that is searched for in every spelling.
+// No password is longer; tokens are, but have one spelling.
 const maxSpelled = 512
 
-// minEncoded is the least number of base64 characters that must depend on the
-// secret alone: fewer are found by chance.
+// minEncoded is the least number of base64 characters that must depend only on the
+// secret: fewer are found by chance.
 const minEncoded = 6
 
-// hide replaces v in s, however it is spelled.
+// hide replaces v in s, in every spelling.
 func hide(s, v string) string {
 	s = strings.ReplaceAll(s, v, Mark)
 	if len(v) > maxSpelled || !utf8.ValidString(v) {
@@ -35,14 +34,14 @@ func hide(s, v string) string {
 	return hideEncoded(s, v)
 }
 
-// isPlain reports whether nothing escapes r.
+// isPlain reports whether no encoder escapes r.
 func isPlain(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
 
-// spellings returns an expression for v in which each character that is no
-// letter or digit stands as it is, or as URLs, HTML or JSON escape it. Every
-// encoder has its own list of what it escapes, so that all mixtures count.
+// spellings returns an expression for v in which each character that is not a letter or
+// digit is unchanged, or escaped as in URLs, HTML or JSON. Encoders escape different
+// characters, so that all mixtures match.
 func spellings(v string) string {
 	var b strings.Builder
 	for _, r := range v {
@@ -82,14 +81,14 @@ func spellings(v string) string {
 	return b.String()
 }
 
-// hideEncoded replaces every base64 text that holds v, whatever stands around it:
-// Basic authentication sends base64 of "user:password".
+// hideEncoded replaces every base64 text that holds v, with any text around it: Basic
+// authentication sends base64 of "user:password".
 func hideEncoded(s, v string) string {
 	const around = `(?:[A-Za-z0-9+/_-]|(?i:%2b|%2f|\\u002b|\\u002f)|\\/)*`
 	for before := range 3 { // bytes before v in its first group of three
 		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), v...))
-		first := []int{0, 2, 3}[before]    // what shares its bits with the bytes before
-		whole := (before + len(v)) * 8 / 6 // what shares none with the bytes after
+		first := []int{0, 2, 3}[before]    // characters that share bits with the bytes before
+		whole := (before + len(v)) * 8 / 6 // characters that share no bits with the bytes after
 		if whole-first < minEncoded {
 			continue
 		}

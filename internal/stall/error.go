@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Phase is how far an exchange had come.
+// Phase is the part of an exchange that was under way.
 type Phase int
 
 // The phases, in order. A transport that does not trace its work gets no further
@@ -21,17 +21,17 @@ const (
 	Body            // the header has come
 )
 
-// Error is the end of an exchange that stood still. It is a [net.Error].
+// Error is the error of an exchange that made no progress. It is a [net.Error].
 type Error struct {
-	Host  string // that was asked, with its port if it has one
+	Host  string // of the request, with its port if it has one
 	Phase Phase
-	After time.Duration // how long was waited
+	After time.Duration // the time waited
 	Least int64         // of the phase Body: what should have come in that time, in bytes
 
 	cause error // the end of the caller's own context; nil = a limit of this package
 }
 
-// Error says what stood still, as a clause.
+// Error says which part made no progress, as a clause.
 func (e *Error) Error() string {
 	host := e.Host
 	after := e.After.Round(time.Second)

@@ -275,7 +275,7 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// Only the time in which somebody waits for the server counts.
+// Only the time in which the reader waits for the server counts.
 func TestBody_slow_reader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := open(t, func(conn net.Conn) {

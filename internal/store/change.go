@@ -21,8 +21,8 @@ type writer struct {
 	file file
 }
 
-// change runs a change under the lock, on what the file holds now. The folder is
-// made where it is missing.
+// change runs a change under the lock, on the current content of the file. A missing
+// folder is made.
 func (s *Store) change(ctx context.Context, op string, do func(*writer) error) error {
 	err := s.locked(ctx, op, do)
 	if _, ours := errors.AsType[*acrkit.Error](err); err == nil || ours || errors.Is(err, context.Canceled) {
@@ -63,10 +63,10 @@ func (w *writer) save() error {
 	return w.s.replace(w.root, data)
 }
 
-// toKeychain moves the secret of r to the keychain, or says in r why it stays.
+// toKeychain moves the secret of r to the keychain, or sets in r why it does not.
 //
-// Before the keychain is asked, the file says that it may have the secret: a
-// process that is stopped in between leaves nothing that is not known of.
+// Before that, the file records that the keychain may have the secret, so that a process
+// that is stopped in between leaves no unknown secret.
 func (w *writer) toKeychain(ctx context.Context, r *record) error {
 	if w.s.off {
 		r.Why = EnvKeyring + "=off"
@@ -80,7 +80,7 @@ func (w *writer) toKeychain(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	// A file that says more than the disk can take is not begun with.
+	// If the file cannot be written now, the keychain is not used.
 	before := slices.Clone(w.file.Discard)
 	w.file.Discard = append(w.file.Discard, account)
 	if err := w.save(); err != nil {
@@ -94,14 +94,14 @@ func (w *writer) toKeychain(ctx context.Context, r *record) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, ErrTooBig), errors.Is(err, ErrNoKeychain):
-		w.file.Discard = before // it has nothing
+		w.file.Discard = before // it does not have the secret
 	}
 	r.Why = whyNot(err, redact.NewSecret(r.Secret))
 	return nil
 }
 
-// keep stores a secret in the keychain and reads it back: a prompt that was
-// dismissed, and the tool of macOS, can end without an error and without effect.
+// keep stores a secret in the keychain and reads it back: after a dismissed prompt, and
+// with the tool of macOS, the call can succeed without effect.
 func (w *writer) keep(ctx context.Context, account, secret string) error {
 	ctx, cancel := context.WithTimeout(ctx, keychainWait)
 	defer cancel()
@@ -126,12 +126,12 @@ func (w *writer) put(ctx context.Context, r record) error {
 	if err := w.save(); err != nil {
 		return err
 	}
-	_ = w.sweep(ctx) // of the login before; what is left is tried again by the next change
+	_ = w.sweep(ctx) // of the old login; the next change tries again what is left
 	return nil
 }
 
-// remove removes logins. What the keychain does not give up of them, or with
-// thorough of earlier ones too, is an error.
+// remove removes logins. A secret of theirs that the keychain does not remove is an error;
+// with thorough, a secret of earlier logins too.
 func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...record) error {
 	var owed []string
 	if thorough {
@@ -163,8 +163,8 @@ func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...
 		Causes: []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
 }
 
-// drop takes the login of r's registry and repository out, and notes its secret
-// in the keychain, if it has one there, for removal.
+// drop removes the login of r's registry and repository from the file, and marks its
+// secret in the keychain, if any, for removal.
 func (w *writer) drop(r record) (account string) {
 	w.file.Logins = slices.DeleteFunc(w.file.Logins, func(old record) bool {
 		if !old.sameAs(r) {
@@ -179,8 +179,8 @@ func (w *writer) drop(r record) (account string) {
 	return account
 }
 
-// sweep makes the keychain forget what nobody uses. It stops at the first
-// failure; what is left stays in the file.
+// sweep removes unused secrets from the keychain. It stops at the first failure; the
+// remaining names stay in the file.
 func (w *writer) sweep(ctx context.Context) (err error) {
 	if len(w.file.Discard) == 0 {
 		return nil

@@ -31,9 +31,9 @@ const (
 	// MaxLogins is the most logins, of all registries together. One registry's can
 	// then be used together: auth.ByRepository takes as many.
 	MaxLogins = 256
-	// maxDiscards is how many secrets the keychain may have yet to forget before
-	// it is given no more. Each is from a process that was stopped, or a keychain
-	// that did not answer. Those of all logins can be added to them.
+	// maxDiscards is how many unused secrets the keychain may have before it gets no
+	// more. Each is left from a process that was stopped, or a keychain that did not
+	// answer. Those of all logins can be added to them.
 	maxDiscards = 256
 	// maxField is the longest of a login's other fields, in bytes. Names of
 	// repositories end at 256, those of hosts at 259; authorities are URLs.
@@ -50,8 +50,8 @@ const version = 1
 type file struct {
 	Version int      `json:"version"`
 	Logins  []record `json:"logins"` // sorted, one for each registry and repository
-	// Discard are names of secrets that the keychain may still have and that
-	// nobody uses: what is about to be stored, and what is about to be removed.
+	// Discard are names of unused secrets that the keychain may have: those that are
+	// about to be stored, and those that are about to be removed.
 	Discard []string `json:"discard,omitempty"`
 }
 
@@ -70,7 +70,7 @@ type record struct {
 	Keychain   string    `json:"keychain,omitempty"`
 }
 
-// Format prints no secret, whatever the verb.
+// Format prints no secret, for any verb.
 func (r record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "login"+r.forWhat()) }
 
 // forWhat names the login in a message, after "the login".
@@ -97,8 +97,8 @@ func (r record) sameAs(other record) bool {
 
 func (f file) has(r record) bool { return slices.ContainsFunc(f.Logins, r.sameAs) }
 
-// overlapping returns the login for "team" where r is for "team/*", or the other
-// way round: no request could tell whose it is.
+// overlapping returns the login for "team" if r is for "team/*", or the other way round:
+// both are for the same repositories.
 func (f file) overlapping(r record) (record, bool) {
 	i := slices.IndexFunc(f.Logins, func(o record) bool {
 		return o.Registry == r.Registry && o.Repository != r.Repository && o.prefix() == r.prefix() && r.prefix() != ""
@@ -149,15 +149,15 @@ func clip(s string, longest int) string {
 	return strings.ToValidUTF8(s[:longest], "") + "…"
 }
 
-// errNewer is why a file is not read that a later acrkit wrote.
+// errNewer is the error for a file that a later acrkit wrote.
 var errNewer = errors.New("a newer acrkit wrote it")
 
-// parse reads the file. Its errors quote nothing of it: it holds secrets.
+// parse reads the file. Its errors quote none of it, because it holds secrets.
 func parse(data []byte) (file, error) {
 	if len(data) > maxFile {
 		return file{}, fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
-	// The version first: what a newer format has besides is not to be understood.
+	// The version first: the rest of a newer format is not known.
 	var head struct {
 		Version *int `json:"version"`
 	}

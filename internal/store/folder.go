@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// lockWait is how long a process waits for the lock, which others hold while they
-// write the file and talk to the keychain: longer than the keychain may take.
+// lockWait is how long a process waits for the lock, which others hold while they write
+// the file and use the keychain: longer than the keychain may take.
 const lockWait = keychainWait + 10*time.Second
 
 const opRead = "read the store of logins"
@@ -71,7 +71,7 @@ func (s *Store) replace(root *os.Root, data []byte) error {
 	return s.folder.Replace(root, fileName, newName, data)
 }
 
-// lock takes the lock of the folder; closing the file gives it back.
+// lock takes the lock of the folder; closing the file releases it.
 func (s *Store) lock(ctx context.Context, root *os.Root, op string) (*os.File, error) {
 	f, err := s.folder.Lock(ctx, root, lockName, lockWait)
 	if errors.Is(err, private.ErrLocked) {

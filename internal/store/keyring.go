@@ -16,9 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// Keyring is a keychain. Its functions may hang; the store does not wait for
-// them longer than a limit, and a call that comes to its end later has no effect
-// that the store would not clean up.
+// Keyring is a keychain. Its functions may hang; the store waits for them up to a limit,
+// and cleans up the effect of a call that ends later.
 type Keyring interface {
 	// Set stores a secret. Errors: [ErrTooBig], [ErrNoKeychain], any other.
 	Set(service, account, secret string) error
@@ -28,25 +27,24 @@ type Keyring interface {
 	Delete(service, account string) error
 }
 
-// The errors of a [Keyring] that mean something to the store.
+// The errors of a [Keyring] that the store handles.
 var (
 	ErrNotFound   = errors.New("the keychain has no such secret")
 	ErrTooBig     = errors.New("the secret is longer than the keychain takes")
 	ErrNoKeychain = errors.New("there is no keychain")
 )
 
-// KeychainService is what secrets stand under in the keychain.
+// KeychainService is the service name of the secrets in the keychain.
 const KeychainService = "acrkit"
 
-// keychainWait is how long the keychain may take, for one login to be stored and
-// for all of a registry's to be read: time to unlock it for somebody who is at
-// the machine, and not more than a script should lose where nobody is.
+// keychainWait is how long the keychain may take to store one login or to read all of a
+// registry's: enough for a user to unlock it, and not too long for a script.
 const keychainWait = 20 * time.Second
 
-// errNoAnswer is the end of keychainWait.
+// errNoAnswer is the error at the end of keychainWait.
 var errNoAnswer = fmt.Errorf("the keychain did not answer within %s", keychainWait)
 
-// ask runs a question to the keychain for as long as ctx and keychainWait allow.
+// ask runs a call of the keychain for as long as ctx and keychainWait allow.
 func (s *Store) ask(ctx context.Context, question func() (string, error)) (string, error) {
 	if s.keychainGone.Load() {
 		return "", errNoAnswer
@@ -59,13 +57,12 @@ func (s *Store) ask(ctx context.Context, question func() (string, error)) (strin
 	return value, err
 }
 
-// ErrNoAnswer is the end of a wait for a keychain.
+// ErrNoAnswer is the error at the end of a wait for a keychain.
 var ErrNoAnswer = errors.New("the keychain did not answer in time")
 
-// Ask runs a question to a keychain for as long as ctx and wait allow; the end of
-// either is [ErrNoAnswer], unless ctx was cancelled. The call itself cannot be
-// ended: a goroutine waits for it that, where it never comes back, lives as long as
-// the process.
+// Ask runs a call of a keychain for as long as ctx and wait allow; at the end of either it
+// returns [ErrNoAnswer], unless ctx was cancelled. The call itself cannot be ended: a
+// goroutine waits for it, if necessary until the process ends.
 func Ask(ctx context.Context, wait time.Duration, question func() (string, error)) (string, error) {
 	type answer struct {
 		value string
@@ -77,7 +74,7 @@ func Ask(ctx context.Context, wait time.Duration, question func() (string, error
 	go func() {
 		a := answer{err: errors.New("the keychain's answer is not understood")}
 		defer func() {
-			_ = recover() // the libraries below assert types of what they were sent
+			_ = recover() // the keychain libraries panic on values of an unexpected type
 			answers <- a
 		}()
 		a.value, a.err = question()
@@ -86,7 +83,7 @@ func Ask(ctx context.Context, wait time.Duration, question func() (string, error
 	case a := <-answers:
 		return a.value, a.err
 	case <-limited.Done():
-		// Cancelled is the caller's doing; the end of time is the keychain's.
+		// The caller cancelled; otherwise the keychain took too long.
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return "", ctx.Err()
 		}
@@ -94,7 +91,7 @@ func Ask(ctx context.Context, wait time.Duration, question func() (string, error
 	}
 }
 
-// keychainError is the error for a login whose secret the keychain does not give.
+// keychainError is the error for a login whose secret the keychain does not return.
 func keychainError(r record, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -103,8 +100,8 @@ func keychainError(r record, err error) error {
 		Hint: sentence.Fix(sentence.LoginWithFile, map[string]string{"variable": EnvKeyring, "args": r.arguments()})}
 }
 
-// whyNot says as a clause why the keychain did not do something. What a daemon
-// wrote may quote anything, so no secret of ours may be in it.
+// whyNot says as a clause why a call of the keychain failed. The text of a daemon may quote
+// anything, so the secrets are removed from it.
 func whyNot(err error, secrets ...redact.Secret) string {
 	const longest = 200
 	return clip(redact.Text(err.Error(), secrets...), longest)
@@ -131,8 +128,8 @@ type systemKeyring struct {
 
 // maxSystemSecret is the longest secret that a system's keychain takes, in bytes.
 // Windows' Credential Manager has this limit (CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 ×
-// 512). macOS' security reads commands of 4096 bytes, in which the secret stands
-// in base64 beside its name. The Secret Service has no limit.
+// 512). macOS' security reads commands of 4096 bytes, which hold the secret in base64 and
+// its name. The Secret Service has no limit.
 func maxSystemSecret(goos string) int {
 	switch goos {
 	case "windows", "darwin":
@@ -179,8 +176,8 @@ func translate(err error) error {
 }
 
 // available reports whether there is a bus on which a Secret Service could be.
-// Without one, the library below would start a bus of its own (dbus-launch),
-// which would outlive the command and on which nobody keeps secrets.
+// Without one, the library would start a bus (dbus-launch) that outlives the command and
+// has no Secret Service.
 func (k systemKeyring) available() error {
 	switch runtime.GOOS {
 	case "windows", "darwin":

@@ -1,9 +1,8 @@
 // Package store is acrkit's own store of logins: the secrets in the operating
-// system's keychain where there is one, else in one file that its owner alone
-// may read.
+// system's keychain if there is one, else in one file that only its owner may read.
 //
 // The folder ([Options.Dir]) holds "logins.json", which has for each login all
-// but its secret, or the secret too where the keychain does not keep it, and
+// but its secret, or the secret too if the keychain does not have it, and
 // "logins.lock", which is held while logins.json is changed. Changes replace the
 // file whole: readers need no lock, and a crash leaves the old file or the new.
 package store
@@ -34,11 +33,11 @@ const (
 	EnvKeyring = "ACRKIT_KEYRING"    // "off" keeps secrets in the file alone
 )
 
-// ViaHelper is the [Login.Via] of what a client stored by the credential helper,
-// which erases that alone.
+// ViaHelper is the [Login.Via] of a login that a client stored by the credential helper;
+// the helper erases only those.
 const ViaHelper = "helper"
 
-// PlaceKeychain is the [Login.Place] of what the keychain keeps.
+// PlaceKeychain is the [Login.Place] of a secret in the keychain.
 const PlaceKeychain = "keychain"
 
 // Login is one stored credential for a registry, or for part of it.
@@ -53,9 +52,9 @@ type Login struct {
 	Via        string    // what stored it: "" is acrkit login, [ViaHelper] the credential helper
 	Saved      time.Time // UTC, in seconds
 
-	// Place says who keeps the secret: [PlaceKeychain], or the path of the file.
-	// Why says why the file keeps it and not the keychain, as a clause: "there is
-	// no D-Bus session bus". Reads set both, Put ignores them.
+	// Place is where the secret is: [PlaceKeychain], or the path of the file. Why says
+	// why it is in the file and not in the keychain, as a clause: "there is no D-Bus
+	// session bus". Reads set both, Put ignores them.
 	Place, Why string
 }
 
@@ -122,9 +121,8 @@ func Open(opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// Dir returns the absolute path of the folder that is acrkit's own. In a container
-// without a home there is none; it has no logins, which is no error until one is
-// to be stored.
+// Dir returns the absolute path of acrkit's own folder. In a container without a home
+// there is none; that is an error only when a login is stored.
 func Dir(lookup func(string) (string, bool)) (string, error) {
 	dir, _ := lookup(EnvDir)
 	if dir == "" {
@@ -137,7 +135,7 @@ func Dir(lookup func(string) (string, bool)) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// Path returns the path of the file; "" where there can be none.
+// Path returns the path of the file; "" if there can be none.
 func (s *Store) Path() string {
 	if s.noDir != nil {
 		return ""
@@ -148,18 +146,17 @@ func (s *Store) Path() string {
 // Logins returns the logins for a registry with their secrets, sorted by
 // repository; the one for the whole registry is first. None is no error.
 //
-// Errors: a file or folder that others may read or that is not understood
-// (never changed, never taken for empty); [acrkit.CodeUnavailable] where the
-// keychain does not answer; [acrkit.CodeCredentialMissing] where it no longer
-// has the secret of a login, or is switched off.
+// Errors: a file or folder that others may read or that is malformed (it is not changed,
+// and not treated as empty); [acrkit.CodeUnavailable] if the keychain does not answer;
+// [acrkit.CodeCredentialMissing] if it no longer has the secret of a login, or is
+// switched off.
 func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 	reg, err := acrkit.ParseRegistry(registry)
 	if err != nil {
 		return nil, err
 	}
-	// Another process may replace a login between the reading of the file and the
-	// keychain's answer: its old secret is gone then, and the file says where the
-	// new one is.
+	// Another process may replace a login after the file was read and before the keychain
+	// answers: then the old secret is gone, and the file names the new one.
 	for tries := 0; ; tries++ {
 		f, err := s.read()
 		if err != nil {
@@ -180,13 +177,13 @@ func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 	}
 }
 
-// maxRereads bounds how often a reader follows a writer.
+// maxRereads bounds how often the file is read again after such a change.
 const maxRereads = 10
 
 // withSecrets returns the logins of a registry; gone is the first one whose
 // secret the keychain does not have.
 func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []Login, gone *record, err error) {
-	// All of them together, not each, may take the keychain's time.
+	// The time limit is for all of them together.
 	ctx, cancel := context.WithTimeout(ctx, keychainWait)
 	defer cancel()
 	for _, r := range f.Logins {
@@ -248,10 +245,10 @@ func (s *Store) login(r record) Login {
 // The keychain is tried first; where it cannot keep the secret the file does.
 //
 // With an error the old login, if there was one, is still there, except where the
-// error says that it could only not be made durable. Errors: [acrkit.CodeUsage]
+// error says that the new one was only not synced to disk. Errors: [acrkit.CodeUsage]
 // for a login that is malformed, or for a file or folder that others may read;
-// [acrkit.CodeTooLarge] past a limit; [acrkit.CodeUnavailable] where another
-// process does not give the lock back.
+// [acrkit.CodeTooLarge] past a limit; [acrkit.CodeUnavailable] if another process does
+// not release the lock.
 func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	const op = "store the login"
 	reg, err := acrkit.ParseRegistry(l.Registry)
@@ -289,9 +286,9 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 }
 
 // Delete removes a login. If there is none for just this registry and
-// repository, that is an error with [acrkit.CodeNotFound]. Where the keychain
-// does not give up the secret the login is removed all the same, and the error
-// says what is left; a later Put or Delete tries again.
+// repository, that is an error with [acrkit.CodeNotFound]. If the keychain does not
+// remove the secret, the login is removed anyway, and the error says what is left; a
+// later Put or Delete tries again.
 func (s *Store) Delete(ctx context.Context, registry, repository string) error {
 	reg, err := acrkit.ParseRegistry(registry)
 	if err != nil {
@@ -300,7 +297,7 @@ func (s *Store) Delete(ctx context.Context, registry, repository string) error {
 	r := record{Registry: reg.LoginServer().Host(), Repository: repository}
 	op := "remove the login" + r.forWhat()
 	none := &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "there is none"}
-	// Nothing is made, not even a lock, where there is nothing.
+	// Without a store nothing is made, not even a lock.
 	if f, err := s.read(); err != nil {
 		return err
 	} else if !f.has(r) {
@@ -343,9 +340,8 @@ func (s *Store) DeleteAll(ctx context.Context, registry string) ([]Login, error)
 	return removed, err
 }
 
-// newAccount returns a name for a secret in the keychain. It is another one each
-// time, so that a login is never read with the secret of the one before or after
-// it, whichever process is stopped when.
+// newAccount returns a new name for a secret in the keychain, so that a login is never
+// read with the secret of an older or newer one, even if a process is stopped.
 func newAccount(r record) (string, error) {
 	var b [8]byte
 	if _, err := rand.Read(b[:]); err != nil {

@@ -442,7 +442,7 @@ func TestLateAnswersAreCleanedUp(t *testing.T) {
 		k.hang = make(chan struct{})
 		s := open(t, k)
 		mustPut(t, s, login("", "secret-1"))
-		close(k.hang) // somebody unlocks it, too late
+		close(k.hang) // a user unlocks it, too late
 		synctest.Wait()
 		want(t, "stored late", []string{"secret-1"}, k.values())
 		s = openIn(t, filepath.Dir(s.Path()), k)
@@ -504,7 +504,7 @@ func TestReplacedWhileRead(t *testing.T) {
 }
 
 // TestEveryStepCanFail stops a Put and a Delete at each step of disk and
-// keychain in turn. Whatever was stopped, each login is read with a secret of its
+// keychain in turn. At each point of a stop, each login is read with a secret of its
 // own, the old or the new, and in the end the keychain holds nothing else.
 func TestEveryStepCanFail(t *testing.T) {
 	for _, what := range []string{"put", "delete"} {

@@ -11,7 +11,7 @@ import (
 // SweepEvery is for tests.
 const SweepEvery = sweepEvery
 
-// Stolen is what somebody reads who has a file and the installation's key: the
+// Stolen is what can be read with a file and the installation's key: the
 // header, and the token with the identity that is tried.
 func Stolen(master []byte, name string, data []byte, tried auth.TokenKey) (registry, token string) {
 	k, err := newKeys(master)

@@ -31,8 +31,8 @@ type keyFile struct {
 
 const keyVersion = 1
 
-// secret returns the keys, which are read once in a process. Without any, it
-// returns errNone, or makes some.
+// secret returns the keys, which are read once per process. If there are none, it makes
+// them with create, and otherwise returns errNone.
 func (c *Cache) secret(ctx context.Context, root *os.Root, create bool) (*keys, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,9 +50,8 @@ func (c *Cache) secret(ctx context.Context, root *os.Root, create bool) (*keys, 
 	return c.keys, err
 }
 
-// readKey returns the key; errNone where there is none that can be used any more.
-// A key that others may read is an error, and so is a keychain that does not
-// answer: it may tomorrow.
+// readKey returns the key, or errNone if there is none that can be used. A key that others
+// may read is an error, and so is a keychain that does not answer: it may answer later.
 func (c *Cache) readKey(ctx context.Context, root *os.Root) (key []byte, held keyFile, err error) {
 	f, err := c.folder.OpenIn(root, keyName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +91,7 @@ func (c *Cache) readKey(ctx context.Context, root *os.Root) (key []byte, held ke
 	return key, held, nil
 }
 
-// makeKey makes a key, unless another process does so meanwhile.
+// makeKey makes a key, unless another process made one since.
 func (c *Cache) makeKey(ctx context.Context, root *os.Root) ([]byte, error) {
 	lock, err := c.folder.Lock(ctx, root, keyLock, keyWait)
 	if err != nil {
@@ -121,8 +120,8 @@ func (c *Cache) makeKey(ctx context.Context, root *os.Root) ([]byte, error) {
 	return key, nil
 }
 
-// toKeychain stores the key and reads it back: a prompt that was dismissed can end
-// without an error and without effect.
+// toKeychain stores the key and reads it back: after a dismissed prompt the call can
+// succeed without effect.
 func (c *Cache) toKeychain(ctx context.Context, account, key string) bool {
 	if c.off {
 		return false
@@ -136,16 +135,15 @@ func (c *Cache) toKeychain(ctx context.Context, account, key string) bool {
 	return err == nil && kept == key
 }
 
-// discard makes the keychain forget a key. One that it keeps opens nothing.
+// discard removes a key from the keychain. A key that stays there is not used by any file.
 func (c *Cache) discard(ctx context.Context, held keyFile) {
 	if held.Keychain != "" && !c.off {
 		_, _ = store.Ask(ctx, keychainWait, func() (string, error) { return "", c.keyring.Delete(store.KeychainService, held.Keychain) })
 	}
 }
 
-// Clear removes the tokens for a registry, or with "" all there are and the key
-// with them, and returns how many. What cannot be read is removed too: it may be
-// one of them. None is no error.
+// Clear removes the tokens for a registry, or with "" all tokens and the key, and returns
+// how many. Unreadable files are removed too: they may be such tokens. None is no error.
 func (c *Cache) Clear(ctx context.Context, registry string) (removed int, err error) {
 	root, err := c.open()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +159,7 @@ func (c *Cache) Clear(ctx context.Context, registry string) (removed int, err er
 	}
 	var k *keys
 	if registry != "" {
-		k, _ = c.secret(ctx, root, false) // without it, all go
+		k, _ = c.secret(ctx, root, false) // without it, all are removed
 	}
 	for _, f := range files {
 		if k != nil && !f.temp {
@@ -177,7 +175,7 @@ func (c *Cache) Clear(ctx context.Context, registry string) (removed int, err er
 	if registry != "" {
 		return removed, nil
 	}
-	_, held, _ := c.readKey(ctx, root) // what is held is returned with every error
+	_, held, _ := c.readKey(ctx, root) // held is returned with every error too
 	c.discard(ctx, held)
 	c.mu.Lock()
 	c.keys = nil
@@ -194,8 +192,8 @@ type Entry struct {
 	Expires  time.Time
 }
 
-// Entries returns what the cache holds, by registry and end, and whether the
-// keychain has its key. Nothing is made.
+// Entries returns the tokens in the cache, sorted by registry and end, and whether the
+// keychain has the key. Nothing is made.
 func (c *Cache) Entries(ctx context.Context) (entries []Entry, keychain bool, err error) {
 	root, err := c.open()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,23 +18,23 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// header is the part of a file that the installation's key opens.
+// header is the part of a file that is encrypted with the installation's key.
 type header struct {
 	Registry string    `json:"registry"`
 	Expires  time.Time `json:"expires"`
 }
 
-// body is the part that the credential's secret is needed for.
+// body is the part that is encrypted with the credential's secret too.
 type body struct {
 	Value    string    `json:"value"`
 	Received time.Time `json:"received"`
 	Audience string    `json:"audience,omitempty"`
 }
 
-// Format prints no token, whatever the verb.
+// Format prints no token, for any verb.
 func (b body) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token") }
 
-// keys are what an installation's key is made into: one key for each use.
+// keys are derived from an installation's key: one key for each use.
 type keys struct {
 	names  []byte      // of the HMACs that name files
 	bodies []byte      // of the HMACs that are the keys of bodies
@@ -68,8 +68,8 @@ func (k *keys) name(key auth.TokenKey) string {
 	return hex.EncodeToString(sum[:]) + suffix
 }
 
-// body returns the cipher of one token, which no other key but key makes: the sum is
-// of the credential's secret.
+// body returns the cipher of one token. It is derived from key and so from the
+// credential's secret.
 func (k *keys) body(key auth.TokenKey) (cipher.AEAD, error) {
 	sum := key.Sum(k.bodies)
 	return newAEAD(sum[:])
@@ -119,7 +119,7 @@ func (k *keys) seal(key auth.TokenKey, h header, b body) ([]byte, error) {
 	return s.join(), nil
 }
 
-// unsealHeader reads what seal wrote, from any data, and so does unsealBody.
+// unsealHeader reads the header that seal wrote; ok is false for any other data.
 func (k *keys) unsealHeader(name string, s sealed) (h header, ok bool) {
 	plain, ok := unsealWith(k.header, s.header, []byte(name))
 	if !ok || json.Unmarshal(plain, &h) != nil {

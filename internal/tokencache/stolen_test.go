@@ -75,7 +75,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestEnded: a token that has ended is removed by whatever opens the folder next, and
+// TestEnded: a token that has ended is removed when the folder is opened next, and
 // in a process that goes on once a minute.
 func TestEnded(t *testing.T) {
 	start := time.Now()

@@ -3,22 +3,22 @@
 //
 // The folder, "tokens" in acrkit's own, holds a file for each token; "key.json",
 // which has the random key of this installation, or says that the operating system's
-// keychain has it; and at most 257 empty files that locks are held on. Nothing in it
-// is needed: what cannot be read, or is not private, is as if it were not there.
+// keychain has it; and at most 257 empty lock files. The cache is optional: files that
+// cannot be read, or are not private, are ignored.
 //
-// A file is named by an HMAC, under the installation's key, of what the token is for,
-// the secret of its credential included. It has two parts, both encrypted
-// (AES-256-GCM): a header, the registry and the token's end, by the installation's
-// key, for who lists or clears the cache; and the token, by a key that is made, by
-// another HMAC, of the installation's key and the credential's secret together. So who
-// has the folder and not the secret reads which registries were used and until when,
-// and no token. An anonymous token has no secret, and is as readable as the key.
+// The name of a file is an HMAC, under the installation's key, of the token's key with the
+// secret of its credential. The file has two parts, both encrypted (AES-256-GCM): a
+// header, with the registry and the token's end, under the installation's key, to list and
+// clear the cache; and the token, under a key that is derived, by another HMAC, from the
+// installation's key and the credential's secret. So the folder without the secret shows
+// which registries were used and until when, but no token. An anonymous token has no
+// secret, and can be read with the installation's key.
 //
-// What has ended is removed when the folder is opened next, for whatever reason; in a
-// process that goes on, once a minute.
+// Tokens that have ended are removed when the folder is opened next, and once a minute in
+// a running process.
 //
-// Files are replaced whole and never changed, so a reader needs no lock, and the
-// end of a process or of the disk's room leaves an old file or none.
+// Files are replaced whole and never changed, so a reader needs no lock, and a stopped
+// process or a full disk leaves the old file or none.
 package tokencache
 
 import (
@@ -48,18 +48,18 @@ const EnvNoCache = "ACRKIT_NO_CACHE"
 
 // The limits.
 const (
-	// MaxTokens is the most tokens: with two kilobytes each, about a megabyte. The
-	// ones that end first make room.
+	// MaxTokens is the most tokens: with two kilobytes each, about a megabyte. Above it
+	// those that end first are removed.
 	MaxTokens = 512
-	// maxFile is the largest file: the longest token anywhere, with company.
+	// maxFile is the largest file: the longest token, with the other fields.
 	maxFile = 96 << 10
 	// MaxLife bounds how long anything stays: the life of an ACR refresh token,
 	// which is the longest (documented).
 	MaxLife = 3 * time.Hour
 	// keyWait is how long another process may have the lock on the key.
 	keyWait = time.Second
-	// keychainWait is how long the keychain may take; nobody should wait to unlock
-	// it for a cache. It is less than what auth gives a store.
+	// keychainWait is how long the keychain may take; a user should not have to unlock it
+	// for a cache. It is less than auth's limit for a store.
 	keychainWait = time.Second
 )
 
@@ -280,8 +280,8 @@ func (c *Cache) openOrMake() (*os.Root, error) {
 	return root, err
 }
 
-// readHeader reads a file's header, and what is behind it; what is damaged or has
-// ended is removed and errNone.
+// readHeader reads a file's header, and returns the file's parts. A file that is damaged
+// or has ended is removed, and the error is errNone.
 func (c *Cache) readHeader(root *os.Root, k *keys, name string) (h header, parts sealed, err error) {
 	f, err := c.folder.OpenIn(root, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -326,7 +326,7 @@ func drop(root *os.Root, name string) error {
 	return nil
 }
 
-// file is a token's file, or what a process that was stopped left of one.
+// file is a token's file, or an incomplete one of a process that was stopped.
 type file struct {
 	name string
 	ends time.Time
@@ -356,14 +356,14 @@ func (c *Cache) list(root *os.Root) ([]file, error) {
 }
 
 const (
-	// abandoned is how old a half-written file is that nobody writes any more.
+	// abandoned is the age at which a half-written file is removed.
 	abandoned = time.Minute
-	// sweepEvery is how often one process looks for what has ended.
+	// sweepEvery is how often one process removes tokens that have ended.
 	sweepEvery = time.Minute
 )
 
-// tidy removes what has ended, unless this was done a moment ago. What cannot be
-// removed is left to the next time.
+// tidy removes tokens that have ended, at most once in sweepEvery. Files that cannot be
+// removed are tried again the next time.
 func (c *Cache) tidy(root *os.Root) {
 	now := c.now()
 	c.mu.Lock()
@@ -377,8 +377,8 @@ func (c *Cache) tidy(root *os.Root) {
 	}
 }
 
-// sweep removes what has ended, and what cannot end within three hours, and returns
-// the rest.
+// sweep removes tokens that have ended, and files with an impossible end, more than three
+// hours ahead, and returns the rest.
 func (c *Cache) sweep(root *os.Root) ([]file, error) {
 	files, err := c.list(root)
 	if err != nil {
@@ -387,7 +387,7 @@ func (c *Cache) sweep(root *os.Root) ([]file, error) {
 	now := c.now()
 	return slices.DeleteFunc(files, func(f file) bool {
 		ended := !f.ends.After(now) || f.ends.After(now.Add(MaxLife))
-		if f.temp { // its time is that of writing, or already that of the token's end
+		if f.temp { // its time is when it was written, or already the token's end
 			age := now.Sub(f.ends)
 			ended = age > abandoned || age < -MaxLife
 		}
@@ -395,7 +395,7 @@ func (c *Cache) sweep(root *os.Root) ([]file, error) {
 	}), nil
 }
 
-// makeRoom removes what ends first where there is no room for one token more.
+// makeRoom removes the tokens that end first, if there is no room for one more.
 func (c *Cache) makeRoom(root *os.Root) error {
 	files, err := c.list(root)
 	if err == nil && len(files) >= MaxTokens {

@@ -169,7 +169,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// Nothing in the folder tells a secret, and nobody else can read it.
+// Nothing in the folder shows a secret, and no other user can read it.
 func TestFolder(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, filepath.Join(dir, "tokens"), tokencache.Options{})
@@ -204,7 +204,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// What others may read is not used: somebody may have put it there.
+// What others may read is not used: another user may have put it there.
 func TestPrivate(t *testing.T) {
 	key := keyOf(t, "myregistry", "secret-1")
 	for name, spoil := range map[string]func(t *testing.T, dir string){
@@ -333,7 +333,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// Whatever clock was right, nothing outlives three hours by the one there is.
+// With a wrong clock too, nothing outlives three hours by that clock.
 func TestClock(t *testing.T) {
 	key, start := keyOf(t, "myregistry", "secret-1"), time.Now()
 	for _, tt := range []struct {
@@ -479,7 +479,7 @@ func TestKeychainFails(t *testing.T) {
 	}
 }
 
-// A process that is killed while it holds the lock or writes holds nobody up.
+// A process that is killed while it holds the lock or writes does not block others.
 func TestKilledWriter(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	key := keyOf(t, "myregistry", "secret-1")

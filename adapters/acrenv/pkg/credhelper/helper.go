@@ -1,19 +1,18 @@
-// Package credhelper takes the place of
-// github.com/chrismellard/docker-credential-acr-env/pkg/credhelper in programs that
-// import it, as ko and cosign do: the import path changes, and nothing else.
+// Package credhelper replaces github.com/chrismellard/docker-credential-acr-env/pkg/credhelper
+// in programs that import it, as ko and cosign do: only the import path changes.
 //
 //	authn.NewKeychainFromHelper(credhelper.NewACRCredentialsHelper())
 //
-// The order is that one's: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
+// The order is the same: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
 // AZURE_FEDERATED_TOKEN, AZURE_FEDERATED_TOKEN_FILE, each with AZURE_TENANT_ID and
-// AZURE_CLIENT_ID; then, without being asked for, a managed identity: the one that
-// AZURE_CLIENT_ID names, else the machine's own.
+// AZURE_CLIENT_ID; then a managed identity: the one that AZURE_CLIENT_ID names, else the
+// machine's own.
 //
-// What differs: only login servers of Azure by their whole name get anything, and
-// nothing is read or asked before that is proved (GO-2026-6225). Before the variables
-// of Azure come acrkit's own, ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD and
-// ACR_REFRESH_TOKEN, for the registry in ACR_NAME alone. A certificate is used, and was
-// an error. Where no metadata service is, that is known within [MetadataWait].
+// The differences: only login servers of Azure, compared by their whole name, get a
+// credential, and nothing is read or sent before that check (GO-2026-6225). acrkit's own
+// variables, ACR_TOKEN_NAME with ACR_TOKEN_PASSWORD and ACR_REFRESH_TOKEN, come before
+// Azure's, for the registry in ACR_NAME alone. A certificate is used, not an error. A
+// missing metadata service is detected within [MetadataWait].
 package credhelper
 
 import (
@@ -36,16 +35,15 @@ import (
 	"github.com/acrkit/acrkit/internal/adapter"
 )
 
-// Deadline bounds one answer, with all requests that it needs: a build waits for
-// it, once for each registry.
+// Deadline bounds one answer, with all its requests. A build waits for it once for each
+// registry.
 const Deadline = 25 * time.Second
 
-// MetadataWait is how long a metadata service may take to show that it is there. One
-// beside the machine answers in milliseconds; elsewhere its address often swallows
-// every packet.
+// MetadataWait is how long a metadata service may take to answer. One on the machine's
+// host answers in milliseconds; elsewhere packets to its address are often dropped.
 const MetadataWait = 2 * time.Second
 
-// absentTime is how long a helper takes it as known that there is no metadata service.
+// absentTime is how long a helper remembers that there is no metadata service.
 const absentTime = time.Minute
 
 // tokenUser is the user name that marks an identity token, in Docker's protocol.
@@ -75,7 +73,7 @@ func (*ACRCredHelper) Add(*credentials.Credentials) error { return errReadOnly }
 // Delete refuses: nothing is stored.
 func (*ACRCredHelper) Delete(string) error { return errReadOnly }
 
-// List returns nothing: which registries there are, nobody knows.
+// List returns nothing: the environment does not list registries.
 func (*ACRCredHelper) List() (map[string]string, error) { return map[string]string{}, nil }
 
 // Get returns the credential for a registry of Azure's: <token> with an ACR refresh
@@ -107,7 +105,7 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 		return tokenUser, token.Value.Reveal(), nil
 	}
 	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
-		return "", "", notFound // the machine has none, and nobody asked for one
+		return "", "", notFound // the machine has none, and the caller did not ask for one
 	}
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
 		return "", "", fmt.Errorf("get a credential for %s: %w", reg.Host(), err)
@@ -116,20 +114,19 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	return login.User, login.Password.Reveal(), err
 }
 
-// registryOf reads what clients ask for: a host, with or without https and a path.
+// registryOf reads a client's server: a host, with or without https and a path.
 func registryOf(server string) (acrkit.Registry, bool) {
 	host, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "/")
 	reg, ok := adapter.ParseHost(host)
 	return reg, ok && reg.IsACR()
 }
 
-// The variables that say that there is something to sign in with, before a managed
-// identity.
+// The variables of the credentials that come before a managed identity.
 var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"}
 
-// credential is the one of the environment; nil is none. Microsoft's variables name no
-// registry, and are for every one of Azure's, as docker-credential-acr-env has it;
-// acrkit's own are for the registry in ACR_NAME.
+// credential returns the credential of the environment; nil is none. Microsoft's
+// variables name no registry, and are for all of Azure's, as in
+// docker-credential-acr-env; acrkit's own are for the registry in ACR_NAME.
 func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (auth.Credential, error) {
 	get := h.lookup
 	if get == nil {
@@ -188,7 +185,7 @@ func (h *ACRCredHelper) managedIdentity(ctx context.Context, get func(string) (s
 	}
 	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
 		if v, _ := get(name); v != "" {
-			return azureauth.ManagedIdentity(opts), nil // App Service, Functions, Arc and others say where it is
+			return azureauth.ManagedIdentity(opts), nil // App Service, Functions, Arc and others set its address
 		}
 	}
 	there, err := h.hasMetadataService(ctx)
@@ -199,8 +196,8 @@ func (h *ACRCredHelper) managedIdentity(ctx context.Context, get func(string) (s
 }
 
 // metadataURL is where a virtual machine gets the tokens of its identity. Source: Azure
-// Instance Metadata Service. It refuses a request without the header Metadata, by which
-// it shows that it is there.
+// Instance Metadata Service. It answers a request without the header Metadata with a
+// refusal, which shows that it exists.
 const metadataURL = "http://169.254.169.254/metadata/identity/oauth2/token"
 
 // hasMetadataService reports whether something answers at the address of the metadata

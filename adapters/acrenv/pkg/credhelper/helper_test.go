@@ -98,7 +98,7 @@ func with(envs ...map[string]string) map[string]string {
 	return all
 }
 
-// A managed identity is the last, and nobody has to ask for it; the metadata service is
+// A managed identity is the last, and is used without being named; the metadata service is
 // asked for registries of Azure's alone.
 func TestManagedIdentity(t *testing.T) {
 	// Microsoft's library keeps the token of an identity in the process: each case has its own.
@@ -182,7 +182,7 @@ func TestHostsOfACREnv(t *testing.T) {
 	}{
 		{host: "myregistry.azurecr.io", acrEnv: true, ours: true},
 		{host: "myregistry.azurecr.cn", acrEnv: true, ours: true},
-		{host: "myregistry.azurecr.de", acrEnv: true, why: "the cloud of Germany was closed in October 2021; nobody answers for its names"},
+		{host: "myregistry.azurecr.de", acrEnv: true, why: "the cloud of Germany was closed in October 2021; its names have no owner"},
 		{host: "myregistry.azurecr.us", acrEnv: true, ours: true},
 		{host: "mcr.microsoft.com", acrEnv: true, why: "it is no registry of a customer: its images are public, and it exchanges no token"},
 		{host: "myregistry.azurecr.me"},
@@ -310,8 +310,8 @@ func TestStoresNothing(t *testing.T) {
 	}
 }
 
-// No host of the battery gets a secret, and nothing is sent there, whatever the
-// environment has.
+// No host of the test suite gets a secret, and nothing is sent there, with any
+// environment.
 func TestHostileHosts(t *testing.T) {
 	for name, env := range map[string]map[string]string{"service_principal": principal, "federated": federated, "managed_identity": {"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222225"}} {
 		t.Run(name, func(t *testing.T) {
