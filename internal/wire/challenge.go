@@ -21,8 +21,8 @@ type Challenge struct {
 }
 
 // ParseChallenges reads all values of a WWW-Authenticate header. Several
-// challenges may stand in one value. A parameter that stands twice is an error:
-// whoever reads the other one sees another challenge.
+// challenges may be in one value. A parameter that is there twice is an error, because
+// another program may read the other one.
 func ParseChallenges(values []string) ([]Challenge, error) {
 	var all []Challenge
 	for _, v := range values {
@@ -86,7 +86,7 @@ func (p *challengeParser) params(c *Challenge) bool {
 		}
 		p.skip(" \t")
 		if p.rest == "" || p.rest[0] != '=' {
-			// A word without "=": the next challenge, if a comma stands before it.
+			// A word without "=": the next challenge, if a comma precedes it.
 			p.rest = mark
 			return strings.HasPrefix(strings.TrimLeft(mark, " \t"), ",") || first
 		}
@@ -127,7 +127,7 @@ func isTokenChar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// token68 reads a credential-like word that fills the challenge, or nothing.
+// token68 reads a single word that is the rest of the challenge, or nothing.
 func (p *challengeParser) token68() string {
 	n := 0
 	for n < len(p.rest) && (isTokenChar(p.rest[n]) && strings.IndexByte("!#$%&'*^`|", p.rest[n]) < 0 || p.rest[n] == '/') {
@@ -176,7 +176,7 @@ func (p *challengeParser) value() (string, bool) {
 
 func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
-// String returns the challenge as a header carries it, parameters by name.
+// String returns the challenge as a header value, with sorted parameters.
 func (c Challenge) String() string {
 	if c.Token68 != "" {
 		return c.Scheme + " " + c.Token68
@@ -205,8 +205,8 @@ type Bearer struct {
 	Error   string       // "", "insufficient_scope", "invalid_token"
 }
 
-// ErrInsufficientScope is the error word of a challenge to a token that is good
-// and lacks a right (RFC 6750 §3.1; recorded).
+// ErrInsufficientScope is the error word of a challenge to a valid token that lacks a
+// right (RFC 6750 §3.1; recorded).
 const ErrInsufficientScope = "insufficient_scope"
 
 // BearerChallenge returns the first Bearer challenge of a response header, and

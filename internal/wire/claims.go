@@ -1,7 +1,7 @@
-// Package wire reads what registries and token services answer: challenges,
-// claims, error bodies, and failures of the network. It is shared by packages
-// auth and registry and by the command; the emulator has its own, so that one
-// misreading of the protocol cannot hide in both.
+// Package wire reads the answers of registries and token services: challenges, claims,
+// error bodies, and failures of the network. Packages auth and registry and the command
+// share it; the emulator has code of its own, so that one misreading of the protocol is
+// not in both.
 package wire
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// MaxToken is the longest token that is read or sent, in bytes. It travels in a
-// request header, and servers stop at 8 to 64 KiB of those.
+// MaxToken is the longest token that is read or sent, in bytes. It is sent in a request
+// header, which servers limit to 8 to 64 KiB.
 const MaxToken = 64 << 10
 
-// Claims are the few claims of a token that are evidence. None is trusted: the
-// signature is not checked, and a token without readable claims is as good.
+// Claims are the claims of a token that are used as evidence. They are not trusted: the
+// signature is not checked, and a token without readable claims is used in the same way.
 type Claims struct {
 	Issuer    string
 	Audience  []string
@@ -38,8 +38,8 @@ type Claims struct {
 var errNoClaims = errors.New("not a token with readable claims")
 
 // Damage says what is wrong with a text that begins as a signed token does (RFC 7515, a
-// header in JSON) and is none: cut off, or changed in copying. It is "" for a token that
-// is whole, as far as that can be seen without its key, and for what is no token.
+// header in JSON) but is cut off or was changed in copying. It is "" for a token that
+// looks whole without its key, and for other text.
 func Damage(token string) string {
 	if !strings.HasPrefix(token, `eyJ`) { // {" in base64
 		return ""
@@ -75,7 +75,7 @@ func ReadClaims(token string) (Claims, error) {
 	}
 	_, rest, _ := strings.Cut(token, ".")
 	payload, _, _ := strings.Cut(rest, ".")
-	// RFC 7515 §2: base64url without padding. Some issuers pad all the same.
+	// RFC 7515 §2: base64url without padding. Some issuers add it.
 	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(payload, "="))
 	if err != nil {
 		return Claims{}, errNoClaims
@@ -117,12 +117,12 @@ func ReadClaims(token string) (Claims, error) {
 	return c, nil
 }
 
-// Granted returns what a token holds by its own claim, on what was asked for; nil if
-// it does not say. A token may hold its rights on "*", every repository: they are
-// told for each repository that was asked for.
+// Granted returns the rights that a token has by its own claim, of the requested ones; nil
+// if it does not say. A token may have rights on "*", every repository: they are listed
+// for each requested repository.
 //
-// Source: tokens of anonymous clients (recorded), which hold pull on "*" whatever was
-// asked for, and read tags and attributes as well.
+// Source: tokens of anonymous clients (recorded), which have pull on "*" for any request,
+// and also read tags and attributes.
 func (c Claims) Granted(asked acrkit.Scope) *acrkit.Scope {
 	if c.Access == nil {
 		return nil
@@ -173,7 +173,7 @@ func onAll(actions ...acrkit.Action) acrkit.Access {
 func text(v any) string { s, _ := v.(string); return s }
 
 // numericDate reads seconds since 1970 (RFC 7519 §2), which may have a fraction.
-// What is no date a clock could show is no date.
+// An impossible date is the zero time.
 func numericDate(v any) time.Time {
 	n, ok := v.(json.Number)
 	if !ok {
@@ -191,12 +191,12 @@ func numericDate(v any) time.Time {
 // (recorded).
 func (c Claims) IsACR() bool { return c.Issuer == "Azure Container Registry" }
 
-// IsAccessToken reports whether the token is one of ACR's for a request to the
-// registry, and not one of those that access tokens are made from (recorded).
+// IsAccessToken reports whether the token is an ACR access token, for a request to the
+// registry, and not an ACR refresh token (recorded).
 func (c Claims) IsAccessToken() bool { return c.IsACR() && c.GrantType == "access_token" }
 
 // IsEntra reports whether the token looks like one of Entra's: its issuer is an
-// https URL, or its audience is one that ACR takes.
+// https URL, or its audience is one that ACR accepts.
 func (c Claims) IsEntra() bool {
 	if c.IsACR() {
 		return false
@@ -230,8 +230,8 @@ func (c Claims) IsOfOtherCloud(reg acrkit.Registry) bool {
 	})
 }
 
-// resourceManagerOf returns the suffix of the login servers in the cloud whose Azure
-// Resource Manager an audience is, "" if it is none's.
+// resourceManagerOf returns the suffix of the login servers in the cloud of an Azure
+// Resource Manager audience; "" for other audiences.
 func resourceManagerOf(audience string) string {
 	return resourceManagers[strings.ToLower(strings.TrimPrefix(strings.TrimRight(audience, "/"), "https://"))]
 }

@@ -23,8 +23,8 @@ var clouds = []Cloud{
 	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default", "api://AzureADTokenExchangeChina"},
 }
 
-// CloudOf returns the cloud of a registry. A login server of one's own has the
-// public one; loopback has that too, and needs an authority of its own.
+// CloudOf returns the cloud of a registry. A custom login server has the public one;
+// loopback has that too, and needs an authority of its own.
 func CloudOf(reg acrkit.Registry) Cloud {
 	for _, c := range clouds {
 		if strings.HasSuffix(reg.Hostname(), c.suffix) {
@@ -45,10 +45,10 @@ func IsMicrosoftAuthority(host string) bool {
 	return false
 }
 
-// Authority returns the Entra authority for a registry: the one that is named,
-// else that of the registry's cloud. It must be https, since proof, which is what
-// is sent there in words ("a client secret"), goes nowhere else. option is what
-// names an authority in code.
+// Authority returns the Entra authority for a registry: the named one, else that of the
+// registry's cloud. It must be https, because a secret is sent there: proof names that
+// secret in messages ("a client secret"). option is the option that sets an authority, for
+// hints.
 func Authority(reg acrkit.Registry, named, option, proof string) (*url.URL, error) {
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: reg}
 	if named == "" {

@@ -20,9 +20,8 @@ import (
 	"github.com/acrkit/acrkit/internal/stall"
 )
 
-// NetworkError turns the failure of a request that got no answer from host into
-// an error that tells apart what a person can act on: the name, the port, the
-// certificate, time.
+// NetworkError turns the failure of a request that got no answer from host into an error
+// that distinguishes what a user can act on: the name, the port, the certificate, time.
 func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrkit.Error {
 	// url.Error repeats the whole URL, with upload states and signatures.
 	if ue, ok := errors.AsType[*url.Error](err); ok {
@@ -75,9 +74,9 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	return e
 }
 
-// TimedOut reports whether time ran out somewhere in the tree of err. To ask for a
-// [net.Error] is not enough: the first in the tree may be an [*url.Error] that does
-// not know what is in it.
+// TimedOut reports whether an error in the tree of err is a timeout. Checking the first
+// [net.Error] is not enough: it may be an [*url.Error] that does not report the timeout
+// inside it.
 func TimedOut(err error) bool {
 	if _, ok := errors.AsType[*stall.Error](err); ok {
 		return true
@@ -91,8 +90,8 @@ func TimedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// isPlainHTTP reports whether what came in the place of a TLS record begins an HTTP
-// answer; net/http says so of an http.Client's error, and not of a transport's.
+// isPlainHTTP reports whether an HTTP answer came instead of a TLS record; net/http
+// reports that for an http.Client's error, but not for a transport's.
 func isPlainHTTP(err error) bool {
 	e, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok && string(e.RecordHeader[:]) == "HTTP/"
@@ -121,10 +120,10 @@ func untrusted(err error) (string, acrkit.Cause) {
 	return "", ""
 }
 
-// WithOp returns a copy of the [*acrkit.Error] in err's tree that tells of op on
-// reg, so that a message names what a person tried and not the token request
-// that failed on the way; the mark of an error that must not be retried is kept.
-// If there is none, it returns [NetworkError].
+// WithOp returns a copy of the [*acrkit.Error] in err's tree with op and reg, so that a
+// message names the user's operation and not the token request that failed for it. An
+// error that must not be retried stays so. If there is no [*acrkit.Error], it returns
+// [NetworkError].
 func WithOp(err error, op string, reg acrkit.Registry) error {
 	if ctxErr := contextError(err); ctxErr != nil {
 		return ctxErr
@@ -139,10 +138,9 @@ func WithOp(err error, op string, reg acrkit.Registry) error {
 	return Final(&e)
 }
 
-// Within returns the reason of an error for a message about another operation,
-// towards the registry. What failed elsewhere on the way, in a file, a helper or at
-// Entra, keeps the words that say where; a token request to the registry itself is
-// no news to a person.
+// Within returns the reason of an error for a message about another operation on the
+// registry. For a failure in a file, a helper or at Entra it also says where; for a token
+// request to the registry itself it does not.
 func Within(e *acrkit.Error) string {
 	reason := e.Reason
 	if reason == "" {
@@ -161,11 +159,11 @@ func Within(e *acrkit.Error) string {
 	return "cannot " + e.Op + ": " + reason
 }
 
-// UseCredential is the operation of an error about a credential as it was given.
+// UseCredential is the operation of an error about a given credential.
 const UseCredential = "use a credential" //nolint:gosec // words
 
-// contextError returns err if its tree holds the end of a context and no error
-// of ours, which would say more.
+// contextError returns err if its tree has the error of a context and no *acrkit.Error,
+// which would say more.
 func contextError(err error) error {
 	if _, ours := errors.AsType[*acrkit.Error](err); ours {
 		return nil
@@ -176,8 +174,8 @@ func contextError(err error) error {
 	return nil
 }
 
-// Final returns e as an error. If trying again cannot help, the error has a
-// method NonRetriable, which Microsoft's retry policy honours.
+// Final returns e as an error. If another try cannot succeed, the error has a method
+// NonRetriable, which Microsoft's retry policy respects.
 func Final(e *acrkit.Error) error {
 	switch e.Code {
 	case acrkit.CodeCredentialRejected, acrkit.CodeCredentialMissing, acrkit.CodeInsufficientScope, acrkit.CodeDenied,

@@ -17,9 +17,9 @@ import (
 var proxyVariables = [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}}
 
 // CheckProxy returns an error that names the first proxy variable with a value that is
-// no URL. net/http drops such a value without a word, and requests then go past the
-// proxy. The error has [acrkit.CodeUsage] and [cause.ProxyMalformed]; the value, which
-// may hold a password, is not in it. lookup is as os.LookupEnv.
+// not a URL. net/http ignores such a value, and requests then bypass the proxy. The error
+// has [acrkit.CodeUsage] and [cause.ProxyMalformed]; the value, which may hold a password,
+// is not in it. lookup is as os.LookupEnv.
 func CheckProxy(lookup func(string) (string, bool)) error {
 	for _, pair := range proxyVariables {
 		for _, name := range pair {
@@ -39,8 +39,8 @@ func CheckProxy(lookup func(string) (string, bool)) error {
 }
 
 // isProxy reports whether a value is a URL, or a host with or without a port, which
-// httpproxy reads as a URL of http. Of "http://[::1" httpproxy makes a proxy named
-// "http"; that is nobody's, and refused.
+// httpproxy reads as a URL of http. httpproxy reads "http://[::1" as a proxy with the name
+// "http"; here it is refused.
 func isProxy(value string) bool {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
@@ -59,7 +59,7 @@ func proxyOfEnvironment(req *http.Request) (*url.URL, error) {
 }
 
 // readsEnvironment reports whether a transport's Proxy is [http.ProxyFromEnvironment].
-// A program may have set another one, which the variables do not concern.
+// A program may have set another function, which does not use the variables.
 func readsEnvironment(proxy func(*http.Request) (*url.URL, error)) bool {
 	return proxy != nil && reflect.ValueOf(proxy).Pointer() == reflect.ValueOf(http.ProxyFromEnvironment).Pointer()
 }

@@ -28,25 +28,25 @@ const maxMessage = 512
 // CorrelationHeader is the response header with the service's correlation id.
 const CorrelationHeader = "X-Ms-Correlation-Request-Id"
 
-// Attempt says what was tried, for the error that tells of its failure.
+// Attempt describes an operation, for the error of its failure.
 type Attempt struct {
 	Op       string // after "cannot"
 	Registry acrkit.Registry
-	// Transport is asked what the token was granted and whose it is, if it can
-	// say so (as auth.Transport can); nil is allowed.
+	// Transport may have methods that return the token's rights and credential (as
+	// auth.Transport has); nil is allowed.
 	Transport http.RoundTripper
 	// Secrets are values that the text of an answer must not show.
 	Secrets []redact.Secret
 }
 
-// witness is a transport that knows whose token a request carries.
+// witness is a transport that knows the credential and rights of a request's token.
 type witness interface {
 	Granted(required acrkit.Scope) *acrkit.Scope
 	Describe() string
 	Anonymous() bool
 }
 
-// who describes the credential, to stand after "the".
+// who describes the credential, for use after "the".
 func (a Attempt) who() string {
 	w, ok := a.Transport.(witness)
 	switch {
@@ -58,9 +58,9 @@ func (a Attempt) who() string {
 	return w.Describe()
 }
 
-// Refused turns an answer of a registry's data plane that is no success into an
-// error: code, reason, the rights that were required and granted, the service's
-// own errors as causes. It reads and closes the body.
+// Refused returns the error for an answer of a registry's data plane that is no success:
+// code, reason, the required and granted rights, and the service's own errors as causes.
+// It reads and closes the body.
 func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 	e := Evidence(resp, a.Op, a.Registry, a.Secrets...)
 	said := serviceErrors(resp, e, a.Secrets, true)
@@ -125,9 +125,9 @@ func Forbidden(said string) acrkit.Cause {
 	return ""
 }
 
-// unknown returns the cause that the codes of a 404 name (recorded). A manifest whose
-// type the request does not accept has the code of one that is missing, and its own
-// words (reported by users).
+// unknown returns the cause for the codes of a 404 (recorded). A manifest whose type the
+// request does not accept has the code of a missing one, and another text (reported by
+// users).
 func unknown(causes []error) acrkit.Cause {
 	for _, c := range causes {
 		s, _ := errors.AsType[acrkit.ServiceError](c)
@@ -146,8 +146,8 @@ func unknown(causes []error) acrkit.Cause {
 	return ""
 }
 
-// Evidence returns an error with what every answer shows of itself, and no code;
-// none of the secrets is in it.
+// Evidence returns an error with the evidence of an answer, without a code. It holds none
+// of the secrets.
 func Evidence(resp *http.Response, op string, reg acrkit.Registry, secrets ...redact.Secret) *acrkit.Error {
 	e := &acrkit.Error{Op: op, Registry: reg, Status: resp.StatusCode, RequestID: RequestID(resp.Header, secrets...),
 		RetryAfter: min(RetryAfter(resp.Header), MaxRetryAfter)}
@@ -157,9 +157,8 @@ func Evidence(resp *http.Response, op string, reg acrkit.Registry, secrets ...re
 	return e
 }
 
-// RequestID returns the service's correlation id, or "" where the header holds
-// anything else: it becomes part of messages, and a server may put there what it
-// was sent.
+// RequestID returns the service's correlation id, or "" if the header has any other form:
+// the id is shown in messages, and a server may return text of the request there.
 func RequestID(h http.Header, secrets ...redact.Secret) string {
 	id := redact.Text(h.Get(CorrelationHeader), secrets...)
 	if !requestID.MatchString(id) {
@@ -198,7 +197,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 		}
 		e.Causes = append(e.Causes, s)
 		if strings.HasPrefix(s.Message, "authentication required") {
-			continue // the service says it whatever the cause
+			continue // the service says it for every cause
 		}
 		if s.Message != "" {
 			said = append(said, s.Message)
@@ -213,9 +212,8 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 }
 
 // ReadServiceErrors reads the error list of a registry's answer:
-// {"errors":[{"code","message","detail"}]} (OCI distribution specification
-// 1.1, "Error Codes"). A body that holds none gives nil; an element that cannot
-// be read is left out.
+// {"errors":[{"code","message","detail"}]} (OCI distribution specification 1.1, "Error
+// Codes"). It returns nil if there is none; an element that cannot be read is left out.
 func ReadServiceErrors(body []byte) []acrkit.ServiceError {
 	var doc struct {
 		Errors []json.RawMessage `json:"errors"`
@@ -264,7 +262,7 @@ func requiredFromDetail(causes []error) acrkit.Scope {
 	return acrkit.NewScope(items...)
 }
 
-// notFound words a 404 by the cause that its error code names.
+// notFound returns the reason of a 404 by the cause of its error code.
 func notFound(req *http.Request, c acrkit.Cause, said string) string {
 	if req == nil || req.URL == nil {
 		return "not found" + said
@@ -291,8 +289,8 @@ func notFound(req *http.Request, c acrkit.Cause, said string) string {
 	return text
 }
 
-// missing words a refusal for want of a right, from what the wire proved. Names
-// that op tells already are not told again.
+// missing returns reason and hint for a refusal because of a missing right, by the
+// required and granted scopes. Names that are in op are not repeated.
 func missing(who, op string, required acrkit.Scope, granted *acrkit.Scope) (reason, hint string) {
 	facts := map[string]string{"who": who, "right": actions(required, op)}
 	key := sentence.MissingAction
@@ -310,7 +308,7 @@ func missing(who, op string, required acrkit.Scope, granted *acrkit.Scope) (reas
 		switch {
 		case lacks.IsEmpty():
 			key = sentence.Held
-		case !has.IsEmpty(): // else: that it has no other right there is not proved, none was asked for
+		case !has.IsEmpty(): // otherwise it is not known whether it has other rights there
 			key = sentence.MissingSome
 			hasOp := op
 			if sameResource(lacks, has) {
@@ -355,8 +353,8 @@ func sameResource(a, b acrkit.Scope) bool {
 	return len(names) == 1
 }
 
-// actions lists a scope's rights under their scope-map names, and on what, as far
-// as op does not say so.
+// actions lists a scope's rights by their scope-map names, with their resources where op
+// does not name them.
 func actions(s acrkit.Scope, op string) string {
 	var parts []string
 	for a := range s.All() {
@@ -380,9 +378,8 @@ func actions(s acrkit.Scope, op string) string {
 	return strings.Join(parts, " and ")
 }
 
-// MaxRetryAfter is the longest wait that an error passes on. ACR counts down from
-// at most a minute (documented); a header with a wrong date must not put a caller
-// to sleep for years.
+// MaxRetryAfter is the longest wait in an error. ACR counts down from at most a minute
+// (documented); a header with a wrong date must not make a caller wait for years.
 const MaxRetryAfter = time.Hour
 
 // RetryAfter reads the Retry-After header, seconds or a date (RFC 9110
@@ -410,10 +407,10 @@ func wait(h http.Header) string {
 	return ""
 }
 
-// Throttled words a 429 for a message.
+// Throttled returns the reason of a 429.
 func Throttled(h http.Header) string { return "too many requests" + wait(h) }
 
-// clip bounds text of a server, which [redact.Text] has made one line, for a message.
+// clip shortens text of a server, which [redact.Text] has made one line, for a message.
 func clip(s string, most int) string {
 	s = strings.TrimSpace(s)
 	if len(s) > most {

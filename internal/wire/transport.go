@@ -7,35 +7,34 @@ import (
 )
 
 const (
-	// maxResponseHeader bounds an answer's header: a challenge with the longest
-	// scope, and as much again for the rest. Passing it is an error of net/http.
+	// maxResponseHeader bounds an answer's header: a challenge with the longest scope,
+	// and as much again for the rest. A longer one is an error of net/http.
 	maxResponseHeader = 2 * MaxChallenge
-	// dialTime is how long a connection may take, and handshakeTime its TLS. They end
-	// a dial that no request waits for any more: net/http lets it go on.
+	// dialTime is how long a connection may take, and handshakeTime its TLS. They end a
+	// dial that no request waits for any more, which net/http would continue.
 	dialTime      = 30 * time.Second
 	handshakeTime = 10 * time.Second
-	// maxIdle is how many idle connections to one host are kept. Of net/http's two,
-	// parallel work on one registry dials again and again.
+	// maxIdle is how many idle connections to one host are kept. With net/http's two,
+	// parallel work on one registry makes new connections all the time.
 	maxIdle = 32
 )
 
-// A connection of HTTP/2 that is in use is asked whether it is alive when nothing
-// came over it for pingAfter, and given up when no answer comes within pingWait.
-// After a night's sleep or a change of networks the other end is gone without a
-// word, and HTTP/2 sends every request over the one connection: without the
-// question each would wait for its own limit, the next ones over the same dead
-// connection: so both together are less than [stall.HeaderTime]. An idle connection
-// is not asked, and no transfer that moves is.
+// An HTTP/2 connection in use gets a ping when nothing was received for pingAfter, and
+// is closed when no answer comes within pingWait. After a suspend or a change of
+// networks the other end may be gone without notice, and HTTP/2 sends every request
+// over the one connection: without pings each request would wait for its own limit. So
+// both times together are less than [stall.HeaderTime]. An idle connection gets no
+// ping, and neither does a transfer that makes progress.
 const (
 	pingAfter = 15 * time.Second
 	pingWait  = 10 * time.Second
 )
 
-// NewTransport returns a transport with the settings of [http.DefaultTransport], as
-// the program has them, and the limits of this package. Where the program has put
-// something else in its place, the settings are net/http's. The limits of an
-// exchange are [stall.Wrap]'s. Where the environment names the proxy, a variable that
-// is no URL is an error of each request: see [CheckProxy].
+// NewTransport returns a transport with the program's settings of [http.DefaultTransport],
+// and the limits of this package. If the program has replaced DefaultTransport with
+// another type, the settings are net/http's. [stall.Wrap] has the limits of an exchange.
+// If the environment names the proxy, a variable that is not a URL is an error of each
+// request: see [CheckProxy].
 func NewTransport() *http.Transport {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: Dialer().DialContext, ForceAttemptHTTP2: true}
 	if std, ok := http.DefaultTransport.(*http.Transport); ok {
@@ -51,5 +50,5 @@ func NewTransport() *http.Transport {
 	return t
 }
 
-// Dialer returns the dialer of a transport that dials by itself.
+// Dialer returns the dialer for a transport with its own DialContext.
 func Dialer() *net.Dialer { return &net.Dialer{Timeout: dialTime} }

@@ -230,7 +230,7 @@ func TestClaims_Granted(t *testing.T) {
 	}
 }
 
-// Whatever a token holds, its claims are of the named forms, and what encoding/json
+// For any token, its claims are of the named forms, and what encoding/json
 // would read of a string claim is what is read here.
 func FuzzReadClaims(f *testing.F) {
 	for _, s := range []string{`{"iss":"Azure Container Registry","exp":1616691157,"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, `{"aud":[]}`, `null`, `{`, "\xff\xfe", `{"exp":1e400}`, `{} }`} {
@@ -261,13 +261,13 @@ func FuzzReadClaims(f *testing.F) {
 
 type witness struct {
 	http.RoundTripper
-	granted *acrkit.Scope
-	nobody  bool
+	granted   *acrkit.Scope
+	anonymous bool
 }
 
 func (w witness) Granted(acrkit.Scope) *acrkit.Scope { return w.granted }
 func (w witness) Describe() string                   { return `token "ci"` }
-func (w witness) Anonymous() bool                    { return w.nobody }
+func (w witness) Anonymous() bool                    { return w.anonymous }
 
 func TestAttempt_Refused(t *testing.T) {
 	pull := acrkit.RepositoryScope("team/app", acrkit.ContentRead)
@@ -297,7 +297,7 @@ func TestAttempt_Refused(t *testing.T) {
 			`the token "ci" does not have metadata/read`, "repository:team/app:metadata_read"},
 		{"missing right, unknown", 401, challenge("repository:team/app:pull,push", "insufficient_scope"), ``, witness{}, acrkit.CodeInsufficientScope,
 			`the token "ci" does not have all of content/read, content/write`, "repository:team/app:pull,push"},
-		{"missing right, anonymous", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{nobody: true},
+		{"missing right, anonymous", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{anonymous: true},
 			acrkit.CodeInsufficientScope, `the request without a credential does not have content/read`, "repository:team/app:pull"},
 		{"granted and yet refused", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
 			`the registry refuses content/read although the access token of the token "ci" holds it`, "repository:team/app:pull"},
