@@ -56,7 +56,7 @@ func (t *Transport) forget(ctx context.Context, token *accessToken, withRoot boo
 }
 
 // maxProofs is how many secrets are tried for one token: two passwords, and the
-// first one again if its source gives another meanwhile.
+// first one again if its source gives another password in between.
 const maxProofs = 3
 
 // fetch returns a token for exactly scope: a stored one for which suits is true (nil:

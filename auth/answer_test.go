@@ -106,7 +106,7 @@ func TestRefusalWithoutAnEnd(t *testing.T) {
 	}
 }
 
-// net/http sends the keys of a header map as they stand.
+// net/http sends the keys of a header map unchanged.
 func TestAuthorizationInAnySpelling(t *testing.T) {
 	const value = "Bearer the-callers-own"
 	for _, key := range []string{"Authorization", "authorization", "AUTHORIZATION", "aUthorization"} {

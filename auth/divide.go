@@ -108,7 +108,7 @@ func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, err
 func (c *byRepositoryCredential) bind(t *Transport) (grant, error) { return nil, errDivided(t) }
 
 func errDivided(t *Transport) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "it is several, and one is needed"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "there are several, and one is needed"}
 }
 
 // maxParts bounds the credentials of one transport. Each has its own token cache.
@@ -133,7 +133,7 @@ func (t *Transport) divide() error {
 	}
 	if len(creds) > maxParts {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "use credentials by repository", Registry: t.registry,
-			Reason: fmt.Sprintf("there are %d, and at most %d are taken for one registry", len(creds), maxParts)}
+			Reason: fmt.Sprintf("there are %d, and the limit for one registry is %d", len(creds), maxParts)}
 	}
 	most := max(maxCachedTokens/len(creds), 16)
 	for prefix, cred := range creds {
@@ -227,7 +227,7 @@ func (t *Transport) partForScope(scope acrkit.Scope) (*Transport, error) {
 		return nil, none
 	}
 	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: "get an access token", Registry: t.registry,
-		Reason: "the scope is of repositories with different credentials, which no token holds together"})
+		Reason: "the scope has repositories with different credentials, which one token cannot cover"})
 }
 
 // clipQuote quotes a text and shortens a long one.

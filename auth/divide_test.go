@@ -15,7 +15,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// users notes who asks for which scope.
+// users records which user asks for which scope.
 type users struct {
 	mu  sync.Mutex
 	log []string

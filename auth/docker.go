@@ -174,7 +174,7 @@ func (g *dockerGrant) discard(f *dockerFound) {
 	}
 }
 
-// dockerPlace is one place of the files, to be looked at in its turn.
+// dockerPlace is one place of the files where a login may be.
 type dockerPlace struct {
 	lookup Lookup
 	doc    dockerDoc

@@ -202,8 +202,8 @@ func TestDockerConfig(t *testing.T) {
 		{"helper gives the other half", `{"credsStore":"halfsecret"}`, acrkit.CodeProtocol, "no user name", "halfsecret get " + testHost + "\n"},
 		{"helper never stops", `{"credsStore":"huge"}`, acrkit.CodeTooLarge, "docker-credential-huge", "huge get " + testHost + "\n"},
 		{"no such helper", `{"credsStore":"desktop"}`, usage, "docker-credential-desktop: there is no such program", ""},
-		{"helper with a path", `{"credsStore":"../good"}`, usage, "paths are not taken", ""},
-		{"helper with an option", `{"credsStore":"-good"}`, usage, "paths are not taken", ""},
+		{"helper with a path", `{"credsStore":"../good"}`, usage, "paths are not accepted", ""},
+		{"helper with an option", `{"credsStore":"-good"}`, usage, "paths are not accepted", ""},
 		{"helper is a number", `{"credHelpers":{"` + testHost + `":7}}`, usage, "is not a text", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -183,7 +183,7 @@ func (d *dockerDoc) readHelper(store any, helpers map[string]any, reg acrkit.Reg
 	case !ok:
 		return from + " names no helper: it is not a text"
 	case text != "" && !helperName.MatchString(text):
-		return from + " names a helper that is no name of a program; paths are not taken"
+		return from + " names a helper that is not a program name; paths are not accepted"
 	}
 	d.helper = text
 	return ""

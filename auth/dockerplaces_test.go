@@ -200,7 +200,7 @@ func TestDockerConfig_entries(t *testing.T) {
 			}
 		})
 	}
-	// A whole file with a mark is no JSON to other programs either.
+	// Other programs do not read a file with a byte order mark as JSON either.
 	for text, want := range map[string]string{"\ufeff{}": "begins with a byte order mark", "\xff\xfe{\x00}\x00": "UTF-16"} {
 		file := filepath.Join(t.TempDir(), "config.json")
 		write(t, file, text)

@@ -27,13 +27,13 @@ import (
 // Uploads are in endurance_upload_test.go.
 
 // asleep returns t as a machine reads it that has slept for d: the wall clock has
-// gone on, the monotonic one has stood still, as CLOCK_MONOTONIC does on Linux
+// gone on, the monotonic one has stopped, as CLOCK_MONOTONIC does on Linux
 // while the machine is suspended. Package time offers no way to make such a
 // reading; that this is one is checked.
 func asleep(tb testing.TB, t time.Time, d time.Duration) time.Time {
 	tb.Helper()
 	slept := t
-	// The wall clock's seconds stand above 30 bits of nanoseconds, in the first
+	// The wall clock's seconds are above 30 bits of nanoseconds, in the first
 	// word, where there is a monotonic reading (package time, type Time).
 	*(*uint64)(unsafe.Pointer(&slept)) += uint64(d/time.Second) << 30 //nolint:gosec // see above
 	if slept.Sub(t) != 0 || slept.Round(0).Sub(t.Round(0)) != d.Truncate(time.Second) {
@@ -51,8 +51,8 @@ func paths(log []string) map[string]int {
 	return counts
 }
 
-// A laptop that slept wakes up with tokens that it believes alive. Whether its
-// wall clock tells or not, the user sees nothing of it, and the registry one
+// A laptop that slept wakes up with tokens that seem valid. Whether its
+// wall clock went on or not, the user does not notice, and the registry gets one
 // renewal.
 func TestSleep(t *testing.T) {
 	const tags = "/v2/team/app/tags/list"

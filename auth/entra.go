@@ -262,10 +262,10 @@ func newEntraGrant(t *Transport, who string, audience Audience, sign func(contex
 	case AudienceARM:
 		if !t.registry.IsACR() && !t.registry.IsLoopback() {
 			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: t.registry,
-				Reason: "a token for Azure Resource Manager goes to Microsoft's registries alone"}
+				Reason: "a token for Azure Resource Manager is sent to Microsoft's registries only"}
 		}
 	default:
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("%q is no audience", audience)}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("%q is not an audience", audience)}
 	}
 	g := &entraGrant{t: t, who: who, audience: audience, sign: sign, identity: identity}
 	g.fetches.init()

@@ -287,7 +287,7 @@ func TestTokenService_Refusals(t *testing.T) {
 		{"throttled", `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests."}]}`, 429, acrkit.CodeThrottled, "wait 17s", false},
 		{"down", ``, 500, acrkit.CodeUnavailable, "the token service failed", false},
 		{"no registry", `404 page not found`, 404, acrkit.CodeProtocol, "no token service", true},
-		{"bad request", ``, 400, acrkit.CodeProtocol, "does not take the request", true},
+		{"bad request", ``, 400, acrkit.CodeProtocol, "does not accept the request", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, rt, _ := setup(t, ci())
@@ -313,7 +313,7 @@ func TestTokenService_Refusals(t *testing.T) {
 }
 
 // TestEntraToken_OtherCloud: the recorded answer to a token for another cloud's Azure
-// Resource Manager is told apart from that to a bad token.
+// Resource Manager is distinguished from that to a bad token.
 func TestEntraToken_OtherCloud(t *testing.T) {
 	for audience, want := range map[string]acrkit.Cause{
 		"https://management.usgovcloudapi.net": cause.OtherCloud, "https://management.core.chinacloudapi.cn/": cause.OtherCloud,

@@ -69,7 +69,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 		return userSecret{}, wire.Final(&acrkit.Error{Code: code, Cause: why, Op: "ask the credential helper " + program, Reason: reason, Hint: hint})
 	}
 	if !helperName.MatchString(name) {
-		return failure(acrkit.CodeUsage, "its name is no name of a program", "")
+		return failure(acrkit.CodeUsage, "its name is not a program name", "")
 	}
 	path, err := exec.LookPath(program)
 	if err != nil {

@@ -30,7 +30,7 @@ var lookAlikes = []string{
 	// Letters that look alike, that fold to ASCII, and names in punycode.
 	"myregistry.аzurecr.io", "myregistry.azurecr.iо", "myregistry.azurecr。io", "myregistry．azurecr.io", "myregistry.azurecr.io\u200b", "myregi\u017ftry.azurecr.io", "\u212airegistry.azurecr.io",
 	"myregistry.xn--zurecr-4of.io", "xn--myregistry-.azurecr.io.evil.example", "myregistry.xn--azurecr-.io",
-	// Ports, addresses, and what is no loopback.
+	// Ports, addresses, and hosts that are not loopback.
 	"myregistry.azurecr.io:80", "myregistry.azurecr.io:8443", "myregistry.azurecr.io:", "myregistry.azurecr.io:0443", "myregistry.azurecr.io:+443", "myregistry.azurecr.io:443:443", "myregistry.azurecr.io:65979",
 	"[myregistry.azurecr.io]", "[::1].azurecr.io", "[::1", "::1.azurecr.io", "[::ffff:192.0.2.1]:443", "[fe80::1%25eth0]:443", "192.0.2.1:443", "0x7f000001.evil.example",
 	"127.0.0.1.evil.example", "localhost.evil.example", "evil.localhost.example", "localhost@evil.example", "127.0.0.1@evil.example", "0.0.0.0:443", "[::]:443",

@@ -88,6 +88,6 @@ func TestLookup_fields(t *testing.T) {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 	if !want[0].IsPodman() || want[1].IsPodman() {
-		t.Error("podman's file is not told from Docker's")
+		t.Error("podman's file is not distinguished from Docker's")
 	}
 }

@@ -226,7 +226,7 @@ func TestSecretFunc_panics(t *testing.T) {
 	}
 }
 
-// A function that does not heed its context holds a caller for 31 seconds, and Close
+// A function that ignores its context holds a caller for 31 seconds, and Close
 // for no longer; the next caller waits for the same call, and gets its own answer when
 // that has returned after all.
 func TestScopedTokenFunc_hangs(t *testing.T) {
@@ -296,7 +296,7 @@ func TestScopedTokenFunc_oneCallAtATime(t *testing.T) {
 		cred := auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
 			count(1)
 			defer count(-1)
-			time.Sleep(time.Second) // all the others come meanwhile
+			time.Sleep(time.Second) // all the others come in this time
 			return "ci", "correct-horse", nil
 		})
 		const parts = 20

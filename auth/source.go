@@ -188,13 +188,13 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 	switch {
 	case s.url == "" && s.token.IsZero():
 		e.Code = acrkit.CodeCredentialMissing
-		e.Reason = "this is no job with the permission id-token: write"
+		e.Reason = "this is not a job with the permission id-token: write"
 		return Secret{}, wire.Final(e)
 	case s.url == "" || s.token.IsZero():
 		e.Reason = "one of ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN is missing"
 		return Secret{}, wire.Final(e)
 	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.Fragment != "":
-		e.Reason = "ACTIONS_ID_TOKEN_REQUEST_URL is no URL that can be asked"
+		e.Reason = "ACTIONS_ID_TOKEN_REQUEST_URL is not a usable URL"
 		return Secret{}, wire.Final(e)
 	case u.Scheme != "https":
 		e.Code, e.Reason = acrkit.CodeHostRefused, "ACTIONS_ID_TOKEN_REQUEST_URL is not https, and its token goes nowhere else"
@@ -212,7 +212,7 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 	u.RawQuery = q.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		e.Reason = "ACTIONS_ID_TOKEN_REQUEST_URL is no URL that can be asked"
+		e.Reason = "ACTIONS_ID_TOKEN_REQUEST_URL is not a usable URL"
 		return Secret{}, wire.Final(e)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token.Reveal())

@@ -72,7 +72,7 @@ func TestRotationUnderARunningClient(t *testing.T) {
 const rotations = 20
 
 // callWhile makes 10,000 calls from several goroutines at once, and rotates the
-// password meanwhile. No call may fail.
+// password at the same time. No call may fail.
 func callWhile(t *testing.T, rt http.RoundTripper, rotate func()) {
 	t.Helper()
 	const calls, workers = 10_000, 4
@@ -82,7 +82,7 @@ func callWhile(t *testing.T, rt http.RoundTripper, rotate func()) {
 	for range workers {
 		all.Go(func() {
 			for n := count.Add(1); n <= calls && !t.Failed(); n = count.Add(1) {
-				if n%(calls/rotations) == 0 { // the other workers go on meanwhile
+				if n%(calls/rotations) == 0 { // the other workers continue
 					turn.Lock()
 					rotate()
 					turn.Unlock()

@@ -141,7 +141,7 @@ func readTokenAnswer(data []byte, field string) (token string, expiresIn time.Du
 	case len(token) > wire.MaxToken:
 		return "", 0, fmt.Sprintf("holds a token of more than %d bytes", wire.MaxToken)
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "", 0, "holds a token that fits into no header"
+		return "", 0, "holds a token with characters that no header may have"
 	}
 	// A number, or a number in a string as some endpoints have it.
 	text := string(bytes.Trim(doc["expires_in"], `"`))
@@ -180,7 +180,7 @@ func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.
 			e.Reason = "there is no token service at that address; is it a container registry of Azure?"
 		default:
 			e.Code = acrkit.CodeProtocol
-			e.Reason = "the token service does not take the request" + said
+			e.Reason = "the token service does not accept the request" + said
 		}
 		return wire.Final(e)
 	}

@@ -101,7 +101,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	}
 	switch {
 	case opts.PlainHTTP && !reg.IsLoopback():
-		return refused("plain HTTP is spoken with loopback hosts only", "")
+		return refused("plain HTTP is for loopback hosts only", "")
 	case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:
 		return refused("the host is not a login server of Azure Container Registry",
 			sentence.Fix(sentence.SayItIsYours, nil))
@@ -439,7 +439,7 @@ func (t *Transport) roundTripUnauthenticated(req *http.Request) (*http.Response,
 		// 300 ms have passed, and stay with it: every request would then be anonymous.
 		closeBody(req)
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
-			Reason: "the registry is spoken to over https; plain HTTP with it is an option of the transport"})
+			Reason: "the registry uses https; plain HTTP is an option of the transport"})
 	}
 	if !hasAuthorization(req) {
 		return t.base.RoundTrip(req)

@@ -274,7 +274,7 @@ func TestTransport_Lifetimes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				tt.set(f)
-				// The service takes any token here: what counts is who asks when.
+				// The service accepts any token here: the test counts the requests.
 				f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool { return r.URL.Path == tags }
 				d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}
 				rt, err := auth.NewTransport(testHost, ci(), &auth.Options{Base: d, Now: func() time.Time { return time.Now().Add(tt.skew) }})

@@ -206,7 +206,7 @@ func TestDocker_get_answers(t *testing.T) {
 // onStderr is the text on stdout if the error is on stderr.
 func onStderr(code string) string { return code + "; the reason is on standard error\n" }
 
-// An error is told once, on stderr with what fixes it: every client passes that on, and
+// An error is shown once, on stderr with its hint: every client passes that on, and
 // Docker shows nothing else. Stdout, which most repeat, has its code. None reads as "not
 // found", after which clients would go on anonymously.
 func TestDocker_get_failures(t *testing.T) {

@@ -163,7 +163,7 @@ func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.C
 	}
 	switch {
 	case len(h.opts.Tenants) == 0:
-		return refused(acrkit.CodeDenied, "no tenant is named whose identities service accounts may use",
+		return refused(acrkit.CodeDenied, "no tenant is named for the identities of service accounts",
 			sentence.Fix(sentence.NameTenant, nil))
 	case client == "" || tenant == "":
 		return refused(acrkit.CodeUsage, fmt.Sprintf("it lacks the annotations %s and %s, or the CredentialProviderConfig does not pass them on", clientAnnotation, tenantAnnotation),

@@ -106,7 +106,7 @@ func TestExamples(t *testing.T) {
 				}
 			}
 			if strings.Contains(line, wrong) || strings.Contains(line, reads.Password1) || strings.Contains(line, sp.ClientSecret) {
-				t.Errorf("standard error tells a secret: %q", line)
+				t.Errorf("standard error shows a secret: %q", line)
 			}
 		})
 	}

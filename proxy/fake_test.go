@@ -100,7 +100,7 @@ func startFake(t *testing.T, up *fake, opts proxy.Options) *fixture {
 	return f
 }
 
-// secretsIn returns which secrets of the registry's side stand in an answer.
+// secretsIn returns which secrets of the registry's side are in an answer.
 func secretsIn(a answer) (found []string) {
 	var all strings.Builder
 	_ = a.Header.Write(&all)

@@ -53,7 +53,7 @@ func requestHeader(from http.Header) (header http.Header, ok bool) {
 func (c *call) forward() {
 	header, ok := requestHeader(c.r.Header)
 	if !ok {
-		c.fail(http.StatusBadRequest, "UNSUPPORTED", "a header that may be there once is there twice", nil)
+		c.fail(http.StatusBadRequest, "UNSUPPORTED", "a header that may appear once appears twice", nil)
 		return
 	}
 	at := *c.h.origin

@@ -18,8 +18,7 @@ import (
 	"github.com/acrkit/acrkit/proxy"
 )
 
-// base is a network in memory: a token service, and a registry that does as it is
-// told.
+// base is a network in memory: a token service, and a registry with the given answers.
 type base func(*http.Request) (*http.Response, error)
 
 func (b base) RoundTrip(r *http.Request) (*http.Response, error) {

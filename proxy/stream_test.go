@@ -144,8 +144,8 @@ func (f *fixture) dial() *tls.Conn {
 	return conn
 }
 
-// TestExpectContinue: a client that asks before it sends is told to go on by the
-// registry, and is not told where it is refused, here or there.
+// TestExpectContinue: a client that asks before it sends gets "100 Continue" from the
+// registry, and does not get it if it is refused, by the proxy or the registry.
 func TestExpectContinue(t *testing.T) {
 	refuse := false
 	up := newFake(t, func(w http.ResponseWriter, r *http.Request) {

@@ -167,7 +167,7 @@ func TestClient_errors(t *testing.T) {
 		text   string
 	}{
 		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, "the credential does not have metadata/read"},
-		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialRejected, "wants a credential"},
+		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialRejected, "requires a credential"},
 		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized, acrkit.CodeCredentialRejected, "did not accept"},
 		{"bare_401", 401, nil, "", acrkit.CodeCredentialRejected, "did not accept"},
 		{"basic_401", 401, http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`}}, "", acrkit.CodeCredentialRejected, "did not accept"},

@@ -85,7 +85,7 @@ func explainCLI(err error) error {
 	case strings.Contains(text, "az login") || strings.Contains(text, "az account set"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "no account is signed in to it", login
 	case strings.Contains(text, "invalid character") || strings.Contains(text, "end of JSON"):
-		out.Code, out.Reason, out.Hint = acrkit.CodeProtocol, "what az printed is no token", tryCLI
+		out.Code, out.Reason, out.Hint = acrkit.CodeProtocol, "az printed no token", tryCLI
 	case e.Code == acrkit.CodeUnavailable || e.Code == acrkit.CodeTLS || e.Code == acrkit.CodeProtocol:
 		out.Reason = redact.Text(text)
 	default:

@@ -261,7 +261,7 @@ func TestRefused(t *testing.T) {
 	if again, err := runtime.Payload(refusal.RawResponse); err != nil || len(again) == 0 {
 		t.Errorf("AsError used up the body: %q, %v", again, err)
 	}
-	// What the error holds must not be able to tell the token.
+	// The error must not hold the token.
 	for name, value := range refusal.RawResponse.Request.Header {
 		if strings.Contains(fmt.Sprint(value), "ey") {
 			t.Errorf("the error's request has %s: %v", name, value)
@@ -357,7 +357,7 @@ func TestTokenErrors(t *testing.T) {
 		}
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
 			if strings.Contains(text, "wrong-password-0001") {
-				t.Errorf("the error tells the password: %s", text)
+				t.Errorf("the error shows the password: %s", text)
 			}
 		}
 		if diff := cmp.Diff([]string{"POST /oauth2/token"}, f.lines()); diff != "" {

@@ -76,7 +76,7 @@ func TestCredential(t *testing.T) {
 	}
 	for _, text := range []string{fmt.Sprint(cred), fmt.Sprintf("%+v", cred), fmt.Sprintf("%#v", cred)} {
 		if strings.Contains(text, entra) {
-			t.Errorf("the credential tells its token: %s", text)
+			t.Errorf("the credential shows its token: %s", text)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func TestCredentialErrors(t *testing.T) {
 			}
 			for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
 				if strings.Contains(text, secret) || strings.Contains(text, "\n") {
-					t.Errorf("the error tells the secret or spans lines: %q", text)
+					t.Errorf("the error shows the secret or spans lines: %q", text)
 				}
 			}
 			if strings.HasPrefix(c.reason, "AADSTS") {

@@ -335,7 +335,7 @@ func newMetadata(t *testing.T, answer func(http.ResponseWriter, *http.Request)) 
 	return m
 }
 
-// client leads requests for 169.254.169.254 to the stand-in; without one they fail
+// client sends requests for 169.254.169.254 to the fake service; without one they fail
 // as they do outside Azure.
 func (m *metadata) client(t *testing.T) *http.Client {
 	tr := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -581,7 +581,7 @@ printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 		"unknown tenant": {`echo "ERROR: AADSTS90002: Tenant x not found." >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS90002"},
 		"offline":        {`echo "ERROR: HTTPSConnectionPool: dial tcp: no such host" >&2; exit 1`, acrkit.CodeUnavailable, ""},
 		"crashes":        {`echo "ERROR: The command failed with an unexpected error." >&2; exit 1`, acrkit.CodeProtocol, "az failed: ERROR: The command failed"},
-		"no JSON":        {`echo hello`, acrkit.CodeProtocol, "what az printed is no token"},
+		"no JSON":        {`echo hello`, acrkit.CodeProtocol, "az printed no token"},
 		"no token":       {`echo '{"expires_on":4102444800}'`, acrkit.CodeProtocol, "empty token"},
 	} {
 		stubAz(t, c.script)

@@ -172,7 +172,7 @@ func (m *managedIdentity) explain(err error, seen *answer) error {
 	case status == http.StatusTooManyRequests:
 		out.Code, out.Reason = acrkit.CodeThrottled, "the metadata service at "+host+" asks to slow down"
 	case status == http.StatusOK:
-		out.Code, out.Reason = acrkit.CodeProtocol, "what answers at "+host+" is no metadata service"
+		out.Code, out.Reason = acrkit.CodeProtocol, "the server at "+host+" is not a metadata service"
 	}
 	out.Status = status
 	return &out

@@ -112,7 +112,7 @@ func (s logins) Erase(ctx context.Context, reg acrkit.Registry) (notice string, 
 		case l.Via != store.ViaHelper:
 			return "the login that acrkit login stored stays; acrkit logout " + reg.Host() + " removes it", nil
 		default:
-			// Another process may have removed it meanwhile.
+			// Another process may have removed it since.
 			if err := st.Delete(ctx, reg.Host(), ""); acrkit.CodeOf(err) != acrkit.CodeNotFound {
 				return "", err
 			}

@@ -364,7 +364,7 @@ func TestHurry_body(t *testing.T) {
 	})
 }
 
-// tries tells when a part of a file is sent.
+// tries signals when a part of a file is sent.
 type tries struct {
 	*net.TCPConn
 	begun chan struct{}

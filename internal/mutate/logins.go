@@ -39,7 +39,7 @@ func loginRules() []Rule {
 		{"proxy-variables", "Nothing is sent past a proxy that a variable means to name; the variable is named, and its value is not.", []Break{
 			{"internal/wire/transport.go", "	if readsEnvironment(t.Proxy) {", "	if false {", auth, "TestMalformedProxy"},
 			{"internal/wire/transport.go", "	if readsEnvironment(t.Proxy) {", "	if true {", "./internal/wire", "TestNewTransport_malformedProxy"},
-			{"internal/wire/proxy.go", "Reason: name + \" is set to something that is no URL\"", "Reason: name + \" is set to \" + value", "./internal/wire", "TestCheckProxy"},
+			{"internal/wire/proxy.go", "Reason: name + \" is set to something that is not a URL\"", "Reason: name + \" is set to \" + value", "./internal/wire", "TestCheckProxy"},
 			{"internal/wire/network.go", "own.Cause == cause.ProxyMalformed {", "false {", auth, "TestMalformedProxy"},
 			{"auth/tokenservice.go", " && e.Cause != cause.ProxyMalformed {", " {", auth, "TestMalformedProxy"},
 			{"internal/identity/transport.go", "		if malformed != nil {", "		if false {", "./internal/cli", "TestScripts"},

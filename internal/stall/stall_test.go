@@ -500,7 +500,7 @@ func TestWrappedTwice(t *testing.T) {
 		}
 
 		// Who gives up while another host is asked below, by a request with a time of
-		// its own, is told of that one.
+		// its own, gets the error of that one.
 		rt = stall.Wrap(roundTripper(func(req *http.Request) (*http.Response, error) {
 			go func() {
 				other, err := http.NewRequestWithContext(context.WithoutCancel(req.Context()), http.MethodGet,

@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/tokencache"
 )
 
-// hanging is a keychain that does not answer until it is told to.
+// hanging is a keychain that does not answer until it is released.
 type hanging struct{ until chan struct{} }
 
 func (h hanging) Set(string, string, string) error { <-h.until; return nil }

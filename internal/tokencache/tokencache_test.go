@@ -194,7 +194,7 @@ func TestFolder(t *testing.T) {
 		data, err := os.ReadFile(path)
 		for _, secret := range []string{"secret-1", "token-of-1", "myregistry"} {
 			if strings.Contains(path+string(data), secret) {
-				t.Errorf("%s tells %q", path, secret)
+				t.Errorf("%s shows %q", path, secret)
 			}
 		}
 		return err

@@ -141,7 +141,7 @@ func (c Claims) Granted(asked acrkit.Scope) *acrkit.Scope {
 		}
 		named = append(named, a)
 	}
-	told := false
+	known := false
 	for a := range asked.All() {
 		if a.Type != "repository" || a.Name == "*" {
 			continue
@@ -150,9 +150,9 @@ func (c Claims) Granted(asked acrkit.Scope) *acrkit.Scope {
 			e.Name = a.Name
 			named = append(named, e)
 		}
-		told = true
+		known = true
 	}
-	if !told {
+	if !known {
 		return c.Access
 	}
 	granted := acrkit.NewScope(named...)

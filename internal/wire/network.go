@@ -63,7 +63,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	ne, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch), isPlainHTTP(err):
-		e.Reason, e.Cause = host+" answers in plain HTTP where HTTPS is spoken", cause.PlainHTTPServer
+		e.Reason, e.Cause = host+" answers in plain HTTP instead of HTTPS", cause.PlainHTTPServer
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Reason, e.Cause = host+" refuses the connection; nothing listens there", cause.ConnectionRefused
 	case errors.Is(err, context.DeadlineExceeded), isNet && ne.Timeout():

@@ -29,7 +29,7 @@ func CheckProxy(lookup func(string) (string, bool)) error {
 			}
 			if !isProxy(value) {
 				return Final(&acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.ProxyMalformed, Op: "read " + name,
-					Reason: name + " is set to something that is no URL",
+					Reason: name + " is set to something that is not a URL",
 					Hint:   sentence.Fix(sentence.WriteProxyIn, map[string]string{"variable": name})})
 			}
 			break

@@ -59,7 +59,7 @@ func TestNewTransport_malformedProxy(t *testing.T) {
 		return err
 	}
 	err := send(NewTransport())
-	if !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "HTTPS_PROXY is set to something that is no URL") ||
+	if !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "HTTPS_PROXY is set to something that is not a URL") ||
 		strings.Contains(err.Error(), "canary") || requests != 0 {
 		t.Errorf("%v after %d requests", err, requests)
 	}

@@ -83,7 +83,7 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Code = acrkit.CodeCredentialRejected
 		e.Reason, _ = sentence.Say(sentence.AccessNotAccepted, map[string]string{"who": a.who()})
 		if challenge.Error == "" && a.who() == "credential" {
-			e.Reason = "the registry wants a credential, or did not accept the one it was given"
+			e.Reason = "the registry requires a credential, or did not accept the one it was given"
 		}
 	case status == http.StatusForbidden:
 		e.Code, e.Cause = acrkit.CodeDenied, Forbidden(said)
@@ -105,7 +105,7 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Reason = "the registry failed" + said
 	case status == http.StatusBadRequest || status == http.StatusMethodNotAllowed:
 		e.Code = acrkit.CodeUsage
-		e.Reason = "the registry does not take the request" + said
+		e.Reason = "the registry does not accept the request" + said
 	default:
 		e.Code = acrkit.CodeProtocol
 		e.Reason = fmt.Sprintf("the registry gave the unexpected answer %d%s", status, said)

@@ -307,7 +307,7 @@ func TestAttempt_Refused(t *testing.T) {
 		{"catalog", 401, challenge("registry:catalog:*", "insufficient_scope"), ``, witness{granted: &acrkit.Scope{}}, acrkit.CodeInsufficientScope, "may not list the repositories", "registry:catalog:*"},
 		{"invalid token", 401, challenge("repository:team/app:pull", "invalid_token"), ``, witness{}, acrkit.CodeCredentialRejected, "did not accept the access token", "repository:team/app:pull"},
 		{"no header", 401, "", `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"repository","Name":"team/app","Action":"pull"},{"Type":"repository","Name":"team/app","Action":"push"}]}]}`,
-			nil, acrkit.CodeCredentialRejected, "the registry wants a credential", "repository:team/app:pull,push"},
+			nil, acrkit.CodeCredentialRejected, "the registry requires a credential", "repository:team/app:pull,push"},
 		{"firewall", 403, "", `{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`, nil, acrkit.CodeDenied, "the registry forbids it; the registry answered: client with IP '1.2.3.4' is not allowed access.", ""},
 		{"not found", 404, "", `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"x\" is not found"}]}`, nil, acrkit.CodeNotFound, `the registry has no repository "team/app"`, ""},
 		{"no route", 404, "", "404 page not found\n", nil, acrkit.CodeNotFound, "the registry has nothing at /v2/team/app/blobs/uploads/x (404", ""},

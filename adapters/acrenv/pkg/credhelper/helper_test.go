@@ -136,7 +136,7 @@ func TestManagedIdentity(t *testing.T) {
 	}
 }
 
-// Where there is no metadata service, that takes two seconds at most, and is known for
+// A missing metadata service is detected within two seconds, and remembered for
 // a minute.
 func TestManagedIdentity_absent(t *testing.T) {
 	for _, hangs := range []bool{true, false} {
