@@ -19,7 +19,7 @@ type Code string
 // The codes, each with the exit code of the command in parentheses.
 const (
 	CodeUsage              Code = "usage"               // wrong input, or an incomplete credential (2)
-	CodeHostRefused        Code = "host_refused"        // no credential may be sent to the host: a look-alike, or plain HTTP off loopback (2)
+	CodeHostRefused        Code = "host_refused"        // no credential goes to the host: a look-alike, or plain HTTP (2)
 	CodeCredentialMissing  Code = "credential_missing"  // no credential was found (3)
 	CodeCredentialRejected Code = "credential_rejected" // not accepted: wrong, expired, disabled or not yet active (3)
 	CodeInsufficientScope  Code = "insufficient_scope"  // the credential is good, a right is missing (4)

@@ -73,7 +73,7 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 			return nil, err
 		}
 		if slices.ContainsFunc(tried, p.equal) {
-			return nil, refusal // what was refused a moment ago is not sent again
+			return nil, refusal // a pair that was just refused is not sent again
 		}
 		token, err := t.fetchAs(ctx, p, scope, suits)
 		if err == nil {
@@ -103,7 +103,7 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 		return a
 	}
 	return keptOr(ctx, t, key, func(s StoredToken, l life) (*accessToken, bool) {
-		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque; without claims it is as good
+		claims, _ := wire.ReadClaims(s.Value.Reveal()) // optional: a token is opaque
 		a := token(s.Value, claims.Granted(scope), l)
 		return a, suits == nil || suits(a)
 	}, func(ctx context.Context) (*accessToken, error) {

@@ -108,7 +108,8 @@ func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, err
 func (c *byRepositoryCredential) bind(t *Transport) (grant, error) { return nil, errDivided(t) }
 
 func errDivided(t *Transport) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "there are several, and one is needed"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+		Reason: "there are several, and one is needed"}
 }
 
 // maxParts bounds the credentials of one transport. Each has its own token cache.

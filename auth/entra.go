@@ -265,7 +265,8 @@ func newEntraGrant(t *Transport, who string, audience Audience, sign func(contex
 				Reason: "a token for Azure Resource Manager is sent to Microsoft's registries only"}
 		}
 	default:
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("%q is not an audience", audience)}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+			Reason: fmt.Sprintf("%q is not an audience", audience)}
 	}
 	g := &entraGrant{t: t, who: who, audience: audience, sign: sign, identity: identity}
 	g.fetches.init()

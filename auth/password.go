@@ -272,7 +272,7 @@ func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
 			return proof{}, err
 		}
 		if slices.ContainsFunc(tried, func(other *boundPair) bool { return other.pair.equal(b.pair) }) {
-			return proof{}, refusal // what was refused a moment ago is not sent again
+			return proof{}, refusal // a pair that was just refused is not sent again
 		}
 		p, err := b.proof(ctx)
 		if err == nil {

@@ -99,7 +99,7 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 		return answered{}, wire.Final(evidence)
 	}
 	a := answered{token: redact.NewSecret(value), received: received}
-	a.claims, _ = wire.ReadClaims(value) // a token is opaque; without claims it is as good
+	a.claims, _ = wire.ReadClaims(value) // optional: a token is opaque
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	a.life = newLife(received, a.claims.Expires, date, expiresIn)
 	return a, nil

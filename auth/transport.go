@@ -217,7 +217,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.roundTripUnauthenticated(req)
 	}
 	if strings.HasPrefix(req.URL.Path, "/oauth2/") {
-		// A client that speaks to the token service by itself knows what it sends.
+		// The client sends its own token request, with its own fields.
 		return t.base.RoundTrip(req)
 	}
 	if t.parts != nil {

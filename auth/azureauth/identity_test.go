@@ -435,7 +435,7 @@ func TestManagedIdentity_errors(t *testing.T) {
 		"not ready":                {false, say(410, `{}`), acrkit.CodeUnavailable, "is not ready"},
 		"throttled":                {false, say(429, `{}`), acrkit.CodeThrottled, "slow down"},
 		"broken":                   {false, say(500, `{}`), acrkit.CodeUnavailable, "is not ready"},
-		"something else":           {false, say(200, `<html>`), acrkit.CodeProtocol, "no metadata service"},
+		"something else":           {false, say(200, `<html>`), acrkit.CodeProtocol, "is not a metadata service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
