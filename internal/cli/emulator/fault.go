@@ -78,25 +78,6 @@ func faultTexts() string {
 	return b.String()
 }
 
-// routeTexts names the routes, in lines of at most 80 columns.
-func routeTexts() string {
-	var b strings.Builder
-	width := 0
-	for i, r := range words(emulator.Routes()) {
-		word := ", " + r
-		if i == 0 {
-			word = "Routes are " + r
-		}
-		if width += len(word); width > 79 { // and a comma or the full stop
-			b.WriteString(",\n" + r)
-			width = len(r)
-			continue
-		}
-		b.WriteString(word)
-	}
-	return b.String() + "."
-}
-
 func newCmdFaultAdd(c *control) *cobra.Command {
 	var in faultJSON
 	var retryAfter time.Duration
@@ -106,7 +87,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 		Short: "Let requests go wrong from now on",
 		Long: "Let requests go wrong from now on:\n\n" + faultTexts() + "\n" +
 			"The number of bytes is --after-bytes, the status --status, the speed --bytes-per-second.\n" +
-			routeTexts() + "\n" +
+			cmdutil.JoinNames("Routes are ", words(emulator.Routes()), 80) + ".\n" +
 			"Of several faults that would hit a request, the one added first does.",
 		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 --retry-after 2s\n\n" +
 			"# The token service is down\n$ acrkit emulator fault add status --status 503 --route token,exchange\n\n" +

@@ -16,16 +16,3 @@ func TestUses(t *testing.T) {
 		}
 	}
 }
-
-// TestRouteTexts: all routes, in lines that a terminal of 80 columns does not break.
-func TestRouteTexts(t *testing.T) {
-	text := routeTexts()
-	for line := range strings.SplitSeq(text, "\n") {
-		if len(line) > 80 {
-			t.Errorf("%d columns: %q", len(line), line)
-		}
-	}
-	if !strings.HasPrefix(text, "Routes are token, exchange, ") || !strings.HasSuffix(text, " storage.") || strings.Contains(text, ",,") {
-		t.Error(text)
-	}
-}
