@@ -97,9 +97,12 @@ func readPages(t *testing.T) map[string]page {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == "results" ||
-			d.Name() == "target" || strings.HasPrefix(d.Name(), ".venv")) {
-			return fs.SkipDir
+		if d.IsDir() {
+			switch d.Name() {
+			case ".git", ".venv", "node_modules", "testdata", "results", "target": // not pages of the project
+				return fs.SkipDir
+			}
+			return nil
 		}
 		if filepath.Ext(path) != ".md" || !d.Type().IsRegular() {
 			return nil
@@ -173,8 +176,8 @@ func TestPageColumns(t *testing.T) {
 
 func TestReadPage(t *testing.T) {
 	long := strings.Repeat("ä", maxColumns)
-	p := readPage("# A `b`: [c](d.md#e)\n## A b c\n```\n[x](y)\n" + long + "z\n```\n" + long + "\n" + long + "z\n|" + long +
-		"\n<!-- written by t -->\n- " + long + "\n<!-- end -->\n<a id=\"f\"></a>`[g](h)`\n" + long + "zz\n")
+	p := readPage("# A `b`: [c](d.md#e)\n## A b c\n```\n[x](y)\n" + long + "z\n```\n" + long + "\n" + long + "z\n" +
+		"|" + long + "\n<!-- written by t -->\n- " + long + "\n<!-- end -->\n<a id=\"f\"></a>`[g](h)`\n" + long + "zz\n")
 	for _, anchor := range []string{"a-b-c", "a-b-c-1", "f"} {
 		if !p.anchors[anchor] {
 			t.Errorf("no anchor %q in %v", anchor, p.anchors)
