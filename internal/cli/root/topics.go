@@ -28,8 +28,9 @@ AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's clo
 The first complete set wins, in the order above; half a set is an error. Where
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
 what "docker login" or "podman login" left (DOCKER_AUTH_CONFIG, DOCKER_CONFIG,
-REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then nobody. A credential that is refused never falls through to the next.
-"acrkit whoami" shows every place, and --auth forces one kind or place.
+REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then nobody. A credential
+that is refused never falls through to the next. "acrkit whoami" shows every place,
+and --auth forces one kind or place.
 
 ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a
 file there, and never in the keychain.
@@ -62,11 +63,12 @@ const exitCodesTopic = `Exit codes:
   6    unavailable: throttled, network and server errors after retries, or the time
        of --timeout is over
   7    incomplete: the answer could not be completed
+  8    a check found something to fix
   130  interrupted
 
-"acrkit run" ends with the code of the command that it ran: 127 where that is not
-found, 126 where it cannot be run, 128 and the signal's number where a signal ended
-it.`
+"acrkit run" and "acrkit proxy" end with the code of the command that they ran: 127
+if it is not found, 126 if it cannot be run, 128 and the signal's number if a signal
+ended it.`
 
 func addTopics(root *cobra.Command) {
 	for _, t := range []struct{ name, short, text string }{
