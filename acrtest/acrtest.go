@@ -190,7 +190,7 @@ func (r *Registry) CAFile() string {
 func (r *Registry) RoundTripper() http.RoundTripper { return r.base }
 
 // HTTPClient returns a new client over [Registry.RoundTripper], with the limits of
-// acrkit's own on an exchange that stands still.
+// acrkit's own on an exchange that stalls.
 func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: stall.Wrap(r.base)} }
 
 // Transport returns a transport of package auth for the credential; nil is

@@ -220,7 +220,7 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	if _, err := r.Client(nil).Repository(t.Context(), "samples/app"); err == nil {
-		t.Error("anonymous was let in")
+		t.Error("an anonymous client was accepted")
 	}
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", token, token, token, token), fmt.Sprintf("%v %+v %#v %s", sp, sp, sp, sp)} {
 		if strings.Contains(text, token.Password1) || strings.Contains(text, sp.ClientSecret) {

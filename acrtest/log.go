@@ -78,9 +78,9 @@ func (m marked) RoundTrip(req *http.Request) (*http.Response, error) {
 	return m.base.RoundTrip(req)
 }
 
-// Requests returns the requests that came, whoever sent them: the clients of this
-// package, other programs, token requests and Entra's included, since the start
-// or the last [Registry.ResetRequests]. Push's own are left out.
+// Requests returns the requests that arrived since the start or the last
+// [Registry.ResetRequests], from the clients of this package and from other
+// programs, token requests and requests to Entra included. Those of Push are left out.
 func (r *Registry) Requests() Requests {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()

@@ -71,8 +71,8 @@ func (r *Registry) RegeneratePassword(token, password string) string {
 	return string(p[0].Value)
 }
 
-// DenyNetwork lets in only the addresses and networks given, none without: all
-// others get 403. AllowNetwork ends it.
+// DenyNetwork answers 403 to every address outside the given networks; without
+// arguments, to all addresses. AllowNetwork ends it.
 func (r *Registry) DenyNetwork(except ...netip.Prefix) {
 	r.tb.Helper()
 	r.network(emulator.NetworkRules{Deny: true, Allow: except})
