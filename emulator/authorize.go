@@ -18,7 +18,8 @@ import (
 // exchangeKey is where a request carries its [exchange].
 type exchangeKey struct{}
 
-// exchange is what the decision log says of a request, whoever refuses it.
+// exchange is what the decision log says of a request. Each part of the emulator
+// that refuses one reads it.
 type exchange struct {
 	header  http.Header         // of the answer, with its correlation id
 	decided *decisions.Decision // of the data plane; nil before it

@@ -155,9 +155,9 @@ func (f *Folder) Close() error {
 }
 
 func check(ctx context.Context, c *content.Checker, dir, from string) (out CheckPart, err error) {
-	tell := func(p content.Problem) { out.Findings = append(out.Findings, finding(dir, p)) }
+	report := func(p content.Problem) { out.Findings = append(out.Findings, finding(dir, p)) }
 	var p content.Progress
-	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), tell)
+	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), report)
 	if errors.Is(err, content.ErrPlace) {
 		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Causes: []error{err}}
 	}

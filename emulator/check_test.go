@@ -218,8 +218,8 @@ func TestDamagedDatabase(t *testing.T) {
 	}
 }
 
-// TestCheckUnused: what nothing refers to is told, and is no finding, even where
-// it is damaged.
+// TestCheckUnused: content that nothing refers to is reported as unused, and is no
+// finding, even if it is damaged.
 func TestCheckUnused(t *testing.T) {
 	dir := t.TempDir()
 	f := start(t, &emulator.Options{DataDir: dir})

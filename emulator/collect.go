@@ -22,13 +22,13 @@ const (
 
 // Collected is what [Emulator.Collect] removed.
 type Collected struct {
-	Uploads  int   // uploads that nobody went on with for a day
+	Uploads  int   // uploads that were idle for a day
 	Blobs    int   // blobs that repositories held and no manifest of theirs named
 	Contents int   // contents that no repository held
 	Bytes    int64 // size of those contents
 }
 
-// Collect removes what is of no use any more: uploads that nobody went on with,
+// Collect removes what is not used any more: idle uploads,
 // blobs that no manifest of their repository has named for
 // [Options.CollectAfter], and content that no repository holds. No blob is taken
 // from a repository in the first hour after [Open], or half of CollectAfter where
@@ -42,7 +42,7 @@ type Collected struct {
 // the disk, with what was removed nevertheless.
 func (e *Emulator) Collect(ctx context.Context) (Collected, error) {
 	if e.keep != "" {
-		return Collected{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "collect what is of no use",
+		return Collected{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "remove unused content",
 			Reason: e.keep + ": nothing is removed before the next start"}
 	}
 	c, err := e.content.Collect(ctx)
@@ -75,10 +75,11 @@ func (e *Emulator) collecting(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			e.logger.Warn("not all that is of no use could be removed", "error", err)
+			e.logger.Warn("some unused content could not be removed", "error", err)
 		}
 		if c != (content.Collected{}) {
-			e.logger.Info("removed what is of no use", "uploads", c.Uploads, "blobs", c.Blobs, "contents", c.Contents, "bytes", c.Bytes)
+			e.logger.Info("removed unused content",
+				"uploads", c.Uploads, "blobs", c.Blobs, "contents", c.Contents, "bytes", c.Bytes)
 		}
 	}
 }

@@ -45,7 +45,7 @@ const (
 	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
 	maxWait        = time.Minute           // for a decision, in one call
 	maxFollowers   = 64                    // calls that wait for decisions at a time: each holds a connection
-	gatherTime     = 20 * time.Millisecond // how long a decision waits for others to be told with it
+	gatherTime     = 20 * time.Millisecond // how long a decision waits for others, to be sent with them
 )
 
 // openControlKey reads the control API's key from the data folder, or makes it
@@ -72,7 +72,7 @@ func openControlKey(dir string) (string, error) {
 }
 
 // ControlKey returns the key of the control API, which goes into the header
-// Acrkit-Control-Key. It also stands in DataDir/control-api.key.
+// Acrkit-Control-Key. It is also in DataDir/control-api.key.
 func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
 
 // ownPort reports whether the Host names the port that the request came to, left
@@ -412,7 +412,7 @@ func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-cha
 	case <-ending(ctx):
 		return false
 	}
-	// What comes in quick succession is told together, and written together.
+	// Decisions in quick succession are sent together, and written together.
 	gather := time.NewTimer(gatherTime)
 	defer gather.Stop()
 	select {

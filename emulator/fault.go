@@ -67,7 +67,7 @@ type Fault struct {
 
 	Routes    []Route // which requests; none = all but those of the control API
 	Registry  string  // only requests to this registry; "" = all
-	Principal string  // only those of this token, client id or admin user, by its name; "" = everybody's. RouteStorage knows nobody
+	Principal string  // only those of this token, client id or admin user, by its name; "" = all. Never on RouteStorage
 
 	// Rate is the share of requests that is hit, up to 1; 0 = 1. Which ones is
 	// decided by a sequence that Seed alone determines: the same seed hits the

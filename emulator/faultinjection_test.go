@@ -179,7 +179,7 @@ func (f fault) try(t *testing.T, s *stored, seed uint64, second *fault) {
 			err = c.open(recovering)
 		}
 		if err != nil {
-			t.Fatalf("does as it is told, and is refused: %v", err)
+			t.Fatalf("a valid fault is refused: %v", err)
 		}
 		if recovering {
 			if err := c.open(false); err != nil {

@@ -87,9 +87,9 @@ type faultKind struct {
 	storage func(Fault) int
 }
 
-// faultKinds is the table of kinds, in the order of the documentation. A kind stands
-// here, with its rule in package rule and that rule's cause in internal/refusal; tests
-// compare the rest (openapi.yaml, the command, docs/refusals.md) with it.
+// faultKinds is the table of kinds, in the order of the documentation. A kind has
+// an entry here, a rule in package rule and that rule's cause in internal/refusal;
+// tests compare the rest (openapi.yaml, the command, docs/refusals.md) with it.
 var faultKinds = []faultKind{
 	{
 		name: FaultThrottle, text: "429 with Retry-After", takes: takesRetryAfter,

@@ -62,7 +62,7 @@ func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault
 }
 
 // discard reads a body to its end: a client that still sends may not read an answer.
-// One that stands still is ended like any other.
+// A client that stalls is ended like any other.
 func discard(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
 
 // The words of answers that no registry gives while all is well.
@@ -142,7 +142,7 @@ func (e *Emulator) hang(r *http.Request) {
 	defer e.underWay.Add(1)
 	read := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(io.Discard, r.Body) // a client that stands still is not waited for
+		_, err := io.Copy(io.Discard, r.Body) // does not wait for a client that stalls
 		read <- err
 	}()
 	timer := time.NewTimer(maxHang)

@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// Names in the data folder. State apart from the certificate authority stands in
-// a folder of its own, so that a reset is one rename.
+// Names in the data folder. State other than the certificate authority is in a
+// folder of its own, so that a reset is one rename.
 const (
 	stateDir   = "state"
 	discardDir = "state.discard-"

@@ -38,7 +38,7 @@ func hostname(host string) string {
 	return strings.ToLower(h)
 }
 
-// resolve finds the registry that a host stands for. Other hosts are refused,
+// resolve finds the registry that a host names. Other hosts are refused,
 // because a web page may point a name of its own at this machine.
 func (e *Emulator) resolve(host string) (*identity.Registry, bool) {
 	h := hostname(host)
@@ -106,7 +106,7 @@ func (e *Emulator) openAuthority() (err error) {
 	}
 	if why := e.ca.Replaced(); why != "" {
 		e.logger.Warn("a new certificate authority was made; "+
-			"clients that trust the old ca.pem must be told to trust the new one",
+			"make the clients that trust the old ca.pem trust the new one",
 			"file", filepath.Join(e.dir, pki.CertFile), "why", why)
 	}
 	return nil

@@ -96,8 +96,8 @@ func listing(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestRecover goes on without what is lost: blobs stay in that run, whoever asks
-// for a collection, and the next one is as any other.
+// TestRecover goes on without what is lost: that run keeps all blobs, even if a
+// collection is asked for, and the next run is as any other.
 func TestRecover(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lose func(dir string) error

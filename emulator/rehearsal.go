@@ -125,9 +125,9 @@ func allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
 	return ip.String(), false
 }
 
-// principalOf says whose a request claims to be, without judging it: the token,
-// client id or admin user. It is empty for anonymous clients and whatever cannot
-// be read.
+// principalOf returns the principal that a request claims, without checking the
+// claim: the token, client id or admin user. It is empty for anonymous clients and
+// for credentials that cannot be read.
 func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, route Route) identity.Principal {
 	header := r.Header.Get("Authorization")
 	if user, _, ok := tokensvc.BasicAuth(header); ok && user != identity.ZeroGUID {
@@ -244,18 +244,18 @@ type rehearsal struct {
 // observed tells a status before it is written.
 type observed struct {
 	http.ResponseWriter
-	tell func(status int)
-	told bool
+	report   func(status int)
+	reported bool
 }
 
 func (o *observed) once(status int) {
-	if !o.told && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		o.told = true
-		o.tell(status)
+	if !o.reported && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		o.reported = true
+		o.report(status)
 	}
 }
 
-// WriteHeader writes the status after it was told.
+// WriteHeader reports the status, then writes it.
 func (o *observed) WriteHeader(status int) {
 	o.once(status)
 	o.ResponseWriter.WriteHeader(status)

@@ -45,7 +45,7 @@ func TestParseSeedErrors(t *testing.T) {
 		"list":             {"- a\n", "line 1: is a list; want a mapping"},
 		"two_documents":    {minimalSeed + "---\n" + minimalSeed, "line 3: it holds a second document"},
 		"unknown_key":      {minimalSeed + "    flavour: sweet\n", `line 3: registries[0]: unknown key "flavour"; it may have adminUserEnabled, anonymousPullEnabled`},
-		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: stands here twice, first in line 3"},
+		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: occurs twice, first in line 3"},
 		"alias":            {"registries: &a\n  - name: myregistry\n", "anchors and aliases are not supported"},
 		"wrong_kind":       {"registries: myregistry\n", "line 1: registries: is text; want a list"},
 		"wrong_bool":       {minimalSeed + "    adminUserEnabled: 'yes'\n", "line 3: registries[0].adminUserEnabled: is text; want true or false"},

@@ -17,7 +17,7 @@ import (
 )
 
 // Limits on what a seed holds. The shortest password is ours: a rehearsal with
-// "x" teaches nothing. The longest keeps a Basic header small.
+// "x" shows nothing. The longest keeps a Basic header small.
 const (
 	MinPassword = 8
 	MaxPassword = 256

@@ -278,7 +278,7 @@ func (p *seedProblems) decodeStruct(n *yaml.Node, v reflect.Value, path string) 
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {
-			p.addLine(key.Line, fmt.Sprintf("%s: stands here twice, first in line %d", at, first))
+			p.addLine(key.Line, fmt.Sprintf("%s: occurs twice, first in line %d", at, first))
 			continue
 		}
 		seen[key.Value] = key.Line

@@ -55,14 +55,14 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	control := strings.HasPrefix(r.URL.Path, controlPrefix)
 	if e.observe != nil && !control {
-		o := &observed{ResponseWriter: w, tell: func(status int) { e.observe(r, status) }}
+		o := &observed{ResponseWriter: w, report: func(status int) { e.observe(r, status) }}
 		defer func() {
 			switch {
-			case o.told:
+			case o.reported:
 			case finished:
-				o.tell(http.StatusOK)
+				o.report(http.StatusOK)
 			default: // the connection was ended
-				o.tell(0)
+				o.report(0)
 			}
 		}()
 		w = o
@@ -117,8 +117,8 @@ func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 		clipHost(r.Host)+" and let the client trust the emulator's certificate authority, ca.pem in its data folder")
 }
 
-// readForm reads a token request before it counts as under way: whoever makes one
-// has shown no credential yet, and must not hold up a reset. It reports whether the
+// readForm reads a token request before it counts as under way: its client has
+// shown no credential yet, and must not delay a reset. It reports whether the
 // request can go on; if not, it was answered.
 func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request) bool {
 	if route := routeOf(r); r.Body == nil || r.Method != http.MethodPost || route != RouteToken && route != RouteExchange && route != RouteEntra {
@@ -192,7 +192,7 @@ func clipHost(h string) string { return h[:min(len(h), 260)] }
 // listener. It may be called for several listeners.
 //
 // Errors: [acrkit.CodeUsage] for a listener that other machines may reach, unless
-// [Options.BeyondLoopback] was given; whatever ended the listener before ctx did.
+// [Options.BeyondLoopback] was given; the listener's error if it ended before ctx.
 func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && !e.beyond {
 		return errors.Join(&acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr.String(),
@@ -206,7 +206,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		BaseContext: func(net.Listener) context.Context {
 			// Requests may go on for a while after ctx has ended; those that only
-			// wait are told of the end.
+			// wait end with it.
 			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx.Done())
 		},
 		// Clients that do not trust the certificate, mostly.

@@ -34,8 +34,8 @@ const (
 	// copied.
 	MaxSnapshots = snapshot.Max
 	// resetWait is how long a reset waits for requests under way, and of these
-	// resetIdle how long for a body that stands still, and resetUnread for an answer
-	// that is not taken. A slow client's system takes it in steps, of half a megabyte
+	// resetIdle how long for a body that stalls, and resetUnread for an answer
+	// that is not read. A slow client's system reads it in steps, of half a megabyte
 	// on loopback. Other requests wait as long.
 	resetWait   = 10 * time.Second
 	resetIdle   = 3 * time.Second

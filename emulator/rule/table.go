@@ -165,7 +165,7 @@ var table = []Rule{
 	{ACRTokenMalformed, Registry, "the ACR token cannot be read"},
 	{ACRTokenSignature, Registry, "the ACR token is not signed by this emulator"},
 	{ACRTokenIssuer, Registry, "the token is another issuer's, such as Entra's"},
-	{ACRTokenKind, Registry, "a refresh token stands where an access token belongs, or the other way round"},
+	{ACRTokenKind, Registry, "a refresh token is used as an access token, or the other way round"},
 	{ACRTokenExpired, Registry, "the ACR token has expired"},
 	{ACRTokenNotYetValid, Registry, "the ACR token is not valid yet"},
 	{ACRTokenOtherRegistry, Registry, "the ACR token is for another registry"},

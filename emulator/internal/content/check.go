@@ -74,19 +74,19 @@ const (
 // part is a part of a check at work.
 type part struct {
 	*Checker
-	until time.Time
-	tell  func(Problem)
-	told  int
+	until    time.Time
+	report   func(Problem)
+	reported int
 	Progress
 }
 
 func (p *part) problem(x Problem) {
-	p.told++
-	p.tell(x)
+	p.reported++
+	p.report(x)
 }
 
 // over reports whether the part should end here.
-func (p *part) over() bool { return p.told >= checkFindings || !time.Now().Before(p.until) }
+func (p *part) over() bool { return p.reported >= checkFindings || !time.Now().Before(p.until) }
 
 // Part checks from a place on ("" = the beginning) until a time has come, but at
 // least one step, and returns where to go on, "" at the end. A step is a batch of
@@ -95,10 +95,10 @@ func (p *part) over() bool { return p.told >= checkFindings || !time.Now().Befor
 // It reads the database's structure, each manifest's body against its digest, what
 // it names against what its repository has, the file of each blob that a
 // repository has, and each content against its digest.
-func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell func(Problem)) (
+func (c *Checker) Part(ctx context.Context, from string, until time.Time, report func(Problem)) (
 	next string, _ Progress, err error,
 ) {
-	p := &part{Checker: c, until: until, tell: tell}
+	p := &part{Checker: c, until: until, report: report}
 	if from == "" {
 		sound, err := p.database(ctx)
 		if err != nil || !sound {

@@ -30,14 +30,14 @@ const (
 
 // Collected is what [Store.Collect] removed.
 type Collected struct {
-	Uploads  int   // uploads that nobody went on with
+	Uploads  int   // uploads that were idle
 	Blobs    int   // blobs that repositories held and no manifest of theirs named
 	Contents int   // contents that no repository held
 	Bytes    int64 // size of those contents
 }
 
-// Collect removes what is of no use, while other methods go on: uploads that
-// lie untouched for [Options.UploadLifetime], a repository's blobs that none of
+// Collect removes what is not used, while other methods go on: uploads that
+// were idle for [Options.UploadLifetime], a repository's blobs that none of
 // its manifests has named for [Options.BlobGrace] (none in the first hour after
 // the store was opened, or half of that time), and contents that no
 // repository holds. Calls run one after another. Where something cannot be
@@ -95,7 +95,7 @@ func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) 
 	return c, err
 }
 
-// collectUploads drops uploads that nobody went on with.
+// collectUploads drops idle uploads.
 func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	var failed error
 	cutoff := s.now()
@@ -127,8 +127,8 @@ func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	return failed
 }
 
-// takeIdle takes the lock of an upload that nobody has or waits for, and that
-// this process has not used since cutoff.
+// takeIdle takes the lock of an upload that is free, with none waiting for it, and
+// that this process has not used since cutoff.
 func (s *Store) takeIdle(id string, cutoff time.Time) (*running, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Store) takeIdle(id string, cutoff time.Time) (*running, bool) {
 		return nil, false
 	}
 	u.users++
-	u.turn <- struct{}{} // free: nobody uses it
+	u.turn <- struct{}{} // does not block: the lock is free
 	return u, true
 }
 
@@ -366,8 +366,8 @@ func (s *Store) bar(digest string) (done func(), ok bool) {
 	}, true
 }
 
-// renew counts a blob's idle time from now on, so that a client that was told it
-// is there can rely on it. Where nothing can be written for want of space,
+// renew counts a blob's idle time from now on, so that a client that learned that
+// it exists can rely on it. Where nothing can be written for want of space,
 // nothing is collected from the disk either.
 func (s *Store) renew(ctx context.Context, registry int64, repo, digest string) error {
 	now := s.now().UnixNano()

@@ -92,12 +92,12 @@ func IsFull(err error) bool {
 	return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) || errors.Is(err, blob.ErrMemory)
 }
 
-// Options is what [Open] may be told. The zero value is usable.
+// Options are the options of [Open]. The zero value is usable.
 type Options struct {
-	// Now tells the age of uploads and unused blobs. It should be the machine's
-	// clock, which is that of the files, even where the registry's stands still.
-	// nil = time.Now. It may jump: age is what Elapsed counts on from where it
-	// stood when the store was opened.
+	// Now is the clock for the age of uploads and unused blobs. It should be the
+	// machine's clock, which is that of the files, even where the registry's is
+	// frozen. nil = time.Now. It may jump: age is counted by Elapsed from what Now
+	// was when the store was opened.
 	Now func() time.Time
 	// Elapsed is the time since the store was opened, by a clock that is never set.
 	// nil = the machine's; where Now was given, what that says.

@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
-// TestReadAfterWrite: what a writer has been told of is what every later look-up
-// sees, however often it was looked up before.
+// TestReadAfterWrite: every look-up after an acknowledged write sees it, however
+// often it was looked up before.
 func TestReadAfterWrite(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		f := open(t, setup{dir: dir})

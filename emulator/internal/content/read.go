@@ -415,8 +415,8 @@ func (s *Store) open(digest string, file io.ReadSeekCloser, info blob.Info) *Blo
 	return &Blob{Size: info.Size, s: s, digest: digest, info: info, file: file, good: good}
 }
 
-// OpenContent opens content by its digest alone: for who has been let in
-// already. Where there is none, the error is [blob.ErrNotExist].
+// OpenContent opens content by its digest alone: the caller has checked that the
+// client may read it. Where there is none, the error is [blob.ErrNotExist].
 func (s *Store) OpenContent(ctx context.Context, digest string) (*Blob, error) {
 	file, info, err := s.blobs.Open(ctx, digest)
 	if err != nil {

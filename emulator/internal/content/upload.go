@@ -226,7 +226,7 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	if err := s.blobs.Commit(ctx, id, digest); err != nil {
 		return uploadError(id, err)
 	}
-	s.conditions.forget(digest) // whatever was there, it was replaced
+	s.conditions.forget(digest) // content that was there was replaced
 	// The content is durable before a repository says that it has it.
 	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.linkBlob(tx, registry, repo, digest, size) })
 	if err != nil {

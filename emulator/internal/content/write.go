@@ -546,7 +546,7 @@ func (s *Store) PutBlob(ctx context.Context, registry int64, repo, digest string
 	}
 	err = s.FinishUpload(ctx, registry, repo, id, digest, 0, r)
 	if err != nil {
-		// Nobody knows the upload's ID, so nobody could go on with it.
+		// No client knows the upload's ID, so none could go on with it.
 		if aborted := s.CancelUpload(context.WithoutCancel(ctx), id); aborted != nil && KindOf(aborted) != UploadUnknown && !errors.Is(aborted, blob.ErrNotExist) {
 			err = errors.Join(err, aborted)
 		}

@@ -45,15 +45,15 @@ func marshal(v any) []byte {
 	return b.Bytes()
 }
 
-// maxCounted is the largest JSON body, in bytes, whose length is told; a larger
+// maxCounted is the largest JSON body, in bytes, sent with its length; a larger
 // one is chunked. Recorded are lengths up to 1904, and chunks from 4325 on: the
 // service writes without saying how much, and its HTTP server counts what fits
 // in its buffer.
 const maxCounted = 2048
 
 // json writes a body with its length, the newline at its end included
-// (recorded), or in chunks if it is long. The answer to a HEAD request has what
-// is told of the length and no body.
+// (recorded), or in chunks if it is long. The answer to a HEAD request has the
+// same headers and no body.
 func (h *Handler) json(w http.ResponseWriter, status int, v any) {
 	b := marshal(v)
 	header := w.Header()
@@ -137,7 +137,7 @@ func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 }
 
 // internal answers a failure of the emulator itself. The cause goes to the log;
-// a full disk is said, because the user can mend it.
+// a full disk is reported to the client, because the user can fix it.
 func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
 	level, message := slog.LevelError, "the emulator failed; its log says why"
 	switch {

@@ -100,7 +100,7 @@ type descriptor struct {
 }
 
 // listReferrers answers as OCI distribution 1.1 says; the service's own answer
-// is not recorded. A subject that nobody knows has no referrers.
+// is not recorded. An unknown subject has no referrers.
 func (h *Handler) listReferrers(q *request) {
 	if !h.knownDigest(q) {
 		return

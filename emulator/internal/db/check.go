@@ -13,10 +13,10 @@ import (
 
 const (
 	// wholeCheck is the most bytes of a database whose indexes are compared with
-	// their tables when it is opened, which finds a changed name or digest where
-	// that stands in both. It takes about a second for each 100 MB, that is 0.1 s
-	// for 100,000 tags; a larger database has its structure checked alone, in a
-	// sixth of the time.
+	// their tables when it is opened, which finds a changed name or digest that is
+	// in both. It takes about a second for each 100 MB, that is 0.1 s for 100,000
+	// tags; of a larger database only the structure is checked, in a sixth of the
+	// time.
 	wholeCheck = 32 << 20
 	// maxProblems bounds what [DB.Check] says.
 	maxProblems = 100

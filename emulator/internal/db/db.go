@@ -55,7 +55,7 @@ var ErrDamaged = errors.New("the database is damaged")
 // ErrClosed says that the database was closed.
 var ErrClosed = errors.New("the database is closed")
 
-// Options is what [Open] may be told. The zero value is usable.
+// Options are the options of [Open]. The zero value is usable.
 type Options struct {
 	Migrations []Migration      // in the order in which they are applied
 	Now        func() time.Time // nil = time.Now
@@ -81,7 +81,7 @@ type DB struct {
 
 	readers chan *conn // idle readers
 
-	writer chan *conn // holds the writer's connection while nobody writes
+	writer chan *conn // holds the writer's connection while no write is under way
 
 	commits   atomic.Uint64 // twice the commits, odd during one; see snapshot
 	refreshed uint64        // the count at the last refresh; the writer's

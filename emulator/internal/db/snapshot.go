@@ -9,8 +9,8 @@ const refreshEvery = 64
 // was acknowledged before this call. One that is still good is used again: to
 // begin and end one takes locks on files, which cost more than a look-up.
 //
-// The writer counts before a commit and after it, before anyone is told (see
-// commit). While it is at it, the count is odd, and every reader begins anew:
+// The writer counts before a commit and after it, before it is acknowledged (see
+// commit). During the commit the count is odd, and every reader begins anew:
 // some may see the commit already, and what was seen once must not be gone with
 // the next reader. A snapshot that was begun at the present even count lacks
 // nothing.
@@ -27,10 +27,10 @@ func (d *DB) snapshot(c *conn) error {
 	return nil
 }
 
-// Version says which state of the database there is. What was read after asking
-// for it, and remembered with it, is still so whenever the same version is said
-// again: the writer counts before each commit and after it, before anyone is
-// told, save for those of [DB.WriteApart].
+// Version returns the version of the database's state. What was read after asking
+// for it is still true when it is the same later: the writer counts before each
+// commit and after it, before it is acknowledged, except for those of
+// [DB.WriteApart].
 //
 // settled is false while a commit is under way. Some readers may see it already,
 // and what was seen once must not be gone with the next: nothing that is

@@ -65,7 +65,7 @@ func (c *conn) exec(query string) error {
 }
 
 // Tx is a transaction: within [DB.Write] it may change the database, within
-// [DB.Read] it may not. It is of no use after the function it was given to has
+// [DB.Read] it may not. It is invalid after the function it was given to has
 // returned, and belongs to that function's goroutine.
 type Tx struct {
 	// Now is the one time of this transaction: UTC, in whole [Tick]s.

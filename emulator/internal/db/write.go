@@ -33,8 +33,8 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.write(&request{ctx: ctx, fn: fn, done: make(chan struct{})})
 }
 
-// WriteApart is [DB.Write] for what nobody remembers beside the database, such
-// as a log: [DB.Version] stays as it is.
+// WriteApart is [DB.Write] for data that is never cached, such as a log:
+// [DB.Version] stays as it is.
 func (d *DB) WriteApart(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.write(&request{ctx: ctx, fn: fn, apart: true, done: make(chan struct{})})
 }
@@ -191,7 +191,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 	}
 	err := c.exec("COMMIT")
 	if seen {
-		d.version.Add(1) // whatever came of it
+		d.version.Add(1) // after an error too
 	}
 	d.commits.Add(1) // as above
 	if err != nil {

@@ -44,7 +44,7 @@ const (
 const (
 	Allowed    = "allowed"
 	Denied     = "denied"
-	Challenged = "challenged" // no credential was presented: nobody was refused
+	Challenged = "challenged" // no credential was presented, so none was refused
 	Faulted    = "faulted"    // a fault or a rate limit answered, before anything was decided
 )
 
@@ -113,7 +113,7 @@ func Migrations() []db.Migration {
 type Log struct {
 	db   *db.DB
 	now  func() time.Time
-	fail func(error, int) // told of grants that could not be written, with the count of lost ones
+	fail func(error, int) // called for grants that could not be written, with the count of lost ones
 
 	writing sync.Mutex // one flush at a time, so that they arrive in order
 
@@ -124,7 +124,7 @@ type Log struct {
 	spare   []Decision // empty, with room for the next ones; nil while they are written
 	failing bool       // the last flush failed: grants wait for the timer
 	timer   *time.Timer
-	wake    chan struct{} // closed with the next decision; nil = nobody waits
+	wake    chan struct{} // closed with the next decision; nil = no call waits
 	closed  bool
 }
 
@@ -304,8 +304,8 @@ type Page struct {
 	// Last is how far the log was looked through: where to go on after.
 	Last int64
 	More bool // there are decisions after Last already
-	// Dropped is how many decisions after Filter.After are not there any more,
-	// whatever they were: the log is bounded.
+	// Dropped is how many decisions after Filter.After were removed, those that the
+	// filter leaves out included: the log is bounded.
 	Dropped int64
 }
 

@@ -82,11 +82,11 @@ type Rights struct {
 	catalog *bool // nil: the map decides
 
 	wildcard  bool // a token may be asked for all repositories at once: [AllRepositories]
-	anonymous bool // a token has the form of an anonymous client's, whatever it was asked for
+	anonymous bool // every token has the form of an anonymous client's
 }
 
-// AllRepositories stands in a token for every repository, now and later. It is asked
-// for as "repository:*:ACTIONS", where the action * is all of them.
+// AllRepositories means, in a token, every repository that exists now or later. It
+// is requested as "repository:*:ACTIONS", where the action * is all of them.
 //
 // Source: acr-cli and PowerShell's gallery client ask for it; recorded in the tokens
 // of anonymous clients.
@@ -173,7 +173,7 @@ func (r Rights) Grant(asked acrkit.Scope) Decision {
 }
 
 // anonymousGrant is what the token of an anonymous client holds: pull on all
-// repositories, whatever was asked for on which, and the catalog where that was
+// repositories, for every request, and the catalog if that was requested
 // (recorded).
 func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 	granted := asked.Intersect(acrkit.CatalogScope())

@@ -20,7 +20,7 @@ import (
 // ZeroGUID is the user name under which an ACR refresh token is a password.
 const ZeroGUID = "00000000-0000-0000-0000-000000000000"
 
-// NewRID returns a registry id as it stands in tokens.
+// NewRID returns a registry id in the form that tokens have.
 func NewRID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
@@ -115,9 +115,9 @@ func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time)
 	return s.checkOther(r, user, password, now)
 }
 
-// CheckDirect authenticates a user name and password that stand in a request to
-// the registry itself. Scope-mapped tokens are not taken there, as users report
-// of the service; the admin user and service principals are.
+// CheckDirect authenticates a user name and password in a request to the registry
+// itself. Scope-mapped tokens are not accepted there, as users report of the
+// service; the admin user and service principals are.
 func (s *Store) CheckDirect(r *Registry, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
 		return Principal{KindToken, t.Name}, rule.BasicScopedToken
@@ -238,7 +238,7 @@ var errJTI = errors.New("a token id that is not ours")
 
 // newJTI makes a token's id: a GUID, as in the service's tokens, which also says
 // which kind of principal the token is for. A claim would say it too, but the
-// service has none. Nobody without the key can tell such a GUID from another.
+// service has none. Without the key such a GUID looks like any other.
 func (k *Keys) newJTI(kind Kind) string {
 	var b [16]byte
 	rand.Read(b[:10]) // never fails

@@ -13,8 +13,8 @@ type Limits struct {
 
 // Memo remembers what was found in one version of what was looked at: the
 // version that was read before the look-up began. With any other version it holds
-// nothing. Who changes something changes the version before it tells anyone, so a
-// change is seen by all who ask after that, whatever it was.
+// nothing. A writer changes the version before it acknowledges a change, so every
+// later look-up sees the change.
 //
 // Its methods may be called by many goroutines. What it returns is shared and
 // must not be changed.

@@ -129,7 +129,7 @@ func (l *Listener) sort(conn net.Conn) {
 	select {
 	case l.conns <- out:
 	case <-l.done:
-		conn.Close() // nobody will serve it
+		conn.Close() // no server is left for it
 	}
 }
 

@@ -3,7 +3,7 @@
 // blobs that the copy refers to. Taking one and going back to one are a single
 // transaction each, on disk and in memory alike, and a copy outlives a restart.
 //
-// Blobs are not copied. [Holds] says which ones copies refer to; whoever removes
+// Blobs are not copied. [Holds] says which ones copies refer to; code that removes
 // unused blobs must ask it.
 package snapshot
 

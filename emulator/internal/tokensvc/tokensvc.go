@@ -47,7 +47,7 @@ type request struct {
 }
 
 // unauthorized is the text of a refusal, as users have pasted it. It is the same
-// whatever was wrong with a token's or the admin user's password.
+// for every fault of a token's or the admin user's password.
 const unauthorized = "authentication required, visit https://aka.ms/acr/authorization for more information."
 
 // noPermissions is the text of a refusal of an identity whose roles could not be read.
@@ -283,7 +283,7 @@ func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
 }
 
 // refuse answers a credential that is not good. A user name with the form of a
-// client id is answered as a service principal's, whoever it is.
+// client id is answered as a service principal's, known or not.
 func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Principal, why error, user string) {
 	asked, _ := scopeOf(r.form)
 	h.deny(r, who, asked, "", why)
@@ -364,7 +364,7 @@ func (h *Handler) bad(w http.ResponseWriter, r *request, status int, id rule.ID)
 	answer.Errors(w, status, "UNSUPPORTED", id.Text())
 }
 
-// deny records a refusal. at is what stands before its sentence.
+// deny records a refusal. at is the text before its sentence.
 func (h *Handler) deny(r *request, who identity.Principal, asked acrkit.Scope, at string, why error) {
 	id, text := rule.Of(why)
 	h.record(r, decisions.Decision{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
