@@ -254,7 +254,7 @@ func scopeOfBody(body string) string {
 	return strings.Join(names, " ")
 }
 
-// framing compares how the end of a body is told.
+// framing compares how the end of a body is marked: by a length or by chunks.
 func (c *comparison) framing() {
 	if c.want.Method == http.MethodHead {
 		return
@@ -304,7 +304,7 @@ func (c *comparison) body() {
 	}
 	want, ok := decode(wantText)
 	if !ok && isContent {
-		return // other content stands for it
+		return // it was replaced by other content
 	}
 	if !ok {
 		if t := c.s.translate(wantText); t != gotText && strings.TrimSpace(t) != strings.TrimSpace(gotText) {

@@ -112,7 +112,7 @@ func TestPushAndPull(t *testing.T) {
 // Bytes that nothing tells are lost, not different.
 func TestLostManifest(t *testing.T) {
 	text := manifestText()
-	odd := strings.ReplaceAll(text, "   ", "       ") // as nobody indents
+	odd := strings.ReplaceAll(text, "   ", "       ") // no client indents so
 	if got := outcomes(t, "a.json", inProxy(pushEntries(odd, asJSON(text)))); got != [3]int{6, 2, 0} {
 		t.Errorf("alike, lost, different: %v", got)
 	}
@@ -282,8 +282,8 @@ func TestSession(t *testing.T) {
 	if report.Matched != 13 || report.Lost != 0 || len(report.Differences) != 0 {
 		t.Errorf("%d alike, %d lost, %+v", report.Matched, report.Lost, report.Differences)
 	}
-	// A change of attributes is what its answer says; an anonymous token is told
-	// by the absence of an exchange.
+	// A change of attributes is what its answer says; a token is anonymous if no
+	// exchange came before it.
 	lock := strings.Replace(open, `"writeEnabled":true`, `"writeEnabled":false`, 1)
 	ok := common + "," + isJSON
 	locked := `{"registry":"` + host + `","imageName":"demo/app","createdTime":"2021-01-01T00:00:00Z","lastUpdateTime":"2021-01-01T00:00:00Z","manifestCount":1,"tagCount":0,`
@@ -297,8 +297,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// A change of attributes whose body is not told may have set them all.
-func TestInferUntoldChange(t *testing.T) {
+// A change of attributes whose body was not recorded may have set them all.
+func TestInferUnrecordedChange(t *testing.T) {
 	x := recording.Exchange{Method: "PATCH", Status: 200, URL: &url.URL{Path: "/acr/v1/a/_tags/v1"},
 		Content: `{"imageName":"a","tag":{"name":"v1","digest":"` + leaf + `","changeableAttributes":{"deleteEnabled":false,"writeEnabled":true}}}`}
 	if s := infer(&recording.Recording{Exchanges: []recording.Exchange{x}}, nil); s.repositories["a"].tags["v1"].locks.any() {
@@ -503,7 +503,7 @@ func TestStored(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.to, got, c.want)
 		}
 	}
-	// A blob that only storage tells of has the content that it told.
+	// A blob that only storage answered has the content of that answer.
 	pull := inProxy([]string{entry("GET", "/v2/demo/app/blobs/sha256:00", authorized, "", 200, stored+`,"Content-Length":"22"`, inBase64(blobText))})
 	if got := outcomes(t, "a.json", pull); got != [3]int{1, 0, 0} {
 		t.Errorf("a blob of a made-up digest: alike, lost, different: %v", got)

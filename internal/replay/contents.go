@@ -56,9 +56,9 @@ func (c contents) add(content, digest string) {
 
 var leftOut = regexp.MustCompile(`^<(\d{1,9}) bytes>$`)
 
-// chunkSize returns how many bytes a request of an upload had, of which so many
-// were sent before; told is false where the recording does not say.
-func (s *session) chunkSize(x *recording.Exchange, text string, before int) (size int, told bool) {
+// chunkSize returns how many bytes a request of an upload had. before is how many
+// were sent before it; recorded is false where the recording does not say.
+func (s *session) chunkSize(x *recording.Exchange, text string, before int) (size int, recorded bool) {
 	if m := leftOut.FindStringSubmatch(text); m != nil {
 		text = m[1]
 	} else if text = x.Header.Get("Content-Length"); text == "" {
@@ -90,14 +90,14 @@ func (s *session) uploaded(x *recording.Exchange, text string) (_ string, lost b
 	if !known && s.standIns[final] != nil {
 		whole, known = string(s.standIns[final]), true
 	}
-	size, told := s.chunkSize(x, text, len(sent))
+	size, recorded := s.chunkSize(x, text, len(sent))
 	switch {
-	case told && size == len(text) && !strings.HasPrefix(text, "<"):
-	case known && told && len(sent)+size <= len(whole):
+	case recorded && size == len(text) && !strings.HasPrefix(text, "<"):
+	case known && recorded && len(sent)+size <= len(whole):
 		text = whole[len(sent) : len(sent)+size]
-	case known && !told: // the end of an upload has the rest
+	case known && !recorded: // the end of an upload has the rest
 		text = whole[min(len(sent), len(whole)):]
-	case told:
+	case recorded:
 		text = strings.Repeat("x", size)
 	default:
 		text = ""
@@ -113,8 +113,8 @@ func (s *session) uploaded(x *recording.Exchange, text string) (_ string, lost b
 	return text, lost
 }
 
-// replaces notes that content with our digest stands for the recorded one; it
-// reports whether they differ.
+// replaces notes that our digest replaces the recorded one; it reports whether
+// they differ.
 func (s *session) replaces(recorded, ours string) bool {
 	if recorded == ours {
 		delete(s.digests, recorded)

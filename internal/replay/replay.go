@@ -30,7 +30,8 @@ type Options struct {
 	Registry string
 	Owner    Owner // of Registry; not needed without
 	// DirectBlobs says that the emulator answers GET of a blob with the blob, not
-	// with a redirect to storage. A new one is told so; redirects are then left out.
+	// with a redirect to storage. It is an option of a new one; redirects are then
+	// left out.
 	DirectBlobs bool
 }
 
@@ -125,7 +126,7 @@ type session struct {
 	host     string
 	digests  map[string]string // recorded digest -> ours
 	contents contents
-	standIns map[string][]byte // recorded digest -> the content that stands for a blob
+	standIns map[string][]byte // recorded digest -> the content that replaces a blob
 	uploads  map[string]string // recorded upload address -> ours
 	finals   map[string]string // id of a recorded upload -> the digest that it ended with
 	sent     map[string]string // id of a recorded upload -> what was sent in its place
@@ -273,7 +274,7 @@ func (s *session) body(ctx context.Context, i int) (text string, lost bool, err 
 		return strings.Repeat("x", n), false, nil
 	}
 	if isUpload || strings.Contains(path, "/manifests/") {
-		return text, false, nil // refused, whatever it is
+		return text, false, nil // the request is refused for any body
 	}
 	return s.translate(text), false, nil
 }
@@ -321,7 +322,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 		return nil, err
 	}
 	if d := x.ContentDigest(); d != "" && (x.ContentLost || s.digests[d] != "") {
-		lost = true // other content stands for what was pulled
+		lost = true // what was pulled was replaced by other content
 	}
 	got := &response{lost: lost, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: string(b),
 		chunked: len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked"}

@@ -17,7 +17,7 @@ import (
 // answers tell.
 type state struct {
 	repositories map[string]*repository
-	anonymous    bool // somebody read without a credential
+	anonymous    bool // a client read without a credential
 	// moreRepositories are names after which the catalog had more.
 	moreRepositories []string
 
@@ -29,7 +29,7 @@ type repository struct {
 	tags          map[string]*tag
 	blobs         map[string][]byte // nil = the content is not known
 	locks         *locks
-	manifestCount int // 0 = not told
+	manifestCount int // 0 = not recorded
 	tagCount      int
 
 	first int // the number of the exchange that tells of it first
@@ -61,7 +61,7 @@ type tag struct {
 	locks   *locks
 }
 
-// locks are the four switches, as they stand in JSON.
+// locks are the four switches in their JSON form.
 type locks struct {
 	DeleteEnabled *bool `json:"deleteEnabled,omitempty"`
 	WriteEnabled  *bool `json:"writeEnabled,omitempty"`
@@ -135,9 +135,9 @@ func (b *answerBody) locks() *locks {
 	return b.ChangeableAttributes
 }
 
-// infer reads what the answers tell. What is told first counts: a recording
-// changes the registry as it goes. Items that a request of the recording itself
-// made are not part of the beginning.
+// infer derives the state before a recording from its answers. The first answer
+// about a thing counts: a recording changes the registry as it goes. Items that a
+// request of the recording itself made are not part of that state.
 func infer(r *recording.Recording, known contents) *state {
 	s := &state{repositories: map[string]*repository{}}
 	made := map[string]bool{}
@@ -396,7 +396,7 @@ func (r *repository) addBlob(digest string, x *recording.Exchange) {
 	if x != nil && content == nil && isStored(x) {
 		size := 0
 		if _, total, ok := strings.Cut(x.Answer.Get("Content-Range"), "/"); ok {
-			size, _ = strconv.Atoi(total) // 0 = not told
+			size, _ = strconv.Atoi(total) // 0 = not recorded
 		}
 		if content = []byte(x.Content); size > 0 && size != len(content) {
 			content = blobFor(digest, size)

@@ -24,7 +24,7 @@ var (
 
 // ContentDigest returns the digest of the content that an exchange carries: of a
 // manifest that is pushed, or of a manifest or blob that is pulled; "" where it
-// carries none or its digest is not told.
+// carries none or its digest was not recorded.
 func (x *Exchange) ContentDigest() string {
 	m := contentAddress.FindStringSubmatch(x.URL.Path)
 	switch {
@@ -83,7 +83,7 @@ func withDigest(text, digest string) (string, bool) {
 
 // node is a JSON value whose keys keep their order.
 type node struct {
-	kind    byte // '{', '[', '"', or 0 for what is written as it stands
+	kind    byte // '{', '[', '"', or 0 for what is written unchanged
 	text    string
 	keys    []string
 	members []*node

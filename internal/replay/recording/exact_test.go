@@ -19,7 +19,7 @@ func TestWithDigest(t *testing.T) {
 			two + `"c"` + colon + "[" + eol + three + `"ü<&>",` + eol + three + `"😀"` + eol + two + "]," + eol + two + `"d"` + colon + "1.50" + eol + one + "}" + eol + "}"
 	}
 	for name, original := range map[string]string{
-		"as it stands":           compact,
+		"unchanged":              compact,
 		"with a newline":         compact + "\n",
 		"spaces after commas":    `{"schemaVersion": 2, "a": [], "b": {"c": ["ü<&>", "😀"], "d": 1.50}}`,
 		"spaces after colons":    `{"schemaVersion": 2,"a": [],"b": {"c": ["ü<&>","😀"],"d": 1.50}}`,

@@ -98,7 +98,7 @@ func nockExchange(p *script) (x *Exchange, queryLost bool, what string) {
 	}
 }
 
-// nockBody returns a body: bytes stand in hexadecimal digits.
+// nockBody returns a body: bytes are in hexadecimal digits.
 func nockBody(text, contentType string) string {
 	if contentType != "" && !isText(contentType) {
 		if b, err := hex.DecodeString(text); err == nil {
