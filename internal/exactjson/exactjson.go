@@ -1,8 +1,8 @@
-// Package exactjson reads JSON that others wrote and on which a decision hangs.
+// Package exactjson reads JSON from others that a decision depends on.
 //
-// [encoding/json] takes a key for a field whatever its case, and of two keys
-// that are alike the last: {"layers":[x],"Layers":[]} has no layers there, and
-// has one everywhere else. What is read here means the same to every reader, or
+// [encoding/json] ignores the case of keys, and takes the last of two equal
+// keys: {"layers":[x],"Layers":[]} has no layers there, and has one everywhere
+// else. What is read here means the same to every reader, or
 // is an error.
 package exactjson
 

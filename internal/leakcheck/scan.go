@@ -35,12 +35,12 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 	if err := scanTrace(open, func(e event) { pids[e.pid] = true; res.Events++ }); err != nil {
 		return res, err
 	}
-	told, err := readReports(reports, pids)
+	entries, err := readReports(reports, pids)
 	if err != nil {
 		return res, err
 	}
 	var secrets []string
-	for _, r := range told {
+	for _, r := range entries {
 		if r.Kind == kindSecret {
 			secrets = append(secrets, r.Text)
 		}
@@ -53,7 +53,7 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 		}
 	}
 	s := &scanner{matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg, reports: reports}
-	for _, r := range told {
+	for _, r := range entries {
 		if r.Kind != kindSecret {
 			res.Shown++
 			s.look(place{name: r.Kind, program: "tap"}, []byte(r.Text))
@@ -87,7 +87,7 @@ type place struct{ name, program string }
 // candidate is a finding with what decides whether it is allowed.
 type candidate struct {
 	Finding
-	line string // the line it stands in
+	line string // the line it is in
 }
 
 type scanner struct {

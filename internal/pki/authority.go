@@ -29,8 +29,8 @@ const (
 	// authority in one file, which is written whole. CertFile is a copy of the root.
 	keyFile = "ca-key.pem"
 
-	// authorityLife is how long an authority lives: whoever trusts it must look at it
-	// again once a year, and a key that was taken is worth no more.
+	// authorityLife is how long an authority lives: its users must trust a new one
+	// once a year, and a stolen key is useless after that.
 	authorityLife = 365 * 24 * time.Hour
 	// minLife is what an authority has before it at a start: as long as the
 	// certificates that it issues. One with less is replaced then.
@@ -120,8 +120,9 @@ func (p pair) why(want names, now time.Time) string {
 	return ""
 }
 
-// writeCert makes the file that people trust be the root. It is a copy: whatever is
-// wrong with it, other writers included, ends here.
+// writeCert writes the root into the file that people trust, unless it is there
+// and no other user may write the file. It is a copy, so any other content of the
+// file is replaced.
 func (p pair) writeCert(path string) error {
 	const mode = 0o644
 	have, ok, err := private.ReadFile(path)

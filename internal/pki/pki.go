@@ -4,7 +4,7 @@
 //
 // The root is what people trust. Its key signs one certificate and is thrown away;
 // that certificate, the intermediate, is limited to a set of names (RFC 5280
-// §4.2.1.10), so that who takes the key from the folder can stand in for no other
+// §4.2.1.10), so that a thief of the key in the folder can impersonate no other
 // host. The limits are in the intermediate because Java ignores those of a root.
 package pki
 

@@ -57,7 +57,8 @@ func Failure(op string, err error) error {
 func (d *Folder) opRead() string { return "read " + d.What }
 
 // Open opens the folder, or returns fs.ErrNotExist. Everything else then
-// happens inside of what was opened and checked, whatever its path comes to mean.
+// happens inside the folder that was opened and checked, even if its path is
+// replaced.
 func (d *Folder) Open() (_ *os.Root, err error) {
 	info, err := os.Lstat(d.Path)
 	switch {
@@ -173,8 +174,9 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	return f, d.check(path, opened, fileMode)
 }
 
-// Replace writes a file as [Disk.WriteFile] does, by one of the name temp. Nobody
-// else uses that name meanwhile; what a crash left under it is removed.
+// Replace writes a file as [Disk.WriteFile] does, by way of a file named temp. No
+// other process may use that name meanwhile; a file of that name that a crash left
+// is removed.
 func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -185,8 +187,8 @@ func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 // ErrLocked is the end of the wait for a lock.
 var ErrLocked = errors.New("another process does not give the lock back")
 
-// Lock takes the lock that a file of the folder stands for, and waits for it no
-// longer than that. Closing the file gives it back, as does the end of the process.
+// Lock takes the lock of a file of the folder, and waits for it at most the given
+// time. Closing the file releases it, as does the end of the process.
 // The file stays: to remove it would let two processes hold locks on two files of
 // one name.
 func (d *Folder) Lock(ctx context.Context, root *os.Root, name string, wait time.Duration) (*os.File, error) {

@@ -56,8 +56,8 @@ func (d Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return errors.Join(err, in.Close())
 }
 
-// replace writes a file of a folder, whole, by one of the name temp, which nobody
-// else uses meanwhile.
+// replace writes a whole file of a folder, by way of a file named temp, a name that
+// no other process may use meanwhile.
 func (d Disk) replace(in *os.Root, name, temp string, data []byte, mode fs.FileMode) (err error) {
 	f, err := in.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {

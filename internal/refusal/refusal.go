@@ -8,8 +8,8 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 )
 
-// causes has the cause of each rule. "" is a rule that stands for several, or for
-// nothing that failed.
+// causes has the cause of each rule. "" is a rule with several causes, or one that
+// is no failure.
 var causes = map[rule.ID]acrkit.Cause{
 	rule.PlainHTTP:    cause.Denied,
 	rule.NetworkRule:  cause.NetworkRule,

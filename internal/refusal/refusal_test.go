@@ -59,7 +59,7 @@ var elsewhere = map[rule.ID]string{
 
 // What Explain cannot know, and why.
 const (
-	alike     = "the service answers alike whatever is wrong with a name and password or token"
+	alike     = "the service gives the same answer for every fault of a name and password or token"
 	empty401  = "the answer is an empty 401"
 	emulators = "only the emulator refuses so"
 	ofARM     = "only in the emulator Azure Resource Manager is at the registry's address"
