@@ -28,8 +28,8 @@ func (d *containerdDaemon) ctr(args ...string) []string {
 	return append([]string{"ctr", "--address", d.socket()}, args...)
 }
 
-// as is a command of ctr with a name and password, or nobody's. The password comes by
-// standard input, and the shell hands it on.
+// as returns a command of ctr with a name and password, or an anonymous one. The
+// password comes by standard input, and the shell passes it on.
 func (d *containerdDaemon) as(who token, reference string, args ...string) []string {
 	if who == (token{}) {
 		return append(d.ctr(args...), reference)

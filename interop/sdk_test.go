@@ -92,7 +92,7 @@ func sdkEmulatorWith(t *testing.T, repositories string) *sdkServer {
 type sdkServer struct {
 	*emulatorProcess
 	data string // the emulator's
-	url  string // registry and Entra authority; a recorder's where one stands before the emulator
+	url  string // registry and Entra authority; the recorder's, if one is in front of the emulator
 	ca   string // file of the CA of url
 	work string
 }

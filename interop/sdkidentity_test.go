@@ -47,9 +47,9 @@ var someKey = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 const otherClients = "the program's other Azure clients cannot sign in under --managed-identity"
 
-// TestManagedIdentity: a program that says nothing but DefaultAzureCredential works
-// under the proxy as it is, whatever else the environment would lead it to; and it
-// signs in to nothing but the registry.
+// TestManagedIdentity: a program with nothing but DefaultAzureCredential works
+// unchanged under the proxy, even if the environment names other credentials; and
+// it signs in to nothing but the registry.
 func TestManagedIdentity(t *testing.T) {
 	server := sdkEmulator(t)
 	for _, s := range sdks {

@@ -23,9 +23,9 @@ import (
 	"testing"
 )
 
-// recorder stands before an emulator and writes a line for each request that
-// passes: what was asked, with which kind of token and for which scope, how much
-// was sent, and the answer.
+// recorder is a proxy in front of an emulator that writes a line for each request:
+// what was asked, with which kind of token and for which scope, how much was sent,
+// and the answer.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -175,8 +175,8 @@ func describeAuth(header string) string {
 	return "Bearer<" + strings.Join(granted, " ") + ">"
 }
 
-// sortActions makes scopes equal whose actions stand in another order, which ACR's
-// challenges vary.
+// sortActions makes scopes equal that differ in the order of their actions, which
+// varies in ACR's challenges.
 func sortActions(scope string) string {
 	items := strings.Fields(scope)
 	for n, item := range items {

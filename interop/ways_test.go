@@ -115,7 +115,7 @@ func (p proxyProcess) as(t *testing.T, c client) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "anybody")...); err != nil {
+	if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "any-name")...); err != nil {
 		t.Fatalf("login with the proxy's key: %v\n%s", err, out)
 	}
 	return s
@@ -189,8 +189,8 @@ func (w way) test(t *testing.T, c client, version string) {
 	results.add(result{c.name, version, "refused: " + w.name + ", pull", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
 }
 
-// TestHelper_login has every client pull after "acrkit login --docker", which stores
-// the password and names the helper, and nobody after "acrkit logout --docker".
+// TestHelper_login: every client can pull after "acrkit login --docker", which stores
+// the password and names the helper, and none after "acrkit logout --docker".
 func TestHelper_login(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {

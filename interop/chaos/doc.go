@@ -10,7 +10,7 @@
 //     heals it;
 //   - what an identity may not do was never done, and what it may was never
 //     refused;
-//   - beside clients that stand still, in their body or in reading an answer, and
+//   - beside clients that stall, in their body or in reading an answer, and
 //     resets that wait for them, all others are answered in time;
 //   - at rest, no file, connection or goroutine is left over.
 //

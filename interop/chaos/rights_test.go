@@ -47,10 +47,10 @@ func (w *worker) judge(who string, may bool, t attempt, a answer) error {
 // refused lets identities with fixed rights try what they may and may not.
 func (w *worker) refused(ctx context.Context) error {
 	t := w.attempt()
-	who := []identity{reader, stranger, wrongPassword, anonymous, nobody}[w.dice.IntN(5)]
+	who := []identity{reader, stranger, wrongPassword, anonymous, noCredential}[w.dice.IntN(5)]
 	may := who == reader && (t.action == "pull" || t.action == "metadata_read")
 	header := http.Header{}
-	if who != nobody {
+	if who != noCredential {
 		scope := "repository:" + w.repo + ":pull,push,delete,metadata_read,metadata_write"
 		if t.action == "catalog" {
 			scope = "registry:catalog:*"

@@ -48,7 +48,7 @@ func TestWalk(t *testing.T) {
 
 // walker is a machine with an emulator that answers as myregistry.azurecr.io.
 type walker struct {
-	hosts string // the file that stands in for /etc/hosts
+	hosts string // the file that replaces /etc/hosts
 	seed  string // the default seed
 	env   []string
 }
@@ -186,7 +186,7 @@ func (w *walker) walk(t *testing.T, page string) {
 	dir, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
 	write(t, state, "")
 	ran := 0
-	// Fragments stand first on the page, and need what is installed below them.
+	// Fragments come first on the page, and need what is installed below them.
 	slices.SortStableFunc(blocks, func(a, b block) int {
 		last := map[string]int{"main": 1}
 		return last[a.verb] - last[b.verb]
