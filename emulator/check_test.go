@@ -52,8 +52,8 @@ func checkFolder(t *testing.T, dir string) []string {
 	return found
 }
 
-// TestCheck damages a folder in each way; the check says it, on the stopped
-// emulator and on a running one, and what can be healed is healed by a push.
+// TestCheck damages a folder in each way; the check reports it, on the stopped
+// emulator and on a running one, and a push heals what can be healed.
 func TestCheck(t *testing.T) {
 	// What was written to the database of a stopped emulator.
 	const changed = "database : registry.db was damaged or changed since it was closed"

@@ -28,14 +28,13 @@ type Collected struct {
 	Bytes    int64 // size of those contents
 }
 
-// Collect removes what is not used any more: idle uploads,
-// blobs that no manifest of their repository has named for
-// [Options.CollectAfter], and content that no repository holds. No blob is taken
-// from a repository in the first hour after [Open], or half of CollectAfter where
-// that is less: the clock may have been set in between. Requests go on
-// meanwhile, and nothing that a manifest names is removed. [Emulator.Serve] does
-// the same from time to time. Age is counted by the machine's clock, also where
-// [Options.Now] is another, and without its jumps.
+// Collect removes what is not used any more: idle uploads, blobs that no manifest
+// of their repository has named for [Options.CollectAfter], and content that no
+// repository holds. No blob is removed from a repository in the first hour after
+// [Open], or half of CollectAfter if that is less: the clock may have been set in
+// between. Requests go on meanwhile, and nothing that a manifest names is removed.
+// [Emulator.Serve] calls it from time to time. Age is counted by the machine's
+// clock, even if [Options.Now] is another, and without its jumps.
 //
 // Errors: [acrkit.CodeUsage] in a run that removes nothing, because the state was
 // recovered or its database was made while blobs were there already; failures of
@@ -49,8 +48,8 @@ func (e *Emulator) Collect(ctx context.Context) (Collected, error) {
 	return Collected(c), err
 }
 
-// collecting collects until ctx ends or the emulator is closed. Of several
-// listeners' calls one works, the others wait for it to end.
+// collecting collects until ctx ends or the emulator is closed. If several
+// listeners call it, one works and the others wait for it to end.
 func (e *Emulator) collecting(ctx context.Context) {
 	select {
 	case e.collector <- struct{}{}:

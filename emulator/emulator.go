@@ -77,7 +77,7 @@ type Options struct {
 	// BlobHost is the second host's name, without port, for clients that cannot
 	// resolve names under .localhost; "" = REGISTRY.blob.localhost.
 	BlobHost string
-	// Deviations are the answers that are not to be the service's.
+	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
 
@@ -146,8 +146,8 @@ type Emulator struct {
 // A folder that held state and lacks a part of it, or whose database is older than
 // what was acknowledged, is refused. [Options.Recover] goes on with what is left:
 // the database as it is, or a new one where there is none that can be read; new
-// keys where keys.json is missing or damaged, so that no password or token of
-// before is good. What is replaced is kept in a folder state/aside-*, the logger
+// keys where keys.json is missing or damaged, so that no earlier password or token
+// is good. What is replaced is kept in a folder state/aside-*, the logger
 // gets a warning, and nothing is collected until the next start.
 //
 // Errors: [acrkit.CodeUsage] for a seed that is wrong or differs from the
@@ -177,7 +177,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is no deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -287,8 +287,8 @@ func (e *Emulator) Close() error {
 // for the trust stores of clients. It is also in DataDir/ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
-// Decision is one line of the decision log. It knows what the answer must not
-// tell, such as that a password has expired.
+// Decision is one line of the decision log. It has what the answer must not say,
+// such as that a password has expired.
 type Decision struct {
 	ID        int64     // grows with each decision
 	Time      time.Time // by the emulator's clock

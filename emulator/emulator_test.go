@@ -405,7 +405,7 @@ func TestExchangeAndRefresh(t *testing.T) {
 		}
 	}
 	if _, ok := c["aad_identity"]; ok {
-		t.Error("a registry that is not in ABAC mode has the claim that tells of it")
+		t.Error("a registry that is not in ABAC mode has the claim of that mode")
 	}
 	catalog := []any{map[string]any{"type": "registry", "name": "catalog", "actions": []any{"*"}}}
 	for name, x := range map[string]struct {

@@ -67,13 +67,13 @@ type fault struct{ folder, file, how string }
 
 func (f fault) name() string { return f.folder + "/" + f.file + "/" + f.how }
 
-// refuses says of which faults no start must come of: those of secrets that
+// refuses reports whether every start must fail after the fault: of secrets that
 // another user may know.
 func (f fault) refuses() bool {
 	return f.how == "owner" && (f.file == "control-api.key" || strings.HasPrefix(f.file, "state/") && !strings.HasPrefix(f.file, "state/blobs/"))
 }
 
-// unprotected are faults that nothing can find out: pages of a database that was
+// unprotected are faults that no check can find: pages of a database that was
 // not closed have no checksum, and the pages of its log replace only some of them.
 func (f fault) unprotected() bool {
 	return f.folder == "killed" && f.file == "state/registry.db" && f.how == "flipped"

@@ -65,9 +65,9 @@ const (
 	takesSpeed
 )
 
-// injection does to a request what a fault says, and reports whether that was the
-// whole answer. Where it was not, the request goes on with another writer, and finish
-// is called at its end.
+// injection applies a fault to a request, and reports whether that was the whole
+// answer. If not, the request goes on with another writer, and finish is called at
+// its end.
 type injection func(e *Emulator, w http.ResponseWriter, r *http.Request, route Route, f Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 )

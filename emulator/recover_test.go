@@ -54,7 +54,7 @@ func TestStateLost(t *testing.T) {
 			discard := filepath.Join(dir, "state.discard-x")
 			return errors.Join(os.Rename(filepath.Join(dir, "state"), discard), os.Mkdir(filepath.Join(dir, "state"), 0o700),
 				nothingAcknowledged(filepath.Join(discard, "mark"), state(dir, "mark")))
-		}, "a reset was cut short, and state.discard-x is what was there before"},
+		}, "a reset was interrupted, and state.discard-x is the state before it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t, "stopped")

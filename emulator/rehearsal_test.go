@@ -19,7 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// pattern tells which of some requests were hit.
+// pattern returns which of some requests were hit.
 func (f *fixture) pattern(n int) string {
 	f.t.Helper()
 	var b strings.Builder

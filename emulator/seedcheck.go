@@ -50,7 +50,7 @@ type unique map[string]bool
 
 func (u unique) add(p *seedProblems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s is there twice", what, quote(name))
+		p.add(path, "%s %s occurs twice", what, quote(name))
 	}
 	u[name] = true
 }

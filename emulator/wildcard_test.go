@@ -149,7 +149,7 @@ func TestAllRepositories_ABAC(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: withMode(t, abac, emulator.SeedRoleAssignment{Role: "Container Registry Repository Contributor"})})
 	refresh := f.refreshToken()
 	if _, ok := claims(t, refresh)["aad_identity"]; !ok {
-		t.Error("the refresh token does not tell the mode")
+		t.Error("the refresh token does not show the mode")
 	}
 	ask := func(scope string) string {
 		t.Helper()

@@ -329,7 +329,7 @@ func TestCollectWhilePushing(t *testing.T) {
 			for worker := range 8 {
 				dice := rand.New(rand.NewPCG(1, uint64(worker)))
 				work.Go(func() {
-					// Who comes to run how often is up to the machine.
+					// How often each one runs depends on the machine.
 					for round := 0; round < rounds || !raced.Load() && round < 50*rounds; round++ {
 						repo, tag := fmt.Sprint("r", worker), fmt.Sprint("t", round)
 						layer := fmt.Sprint("layer ", dice.IntN(3))
@@ -396,7 +396,7 @@ func TestCollectWhilePushing(t *testing.T) {
 	}
 }
 
-// TestCollectSparesWhatIsRenewed: a blob whose idle time begins anew between its
+// TestCollectSparesWhatIsRenewed: a blob whose idle time restarts between its
 // being listed and its being taken away stays.
 func TestCollectSparesWhatIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

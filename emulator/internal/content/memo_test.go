@@ -139,7 +139,7 @@ func TestBlobAfterWrite(t *testing.T) {
 	}
 }
 
-// TestNotRemembered: content too large to be remembered is read all the same.
+// TestNotRemembered: content too large to be remembered can be read.
 func TestNotRemembered(t *testing.T) {
 	f := open(t, setup{})
 	body := `{"schemaVersion":2,"manifests":[],"annotations":{"n":"` + strings.Repeat("x", 100<<10) + `"}}`

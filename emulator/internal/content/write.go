@@ -207,8 +207,8 @@ func insertBody(tx *db.Tx, id int64, p *parsed, body []byte) error {
 	return nil
 }
 
-// healManifest checks a manifest that is there already, and writes anew what is
-// stored of it where that is not what its body says.
+// healManifest checks a manifest that is there already, and replaces what is stored
+// of it if that differs from its body.
 func healManifest(tx *db.Tx, repo, id int64, p *parsed, body []byte) error {
 	if err := checkReferences(tx, repo, p); err != nil {
 		return err

@@ -162,7 +162,7 @@ func (h *Handler) change(q *request) (c content.LockChange, ok bool) {
 		ListEnabled   *bool `json:"listEnabled"`
 	}
 	if err == nil {
-		err = exactjson.Unmarshal(b, &body) // a lock must not hang on how a reader takes a key
+		err = exactjson.Unmarshal(b, &body) // a lock must not depend on how a reader takes a key
 	}
 	if err != nil || body == nil {
 		h.fail(q.w, http.StatusBadRequest, "UNSUPPORTED", "the attributes cannot be read", nil)

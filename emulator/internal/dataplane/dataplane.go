@@ -166,8 +166,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 
 const hsts = "max-age=31536000; includeSubDomains"
 
-// The headers that every answer has: shared, so that a request does not make
-// them anew. Nothing may write into them; appending makes a copy.
+// The headers that every answer has: shared, so that a request does not allocate
+// them. Nothing may write into them; appending makes a copy.
 var (
 	serverHeader  = []string{"AzureContainerRegistry"}
 	versionHeader = []string{"registry/2.0"}

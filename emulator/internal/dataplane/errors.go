@@ -93,7 +93,7 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", nil)
 	case content.UploadOffset: // another request was faster with the same address
 		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
-	case content.UploadBroken: // believed; the client is mostly gone
+	case content.UploadBroken: // believed; the client is usually gone
 		h.fail(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 	case content.DigestMismatch: // text recorded, detail believed
 		h.fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "the content does not match "+e.Name)
@@ -120,14 +120,14 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 const damagedText = "the content is damaged in the emulator's data folder; push it again; " +
 	"acrkit emulator check says what else is damaged"
 
-// logDamage notes damage that a request met. What heals it is another push.
+// logDamage logs damage that a request has found. Another push heals it.
 func (h *Handler) logDamage(r *http.Request, err error) {
 	h.log.ErrorContext(r.Context(), "damaged content is not served",
 		"method", r.Method, "path", r.URL.Path, "error", err, "hint", "push it again; what else is damaged: acrkit emulator check")
 }
 
-// absent answers HEAD for what is damaged: it is not there, so that a client that
-// pushes does not leave it out. GET says what is the matter.
+// absent answers HEAD for damaged content: it is not there, so that a client that
+// pushes does not leave it out. GET says that it is damaged.
 func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {
 		return err

@@ -1,6 +1,6 @@
 // Package decisions is the emulator's decision log: who asked for what, and which
-// rule allowed it or which right was missing. The log knows what an answer must
-// not tell, such as that a password has expired.
+// rule allowed it or which right was missing. The log has what an answer must not
+// say, such as that a password has expired.
 package decisions
 
 import (
@@ -26,9 +26,9 @@ const (
 	// pruneEvery is how many more there may be before the oldest are removed.
 	pruneEvery = 1000
 	// batch is how many grants are written together: each commit makes the readers
-	// of the database read its pages anew.
+	// of the database read its pages again.
 	batch = 1024
-	// maxPending bounds the grants in memory while the disk takes none.
+	// maxPending limits the grants in memory while none can be written.
 	maxPending = 4096
 	// delay is the longest a grant waits to be written.
 	delay = time.Second
@@ -128,8 +128,8 @@ type Log struct {
 	closed  bool
 }
 
-// Open continues the log of a database. fail is called with errors of writing
-// behind, and how many decisions were given up for lack of room.
+// Open continues the log of a database. fail is called with errors of later writes,
+// and how many decisions were dropped for lack of room.
 func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err error, lost int)) (*Log, error) {
 	l := &Log{db: d, now: now, fail: fail}
 	err := d.Read(ctx, func(tx *db.Tx) error {
@@ -220,8 +220,8 @@ func (l *Log) Flush(ctx context.Context) error {
 	return nil
 }
 
-// spare empties what was written, to be used again; unless a full disk let it
-// grow.
+// spare empties the slice that was written, to use it again; one that a full disk
+// let grow is dropped.
 func spare(written []Decision) []Decision {
 	if cap(written) > 2*batch {
 		return nil

@@ -29,7 +29,7 @@ const anonymousSubject = "acr_anon_pull"
 // Issuer is the issuer in the registry's tokens.
 const Issuer = "Azure Container Registry"
 
-// MaxToken is the longest token that is looked at: the longest scope, as JSON in
+// MaxToken is the longest token that is parsed: the longest scope, as JSON in
 // base64, with room for the other claims.
 const MaxToken = 256 << 10
 
@@ -244,9 +244,9 @@ func (s *Store) NewVerifier() *Verifier {
 	return &Verifier{store: s, new: map[[sha256.Size]byte]Access{}}
 }
 
-// Verify returns what a good access token for the registry holds. What is wrong
-// with another, the error says as a [rule.ID], for the decision log: the service
-// does not tell its clients.
+// Verify returns what a good access token for the registry holds. For any other
+// token the error is a [rule.ID], for the decision log: the service does not say it
+// to its clients.
 func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
 	if len(token) > MaxToken {
 		return Access{}, rule.ACRTokenMalformed

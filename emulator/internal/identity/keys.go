@@ -22,7 +22,7 @@ import (
 // KeysFile is the name of the keys in the data folder.
 const KeysFile = "keys.json"
 
-// useless is what keys that are lost mean.
+// useless is what follows from lost keys.
 const useless = "no password can be checked without its keys, and no token is good"
 
 // rsaBits is the size of the service's keys: its signatures have 342 characters.

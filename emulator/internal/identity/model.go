@@ -1,4 +1,4 @@
-// Package identity knows who there is and what they may do: tenants and
+// Package identity holds the identities and their rights: tenants and
 // applications, registries with their settings and role assignments, scope maps,
 // tokens with their passwords. All of it is held in memory and kept in the
 // database; a change is durable before it is seen.

@@ -41,8 +41,8 @@ func NewPassword() string {
 	return text[:42] + "+ACR" + string("ABCD"[b[39]&3]) + text[43:48]
 }
 
-// hash is the keyed hash under which a password is stored. Each of the parts is
-// bounded by a zero byte, which none can hold.
+// hash is the keyed hash under which a password is stored. Each part ends in a zero
+// byte, which none can contain.
 func (k *Keys) hash(parts ...string) []byte {
 	mac := hmac.New(sha256.New, k.hmac)
 	for _, p := range parts {
@@ -80,7 +80,7 @@ func (k *Keys) AdminPassword(r *Registry, name string) string {
 	return base64.StdEncoding.EncodeToString(sum)[:32]
 }
 
-// SecretState is what Entra tells of a client secret.
+// SecretState is what Entra says of a client secret.
 type SecretState int
 
 // The states.
