@@ -109,7 +109,7 @@ func TestPushAndPull(t *testing.T) {
 	}
 }
 
-// Bytes that nothing tells are lost, not different.
+// Bytes that no recording holds are lost, not different.
 func TestLostManifest(t *testing.T) {
 	text := manifestText()
 	odd := strings.ReplaceAll(text, "   ", "       ") // no client indents so
@@ -261,7 +261,7 @@ func asSession(t *testing.T, entries []string) string {
 }
 
 // A session record has no bodies of requests: uploads are played in their size,
-// with their bytes where another exchange tells them.
+// with their bytes where another exchange has them.
 func TestSession(t *testing.T) {
 	text := manifestText()
 	entries := []string{
@@ -273,7 +273,7 @@ func TestSession(t *testing.T) {
 	if got := outcomes(t, "a.json", asSession(t, entries)); got != [3]int{6, 4, 0} {
 		t.Errorf("alike, lost, different: %v", got)
 	}
-	// A storage account tells the bytes of one, and the other's push those of it.
+	// A storage account has the bytes of one, and the other's push has its own.
 	hex := strings.TrimPrefix(recording.Digest(blobText), "sha256:")
 	stored := strings.Replace(entry("GET", "/x//docker/registry/v2/blobs/sha256/"+hex[:2]+"/"+hex+"/data?se=1", "", "", 200, `"X-Ms-Blob-Type":"AppendBlob"`, inBase64(blobText)),
 		host, "store.blob.core.windows.net", 1)
@@ -323,7 +323,7 @@ func TestCollectContents(t *testing.T) {
 	}
 }
 
-// Headers that a recorder left out are those that the answer tells of.
+// Headers that a recorder left out are those that the answer shows.
 func TestLikelyHeaders(t *testing.T) {
 	answer := map[string][]string{"Content-Type": {"application/x"}, "X-Ms-Client-Request-Id": {"id"}}
 	for request, want := range map[string]http.Header{

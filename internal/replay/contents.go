@@ -9,7 +9,7 @@ import (
 	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
-// contents are the bytes that recordings tell, by their digests.
+// contents are the bytes that recordings hold, by their digests.
 type contents map[string]string
 
 var (
@@ -17,8 +17,8 @@ var (
 	storedBlob = regexp.MustCompile(`/docker/registry/v2/blobs/sha256/[0-9a-f]{2}/([0-9a-f]{64})/data$`)
 )
 
-// collectContents gathers what requests pushed and answers gave. Nothing is taken
-// whose digest is another than the one that the exchanges name.
+// collectContents collects what requests pushed and answers gave. Content with
+// another digest than the exchanges name is left out.
 func collectContents(recordings []recording.Recording) contents {
 	c := contents{}
 	c.add("{}", recording.Digest("{}")) // OCI's empty configuration, which recorders leave out
@@ -87,8 +87,8 @@ func (s *session) uploaded(x *recording.Exchange, text string) (_ string, lost b
 		final = digest
 	}
 	whole, known := s.contents[final]
-	if !known && s.standIns[final] != nil {
-		whole, known = string(s.standIns[final]), true
+	if !known && s.replaced[final] != nil {
+		whole, known = string(s.replaced[final]), true
 	}
 	size, recorded := s.chunkSize(x, text, len(sent))
 	switch {
@@ -135,7 +135,7 @@ func (s *session) pushed(x *recording.Exchange, text string) (_ string, lost, ok
 		return "", true, false
 	}
 	text = s.translate(text)
-	if digest == "" { // the recording does not tell it
+	if digest == "" { // it was not recorded
 		return text, false, true
 	}
 	return text, s.replaces(digest, recording.Digest(text)), true

@@ -49,7 +49,7 @@ func digestOf(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// stage is a registry on its way to the state of a recording.
+// stage is a registry that is being set up in the state of a recording.
 type stage struct {
 	t       *target
 	host    string
@@ -140,8 +140,8 @@ func sortedKeys[V any](m map[string]V) []string {
 
 var wholeDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// uniquePrefixes returns, for sorted digests, the first characters that tell each
-// from its neighbours.
+// uniquePrefixes returns, for sorted digests, the first characters that distinguish
+// each from its neighbours.
 func uniquePrefixes(sorted []string) map[string]string {
 	out := map[string]string{}
 	common := func(a, b string) int {
@@ -392,7 +392,7 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 		if g := st.made[r.tags[t].digest]; g != nil {
 			return g
 		}
-		return some // a Link tells of its name alone
+		return some // only its name is known, from a Link
 	}
 	for _, t := range names {
 		st.t.setClock(r.tags[t].updated)

@@ -14,7 +14,7 @@ import (
 )
 
 // state is what a registry must have held when a recording began, as far as its
-// answers tell.
+// answers show.
 type state struct {
 	repositories map[string]*repository
 	anonymous    bool // a client read without a credential
@@ -32,7 +32,7 @@ type repository struct {
 	manifestCount int // 0 = not recorded
 	tagCount      int
 
-	first int // the number of the exchange that tells of it first
+	first int // the number of the first exchange that shows it
 	since int // the number of the last exchange that it was not there for
 
 	moreTags, moreManifests []follower // that a Link proves, and of which nothing else is known
@@ -96,7 +96,7 @@ func (l *locks) before(changed *locks) *locks {
 	return &out
 }
 
-// The bodies that tell something.
+// The bodies that are read.
 type manifestBody struct {
 	Digest, MediaType, ConfigMediaType, Architecture, OS string
 
@@ -159,7 +159,7 @@ func infer(r *recording.Recording, known contents) *state {
 			continue
 		}
 		var body answerBody
-		_ = json.Unmarshal([]byte(x.Content), &body) // what cannot be read tells nothing
+		_ = json.Unmarshal([]byte(x.Content), &body) // a body that cannot be read is skipped
 		var changed *locks
 		if x.Method == "PATCH" {
 			changed = new(locks)
@@ -254,7 +254,7 @@ func isAnonymous(r *recording.Recording, i int) bool {
 
 var contentPath = regexp.MustCompile(`^(.+)/(manifests|blobs)/([^/]+)$`)
 
-// inferContent reads what an answer of the distribution API tells.
+// inferContent reads what an answer of the distribution API shows.
 func (s *state) inferContent(x recording.Exchange, rest string, made map[string]bool, known contents) {
 	if from := x.URL.Query().Get("from"); from != "" && x.Status == 201 {
 		s.repository(from).addBlob(x.URL.Query().Get("mount"), nil)
@@ -390,7 +390,7 @@ func newRepository() *repository {
 	return &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string][]byte{}}
 }
 
-// addBlob adds a blob, whose content or size an answer may tell.
+// addBlob adds a blob, whose content or size an answer may have.
 func (r *repository) addBlob(digest string, x *recording.Exchange) {
 	content := r.blobs[digest]
 	if x != nil && content == nil && isStored(x) {

@@ -132,7 +132,7 @@ func openRegistry(ctx context.Context, address string, owner Owner) (*target, er
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	if h := u.Hostname(); h != "localhost" && !strings.HasSuffix(h, localSuffix) && (err != nil || !ip.IsLoopback()) {
-		return nil, errors.New("only an emulator on this machine is taken: the registry is emptied again and again")
+		return nil, errors.New("only an emulator on this machine is accepted: the registry is emptied after each recording")
 	}
 	if owner.TenantID == "" || owner.ClientID == "" || owner.ClientSecret == "" {
 		return nil, errors.New("AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET must name an application with the role Owner on the registry")

@@ -42,8 +42,8 @@ func (x *Exchange) ContentDigest() string {
 	return ""
 }
 
-// recoverBytes looks for the bytes of contents that a recorder wrote anew, and
-// notes which are lost.
+// recoverBytes looks for the bytes of contents that a recorder rewrote, and notes
+// which are lost.
 func recoverBytes(r *Recording) {
 	for i := range r.Exchanges {
 		x := &r.Exchanges[i]
@@ -89,7 +89,7 @@ type node struct {
 	members []*node
 }
 
-// maxJSON is the largest text, in bytes, that is laid out anew. A registry takes
+// maxJSON is the largest text, in bytes, that is laid out again. A registry accepts
 // manifests of 4 MiB.
 const maxJSON = 4 << 20
 

@@ -119,7 +119,7 @@ func findQueries(exchanges []Exchange, lost []int) {
 		}
 		asked, follows := next[x.URL.Path]
 		if items := pageItems(x.Content); follows && len(items) > 0 && items[0] <= asked.Get("last") {
-			asked, follows = nil, false // a list that begins anew
+			asked, follows = nil, false // a list that begins again
 		}
 		link := nextQuery(x.Answer.Get("Link"))
 		if !follows && link != nil {

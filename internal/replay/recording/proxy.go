@@ -10,7 +10,7 @@ import (
 )
 
 // proxyEntry is an exchange as the test proxy writes it. A body is an object
-// where it was JSON, which is then indented anew; a text, or a list of its lines,
+// where it was JSON, which is then indented again; a text, or a list of its lines,
 // where its type is one of text; else base64.
 type proxyEntry struct {
 	RequestMethod, RequestURI string
