@@ -1,7 +1,7 @@
 // Package leakcheck looks for the secrets of the test suite in everything that
 // the suite prints, logs and writes.
 //
-// Two things make it see what a test does not think of. The suite is built with
+// Two things make it see what a test does not check. The suite is built with
 // taps (see [Taps]): copies of a few source files, handed to the compiler alone,
 // in which the places that every secret passes report it, and the places that
 // every error, log line and command's output passes report those. And each test
@@ -52,7 +52,7 @@ func shorten(s string) string {
 	return fmt.Sprintf("%q (%d characters)", s[:shown]+"…", len(s))
 }
 
-// Unique sorts findings and leaves out what says the same again.
+// Unique sorts findings and leaves out repeated ones.
 func Unique(all []Finding) []Finding {
 	key := func(f Finding) string {
 		return strings.Join([]string{f.Package, f.Place, f.Program, f.Spelling, f.Secret}, "\x00")

@@ -32,8 +32,8 @@ const (
 	// authorityLife is how long an authority lives: its users must trust a new one
 	// once a year, and a stolen key is useless after that.
 	authorityLife = 365 * 24 * time.Hour
-	// minLife is what an authority has before it at a start: as long as the
-	// certificates that it issues. One with less is replaced then.
+	// minLife is the remaining life that an authority needs at a start: that of the
+	// certificates that it issues. One with less is replaced.
 	minLife = leafLife
 )
 
@@ -50,7 +50,7 @@ type pair struct {
 // and the loopback addresses, and what is given: host names, with all names below
 // them, and addresses. One that is for other names is replaced, and so is one that
 // ends within 90 days or is of an acrkit that set no limits; [Authority.Replaced]
-// tells.
+// says why.
 //
 // Certificates follow the machine's clock, not an emulated one: clients check
 // them by theirs.
@@ -138,7 +138,7 @@ func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P25
 
 func serial() (*big.Int, error) { return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) }
 
-// newPair makes an authority. The root's key ends with this call.
+// newPair makes an authority. The root's key is discarded at the end of the call.
 func newPair(limits names) (pair, error) {
 	rootKey, err := newKey()
 	if err != nil {
@@ -153,7 +153,7 @@ func newPair(limits names) (pair, error) {
 		return pair{}, err
 	}
 	now := time.Now()
-	// The serial tells the roots of two folders apart in a trust store.
+	// The serial distinguishes the roots of two folders in a trust store.
 	name := "acrkit local CA " + hex.EncodeToString(n.Bytes())[:8]
 	tmpl := func(n *big.Int, name string) *x509.Certificate {
 		return &x509.Certificate{

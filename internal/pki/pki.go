@@ -53,10 +53,10 @@ func (a *Authority) Replaced() string { return a.replaced }
 func (a *Authority) PEM() []byte { return encode(a.root) }
 
 // TLSConfig returns the server's side of TLS. Certificates are issued for names
-// that serves accepts; a client that asks for another, which may be one that was
-// led here by a stolen DNS name, is refused in the handshake, and so is one that the
-// authority is not for. A client that names
-// no host has connected to an address: it gets the certificate of that address.
+// that serves accepts. The handshake refuses a client that asks for another name,
+// which a stolen DNS name may have led here, or for one outside the authority's
+// names. A client that names no host has connected to an address: it gets the
+// certificate of that address.
 func (a *Authority) TLSConfig(serves func(host string) bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -446,7 +446,7 @@ func TestStolenKey(t *testing.T) {
 }
 
 // TestConstraints: the limits are of both kinds, in a critical extension; without a
-// given address, one of each family is there all the same.
+// given address, one of each family is there nevertheless.
 func TestConstraints(t *testing.T) {
 	for _, names := range [][]string{nil, {"registry.test", "192.0.2.1"}} {
 		dir := t.TempDir()

@@ -44,7 +44,7 @@ func (d *Folder) refusal(path, why, hint string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use " + d.What, Reason: path + " " + why, Hint: hint}
 }
 
-// Failure words an error of the disk.
+// Failure makes the error for a failure of the disk.
 func Failure(op string, err error) error {
 	// The paths in these errors are ours; none holds a secret.
 	e := &acrkit.Error{Op: op, Causes: []error{err}}
@@ -94,8 +94,8 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 	return root, d.check(d.Path, opened, folderMode)
 }
 
-// foreign is the refusal of what belongs to another user, who may know what is in
-// it. Where no variable names another folder, the file can be taken over.
+// foreign is the refusal of a file of another user, who may know its content. If no
+// variable can name another folder, the hint is to change the file's owner.
 func (d *Folder) foreign(path string, uid uint32) error {
 	hint := "export " + d.Env + "=DIR"
 	if d.Env == "" {
@@ -166,7 +166,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 		return nil, err
 	}
 	if info != nil && !os.SameFile(info, opened) {
-		// Replaced by another process just now; what was opened is looked at for itself.
+		// Another process has just replaced it; the file that was opened is checked.
 		if !opened.Mode().IsRegular() {
 			return nil, d.refusal(path, "is no regular file", sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 		}
@@ -184,8 +184,8 @@ func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 	return d.Disk.replace(root, name, temp, data, fileMode)
 }
 
-// ErrLocked is the end of the wait for a lock.
-var ErrLocked = errors.New("another process does not give the lock back")
+// ErrLocked says that the wait for a lock has ended without it.
+var ErrLocked = errors.New("another process holds the lock")
 
 // Lock takes the lock of a file of the folder, and waits for it at most the given
 // time. Closing the file releases it, as does the end of the process.

@@ -28,7 +28,7 @@ func OpenSecret(path string, flag int) (*os.File, error) {
 	return f, err
 }
 
-// CheckSecret is [OpenSecret] for a file that another opens, such as a database.
+// CheckSecret is [OpenSecret] for a file that a library opens, such as a database.
 // No file is no error.
 func CheckSecret(path string) error {
 	f, err := OpenSecret(path, os.O_RDONLY)

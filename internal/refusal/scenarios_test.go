@@ -367,7 +367,7 @@ func entraScenarios() []scenario {
 				pairs = append(pairs, k, v)
 			}
 			a := s.post("/"+tenant+"/oauth2/v2.0/token", pairs...)
-			// What a client of Entra tells of an answer is its text.
+			// A client of Entra prints the text of an answer.
 			return diagnose.Attempt{Text: string(a.Exchange.Body), Exchange: a.Exchange}
 		}}
 	}

@@ -49,8 +49,8 @@ const (
 	// plant are the tests that leak on purpose.
 	plant = "./internal/leakcheck/testdata/plant"
 	// heavy are the tests that send hundreds of megabytes of made-up blobs: strace
-	// would write each of them several times. What they log and whom they
-	// authenticate is what the smaller tests beside them do.
+	// would write each of them several times. The smaller tests beside them log and
+	// authenticate the same.
 	heavy = "^TestTokenEndsInAnUpload_"
 )
 
