@@ -370,7 +370,8 @@ func TestMicrosoft_scoped_token_denied(t *testing.T) {
 					t.Errorf("%s: WWW-Authenticate: %s", call.name, challenge)
 				}
 				refused, ok := errors.AsType[*acrkit.Error](azureauth.AsError(call.name, err))
-				if !ok || refused.Code != acrkit.CodeInsufficientScope || refused.Granted == nil || refused.Required.Minus(*refused.Granted).IsEmpty() {
+				if !ok || refused.Code != acrkit.CodeInsufficientScope || refused.Granted == nil ||
+					refused.Required.Minus(*refused.Granted).IsEmpty() {
 					t.Errorf("%s: AsError = %v", call.name, refused)
 				}
 				body, err := io.ReadAll(e.RawResponse.Body)

@@ -46,7 +46,7 @@ func TestNewRegistry_many(t *testing.T) {
 			r := acrtest.NewRegistry(t, nil)
 			mu.Lock()
 			if hosts[r.Host()] {
-				t.Errorf("%s is there twice", r.Host())
+				t.Errorf("%s occurs twice", r.Host())
 			}
 			hosts[r.Host()] = true
 			mu.Unlock()

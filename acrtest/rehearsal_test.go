@@ -265,7 +265,7 @@ func TestRequestsOfOtherClients(t *testing.T) {
 }
 
 // TestRateLimits: an identity is refused after its share, others go on, and the
-// wait that is asked for is what it takes.
+// identity can go on after the wait of Retry-After.
 func TestRateLimits(t *testing.T) {
 	reg := acrtest.NewRegistry(t, &acrtest.Options{RateLimits: true})
 	reg.Clock().Freeze()

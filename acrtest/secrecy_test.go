@@ -37,7 +37,7 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// packages are those whose exported types people hold, print and log.
+// packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
