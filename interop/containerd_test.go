@@ -136,7 +136,7 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 			c.dockerFiles(`{"auths":{"` + c.host + `":{"auth":"aW50ZXJvcC1wdWxsOmludGVyb3AtcHVsbC1wYXNzd29yZC0wMDAwMDAwMDAx"}}}`)
 			return nil
 		}},
-		// Now and then containerd tells of its own closed pipe, and not of the answer.
+		// Sometimes containerd reports its own closed pipe, and not the answer.
 		{cause: "missing-right", stdin: puller.password, unstable: true, do: push(puller), before: func(c capturing) func() {
 			if p.push != nil {
 				has(c)

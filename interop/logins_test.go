@@ -180,9 +180,9 @@ func (r *refuser) serve(w http.ResponseWriter, req *http.Request) {
 	http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
 }
 
-// took returns the first credential since the last call, "anonymous" if no request
+// credential returns the first credential since the last call, "anonymous" if no request
 // had one, and "" if there was no request.
-func (r *refuser) took() string {
+func (r *refuser) credential() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	who := ""
@@ -285,7 +285,7 @@ func TestLogins(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s: %s succeeded: %s", c.name, command[0], out)
 			}
-			return cell(r.took())
+			return cell(r.credential())
 		}
 		code := func(args ...string) string {
 			out, err := s.run("", append([]string{program}, args...)...)

@@ -23,7 +23,7 @@ type situation struct {
 	except map[string]string
 }
 
-// noRetry lets Java's client give up at once: it waits half a minute before it asks
+// noRetry makes Java's client give up at once: it waits half a minute before it asks
 // for a refused credential again, three times.
 const noRetry = "AZURE_REQUEST_RETRY_COUNT=0"
 

@@ -17,8 +17,8 @@ var misleading = []string{
 	"IMDS_ENDPOINT=http://127.0.0.1:1", "MSI_ENDPOINT=http://127.0.0.1:1", "MSI_SECRET=x",
 }
 
-// identified runs a program under "acrkit proxy --managed-identity", which has what
-// is in the variables as its credential. The proxy tells of each request.
+// identified runs a program under "acrkit proxy --managed-identity", whose credential
+// is in the environment. The proxy logs each request.
 func (p programs) identified(t *testing.T, s *sdkServer, env, flags []string, program string, args ...string) output {
 	t.Helper()
 	command := append([]string{acrkitBinary, "proxy", s.host, "--managed-identity", "--debug"}, flags...)

@@ -38,9 +38,9 @@ func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 	return relay(t, s, r.add), r
 }
 
-// relay puts a server before s, and tells of each request that passes: its body and
-// the answer.
-func relay(t *testing.T, s *sdkServer, tell func(*http.Request, []byte, *statusWriter)) *sdkServer {
+// relay puts a server in front of s, and calls report for each request, with its body
+// and the answer.
+func relay(t *testing.T, s *sdkServer, report func(*http.Request, []byte, *statusWriter)) *sdkServer {
 	t.Helper()
 	target, err := url.Parse(s.url)
 	if err != nil {
@@ -65,7 +65,7 @@ func relay(t *testing.T, s *sdkServer, tell func(*http.Request, []byte, *statusW
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		status := &statusWriter{ResponseWriter: w}
 		forward.ServeHTTP(status, req)
-		tell(req, body, status)
+		report(req, body, status)
 	}))
 	server.Config.ErrorLog = log.New(t.Output(), "recorder: ", 0)
 	server.StartTLS()
@@ -88,7 +88,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets answers be flushed.
+// Unwrap returns the writer beneath, so that answers can be flushed.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // shownFields are what is shown of a form; of secrets, the name alone.

@@ -24,7 +24,7 @@ func TestUploadFaults(t *testing.T) {
 		args   []string
 		code   string
 		cause  string
-		spared []string // clients that tell the length of all that they send
+		spared []string // clients that declare the length of all that they send
 		silent []string // clients that print neither the registry's code nor the status
 		unsure []string // clients that do not print that it was a push
 	}{

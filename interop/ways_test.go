@@ -20,11 +20,11 @@ const (
 	principalSecret = "interop-principal-secret-000002"
 )
 
-// A way is how a client comes to a credential without being given the password.
+// A way is how a client gets a credential without the password.
 type way struct {
 	name string
-	// open returns a session in which the client has the credential of a token. The
-	// returned function makes the command that is run of the client's.
+	// open returns a session in which the client has the credential of a token, and a
+	// function that returns the command to run for one of the client's.
 	open func(t *testing.T, c client, who token) (*session, func(repository string, command []string) []string)
 }
 

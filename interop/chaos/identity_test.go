@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// identity is who asks: a token's name and password.
+// identity is a token's name and password.
 type identity struct{ name, password string }
 
 var (

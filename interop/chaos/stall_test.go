@@ -87,11 +87,13 @@ func (x *staller) stall(ctx context.Context, format string, args ...any) error {
 }
 
 func (x *staller) form(ctx context.Context) error {
-	return x.stall(ctx, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ng", x.s.addr)
+	return x.stall(ctx, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ng", x.s.addr)
 }
 
 func (x *staller) refused(ctx context.Context) error {
-	return x.stall(ctx, "POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx", stallRepo, x.s.addr)
+	return x.stall(ctx, "POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx",
+		stallRepo, x.s.addr)
 }
 
 func (x *staller) token(ctx context.Context) (string, error) {
@@ -111,7 +113,8 @@ func (x *staller) upload(ctx context.Context) error {
 	if a.status != http.StatusAccepted {
 		return wrong("begin an upload: %d %s", a.status, a.body)
 	}
-	return x.stall(ctx, "PATCH %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\nx", a.header.Get("Location"), x.s.addr, token)
+	return x.stall(ctx, "PATCH %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\nx",
+		a.header.Get("Location"), x.s.addr, token)
 }
 
 func (x *staller) reader(ctx context.Context) error {
@@ -134,7 +137,8 @@ func (x *staller) reader(ctx context.Context) error {
 			return wrong("push a blob: %d %s", a.status, a.body)
 		}
 	}
-	return x.stall(ctx, "GET /v2/%s/blobs/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", stallRepo, digest, x.s.addr, token)
+	return x.stall(ctx, "GET /v2/%s/blobs/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+		stallRepo, digest, x.s.addr, token)
 }
 
 func (x *staller) reset(ctx context.Context) error {

@@ -73,7 +73,7 @@ func newWalker(t *testing.T) *walker {
 	}
 	write(t, w.hosts, string(hosts)+"\n"+addr+" "+registry+"\n")
 
-	// What trusts the emulator goes on trusting the package registries.
+	// Programs that trust the emulator must still trust the package registries.
 	ca := read(t, filepath.Join(dir, "data", "ca.pem"))
 	bundle := filepath.Join(dir, "bundle.pem")
 	trusted := read(t, systemCA(t))
