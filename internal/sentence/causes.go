@@ -667,14 +667,14 @@ var causes = map[string]Cause{
 	},
 	"ACRK100": {
 		Title:  "a part of an upload is refused for its size or range",
-		Shows:  "413, 416, CONTENT_LENGTH_INVALID or SIZE_INVALID to a part of an upload",
+		Shows:  "413, 416, CONTENT_LENGTH_INVALID, SIZE_INVALID or BLOB_UPLOAD_RANGE_INVALID to a part of an upload",
 		Tells:  "the session itself is known",
 		Proves: "the status or code, to a request below /blobs/uploads/",
 		Fix:    PushInParts,
 	},
 	"ACRK101": {
 		Title:  "a proxy variable is no URL",
-		Shows:  "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop",
+		Shows:  "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop; acrkit sends nothing",
 		Tells:  "a proxy that is read and cannot be reached is ACRK024",
 		Proves: "the value of the variable: a % in a password, for instance, must be written %25",
 		Fix:    WriteProxy,
