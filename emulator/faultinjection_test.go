@@ -289,7 +289,7 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 	for _, repo := range []string{"samples/app", "samples/other"} {
 		tokens[repo] = as.token("catalog", catalog, "repository:"+repo+":pull,metadata_read")
 		if tokens[repo] == "" && !weak {
-			c.t.Errorf("a password of before is not good")
+			c.t.Errorf("an earlier password is not good")
 		}
 		if tokens[repo] != "" && as.do(http.MethodPost, "/v2/"+repo+"/blobs/uploads/", tokens[repo]).Code != http.StatusUnauthorized {
 			c.t.Error("a right that was never given")

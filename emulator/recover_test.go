@@ -18,7 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// nothingAcknowledged writes the mark of a first start that was cut short.
+// nothingAcknowledged writes the mark of an interrupted first start.
 func nothingAcknowledged(from, to string) error {
 	mark, err := os.ReadFile(from)
 	if err != nil {
@@ -102,7 +102,7 @@ func TestRecover(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lose func(dir string) error
 		said string // to the log
-		tags int    // GET of the tags with the password of before
+		tags int    // GET of the tags with the earlier password
 		kept string // set aside
 	}{
 		"database": {func(dir string) error { return os.Remove(filepath.Join(dir, "state", "registry.db")) }, "recovered", 401, "mark"},
@@ -187,7 +187,7 @@ func TestFirstRunKeepsBlobs(t *testing.T) {
 	if got := contents(t, dir); !slices.Equal(got, blobs) {
 		t.Errorf("contents %v, were %v", got, blobs)
 	}
-	// So it is after a first start that was cut short, which is no loss.
+	// The same after an interrupted first start, which loses nothing.
 	dir = folder(t, "stopped")
 	blobs, state = contents(t, dir), filepath.Join(dir, "state")
 	must(t, os.Remove(filepath.Join(state, "registry.db")))

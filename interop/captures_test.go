@@ -81,7 +81,7 @@ func (c capturing) emulator(args ...string) {
 	}
 }
 
-// fault has requests go wrong until the capture is made.
+// fault makes requests fail until the capture is made.
 func fault(args ...string) func(c capturing) func() {
 	return func(c capturing) func() {
 		c.emulator(append([]string{"fault", "add"}, args...)...)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestUploadFaults has real clients push while uploads go wrong in the ways that users
+// TestUploadFaults makes real clients push while uploads fail in the ways that users
 // report of the service. The decision log names the rule and its cause, and so does
 // "acrkit explain --error" by what the client prints, where it prints enough. A client
 // that never sends such a request is not hit.

@@ -45,8 +45,8 @@ type Authority struct {
 // Made reports whether the authority is new, with this Open.
 func (a *Authority) Made() bool { return a.made }
 
-// Replaced says why the authority is a new one in place of another, which clients
-// may trust; "" where it is not.
+// Replaced says why the authority replaces another one, which clients may trust; ""
+// if it does not.
 func (a *Authority) Replaced() string { return a.replaced }
 
 // PEM returns the root certificate.

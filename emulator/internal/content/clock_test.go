@@ -88,7 +88,7 @@ func TestClockJumps(t *testing.T) {
 }
 
 // TestClockJumpsBetweenRuns: a store that is opened by another clock than it was
-// closed by takes nothing away at once, and keeps nothing for ever.
+// closed by removes nothing at once, and keeps nothing for ever.
 func TestClockJumpsBetweenRuns(t *testing.T) {
 	for _, jump := range []time.Duration{years, -years} {
 		t.Run(jump.String(), func(t *testing.T) {

@@ -156,7 +156,7 @@ func TestOnDiskItIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := stored(t, d); got != 1+more {
-		t.Errorf("%d rows, want the newest of before and %d", got, more)
+		t.Errorf("%d rows, want the newest earlier one and %d", got, more)
 	}
 }
 

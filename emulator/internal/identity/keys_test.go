@@ -153,7 +153,7 @@ func TestKeysLost(t *testing.T) {
 	}
 }
 
-// TestKeysOfEarlierVersion: a folder of before the mark has keys without a sum,
+// TestKeysOfEarlierVersion: a folder without a mark has keys without a sum,
 // which get one.
 func TestKeysOfEarlierVersion(t *testing.T) {
 	dir := t.TempDir()

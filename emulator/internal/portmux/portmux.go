@@ -169,7 +169,7 @@ func (l *Listener) Close() error {
 // Addr returns the address of the inner listener.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// prefixed gives back the byte that was looked at.
+// prefixed returns the byte that was read before the rest.
 type prefixed struct {
 	net.Conn
 	first *bytes.Reader
