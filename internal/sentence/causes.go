@@ -320,7 +320,7 @@ var causes = map[string]Cause{
 		Shows:  "an error that names the file or entry",
 		Tells:  "a file without an entry is no error",
 		Proves: "the file itself",
-		Fix:    LoginForDocker,
+		Fix:    LoginFirst,
 	},
 	"ACRK045": {
 		Title:  "a token's password was sent as Basic straight to the API",

@@ -71,7 +71,7 @@ func (d decisionJSON) explained() decisionJSON {
 // fixHere is the fix of a cause at an emulator, whose log is being read.
 func fixHere(c acrkit.Cause) sentence.FixKey {
 	key := sentence.AtEmulator(string(c))
-	if key == sentence.ExplainLog {
+	if key == sentence.ExplainLog || key == sentence.ExplainFaults {
 		key = sentence.OfCause(string(c)).Fix
 	}
 	if key.OfAzure() {

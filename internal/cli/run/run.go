@@ -43,11 +43,11 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			"this, one command uses one scope-mapped token and the next command another.\n\n" +
 			"The command gets a folder of its own as DOCKER_CONFIG, and files in it as\n" +
 			"REGISTRY_AUTH_FILE (podman, buildah, skopeo) and HELM_REGISTRY_CONFIG, which only\n" +
-			"this user can read. They hold the name and password of a token as they are, and of any other credential an\n" +
-			"ACR refresh token, which is renewed while the command runs. The logins for other\n" +
-			"hosts, and the rest of Docker's own configuration, are carried over. The folder is\n" +
-			"removed when the command ends, however it ends; what a killed acrkit left behind is\n" +
-			"removed by the next run.\n\n" +
+			"this user can read. They hold the name and password of a token as they are, and of\n" +
+			"any other credential an ACR refresh token, which is renewed while the command runs.\n" +
+			"The logins for other hosts, and the rest of Docker's own configuration, are carried\n" +
+			"over. The folder is removed when the command ends, however it ends; what a killed\n" +
+			"acrkit left behind is removed by the next run.\n\n" +
 			"The secret is in no argument and no variable of the command: what acrkit itself\n" +
 			"reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the AZURE_* of a sign-in)\n" +
 			"is not handed on, unless --keep-env is given.\n\n" +
