@@ -125,7 +125,7 @@ func Causes() []Cause {
 	for i, c := range all {
 		told := sentence.OfCause(string(c.Code))
 		all[i].Title, all[i].Shows, all[i].Tells, all[i].Proves = told.Title, told.Shows, told.Tells, told.Proves
-		all[i].Mend = sentence.Draft(told.Fix, nil)
+		all[i].Fix = sentence.Draft(told.Fix, nil)
 	}
 	return all
 }

@@ -108,7 +108,7 @@ func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	d := verdict(cause.LoginServerHash, Proved, x.reason(), "Azure Resource Manager names the login server "+clip(state.LoginServer))
-	d.Mend = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
+	d.Fix = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
 	return d, true
 }
 

@@ -129,7 +129,7 @@ func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 		}
 		x.look("repositories", "/acr/v1/_catalog", last)
 		if meant != "" {
-			d.Mend = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
+			d.Fix = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
 		}
 	} else {
 		var last error

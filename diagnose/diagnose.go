@@ -43,9 +43,9 @@ type Cause struct {
 	Shows  string // how it shows: status, header, body, claims, timing
 	Tells  string // what tells it from its neighbours
 	Proves string // what proves it
-	// Mend is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
+	// Fix is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
 	// diagnosis has the names.
-	Mend string
+	Fix string
 }
 
 // Exchange is one request of any client with its answer. Whatever it holds of
@@ -104,7 +104,7 @@ type Diagnosis struct {
 	// have, or is not known to have; empty where no right is missing.
 	Missing []Missing
 	Probes  []Probe
-	Mend    string // one command
+	Fix     string // one command
 }
 
 // Missing is a right in the words of a scope map.

@@ -1,8 +1,8 @@
 // Package diagnose says why a registry refused: the cause, the evidence for it, how
-// sure that is, and one command that mends it.
+// sure that is, and one command that fixes it.
 //
 //	d, err := diagnose.Explain(ctx, diagnose.Attempt{Err: err, Transport: rt}, nil)
-//	fmt.Println(d.Code, d.Title(), d.Mend)
+//	fmt.Println(d.Code, d.Title(), d.Fix)
 //
 // [Explain] takes one failed attempt: an error of this module, or an HTTP exchange
 // of anyone's client. [Doctor] walks the whole way to a registry step by step.

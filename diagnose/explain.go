@@ -79,11 +79,11 @@ func (x *examiner) finish(ctx context.Context, d Diagnosis) Diagnosis {
 	if c.Class == acrkit.CodeInsufficientScope && c.Code != cause.AskedTooLittle {
 		d.Missing = x.missing()
 	}
-	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Mend == "" && ok && c.Code == cause.WrongUsage {
-		d.Mend = e.Hint // what is wrong with the input is known there alone
+	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Fix == "" && ok && c.Code == cause.WrongUsage {
+		d.Fix = e.Hint // what is wrong with the input is known there alone
 	}
-	if d.Mend == "" {
-		d.Mend = x.mend(ctx, c)
+	if d.Fix == "" {
+		d.Fix = x.fix(ctx, c)
 	}
 	d.Probes = slices.Clone(x.probes)
 	return d
@@ -176,7 +176,7 @@ func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	d := verdict(c, Proved, x.refusal.Error())
 	if x.refusal.Number == assertionEnded {
 		d.Evidence = append(d.Evidence, "the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
-		d.Mend = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
+		d.Fix = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
 	}
 	return d, true
 }

@@ -40,7 +40,7 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 		if e.Meant != "" {
 			said := fmt.Sprintf("%s is no login server of ACR: did you mean %s?", clip(e.Host), e.Meant)
 			d.Evidence = append(d.Evidence, said)
-			d.Mend = sentence.Draft(sentence.Examine, map[string]string{"host": plain(e.Meant)})
+			d.Fix = sentence.Draft(sentence.Examine, map[string]string{"host": plain(e.Meant)})
 		}
 	}
 	return d, true
@@ -157,7 +157,7 @@ func eventOfMachine(e errtext.Event) (Diagnosis, bool) {
 	}[e.Kind]
 	d := verdict(c, Proved)
 	if e.Kind == errtext.DaemonMissing {
-		d.Mend = sentence.Draft(sentence.StartDocker, nil)
+		d.Fix = sentence.Draft(sentence.StartDocker, nil)
 	}
 	return d, ok
 }

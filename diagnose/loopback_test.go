@@ -56,8 +56,8 @@ func TestAtLoopback(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := strings.ReplaceAll(tc.fix, "HOST", host); !strings.HasPrefix(d.Mend, want) {
-				t.Errorf("%s\nwant %s", d.Mend, want)
+			if want := strings.ReplaceAll(tc.fix, "HOST", host); !strings.HasPrefix(d.Fix, want) {
+				t.Errorf("%s\nwant %s", d.Fix, want)
 			}
 		})
 	}

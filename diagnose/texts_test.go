@@ -111,8 +111,8 @@ func TestTexts(t *testing.T) {
 			if d.Code != "" {
 				name = row(t, d.Code).Name
 			}
-			if name != tc.cause || d.Confidence != tc.sure || d.Mend == "" {
-				t.Errorf("%s %s %s, want %s %s: %q", name, d.Confidence, d.Mend, tc.cause, tc.sure, d.Evidence)
+			if name != tc.cause || d.Confidence != tc.sure || d.Fix == "" {
+				t.Errorf("%s %s %s, want %s %s: %q", name, d.Confidence, d.Fix, tc.cause, tc.sure, d.Evidence)
 			}
 		})
 	}
@@ -145,7 +145,7 @@ func TestFixes(t *testing.T) {
 		"failed to pull and unpack image \"contoso.azurecr.io/team/app:v1\": no match for platform in manifest: not found":              "docker buildx build --platform linux/amd64,linux/arm64 --push --tag contoso.azurecr.io/team/app:v1 ",
 		"az acr login --name contoso\nError saving credentials: error storing credentials - err: x, out: `The stub received bad data.`": "acrkit login ",
 	} {
-		if got := read(t, text).Mend; got != strings.TrimSpace(want) && !strings.HasPrefix(got, want) {
+		if got := read(t, text).Fix; got != strings.TrimSpace(want) && !strings.HasPrefix(got, want) {
 			t.Errorf("%s\n%s, want %s", text, got, want)
 		}
 	}
@@ -285,7 +285,7 @@ func TestMissing(t *testing.T) {
 		method, path string
 		lines        []string
 		want         []string
-		mend         string
+		fix          string
 	}{
 		{http.MethodDelete, "/acr/v1/team/app/_tags/v1", []string{app + "content/read"}, []string{"content/delete on team/app"},
 			"acrkit emulator scope-map set SCOPE_MAP " + app + "content/delete " + app + "content/read "},
@@ -300,8 +300,8 @@ func TestMissing(t *testing.T) {
 		for _, m := range d.Missing {
 			got = append(got, m.String())
 		}
-		if diff := cmp.Diff(tc.want, got); diff != "" || !strings.HasPrefix(d.Mend, tc.mend) {
-			t.Errorf("%s %s: %s\n%s", tc.method, tc.path, diff, d.Mend)
+		if diff := cmp.Diff(tc.want, got); diff != "" || !strings.HasPrefix(d.Fix, tc.fix) {
+			t.Errorf("%s %s: %s\n%s", tc.method, tc.path, diff, d.Fix)
 		}
 	}
 	if d := read(t, "GET https://contoso.azurecr.io/v2/: toomanyrequests: x"); len(d.Missing) > 0 {

@@ -50,7 +50,7 @@ var commandsElsewhere = map[string]string{
 }
 
 // hintFields are the fields that tell a person what to do.
-var hintFields = []string{"Hint", "Mend", "Fix"}
+var hintFields = []string{"Hint", "Fix"}
 
 // fixesIn finds fixes that a file words itself: a literal command, or a hint with a
 // literal in it.
@@ -162,7 +162,7 @@ func TestFixesBite(t *testing.T) {
 func Key(op string) error { return &Error{Hint: "try again"} }
 func Set(e *Error) { e.Hint = "acrkit doctor " + e.Host }
 func Printed(e *Error) { e.Hint = fmt.Sprintf("mv %s", e.Path) }
-func Joined(d *Diagnosis) { d.Mend = cmp.Or(d.Mend, "look again") }
+func Joined(d *Diagnosis) { d.Fix = cmp.Or(d.Fix, "look again") }
 func Variable() string { hint := "docker login"; hint += " x"; return hint }
 func Handed() error { return usage("none is set", "export ACR_NAME=x") }
 

@@ -1,6 +1,6 @@
 // Package cause names the causes of package diagnose for the packages beneath it,
 // which say in their errors which one they have found. What each means, and what
-// mends it, stands in the table of package diagnose; the general cause of each code
+// fixes it, is in the table of package diagnose; the general cause of each code
 // is [acrkit.Code.Cause].
 package cause
 

@@ -181,7 +181,7 @@ func TestTroubleshooting(t *testing.T) {
 				t.Errorf("exit code %d, want %d\n got %s\nwant %s\n%s", code, row.exit, message, row.message, &stderr)
 			}
 			if hint == "" {
-				t.Error("no command that mends it")
+				t.Error("no command that fixes it")
 			}
 			for _, secret := range []string{"-password-0", "nonsense"} {
 				if strings.Contains(stderr.String(), secret) {

@@ -35,8 +35,8 @@ func TestTroubleshootingCodes(t *testing.T) {
 				fmt.Fprintf(&b, "* %s: %s.\n", line[0], strings.TrimSuffix(line[1], "."))
 			}
 		}
-		if c.Mend != "" {
-			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", c.Mend)
+		if c.Fix != "" {
+			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", c.Fix)
 		}
 	}
 	b.WriteString("\n")

@@ -204,7 +204,7 @@ func TestModes(t *testing.T) {
 }
 
 // TestWhatIsRefused: each of these is an error for readers and writers, names a
-// command that mends it, and leaves the file as it was.
+// command that fixes it, and leaves the file as it was.
 func TestWhatIsRefused(t *testing.T) {
 	elsewhere := func(s *Store) error { // a file of the attacker's, or of a backup
 		path := filepath.Join(filepath.Dir(filepath.Dir(s.Path())), "elsewhere")

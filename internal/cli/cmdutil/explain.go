@@ -17,7 +17,7 @@ import (
 )
 
 // Explain adds to an error what the command knows: whose credential it was, what
-// it was granted, and one command that mends it. It says only what the wire
+// it was granted, and one command that fixes it. It says only what the wire
 // proved.
 func Explain(ctx context.Context, c *Connection, err error) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
@@ -251,7 +251,7 @@ func knowsFix(e *acrkit.Error) bool {
 	return false
 }
 
-// rejectedHint is a command that mends a credential that was not accepted, or says
+// rejectedHint is a command that fixes a credential that was not accepted, or says
 // more of it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry

@@ -37,7 +37,7 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		Long: "Walk the whole way to a registry, a line for each step: its name, the connection, the\n" +
 			"certificate, the challenge, network rules, where the credential came from and what\n" +
 			"form it has, Entra, the token, what it grants, locks, and the host of blobs. Where\n" +
-			"something is wrong, the verdict names it with its code and one command that mends it.\n\n" +
+			"something is wrong, the verdict names it with its code and one command that fixes it.\n\n" +
 			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
 			"tried where it only reads; of a tag or digest that it names (team/app:v1:content/write),\n" +
 			"the locks are read, too. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +

@@ -36,7 +36,7 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "mend"}
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
 
 type decisionJSON struct {
 	ID        int64     `json:"id"`
@@ -57,13 +57,13 @@ type decisionJSON struct {
 	// Of what was refused by a rule, in the words of acrkit explain; "" of all else.
 	Code  string `json:"code"`
 	Cause string `json:"cause"`
-	Mend  string `json:"mend"`
+	Fix   string `json:"fix"`
 }
 
 // explained says why it was refused. The log knows what no answer tells.
 func (d decisionJSON) explained() decisionJSON {
 	if c, ok := diagnose.Lookup(string(refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))); ok {
-		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
+		d.Code, d.Cause, d.Fix = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
 	}
 	return d
 }

@@ -43,9 +43,9 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	action := ""
 	cmd := &cobra.Command{
 		Use:   "explain {<registry>/<repository>[:tag|@digest] | <code> | --error [<file>]}",
-		Short: "Say why a request is refused, and what mends it",
+		Short: "Say why a request is refused, and what fixes it",
 		Long: "Say why a request to a registry is refused: the cause with its code, the evidence, how\n" +
-			"sure that is, and one command that mends it.\n\n" +
+			"sure that is, and one command that fixes it.\n\n" +
 			"With a reference, the right that --action names is looked at with the credential that\n" +
 			"acrkit finds, along the whole way to the registry; what only reads is tried. Without\n" +
 			"--action that is content/read of a tag or digest, and metadata/read of a repository.\n\n" +
@@ -138,7 +138,7 @@ func (opts *Options) chooseAction(word string) (err error) {
 	return err
 }
 
-var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required"}
+var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry", "repository", "required"}
 
 type explanation struct {
 	cmdutil.DiagnosisJSON
@@ -208,7 +208,7 @@ func describe(opts *Options) error {
 		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
 	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"shows", c.Shows}, {"told by", c.Tells},
-		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"mend", c.Mend}})
+		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"fix", c.Fix}})
 }
 
 func runError(ctx context.Context, opts *Options) error {

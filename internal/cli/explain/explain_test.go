@@ -46,5 +46,5 @@ func TestNewCmdExplain(t *testing.T) {
 		clitest.WrongUsage(t, NewCmdExplain(clitest.Factory(nil), nil), line, why)
 	}
 	clitest.JSONFields(t, NewCmdExplain(clitest.Factory(nil), nil),
-		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required")
+		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry", "repository", "required")
 }

@@ -42,9 +42,9 @@ func (x *examiner) credential() auth.Credential {
 	return x.a.Transport.Status(x.required).Credential
 }
 
-// mend is the fix of a cause with the names of the attempt. What is not known stays a
+// fix returns the fix of a cause with the names of the attempt. What is not known stays a
 // word in capitals.
-func (x *examiner) mend(ctx context.Context, c Cause) string {
+func (x *examiner) fix(ctx context.Context, c Cause) string {
 	if seconds := x.wait(c.Code); seconds != "" {
 		return sentence.Fix(sentence.WaitFor, map[string]string{"seconds": seconds})
 	}
@@ -55,14 +55,14 @@ func (x *examiner) mend(ctx context.Context, c Cause) string {
 	case key == sentence.AsWritten:
 		return x.asMeant()
 	case key.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR():
-		return x.mendElsewhere(ctx, c.Code)
+		return x.fixElsewhere(ctx, c.Code)
 	}
 	return sentence.Draft(key, x.blanks())
 }
 
-// mendElsewhere is the fix of a cause at a registry that is none of Microsoft's. What is
+// fixElsewhere is the fix of a cause at a registry that is none of Microsoft's. What is
 // at a loopback address need not be an emulator.
-func (x *examiner) mendElsewhere(ctx context.Context, c acrkit.Cause) string {
+func (x *examiner) fixElsewhere(ctx context.Context, c acrkit.Cause) string {
 	facts := x.blanks()
 	if x.reg.IsLoopback() {
 		key := sentence.AtEmulator(string(c))
