@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// causes are what a program is told of each cause. What a person is told stands in
-// package sentence, by the same codes.
+// causes holds what programs use of each cause. The texts for people are in package
+// sentence, under the same codes.
 var causes = []Cause{
 	// the causes that say no more than a code does, one for each.
 	{Code: cause.WrongUsage, Name: "wrong-usage", Class: acrkit.CodeUsage, Basis: Documented},

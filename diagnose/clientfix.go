@@ -13,7 +13,7 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// clientFix is what fixes a cause where the person of a text stands.
+// clientFix is the fix of some causes for the users of one client.
 type clientFix struct {
 	client errtext.Client
 	causes []acrkit.Cause

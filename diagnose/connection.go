@@ -19,7 +19,7 @@ import (
 )
 
 // publicIssuers are organisations whose certificates login servers of ACR have
-// had. Anybody else's was put in their place on the way. Source: Microsoft, "Azure
+// had. A certificate of another issuer comes from an intercepting proxy. Source: Microsoft, "Azure
 // Certificate Authority details".
 var publicIssuers = []string{"Microsoft Corporation", "DigiCert Inc", "DigiCert, Inc."}
 
@@ -35,8 +35,8 @@ func (x *examiner) certificate(context.Context) (Diagnosis, bool) {
 	return intercepted(unknown.Cert)
 }
 
-// intercepted says of the certificate of a login server of ACR whether it is
-// somebody else's.
+// intercepted reports whether the certificate of a login server of ACR comes from an
+// intercepting proxy.
 func intercepted(cert *x509.Certificate) (Diagnosis, bool) {
 	if isPublic(cert) {
 		return Diagnosis{}, false
@@ -118,7 +118,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 	named := x.saysIt(errtext.SaysNetworkRule)
 	evidence := "the registry answered 403 and names this client's address"
 	if !named {
-		evidence = "the registry answered 403, which it does not do for want of a right"
+		evidence = "the registry answered 403, which it does not do for a missing right"
 		if x.at != theBase && !x.o.NoProbes {
 			switch status := x.get(ctx, "ask for the challenge, without a credential", "/v2/"); status {
 			case http.StatusForbidden:

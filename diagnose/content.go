@@ -45,7 +45,7 @@ func (x *examiner) notFound(ctx context.Context) Diagnosis {
 	return verdict(cause.NotFound, Proved, granted)
 }
 
-// nameInPath returns what stands where a repository's name belongs.
+// nameInPath returns the part of the path that should be a repository's name.
 func (x *examiner) nameInPath() string {
 	if x.url == nil {
 		return ""
@@ -161,7 +161,7 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	if !errors.Is(err, acrkit.CodeNotFound) {
 		return Diagnosis{}, false
 	}
-	evidence := "with the credential that is known here the same manifest is answered 404: it is no want of a right"
+	evidence := "with the credential that is known here the same manifest is answered 404: no right is missing"
 	if x.repositoryMissing(ctx) {
 		return verdict(cause.RepositoryUnknown, Proved, evidence), true
 	}

@@ -8,9 +8,9 @@
 // of anyone's client. [Doctor] walks the whole way to a registry step by step.
 // [Causes] is the table of all causes that they name.
 //
-// Where what came over the wire does not tell, a few further requests are made.
+// Where the failed exchange does not show the cause, a few further requests are made.
 // They change nothing, go to the registry and the token services that the
 // credential goes to anyway, and each is listed in the result; [Options.NoProbes]
-// forbids them. What cannot be told is said to be so: [CannotTell], with the
+// forbids them. A cause that cannot be decided is reported as [CannotTell], with the
 // candidates. A cause whose signs are only believed is never more than suspected.
 package diagnose

@@ -71,7 +71,7 @@ func (d *doctor) explained(ctx context.Context, name string, err error, required
 	return d.step(name, Failed, text, &found)
 }
 
-// spend takes a request off what is left, if one is.
+// spend counts one request, and reports false if none is left.
 func (d *doctor) spend() bool {
 	if d.left == 0 || d.o.NoProbes {
 		return false
@@ -195,7 +195,7 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	}
 	if chain := client.ConnectionState().PeerCertificates; d.reg.IsACR() && len(chain) > 0 {
 		if found, strange := intercepted(chain[0]); strange {
-			found.Confidence = Suspected // it is trusted here, so somebody meant it
+			found.Confidence = Suspected // it is trusted here, so it is probably intended
 			return yield(d.failed(ctx, "tls", Warning, found))
 		}
 		return yield(d.step("tls", OK, "the certificate is trusted, and of "+issuerOf(chain[0]), nil))
@@ -213,8 +213,8 @@ func (d *doctor) proxy(ctx context.Context, yield func(Step) bool) bool {
 	return yield(d.step("proxy", OK, "requests go through "+d.byProxy.Host, nil))
 }
 
-// challenged asks for the challenge: is it a registry, and does it let this
-// address in?
+// challenged asks for the challenge: is this a registry, and does it allow this
+// address?
 func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
@@ -251,7 +251,7 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 		return false
 	}
 	return yield(d.step("challenge", OK, "the registry asks for a Bearer token", nil)) &&
-		yield(d.step("network-rule", OK, "the registry lets this address in", nil))
+		yield(d.step("network-rule", OK, "the registry allows this address", nil))
 }
 
 func (d *doctor) clockStep(ctx context.Context, yield func(Step) bool) bool {
@@ -265,7 +265,7 @@ func (d *doctor) clockStep(ctx context.Context, yield func(Step) bool) bool {
 }
 
 // credentialStep says where the credential came from, which won and which lost,
-// and whether it can be used as it stands.
+// and whether it can be used.
 func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool {
 	if d.check.Err != nil {
 		yield(d.explained(ctx, "credential", d.check.Err, acrkit.Scope{}, ""))
@@ -290,7 +290,7 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 		yield(d.failed(ctx, "shape", Failed, found))
 		return false
 	}
-	return yield(d.step("shape", OK, "it has the form of its kind, and has not ended by its own word", nil))
+	return yield(d.step("shape", OK, "it has the form of its kind and has not expired by its own exp", nil))
 }
 
 // losers words the places that were looked at and did not win.

@@ -33,7 +33,7 @@ const (
 	theExchange              // /oauth2/exchange
 )
 
-// facts are what an attempt shows of itself, whatever form it came in.
+// facts are what an attempt shows: an error, an exchange or a text.
 type facts struct {
 	reg    acrkit.Registry
 	err    *acrkit.Error // of ours, or made of a connection's; nil if there is none
@@ -116,7 +116,7 @@ func gather(a *Attempt) *facts {
 	return f
 }
 
-// fromText reads what a client printed. It decides where there is nothing better.
+// fromText reads what a client printed. It is used where nothing else decides.
 func (f *facts) fromText(a *Attempt) {
 	f.reading.Ended = -1
 	if a.Text == "" {

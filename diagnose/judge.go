@@ -25,9 +25,9 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 	d.Evidence = append([]string{"the client says: " + clip(e.Line)}, d.Evidence...)
 	switch e.Class {
 	case errtext.Unnamed:
-		// Whose host it was is not said: what it would be at a registry of ACR is a
-		// candidate, and no more.
-		blobs := d.Code == cause.DataEndpointBlocked && e.Phase != errtext.Answer // whatever registry it was
+		// The text does not say whose host it was: the cause that it would have at a
+		// registry of ACR is only a candidate.
+		blobs := d.Code == cause.DataEndpointBlocked && e.Phase != errtext.Answer // at any registry
 		if blobs {
 			d.Confidence = Suspected
 		} else if !e.OfMachine() && d.Confidence != CannotTell {
@@ -162,7 +162,7 @@ func eventOfMachine(e errtext.Event) (Diagnosis, bool) {
 	return d, ok
 }
 
-// eventOfAnswer judges an answer of the registry, or of what stands behind it.
+// eventOfAnswer judges an answer of the registry or of the storage behind it.
 func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosis, bool) {
 	if e.Class == errtext.OfEntra {
 		return suspect(cause.EntraRefused), true
@@ -293,7 +293,7 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 }
 
 // spoken is what a service says in an answer that is known as such. The same words
-// may stand in an answer of another kind.
+// may occur in an answer of another kind.
 func (x *examiner) spoken(ctx context.Context) (Diagnosis, bool) {
 	for _, s := range x.says {
 		switch s {
@@ -373,11 +373,11 @@ func (x *examiner) unauthorizedByText(ctx context.Context, e errtext.Event) (Dia
 	everything := slices.Concat([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing,
 		cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates())
 	d := unsure(cause.CredentialRejected, everything,
-		"the answer says that authentication is required, which it says whatever the cause")
+		"the answer says that authentication is required, which it says for every cause")
 	switch {
 	case x.reading.Named && !x.required.IsEmpty() && e.Place != errtext.AtToken:
-		// A registry names what it wants to whoever asks. These clients do not tell of
-		// the first refusal, which everybody gets, but of the one with a token.
+		// A registry names the scope that it wants to every client. These clients do not
+		// report the first refusal, which all clients get, but the one with a token.
 		d = x.rights(ctx)
 		if d.Confidence == Proved && x.answered == 0 {
 			d.Confidence = Suspected

@@ -74,8 +74,7 @@ func (x *examiner) partly(asked string, whole, missing acrkit.Scope) Diagnosis {
 	return verdict(cause.MissingRight, Proved, asked, granted)
 }
 
-// rightsBySight says what the challenge and the token's own claim show, where
-// nobody can be asked.
+// rightsBySight decides by the challenge and the token's own claim, without a request.
 func (x *examiner) rightsBySight(asked string) Diagnosis {
 	if x.granted != nil {
 		missing := x.required.Minus(*x.granted)

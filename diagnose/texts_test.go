@@ -118,7 +118,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// TestFixes: the fix is for where the person stands, with the names of the text.
+// TestFixes: the fix is for the client that printed the text, with the names of the text.
 func TestFixes(t *testing.T) {
 	const refused = `failed to fetch anonymous token: unexpected status from GET request to https://contoso.azurecr.io/oauth2/token?scope=repository%3Aapp%3Apull&service=contoso.azurecr.io: 401 Unauthorized`
 	for text, want := range map[string]string{
@@ -151,7 +151,7 @@ func TestFixes(t *testing.T) {
 	}
 }
 
-// unreachable is a network in which nobody is.
+// unreachable is a network without a host.
 type unreachable struct{ asked int }
 
 func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
@@ -159,9 +159,9 @@ func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("dial tcp: connect: network is unreachable")
 }
 
-// TestOffline: where the registry cannot be reached, a text is called what it is called
-// alone, whatever credential there is. The texts are those of the captures, and what
-// people published, where it is at hand.
+// TestOffline: where the registry cannot be reached, a text gets the diagnosis that it
+// gets alone, with any credential. The texts are those of the captures, and the published
+// ones where their folder is available.
 func TestOffline(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "interop", "captures", "*", "*.txt"))
 	if err != nil || len(files) < 150 {

@@ -113,7 +113,7 @@ type file struct {
 // readModule parses the module's files in this process. A go list would be
 // answered from the test cache after a change elsewhere: the cache knows only
 // the files that the test itself opened. External test packages (_test) are
-// left out: they stand outside, and may use acrtest.
+// left out, because they may use acrtest.
 func readModule(tb testing.TB, root string) []file {
 	tb.Helper()
 	var files []file

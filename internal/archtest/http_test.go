@@ -91,8 +91,8 @@ func httpUses(t *testing.T, files []file) map[string][]string {
 	return uses
 }
 
-// TestNothingWaitsForEver: nobody makes an HTTP client that does not end an exchange
-// which stands still.
+// TestNothingWaitsForEver: no code makes an HTTP client that does not end a stalled
+// exchange.
 func TestNothingWaitsForEver(t *testing.T) {
 	files := readModule(t, moduleRoot)
 	got := slices.Collect(maps.Keys(httpUses(t, files)))

@@ -24,7 +24,7 @@ import (
 // readsText lists the functions that decide on the text of a message, each with the
 // reason. Other code decides on codes, causes and fields: a sentence may be reworded.
 var readsText = map[string]string{
-	"auth/entra.go ReadEntraRefusal":                  "Entra's numbers stand in the text of other programs' errors alone",
+	"auth/entra.go ReadEntraRefusal":                  "Entra's numbers are only in the text of other programs' errors",
 	"auth/azureauth/credential.go entraNumber":        "as ReadEntraRefusal",
 	"auth/azureauth/credential.go codeByText":         "azidentity gives no type to what failed before a request",
 	"auth/azureauth/credential.go firstLine":          "shortens azidentity's text",
@@ -33,7 +33,7 @@ var readsText = map[string]string{
 	"auth/azureauth/managedidentity.go watch.Do":      "net.OpError has no other sign of a connection that was not made",
 	"internal/wire/network.go NetworkError":           "net.OpError has no other sign of a proxy",
 	"internal/wire/response.go unknown":               "the service has one code for a manifest that is missing and one that is not accepted",
-	"internal/wire/response.go serviceErrors":         "the service's own words, which it says whatever the cause",
+	"internal/wire/response.go serviceErrors":         "the service's own words, which it says for every cause",
 	"internal/wire/response.go actions":               "leaves out a name that the sentence has already; nothing else hangs on it",
 	"internal/wire/network.go Within":                 "a constant: the operation that tells a person nothing",
 	"emulator/seedyaml.go seedProblems.addSyntax":     "the YAML library gives no type to its errors",

@@ -15,7 +15,7 @@ import (
 const codesBegin, codesEnd = "<!-- codes: written by go test ./internal/cli -run TestTroubleshootingCodes -update -->\n", "<!-- /codes -->\n"
 
 // TestTroubleshootingCodes: the page has a section for each cause of the table, and
-// for no other; what acrkit explain says of a code stands there too.
+// for no other, with what acrkit explain says of the code.
 func TestTroubleshootingCodes(t *testing.T) {
 	path := filepath.Join("..", "..", "docs", "troubleshooting.md")
 	data, err := os.ReadFile(path)

@@ -29,7 +29,7 @@ type Rule struct {
 // Break takes a rule, or one part of it, out.
 type Break struct {
 	File    string // below the module; where the rule is kept
-	Find    string // stands exactly once in the file
+	Find    string // occurs exactly once in the file
 	Replace string
 	Package string // of the test, as "./auth"
 	Test    string // must fail then
@@ -42,7 +42,7 @@ func (b Break) Apply(root string) (string, error) {
 		return "", err
 	}
 	if n := strings.Count(string(data), b.Find); n != 1 {
-		return "", fmt.Errorf("%s: %q stands there %d times, want once: the code has moved, and internal/mutate must follow", b.File, b.Find, n)
+		return "", fmt.Errorf("%s: %q occurs %d times, want once: the code has moved, and internal/mutate must follow", b.File, b.Find, n)
 	}
 	return strings.Replace(string(data), b.Find, b.Replace, 1), nil
 }

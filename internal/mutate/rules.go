@@ -85,7 +85,7 @@ func Rules() []Rule {
 			{"internal/cli/emulator/client.go", "controlTime = followWait + stall.HeaderTime", "controlTime = 100 * (followWait + stall.HeaderTime)", "./internal/cli/emulator", "TestControl_silence"},
 			{"internal/cli/emulator/client.go", "stall.WrapWith(base, stall.Limits{Header: controlTime})", "base", "./internal/cli/emulator", "TestControl_silence"},
 		}},
-		{"timeout", "--timeout ends a command, whatever it waits for, and never a program that it runs.", []Break{
+		{"timeout", "--timeout ends a command in any wait, and never a program that it runs.", []Break{
 			{"internal/cli/cmdutil/timeout.go", "context.WithTimeoutCause(ctx, after, errTimeout)", "context.WithTimeoutCause(ctx, 100*after, errTimeout)", "./internal/cli", "TestTimeout"},
 			{"internal/cli/cmdutil/timeout.go", "timeoutGrace = 2 * time.Second", "timeoutGrace = 2 * time.Hour", "./internal/cli", "TestTimeout"},
 			{"internal/cli/root/root.go", "return f.StartTimeout(cmd)", "return nil", "./internal/cli", "TestTimeout"},
@@ -94,7 +94,7 @@ func Rules() []Rule {
 			{"internal/cli/proxy/run.go", "	started()\n	defer cmdutil.TuneGC()()\n", "	defer cmdutil.TuneGC()()\n", "./internal/cli", "TestTimeout"},
 			{"internal/cli/emulator/start.go", "	cmdutil.RefuseTimeout(cmd)\n", "", "./internal/cli", "TestTimeout"},
 		}},
-		{"strangers-words", "Of what another program printed a bounded part is read, whose host an event is of decides, and a probe that nobody answered changes no verdict.", []Break{
+		{"strangers-words", "Of what another program printed a bounded part is read, whose host an event is of decides, and a probe without an answer changes no verdict.", []Break{
 			{"internal/errtext/clean.go", "const MaxText = 64 << 10", "const MaxText = 64 << 20", "./internal/errtext", "TestEvents_order"},
 			{"internal/errtext/clean.go", "const MaxText = 64 << 10", "const MaxText = 16 << 10", "./internal/errtext", "TestEvents_order"},
 			{"internal/errtext/clean.go", "		return text[i+1:]\n	}\n	return \"\"\n", "		return text\n	}\n	return text\n", "./internal/errtext", "TestEnd"},
@@ -142,7 +142,7 @@ func Rules() []Rule {
 			{"internal/redact/redact.go", "			default:\n				v = Mark\n", "			default:\n", "./internal/redact", "TestHeader"},
 			{"internal/redact/redact.go", "		s = hide(s, v)\n		if", "		if", "./internal/redact", "TestText_spellings"},
 		}},
-		{"file-modes", "Others can read no file that acrkit writes but its CA's certificate, whatever the umask.", []Break{
+		{"file-modes", "Other users can read no file that acrkit writes except its CA's certificate, under any umask.", []Break{
 			{"emulator/control.go", "private.WriteFile(path, []byte(key+\"\\n\"), 0o600)", "private.WriteFile(path, []byte(key+\"\\n\"), 0o644)", "./internal/cli", "TestFileModes"},
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
 			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
@@ -190,7 +190,7 @@ func Rules() []Rule {
 			{"emulator/internal/content/collect.go", "	if s.keepAll {", "	if false {", "./emulator", "TestFirstRunKeepsBlobs"},
 			{"internal/cli/emulator/start.go", "		if !isNew {", "		if false && !isNew {", "./internal/cli", "TestScripts"},
 		}},
-		{"folder-lock", "One emulator at a time uses a data folder, whatever becomes of the lock file.", []Break{
+		{"folder-lock", "One emulator at a time uses a data folder, even if the lock file is removed.", []Break{
 			{"emulator/internal/folderlock/folderlock.go", "	f, err := lockDir(folder)\n	if f == nil {", "	f, err := lockDir(folder)\n	if true {", "./emulator/internal/folderlock", "TestLock_file_gone"},
 			{"emulator/folder.go", "	return e.lock.Hold(state)", "	return nil", "./emulator", "TestFolderInUse_lock_gone"},
 		}},
@@ -249,7 +249,7 @@ func Rules() []Rule {
 			{"internal/tokencache/seal.go", "	return aead.Seal(nonce, nonce, plain, bound)", "	return aead.Seal(nonce, nonce, plain, nil)", "./internal/tokencache", "TestCache"},
 			{"internal/tokencache/seal.go", "s.body = sealWith(aead, plainBody, s.header)", "s.body = sealWith(aead, plainBody, s.header[:0])", "./internal/tokencache", "TestCache"},
 		}},
-		{"cache-life", "No token is kept or taken for longer than three hours, or that came from the future, whatever the clock was.", []Break{
+		{"cache-life", "No token is kept or used for longer than three hours or before its own time, even if the clock was wrong.", []Break{
 			{"auth/tokenstore.go", "from.Add(min(l.span, maxStoredLife))", "from.Add(l.span)", "./auth", "TestTokens_clock"},
 			{"auth/tokenstore.go", " || span > maxStoredLife {", " {", "./auth", "TestTokens_clock"},
 			{"auth/tokenstore.go", "	if age < 0 || span", "	if span", "./auth", "TestTokens_clock"},
@@ -258,7 +258,7 @@ func Rules() []Rule {
 			{"internal/tokencache/tokencache.go", "!ok || !h.Expires.After(now) || ", "!ok || ", "./internal/tokencache", "TestClock"},
 			{"internal/tokencache/tokencache.go", " || h.Expires.After(now.Add(MaxLife)) {", " {", "./internal/tokencache", "TestClock"},
 		}},
-		{"cache-ended", "A token that has ended is removed by whatever opens the cache next.", []Break{
+		{"cache-ended", "An expired token is removed by the next process that opens the cache.", []Break{
 			{"internal/tokencache/tokencache.go", "	if err == nil {\n		c.tidy(root)\n	}\n", "", "./internal/tokencache", "TestEnded"},
 			{"internal/tokencache/tokencache.go", "Abs() >= sweepEvery", "Abs() > sweepEvery", "./internal/tokencache", "TestEnded"},
 			{"internal/tokencache/tokencache.go", "due := c.swept.IsZero() || ", "due := true || ", "./internal/tokencache", "TestEnded"},
@@ -304,7 +304,7 @@ func Rules() []Rule {
 			{"credhelper/kubelet.go", "case !slices.ContainsFunc(h.opts.Tenants,", "case false && !slices.ContainsFunc(h.opts.Tenants,", "./credhelper", "TestKubelet_service_account"},
 			{"credhelper/kubelet.go", "cacheByRegistry = \"Registry\"", "cacheByRegistry = \"Global\"", "./credhelper", "TestKubelet"},
 		}},
-		{"proxy-key", "The proxy lets nobody in without its key, or a living token that was got with it at the same name.", []Break{
+		{"proxy-key", "The proxy requires its key, or a valid token that was issued for the key at the same name.", []Break{
 			{"proxy/door.go", "return h.open || subtle", "return true || subtle", "./proxy", "TestClosedByDefault"},
 			{"proxy/door.go", "	if len(header) != 1 {\n		return &refusal{}", "	if len(header) != 1 {\n		return nil", "./proxy", "TestClosedByDefault"},
 			{"proxy/tokensvc.go", "	if len(values) == 0 && c.h.open {", "	if len(values) == 0 {", "./proxy", "TestClosedByDefault"},
@@ -437,13 +437,13 @@ func Rules() []Rule {
 			{"emulator/internal/content/collect.go", "	if now.Sub(s.opened) < min(s.blobGrace/2, openGrace) {", "	if false {", "./emulator/internal/content", "TestClockJumpsBetweenRuns"},
 			{"emulator/internal/content/content.go", "SET idle_since=? WHERE idle_since>?\", now, now)", "SET idle_since=? WHERE idle_since>? AND 0\", now, now)", "./emulator/internal/content", "TestClockJumpsBetweenRuns"},
 		}},
-		{"D1", "Whoever gives up on a shared token request fails nobody else.", []Break{
+		{"D1", "A caller that gives up on a shared token request does not fail the others.", []Break{
 			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
 		}},
 		{"D2", "Of several errors each can be asked for.", []Break{
 			{"error.go", "func (e *Error) Unwrap() []error { return e.Causes }", "func (e *Error) Unwrap() []error { return nil }", "./registry", "TestD2_SeveralErrors"},
 		}},
-		{"D3", "Retry-After is a lower bound; a longer one than anybody waits is an error at once.", []Break{
+		{"D3", "Retry-After is a lower bound; one above the limit is an error at once.", []Break{
 			{"registry/request.go", "d := max(asked, backoff(attempt))", "d := min(asked, backoff(attempt))", "./registry", "TestD3_RetryAfter"},
 			{"registry/request.go", "asked > maxRetryAfter {", "false {", "./registry", "TestD3_RetryAfter"},
 		}},

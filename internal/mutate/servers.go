@@ -48,11 +48,11 @@ func serverRules() []Rule {
 		{"beyond-loopback", "The emulator listens for other machines only where it was opened for them.", []Break{
 			{serve, "!addr.IP.IsLoopback() && !e.beyond {", "false {", emulator, "TestServeBeyondLoopback"},
 		}},
-		{"plain-http-peers", "The emulator answers nothing over plain HTTP to another machine, whatever is asked of it.", []Break{
+		{"plain-http-peers", "The emulator answers no request over plain HTTP from another machine.", []Break{
 			{serve, "	if r.TLS == nil && !fromHere(r) {", "	if false {", emulator, "TestPlainHTTP"},
 			{"emulator/control.go", "err == nil && from.Addr().Unmap().IsLoopback()", "err == nil && from.Addr().IsValid()", emulator, "TestPlainHTTP"},
 		}},
-		{"standing-still", "A client that stands still in its body, or in reading an answer, is ended in time; one that moves is not.", []Break{
+		{"standing-still", "A client that stalls while it sends a body or reads an answer is ended in time; one that makes progress is not.", []Break{
 			{limits, "	ReadTime = 30 * time.Second", "	ReadTime = 30 * time.Minute", emulator, "TestStalledForm"},
 			{limits, "	WriteTime = 2 * time.Minute", "	WriteTime = 200 * time.Minute", emulator, "TestClientThatDoesNotRead"},
 			{limits, "	MinBytes = 1 << 10", "	MinBytes = 1", emulator, "TestStalledPace"},
@@ -75,7 +75,7 @@ func serverRules() []Rule {
 			{body, "	if !errors.Is(b.err, io.EOF) {\n		_ = b.control.SetReadDeadline(past)\n	}\n", "	_ = errors.Is\n", idle, "TestDrain_rest"},
 			{serve, "		if finished {\n			body.Drain()\n		}\n", "", emulator, "TestUnreadBody"},
 		}},
-		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{
+		{"reset", "A stalled client does not delay a reset of the emulator or other clients, and one without a credential never does.", []Break{
 			{"emulator/snapshot.go", "	resetWait   = 10 * time.Second", "	resetWait   = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
 			{"emulator/snapshot.go", "	resetIdle   = 3 * time.Second", "	resetIdle   = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
 			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 300 * time.Second", emulator, "TestClientThatDoesNotRead"},

@@ -1,21 +1,21 @@
 package sentence
 
-// Cause is what is told of a cause: of each one clause, and the fix.
+// Cause describes a cause, in one clause for each field, and names its fix.
 type Cause struct {
 	Title  string
 	Shows  string // how it shows: status, header, body, claims, timing
-	Tells  string // what tells it from its neighbours
+	Tells  string // what distinguishes it from similar causes
 	Proves string // what proves it
 	Fix    FixKey
 }
 
-// OfCause returns what is told of the cause of a code, "ACRK032"; zero where the code is
-// of none.
+// OfCause returns the description of a cause by its code, "ACRK032"; zero if the code is
+// unknown.
 func OfCause(code string) Cause { return causes[code] }
 
 var causes = map[string]Cause{
 	"ACRK001": {
-		Title:  "the input is wrong, or half of it is missing",
+		Title:  "the input is wrong or incomplete",
 		Shows:  "an error before anything is sent, or 400",
 		Tells:  "the message names the option, variable or field",
 		Proves: "the check that refused it",
@@ -29,7 +29,7 @@ var causes = map[string]Cause{
 		Fix:    NameRegistry,
 	},
 	"ACRK003": {
-		Title:  "no credential was found, and the registry lets nobody in without one",
+		Title:  "no credential was found, and the registry requires one",
 		Shows:  "401 from the token service to a request without a user",
 		Tells:  "the token request carried nothing; a refused credential is ACRK004",
 		Proves: "every place that was looked at had none",
@@ -94,7 +94,7 @@ var causes = map[string]Cause{
 	"ACRK012": {
 		Title:  "the answer could not be completed",
 		Shows:  "a list that ends early, or a wildcard that cannot be enumerated",
-		Tells:  "what came is true, and not all",
+		Tells:  "what came is correct but incomplete",
 		Proves: "the error's own report",
 		Fix:    Examine,
 	},
@@ -106,7 +106,7 @@ var causes = map[string]Cause{
 		Fix:    Examine,
 	},
 	"ACRK014": {
-		Title:  "a limit on size was passed",
+		Title:  "a size limit was exceeded",
 		Shows:  "an error that names the limit, or 413",
 		Tells:  "the message names what was too large",
 		Proves: "the limit that the message names",
@@ -122,7 +122,7 @@ var causes = map[string]Cause{
 	"ACRK016": {
 		Title:  "the resolver did not answer",
 		Shows:  "the look-up of the name fails or takes too long",
-		Tells:  "the name may exist: nobody said that it does not",
+		Tells:  "the name may exist; no resolver has answered",
 		Proves: "the resolver's error",
 		Fix:    LookUpName,
 	},
@@ -137,7 +137,7 @@ var causes = map[string]Cause{
 		Title:  "nothing listens at the registry's address",
 		Shows:  "the connection is refused at once",
 		Tells:  "silence is ACRK019",
-		Proves: "the operating system's word for it",
+		Proves: "the operating system's error",
 		Fix:    Reach,
 	},
 	"ACRK019": {
@@ -148,7 +148,7 @@ var causes = map[string]Cause{
 		Fix:    ReachInTime,
 	},
 	"ACRK020": {
-		Title:  "somebody between here and the registry opens TLS",
+		Title:  "a proxy between here and the registry intercepts TLS",
 		Shows:  "the certificate of a login server of ACR comes from an issuer that is no public authority: a company's proxy",
 		Tells:  "another server's unknown authority is ACRK010",
 		Proves: "the issuer of the certificate that came for *.azurecr.io",
@@ -162,9 +162,9 @@ var causes = map[string]Cause{
 		Fix:    ShowLoginServer,
 	},
 	"ACRK022": {
-		Title:  "the server's certificate has ended or not begun, or this machine's clock is wrong",
-		Shows:  "the TLS handshake ends with a certificate that is out of its time",
-		Tells:  "a wrong clock meets it with every server",
+		Title:  "the server's certificate has expired or is not valid yet, or this machine's clock is wrong",
+		Shows:  "the TLS handshake ends with a certificate outside its validity period",
+		Tells:  "with a wrong clock every server's certificate fails",
 		Proves: "the dates in the certificate against the clock",
 		Fix:    CompareClocks,
 	},
@@ -183,14 +183,14 @@ var causes = map[string]Cause{
 		Fix:    PassProxyBy,
 	},
 	"ACRK025": {
-		Title:  "the registry's network rules leave this address out",
+		Title:  "the registry's network rules do not allow this address",
 		Shows:  `403 "client with IP '…' is not allowed access", already to GET /v2/ without a credential; clients say that the registry did not issue a challenge`,
 		Tells:  "no role is another 403 (ACRK065), after authentication",
 		Proves: "the message of the 403, or a 403 to GET /v2/ without a credential",
 		Fix:    AllowAddress,
 	},
 	"ACRK026": {
-		Title:  "the host answers, and is no registry",
+		Title:  "the host answers but is not a registry",
 		Shows:  "GET /v2/ gives no Bearer challenge and no 200",
 		Tells:  "a network rule answers 403",
 		Proves: "the answer to GET /v2/",
@@ -199,7 +199,7 @@ var causes = map[string]Cause{
 	"ACRK027": {
 		Title:  "the login server carries a hash that the name lacks",
 		Shows:  "NAME.azurecr.io does not resolve, and the registry's login server is NAME-HASH.azurecr.io",
-		Tells:  "a name that nobody has is ACRK015",
+		Tells:  "a name that no registry has is ACRK015",
 		Proves: "Azure Resource Manager's loginServer",
 		Fix:    ShowLoginServer,
 	},
@@ -235,7 +235,7 @@ var causes = map[string]Cause{
 		Title:  "the password is not one of the token's two",
 		Shows:  "as ACRK004",
 		Tells:  "the token is enabled and neither password has expired",
-		Proves: "Azure Resource Manager's word on the token: enabled, passwords in force and older than a minute",
+		Proves: "what Azure Resource Manager says of the token: enabled, with passwords that are valid and older than a minute",
 		Fix:    RenewPassword,
 	},
 	"ACRK033": {
@@ -274,7 +274,7 @@ var causes = map[string]Cause{
 		Fix:    RenewSecret,
 	},
 	"ACRK038": {
-		Title:  "a token of Entra or of another kind stands where a password belongs",
+		Title:  "a token of Entra or of another kind was given as the password",
 		Shows:  "a refused password that has the three parts of a signed token",
 		Tells:  "a password of ACR has no dots",
 		Proves: "the form of the password",
@@ -289,13 +289,13 @@ var causes = map[string]Cause{
 	},
 	"ACRK040": {
 		Title:  "this machine's clock is wrong",
-		Shows:  "tokens end too early or certificates have not begun; assertions are refused",
+		Shows:  "tokens expire too early, or certificates are not valid yet; assertions are refused",
 		Tells:  "the Date of the answers differs from the clock by more than five minutes",
 		Proves: "the answer's Date against the clock",
 		Fix:    SetClock,
 	},
 	"ACRK041": {
-		Title:  "a stored login that is not accepted stands before anonymous pull",
+		Title:  "a stored login that is not accepted prevents an anonymous pull",
 		Shows:  "a public image is refused; without the credential it comes",
 		Tells:  "the registry lets anonymous clients pull",
 		Proves: "the same request without a credential",
@@ -338,7 +338,7 @@ var causes = map[string]Cause{
 	},
 	"ACRK047": {
 		Title:  "another credential was used than the one that was meant",
-		Shows:  "a refusal for want of a right, while a later place had a credential too",
+		Shows:  "a refusal for a missing right, while a later place had a credential too",
 		Tells:  "the places that were looked at, in order, with the one that won",
 		Proves: "the list of places: which won, which were set and passed over",
 		Fix:    ShowIdentity,
@@ -471,7 +471,7 @@ var causes = map[string]Cause{
 	},
 	"ACRK066": {
 		Title:  "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete give nothing",
-		Shows:  "an Entra identity with a role is refused for want of every right; its refresh token has the claim aad_identity",
+		Shows:  "an Entra identity with a role is refused because every right is missing; its refresh token has the claim aad_identity",
 		Tells:  "a scope-mapped token does not depend on the mode",
 		Proves: "Azure Resource Manager's roleAssignmentMode, or the claim aad_identity of the refresh token",
 		Fix:    AssignRepositoryRole,
@@ -491,7 +491,7 @@ var causes = map[string]Cause{
 		Fix:    LoginByAzureCLI,
 	},
 	"ACRK069": {
-		Title:  "the registry lets nobody in without a credential",
+		Title:  "the registry requires a credential",
 		Shows:  "401 to a token request without a credential",
 		Tells:  "where anonymous pull is on, the same request gets a token",
 		Proves: "401 from the token service to an anonymous request",
@@ -680,7 +680,7 @@ var causes = map[string]Cause{
 		Fix:    WriteProxy,
 	},
 	"ACRK102": {
-		Title:  "a byte order mark stands before the password",
+		Title:  "the password begins with a byte order mark",
 		Shows:  "as ACRK004; the password came from a file that an editor or PowerShell wrote as UTF-8 with a mark",
 		Tells:  "a password of ACR has no bytes EF BB BF",
 		Proves: "the first three bytes of the value that was given",
@@ -689,7 +689,7 @@ var causes = map[string]Cause{
 	"ACRK103": {
 		Title:  "the Entra token is for Azure Resource Manager of another cloud",
 		Shows:  `401 from /oauth2/exchange, "retrieving permissions failed"`,
-		Tells:  "an identity without a role is told the same with 403",
+		Tells:  "an identity without a role gets the same message with 403",
 		Proves: "the token's aud",
 		Fix:    GetTokenForRegistries,
 	},

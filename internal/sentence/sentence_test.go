@@ -12,7 +12,7 @@ func TestTable(t *testing.T) {
 	all := maps.Clone(reasons)
 	for key, s := range table {
 		if _, twice := all[key]; twice {
-			t.Errorf("%s stands in both tables", key)
+			t.Errorf("%s is in both tables", key)
 		}
 		all[key] = s
 	}
@@ -53,15 +53,15 @@ func TestSay(t *testing.T) {
 	}
 }
 
-// TestFix: every key stands in one table; with its facts a fix is whole, without one it
-// is none, and a draft keeps a word in capitals for it.
+// TestFix: every key is in one table; with all facts a fix is complete, without one it is
+// empty, and a draft has a word in capitals instead.
 func TestFix(t *testing.T) {
 	braces := regexp.MustCompile(`(^|[^{])\{([a-z_]+)\}`)
 	seen := map[FixKey]bool{}
 	for _, table := range tables {
 		for key, text := range table {
 			if seen[key] || text == "" {
-				t.Errorf("%s is empty, or stands in two tables", key)
+				t.Errorf("%s is empty, or is in two tables", key)
 			}
 			seen[key] = true
 			facts := map[string]string{}

@@ -198,7 +198,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 		}
 		e.Causes = append(e.Causes, s)
 		if strings.HasPrefix(s.Message, "authentication required") {
-			continue // the service says it whatever the cause
+			continue // the service says it for every cause
 		}
 		if s.Message != "" {
 			said = append(said, s.Message)

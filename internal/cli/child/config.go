@@ -120,7 +120,7 @@ func badConfig(what, why string) error {
 		Hint: sentence.Fix(sentence.WithoutConfiguration, map[string]string{"variable": envDocker})}
 }
 
-// document is a configuration: its logins, and the rest of it as it stands.
+// document is a configuration: its logins, and the rest of it unchanged.
 type document struct {
 	Auths       map[string]json.RawMessage `json:"auths"`
 	CredHelpers map[string]string          `json:"credHelpers"`
@@ -166,7 +166,7 @@ func parseConfig(data []byte) (doc document, why string) {
 		return doc, "its logins are not as Docker writes them"
 	}
 	maps.DeleteFunc(doc.rest, func(key string, _ json.RawMessage) bool {
-		// Whatever their case: so they are read, here and by Docker.
+		// In any case, as they are read here and by Docker.
 		return strings.EqualFold(key, "auths") || strings.EqualFold(key, "credHelpers") || strings.EqualFold(key, "credsStore")
 	})
 	return doc, ""

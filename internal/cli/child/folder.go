@@ -36,7 +36,7 @@ const KeepEnvUsage = "hand the variables of acrkit's own credential to the comma
 // Folder is a private DOCKER_CONFIG for one program.
 type Folder struct {
 	Path string
-	lock *os.File // held while acrkit lives; what nobody holds is a leftover
+	lock *os.File // held while acrkit runs; a folder whose lock is free is a leftover
 	once sync.Once
 	err  error
 }
@@ -58,8 +58,8 @@ const (
 
 var folderName = regexp.MustCompile(`^` + namePrefix + `[0-9]+$`)
 
-// runtimeDir is where folders are made: the user's runtime folder, which is in
-// memory and nobody else's, else the one for temporary files.
+// runtimeDir returns where folders are made: the user's runtime folder, which is private
+// and in memory, else the one for temporary files.
 func runtimeDir(lookup func(string) (string, bool)) string {
 	if dir, _ := lookup("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() && isMine(info) {
@@ -185,9 +185,8 @@ func (d *Folder) Remove() error {
 	return d.err
 }
 
-// removeLeftovers removes the folders that runs have left which were killed: this
-// user's own, whose lock nobody holds. Whatever goes wrong with one is left to the
-// next run.
+// removeLeftovers removes the folders of killed runs: those of this user whose lock is
+// free. It ignores errors; the next run tries again.
 func removeLeftovers(parent string) {
 	dir, err := os.Open(parent)
 	if err != nil {

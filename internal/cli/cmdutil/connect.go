@@ -50,9 +50,9 @@ func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 		Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
 }
 
-// RepositoryFlag reads the value of --repository, a name that may stand behind its
-// registry, and the registry that is meant: arg, else the one in the name, else
-// as [Factory.Registry]. An empty value is no repository.
+// RepositoryFlag reads the value of --repository, a name with or without its registry
+// before it, and returns the registry too: arg, else the one in the name, else that of
+// [Factory.Registry]. An empty value is no repository.
 func (f *Factory) RepositoryFlag(value, arg string) (acrkit.Registry, string, error) {
 	name := ""
 	if value != "" {
@@ -108,7 +108,7 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 	if err != nil {
 		return nil, err
 	}
-	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without asking anybody
+	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without a request
 }
 
 // ConnectAs makes clients with an identity. Nothing is sent yet.

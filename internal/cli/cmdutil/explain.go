@@ -38,12 +38,12 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
-		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", fix(sentence.Login)
+		out.Reason, out.Hint = "no credential was found, and the registry requires one", fix(sentence.Login)
 		switch {
 		case c.Note != "":
 			out.Reason, out.Hint = c.Note, fix(sentence.NameRegistry)
 		case c.Asked:
-			out.Reason = "the registry lets nobody in without a credential, and --auth anonymous uses none"
+			out.Reason = "the registry requires a credential, and --auth anonymous uses none"
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
 		// A place failed that had to be asked. Another login goes before it.

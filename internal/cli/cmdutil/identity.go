@@ -20,7 +20,7 @@ var AuthKinds = []string{
 	identity.KindGitHubOIDC, string(auth.KindAzureCLI), string(auth.KindManagedIdentity), string(auth.KindAnonymous),
 }
 
-// nothingFound is the place of nobody in messages.
+// nothingFound is the name of the anonymous place in messages.
 const nothingFound = "nothing was found"
 
 // Identity is who the command is towards one registry, before anything was sent.
@@ -43,7 +43,7 @@ func (f *Factory) finder() *identity.Finder {
 
 // Identity finds the credential for a registry: what --auth names, else a complete
 // set in the environment, else acrkit's store, else Docker's configuration, else
-// nobody ([identity.Finder.Find]). Nothing is sent.
+// anonymous ([identity.Finder.Find]). It sends no request.
 func (f *Factory) Identity(ctx context.Context, reg acrkit.Registry) (Identity, error) {
 	found, err := f.finder().Find(ctx, reg)
 	id := Identity{Identity: found, plainHTTP: f.Global.PlainHTTP}

@@ -40,7 +40,7 @@ func (o *out) String() string {
 }
 
 func TestDemo(t *testing.T) {
-	// A proxy that leads nowhere, as it stands in many an environment.
+	// An unreachable proxy, as many environments name.
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}

@@ -206,7 +206,7 @@ az, which keeps what it is told in AZURE_CONFIG_DIR:
   az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
 
 Docker needs nothing: it takes registries on this machine without a certificate.
-SSL_CERT_FILE and REQUESTS_CA_BUNDLE stand in place of the system's certificates for
-some programs; use them in a shell of their own.
+SSL_CERT_FILE and REQUESTS_CA_BUNDLE replace the system's certificates in some
+programs; set them in a separate shell.
 `, base, suffix, todo)
 }

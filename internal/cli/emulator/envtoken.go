@@ -26,8 +26,8 @@ const exampleSeed = "example"
 // goes to this machine.
 const passwordCheckTime = 5 * time.Second
 
-// seedOf returns where the passwords of the state stand: the seed of this start, or
-// the one that an earlier start with the folder recorded.
+// seedOf returns where the passwords of the state are: the seed of this start, or the
+// one that an earlier start with the folder recorded.
 func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 	switch {
 	case opts.SeedFile == "-":
@@ -53,7 +53,7 @@ func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 type seedToken struct {
 	name     string
 	password emulator.Secret
-	public   bool // it stands just so in the example seed
+	public   bool // it is the one in the example seed
 	lists    bool // its scope map has metadata/read somewhere
 }
 
@@ -119,8 +119,8 @@ func lists(r emulator.SeedRegistry, name string) bool {
 	})
 }
 
-// publicToken returns the token that is exported unasked: the first that can list
-// tags, if its password is one that everybody can read in the example seed.
+// publicToken returns the token that is exported by default: the first that can list
+// tags, if its password is the public one of the example seed.
 func (c connection) publicToken() (seedToken, bool) {
 	tokens, err := c.seedTokens()
 	if err != nil {

@@ -236,8 +236,8 @@ func (opts *LogOptions) dropped(n int64) {
 	}
 }
 
-// follow asks for what comes after the last decision that was shown, so that
-// nothing is lost or shown twice, whatever breaks in between.
+// follow asks for the decisions after the last one that was shown, so that none is lost
+// or shown twice after an interruption.
 func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) error {
 	after := int64(0)
 	q.Set("wait", followWait.String())

@@ -147,7 +147,7 @@ func TestNewCmdLog(t *testing.T) {
 }
 
 // TestExplainedRow: a refusal has its rule and cause; one that an earlier version wrote
-// without its rule is said to be unknown, whatever its sentence.
+// without its rule is reported as unknown for every sentence.
 func TestExplainedRow(t *testing.T) {
 	for _, tc := range []struct {
 		d           decisionJSON

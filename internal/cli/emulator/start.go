@@ -260,7 +260,7 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 }
 
 // seed reads the seed file. Without one, a new folder gets the example, whose
-// passwords everybody knows.
+// passwords are public.
 func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	if opts.SeedFile != "" {
 		return readSeed(opts.SeedFile, opts.IO.In)
@@ -296,7 +296,7 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		if err != nil {
 			return conn, nothing, err
 		}
-		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
+		cleanup := func() { _ = os.RemoveAll(dir) } // the certificate is of no use afterwards
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		// Also what the commands need that talk to a running emulator.
 		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),

@@ -57,7 +57,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"changes no verdict. --no-probes sends nothing.\n\n" +
 			"--arm also reads Azure Resource Manager where a registry gives one answer to several\n" +
 			"causes, as it does to a wrong, expired or disabled password, by a sign-in of az.\n\n" +
-			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
+			"With a code, which errors of acrkit end with, it describes the cause.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
 			"cause cannot be told.",
 		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
@@ -98,7 +98,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	flags.StringVarP(&opts.ErrorFile, "error", "e", "", "explain what a program printed, in a `file` or from stdin")
 	flags.Lookup("error").NoOptDefVal = stdin
 	flags.BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
-	flags.BoolVar(&opts.NoProbes, "no-probes", false, "ask nobody: say what the output tells")
+	flags.BoolVar(&opts.NoProbes, "no-probes", false, "send no request: use only the output")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
 }

@@ -17,11 +17,11 @@ import (
 const awaitDelay = time.Second
 
 // output is one of the streams. It takes the status line away before it writes,
-// and remembers the first failure, because help and hints have nobody else who
-// would look.
+// and remembers the first failure, because the code that writes help and hints does
+// not check for one.
 //
-// Where filtered says so, it lets through what [visible.Text] does, and the styles of
-// this package: whatever text a server sent, it cannot steer the terminal.
+// If filtered is set, it passes what [visible.Text] does, and the styles of this
+// package, so that no text of a server can control the terminal.
 type output struct {
 	w        io.Writer
 	status   *status

@@ -33,7 +33,7 @@ type Options struct {
 	Secret    func(ctx context.Context, what string) (string, error) // asks a person, without an echo
 	LookupEnv func(string) (string, bool)
 	Now       func() time.Time
-	CI        bool // nobody is there to be asked
+	CI        bool // there is no user to ask
 
 	Registry   acrkit.Registry
 	Repository string // "", "team/app" or "team/*"
@@ -134,7 +134,7 @@ func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string,
 		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
 	}
 	if strings.Contains(prefix, "*") {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard stands at the end, behind a slash (team/*)", value)
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
 	}
 	reg, name, err := f.RepositoryFlag(prefix, arg)
 	if err == nil && pattern {
@@ -177,7 +177,7 @@ func (fl *flags) apply(opts *Options) error {
 	case fl.principal && (opts.Tenant == "" || opts.User == "" || fl.tokenName != ""):
 		return cmdutil.Usage("--service-principal needs --tenant and --client-id")
 	case (fl.refresh || fl.entra) && opts.User != "":
-		return cmdutil.Usage("a token stands alone: leave the name out")
+		return cmdutil.Usage("a token has no user name: leave the name out")
 	case fl.admin && fl.tokenName != "":
 		return cmdutil.Usage("--admin is not a scope-mapped token; its name is --username")
 	}
@@ -291,7 +291,7 @@ func (opts *Options) checkHost() error {
 	return c.Close()
 }
 
-// recognize looks at what the secret is by its own word, whatever it was given as.
+// recognize detects the kind of the secret by its form, not by the option that gave it.
 func (opts *Options) recognize(l *store.Login) error {
 	secret := l.Secret.Reveal()
 	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {

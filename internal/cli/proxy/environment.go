@@ -78,7 +78,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 	if err != nil {
 		return nil, err
 	}
-	// These stand in the place of the system's certificates.
+	// These replace the system's certificates.
 	roots, err := opts.roots()
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
 		set(name, bundle)
 	}
-	// This one stands beside Node's own.
+	// This one adds to Node's own.
 	extra := r.CAFile
 	if old, _ := opts.LookupEnv("NODE_EXTRA_CA_CERTS"); old != "" {
 		others, err := readBundle(old)

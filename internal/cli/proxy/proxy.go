@@ -118,11 +118,11 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				names = dash
 				if dash == len(args) {
-					return cmdutil.Usage("no command stands behind --")
+					return cmdutil.Usage("no command follows --")
 				}
 			}
 			if names > 1 {
-				return cmdutil.Usage("one registry is served, and %q is another word; a command stands behind --", args[1])
+				return cmdutil.Usage("one registry is served, and %q is another word; a command follows --", args[1])
 			}
 			return nil
 		},
@@ -175,7 +175,7 @@ func (opts *Options) complete() error {
 	case opts.NoClientKey && opts.ClientKeyFile != "":
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
-		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: whoever reaches the proxy would be you")
+		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy would act as you")
 	case opts.ManagedIdentity && len(opts.Command) == 0:
 		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
 			"acrkit proxy --managed-identity -- COMMAND")

@@ -18,7 +18,7 @@ import (
 
 // record gathers the rights that were used.
 type record struct {
-	path string // "" = nobody asked
+	path string // "" = not requested
 
 	mu   sync.Mutex
 	used acrkit.Scope
@@ -48,7 +48,7 @@ func newRecord(path string) (*record, error) {
 func (r *record) failed(err error, code acrkit.Code) error {
 	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}, Hint: sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(filepath.Dir(r.path))})}
 	if cmdutil.IsDiskFull(err) {
-		e.Reason, e.Hint = "the disk is full; they stand above", sentence.Fix(sentence.ShowRoom, nil)
+		e.Reason, e.Hint = "the disk is full; they are printed above", sentence.Fix(sentence.ShowRoom, nil)
 	}
 	return e
 }

@@ -38,14 +38,14 @@ const (
 	maxHeader = 256 << 10
 )
 
-// keyBytes make a client key that nobody guesses.
+// keyBytes is the length of a client key that is made, in random bytes.
 const keyBytes = 32
 
 // keyLimit bounds a file with a client key.
 var keyLimit = limit.Limit{Name: "a client key", Bytes: 1024}
 
-// minKey is the shortest key that is taken from a file: what is short is a
-// password that somebody thought of.
+// minKey is the length of the shortest key that is accepted from a file, in bytes: a
+// shorter one can be guessed.
 const minKey = 16
 
 var readyFields = []string{"url", "host", "registry", "credential", "caFile", "keyFile"}

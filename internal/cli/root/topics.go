@@ -28,7 +28,7 @@ AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's clo
 The first complete set wins, in the order above; half a set is an error. Where
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
 what "docker login" or "podman login" left (DOCKER_AUTH_CONFIG, DOCKER_CONFIG,
-REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then nobody. A credential that is refused never falls through to the next.
+REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then anonymous. A credential that is refused never falls through to the next.
 "acrkit whoami" shows every place, and --auth forces one kind or place.
 
 ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a

@@ -60,7 +60,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			"$ acrkit run --repository myregistry.azurecr.io/team/app -- crane ls myregistry.azurecr.io/team/app",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmdutil.Usage("no command is given; it stands behind --")
+				return cmdutil.Usage("no command is given; it follows --")
 			}
 			return nil
 		},

@@ -86,7 +86,7 @@ func (out *outputJSON) rights(p *printer) {
 type printer struct {
 	s       *iostreams.IOStreams
 	tty     bool
-	printed bool // something stands above
+	printed bool // something was printed
 	want    bool // an empty line before what comes next
 	err     error
 }
