@@ -39,7 +39,7 @@ func (c Code) Error() string { return string(c) }
 
 // Cause is a stable word for why something failed, "ACRK032": finer than a
 // [Code], which says what a program can do about it. Package diagnose has the
-// table of all causes, with what proves and what fixes each. New causes may be
+// table of all causes, with what proves and what mends each. New causes may be
 // added; one never changes its meaning, and none is used again.
 type Cause string
 

@@ -240,7 +240,7 @@ func (h *Helper) say(w io.Writer, text string) {
 	_, _ = fmt.Fprintf(w, "%s: %s\n", h.opts.Name, oneLine(text))
 }
 
-// complain prints an error and the command that fixes it.
+// complain prints an error and what mends it.
 func (h *Helper) complain(w io.Writer, err error) {
 	h.say(w, err.Error())
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {

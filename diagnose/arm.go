@@ -55,7 +55,7 @@ type armReader struct {
 
 // NewARM returns Azure Resource Manager as a source of evidence. token gives an
 // access token for it, and is asked for each request; the token goes to the
-// endpoint alone. Only reads are made: the subscriptions, their registries, and of
+// endpoint only. Only reads are made: the subscriptions, their registries, and of
 // the registry in question one token and its scope map.
 func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM, error) {
 	if opts == nil {

@@ -123,9 +123,9 @@ var causes = []Cause{
 func Causes() []Cause {
 	all := slices.Clone(causes)
 	for i, c := range all {
-		told := sentence.OfCause(string(c.Code))
-		all[i].Title, all[i].Shows, all[i].Tells, all[i].Proves = told.Title, told.Shows, told.Tells, told.Proves
-		all[i].Fix = sentence.Draft(told.Fix, nil)
+		text := sentence.OfCause(string(c.Code))
+		all[i].Title, all[i].Symptom, all[i].Difference, all[i].Proof = text.Title, text.Symptom, text.Difference, text.Proof
+		all[i].Fix = sentence.Draft(text.Fix, nil)
 	}
 	return all
 }

@@ -58,8 +58,7 @@ func issuerOf(cert *x509.Certificate) string {
 	return "an issuer without a name"
 }
 
-// elsewhere reports whether the failure was met at another host than the
-// registry's.
+// elsewhere reports whether another host than the registry's failed.
 func (x *examiner) elsewhere() bool {
 	if x.url == nil || x.reg.IsZero() {
 		return false
@@ -72,7 +71,7 @@ func (x *examiner) elsewhere() bool {
 var networkCauses = []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout,
 	cause.CertificateUntrusted, cause.CertificateWrongName, cause.CertificateExpired, cause.PlainHTTPServer}
 
-// network is a failure before there was an answer.
+// network explains a failure before an answer.
 func (x *examiner) network(ctx context.Context) (Diagnosis, bool) {
 	if x.err == nil || x.err.Status != 0 {
 		return Diagnosis{}, false
@@ -100,7 +99,7 @@ func isOfBlobs(host string) bool {
 	return strings.Contains(host, ".blob.") || strings.Contains(host, ".data.azurecr.")
 }
 
-// hash is a registry whose login server has another name.
+// hash detects a registry whose login server is not NAME.azurecr.io.
 func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 	state, err := x.o.ARM.Registry(ctx, x.reg)
 	x.noteARM("the registry "+x.reg.Name(), err)
@@ -126,7 +125,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 			case 0:
 			default:
 				if x.onlyText {
-					break // this machine may be let in, and the client's not
+					break // this machine may be allowed, and the client's not
 				}
 				return unsure(cause.Denied, []acrkit.Cause{cause.NoRole, cause.NetworkRule}, fmt.Sprintf("the answer is 403; GET /v2/ without a credential is answered %d", status))
 			}
@@ -140,7 +139,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 		private, addr := x.privateName(ctx)
 		switch {
 		case private && x.onlyText:
-			// The client's resolver may say something else.
+			// The client's resolver may answer differently.
 			d.Candidates = []acrkit.Cause{cause.NetworkRule, cause.PrivateEndpointPublicAddress}
 			d.Evidence = append(d.Evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
 		case private:
@@ -173,11 +172,11 @@ func (x *examiner) privateName(ctx context.Context) (bool, netip.Addr) {
 	return false, netip.Addr{}
 }
 
-// redirected is a blob that is at another host: can that be reached from here?
+// redirected explains a blob that is at another host: can that be reached from here?
 func (x *examiner) redirected(ctx context.Context) Diagnosis {
 	u, err := url.Parse(x.a.Exchange.Header.Get("Location"))
 	if err != nil || u.Host == "" {
-		return verdict(cause.Protocol, Suspected, "the registry redirects to nowhere")
+		return verdict(cause.Protocol, Suspected, "the registry redirects without a host")
 	}
 	if x.o.NoProbes {
 		return unsure(cause.Unavailable, []acrkit.Cause{cause.DataEndpointBlocked}, "the registry leads to "+u.Hostname()+" for the blob; whether that can be reached was not tried")

@@ -16,7 +16,7 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// notFound is a 404: what is not there.
+// notFound explains a 404.
 func (x *examiner) notFound(ctx context.Context) Diagnosis {
 	granted := "the answer is 404, which comes after authorization: the right was there"
 	switch {
@@ -109,8 +109,8 @@ const (
 	maxTypos = 2
 )
 
-// nearest adds the name that was perhaps meant to a diagnosis of one that does not
-// exist, where the credential may list names.
+// nearest adds a similar existing name to a diagnosis of a name that does not exist, if
+// the credential may list names.
 func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 	c := x.client()
 	if c == nil || x.repository == "" || d.Confidence != Proved || d.Code != cause.RepositoryUnknown && d.Code != cause.TagUnknown {
@@ -168,8 +168,8 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	return verdict(cause.TagUnknown, Proved, evidence), true
 }
 
-// locked looks which of the locks forbids it: a tag, its manifest and the
-// repository have one each.
+// locked finds the lock that forbids the request: a tag, its manifest and the repository
+// have one each.
 func (x *examiner) locked(ctx context.Context) Diagnosis {
 	said := "the registry answered 405 REGISTRY_DISALLOWED_OPERATION"
 	// A registry whose storage is full answers a push so, too.

@@ -165,7 +165,7 @@ func (x *examiner) stale(ctx context.Context, evidence string) (Diagnosis, bool)
 // may have been forgotten, and was not named for this attempt.
 func (x *examiner) wasStored() bool {
 	if x.a.Transport == nil {
-		return true // another program's; nothing says that it was not
+		return true // another program's; it may have been
 	}
 	return x.a.Transport.Status(x.required).From != "" || slices.ContainsFunc(x.a.Lookups, func(l auth.Lookup) bool {
 		return l.Kind == auth.KindDockerConfig && (l.Outcome == auth.OutcomeUsed || l.Outcome == auth.OutcomeRefused)
@@ -235,9 +235,9 @@ func (x *examiner) byPasswords(state TokenState, evidence string) Diagnosis {
 	return verdict(cause.PasswordWrong, Proved, evidence, fmt.Sprintf("Azure Resource Manager: the token is enabled, and none of its %d passwords has expired", all))
 }
 
-// basicOnAPI is a password that was sent as Basic to the API itself.
+// basicOnAPI explains a password that was sent as Basic to the API itself.
 func (x *examiner) basicOnAPI(ctx context.Context) Diagnosis {
-	evidence := "the request carried Basic, and the challenge is Basic: a token's password is taken at /oauth2/token alone"
+	evidence := "the request carried Basic, and the challenge is Basic: a token's password is accepted only at /oauth2/token"
 	candidates := []acrkit.Cause{cause.BasicOnAPI, cause.CredentialRejected}
 	if x.o.NoProbes || x.user == "" || x.password == "" {
 		return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence}, Candidates: candidates}

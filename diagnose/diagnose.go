@@ -40,9 +40,9 @@ type Cause struct {
 	Class acrkit.Code  // what a program can do about it
 	Basis Basis
 
-	Shows  string // how it shows: status, header, body, claims, timing
-	Tells  string // what distinguishes it from similar causes
-	Proves string // what proves it
+	Symptom    string // status, header, body, claims, timing
+	Difference string // from similar causes
+	Proof      string // the evidence that proves it
 	// Fix is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
 	// diagnosis has the names.
 	Fix string
@@ -106,7 +106,7 @@ type Diagnosis struct {
 	Fix     string // one command
 }
 
-// Missing is a right in the words of a scope map.
+// Missing is a right as a scope map names it.
 type Missing struct {
 	Repository string
 	Action     acrkit.Action

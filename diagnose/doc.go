@@ -5,7 +5,7 @@
 //	fmt.Println(d.Code, d.Title(), d.Fix)
 //
 // [Explain] takes one failed attempt: an error of this module, or an HTTP exchange
-// of anyone's client. [Doctor] walks the whole way to a registry step by step.
+// of any client. [Doctor] checks each step to a registry.
 // [Causes] is the table of all causes that they name.
 //
 // Where the failed exchange does not show the cause, a few further requests are made.

@@ -20,7 +20,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// doctor is one walk.
+// doctor is one run of [Doctor].
 type doctor struct {
 	*examiner
 	check Check
@@ -47,7 +47,7 @@ func (d *doctor) step(name string, o Outcome, text string, found *Diagnosis) Ste
 	return s
 }
 
-// failed is a step that ends the walk, or warns, with a diagnosis.
+// failed returns a step that failed, or warns, with a diagnosis.
 func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagnosis) Step {
 	found = d.finish(ctx, found)
 	text := found.Title()
@@ -57,7 +57,7 @@ func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagn
 	return d.step(name, o, text, &found)
 }
 
-// explained explains an error with everything that is known of the walk.
+// explained returns a step with the diagnosis of an error, by all that is known so far.
 func (d *doctor) explained(ctx context.Context, name string, err error, required acrkit.Scope, target string) Step {
 	a := d.a
 	a.Err, a.Required, a.Target = err, required, target
@@ -169,7 +169,7 @@ func (d *doctor) tcp(ctx context.Context, yield func(Step) bool) bool {
 func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	switch {
 	case d.o.PlainHTTP:
-		return yield(d.step("tls", Skipped, "plain HTTP is spoken", nil))
+		return yield(d.step("tls", Skipped, "plain HTTP is used", nil))
 	case d.o.NoProbes || d.byProxy != nil:
 		return yield(d.step("tls", Skipped, "no connection of its own is made", nil))
 	}
@@ -187,14 +187,14 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	d.note(Probe{What: "TLS with " + d.reg.Host(), Result: resultOf("trusted", err)})
 	if err != nil {
 		if errors.As(err, new(tls.RecordHeaderError)) {
-			yield(d.failed(ctx, "tls", Failed, verdict(cause.PlainHTTPServer, Proved, "what came is no TLS")))
+			yield(d.failed(ctx, "tls", Failed, verdict(cause.PlainHTTPServer, Proved, "the answer is not TLS")))
 			return false
 		}
 		yield(d.explained(ctx, "tls", err, acrkit.Scope{}, ""))
 		return false
 	}
 	if chain := client.ConnectionState().PeerCertificates; d.reg.IsACR() && len(chain) > 0 {
-		if found, strange := intercepted(chain[0]); strange {
+		if found, ok := intercepted(chain[0]); ok {
 			found.Confidence = Suspected // it is trusted here, so it is probably intended
 			return yield(d.failed(ctx, "tls", Warning, found))
 		}
@@ -293,7 +293,7 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 	return yield(d.step("shape", OK, "it has the form of its kind and has not expired by its own exp", nil))
 }
 
-// losers words the places that were looked at and did not win.
+// losers lists the places that were looked at and not used.
 func losers(lookups []auth.Lookup) []string {
 	var out []string
 	for _, l := range lookups {

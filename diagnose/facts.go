@@ -36,7 +36,7 @@ const (
 // facts are what an attempt shows: an error, an exchange or a text.
 type facts struct {
 	reg    acrkit.Registry
-	err    *acrkit.Error // of ours, or made of a connection's; nil if there is none
+	err    *acrkit.Error // of this module, or made from a connection's; nil if there is none
 	status int
 	method string
 	at     place
@@ -48,7 +48,7 @@ type facts struct {
 
 	services []acrkit.ServiceError
 	says     []errtext.Says
-	said     string // texts of the service and of the client, secrets removed; nothing is decided by them
+	said     string // texts of the service and of the client, without secrets; no decision depends on them
 	reading  errtext.Reading
 	onlyText bool // what a client printed is all there is
 	date     time.Time

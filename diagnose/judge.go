@@ -112,7 +112,7 @@ func (x *examiner) eventOfNetwork(ctx context.Context, e errtext.Event) (Diagnos
 	switch {
 	case e.Phase == errtext.Proxy:
 	case e.Class == errtext.OfData, e.Blob && e.Place == errtext.Elsewhere:
-		return verdict(cause.DataEndpointBlocked, Proved, "the host is one of blobs"), true
+		return verdict(cause.DataEndpointBlocked, Proved, "the host is a storage host"), true
 	case e.Class == errtext.OfEntra:
 		return verdict(cause.EntraUnreachable, Proved, "the host is an authority of Entra"), true
 	case e.Class == errtext.OfARM:
@@ -215,7 +215,7 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 		return verdict(cause.ProxyUnreachable, Proved), true
 	case e.Status >= 500:
 		if e.Status == http.StatusInternalServerError && (e.Place == errtext.AtToken || e.Login) {
-			// Source: users' reports of a line feed behind the password.
+			// Source: users' reports of a line feed after the password.
 			return unsure(cause.Unavailable, []acrkit.Cause{cause.Unavailable, cause.PasswordWhitespace}), true
 		}
 		return verdict(cause.Unavailable, Proved), true
@@ -233,7 +233,7 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 	return x.unauthorizedByText(ctx, e)
 }
 
-// sentence judges what a service says in so many words.
+// sentence judges a literal message of a service.
 func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int) (Diagnosis, bool) {
 	for _, s := range says {
 		said := "the service says: " + string(s)
@@ -282,7 +282,7 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 			return verdict(cause.HostRefused, Proved, said), true
 		}
 	}
-	// After what the service says itself, which acrkit repeats behind its own words.
+	// After the service's own message, which acrkit repeats after its own.
 	switch {
 	case slices.Contains(says, errtext.SaysNotAccepted):
 		return verdict(cause.CredentialRejected, Proved), true
@@ -292,7 +292,7 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 	return Diagnosis{}, false
 }
 
-// spoken is what a service says in an answer that is known as such. The same words
+// spoken explains a message in an answer that is known to be the service's. The same words
 // may occur in an answer of another kind.
 func (x *examiner) spoken(ctx context.Context) (Diagnosis, bool) {
 	for _, s := range x.says {

@@ -75,7 +75,7 @@ func (x *examiner) scheme() string {
 	return "https"
 }
 
-// probing limits one probe: its connection, and the whole of it.
+// probing limits the time of one probe, and of its connection.
 func (x *examiner) probing(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(stall.WithConnectTime(ctx, x.dialTime()), probeTime)
 	x.giveUp = cancel
@@ -137,7 +137,7 @@ func (x *examiner) ask(ctx context.Context, what, path string) (*http.Response, 
 	return resp, body, nil
 }
 
-// get is ask for the status alone; 0 = no answer, or probes are forbidden.
+// get is ask that returns only the status; 0 = no answer, or probes are forbidden.
 func (x *examiner) get(ctx context.Context, what, path string) int {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return 0

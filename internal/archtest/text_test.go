@@ -45,7 +45,7 @@ var readsText = map[string]string{
 	"internal/replay/report.go Report.sort":           "as writeExclusions",
 }
 
-// textReaders are packages whose work is to read what other programs print.
+// textReaders are packages that read the output of other programs.
 var textReaders = []string{"internal/errtext"}
 
 // TestNothingDecidesOnText finds code that compares or searches the text of an error, of
@@ -74,7 +74,7 @@ func TestNothingDecidesOnText(t *testing.T) {
 	}
 }
 
-// TestTextDecisions: each form is found, and its innocent relatives are not.
+// TestTextDecisions: each form is found, and similar code is not.
 func TestTextDecisions(t *testing.T) {
 	const source = `package sample
 
@@ -143,7 +143,7 @@ type typedPackage struct {
 	info  *types.Info
 }
 
-// listed is what go list tells of a package.
+// listed is the output of go list for a package.
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
@@ -167,7 +167,7 @@ func listPackages(t *testing.T, dir string, patterns ...string) (out []listed) {
 	}
 }
 
-// exportImporter reads the types of packages from what the compiler wrote.
+// exportImporter reads the types of packages from the compiler's export data.
 func exportImporter(fset *token.FileSet, files map[string]string) types.Importer {
 	return importer.ForCompiler(fset, runtime.Compiler, func(path string) (io.ReadCloser,
 		error) {
@@ -175,8 +175,8 @@ func exportImporter(fset *token.FileSet, files map[string]string) types.Importer
 	})
 }
 
-// typedPackages reads packages of the module. Opening their files also tells the test
-// cache of them.
+// typedPackages reads packages of the module. Opening their files also makes the test
+// cache depend on them.
 func typedPackages(t *testing.T, root string, patterns ...string) (out []*typedPackage) {
 	t.Helper()
 	root, err := filepath.Abs(root)

@@ -30,7 +30,7 @@ func TestTroubleshootingCodes(t *testing.T) {
 	var b strings.Builder
 	for _, c := range diagnose.Causes() {
 		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code, c.Name, upper(c.Title))
-		for _, line := range [][2]string{{"It shows", c.Shows}, {"What tells it from others", c.Tells}, {"What proves it", c.Proves}, {"Known", string(c.Basis)}} {
+		for _, line := range [][2]string{{"Symptom", c.Symptom}, {"Difference from similar causes", c.Difference}, {"Proof", c.Proof}, {"Known", string(c.Basis)}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "* %s: %s.\n", line[0], strings.TrimSuffix(line[1], "."))
 			}

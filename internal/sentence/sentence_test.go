@@ -99,7 +99,7 @@ func TestFix(t *testing.T) {
 // of it.
 func TestCauses(t *testing.T) {
 	for code, c := range causes {
-		if c.Title == "" || c.Shows == "" || c.Tells == "" || c.Proves == "" || template(c.Fix) == "" {
+		if c.Title == "" || c.Symptom == "" || c.Difference == "" || c.Proof == "" || template(c.Fix) == "" {
 			t.Errorf("%s: %+v", code, c)
 		}
 		if key := AtEmulator(code); template(key) == "" || key.OfAzure() {

@@ -137,7 +137,7 @@ func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 }
 
 // internal answers a failure of the emulator itself. The cause goes to the log;
-// a full disk is said, because the user can fix it.
+// a full disk is said, because the user can mend it.
 func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
 	level, message := slog.LevelError, "the emulator failed; its log says why"
 	switch {

@@ -24,7 +24,8 @@ type Connection struct {
 	Target     string // the tag or digest in it that the command is about, ""= none
 }
 
-// about is a scope of what the command is about: of no matter which right.
+// about returns the scope that the command needs, or, if none is known, some scope on
+// the same repository or on the catalog.
 func (c *Connection) about(required acrkit.Scope) acrkit.Scope {
 	switch {
 	case !required.IsEmpty():
@@ -38,8 +39,8 @@ func (c *Connection) about(required acrkit.Scope) acrkit.Scope {
 // Close forgets the tokens.
 func (c *Connection) Close() error { return c.Transport.Close() }
 
-// Registry returns the registry that is meant: the argument, the flag --registry
-// or the variable ACR_NAME, in this order.
+// Registry returns the command's registry: the argument, the flag --registry or the
+// variable ACR_NAME, in this order.
 func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 	for _, name := range []string{arg, f.Global.Registry, f.Env("ACR_NAME")} {
 		if name != "" {

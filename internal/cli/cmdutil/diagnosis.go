@@ -19,7 +19,7 @@ type DiagnosisJSON struct {
 	Fix        string          `json:"fix"` // one command
 }
 
-// MissingJSON is a right in the words of a scope map.
+// MissingJSON is a right as a scope map names it.
 type MissingJSON struct {
 	Repository string `json:"repository"`
 	Action     string `json:"action"` // "content/delete"

@@ -62,8 +62,8 @@ func (c *Connection) effective(s auth.Status) Effective {
 	return e
 }
 
-// Undecided reports whether no credential came to be used: none was needed yet, or
-// a place failed that had to be asked.
+// Undecided reports whether no credential was used: none was needed yet, or a place
+// failed that had to be asked.
 func (e Effective) Undecided() bool {
 	return e.Credential != nil && (e.Credential.Kind() == auth.KindChain || e.Credential.Kind() == auth.KindDockerConfig || e.Credential.Kind() == auth.KindByRepository)
 }
@@ -115,7 +115,7 @@ func dockerLookups(s auth.Status, err error) []auth.Lookup {
 	return lookups
 }
 
-// flatten puts the places within a place in its stead.
+// flatten replaces a place by the places within it.
 func flatten(lookups []auth.Lookup) []auth.Lookup {
 	var flat []auth.Lookup
 	for _, l := range lookups {
@@ -175,7 +175,7 @@ func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.L
 	return func(context.Context) []auth.Lookup {
 		t, err := auth.NewTransport(reg.Host(), f.dockerConfig(), &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
 		if err != nil {
-			return nil // the host is refused, which is told elsewhere
+			return nil // the host is refused, which is reported elsewhere
 		}
 		defer t.Close()
 		var places []auth.Lookup

@@ -23,7 +23,7 @@ var AuthKinds = []string{
 // nothingFound is the name of the anonymous place in messages.
 const nothingFound = "nothing was found"
 
-// Identity is who the command is towards one registry, before anything was sent.
+// Identity is the credential for one registry, before a request is sent.
 type Identity struct {
 	identity.Identity
 
@@ -31,7 +31,7 @@ type Identity struct {
 	places    func(context.Context) []auth.Lookup
 }
 
-// IdentityOf is an identity that was not looked for: this credential.
+// IdentityOf returns an identity with this credential, without a search.
 func IdentityOf(reg acrkit.Registry, cred auth.Credential) Identity {
 	return Identity{Identity: identity.Identity{Registry: reg, Credential: cred}}
 }

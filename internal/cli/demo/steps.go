@@ -24,8 +24,8 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// step is one thing that is shown. do returns what to say of it; an error means
-// that it did not go as it must.
+// step is one step of the demo. do returns the line to print about it; an error means
+// that it had another outcome than expected.
 type step struct {
 	title string
 	with  string // which client and credential

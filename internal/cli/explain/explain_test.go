@@ -39,7 +39,7 @@ func TestNewCmdExplain(t *testing.T) {
 	for line, why := range map[string]string{
 		"":                              "no reference is given",
 		"--error=x localhost:5443/a":    "takes no reference beside it",
-		"--error --action push":         "belongs to a reference",
+		"--error --action push":         "needs a reference",
 		"localhost:5443/a --action fly": "fly",
 		"a/b":                           "names no registry",
 	} {

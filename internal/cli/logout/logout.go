@@ -159,7 +159,7 @@ func (opts *Options) forgetTokens(ctx context.Context) error {
 // shown is how many logins a message names.
 const shown = 5
 
-// notFound says what there is instead, of this registry before others.
+// notFound returns an error that names the logins that exist, those of this registry first.
 func (opts *Options) notFound(all []store.Login) error {
 	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
 		Reason: "no login is stored for it", Hint: sentence.Fix(sentence.ShowSource, map[string]string{"host": opts.Registry.Host()})}

@@ -360,7 +360,7 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("not replaced: %v", err)
 	}
 	if said := errOut.String(); !strings.Contains(said, "an earlier version of acrkit made the old one") ||
-		!strings.Contains(said, "told to trust "+filepath.Join(dir, "ca", "ca.pem")) {
+		!strings.Contains(said, "configured to trust "+filepath.Join(dir, "ca", "ca.pem")) {
 		t.Errorf("said %q", said)
 	}
 	for name, why := range map[string]string{"a b": "not a host name", "*.test": "not a host name"} {
