@@ -667,14 +667,14 @@ var causes = map[string]Cause{
 	},
 	"ACRK100": {
 		Title:      "a part of an upload is refused for its size or range",
-		Symptom:    "413, 416, CONTENT_LENGTH_INVALID or SIZE_INVALID to a part of an upload",
+		Symptom:    "413, 416, CONTENT_LENGTH_INVALID, SIZE_INVALID or BLOB_UPLOAD_RANGE_INVALID to a part of an upload",
 		Difference: "the session itself is known",
 		Proof:      "the status or code, to a request below /blobs/uploads/",
 		Fix:        PushInParts,
 	},
 	"ACRK101": {
 		Title:      "a proxy variable is no URL",
-		Symptom:    "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop",
+		Symptom:    "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop; acrkit sends nothing",
 		Difference: "a proxy that is read and cannot be reached is ACRK024",
 		Proof:      "the value of the variable: a % in a password, for instance, must be written %25",
 		Fix:        WriteProxy,
