@@ -59,8 +59,9 @@ type Step struct {
 const MaxRequests = 6
 
 // Doctor checks each step to a registry, from its name to the data endpoint, and yields
-// each step when it is done. It ends early if a failure makes the next steps impossible. Nothing is changed: wants that write are compared with what is granted,
-// and wants that read are tried. Each request is in its step's Requests.
+// each step when it is done. It ends early if a failure makes the next steps impossible.
+// Nothing is changed: wants that write are compared with what is granted, and wants that
+// read are tried. Each request is in its step's Requests.
 func Doctor(ctx context.Context, check Check, opts *Options) iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		d := newDoctor(check, opts)

@@ -343,7 +343,7 @@ func Rules() []Rule {
 		{"proxy-host", "The proxy answers to the names that it listens on alone.", []Break{
 			{"proxy/proxy.go", "	case !h.hosts[c.host]:", "	case false:", "./proxy", "TestHost"},
 		}},
-		{"proxy-pages", "The proxy refuses requests of web pages.", []Break{
+		{"proxy-pages", "No web page makes the proxy do anything.", []Break{
 			{"proxy/door.go", "		if !strings.EqualFold(origin, c.h.scheme+\"://\"+c.host) {", "		if false && origin == \"\" {", "./proxy", "TestOrigin"},
 			{"proxy/door.go", "		if !slices.Contains([]string{\"same-origin\", \"none\"}, strings.ToLower(site)) {", "		if false && slices.Contains([]string{}, site) {", "./proxy", "TestOrigin"},
 		}},

@@ -407,7 +407,7 @@ var causes = map[string]Cause{
 		Fix:        GetTokenForRegistries,
 	},
 	"ACRK057": {
-		Title:      "the registry takes no Entra tokens for Azure Resource Manager",
+		Title:      "the registry does not accept Entra tokens for Azure Resource Manager",
 		Symptom:    `401 from /oauth2/exchange, "arm aad token disallowed" or "token validation failed"`,
 		Difference: "a token for https://containerregistry.azure.net is taken",
 		Proof:      "the message, or the token's aud with Azure Resource Manager's policy",
@@ -421,14 +421,14 @@ var causes = map[string]Cause{
 		Fix:        CompareTenants,
 	},
 	"ACRK059": {
-		Title:      "Entra knows no such tenant",
+		Title:      "Entra does not know the tenant",
 		Symptom:    "AADSTS90002 or 900023",
 		Difference: "an unknown application is AADSTS700016",
 		Proof:      "the number",
 		Fix:        ListTenants,
 	},
 	"ACRK060": {
-		Title:      "Entra does not take the assertion or certificate",
+		Title:      "Entra does not accept the assertion or certificate",
 		Symptom:    "AADSTS70021, 700211, 700212, 700213, 700023, 700024, 700027 or 50027",
 		Difference: "the number says which part: issuer, subject, audience, time, or signature",
 		Proof:      "the number",
@@ -470,7 +470,7 @@ var causes = map[string]Cause{
 		Fix:        AssignRole,
 	},
 	"ACRK066": {
-		Title:      "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete give nothing",
+		Title:      "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete have no effect",
 		Symptom:    "an Entra identity with a role is refused because every right is missing; its refresh token has the claim aad_identity",
 		Difference: "a scope-mapped token does not depend on the mode",
 		Proof:      "Azure Resource Manager's roleAssignmentMode, or the claim aad_identity of the refresh token",

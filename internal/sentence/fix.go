@@ -72,7 +72,7 @@ var fixes = map[FixKey]string{
 	LoginFirst:        "acrkit login {host}    # goes before Docker's configuration",
 	LoginForDocker:    "docker login {host}",
 	LoginForPodman:    "podman login {host}",
-	LoginOfAzureCLI:   "az acr login --name {name}    # what it left ends after three hours",
+	LoginOfAzureCLI:   "az acr login --name {name}    # its login expires after three hours",
 	SignInToAzure:     "az login",
 	NameRegistry:      "export ACR_NAME={host}",
 	NameLoginServer:   "export ACR_NAME={host}    # a registry's login server; the host that was named is another",
@@ -88,7 +88,7 @@ var fixes = map[FixKey]string{
 	ListTags:          "acrkit tag list {host}/{repository}",
 	ListRepositories:  "acrkit repo list {host}",
 	TrustEmulator:     "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file",
-	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it",
+	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of its authority, if you trust it",
 	Reach:             "curl -sS -o" + reach,
 	ReachInTime:       "curl -sS -m 10 -o" + reach,
 

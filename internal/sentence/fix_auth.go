@@ -45,6 +45,6 @@ var fixesOfCredentials = map[FixKey]string{
 	PrintRefreshToken:           "az acr login --name {name} --expose-token    # prints an ACR refresh token",
 	SeeFirewall:                 "the registry's network rules do not allow this address; see https://aka.ms/acr/firewall",
 	NameByLoginServer:           "name the registry by its login server",
-	SayItIsYours:                "a login server is NAME.azurecr.io (or .us, .cn); if this one is yours under another name, say so (Options.CustomLoginServer, or ACRKIT_REGISTRIES for the command)",
+	SayItIsYours:                "a login server is NAME.azurecr.io (or .us, .cn); if this one is a registry of yours under another name, set Options.CustomLoginServer (for the command: ACRKIT_REGISTRIES)",
 	SetAuthority:                "set AZURE_AUTHORITY_HOST (in code: {option})",
 }

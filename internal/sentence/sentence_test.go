@@ -115,7 +115,7 @@ func TestCauses(t *testing.T) {
 	for key, want := range map[FixKey]string{
 		AllowEmulatorNetwork: "acrkit emulator network allow    # if localhost:5000 is acrkit's emulator",
 		SetScopeMap: "acrkit emulator scope-map set SCOPE_MAP LINES    # if localhost:5000 is acrkit's emulator;" +
-			" it replaces the scope map: name all that it is to hold",
+			" it replaces the scope map: list all its lines",
 	} {
 		if got := IfEmulator(key, facts); got != want {
 			t.Errorf("%q, want %q", got, want)

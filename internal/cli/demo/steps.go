@@ -203,7 +203,7 @@ type nopCloser struct{ io.ReadSeeker }
 
 func (nopCloser) Close() error { return nil }
 
-// refused checks that a request was refused for want of one right and words it.
+// refused checks that a request was refused because one right is missing, and describes it.
 func refused(op string, err error, missing, right, instead string) ([]string, error) {
 	if err == nil {
 		return nil, fmt.Errorf("cannot be: the registry let the token %s", op)

@@ -48,8 +48,10 @@ func newCmdClock(f *cmdutil.Factory) *cobra.Command {
 	}
 	add("show", "Show the time", "Show the emulator's time, whether it is stopped, and its difference from the machine's.",
 		"$ acrkit emulator clock show", cmdutil.NoArgs, http.MethodGet, "clock", nil)
-	add("freeze", "Stop the clock", "Stop the clock at its current time.", "$ acrkit emulator clock freeze", cmdutil.NoArgs, http.MethodPut, "clock", frozen(true))
-	add("resume", "Resume the clock", "Resume a stopped clock from its current time.", "$ acrkit emulator clock resume", cmdutil.NoArgs, http.MethodPut, "clock", frozen(false))
+	add("freeze", "Stop the clock", "Stop the clock at its current time.",
+		"$ acrkit emulator clock freeze", cmdutil.NoArgs, http.MethodPut, "clock", frozen(true))
+	add("resume", "Resume the clock", "Resume a stopped clock from its current time.",
+		"$ acrkit emulator clock resume", cmdutil.NoArgs, http.MethodPut, "clock", frozen(false))
 	add("set <time>", "Set the clock", "Set the clock to a time in RFC 3339's form. A stopped clock stays stopped.",
 		"$ acrkit emulator clock set 2030-01-01T00:00:00Z", cmdutil.ExactArgs(1, "a time such as 2030-01-01T00:00:00Z"), http.MethodPut, "clock", func(args []string) (any, error) {
 			t, err := time.Parse(time.RFC3339, args[0])

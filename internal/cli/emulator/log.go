@@ -36,7 +36,8 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
+	"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
 
 type decisionJSON struct {
 	ID        int64     `json:"id"`

@@ -143,7 +143,8 @@ func TestNewCmdLog(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix")
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
+		"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix")
 }
 
 // TestExplainedRow: a refusal has its rule and cause; one that an earlier version wrote

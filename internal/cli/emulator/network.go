@@ -31,7 +31,8 @@ func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 			})})
 	}
 	add("deny", "Deny all clients", "Deny all clients.", "$ acrkit emulator network deny", cmdutil.NoArgs, "Deny")
-	add("only <address>...", "Allow only these addresses", "Allow only these addresses and networks.", "$ acrkit emulator network only 192.0.2.7 198.51.100.0/24", cobra.MinimumNArgs(1), "Deny")
+	add("only <address>...", "Allow only these addresses", "Allow only these addresses and networks.",
+		"$ acrkit emulator network only 192.0.2.7 198.51.100.0/24", cobra.MinimumNArgs(1), "Deny")
 	add("allow", "Allow all clients", "Allow all clients.", "$ acrkit emulator network allow", cmdutil.NoArgs, "Allow")
 	return cmd
 }

@@ -137,7 +137,8 @@ func (opts *Options) chooseAction(word string) (err error) {
 	return err
 }
 
-var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry", "repository", "required"}
+var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix",
+	"registry", "repository", "required"}
 
 type explanation struct {
 	cmdutil.DiagnosisJSON
