@@ -50,6 +50,11 @@ func TestNewRegistry_many(t *testing.T) {
 			}
 			hosts[r.Host()] = true
 			mu.Unlock()
+			t.Cleanup(func() { // before the registry ends and the system gives its port to another
+				mu.Lock()
+				delete(hosts, r.Host())
+				mu.Unlock()
+			})
 			repo := fmt.Sprintf("samples/app%d", i)
 			img := r.Push(repo, "v1")
 			token := r.TokenOf("browser", "_repositories_pull_metadata_read")

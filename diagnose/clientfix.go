@@ -35,6 +35,8 @@ var clientFixes = []clientFix{
 	{errtext.Kubelet, untrusted, sentence.TrustForContainerd},
 	{errtext.DockerDaemon, []acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.CredentialRejected},
 		sentence.LoginForDocker},
+	{errtext.DockerDaemon, []acrkit.Cause{cause.DockerConfigBroken}, sentence.LoginForDocker},
+	{errtext.UnknownClient, []acrkit.Cause{cause.DockerConfigBroken}, sentence.LoginForDocker}, // docker and its like
 	{errtext.AzureCLI, []acrkit.Cause{cause.NoCredential, cause.ExchangeRefused}, sentence.SignInThenLogin},
 }
 

@@ -223,6 +223,9 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			return d
 		}
 	}
+	if err != nil && !wasAnswered(err) { // nobody looked for a lock
+		return unsure(cause.Locked, candidates, said)
+	}
 	const none = "no lock was found that this credential can see"
 	if push && (err == nil || errors.Is(err, acrkit.CodeNotFound)) {
 		return Diagnosis{

@@ -18,6 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "write docs/cli.md")
 
+// maxColumns is how wide the prose of help may be.
+const maxColumns = 92
+
 // TestCommandReference holds docs/cli.md, which is every command's help, up to
 // date. It also checks that each command explains itself.
 func TestCommandReference(t *testing.T) {
@@ -33,6 +36,14 @@ func TestCommandReference(t *testing.T) {
 		out.Reset()
 		if err := cmd.Help(); err != nil {
 			t.Fatal(err)
+		}
+		prose, _, _ := strings.Cut(out.String(), "\nUSAGE\n")
+		_, fields, _ := strings.Cut(out.String(), "\nJSON FIELDS\n")
+		fields, _, _ = strings.Cut(fields, "\n\n")
+		for line := range strings.SplitSeq(prose+"\n"+fields, "\n") {
+			if len(line) > maxColumns {
+				t.Errorf("%s has a line of %d columns: %s", cmd.CommandPath(), len(line), line)
+			}
 		}
 		fmt.Fprintf(&doc, "\n## %s\n\n```text\n%s```\n", cmd.CommandPath(), out)
 		if cmd.Short == "" || !cmdutil.IsTopic(cmd) && !cmd.HasSubCommands() && cmd.Name() != "version" && (cmd.Long == "" || cmd.Example == "") {

@@ -104,7 +104,7 @@ var (
 	queries = regexp.MustCompile(`(://[^\s"'?]*)\?[^\s"']*`)
 	users   = regexp.MustCompile(`://[^/\s"'@]*@`)
 	schemes = regexp.MustCompile(`(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}`)
-	flags   = regexp.MustCompile(`(?i)((?:^|\s)-p|--?[a-z-]*password|\b[a-z_]*(?:password|secret|_token|sig)["']?\s*[=:])\s*["']?[^\s"',;]+`)
+	flags   = regexp.MustCompile(`(?i)\binvalid username/password: unauthorized:|((?:^|\s)-p|--?[a-z-]*password|\b[a-z_]*(?:password|secret|_token|sig)["']?\s*[=:])\s*["']?[^\s"',;]+`)
 )
 
 // show returns a part of a text as it may be shown.
@@ -113,5 +113,11 @@ func show(text string) string {
 	text = queries.ReplaceAllString(text, "$1")
 	text = users.ReplaceAllString(text, "://")
 	text = schemes.ReplaceAllString(text, "$1 "+redact.Mark)
-	return flags.ReplaceAllString(text, "$1 "+redact.Mark)
+	return flags.ReplaceAllStringFunc(text, func(found string) string {
+		name := flags.FindStringSubmatch(found)[1]
+		if name == "" { // podman's and skopeo's own words, no field with its value
+			return found
+		}
+		return name + " " + redact.Mark
+	})
 }

@@ -94,6 +94,19 @@ func TestEvents_hide_secrets(t *testing.T) {
 	}
 }
 
+// What podman and skopeo say of a refusal has "password:" in it, and no password.
+func TestEvents_show_what_is_no_secret(t *testing.T) {
+	for _, said := range []string{
+		`unable to retrieve auth token: invalid username/password: unauthorized: authentication required`,
+		`invalid username/password: unauthorized: Application not registered with AAD`,
+	} {
+		r := errtext.Read(`Error: authenticating creds for "contoso.azurecr.io": ` + said)
+		if len(r.Events) == 0 || !strings.Contains(r.Events[len(r.Events)-1].Line, said) {
+			t.Errorf("%q shows %+v", said, r.Events)
+		}
+	}
+}
+
 func TestRead_end_of_a_long_text(t *testing.T) {
 	r := errtext.Read("GET https://first.azurecr.io/v2/a/manifests/b\n" + strings.Repeat("step 1 of 9: nothing\n", errtext.MaxText/20) + "GET https://last.azurecr.io/v2/a/manifests/b")
 	if r.Registry.Host() != "last.azurecr.io" {

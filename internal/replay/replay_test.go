@@ -413,7 +413,15 @@ func TestUnreadable(t *testing.T) {
 	if _, err := Run(t.Context(), filepath.Join(t.TempDir(), "nowhere"), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("error %v", err)
 	}
-	if report := play(t, nil, nil); report.Good() || report.Exchanges != 0 {
+	report = play(t, nil, nil)
+	if report.Good() || report.Exchanges != 0 {
 		t.Errorf("an empty folder: %+v", report)
+	}
+	b.Reset()
+	if err := report.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), "\nNothing to compare: 0 recordings, 0 files that could not be read, no exchanges.\n"; got != want {
+		t.Errorf("an empty folder: %q, want %q", got, want)
 	}
 }

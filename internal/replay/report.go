@@ -238,14 +238,20 @@ func (rep *Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, "    %s\n", what)
 		}
 	}
-	writeExclusions(&b, "Excluded exchanges", "exchanges", rep.Excluded)
-	writeExclusions(&b, "Not compared in exchanges that were", "exchanges", rep.ExcludedParts)
-	b.WriteString("\nNever compared: the headers Server, Date, Connection and Keep-Alive; the order of an object's keys; what a time, an id or a token is, beyond its form.\n")
-	writeExclusions(&b, "Files that are no recordings", "files", rep.NotRecordings)
 	excluded := 0
 	for _, e := range rep.Excluded {
 		excluded += e.Count
 	}
+	if rep.Exchanges+excluded == 0 {
+		writeExclusions(&b, "Files that are no recordings", "files", rep.NotRecordings)
+		fmt.Fprintf(&b, "\nNothing to compare: %d recordings, %d files that could not be read, no exchanges.\n", rep.Recordings, len(rep.Unread))
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	writeExclusions(&b, "Excluded exchanges", "exchanges", rep.Excluded)
+	writeExclusions(&b, "Not compared in exchanges that were", "exchanges", rep.ExcludedParts)
+	b.WriteString("\nNever compared: the headers Server, Date, Connection and Keep-Alive; the order of an object's keys; what a time, an id or a token is, beyond its form.\n")
+	writeExclusions(&b, "Files that are no recordings", "files", rep.NotRecordings)
 	tally := func(t Tally) string {
 		return fmt.Sprintf("%9d %6d %10d %11d", t.Played, t.Alike, t.Different, t.Lost)
 	}

@@ -320,7 +320,7 @@ var causes = map[string]Cause{
 		Symptom:    "an error that names the file or entry",
 		Difference: "a file without an entry is no error",
 		Proof:      "the file itself",
-		Fix:        LoginForDocker,
+		Fix:        LoginFirst,
 	},
 	"ACRK045": {
 		Title:      "a token's password was sent as Basic straight to the API",

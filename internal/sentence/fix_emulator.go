@@ -15,7 +15,8 @@ const (
 	AllowEmulatorNetwork FixKey = "allow_emulator_network"
 	AllowEmulatorARM     FixKey = "allow_emulator_arm"
 	LeaveABACMode        FixKey = "leave_abac_mode"
-	ExplainLog           FixKey = "explain_log" // of all else that an emulator refuses
+	ExplainLog           FixKey = "explain_log"    // of all else that an emulator refuses
+	ExplainFaults        FixKey = "explain_faults" // of what it answers by a fault, which its log does not call denied
 
 	// Of its folder, its seed, and how it is started.
 	StartEmulator              FixKey = "start_emulator"
@@ -68,6 +69,7 @@ var fixesOfEmulator = map[FixKey]string{
 	AllowEmulatorARM:     "acrkit emulator settings --arm-tokens on",
 	LeaveABACMode:        "acrkit emulator settings --role-assignment-mode LegacyRegistryPermissions",
 	ExplainLog:           "acrkit emulator log --denied --explain",
+	ExplainFaults:        "acrkit emulator log --outcome faulted --explain",
 
 	StartEmulator:              "acrkit emulator start",
 	StartWithoutChosen:         "acrkit emulator start --listen-beyond-loopback --addr {addr} --data {dir} --seed FILE --seed-mode merge" + withoutChosen,
@@ -129,5 +131,6 @@ var atEmulator = map[string]FixKey{
 	"ACRK074": SetScopeMap, "ACRK076": SetScopeMap,
 	"ACRK032": RenewEmulatorToken, "ACRK033": RenewEmulatorToken, "ACRK034": EnableEmulatorToken,
 	"ACRK036": ListEmulatorTokens, "ACRK067": ListEmulatorTokens,
+	"ACRK104": ExplainFaults,
 	"ACRK025": AllowEmulatorNetwork, "ACRK055": AllowEmulatorARM, "ACRK066": LeaveABACMode,
 }

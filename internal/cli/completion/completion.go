@@ -3,6 +3,7 @@ package completion
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -59,5 +60,51 @@ func run(_ context.Context, opts *Options) error {
 	case "powershell":
 		return opts.Root.GenPowerShellCompletionWithDesc(opts.IO.Out)
 	}
-	return opts.Root.GenBashCompletionV2(opts.IO.Out, true)
+	var script strings.Builder
+	if err := opts.Root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	_, err := io.WriteString(opts.IO.Out, strings.ReplaceAll(script.String(), "_filedir", "__acrkit_filedir")+withoutPackage)
+	return err
 }
+
+// withoutPackage replaces what cobra's script calls of the package bash-completion,
+// which many machines lack. Bash breaks words at = and : too; those that stand together
+// on the line are joined again.
+const withoutPackage = `
+__acrkit_filedir()
+{
+    if declare -F _filedir >/dev/null 2>&1; then
+        _filedir "$@"
+    fi
+}
+
+__acrkit_init_completion()
+{
+    COMPREPLY=()
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    local i word last rest=${COMP_LINE}
+    words=()
+    for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do
+        word=${COMP_WORDS[i]}
+        last=$((${#words[@]} - 1))
+        if ((last > 0)) && [[ $rest != [[:space:]]* && ($word == [=:]* || ${words[last]} == *[=:]) ]]; then
+            words[last]+=$word
+        else
+            words+=("$word")
+        fi
+        rest=${rest#"${rest%%[![:space:]]*}"}
+        rest=${rest#"$word"}
+        if ((i == COMP_CWORD)); then
+            cword=$((${#words[@]} - 1))
+        fi
+    done
+    cur=${words[cword]} prev=
+    if ((cword > 0)); then
+        prev=${words[cword-1]}
+    fi
+}
+`

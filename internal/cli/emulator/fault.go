@@ -87,7 +87,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 		Short: "Let requests go wrong from now on",
 		Long: "Let requests go wrong from now on:\n\n" + faultTexts() + "\n" +
 			"The number of bytes is --after-bytes, the status --status, the speed --bytes-per-second.\n" +
-			"Routes are " + strings.Join(words(emulator.Routes()), ", ") + ".\n" +
+			cmdutil.JoinNames("Routes are ", words(emulator.Routes()), 80) + ".\n" +
 			"Of several faults that would hit a request, the one added first does.",
 		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 --retry-after 2s\n\n" +
 			"# The token service is down\n$ acrkit emulator fault add status --status 503 --route token,exchange\n\n" +

@@ -72,7 +72,7 @@ func (d decisionJSON) explained() decisionJSON {
 // fixHere returns the fix of a cause at the emulator whose log is read.
 func fixHere(c acrkit.Cause) sentence.FixKey {
 	key := sentence.AtEmulator(string(c))
-	if key == sentence.ExplainLog {
+	if key == sentence.ExplainLog || key == sentence.ExplainFaults {
 		key = sentence.OfCause(string(c)).Fix
 	}
 	if key.OfAzure() {

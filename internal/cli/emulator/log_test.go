@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/refusal"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
@@ -172,6 +173,16 @@ func TestFixHere(t *testing.T) {
 	for _, c := range diagnose.Causes() {
 		if got := sentence.Draft(fixHere(c.Code), nil); got == "" || strings.HasPrefix(got, "az acr ") {
 			t.Errorf("%s: %q", c.Code, got)
+		}
+	}
+	// What only a fault brings about is not among the refusals that the log's --denied shows.
+	for _, r := range rule.All() {
+		c, known := diagnose.Lookup(string(refusal.Cause(r.ID, "token", "", "")))
+		if r.By != rule.Faults || !known || !sentence.OfCause(string(c.Code)).Fix.OfAzure() {
+			continue
+		}
+		if key := sentence.AtEmulator(string(c.Code)); key != sentence.ExplainFaults {
+			t.Errorf("%s, which %s brings about: %q", c.Code, r.ID, sentence.Draft(key, nil))
 		}
 	}
 	d := decisionJSON{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"}.explained()

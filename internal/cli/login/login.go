@@ -207,7 +207,7 @@ func (fl *flags) apply(opts *Options) error {
 func run(ctx context.Context, opts *Options) error {
 	if opts.Kind == auth.KindScopedToken && opts.User == "" {
 		if !opts.canPrompt() {
-			return cmdutil.Usage("the kind of credential is not given; use --token-name for a scope-mapped token, or another kind")
+			return cmdutil.Usage("no credential is named; name a scope-mapped token with --token-name, or give another kind")
 		}
 		var err error
 		if opts.User, err = askName(ctx, opts.IO); err != nil {

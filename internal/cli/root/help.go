@@ -61,7 +61,7 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 	section("HELP TOPICS", list(cmdutil.IsTopic))
 	section("FLAGS", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
 	section("INHERITED FLAGS", cmdutil.Inherited(cmd).FlagUsagesWrapped(helpWidth))
-	section("JSON FIELDS", strings.Join(cmdutil.JSONFields(cmd), ", "))
+	section("JSON FIELDS", cmdutil.JoinNames("", cmdutil.JSONFields(cmd), helpWidth))
 	section("EXAMPLES", cmd.Example)
 	section("LEARN MORE", "Use `acrkit <command> <subcommand> --help` for more about a command.\n"+
 		"Exit codes: `acrkit help exit-codes`. Environment: `acrkit help environment`.")
