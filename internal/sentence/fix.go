@@ -20,6 +20,7 @@ const (
 	LoginOfAzureCLI   FixKey = "login_of_azure_cli"  // the login that "az acr login" left was not
 	SignInToAzure     FixKey = "sign_in_to_azure"    // no user is signed in to the Azure CLI
 	NameRegistry      FixKey = "name_registry"       // the variables are for another registry, or for none
+	NameHost          FixKey = "name_host"           // a reference begins with a registry's short name, perhaps
 	NameLoginServer   FixKey = "name_login_server"   // the host only looks like a registry
 	TrustHost         FixKey = "trust_host"          // the host is none of Microsoft's
 	WithoutPlainHTTP  FixKey = "without_plain_http"  // plain HTTP to a host that is not this machine
@@ -75,6 +76,7 @@ var fixes = map[FixKey]string{
 	LoginOfAzureCLI:   "az acr login --name {name}    # its login expires after three hours",
 	SignInToAzure:     "az login",
 	NameRegistry:      "export ACR_NAME={host}",
+	NameHost:          "{command} {name}.azurecr.io/{repository}    # if {name} is the registry; else export ACR_NAME=REGISTRY",
 	NameLoginServer:   "export ACR_NAME={host}    # a registry's login server; the host that was named is another",
 	TrustHost:         "export ACRKIT_REGISTRIES={host}    # only if this host is yours",
 	WithoutPlainHTTP:  "acrkit whoami {host}    # without --plain-http",

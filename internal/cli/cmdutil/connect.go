@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -92,9 +93,19 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 	}
 	if ref.Registry.IsZero() {
 		return acrkit.Reference{}, &acrkit.Error{Code: acrkit.CodeUsage,
-			Reason: fmt.Sprintf("%q names no registry, and ACR_NAME is not set", arg), Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
+			Reason: fmt.Sprintf("%q names no registry, and ACR_NAME is not set", arg), Hint: f.nameRegistry(arg)}
 	}
 	return ref, nil
+}
+
+// nameRegistry returns the fix of a reference without a registry. Its first part may
+// be a registry's short name, as other arguments take it.
+func (f *Factory) nameRegistry(arg string) string {
+	name, rest, found := strings.Cut(arg, "/")
+	if reg, err := acrkit.ParseRegistry(name); found && f.running != "" && err == nil && reg.IsACR() && !strings.ContainsRune(name, '.') {
+		return sentence.Fix(sentence.NameHost, map[string]string{"command": f.running, "name": name, "repository": rest})
+	}
+	return sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})
 }
 
 // TokenCache opens the cache of tokens.

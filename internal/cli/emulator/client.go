@@ -166,6 +166,9 @@ func (c *control) open() (*client, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			code = acrkit.CodeNotFound
 		}
+		if c.DataDir == "" && c.Addr != "" { // it is not the emulator of the user's data folder
+			out.hint = sentence.Fix(sentence.ShowClockOf, map[string]string{"host": c.Addr})
+		}
 		return nil, &acrkit.Error{Code: code, Op: op, Causes: []error{err}, Hint: out.hint}
 	}
 	defer file.Close()

@@ -71,7 +71,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			case opts.ErrorFile == "" && len(args) == 0:
 				return cmdutil.Usage("no reference is given; --error reads the output of a program")
 			case opts.ErrorFile == "" && isCode.MatchString(args[0]):
-				if opts.Code = strings.ToUpper(args[0]); action != "" {
+				if opts.Code = fmt.Sprintf("ACRK%03s", args[0][len("ACRK"):]); action != "" {
 					return cmdutil.Usage("--action belongs to a reference, and not to a code")
 				}
 			case opts.ErrorFile == "":
@@ -121,7 +121,7 @@ func complete(f *cmdutil.Factory) cobra.CompletionFunc {
 const stdin = "-"
 
 // isCode distinguishes a cause's code from a reference.
-var isCode = regexp.MustCompile(`^(?i:acrk)[0-9]{3}$`)
+var isCode = regexp.MustCompile(`^(?i:acrk)[0-9]{1,3}$`)
 
 func (opts *Options) chooseAction(word string) (err error) {
 	switch {

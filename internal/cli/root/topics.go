@@ -63,11 +63,12 @@ const exitCodesTopic = `Exit codes:
   6    unavailable: throttled, network and server errors after retries, or the time
        of --timeout is over
   7    incomplete: the answer could not be completed
+  8    a check found something to fix
   130  interrupted
 
-"acrkit run" ends with the code of the command that it ran: 127 where that is not
-found, 126 where it cannot be run, 128 and the signal's number where a signal ended
-it.`
+"acrkit run" and "acrkit proxy" end with the code of the command that they ran: 127
+if it is not found, 126 if it cannot be run, 128 and the signal's number if a signal
+ended it.`
 
 func addTopics(root *cobra.Command) {
 	for _, t := range []struct{ name, short, text string }{

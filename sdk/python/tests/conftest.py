@@ -1,4 +1,4 @@
-"""Fixtures: the emulator, servers that answer as told, and the two stacks that every test of behaviour runs on."""
+"""Fixtures: the emulator, servers with given answers, and the two stacks that every test of behaviour runs on."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def fake(certificate: tuple[Path, Path]) -> Iterator[Fake]:
-    """A registry that answers as told."""
+    """A registry with given answers."""
     with serving(certificate[1]) as server:
         yield server
 
@@ -169,7 +169,7 @@ def other(certificate: tuple[Path, Path]) -> Iterator[Fake]:
 def bundle(
     _emulator: emulators.Emulator, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """What vouches for the emulator and for the servers that answer as told."""
+    """What signs the certificates of the emulator and for the servers with given answers."""
     path = tmp_path_factory.mktemp("bundle") / "bundle.pem"
     path.write_text(Path(_emulator.ca).read_text() + certificate[0].read_text())
     return str(path)

@@ -117,8 +117,8 @@ def test_every_program_has_a_file_and_is_run() -> None:
 def test_the_table_of_counts() -> None:
     rows = re.findall(r"^\| ([a-z0-9, MiB]+) \| (\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
     columns = ("acrkit cold", "acrkit warm", "service principal")
-    told = {name: dict(zip(columns, map(int, numbers), strict=True)) for name, *numbers in rows}
-    assert told == json.loads(COUNTS.read_text())
+    table = {name: dict(zip(columns, map(int, numbers), strict=True)) for name, *numbers in rows}
+    assert table == json.loads(COUNTS.read_text())
 
 
 def test_nobody_is_told_to_install_a_strangers_package() -> None:

@@ -373,14 +373,14 @@ async def test_the_most_talkative_log(
     secrets = {PUSH, "rotated-away-password"}
     post = _core._token_in
 
-    def watch(body: bytes, name: str) -> Any:
+    def record(body: bytes, name: str) -> Any:
         secret = post(body, name)
         if secret is not None:
             secrets.add(secret.reveal())
         return secret
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(_core, "_token_in", watch)
+    patch.setattr(_core, "_token_in", record)
     texts: list[str] = []
     caplog.set_level(logging.DEBUG)
     try:

@@ -78,15 +78,15 @@ def refusal(v: Any) -> Any:
     claims = {} if v["granted"] is None else {"access": access(v["granted"], v.get("capitals", False))}
     key, facts = "", {}
 
-    def tell(sentence: str, told: Any) -> str:
+    def fill(sentence: str, given: Any) -> str:
         nonlocal key, facts
         if sentence != "other":
-            key, facts = sentence, dict(told)
-        return message(sentence, told)
+            key, facts = sentence, dict(given)
+        return message(sentence, given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("acrkit._refusals.message", tell)
-        patch.setattr("acrkit._core.message", tell)
+        patch.setattr("acrkit._refusals.message", fill)
+        patch.setattr("acrkit._core.message", fill)
         if v["from"] == "registry":
             made = Token(Secret("x"), 3600, claims)
             said, code = outcome_of(transport._judge(request, answer, made)), "not_found"

@@ -1,6 +1,6 @@
 import { canonicalScope } from "./scope.js";
 
-/** The longest challenge header that is read, in characters: a scope of 64 KiB, and the rest. */
+/** The longest challenge header that is read, in characters: a scope of 64 KiB, and the other parameters. */
 export const maxChallenge = 68 << 10;
 
 /** What a registry's Bearer challenge asks for; "" for what it does not say. */
@@ -10,16 +10,16 @@ export interface Challenge {
   service: string;
   /** Canonical. */
   scope: string;
-  /** "insufficient_scope", "invalid_token", or what else the service says. */
+  /** "insufficient_scope", "invalid_token", or another word of the service. */
   error: string;
-  /** Why there is no challenge to go by. */
+  /** Why there is no usable challenge. */
   refused?: "malformed" | "too_large" | "none";
 }
 
 const empty = { realm: "", service: "", scope: "", error: "" };
 
 /**
- * What stands between two commas of the header: a scheme ("Bearer"), a parameter (realm="…", or
+ * The text between two commas of the header: a scheme ("Bearer"), a parameter (realm="…", or
  * realm=…), or both (RFC 9110, section 11.6.1). A quoted value holds no control characters.
  */
 const word = /[\w!#$%&'*+.^`|~-]+/.source;
@@ -31,8 +31,8 @@ const item = new RegExp(
 );
 
 /**
- * Reads the first Bearer challenge of a WWW-Authenticate header. A parameter that stands twice
- * makes it malformed: two readers could read two challenges.
+ * Reads the first Bearer challenge of a WWW-Authenticate header. A parameter that occurs
+ * twice makes it malformed: two readers could read two challenges.
  */
 export function readChallenge(header = ""): Challenge {
   if (header.length > maxChallenge) {

@@ -12,13 +12,13 @@ export const longestLife = 24 * 60 * 60;
 /** The end of its life in which a token is not used, in seconds; short lives spare a tenth. */
 const unusedEnd = 10;
 
-/** The last second of the year 9999: what is later is no date. */
+/** The last second of the year 9999: a later one is not a date. */
 const year9999 = 253402300799;
 
-/** What goes with a name as its password. */
+/** The kinds of password. */
 export type Kind = "password" | "refresh_token" | "entra_token" | "access_token";
 
-/** Reads the claims of a signed token (RFC 7519); none of other text. They are not verified: they open nothing. */
+/** Reads the claims of a signed token (RFC 7519), unverified; none of other text. */
 function readClaims(token: string): Record<string, unknown> {
   const parts = token.split(".");
   try {
@@ -49,7 +49,7 @@ export function isForResourceManager(token: string): boolean {
 /** Users under whose name clients keep an ACR refresh token. */
 const refreshUsers = ["00000000-0000-0000-0000-000000000000", "<token>"];
 
-/** Tells what a password is. */
+/** Returns the kind of a password. */
 export function kindOf(name: string, password: string): Kind {
   const { iss, grant_type } = readClaims(password);
   if (iss === "Azure Container Registry") {

@@ -16,22 +16,22 @@ export const rightsAge = 10_000;
 
 /**
  * An HTTP client that sends the SDK's requests to one registry with the access token that each
- * needs. It stands beneath the SDK's policies, and none of them sees a secret: it never changes the
- * SDK's request, and sends a copy.
+ * needs. It is beneath the SDK's policies, and none of them sees a secret: it sends a copy and never
+ * changes the SDK's request.
  */
 export class RegistryHttpClient implements HttpClient {
-  /** Requests that were redirected to another host, which then decides where they go next. */
-  readonly #strayed = new WeakSet<PipelineRequest>();
+  /** Requests that were redirected to another host. From then on that host decides where they go. */
+  readonly #redirected = new WeakSet<PipelineRequest>();
 
   constructor(private readonly tokens: Tokens) {}
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
     const url = new URL(request.url);
-    if (!this.tokens.registry.isHome(url) || this.#strayed.has(request)) {
+    if (!this.tokens.registry.isHome(url) || this.#redirected.has(request)) {
       return this.#sendAbroad(request, url);
     }
     if (url.pathname.startsWith("/oauth2/")) {
-      return this.#send(request, url); // who asks the token service itself knows what to send
+      return this.#send(request, url); // a caller of the token service has its own credential
     }
     return this.#sendHome(request, url).catch((error: unknown) => {
       if (error instanceof NoToken) {
@@ -66,12 +66,12 @@ export class RegistryHttpClient implements HttpClient {
       return { ...answer, request };
     }
     const refusal = refusedByRegistry(this.tokens.registry, request, answer, token);
-    // Where nothing better is known, the SDK's own text stays: the body.
+    // Without a better text, the SDK shows its own: the body.
     const own = refusal.sentence === "other" ? `${answer.bodyAsText || status}\n` : "";
     throw refuse(refusal, request, answer, own + say(refusal) + note);
   }
 
-  /** Returns the scope to ask for after a 401; undefined if that is no cure. */
+  /** Returns the scope to ask for after a 401; undefined if no token helps. */
   async #remedy(request: PipelineRequest, response: PipelineResponse, token: AccessToken | undefined) {
     const { realm, scope, error } = readChallenge(response.headers.get("WWW-Authenticate"));
     if (!this.tokens.registry.acceptsRealm(realm)) {
@@ -93,7 +93,7 @@ export class RegistryHttpClient implements HttpClient {
 
   /** Sends a request to another origin: without a credential, and never in the clear. */
   async #sendAbroad(request: PipelineRequest, url: URL): Promise<PipelineResponse> {
-    this.#strayed.add(request);
+    this.#redirected.add(request);
     const { host } = url;
     if (url.protocol !== "https:") {
       throw refuse({ code: "host_refused", sentence: "plain_http", facts: { host } }, request);

@@ -81,14 +81,14 @@ export class Credential {
   }
 }
 
-/** A credential of one login, or two: each in turn, so that the one that was accepted last is tried first. */
+/** A credential of one login, or two: the one that was accepted last is tried first. */
 export function fixed(first: Login, second = first): Credential {
   let reads = 0;
   const source = () => (reads++ % 2 === 0 ? first : second);
   return new Credential(source, second === first ? "password" : "two passwords");
 }
 
-/** Says what is wrong with a secret, and never what it is. */
+/** Says what is wrong with a secret, without showing it. */
 function checkSecret(what: string, value: string, onLineFeed = "secretFile(path) takes it off"): void {
   checkString(what, value);
   if (value === "") {
@@ -98,7 +98,7 @@ function checkSecret(what: string, value: string, onLineFeed = "secretFile(path)
     const hint = /[\r\n]$/.test(value) ? `; a line feed from a file? ${onLineFeed}` : "";
     throw usageError(`${what} begins or ends with white space${hint}`);
   }
-  // U+FFFD stands for what is not UTF-8.
+  // U+FFFD replaces bytes that are not UTF-8.
   if (/[\p{Cc}\uFFFD]/u.test(value)) {
     throw usageError(`${what} has a control character, or is not UTF-8`);
   }

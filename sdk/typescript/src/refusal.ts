@@ -13,7 +13,7 @@ export function usageError(message: string, code: "usage" | "host_refused" = "us
   return Object.assign(new Error(message), { name: "UsageError", code });
 }
 
-/** Callers without types give anything. */
+/** JavaScript callers may pass any value. */
 export function checkString(what: string, value: unknown): void {
   if (typeof value !== "string") {
     const hint = value === undefined ? "; is the environment variable set?" : "";
@@ -39,7 +39,7 @@ export function refusalOf(error: unknown): Refusal | undefined {
   return (error as { refusal?: Refusal } | null | undefined)?.refusal;
 }
 
-/** Fills a sentence. A fix that lacks a fact is left out: half a command is none. */
+/** Fills a sentence. A fix that lacks a fact is left out. */
 export function say({ sentence, facts }: Refusal): string {
   const { text, fix } = sentences[sentence];
   const fill = (s: string) => s.replace(/\{([a-z_]+)\}/g, (_, fact: string) => facts[fact] ?? "");
@@ -47,7 +47,7 @@ export function say({ sentence, facts }: Refusal): string {
   return [fill(text), lacks ? "" : fill(fix)].filter((part) => part !== "").join("\n");
 }
 
-/** The facts that commands of az are made of: for registries of Azure, and names that a shell takes as they stand. */
+/** The facts that commands of az are made of: for registries of Azure, and names that a shell takes unquoted. */
 function commandFacts(registry: Registry, login: Login | undefined): Record<string, string> {
   const isPlain = login?.kind === "password" && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(login.name);
   return isPlain && registry.name !== "" ? { name: registry.name, token: login.name } : {};
@@ -57,7 +57,7 @@ function commandFacts(registry: Registry, login: Login | undefined): Record<stri
 export function refusedByTokenService(registry: Registry, login: Login, passwords: string, answer: Answer): Refusal {
   const errors = serviceErrors(answer.bodyAsText)
     .map((e) => line(String(e.message || e.code || "")))
-    .filter((text) => text !== "" && !text.startsWith("authentication required")); // it says so whatever the cause
+    .filter((text) => text !== "" && !text.startsWith("authentication required")); // the text of every cause
   const said = errors.length === 0 ? "" : `; the registry answered: ${line(errors.join("; "))}`;
   if (answer.status !== 401) {
     const code = answer.status === 403 ? "denied" : "protocol";
@@ -113,7 +113,7 @@ function refusedRight(registry: Registry, answer: Answer, token?: AccessToken): 
   const [[resource, actions]] = [...lacks] as [[string, string[]]];
   const facts: Record<string, string> = { right: words(lacks), ...commandFacts(registry, token?.login) };
   const command = { repository: nameOf(resource), actions: actions.map(actionName).join(" ") };
-  // The registry's words become a part of a command: only what a shell takes as it stands.
+  // The registry's words become part of a command: only what a shell takes unquoted.
   if (lacks.size === 1 && /^\w[\w./ -]*$/.test(command.repository + command.actions)) {
     Object.assign(facts, command);
   }
@@ -187,7 +187,7 @@ export function refuse(refusal: Refusal, request: PipelineRequest, answer?: Answ
     request,
     ...(response && { statusCode: response.status, response }),
   });
-  // Not enumerable, as RestError keeps its own: what prints an error prints the message.
+  // Not enumerable, as RestError keeps its own: printing an error prints the message.
   Object.defineProperty(error, "refusal", { value: Object.freeze(refusal), enumerable: false });
   return error;
 }

@@ -52,7 +52,7 @@ export function parseRegistry(text: string, custom = false): Registry {
   checkString("the registry's name", text);
   const host = text.replace(/^https:\/\//i, "").replace(/\/$/, "");
   const full = `https://${host}${/^(?!localhost$)[^.:]+$/i.test(host) ? ".azurecr.io" : ""}`;
-  // The URL parser reads "0x7f.1" as an address, and more; what it changes is not what was meant.
+  // The URL parser reads "0x7f.1" as an address, and more; a text that it changes is refused.
   const url = hostRE.test(host) && URL.canParse(full) ? new URL(full) : undefined;
   const isAsGiven = host.startsWith("[") || url?.hostname === full.slice(8).toLowerCase().replace(/:\d+$/, "");
   if (url === undefined || !isAsGiven || url.hostname.length > 253) {

@@ -16,7 +16,7 @@ export function hide(text: string, ...secrets: string[]): string {
     const form = new URLSearchParams({ secret }).toString().replace("secret=", "");
     const json = JSON.stringify(secret).slice(1, -1);
     for (const spelling of [secret, json, encodeURIComponent(secret), form, ...bytes]) {
-      // A shorter one would blacken the whole text and hide nothing.
+      // Replacing a shorter one would make the text unreadable and hide nothing.
       shown = secret.length > 2 ? shown.replaceAll(spelling.replace(/=+$/, ""), mark) : shown;
     }
   }

@@ -17,7 +17,7 @@ export const maxCachedTokens = 1024;
 /** The time for the answer to one token request, in milliseconds. */
 export const tokenTimeout = 30_000;
 
-/** The longest answer of a token service, in bytes: the longest token, escaped and with company. */
+/** The longest answer of a token service, in bytes: the longest token, escaped, and the other fields. */
 export const maxTokenAnswer = 4 * maxToken;
 
 /** How many passwords are tried for one token: two, and the first if its source changed meanwhile. */
@@ -41,14 +41,14 @@ export interface AccessToken extends Token {
 }
 
 /**
- * There is no token. Several requests may have waited for it: each makes of this an answer or an
- * error of its own.
+ * There is no token. Several requests may have waited for it: each makes its own answer or error
+ * from this.
  */
 export class NoToken extends Error {
   constructor(
     /** Returns the answer to a request, or throws its error. */
     readonly conclude: (request: PipelineRequest) => PipelineResponse,
-    /** What was sent was not accepted: another password may be. */
+    /** The credential was not accepted; another password may be. */
     readonly notAccepted = false,
   ) {
     super("there is no token");
@@ -131,7 +131,7 @@ export class Tokens {
     const { abortSignal } = request;
     let abort = () => {};
     const aborted = new Promise<never>((_, reject) => {
-      // By its name the SDK knows the error.
+      // The SDK recognises the error by its name.
       abort = () => reject(Object.assign(new Error("The operation was aborted."), { name: "AbortError" }));
     });
     if (abortSignal?.aborted) {

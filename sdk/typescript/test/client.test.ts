@@ -301,7 +301,7 @@ test("other refusals keep the SDK's text and name acrkit explain", async () => {
 });
 
 for (const scope of ["repository:a$(reboot):pull", "repository:-a:pull", "repository:a:`reboot`"]) {
-  test(`no command is made of what a shell would not take as it stands: ${scope}`, async () => {
+  test(`no command is made of a text that a shell would not take unquoted: ${scope}`, async () => {
     const fake = new Fake();
     fake.withheld.add("pull").add("`reboot`");
     fake.intercept = ({ url }) => {

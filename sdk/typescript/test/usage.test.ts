@@ -1,4 +1,4 @@
-// What a person is told who gives something wrong: before anything is sent, and without the secret.
+// What the errors say for wrong arguments: before anything is sent, and without the secret.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -113,7 +113,7 @@ test("a login server with a name of its own is taken if it is said to be one", (
   assert.equal(endpoint, "https://registry.contoso.com");
 });
 
-test("the endpoint is the https URL, whatever form was given", () => {
+test("the endpoint is the https URL, for every form of the name", () => {
   for (const given of ["myregistry", host, `https://${host}/`]) {
     assert.equal(scopedToken(given, "n", "p").endpoint, `https://${host}`);
   }

@@ -68,7 +68,7 @@ test("origins", (t) =>
 test("challenges", (t) =>
   each(t, "challenges.json", (v) => {
     const fill = (h: string) => h.replace(/\{a \* (\d+)\}/, (_, n) => "a".repeat(Number(n)));
-    // Node joins the values of a header that stands more than once.
+    // Node joins the values of a header that occurs more than once.
     const header = v.headers.length === 0 ? undefined : v.headers.map(fill).join(", ");
     const got = readChallenge(header);
     if (got.refused !== undefined) {

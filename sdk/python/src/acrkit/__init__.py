@@ -44,7 +44,7 @@ def scoped_token(
     to that host alone.
 
     name and password are those of a token with a scope map, or of the admin user. A password that is itself a token
-    is recognised: an ACR refresh token is used as one, whatever the name, and an Entra access token is exchanged
+    is recognised: under any name, an ACR refresh token is used as one, and an Entra access token is exchanged
     for one. second_password is the token's other password. When the registry does not accept the one in use, the
     other is tried, and kept if it is accepted.
 

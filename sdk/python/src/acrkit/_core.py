@@ -103,7 +103,7 @@ class Transport(abc.ABC):
     def __init__(self, endpoint: Any, custom_login_server: bool, login: Any, source: Any, inner: Any) -> None:
         """login is a name, a password and a second password or None; or source is a function."""
         self.registry = registry = parse_endpoint(endpoint, custom_login_server)
-        self._logins: list[Login] = []  # the one to try first stands first; with a source, what it gave last
+        self._logins: list[Login] = []  # the one to try first is first; with a source, its last one
         self._source = source
         if login is not None:
             name, password, second = login
@@ -142,7 +142,7 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     async def _share(self, key: Any, make: Make, join: bool = True) -> Any:
-        """Does what make does, once for all who ask for it under this key at a time. Its result, or exception, is
+        """Calls make once for all concurrent callers with this key. Its result, or exception, is
         that of all. A caller that is cancelled does not stop it for the others. Without join, it returns None when it
         is already being done."""
 
@@ -268,7 +268,7 @@ class Transport(abc.ABC):
         return scope
 
     async def _judge(self, request: Any, response: Any, token: Token | None) -> Any:
-        """What becomes of the last answer of the registry."""
+        """The result of the last answer of the registry."""
         status = response.status_code
         if status == 401:
             await self._read(response)
@@ -288,7 +288,7 @@ class Transport(abc.ABC):
         return response
 
     def _for_az(self, login: Login | None) -> Facts:
-        """What the commands of az name: facts of ACR's own registries, where a shell takes them as they stand."""
+        """What the commands of az name: facts of ACR's own registries, where a shell takes them unquoted."""
         if not self.registry.cloud or login is None or login.kind != "password":
             return {}
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", login.name):
@@ -337,7 +337,7 @@ class Transport(abc.ABC):
         if token is None:
             made = await self._share(key, renew)
         elif token.due:
-            # One request renews it. The others, and this one if that fails, go on with the one that lives.
+            # One request renews it. The others, and this one if that fails, use the old one while it lives.
             try:
                 made = await self._share(key, renew, join=False) or token
             except Exception:  # of the source

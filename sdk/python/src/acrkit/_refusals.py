@@ -74,7 +74,7 @@ def text_of(response: Any) -> str:
 
 
 def errors_of(response: Any) -> list[tuple[str, str]]:
-    """Code and message of each error in a registry's answer; none where it is no such document."""
+    """Code and message of each error in a registry's answer; none if it is not such a document."""
     try:
         errors = json.loads(text_of(response))["errors"]
         return [(str(e.get("code") or ""), str(e.get("message") or "")) for e in errors]
@@ -83,7 +83,7 @@ def errors_of(response: Any) -> list[tuple[str, str]]:
 
 
 def said_in(response: Any, secrets: Sequence[Secret]) -> str:
-    """A token service's own words. That authentication is required it says whatever the cause."""
+    """A token service's own text, without "authentication required", which it says for every cause."""
     texts = [text or code for code, text in errors_of(response) if not text.startswith("authentication required")]
     said = plain("; ".join(texts), secrets)
     return f"; the registry answered: {said}" if said else ""

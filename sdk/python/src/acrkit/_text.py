@@ -1,4 +1,4 @@
-"""Messages, and secrets that no message shows. The sentences stand in sentences.json, which all of acrkit's languages
+"""Messages, and secrets that no message shows. The sentences are in sentences.json, which all of acrkit's languages
 share."""
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Secret:
         raise TypeError("a secret can be neither pickled nor copied")
 
     def out_of(self, text: str) -> str:
-        """The text without the secret, as it stands or as a URL, HTML, JSON or base64 spells it."""
+        """The text without the secret, as it is or as a URL, HTML, JSON or base64 spells it."""
         value = self.reveal()
-        if len(value) > 2:  # a shorter one stands everywhere
+        if len(value) > 2:  # a shorter one occurs everywhere
             in_json = json.dumps(value)[1:-1]
             in_base64 = base64.b64encode(value.encode()).decode()
             for spelling in (value, quote(value, ""), quote_plus(value), html.escape(value), in_json, in_base64):

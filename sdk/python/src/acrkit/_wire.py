@@ -25,7 +25,7 @@ MAX_REPOSITORY_NAME = 255  # bytes, as registries and clients of the OCI specifi
 UNKNOWN_LIFE = 60.0  # seconds; OAuth-based registries promise no less (distribution, "Token Authentication")
 LONGEST_LIFE = 24 * 3600.0  # seconds; bounds what a broken claim can say. ACR's longest is three hours
 
-# The words of scopes, and the actions of scope maps that they stand for.
+# The words of scopes, and the actions of scope maps that they mean.
 ACTIONS = {
     "pull": "content/read",
     "push": "content/write",
@@ -71,7 +71,7 @@ class Registry:
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     def is_home(self, url: str) -> bool:
-        """Whether a URL has the registry's origin. What is not plainly so is another one."""
+        """Whether a URL has the registry's origin. In doubt it has not."""
         return _origin(url) == _split(self.host)
 
     def is_realm(self, realm: str) -> bool:
@@ -90,7 +90,7 @@ _AUTHORITY = re.compile(
 
 
 def _split(authority: str) -> tuple[str, int]:
-    """A host in its one spelling, and the port, 443 where none stands there; raises ValueError."""
+    """A host in its one spelling, and the port, 443 by default; raises ValueError."""
     match = _AUTHORITY.fullmatch(authority)
     if not match or len(match.group(1)) > 253 or int(match.group(2) or 443) >= 1 << 16:
         raise ValueError("no host")
@@ -248,7 +248,7 @@ _CHALLENGE = re.compile(rf"[ \t,]*({_TOKEN})(?:[ \t]+(?:{_PARAMETERS}|[A-Za-z0-9
 def parse_challenge(headers: Iterable[str]) -> Challenge:
     """The first Bearer challenge of the values of WWW-Authenticate (RFC 9110 §11.6.1).
 
-    Several challenges may stand in one value. A parameter that stands twice is malformed: another reader would
+    One value may have several challenges. A parameter that occurs twice is malformed: another reader would
     see another challenge. Raises ValueError("none"), ("malformed") or ("too_large").
     """
     found: dict[str, str] | None = None

@@ -18,7 +18,7 @@ final class Claims {
     /** The longest token that is read or sent, in characters. It travels in a header. */
     static final int MAX_TOKEN = 64 << 10;
 
-    /** How long a token is used whose life cannot be told. */
+    /** How long a token is used whose life is unknown. */
     static final Duration UNKNOWN_LIFE = Duration.ofSeconds(60);
 
     static final Duration LONGEST_LIFE = Duration.ofDays(1);

@@ -63,7 +63,7 @@ final class Outcome {
     }
 
     /**
-     * Returns an exception of the same kind as the HTTP client's, so that retry policies go on as before, with a text
+     * Returns an exception of the same kind as the HTTP client's, so that retry policies work as without it, with a text
      * for people.
      *
      * @param text makes the text from the client's own

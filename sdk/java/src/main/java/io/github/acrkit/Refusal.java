@@ -35,7 +35,7 @@ public final class Refusal {
     }
 
     /**
-     * Returns the refusal that an exception of the clients tells of; empty if it is of another kind.
+     * Returns the refusal in an exception of the clients; empty if it is of another kind.
      *
      * @param exception what a client threw
      * @return the refusal

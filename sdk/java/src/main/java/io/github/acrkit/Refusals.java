@@ -17,7 +17,7 @@ final class Refusals {
     /** The longest body of a refusal that is read, in bytes. */
     static final int MAX_BODY = 64 << 10;
 
-    /** What a shell takes as it stands. */
+    /** What a shell takes unquoted. */
     private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
     private static final Pattern PLAIN_WORDS = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_./ -]*");
@@ -67,7 +67,7 @@ final class Refusals {
         }
     }
 
-    /** The token service did not accept a credential; what is the "password", or what it stands for. */
+    /** The token service did not accept a credential; what is the "password", or the token in its place. */
     Refusal notAccepted(NamePassword credential, String what, String said) {
         Map<String, String> facts = facts(credential);
         facts.put("said", said);

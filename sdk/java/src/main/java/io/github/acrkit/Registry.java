@@ -28,7 +28,7 @@ final class Registry {
     private static final int MAX_PORT = 65535;
     private static final int SHOWN = 120;
 
-    private final String hostname; // lower case; an IPv6 address stands in brackets
+    private final String hostname; // lower case; an IPv6 address is in brackets
     private final String port; // "" for 443
 
     private Registry(String hostname, String port) {
@@ -132,7 +132,7 @@ final class Registry {
 
     /**
      * Reports whether a URL has the registry's origin: scheme, host and port. One with a user name or a fragment has
-     * not, because HTTP clients differ in what they take for its host.
+     * not, because HTTP clients differ about its host.
      */
     boolean isHome(URL url) {
         Registry there = url.getRef() == null ? at(url) : null;

@@ -39,9 +39,9 @@ final class TokenCache {
 
     /**
      * Returns a token from the cache or fetched; one that is due is renewed meanwhile. All who wait for one fetch get
-     * its result, a refusal too, and one that is cancelled fails no other.
+     * its result, a refusal too, and a cancelled one does not fail the others.
      *
-     * @param key what the token is asked for: a scope's text, or the pair that a refresh token stands for
+     * @param key what the token is requested for: a scope's text, or the pair that the refresh token replaces
      * @param fetch asks for it; its result is never an error
      */
     Mono<Outcome> get(Object key, Supplier<Mono<Outcome>> fetch) {

@@ -23,7 +23,7 @@ import reactor.core.publisher.Mono;
  * Sends each request to the registry with the access token that it needs, and requests to any other origin without
  * one.
  *
- * <p>It stands beneath all policies of the clients, and sends a copy: no policy, log or exception sees the header.
+ * <p>It is beneath all policies of the clients, and sends a copy: no policy, log or exception sees the header.
  */
 final class TokenClient implements HttpClient {
     /** How old a token must be for a refusal to be doubted: a scope map may have changed since. */
@@ -79,7 +79,7 @@ final class TokenClient implements HttpClient {
     }
 
     private Mono<HttpResponse> attempt(HttpRequest request, Context context, Scope scope, boolean first) {
-        // Where the scope is not known, the first try goes without a token: the challenge then tells.
+        // Where the scope is not known, the first try goes without a token: the challenge then names it.
         Mono<Outcome> token = first && scope.isEmpty()
                 ? Mono.just(Outcome.NO_TOKEN)
                 : tokens.get(scope.toString(), () -> service.fetch(scope));

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every program of the pages, as it stands there, in a folder and a process of its own. */
+/** Every program of the pages, as written there, in a folder and a process of its own. */
 class PagesTest {
     private static final Pattern BLOCK = Pattern.compile("(?ms)^```java\\n(.*?)^```$");
     private static final Pattern CLASS = Pattern.compile("public (?:final )?class (\\w+)");

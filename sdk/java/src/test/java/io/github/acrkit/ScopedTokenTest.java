@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import reactor.core.publisher.Mono;
 
-/** What callers give, and what they are told when it is wrong. */
+/** The arguments of callers, and the errors for wrong ones. */
 class ScopedTokenTest {
     private static final String PASSWORD = "correct-horse-battery-staple";
 

@@ -56,7 +56,7 @@ class TokensTest {
 
     private static void await(BooleanSupplier condition) {
         while (!condition.getAsBoolean()) {
-            Thread.yield(); // a thread that waits tells nobody
+            Thread.yield(); // nothing reports that a thread waits
         }
     }
 
