@@ -195,8 +195,8 @@ func calls(t *testing.T, img acrtest.Image) []call {
 	}
 }
 
-// TestMicrosoft_unmodified: azidentity and azcontainerregistry, as everybody uses
-// them, find an ACR in the emulator.
+// TestMicrosoft_unmodified: azidentity and azcontainerregistry work unmodified
+// against the emulator.
 func TestMicrosoft_unmodified(t *testing.T) {
 	t.Parallel()
 	r := acrtest.NewRegistry(t, nil)
@@ -369,9 +369,10 @@ func TestMicrosoft_scoped_token_denied(t *testing.T) {
 				if !strings.Contains(challenge, `realm="`+r.URL()+`/oauth2/token",service="`+r.Host()+`",scope="`) || !strings.HasSuffix(challenge, `,error="insufficient_scope"`) {
 					t.Errorf("%s: WWW-Authenticate: %s", call.name, challenge)
 				}
-				told, ok := errors.AsType[*acrkit.Error](azureauth.AsError(call.name, err))
-				if !ok || told.Code != acrkit.CodeInsufficientScope || told.Granted == nil || told.Required.Minus(*told.Granted).IsEmpty() {
-					t.Errorf("%s: AsError = %v", call.name, told)
+				refused, ok := errors.AsType[*acrkit.Error](azureauth.AsError(call.name, err))
+				if !ok || refused.Code != acrkit.CodeInsufficientScope || refused.Granted == nil ||
+					refused.Required.Minus(*refused.Granted).IsEmpty() {
+					t.Errorf("%s: AsError = %v", call.name, refused)
 				}
 				body, err := io.ReadAll(e.RawResponse.Body)
 				if err != nil || len(body) > 0 && !bytes.HasPrefix(body, []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"`)) {

@@ -12,8 +12,8 @@
 //		if denied := reg.Denied(); len(denied) > 0 { … } // who lacked which right
 //	}
 //
-// The emulator grants and refuses as the service does, which no fake of one's own
-// does by itself. Many registries can run side by side; each ends with its test.
+// The emulator grants and refuses as the service does, which a fake of your own does
+// not. Many registries can run side by side; each ends with its test.
 //
 // Methods that cannot do their work end the test with Fatalf, so they must be
 // called from the goroutine of the test. Clients may be used from any.
@@ -138,15 +138,14 @@ func NewRegistry(tb testing.TB, opts *Options) *Registry {
 		},
 		TLSClientConfig:     &tls.Config{RootCAs: r.pool, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: 64, // a crowd of goroutines keeps its connections
+		MaxIdleConnsPerHost: 64, // many goroutines keep their connections
 	}
 	r.log = log
 	tb.Cleanup(r.base.CloseIdleConnections)
 	return r
 }
 
-// Host returns the login server, "localhost:PORT". It is what clients take for the
-// registry.
+// Host returns the login server, "localhost:PORT": the registry's name for clients.
 func (r *Registry) Host() string { return r.host }
 
 // URL returns "https://" and the host.
@@ -159,7 +158,7 @@ func (r *Registry) Name() string { return r.reg.Name() }
 // AuthorityHost returns the Entra authority: the same address, with a slash.
 func (r *Registry) AuthorityHost() string { return r.URL() + "/" }
 
-// Emulator returns what runs: for the clock, faults and settings.
+// Emulator returns the emulator itself: for the clock, faults and settings.
 func (r *Registry) Emulator() *emulator.Emulator { return r.em }
 
 // Manage returns the handle for what Azure Resource Manager would do: scope maps,
@@ -185,12 +184,12 @@ func (r *Registry) CAFile() string {
 	return r.caFile
 }
 
-// RoundTripper returns a transport that trusts the registry and signs nothing in.
+// RoundTripper returns a transport that trusts the registry and adds no credential.
 // Every client of this package is built on it.
 func (r *Registry) RoundTripper() http.RoundTripper { return r.base }
 
 // HTTPClient returns a new client over [Registry.RoundTripper], with the limits of
-// acrkit's own on an exchange that stands still.
+// acrkit's own on an exchange that stalls.
 func (r *Registry) HTTPClient() *http.Client { return &http.Client{Transport: stall.Wrap(r.base)} }
 
 // Transport returns a transport of package auth for the credential; nil is

@@ -46,7 +46,7 @@ func TestNewRegistry_many(t *testing.T) {
 			r := acrtest.NewRegistry(t, nil)
 			mu.Lock()
 			if hosts[r.Host()] {
-				t.Errorf("%s is there twice", r.Host())
+				t.Errorf("%s occurs twice", r.Host())
 			}
 			hosts[r.Host()] = true
 			mu.Unlock()
@@ -225,7 +225,7 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	if _, err := r.Client(nil).Repository(t.Context(), "samples/app"); err == nil {
-		t.Error("anonymous was let in")
+		t.Error("an anonymous client was accepted")
 	}
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", token, token, token, token), fmt.Sprintf("%v %+v %#v %s", sp, sp, sp, sp)} {
 		if strings.Contains(text, token.Password1) || strings.Contains(text, sp.ClientSecret) {

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// Format prints the same as String, whatever the verb.
+// Format prints the same as String, for every verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // LogValue is String, for slog.
@@ -15,7 +15,7 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // MarshalText is String, for every encoder that asks.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Format prints the same as String, whatever the verb.
+// Format prints the same as String, for every verb.
 func (p ServicePrincipal) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // LogValue is String, for slog.
@@ -24,7 +24,7 @@ func (p ServicePrincipal) LogValue() slog.Value { return slog.StringValue(p.Stri
 // MarshalText is String, for every encoder that asks.
 func (p ServicePrincipal) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Format prints where the registry is, whatever the verb: a dump of its fields
+// Format prints where the registry is, for every verb: a dump of its fields
 // would read what its connections are writing.
 func (r *Registry) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "acrtest.Registry(%s)", r.Host())

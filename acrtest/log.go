@@ -28,8 +28,7 @@ func (r Request) String() string { return fmt.Sprintf("%s %s %d", r.Method, r.Pa
 // Requests are requests in the order in which they were answered.
 type Requests []Request
 
-// Count returns how many have the method, "" meaning any, and a path that begins
-// so.
+// Count returns how many have the method ("" means any) and a path with the prefix.
 func (rs Requests) Count(method, pathPrefix string) int {
 	n := 0
 	for _, r := range rs {
@@ -78,9 +77,9 @@ func (m marked) RoundTrip(req *http.Request) (*http.Response, error) {
 	return m.base.RoundTrip(req)
 }
 
-// Requests returns the requests that came, whoever sent them: the clients of this
-// package, other programs, token requests and Entra's included, since the start
-// or the last [Registry.ResetRequests]. Push's own are left out.
+// Requests returns the requests that arrived since the start or the last
+// [Registry.ResetRequests], from the clients of this package and from other
+// programs, token requests and requests to Entra included. Those of Push are left out.
 func (r *Registry) Requests() Requests {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
@@ -108,7 +107,7 @@ func (r *Registry) Denied() []emulator.Decision {
 }
 
 // DeniedRules returns the rule of each denial, in their order: [rule.PasswordExpired].
-// The log knows what no answer tells: an expired password from a wrong one.
+// The log has what no answer says, such as whether a password is expired or wrong.
 func (r *Registry) DeniedRules() []rule.ID {
 	r.tb.Helper()
 	var out []rule.ID

@@ -13,9 +13,9 @@ import (
 
 func digestOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
 
-// pushImage pushes a small image in whole requests. That the state is replaced
-// between two of them may fail the later one: with 404, or 400 for a manifest
-// whose blob is not there any more; nothing else may.
+// pushImage pushes a small image in whole requests. If the state is replaced between
+// two of them, the later one may fail: with 404, or 400 for a manifest whose blob is
+// not there any more. Any other failure is an error.
 func pushImage(ctx context.Context, c *http.Client, base, repo string) error {
 	send := func(method, path, contentType string, body []byte) (int, error) {
 		req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))

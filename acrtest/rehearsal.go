@@ -19,9 +19,8 @@ func (r *Registry) Advance(d time.Duration) {
 	}
 }
 
-// Fault lets requests go wrong from now on, until the function it returns is
-// called, the fault's count is reached, or the test ends. Push's own requests are
-// hit, too.
+// Fault makes requests fail from now on, until the function it returns is called,
+// the fault's count is reached, or the test ends. Push's own requests are hit, too.
 func (r *Registry) Fault(f emulator.Fault) (remove func()) {
 	r.tb.Helper()
 	f, err := r.em.AddFault(f)
@@ -52,7 +51,7 @@ func (r *Registry) setToken(name string, enabled bool) {
 	}
 }
 
-// ExpirePassword lets a token's password, password1 or password2, expire now.
+// ExpirePassword makes a token's password, password1 or password2, expire now.
 func (r *Registry) ExpirePassword(token, password string) {
 	r.tb.Helper()
 	if err := r.reg.ExpirePassword(r.tb.Context(), token, password, time.Time{}); err != nil {
@@ -71,14 +70,14 @@ func (r *Registry) RegeneratePassword(token, password string) string {
 	return string(p[0].Value)
 }
 
-// DenyNetwork lets in only the addresses and networks given, none without: all
-// others get 403. AllowNetwork ends it.
+// DenyNetwork answers 403 to every address outside the given networks; without
+// arguments, to all addresses. AllowNetwork ends it.
 func (r *Registry) DenyNetwork(except ...netip.Prefix) {
 	r.tb.Helper()
 	r.network(emulator.NetworkRules{Deny: true, Allow: except})
 }
 
-// AllowNetwork lets all addresses in.
+// AllowNetwork allows all addresses.
 func (r *Registry) AllowNetwork() {
 	r.tb.Helper()
 	r.network(emulator.NetworkRules{})
@@ -101,7 +100,7 @@ func (r *Registry) Snapshot(name string) {
 }
 
 // Reset replaces the registry's state by a snapshot's; "" is the state after the
-// seed. Tokens that are not in it are gone.
+// seed. Tokens that are not in it do not exist afterwards.
 func (r *Registry) Reset(snapshot string) {
 	r.tb.Helper()
 	r.mu.Lock()

@@ -44,7 +44,7 @@ func TestFaultsSeenByAClient(t *testing.T) {
 		"token_service_down":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeUnavailable, 1},
 		"token_empty_401":       {emulator.Fault{Kind: emulator.FaultUnauthorized, Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeCredentialRejected, 1},
 		"slow":                  {emulator.Fault{Kind: emulator.FaultSlow, BytesPerSecond: 4000, Routes: []emulator.Route{emulator.RouteTags}}, "", 1},
-		"another_identity":      {emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Principal: "somebody"}, "", 0},
+		"another_identity":      {emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Principal: "another"}, "", 0},
 		"another_route":         {emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Routes: []emulator.Route{emulator.RouteCatalog}}, "", 0},
 		"this_identity's_token": {emulator.Fault{Kind: emulator.FaultUnauthorized, Principal: "READER", Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeCredentialRejected, 1},
 	} {
@@ -140,7 +140,7 @@ func TestIdentityUnderARunningClient(t *testing.T) {
 	}
 	reg.AllowNetwork()
 	if err := tags(t, reg, next); err != nil {
-		t.Errorf("let in again: %v", err)
+		t.Errorf("after AllowNetwork: %v", err)
 	}
 }
 
@@ -265,7 +265,7 @@ func TestRequestsOfOtherClients(t *testing.T) {
 }
 
 // TestRateLimits: an identity is refused after its share, others go on, and the
-// wait that is asked for is what it takes.
+// identity can go on after the wait of Retry-After.
 func TestRateLimits(t *testing.T) {
 	reg := acrtest.NewRegistry(t, &acrtest.Options{RateLimits: true})
 	reg.Clock().Freeze()

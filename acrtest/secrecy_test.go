@@ -37,10 +37,10 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// packages are those whose exported types people hold, print and log.
+// packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "acrtest"}
 
-const shownSecret = "s3cret-that-nobody-may-see"
+const shownSecret = "s3cret-that-must-not-be-shown"
 
 // exportedTypes reads the names of a package's exported types from its source,
 // so that a new one is not overlooked.
@@ -142,8 +142,8 @@ func diagnosed(t *testing.T, reg *acrtest.Registry, rt *auth.Transport, refusal 
 }
 
 // TestNoExportedTypeShowsASecret holds every exported type to one of two things:
-// it is here with secrets wherever it can hold them, and shows none, however it is
-// printed; or it has no field in which one could stand.
+// it is listed here with a secret in each field that can hold one, and no way of
+// printing it shows them; or it has no field that can hold a secret.
 func TestNoExportedTypeShowsASecret(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	acrToken := reg.Token("ci-token", "repositories/a/content/read")
@@ -213,11 +213,11 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxyOptions := proxy.Options{Hosts: []string{"localhost:5000"}, ClientKey: redact.NewSecret(shownSecret)}
-	door, err := proxy.New(rt, &proxyOptions)
+	handler, err := proxy.New(rt, &proxyOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = door.Close() })
+	t.Cleanup(func() { _ = handler.Close() })
 	helperOptions := credhelper.Options{Logins: &logins[auth.Secret]{secret: redact.NewSecret(shownSecret)}, Connect: func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return rt, nil }}
 	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
 	seedPassword := emulator.SeedPassword{Name: "password1", Value: shownSecret}
@@ -247,7 +247,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"registry.Client":          {client},
 		"registry.Options":         {registry.Options{}},
 		"registry.Content":         {registry.Content{}}, // of the registry, which is what it is for
-		"proxy.Handler":            {door},
+		"proxy.Handler":            {handler},
 		"proxy.Options":            {proxyOptions, &proxyOptions},
 		"credhelper.Helper":        {credhelper.New(helperOptions), credhelper.New(credhelper.Options{Logins: &logins[string]{secret: shownSecret}})},
 		"credhelper.Options":       {helperOptions, &helperOptions},
@@ -280,11 +280,11 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"acrtest.Request":          {reg.Requests()},
 		"acrtest.Requests":         {reg.Requests()},
 	}
-	// Types in which no secret can stand: every field is harmless.
+	// Types that can hold no secret: every field is harmless.
 	harmless := map[string]reflect.Type{}
 	// And those whose fields sound or look otherwise.
 	excused := map[string]string{
-		"diagnose.PasswordState":           "names and times: nobody can read a password again",
+		"diagnose.PasswordState":           "names and times: a password cannot be read again",
 		"diagnose.TokenState":              "names, and passwords of a listed type",
 		"scopemap.Rule":                    "a pattern, an action and a switch",
 		"scopemap.Map":                     "its rules are of a listed type",
@@ -346,7 +346,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	}
 }
 
-// suspicious are names of fields in which a secret would stand.
+// suspicious matches names of fields that may hold a secret.
 var suspicious = regexp.MustCompile(`(?i)password|secret|credential|assertion|refresh|authorization|cookie|private|key$|^token$|^value$`)
 
 // canHold names the field in which a type could hold a secret, or returns "".
@@ -404,9 +404,9 @@ func everyWay(v any) map[string]string {
 	return out
 }
 
-// D16: a table of functions tested the wrong field, and called nil. Whatever
-// function or interface of an Options is nil has a default: each is used here with
-// all of them nil, and with each alone given.
+// D16: a table of functions tested the wrong field, and called nil. Each function
+// and interface of an Options has a default for nil: this test uses each Options
+// with all of them nil, and with one at a time set.
 func TestD16_NilFields(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("a", "v1")

@@ -38,7 +38,7 @@ func (m SeedMode) check() error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: quote(string(m)) + " is neither merge nor reset"}
 }
 
-// Where a registry is that names no place.
+// A registry's default name, and where it is by default.
 const (
 	defaultSubscription = "33333333-3333-3333-3333-333333333333"
 	defaultGroup        = "rg"
@@ -46,14 +46,14 @@ const (
 	defaultRegistry     = "myregistry"
 )
 
-// The notes the emulator keeps for itself.
+// Keys of the emulator's own metadata in the database.
 const (
 	metaSeed      = "seed"      // a keyed hash of the seed that was applied last
 	metaLifetimes = "lifetimes" // of that seed, or set since
 	metaRates     = "rates"     // that it wants rate limits; empty = none
 )
 
-// seed brings seed and state together.
+// seed applies a seed to the state, or compares the two.
 func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 	_, used := e.ids.First()
 	switch {
@@ -94,7 +94,7 @@ func (e *Emulator) applyAndKeep(ctx context.Context, s *Seed) error {
 	return e.takeSeed(ctx)
 }
 
-// seedSum tells seeds apart without storing them.
+// seedSum identifies a seed without storing it.
 func (e *Emulator) seedSum(s *Seed) []byte {
 	var parts []string
 	var walk func(v reflect.Value)

@@ -83,7 +83,7 @@ func TestEntraAssertions(t *testing.T) {
 		"certificate/not named":         {sign(ps, own, "", mine), 700027},
 		"certificate/expired":           {sign(ps, expired, thumbprint(old), mine), 700027},
 		"certificate/other aud":         {sign(ps, own, good, mine, "aud", "https://login.microsoftonline.com/"+tenantID+"/v2.0"), 700023},
-		"certificate/other subject":     {sign(ps, own, good, mine, "sub", "somebody"), 50027},
+		"certificate/other subject":     {sign(ps, own, good, mine, "sub", "another"), 50027},
 		"certificate/too old":           {sign(ps, own, good, mine, "exp", now.Add(-10*time.Minute).Unix()), 700024},
 		"certificate/too new":           {sign(ps, own, good, mine, "nbf", now.Add(10*time.Minute).Unix()), 700024},
 		"certificate/without end":       {sign(ps, own, good, mine, "exp", 0), 700024},

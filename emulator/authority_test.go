@@ -10,7 +10,7 @@ import (
 )
 
 // TestAuthorityNames: the certificate authority is for the emulator's own names.
-// Others make a new one, and who trusts the old one is told.
+// Other names need a new authority, and a warning says to trust it.
 func TestAuthorityNames(t *testing.T) {
 	dir := t.TempDir()
 	was := ""

@@ -18,7 +18,8 @@ import (
 // exchangeKey is where a request carries its [exchange].
 type exchangeKey struct{}
 
-// exchange is what the decision log says of a request, whoever refuses it.
+// exchange is what the decision log says of a request. Each part of the emulator
+// that refuses one reads it.
 type exchange struct {
 	header  http.Header         // of the answer, with its correlation id
 	decided *decisions.Decision // of the data plane; nil before it
@@ -54,9 +55,9 @@ func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required a
 	case d.Outcome == "":
 		d.Outcome = decisions.Denied
 	}
-	// The client may be gone; what was decided is recorded all the same. A log
-	// that cannot be written (a full disk) does not turn a refusal into an
-	// error: the line below is the record then.
+	// The decision is recorded even if the client is gone. A log that cannot be
+	// written (a full disk) does not turn a refusal into an error: the line below
+	// is the record then.
 	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
 		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", d.Principal, "required", d.Required, "request", d.RequestID)
 	}
@@ -119,7 +120,7 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 	return verdict(rights, d)
 }
 
-// decideBasic judges a user name and password in the request itself. ACR takes
+// decideBasic checks a user name and password in the request itself. ACR accepts
 // the admin user's and service principals' there, and no scope-mapped token's.
 func (e *Emulator) decideBasic(reg *identity.Registry, header string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
 	user, password, ok := tokensvc.BasicAuth(header)

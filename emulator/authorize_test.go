@@ -183,7 +183,7 @@ func TestDirectBasic(t *testing.T) {
 		"admin_second":       {basic("myregistry", string(admin[1])), "/v2/", 200, ""},
 		"admin_wrong":        {basic("myregistry", "wrong-password"), "/v2/", 401, realm},
 		"scope_mapped_token": {basic("ci-pull", pullPw), appTags, 401, realm},
-		"unknown":            {basic("nobody-here", pullPw), appTags, 401, realm},
+		"unknown":            {basic("unknown-token", pullPw), appTags, 401, realm},
 		"service_principal":  {basic(clientID, secret), "/acr/v1/_catalog", 200, ""},
 		"unreadable":         {http.Header{"Authorization": {"Basic %%%"}}, "/v2/", 401, realm},
 	} {
@@ -269,7 +269,7 @@ func TestGeneratedPasswords(t *testing.T) {
 			t.Errorf("%v: %v", slots, err)
 		}
 	}
-	if _, err := r.GeneratePasswords(t.Context(), "nobody", time.Time{}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+	if _, err := r.GeneratePasswords(t.Context(), "unknown", time.Time{}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
 		t.Error(err)
 	}
 	if strings.Contains(f.log.String(), string(one[0].Value)) {
@@ -361,7 +361,7 @@ func TestNoSecretInLogs(t *testing.T) {
 	access := f.access("ci-pull", pullPw, appRead)
 	f.password("ci-pull", "typed-wrong-0001", "")
 	f.get(appTags, bearer(access))
-	f.get("/v2/", basic("nobody-here", "typed-wrong-0001"))
+	f.get("/v2/", basic("unknown-token", "typed-wrong-0001"))
 	var all strings.Builder
 	for d, err := range f.Decisions(t.Context(), emulator.DecisionFilter{}) {
 		must(t, err)

@@ -22,8 +22,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// checkTime is how long one part of a check takes, at least a step: a person sees
-// how far it is, and no call of the control API lasts.
+// checkTime is how long one part of a check takes, which is at least one step: a
+// user sees progress, and no call of the control API takes long.
 const checkTime = time.Second
 
 // Finding is something in the data folder that is not as it was written.
@@ -41,7 +41,7 @@ type CheckPart struct {
 	Next     string    // where the next part goes on; "" = all is checked
 
 	Manifests   int   // that were checked
-	Contents    int   // likewise, once each, whichever repositories have them
+	Contents    int   // likewise; one that several repositories have counts once
 	Bytes       int64 // of those contents
 	Unused      int   // contents that nothing refers to; they are removed later
 	UnusedBytes int64
@@ -145,7 +145,7 @@ func (f *Folder) Check(ctx context.Context, from string) (CheckPart, error) {
 	return part, err
 }
 
-// Close gives the folder back.
+// Close releases the folder's lock.
 func (f *Folder) Close() error {
 	var errs []error
 	if f.db != nil {
@@ -155,9 +155,9 @@ func (f *Folder) Close() error {
 }
 
 func check(ctx context.Context, c *content.Checker, dir, from string) (out CheckPart, err error) {
-	tell := func(p content.Problem) { out.Findings = append(out.Findings, finding(dir, p)) }
+	report := func(p content.Problem) { out.Findings = append(out.Findings, finding(dir, p)) }
 	var p content.Progress
-	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), tell)
+	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), report)
 	if errors.Is(err, content.ErrPlace) {
 		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Causes: []error{err}}
 	}

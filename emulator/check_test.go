@@ -52,8 +52,8 @@ func checkFolder(t *testing.T, dir string) []string {
 	return found
 }
 
-// TestCheck damages a folder in each way; the check says it, on the stopped
-// emulator and on a running one, and what can be healed is healed by a push.
+// TestCheck damages a folder in each way; the check reports it, on the stopped
+// emulator and on a running one, and a push heals what can be healed.
 func TestCheck(t *testing.T) {
 	// What was written to the database of a stopped emulator.
 	const changed = "database : registry.db was damaged or changed since it was closed"
@@ -218,8 +218,8 @@ func TestDamagedDatabase(t *testing.T) {
 	}
 }
 
-// TestCheckUnused: what nothing refers to is told, and is no finding, even where
-// it is damaged.
+// TestCheckUnused: content that nothing refers to is reported as unused, and is no
+// finding, even if it is damaged.
 func TestCheckUnused(t *testing.T) {
 	dir := t.TempDir()
 	f := start(t, &emulator.Options{DataDir: dir})

@@ -25,7 +25,8 @@ func (e *chosenError) Error() string {
 	if n := len(names) - maxNamed; n > 0 {
 		names, more = names[:maxNamed], fmt.Sprintf(", and %d more", n)
 	}
-	return "others may know these, because a seed holds them in clear, or somebody chose them: " + strings.Join(names, ", ") + more
+	return "others may know these, because a seed holds them in clear, or a user chose them: " +
+		strings.Join(names, ", ") + more
 }
 
 func (e *chosenError) Is(target error) bool { return target == ErrChosenSecrets }
@@ -41,7 +42,7 @@ func refuseChange(names []string) error {
 		Hint: sentence.Fix(sentence.RenewBeforeEnabling, nil)}
 }
 
-// ChosenSecrets names the passwords and client secrets with which somebody could
+// ChosenSecrets names the passwords and client secrets that can be used to
 // log in and whose values were chosen, by a seed or a caller, not generated here:
 // others may know them. They count when they have expired, too, because the clock
 // can be set; those of a disabled token do not. The admin user's passwords are

@@ -29,8 +29,8 @@ const (
 	chosenApp     = "the secret of the application " + clientID
 )
 
-// TestChosenSecrets: what others may know is told, after a restart too, until it
-// is replaced or disabled; that it has expired is no difference.
+// TestChosenSecrets: secrets that others may know are listed, after a restart too,
+// until they are replaced or disabled; expired ones are listed as well.
 func TestChosenSecrets(t *testing.T) {
 	c := &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, emulator.ExampleSeed()), Now: c.Now}

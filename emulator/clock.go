@@ -31,11 +31,11 @@ type Clock struct {
 
 type clockState struct {
 	frozen bool
-	at     time.Time     // where it stands, if frozen
+	at     time.Time     // the time it shows, if frozen
 	offset time.Duration // before the base's time, if not
 }
 
-// ClockState is how a clock stands.
+// ClockState is the state of a clock.
 type ClockState struct {
 	Now    time.Time // UTC
 	Frozen bool
@@ -57,7 +57,7 @@ func (c *Clock) Now() time.Time {
 	return c.base().Add(s.offset)
 }
 
-// State returns how the clock stands.
+// State returns the clock's state.
 func (c *Clock) State() ClockState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +110,7 @@ func (c *Clock) Advance(d time.Duration) error {
 	return c.set(c.Now().Add(d))
 }
 
-// Resume lets a frozen clock run on from where it stands.
+// Resume lets a frozen clock run on from the time it shows.
 func (c *Clock) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

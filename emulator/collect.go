@@ -22,35 +22,34 @@ const (
 
 // Collected is what [Emulator.Collect] removed.
 type Collected struct {
-	Uploads  int   // uploads that nobody went on with for a day
+	Uploads  int   // uploads that were idle for a day
 	Blobs    int   // blobs that repositories held and no manifest of theirs named
 	Contents int   // contents that no repository held
 	Bytes    int64 // size of those contents
 }
 
-// Collect removes what is of no use any more: uploads that nobody went on with,
-// blobs that no manifest of their repository has named for
-// [Options.CollectAfter], and content that no repository holds. No blob is taken
-// from a repository in the first hour after [Open], or half of CollectAfter where
-// that is less: the clock may have been set in between. Requests go on
-// meanwhile, and nothing that a manifest names is removed. [Emulator.Serve] does
-// the same from time to time. Age is counted by the machine's clock, also where
-// [Options.Now] is another, and without its jumps.
+// Collect removes what is not used any more: idle uploads, blobs that no manifest
+// of their repository has named for [Options.CollectAfter], and content that no
+// repository holds. No blob is removed from a repository in the first hour after
+// [Open], or half of CollectAfter if that is less: the clock may have been set in
+// between. Requests go on meanwhile, and nothing that a manifest names is removed.
+// [Emulator.Serve] calls it from time to time. Age is counted by the machine's
+// clock, even if [Options.Now] is another, and without its jumps.
 //
 // Errors: [acrkit.CodeUsage] in a run that removes nothing, because the state was
 // recovered or its database was made while blobs were there already; failures of
 // the disk, with what was removed nevertheless.
 func (e *Emulator) Collect(ctx context.Context) (Collected, error) {
 	if e.keep != "" {
-		return Collected{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "collect what is of no use",
+		return Collected{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "remove unused content",
 			Reason: e.keep + ": nothing is removed before the next start"}
 	}
 	c, err := e.content.Collect(ctx)
 	return Collected(c), err
 }
 
-// collecting collects until ctx ends or the emulator is closed. Of several
-// listeners' calls one works, the others wait for it to end.
+// collecting collects until ctx ends or the emulator is closed. If several
+// listeners call it, one works and the others wait for it to end.
 func (e *Emulator) collecting(ctx context.Context) {
 	select {
 	case e.collector <- struct{}{}:
@@ -75,10 +74,11 @@ func (e *Emulator) collecting(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			e.logger.Warn("not all that is of no use could be removed", "error", err)
+			e.logger.Warn("some unused content could not be removed", "error", err)
 		}
 		if c != (content.Collected{}) {
-			e.logger.Info("removed what is of no use", "uploads", c.Uploads, "blobs", c.Blobs, "contents", c.Contents, "bytes", c.Bytes)
+			e.logger.Info("removed unused content",
+				"uploads", c.Uploads, "blobs", c.Blobs, "contents", c.Contents, "bytes", c.Bytes)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
-// compare lists how a seed differs from the state: what it says that is not so.
-// What the state has beyond the seed is no difference. No secret is quoted.
+// compare lists what the seed has and the state has not, or has otherwise. What the
+// state has beyond the seed is no difference. No secret is quoted.
 func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }

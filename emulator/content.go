@@ -32,8 +32,8 @@ func maxPages(dir string) int {
 }
 
 // openContent opens the content over the database: with blobs in a folder of
-// dir, or all in memory. The age of what is to be removed goes by the machine's
-// clock, whatever the emulator's is.
+// dir, or all in memory. The age of what is to be removed is counted by the
+// machine's clock, not by the emulator's.
 func openContent(ctx context.Context, d *db.DB, dir string, keep bool, o *Options) (*content.Store, error) {
 	var blobs blob.Store
 	if dir == "" {

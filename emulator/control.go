@@ -30,13 +30,13 @@ import (
 	"github.com/acrkit/acrkit/internal/private"
 )
 
-// The control API: what a rehearsal asks of the emulator and no registry has. It
-// has a prefix of its own, and wants a key that a web page cannot know.
+// The control API has the operations of a rehearsal, which no registry has. It has
+// a prefix of its own, and requires a key that a web page cannot know.
 const (
 	controlPrefix = "/_acrkit/v1/"
 	controlHeader = "Acrkit-Control-Key"
 	// controlServer marks each answer of the control API, so that a client that has no
-	// key can tell an emulator from another registry on this machine.
+	// key can recognize an emulator among the registries on this machine.
 	controlServer = "acrkit-emulator"
 	controlFile   = "control-api.key"
 
@@ -45,7 +45,7 @@ const (
 	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
 	maxWait        = time.Minute           // for a decision, in one call
 	maxFollowers   = 64                    // calls that wait for decisions at a time: each holds a connection
-	gatherTime     = 20 * time.Millisecond // how long a decision waits for others to be told with it
+	gatherTime     = 20 * time.Millisecond // how long a decision waits for others, to be sent with them
 )
 
 // openControlKey reads the control API's key from the data folder, or makes it
@@ -62,7 +62,7 @@ func openControlKey(dir string) (string, error) {
 		return "", damaged(dir, err)
 	}
 	if key := strings.TrimSpace(string(data)); ok && len(key) >= minControlKey {
-		return key, nil // a shorter one is what is left of one
+		return key, nil // a shorter one was not written whole
 	}
 	key := rand.Text()
 	if err := private.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
@@ -72,11 +72,11 @@ func openControlKey(dir string) (string, error) {
 }
 
 // ControlKey returns the key of the control API, which goes into the header
-// Acrkit-Control-Key. It also stands in DataDir/control-api.key.
+// Acrkit-Control-Key. It is also in DataDir/control-api.key.
 func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
 
-// ownPort reports whether the Host names the port that the request came to, left
-// out where it is the scheme's own: a forwarded port is another origin.
+// ownPort reports whether the Host header names the port that the request came to,
+// or names none and it is the scheme's default: a forwarded port is another origin.
 func ownPort(r *http.Request) bool {
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
@@ -96,9 +96,9 @@ func ownPort(r *http.Request) bool {
 	return port == own
 }
 
-// control answers requests below the prefix. Registries' names are no good
-// here, and a browser's request says where it comes from and is refused. From
-// another machine everything must come by TLS ([Emulator.ServeHTTP]).
+// control answers requests below the prefix. Registries' names are not accepted
+// here, and a browser's request, which names its origin, is refused. From another
+// machine every request must come by TLS ([Emulator.ServeHTTP]).
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Server", controlServer)
@@ -115,8 +115,8 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 }
 
 // fromHere reports whether a request comes from this machine, or from no
-// connection at all. The connection's addresses decide, never a header. What a
-// forwarder on this machine took from elsewhere looks local where it connects from
+// connection at all. The connection's addresses decide, never a header. A request
+// that a forwarder on this machine passes on looks local if it connects from
 // loopback.
 func fromHere(r *http.Request) bool {
 	addr, connected := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
@@ -144,7 +144,7 @@ func ofRegistry(serve func(*Registry, http.ResponseWriter, *http.Request) error)
 	}
 }
 
-// controlAPI is all of it; openapi.yaml describes it.
+// controlAPI are all operations; openapi.yaml describes them.
 func controlAPI() []controlRoute {
 	return []controlRoute{
 		{"GET", "openapi.yaml", (*Emulator).controlDocument},
@@ -209,7 +209,7 @@ func (e *Emulator) controlDocument(w http.ResponseWriter, _ *http.Request) error
 	return nil
 }
 
-// controlError answers what could not be done.
+// controlError answers with the error of an operation.
 func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err error) {
 	status, hint := http.StatusInternalServerError, ""
 	code, message := "internal", "the emulator failed; its log says why"
@@ -302,7 +302,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 	limit = maxControlPage
 	for name, values := range q {
 		if len(values) != 1 {
-			return f, 0, 0, badControl("the parameter %s is there twice", quote(name))
+			return f, 0, 0, badControl("the parameter %s occurs twice", quote(name))
 		}
 		v := values[0]
 		switch name {
@@ -343,7 +343,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 }
 
 // controlDecisions answers with a part of the decision log. With wait it answers
-// when there is something to tell.
+// when there is a decision.
 func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) error {
 	f, limit, wait, err := readFilter(r.URL.Query())
 	if err != nil {
@@ -412,7 +412,7 @@ func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-cha
 	case <-ending(ctx):
 		return false
 	}
-	// What comes in quick succession is told together, and written together.
+	// Decisions in quick succession are sent together, and written together.
 	gather := time.NewTimer(gatherTime)
 	defer gather.Stop()
 	select {

@@ -11,8 +11,8 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// FuzzControl sends bodies to the control API: whatever they are, each is done or
-// refused in JSON as openapi.yaml says, none fails, and none shows the key.
+// FuzzControl sends any bodies to the control API: each call is done or refused in
+// JSON as openapi.yaml says, none fails, and no answer shows the key.
 func FuzzControl(f *testing.F) {
 	changes := slices.DeleteFunc(emulator.ControlAPI(), func(r [2]string) bool { return r[0] == http.MethodGet })
 	for i := range changes {

@@ -211,7 +211,7 @@ func (r *Registry) controlToken(w http.ResponseWriter, req *http.Request) error 
 	return nil
 }
 
-// controlTokenChange is what can be said of a token.
+// controlTokenChange is what can be set of a token.
 type controlTokenChange struct {
 	ScopeMap *string `json:"scopeMap"`
 	Status   *string `json:"status"`

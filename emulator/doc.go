@@ -13,5 +13,5 @@
 // docs/fidelity.md, each marked as recorded of the service, documented by
 // Microsoft, or believed. It gives no signal that the service is not known to
 // give: a wrong, expired or disabled password is answered like an unknown name.
-// What really happened stands in the decision log, [Emulator.Decisions].
+// The true reason is in the decision log, [Emulator.Decisions].
 package emulator

@@ -30,7 +30,7 @@ import (
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
-// Options is what [Open] may be told. The zero value is an emulator in memory
+// Options are the options of [Open]. The zero value is an emulator in memory
 // with an empty registry "myregistry".
 type Options struct {
 	DataDir  string           // where state is kept; made if it does not exist; "" = in memory only
@@ -64,8 +64,8 @@ type Options struct {
 	// a registry and for an identity, as [Emulator.SetRateLimits] does; a seed can
 	// do it too. They are off by default.
 	RateLimits bool
-	// Observe is told of each request that is no call of the control API, with the
-	// status of its answer before that leaves, 0 where there was none. It is called
+	// Observe is called for each request that is no call of the control API, with the
+	// status of its answer before that is sent, 0 if there was none. It is called
 	// from many goroutines and must not keep or change the request.
 	Observe func(r *http.Request, status int)
 
@@ -77,7 +77,7 @@ type Options struct {
 	// BlobHost is the second host's name, without port, for clients that cannot
 	// resolve names under .localhost; "" = REGISTRY.blob.localhost.
 	BlobHost string
-	// Deviations are the answers that are not to be the service's.
+	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
 
@@ -90,8 +90,8 @@ const (
 	// answers 405.
 	DeleteByTag Deviation = "delete-by-tag"
 	// MountFromAnywhere lets a mount that names no source take the blob from any
-	// repository of the registry, whoever may read that. The service begins an
-	// upload.
+	// repository of the registry, even from one that the client may not read. The
+	// service begins an upload.
 	MountFromAnywhere Deviation = "mount-from-anywhere"
 )
 
@@ -146,9 +146,9 @@ type Emulator struct {
 // A folder that held state and lacks a part of it, or whose database is older than
 // what was acknowledged, is refused. [Options.Recover] goes on with what is left:
 // the database as it is, or a new one where there is none that can be read; new
-// keys where keys.json is missing or damaged, so that no password or token of
-// before is good. What is replaced is kept in a folder state/aside-*, the logger is
-// told, and nothing is collected until the next start.
+// keys where keys.json is missing or damaged, so that no earlier password or token
+// is good. What is replaced is kept in a folder state/aside-*, the logger
+// gets a warning, and nothing is collected until the next start.
 //
 // Errors: [acrkit.CodeUsage] for a seed that is wrong or differs from the
 // folder's state, for a damaged folder, and for chosen secrets where other machines
@@ -177,7 +177,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is no deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -284,11 +284,11 @@ func (e *Emulator) Close() error {
 }
 
 // CACertificate returns the certificate of the emulator's own authority, as PEM,
-// for the trust stores of clients. It also stands in DataDir/ca.pem.
+// for the trust stores of clients. It is also in DataDir/ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
-// Decision is one line of the decision log. It knows what the answer must not
-// tell, such as that a password has expired.
+// Decision is one line of the decision log. It has what the answer must not say,
+// such as that a password has expired.
 type Decision struct {
 	ID        int64     // grows with each decision
 	Time      time.Time // by the emulator's clock
@@ -310,7 +310,7 @@ type Decision struct {
 const (
 	OutcomeAllowed    = decisions.Allowed
 	OutcomeDenied     = decisions.Denied
-	OutcomeChallenged = decisions.Challenged // no credential was presented, so nobody was refused
+	OutcomeChallenged = decisions.Challenged // no credential was presented, so none was refused
 	OutcomeFaulted    = decisions.Faulted    // a fault or a rate limit answered, before anything was decided
 )
 

@@ -310,8 +310,8 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreAlike: whatever is wrong with a password, the answer has the
-// same bytes; the decision log knows.
+// TestRefusalsAreAlike: for every fault of a password the answer has the same
+// bytes; the decision log has the reason.
 func TestRefusalsAreAlike(t *testing.T) {
 	seed := emulator.ExampleSeed() + `
       - name: off-token
@@ -327,7 +327,7 @@ func TestRefusalsAreAlike(t *testing.T) {
 		"wrong":       {"ci-pull", "correct-horse-battery-staple-9999", "the password is wrong"},
 		"expired":     {"ci-pull", pullPw, "the password has expired"},
 		"disabled":    {"off-token", "correct-horse-battery-staple-0009", "the token is disabled"},
-		"unknown":     {"nobody-here", pullPw, "no such token, admin user or service principal"},
+		"unknown":     {"unknown-token", pullPw, "no such token, admin user or service principal"},
 		"no_password": {"no-password", pullPw, "the password is wrong"},
 		"admin_off":   {"myregistry", pullPw, "the admin user is disabled"},
 		"empty":       {"ci-pull", "", "the password is wrong"},
@@ -405,7 +405,7 @@ func TestExchangeAndRefresh(t *testing.T) {
 		}
 	}
 	if _, ok := c["aad_identity"]; ok {
-		t.Error("a registry that is not in ABAC mode has the claim that tells of it")
+		t.Error("a registry that is not in ABAC mode has the claim of that mode")
 	}
 	catalog := []any{map[string]any{"type": "registry", "name": "catalog", "actions": []any{"*"}}}
 	for name, x := range map[string]struct {

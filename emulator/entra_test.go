@@ -179,7 +179,7 @@ func TestArm(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 		if strings.Contains(a.body, pullPw) || strings.Contains(a.body, `"value":"`) {
-			t.Errorf("%s tells a password", path)
+			t.Errorf("%s shows a password", path)
 		}
 	}
 	for path, status := range map[string]int{

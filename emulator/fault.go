@@ -51,23 +51,22 @@ const (
 	MaxFaults = 100
 	// MaxRetryAfter bounds what a Retry-After asks for.
 	MaxRetryAfter = time.Hour
-	// maxHang bounds how long a request is held whose client never gives up.
+	// maxHang bounds how long a request hangs whose client never gives up.
 	maxHang = 10 * time.Minute
 	// maxPrincipal is the longest name of a principal: a client id has 36
 	// characters, a token's name 50.
 	maxPrincipal = 256
 )
 
-// Fault is something that goes wrong on purpose. Of several faults that would
-// hit a request, the one added first does; a request that it lets pass is offered
-// to the next.
+// Fault is a failure on purpose. If several faults match a request, the one that
+// was added first decides whether it hits; if it does not, the next one decides.
 type Fault struct {
 	ID   int64 // set by [Emulator.AddFault]
 	Kind FaultKind
 
 	Routes    []Route // which requests; none = all but those of the control API
 	Registry  string  // only requests to this registry; "" = all
-	Principal string  // only those of this token, client id or admin user, by its name; "" = everybody's. RouteStorage knows nobody
+	Principal string  // only those of this token, client id or admin user, by its name; "" = all. Never on RouteStorage
 
 	// Rate is the share of requests that is hit, up to 1; 0 = 1. Which ones is
 	// decided by a sequence that Seed alone determines: the same seed hits the
@@ -143,14 +142,13 @@ func (f *Fault) check(e *Emulator) error {
 	return nil
 }
 
-// activeFault is a fault at work.
+// activeFault is a fault in force.
 type activeFault struct {
 	Fault // Seen and Hits under faults.mu
 	dice  *rand.Rand
 }
 
-// faults are those at work. The request path looks at on alone while there are
-// none.
+// faults are those in force. While there are none, a request reads on alone.
 type faults struct {
 	on atomic.Bool
 
@@ -159,10 +157,10 @@ type faults struct {
 	list []*activeFault
 }
 
-// AddFault lets something go wrong from the next request on, and returns the
-// fault with its ID and seed. Faults are not kept over a restart.
+// AddFault adds a fault, which holds from the next request on, and returns it with
+// its ID and seed. Faults are not kept over a restart.
 //
-// Errors: [acrkit.CodeUsage] for one that cannot be, and for more than
+// Errors: [acrkit.CodeUsage] for an invalid one, and for more than
 // [MaxFaults]; [acrkit.CodeNotFound] for an unknown registry.
 func (e *Emulator) AddFault(f Fault) (Fault, error) {
 	if err := f.check(e); err != nil {
@@ -196,8 +194,8 @@ func (a *activeFault) copy() Fault {
 	return f
 }
 
-// Faults returns the faults at work, in the order in which they were added. One
-// with a count is gone after its last hit.
+// Faults returns the faults in force, in the order in which they were added. One
+// with a count ends after its last hit.
 func (e *Emulator) Faults() []Fault {
 	e.faults.mu.Lock()
 	defer e.faults.mu.Unlock()
@@ -217,7 +215,7 @@ func (e *Emulator) RemoveFault(id int64) error {
 	n := len(e.faults.list)
 	e.faults.remove(func(a *activeFault) bool { return a.ID == id })
 	if len(e.faults.list) == n {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("remove the fault %d", id), Reason: "there is none of that number"}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("remove the fault %d", id), Reason: "there is no such fault"}
 	}
 	return nil
 }
@@ -234,12 +232,12 @@ func (s *faults) remove(gone func(*activeFault) bool) {
 	s.on.Store(len(s.list) > 0)
 }
 
-// pick decides what happens to a request. who is asked at most once, and only if
-// a fault wants to know.
+// pick returns the fault that hits a request. who is called at most once, and only
+// if a fault is for one principal.
 func (s *faults) pick(r *http.Request, route Route, registry string, who func() string) (Fault, bool) {
 	principal := ""
 	if s.asks(r, route, registry) {
-		principal = who() // may verify a token: not under the lock
+		principal = who() // may verify a token, so not under the lock
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,7 +259,7 @@ func (s *faults) pick(r *http.Request, route Route, registry string, who func() 
 	return Fault{}, false
 }
 
-// asks reports whether a fault wants to know whose the request is.
+// asks reports whether a fault is for one principal.
 func (s *faults) asks(r *http.Request, route Route, registry string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

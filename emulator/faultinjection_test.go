@@ -67,13 +67,13 @@ type fault struct{ folder, file, how string }
 
 func (f fault) name() string { return f.folder + "/" + f.file + "/" + f.how }
 
-// refuses says of which faults no start must come of: those of secrets that
+// refuses reports whether every start must fail after the fault: of secrets that
 // another user may know.
 func (f fault) refuses() bool {
 	return f.how == "owner" && (f.file == "control-api.key" || strings.HasPrefix(f.file, "state/") && !strings.HasPrefix(f.file, "state/blobs/"))
 }
 
-// unprotected are faults that nothing can find out: pages of a database that was
+// unprotected are faults that no check can find: pages of a database that was
 // not closed have no checksum, and the pages of its log replace only some of them.
 func (f fault) unprotected() bool {
 	return f.folder == "killed" && f.file == "state/registry.db" && f.how == "flipped"
@@ -179,7 +179,7 @@ func (f fault) try(t *testing.T, s *stored, seed uint64, second *fault) {
 			err = c.open(recovering)
 		}
 		if err != nil {
-			t.Fatalf("does as it is told, and is refused: %v", err)
+			t.Fatalf("a valid fault is refused: %v", err)
 		}
 		if recovering {
 			if err := c.open(false); err != nil {
@@ -289,7 +289,7 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 	for _, repo := range []string{"samples/app", "samples/other"} {
 		tokens[repo] = as.token("catalog", catalog, "repository:"+repo+":pull,metadata_read")
 		if tokens[repo] == "" && !weak {
-			c.t.Errorf("a password of before is not good")
+			c.t.Errorf("an earlier password is not good")
 		}
 		if tokens[repo] != "" && as.do(http.MethodPost, "/v2/"+repo+"/blobs/uploads/", tokens[repo]).Code != http.StatusUnauthorized {
 			c.t.Error("a right that was never given")

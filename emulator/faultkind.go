@@ -65,9 +65,9 @@ const (
 	takesSpeed
 )
 
-// injection does to a request what a fault says, and reports whether that was the
-// whole answer. Where it was not, the request goes on with another writer, and finish
-// is called at its end.
+// injection applies a fault to a request, and reports whether that was the whole
+// answer. If not, the request goes on with another writer, and finish is called at
+// its end.
 type injection func(e *Emulator, w http.ResponseWriter, r *http.Request, route Route, f Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 )
@@ -87,9 +87,9 @@ type faultKind struct {
 	storage func(Fault) int
 }
 
-// faultKinds is the table of kinds, in the order of the documentation. A kind stands
-// here, with its rule in package rule and that rule's cause in internal/refusal; tests
-// compare the rest (openapi.yaml, the command, docs/refusals.md) with it.
+// faultKinds is the table of kinds, in the order of the documentation. A kind has
+// an entry here, a rule in package rule and that rule's cause in internal/refusal;
+// tests compare the rest (openapi.yaml, the command, docs/refusals.md) with it.
 var faultKinds = []faultKind{
 	{
 		name: FaultThrottle, text: "429 with Retry-After", takes: takesRetryAfter,

@@ -33,8 +33,8 @@ func slow(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault)
 	return s, func() {}, false
 }
 
-// tooLarge refuses a body that is too large: by its length, or where that is not said
-// once too much of it has come.
+// tooLarge refuses a body that is too large: by its declared length, or else once
+// too much of it has come.
 func tooLarge(_ *Emulator, w http.ResponseWriter, r *http.Request, route Route, f Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
@@ -49,8 +49,8 @@ func tooLarge(_ *Emulator, w http.ResponseWriter, r *http.Request, route Route, 
 	return b, func() {}, false
 }
 
-// injectStorage does to a request at the host of blobs what a fault says, in the
-// words of Azure storage.
+// injectStorage applies a fault to a request at the host of blobs, in the words of
+// Azure storage.
 func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault) (next http.ResponseWriter, finish func(), done bool) {
 	k := f.Kind.kind()
 	if k.storage == nil {
@@ -62,7 +62,7 @@ func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault
 }
 
 // discard reads a body to its end: a client that still sends may not read an answer.
-// One that stands still is ended like any other.
+// A client that stalls is ended like any other.
 func discard(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
 
 // The words of answers that no registry gives while all is well.
@@ -133,16 +133,16 @@ func ending(ctx context.Context) <-chan struct{} {
 	return done
 }
 
-// hang waits until the client gives up, the emulator ends, or the longest time
-// has passed. What the client sends is read and thrown away: only then does the
-// HTTP server notice that it has gone.
+// hang waits until the client gives up, the emulator ends, or maxHang has passed.
+// What the client sends is read and discarded: only then does the HTTP server
+// notice that it has gone.
 func (e *Emulator) hang(r *http.Request) {
 	// Not counted as under way: a reset need not wait for it.
 	e.underWay.Add(-1)
 	defer e.underWay.Add(1)
 	read := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(io.Discard, r.Body) // a client that stands still is not waited for
+		_, err := io.Copy(io.Discard, r.Body) // does not wait for a client that stalls
 		read <- err
 	}()
 	timer := time.NewTimer(maxHang)
@@ -210,7 +210,7 @@ func (d *dropper) Write(b []byte) (int, error) {
 	if _, err := d.ResponseWriter.Write(b[:d.left]); err != nil {
 		return 0, err
 	}
-	// What was written shall arrive before the connection ends.
+	// The client must get what was written before the connection ends.
 	_ = http.NewResponseController(d.ResponseWriter).Flush()
 	return 0, errDropped
 }
@@ -233,7 +233,7 @@ type bounder struct {
 	left    int64 // negative once it was too large
 }
 
-var errTooLarge = errors.New("a fault bounds the body")
+var errTooLarge = errors.New("a fault limits the body")
 
 // Read reads of the request's body up to the bound.
 func (b *bounder) Read(p []byte) (int, error) {

@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// Names in the data folder. State apart from the certificate authority stands in
-// a folder of its own, so that a reset is one rename.
+// Names in the data folder. State other than the certificate authority is in a
+// folder of its own, so that a reset is one rename.
 const (
 	stateDir   = "state"
 	discardDir = "state.discard-"
@@ -26,9 +26,9 @@ const (
 	connectionFile = "connection.json"
 )
 
-// ignored keeps git from adding keys: all that the folder may hold of the
-// emulator's, and nothing of what else the user puts there. A star at the end is
-// for files that are being written.
+// ignored keeps git from adding keys: it matches every file of the emulator in the
+// folder, and none that the user puts there. A star at the end is for files that
+// are being written.
 const ignored = `# Written by acrkit: these files hold the keys and the content of an emulator.
 /.gitignore
 /ca*.pem*
@@ -39,17 +39,17 @@ const ignored = `# Written by acrkit: these files hold the keys and the content 
 /state.discard-*
 `
 
-// saysNothing reports whether a folder may have a file of that name before an
-// emulator was ever started with it.
-func saysNothing(name string) bool {
+// harmless reports whether a folder may have a file of that name before an emulator
+// was ever started with it.
+func harmless(name string) bool {
 	isCA, _ := filepath.Match("ca*.pem", name) // the pattern is good
 	return isCA || name == ignoreFile || name == folderlock.Name || name == "lost+found"
 }
 
 // IsNew reports whether a data folder is new: it does not exist, or holds nothing
-// but a certificate authority and files that say nothing, or what the first start
-// of an emulator left that was cut short. [Open] refuses one that is not new and
-// has no state.
+// but a certificate authority and files that the user may have put there, or what an
+// interrupted first start of an emulator left. [Open] refuses one that is not new
+// and has no state.
 func IsNew(dir string) (bool, error) {
 	if cut, err := discards(dir); err != nil || len(cut) > 0 { // there was state, and is to be other
 		return false, err
@@ -70,7 +70,7 @@ func IsNew(dir string) (bool, error) {
 		return false, err
 	}
 	for _, e := range entries {
-		if saysNothing(e.Name()) {
+		if harmless(e.Name()) {
 			continue
 		}
 		if e.Name() != stateDir {
@@ -124,8 +124,8 @@ func discards(dir string) ([]string, error) {
 	return filepath.Glob(filepath.Join(dir, discardDir+"*"))
 }
 
-// damaged says which folder it is that cannot be used. An error that says more
-// already stays as it is.
+// damaged adds the folder to the error of one that cannot be used. An
+// [acrkit.Error] stays as it is.
 func damaged(dir string, err error) error {
 	if _, ok := errors.AsType[*acrkit.Error](err); ok || dir == "" {
 		return err
@@ -191,8 +191,8 @@ func writeIgnored(dir string) error {
 	return err
 }
 
-// removeDiscards removes the state of before a reset: of this one, and of one that
-// was cut short.
+// removeDiscards removes the state that a reset has replaced: this one, and one
+// that was interrupted.
 func removeDiscards(dir string) error {
 	old, err := discards(dir)
 	if err != nil {

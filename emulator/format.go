@@ -5,14 +5,14 @@ import (
 	"log/slog"
 )
 
-// Format prints what the emulator is, whatever the verb: a dump of its fields
+// Format prints the type's name, for every verb: a dump of its fields
 // would show the key of the control API.
 func (e *Emulator) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "emulator.Emulator") }
 
 // LogValue is what Format prints.
 func (e *Emulator) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
-// Format prints the registry's name, whatever the verb.
+// Format prints the registry's name, for every verb.
 func (r *Registry) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "emulator.Registry(%s)", r.Name())
 }
@@ -20,8 +20,8 @@ func (r *Registry) Format(f fmt.State, _ rune) {
 // LogValue is what Format prints.
 func (r *Registry) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
-// Format prints how much is in the seed, whatever the verb: some verbs print the
-// passwords in it without asking them.
+// Format prints how much is in the seed, for every verb: some verbs would print
+// the passwords in it without calling their own Format.
 func (s Seed) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "emulator.Seed(%d tenants, %d registries)", len(s.Tenants), len(s.Registries))
 }

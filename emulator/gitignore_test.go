@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// Git ignores all that stands in a data folder, and nothing that a user puts there.
+// Git ignores all files of a data folder, and none that a user puts there.
 func TestGitIgnore(t *testing.T) {
 	dir := t.TempDir()
 	f := start(t, &emulator.Options{DataDir: dir})

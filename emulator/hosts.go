@@ -19,12 +19,12 @@ import (
 )
 
 // localSuffix is the domain under which every registry has a name: it resolves
-// to this machine wherever .localhost does (RFC 6761 §6.3).
+// to this machine where .localhost does (RFC 6761 §6.3).
 const localSuffix = ".azurecr.localhost"
 
-// hostname cuts the port and the brackets of an IPv6 address off a Host header;
-// "" for what is no host. The header is echoed in challenges: nothing but a name
-// or address with a port may pass.
+// hostname returns a Host header without the port and the brackets of an IPv6
+// address, "" if it is no host. The header is repeated in challenges, so only a name
+// or address with a port is accepted.
 func hostname(host string) string {
 	h := host
 	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
@@ -38,7 +38,7 @@ func hostname(host string) string {
 	return strings.ToLower(h)
 }
 
-// resolve finds the registry that a host stands for. Other hosts are refused,
+// resolve finds the registry that a host names. Other hosts are refused,
 // because a web page may point a name of its own at this machine.
 func (e *Emulator) resolve(host string) (*identity.Registry, bool) {
 	h := hostname(host)
@@ -83,8 +83,7 @@ func (e *Emulator) serves(host string) bool {
 }
 
 // certifies reports whether a certificate may be issued for a name. Any name
-// under .azurecr.localhost may have one, of a regional endpoint too: what it is for
-// is said in HTTP.
+// under .azurecr.localhost may have one, also one of a regional endpoint.
 func (e *Emulator) certifies(name string) bool {
 	for _, suffix := range []string{localSuffix, blobSuffix} {
 		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
@@ -106,7 +105,7 @@ func (e *Emulator) openAuthority() (err error) {
 	}
 	if why := e.ca.Replaced(); why != "" {
 		e.logger.Warn("a new certificate authority was made; "+
-			"clients that trust the old ca.pem must be told to trust the new one",
+			"make the clients that trust the old ca.pem trust the new one",
 			"file", filepath.Join(e.dir, pki.CertFile), "why", why)
 	}
 	return nil
@@ -160,7 +159,7 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 
 // serveStorage answers on the host that blobs are redirected to. The network
 // rules of the registry hold there too, as they do at a registry's dedicated data
-// endpoint; which registry that is, the link says where all share a name.
+// endpoint. If all registries share the host's name, the link names the registry.
 func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
 	reg, ok := e.registryOfBlobs(r)
 	if ok && reg.Network != nil {

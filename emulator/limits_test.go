@@ -17,9 +17,9 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// The numbers of the limits stand here once more, so that a change of one fails.
+// The numbers of the limits are repeated here, so that a change of one fails.
 
-// A token request has a most length. Where more than that has come, the rest is not
+// A token request has a maximum length. Where more than that has come, the rest is not
 // needed to refuse it.
 func TestTokenRequestLimit(t *testing.T) {
 	f := start(t, nil)

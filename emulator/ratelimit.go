@@ -65,7 +65,7 @@ func rateClasses(method string, route Route) []rateClass {
 const ratePeriod = time.Minute
 
 // limits counts requests. A bucket is full at each period's begin, so that a
-// refused client is told the period's end: documented is a token bucket, and a
+// refused client gets the period's end: documented is a token bucket, and a
 // Retry-After that counts down from at most 60.
 type limits struct {
 	on atomic.Bool
@@ -127,8 +127,8 @@ func (l *limits) take(reg *identity.Registry, method string, route Route, who fu
 }
 
 // SetRateLimits switches the documented rate limits of each registry's tier, for
-// a registry and for an identity. They are off by default: nobody wants them
-// from a registry on his own machine unasked. See [Options.RateLimits].
+// a registry and for an identity. They are off by default, because a registry on
+// the user's own machine needs none. See [Options.RateLimits].
 func (e *Emulator) SetRateLimits(enabled bool) {
 	e.limits.mu.Lock()
 	defer e.limits.mu.Unlock()

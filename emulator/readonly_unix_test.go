@@ -18,8 +18,8 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// openFolder makes this test's process one that opens a folder and prints what
-// comes of it: no mode refuses root anything.
+// openFolder makes this test's process one that opens a folder and prints the
+// result, as another user: no mode refuses root anything.
 const openFolder = "ACRKIT_TEST_OPEN_FOLDER"
 
 func init() { children[openFolder] = openInChild }

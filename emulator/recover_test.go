@@ -18,7 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// nothingAcknowledged writes the mark of a first start that was cut short.
+// nothingAcknowledged writes the mark of an interrupted first start.
 func nothingAcknowledged(from, to string) error {
 	mark, err := os.ReadFile(from)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestStateLost(t *testing.T) {
 			discard := filepath.Join(dir, "state.discard-x")
 			return errors.Join(os.Rename(filepath.Join(dir, "state"), discard), os.Mkdir(filepath.Join(dir, "state"), 0o700),
 				nothingAcknowledged(filepath.Join(discard, "mark"), state(dir, "mark")))
-		}, "a reset was cut short, and state.discard-x is what was there before"},
+		}, "a reset was interrupted, and state.discard-x is the state before it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t, "stopped")
@@ -96,13 +96,13 @@ func listing(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestRecover goes on without what is lost: blobs stay in that run, whoever asks
-// for a collection, and the next one is as any other.
+// TestRecover goes on without what is lost: that run keeps all blobs, even if a
+// collection is asked for, and the next run is as any other.
 func TestRecover(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lose func(dir string) error
 		said string // to the log
-		tags int    // GET of the tags with the password of before
+		tags int    // GET of the tags with the earlier password
 		kept string // set aside
 	}{
 		"database": {func(dir string) error { return os.Remove(filepath.Join(dir, "state", "registry.db")) }, "recovered", 401, "mark"},
@@ -187,7 +187,7 @@ func TestFirstRunKeepsBlobs(t *testing.T) {
 	if got := contents(t, dir); !slices.Equal(got, blobs) {
 		t.Errorf("contents %v, were %v", got, blobs)
 	}
-	// So it is after a first start that was cut short, which is no loss.
+	// The same after an interrupted first start, which loses nothing.
 	dir = folder(t, "stopped")
 	blobs, state = contents(t, dir), filepath.Join(dir, "state")
 	must(t, os.Remove(filepath.Join(state, "registry.db")))

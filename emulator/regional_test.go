@@ -71,7 +71,7 @@ func TestRegionalEndpoint(t *testing.T) {
 	}
 }
 
-// handlerTransport sends requests to a handler, whatever their host.
+// handlerTransport sends requests of every host to a handler.
 type handlerTransport struct{ handler http.Handler }
 
 func (h handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {

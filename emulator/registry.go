@@ -46,7 +46,7 @@ func (e *Emulator) Registries() []string {
 }
 
 func notFound(what, name string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "there is none of that name"}
+	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "it does not exist"}
 }
 
 // Name returns the registry's name.
@@ -278,7 +278,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 	for i, slot := range slots {
 		if !identity.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
-				Reason: fmt.Sprintf("%s is neither password1 nor password2, or is there twice", quote(slot))}
+				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", quote(slot))}
 		}
 		out = append(out, Password{Name: slot, Value: Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}

@@ -46,9 +46,9 @@ func routeOf(r *http.Request) Route {
 
 func (r Route) ofRegistry() bool { return r != RouteEntra && r != RouteARM }
 
-// rehearse lets go wrong what is to go wrong: network rules first, as a firewall
-// does, then faults, then rate limits. It reports whether that was the answer;
-// where it was not, the request goes on with the writer it returns.
+// rehearse applies the network rules first, as a firewall does, then faults, then
+// rate limits. It reports whether one of them answered the request; if not, the
+// request goes on with the writer it returns.
 func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identity.Registry) (next http.ResponseWriter, finish func(), done bool) {
 	nothing := func() {}
 	route := routeOf(r)
@@ -80,14 +80,14 @@ func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identit
 	return w, nothing, false
 }
 
-// noteEnd writes to the decision log what ended a request before its credential
-// was looked at.
+// noteEnd writes to the decision log why a request ended before its credential was
+// checked.
 func (e *Emulator) noteEnd(r *http.Request, reg *identity.Registry, outcome string, id rule.ID, reason string) {
 	e.noteDecision(r, decisions.Decision{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
 }
 
-// noteRefusal writes to the decision log a refusal of what has no log of its own:
-// the authority, Azure Resource Manager, locks, the host of blobs.
+// noteRefusal writes to the decision log a refusal by a part that does not write to
+// it itself: the authority, Azure Resource Manager, locks, the host of blobs.
 func (e *Emulator) noteRefusal(r *http.Request, who identity.Principal, id rule.ID, reason string) {
 	d := decisions.Decision{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name, RuleID: id, Reason: reason}
 	if before := exchangeOf(r).decided; before != nil { // a request that had the right
@@ -101,7 +101,7 @@ func (e *Emulator) noteRefusal(r *http.Request, who identity.Principal, id rule.
 	e.noteDecision(r, d)
 }
 
-// noteDecision completes a decision by its request and writes it.
+// noteDecision completes a decision from its request and writes it.
 func (e *Emulator) noteDecision(r *http.Request, d decisions.Decision) {
 	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, exchangeOf(r).header.Get(answer.CorrelationHeader)
 	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
@@ -109,8 +109,8 @@ func (e *Emulator) noteDecision(r *http.Request, d decisions.Decision) {
 	}
 }
 
-// allows reports whether network rules let a client's address in, and which it
-// is.
+// allows reports whether network rules allow a client's address, and returns the
+// address.
 func allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -125,9 +125,9 @@ func allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
 	return ip.String(), false
 }
 
-// principalOf says whose a request claims to be, without judging it: the token,
-// client id or admin user. It is empty for anonymous clients and whatever cannot
-// be read.
+// principalOf returns the principal that a request claims, without checking the
+// claim: the token, client id or admin user. It is empty for anonymous clients and
+// for credentials that cannot be read.
 func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, route Route) identity.Principal {
 	header := r.Header.Get("Authorization")
 	if user, _, ok := tokensvc.BasicAuth(header); ok && user != identity.ZeroGUID {
@@ -231,7 +231,7 @@ func (e *Emulator) leave() {
 	}
 }
 
-// rehearsal is the part of an [Emulator] that lets things go wrong.
+// rehearsal is the part of an [Emulator] that makes requests fail on purpose.
 type rehearsal struct {
 	faults faults
 	limits limits
@@ -241,21 +241,21 @@ type rehearsal struct {
 	underWay  atomic.Int64         // requests, apart from the control API's
 }
 
-// observed tells a status before it is written.
+// observed reports a status before it is written.
 type observed struct {
 	http.ResponseWriter
-	tell func(status int)
-	told bool
+	report   func(status int)
+	reported bool
 }
 
 func (o *observed) once(status int) {
-	if !o.told && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		o.told = true
-		o.tell(status)
+	if !o.reported && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		o.reported = true
+		o.report(status)
 	}
 }
 
-// WriteHeader writes the status after it was told.
+// WriteHeader reports the status, then writes it.
 func (o *observed) WriteHeader(status int) {
 	o.once(status)
 	o.ResponseWriter.WriteHeader(status)
@@ -267,7 +267,7 @@ func (o *observed) Write(b []byte) (int, error) {
 	return o.ResponseWriter.Write(b)
 }
 
-// ReadFrom lets the HTTP server take its short way from a file.
+// ReadFrom lets the HTTP server send a file without copying it.
 func (o *observed) ReadFrom(r io.Reader) (int64, error) {
 	o.once(http.StatusOK)
 	return io.Copy(o.ResponseWriter, r)

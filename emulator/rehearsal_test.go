@@ -19,7 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// pattern tells which of some requests were hit.
+// pattern returns which of some requests were hit.
 func (f *fixture) pattern(n int) string {
 	f.t.Helper()
 	var b strings.Builder
@@ -49,7 +49,7 @@ func TestFaultSequence(t *testing.T) {
 		if rest := f.pattern(20); strings.Contains(rest, "x") {
 			t.Error("it lasts after it was removed")
 		}
-		// Added again with the seed that was told, it does the same.
+		// Added again with the reported seed, it does the same.
 		_, err = f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.3, Seed: got.Seed})
 		must(t, err)
 		if again := f.pattern(n); again != p {
@@ -114,7 +114,7 @@ func TestUploadFaults(t *testing.T) {
 	f := start(t, nil)
 	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
 	const (
-		part     = "/v2/samples/app/blobs/uploads/1" // known to nobody: what is not hit is 404
+		part     = "/v2/samples/app/blobs/uploads/1" // no upload has this ID: what is not hit is 404
 		begin    = "/v2/samples/app/blobs/uploads/?digest=x"
 		manifest = "/v2/samples/app/manifests/v9"
 		unknown  = -1
@@ -174,7 +174,7 @@ func TestUploadFaults(t *testing.T) {
 		})
 	}
 
-	// A body whose length is not told is refused once too much of it has come.
+	// A body without a declared length is refused once too much of it has come.
 	for _, body := range []string{"12345", "123456", large} {
 		at := send("POST", "/v2/samples/app/blobs/uploads/", "", 0).header.Get("Location")
 		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5})

@@ -31,7 +31,7 @@ func (s Secret) String() string {
 // GoString returns a placeholder.
 func (s Secret) GoString() string { return s.String() }
 
-// Format writes a placeholder, whatever the verb.
+// Format writes a placeholder, for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) } // fmt.State has no way to fail
 
 // LogValue returns a placeholder.
@@ -82,8 +82,8 @@ type SeedCertificate struct {
 }
 
 // SeedFederatedCredential lets a subject of another issuer sign in as the
-// application. Entra asks the issuer for its keys; the emulator asks nobody, and is
-// told the key.
+// application. Entra asks the issuer for its keys; the emulator makes no request
+// and takes the key from the seed.
 type SeedFederatedCredential struct {
 	Issuer    string `yaml:"issuer"`
 	Subject   string `yaml:"subject"`
@@ -187,7 +187,7 @@ var exampleSeed string
 func ExampleSeed() string { return exampleSeed }
 
 // ParseSeed reads a seed file (YAML). Unknown keys, keys that occur twice,
-// values of the wrong kind and whatever could not exist in ACR are errors, all
+// values of the wrong kind and what could not exist in ACR are errors, all
 // reported at once with their lines. No error quotes a value that could be a
 // secret.
 //

@@ -45,7 +45,7 @@ func TestParseSeedErrors(t *testing.T) {
 		"list":             {"- a\n", "line 1: is a list; want a mapping"},
 		"two_documents":    {minimalSeed + "---\n" + minimalSeed, "line 3: it holds a second document"},
 		"unknown_key":      {minimalSeed + "    flavour: sweet\n", `line 3: registries[0]: unknown key "flavour"; it may have adminUserEnabled, anonymousPullEnabled`},
-		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: stands here twice, first in line 3"},
+		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: occurs twice, first in line 3"},
 		"alias":            {"registries: &a\n  - name: myregistry\n", "anchors and aliases are not supported"},
 		"wrong_kind":       {"registries: myregistry\n", "line 1: registries: is text; want a list"},
 		"wrong_bool":       {minimalSeed + "    adminUserEnabled: 'yes'\n", "line 3: registries[0].adminUserEnabled: is text; want true or false"},
@@ -54,28 +54,28 @@ func TestParseSeedErrors(t *testing.T) {
 		"short_lifetime":   {"tokenLifetimes: {access: 1ms}\n" + minimalSeed, "line 1: tokenLifetimes.access: is not between 1s and 24h0m0s"},
 		"no_registry":      {"tenants: []\n", "registries: there is no registry"},
 		"registry_name":    {"registries:\n  - name: my-registry\n", `line 2: registries[0].name: "my-registry" is not a registry's name`},
-		"registry_twice":   {"registries:\n  - name: myregistry\n  - name: MyRegistry\n", `line 3: registries[1].name: registry "myregistry" is there twice`},
+		"registry_twice":   {"registries:\n  - name: myregistry\n  - name: MyRegistry\n", `line 3: registries[1].name: registry "myregistry" occurs twice`},
 		"tenant":           {"tenants:\n  - id: contoso\n" + minimalSeed, "line 2: tenants[0].id: is not a GUID"},
 		"unknown_sku":      {minimalSeed + "    sku: Gold\n", `"Gold" is none of Basic, Standard, Premium`},
 		"basic_anonymous":  {minimalSeed + "    sku: Basic\n    anonymousPullEnabled: true\n", "line 4: registries[0].anonymousPullEnabled: the Basic tier has no anonymous pull"},
 		"unknown_mode":     {minimalSeed + "    roleAssignmentMode: Rbac\n", "line 3: registries[0].roleAssignmentMode"},
 		"role_of_nobody":   {minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]\n", "names no application of this seed"},
 		"unknown_map":      {minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: nothing\n", `line 5: registries[0].tokens[0].scopeMap: there is no scope map "nothing" in this registry`},
-		"map_twice":        {minimalSeed + "    scopeMaps:\n      - {name: _repositories_pull, actions: [repositories/a/content/read]}\n", `scope map "_repositories_pull" is there twice`},
+		"map_twice":        {minimalSeed + "    scopeMaps:\n      - {name: _repositories_pull, actions: [repositories/a/content/read]}\n", `scope map "_repositories_pull" occurs twice`},
 		"bad_action":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions:\n          - repositories/a/content/read\n          - repositories/a/pull\n", "line 7: registries[0].scopeMaps[0].actions[1]:"},
 		"bad_wildcard":     {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions: [repositories/a*/content/read]\n", "has a wildcard inside a name"},
 		"no_actions":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n", "line 4: registries[0].scopeMaps[0]: has no actions"},
 		"token_name":       {minimalSeed + "    tokens:\n      - {name: 'no', scopeMap: _repositories_pull}\n", `"no" is not a token's name`},
 		"token_is_zero":    {minimalSeed + "    tokens:\n      - {name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}\n", "line 4: registries[0].tokens[0].name: is the user name that goes with refresh tokens"},
-		"token_twice":      {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: _repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" is there twice`},
+		"token_twice":      {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: _repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" occurs twice`},
 		"token_is_admin":   {minimalSeed + "    tokens:\n      - {name: myregistry, scopeMap: _repositories_pull}\n", "which is its admin user's"},
 		"status":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, status: 'off'}\n", `"off" is neither enabled nor disabled`},
 		"slot":             {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password3, value: longenough}]}\n", "is neither password1 nor password2"},
-		"slot_twice":       {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough}, {name: password1, value: longenough}]}\n", `password "password1" is there twice`},
+		"slot_twice":       {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough}, {name: password1, value: longenough}]}\n", `password "password1" occurs twice`},
 		"expiry":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough, expires: tomorrow}]}\n", "line 4: registries[0].tokens[0].passwords[0].expires: is not a time"},
 		"repository":       {minimalSeed + "    repositories: [{name: Samples}]\n", "has upper-case letters"},
 		"tag":              {minimalSeed + "    repositories: [{name: samples, images: [{tags: ['a b']}]}]\n", `"a b" is not a tag`},
-		"tag_twice":        {minimalSeed + "    repositories: [{name: samples, images: [{tags: [v1]}, {tags: [v1]}]}]\n", `tag "v1" is there twice`},
+		"tag_twice":        {minimalSeed + "    repositories: [{name: samples, images: [{tags: [v1]}, {tags: [v1]}]}]\n", `tag "v1" occurs twice`},
 		"platform":         {minimalSeed + "    repositories: [{name: samples, images: [{platforms: [linux]}]}]\n", `"linux" is not of the form linux/amd64`},
 		"subscription":     {minimalSeed + "    subscription: 33333333-3333-3333-3333-333333333333\n", "the seed has no subscriptions"},
 		"condition_legacy": {"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: 22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: [a]}]\n", "the role AcrPull cannot be limited to repositories"},
@@ -99,7 +99,8 @@ func TestParseSeedTooLarge(t *testing.T) {
 	}
 }
 
-// A period is a minute, by the clock: who has taken all waits for its end.
+// A period is a minute, by the clock: a client that has used its share waits for its
+// end.
 func TestRatePeriod(t *testing.T) {
 	l, reg := new(limits), &identity.Registry{ID: 1}
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -157,7 +158,7 @@ func TestSeedErrorsKeepSecrets(t *testing.T) {
 			}
 			for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
 				if strings.Contains(text, "hunter2") {
-					t.Errorf("the error tells the secret: %s", text)
+					t.Errorf("the error shows the secret: %s", text)
 				}
 			}
 		})

@@ -17,7 +17,7 @@ import (
 )
 
 // Limits on what a seed holds. The shortest password is ours: a rehearsal with
-// "x" teaches nothing. The longest keeps a Basic header small.
+// "x" shows nothing. The longest keeps a Basic header small.
 const (
 	MinPassword = 8
 	MaxPassword = 256
@@ -50,7 +50,7 @@ type unique map[string]bool
 
 func (u unique) add(p *seedProblems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s is there twice", what, quote(name))
+		p.add(path, "%s %s occurs twice", what, quote(name))
 	}
 	u[name] = true
 }

@@ -39,8 +39,8 @@ func (a *SeedApplication) checkKeys(p *seedProblems, path string) {
 	}
 }
 
-// onePEM returns the one block of a text. Errors quote nothing of it: who pastes a
-// private key here by mistake must not find it in a log.
+// onePEM returns the one block of a text. Errors quote nothing of it: a private key
+// that a user pastes by mistake must not get into a log.
 func onePEM(text, kind string) ([]byte, error) {
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || block.Type != kind || len(bytes.TrimSpace(rest)) > 0 {

@@ -17,10 +17,10 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// maxSeedProblems bounds an error message; the count of the rest is said.
+// maxSeedProblems is how many problems an error message lists; it counts the rest.
 const maxSeedProblems = 20
 
-// seedProblems collects what is wrong with a seed. It knows the line of each
+// seedProblems collects the problems of a seed. It knows the line of each
 // path ("registries[0].name") when the seed came from a file.
 type seedProblems struct {
 	lines    map[string]int
@@ -201,8 +201,8 @@ func (p *seedProblems) decode(n *yaml.Node, v reflect.Value, path string) {
 			wrong("text")
 			return
 		}
-		// A name or password of digits alone is text here: quoting it would be
-		// a trap. A word that YAML takes for true or false is not.
+		// A name or password of digits alone is text here, because users forget the
+		// quotes. A word that YAML takes for true or false is not.
 		if n.Tag == "!!bool" {
 			p.add(path, "is true or false; put it in quotes to make it text")
 			return
@@ -278,7 +278,7 @@ func (p *seedProblems) decodeStruct(n *yaml.Node, v reflect.Value, path string) 
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {
-			p.addLine(key.Line, fmt.Sprintf("%s: stands here twice, first in line %d", at, first))
+			p.addLine(key.Line, fmt.Sprintf("%s: occurs twice, first in line %d", at, first))
 			continue
 		}
 		seen[key.Value] = key.Line

@@ -33,13 +33,13 @@ const (
 	stopTime   = 10 * time.Second // for requests under way when the context ends
 	// maxHeader has room for an access token with the longest scope.
 	maxHeader = 256 << 10
-	// maxForm is how much is read of a token request before it is looked at: more
-	// than the token service or the authority takes.
+	// maxForm is how much of a token request is read before it is parsed: more than
+	// the token service or the authority accepts.
 	maxForm = tokensvc.MaxBody + 1
 )
 
-// ServeHTTP answers as Entra, ARM, token service or registry, by path. Which
-// registry is meant is said by the request's Host.
+// ServeHTTP answers as Entra, ARM, token service or registry, by path. The
+// request's Host names the registry.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.dated || e.clock.moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
@@ -55,14 +55,14 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	control := strings.HasPrefix(r.URL.Path, controlPrefix)
 	if e.observe != nil && !control {
-		o := &observed{ResponseWriter: w, tell: func(status int) { e.observe(r, status) }}
+		o := &observed{ResponseWriter: w, report: func(status int) { e.observe(r, status) }}
 		defer func() {
 			switch {
-			case o.told:
+			case o.reported:
 			case finished:
-				o.tell(http.StatusOK)
+				o.report(http.StatusOK)
 			default: // the connection was ended
-				o.tell(0)
+				o.report(0)
 			}
 		}()
 		w = o
@@ -88,10 +88,10 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	finished = true
 }
 
-// singleSlash takes the slashes off a path that begins with several. Clients whose
+// singleSlash leaves one of the slashes that a path begins with. Clients whose
 // endpoint of Azure Resource Manager or Entra ends in a slash write //metadata/endpoints,
-// //subscriptions and //TENANT/oauth2/v2.0/token. What the registry and the control API
-// do with such a path is not known, or nothing: theirs are left as they are.
+// //subscriptions and //TENANT/oauth2/v2.0/token. Paths of the registry, of which it
+// is not known, and of the control API are left as they are.
 func singleSlash(r *http.Request) *http.Request {
 	path := "/" + strings.TrimLeft(r.URL.Path, "/")
 	if !strings.HasPrefix(r.URL.Path, "//") || path == "/v2" || slices.ContainsFunc([]string{"/v2/", "/acr/", "/oauth2/", controlPrefix}, func(prefix string) bool {
@@ -105,20 +105,20 @@ func singleSlash(r *http.Request) *http.Request {
 	return &changed
 }
 
-// refusePlain answers a request that came over plain HTTP from another machine. None
-// is taken, with a credential or without: a challenge would make the client send
-// one. This is the one place that decides it, for all that the emulator serves.
+// refusePlain answers a request that came over plain HTTP from another machine. Each
+// is refused, with a credential or without: a challenge would make the client send
+// one. No other code decides this, for any part of the emulator.
 func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 	if reg, ok := e.resolve(r.Host); ok {
 		e.noteEnd(r, reg, decisions.Denied, rule.PlainHTTP, "plain HTTP from another machine, "+r.RemoteAddr)
 	}
 	w.Header().Set("Connection", "close")
-	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is taken from this machine alone, because credentials would cross the network in clear: use https://"+
+	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is accepted from this machine only, because credentials would cross the network in clear: use https://"+
 		clipHost(r.Host)+" and let the client trust the emulator's certificate authority, ca.pem in its data folder")
 }
 
-// readForm reads a token request before it counts as under way: whoever makes one
-// has shown no credential yet, and must not hold up a reset. It reports whether the
+// readForm reads a token request before it counts as under way: its client has
+// shown no credential yet, and must not delay a reset. It reports whether the
 // request can go on; if not, it was answered.
 func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request) bool {
 	if route := routeOf(r); r.Body == nil || r.Method != http.MethodPost || route != RouteToken && route != RouteExchange && route != RouteEntra {
@@ -150,7 +150,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 	}
 	reg, ok := e.resolve(r.Host)
 	if !ok {
-		// ACR has no such answer: a name that is no registry's does not resolve.
+		// ACR has no such answer: the name of no registry does not resolve.
 		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
 		return
 	}
@@ -192,11 +192,11 @@ func clipHost(h string) string { return h[:min(len(h), 260)] }
 // listener. It may be called for several listeners.
 //
 // Errors: [acrkit.CodeUsage] for a listener that other machines may reach, unless
-// [Options.BeyondLoopback] was given; whatever ended the listener before ctx did.
+// [Options.BeyondLoopback] was given; the listener's error if it ended before ctx.
 func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && !e.beyond {
 		return errors.Join(&acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr.String(),
-			Reason: "other machines may reach it, and the emulator was not opened for them"}, l.Close())
+			Reason: "other machines may reach it, and Options.BeyondLoopback is not set"}, l.Close())
 	}
 	mux := portmux.New(e.idle.Listener(l), e.ca.TLSConfig(e.certifies))
 	srv := &http.Server{
@@ -206,7 +206,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		BaseContext: func(net.Listener) context.Context {
 			// Requests may go on for a while after ctx has ended; those that only
-			// wait are told of the end.
+			// wait end with it.
 			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx.Done())
 		},
 		// Clients that do not trust the certificate, mostly.
@@ -228,7 +228,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	err := srv.Shutdown(stop)
 	if err != nil {
-		err = srv.Close() // the rest is cut off, as was said
+		err = srv.Close() // the rest is cut off, as documented
 	}
 	<-done
 	return err

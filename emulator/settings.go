@@ -17,8 +17,8 @@ import (
 // Lifetimes returns how long tokens can be used; zero is the documented lifetime.
 func (e *Emulator) Lifetimes() SeedLifetimes { return SeedLifetimes(*e.lifetimes.Load()) }
 
-// SetLifetimes changes how long tokens can be used that are issued from now on;
-// zero takes the documented lifetime. It is durable.
+// SetLifetimes sets how long tokens that are issued from now on can be used; zero is
+// the documented lifetime. It is durable.
 //
 // Errors: [acrkit.CodeUsage] for one below [MinLifetime] or above [MaxLifetime].
 func (e *Emulator) SetLifetimes(ctx context.Context, l SeedLifetimes) error {
@@ -56,11 +56,11 @@ type RegistrySettings struct {
 const MaxIPRules = 100
 
 // NetworkRules say which addresses may reach a registry: its data plane and its
-// token service. Entra and Azure Resource Manager are no part of it. A client
-// that may not is answered 403.
+// token service. They do not apply to Entra and Azure Resource Manager. Other
+// clients get 403.
 type NetworkRules struct {
-	Deny  bool           // refuse whom Allow does not name
-	Allow []netip.Prefix // addresses and networks that may come nevertheless
+	Deny  bool           // refuse all addresses outside Allow
+	Allow []netip.Prefix // addresses and networks that are not refused
 }
 
 // Settings returns the registry's settings.
@@ -82,12 +82,12 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 	return s, nil
 }
 
-// ChangeSettings lets change edit the settings and stores what it made of them.
-// Name and SKU cannot be changed; what change does to them is of no effect.
+// ChangeSettings calls change with the settings and stores the result. Name and SKU
+// cannot be changed: changes of them have no effect.
 //
-// Errors: [acrkit.CodeUsage] for settings that cannot be: another word for the
-// mode, more than [MaxIPRules], IP rules while all addresses are allowed, and
-// anonymous pull in the tier Basic, which has none.
+// Errors: [acrkit.CodeUsage] for invalid settings: another word for the mode, more
+// than [MaxIPRules], IP rules while all addresses are allowed, and anonymous pull in
+// the tier Basic, which has none.
 func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySettings)) error {
 	return r.e.ids.Update(ctx, func(c *identity.Change) error {
 		s, err := r.Settings()
@@ -145,7 +145,7 @@ func (r *Registry) ScopeMaps() []scopemap.Map {
 	return append(out, scopemap.System()...)
 }
 
-// TokenState is a token as it is, with its passwords but for their values.
+// TokenState is a token as it is, with its passwords, without their values.
 type TokenState struct {
 	TokenSpec
 	Created   time.Time

@@ -34,8 +34,8 @@ const (
 	// copied.
 	MaxSnapshots = snapshot.Max
 	// resetWait is how long a reset waits for requests under way, and of these
-	// resetIdle how long for a body that stands still, and resetUnread for an answer
-	// that is not taken. A slow client's system takes it in steps, of half a megabyte
+	// resetIdle how long for a body that stalls, and resetUnread for an answer
+	// that is not read. A slow client's system reads it in steps, of half a megabyte
 	// on loopback. Other requests wait as long.
 	resetWait   = 10 * time.Second
 	resetIdle   = 3 * time.Second
@@ -68,7 +68,7 @@ func snapshotError(op, name string, err error) error {
 // before, and of each request all or nothing. It outlives a restart where there
 // is a data folder, and its blobs are kept until it is deleted.
 //
-// Errors: [acrkit.CodeUsage] for a name that cannot be or is in use, and for
+// Errors: [acrkit.CodeUsage] for a name that is invalid or in use, and for
 // more than [MaxSnapshots].
 func (e *Emulator) TakeSnapshot(ctx context.Context, name string) (Snapshot, error) {
 	if !snapshotNameRE.MatchString(name) {
@@ -82,7 +82,7 @@ func (e *Emulator) TakeSnapshot(ctx context.Context, name string) (Snapshot, err
 	return Snapshot(info), snapshotError("take the snapshot", name, err)
 }
 
-// takeSeed takes the seed's snapshot anew.
+// takeSeed replaces the seed's snapshot.
 func (e *Emulator) takeSeed(ctx context.Context) error {
 	return e.db.Write(ctx, func(tx *db.Tx) error {
 		if err := snapshot.Delete(tx, SeedSnapshot); err != nil && !errors.Is(err, snapshot.ErrNotExist) {
@@ -112,15 +112,15 @@ func (e *Emulator) Snapshots(ctx context.Context) ([]Snapshot, error) {
 // Errors: [acrkit.CodeNotFound].
 func (e *Emulator) DeleteSnapshot(ctx context.Context, name string) error {
 	err := e.db.Write(ctx, func(tx *db.Tx) error { return snapshot.Delete(tx, name) })
-	e.content.Forsake()
+	e.content.ExpectOrphans()
 	return snapshotError("delete the snapshot", name, err)
 }
 
-// Reset replaces the state by a snapshot's; "" is [SeedSnapshot]. Requests under
-// way are waited for, and those that come meanwhile wait: each sees the state of
-// before or that of after. A request whose client neither sends nor takes 1 KiB in
-// three seconds is ended. Access tokens stay good as far as their principals are in
-// the snapshot.
+// Reset replaces the state by a snapshot's; "" is [SeedSnapshot]. It waits for
+// requests under way, and requests that come meanwhile wait for it: each sees the
+// old state or the new one. A request whose client neither sends nor reads 1 KiB in
+// three seconds is ended. Access tokens stay good if their principals are in the
+// snapshot.
 //
 // Errors: [acrkit.CodeNotFound]; [acrkit.CodeUnavailable] where requests do not
 // end within ten seconds, such as a push on a slow line; [acrkit.CodeUsage] for
@@ -165,6 +165,6 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 	if err != nil {
 		return snapshotError(op, name, err)
 	}
-	e.content.Forsake()
+	e.content.ExpectOrphans()
 	return e.loadLifetimes()
 }

@@ -179,7 +179,7 @@ func TestHeaderLimit(t *testing.T) {
 }
 
 // TestStalledForm: a token request that does not come whole holds up nothing, no
-// reset either, and is answered at the end of the time for standing still.
+// reset either, and is answered when the time for a stalled body is over.
 func TestStalledForm(t *testing.T) {
 	for _, path := range []string{"/oauth2/token", "/oauth2/exchange", "/" + tenantID + "/oauth2/v2.0/token", "/" + tenantID + "/oauth2/token", "/adfs/oauth2/token"} {
 		t.Run(path, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestStalledForm(t *testing.T) {
 }
 
 // TestStalledBody: a body that does not come whole is not waited for longer than
-// its time, wherever it is addressed to; who lacks a right is told so.
+// its time, on every path; a client that lacks a right gets that answer.
 func TestStalledBody(t *testing.T) {
 	const mine = "repository:samples/new:pull,push repository:samples/app:metadata_write"
 	for name, tt := range map[string]struct {
@@ -279,8 +279,8 @@ func (b *bubble) upload() net.Conn {
 	return c
 }
 
-// TestResetEndsWhatHangs: a reset waits three seconds for a client that stands
-// still, and no longer; so do the others.
+// TestResetEndsWhatHangs: a reset waits three seconds for a stalled client,
+// and no longer; so do the others.
 func TestResetEndsWhatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		c := b.upload()
@@ -422,7 +422,7 @@ func TestStalledPace(t *testing.T) {
 }
 
 // TestHangEnds: the fault that never answers ends after ten minutes, and at once
-// for a client that stands still in its body.
+// for a client that stalls in its body.
 func TestHangEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		_, err := b.AddFault(emulator.Fault{Kind: emulator.FaultHang})

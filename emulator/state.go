@@ -44,7 +44,7 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 		return err
 	}
 	if e.db.Origin() == db.New && strings.HasPrefix(held, discardDir) && !o.Recover {
-		return &db.Incomplete{Reason: "a reset was cut short, and " + held + " is what was there before"}
+		return &db.Incomplete{Reason: "a reset was interrupted, and " + held + " is the state before it"}
 	}
 	switch origin := e.db.Origin(); {
 	case o.Recover && state != "":
@@ -62,7 +62,7 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 		return err
 	}
 	if renewed {
-		e.logger.Warn("new keys were made: no password, client secret or token of before is good any more; " +
+		e.logger.Warn("new keys were made: every earlier password, client secret and token is invalid; " +
 			"set new passwords, or merge a seed with --seed-mode merge")
 	}
 	if e.ids, err = identity.Open(ctx, e.db, keys); err != nil {
@@ -80,8 +80,8 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 	return e.missBlobs(ctx)
 }
 
-// missBlobs warns of a folder without any content whose database has some: a push
-// brings it again, and until then each pull is an error.
+// missBlobs warns of a folder without any content whose database has some: each pull
+// is an error until a push restores the content.
 func (e *Emulator) missBlobs(ctx context.Context) error {
 	known := 0
 	err := e.db.Read(ctx, func(tx *db.Tx) error {

@@ -203,7 +203,7 @@ func TestDeviations(t *testing.T) {
 	}
 }
 
-// wantStorageFaults lets the host of blobs go wrong, and nothing else.
+// wantStorageFaults makes the host of blobs fail, and nothing else.
 func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 	t.Helper()
 	for name, c := range map[string]struct {

@@ -149,7 +149,7 @@ func TestAllRepositories_ABAC(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: withMode(t, abac, emulator.SeedRoleAssignment{Role: "Container Registry Repository Contributor"})})
 	refresh := f.refreshToken()
 	if _, ok := claims(t, refresh)["aad_identity"]; !ok {
-		t.Error("the refresh token does not tell the mode")
+		t.Error("the refresh token does not show the mode")
 	}
 	ask := func(scope string) string {
 		t.Helper()
@@ -168,7 +168,7 @@ func TestAllRepositories_ABAC(t *testing.T) {
 	if a := f.get(otherTags, bearer(token)); a.status != 401 || a.challenge() != "insufficient_scope" {
 		t.Errorf("tags of another: %d", a.status)
 	}
-	// Nobody else is answered there either.
+	// Other clients get no answer there either.
 	if got := granted(t, f.password("catalog", "correct-horse-battery-staple-0003", "repository:*:*").field(t, "access_token")); got != "" {
 		t.Errorf("a root map: granted %q", got)
 	}

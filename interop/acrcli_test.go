@@ -205,7 +205,7 @@ func writeACRCLI(t *testing.T, runs []acrCLIRun) {
 	}
 }
 
-// places that stand in the fixture for what differs from run to run.
+// placeholders in the fixture for what differs from run to run.
 const (
 	serverPlace  = "myregistry.azurecr.io"
 	refreshPlace = "REFRESH_TOKEN"
@@ -314,7 +314,7 @@ var digestRE = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 var printedRE = regexp.MustCompile(regexp.QuoteMeta(serverPlace) + `/([a-z/]+)(?::([\w.-]+)|@(sha256:[0-9a-f]{64}))`)
 
 // replay sends what acr-cli sent, and compares what it acts on: the status of each
-// answer, that the tags and digests it printed stand in them, and that a list with
+// answer, that the tags and digests it printed are in them, and that a list with
 // nothing in it is no empty list, on which it panics.
 func (r acrCLIRun) replay(t *testing.T, e *emulatorProcess) {
 	t.Helper()

@@ -60,7 +60,7 @@ type tlsClient struct {
 // place is a server on a port of this machine, under a name.
 type place struct{ name, port string }
 
-// hostPort is the name as it stands in a URL, with the port.
+// hostPort is the name in the form that URLs have, with the port.
 func (p place) hostPort() string { return net.JoinHostPort(p.name, p.port) }
 
 func flat(at []place) (args []string) {
@@ -121,8 +121,8 @@ func (c tlsClient) verdicts(s *session, at []place) map[string]string {
 	return said
 }
 
-// TestAuthority: clients that trust ca.pem take the emulator's certificates, and
-// with the key from its data folder nobody makes one for another host that they take.
+// TestAuthority: clients that trust ca.pem accept the emulator's certificates, and
+// none that a thief of the key in the data folder makes for another host.
 func TestAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	e, err := startEmulator(dir, seed, nil, "--hostname", "registry.test", "--hostname", "192.0.2.1", "--blob-redirects")
@@ -259,7 +259,7 @@ func TestAuthority_other_names(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.stop()
-		if n := strings.Count(e.tail(1<<20), "must be told to trust the new one"); n != step.said {
+		if n := strings.Count(e.tail(1<<20), "trust the old ca.pem trust the new one"); n != step.said {
 			t.Errorf("%v: said %d times:\n%s", step.flags, n, e.tail(4000))
 		}
 		ca, err := os.ReadFile(filepath.Join(dir, "ca.pem"))

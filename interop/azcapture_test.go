@@ -56,7 +56,7 @@ var (
 const azName = "localhost"
 
 // azAs is a command of "az acr" with a name and password. The password comes by
-// standard input, and the shell hands it on.
+// standard input, and the shell passes it on.
 func azAs(who token, args ...string) func(capturing) []string {
 	return func(capturing) []string {
 		return append([]string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "acr"}, append(slices.Clone(args), "-n", azName, "-u", who.name)...)

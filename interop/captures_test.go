@@ -40,7 +40,7 @@ registries:
 // A capture is one way to be refused, named as package diagnose names its cause.
 type capture struct {
 	cause string
-	who   token // nobody where it is zero
+	who   token // anonymous where it is zero
 	stdin string
 	do    func(c capturing) []string // nil: the client has no such operation
 	// before makes it happen, and returns what ends it.
@@ -81,7 +81,7 @@ func (c capturing) emulator(args ...string) {
 	}
 }
 
-// fault has requests go wrong until the capture is made.
+// fault makes requests fail until the capture is made.
 func fault(args ...string) func(c capturing) func() {
 	return func(c capturing) func() {
 		c.emulator(append([]string{"fault", "add"}, args...)...)
@@ -100,7 +100,7 @@ func (c capturing) dockerFiles(content string) {
 }
 
 const (
-	dockerTrustsLoopback = "a daemon trusts whatever certificate there is on loopback, and plain HTTP"
+	dockerTrustsLoopback = "a daemon trusts any certificate on loopback, and plain HTTP"
 	craneTriesHTTP       = "it tries plain HTTP on localhost by itself where TLS fails"
 )
 
@@ -131,7 +131,7 @@ var captures = []capture{
 	}},
 	{cause: "tag-unknown", who: worker, do: func(c capturing) []string { return c.pullOf("samples/app", "9.9.9") }},
 	{cause: "repository-unknown", who: worker, do: func(c capturing) []string {
-		if c.client.tags == nil { // a pull is told the same of a tag that is not there
+		if c.client.tags == nil { // a pull gets the same answer for a tag that is not there
 			return c.pullOf("samples/ap", c.v1())
 		}
 		return c.client.tags(c.session, c.host+"/samples/ap")
@@ -298,7 +298,7 @@ func (k capture) compare(c capturing, version string) {
 // which cause.
 func (c client) pinned() bool { return strings.HasPrefix(c.install, "go install ") }
 
-// header is what stands above a client's words: see captures/README.md.
+// header is the head of a capture, above a client's words: see captures/README.md.
 type header struct{ client, command, exit string }
 
 func (h header) String() string {

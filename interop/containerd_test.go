@@ -28,8 +28,8 @@ func (d *containerdDaemon) ctr(args ...string) []string {
 	return append([]string{"ctr", "--address", d.socket()}, args...)
 }
 
-// as is a command of ctr with a name and password, or nobody's. The password comes by
-// standard input, and the shell hands it on.
+// as returns a command of ctr with a name and password, or an anonymous one. The
+// password comes by standard input, and the shell passes it on.
 func (d *containerdDaemon) as(who token, reference string, args ...string) []string {
 	if who == (token{}) {
 		return append(d.ctr(args...), reference)
@@ -136,7 +136,7 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 			c.dockerFiles(`{"auths":{"` + c.host + `":{"auth":"aW50ZXJvcC1wdWxsOmludGVyb3AtcHVsbC1wYXNzd29yZC0wMDAwMDAwMDAx"}}}`)
 			return nil
 		}},
-		// Now and then containerd tells of its own closed pipe, and not of the answer.
+		// Sometimes containerd reports its own closed pipe, and not the answer.
 		{cause: "missing-right", stdin: puller.password, unstable: true, do: push(puller), before: func(c capturing) func() {
 			if p.push != nil {
 				has(c)

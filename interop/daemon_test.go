@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// daemonLimit bounds the life of a daemon, should nobody stop it.
+// daemonLimit limits the life of a daemon that is not stopped.
 const daemonLimit = 20 * time.Minute
 
 // daemon is a program of the tests' own that serves until it is stopped, with all its
@@ -40,7 +40,7 @@ func startDaemon(dir string, ready []string, program string, args ...string) (*d
 	}
 	go func() {
 		defer cancel()
-		_ = d.cmd.Wait() // how it ended stands in its log
+		_ = d.cmd.Wait() // its log says how it ended
 		close(d.done)
 	}()
 	deadline := time.Now().Add(startLimit)

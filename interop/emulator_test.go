@@ -99,7 +99,7 @@ func (e *emulatorProcess) tail(n int) string {
 	return string(b[max(0, len(b)-n):])
 }
 
-// freeAddr returns a loopback address nobody listened on a moment ago.
+// freeAddr returns a loopback address that was free a moment ago.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

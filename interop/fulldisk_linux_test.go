@@ -78,7 +78,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Logf("a push on the full disk is answered %d %s", refused.status, bytes.TrimSpace(refused.body))
 	if strings.Contains(string(refused.body), disk) {
-		t.Errorf("the answer tells the server's paths: %s", refused.body)
+		t.Errorf("the answer shows the server's paths: %s", refused.body)
 	}
 	if e.exited() {
 		t.Fatalf("the emulator ended:\n%s", e.tail(4000))

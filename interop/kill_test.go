@@ -100,8 +100,8 @@ func TestKill(t *testing.T) {
 		fmt.Sprintf("%d blobs and %d manifests acknowledged, all there and whole", len(blobs), len(manifests)), fmt.Sprintf("%d manifests there", there)})
 }
 
-// pushImageAs pushes an image with plain HTTP requests; acked, if not nil, is told
-// each blob's digest once it is acknowledged. It is safe in any goroutine.
+// pushImageAs pushes an image with plain HTTP requests; acked, if not nil, is called
+// with each blob's digest once it is acknowledged. It is safe in any goroutine.
 func (e *emulatorProcess) pushImageAs(auth http.Header, repository, tag string, img image, acked func(digest string)) error {
 	for digest, b := range img.blobs {
 		start, err := e.send(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", auth, nil)

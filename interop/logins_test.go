@@ -143,7 +143,7 @@ func loginsCases(host string) []loginsCase {
 	}
 }
 
-// refuser is a registry that lets nobody in and writes down who came.
+// refuser is a registry that refuses every credential and records those it got.
 type refuser struct {
 	*httptest.Server
 	host string
@@ -164,7 +164,7 @@ func newRefuser(t *testing.T) *refuser {
 }
 
 func (r *refuser) serve(w http.ResponseWriter, req *http.Request) {
-	who := "nobody"
+	who := "anonymous"
 	if user, password, ok := req.BasicAuth(); ok {
 		who = "user " + user + " " + password
 	} else if req.ParseForm() == nil && req.PostForm.Get("username") != "" {
@@ -180,14 +180,14 @@ func (r *refuser) serve(w http.ResponseWriter, req *http.Request) {
 	http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
 }
 
-// took returns who came since the last call: the first with a credential, else nobody;
-// "" where nobody asked at all.
-func (r *refuser) took() string {
+// credential returns the first credential since the last call, "anonymous" if no request
+// had one, and "" if there was no request.
+func (r *refuser) credential() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	who := ""
 	for _, s := range r.seen {
-		if who == "" || who == "nobody" {
+		if who == "" || who == "anonymous" {
 			who = s
 		}
 	}
@@ -199,7 +199,7 @@ func (r *refuser) took() string {
 // of its user.
 func cell(answer string) string {
 	switch user, password, _ := strings.Cut(strings.TrimPrefix(answer, "user "), " "); {
-	case answer == "nothing" || answer == "nobody":
+	case answer == "nothing" || answer == "anonymous":
 		return "–"
 	case answer == "":
 		return "error"
@@ -283,9 +283,9 @@ func TestLogins(t *testing.T) {
 		asked := func(command ...string) string {
 			out, err := s.run("", command...)
 			if err == nil {
-				t.Errorf("%s: %s was let in: %s", c.name, command[0], out)
+				t.Errorf("%s: %s succeeded: %s", c.name, command[0], out)
 			}
-			return cell(r.took())
+			return cell(r.credential())
 		}
 		code := func(args ...string) string {
 			out, err := s.run("", append([]string{program}, args...)...)

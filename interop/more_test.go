@@ -12,7 +12,7 @@ import (
 
 // TestMount copies inside the registry, which crane does by mounting blobs: one
 // token for two repositories. From a repository that may not be read nothing can
-// be mounted, and nothing tells whether the blob is there.
+// be mounted, and the answer does not show whether the blob is there.
 func TestMount(t *testing.T) {
 	c, version := program(t, "crane")
 	img, err := newImage("mount", 1<<20)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What differs from run to run in a client's words, and what stands in its place.
+// What differs from run to run in a client's words, and what replaces it.
 // The addresses are those that RFC 5737 keeps for documentation.
 var changing = []struct {
 	what *regexp.Regexp

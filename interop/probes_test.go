@@ -29,7 +29,7 @@ type explanations struct {
 	right, whole, second, cannot, wrong []string
 }
 
-// owners are whose passwords clients are given.
+// owners are the identities whose passwords clients get.
 var owners = []token{puller, bare, worker, unknown, azPrincipal, azRoleless, azOldSecret, azUnknown, azMistaken}
 
 // identity is the variables of the credential that the client has: the rest is where
@@ -51,8 +51,8 @@ func (k capture) identity(c capturing) []string {
 	return []string{"DOCKER_CONFIG=" + nowhere, "REGISTRY_AUTH_FILE=" + nowhere, "ACR_NAME=" + c.host, "ACR_TOKEN_NAME=" + who.name, "ACR_TOKEN_PASSWORD=" + who.password}
 }
 
-// explain has acrkit explain what a client printed. A cause that is named is the
-// right one, or only suspected; and nothing is asked that changes anything.
+// explain passes a client's output to acrkit explain. A cause that it names is the
+// right one, or only suspected; and no request of it changes anything.
 func (k capture) explain(c capturing, said string) {
 	c.t.Helper()
 	before := c.decisions()

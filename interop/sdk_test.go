@@ -92,7 +92,7 @@ func sdkEmulatorWith(t *testing.T, repositories string) *sdkServer {
 type sdkServer struct {
 	*emulatorProcess
 	data string // the emulator's
-	url  string // registry and Entra authority; a recorder's where one stands before the emulator
+	url  string // registry and Entra authority; the recorder's, if one is in front of the emulator
 	ca   string // file of the CA of url
 	work string
 }
@@ -212,7 +212,7 @@ func (p programs) checkPromoted(t *testing.T, s *sdkServer, out output, tag stri
 		t.Errorf("the registry's manifest is %s, the program says %s", digestOf(image.body), m[2])
 	}
 	approved := s.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag+"-approved", accept(auth.Clone()), nil)
-	if !sameJSON(approved.body, image.body) { // Python's client writes it anew
+	if !sameJSON(approved.body, image.body) { // Python's client rewrites it
 		t.Errorf("the approved manifest is %s, want %s", approved.body, image.body)
 	}
 	attributes := s.mustSend(t, http.MethodGet, "/acr/v1/"+repository+"/_tags/"+tag+"-approved", auth, nil)

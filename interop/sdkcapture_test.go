@@ -23,7 +23,7 @@ type situation struct {
 	except map[string]string
 }
 
-// noRetry lets Java's client give up at once: it waits half a minute before it asks
+// noRetry makes Java's client give up at once: it waits half a minute before it asks
 // for a refused credential again, three times.
 const noRetry = "AZURE_REQUEST_RETRY_COUNT=0"
 
@@ -86,7 +86,7 @@ var situations = []situation{
 	{cause: "tag-unknown", run: asToken(reader, "OWN", "v9"), want: regexp.MustCompile(`(?i)manifest unknown|MANIFEST_UNKNOWN|TAG_UNKNOWN|not found`)},
 	{
 		cause: "repository-unknown", run: asToken(reader, "apps/none", "v1"), want: regexp.MustCompile(`(?i)NAME_UNKNOWN`),
-		except: map[string]string{"Java": "it asks for the tag's digest before it lists tags, and is told TAG_UNKNOWN"},
+		except: map[string]string{"Java": "it asks for the tag's digest before it lists tags, and gets TAG_UNKNOWN"},
 	},
 	{
 		cause: "tag-locked", want: regexp.MustCompile(`(?i)disallowed`),

@@ -17,8 +17,8 @@ var misleading = []string{
 	"IMDS_ENDPOINT=http://127.0.0.1:1", "MSI_ENDPOINT=http://127.0.0.1:1", "MSI_SECRET=x",
 }
 
-// identified runs a program under "acrkit proxy --managed-identity", which has what
-// is in the variables as its credential. The proxy tells of each request.
+// identified runs a program under "acrkit proxy --managed-identity", whose credential
+// is in the environment. The proxy logs each request.
 func (p programs) identified(t *testing.T, s *sdkServer, env, flags []string, program string, args ...string) output {
 	t.Helper()
 	command := append([]string{acrkitBinary, "proxy", s.host, "--managed-identity", "--debug"}, flags...)
@@ -47,9 +47,9 @@ var someKey = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 const otherClients = "the program's other Azure clients cannot sign in under --managed-identity"
 
-// TestManagedIdentity: a program that says nothing but DefaultAzureCredential works
-// under the proxy as it is, whatever else the environment would lead it to; and it
-// signs in to nothing but the registry.
+// TestManagedIdentity: a program with nothing but DefaultAzureCredential works
+// unchanged under the proxy, even if the environment names other credentials; and
+// it signs in to nothing but the registry.
 func TestManagedIdentity(t *testing.T) {
 	server := sdkEmulator(t)
 	for _, s := range sdks {

@@ -23,9 +23,9 @@ import (
 	"testing"
 )
 
-// recorder stands before an emulator and writes a line for each request that
-// passes: what was asked, with which kind of token and for which scope, how much
-// was sent, and the answer.
+// recorder is a proxy in front of an emulator that writes a line for each request:
+// what was asked, with which kind of token and for which scope, how much was sent,
+// and the answer.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -38,9 +38,9 @@ func record(t *testing.T, s *sdkServer) (*sdkServer, *recorder) {
 	return relay(t, s, r.add), r
 }
 
-// relay puts a server before s, and tells of each request that passes: its body and
-// the answer.
-func relay(t *testing.T, s *sdkServer, tell func(*http.Request, []byte, *statusWriter)) *sdkServer {
+// relay puts a server in front of s, and calls report for each request, with its body
+// and the answer.
+func relay(t *testing.T, s *sdkServer, report func(*http.Request, []byte, *statusWriter)) *sdkServer {
 	t.Helper()
 	target, err := url.Parse(s.url)
 	if err != nil {
@@ -65,7 +65,7 @@ func relay(t *testing.T, s *sdkServer, tell func(*http.Request, []byte, *statusW
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		status := &statusWriter{ResponseWriter: w}
 		forward.ServeHTTP(status, req)
-		tell(req, body, status)
+		report(req, body, status)
 	}))
 	server.Config.ErrorLog = log.New(t.Output(), "recorder: ", 0)
 	server.StartTLS()
@@ -88,7 +88,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets answers be flushed.
+// Unwrap returns the writer beneath, so that answers can be flushed.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // shownFields are what is shown of a form; of secrets, the name alone.
@@ -175,8 +175,8 @@ func describeAuth(header string) string {
 	return "Bearer<" + strings.Join(granted, " ") + ">"
 }
 
-// sortActions makes scopes equal whose actions stand in another order, which ACR's
-// challenges vary.
+// sortActions makes scopes equal that differ in the order of their actions, which
+// varies in ACR's challenges.
 func sortActions(scope string) string {
 	items := strings.Fields(scope)
 	for n, item := range items {

@@ -117,7 +117,7 @@ func compareTables(committed, seen []result, whole bool) error {
 	return errors.Join(differences...)
 }
 
-// merge returns the old rows, with those that are seen anew in their place.
+// merge returns the old rows, each replaced by the new one if it was seen again.
 func merge(old, seen []result) []result {
 	rows := slices.Clone(seen)
 	for _, row := range old {

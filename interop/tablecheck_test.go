@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTable_differences sees that a run that saw something else than the committed
-// table is told so, and one that saw less only where it should have seen it.
+// TestTable_differences: a run that saw something else than the committed table is
+// an error, and one that saw less is, where it should have seen it.
 func TestTable_differences(t *testing.T) {
 	committed := []result{
 		{"crane", "v1", "pull", "ok", ""},

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestUploadFaults has real clients push while uploads go wrong in the ways that users
+// TestUploadFaults makes real clients push while uploads fail in the ways that users
 // report of the service. The decision log names the rule and its cause, and so does
 // "acrkit explain --error" by what the client prints, where it prints enough. A client
 // that never sends such a request is not hit.
@@ -24,7 +24,7 @@ func TestUploadFaults(t *testing.T) {
 		args   []string
 		code   string
 		cause  string
-		spared []string // clients that tell the length of all that they send
+		spared []string // clients that declare the length of all that they send
 		silent []string // clients that print neither the registry's code nor the status
 		unsure []string // clients that do not print that it was a push
 	}{

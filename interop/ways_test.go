@@ -20,11 +20,11 @@ const (
 	principalSecret = "interop-principal-secret-000002"
 )
 
-// A way is how a client comes to a credential without being given the password.
+// A way is how a client gets a credential without the password.
 type way struct {
 	name string
-	// open returns a session in which the client has the credential of a token. The
-	// returned function makes the command that is run of the client's.
+	// open returns a session in which the client has the credential of a token, and a
+	// function that returns the command to run for one of the client's.
 	open func(t *testing.T, c client, who token) (*session, func(repository string, command []string) []string)
 }
 
@@ -115,7 +115,7 @@ func (p proxyProcess) as(t *testing.T, c client) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "anybody")...); err != nil {
+	if out, err := s.run(strings.TrimSpace(string(key)), c.login(s, "any-name")...); err != nil {
 		t.Fatalf("login with the proxy's key: %v\n%s", err, out)
 	}
 	return s
@@ -189,8 +189,8 @@ func (w way) test(t *testing.T, c client, version string) {
 	results.add(result{c.name, version, "refused: " + w.name + ", pull", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
 }
 
-// TestHelper_login has every client pull after "acrkit login --docker", which stores
-// the password and names the helper, and nobody after "acrkit logout --docker".
+// TestHelper_login: every client can pull after "acrkit login --docker", which stores
+// the password and names the helper, and none after "acrkit logout --docker".
 func TestHelper_login(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {

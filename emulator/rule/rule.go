@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// ID names a rule, as "password-expired". An ID is stable: it never changes its
-// meaning, and none is used again. New ones may be added. It is itself an error.
+// ID names a rule, such as "password-expired". An ID is stable: it never changes its
+// meaning, and none is reused. New ones may be added. It is itself an error.
 type ID string
 
 // Error returns the ID's word.

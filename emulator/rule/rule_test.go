@@ -28,7 +28,7 @@ func TestTable(t *testing.T) {
 					t.Fatal(err)
 				}
 				if declared[rule.ID(id)] {
-					t.Errorf("%s is there twice", id)
+					t.Errorf("%s occurs twice", id)
 				}
 				declared[rule.ID(id)] = true
 			}

@@ -1,7 +1,7 @@
 //nolint:gosec // names of rules, no secrets
 package rule
 
-// What ends a request before its credential is looked at.
+// What ends a request before its credential is checked.
 const (
 	PlainHTTP    ID = "plain-http"
 	NetworkRule  ID = "network-rule"
@@ -9,7 +9,7 @@ const (
 	RegistryGone ID = "registry-gone"
 )
 
-// Who it is: names, passwords and principals.
+// Authentication: names, passwords and principals.
 const (
 	UserUnknown          ID = "user-unknown"
 	PasswordWrong        ID = "password-wrong"
@@ -160,12 +160,12 @@ var table = []Rule{
 	{AuthorizationTwice, DataPlane, "more than one Authorization header"},
 	{AuthorizationScheme, DataPlane, "the Authorization header is neither Bearer nor Basic"},
 	{AuthorizationMangled, Registry, "the Authorization header cannot be read"},
-	{BasicScopedToken, DataPlane, "a scope-mapped token is taken by the token service only"},
+	{BasicScopedToken, DataPlane, "only the token service accepts a scope-mapped token"},
 
 	{ACRTokenMalformed, Registry, "the ACR token cannot be read"},
 	{ACRTokenSignature, Registry, "the ACR token is not signed by this emulator"},
 	{ACRTokenIssuer, Registry, "the token is another issuer's, such as Entra's"},
-	{ACRTokenKind, Registry, "a refresh token stands where an access token belongs, or the other way round"},
+	{ACRTokenKind, Registry, "a refresh token is used as an access token, or the other way round"},
 	{ACRTokenExpired, Registry, "the ACR token has expired"},
 	{ACRTokenNotYetValid, Registry, "the ACR token is not valid yet"},
 	{ACRTokenOtherRegistry, Registry, "the ACR token is for another registry"},
@@ -187,7 +187,7 @@ var table = []Rule{
 	{ServiceMissing, TokenService, "the parameter service is missing"},
 	{ServiceOtherRegistry, TokenService, "the service is another registry's"},
 	{GrantTypeUnsupported, TokenService, "the grant_type is not supported"},
-	{ScopeEmpty, TokenService, "the scope is there, but empty: leave it out"},
+	{ScopeEmpty, TokenService, "the scope is empty: leave it out"},
 	{ScopeTooLarge, TokenService, "the scope is too large"},
 
 	{EntraTokenMalformed, Exchange, "the Entra token cannot be read"},

@@ -1,9 +1,8 @@
-// Package exactjson reads JSON that others wrote and on which a decision hangs.
+// Package exactjson reads JSON from others that a decision depends on.
 //
-// [encoding/json] takes a key for a field whatever its case, and of two keys
-// that are alike the last: {"layers":[x],"Layers":[]} has no layers there, and
-// has one everywhere else. What is read here means the same to every reader, or
-// is an error.
+// [encoding/json] ignores the case of keys, and takes the last of two equal
+// keys: {"layers":[x],"Layers":[]} has no layers there, and has one everywhere
+// else. What is read here means the same to every reader, or is an error.
 package exactjson
 
 import (
@@ -28,16 +27,16 @@ func Unmarshal(data []byte, into any) error {
 	return json.Unmarshal(data, into)
 }
 
-// Check returns the error of [Unmarshal], as far as it is about keys. It is for
-// who decodes by other means, such as a [json.Decoder] that refuses unknown keys.
-// Data that is not one JSON value is an error too.
+// Check returns the error of [Unmarshal], if it is about keys. It is for code that
+// decodes by other means, such as a [json.Decoder] that refuses unknown keys. Data
+// that is not one JSON value is an error too.
 func Check(data []byte, into any) error {
 	if !json.Valid(data) { // bounds the depth as well
 		var raw json.RawMessage
 		if err := json.Unmarshal(data, &raw); err != nil {
 			return err // says where
 		}
-		return errors.New("the text is no JSON")
+		return errors.New("the text is not JSON")
 	}
 	w := walker{json.NewDecoder(bytes.NewReader(data))}
 	w.d.UseNumber()
@@ -92,7 +91,7 @@ func (w walker) object(t reflect.Type) error {
 			return io.ErrUnexpectedEOF // the text is valid; cannot be
 		}
 		if seen[key] {
-			return fmt.Errorf("the key %q is there twice", key)
+			return fmt.Errorf("the key %q occurs twice", key)
 		}
 		seen[key] = true
 		next := element
@@ -118,8 +117,8 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// target returns the type that is filled in: what pointers point at. A type that
-// reads itself is not looked into.
+// target returns the type that is filled in: what pointers point at. It is nil for a
+// type with its own UnmarshalJSON or UnmarshalText.
 func target(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -148,7 +148,7 @@ func Index(seed string, platforms []ocispec.Platform, opts *Options) Manifest {
 
 // Artifact makes a manifest of the given artifact type with one small layer,
 // which refers to subject (a signature or an SBOM, say). A nil subject makes an
-// artifact that stands alone.
+// artifact without a subject.
 func Artifact(seed, artifactType string, subject *ocispec.Descriptor) Manifest {
 	config := blob(ocispec.MediaTypeEmptyJSON, []byte("{}"))
 	content := blob("application/octet-stream", stream(seed+"\x00"+artifactType, 64))
@@ -165,7 +165,7 @@ func Artifact(seed, artifactType string, subject *ocispec.Descriptor) Manifest {
 	return m
 }
 
-// platformWord bounds what may stand in a platform: it goes into file contents,
+// platformWord limits what a platform may contain: it goes into file contents,
 // JSON and messages.
 var platformWord = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,31}$`)
 

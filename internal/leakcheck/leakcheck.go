@@ -1,7 +1,7 @@
 // Package leakcheck looks for the secrets of the test suite in everything that
 // the suite prints, logs and writes.
 //
-// Two things make it see what a test does not think of. The suite is built with
+// Two things make it see what a test does not check. The suite is built with
 // taps (see [Taps]): copies of a few source files, handed to the compiler alone,
 // in which the places that every secret passes report it, and the places that
 // every error, log line and command's output passes report those. And each test
@@ -11,8 +11,8 @@
 //
 // A secret is looked for as it is, and in base64, percent, hexadecimal and JSON
 // spelling; what looks like a signed token or holds a private key is found
-// whether it was reported or not. Where a secret belongs stands in [allowed],
-// place by place, each with its reason.
+// whether it was reported or not. The places where a secret belongs are listed in
+// [allowed], each with its reason.
 package leakcheck
 
 import (
@@ -30,7 +30,7 @@ type Finding struct {
 	Program  string // the process's name, at most 15 characters
 	Spelling string // raw, base64, base64url, percent, hex, json; or token, private key
 	Secret   string // shortened
-	Context  string // what stands around it, the secret itself left out
+	Context  string // the text around it, the secret itself left out
 }
 
 // String returns the finding as one line.
@@ -42,8 +42,8 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s of %s holds %s as %s: %s", f.Package, place, f.Program, f.Secret, f.Spelling, f.Context)
 }
 
-// shorten keeps a secret recognisable for whoever wrote the test, and useless to
-// anybody else.
+// shorten keeps a secret recognisable for the test's author, and useless to
+// others.
 func shorten(s string) string {
 	const shown = 6
 	if len(s) <= 2*shown {
@@ -52,7 +52,7 @@ func shorten(s string) string {
 	return fmt.Sprintf("%q (%d characters)", s[:shown]+"…", len(s))
 }
 
-// Unique sorts findings and leaves out what says the same again.
+// Unique sorts findings and leaves out repeated ones.
 func Unique(all []Finding) []Finding {
 	key := func(f Finding) string {
 		return strings.Join([]string{f.Package, f.Place, f.Program, f.Spelling, f.Secret}, "\x00")

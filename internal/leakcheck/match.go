@@ -16,9 +16,9 @@ const minSecret = 8
 // minEncoded is the shortest piece of base64 that is looked for.
 const minEncoded = 10
 
-// isWord reports whether a secret is one that tests use and that stands in
-// harmless text all the time: a plain word, one character again and again, or a
-// GUID or an action that a test gives where a secret belongs.
+// isWord reports whether a secret of the tests is text that occurs often and is
+// harmless: a plain word, one character repeated, or a GUID or an action that a
+// test gives where a secret belongs.
 func isWord(s string) bool {
 	return s == "password" || strings.Trim(s, s[:1]) == "" || guid.MatchString(s) || strings.HasPrefix(s, "repositories/")
 }
@@ -87,8 +87,8 @@ func spellings(s string) []pattern {
 	}
 	add(hex.EncodeToString([]byte(s)), "hex")
 	add(strings.ToUpper(hex.EncodeToString([]byte(s))), "hex")
-	// In base64, what stands before the secret decides how it is spelled: one of
-	// three ways. The characters that depend on a neighbour are left out.
+	// In base64, the text before the secret decides which of three spellings it
+	// has. The characters that depend on a neighbour are left out.
 	for before := range 3 {
 		for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
 			text := enc.EncodeToString([]byte(strings.Repeat("\x00", before) + s))

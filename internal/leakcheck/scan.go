@@ -19,8 +19,8 @@ type Result struct {
 	Findings []Finding
 }
 
-// window is how much of what was written before is looked at again with what
-// follows, because a secret may be written in two halves.
+// window is how much of what was written before is searched again with what follows,
+// because a secret may be written in two halves.
 const window = 8 << 10
 
 // toolchain are the programs that turn the tests' sources, literals included,
@@ -35,12 +35,12 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 	if err := scanTrace(open, func(e event) { pids[e.pid] = true; res.Events++ }); err != nil {
 		return res, err
 	}
-	told, err := readReports(reports, pids)
+	entries, err := readReports(reports, pids)
 	if err != nil {
 		return res, err
 	}
 	var secrets []string
-	for _, r := range told {
+	for _, r := range entries {
 		if r.Kind == kindSecret {
 			secrets = append(secrets, r.Text)
 		}
@@ -53,7 +53,7 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 		}
 	}
 	s := &scanner{matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg, reports: reports}
-	for _, r := range told {
+	for _, r := range entries {
 		if r.Kind != kindSecret {
 			res.Shown++
 			s.look(place{name: r.Kind, program: "tap"}, []byte(r.Text))
@@ -87,7 +87,7 @@ type place struct{ name, program string }
 // candidate is a finding with what decides whether it is allowed.
 type candidate struct {
 	Finding
-	line string // the line it stands in
+	line string // the line it is in
 }
 
 type scanner struct {
@@ -102,8 +102,8 @@ type scanner struct {
 func (s *scanner) event(e event) int64 {
 	switch e.kind {
 	case eventMode:
-		// An open that may create a file creates it once; who changes the mode of one
-		// later may have shown it meanwhile.
+		// An open that may create a file creates it once; a process that changes the
+		// mode of one later may have shown it meanwhile.
 		if old, known := s.modes[e.path]; !known || !e.opens {
 			s.modes[e.path] = old | e.mode
 		}
@@ -127,17 +127,17 @@ func (s *scanner) event(e event) int64 {
 		key := p.program + "\x00" + p.name
 		before := s.streams[key]
 		all := append(before, e.data...)
-		s.lookAfter(p, all, len(before))
+		s.lookFrom(p, all, len(before))
 		s.streams[key] = slices.Clone(all[max(0, len(all)-window):])
 		return int64(len(e.data))
 	}
 	return 0
 }
 
-func (s *scanner) look(p place, data []byte) { s.lookAfter(p, data, 0) }
+func (s *scanner) look(p place, data []byte) { s.lookFrom(p, data, 0) }
 
-// lookAfter reports what ends behind the first seen bytes.
-func (s *scanner) lookAfter(p place, data []byte, seen int) {
+// lookFrom reports the secrets that end after the first seen bytes.
+func (s *scanner) lookFrom(p place, data []byte, seen int) {
 	s.matcher.find(data, func(h hit) {
 		if h.to <= seen {
 			return

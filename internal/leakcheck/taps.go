@@ -13,7 +13,7 @@ import (
 // known, or where something is shown.
 type Tap struct {
 	File    string // below the module, or below GOROOT/src after "std:"
-	Find    string // stands exactly once in the file
+	Find    string // occurs exactly once in the file
 	Replace string // calls leakTap(kind, text)
 }
 
@@ -53,7 +53,7 @@ type report struct {
 }
 
 // tapSource is put beside the files that call leakTap. One write to a file that
-// is open for appending is one whole line, whoever else writes.
+// is open for appending is one whole line, even if other processes write to it.
 const tapSource = `package %s
 
 import (
@@ -111,7 +111,8 @@ func WriteOverlay(root, goroot, dir, reports string) (string, error) {
 			text = string(data)
 		}
 		if n := strings.Count(text, tap.Find); n != 1 {
-			return "", fmt.Errorf("the tap of %s no longer fits: %q stands there %d times, want once; see internal/leakcheck/taps.go", tap.File, tap.Find, n)
+			return "", fmt.Errorf("the tap of %s no longer fits: %q occurs there %d times, want once; "+
+				"see internal/leakcheck/taps.go", tap.File, tap.Find, n)
 		}
 		texts[path] = strings.Replace(text, tap.Find, tap.Replace, 1)
 	}

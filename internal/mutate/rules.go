@@ -419,7 +419,7 @@ func Rules() []Rule {
 			{"emulator/internal/db/check.go", "		if pages*size > wholeCheck {", "		if false {", "./emulator/internal/db", "TestLargeFileIsCheckedForItsStructure"},
 			{"emulator/internal/content/check.go", "		case !bodyMatches(r.digest, body):", "		case false:", "./emulator", "TestCheck"},
 			{"emulator/internal/content/check.go", "		if wrong && h.size == info.Size {", "		if false {", "./emulator", "TestCheck"},
-			{"emulator/internal/content/check.go", "p.told >= checkFindings || ", "", "./emulator/internal/content", "TestCheckFindings"},
+			{"emulator/internal/content/check.go", "p.reported >= checkFindings || ", "", "./emulator/internal/content", "TestCheckFindings"},
 			{"internal/cli/emulator/check.go", "listed > maxFindings {", "listed > 2*maxFindings {", "./internal/cli/emulator", "TestCheckRun"},
 		}},
 		{"exact-keys", "JSON of others on which a decision depends is read by exact keys, each present once.", []Break{

@@ -29,11 +29,11 @@ const (
 	// authority in one file, which is written whole. CertFile is a copy of the root.
 	keyFile = "ca-key.pem"
 
-	// authorityLife is how long an authority lives: whoever trusts it must look at it
-	// again once a year, and a key that was taken is worth no more.
+	// authorityLife is how long an authority lives: its users must trust a new one
+	// once a year, and a stolen key is useless after that.
 	authorityLife = 365 * 24 * time.Hour
-	// minLife is what an authority has before it at a start: as long as the
-	// certificates that it issues. One with less is replaced then.
+	// minLife is the remaining life that an authority needs at a start: that of the
+	// certificates that it issues. One with less is replaced.
 	minLife = leafLife
 )
 
@@ -50,7 +50,7 @@ type pair struct {
 // and the loopback addresses, and what is given: host names, with all names below
 // them, and addresses. One that is for other names is replaced, and so is one that
 // ends within 90 days or is of an acrkit that set no limits; [Authority.Replaced]
-// tells.
+// says why.
 //
 // Certificates follow the machine's clock, not an emulated one: clients check
 // them by theirs.
@@ -120,8 +120,9 @@ func (p pair) why(want names, now time.Time) string {
 	return ""
 }
 
-// writeCert makes the file that people trust be the root. It is a copy: whatever is
-// wrong with it, other writers included, ends here.
+// writeCert writes the root into the file that people trust, unless it is there
+// and no other user may write the file. It is a copy, so any other content of the
+// file is replaced.
 func (p pair) writeCert(path string) error {
 	const mode = 0o644
 	have, ok, err := private.ReadFile(path)
@@ -137,7 +138,7 @@ func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P25
 
 func serial() (*big.Int, error) { return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) }
 
-// newPair makes an authority. The root's key ends with this call.
+// newPair makes an authority. The root's key is discarded at the end of the call.
 func newPair(limits names) (pair, error) {
 	rootKey, err := newKey()
 	if err != nil {
@@ -152,7 +153,7 @@ func newPair(limits names) (pair, error) {
 		return pair{}, err
 	}
 	now := time.Now()
-	// The serial tells the roots of two folders apart in a trust store.
+	// The serial distinguishes the roots of two folders in a trust store.
 	name := "acrkit local CA " + hex.EncodeToString(n.Bytes())[:8]
 	tmpl := func(n *big.Int, name string) *x509.Certificate {
 		return &x509.Certificate{

@@ -27,8 +27,8 @@ const ownHost = "localhost"
 // family without an entry would be without limits (RFC 5280 §4.2.1.10).
 var ownNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// hostName is a name that may stand in a certificate. Underscores are in the names
-// of containers.
+// hostName matches the names that a certificate may have. Underscores are in the
+// names of containers.
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
 
 const maxHostName = 253 // RFC 1035 §2.3.4, without the last dot

@@ -4,7 +4,7 @@
 //
 // The root is what people trust. Its key signs one certificate and is thrown away;
 // that certificate, the intermediate, is limited to a set of names (RFC 5280
-// §4.2.1.10), so that who takes the key from the folder can stand in for no other
+// §4.2.1.10), so that a thief of the key in the folder can impersonate no other
 // host. The limits are in the intermediate because Java ignores those of a root.
 package pki
 
@@ -45,18 +45,18 @@ type Authority struct {
 // Made reports whether the authority is new, with this Open.
 func (a *Authority) Made() bool { return a.made }
 
-// Replaced says why the authority is a new one in place of another, which clients
-// may trust; "" where it is not.
+// Replaced says why the authority replaces another one, which clients may trust; ""
+// if it does not.
 func (a *Authority) Replaced() string { return a.replaced }
 
 // PEM returns the root certificate.
 func (a *Authority) PEM() []byte { return encode(a.root) }
 
 // TLSConfig returns the server's side of TLS. Certificates are issued for names
-// that serves accepts; a client that asks for another, which may be one that was
-// led here by a stolen DNS name, is refused in the handshake, and so is one that the
-// authority is not for. A client that names
-// no host has connected to an address: it gets the certificate of that address.
+// that serves accepts. The handshake refuses a client that asks for another name,
+// which a stolen DNS name may have led here, or for one outside the authority's
+// names. A client that names no host has connected to an address: it gets the
+// certificate of that address.
 func (a *Authority) TLSConfig(serves func(host string) bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

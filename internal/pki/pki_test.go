@@ -65,12 +65,12 @@ func verify(a *pki.Authority, name string, chain ...[]byte) error {
 	return err
 }
 
-// stolen is what somebody has who read the folder's files.
+// stolen is what a thief has who read the folder's files.
 type stolen struct {
 	key         *ecdsa.PrivateKey
 	keys        int // how many there are
 	certificate *x509.Certificate
-	others      [][]byte // what stands behind it
+	others      [][]byte // the rest of the chain
 }
 
 func steal(t *testing.T, dir string) (s stolen) {
@@ -118,7 +118,7 @@ func TestOnceForAFolder(t *testing.T) {
 		t.Errorf("made: %t; replaced what was not there: %s", a.Made(), a.Replaced())
 	}
 	cert := filepath.Join(dir, pki.CertFile)
-	// The certificate is a copy: it is made again, whatever happened to it.
+	// The certificate is a copy: it is made again after any damage.
 	for name, damage := range map[string]func() error{
 		"nothing": func() error { return nil },
 		"gone":    func() error { return os.Remove(cert) },
@@ -363,7 +363,7 @@ func TestLeaves(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// Neither what is not served nor, whatever is served, what the authority is not for.
+	// No name that is not served, and, of those served, none that the authority is not for.
 	for _, name := range []string{"evil.localhost", "example.com", "aaa.test", "192.0.2.2", "128.0.0.1", "::2",
 		"localhost.example.com", "azurecr.io"} {
 		if _, err := get(hello(name)); err == nil {
@@ -395,9 +395,9 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
-// TestStolenKey: who has all that stands in the folder makes certificates for the
-// authority's names and for no other that Go takes. What other clients take, the
-// tests in interop say.
+// TestStolenKey: a thief of all files in the folder makes certificates for the
+// authority's names and for no other that Go accepts. The tests in interop do the
+// same with other clients.
 func TestStolenKey(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir, "registry.test", "192.0.2.1")
@@ -446,7 +446,7 @@ func TestStolenKey(t *testing.T) {
 }
 
 // TestConstraints: the limits are of both kinds, in a critical extension; without a
-// given address, one of each family is there all the same.
+// given address, one of each family is there nevertheless.
 func TestConstraints(t *testing.T) {
 	for _, names := range [][]string{nil, {"registry.test", "192.0.2.1"}} {
 		dir := t.TempDir()

@@ -44,7 +44,7 @@ func (d *Folder) refusal(path, why, hint string) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use " + d.What, Reason: path + " " + why, Hint: hint}
 }
 
-// Failure words an error of the disk.
+// Failure makes the error for a failure of the disk.
 func Failure(op string, err error) error {
 	// The paths in these errors are ours; none holds a secret.
 	e := &acrkit.Error{Op: op, Causes: []error{err}}
@@ -57,7 +57,8 @@ func Failure(op string, err error) error {
 func (d *Folder) opRead() string { return "read " + d.What }
 
 // Open opens the folder, or returns fs.ErrNotExist. Everything else then
-// happens inside of what was opened and checked, whatever its path comes to mean.
+// happens inside the folder that was opened and checked, even if its path is
+// replaced.
 func (d *Folder) Open() (_ *os.Root, err error) {
 	info, err := os.Lstat(d.Path)
 	switch {
@@ -93,8 +94,8 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 	return root, d.check(d.Path, opened, folderMode)
 }
 
-// foreign is the refusal of what belongs to another user, who may know what is in
-// it. Where no variable names another folder, the file can be taken over.
+// foreign is the refusal of a file of another user, who may know its content. If no
+// variable can name another folder, the hint is to change the file's owner.
 func (d *Folder) foreign(path string, uid uint32) error {
 	hint := "export " + d.Env + "=DIR"
 	if d.Env == "" {
@@ -165,7 +166,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 		return nil, err
 	}
 	if info != nil && !os.SameFile(info, opened) {
-		// Replaced by another process just now; what was opened is looked at for itself.
+		// Another process has just replaced it; the file that was opened is checked.
 		if !opened.Mode().IsRegular() {
 			return nil, d.refusal(path, "is no regular file", sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 		}
@@ -173,8 +174,9 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	return f, d.check(path, opened, fileMode)
 }
 
-// Replace writes a file as [Disk.WriteFile] does, by one of the name temp. Nobody
-// else uses that name meanwhile; what a crash left under it is removed.
+// Replace writes a file as [Disk.WriteFile] does, by way of a file named temp. No
+// other process may use that name meanwhile; a file of that name that a crash left
+// is removed.
 func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -182,11 +184,11 @@ func (d *Folder) Replace(root *os.Root, name, temp string, data []byte) error {
 	return d.Disk.replace(root, name, temp, data, fileMode)
 }
 
-// ErrLocked is the end of the wait for a lock.
-var ErrLocked = errors.New("another process does not give the lock back")
+// ErrLocked says that the wait for a lock has ended without it.
+var ErrLocked = errors.New("another process holds the lock")
 
-// Lock takes the lock that a file of the folder stands for, and waits for it no
-// longer than that. Closing the file gives it back, as does the end of the process.
+// Lock takes the lock of a file of the folder, and waits for it at most the given
+// time. Closing the file releases it, as does the end of the process.
 // The file stays: to remove it would let two processes hold locks on two files of
 // one name.
 func (d *Folder) Lock(ctx context.Context, root *os.Root, name string, wait time.Duration) (*os.File, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// ownedBy is a file of somebody's.
+// ownedBy is the information of a file with a given owner.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32

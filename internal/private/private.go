@@ -1,5 +1,5 @@
-// Package private writes small files: whole or not at all, durable where that is
-// wanted, and readable by others only where that is said.
+// Package private writes small files: whole or not at all, durable on request, and
+// readable by others only on request.
 package private
 
 import (
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Disk is what is done to files while one is written; tests make it fail.
+// Disk has the operations on files that writing one needs; tests make them fail.
 type Disk struct {
 	Write   func(f *os.File, data []byte) error
 	Sync    func(f *os.File) error
@@ -56,8 +56,8 @@ func (d Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return errors.Join(err, in.Close())
 }
 
-// replace writes a file of a folder, whole, by one of the name temp, which nobody
-// else uses meanwhile.
+// replace writes a whole file of a folder, by way of a file named temp, a name that
+// no other process may use meanwhile.
 func (d Disk) replace(in *os.Root, name, temp string, data []byte, mode fs.FileMode) (err error) {
 	f, err := in.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
@@ -65,7 +65,7 @@ func (d Disk) replace(in *os.Root, name, temp string, data []byte, mode fs.FileM
 	}
 	defer func() {
 		if err != nil {
-			_ = in.Remove(temp) // the first error is the one to tell
+			_ = in.Remove(temp) // the first error is the one to report
 		}
 	}()
 	if runtime.GOOS != "windows" {

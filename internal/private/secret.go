@@ -12,7 +12,7 @@ import (
 // OpenSecret opens a file that holds a secret, with the flags of [os.OpenFile];
 // one that O_CREATE makes has mode 0600. It refuses, with an [acrkit.Error] of
 // [acrkit.CodeUsage] and a hint, a file of another owner, one whose mode lets
-// others read or write it, and what is no regular file: whoever could write it
+// others read or write it, and what is no regular file: a user who could write it
 // may know the secret. Windows has no such modes and owners; there, only the kind
 // of file is looked at. No file is fs.ErrNotExist.
 func OpenSecret(path string, flag int) (*os.File, error) {
@@ -28,7 +28,7 @@ func OpenSecret(path string, flag int) (*os.File, error) {
 	return f, err
 }
 
-// CheckSecret is [OpenSecret] for a file that another opens, such as a database.
+// CheckSecret is [OpenSecret] for a file that a library opens, such as a database.
 // No file is no error.
 func CheckSecret(path string) error {
 	f, err := OpenSecret(path, os.O_RDONLY)

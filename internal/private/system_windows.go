@@ -14,6 +14,6 @@ func lockFile(f *os.File) error {
 
 func isLocked(err error) bool { return errors.Is(err, windows.ERROR_LOCK_VIOLATION) }
 
-// foreignOwner knows nothing here: who may read a file is said by its access
-// list, which it has from the user's profile that it is in.
+// foreignOwner reports nothing here: a file's access list, which it inherits from
+// the user's profile, decides who may read it.
 func foreignOwner(fs.FileInfo) (uint32, bool) { return 0, false }

@@ -1,5 +1,5 @@
 // Package refusal names the cause of a refusal of the emulator, whose decision log
-// knows what its answers must not tell.
+// has what its answers must not say.
 package refusal
 
 import (
@@ -8,8 +8,8 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 )
 
-// causes has the cause of each rule. "" is a rule that stands for several, or for
-// nothing that failed.
+// causes has the cause of each rule. "" is a rule with several causes, or one that
+// is no failure.
 var causes = map[rule.ID]acrkit.Cause{
 	rule.PlainHTTP:    cause.Denied,
 	rule.NetworkRule:  cause.NetworkRule,
@@ -125,8 +125,7 @@ func Cause(id rule.ID, kind, required, missing string) acrkit.Cause {
 	return causes[id]
 }
 
-// ofRight says more of a missing right than that it is missing, where which it is
-// shows it.
+// ofRight returns the cause of a missing right that depends on which right it is.
 func ofRight(kind, required, missing string) acrkit.Cause {
 	lacks, err := acrkit.ParseScope(missing)
 	if err != nil {

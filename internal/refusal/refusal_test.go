@@ -36,7 +36,7 @@ var update = flag.Bool("update", false, "write docs/refusals.md")
 // scenario brings a refusal about.
 type scenario struct {
 	rule  rule.ID
-	name  string // tells several of one rule apart; may be ""
+	name  string // distinguishes several of one rule; may be ""
 	cause acrkit.Cause
 	seed  string // of the registry; "" = an empty one
 	make  func(s *stage) diagnose.Attempt
@@ -59,14 +59,14 @@ var elsewhere = map[rule.ID]string{
 
 // What Explain cannot know, and why.
 const (
-	alike     = "the service answers alike whatever is wrong with a name and password or token"
+	alike     = "the service gives the same answer for every fault of a name and password or token"
 	empty401  = "the answer is an empty 401"
 	emulators = "only the emulator refuses so"
 	ofARM     = "only in the emulator Azure Resource Manager is at the registry's address"
 )
 
-// less lists what [diagnose.Explain] does not tell, by rule, with the reason. Everywhere
-// else it names the log's cause.
+// less lists the causes that [diagnose.Explain] does not name, by rule, with the
+// reason. For all others it names the log's cause.
 var less = map[rule.ID]string{
 	rule.UserUnknown:             alike,
 	rule.PasswordWrong:           alike,
@@ -155,7 +155,7 @@ func (s *stage) explain(sc scenario, attempt diagnose.Attempt) {
 	why, excused := less[sc.rule]
 	switch {
 	case d.Code == sc.cause && excused && sc.name == "":
-		s.t.Errorf("Explain says %s as well: take %s out of the list of what it does not tell (%s)", d.Code, sc.rule,
+		s.t.Errorf("Explain says %s as well: take %s out of the list of what it does not name (%s)", d.Code, sc.rule,
 			why)
 	case d.Code == sc.cause:
 	case !excused:
@@ -343,7 +343,7 @@ func page(t *testing.T) {
 	line("")
 	line("Each refusal has a rule in the decision log (`ruleId`), beside its sentence. A rule never changes its meaning; a")
 	line("sentence may be reworded. `acrkit emulator log --explain`, `acrtest` and `acrkit explain` name the same cause")
-	line("(`acrkit explain CODE` says what it is); the service's answer often tells less, and so does the emulator's.")
+	line("(`acrkit explain CODE` says what it is); the service's answer often says less, and so does the emulator's.")
 	line("An answer that something does not exist, or that a request is malformed, is no refusal, except at the token")
 	line("service and at Entra. A decision of an earlier version has no rule, and its cause is not known.")
 	line("")

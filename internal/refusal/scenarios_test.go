@@ -77,7 +77,7 @@ func registryScenarios() []scenario {
 	reader := []string{"repositories/team/app/content/read", "repositories/team/app/metadata/read"}
 	return []scenario{
 		{rule: rule.UserUnknown, cause: cause.TokenUnknown, make: func(s *stage) diagnose.Attempt {
-			return s.password("nobody", wrong)
+			return s.password("unknown", wrong)
 		}},
 		{rule: rule.PasswordWrong, cause: cause.PasswordWrong, make: func(s *stage) diagnose.Attempt {
 			s.Token("ci-reader", reader...)
@@ -367,7 +367,7 @@ func entraScenarios() []scenario {
 				pairs = append(pairs, k, v)
 			}
 			a := s.post("/"+tenant+"/oauth2/v2.0/token", pairs...)
-			// What a client of Entra tells of an answer is its text.
+			// A client of Entra prints the text of an answer.
 			return diagnose.Attempt{Text: string(a.Exchange.Body), Exchange: a.Exchange}
 		}}
 	}
@@ -465,7 +465,7 @@ func assertion(text string) func(*stage, acrtest.ServicePrincipal) map[string]st
 func newKey() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err) // of no use to any test
+		panic(err) // no test can go on
 	}
 	return key
 }

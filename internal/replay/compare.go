@@ -17,7 +17,7 @@ import (
 	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
-// comparison is of one exchange.
+// comparison compares one exchange.
 type comparison struct {
 	s           *session
 	want        recording.Exchange
@@ -141,7 +141,7 @@ func (c *comparison) location() {
 
 var container = regexp.MustCompile(`^/[0-9a-f]{32}-[0-9a-z]{10}/`)
 
-// storageLink returns what is alike in all links to a blob in storage: its path
+// storageLink returns what is the same in all links to a blob in storage: its path
 // below the container, and the query with its parameters in their order and the
 // values that do not change.
 func (c *comparison) storageLink(text string) string {
@@ -254,7 +254,7 @@ func scopeOfBody(body string) string {
 	return strings.Join(names, " ")
 }
 
-// framing compares how the end of a body is told.
+// framing compares how the end of a body is marked: by a length or by chunks.
 func (c *comparison) framing() {
 	if c.want.Method == http.MethodHead {
 		return
@@ -304,7 +304,7 @@ func (c *comparison) body() {
 	}
 	want, ok := decode(wantText)
 	if !ok && isContent {
-		return // other content stands for it
+		return // it was replaced by other content
 	}
 	if !ok {
 		if t := c.s.translate(wantText); t != gotText && strings.TrimSpace(t) != strings.TrimSpace(gotText) {
@@ -372,8 +372,8 @@ func (c *comparison) value(path, key string, want, got any) {
 			}
 			c.claims(path, claimsOf(want), claimsOf(g))
 		case timestamp.MatchString(want):
-			// The time is another, but what had one time still has one time: a
-			// change of attributes does not move it.
+			// The time differs, but fields that had the same time still have the same
+			// one: a change of attributes does not change it.
 			if first := c.s.times[key+want]; !timestamp.MatchString(g) {
 				c.differ("body: %s is %q, recorded is a time such as %q", path, g, want)
 			} else if first != "" && first != g {
@@ -419,7 +419,7 @@ func claimsOf(token string) map[string]any {
 const anonymousSubject = "acr_anon_pull"
 
 // claims compares those of an anonymous client's token, where its recorder kept
-// them: their names, who it is, what it may do, and for how long.
+// them: their names, the subject, the rights, and the lifetime.
 func (c *comparison) claims(path string, want, got map[string]any) {
 	if want["sub"] != anonymousSubject {
 		return

@@ -109,10 +109,10 @@ func TestPushAndPull(t *testing.T) {
 	}
 }
 
-// Bytes that nothing tells are lost, not different.
+// Bytes that no recording holds are lost, not different.
 func TestLostManifest(t *testing.T) {
 	text := manifestText()
-	odd := strings.ReplaceAll(text, "   ", "       ") // as nobody indents
+	odd := strings.ReplaceAll(text, "   ", "       ") // no client indents so
 	if got := outcomes(t, "a.json", inProxy(pushEntries(odd, asJSON(text)))); got != [3]int{6, 2, 0} {
 		t.Errorf("alike, lost, different: %v", got)
 	}
@@ -261,7 +261,7 @@ func asSession(t *testing.T, entries []string) string {
 }
 
 // A session record has no bodies of requests: uploads are played in their size,
-// with their bytes where another exchange tells them.
+// with their bytes where another exchange has them.
 func TestSession(t *testing.T) {
 	text := manifestText()
 	entries := []string{
@@ -273,7 +273,7 @@ func TestSession(t *testing.T) {
 	if got := outcomes(t, "a.json", asSession(t, entries)); got != [3]int{6, 4, 0} {
 		t.Errorf("alike, lost, different: %v", got)
 	}
-	// A storage account tells the bytes of one, and the other's push those of it.
+	// A storage account has the bytes of one, and the other's push has its own.
 	hex := strings.TrimPrefix(recording.Digest(blobText), "sha256:")
 	stored := strings.Replace(entry("GET", "/x//docker/registry/v2/blobs/sha256/"+hex[:2]+"/"+hex+"/data?se=1", "", "", 200, `"X-Ms-Blob-Type":"AppendBlob"`, inBase64(blobText)),
 		host, "store.blob.core.windows.net", 1)
@@ -282,8 +282,8 @@ func TestSession(t *testing.T) {
 	if report.Matched != 13 || report.Lost != 0 || len(report.Differences) != 0 {
 		t.Errorf("%d alike, %d lost, %+v", report.Matched, report.Lost, report.Differences)
 	}
-	// A change of attributes is what its answer says; an anonymous token is told
-	// by the absence of an exchange.
+	// A change of attributes is what its answer says; a token is anonymous if no
+	// exchange came before it.
 	lock := strings.Replace(open, `"writeEnabled":true`, `"writeEnabled":false`, 1)
 	ok := common + "," + isJSON
 	locked := `{"registry":"` + host + `","imageName":"demo/app","createdTime":"2021-01-01T00:00:00Z","lastUpdateTime":"2021-01-01T00:00:00Z","manifestCount":1,"tagCount":0,`
@@ -297,8 +297,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// A change of attributes whose body is not told may have set them all.
-func TestInferUntoldChange(t *testing.T) {
+// A change of attributes whose body was not recorded may have set them all.
+func TestInferUnrecordedChange(t *testing.T) {
 	x := recording.Exchange{Method: "PATCH", Status: 200, URL: &url.URL{Path: "/acr/v1/a/_tags/v1"},
 		Content: `{"imageName":"a","tag":{"name":"v1","digest":"` + leaf + `","changeableAttributes":{"deleteEnabled":false,"writeEnabled":true}}}`}
 	if s := infer(&recording.Recording{Exchanges: []recording.Exchange{x}}, nil); s.repositories["a"].tags["v1"].locks.any() {
@@ -323,7 +323,7 @@ func TestCollectContents(t *testing.T) {
 	}
 }
 
-// Headers that a recorder left out are those that the answer tells of.
+// Headers that a recorder left out are those that the answer shows.
 func TestLikelyHeaders(t *testing.T) {
 	answer := map[string][]string{"Content-Type": {"application/x"}, "X-Ms-Client-Request-Id": {"id"}}
 	for request, want := range map[string]http.Header{
@@ -503,7 +503,7 @@ func TestStored(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.to, got, c.want)
 		}
 	}
-	// A blob that only storage tells of has the content that it told.
+	// A blob that only storage answered has the content of that answer.
 	pull := inProxy([]string{entry("GET", "/v2/demo/app/blobs/sha256:00", authorized, "", 200, stored+`,"Content-Length":"22"`, inBase64(blobText))})
 	if got := outcomes(t, "a.json", pull); got != [3]int{1, 0, 0} {
 		t.Errorf("a blob of a made-up digest: alike, lost, different: %v", got)

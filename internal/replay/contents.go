@@ -9,7 +9,7 @@ import (
 	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
-// contents are the bytes that recordings tell, by their digests.
+// contents are the bytes that recordings hold, by their digests.
 type contents map[string]string
 
 var (
@@ -17,8 +17,8 @@ var (
 	storedBlob = regexp.MustCompile(`/docker/registry/v2/blobs/sha256/[0-9a-f]{2}/([0-9a-f]{64})/data$`)
 )
 
-// collectContents gathers what requests pushed and answers gave. Nothing is taken
-// whose digest is another than the one that the exchanges name.
+// collectContents collects what requests pushed and answers gave. Content with
+// another digest than the exchanges name is left out.
 func collectContents(recordings []recording.Recording) contents {
 	c := contents{}
 	c.add("{}", recording.Digest("{}")) // OCI's empty configuration, which recorders leave out
@@ -56,9 +56,9 @@ func (c contents) add(content, digest string) {
 
 var leftOut = regexp.MustCompile(`^<(\d{1,9}) bytes>$`)
 
-// chunkSize returns how many bytes a request of an upload had, of which so many
-// were sent before; told is false where the recording does not say.
-func (s *session) chunkSize(x *recording.Exchange, text string, before int) (size int, told bool) {
+// chunkSize returns how many bytes a request of an upload had. before is how many
+// were sent before it; recorded is false where the recording does not say.
+func (s *session) chunkSize(x *recording.Exchange, text string, before int) (size int, recorded bool) {
 	if m := leftOut.FindStringSubmatch(text); m != nil {
 		text = m[1]
 	} else if text = x.Header.Get("Content-Length"); text == "" {
@@ -87,17 +87,17 @@ func (s *session) uploaded(x *recording.Exchange, text string) (_ string, lost b
 		final = digest
 	}
 	whole, known := s.contents[final]
-	if !known && s.standIns[final] != nil {
-		whole, known = string(s.standIns[final]), true
+	if !known && s.replaced[final] != nil {
+		whole, known = string(s.replaced[final]), true
 	}
-	size, told := s.chunkSize(x, text, len(sent))
+	size, recorded := s.chunkSize(x, text, len(sent))
 	switch {
-	case told && size == len(text) && !strings.HasPrefix(text, "<"):
-	case known && told && len(sent)+size <= len(whole):
+	case recorded && size == len(text) && !strings.HasPrefix(text, "<"):
+	case known && recorded && len(sent)+size <= len(whole):
 		text = whole[len(sent) : len(sent)+size]
-	case known && !told: // the end of an upload has the rest
+	case known && !recorded: // the end of an upload has the rest
 		text = whole[min(len(sent), len(whole)):]
-	case told:
+	case recorded:
 		text = strings.Repeat("x", size)
 	default:
 		text = ""
@@ -113,8 +113,8 @@ func (s *session) uploaded(x *recording.Exchange, text string) (_ string, lost b
 	return text, lost
 }
 
-// replaces notes that content with our digest stands for the recorded one; it
-// reports whether they differ.
+// replaces notes that our digest replaces the recorded one; it reports whether
+// they differ.
 func (s *session) replaces(recorded, ours string) bool {
 	if recorded == ours {
 		delete(s.digests, recorded)
@@ -135,7 +135,7 @@ func (s *session) pushed(x *recording.Exchange, text string) (_ string, lost, ok
 		return "", true, false
 	}
 	text = s.translate(text)
-	if digest == "" { // the recording does not tell it
+	if digest == "" { // it was not recorded
 		return text, false, true
 	}
 	return text, s.replaces(digest, recording.Digest(text)), true

@@ -41,7 +41,7 @@ func (s *session) tokenForm(ctx context.Context, n int) (string, error) {
 				return "", err
 			}
 		case name == "refresh_token" && anonymous:
-			plain = "" // though a recorder may have written something over it
+			plain = "" // even if a recorder replaced it
 		case good && name == "refresh_token" && plain != "":
 			if plain, err = s.refreshToken(ctx); err != nil {
 				return "", err
@@ -125,7 +125,7 @@ func (s *session) refreshToken(ctx context.Context) (string, error) {
 // credential returns the Authorization header for a request to the registry.
 //
 // Where the recorder kept that header, it says whether there was a credential,
-// and the answer says which kind. Where it was scrubbed off, the order of the
+// and the answer says which kind. Where the recorder removed it, the order of the
 // exchanges says it: a token that was just issued goes with the next request,
 // and a challenge with error="invalid_token" was given to an Entra token.
 func (s *session) credential(ctx context.Context, x recording.Exchange) (string, error) {
@@ -159,7 +159,7 @@ func (s *session) credential(ctx context.Context, x recording.Exchange) (string,
 func isError(body string) bool { return strings.HasPrefix(strings.TrimSpace(body), `{"errors"`) }
 
 // ownToken gets a token with what the last challenge asked for, or, where a
-// request was refused for want of a right, one without rights.
+// request was refused for a missing right, one without rights.
 func (s *session) ownToken(ctx context.Context, x recording.Exchange, refused bool) error {
 	scope := s.challenged
 	if refused {

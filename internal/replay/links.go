@@ -11,8 +11,8 @@ import (
 )
 
 // inferLinks reads what the Links of pages prove: the item that a page ended with
-// exists, and another comes after it. Where no answer tells of such a one, one is
-// made up, so that the emulator's page has a Link too.
+// exists, and another comes after it. If no answer has that one, an item is made
+// up, so that the emulator's page has a Link too.
 func (s *state) inferLinks(exchanges []recording.Exchange) {
 	for _, x := range exchanges {
 		if x.Method != http.MethodGet || x.Status != http.StatusOK {

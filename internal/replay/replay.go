@@ -1,11 +1,10 @@
 // Package replay plays recorded traffic of the service against the emulator and
 // compares the answers: status, the headers that matter, and the body's shape.
 //
-// A folder of recordings is read (package recording says in which formats); for
-// each recording a registry is brought to the state that the recorded answers tell
-// of; each request is sent, with the kind of credential that it was recorded with;
-// and the answers are compared. What cannot be compared is named, with its file
-// and the reason.
+// It reads a folder of recordings (package recording has the formats). For each
+// recording it sets up a registry in the state that the recorded answers show, sends
+// each request with the kind of credential that it was recorded with, and compares
+// the answers. What cannot be compared is listed, with its file and the reason.
 package replay
 
 import (
@@ -30,7 +29,8 @@ type Options struct {
 	Registry string
 	Owner    Owner // of Registry; not needed without
 	// DirectBlobs says that the emulator answers GET of a blob with the blob, not
-	// with a redirect to storage. A new one is told so; redirects are then left out.
+	// with a redirect to storage. It is an option of a new one; redirects are then
+	// left out.
 	DirectBlobs bool
 }
 
@@ -52,7 +52,7 @@ func Run(ctx context.Context, dir string, opts *Options) (_ *Report, err error) 
 	}
 	// Exchanges that are not the registry's own go first; what is left of a
 	// recording is played.
-	known := collectContents(recordings) // storage accounts tell of blobs too
+	known := collectContents(recordings) // storage accounts answer with blobs too
 	states := make([]*state, len(recordings))
 	for i := range recordings {
 		states[i] = infer(&recordings[i], known)
@@ -125,7 +125,7 @@ type session struct {
 	host     string
 	digests  map[string]string // recorded digest -> ours
 	contents contents
-	standIns map[string][]byte // recorded digest -> the content that stands for a blob
+	replaced map[string][]byte // recorded digest -> the content that replaces a blob
 	uploads  map[string]string // recorded upload address -> ours
 	finals   map[string]string // id of a recorded upload -> the digest that it ended with
 	sent     map[string]string // id of a recorded upload -> what was sent in its place
@@ -165,7 +165,7 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 	if err != nil {
 		return rep.noState(ctx, &r, 0, err)
 	}
-	s.digests, s.standIns = stage.digests, stage.blobs
+	s.digests, s.replaced = stage.digests, stage.blobs
 	source := sourceOf(&r)
 	for i := range r.Exchanges {
 		x := r.Exchanges[i]
@@ -195,7 +195,8 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 			c.compare()
 		}
 		if got.lost {
-			c.exclude("bytes lost: of what was pushed or pulled (the recorder left it out or wrote it anew, or has not what it names)")
+			c.exclude("bytes lost: of what was pushed or pulled " +
+				"(the recorder left it out or rewrote it, or has not what it names)")
 		}
 		for reason := range c.excluded {
 			rep.exclude(r.File, reason, false)
@@ -214,14 +215,13 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 }
 
 // noState excludes the exchanges from the i-th on, because the registry cannot be
-// brought to the state that they begin with. It returns an error where the caller
-// gave up.
+// set up in the state before them. It returns an error if the caller gave up.
 func (rep *Report) noState(ctx context.Context, r *recording.Recording, i int, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	for range r.Exchanges[i:] {
-		rep.exclude(r.File, "the registry cannot be brought to the state that the recording tells of: "+err.Error(), true)
+		rep.exclude(r.File, "the registry cannot be set up in the state that the recording shows: "+err.Error(), true)
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func (s *session) body(ctx context.Context, i int) (text string, lost bool, err 
 	}
 	if x.Method == http.MethodPatch && !s.r.KeepsBodies && x.Status == http.StatusOK {
 		var answer answerBody
-		_ = json.Unmarshal([]byte(x.Content), &answer) // what cannot be read tells nothing
+		_ = json.Unmarshal([]byte(x.Content), &answer) // a body that cannot be read is skipped
 		b, err := json.Marshal(answer.locks())
 		return string(b), false, err
 	}
@@ -273,7 +273,7 @@ func (s *session) body(ctx context.Context, i int) (text string, lost bool, err 
 		return strings.Repeat("x", n), false, nil
 	}
 	if isUpload || strings.Contains(path, "/manifests/") {
-		return text, false, nil // refused, whatever it is
+		return text, false, nil // the request is refused for any body
 	}
 	return s.translate(text), false, nil
 }
@@ -321,7 +321,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 		return nil, err
 	}
 	if d := x.ContentDigest(); d != "" && (x.ContentLost || s.digests[d] != "") {
-		lost = true // other content stands for what was pulled
+		lost = true // what was pulled was replaced by other content
 	}
 	got := &response{lost: lost, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: string(b),
 		chunked: len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked"}
@@ -330,7 +330,7 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 }
 
 // likelyHeaders adds what a request must have had, where the recorder kept no
-// headers: the answer tells of it.
+// headers: the answer shows them.
 func likelyHeaders(x *recording.Exchange, h http.Header) {
 	isContent := strings.Contains(x.URL.Path, "/manifests/") && strings.HasPrefix(x.URL.Path, "/v2/")
 	if isContent && x.Method != http.MethodPut && x.Status == http.StatusOK {
@@ -387,7 +387,7 @@ func (s *session) path(u *url.URL) string {
 
 var anyDigest = regexp.MustCompile(`(sha256)(:|%3A|%3a)([0-9a-f]+)\b`)
 
-// translate puts our names and digests in the places of the recorded ones.
+// translate replaces the recorded names and digests by ours.
 func (s *session) translate(text string) string {
 	text = registryHost.ReplaceAllLiteralString(text, s.host)
 	return anyDigest.ReplaceAllStringFunc(text, func(d string) string {

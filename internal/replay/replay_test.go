@@ -40,7 +40,7 @@ func TestRecordings(t *testing.T) {
 }
 
 // A made-up recording in the test proxy's form. What is not compared is not in
-// it; {login} stands for the login server.
+// it; {login} is the login server.
 const (
 	common = `"Access-Control-Expose-Headers":["Docker-Content-Digest","WWW-Authenticate","Link","X-Ms-Correlation-Request-Id"],
 		"Docker-Distribution-Api-Version":"registry/2.0","X-Content-Type-Options":"nosniff",

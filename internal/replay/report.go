@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/internal/replay/recording"
 )
 
-// Report is what came out.
+// Report is the result of [Run].
 type Report struct {
 	Recordings    int
 	Exchanges     int // that were played
@@ -34,13 +34,13 @@ func (rep *Report) Good() bool {
 // Tally counts exchanges.
 type Tally struct{ Played, Alike, Different, Lost int }
 
-// Operation is what requests of one kind came to.
+// Operation counts the results of one kind of request.
 type Operation struct {
 	Name string // such as "GET /acr/v1/NAME/_tags"
 	Tally
 }
 
-// Source is what the exchanges of one kind came to that one client recorded in
+// Source counts the results of the exchanges of one kind that one client recorded in
 // one folder.
 type Source struct {
 	Folder string // below the one that was played
@@ -49,7 +49,7 @@ type Source struct {
 	Tally
 }
 
-// outcome is what an exchange came to.
+// outcome is the result of an exchange.
 type outcome int
 
 const (
@@ -110,7 +110,7 @@ func kindOf(path string) string {
 
 var sdkClient = regexp.MustCompile(`^azsdk-([a-z]+)-`)
 
-// sourceOf tells where a recording comes from.
+// sourceOf returns where a recording comes from.
 func sourceOf(r *recording.Recording) Source {
 	s := Source{Folder: ".", Client: r.Format}
 	if i := strings.IndexByte(r.File, '/'); i > 0 {

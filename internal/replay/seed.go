@@ -37,7 +37,7 @@ const (
 	more   = "-and-more"      // ends the name of what only comes after something
 )
 
-// generated is a manifest that stands for a recorded one.
+// generated is a manifest that replaces a recorded one.
 type generated struct {
 	mediaType, digest string
 	body              []byte
@@ -49,22 +49,22 @@ func digestOf(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// stage is a registry on its way to the state of a recording.
+// stage is a registry that is being set up in the state of a recording.
 type stage struct {
 	t       *target
 	host    string
 	known   contents
 	digests map[string]string // recorded -> ours, where they differ
-	blobs   map[string][]byte // by recorded digest: what stands for content that is not known
+	blobs   map[string][]byte // by recorded digest: what replaces content that is not known
 	made    map[string]*generated
 	merged  map[string]*manifest
 	late    []string // repositories that come later
 }
 
-// set brings an empty registry to a state. Content whose bytes the recordings tell
-// is the recorded one, if all that it names is too. Other content stands for the
-// rest, whose digests begin with the same characters as far as their order needs
-// it: pages and lists come out in the recorded order.
+// set brings an empty registry to a state. Content whose bytes were recorded is
+// the recorded one, if all that it names is too. The rest is replaced by other
+// content, whose digests begin with the same characters as far as their order
+// needs it: pages and lists come out in the recorded order.
 func (s *state) set(ctx context.Context, t *target, host string, known contents) (*stage, error) {
 	st := &stage{t: t, host: host, known: known, digests: map[string]string{}, blobs: map[string][]byte{}, made: map[string]*generated{}}
 	merged := s.merged()
@@ -107,8 +107,8 @@ func (st *stage) arrive(ctx context.Context, s *state, number int) error {
 	return nil
 }
 
-// merged returns the manifests of all repositories, with what is told of each in
-// any of them.
+// merged returns the manifests of all repositories, each with what is known of it
+// from any of them.
 func (s *state) merged() map[string]*manifest {
 	all := map[string]*manifest{}
 	for _, name := range sortedKeys(s.repositories) {
@@ -140,8 +140,8 @@ func sortedKeys[V any](m map[string]V) []string {
 
 var wholeDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// uniquePrefixes returns, for sorted digests, the first characters that tell each
-// from its neighbours.
+// uniquePrefixes returns, for sorted digests, the first characters that distinguish
+// each from its neighbours.
 func uniquePrefixes(sorted []string) map[string]string {
 	out := map[string]string{}
 	common := func(a, b string) int {
@@ -167,8 +167,8 @@ func uniquePrefixes(sorted []string) map[string]string {
 	return out
 }
 
-// blobFor returns the content that stands for a recorded blob, in its size; 0 =
-// that is not known.
+// blobFor returns content that replaces a recorded blob, in its size; 0 = the size
+// is not known.
 func blobFor(digest string, size int) []byte {
 	text := []byte("content for " + digest + "\n")
 	if size <= 0 || size > maxAnswer {
@@ -177,8 +177,8 @@ func blobFor(digest string, size int) []byte {
 	return bytes.Repeat(text, size/len(text)+1)[:size]
 }
 
-// blob returns the content of a recorded blob, or what stands for it; made is
-// what does where nothing does yet.
+// blob returns the content of a recorded blob, or what replaces it: made, if
+// nothing does yet.
 func (st *stage) blob(digest, made string) []byte {
 	if exact, ok := st.known[digest]; ok {
 		return []byte(exact)
@@ -190,7 +190,7 @@ func (st *stage) blob(digest, made string) []byte {
 	return st.blobs[digest]
 }
 
-// generate makes the manifest that stands for a recorded one, children first.
+// generate makes the manifest that replaces a recorded one, children first.
 func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[string]string, depth int) (*generated, error) {
 	if g := st.made[digest]; g != nil {
 		return g, nil
@@ -247,8 +247,8 @@ func withPrefix(prefix string, variant func(n int) string) []byte {
 	}
 }
 
-// recorded returns the recorded text of a manifest, with our digests where other
-// content stands for what it names; "" = it is not known.
+// recorded returns the recorded text of a manifest, with our digests where what it
+// names was replaced; "" = it is not known.
 func (st *stage) recorded(digest string, m *manifest, g *generated, all map[string]*manifest, prefixes map[string]string, depth int) (string, error) {
 	text := m.text
 	if exact, ok := st.known[digest]; ok {
@@ -392,7 +392,7 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 		if g := st.made[r.tags[t].digest]; g != nil {
 			return g
 		}
-		return some // a Link tells of its name alone
+		return some // only its name is known, from a Link
 	}
 	for _, t := range names {
 		st.t.setClock(r.tags[t].updated)

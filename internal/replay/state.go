@@ -14,10 +14,10 @@ import (
 )
 
 // state is what a registry must have held when a recording began, as far as its
-// answers tell.
+// answers show.
 type state struct {
 	repositories map[string]*repository
-	anonymous    bool // somebody read without a credential
+	anonymous    bool // a client read without a credential
 	// moreRepositories are names after which the catalog had more.
 	moreRepositories []string
 
@@ -29,10 +29,10 @@ type repository struct {
 	tags          map[string]*tag
 	blobs         map[string][]byte // nil = the content is not known
 	locks         *locks
-	manifestCount int // 0 = not told
+	manifestCount int // 0 = not recorded
 	tagCount      int
 
-	first int // the number of the exchange that tells of it first
+	first int // the number of the first exchange that shows it
 	since int // the number of the last exchange that it was not there for
 
 	moreTags, moreManifests []follower // that a Link proves, and of which nothing else is known
@@ -61,7 +61,7 @@ type tag struct {
 	locks   *locks
 }
 
-// locks are the four switches, as they stand in JSON.
+// locks are the four switches in their JSON form.
 type locks struct {
 	DeleteEnabled *bool `json:"deleteEnabled,omitempty"`
 	WriteEnabled  *bool `json:"writeEnabled,omitempty"`
@@ -96,7 +96,7 @@ func (l *locks) before(changed *locks) *locks {
 	return &out
 }
 
-// The bodies that tell something.
+// The bodies that are read.
 type manifestBody struct {
 	Digest, MediaType, ConfigMediaType, Architecture, OS string
 
@@ -135,9 +135,9 @@ func (b *answerBody) locks() *locks {
 	return b.ChangeableAttributes
 }
 
-// infer reads what the answers tell. What is told first counts: a recording
-// changes the registry as it goes. Items that a request of the recording itself
-// made are not part of the beginning.
+// infer derives the state before a recording from its answers. The first answer
+// about a thing counts: a recording changes the registry as it goes. Items that a
+// request of the recording itself made are not part of that state.
 func infer(r *recording.Recording, known contents) *state {
 	s := &state{repositories: map[string]*repository{}}
 	made := map[string]bool{}
@@ -159,7 +159,7 @@ func infer(r *recording.Recording, known contents) *state {
 			continue
 		}
 		var body answerBody
-		_ = json.Unmarshal([]byte(x.Content), &body) // what cannot be read tells nothing
+		_ = json.Unmarshal([]byte(x.Content), &body) // a body that cannot be read is skipped
 		var changed *locks
 		if x.Method == "PATCH" {
 			changed = new(locks)
@@ -254,7 +254,7 @@ func isAnonymous(r *recording.Recording, i int) bool {
 
 var contentPath = regexp.MustCompile(`^(.+)/(manifests|blobs)/([^/]+)$`)
 
-// inferContent reads what an answer of the distribution API tells.
+// inferContent reads what an answer of the distribution API shows.
 func (s *state) inferContent(x recording.Exchange, rest string, made map[string]bool, known contents) {
 	if from := x.URL.Query().Get("from"); from != "" && x.Status == 201 {
 		s.repository(from).addBlob(x.URL.Query().Get("mount"), nil)
@@ -390,13 +390,13 @@ func newRepository() *repository {
 	return &repository{manifests: map[string]*manifest{}, tags: map[string]*tag{}, blobs: map[string][]byte{}}
 }
 
-// addBlob adds a blob, whose content or size an answer may tell.
+// addBlob adds a blob, whose content or size an answer may have.
 func (r *repository) addBlob(digest string, x *recording.Exchange) {
 	content := r.blobs[digest]
 	if x != nil && content == nil && isStored(x) {
 		size := 0
 		if _, total, ok := strings.Cut(x.Answer.Get("Content-Range"), "/"); ok {
-			size, _ = strconv.Atoi(total) // 0 = not told
+			size, _ = strconv.Atoi(total) // 0 = not recorded
 		}
 		if content = []byte(x.Content); size > 0 && size != len(content) {
 			content = blobFor(digest, size)

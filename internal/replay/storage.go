@@ -27,8 +27,8 @@ func storedDigest(x *recording.Exchange) string {
 	return ""
 }
 
-// do sends a request. Where the recorded answer is storage's, it is sent on, with
-// nothing but the range, to where the registry redirects.
+// do sends a request. If the recorded answer is storage's, do follows the registry's
+// redirect, with the range as the only header.
 func (s *session) do(x *recording.Exchange, req *http.Request) (*http.Response, error) {
 	if !isStored(x) {
 		return s.t.client.Do(req)

@@ -21,7 +21,8 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// Who sets the registry up, and whose Entra token the recordings' stands for.
+// The application that sets the registry up, and whose Entra token replaces the
+// recorded ones.
 const (
 	tenantID = "11111111-1111-1111-1111-111111111111"
 	clientID = "22222222-2222-2222-2222-222222222222"
@@ -118,8 +119,8 @@ func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*targ
 
 func registryName(i int) string { return fmt.Sprintf("replay%04d", i) }
 
-// errAnonymous says that a registry lets nobody read without a credential, which
-// a recording needs.
+// errAnonymous says that a registry requires a credential, and a recording needs
+// anonymous pull.
 var errAnonymous = errors.New("the registry has no anonymous pull")
 
 // openRegistry plays against a running emulator whose registry is empty. It is
@@ -131,7 +132,7 @@ func openRegistry(ctx context.Context, address string, owner Owner) (*target, er
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	if h := u.Hostname(); h != "localhost" && !strings.HasSuffix(h, localSuffix) && (err != nil || !ip.IsLoopback()) {
-		return nil, errors.New("only an emulator on this machine is taken: the registry is emptied again and again")
+		return nil, errors.New("only an emulator on this machine is accepted: the registry is emptied after each recording")
 	}
 	if owner.TenantID == "" || owner.ClientID == "" || owner.ClientSecret == "" {
 		return nil, errors.New("AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET must name an application with the role Owner on the registry")
@@ -213,8 +214,8 @@ func (t *target) asOwner(ctx context.Context, host, method, path, contentType st
 	return err
 }
 
-// owned is asOwner with the answer's body. The owner's name and secret stand in
-// the request itself (Basic), which does not depend on the registry's clock.
+// owned is asOwner with the answer's body. The owner's name and secret are in the
+// request itself (Basic), which does not depend on the registry's clock.
 func (t *target) owned(ctx context.Context, host, method, path, contentType string, body []byte, want int) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, t.scheme+"://"+host+path, bytes.NewReader(body))
 	if err != nil {

@@ -188,7 +188,7 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// atRest waits until the number of open files stands still and returns it.
+// atRest waits until the number of open files is stable and returns it.
 func atRest(t *testing.T, s *server) int {
 	t.Helper()
 	last, same := -1, 0

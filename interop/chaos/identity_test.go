@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// identity is who asks: a token's name and password.
+// identity is a token's name and password.
 type identity struct{ name, password string }
 
 var (
@@ -19,7 +19,7 @@ var (
 	stranger      = identity{"chaos-stranger", "chaos-strange-password-0000000003"} // has all rights elsewhere
 	wrongPassword = identity{"chaos-writer", "chaos-writer-password-of-someone"}
 	anonymous     = identity{"", ""} // anonymous pull is off
-	nobody        = identity{"nobody", ""}
+	noCredential  = identity{"no credential", ""}
 )
 
 // changingRights are what one token may do from one start to the next.

@@ -112,7 +112,7 @@ func (v *violation) Error() string { return v.text }
 
 func wrong(format string, args ...any) error { return &violation{fmt.Sprintf(format, args...)} }
 
-// worker owns one repository; nobody else changes it.
+// worker owns one repository; no other worker changes it.
 type worker struct {
 	s      *server
 	who    *identities

@@ -28,8 +28,8 @@ func (w *worker) attempt() attempt {
 	return all[w.dice.IntN(len(all))]
 }
 
-// judge holds an answer against what the identity may do. Where it may, only
-// what leaves the model as it is was tried.
+// judge compares an answer with what the identity may do. If it may, only attempts
+// that leave the model as it is were made.
 func (w *worker) judge(who string, may bool, t attempt, a answer) error {
 	refused := a.status == http.StatusUnauthorized
 	switch {
@@ -44,13 +44,13 @@ func (w *worker) judge(who string, may bool, t attempt, a answer) error {
 	return nil
 }
 
-// refused lets identities with fixed rights try what they may and may not.
+// refused tries, with identities of fixed rights, what they may and may not do.
 func (w *worker) refused(ctx context.Context) error {
 	t := w.attempt()
-	who := []identity{reader, stranger, wrongPassword, anonymous, nobody}[w.dice.IntN(5)]
+	who := []identity{reader, stranger, wrongPassword, anonymous, noCredential}[w.dice.IntN(5)]
 	may := who == reader && (t.action == "pull" || t.action == "metadata_read")
 	header := http.Header{}
-	if who != nobody {
+	if who != noCredential {
 		scope := "repository:" + w.repo + ":pull,push,delete,metadata_read,metadata_write"
 		if t.action == "catalog" {
 			scope = "registry:catalog:*"
@@ -75,7 +75,7 @@ func (w *worker) refused(ctx context.Context) error {
 	return w.judge(who.name, may, t, a)
 }
 
-// changing lets the identity whose rights change with each start try something,
+// changing tries something with the identity whose rights change with each start,
 // with a token of this start or of an earlier one.
 func (w *worker) changing(ctx context.Context) error {
 	t := w.attempt()

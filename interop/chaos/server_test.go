@@ -26,7 +26,7 @@ import (
 const (
 	startLimit   = 60 * time.Second // a busy machine may start slowly
 	requestLimit = 60 * time.Second
-	// answerLimit is how long a request may take beside clients that stand still and
+	// answerLimit is how long a request may take beside clients that stall and
 	// resets: a reset waits three seconds for those, and the machine is busy.
 	answerLimit = 30 * time.Second
 	largestBody = 16 << 20

@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// stallers is how many connections stand still at a time.
+	// stallers is how many connections stall at a time.
 	stallers = 12
-	// largeBlob is more than the system buffers of an answer that nobody reads.
+	// largeBlob is more than the system buffers of an answer that is not read.
 	largeBlob = 12 << 20
-	// stallPause is the time between two clients that stand still.
+	// stallPause is the time between two clients that stall.
 	stallPause = 50 * time.Millisecond
 )
 
 // staller opens connections that send one byte of a body, or read nothing of their
-// answer, and then stand still; and it resets the emulator meanwhile, to a snapshot
+// answer, and then stall; and it resets the emulator meanwhile, to a snapshot
 // that does not exist, which waits for all requests and changes nothing.
 type staller struct {
 	s     *server
@@ -74,8 +74,8 @@ func (x *staller) keep(n int) {
 	}
 }
 
-// stand writes a request to a new connection and leaves it.
-func (x *staller) stand(ctx context.Context, format string, args ...any) error {
+// stall writes a request to a new connection and leaves it open.
+func (x *staller) stall(ctx context.Context, format string, args ...any) error {
 	c, err := (&net.Dialer{Timeout: requestLimit}).DialContext(ctx, "tcp", x.s.addr)
 	if err != nil {
 		return err
@@ -87,11 +87,13 @@ func (x *staller) stand(ctx context.Context, format string, args ...any) error {
 }
 
 func (x *staller) form(ctx context.Context) error {
-	return x.stand(ctx, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ng", x.s.addr)
+	return x.stall(ctx, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ng", x.s.addr)
 }
 
 func (x *staller) refused(ctx context.Context) error {
-	return x.stand(ctx, "POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx", stallRepo, x.s.addr)
+	return x.stall(ctx, "POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx",
+		stallRepo, x.s.addr)
 }
 
 func (x *staller) token(ctx context.Context) (string, error) {
@@ -111,7 +113,8 @@ func (x *staller) upload(ctx context.Context) error {
 	if a.status != http.StatusAccepted {
 		return wrong("begin an upload: %d %s", a.status, a.body)
 	}
-	return x.stand(ctx, "PATCH %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\nx", a.header.Get("Location"), x.s.addr, token)
+	return x.stall(ctx, "PATCH %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\nx",
+		a.header.Get("Location"), x.s.addr, token)
 }
 
 func (x *staller) reader(ctx context.Context) error {
@@ -134,7 +137,8 @@ func (x *staller) reader(ctx context.Context) error {
 			return wrong("push a blob: %d %s", a.status, a.body)
 		}
 	}
-	return x.stand(ctx, "GET /v2/%s/blobs/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", stallRepo, digest, x.s.addr, token)
+	return x.stall(ctx, "GET /v2/%s/blobs/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+		stallRepo, digest, x.s.addr, token)
 }
 
 func (x *staller) reset(ctx context.Context) error {

@@ -4,8 +4,8 @@
 //
 //	cri SOCKET IMAGE
 //
-// Standard input is the user name and password, with a colon between them; nobody's
-// where it is empty, as of a pod without a pull secret.
+// Standard input is the user name and password, with a colon between them; empty
+// input is an anonymous pull, as of a pod without a pull secret.
 package main
 
 import (

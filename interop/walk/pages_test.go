@@ -74,11 +74,11 @@ func (b block) check() string {
 	case (b.verb == "as" || b.verb == "prints" || b.verb == "fails") && b.argument == "":
 		return "its mark is not complete"
 	case (b.verb == "as" || b.verb == "prints" || b.verb == "fails") && !shell:
-		return "only a shell block is run as it stands"
+		return "only a shell block is run as it is"
 	case b.verb == "main" && mains[b.language] == nil:
 		return "no program is made of this language"
 	case b.verb == "" && !shell:
-		return "nobody runs it: say what it is with a walk mark"
+		return "no test runs it: say what it is with a walk mark"
 	}
 	return ""
 }

@@ -48,7 +48,7 @@ func TestWalk(t *testing.T) {
 
 // walker is a machine with an emulator that answers as myregistry.azurecr.io.
 type walker struct {
-	hosts string // the file that stands in for /etc/hosts
+	hosts string // the file that replaces /etc/hosts
 	seed  string // the default seed
 	env   []string
 }
@@ -73,7 +73,7 @@ func newWalker(t *testing.T) *walker {
 	}
 	write(t, w.hosts, string(hosts)+"\n"+addr+" "+registry+"\n")
 
-	// What trusts the emulator goes on trusting the package registries.
+	// Programs that trust the emulator must still trust the package registries.
 	ca := read(t, filepath.Join(dir, "data", "ca.pem"))
 	bundle := filepath.Join(dir, "bundle.pem")
 	trusted := read(t, systemCA(t))
@@ -186,7 +186,7 @@ func (w *walker) walk(t *testing.T, page string) {
 	dir, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
 	write(t, state, "")
 	ran := 0
-	// Fragments stand first on the page, and need what is installed below them.
+	// Fragments come first on the page, and need what is installed below them.
 	slices.SortStableFunc(blocks, func(a, b block) int {
 		last := map[string]int{"main": 1}
 		return last[a.verb] - last[b.verb]

@@ -391,7 +391,7 @@ func scopeMap(x *identity.Registry, m scopeMapAt) any {
 		"properties": map[string]any{"description": m.Description, "type": kind, "creationDate": stamp(m.created), "provisioningState": "Succeeded", "actions": m.Lines()}}
 }
 
-// token leaves out what a token's password is: nobody can read it again.
+// token describes a token without its passwords' values, which cannot be read again.
 func token(x *identity.Registry, t *identity.Token) any {
 	passwords := []any{}
 	for _, p := range t.Passwords {

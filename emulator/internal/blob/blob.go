@@ -74,8 +74,8 @@ type Store interface {
 	OpenUpload(ctx context.Context, id string) (io.ReadCloser, error)
 	// Commit makes an upload durable as the content of digest, whose hash the
 	// caller has checked, and ends the upload. Content that is there already is
-	// replaced, which heals it if it was damaged. Where it fails the upload is gone: after a failed
-	// sync nobody knows what is on the disk.
+	// replaced, which repairs it if it was damaged. After an error the upload is
+	// gone: after a failed sync the state of the disk is unknown.
 	Commit(ctx context.Context, id, digest string) error
 	// Abort removes an upload.
 	Abort(ctx context.Context, id string) error

@@ -256,7 +256,7 @@ func TestDiskOnlyOwnerReads(t *testing.T) {
 	}))
 }
 
-// TestDiskFaults lets each kind of operation fail once with each error while
+// TestDiskFaults makes each kind of operation fail once with each error while
 // content is put, and checks that nothing half-made is seen and that the store
 // works on.
 func TestDiskFaults(t *testing.T) {

@@ -63,7 +63,7 @@ func (d *Disk) upload(id string) (string, error) {
 	return filepath.Join(d.dir, "uploads", id), checkID(id)
 }
 
-// content returns the file of a digest and the folders it stands in, outer first.
+// content returns the file of a digest and the folders it is in, outer first.
 func (d *Disk) content(digest string) (folders []string, path string, err error) {
 	algorithm, hex, err := splitDigest(digest)
 	if err != nil {

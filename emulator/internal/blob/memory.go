@@ -17,9 +17,8 @@ import (
 // without being copied.
 const memoryPiece = 256 << 10
 
-// DefaultMemoryLimit is how many bytes a [Memory] holds where it is not told
-// otherwise: the images of a large test suite, and less than what makes a laptop
-// swap.
+// DefaultMemoryLimit is how many bytes a [Memory] holds by default: the images of
+// a large test suite, and less than what makes a laptop swap.
 const DefaultMemoryLimit = 1 << 30
 
 // memoryOverhead is what an upload or content counts besides its bytes, so that
@@ -38,7 +37,7 @@ type Memory struct {
 	content map[string]pieces
 }
 
-// MemoryOptions is what [NewMemory] may be told. The zero value is usable.
+// MemoryOptions are the options of [NewMemory]. The zero value is usable.
 type MemoryOptions struct {
 	Now   func() time.Time // nil = time.Now
 	Limit int64            // bytes, uploads included; 0 = DefaultMemoryLimit

@@ -44,7 +44,7 @@ type Checker struct {
 	Held    func(tx *db.Tx, digest string) (bool, error)
 	AllHeld func(tx *db.Tx, after string, n int) ([]string, error)
 
-	store *Store // which learns what is found; nil = the emulator does not run
+	store *Store // gets what is found; nil = the emulator does not run
 }
 
 // Checker returns a checker of the store's content. What it finds damaged is known
@@ -71,22 +71,22 @@ const (
 	stageContents  = "contents"
 )
 
-// part is a part of a check at work.
+// part is a part of a check under way.
 type part struct {
 	*Checker
-	until time.Time
-	tell  func(Problem)
-	told  int
+	until    time.Time
+	report   func(Problem)
+	reported int
 	Progress
 }
 
 func (p *part) problem(x Problem) {
-	p.told++
-	p.tell(x)
+	p.reported++
+	p.report(x)
 }
 
 // over reports whether the part should end here.
-func (p *part) over() bool { return p.told >= checkFindings || !time.Now().Before(p.until) }
+func (p *part) over() bool { return p.reported >= checkFindings || !time.Now().Before(p.until) }
 
 // Part checks from a place on ("" = the beginning) until a time has come, but at
 // least one step, and returns where to go on, "" at the end. A step is a batch of
@@ -95,14 +95,14 @@ func (p *part) over() bool { return p.told >= checkFindings || !time.Now().Befor
 // It reads the database's structure, each manifest's body against its digest, what
 // it names against what its repository has, the file of each blob that a
 // repository has, and each content against its digest.
-func (c *Checker) Part(ctx context.Context, from string, until time.Time, tell func(Problem)) (
+func (c *Checker) Part(ctx context.Context, from string, until time.Time, report func(Problem)) (
 	next string, _ Progress, err error,
 ) {
-	p := &part{Checker: c, until: until, tell: tell}
+	p := &part{Checker: c, until: until, report: report}
 	if from == "" {
 		sound, err := p.database(ctx)
 		if err != nil || !sound {
-			return "", p.Progress, err // what it says of the rest is nothing to go by
+			return "", p.Progress, err // the rest of the database is not reliable either
 		}
 		from = stageManifests + "/0"
 	}
@@ -208,7 +208,7 @@ func (p *part) manifest(ctx context.Context, r row) (texts []string, err error) 
 			texts = append(texts, "its body has another digest")
 			return nil
 		case int64(len(body)) != r.size:
-			texts = append(texts, fmt.Sprintf("its size is said to be %d bytes, its body has %d", r.size, len(body)))
+			texts = append(texts, fmt.Sprintf("its size is stored as %d bytes, its body has %d", r.size, len(body)))
 		}
 		m, err := parseManifest(r.mediaType, body)
 		if err != nil {
@@ -399,7 +399,7 @@ func (p *part) content(ctx context.Context, digest string) error {
 		p.UnusedBytes += info.Size
 	}
 	for _, h := range all {
-		if wrong && h.size == info.Size { // another size was said already
+		if wrong && h.size == info.Size { // another size was reported already
 			p.problem(Problem{h.registry, h.repoName, digest, false, "its file has other bytes: another digest"})
 		}
 	}

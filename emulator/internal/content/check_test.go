@@ -13,7 +13,7 @@ import (
 )
 
 // TestCheckParts: a check in the smallest parts finds what one in a single part
-// does, each thing once, and never stands still.
+// does, each thing once, and each part makes progress.
 func TestCheckParts(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, setup{dir: dir})
@@ -45,7 +45,7 @@ func TestCheckParts(t *testing.T) {
 				return found, sum, parts + 1
 			}
 			if next == at {
-				t.Fatalf("the check stands at %q", at)
+				t.Fatalf("the check makes no progress at %q", at)
 			}
 		}
 		t.Fatal("the check does not end")
@@ -59,7 +59,7 @@ func TestCheckParts(t *testing.T) {
 	if !slices.Equal(small, whole) || sum != all || parts < 2*images {
 		t.Errorf("in %d parts: %d findings, %+v; in one: %d findings, %+v", parts, len(small), sum, len(whole), all)
 	}
-	// What was found is not served any more, though nobody has read it.
+	// What was found is not served any more, though no client has read it.
 	f.wantKind(first(f.Blob(t.Context(), f.reg, "r0", digestOf([]byte("layer 0")))), content.Damaged)
 	must(t, first(f.Blob(t.Context(), f.reg, "r1", digestOf([]byte("layer 1")))))
 	if _, _, err := f.Checker().Part(t.Context(), "nowhere/x", time.Time{}, nil); !errors.Is(err, content.ErrPlace) {

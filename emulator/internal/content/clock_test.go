@@ -42,7 +42,7 @@ func (j *jumpy) stamp(t *testing.T, dir string) {
 }
 
 // TestClockJumps: the clock is set forwards and backwards while a client pushes.
-// What it was told to be there stays; what is of no use goes when its time is over.
+// What it pushed stays; what is not used goes when its time is over.
 func TestClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{years, -years} {
 		t.Run(jump.String(), func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestClockJumps(t *testing.T) {
 }
 
 // TestClockJumpsBetweenRuns: a store that is opened by another clock than it was
-// closed by takes nothing away at once, and keeps nothing for ever.
+// closed by removes nothing at once, and keeps nothing for ever.
 func TestClockJumpsBetweenRuns(t *testing.T) {
 	for _, jump := range []time.Duration{years, -years} {
 		t.Run(jump.String(), func(t *testing.T) {

@@ -17,12 +17,12 @@ import (
 const BlobGrace = 24 * time.Hour
 
 const (
-	// openGrace is how long a store that was opened takes no blob away, or half of
-	// [Options.BlobGrace] where that is less: the clock may have been set in
-	// between, and a client that pushed before may go on.
+	// openGrace is how long a store that was opened removes no blob, or half of
+	// [Options.BlobGrace] if that is less: the clock may have been set in between,
+	// and a client that pushed before may go on.
 	openGrace = time.Hour
-	// collectLinks is the most blobs of repositories that one transaction takes
-	// away; it bounds how long a push waits for it.
+	// collectLinks is the most blobs of repositories that one transaction removes;
+	// it limits how long a push waits for it.
 	collectLinks = 64
 	// collectContents is the most contents looked up in one transaction.
 	collectContents = 256
@@ -30,30 +30,30 @@ const (
 
 // Collected is what [Store.Collect] removed.
 type Collected struct {
-	Uploads  int   // uploads that nobody went on with
+	Uploads  int   // uploads that were idle
 	Blobs    int   // blobs that repositories held and no manifest of theirs named
 	Contents int   // contents that no repository held
 	Bytes    int64 // size of those contents
 }
 
-// Collect removes what is of no use, while other methods go on: uploads that
-// lie untouched for [Options.UploadLifetime], a repository's blobs that none of
+// Collect removes what is not used, while other methods go on: uploads that
+// were idle for [Options.UploadLifetime], a repository's blobs that none of
 // its manifests has named for [Options.BlobGrace] (none in the first hour after
 // the store was opened, or half of that time), and contents that no
 // repository holds. Calls run one after another. Where something cannot be
 // removed, the rest is done, and the first error is returned with what was done.
 //
-// Why nothing that is referenced is lost: whether a manifest names a blob is
-// asked in the transaction that takes it away; and content goes only while
-// [Store.FinishUpload] cannot bring the same content, and after a look at the
-// database has shown that no repository holds it, which only FinishUpload can
-// change then, because a mount needs a repository that does.
+// Nothing that is referenced is lost: the transaction that removes a blob from a
+// repository checks that no manifest names it; and content is removed only while
+// [Store.FinishUpload] cannot store the same content, and after the database has
+// shown that no repository holds it, which only FinishUpload could change, because
+// a mount needs a repository that holds it.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	return s.collect(ctx, true)
 }
 
-// CollectIdle is [Collect] for a caller that comes often: the list of all
-// content is read only where something was taken away since it was read last.
+// CollectIdle is [Store.Collect] for a frequent caller: it reads the list of all
+// content only if something was removed since it was last read.
 func (s *Store) CollectIdle(ctx context.Context) (Collected, error) {
 	return s.collect(ctx, false)
 }
@@ -95,11 +95,11 @@ func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) 
 	return c, err
 }
 
-// collectUploads drops uploads that nobody went on with.
+// collectUploads drops idle uploads.
 func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	var failed error
 	cutoff := s.now()
-	if wall := s.wall(); wall.Before(cutoff) { // it was set back; the files' times are by it
+	if wall := s.wall(); wall.Before(cutoff) { // it was set back; the files have its times
 		cutoff = wall
 	}
 	cutoff = cutoff.Add(-s.uploadLifetime)
@@ -127,8 +127,8 @@ func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	return failed
 }
 
-// takeIdle takes the lock of an upload that nobody has or waits for, and that
-// this process has not used since cutoff.
+// takeIdle takes the lock of an upload that is free, with none waiting for it, and
+// that this process has not used since cutoff.
 func (s *Store) takeIdle(id string, cutoff time.Time) (*running, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,11 +141,11 @@ func (s *Store) takeIdle(id string, cutoff time.Time) (*running, bool) {
 		return nil, false
 	}
 	u.users++
-	u.turn <- struct{}{} // free: nobody uses it
+	u.turn <- struct{}{} // does not block: the lock is free
 	return u, true
 }
 
-// named asks whether a manifest of the repository names the blob.
+// named reports whether a manifest of the repository names the blob.
 const named = `SELECT 1 FROM manifest_references f JOIN manifests m ON m.id=f.manifest
 	WHERE f.digest=? AND f.is_manifest=0 AND m.repository=? LIMIT 1`
 
@@ -154,7 +154,7 @@ type link struct {
 	digest string
 }
 
-// collectLinks takes blobs from repositories that have not named them for the
+// collectLinks removes blobs from repositories that have not named them for the
 // grace period. Rows of blobs that are named leave the list of idle ones; they
 // come back when a manifest that names them is deleted.
 func (s *Store) collectLinks(ctx context.Context, c *Collected) error {
@@ -257,17 +257,17 @@ func (s *Store) collectContents(ctx context.Context, c *Collected) error {
 	return failed
 }
 
-// Restored begins the idle time of all blobs anew that no manifest names, in the
-// transaction that has put the tables back to an earlier state: the times that
-// were kept are as old as that, and would be over at once.
+// Restored restarts the idle time of all blobs that no manifest names, in the
+// transaction that has reset the tables to an earlier state: the stored times are
+// as old as that state, and would be over at once.
 func (s *Store) Restored(tx *db.Tx) error {
 	_, err := tx.Exec("UPDATE repository_blobs SET idle_since=? WHERE idle_since IS NOT NULL", s.now().UnixNano())
 	return err
 }
 
-// Forsake says that content may have lost its last holder by other ways than
-// this store's methods, so that the next [Store.CollectIdle] looks at all.
-func (s *Store) Forsake() { s.orphans.Store(true) }
+// ExpectOrphans makes the next [Store.CollectIdle] look at all content, because some
+// may have lost its last holder without this store's methods.
+func (s *Store) ExpectOrphans() { s.orphans.Store(true) }
 
 // held reports for each content whether a repository, or what Options.Held asks,
 // holds it.
@@ -295,7 +295,7 @@ func (s *Store) held(ctx context.Context, all []blob.Content) ([]bool, error) {
 // removeContent removes content if still no repository holds it and no upload is
 // about to become it.
 func (s *Store) removeContent(ctx context.Context, digest string) (removed bool, err error) {
-	done, ok := s.bar(digest)
+	done, ok := s.lockForRemoval(digest)
 	if !ok {
 		return false, nil
 	}
@@ -311,30 +311,30 @@ func (s *Store) removeContent(ctx context.Context, digest string) (removed bool,
 	return err == nil, err
 }
 
-// passage is the state of a digest that is being brought or removed.
-type passage struct {
-	bringing int           // uploads that become it, until a repository holds it
-	removed  chan struct{} // closed when the removal is over; nil = it is not being removed
+// digestLock keeps a digest's content from being uploaded and removed at once.
+type digestLock struct {
+	uploads int           // uploads that become it, until a repository holds it
+	removed chan struct{} // closed when the removal is over; nil = it is not being removed
 }
 
-// bring keeps a digest's content from removal until done is called. It waits for
-// a removal under way, which is brief.
-func (s *Store) bring(ctx context.Context, digest string) (done func(), err error) {
+// lockForUpload keeps a digest's content from removal until done is called. It waits
+// for a removal under way, which is brief.
+func (s *Store) lockForUpload(ctx context.Context, digest string) (done func(), err error) {
 	for {
 		s.mu.Lock()
-		p := s.passages[digest]
+		p := s.digestLocks[digest]
 		if p == nil {
-			p = &passage{}
-			s.passages[digest] = p
+			p = &digestLock{}
+			s.digestLocks[digest] = p
 		}
 		if p.removed == nil {
-			p.bringing++
+			p.uploads++
 			s.mu.Unlock()
 			return func() {
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				if p.bringing--; p.bringing == 0 {
-					delete(s.passages, digest)
+				if p.uploads--; p.uploads == 0 {
+					delete(s.digestLocks, digest)
 				}
 			}, nil
 		}
@@ -348,26 +348,26 @@ func (s *Store) bring(ctx context.Context, digest string) (done func(), err erro
 	}
 }
 
-// bar keeps uploads from becoming a digest's content until done is called; ok is
-// false where one is about to.
-func (s *Store) bar(digest string) (done func(), ok bool) {
+// lockForRemoval keeps uploads from becoming a digest's content until done is
+// called; ok is false if one is about to.
+func (s *Store) lockForRemoval(digest string) (done func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.passages[digest] != nil {
+	if s.digestLocks[digest] != nil {
 		return nil, false
 	}
-	p := &passage{removed: make(chan struct{})}
-	s.passages[digest] = p
+	p := &digestLock{removed: make(chan struct{})}
+	s.digestLocks[digest] = p
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.passages, digest)
+		delete(s.digestLocks, digest)
 		close(p.removed)
 	}, true
 }
 
-// renew counts a blob's idle time from now on, so that a client that was told it
-// is there can rely on it. Where nothing can be written for want of space,
+// renew counts a blob's idle time from now on, so that a client that learned that
+// it exists can rely on it. Where nothing can be written for want of space,
 // nothing is collected from the disk either.
 func (s *Store) renew(ctx context.Context, registry int64, repo, digest string) error {
 	now := s.now().UnixNano()

@@ -118,8 +118,8 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// TestCollectUploads drops uploads that nobody goes on with while the store is
-// open, and none that is in use.
+// TestCollectUploads drops idle uploads while the store is open, and none that is
+// in use.
 func TestCollectUploads(t *testing.T) {
 	clock, ctx := newMachine(), t.Context()
 	f := openAt(t, clock, "", nil)
@@ -157,7 +157,7 @@ func TestCollectUploads(t *testing.T) {
 }
 
 // TestCollectKeepsWhatIsNamed does random things in random order. At any time
-// all that a manifest names can be read, and what a client was told to be there
+// all that a manifest names can be read, and a blob that a client learned to exist
 // stays for half the grace period; after a collection nothing else is there.
 func TestCollectKeepsWhatIsNamed(t *testing.T) {
 	type key struct{ repo, text string }
@@ -174,7 +174,7 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 			rt.Fatal(err)
 		}
 		reg := get(s.CreateRegistry(ctx, "myregistry"))
-		told := map[key]time.Time{}           // when a client was told last that a blob is there
+		seen := map[key]time.Time{}           // when a client last learned that a blob exists
 		manifests := map[string]map[key]key{} // by repository and manifest's texts: what it names
 		texts := []string{"{}", "one", "two", "three"}
 		repos := []string{"a", "b"}
@@ -197,13 +197,13 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 			"push": func(rt *rapid.T) {
 				k := key{anyRepo.Draw(rt, "repo"), anyText.Draw(rt, "text")}
 				fail(s.PutBlob(ctx, reg, k.repo, digest(k.text), strings.NewReader(k.text)))
-				told[k] = clock.Now()
+				seen[k] = clock.Now()
 			},
 			"head": func(rt *rapid.T) {
 				k := key{anyRepo.Draw(rt, "repo"), anyText.Draw(rt, "text")}
 				switch _, err := s.Blob(ctx, reg, k.repo, digest(k.text)); {
 				case err == nil:
-					told[k] = clock.Now()
+					seen[k] = clock.Now()
 				case content.KindOf(err) != content.BlobUnknown:
 					rt.Fatal(err)
 				}
@@ -213,7 +213,7 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 				mounted, err := s.Mount(ctx, reg, "a", "b", digest(text))
 				fail(err)
 				if mounted {
-					told[key{"b", text}] = clock.Now()
+					seen[key{"b", text}] = clock.Now()
 				}
 			},
 			"put": func(rt *rapid.T) {
@@ -239,8 +239,8 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 				m := rapid.SampledFrom(all).Draw(rt, "manifest")
 				fail(s.DeleteManifest(ctx, reg, repo, digest(imageJSON(m.repo, m.text))))
 				delete(manifests[repo], m)
-				// What it named is idle now, and was told to be there.
-				told[key{repo, m.repo}], told[key{repo, m.text}] = clock.Now(), clock.Now()
+				// What it named is idle now, and the client knows that it exists.
+				seen[key{repo, m.repo}], seen[key{repo, m.text}] = clock.Now(), clock.Now()
 			},
 			"delete repository": func(rt *rapid.T) {
 				repo := anyRepo.Draw(rt, "repo")
@@ -250,7 +250,7 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 				}
 				fail(err)
 				delete(manifests, repo)
-				maps.DeleteFunc(told, func(k key, _ time.Time) bool { return k.repo == repo })
+				maps.DeleteFunc(seen, func(k key, _ time.Time) bool { return k.repo == repo })
 			},
 			"wait": func(rt *rapid.T) {
 				clock.advance(time.Duration(rapid.IntRange(1, 30).Draw(rt, "hours")) * time.Hour)
@@ -262,14 +262,14 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 				for _, repo := range repos {
 					for _, text := range texts {
 						k := key{repo, text}
-						if since := clock.Now().Sub(told[k]); isNamed(k) || since <= content.BlobGrace {
+						if since := clock.Now().Sub(seen[k]); isNamed(k) || since <= content.BlobGrace {
 							held[digest(text)] = true
 						}
 					}
 				}
 				for d := range contents(rt, blobs) {
 					if !held[d] {
-						rt.Fatalf("%s is left, though nothing names it and nobody was told of it", d)
+						rt.Fatalf("%s is left, though nothing names it and no client knows of it", d)
 					}
 				}
 			},
@@ -278,8 +278,8 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 				for _, repo := range repos {
 					for _, text := range texts {
 						k := key{repo, text}
-						when, wasTold := told[k]
-						if !isNamed(k) && (!wasTold || clock.Now().Sub(when) > content.BlobGrace/2) {
+						when, wasSeen := seen[k]
+						if !isNamed(k) && (!wasSeen || clock.Now().Sub(when) > content.BlobGrace/2) {
 							continue
 						}
 						if _, ok := stored[digest(text)]; !ok {
@@ -329,14 +329,14 @@ func TestCollectWhilePushing(t *testing.T) {
 			for worker := range 8 {
 				dice := rand.New(rand.NewPCG(1, uint64(worker)))
 				work.Go(func() {
-					// Who comes to run how often is up to the machine.
+					// How often each one runs depends on the machine.
 					for round := 0; round < rounds || !raced.Load() && round < 50*rounds; round++ {
 						repo, tag := fmt.Sprint("r", worker), fmt.Sprint("t", round)
 						layer := fmt.Sprint("layer ", dice.IntN(3))
 						switch dice.IntN(4) {
 						case 0:
 							layer = fmt.Sprint("layer of ", worker/2)
-						case 1: // nobody else keeps it, so that it goes and comes
+						case 1: // no other worker keeps it, so that it goes and comes
 							layer = fmt.Sprint("layer of ", worker, " alone")
 						}
 						for _, text := range []string{"{}", layer} {
@@ -396,7 +396,7 @@ func TestCollectWhilePushing(t *testing.T) {
 	}
 }
 
-// TestCollectSparesWhatIsRenewed: a blob whose idle time begins anew between its
+// TestCollectSparesWhatIsRenewed: a blob whose idle time restarts between its
 // being listed and its being taken away stays.
 func TestCollectSparesWhatIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

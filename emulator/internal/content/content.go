@@ -1,6 +1,6 @@
 // Package content is what a registry holds: repositories with their tags,
 // manifests and blobs, the locks on them, and uploads on their way. It decides
-// what exists and what a lock forbids; who may do it is decided above.
+// what exists and what a lock forbids; its callers decide who may do it.
 //
 // Blobs belong to repositories: a digest that only another repository holds is
 // unknown here.
@@ -51,7 +51,7 @@ const (
 )
 
 // Error is a failure with a kind. Failures of the disk or the database are not
-// of this type; [IsFull] tells the common one.
+// of this type; [IsFull] recognizes the common one.
 type Error struct {
 	Kind   Kind
 	Name   string // the repository, tag, digest or upload that it is about
@@ -92,12 +92,12 @@ func IsFull(err error) bool {
 	return errors.Is(err, db.ErrFull) || errors.Is(err, blob.ErrFull) || errors.Is(err, blob.ErrMemory)
 }
 
-// Options is what [Open] may be told. The zero value is usable.
+// Options are the options of [Open]. The zero value is usable.
 type Options struct {
-	// Now tells the age of uploads and unused blobs. It should be the machine's
-	// clock, which is that of the files, even where the registry's stands still.
-	// nil = time.Now. It may jump: age is what Elapsed counts on from where it
-	// stood when the store was opened.
+	// Now is the clock for the age of uploads and unused blobs. It should be the
+	// machine's clock, which is that of the files, even where the registry's is
+	// frozen. nil = time.Now. It may jump: age is counted by Elapsed from what Now
+	// was when the store was opened.
 	Now func() time.Time
 	// Elapsed is the time since the store was opened, by a clock that is never set.
 	// nil = the machine's; where Now was given, what that says.
@@ -108,11 +108,10 @@ type Options struct {
 	// holds content. What is held must have been held since a repository held it.
 	// nil = nothing is.
 	Held func(tx *db.Tx, digest string) (bool, error)
-	// Keep removes nothing: whether the database knows all that is held is not
-	// sure.
+	// Keep removes nothing: the database may not know all that is held.
 	Keep bool
-	// AllHeld lists up to n of what Held is true of, in the order of digests, after
-	// one. nil = nothing is.
+	// AllHeld lists up to n digests for which Held is true, in order, after one. nil =
+	// there are none.
 	AllHeld func(tx *db.Tx, after string, n int) ([]string, error)
 }
 
@@ -142,10 +141,10 @@ type Store struct {
 	collecting chan struct{} // of capacity 1: holds a token while Collect runs
 	orphans    atomic.Bool   // there may be content that no repository holds
 
-	mu       sync.Mutex
-	running  map[string]*running
-	passages map[string]*passage      // by digest
-	checks   map[string]chan struct{} // by digest; closed at the end of the check
+	mu          sync.Mutex
+	running     map[string]*running
+	digestLocks map[string]*digestLock   // by digest
+	checks      map[string]chan struct{} // by digest; closed at the end of the check
 }
 
 // Open returns the store over a database that has [Migrations] and a blob store.
@@ -158,7 +157,8 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	s := &Store{db: d, blobs: blobs,
 		uploadLifetime: cmp.Or(opts.UploadLifetime, UploadLifetime), blobGrace: cmp.Or(opts.BlobGrace, BlobGrace),
 		heldElsewhere: opts.Held, allHeld: opts.AllHeld, keepAll: opts.Keep,
-		closing: make(chan struct{}), collecting: make(chan struct{}, 1), running: map[string]*running{}, passages: map[string]*passage{},
+		closing: make(chan struct{}), collecting: make(chan struct{}, 1),
+		running: map[string]*running{}, digestLocks: map[string]*digestLock{},
 		checks:    map[string]chan struct{}{},
 		manifests: memo.New[name, foundManifest](remembered), known: memo.New[name, foundBlob](remembered)}
 	s.setClock(opts)
@@ -189,8 +189,8 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	return s, nil
 }
 
-// setClock gives the store a clock that does not jump when the machine's is set:
-// what was pushed a moment ago would be a day old then, and be collected.
+// setClock gives the store a clock that does not jump when the machine's is set, so
+// that content which was just pushed does not look a day old and is not collected.
 func (s *Store) setClock(opts *Options) {
 	s.wall, s.now = opts.Now, opts.Now
 	elapsed := opts.Elapsed
@@ -209,8 +209,8 @@ func (s *Store) setClock(opts *Options) {
 }
 
 // Close ends a collection under way and waits for it: after that, nothing is
-// removed, and another process may have the folder. The database is closed by
-// who opened it, after this. It is called once.
+// removed, and another process may use the folder. The caller closes the database
+// after this. It is called once.
 func (s *Store) Close() {
 	close(s.closing)
 	s.collecting <- struct{}{} // kept: there is no collection any more

@@ -59,7 +59,7 @@ func TestFull(t *testing.T) {
 				fs.Fail(nil)
 				if appendErr != nil { // the client sends its chunk again
 					if size != 6 {
-						t.Errorf("%s: %d bytes are said to be stored, want 6", op, size)
+						t.Errorf("%s: %d bytes are reported as stored, want 6", op, size)
 					}
 					must(t, first(f.AppendUpload(ctx, id, 6, strings.NewReader("second"))))
 				}

@@ -8,8 +8,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
-// TestManifestKeys: a manifest whose keys some readers take for others is refused,
-// whatever they would hide, and keys that nobody knows are kept.
+// TestManifestKeys: a manifest with a key that only some readers take for another
+// one is refused, for every such key; unknown keys are kept.
 func TestManifestKeys(t *testing.T) {
 	f := open(t, setup{})
 	config, layer := f.blob("r", `{}`), f.blob("r", "layer")

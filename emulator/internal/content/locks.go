@@ -19,8 +19,8 @@ const (
 	NoList                     // listEnabled: false
 )
 
-// noRemove is what stands against deleting: either lock does (documented, "Lock
-// a container image").
+// noRemove are the locks that forbid deleting: either does (documented, "Lock a
+// container image").
 const noRemove = NoDelete | NoWrite
 
 // LockChange changes some locks: those in Mask take their state from Set.

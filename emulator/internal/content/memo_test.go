@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
-// TestReadAfterWrite: what a writer has been told of is what every later look-up
-// sees, however often it was looked up before.
+// TestReadAfterWrite: every look-up after an acknowledged write sees it, however
+// often it was looked up before.
 func TestReadAfterWrite(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		f := open(t, setup{dir: dir})
@@ -139,7 +139,7 @@ func TestBlobAfterWrite(t *testing.T) {
 	}
 }
 
-// TestNotRemembered: content too large to be remembered is read all the same.
+// TestNotRemembered: content too large to be remembered can be read.
 func TestNotRemembered(t *testing.T) {
 	f := open(t, setup{})
 	body := `{"schemaVersion":2,"manifests":[],"annotations":{"n":"` + strings.Repeat("x", 100<<10) + `"}}`

@@ -163,7 +163,7 @@ func TestOrderedListChanges(t *testing.T) {
 					t.Errorf("a tag pushed again (-want +got):\n%s", diff)
 				}
 
-				// A place is good whatever was there.
+				// A place is good for every name and time.
 				w = newTimed(t)
 				p.Last, p.Updated = "t99", time.Date(2026, 1, 1, 0, 0, 0, 300, time.UTC)
 				if order == content.TimeDescending {

@@ -302,7 +302,7 @@ func (s *Store) ManifestContent(ctx context.Context, registry int64, repo, refer
 	return f.content, f.locks.locked(reference, NoRead)
 }
 
-// findManifest asks the database, and remembers the answer where it may.
+// findManifest asks the database, and remembers the answer if it may.
 func (s *Store) findManifest(ctx context.Context, n name, version uint64, remember bool) (f foundManifest, err error) {
 	query := `SELECT m.digest,m.media_type,b.body,r.locks,m.locks,0 FROM repositories r
 		JOIN manifests m ON m.repository=r.id JOIN manifest_bodies b ON b.manifest=m.id
@@ -357,7 +357,7 @@ func (s *Store) Blob(ctx context.Context, registry int64, repo, digest string) (
 }
 
 // knownBlob returns a repository's blob that may be read, by what the database
-// says. Its idle time begins anew where half of it is over.
+// says. Its idle time restarts if half of it is over.
 func (s *Store) knownBlob(ctx context.Context, n name) (f foundBlob, err error) {
 	version, settled := s.db.Version() // before the database is asked
 	ok := false
@@ -393,7 +393,7 @@ func (s *Store) findBlob(ctx context.Context, n name) (f foundBlob, err error) {
 }
 
 // OpenBlob opens a repository's blob. One that [Store.Blob] calls damaged is not
-// opened; what else is wrong with it shows when it is read.
+// opened; other damage is found when it is read.
 func (s *Store) OpenBlob(ctx context.Context, registry int64, repo, digest string) (*Blob, error) {
 	n := name{registry, repo, digest}
 	f, err := s.knownBlob(ctx, n)
@@ -415,8 +415,8 @@ func (s *Store) open(digest string, file io.ReadSeekCloser, info blob.Info) *Blo
 	return &Blob{Size: info.Size, s: s, digest: digest, info: info, file: file, good: good}
 }
 
-// OpenContent opens content by its digest alone: for who has been let in
-// already. Where there is none, the error is [blob.ErrNotExist].
+// OpenContent opens content by its digest alone: the caller has checked that the
+// client may read it. Where there is none, the error is [blob.ErrNotExist].
 func (s *Store) OpenContent(ctx context.Context, digest string) (*Blob, error) {
 	file, info, err := s.blobs.Open(ctx, digest)
 	if err != nil {

@@ -16,22 +16,22 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
-// UploadLifetime is how long an upload may lie untouched. The service's upload
-// addresses live half an hour; a day lets someone look at a broken push.
+// UploadLifetime is how long an upload may be idle. The service's upload addresses
+// live half an hour; a day gives users time to examine a broken push.
 const UploadLifetime = 24 * time.Hour
 
 // maxRunning is the most uploads whose hash is kept in memory, about 300 bytes
 // each. An upload that loses its place is read again when it is finished.
 const maxRunning = 4096
 
-// running is what memory knows of an upload: a lock, and the hash of its stored
-// part if it was all written by this process.
+// running is the state of an upload in memory: a lock, and the hash of its stored
+// part if this process wrote all of it.
 type running struct {
-	users int           // who holds or waits for the lock; under Store.mu
+	users int           // how many hold or wait for the lock; under Store.mu
 	turn  chan struct{} // of capacity 1: holding the one token is holding the lock
 	size  int64         // what is stored; -1 = ask the blob store
 	sum   hash.Hash     // SHA-256 of that, nil if not known
-	used  time.Time     // when the lock was given back last; under Store.mu
+	used  time.Time     // when the lock was last released; under Store.mu
 }
 
 // lockUpload takes the lock of an upload; a chunk waits for the one before it.
@@ -78,10 +78,10 @@ func (s *Store) keep(id string, u *running) {
 	s.running[id] = u
 }
 
-// unlockUpload gives the lock back; gone says that the upload is over.
+// unlockUpload releases the lock; gone says that the upload is over.
 func (s *Store) unlockUpload(id string, u *running, gone bool) {
 	if gone {
-		u.size, u.sum = -1, nil // who waits for the lock looks again
+		u.size, u.sum = -1, nil // the next holder of the lock looks again
 	}
 	<-u.turn
 	s.release(id, u)
@@ -187,9 +187,10 @@ func (s *Store) appendTo(ctx context.Context, id string, u *running, from int64,
 	return uploadError(id, err)
 }
 
-// FinishUpload stores what r yields as AppendUpload does (r may be nil; from holds
-// all the same), and makes the upload the repository's blob if it is what digest says; if not, the
-// upload is dropped, as the reference implementation does.
+// FinishUpload stores what r yields as AppendUpload does (r may be nil; from is
+// checked nevertheless), and makes the upload the repository's blob if its content
+// has the digest; if not, the upload is dropped, as the reference implementation
+// does.
 func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, digest string, from int64, r io.Reader) error {
 	u, err := s.lockUpload(ctx, id)
 	if err != nil {
@@ -218,7 +219,7 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	}
 	gone = true
 	size := u.size
-	done, err := s.bring(ctx, digest)
+	done, err := s.lockForUpload(ctx, digest)
 	if err != nil {
 		return errors.Join(err, s.blobs.Abort(context.WithoutCancel(ctx), id))
 	}
@@ -226,7 +227,7 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	if err := s.blobs.Commit(ctx, id, digest); err != nil {
 		return uploadError(id, err)
 	}
-	s.conditions.forget(digest) // whatever was there, it was replaced
+	s.conditions.forget(digest) // content that was there was replaced
 	// The content is durable before a repository says that it has it.
 	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.linkBlob(tx, registry, repo, digest, size) })
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// heldBack is how many of its last bytes content keeps back until its digest
-	// is known: no reader gets all of what is wrong.
+	// heldBack is how many of the last bytes a reader gets only once the digest is
+	// known: no reader gets damaged content whole.
 	heldBack = 32 << 10
 	// maxConditions is the most files whose condition is remembered, about 200
 	// bytes each.
@@ -24,7 +24,7 @@ const (
 
 var verifyBuffers = sync.Pool{New: func() any { return new([verifyBuffer]byte) }}
 
-// damaged says how what is stored differs from what was pushed.
+// damaged is the error for stored content that differs from what was pushed.
 func damaged(digest, format string, args ...any) error {
 	return &Error{Kind: Damaged, Name: digest, Reason: fmt.Sprintf(format, args...)}
 }
@@ -33,7 +33,7 @@ func wrongDigest(digest string) error {
 	return damaged(digest, "the bytes in the data folder have another digest")
 }
 
-// condition is what a whole reading of a file has shown.
+// condition is the result of reading a whole file.
 type condition struct {
 	info blob.Info // of the file that was read
 	good bool
@@ -60,8 +60,8 @@ func (c *conditions) put(digest string, info blob.Info, good bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.known[digest]; !ok && len(c.known) >= maxConditions {
-		// What is bad is kept as long as it can be: it costs a whole reading to
-		// find it again, and until then HEAD says that it is there.
+		// Damaged files are forgotten last: to find one again costs reading it
+		// whole, and until then HEAD says that it is there.
 		for d, k := range c.known {
 			if k.good {
 				delete(c.known, d)
@@ -83,8 +83,8 @@ func (c *conditions) forget(digest string) {
 	delete(c.known, digest)
 }
 
-// checkStored looks at what a look at a blob's file has said: info or err. A
-// blob that was deleted and collected since it was found is [BlobUnknown].
+// checkStored checks the result of a blob's Stat or Open: info or err. A blob that
+// was deleted and collected since it was found is [BlobUnknown].
 func (s *Store) checkStored(ctx context.Context, n name, f foundBlob, info blob.Info, err error) error {
 	switch {
 	case errors.Is(err, blob.ErrNotExist):
@@ -134,7 +134,7 @@ func (b *Blob) Reader() io.ReadSeeker {
 	return b.check
 }
 
-// Err returns the damage that a reader has met.
+// Err returns the damage that a reader has found.
 func (b *Blob) Err() error {
 	if b.check == nil {
 		return nil
@@ -278,7 +278,7 @@ func (c *check) fail() {
 	c.err = wrongDigest(c.b.digest)
 }
 
-// Seek goes to the beginning, or to the end to tell the size.
+// Seek goes to the beginning, or to the end to return the size.
 func (c *check) Seek(offset int64, whence int) (int64, error) {
 	switch {
 	case offset == 0 && whence == io.SeekEnd:

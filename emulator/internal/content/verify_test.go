@@ -132,8 +132,8 @@ func TestRotOfOneHealsAll(t *testing.T) {
 	must(t, first(f.read("a", d)))
 }
 
-// TestVerifiedOnce: content is read whole once, whatever asks for it at the same
-// time, and again where its file was changed or replaced.
+// TestVerifiedOnce: content is read whole once for all requests at the same time,
+// and again where its file was changed or replaced.
 func TestVerifiedOnce(t *testing.T) {
 	dir, fs := t.TempDir(), faultfs.New()
 	f := open(t, setup{dir: dir, fs: fs})

@@ -207,8 +207,8 @@ func insertBody(tx *db.Tx, id int64, p *parsed, body []byte) error {
 	return nil
 }
 
-// healManifest checks a manifest that is there already, and writes anew what is
-// stored of it where that is not what its body says.
+// healManifest checks a manifest that is there already, and replaces what is stored
+// of it if that differs from its body.
 func healManifest(tx *db.Tx, repo, id int64, p *parsed, body []byte) error {
 	if err := checkReferences(tx, repo, p); err != nil {
 		return err
@@ -546,7 +546,7 @@ func (s *Store) PutBlob(ctx context.Context, registry int64, repo, digest string
 	}
 	err = s.FinishUpload(ctx, registry, repo, id, digest, 0, r)
 	if err != nil {
-		// Nobody knows the upload's ID, so nobody could go on with it.
+		// No client knows the upload's ID, so none could go on with it.
 		if aborted := s.CancelUpload(context.WithoutCancel(ctx), id); aborted != nil && KindOf(aborted) != UploadUnknown && !errors.Is(aborted, blob.ErrNotExist) {
 			err = errors.Join(err, aborted)
 		}

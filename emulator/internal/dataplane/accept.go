@@ -7,13 +7,13 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 )
 
-// unaccepted returns what the service answers where a manifest's type is not in
-// Accept, "" where it is sent.
+// unaccepted returns the service's answer to a request whose Accept does not have a
+// manifest's type, "" if the manifest is sent.
 //
-// An OCI type must be named itself: no header, "*/*" and Docker's types do not take it
-// (reported by users: Azure/acr#764, azure-cli#25280, azure-cli#24976). A weight is not
-// looked at, as in the reference implementation, whose words these are. What a Docker
-// type that is not in Accept gives is not known; it is sent.
+// An OCI type must be named itself: no header, "*/*" and Docker's types do not match it
+// (reported by users: Azure/acr#764, azure-cli#25280, azure-cli#24976). Weights are
+// ignored, as in the reference implementation, whose words these are. The service's
+// answer for a Docker type that is not in Accept is not known; it is sent.
 func unaccepted(header http.Header, mediaType string) string {
 	var sentence string
 	switch mediaType {

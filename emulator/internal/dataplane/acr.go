@@ -148,7 +148,7 @@ func (q *request) nextByTime(p content.Page, updated time.Time, name string) {
 
 // change reads the body of a PATCH: any of the four switches, other fields
 // ignored. ok is false where an answer was written. An empty body is refused
-// (believed): a client that lost its body must not be told that all is well.
+// (believed): a client that lost its body must not get a success.
 func (h *Handler) change(q *request) (c content.LockChange, ok bool) {
 	b, err := io.ReadAll(io.LimitReader(q.Body, maxAttributes+1))
 	if err == nil && len(b) > maxAttributes {
@@ -162,7 +162,7 @@ func (h *Handler) change(q *request) (c content.LockChange, ok bool) {
 		ListEnabled   *bool `json:"listEnabled"`
 	}
 	if err == nil {
-		err = exactjson.Unmarshal(b, &body) // a lock must not hang on how a reader takes a key
+		err = exactjson.Unmarshal(b, &body) // a lock must not depend on how a reader takes a key
 	}
 	if err != nil || body == nil {
 		h.fail(q.w, http.StatusBadRequest, "UNSUPPORTED", "the attributes cannot be read", nil)
@@ -309,7 +309,7 @@ func (h *Handler) acrManifests(q *request) {
 }
 
 func (h *Handler) acrManifest(q *request) {
-	if !acrkit.IsDigest(q.ref) { // nobody can have it
+	if !acrkit.IsDigest(q.ref) { // no manifest can have it
 		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestUnknown, Name: q.ref})
 		return
 	}

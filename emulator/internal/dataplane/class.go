@@ -3,7 +3,7 @@ package dataplane
 import "net/http"
 
 // Class names the kind of operation that a path under /v2 or /acr/v1 asks for,
-// for faults that are to hit some of them: "base", "catalog", "tags",
+// for faults that hit some of them: "base", "catalog", "tags",
 // "referrers", "manifest-get", "manifest-put", "manifest-delete", "blob-get",
 // "blob-upload", "blob-delete" or "acr"; "" where no route matches.
 func Class(method, path string) string {

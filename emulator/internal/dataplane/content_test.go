@@ -288,7 +288,7 @@ func TestClientDrops(t *testing.T) {
 	s.want(s.do("GET", "/v2/r/blobs/"+digestOf(text), ""), 200, text)
 }
 
-// TestFull lets the disk fill up and empties it again.
+// TestFull fills the disk and empties it again.
 func TestFull(t *testing.T) {
 	full := errorBody("UNKNOWN", "the emulator's data folder has no space left", "")
 	fs := faultfs.New()

@@ -3,7 +3,7 @@
 // refusals of the service as recorded.
 //
 // A request goes three steps: the route, or a plain 404; the right, or a
-// challenge; then the content. Nobody without the right learns what exists.
+// challenge; then the content. A client without the right learns nothing of what exists.
 package dataplane
 
 import (
@@ -46,8 +46,8 @@ type Config struct {
 	// Authorize decides on a request. An empty required scope asks for any
 	// accepted credential. An error is the emulator's own failure.
 	Authorize func(r *http.Request, reg Registry, required acrkit.Scope) (Verdict, error)
-	// Refused is told of a refusal that is not for want of a right, before it is
-	// answered; nil = nobody is.
+	// Refused is called for a refusal for another reason than a missing right, before
+	// it is answered; nil = no call.
 	Refused func(r *http.Request, id rule.ID, reason string)
 	Now     func() time.Time // nil = time.Now
 	Logger  *slog.Logger     // nil = silent
@@ -61,7 +61,7 @@ type Config struct {
 	// DeleteByTag lets DELETE of a manifest by tag remove the tag.
 	DeleteByTag bool
 	// MountFromAnywhere lets a mount that names no source take the blob from any
-	// repository of the registry, whoever may read that.
+	// repository of the registry, even from one that the client may not read.
 	MountFromAnywhere bool
 }
 
@@ -166,8 +166,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 
 const hsts = "max-age=31536000; includeSubDomains"
 
-// The headers that every answer has: shared, so that a request does not make
-// them anew. Nothing may write into them; appending makes a copy.
+// The headers that every answer has: shared, so that a request does not allocate
+// them. Nothing may write into them; appending makes a copy.
 var (
 	serverHeader  = []string{"AzureContainerRegistry"}
 	versionHeader = []string{"registry/2.0"}

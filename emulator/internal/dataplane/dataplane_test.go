@@ -154,7 +154,7 @@ func TestCommonHeaders(t *testing.T) {
 	check(s.want(s.do("GET", "/v2/", ""), 200, "{}\n"), expose, []string{""})
 	check(s.do("GET", "/v2/a/tags/list", "", "X-Ms-Client-Request-Id: mine"), expose, []string{"mine"})
 	check(s.do("GET", "/acr/v1/_catalog", ""), expose, nil)
-	// Malformed names and digests are refused before anybody is asked who he is.
+	// Malformed names and digests are refused before a credential is asked for.
 	s.deny(dataplane.Verdict{})
 	for _, path := range []string{"/v2/testblobclient/blobs/wrong%20digest", "/acr/v1/Nonexistent/_tags/x", "/v2/a//manifests/v1", "/v2/a/../b/manifests/v1", "/v2/nothing"} {
 		a := s.want(s.do("DELETE", path, ""), 404, "404 page not found\n")

@@ -45,15 +45,15 @@ func marshal(v any) []byte {
 	return b.Bytes()
 }
 
-// maxCounted is the largest JSON body, in bytes, whose length is told; a larger
+// maxCounted is the largest JSON body, in bytes, sent with its length; a larger
 // one is chunked. Recorded are lengths up to 1904, and chunks from 4325 on: the
 // service writes without saying how much, and its HTTP server counts what fits
 // in its buffer.
 const maxCounted = 2048
 
 // json writes a body with its length, the newline at its end included
-// (recorded), or in chunks if it is long. The answer to a HEAD request has what
-// is told of the length and no body.
+// (recorded), or in chunks if it is long. The answer to a HEAD request has the
+// same headers and no body.
 func (h *Handler) json(w http.ResponseWriter, status int, v any) {
 	b := marshal(v)
 	header := w.Header()
@@ -93,7 +93,7 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", nil)
 	case content.UploadOffset: // another request was faster with the same address
 		h.fail(w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
-	case content.UploadBroken: // believed; the client is mostly gone
+	case content.UploadBroken: // believed; the client is usually gone
 		h.fail(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 	case content.DigestMismatch: // text recorded, detail believed
 		h.fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "the content does not match "+e.Name)
@@ -120,14 +120,14 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 const damagedText = "the content is damaged in the emulator's data folder; push it again; " +
 	"acrkit emulator check says what else is damaged"
 
-// logDamage notes damage that a request met. What heals it is another push.
+// logDamage logs damage that a request has found. Another push heals it.
 func (h *Handler) logDamage(r *http.Request, err error) {
 	h.log.ErrorContext(r.Context(), "damaged content is not served",
 		"method", r.Method, "path", r.URL.Path, "error", err, "hint", "push it again; what else is damaged: acrkit emulator check")
 }
 
-// absent answers HEAD for what is damaged: it is not there, so that a client that
-// pushes does not leave it out. GET says what is the matter.
+// absent answers HEAD for damaged content: it is not there, so that a client that
+// pushes does not leave it out. GET says that it is damaged.
 func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {
 		return err
@@ -137,7 +137,7 @@ func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 }
 
 // internal answers a failure of the emulator itself. The cause goes to the log;
-// a full disk is said, because the user can mend it.
+// a full disk is reported to the client, because the user can fix it.
 func (h *Handler) internal(w http.ResponseWriter, r *http.Request, err error) {
 	level, message := slog.LevelError, "the emulator failed; its log says why"
 	switch {

@@ -19,7 +19,7 @@ import (
 // users (Azure/azure-powershell#16032).
 const defaultPage = 100
 
-// page reads n and last. A larger n is cut to the service's limit without a word
+// page reads n and last. A larger n is cut to the service's limit without an error
 // (reported by users: Azure/acr#749). ok is false where an answer was written.
 func (h *Handler) page(q *request) (p content.Page, ok bool) {
 	query := q.URL.Query()
@@ -41,7 +41,7 @@ func (h *Handler) page(q *request) (p content.Page, ok bool) {
 }
 
 // next writes the Link to the page after last: relative, the path as the client
-// wrote it, n kept, and an orderby that is mostly empty (recorded).
+// wrote it, n kept, and an orderby that is usually empty (recorded).
 func (q *request) next(p content.Page, last string) {
 	v := url.Values{"last": {last}, "n": {strconv.Itoa(p.N)}, "orderby": {string(p.Order)}}
 	q.w.Header().Set("Link", "<"+q.URL.EscapedPath()+"?"+v.Encode()+`>; rel="next"`)
@@ -100,7 +100,7 @@ type descriptor struct {
 }
 
 // listReferrers answers as OCI distribution 1.1 says; the service's own answer
-// is not recorded. A subject that nobody knows has no referrers.
+// is not recorded. An unknown subject has no referrers.
 func (h *Handler) listReferrers(q *request) {
 	if !h.knownDigest(q) {
 		return
@@ -249,9 +249,8 @@ func (h *Handler) deleteManifest(q *request) {
 	q.w.WriteHeader(http.StatusAccepted)
 }
 
-// getBlob sends a blob itself, or where that is wanted redirects to a second
-// host as the service does: some clients refuse a redirect to another loopback
-// address.
+// getBlob sends a blob itself, or with [Config.BlobHost] redirects to a second host
+// as the service does: some clients refuse a redirect to another loopback address.
 func (h *Handler) getBlob(q *request) {
 	if !h.knownDigest(q) {
 		return
@@ -326,7 +325,7 @@ func (h *Handler) getBlob(q *request) {
 	n, err := send(q.w, source, part.length)
 	if content.KindOf(err) == content.Damaged {
 		h.logDamage(q.Request, err)
-		panic(http.ErrAbortHandler) // the client must not take for whole what it has
+		panic(http.ErrAbortHandler) // the client must not take what it has for the whole
 	}
 	if err != nil && q.Context().Err() == nil {
 		// The length is promised, so the server cuts the connection: the client

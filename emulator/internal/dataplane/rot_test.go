@@ -103,7 +103,7 @@ func TestRottenBlob(t *testing.T) {
 }
 
 // TestRottenManifest: HEAD of a manifest whose body is damaged says that it is
-// not there, GET what is the matter, and a push heals it.
+// not there, GET says that it is damaged, and a push heals it.
 func TestRottenManifest(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, setup{dir: dir})

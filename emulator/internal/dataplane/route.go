@@ -47,8 +47,8 @@ var (
 
 // parseRoute reads a decoded path. It splits at the last word that has a
 // meaning, so that repositories may be called like one ("a/manifests/b").
-// Whatever is malformed matches nothing: the service answers it with a plain 404
-// before it asks who is there (recorded).
+// A malformed path matches nothing: the service answers it with a plain 404
+// before it asks for a credential (recorded).
 func parseRoute(method, path string) route {
 	if rest, ok := strings.CutPrefix(path, "/acr/v1/"); ok {
 		return parseACR(rest)

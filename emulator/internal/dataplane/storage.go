@@ -37,8 +37,8 @@ func (h *Handler) sign(parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// storageURL returns a signed link to a blob, in the recorded form. It lets in
-// who has it, until it expires: whether the blob may be read was decided before.
+// storageURL returns a signed link to a blob, in the recorded form. Every client
+// that has the link can read the blob until it expires: the right was checked before.
 func (h *Handler) storageURL(reg Registry, host, digest string) string {
 	path := h.storagePath(reg, digest)
 	expires := h.now().Add(linkLifetime).UTC().Format(time.RFC3339)

@@ -129,7 +129,7 @@ func (h *Handler) upload(q *request) {
 	}
 }
 
-// uploadInvalid answers for an address that is not good, or not any more (recorded).
+// uploadInvalid answers for an address that is not valid, or not any more (recorded).
 func (h *Handler) uploadInvalid(q *request) {
 	h.fail(q.w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 }

@@ -13,19 +13,19 @@ import (
 
 const (
 	// wholeCheck is the most bytes of a database whose indexes are compared with
-	// their tables when it is opened, which finds a changed name or digest where
-	// that stands in both. It takes about a second for each 100 MB, that is 0.1 s
-	// for 100,000 tags; a larger database has its structure checked alone, in a
-	// sixth of the time.
+	// their tables when it is opened, which finds a changed name or digest that is
+	// in both. It takes about a second for each 100 MB, that is 0.1 s for 100,000
+	// tags; of a larger database only the structure is checked, in a sixth of the
+	// time.
 	wholeCheck = 32 << 20
-	// maxProblems bounds what [DB.Check] says.
+	// maxProblems limits what [DB.Check] returns.
 	maxProblems = 100
 )
 
-// damagedAtOpen puts [ErrDamaged] on top of an error that can have no other cause:
-// SQLite cannot make sense of the file, or the tables in it are not those that were
-// made. The integrity check does not see the second: one changed bit gives a column
-// another name, and the schema is sound text still.
+// damagedAtOpen wraps an error in [ErrDamaged] if it can have no other cause: SQLite
+// cannot read the file, or the tables in it are not those that were made. The
+// integrity check does not see the second: one changed bit gives a column another
+// name, and the schema is still valid text.
 func damagedAtOpen(err error) error {
 	err = mapError(err)
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_ERROR {
@@ -34,7 +34,7 @@ func damagedAtOpen(err error) error {
 	return err
 }
 
-// checkAtOpen fails with [ErrDamaged] where the file is not sound. It writes nothing
+// checkAtOpen fails with [ErrDamaged] if the file is not sound. It writes nothing
 // and counts no commit.
 func (d *DB) checkAtOpen(ctx context.Context, c *conn) error {
 	tx := &Tx{Now: d.tick(), ctx: ctx, c: c}
@@ -76,8 +76,8 @@ func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 	return problems, err
 }
 
-// pragma runs one of SQLite's checks and returns what it says, nothing where all
-// is well.
+// pragma runs one of SQLite's checks and returns its problems, none if the database is
+// sound.
 func pragma(tx *Tx, check string, limit int) (problems []string, err error) {
 	err = tx.Query(fmt.Sprintf("PRAGMA %s(%d)", check, limit), nil, func(scan func(...any) error) error {
 		var text sql.NullString

@@ -136,7 +136,7 @@ func TestLargeFileIsCheckedForItsStructure(t *testing.T) {
 			size = db.WholeCheck
 		}
 		if err := d.Write(t.Context(), func(tx *db.Tx) error {
-			if err := insert("a-name-that-stands-in-an-index-too")(tx); err != nil {
+			if err := insert("a-name-that-an-index-holds-as-well")(tx); err != nil {
 				return err
 			}
 			_, err := tx.Exec("INSERT INTO children (parent,data) VALUES (1,zeroblob(?))", size)

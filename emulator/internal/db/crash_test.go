@@ -84,7 +84,7 @@ func TestPowerCut(t *testing.T) {
 		_, _, now := files(t, d, dir)
 		tail := now[log]
 		if len(tail) < len(then[log]) || !bytes.Equal(tail[:len(then[log])], then[log]) {
-			checkpoints++ // the log began anew meanwhile: what was there then is in the file
+			checkpoints++ // the log was restarted meanwhile: its earlier content is in the file
 			tail = then[log]
 		}
 		synced := len(then[log])

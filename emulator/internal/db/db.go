@@ -48,21 +48,21 @@ const (
 // left. Nothing was changed.
 var ErrFull = errors.New("the emulator's data folder has no space left")
 
-// ErrDamaged says that the file is not the database that was written: its text
-// says where. Nothing read from it is to be relied on.
+// ErrDamaged says that the file is not the database that was written: its text says
+// where. Nothing that is read from it is reliable.
 var ErrDamaged = errors.New("the database is damaged")
 
 // ErrClosed says that the database was closed.
 var ErrClosed = errors.New("the database is closed")
 
-// Options is what [Open] may be told. The zero value is usable.
+// Options are the options of [Open]. The zero value is usable.
 type Options struct {
 	Migrations []Migration      // in the order in which they are applied
 	Now        func() time.Time // nil = time.Now
 	MaxPages   int              // most pages of 4 KiB in the database; 0 = SQLite's own limit
 
-	// Held names what shows that the folder held a database, where there is
-	// something besides; "" = nothing does. A missing database is an error then.
+	// Held names a file, other than the database, that shows that the folder held a
+	// database; "" = there is none. With one, a missing database is an error.
 	Held string
 	// Recover takes a database that is older than its mark, or whose mark is
 	// missing or damaged, as it is, and makes one where it is missing.
@@ -81,7 +81,7 @@ type DB struct {
 
 	readers chan *conn // idle readers
 
-	writer chan *conn // holds the writer's connection while nobody writes
+	writer chan *conn // holds the writer's connection while no write is under way
 
 	commits   atomic.Uint64 // twice the commits, odd during one; see snapshot
 	refreshed uint64        // the count at the last refresh; the writer's
@@ -103,8 +103,8 @@ type DB struct {
 
 // Open opens the database in dir, which must exist, or one in memory where dir
 // is "". It applies the migrations that were not applied before, in one
-// transaction. The caller sees to it that no other process opens the
-// folder, and calls [DB.Establish] when the state is such that it may be relied on.
+// transaction. The caller makes sure that no other process opens the folder, and
+// calls [DB.Establish] when the state is complete.
 //
 // Errors: [Incomplete] for a database that lacks what was acknowledged, or in which
 // SQLite finds a fault; that one is [ErrDamaged], too.
@@ -123,7 +123,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		err = explain(dir, err)
 		_, refused := errors.AsType[*acrkit.Error](err)
 		_, lost := errors.AsType[*Incomplete](err)
-		if !refused && !lost { // which say it all
+		if !refused && !lost { // whose texts are complete
 			err = fmt.Errorf("open the database: %w", err)
 		}
 		if cerr := d.Close(); cerr != nil {
@@ -160,14 +160,14 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, err
 		}
-		if size := info.Size(); size < minPage && (size > 0 || opts.AsIs) { // SQLite would begin anew
+		if size := info.Size(); size < minPage && (size > 0 || opts.AsIs) { // SQLite would make a new database
 			return nil, fmt.Errorf("%w: its file has %d bytes", ErrDamaged, size)
 		}
 		if name, err = dataSource(path); err != nil {
 			return nil, err
 		}
 		if opts.AsIs {
-			pragmas.Set("mode", "ro") // one that can write folds the log into the file at its end
+			pragmas.Set("mode", "ro") // one that can write merges the log into the file when it closes
 			add("query_only(1)")
 		} else {
 			add("journal_mode(WAL)")
@@ -248,8 +248,8 @@ func dataSource(path string) (string, error) {
 	return "file://" + (&url.URL{Path: path}).EscapedPath(), nil
 }
 
-// prepare looks at what the folder holds, and gives one that is new its mark before
-// anything else: what a start leaves behind that is cut short is no state then.
+// prepare checks what the folder holds, and first of all writes the mark of a new
+// one: then what an interrupted start leaves is no state.
 func (d *DB) prepare(ctx context.Context, dir string, opts *Options) error {
 	m, origin, err := inspect(ctx, dir, opts)
 	if err != nil {
@@ -260,15 +260,15 @@ func (d *DB) prepare(ctx context.Context, dir string, opts *Options) error {
 	case origin == Adopted: // its mark is made when it is established
 		return nil
 	case origin == New && opts.Recover && m.database == "":
-		// So is the mark of one that takes the place of another: the folder is not
-		// new. SQLite would remove a log without its database.
+		// So is the mark of one that replaces another: the folder is not new. SQLite
+		// would remove a log without its database.
 		return SetAside(dir)
 	case m.database != "":
 		if d.mark, err = private.OpenSecret(filepath.Join(dir, markName), os.O_RDWR); err != nil || m.sum == noSum {
 			return err
 		}
 		d.verified = true
-		// Durably: after a power cut, the sum of before would refuse what was written since.
+		// Durably: after a power cut, the old sum would refuse what was written since.
 		m.sum = noSum
 		_, err = d.mark.WriteAt(m.encode(), 0)
 		return errors.Join(err, d.mark.Sync())
@@ -299,7 +299,7 @@ func (d *DB) Establish(ctx context.Context) error {
 // Origin says where the state comes from.
 func (d *DB) Origin() Origin { return d.origin }
 
-// Name tells databases apart: 26 letters and digits, or "" in memory.
+// Name identifies the database: 26 letters and digits, or "" in memory.
 func (d *DB) Name() string { return d.database }
 
 // Close waits for the write under way, refuses later ones and closes the
@@ -314,8 +314,8 @@ func (d *DB) Close() error {
 	close(d.closing)
 	d.mu.Unlock()
 	var errs []error
-	// A pool closes when its connection does; the writer's last, so that it
-	// folds the write-ahead log into the file.
+	// A pool closes when its connection does; the writer's last, so that it merges
+	// the write-ahead log into the file.
 	for range len(d.pools) - 1 {
 		if c, ok := receive(d.readers, d.opened()); ok {
 			errs = append(errs, c.close())
@@ -362,7 +362,7 @@ func (d *DB) sumUp() error {
 // opened reports whether all connections were made; a failed Open leaves fewer.
 func (d *DB) opened() bool { return len(d.pools) == readers+1 }
 
-// receive takes a connection; it waits for one only where one is sure to come.
+// receive takes a connection; it waits for one only if one is sure to come.
 func receive(from chan *conn, wait bool) (*conn, bool) {
 	if wait {
 		return <-from, true
@@ -404,7 +404,7 @@ func (d *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 
 func (d *DB) tick() time.Time { return d.now().UTC().Truncate(Tick) }
 
-// mapError puts [ErrFull] or [ErrDamaged] on top of SQLite's own error.
+// mapError wraps SQLite's own error in [ErrFull] or [ErrDamaged].
 func mapError(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok || errors.Is(err, ErrFull) || errors.Is(err, ErrDamaged) {

@@ -209,10 +209,10 @@ func TestWritersShareACommit(t *testing.T) {
 				if (err != nil) != (i%10 == 3) {
 					t.Errorf("writer %d: %v", i, err)
 				}
-				// Nobody is told before the commit that all of them share.
+				// No write is acknowledged before the commit that all of them share.
 				committed := int64(0)
 				if e := d.Row(t.Context(), "SELECT count(*) FROM parents WHERE name=?", []any{fmt.Sprint(i)}, &committed); e != nil || committed == 0 && err == nil {
-					t.Errorf("writer %d was told, and its row is not there: %v", i, e)
+					t.Errorf("write %d was acknowledged, and its row is not there: %v", i, e)
 				}
 			})
 		}
@@ -304,7 +304,7 @@ func TestFull(t *testing.T) {
 		for i := range 9 {
 			_, bad := failed[fmt.Sprint(i)]
 			if i%3 == 0 && !bad {
-				t.Errorf("writer %d was told that it succeeded", i)
+				t.Errorf("writer %d got no error", i)
 			}
 			if !bad {
 				want++

@@ -61,7 +61,7 @@ type Origin int
 
 // The origins.
 const (
-	Known   Origin = iota // the mark vouches for it
+	Known   Origin = iota // it agrees with its mark
 	New                   // it was made now, or by a start that acknowledged nothing
 	Adopted               // it had no mark, or was taken as it is by Options.Recover
 )
@@ -76,7 +76,7 @@ func Inspect(ctx context.Context, dir, held string) error {
 }
 
 // inspect compares the database in dir with its mark, and changes neither. It
-// returns the mark, made up where there was none.
+// returns the mark, a new one if there was none.
 func inspect(ctx context.Context, dir string, opts *Options) (m mark, origin Origin, err error) {
 	m, marked, err := readMark(dir)
 	if _, lost := errors.AsType[*Incomplete](err); err != nil && !(lost && opts.Recover) {
@@ -157,9 +157,8 @@ func hasContent(path string) (bool, error) {
 
 // counted reads which database a file holds and how many commits it has; an earlier
 // version's has no name. It is not used where it has no tables: its first commit
-// was cut short. The connection only reads: one that could write would fold the log
-// into the file when it is closed, and with it drop what the log holds after a
-// damaged place.
+// was cut short. The connection only reads: one that could write would merge the log
+// into the file when it is closed, and drop what the log holds after a damaged place.
 func counted(ctx context.Context, path string) (m mark, used bool, err error) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := private.CheckSecret(path + suffix); err != nil {

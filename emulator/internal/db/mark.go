@@ -70,8 +70,8 @@ func readMark(dir string) (m mark, ok bool, err error) {
 }
 
 // IsNew reports whether the folder's mark says that nothing was acknowledged yet,
-// as the first start of an emulator leaves it that was cut short. known is false
-// where there is no mark to tell by.
+// as an interrupted first start of an emulator leaves it. known is false if there is
+// no mark.
 //
 // Errors: [Incomplete] for a damaged mark.
 func IsNew(dir string) (isNew, known bool, err error) {
@@ -79,7 +79,7 @@ func IsNew(dir string) (isNew, known bool, err error) {
 	return ok && m.commits == 0, ok, err
 }
 
-// makeMark writes a mark anew, durably, and opens it.
+// makeMark writes a new mark, durably, and opens it.
 func makeMark(dir string, m mark) (*os.File, error) {
 	path := filepath.Join(dir, markName)
 	if err := private.WriteFile(path, m.encode(), 0o600); err != nil {
@@ -89,7 +89,7 @@ func makeMark(dir string, m mark) (*os.File, error) {
 }
 
 // sumOf returns the checksum of a file. It finds each flipped bit, and is as fast as
-// the file is read; what is held on purpose to have the same sum is no matter here.
+// the file is read. It protects against accidents, not against an attacker.
 func sumOf(path string) (sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -103,8 +103,8 @@ func sumOf(path string) (sum string, err error) {
 	return fmt.Sprintf("%08x", h.Sum32()), nil
 }
 
-// SetAside moves files of a folder, as far as they are there, into a new folder
-// aside-* beside them. Without names it is the database and what belongs to it.
+// SetAside moves the files of a folder that exist into a new folder aside-* beside
+// them. Without names it moves the database and what belongs to it.
 func SetAside(dir string, names ...string) error {
 	if len(names) == 0 {
 		names = []string{fileName, fileName + "-wal", fileName + "-shm", markName}

@@ -45,8 +45,8 @@ func (e *Earlier) Error() string {
 	return fmt.Sprintf("the data folder lacks the migration %q of this version: it was written by an earlier one", e.Migration)
 }
 
-// compare returns [Later] or [Earlier] where another version wrote the database. One
-// that does not say which steps it has is left to [DB.Check].
+// compare returns [Later] or [Earlier] if another version wrote the database. One
+// whose steps cannot be read is left to [DB.Check].
 func (d *DB) compare(ctx context.Context, steps []Migration) error {
 	found := map[string]bool{}
 	err := d.Read(ctx, func(tx *Tx) error {
@@ -85,7 +85,7 @@ func (d *DB) migrate(ctx context.Context, steps []Migration) error {
 		sum := sha256.Sum256([]byte(m.SQL))
 		known[m.Name] = hex.EncodeToString(sum[:])
 	}
-	// All of them, or none: one commit, so that a new folder is quickly there.
+	// All of them, or none: one commit, so that a new folder is made quickly.
 	return d.Write(ctx, func(tx *Tx) error {
 		if err := tx.recorded(known); err != nil {
 			return damagedAtOpen(err)

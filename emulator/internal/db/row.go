@@ -12,9 +12,8 @@ import (
 // Row reads the first row of one statement's result into dest: pointers to
 // string, int64 and []byte, and [sql.Scanner]s. No row is [sql.ErrNoRows].
 //
-// It is [DB.Read] for what a single look-up answers, at a fraction of its cost.
-// The statement is not cut short when ctx ends; it must be one that an index
-// answers.
+// It is [DB.Read] for a single look-up, at a fraction of its cost. The statement is
+// not cut short when ctx ends, so it must be one that an index answers.
 func (d *DB) Row(ctx context.Context, query string, args []any, dest ...any) error {
 	c, err := d.reader(ctx)
 	if err != nil {

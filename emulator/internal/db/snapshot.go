@@ -1,19 +1,18 @@
 package db
 
-// refreshEvery is after how many commits the idle readers give up their
-// snapshots. The write-ahead log cannot begin again from its start while a
-// reader holds an old one; until then it grows by these commits.
+// refreshEvery is after how many commits the idle readers end their snapshots. The
+// write-ahead log cannot be reused from its start while a reader holds an old one;
+// until then it grows by these commits.
 const refreshEvery = 64
 
-// snapshot sees to it that the connection has a transaction which holds all that
+// snapshot makes sure that the connection has a transaction which holds all that
 // was acknowledged before this call. One that is still good is used again: to
 // begin and end one takes locks on files, which cost more than a look-up.
 //
-// The writer counts before a commit and after it, before anyone is told (see
-// commit). While it is at it, the count is odd, and every reader begins anew:
-// some may see the commit already, and what was seen once must not be gone with
-// the next reader. A snapshot that was begun at the present even count lacks
-// nothing.
+// The writer counts before a commit and after it, before it is acknowledged (see
+// commit). During the commit the count is odd, and every reader begins a new
+// snapshot: some may see the commit already, and what one reader has seen the next
+// one must see too. A snapshot that was begun at the present even count is complete.
 func (d *DB) snapshot(c *conn) error {
 	now := d.commits.Load() // before BEGIN: at worst the snapshot is younger than it seems
 	if c.inSnapshot && c.snapshotAt == now && now%2 == 0 {
@@ -27,22 +26,20 @@ func (d *DB) snapshot(c *conn) error {
 	return nil
 }
 
-// Version says which state of the database there is. What was read after asking
-// for it, and remembered with it, is still so whenever the same version is said
-// again: the writer counts before each commit and after it, before anyone is
-// told, save for those of [DB.WriteApart].
+// Version returns the version of the database's state. What was read after asking
+// for it is still true when it is the same later: the writer counts before each
+// commit and after it, before it is acknowledged, except for those of
+// [DB.WriteApart].
 //
-// settled is false while a commit is under way. Some readers may see it already,
-// and what was seen once must not be gone with the next: nothing that is
-// remembered is good then.
+// settled is false while a commit is under way. Some readers may see it already, and
+// what one reader has seen the next one must see too: no cached result is good then.
 func (d *DB) Version() (version uint64, settled bool) {
 	v := d.version.Load()
 	return v, v%2 == 0
 }
 
-// release gives a reader back. Its snapshot stays for the next one, unless
-// something went wrong in it, or the database is in memory, where it would keep
-// the writer waiting.
+// release returns a reader to the pool. Its snapshot stays for the next one, unless
+// it failed, or the database is in memory, where it would keep the writer waiting.
 func (d *DB) release(c *conn, failed bool) {
 	if failed || d.memory != nil {
 		c.endSnapshot()
@@ -57,8 +54,8 @@ func (c *conn) endSnapshot() {
 	}
 }
 
-// refresh lets idle readers end their snapshots, now and then. The writer calls
-// it; a reader at work begins a new one by itself.
+// refresh ends the snapshots of idle readers every refreshEvery commits. The writer
+// calls it; a busy reader begins a new one by itself.
 func (d *DB) refresh() {
 	now := d.commits.Load()
 	if now-d.refreshed < 2*refreshEvery {

@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
-// holdAll lets every connection that reads begin a snapshot.
+// holdAll makes every connection that reads begin a snapshot.
 func holdAll(t *testing.T, d *db.DB) {
 	t.Helper()
 	var all, arrived sync.WaitGroup

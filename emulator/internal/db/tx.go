@@ -9,7 +9,7 @@ import (
 )
 
 // maxStatements is the most prepared statements a connection keeps. The queries
-// are constants of the code, about a hundred; what is beyond is not kept.
+// are constants of the code, about a hundred; more are not kept.
 const maxStatements = 512
 
 // conn is one connection with its prepared statements. One goroutine uses it at
@@ -50,8 +50,8 @@ func (c *conn) prepare(ctx context.Context, query string) (s *sql.Stmt, once boo
 	return s, false, nil
 }
 
-// exec runs one of the statements that frame a transaction. They are never cut
-// short: a rollback must happen though its request is gone.
+// exec runs one of the statements that begin or end a transaction. They are never
+// cut short: a rollback must happen even if its request is gone.
 func (c *conn) exec(query string) error {
 	s, once, err := c.prepare(context.Background(), query)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *conn) exec(query string) error {
 }
 
 // Tx is a transaction: within [DB.Write] it may change the database, within
-// [DB.Read] it may not. It is of no use after the function it was given to has
+// [DB.Read] it may not. It is invalid after the function it was given to has
 // returned, and belongs to that function's goroutine.
 type Tx struct {
 	// Now is the one time of this transaction: UTC, in whole [Tick]s.

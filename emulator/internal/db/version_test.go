@@ -22,7 +22,7 @@ func TestVersion(t *testing.T) {
 			{"write_apart", func() error { return d.WriteApart(ctx, insert("b")) }, false},
 			{"nothing_was_changed", func() error {
 				if err := d.Write(ctx, func(*db.Tx) error { return failed }); !errors.Is(err, failed) {
-					return errors.Join(errors.New("not told"), err)
+					return errors.Join(errors.New("another error"), err)
 				}
 				return nil
 			}, false},

@@ -33,8 +33,8 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.write(&request{ctx: ctx, fn: fn, done: make(chan struct{})})
 }
 
-// WriteApart is [DB.Write] for what nobody remembers beside the database, such
-// as a log: [DB.Version] stays as it is.
+// WriteApart is [DB.Write] for data that is never cached, such as a log:
+// [DB.Version] stays as it is.
 func (d *DB) WriteApart(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.write(&request{ctx: ctx, fn: fn, apart: true, done: make(chan struct{})})
 }
@@ -79,7 +79,7 @@ func (d *DB) withdraw(r *request) bool {
 	return false
 }
 
-// lead runs one batch on behalf of all who wait, and passes the connection on.
+// lead runs one batch for all calls that wait, and passes the connection on.
 func (d *DB) lead(c *conn) {
 	d.mu.Lock()
 	n := min(len(d.queue), maxBatch)
@@ -88,7 +88,7 @@ func (d *DB) lead(c *conn) {
 	d.mu.Unlock()
 
 	defer func() {
-		// Not reached in order only if a function ended its goroutine.
+		// Only if a function ended its goroutine does this run early.
 		for _, r := range batch {
 			select {
 			case <-r.done:
@@ -135,7 +135,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 		}
 	}()
 	shared := len(batch) > 1
-	changed, seen := false, false // seen: by who asks for the version
+	changed, seen := false, false // seen: the change counts for Version
 	for i, r := range batch {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
@@ -191,7 +191,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 	}
 	err := c.exec("COMMIT")
 	if seen {
-		d.version.Add(1) // whatever came of it
+		d.version.Add(1) // after an error too
 	}
 	d.commits.Add(1) // as above
 	if err != nil {
@@ -202,9 +202,9 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 	return settle(len(batch), err)
 }
 
-// acknowledge counts a commit, and keeps the mark. That the mark could not be
-// written is no failure of the commit, which is durable: the mark is older then,
-// and the next one makes up for it.
+// acknowledge counts a commit, and writes the mark. A mark that cannot be written is
+// no failure of the commit, which is durable: the mark is older then, until the next
+// commit writes it.
 func (d *DB) acknowledge() {
 	if d.memory != nil {
 		return
@@ -223,7 +223,7 @@ func (d *DB) run(c *conn, r *request) {
 		tx.c = nil
 		if !returned {
 			r.err = errInterrupted
-			r.panicked = recover() // nil where the goroutine is ending: that goes on
+			r.panicked = recover() // nil if the goroutine is ending, which goes on
 		}
 	}()
 	r.err = r.fn(tx)

@@ -1,6 +1,6 @@
 // Package decisions is the emulator's decision log: who asked for what, and which
-// rule allowed it or which right was missing. The log knows what an answer must
-// not tell, such as that a password has expired.
+// rule allowed it or which right was missing. The log has what an answer must not
+// say, such as that a password has expired.
 package decisions
 
 import (
@@ -26,9 +26,9 @@ const (
 	// pruneEvery is how many more there may be before the oldest are removed.
 	pruneEvery = 1000
 	// batch is how many grants are written together: each commit makes the readers
-	// of the database read its pages anew.
+	// of the database read its pages again.
 	batch = 1024
-	// maxPending bounds the grants in memory while the disk takes none.
+	// maxPending limits the grants in memory while none can be written.
 	maxPending = 4096
 	// delay is the longest a grant waits to be written.
 	delay = time.Second
@@ -44,7 +44,7 @@ const (
 const (
 	Allowed    = "allowed"
 	Denied     = "denied"
-	Challenged = "challenged" // no credential was presented: nobody was refused
+	Challenged = "challenged" // no credential was presented, so none was refused
 	Faulted    = "faulted"    // a fault or a rate limit answered, before anything was decided
 )
 
@@ -113,7 +113,7 @@ func Migrations() []db.Migration {
 type Log struct {
 	db   *db.DB
 	now  func() time.Time
-	fail func(error, int) // told of grants that could not be written, with the count of lost ones
+	fail func(error, int) // called for grants that could not be written, with the count of lost ones
 
 	writing sync.Mutex // one flush at a time, so that they arrive in order
 
@@ -124,12 +124,12 @@ type Log struct {
 	spare   []Decision // empty, with room for the next ones; nil while they are written
 	failing bool       // the last flush failed: grants wait for the timer
 	timer   *time.Timer
-	wake    chan struct{} // closed with the next decision; nil = nobody waits
+	wake    chan struct{} // closed with the next decision; nil = no call waits
 	closed  bool
 }
 
-// Open continues the log of a database. fail is called with errors of writing
-// behind, and how many decisions were given up for lack of room.
+// Open continues the log of a database. fail is called with errors of later writes,
+// and how many decisions were dropped for lack of room.
 func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err error, lost int)) (*Log, error) {
 	l := &Log{db: d, now: now, fail: fail}
 	err := d.Read(ctx, func(tx *db.Tx) error {
@@ -220,8 +220,8 @@ func (l *Log) Flush(ctx context.Context) error {
 	return nil
 }
 
-// spare empties what was written, to be used again; unless a full disk let it
-// grow.
+// spare empties the slice that was written, to use it again; one that a full disk
+// let grow is dropped.
 func spare(written []Decision) []Decision {
 	if cap(written) > 2*batch {
 		return nil
@@ -304,8 +304,8 @@ type Page struct {
 	// Last is how far the log was looked through: where to go on after.
 	Last int64
 	More bool // there are decisions after Last already
-	// Dropped is how many decisions after Filter.After are not there any more,
-	// whatever they were: the log is bounded.
+	// Dropped is how many decisions after Filter.After were removed, those that the
+	// filter leaves out included: the log is bounded.
 	Dropped int64
 }
 

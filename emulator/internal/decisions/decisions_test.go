@@ -156,7 +156,7 @@ func TestOnDiskItIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := stored(t, d); got != 1+more {
-		t.Errorf("%d rows, want the newest of before and %d", got, more)
+		t.Errorf("%d rows, want the newest earlier one and %d", got, more)
 	}
 }
 
@@ -179,13 +179,13 @@ func TestInMemoryItIsBounded(t *testing.T) {
 		}
 	}
 	if lost != 5000-4096 || failures == 0 {
-		t.Errorf("%d lost, told %d times", lost, failures)
+		t.Errorf("%d lost, reported %d times", lost, failures)
 	}
 	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied}); err == nil {
 		t.Error("a denial that was not written is no error")
 	}
 	if err := l.Close(); err == nil {
-		t.Error("Close told nothing")
+		t.Error("Close returned no error")
 	}
 }
 
@@ -255,7 +255,7 @@ func TestReaderStops(t *testing.T) {
 }
 
 // TestOldOnesGo: what is older than MaxAge goes with the next write, what was
-// dropped is told, and the newest stays.
+// dropped is reported, and the newest stays.
 func TestOldOnesGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, l := open(t, "")
@@ -282,7 +282,7 @@ func TestOldOnesGo(t *testing.T) {
 }
 
 // TestPruningUnderLoad: many write and one follows while the oldest go; the
-// follower sees each decision once, or is told that it was dropped.
+// follower sees each decision once, or the count of those dropped.
 func TestPruningUnderLoad(t *testing.T) {
 	d, err := db.Open(t.Context(), "", &db.Options{Migrations: decisions.Migrations()})
 	if err != nil {

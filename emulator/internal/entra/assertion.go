@@ -53,8 +53,8 @@ type assertion struct {
 	Expires   int64            `json:"exp"`
 }
 
-// UnmarshalJSON reads claims by their exact names: what an issuer signed must mean
-// the same here as to it.
+// UnmarshalJSON reads claims by their exact names, so that they mean here what they
+// mean to the issuer.
 func (a *assertion) UnmarshalJSON(data []byte) error {
 	type plain assertion
 	return exactjson.Unmarshal(data, (*plain)(a))
@@ -81,8 +81,8 @@ func (h *Handler) checkAssertion(r *http.Request, tenant string, a *identity.App
 	if err != nil {
 		return badAssertion()
 	}
-	// Whose it is decides which key must have signed it; only then does what it
-	// says count.
+	// The issuer and subject decide which key must have signed it; the other claims
+	// count only if that key did.
 	var key *rsa.PublicKey
 	var refused *failure
 	own := strings.EqualFold(c.Issuer, a.ClientID)

@@ -84,7 +84,7 @@ func clip(s string) string {
 	return s
 }
 
-// fail answers with an error, and has it recorded. app is nil where it is not known.
+// fail answers with an error and records it. app is nil if it is not known.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, app *identity.Application, f *failure) {
 	var who identity.Principal
 	if app != nil {

@@ -19,8 +19,8 @@ import (
 // MaxBody is the largest token request. Real ones have a few kilobytes.
 const MaxBody = 64 << 10
 
-// adfs is the tenant under which clients skip instance discovery. It stands for
-// all tenants.
+// adfs is the tenant under which clients skip instance discovery. It means all
+// tenants.
 const adfs = "adfs"
 
 // Handler answers as the authority.

@@ -138,9 +138,9 @@ type Verified struct {
 	Audience    string
 }
 
-// Verify checks a token's signature, time and application. The audience is the
-// caller's to judge. What is wrong with a token, the error says as a [rule.ID];
-// another is the authority's own failure.
+// Verify checks a token's signature, time and application; the caller checks the
+// audience. The error is a [rule.ID] for a token that is not good, another one for a
+// failure of the authority itself.
 func (t *Tokens) Verify(token string) (Verified, error) {
 	if len(token) > identity.MaxToken {
 		return Verified{}, rule.EntraTokenMalformed

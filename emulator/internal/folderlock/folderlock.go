@@ -33,10 +33,10 @@ func Take(dir string) (*Lock, error) {
 }
 
 // Hold locks a private folder itself, for as long as the lock: on Unix, the lock
-// file can be removed while it is held, and the next one would lock another of its
-// name, but the folder cannot be replaced without what it holds. Windows does not
-// remove a file that is open, and some network file systems lock no folders: there
-// the file is all. After an error the lock is to be closed.
+// file can be removed while it is held, and the next process would lock another file
+// of that name, but the folder cannot be replaced without its content. Windows does
+// not remove a file that is open, and some network file systems lock no folders:
+// there the file is the only lock. After an error the lock is to be closed.
 func (l *Lock) Hold(folder string) error {
 	f, err := lockDir(folder)
 	if f == nil {
@@ -62,7 +62,7 @@ func (l *Lock) add(f *os.File, err error) error {
 	return err
 }
 
-// Close gives the lock back. The file stays, for the next.
+// Close releases the lock. The file stays, for the next.
 func (l *Lock) Close() error {
 	var errs []error
 	for _, f := range l.held {

@@ -9,10 +9,10 @@ import (
 	"strconv"
 )
 
-// RefuseChosen lets no state come about from now on in which somebody could log in
-// with a password or client secret whose value was chosen, by a seed or a caller:
-// others may know it. What is there is looked at now, and each change before it is
-// made, whoever makes it. refusal words the error, with the secrets' names.
+// RefuseChosen refuses, from now on, every password or client secret that can be
+// used to log in and whose value was chosen, by a seed or a caller: others may know
+// it. It checks the present state now, and each change before it is made. refusal
+// makes the error from the secrets' names.
 func (s *Store) RefuseChosen(refusal func(names []string) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -47,8 +47,8 @@ func (s *Store) after(c *Change) iter.Seq[object] {
 	}
 }
 
-// Chosen names the chosen passwords and client secrets with which somebody could
-// log in: of tokens by registry, slot and name, then of applications.
+// Chosen names the chosen passwords and client secrets that can be used to log in:
+// of tokens by registry, slot and name, then of applications.
 func (s *Store) Chosen() []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

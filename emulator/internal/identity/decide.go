@@ -9,7 +9,7 @@ import (
 // rememberedAnswers bounds the answers of [Store.Decide] that are remembered.
 var rememberedAnswers = memo.Limits{Entries: 4096, Bytes: 2 << 20}
 
-// question is what [Store.Decide] is asked.
+// question is the key of an answer of [Store.Decide].
 type question struct {
 	registry  int64
 	principal Principal
@@ -20,16 +20,16 @@ type question struct {
 type Answer struct {
 	Decision
 	Source string  // as [Rights] has it
-	Lacks  rule.ID // by which what is missing is refused; "" where nothing is
+	Lacks  rule.ID // the rule by which the missing rights are refused; "" if none are
 }
 
-// Decide asks the rights that a principal has on a registry now for a required
-// scope. Where there is no such principal or registry any more, or it is disabled,
-// the error is a [rule.ID].
+// Decide compares a required scope with the rights that a principal has on a
+// registry now. If there is no such principal or registry any more, or it is
+// disabled, the error is a [rule.ID].
 //
-// The answer is worked out once for each version of all identities and scope
-// maps: any change of one of them, and a return to a snapshot, lets every question
-// be asked anew. It is shared and must not be changed.
+// The answer is computed once for each version of all identities and scope maps:
+// any change of one of them, and a return to a snapshot, discards all answers. It is
+// shared and must not be changed.
 func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answer, error) {
 	s.mu.RLock()
 	version := s.version // before anything is looked at
@@ -58,7 +58,8 @@ func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answ
 	return a, nil
 }
 
-// lacks says by which rule a required scope is refused that the rights do not hold.
+// lacks returns the rule by which a required scope is refused that the rights do not
+// hold.
 func (r Rights) lacks(required acrkit.Scope) rule.ID {
 	if r.Lacks != "" {
 		return r.Lacks

@@ -175,7 +175,9 @@ func TestDecideFailsClosed(t *testing.T) {
 			t.Errorf("%s: granted %s, missing %s", text, d.Granted, d.Missing)
 		}
 	}
-	for _, p := range []Principal{{}, {"other", "x"}, {KindToken, "nobody"}, {KindServicePrincipal, "x"}, {KindAdmin, "myregistry"}, {KindAnonymous, ""}} {
+	for _, p := range []Principal{
+		{}, {"other", "x"}, {KindToken, "unknown"}, {KindServicePrincipal, "x"}, {KindAdmin, "myregistry"}, {KindAnonymous, ""},
+	} {
 		if _, err := s.RightsOf(r, p); err == nil {
 			t.Errorf("%v has rights", p)
 		}

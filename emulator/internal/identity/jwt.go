@@ -26,10 +26,10 @@ const (
 // anonymousSubject is the subject of an anonymous client's token (recorded).
 const anonymousSubject = "acr_anon_pull"
 
-// Issuer stands in the registry's tokens.
+// Issuer is the issuer in the registry's tokens.
 const Issuer = "Azure Container Registry"
 
-// MaxToken is the longest token that is looked at: the longest scope, as JSON in
+// MaxToken is the longest token that is parsed: the longest scope, as JSON in
 // base64, with room for the other claims.
 const MaxToken = 256 << 10
 
@@ -50,8 +50,8 @@ type claims struct {
 	AppID       string          `json:"appid,omitempty"`
 	Tenant      string          `json:"tenant,omitempty"`
 	Permissions *permissions    `json:"permissions,omitempty"`
-	// AADIdentity stands in refresh tokens of registries in ABAC mode. Source: acr-cli,
-	// which tells the mode by it; nobody shows what it holds.
+	// AADIdentity is in refresh tokens of registries in ABAC mode. Source: acr-cli,
+	// which recognizes the mode by it; no source shows its value.
 	AADIdentity string   `json:"aad_identity,omitempty"`
 	Roles       []string `json:"roles"`
 }
@@ -205,7 +205,7 @@ func (r Rights) words() []string {
 // Access is a verified access token.
 type Access struct {
 	Principal Principal
-	Granted   acrkit.Scope // [AllRepositories] stands for every repository: see Lacks
+	Granted   acrkit.Scope // [AllRepositories] means every repository: see Lacks
 
 	rid              string
 	notBefore, until int64
@@ -244,9 +244,9 @@ func (s *Store) NewVerifier() *Verifier {
 	return &Verifier{store: s, new: map[[sha256.Size]byte]Access{}}
 }
 
-// Verify returns what a good access token for the registry holds. What is wrong
-// with another, the error says as a [rule.ID], for the decision log: the service
-// does not tell its clients.
+// Verify returns what a good access token for the registry holds. For any other
+// token the error is a [rule.ID], for the decision log: the service does not say it
+// to its clients.
 func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
 	if len(token) > MaxToken {
 		return Access{}, rule.ACRTokenMalformed

@@ -22,7 +22,7 @@ import (
 // KeysFile is the name of the keys in the data folder.
 const KeysFile = "keys.json"
 
-// useless is what keys that are lost mean.
+// useless is what follows from lost keys.
 const useless = "no password can be checked without its keys, and no token is good"
 
 // rsaBits is the size of the service's keys: its signatures have 342 characters.
@@ -72,8 +72,8 @@ func (f keysFile) sum() ([]byte, error) {
 //
 // Keys that are missing, damaged or of another database are a [db.Incomplete], for
 // no password could be checked and no token would be good. To recover, keys that
-// are whole are taken whatever the database, and new ones are made for those that
-// are not; renewed says so. What was there is set aside.
+// are whole are used even if they are another database's, and new ones are made
+// for the rest; renewed says so. The old file is set aside.
 func OpenKeys(dir string, d *db.DB, recovering bool) (k *Keys, renewed bool, err error) {
 	k = &Keys{}
 	if dir == "" {

@@ -87,7 +87,7 @@ func TestKeysLost(t *testing.T) {
 	}
 	dir := t.TempDir()
 	good, other := keysOf(dir), keysOf(t.TempDir())
-	// A character of a key that stays a key: only the sum tells.
+	// A character of a key that stays a key: only the sum shows the change.
 	var f keysFile
 	if err := json.Unmarshal(good, &f); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestKeysLost(t *testing.T) {
 	}
 }
 
-// TestKeysOfEarlierVersion: a folder of before the mark has keys without a sum,
+// TestKeysOfEarlierVersion: a folder without a mark has keys without a sum,
 // which get one.
 func TestKeysOfEarlierVersion(t *testing.T) {
 	dir := t.TempDir()

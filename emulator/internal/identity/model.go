@@ -1,4 +1,4 @@
-// Package identity knows who there is and what they may do: tenants and
+// Package identity holds the identities and their rights: tenants and
 // applications, registries with their settings and role assignments, scope maps,
 // tokens with their passwords. All of it is held in memory and kept in the
 // database; a change is durable before it is seen.
@@ -85,10 +85,10 @@ type Registry struct {
 	Location     string       `json:"location"`
 	Created      time.Time    `json:"created"`
 	Assignments  []Assignment `json:"assignments"`
-	Network      *Network     `json:"network,omitempty"` // nil = all addresses are let in
+	Network      *Network     `json:"network,omitempty"` // nil = all addresses are allowed
 }
 
-// Network lets in the addresses that it names, and no others.
+// Network allows the addresses that it names, and no others.
 type Network struct {
 	Allow []string `json:"allow,omitempty"` // networks in CIDR notation
 }
@@ -197,7 +197,7 @@ const (
 
 var kinds = [...]Kind{"", KindToken, KindServicePrincipal, KindAdmin, KindAnonymous}
 
-// Principal is somebody who was authenticated.
+// Principal is an authenticated identity.
 type Principal struct {
 	Kind Kind
 	Name string // token name, client id, admin user name; "" for anonymous

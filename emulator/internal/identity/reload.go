@@ -7,9 +7,9 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
-// Replace runs a change of the database that may concern everything, such as
-// going back to a snapshot, and reads all identities anew. No update runs beside
-// it; readers see the old state or the new one. Where the new one may not be
+// Replace runs a change of the database that may concern all tables, such as going
+// back to a snapshot, and reads all identities again. No update runs beside it;
+// readers see the old state or the new one. If the new one is not allowed
 // ([Store.RefuseChosen]) or cannot be read, nothing is changed.
 func (s *Store) Replace(ctx context.Context, change func(tx *db.Tx) error) error {
 	s.writing.Lock()

@@ -65,7 +65,7 @@ func RoleNames() []string {
 	return names
 }
 
-// OrPremium returns the tier, Premium where none was said.
+// OrPremium returns the tier, Premium for "".
 func OrPremium(sku string) string {
 	if sku == "" {
 		return "Premium"
@@ -73,20 +73,20 @@ func OrPremium(sku string) string {
 	return sku
 }
 
-// Rights is what a principal may do now. A scope map is one; roles become one,
-// with the catalog apart, because in ABAC mode it is a role of its own.
+// Rights are what a principal may do now: a scope map, or roles written as one. The
+// catalog is apart, because in ABAC mode it is a role of its own.
 type Rights struct {
 	Source  string  // `scope map "ci-pull"`, `role AcrPull`, for the decision log
-	Lacks   rule.ID // by which a right that is missing is refused; "" = [rule.RightMissing]
+	Lacks   rule.ID // the rule by which a missing right is refused; "" = [rule.RightMissing]
 	Map     scopemap.Map
 	catalog *bool // nil: the map decides
 
 	wildcard  bool // a token may be asked for all repositories at once: [AllRepositories]
-	anonymous bool // a token has the form of an anonymous client's, whatever it was asked for
+	anonymous bool // every token has the form of an anonymous client's
 }
 
-// AllRepositories stands in a token for every repository, now and later. It is asked
-// for as "repository:*:ACTIONS", where the action * is all of them.
+// AllRepositories means, in a token, every repository that exists now or later. It
+// is requested as "repository:*:ACTIONS", where the action * is all of them.
 //
 // Source: acr-cli and PowerShell's gallery client ask for it; recorded in the tokens
 // of anonymous clients.
@@ -99,7 +99,7 @@ type Decision struct {
 	Rules   []string // what granted, each once
 }
 
-// Decide checks a required scope. What it does not know is missing.
+// Decide checks a required scope. Unknown resources and actions are missing.
 func (r Rights) Decide(required acrkit.Scope) Decision {
 	d, by := r.decide(required)
 	d.Rules = append(d.Rules, r.texts(by)...)
@@ -134,9 +134,9 @@ func (r Rights) texts(rules []scopemap.Rule) (out []string) {
 	return out
 }
 
-// Grant says what an access token holds that was asked for: the part of it within the
-// rights. All repositories are granted by a rule for all of them (the pattern *), and
-// by no other: a token never holds more than its scope map.
+// Grant returns what an access token holds for a requested scope: the part of it
+// within the rights. Only a rule for all repositories (the pattern *) grants all
+// repositories: a token never holds more than its scope map.
 func (r Rights) Grant(asked acrkit.Scope) Decision {
 	var named []acrkit.Access
 	var all []string
@@ -173,7 +173,7 @@ func (r Rights) Grant(asked acrkit.Scope) Decision {
 }
 
 // anonymousGrant is what the token of an anonymous client holds: pull on all
-// repositories, whatever was asked for on which, and the catalog where that was
+// repositories, for every request, and the catalog if that was requested
 // (recorded).
 func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 	granted := asked.Intersect(acrkit.CatalogScope())

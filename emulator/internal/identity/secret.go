@@ -20,7 +20,7 @@ import (
 // ZeroGUID is the user name under which an ACR refresh token is a password.
 const ZeroGUID = "00000000-0000-0000-0000-000000000000"
 
-// NewRID returns a registry id as it stands in tokens.
+// NewRID returns a registry id in the form that tokens have.
 func NewRID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
@@ -41,8 +41,8 @@ func NewPassword() string {
 	return text[:42] + "+ACR" + string("ABCD"[b[39]&3]) + text[43:48]
 }
 
-// hash is the keyed hash under which a password is stored. Each of the parts is
-// bounded by a zero byte, which none can hold.
+// hash is the keyed hash under which a password is stored. Each part ends in a zero
+// byte, which none can contain.
 func (k *Keys) hash(parts ...string) []byte {
 	mac := hmac.New(sha256.New, k.hmac)
 	for _, p := range parts {
@@ -80,7 +80,7 @@ func (k *Keys) AdminPassword(r *Registry, name string) string {
 	return base64.StdEncoding.EncodeToString(sum)[:32]
 }
 
-// SecretState is what Entra tells of a client secret.
+// SecretState is what Entra says of a client secret.
 type SecretState int
 
 // The states.
@@ -115,9 +115,9 @@ func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time)
 	return s.checkOther(r, user, password, now)
 }
 
-// CheckDirect authenticates a user name and password that stand in a request to
-// the registry itself. Scope-mapped tokens are not taken there, as users report
-// of the service; the admin user and service principals are.
+// CheckDirect authenticates a user name and password in a request to the registry
+// itself. Scope-mapped tokens are not accepted there, as users report of the
+// service; the admin user and service principals are.
 func (s *Store) CheckDirect(r *Registry, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
 		return Principal{KindToken, t.Name}, rule.BasicScopedToken
@@ -238,7 +238,7 @@ var errJTI = errors.New("a token id that is not ours")
 
 // newJTI makes a token's id: a GUID, as in the service's tokens, which also says
 // which kind of principal the token is for. A claim would say it too, but the
-// service has none. Nobody without the key can tell such a GUID from another.
+// service has none. Without the key such a GUID looks like any other.
 func (k *Keys) newJTI(kind Kind) string {
 	var b [16]byte
 	rand.Read(b[:10]) // never fails

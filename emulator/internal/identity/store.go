@@ -33,8 +33,8 @@ type Store struct {
 	db   *db.DB
 	keys *Keys
 
-	writing sync.Mutex                 // one change at a time, so that a change may look first
-	refusal func(names []string) error // of chosen secrets; nil = they may be; under writing
+	writing sync.Mutex                 // one change at a time, so that a change may read first
+	refusal func(names []string) error // of chosen secrets; nil = they are allowed; under writing
 	answers *memo.Memo[question, Answer]
 
 	mu      sync.RWMutex

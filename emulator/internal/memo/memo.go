@@ -1,20 +1,19 @@
-// Package memo remembers what look-ups found for as long as nothing that they
-// depend on was changed.
+// Package memo caches the results of look-ups until something that they depend on
+// changes.
 package memo
 
 import "sync"
 
-// Limits bound a [Memo]. Passing one empties it: it fills again with what is
-// asked for now.
+// Limits are the limits of a [Memo]. It is emptied when one is passed, and fills
+// again with what is asked for then.
 type Limits struct {
 	Entries int
 	Bytes   int // of what its users count
 }
 
-// Memo remembers what was found in one version of what was looked at: the
-// version that was read before the look-up began. With any other version it holds
-// nothing. Who changes something changes the version before it tells anyone, so a
-// change is seen by all who ask after that, whatever it was.
+// Memo caches results for one version of the data: the version that was read before
+// the look-up began. For any other version it holds nothing. A writer changes the
+// version before it acknowledges a change, so every later look-up sees the change.
 //
 // Its methods may be called by many goroutines. What it returns is shared and
 // must not be changed.

@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestNeverStale: who asks after a change sees it, while others look up and
+// TestNeverStale: a look-up after a change sees it, while others look up and
 // remember all the time.
 func TestNeverStale(t *testing.T) {
 	m := New[int, uint64](Limits{Entries: 4, Bytes: 1 << 10})

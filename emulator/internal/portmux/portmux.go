@@ -119,7 +119,7 @@ func (l *Listener) sort(conn net.Conn) {
 	delete(l.silent, conn)
 	l.mu.Unlock()
 	if err != nil {
-		conn.Close() // it said nothing
+		conn.Close() // it sent nothing
 		return
 	}
 	var out net.Conn = &prefixed{Conn: conn, first: bytes.NewReader(first[:])}
@@ -129,7 +129,7 @@ func (l *Listener) sort(conn net.Conn) {
 	select {
 	case l.conns <- out:
 	case <-l.done:
-		conn.Close() // nobody will serve it
+		conn.Close() // no server is left for it
 	}
 }
 
@@ -146,7 +146,7 @@ func (l *Listener) stop(err error) {
 	})
 }
 
-// Accept returns the next connection that has said something.
+// Accept returns the next connection that has sent something.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
@@ -169,7 +169,7 @@ func (l *Listener) Close() error {
 // Addr returns the address of the inner listener.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// prefixed gives back the byte that was looked at.
+// prefixed returns the byte that was read before the rest.
 type prefixed struct {
 	net.Conn
 	first *bytes.Reader
@@ -185,6 +185,6 @@ func (c *prefixed) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// ReadFrom sends a body by the connection's own short way from a file, which
-// the embedded interface hides.
+// ReadFrom sends a file by the connection's own ReadFrom, which avoids a copy and
+// which the embedded interface hides.
 func (c *prefixed) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }

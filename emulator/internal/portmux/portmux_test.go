@@ -165,7 +165,7 @@ func TestSilenceEnds(t *testing.T) {
 	})
 }
 
-// TestSilentAtOnce: no more silent connections are held than is said; one more
+// TestSilentAtOnce: no more than maxSilent silent connections are held; one more
 // waits in the queue until another has had its time.
 func TestSilentAtOnce(t *testing.T) {
 	const most = 1024

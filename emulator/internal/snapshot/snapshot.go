@@ -3,7 +3,7 @@
 // blobs that the copy refers to. Taking one and going back to one are a single
 // transaction each, on disk and in memory alike, and a copy outlives a restart.
 //
-// Blobs are not copied. [Holds] says which ones copies refer to; whoever removes
+// Blobs are not copied. [Holds] says which ones copies refer to; code that removes
 // unused blobs must ask it.
 package snapshot
 
@@ -25,8 +25,8 @@ const Max = 20
 
 // The failures of a name.
 var (
-	ErrExists   = errors.New("there is one of that name")
-	ErrNotExist = errors.New("there is none of that name")
+	ErrExists   = errors.New("there is a snapshot of that name")
+	ErrNotExist = errors.New("there is no such snapshot")
 	ErrTooMany  = fmt.Errorf("there are %d already", Max)
 	ErrShape    = errors.New("another version took it, whose tables differ")
 )
@@ -225,7 +225,7 @@ func Restore(tx *db.Tx, name string) error {
 	return nil
 }
 
-// Delete removes a snapshot. What it alone referred to may go.
+// Delete removes a snapshot. Blobs that only it referred to can be removed then.
 func Delete(tx *db.Tx, name string) error {
 	id, shape, err := find(tx, name)
 	if err != nil {

@@ -47,7 +47,7 @@ type request struct {
 }
 
 // unauthorized is the text of a refusal, as users have pasted it. It is the same
-// whatever was wrong with a token's or the admin user's password.
+// for every fault of a token's or the admin user's password.
 const unauthorized = "authentication required, visit https://aka.ms/acr/authorization for more information."
 
 // noPermissions is the text of a refusal of an identity whose roles could not be read.
@@ -283,7 +283,7 @@ func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
 }
 
 // refuse answers a credential that is not good. A user name with the form of a
-// client id is answered as a service principal's, whoever it is.
+// client id is answered as a service principal's, known or not.
 func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Principal, why error, user string) {
 	asked, _ := scopeOf(r.form)
 	h.deny(r, who, asked, "", why)
@@ -327,9 +327,8 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principa
 // map. The largest batch that fits a token's header is smaller.
 const maxScopeWords = 1000
 
-// scopeOf reads the scope parameters. What is not a scope is asked for in vain:
-// the service is not known to answer it with an error. ok is false where there
-// are too many.
+// scopeOf reads the scope parameters. What is not a scope is ignored: the service is
+// not known to answer it with an error. ok is false if there are too many.
 func scopeOf(form url.Values) (scope acrkit.Scope, ok bool) {
 	var items []acrkit.Access
 	words := 0
@@ -357,14 +356,14 @@ func (h *Handler) broken(w http.ResponseWriter, err error) {
 	answer.Empty(w, http.StatusInternalServerError)
 }
 
-// bad answers a request that no credential could make a good one. The texts of the
-// answers are ours.
+// bad answers a request that would be refused with every credential. The texts of
+// the answers are ours.
 func (h *Handler) bad(w http.ResponseWriter, r *request, status int, id rule.ID) {
 	h.deny(r, identity.Principal{}, acrkit.Scope{}, "", id)
 	answer.Errors(w, status, "UNSUPPORTED", id.Text())
 }
 
-// deny records a refusal. at is what stands before its sentence.
+// deny records a refusal. at is the text before its sentence.
 func (h *Handler) deny(r *request, who identity.Principal, asked acrkit.Scope, at string, why error) {
 	id, text := rule.Of(why)
 	h.record(r, decisions.Decision{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
@@ -374,7 +373,7 @@ func (h *Handler) deny(r *request, who identity.Principal, asked acrkit.Scope, a
 func (h *Handler) record(r *request, d decisions.Decision, who identity.Principal) {
 	d.Registry, d.Kind, d.Principal = r.registry.Name, string(who.Kind), who.Name
 	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, r.requestID
-	// The client may be gone; what was decided is recorded all the same.
+	// The decision is recorded even if the client is gone.
 	if err := h.Record(context.WithoutCancel(r.Context()), d); err != nil {
 		h.Logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", who.Name, "request", r.requestID)
 	}

@@ -49,8 +49,8 @@ const (
 	// plant are the tests that leak on purpose.
 	plant = "./internal/leakcheck/testdata/plant"
 	// heavy are the tests that send hundreds of megabytes of made-up blobs: strace
-	// would write each of them several times. What they log and whom they
-	// authenticate is what the smaller tests beside them do.
+	// would write each of them several times. The smaller tests beside them log and
+	// authenticate the same.
 	heavy = "^TestTokenEndsInAnUpload_"
 )
 
@@ -105,7 +105,8 @@ func run(ctx context.Context, packages []string) error {
 	case secrets == 0:
 		return errors.New("the tests used no secret that was seen")
 	case len(all) > 0:
-		return errors.New("secrets stand where none belong; if one belongs there, say so and why in internal/leakcheck/allowed.go")
+		return errors.New("secrets were found where none belong; " +
+			"if one belongs there, add it to internal/leakcheck/allowed.go with the reason")
 	}
 	return nil
 }
@@ -165,8 +166,8 @@ func suite(ctx context.Context, root, work, overlay string, packages []string) (
 	return results, testErr, nil
 }
 
-// printFailures prints the lines that tell of failed tests, with what stands
-// before them.
+// printFailures prints the lines that report failed tests, with the lines before
+// them.
 func printFailures(out string) {
 	var kept []string
 	for line := range strings.Lines(out) {

@@ -117,7 +117,7 @@ func child(v any, key string) any {
 	return m[key]
 }
 
-// plain turns YAML into maps, lists and texts, whatever its tags.
+// plain turns YAML into maps, lists and texts, and ignores its tags.
 func plain(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.AliasNode:

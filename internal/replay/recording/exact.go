@@ -24,7 +24,7 @@ var (
 
 // ContentDigest returns the digest of the content that an exchange carries: of a
 // manifest that is pushed, or of a manifest or blob that is pulled; "" where it
-// carries none or its digest is not told.
+// carries none or its digest was not recorded.
 func (x *Exchange) ContentDigest() string {
 	m := contentAddress.FindStringSubmatch(x.URL.Path)
 	switch {
@@ -42,8 +42,8 @@ func (x *Exchange) ContentDigest() string {
 	return ""
 }
 
-// recoverBytes looks for the bytes of contents that a recorder wrote anew, and
-// notes which are lost.
+// recoverBytes looks for the bytes of contents that a recorder rewrote, and notes
+// which are lost.
 func recoverBytes(r *Recording) {
 	for i := range r.Exchanges {
 		x := &r.Exchanges[i]
@@ -83,13 +83,13 @@ func withDigest(text, digest string) (string, bool) {
 
 // node is a JSON value whose keys keep their order.
 type node struct {
-	kind    byte // '{', '[', '"', or 0 for what is written as it stands
+	kind    byte // '{', '[', '"', or 0 for what is written unchanged
 	text    string
 	keys    []string
 	members []*node
 }
 
-// maxJSON is the largest text, in bytes, that is laid out anew. A registry takes
+// maxJSON is the largest text, in bytes, that is laid out again. A registry accepts
 // manifests of 4 MiB.
 const maxJSON = 4 << 20
 

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What a recorder keeps of a manifest is its JSON; the digest tells how it was
+// What a recorder keeps of a manifest is its JSON; the digest shows how it was
 // laid out.
 func TestWithDigest(t *testing.T) {
 	const compact = `{"schemaVersion":2,"a":[],"b":{"c":["ü<&>","😀"],"d":1.50}}`
@@ -19,7 +19,7 @@ func TestWithDigest(t *testing.T) {
 			two + `"c"` + colon + "[" + eol + three + `"ü<&>",` + eol + three + `"😀"` + eol + two + "]," + eol + two + `"d"` + colon + "1.50" + eol + one + "}" + eol + "}"
 	}
 	for name, original := range map[string]string{
-		"as it stands":           compact,
+		"unchanged":              compact,
 		"with a newline":         compact + "\n",
 		"spaces after commas":    `{"schemaVersion": 2, "a": [], "b": {"c": ["ü<&>", "😀"], "d": 1.50}}`,
 		"spaces after colons":    `{"schemaVersion": 2,"a": [],"b": {"c": ["ü<&>","😀"],"d": 1.50}}`,
@@ -52,7 +52,7 @@ func TestWithDigest(t *testing.T) {
 	}
 }
 
-// The largest text that is laid out anew, and one byte more.
+// The largest text that is laid out again, and one byte more.
 func TestLargestJSON(t *testing.T) {
 	most := `{"a":"` + strings.Repeat("x", 4<<20-8) + `"}`
 	for text, want := range map[string]bool{most: true, strings.Replace(most, "x", "xx", 1): false} {

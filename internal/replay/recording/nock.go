@@ -98,7 +98,7 @@ func nockExchange(p *script) (x *Exchange, queryLost bool, what string) {
 	}
 }
 
-// nockBody returns a body: bytes stand in hexadecimal digits.
+// nockBody returns a body: bytes are in hexadecimal digits.
 func nockBody(text, contentType string) string {
 	if contentType != "" && !isText(contentType) {
 		if b, err := hex.DecodeString(text); err == nil {
@@ -119,7 +119,7 @@ func findQueries(exchanges []Exchange, lost []int) {
 		}
 		asked, follows := next[x.URL.Path]
 		if items := pageItems(x.Content); follows && len(items) > 0 && items[0] <= asked.Get("last") {
-			asked, follows = nil, false // a list that begins anew
+			asked, follows = nil, false // a list that begins again
 		}
 		link := nextQuery(x.Answer.Get("Link"))
 		if !follows && link != nil {

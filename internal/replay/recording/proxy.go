@@ -10,7 +10,7 @@ import (
 )
 
 // proxyEntry is an exchange as the test proxy writes it. A body is an object
-// where it was JSON, which is then indented anew; a text, or a list of its lines,
+// where it was JSON, which is then indented again; a text, or a list of its lines,
 // where its type is one of text; else base64.
 type proxyEntry struct {
 	RequestMethod, RequestURI string
@@ -65,9 +65,9 @@ func proxyBody(raw json.RawMessage, contentType string) string {
 	return b.String()
 }
 
-// textOrBase64 returns a body that stands as a text: as it is where its type is
+// textOrBase64 returns a body that was recorded as text: unchanged if its type is
 // one of text, except for manifests, which newer recorders keep as base64; else
-// decoded, where it is base64.
+// decoded, if it is base64.
 func textOrBase64(text, contentType string) string {
 	isManifest := strings.Contains(contentType, ".manifest.") || strings.Contains(contentType, ".image.index.")
 	if isText(contentType) && (!isManifest || strings.HasPrefix(strings.TrimSpace(text), "{")) {

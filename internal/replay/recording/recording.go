@@ -30,12 +30,11 @@ type Recording struct {
 	File      string // below the folder, with slashes
 	Format    string // such as "vcr cassette"
 	Exchanges []Exchange
-	// KeepsCredentials says that requests stand with their Authorization header.
+	// KeepsCredentials says that requests have their Authorization header.
 	KeepsCredentials bool
-	// KeepsHeaders says that requests stand with the headers they had, Accept
-	// among them.
+	// KeepsHeaders says that requests have their headers, Accept among them.
 	KeepsHeaders bool
-	// KeepsBodies says that requests stand with their bodies.
+	// KeepsBodies says that requests have their bodies.
 	KeepsBodies bool
 	// LastValueOnly says that the recorder kept one value of each header, the
 	// last, as vcr does with aiohttp's.

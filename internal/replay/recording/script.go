@@ -11,7 +11,7 @@ import (
 const maxDepth = 64
 
 // script reads what nock's recorder writes of JavaScript: calls whose arguments
-// are literals. Keys may stand without quotes, texts in single ones.
+// are literals. Keys may have no quotes, texts may have single ones.
 type script struct{ rest string }
 
 // literal is a value, as compact JSON with its keys in their order.

@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
-// Setup is what [Open] may be told. The zero value is a store in memory.
+// Setup are the options of [Open]. The zero value is a store in memory.
 type Setup struct {
 	Dir     string           // "" = in memory
 	FS      blob.FS          // of the blobs in Dir; nil = the operating system's

@@ -1,5 +1,5 @@
 // Package plant leaks one secret in each way that the leak check must find. It
-// stands in testdata so that no one runs it with the suite.
+// is in testdata so that it does not run with the suite.
 package plant
 
 import (
@@ -40,7 +40,7 @@ func TestPlant(t *testing.T) {
 	}
 	fmt.Println(string(quoted))
 	fmt.Printf("%x\n", value("hex"))
-	fmt.Println("eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJl") // a token that nobody reported
+	fmt.Println("eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJl") // a token that was not reported
 	fmt.Println("-----BEGIN PRIVATE KEY-----")
 
 	slog.New(slog.NewJSONHandler(io.Discard, nil)).Info("x", "v", value("slog"))
