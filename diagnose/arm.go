@@ -23,8 +23,8 @@ import (
 const (
 	// armVersion is a stable api-version that has all that is read here.
 	armVersion = "2023-07-01"
-	// maxSubscriptions bounds how many subscriptions are looked through: somebody who
-	// sees more names the registry's.
+	// maxSubscriptions bounds how many subscriptions are looked through: a user who
+	// sees more has to name the subscription's registry.
 	maxSubscriptions = 100
 	// maxPages bounds the pages of one list.
 	maxPages = 50
@@ -55,7 +55,7 @@ type armReader struct {
 
 // NewARM returns Azure Resource Manager as a source of evidence. token gives an
 // access token for it, and is asked for each request; the token goes to the
-// endpoint alone. Only reads are made: the subscriptions, their registries, and of
+// endpoint only. Only reads are made: the subscriptions, their registries, and of
 // the registry in question one token and its scope map.
 func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM, error) {
 	if opts == nil {
@@ -228,7 +228,7 @@ func (r *armReader) find(ctx context.Context, reg acrkit.Registry) (armRegistry,
 	if len(byName) == 1 {
 		return byName[0], nil
 	}
-	// That nobody sees it here does not say that there is none.
+	// The registry may exist in a subscription that this identity cannot see.
 	return armRegistry{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "ask Azure Resource Manager", Registry: reg, Reason: "no registry with this login server is in the subscriptions that this identity sees"}
 }
 

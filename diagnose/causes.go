@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// causes are what a program is told of each cause. What a person is told stands in
-// package sentence, by the same codes.
+// causes holds what programs use of each cause. The texts for people are in package
+// sentence, under the same codes.
 var causes = []Cause{
 	// the causes that say no more than a code does, one for each.
 	{Code: cause.WrongUsage, Name: "wrong-usage", Class: acrkit.CodeUsage, Basis: Documented},
@@ -123,9 +123,9 @@ var causes = []Cause{
 func Causes() []Cause {
 	all := slices.Clone(causes)
 	for i, c := range all {
-		told := sentence.OfCause(string(c.Code))
-		all[i].Title, all[i].Shows, all[i].Tells, all[i].Proves = told.Title, told.Shows, told.Tells, told.Proves
-		all[i].Mend = sentence.Draft(told.Fix, nil)
+		text := sentence.OfCause(string(c.Code))
+		all[i].Title, all[i].Symptom, all[i].Difference, all[i].Proof = text.Title, text.Symptom, text.Difference, text.Proof
+		all[i].Fix = sentence.Draft(text.Fix, nil)
 	}
 	return all
 }

@@ -132,7 +132,7 @@ func TestCauses(t *testing.T) {
 			t.Errorf("%s: the slug %q is malformed or there twice", c.Code, c.Name)
 		}
 		names[c.Name] = true
-		for _, text := range []string{c.Title, c.Shows, c.Tells, c.Proves, c.Mend} {
+		for _, text := range []string{c.Title, c.Symptom, c.Difference, c.Proof, c.Fix} {
 			if text == "" || strings.HasSuffix(text, ".") || strings.ContainsAny(text, "\n") {
 				t.Errorf("%s: the text %q is empty, has a line feed, or ends with a full stop", c.Code, text)
 			}

@@ -19,7 +19,7 @@ import (
 )
 
 // publicIssuers are organisations whose certificates login servers of ACR have
-// had. Anybody else's was put in their place on the way. Source: Microsoft, "Azure
+// had. A certificate of another issuer comes from an intercepting proxy. Source: Microsoft, "Azure
 // Certificate Authority details".
 var publicIssuers = []string{"Microsoft Corporation", "DigiCert Inc", "DigiCert, Inc."}
 
@@ -35,8 +35,8 @@ func (x *examiner) certificate(context.Context) (Diagnosis, bool) {
 	return intercepted(unknown.Cert)
 }
 
-// intercepted says of the certificate of a login server of ACR whether it is
-// somebody else's.
+// intercepted reports whether the certificate of a login server of ACR comes from an
+// intercepting proxy.
 func intercepted(cert *x509.Certificate) (Diagnosis, bool) {
 	if isPublic(cert) {
 		return Diagnosis{}, false
@@ -58,8 +58,7 @@ func issuerOf(cert *x509.Certificate) string {
 	return "an issuer without a name"
 }
 
-// elsewhere reports whether the failure was met at another host than the
-// registry's.
+// elsewhere reports whether another host than the registry's failed.
 func (x *examiner) elsewhere() bool {
 	if x.url == nil || x.reg.IsZero() {
 		return false
@@ -72,7 +71,7 @@ func (x *examiner) elsewhere() bool {
 var networkCauses = []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout,
 	cause.CertificateUntrusted, cause.CertificateWrongName, cause.CertificateExpired, cause.PlainHTTPServer}
 
-// network is a failure before there was an answer.
+// network explains a failure before an answer.
 func (x *examiner) network(ctx context.Context) (Diagnosis, bool) {
 	if x.err == nil || x.err.Status != 0 {
 		return Diagnosis{}, false
@@ -100,7 +99,7 @@ func isOfBlobs(host string) bool {
 	return strings.Contains(host, ".blob.") || strings.Contains(host, ".data.azurecr.")
 }
 
-// hash is a registry whose login server has another name.
+// hash detects a registry whose login server is not NAME.azurecr.io.
 func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 	state, err := x.o.ARM.Registry(ctx, x.reg)
 	x.noteARM("the registry "+x.reg.Name(), err)
@@ -108,7 +107,7 @@ func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	d := verdict(cause.LoginServerHash, Proved, x.reason(), "Azure Resource Manager names the login server "+clip(state.LoginServer))
-	d.Mend = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
+	d.Fix = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
 	return d, true
 }
 
@@ -118,7 +117,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 	named := x.saysIt(errtext.SaysNetworkRule)
 	evidence := "the registry answered 403 and names this client's address"
 	if !named {
-		evidence = "the registry answered 403, which it does not do for want of a right"
+		evidence = "the registry answered 403, which it does not do for a missing right"
 		if x.at != theBase && !x.o.NoProbes {
 			switch status := x.get(ctx, "ask for the challenge, without a credential", "/v2/"); status {
 			case http.StatusForbidden:
@@ -126,7 +125,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 			case 0:
 			default:
 				if x.onlyText {
-					break // this machine may be let in, and the client's not
+					break // this machine may be allowed, and the client's not
 				}
 				return unsure(cause.Denied, []acrkit.Cause{cause.NoRole, cause.NetworkRule}, fmt.Sprintf("the answer is 403; GET /v2/ without a credential is answered %d", status))
 			}
@@ -140,7 +139,7 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 		private, addr := x.privateName(ctx)
 		switch {
 		case private && x.onlyText:
-			// The client's resolver may say something else.
+			// The client's resolver may answer differently.
 			d.Candidates = []acrkit.Cause{cause.NetworkRule, cause.PrivateEndpointPublicAddress}
 			d.Evidence = append(d.Evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
 		case private:
@@ -173,11 +172,11 @@ func (x *examiner) privateName(ctx context.Context) (bool, netip.Addr) {
 	return false, netip.Addr{}
 }
 
-// redirected is a blob that is at another host: can that be reached from here?
+// redirected explains a blob that is at another host: can that be reached from here?
 func (x *examiner) redirected(ctx context.Context) Diagnosis {
 	u, err := url.Parse(x.a.Exchange.Header.Get("Location"))
 	if err != nil || u.Host == "" {
-		return verdict(cause.Protocol, Suspected, "the registry redirects to nowhere")
+		return verdict(cause.Protocol, Suspected, "the registry redirects without a host")
 	}
 	if x.o.NoProbes {
 		return unsure(cause.Unavailable, []acrkit.Cause{cause.DataEndpointBlocked}, "the registry leads to "+u.Hostname()+" for the blob; whether that can be reached was not tried")

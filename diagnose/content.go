@@ -16,7 +16,7 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// notFound is a 404: what is not there.
+// notFound explains a 404.
 func (x *examiner) notFound(ctx context.Context) Diagnosis {
 	granted := "the answer is 404, which comes after authorization: the right was there"
 	switch {
@@ -45,7 +45,7 @@ func (x *examiner) notFound(ctx context.Context) Diagnosis {
 	return verdict(cause.NotFound, Proved, granted)
 }
 
-// nameInPath returns what stands where a repository's name belongs.
+// nameInPath returns the part of the path that should be a repository's name.
 func (x *examiner) nameInPath() string {
 	if x.url == nil {
 		return ""
@@ -109,8 +109,8 @@ const (
 	maxTypos = 2
 )
 
-// nearest adds the name that was perhaps meant to a diagnosis of one that does not
-// exist, where the credential may list names.
+// nearest adds a similar existing name to a diagnosis of a name that does not exist, if
+// the credential may list names.
 func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 	c := x.client()
 	if c == nil || x.repository == "" || d.Confidence != Proved || d.Code != cause.RepositoryUnknown && d.Code != cause.TagUnknown {
@@ -129,7 +129,7 @@ func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 		}
 		x.look("repositories", "/acr/v1/_catalog", last)
 		if meant != "" {
-			d.Mend = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
+			d.Fix = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
 		}
 	} else {
 		var last error
@@ -161,15 +161,15 @@ func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	if !errors.Is(err, acrkit.CodeNotFound) {
 		return Diagnosis{}, false
 	}
-	evidence := "with the credential that is known here the same manifest is answered 404: it is no want of a right"
+	evidence := "with the credential that is known here the same manifest is answered 404: no right is missing"
 	if x.repositoryMissing(ctx) {
 		return verdict(cause.RepositoryUnknown, Proved, evidence), true
 	}
 	return verdict(cause.TagUnknown, Proved, evidence), true
 }
 
-// locked looks which of the locks forbids it: a tag, its manifest and the
-// repository have one each.
+// locked finds the lock that forbids the request: a tag, its manifest and the repository
+// have one each.
 func (x *examiner) locked(ctx context.Context) Diagnosis {
 	said := "the registry answered 405 REGISTRY_DISALLOWED_OPERATION"
 	// A registry whose storage is full answers a push so, too.

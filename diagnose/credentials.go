@@ -13,21 +13,21 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 )
 
-// rejected are what one refusal of a name and password can mean.
+// rejectedCandidates lists what one refusal of a name and password can mean.
 func rejectedCandidates() []acrkit.Cause {
 	return []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.TokenDisabled, cause.PasswordNotYetActive, cause.TokenUnknown}
 }
 
-// replicating is how long a regenerated password takes to be everywhere. Source:
+// replicating is how long a regenerated password takes to work everywhere. Source:
 // Microsoft, "token-based repository permissions".
 const replicating = time.Minute
 
-// unauthorized is a 401 that says no more.
+// unauthorized explains a 401 that names no cause.
 func (x *examiner) unauthorized(ctx context.Context) Diagnosis {
 	if d, ok := x.ended(ctx); ok {
 		return d
 	}
-	evidence := "the token service answered 401 to a user and password, which it does whatever is wrong with them"
+	evidence := "the token service answered 401 to a user and password, which it does for every fault in them"
 	if !x.ofPassword() {
 		return x.unauthorizedOther(ctx)
 	}
@@ -62,7 +62,8 @@ func (x *examiner) ofPassword() bool {
 	return x.requestKnown && x.password != ""
 }
 
-// unauthorizedOther is a refusal of something else, or of nobody knows what.
+// unauthorizedOther is a 401 to a credential that is not a name and password, or is not
+// known.
 func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 	switch {
 	case x.at == theExchange:
@@ -70,16 +71,16 @@ func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 	case x.a.Transport != nil && x.a.Exchange == nil && x.err != nil:
 		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.WrongRegistryToken, cause.PasswordWrong}, x.reason())
 	case x.a.Transport != nil && !x.required.IsEmpty():
-		// The client's own words say nothing; the same request, made here, may.
-		return x.tryHere(ctx, unsure(cause.CredentialRejected, rejectedCandidates(), "the client's own words do not tell"))
+		// The client's text names no cause; the same request, made here, may show it.
+		return x.tryHere(ctx, unsure(cause.CredentialRejected, rejectedCandidates(), "the client's text names no cause"))
 	}
 	return unsure(cause.CredentialRejected, append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing, cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
-		"the answer says that authentication is required, which it says whatever the cause")
+		"the answer says that authentication is required, which it says for every cause")
 }
 
-// tryHere makes the read behind an attempt with the credential that is known here,
-// to see whether it is refused, too. A write is only compared with what is granted.
-// Where nobody answers, what is known without it stays.
+// tryHere repeats the read of an attempt with the credential that is known here, to see
+// whether it is refused too. For a write, only the granted rights are compared.
+// Without an answer, known is returned unchanged.
 func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
 	if !x.mayAsk() {
 		return known
@@ -136,7 +137,7 @@ func (x *examiner) isAnonymous() bool {
 	return c == nil || c.Kind() == auth.KindAnonymous
 }
 
-// stale is a stored login that stands before anonymous pull.
+// stale detects a stored login that prevents an anonymous pull.
 func (x *examiner) stale(ctx context.Context, evidence string) (Diagnosis, bool) {
 	if !x.mayAsk() || x.required.IsEmpty() || x.reg.IsZero() || !x.wasStored() {
 		return Diagnosis{}, false
@@ -164,7 +165,7 @@ func (x *examiner) stale(ctx context.Context, evidence string) (Diagnosis, bool)
 // may have been forgotten, and was not named for this attempt.
 func (x *examiner) wasStored() bool {
 	if x.a.Transport == nil {
-		return true // another program's; nothing says that it was not
+		return true // another program's; it may have been
 	}
 	return x.a.Transport.Status(x.required).From != "" || slices.ContainsFunc(x.a.Lookups, func(l auth.Lookup) bool {
 		return l.Kind == auth.KindDockerConfig && (l.Outcome == auth.OutcomeUsed || l.Outcome == auth.OutcomeRefused)
@@ -206,7 +207,7 @@ func (x *examiner) isAdmin() bool {
 	return c != nil && c.Kind() == auth.KindAdminUser
 }
 
-// byPasswords tells what the two passwords' own dates leave.
+// byPasswords decides by the dates of the token's two passwords.
 func (x *examiner) byPasswords(state TokenState, evidence string) Diagnosis {
 	now := x.date
 	if now.IsZero() {
@@ -229,14 +230,14 @@ func (x *examiner) byPasswords(state TokenState, evidence string) Diagnosis {
 			Evidence: []string{evidence, "Azure Resource Manager: a password was made less than a minute ago"}}
 	case expired > 0:
 		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.PasswordExpired, cause.PasswordWrong}, evidence,
-			"Azure Resource Manager: the token is enabled; one of its passwords has expired, and nobody can tell which one was used")
+			"Azure Resource Manager: the token is enabled; one of its passwords has expired, and which one was used is not known")
 	}
 	return verdict(cause.PasswordWrong, Proved, evidence, fmt.Sprintf("Azure Resource Manager: the token is enabled, and none of its %d passwords has expired", all))
 }
 
-// basicOnAPI is a password that was sent as Basic to the API itself.
+// basicOnAPI explains a password that was sent as Basic to the API itself.
 func (x *examiner) basicOnAPI(ctx context.Context) Diagnosis {
-	evidence := "the request carried Basic, and the challenge is Basic: a token's password is taken at /oauth2/token alone"
+	evidence := "the request carried Basic, and the challenge is Basic: a token's password is accepted only at /oauth2/token"
 	candidates := []acrkit.Cause{cause.BasicOnAPI, cause.CredentialRejected}
 	if x.o.NoProbes || x.user == "" || x.password == "" {
 		return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence}, Candidates: candidates}

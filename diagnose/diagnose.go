@@ -40,16 +40,15 @@ type Cause struct {
 	Class acrkit.Code  // what a program can do about it
 	Basis Basis
 
-	Shows  string // how it shows: status, header, body, claims, timing
-	Tells  string // what tells it from its neighbours
-	Proves string // what proves it
-	// Mend is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
+	Symptom    string // status, header, body, claims, timing
+	Difference string // from similar causes
+	Proof      string // the evidence that proves it
+	// Fix is a command to paste, with words in capitals (REGISTRY, TOKEN) where a
 	// diagnosis has the names.
-	Mend string
+	Fix string
 }
 
-// Exchange is one request of any client with its answer. Whatever it holds of
-// secrets is never shown.
+// Exchange is one request of any client with its answer. Its secrets are never shown.
 type Exchange struct {
 	Method, URL string
 	Status      int
@@ -57,26 +56,26 @@ type Exchange struct {
 	Body        []byte      // of the answer
 
 	// RequestHeader and RequestBody are what was sent, where that is known: they
-	// tell a client that sent no credential from one whose credential was refused.
+	// distinguish a client that sent no credential from one whose credential was refused.
 	RequestHeader http.Header
 	RequestBody   []byte
 }
 
-// Attempt is what failed. Any field may be zero; the more is known the more can be
-// told.
+// Attempt is what failed. Any field may be zero; each one that is set makes the
+// diagnosis more certain.
 type Attempt struct {
 	Registry acrkit.Registry
 	Err      error        // an error of this module, or of a connection
 	Exchange *Exchange    // what a client sent and got
 	Required acrkit.Scope // what the attempt needs, where that is known
 	Target   string       // the tag or digest that it is about; "" = none
-	// Text is what a client printed, as it printed it; it decides where there is nothing
-	// better. Of a long one the last 64 KiB are read.
+	// Text is the unchanged output of a client; it is used where Err and Exchange do not
+	// decide. Only its last 64 KiB are read.
 	Text    string
 	Lookups []auth.Lookup // where a credential was looked for, in order
 
 	// Transport has the credential of the attempt and is used for probes; nil = only
-	// what needs none is probed.
+	// probes without a credential are made.
 	Transport *auth.Transport
 	// Other has the same token with its other password, where there is one; nil = it
 	// is not known.
@@ -104,10 +103,10 @@ type Diagnosis struct {
 	// have, or is not known to have; empty where no right is missing.
 	Missing []Missing
 	Probes  []Probe
-	Mend    string // one command
+	Fix     string // one command
 }
 
-// Missing is a right in the words of a scope map.
+// Missing is a right as a scope map names it.
 type Missing struct {
 	Repository string
 	Action     acrkit.Action
@@ -132,7 +131,7 @@ type Options struct {
 	Base http.RoundTripper
 	// Resolver looks up names; nil = the system's.
 	Resolver Resolver
-	// ARM is asked for what the wire does not tell; nil = nobody.
+	// ARM is asked for what the registry's answers do not show; nil = it is not asked.
 	ARM ARM
 	// PlainHTTP speaks http to a registry on loopback.
 	PlainHTTP bool
@@ -146,9 +145,9 @@ type Resolver interface {
 
 var _ Resolver = (*net.Resolver)(nil)
 
-// ARM is Azure Resource Manager's word on a registry. An error with
-// [acrkit.CodeNotFound] says that there is no such thing; any other, that it is not
-// known.
+// ARM reads the state of a registry from Azure Resource Manager. An error with
+// [acrkit.CodeNotFound] says that the item does not exist; any other error, that its
+// state is unknown.
 type ARM interface {
 	Registry(ctx context.Context, reg acrkit.Registry) (RegistryState, error)
 	Token(ctx context.Context, reg acrkit.Registry, name string) (TokenState, error)
@@ -172,7 +171,7 @@ type TokenState struct {
 	Lines     []string // the scope map's actions as they are written, bad ones too
 }
 
-// PasswordState is what is known of a password. Nobody can read it again.
+// PasswordState is what is known of a password. The password itself cannot be read back.
 type PasswordState struct {
 	Name    string // "password1"
 	Created time.Time

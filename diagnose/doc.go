@@ -1,16 +1,16 @@
 // Package diagnose says why a registry refused: the cause, the evidence for it, how
-// sure that is, and one command that mends it.
+// sure that is, and one command that fixes it.
 //
 //	d, err := diagnose.Explain(ctx, diagnose.Attempt{Err: err, Transport: rt}, nil)
-//	fmt.Println(d.Code, d.Title(), d.Mend)
+//	fmt.Println(d.Code, d.Title(), d.Fix)
 //
 // [Explain] takes one failed attempt: an error of this module, or an HTTP exchange
-// of anyone's client. [Doctor] walks the whole way to a registry step by step.
+// of any client. [Doctor] checks each step to a registry.
 // [Causes] is the table of all causes that they name.
 //
-// Where what came over the wire does not tell, a few further requests are made.
+// Where the failed exchange does not show the cause, a few further requests are made.
 // They change nothing, go to the registry and the token services that the
 // credential goes to anyway, and each is listed in the result; [Options.NoProbes]
-// forbids them. What cannot be told is said to be so: [CannotTell], with the
+// forbids them. A cause that cannot be decided is reported as [CannotTell], with the
 // candidates. A cause whose signs are only believed is never more than suspected.
 package diagnose

@@ -39,7 +39,7 @@ const (
 	OK      Outcome = "ok"
 	Warning Outcome = "warning" // worth a look, and no reason to stop
 	Failed  Outcome = "failed"
-	Skipped Outcome = "skipped" // an earlier failure or a missing want leaves nothing to do
+	Skipped Outcome = "skipped" // an earlier failure, or no want for this step
 )
 
 // Step is one step of [Doctor].
@@ -58,10 +58,10 @@ type Step struct {
 // throttled registry is not to be made worse.
 const MaxRequests = 6
 
-// Doctor walks the way to a registry, from its name to the data endpoint, and
-// yields each step as it is done. It ends early where a failure leaves nothing to
-// look at. Nothing is changed: wants that write are compared with what is granted,
-// and wants that read are tried. Each request is in its step's Requests.
+// Doctor checks each step to a registry, from its name to the data endpoint, and yields
+// each step when it is done. It ends early if a failure makes the next steps impossible.
+// Nothing is changed: wants that write are compared with what is granted, and wants that
+// read are tried. Each request is in its step's Requests.
 func Doctor(ctx context.Context, check Check, opts *Options) iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		d := newDoctor(check, opts)

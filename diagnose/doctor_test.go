@@ -160,7 +160,7 @@ func TestDoctor_Finds(t *testing.T) {
 	}
 }
 
-// TestNoProbes sees that nothing is asked where that is forbidden, whatever fails.
+// TestNoProbes: no failure leads to a request where requests are forbidden.
 func TestNoProbes(t *testing.T) {
 	r := acrtest.NewRegistry(t, nil)
 	r.Push("team/app", "v1")
@@ -185,7 +185,7 @@ func TestProbesStayHome(t *testing.T) {
 	var hosts []string
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
 		hosts = append(hosts, req.URL.Host)
-		return nil, fmt.Errorf("nobody is there")
+		return nil, fmt.Errorf("no answer")
 	})
 	for _, target := range []string{"https://evil.example/v2/team/app/tags/list", "https://evil.example/oauth2/token"} {
 		x := &diagnose.Exchange{Method: http.MethodGet, URL: target, Status: http.StatusUnauthorized, RequestHeader: basic("ci", "leak-canary-password"),

@@ -20,7 +20,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// doctor is one walk.
+// doctor is one run of [Doctor].
 type doctor struct {
 	*examiner
 	check Check
@@ -47,7 +47,7 @@ func (d *doctor) step(name string, o Outcome, text string, found *Diagnosis) Ste
 	return s
 }
 
-// failed is a step that ends the walk, or warns, with a diagnosis.
+// failed returns a step that failed, or warns, with a diagnosis.
 func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagnosis) Step {
 	found = d.finish(ctx, found)
 	text := found.Title()
@@ -57,7 +57,7 @@ func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagn
 	return d.step(name, o, text, &found)
 }
 
-// explained explains an error with everything that is known of the walk.
+// explained returns a step with the diagnosis of an error, by all that is known so far.
 func (d *doctor) explained(ctx context.Context, name string, err error, required acrkit.Scope, target string) Step {
 	a := d.a
 	a.Err, a.Required, a.Target = err, required, target
@@ -71,7 +71,7 @@ func (d *doctor) explained(ctx context.Context, name string, err error, required
 	return d.step(name, Failed, text, &found)
 }
 
-// spend takes a request off what is left, if one is.
+// spend counts one request, and reports false if none is left.
 func (d *doctor) spend() bool {
 	if d.left == 0 || d.o.NoProbes {
 		return false
@@ -169,7 +169,7 @@ func (d *doctor) tcp(ctx context.Context, yield func(Step) bool) bool {
 func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	switch {
 	case d.o.PlainHTTP:
-		return yield(d.step("tls", Skipped, "plain HTTP is spoken", nil))
+		return yield(d.step("tls", Skipped, "plain HTTP is used", nil))
 	case d.o.NoProbes || d.byProxy != nil:
 		return yield(d.step("tls", Skipped, "no connection of its own is made", nil))
 	}
@@ -187,15 +187,15 @@ func (d *doctor) tls(ctx context.Context, yield func(Step) bool) bool {
 	d.note(Probe{What: "TLS with " + d.reg.Host(), Result: resultOf("trusted", err)})
 	if err != nil {
 		if errors.As(err, new(tls.RecordHeaderError)) {
-			yield(d.failed(ctx, "tls", Failed, verdict(cause.PlainHTTPServer, Proved, "what came is no TLS")))
+			yield(d.failed(ctx, "tls", Failed, verdict(cause.PlainHTTPServer, Proved, "the answer is not TLS")))
 			return false
 		}
 		yield(d.explained(ctx, "tls", err, acrkit.Scope{}, ""))
 		return false
 	}
 	if chain := client.ConnectionState().PeerCertificates; d.reg.IsACR() && len(chain) > 0 {
-		if found, strange := intercepted(chain[0]); strange {
-			found.Confidence = Suspected // it is trusted here, so somebody meant it
+		if found, ok := intercepted(chain[0]); ok {
+			found.Confidence = Suspected // it is trusted here, so it is probably intended
 			return yield(d.failed(ctx, "tls", Warning, found))
 		}
 		return yield(d.step("tls", OK, "the certificate is trusted, and of "+issuerOf(chain[0]), nil))
@@ -213,8 +213,8 @@ func (d *doctor) proxy(ctx context.Context, yield func(Step) bool) bool {
 	return yield(d.step("proxy", OK, "requests go through "+d.byProxy.Host, nil))
 }
 
-// challenged asks for the challenge: is it a registry, and does it let this
-// address in?
+// challenged asks for the challenge: is this a registry, and does it allow this
+// address?
 func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
@@ -251,7 +251,7 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 		return false
 	}
 	return yield(d.step("challenge", OK, "the registry asks for a Bearer token", nil)) &&
-		yield(d.step("network-rule", OK, "the registry lets this address in", nil))
+		yield(d.step("network-rule", OK, "the registry allows this address", nil))
 }
 
 func (d *doctor) clockStep(ctx context.Context, yield func(Step) bool) bool {
@@ -265,7 +265,7 @@ func (d *doctor) clockStep(ctx context.Context, yield func(Step) bool) bool {
 }
 
 // credentialStep says where the credential came from, which won and which lost,
-// and whether it can be used as it stands.
+// and whether it can be used.
 func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool {
 	if d.check.Err != nil {
 		yield(d.explained(ctx, "credential", d.check.Err, acrkit.Scope{}, ""))
@@ -290,10 +290,10 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 		yield(d.failed(ctx, "shape", Failed, found))
 		return false
 	}
-	return yield(d.step("shape", OK, "it has the form of its kind, and has not ended by its own word", nil))
+	return yield(d.step("shape", OK, "it has the form of its kind and has not expired by its own exp", nil))
 }
 
-// losers words the places that were looked at and did not win.
+// losers lists the places that were looked at and not used.
 func losers(lookups []auth.Lookup) []string {
 	var out []string
 	for _, l := range lookups {

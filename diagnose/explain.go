@@ -20,7 +20,7 @@ import (
 
 // Explain says why an attempt failed. An error is the context's, or has
 // [acrkit.CodeUsage] for an attempt that holds nothing to explain; that nothing
-// could be told is no error, and a diagnosis with [CannotTell].
+// is known is no error, and a diagnosis with [CannotTell].
 func Explain(ctx context.Context, a Attempt, opts *Options) (Diagnosis, error) {
 	if a.Err == nil && a.Exchange == nil && a.Text == "" {
 		return Diagnosis{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain a failure", Registry: a.Registry, Reason: "there is no error, no exchange and no text of one"}
@@ -56,7 +56,7 @@ func newExaminer(a Attempt, opts *Options) *examiner {
 	return x
 }
 
-// verdict is a diagnosis in the making.
+// verdict returns a diagnosis of a cause, to which finish adds the rest.
 func verdict(c acrkit.Cause, sure Confidence, evidence ...string) Diagnosis {
 	return Diagnosis{Code: c, Confidence: sure, Evidence: evidence}
 }
@@ -66,7 +66,7 @@ func unsure(class acrkit.Cause, candidates []acrkit.Cause, evidence ...string) D
 	return Diagnosis{Code: class, Confidence: CannotTell, Evidence: evidence, Candidates: candidates}
 }
 
-// unknown is what is said where not even the class is known.
+// unknown returns a diagnosis without a cause or a class.
 func unknown(evidence ...string) Diagnosis { return unsure("", nil, evidence...) }
 
 // finish completes a diagnosis: probes, the command, and the rule that a cause
@@ -79,17 +79,17 @@ func (x *examiner) finish(ctx context.Context, d Diagnosis) Diagnosis {
 	if c.Class == acrkit.CodeInsufficientScope && c.Code != cause.AskedTooLittle {
 		d.Missing = x.missing()
 	}
-	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Mend == "" && ok && c.Code == cause.WrongUsage {
-		d.Mend = e.Hint // what is wrong with the input is known there alone
+	if e, ok := errors.AsType[*acrkit.Error](x.a.Err); d.Fix == "" && ok && c.Code == cause.WrongUsage {
+		d.Fix = e.Hint // only that error knows what is wrong with the input
 	}
-	if d.Mend == "" {
-		d.Mend = x.mend(ctx, c)
+	if d.Fix == "" {
+		d.Fix = x.fix(ctx, c)
 	}
 	d.Probes = slices.Clone(x.probes)
 	return d
 }
 
-// decide goes from what is said in so many words to what has to be asked for.
+// decide tries first what the attempt says literally, and last what needs a request.
 func (x *examiner) decide(ctx context.Context) Diagnosis {
 	for _, look := range []func(context.Context) (Diagnosis, bool){
 		x.text, x.clock, x.certificate, x.network, x.named, x.entra, x.spoken, x.sent, x.answer,
@@ -101,14 +101,14 @@ func (x *examiner) decide(ctx context.Context) Diagnosis {
 	if x.err != nil && x.err.Code == "" && x.status == 0 {
 		return verdict(cause.LocalFailure, Proved, cmp.Or(x.reason(), x.err.Error()))
 	}
-	return unknown("nothing in it tells of a cause")
+	return unknown("nothing in it shows a cause")
 }
 
 // clockSkew is how far a clock may be off before it is named as a cause. Tokens of
 // ACR are good 15 minutes before their time (recorded), assertions 5.
 const clockSkew = 5 * time.Minute
 
-// clock is a clock that is wrong, where the failure is one of times.
+// clock detects a wrong clock, if the failure depends on the time.
 func (x *examiner) clock(context.Context) (Diagnosis, bool) {
 	if x.date.IsZero() {
 		return Diagnosis{}, false
@@ -130,7 +130,7 @@ func skewText(off time.Duration) string {
 	return fmt.Sprintf("this machine's clock is %s %s the answer's Date", off.Abs().Round(time.Second), word)
 }
 
-// named is an error of ours that has found its cause.
+// named explains an error of this module that names its cause.
 func (x *examiner) named(ctx context.Context) (Diagnosis, bool) {
 	if x.err == nil || x.err.Cause == "" {
 		return Diagnosis{}, false
@@ -147,7 +147,7 @@ func (x *examiner) named(ctx context.Context) (Diagnosis, bool) {
 	}
 }
 
-// reason is the reason of an error of ours, in one clause.
+// reason returns the reason of the module's error, in one clause.
 func (x *examiner) reason() string {
 	if x.err == nil {
 		return ""
@@ -164,7 +164,7 @@ func clip(s string) string {
 	return s
 }
 
-// entra is a refusal by its AADSTS number.
+// entra explains a refusal of Entra by its AADSTS number.
 func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	if !x.refused {
 		return Diagnosis{}, false
@@ -176,7 +176,7 @@ func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	d := verdict(c, Proved, x.refusal.Error())
 	if x.refusal.Number == assertionEnded {
 		d.Evidence = append(d.Evidence, "the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
-		d.Mend = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
+		d.Fix = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
 	}
 	return d, true
 }
@@ -194,7 +194,7 @@ func (x *examiner) loginServerAsResource() bool {
 	return !x.reg.IsZero() && strings.HasPrefix(x.form.Get("scope"), "https://"+x.reg.Host()+"/")
 }
 
-// sent is what the request itself shows, where it is known.
+// sent explains what the request itself shows, if it is known.
 func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	if host := x.a.Written; strings.HasSuffix(host, ":443") && (x.status == http.StatusNotFound || x.status == http.StatusUnauthorized) {
 		return verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(host))), true
@@ -211,7 +211,7 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	case x.length > longHeader && (x.status == http.StatusBadRequest || x.status == http.StatusRequestHeaderFieldsTooLarge):
 		return verdict(cause.HeaderTooLarge, Proved, fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
 	case x.at == theToken && x.status == http.StatusBadRequest && hasScope && strings.TrimSpace(strings.Join(values, "")) == "":
-		return verdict(cause.EmptyScope, Proved, "the token request holds scope= with nothing behind it"), true
+		return verdict(cause.EmptyScope, Proved, "the token request has an empty scope="), true
 	case strings.HasPrefix(x.password, "\ufeff") && x.status >= 400:
 		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent begins with the bytes EF BB BF"), true
 	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.status >= 400,
@@ -272,7 +272,7 @@ func (x *examiner) otherRegistry(audience string) bool {
 	return err == nil && !x.reg.IsZero() && of.LoginServer() != x.reg.LoginServer()
 }
 
-// answer reads the status.
+// answer explains the answer's status.
 func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 	code := acrkit.Code("")
 	if x.err != nil {
@@ -313,7 +313,7 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 	case x.a.Exchange != nil && x.status == http.StatusTemporaryRedirect:
 		return x.redirected(ctx), true
 	case code != "":
-		// What the library says of itself: a limit, a wrong input, a broken answer.
+		// An error of the library itself: a limit, a wrong input, a broken answer.
 		return verdict(code.Cause(), Proved, x.reason()), true
 	case x.status >= 400:
 		return verdict(cause.WrongUsage, Suspected, fmt.Sprintf("the answer is %d", x.status)), true
@@ -321,7 +321,7 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 	return Diagnosis{}, false
 }
 
-// anonymous is a request without a credential that needs one.
+// anonymous explains a request without a credential that needs one.
 func (x *examiner) anonymous(_ context.Context, evidence string) Diagnosis {
 	if x.a.Exchange != nil || x.a.Text != "" && x.err == nil {
 		for _, l := range x.a.Lookups {
@@ -346,7 +346,7 @@ func (x *examiner) invalidToken(ctx context.Context) Diagnosis {
 		"the registry does not accept the access token (invalid_token)")
 }
 
-// ended is a token of the transport's that has ended by its own word.
+// ended detects a refresh token of the transport that has expired by its own exp.
 func (x *examiner) ended(ctx context.Context) (Diagnosis, bool) {
 	if x.a.Transport == nil {
 		return Diagnosis{}, false
@@ -386,5 +386,5 @@ func (x *examiner) forbidden(ctx context.Context) Diagnosis {
 	return unsure(cause.Denied, []acrkit.Cause{cause.NetworkRule, cause.NoRole}, "the answer is 403 and names no rule")
 }
 
-// ours finds the error of ours in err's tree.
+// ours finds the *acrkit.Error in err's tree.
 func ours(err error, into **acrkit.Error) bool { return errors.As(err, into) }

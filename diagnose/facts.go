@@ -33,10 +33,10 @@ const (
 	theExchange              // /oauth2/exchange
 )
 
-// facts are what an attempt shows of itself, whatever form it came in.
+// facts are what an attempt shows: an error, an exchange or a text.
 type facts struct {
 	reg    acrkit.Registry
-	err    *acrkit.Error // of ours, or made of a connection's; nil if there is none
+	err    *acrkit.Error // of this module, or made from a connection's; nil if there is none
 	status int
 	method string
 	at     place
@@ -48,7 +48,7 @@ type facts struct {
 
 	services []acrkit.ServiceError
 	says     []errtext.Says
-	said     string // texts of the service and of the client, secrets removed; nothing is decided by them
+	said     string // texts of the service and of the client, without secrets; no decision depends on them
 	reading  errtext.Reading
 	onlyText bool // what a client printed is all there is
 	date     time.Time
@@ -116,7 +116,7 @@ func gather(a *Attempt) *facts {
 	return f
 }
 
-// fromText reads what a client printed. It decides where there is nothing better.
+// fromText reads what a client printed. It is used where nothing else decides.
 func (f *facts) fromText(a *Attempt) {
 	f.reading.Ended = -1
 	if a.Text == "" {

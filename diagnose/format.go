@@ -20,7 +20,7 @@ func (x Exchange) String() string {
 	return fmt.Sprintf("%s %s: %d", redact.Text(x.Method), shown, x.Status)
 }
 
-// Format prints the same as String, whatever the verb.
+// Format prints the same as String for every verb.
 func (x Exchange) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.String()) }
 
 // LogValue is String, for slog.
@@ -39,7 +39,7 @@ func (a Attempt) String() string {
 	return s
 }
 
-// Format prints the same as String, whatever the verb.
+// Format prints the same as String for every verb.
 func (a Attempt) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
 
 // LogValue is String, for slog.

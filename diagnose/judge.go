@@ -25,9 +25,9 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 	d.Evidence = append([]string{"the client says: " + clip(e.Line)}, d.Evidence...)
 	switch e.Class {
 	case errtext.Unnamed:
-		// Whose host it was is not said: what it would be at a registry of ACR is a
-		// candidate, and no more.
-		blobs := d.Code == cause.DataEndpointBlocked && e.Phase != errtext.Answer // whatever registry it was
+		// The text does not say whose host it was: the cause that it would have at a
+		// registry of ACR is only a candidate.
+		blobs := d.Code == cause.DataEndpointBlocked && e.Phase != errtext.Answer // at any registry
 		if blobs {
 			d.Confidence = Suspected
 		} else if !e.OfMachine() && d.Confidence != CannotTell {
@@ -40,7 +40,7 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 		if e.Meant != "" {
 			said := fmt.Sprintf("%s is no login server of ACR: did you mean %s?", clip(e.Host), e.Meant)
 			d.Evidence = append(d.Evidence, said)
-			d.Mend = sentence.Draft(sentence.Examine, map[string]string{"host": plain(e.Meant)})
+			d.Fix = sentence.Draft(sentence.Examine, map[string]string{"host": plain(e.Meant)})
 		}
 	}
 	return d, true
@@ -112,7 +112,7 @@ func (x *examiner) eventOfNetwork(ctx context.Context, e errtext.Event) (Diagnos
 	switch {
 	case e.Phase == errtext.Proxy:
 	case e.Class == errtext.OfData, e.Blob && e.Place == errtext.Elsewhere:
-		return verdict(cause.DataEndpointBlocked, Proved, "the host is one of blobs"), true
+		return verdict(cause.DataEndpointBlocked, Proved, "the host is a storage host"), true
 	case e.Class == errtext.OfEntra:
 		return verdict(cause.EntraUnreachable, Proved, "the host is an authority of Entra"), true
 	case e.Class == errtext.OfARM:
@@ -157,12 +157,12 @@ func eventOfMachine(e errtext.Event) (Diagnosis, bool) {
 	}[e.Kind]
 	d := verdict(c, Proved)
 	if e.Kind == errtext.DaemonMissing {
-		d.Mend = sentence.Draft(sentence.StartDocker, nil)
+		d.Fix = sentence.Draft(sentence.StartDocker, nil)
 	}
 	return d, ok
 }
 
-// eventOfAnswer judges an answer of the registry, or of what stands behind it.
+// eventOfAnswer judges an answer of the registry or of the storage behind it.
 func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosis, bool) {
 	if e.Class == errtext.OfEntra {
 		return suspect(cause.EntraRefused), true
@@ -215,7 +215,7 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 		return verdict(cause.ProxyUnreachable, Proved), true
 	case e.Status >= 500:
 		if e.Status == http.StatusInternalServerError && (e.Place == errtext.AtToken || e.Login) {
-			// Source: users' reports of a line feed behind the password.
+			// Source: users' reports of a line feed after the password.
 			return unsure(cause.Unavailable, []acrkit.Cause{cause.Unavailable, cause.PasswordWhitespace}), true
 		}
 		return verdict(cause.Unavailable, Proved), true
@@ -233,7 +233,7 @@ func (x *examiner) eventOfAnswer(ctx context.Context, e errtext.Event) (Diagnosi
 	return x.unauthorizedByText(ctx, e)
 }
 
-// sentence judges what a service says in so many words.
+// sentence judges a literal message of a service.
 func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int) (Diagnosis, bool) {
 	for _, s := range says {
 		said := "the service says: " + string(s)
@@ -282,7 +282,7 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 			return verdict(cause.HostRefused, Proved, said), true
 		}
 	}
-	// After what the service says itself, which acrkit repeats behind its own words.
+	// After the service's own message, which acrkit repeats after its own.
 	switch {
 	case slices.Contains(says, errtext.SaysNotAccepted):
 		return verdict(cause.CredentialRejected, Proved), true
@@ -292,8 +292,8 @@ func (x *examiner) sentence(ctx context.Context, says []errtext.Says, status int
 	return Diagnosis{}, false
 }
 
-// spoken is what a service says in an answer that is known as such. The same words
-// may stand in an answer of another kind.
+// spoken explains a message in an answer that is known to be the service's. The same words
+// may occur in an answer of another kind.
 func (x *examiner) spoken(ctx context.Context) (Diagnosis, bool) {
 	for _, s := range x.says {
 		switch s {
@@ -373,11 +373,11 @@ func (x *examiner) unauthorizedByText(ctx context.Context, e errtext.Event) (Dia
 	everything := slices.Concat([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing,
 		cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates())
 	d := unsure(cause.CredentialRejected, everything,
-		"the answer says that authentication is required, which it says whatever the cause")
+		"the answer says that authentication is required, which it says for every cause")
 	switch {
 	case x.reading.Named && !x.required.IsEmpty() && e.Place != errtext.AtToken:
-		// A registry names what it wants to whoever asks. These clients do not tell of
-		// the first refusal, which everybody gets, but of the one with a token.
+		// A registry names the scope that it wants to every client. These clients do not
+		// report the first refusal, which all clients get, but the one with a token.
 		d = x.rights(ctx)
 		if d.Confidence == Proved && x.answered == 0 {
 			d.Confidence = Suspected

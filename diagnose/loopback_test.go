@@ -14,7 +14,7 @@ import (
 )
 
 // TestAtLoopback: what is at a loopback address need not be an emulator. The fix is the
-// emulator's where it answers as such, and names the condition where nobody was asked.
+// emulator's where it answers as such, and names the condition where it was not asked.
 func TestAtLoopback(t *testing.T) {
 	serve := func(h http.Handler) string {
 		server := httptest.NewServer(h)
@@ -39,7 +39,7 @@ func TestAtLoopback(t *testing.T) {
 	const set = "acrkit emulator scope-map set SCOPE_MAP repositories/a/b/content/read repositories/a/b/content/write"
 	for name, tc := range map[string]struct {
 		url    string
-		silent bool // nobody is asked
+		silent bool // no request is made
 		fix    string
 	}{
 		"emulator":  {serve(r.Emulator()), false, set + "    # it replaces "},
@@ -56,8 +56,8 @@ func TestAtLoopback(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := strings.ReplaceAll(tc.fix, "HOST", host); !strings.HasPrefix(d.Mend, want) {
-				t.Errorf("%s\nwant %s", d.Mend, want)
+			if want := strings.ReplaceAll(tc.fix, "HOST", host); !strings.HasPrefix(d.Fix, want) {
+				t.Errorf("%s\nwant %s", d.Fix, want)
 			}
 		})
 	}

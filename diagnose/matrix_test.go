@@ -138,8 +138,8 @@ func check(t *testing.T, when string, d diagnose.Diagnosis, cause diagnose.Cause
 		t.Errorf("%s: %s is proved, though its signs are only believed", when, d.Code)
 	case open != (d.Confidence == diagnose.CannotTell) && want == cause.Name:
 		t.Errorf("%s: %s is %q, and open is %v", when, d.Code, d.Confidence, open)
-	case d.Mend == "" || len(d.Evidence) == 0:
-		t.Errorf("%s: no command (%q) or no evidence %q", when, d.Mend, d.Evidence)
+	case d.Fix == "" || len(d.Evidence) == 0:
+		t.Errorf("%s: no command (%q) or no evidence %q", when, d.Fix, d.Evidence)
 	}
 }
 

@@ -75,15 +75,15 @@ func (x *examiner) scheme() string {
 	return "https"
 }
 
-// probing limits one probe: its connection, and the whole of it.
+// probing limits the time of one probe, and of its connection.
 func (x *examiner) probing(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(stall.WithConnectTime(ctx, x.dialTime()), probeTime)
 	x.giveUp = cancel
 	return ctx, cancel
 }
 
-// retried is told of a request of a probe that is about to be made again. Of a text,
-// one that nobody answered is not.
+// retried is called before a request of a probe is made again. For a text, a request
+// without an answer is not repeated.
 func (x *examiner) retried(_ time.Duration, err error) {
 	if x.onlyText && !wasAnswered(err) && x.giveUp != nil {
 		x.unmade = err
@@ -137,7 +137,7 @@ func (x *examiner) ask(ctx context.Context, what, path string) (*http.Response, 
 	return resp, body, nil
 }
 
-// get is ask for the status alone; 0 = no answer, or probes are forbidden.
+// get is ask that returns only the status; 0 = no answer, or probes are forbidden.
 func (x *examiner) get(ctx context.Context, what, path string) int {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return 0
@@ -193,8 +193,7 @@ func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, sc
 // errNotAsked is the error of a probe that was not made.
 var errNotAsked = errors.New("not asked")
 
-// wasAnswered reports whether an error is somebody's answer: of the registry, or of
-// Entra.
+// wasAnswered reports whether an error is an answer of the registry or of Entra.
 func wasAnswered(err error) bool {
 	e := (*acrkit.Error)(nil)
 	return ours(err, &e) && e.Status != 0 || errors.As(err, new(auth.EntraRefusal))

@@ -11,8 +11,8 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// malformedProxy is a proxy variable that is set and no URL. acrkit sends nothing then;
-// other programs in Go drop the value without a word and go past the proxy.
+// malformedProxy finds a proxy variable that is set and not a URL. acrkit then sends
+// nothing; other programs in Go ignore the value silently and use no proxy.
 func (x *examiner) malformedProxy() (Diagnosis, bool) {
 	e, ok := errors.AsType[*acrkit.Error](wire.CheckProxy(os.LookupEnv))
 	if !ok || x.proxyURL() != nil {

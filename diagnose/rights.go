@@ -23,7 +23,7 @@ func (x *examiner) isEntra() bool {
 	return c != nil && slices.Contains(entraKinds, c.Kind()) || x.user != "" && fullGUID(x.user)
 }
 
-// rights is a good credential that lacks a right: which one, and why.
+// rights explains a valid credential that lacks a right: which one, and why.
 func (x *examiner) rights(ctx context.Context) Diagnosis {
 	asked := "the challenge asks for " + clip(x.required.String())
 	if x.required.IsEmpty() {
@@ -61,7 +61,7 @@ func (x *examiner) rights(ctx context.Context) Diagnosis {
 	return x.partly(asked, whole, missing)
 }
 
-// partly is a credential with some right on the repository.
+// partly explains a credential with some right on the repository.
 func (x *examiner) partly(asked string, whole, missing acrkit.Scope) Diagnosis {
 	one := func(actions ...acrkit.Action) acrkit.Scope { return acrkit.RepositoryScope(x.repository, actions...) }
 	granted := "it is granted " + clip(x.onRepository(whole).String())
@@ -74,8 +74,7 @@ func (x *examiner) partly(asked string, whole, missing acrkit.Scope) Diagnosis {
 	return verdict(cause.MissingRight, Proved, asked, granted)
 }
 
-// rightsBySight says what the challenge and the token's own claim show, where
-// nobody can be asked.
+// rightsBySight decides by the challenge and the token's own claim, without a request.
 func (x *examiner) rightsBySight(asked string) Diagnosis {
 	if x.granted != nil {
 		missing := x.required.Minus(*x.granted)
@@ -144,7 +143,7 @@ func (x *examiner) onRepository(s acrkit.Scope) acrkit.Scope {
 	return acrkit.NewScope(items...)
 }
 
-// nothing is a credential without any right on the repository.
+// nothing explains a credential without any right on the repository.
 func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
 	none := "a token that asked for all five actions was granted none"
 	if x.isEntra() {
@@ -177,8 +176,8 @@ func (x *examiner) winner() string {
 	return "another credential"
 }
 
-// abac is a registry in ABAC mode, by Azure Resource Manager or by the refresh
-// token's own claim.
+// abac detects a registry in ABAC mode, by Azure Resource Manager or by a claim of the
+// refresh token.
 func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, bool) {
 	if x.o.ARM != nil {
 		state, err := x.o.ARM.Registry(ctx, x.reg)
@@ -195,7 +194,7 @@ func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, boo
 	}
 	token, err := x.a.Transport.RefreshToken(ctx)
 	if err == nil && hasClaim(token.Value.Reveal(), "aad_identity") {
-		// Source: how acr-cli tells the mode.
+		// Source: acr-cli detects the mode in the same way.
 		return verdict(cause.ABACMode, Proved, append(evidence, "the ACR refresh token has the claim aad_identity, which registries in ABAC mode give")...), true
 	}
 	return Diagnosis{}, false
@@ -212,7 +211,7 @@ func hasClaim(token, name string) bool {
 	return err == nil && json.Unmarshal(data, &claims) == nil && len(claims[name]) > 0 && string(claims[name]) != "null"
 }
 
-// wildcard is a scope map whose wildcard does not hold what it seems to hold.
+// wildcard detects a scope map whose wildcard does not match what it seems to match.
 func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis, bool) {
 	name := x.name()
 	if x.o.ARM == nil || name == "" || x.isEntra() {
@@ -231,8 +230,8 @@ func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis,
 	return Diagnosis{}, false
 }
 
-// wrongWildcard says why a line of a scope map that looks as if it held a
-// repository does not, or "".
+// wrongWildcard says why a line of a scope map that seems to match a repository does not,
+// or "".
 func wrongWildcard(line, repository string) string {
 	if !strings.Contains(line, "*") {
 		return ""
@@ -242,7 +241,7 @@ func wrongWildcard(line, repository string) string {
 		return "only a trailing /*, or * alone, is a wildcard"
 	}
 	if prefix, ok := strings.CutSuffix(string(rule.Pattern), "/*"); ok && prefix == repository {
-		return fmt.Sprintf("it holds what lies under %q, and not %q itself", prefix, repository)
+		return fmt.Sprintf("it matches what is under %q, and not %q itself", prefix, repository)
 	}
 	return ""
 }

@@ -228,7 +228,7 @@ func requestScenarios() []scenario {
 			r.Push("team/app", "v1")
 			cred := r.Token("reader", app+"content/read", app+"metadata/read").Credential()
 			tr := r.Transport(cred)
-			// As clients do that ask for pull whatever the challenge says.
+			// As clients do that ask for pull and ignore the challenge.
 			pull, err := tr.Token(t.Context(), acrkit.RepositoryScope("team/app", acrkit.ContentRead))
 			must(t, err)
 			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/tags/list", http.Header{"Authorization": {"Bearer " + pull.Value.Reveal()}}, nil)

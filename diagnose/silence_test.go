@@ -112,7 +112,7 @@ func TestSilence(t *testing.T) {
 		mute  mute
 		after time.Duration
 	}{
-		// Of a text, nobody is waited for longer than it takes to see that nobody is there.
+		// For a text, a probe waits no longer than a connection takes to fail.
 		{"address", mute{dial: true}, 2 * time.Second},
 		{"handshake", mute{}, 2 * time.Second},
 	} {

@@ -41,8 +41,7 @@ func mustRegistry(t *testing.T, s string) acrkit.Registry {
 	return reg
 }
 
-// leadTo returns a client that trusts roots and connects to addr, whatever the
-// name.
+// leadTo returns a client that trusts roots and connects to addr for every name.
 func leadTo(t *testing.T, addr string, roots *x509.CertPool) *http.Transport {
 	t.Helper()
 	tr := &http.Transport{
@@ -166,7 +165,7 @@ func (p privateName) LookupNetIP(context.Context, string, string) ([]netip.Addr,
 	return []netip.Addr{netip.MustParseAddr(p.addr)}, nil
 }
 
-// jwt makes a token with claims and a signature that nobody accepts.
+// jwt makes a token with claims and a signature that no server accepts.
 func jwt(claims map[string]any) string {
 	part := func(v any) string {
 		data, _ := json.Marshal(v)

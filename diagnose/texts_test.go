@@ -111,14 +111,14 @@ func TestTexts(t *testing.T) {
 			if d.Code != "" {
 				name = row(t, d.Code).Name
 			}
-			if name != tc.cause || d.Confidence != tc.sure || d.Mend == "" {
-				t.Errorf("%s %s %s, want %s %s: %q", name, d.Confidence, d.Mend, tc.cause, tc.sure, d.Evidence)
+			if name != tc.cause || d.Confidence != tc.sure || d.Fix == "" {
+				t.Errorf("%s %s %s, want %s %s: %q", name, d.Confidence, d.Fix, tc.cause, tc.sure, d.Evidence)
 			}
 		})
 	}
 }
 
-// TestFixes: the fix is for where the person stands, with the names of the text.
+// TestFixes: the fix is for the client that printed the text, with the names of the text.
 func TestFixes(t *testing.T) {
 	const refused = `failed to fetch anonymous token: unexpected status from GET request to https://contoso.azurecr.io/oauth2/token?scope=repository%3Aapp%3Apull&service=contoso.azurecr.io: 401 Unauthorized`
 	for text, want := range map[string]string{
@@ -146,7 +146,7 @@ func TestFixes(t *testing.T) {
 		"failed to pull and unpack image \"contoso.azurecr.io/team/app:v1\": no match for platform in manifest: not found":              "docker buildx build --platform linux/amd64,linux/arm64 --push --tag contoso.azurecr.io/team/app:v1 ",
 		"az acr login --name contoso\nError saving credentials: error storing credentials - err: x, out: `The stub received bad data.`": "acrkit login ",
 	} {
-		if got := read(t, text).Mend; got != strings.TrimSpace(want) && !strings.HasPrefix(got, want) {
+		if got := read(t, text).Fix; got != strings.TrimSpace(want) && !strings.HasPrefix(got, want) {
 			t.Errorf("%s\n%s, want %s", text, got, want)
 		}
 	}
@@ -157,12 +157,12 @@ func TestFixes(t *testing.T) {
 func TestFixOfDockerConfig(t *testing.T) {
 	f := withDocker(`{"auths":`, "")(t)
 	d, err := diagnose.Explain(t.Context(), f.attempt, &f.opts)
-	if err != nil || !strings.HasPrefix(d.Mend, "acrkit login localhost:") {
+	if err != nil || !strings.HasPrefix(d.Fix, "acrkit login localhost:") {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
 
-// unreachable is a network in which nobody is.
+// unreachable is a network without a host.
 type unreachable struct{ asked int }
 
 func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
@@ -170,9 +170,9 @@ func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("dial tcp: connect: network is unreachable")
 }
 
-// TestOffline: where the registry cannot be reached, a text is called what it is called
-// alone, whatever credential there is. The texts are those of the captures, and what
-// people published, where it is at hand.
+// TestOffline: where the registry cannot be reached, a text gets the diagnosis that it
+// gets alone, with any credential. The texts are those of the captures, and the published
+// ones where their folder is available.
 func TestOffline(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "interop", "captures", "*", "*.txt"))
 	if err != nil || len(files) < 150 {
@@ -296,7 +296,7 @@ func TestMissing(t *testing.T) {
 		method, path string
 		lines        []string
 		want         []string
-		mend         string
+		fix          string
 	}{
 		{http.MethodDelete, "/acr/v1/team/app/_tags/v1", []string{app + "content/read"}, []string{"content/delete on team/app"},
 			"acrkit emulator scope-map set SCOPE_MAP " + app + "content/delete " + app + "content/read "},
@@ -311,8 +311,8 @@ func TestMissing(t *testing.T) {
 		for _, m := range d.Missing {
 			got = append(got, m.String())
 		}
-		if diff := cmp.Diff(tc.want, got); diff != "" || !strings.HasPrefix(d.Mend, tc.mend) {
-			t.Errorf("%s %s: %s\n%s", tc.method, tc.path, diff, d.Mend)
+		if diff := cmp.Diff(tc.want, got); diff != "" || !strings.HasPrefix(d.Fix, tc.fix) {
+			t.Errorf("%s %s: %s\n%s", tc.method, tc.path, diff, d.Fix)
 		}
 	}
 	if d := read(t, "GET https://contoso.azurecr.io/v2/: toomanyrequests: x"); len(d.Missing) > 0 {

@@ -40,7 +40,7 @@ func (d *doctor) wants(ctx context.Context, yield func(Step) bool) bool {
 	return true
 }
 
-// want yields the steps of one want; false ends the walk, because the caller has
+// want yields the steps of one want; false ends the run, because the caller has
 // had enough.
 func (d *doctor) want(ctx context.Context, w Want, yield func(Step) bool) bool {
 	scope := w.scope()

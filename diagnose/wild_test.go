@@ -13,8 +13,8 @@ import (
 	"github.com/acrkit/acrkit/diagnose"
 )
 
-// wildText is one text that somebody published, with what it turned out to be. The
-// texts are kept beside the project and are no part of it.
+// wildText is one published text with its real cause. The texts are kept outside the
+// project and are no part of it.
 type wildText struct {
 	ID      string         `json:"id"`
 	Right   []string       `json:"right"`    // codes; NEW: a cause that had no code then; SILENT: none is to be named
@@ -81,7 +81,7 @@ func (s *wildScore) add(t *testing.T, w wildText, d diagnose.Diagnosis) {
 	}
 }
 
-// TestWild explains texts that people published, read alone, with nobody asked.
+// TestWild explains published texts, each alone and without a request.
 func TestWild(t *testing.T) {
 	folder, texts := wildFolder(t)
 	var s wildScore

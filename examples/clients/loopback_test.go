@@ -31,7 +31,7 @@ func TestAnotherRegistryOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "acrkit doctor " + host; d.Mend != want {
-		t.Errorf("%s: %s, want %s", d.Code, d.Mend, want)
+	if want := "acrkit doctor " + host; d.Fix != want {
+		t.Errorf("%s: %s, want %s", d.Code, d.Fix, want)
 	}
 }

@@ -16,9 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the lists of compiled packages anew")
 
-// TestWhatImportersGet builds a module outside ours for each package that people
-// import into their tools, and compares the packages that are compiled into it
-// with a committed list: a dependency more is a visible change. The standard
+// TestWhatImportersGet builds a separate module for each package that other tools
+// import, and compares the packages that are compiled into it with a committed list, so
+// that a new dependency is a visible change. The standard
 // library is left out, except for net/http, which the vocabulary stays clear of.
 func TestWhatImportersGet(t *testing.T) {
 	for _, tc := range []struct {
@@ -82,8 +82,8 @@ func pair(call string) string {
 
 const outsideName = "example.com/outside"
 
-// outsideModule writes a module that requires ours as others do, at the versions
-// ours has: so nothing but what is in the module cache is needed.
+// outsideModule writes a module that requires acrkit as other modules do, with the same
+// versions of its dependencies, so that the module cache suffices.
 func outsideModule(t *testing.T, mainGo string) string {
 	t.Helper()
 	root, err := filepath.Abs(moduleRoot)

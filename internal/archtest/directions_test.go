@@ -22,17 +22,17 @@ type rule struct {
 	pkg      string   // below the module; "" is the root, "x/..." also all below x
 	ours     []string // packages of this module, in the same form
 	stdOnly  bool     // no other module, except in tests
-	noStd    []string // packages of the standard library it keeps clear of
+	noStd    []string // packages of the standard library that it must not import
 	mayTest  bool     // may import package testing outside of tests
-	isMain   bool     // a command or example; init functions and other modules are its own business
+	isMain   bool     // a command or example; it may have init functions and import any module
 	internal bool     // may import any internal/* that is not a command's
 }
 
-// rules hold the directions; the first that fits a package counts. A package
-// that none fits has no place yet: give it one here, and in docs/architecture.md.
+// rules hold the directions; the first that matches a package applies. Add a new package
+// here, and in docs/architecture.md.
 //
-// There is no arrow between auth and emulator, in either direction and by no
-// detour (TestNoSharedWireCode).
+// auth and emulator do not import each other, neither directly nor through another
+// package (TestNoSharedWireCode).
 var rules = []rule{
 	{pkg: "", stdOnly: true, noStd: []string{"net/http"}},
 	{pkg: "scopemap", ours: []string{""}, stdOnly: true, noStd: []string{"net/http"}},
@@ -101,7 +101,7 @@ func ruleFor(pkg string) (rule, bool) {
 	return rules[i], true
 }
 
-// file is one source file of the module, as far as structure goes.
+// file is one source file of the module, with what the rules need.
 type file struct {
 	path    string
 	pkg     string // below the module, "" for the root
@@ -113,7 +113,7 @@ type file struct {
 // readModule parses the module's files in this process. A go list would be
 // answered from the test cache after a change elsewhere: the cache knows only
 // the files that the test itself opened. External test packages (_test) are
-// left out: they stand outside, and may use acrtest.
+// left out, because they may use acrtest.
 func readModule(tb testing.TB, root string) []file {
 	tb.Helper()
 	var files []file
@@ -187,7 +187,7 @@ func isStd(imported string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// violations returns what the files do against the rules.
+// violations returns the imports that break the rules.
 func violations(files []file) []string {
 	var out []string
 	bad := func(f file, format string, args ...any) {
@@ -247,8 +247,8 @@ func reach(files []file, pkg string) map[string]bool {
 	return seen
 }
 
-// words are the packages that auth and emulator may both lead to: they hold words, and
-// package sentence, which imports none of ours, nothing that could read the protocol.
+// words are the packages that auth and emulator may both reach: they hold vocabulary, and
+// cannot read the protocol.
 var words = []string{"", "internal/sentence"}
 
 // sharedByBoth returns what auth and emulator have in common beyond words.
@@ -283,7 +283,7 @@ func TestImportDirections(t *testing.T) {
 	}
 }
 
-// TestNoSharedWireCode: auth and emulator share words, never wire code, so that
+// TestNoSharedWireCode: auth and emulator share vocabulary, never wire code, so that
 // one misreading of the protocol cannot hide in both.
 func TestNoSharedWireCode(t *testing.T) {
 	files := readModule(t, moduleRoot)
@@ -295,8 +295,8 @@ func TestNoSharedWireCode(t *testing.T) {
 	}
 }
 
-// TestTheRulesBite plants one offence at a time into an otherwise good module.
-func TestTheRulesBite(t *testing.T) {
+// TestRulesFindViolations adds one violation at a time to a valid module.
+func TestRulesFindViolations(t *testing.T) {
 	for _, tc := range []struct {
 		name, path, src string
 		shared          bool

@@ -1,3 +1,3 @@
-// Package archtest holds the module's structure by tests: which package may
-// import which, and what comes along when others import ours.
+// Package archtest tests the module's structure: which package may import which, and
+// which dependencies an importer gets.
 package archtest

@@ -1,6 +1,6 @@
 package archtest
 
-// What the external tests, which may use acrtest, share with those here.
+// Names for the external tests, which may use acrtest.
 var (
 	GoTool     = goTool
 	BareModule = bareModule

@@ -15,14 +15,14 @@ import (
 // fixOwner is the package that has all commands that fix something.
 const fixOwner = "internal/sentence"
 
-// command is the beginning of a command that a person is told to run.
+// command is the beginning of a command in a hint.
 var command = regexp.MustCompile("^(?:(?:sudo|export|set) )?" +
 	"(?:acrkit|az|kubectl|docker|podman|curl|openssl|df|ls|rm|mv|ps|nslookup|getent|printf) [a-z-]|^export [A-Z]")
 
 // helpFields hold what a command says of itself: its use, and examples.
 var helpFields = []string{"Use", "Short", "Long", "Example", "Deprecated"}
 
-// commandsElsewhere are the functions that hold commands and fix nothing, each with the
+// commandsElsewhere are the functions with commands that are not fixes, each with the
 // reason.
 var commandsElsewhere = map[string]string{
 	"auth/azureauth/azurecli.go explainCLI":             "looks for az's own words",
@@ -36,7 +36,7 @@ var commandsElsewhere = map[string]string{
 	"internal/cli/emulator/print.go uses":               "likewise",
 	"internal/cli/emulator/start.go NewCmdStart":        "the command's own name",
 	"internal/cli/login/login.go Options.refused":       "the command's own name",
-	"internal/cli/login/login.go Options.tell":          "what comes after a login",
+	"internal/cli/login/login.go Options.report":        "what comes after a login",
 	"internal/cli/proxy/authority.go Options.authority": "the beginning of a log line",
 	"internal/cli/proxy/proxy.go Options.complete":      "a combination of flags that is refused",
 	"internal/cli/proxy/run.go run":                     "a name",
@@ -49,11 +49,11 @@ var commandsElsewhere = map[string]string{
 	"reference.go ParseReference":                       "the root imports no package of ours",
 }
 
-// hintFields are the fields that tell a person what to do.
-var hintFields = []string{"Hint", "Mend", "Fix"}
+// hintFields are the fields that hold a fix.
+var hintFields = []string{"Hint", "Fix"}
 
-// fixesIn finds fixes that a file words itself: a literal command, or a hint with a
-// literal in it.
+// fixesIn finds fixes that a file has itself: a literal command, or a hint with a literal
+// in it.
 func fixesIn(path string, f *ast.File) map[string][]string {
 	out := map[string][]string{}
 	in := path
@@ -63,7 +63,7 @@ func fixesIn(path string, f *ast.File) map[string][]string {
 		ast.Inspect(e, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				return isConversion(n) // what a function is given is its own business
+				return isConversion(n) // the arguments of a function are not checked
 			case *ast.BasicLit:
 				if s, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && text == "" {
 					text = s
@@ -127,8 +127,8 @@ func isConversion(c *ast.CallExpr) bool {
 	return ok && pkg.Name == "fmt" || ok && pkg.Name == "strings" || ok && pkg.Name == "cmp"
 }
 
-// TestFixesStandInOnePlace: what a person is told to do is worded by one package.
-func TestFixesStandInOnePlace(t *testing.T) {
+// TestFixesInOnePackage: only package sentence has the texts of fixes.
+func TestFixesInOnePackage(t *testing.T) {
 	got := map[string][]string{}
 	fset := token.NewFileSet()
 	for _, f := range readModule(t, moduleRoot) {
@@ -155,14 +155,14 @@ func TestFixesStandInOnePlace(t *testing.T) {
 	}
 }
 
-// TestFixesBite: each form of a fix is found, and its innocent relatives are not.
-func TestFixesBite(t *testing.T) {
+// TestFixesAreFound: each form of a fix is found, and similar code is not.
+func TestFixesAreFound(t *testing.T) {
 	const source = `package sample
 
 func Key(op string) error { return &Error{Hint: "try again"} }
 func Set(e *Error) { e.Hint = "acrkit doctor " + e.Host }
 func Printed(e *Error) { e.Hint = fmt.Sprintf("mv %s", e.Path) }
-func Joined(d *Diagnosis) { d.Mend = cmp.Or(d.Mend, "look again") }
+func Joined(d *Diagnosis) { d.Fix = cmp.Or(d.Fix, "look again") }
 func Variable() string { hint := "docker login"; hint += " x"; return hint }
 func Handed() error { return usage("none is set", "export ACR_NAME=x") }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // httpPlaces are the files that make an HTTP client or transport, use net/http's own,
-// or connect by themselves, and what keeps each from waiting for ever. A new place
-// belongs under stall.Wrap, or beneath an auth.Transport, which is.
+// or connect by themselves, and the time limit of each. Wrap a new one in stall.Wrap, or
+// use it within an auth.Transport, which does.
 var httpPlaces = map[string]string{
 	"acrtest/acrtest.go":                "stall.Wrap, except for RoundTripper, whose user is a test with a limit of its own",
 	"auth/azureauth/client.go":          "over an auth.Transport",
@@ -68,7 +68,7 @@ func httpUses(t *testing.T, files []file) map[string][]string {
 			if !ok || !slices.Contains(makes[pkg.Name], sel.Sel.Name) {
 				return
 			}
-			// A type is also named where nothing is made of it.
+			// The name of a type alone makes no client.
 			if isType := slices.Contains([]string{"Client", "Transport", "Dialer"}, sel.Sel.Name); isType != made {
 				return
 			}
@@ -91,8 +91,8 @@ func httpUses(t *testing.T, files []file) map[string][]string {
 	return uses
 }
 
-// TestNothingWaitsForEver: nobody makes an HTTP client that does not end an exchange
-// which stands still.
+// TestNothingWaitsForEver: no code makes an HTTP client that does not end a stalled
+// exchange.
 func TestNothingWaitsForEver(t *testing.T) {
 	files := readModule(t, moduleRoot)
 	got := slices.Collect(maps.Keys(httpUses(t, files)))

@@ -38,8 +38,8 @@ const adapters = "adapters"
 // everywhere.
 var platform = []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}
 
-// bareModule writes a module that requires ours and nothing else, as one does that
-// has just run go get; its main.go is the program of that name.
+// bareModule writes a module that requires only acrkit, as after go get; its main.go is
+// the program of that name.
 func bareModule(t *testing.T, program string) string {
 	t.Helper()
 	root, err := filepath.Abs(moduleRoot)
@@ -103,8 +103,8 @@ const (
 	generatedEnd   = "<!-- end -->\n"
 )
 
-// sizeColumns finds what was measured for a package: what it adds to an empty
-// program, and to one that speaks HTTPS.
+// sizeColumns finds the sizes of a package: what it adds to an empty program, and to one
+// that uses HTTPS.
 var sizeColumns = regexp.MustCompile("(?m)^\\| (`[^|]*) \\|[^|]*\\|[^|]*\\| ([^|]*) \\| ([^|]*) \\|$")
 
 // TestImportingPage holds what docs/importing.md says about packages and modules
@@ -169,7 +169,7 @@ func TestImportingPage(t *testing.T) {
 
 var measuredLine = regexp.MustCompile(`(?m)^Measured on .*$`)
 
-// measure returns the size of a program as people ship it.
+// measure returns the size of a program without symbols, as it is usually shipped.
 func measure(t *testing.T, program string) int64 {
 	t.Helper()
 	dir := bareModule(t, program)
@@ -183,8 +183,8 @@ func measure(t *testing.T, program string) int64 {
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// added is a difference of sizes; a program that does not speak HTTPS may be the
-// smaller one.
+// added is a difference of sizes; a program that does not use HTTPS may be the smaller
+// one.
 func added(n int64) string {
 	if n < 1<<20/20 {
 		return "–"
@@ -243,7 +243,7 @@ func TestWhatComesAlong(t *testing.T) {
 		if azures < 3 {
 			t.Errorf("%d modules of the Azure SDK: this test does not look where it should", azures)
 		}
-		// What our own packages import is Azure's alone.
+		// acrkit's own packages import only Azure's modules.
 		for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}} {{join .Imports \" \"}}", "."), "\n") {
 			of, imports, _ := strings.Cut(line, " ")
 			if of != module {
@@ -306,7 +306,7 @@ var (
 	reasonRow   = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|([^|]*)\\|(.*)\\|$")
 )
 
-// isTestHelp reports whether a package is there for our own tests.
+// isTestHelp reports whether a package is only for acrkit's own tests.
 func isTestHelp(pkg string) bool {
 	r, ok := ruleFor(pkg)
 	return ok && r.mayTest && strings.HasPrefix(pkg, "internal/")

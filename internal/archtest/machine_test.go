@@ -14,8 +14,7 @@ import (
 	"testing"
 )
 
-// machineFacts are what tells this machine and account from others. An empty field
-// is not looked for.
+// machineFacts identify this machine and account. An empty field is not looked for.
 type machineFacts struct {
 	kernel string // release of the kernel, as "uname -r" prints it
 	host   string // host name, without its domain
@@ -24,7 +23,7 @@ type machineFacts struct {
 	folder string // absolute path of the checkout
 }
 
-// readMachine returns the facts of this machine. What it does not tell stays empty.
+// readMachine returns the facts of this machine. A fact that cannot be read stays empty.
 func readMachine(folder string) machineFacts {
 	f := machineFacts{folder: folder}
 	if out, err := exec.Command("uname", "-r").Output(); err == nil {
@@ -45,8 +44,8 @@ func readMachine(folder string) machineFacts {
 // neutralHomes are the homes that documents and captures show in place of one.
 var neutralHomes = []string{"/home/user", "/home/me", "/home/u"}
 
-// ordinary are names of hosts and accounts that are words of every document. They
-// are looked for only in the form user@host.
+// ordinary are names of hosts and accounts that are also common words. They are looked
+// for only in the form user@host.
 var ordinary = []string{
 	"root", "user", "me", "you", "admin", "administrator", "runner", "build", "builder", "docker", "podman", "ci", "test",
 	"dev", "developer", "localhost", "host", "machine", "server", "registry", "vm", "debian", "ubuntu", "linux", "mac", "node",
@@ -54,7 +53,7 @@ var ordinary = []string{
 }
 
 // find returns what of the machine a text holds, for a message; "" is nothing.
-// Names and paths are found where no letter, digit or hyphen goes on.
+// A letter, digit or hyphen may not follow a name or path.
 func (f machineFacts) find(text string) string {
 	if f.kernel != "" && strings.Contains(text, f.kernel) {
 		return fmt.Sprintf("the kernel's release %q", f.kernel)
@@ -80,7 +79,7 @@ func wordMatcher(text string) *regexp.Regexp {
 	return regexp.MustCompile(`(^|[^\pL\pN_-])` + regexp.QuoteMeta(text) + `($|[^\pL\pN_-])`)
 }
 
-// someMachine is what only a particular machine can have said, whichever that was.
+// someMachine matches output that names the machine that printed it.
 var someMachine = []struct {
 	what    string
 	pattern *regexp.Regexp
@@ -111,8 +110,8 @@ func isPage(path string) bool {
 		strings.Contains(path, "testdata/") || strings.HasSuffix(path, ".txtar")
 }
 
-// TestNoMachineInPages sees that no committed document, capture or test data names
-// the machine on which it was written: it would be wrong on every other.
+// TestNoMachineInPages checks that no committed document, capture or test data names the
+// machine on which it was written: it would be wrong on every other.
 func TestNoMachineInPages(t *testing.T) {
 	root, err := filepath.Abs(moduleRoot)
 	if err != nil {

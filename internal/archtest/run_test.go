@@ -12,9 +12,8 @@ import (
 	"github.com/acrkit/acrkit/internal/archtest"
 )
 
-// TestGoRunOfAnImporter runs programs of others against a registry, with go run and
-// from a module of their own. They tell what they did, and which modules the
-// linker has put into them.
+// TestGoRunOfAnImporter runs programs of other modules against a registry, with go run.
+// They print what they did, and which modules are linked into them.
 func TestGoRunOfAnImporter(t *testing.T) {
 	t.Parallel()
 	r := acrtest.NewRegistry(t, nil)

@@ -24,7 +24,7 @@ import (
 // readsText lists the functions that decide on the text of a message, each with the
 // reason. Other code decides on codes, causes and fields: a sentence may be reworded.
 var readsText = map[string]string{
-	"auth/entra.go ReadEntraRefusal":                  "Entra's numbers stand in the text of other programs' errors alone",
+	"auth/entra.go ReadEntraRefusal":                  "Entra's numbers are only in the text of other programs' errors",
 	"auth/azureauth/credential.go entraNumber":        "as ReadEntraRefusal",
 	"auth/azureauth/credential.go codeByText":         "azidentity gives no type to what failed before a request",
 	"auth/azureauth/credential.go firstLine":          "shortens azidentity's text",
@@ -33,7 +33,7 @@ var readsText = map[string]string{
 	"auth/azureauth/managedidentity.go watch.Do":      "net.OpError has no other sign of a connection that was not made",
 	"internal/wire/network.go NetworkError":           "net.OpError has no other sign of a proxy",
 	"internal/wire/response.go unknown":               "the service has one code for a manifest that is missing and one that is not accepted",
-	"internal/wire/response.go serviceErrors":         "the service's own words, which it says whatever the cause",
+	"internal/wire/response.go serviceErrors":         "the service's own words, which it says for every cause",
 	"internal/wire/response.go actions":               "leaves out a name that the sentence has already; nothing else hangs on it",
 	"internal/wire/network.go Within":                 "a constant: the operation that tells a person nothing",
 	"emulator/seedyaml.go seedProblems.addSyntax":     "the YAML library gives no type to its errors",
@@ -45,7 +45,7 @@ var readsText = map[string]string{
 	"internal/replay/report.go Report.sort":           "as writeExclusions",
 }
 
-// textReaders are packages whose work is to read what other programs print.
+// textReaders are packages that read the output of other programs.
 var textReaders = []string{"internal/errtext"}
 
 // TestNothingDecidesOnText finds code that compares or searches the text of an error, of
@@ -74,7 +74,7 @@ func TestNothingDecidesOnText(t *testing.T) {
 	}
 }
 
-// TestTextDecisions: each form is found, and its innocent relatives are not.
+// TestTextDecisions: each form is found, and similar code is not.
 func TestTextDecisions(t *testing.T) {
 	const source = `package sample
 
@@ -143,7 +143,7 @@ type typedPackage struct {
 	info  *types.Info
 }
 
-// listed is what go list tells of a package.
+// listed is the output of go list for a package.
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
@@ -167,7 +167,7 @@ func listPackages(t *testing.T, dir string, patterns ...string) (out []listed) {
 	}
 }
 
-// exportImporter reads the types of packages from what the compiler wrote.
+// exportImporter reads the types of packages from the compiler's export data.
 func exportImporter(fset *token.FileSet, files map[string]string) types.Importer {
 	return importer.ForCompiler(fset, runtime.Compiler, func(path string) (io.ReadCloser,
 		error) {
@@ -175,8 +175,8 @@ func exportImporter(fset *token.FileSet, files map[string]string) types.Importer
 	})
 }
 
-// typedPackages reads packages of the module. Opening their files also tells the test
-// cache of them.
+// typedPackages reads packages of the module. Opening their files also makes the test
+// cache depend on them.
 func typedPackages(t *testing.T, root string, patterns ...string) (out []*typedPackage) {
 	t.Helper()
 	root, err := filepath.Abs(root)

@@ -1,6 +1,6 @@
 // Package cause names the causes of package diagnose for the packages beneath it,
 // which say in their errors which one they have found. What each means, and what
-// mends it, stands in the table of package diagnose; the general cause of each code
+// fixes it, is in the table of package diagnose; the general cause of each code
 // is [acrkit.Code.Cause].
 package cause
 
@@ -8,9 +8,9 @@ import "github.com/acrkit/acrkit"
 
 // The causes. A number is never used again.
 const (
-	WrongUsage                   acrkit.Cause = "ACRK001" // the input is wrong, or half of it is missing
+	WrongUsage                   acrkit.Cause = "ACRK001" // the input is wrong or incomplete
 	HostRefused                  acrkit.Cause = "ACRK002" // the host is not one that a credential may go to
-	NoCredential                 acrkit.Cause = "ACRK003" // no credential was found, and the registry lets nobody in without one
+	NoCredential                 acrkit.Cause = "ACRK003" // no credential was found, and the registry requires one
 	CredentialRejected           acrkit.Cause = "ACRK004" // the user and its password are not accepted: wrong, expired, disabled, not yet active or unknown
 	MissingRight                 acrkit.Cause = "ACRK005" // the credential is good, and lacks a right that the request needs
 	Denied                       acrkit.Cause = "ACRK006" // the registry or Entra forbids it by a rule of its own
@@ -21,19 +21,19 @@ const (
 	Throttled                    acrkit.Cause = "ACRK011" // too many requests: the service asks to wait
 	Incomplete                   acrkit.Cause = "ACRK012" // the answer could not be completed
 	Protocol                     acrkit.Cause = "ACRK013" // the answer is not what a registry gives
-	TooLarge                     acrkit.Cause = "ACRK014" // a limit on size was passed
+	TooLarge                     acrkit.Cause = "ACRK014" // a size limit was exceeded
 	NameUnknown                  acrkit.Cause = "ACRK015" // no host has the registry's name
 	NameLookupFailed             acrkit.Cause = "ACRK016" // the resolver did not answer
 	PrivateEndpointPublicAddress acrkit.Cause = "ACRK017" // the registry has a private endpoint, and its name resolves to a public address here
 	ConnectionRefused            acrkit.Cause = "ACRK018" // nothing listens at the registry's address
 	ConnectionTimeout            acrkit.Cause = "ACRK019" // the registry's address does not answer
-	TLSIntercepted               acrkit.Cause = "ACRK020" // somebody between here and the registry opens TLS
+	TLSIntercepted               acrkit.Cause = "ACRK020" // a proxy between here and the registry intercepts TLS
 	CertificateWrongName         acrkit.Cause = "ACRK021" // the server's certificate is for another name
-	CertificateExpired           acrkit.Cause = "ACRK022" // the server's certificate has ended or not begun, or this machine's clock is wrong
+	CertificateExpired           acrkit.Cause = "ACRK022" // the server's certificate has expired or is not valid yet, or this machine's clock is wrong
 	PlainHTTPServer              acrkit.Cause = "ACRK023" // the port answers in plain HTTP
 	ProxyUnreachable             acrkit.Cause = "ACRK024" // the proxy that the environment names cannot be reached or refuses
-	NetworkRule                  acrkit.Cause = "ACRK025" // the registry's network rules leave this address out
-	NotARegistry                 acrkit.Cause = "ACRK026" // the host answers, and is no registry
+	NetworkRule                  acrkit.Cause = "ACRK025" // the registry's network rules do not allow this address
+	NotARegistry                 acrkit.Cause = "ACRK026" // the host answers but is not a registry
 	LoginServerHash              acrkit.Cause = "ACRK027" // the login server carries a hash that the name lacks
 	DataEndpointBlocked          acrkit.Cause = "ACRK028" // the host of blobs cannot be reached
 	RedirectRefused              acrkit.Cause = "ACRK029" // the storage behind the registry refuses a request that carries Authorization
@@ -45,10 +45,10 @@ const (
 	PasswordNotYetActive         acrkit.Cause = "ACRK035" // the password was made less than a minute ago and is not everywhere yet
 	TokenUnknown                 acrkit.Cause = "ACRK036" // the registry has no token of this name
 	SecretIDPasted               acrkit.Cause = "ACRK037" // the id of the client secret was given, not its value
-	TokenAsPassword              acrkit.Cause = "ACRK038" // a token of Entra or of another kind stands where a password belongs
+	TokenAsPassword              acrkit.Cause = "ACRK038" // a token of Entra or of another kind was given as the password
 	TokenEnded                   acrkit.Cause = "ACRK039" // the token has ended, by its own exp
 	ClockOff                     acrkit.Cause = "ACRK040" // this machine's clock is wrong
-	StaleLogin                   acrkit.Cause = "ACRK041" // a stored login that is not accepted stands before anonymous pull
+	StaleLogin                   acrkit.Cause = "ACRK041" // a stored login that is not accepted prevents an anonymous pull
 	HelperMissing                acrkit.Cause = "ACRK042" // the credential helper that a configuration names is not installed
 	HelperFailed                 acrkit.Cause = "ACRK043" // the credential helper hangs or fails
 	DockerConfigBroken           acrkit.Cause = "ACRK044" // the Docker configuration cannot be read
@@ -64,19 +64,19 @@ const (
 	EntraSignInEnded             acrkit.Cause = "ACRK054" // the sign-in to Entra has ended
 	EntraAudienceUnknown         acrkit.Cause = "ACRK055" // Entra does not know the audience of Container Registry in this tenant
 	ScopeOfLoginServer           acrkit.Cause = "ACRK056" // the Entra scope is written https://REGISTRY/.default
-	ARMAudienceDisabled          acrkit.Cause = "ACRK057" // the registry takes no Entra tokens for Azure Resource Manager
+	ARMAudienceDisabled          acrkit.Cause = "ACRK057" // the registry does not accept Entra tokens for Azure Resource Manager
 	ExchangeRefused              acrkit.Cause = "ACRK058" // the registry does not accept the Entra token: unreadable, ended, or of another tenant
-	EntraTenantUnknown           acrkit.Cause = "ACRK059" // Entra knows no such tenant
-	EntraAssertionRefused        acrkit.Cause = "ACRK060" // Entra does not take the assertion or certificate
+	EntraTenantUnknown           acrkit.Cause = "ACRK059" // Entra does not know the tenant
+	EntraAssertionRefused        acrkit.Cause = "ACRK060" // Entra does not accept the assertion or certificate
 	EntraUserRefused             acrkit.Cause = "ACRK061" // Entra does not let the user sign in
 	EntraPolicy                  acrkit.Cause = "ACRK062" // a policy of the tenant blocks the sign-in
 	EntraRefused                 acrkit.Cause = "ACRK063" // Entra refuses the sign-in
 	EntraUnreachable             acrkit.Cause = "ACRK064" // the Entra authority cannot be reached or does not answer as Entra does
 	NoRole                       acrkit.Cause = "ACRK065" // the identity has no role on the registry
-	ABACMode                     acrkit.Cause = "ACRK066" // the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete give nothing
+	ABACMode                     acrkit.Cause = "ACRK066" // the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete have no effect
 	UserUnknown                  acrkit.Cause = "ACRK067" // the user name is none of the registry's: no token, admin user or service principal
 	WrongRegistryToken           acrkit.Cause = "ACRK068" // the token is for another registry
-	AnonymousPullOff             acrkit.Cause = "ACRK069" // the registry lets nobody in without a credential
+	AnonymousPullOff             acrkit.Cause = "ACRK069" // the registry requires a credential
 	MetadataReadMissing          acrkit.Cause = "ACRK070" // metadata/read is missing, which listing tags needs at ACR
 	PushWithoutPull              acrkit.Cause = "ACRK071" // content/write is there without content/read, and a push needs both
 	CatalogScoped                acrkit.Cause = "ACRK072" // a scope-mapped token cannot list the registry's repositories
@@ -103,7 +103,7 @@ const (
 	ImportSourceRefused          acrkit.Cause = "ACRK099" // the source of an import refused
 	UploadPartRefused            acrkit.Cause = "ACRK100" // a part of an upload is refused for its size or range
 	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
-	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // a byte order mark stands before the password
+	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // the password begins with a byte order mark
 	OtherCloud                   acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
 	StorageLimit                 acrkit.Cause = "ACRK104" // the registry's storage is full
 	TokenMalformed               acrkit.Cause = "ACRK105" // the token was cut off or changed in copying

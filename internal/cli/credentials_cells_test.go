@@ -41,7 +41,7 @@ type people struct {
 	principal  acrtest.ServicePrincipal // by secret
 	client     string                   // of the application with a certificate and federated credentials
 	cert, key  string                   // PEM
-	otherCert  string                   // with its key; nobody's
+	otherCert  string                   // with its key; of no application
 	entra, acr string                   // tokens
 	assertion  func(subject string) string
 }
@@ -493,11 +493,11 @@ func entraTokenCells(s *section, w *world, p *people) {
 	s.no("environment, as a password", "as for a scope-mapped token, whose variables these are", notAvailable, halfSet, wrongShape)
 }
 
-// foreignToken is a token that nobody here signed.
+// foreignToken makes a token that the emulator did not sign.
 func foreignToken(t *testing.T, claims map[string]any) string {
 	t.Helper()
 	claims["exp"] = time.Now().Add(time.Hour).Unix()
-	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(claims)).SignedString([]byte("somebody's key"))
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(claims)).SignedString([]byte("another key"))
 	if err != nil {
 		t.Fatal(err)
 	}

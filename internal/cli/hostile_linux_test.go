@@ -191,9 +191,9 @@ func notShown(out []byte, terminal bool) string {
 	return ""
 }
 
-// TestHostileServer: whatever a registry says, in names, media types, errors, headers
-// and claims, nothing of it but text reaches a terminal, or a stream that a terminal
-// may show later.
+// TestHostileServer: of names, media types, errors, headers and claims of a hostile
+// registry only visible text reaches a terminal, or a stream that a terminal may show
+// later.
 func TestHostileServer(t *testing.T) {
 	host, caFile := hostile(t)
 	for _, tt := range []struct {

@@ -131,7 +131,7 @@ func (term *terminal) waitFor(text string) {
 		n, err := term.person.Read(b[:])
 		term.seen = append(term.seen, b[:n]...)
 		if text == "" && errors.Is(err, syscall.EIO) {
-			return // nobody has the other side open
+			return // the other side is closed
 		}
 		if err != nil {
 			term.t.Fatalf("waiting for %q: %v; seen %q", text, err, term.seen)

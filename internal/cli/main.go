@@ -36,7 +36,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
 	ran, err := f.RunLimited(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) })
-	if ran == nil { // it was left behind
+	if ran == nil { // it did not end in time
 		ran = cmd
 	}
 	f.IO.EndAwait()
@@ -45,7 +45,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 		err = f.IO.OutError()
 	}
 	if err != nil && !cmdutil.HasOwnCode(err) && errors.Is(context.Cause(ctx), cmdutil.ErrInterrupted) {
-		// What failed because the person stopped it has one explanation.
+		// Every error after an interrupt has one explanation.
 		err = cmdutil.ErrInterrupted
 	}
 	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
@@ -56,7 +56,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 }
 
 // notifyContext is signal.NotifyContext with a cause of its own. A second signal
-// ends the process at once, because the first one gives up its handler.
+// ends the process at once, because the first one removes the handler.
 func notifyContext(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ch := make(chan os.Signal, 1)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Whatever the umask, others can read nothing that acrkit writes but the
-// certificate of its CA.
+// Under any umask, other users can read no file that acrkit writes except the certificate
+// of its CA.
 func TestFileModes(t *testing.T) {
 	s := startServer(t)
 	for _, umask := range []string{"000", "022"} {

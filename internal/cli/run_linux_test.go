@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// The secret stands in no argument and no variable, neither of acrkit nor of the
-// command.
+// The secret is in no argument and no variable, neither of acrkit nor of the command.
 func TestRun_shows_no_secret(t *testing.T) {
 	s := startServer(t)
 	r := startRun(t, s, t.TempDir(), `read line`)

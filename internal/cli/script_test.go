@@ -168,9 +168,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// az is the Azure CLI of the scripts: "az account get-access-token" of whoever
-// AZ_CLIENT names, with the secret AZ_SECRET; nobody is signed in without. Of the
-// emulator it gives tokens of its own audience alone, as Entra would give none.
+// az is the Azure CLI of the scripts: "az account get-access-token" for the client
+// AZ_CLIENT with the secret AZ_SECRET; without them no user is signed in. Of the
+// emulator it gives only tokens of the emulator's own audience, as Entra would give none.
 func az(args []string) int {
 	if os.Getenv("AZ_CLIENT") == "" {
 		fmt.Fprintln(os.Stderr, "ERROR: Please run 'az login' to setup account.")
@@ -202,7 +202,7 @@ func az(args []string) int {
 	return 0
 }
 
-// as TOKEN PASSWORD, as sp CLIENT SECRET, or as nobody sets the credential.
+// as TOKEN PASSWORD, as sp CLIENT SECRET, or as anonymous sets the credential.
 func as(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"} {
 		ts.Setenv(name, "")
@@ -217,9 +217,9 @@ func as(ts *testscript.TestScript, _ bool, args []string) {
 	case len(args) == 2:
 		ts.Setenv("ACR_TOKEN_NAME", args[0])
 		ts.Setenv("ACR_TOKEN_PASSWORD", args[1])
-	case len(args) == 1 && args[0] == "nobody":
+	case len(args) == 1 && args[0] == "anonymous":
 	default:
-		ts.Fatalf("usage: as token password | as sp client secret | as nobody")
+		ts.Fatalf("usage: as token password | as sp client secret | as anonymous")
 	}
 }
 

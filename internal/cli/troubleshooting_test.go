@@ -79,7 +79,7 @@ func TestTroubleshooting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := free.Addr().String()
+	closed := free.Addr().String()
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestTroubleshooting(t *testing.T) {
 		"catalog-refused":         {env: reader, args: "repo list"},
 		"wildcard":                {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " + shell.Quote(wild)},
 		"unknown-repository":      {env: token("lister", "all-password-0000001"), args: "tag list samples/gone"},
-		"unreachable-host":        {env: reader, args: "repo list " + nobody},
+		"unreachable-host":        {env: reader, args: "repo list " + closed},
 		"silent-host":             {env: reader, args: "repo list --plain-http --timeout 1s " + busy.Addr().String()},
 		"certificate":             {env: append(reader, "SSL_CERT_FILE="), args: "repo list"},
 		"look-alike-host":         {env: []string{"ACR_NAME=myregistry.azurecr.io.evil.example", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}, args: "repo list"},
@@ -181,7 +181,7 @@ func TestTroubleshooting(t *testing.T) {
 				t.Errorf("exit code %d, want %d\n got %s\nwant %s\n%s", code, row.exit, message, row.message, &stderr)
 			}
 			if hint == "" {
-				t.Error("no command that mends it")
+				t.Error("no command that fixes it")
 			}
 			for _, secret := range []string{"-password-0", "nonsense"} {
 				if strings.Contains(stderr.String(), secret) {

@@ -15,7 +15,7 @@ import (
 const codesBegin, codesEnd = "<!-- codes: written by go test ./internal/cli -run TestTroubleshootingCodes -update -->\n", "<!-- /codes -->\n"
 
 // TestTroubleshootingCodes: the page has a section for each cause of the table, and
-// for no other; what acrkit explain says of a code stands there too.
+// for no other, with what acrkit explain says of the code.
 func TestTroubleshootingCodes(t *testing.T) {
 	path := filepath.Join("..", "..", "docs", "troubleshooting.md")
 	data, err := os.ReadFile(path)
@@ -30,13 +30,13 @@ func TestTroubleshootingCodes(t *testing.T) {
 	var b strings.Builder
 	for _, c := range diagnose.Causes() {
 		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code, c.Name, upper(c.Title))
-		for _, line := range [][2]string{{"It shows", c.Shows}, {"What tells it from others", c.Tells}, {"What proves it", c.Proves}, {"Known", string(c.Basis)}} {
+		for _, line := range [][2]string{{"Symptom", c.Symptom}, {"Difference from similar causes", c.Difference}, {"Proof", c.Proof}, {"Known", string(c.Basis)}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "* %s: %s.\n", line[0], strings.TrimSuffix(line[1], "."))
 			}
 		}
-		if c.Mend != "" {
-			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", c.Mend)
+		if c.Fix != "" {
+			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", c.Fix)
 		}
 	}
 	b.WriteString("\n")

@@ -31,8 +31,8 @@ func countedServer(t *testing.T) (s server, requests *atomic.Int64) {
 	return startSeed(t, text, func(*http.Request, int) { requests.Add(1) }), requests
 }
 
-// TestWarmCommand: a new process asks for as many pages as there are, and a cold one
-// for one token more, whatever the credential; many at once are as good.
+// TestWarmCommand: a process with a warm cache sends one request for each page, and one
+// with a cold cache one token request more, with every credential; parallel processes too.
 func TestWarmCommand(t *testing.T) {
 	s, requests := countedServer(t)
 	for name, tc := range map[string]struct {

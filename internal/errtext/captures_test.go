@@ -51,7 +51,7 @@ func (s *score) add(file, want string, d diagnose.Diagnosis) {
 	}
 }
 
-// TestCaptures: the words of real clients alone, with nobody asked. At least 95 %
+// TestCaptures: the words of real clients alone, without a request. At least 95 %
 // of the causes that are named are the right ones, what is not the right one is
 // only suspected and has the right one beside it, and the rest is "cannot tell".
 func TestCaptures(t *testing.T) {
@@ -82,7 +82,7 @@ func TestCaptures(t *testing.T) {
 		s.add(client+"/"+want, want, d)
 	}
 	named := len(s.exact) + len(s.class)
-	t.Logf("%d texts of %d clients: %d causes named, %d of them by their class; %d suspected as another that stands beside the right one: %q; %d cannot be told: %q",
+	t.Logf("%d texts of %d clients: %d causes named, %d of them by their class; %d suspected as another that is listed beside the right one: %q; %d cannot be told: %q",
 		len(files), len(causes), named, len(s.class), len(s.second), s.second, len(s.cannot), s.cannot)
 	sentence := fmt.Sprintf("Of %d outputs of %d clients, read alone, without a probe, %d are named right (%d of them by their class), %d are suspected to be another cause that is listed beside the right one, and of %d it is said that they cannot be told.",
 		len(files), len(causes), named, len(s.class), len(s.second), len(s.cannot))

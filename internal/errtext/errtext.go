@@ -1,9 +1,8 @@
 // Package errtext reads what a client of a registry printed when it failed: of docker,
 // podman, buildah, skopeo, containerd, a kubelet's events, App Service, az, helm, oras,
 // crane, regctl, and programs in Go, Python, Node, Java and .NET. A text becomes a list
-// of events, in order, each with its place: the phase, the host and whose it is, the
-// status and what the service said. Which cause an event has is said by package
-// diagnose.
+// of events, in order, each with its place: the phase, the host and its class, the
+// status and what the service said. Package diagnose finds the cause of an event.
 package errtext
 
 import (
@@ -115,7 +114,7 @@ func Read(text string) Reading {
 }
 
 // without returns a part of the text without the lines that name another registry:
-// what was done there says nothing of what was needed here.
+// requests there say nothing about the rights that were needed here.
 func (r *reader) without(text string) string {
 	var b strings.Builder
 	from := 0
@@ -134,8 +133,8 @@ func (r *reader) without(text string) string {
 }
 
 // ended finds the event that ended a text: the last one about a registry of ACR, or
-// about a step on the way to it. Where there is none, the last one that names no
-// host, and then the last about another registry.
+// about a step on the way to it; else the last one that names no host; else the last one
+// about another registry.
 func ended(all []Event) int {
 	last := func(of func(Event) bool) int {
 		for i, e := range slices.Backward(all) {
@@ -145,7 +144,7 @@ func ended(all []Event) int {
 		}
 		return -1
 	}
-	// Where a login server was taken for an image of Docker Hub, a registry of ACR was meant.
+	// If a login server was taken for an image of Docker Hub, a registry of ACR was intended.
 	i := last(func(e Event) bool { return e.onTheWay() || e.TookHostForImage() })
 	if i < 0 {
 		i = last(func(e Event) bool { return e.Class == Unnamed })
@@ -153,9 +152,9 @@ func ended(all []Event) int {
 	if i < 0 {
 		return last(func(Event) bool { return true })
 	}
-	// A refusal that everybody without a credential gets does not tell what another
-	// event does: why there is none, or, of several tries that one line lists, what the
-	// one with a credential met.
+	// Every client without a credential gets this refusal. Another event may say more: why
+	// there is no credential, or, of several tries on one line, how the one with a
+	// credential ended.
 	if !all[i].vague() || all[i].TookHostForImage() {
 		return i
 	}
@@ -182,8 +181,8 @@ func (e Event) onTheWay() bool {
 	return false
 }
 
-// OfMachine reports whether an event is of this machine or of Entra, whatever registry
-// was to be asked.
+// OfMachine reports whether an event is of this machine or of Entra, and so does not
+// depend on the registry.
 func (e Event) OfMachine() bool {
 	switch e.Phase {
 	case Helper, Entra:
@@ -194,7 +193,7 @@ func (e Event) OfMachine() bool {
 	return e.Kind == ProxyMalformed
 }
 
-// vague reports whether an event is a 401 that says no more.
+// vague reports whether an event is a 401 without a reason.
 func (e Event) vague() bool {
 	says := slices.ContainsFunc(e.Says, func(s Says) bool { return s != SaysAuthRequired })
 	coded := slices.ContainsFunc(e.Codes, func(c string) bool { return c != "UNAUTHORIZED" })
@@ -204,7 +203,7 @@ func (e Event) vague() bool {
 
 // place is what a text says of the request.
 type place struct {
-	only       acrkit.Registry // what is of other registries is passed over; zero = none is
+	only       acrkit.Registry // other registries are ignored; zero = none is
 	registry   acrkit.Registry
 	repository string
 	target     string
@@ -227,8 +226,8 @@ var (
 	tagging = regexp.MustCompile(`(?i)\b(?:list(?:ing)?[ -](?:repository )?tags|repository tags|tags list)\b`)
 )
 
-// infer says what was needed where the text names a repository alone, by what the
-// client says that it did. Most read.
+// infer sets the required scope if the text names only a repository: from what the client
+// says that it did, else reading.
 func (r *place) infer(text string) {
 	switch {
 	case !r.required.IsEmpty():
@@ -245,7 +244,7 @@ func (r *place) infer(text string) {
 	}
 }
 
-// A URL with the method that stands before it, in any of the ways of clients:
+// A URL with the method before it, in the forms that clients print:
 // Get "https://…", GET https://…, GET "https://…", Head https://….
 var urlForm = regexp.MustCompile(`(?i)(?:\b(get|head|put|post|patch|delete)\s+"?)?(https?://[^\s"'<>\\)\]]+)`)
 
@@ -319,7 +318,7 @@ func registryOf(host string) (acrkit.Registry, bool) {
 }
 
 // A reference: a host of ACR's, or a loopback one with its port, then the
-// repository, and perhaps a tag or a digest. A host may stand alone.
+// repository, and perhaps a tag or a digest. A host may be alone.
 var referenceForm = regexp.MustCompile(`(?i)\b((?:[a-z0-9-]+\.)+azurecr\.(?:io|us|cn)(?::\d+)?|(?:[a-z0-9-]+\.)*localhost:\d+|127\.0\.0\.1:\d+)((?:/[a-z0-9._-]+)+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?`)
 
 func (r *place) readReferences(text string) {
@@ -354,8 +353,8 @@ func (r *place) readReferences(text string) {
 	}
 }
 
-// manifestForm is a tag that stands apart from its repository, as the programs of
-// github.com/containers/image write it.
+// manifestForm is a tag apart from its repository, as programs with
+// github.com/containers/image print it.
 var manifestForm = regexp.MustCompile(`\b(?:reading|uploading) manifest (\S+) (?:in|to) \S+/\S`)
 
 func (r *place) readManifests(text string) {
@@ -366,7 +365,7 @@ func (r *place) readManifests(text string) {
 	}
 }
 
-// within reports whether what stands behind a text is in the middle of a longer name.
+// within reports whether the text after before is in the middle of a longer name.
 func within(before string) bool {
 	return strings.HasSuffix(before, ":") || strings.HasSuffix(before, "/") && !strings.HasSuffix(before, "://")
 }
@@ -380,15 +379,15 @@ func goesOn(rest string) bool {
 var (
 	// scope="repository:a/b:pull", as challenges have it
 	scopeForm = regexp.MustCompile(`scope=\\*"((?:repository|registry):[^"\\]+)`)
-	// {"Type":"repository","Name":"a/b","Action":"pull"}, of an answer's body, in
-	// whatever notation of a language.
+	// {"Type":"repository","Name":"a/b","Action":"pull"}, of an answer's body, as JSON or
+	// as a language prints it.
 	detailForm = regexp.MustCompile(`['"]?Type['"]?\s*:\s*['"](\w+)['"],\s*['"]?Name['"]?\s*:\s*['"]([^'"]+)['"],\s*['"]?Action['"]?\s*:\s*['"]([^'"]+)['"]`)
 	// map[Action:pull Class: Name:a/b Type:repository], of programs in Go.
 	mapForm = regexp.MustCompile(`map\[Action:(\S+) (?:Class:\S* )?Name:(\S+) Type:(\w+)\]`)
 )
 
-// readScopes reads what the registry itself said that it wants. It outweighs what
-// follows from a URL: ACR's words are about the request that failed.
+// readScopes reads the scope that the registry itself asked for. It has priority over a
+// scope from a URL, because ACR's message is about the request that failed.
 func (r *place) readScopes(text string) {
 	last := -1
 	for _, m := range scopeForm.FindAllStringSubmatchIndex(text, -1) {
@@ -404,7 +403,7 @@ func (r *place) readScopes(text string) {
 		if err != nil {
 			return
 		}
-		// The elements of one list stand close together; another list is another answer.
+		// The elements of one list are close together; another list is another answer.
 		if from-end > 120 {
 			s = acrkit.Scope{}
 		}

@@ -25,7 +25,7 @@ const (
 	AtItem     Place = "item"     // the rest of /v2/ and /acr/v1/
 )
 
-// Event is one thing that went wrong, with where it did.
+// Event is one failure and its place.
 type Event struct {
 	Phase    Phase
 	Kind     Kind
@@ -34,11 +34,11 @@ type Event struct {
 	Registry acrkit.Registry // of OfRegistry, where it can be one
 	Meant    string          // the login server that the host resembles; "" = none
 	Bare     bool            // the reference names no host, so Docker Hub was asked
-	Image    string          // what stands behind the host of a reference or URL
+	Image    string          // what follows the host of a reference or URL
 
 	Place     Place
 	Method    string
-	Status    int // HTTP status; 0 = none is told
+	Status    int // HTTP status; 0 = the text has none
 	Codes     []string
 	Says      []Says
 	Anonymous bool // the request carried no credential
@@ -48,7 +48,7 @@ type Event struct {
 	Blob      bool // of content
 	NoBody    bool
 	Import    bool // Azure Resource Manager or a task did it, not this client
-	Pull      bool // by the client's words, of a pull
+	Pull      bool // the client says that it is of a pull
 
 	Line string // what the text says, in one line, without secrets
 
@@ -86,11 +86,11 @@ type token struct {
 	says       Says
 	noBody     bool
 	own        bool // it is a sentence of acrkit's
-	pull       bool // it is said of pulls alone
+	pull       bool // it is printed only for pulls
 }
 
-// ranks orders kinds that stand for one failure, the most telling last: a look-up
-// that ends in a time-out is a look-up.
+// ranks orders kinds that describe one failure, the most specific last: a look-up that
+// ends in a time-out is a look-up.
 var ranks = []Kind{Closed, Handshake, Deadline, NoAnswer, Refused, Untrusted, PlainHTTP, CertName, CertExpired,
 	LookupFailed, NameUnknown, ProxyFailed, ProxyMalformed,
 	ReferenceWrong, NoCredential, DaemonMissing, HelperFailed, HelperMissing, SecretTooLong, ConfigBroken}
@@ -165,14 +165,14 @@ type reader struct {
 	mentions []mention
 	others   map[string]bool // names of other registries
 	bare     map[string]bool // images of references that name no host
-	// For a place between mentions, by the index of the one behind it: the last one of
-	// ours before, whether one of another registry is nearer, and the next one of ours
-	// behind with none of another registry before it; -1 = there is none.
+	// For a place between mentions, by the index of the next one: the last mention of ACR
+	// before it, whether one of another registry is nearer, and the next mention of ACR
+	// with none of another registry before it; -1 = there is none.
 	before  []int
 	between []bool
 	behind  []int
-	visits  int  // what was looked at: tests see that it grows with the text
-	signed  bool // the client, or a page it refers to, is of ACR alone
+	visits  int  // how many places were looked at; tests check that it grows with the text
+	signed  bool // the client, or a page it refers to, is only for ACR
 }
 
 // signs are words of clients of ACR, and of no other registry.
@@ -229,14 +229,14 @@ func newReader(text string) *reader {
 
 func ours(c Class) bool { return c == OfRegistry || c == OfData }
 
-// bind finds the host that a token speaks of.
+// bind finds the host that a token is about.
 func (r *reader) bind(t token) (Class, *mention) {
 	first := r.lines[r.lineOf(t.start)]
 	last := len(r.text)
 	if n := r.lineOf(t.start); n+1 < len(r.lines) {
 		last = r.lines[n+1]
 	}
-	// The mentions before and behind.
+	// The mentions before and after.
 	at, _ := slices.BinarySearchFunc(r.mentions, t.start, func(m mention, start int) int { return m.start - start })
 	if at < len(r.mentions) && r.mentions[at].start < t.end {
 		at++ // the words hold the host itself
@@ -286,15 +286,15 @@ func (r *reader) bind(t token) (Class, *mention) {
 	return r.bindAcross(t, at)
 }
 
-// otherHelpers are helpers that know other registries alone.
+// otherHelpers are helpers only for other registries.
 var otherHelpers = regexp.MustCompile(`docker-credential-(?:ecr-login|gcloud|gcr|ghcr-login)`)
 
 // port is the port of an address that a connection was tried to.
 var port = regexp.MustCompile(`(?:\bdial tcp|->|\bECONNREFUSED|\bETIMEDOUT|\bconnect(?:ing)? to)\s*\S*:(\d{2,5})\b`)
 
-// bindAcross finds the host on another line: the one before, if it is ours and none of
-// another registry stands between; or, where only others were spoken of before, one
-// behind. Lines about other hosts before a text change nothing of it.
+// bindAcross finds the host on another line: the last one before, if it is of ACR and no
+// other registry is named in between; or, if only other registries were named before, the
+// next one. Lines about other hosts before a text do not change its event.
 func (r *reader) bindAcross(t token, at int) (Class, *mention) {
 	within := func(m *mention) bool {
 		apart := r.lineOf(t.start) - r.lineOf(m.start)
@@ -325,15 +325,15 @@ func (r *reader) events() []Event {
 		r.visits++
 		class, place := r.bind(t)
 		if t.own || t.says != "" && class == Unnamed && t.reach == far && !shared(t.says) {
-			class = OfRegistry // ACR alone says so
+			class = OfRegistry // only ACR says so
 		}
 		if len(all) > 0 && r.join(&all[len(all)-1], t, class, place) {
 			continue
 		}
 		all = append(all, r.event(t, class, place))
 	}
-	// What speaks of something else, and an answer of which nothing is told but that it
-	// has no body.
+	// Drop events about something else, and answers of which the text says only that they
+	// have no body.
 	all = slices.DeleteFunc(all, func(e Event) bool {
 		return e.Class == Unrelated || e.NoBody && e.Status == 0 && len(e.Codes) == 0 && len(e.Says) == 0
 	})
@@ -344,7 +344,7 @@ func (r *reader) events() []Event {
 	return all
 }
 
-// shared reports whether other registries say it, too.
+// shared reports whether other registries send the same message.
 func shared(s Says) bool {
 	switch s {
 	case SaysAuthRequired, SaysRightMissing, SaysNoPath, SaysThrottled, SaysHeaderTooLarge, SaysNoRepository,
@@ -480,8 +480,8 @@ func pair(a, b string) bool {
 	return (a == "DENIED" || a == "UNAUTHORIZED") && (b == "DENIED" || b == "UNAUTHORIZED")
 }
 
-// requestBetween reports whether a request or a reference stands between two places:
-// what is behind it is of another failure.
+// requestBetween reports whether there is a request or a reference between two places:
+// the text after it is of another failure.
 func (r *reader) requestBetween(from, to int) bool {
 	at, _ := slices.BinarySearchFunc(r.mentions, from, func(m mention, start int) int { return m.start - start })
 	for ; at < len(r.mentions) && r.mentions[at].start < to; at++ {
@@ -518,8 +518,8 @@ func (r *reader) mark(all []Event) {
 	r.markHub(all)
 	for i := range all {
 		e := &all[i]
-		// net/http names the URL with "Get"; behind it an error, where libraries
-		// answer a challenge within a transport, is the token service's.
+		// net/http names the URL with "Get". In libraries that answer a challenge within a
+		// transport, an error after it is the token service's.
 		byTransport := e.place != nil && len(e.Method) > 1 && e.place.method != e.Method
 		if byTransport && e.Coded("UNAUTHORIZED") && e.Status == 0 && e.Place != AtExchange {
 			e.Login = e.Login || e.Place == AtBase
@@ -533,11 +533,11 @@ func (r *reader) mark(all []Event) {
 	}
 }
 
-// hubImage is a login server as the name of an image of Docker Hub's: there alone a name
-// without a user is one of "library".
+// hubImage is a login server as the name of an image of Docker Hub. Only there is a name
+// without a user one of "library".
 var hubImage = words(`(?i)\blibrary/[a-z0-9<>*_{}$.-]*\.azurecr\.(?:io|us|cn)\b`)
 
-// markHub tells the answers on whose line a login server is an image that another
+// markHub marks the answers whose line has a login server as an image's name: another
 // registry gave them.
 func (r *reader) markHub(all []Event) {
 	for _, found := range hubImage.re().FindAllStringIndex(r.text, -1) {
@@ -569,7 +569,7 @@ func (r *reader) excerpt(e Event) string {
 		to = min(to, from+longest)
 	}
 	text := strings.ToValidUTF8(r.text[from:to], "")
-	// Half a word may be half a secret, which nothing recognizes.
+	// Half a word may be half a secret, which redaction does not recognize.
 	if from > 0 && r.text[from-1] != '\n' {
 		_, text, _ = strings.Cut(text, " ")
 	}

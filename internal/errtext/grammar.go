@@ -58,20 +58,20 @@ const (
 	PullDenied      Kind = "pull denied"
 )
 
-// reach says how far the host may stand from words that name none.
+// reach says how far the host may be from words that name none.
 type reach int
 
 const (
 	line reach = iota // on the same line
 	near              // a few lines before
-	far               // anywhere: the words are a registry's or its client's alone
+	far               // anywhere: only a registry or its client prints the words
 	none              // it does not matter
 )
 
 // nearLines is how many lines a stack trace has between a host and an error.
 const nearLines = 8
 
-// A grammar is a family of ways to say one kind of failure. Its words rest on one
+// A grammar is a family of messages for one kind of failure. They come from one
 // mechanism: an errno, a library's own error, a specification's code.
 type grammar struct {
 	phase Phase
@@ -80,9 +80,9 @@ type grammar struct {
 	words pattern // a group named host holds the host, one named status a status
 }
 
-// grammars are looked for side by side. Names in comments say whose words they are.
+// grammars are all tried on a text. Comments name the programs that print the words.
 var grammars = []grammar{
-	// Go's resolver: all behind "lookup HOST on SERVER:" is about the name, whatever it says.
+	// Go's resolver: all text after "lookup HOST on SERVER:" is about the name.
 	{Lookup, NameUnknown, line, words(`\blookup (?P<host>[^\s:]+)(?: on [^\s]+)?: no such host`)},
 	{Lookup, LookupFailed, line, words(
 		`\blookup (?P<host>[^\s:]+)(?: on [^\s]+:\d+)?: (?:server misbehaving|[^\n]{0,80}(?:i/o timeout|`,
@@ -148,7 +148,7 @@ var grammars = []grammar{
 	// The SDKs of Python, of a status without its number.
 	{Answer, Answered, far, words(`invalid status '(?P<phrase>[A-Z][A-Za-z ]+)'`)},
 	// The codes of the distribution specification and ACR's, as they are sent, and as Docker's libraries print
-	// them: in lower case, with a colon behind.
+	// them: in lower case, followed by a colon.
 	{Answer, Answered, far, words(
 		`\b(?P<code>UNAUTHORIZED|DENIED|NAME_UNKNOWN|NAME_INVALID|MANIFEST_UNKNOWN|MANIFEST_BLOB_UNKNOWN|`,
 		`MANIFEST_INVALID|TAG_UNKNOWN|BLOB_UNKNOWN|BLOB_UPLOAD_UNKNOWN|BLOB_UPLOAD_INVALID|BLOB_UPLOAD_RANGE_INVALID|SIZE_INVALID|`,
@@ -161,7 +161,7 @@ var grammars = []grammar{
 	// containerd and ORAS name a reference and say ": not found"; docker, "manifest for REFERENCE not found".
 	{Answer, ItemNotFound, line, words(
 		`[\w./-]+(?::[0-9]+)?/[\w./-]+[:@][\w.:-]+: not found\b|\bmanifest for \S+ not found\b`)},
-	// containerd, of a refusal of whatever it sent, or of nothing.
+	// containerd, of a refusal with or without a credential.
 	{Answer, PullDenied, line, words(`\bpull access denied, repository does not exist or may require authorization`)},
 	// az names the step, and then perhaps a status. Source: its module acr/_errors.py.
 	{Answer, Answered, far, words(`\bCONNECTIVITY_(?P<step>[A-Z_]+?)_ERROR\b`)},
@@ -208,7 +208,7 @@ var grammars = []grammar{
 		`image)\b[^\n]{0,200}(?:401|403|unauthorized|denied|forbidden|authenticat)`)},
 }
 
-// Says is one of the sentences of the services, which say more than their status.
+// Says is one of the services' messages that say more than the status.
 type Says string
 
 // The sentences.
@@ -238,7 +238,7 @@ const (
 	SaysHostRefused  Says = "no credential goes to that host"
 )
 
-// sentences are ACR's own texts, and its storage's. Source: Microsoft's documents,
+// sentences are messages of ACR and of its storage. Source: Microsoft's documents,
 // recorded answers, and texts that users have published.
 var sentences = []struct {
 	says  Says
@@ -270,7 +270,7 @@ var sentences = []struct {
 	{SaysStorageWantsNone, far, words(`(?i)\bInvalidAuthenticationInfo\b`)},
 }
 
-// Sentences returns what the texts of services in a text say, in no order.
+// Sentences returns the messages of services that are in a text, in no order.
 func Sentences(text string) []Says {
 	var all []Says
 	lower := strings.ToLower(text)
@@ -303,7 +303,7 @@ func NamesLoginServer(text string) bool { return loginServer.MatchString(text) }
 type mark struct {
 	words pattern
 	set   func(*Event)
-	lines int // how far the failure may stand behind
+	lines int // how many lines later the failure may be
 }
 
 var marks = []mark{
@@ -320,7 +320,7 @@ var marks = []mark{
 		`exchange_aad_access_token_for_acr_refresh_token|CONNECTIVITY_REFRESH_TOKEN_ERROR`),
 		func(e *Event) { e.Place = AtExchange }, 12},
 	{words(`pulling from host`), func(e *Event) { e.Place = AtItem }, 0},
-	// az has its access token then.
+	// az already has its access token here.
 	{words(`\bError: authentication required[^\n]*Correlation ID: `), func(e *Event) { e.Held = true }, 0},
 	{words(`CONNECTIVITY_ACCESS_TOKEN_ERROR`), func(e *Event) { e.Place, e.Sent = AtToken, true }, 2},
 	{words(
@@ -332,7 +332,7 @@ var marks = []mark{
 	{words(`fetching tags list`), func(e *Event) { e.Place = AtTags }, 1},
 }
 
-// noBody are ways to say that an answer had no body.
+// noBody matches messages that an answer had no body.
 var noBody = words(`\(empty body\)|details: \{\}|contained no body`)
 
 // pullDenied are docker's words for DENIED, up to what the registry said itself.

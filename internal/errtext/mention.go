@@ -9,7 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 )
 
-// Class says whose host it is that an event speaks of.
+// Class says what the host of an event is.
 type Class string
 
 // The classes.
@@ -19,7 +19,7 @@ const (
 	OfData        Class = "data"           // the host of blobs: a data endpoint, or storage
 	OfEntra       Class = "entra"          // an authority of Entra
 	OfARM         Class = "arm"            // Azure Resource Manager
-	OtherRegistry Class = "other registry" // Docker Hub, ghcr.io, and whatever else is not ACR
+	OtherRegistry Class = "other registry" // Docker Hub, ghcr.io, and any other that is not ACR
 	Unrelated     Class = "unrelated"      // none of them
 )
 
@@ -33,7 +33,7 @@ var (
 	authorities = []string{"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn",
 		"login.partner.microsoftonline.cn", "login.windows.net", "sts.windows.net"}
 	managers = []string{"management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"}
-	// pages are what a message refers its reader to.
+	// pages are hosts of documentation that messages refer to.
 	pages = regexp.MustCompile(`^(?:aka\.ms|go\.microsoft\.com|github\.com|(?:docs|learn|www|portal)\..*)$`)
 	// masked is a host that a CI system or a person has made unreadable.
 	masked = regexp.MustCompile(`^(?:\*{3,}|<[^>]*>|\[?(?i:redacted|masked)\]?)$`)
@@ -53,8 +53,8 @@ type host struct {
 	meant    string          // the login server that a wrong name resembles, "" = none
 }
 
-// classify says whose a host is. asRegistry says that it stands where the host of a
-// registry stands.
+// classify returns the class of a host. asRegistry says that it is in the place of a
+// registry's host.
 func classify(name string, asRegistry bool) host {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	h := host{name: name, class: Unrelated}
@@ -88,9 +88,8 @@ func classify(name string, asRegistry bool) host {
 // IsOtherRegistry reports whether a host is known to be another registry's than ACR.
 func IsOtherRegistry(name string) bool { return classify(name, false).class == OtherRegistry }
 
-// resembled returns the login server that a host is a wrong spelling of, or "": its
-// last two labels differ by a letter or two from a suffix of ACR, or the suffix
-// carries another end.
+// resembled returns the login server that a host is a misspelling of, or "": its last two
+// labels differ by a letter or two from a suffix of ACR, or something follows the suffix.
 func resembled(name string) string {
 	labels := strings.Split(name, ".")
 	if len(labels) != 3 || labels[0] == "" {
@@ -138,7 +137,7 @@ type mention struct {
 	path   string // of a URL
 	query  string
 	image  string // the repository of a reference
-	bare   bool   // a reference without a host, which Docker takes for Docker Hub's
+	bare   bool   // a reference without a host, which Docker looks up at Docker Hub
 	target bool   // of Docker Hub: the client says that a push goes there
 }
 
@@ -153,9 +152,9 @@ var (
 	placeMention = words(`(?i)(?:\bimage:? "|\brefers to repository \[|\baccess denied for |\breference "|`,
 		`\bmanifest for |\bpinging container registry |\bpushing manifest for |\blogging into "|\bregistry=|`,
 		`(?-i:\bFROM ))([a-z0-9<*][^\s"\]',]*)`)
-	// imageID is what stands for an image on one machine, and is no reference.
+	// imageID is the id of an image on one machine, which is no reference.
 	imageID = regexp.MustCompile(`^(?:sha256:)?[0-9a-f]{12,64}$`)
-	// What was typed.
+	// A command line.
 	command = words(`(?i)\b(?:docker|podman|nerdctl|buildah|skopeo|crane|oras|helm|ctr|az acr)\b(?: \w+){0,2}? `,
 		`(login|push|pull|run)( [^\n]*)`)
 )
@@ -268,9 +267,8 @@ func isAPI(path string) bool {
 	return path == "/v2"
 }
 
-// reference reads an image's reference as Docker does: what stands before the first
-// slash is a host if it has a dot or a colon or is localhost, and else Docker Hub is
-// meant.
+// reference reads an image's reference as Docker does: the part before the first slash is
+// a host if it has a dot or a colon or is localhost; else the host is Docker Hub.
 func reference(ref string, at int) mention {
 	m := mention{start: at, end: at + len(ref)}
 	first, rest, slash := strings.Cut(ref, "/")

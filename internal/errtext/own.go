@@ -12,10 +12,10 @@ import (
 // The sentences of package sentence, which acrkit and its packages in other languages
 // print, are read by the table that they are printed from.
 
-// right is a list of actions with its repository, where that is said: as
+// right is a list of actions with its repository, if that is given: as
 // content/read, content/write on "samples/app".
-// Without a repository the words must be actions: "does not have any parts" is nothing of
-// ours.
+// Without a repository the words must be actions: "does not have any parts" is not a
+// sentence of acrkit.
 const (
 	action = `[a-z]+/[a-z]+`
 	right  = `(?:[^\s",]+(?:, [^\s",]+)* on "[^"\n]+"|` + action + `(?:, ` + action + `)*)`
@@ -33,12 +33,12 @@ var facts = map[string]string{
 	"path":       `[^\s"]+`,
 	"host":       `[^\s",;]+`,
 	"status":     `\d{3}`,
-	"why":        ``, // the words of the client beneath, which the grammars read
-	"said":       ``, // the words of the service, likewise
+	"why":        ``, // the inner error of the client, which the grammars read
+	"said":       ``, // the message of the service, likewise
 }
 
-// ownSentences are what a sentence of ours says, by its key. Those that are not named
-// here say no more than the words of others in them.
+// ownSentences has the meaning of acrkit's sentences, by key. A sentence that is not
+// listed says no more than the messages of others in it.
 var ownSentences = compileOwn([]ownSentence{
 	{key: sentence.NotAccepted, says: SaysNotAccepted, status: 401},
 	{key: sentence.AdminNotAccepted, says: SaysNotAccepted, status: 401},
@@ -87,7 +87,7 @@ func compileOwn(all []ownSentence) []ownSentence {
 	return all
 }
 
-// ownTokens finds our own sentences.
+// ownTokens finds acrkit's own sentences.
 func ownTokens(text, lower string) []token {
 	var all []token
 	for _, s := range ownSentences {
@@ -108,8 +108,8 @@ func ownTokens(text, lower string) []token {
 // azRegistry is the registry in a command of az, as the fix of a sentence has it.
 var azRegistry = words(`\baz acr [^\n]*--registry (?P<name>[A-Za-z0-9]{5,50})\b`)
 
-// readOwn reads the right, the repository and the tag that our own sentences name, and
-// the registry of the fix.
+// readOwn reads the right, the repository and the tag that acrkit's own sentences name,
+// and the registry of the fix.
 func (r *place) readOwn(text string) {
 	lower := strings.ToLower(text)
 	if m := azRegistry.re().FindStringSubmatch(text); m != nil && r.registry.IsZero() {

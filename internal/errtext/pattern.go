@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// pattern is a regular expression with the words of which a match holds one: most
-// patterns are in no text, and to look for a word is faster by far. It is compiled when
-// it is first used, because most runs of a command read no text.
+// pattern is a regular expression with a list of words, one of which is in every match.
+// Most patterns do not match, and looking for a word is much faster. The expression is
+// compiled when it is first used, because most runs of a command read no text.
 type pattern struct{ once func() compiled }
 
 type compiled struct {
@@ -18,8 +18,8 @@ type compiled struct {
 	needs []string // in lower case; nil = not known
 }
 
-// words is a pattern, given in parts, in which a space is any white space: lines are
-// wrapped.
+// words returns a pattern, given in parts. A space in it matches any white space, because
+// texts have wrapped lines.
 func words(parts ...string) pattern {
 	return pattern{sync.OnceValue(func() compiled {
 		expression := strings.ReplaceAll(strings.Join(parts, ""), " ", `\s+`)
@@ -42,8 +42,8 @@ func (p pattern) in(lower string) bool {
 	return words == nil || slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 
-// needs returns words of which every match of an expression holds one, nil if there
-// are none that are known.
+// needs returns words of which every match of an expression has one, nil if no such words
+// are known.
 func needs(re *syntax.Regexp) []string {
 	switch re.Op {
 	case syntax.OpLiteral:

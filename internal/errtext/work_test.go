@@ -71,7 +71,7 @@ func TestEnd(t *testing.T) {
 }
 
 // TestWork: a reader does a bounded amount of work for each mention and each failure,
-// however many there are and however they stand: what it visits grows with the text.
+// for any number and order of them: what it visits grows with the text.
 func TestWork(t *testing.T) {
 	for name, part := range map[string]string{
 		"failures without a host":    "unauthorized: authentication required\n",

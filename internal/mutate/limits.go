@@ -15,7 +15,7 @@ func limitRules() []Rule {
 		recording = "./internal/replay/recording"
 	)
 	return []Rule{
-		{"replay-limits", "What the replayer reads of a recording, and looks for, has a named limit, exact on both sides.", []Break{
+		{"replay-limits", "What the replayer reads of a recording and compares has a named limit, exact on both sides.", []Break{
 			{"internal/replay/recording/recording.go", "const maxFile = 64 << 20", "const maxFile = 64<<20 + 1", recording, "TestLargest"},
 			{"internal/replay/recording/recording.go", "const maxFile = 64 << 20", "const maxFile = 64<<20 - 1", recording, "TestLargest"},
 			{"internal/replay/recording/script.go", "const maxDepth = 64", "const maxDepth = 65", recording, "TestDepth"},
@@ -25,7 +25,7 @@ func limitRules() []Rule {
 			{"internal/replay/seed.go", "	maxFollowing = 7000", "	maxFollowing = 7001", "./internal/replay", "TestFollowing"},
 			{"internal/replay/seed.go", "	maxFollowing = 7000", "	maxFollowing = 6999", "./internal/replay", "TestFollowing"},
 		}},
-		{"client-limits", "No server, helper or metadata service holds a client for long, or makes it read or wait without end.", []Break{
+		{"client-limits", "No server, helper or metadata service can make a client wait or read without a limit.", []Break{
 			{"auth/helper.go", "	helperTime = 10 * time.Second", "	helperTime = 1000 * time.Second", auth, "TestHelperTime_limit"},
 			{"auth/helper.go", "	ctx, cancel := context.WithTimeout(ctx, helperTime)", "	ctx, cancel := context.WithCancel(ctx)", auth, "TestHelperTime_limit"},
 			{"auth/helper.go", "exec.CommandContext(ctx, path, \"get\")", "exec.CommandContext(context.WithoutCancel(ctx), path, \"get\")", auth, "TestDockerConfig_helperHangs"},
@@ -56,7 +56,7 @@ func limitRules() []Rule {
 			{"registry/request.go", "	maxAttempts = 4", "	maxAttempts = 5", registry, "TestClient_retries"},
 			{"registry/request.go", "	maxAttempts = 4", "	maxAttempts = 3", registry, "TestClient_retries"},
 		}},
-		{"emulator-limits", "What a client sends to the emulator, keeps open there or stores there has a named limit, exact on both sides.", []Break{
+		{"emulator-limits", "Everything that a client sends to the emulator, keeps open or stores there has a named limit, exact on both sides.", []Break{
 			{"emulator/internal/tokensvc/tokensvc.go", "const MaxBody = 512 << 10", "const MaxBody = 512<<10 + 1", emulator, "TestTokenRequestLimit"},
 			{"emulator/internal/tokensvc/tokensvc.go", "const MaxBody = 512 << 10", "const MaxBody = 512<<10 - 1", emulator, "TestTokenRequestLimit"},
 			{"emulator/internal/entra/handler.go", "const MaxBody = 64 << 10", "const MaxBody = 64<<10 + 1", emulator, "TestTokenRequestLimit"},
@@ -96,7 +96,7 @@ func limitRules() []Rule {
 			{"emulator/internal/snapshot/snapshot.go", "const Max = 20", "const Max = 21", "./emulator/internal/snapshot", "TestNames"},
 			{"emulator/internal/snapshot/snapshot.go", "const Max = 20", "const Max = 19", "./emulator/internal/snapshot", "TestNames"},
 		}},
-		{"command-limits", "Nor do the proxy, the commands and the adapters read, keep or wait for more than they say.", []Break{
+		{"command-limits", "The proxy, the commands and the adapters read, keep and wait for no more than their named limits.", []Break{
 			{"proxy/token.go", "const maxSeen = 1024", "const maxSeen = 1025", "./proxy", "TestSeenIsBounded"},
 			{"proxy/token.go", "const maxSeen = 1024", "const maxSeen = 1023", "./proxy", "TestSeenIsBounded"},
 			{"internal/cli/proxy/environment.go", "Bytes: 8 << 20}", "Bytes: 8<<20 + 1}", "./internal/cli/proxy", "TestBundleLimit"},

@@ -13,7 +13,7 @@ func loginRules() []Rule {
 		files  = "./internal/loginfile"
 	)
 	return []Rule{
-		{"login-places", "Logins of Docker and podman are looked for in a fixed order; a place that cannot be read is an error with its name, and shows nothing of what it holds.", []Break{
+		{"login-places", "Logins of Docker and podman are looked for in a fixed order; a place that cannot be read is an error with its name and none of its content.", []Break{
 			{"auth/docker.go", "	sources := []loginSource{{variable: loginfile.EnvText, text: system.Text}}\n", "	sources := []loginSource{}\n", auth, places},
 			{"internal/loginfile/loginfile.go", "		return []string{file}\n", "		_ = file\n", files, "TestPodmanFiles"},
 			{"internal/loginfile/loginfile.go", "		add(\"/run\", \"containers\", strconv.Itoa(s.UserID), \"auth.json\")\n", "		_ = strconv.Itoa\n", files, "TestPodmanFiles"},
@@ -22,13 +22,13 @@ func loginRules() []Rule {
 			{doc, "	return []byte(text), dockerFile.Check(int64(len(text)))", "	return []byte(text), nil", auth, "TestLimits"},
 			{doc, "	return []byte(text), dockerFile.Check(int64(len(text)))", "	return []byte(text), dockerFile.Check(int64(len(text)) + 1)", auth, "TestLimits"},
 		}},
-		{"login-entries", "Half an entry of Docker's is no login: a user name may be missing only beside a token.", []Break{
+		{"login-entries", "Half an entry of Docker's is not a login: the user name may be missing only beside a token.", []Break{
 			{doc, "	case user == \"\" && isToken(password):", "	case user == \"\" && password != \"\":", auth, entry},
 			{doc, "	case user == \"\" && isToken(password):", "	case false:", auth, entry},
 			{doc, "		decoded, err = base64.RawStdEncoding.DecodeString(auth)\n", "", auth, entry},
 			{doc, "		if user, password, e.why = decodeAuth(raw.Auth); e.why != \"\" {", "		if u, p, why := decodeAuth(raw.Auth); why == \"\" {\n			user, password = u, p\n		} else if false {", auth, entry},
 		}},
-		{"byte-order-marks", "A byte order mark beside a secret, or UTF-16, is named before anything is sent.", []Break{
+		{"byte-order-marks", "A byte order mark beside a secret, or UTF-16, is an error before anything is sent.", []Break{
 			{"auth/credential.go", "	case loginfile.ByteOrderMark(s) != \"\":", "	case false:", auth, marks},
 			{"auth/source.go", "Cause: causeWithin(err), Op: \"read the secret in \"", "Op: \"read the secret in \"", auth, marks},
 			{"auth/environment.go", "because(causeWithin(err), r.usage(l.Detail, \"\"))", "r.usage(l.Detail, \"\")", auth, marks},

@@ -1,11 +1,11 @@
 // Package mutate holds the list of acrkit's security rules and of the defects of
-// other clients that it must not have, each with the code that keeps it, a change
-// that takes the rule out, and the test that must then fail.
+// other clients that it must not have, each with the code that enforces it, a change
+// that removes the rule, and the test that must then fail.
 //
-// The list is held true twice. The tests of this package see to it that each
-// change still fits the code, that each named test exists, and that
-// docs/security-rules.md says the same. The command in cmd makes each change,
-// for the compiler alone (go test -overlay), and runs its test.
+// The list is checked twice. The tests of this package check that each change still fits
+// the code, that each named test exists, and that docs/security-rules.md says the same.
+// The command in cmd makes each change, only for the compiler (go test -overlay), and
+// runs its test.
 package mutate
 
 import (
@@ -19,17 +19,17 @@ import (
 	"strings"
 )
 
-// Rule is one promise.
+// Rule is one security rule.
 type Rule struct {
 	ID     string // stable: "origin", "D7"
-	Text   string // the promise
+	Text   string // the rule
 	Breaks []Break
 }
 
-// Break takes a rule, or one part of it, out.
+// Break removes a rule, or a part of it.
 type Break struct {
 	File    string // below the module; where the rule is kept
-	Find    string // stands exactly once in the file
+	Find    string // occurs exactly once in the file
 	Replace string
 	Package string // of the test, as "./auth"
 	Test    string // must fail then
@@ -42,16 +42,16 @@ func (b Break) Apply(root string) (string, error) {
 		return "", err
 	}
 	if n := strings.Count(string(data), b.Find); n != 1 {
-		return "", fmt.Errorf("%s: %q stands there %d times, want once: the code has moved, and internal/mutate must follow", b.File, b.Find, n)
+		return "", fmt.Errorf("%s: %q occurs %d times, want once: the code has moved, and internal/mutate must follow", b.File, b.Find, n)
 	}
 	return strings.Replace(string(data), b.Find, b.Replace, 1), nil
 }
 
-// ErrSurvived says that the rule was out and its test did not see it.
+// ErrSurvived says that the test passed without the rule.
 var ErrSurvived = errors.New("the test passes without the rule")
 
-// Run makes the change and runs its test, which must fail by itself or by a panic
-// of the changed code, and not for want of compiling or of time.
+// Run makes the change and runs its test, which must fail or panic. Code that does not
+// compile or a test that times out is an error.
 func (b Break) Run(ctx context.Context, root string) error {
 	text, err := b.Apply(root)
 	if err != nil {

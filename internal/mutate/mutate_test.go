@@ -20,7 +20,7 @@ func TestRules(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range Rules() {
 		if seen[r.ID] || r.Text == "" || len(r.Breaks) == 0 {
-			t.Errorf("%s: stands there twice, or has no text or change", r.ID)
+			t.Errorf("%s: is listed twice, or has no text or change", r.ID)
 		}
 		seen[r.ID] = true
 		for _, b := range r.Breaks {
@@ -61,7 +61,7 @@ func testExists(t *testing.T, pkg, name string) bool {
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Security rules\n\nWritten by `go test ./internal/mutate -run TestPage -update`; the list is in `internal/mutate`.\n\n" +
-		"Each rule stands with the code that keeps it and the test that fails when it is taken out.\n" +
+		"Each rule is listed with the code that enforces it and the test that fails without it.\n" +
 		"`go run ./internal/mutate/cmd` takes out each, one at a time, and sees its test fail. D1 to D16 are defects that were found by running other clients.\n\n" +
 		"| rule | promise | kept in | test |\n|---|---|---|---|\n")
 	for _, r := range Rules() {

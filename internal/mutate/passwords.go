@@ -24,7 +24,7 @@ func passwordRules() []Rule {
 			{"auth/tokenstore.go", "redact.NewSecret(p.fields.Encode())", "redact.NewSecret(p.fields.Get(\"password\"))", auth, "TestScopedTokenFunc_store"},
 			{"auth/tokenstore.go", "redact.NewSecret(p.fields.Encode())", "redact.NewSecret(p.fields.Get(\"username\"))", auth, "TestScopedTokenFunc_store"},
 		}},
-		{"password-function", "A function that gives secrets runs once at a time and for a limited time; its panic is an error that shows no value.", []Break{
+		{"password-function", "A function that returns secrets runs once at a time and for a limited time; its panic is an error without the value.", []Break{
 			{callback, "	case c.turn <- struct{}{}:\n", "	default:\n		go func() { c.turn <- struct{}{} }()\n", auth, "TestScopedTokenFunc_oneCallAtATime"},
 			{callback, "	callbackTime = stall.HeaderTime", "	callbackTime = stall.HeaderTime + time.Second", auth, hangs},
 			{callback, "	callbackTime = stall.HeaderTime", "	callbackTime = stall.HeaderTime - time.Second", auth, hangs},
@@ -36,7 +36,7 @@ func passwordRules() []Rule {
 			{password, "const mostOld = 8", "const mostOld = 9", auth, "TestKeepOld"},
 			{password, "const mostOld = 8", "const mostOld = 7", auth, "TestKeepOld"},
 		}},
-		{"password-token", "A password that is a token of ACR or Entra is never sent as a password, wherever it comes from, and an ACR access token not at all.", []Break{
+		{"password-token", "A password that is a token of ACR or Entra is never sent as a password, from any source, and an ACR access token is never sent.", []Break{
 			{password, "	if token := tokenOf(pair); token != nil {\n		var err error", "	if token := tokenOf(pair); false && token != nil {\n		var err error", auth, asToken},
 			{password, "	case err == nil && claims.IsACR():", "	case false:", auth, asToken},
 			{password, "	case err == nil && claims.IsEntra():", "	case false:", auth, asToken},
@@ -47,7 +47,7 @@ func passwordRules() []Rule {
 			{"auth/docker.go", "		if refused != nil || !errors.Is(err, acrkit.CodeCredentialRejected) {", "		if true {", auth, rotation},
 			{"auth/refreshtoken.go", "		if p.pair.token != nil {", "		if false {", auth, asToken},
 		}},
-		{"seed-password", "No command prints a password of the emulator unasked but one of the example seed, which is public; connection.json holds none.", []Break{
+		{"seed-password", "No command prints a password of the emulator by default, except the public ones of the example seed; connection.json has none.", []Break{
 			{"internal/cli/emulator/envtoken.go", "	if i < 0 || !tokens[i].public {", "	if i < 0 {", "./internal/cli/emulator", "TestPublicToken"},
 			{"internal/cli/emulator/envtoken.go", "public: known[name] == value", "public: known[name] == value || true", "./internal/cli/emulator", "TestPublicToken"},
 			{"internal/cli/emulator/envtoken.go", " || seed.Registries[0].Name != c.Registries[0] {", " {", "./internal/cli/emulator", "TestPublicToken"},

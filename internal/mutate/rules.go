@@ -36,7 +36,7 @@ func Rules() []Rule {
 			{"internal/adapter/adapter.go", "env.Registry.LoginServer() != reg.LoginServer() {", "env.Registry.Name() != reg.Name() {", "./internal/adapter", "TestFromEnvironment"},
 			{"internal/identity/environment.go", "	case env.Registry.LoginServer() != id.Registry.LoginServer():", "	case env.Registry.Name() != id.Registry.Name():", "./internal/identity", "TestFinder_regional_endpoint"},
 		}},
-		{"plain-http", "Plain HTTP is spoken with loopback alone, by option.", []Break{
+		{"plain-http", "Plain HTTP is used only with loopback, and only by option.", []Break{
 			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
 			{"internal/wire/cloud.go", "case u.Scheme != \"https\":", "case false:", "./auth", "TestD13_PlainHTTP"},
 		}},
@@ -47,7 +47,7 @@ func Rules() []Rule {
 		{"token-redirects", "The body of a token request is never sent anywhere else: 301 to 308 are refused.", []Break{
 			{"auth/tokenservice.go", "	resp, err := t.base.RoundTrip(req)", "	resp, err := (&http.Client{Transport: t.base}).Do(req)", "./auth", "TestTokenRequestsFollowNoRedirect"},
 		}},
-		{"limits", "What is read has a named limit; passing it is an error, and a body of just that size is not.", []Break{
+		{"limits", "Everything read has a named limit; exceeding it is an error, and a body of exactly that size is not.", []Break{
 			{"internal/limit/limit.go", "	if int64(len(data)) > l.Bytes {", "	if false {", "./auth", "TestLimits"},
 			{"internal/limit/limit.go", "	if int64(len(data)) > l.Bytes {", "	if int64(len(data)) >= l.Bytes {", "./auth", "TestLimits"},
 			{"internal/limit/limit.go", "	if n > l.Bytes {", "	if false {", "./auth", "TestLimits"},
@@ -85,7 +85,7 @@ func Rules() []Rule {
 			{"internal/cli/emulator/client.go", "controlTime = followWait + stall.HeaderTime", "controlTime = 100 * (followWait + stall.HeaderTime)", "./internal/cli/emulator", "TestControl_silence"},
 			{"internal/cli/emulator/client.go", "stall.WrapWith(base, stall.Limits{Header: controlTime})", "base", "./internal/cli/emulator", "TestControl_silence"},
 		}},
-		{"timeout", "--timeout ends a command, whatever it waits for, and never a program that it runs.", []Break{
+		{"timeout", "--timeout ends a command in any wait, and never a program that it runs.", []Break{
 			{"internal/cli/cmdutil/timeout.go", "context.WithTimeoutCause(ctx, after, errTimeout)", "context.WithTimeoutCause(ctx, 100*after, errTimeout)", "./internal/cli", "TestTimeout"},
 			{"internal/cli/cmdutil/timeout.go", "timeoutGrace = 2 * time.Second", "timeoutGrace = 2 * time.Hour", "./internal/cli", "TestTimeout"},
 			{"internal/cli/root/root.go", "return f.StartTimeout(cmd)", "return nil", "./internal/cli", "TestTimeout"},
@@ -94,7 +94,7 @@ func Rules() []Rule {
 			{"internal/cli/proxy/run.go", "	started()\n	defer cmdutil.TuneGC()()\n", "	defer cmdutil.TuneGC()()\n", "./internal/cli", "TestTimeout"},
 			{"internal/cli/emulator/start.go", "	cmdutil.RefuseTimeout(cmd)\n", "", "./internal/cli", "TestTimeout"},
 		}},
-		{"strangers-words", "Of what another program printed a bounded part is read, whose host an event is of decides, and a probe that nobody answered changes no verdict.", []Break{
+		{"strangers-words", "Of another program's output a bounded part is read, the host of an event decides, and a probe without an answer does not change the result.", []Break{
 			{"internal/errtext/clean.go", "const MaxText = 64 << 10", "const MaxText = 64 << 20", "./internal/errtext", "TestEvents_order"},
 			{"internal/errtext/clean.go", "const MaxText = 64 << 10", "const MaxText = 16 << 10", "./internal/errtext", "TestEvents_order"},
 			{"internal/errtext/clean.go", "		return text[i+1:]\n	}\n	return \"\"\n", "		return text\n	}\n	return text\n", "./internal/errtext", "TestEnd"},
@@ -111,7 +111,7 @@ func Rules() []Rule {
 			{"diagnose/content.go", "	maxNames = 100", "	maxNames = 101", "./diagnose", "TestNearest_limit"},
 			{"diagnose/content.go", "	maxTypos = 2", "	maxTypos = 20", "./diagnose", "TestNearest"},
 		}},
-		{"pages", "A list is complete or fails: it has a most number of pages, and one that leads to itself or goes no further is an error at once.", []Break{
+		{"pages", "A list is complete or fails: its pages are limited, and a next page that does not advance is an error at once.", []Break{
 			{"registry/list.go", "	maxPages = 50_000", "	maxPages = 60_000", "./registry", "TestClient_lists_have_an_end"},
 			{"registry/list.go", "	maxPages = 50_000", "	maxPages = 999", "./registry", "TestClient_lists_have_an_end"},
 			{"registry/list.go", "cursor == query.Encode() || cycle.seen(cursor)", "cycle.seen(cursor)", "./registry", "TestClient_lists_notice_no_progress"},
@@ -137,17 +137,17 @@ func Rules() []Rule {
 			{"diagnose/format.go", "func (a Attempt) Format(", "func (a Attempt) format(", "./acrtest", "TestNoExportedTypeShowsASecret"},
 			{"auth/transport.go", "	resp.Request = req\n", "", "./auth", "TestNothingPrintsASecret"},
 		}},
-		{"redaction", "URLs, headers and texts of servers are shown by allow-list, secrets taken out in every spelling.", []Break{
+		{"redaction", "URLs, headers and texts of servers are shown by allow-list, with secrets removed in every spelling.", []Break{
 			{"internal/redact/redact.go", "		case !slices.Contains(shownQuery, name):\n			value = Mark", "		case false:", "./internal/redact", "TestURL"},
 			{"internal/redact/redact.go", "			default:\n				v = Mark\n", "			default:\n", "./internal/redact", "TestHeader"},
 			{"internal/redact/redact.go", "		s = hide(s, v)\n		if", "		if", "./internal/redact", "TestText_spellings"},
 		}},
-		{"file-modes", "Others can read no file that acrkit writes but its CA's certificate, whatever the umask.", []Break{
+		{"file-modes", "Other users can read no file that acrkit writes except its CA's certificate, under any umask.", []Break{
 			{"emulator/control.go", "private.WriteFile(path, []byte(key+\"\\n\"), 0o600)", "private.WriteFile(path, []byte(key+\"\\n\"), 0o644)", "./internal/cli", "TestFileModes"},
 			{"emulator/internal/identity/keys.go", "private.WriteFile(k.path, data, 0o600)", "private.WriteFile(k.path, data, 0o644)", "./internal/cli", "TestFileModes"},
 			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/cli", "TestFileModes"},
 		}},
-		{"terminal", "Text that a server sent is shown without what steers a terminal, is not seen, or changes the order in which text is read.", []Break{
+		{"terminal", "Text of a server is shown without characters that control a terminal, are invisible, or change the reading order.", []Break{
 			{"internal/visible/visible.go", "	return unicode.IsGraphic(r) && ", "	return r >= ' ' && r != 0x7f && (r < 0x80 || r >= 0xa0) && ", "./internal/visible", "TestCategories"},
 			{"internal/visible/visible.go", "unicode.Variation_Selector, ", "", "./internal/visible", "TestLine"},
 			{"internal/visible/visible.go", ", unicode.Other_Default_Ignorable_Code_Point)", ")", "./internal/visible", "TestLine"},
@@ -170,7 +170,7 @@ func Rules() []Rule {
 			{"internal/cli/emulator/connection.go", "private.ReadSecret(filepath.Join(dir, connectionFile))", "private.ReadFile(filepath.Join(dir, connectionFile))", "./internal/cli/emulator", "TestSecretsOfOthers"},
 			{"internal/cli/emulator/client.go", "return private.OpenSecret(path, os.O_RDONLY)", "_ = private.OpenSecret; return os.Open(path)", "./internal/cli/emulator", "TestSecretsOfOthers"},
 		}},
-		{"state-lost", "A data folder that lacks what was acknowledged is refused as it is: nothing is seeded, made anew or collected.", []Break{
+		{"state-lost", "A data folder without data that was acknowledged is refused unchanged: nothing is seeded, recreated or collected.", []Break{
 			{"emulator/internal/db/inspect.go", "found.commits >= m.commits", "true", "./emulator/internal/db", "TestMark"},
 			{"emulator/internal/db/inspect.go", "		if shown != \"\" && !opts.Recover {", "		if false {", "./emulator/internal/db", "TestMark"},
 			{"emulator/internal/db/inspect.go", "	case found.database == \"\" && !marked || opts.Recover:", "	case found.database == \"\" || !marked || opts.Recover:", "./emulator/internal/db", "TestMark"},
@@ -190,11 +190,11 @@ func Rules() []Rule {
 			{"emulator/internal/content/collect.go", "	if s.keepAll {", "	if false {", "./emulator", "TestFirstRunKeepsBlobs"},
 			{"internal/cli/emulator/start.go", "		if !isNew {", "		if false && !isNew {", "./internal/cli", "TestScripts"},
 		}},
-		{"folder-lock", "One emulator at a time uses a data folder, whatever becomes of the lock file.", []Break{
+		{"folder-lock", "One emulator at a time uses a data folder, even if the lock file is removed.", []Break{
 			{"emulator/internal/folderlock/folderlock.go", "	f, err := lockDir(folder)\n	if f == nil {", "	f, err := lockDir(folder)\n	if true {", "./emulator/internal/folderlock", "TestLock_file_gone"},
 			{"emulator/folder.go", "	return e.lock.Hold(state)", "	return nil", "./emulator", "TestFolderInUse_lock_gone"},
 		}},
-		{"git", "Git adds nothing of a data folder.", []Break{
+		{"git", "Git ignores a data folder.", []Break{
 			{"emulator/folder.go", "	if errors.Is(err, fs.ErrNotExist) {\n		return private.WriteFile(path", "	if false {\n		return private.WriteFile(path", "./emulator", "TestGitIgnore"},
 			{"emulator/folder.go", "/control-api.key*\n", "", "./emulator", "TestGitIgnore"},
 		}},
@@ -205,7 +205,7 @@ func Rules() []Rule {
 			{"internal/identity/variables.go", "	{secrets: []string{\"ACR_REFRESH_TOKEN\"}},\n", "", "./internal/identity", "TestVariables_all"},
 			{"internal/identity/variables.go", "append(append(remove, set.secrets...), set.rest...)", "append(remove, set.secrets...)", "./internal/identity", "TestWithoutSecrets"},
 		}},
-		{"authority-names", "The certificate authority is for its own names alone, by limits that clients must read; its root signs nothing else.", []Break{
+		{"authority-names", "The certificate authority is only for its own names, by name constraints that clients must check; its root signs nothing else.", []Break{
 			{"internal/pki/authority.go", "	limits.constrain(intermediate)\n", "", "./internal/pki", "TestStolenKey"},
 			{"internal/pki/names.go", "	c.PermittedDNSDomainsCritical = true\n", "", "./internal/pki", "TestConstraints"},
 			{"internal/pki/names.go", "	c.PermittedDNSDomains = n.hosts\n", "", "./internal/pki", "TestStolenKey"},
@@ -218,7 +218,7 @@ func Rules() []Rule {
 			{"internal/pki/authority.go", "	case !namesIn(p.intermediate).equal(want):", "	case false:", "./internal/pki", "TestReplaced"},
 			{"emulator/hosts.go", "	names := slices.Collect(maps.Keys(e.hostnames))", "	names := slices.Collect(maps.Keys(map[string]bool{}))", "./emulator", "TestAuthorityNames"},
 		}},
-		{"authority-life", "The certificate authority lives a year, and no certificate outlives it.", []Break{
+		{"authority-life", "The certificate authority is valid for a year, and no certificate longer than it.", []Break{
 			{"internal/pki/authority.go", "authorityLife = 365 * 24", "authorityLife = 366 * 24", "./internal/pki", "TestLife"},
 			{"internal/pki/authority.go", "p.root.NotAfter.Sub(now) < minLife", "p.root.NotAfter.Sub(now) <= minLife", "./internal/pki", "TestLife"},
 			{"internal/pki/authority.go", "p.root.NotAfter.Sub(now) < minLife", "false", "./internal/pki", "TestLife"},
@@ -249,7 +249,7 @@ func Rules() []Rule {
 			{"internal/tokencache/seal.go", "	return aead.Seal(nonce, nonce, plain, bound)", "	return aead.Seal(nonce, nonce, plain, nil)", "./internal/tokencache", "TestCache"},
 			{"internal/tokencache/seal.go", "s.body = sealWith(aead, plainBody, s.header)", "s.body = sealWith(aead, plainBody, s.header[:0])", "./internal/tokencache", "TestCache"},
 		}},
-		{"cache-life", "No token is kept or taken for longer than three hours, or that came from the future, whatever the clock was.", []Break{
+		{"cache-life", "No token is kept or used for longer than three hours or before its own time, even if the clock was wrong.", []Break{
 			{"auth/tokenstore.go", "from.Add(min(l.span, maxStoredLife))", "from.Add(l.span)", "./auth", "TestTokens_clock"},
 			{"auth/tokenstore.go", " || span > maxStoredLife {", " {", "./auth", "TestTokens_clock"},
 			{"auth/tokenstore.go", "	if age < 0 || span", "	if span", "./auth", "TestTokens_clock"},
@@ -258,7 +258,7 @@ func Rules() []Rule {
 			{"internal/tokencache/tokencache.go", "!ok || !h.Expires.After(now) || ", "!ok || ", "./internal/tokencache", "TestClock"},
 			{"internal/tokencache/tokencache.go", " || h.Expires.After(now.Add(MaxLife)) {", " {", "./internal/tokencache", "TestClock"},
 		}},
-		{"cache-ended", "A token that has ended is removed by whatever opens the cache next.", []Break{
+		{"cache-ended", "An expired token is removed by the next process that opens the cache.", []Break{
 			{"internal/tokencache/tokencache.go", "	if err == nil {\n		c.tidy(root)\n	}\n", "", "./internal/tokencache", "TestEnded"},
 			{"internal/tokencache/tokencache.go", "Abs() >= sweepEvery", "Abs() > sweepEvery", "./internal/tokencache", "TestEnded"},
 			{"internal/tokencache/tokencache.go", "due := c.swept.IsZero() || ", "due := true || ", "./internal/tokencache", "TestEnded"},
@@ -273,7 +273,7 @@ func Rules() []Rule {
 			{"internal/tokencache/tokencache.go", "	return drop(root, k.name(key))", "	return nil", "./internal/tokencache", "TestCache"},
 			{"internal/tokencache/tokencache.go", " || err == nil && b.Value != refused.Reveal() {", " || err == nil && b.Value == \"\" {", "./internal/tokencache", "TestCache"},
 		}},
-		{"cache-files", "The cache's files are for their owner alone; one that others may read or write, or own, is not read.", []Break{
+		{"cache-files", "The cache's files are only for their owner; one that others may read or write, or own, is not read.", []Break{
 			{"internal/private/folder.go", "	fileMode   fs.FileMode = 0o600", "	fileMode   fs.FileMode = 0o644", "./internal/tokencache", "TestFolder"},
 			{"internal/private/folder.go", "	folderMode fs.FileMode = 0o700", "	folderMode fs.FileMode = 0o755", "./internal/tokencache", "TestFolder"},
 			{"internal/private/folder.go", "	return f, d.check(path, opened, fileMode)", "	return f, nil", "./internal/tokencache", "TestPrivate"},
@@ -293,7 +293,7 @@ func Rules() []Rule {
 			{"adapters/acrenv/pkg/credhelper/helper.go", "	if !slices.ContainsFunc(proofs, isSet) {", "	if false && !slices.ContainsFunc(proofs, isSet) {", "./adapters/acrenv/pkg/credhelper", "TestManagedIdentity"},
 			{"adapters/acrenv/pkg/credhelper/helper.go", "			case strings.HasPrefix(name, \"ACR_\"):", "			case false:", "./adapters/acrenv/pkg/credhelper", "TestGet"},
 		}},
-		{"helper-logins", "The credential helper erases what it stored, and replaces nothing by what it answered.", []Break{
+		{"helper-logins", "The credential helper erases only what it stored, and stores nothing that it answered.", []Break{
 			{"cmd/docker-credential-acrkit/logins.go", "case l.Via != store.ViaHelper:", "case false:", "./cmd/docker-credential-acrkit", "TestErase_of_acrkit_login"},
 			{"cmd/docker-credential-acrkit/logins.go", "return kind == string(auth.KindRefreshToken), fmt.Sprintf", "return false, fmt.Sprintf", "./cmd/docker-credential-acrkit", "TestStore_what_was_got"},
 		}},
@@ -371,7 +371,7 @@ func Rules() []Rule {
 			{"auth/transport.go", "		if c == retryOtherScope && !guard.May(challenge.Scope) {", "		if false {", "./proxy", "TestOtherRightsThanDerived"},
 			{"auth/transport.go", "		if !guard.May(scope) {", "		if false {", "./proxy", "TestOtherRightsThanDerived"},
 		}},
-		{"upload-addresses", "A chunk is stored once: an address of an upload is good until more is stored, and a Content-Range that does not fit is refused.", []Break{
+		{"upload-addresses", "A chunk is stored once: an address of an upload is valid until more is stored, and a wrong Content-Range is refused.", []Break{
 			{"emulator/internal/dataplane/upload.go", "	case size != s.Offset:", "	case size < 0:", "./emulator/internal/dataplane", "TestOldAddress"},
 			{"emulator/internal/content/upload.go", "	if offset >= 0 && offset != u.size {", "	if false {", "./emulator/internal/content", "TestUploads"},
 			{"emulator/internal/content/upload.go", "		err = u.endsAt(from, id)\n", "", "./emulator/internal/content", "TestUploads"},
@@ -387,7 +387,7 @@ func Rules() []Rule {
 			{"registry/content.go", "	\"application/vnd.oci.artifact.manifest.v1+json\",\n", "", "./registry", "TestClient_ManifestContent"},
 			{"internal/wire/response.go", "			return cause.AcceptLacksType\n", "			return cause.TagUnknown\n", "./diagnose", "TestDiagnoses"},
 		}},
-		{"upload-faults", "A fault hits the requests that it is about, and no others; a body of just its bound passes.", []Break{
+		{"upload-faults", "A fault affects only the requests that it names; a body of exactly its limit passes.", []Break{
 			{"emulator/faultkind.go", "return r.ContentLength < 0 || r.ContentLength > f.AfterBytes }", "return r.ContentLength < 0 || r.ContentLength >= f.AfterBytes }", "./emulator", "TestUploadFaults"},
 			{"emulator/faultwire.go", "b.left < 0 {\n		discard", "b.left <= 0 {\n		discard", "./emulator", "TestUploadFaults"},
 			{"emulator/faultkind.go", "return r.Method == http.MethodPatch && r.ContentLength < 0 }", "return r.ContentLength < 0 }", "./emulator", "TestUploadFaults"},
@@ -420,9 +420,9 @@ func Rules() []Rule {
 			{"emulator/internal/content/check.go", "		case !bodyMatches(r.digest, body):", "		case false:", "./emulator", "TestCheck"},
 			{"emulator/internal/content/check.go", "		if wrong && h.size == info.Size {", "		if false {", "./emulator", "TestCheck"},
 			{"emulator/internal/content/check.go", "p.reported >= checkFindings || ", "", "./emulator/internal/content", "TestCheckFindings"},
-			{"internal/cli/emulator/check.go", "told > maxFindings {", "told > 2*maxFindings {", "./internal/cli/emulator", "TestCheckRun"},
+			{"internal/cli/emulator/check.go", "listed > maxFindings {", "listed > 2*maxFindings {", "./internal/cli/emulator", "TestCheckRun"},
 		}},
-		{"exact-keys", "JSON of others on which a decision hangs is read by exact keys, each there once.", []Break{
+		{"exact-keys", "JSON of others on which a decision depends is read by exact keys, each present once.", []Break{
 			{"internal/exactjson/exactjson.go", "		if seen[key] {", "		if false {", "./internal/exactjson", "TestUnmarshal"},
 			{"internal/exactjson/exactjson.go", "strings.EqualFold(name, key)", "false", "./internal/exactjson", "TestUnmarshal"},
 			{"emulator/internal/content/parse.go", "exactjson.Unmarshal(body, &m)", "func() error { _ = exactjson.Unmarshal; return json.Unmarshal(body, &m) }()", "./emulator/internal/content", "TestManifestKeys"},
@@ -430,20 +430,20 @@ func Rules() []Rule {
 			{"emulator/internal/entra/assertion.go", "func (a *assertion) UnmarshalJSON(", "func (a *assertion) unmarshalJSON(", "./emulator", "TestEntraAssertions"},
 			{"internal/cli/cmdutil/scopemap.go", "exactjson.Unmarshal(data, &doc)", "func() error { _ = exactjson.Unmarshal; return json.Unmarshal(data, &doc) }()", "./internal/cli/cmdutil", "TestReadScopeMap"},
 		}},
-		{"clock", "A clock that is set takes nothing away from a client that relies on it.", []Break{
+		{"clock", "Setting the emulator's clock does not remove what a client relies on.", []Break{
 			{"emulator/internal/content/content.go", "		s.now = func() time.Time { return begin.Add(elapsed()) }", "		_ = begin", "./emulator/internal/content", "TestClockJumps"},
 			{"emulator/internal/content/content.go", "	if elapsed != nil {", "	if false {", "./emulator/internal/content", "TestClockJumpsWhilePushing"},
 			{"emulator/internal/content/collect.go", "	if wall := s.wall(); wall.Before(cutoff) {", "	if wall := s.wall(); false {", "./emulator/internal/content", "TestClockJumps"},
 			{"emulator/internal/content/collect.go", "	if now.Sub(s.opened) < min(s.blobGrace/2, openGrace) {", "	if false {", "./emulator/internal/content", "TestClockJumpsBetweenRuns"},
 			{"emulator/internal/content/content.go", "SET idle_since=? WHERE idle_since>?\", now, now)", "SET idle_since=? WHERE idle_since>? AND 0\", now, now)", "./emulator/internal/content", "TestClockJumpsBetweenRuns"},
 		}},
-		{"D1", "Whoever gives up on a shared token request fails nobody else.", []Break{
+		{"D1", "A caller that gives up on a shared token request does not fail the others.", []Break{
 			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
 		}},
-		{"D2", "Of several errors each can be asked for.", []Break{
+		{"D2", "Each of several errors can be found with errors.Is and errors.As.", []Break{
 			{"error.go", "func (e *Error) Unwrap() []error { return e.Causes }", "func (e *Error) Unwrap() []error { return nil }", "./registry", "TestD2_SeveralErrors"},
 		}},
-		{"D3", "Retry-After is a lower bound; a longer one than anybody waits is an error at once.", []Break{
+		{"D3", "Retry-After is a lower bound; one above the limit is an error at once.", []Break{
 			{"registry/request.go", "d := max(asked, backoff(attempt))", "d := min(asked, backoff(attempt))", "./registry", "TestD3_RetryAfter"},
 			{"registry/request.go", "asked > maxRetryAfter {", "false {", "./registry", "TestD3_RetryAfter"},
 		}},
@@ -453,13 +453,13 @@ func Rules() []Rule {
 		{"D5", "A body that cannot be read twice is not sent twice.", []Break{
 			{"auth/transport.go", "		if c == retryNever || tried[c] || !rewinds(req) {", "		if c == retryNever || tried[c] {", "./auth", "TestD5_BodyWithoutGetBody"},
 		}},
-		{"D6", "The caller's context bounds the token request, too.", []Break{
+		{"D6", "The caller's context also limits the token request.", []Break{
 			{"auth/flight.go", "	case <-ctx.Done():\n	}", "	case <-context.Background().Done():\n	}", "./auth", "TestD6_TheCallersDeadline"},
 		}},
 		{"D7", "A realm on another host is refused.", []Break{
 			{"auth/transport.go", "	if realm == \"\" || err == nil && (t.isHome(u) || t.isAt(u, t.registry.LoginServer())) {", "	if realm == \"\" || err == nil || true {", "./auth", "TestD7_ForeignRealm"},
 		}},
-		{"D8", "A token is asked for the required scope alone.", []Break{
+		{"D8", "A token is requested only for the required scope.", []Break{
 			{"auth/accesstoken.go", "			form.Set(\"scope\", text)", "			form.Set(\"scope\", text+\" repository:a:pull repository:b:pull\")", "./auth", "TestD8_ScopesDoNotGrow"},
 		}},
 		{"D9", "No error shows the body of a token endpoint, or a request.", []Break{
@@ -474,7 +474,7 @@ func Rules() []Rule {
 		{"D12", "Repositories in turn cost one token each.", []Break{
 			{"auth/cache.go", "	for c.recent.Len() > c.most {", "	for c.recent.Len() > 1 {", "./auth", "TestD12_TwoRepositoriesInTurn"},
 		}},
-		{"D13", "An Entra token goes over no plain HTTP.", []Break{
+		{"D13", "An Entra token is not sent over plain HTTP.", []Break{
 			{"auth/transport.go", "case opts.PlainHTTP && !reg.IsLoopback():", "case false:", "./auth", "TestD13_PlainHTTP"},
 		}},
 		{"D14", "A host is compared by its suffix and its labels, not by a pattern.", []Break{
@@ -483,7 +483,7 @@ func Rules() []Rule {
 		{"D15", "Every connection of the database has its settings.", []Break{
 			{"emulator/internal/db/db.go", "	add(\"foreign_keys(1)\")\n", "", "./emulator/internal/db", "TestEveryConnectionHasItsPragmasAndTables"},
 		}},
-		{"D16", "What is nil in an Options has a default.", []Break{
+		{"D16", "A nil field of an Options has a default.", []Break{
 			{"auth/transport.go", "	if t.log == nil {", "	if false {", "./acrtest", "TestD16_NilFields"},
 		}},
 	}, slices.Concat(limitRules(), serverRules(), passwordRules(), loginRules())...)

@@ -16,7 +16,7 @@ func serverRules() []Rule {
 		run      = "internal/cli/proxy/run.go"
 	)
 	return []Rule{
-		{"chosen-secrets", "Where other machines reach the emulator, no way leads to a state in which a chosen password or secret is good.", []Break{
+		{"chosen-secrets", "If other machines can reach the emulator, it accepts no chosen password or secret.", []Break{
 			{"emulator/emulator.go", "o.BeyondLoopback && len(names) > 0", "false && len(names) > 0", emulator, "TestBeyondLoopback"},
 			{"emulator/emulator.go", "if e.beyond = o.BeyondLoopback; e.beyond {", "if e.beyond = o.BeyondLoopback; false {", emulator, "TestBeyondLoopback"},
 			{identity + "store.go", "	if err := s.check(s.after(c)); err != nil {\n		return err\n	}\n", "", emulator, "TestBeyondLoopback"},
@@ -36,23 +36,23 @@ func serverRules() []Rule {
 			{"proxy/authorize.go", "			if lacks.Type != \"repository\" || ", "			if ", proxy, "TestAllRepositories"},
 			{"proxy/authorize.go", "everywhere(action)", "everywhere(strings.Replace(action, \"pull\", \"metadata_read\", 1))", proxy, "TestAllRepositories"},
 		}},
-		{"anonymous-token", "An anonymous client's token opens reading alone, for five minutes.", []Break{
+		{"anonymous-token", "An anonymous client's token allows only reading, for five minutes.", []Break{
 			{identity + "jwt.go", "AnonymousLife = 5 * time.Minute", "AnonymousLife = 5*time.Minute + time.Second", emulator, "TestAnonymousToken"},
 			{identity + "jwt.go", "AnonymousLife = 5 * time.Minute", "AnonymousLife = 5*time.Minute - time.Second", emulator, "TestAnonymousToken"},
 			{identity + "jwt.go", "		life = min(life, AnonymousLife)", "		life = AnonymousLife", emulator, "TestAnonymousToken_life"},
 			{identity + "jwt.go", "kind == KindAnonymous && a.Granted.Contains(pull)", "a.Granted.Contains(pull)", emulator, "TestAllRepositories_used"},
 		}},
-		{"other-cloud", "A token for Azure Resource Manager of another cloud opens neither the registry nor ARM.", []Break{
+		{"other-cloud", "A token for Azure Resource Manager of another cloud is accepted neither by the registry nor by ARM.", []Break{
 			{"emulator/internal/entra/tokens.go", "		return ForOtherARM", "		return ForARM", emulator, "TestOtherCloud"},
 		}},
-		{"beyond-loopback", "The emulator listens for other machines only where it was opened for them.", []Break{
+		{"beyond-loopback", "The emulator listens for other machines only if an option allows it.", []Break{
 			{serve, "!addr.IP.IsLoopback() && !e.beyond {", "false {", emulator, "TestServeBeyondLoopback"},
 		}},
-		{"plain-http-peers", "The emulator answers nothing over plain HTTP to another machine, whatever is asked of it.", []Break{
+		{"plain-http-peers", "The emulator answers no request over plain HTTP from another machine.", []Break{
 			{serve, "	if r.TLS == nil && !fromHere(r) {", "	if false {", emulator, "TestPlainHTTP"},
 			{"emulator/control.go", "err == nil && from.Addr().Unmap().IsLoopback()", "err == nil && from.Addr().IsValid()", emulator, "TestPlainHTTP"},
 		}},
-		{"standing-still", "A client that stands still in its body, or in reading an answer, is ended in time; one that moves is not.", []Break{
+		{"standing-still", "A client that stalls while it sends a body or reads an answer is ended in time; one that makes progress is not.", []Break{
 			{limits, "	ReadTime = 30 * time.Second", "	ReadTime = 30 * time.Minute", emulator, "TestStalledForm"},
 			{limits, "	WriteTime = 2 * time.Minute", "	WriteTime = 200 * time.Minute", emulator, "TestClientThatDoesNotRead"},
 			{limits, "	MinBytes = 1 << 10", "	MinBytes = 1", emulator, "TestStalledPace"},
@@ -68,14 +68,14 @@ func serverRules() []Rule {
 			{serve, "portmux.New(e.idle.Listener(l), ", "portmux.New(l, ", emulator, "TestClientThatDoesNotRead"},
 			{serve, "	body := e.idle.Body(w, r)", "	body := (*idle.Body)(nil)", emulator, "TestStalledBody"},
 		}},
-		{"unread-bodies", "Of a body that no answer needs, no more is read than was said, and for no longer.", []Break{
+		{"unread-bodies", "A body that no answer needs is read only up to a limit of size and time.", []Break{
 			{body, "	MaxUnread = 16 << 20", "	MaxUnread = 16 << 30", idle, "TestDrain"},
 			{body, "	MaxUnread = 16 << 20", "	MaxUnread = 1 << 20", emulator, "TestUnreadBody"},
 			{body, "	UnreadTime = time.Minute", "	UnreadTime = 100 * time.Minute", idle, "TestDrain"},
 			{body, "	if !errors.Is(b.err, io.EOF) {\n		_ = b.control.SetReadDeadline(past)\n	}\n", "	_ = errors.Is\n", idle, "TestDrain_rest"},
 			{serve, "		if finished {\n			body.Drain()\n		}\n", "", emulator, "TestUnreadBody"},
 		}},
-		{"reset", "Nobody holds up a reset of the emulator, or the others meanwhile, by standing still; and who has no credential, not at all.", []Break{
+		{"reset", "A stalled client does not delay a reset of the emulator or other clients, and one without a credential never does.", []Break{
 			{"emulator/snapshot.go", "	resetWait   = 10 * time.Second", "	resetWait   = 1000 * time.Second", emulator, "TestResetWaitsForWhatMoves"},
 			{"emulator/snapshot.go", "	resetIdle   = 3 * time.Second", "	resetIdle   = 300 * time.Second", emulator, "TestResetEndsWhatHangs"},
 			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 300 * time.Second", emulator, "TestClientThatDoesNotRead"},
@@ -84,7 +84,7 @@ func serverRules() []Rule {
 			{"emulator/snapshot.go", "	defer e.idle.Hurry(resetIdle, resetUnread)()\n", "", emulator, "TestResetEndsWhatHangs"},
 			{serve, "	if !e.readForm(w, r) {\n		return\n	}\n", "", emulator, "TestStalledForm"},
 		}},
-		{"listener-times", "A client that says nothing, half a header or nothing more loses its connection; at the end all do.", []Break{
+		{"listener-times", "A client that sends nothing, half a header or nothing more loses its connection; at the end all clients do.", []Break{
 			{serve, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", emulator, "TestConnectionLimits"},
 			{serve, "		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well\n", "", emulator, "TestConnectionLimits"},
 			{serve, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", emulator, "TestConnectionLimits"},
@@ -94,7 +94,7 @@ func serverRules() []Rule {
 			{"emulator/internal/portmux/portmux.go", "	maxSilent = 1024", "	maxSilent = 102400", "./emulator/internal/portmux", "TestSilentAtOnce"},
 			{"emulator/internal/portmux/portmux.go", "	FirstByte = 10 * time.Second", "	FirstByte = 1000 * time.Second", emulator, "TestConnectionLimits"},
 		}},
-		{"proxy-times", "Nor does it hold up the proxy, or keep a connection to it, by standing still or saying nothing.", []Break{
+		{"proxy-times", "A client that stalls or sends nothing does not delay the proxy or keep a connection to it.", []Break{
 			{"proxy/proxy.go", "body: h.idle.Body(w, r)}", "body: nil}", proxy, "TestStalledRequest"},
 			{"proxy/proxy.go", "body: h.idle.Body(w, r)}", "body: nil}", proxy, "TestStalledClient"},
 			{"proxy/proxy.go", "	idleLimit = 5 * time.Minute", "	idleLimit = 500 * time.Minute", proxy, "TestIdle"},
@@ -107,7 +107,7 @@ func serverRules() []Rule {
 			{run, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
 			{run, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
 		}},
-		{"proxy-bounds", "What the proxy follows and hands on has a named limit, exact on both sides.", []Break{
+		{"proxy-bounds", "What the proxy follows and passes on has a named limit, exact on both sides.", []Break{
 			{"proxy/proxy.go", "	maxRedirects = 3", "	maxRedirects = 4", proxy, "TestRedirects"},
 			{"proxy/proxy.go", "	maxRedirects = 3", "	maxRedirects = 2", proxy, "TestRedirects"},
 			{"proxy/proxy.go", "	maxLink = 16 << 10", "	maxLink = 16<<10 + 1", proxy, "TestPlaces"},
@@ -117,7 +117,7 @@ func serverRules() []Rule {
 			{"proxy/proxy.go", "	maxRights = 1000", "	maxRights = 100000", proxy, "TestTokenServiceLimits"},
 			{"proxy/proxy.go", "	maxUploadQuery = 8 << 10", "	maxUploadQuery = 8 << 17", proxy, "TestPlaces"},
 		}},
-		{"control-times", "The emulator's commands wait for no emulator that says nothing, or is away.", []Break{
+		{"control-times", "The emulator's commands do not wait without limit for an emulator that does not answer.", []Break{
 			{cli + "log.go", "	reconnectTime = 15 * time.Second", "	reconnectTime = 1500 * time.Second", "./internal/cli/emulator", "TestFollowTime"},
 			{cli + "client.go", "Bytes: 4 << 10}", "Bytes: 4 << 17}", "./internal/cli/emulator", "TestReadLimits"},
 			{cli + "client.go", "Bytes: 64 << 20}", "Bytes: 64 << 22}", "./internal/cli/emulator", "TestReadLimits"},

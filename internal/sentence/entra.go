@@ -41,7 +41,7 @@ var entra = map[int]entraMeaning{
 	50079:   {"multi-factor authentication must be set up", ""},
 	50126:   {"user name or password is wrong", ""},
 	53003:   {"a conditional access policy blocks it", ""},
-	65001:   {"nobody has consented to the application's use of the resource", ""},
+	65001:   {"the application has no consent to use the resource", ""},
 	700082:  {"the Entra refresh token has expired because it was not used", SignInToAzure},
 	700084:  {"the Entra refresh token has expired", SignInToAzure},
 	70043:   {"the sign-in has expired under a conditional access policy", SignInToAzure},

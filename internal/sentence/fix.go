@@ -18,7 +18,7 @@ const (
 	LoginForDocker    FixKey = "login_for_docker"    // Docker's login was not accepted
 	LoginForPodman    FixKey = "login_for_podman"    // podman's was not
 	LoginOfAzureCLI   FixKey = "login_of_azure_cli"  // the login that "az acr login" left was not
-	SignInToAzure     FixKey = "sign_in_to_azure"    // nobody is signed in to the Azure CLI
+	SignInToAzure     FixKey = "sign_in_to_azure"    // no user is signed in to the Azure CLI
 	NameRegistry      FixKey = "name_registry"       // the variables are for another registry, or for none
 	NameHost          FixKey = "name_host"           // a reference begins with a registry's short name, perhaps
 	NameLoginServer   FixKey = "name_login_server"   // the host only looks like a registry
@@ -60,7 +60,7 @@ const (
 	TrustServer    FixKey = "trust_server"    // a server's certificate is not trusted
 )
 
-// These stand in sentences and in other fixes, too.
+// These are parts of sentences and of other fixes.
 const (
 	addRight  = "az acr scope-map update --registry {name} --name SCOPE_MAP --add-repository {repository} "
 	addRights = addRight + "{actions}"
@@ -73,7 +73,7 @@ var fixes = map[FixKey]string{
 	LoginFirst:        "acrkit login {host}    # goes before Docker's configuration",
 	LoginForDocker:    "docker login {host}",
 	LoginForPodman:    "podman login {host}",
-	LoginOfAzureCLI:   "az acr login --name {name}    # what it left ends after three hours",
+	LoginOfAzureCLI:   "az acr login --name {name}    # its login expires after three hours",
 	SignInToAzure:     "az login",
 	NameRegistry:      "export ACR_NAME={host}",
 	NameHost:          "{command} {name}.azurecr.io/{repository}    # if {name} is the registry; else export ACR_NAME=REGISTRY",
@@ -90,7 +90,7 @@ var fixes = map[FixKey]string{
 	ListTags:          "acrkit tag list {host}/{repository}",
 	ListRepositories:  "acrkit repo list {host}",
 	TrustEmulator:     "export SSL_CERT_FILE=DIR/ca.pem    # \"acrkit emulator start\" prints the file",
-	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of the authority that you trust to vouch for it",
+	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of its authority, if you trust it",
 	Reach:             "curl -sS -o" + reach,
 	ReachInTime:       "curl -sS -m 10 -o" + reach,
 
@@ -123,10 +123,10 @@ const (
 
 const reach = " /dev/null -w '%{{http_code}}\\n' {scheme}://{host}/v2/    # 401 means that it can be reached"
 
-// fact is a fact in a fix, or a doubled brace, which stands for one.
+// fact is a fact in a fix, or a doubled brace, which means a single one.
 var fact = regexp.MustCompile(`\{\{|\}\}|\{[a-z_]+\}`)
 
-// Fix returns a fix with its facts, "" where one is not there: half a command is none.
+// Fix returns a fix with its facts, "" if one is missing: half a command is of no use.
 func Fix(key FixKey, facts map[string]string) string {
 	filled, whole := fill(key, facts, func(string) string { return "" })
 	if !whole {
@@ -135,14 +135,15 @@ func Fix(key FixKey, facts map[string]string) string {
 	return filled
 }
 
-// Draft returns a fix with its facts. One that is not there stays a word in capitals,
-// for a person to replace.
+// Draft returns a fix with its facts. A missing fact is a word in capitals, which the
+// user replaces.
 func Draft(key FixKey, facts map[string]string) string {
 	filled, _ := fill(key, facts, func(name string) string { return cmp.Or(blanks[name], strings.ToUpper(name)) })
 	return filled
 }
 
-// blanks stand in a draft for facts whose name in capitals is not the usual word.
+// blanks replace missing facts in a draft, where the fact's name in capitals is not the
+// usual word.
 var blanks = map[string]string{"host": "REGISTRY", "name": "REGISTRY", "client": "CLIENT_ID", "scheme": "https"}
 
 func fill(key FixKey, facts map[string]string, blank func(name string) string) (filled string, whole bool) {

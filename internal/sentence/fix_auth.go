@@ -43,8 +43,8 @@ var fixesOfCredentials = map[FixKey]string{
 	UseAzureAuth:                "use azureauth.FromEnvironment, or set {variable} instead",
 	GetNewToken:                 "an ACR refresh token lives three hours; get a new one",
 	PrintRefreshToken:           "az acr login --name {name} --expose-token    # prints an ACR refresh token",
-	SeeFirewall:                 "the registry's network rules leave this address out; see https://aka.ms/acr/firewall",
+	SeeFirewall:                 "the registry's network rules do not allow this address; see https://aka.ms/acr/firewall",
 	NameByLoginServer:           "name the registry by its login server",
-	SayItIsYours:                "a login server is NAME.azurecr.io (or .us, .cn); if this one is yours under another name, say so (Options.CustomLoginServer, or ACRKIT_REGISTRIES for the command)",
+	SayItIsYours:                "a login server is NAME.azurecr.io (or .us, .cn); if this one is a registry of yours under another name, set Options.CustomLoginServer (for the command: ACRKIT_REGISTRIES)",
 	SetAuthority:                "set AZURE_AUTHORITY_HOST (in code: {option})",
 }

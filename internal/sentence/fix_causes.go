@@ -88,7 +88,7 @@ var fixesOfCauses = map[FixKey]string{
 	UnlockManifest:           "az acr repository update --name {name} --image {repository}@{digest} --write-enabled true --delete-enabled true",
 	UnlockRepository:         "az acr repository update --name {name} --repository {repository} --write-enabled true --delete-enabled true",
 	ViewManifest:             "acrkit manifest view {host}/{repository}:{tag}",
-	RunWithCredential:        "acrkit run --registry {host} -- TOOL    # lends the credential in a form that all clients read",
+	RunWithCredential:        "acrkit run --registry {host} -- TOOL    # gives the credential in a form that all clients read",
 	CheckMachine:             "df -h . && id    # room on the disk, and who this user is",
 	WriteWithoutLineFeed:     `printf %s "$PASSWORD" > password.txt    # without a line feed`,
 	RenewPassword:            "az acr token credential generate --registry {name} --name {token} --password1",

@@ -32,7 +32,7 @@ var fixesOfClients = map[FixKey]string{
 		"    # on each node",
 	SignInThenLogin: "az login && az acr login --name {name}",
 	StartDocker:     "docker info    # the docker daemon must run; without one: az acr login --expose-token",
-	PullRepository:  "docker pull {host}/REPOSITORY:TAG    # the login server alone is no image",
+	PullRepository:  "docker pull {host}/REPOSITORY:TAG    # the login server alone is not an image",
 	PullFrom:        "docker pull {host}/{repository}    # a reference begins with the registry's login server",
 	PushToLoginServer: "docker push {user}.azurecr.io/{repository}" +
 		"    # if {user} is the registry: a reference begins with its login server",

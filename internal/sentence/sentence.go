@@ -1,6 +1,6 @@
-// Package sentence holds what a person is told of a refusal, and what to do now. The
-// packages for Python, TypeScript and Java print from the same table: the tests of
-// package auth write it to testdata/vectors/sentences.json.
+// Package sentence holds the messages that explain a refusal, and the commands that fix
+// it. The packages for Python, TypeScript and Java print from the same table: the tests
+// of package auth write it to testdata/vectors/sentences.json.
 package sentence
 
 import (
@@ -36,7 +36,7 @@ const (
 	Other             Key = "other"               // what follows the SDK's own text
 )
 
-// Sentence is what is told. Words in braces are facts.
+// Sentence is a message and its fix. Words in braces are facts.
 type Sentence struct {
 	Text string `json:"text"` // one clause
 	Fix  string `json:"fix"`  // a command or an advice; "" = none is known
@@ -82,8 +82,8 @@ func Table() map[Key]Sentence {
 
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
-// Say returns a sentence with its facts. A fact that is not there is "" in the text;
-// a fix that lacks one is left out, because half a command is none.
+// Say returns a sentence with its facts. A missing fact is "" in the text; a fix that
+// lacks one is left out, because half a command is of no use.
 func Say(key Key, facts map[string]string) (text, fix string) {
 	s, ok := table[key]
 	if !ok {

@@ -12,7 +12,7 @@ func TestTable(t *testing.T) {
 	all := maps.Clone(reasons)
 	for key, s := range table {
 		if _, twice := all[key]; twice {
-			t.Errorf("%s stands in both tables", key)
+			t.Errorf("%s is in both tables", key)
 		}
 		all[key] = s
 	}
@@ -53,15 +53,15 @@ func TestSay(t *testing.T) {
 	}
 }
 
-// TestFix: every key stands in one table; with its facts a fix is whole, without one it
-// is none, and a draft keeps a word in capitals for it.
+// TestFix: every key is in one table; with all facts a fix is complete, without one it is
+// empty, and a draft has a word in capitals instead.
 func TestFix(t *testing.T) {
 	braces := regexp.MustCompile(`(^|[^{])\{([a-z_]+)\}`)
 	seen := map[FixKey]bool{}
 	for _, table := range tables {
 		for key, text := range table {
 			if seen[key] || text == "" {
-				t.Errorf("%s is empty, or stands in two tables", key)
+				t.Errorf("%s is empty, or is in two tables", key)
 			}
 			seen[key] = true
 			facts := map[string]string{}
@@ -99,7 +99,7 @@ func TestFix(t *testing.T) {
 // of it.
 func TestCauses(t *testing.T) {
 	for code, c := range causes {
-		if c.Title == "" || c.Shows == "" || c.Tells == "" || c.Proves == "" || template(c.Fix) == "" {
+		if c.Title == "" || c.Symptom == "" || c.Difference == "" || c.Proof == "" || template(c.Fix) == "" {
 			t.Errorf("%s: %+v", code, c)
 		}
 		if key := AtEmulator(code); template(key) == "" || key.OfAzure() {
@@ -115,7 +115,7 @@ func TestCauses(t *testing.T) {
 	for key, want := range map[FixKey]string{
 		AllowEmulatorNetwork: "acrkit emulator network allow    # if localhost:5000 is acrkit's emulator",
 		SetScopeMap: "acrkit emulator scope-map set SCOPE_MAP LINES    # if localhost:5000 is acrkit's emulator;" +
-			" it replaces the scope map: name all that it is to hold",
+			" it replaces the scope map: list all its lines",
 	} {
 		if got := IfEmulator(key, facts); got != want {
 			t.Errorf("%q, want %q", got, want)

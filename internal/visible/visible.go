@@ -1,6 +1,6 @@
-// Package visible makes text that somebody else wrote fit to be shown: it cannot
-// steer a terminal, look like lines of ours, be read in another order than it is
-// written in, or hide a part of itself.
+// Package visible makes untrusted text safe to show: it cannot control a terminal, look
+// like acrkit's own lines, be displayed in another order than it is written in, or hide a
+// part of itself.
 package visible
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Mark stands for each character that is not shown.
+// Mark replaces each character that is not shown.
 const Mark = '\uFFFD'
 
 // shown reports whether a character has a place of its own on the screen.
@@ -52,7 +52,7 @@ func Text(text string) string {
 func IsLine(text string) bool { return Line(text) == text && utf8.ValidString(text) }
 
 // JSON returns a JSON text in which what is not shown is escaped (RFC 8259 §7). Its
-// meaning is the same: such characters stand in its strings alone.
+// meaning is the same: such characters occur only in its strings.
 func JSON(text []byte) []byte {
 	const hex = "0123456789abcdef"
 	out := make([]byte, 0, len(text))

@@ -120,7 +120,7 @@ func badConfig(what, why string) error {
 		Hint: sentence.Fix(sentence.WithoutConfiguration, map[string]string{"variable": envDocker})}
 }
 
-// document is a configuration: its logins, and the rest of it as it stands.
+// document is a configuration: its logins, and the rest of it unchanged.
 type document struct {
 	Auths       map[string]json.RawMessage `json:"auths"`
 	CredHelpers map[string]string          `json:"credHelpers"`
@@ -151,7 +151,7 @@ func readConfig(name string) (doc document, err error) {
 	return doc, nil
 }
 
-// parseConfig reads a configuration; why says what is wrong without a word of it.
+// parseConfig reads a configuration; why says what is wrong without quoting it.
 func parseConfig(data []byte) (doc document, why string) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return doc, ""
@@ -166,7 +166,7 @@ func parseConfig(data []byte) (doc document, why string) {
 		return doc, "its logins are not as Docker writes them"
 	}
 	maps.DeleteFunc(doc.rest, func(key string, _ json.RawMessage) bool {
-		// Whatever their case: so they are read, here and by Docker.
+		// In any case, as they are read here and by Docker.
 		return strings.EqualFold(key, "auths") || strings.EqualFold(key, "credHelpers") || strings.EqualFold(key, "credsStore")
 	})
 	return doc, ""
@@ -174,8 +174,8 @@ func parseConfig(data []byte) (doc document, why string) {
 
 // add takes the logins of a document that are not the registry's and not there
 // yet. A helper for all hosts (credsStore) is made one for each host that has an
-// entry: Docker leaves an empty one beside it with each login. As the helper for
-// all it would be asked for our host too, in the place of what is written for it.
+// entry: Docker writes an empty one with each login. As the helper for all hosts it would
+// also be asked for the registry's host, instead of the login that is written for it.
 func (l *logins) add(doc document, reg acrkit.Registry) {
 	for key, helper := range doc.CredHelpers {
 		if _, ok := l.helpers[key]; !ok && !isOf(key, reg) {
@@ -195,7 +195,7 @@ func (l *logins) add(doc document, reg acrkit.Registry) {
 	}
 }
 
-// merge adds what is not there yet. A key that is there keeps its own way.
+// merge adds the keys that are not there yet. An existing key keeps its value.
 func (l *logins) merge(other logins) {
 	has := func(key string) bool {
 		_, a := l.auths[key]

@@ -22,21 +22,21 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// The variables that lead a command to its credential.
+// The variables by which a command finds its credential.
 const (
 	envDocker  = loginfile.EnvDockerDir  // a folder: Docker, and most clients that read its logins
 	envPodman  = loginfile.EnvPodmanFile // a file: podman, buildah, skopeo
 	envHelm    = "HELM_REGISTRY_CONFIG"  // a file: helm
-	envLiteral = loginfile.EnvText       // logins as a text, which would go before the folder
+	envLiteral = loginfile.EnvText       // logins as a text, which has priority over the folder
 )
 
-// KeepEnvUsage is the help of the flag that [Folder.Environment] is told of.
+// KeepEnvUsage is the help of the flag whose value [Folder.Environment] takes.
 const KeepEnvUsage = "hand the variables of acrkit's own credential to the command"
 
 // Folder is a private DOCKER_CONFIG for one program.
 type Folder struct {
 	Path string
-	lock *os.File // held while acrkit lives; what nobody holds is a leftover
+	lock *os.File // held while acrkit runs; a folder whose lock is free is a leftover
 	once sync.Once
 	err  error
 }
@@ -47,7 +47,7 @@ const (
 	lockName   = ".acrkit-lock"
 	podmanName = "auth.json"
 	helmName   = "helm.json"
-	// newborn is how long a folder without a lock may be one that is being made.
+	// newborn is the age up to which a folder without a lock may be incomplete.
 	newborn = time.Minute
 	// maxLeftovers bounds how many folders one run removes, so that it begins soon.
 	maxLeftovers = 64
@@ -58,8 +58,8 @@ const (
 
 var folderName = regexp.MustCompile(`^` + namePrefix + `[0-9]+$`)
 
-// runtimeDir is where folders are made: the user's runtime folder, which is in
-// memory and nobody else's, else the one for temporary files.
+// runtimeDir returns where folders are made: the user's runtime folder, which is private
+// and in memory, else the one for temporary files.
 func runtimeDir(lookup func(string) (string, bool)) string {
 	if dir, _ := lookup("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() && isMine(info) {
@@ -97,7 +97,7 @@ func makeFolder(parent string) (*Folder, error) {
 	return d, nil
 }
 
-// Environment returns env such that it leads a program to the folder. The variables
+// Environment returns env with the variables by which a program finds the folder. The variables
 // with acrkit's own credential are left out unless keepSecrets is set.
 func (d *Folder) Environment(env []string, keepSecrets bool) []string {
 	if !keepSecrets {
@@ -126,7 +126,7 @@ func (d *Folder) Write(base *UserConfig, reg acrkit.Registry, login auth.Login) 
 	return d.WriteFile(helmName, helm)
 }
 
-// WriteFile writes a file into the folder, whole. It lives no longer than the
+// WriteFile writes a whole file into the folder. The file exists no longer than the
 // command, so the disk is not waited for.
 func (d *Folder) WriteFile(name string, data []byte) error {
 	if err := private.FastDisk().WriteFile(filepath.Join(d.Path, name), data, 0o600); err != nil {
@@ -135,8 +135,8 @@ func (d *Folder) WriteFile(name string, data []byte) error {
 	return nil
 }
 
-// Link makes what else there is in Docker's own folder be in this one too:
-// contexts, which config.json may name, plugins, builders.
+// Link links the rest of Docker's own folder into this one: contexts, which config.json
+// may name, plugins, builders.
 func (d *Folder) Link(base *UserConfig) error {
 	own := base.dir
 	if own == "" {
@@ -159,7 +159,7 @@ func (d *Folder) Link(base *UserConfig) error {
 	for _, e := range entries {
 		name := filepath.Join(d.Path, e.Name())
 		if _, err := os.Lstat(name); err == nil {
-			continue // the files that are ours
+			continue // the files that Write makes
 		}
 		if e.Name() == "config.json" || !e.IsDir() {
 			continue // files in that folder are copies of config.json, keys and locks
@@ -171,7 +171,7 @@ func (d *Folder) Link(base *UserConfig) error {
 	return nil
 }
 
-// Remove removes the folder; links go, what they lead to stays. It may be called
+// Remove removes the folder with its links, but not the targets of the links. It may be called
 // again.
 func (d *Folder) Remove() error {
 	d.once.Do(func() {
@@ -185,9 +185,8 @@ func (d *Folder) Remove() error {
 	return d.err
 }
 
-// removeLeftovers removes the folders that runs have left which were killed: this
-// user's own, whose lock nobody holds. Whatever goes wrong with one is left to the
-// next run.
+// removeLeftovers removes the folders of killed runs: those of this user whose lock is
+// free. It ignores errors; the next run tries again.
 func removeLeftovers(parent string) {
 	dir, err := os.Open(parent)
 	if err != nil {
@@ -220,7 +219,7 @@ func isLeftover(path string) bool {
 		return errors.Is(err, fs.ErrNotExist) && time.Since(info.ModTime()) > newborn
 	}
 	defer func() { _ = f.Close() }()
-	// One that was made and is not locked yet is no leftover either.
+	// A folder that was just made and is not locked yet is not a leftover.
 	return time.Since(info.ModTime()) > lockingTime && lock(f) == nil
 }
 

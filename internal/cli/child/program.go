@@ -1,6 +1,6 @@
-// Package child runs another program for the user: found before anything else is
-// done for it, with signals passed on, and with a private folder of logins where
-// Docker and its relatives look for them.
+// Package child runs another program for the user: it finds the program first, passes
+// signals on, and gives it a private folder of logins in the forms of Docker and similar
+// clients.
 package child
 
 import (
@@ -34,7 +34,7 @@ func LookUp(name string) (string, error) {
 	return "", notStarted(name, err)
 }
 
-// notStarted words the failure to start a command.
+// notStarted returns the error of a command that could not be started.
 func notStarted(name string, err error) error {
 	code, why, hint := exitCannotRun, "it cannot be run: "+lastCause(err), sentence.Fix(sentence.ShowHelp, nil)
 	if shell.IsPlain(name) {

@@ -20,15 +20,15 @@ func isMine(info fs.FileInfo) bool {
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
-// passedOn are the signals that are the command's. Others act on both, as a
-// terminal sends them, or on acrkit alone, as SIGKILL.
+// passedOn are the signals that are passed on to the command. Others reach both, as the
+// terminal's do, or only acrkit, as SIGKILL.
 var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
 // Signals are caught for a program.
 type Signals struct{ ch chan os.Signal }
 
-// CatchSignals catches signals from now on: from here they are the program's, or
-// end us tidily.
+// CatchSignals catches signals from now on: they go to the program, or end acrkit
+// after its cleanup.
 func CatchSignals() *Signals {
 	r := &Signals{make(chan os.Signal, 16)}
 	signal.Notify(r.ch, passedOn...)
@@ -75,9 +75,9 @@ func (r *Signals) Run(cmd *exec.Cmd) (status int, err error) {
 }
 
 // fromTerminal reports whether a signal is one that the terminal's keys send to
-// every process in the foreground. Which process sent it Go does not tell; in the
-// foreground it is taken for the keys, because a command that gets an interrupt
-// twice may take the second for impatience.
+// every process in the foreground. Go does not report which process sent it; in the
+// foreground it is assumed to come from the keys, because a command that gets an
+// interrupt twice may end without cleanup.
 func fromTerminal(s os.Signal) bool {
 	if s != syscall.SIGINT && s != syscall.SIGQUIT {
 		return false

@@ -23,8 +23,8 @@ func isMine(fs.FileInfo) bool { return true }
 // console sends it too.
 type Signals struct{ ch chan os.Signal }
 
-// CatchSignals catches signals from now on: from here they are the program's, or
-// end us tidily.
+// CatchSignals catches signals from now on: they go to the program, or end acrkit
+// after its cleanup.
 func CatchSignals() *Signals {
 	r := &Signals{make(chan os.Signal, 1)}
 	signal.Notify(r.ch, os.Interrupt)

@@ -72,8 +72,8 @@ func WrongUsage(t *testing.T, cmd *cobra.Command, line, words string) {
 	}
 }
 
-// JSONFields compares the fields of --json with a list that the test repeats by
-// hand: a field must not come or go by accident.
+// JSONFields compares the fields of --json with a literal list of the test, so that no
+// field is added or removed by accident.
 func JSONFields(t *testing.T, cmd *cobra.Command, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, cmdutil.JSONFields(cmd)); diff != "" {

@@ -57,8 +57,8 @@ func Group(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// FlagError turns what the flag parser found into wrong usage. A word that is no
-// command is named first: the flag may be a flag of the command that was meant.
+// FlagError turns an error of the flag parser into wrong usage. An unknown command is
+// named first: the flag may belong to the intended command.
 func FlagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return UnknownCommand(cmd, words[0])
@@ -77,8 +77,8 @@ func FlagError(cmd *cobra.Command, err error) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
 }
 
-// flagsLike returns the flags of cmd whose names differ from name by two letters at
-// most, by one where it has three.
+// flagsLike returns the flags of cmd whose names differ from name by at most two letters,
+// or one if it has three.
 func flagsLike(cmd *cobra.Command, name string) (near []string) {
 	most := 2
 	if len(name) < 4 {

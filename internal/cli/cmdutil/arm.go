@@ -13,15 +13,15 @@ import (
 )
 
 // AskARM is the help of the flag --arm.
-const AskARM = "ask Azure Resource Manager too, as who is signed in to az, for what the registry keeps to itself"
+const AskARM = "also ask Azure Resource Manager, as the user signed in to az, for what the registry does not report"
 
-// arm returns Azure Resource Manager as evidence on a registry, asked as whoever is
-// signed in to the Azure CLI. Nothing is asked yet.
+// arm returns a client of Azure Resource Manager for a registry, with the credential of
+// the user signed in to the Azure CLI. It sends no request yet.
 func (f *Factory) arm(reg acrkit.Registry, base http.RoundTripper) (diagnose.ARM, error) {
 	scope := wire.CloudOf(reg).ARM
 	if reg.IsLoopback() {
-		// The emulator is its own cloud. Entra gives nobody a token of this audience, so
-		// that no token for Azure goes to whatever listens there.
+		// The emulator is its own cloud. Entra issues no token for this audience, so no
+		// token for Azure is sent to a program on loopback.
 		scope = "https://" + reg.Host() + "/.default"
 	}
 	source := azureauth.AzureCLISource(nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cli/iostreams"
 )
 
-// awaited tells a person at a terminal whose answer is late.
+// awaited shows at a terminal which host is slow to answer.
 type awaited struct {
 	base http.RoundTripper
 	io   *iostreams.IOStreams
@@ -21,7 +21,7 @@ func (a *awaited) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.base.RoundTrip(req)
 }
 
-// onRetry tells of the wait before a request is sent again.
+// onRetry reports the wait before a request is sent again.
 func (f *Factory) onRetry(reg acrkit.Registry) func(time.Duration, error) {
 	return func(d time.Duration, err error) {
 		why := "no answer"

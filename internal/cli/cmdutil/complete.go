@@ -21,7 +21,7 @@ const (
 )
 
 // CompleteRepositories completes the first argument with the repositories of the
-// registry that is meant. If they cannot be listed it offers nothing.
+// command's registry. If they cannot be listed it offers nothing.
 func CompleteRepositories(f *Factory) cobra.CompletionFunc {
 	return forFirstArgument(func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp

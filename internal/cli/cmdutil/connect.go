@@ -25,7 +25,8 @@ type Connection struct {
 	Target     string // the tag or digest in it that the command is about, ""= none
 }
 
-// about is a scope of what the command is about: of no matter which right.
+// about returns the scope that the command needs, or, if none is known, some scope on
+// the same repository or on the catalog.
 func (c *Connection) about(required acrkit.Scope) acrkit.Scope {
 	switch {
 	case !required.IsEmpty():
@@ -39,8 +40,8 @@ func (c *Connection) about(required acrkit.Scope) acrkit.Scope {
 // Close forgets the tokens.
 func (c *Connection) Close() error { return c.Transport.Close() }
 
-// Registry returns the registry that is meant: the argument, the flag --registry
-// or the variable ACR_NAME, in this order.
+// Registry returns the command's registry: the argument, the flag --registry or the
+// variable ACR_NAME, in this order.
 func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 	for _, name := range []string{arg, f.Global.Registry, f.Env("ACR_NAME")} {
 		if name != "" {
@@ -51,9 +52,9 @@ func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 		Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
 }
 
-// RepositoryFlag reads the value of --repository, a name that may stand behind its
-// registry, and the registry that is meant: arg, else the one in the name, else
-// as [Factory.Registry]. An empty value is no repository.
+// RepositoryFlag reads the value of --repository, a name with or without its registry
+// before it, and returns the registry too: arg, else the one in the name, else that of
+// [Factory.Registry]. An empty value is no repository.
 func (f *Factory) RepositoryFlag(value, arg string) (acrkit.Registry, string, error) {
 	name := ""
 	if value != "" {
@@ -119,7 +120,7 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 	if err != nil {
 		return nil, err
 	}
-	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without asking anybody
+	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without a request
 }
 
 // ConnectAs makes clients with an identity. Nothing is sent yet.

@@ -16,10 +16,10 @@ type DiagnosisJSON struct {
 	Candidates []CandidateJSON `json:"candidates"`
 	Missing    []MissingJSON   `json:"missing"` // rights that the credential has not, or is not known to have
 	Probes     []ProbeJSON     `json:"probes"`
-	Mend       string          `json:"mend"` // one command
+	Fix        string          `json:"fix"` // one command
 }
 
-// MissingJSON is a right in the words of a scope map.
+// MissingJSON is a right as a scope map names it.
 type MissingJSON struct {
 	Repository string `json:"repository"`
 	Action     string `json:"action"` // "content/delete"
@@ -46,7 +46,7 @@ func NewDiagnosisJSON(d diagnose.Diagnosis) DiagnosisJSON {
 	c := candidate(d.Code)
 	out := DiagnosisJSON{Code: c.Code, Name: c.Name, Title: c.Title, Confidence: string(d.Confidence),
 		Evidence: append([]string{}, d.Evidence...), Candidates: []CandidateJSON{}, Missing: []MissingJSON{},
-		Probes: NewProbesJSON(d.Probes), Mend: d.Mend}
+		Probes: NewProbesJSON(d.Probes), Fix: d.Fix}
 	for _, m := range d.Missing {
 		out.Missing = append(out.Missing, MissingJSON{Repository: m.Repository, Action: m.Action.String()})
 	}
@@ -71,7 +71,7 @@ func candidate(code acrkit.Cause) CandidateJSON {
 }
 
 // PrintDiagnosis writes a diagnosis for a person: the cause, how sure that is, the
-// evidence, what was asked for it, and the one command that mends it.
+// evidence, what was asked for it, and the one command that fixes it.
 func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 	var pairs [][2]string
 	title := d.Title()
@@ -100,6 +100,6 @@ func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 		}
 		pairs = append(pairs, [2]string{"asked", text})
 	}
-	pairs = append(pairs, [2]string{"mend", d.Mend})
+	pairs = append(pairs, [2]string{"fix", d.Fix})
 	return PrintPairs(s, pairs)
 }

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// IsDiskFull reports whether the failure is a want of room: on the device, in the
-// user's quota, or under the process's limit on the size of files.
+// IsDiskFull reports whether there was no space: on the device, in the user's quota, or
+// under the process's limit on the size of files.
 func IsDiskFull(err error) bool {
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 		if errors.Is(err, errno) {

@@ -62,17 +62,17 @@ func (c *Connection) effective(s auth.Status) Effective {
 	return e
 }
 
-// Undecided reports whether no credential came to be used: none was needed yet, or
-// a place failed that had to be asked.
+// Undecided reports whether no credential was used: none was needed yet, or a place
+// failed that had to be asked.
 func (e Effective) Undecided() bool {
 	return e.Credential != nil && (e.Credential.Kind() == auth.KindChain || e.Credential.Kind() == auth.KindDockerConfig || e.Credential.Kind() == auth.KindByRepository)
 }
 
 // Places returns every place where a credential for a scope was looked for, in
 // the order in which they count, and what became of each; err is how the request
-// ended that needed one, nil if well. Places behind the one that was used are
-// looked at for this, as far as nobody has to be asked for a secret: what is there
-// is shadowed.
+// ended that needed one, nil on success. Places after the one that was used are
+// looked at too, as far as that needs no prompt for a secret: a credential there is
+// shadowed.
 func (c *Connection) Places(ctx context.Context, scope acrkit.Scope, err error) []auth.Lookup {
 	places := slices.Clone(c.Lookups)
 	e := c.Effective(scope)
@@ -103,7 +103,7 @@ func (id Identity) Repositories(e Effective) string {
 	return e.Prefix
 }
 
-// dockerLookups are those of Docker's configuration and of nobody after it.
+// dockerLookups returns the look-ups in Docker's configuration and the anonymous one.
 func dockerLookups(s auth.Status, err error) []auth.Lookup {
 	lookups := s.Lookups
 	if report, ok := errors.AsType[*auth.ChainError](err); ok {
@@ -115,16 +115,16 @@ func dockerLookups(s auth.Status, err error) []auth.Lookup {
 	return lookups
 }
 
-// flatten puts the places within a place in its stead.
+// flatten replaces a place by the places within it.
 func flatten(lookups []auth.Lookup) []auth.Lookup {
 	var flat []auth.Lookup
 	for _, l := range lookups {
 		switch {
 		case l.Kind == auth.KindAnonymous && l.Outcome == auth.OutcomeRefused:
-			l.Outcome, l.Detail = auth.OutcomeUsed, "the registry lets nobody in"
+			l.Outcome, l.Detail = auth.OutcomeUsed, "the registry requires a credential"
 			flat = append(flat, l)
 		case l.Kind == auth.KindAnonymous && l.Outcome == auth.OutcomeNotTried:
-			// Nobody is always there; it says nothing that it was not needed.
+			// Anonymous is always available; that it was not needed says nothing.
 		case len(l.Places) > 0:
 			flat = append(flat, flatten(l.Places)...)
 		default:
@@ -175,7 +175,7 @@ func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.L
 	return func(context.Context) []auth.Lookup {
 		t, err := auth.NewTransport(reg.Host(), f.dockerConfig(), &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
 		if err != nil {
-			return nil // the host is refused, which is told elsewhere
+			return nil // the host is refused, which is reported elsewhere
 		}
 		defer t.Close()
 		var places []auth.Lookup

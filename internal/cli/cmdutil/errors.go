@@ -31,10 +31,10 @@ const (
 // ErrInterrupted is the cause of a context that ended by a signal.
 var ErrInterrupted = errors.New("interrupted")
 
-// exitStatus is the end of a command that ran another one: its code is that one's.
+// exitStatus is the error of a command that ran another one, with its exit code.
 type exitStatus struct {
 	code int
-	err  error // nil where the other said itself what there is to say
+	err  error // nil if the other command printed its own error
 }
 
 // Exit returns an error that ends the process with the code of the command that
@@ -96,9 +96,8 @@ func Usage(format string, a ...any) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: fmt.Sprintf(format, a...)}
 }
 
-// PrintError writes the error of a command as a person reads it: one line that ends
-// with the code of its cause, an empty line, and one command that fixes it or says
-// more.
+// PrintError writes the error of a command as text: one line that ends with the code of
+// its cause, an empty line, and one command that fixes it or shows more.
 func PrintError(s *iostreams.IOStreams, command string, err error) {
 	if err == nil {
 		return
@@ -121,7 +120,7 @@ func PrintError(s *iostreams.IOStreams, command string, err error) {
 	}
 }
 
-// nextCommand is the one that fixes the error, else one that says more of it.
+// nextCommand returns the command that fixes the error, else one that shows more.
 func nextCommand(command string, code acrkit.Cause, err error) string {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
 		return e.Hint
@@ -135,8 +134,8 @@ func nextCommand(command string, code acrkit.Cause, err error) string {
 	return ""
 }
 
-// oneLine joins the lines of a message, so that what a server sent cannot look
-// like a line of ours.
+// oneLine joins the lines of a message, so that a server's text cannot look like a line
+// of acrkit.
 func oneLine(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := range lines {
@@ -145,5 +144,5 @@ func oneLine(text string) string {
 	return strings.Join(lines, "; ")
 }
 
-// Say writes a line about the work to stderr.
+// Say writes a line about the progress to w.
 func Say(w io.Writer, format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }

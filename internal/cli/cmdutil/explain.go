@@ -16,9 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// Explain adds to an error what the command knows: whose credential it was, what
-// it was granted, and one command that mends it. It says only what the wire
-// proved.
+// Explain adds to an error what the command knows: the credential, what it was granted,
+// and one command that fixes it. It says only what the answers prove.
 func Explain(ctx context.Context, c *Connection, err error) error {
 	e, ok := errors.AsType[*acrkit.Error](err)
 	if !ok {
@@ -38,20 +37,20 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
 		// Nothing was refused: there was nothing to present.
 		out.Code = acrkit.CodeCredentialMissing
-		out.Reason, out.Hint = "no credential was found, and the registry lets nobody in without one", fix(sentence.Login)
+		out.Reason, out.Hint = "no credential was found, and the registry requires one", fix(sentence.Login)
 		switch {
 		case c.Note != "":
 			out.Reason, out.Hint = c.Note, fix(sentence.NameRegistry)
 		case c.Asked:
-			out.Reason = "the registry lets nobody in without a credential, and --auth anonymous uses none"
+			out.Reason = "the registry requires a credential, and --auth anonymous uses none"
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
-		// A place failed that had to be asked. Another login goes before it.
+		// A place failed that had to be asked. acrkit's own login has priority over it.
 		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed || e.Cause == cause.DockerConfigBroken {
 			out.Hint = fix(sentence.LoginFirst)
 		}
 	case e.Code == acrkit.CodeCredentialRejected:
-		// The report of a chain or of Docker's configuration goes with a reason that names the place.
+		// The report of a chain or of Docker's configuration has a reason that names the place.
 		if who.Source != "" && !c.Asked && (who.From == "" || !asked(err)) {
 			out.Reason = reasonOf(e) + "; it is from " + who.Source
 		}
@@ -169,8 +168,8 @@ func missingRights(ctx context.Context, c *Connection, e *acrkit.Error, cred aut
 	return fmt.Sprintf("%s has %s but not %s", who, strings.Join(has, " and "), strings.Join(lacks, " and ")), granted
 }
 
-// causeOfMissing says more of a missing right than that it is missing, where what
-// was granted shows it; "" where it does not.
+// causeOfMissing returns the cause of a missing right, if the granted rights show it, else
+// "".
 func causeOfMissing(required acrkit.Scope, granted *acrkit.Scope, scoped bool) acrkit.Cause {
 	if required.Contains(acrkit.CatalogScope()) {
 		if scoped {
@@ -251,8 +250,8 @@ func knowsFix(e *acrkit.Error) bool {
 	return false
 }
 
-// rejectedHint is a command that mends a credential that was not accepted, or says
-// more of it.
+// rejectedHint returns a command that fixes a credential that was not accepted, or that
+// shows more about it.
 func rejectedHint(c *Connection, who Effective) string {
 	reg := c.Registry
 	if who.Login != nil {

@@ -3,8 +3,8 @@ package cmdutil
 import "runtime/debug"
 
 // gcPercent lets garbage grow to four times what is in use before it is collected.
-// Nearly all of a small answer is garbage, and what a server of ours has in use is a
-// few MiB: a tenth of the time for about as many MiB more.
+// Nearly all memory of a small answer is garbage, and acrkit's servers use only a few
+// MiB: collection takes a tenth of the time for a few MiB more.
 const gcPercent = 400
 
 // TuneGC sets gcPercent for a command that serves, unless GOGC says otherwise, and

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The flags of the root command that only some commands take. Each stands before or
+// The flags of the root command that only some commands take. Each is written before or
 // after the command's name.
 const (
 	FlagRegistry  = "registry"

@@ -20,10 +20,10 @@ var AuthKinds = []string{
 	identity.KindGitHubOIDC, string(auth.KindAzureCLI), string(auth.KindManagedIdentity), string(auth.KindAnonymous),
 }
 
-// nothingFound is the place of nobody in messages.
+// nothingFound is the name of the anonymous place in messages.
 const nothingFound = "nothing was found"
 
-// Identity is who the command is towards one registry, before anything was sent.
+// Identity is the credential for one registry, before a request is sent.
 type Identity struct {
 	identity.Identity
 
@@ -31,7 +31,7 @@ type Identity struct {
 	places    func(context.Context) []auth.Lookup
 }
 
-// IdentityOf is an identity that was not looked for: this credential.
+// IdentityOf returns an identity with this credential, without a search.
 func IdentityOf(reg acrkit.Registry, cred auth.Credential) Identity {
 	return Identity{Identity: identity.Identity{Registry: reg, Credential: cred}}
 }
@@ -43,7 +43,7 @@ func (f *Factory) finder() *identity.Finder {
 
 // Identity finds the credential for a registry: what --auth names, else a complete
 // set in the environment, else acrkit's store, else Docker's configuration, else
-// nobody ([identity.Finder.Find]). Nothing is sent.
+// anonymous ([identity.Finder.Find]). It sends no request.
 func (f *Factory) Identity(ctx context.Context, reg acrkit.Registry) (Identity, error) {
 	found, err := f.finder().Find(ctx, reg)
 	id := Identity{Identity: found, plainHTTP: f.Global.PlainHTTP}

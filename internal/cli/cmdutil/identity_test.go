@@ -94,8 +94,8 @@ func TestFactory_Identity(t *testing.T) {
 	}
 }
 
-// place is one place where a credential can stand, in the order in which they
-// count.
+// place is one place of a credential. The order of the table is the order in which they
+// are used.
 type place struct {
 	name string
 	who  string // the credential that it gives
@@ -262,7 +262,7 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 	}
 }
 
-// What cannot be read stops, wherever it stands, unless an earlier place decided.
+// A place that cannot be read ends the search, unless an earlier place decided it.
 func TestFactory_Identity_broken_places(t *testing.T) {
 	reg := mustRegistry(t, "myregistry")
 	write := func(path, content string) string {

@@ -24,7 +24,7 @@ func PrintList[T, J any](ctx context.Context, s *iostreams.IOStreams, e *Exporte
 			all = append(all, item)
 			n++
 		}
-		// Only now is known what an object may say of the list as a whole.
+		// Only now is it known whether the list is complete.
 		objects := make([]J, 0, n)
 		for _, item := range all {
 			objects = append(objects, object(item))
@@ -64,7 +64,7 @@ func Time(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// ShortDigest leaves of a digest what tells it apart for the eye. It is for
+// ShortDigest shortens a digest to what a reader needs to recognize it. It is for
 // terminals; programs get the whole.
 func ShortDigest(digest string) string {
 	const hex = 12

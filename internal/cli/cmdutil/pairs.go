@@ -7,7 +7,7 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// PrintPairs writes the properties of one thing: "name: value" aligned on a
+// PrintPairs writes the properties of one object: "name: value" aligned on a
 // terminal, name and value with a tab between them in a pipe. Empty values are
 // left out.
 func PrintPairs(s *iostreams.IOStreams, pairs [][2]string) error {

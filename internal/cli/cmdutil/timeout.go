@@ -60,7 +60,7 @@ func (f *Factory) StartTimeout(cmd *cobra.Command) error {
 }
 
 // Limit returns a context that ends with the time of --timeout, and a function that
-// takes the limit away, because what it was for is done. Without --timeout it is ctx.
+// removes the limit when the limited part is done. Without --timeout it is ctx.
 func (f *Factory) Limit(ctx context.Context) (context.Context, func()) {
 	after := f.Global.Timeout
 	if after == 0 || f.limit == nil {
@@ -80,8 +80,8 @@ func (f *Factory) Limit(ctx context.Context) (context.Context, func()) {
 	return ctx, t.end
 }
 
-// RunLimited runs the command, for no longer than --timeout says. Where it does not
-// end by itself, it is left behind, and the process should end.
+// RunLimited runs the command, for no longer than --timeout. If the command does not
+// end then, RunLimited returns while it still runs, and the process should end.
 func (f *Factory) RunLimited(run func() (*cobra.Command, error)) (*cobra.Command, error) {
 	type result struct {
 		cmd *cobra.Command
@@ -113,8 +113,8 @@ func (f *Factory) RunLimited(run func() (*cobra.Command, error)) (*cobra.Command
 	}
 }
 
-// explain words the error of a command whose time was over; any other it returns as
-// it is.
+// explain returns the error of a command whose time was over; any other error it returns
+// unchanged.
 func (t *timeout) explain(err error) error {
 	if err == nil || HasOwnCode(err) || !errors.Is(context.Cause(t.ctx), errTimeout) {
 		return err

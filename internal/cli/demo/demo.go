@@ -1,5 +1,5 @@
 // Package demo holds the "acrkit demo" command: a registry that refuses, opened
-// with a scope-mapped token's name and password, on this machine alone.
+// with a scope-mapped token's name and password, only on this machine.
 package demo
 
 import (

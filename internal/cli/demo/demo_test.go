@@ -40,7 +40,7 @@ func (o *out) String() string {
 }
 
 func TestDemo(t *testing.T) {
-	// A proxy that leads nowhere, as it stands in many an environment.
+	// An unreachable proxy, as many environments name.
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}
@@ -172,7 +172,7 @@ func TestSteps_must(t *testing.T) {
 		{"catalog not refused", func(ctx context.Context, s *stage) error {
 			return s.exchangeScopeMap(ctx, "_repositories_pull_metadata_read")
 		}, 4},
-		{"push not refused for want of a right", func(ctx context.Context, s *stage) error {
+		{"push not refused for a missing right", func(ctx context.Context, s *stage) error {
 			return s.registry.SetTokenStatus(ctx, pullToken, false)
 		}, 5},
 		{"no right to list", func(ctx context.Context, s *stage) error {

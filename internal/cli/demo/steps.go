@@ -24,8 +24,8 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// step is one thing that is shown. do returns what to say of it; an error means
-// that it did not go as it must.
+// step is one step of the demo. do returns the line to print about it; an error means
+// that it had another outcome than expected.
 type step struct {
 	title string
 	with  string // which client and credential
@@ -203,7 +203,7 @@ type nopCloser struct{ io.ReadSeeker }
 
 func (nopCloser) Close() error { return nil }
 
-// refused checks that a request was refused for want of one right and words it.
+// refused checks that a request was refused because one right is missing, and describes it.
 func refused(op string, err error, missing, right, instead string) ([]string, error) {
 	if err == nil {
 		return nil, fmt.Errorf("cannot be: the registry let the token %s", op)

@@ -119,7 +119,7 @@ func grantNote(asked string, body []byte) (note string, short bool) {
 	return "asked " + asked + ", granted " + claims.Access.String(), true
 }
 
-// variable is what differs between requests that are told as one.
+// variable matches what may differ between requests that are shown as one.
 var variable = regexp.MustCompile(`sha256(:|%3A)[0-9a-f]{64}|(/blobs/uploads/)[^/]+`)
 
 // exchanges prints the requests of one step, like ones together, in columns.

@@ -33,19 +33,19 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 	var wants []string
 	cmd := &cobra.Command{
 		Use:   "doctor [<registry>]",
-		Short: "Walk the whole way to a registry and say what is wrong",
-		Long: "Walk the whole way to a registry, a line for each step: its name, the connection, the\n" +
+		Short: "Check each step to a registry and say what is wrong",
+		Long: "Check each step to a registry and print a line for it: its name, the connection, the\n" +
 			"certificate, the challenge, network rules, where the credential came from and what\n" +
-			"form it has, Entra, the token, what it grants, locks, and the host of blobs. Where\n" +
-			"something is wrong, the verdict names it with its code and one command that mends it.\n\n" +
+			"form it has, Entra, the token, what it grants, locks, and the host of blobs. If\n" +
+			"something is wrong, the result names it with its code and one command that fixes it.\n\n" +
 			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
 			"tried where it only reads; of a tag or digest that it names (team/app:v1:content/write),\n" +
 			"the locks are read, too. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
 			"itself; --json lists them. No sign-in to Azure, no az and no Docker is needed.\n\n" +
 			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
-			"--arm, Azure Resource Manager is read where that is in doubt, by a sign-in of az.\n\n" +
-			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the way\n" +
-			"could not be walked to its end.",
+			"--arm, acrkit asks Azure Resource Manager in these cases, with the sign-in of az.\n\n" +
+			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the\n" +
+			"check could not be completed.",
 		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:v1:content/write --want team/base:content/read",
 		Args:    cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -112,7 +112,7 @@ type stepJSON struct {
 type report struct {
 	Registry  string                 `json:"registry"`
 	Healthy   bool                   `json:"healthy"`
-	Complete  bool                   `json:"complete"` // the way was walked to its end
+	Complete  bool                   `json:"complete"` // no step is left out
 	Steps     []stepJSON             `json:"steps"`
 	Diagnosis *cmdutil.DiagnosisJSON `json:"diagnosis"` // of the first step that failed; null = none
 }
@@ -177,7 +177,7 @@ func newStepJSON(s diagnose.Step) stepJSON {
 	return out
 }
 
-// signs stand beside the words on a terminal.
+// signs are printed beside the outcomes on a terminal.
 var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗", diagnose.Skipped: "-"}
 
 func printStep(s *iostreams.IOStreams, step diagnose.Step) {

@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// maxFindings is the most findings that are told; where there are so many, the
-// first ones say what to do.
+// maxFindings is the most findings that are listed. With more of them, the folder has to
+// be replaced as a whole.
 const maxFindings = 10_000
 
 type findingJSON struct {
@@ -39,7 +39,7 @@ func (f findingJSON) row() []string {
 	return []string{f.Kind, where, f.Digest, f.Problem, f.Fix}
 }
 
-// checkPart is a part of a check as the control API tells it.
+// checkPart is a part of a check as the control API returns it.
 type checkPart struct {
 	Findings    []findingJSON
 	Next        string
@@ -133,7 +133,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 	var sum checkPart
 	defer s.Await("Checking")()
 	found := func(yield func(findingJSON, error) bool) {
-		told := 0
+		listed := 0
 		for {
 			p, err := part(ctx, sum.Next)
 			if err != nil {
@@ -147,8 +147,8 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			sum.Unused += p.Unused
 			sum.UnusedBytes += p.UnusedBytes
 			for _, f := range p.Findings {
-				if told++; told > maxFindings {
-					yield(findingJSON{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "tell all that the check has found",
+				if listed++; listed > maxFindings {
+					yield(findingJSON{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
 						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
 						Hint:   sentence.Fix(sentence.PutBackFolder, nil)})
 					return

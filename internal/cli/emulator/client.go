@@ -151,7 +151,7 @@ func (c *control) open() (*client, error) {
 			caFile = conn.CAFile
 		}
 	}
-	keyFile, open := c.KeyFile, os.Open // a file that the user names may be kept as the user likes
+	keyFile, open := c.KeyFile, os.Open // the mode of a file that the user names is not checked
 	if keyFile == "" {
 		keyFile = filepath.Join(dir, controlKey)
 		open = func(path string) (*os.File, error) { return private.OpenSecret(path, os.O_RDONLY) }
@@ -202,7 +202,7 @@ func (c *control) open() (*client, error) {
 	return out, nil
 }
 
-// newTransport returns one that speaks to an emulator alone, past every proxy, because
+// newTransport returns one that connects only to an emulator, without a proxy, because
 // what it carries is for nothing else. Without a certificate in pem, TLSClientConfig is
 // nil.
 func newTransport(pem []byte) *http.Transport {
@@ -279,7 +279,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// lost is the error of a request that got no answer, or not all of it.
+// lost returns the error of a request without an answer, or with an incomplete one.
 func (c *client) lost(op, host string, err error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + host, Causes: []error{err}, Hint: c.hint}
 	if _, ok := errors.AsType[*stall.Error](err); ok {

@@ -46,11 +46,13 @@ func newCmdClock(f *cmdutil.Factory) *cobra.Command {
 	frozen := func(v bool) func([]string) (any, error) {
 		return func([]string) (any, error) { return map[string]any{"frozen": v}, nil }
 	}
-	add("show", "Show the time", "Show the emulator's time, whether it stands still, and how far it is from the machine's.",
+	add("show", "Show the time", "Show the emulator's time, whether it is stopped, and its difference from the machine's.",
 		"$ acrkit emulator clock show", cmdutil.NoArgs, http.MethodGet, "clock", nil)
-	add("freeze", "Stop the clock", "Stop the clock where it is.", "$ acrkit emulator clock freeze", cmdutil.NoArgs, http.MethodPut, "clock", frozen(true))
-	add("resume", "Let the clock run on", "Let a clock that was stopped run on from where it stands.", "$ acrkit emulator clock resume", cmdutil.NoArgs, http.MethodPut, "clock", frozen(false))
-	add("set <time>", "Set the clock", "Set the clock to a time in RFC 3339's form. One that was stopped stays so.",
+	add("freeze", "Stop the clock", "Stop the clock at its current time.",
+		"$ acrkit emulator clock freeze", cmdutil.NoArgs, http.MethodPut, "clock", frozen(true))
+	add("resume", "Resume the clock", "Resume a stopped clock from its current time.",
+		"$ acrkit emulator clock resume", cmdutil.NoArgs, http.MethodPut, "clock", frozen(false))
+	add("set <time>", "Set the clock", "Set the clock to a time in RFC 3339's form. A stopped clock stays stopped.",
 		"$ acrkit emulator clock set 2030-01-01T00:00:00Z", cmdutil.ExactArgs(1, "a time such as 2030-01-01T00:00:00Z"), http.MethodPut, "clock", func(args []string) (any, error) {
 			t, err := time.Parse(time.RFC3339, args[0])
 			if err != nil {

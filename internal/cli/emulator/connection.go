@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// connectionFile stands in the data folder, for "emulator env": where the
-// emulator listens and what may be signed in with. It holds no secret.
+// connectionFile is a file in the data folder, for "emulator env": where the emulator
+// listens and which credentials it has. It holds no secret.
 const connectionFile = "connection.json"
 
 // connection says how to reach an emulator.
@@ -30,16 +30,16 @@ type connection struct {
 	Client       string   `json:"clientId"`
 	Subscription string   `json:"subscriptionId"`
 	Tokens       []string `json:"tokens"` // names of scope-mapped tokens with a password
-	// Seed is where their passwords stand: exampleSeed, the path of a file, or ""
-	// where that is not known.
+	// Seed is where their passwords are: exampleSeed, the path of a file, or "" if that
+	// is not known.
 	Seed string `json:"seed,omitzero"`
 }
 
 // url returns the address as a URL.
 func (c connection) url() string { return "https://" + c.LoginServer + "/" }
 
-// loginServer returns the name a client should use for a listener: localhost
-// where it stands for the address, because every client knows that name.
+// loginServer returns the name a client should use for a listener: localhost where that
+// is its address, because every client knows that name.
 func loginServer(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

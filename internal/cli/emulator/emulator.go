@@ -31,9 +31,8 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 	return cmd
 }
 
-// defaultDataDir is where state is kept when no folder is named: the XDG data
-// folder, or what the system has in its place. Where there is none, command is to
-// be repeated with --data.
+// defaultDataDir is where state is kept when no folder is named: the XDG data folder, or
+// the system's equivalent. If there is none, the error's hint is command with --data.
 func defaultDataDir(env func(string) string, command string) (string, error) {
 	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "acrkit", "emulator"), nil

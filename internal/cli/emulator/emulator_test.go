@@ -95,7 +95,7 @@ func TestSeedInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("%v, %v: passwords stand in it", info.Mode(), err)
+		t.Errorf("%v, %v: it holds passwords", info.Mode(), err)
 	}
 	if err := run(shell.Quote(file)); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
 		t.Errorf("second time: %v", err)
@@ -107,7 +107,7 @@ func TestSeedInit(t *testing.T) {
 		t.Error(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("overwritten: %v, %v: passwords stand in it", info.Mode(), err)
+		t.Errorf("overwritten: %v, %v: it holds passwords", info.Mode(), err)
 	}
 	if err := run("--force " + os.DevNull); err != nil {
 		t.Errorf("what is no file: %v", err)

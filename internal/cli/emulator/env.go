@@ -84,7 +84,7 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 	}
 	var lines strings.Builder
 	if opts.ServicePrincipal {
-		// A token that was exported earlier would win over it.
+		// A token that was exported earlier would have priority over it.
 		lines.WriteString(unset(opts.Shell, "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD") + "\n")
 	}
 	for _, v := range variables(c, token, opts.ServicePrincipal) {
@@ -122,8 +122,8 @@ func (opts *EnvOptions) token(ctx context.Context, c connection) (t seedToken, n
 }
 
 // variables are what other programs read. The password of a token is the only secret.
-// The service principal's ids come only where they are asked for: without the secret
-// they are half a credential, which is an error.
+// The service principal's ids are exported only on request: without the secret they are
+// half a credential, which is an error.
 func variables(c connection, token seedToken, principal bool) [][2]string {
 	if !principal {
 		c.Tenant, c.Client = "", ""
@@ -169,7 +169,7 @@ func export(language, name, value string) string {
 	return "export " + name + "=" + shell.Quote(value)
 }
 
-// printNotes says what no variable can do. The advice on instance discovery and
+// printNotes prints the settings that no variable can make. The advice on instance discovery and
 // on /adfs follows from running the SDKs and az against a private authority.
 func printNotes(w io.Writer, c connection, token seedToken, note string, principal bool) {
 	base := c.url()
@@ -197,7 +197,7 @@ The Azure SDKs check an authority that they do not know at login.microsoftonline
   Python:  ClientSecretCredential(tenant, client, secret, disable_instance_discovery=True)
   JS:      new ClientSecretCredential(tenant, client, secret, {disableInstanceDiscovery: true})
 
-az, which keeps what it is told in AZURE_CONFIG_DIR:
+az, which stores its settings in AZURE_CONFIG_DIR:
 
   az cloud register --name acrkit --endpoint-resource-manager %[1]s --endpoint-management %[1]s \
     --endpoint-active-directory %[1]sadfs --endpoint-active-directory-resource-id %[1]s \
@@ -206,7 +206,7 @@ az, which keeps what it is told in AZURE_CONFIG_DIR:
   az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
 
 Docker needs nothing: it takes registries on this machine without a certificate.
-SSL_CERT_FILE and REQUESTS_CA_BUNDLE stand in place of the system's certificates for
-some programs; use them in a shell of their own.
+SSL_CERT_FILE and REQUESTS_CA_BUNDLE replace the system's certificates in some
+programs; set them in a separate shell.
 `, base, suffix, todo)
 }

@@ -22,12 +22,12 @@ import (
 // example. The path of a file is absolute and never just this word.
 const exampleSeed = "example"
 
-// passwordCheckTime bounds the question whether a password is still the seed's. It
-// goes to this machine.
+// passwordCheckTime bounds the request that checks whether a password is still the
+// seed's. It goes to this machine.
 const passwordCheckTime = 5 * time.Second
 
-// seedOf returns where the passwords of the state stand: the seed of this start, or
-// the one that an earlier start with the folder recorded.
+// seedOf returns where the passwords of the state are: the seed of this start, or the
+// one that an earlier start with the folder recorded.
 func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 	switch {
 	case opts.SeedFile == "-":
@@ -43,7 +43,7 @@ func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 	}
 	before, err := readConnection(opts.DataDir)
 	if err != nil {
-		return "" // it is an aid, and "emulator env" says that it is missing
+		return "" // it is optional; "emulator env" says that it is missing
 	}
 	return before.Seed
 }
@@ -53,7 +53,7 @@ func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 type seedToken struct {
 	name     string
 	password emulator.Secret
-	public   bool // it stands just so in the example seed
+	public   bool // it is the one in the example seed
 	lists    bool // its scope map has metadata/read somewhere
 }
 
@@ -104,7 +104,7 @@ func passwordsOf(r emulator.SeedRegistry) map[string]emulator.Secret {
 	return out
 }
 
-// lists reports whether a scope map lets list the tags of some repository.
+// lists reports whether a scope map allows listing the tags of some repository.
 func lists(r emulator.SeedRegistry, name string) bool {
 	maps := scopemap.System()
 	for _, m := range r.ScopeMaps {
@@ -119,8 +119,8 @@ func lists(r emulator.SeedRegistry, name string) bool {
 	})
 }
 
-// publicToken returns the token that is exported unasked: the first that can list
-// tags, if its password is one that everybody can read in the example seed.
+// publicToken returns the token that is exported by default: the first that can list
+// tags, if its password is the public one of the example seed.
 func (c connection) publicToken() (seedToken, bool) {
 	tokens, err := c.seedTokens()
 	if err != nil {
@@ -133,7 +133,7 @@ func (c connection) publicToken() (seedToken, bool) {
 	return tokens[i], true
 }
 
-// namedToken returns the token that was asked for.
+// namedToken returns the token that --token names.
 func (opts *EnvOptions) namedToken(c connection) (seedToken, error) {
 	tokens, err := c.seedTokens()
 	if err != nil {
@@ -164,8 +164,8 @@ func (opts *EnvOptions) failure(code acrkit.Code, token, reason string) error {
 		Hint: sentence.Fix(sentence.RenewAndPrint, map[string]string{"token": shell.Quote(token), "dir": shell.Quote(opts.DataDir)})}
 }
 
-// check asks the emulator whether a password is still the seed's. One that does not
-// run is no error: it will be asked when it does.
+// check asks the emulator whether a password is still the seed's. An
+// emulator that does not run is no error.
 func (opts *EnvOptions) check(ctx context.Context, c connection, t seedToken) error {
 	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {

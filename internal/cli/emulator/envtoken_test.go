@@ -11,8 +11,8 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 )
 
-// TestPublicToken: what is exported unasked is the first token that can list tags, and
-// only with a password that everybody can read in the example.
+// TestPublicToken: the token exported by default is the first one that can list tags, and
+// only with the public password of the example.
 func TestPublicToken(t *testing.T) {
 	example := emulator.ExampleSeed()
 	change := func(old, replacement string) string {

@@ -121,7 +121,7 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 	cmdutil.CompleteListFlag(cmd, "route", words(emulator.Routes()))
 	flags.StringVar(&in.Principal, "identity", "", "only requests of this token, client id or admin user")
 	flags.Float64Var(&in.Rate, "rate", 1, "the share of requests to hit, up to 1")
-	flags.Uint64Var(&in.Seed, "seed", 0, "`number` that determines which ones; 0 takes one and tells it")
+	flags.Uint64Var(&in.Seed, "seed", 0, "`number` that determines which ones; 0 chooses one and prints it")
 	flags.Int64Var(&in.Count, "count", 0, "end after this `number` of hits")
 	flags.IntVar(&in.Status, "status", 0, "`code` of the kind status")
 	flags.DurationVar(&retryAfter, "retry-after", 0, "what Retry-After asks for, in whole seconds")

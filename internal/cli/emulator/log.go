@@ -36,7 +36,8 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "mend"}
+var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
+	"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
 
 type decisionJSON struct {
 	ID        int64     `json:"id"`
@@ -54,21 +55,21 @@ type decisionJSON struct {
 	Reason    string    `json:"reason"`
 	RequestID string    `json:"requestId"`
 
-	// Of what was refused by a rule, in the words of acrkit explain; "" of all else.
+	// Of a refusal by a rule, as acrkit explain has them; "" otherwise.
 	Code  string `json:"code"`
 	Cause string `json:"cause"`
-	Mend  string `json:"mend"`
+	Fix   string `json:"fix"`
 }
 
-// explained says why it was refused. The log knows what no answer tells.
+// explained says why it was refused. The log has reasons that no answer contains.
 func (d decisionJSON) explained() decisionJSON {
 	if c, ok := diagnose.Lookup(string(refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))); ok {
-		d.Code, d.Cause, d.Mend = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
+		d.Code, d.Cause, d.Fix = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
 	}
 	return d
 }
 
-// fixHere is the fix of a cause at an emulator, whose log is being read.
+// fixHere returns the fix of a cause at the emulator whose log is read.
 func fixHere(c acrkit.Cause) sentence.FixKey {
 	key := sentence.AtEmulator(string(c))
 	if key == sentence.ExplainLog || key == sentence.ExplainFaults {
@@ -87,7 +88,7 @@ func (d decisionJSON) facts() map[string]string {
 	return map[string]string{"token": d.Principal}
 }
 
-// explainedRow is a row with the rule, and the cause in the place of the log's own
+// explainedRow returns a row with the rule, and with the cause instead of the log's
 // reason.
 func (d decisionJSON) explainedRow() []string {
 	row := d.row()
@@ -121,7 +122,7 @@ type decisionPage struct {
 	Ending    bool
 }
 
-// check refuses a page that leads to another and gets no further than the last.
+// check refuses a page with a next page that does not advance.
 func (p decisionPage) check(after int64) error {
 	if !p.More || p.Last > after {
 		return nil
@@ -142,12 +143,12 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show who was allowed and refused what, and why",
 		Long: "Show the decision log of a running emulator: who asked for what, whether it was allowed,\n" +
-			"and which rule or missing right decided. It knows what answers must not tell, such as\n" +
-			"that a password has expired.\n\n" +
-			"The log keeps the last 100,000 decisions, for 90 days; what was dropped is said. With\n" +
-			"--follow it goes on until it is interrupted or the emulator ends, also over a restart\n" +
-			"of the emulator that is brief; --json writes one object a line then. A change of the\n" +
-			"emulator's clock changes the times of later decisions, not their order.",
+			"and which rule or missing right decided. It has reasons that answers must not contain,\n" +
+			"such as that a password has expired.\n\n" +
+			"The log keeps the last 100,000 decisions, for 90 days; a note says how many were\n" +
+			"dropped. With --follow it continues until it is interrupted or the emulator ends, also\n" +
+			"over a brief restart of the emulator; --json then writes one object for each line. A\n" +
+			"change of the emulator's clock changes the times of later decisions, not their order.",
 		Example: "# Why was I refused?\n$ acrkit emulator log --denied --explain --since 10m\n\n" +
 			"# Refusals as they come, for another program\n$ acrkit emulator log --denied --follow --json time,principal,required,missing,reason",
 		Args: cmdutil.NoArgs,
@@ -236,8 +237,8 @@ func (opts *LogOptions) dropped(n int64) {
 	}
 }
 
-// follow asks for what comes after the last decision that was shown, so that
-// nothing is lost or shown twice, whatever breaks in between.
+// follow asks for the decisions after the last one that was shown, so that none is lost
+// or shown twice after an interruption.
 func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) error {
 	after := int64(0)
 	q.Set("wait", followWait.String())

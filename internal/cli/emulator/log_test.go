@@ -144,11 +144,12 @@ func TestNewCmdLog(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, newCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome", "missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "mend")
+	clitest.JSONFields(t, newCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
+		"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix")
 }
 
 // TestExplainedRow: a refusal has its rule and cause; one that an earlier version wrote
-// without its rule is said to be unknown, whatever its sentence.
+// without its rule is reported as unknown for every sentence.
 func TestExplainedRow(t *testing.T) {
 	for _, tc := range []struct {
 		d           decisionJSON
@@ -185,7 +186,7 @@ func TestFixHere(t *testing.T) {
 		}
 	}
 	d := decisionJSON{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"}.explained()
-	if d.Mend != "acrkit emulator token password ci" {
+	if d.Fix != "acrkit emulator token password ci" {
 		t.Errorf("%+v", d)
 	}
 }

@@ -30,8 +30,9 @@ func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 				return cl.call(cmd.Context(), http.MethodPatch, p, map[string]any{"network": map[string]any{"defaultAction": action, "ipRules": args}}, nil)
 			})})
 	}
-	add("deny", "Let nobody in", "Let nobody in.", "$ acrkit emulator network deny", cmdutil.NoArgs, "Deny")
-	add("only <address>...", "Let in only these addresses", "Let in only these addresses and networks.", "$ acrkit emulator network only 192.0.2.7 198.51.100.0/24", cobra.MinimumNArgs(1), "Deny")
-	add("allow", "Let all in", "Let all in.", "$ acrkit emulator network allow", cmdutil.NoArgs, "Allow")
+	add("deny", "Deny all clients", "Deny all clients.", "$ acrkit emulator network deny", cmdutil.NoArgs, "Deny")
+	add("only <address>...", "Allow only these addresses", "Allow only these addresses and networks.",
+		"$ acrkit emulator network only 192.0.2.7 198.51.100.0/24", cobra.MinimumNArgs(1), "Deny")
+	add("allow", "Allow all clients", "Allow all clients.", "$ acrkit emulator network allow", cmdutil.NoArgs, "Allow")
 	return cmd
 }

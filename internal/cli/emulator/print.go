@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// printStart says what a person pastes next. Passwords are read from a variable
-// by --password-stdin; none is printed.
+// printStart prints the commands to use next. Passwords are read from a variable by
+// --password-stdin; none is printed.
 func printStart(s *iostreams.IOStreams, c connection, example bool) {
 	var b strings.Builder
 	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
@@ -102,7 +102,7 @@ func uses(c connection) []use {
 // logins returns a login command for each tool. They differ on this machine:
 // docker takes all of 127/8 as insecure and needs no certificate; podman's own
 // flag wants a folder of *.crt files, so it gets the system's variable, the only
-// one that crane knows; and oras speaks plain HTTP to localhost unless it is told
+// one that crane knows; and oras speaks plain HTTP to localhost unless an option tells it
 // not to.
 func logins(c connection, name string) []string {
 	host, ca := c.LoginServer, shell.Quote(c.CAFile)

@@ -79,7 +79,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
 	op := fmt.Sprintf("write %q", opts.File)
-	file, err := os.OpenFile(opts.File, flags, 0o600) // passwords will stand in it
+	file, err := os.OpenFile(opts.File, flags, 0o600) // it will hold passwords
 	if errors.Is(err, fs.ErrExist) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
 	}
@@ -103,8 +103,8 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 	return nil
 }
 
-// makePrivate takes a file that was there before from the eyes of others, before
-// passwords stand in it. What is no file, such as a pipe, stays as it is.
+// makePrivate makes an existing file unreadable for other users before passwords are
+// written to it. What is not a regular file, such as a pipe, is left unchanged.
 func makePrivate(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {

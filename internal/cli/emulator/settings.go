@@ -35,7 +35,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 		Long: "Show the settings of a running emulator's registry, and of the emulator itself, after\n" +
 			"changing those that flags name. What changes holds for the next request; lifetimes, for\n" +
 			"the tokens issued from then on. --registry names another registry than the first.",
-		Example: "$ acrkit emulator settings\n\n# Tokens that live for half a minute\n$ acrkit emulator settings --access-lifetime 30s\n\n" +
+		Example: "$ acrkit emulator settings\n\n# Access tokens that are valid for half a minute\n$ acrkit emulator settings --access-lifetime 30s\n\n" +
 			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode AbacRepositoryPermissions",
 		Args: cmdutil.NoArgs,
 	}

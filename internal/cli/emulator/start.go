@@ -81,7 +81,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 				return cmdutil.Usage("--seed-mode needs --seed")
 			}
 			if opts.Recover && (opts.Memory || opts.SeedMode == string(emulator.SeedReset)) {
-				return cmdutil.Usage("--recover is for a folder whose state is kept: neither --memory nor --seed-mode reset goes with it")
+				return cmdutil.Usage("--recover is for a folder whose state is kept: it excludes --memory and --seed-mode reset")
 			}
 			if opts.BlobHost != "" && !opts.BlobRedirects {
 				return cmdutil.Usage("--blob-host needs --blob-redirects")
@@ -125,7 +125,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	return cmd
 }
 
-// checkAddr refuses to listen where others reach it unless that was asked for.
+// checkAddr refuses an address that other machines reach, unless an option allows it.
 func checkAddr(addr, given string, beyond bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -145,7 +145,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	if err != nil {
 		return err
 	}
-	// The port first: a folder must not be made for an emulator that cannot be.
+	// The port first: no folder is made for an emulator that cannot listen.
 	listener, err := listen(ctx, opts.Addr, opts.Given)
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	return opts.explain(err)
 }
 
-// serve runs the emulator until the context ends, which is its ordinary end.
+// serve runs the emulator until the context ends, which is no error.
 func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
 	serveCtx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -232,7 +232,7 @@ func waitReady(ctx context.Context, conn connection, ca []byte, dial func(contex
 	return nil
 }
 
-// reachable replaces the address that means "every one" by this machine's own.
+// reachable replaces the unspecified address by the loopback address.
 func reachable(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
@@ -260,7 +260,7 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 }
 
 // seed reads the seed file. Without one, a new folder gets the example, whose
-// passwords everybody knows.
+// passwords are public.
 func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	if opts.SeedFile != "" {
 		return readSeed(opts.SeedFile, opts.IO.In)
@@ -283,8 +283,8 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
 }
 
-// connection describes the running emulator, and puts the description and in
-// memory the CA certificate where other programs find them.
+// connection describes the running emulator, and writes the description, and the CA
+// certificate of an emulator in memory, where other programs find them.
 func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
 	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(seed)}
 	nothing := func() {}
@@ -296,7 +296,7 @@ func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, 
 		if err != nil {
 			return conn, nothing, err
 		}
-		cleanup := func() { _ = os.RemoveAll(dir) } // a certificate that nobody trusts any more
+		cleanup := func() { _ = os.RemoveAll(dir) } // the certificate is of no use afterwards
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		// Also what the commands need that talk to a running emulator.
 		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
@@ -324,7 +324,7 @@ func (opts *StartOptions) withoutChosen() string {
 	return sentence.Fix(sentence.StartWithoutChosen, map[string]string{"addr": opts.Addr, "dir": shell.Quote(opts.DataDir)})
 }
 
-// explain says what a person can do about a failure to start.
+// explain adds to a failure to start what the user can do.
 func (opts *StartOptions) explain(err error) error {
 	if err == nil {
 		return nil

@@ -93,7 +93,7 @@ func newCmdTokenList(c *control) *cobra.Command {
 	return cmd
 }
 
-// expiry reads --expires: a time, or how long from the emulator's now; "" never.
+// expiry reads --expires: a time, or a duration from the emulator's time; "" = never.
 func (c *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -211,7 +211,7 @@ func newCmdTokenExpire(c *control) *cobra.Command {
 	var name, at string
 	cmd := &cobra.Command{
 		Use: "expire <name>", Short: "Let a token's passwords expire",
-		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay good as long as they live.",
+		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay valid until they expire.",
 		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 --at 10m",
 		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete("tokens"),
 		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {

@@ -33,8 +33,7 @@ type Options struct {
 	ARM       bool
 }
 
-// errorText bounds a pasted text: the end of a long log says what failed, and all
-// of a short one.
+// errorText is how much of a text is read; the end of a long log says what failed.
 var errorText = limit.Limit{Name: "the output to explain", Bytes: 64 << 20}
 
 // NewCmdExplain returns the command. A runF other than nil runs instead of it.
@@ -43,23 +42,23 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	action := ""
 	cmd := &cobra.Command{
 		Use:   "explain {<registry>/<repository>[:tag|@digest] | <code> | --error [<file>]}",
-		Short: "Say why a request is refused, and what mends it",
+		Short: "Say why a request is refused, and what fixes it",
 		Long: "Say why a request to a registry is refused: the cause with its code, the evidence, how\n" +
-			"sure that is, and one command that mends it.\n\n" +
-			"With a reference, the right that --action names is looked at with the credential that\n" +
-			"acrkit finds, along the whole way to the registry; what only reads is tried. Without\n" +
-			"--action that is content/read of a tag or digest, and metadata/read of a repository.\n\n" +
+			"sure that is, and one command that fixes it.\n\n" +
+			"With a reference, acrkit checks the right that --action names with the credential that\n" +
+			"it finds, in each step to the registry; an action that only reads is tried. The default\n" +
+			"is content/read for a tag or digest, and metadata/read for a repository.\n\n" +
 			"With --error, the output of another program is read, of docker, podman, buildah,\n" +
 			"skopeo, containerd, a kubelet, az, helm, oras, crane, regctl or an Azure SDK, from a\n" +
-			"file or stdin; of a long one the last 64 KiB count. What it does not tell is asked of\n" +
-			"the registry with the credential that acrkit finds; each request is listed, none\n" +
-			"changes anything, and one that is not answered within two seconds is the last and\n" +
-			"changes no verdict. --no-probes sends nothing.\n\n" +
-			"--arm also reads Azure Resource Manager where a registry gives one answer to several\n" +
-			"causes, as it does to a wrong, expired or disabled password, by a sign-in of az.\n\n" +
-			"With a code, as errors of acrkit end with, what it stands for is described.\n\n" +
+			"file or stdin; only its last 64 KiB are used. If it is not enough, acrkit asks the\n" +
+			"registry with the credential that it finds; each request is listed, none changes\n" +
+			"anything, and one without an answer within two seconds is the last and does not\n" +
+			"change the result. --no-probes sends nothing.\n\n" +
+			"--arm also asks Azure Resource Manager, with the sign-in of az, if a registry gives one\n" +
+			"answer to several causes, as it does to a wrong, expired or disabled password.\n\n" +
+			"With a code, which errors of acrkit end with, it describes the cause.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
-			"cause cannot be told.",
+			"cause is not known.",
 		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
 			"# What did docker mean?\n$ docker pull myregistry.azurecr.io/team/app:v1 2>&1 | acrkit explain --error",
 		Args: cmdutil.MaxArgs(1), ValidArgsFunction: complete(f),
@@ -98,7 +97,7 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	flags.StringVarP(&opts.ErrorFile, "error", "e", "", "explain what a program printed, in a `file` or from stdin")
 	flags.Lookup("error").NoOptDefVal = stdin
 	flags.BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
-	flags.BoolVar(&opts.NoProbes, "no-probes", false, "ask nobody: say what the output tells")
+	flags.BoolVar(&opts.NoProbes, "no-probes", false, "send no request: use only the output")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
 }
@@ -121,13 +120,13 @@ func complete(f *cmdutil.Factory) cobra.CompletionFunc {
 
 const stdin = "-"
 
-// isCode tells a cause's code from a reference.
+// isCode distinguishes a cause's code from a reference.
 var isCode = regexp.MustCompile(`^(?i:acrk)[0-9]{1,3}$`)
 
 func (opts *Options) chooseAction(word string) (err error) {
 	switch {
 	case word != "" && opts.ErrorFile != "":
-		return cmdutil.Usage("--action belongs to a reference; --error says what was wanted by itself")
+		return cmdutil.Usage("--action needs a reference; with --error the output says which right was needed")
 	case word != "":
 		opts.Action, err = acrkit.ParseAction(word)
 	case opts.Reference.Target() != "":
@@ -138,7 +137,8 @@ func (opts *Options) chooseAction(word string) (err error) {
 	return err
 }
 
-var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required"}
+var fields = []string{"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix",
+	"registry", "repository", "required"}
 
 type explanation struct {
 	cmdutil.DiagnosisJSON
@@ -201,14 +201,14 @@ func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diag
 	return err
 }
 
-// describe writes the row of a cause in the table.
+// describe writes the description of a cause.
 func describe(opts *Options) error {
 	c, ok := diagnose.Lookup(opts.Code)
 	if !ok {
 		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
-	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"shows", c.Shows}, {"told by", c.Tells},
-		{"proved by", c.Proves}, {"known", string(c.Basis)}, {"mend", c.Mend}})
+	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"symptom", c.Symptom}, {"difference", c.Difference},
+		{"proof", c.Proof}, {"known", string(c.Basis)}, {"fix", c.Fix}})
 }
 
 func runError(ctx context.Context, opts *Options) error {

@@ -39,12 +39,12 @@ func TestNewCmdExplain(t *testing.T) {
 	for line, why := range map[string]string{
 		"":                              "no reference is given",
 		"--error=x localhost:5443/a":    "takes no reference beside it",
-		"--error --action push":         "belongs to a reference",
+		"--error --action push":         "needs a reference",
 		"localhost:5443/a --action fly": "fly",
 		"a/b":                           "names no registry",
 	} {
 		clitest.WrongUsage(t, NewCmdExplain(clitest.Factory(nil), nil), line, why)
 	}
 	clitest.JSONFields(t, NewCmdExplain(clitest.Factory(nil), nil),
-		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "mend", "registry", "repository", "required")
+		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry", "repository", "required")
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
-// awaitDelay is how long a wait may last before a person is told of it.
+// awaitDelay is how long a wait may last before it is shown.
 const awaitDelay = time.Second
 
 // output is one of the streams. It takes the status line away before it writes,
-// and remembers the first failure, because help and hints have nobody else who
-// would look.
+// and remembers the first failure, because the code that writes help and hints does
+// not check for one.
 //
-// Where filtered says so, it lets through what [visible.Text] does, and the styles of
-// this package: whatever text a server sent, it cannot steer the terminal.
+// If filtered is set, it passes what [visible.Text] does, and the styles of this
+// package, so that no text of a server can control the terminal.
 type output struct {
 	w        io.Writer
 	status   *status
@@ -89,7 +89,7 @@ func filter(text []byte) (shown, rest []byte) {
 }
 
 // styleAt returns the length of the style that a text begins with, 0 if there is
-// none; whole is false if more of the text would tell.
+// none; whole is false if more of the text is needed to decide.
 func styleAt(text []byte) (size int, whole bool) {
 	for _, code := range append(slices.Collect(maps.Values(sgr)), sgrEnd) {
 		style := "\x1b[" + code + "m"
@@ -153,8 +153,8 @@ func (s *IOStreams) Await(what string) (done func()) {
 	})
 }
 
-// AwaitFor is [IOStreams.Await] for a wait whose length is known; one that a
-// person would notice is told of at once.
+// AwaitFor is [IOStreams.Await] for a wait whose length is known; one of at least
+// awaitDelay is shown at once.
 func (s *IOStreams) AwaitFor(d time.Duration, what string) {
 	time.AfterFunc(d, s.Await(what))
 	if d < awaitDelay {

@@ -13,8 +13,8 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// DockerHelper is the helper's name in Docker's configuration: what stands behind
-// docker-credential- in its program's.
+// DockerHelper is the helper's name in Docker's configuration: the name of its program
+// without docker-credential-.
 const DockerHelper = "acrkit"
 
 // Docker is the part of login and logout that changes Docker's config.json.
@@ -25,7 +25,7 @@ type Docker struct {
 	Wanted bool // --docker
 	Yes    bool // --yes: do not ask
 
-	// LookPath finds a program, as exec.LookPath, which nil stands for.
+	// LookPath finds a program; nil means exec.LookPath.
 	LookPath func(string) (string, error)
 	// Answer reads the answer to a question; nil asks at the terminal.
 	Answer func(ctx context.Context, question string) (string, error)
@@ -41,7 +41,7 @@ func (d *Docker) Check(repository string, canPrompt bool) error {
 	case repository != "":
 		return cmdutil.Usage("--docker and --repository exclude each other: Docker keeps one credential for a host; see \"acrkit run --help\"")
 	case !d.Yes && !canPrompt:
-		return cmdutil.Usage("--docker changes a file and asks first, and nobody can be asked here; add --yes")
+		return cmdutil.Usage("--docker changes a file and asks first, and this is not a terminal; add --yes")
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func TestDocker(t *testing.T) {
 
 func TestDocker_flags(t *testing.T) {
 	for line, words := range map[string]string{
-		"--docker":                     "nobody can be asked",
+		"--docker":                     "this is not a terminal",
 		"--yes":                        "--yes answers the question of --docker",
 		"--docker --yes -r team/app":   "exclude each other",
 		"--docker --password-file x":   "add --yes",

@@ -33,7 +33,7 @@ type Options struct {
 	Secret    func(ctx context.Context, what string) (string, error) // asks a person, without an echo
 	LookupEnv func(string) (string, bool)
 	Now       func() time.Time
-	CI        bool // nobody is there to be asked
+	CI        bool // there is no user to ask
 
 	Registry   acrkit.Registry
 	Repository string // "", "team/app" or "team/*"
@@ -68,8 +68,8 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"or a file; it is never an argument, which others could see in the list of processes.\n\n" +
 			"With --repository, several credentials are kept for one registry. Each is for the\n" +
 			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
-			"team/app/x, and of several that hold a repository the longest name goes. Variables\n" +
-			"in the environment win over what is stored (\"acrkit help environment\").\n\n" +
+			"team/app/x. If several match a repository, the longest name is used. Variables in\n" +
+			"the environment have priority over stored credentials (\"acrkit help environment\").\n\n" +
 			"With --docker, Docker and all that read its configuration get the credential too, by\n" +
 			"the helper docker-credential-acrkit: it is named for this registry in credHelpers of\n" +
 			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made when you say\n" +
@@ -123,8 +123,8 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	return cmd
 }
 
-// Repository reads the value of --repository, which may be a pattern team/*, and
-// the registry that is meant.
+// Repository reads the value of --repository, which may be a pattern team/*, and the
+// command's registry.
 func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string, error) {
 	if value == "*" {
 		return acrkit.Registry{}, "", cmdutil.Usage("--repository '*' is the whole registry: leave the flag out")
@@ -134,7 +134,7 @@ func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string,
 		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
 	}
 	if strings.Contains(prefix, "*") {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard stands at the end, behind a slash (team/*)", value)
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
 	}
 	reg, name, err := f.RepositoryFlag(prefix, arg)
 	if err == nil && pattern {
@@ -177,7 +177,7 @@ func (fl *flags) apply(opts *Options) error {
 	case fl.principal && (opts.Tenant == "" || opts.User == "" || fl.tokenName != ""):
 		return cmdutil.Usage("--service-principal needs --tenant and --client-id")
 	case (fl.refresh || fl.entra) && opts.User != "":
-		return cmdutil.Usage("a token stands alone: leave the name out")
+		return cmdutil.Usage("a token has no user name: leave the name out")
 	case fl.admin && fl.tokenName != "":
 		return cmdutil.Usage("--admin is not a scope-mapped token; its name is --username")
 	}
@@ -271,7 +271,7 @@ func run(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	opts.tell(c, l, stored, before)
+	opts.report(c, l, stored, before)
 	if changes {
 		if done, err := opts.Docker.Apply(ctx, docker); err != nil || !done {
 			return err
@@ -291,7 +291,7 @@ func (opts *Options) checkHost() error {
 	return c.Close()
 }
 
-// recognize looks at what the secret is by its own word, whatever it was given as.
+// recognize detects the kind of the secret by its form, not by the option that gave it.
 func (opts *Options) recognize(l *store.Login) error {
 	secret := l.Secret.Reveal()
 	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {
@@ -303,12 +303,12 @@ func (opts *Options) recognize(l *store.Login) error {
 	case is == auth.KindUserPassword || is == auth.Kind(l.Kind):
 		return nil
 	case claims.IsAccessToken():
-		return cmdutil.Usage("the secret is an ACR access token, good for one scope, and opens nothing else")
+		return cmdutil.Usage("the secret is an ACR access token, which is valid for one scope only")
 	}
 	if l.Kind == string(auth.KindServicePrincipal) {
 		return cmdutil.Usage("the secret is a token (%s), not a client secret", is)
 	}
-	cmdutil.Say(opts.IO.ErrOut, "The secret is a token by its own word, and is stored as one (%s).", is)
+	cmdutil.Say(opts.IO.ErrOut, "The secret has the form of a token, and is stored as one (%s).", is)
 	l.Kind, l.User = string(is), ""
 	return nil
 }
@@ -356,12 +356,12 @@ func (opts *Options) refused(err error) error {
 	return &out
 }
 
-// tell says what was stored where, how long it lasts, and what comes next.
-func (opts *Options) tell(c *cmdutil.Connection, l, stored store.Login, before []store.Login) {
+// report prints what was stored where, how long it is valid, and what to do next.
+func (opts *Options) report(c *cmdutil.Connection, l, stored store.Login, before []store.Login) {
 	say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, format, a...) }
 	verb := "Logged in to"
 	if opts.NoVerify {
-		verb = "Stored, untried, for"
+		verb = "Stored without a test for"
 	}
 	what := ""
 	if l.Repository != "" {

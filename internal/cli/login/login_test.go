@@ -56,7 +56,7 @@ func TestFlags(t *testing.T) {
 		"--password-stdin=secret":              "invalid",
 		"--password secret":                    "unknown flag",
 		"-r /* -u a":                           "nothing before its wildcard",
-		"-r team*/a -u a":                      "a wildcard stands at the end",
+		"-r team*/a -u a":                      "a wildcard is allowed only at the end",
 		"-r team/app@sha256:" + zero + " -u a": "names a tag or a digest",
 	} {
 		clitest.WrongUsage(t, NewCmdLogin(clitest.Factory(map[string]string{"ACR_NAME": "env"}), nil), line, words)
@@ -126,7 +126,7 @@ func TestRecognize(t *testing.T) {
 		"white space before":         {auth.KindScopedToken, "ci", " pa55-word", "", "", ""},
 		"access token":               {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", ""},
 		"access token as password":   {auth.KindScopedToken, "ci", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", "is an ACR access token"},
-		"foreign token as password":  {auth.KindScopedToken, "ci", jwt(`{"iss":"somebody"}`), "scoped-token", "ci", "It lasts until its password"},
+		"foreign token as password":  {auth.KindScopedToken, "ci", jwt(`{"iss":"another issuer"}`), "scoped-token", "ci", "It lasts until its password"},
 		"of another registry":        {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","aud":"other.azurecr.io","grant_type":"refresh_token"}`), "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestRecognize(t *testing.T) {
 	}
 }
 
-// TestPrompt: somebody is asked only where all is a terminal, and not in CI.
+// TestPrompt: the user is asked only if all streams are terminals, and not in CI.
 func TestPrompt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		in, out, err, ci bool

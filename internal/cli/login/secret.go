@@ -19,8 +19,8 @@ import (
 	"github.com/acrkit/acrkit/internal/store"
 )
 
-// canPrompt reports whether somebody is there to be asked: the question goes to
-// stderr, and its answer is not worth a terminal if the rest goes elsewhere.
+// canPrompt reports whether a user can be asked: standard input, output and error must
+// all be terminals.
 func (opts *Options) canPrompt() bool {
 	return opts.IO.IsStdinTTY() && opts.IO.IsStdoutTTY() && opts.IO.IsStderrTTY() && !opts.CI
 }

@@ -29,7 +29,7 @@ type Options struct {
 	Repository string
 	All        bool
 	Docker     login.Docker
-	CI         bool // nobody is there to be asked
+	CI         bool // there is no user to ask
 }
 
 // NewCmdLogout returns the command. A runF other than nil runs instead of it.
@@ -41,9 +41,9 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 		Short: "Remove a stored credential",
 		Long: "Remove what \"acrkit login\" stored: the login for the whole registry, the one for a part\n" +
 			"of it (--repository, as it was given to login), or all of them (--all).\n\n" +
-			"Without a registry, --all removes the logins for every registry, whatever ACR_NAME\n" +
-			"says. The credential itself stays good: revoke it at the registry. Tokens that it gave\n" +
-			"and that were kept for the next run are removed, too.\n\n" +
+			"Without a registry, --all removes the logins for every registry and ignores ACR_NAME.\n" +
+			"The credential itself stays valid: revoke it at the registry. Its cached tokens are\n" +
+			"removed, too.\n\n" +
 			"With --docker, docker-credential-acrkit is also taken out of credHelpers in Docker's\n" +
 			"config.json for the registry; the change is shown first.",
 		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout myregistry --all\n\n" +
@@ -146,8 +146,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 	return nil
 }
 
-// forgetTokens removes the tokens of the registry, or of every one, from the cache,
-// whatever was stored: who logs out wants nothing left.
+// forgetTokens removes the tokens of the registry, or of all registries, from the cache,
+// even if no login was stored.
 func (opts *Options) forgetTokens(ctx context.Context) error {
 	c, err := opts.Cache()
 	if err == nil {
@@ -159,7 +159,7 @@ func (opts *Options) forgetTokens(ctx context.Context) error {
 // shown is how many logins a message names.
 const shown = 5
 
-// notFound says what there is instead, of this registry before others.
+// notFound returns an error that names the logins that exist, those of this registry first.
 func (opts *Options) notFound(all []store.Login) error {
 	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
 		Reason: "no login is stored for it", Hint: sentence.Fix(sentence.ShowSource, map[string]string{"host": opts.Registry.Host()})}

@@ -19,7 +19,7 @@ func TestFlags(t *testing.T) {
 		"myregistry":                   {"myregistry.azurecr.io", "", false},
 		"myregistry -r team/*":         {"myregistry.azurecr.io", "team/*", false},
 		"-r other.azurecr.io/team/app": {"other.azurecr.io", "team/app", false},
-		"--all":                        {"", "", true}, // whatever ACR_NAME says
+		"--all":                        {"", "", true}, // ACR_NAME is ignored
 		"myregistry --all":             {"myregistry.azurecr.io", "", true},
 	} {
 		var got []any
@@ -70,7 +70,7 @@ func TestDocker(t *testing.T) {
 	}
 	for line, words := range map[string]string{
 		"--all --docker --yes": "--docker needs a registry",
-		"myregistry --docker":  "nobody can be asked",
+		"myregistry --docker":  "this is not a terminal",
 		"a -r b --docker -y":   "exclude each other",
 	} {
 		clitest.WrongUsage(t, NewCmdLogout(clitest.Factory(nil), nil), line, words)

@@ -32,7 +32,7 @@ type manifestJSON struct {
 	Attributes      registry.Attributes  `json:"changeableAttributes"`
 }
 
-// object makes empty lists of absent ones: a field is always there, with one
+// object replaces nil lists by empty ones, so that each field is always present with one
 // type.
 func object(m registry.Manifest) manifestJSON {
 	if m.Tags == nil {

@@ -21,7 +21,7 @@ type address struct {
 func (a address) url() string { return a.scheme + "://" + a.host }
 
 // addressOf returns the names of a listener: this machine's usual ones, the one it
-// was told to listen on, and those it was given.
+// listens on, and those of --hostname.
 func addressOf(addr net.Addr, opts *Options) address {
 	a := address{scheme: "https"}
 	if opts.HTTP {
@@ -55,7 +55,7 @@ func addressOf(addr net.Addr, opts *Options) address {
 	return a
 }
 
-// tlsListener speaks TLS for the names and no other.
+// tlsListener serves TLS for these names only.
 func tlsListener(l net.Listener, ca *pki.Authority, names []string) net.Listener {
 	return tls.NewListener(l, ca.TLSConfig(func(name string) bool { return slices.Contains(names, name) }))
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // authority opens acrkit's local certificate authority for the names, made once for
-// this user: what trusts it goes on trusting it with the next run. Proxies with
+// this user, so that programs that trust it also trust it in the next run. Proxies with
 // other names than this machine's have one for each set of names, so that they do
 // not replace each other's.
 func (opts *Options) authority(names []string) (*pki.Authority, error) {
@@ -48,16 +48,16 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 	say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, "acrkit proxy: "+format, a...) }
 	switch why := ca.Replaced(); {
 	case why != "":
-		say("a new certificate authority was made: %s. Programs that trust the old one must be told to trust %s",
+		say("a new certificate authority was made: %s. Programs that trust the old one must be configured to trust %s",
 			why, file)
 	case ca.Made() && len(more) > 0:
-		say("a certificate authority was made for %s. Programs that acrkit does not start must be told to trust %s",
+		say("a certificate authority was made for %s. Programs that acrkit does not start must be configured to trust %s",
 			strings.Join(more, ", "), file)
 	}
 	return ca, nil
 }
 
-// beyondThisMachine returns the names that every authority is not for anyway, sorted.
+// beyondThisMachine returns the names that are not this machine's usual ones, sorted.
 func beyondThisMachine(names []string) []string {
 	more := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		addr, err := netip.ParseAddr(name)

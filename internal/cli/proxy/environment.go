@@ -28,11 +28,11 @@ const trustPassword = "changeit"
 // bundleLimit bounds a file of certificates; the system's has 200 KiB.
 var bundleLimit = limit.Limit{Name: "a file of certificates", Bytes: 8 << 20}
 
-// clientUser is the user name that goes with the client key. Any other would do.
+// clientUser is the user name for the client key. The proxy accepts any other, too.
 const clientUser = "acrkit"
 
-// environment writes what the command finds in the folder, and returns the
-// variables that lead it there.
+// environment writes the files of the command into the folder, and returns the variables
+// that name them.
 func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader auth.Secret) ([]string, error) {
 	here, err := acrkit.ParseRegistry(r.Host)
 	if err != nil {
@@ -78,7 +78,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 	if err != nil {
 		return nil, err
 	}
-	// These stand in the place of the system's certificates.
+	// These replace the system's certificates.
 	roots, err := opts.roots()
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
 		set(name, bundle)
 	}
-	// This one stands beside Node's own.
+	// This one adds to Node's own.
 	extra := r.CAFile
 	if old, _ := opts.LookupEnv("NODE_EXTRA_CA_CERTS"); old != "" {
 		others, err := readBundle(old)
@@ -135,8 +135,8 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",                                 // Alpine, BSDs, macOS
 }
 
-// roots returns the certificates that the command would trust without us: those of
-// the variables that we replace, else the system's.
+// roots returns the certificates that the command would trust without acrkit: those of
+// the variables that acrkit replaces, else the system's.
 func (opts *Options) roots() ([]byte, error) {
 	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
 		if file, _ := opts.LookupEnv(name); file != "" {
@@ -164,8 +164,8 @@ func readBundle(name string) ([]byte, error) {
 	return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over the trusted certificates", Causes: []error{err}}
 }
 
-// truststore is a file of trusted certificates for Java. What cannot be read in a
-// bundle Java could not either.
+// truststore is a file of trusted certificates for Java. A certificate that
+// cannot be read here could not be read by Java either.
 func truststore(bundle []byte) ([]byte, error) {
 	var certs []*x509.Certificate
 	for {

@@ -48,7 +48,7 @@ type Options struct {
 	ManagedIdentity bool
 }
 
-// The variables that lead a command to the proxy.
+// The variables by which a command finds the proxy.
 const (
 	envURL  = "ACRKIT_PROXY_URL"
 	envHost = "ACRKIT_PROXY_HOST"
@@ -60,16 +60,16 @@ const long = `Run an ACR on this machine that asks the real one with your creden
 that take no token name and password, as the Azure SDKs, take the proxy: to them
 it is a registry that they sign in to in their own way.
 
-It is closed by default. A random client key is made for each run; it is what
-clients show, as the password of any user name, or as the token of a credential
-that an SDK asks. Requests must name the proxy by one of its own names, and only
-those of the registry's API pass. The credential itself never leaves acrkit.
+It is closed by default. Each run makes a random client key, which clients send as
+the password with any user name, or as the token that an SDK's credential returns.
+Requests must name the proxy by one of its own names, and only those of the
+registry's API pass. The credential itself never leaves acrkit.
 
-With a scope map, less passes than the credential may do; the rest is refused as
-the registry refuses it, and never sent. --record writes the rights that were
-really used, as lines of a scope map.
+With --scope-map, the proxy passes only the requests that the scope map allows; it
+refuses the others as the registry would, and does not send them. --record writes
+the rights that were used, as lines of a scope map.
 
-With a command behind --, the proxy is up while the command runs, on a free port,
+With a command after --, the proxy runs as long as the command does, on a free port,
 and the command finds it in its environment:
 
   ACRKIT_PROXY_URL      https://localhost:PORT, for SDKs
@@ -91,12 +91,12 @@ registry's address from its environment. The proxy is its managed identity then,
 that of App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS
 are set), for the registry only: the program's other Azure clients cannot sign in.
 
-What acrkit itself reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
-AZURE_* of a sign-in) is not handed on, unless --keep-env is given, nor are
-Docker's logins for the registry. --timeout is for the start, and ends when the
-proxy is ready; what it asks the registry then ends when nothing moves. Signals are
-passed on, and the exit code is the command's: 127 if it is not found, 126 if it
-cannot be run, 128 and the signal's number if a signal ended it.`
+The variables of acrkit's own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
+AZURE_* of a sign-in) are not passed on, unless --keep-env is given, nor are
+Docker's logins for the registry. --timeout applies only until the proxy is ready;
+after that, a request to the registry ends when it stalls. Signals are passed on,
+and the exit code is the command's: 127 if it is not found, 126 if it cannot be run,
+128 and the signal's number if a signal ended it.`
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
@@ -104,7 +104,7 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 		Now: f.Now}
 	cmd := &cobra.Command{
 		Use:   "proxy [<registry>] [-- <command> [<argument>...]]",
-		Short: "Let any client in with your credential, as a registry on this machine",
+		Short: "Serve the registry on this machine with your credential, for any client",
 		Long:  long,
 		Example: "# A program with an Azure SDK, as a scope-mapped token\n" +
 			"$ export ACR_NAME=myregistry ACR_TOKEN_NAME=ci-pull ACR_TOKEN_PASSWORD_FILE=~/.acr-password\n" +
@@ -118,16 +118,16 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				names = dash
 				if dash == len(args) {
-					return cmdutil.Usage("no command stands behind --")
+					return cmdutil.Usage("no command follows --")
 				}
 			}
 			if names > 1 {
-				return cmdutil.Usage("one registry is served, and %q is another word; a command stands behind --", args[1])
+				return cmdutil.Usage("one registry is served, and %q is another word; a command follows --", args[1])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Global.NoCache = true // the credential is tried, not a token that it once gave
+			f.Global.NoCache = true // the credential is tried, not a cached token
 			name := ""
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				opts.Command = args[dash:]
@@ -156,11 +156,11 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	flags.BoolVar(&opts.HTTP, "http", false, "be reached by HTTP without TLS")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
-	flags.BoolVar(&opts.NoClientKey, "no-client-key", false, "let in every program of this machine, of any user")
+	flags.BoolVar(&opts.NoClientKey, "no-client-key", false, "allow every program of every user of this machine")
 	flags.StringVar(&opts.ClientKeyFile, "client-key-file", "", "read the client key from this `file` instead of making one")
 	flags.BoolVar(&opts.ManagedIdentity, "managed-identity", false,
 		"be the managed identity of the command, for the registry only; its other Azure clients cannot sign in")
-	flags.StringVar(&opts.ScopeMap, "scope-map", "", "let pass only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
+	flags.StringVar(&opts.ScopeMap, "scope-map", "", "allow only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
 	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
 	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false, "hand links to blobs in storage to the client instead of following them")
 	flags.BoolVar(&opts.NoCheck, "no-check", false, "do not try the credential at the start")
@@ -169,13 +169,13 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	return cmd
 }
 
-// complete fills in defaults and refuses what cannot be together.
+// complete fills in defaults and refuses options that exclude each other.
 func (opts *Options) complete() error {
 	switch {
 	case opts.NoClientKey && opts.ClientKeyFile != "":
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
-		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: whoever reaches the proxy would be you")
+		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy would act as you")
 	case opts.ManagedIdentity && len(opts.Command) == 0:
 		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
 			"acrkit proxy --managed-identity -- COMMAND")

@@ -48,9 +48,9 @@ func TestNewCmdProxy(t *testing.T) {
 	}
 	for line, why := range map[string]string{
 		"a b":                                   `"b" is another word`,
-		"a --":                                  "no command stands behind --",
+		"a --":                                  "no command follows --",
 		"a --no-client-key --client-key-file x": "exclude each other",
-		"a --no-client-key --listen-beyond-loopback --addr 0.0.0.0:1": "whoever reaches the proxy would be you",
+		"a --no-client-key --listen-beyond-loopback --addr 0.0.0.0:1": "any client that reaches the proxy would act as you",
 		"a --http --listen-beyond-loopback --addr 0.0.0.0:1":          "in clear",
 		"a --managed-identity":                                                   "acrkit proxy --managed-identity -- COMMAND",
 		"a --managed-identity --no-client-key -- make":                           "exclude each other",
@@ -137,12 +137,12 @@ func TestRecord_nowhere(t *testing.T) {
 	if err := r.write(&out); err == nil || !strings.Contains(out.String(), "repositories/a/b/content/read") {
 		t.Errorf("%v, %q", err, out.String())
 	}
-	nobody, err := newRecord("")
+	silent, err := newRecord("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody.add(scope(t, "repository:a/b:pull"))
-	if err := nobody.write(&out); err != nil {
+	silent.add(scope(t, "repository:a/b:pull"))
+	if err := silent.write(&out); err != nil {
 		t.Error(err)
 	}
 }
@@ -360,7 +360,7 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("not replaced: %v", err)
 	}
 	if said := errOut.String(); !strings.Contains(said, "an earlier version of acrkit made the old one") ||
-		!strings.Contains(said, "told to trust "+filepath.Join(dir, "ca", "ca.pem")) {
+		!strings.Contains(said, "configured to trust "+filepath.Join(dir, "ca", "ca.pem")) {
 		t.Errorf("said %q", said)
 	}
 	for name, why := range map[string]string{"a b": "not a host name", "*.test": "not a host name"} {

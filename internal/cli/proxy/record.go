@@ -18,14 +18,13 @@ import (
 
 // record gathers the rights that were used.
 type record struct {
-	path string // "" = nobody asked
+	path string // "" = not requested
 
 	mu   sync.Mutex
 	used acrkit.Scope
 }
 
-// newRecord sees that the file can be written before anything is done that it is
-// to tell of.
+// newRecord checks that the file can be written, before any request is made.
 func newRecord(path string) (*record, error) {
 	r := &record{path: path}
 	if path == "" {
@@ -48,7 +47,7 @@ func newRecord(path string) (*record, error) {
 func (r *record) failed(err error, code acrkit.Code) error {
 	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Causes: []error{err}, Hint: sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(filepath.Dir(r.path))})}
 	if cmdutil.IsDiskFull(err) {
-		e.Reason, e.Hint = "the disk is full; they stand above", sentence.Fix(sentence.ShowRoom, nil)
+		e.Reason, e.Hint = "the disk is full; they are printed above", sentence.Fix(sentence.ShowRoom, nil)
 	}
 	return e
 }
@@ -71,7 +70,7 @@ func (r *record) lines() []string {
 	var lines []string
 	for access := range r.used.All() {
 		if access.Type == "registry" {
-			// Only the root map opens the catalog to a scope-mapped token.
+			// A scope-mapped token can list the catalog only with the root map.
 			lines = append(lines, "repositories/*/metadata/read")
 			continue
 		}
@@ -84,8 +83,8 @@ func (r *record) lines() []string {
 	return lines
 }
 
-// write writes the file. Where that fails, the lines go to w: the run that they
-// tell of may not be had again.
+// write writes the file. If that fails, the lines go to w, because the recorded run may
+// not be repeatable.
 func (r *record) write(w io.Writer) error {
 	if r.path == "" {
 		return nil

@@ -38,14 +38,14 @@ const (
 	maxHeader = 256 << 10
 )
 
-// keyBytes make a client key that nobody guesses.
+// keyBytes is the length of a client key that is made, in random bytes.
 const keyBytes = 32
 
 // keyLimit bounds a file with a client key.
 var keyLimit = limit.Limit{Name: "a client key", Bytes: 1024}
 
-// minKey is the shortest key that is taken from a file: what is short is a
-// password that somebody thought of.
+// minKey is the length of the shortest key that is accepted from a file, in bytes: a
+// shorter one can be guessed.
 const minKey = 16
 
 var readyFields = []string{"url", "host", "registry", "credential", "caFile", "keyFile"}
@@ -219,15 +219,15 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 	return redact.NewSecret(key), nil
 }
 
-// randomKey returns keyBytes of chance, in hexadecimal digits.
+// randomKey returns keyBytes random bytes, in hexadecimal digits.
 func randomKey() auth.Secret {
 	random := make([]byte, keyBytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand
 	return redact.NewSecret(hex.EncodeToString(random))
 }
 
-// serve answers until the returned function is called, which lets requests under
-// way finish. secure adds TLS; nil is none.
+// serve answers until the returned function is called, which waits for requests in
+// progress. secure adds TLS; nil is none.
 func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Listener, h http.Handler) (stop func() error) {
 	l = new(idle.Server).Listener(l)
 	if secure != nil {
@@ -286,7 +286,7 @@ func (opts *Options) printReady(ctx context.Context, r ready) error {
 		say("  CA certificate  %s", r.CAFile)
 	}
 	if r.KeyFile == "" {
-		say("  client key      none: every program of this machine is let in")
+		say("  client key      none: every program of this machine is allowed")
 		return nil
 	}
 	say("  client key      in %s, for any user name", r.KeyFile)

@@ -149,7 +149,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 		return cmdutil.Explain(ctx, c, err)
 	}
 	if opts.ScopeMap == "" {
-		return nothingToGoOn(ctx, c, err)
+		return withCatalogHint(ctx, c, err)
 	}
 	names, wildcards := fromMap(m)
 	text := "the scope map " + opts.ScopeMap
@@ -164,7 +164,7 @@ func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) 
 	limit, cut := opts.Limit, false
 	list := c.Client.Repositories(ctx, &registry.ListOptions{Limit: limit})
 	if opts.Exporter != nil && limit > 0 && limit < math.MaxInt {
-		// One more than wanted tells whether the list was cut.
+		// One more than the limit shows whether the list was cut.
 		more := c.Client.Repositories(ctx, &registry.ListOptions{Limit: limit + 1})
 		list = func(yield func(string, error) bool) {
 			n := 0
@@ -192,8 +192,8 @@ func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) 
 	return err
 }
 
-// nothingToGoOn says how a token that may not list the catalog gets an answer.
-func nothingToGoOn(ctx context.Context, c *cmdutil.Connection, err error) error {
+// withCatalogHint adds the hint for a token that may not list the catalog.
+func withCatalogHint(ctx context.Context, c *cmdutil.Connection, err error) error {
 	err = cmdutil.Explain(ctx, c, err)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && c.Credential.Kind() != auth.KindServicePrincipal {
 		e.Hint = sentence.Fix(sentence.ListByScopeMap, map[string]string{"host": c.Registry.Host()})
@@ -215,7 +215,7 @@ type probeState int
 const (
 	exists probeState = iota + 1
 	absent
-	untold // the rights do not suffice to tell
+	unknown // the rights do not suffice to find out
 )
 
 // check asks for each name whether it exists, and prints those that do.
@@ -233,7 +233,7 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 	if err := g.Wait(); err != nil {
 		return cmdutil.Explain(ctx, c, err)
 	}
-	var untolds, absents []string
+	var unknowns, absents []string
 	var found []string
 	var why error
 	for _, p := range probes {
@@ -243,7 +243,7 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 		case absent:
 			absents = append(absents, p.name)
 		default:
-			untolds, why = append(untolds, p.name), p.why
+			unknowns, why = append(unknowns, p.name), p.why
 		}
 	}
 	slices.Sort(found)
@@ -251,19 +251,19 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 	if limited {
 		found = found[:opts.Limit]
 	}
-	told := len(wildcards) == 0 && len(untolds) == 0
-	if err := printFound(ctx, opts, src, found, told && !limited); err != nil {
+	complete := len(wildcards) == 0 && len(unknowns) == 0
+	if err := printFound(ctx, opts, src, found, complete && !limited); err != nil {
 		return err
 	}
 	said := opts.IO.ErrOut
-	cmdutil.Say(said, "source: %s; %d of %d names exist", src.text, len(names)-len(absents)-len(untolds), len(names))
+	cmdutil.Say(said, "source: %s; %d of %d names exist", src.text, len(names)-len(absents)-len(unknowns), len(names))
 	if len(absents) > 0 {
 		cmdutil.Say(said, "not there: %s", strings.Join(absents, ", "))
 	}
-	if told || (limited && len(wildcards) == 0) {
+	if complete || (limited && len(wildcards) == 0) {
 		return nil
 	}
-	return incomplete(c, wildcards, untolds, why)
+	return incomplete(c, wildcards, unknowns, why)
 }
 
 func printFound(ctx context.Context, opts *ListOptions, src source, found []string, complete bool) error {
@@ -282,7 +282,7 @@ func printFound(ctx context.Context, opts *ListOptions, src source, found []stri
 	return nil
 }
 
-// probeOne asks for one repository. An error is one that leaves all names open.
+// probeOne asks for one repository. An error means that no name can be checked.
 func probeOne(ctx context.Context, c *cmdutil.Connection, name string) (probe, error) {
 	_, err := c.Client.Repository(ctx, name)
 	switch {
@@ -291,13 +291,13 @@ func probeOne(ctx context.Context, c *cmdutil.Connection, name string) (probe, e
 	case errors.Is(err, acrkit.CodeNotFound):
 		return probe{name: name, state: absent}, nil
 	case errors.Is(err, acrkit.CodeInsufficientScope):
-		return probe{name: name, state: untold, why: err}, nil
+		return probe{name: name, state: unknown, why: err}, nil
 	}
 	return probe{name: name}, err
 }
 
-// incomplete names what could not be told.
-func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, untolds []string, why error) error {
+// incomplete returns an error that names what is not known.
+func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, unknowns []string, why error) error {
 	e := &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list all repositories", Registry: c.Registry}
 	var reasons []string
 	if len(wildcards) > 0 {
@@ -308,13 +308,13 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, untolds []s
 		reasons = append(reasons, fmt.Sprintf("%s cannot be enumerated: the registry lists its catalog only to a scope map with metadata/read on \"*\"", strings.Join(quoted, ", ")))
 		e.Hint = sentence.Fix(sentence.ListByName, map[string]string{"host": c.Registry.Host()})
 	}
-	if len(untolds) > 0 {
-		quoted := make([]string, len(untolds))
-		for i, name := range untolds {
+	if len(unknowns) > 0 {
+		quoted := make([]string, len(unknowns))
+		for i, name := range unknowns {
 			quoted[i] = fmt.Sprintf("%q", name)
 		}
-		reasons = append(reasons, fmt.Sprintf("whether %s exists cannot be told without metadata/read on it", strings.Join(quoted, ", ")))
-		e.Hint = sentence.Fix(sentence.ShowRights, map[string]string{"host": c.Registry.Host(), "repository": untolds[0]})
+		reasons = append(reasons, fmt.Sprintf("whether %s exists is not known without metadata/read on it", strings.Join(quoted, ", ")))
+		e.Hint = sentence.Fix(sentence.ShowRights, map[string]string{"host": c.Registry.Host(), "repository": unknowns[0]})
 		e.Causes = []error{why}
 	}
 	e.Reason = strings.Join(reasons, "; ")

@@ -7,7 +7,7 @@ import (
 )
 
 // fromMap returns the names a scope map holds, each once and in its order, and
-// its wildcards, which stand for names nobody here can know.
+// its wildcards, whose names are not known.
 func fromMap(m scopemap.Map) (names []string, wildcards []scopemap.Pattern) {
 	seen := map[scopemap.Pattern]bool{}
 	for _, r := range m.Rules {

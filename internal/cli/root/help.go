@@ -68,7 +68,7 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 	fmt.Fprint(s.Out, b.String())
 }
 
-// newCmdHelp is cobra's own, except that help on nothing there is is an error.
+// newCmdHelp is cobra's own, except that help on an unknown topic is an error.
 func newCmdHelp() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [command]", Short: "Show help for a command",

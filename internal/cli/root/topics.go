@@ -9,7 +9,7 @@ import (
 const environmentTopic = `Environment variables that acrkit reads. A flag wins over a variable.
 
 ACR_NAME: the registry, a bare name (myregistry) or a login server
-(myregistry.azurecr.io). The credentials below are for this registry alone.
+(myregistry.azurecr.io). The credentials below are only for this registry.
 
 ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD or ACR_TOKEN_PASSWORD_FILE,
 ACR_TOKEN_PASSWORD2: a scope-mapped token's name and one or two of its passwords,
@@ -25,12 +25,12 @@ enough: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are ther
 
 AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
 
-The first complete set wins, in the order above; half a set is an error. Where
+The first complete set is used, in the order above; half a set is an error. If
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
 what "docker login" or "podman login" left (DOCKER_AUTH_CONFIG, DOCKER_CONFIG,
-REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then nobody. A credential
-that is refused never falls through to the next. "acrkit whoami" shows every place,
-and --auth forces one kind or place.
+REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME), then anonymous. If a credential
+is refused, the next one is not tried. "acrkit whoami" shows every place, and --auth
+forces one kind or place.
 
 ACRKIT_CONFIG_DIR: the folder of acrkit's store. ACRKIT_KEYRING=off: secrets in a
 file there, and never in the keychain.

@@ -39,33 +39,33 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 		Use:   "run [--repository <repository>] -- <command> [<argument>...]",
 		Short: "Run a command with the credential for a repository",
 		Long: "Run a command that finds the credential for one repository where it looks for\n" +
-			"Docker's logins. Docker and its relatives know one credential for each host; with\n" +
-			"this, one command uses one scope-mapped token and the next command another.\n\n" +
+			"Docker's logins. Docker and similar clients keep one credential for each host; with\n" +
+			"run, one command uses one scope-mapped token and the next command another.\n\n" +
 			"The command gets a folder of its own as DOCKER_CONFIG, and files in it as\n" +
 			"REGISTRY_AUTH_FILE (podman, buildah, skopeo) and HELM_REGISTRY_CONFIG, which only\n" +
-			"this user can read. They hold the name and password of a token as they are, and of\n" +
-			"any other credential an ACR refresh token, which is renewed while the command runs.\n" +
-			"The logins for other hosts, and the rest of Docker's own configuration, are carried\n" +
-			"over. The folder is removed when the command ends, however it ends; what a killed\n" +
-			"acrkit left behind is removed by the next run.\n\n" +
-			"The secret is in no argument and no variable of the command: what acrkit itself\n" +
-			"reads a credential from (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the AZURE_* of a sign-in)\n" +
-			"is not handed on, unless --keep-env is given.\n\n" +
-			"The credential is tried first: if the registry refuses it the command is not\n" +
-			"started. --timeout is for that alone, and ends when the command starts. Signals are\n" +
-			"passed on. The exit code is the command's: 127 if it is not found, 126 if it cannot\n" +
-			"be run, 128 and the signal's number if a signal ended it.",
+			"this user can read. They hold a token's name and password, or, for any other\n" +
+			"credential, an ACR refresh token, which is renewed while the command runs. The logins\n" +
+			"for other hosts, and the rest of Docker's own configuration, are carried over. The\n" +
+			"folder is removed when the command ends; the folder of a killed acrkit is removed by\n" +
+			"the next run.\n\n" +
+			"The secret is in no argument and no variable of the command: the variables of acrkit's\n" +
+			"own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the AZURE_* of a sign-in) are not\n" +
+			"passed on, unless --keep-env is given.\n\n" +
+			"The credential is tried first: if the registry refuses it, the command is not started.\n" +
+			"--timeout applies only until the command starts. Signals are passed on. The exit code\n" +
+			"is the command's: 127 if it is not found, 126 if it cannot be run, 128 and the\n" +
+			"signal's number if a signal ended it.",
 		Example: "$ acrkit run --repository team/app -- docker push myregistry.azurecr.io/team/app:v1\n\n" +
 			"# Copy with what was stored for the repository: acrkit login --repository 'team/*'\n" +
 			"$ acrkit run --repository myregistry.azurecr.io/team/app -- crane ls myregistry.azurecr.io/team/app",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmdutil.Usage("no command is given; it stands behind --")
+				return cmdutil.Usage("no command is given; it follows --")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Global.NoCache = true // the credential is tried, not a token that it once gave
+			f.Global.NoCache = true // the credential is tried, not a cached token
 			var err error
 			if opts.Registry, opts.Repository, err = f.RepositoryFlag(repository, ""); err != nil {
 				return err
@@ -77,7 +77,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 			return run(cmd.Context(), opts)
 		},
 	}
-	// The command's own flags are not ours, with -- or without.
+	// The command's own flags are not parsed here, with or without --.
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	cmdutil.TimeoutOfStart(cmd)
@@ -163,8 +163,8 @@ func grantsAny(token auth.Token, repository string) bool {
 	})
 }
 
-// renewalPeriod is how often the credential is looked at again. That costs a
-// request only where a token nears its end, or where the password's file is read.
+// renewalPeriod is how often the credential is checked again. That needs a request only
+// if a token expires soon or the password comes from a file.
 const renewalPeriod = time.Minute
 
 // keepFresh writes the credential again when it has changed, until stop is called:

@@ -48,10 +48,10 @@ func (out *outputJSON) print(ctx context.Context, opts *Options, note string) er
 	return p.err
 }
 
-// secretEnds says where to see what no answer of the registry tells.
+// secretEnds says where to see the expiry, which no answer of the registry contains.
 func (out *outputJSON) secretEnds() string {
 	if out.Error == "" && out.Credential != "" && auth.Kind(out.Kind) == auth.KindScopedToken {
-		return `not told by the registry; "az acr token show" can`
+		return `the registry does not say; "az acr token show" does`
 	}
 	return ""
 }
@@ -86,7 +86,7 @@ func (out *outputJSON) rights(p *printer) {
 type printer struct {
 	s       *iostreams.IOStreams
 	tty     bool
-	printed bool // something stands above
+	printed bool // something was printed
 	want    bool // an empty line before what comes next
 	err     error
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// clientFix is what fixes a cause where the person of a text stands.
+// clientFix is the fix of some causes for the users of one client.
 type clientFix struct {
 	client errtext.Client
 	causes []acrkit.Cause
@@ -47,7 +47,7 @@ func (x *examiner) fixOfClient(c acrkit.Cause) sentence.FixKey {
 	}
 	for _, f := range clientFixes {
 		if f.client != x.reading.Client || f.fix.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR() {
-			continue // az knows Microsoft's registries alone
+			continue // az works only with Microsoft's registries
 		}
 		if slices.Contains(f.causes, c) {
 			return f.fix
@@ -56,7 +56,8 @@ func (x *examiner) fixOfClient(c acrkit.Cause) sentence.FixKey {
 	return ""
 }
 
-// wait is how many seconds a throttled client is asked to wait, "" where that is not said.
+// wait returns how many seconds a throttled client has to wait, "" if the service does not
+// say.
 func (x *examiner) wait(c acrkit.Cause) string {
 	if c != cause.Throttled {
 		return ""
@@ -74,8 +75,8 @@ func (x *examiner) wait(c acrkit.Cause) string {
 	return strconv.Itoa(int(after.Round(time.Second).Seconds()))
 }
 
-// asMeant is the fix of a reference that names another registry than was meant, with
-// the reference of the text.
+// asMeant returns the fix of a reference that names another registry than the intended
+// one, with the reference of the text.
 func (x *examiner) asMeant() string {
 	if !x.onlyText || x.reading.Ended < 0 {
 		return sentence.Draft(sentence.AsWritten, x.blanks())

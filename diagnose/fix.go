@@ -12,7 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// plain returns s if any shell takes it as it stands, else a word to replace.
+// plain returns s if it needs no quotes in any shell, else a word to replace.
 func plain(s string) string {
 	if shell.IsPlain(s) {
 		return s
@@ -42,9 +42,9 @@ func (x *examiner) credential() auth.Credential {
 	return x.a.Transport.Status(x.required).Credential
 }
 
-// mend is the fix of a cause with the names of the attempt. What is not known stays a
-// word in capitals.
-func (x *examiner) mend(ctx context.Context, c Cause) string {
+// fix returns the fix of a cause with the names of the attempt. A name that is not known
+// stays a word in capitals.
+func (x *examiner) fix(ctx context.Context, c Cause) string {
 	if seconds := x.wait(c.Code); seconds != "" {
 		return sentence.Fix(sentence.WaitFor, map[string]string{"seconds": seconds})
 	}
@@ -55,14 +55,14 @@ func (x *examiner) mend(ctx context.Context, c Cause) string {
 	case key == sentence.AsWritten:
 		return x.asMeant()
 	case key.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR():
-		return x.mendElsewhere(ctx, c.Code)
+		return x.fixElsewhere(ctx, c.Code)
 	}
 	return sentence.Draft(key, x.blanks())
 }
 
-// mendElsewhere is the fix of a cause at a registry that is none of Microsoft's. What is
-// at a loopback address need not be an emulator.
-func (x *examiner) mendElsewhere(ctx context.Context, c acrkit.Cause) string {
+// fixElsewhere returns the fix of a cause at a registry that is not Microsoft's. A
+// registry at a loopback address need not be an emulator.
+func (x *examiner) fixElsewhere(ctx context.Context, c acrkit.Cause) string {
 	facts := x.blanks()
 	if x.reg.IsLoopback() {
 		key := sentence.AtEmulator(string(c))
@@ -87,14 +87,14 @@ func (x *examiner) mendElsewhere(ctx context.Context, c acrkit.Cause) string {
 type localServer int
 
 const (
-	unknownHere localServer = iota // nobody was asked, or nobody answered
+	unknownHere localServer = iota // not asked, or no answer
 	anEmulator
 	aProxy      // acrkit's, of a registry elsewhere
 	anotherHere // any other registry
 )
 
-// controlPath is below the emulator's control API, which answers in the emulator's own
-// name whoever asks.
+// controlPath is below the emulator's control API, which names the emulator in its
+// answer to any client.
 const controlPath = "/_acrkit/v1/"
 
 // local finds out what answers at the registry's loopback address. All names below
@@ -119,7 +119,8 @@ func (x *examiner) local(ctx context.Context) localServer {
 	return anotherHere
 }
 
-// blanks are the names of the attempt, for a fix, as far as any shell takes them as they stand.
+// blanks returns the names of the attempt for a fix. Names that need quotes in a shell
+// are left out.
 func (x *examiner) blanks() map[string]string {
 	missing := x.required
 	if x.granted != nil {
