@@ -25,10 +25,11 @@ var allowed = []allowance{
 
 	// What users bring: files that the tests write in their place.
 	{pkg: "auth", program: `auth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "password files, assertions and configurations of Docker"},
+	{pkg: "auth", program: `auth\.test`, place: `.*/TestDockerConfigFromEnvironment[^/]*/[0-9]+/.*/(?:config|auth)\.json`, private: true, why: "configurations of Docker and podman, each where its program has it"},
 	{pkg: "auth/azureauth", program: `azureauth\.test`, place: `.*/Test[^/]*/[0-9]+/[^/]+`, private: true, why: "certificates and assertions"},
 	{pkg: "internal/cli(?:/.*)?", program: `(?:cli|cmdutil|child|proxy|run|login|logout|whoami)\.test`, place: `.*/(?:Test[^/]*/[0-9]+|script-[^/]*)/.*(?:\.yaml|\.json|password[^/]*|token[^/]*|key)`, private: true, why: "seeds, password files and configurations of Docker"},
 	{pkg: "internal/cli", program: `cli\.test`, place: `.*/TestCredentialTable[^/]*/[0-9]+/(?:assertion|assertion-other|client\.pem|other\.pem|wrong|docker-credential-stub|az)`, private: true, why: "each kind of credential, as a person brings it, and helpers with one in them"},
-	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml|start/own\.yaml)`, why: "password files and a seed of scripts, which testscript writes for all to read, and one of them in the store's place"},
+	{pkg: "internal/cli", program: `cli\.test`, place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|.*/script-places/(?:good|marked)|.*/script-regional/reader|.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml|start/own\.yaml)`, why: "password files and a seed of scripts, which testscript writes for all to read, and one of them in the store's place"},
 	{pkg: "internal/cli/emulator", program: `emulator\.test`, place: `.*/TestSeedInit[^/]*/[0-9]+/seed\.yaml`, why: "the example seed, which the test gives to all to read, and sees made private when it is written again"},
 	{pkg: "internal/cli/login", program: `login\.test`, place: `.*/TestRecognize[^/]*/[0-9]+/secret`, private: true, why: "what a person gives by file, which login recognises"},
 	{pkg: "internal/refusal", program: `refusal\.test`, place: `.*/TestSameCause[^/]*/[0-9]+/key`, private: true, why: "the key of the control API, in the file from which the command reads it"},
