@@ -223,7 +223,7 @@ func (x *examiner) locked(ctx context.Context) Diagnosis {
 			return d
 		}
 	}
-	if err != nil && !wasAnswered(err) { // nobody looked for a lock
+	if err != nil && !wasAnswered(err) { // locks could not be read
 		return unsure(cause.Locked, candidates, said)
 	}
 	const none = "no lock was found that this credential can see"

@@ -138,7 +138,7 @@ func TestFixes(t *testing.T) {
 		"PUT https://contoso.azurecr.io/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied":                            "az acr scope-map update --registry contoso --name SCOPE_MAP --add-repository a/b content/read content/write",
 		"docker: Error response from daemon: pull access denied for team/webshop, repository does not exist or may require 'docker login'.": "docker pull REGISTRY/team/webshop    #",
 		"nothing": "acrkit doctor REGISTRY",
-		"WARNING: Error loading config file: /root/.docker/config.json: invalid character 'x'\ndocker pull contoso.azurecr.io/app:v1": "docker login contoso.azurecr.io",
+		"WARNING: Error loading config file: /var/lib/runner/.docker/config.json: invalid character 'x'\ndocker pull contoso.azurecr.io/app:v1": "docker login contoso.azurecr.io",
 		"GET https://contoso.azurecr.io/v2/a/tags/list":                                                                                 "acrkit doctor contoso.azurecr.io --want a:metadata/read",
 		"AADSTS700024: Client assertion is not within its valid time range.":                                                            "az login --service-principal ",
 		"Failed to pull image \"contoso.azurecr.io/app:v1\": denied: client with IP '198.51.100.4' is not allowed access":               "az acr network-rule add --name contoso --ip-address 198.51.100.4",

@@ -98,7 +98,16 @@ func TestFix(t *testing.T) {
 // TestCauses: every cause has all its sentences, and a fix; so has what an emulator says
 // of it.
 func TestCauses(t *testing.T) {
-	for code, c := range causes {
+	all := map[string]Cause{}
+	for _, part := range []map[string]Cause{generalCauses, credentialCauses, requestCauses} {
+		for code, c := range part {
+			if _, twice := all[code]; twice {
+				t.Errorf("%s is in two tables", code)
+			}
+			all[code] = c
+		}
+	}
+	for code, c := range all {
 		if c.Title == "" || c.Symptom == "" || c.Difference == "" || c.Proof == "" || template(c.Fix) == "" {
 			t.Errorf("%s: %+v", code, c)
 		}
@@ -107,7 +116,7 @@ func TestCauses(t *testing.T) {
 		}
 	}
 	for code := range atEmulator {
-		if causes[code].Title == "" {
+		if all[code].Title == "" {
 			t.Errorf("an emulator's fix is for %s, which is no cause", code)
 		}
 	}
