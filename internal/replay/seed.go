@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,10 +42,7 @@ type generated struct {
 	blobs             [][]byte
 }
 
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func digestOf(b []byte) string { return recording.Digest(string(b)) }
 
 // stage is a registry that is being set up in the state of a recording.
 type stage struct {
@@ -241,7 +236,7 @@ func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[
 // withPrefix returns a variant of a manifest whose digest begins as it should.
 func withPrefix(prefix string, variant func(n int) string) []byte {
 	for n := 0; ; n++ {
-		if text := variant(n); strings.HasPrefix(digestOf([]byte(text)), prefix) {
+		if text := variant(n); strings.HasPrefix(recording.Digest(text), prefix) {
 			return []byte(text)
 		}
 	}
