@@ -207,9 +207,7 @@ func cell(answer string) string {
 		return "the token"
 	case strings.HasPrefix(answer, "identity token "):
 		return "token `" + strings.TrimPrefix(answer, "identity token ") + "`"
-	case strings.HasPrefix(password, "ey"):
-		return "user without a name"
-	case user == "":
+	case user == "", strings.HasPrefix(password, "ey"):
 		return "user without a name"
 	case password == "":
 		return "`" + user + "`, without a password"

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ func (s *state) inferLinks(exchanges []recording.Exchange) {
 		if x.Method != http.MethodGet || x.Status != http.StatusOK {
 			continue
 		}
-		link := linkQuery(x.Answer.Get("Link"))
+		link := recording.NextQuery(x.Answer.Get("Link"))
 		last := link.Get("last")
 		if last == "" {
 			continue
@@ -51,16 +50,6 @@ func cutList(path string) (name, list string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// linkQuery returns the query of a Link's target; nil = there is none.
-func linkQuery(link string) url.Values {
-	target, _, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
-	u, err := url.Parse(target)
-	if err != nil {
-		return nil
-	}
-	return u.Query()
 }
 
 func (s *state) inferRepository(last string) {

@@ -135,7 +135,7 @@ type session struct {
 	entra, refresh string
 	access         string // the last access token
 	unused         bool   // no request was sent with it yet
-	challenged     string // the scope of a challenge that came after the last token; "-" = without scope
+	challenged     string // the scope of a challenge that came after the last token
 }
 
 func newSession(t *target, r recording.Recording, host string, known contents) *session {

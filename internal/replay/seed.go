@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,10 +42,7 @@ type generated struct {
 	blobs             [][]byte
 }
 
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func digestOf(b []byte) string { return recording.Digest(string(b)) }
 
 // stage is a registry that is being set up in the state of a recording.
 type stage struct {
@@ -58,7 +53,8 @@ type stage struct {
 	blobs   map[string][]byte // by recorded digest: what replaces content that is not known
 	made    map[string]*generated
 	merged  map[string]*manifest
-	late    []string // repositories that come later
+	prefix  map[string]string // by recorded digest: how ours must begin
+	late    []string          // repositories that come later
 }
 
 // set brings an empty registry to a state. Content whose bytes were recorded is
@@ -67,14 +63,14 @@ type stage struct {
 // needs it: pages and lists come out in the recorded order.
 func (s *state) set(ctx context.Context, t *target, host string, known contents) (*stage, error) {
 	st := &stage{t: t, host: host, known: known, digests: map[string]string{}, blobs: map[string][]byte{}, made: map[string]*generated{}}
-	merged := s.merged()
-	prefixes := uniquePrefixes(sortedKeys(merged))
-	for _, d := range sortedKeys(merged) {
-		if _, err := st.generate(d, merged, prefixes, 0); err != nil {
+	st.merged = s.merged()
+	digests := sortedKeys(st.merged)
+	st.prefix = uniquePrefixes(digests)
+	for _, d := range digests {
+		if _, err := st.generate(d, 0); err != nil {
 			return nil, err
 		}
 	}
-	st.merged = merged
 	for _, name := range sortedKeys(s.repositories) {
 		if r := s.repositories[name]; r.since > 0 {
 			st.late = append(st.late, name)
@@ -191,27 +187,27 @@ func (st *stage) blob(digest, made string) []byte {
 }
 
 // generate makes the manifest that replaces a recorded one, children first.
-func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[string]string, depth int) (*generated, error) {
+func (st *stage) generate(digest string, depth int) (*generated, error) {
 	if g := st.made[digest]; g != nil {
 		return g, nil
 	}
 	if depth > 8 {
 		return nil, fmt.Errorf("the index %s holds itself", digest)
 	}
-	m := all[digest]
+	m := st.merged[digest]
 	if m == nil {
 		m = new(manifest)
 	}
 	var children []*generated
 	for _, c := range m.children {
-		k, err := st.generate(c.Digest, all, prefixes, depth+1)
+		k, err := st.generate(c.Digest, depth+1)
 		if err != nil {
 			return nil, err
 		}
 		children = append(children, k)
 	}
 	g := &generated{}
-	text, err := st.recorded(digest, m, g, all, prefixes, depth)
+	text, err := st.recorded(digest, m, g, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +219,7 @@ func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[
 	}
 	g.body = []byte(text)
 	if digestOf(g.body) != digest {
-		g.body = withPrefix(prefixes[digest], func(n int) string {
+		g.body = withPrefix(st.prefix[digest], func(n int) string {
 			if isMade {
 				return fmt.Sprintf("%s,\"nonce\":\"%s-%d\"}", text[:len(text)-1], digest, n)
 			}
@@ -241,7 +237,7 @@ func (st *stage) generate(digest string, all map[string]*manifest, prefixes map[
 // withPrefix returns a variant of a manifest whose digest begins as it should.
 func withPrefix(prefix string, variant func(n int) string) []byte {
 	for n := 0; ; n++ {
-		if text := variant(n); strings.HasPrefix(digestOf([]byte(text)), prefix) {
+		if text := variant(n); strings.HasPrefix(recording.Digest(text), prefix) {
 			return []byte(text)
 		}
 	}
@@ -249,7 +245,7 @@ func withPrefix(prefix string, variant func(n int) string) []byte {
 
 // recorded returns the recorded text of a manifest, with our digests where what it
 // names was replaced; "" = it is not known.
-func (st *stage) recorded(digest string, m *manifest, g *generated, all map[string]*manifest, prefixes map[string]string, depth int) (string, error) {
+func (st *stage) recorded(digest string, m *manifest, g *generated, depth int) (string, error) {
 	text := m.text
 	if exact, ok := st.known[digest]; ok {
 		text = exact
@@ -274,7 +270,7 @@ func (st *stage) recorded(digest string, m *manifest, g *generated, all map[stri
 		pairs = append(pairs, d.Digest, digestOf(b))
 	}
 	for _, d := range p.Manifests {
-		k, err := st.generate(d.Digest, all, prefixes, depth+1)
+		k, err := st.generate(d.Digest, depth+1)
 		if err != nil {
 			return "", err
 		}
@@ -365,7 +361,7 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 		some = st.made[digests[0]]
 	}
 	for i := range uncounted {
-		g, err := st.generate(fmt.Sprintf("%s%d", filler, i), nil, nil, 0)
+		g, err := st.generate(fmt.Sprintf("%s%d", filler, i), 0)
 		if err != nil {
 			return err
 		}
@@ -433,7 +429,7 @@ func (st *stage) following(recorded string) (*generated, error) {
 		ours = d
 	}
 	for n := range maxFollowing {
-		g, err := st.generate(fmt.Sprintf("%s%s-%d", filler, recorded, n), nil, nil, 0)
+		g, err := st.generate(fmt.Sprintf("%s%s-%d", filler, recorded, n), 0)
 		if err != nil || g.digest > ours {
 			return g, err
 		}

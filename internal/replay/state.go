@@ -289,12 +289,10 @@ func (s *state) inferContent(x recording.Exchange, rest string, made map[string]
 		about.MediaType = x.Header.Get("Content-Type")
 	}
 	switch {
-	case kind == "blobs" && x.Method != "PUT":
-		if !made[ref] {
+	case kind == "blobs":
+		if x.Method != "PUT" && !made[ref] {
 			s.repository(name).addBlob(ref, &x)
 		}
-		return
-	case kind == "blobs":
 		return
 	case strings.Contains(ref, ":"):
 		digest = ref

@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/replay/recording"
@@ -46,11 +45,7 @@ func (s *session) do(x *recording.Exchange, req *http.Request) (*http.Response, 
 }
 
 func (s *session) getStored(ctx context.Context, x *recording.Exchange, link string) (*http.Response, error) {
-	u, err := url.Parse(link)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, x.Method, u.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, x.Method, link, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +66,13 @@ func (c *comparison) compareStored() {
 			c.differ("%s: %q, recorded is %q", name, g, w)
 		}
 	}
-	want := c.want.Content
-	if m := leftOut.FindStringSubmatch(want); m != nil {
-		want = strings.Repeat("x", len(c.got.body)) // its length is compared as Content-Range or Content-Length
-		c.got.lost = true
+	if leftOut.MatchString(c.want.Content) {
+		c.got.lost = true // its length is compared as Content-Range or Content-Length
 	}
 	if length := c.want.Answer.Get("Content-Length"); length != "" && length != c.got.header.Get("Content-Length") {
 		c.differ("Content-Length: %q, recorded is %q", c.got.header.Get("Content-Length"), length)
 	}
-	if want != c.got.body && !c.got.lost {
+	if c.want.Content != c.got.body && !c.got.lost {
 		c.differ("body: other bytes")
 	}
 }

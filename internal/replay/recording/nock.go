@@ -121,7 +121,7 @@ func findQueries(exchanges []Exchange, lost []int) {
 		if items := pageItems(x.Content); follows && len(items) > 0 && items[0] <= asked.Get("last") {
 			asked, follows = nil, false // a list that begins again
 		}
-		link := nextQuery(x.Answer.Get("Link"))
+		link := NextQuery(x.Answer.Get("Link"))
 		if !follows && link != nil {
 			asked = url.Values{"n": link["n"]}
 			if o := link.Get("orderby"); o != "" {
@@ -136,8 +136,8 @@ func findQueries(exchanges []Exchange, lost []int) {
 	}
 }
 
-// nextQuery returns the query of a Link to the next page, nil = there is none.
-func nextQuery(link string) url.Values {
+// NextQuery returns the query of a Link to the next page, nil = there is none.
+func NextQuery(link string) url.Values {
 	target, _, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	u, ok := address(target)
 	if !ok {
