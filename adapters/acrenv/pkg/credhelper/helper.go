@@ -210,8 +210,7 @@ func (h *ACRCredHelper) hasMetadataService(ctx context.Context) (bool, error) {
 	}
 	base := h.metadata
 	if base == nil {
-		direct := &http.Transport{DisableKeepAlives: true} // and no proxy
-		base = direct
+		base = &http.Transport{DisableKeepAlives: true} // and no proxy
 	}
 	probe, cancel := context.WithTimeout(ctx, MetadataWait)
 	defer cancel()
