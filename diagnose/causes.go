@@ -122,22 +122,27 @@ var causes = []Cause{
 // Causes returns the table of all causes, by code.
 func Causes() []Cause {
 	all := slices.Clone(causes)
-	for i, c := range all {
-		text := sentence.OfCause(string(c.Code))
-		all[i].Title, all[i].Symptom, all[i].Difference, all[i].Proof = text.Title, text.Symptom, text.Difference, text.Proof
-		all[i].Fix = sentence.Draft(text.Fix, nil)
+	for i := range all {
+		all[i] = described(all[i])
 	}
 	return all
 }
 
+// described returns a cause with its texts.
+func described(c Cause) Cause {
+	text := sentence.OfCause(string(c.Code))
+	c.Title, c.Symptom, c.Difference, c.Proof = text.Title, text.Symptom, text.Difference, text.Proof
+	c.Fix = sentence.Draft(text.Fix, nil)
+	return c
+}
+
 // Lookup returns the row of a code or of a slug, and whether there is one.
 func Lookup(codeOrName string) (Cause, bool) {
-	all := Causes()
-	i := slices.IndexFunc(all, func(c Cause) bool {
+	i := slices.IndexFunc(causes, func(c Cause) bool {
 		return strings.EqualFold(string(c.Code), codeOrName) || c.Name == codeOrName
 	})
 	if i < 0 {
 		return Cause{}, false
 	}
-	return all[i], true
+	return described(causes[i]), true
 }

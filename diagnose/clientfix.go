@@ -98,27 +98,3 @@ func (x *examiner) asMeant() string {
 	}
 	return sentence.Draft(sentence.AsWritten, x.blanks())
 }
-
-// lines lists what a scope map needs for the request: what the credential holds on the
-// repository already, and what is missing.
-func (x *examiner) lines(missing acrkit.Scope) string {
-	all := missing
-	if x.granted != nil {
-		all = all.Union(x.onRepository(*x.granted))
-	}
-	var lines []string
-	for a := range all.All() {
-		if a.Type != "repository" || !shell.IsPlain(a.Name) {
-			continue
-		}
-		for _, w := range a.Actions {
-			if action, err := acrkit.ParseAction(w); err == nil {
-				lines = append(lines, "repositories/"+a.Name+"/"+action.String())
-			}
-		}
-	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return strings.Join(lines, " ")
-}

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -151,14 +152,9 @@ func (x *examiner) blanks() map[string]string {
 // wantsOf lists rights as "acrkit doctor" takes them.
 func wantsOf(required acrkit.Scope) string {
 	var wants []string
-	for access := range required.All() {
-		if access.Type != "repository" || !shell.IsPlain(access.Name) {
-			continue
-		}
-		for _, word := range access.Actions {
-			if action, err := acrkit.ParseAction(word); err == nil {
-				wants = append(wants, "--want "+access.Name+":"+action.String())
-			}
+	for repository, action := range repositoryActions(required) {
+		if shell.IsPlain(repository) {
+			wants = append(wants, "--want "+repository+":"+action.String())
 		}
 	}
 	return strings.Join(wants, " ")
@@ -167,18 +163,46 @@ func wantsOf(required acrkit.Scope) string {
 // actions lists the missing actions on the repository by their scope-map names.
 func (x *examiner) actions(missing acrkit.Scope) string {
 	var names []string
-	for a := range missing.All() {
-		if a.Type != "repository" || a.Name != x.repository {
-			continue
-		}
-		for _, w := range a.Actions {
-			if action, err := acrkit.ParseAction(w); err == nil {
-				names = append(names, action.String())
-			}
+	for repository, action := range repositoryActions(missing) {
+		if repository == x.repository {
+			names = append(names, action.String())
 		}
 	}
 	if len(names) == 0 {
 		return "ACTION" // nothing says which
 	}
 	return strings.Join(names, " ")
+}
+
+// lines lists what a scope map needs for the request: what the credential holds on the
+// repository already, and what is missing.
+func (x *examiner) lines(missing acrkit.Scope) string {
+	all := missing
+	if x.granted != nil {
+		all = all.Union(x.onRepository(*x.granted))
+	}
+	var lines []string
+	for repository, action := range repositoryActions(all) {
+		if shell.IsPlain(repository) {
+			lines = append(lines, "repositories/"+repository+"/"+action.String())
+		}
+	}
+	return strings.Join(lines, " ")
+}
+
+// repositoryActions yields each repository of a scope with each of its actions that a
+// scope map can name.
+func repositoryActions(scope acrkit.Scope) iter.Seq2[string, acrkit.Action] {
+	return func(yield func(string, acrkit.Action) bool) {
+		for access := range scope.All() {
+			if access.Type != "repository" {
+				continue
+			}
+			for _, word := range access.Actions {
+				if action, err := acrkit.ParseAction(word); err == nil && !yield(access.Name, action) {
+					return
+				}
+			}
+		}
+	}
 }

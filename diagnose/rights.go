@@ -253,15 +253,8 @@ func (x *examiner) missing() []Missing {
 		lacks = lacks.Minus(*x.granted)
 	}
 	var all []Missing
-	for a := range lacks.All() {
-		if a.Type != "repository" {
-			continue
-		}
-		for _, w := range a.Actions {
-			if action, err := acrkit.ParseAction(w); err == nil {
-				all = append(all, Missing{Repository: a.Name, Action: action})
-			}
-		}
+	for repository, action := range repositoryActions(lacks) {
+		all = append(all, Missing{Repository: repository, Action: action})
 	}
 	return all
 }

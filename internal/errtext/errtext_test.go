@@ -75,7 +75,7 @@ func TestEvents_hide_secrets(t *testing.T) {
 	const secret = "c2VjcmV0LXRoYXQtaXMtbG9uZw"
 	const failed = ` contoso.azurecr.io: 401 Unauthorized`
 	for _, line := range []string{
-		"Authorization: Basic " + secret, "docker login -u ci -p " + secret, "docker login --password=" + secret,
+		"Authorization: Basic " + secret, "docker login -u ci -p " + secret, "docker login --password=" + secret, "tool -password " + secret,
 		"GET https://store.blob.core.windows.net/x?sp=r&sig=" + secret + "&se=1", "GET https://store.example.org/x?key=" + secret, "https://ci:" + secret + "@contoso.azurecr.io/v2/",
 		`{"access_token":"` + secret + `"}`, "client_secret=" + secret, "ACR_TOKEN_PASSWORD=" + secret,
 		strings.Repeat(secret, 40), "eyJ0eXAiOiJKV1QifQ." + strings.Repeat(secret, 40) + "." + secret,

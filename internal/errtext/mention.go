@@ -159,11 +159,11 @@ var (
 		`(login|push|pull|run)( [^\n]*)`)
 )
 
-const pushRefersTo = "refers to a repository ["
-
-// targetBefore are docker's words before the repository that a push goes to. It writes
-// docker.io where a reference names no host.
-var targetBefore = regexp.MustCompile(`refers to (?:a )?repository \[$`)
+// isPushTarget reports whether docker says before a place in a text that a push goes
+// there. It writes docker.io where a reference names no host.
+func isPushTarget(before string) bool {
+	return strings.HasSuffix(before, "refers to repository [") || strings.HasSuffix(before, "refers to a repository [")
+}
 
 // mentions finds all hosts of a text, in order.
 func mentions(text string) []mention {
@@ -221,7 +221,7 @@ func mentions(text string) []mention {
 	}
 	slices.SortFunc(all, func(a, b mention) int { return a.start - b.start })
 	for i, m := range all {
-		all[i].target = m.name == "docker.io" && targetBefore.MatchString(text[max(0, m.start-len(pushRefersTo)):m.start])
+		all[i].target = m.name == "docker.io" && isPushTarget(text[:m.start])
 	}
 	return all
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
-// NoArgs refuses arguments, and says which flag of the same name there is.
+// NoArgs refuses arguments.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return Usage("%q takes no argument, got %q", cmd.CommandPath(), args[0])
