@@ -76,6 +76,7 @@ func TestEvents_hide_secrets(t *testing.T) {
 	const failed = ` contoso.azurecr.io: 401 Unauthorized`
 	for _, line := range []string{
 		"Authorization: Basic " + secret, "docker login -u ci -p " + secret, "docker login --password=" + secret, "tool -password " + secret,
+		"tool -pass " + secret, "tool --passwd " + secret, `tool --password "two ` + secret + `"`, "tool --password 'two " + secret + "'",
 		"GET https://store.blob.core.windows.net/x?sp=r&sig=" + secret + "&se=1", "GET https://store.example.org/x?key=" + secret, "https://ci:" + secret + "@contoso.azurecr.io/v2/",
 		`{"access_token":"` + secret + `"}`, "client_secret=" + secret, "ACR_TOKEN_PASSWORD=" + secret,
 		strings.Repeat(secret, 40), "eyJ0eXAiOiJKV1QifQ." + strings.Repeat(secret, 40) + "." + secret,
