@@ -10,7 +10,6 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
-	"github.com/acrkit/acrkit/internal/refusal"
 )
 
 // Request is one request on the wire.
@@ -124,7 +123,7 @@ func (r *Registry) DeniedCauses() []acrkit.Cause {
 	r.tb.Helper()
 	var out []acrkit.Cause
 	for _, d := range r.Denied() {
-		out = append(out, refusal.Cause(d.RuleID, d.Kind, d.Required, d.Missing))
+		out = append(out, d.RuleID.Cause(d.Kind, d.Required, d.Missing))
 	}
 	return out
 }

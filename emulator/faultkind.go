@@ -88,7 +88,7 @@ type faultKind struct {
 }
 
 // faultKinds is the table of kinds, in the order of the documentation. A kind has
-// an entry here, a rule in package rule and that rule's cause in internal/refusal;
+// an entry here, a rule in package rule and that rule's cause beside it;
 // tests compare the rest (openapi.yaml, the command, docs/refusals.md) with it.
 var faultKinds = []faultKind{
 	{

@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/adapters/internal/adapter"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/internal/adapter"
 )
 
 // Source returns the credential for a registry; nil is none. It is called once for each

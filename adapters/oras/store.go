@@ -16,8 +16,8 @@ import (
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/adapters/internal/adapter"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/internal/adapter"
 )
 
 // Source returns the credential for a registry; nil is none. It is called once for each

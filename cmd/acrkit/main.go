@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/acrkit/acrkit/internal/cli"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli"
 )
 
 func main() { os.Exit(cli.Main(os.Args[1:])) }

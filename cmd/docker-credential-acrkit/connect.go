@@ -7,7 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/internal/identity"
+	"github.com/acrkit/acrkit/internal/login/find"
 )
 
 // environment is the whole configuration of the helper: clients pass it no flags.
@@ -22,8 +22,8 @@ func (e environment) get(name string) string {
 
 // finder looks for credentials where the command does, except in Docker's
 // configuration, which names this helper.
-func (e environment) finder() *identity.Finder {
-	return &identity.Finder{LookupEnv: e.lookup, Kind: e.get("ACRKIT_AUTH"), AskedBy: "ACRKIT_AUTH="}
+func (e environment) finder() *find.Finder {
+	return &find.Finder{LookupEnv: e.lookup, Kind: e.get("ACRKIT_AUTH"), AskedBy: "ACRKIT_AUTH="}
 }
 
 // connect returns a transport with a credential, or with the one that is found.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/internal/identity"
-	"github.com/acrkit/acrkit/internal/store"
+	"github.com/acrkit/acrkit/internal/login/find"
+	"github.com/acrkit/acrkit/internal/login/store"
 )
 
 // logins stores the logins of clients in acrkit's store.
@@ -71,7 +71,7 @@ func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, sec
 
 // keeps reports whether the stored login stays: the helper answers with this user name
 // and secret, or makes such a refresh token from it. Nothing is sent.
-func (s logins) keeps(ctx context.Context, id identity.Identity, kind, user string, secret auth.Secret) (keep bool, notice string, err error) {
+func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, secret auth.Secret) (keep bool, notice string, err error) {
 	t, err := s.env.connect(ctx, id.Registry, id.Credential)
 	if err != nil {
 		return false, "", err
@@ -135,7 +135,7 @@ func (s logins) List(ctx context.Context) (map[acrkit.Registry]string, error) {
 	all := map[acrkit.Registry]string{}
 	for _, l := range stored {
 		reg, err := acrkit.ParseRegistry(l.Registry)
-		cred, credErr := identity.CredentialOf(l)
+		cred, credErr := find.CredentialOf(l)
 		if err != nil || credErr != nil || l.Repository != "" {
 			continue
 		}

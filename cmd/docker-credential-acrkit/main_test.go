@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zalando/go-keyring"
 
+	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/redact"
-	"github.com/acrkit/acrkit/internal/store"
 )
 
 const (

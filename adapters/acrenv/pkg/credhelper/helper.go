@@ -30,9 +30,9 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/adapters/internal/adapter"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
-	"github.com/acrkit/acrkit/internal/adapter"
 )
 
 // Deadline bounds one answer, with all its requests. A build waits for it once for each

@@ -1,0 +1,289 @@
+package cmdutil
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/login/find"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
+)
+
+// Explain adds to an error what the command knows: the credential, what it was granted,
+// and one command that fixes it. It says only what the answers prove.
+func Explain(ctx context.Context, c *Connection, err error) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	reg := c.Registry
+	host := reg.Host() // for hints
+	if c.Transport == nil {
+		host = find.LoginServer(reg)
+	}
+	who := c.Effective(c.about(e.Required))
+	fix := func(key sentence.FixKey) string { return c.fix(key, host) }
+	is := func(kind auth.Kind) bool { return who.Credential != nil && who.Credential.Kind() == kind }
+	anonymous := is(auth.KindAnonymous)
+	switch {
+	case anonymous && (e.Code == acrkit.CodeCredentialRejected || e.Code == acrkit.CodeCredentialMissing):
+		// Nothing was refused: there was nothing to present.
+		out.Code = acrkit.CodeCredentialMissing
+		out.Reason, out.Hint = "no credential was found, and the registry requires one", fix(sentence.Login)
+		switch {
+		case c.Note != "":
+			out.Reason, out.Hint = c.Note, fix(sentence.NameRegistry)
+		case c.Asked:
+			out.Reason = "the registry requires a credential, and --auth anonymous uses none"
+		}
+	case who.Undecided() && e.Status == 0 && asked(err):
+		// A place failed that had to be asked. acrkit's own login has priority over it.
+		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed || e.Cause == cause.DockerConfigBroken {
+			out.Hint = fix(sentence.LoginFirst)
+		}
+	case e.Code == acrkit.CodeCredentialRejected:
+		// The report of a chain or of Docker's configuration has a reason that names the place.
+		if who.Source != "" && !c.Asked && (who.From == "" || !asked(err)) {
+			out.Reason = reasonOf(e) + "; it is from " + who.Source
+		}
+		if e.Hint == "" || !knowsFix(e) && !is(auth.KindManagedIdentity) && !is(auth.KindAzureCLI) {
+			out.Hint = rejectedHint(c, who)
+		}
+	case e.Code == acrkit.CodeInsufficientScope:
+		out.Reason, out.Granted = missingRights(ctx, c, e, who.Credential)
+		out.Cause = cmp.Or(causeOfMissing(e.Required, out.Granted, is(auth.KindScopedToken)), e.Cause)
+		out.Hint = rightsHint(c, e.Required, who.Credential)
+		if anonymous && c.Note != "" {
+			out.Reason, out.Hint = out.Reason+"; "+c.Note, fix(sentence.NameRegistry)
+		} else if anonymous {
+			out.Hint = fix(sentence.Login)
+		}
+	case e.Code == acrkit.CodeDenied && reg.IsACR():
+		out.Hint = fix(sentence.ShowNetwork)
+	case e.Code == acrkit.CodeHostRefused && host != reg.Host():
+		out.Hint = fix(sentence.NameLoginServer)
+	case e.Code == acrkit.CodeHostRefused && c.Transport == nil && !c.plainHTTP:
+		out.Hint = fix(sentence.TrustHost)
+	case e.Code == acrkit.CodeHostRefused && c.plainHTTP:
+		out.Hint = c.fix(sentence.WithoutPlainHTTP, reg.Host())
+	case e.Code == acrkit.CodeNotFound && c.Target != "":
+		out.Hint = c.fix(sentence.ListTags, reg.Host())
+	case e.Code == acrkit.CodeNotFound && c.Repository != "" && is(auth.KindScopedToken):
+		// Such a token may not list the catalog.
+		out.Hint = c.fix(sentence.ShowRights, reg.Host())
+	case e.Code == acrkit.CodeNotFound:
+		out.Hint = c.fix(sentence.ListRepositories, reg.Host())
+	case e.Code == acrkit.CodeTLS && reg.IsLoopback():
+		out.Hint = fix(sentence.TrustEmulator)
+	case e.Code == acrkit.CodeTLS:
+		out.Hint = fix(sentence.TrustAuthority)
+	case e.Code == acrkit.CodeUnavailable && e.Cause != cause.ProxyUnreachable:
+		key := sentence.Reach
+		if e.Cause == cause.ConnectionTimeout {
+			key = sentence.ReachInTime
+		}
+		out.Hint = c.fix(key, reg.Host())
+	}
+	return &out
+}
+
+// fix returns a fix with what is known of the connection, towards a host.
+func (c *Connection) fix(key sentence.FixKey, host string) string {
+	return sentence.Fix(key, map[string]string{"host": host, "name": c.Registry.Name(), "scheme": c.scheme(), "repository": c.Repository})
+}
+
+func (id Identity) scheme() string {
+	if id.plainHTTP {
+		return "http"
+	}
+	return "https"
+}
+
+// subject names the credential at the beginning of a clause.
+func subject(c auth.Credential) string {
+	if c == nil {
+		return "the credential"
+	}
+	if c.Kind() == auth.KindAnonymous {
+		return "the anonymous user"
+	}
+	return "the " + c.String()
+}
+
+// missingRights says what the credential has and has not, in scope-map names. To
+// know what it has, it asks for a token with every right on the repository.
+func missingRights(ctx context.Context, c *Connection, e *acrkit.Error, cred auth.Credential) (string, *acrkit.Scope) {
+	who, required := subject(cred), e.Required
+	if required.Contains(acrkit.CatalogScope()) {
+		if cred != nil && cred.Kind() == auth.KindScopedToken {
+			return who + ` may not list the catalog; a scope-mapped token can only with a scope map on "*"`, e.Granted
+		}
+		return who + " may not list the catalog", e.Granted
+	}
+	var wants []string
+	name := ""
+	for access := range required.All() {
+		name = access.Name
+		for _, word := range access.Actions {
+			wants = append(wants, actionName(word))
+		}
+	}
+	if len(wants) == 0 {
+		return who + " lacks a right that the registry does not name", nil
+	}
+	var granted *acrkit.Scope
+	if c.Transport != nil {
+		if token, err := c.Transport.Token(ctx, acrkit.RepositoryScope(name, acrkit.Actions()...)); err == nil {
+			granted = token.Granted
+		}
+	}
+	if granted == nil {
+		return fmt.Sprintf("%s does not have %s on %q", who, strings.Join(wants, " and "), name), nil
+	}
+	var has, lacks []string
+	for _, a := range acrkit.Actions() {
+		if granted.Contains(acrkit.RepositoryScope(name, a)) {
+			has = append(has, a.String())
+		}
+	}
+	for _, want := range wants {
+		if a, err := acrkit.ParseAction(want); err != nil || !granted.Contains(acrkit.RepositoryScope(name, a)) {
+			lacks = append(lacks, want)
+		}
+	}
+	if len(lacks) == 0 {
+		lacks = wants
+	}
+	if len(has) == 0 {
+		return fmt.Sprintf("%s has no right on %q; this needs %s", who, name, strings.Join(lacks, " and ")), granted
+	}
+	return fmt.Sprintf("%s has %s but not %s", who, strings.Join(has, " and "), strings.Join(lacks, " and ")), granted
+}
+
+// causeOfMissing returns the cause of a missing right, if the granted rights show it, else
+// "".
+func causeOfMissing(required acrkit.Scope, granted *acrkit.Scope, scoped bool) acrkit.Cause {
+	if required.Contains(acrkit.CatalogScope()) {
+		if scoped {
+			return cause.CatalogScoped
+		}
+		return ""
+	}
+	if granted == nil {
+		return ""
+	}
+	for access := range required.All() {
+		may := func(a acrkit.Action) bool { return granted.Contains(acrkit.RepositoryScope(access.Name, a)) }
+		one := func(a acrkit.Action) bool {
+			return required.Minus(*granted).Equal(acrkit.RepositoryScope(access.Name, a))
+		}
+		switch {
+		case !slices.ContainsFunc(acrkit.Actions(), may):
+			return cause.NoRightHere
+		case one(acrkit.MetadataRead):
+			return cause.MetadataReadMissing
+		case one(acrkit.ContentRead) && may(acrkit.ContentWrite):
+			return cause.PushWithoutPull
+		}
+	}
+	return ""
+}
+
+func actionName(word string) string {
+	if a, err := acrkit.ParseAction(word); err == nil {
+		return a.String()
+	}
+	return word
+}
+
+func rightsHint(c *Connection, required acrkit.Scope, cred auth.Credential) string {
+	reg := c.Registry
+	facts := map[string]string{"host": reg.Host(), "name": reg.Name()}
+	for access := range required.All() {
+		if access.Type != "repository" || acrkit.CheckRepositoryName(access.Name) != nil {
+			continue
+		}
+		facts["repository"] = access.Name
+		if cred != nil && cred.Kind() == auth.KindScopedToken && reg.IsACR() {
+			var actions []string
+			for _, word := range access.Actions {
+				if a, err := acrkit.ParseAction(word); err == nil {
+					actions = append(actions, a.String())
+				}
+			}
+			if len(actions) == 0 {
+				break
+			}
+			facts["actions"] = strings.Join(actions, " ")
+			return sentence.Fix(sentence.AddRights, facts)
+		}
+		return sentence.Fix(sentence.ShowRights, facts)
+	}
+	return sentence.Fix(sentence.ShowIdentity, facts)
+}
+
+// asked reports whether an error is of a place that was asked for a credential.
+func asked(err error) bool {
+	_, ok := errors.AsType[*auth.ChainError](err)
+	return ok
+}
+
+// knowsFix reports whether the refusal itself says which command fixes it, as those of a
+// managed identity and of the Azure CLI always do: a better hint than one for the kind
+// of credential.
+func knowsFix(e *acrkit.Error) bool {
+	switch e.Cause {
+	case cause.EntraSecretExpired, cause.EntraSignInEnded:
+		return true
+	case cause.EntraAssertionRefused:
+		refusal, ok := errors.AsType[auth.EntraRefusal](e)
+		return ok && refusal.Number == 700027 // the certificate
+	}
+	return false
+}
+
+// rejectedHint returns a command that fixes a credential that was not accepted, or that
+// shows more about it.
+func rejectedHint(c *Connection, who Effective) string {
+	reg := c.Registry
+	if who.Login != nil {
+		return find.LoginHint(reg, who.Login.Repository)
+	}
+	if who.From != "" { // of Docker's configuration
+		if who.Credential.Kind() == auth.KindRefreshToken && reg.IsACR() {
+			return c.fix(sentence.LoginOfAzureCLI, reg.Host())
+		}
+		place := who.place()
+		if len(place.Variables) > 0 { // no login is written there
+			return "unset " + strings.Join(place.Variables, " ") + "    # and log in: " + c.fix(sentence.Login, reg.Host())
+		}
+		if place.Place.IsPodman() {
+			return c.fix(sentence.LoginForPodman, reg.Host())
+		}
+		return c.fix(sentence.LoginForDocker, reg.Host())
+	}
+	if !reg.IsACR() || who.Credential == nil {
+		return c.fix(sentence.ShowIdentity, reg.Host())
+	}
+	switch who.Credential.Kind() {
+	case auth.KindScopedToken:
+		if name := who.Credential.Name(); shell.IsPlain(name) {
+			return sentence.Fix(sentence.ShowToken, map[string]string{"name": reg.Name(), "token": name})
+		}
+	case auth.KindServicePrincipal, auth.KindCertificate:
+		return c.fix(sentence.ShowSecrets, reg.Host())
+	case auth.KindAdminUser:
+		return c.fix(sentence.ShowAdminPassword, reg.Host())
+	case auth.KindAzureCLI:
+		return c.fix(sentence.SignInToAzure, reg.Host())
+	}
+	return c.fix(sentence.ShowIdentity, reg.Host())
+}

@@ -1,0 +1,117 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/emulator"
+)
+
+// parts answers with parts of a check, one after another.
+func parts(all ...checkPart) partOf {
+	return func(context.Context, string) (checkPart, error) {
+		p := all[0]
+		all = all[1:]
+		return p, nil
+	}
+}
+
+// TestCheckRun: the exit code says whether something was found, and more than what
+// can be told is an error, never a shortened list.
+func TestCheckRun(t *testing.T) {
+	many := func(n int) []findingJSON { return make([]findingJSON, n) }
+	broken := func(context.Context, string) (checkPart, error) {
+		return checkPart{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "x"}
+	}
+	for name, tc := range map[string]struct {
+		part partOf
+		code int
+		says string
+	}{
+		"nothing": {parts(checkPart{Next: "a", Manifests: 1}, checkPart{Manifests: 2, Contents: 1, Bytes: 2048}), 0,
+			"checked 3 manifests and 1 contents of 2.0 KiB; findings: 0\n"},
+		"unused":       {parts(checkPart{Unused: 2, UnusedBytes: 7}), 0, "nothing refers to 2 contents of 7 bytes; they are removed later\n"},
+		"one":          {parts(checkPart{Next: "a"}, checkPart{Findings: many(1)}), 8, "findings: 1\n"},
+		"at the limit": {parts(checkPart{Next: "a", Findings: many(maxFindings - 1)}, checkPart{Findings: many(1)}), 8, "findings: 10000\n"},
+		"above":        {parts(checkPart{Next: "a", Findings: many(maxFindings)}, checkPart{Findings: many(1)}), 1, ""},
+		"breaks off":   {broken, 6, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, _, errOut := iostreams.Test()
+			err := checkRun(t.Context(), s, nil, tc.part)
+			if code := cmdutil.ExitCode(err); code != tc.code {
+				t.Errorf("exit code %d, %v", code, err)
+			}
+			if !strings.HasSuffix(errOut.String(), tc.says) {
+				t.Errorf("%q, want %q", errOut, tc.says)
+			}
+		})
+	}
+}
+
+// TestCheckProgress: a person sees how far a long check is.
+func TestCheckProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, _, errOut := iostreams.Test()
+		s.SetTTY(true, true, true)
+		n := 0
+		if err := checkRun(t.Context(), s, nil, func(context.Context, string) (checkPart, error) {
+			time.Sleep(1100 * time.Millisecond)
+			if n++; n == 3 {
+				return checkPart{}, nil
+			}
+			return checkPart{Next: "x", Manifests: 1, Bytes: 1 << 20, Total: 10 << 20}, nil
+		}); err != nil {
+			t.Error(err)
+		}
+		for _, want := range []string{"Checking", "Checked 1 manifests and 1.0 MiB of 10.0 MiB", "Checked 2 manifests and 2.0 MiB of 10.0 MiB"} {
+			if !strings.Contains(errOut.String(), want) {
+				t.Errorf("%q lacks %q", errOut, want)
+			}
+		}
+	})
+}
+
+// TestCheckInMemory: the folder that an emulator in memory names leads to it.
+func TestCheckInMemory(t *testing.T) {
+	e, err := emulator.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(ctx, l) }()
+	defer func() { cancel(); <-served }()
+	dir := t.TempDir()
+	conn := connection{LoginServer: loginServer(l.Addr()), CAFile: filepath.Join(dir, "ca.pem")}
+	if err := errors.Join(conn.save(dir), os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
+		os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := clitest.Execute(t, newCmdCheck(clitest.Factory(nil)), "--data "+dir); err != nil {
+		t.Error(err)
+	}
+	// Without it there is nothing to check.
+	if err := os.Remove(filepath.Join(dir, connectionFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := clitest.Execute(t, newCmdCheck(clitest.Factory(nil)), "--data "+dir); cmdutil.ExitCode(err) != 5 {
+		t.Errorf("without a connection: %v", err)
+	}
+}

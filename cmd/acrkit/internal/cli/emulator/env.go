@@ -1,0 +1,212 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
+)
+
+// EnvOptions are what "emulator env" needs.
+type EnvOptions struct {
+	IO      *iostreams.IOStreams
+	DataDir string
+	Shell   string
+	Token   string // "" is the first of the example seed that can list tags
+
+	ServicePrincipal bool
+}
+
+// NewCmdEnv returns "emulator env". A runF other than nil runs instead of it.
+func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error) *cobra.Command {
+	opts := &EnvOptions{IO: f.IO}
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Print shell exports that point other programs to the emulator",
+		Long: "Print shell exports that point acrkit, the Azure SDKs, az, and programs in Go, Python\n" +
+			"and Node to the emulator that was started last with the data folder, with the name and\n" +
+			"password of a token of its seed.\n\n" +
+			"Unasked, that is the first token of the seed that can list tags, and only while its\n" +
+			"password is the one in the example seed, which is public. With\n" +
+			"--token, it is that token, and its password is read in the seed file that the emulator\n" +
+			"was started with, and printed: do not let others read the output. The emulator itself\n" +
+			"keeps no password that could be read. One that it does not accept any more is not\n" +
+			"exported.\n\n" +
+			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
+			"What variables cannot do is said on stderr: the Azure SDKs need one line of code.",
+		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
+			"$ eval \"$(acrkit emulator env --service-principal)\"\n$ acrkit emulator env --shell fish | source\n" +
+			"$ acrkit emulator env --shell powershell | Out-String | Invoke-Expression",
+		Args: cmdutil.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.Token != "" && opts.ServicePrincipal {
+				return cmdutil.Usage("--token and --service-principal exclude each other")
+			}
+			if opts.DataDir == "" {
+				dir, err := defaultDataDir(f.Env, "acrkit emulator env")
+				if err != nil {
+					return err
+				}
+				opts.DataDir = dir
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return envRun(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
+	cmd.Flags().StringVar(&opts.Token, "token", "", "export the token of this `name`, with the password that the seed file names")
+	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
+	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
+	return cmd
+}
+
+func envRun(ctx context.Context, opts *EnvOptions) error {
+	c, err := readConnection(opts.DataDir)
+	if err != nil {
+		return err
+	}
+	if opts.ServicePrincipal && c.Client == "" {
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: sentence.Fix(sentence.ExportToken, map[string]string{"dir": shell.Quote(opts.DataDir)})}
+	}
+	token, note, err := opts.token(ctx, c)
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	if opts.ServicePrincipal {
+		// A token that was exported earlier would have priority over it.
+		lines.WriteString(unset(opts.Shell, "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD") + "\n")
+	}
+	for _, v := range variables(c, token, opts.ServicePrincipal) {
+		lines.WriteString(export(opts.Shell, v[0], v[1]) + "\n")
+	}
+	if _, err := io.WriteString(opts.IO.Out, lines.String()); err != nil {
+		return err
+	}
+	if opts.IO.IsStderrTTY() || !opts.IO.IsStdoutTTY() {
+		printNotes(opts.IO.ErrOut, c, token, note, opts.ServicePrincipal)
+	}
+	return nil
+}
+
+// token returns the token to be exported, or a note that says why there is none.
+func (opts *EnvOptions) token(ctx context.Context, c connection) (t seedToken, note string, err error) {
+	switch {
+	case opts.ServicePrincipal:
+	case opts.Token != "":
+		if t, err = opts.namedToken(c); err == nil {
+			err = opts.check(ctx, c, t)
+		}
+	default:
+		public, ok := c.publicToken()
+		if !ok {
+			break
+		}
+		if opts.check(ctx, c, public) != nil {
+			note = fmt.Sprintf("The password of the token %q is no longer the one of the example seed.\n", public.name)
+			break
+		}
+		t = public
+	}
+	return t, note, err
+}
+
+// variables are what other programs read. The password of a token is the only secret.
+// The service principal's ids are exported only on request: without the secret they are
+// half a credential, which is an error.
+func variables(c connection, token seedToken, principal bool) [][2]string {
+	if !principal {
+		c.Tenant, c.Client = "", ""
+	}
+	vars := [][2]string{
+		{"ACR_NAME", c.LoginServer},
+		{"ACR_TOKEN_NAME", token.name},
+		{"ACR_TOKEN_PASSWORD", string(token.password)},
+		{"AZURE_AUTHORITY_HOST", c.url()},
+		{"AZURE_TENANT_ID", c.Tenant},
+		{"AZURE_CLIENT_ID", c.Client},
+		{"AZURE_SUBSCRIPTION_ID", c.Subscription},
+		{"SSL_CERT_FILE", c.CAFile},       // Go, OpenSSL, podman, crane
+		{"REQUESTS_CA_BUNDLE", c.CAFile},  // Python, az
+		{"NODE_EXTRA_CA_CERTS", c.CAFile}, // Node
+	}
+	set := vars[:0]
+	for _, v := range vars {
+		if v[1] != "" {
+			set = append(set, v)
+		}
+	}
+	return set
+}
+
+func unset(language string, names ...string) string {
+	switch language {
+	case "fish":
+		return "set -e " + strings.Join(names, "; set -e ")
+	case "powershell":
+		return "Remove-Item -ErrorAction Ignore Env:" + strings.Join(names, ", Env:")
+	}
+	return "unset " + strings.Join(names, " ")
+}
+
+func export(language, name, value string) string {
+	switch language {
+	case "fish":
+		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	case "powershell":
+		return "$env:" + name + " = '" + strings.ReplaceAll(value, "'", "''") + "'"
+	}
+	return "export " + name + "=" + shell.Quote(value)
+}
+
+// printNotes prints the settings that no variable can make. The advice on instance discovery and
+// on /adfs follows from running the SDKs and az against a private authority.
+func printNotes(w io.Writer, c connection, token seedToken, note string, principal bool) {
+	base := c.url()
+	suffix := ""
+	if _, port, ok := strings.Cut(c.LoginServer, ":"); ok {
+		suffix = ":" + port
+	}
+	todo := note + "Still to be set by you: ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD, or nothing for anonymous pull;\n" +
+		"--token NAME exports a token whose password the seed file names.\n"
+	switch {
+	case principal:
+		todo = "Still to be set by you: AZURE_CLIENT_SECRET (of the seed). Without it acrkit refuses\nAZURE_TENANT_ID and AZURE_CLIENT_ID as half a credential.\n"
+	case token.name != "":
+		todo = fmt.Sprintf("You are the token %q of the seed; --token NAME exports another one.\n", token.name)
+	}
+	if !principal {
+		todo += "A service principal wants --service-principal here, and AZURE_CLIENT_SECRET.\n"
+	}
+	fmt.Fprintf(w, `%[3]s
+The Azure SDKs check an authority that they do not know at login.microsoftonline.com
+("instance discovery"); that has no variable and is turned off in code:
+
+  Go:      azidentity.NewClientSecretCredential(tenant, client, secret,
+               &azidentity.ClientSecretCredentialOptions{DisableInstanceDiscovery: true})
+  Python:  ClientSecretCredential(tenant, client, secret, disable_instance_discovery=True)
+  JS:      new ClientSecretCredential(tenant, client, secret, {disableInstanceDiscovery: true})
+
+az, which stores its settings in AZURE_CONFIG_DIR:
+
+  az cloud register --name acrkit --endpoint-resource-manager %[1]s --endpoint-management %[1]s \
+    --endpoint-active-directory %[1]sadfs --endpoint-active-directory-resource-id %[1]s \
+    --endpoint-active-directory-graph-resource-id %[1]s --suffix-acr-login-server-endpoint %[2]s
+  az cloud set --name acrkit
+  az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
+
+Docker needs nothing: it takes registries on this machine without a certificate.
+SSL_CERT_FILE and REQUESTS_CA_BUNDLE replace the system's certificates in some
+programs; set them in a separate shell.
+`, base, suffix, todo)
+}

@@ -1,0 +1,42 @@
+//go:build unix
+
+package emulator
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+)
+
+// Who can write connection.json says where clients send their credentials, and who
+// can read the control API's key has the emulator: a command uses neither.
+func TestSecretsOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := (connection{LoginServer: "localhost:1", CAFile: ""}).save(dir); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(dir, controlKey)
+	if err := os.WriteFile(key, []byte("key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &control{factory: &cmdutil.Factory{}, DataDir: dir}
+	if _, err := c.open(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{connectionFile, controlKey} {
+		path := filepath.Join(dir, name)
+		if err := os.Chmod(path, 0o622); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.open(); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), name+" can be read or written by others") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

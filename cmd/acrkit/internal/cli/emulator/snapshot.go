@@ -1,0 +1,71 @@
+package emulator
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+)
+
+type snapshotJSON struct {
+	Name         string    `json:"name"`
+	Created      time.Time `json:"created"`
+	Repositories int64     `json:"repositories"`
+	Manifests    int64     `json:"manifests"`
+	Tags         int64     `json:"tags"`
+	Blobs        int64     `json:"blobs"`
+}
+
+var snapshotFields = []string{"name", "created", "repositories", "manifests", "tags", "blobs"}
+
+// newCmdSnapshot returns "emulator snapshot" with its verbs.
+func newCmdSnapshot(f *cmdutil.Factory) *cobra.Command {
+	cmd := cmdutil.Group(&cobra.Command{
+		Use:   "snapshot <command>",
+		Short: "Take snapshots of a running emulator's state",
+		Long: "Take snapshots of a running emulator's state, to go back to with \"acrkit emulator reset\":\n" +
+			"content, settings, tokens, scope maps, passwords. They outlive a restart where there is a\n" +
+			"data folder. The one called seed is taken when a seed is applied.",
+	})
+	c := addControlFlags(cmd, f)
+	var exporter *cmdutil.Exporter
+	list := &cobra.Command{Use: "list", Short: "List the snapshots", Long: "List the snapshots, the oldest first.", Example: "$ acrkit emulator snapshot list", Args: cmdutil.NoArgs,
+		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
+			var out struct{ Snapshots []snapshotJSON }
+			if err := cl.call(cmd.Context(), http.MethodGet, "snapshots", nil, &out); err != nil {
+				return err
+			}
+			return printAll(cmd.Context(), c.factory.IO, exporter, out.Snapshots, []string{"SNAPSHOT", "TAKEN"}, func(s snapshotJSON) []string { return []string{s.Name, cmdutil.Time(s.Created)} })
+		})}
+	cmdutil.AddJSONFlags(list, &exporter, snapshotFields)
+	create := &cobra.Command{Use: "create <name>", Short: "Take a snapshot", Long: "Take a snapshot. Clients go on meanwhile.", Example: "$ acrkit emulator snapshot create before-purge", Args: cmdutil.ExactArgs(1, "a name"),
+		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
+			return cl.call(cmd.Context(), http.MethodPost, "snapshots", map[string]string{"name": args[0]}, nil)
+		})}
+	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"), ValidArgsFunction: c.complete("snapshots"),
+		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
+			return cl.call(cmd.Context(), http.MethodDelete, path("snapshots", args[0]), nil, nil)
+		})}
+	cmd.AddCommand(list, create, remove)
+	return cmd
+}
+
+// newCmdReset returns "emulator reset".
+func newCmdReset(f *cmdutil.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "reset [<snapshot>]", Short: "Go back to a snapshot, or to the seed",
+		Long: "Replace a running emulator's state by a snapshot's, without a name by what it was when its\n" +
+			"seed was applied. What was pushed since is gone. Requests under way are waited for, new\n" +
+			"ones wait. Faults, the clock and the decision log stay as they are.",
+		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
+	}
+	c := addControlFlags(cmd, f)
+	cmd.ValidArgsFunction = c.complete("snapshots")
+	cmd.RunE = c.run(func(cmd *cobra.Command, cl *client, args []string) error {
+		return cl.call(cmd.Context(), http.MethodPost, "reset", map[string]string{"snapshot": strings.Join(args, "")}, nil)
+	})
+	return cmd
+}

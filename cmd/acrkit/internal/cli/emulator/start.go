@@ -1,0 +1,354 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/stall"
+)
+
+// StartOptions are what "emulator start" needs.
+type StartOptions struct {
+	IO    *iostreams.IOStreams
+	Now   func() time.Time
+	Debug bool
+
+	Addr           string
+	DataDir        string
+	Memory         bool
+	SeedFile       string
+	SeedMode       string
+	Recover        bool
+	Hostnames      []string
+	BeyondLoopback bool
+	RateLimits     bool
+	BlobRedirects  bool
+	BlobHost       string
+	Deviations     []string
+	CollectAfter   time.Duration
+
+	Given string // the flags that were given besides --addr, for hints
+}
+
+// readyTime bounds the wait for the emulator's own first answer.
+const readyTime = 30 * time.Second
+
+// NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
+func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
+	opts := &StartOptions{IO: f.IO, Now: f.Now}
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start the emulator",
+		Long: "Start the emulator and keep it running until it is interrupted; it takes no --timeout. It\n" +
+			"prints what to paste next when it is ready.\n\n" +
+			"State is kept in the data folder and survives a crash. A seed (a YAML file) says\n" +
+			"what the registry holds at first; a new folder without --seed gets the example\n" +
+			"that \"acrkit emulator seed init\" writes. A seed is applied to a new folder; on\n" +
+			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
+			"says to merge it in, or to reset the state to it.\n\n" +
+			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
+			"a backup, or use --recover to go on with what is left: nothing is removed in that\n" +
+			"run, and what cannot be read is kept in state/aside-*.",
+		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
+			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
+		Args: cmdutil.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.Debug = f.Global.Debug
+			if opts.Memory && opts.DataDir != "" {
+				return cmdutil.Usage("--memory and --data exclude each other")
+			}
+			if opts.SeedMode != "" && opts.SeedFile == "" {
+				return cmdutil.Usage("--seed-mode needs --seed")
+			}
+			if opts.Recover && (opts.Memory || opts.SeedMode == string(emulator.SeedReset)) {
+				return cmdutil.Usage("--recover is for a folder whose state is kept: it excludes --memory and --seed-mode reset")
+			}
+			if opts.BlobHost != "" && !opts.BlobRedirects {
+				return cmdutil.Usage("--blob-host needs --blob-redirects")
+			}
+			if opts.CollectAfter < 0 {
+				return cmdutil.Usage("--collect-after %v is less than 0", opts.CollectAfter)
+			}
+			opts.Given = cmdutil.GivenFlags(cmd, "addr")
+			if err := checkAddr(opts.Addr, opts.Given, opts.BeyondLoopback); err != nil {
+				return err
+			}
+			if !opts.Memory && opts.DataDir == "" {
+				dir, err := defaultDataDir(f.Env, "acrkit emulator start")
+				if err != nil {
+					return err
+				}
+				opts.DataDir = dir
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return startRun(cmd.Context(), opts)
+		},
+	}
+	cmdutil.RefuseTimeout(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
+	flags.StringVar(&opts.DataDir, "data", "", "`folder` that keeps the state (default: the user's data folder)")
+	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
+	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
+	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
+	flags.BoolVar(&opts.Recover, "recover", false, "go on with what is left of a folder's state")
+	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
+	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
+	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false, "redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
+	flags.StringVar(&opts.BlobHost, "blob-host", "", "host `name` to redirect to instead, where .localhost does not resolve")
+	flags.StringArrayVar(&opts.Deviations, "deviate", nil, "give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
+	flags.DurationVar(&opts.CollectAfter, "collect-after", 0, "`time` for which blobs are kept that no manifest names (default: a day)")
+	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
+	return cmd
+}
+
+// checkAddr refuses an address that other machines reach, unless an option allows it.
+func checkAddr(addr, given string, beyond bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return cmdutil.Usage("--addr %q is not HOST:PORT", addr)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || beyond {
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
+		Reason: "other machines may reach it, and the emulator is for this one",
+		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
+}
+
+func startRun(ctx context.Context, opts *StartOptions) error {
+	defer cmdutil.TuneGC()()
+	seed, err := opts.seed()
+	if err != nil {
+		return err
+	}
+	// The port first: no folder is made for an emulator that cannot listen.
+	listener, err := listen(ctx, opts.Addr, opts.Given)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	level := slog.LevelWarn
+	if opts.Debug {
+		level = slog.LevelDebug
+	}
+	var deviations []emulator.Deviation
+	for _, d := range opts.Deviations {
+		deviations = append(deviations, emulator.Deviation(d))
+	}
+	e, err := emulator.Open(ctx, &emulator.Options{
+		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
+		DataDir: opts.DataDir, Recover: opts.Recover, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		BeyondLoopback: opts.BeyondLoopback,
+		Logger:         slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
+	})
+	if err != nil {
+		return opts.explain(err)
+	}
+	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
+	if err != nil {
+		return errors.Join(opts.explain(err), e.Close())
+	}
+	defer cleanup()
+	example := seed != nil && opts.SeedFile == ""
+	err = opts.serve(ctx, e, listener, conn, example)
+	if closeErr := e.Close(); err == nil {
+		err = closeErr
+	}
+	return opts.explain(err)
+}
+
+// serve runs the emulator until the context ends, which is no error.
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
+	serveCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- e.Serve(serveCtx, listener) }()
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
+	}
+	if err := waitReady(serveCtx, conn, e.CACertificate(), dial); err != nil {
+		stop()
+		serveErr := <-done
+		if ctx.Err() != nil {
+			return nil
+		}
+		return errors.Join(serveErr, err)
+	}
+	printStart(opts.IO, conn, example)
+	err := <-done
+	if err == nil || ctx.Err() != nil {
+		cmdutil.Say(opts.IO.ErrOut, "stopped")
+	}
+	return err
+}
+
+// waitReady asks as a client does until GET /v2/ answers 401.
+func waitReady(ctx context.Context, conn connection, ca []byte, dial func(context.Context) (net.Conn, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	t := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+	defer t.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := stall.Wrap(t).RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("the emulator does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("the emulator answers %d instead of 401", resp.StatusCode)
+	}
+	return nil
+}
+
+// reachable replaces the unspecified address by the loopback address.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
+}
+
+// listen listens; given are the other flags, for a hint.
+func listen(ctx context.Context, addr, given string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	e := &acrkit.Error{Op: "listen on " + addr, Causes: []error{err}}
+	if inner, ok := errors.AsType[*net.OpError](err); ok {
+		e.Causes = []error{inner.Err}
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		e.Reason = "the port is in use, perhaps by another emulator"
+		e.Hint = sentence.Fix(sentence.StartOnFreePort, map[string]string{"args": net.JoinHostPort(host, "0") + given})
+	}
+	return nil, e
+}
+
+// seed reads the seed file. Without one, a new folder gets the example, whose
+// passwords are public.
+func (opts *StartOptions) seed() (*emulator.Seed, error) {
+	if opts.SeedFile != "" {
+		return readSeed(opts.SeedFile, opts.IO.In)
+	}
+	if !opts.Memory {
+		if opts.Recover {
+			return nil, nil
+		}
+		isNew, err := emulator.IsNew(opts.DataDir)
+		if _, said := errors.AsType[*acrkit.Error](err); said {
+			return nil, err
+		}
+		if err != nil {
+			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
+		}
+		if !isNew {
+			return nil, nil
+		}
+	}
+	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+}
+
+// connection describes the running emulator, and writes the description, and the CA
+// certificate of an emulator in memory, where other programs find them.
+func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(seed)}
+	nothing := func() {}
+	if err := conn.describe(e, seed); err != nil {
+		return conn, nothing, err
+	}
+	if opts.DataDir == "" {
+		dir, err := os.MkdirTemp("", "acrkit-emulator-")
+		if err != nil {
+			return conn, nothing, err
+		}
+		cleanup := func() { _ = os.RemoveAll(dir) } // the certificate is of no use afterwards
+		conn.CAFile = filepath.Join(dir, "ca.pem")
+		// Also what the commands need that talk to a running emulator.
+		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
+			os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600), conn.save(dir))
+		if err != nil {
+			cleanup()
+			return conn, nothing, err
+		}
+		return conn, cleanup, nil
+	}
+	dir, err := filepath.Abs(opts.DataDir)
+	if err != nil {
+		return conn, nothing, err
+	}
+	conn.DataDir, conn.CAFile = dir, filepath.Join(dir, "ca.pem")
+	return conn, nothing, conn.save(dir)
+}
+
+// withoutChosen is a command that starts the emulator without the secrets that
+// others may know.
+func (opts *StartOptions) withoutChosen() string {
+	if opts.Memory {
+		return sentence.Fix(sentence.StartInMemoryWithoutChosen, map[string]string{"addr": opts.Addr})
+	}
+	return sentence.Fix(sentence.StartWithoutChosen, map[string]string{"addr": opts.Addr, "dir": shell.Quote(opts.DataDir)})
+}
+
+// explain adds to a failure to start what the user can do.
+func (opts *StartOptions) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && errors.Is(err, emulator.ErrChosenSecrets) {
+		out := *e
+		out.Op, out.Hint = "listen beyond loopback", opts.withoutChosen()
+		return &out
+	}
+	if cmdutil.IsDiskFull(err) {
+		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
+			Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
+	}
+	e, ok := errors.AsType[*acrkit.Error](err)
+	// The system refuses the folder, or something in it.
+	if _, refused := errors.AsType[*fs.PathError](err); ok && refused && e.Hint == "" && opts.DataDir != "" {
+		out := *e
+		out.Hint = sentence.Fix(sentence.ListFolderOrStart, map[string]string{"dir": shell.Quote(opts.DataDir)})
+		return &out
+	}
+	if ok && e.Code == acrkit.CodeUnavailable && opts.DataDir != "" {
+		out := *e
+		out.Hint = sentence.Fix(sentence.StartInOtherFolder, nil)
+		return &out
+	}
+	return err
+}

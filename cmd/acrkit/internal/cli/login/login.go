@@ -1,0 +1,410 @@
+// Package login holds the "acrkit login" command.
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/login/dockerconf"
+	"github.com/acrkit/acrkit/internal/login/find"
+	"github.com/acrkit/acrkit/internal/login/store"
+	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/visible"
+	"github.com/acrkit/acrkit/internal/wire"
+)
+
+// Options are what the command needs.
+type Options struct {
+	IO        *iostreams.IOStreams
+	Connect   func(cmdutil.Identity) (*cmdutil.Connection, error)
+	Store     func() (*store.Store, error)
+	Secret    func(ctx context.Context, what string) (string, error) // asks a person, without an echo
+	LookupEnv func(string) (string, bool)
+	Now       func() time.Time
+	CI        bool // there is no user to ask
+
+	Registry   acrkit.Registry
+	Repository string // "", "team/app" or "team/*"
+	Kind       auth.Kind
+	User       string
+	Tenant     string
+	Stdin      bool
+	File       string
+	NoVerify   bool
+	Docker     Docker
+}
+
+// flags are the flags that become Kind and User.
+type flags struct {
+	tokenName, username, clientID    string
+	principal, refresh, entra, admin bool
+}
+
+// NewCmdLogin returns the command. A runF other than nil runs instead of it.
+func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Docker: Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
+	opts.Secret = func(ctx context.Context, what string) (string, error) { return readSecret(ctx, f.IO, what) }
+	var fl flags
+	var repository string
+	cmd := &cobra.Command{
+		Use:   "login [<registry>]",
+		Short: "Store a credential for a registry, or for a part of it",
+		Long: "Store a credential in the system's keychain or, where there is none, in a file that\n" +
+			"you alone can read. It is tried first: one that the registry does not accept is not\n" +
+			"stored.\n\n" +
+			"The secret is asked for at a terminal, without an echo, or read from standard input\n" +
+			"or a file; it is never an argument, which others could see in the list of processes.\n\n" +
+			"With --repository, several credentials are kept for one registry. Each is for the\n" +
+			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
+			"team/app/x. If several match a repository, the longest name is used. Variables in\n" +
+			"the environment have priority over stored credentials (\"acrkit help environment\").\n\n" +
+			"With --docker, Docker and all that read its configuration get the credential too, by\n" +
+			"the helper docker-credential-acrkit: it is named for this registry in credHelpers of\n" +
+			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made when you say\n" +
+			"so or with --yes; all else in the file stays as it is.",
+		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
+			"# Another one for what is below team/, its password from a pipe\n" +
+			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
+			"# For Docker too\n$ acrkit login myregistry --token-name ci-pull --docker\n\n" +
+			"# A service principal\n$ acrkit login myregistry --service-principal --tenant TENANT_ID --client-id CLIENT_ID --password-file secret.txt\n\n" +
+			"# What \"az acr login --expose-token\" prints; good for three hours\n" +
+			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login myregistry --refresh-token --password-stdin",
+		Args: cmdutil.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Global.NoCache = true // the credential is tried, not a token that it once gave
+			arg := ""
+			if len(args) == 1 {
+				arg = args[0]
+			}
+			var err error
+			if opts.Registry, opts.Repository, err = Repository(f, repository, arg); err != nil {
+				return err
+			}
+			if err := fl.apply(opts); err != nil {
+				return err
+			}
+			opts.CI = f.Env("CI") != ""
+			if err := opts.Docker.Check(opts.Repository, opts.canPrompt()); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&fl.tokenName, "token-name", "", "the `name` of a scope-mapped token")
+	fs.StringVarP(&fl.username, "username", "u", "", "another word for --token-name, as in docker login; with --admin, the admin user's `name` if it is not the registry's")
+	fs.BoolVar(&fl.principal, "service-principal", false, "a service principal, with --tenant and --client-id; the secret is a client secret")
+	fs.StringVar(&opts.Tenant, "tenant", "", "the service principal's tenant, an `id` or a domain")
+	fs.StringVar(&fl.clientID, "client-id", "", "the service principal's application `id`")
+	fs.BoolVar(&fl.refresh, "refresh-token", false, "the secret is an ACR refresh token")
+	fs.BoolVar(&fl.entra, "entra-token", false, "the secret is an Entra access token")
+	fs.BoolVar(&fl.admin, "admin", false, "the registry's admin user")
+	fs.StringVarP(&repository, "repository", "r", "", "keep it for this repository `name` and all below it only; team/* and team say the same")
+	fs.BoolVar(&opts.Stdin, "password-stdin", false, "read the secret from standard input")
+	fs.StringVar(&opts.File, "password-file", "", "read the secret from this `file`")
+	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it without trying it first")
+	fs.BoolVar(&opts.Docker.Wanted, "docker", false, "name docker-credential-acrkit for this registry in Docker's config.json")
+	fs.BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
+	return cmd
+}
+
+// Repository reads the value of --repository, which may be a pattern team/*, and the
+// command's registry.
+func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string, error) {
+	if value == "*" {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository '*' is the whole registry: leave the flag out")
+	}
+	prefix, pattern := strings.CutSuffix(value, "/*")
+	if pattern && prefix == "" {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
+	}
+	if strings.Contains(prefix, "*") {
+		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
+	}
+	reg, name, err := f.RepositoryFlag(prefix, arg)
+	if err == nil && pattern {
+		name += "/*"
+	}
+	return reg, name, err
+}
+
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
+
+// The user names that go with an ACR refresh token where a client knows nothing
+// but user names and passwords.
+var refreshUsers = []string{"00000000-0000-0000-0000-000000000000", "<token>"}
+
+// apply turns flags into a kind and a user.
+func (fl *flags) apply(opts *Options) error {
+	var kinds []string
+	for name, on := range map[string]bool{"--service-principal": fl.principal, "--refresh-token": fl.refresh, "--entra-token": fl.entra, "--admin": fl.admin} {
+		if on {
+			kinds = append(kinds, name)
+		}
+	}
+	slices.Sort(kinds)
+	names := 0
+	for _, name := range []string{fl.tokenName, fl.username, fl.clientID} {
+		if name != "" {
+			names++
+		}
+	}
+	opts.User = fl.tokenName + fl.username + fl.clientID
+	switch {
+	case len(kinds) > 1:
+		return cmdutil.Usage("%s exclude each other", strings.Join(kinds, " and "))
+	case names > 1:
+		return cmdutil.Usage("--token-name, --username and --client-id are one name: give one of them")
+	case opts.Stdin && opts.File != "":
+		return cmdutil.Usage("--password-stdin and --password-file exclude each other")
+	case !fl.principal && (opts.Tenant != "" || fl.clientID != ""):
+		return cmdutil.Usage("--tenant and --client-id are a service principal's; add --service-principal")
+	case fl.principal && (opts.Tenant == "" || opts.User == "" || fl.tokenName != ""):
+		return cmdutil.Usage("--service-principal needs --tenant and --client-id")
+	case (fl.refresh || fl.entra) && opts.User != "":
+		return cmdutil.Usage("a token has no user name: leave the name out")
+	case fl.admin && fl.tokenName != "":
+		return cmdutil.Usage("--admin is not a scope-mapped token; its name is --username")
+	}
+	switch {
+	case fl.principal:
+		opts.Kind = auth.KindServicePrincipal
+	case fl.refresh:
+		opts.Kind = auth.KindRefreshToken
+	case fl.entra:
+		opts.Kind = auth.KindEntraToken
+	case fl.admin:
+		opts.Kind = auth.KindAdminUser
+		if opts.User == "" {
+			opts.User = opts.Registry.Name() // documented: the admin user is named as the registry
+		}
+	case slices.Contains(refreshUsers, fl.username):
+		opts.Kind, opts.User = auth.KindRefreshToken, ""
+	case guid.MatchString(fl.username):
+		// A client id, as docker login takes it; the registry exchanges it by itself.
+		opts.Kind = auth.KindUserPassword
+	default:
+		opts.Kind = auth.KindScopedToken
+	}
+	return nil
+}
+
+func run(ctx context.Context, opts *Options) error {
+	if opts.Kind == auth.KindScopedToken && opts.User == "" {
+		if !opts.canPrompt() {
+			return cmdutil.Usage("no credential is named; name a scope-mapped token with --token-name, or give another kind")
+		}
+		var err error
+		if opts.User, err = askName(ctx, opts.IO); err != nil {
+			return err
+		}
+	}
+	l := store.Login{Registry: opts.Registry.Host(), Repository: opts.Repository, Kind: string(opts.Kind), User: opts.User, Tenant: opts.Tenant}
+	if opts.Kind == auth.KindServicePrincipal {
+		l.Authority, _ = opts.LookupEnv("AZURE_AUTHORITY_HOST")
+	}
+	cred, err := find.CredentialOf(l)
+	if err != nil {
+		return err
+	}
+	// A host that no credential may go to, or a store that cannot be used, is said
+	// before a secret is asked for.
+	if err := opts.checkHost(); err != nil {
+		return err
+	}
+	s, err := opts.Store()
+	if err != nil {
+		return err
+	}
+	before, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	var docker dockerconf.Change
+	changes := false
+	if opts.Docker.Wanted {
+		if docker, changes, err = opts.Docker.Name(opts.Registry); err != nil {
+			return err
+		}
+	}
+	secret, err := opts.secret(ctx, cred)
+	if err != nil {
+		return err
+	}
+	l.Secret = redact.NewSecret(secret)
+	if err := opts.recognize(&l); err != nil {
+		return err
+	}
+	if cred, err = find.CredentialOf(l); err != nil {
+		return err
+	}
+	// This checks the secret's shape, also where it is not tried.
+	c, err := opts.Connect(cmdutil.IdentityOf(opts.Registry, cred))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.Repository = l.Prefix()
+	if !opts.NoVerify {
+		if err := opts.verify(ctx, c); err != nil {
+			return err
+		}
+	}
+	done := opts.IO.Await("waiting for the keychain")
+	stored, err := s.Put(ctx, l)
+	done()
+	if err != nil {
+		return err
+	}
+	opts.report(c, l, stored, before)
+	if changes {
+		if done, err := opts.Docker.Apply(ctx, docker); err != nil || !done {
+			return err
+		}
+	}
+	if opts.Docker.Wanted {
+		opts.Docker.Warn(opts.Registry, docker)
+	}
+	return nil
+}
+
+func (opts *Options) checkHost() error {
+	c, err := opts.Connect(cmdutil.IdentityOf(opts.Registry, auth.Anonymous()))
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// recognize detects the kind of the secret by its form, not by the option that gave it.
+func (opts *Options) recognize(l *store.Login) error {
+	secret := l.Secret.Reveal()
+	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {
+		cmdutil.Say(opts.IO.ErrOut, "The secret looks like the id of a client secret; what is needed is its value.")
+	}
+	is := auth.UserPassword(l.User, secret).Kind()
+	claims, _ := wire.ReadClaims(secret) // zero of what is no token
+	switch {
+	case is == auth.KindUserPassword || is == auth.Kind(l.Kind):
+		return nil
+	case claims.IsAccessToken():
+		return cmdutil.Usage("the secret is an ACR access token, which is valid for one scope only")
+	}
+	if l.Kind == string(auth.KindServicePrincipal) {
+		return cmdutil.Usage("the secret is a token (%s), not a client secret", is)
+	}
+	cmdutil.Say(opts.IO.ErrOut, "The secret has the form of a token, and is stored as one (%s).", is)
+	l.Kind, l.User = string(is), ""
+	return nil
+}
+
+// verify asks the registry for a token with the credential.
+func (opts *Options) verify(ctx context.Context, c *cmdutil.Connection) error {
+	scope := acrkit.CatalogScope()
+	if c.Repository != "" {
+		scope = acrkit.RepositoryScope(c.Repository, acrkit.Actions()...)
+	}
+	token, err := c.Transport.Token(ctx, scope)
+	if err != nil {
+		return opts.refused(cmdutil.Explain(ctx, c, wire.WithOp(err, "log in", opts.Registry)))
+	}
+	if opts.Repository == c.Repository && c.Repository != "" && token.Granted != nil && token.Granted.IsEmpty() {
+		cmdutil.Say(opts.IO.ErrOut, "It is accepted, but has no right on %q.", c.Repository)
+	}
+	return nil
+}
+
+// refused adds to the error of a login that nothing was stored, and how to try
+// again.
+func (opts *Options) refused(err error) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	if out.Reason == "" {
+		out.Reason = "the registry did not say why"
+	}
+	out.Reason += "; nothing was stored"
+	switch {
+	case out.Code != acrkit.CodeCredentialRejected:
+	case opts.Kind == auth.KindServicePrincipal && guid.MatchString(opts.User):
+		out.Hint = sentence.Fix(sentence.ListSecretsOf, map[string]string{"client": opts.User})
+	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
+	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():
+		out.Hint = sentence.Fix(sentence.ShowAdminPassword, map[string]string{"name": opts.Registry.Name()})
+	case opts.Kind == auth.KindRefreshToken && opts.Registry.IsACR():
+		out.Hint = sentence.Fix(sentence.ShowRefreshToken, map[string]string{"name": opts.Registry.Name()})
+	default:
+		out.Hint = sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": "acrkit login"})
+	}
+	return &out
+}
+
+// report prints what was stored where, how long it is valid, and what to do next.
+func (opts *Options) report(c *cmdutil.Connection, l, stored store.Login, before []store.Login) {
+	say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, format, a...) }
+	verb := "Logged in to"
+	if opts.NoVerify {
+		verb = "Stored without a test for"
+	}
+	what := ""
+	if l.Repository != "" {
+		what = fmt.Sprintf(", for %q and all below it", l.Prefix())
+	}
+	say("%s %s as %s%s.", verb, l.Registry, c.Credential, what)
+	if stored.Place == store.PlaceKeychain {
+		say("The secret is in the keychain.")
+	} else {
+		say("The secret is in %s, which you alone can read, and not in the keychain: %s.", stored.Place,
+			visible.Line(stored.Why))
+	}
+	for _, old := range before {
+		if old.Registry == stored.Registry && old.Repository == stored.Repository {
+			who := old.Kind
+			if cred, err := find.CredentialOf(old); err == nil {
+				who = cred.String()
+			}
+			say("It replaces the login as %s of %s.", who, old.Saved.Format(time.DateOnly))
+		}
+	}
+	switch kind := auth.Kind(l.Kind); kind {
+	case auth.KindRefreshToken, auth.KindEntraToken:
+		name, end := "An ACR refresh token", "three hours after it was made"
+		if kind == auth.KindEntraToken {
+			name, end = "An Entra access token", "about an hour after it was made"
+		}
+		if claims, err := wire.ReadClaims(l.Secret.Reveal()); err == nil && !claims.Expires.IsZero() {
+			end = fmt.Sprintf("at %s (in %s)", claims.Expires.UTC().Format(time.RFC3339), claims.Expires.Sub(opts.Now()).Round(time.Minute))
+		}
+		say("%s cannot be renewed: this one ends %s.", name, end)
+	default:
+		say("It lasts until its password or secret expires or is replaced.")
+	}
+	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil && env.Registry.LoginServer() == opts.Registry.LoginServer() {
+		say("For now the environment wins over it: %s set for %s.", env.Source, env.Registry)
+	}
+	next := "acrkit whoami " + l.Registry
+	if l.Repository != "" {
+		next += " --repository " + l.Prefix()
+		if l.Prefix() != l.Repository {
+			next += "/NAME"
+		}
+	}
+	say("\n%s", next)
+}
