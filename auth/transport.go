@@ -413,7 +413,7 @@ func (e *networkError) Unwrap() error { return e.err }
 
 // Timeout reports whether a time limit passed; http.Client and retrying clients call it.
 func (e *networkError) Timeout() bool {
-	for _, cause := range e.err.Causes {
+	for _, cause := range e.err.Errs {
 		if t, ok := errors.AsType[interface {
 			error
 			Timeout() bool

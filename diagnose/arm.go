@@ -129,7 +129,7 @@ func (r *armReader) get(ctx context.Context, path string, into any) error {
 	data, err := armBody.ReadAll(resp.Body)
 	if err != nil {
 		if errors.Is(err, acrkit.CodeTooLarge) {
-			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Errs: []error{err}}
 		}
 		return wire.NetworkError(err, op, acrkit.Registry{}, u.Host)
 	}

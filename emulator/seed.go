@@ -196,7 +196,7 @@ func ExampleSeed() string { return exampleSeed }
 func ParseSeed(r io.Reader) (*Seed, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxSeed+1))
 	if err != nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the seed", Causes: []error{err}}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the seed", Errs: []error{err}}
 	}
 	if len(data) > MaxSeed {
 		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the seed", Reason: fmt.Sprintf("it is larger than %d bytes", MaxSeed)}

@@ -441,7 +441,7 @@ func Rules() []Rule {
 			{"auth/flight.go", "context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)", "context.WithTimeout(ctx, fetchLimit)", "./auth", "TestD1_ACallerThatGivesUpFailsNobody"},
 		}},
 		{"D2", "Each of several errors can be found with errors.Is and errors.As.", []Break{
-			{"error.go", "func (e *Error) Unwrap() []error { return e.Causes }", "func (e *Error) Unwrap() []error { return nil }", "./registry", "TestD2_SeveralErrors"},
+			{"error.go", "func (e *Error) Unwrap() []error { return e.Errs }", "func (e *Error) Unwrap() []error { return nil }", "./registry", "TestD2_SeveralErrors"},
 		}},
 		{"D3", "Retry-After is a lower bound; one above the limit is an error at once.", []Break{
 			{"registry/request.go", "d := max(asked, backoff(attempt))", "d := min(asked, backoff(attempt))", "./registry", "TestD3_RetryAfter"},
