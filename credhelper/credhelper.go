@@ -216,7 +216,7 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 		}
 	}
 	if errors.Is(r.err, context.DeadlineExceeded) && ctx.Err() != nil {
-		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Causes: []error{r.err},
+		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Errs: []error{r.err},
 			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer", h.deadline), Hint: sentence.Fix(sentence.ShowWhichOne, nil)}
 	}
 	if r.said != "" {

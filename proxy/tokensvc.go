@@ -104,7 +104,7 @@ func (c *call) basicLogin(form url.Values) {
 		c.refuseLogin()
 		return
 	}
-	user, password, ok := readBasic(values[0])
+	user, password, ok := c.r.BasicAuth()
 	if !ok {
 		c.refuseLogin()
 		return

@@ -16,7 +16,7 @@ func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	e.RetryAfter = wire.RetryAfter(resp.Header)
 	status := resp.StatusCode
 	services := 0
-	for _, cause := range e.Causes {
+	for _, cause := range e.Errs {
 		s, ok := errors.AsType[acrkit.ServiceError](cause)
 		if !ok {
 			continue
@@ -46,7 +46,7 @@ func (c *Client) unanswered(q call, err error) error {
 	if inner, ok := errors.AsType[*acrkit.Error](err); ok {
 		kept := *inner
 		e = &kept
-		e.Causes = []error{err}
+		e.Errs = []error{err}
 		e.Reason = wire.Within(inner)
 	} else {
 		e = wire.NetworkError(err, q.op, c.reg, c.reg.Host())

@@ -96,7 +96,7 @@ func keychainError(r record, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Errs: []error{err},
 		Hint: sentence.Fix(sentence.LoginWithFile, map[string]string{"variable": EnvKeyring, "args": r.arguments()})}
 }
 
