@@ -51,7 +51,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 				return cmdutil.Usage("--token and --service-principal exclude each other")
 			}
 			var err error
-			if opts.DataDir, err = opts.folder(f); err != nil {
+			if opts.DataDir, err = opts.folder(f, cmd.CommandPath()); err != nil {
 				return err
 			}
 			if runF != nil {
@@ -64,7 +64,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	cmd.Flags().StringVar(&opts.Token, "token", "", "export the token of this `name`, with the password that the seed file names")
 	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
 	cmdutil.CompleteNameFlag(cmd, "token", func(context.Context) ([]string, error) {
-		dir, err := opts.folder(f)
+		dir, err := opts.folder(f, cmd.CommandPath())
 		if err != nil {
 			return nil, err
 		}
@@ -75,12 +75,12 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	return cmd
 }
 
-// folder returns the data folder: that of --data, or the user's.
-func (opts *EnvOptions) folder(f *cmdutil.Factory) (string, error) {
+// folder returns the data folder: that of --data, or the user's; command is for a hint.
+func (opts *EnvOptions) folder(f *cmdutil.Factory, command string) (string, error) {
 	if opts.DataDir != "" {
 		return opts.DataDir, nil
 	}
-	return defaultDataDir(f.Env, "acrkit emulator env")
+	return defaultDataDir(f.Env, command)
 }
 
 func envRun(ctx context.Context, opts *EnvOptions) error {
