@@ -14,7 +14,8 @@
 //   - [ScopedToken], [ScopedTokenPair] with both passwords, [ScopedTokenSource] with a
 //     password in a file or from a function, [ScopedTokenFunc]: a scope-mapped token;
 //   - [ServicePrincipal], [FederatedServicePrincipal], [EntraToken], [Entra]: an Entra
-//     identity. Package azureauth has certificates, managed identities and the Azure CLI;
+//     identity. [github.com/acrkit/acrkit/auth/azureauth] has certificates, managed
+//     identities and the Azure CLI;
 //   - [RefreshToken], [AdminUser], [UserPassword], [Anonymous];
 //   - [DockerConfig]: what docker login or podman login stored;
 //   - [FromEnvironment]: registry and credential from environment variables;

@@ -210,6 +210,23 @@ func ExampleServicePrincipal() {
 	// Output: samples/app v1
 }
 
+// Workload identity in Kubernetes: the assertion is a file that the cluster renews, and
+// there is no client secret. In GitHub Actions, the assertion is GitHubOIDC.
+func ExampleFederatedServicePrincipal() {
+	const tenantID, clientID = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+	assertion := auth.SecretFile("/var/run/secrets/azure/tokens/azure-identity-token") // AZURE_FEDERATED_TOKEN_FILE
+	cred := auth.FederatedServicePrincipal(tenantID, clientID, assertion, nil)
+
+	rt, err := auth.NewTransport("myregistry", cred, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer rt.Close()
+	fmt.Println(rt.Registry(), rt.Describe()) // nothing is read or sent yet
+	// Output: myregistry.azurecr.io service principal 22222222-2222-2222-2222-222222222222
+}
+
 // The registry and the credential from ACR_NAME, ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD.
 // Half a credential is an error that names the other half.
 func ExampleFromEnvironment() {

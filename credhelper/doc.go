@@ -18,8 +18,8 @@
 //
 // A host that is neither one of Azure's by its name nor named in [Options.Registries] is
 // refused before anything is read, opened or sent: Docker asks for every registry that a
-// build names, and a look-alike host must not learn that there is a credential. Package
-// hostile tests that of any helper.
+// build names, and a look-alike host must not learn that there is a credential.
+// [github.com/acrkit/acrkit/credhelper/hostile] tests that of any helper.
 //
 // The package finds no credentials by itself. The program docker-credential-acrkit finds
 // them where the acrkit command does, except in Docker's configuration, which would ask

@@ -9,7 +9,8 @@
 //	defer e.Close()
 //	err = e.Serve(ctx, listener) // HTTP and TLS on one port, until ctx ends
 //
-// Go tests use package acrtest, which does this in one line and has ready clients.
+// Go tests use [github.com/acrkit/acrkit/acrtest], which does this in one line and has ready
+// clients.
 //
 //   - [Seed] is what it holds at the start: registries, images, scope maps, tokens,
 //     applications. [ExampleSeed] is a file to start from.

@@ -24,12 +24,7 @@ func ExampleNew() {
 	defer stop()
 	reg.Push("samples/app", "v1")
 	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
-	upstream, err := auth.NewTransport(reg.Host(), token.Credential(), &auth.Options{Base: reg.RoundTripper()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer upstream.Close()
+	upstream := reg.Transport(token.Credential()) // yours: auth.NewTransport("myregistry", cred, nil)
 
 	server := httptest.NewUnstartedServer(nil) // any http.Server on loopback
 	address := server.Listener.Addr().String()

@@ -34,7 +34,7 @@ func ExampleParse() {
 		return
 	}
 	for _, name := range []string{"samples/app", "base/go", "base/rust"} {
-		fmt.Println(name, m.Effective(name))
+		fmt.Printf("%s %v\n", name, m.Effective(name))
 	}
 	// Output:
 	// samples/app [content/read metadata/read]
@@ -76,7 +76,7 @@ func ExampleMap_Decide() {
 // The five scope maps that every registry has.
 func ExampleSystem() {
 	for _, m := range scopemap.System() {
-		fmt.Println(m.Name, m.Effective("samples/app"))
+		fmt.Printf("%s %v\n", m.Name, m.Effective("samples/app"))
 	}
 	// Output:
 	// _repositories_admin [content/read content/write content/delete metadata/read metadata/write]
