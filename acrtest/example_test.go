@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // TestExample runs the test that ExampleNewRegistry shows.
@@ -117,16 +118,16 @@ func ExampleRegistry_Advance() {
 	// Output: token requests: 2
 }
 
-// A registry that holds something from the start, written in Go. ParseSeed of package
-// emulator reads the same from a file.
+// A registry that holds something from the start, written in Go. Read of package seed reads
+// the same from a file.
 func ExampleOptions() {
-	reg, stop := acrtest.Start(&acrtest.Options{Seed: &emulator.Seed{
-		Registries: []emulator.SeedRegistry{{
+	reg, stop := acrtest.Start(&acrtest.Options{Seed: &seed.Seed{
+		Registries: []seed.Registry{{
 			Name:                 "publicregistry",
 			AnonymousPullEnabled: true,
-			Repositories: []emulator.SeedRepository{{
+			Repositories: []seed.Repository{{
 				Name:   "samples/app",
-				Images: []emulator.SeedImage{{Tags: []string{"v1"}}},
+				Images: []seed.Image{{Tags: []string{"v1"}}},
 			}},
 		}},
 	}})

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit/acrtest"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // TestStart: a registry outside of a test works, and stop ends all of it.
@@ -41,7 +41,7 @@ func TestStartPanics(t *testing.T) {
 	reg, stop := acrtest.Start(nil)
 	defer stop()
 	for name, do := range map[string]func(){
-		"start":  func() { acrtest.Start(&acrtest.Options{Seed: &emulator.Seed{}}) },
+		"start":  func() { acrtest.Start(&acrtest.Options{Seed: &seed.Seed{}}) },
 		"method": func() { reg.TokenOf("ci-app", "no-such-map") },
 	} {
 		t.Run(name, func(t *testing.T) {

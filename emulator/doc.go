@@ -2,9 +2,9 @@
 // [net/http.Handler] that is Entra authority, Azure Resource Manager (read only), token
 // service and registry at once, and that refuses like ACR as well as it grants.
 //
-//	seed, err := emulator.ParseSeed(file)
+//	s, err := seed.Read(file)
 //	…
-//	e, err := emulator.Open(ctx, &emulator.Options{DataDir: "acr", Seed: seed})
+//	e, err := emulator.Open(ctx, &emulator.Options{DataDir: "acr", Seed: s})
 //	…
 //	defer e.Close()
 //	err = e.Serve(ctx, listener) // HTTP and TLS on one port, until ctx ends
@@ -12,8 +12,8 @@
 // Go tests use [github.com/acrkit/acrkit/acrtest], which does this in one line and has ready
 // clients.
 //
-//   - [Seed] is what it holds at the start: registries, images, scope maps, tokens,
-//     applications. [ExampleSeed] is a file to start from.
+//   - [github.com/acrkit/acrkit/emulator/seed] describes what it holds at the start:
+//     registries, images, scope maps, tokens, applications.
 //   - [Emulator.Registry] returns a [Registry], which makes scope maps, tokens, passwords
 //     and role assignments, and changes settings.
 //   - [Emulator.AddFault], [Emulator.Clock] and [Emulator.SetRateLimits] make failures of

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -36,12 +37,12 @@ registries:
 // An emulator in this process, with a seed, behind a server of package httptest. In a Go
 // test, package acrtest does all of this in one line.
 func ExampleOpen() {
-	seed, err := emulator.ParseSeed(strings.NewReader(exampleSeed))
+	s, err := seed.Read(strings.NewReader(exampleSeed))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	e, err := emulator.Open(context.Background(), &emulator.Options{Seed: seed})
+	e, err := emulator.Open(context.Background(), &emulator.Options{Seed: s})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -157,20 +158,6 @@ func ExampleOptions_dataDir() {
 		fmt.Println(token.Name, token.ScopeMap)
 	}
 	// Output: ci-pull _repositories_pull
-}
-
-// Everything that is wrong with a seed file is reported at once, with its line.
-func ExampleParseSeed() {
-	_, err := emulator.ParseSeed(strings.NewReader(`
-registries:
-  - name: myregistry
-    tokens:
-      - name: ci-pull
-        map: ci-pull
-`))
-	fmt.Println(err)
-	// Output:
-	// cannot read the seed: line 6: registries[0].tokens[0]: unknown key "map"; it may have name, passwords, scopeMap, status
 }
 
 // The emulator is an http.Handler: it needs no listener where a request is enough.
