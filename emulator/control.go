@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
@@ -73,7 +74,7 @@ func openControlKey(dir string) (string, error) {
 
 // ControlKey returns the key of the control API, which goes into the header
 // Acrkit-Control-Key. It is also in DataDir/control-api.key.
-func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
+func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,
 // or names none and it is the scheme's default: a forwarded port is another origin.

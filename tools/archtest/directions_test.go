@@ -46,12 +46,14 @@ var rules = []rule{
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/rule", ours: []string{"", "internal/cause"}, stdOnly: true},
-	{pkg: "emulator/...", ours: []string{"", "emulator/rule", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen", "internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/internal/..."}},
-	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "emulator/rule"}, internal: true, mayTest: true},
+	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
+		"emulator/internal/guid", "emulator/internal/identity"}},
+	{pkg: "emulator/...", ours: []string{"", "emulator/rule", "emulator/seed", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen", "internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/internal/..."}},
+	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "emulator/rule", "emulator/seed"}, internal: true, mayTest: true},
 	{pkg: "tools/archtest"},
 	{pkg: "cmd/acrkit/internal/cli/clitest", ours: []string{"", "emulator", "acrtest", "cmd/acrkit/internal/cli/..."}, internal: true, mayTest: true},
-	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose", "proxy", "emulator", "emulator/rule", "cmd/acrkit/internal/cli/..."}, internal: true},
-	{pkg: "tools/replay/...", ours: []string{"", "scopemap", "emulator", "tools/replay/..."}}, // drives the emulator with recorded traffic
+	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose", "proxy", "emulator", "emulator/rule", "emulator/seed", "cmd/acrkit/internal/cli/..."}, internal: true},
+	{pkg: "tools/replay/...", ours: []string{"", "scopemap", "emulator", "emulator/seed", "tools/replay/..."}}, // drives the emulator with recorded traffic
 	{pkg: "tools/replay/cmd", ours: []string{"tools/replay"}, isMain: true},
 	{pkg: "tools/leakcheck/cmd", ours: []string{"tools/leakcheck"}, isMain: true},
 	{pkg: "tools/mutate/cmd", ours: []string{"tools/mutate"}, isMain: true},
