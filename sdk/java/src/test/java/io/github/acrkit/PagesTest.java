@@ -112,7 +112,7 @@ class PagesTest {
     @Test
     void everyProgramOfTheReadmeWorks() throws Exception {
         Map<String, String> programs = programs(Path.of("README.md"));
-        for (String name : List.of("OwnCa", "Promote")) {
+        for (String name : List.of("FromFile", "ListTagsAsync", "OwnCa", "Promote")) {
             programs.put(name, Files.readString(Path.of("examples", name + ".java")));
         }
         // The token of each has no more rights than the page says.
