@@ -41,18 +41,20 @@ var rules = []rule{
 	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
-	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry"}, internal: true, stdOnly: true},
+	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"}, internal: true, stdOnly: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/rule", ours: []string{"", "internal/cause"}, stdOnly: true},
+	{pkg: "emulator/control", ours: []string{"", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
+		stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
 		"emulator/internal/guid", "emulator/internal/identity"}},
-	{pkg: "emulator/...", ours: []string{"", "emulator/rule", "emulator/seed", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen", "internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/internal/..."}},
+	{pkg: "emulator/...", ours: []string{"", "emulator/control", "emulator/rule", "emulator/seed", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen", "internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/internal/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator", "emulator/rule", "emulator/seed"}, internal: true, mayTest: true},
 	{pkg: "tools/archtest"},
 	{pkg: "cmd/acrkit/internal/cli/clitest", ours: []string{"", "emulator", "acrtest", "cmd/acrkit/internal/cli/..."}, internal: true, mayTest: true},
-	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose", "proxy", "emulator", "emulator/rule", "emulator/seed", "cmd/acrkit/internal/cli/..."}, internal: true},
+	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose", "proxy", "emulator", "emulator/control", "emulator/rule", "emulator/seed", "cmd/acrkit/internal/cli/..."}, internal: true},
 	{pkg: "tools/replay/...", ours: []string{"", "scopemap", "emulator", "emulator/seed", "tools/replay/..."}}, // drives the emulator with recorded traffic
 	{pkg: "tools/replay/cmd", ours: []string{"tools/replay"}, isMain: true},
 	{pkg: "tools/leakcheck/cmd", ours: []string{"tools/leakcheck"}, isMain: true},
@@ -248,9 +250,10 @@ func reach(files []file, pkg string) map[string]bool {
 	return seen
 }
 
-// words are the packages that auth and emulator may both reach: they hold vocabulary, and
-// cannot read the protocol.
-var words = []string{"", "internal/cause", "internal/sentence"}
+// words are the packages that auth and emulator may both reach: they hold vocabulary, or
+// limits on sizes and times (for the client in emulator/control), and cannot read the
+// protocol.
+var words = []string{"", "internal/cause", "internal/limit", "internal/sentence", "internal/stall"}
 
 // sharedByBoth returns what auth and emulator have in common beyond words.
 func sharedByBoth(files []file) []string {
