@@ -252,7 +252,7 @@ func readJSON(r *http.Request, into any) error {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
 	}
 	if errors.Is(err, idle.ErrStalled) {
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
 	}
 	if err == nil {
 		err = exactjson.Check(data, into)
