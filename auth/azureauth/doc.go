@@ -21,11 +21,11 @@
 // clients share one transport. [Certificate], [ManagedIdentity] and [AzureCLI] are
 // credentials that need Microsoft's library; [FromEnvironment] is auth's with certificates.
 //
-// An answer that is no success is an error with an [acrkit.Error], which says which right
-// was missing, and an [azcore.ResponseError]; [errors.As] finds both. The status of the
+// An answer that is no success is an error with an [*acrkit.Error], which says which right
+// was missing, and an [*azcore.ResponseError]; [errors.As] finds both. The status of the
 // second is 403 where the service says 401; body and header are the service's. [AsError]
-// adds what the program was doing. A credential that was not accepted is an [acrkit.Error]
-// alone, and is not tried again.
+// adds what the program was doing. A credential that was not accepted is an
+// [*acrkit.Error] alone, and is not tried again.
 //
 // Microsoft's client takes only an [azcore.TokenCredential] by itself, which a
 // scope-mapped token is not and cannot be made into.
