@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
@@ -34,7 +35,7 @@ import (
 // The control API has the operations of a rehearsal, which no registry has. It has
 // a prefix of its own, and requires a key that a web page cannot know.
 const (
-	controlPrefix = "/_acrkit/v1/"
+	controlPrefix = route.ControlPrefix
 	controlHeader = "Acrkit-Control-Key"
 	// controlServer marks each answer of the control API, so that a client that has no
 	// key can recognize an emulator among the registries on this machine.
@@ -251,7 +252,7 @@ func readJSON(r *http.Request, into any) error {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
 	}
 	if errors.Is(err, idle.ErrStalled) {
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
 	}
 	if err == nil {
 		err = exactjson.Check(data, into)

@@ -198,7 +198,7 @@ func Read(r io.Reader) (*Seed, error) {
 	const op = "read the seed"
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	if len(data) > MaxSize {
 		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op,
