@@ -47,7 +47,7 @@ var images = []image{
 	},
 	{
 		name: "emulator", description: "An emulator of Azure Container Registry, for development and tests",
-		program: "acrkit", entrypoint: []string{"acrkit", "emulator", "start"}, data: true, port: 5443,
+		program: "acrkit", entrypoint: []string{"acrkit", "emulator", "start", "--data", dataDir}, data: true, port: 5443,
 	},
 }
 

@@ -23,9 +23,9 @@ var places = []place{
 	{"sdk/java/pom.xml", regexp.MustCompile(`(?m)^  <version>(.*)</version>$`)},
 	{"adapters/*/go.mod", regexp.MustCompile(`(?m)^(?:require |\t)github\.com/acrkit/acrkit v(\S+)`)},
 	// What the pages tell a user to type.
-	{"README.md", regexp.MustCompile(`\bacrkit-(\d+\.\d+\.\d+)\.tgz\b`)},
-	{"README.md", regexp.MustCompile(`\bio\.github\.acrkit:acrkit:(\d+\.\d+\.\d+)`)},
-	{"sdk/typescript/README.md", regexp.MustCompile(`\bacrkit-(\d+\.\d+\.\d+)\.tgz\b`)},
+	{"README.md", regexp.MustCompile(`\bacrkit-(\d\S*)\.tgz\b`)},
+	{"README.md", regexp.MustCompile(`\bio\.github\.acrkit:acrkit:([^\s,]+)`)},
+	{"sdk/typescript/README.md", regexp.MustCompile(`\bacrkit-(\d\S*)\.tgz\b`)},
 	{"sdk/java/README.md", regexp.MustCompile(`<artifactId>acrkit</artifactId>\s+<version>(.*)</version>`)},
 }
 
