@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
@@ -49,8 +50,8 @@ func refuseChange(names []string) error {
 // generated.
 func (e *Emulator) ChosenSecrets() []string { return e.ids.Chosen() }
 
-// chosen names those of the seed alone.
-func (s *Seed) chosen() []string {
+// chosenIn names those of a seed alone.
+func chosenIn(s *seed.Seed) []string {
 	return identity.ChosenIn(func(c *identity.Change) {
 		for i, r := range s.Registries {
 			id := int64(i)

@@ -24,7 +24,9 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
@@ -33,7 +35,7 @@ import (
 // The control API has the operations of a rehearsal, which no registry has. It has
 // a prefix of its own, and requires a key that a web page cannot know.
 const (
-	controlPrefix = "/_acrkit/v1/"
+	controlPrefix = route.ControlPrefix
 	controlHeader = "Acrkit-Control-Key"
 	// controlServer marks each answer of the control API, so that a client that has no
 	// key can recognize an emulator among the registries on this machine.
@@ -73,7 +75,7 @@ func openControlKey(dir string) (string, error) {
 
 // ControlKey returns the key of the control API, which goes into the header
 // Acrkit-Control-Key. It is also in DataDir/control-api.key.
-func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
+func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,
 // or names none and it is the scheme's default: a forwarded port is another origin.

@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
@@ -87,7 +88,7 @@ func (e *Emulator) serves(host string) bool {
 func (e *Emulator) certifies(name string) bool {
 	for _, suffix := range []string{localSuffix, blobSuffix} {
 		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
-			return registryNameRE.MatchString(label)
+			return seed.IsRegistryName(label)
 		}
 	}
 	return e.isOwn(name) || e.isBlobHost(name)

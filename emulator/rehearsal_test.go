@@ -17,6 +17,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // pattern returns which of some requests were hit.
@@ -85,6 +86,8 @@ func TestFaultAnswers(t *testing.T) {
 		"oauth_503":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
 		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
 		"entra":        {emulator.Fault{Kind: emulator.FaultStatus, Status: 504, Routes: []emulator.Route{emulator.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
+		"arm_case":     {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/Subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+		"arm_slashes":  {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
 		"arm":          {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,7 +315,7 @@ func TestClock(t *testing.T) {
 
 func TestLifetimes(t *testing.T) {
 	f := start(t, nil)
-	must(t, f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
+	must(t, f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
 	now := f.clock.Now()
 	for name, x := range map[string]struct {
 		token string
@@ -326,7 +329,7 @@ func TestLifetimes(t *testing.T) {
 			t.Errorf("%s: exp %v", name, exp)
 		}
 	}
-	if err := f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if err := f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Error(err)
 	}
 	if got := f.Lifetimes(); got.Access != time.Minute {

@@ -128,7 +128,7 @@ func Rules() []Rule {
 		{"printing", "No value prints a secret, by any verb, encoder or logger.", []Break{
 			{"internal/redact/redact.go", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Reveal()) }", "./internal/redact", "TestSecret"},
 			{"internal/redact/redact.go", "json.Marshal(s.String())", "json.Marshal(s.Reveal())", "./internal/redact", "TestSecret"},
-			{"emulator/seed.go", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, string(s)) }", "./acrtest", "TestNoExportedTypeShowsASecret"},
+			{"emulator/seed/secret.go", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, string(s)) }", "./acrtest", "TestNoExportedTypeShowsASecret"},
 			{"emulator/format.go", "func (e *Emulator) Format(f fmt.State, _ rune)", "func (e *Emulator) format(f fmt.State, _ rune)", "./acrtest", "TestNoExportedTypeShowsASecret"},
 			{"acrtest/format.go", "func (t Token) MarshalText()", "func (t Token) marshalText()", "./acrtest", "TestNoExportedTypeShowsASecret"},
 			{"proxy/format.go", "h.upstream.Registry())", "h.redact[0].Reveal())", "./acrtest", "TestNoExportedTypeShowsASecret"},

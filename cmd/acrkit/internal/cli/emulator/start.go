@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/stall"
@@ -141,7 +142,7 @@ func checkAddr(addr, given string, beyond bool) error {
 
 func startRun(ctx context.Context, opts *StartOptions) error {
 	defer cmdutil.TuneGC()()
-	seed, err := opts.seed()
+	s, err := opts.seed()
 	if err != nil {
 		return err
 	}
@@ -161,19 +162,19 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
-		DataDir: opts.DataDir, Recover: opts.Recover, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		DataDir: opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
 		BeyondLoopback: opts.BeyondLoopback,
 		Logger:         slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		return opts.explain(err)
 	}
-	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
+	conn, cleanup, err := opts.connection(e, s, listener.Addr())
 	if err != nil {
 		return errors.Join(opts.explain(err), e.Close())
 	}
 	defer cleanup()
-	example := seed != nil && opts.SeedFile == ""
+	example := s != nil && opts.SeedFile == ""
 	err = opts.serve(ctx, e, listener, conn, example)
 	if closeErr := e.Close(); err == nil {
 		err = closeErr
@@ -261,7 +262,7 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 
 // seed reads the seed file. Without one, a new folder gets the example, whose
 // passwords are public.
-func (opts *StartOptions) seed() (*emulator.Seed, error) {
+func (opts *StartOptions) seed() (*seed.Seed, error) {
 	if opts.SeedFile != "" {
 		return readSeed(opts.SeedFile, opts.IO.In)
 	}
@@ -280,15 +281,15 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 			return nil, nil
 		}
 	}
-	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	return seed.Read(strings.NewReader(seed.Example()))
 }
 
 // connection describes the running emulator, and writes the description, and the CA
 // certificate of an emulator in memory, where other programs find them.
-func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
-	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(seed)}
+func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr net.Addr) (connection, func(), error) {
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(s)}
 	nothing := func() {}
-	if err := conn.describe(e, seed); err != nil {
+	if err := conn.describe(e, s); err != nil {
 		return conn, nothing, err
 	}
 	if opts.DataDir == "" {
