@@ -117,10 +117,7 @@ func TestBinaries(t *testing.T) {
 	b := checkedBuild(t)
 	b.platforms(t)
 	commit, _ := b.commitOf(t)
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	places := []string{filepath.Dir(*distFlag), goEnv(t, "GOMODCACHE"), goEnv(t, "GOROOT")}
 	for _, bin := range b.binaries {
 		t.Run(bin.Name+" "+bin.OS+"/"+bin.Arch, func(t *testing.T) {
 			if err := checkFormat(bin); err != nil {
@@ -146,7 +143,7 @@ func TestBinaries(t *testing.T) {
 				t.Errorf("built from %s of %s %s, want %s of %s", info.Path, info.Main.Path, info.Main.Version, want, b.Tag)
 			}
 			code := []byte(read(t, bin.Path))
-			for _, place := range []string{filepath.Dir(*distFlag), home + "/"} {
+			for _, place := range places {
 				if bytes.Contains(code, []byte(place)) {
 					t.Errorf("the binary holds the path %s of the machine that built it", place)
 				}

@@ -48,21 +48,26 @@ func TestGoInstall(t *testing.T) {
 		cmd.Dir, cmd.Env = dir, env
 		return run(t, cmd)
 	}
-	empty := t.TempDir()
-	for _, program := range []string{"acrkit", "docker-credential-acrkit"} {
-		in(empty, "install", modulePath+"/cmd/"+program+"@"+tag)
-	}
-	if out := run(t, exec.Command(filepath.Join(bin, "acrkit"), "--version")); !strings.HasPrefix(out, "acrkit "+tag+" ") { //nolint:gosec // just built
-		t.Errorf("acrkit --version: %q, want %s", out, tag)
-	}
-	for _, a := range adapters {
-		name := filepath.Base(filepath.Dir(a))
-		importer := t.TempDir()
-		writeFile(t, filepath.Join(importer, "go.mod"), "module importer\n\ngo 1.26.0\n")
-		copyFile(t, filepath.Join(repository, "tools", "archtest", "testdata", "importers", name, "main.go"), filepath.Join(importer, "main.go"))
-		in(importer, "get", modulePath+"/adapters/"+name+"@"+tag)
-		in(importer, "list", "-deps", ".") // finds every package that it needs
-	}
+	t.Run("programs", func(t *testing.T) {
+		empty := t.TempDir()
+		for _, program := range []string{"acrkit", "docker-credential-acrkit"} {
+			in(empty, "install", modulePath+"/cmd/"+program+"@"+tag)
+		}
+		out := run(t, exec.Command(filepath.Join(bin, "acrkit"), "--version")) //nolint:gosec // just built
+		if !strings.HasPrefix(out, "acrkit "+tag+" ") {
+			t.Errorf("acrkit --version: %q, want %s", out, tag)
+		}
+	})
+	t.Run("adapters", func(t *testing.T) {
+		for _, a := range adapters {
+			name := filepath.Base(filepath.Dir(a))
+			importer := t.TempDir()
+			writeFile(t, filepath.Join(importer, "go.mod"), "module importer\n\ngo 1.26.0\n")
+			copyFile(t, filepath.Join(repository, "tools", "archtest", "testdata", "importers", name, "main.go"), filepath.Join(importer, "main.go"))
+			in(importer, "get", modulePath+"/adapters/"+name+"@"+tag)
+			in(importer, "list", "-mod=mod", "-deps", ".") // finds every package that it needs
+		}
+	})
 }
 
 // publish puts a module of the checkout, as committed or about to be, into a proxy of files.
