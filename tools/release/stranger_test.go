@@ -98,7 +98,7 @@ tar -xzf `+filepath.Base(archive)+`
 printf %s "$ACR_TOKEN_PASSWORD" | ./acrkit login "$ACR_NAME" --token-name "$ACR_TOKEN_NAME" --password-stdin
 name=$ACR_NAME
 for variable in $(env | grep -o '^\(ACR\|AZURE\)_[A-Z_]*'); do unset "$variable"; done
-PATH=$PWD:$PATH
+export PATH="$PWD:$PATH" ACRKIT_REGISTRIES="$name"
 printf '{"credHelpers": {"%s": "acrkit"}}' "$name" >auth.json
 podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs pull --authfile auth.json "$name/samples/app:v1"
 podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs images
