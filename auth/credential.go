@@ -14,8 +14,12 @@ import (
 )
 
 // Secret is a value that prints, logs and marshals as "[redacted]". Its method
-// Reveal returns the value.
+// Reveal returns the value. Compare secrets by what Reveal returns.
 type Secret = redact.Secret
+
+// NewSecret returns value as a Secret, for a [TokenStore] that reads tokens back, and for
+// options that take a Secret.
+func NewSecret(value string) Secret { return redact.NewSecret(value) }
 
 // Credential is an identity and its secret. It sends nothing itself; a [Transport] binds
 // it to one registry and uses it. Values are made by the constructors of this package,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -69,10 +70,7 @@ func (c *Client) broken(q call, a *answer, code acrkit.Code, why string) error {
 	return e
 }
 
-func clip(s string) string {
-	const limit = 300
-	if len(s) > limit {
-		return s[:limit] + "…"
-	}
-	return s
-}
+// maxQuoted is the longest part of a message, in bytes, that quotes an argument or an answer.
+const maxQuoted = 300
+
+func clip(s string) string { return visible.Clip(s, maxQuoted) }

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // errorBody bounds the body of a refusal. A real one has some hundred bytes; one
@@ -412,9 +413,5 @@ func Throttled(h http.Header) string { return "too many requests" + wait(h) }
 
 // clip shortens text of a server, which [redact.Text] has made one line, for a message.
 func clip(s string, most int) string {
-	s = strings.TrimSpace(s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
+	return visible.Clip(strings.TrimSpace(s), most)
 }

@@ -155,10 +155,11 @@ func Rules() []Rule {
 			{"cmd/acrkit/internal/cli/iostreams/output.go", "	if o.filtered() {", "	if false {", "./cmd/acrkit/internal/cli", "TestHostileServer"},
 			{"cmd/acrkit/internal/cli/iostreams/iostreams.go", "filtered: func() bool { return true }", "filtered: func() bool { return s.errTTY }", "./cmd/acrkit/internal/cli/iostreams", "TestFilter"},
 			{"cmd/acrkit/internal/cli/iostreams/table.go", "visible.Line(cells[i])", "visible.Line(\"\") + cells[i]", "./cmd/acrkit/internal/cli", "TestHostileServer"},
+			{"cmd/acrkit/internal/cli/cmdutil/pairs.go", "visible.Line(p[1])", "visible.Line(\"\") + p[1]", "./cmd/acrkit/internal/cli", "TestHostileServer"},
 			{"cmd/acrkit/internal/cli/cmdutil/json.go", "visible.JSON(b.Bytes())", "append(visible.JSON(nil), b.Bytes()...)", "./cmd/acrkit/internal/cli", "TestHostileServer"},
 			{"internal/redact/redact.go", "	s = visible.Line(s)\n", "", "./internal/redact", "TestText_hostile"},
 			{"internal/redact/redact.go", "	s = visible.Line(s)\n", "", "./internal/wire", "TestAttempt_Refused"},
-			{"credhelper/credhelper.go", "	return visible.Line(redact.Text(text))", "	return visible.Line(redact.Text(\"\")) + text", "./credhelper", "TestDocker_get_failures"},
+			{"credhelper/credhelper.go", "h.opts.Name, redact.Text(text))", "h.opts.Name, redact.Text(\"\")+text)", "./credhelper", "TestDocker_get_failures"},
 		}},
 		{"secret-files", "A file with secrets in the emulator's data folder that others can read or write, or own, is refused.", []Break{
 			{"internal/private/secret.go", "	f, err := (&Folder{Path: filepath.Clean(dir), What: name}).OpenIn(root, name, flag)", "	f, err := root.OpenFile(name, flag, fileMode)", "./internal/private", "TestReadSecret"},

@@ -35,6 +35,9 @@ func Main(args []string) int {
 func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
+	if cmdutil.IsCompletion(args) {
+		cmdutil.PrepareCompletion(cmd, args)
+	}
 	ran, err := f.RunLimited(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) })
 	if ran == nil { // it did not end in time
 		ran = cmd
