@@ -12,37 +12,35 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
 // Route is a class of requests that a [Fault] can be limited to.
-type Route string
+type Route = fault.Route
 
 // The routes.
 const (
-	RouteToken          Route = "token"           // /oauth2/token
-	RouteExchange       Route = "exchange"        // /oauth2/exchange
-	RouteEntra          Route = "entra"           // the Entra authority
-	RouteARM            Route = "arm"             // Azure Resource Manager
-	RouteBase           Route = "base"            // /v2/ itself
-	RouteCatalog        Route = "catalog"         // the lists of repositories
-	RouteTags           Route = "tags"            // the lists of tags
-	RouteReferrers      Route = "referrers"       // the referrers of a manifest
-	RouteManifestGet    Route = "manifest-get"    // GET and HEAD
-	RouteManifestPut    Route = "manifest-put"    // a push's last step
-	RouteManifestDelete Route = "manifest-delete" // of a digest
-	RouteBlobGet        Route = "blob-get"        // GET and HEAD
-	RouteBlobUpload     Route = "blob-upload"     // uploads and mounts, all methods
-	RouteBlobDelete     Route = "blob-delete"     // of a digest
-	RouteACR            Route = "acr"             // /acr/v1 apart from lists of repositories and tags
-	RouteStorage        Route = "storage"         // the second host, to which [Options.BlobRedirects] leads
+	RouteToken          = fault.Token
+	RouteExchange       = fault.Exchange
+	RouteEntra          = fault.Entra
+	RouteARM            = fault.ARM
+	RouteBase           = fault.Base
+	RouteCatalog        = fault.Catalog
+	RouteTags           = fault.Tags
+	RouteReferrers      = fault.Referrers
+	RouteManifestGet    = fault.ManifestGet
+	RouteManifestPut    = fault.ManifestPut
+	RouteManifestDelete = fault.ManifestDelete
+	RouteBlobGet        = fault.BlobGet
+	RouteBlobUpload     = fault.BlobUpload
+	RouteBlobDelete     = fault.BlobDelete
+	RouteACR            = fault.ACR
+	RouteStorage        = fault.Storage
 )
 
 // Routes returns all routes.
-func Routes() []Route {
-	return []Route{RouteToken, RouteExchange, RouteEntra, RouteARM, RouteBase, RouteCatalog, RouteTags, RouteReferrers,
-		RouteManifestGet, RouteManifestPut, RouteManifestDelete, RouteBlobGet, RouteBlobUpload, RouteBlobDelete, RouteACR, RouteStorage}
-}
+func Routes() []Route { return fault.Routes() }
 
 // Limits on faults.
 const (

@@ -13,67 +13,41 @@ import (
 	"sync/atomic"
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
-// routeOf says which class a request belongs to, "" for paths that nothing
-// serves.
-func routeOf(r *http.Request) Route {
-	path := r.URL.Path
-	switch {
-	case strings.HasPrefix(path, "/v2/") || path == "/v2" || strings.HasPrefix(path, "/acr/v1/"):
-		switch c := dataplane.Class(r.Method, path); c {
-		case "blob-put": // no method of a blob's address
-			return RouteBlobUpload
-		default:
-			return Route(c)
-		}
-	case path == "/oauth2/token":
-		return RouteToken
-	case path == "/oauth2/exchange":
-		return RouteExchange
-	case strings.Contains(path, "/oauth2/") || strings.Contains(path, "/discovery/") || strings.Contains(path, "/.well-known/"):
-		return RouteEntra
-	case strings.HasPrefix(path, "/subscriptions") || strings.HasPrefix(path, "/tenants") || strings.HasPrefix(path, "/metadata/"):
-		return RouteARM
-	}
-	return ""
-}
-
-func (r Route) ofRegistry() bool { return r != RouteEntra && r != RouteARM }
-
 // rehearse applies the network rules first, as a firewall does, then faults, then
 // rate limits. It reports whether one of them answered the request; if not, the
 // request goes on with the writer it returns.
-func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, reg *identity.Registry) (next http.ResponseWriter, finish func(), done bool) {
+func (e *Emulator) rehearse(w http.ResponseWriter, r *http.Request, to route.Route, reg *identity.Registry) (next http.ResponseWriter, finish func(), done bool) {
 	nothing := func() {}
-	route := routeOf(r)
-	if route == "" {
+	class := to.Class()
+	if class == "" {
 		return w, nothing, false
 	}
-	if reg.Network != nil && route.ofRegistry() {
+	if reg.Network != nil && to.Service.OfRegistry() {
 		if addr, ok := allows(reg.Network, r); !ok {
 			e.noteEnd(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr)
-			commonHeaders(w, route)
+			commonHeaders(w, class)
 			answer.Errors(w, http.StatusForbidden, "DENIED", fmt.Sprintf("client with IP '%s' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", addr))
 			return w, nothing, true
 		}
 	}
 	if e.faults.on.Load() {
-		if f, ok := e.faults.pick(r, route, reg.Name, func() string { return e.principalOf(r, reg, route).Name }); ok {
+		if f, ok := e.faults.pick(r, class, reg.Name, func() string { return e.principalOf(r, reg, to).Name }); ok {
 			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
-			return f.Kind.kind().inject(e, w, r, route, f)
+			return f.Kind.kind().inject(e, w, r, class, f)
 		}
 	}
-	if e.limits.on.Load() && route.ofRegistry() {
-		if wait, why := e.limits.take(reg, r.Method, route, func() identity.Principal { return e.principalOf(r, reg, route) }, e.now()); wait > 0 {
+	if e.limits.on.Load() && to.Service.OfRegistry() {
+		if wait, why := e.limits.take(reg, r.Method, class, func() identity.Principal { return e.principalOf(r, reg, to) }, e.now()); wait > 0 {
 			e.noteEnd(r, reg, decisions.Faulted, rule.RateLimit, why)
 			w.Header().Set("Retry-After", fmt.Sprint(wait))
-			fail(w, r, route, http.StatusTooManyRequests)
+			fail(w, r, class, http.StatusTooManyRequests)
 			return w, nothing, true
 		}
 	}
@@ -128,15 +102,15 @@ func allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
 // principalOf returns the principal that a request claims, without checking the
 // claim: the token, client id or admin user. It is empty for anonymous clients and
 // for credentials that cannot be read.
-func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, route Route) identity.Principal {
+func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, to route.Route) identity.Principal {
 	header := r.Header.Get("Authorization")
 	if user, _, ok := tokensvc.BasicAuth(header); ok && user != identity.ZeroGUID {
 		return identity.Principal{Name: user}
 	}
 	_, bearer, _ := strings.Cut(header, " ")
-	switch route {
-	case RouteToken, RouteExchange, RouteEntra:
-	case RouteARM:
+	switch to.Service {
+	case route.Tokens, route.Entra:
+	case route.ARM, route.Metadata:
 		return e.applicationOf(bearer)
 	default:
 		a, err := e.verifier.Verify(reg, strings.TrimSpace(bearer), e.now())
@@ -146,10 +120,10 @@ func (e *Emulator) principalOf(r *http.Request, reg *identity.Registry, route Ro
 		return a.Principal
 	}
 	form := peekForm(r)
-	if token := form.Get("access_token"); route == RouteExchange {
+	if token := form.Get("access_token"); to.Operation == route.Exchange {
 		return e.applicationOf(token)
 	}
-	if id := form.Get("client_id"); route == RouteEntra {
+	if id := form.Get("client_id"); to.Service == route.Entra {
 		return identity.Principal{Name: id}
 	}
 	refresh := form.Get("refresh_token")

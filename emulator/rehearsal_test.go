@@ -86,6 +86,8 @@ func TestFaultAnswers(t *testing.T) {
 		"oauth_503":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
 		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
 		"entra":        {emulator.Fault{Kind: emulator.FaultStatus, Status: 504, Routes: []emulator.Route{emulator.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
+		"arm_case":     {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/Subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+		"arm_slashes":  {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
 		"arm":          {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
 	} {
 		t.Run(name, func(t *testing.T) {

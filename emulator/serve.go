@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -44,7 +44,8 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.dated || e.clock.moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
 	}
-	r = singleSlash(r)
+	r = route.Clean(r)
+	to := e.routeOf(r)
 	body := e.idle.Body(w, r)
 	defer body.Done()
 	finished := false
@@ -53,7 +54,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body.Drain()
 		}
 	}()
-	control := strings.HasPrefix(r.URL.Path, controlPrefix)
+	control := to.Service == route.Control
 	if e.observe != nil && !control {
 		o := &observed{ResponseWriter: w, report: func(status int) { e.observe(r, status) }}
 		defer func() {
@@ -73,36 +74,19 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if control {
-		e.serve(w, r, true) //nolint:contextcheck // the request carries it
+		e.serve(w, r, to) //nolint:contextcheck // the request carries it
 		finished = true
 		return
 	}
-	if !e.readForm(w, r) {
+	if !e.readForm(w, r, to) {
 		return
 	}
 	if !e.enter(r.Context()) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	defer e.leave()
-	e.serve(w, r, false) //nolint:contextcheck // the request carries it
+	e.serve(w, r, to) //nolint:contextcheck // the request carries it
 	finished = true
-}
-
-// singleSlash leaves one of the slashes that a path begins with. Clients whose
-// endpoint of Azure Resource Manager or Entra ends in a slash write //metadata/endpoints,
-// //subscriptions and //TENANT/oauth2/v2.0/token. Paths of the registry, of which it
-// is not known, and of the control API are left as they are.
-func singleSlash(r *http.Request) *http.Request {
-	path := "/" + strings.TrimLeft(r.URL.Path, "/")
-	if !strings.HasPrefix(r.URL.Path, "//") || path == "/v2" || slices.ContainsFunc([]string{"/v2/", "/acr/", "/oauth2/", controlPrefix}, func(prefix string) bool {
-		return strings.HasPrefix(path, prefix)
-	}) {
-		return r
-	}
-	changed, u := *r, *r.URL
-	u.Path, u.RawPath = path, ""
-	changed.URL = &u
-	return &changed
 }
 
 // refusePlain answers a request that came over plain HTTP from another machine. Each
@@ -120,8 +104,8 @@ func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 // readForm reads a token request before it counts as under way: its client has
 // shown no credential yet, and must not delay a reset. It reports whether the
 // request can go on; if not, it was answered.
-func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request) bool {
-	if route := routeOf(r); r.Body == nil || r.Method != http.MethodPost || route != RouteToken && route != RouteExchange && route != RouteEntra {
+func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request, to route.Route) bool {
+	if r.Body == nil || r.Method != http.MethodPost || !to.Service.ReadsForm() {
 		return true
 	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxForm))
@@ -138,8 +122,16 @@ func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
-	if e.isBlobHost(r.Host) && !e.closed.Load() { // a storage account, with headers of its own
+// routeOf says what a request asks for. No other code looks at the path.
+func (e *Emulator) routeOf(r *http.Request) route.Route {
+	if e.isBlobHost(r.Host) {
+		return route.Route{Service: route.Storage}
+	}
+	return route.Of(r)
+}
+
+func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route) {
+	if to.Service == route.Storage && !e.closed.Load() { // a storage account, with headers of its own
 		e.serveStorage(w, r)
 		return
 	}
@@ -154,24 +146,27 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, control bool) {
 		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
 		return
 	}
-	if control {
+	if to.Service == route.Control {
 		e.control(w, r)
 		return
 	}
 	if e.faults.on.Load() || reg.Network != nil || e.limits.on.Load() {
-		next, finish, done := e.rehearse(w, r, reg)
+		next, finish, done := e.rehearse(w, r, to, reg)
 		if done {
 			return
 		}
 		defer finish()
 		w = next
 	}
-	switch path := r.URL.Path; {
-	case path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/acr/v1/"):
-		e.data.Serve(w, r, e.place(r, reg))
-	case e.tokens.Serve(w, r, reg, loginServer(r.Host)):
-	case e.arm.Serve(w, r):
-	case e.entra.Serve(w, r):
+	switch to.Service {
+	case route.Registry, route.ACR:
+		e.data.Serve(w, r, to, e.place(r, reg))
+	case route.Tokens:
+		e.tokens.Serve(w, r, to, reg, loginServer(r.Host))
+	case route.ARM, route.Metadata:
+		e.arm.Serve(w, r, to)
+	case route.Entra:
+		e.entra.Serve(w, r, to)
 	default:
 		answer.NotFound(w)
 	}
@@ -221,7 +216,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	go func() { done <- srv.Serve(mux) }()
 	select {
 	case err := <-done:
-		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Causes: []error{err}}, srv.Close())
+		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Errs: []error{err}}, srv.Close())
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

@@ -110,7 +110,7 @@ func (c *Client) call(ctx context.Context, o Operation, path string, in, out any
 	}
 	req, err := http.NewRequestWithContext(ctx, o.Method(), c.base+path, &body)
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	req.Header.Set(Header, c.key)
 	if in != nil {
@@ -142,7 +142,7 @@ func (c *Client) call(ctx context.Context, o Operation, path string, in, out any
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return &acrkit.Error{Code: acrkit.CodeProtocol, Op: op,
-			Reason: "its answer cannot be read: it may be of another version", Causes: []error{err}}
+			Reason: "its answer cannot be read: it may be of another version", Errs: []error{err}}
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (c *Client) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + c.host, Causes: []error{err}, Hint: c.start}
+	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + c.host, Errs: []error{err}, Hint: c.start}
 	if _, ok := errors.AsType[*stall.Error](err); ok {
 		e.Hint = sentence.Fix(sentence.WhenItHasEnded, map[string]string{"command": c.start})
 	}

@@ -82,7 +82,7 @@ func serverRules() []Rule {
 			{"emulator/snapshot.go", "	resetUnread = 8 * time.Second", "	resetUnread = 3 * time.Second", emulator, "TestClientThatDoesNotRead"},
 			{"emulator/snapshot.go", "		case <-timer.C:\n", "		case <-timer.C:\n			continue\n", emulator, "TestResetWaitsForWhatMoves"},
 			{"emulator/snapshot.go", "	defer e.idle.Hurry(resetIdle, resetUnread)()\n", "", emulator, "TestResetEndsWhatHangs"},
-			{serve, "	if !e.readForm(w, r) {\n		return\n	}\n", "", emulator, "TestStalledForm"},
+			{serve, "	if !e.readForm(w, r, to) {\n		return\n	}\n", "", emulator, "TestStalledForm"},
 		}},
 		{"listener-times", "A client that sends nothing, half a header or nothing more loses its connection; at the end all clients do.", []Break{
 			{serve, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", emulator, "TestConnectionLimits"},

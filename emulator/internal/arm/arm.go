@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -58,37 +59,27 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	}{detail{code, message}})
 }
 
-// Serve answers a request whose path is ARM's, and reports whether it is.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
-	path := strings.TrimSuffix(r.URL.Path, "/")
-	lower := strings.ToLower(path)
-	endpoints := lower == "/metadata/endpoints"
-	if !endpoints && lower != "/tenants" && lower != "/subscriptions" && !strings.HasPrefix(lower, "/subscriptions/") {
-		return false
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+// Serve answers a request to ARM, its metadata endpoints included.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
+	if !to.IsRead() {
 		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "The emulator answers reads of ARM only.")
-		return true
+		return
 	}
-	if endpoints {
+	if to.Operation == route.Endpoints {
 		h.endpoints(w, r)
-		return true
+		return
 	}
-	if !h.authenticated(w, r) {
-		return true
+	if !h.authenticated(w, r) || h.missingVersion(w, r) {
+		return
 	}
-	if h.missingVersion(w, r) {
-		return true
-	}
-	switch lower {
-	case "/tenants":
+	switch to.Operation {
+	case route.Tenants:
 		answer.JSON(w, http.StatusOK, listOf(h.Store.Tenants(), tenant))
-	case "/subscriptions":
+	case route.Subscriptions:
 		answer.JSON(w, http.StatusOK, listOf(h.Store.Subscriptions(), h.subscription))
 	default:
-		h.inSubscription(w, r, strings.Split(path, "/")[2:])
+		h.inSubscription(w, r, to.Segments)
 	}
-	return true
 }
 
 // authenticated checks the Entra token: for ARM, and good. Which application may

@@ -195,12 +195,12 @@ func (h *Handler) acrRepository(q *request) {
 		if !ok {
 			return
 		}
-		r, err = h.store.UpdateRepository(q.Context(), q.reg.ID, q.repo, c)
+		r, err = h.store.UpdateRepository(q.Context(), q.reg.ID, q.Repo, c)
 	case http.MethodDelete:
 		h.deleteRepository(q)
 		return
 	default:
-		r, err = h.store.Repository(q.Context(), q.reg.ID, q.repo)
+		r, err = h.store.Repository(q.Context(), q.reg.ID, q.Repo)
 	}
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
@@ -210,9 +210,9 @@ func (h *Handler) acrRepository(q *request) {
 }
 
 func (h *Handler) deleteRepository(q *request) {
-	manifests, tags, err := h.store.DeleteRepository(q.Context(), q.reg.ID, q.repo)
+	manifests, tags, err := h.store.DeleteRepository(q.Context(), q.reg.ID, q.Repo)
 	if content.KindOf(err) == content.RepositoryUnknown { // another text than that of GET (recorded)
-		h.fail(q.w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry", map[string]string{"name": q.repo})
+		h.fail(q.w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry", map[string]string{"name": q.Repo})
 		return
 	}
 	if err != nil {
@@ -230,7 +230,7 @@ func (h *Handler) acrTags(q *request) {
 	if !ok {
 		return
 	}
-	found, more, err := h.store.Tags(q.Context(), q.reg.ID, q.repo, q.URL.Query().Get("digest"), p)
+	found, more, err := h.store.Tags(q.Context(), q.reg.ID, q.Repo, q.URL.Query().Get("digest"), p)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -243,7 +243,7 @@ func (h *Handler) acrTags(q *request) {
 		Registry  string    `json:"registry"`
 		ImageName string    `json:"imageName"`
 		Tags      []tagBody `json:"tags"`
-	}{q.reg.LoginServer, q.repo, nil} // nothing is null (recorded)
+	}{q.reg.LoginServer, q.Repo, nil} // nothing is null (recorded)
 	for _, t := range found {
 		body.Tags = append(body.Tags, tagOf(t))
 	}
@@ -259,9 +259,9 @@ func (h *Handler) acrTag(q *request) {
 		if !ok {
 			return
 		}
-		t, err = h.store.UpdateTag(q.Context(), q.reg.ID, q.repo, q.ref, c)
+		t, err = h.store.UpdateTag(q.Context(), q.reg.ID, q.Repo, q.Ref, c)
 	case http.MethodDelete:
-		digest, err := h.store.DeleteTag(q.Context(), q.reg.ID, q.repo, q.ref)
+		digest, err := h.store.DeleteTag(q.Context(), q.reg.ID, q.Repo, q.Ref)
 		if err != nil {
 			h.contentError(q.w, q.Request, err)
 			return
@@ -270,7 +270,7 @@ func (h *Handler) acrTag(q *request) {
 		q.w.WriteHeader(http.StatusAccepted)
 		return
 	default:
-		t, err = h.store.Tag(q.Context(), q.reg.ID, q.repo, q.ref)
+		t, err = h.store.Tag(q.Context(), q.reg.ID, q.Repo, q.Ref)
 	}
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
@@ -280,7 +280,7 @@ func (h *Handler) acrTag(q *request) {
 		Registry  string  `json:"registry"`
 		ImageName string  `json:"imageName"`
 		Tag       tagBody `json:"tag"`
-	}{q.reg.LoginServer, q.repo, tagOf(t)})
+	}{q.reg.LoginServer, q.Repo, tagOf(t)})
 }
 
 func (h *Handler) acrManifests(q *request) {
@@ -288,7 +288,7 @@ func (h *Handler) acrManifests(q *request) {
 	if !ok {
 		return
 	}
-	found, more, err := h.store.Manifests(q.Context(), q.reg.ID, q.repo, p)
+	found, more, err := h.store.Manifests(q.Context(), q.reg.ID, q.Repo, p)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -301,7 +301,7 @@ func (h *Handler) acrManifests(q *request) {
 		Registry  string         `json:"registry"`
 		ImageName string         `json:"imageName"`
 		Manifests []manifestBody `json:"manifests"`
-	}{q.reg.LoginServer, q.repo, nil} // nothing is null; see acrTags
+	}{q.reg.LoginServer, q.Repo, nil} // nothing is null; see acrTags
 	for _, m := range found {
 		body.Manifests = append(body.Manifests, manifestOf(m))
 	}
@@ -309,8 +309,8 @@ func (h *Handler) acrManifests(q *request) {
 }
 
 func (h *Handler) acrManifest(q *request) {
-	if !acrkit.IsDigest(q.ref) { // no manifest can have it
-		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestUnknown, Name: q.ref})
+	if !acrkit.IsDigest(q.Ref) { // no manifest can have it
+		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestUnknown, Name: q.Ref})
 		return
 	}
 	var m content.Manifest
@@ -320,9 +320,9 @@ func (h *Handler) acrManifest(q *request) {
 		if !ok {
 			return
 		}
-		m, err = h.store.UpdateManifest(q.Context(), q.reg.ID, q.repo, q.ref, c)
+		m, err = h.store.UpdateManifest(q.Context(), q.reg.ID, q.Repo, q.Ref, c)
 	} else {
-		m, err = h.store.Manifest(q.Context(), q.reg.ID, q.repo, q.ref)
+		m, err = h.store.Manifest(q.Context(), q.reg.ID, q.Repo, q.Ref)
 	}
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
@@ -332,5 +332,5 @@ func (h *Handler) acrManifest(q *request) {
 		Registry  string       `json:"registry"`
 		ImageName string       `json:"imageName"`
 		Manifest  manifestBody `json:"manifest"`
-	}{q.reg.LoginServer, q.repo, manifestOf(m)})
+	}{q.reg.LoginServer, q.Repo, manifestOf(m)})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 )
 
 // BenchmarkServe measures the handler alone, on disk, with 10,000 tags.
@@ -35,7 +36,8 @@ func BenchmarkServe(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				w := httptest.NewRecorder()
-				h.Serve(w, httptest.NewRequest("GET", path, nil), dataplane.Registry{ID: id, LoginServer: "r", Scheme: "http"})
+				r := httptest.NewRequest("GET", path, nil)
+				h.Serve(w, r, route.Of(r), dataplane.Registry{ID: id, LoginServer: "r", Scheme: "http"})
 				if w.Code != 200 {
 					b.Fatal(w.Code)
 				}

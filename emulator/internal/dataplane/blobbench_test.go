@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 )
 
 // BenchmarkGetBlob measures GET of a blob on disk over a connection: the first
@@ -34,7 +35,7 @@ func BenchmarkGetBlob(b *testing.B) {
 					return dataplane.Verdict{Allow: true}, nil
 				}})
 				ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					h.Serve(w, r, dataplane.Registry{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
+					h.Serve(w, r, route.Of(r), dataplane.Registry{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
 				}))
 				defer ts.Close()
 				get := func() {

@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -108,11 +109,11 @@ type request struct {
 	*http.Request
 	w   http.ResponseWriter
 	reg Registry
-	route
+	route.Route
 }
 
 // Serve answers a request whose path is under /v2 or /acr/v1.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg Registry) {
 	header := w.Header()
 	header["Server"] = serverHeader
 	header["Docker-Distribution-Api-Version"] = versionHeader
@@ -122,29 +123,23 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 		header["X-Ms-Correlation-Request-Id"] = []string{guid.New()}
 	}
 
-	q := &request{Request: r, w: w, reg: reg, route: parseRoute(r.Method, r.URL.Path)}
-	if q.kind == noRoute {
+	q := &request{Request: r, w: w, reg: reg, Route: to}
+	if to.Operation == route.None {
 		notFound(w)
 		return
 	}
 	header["Access-Control-Expose-Headers"] = exposeHeader
-	if allowed := q.kind.methods(); !slices.Contains(allowed, r.Method) {
+	if allowed := to.Methods(); !slices.Contains(allowed, r.Method) {
 		header.Set("Allow", strings.Join(allowed, ", "))
 		h.fail(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "The operation is unsupported.", nil)
 		return
 	}
 	// A mount asks for both repositories in one challenge (recorded): without
 	// pull on the source it is refused, and does not fall back to an upload.
-	from := ""
-	if q.kind == uploadStart && r.URL.Query().Get("mount") != "" {
-		if from = r.URL.Query().Get("from"); acrkit.CheckRepositoryName(from) != nil {
-			from = ""
-		}
-	}
-	needs := q.needs(r.Method, from)
+	needs := to.Needs()
 	required := make([]acrkit.Access, 0, len(needs))
 	for _, n := range needs {
-		required = append(required, acrkit.Access{Type: n.typ, Name: n.name, Actions: []string{n.action}})
+		required = append(required, acrkit.Access{Type: n.Type, Name: n.Name, Actions: []string{n.Action}})
 	}
 	verdict, err := h.authorize(r, reg, acrkit.NewScope(required...))
 	if err != nil {
@@ -152,16 +147,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg Registry) {
 		return
 	}
 	if !verdict.Allow {
-		h.challenge(w, reg, needs, from, verdict)
+		h.challenge(w, reg, needs, to.MountFrom, verdict)
 		return
 	}
 	// Under /acr/v1 deletions alone have them, whether done or 404 (recorded).
-	if strings.HasPrefix(r.URL.Path, "/v2") || r.Method == http.MethodDelete {
+	if to.Service == route.Registry || r.Method == http.MethodDelete {
 		header["X-Ms-Request-Id"] = []string{guid.New()}
 		// Echoed; empty where the client sent none (recorded).
 		header["X-Ms-Client-Request-Id"] = []string{r.Header.Get("X-Ms-Client-Request-Id")}
 	}
-	h.dispatch(q, from)
+	h.dispatch(q)
 }
 
 const hsts = "max-age=31536000; includeSubDomains"
@@ -185,13 +180,13 @@ func notFound(w http.ResponseWriter) {
 }
 
 // challenge answers a request that lacks a right: always 401, never 403.
-func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []need, from string, v Verdict) {
+func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []route.Need, from string, v Verdict) {
 	detail := json.RawMessage("null")
 	if len(needs) > 0 {
 		type item struct{ Type, Name, Action string }
 		items := make([]item, 0, len(needs))
 		for _, n := range needs {
-			items = append(items, item{n.typ, n.name, n.action})
+			items = append(items, item{n.Type, n.Name, n.Action})
 		}
 		detail = marshal(items)
 	}
@@ -213,16 +208,16 @@ func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []need, f
 // scopeText writes a challenge's scope. The order of actions varies, as the
 // service's does; a mount's source comes first, though the body has it last
 // (recorded).
-func (h *Handler) scopeText(needs []need, from string) string {
+func (h *Handler) scopeText(needs []route.Need, from string) string {
 	var names []string
 	actions := map[string][]string{}
 	for _, n := range needs {
-		name := n.typ + ":" + n.name
+		name := n.Type + ":" + n.Name
 		if actions[name] == nil {
 			names = append(names, name)
 		}
-		if !slices.Contains(actions[name], n.action) { // a mount from the repository itself
-			actions[name] = append(actions[name], n.action)
+		if !slices.Contains(actions[name], n.Action) { // a mount from the repository itself
+			actions[name] = append(actions[name], n.Action)
 		}
 	}
 	if from != "" {
@@ -243,45 +238,44 @@ func (h *Handler) scopeText(needs []need, from string) string {
 }
 
 // dispatch serves a request that has its right.
-func (h *Handler) dispatch(q *request, from string) {
-	isRead := q.Method == http.MethodGet || q.Method == http.MethodHead
-	switch q.kind {
-	case base:
+func (h *Handler) dispatch(q *request) {
+	switch q.Operation {
+	case route.Base:
 		h.json(q.w, http.StatusOK, struct{}{})
-	case catalog, acrCatalog:
+	case route.Catalog, route.ACRCatalog:
 		h.listRepositories(q)
-	case tagsList:
+	case route.TagNames:
 		h.listTagNames(q)
-	case referrers:
+	case route.Referrers:
 		h.listReferrers(q)
-	case manifestContent:
+	case route.Manifest:
 		switch {
-		case isRead:
+		case q.IsRead():
 			h.getManifest(q)
 		case q.Method == http.MethodPut:
 			h.putManifest(q)
 		default:
 			h.deleteManifest(q)
 		}
-	case blobContent:
-		if isRead {
+	case route.Blob:
+		if q.IsRead() {
 			h.getBlob(q)
 		} else {
 			h.deleteBlob(q)
 		}
-	case uploadStart:
-		h.startUpload(q, from)
-	case uploadSession:
+	case route.UploadStart:
+		h.startUpload(q)
+	case route.Upload:
 		h.upload(q)
-	case acrRepository:
+	case route.ACRRepository:
 		h.acrRepository(q)
-	case acrTags:
+	case route.ACRTags:
 		h.acrTags(q)
-	case acrTag:
+	case route.ACRTag:
 		h.acrTag(q)
-	case acrManifests:
+	case route.ACRManifests:
 		h.acrManifests(q)
-	case acrManifest:
+	case route.ACRManifest:
 		h.acrManifest(q)
 	}
 }

@@ -133,7 +133,7 @@ func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
 		return err
 	}
 	h.logDamage(q.Request, err)
-	return &content.Error{Kind: unknown, Name: q.ref}
+	return &content.Error{Kind: unknown, Name: q.Ref}
 }
 
 // internal answers a failure of the emulator itself. The cause goes to the log;

@@ -20,6 +20,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/db"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 )
 
 // server is a data plane whose rights are the test's.
@@ -70,7 +71,7 @@ func serve(t *testing.T, s setup) *server {
 		if r.Header.Get("Test-Registry") == "second" {
 			reg.ID = second
 		}
-		h.Serve(w, r, reg)
+		h.Serve(w, r, route.Of(r), reg)
 	}))
 	srv.url = ts.URL
 	t.Cleanup(ts.Close)

@@ -74,7 +74,7 @@ func (h *Handler) listTagNames(q *request) {
 	}
 	n := p.N
 	p.N = max(p.N, 1) // for n=0 the repository must still exist
-	names, more, err := h.store.TagNames(q.Context(), q.reg.ID, q.repo, p)
+	names, more, err := h.store.TagNames(q.Context(), q.reg.ID, q.Repo, p)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -88,7 +88,7 @@ func (h *Handler) listTagNames(q *request) {
 	h.json(q.w, http.StatusOK, struct {
 		Name string   `json:"name"`
 		Tags []string `json:"tags"`
-	}{q.repo, append([]string{}, names...)}) // [] as OCI distribution says; the service's own is not known
+	}{q.Repo, append([]string{}, names...)}) // [] as OCI distribution says; the service's own is not known
 }
 
 type descriptor struct {
@@ -107,7 +107,7 @@ func (h *Handler) listReferrers(q *request) {
 	}
 	artifactType := q.URL.Query().Get("artifactType")
 	p := content.Page{N: content.MaxPage, Last: q.URL.Query().Get("last")}
-	found, more, err := h.store.Referrers(q.Context(), q.reg.ID, q.repo, q.ref, artifactType, p)
+	found, more, err := h.store.Referrers(q.Context(), q.reg.ID, q.Repo, q.Ref, artifactType, p)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -139,7 +139,7 @@ func (h *Handler) listReferrers(q *request) {
 // knownDigest refuses a digest of an algorithm that is not supported, or with
 // the wrong length; the router has taken it.
 func (h *Handler) knownDigest(q *request) bool {
-	if acrkit.IsDigest(q.ref) {
+	if acrkit.IsDigest(q.Ref) {
 		return true
 	}
 	h.digestInvalid(q)
@@ -175,10 +175,10 @@ func notModified(q *request, etag string) bool {
 }
 
 func (h *Handler) getManifest(q *request) {
-	if strings.Contains(q.ref, ":") && !h.knownDigest(q) {
+	if strings.Contains(q.Ref, ":") && !h.knownDigest(q) {
 		return
 	}
-	m, err := h.store.ManifestContent(q.Context(), q.reg.ID, q.repo, q.ref)
+	m, err := h.store.ManifestContent(q.Context(), q.reg.ID, q.Repo, q.Ref)
 	if err != nil {
 		h.manifestError(q, h.absent(q, content.ManifestUnknown, err))
 		return
@@ -204,7 +204,7 @@ func (h *Handler) getManifest(q *request) {
 }
 
 func (h *Handler) putManifest(q *request) {
-	if strings.Contains(q.ref, ":") && !h.knownDigest(q) {
+	if strings.Contains(q.Ref, ":") && !h.knownDigest(q) {
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(q.Body, content.MaxManifest+1)) // one more: the store refuses it
@@ -212,7 +212,7 @@ func (h *Handler) putManifest(q *request) {
 		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestInvalid, Reason: "the body broke off", Err: err})
 		return
 	}
-	digest, subject, err := h.store.PutManifest(q.Context(), q.reg.ID, q.repo, q.ref, q.Header.Get("Content-Type"), body)
+	digest, subject, err := h.store.PutManifest(q.Context(), q.reg.ID, q.Repo, q.Ref, q.Header.Get("Content-Type"), body)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -221,28 +221,28 @@ func (h *Handler) putManifest(q *request) {
 	if subject != "" {
 		header.Set("OCI-Subject", subject)
 	}
-	header.Set("Location", "/v2/"+q.repo+"/manifests/"+digest)
+	header.Set("Location", "/v2/"+q.Repo+"/manifests/"+digest)
 	header.Set("Docker-Content-Digest", digest)
 	q.w.WriteHeader(http.StatusCreated)
 }
 
 func (h *Handler) deleteManifest(q *request) {
-	if !strings.Contains(q.ref, ":") && h.deleteByTag {
-		if _, err := h.store.DeleteTag(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+	if !strings.Contains(q.Ref, ":") && h.deleteByTag {
+		if _, err := h.store.DeleteTag(q.Context(), q.reg.ID, q.Repo, q.Ref); err != nil {
 			h.manifestError(q, err)
 			return
 		}
 		q.w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	if !strings.Contains(q.ref, ":") {
+	if !strings.Contains(q.Ref, ":") {
 		h.fail(q.w, http.StatusMethodNotAllowed, "UNSUPPORTED", "A manifest can only be deleted by digest.", nil)
 		return
 	}
 	if !h.knownDigest(q) {
 		return
 	}
-	if err := h.store.DeleteManifest(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+	if err := h.store.DeleteManifest(q.Context(), q.reg.ID, q.Repo, q.Ref); err != nil {
 		h.manifestError(q, err)
 		return
 	}
@@ -256,14 +256,14 @@ func (h *Handler) getBlob(q *request) {
 		return
 	}
 	header := q.w.Header()
-	etag := `"` + q.ref + `"`
+	etag := `"` + q.Ref + `"`
 	if q.Method == http.MethodHead {
-		size, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref)
+		size, err := h.store.Blob(q.Context(), q.reg.ID, q.Repo, q.Ref)
 		if err != nil {
 			h.contentError(q.w, q.Request, h.absent(q, content.BlobUnknown, err))
 			return
 		}
-		blobHeaders(header, q.ref)
+		blobHeaders(header, q.Ref)
 		header.Set("Content-Length", strconv.FormatInt(size, 10))
 		q.w.WriteHeader(http.StatusOK)
 		return
@@ -274,7 +274,7 @@ func (h *Handler) getBlob(q *request) {
 			return
 		}
 	}
-	blob, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.repo, q.ref)
+	blob, err := h.store.OpenBlob(q.Context(), q.reg.ID, q.Repo, q.Ref)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -319,7 +319,7 @@ func (h *Handler) getBlob(q *request) {
 			return
 		}
 	}
-	blobHeaders(header, q.ref)
+	blobHeaders(header, q.Ref)
 	header.Set("Content-Length", strconv.FormatInt(part.length, 10))
 	q.w.WriteHeader(status)
 	n, err := send(q.w, source, part.length)
@@ -372,7 +372,7 @@ func (h *Handler) deleteBlob(q *request) {
 	if !h.knownDigest(q) {
 		return
 	}
-	if err := h.store.DeleteBlob(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+	if err := h.store.DeleteBlob(q.Context(), q.reg.ID, q.Repo, q.Ref); err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
 	}

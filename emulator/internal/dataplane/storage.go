@@ -62,15 +62,15 @@ func (h *Handler) storageURL(reg Registry, host, digest string) string {
 // redirectBlob answers GET of a blob with a link to storage. Unlike other answers
 // under /v2 this one has no ids of the request (recorded).
 func (h *Handler) redirectBlob(q *request, host string) {
-	if _, err := h.store.Blob(q.Context(), q.reg.ID, q.repo, q.ref); err != nil {
+	if _, err := h.store.Blob(q.Context(), q.reg.ID, q.Repo, q.Ref); err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
 	}
-	link := h.storageURL(q.reg, host, q.ref)
+	link := h.storageURL(q.reg, host, q.Ref)
 	header := q.w.Header()
 	header.Del("X-Ms-Request-Id")
 	header.Del("X-Ms-Client-Request-Id")
-	header.Set("Docker-Content-Digest", q.ref)
+	header.Set("Docker-Content-Digest", q.Ref)
 	header.Set("Location", link)
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	q.w.WriteHeader(http.StatusTemporaryRedirect)

@@ -13,10 +13,10 @@ import (
 
 // startUpload begins an upload, mounts a blob from another repository, or takes
 // a whole blob in one request (?digest=).
-func (h *Handler) startUpload(q *request, from string) {
-	query := q.URL.Query()
+func (h *Handler) startUpload(q *request) {
+	query, from := q.URL.Query(), q.MountFrom
 	if mount := query.Get("mount"); acrkit.IsDigest(mount) && (from != "" || h.mountFromAnywhere && !query.Has("from")) {
-		mounted, err := h.store.Mount(q.Context(), q.reg.ID, from, q.repo, mount)
+		mounted, err := h.store.Mount(q.Context(), q.reg.ID, from, q.Repo, mount)
 		if content.KindOf(err) == content.Damaged {
 			h.logDamage(q.Request, err) // an upload heals it
 		} else if err != nil {
@@ -35,24 +35,24 @@ func (h *Handler) startUpload(q *request, from string) {
 			h.digestInvalid(q)
 			return
 		}
-		if err := h.store.PutBlob(q.Context(), q.reg.ID, q.repo, digest, q.Body); err != nil {
+		if err := h.store.PutBlob(q.Context(), q.reg.ID, q.Repo, digest, q.Body); err != nil {
 			h.contentError(q.w, q.Request, err)
 			return
 		}
 		h.created(q, digest)
 		return
 	}
-	id, err := h.store.StartUpload(q.Context(), q.reg.ID, q.repo)
+	id, err := h.store.StartUpload(q.Context(), q.reg.ID, q.Repo)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
 	}
-	h.progress(q, http.StatusAccepted, uploadState{Name: q.repo, UUID: id, StartedAt: h.now().UTC()})
+	h.progress(q, http.StatusAccepted, uploadState{Name: q.Repo, UUID: id, StartedAt: h.now().UTC()})
 }
 
 // created answers that a blob is there.
 func (h *Handler) created(q *request, digest string) {
-	q.w.Header().Set("Location", "/v2/"+q.repo+"/blobs/"+digest)
+	q.w.Header().Set("Location", "/v2/"+q.Repo+"/blobs/"+digest)
 	q.w.Header().Set("Docker-Content-Digest", digest)
 	q.w.WriteHeader(http.StatusCreated)
 }
@@ -73,7 +73,7 @@ func (h *Handler) progress(q *request, status int, s uploadState) {
 // An upload whose chunk broke off therefore has no good address left.
 func (h *Handler) upload(q *request) {
 	query := q.URL.Query()
-	s, ok := h.readState(q.reg, q.repo, q.ref, query.Get("_state"))
+	s, ok := h.readState(q.reg, q.Repo, q.Ref, query.Get("_state"))
 	if !ok {
 		h.uploadInvalid(q)
 		return
@@ -121,7 +121,7 @@ func (h *Handler) upload(q *request) {
 		if q.ContentLength == 0 {
 			body = nil
 		}
-		if err := h.store.FinishUpload(q.Context(), q.reg.ID, q.repo, s.UUID, digest, s.Offset, body); err != nil {
+		if err := h.store.FinishUpload(q.Context(), q.reg.ID, q.Repo, s.UUID, digest, s.Offset, body); err != nil {
 			h.contentError(q.w, q.Request, err)
 			return
 		}

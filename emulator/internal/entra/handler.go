@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -32,39 +33,28 @@ type Handler struct {
 	Logger  *slog.Logger
 }
 
-// Serve answers a request whose path may be the authority's, and reports whether
-// it is.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
-	tenant, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if !ok || tenant == "" {
-		return false
-	}
-	var serve func(w http.ResponseWriter, r *http.Request, tenant string)
-	method := http.MethodGet
-	switch strings.TrimSuffix(rest, "/") {
-	case "oauth2/v2.0/token":
+// Serve answers a request to the authority.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
+	serve, method := h.instance, http.MethodGet
+	switch to.Operation {
+	case route.EntraToken:
 		serve, method = h.token(false), http.MethodPost
-	case "oauth2/token":
+	case route.EntraTokenV1:
 		// ADFS has one endpoint; Entra's old one names a resource, not a scope.
-		serve, method = h.token(tenant != adfs), http.MethodPost
-	case "v2.0/.well-known/openid-configuration", ".well-known/openid-configuration":
+		serve, method = h.token(to.Tenant != adfs), http.MethodPost
+	case route.OpenIDConfig:
 		serve = h.configuration
-	case "discovery/v2.0/keys", "discovery/keys":
+	case route.EntraKeys:
 		serve = h.keys
-	case "discovery/instance":
-		serve = h.instance
-	default:
-		return false
 	}
 	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.Header().Set("Pragma", "no-cache")
 	if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
 		w.Header().Set("Allow", method)
 		answer.Empty(w, http.StatusMethodNotAllowed)
-		return true
+		return
 	}
-	serve(w, r, tenant)
-	return true
+	serve(w, r, to.Tenant)
 }
 
 // known reports whether the authority has the tenant. The words for "any tenant"

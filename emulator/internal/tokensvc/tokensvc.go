@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -53,27 +54,20 @@ const unauthorized = "authentication required, visit https://aka.ms/acr/authoriz
 // noPermissions is the text of a refusal of an identity whose roles could not be read.
 const noPermissions = "retrieving permissions failed"
 
-// Serve answers a request to a registry, and reports whether its path is the
-// token service's.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Registry, loginServer string) bool {
-	var serve func(http.ResponseWriter, *request)
-	allow := "GET, POST"
-	switch r.URL.Path {
-	case "/oauth2/token":
-		serve = h.post
-		if r.Method == http.MethodGet {
-			serve = h.get
-		}
-	case "/oauth2/exchange":
+// Serve answers a request to a registry's token service.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg *identity.Registry, loginServer string) {
+	serve, allow := h.post, "GET, POST"
+	switch {
+	case to.Operation == route.Exchange:
 		serve, allow = h.exchange, "POST"
-	default:
-		return false
+	case r.Method == http.MethodGet:
+		serve = h.get
 	}
 	answer.Token(w)
 	if r.Method != http.MethodPost && (r.Method != http.MethodGet || allow == "POST") {
 		w.Header().Set("Allow", allow)
 		answer.Empty(w, http.StatusMethodNotAllowed)
-		return true
+		return
 	}
 	req := &request{Request: r, registry: reg, loginServer: loginServer, requestID: w.Header().Get(answer.CorrelationHeader)}
 	if r.Method == http.MethodPost {
@@ -81,17 +75,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, reg *identity.Re
 		if err := r.ParseForm(); err != nil {
 			if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
 				h.bad(w, req, http.StatusRequestEntityTooLarge, rule.FormTooLarge)
-				return true
+				return
 			}
 			h.bad(w, req, http.StatusBadRequest, rule.FormMalformed)
-			return true
+			return
 		}
 		req.form = r.PostForm // never the query, where a secret does not belong
 	} else {
 		req.form = r.URL.Query()
 	}
 	serve(w, req)
-	return true
 }
 
 // checkService refuses requests without a service, which Microsoft's description

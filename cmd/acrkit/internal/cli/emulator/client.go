@@ -155,7 +155,7 @@ func (c *target) open() (*control.Client, error) {
 		if c.DataDir == "" && c.Addr != "" { // it is not the emulator of the user's data folder
 			start = sentence.Fix(sentence.ShowClockOf, map[string]string{"host": c.Addr})
 		}
-		return nil, &acrkit.Error{Code: code, Op: op, Causes: []error{err}, Hint: start}
+		return nil, &acrkit.Error{Code: code, Op: op, Errs: []error{err}, Hint: start}
 	}
 	defer file.Close()
 	data, err := keyLimit.ReadAll(file)
@@ -178,7 +178,7 @@ func (c *target) open() (*control.Client, error) {
 	} else {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Causes: []error{err}, Hint: start}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Errs: []error{err}, Hint: start}
 		}
 		if transport = newTransport(pem); transport.TLSClientConfig == nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Reason: fmt.Sprintf("%q holds none", caFile)}

@@ -1,0 +1,119 @@
+package route
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit/emulator/fault"
+)
+
+// TestOf has each service once, in each spelling that clients use.
+func TestOf(t *testing.T) {
+	below := func(segments ...string) Route {
+		return Route{Service: ARM, Operation: InSubscription, Segments: segments}
+	}
+	for target, want := range map[string]struct {
+		Route
+		class fault.Route
+	}{
+		"/v2/":                               {Route{Service: Registry, Operation: Base}, fault.Base},
+		"/V2/":                               {},
+		"/v2/a/manifests/b%2Fmanifests%2Fv1": {Route{Service: Registry, Operation: Manifest, Repo: "a/manifests/b", Ref: "v1"}, fault.ManifestGet},
+		"/acr/v1/_catalog":                   {Route{Service: ACR, Operation: ACRCatalog}, fault.Catalog},
+		"/oauth2/token":                      {Route{Service: Tokens, Operation: AccessToken}, fault.Token},
+		"/oauth2/exchange":                   {Route{Service: Tokens, Operation: Exchange}, fault.Exchange},
+		"/OAuth2/token":                      {},
+		"/oauth2/token/":                     {},
+		"/t/oauth2/v2.0/token":               {Route{Service: Entra, Operation: EntraToken, Tenant: "t"}, fault.Entra},
+		"/t/oauth2/v2.0/token/":              {Route{Service: Entra, Operation: EntraToken, Tenant: "t"}, fault.Entra},
+		"//t/oauth2/v2.0/token":              {Route{Service: Entra, Operation: EntraToken, Tenant: "t"}, fault.Entra},
+		"/adfs/oauth2/token":                 {Route{Service: Entra, Operation: EntraTokenV1, Tenant: "adfs"}, fault.Entra},
+		"/t/v2.0/.well-known/openid-configuration": {Route{Service: Entra, Operation: OpenIDConfig, Tenant: "t"}, fault.Entra},
+		"/t/.well-known/openid-configuration":      {Route{Service: Entra, Operation: OpenIDConfig, Tenant: "t"}, fault.Entra},
+		"/t/discovery/v2.0/keys":                   {Route{Service: Entra, Operation: EntraKeys, Tenant: "t"}, fault.Entra},
+		"/common/discovery/instance":               {Route{Service: Entra, Operation: InstanceDiscovery, Tenant: "common"}, fault.Entra},
+		"/t/oauth2/v2.0/authorize":                 {},
+		"/metadata/endpoints":                      {Route{Service: Metadata, Operation: Endpoints}, fault.ARM},
+		"//Metadata/Endpoints/":                    {Route{Service: Metadata, Operation: Endpoints}, fault.ARM},
+		"/metadata/other":                          {},
+		"/tenants":                                 {Route{Service: ARM, Operation: Tenants}, fault.ARM},
+		"/tenantsx":                                {},
+		"/subscriptions":                           {Route{Service: ARM, Operation: Subscriptions}, fault.ARM},
+		"/Subscriptions/":                          {Route{Service: ARM, Operation: Subscriptions}, fault.ARM},
+		"//subscriptions/S/resourceGroups/Rg/":     {below("S", "resourceGroups", "Rg"), fault.ARM},
+		"/SUBSCRIPTIONS/S":                         {below("S"), fault.ARM},
+		"/subscriptionsx":                          {},
+		"/_acrkit/v1/clock":                        {Route{Service: Control}, ""},
+		"//_acrkit/v1/clock":                       {},
+		"//v2/":                                    {},
+	} {
+		got := Of(Clean(httptest.NewRequest("GET", "http://host"+target, nil)))
+		want.method = "GET"
+		if diff := cmp.Diff(want.Route, got, cmp.AllowUnexported(Route{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", target, diff)
+		}
+		if c := got.Class(); c != want.class {
+			t.Errorf("%s has the class %q, want %q", target, c, want.class)
+		}
+	}
+}
+
+// TestClass: the class of a registry's operation depends on the method too, and every
+// class is a route that a fault can name.
+func TestClass(t *testing.T) {
+	seen := map[fault.Route]bool{fault.Storage: Route{Service: Storage}.Class() == fault.Storage}
+	for _, c := range []struct {
+		method, path string
+		want         fault.Route
+	}{
+		{"GET", "/v2/", fault.Base},
+		{"GET", "/v2/_catalog", fault.Catalog},
+		{"GET", "/v2/a/tags/list", fault.Tags},
+		{"GET", "/acr/v1/a/_tags", fault.Tags},
+		{"HEAD", "/v2/a/manifests/v1", fault.ManifestGet},
+		{"PUT", "/v2/a/manifests/v1", fault.ManifestPut},
+		{"DELETE", "/v2/a/manifests/" + d, fault.ManifestDelete},
+		{"GET", "/v2/a/blobs/" + d, fault.BlobGet},
+		{"PUT", "/v2/a/blobs/" + d, fault.BlobUpload},
+		{"DELETE", "/v2/a/blobs/" + d, fault.BlobDelete},
+		{"POST", "/v2/a/blobs/uploads/", fault.BlobUpload},
+		{"PATCH", "/v2/a/blobs/uploads/x", fault.BlobUpload},
+		{"GET", "/v2/a/referrers/" + d, fault.Referrers},
+		{"PATCH", "/acr/v1/a/_tags/v1", fault.ACR},
+		{"GET", "/acr/v1/a", fault.ACR},
+		{"GET", "/acr/v1/a/_manifests", fault.ACR},
+		{"POST", "/oauth2/token", fault.Token},
+		{"POST", "/oauth2/exchange", fault.Exchange},
+		{"POST", "/t/oauth2/token", fault.Entra},
+		{"GET", "/tenants", fault.ARM},
+		{"GET", "/v2/a", ""},
+		{"GET", "/", ""},
+	} {
+		got := Of(httptest.NewRequest(c.method, "http://host"+c.path, nil)).Class()
+		if got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.method, c.path, got, c.want)
+		}
+		seen[got] = true
+	}
+	for _, r := range fault.Routes() {
+		if !seen[r] {
+			t.Errorf("no request has the class %s", r)
+		}
+	}
+}
+
+// TestMountFrom: only a mount has a source, and only one that could be a repository.
+func TestMountFrom(t *testing.T) {
+	for target, want := range map[string]string{
+		"/v2/a/blobs/uploads/?mount=" + d + "&from=b/c": "b/c",
+		"/v2/a/blobs/uploads/?from=b":                   "",
+		"/v2/a/blobs/uploads/?mount=" + d + "&from=B":   "",
+		"/v2/a/blobs/uploads/x?mount=" + d + "&from=b":  "",
+	} {
+		if got := Of(httptest.NewRequest("POST", "http://host"+target, nil)); got.MountFrom != want {
+			t.Errorf("%s: %q, want %q", target, got.MountFrom, want)
+		}
+	}
+}
