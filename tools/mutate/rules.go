@@ -130,7 +130,7 @@ func Rules() []Rule {
 			{"internal/redact/redact.go", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Reveal()) }", "./internal/redact", "TestSecret"},
 			{"internal/redact/redact.go", "json.Marshal(s.String())", "json.Marshal(s.Reveal())", "./internal/redact", "TestSecret"},
 			{"emulator/seed/secret.go", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }", "func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, string(s)) }", "./acrtest", "TestNoExportedTypeShowsASecret"},
-			{"emulator/control/client.go", "func (c *Client) Format(f fmt.State, _ rune)", "func (c *Client) format(f fmt.State, _ rune)", "./emulator/control", "TestNewClient"},
+			{"emulator/control/client.go", "func (c Client) Format(f fmt.State, _ rune)", "func (c Client) format(f fmt.State, _ rune)", "./emulator/control", "TestNewClient"},
 			{"emulator/control/documents.go", "func (p Password) Format(f fmt.State, _ rune)", "func (p Password) format(f fmt.State, _ rune)", "./emulator/control", "TestClient"},
 			{"emulator/format.go", "func (e *Emulator) Format(f fmt.State, _ rune)", "func (e *Emulator) format(f fmt.State, _ rune)", "./acrtest", "TestNoExportedTypeShowsASecret"},
 			{"acrtest/format.go", "func (t Token) MarshalText()", "func (t Token) marshalText()", "./acrtest", "TestNoExportedTypeShowsASecret"},
