@@ -160,6 +160,7 @@ func (e *Error) Error() string {
 	if len(evidence) > 0 {
 		b.WriteString(" (" + strings.Join(evidence, ", ") + ")")
 	}
+	//tap:error b.String() + "\n" + e.Hint + "\n" + e.URL
 	return b.String()
 }
 

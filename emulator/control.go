@@ -75,6 +75,8 @@ func openControlKey(dir string) (string, error) {
 
 // ControlKey returns the key of the control API, which goes into the header
 // Acrkit-Control-Key. It is also in DataDir/control-api.key.
+//
+//tap:secret e.controlKey
 func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,

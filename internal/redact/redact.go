@@ -27,6 +27,8 @@ const Mark = "[redacted]"
 type Secret struct{ reveal func() string }
 
 // NewSecret wraps value.
+//
+//tap:secret value
 func NewSecret(value string) Secret { return Secret{func() string { return value }} }
 
 // Reveal returns the value.

@@ -30,6 +30,7 @@ type output struct {
 	err      error
 }
 
+//tap:output p
 func (o *output) Write(p []byte) (int, error) {
 	o.status.mu.Lock()
 	defer o.status.mu.Unlock()
