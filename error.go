@@ -165,6 +165,8 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns Errs.
+//
+//rule:d2-unwrap
 func (e *Error) Unwrap() []error { return e.Errs }
 
 // Is makes errors.Is(err, code) true for the error's own code.

@@ -64,7 +64,7 @@ var rules = []rule{
 	{pkg: "tools/replay", ours: []string{"", "scopemap", "emulator/...", "tools/replay/..."}, isMain: true},
 	{pkg: "tools/replay/recording", ours: []string{""}},
 	{pkg: "tools/leakcheck", ours: []string{"tools/internal/marker"}, isMain: true},
-	{pkg: "tools/mutate/cmd", ours: []string{"tools/mutate"}, isMain: true},
+	{pkg: "tools/mutate", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/..."},
 	{pkg: "internal/stall", stdOnly: true},
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation", "internal/redact",

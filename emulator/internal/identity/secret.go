@@ -183,6 +183,7 @@ func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (P
 func (s *Store) RightsOf(r *Registry, p Principal) (Rights, error) {
 	rights, err := s.rightsOf(r, p)
 	// In ABAC mode the service ignores a scope for all repositories. Source: acr-cli.
+	//rule:all-repositories-rights-of
 	rights.wildcard = r.Mode != ModeABAC
 	return rights, err
 }

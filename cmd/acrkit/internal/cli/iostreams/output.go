@@ -37,6 +37,7 @@ func (o *output) Write(p []byte) (int, error) {
 	o.status.hide()
 	var err error
 	n := len(p)
+	//rule:terminal-write
 	if o.filtered() {
 		var shown []byte
 		shown, o.held = filter(append(o.held, p...))
