@@ -21,7 +21,7 @@ func TestTools(t *testing.T) {
 		if err != nil || file.Name.Name != "main" {
 			t.Errorf("tools/%s/main.go is not the file of a command: %v", name, err)
 		}
-		if _, err := os.Stat(filepath.Join(folder, "cmd")); err == nil {
+		if inside, _ := filepath.Glob(filepath.Join(folder, "cmd", "*.go")); len(inside) > 0 {
 			t.Errorf("tools/%s has a folder cmd; the command is the tool's own folder", name)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 )
 
@@ -54,21 +54,18 @@ func Find(root, kind string) ([]Marker, error) {
 func Files(root string, with []string, each func(*File) error) error {
 	folders := map[string]bool{".": true}
 	for _, w := range with {
-		for w = filepath.FromSlash(w); !folders[w]; w = filepath.Dir(w) {
+		for ; !folders[w]; w = path.Dir(w) {
 			folders[w] = true
 		}
 	}
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
+	files := os.DirFS(root)
+	return fs.WalkDir(files, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		name := entry.Name()
 		switch {
-		case entry.IsDir() && folders[rel]:
+		case entry.IsDir() && folders[file]:
 			return nil
 		case entry.IsDir() && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
 			name == "testdata" || name == "node_modules"):
@@ -76,11 +73,11 @@ func Files(root string, with []string, each func(*File) error) error {
 		case entry.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}
-		data, err := os.ReadFile(path)
+		data, err := fs.ReadFile(files, file)
 		if err != nil {
 			return err
 		}
-		return each(&File{Path: filepath.ToSlash(rel), Text: string(data)})
+		return each(&File{Path: file, Text: string(data)})
 	})
 }
 
