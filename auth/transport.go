@@ -97,8 +97,10 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint})
 	}
 	switch {
+	//rule:plain-http-new-transport
 	case opts.PlainHTTP && !reg.IsLoopback():
 		return refused("plain HTTP is for loopback hosts only", "")
+	//rule:look-alikes-new-transport
 	case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:
 		return refused("the host is not a login server of Azure Container Registry",
 			sentence.Fix(sentence.SayItIsYours, nil))
@@ -111,6 +113,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	if opts.PlainHTTP {
 		t.scheme = "http"
 	}
+	//rule:d16-new-transport
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -120,6 +123,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	t.keeper = newKeeper(opts.Tokens, t.log)
 	t.fetches.init()
 	t.base, t.ownBase = wire.Base(opts.Base)
+	//rule:stalls-new-transport
 	t.base = stall.Wrap(t.base)
 	if err := t.divide(); err != nil {
 		t.closeParts()
@@ -156,6 +160,7 @@ func (t *Transport) URL() *url.URL { return &url.URL{Scheme: t.scheme, Host: t.r
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	//rule:redirects-round-trip
 	if req.URL == nil || !t.isHome(req.URL) || t.leftRegistry(req) {
 		return t.sendUnauthenticated(req)
 	}
@@ -227,6 +232,7 @@ func (t *Transport) newExchange(req *http.Request) *exchange {
 	scope, given := acrkit.RequiredScopeFromContext(req.Context())
 	if !given { // a given scope says nothing about the operation
 		x.need = operation.RequiredFor(req.Method, req.URL)
+		//rule:proxy-scope-map-new-exchange
 		if scope = t.learnedScope(x.need); !x.guard.May(scope) {
 			scope = x.need.Scope
 		}
@@ -282,6 +288,8 @@ func (t *Transport) apply(x *exchange, a answer, d decision) {
 }
 
 // drainLimit is how much of a refusal is read to keep its connection.
+//
+//rule:client-limits-drain-limit
 const drainLimit = 16 << 10
 
 // drainTime is how long that may take. The body of a refusal comes with its header or
@@ -291,6 +299,7 @@ const drainTime = 250 * time.Millisecond
 // send sends a clone of req with the token. The response names the caller's own
 // request, because the clone holds the token and responses are dumped.
 func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessToken) (*http.Response, error) {
+	//rule:d4-send
 	clone := req.Clone(req.Context())
 	clone.Body = body
 	dropAuthorization(clone)
@@ -299,6 +308,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessTok
 	if err != nil {
 		return nil, t.failed(req, err)
 	}
+	//rule:printing-send
 	resp.Request = req
 	return resp, nil
 }

@@ -125,6 +125,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			sum.Unused += p.Unused
 			sum.UnusedBytes += p.UnusedBytes
 			for _, f := range p.Findings {
+				//rule:rot-check-run
 				if listed++; listed > maxFindings {
 					yield(control.Finding{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
 						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),

@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
+//rule:control-times-key-limit
 var keyLimit = limit.Limit{Name: "a control key", Bytes: 4 << 10}
 
 // target says which running emulator a command talks to.
@@ -140,6 +141,7 @@ func (c *target) open() (*control.Client, error) {
 	keyFile, open := c.KeyFile, os.Open // the mode of a file that the user names is not checked
 	if keyFile == "" {
 		keyFile = filepath.Join(dir, control.KeyFile)
+		//rule:secret-files-open
 		open = func(path string) (*os.File, error) { return private.OpenSecret(path, os.O_RDONLY) }
 	}
 	op := "read the control API's key"

@@ -114,6 +114,7 @@ func (d decisionJSON) row() []string {
 
 // Times of following.
 const (
+	//rule:control-times-reconnect-time
 	reconnectTime = 15 * time.Second // how long an emulator may be away, to be started again
 	reconnectStep = 200 * time.Millisecond
 )

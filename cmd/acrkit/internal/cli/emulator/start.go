@@ -53,6 +53,8 @@ type StartOptions struct {
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
+//
+//rule:control-times-ready-time
 const readyTime = 30 * time.Second
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
@@ -108,6 +110,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			return startRun(cmd.Context(), opts)
 		},
 	}
+	//rule:timeout-new-cmd-start
 	cmdutil.RefuseTimeout(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
@@ -278,6 +281,7 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 		if err != nil {
 			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
+		//rule:state-lost-seed
 		if !isNew {
 			return nil, nil
 		}

@@ -176,11 +176,14 @@ func (opts *Options) complete() error {
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
 		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy would act as you")
+	//rule:managed-identity-complete-3
 	case opts.ManagedIdentity && len(opts.Command) == 0:
 		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
 			"acrkit proxy --managed-identity -- COMMAND")
+	//rule:managed-identity-complete-2
 	case opts.ManagedIdentity && opts.NoClientKey:
 		return cmdutil.Usage("--managed-identity and --no-client-key exclude each other: the client key is the identity's token")
+	//rule:managed-identity-complete
 	case opts.ManagedIdentity && opts.BeyondLoopback:
 		return cmdutil.Usage("--managed-identity and --listen-beyond-loopback exclude each other: " +
 			"a managed identity is for the command on this machine")

@@ -80,6 +80,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	// The command's own flags are not parsed here, with or without --.
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
+	//rule:timeout-new-cmd-run
 	cmdutil.TimeoutOfStart(cmd)
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
@@ -139,6 +140,7 @@ func run(ctx context.Context, opts *Options) error {
 	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	opts.IO.EndAwait()
+	//rule:timeout-run
 	started()
 
 	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },
