@@ -11,7 +11,7 @@ import (
 type Operation string
 
 // The operations; [OpenAPI] describes them.
-const (
+const ( //nolint:gosec // paths, no credentials
 	GetOpenAPI       Operation = "GET openapi.yaml"
 	GetDecisions     Operation = "GET decisions"
 	GetClock         Operation = "GET clock"
