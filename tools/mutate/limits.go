@@ -99,8 +99,8 @@ func limitRules() []Rule {
 		{"command-limits", "The proxy, the commands and the adapters read, keep and wait for no more than their named limits.", []Break{
 			{"proxy/token.go", "const maxSeen = 1024", "const maxSeen = 1025", "./proxy", "TestSeenIsBounded"},
 			{"proxy/token.go", "const maxSeen = 1024", "const maxSeen = 1023", "./proxy", "TestSeenIsBounded"},
-			{"cmd/acrkit/internal/cli/proxy/environment.go", "Bytes: 8 << 20}", "Bytes: 8<<20 + 1}", "./cmd/acrkit/internal/cli/proxy", "TestBundleLimit"},
-			{"cmd/acrkit/internal/cli/proxy/environment.go", "Bytes: 8 << 20}", "Bytes: 8<<20 - 1}", "./cmd/acrkit/internal/cli/proxy", "TestBundleLimit"},
+			{"cmd/acrkit/internal/cli/proxy/trust.go", "Bytes: 8 << 20}", "Bytes: 8<<20 + 1}", "./cmd/acrkit/internal/cli/proxy", "TestBundleLimit"},
+			{"cmd/acrkit/internal/cli/proxy/trust.go", "Bytes: 8 << 20}", "Bytes: 8<<20 - 1}", "./cmd/acrkit/internal/cli/proxy", "TestBundleLimit"},
 			{"cmd/acrkit/internal/cli/child/folder.go", "const lockingTime = time.Second", "const lockingTime = 100 * time.Second", child, "TestLeftoverTimes"},
 			{"cmd/acrkit/internal/cli/child/folder.go", "const lockingTime = time.Second", "const lockingTime = time.Second - 1", child, "TestLeftoverTimes"},
 			{"cmd/acrkit/internal/cli/child/folder.go", "	newborn = time.Minute", "	newborn = 100 * time.Minute", child, "TestLeftoverTimes"},

@@ -13,7 +13,7 @@ func serverRules() []Rule {
 		proxy    = "./proxy"
 		cli      = "cmd/acrkit/internal/cli/emulator/"
 		command  = "./cmd/acrkit/internal/cli/proxy"
-		run      = "cmd/acrkit/internal/cli/proxy/run.go"
+		listener = "cmd/acrkit/internal/cli/proxy/serve.go"
 	)
 	return []Rule{
 		{"chosen-secrets", "If other machines can reach the emulator, it accepts no chosen password or secret.", []Break{
@@ -100,12 +100,12 @@ func serverRules() []Rule {
 			{"proxy/proxy.go", "	idleLimit = 5 * time.Minute", "	idleLimit = 500 * time.Minute", proxy, "TestIdle"},
 			{"proxy/answer.go", "	c.body.Drain()\n", "", proxy, "TestUnreadBody"},
 			{"proxy/forward.go", "		c.body.Drain()\n", "		_ = up\n", proxy, "TestUnreadBody"},
-			{run, "	l = new(idle.Server).Listener(l)\n", "	_ = new(idle.Server)\n", command, "TestListenerLimits"},
-			{run, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", command, "TestListenerLimits"},
-			{run, "		ReadHeaderTimeout: headerTime,\n", "", command, "TestListenerLimits"},
-			{run, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", command, "TestListenerLimits"},
-			{run, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
-			{run, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
+			{listener, "	l = new(idle.Server).Listener(l)\n", "	_ = new(idle.Server)\n", command, "TestListenerLimits"},
+			{listener, "	headerTime = 10 * time.Second", "	headerTime = 1000 * time.Second", command, "TestListenerLimits"},
+			{listener, "		ReadHeaderTimeout: headerTime,\n", "", command, "TestListenerLimits"},
+			{listener, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", command, "TestListenerLimits"},
+			{listener, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", command, "TestListenerLimits"},
+			{listener, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", command, "TestHeaderLimit"},
 		}},
 		{"proxy-bounds", "What the proxy follows and passes on has a named limit, exact on both sides.", []Break{
 			{"proxy/proxy.go", "	maxRedirects = 3", "	maxRedirects = 4", proxy, "TestRedirects"},
