@@ -105,7 +105,7 @@ func limitRules() []Rule {
 			{"cmd/acrkit/internal/cli/child/folder.go", "const lockingTime = time.Second", "const lockingTime = time.Second - 1", child, "TestLeftoverTimes"},
 			{"cmd/acrkit/internal/cli/child/folder.go", "	newborn = time.Minute", "	newborn = 100 * time.Minute", child, "TestLeftoverTimes"},
 			{"cmd/acrkit/internal/cli/child/folder.go", "	newborn = time.Minute", "	newborn = time.Minute - 1", child, "TestLeftoverTimes"},
-			{"cmd/acrkit/internal/cli/emulator/log.go", "	followWait    = 30 * time.Second", "	followWait    = 3000 * time.Second", "./cmd/acrkit/internal/cli/emulator", "TestControl_silence"},
+			{"emulator/control/client.go", "const FollowWait = 30 * time.Second", "const FollowWait = 3000 * time.Second", "./emulator/control", "TestClient_silence"},
 			{"cmd/acrkit/internal/cli/cmdutil/complete.go", "	completionBudget = time.Second", "	completionBudget = 100 * time.Second", cmdutil, "TestCompletion_time"},
 			{"cmd/acrkit/internal/cli/cmdutil/complete.go", "	completionBudget = time.Second", "	completionBudget = time.Second / 2", cmdutil, "TestCompletion_time"},
 			{"cmd/acrkit/internal/cli/cmdutil/complete.go", "	completionLimit = 200", "	completionLimit = 201", cmdutil, "TestCompletion_limit"},
