@@ -36,9 +36,9 @@ type rule struct {
 var rules = []rule{
 	{pkg: "", stdOnly: true, noStd: []string{"net/http"}},
 	{pkg: "scopemap", ours: []string{""}, stdOnly: true, noStd: []string{"net/http"}},
-	{pkg: "auth", ours: []string{""}, internal: true, stdOnly: true},
+	{pkg: "auth", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
 	{pkg: "auth/internal/...", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
-	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
+	{pkg: "auth/azureauth", ours: []string{"", "auth", "auth/internal/..."}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"}, internal: true, stdOnly: true},

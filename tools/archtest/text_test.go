@@ -24,8 +24,6 @@ import (
 // readsText lists the functions that decide on the text of a message, each with the
 // reason. Other code decides on codes, causes and fields: a sentence may be reworded.
 var readsText = map[string]string{
-	"auth/entra.go ReadEntraRefusal":                        "Entra's numbers are only in the text of other programs' errors",
-	"auth/azureauth/credential.go entraNumber":              "as ReadEntraRefusal",
 	"auth/azureauth/credential.go codeByText":               "azidentity gives no type to what failed before a request",
 	"auth/azureauth/credential.go firstLine":                "shortens azidentity's text",
 	"auth/azureauth/azurecli.go explainCLI":                 "azidentity gives no type to what az printed",
