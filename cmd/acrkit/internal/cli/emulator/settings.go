@@ -8,22 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator/control"
 )
-
-// printAll prints a list that was read whole.
-func printAll[T any](ctx context.Context, s *iostreams.IOStreams, e *cmdutil.Exporter, all []T, header []string, row func(T) []string) error {
-	items := func(yield func(T, error) bool) {
-		for _, x := range all {
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
-	_, err := cmdutil.PrintList(ctx, s, e, items, header, row, func(x T) T { return x })
-	return err
-}
 
 // newCmdSettings returns "emulator settings".
 func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
