@@ -33,8 +33,6 @@ import (
 // The control API has the operations of a rehearsal, which no registry has. It has
 // a prefix of its own, and requires a key that a web page cannot know.
 const (
-	controlPrefix = control.Prefix
-
 	minControlKey = 26 // characters: what rand.Text makes
 	//rule:emulator-limits-max-control-page
 	maxControlPage = 1000      // decisions in one answer

@@ -61,6 +61,3 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 	}
 	return c, nil
 }
-
-// Registry returns the client's registry.
-func (c *Client) Registry() acrkit.Registry { return c.reg }

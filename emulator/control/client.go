@@ -103,10 +103,10 @@ func NewClient(baseURL, key string, opts *Options) (*Client, error) {
 // Format prints where the emulator is, for every verb, and not the key.
 //
 //rule:printing-format-3
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "control.Client(%s)", c.host) }
+func (c Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "control.Client(%s)", c.host) }
 
 // LogValue is what Format prints.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+func (c Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 const op = "ask the emulator"
 

@@ -43,7 +43,7 @@ func addControlFlags(cmd *cobra.Command, f *cmdutil.Factory) *target {
 	c := &target{factory: f}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&c.DataDir, "data", "", "data `folder` of the running emulator (default: the user's data folder)")
-	flags.StringVar(&c.Addr, "addr", "", "`address` of the emulator, where it is not what the data folder says")
+	flags.StringVar(&c.Addr, "addr", "", "`address` of the emulator (default: the one in the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "`file` with the control API's key (default: control-api.key in the data folder)")
 	flags.StringVar(&c.CAFile, "ca-file", "", "`file` with the emulator's CA certificate (default: the data folder's)")
 	return c

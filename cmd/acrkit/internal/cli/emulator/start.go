@@ -71,7 +71,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
 			"says to merge it in, or to reset the state to it.\n\n" +
 			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
-			"a backup, or use --recover to go on with what is left: nothing is removed in that\n" +
+			"a backup, or use --recover to continue with what is left: nothing is removed in that\n" +
 			"run, and what cannot be read is kept in state/aside-*.",
 		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
 			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
@@ -118,7 +118,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
-	flags.BoolVar(&opts.Recover, "recover", false, "go on with what is left of a folder's state")
+	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")

@@ -87,9 +87,9 @@ and the command finds it in its environment:
 
 --managed-identity is for a program that cannot be given the client key: one that
 signs in with DefaultAzureCredential (or ManagedIdentityCredential) and takes the
-registry's address from its environment. The proxy is its managed identity then, as
-that of App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS
-are set), for the registry only: the program's other Azure clients cannot sign in.
+registry's address from its environment. The proxy then acts as a managed identity of
+App Service (it sets IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS),
+for the registry only: the program's other Azure clients cannot sign in.
 
 The variables of acrkit's own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) are not passed on, unless --keep-env is given, nor are

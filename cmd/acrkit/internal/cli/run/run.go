@@ -38,8 +38,8 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	cmd := &cobra.Command{
 		Use:   "run [--repository <repository>] -- <command> [<argument>...]",
 		Short: "Run a command with the credential for a repository",
-		Long: "Run a command that finds the credential for one repository where it looks for\n" +
-			"Docker's logins. Docker and similar clients keep one credential for each host; with\n" +
+		Long: "Run a command with the credential for one repository, which it finds among its Docker\n" +
+			"logins. Docker and similar clients keep one credential for each host; with\n" +
 			"run, one command uses one scope-mapped token and the next command another.\n\n" +
 			"The command gets a folder of its own as DOCKER_CONFIG, and files in it as\n" +
 			"REGISTRY_AUTH_FILE (podman, buildah, skopeo) and HELM_REGISTRY_CONFIG, which only\n" +
