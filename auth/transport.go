@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -181,8 +182,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // sendAuthenticated sends a request with a token, and again while [next] says so.
 func (t *Transport) sendAuthenticated(req *http.Request) (*http.Response, error) {
-	x := t.newExchange(req)
-	if err := t.acquireFor(x, x.guard.Used, 0); err != nil {
+	ctx, x := req.Context(), t.newExchange(req)
+	if err := t.acquireFor(ctx, x, x.guard.Used, 0); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -198,14 +199,14 @@ func (t *Transport) sendAuthenticated(req *http.Request) (*http.Response, error)
 			_ = resp.Body.Close()
 			return nil, realmErr
 		}
-		t.apply(x, a, d)
+		t.apply(ctx, x, a, d)
 		if d.retry == retryNever {
 			return resp, nil
 		}
 		x.tried[d.retry] = true
 		// Nothing else reads this answer.
 		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
-		if err := t.acquireFor(x, d.scope, d.maxAge); err != nil {
+		if err := t.acquireFor(ctx, x, d.scope, d.maxAge); err != nil {
 			return nil, err
 		}
 		if body, err = bodyAgain(req); err != nil {
@@ -242,12 +243,12 @@ func (t *Transport) newExchange(req *http.Request) *exchange {
 }
 
 // acquireFor gets the token for the next try, of at most the given age; 0 is any age.
-func (t *Transport) acquireFor(x *exchange, scope acrkit.Scope, maxAge time.Duration) (err error) {
+func (t *Transport) acquireFor(ctx context.Context, x *exchange, scope acrkit.Scope, maxAge time.Duration) (err error) {
 	var suits func(*accessToken) bool
 	if maxAge > 0 {
 		suits = func(a *accessToken) bool { return a.life.age(t.now()) <= maxAge }
 	}
-	x.token, x.fetched, err = t.acquire(x.req.Context(), scope, suits)
+	x.token, x.fetched, err = t.acquire(ctx, scope, suits)
 	return err
 }
 
@@ -274,7 +275,7 @@ func (t *Transport) readAnswer(x *exchange, resp *http.Response) (a answer, real
 }
 
 // apply does what a decision says about scopes and the token that was sent.
-func (t *Transport) apply(x *exchange, a answer, d decision) {
+func (t *Transport) apply(ctx context.Context, x *exchange, a answer, d decision) {
 	if d.adopt {
 		x.guard.Used, x.asked = a.challenge.Scope, a.challenge.Scope
 	}
@@ -284,7 +285,7 @@ func (t *Transport) apply(x *exchange, a answer, d decision) {
 	if d.unlearn {
 		t.unlearn(x.need, x.token.requested)
 	}
-	t.forget(x.req.Context(), x.token, d.drop)
+	t.forget(ctx, x.token, d.drop)
 }
 
 // drainLimit is how much of a refusal is read to keep its connection.
