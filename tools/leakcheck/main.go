@@ -94,6 +94,10 @@ func run(ctx context.Context, packages []string) error {
 	if err := checkItself(ctx, root, work, overlay); err != nil {
 		return err
 	}
+	// Reports are known by the id of their process, and the suite may use an id again.
+	if err := os.Remove(filepath.Join(work, "reports")); err != nil {
+		return err
+	}
 	start := time.Now()
 	results, testErr, err := suite(ctx, root, work, overlay, packages)
 	if err != nil {
