@@ -166,7 +166,7 @@ func (g *chainGrant) choose(ctx context.Context) (*chosen, error) {
 	}
 	report := &ChainError{c.before}
 	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential", Registry: g.t.registry,
-		Reason: "none is available: " + report.Error(), Causes: []error{report}})
+		Reason: "none is available: " + report.Error(), Errs: []error{report}})
 }
 
 func (g *chainGrant) lookup(i int, o Outcome, err error) Lookup {
@@ -210,7 +210,7 @@ func (g *chainGrant) report(c *chosen, err error) error {
 	}
 	with := *e
 	// First, so that errors.As finds this report before those of the members.
-	with.Causes = append([]error{g.attempts(c, err)}, e.Causes...)
+	with.Errs = append([]error{g.attempts(c, err)}, e.Errs...)
 	with.Reason = reasonOf(err) + afterwards(c.before)
 	return wire.Final(&with)
 }
@@ -253,7 +253,7 @@ func (g *chainGrant) rejected(p proof, e *acrkit.Error, said string) {
 	if last := &report.Lookups[c.at]; last.Outcome == OutcomeNotAvailable {
 		last.Outcome = OutcomeRefused // the service refused an anonymous request
 	}
-	e.Causes = append([]error{report}, e.Causes...)
+	e.Errs = append([]error{report}, e.Errs...)
 	e.Reason += afterwards(c.before)
 }
 
@@ -261,5 +261,27 @@ func (g *chainGrant) close() {
 	g.choice.close()
 	for _, inner := range g.grants {
 		inner.close()
+	}
+}
+
+func (g *chainGrant) fillStatus(s *Status) {
+	c := g.current()
+	for i := range g.members {
+		l, inner := g.lookup(i, OutcomeNotTried, nil), Status{Credential: g.members[i]}
+		if filler, ok := g.grants[i].(statusFiller); ok {
+			filler.fillStatus(&inner)
+			l.Places = inner.Lookups
+		}
+		if c != nil && i < c.at {
+			l = c.before[i]
+		}
+		if c != nil && i == c.at {
+			l.Outcome = OutcomeUsed
+			lookups := s.Lookups
+			prefix := s.Prefix
+			*s = inner
+			s.Lookups, s.Prefix = lookups, prefix
+		}
+		s.Lookups = append(s.Lookups, l)
 	}
 }

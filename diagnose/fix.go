@@ -8,9 +8,11 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // plain returns s if it needs no quotes in any shell, else a word to replace.
@@ -94,10 +96,6 @@ const (
 	anotherHere // any other registry
 )
 
-// controlPath is below the emulator's control API, which names the emulator in its
-// answer to any client.
-const controlPath = "/_acrkit/v1/"
-
 // local finds out what answers at the registry's loopback address. All names below
 // azurecr.localhost are an emulator's.
 func (x *examiner) local(ctx context.Context) localServer {
@@ -107,12 +105,12 @@ func (x *examiner) local(ctx context.Context) localServer {
 	if !x.mayAsk() {
 		return unknownHere
 	}
-	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", controlPath) //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", control.Prefix) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return unknownHere
 	}
 	switch resp.Header.Get("Server") {
-	case "acrkit-emulator":
+	case control.Server:
 		return anEmulator
 	case "acrkit-proxy":
 		return aProxy
@@ -136,7 +134,7 @@ func (x *examiner) blanks() map[string]string {
 	}
 	if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
 		facts["client"] = c.Name()
-	} else if fullGUID(x.user) {
+	} else if wire.IsGUID(x.user) {
 		facts["client"] = x.user
 	}
 	for name, value := range facts {

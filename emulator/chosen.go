@@ -34,12 +34,12 @@ func (e *chosenError) Is(target error) bool { return target == ErrChosenSecrets 
 
 // refuseStart and refuseChange word the refusal at the start and later.
 func refuseStart(names []string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Causes: []error{&chosenError{names}},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Errs: []error{&chosenError{names}},
 		Hint: sentence.Fix(sentence.RenewOnLoopback, nil)}
 }
 
 func refuseChange(names []string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Causes: []error{&chosenError{names}},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Errs: []error{&chosenError{names}},
 		Hint: sentence.Fix(sentence.RenewBeforeEnabling, nil)}
 }
 

@@ -208,7 +208,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
-			if inner, ok := errors.AsType[*acrkit.Error](err); ok && len(inner.Causes) == 0 {
+			if inner, ok := errors.AsType[*acrkit.Error](err); ok && len(inner.Errs) == 0 {
 				err = inner // closing went well: the plain error
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
@@ -105,7 +106,7 @@ func heldState(dir string) (name string, blobs bool, err error) {
 	if len(discarded) > 0 { // a reset was cut short
 		return filepath.Base(discarded[0]), blobs, nil
 	}
-	for _, name := range []string{filepath.Join(stateDir, identity.KeysFile), connectionFile, controlFile} {
+	for _, name := range []string{filepath.Join(stateDir, identity.KeysFile), connectionFile, control.KeyFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		if err == nil {
 			return name, blobs, nil
@@ -130,7 +131,7 @@ func damaged(dir string, err error) error {
 	if _, ok := errors.AsType[*acrkit.Error](err); ok || dir == "" {
 		return err
 	}
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Errs: []error{err}}
 	if _, ok := errors.AsType[*db.Later](err); ok {
 		e.Hint = sentence.Fix(sentence.StartElsewhere, nil)
 	} else if _, ok := errors.AsType[*db.Earlier](err); ok {

@@ -28,7 +28,8 @@ var httpPlaces = map[string]string{
 	"examples/oras/main.go":                      "over an auth.Transport",
 	"cmd/acrkit/internal/cli/cmdutil/connect.go": "over an auth.Transport",
 	"cmd/acrkit/internal/cli/demo/stage.go":      "stall.Wrap",
-	"cmd/acrkit/internal/cli/emulator/client.go": "stall.WrapWith",
+	"cmd/acrkit/internal/cli/emulator/client.go": "for emulator/control, and for an auth.Transport",
+	"emulator/control/client.go":                 "stall.WrapWith",
 	"cmd/acrkit/internal/cli/emulator/start.go":  "stall.Wrap",
 	"tools/replay/target.go":                     "a tool for tests; a minute for each exchange",
 	"internal/wire/transport.go":                 "makes transports for others to wrap",
@@ -44,7 +45,7 @@ func httpUses(t *testing.T, files []file) map[string][]string {
 		"http": {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"},
 		"net":  {"Dial", "DialTimeout", "DialTCP", "Dialer"},
 		"tls":  {"Dial", "DialWithDialer", "Dialer"},
-		"wire": {"NewTransport"},
+		"wire": {"Base", "NewTransport"},
 	}
 	uses := map[string][]string{}
 	for _, f := range files {

@@ -114,7 +114,7 @@ func readConnection(dir string) (connection, error) {
 		return c, err
 	}
 	if err != nil {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}, Hint: start}
+		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}, Hint: start}
 	}
 	if err := json.Unmarshal(data, &c); err != nil || c.LoginServer == "" {
 		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: start}

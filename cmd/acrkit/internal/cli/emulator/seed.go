@@ -84,7 +84,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
 	}
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	if !opts.Schema {
 		err = makePrivate(file)
@@ -93,7 +93,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		_, err = io.WriteString(file, text)
 	}
 	if err := errors.Join(err, file.Close()); err != nil {
-		return &acrkit.Error{Op: op, Causes: []error{err}}
+		return &acrkit.Error{Op: op, Errs: []error{err}}
 	}
 	if opts.Schema {
 		cmdutil.Say(opts.IO.ErrOut, "wrote %s, the schema of seed files, for an editor", opts.File)
@@ -158,7 +158,7 @@ func readSeed(path string, in io.Reader) (*seed.Seed, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Causes: []error{err},
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Errs: []error{err},
 				Hint: sentence.Fix(sentence.WriteSeed, map[string]string{"file": path})}
 		}
 		defer file.Close()

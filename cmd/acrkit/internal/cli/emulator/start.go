@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -248,9 +249,9 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 	if err == nil {
 		return l, nil
 	}
-	e := &acrkit.Error{Op: "listen on " + addr, Causes: []error{err}}
+	e := &acrkit.Error{Op: "listen on " + addr, Errs: []error{err}}
 	if inner, ok := errors.AsType[*net.OpError](err); ok {
-		e.Causes = []error{inner.Err}
+		e.Errs = []error{inner.Err}
 	}
 	host, _, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -275,7 +276,7 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 			return nil, err
 		}
 		if err != nil {
-			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
+			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
 		if !isNew {
 			return nil, nil
@@ -301,7 +302,7 @@ func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr ne
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		// Also what the commands need that talk to a running emulator.
 		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
-			os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600), conn.save(dir))
+			os.WriteFile(filepath.Join(dir, control.KeyFile), []byte(e.ControlKey()), 0o600), conn.save(dir))
 		if err != nil {
 			cleanup()
 			return conn, nothing, err
@@ -337,7 +338,7 @@ func (opts *StartOptions) explain(err error) error {
 	}
 	if cmdutil.IsDiskFull(err) {
 		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
-			Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
+			Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)
 	// The system refuses the folder, or something in it.
