@@ -465,7 +465,7 @@ func TestPackages(t *testing.T) {
 			"-sources.jar", "META-INF/LICENSE", tracked("sdk/java/src/main/java", ".java"), []string{"io/github/acrkit/", "META-INF/"}, nil,
 		},
 		{
-			"-javadoc.jar", "", []string{"index.html", "io/github/acrkit/ScopedToken.html"}, []string{""}, nil,
+			"-javadoc.jar", "", []string{"index.html", "io.github.acrkit/io/github/acrkit/ScopedToken.html"}, []string{""}, nil,
 		},
 	} {
 		files := readArchive(t, filepath.Join(dir, "acrkit-"+b.Version+p.file))
