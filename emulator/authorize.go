@@ -117,6 +117,7 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 		}
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
+	//rule:all-repositories-decide-bearer
 	return verdict(rights, d)
 }
 

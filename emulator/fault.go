@@ -46,10 +46,13 @@ func Routes() []Route { return fault.Routes() }
 const (
 	// MaxFaults is how many faults there may be at a time: each is looked at with
 	// every request.
+	//rule:emulator-limits-max-faults
 	MaxFaults = 100
 	// MaxRetryAfter bounds what a Retry-After asks for.
+	//rule:emulator-limits-max-retry-after
 	MaxRetryAfter = time.Hour
 	// maxHang bounds how long a request hangs whose client never gives up.
+	//rule:listener-times-max-hang
 	maxHang = 10 * time.Minute
 	// maxPrincipal is the longest name of a principal: a client id has 36
 	// characters, a token's name 50.
@@ -104,6 +107,7 @@ func (f *Fault) check(e *Emulator) error {
 		{takesAfterBytes, f.AfterBytes != 0, "a number of bytes"},
 		{takesSpeed, f.BytesPerSecond != 0, "bytes per second"},
 	} {
+		//rule:upload-faults-check-2
 		if n.given && k.takes&n.number == 0 {
 			return bad("the kind %s takes no %s", f.Kind, strings.TrimPrefix(n.what, "a "))
 		}
@@ -128,6 +132,7 @@ func (f *Fault) check(e *Emulator) error {
 		if !slices.Contains(Routes(), r) {
 			return bad("%s is no route", quote(string(r)))
 		}
+		//rule:upload-faults-check
 		if k.routes != nil && !slices.Contains(k.routes, r) {
 			return bad("the kind %s hits no request of the route %s", f.Kind, r)
 		}
@@ -270,6 +275,7 @@ func (a *activeFault) concerns(r *http.Request, route Route, registry string) bo
 	k := a.Kind.kind()
 	return (len(a.Routes) == 0 || slices.Contains(a.Routes, route)) &&
 		(a.Registry == "" || strings.EqualFold(a.Registry, registry)) &&
+		//rule:upload-faults-concerns
 		(k.routes == nil || slices.Contains(k.routes, route)) && (k.of == nil || k.of(r, a.Fault))
 }
 

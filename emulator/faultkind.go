@@ -138,6 +138,7 @@ var faultKinds = []faultKind{
 	{
 		name: FaultTooLarge, text: "413 to an upload whose body has more than a number of bytes", takes: takesAfterBytes,
 		routes: []Route{RouteBlobUpload},
+		//rule:upload-faults-of
 		of:     func(r *http.Request, f Fault) bool { return r.ContentLength < 0 || r.ContentLength > f.AfterBytes },
 		effect: func(f Fault) string { return fmt.Sprintf("too-large above %d bytes", f.AfterBytes) },
 		inject: tooLarge,
@@ -153,7 +154,8 @@ var faultKinds = []faultKind{
 	{
 		name: FaultNoLength, text: "400 to a chunk of an upload without Content-Length",
 		routes: []Route{RouteBlobUpload},
-		of:     func(r *http.Request, _ Fault) bool { return r.Method == http.MethodPatch && r.ContentLength < 0 },
+		//rule:upload-faults-of-2
+		of: func(r *http.Request, _ Fault) bool { return r.Method == http.MethodPatch && r.ContentLength < 0 },
 		inject: refusing(http.StatusBadRequest, acrkit.ServiceError{
 			Code: "CONTENT_LENGTH_INVALID", Message: "invalid content length",
 		}),
@@ -162,6 +164,7 @@ var faultKinds = []faultKind{
 		name: FaultDisallowed, text: "405 to what a push writes, as of a registry whose storage is full",
 		routes: []Route{RouteBlobUpload, RouteManifestPut},
 		of: func(r *http.Request, _ Fault) bool {
+			//rule:upload-faults-fault-kinds
 			return r.Method == http.MethodPost || r.Method == http.MethodPatch || r.Method == http.MethodPut
 		},
 		inject: refusing(http.StatusMethodNotAllowed, acrkit.ServiceError{

@@ -241,6 +241,7 @@ func (b *bounder) Read(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	n, err := b.body.Read(p[:min(int64(len(p)), b.left+1)])
+	//rule:upload-faults-read
 	if b.left -= int64(n); b.left < 0 {
 		discard(b.body)
 		return 0, errTooLarge

@@ -3,8 +3,6 @@ package cmdutil
 import (
 	"context"
 	"iter"
-	"strings"
-	"time"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/registry"
@@ -54,22 +52,4 @@ func Order(word string) registry.Order {
 		return registry.OrderOldestFirst
 	}
 	return registry.OrderDefault
-}
-
-// Time writes a time exactly; a time that is not known is empty.
-func Time(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// ShortDigest shortens a digest to what a reader needs to recognize it. It is for
-// terminals; programs get the whole.
-func ShortDigest(digest string) string {
-	const hex = 12
-	if i := strings.IndexByte(digest, ':'); i >= 0 && len(digest) > i+1+hex {
-		return digest[:i+1+hex]
-	}
-	return digest
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/visible"
-	"github.com/acrkit/acrkit/registry"
 )
 
 // PairFix is the name of a pair whose value is a command. It stays on one line, whatever
@@ -27,6 +26,7 @@ func PrintPairs(s *iostreams.IOStreams, pairs [][2]string) error {
 	}
 	var b strings.Builder
 	for _, p := range pairs {
+		//rule:terminal-print-pairs
 		name, value := p[0], visible.Line(p[1])
 		switch {
 		case value == "":
@@ -41,21 +41,4 @@ func PrintPairs(s *iostreams.IOStreams, pairs [][2]string) error {
 	}
 	_, err := s.Out.Write([]byte(b.String()))
 	return err
-}
-
-// Locks names what attributes forbid: "delete,write", or "none".
-func Locks(a registry.Attributes) string {
-	var locks []string
-	for _, l := range []struct {
-		name    string
-		allowed bool
-	}{{"delete", a.Delete}, {"write", a.Write}, {"list", a.List}, {"read", a.Read}} {
-		if !l.allowed {
-			locks = append(locks, l.name)
-		}
-	}
-	if len(locks) == 0 {
-		return "none"
-	}
-	return strings.Join(locks, ",")
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -140,16 +139,4 @@ func (s *stage) keep(p *printer) error {
 	p.line("Service principal: tenant %s, client %s, secret %s", tenantID, clientID, s.secret)
 	p.line("Ctrl-C ends it; nothing is left behind.")
 	return nil
-}
-
-// printer writes to standard output and remembers the first failure.
-type printer struct {
-	io  *iostreams.IOStreams
-	err error
-}
-
-func (p *printer) line(format string, a ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.io.Out, format+"\n", a...)
-	}
 }

@@ -10,12 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
-	"github.com/acrkit/acrkit/diagnose"
-	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
-	"github.com/acrkit/acrkit/emulator/rule"
-	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -33,87 +28,9 @@ type LogOptions struct {
 	Since      string
 }
 
-var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
-	"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
-
-// A decisionJSON is a decision as --json prints it: each key is there, also one that the
-// control API leaves out.
-type decisionJSON struct {
-	control.Decision
-
-	Kind      string   `json:"kind"`
-	Principal string   `json:"principal"`
-	Missing   string   `json:"missing"`
-	Rules     []string `json:"rules"`
-	RuleID    rule.ID  `json:"ruleId"`
-	Reason    string   `json:"reason"`
-
-	// Of a refusal by a rule, as acrkit explain has them; "" otherwise.
-	Code  string `json:"code"`
-	Cause string `json:"cause"`
-	Fix   string `json:"fix"`
-}
-
-func decisionOf(d control.Decision) decisionJSON {
-	return decisionJSON{Decision: d, Kind: d.Kind, Principal: d.Principal, Missing: d.Missing, Rules: d.Rules,
-		RuleID: d.RuleID, Reason: d.Reason}.explained()
-}
-
-// explained says why it was refused. The log has reasons that no answer contains.
-func (d decisionJSON) explained() decisionJSON {
-	if c, ok := diagnose.Lookup(string(d.RuleID.Cause(d.Kind, d.Required, d.Missing))); ok {
-		d.Code, d.Cause, d.Fix = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
-	}
-	return d
-}
-
-// fixHere returns the fix of a cause at the emulator whose log is read.
-func fixHere(c acrkit.Cause) sentence.FixKey {
-	key := sentence.AtEmulator(string(c))
-	if key == sentence.ExplainLog || key == sentence.ExplainFaults {
-		key = sentence.OfCause(string(c)).Fix
-	}
-	if key.OfAzure() {
-		return sentence.Examine
-	}
-	return key
-}
-
-func (d decisionJSON) facts() map[string]string {
-	if !shell.IsPlain(d.Principal) {
-		return nil
-	}
-	return map[string]string{"token": d.Principal}
-}
-
-// explainedRow returns a row with the rule, and with the cause instead of the log's
-// reason.
-func (d decisionJSON) explainedRow() []string {
-	row := d.row()
-	why := row[len(row)-1]
-	if d.Code != "" {
-		why = d.Code + " " + d.Cause
-	}
-	id := string(d.RuleID)
-	if id == "" {
-		id = "-"
-		if d.Outcome == emulator.OutcomeDenied {
-			id = "unknown" // an earlier version wrote it
-		}
-	}
-	return append(row[:len(row)-1], id, why)
-}
-
-func (d decisionJSON) row() []string {
-	who := d.Principal
-	if who == "" {
-		who = "-"
-	}
-	return []string{d.Time.Format(time.RFC3339), d.Outcome, who, d.Method + " " + d.Path, d.Required, d.Reason}
-}
-
 // Times of following.
 const (
+	//rule:control-times-reconnect-time
 	reconnectTime = 15 * time.Second // how long an emulator may be away, to be started again
 	reconnectStep = 200 * time.Millisecond
 )
@@ -138,10 +55,11 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
 	flags.BoolVar(&opts.Explain, "explain", false, "say the rule of each refusal, and its cause with its code, as acrkit explain does")
-	flags.BoolVarP(&opts.Follow, "follow", "f", false, "go on with what comes")
+	flags.BoolVarP(&opts.Follow, "follow", "f", false, "continue with new decisions")
 	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
 	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
 	flags.StringVar(&opts.Identity, "identity", "", "those of this `token`, client id or admin user only")
+	cmdutil.CompleteNameFlag(cmd, "identity", c.names(tokenNames))
 	flags.StringVar(&opts.Since, "since", "", "those since a `time`, or of the last duration such as 10m")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, decisionFields)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -195,13 +113,16 @@ func (opts *LogOptions) run(ctx context.Context, cl *control.Client, registry st
 	if opts.Explain {
 		row, header = decisionJSON.explainedRow, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "RULE", "CAUSE"}
 	}
+	if opts.IO.IsStdoutTTY() {
+		row = withShortTime(row, time.Now())
+	}
 	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, header, row, func(d decisionJSON) decisionJSON { return d })
 	return err
 }
 
 func (opts *LogOptions) dropped(n int64) {
 	if n > 0 {
-		cmdutil.Say(opts.IO.ErrOut, "%d earlier decisions are not kept any more", n)
+		cmdutil.Say(opts.IO.ErrOut, "%d earlier decisions are not kept", n)
 	}
 }
 

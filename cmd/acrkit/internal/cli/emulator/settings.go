@@ -8,22 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator/control"
 )
-
-// printAll prints a list that was read whole.
-func printAll[T any](ctx context.Context, s *iostreams.IOStreams, e *cmdutil.Exporter, all []T, header []string, row func(T) []string) error {
-	items := func(yield func(T, error) bool) {
-		for _, x := range all {
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
-	_, err := cmdutil.PrintList(ctx, s, e, items, header, row, func(x T) T { return x })
-	return err
-}
 
 // newCmdSettings returns "emulator settings".
 func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
@@ -33,8 +19,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change the settings of a running emulator",
 		Long: "Show the settings of a running emulator's registry, and of the emulator itself, after\n" +
-			"changing those that flags name. What changes holds for the next request; lifetimes, for\n" +
-			"the tokens issued from then on. --registry names another registry than the first.",
+			"changing those that flags name. A change holds from the next request on; lifetimes\n" +
+			"hold for the tokens that are issued later. --registry names another registry than the first.",
 		Example: "$ acrkit emulator settings\n\n# Access tokens that are valid for half a minute\n$ acrkit emulator settings --access-lifetime 30s\n\n" +
 			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode AbacRepositoryPermissions",
 		Args: cmdutil.NoArgs,

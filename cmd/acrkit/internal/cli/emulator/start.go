@@ -2,18 +2,14 @@ package emulator
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +22,6 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
-	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // StartOptions are what "emulator start" needs.
@@ -53,6 +48,8 @@ type StartOptions struct {
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
+//
+//rule:control-times-ready-time
 const readyTime = 30 * time.Second
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
@@ -69,7 +66,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
 			"says to merge it in, or to reset the state to it.\n\n" +
 			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
-			"a backup, or use --recover to go on with what is left: nothing is removed in that\n" +
+			"a backup, or use --recover to continue with what is left: nothing is removed in that\n" +
 			"run, and what cannot be read is kept in state/aside-*.",
 		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
 			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
@@ -108,6 +105,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			return startRun(cmd.Context(), opts)
 		},
 	}
+	//rule:timeout-new-cmd-start
 	cmdutil.RefuseTimeout(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
@@ -115,7 +113,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
-	flags.BoolVar(&opts.Recover, "recover", false, "go on with what is left of a folder's state")
+	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
@@ -125,20 +123,6 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.DurationVar(&opts.CollectAfter, "collect-after", 0, "`time` for which blobs are kept that no manifest names (default: a day)")
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
 	return cmd
-}
-
-// checkAddr refuses an address that other machines reach, unless an option allows it.
-func checkAddr(addr, given string, beyond bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return cmdutil.Usage("--addr %q is not HOST:PORT", addr)
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || beyond {
-		return nil
-	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
-		Reason: "other machines may reach it, and the emulator is for this one",
-		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
 }
 
 func startRun(ctx context.Context, opts *StartOptions) error {
@@ -183,84 +167,6 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	return opts.explain(err)
 }
 
-// serve runs the emulator until the context ends, which is no error.
-func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
-	serveCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- e.Serve(serveCtx, listener) }()
-	dial := func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
-	}
-	if err := waitReady(serveCtx, conn, e.CACertificate(), dial); err != nil {
-		stop()
-		serveErr := <-done
-		if ctx.Err() != nil {
-			return nil
-		}
-		return errors.Join(serveErr, err)
-	}
-	printStart(opts.IO, conn, example)
-	err := <-done
-	if err == nil || ctx.Err() != nil {
-		cmdutil.Say(opts.IO.ErrOut, "stopped")
-	}
-	return err
-}
-
-// waitReady asks as a client does until GET /v2/ answers 401.
-func waitReady(ctx context.Context, conn connection, ca []byte, dial func(context.Context) (net.Conn, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
-	t := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-	}
-	defer t.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := stall.Wrap(t).RoundTrip(req)
-	if err != nil {
-		return fmt.Errorf("the emulator does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusUnauthorized {
-		return fmt.Errorf("the emulator answers %d instead of 401", resp.StatusCode)
-	}
-	return nil
-}
-
-// reachable replaces the unspecified address by the loopback address.
-func reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		return net.JoinHostPort("localhost", port)
-	}
-	return addr.String()
-}
-
-// listen listens; given are the other flags, for a hint.
-func listen(ctx context.Context, addr, given string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err == nil {
-		return l, nil
-	}
-	e := &acrkit.Error{Op: "listen on " + addr, Errs: []error{err}}
-	if inner, ok := errors.AsType[*net.OpError](err); ok {
-		e.Errs = []error{inner.Err}
-	}
-	host, _, _ := net.SplitHostPort(addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		e.Reason = "the port is in use, perhaps by another emulator"
-		e.Hint = sentence.Fix(sentence.StartOnFreePort, map[string]string{"args": net.JoinHostPort(host, "0") + given})
-	}
-	return nil, e
-}
-
 // seed reads the seed file. Without one, a new folder gets the example, whose
 // passwords are public.
 func (opts *StartOptions) seed() (*seed.Seed, error) {
@@ -278,6 +184,7 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 		if err != nil {
 			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
+		//rule:state-lost-seed
 		if !isNew {
 			return nil, nil
 		}

@@ -51,6 +51,7 @@ func (s *IOStreams) wrap() {
 	s.status.w = s.ErrOut
 	// In a pipe, data is as it came; what is said about the work never is.
 	s.Out = &output{w: s.Out, status: &s.status, filtered: func() bool { return s.outTTY }}
+	//rule:terminal-wrap
 	s.ErrOut = &output{w: s.ErrOut, status: &s.status, filtered: func() bool { return true }}
 }
 
@@ -82,9 +83,6 @@ func (s *IOStreams) SetTTY(in, out, errOut bool) {
 	s.status.on = out && errOut
 }
 
-// SetWidth overrides the width of Out, for tests.
-func (s *IOStreams) SetWidth(w int) { s.width = w }
-
 // IsStdinTTY reports whether In is a terminal.
 func (s *IOStreams) IsStdinTTY() bool { return s.inTTY }
 
@@ -94,20 +92,16 @@ func (s *IOStreams) IsStdoutTTY() bool { return s.outTTY }
 // IsStderrTTY reports whether ErrOut is a terminal.
 func (s *IOStreams) IsStderrTTY() bool { return s.errTTY }
 
-// Width returns the columns of Out; 80 where it is not a terminal.
-func (s *IOStreams) Width() int { return s.width }
-
 // Style names a meaning, not a colour, so that one place decides how it looks.
 type Style int
 
 // The styles. Colour is never the only carrier of a meaning.
 const (
-	Plain   Style = iota
-	Bold          // headings
-	Muted         // what may be skipped
-	Success       // granted, done
-	Warning       // look here
-	Failure       // refused, failed
+	Bold    Style = iota + 1 // headings; 0 is plain text
+	Muted                    // what may be skipped
+	Success                  // granted, done
+	Warning                  // look here
+	Failure                  // refused, failed
 )
 
 const (

@@ -35,7 +35,7 @@ func TestTable(t *testing.T) {
 	t.Run("terminal", func(t *testing.T) {
 		s, _, out, _ := Test()
 		s.SetTTY(true, true, true)
-		s.SetWidth(24)
+		s.width = 24
 		write(s)
 		want := "NAME       TEXT\na          first\nlong-name  se\uFFFD[31mcond …\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -47,7 +47,7 @@ func TestTable(t *testing.T) {
 func TestTable_cuts_the_widest_columns(t *testing.T) {
 	s, _, out, _ := Test()
 	s.SetTTY(true, true, true)
-	s.SetWidth(30)
+	s.width = 30
 	table := s.NewTable("A", "B", "C")
 	if err := table.Row(strings.Repeat("a", 40), strings.Repeat("b", 6), strings.Repeat("c", 20)); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestAwait(t *testing.T) {
 		{"out_is_a_pipe", false, true, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
 		{"err_is_a_pipe", true, false, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
 		{"wide", true, true, func(s *IOStreams) {
-			s.SetWidth(5)
+			s.width = 5
 			defer s.Await("waiting")()
 			time.Sleep(2 * awaitDelay)
 		}, "wai…\r    \r"},

@@ -3,10 +3,7 @@ package login
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +16,6 @@ import (
 	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/redact"
-	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -45,12 +41,6 @@ type Options struct {
 	Docker     Docker
 }
 
-// flags are the flags that become Kind and User.
-type flags struct {
-	tokenName, username, clientID    string
-	principal, refresh, entra, admin bool
-}
-
 // NewCmdLogin returns the command. A runF other than nil runs instead of it.
 func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
 	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Docker: Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
@@ -69,10 +59,10 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
 			"team/app/x. If several match a repository, the longest name is used. Variables in\n" +
 			"the environment have priority over stored credentials (\"acrkit help environment\").\n\n" +
-			"With --docker, Docker and all that read its configuration get the credential too, by\n" +
-			"the helper docker-credential-acrkit: it is named for this registry in credHelpers of\n" +
-			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made when you say\n" +
-			"so or with --yes; all else in the file stays as it is.",
+			"With --docker, Docker and the clients that read its configuration get the credential,\n" +
+			"too: the helper docker-credential-acrkit is added for this registry to credHelpers of\n" +
+			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made after you\n" +
+			"agree, or with --yes; nothing else in the file changes.",
 		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
 			"# Another one for what is below team/, its password from a pipe\n" +
 			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
@@ -120,85 +110,6 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	fs.BoolVar(&opts.Docker.Wanted, "docker", false, "name docker-credential-acrkit for this registry in Docker's config.json")
 	fs.BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
 	return cmd
-}
-
-// Repository reads the value of --repository, which may be a pattern team/*, and the
-// command's registry.
-func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string, error) {
-	if value == "*" {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository '*' is the whole registry: leave the flag out")
-	}
-	prefix, pattern := strings.CutSuffix(value, "/*")
-	if pattern && prefix == "" {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
-	}
-	if strings.Contains(prefix, "*") {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
-	}
-	reg, name, err := f.RepositoryFlag(prefix, arg)
-	if err == nil && pattern {
-		name += "/*"
-	}
-	return reg, name, err
-}
-
-// The user names that go with an ACR refresh token where a client knows nothing
-// but user names and passwords.
-var refreshUsers = []string{wire.ZeroGUID, "<token>"}
-
-// apply turns flags into a kind and a user.
-func (fl *flags) apply(opts *Options) error {
-	var kinds []string
-	for name, on := range map[string]bool{"--service-principal": fl.principal, "--refresh-token": fl.refresh, "--entra-token": fl.entra, "--admin": fl.admin} {
-		if on {
-			kinds = append(kinds, name)
-		}
-	}
-	slices.Sort(kinds)
-	names := 0
-	for _, name := range []string{fl.tokenName, fl.username, fl.clientID} {
-		if name != "" {
-			names++
-		}
-	}
-	opts.User = fl.tokenName + fl.username + fl.clientID
-	switch {
-	case len(kinds) > 1:
-		return cmdutil.Usage("%s exclude each other", strings.Join(kinds, " and "))
-	case names > 1:
-		return cmdutil.Usage("--token-name, --username and --client-id are one name: give one of them")
-	case opts.Stdin && opts.File != "":
-		return cmdutil.Usage("--password-stdin and --password-file exclude each other")
-	case !fl.principal && (opts.Tenant != "" || fl.clientID != ""):
-		return cmdutil.Usage("--tenant and --client-id are a service principal's; add --service-principal")
-	case fl.principal && (opts.Tenant == "" || opts.User == "" || fl.tokenName != ""):
-		return cmdutil.Usage("--service-principal needs --tenant and --client-id")
-	case (fl.refresh || fl.entra) && opts.User != "":
-		return cmdutil.Usage("a token has no user name: leave the name out")
-	case fl.admin && fl.tokenName != "":
-		return cmdutil.Usage("--admin is not a scope-mapped token; its name is --username")
-	}
-	switch {
-	case fl.principal:
-		opts.Kind = auth.KindServicePrincipal
-	case fl.refresh:
-		opts.Kind = auth.KindRefreshToken
-	case fl.entra:
-		opts.Kind = auth.KindEntraToken
-	case fl.admin:
-		opts.Kind = auth.KindAdminUser
-		if opts.User == "" {
-			opts.User = opts.Registry.Name() // documented: the admin user is named as the registry
-		}
-	case slices.Contains(refreshUsers, fl.username):
-		opts.Kind, opts.User = auth.KindRefreshToken, ""
-	case wire.IsGUID(fl.username):
-		// A client id, as docker login takes it; the registry exchanges it by itself.
-		opts.Kind = auth.KindUserPassword
-	default:
-		opts.Kind = auth.KindScopedToken
-	}
-	return nil
 }
 
 func run(ctx context.Context, opts *Options) error {
@@ -278,79 +189,6 @@ func run(ctx context.Context, opts *Options) error {
 		opts.Docker.Warn(opts.Registry, docker)
 	}
 	return nil
-}
-
-func (opts *Options) checkHost() error {
-	c, err := opts.Connect(cmdutil.IdentityOf(opts.Registry, auth.Anonymous()))
-	if err != nil {
-		return err
-	}
-	return c.Close()
-}
-
-// recognize detects the kind of the secret by its form, not by the option that gave it.
-func (opts *Options) recognize(l *store.Login) error {
-	secret := l.Secret.Reveal()
-	if l.Kind == string(auth.KindServicePrincipal) && wire.IsGUID(secret) {
-		cmdutil.Say(opts.IO.ErrOut, "The secret looks like the id of a client secret; what is needed is its value.")
-	}
-	is := auth.UserPassword(l.User, secret).Kind()
-	claims, _ := wire.ReadClaims(secret) // zero of what is no token
-	switch {
-	case is == auth.KindUserPassword || is == auth.Kind(l.Kind):
-		return nil
-	case claims.IsAccessToken():
-		return cmdutil.Usage("the secret is an ACR access token, which is valid for one scope only")
-	}
-	if l.Kind == string(auth.KindServicePrincipal) {
-		return cmdutil.Usage("the secret is a token (%s), not a client secret", is)
-	}
-	cmdutil.Say(opts.IO.ErrOut, "The secret has the form of a token, and is stored as one (%s).", is)
-	l.Kind, l.User = string(is), ""
-	return nil
-}
-
-// verify asks the registry for a token with the credential.
-func (opts *Options) verify(ctx context.Context, c *cmdutil.Connection) error {
-	scope := acrkit.CatalogScope()
-	if c.Repository != "" {
-		scope = acrkit.RepositoryScope(c.Repository, acrkit.Actions()...)
-	}
-	token, err := c.Transport.Token(ctx, scope)
-	if err != nil {
-		return opts.refused(cmdutil.Explain(ctx, c, wire.WithOp(err, "log in", opts.Registry)))
-	}
-	if opts.Repository == c.Repository && c.Repository != "" && token.Granted != nil && token.Granted.IsEmpty() {
-		cmdutil.Say(opts.IO.ErrOut, "It is accepted, but has no right on %q.", c.Repository)
-	}
-	return nil
-}
-
-// refused adds to the error of a login that nothing was stored, and how to try
-// again.
-func (opts *Options) refused(err error) error {
-	e, ok := errors.AsType[*acrkit.Error](err)
-	if !ok {
-		return err
-	}
-	out := *e
-	if out.Reason == "" {
-		out.Reason = "the registry did not say why"
-	}
-	out.Reason += "; nothing was stored"
-	switch {
-	case out.Code != acrkit.CodeCredentialRejected:
-	case opts.Kind == auth.KindServicePrincipal && wire.IsGUID(opts.User):
-		out.Hint = sentence.Fix(sentence.ListSecretsOf, map[string]string{"client": opts.User})
-	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
-	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():
-		out.Hint = sentence.Fix(sentence.ShowAdminPassword, map[string]string{"name": opts.Registry.Name()})
-	case opts.Kind == auth.KindRefreshToken && opts.Registry.IsACR():
-		out.Hint = sentence.Fix(sentence.ShowRefreshToken, map[string]string{"name": opts.Registry.Name()})
-	default:
-		out.Hint = sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": "acrkit login"})
-	}
-	return &out
 }
 
 // report prints what was stored where, how long it is valid, and what to do next.

@@ -13,7 +13,7 @@ import (
 // NewCmdManifest returns the noun with its verbs.
 func NewCmdManifest(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{Use: "manifest <command>", Short: "Work with manifests"})
-	cmd.AddCommand(NewCmdList(f, nil), NewCmdView(f, nil))
+	cmd.AddCommand(newCmdList(f, nil), newCmdView(f, nil))
 	return cmd
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 func TestNewCmdList(t *testing.T) {
-	var got *ListOptions
-	cmd := NewCmdList(clitest.Factory(nil), func(_ context.Context, opts *ListOptions) error { got = opts; return nil })
+	var got *listOptions
+	cmd := newCmdList(clitest.Factory(nil), func(_ context.Context, opts *listOptions) error { got = opts; return nil })
 	if err := clitest.Execute(t, cmd, "localhost:5443/a/b --order oldest -L 7"); err != nil {
 		t.Fatal(err)
 	}
@@ -21,13 +21,13 @@ func TestNewCmdList(t *testing.T) {
 		"localhost:5443/app:v1": "names a tag or a digest",
 		"localhost:5443/a -L x": "invalid argument",
 	} {
-		clitest.WrongUsage(t, NewCmdList(clitest.Factory(nil), nil), line, words)
+		clitest.WrongUsage(t, newCmdList(clitest.Factory(nil), nil), line, words)
 	}
 }
 
 func TestNewCmdView(t *testing.T) {
-	var got *ViewOptions
-	cmd := NewCmdView(clitest.Factory(nil), func(_ context.Context, opts *ViewOptions) error { got = opts; return nil })
+	var got *viewOptions
+	cmd := newCmdView(clitest.Factory(nil), func(_ context.Context, opts *viewOptions) error { got = opts; return nil })
 	if err := clitest.Execute(t, cmd, "--raw localhost:5443/a/b:v1"); err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +41,15 @@ func TestNewCmdView(t *testing.T) {
 		"localhost:5443/a:v1 --raw --json os":  "exclude each other",
 		"localhost:5443/a:v1 --json something": "unknown JSON field",
 	} {
-		clitest.WrongUsage(t, NewCmdView(clitest.Factory(nil), nil), line, words)
+		clitest.WrongUsage(t, newCmdView(clitest.Factory(nil), nil), line, words)
 	}
 }
 
 func TestJSONFields(t *testing.T) {
-	clitest.JSONFields(t, NewCmdList(clitest.Factory(nil), nil),
+	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil),
 		"digest", "mediaType", "configMediaType", "artifactType", "architecture", "os", "imageSize",
 		"createdTime", "lastUpdateTime", "tags", "changeableAttributes")
-	clitest.JSONFields(t, NewCmdView(clitest.Factory(nil), nil),
+	clitest.JSONFields(t, newCmdView(clitest.Factory(nil), nil),
 		"digest", "mediaType", "configMediaType", "artifactType", "architecture", "os", "imageSize",
 		"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes")
 }

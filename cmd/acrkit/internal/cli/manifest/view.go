@@ -13,8 +13,8 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// ViewOptions are what "manifest view" needs.
-type ViewOptions struct {
+// viewOptions are what "manifest view" needs.
+type viewOptions struct {
 	IO       *iostreams.IOStreams
 	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
@@ -28,9 +28,9 @@ var viewFields = []string{
 	"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes",
 }
 
-// NewCmdView returns "manifest view". A runF other than nil runs instead of it.
-func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) error) *cobra.Command {
-	opts := &ViewOptions{IO: f.IO, Connect: f.Connect}
+// newCmdView returns "manifest view". A runF other than nil runs instead of it.
+func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) error) *cobra.Command {
+	opts := &viewOptions{IO: f.IO, Connect: f.Connect}
 	cmd := &cobra.Command{
 		Use:   "view [<registry>/]<repository>{:<tag>|@<digest>}",
 		Short: "Show a manifest",
@@ -64,7 +64,7 @@ func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) err
 	return cmd
 }
 
-func viewRun(ctx context.Context, opts *ViewOptions) error {
+func viewRun(ctx context.Context, opts *viewOptions) error {
 	c, err := opts.Connect(ctx, opts.Reference.Registry)
 	if err != nil {
 		return err

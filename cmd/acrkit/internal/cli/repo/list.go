@@ -21,8 +21,8 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// ListOptions are what "repo list" needs.
-type ListOptions struct {
+// listOptions are what "repo list" needs.
+type listOptions struct {
 	IO       *iostreams.IOStreams
 	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
@@ -52,9 +52,9 @@ const (
 // to the registry, and far from what ACR allows one identity (documented).
 const maxProbes = 8
 
-// NewCmdList returns "repo list". A runF other than nil runs instead of it.
-func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) error) *cobra.Command {
-	opts := &ListOptions{IO: f.IO, Connect: f.Connect}
+// newCmdList returns "repo list". A runF other than nil runs instead of it.
+func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) error) *cobra.Command {
+	opts := &listOptions{IO: f.IO, Connect: f.Connect}
 	cmd := &cobra.Command{
 		Use:   "list [<registry>] [<repository>...]",
 		Short: "List the repositories of a registry",
@@ -89,7 +89,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 }
 
 // complete reads the arguments.
-func (opts *ListOptions) complete(f *cmdutil.Factory, args []string) error {
+func (opts *listOptions) complete(f *cmdutil.Factory, args []string) error {
 	named := opts.Repositories
 	registryArg := ""
 	for i, arg := range args {
@@ -128,7 +128,7 @@ func (opts *ListOptions) complete(f *cmdutil.Factory, args []string) error {
 	return nil
 }
 
-func listRun(ctx context.Context, opts *ListOptions) error {
+func listRun(ctx context.Context, opts *listOptions) error {
 	var m scopemap.Map
 	if opts.ScopeMap != "" {
 		var err error
@@ -160,7 +160,7 @@ func listRun(ctx context.Context, opts *ListOptions) error {
 }
 
 // listCatalog lists what the registry lists.
-func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) error {
+func listCatalog(ctx context.Context, opts *listOptions, c *cmdutil.Connection) error {
 	limit, cut := opts.Limit, false
 	list := c.Client.Repositories(ctx, &registry.ListOptions{Limit: limit})
 	if opts.Exporter != nil && limit > 0 && limit < math.MaxInt {
@@ -219,7 +219,7 @@ const (
 )
 
 // check asks for each name whether it exists, and prints those that do.
-func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src source, names []string, wildcards []scopemap.Pattern) error {
+func check(ctx context.Context, opts *listOptions, c *cmdutil.Connection, src source, names []string, wildcards []scopemap.Pattern) error {
 	probes := make([]probe, len(names))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxProbes)
@@ -266,7 +266,7 @@ func check(ctx context.Context, opts *ListOptions, c *cmdutil.Connection, src so
 	return incomplete(c, wildcards, unknowns, why)
 }
 
-func printFound(ctx context.Context, opts *ListOptions, src source, found []string, complete bool) error {
+func printFound(ctx context.Context, opts *listOptions, src source, found []string, complete bool) error {
 	if opts.Exporter != nil {
 		rows := make([]listJSON, 0, len(found))
 		for _, name := range found {

@@ -10,6 +10,6 @@ import (
 // NewCmdRepo returns the noun with its verbs.
 func NewCmdRepo(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{Use: "repo <command>", Short: "Work with repositories"})
-	cmd.AddCommand(NewCmdList(f, nil), NewCmdView(f, nil))
+	cmd.AddCommand(newCmdList(f, nil), newCmdView(f, nil))
 	return cmd
 }

@@ -25,8 +25,8 @@ func TestNewCmdList(t *testing.T) {
 		{"--repository a -r b -r a", "myregistry", "myregistry.azurecr.io", []string{"a", "b"}},
 		{"https://other.azurecr.io", "", "other.azurecr.io", nil},
 	} {
-		var got *ListOptions
-		cmd := NewCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *ListOptions) error { got = opts; return nil })
+		var got *listOptions
+		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *listOptions) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -47,22 +47,22 @@ func TestNewCmdList(t *testing.T) {
 		"http://r.azurecr.io":                  "plain-HTTP address",
 		"r.azurecr.io --repository Upper/Case": "upper-case",
 	} {
-		clitest.WrongUsage(t, NewCmdList(clitest.Factory(nil), nil), line, words)
+		clitest.WrongUsage(t, newCmdList(clitest.Factory(nil), nil), line, words)
 	}
 }
 
 func TestNewCmdView(t *testing.T) {
-	var got *ViewOptions
-	cmd := NewCmdView(clitest.Factory(nil), func(_ context.Context, opts *ViewOptions) error { got = opts; return nil })
+	var got *viewOptions
+	cmd := newCmdView(clitest.Factory(nil), func(_ context.Context, opts *viewOptions) error { got = opts; return nil })
 	if err := clitest.Execute(t, cmd, "localhost:5443/a/b"); err != nil || got.Repository.String() != "localhost:5443/a/b" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	clitest.WrongUsage(t, NewCmdView(clitest.Factory(nil), nil), "localhost:5443/a:v1", "names a tag or a digest")
+	clitest.WrongUsage(t, newCmdView(clitest.Factory(nil), nil), "localhost:5443/a:v1", "names a tag or a digest")
 }
 
 func TestJSONFields(t *testing.T) {
-	clitest.JSONFields(t, NewCmdList(clitest.Factory(nil), nil), "name", "source", "complete")
-	clitest.JSONFields(t, NewCmdView(clitest.Factory(nil), nil), "name", "createdTime", "lastUpdateTime", "manifestCount", "tagCount", "changeableAttributes")
+	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil), "name", "source", "complete")
+	clitest.JSONFields(t, newCmdView(clitest.Factory(nil), nil), "name", "createdTime", "lastUpdateTime", "manifestCount", "tagCount", "changeableAttributes")
 }
 
 func TestFromMap(t *testing.T) {

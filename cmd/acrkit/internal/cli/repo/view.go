@@ -13,8 +13,8 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// ViewOptions are what "repo view" needs.
-type ViewOptions struct {
+// viewOptions are what "repo view" needs.
+type viewOptions struct {
 	IO       *iostreams.IOStreams
 	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
@@ -33,9 +33,9 @@ type viewJSON struct {
 	Attributes     registry.Attributes `json:"changeableAttributes"`
 }
 
-// NewCmdView returns "repo view". A runF other than nil runs instead of it.
-func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) error) *cobra.Command {
-	opts := &ViewOptions{IO: f.IO, Connect: f.Connect}
+// newCmdView returns "repo view". A runF other than nil runs instead of it.
+func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) error) *cobra.Command {
+	opts := &viewOptions{IO: f.IO, Connect: f.Connect}
 	cmd := &cobra.Command{
 		Use:     "view [<registry>/]<repository>",
 		Short:   "Show a repository",
@@ -61,7 +61,7 @@ func NewCmdView(f *cmdutil.Factory, runF func(context.Context, *ViewOptions) err
 	return cmd
 }
 
-func viewRun(ctx context.Context, opts *ViewOptions) error {
+func viewRun(ctx context.Context, opts *viewOptions) error {
 	c, err := opts.Connect(ctx, opts.Repository.Registry)
 	if err != nil {
 		return err

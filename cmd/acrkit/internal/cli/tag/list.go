@@ -12,8 +12,8 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// ListOptions are what "tag list" needs.
-type ListOptions struct {
+// listOptions are what "tag list" needs.
+type listOptions struct {
 	IO       *iostreams.IOStreams
 	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
 	Exporter *cmdutil.Exporter
@@ -33,9 +33,9 @@ type tagJSON struct {
 	Attributes     registry.Attributes `json:"changeableAttributes"`
 }
 
-// NewCmdList returns "tag list". A runF other than nil runs instead of it.
-func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) error) *cobra.Command {
-	opts := &ListOptions{IO: f.IO, Connect: f.Connect}
+// newCmdList returns "tag list". A runF other than nil runs instead of it.
+func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) error) *cobra.Command {
+	opts := &listOptions{IO: f.IO, Connect: f.Connect}
 	cmd := &cobra.Command{
 		Use:   "list [<registry>/]<repository>[@<digest>]",
 		Short: "List the tags of a repository",
@@ -69,7 +69,7 @@ func NewCmdList(f *cmdutil.Factory, runF func(context.Context, *ListOptions) err
 	return cmd
 }
 
-func listRun(ctx context.Context, opts *ListOptions) error {
+func listRun(ctx context.Context, opts *listOptions) error {
 	c, err := opts.Connect(ctx, opts.Reference.Registry)
 	if err != nil {
 		return err

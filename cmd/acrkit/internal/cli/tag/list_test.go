@@ -17,8 +17,8 @@ func TestNewCmdList(t *testing.T) {
 		{"samples/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -L 1", "r.azurecr.cn",
 			"r.azurecr.cn/samples/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "name", 1},
 	} {
-		var got *ListOptions
-		cmd := NewCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *ListOptions) error { got = opts; return nil })
+		var got *listOptions
+		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *listOptions) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -43,7 +43,7 @@ func TestNewCmdList_wrong_usage(t *testing.T) {
 		"localhost:5443/a --lmit 3":  "unknown flag",
 	} {
 		ran := false
-		clitest.WrongUsage(t, NewCmdList(clitest.Factory(nil), func(context.Context, *ListOptions) error { ran = true; return nil }), line, words)
+		clitest.WrongUsage(t, newCmdList(clitest.Factory(nil), func(context.Context, *listOptions) error { ran = true; return nil }), line, words)
 		if ran {
 			t.Errorf("%s: the command ran", line)
 		}
@@ -51,5 +51,5 @@ func TestNewCmdList_wrong_usage(t *testing.T) {
 }
 
 func TestJSONFields(t *testing.T) {
-	clitest.JSONFields(t, NewCmdList(clitest.Factory(nil), nil), "name", "digest", "createdTime", "lastUpdateTime", "changeableAttributes")
+	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil), "name", "digest", "createdTime", "lastUpdateTime", "changeableAttributes")
 }

@@ -10,6 +10,6 @@ import (
 // NewCmdTag returns the noun with its verbs.
 func NewCmdTag(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{Use: "tag <command>", Short: "Work with tags"})
-	cmd.AddCommand(NewCmdList(f, nil))
+	cmd.AddCommand(newCmdList(f, nil))
 	return cmd
 }

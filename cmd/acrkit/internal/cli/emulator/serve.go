@@ -1,0 +1,110 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/stall"
+)
+
+// checkAddr refuses an address that other machines reach, unless an option allows it.
+func checkAddr(addr, given string, beyond bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return cmdutil.Usage("--addr %q is not HOST:PORT", addr)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || beyond {
+		return nil
+	}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr,
+		Reason: "other machines may reach it, and the emulator is for this one",
+		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
+}
+
+// serve runs the emulator until the context ends, which is no error.
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
+	serveCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- e.Serve(serveCtx, listener) }()
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
+	}
+	if err := waitReady(serveCtx, conn, e.CACertificate(), dial); err != nil {
+		stop()
+		serveErr := <-done
+		if ctx.Err() != nil {
+			return nil
+		}
+		return errors.Join(serveErr, err)
+	}
+	printStart(opts.IO, conn, example)
+	err := <-done
+	if err == nil || ctx.Err() != nil {
+		cmdutil.Say(opts.IO.ErrOut, "stopped")
+	}
+	return err
+}
+
+// waitReady asks as a client does until GET /v2/ answers 401.
+func waitReady(ctx context.Context, conn connection, ca []byte, dial func(context.Context) (net.Conn, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	t := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+	defer t.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := stall.Wrap(t).RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("the emulator does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("the emulator answers %d instead of 401", resp.StatusCode)
+	}
+	return nil
+}
+
+// reachable replaces the unspecified address by the loopback address.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
+}
+
+// listen listens; given are the other flags, for a hint.
+func listen(ctx context.Context, addr, given string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	e := &acrkit.Error{Op: "listen on " + addr, Errs: []error{err}}
+	if inner, ok := errors.AsType[*net.OpError](err); ok {
+		e.Errs = []error{inner.Err}
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		e.Reason = "the port is in use, perhaps by another emulator"
+		e.Hint = sentence.Fix(sentence.StartOnFreePort, map[string]string{"args": net.JoinHostPort(host, "0") + given})
+	}
+	return nil, e
+}
