@@ -20,7 +20,6 @@
 //   - [github.com/acrkit/acrkit/emulator/seed]: what an emulator holds when it starts
 //   - [github.com/acrkit/acrkit/emulator/control]: the emulator's control API, and a client for it
 //   - [github.com/acrkit/acrkit/emulator/fault]: the failures that the emulator makes on request
-//   - [github.com/acrkit/acrkit/emulator/control]: a client of the emulator's control API
 //   - [github.com/acrkit/acrkit/emulator/rule]: the rules by which the emulator refuses
 //   - [github.com/acrkit/acrkit/acrtest]: the emulator with ready clients, for tests
 //

@@ -102,7 +102,7 @@ func (b build) packages() []string {
 // commitOf returns the commit and its time, which every file in an archive has.
 func (b build) commitOf(t *testing.T) (string, time.Time) {
 	t.Helper()
-	out := run(t, exec.Command("git", "-C", filepath.Dir(*distFlag), "log", "-1", "--format=%H %cI")) //nolint:gosec // the clone of the check
+	out := run(t, exec.Command("git", "-C", filepath.Dir(*distFlag), "log", "-1", "--format=%H %cI"))
 	commit, date, _ := strings.Cut(strings.TrimSpace(out), " ")
 	made, err := time.Parse(time.RFC3339, date)
 	if err != nil || commit != b.Commit {
@@ -345,16 +345,16 @@ func TestSignature(t *testing.T) {
 	b := checkedBuild(t)
 	sums, dir := b.checksums(), t.TempDir()
 	bundle := sums + ".sigstore.json"
-	run(t, exec.Command("cosign", verifyArgs(*keyFlag, bundle, sums)...)) //nolint:gosec // paths of this test
+	run(t, exec.Command("cosign", verifyArgs(*keyFlag, bundle, sums)...))
 	changed := filepath.Join(dir, "changed")
 	writeFile(t, changed, strings.Replace(read(t, sums), "a", "b", 1))
-	if out, err := exec.Command("cosign", verifyArgs(*keyFlag, bundle, changed)...).CombinedOutput(); err == nil { //nolint:gosec // paths of this test
+	if out, err := exec.Command("cosign", verifyArgs(*keyFlag, bundle, changed)...).CombinedOutput(); err == nil {
 		t.Errorf("the signature is good for another file: %s", out)
 	}
 	other := exec.Command("cosign", "generate-key-pair", "--output-key-prefix", "other")
 	other.Dir, other.Env = dir, append(os.Environ(), "COSIGN_PASSWORD=")
 	run(t, other)
-	if out, err := exec.Command("cosign", verifyArgs(filepath.Join(dir, "other.pub"), bundle, sums)...).CombinedOutput(); err == nil { //nolint:gosec // paths of this test
+	if out, err := exec.Command("cosign", verifyArgs(filepath.Join(dir, "other.pub"), bundle, sums)...).CombinedOutput(); err == nil {
 		t.Errorf("the signature is good for another key: %s", out)
 	}
 
@@ -366,7 +366,7 @@ func TestSignature(t *testing.T) {
 	}
 	signature := filepath.Join(dir, "signature")
 	writeFile(t, signature, string(parts.MessageSignature.Signature))
-	run(t, exec.Command("openssl", "dgst", "-sha256", "-verify", *keyFlag, "-signature", signature, sums)) //nolint:gosec // paths of this test
+	run(t, exec.Command("openssl", "dgst", "-sha256", "-verify", *keyFlag, "-signature", signature, sums))
 }
 
 // TestSBOM: the SBOM of each binary names the modules that Go recorded in it, and no other.
@@ -424,7 +424,7 @@ func TestPackages(t *testing.T) {
 	}
 	info := "acrkit-" + b.Version + ".dist-info/"
 	tracked := func(sub, suffix string) (out []string) {
-		for file := range strings.Lines(run(t, exec.Command("git", "-C", filepath.Join(repository, sub), "ls-files"))) { //nolint:gosec // a folder of the checkout
+		for file := range strings.Lines(run(t, exec.Command("git", "-C", filepath.Join(repository, sub), "ls-files"))) {
 			if file = strings.TrimSpace(file); strings.HasSuffix(file, suffix) {
 				out = append(out, file)
 			}
@@ -465,7 +465,7 @@ func TestPackages(t *testing.T) {
 			"-sources.jar", "META-INF/LICENSE", tracked("sdk/java/src/main/java", ".java"), []string{"io/github/acrkit/", "META-INF/"}, nil,
 		},
 		{
-			"-javadoc.jar", "", []string{"index.html", "io/github/acrkit/ScopedToken.html"}, []string{""}, nil,
+			"-javadoc.jar", "", []string{"index.html", "io.github.acrkit/io/github/acrkit/ScopedToken.html"}, []string{""}, nil,
 		},
 	} {
 		files := readArchive(t, filepath.Join(dir, "acrkit-"+b.Version+p.file))
@@ -546,7 +546,7 @@ func TestAgain(t *testing.T) {
 func (b build) unpack(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	run(t, exec.Command("tar", "-xzf", b.archiveOf("linux/"+runtime.GOARCH), "-C", dir)) //nolint:gosec // paths of this test
+	run(t, exec.Command("tar", "-xzf", b.archiveOf("linux/"+runtime.GOARCH), "-C", dir))
 	return dir
 }
 
@@ -556,14 +556,14 @@ func TestPrograms(t *testing.T) {
 	dir := b.unpack(t)
 	commit, made := b.commitOf(t)
 	want := b.Tag + " (" + commit + ", " + made.Format(time.RFC3339) + ") "
-	if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "--version")); !strings.HasPrefix(out, "acrkit "+want) { //nolint:gosec // of the build
+	if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "--version")); !strings.HasPrefix(out, "acrkit "+want) {
 		t.Errorf("acrkit --version: %q, want %q", out, want)
 	}
-	if out := run(t, exec.Command(filepath.Join(dir, "docker-credential-acrkit"), "version")); !strings.Contains(out, b.Tag) || !strings.Contains(out, commit) { //nolint:gosec // of the build
+	if out := run(t, exec.Command(filepath.Join(dir, "docker-credential-acrkit"), "version")); !strings.Contains(out, b.Tag) || !strings.Contains(out, commit) {
 		t.Errorf("docker-credential-acrkit version: %q", out)
 	}
 	for shell, file := range map[string]string{"bash": "acrkit.bash", "zsh": "_acrkit", "fish": "acrkit.fish", "powershell": "acrkit.ps1"} {
-		if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "completion", shell)); out != read(t, filepath.Join(dir, "completions", file)) { //nolint:gosec // of the build
+		if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "completion", shell)); out != read(t, filepath.Join(dir, "completions", file)) {
 			t.Errorf("the archive's completions for %s are not those of the program", shell)
 		}
 	}

@@ -88,7 +88,7 @@ func readBuild(dist string) (build, error) {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path) //nolint:gosec // a file of the build
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ type entry struct {
 
 // layer returns the file system of the image as a tar archive.
 func (i image) layer(program string, made time.Time) ([]byte, error) {
-	code, err := os.ReadFile(program) //nolint:gosec // a file of the build
+	code, err := os.ReadFile(program)
 	if err != nil {
 		return nil, err
 	}

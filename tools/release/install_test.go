@@ -44,7 +44,7 @@ func TestGoInstall(t *testing.T) {
 		"GOFLAGS=-modcacherw -trimpath", "CGO_ENABLED=0",
 	)
 	in := func(dir string, args ...string) string {
-		cmd := exec.Command("go", args...) //nolint:gosec // go, with arguments of this test
+		cmd := exec.Command("go", args...)
 		cmd.Dir, cmd.Env = dir, env
 		return run(t, cmd)
 	}
@@ -53,7 +53,7 @@ func TestGoInstall(t *testing.T) {
 		for _, program := range []string{"acrkit", "docker-credential-acrkit"} {
 			in(empty, "install", modulePath+"/cmd/"+program+"@"+tag)
 		}
-		out := run(t, exec.Command(filepath.Join(bin, "acrkit"), "--version")) //nolint:gosec // just built
+		out := run(t, exec.Command(filepath.Join(bin, "acrkit"), "--version"))
 		if !strings.HasPrefix(out, "acrkit "+tag+" ") {
 			t.Errorf("acrkit --version: %q, want %s", out, tag)
 		}
@@ -117,7 +117,7 @@ func (f checkoutFile) Open() (io.ReadCloser, error) {
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	return strings.TrimSpace(run(t, exec.Command("go", "env", name))) //nolint:gosec // a name of this test
+	return strings.TrimSpace(run(t, exec.Command("go", "env", name)))
 }
 
 // run returns the output of a command, which must succeed.

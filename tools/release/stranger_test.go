@@ -58,7 +58,7 @@ func stranger(t *testing.T, dir string, network bool, script string) string {
 		}
 		shell += "ip link set lo up\n"
 	}
-	cmd := exec.CommandContext(ctx, args[0], append(args[1:], shell+script)...) //nolint:gosec // a script of this test
+	cmd := exec.CommandContext(ctx, args[0], append(args[1:], shell+script)...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + filepath.Join(dir, "home"), "LANG=C.UTF-8"}
 	if network { // how this machine reaches the registries of packages
