@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // Clock returns the registry's clock, to freeze, set and advance. Tokens and
@@ -21,7 +22,7 @@ func (r *Registry) Advance(d time.Duration) {
 
 // Fault makes requests fail from now on, until the function it returns is called,
 // the fault's count is reached, or the test ends. Push's own requests are hit, too.
-func (r *Registry) Fault(f emulator.Fault) (remove func()) {
+func (r *Registry) Fault(f fault.Fault) (remove func()) {
 	r.tb.Helper()
 	f, err := r.em.AddFault(f)
 	if err != nil {

@@ -38,7 +38,8 @@ import (
 )
 
 // packages are those whose exported types users hold, print and log.
-var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "acrtest"}
+var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "emulator/fault",
+	"acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
 
@@ -293,9 +294,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"emulator.SeedFederatedCredential": "the key is public",
 		"emulator.Clock":                   "times",
 		"emulator.ClockState":              "times",
-		"emulator.FaultKind":               "a word",
-		"emulator.Route":                   "a word",
-		"emulator.Fault":                   "rates and words",
+		"fault.Kind":                       "a word",
+		"fault.Parameter":                  "a word",
+		"fault.Route":                      "a word",
+		"fault.Fault":                      "rates and words",
 		"emulator.RegistrySettings":        "names and switches",
 		"emulator.NetworkRules":            "addresses",
 		"emulator.TokenState":              "its passwords are of a listed type",

@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/exactjson"
@@ -322,7 +323,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 				err = badControl("after is not the ID of a decision")
 			}
 		case "since":
-			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(minTime) || f.Since.After(maxTime) {
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(rehearsal.MinTime) || f.Since.After(rehearsal.MaxTime) {
 				err = badControl("since is no time in RFC 3339's form")
 			}
 		case "limit":
@@ -383,7 +384,7 @@ func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) erro
 		// A page in which the filter chose nothing is no reason to answer.
 		if len(out.Decisions) > 0 || !p.More && !e.awaitDecision(ctx, f.After, timeout) {
 			select {
-			case <-ending(ctx):
+			case <-rehearsal.Ending(ctx):
 				out.Ending = true
 			default:
 			}
@@ -410,7 +411,7 @@ func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-cha
 		}
 	case <-timeout:
 		return false
-	case <-ending(ctx):
+	case <-rehearsal.Ending(ctx):
 		return false
 	}
 	// Decisions in quick succession are sent together, and written together.

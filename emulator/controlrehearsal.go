@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
@@ -122,27 +123,27 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 	return e.controlRateLimits(w, r)
 }
 
-// controlFault is a [Fault] as JSON; what is zero may be left out.
+// controlFault is a [fault.Fault] as JSON; what is zero may be left out.
 type controlFault struct {
-	ID             int64     `json:"id"`
-	Kind           FaultKind `json:"kind"`
-	Routes         []Route   `json:"routes"`
-	Registry       string    `json:"registry"`
-	Principal      string    `json:"principal"`
-	Rate           float64   `json:"rate"`
-	Seed           uint64    `json:"seed"`
-	Count          int64     `json:"count"`
-	Status         int       `json:"status"`
-	RetryAfter     int64     `json:"retryAfter"` // seconds
-	AfterBytes     int64     `json:"afterBytes"`
-	BytesPerSecond int64     `json:"bytesPerSecond"`
-	Seen           int64     `json:"seen"`
-	Hits           int64     `json:"hits"`
+	ID             int64         `json:"id"`
+	Kind           fault.Kind    `json:"kind"`
+	Routes         []fault.Route `json:"routes"`
+	Registry       string        `json:"registry"`
+	Principal      string        `json:"principal"`
+	Rate           float64       `json:"rate"`
+	Seed           uint64        `json:"seed"`
+	Count          int64         `json:"count"`
+	Status         int           `json:"status"`
+	RetryAfter     int64         `json:"retryAfter"` // seconds
+	AfterBytes     int64         `json:"afterBytes"`
+	BytesPerSecond int64         `json:"bytesPerSecond"`
+	Seen           int64         `json:"seen"`
+	Hits           int64         `json:"hits"`
 }
 
-func faultJSON(f Fault) controlFault {
+func faultJSON(f fault.Fault) controlFault {
 	if f.Routes == nil {
-		f.Routes = []Route{}
+		f.Routes = []fault.Route{}
 	}
 	return controlFault{f.ID, f.Kind, f.Routes, f.Registry, f.Principal, f.Rate, f.Seed, f.Count, f.Status, int64(f.RetryAfter / time.Second), f.AfterBytes, f.BytesPerSecond, f.Seen, f.Hits}
 }
@@ -164,10 +165,10 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if in.ID != 0 || in.Seen != 0 || in.Hits != 0 {
 		return badControl("id, seen and hits are the emulator's to set")
 	}
-	if most := int64(MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
+	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	f, err := e.AddFault(Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal, Rate: in.Rate, Seed: in.Seed, Count: in.Count,
+	f, err := e.AddFault(fault.Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal, Rate: in.Rate, Seed: in.Seed, Count: in.Count,
 		Status: in.Status, RetryAfter: time.Duration(in.RetryAfter) * time.Second, AfterBytes: in.AfterBytes, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {
 		return err

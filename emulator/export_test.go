@@ -15,7 +15,7 @@ func CollectIdle(ctx context.Context, e *Emulator) error {
 }
 
 // UnderWay returns how many requests are under way.
-func (e *Emulator) UnderWay() int64 { return e.underWay.Load() }
+func (e *Emulator) UnderWay() int64 { return e.fails.Gate.UnderWay() }
 
 // ControlAPI returns method and path of each operation of the control API.
 func ControlAPI() (out [][2]string) {

@@ -12,9 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
-	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
-	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
@@ -157,28 +155,16 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 	return net.JoinHostPort(name, port)
 }
 
-// serveStorage answers on the host that blobs are redirected to. The network
-// rules of the registry hold there too, as they do at a registry's dedicated data
-// endpoint. If all registries share the host's name, the link names the registry.
+// serveStorage answers on the host that blobs are redirected to. If all registries
+// share the host's name, the link names the registry.
 func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
-	reg, ok := e.registryOfBlobs(r)
-	if ok && reg.Network != nil {
-		if addr, allowed := allows(reg.Network, r); !allowed {
-			e.noteEnd(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr+" at the host of blobs")
-			e.data.RefuseStorage(w)
+	if reg, ok := e.registryOfBlobs(r); ok {
+		next, finish, done := e.fails.ApplyStorage(w, r, reg)
+		if done {
 			return
 		}
-	}
-	if ok && e.faults.on.Load() {
-		if f, hit := e.faults.pick(r, RouteStorage, reg.Name, func() string { return "" }); hit {
-			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
-			next, finish, done := e.injectStorage(w, r, f)
-			if done {
-				return
-			}
-			defer finish()
-			w = next
-		}
+		defer finish()
+		w = next
 	}
 	e.data.ServeStorage(w, r)
 }

@@ -3,7 +3,6 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
 )
 
 const minimalSeed = "registries:\n  - name: myregistry\n"
@@ -95,30 +93,6 @@ func TestParseSeedTooLarge(t *testing.T) {
 		_, err := ParseSeed(strings.NewReader(minimalSeed + strings.Repeat("#", size-len(minimalSeed))))
 		if (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeTooLarge {
 			t.Errorf("%d bytes: %v", size, err)
-		}
-	}
-}
-
-// A period is a minute, by the clock: a client that has used its share waits for its
-// end.
-func TestRatePeriod(t *testing.T) {
-	l, reg := new(limits), &identity.Registry{ID: 1}
-	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	take := func(at time.Duration) int {
-		wait, _ := l.take(reg, http.MethodGet, RouteReferrers, func() identity.Principal { return identity.Principal{} }, begin.Add(at))
-		return wait
-	}
-	for i := range 250 {
-		if wait := take(0); wait != 0 {
-			t.Fatalf("request %d: wait %d s", i+1, wait)
-		}
-	}
-	for _, c := range []struct {
-		at   time.Duration
-		want int
-	}{{0, 60}, {time.Second, 59}, {time.Minute - 1, 1}, {time.Minute, 0}} {
-		if got := take(c.at); got != c.want {
-			t.Errorf("after %v: wait %d s, want %d", c.at, got, c.want)
 		}
 	}
 }

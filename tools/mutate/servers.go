@@ -89,7 +89,7 @@ func serverRules() []Rule {
 			{serve, "		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well\n", "", emulator, "TestConnectionLimits"},
 			{serve, "	idleTime   = 2 * time.Minute", "	idleTime   = 200 * time.Minute", emulator, "TestConnectionLimits"},
 			{serve, "	stopTime   = 10 * time.Second", "	stopTime   = 1000 * time.Second", emulator, "TestStop"},
-			{"emulator/fault.go", "	maxHang = 10 * time.Minute", "	maxHang = 100 * time.Minute", emulator, "TestHangEnds"},
+			{"emulator/internal/rehearsal/wire.go", "const maxHang = 10 * time.Minute", "const maxHang = 100 * time.Minute", emulator, "TestHangEnds"},
 			{serve, "	maxHeader = 256 << 10", "	maxHeader = 256 << 20", emulator, "TestHeaderLimit"},
 			{"emulator/internal/portmux/portmux.go", "	maxSilent = 1024", "	maxSilent = 102400", "./emulator/internal/portmux", "TestSilentAtOnce"},
 			{"emulator/internal/portmux/portmux.go", "	FirstByte = 10 * time.Second", "	FirstByte = 1000 * time.Second", emulator, "TestConnectionLimits"},
