@@ -484,14 +484,14 @@ func TestError(t *testing.T) {
 		want string
 	}{
 		{"all", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Op: `list tags of "team/app"`, Registry: reg,
-			Reason: `the token "ci-pull" has content/read but not metadata/read`, Status: 401, RequestID: "6f1c", Causes: []error{service}},
+			Reason: `the token "ci-pull" has content/read but not metadata/read`, Status: 401, RequestID: "6f1c", Errs: []error{service}},
 			`cannot list tags of "team/app" on myregistry.azurecr.io: the token "ci-pull" has content/read but not metadata/read (401 insufficient_scope, request 6f1c)`},
-		{"causes speak where no reason is given", &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "reach it", Causes: []error{service, cause}},
+		{"causes speak where no reason is given", &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "reach it", Errs: []error{service, cause}},
 			"cannot reach it: UNAUTHORIZED: authentication required; connection reset"},
 		{"status without a code", &acrkit.Error{Reason: "odd", Status: 418}, "odd (418)"},
 		{"request id alone", &acrkit.Error{Reason: "odd", RequestID: "1"}, "odd (request 1)"},
 		{"code alone", &acrkit.Error{Code: acrkit.CodeLocked}, "locked"},
-		{"a nil cause", &acrkit.Error{Code: acrkit.CodeLocked, Causes: []error{nil}}, "locked"},
+		{"a nil cause", &acrkit.Error{Code: acrkit.CodeLocked, Errs: []error{nil}}, "locked"},
 		{"registry without an operation", &acrkit.Error{Code: acrkit.CodeLocked, Registry: reg}, "locked"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -504,8 +504,8 @@ func TestError(t *testing.T) {
 
 func TestError_tree(t *testing.T) {
 	service := acrkit.ServiceError{Code: "TOOMANYREQUESTS"}
-	inner := &acrkit.Error{Code: acrkit.CodeThrottled, Causes: []error{service}}
-	outer := fmt.Errorf("while copying: %w", &acrkit.Error{Code: acrkit.CodeIncomplete, Causes: []error{nil, errors.New("x"), inner}})
+	inner := &acrkit.Error{Code: acrkit.CodeThrottled, Errs: []error{service}}
+	outer := fmt.Errorf("while copying: %w", &acrkit.Error{Code: acrkit.CodeIncomplete, Errs: []error{nil, errors.New("x"), inner}})
 	if got := acrkit.CodeOf(outer); got != acrkit.CodeIncomplete {
 		t.Errorf("CodeOf = %q, want the outermost", got)
 	}

@@ -6,18 +6,19 @@
 // can use it. The module reports why a request was refused, and has an emulator that
 // refuses as the service does.
 //
-//   - [github.com/acrkit/acrkit/auth]: access tokens for a credential and a scope, and an
-//     [net/http.RoundTripper] for every Go client.
-//   - [github.com/acrkit/acrkit/auth/azureauth]: Microsoft's own Go client with
-//     any credential, and Entra credentials from azidentity.
-//   - [github.com/acrkit/acrkit/registry]: ACR's metadata API, typed; lists
-//     are complete or fail.
-//   - [github.com/acrkit/acrkit/scopemap]: scope maps as values: parse, match,
-//     effective rights.
-//   - [github.com/acrkit/acrkit/emulator]: an emulator of ACR on loopback, which grants
-//     and refuses as ACR does.
-//   - [github.com/acrkit/acrkit/acrtest]: that emulator with ready clients, for
-//     tests.
+// The packages:
+//
+//   - [github.com/acrkit/acrkit/auth]: access tokens for any Go client, as an [net/http.RoundTripper]
+//   - [github.com/acrkit/acrkit/auth/azureauth]: Microsoft's Go client with any credential, and Entra's credentials
+//   - [github.com/acrkit/acrkit/registry]: ACR's metadata API, typed; a list is complete or an error
+//   - [github.com/acrkit/acrkit/scopemap]: scope maps as values: parse, match, effective rights
+//   - [github.com/acrkit/acrkit/proxy]: an ACR on loopback that asks the real one with your credential
+//   - [github.com/acrkit/acrkit/diagnose]: why a request was refused, with the evidence and the fix
+//   - [github.com/acrkit/acrkit/credhelper]: the protocols of Docker's credential helpers and of the kubelet
+//   - [github.com/acrkit/acrkit/credhelper/hostile]: tests of a credential helper against hostile hosts
+//   - [github.com/acrkit/acrkit/emulator]: an emulator of ACR, which grants and refuses as ACR does
+//   - [github.com/acrkit/acrkit/emulator/rule]: the rules by which the emulator refuses
+//   - [github.com/acrkit/acrkit/acrtest]: the emulator with ready clients, for tests
 //
 // This package imports the standard library only, and not net/http.
 package acrkit

@@ -88,7 +88,7 @@ type Error struct {
 	Cause    Cause    // why, where more is known than the code says; "" = no more
 	Op       string   // the operation, after "cannot": `list tags of "team/app"`
 	Registry Registry // where; zero if it does not matter
-	Reason   string   // why, one clause; "" takes the causes' text
+	Reason   string   // why, one clause; "" = the text of Errs
 	Hint     string   // what to do now; not part of Error()
 
 	Method    string // HTTP method, "" if there was no answer
@@ -101,7 +101,7 @@ type Error struct {
 	Required Scope  // what the request needs; empty if not known
 	Granted  *Scope // what the token held; nil means unknown
 
-	Causes []error // the wrapped errors, [ServiceError] values included
+	Errs []error // the wrapped errors, [ServiceError] values included; nil ones are ignored
 }
 
 // ServiceError is one element of the error list in a registry's answer. Detail
@@ -134,8 +134,8 @@ func (e *Error) Error() string {
 	}
 	reason := e.Reason
 	if reason == "" {
-		texts := make([]string, 0, len(e.Causes))
-		for _, c := range e.Causes {
+		texts := make([]string, 0, len(e.Errs))
+		for _, c := range e.Errs {
 			if c != nil {
 				texts = append(texts, c.Error())
 			}
@@ -163,8 +163,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the causes.
-func (e *Error) Unwrap() []error { return e.Causes }
+// Unwrap returns Errs.
+func (e *Error) Unwrap() []error { return e.Errs }
 
 // Is makes errors.Is(err, code) true for the error's own code.
 func (e *Error) Is(target error) bool {

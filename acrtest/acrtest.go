@@ -41,13 +41,14 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/registry"
 )
 
 // Options are the settings of [NewRegistry]. Nil means all zero.
 type Options struct {
-	Seed   *emulator.Seed   // what it holds at the start; nil = an empty registry "myregistry"
+	Seed   *seed.Seed       // what it holds at the start; nil = an empty registry "myregistry"
 	Now    func() time.Time // the registry's clock; nil = time.Now
 	Logger *slog.Logger     // of the emulator; nil = silent
 

@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 func names(t *testing.T, list func(func(string, error) bool)) []string {
@@ -141,7 +142,7 @@ func TestFailures(t *testing.T) {
 		want string
 	}{
 		{"seed", func(f *failing) {
-			acrtest.NewRegistry(f, &acrtest.Options{Seed: &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "no"}}}})
+			acrtest.NewRegistry(f, &acrtest.Options{Seed: &seed.Seed{Registries: []seed.Registry{{Name: "no"}}}})
 		}, "acrtest: "},
 		{"scope map", func(f *failing) {
 			acrtest.NewRegistry(f, nil).ScopeMap("ci-map", "repositories/samples/*/teamA/content/read")

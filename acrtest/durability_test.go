@@ -24,6 +24,7 @@ import (
 
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 )
 
@@ -49,8 +50,8 @@ const durablePassword = "correct-horse-battery-staple-0001"
 func serveForever(dir string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	em, err := emulator.Open(ctx, &emulator.Options{DataDir: dir, Seed: &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "myregistry",
-		Tokens: []emulator.SeedToken{{Name: "ci-app", ScopeMap: "_repositories_push", Passwords: []emulator.SeedPassword{{Name: "password1", Value: durablePassword}}}}}}}})
+	em, err := emulator.Open(ctx, &emulator.Options{DataDir: dir, Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry",
+		Tokens: []seed.Token{{Name: "ci-app", ScopeMap: "_repositories_push", Passwords: []seed.Password{{Name: "password1", Value: durablePassword}}}}}}}})
 	if err != nil {
 		return err
 	}

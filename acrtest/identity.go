@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -95,13 +96,13 @@ func (r *Registry) ServicePrincipal(roles ...string) ServicePrincipal {
 	_, _ = rand.Read(id[:]) // never fails
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	p := ServicePrincipal{TenantID: TenantID, ClientID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), ClientSecret: rand.Text(), r: r}
-	err := r.em.PutApplication(ctx, p.TenantID, emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "acrtest",
-		Secrets: []emulator.SeedSecret{{Value: emulator.Secret(p.ClientSecret)}}})
+	err := r.em.PutApplication(ctx, p.TenantID, seed.Application{ClientID: p.ClientID, DisplayName: "acrtest",
+		Secrets: []seed.ClientSecret{{Value: seed.Secret(p.ClientSecret)}}})
 	if err != nil {
 		r.tb.Fatalf("acrtest: service principal: %v", err)
 	}
 	for _, role := range roles {
-		if err := r.reg.AssignRole(ctx, emulator.SeedRoleAssignment{ClientID: p.ClientID, Role: role}); err != nil {
+		if err := r.reg.AssignRole(ctx, seed.RoleAssignment{ClientID: p.ClientID, Role: role}); err != nil {
 			r.tb.Fatalf("acrtest: role %q: %v", role, err)
 		}
 	}

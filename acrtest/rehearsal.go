@@ -6,6 +6,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // Clock returns the registry's clock, to freeze, set and advance. Tokens and
@@ -32,7 +33,7 @@ func (r *Registry) Fault(f fault.Fault) (remove func()) {
 }
 
 // SetLifetimes changes how long the tokens issued from now on can be used.
-func (r *Registry) SetLifetimes(l emulator.SeedLifetimes) {
+func (r *Registry) SetLifetimes(l seed.Lifetimes) {
 	r.tb.Helper()
 	if err := r.em.SetLifetimes(r.tb.Context(), l); err != nil {
 		r.tb.Fatalf("acrtest: %v", err)

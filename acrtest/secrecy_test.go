@@ -31,6 +31,7 @@ import (
 	"github.com/acrkit/acrkit/credhelper"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/registry"
@@ -162,7 +163,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	if _, err := entra.Token(t.Context(), acrkit.CatalogScope()); err != nil {
 		t.Fatal(err)
 	}
-	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "other", AdminUserEnabled: true}}}})
+	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &seed.Seed{Registries: []seed.Registry{{Name: "other", AdminUserEnabled: true}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,12 +222,12 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	t.Cleanup(func() { _ = handler.Close() })
 	helperOptions := credhelper.Options{Logins: &logins[auth.Secret]{secret: redact.NewSecret(shownSecret)}, Connect: func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return rt, nil }}
 	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
-	seedPassword := emulator.SeedPassword{Name: "password1", Value: shownSecret}
-	seedApplication := emulator.SeedApplication{Secrets: []emulator.SeedSecret{{Value: shownSecret}}}
-	seedTenant := emulator.SeedTenant{Applications: []emulator.SeedApplication{seedApplication}}
-	seedToken := emulator.SeedToken{Name: "ci", Passwords: []emulator.SeedPassword{seedPassword}}
-	seedRegistry := emulator.SeedRegistry{Name: "r", Tokens: []emulator.SeedToken{seedToken}}
-	seed := emulator.Seed{Tenants: []emulator.SeedTenant{seedTenant}, Registries: []emulator.SeedRegistry{seedRegistry}}
+	seedPassword := seed.Password{Name: "password1", Value: shownSecret}
+	seedApplication := seed.Application{Secrets: []seed.ClientSecret{{Value: shownSecret}}}
+	seedTenant := seed.Tenant{Applications: []seed.Application{seedApplication}}
+	seedToken := seed.Token{Name: "ci", Passwords: []seed.Password{seedPassword}}
+	seedRegistry := seed.Registry{Name: "r", Tokens: []seed.Token{seedToken}}
+	s := seed.Seed{Tenants: []seed.Tenant{seedTenant}, Registries: []seed.Registry{seedRegistry}}
 
 	values := map[string][]any{
 		"acrkit.Error":             {ours.Unwrap()},
@@ -262,19 +263,19 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"diagnose.Options":         {diagnose.Options{Base: rt, ARM: arm}},
 		"diagnose.Resolver":        nil, // of the caller
 		"diagnose.Step":            {steps},
-		"emulator.Secret":          {emulator.Secret(shownSecret)},
-		"emulator.Options":         {emulator.Options{Seed: &seed}},
+		"seed.Secret":              {seed.Secret(shownSecret)},
+		"emulator.Options":         {emulator.Options{Seed: &s}},
 		"emulator.Emulator":        {em},
 		"emulator.Registry":        {emReg},
 		"emulator.Password":        {emulator.Password{Name: "password1", Value: shownSecret}},
-		"emulator.Seed":            {seed, &seed},
-		"emulator.SeedTenant":      {seedTenant},
-		"emulator.SeedApplication": {seedApplication},
-		"emulator.SeedSecret":      {emulator.SeedSecret{Value: shownSecret}},
-		"emulator.SeedRegistry":    {seedRegistry},
-		"emulator.SeedToken":       {seedToken},
-		"emulator.SeedPassword":    {seedPassword},
-		"acrtest.Options":          {acrtest.Options{Seed: &seed}},
+		"seed.Seed":                {s, &s},
+		"seed.Tenant":              {seedTenant},
+		"seed.Application":         {seedApplication},
+		"seed.ClientSecret":        {seed.ClientSecret{Value: shownSecret}},
+		"seed.Registry":            {seedRegistry},
+		"seed.Token":               {seedToken},
+		"seed.Password":            {seedPassword},
+		"acrtest.Options":          {acrtest.Options{Seed: &s}},
 		"acrtest.Registry":         {reg},
 		"acrtest.Token":            {acrToken, &acrToken},
 		"acrtest.ServicePrincipal": {principal, &principal},
@@ -285,32 +286,32 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	harmless := map[string]reflect.Type{}
 	// And those whose fields sound or look otherwise.
 	excused := map[string]string{
-		"diagnose.PasswordState":           "names and times: a password cannot be read again",
-		"diagnose.TokenState":              "names, and passwords of a listed type",
-		"scopemap.Rule":                    "a pattern, an action and a switch",
-		"scopemap.Map":                     "its rules are of a listed type",
-		"scopemap.Decision":                "its rules are of a listed type",
-		"registry.ListOptions":             "its own field is a number",
-		"emulator.SeedFederatedCredential": "the key is public",
-		"emulator.Clock":                   "times",
-		"emulator.ClockState":              "times",
-		"fault.Kind":                       "a word",
-		"fault.Parameter":                  "a word",
-		"fault.Route":                      "a word",
-		"fault.Fault":                      "rates and words",
-		"emulator.RegistrySettings":        "names and switches",
-		"emulator.NetworkRules":            "addresses",
-		"emulator.TokenState":              "its passwords are of a listed type",
-		"emulator.CheckPart":               "digests, names and counts",
-		"emulator.Folder":                  "a name, and pointers to open files",
-		"emulator.Snapshot":                "a name and a count; contents stay inside",
+		"diagnose.PasswordState":    "names and times: a password cannot be read again",
+		"diagnose.TokenState":       "names, and passwords of a listed type",
+		"scopemap.Rule":             "a pattern, an action and a switch",
+		"scopemap.Map":              "its rules are of a listed type",
+		"scopemap.Decision":         "its rules are of a listed type",
+		"registry.ListOptions":      "its own field is a number",
+		"seed.FederatedCredential":  "the key is public",
+		"emulator.Clock":            "times",
+		"emulator.ClockState":       "times",
+		"fault.Kind":                "a word",
+		"fault.Parameter":           "a word",
+		"fault.Route":               "a word",
+		"fault.Fault":               "rates and words",
+		"emulator.RegistrySettings": "names and switches",
+		"emulator.NetworkRules":     "addresses",
+		"emulator.TokenState":       "its passwords are of a listed type",
+		"emulator.CheckPart":        "digests, names and counts",
+		"emulator.Folder":           "a name, and pointers to open files",
+		"emulator.Snapshot":         "a name and a count; contents stay inside",
 	}
 	for _, v := range []any{
 		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{}, acrkit.Cause(""),
 		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.Place{}, auth.PlaceFile, auth.OutcomeUsed,
 		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{}, registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
-		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, emulator.SeedLifetimes{}, emulator.SeedCertificate{},
-		emulator.SeedSubscription{}, emulator.SeedResourceGroup{}, emulator.SeedRoleAssignment{}, emulator.SeedRepository{}, emulator.SeedImage{}, emulator.SeedScopeMap{},
+		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, seed.Lifetimes{}, seed.Certificate{},
+		seed.Subscription{}, seed.ResourceGroup{}, seed.RoleAssignment{}, seed.Repository{}, seed.Image{}, seed.ScopeMap{},
 		acrtest.Image{},
 		scopemap.Pattern(""),
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{}, diagnose.Missing{},
@@ -373,7 +374,7 @@ func canHold(typ reflect.Type, depth int) string {
 				return f.Name + ", which is not exported"
 			case stringish && suspicious.MatchString(f.Name):
 				return f.Name
-			case f.Type == reflect.TypeFor[auth.Secret]() || f.Type == reflect.TypeFor[emulator.Secret]():
+			case f.Type == reflect.TypeFor[auth.Secret]() || f.Type == reflect.TypeFor[seed.Secret]():
 				return f.Name
 			}
 			if why := canHold(f.Type, depth+1); why != "" {
@@ -423,7 +424,7 @@ func TestD16_NilFields(t *testing.T) {
 		}
 		return reflect.Value{}, false
 	}
-	seed := &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "myregistry"}}}
+	s := &seed.Seed{Registries: []seed.Registry{{Name: "myregistry"}}}
 	for _, tc := range []struct {
 		opts any // a pointer to all that is needed
 		use  func(opts any) error
@@ -459,7 +460,7 @@ func TestD16_NilFields(t *testing.T) {
 			}
 			return nil
 		}},
-		{&emulator.Options{Seed: seed}, func(opts any) error {
+		{&emulator.Options{Seed: s}, func(opts any) error {
 			e, err := emulator.Open(t.Context(), opts.(*emulator.Options))
 			if err != nil {
 				return err

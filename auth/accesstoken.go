@@ -40,14 +40,18 @@ func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(
 	return token, false, nil
 }
 
-// forget drops a token that the registry did not accept. withRoot also drops the refresh
-// token it was made from, so that the next one comes from the root credential.
-func (t *Transport) forget(ctx context.Context, token *accessToken, withRoot bool) {
-	t.fetches.Lock()
-	t.tokens.remove(token)
-	t.fetches.Unlock()
+// forget drops as much of a refused token as d says.
+func (t *Transport) forget(ctx context.Context, token *accessToken, d drop) {
+	if d == dropNothing {
+		return
+	}
+	if d >= dropToken {
+		t.fetches.Lock()
+		t.tokens.remove(token)
+		t.fetches.Unlock()
+	}
 	t.keeper.forget(ctx, token.key, token.value)
-	if withRoot {
+	if d >= dropRoot {
 		if token.root != nil {
 			t.keeper.forget(ctx, token.root.key, token.root.token)
 		}

@@ -116,7 +116,7 @@ func (c callback[V]) failure(ctx, limited context.Context, err error) error {
 		return err
 	}
 	// A vault's failure may be temporary, so the error allows another try.
-	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Causes: []error{err}}
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: c.op, Errs: []error{err}}
 }
 
 // funcSource is a function that gives a secret.

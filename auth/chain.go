@@ -166,7 +166,7 @@ func (g *chainGrant) choose(ctx context.Context) (*chosen, error) {
 	}
 	report := &ChainError{c.before}
 	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential", Registry: g.t.registry,
-		Reason: "none is available: " + report.Error(), Causes: []error{report}})
+		Reason: "none is available: " + report.Error(), Errs: []error{report}})
 }
 
 func (g *chainGrant) lookup(i int, o Outcome, err error) Lookup {
@@ -210,7 +210,7 @@ func (g *chainGrant) report(c *chosen, err error) error {
 	}
 	with := *e
 	// First, so that errors.As finds this report before those of the members.
-	with.Causes = append([]error{g.attempts(c, err)}, e.Causes...)
+	with.Errs = append([]error{g.attempts(c, err)}, e.Errs...)
 	with.Reason = reasonOf(err) + afterwards(c.before)
 	return wire.Final(&with)
 }
@@ -253,7 +253,7 @@ func (g *chainGrant) rejected(p proof, e *acrkit.Error, said string) {
 	if last := &report.Lookups[c.at]; last.Outcome == OutcomeNotAvailable {
 		last.Outcome = OutcomeRefused // the service refused an anonymous request
 	}
-	e.Causes = append([]error{report}, e.Causes...)
+	e.Errs = append([]error{report}, e.Errs...)
 	e.Reason += afterwards(c.before)
 }
 

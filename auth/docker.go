@@ -298,7 +298,7 @@ func withPlaces(err error, places []dockerPlace) error {
 			with.Reason += "; see " + p.lookup.Source
 		}
 	}
-	with.Causes = append([]error{&ChainError{lookupsOf(places)}}, e.Causes...)
+	with.Errs = append([]error{&ChainError{lookupsOf(places)}}, e.Errs...)
 	return wire.Final(&with)
 }
 
@@ -386,7 +386,7 @@ func (g *dockerGrant) rejected(p proof, e *acrkit.Error, said string) {
 				l.Outcome = OutcomeRefused
 			}
 		}
-		e.Causes = append([]error{report}, e.Causes...)
+		e.Errs = append([]error{report}, e.Errs...)
 	}
 }
 

@@ -482,7 +482,7 @@ func (r EntraRefusal) failure(e *acrkit.Error) error {
 	if e.RequestID == "" {
 		e.RequestID = r.CorrelationID
 	}
-	e.Causes = append(e.Causes, r)
+	e.Errs = append(e.Errs, r)
 	return wire.Final(e)
 }
 
@@ -539,7 +539,7 @@ func refusedByEntra(resp *http.Response, e *acrkit.Error) error {
 	}
 	data, err := entraBody.ReadAll(resp.Body)
 	if err != nil {
-		e.Causes = append(e.Causes, err)
+		e.Errs = append(e.Errs, err)
 	}
 	_ = json.Unmarshal(data, &doc) // an answer in another form is still a refusal
 	r, _ := ReadEntraRefusal(doc.Description)

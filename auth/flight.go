@@ -133,7 +133,7 @@ func late(ctx context.Context, err error) error {
 		return err
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Cause: cause.ConnectionTimeout, Op: "get a token",
-		Reason: fmt.Sprintf("the token request was not complete within %s", fetchLimit), Causes: []error{err}}
+		Reason: fmt.Sprintf("the token request was not complete within %s", fetchLimit), Errs: []error{err}}
 }
 
 // close cancels what is under way and waits for its end.

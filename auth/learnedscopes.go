@@ -42,3 +42,27 @@ func (l learnedScopes) apply(r operation.Required) acrkit.Scope {
 	}
 	return r.Scope
 }
+
+// learnedScope returns the scope to ask for first.
+func (t *Transport) learnedScope(need operation.Required) acrkit.Scope {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	return t.learned.apply(need)
+}
+
+// learn keeps the scope that a challenge to an operation asked for.
+func (t *Transport) learn(need operation.Required, learned acrkit.Scope) {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	t.learned.learn(need, learned)
+}
+
+// unlearn drops the learned scope of an operation after a request with a larger scope
+// than derived was refused too.
+func (t *Transport) unlearn(need operation.Required, requested acrkit.Scope) {
+	t.fetches.Lock()
+	defer t.fetches.Unlock()
+	if !need.Scope.Contains(requested) {
+		delete(t.learned, need.Op)
+	}
+}

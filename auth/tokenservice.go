@@ -85,7 +85,7 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	data, err := tokenAnswer.ReadAll(resp.Body)
 	if err != nil {
 		if errors.Is(err, acrkit.CodeTooLarge) {
-			evidence.Code, evidence.Causes, evidence.Reason = acrkit.CodeTooLarge, []error{err}, "the answer of the token endpoint is too large"
+			evidence.Code, evidence.Errs, evidence.Reason = acrkit.CodeTooLarge, []error{err}, "the answer of the token endpoint is too large"
 			return answered{}, evidence
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {

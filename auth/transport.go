@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -16,7 +14,6 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/operation"
-	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -109,7 +106,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	if cred == nil {
 		cred = Anonymous()
 	}
-	t := &Transport{registry: reg, cred: cred, scheme: "https", base: opts.Base, log: opts.Logger, now: opts.Now,
+	t := &Transport{registry: reg, cred: cred, scheme: "https", log: opts.Logger, now: opts.Now,
 		tokens: newTokenCache(maxCachedTokens), learned: learnedScopes{}}
 	if opts.PlainHTTP {
 		t.scheme = "http"
@@ -122,13 +119,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	}
 	t.keeper = newKeeper(opts.Tokens, t.log)
 	t.fetches.init()
-	if t.base == nil {
-		t.base = http.DefaultTransport
-		if _, std := t.base.(*http.Transport); std {
-			t.ownBase = wire.NewTransport()
-			t.base = t.ownBase
-		}
-	}
+	t.base, t.ownBase = wire.Base(opts.Base)
 	t.base = stall.Wrap(t.base)
 	if err := t.divide(); err != nil {
 		t.closeParts()
@@ -163,211 +154,132 @@ func (t *Transport) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t
 // transport was made with [Options.PlainHTTP].
 func (t *Transport) URL() *url.URL { return &url.URL{Scheme: t.scheme, Host: t.registry.Host()} }
 
-// origin returns the registry's scheme, host and port as a URL's beginning.
-func (t *Transport) origin() string { return t.scheme + "://" + t.registry.Host() }
-
-// service returns the name of the token service's audience: the login server, at a
-// regional endpoint too (seen in a pull from one).
-func (t *Transport) service() string { return t.registry.LoginServer().Host() }
-
-// isHome reports whether u has the registry's origin.
-func (t *Transport) isHome(u *url.URL) bool { return t.isAt(u, t.registry) }
-
-// isAt reports whether u has the origin of reg, by the scheme of the transport.
-// net/http compares host names alone when it forwards a header; a port is another
-// program.
-func (t *Transport) isAt(u *url.URL, reg acrkit.Registry) bool {
-	if u == nil || u.Opaque != "" || !strings.EqualFold(u.Scheme, t.scheme) {
-		return false
-	}
-	host := strings.ToLower(u.Hostname())
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
-		host = addr.String()
-	}
-	return host == reg.Hostname() && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: reg.Host()})
-}
-
-func portOf(u *url.URL) string {
-	switch port := u.Port(); {
-	case port != "":
-		return port
-	case strings.EqualFold(u.Scheme, "http"):
-		return "80"
-	}
-	return "443"
-}
-
-// leftRegistry reports whether the request follows a redirect chain that has left the
-// registry. Another host then chose the URL, so the request gets no credential, even if
-// it points back to the registry.
-func (t *Transport) leftRegistry(req *http.Request) bool {
-	const longest = 32 // http.Client stops at 10
-	for hops := 0; req.Response != nil; hops++ {
-		req = req.Response.Request
-		if req == nil || hops == longest || !t.isHome(req.URL) {
-			return true
-		}
-	}
-	return false
-}
-
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL == nil || !t.isHome(req.URL) || t.leftRegistry(req) {
-		return t.roundTripUnauthenticated(req)
+		return t.sendUnauthenticated(req)
 	}
 	if strings.HasPrefix(req.URL.Path, "/oauth2/") {
 		// The client sends its own token request, with its own fields.
 		return t.base.RoundTrip(req)
 	}
-	if t.parts != nil {
-		p, err := t.partForRequest(req)
-		if err != nil {
-			closeBody(req)
-			return nil, err
-		}
-		return p.RoundTrip(req)
+	if t.parts == nil {
+		return t.sendAuthenticated(req)
 	}
-	ctx := req.Context()
-	need := operation.RequiredFor(req.Method, req.URL)
-	guard := operation.GuardOf(ctx)
-	scope, given := acrkit.RequiredScopeFromContext(ctx)
-	var learned acrkit.Scope // the scope of a challenge, kept once a request with it succeeds
-	if given {
-		need = operation.Required{} // the caller's scope says nothing about the operation
-	} else {
-		t.fetches.Lock()
-		scope = t.learned.apply(need)
-		t.fetches.Unlock()
-		if !guard.May(scope) {
-			scope = need.Scope
-		}
-	}
-	guard.Used = scope
-	token, fresh, err := t.acquire(ctx, scope, nil)
+	p, err := t.partForRequest(req)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := t.send(req, req.Body, token)
-	// Each kind of retry is made once: with another scope than the derived one, for a
-	// scope map that has changed, and for a token that has ended early.
-	var tried [retryKinds]bool
-	for err == nil && resp.StatusCode == http.StatusUnauthorized {
-		challenge, asked, parseErr := wire.BearerChallenge(resp.Header)
-		if asked {
-			if err := t.checkRealm(challenge.Realm); err != nil {
-				_ = resp.Body.Close()
-				return nil, err
-			}
-		}
-		if parseErr != nil {
-			return resp, nil //nolint:nilerr // without a readable challenge there is no retry; the refusal is the answer
-		}
-		c := t.chooseRetry(challenge, asked, token, fresh && tried != [retryKinds]bool{})
-		if c == retryOtherScope && !guard.May(challenge.Scope) {
-			return resp, nil
-		}
-		if c == retryOtherScope {
-			guard.Used = challenge.Scope
-			learned = challenge.Scope
-			if !rewinds(req) {
-				t.learn(need, learned) // this request cannot be sent again, so the next one tries the scope
-			}
-		}
-		if c == retryNewToken || c == retrySameScope {
-			t.forget(ctx, token, c == retryNewToken) // also for the next request, if this one cannot be sent again
-		}
-		if c == retryNever || tried[c] {
-			// A later try, in another process, must ask for the current rights.
-			t.keeper.forget(ctx, token.key, token.value)
-			if challenge.Error == wire.ErrInsufficientScope {
-				t.unlearn(need, token.requested)
-			}
-		}
-		if c == retryNever || tried[c] || !rewinds(req) {
-			return resp, nil
-		}
-		tried[c] = true
-		// Nothing else reads this answer.
-		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
-		scope, suits := challenge.Scope, func(*accessToken) bool { return true }
-		switch c {
-		case retryNewToken:
-			scope = token.requested
-		case retrySameScope:
-			suits = func(a *accessToken) bool { return a.life.age(t.now()) <= rightsAge }
-		}
-		if token, fresh, err = t.acquire(ctx, scope, suits); err != nil {
+	return p.RoundTrip(req)
+}
+
+// sendAuthenticated sends a request with a token, and again while [next] says so.
+func (t *Transport) sendAuthenticated(req *http.Request) (*http.Response, error) {
+	x := t.newExchange(req)
+	if err := t.acquireFor(x, x.guard.Used, 0); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	body := req.Body
+	for {
+		resp, err := t.send(req, body, x.token)
+		if err != nil {
 			return nil, err
 		}
-		body := req.Body
-		if req.GetBody != nil {
-			if body, err = req.GetBody(); err != nil {
-				return nil, err
-			}
+		a, realmErr := t.readAnswer(x, resp)
+		d := next(x.state(t.now()), a)
+		if d.refuse {
+			_ = resp.Body.Close()
+			return nil, realmErr
 		}
-		resp, err = t.send(req, body, token)
-	}
-	if err == nil && !learned.IsEmpty() {
-		t.learn(need, learned)
-	}
-	return resp, err
-}
-
-// learn keeps the scope that a challenge to an operation asked for.
-func (t *Transport) learn(need operation.Required, learned acrkit.Scope) {
-	t.fetches.Lock()
-	defer t.fetches.Unlock()
-	t.learned.learn(need, learned)
-}
-
-// unlearn drops the learned scope of an operation after a request with a larger scope
-// than derived was refused too.
-func (t *Transport) unlearn(need operation.Required, requested acrkit.Scope) {
-	t.fetches.Lock()
-	defer t.fetches.Unlock()
-	if !need.Scope.Contains(requested) {
-		delete(t.learned, need.Op)
-	}
-}
-
-// retryKind says how to retry after a 401.
-type retryKind int
-
-const (
-	retryNever      retryKind = iota // the refusal is the answer
-	retryOtherScope                  // ask for the challenge's scope, which is another one
-	retrySameScope                   // ask for the scope again: rights may have changed since
-	retryNewToken                    // get a new token from the root credential
-	retryKinds
-)
-
-// chooseRetry says how to retry a refused request. renewed is true if the token was
-// already fetched for a retry of the same request.
-func (t *Transport) chooseRetry(challenge wire.Bearer, asked bool, token *accessToken, renewed bool) retryKind {
-	switch {
-	case asked && challenge.Error != errInvalidToken && !token.requested.Contains(challenge.Scope):
-		return retryOtherScope
-	case asked && challenge.Error == wire.ErrInsufficientScope:
-		if token.life.age(t.now()) > rightsAge {
-			return retrySameScope
+		t.apply(x, a, d)
+		if d.retry == retryNever {
+			return resp, nil
 		}
-	case !renewed:
-		// Also for a token that is new: services sometimes refuse a token that they accept
-		// a moment later.
-		return retryNewToken
+		x.tried[d.retry] = true
+		// Nothing else reads this answer.
+		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
+		if err := t.acquireFor(x, d.scope, d.maxAge); err != nil {
+			return nil, err
+		}
+		if body, err = bodyAgain(req); err != nil {
+			return nil, err
+		}
 	}
-	return retryNever
 }
 
-// errInvalidToken is the error word of a challenge to a token that is expired,
-// revoked or malformed (RFC 6750 §3.1).
-const errInvalidToken = "invalid_token"
+// exchange is one request of a caller, with all its tries.
+type exchange struct {
+	req     *http.Request
+	need    operation.Required // zero if the caller gave the scope
+	guard   *operation.Guard
+	token   *accessToken // of the last try
+	fetched bool         // the token was not in the cache
+	tried   [retryKinds]bool
+	asked   acrkit.Scope // the scope of the last challenge that was followed
+}
 
-// rightsAge is the least age of a token for which a refused request asks for its scope
-// again: the scope map may have changed since.
-const rightsAge = 10 * time.Second
+// newExchange chooses the scope of a request: the caller's, or the one that was learned or
+// derived for its operation. It is in the field Used of the guard.
+func (t *Transport) newExchange(req *http.Request) *exchange {
+	x := &exchange{req: req, guard: operation.GuardOf(req.Context())}
+	scope, given := acrkit.RequiredScopeFromContext(req.Context())
+	if !given { // a given scope says nothing about the operation
+		x.need = operation.RequiredFor(req.Method, req.URL)
+		if scope = t.learnedScope(x.need); !x.guard.May(scope) {
+			scope = x.need.Scope
+		}
+	}
+	x.guard.Used = scope
+	return x
+}
+
+// acquireFor gets the token for the next try, of at most the given age; 0 is any age.
+func (t *Transport) acquireFor(x *exchange, scope acrkit.Scope, maxAge time.Duration) (err error) {
+	var suits func(*accessToken) bool
+	if maxAge > 0 {
+		suits = func(a *accessToken) bool { return a.life.age(t.now()) <= maxAge }
+	}
+	x.token, x.fetched, err = t.acquire(x.req.Context(), scope, suits)
+	return err
+}
+
+// state returns what [next] must know of the exchange.
+func (x *exchange) state(now time.Time) tryState {
+	return tryState{requested: x.token.requested, age: x.token.life.age(now), fetched: x.fetched, tried: x.tried,
+		rewinds: rewinds(x.req), asked: !x.asked.IsEmpty()}
+}
+
+// readAnswer returns what [next] must know of an answer, and the error for a challenge
+// that names a token service on another host.
+func (t *Transport) readAnswer(x *exchange, resp *http.Response) (a answer, realmErr error) {
+	a.status = resp.StatusCode
+	if a.status != http.StatusUnauthorized {
+		return a, nil
+	}
+	challenge, challenged, err := wire.BearerChallenge(resp.Header)
+	a.challenge, a.challenged, a.unreadable = challenge, challenged, err != nil
+	if challenged {
+		realmErr = t.checkRealm(challenge.Realm)
+		a.elsewhere, a.barred = realmErr != nil, !x.guard.May(challenge.Scope)
+	}
+	return a, realmErr
+}
+
+// apply does what a decision says about scopes and the token that was sent.
+func (t *Transport) apply(x *exchange, a answer, d decision) {
+	if d.adopt {
+		x.guard.Used, x.asked = a.challenge.Scope, a.challenge.Scope
+	}
+	if d.learn {
+		t.learn(x.need, x.asked)
+	}
+	if d.unlearn {
+		t.unlearn(x.need, x.token.requested)
+	}
+	t.forget(x.req.Context(), x.token, d.drop)
+}
 
 // drainLimit is how much of a refusal is read to keep its connection.
 const drainLimit = 16 << 10
@@ -391,151 +303,22 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessTok
 	return resp, nil
 }
 
-// failed returns the error of a request that got no answer. The error of the caller's
-// own context is returned unchanged.
-func (t *Transport) failed(req *http.Request, err error) error {
-	if req.Context().Err() != nil {
-		return err
-	}
-	e := wire.NetworkError(err, "", t.registry, req.URL.Host)
-	e.Method, e.URL = req.Method, redact.URL(req.URL)
-	if e.Code == acrkit.CodeUsage { // nothing was sent, and will not be
-		return wire.Final(e)
-	}
-	return &networkError{e}
-}
-
-// networkError adds the methods of net.Error to an error of the network.
-type networkError struct{ err *acrkit.Error }
-
-func (e *networkError) Error() string { return e.err.Error() }
-func (e *networkError) Unwrap() error { return e.err }
-
-// Timeout reports whether a time limit passed; http.Client and retrying clients call it.
-func (e *networkError) Timeout() bool {
-	for _, cause := range e.err.Causes {
-		if t, ok := errors.AsType[interface {
-			error
-			Timeout() bool
-		}](cause); ok && t.Timeout() {
-			return true
-		}
-	}
-	return false
-}
-
-// Temporary makes the error a net.Error.
-func (e *networkError) Temporary() bool { return e.Timeout() }
-
-// roundTripUnauthenticated sends a request to another origin without any Authorization.
-func (t *Transport) roundTripUnauthenticated(req *http.Request) (*http.Response, error) {
-	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
-		closeBody(req)
-		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
-			Reason: "plain HTTP to another host is refused: what it carries can be read and changed on the way"})
-	}
-	if u := req.URL; u != nil && t.scheme == "https" && strings.EqualFold(u.Scheme, "http") && strings.EqualFold(u.Host, t.registry.Host()) {
-		// Clients fall back to http for a host on loopback, go-containerregistry when
-		// 300 ms have passed, and stay with it: every request would then be anonymous.
-		closeBody(req)
-		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
-			Reason: "the registry uses https; plain HTTP is an option of the transport"})
-	}
-	if !hasAuthorization(req) {
-		return t.base.RoundTrip(req)
-	}
-	clone := req.Clone(req.Context())
-	dropAuthorization(clone)
-	return t.base.RoundTrip(clone)
-}
-
-// isAuthorization reports whether a key of a header map is sent as Authorization.
-// net/http sends keys as they are spelled, and a server ignores their case.
-func isAuthorization(key string) bool { return strings.EqualFold(key, "Authorization") }
-
-func hasAuthorization(req *http.Request) bool {
-	for key := range req.Header {
-		if isAuthorization(key) {
-			return true
-		}
-	}
-	return false
-}
-
-// dropAuthorization removes Authorization, in any spelling, from a cloned request.
-func dropAuthorization(clone *http.Request) {
-	if clone.Header == nil {
-		clone.Header = http.Header{}
-	}
-	maps.DeleteFunc(clone.Header, func(key string, _ []string) bool { return isAuthorization(key) })
-}
-
-func isLoopback(hostname string) bool {
-	if strings.Contains(hostname, ":") {
-		hostname = "[" + hostname + "]"
-	}
-	// With a port, a bare name is not read as the short name of a registry.
-	reg, err := acrkit.ParseRegistry(hostname + ":80")
-	return err == nil && reg.IsLoopback()
-}
-
-// checkRealm refuses a challenge that names a token service on another origin
-// than the registry's own or, at a regional endpoint, that of its login server
-// (believed; a regional endpoint was seen to name itself). The realm is never
-// called: each host of a registry has the token service too.
-func (t *Transport) checkRealm(realm string) error {
-	u, err := url.Parse(realm)
-	if realm == "" || err == nil && (t.isHome(u) || t.isAt(u, t.registry.LoginServer())) {
-		return nil
-	}
-	return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "authenticate", Registry: t.registry,
-		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there", redact.Text(shortHost(u))),
-		Hint:   sentence.Fix(sentence.NameByLoginServer, nil)})
-}
-
-func shortHost(u *url.URL) string {
-	if u == nil || u.Host == "" {
-		return "an unreadable one"
-	}
-	s := u.Host
-	if u.Scheme != "" {
-		s = u.Scheme + "://" + s
-	}
-	if len(s) > 120 {
-		s = s[:120] + "…"
-	}
-	return s
-}
-
 func rewinds(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// bodyAgain returns the body of a request for another try.
+func bodyAgain(req *http.Request) (io.ReadCloser, error) {
+	if req.GetBody == nil {
+		return req.Body, nil
+	}
+	return req.GetBody()
 }
 
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()
 	}
-}
-
-// ResponseError turns an answer of the registry with a status of 400 and above into an
-// [*acrkit.Error] that says which right was missing, and closes its body. For other
-// answers it returns nil and leaves the body open. op is the operation as it follows
-// "cannot": `list tags of "team/app"`.
-func (t *Transport) ResponseError(resp *http.Response, op string) error {
-	if resp.StatusCode < 400 {
-		return nil
-	}
-	who := t
-	if t.parts != nil && resp.Request != nil && resp.Request.URL != nil {
-		if p, err := t.partForRequest(resp.Request); err == nil {
-			who = p
-		}
-	}
-	e := wire.Attempt{Op: op, Registry: t.registry, Transport: who}.Refused(resp)
-	if e.Status == http.StatusUnauthorized && e.Code == acrkit.CodeCredentialRejected && resp.Request != nil && !rewinds(resp.Request) {
-		e.Reason += "; the body of the request can be read only once, so it was not sent again: a new call gets a new token"
-	}
-	return wire.Final(e)
 }
 
 // Close ends background work, waits for it, and closes the idle connections of the

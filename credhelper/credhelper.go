@@ -26,7 +26,6 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // The values of [Options.Answer].
@@ -216,7 +215,7 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 		}
 	}
 	if errors.Is(r.err, context.DeadlineExceeded) && ctx.Err() != nil {
-		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Causes: []error{r.err},
+		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Errs: []error{r.err},
 			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer", h.deadline), Hint: sentence.Fix(sentence.ShowWhichOne, nil)}
 	}
 	if r.said != "" {
@@ -235,19 +234,13 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 
 // say prints one line for the user.
 func (h *Helper) say(w io.Writer, text string) {
-	_, _ = fmt.Fprintf(w, "%s: %s\n", h.opts.Name, oneLine(text))
+	_, _ = fmt.Fprintf(w, "%s: %s\n", h.opts.Name, redact.Text(text))
 }
 
 // complain prints an error and its hint.
 func (h *Helper) complain(w io.Writer, err error) {
 	h.say(w, err.Error())
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
-		_, _ = fmt.Fprintf(w, "\n%s\n", oneLine(e.Hint))
+		_, _ = fmt.Fprintf(w, "\n%s\n", redact.Text(e.Hint))
 	}
-}
-
-// oneLine makes text of a server one line, so that it cannot look like a message of this
-// program or move the terminal's cursor.
-func oneLine(text string) string {
-	return visible.Line(redact.Text(text))
 }

@@ -15,12 +15,8 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wire"
 )
-
-// zeroGUID is the user name that goes with an ACR refresh token where a client
-// knows nothing but user names and passwords. Source: Microsoft, "Authenticate
-// with an Azure container registry", az acr login --expose-token.
-const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
 // identityUser is the user name that marks an identity token. Source:
 // docker/docker-credential-helpers, README, "Development".
@@ -117,7 +113,7 @@ func (p *protocol) Get(serverURL string) (user, secret string, err error) {
 				reg, strings.Join(a.parts, ", "))
 		}
 		return "", "", credentials.NewErrCredentialsNotFound()
-	case a.User == zeroGUID && p.opts.Answer == AnswerToken:
+	case a.User == wire.ZeroGUID && p.opts.Answer == AnswerToken:
 		a.User = identityUser
 	}
 	return a.User, a.Password.Reveal(), nil

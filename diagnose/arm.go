@@ -40,7 +40,7 @@ var armBody = limit.Limit{Name: "an answer of Azure Resource Manager", Bytes: 8 
 // ARMOptions are the settings of [NewARM]. Nil means all zero.
 type ARMOptions struct {
 	Endpoint string            // https URL; "" = https://management.azure.com
-	Base     http.RoundTripper // nil = http.DefaultTransport; redirects are not followed
+	Base     http.RoundTripper // nil = a clone of http.DefaultTransport; redirects are not followed
 }
 
 // armReader reads Azure Resource Manager over HTTP.
@@ -69,15 +69,8 @@ func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM,
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || token == nil {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use Azure Resource Manager", Reason: "the endpoint is no https URL, or there is no source of tokens"}
 	}
-	r := &armReader{endpoint: u, base: opts.Base, token: token, found: map[acrkit.Registry]armRegistry{}}
-	if r.base == nil {
-		r.base = http.DefaultTransport
-		if _, std := r.base.(*http.Transport); std {
-			r.base = wire.NewTransport()
-		}
-	}
-	r.base = stall.Wrap(r.base)
-	return r, nil
+	base, _ := wire.Base(opts.Base)
+	return &armReader{endpoint: u, base: stall.Wrap(base), token: token, found: map[acrkit.Registry]armRegistry{}}, nil
 }
 
 type armRegistry struct {
@@ -129,7 +122,7 @@ func (r *armReader) get(ctx context.Context, path string, into any) error {
 	data, err := armBody.ReadAll(resp.Body)
 	if err != nil {
 		if errors.Is(err, acrkit.CodeTooLarge) {
-			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Causes: []error{err}}
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Errs: []error{err}}
 		}
 		return wire.NetworkError(err, op, acrkit.Registry{}, u.Host)
 	}

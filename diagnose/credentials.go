@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // rejectedCandidates lists what one refusal of a name and password can mean.
@@ -175,7 +176,7 @@ func (x *examiner) wasStored() bool {
 // byARM splits the class by what Azure Resource Manager says of the token.
 func (x *examiner) byARM(ctx context.Context, evidence string) (Diagnosis, bool) {
 	name := x.name()
-	if x.o.ARM == nil || name == "" || fullGUID(name) {
+	if x.o.ARM == nil || name == "" || wire.IsGUID(name) {
 		return Diagnosis{}, false
 	}
 	if strings.EqualFold(name, x.reg.Name()) || x.isAdmin() {

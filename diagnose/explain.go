@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -155,14 +156,10 @@ func (x *examiner) reason() string {
 	return clip(wire.Within(x.err))
 }
 
-func clip(s string) string {
-	const limit = 300
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > limit {
-		return strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
-}
+// maxQuoted is the longest part of a text, in bytes, that a diagnosis quotes.
+const maxQuoted = 300
+
+func clip(s string) string { return visible.Clip(strings.Join(strings.Fields(s), " "), maxQuoted) }
 
 // entra explains a refusal of Entra by its AADSTS number.
 func (x *examiner) entra(context.Context) (Diagnosis, bool) {
@@ -234,37 +231,16 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return x.otherCloud(), true
 	case x.at != theExchange && x.claimsKnown && x.claims.IsEntra():
 		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
-	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != zeroGUID && x.user != "":
+	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != wire.ZeroGUID && x.user != "":
 		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q", clip(x.user))), true
 	case x.damage != "" && x.at != theExchange:
 		return verdict(cause.TokenMalformed, Proved, "the token that was sent is damaged: "+x.damage), true
 	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") && (x.at == theAPI || x.at == theBase):
 		return x.basicOnAPI(ctx), true
-	case x.at == theToken && fullGUID(x.user) && x.user != zeroGUID && fullGUID(x.password):
+	case x.at == theToken && wire.IsGUID(x.user) && x.user != wire.ZeroGUID && wire.IsGUID(x.password):
 		return verdict(cause.SecretIDPasted, Proved, "the secret has the form of a GUID, which the value of a client secret never has"), true
 	}
 	return Diagnosis{}, false
-}
-
-// zeroGUID is the user name that goes with an ACR refresh token.
-const zeroGUID = "00000000-0000-0000-0000-000000000000"
-
-func fullGUID(s string) bool {
-	if len(s) != len(zeroGUID) {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case zeroGUID[i] == '-':
-			if c != '-' {
-				return false
-			}
-		case !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'):
-			return false
-		}
-	}
-	return true
 }
 
 func (x *examiner) otherRegistry(audience string) bool {

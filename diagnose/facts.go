@@ -183,7 +183,7 @@ func (f *facts) fromError(a *Attempt) {
 		f.url = u
 	}
 	f.say(e.Reason)
-	for _, c := range e.Causes {
+	for _, c := range e.Errs {
 		if s, ok := errors.AsType[acrkit.ServiceError](c); ok {
 			f.services = append(f.services, s)
 			f.say(s.Error())

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // plain returns s if it needs no quotes in any shell, else a word to replace.
@@ -136,7 +137,7 @@ func (x *examiner) blanks() map[string]string {
 	}
 	if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
 		facts["client"] = c.Name()
-	} else if fullGUID(x.user) {
+	} else if wire.IsGUID(x.user) {
 		facts["client"] = x.user
 	}
 	for name, value := range facts {

@@ -58,14 +58,11 @@ func (x *examiner) resolver() Resolver {
 // base returns what sends probes without a credential, and a function that ends
 // it.
 func (x *examiner) base() (http.RoundTripper, func()) {
-	if x.o.Base != nil {
-		return x.o.Base, func() {}
+	base, own := wire.Base(x.o.Base)
+	if own == nil {
+		return base, func() {}
 	}
-	if _, std := http.DefaultTransport.(*http.Transport); std {
-		own := wire.NewTransport()
-		return own, own.CloseIdleConnections
-	}
-	return http.DefaultTransport, func() {}
+	return base, own.CloseIdleConnections
 }
 
 func (x *examiner) scheme() string {

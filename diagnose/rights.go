@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -20,7 +21,7 @@ var entraKinds = []auth.Kind{auth.KindServicePrincipal, auth.KindEntra, auth.Kin
 
 func (x *examiner) isEntra() bool {
 	c := x.credential()
-	return c != nil && slices.Contains(entraKinds, c.Kind()) || x.user != "" && fullGUID(x.user)
+	return c != nil && slices.Contains(entraKinds, c.Kind()) || x.user != "" && wire.IsGUID(x.user)
 }
 
 // rights explains a valid credential that lacks a right: which one, and why.

@@ -92,7 +92,7 @@ func codeScenarios() []scenario {
 		}},
 		{name: "local-failure", make: func(t *testing.T) failure {
 			_, err := os.Open(filepath.Join(t.TempDir(), "gone"))
-			return failure{attempt: diagnose.Attempt{Err: &acrkit.Error{Op: "write the output", Causes: []error{err}}}}
+			return failure{attempt: diagnose.Attempt{Err: &acrkit.Error{Op: "write the output", Errs: []error{err}}}}
 		}},
 		{name: "incomplete", make: of(&acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list all repositories", Reason: `"samples/*" cannot be enumerated`})},
 		{name: "protocol", make: func(t *testing.T) failure {

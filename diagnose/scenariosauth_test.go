@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -105,8 +106,8 @@ func entraScenarios() []scenario {
 		{name: "entra-secret-expired", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			p := r.ServicePrincipal("AcrPull")
-			err := r.Emulator().PutApplication(t.Context(), p.TenantID, emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "expired",
-				Secrets: []emulator.SeedSecret{{Value: emulator.Secret(p.ClientSecret), Expires: time.Now().Add(-time.Hour)}}})
+			err := r.Emulator().PutApplication(t.Context(), p.TenantID, seed.Application{ClientID: p.ClientID, DisplayName: "expired",
+				Secrets: []seed.ClientSecret{{Value: seed.Secret(p.ClientSecret), Expires: time.Now().Add(-time.Hour)}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
@@ -53,13 +54,17 @@ const (
 	metaRates     = "rates"     // that it wants rate limits; empty = none
 )
 
+// maxDifferences is how many differences between a seed and the state an error lists; it
+// counts the rest.
+const maxDifferences = 20
+
 // seed applies a seed to the state, or compares the two.
-func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
+func (e *Emulator) seed(ctx context.Context, s *seed.Seed, mode SeedMode) error {
 	_, used := e.ids.First()
 	switch {
 	case !used:
 		if s == nil {
-			s = &Seed{Registries: []SeedRegistry{{Name: defaultRegistry}}}
+			s = &seed.Seed{Registries: []seed.Registry{{Name: defaultRegistry}}}
 		}
 		return e.applyAndKeep(ctx, s)
 	case s == nil:
@@ -77,8 +82,8 @@ func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 	}
 	if len(differences) > 0 {
 		more := ""
-		if n := len(differences); n > maxSeedProblems {
-			differences, more = differences[:maxSeedProblems], fmt.Sprintf("; and %d more", n-maxSeedProblems)
+		if n := len(differences); n > maxDifferences {
+			differences, more = differences[:maxDifferences], fmt.Sprintf("; and %d more", n-maxDifferences)
 		}
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "start with this seed", Reason: "the data folder holds another state: " + strings.Join(differences, "; ") + more,
 			Hint: sentence.Fix(sentence.ChooseSeedMode, nil)}
@@ -87,7 +92,7 @@ func (e *Emulator) seed(ctx context.Context, s *Seed, mode SeedMode) error {
 }
 
 // applyAndKeep applies a seed and takes the snapshot that a reset goes back to.
-func (e *Emulator) applyAndKeep(ctx context.Context, s *Seed) error {
+func (e *Emulator) applyAndKeep(ctx context.Context, s *seed.Seed) error {
 	if err := e.apply(ctx, s); err != nil {
 		return err
 	}
@@ -95,7 +100,7 @@ func (e *Emulator) applyAndKeep(ctx context.Context, s *Seed) error {
 }
 
 // seedSum identifies a seed without storing it.
-func (e *Emulator) seedSum(s *Seed) []byte {
+func (e *Emulator) seedSum(s *seed.Seed) []byte {
 	var parts []string
 	var walk func(v reflect.Value)
 	walk = func(v reflect.Value) {
@@ -141,7 +146,7 @@ func (e *Emulator) loadLifetimes() error {
 }
 
 // note remembers that the seed was applied.
-func (e *Emulator) note(ctx context.Context, s *Seed) error {
+func (e *Emulator) note(ctx context.Context, s *seed.Seed) error {
 	err := e.ids.Update(ctx, func(c *identity.Change) error { return e.putNotes(c, s) })
 	if err != nil {
 		return err
@@ -149,7 +154,7 @@ func (e *Emulator) note(ctx context.Context, s *Seed) error {
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putNotes(c *identity.Change, s *Seed) error {
+func (e *Emulator) putNotes(c *identity.Change, s *seed.Seed) error {
 	lifetimes, err := json.Marshal(identity.Lifetimes(s.TokenLifetimes))
 	if err != nil {
 		return err
@@ -167,14 +172,14 @@ func (e *Emulator) putNotes(c *identity.Change, s *Seed) error {
 // apply adds and changes what the seed says. Content comes first and the
 // identities last, in one transaction: if it is cut short, the folder still
 // counts as empty, and the next start applies the seed again.
-func (e *Emulator) apply(ctx context.Context, s *Seed) error {
+func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 	registries := make([]*identity.Registry, len(s.Registries))
 	for i, r := range s.Registries {
 		id, err := e.content.CreateRegistry(ctx, strings.ToLower(r.Name))
 		if err != nil {
 			return err
 		}
-		registries[i] = s.registryOf(&r, id)
+		registries[i] = registryOf(s, &r, id)
 		registries[i].Created = e.now().UTC()
 		registries[i].RID = identity.NewRID()
 		if old, ok := e.ids.Registry(id); ok {
@@ -202,7 +207,7 @@ func (e *Emulator) apply(ctx context.Context, s *Seed) error {
 				c.Put(e.application(tenant, a))
 			}
 		}
-		for _, sub := range s.subscriptions() {
+		for _, sub := range subscriptionsOf(s) {
 			c.Put(sub)
 		}
 		for i, r := range s.Registries {
@@ -217,7 +222,7 @@ func (e *Emulator) apply(ctx context.Context, s *Seed) error {
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *SeedRegistry) {
+func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *seed.Registry) {
 	now := e.now().UTC()
 	for _, m := range r.ScopeMaps {
 		created := now
@@ -231,7 +236,7 @@ func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *
 		if old, ok := e.ids.Token(reg.ID, t.Name); ok {
 			next.Created = old.Created
 			next.Passwords = slices.DeleteFunc(slices.Clone(old.Passwords), func(p identity.Password) bool {
-				return slices.ContainsFunc(t.Passwords, func(x SeedPassword) bool { return x.Name == p.Slot })
+				return slices.ContainsFunc(t.Passwords, func(x seed.Password) bool { return x.Name == p.Slot })
 			})
 		}
 		next.ScopeMap, next.Enabled = t.ScopeMap, t.Status != "disabled"
@@ -243,15 +248,15 @@ func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *
 	}
 }
 
-// subscriptions returns the seed's subscriptions, or the one there is without.
-func (s *Seed) subscriptions() []*identity.Subscription {
+// subscriptionsOf returns the seed's subscriptions, or the one there is without.
+func subscriptionsOf(s *seed.Seed) []*identity.Subscription {
 	tenant := identity.ZeroGUID
 	if len(s.Tenants) > 0 {
 		tenant = strings.ToLower(s.Tenants[0].ID)
 	}
 	from := s.Subscriptions
 	if len(from) == 0 {
-		from = []SeedSubscription{{ID: defaultSubscription, ResourceGroups: []SeedResourceGroup{{Name: defaultGroup}}}}
+		from = []seed.Subscription{{ID: defaultSubscription, ResourceGroups: []seed.ResourceGroup{{Name: defaultGroup}}}}
 	}
 	var out []*identity.Subscription
 	for i, sub := range from {
@@ -266,8 +271,8 @@ func (s *Seed) subscriptions() []*identity.Subscription {
 
 // registryOf returns the settings of a registry of the seed, with what it does
 // not say filled in. The seed was checked.
-func (s *Seed) registryOf(r *SeedRegistry, id int64) *identity.Registry {
-	subs := s.subscriptions()
+func registryOf(s *seed.Seed, r *seed.Registry, id int64) *identity.Registry {
+	subs := subscriptionsOf(s)
 	sub := subs[0]
 	if i := slices.IndexFunc(subs, func(x *identity.Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) }); i >= 0 {
 		sub = subs[i]
@@ -288,7 +293,7 @@ func (s *Seed) registryOf(r *SeedRegistry, id int64) *identity.Registry {
 }
 
 // generate makes the image that a seed names. The seed was checked.
-func generate(registry, repository string, image SeedImage) imagegen.Manifest {
+func generate(registry, repository string, image seed.Image) imagegen.Manifest {
 	name := registry + "/" + repository
 	if len(image.Tags) > 0 {
 		name += ":" + image.Tags[0]
@@ -310,11 +315,9 @@ func generate(registry, repository string, image SeedImage) imagegen.Manifest {
 
 // Push stores a generated image in a repository, as a seed does, and moves the
 // image's tags to it. It returns the digest of the image or index.
-func (r *Registry) Push(ctx context.Context, repository string, image SeedImage) (string, error) {
-	p := &seedProblems{}
-	(&SeedRepository{Name: repository, Images: []SeedImage{image}}).check(p, "")
-	if err := p.err("push the image"); err != nil {
-		return "", err
+func (r *Registry) Push(ctx context.Context, repository string, image seed.Image) (string, error) {
+	if err := (&seed.Repository{Name: repository, Images: []seed.Image{image}}).Check(); err != nil {
+		return "", refused("push the image", err)
 	}
 	m := generate(r.name, repository, image)
 	return m.Descriptor.Digest.String(), r.e.pushGenerated(ctx, r.id, repository, m, image.Tags, false)

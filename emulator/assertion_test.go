@@ -18,7 +18,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 func rsaKey(t testing.TB) *rsa.PrivateKey {
@@ -45,9 +45,9 @@ func TestEntraAssertions(t *testing.T) {
 	}
 	certificate, old := certOf(own, now.Add(time.Hour)), certOf(expired, now.Add(-time.Minute))
 	der, err := x509.MarshalPKIXPublicKey(&foreign.PublicKey)
-	must(t, f.PutApplication(context.Background(), tenantID, emulator.SeedApplication{ClientID: clientID, DisplayName: "build-agent",
-		Certificates:         []emulator.SeedCertificate{{PEM: certificate}, {PEM: old}},
-		FederatedCredentials: []emulator.SeedFederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1", PublicKey: pemOf(t, "PUBLIC KEY", der, err)}},
+	must(t, f.PutApplication(context.Background(), tenantID, seed.Application{ClientID: clientID, DisplayName: "build-agent",
+		Certificates:         []seed.Certificate{{PEM: certificate}, {PEM: old}},
+		FederatedCredentials: []seed.FederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1", PublicKey: pemOf(t, "PUBLIC KEY", der, err)}},
 	}))
 	thumbprint := func(text string) string {
 		block, _ := pem.Decode([]byte(text))
@@ -120,11 +120,11 @@ func TestEntraAssertions(t *testing.T) {
 
 	// A private key that is pasted by mistake must not be quoted.
 	private := pemOf(t, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(own), nil)
-	for name, app := range map[string]emulator.SeedApplication{
-		"certificate": {ClientID: clientID, Certificates: []emulator.SeedCertificate{{PEM: private}}},
-		"two blocks":  {ClientID: clientID, Certificates: []emulator.SeedCertificate{{PEM: certificate + private}}},
-		"federated":   {ClientID: clientID, FederatedCredentials: []emulator.SeedFederatedCredential{{Issuer: "i", Subject: "s", PublicKey: private}}},
-		"no issuer":   {ClientID: clientID, FederatedCredentials: []emulator.SeedFederatedCredential{{Subject: "s", PublicKey: pemOf(t, "PUBLIC KEY", der, nil)}}},
+	for name, app := range map[string]seed.Application{
+		"certificate": {ClientID: clientID, Certificates: []seed.Certificate{{PEM: private}}},
+		"two blocks":  {ClientID: clientID, Certificates: []seed.Certificate{{PEM: certificate + private}}},
+		"federated":   {ClientID: clientID, FederatedCredentials: []seed.FederatedCredential{{Issuer: "i", Subject: "s", PublicKey: private}}},
+		"no issuer":   {ClientID: clientID, FederatedCredentials: []seed.FederatedCredential{{Subject: "s", PublicKey: pemOf(t, "PUBLIC KEY", der, nil)}}},
 	} {
 		err := f.PutApplication(context.Background(), tenantID, app)
 		if err == nil || strings.Contains(err.Error(), "MII") {

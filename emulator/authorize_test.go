@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -143,7 +144,7 @@ func TestRightsOfNow(t *testing.T) {
 }
 
 func TestTokenOfAnotherRegistry(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+
+	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+
 		"  - name: second\n    anonymousPullEnabled: true\n    tokens: [{name: ci-pull, scopeMap: _repositories_admin}]\n")})
 	token := f.access("ci-pull", pullPw, appRead)
 	const other = "https://second.azurecr.localhost"
@@ -206,26 +207,26 @@ func TestRoles(t *testing.T) {
 	const scope = "registry:catalog:* repository:samples/app:delete,metadata_read,metadata_write,pull,push repository:other:pull"
 	for name, x := range map[string]struct {
 		mode string
-		role emulator.SeedRoleAssignment
+		role seed.RoleAssignment
 		want string
 	}{
-		"AcrPull":          {"", emulator.SeedRoleAssignment{Role: "AcrPull"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,pull"},
-		"AcrPush":          {"", emulator.SeedRoleAssignment{Role: "acrpush"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,metadata_write,pull,push"},
-		"AcrDelete":        {"", emulator.SeedRoleAssignment{Role: "AcrDelete"}, "repository:samples/app:delete"},
-		"Owner":            {"", emulator.SeedRoleAssignment{Role: "Owner"}, "registry:catalog:* repository:other:pull repository:samples/app:delete,metadata_read,metadata_write,pull,push"},
-		"abac_role_legacy": {"", emulator.SeedRoleAssignment{Role: "Container Registry Repository Reader"}, ""},
-		"AcrPull_abac":     {"AbacRepositoryPermissions", emulator.SeedRoleAssignment{Role: "AcrPull"}, ""},
-		"Owner_abac":       {"AbacRepositoryPermissions", emulator.SeedRoleAssignment{Role: "Owner"}, ""},
-		"Reader_abac":      {"AbacRepositoryPermissions", emulator.SeedRoleAssignment{Role: "Container Registry Repository Reader"}, "repository:other:pull repository:samples/app:metadata_read,pull"},
-		"conditioned":      {"AbacRepositoryPermissions", emulator.SeedRoleAssignment{Role: "Container Registry Repository Writer", Repositories: []string{"samples/*"}}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
-		"lister":           {"AbacRepositoryPermissions", emulator.SeedRoleAssignment{Role: "Container Registry Repository Catalog Lister"}, "registry:catalog:*"},
+		"AcrPull":          {"", seed.RoleAssignment{Role: "AcrPull"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,pull"},
+		"AcrPush":          {"", seed.RoleAssignment{Role: "acrpush"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,metadata_write,pull,push"},
+		"AcrDelete":        {"", seed.RoleAssignment{Role: "AcrDelete"}, "repository:samples/app:delete"},
+		"Owner":            {"", seed.RoleAssignment{Role: "Owner"}, "registry:catalog:* repository:other:pull repository:samples/app:delete,metadata_read,metadata_write,pull,push"},
+		"abac_role_legacy": {"", seed.RoleAssignment{Role: "Container Registry Repository Reader"}, ""},
+		"AcrPull_abac":     {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "AcrPull"}, ""},
+		"Owner_abac":       {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Owner"}, ""},
+		"Reader_abac":      {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Reader"}, "repository:other:pull repository:samples/app:metadata_read,pull"},
+		"conditioned":      {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Writer", Repositories: []string{"samples/*"}}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
+		"lister":           {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Catalog Lister"}, "registry:catalog:*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := parse(t, emulator.ExampleSeed())
+			s := parse(t, seed.Example())
 			x.role.ClientID = clientID
 			s.Registries[0].RoleAssignmentMode = x.mode
-			s.Registries[0].RoleAssignments = []emulator.SeedRoleAssignment{x.role}
+			s.Registries[0].RoleAssignments = []seed.RoleAssignment{x.role}
 			f := start(t, &emulator.Options{Seed: s})
 			f.password(clientID, secret, scope).field(t, "access_token")
 			d := f.last()
@@ -243,7 +244,7 @@ func TestRoles(t *testing.T) {
 func TestGeneratedPasswords(t *testing.T) {
 	f := start(t, nil)
 	r := f.registry()
-	ok := func(user string, pw emulator.Secret) bool { return f.password(user, string(pw), "").status == 200 }
+	ok := func(user string, pw seed.Secret) bool { return f.password(user, string(pw), "").status == 200 }
 	both, err := r.GeneratePasswords(t.Context(), "ci-push", f.clock.Now().Add(time.Hour))
 	must(t, err)
 	if len(both) != 2 || both[0].Name != "password1" || both[1].Name != "password2" || len(both[0].Value) != 52 || both[0].Value == both[1].Value {
@@ -315,7 +316,7 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+"  - name: second\n"), Hostnames: []string{"registry.test", "second.test", "192.0.2.7", "2001:db8::1"}})
+	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+"  - name: second\n"), Hostnames: []string{"registry.test", "second.test", "192.0.2.7", "2001:db8::1"}})
 	for host, registry := range map[string]string{
 		"localhost": "myregistry", "LOCALHOST:5443": "myregistry", "127.0.0.1": "myregistry", "127.0.0.9:1": "myregistry", "[::1]:5443": "myregistry",
 		"myregistry.azurecr.localhost": "myregistry", "Second.azurecr.localhost:5443": "second", "registry.test": "myregistry", "second.test:443": "second", "192.0.2.7": "myregistry", "[2001:DB8::1]:5443": "myregistry",

@@ -79,9 +79,9 @@ func OpenFolder(ctx context.Context, dir string) (_ *Folder, err error) {
 	op := fmt.Sprintf("check the data folder %q", dir)
 	state := filepath.Join(dir, stateDir)
 	if _, err := os.Stat(state); err != nil {
-		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 		if errors.Is(err, fs.ErrNotExist) {
-			e.Code, e.Reason, e.Causes = acrkit.CodeNotFound, "there is no emulator's state in it", nil
+			e.Code, e.Reason, e.Errs = acrkit.CodeNotFound, "there is no emulator's state in it", nil
 			e.Hint = sentence.Fix(sentence.CheckOtherFolder, nil)
 		}
 		return nil, e
@@ -159,7 +159,7 @@ func check(ctx context.Context, c *content.Checker, dir, from string) (out Check
 	var p content.Progress
 	out.Next, p, err = c.Part(ctx, from, time.Now().Add(checkTime), report)
 	if errors.Is(err, content.ErrPlace) {
-		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Causes: []error{err}}
+		return out, &acrkit.Error{Code: acrkit.CodeUsage, Op: "go on with a check", Errs: []error{err}}
 	}
 	out.Manifests, out.Contents, out.Bytes = p.Manifests, p.Contents, p.Bytes
 	out.Unused, out.UnusedBytes = p.Unused, p.UnusedBytes

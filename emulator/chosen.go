@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
@@ -33,12 +34,12 @@ func (e *chosenError) Is(target error) bool { return target == ErrChosenSecrets 
 
 // refuseStart and refuseChange word the refusal at the start and later.
 func refuseStart(names []string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Causes: []error{&chosenError{names}},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "serve other machines", Errs: []error{&chosenError{names}},
 		Hint: sentence.Fix(sentence.RenewOnLoopback, nil)}
 }
 
 func refuseChange(names []string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Causes: []error{&chosenError{names}},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Errs: []error{&chosenError{names}},
 		Hint: sentence.Fix(sentence.RenewBeforeEnabling, nil)}
 }
 
@@ -49,8 +50,8 @@ func refuseChange(names []string) error {
 // generated.
 func (e *Emulator) ChosenSecrets() []string { return e.ids.Chosen() }
 
-// chosen names those of the seed alone.
-func (s *Seed) chosen() []string {
+// chosenIn names those of a seed alone.
+func chosenIn(s *seed.Seed) []string {
 	return identity.ChosenIn(func(c *identity.Change) {
 		for i, r := range s.Registries {
 			id := int64(i)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 // until they are replaced or disabled; expired ones are listed as well.
 func TestChosenSecrets(t *testing.T) {
 	c := &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, emulator.ExampleSeed()), Now: c.Now}
+	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, seed.Example()), Now: c.Now}
 	e, err := emulator.Open(t.Context(), opts)
 	must(t, err)
 	want := []string{chosenCatalog, chosenApprove, chosenPull, chosenPush, chosenApp}
@@ -59,7 +60,7 @@ func TestChosenSecrets(t *testing.T) {
 	check()
 	r, err = e.Registry("")
 	must(t, err)
-	must(t, r.SetPassword(t.Context(), "catalog", emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001"}))
+	must(t, r.SetPassword(t.Context(), "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}))
 	want = []string{`password2 of the token "catalog" of myregistry`, chosenApprove, chosenPull, chosenApp}
 	check()
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", true))
@@ -71,8 +72,8 @@ func TestChosenSecrets(t *testing.T) {
 }
 
 // quietSeed is the example with nothing in it that others may know.
-func quietSeed(t *testing.T) *emulator.Seed {
-	s := parse(t, emulator.ExampleSeed())
+func quietSeed(t *testing.T) *seed.Seed {
+	s := parse(t, seed.Example())
 	for i := range s.Registries[0].Tokens {
 		s.Registries[0].Tokens[i].Status = "disabled"
 	}
@@ -100,16 +101,16 @@ func TestBeyondLoopback(t *testing.T) {
 			t.Errorf("%s: %+v", what, e)
 		}
 	}
-	open := func(seed *emulator.Seed, mode emulator.SeedMode, beyond bool) (*emulator.Emulator, error) {
-		return emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: seed, SeedMode: mode, BeyondLoopback: beyond})
+	open := func(s *seed.Seed, mode emulator.SeedMode, beyond bool) (*emulator.Emulator, error) {
+		return emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: s, SeedMode: mode, BeyondLoopback: beyond})
 	}
 	// The start: with a seed, on a folder, and with a seed merged into one.
-	_, err := open(parse(t, emulator.ExampleSeed()), "", true)
+	_, err := open(parse(t, seed.Example()), "", true)
 	refused("a seed", err, chosenCatalog, chosenPull, chosenPush, chosenApp)
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Fatalf("the folder got state: %v, %v", entries, err)
 	}
-	e, err := open(parse(t, emulator.ExampleSeed()), "", false)
+	e, err := open(parse(t, seed.Example()), "", false)
 	must(t, err)
 	_, err = e.TakeSnapshot(t.Context(), "open")
 	must(t, err)
@@ -120,7 +121,7 @@ func TestBeyondLoopback(t *testing.T) {
 	part.Registries[0].Tokens = part.Registries[0].Tokens[:1]
 	_, err = open(part, emulator.SeedMerge, true)
 	refused("half a merge", err)
-	_, err = open(parse(t, emulator.ExampleSeed()), emulator.SeedMerge, true)
+	_, err = open(parse(t, seed.Example()), emulator.SeedMerge, true)
 	refused("a merge", err, chosenPull)
 
 	f := start(t, &emulator.Options{DataDir: dir, Seed: quietSeed(t), SeedMode: emulator.SeedMerge, BeyondLoopback: true})
@@ -135,11 +136,11 @@ func TestBeyondLoopback(t *testing.T) {
 	must(t, r.SetTokenStatus(ctx, "catalog", true)) // what was generated is good
 	refused("SetTokenStatus", r.SetTokenStatus(ctx, "ci-pull", true), chosenPull)
 	refused("PutToken", r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}), chosenPull)
-	refused("SetPassword", r.SetPassword(ctx, "catalog", emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001"}), `password2 of the token "catalog"`)
-	expired := emulator.SeedPassword{Name: "password2", Value: "chosen-by-hand-0001", Expires: f.clock.Now().Add(-time.Hour)}
+	refused("SetPassword", r.SetPassword(ctx, "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}), `password2 of the token "catalog"`)
+	expired := seed.Password{Name: "password2", Value: "chosen-by-hand-0001", Expires: f.clock.Now().Add(-time.Hour)}
 	refused("an expired one, for a clock that is set back", r.SetPassword(ctx, "catalog", expired))
-	refused("PutApplication", f.PutApplication(ctx, tenantID, emulator.SeedApplication{ClientID: clientID, Secrets: []emulator.SeedSecret{{Value: secret}}}), chosenApp)
-	must(t, f.PutApplication(ctx, tenantID, emulator.SeedApplication{ClientID: clientID}))
+	refused("PutApplication", f.PutApplication(ctx, tenantID, seed.Application{ClientID: clientID, Secrets: []seed.ClientSecret{{Value: secret}}}), chosenApp)
+	must(t, f.PutApplication(ctx, tenantID, seed.Application{ClientID: clientID}))
 	refused("Reset", f.Reset(ctx, "open"), chosenPull, chosenApp)
 	must(t, f.Reset(ctx, "closed"))
 	must(t, f.Reset(ctx, "")) // the seed's snapshot is of the seed that was merged

@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // compare lists what the seed has and the state has not, or has otherwise. What the
 // state has beyond the seed is no difference. No secret is quoted.
-func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
+func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if l := identity.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
@@ -33,7 +34,7 @@ func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
 		}
 	}
 	known := e.ids.Subscriptions()
-	for _, sub := range s.subscriptions() {
+	for _, sub := range subscriptionsOf(s) {
 		i := slices.IndexFunc(known, func(x *identity.Subscription) bool { return x.ID == sub.ID })
 		if i < 0 {
 			add("there is no subscription %s", sub.ID)
@@ -50,7 +51,7 @@ func (e *Emulator) compare(ctx context.Context, s *Seed) ([]string, error) {
 		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
 			add("the first registry is %s", quote(first.Name))
 		}
-		differences, err := e.compareRegistry(ctx, reg, s.registryOf(&r, reg.ID), &r)
+		differences, err := e.compareRegistry(ctx, reg, registryOf(s, &r, reg.ID), &r)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +70,7 @@ func (e *Emulator) lifetimesOf() *identity.Lifetimes {
 	return e.lifetimes.Load()
 }
 
-func (e *Emulator) compareApplication(tenant string, a SeedApplication) string {
+func (e *Emulator) compareApplication(tenant string, a seed.Application) string {
 	have, ok := e.ids.Application(a.ClientID)
 	switch {
 	case !ok:
@@ -93,7 +94,7 @@ func (e *Emulator) compareApplication(tenant string, a SeedApplication) string {
 	return compareKeys(have, a)
 }
 
-func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *SeedRegistry) ([]string, error) {
+func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *seed.Registry) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, x := range []struct {
@@ -143,7 +144,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 	return out, nil
 }
 
-func (e *Emulator) compareToken(reg *identity.Registry, t *SeedToken) string {
+func (e *Emulator) compareToken(reg *identity.Registry, t *seed.Token) string {
 	have, ok := e.ids.Token(reg.ID, t.Name)
 	switch {
 	case !ok:

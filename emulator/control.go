@@ -27,6 +27,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
@@ -75,7 +76,7 @@ func openControlKey(dir string) (string, error) {
 
 // ControlKey returns the key of the control API, which goes into the header
 // Acrkit-Control-Key. It is also in DataDir/control-api.key.
-func (e *Emulator) ControlKey() Secret { return Secret(e.controlKey) }
+func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,
 // or names none and it is the scheme's default: a forwarded port is another origin.
@@ -252,7 +253,7 @@ func readJSON(r *http.Request, into any) error {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
 	}
 	if errors.Is(err, idle.ErrStalled) {
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
 	}
 	if err == nil {
 		err = exactjson.Check(data, into)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // FuzzControl sends any bodies to the control API: each call is done or refused in
@@ -25,9 +26,9 @@ func FuzzControl(f *testing.F) {
 			f.Add(byte(i), "ci-pull", []byte(body))
 		}
 	}
-	seed, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	s, err := seed.Read(strings.NewReader(seed.Example()))
 	must(f, err)
-	e, err := emulator.Open(f.Context(), &emulator.Options{Seed: seed})
+	e, err := emulator.Open(f.Context(), &emulator.Options{Seed: s})
 	must(f, err)
 	f.Cleanup(func() { e.Close() })
 	key := string(e.ControlKey())

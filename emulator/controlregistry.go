@@ -151,7 +151,7 @@ func (r *Registry) controlPutScopeMap(w http.ResponseWriter, req *http.Request) 
 	}
 	m, err := scopemap.Parse(in.Actions)
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the scope map", Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the scope map", Errs: []error{err}}
 	}
 	m.Name, m.Description = req.PathValue("name"), in.Description
 	if err := r.PutScopeMap(req.Context(), m); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // The operations of the control API, each over the method of [Emulator] or
@@ -89,7 +90,7 @@ func (e *Emulator) controlSetLifetimes(w http.ResponseWriter, r *http.Request) e
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	var l SeedLifetimes
+	var l seed.Lifetimes
 	for _, x := range []struct {
 		name, text string
 		to         *time.Duration

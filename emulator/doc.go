@@ -2,7 +2,9 @@
 // [net/http.Handler] that is Entra authority, ARM (read only), token service and
 // registry at once, and that refuses like ACR as well as it grants.
 //
-//	e, err := emulator.Open(ctx, &emulator.Options{Seed: seed})
+//	s, err := seed.Read(file)
+//	…
+//	e, err := emulator.Open(ctx, &emulator.Options{Seed: s})
 //	…
 //	err = e.Serve(ctx, listener) // HTTP and TLS on one port
 //

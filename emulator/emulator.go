@@ -26,6 +26,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/pki"
 )
@@ -34,7 +35,7 @@ import (
 // with an empty registry "myregistry".
 type Options struct {
 	DataDir  string           // where state is kept; made if it does not exist; "" = in memory only
-	Seed     *Seed            // what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
+	Seed     *seed.Seed       // what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
 	SeedMode SeedMode         // "" = apply to an empty folder, check otherwise
 	Recover  bool             // take what is left of a folder's state; see [Open]
 	Now      func() time.Time // the clock of tokens, passwords and content; nil = time.Now
@@ -199,14 +200,14 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 			return nil, err
 		}
 		// The seed alone first: a folder must not get state that is refused then.
-		if names := o.Seed.chosen(); o.BeyondLoopback && len(names) > 0 {
+		if names := chosenIn(o.Seed); o.BeyondLoopback && len(names) > 0 {
 			return nil, refuseStart(names)
 		}
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
-			if inner, ok := errors.AsType[*acrkit.Error](err); ok && len(inner.Causes) == 0 {
+			if inner, ok := errors.AsType[*acrkit.Error](err); ok && len(inner.Errs) == 0 {
 				err = inner // closing went well: the plain error
 			}
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const (
@@ -60,9 +61,9 @@ type fixture struct {
 	stop   func()
 }
 
-func parse(t testing.TB, text string) *emulator.Seed {
+func parse(t testing.TB, text string) *seed.Seed {
 	t.Helper()
-	s, err := emulator.ParseSeed(strings.NewReader(text))
+	s, err := seed.Read(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func start(t testing.TB, opts *emulator.Options) *fixture {
 		o.Now = c.Now
 	}
 	if o.Seed == nil {
-		o.Seed = parse(t, emulator.ExampleSeed())
+		o.Seed = parse(t, seed.Example())
 	}
 	log := new(bytes.Buffer)
 	if o.Logger == nil {
@@ -313,14 +314,14 @@ func TestPasswordGrant(t *testing.T) {
 // TestRefusalsAreAlike: for every fault of a password the answer has the same
 // bytes; the decision log has the reason.
 func TestRefusalsAreAlike(t *testing.T) {
-	seed := emulator.ExampleSeed() + `
+	s := seed.Example() + `
       - name: off-token
         scopeMap: ci-pull
         status: disabled
         passwords: [{name: password1, value: correct-horse-battery-staple-0009}]
       - {name: no-password, scopeMap: ci-pull}
 `
-	f := start(t, &emulator.Options{Seed: parse(t, seed)})
+	f := start(t, &emulator.Options{Seed: parse(t, s)})
 	f.clock.Add(15 * 365 * 24 * time.Hour) // past 2040
 	type try struct{ user, password, reason string }
 	tries := map[string]try{
@@ -484,9 +485,9 @@ func TestExchangeRefusals(t *testing.T) {
 }
 
 func TestArmTokens(t *testing.T) {
-	seed := emulator.ExampleSeed()
+	s := seed.Example()
 	for policy, status := range map[string]int{"enabled": 200, "disabled": 401} {
-		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(seed, "    sku: Premium\n", "    sku: Premium\n    azureADAuthenticationAsArmPolicy: "+policy+"\n", 1))})
+		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(s, "    sku: Premium\n", "    sku: Premium\n    azureADAuthenticationAsArmPolicy: "+policy+"\n", 1))})
 		for _, scope := range []string{"https://management.azure.com//.default", "https://management.core.windows.net/.default", "https://" + f.host + "//.default"} {
 			token := f.entraToken(scope).field(t, "access_token")
 			a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const acrScope = "https://containerregistry.azure.net/.default"
@@ -48,9 +49,9 @@ func TestEntraGrant(t *testing.T) {
 }
 
 func TestEntraErrors(t *testing.T) {
-	seed := strings.Replace(emulator.ExampleSeed(), "[{value: app-secret, expires: 2040-01-01T00:00:00Z}]", "[{value: app-secret}, {value: old-secret, expires: 2026-01-01T00:00:00Z}]", 1)
-	seed = strings.Replace(seed, "\nsubscriptions:", "  - id: 11111111-0000-0000-0000-000000000000\n\nsubscriptions:", 1)
-	f := start(t, &emulator.Options{Seed: parse(t, seed)})
+	s := strings.Replace(seed.Example(), "[{value: app-secret, expires: 2040-01-01T00:00:00Z}]", "[{value: app-secret}, {value: old-secret, expires: 2026-01-01T00:00:00Z}]", 1)
+	s = strings.Replace(s, "\nsubscriptions:", "  - id: 11111111-0000-0000-0000-000000000000\n\nsubscriptions:", 1)
+	f := start(t, &emulator.Options{Seed: parse(t, s)})
 	f.clock.Add(24 * time.Hour)
 	good := func(change ...string) []string {
 		m := map[string]string{"grant_type": "client_credentials", "client_id": clientID, "client_secret": secret, "scope": acrScope}

@@ -130,7 +130,7 @@ func damaged(dir string, err error) error {
 	if _, ok := errors.AsType[*acrkit.Error](err); ok || dir == "" {
 		return err
 	}
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Causes: []error{err}}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", dir), Errs: []error{err}}
 	if _, ok := errors.AsType[*db.Later](err); ok {
 		e.Hint = sentence.Fix(sentence.StartElsewhere, nil)
 	} else if _, ok := errors.AsType[*db.Earlier](err); ok {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // stored is a data folder of the tests, and what its emulator acknowledged.
@@ -39,20 +40,20 @@ var folders = sync.OnceValues(func() (s stored, err error) {
 		return s, err
 	}
 	madeFolders = s.dir
-	seed, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	example, err := seed.Read(strings.NewReader(seed.Example()))
 	if err != nil {
 		return s, err
 	}
 	stopped, killed := filepath.Join(s.dir, "stopped"), filepath.Join(s.dir, "killed")
 	for _, tag := range []string{"before", "after"} {
-		e, err := emulator.Open(context.Background(), &emulator.Options{DataDir: stopped, Seed: seed, Now: fixedNow})
+		e, err := emulator.Open(context.Background(), &emulator.Options{DataDir: stopped, Seed: example, Now: fixedNow})
 		if err != nil {
 			return s, err
 		}
 		s.items, s.tags = map[string]string{}, map[string]string{}
 		r, err := e.Registry("")
 		if err == nil {
-			_, err = r.Push(context.Background(), "samples/app", emulator.SeedImage{Tags: []string{tag}})
+			_, err = r.Push(context.Background(), "samples/app", seed.Image{Tags: []string{tag}})
 		}
 		if err == nil {
 			err = s.read(e)

@@ -19,9 +19,3 @@ func (r *Registry) Format(f fmt.State, _ rune) {
 
 // LogValue is what Format prints.
 func (r *Registry) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
-
-// Format prints how much is in the seed, for every verb: some verbs would print
-// the passwords in it without calling their own Format.
-func (s Seed) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "emulator.Seed(%d tenants, %d registries)", len(s.Tenants), len(s.Registries))
-}

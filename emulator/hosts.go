@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/pki"
 )
 
@@ -85,7 +86,7 @@ func (e *Emulator) serves(host string) bool {
 func (e *Emulator) certifies(name string) bool {
 	for _, suffix := range []string{localSuffix, blobSuffix} {
 		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
-			return registryNameRE.MatchString(label)
+			return seed.IsRegistryName(label)
 		}
 	}
 	return e.isOwn(name) || e.isBlobHost(name)

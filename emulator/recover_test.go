@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // nothingAcknowledged writes the mark of an interrupted first start.
@@ -63,7 +64,7 @@ func TestStateLost(t *testing.T) {
 			if isNew, err := emulator.IsNew(dir); isNew || err != nil {
 				t.Errorf("new: %v %v", isNew, err)
 			}
-			for _, o := range []emulator.Options{{}, {Seed: parse(t, emulator.ExampleSeed())}, {Seed: parse(t, emulator.ExampleSeed()), SeedMode: emulator.SeedMerge}} {
+			for _, o := range []emulator.Options{{}, {Seed: parse(t, seed.Example())}, {Seed: parse(t, seed.Example()), SeedMode: emulator.SeedMerge}} {
 				o.DataDir = dir
 				e, err := emulator.Open(t.Context(), &o)
 				if err == nil {
@@ -156,7 +157,7 @@ func TestRecover(t *testing.T) {
 			must(t, e.Close())
 		})
 	}
-	if _, err := emulator.Open(t.Context(), &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, emulator.ExampleSeed()), SeedMode: emulator.SeedReset, Recover: true}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if _, err := emulator.Open(t.Context(), &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, seed.Example()), SeedMode: emulator.SeedReset, Recover: true}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Errorf("with a reset: %v", err)
 	}
 }
@@ -218,7 +219,7 @@ func TestFolderInUse_lock_gone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	f := start(t, &emulator.Options{DataDir: dir})
 	must(t, os.Remove(filepath.Join(dir, "lock")))
-	for _, o := range []emulator.Options{{}, {Recover: true}, {Seed: parse(t, emulator.ExampleSeed()), SeedMode: emulator.SeedReset}} {
+	for _, o := range []emulator.Options{{}, {Recover: true}, {Seed: parse(t, seed.Example()), SeedMode: emulator.SeedReset}} {
 		o.DataDir = dir
 		e, err := emulator.Open(t.Context(), &o)
 		if acrkit.CodeOf(err) != acrkit.CodeUnavailable || !strings.Contains(err.Error(), "another emulator is using it") {

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -87,7 +88,7 @@ func (h handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestRegionalEndpoint_hostname(t *testing.T) {
 	for _, host := range []string{"second.westeurope.geo.azurecr.io", "second-d7ezgz.westeurope.geo.azurecr.io", "second-d7ezgz.azurecr.io"} {
 		em, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{host},
-			Seed: &emulator.Seed{Registries: []emulator.SeedRegistry{{Name: "myregistry"}, {Name: "second", AnonymousPullEnabled: true, SKU: "Standard"}}}})
+			Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry"}, {Name: "second", AnonymousPullEnabled: true, SKU: "Standard"}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

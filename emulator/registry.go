@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -110,25 +111,23 @@ func (r *Registry) SetAdminUser(ctx context.Context, enabled bool) error {
 
 // AdminPasswords returns the admin user's two passwords, whether or not it is
 // enabled.
-func (r *Registry) AdminPasswords() ([2]Secret, error) {
+func (r *Registry) AdminPasswords() ([2]seed.Secret, error) {
 	reg, err := r.settings()
 	if err != nil {
-		return [2]Secret{}, err
+		return [2]seed.Secret{}, err
 	}
 	keys := r.e.ids.Keys()
-	return [2]Secret{Secret(keys.AdminPassword(reg, "password")), Secret(keys.AdminPassword(reg, "password2"))}, nil
+	return [2]seed.Secret{seed.Secret(keys.AdminPassword(reg, "password")), seed.Secret(keys.AdminPassword(reg, "password2"))}, nil
 }
 
 // AssignRole gives an application a role on the registry, beside those it has.
-func (r *Registry) AssignRole(ctx context.Context, a SeedRoleAssignment) error {
-	p := &seedProblems{}
-	known := unique{}
-	if _, ok := r.e.ids.Application(a.ClientID); ok {
-		known[strings.ToLower(a.ClientID)] = true
+func (r *Registry) AssignRole(ctx context.Context, a seed.RoleAssignment) error {
+	const op = "assign the role"
+	if _, ok := r.e.ids.Application(a.ClientID); !ok {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
 	}
-	a.check(p, "", known)
-	if err := p.err("assign the role"); err != nil {
-		return err
+	if err := a.Check(); err != nil {
+		return refused(op, err)
 	}
 	return r.change(ctx, func(x *identity.Registry) { x.Assignments = append(x.Assignments, identity.Assignment(a)) })
 }
@@ -143,14 +142,14 @@ func (r *Registry) RemoveRoles(ctx context.Context, clientID string) error {
 // PutScopeMap makes or replaces a scope map. Tokens that have it have its new
 // rights with the next request.
 func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
-	p := &seedProblems{}
-	spec := SeedScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
-	spec.check(p, "")
-	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
-		p.add("name", "%s is one of the registry's own scope maps", quote(m.Name))
+	const op = "store the scope map"
+	spec := seed.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
+	if err := spec.Check(); err != nil {
+		return refused(op, err)
 	}
-	if err := p.err("store the scope map"); err != nil {
-		return err
+	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op,
+			Reason: "name: " + quote(m.Name) + " is one of the registry's own scope maps"}
 	}
 	return r.e.ids.Update(ctx, func(c *identity.Change) error {
 		created := r.e.now().UTC()
@@ -194,18 +193,16 @@ type TokenSpec struct {
 // PutToken makes or changes a token. A new one has no passwords; one that is
 // changed keeps its own.
 func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
-	p := &seedProblems{}
-	maps := unique{}
-	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); ok {
-		maps[t.ScopeMap] = true
+	const op = "store the token"
+	bad := func(reason string) error { return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: reason} }
+	if err := (&seed.Token{Name: t.Name, ScopeMap: t.ScopeMap}).Check(); err != nil {
+		return refused(op, err)
 	}
-	spec := SeedToken{Name: t.Name, ScopeMap: t.ScopeMap}
-	spec.check(p, "", maps)
+	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); !ok {
+		return bad("scopeMap: there is no scope map " + quote(t.ScopeMap) + " in this registry")
+	}
 	if strings.EqualFold(t.Name, r.name) {
-		p.add("name", "is the name of the registry, which is its admin user's")
-	}
-	if err := p.err("store the token"); err != nil {
-		return err
+		return bad("name: is the name of the registry, which is its admin user's")
 	}
 	return r.e.ids.Update(ctx, func(c *identity.Change) error {
 		next := identity.Token{RegistryID: r.id, Name: t.Name, Created: r.e.now().UTC()}
@@ -262,7 +259,7 @@ func (r *Registry) changeToken(ctx context.Context, name string, f func(*identit
 // generated.
 type Password struct {
 	Name    string // password1 or password2
-	Value   Secret
+	Value   seed.Secret
 	Created time.Time
 	Expires time.Time // zero = never
 }
@@ -280,21 +277,16 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
 				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", quote(slot))}
 		}
-		out = append(out, Password{Name: slot, Value: Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
+		out = append(out, Password{Name: slot, Value: seed.Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}
 	return out, r.setPasswords(ctx, token, out, true)
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service
 // does not allow: for tests that want to know it beforehand.
-func (r *Registry) SetPassword(ctx context.Context, token string, p SeedPassword) error {
-	problems := &seedProblems{}
-	if !identity.IsSlot(p.Name) {
-		problems.add("name", "is neither password1 nor password2")
-	}
-	checkPassword(problems, "", p.Value)
-	if err := problems.err("set the password"); err != nil {
-		return err
+func (r *Registry) SetPassword(ctx context.Context, token string, p seed.Password) error {
+	if err := p.Check(); err != nil {
+		return refused("set the password", err)
 	}
 	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}}, false)
 }
@@ -317,11 +309,9 @@ func (r *Registry) setPasswords(ctx context.Context, token string, passwords []P
 
 // PutApplication makes or replaces an application with its secrets, in a tenant
 // that is made where there is none.
-func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a SeedApplication) error {
-	p := &seedProblems{}
-	(&Seed{Tenants: []SeedTenant{{ID: tenantID, Applications: []SeedApplication{a}}}}).checkTenants(p)
-	if err := p.err("store the application"); err != nil {
-		return err
+func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a seed.Application) error {
+	if err := (&seed.Tenant{ID: tenantID, Applications: []seed.Application{a}}).Check(); err != nil {
+		return refused("store the application", err)
 	}
 	return e.ids.Update(ctx, func(c *identity.Change) error {
 		if _, ok := e.ids.Tenant(tenantID); !ok {
@@ -334,7 +324,7 @@ func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a SeedAp
 
 // application returns the stored form of an application, with the object id of
 // the one it replaces.
-func (e *Emulator) application(tenant string, a SeedApplication) *identity.Application {
+func (e *Emulator) application(tenant string, a seed.Application) *identity.Application {
 	out := &identity.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: guid.New(), DisplayName: a.DisplayName}
 	if old, ok := e.ids.Application(a.ClientID); ok {
 		out.ObjectID = old.ObjectID

@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // pattern returns which of some requests were hit.
@@ -315,7 +316,7 @@ func TestClock(t *testing.T) {
 
 func TestLifetimes(t *testing.T) {
 	f := start(t, nil)
-	must(t, f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
+	must(t, f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
 	now := f.clock.Now()
 	for name, x := range map[string]struct {
 		token string
@@ -329,7 +330,7 @@ func TestLifetimes(t *testing.T) {
 			t.Errorf("%s: exp %v", name, exp)
 		}
 	}
-	if err := f.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if err := f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Error(err)
 	}
 	if got := f.Lifetimes(); got.Access != time.Minute {

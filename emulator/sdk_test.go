@@ -17,13 +17,14 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // TestMicrosoftClients: azidentity and azcontainerregistry, unmodified, log in
 // as a service principal, list, read, push and delete, and are refused.
 func TestMicrosoftClients(t *testing.T) {
-	s := parse(t, emulator.ExampleSeed())
-	s.Registries[0].RoleAssignments = append(s.Registries[0].RoleAssignments, emulator.SeedRoleAssignment{ClientID: clientID, Role: "AcrDelete"})
+	s := parse(t, seed.Example())
+	s.Registries[0].RoleAssignments = append(s.Registries[0].RoleAssignments, seed.RoleAssignment{ClientID: clientID, Role: "AcrDelete"})
 	f := start(t, &emulator.Options{Seed: s, Now: time.Now}) // the clients look at tokens' times
 	at := "https://" + f.host
 	options := azcore.ClientOptions{Transport: f.client, Retry: policy.RetryOptions{MaxRetries: -1}, Cloud: cloud.Configuration{

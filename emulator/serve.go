@@ -213,7 +213,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	go func() { done <- srv.Serve(mux) }()
 	select {
 	case err := <-done:
-		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Causes: []error{err}}, srv.Close())
+		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Errs: []error{err}}, srv.Close())
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

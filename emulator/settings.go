@@ -11,21 +11,20 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
 // Lifetimes returns how long tokens can be used; zero is the documented lifetime.
-func (e *Emulator) Lifetimes() SeedLifetimes { return SeedLifetimes(*e.lifetimes.Load()) }
+func (e *Emulator) Lifetimes() seed.Lifetimes { return seed.Lifetimes(*e.lifetimes.Load()) }
 
 // SetLifetimes sets how long tokens that are issued from now on can be used; zero is
 // the documented lifetime. It is durable.
 //
-// Errors: [acrkit.CodeUsage] for one below [MinLifetime] or above [MaxLifetime].
-func (e *Emulator) SetLifetimes(ctx context.Context, l SeedLifetimes) error {
-	p := &seedProblems{}
-	l.check(p)
-	if err := p.err("set the token lifetimes"); err != nil {
-		return err
+// Errors: [acrkit.CodeUsage] for one below a second or above a day.
+func (e *Emulator) SetLifetimes(ctx context.Context, l seed.Lifetimes) error {
+	if err := l.Check(); err != nil {
+		return refused("set the token lifetimes", err)
 	}
 	data, err := json.Marshal(identity.Lifetimes(l))
 	if err != nil {

@@ -60,7 +60,7 @@ func snapshotError(op, name string, err error) error {
 	default:
 		return fmt.Errorf("%s %s: %w", op, quote(name), err)
 	}
-	return &acrkit.Error{Code: code, Op: op + " " + quote(name), Causes: []error{err}, Hint: hint}
+	return &acrkit.Error{Code: code, Op: op + " " + quote(name), Errs: []error{err}, Hint: hint}
 }
 
 // TakeSnapshot copies the state under a name of up to 64 letters, digits, dots,
@@ -156,7 +156,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		return e.content.Restored(tx)
 	})
 	if chosen, ok := errors.AsType[*chosenError](err); ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + quote(name) + " on an emulator that other machines reach", Causes: []error{chosen},
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + quote(name) + " on an emulator that other machines reach", Errs: []error{chosen},
 			Hint: sentence.Fix(sentence.TakeSnapshot, nil)}
 	}
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // pipes is a listener of connections in memory, for the bubble's clock.
@@ -54,7 +55,7 @@ type bubble struct {
 func inBubble(t *testing.T, do func(t *testing.T, b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		e, err := emulator.Open(t.Context(), &emulator.Options{Seed: parse(t, emulator.ExampleSeed())})
+		e, err := emulator.Open(t.Context(), &emulator.Options{Seed: parse(t, seed.Example())})
 		must(t, err)
 		b := &bubble{Emulator: e, t: t, pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -247,7 +248,7 @@ const emptyDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 func TestMovingUpload(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const pieces = 300
-		must(t, b.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: 10 * time.Hour}))
+		must(t, b.SetLifetimes(t.Context(), seed.Lifetimes{Access: 10 * time.Hour}))
 		c := b.dial("POST /v2/samples/new/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 0\r\n\r\n", b.token("repository:samples/new:pull,push"))
 		r := bufio.NewReader(c)
 		resp, err := http.ReadResponse(r, nil)
@@ -343,7 +344,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	blob := make([]byte, size)
 	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(blob))
 	inBubble(t, func(t *testing.T, b *bubble) {
-		must(t, b.SetLifetimes(t.Context(), emulator.SeedLifetimes{Access: 10 * time.Hour}))
+		must(t, b.SetLifetimes(t.Context(), seed.Lifetimes{Access: 10 * time.Hour}))
 		auth := b.token("repository:samples/app:pull,push")
 		if status, _, text := b.send("POST", "/v2/samples/app/blobs/uploads/?digest="+digest, auth, string(blob)); status != 201 {
 			t.Fatal(status, text)

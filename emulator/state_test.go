@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const appManifest = "/v2/samples/app/manifests/v1"
@@ -43,11 +44,11 @@ func TestRestartKeepsState(t *testing.T) {
 	must(t, err)
 	f.stop()
 
-	for name, seed := range map[string]*emulator.Seed{"same_seed": parse(t, emulator.ExampleSeed()), "no_seed": nil} {
+	for name, s := range map[string]*seed.Seed{"same_seed": parse(t, seed.Example()), "no_seed": nil} {
 		t.Run(name, func(t *testing.T) {
-			o := &emulator.Options{DataDir: dir, Seed: seed}
+			o := &emulator.Options{DataDir: dir, Seed: s}
 			var f2 *fixture
-			if seed == nil {
+			if s == nil {
 				// start would take the example seed.
 				e, err := emulator.Open(t.Context(), o)
 				must(t, err)
@@ -143,19 +144,19 @@ func TestFolderInUse(t *testing.T) {
 
 func TestSeedModes(t *testing.T) {
 	dir := t.TempDir()
-	changed := func() *emulator.Seed {
-		s := parse(t, emulator.ExampleSeed())
+	changed := func() *seed.Seed {
+		s := parse(t, seed.Example())
 		r := &s.Registries[0]
 		r.Tokens[0].Passwords[0].Value = "another-password-0001"
-		r.Tokens = append(r.Tokens, emulator.SeedToken{Name: "added", ScopeMap: "ci-pull"})
+		r.Tokens = append(r.Tokens, seed.Token{Name: "added", ScopeMap: "ci-pull"})
 		r.ScopeMaps[1].Actions = r.ScopeMaps[1].Actions[:1]
 		r.SKU = "Standard"
-		r.Repositories = append(r.Repositories, emulator.SeedRepository{Name: "added/app", Images: []emulator.SeedImage{{Tags: []string{"v1"}}}})
+		r.Repositories = append(r.Repositories, seed.Repository{Name: "added/app", Images: []seed.Image{{Tags: []string{"v1"}}}})
 		s.Tenants[0].Applications[0].Secrets[0].Value = "another-secret"
 		return s
 	}
 	f := start(t, &emulator.Options{DataDir: dir})
-	pushed, err := f.registry().Push(t.Context(), "pushed/app", emulator.SeedImage{Tags: []string{"mine"}})
+	pushed, err := f.registry().Push(t.Context(), "pushed/app", seed.Image{Tags: []string{"mine"}})
 	must(t, err)
 	f.stop()
 
@@ -216,7 +217,7 @@ func TestSeedModes(t *testing.T) {
 func TestSeedThatAgrees(t *testing.T) {
 	dir := t.TempDir()
 	start(t, &emulator.Options{DataDir: dir}).stop()
-	s := parse(t, emulator.ExampleSeed())
+	s := parse(t, seed.Example())
 	s.Registries[0].Tokens = s.Registries[0].Tokens[:1]
 	s.Registries[0].Repositories = nil
 	f := start(t, &emulator.Options{DataDir: dir, Seed: s})
@@ -319,7 +320,7 @@ func TestTLSNames(t *testing.T) {
 
 // TestGracefulStop: a request under way ends well after the context has ended.
 func TestGracefulStop(t *testing.T) {
-	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: parse(t, emulator.ExampleSeed())})
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: parse(t, seed.Example())})
 	must(t, err)
 	defer e.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -44,19 +45,19 @@ func granted(t *testing.T, token string) string {
 }
 
 // withMode returns the example seed in a mode, with one role.
-func withMode(t *testing.T, mode string, role emulator.SeedRoleAssignment) *emulator.Seed {
+func withMode(t *testing.T, mode string, role seed.RoleAssignment) *seed.Seed {
 	t.Helper()
-	s := parse(t, emulator.ExampleSeed())
+	s := parse(t, seed.Example())
 	role.ClientID = clientID
 	s.Registries[0].RoleAssignmentMode = mode
-	s.Registries[0].RoleAssignments = []emulator.SeedRoleAssignment{role}
+	s.Registries[0].RoleAssignments = []seed.RoleAssignment{role}
 	return s
 }
 
 // TestAllRepositories: a token for all repositories holds what was asked for and is
 // granted on all of them, and no more.
 func TestAllRepositories(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, emulator.ExampleSeed()+
+	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+
 		"      - {name: root-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: correct-horse-battery-staple-0005}]}\n")})
 	must(t, f.registry().SetAdminUser(t.Context(), true))
 	admin, err := f.registry().AdminPasswords()
@@ -146,7 +147,7 @@ func TestAllRepositories_used(t *testing.T) {
 // wildcard is ignored, and it asks for each repository.
 func TestAllRepositories_ABAC(t *testing.T) {
 	const abac = "AbacRepositoryPermissions"
-	f := start(t, &emulator.Options{Seed: withMode(t, abac, emulator.SeedRoleAssignment{Role: "Container Registry Repository Contributor"})})
+	f := start(t, &emulator.Options{Seed: withMode(t, abac, seed.RoleAssignment{Role: "Container Registry Repository Contributor"})})
 	refresh := f.refreshToken()
 	if _, ok := claims(t, refresh)["aad_identity"]; !ok {
 		t.Error("the refresh token does not show the mode")
@@ -241,8 +242,8 @@ func TestAnonymousToken(t *testing.T) {
 // too; a longer one is not.
 func TestAnonymousToken_life(t *testing.T) {
 	for life, want := range map[string]float64{"1m": 60, "2h": 300} {
-		seed := strings.Replace(emulator.ExampleSeed(), "access: 1h", "access: "+life, 1)
-		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(seed, "anonymousPullEnabled: false", "anonymousPullEnabled: true", 1))})
+		s := strings.Replace(seed.Example(), "access: 1h", "access: "+life, 1)
+		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(s, "anonymousPullEnabled: false", "anonymousPullEnabled: true", 1))})
 		c := claims(t, f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope", "repository:a:pull").field(t, "access_token"))
 		if got := c["exp"].(float64) - float64(f.clock.Now().Unix()); got != want {
 			t.Errorf("access tokens live %s: an anonymous one has %v s, want %v", life, got, want)

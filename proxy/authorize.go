@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,7 +56,7 @@ func (c *call) authorize() *refusal {
 	scheme, credential, _ := strings.Cut(header[0], " ")
 	switch {
 	case strings.EqualFold(scheme, "Basic"):
-		_, password, ok := readBasic(header[0])
+		_, password, ok := c.r.BasicAuth()
 		if !ok || !c.h.isKey(password) {
 			return &refusal{basic: true}
 		}
@@ -124,17 +123,4 @@ func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 func (h *Handler) isKey(shown string) bool {
 	hash := sha256.Sum256([]byte(shown))
 	return h.open || subtle.ConstantTimeCompare(hash[:], h.keyHash[:]) == 1
-}
-
-// readBasic reads a Basic Authorization header (RFC 7617).
-func readBasic(header string) (user, password string, ok bool) {
-	scheme, rest, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil {
-		return "", "", false
-	}
-	return strings.Cut(string(raw), ":")
 }

@@ -9,13 +9,11 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/idle"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // unauthorized is ACR's text of a refusal (recorded).
 const unauthorized = "authentication required, visit https://aka.ms/acr/authorization for more information."
-
-// zeroGUID is the user name under which a refresh token is sent as a password.
-const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
 // tokenService answers /oauth2/exchange and /oauth2/token as ACR's does, with the
 // proxy's own tokens. Nothing is sent to the registry.
@@ -104,7 +102,7 @@ func (c *call) basicLogin(form url.Values) {
 		c.refuseLogin()
 		return
 	}
-	user, password, ok := readBasic(values[0])
+	user, password, ok := c.r.BasicAuth()
 	if !ok {
 		c.refuseLogin()
 		return
@@ -129,7 +127,7 @@ func (c *call) postToken(form url.Values) {
 }
 
 func (c *call) login(form url.Values, user, password string) {
-	if c.h.isKey(password) || user == zeroGUID && c.h.tokens.refresh(password, c.host) {
+	if c.h.isKey(password) || user == wire.ZeroGUID && c.h.tokens.refresh(password, c.host) {
 		c.grantToken(form)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -16,7 +17,7 @@ func (c *Client) refused(q call, resp *http.Response) *acrkit.Error {
 	e.RetryAfter = wire.RetryAfter(resp.Header)
 	status := resp.StatusCode
 	services := 0
-	for _, cause := range e.Causes {
+	for _, cause := range e.Errs {
 		s, ok := errors.AsType[acrkit.ServiceError](cause)
 		if !ok {
 			continue
@@ -46,7 +47,7 @@ func (c *Client) unanswered(q call, err error) error {
 	if inner, ok := errors.AsType[*acrkit.Error](err); ok {
 		kept := *inner
 		e = &kept
-		e.Causes = []error{err}
+		e.Errs = []error{err}
 		e.Reason = wire.Within(inner)
 	} else {
 		e = wire.NetworkError(err, q.op, c.reg, c.reg.Host())
@@ -69,10 +70,7 @@ func (c *Client) broken(q call, a *answer, code acrkit.Code, why string) error {
 	return e
 }
 
-func clip(s string) string {
-	const limit = 300
-	if len(s) > limit {
-		return s[:limit] + "…"
-	}
-	return s
-}
+// maxQuoted is the longest part of a message, in bytes, that quotes an argument or an answer.
+const maxQuoted = 300
+
+func clip(s string) string { return visible.Clip(s, maxQuoted) }

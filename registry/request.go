@@ -147,7 +147,7 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, q.method, u.String(), body)
 	if err != nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Causes: []error{err}}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Errs: []error{err}}
 	}
 	req.Header.Set("User-Agent", "acrkit")
 	req.Header.Set("Accept", cmp.Or(q.media, "application/json"))

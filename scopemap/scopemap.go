@@ -148,6 +148,9 @@ func gatewayName(s string) bool {
 // IsGateway reports whether the rule is a gateway line.
 func (r Rule) IsGateway() bool { return r.gateway != "" }
 
+// Equal reports whether both rules are the same line, as == does; package cmp calls it.
+func (r Rule) Equal(other Rule) bool { return r == other }
+
 // String returns the line as [ParseRule] reads it.
 func (r Rule) String() string {
 	if r.gateway != "" {
@@ -259,6 +262,28 @@ type Decision struct {
 	Missing acrkit.Scope // the required rights that none does
 	By      []Rule       // the rules that granted, each once
 }
+
+// String returns one line: what the rules granted, by which rules, and what is missing.
+func (d Decision) String() string {
+	if d.Granted.IsEmpty() && d.Missing.IsEmpty() {
+		return "nothing required"
+	}
+	var parts []string
+	if !d.Granted.IsEmpty() {
+		rules := make([]string, 0, len(d.By))
+		for _, r := range d.By {
+			rules = append(rules, r.String())
+		}
+		parts = append(parts, "granted "+d.Granted.String()+" by "+strings.Join(rules, ", "))
+	}
+	if !d.Missing.IsEmpty() {
+		parts = append(parts, "missing "+d.Missing.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// GoString is String, for %#v.
+func (d Decision) GoString() string { return "scopemap.Decision{" + d.String() + "}" }
 
 // Allowed reports whether nothing is missing. An empty requirement is allowed.
 func (d Decision) Allowed() bool { return d.Missing.IsEmpty() }

@@ -76,7 +76,7 @@ func explainCLI(err error) error {
 	text := strings.TrimPrefix(e.Reason, "AzureCLICredential: ")
 	text, _, _ = strings.Cut(text, " To troubleshoot, visit")
 	switch {
-	case len(e.Causes) > 0: // Entra's number and what it means
+	case len(e.Errs) > 0: // Entra's number and what it means
 		if out.Hint == "" {
 			out.Hint = login
 		}

@@ -1,11 +1,7 @@
 package azureauth
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,7 +10,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/containers/azcontainerregistry"
 
 	"github.com/acrkit/acrkit"
@@ -110,9 +105,9 @@ func prepare(o *azcore.ClientOptions, rt *auth.Transport) {
 	client.Transport = &bridge{rt, retryLimitsOf(o.Retry)}
 	o.Transport = &client
 
-	// Last, so that the caller's policies cannot change it. The slice is cloned:
-	// appending could write into the caller's.
-	o.PerCallPolicies = append(slices.Clone(o.PerCallPolicies), placeholder{})
+	// The first sees an answer after all policies of the caller; the last changes a request
+	// after them.
+	o.PerCallPolicies = slices.Concat([]policy.Policy{refusals{}}, o.PerCallPolicies, []policy.Policy{placeholder{}})
 
 	// The client refuses a cloud without an entry for the registry service, though
 	// without a credential of its own it never uses it.
@@ -177,45 +172,6 @@ func (b *bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Status = "403 Forbidden"
 	}
 	return resp, nil
-}
-
-// origin is where a response came from, for AsError: the transport, and the status
-// that the registry sent, which bridge may have changed.
-type origin struct {
-	transport *auth.Transport
-	status    int
-}
-
-type originKey struct{}
-
-// AsError returns the [*acrkit.Error] for a client's error. For an *azcore.ResponseError
-// of a client of this package it has a code, the right that was required, and what the
-// token was granted; op is the operation, as in [acrkit.Error]: `list tags of
-// "team/app"`. If signing in failed, it is that failure, without the request. Any other
-// error, also nil, is returned unchanged.
-func AsError(op string, err error) error {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		return e
-	}
-	re, ok := errors.AsType[*azcore.ResponseError](err)
-	if !ok || re.RawResponse == nil || re.RawResponse.Request == nil {
-		return err
-	}
-	from, ok := re.RawResponse.Request.Context().Value(originKey{}).(origin)
-	if !ok {
-		return err
-	}
-	resp := *re.RawResponse
-	body, readErr := runtime.Payload(re.RawResponse) // which azcore has read and keeps
-	if readErr != nil {
-		return err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.StatusCode, resp.Status = from.status, fmt.Sprintf("%d %s", from.status, http.StatusText(from.status))
-	if e := from.transport.ResponseError(&resp, op); e != nil {
-		return e
-	}
-	return err
 }
 
 // checkLink refuses a Link header that the client's pagers cannot read: v0.2.3

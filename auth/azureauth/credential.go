@@ -108,7 +108,7 @@ func entraError(ctx context.Context, err error) error {
 		e.Code = codeByText(text)
 		e.Reason = firstLine(text)
 		if refusal := (auth.EntraRefusal{Number: entraNumber(text)}); refusal.Number != 0 {
-			e.Code, e.Reason, e.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+			e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 		}
 		return e
 	}
@@ -129,12 +129,12 @@ func entraError(ctx context.Context, err error) error {
 		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra is not available"
 		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case refusal.Number != 0:
-		e.Code, e.Reason, e.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+		e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 	default:
 		e.Code, e.Reason = acrkit.CodeCredentialRejected, "Entra did not accept the credential"
 		if refusal.OAuthError != "" {
 			e.Reason += " (" + refusal.OAuthError + ")"
-			e.Causes = []error{refusal}
+			e.Errs = []error{refusal}
 		}
 	}
 	return e

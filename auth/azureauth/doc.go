@@ -10,10 +10,11 @@
 // not and cannot be made into. All of its methods work, uploads and other requests
 // with a body included; with a cached token, each call is one request.
 //
-// A missing right arrives as an *azcore.ResponseError with status 403. The service
-// says 401; its body and header are passed on as they are. [AsError] says in a
-// sentence which right was missing. A credential that was not accepted arrives as
-// an *acrkit.Error and is not tried again.
+// An answer that is no success is an error with an [*acrkit.Error], which says which right
+// was missing, and an *azcore.ResponseError; [errors.As] finds both. The status of the
+// second is 403 where the service says 401; body and header are the service's. [AsError]
+// adds what the program was doing. A credential that was not accepted is an
+// [*acrkit.Error] alone, and is not tried again.
 //
 // An Entra credential, with any client that takes an http.RoundTripper:
 //

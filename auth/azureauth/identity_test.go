@@ -34,7 +34,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -65,14 +65,14 @@ func writeTo(t testing.TB, path, text string) string {
 // register makes an application with certificates and the role AcrPull.
 func register(t testing.TB, reg *acrtest.Registry, client string, certificates ...string) {
 	t.Helper()
-	app := emulator.SeedApplication{ClientID: client, DisplayName: "test"}
+	app := seed.Application{ClientID: client, DisplayName: "test"}
 	for _, c := range certificates {
-		app.Certificates = append(app.Certificates, emulator.SeedCertificate{PEM: c})
+		app.Certificates = append(app.Certificates, seed.Certificate{PEM: c})
 	}
 	if err := reg.Emulator().PutApplication(t.Context(), acrtest.TenantID, app); err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.Manage().AssignRole(t.Context(), emulator.SeedRoleAssignment{ClientID: client, Role: "AcrPull"}); err != nil {
+	if err := reg.Manage().AssignRole(t.Context(), seed.RoleAssignment{ClientID: client, Role: "AcrPull"}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -146,8 +146,8 @@ func (m *managedIdentity) explain(err error, seen *answer) error {
 	out := *e
 	out.Op = "get an Entra token for the " + m.String()
 	host, status, dialed := seen.get()
-	if refusal, ok := auth.ReadEntraRefusal(e.Reason); ok && len(e.Causes) == 0 {
-		out.Code, out.Reason, out.Causes = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+	if refusal, ok := auth.ReadEntraRefusal(e.Reason); ok && len(e.Errs) == 0 {
+		out.Code, out.Reason, out.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 	}
 	if _, refused := errors.AsType[auth.EntraRefusal](&out); refused && out.Code == acrkit.CodeCredentialRejected && hasNumber(&out) {
 		return &out

@@ -3,25 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/internal/login/store"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // logins stores the logins of clients in acrkit's store.
 type logins struct{ env environment }
 
-// zeroGUID and identityUser are the user names that go with an ACR refresh token.
-const (
-	zeroGUID     = "00000000-0000-0000-0000-000000000000"
-	identityUser = "<token>"
-)
-
-var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+// identityUser is the user name of what Docker calls an identity token.
+const identityUser = "<token>"
 
 // loginOf returns the login of a user name and secret, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
@@ -30,7 +25,7 @@ func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
 	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
 	case kind != auth.KindUserPassword: // a token given as the password
 		l.Kind, l.User = string(kind), ""
-	case guid.MatchString(user):
+	case wire.IsGUID(user):
 		l.Kind = string(auth.KindUserPassword) // a service principal's client id
 	case reg.IsACR() && strings.EqualFold(user, own):
 		l.Kind = string(auth.KindAdminUser)
@@ -85,7 +80,7 @@ func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, 
 		case auth.KindScopedToken, auth.KindAdminUser, auth.KindUserPassword, auth.KindRefreshToken:
 			login, err := t.Login(ctx, acrkit.CatalogScope())
 			if user == identityUser {
-				user = zeroGUID
+				user = wire.ZeroGUID
 			}
 			return login.User == user && login.Password.Reveal() == secret.Reveal(), "", err
 		case auth.KindAnonymous, auth.KindEntraToken:
@@ -159,5 +154,5 @@ func userOf(kind auth.Kind, user string) string {
 	case auth.KindScopedToken, auth.KindAdminUser, auth.KindUserPassword:
 		return user
 	}
-	return zeroGUID
+	return wire.ZeroGUID
 }

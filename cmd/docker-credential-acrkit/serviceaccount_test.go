@@ -13,7 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit/acrtest"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // A pod's service account pulls as the identity that it names, if that identity
@@ -30,13 +30,13 @@ func TestServiceAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	const client, issuer = "22222222-2222-2222-2222-222222222222", "https://cluster.example"
-	err = r.Emulator().PutApplication(t.Context(), acrtest.TenantID, emulator.SeedApplication{ClientID: client, DisplayName: "puller",
-		FederatedCredentials: []emulator.SeedFederatedCredential{{Issuer: issuer, Subject: "system:serviceaccount:team:builder",
+	err = r.Emulator().PutApplication(t.Context(), acrtest.TenantID, seed.Application{ClientID: client, DisplayName: "puller",
+		FederatedCredentials: []seed.FederatedCredential{{Issuer: issuer, Subject: "system:serviceaccount:team:builder",
 			PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Manage().AssignRole(t.Context(), emulator.SeedRoleAssignment{ClientID: client, Role: "AcrPull"}); err != nil {
+	if err := r.Manage().AssignRole(t.Context(), seed.RoleAssignment{ClientID: client, Role: "AcrPull"}); err != nil {
 		t.Fatal(err)
 	}
 	n := newNode(t, r, map[string]string{"ACRKIT_KUBELET_TENANTS": acrtest.TenantID})

@@ -101,7 +101,7 @@ func Open(dir string, names []string) (*Authority, error) {
 }
 
 func unreadable(path string, err error) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read " + path, Causes: []error{err},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read " + path, Errs: []error{err},
 		Hint: sentence.Fix(sentence.RemoveAuthority, map[string]string{"certificate": CertFile, "key": keyFile})}
 }
 

@@ -47,7 +47,7 @@ func (d *Folder) refusal(path, why, hint string) error {
 // Failure makes the error for a failure of the disk.
 func Failure(op string, err error) error {
 	// The paths in these errors are ours; none holds a secret.
-	e := &acrkit.Error{Op: op, Causes: []error{err}}
+	e := &acrkit.Error{Op: op, Errs: []error{err}}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
 		e.Reason, e.Hint = "the disk is full; what was stored before is unchanged", sentence.Fix(sentence.ShowRoom, nil)
 	}

@@ -32,7 +32,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 		with.Op, with.Registry = op, reg
 		return &with
 	}
-	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Registry: reg, Causes: []error{err}}
+	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Registry: reg, Errs: []error{err}}
 	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "proxyconnect" {
 		e.Reason = "the proxy that the environment names for " + host + " cannot be reached"
 		e.Hint = sentence.Fix(sentence.CheckProxy, nil)
@@ -144,8 +144,8 @@ func WithOp(err error, op string, reg acrkit.Registry) error {
 func Within(e *acrkit.Error) string {
 	reason := e.Reason
 	if reason == "" {
-		texts := make([]string, 0, len(e.Causes))
-		for _, cause := range e.Causes {
+		texts := make([]string, 0, len(e.Errs))
+		for _, cause := range e.Errs {
 			texts = append(texts, cause.Error())
 		}
 		reason = strings.Join(texts, "; ")
@@ -157,6 +157,14 @@ func Within(e *acrkit.Error) string {
 		return "cannot " + e.Op
 	}
 	return "cannot " + e.Op + ": " + reason
+}
+
+// ReasonOf returns the reason alone of an error of acrkit, and the text of any other.
+func ReasonOf(err error) string {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
 }
 
 // UseCredential is the operation of an error about a given credential.

@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // errorBody bounds the body of a refusal. A real one has some hundred bytes; one
@@ -66,11 +67,11 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 	said := serviceErrors(resp, e, a.Secrets, true)
 	challenge, asked, err := BearerChallenge(resp.Header)
 	if err != nil {
-		e.Causes = append(e.Causes, err)
+		e.Errs = append(e.Errs, err)
 	}
 	e.Required = challenge.Scope
 	if !asked && resp.StatusCode == http.StatusUnauthorized {
-		e.Required = requiredFromDetail(e.Causes)
+		e.Required = requiredFromDetail(e.Errs)
 	}
 	switch status := resp.StatusCode; {
 	case challenge.Error == ErrInsufficientScope && (status == http.StatusUnauthorized || status == http.StatusForbidden):
@@ -89,9 +90,9 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Code, e.Cause = acrkit.CodeDenied, Forbidden(said)
 		e.Reason = "the registry forbids it" + said
 	case status == http.StatusNotFound:
-		e.Code, e.Cause = acrkit.CodeNotFound, unknown(e.Causes)
+		e.Code, e.Cause = acrkit.CodeNotFound, unknown(e.Errs)
 		e.Reason = notFound(resp.Request, e.Cause, said)
-	case status == http.StatusMethodNotAllowed && hasCode(e.Causes, "REGISTRY_DISALLOWED_OPERATION"):
+	case status == http.StatusMethodNotAllowed && hasCode(e.Errs, "REGISTRY_DISALLOWED_OPERATION"):
 		e.Code = acrkit.CodeLocked
 		e.Reason = "the registry disallows the operation; a lock on the item does that"
 	case status == http.StatusTooManyRequests:
@@ -185,7 +186,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 	defer func() { _ = resp.Body.Close() }()
 	body, err := errorBody.ReadAll(resp.Body)
 	if err != nil {
-		e.Causes = append(e.Causes, err)
+		e.Errs = append(e.Errs, err)
 		return ""
 	}
 	var said []string
@@ -195,7 +196,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 		if !withDetail {
 			s.Detail = nil
 		}
-		e.Causes = append(e.Causes, s)
+		e.Errs = append(e.Errs, s)
 		if strings.HasPrefix(s.Message, "authentication required") {
 			continue // the service says it for every cause
 		}
@@ -412,9 +413,5 @@ func Throttled(h http.Header) string { return "too many requests" + wait(h) }
 
 // clip shortens text of a server, which [redact.Text] has made one line, for a message.
 func clip(s string, most int) string {
-	s = strings.TrimSpace(s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
+	return visible.Clip(strings.TrimSpace(s), most)
 }

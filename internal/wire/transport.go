@@ -50,5 +50,20 @@ func NewTransport() *http.Transport {
 	return t
 }
 
+// Base returns what sends the requests of a client: given, or if that is nil, a transport
+// of its own as [NewTransport] makes it, whose idle connections the client closes. If the
+// program has replaced [http.DefaultTransport] with another type, it is that one, and own is
+// nil.
+func Base(given http.RoundTripper) (base http.RoundTripper, own *http.Transport) {
+	if given != nil {
+		return given, nil
+	}
+	if _, std := http.DefaultTransport.(*http.Transport); !std {
+		return http.DefaultTransport, nil
+	}
+	own = NewTransport()
+	return own, own
+}
+
 // Dialer returns the dialer for a transport with its own DialContext.
 func Dialer() *net.Dialer { return &net.Dialer{Timeout: dialTime} }

@@ -435,7 +435,7 @@ func TestWithOp(t *testing.T) {
 		want  string
 	}{
 		{&acrkit.Error{Op: `read the secret in file "x"`, Reason: "there is no such file"}, `cannot list tags on r.azurecr.io: cannot read the secret in file "x": there is no such file`},
-		{&acrkit.Error{Op: "read a file", Causes: []error{io.EOF}}, "cannot list tags on r.azurecr.io: cannot read a file: EOF"},
+		{&acrkit.Error{Op: "read a file", Errs: []error{io.EOF}}, "cannot list tags on r.azurecr.io: cannot read a file: EOF"},
 		{&acrkit.Error{Op: wire.UseCredential, Reason: "the password is empty"}, "cannot list tags on r.azurecr.io: the password is empty"},
 		{&acrkit.Error{Reason: "no"}, "cannot list tags on r.azurecr.io: no"},
 	} {
@@ -499,7 +499,7 @@ func TestTokenServiceSaid_HidesSecrets(t *testing.T) {
 	body := `{"errors":[{"code":"X","message":"` + jwt + ` and p@ss word and p%40ss+word","detail":"` + jwt + `"}]}`
 	e := &acrkit.Error{}
 	said := wire.TokenServiceSaid(&http.Response{Body: io.NopCloser(bytes.NewReader([]byte(body)))}, e, []redact.Secret{redact.NewSecret("p@ss word")})
-	if shown := fmt.Sprintf("%s %#v", said, e.Causes); strings.Contains(shown, "eyJ") || strings.Contains(shown, "ss word") || strings.Contains(shown, "ss+word") {
+	if shown := fmt.Sprintf("%s %#v", said, e.Errs); strings.Contains(shown, "eyJ") || strings.Contains(shown, "ss word") || strings.Contains(shown, "ss+word") {
 		t.Error(shown)
 	}
 }

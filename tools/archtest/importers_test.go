@@ -27,7 +27,7 @@ var importers = []struct{ name, pkg, title string }{
 	{"emulator", "emulator", "`emulator`"},
 	{"acrtest", "acrtest", "`acrtest` (a test's binary)"},
 	{"ggcr", "adapters/ggcr", "`adapters/ggcr`"},
-	{"oras", "adapters/oras", "`adapters/oras`"},
+	{"orasauth", "adapters/orasauth", "`adapters/orasauth`"},
 	{"acrenv", "adapters/acrenv", "`adapters/acrenv`"},
 }
 

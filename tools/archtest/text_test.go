@@ -36,7 +36,7 @@ var readsText = map[string]string{
 	"internal/wire/response.go serviceErrors":               "the service's own words, which it says for every cause",
 	"internal/wire/response.go actions":                     "leaves out a name that the sentence has already; nothing else hangs on it",
 	"internal/wire/network.go Within":                       "a constant: the operation that tells a person nothing",
-	"emulator/seedyaml.go seedProblems.addSyntax":           "the YAML library gives no type to its errors",
+	"emulator/seed/yaml.go problems.addSyntax":              "the YAML library gives no type to its errors",
 	"cmd/acrkit/internal/cli/emulator/client.go refusedBy":  "takes the first word off a sentence of the control API",
 	"cmd/acrkit/internal/cli/cmdutil/errors.go oneLine":     "makes one line of several",
 	"cmd/acrkit/internal/cli/clitest/clitest.go WrongUsage": "a test's own comparison",

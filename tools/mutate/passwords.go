@@ -50,7 +50,7 @@ func passwordRules() []Rule {
 		{"seed-password", "No command prints a password of the emulator by default, except the public ones of the example seed; connection.json has none.", []Break{
 			{"cmd/acrkit/internal/cli/emulator/envtoken.go", "	if i < 0 || !tokens[i].public {", "	if i < 0 {", "./cmd/acrkit/internal/cli/emulator", "TestPublicToken"},
 			{"cmd/acrkit/internal/cli/emulator/envtoken.go", "public: known[name] == value", "public: known[name] == value || true", "./cmd/acrkit/internal/cli/emulator", "TestPublicToken"},
-			{"cmd/acrkit/internal/cli/emulator/envtoken.go", " || seed.Registries[0].Name != c.Registries[0] {", " {", "./cmd/acrkit/internal/cli/emulator", "TestPublicToken"},
+			{"cmd/acrkit/internal/cli/emulator/envtoken.go", " || s.Registries[0].Name != c.Registries[0] {", " {", "./cmd/acrkit/internal/cli/emulator", "TestPublicToken"},
 			{"cmd/acrkit/internal/cli/emulator/envtoken.go", "func(t seedToken) bool { return t.lists }", "func(t seedToken) bool { return true }", "./cmd/acrkit/internal/cli/emulator", "TestPublicToken"},
 		}},
 	}

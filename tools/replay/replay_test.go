@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/tools/replay/recording"
 )
 
@@ -293,10 +294,10 @@ func TestCassette(t *testing.T) {
 func startEmulator(t *testing.T, anonymous bool) (address string, owner Owner, reg *emulator.Registry) {
 	t.Helper()
 	owner = Owner{tenantID, clientID, "owner's-secret-0001"}
-	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &emulator.Seed{
-		Tenants: []emulator.SeedTenant{{ID: tenantID, Applications: []emulator.SeedApplication{{ClientID: clientID, Secrets: []emulator.SeedSecret{{Value: emulator.Secret(owner.ClientSecret)}}}}}},
-		Registries: []emulator.SeedRegistry{{Name: "myregistry", AnonymousPullEnabled: anonymous,
-			RoleAssignments: []emulator.SeedRoleAssignment{{ClientID: clientID, Role: "Owner"}}}}}})
+	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &seed.Seed{
+		Tenants: []seed.Tenant{{ID: tenantID, Applications: []seed.Application{{ClientID: clientID, Secrets: []seed.ClientSecret{{Value: seed.Secret(owner.ClientSecret)}}}}}},
+		Registries: []seed.Registry{{Name: "myregistry", AnonymousPullEnabled: anonymous,
+			RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "Owner"}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +336,7 @@ func TestRunningRegistry(t *testing.T) {
 	if report.Matched != 6 {
 		t.Errorf("%d of %d match: %+v", report.Matched, report.Exchanges, report.Differences)
 	}
-	if _, err := reg.Push(t.Context(), "mine", emulator.SeedImage{Tags: []string{"v1"}}); err != nil {
+	if _, err := reg.Push(t.Context(), "mine", seed.Image{Tags: []string{"v1"}}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {

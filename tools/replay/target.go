@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // The application that sets the registry up, and whose Entra token replaces the
@@ -64,14 +65,14 @@ func newClient(t *http.Transport) *http.Client {
 // openEmulator starts an emulator in memory with a registry for each recording.
 func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*target, error) {
 	owner := Owner{TenantID: tenantID, ClientID: clientID, ClientSecret: rand.Text()}
-	seed := &emulator.Seed{Tenants: []emulator.SeedTenant{{ID: tenantID, Applications: []emulator.SeedApplication{{ClientID: clientID,
-		Secrets: []emulator.SeedSecret{{Value: emulator.Secret(owner.ClientSecret)}}}}}}}
+	start := &seed.Seed{Tenants: []seed.Tenant{{ID: tenantID, Applications: []seed.Application{{ClientID: clientID,
+		Secrets: []seed.ClientSecret{{Value: seed.Secret(owner.ClientSecret)}}}}}}}
 	for i, s := range states {
-		seed.Registries = append(seed.Registries, emulator.SeedRegistry{Name: registryName(i), AnonymousPullEnabled: s.anonymous,
-			RoleAssignments: []emulator.SeedRoleAssignment{{ClientID: clientID, Role: "Owner"}}})
+		start.Registries = append(start.Registries, seed.Registry{Name: registryName(i), AnonymousPullEnabled: s.anonymous,
+			RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "Owner"}}})
 	}
 	var clock atomic.Pointer[time.Time]
-	em, err := emulator.Open(ctx, &emulator.Options{Seed: seed, BlobRedirects: !directBlobs, Now: func() time.Time {
+	em, err := emulator.Open(ctx, &emulator.Options{Seed: start, BlobRedirects: !directBlobs, Now: func() time.Time {
 		if t := clock.Load(); t != nil {
 			return *t
 		}

@@ -109,7 +109,7 @@ func HoldsLogin(text []byte, host string) bool {
 func (c Change) failed(why string, cause error) error {
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "change Docker's configuration", Reason: c.Path + " " + why, Hint: sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(c.Path)})}
 	if cause != nil {
-		e.Causes = []error{cause}
+		e.Errs = []error{cause}
 		e.Reason += ": " + cause.Error() // of a path
 	}
 	return e

@@ -5,7 +5,6 @@ package find
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -246,11 +245,4 @@ func LoginServer(reg acrkit.Registry) string {
 		}
 	}
 	return name + ".azurecr.io"
-}
-
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

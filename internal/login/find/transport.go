@@ -42,7 +42,7 @@ func (f *Finder) BaseTransport() (*http.Transport, error) {
 		return t, nil
 	}
 	bad := func(why string, causes ...error) error {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read SSL_CERT_FILE", Reason: why, Causes: causes}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read SSL_CERT_FILE", Reason: why, Errs: causes}
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {

@@ -160,7 +160,7 @@ func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
 		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, KeychainService, whyNot(err)),
-		Causes: []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
+		Errs:   []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
 }
 
 // drop removes the login of r's registry and repository from the file, and marks its

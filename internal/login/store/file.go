@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // The names in the folder.
@@ -112,10 +113,10 @@ func (f file) overlapping(r record) (record, bool) {
 // check says what is wrong with a login, without its secret.
 func (r record) check() error {
 	if reg, err := acrkit.ParseRegistry(r.Registry); err != nil || reg.Host() != r.Registry {
-		return fmt.Errorf("%q is not a login server", clip(r.Registry, maxQuoted))
+		return fmt.Errorf("%q is not a login server", visible.Clip(r.Registry, maxQuoted))
 	}
 	if r.Repository != "" && acrkit.CheckRepositoryName(r.prefix()) != nil {
-		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, clip(r.Repository, maxQuoted))
+		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, visible.Clip(r.Repository, maxQuoted))
 	}
 	if r.Kind == "" || strings.Trim(r.Kind, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return errors.New("its kind is not a word")
@@ -140,14 +141,6 @@ func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 // maxQuoted is the longest part of a file, in bytes, that a message quotes.
 const maxQuoted = 120
-
-// clip cuts what a message quotes, between two characters.
-func clip(s string, longest int) string {
-	if len(s) <= longest {
-		return s
-	}
-	return strings.ToValidUTF8(s[:longest], "") + "…"
-}
 
 // errNewer is the error for a file that a later acrkit wrote.
 var errNewer = errors.New("a newer acrkit wrote it")

@@ -58,9 +58,9 @@ func (s *Store) readIn(root *os.Root) (file, error) {
 	path := filepath.Join(s.folder.Path, fileName)
 	switch {
 	case errors.Is(err, errNewer):
-		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Causes: []error{err}, Hint: sentence.Fix(sentence.GetNewer, map[string]string{"variable": EnvDir})}
+		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Errs: []error{err}, Hint: sentence.Fix(sentence.GetNewer, map[string]string{"variable": EnvDir})}
 	case err != nil:
-		return file{}, &acrkit.Error{Op: opRead, Reason: path + " is damaged: " + err.Error(), Causes: []error{err},
+		return file{}, &acrkit.Error{Op: opRead, Reason: path + " is damaged: " + err.Error(), Errs: []error{err},
 			Hint: sentence.Fix(sentence.MoveAside, map[string]string{"file": shell.Quote(path), "aside": shell.Quote(path + ".damaged")})}
 	}
 	return parsed, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/visible"
 )
 
 // Keyring is a keychain. Its functions may hang; the store waits for them up to a limit,
@@ -96,7 +97,7 @@ func keychainError(r record, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Causes: []error{err},
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Errs: []error{err},
 		Hint: sentence.Fix(sentence.LoginWithFile, map[string]string{"variable": EnvKeyring, "args": r.arguments()})}
 }
 
@@ -104,7 +105,7 @@ func keychainError(r record, err error) error {
 // anything, so the secrets are removed from it.
 func whyNot(err error, secrets ...redact.Secret) string {
 	const longest = 200
-	return clip(redact.Text(err.Error(), secrets...), longest)
+	return visible.Clip(redact.Text(err.Error(), secrets...), longest)
 }
 
 // SystemKeyring returns the operating system's keychain.

@@ -360,5 +360,5 @@ func byPlace(a, b record) int {
 }
 
 func (s *Store) noFolder(op string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Causes: []error{s.noDir}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": EnvDir})}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Errs: []error{s.noDir}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": EnvDir})}
 }

@@ -81,7 +81,7 @@ func (c *Cache) readKey(ctx context.Context, root *os.Root) (key []byte, held ke
 			return nil, held, errNone
 		}
 		if err != nil {
-			return nil, held, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read " + c.folder.What, Reason: "its key is in the keychain, which did not give it", Causes: []error{err}}
+			return nil, held, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read " + c.folder.What, Reason: "its key is in the keychain, which did not give it", Errs: []error{err}}
 		}
 		key = []byte(text)
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const (
@@ -129,13 +130,13 @@ func serve(ctx context.Context, work string, requests *atomic.Int64) (host strin
 	for i := range all {
 		all[i] = fmt.Sprintf("t%04d", i)
 	}
-	seed := &emulator.Seed{Registries: []emulator.SeedRegistry{{
+	s := &seed.Seed{Registries: []seed.Registry{{
 		Name:         "bench",
-		Repositories: []emulator.SeedRepository{{Name: image, Images: []emulator.SeedImage{{Tags: all}}}},
-		ScopeMaps:    []emulator.SeedScopeMap{{Name: name, Actions: []string{"repositories/" + image + "/content/read", "repositories/" + image + "/metadata/read"}}},
-		Tokens:       []emulator.SeedToken{{Name: name, ScopeMap: name, Passwords: []emulator.SeedPassword{{Name: "password1", Value: password}}}},
+		Repositories: []seed.Repository{{Name: image, Images: []seed.Image{{Tags: all}}}},
+		ScopeMaps:    []seed.ScopeMap{{Name: name, Actions: []string{"repositories/" + image + "/content/read", "repositories/" + image + "/metadata/read"}}},
+		Tokens:       []seed.Token{{Name: name, ScopeMap: name, Passwords: []seed.Password{{Name: "password1", Value: password}}}},
 	}}}
-	e, err := emulator.Open(ctx, &emulator.Options{Seed: seed, Observe: func(*http.Request, int) { requests.Add(1) }})
+	e, err := emulator.Open(ctx, &emulator.Options{Seed: s, Observe: func(*http.Request, int) { requests.Add(1) }})
 	if err != nil {
 		return "", nil, err
 	}

@@ -29,7 +29,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/redact"
 )
@@ -92,14 +92,14 @@ func newWorld(t *testing.T) (*world, *people) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = reg.Emulator().PutApplication(t.Context(), acrtest.TenantID, emulator.SeedApplication{ClientID: p.client, DisplayName: "build",
-		Certificates: []emulator.SeedCertificate{{PEM: p.cert}},
-		FederatedCredentials: []emulator.SeedFederatedCredential{{Issuer: "https://issuer.example", Subject: "job:main",
+	err = reg.Emulator().PutApplication(t.Context(), acrtest.TenantID, seed.Application{ClientID: p.client, DisplayName: "build",
+		Certificates: []seed.Certificate{{PEM: p.cert}},
+		FederatedCredentials: []seed.FederatedCredential{{Issuer: "https://issuer.example", Subject: "job:main",
 			PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.Manage().AssignRole(t.Context(), emulator.SeedRoleAssignment{ClientID: p.client, Role: "AcrPull"}); err != nil {
+	if err := reg.Manage().AssignRole(t.Context(), seed.RoleAssignment{ClientID: p.client, Role: "AcrPull"}); err != nil {
 		t.Fatal(err)
 	}
 	p.assertion = func(subject string) string {

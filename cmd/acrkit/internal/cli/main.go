@@ -35,6 +35,9 @@ func Main(args []string) int {
 func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 	cmd := root.NewCmdRoot(f)
 	cmd.SetArgs(args)
+	if cmdutil.IsCompletion(args) {
+		cmdutil.PrepareCompletion(cmd, args)
+	}
 	ran, err := f.RunLimited(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) })
 	if ran == nil { // it did not end in time
 		ran = cmd
@@ -49,7 +52,7 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 		err = cmdutil.ErrInterrupted
 	}
 	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
-		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoom, nil)}
+		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoom, nil)}
 	}
 	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
 	return cmdutil.ExitCode(err)

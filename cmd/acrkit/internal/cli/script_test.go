@@ -23,6 +23,7 @@ import (
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 func TestMain(m *testing.M) {
@@ -82,11 +83,11 @@ func startServer(t *testing.T) server {
 // startSeed starts an emulator of a seed; observe, if not nil, sees each request.
 func startSeed(t *testing.T, text string, observe func(*http.Request, int)) server {
 	t.Helper()
-	seed, err := emulator.ParseSeed(strings.NewReader(text))
+	s, err := seed.Read(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed, Observe: observe})
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: s, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}

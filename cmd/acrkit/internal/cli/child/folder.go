@@ -70,7 +70,7 @@ func runtimeDir(lookup func(string) (string, bool)) string {
 }
 
 func folderError(err error) error {
-	return &acrkit.Error{Op: "make a private folder for the command", Causes: []error{err}, Hint: sentence.Fix(sentence.SetTemporaryFolder, nil)}
+	return &acrkit.Error{Op: "make a private folder for the command", Errs: []error{err}, Hint: sentence.Fix(sentence.SetTemporaryFolder, nil)}
 }
 
 // NewFolder makes a folder of mode 0700 in the user's runtime folder, and removes
@@ -179,7 +179,7 @@ func (d *Folder) Remove() error {
 			_ = d.lock.Close() // Windows removes no file that is open
 		}
 		if err := os.RemoveAll(d.Path); err != nil {
-			d.err = &acrkit.Error{Op: "remove the credential again", Causes: []error{err}, Hint: sentence.Fix(sentence.RemoveFolder, map[string]string{"dir": shell.Quote(d.Path)})}
+			d.err = &acrkit.Error{Op: "remove the credential again", Errs: []error{err}, Hint: sentence.Fix(sentence.RemoveFolder, map[string]string{"dir": shell.Quote(d.Path)})}
 		}
 	})
 	return d.err

@@ -2,6 +2,7 @@ package cmdutil
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 			reason += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason, Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
+	return wrongUsage(cmd, reason)
 }
 
 // flagsLike returns the flags of cmd whose names differ from name by at most two letters,
@@ -96,9 +97,16 @@ func flagsLike(cmd *cobra.Command, name string) (near []string) {
 
 // UnknownCommand returns the error for a word that is no subcommand of cmd.
 func UnknownCommand(cmd *cobra.Command, word string) error {
-	msg := "unknown command %q for %q"
+	reason := fmt.Sprintf("unknown command %q for %q", word, cmd.CommandPath())
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		msg += "; did you mean " + strings.Join(near, " or ") + "?"
+		reason += "; did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return Usage(msg, word, cmd.CommandPath())
+	return wrongUsage(cmd, reason)
+}
+
+// wrongUsage returns an error whose next command is the help of cmd, also where another
+// command found it.
+func wrongUsage(cmd *cobra.Command, reason string) error {
+	return &acrkit.Error{Code: acrkit.CodeUsage, Reason: reason,
+		Hint: sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": cmd.CommandPath()})}
 }

@@ -40,7 +40,7 @@ func TestExitCode(t *testing.T) {
 		want int
 	}{
 		{nil, 0}, {errors.New("x"), 1}, {ErrInterrupted, 130}, {context.Canceled, 130},
-		{&acrkit.Error{Code: acrkit.CodeUnavailable, Causes: []error{ErrInterrupted}}, 130},
+		{&acrkit.Error{Code: acrkit.CodeUnavailable, Errs: []error{ErrInterrupted}}, 130},
 	} {
 		if got := ExitCode(tc.err); got != tc.want {
 			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)

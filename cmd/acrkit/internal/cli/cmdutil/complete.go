@@ -37,14 +37,16 @@ func CompleteRepositoryFlag(cmd *cobra.Command, f *Factory, flag string) {
 }
 
 // CompleteListFlag completes the value of a flag that is a list of words, separated
-// by commas.
+// by commas, with those that it does not hold yet.
 func CompleteListFlag(cmd *cobra.Command, flag string, words []string) {
 	//nolint:errcheck // the flag was defined before
 	cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		prefix := word[:strings.LastIndexByte(word, ',')+1]
 		var out []string
 		for _, w := range words {
-			out = append(out, prefix+w)
+			if !slices.Contains(strings.Split(prefix, ","), w) {
+				out = append(out, prefix+w)
+			}
 		}
 		return out, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 	})

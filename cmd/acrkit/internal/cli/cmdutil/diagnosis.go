@@ -100,6 +100,6 @@ func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 		}
 		pairs = append(pairs, [2]string{"asked", text})
 	}
-	pairs = append(pairs, [2]string{"fix", d.Fix})
+	pairs = append(pairs, [2]string{PairFix, d.Fix})
 	return PrintPairs(s, pairs)
 }

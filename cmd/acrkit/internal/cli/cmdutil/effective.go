@@ -8,6 +8,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/login/find"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // Effective is the credential that requests for a scope are made with, as far as
@@ -161,7 +162,7 @@ func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []
 			}
 		}
 		if err != nil {
-			none.Outcome, none.Detail = auth.OutcomeShadowed, "cannot be read: "+reasonOf(err)
+			none.Outcome, none.Detail = auth.OutcomeShadowed, "cannot be read: "+wire.ReasonOf(err)
 		}
 		if len(places) == 0 {
 			places = append(places, none)

@@ -2,7 +2,6 @@ package cmdutil
 
 import (
 	"context"
-	"errors"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
@@ -67,11 +66,4 @@ func (f *Factory) customLoginServer(reg acrkit.Registry) bool {
 // dockerConfig is what Docker and podman keep.
 func (f *Factory) dockerConfig() auth.Credential {
 	return auth.DockerConfigFromEnvironment(f.LookupEnv)
-}
-
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

@@ -197,7 +197,7 @@ func (e *Exporter) runQuery(ctx context.Context, s *iostreams.IOStreams, v any) 
 			if halt, isHalt := errors.AsType[*gojq.HaltError](err); isHalt && halt.Value() == nil {
 				return nil
 			}
-			return &acrkit.Error{Code: acrkit.CodeUsage, Reason: "--jq: " + err.Error(), Causes: []error{err}}
+			return &acrkit.Error{Code: acrkit.CodeUsage, Reason: "--jq: " + err.Error(), Errs: []error{err}}
 		}
 		if text, isText := v.(string); isText {
 			// As jq -r: text for the next program, not for a JSON reader.

@@ -1,30 +1,46 @@
 package cmdutil
 
 import (
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/registry"
 )
 
-// PrintPairs writes the properties of one object: "name: value" aligned on a
-// terminal, name and value with a tab between them in a pipe. Empty values are
-// left out.
+// PairFix is the name of a pair whose value is a command. It stays on one line, whatever
+// the width of the terminal, so that it can be copied.
+const PairFix = "fix"
+
+// PrintPairs writes the properties of one object: "name: value" on a terminal, aligned and
+// wrapped to its width, name and value with a tab between them in a pipe. Nothing is cut.
+// Empty values are left out.
 func PrintPairs(s *iostreams.IOStreams, pairs [][2]string) error {
-	table := s.NewTable()
+	const colon = ":  "
+	indent := 0
 	for _, p := range pairs {
-		if p[1] == "" {
-			continue
-		}
-		name := p[0]
-		if s.IsStdoutTTY() {
-			name += ":"
-		}
-		if err := table.Row(name, p[1]); err != nil {
-			return err
+		if p[1] != "" {
+			indent = max(indent, utf8.RuneCountInString(p[0])+len(colon))
 		}
 	}
-	return table.Flush()
+	var b strings.Builder
+	for _, p := range pairs {
+		name, value := p[0], visible.Line(p[1])
+		switch {
+		case value == "":
+		case !s.IsStdoutTTY():
+			fmt.Fprintf(&b, "%s\t%s\n", name, value)
+		default:
+			if name != PairFix {
+				value = s.Wrap(indent, value)
+			}
+			fmt.Fprintf(&b, "%-*s%s\n", indent, name+colon, value)
+		}
+	}
+	_, err := s.Out.Write([]byte(b.String()))
+	return err
 }
 
 // Locks names what attributes forbid: "delete,write", or "none".

@@ -26,7 +26,7 @@ func ReadScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+			return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 		}
 		defer file.Close()
 		in = file
@@ -37,7 +37,7 @@ func ReadScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 	}
 	m, err := parseScopeMap(data)
 	if err != nil {
-		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err), Causes: []error{err},
+		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err), Errs: []error{err},
 			Hint: sentence.Draft(sentence.SaveScopeMap, nil)}
 	}
 	return m, nil

@@ -130,7 +130,7 @@ func (t *timeout) explain(err error) error {
 	}
 	out.Reason = reason
 	if err != errTimeout { //nolint:errorlint // the very value
-		out.Causes = []error{err}
+		out.Errs = []error{err}
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/stall"
 )
@@ -41,13 +42,13 @@ func newStage(ctx context.Context, io *iostreams.IOStreams) (_ *stage, err error
 			err = errors.Join(err, s.close())
 		}
 	}()
-	seed := &emulator.Seed{
-		Tenants: []emulator.SeedTenant{{ID: tenantID, Applications: []emulator.SeedApplication{{ClientID: clientID, DisplayName: "build-agent",
-			Secrets: []emulator.SeedSecret{{Value: emulator.Secret(s.secret)}}}}}},
-		Registries: []emulator.SeedRegistry{{Name: "myregistry",
-			RoleAssignments: []emulator.SeedRoleAssignment{{ClientID: clientID, Role: "AcrPush"}}}},
+	start := &seed.Seed{
+		Tenants: []seed.Tenant{{ID: tenantID, Applications: []seed.Application{{ClientID: clientID, DisplayName: "build-agent",
+			Secrets: []seed.ClientSecret{{Value: seed.Secret(s.secret)}}}}}},
+		Registries: []seed.Registry{{Name: "myregistry",
+			RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "AcrPush"}}}},
 	}
-	if s.em, err = emulator.Open(ctx, &emulator.Options{Seed: seed}); err != nil {
+	if s.em, err = emulator.Open(ctx, &emulator.Options{Seed: start}); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.em.Close)

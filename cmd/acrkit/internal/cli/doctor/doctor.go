@@ -180,14 +180,22 @@ func newStepJSON(s diagnose.Step) stepJSON {
 // signs are printed beside the outcomes on a terminal.
 var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗", diagnose.Skipped: "-"}
 
+// The columns of a step on a terminal. Steps are printed as they end, so that the widths
+// are known before the words.
+const (
+	outcomeColumns = len(diagnose.Skipped)
+	nameColumns    = len("data-endpoint") // the longest name
+)
+
 func printStep(s *iostreams.IOStreams, step diagnose.Step) {
 	if !s.IsStdoutTTY() {
 		fmt.Fprintf(s.Out, "%s\t%s\t%s\n", step.Outcome, step.Name, visible.Line(step.Text))
 		return
 	}
 	style := map[diagnose.Outcome]iostreams.Style{diagnose.OK: iostreams.Success, diagnose.Warning: iostreams.Warning, diagnose.Failed: iostreams.Failure, diagnose.Skipped: iostreams.Muted}[step.Outcome]
-	head := s.Styled(style, fmt.Sprintf("%s %-7s", signs[step.Outcome], step.Outcome))
-	fmt.Fprintf(s.Out, "%s %-11s %s\n", head, step.Name, visible.Line(step.Text))
+	head := fmt.Sprintf("%s %-*s", signs[step.Outcome], outcomeColumns, step.Outcome)
+	fmt.Fprintf(s.Out, "%s  %-*s  %s\n", s.Styled(style, head), nameColumns, step.Name,
+		s.Wrap(2+outcomeColumns+2+nameColumns+2, visible.Line(step.Text)))
 }
 
 func printVerdict(s *iostreams.IOStreams, out report, found *diagnose.Diagnosis) error {

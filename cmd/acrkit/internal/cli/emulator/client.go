@@ -169,7 +169,7 @@ func (c *control) open() (*client, error) {
 		if c.DataDir == "" && c.Addr != "" { // it is not the emulator of the user's data folder
 			out.hint = sentence.Fix(sentence.ShowClockOf, map[string]string{"host": c.Addr})
 		}
-		return nil, &acrkit.Error{Code: code, Op: op, Causes: []error{err}, Hint: out.hint}
+		return nil, &acrkit.Error{Code: code, Op: op, Errs: []error{err}, Hint: out.hint}
 	}
 	defer file.Close()
 	data, err := keyLimit.ReadAll(file)
@@ -191,7 +191,7 @@ func (c *control) open() (*client, error) {
 	} else {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Causes: []error{err}, Hint: out.hint}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Errs: []error{err}, Hint: out.hint}
 		}
 		if transport = newTransport(pem); transport.TLSClientConfig == nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Reason: fmt.Sprintf("%q holds none", caFile)}
@@ -238,7 +238,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	const op = "ask the emulator"
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, &body)
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	req.Header.Set(controlHeader, c.key)
 	if in != nil {
@@ -274,14 +274,14 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Reason: "its answer cannot be read: it may be of another version", Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Reason: "its answer cannot be read: it may be of another version", Errs: []error{err}}
 	}
 	return nil
 }
 
 // lost returns the error of a request without an answer, or with an incomplete one.
 func (c *client) lost(op, host string, err error) error {
-	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + host, Causes: []error{err}, Hint: c.hint}
+	e := &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " at " + host, Errs: []error{err}, Hint: c.hint}
 	if _, ok := errors.AsType[*stall.Error](err); ok {
 		e.Hint = sentence.Fix(sentence.WhenItHasEnded, map[string]string{"command": c.hint})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -57,7 +58,7 @@ func loginServer(addr net.Addr) string {
 // describe adds what the emulator holds: an earlier start may have applied the seed,
 // and commands change it. Tokens come in the order of the seed, nil or not, and then
 // by name.
-func (c *connection) describe(e *emulator.Emulator, seed *emulator.Seed) error {
+func (c *connection) describe(e *emulator.Emulator, s *seed.Seed) error {
 	if all := e.Applications(); len(all) > 0 {
 		c.Tenant, c.Client = all[0].TenantID, all[0].ClientID
 	}
@@ -76,13 +77,13 @@ func (c *connection) describe(e *emulator.Emulator, seed *emulator.Seed) error {
 			c.Tokens = append(c.Tokens, t.Name)
 		}
 	}
-	if seed == nil || len(seed.Registries) == 0 {
+	if s == nil || len(s.Registries) == 0 {
 		return nil
 	}
 	place := func(name string) int {
-		i := slices.IndexFunc(seed.Registries[0].Tokens, func(t emulator.SeedToken) bool { return t.Name == name })
+		i := slices.IndexFunc(s.Registries[0].Tokens, func(t seed.Token) bool { return t.Name == name })
 		if i < 0 {
-			return len(seed.Registries[0].Tokens)
+			return len(s.Registries[0].Tokens)
 		}
 		return i
 	}
@@ -113,7 +114,7 @@ func readConnection(dir string) (connection, error) {
 		return c, err
 	}
 	if err != nil {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}, Hint: start}
+		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}, Hint: start}
 	}
 	if err := json.Unmarshal(data, &c); err != nil || c.LoginServer == "" {
 		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: start}

@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -78,7 +79,7 @@ func TestNewCmdSeed(t *testing.T) {
 func TestReadSeed(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":      "",
-		"too large":  "#" + strings.Repeat(" ", emulator.MaxSeed),
+		"too large":  "#" + strings.Repeat(" ", seed.MaxSize),
 		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}]}]",
 	} {
 		_, err := readSeed("-", strings.NewReader(text))
@@ -153,23 +154,23 @@ func TestLoginServer(t *testing.T) {
 }
 
 func TestConnection(t *testing.T) {
-	seed, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	s, err := seed.Read(strings.NewReader(seed.Example()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	c := connection{LoginServer: "localhost:5443", Registries: []string{"myregistry"}, CAFile: "/d/ca.pem", DataDir: dir}
-	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: seed})
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: s})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if err := c.describe(e, seed); err != nil {
+	if err := c.describe(e, s); err != nil {
 		t.Fatal(err)
 	}
-	if c.Client != seed.Tenants[0].Applications[0].ClientID || c.Tenant != seed.Tenants[0].ID ||
-		c.Subscription != seed.Subscriptions[0].ID || len(c.Tokens) != len(seed.Registries[0].Tokens) ||
-		c.Tokens[0] != seed.Registries[0].Tokens[0].Name {
+	if c.Client != s.Tenants[0].Applications[0].ClientID || c.Tenant != s.Tenants[0].ID ||
+		c.Subscription != s.Subscriptions[0].ID || len(c.Tokens) != len(s.Registries[0].Tokens) ||
+		c.Tokens[0] != s.Registries[0].Tokens[0].Name {
 		t.Errorf("%+v", c)
 	}
 	if err := c.save(dir); err != nil {
@@ -280,11 +281,11 @@ func TestChosenHint(t *testing.T) {
 		{StartOptions{Memory: true, Addr: ":1"}, "acrkit emulator start --listen-beyond-loopback --addr :1 --memory --seed FILE    #"},
 		{StartOptions{DataDir: "a b", Addr: ":1"}, "--data 'a b' --seed FILE --seed-mode merge    #"},
 	} {
-		seed, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+		s, err := seed.Read(strings.NewReader(seed.Example()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = emulator.Open(t.Context(), &emulator.Options{Seed: seed, BeyondLoopback: true})
+		_, err = emulator.Open(t.Context(), &emulator.Options{Seed: s, BeyondLoopback: true})
 		err = x.opts.explain(err)
 		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Hint, x.want) || e.Op != "listen beyond loopback" {
 			t.Errorf("%+v", e)

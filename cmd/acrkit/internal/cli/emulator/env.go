@@ -50,12 +50,9 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			if opts.Token != "" && opts.ServicePrincipal {
 				return cmdutil.Usage("--token and --service-principal exclude each other")
 			}
-			if opts.DataDir == "" {
-				dir, err := defaultDataDir(f.Env, "acrkit emulator env")
-				if err != nil {
-					return err
-				}
-				opts.DataDir = dir
+			var err error
+			if opts.DataDir, err = opts.folder(f, cmd.CommandPath()); err != nil {
+				return err
 			}
 			if runF != nil {
 				return runF(cmd.Context(), opts)
@@ -66,8 +63,24 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
 	cmd.Flags().StringVar(&opts.Token, "token", "", "export the token of this `name`, with the password that the seed file names")
 	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
+	cmdutil.CompleteNameFlag(cmd, "token", func(context.Context) ([]string, error) {
+		dir, err := opts.folder(f, cmd.CommandPath())
+		if err != nil {
+			return nil, err
+		}
+		conn, err := readConnection(dir)
+		return conn.Tokens, err
+	})
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
 	return cmd
+}
+
+// folder returns the data folder: that of --data, or the user's; command is for a hint.
+func (opts *EnvOptions) folder(f *cmdutil.Factory, command string) (string, error) {
+	if opts.DataDir != "" {
+		return opts.DataDir, nil
+	}
+	return defaultDataDir(f.Env, command)
 }
 
 func envRun(ctx context.Context, opts *EnvOptions) error {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/scopemap"
@@ -28,7 +28,7 @@ const passwordCheckTime = 5 * time.Second
 
 // seedOf returns where the passwords of the state are: the seed of this start, or the
 // one that an earlier start with the folder recorded.
-func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
+func (opts *StartOptions) seedOf(s *seed.Seed) string {
 	switch {
 	case opts.SeedFile == "-":
 		return ""
@@ -38,7 +38,7 @@ func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 			return ""
 		}
 		return path
-	case seed != nil:
+	case s != nil:
 		return exampleSeed
 	}
 	before, err := readConnection(opts.DataDir)
@@ -52,7 +52,7 @@ func (opts *StartOptions) seedOf(seed *emulator.Seed) string {
 // no password that could be read.
 type seedToken struct {
 	name     string
-	password emulator.Secret
+	password seed.Secret
 	public   bool // it is the one in the example seed
 	lists    bool // its scope map has metadata/read somewhere
 }
@@ -63,39 +63,39 @@ func (c connection) seedTokens() ([]seedToken, error) {
 	if c.Seed == "" {
 		return nil, nil
 	}
-	example, err := emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	example, err := seed.Read(strings.NewReader(seed.Example()))
 	if err != nil {
 		return nil, err
 	}
-	seed := example
+	s := example
 	if c.Seed != exampleSeed {
-		if seed, err = readSeed(c.Seed, nil); err != nil {
+		if s, err = readSeed(c.Seed, nil); err != nil {
 			return nil, err
 		}
 	}
-	if len(seed.Registries) == 0 || len(c.Registries) == 0 || seed.Registries[0].Name != c.Registries[0] {
+	if len(s.Registries) == 0 || len(c.Registries) == 0 || s.Registries[0].Name != c.Registries[0] {
 		return nil, nil
 	}
 	known := passwordsOf(example.Registries[0])
 	var out []seedToken
-	for name, value := range passwordsOf(seed.Registries[0]) {
+	for name, value := range passwordsOf(s.Registries[0]) {
 		if slices.Contains(c.Tokens, name) {
 			out = append(out, seedToken{name: name, password: value, public: known[name] == value})
 		}
 	}
 	place := func(t seedToken) int {
-		return slices.IndexFunc(seed.Registries[0].Tokens, func(s emulator.SeedToken) bool { return s.Name == t.name })
+		return slices.IndexFunc(s.Registries[0].Tokens, func(s seed.Token) bool { return s.Name == t.name })
 	}
 	slices.SortFunc(out, func(a, b seedToken) int { return place(a) - place(b) })
 	for i, t := range out {
-		out[i].lists = lists(seed.Registries[0], seed.Registries[0].Tokens[place(t)].ScopeMap)
+		out[i].lists = lists(s.Registries[0], s.Registries[0].Tokens[place(t)].ScopeMap)
 	}
 	return out, nil
 }
 
 // passwordsOf returns the first password of each token.
-func passwordsOf(r emulator.SeedRegistry) map[string]emulator.Secret {
-	out := map[string]emulator.Secret{}
+func passwordsOf(r seed.Registry) map[string]seed.Secret {
+	out := map[string]seed.Secret{}
 	for _, t := range r.Tokens {
 		if len(t.Passwords) > 0 {
 			out[t.Name] = t.Passwords[0].Value
@@ -105,7 +105,7 @@ func passwordsOf(r emulator.SeedRegistry) map[string]emulator.Secret {
 }
 
 // lists reports whether a scope map allows listing the tags of some repository.
-func lists(r emulator.SeedRegistry, name string) bool {
+func lists(r seed.Registry, name string) bool {
 	maps := scopemap.System()
 	for _, m := range r.ScopeMaps {
 		if parsed, err := scopemap.Parse(m.Actions); err == nil && m.Name == name {

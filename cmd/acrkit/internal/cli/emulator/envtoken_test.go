@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // TestPublicToken: the token exported by default is the first one that can list tags, and
 // only with the public password of the example.
 func TestPublicToken(t *testing.T) {
-	example := emulator.ExampleSeed()
+	example := seed.Example()
 	change := func(old, replacement string) string {
 		t.Helper()
 		if !strings.Contains(example, old) {
@@ -64,7 +64,7 @@ func TestPublicToken(t *testing.T) {
 
 // TestSeedOf: a later start without a seed remembers the one before.
 func TestSeedOf(t *testing.T) {
-	dir, seed := t.TempDir(), &emulator.Seed{}
+	dir, s := t.TempDir(), &seed.Seed{}
 	path, err := filepath.Abs("seed.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -72,15 +72,15 @@ func TestSeedOf(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		file string
-		seed *emulator.Seed
+		seed *seed.Seed
 		want string
 	}{
 		{"nothing before", "", nil, ""},
-		{"file", "seed.yaml", seed, path},
+		{"file", "seed.yaml", s, path},
 		{"later", "", nil, path},
-		{"stdin", "-", seed, ""},
+		{"stdin", "-", s, ""},
 		{"after it", "", nil, ""},
-		{"example", "", seed, exampleSeed},
+		{"example", "", s, exampleSeed},
 		{"later", "", nil, exampleSeed},
 	} {
 		opts := StartOptions{DataDir: dir, SeedFile: tt.file}

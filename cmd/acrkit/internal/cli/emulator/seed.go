@@ -13,7 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -66,9 +66,9 @@ func NewCmdSeedInit(f *cmdutil.Factory, runF func(context.Context, *SeedInitOpti
 }
 
 func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
-	text := emulator.ExampleSeed()
+	text := seed.Example()
 	if opts.Schema {
-		text = emulator.SeedSchema()
+		text = seed.Schema()
 	}
 	if opts.File == "-" {
 		_, err := io.WriteString(opts.IO.Out, text)
@@ -84,7 +84,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
 	}
 	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	if !opts.Schema {
 		err = makePrivate(file)
@@ -93,7 +93,7 @@ func seedInitRun(_ context.Context, opts *SeedInitOptions) error {
 		_, err = io.WriteString(file, text)
 	}
 	if err := errors.Join(err, file.Close()); err != nil {
-		return &acrkit.Error{Op: op, Causes: []error{err}}
+		return &acrkit.Error{Op: op, Errs: []error{err}}
 	}
 	if opts.Schema {
 		cmdutil.Say(opts.IO.ErrOut, "wrote %s, the schema of seed files, for an editor", opts.File)
@@ -140,31 +140,31 @@ func NewCmdSeedCheck(f *cmdutil.Factory, runF func(context.Context, *SeedCheckOp
 }
 
 func seedCheckRun(_ context.Context, opts *SeedCheckOptions) error {
-	seed, err := readSeed(opts.File, opts.IO.In)
+	s, err := readSeed(opts.File, opts.IO.In)
 	if err != nil {
 		return err
 	}
 	repositories, tokens := 0, 0
-	for _, r := range seed.Registries {
+	for _, r := range s.Registries {
 		repositories += len(r.Repositories)
 		tokens += len(r.Tokens)
 	}
-	_, err = fmt.Fprintf(opts.IO.Out, "%s is good: %d registries, %d repositories, %d tokens\n", opts.File, len(seed.Registries), repositories, tokens)
+	_, err = fmt.Fprintf(opts.IO.Out, "%s is good: %d registries, %d repositories, %d tokens\n", opts.File, len(s.Registries), repositories, tokens)
 	return err
 }
 
 // readSeed reads a seed from a file, or from in where path is "-".
-func readSeed(path string, in io.Reader) (*emulator.Seed, error) {
+func readSeed(path string, in io.Reader) (*seed.Seed, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Causes: []error{err},
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Errs: []error{err},
 				Hint: sentence.Fix(sentence.WriteSeed, map[string]string{"file": path})}
 		}
 		defer file.Close()
 		in = file
 	}
-	seed, err := emulator.ParseSeed(in)
+	s, err := seed.Read(in)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		out := *e
 		out.Code = acrkit.CodeUsage // too large is wrong usage here like any other bad file
@@ -172,5 +172,5 @@ func readSeed(path string, in io.Reader) (*emulator.Seed, error) {
 		out.Hint = sentence.Fix(sentence.ShowSeed, nil)
 		return nil, &out
 	}
-	return seed, err
+	return s, err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/stall"
@@ -141,7 +142,7 @@ func checkAddr(addr, given string, beyond bool) error {
 
 func startRun(ctx context.Context, opts *StartOptions) error {
 	defer cmdutil.TuneGC()()
-	seed, err := opts.seed()
+	s, err := opts.seed()
 	if err != nil {
 		return err
 	}
@@ -161,19 +162,19 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
-		DataDir: opts.DataDir, Recover: opts.Recover, Seed: seed, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		DataDir: opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
 		BeyondLoopback: opts.BeyondLoopback,
 		Logger:         slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		return opts.explain(err)
 	}
-	conn, cleanup, err := opts.connection(e, seed, listener.Addr())
+	conn, cleanup, err := opts.connection(e, s, listener.Addr())
 	if err != nil {
 		return errors.Join(opts.explain(err), e.Close())
 	}
 	defer cleanup()
-	example := seed != nil && opts.SeedFile == ""
+	example := s != nil && opts.SeedFile == ""
 	err = opts.serve(ctx, e, listener, conn, example)
 	if closeErr := e.Close(); err == nil {
 		err = closeErr
@@ -247,9 +248,9 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 	if err == nil {
 		return l, nil
 	}
-	e := &acrkit.Error{Op: "listen on " + addr, Causes: []error{err}}
+	e := &acrkit.Error{Op: "listen on " + addr, Errs: []error{err}}
 	if inner, ok := errors.AsType[*net.OpError](err); ok {
-		e.Causes = []error{inner.Err}
+		e.Errs = []error{inner.Err}
 	}
 	host, _, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -261,7 +262,7 @@ func listen(ctx context.Context, addr, given string) (net.Listener, error) {
 
 // seed reads the seed file. Without one, a new folder gets the example, whose
 // passwords are public.
-func (opts *StartOptions) seed() (*emulator.Seed, error) {
+func (opts *StartOptions) seed() (*seed.Seed, error) {
 	if opts.SeedFile != "" {
 		return readSeed(opts.SeedFile, opts.IO.In)
 	}
@@ -274,21 +275,21 @@ func (opts *StartOptions) seed() (*emulator.Seed, error) {
 			return nil, err
 		}
 		if err != nil {
-			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Causes: []error{err}})
+			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
 		if !isNew {
 			return nil, nil
 		}
 	}
-	return emulator.ParseSeed(strings.NewReader(emulator.ExampleSeed()))
+	return seed.Read(strings.NewReader(seed.Example()))
 }
 
 // connection describes the running emulator, and writes the description, and the CA
 // certificate of an emulator in memory, where other programs find them.
-func (opts *StartOptions) connection(e *emulator.Emulator, seed *emulator.Seed, addr net.Addr) (connection, func(), error) {
-	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(seed)}
+func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr net.Addr) (connection, func(), error) {
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(s)}
 	nothing := func() {}
-	if err := conn.describe(e, seed); err != nil {
+	if err := conn.describe(e, s); err != nil {
 		return conn, nothing, err
 	}
 	if opts.DataDir == "" {
@@ -336,7 +337,7 @@ func (opts *StartOptions) explain(err error) error {
 	}
 	if cmdutil.IsDiskFull(err) {
 		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
-			Causes: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
+			Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)
 	// The system refuses the folder, or something in it.

@@ -102,10 +102,14 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 	return cmd
 }
 
-// complete completes the code of a cause, which is written in capitals, or a reference.
+// complete completes the code of a cause, which is written in capitals, or a reference;
+// after --error, a file.
 func complete(f *cmdutil.Factory) cobra.CompletionFunc {
 	references := cmdutil.CompleteReferences(f)
 	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if cmd.Flags().Changed("error") {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
 		const prefix = "ACRK"
 		if len(args) > 0 || word == "" || !strings.HasPrefix(word, prefix) && !strings.HasPrefix(prefix, word) {
 			return references(cmd, args, word)
@@ -207,8 +211,10 @@ func describe(opts *Options) error {
 	if !ok {
 		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
-	return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"symptom", c.Symptom}, {"difference", c.Difference},
-		{"proof", c.Proof}, {"known", string(c.Basis)}, {"fix", c.Fix}})
+	return cmdutil.PrintPairs(opts.IO, [][2]string{
+		{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"symptom", c.Symptom}, {"difference", c.Difference},
+		{"proof", c.Proof}, {"known", string(c.Basis)}, {cmdutil.PairFix, c.Fix},
+	})
 }
 
 func runError(ctx context.Context, opts *Options) error {
@@ -241,7 +247,7 @@ func (opts *Options) readText() (string, error) {
 	if opts.ErrorFile != stdin {
 		f, err := os.Open(opts.ErrorFile)
 		if err != nil {
-			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile), Causes: []error{err}}
+			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile), Errs: []error{err}}
 		}
 		defer f.Close()
 		in = f

@@ -79,7 +79,7 @@ func (t *Table) align() {
 				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
 			}
 		}
-		text := cut(line.String(), t.s.width)
+		text := cut(strings.TrimRight(line.String(), " "), t.s.width)
 		if n == 0 && t.header != nil {
 			text = t.s.Styled(Bold, text)
 		}

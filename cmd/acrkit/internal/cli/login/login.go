@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -143,11 +142,9 @@ func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string,
 	return reg, name, err
 }
 
-var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
-
 // The user names that go with an ACR refresh token where a client knows nothing
 // but user names and passwords.
-var refreshUsers = []string{"00000000-0000-0000-0000-000000000000", "<token>"}
+var refreshUsers = []string{wire.ZeroGUID, "<token>"}
 
 // apply turns flags into a kind and a user.
 func (fl *flags) apply(opts *Options) error {
@@ -195,7 +192,7 @@ func (fl *flags) apply(opts *Options) error {
 		}
 	case slices.Contains(refreshUsers, fl.username):
 		opts.Kind, opts.User = auth.KindRefreshToken, ""
-	case guid.MatchString(fl.username):
+	case wire.IsGUID(fl.username):
 		// A client id, as docker login takes it; the registry exchanges it by itself.
 		opts.Kind = auth.KindUserPassword
 	default:
@@ -294,7 +291,7 @@ func (opts *Options) checkHost() error {
 // recognize detects the kind of the secret by its form, not by the option that gave it.
 func (opts *Options) recognize(l *store.Login) error {
 	secret := l.Secret.Reveal()
-	if l.Kind == string(auth.KindServicePrincipal) && guid.MatchString(secret) {
+	if l.Kind == string(auth.KindServicePrincipal) && wire.IsGUID(secret) {
 		cmdutil.Say(opts.IO.ErrOut, "The secret looks like the id of a client secret; what is needed is its value.")
 	}
 	is := auth.UserPassword(l.User, secret).Kind()
@@ -343,7 +340,7 @@ func (opts *Options) refused(err error) error {
 	out.Reason += "; nothing was stored"
 	switch {
 	case out.Code != acrkit.CodeCredentialRejected:
-	case opts.Kind == auth.KindServicePrincipal && guid.MatchString(opts.User):
+	case opts.Kind == auth.KindServicePrincipal && wire.IsGUID(opts.User):
 		out.Hint = sentence.Fix(sentence.ListSecretsOf, map[string]string{"client": opts.User})
 	case opts.Kind == auth.KindScopedToken && opts.Registry.IsACR(): // the hint shows the token's status
 	case opts.Kind == auth.KindAdminUser && opts.Registry.IsACR():

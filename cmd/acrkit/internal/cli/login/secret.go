@@ -31,7 +31,7 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 	case opts.File != "":
 		f, err := os.Open(opts.File)
 		if err != nil {
-			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read --password-file", Causes: []error{err}}
+			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read --password-file", Errs: []error{err}}
 		}
 		defer f.Close()
 		return readAll(f, fmt.Sprintf("read --password-file %q", opts.File))
@@ -65,7 +65,7 @@ func (opts *Options) withFile() string {
 func readAll(r io.Reader, op string) (string, error) {
 	data, err := io.ReadAll(io.LimitReader(r, store.MaxSecret+3))
 	if err != nil {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Causes: []error{err}}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	switch {
@@ -92,7 +92,7 @@ func readSecret(ctx context.Context, s *iostreams.IOStreams, what string) (strin
 	// A person who interrupts leaves a reader behind that has switched the echo off.
 	state, err := term.GetState(fd)
 	if err != nil {
-		return "", &acrkit.Error{Op: "read from the terminal", Causes: []error{err}}
+		return "", &acrkit.Error{Op: "read from the terminal", Errs: []error{err}}
 	}
 	secret, err := ask(ctx, s, what, func() (string, error) {
 		secret, err := term.ReadPassword(fd)
@@ -125,7 +125,7 @@ func ask(ctx context.Context, s *iostreams.IOStreams, question string, read func
 		case errors.Is(a.err, io.EOF), a.err == nil && a.text == "":
 			return "", cmdutil.Usage("nothing was entered")
 		case a.err != nil:
-			return "", &acrkit.Error{Op: "read from the terminal", Causes: []error{a.err}}
+			return "", &acrkit.Error{Op: "read from the terminal", Errs: []error{a.err}}
 		case len(a.text) > store.MaxSecret:
 			return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read from the terminal", Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
 		}

@@ -24,10 +24,10 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 	parent, err := store.Dir(opts.LookupEnv)
 	if err != nil {
 		return nil, &acrkit.Error{
-			Code:   acrkit.CodeUsage,
-			Op:     "find a folder for the certificate authority",
-			Causes: []error{err},
-			Hint:   sentence.Fix(sentence.SetOwnFolder, map[string]string{"variable": store.EnvDir}),
+			Code: acrkit.CodeUsage,
+			Op:   "find a folder for the certificate authority",
+			Errs: []error{err},
+			Hint: sentence.Fix(sentence.SetOwnFolder, map[string]string{"variable": store.EnvDir}),
 		}
 	}
 	more := beyondThisMachine(names)
@@ -37,7 +37,7 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 		dir += "-" + hex.EncodeToString(sum[:8])
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, &acrkit.Error{Op: "make the folder of the certificate authority", Causes: []error{err},
+		return nil, &acrkit.Error{Op: "make the folder of the certificate authority", Errs: []error{err},
 			Hint: sentence.Fix(sentence.SetWritableFolder, map[string]string{"variable": store.EnvDir})}
 	}
 	ca, err := pki.Open(dir, more)

@@ -161,7 +161,7 @@ func readBundle(name string) ([]byte, error) {
 			return data, nil
 		}
 	}
-	return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over the trusted certificates", Causes: []error{err}}
+	return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "carry over the trusted certificates", Errs: []error{err}}
 }
 
 // truststore is a file of trusted certificates for Java. A certificate that

@@ -197,7 +197,7 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 		return randomKey(), nil
 	}
 	bad := func(why string, causes ...error) (auth.Secret, error) {
-		return auth.Secret{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile), Reason: why, Causes: causes,
+		return auth.Secret{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile), Reason: why, Errs: causes,
 			Hint: sentence.Fix(sentence.MakeClientKey, nil)}
 	}
 	f, err := os.Open(opts.ClientKeyFile)
@@ -250,7 +250,7 @@ func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Li
 			_ = srv.Close() // the rest is cut off
 		}
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "serve the proxy", Causes: []error{err}}
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "serve the proxy", Errs: []error{err}}
 		}
 		return nil
 	}
@@ -261,9 +261,9 @@ func listen(ctx context.Context, opts *Options) (net.Listener, error) {
 	if err == nil {
 		return l, nil
 	}
-	e := &acrkit.Error{Op: "listen on " + opts.Addr, Causes: []error{err}}
+	e := &acrkit.Error{Op: "listen on " + opts.Addr, Errs: []error{err}}
 	if inner, ok := errors.AsType[*net.OpError](err); ok {
-		e.Causes = []error{inner.Err}
+		e.Errs = []error{inner.Err}
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		host, _, _ := net.SplitHostPort(opts.Addr)

@@ -28,6 +28,7 @@ import (
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -91,11 +92,11 @@ func TestSameCause(t *testing.T) {
 		t.Run(strings.TrimSuffix(string(sc.rule)+"/"+sc.name, "/"), func(t *testing.T) {
 			opts := &acrtest.Options{RateLimits: sc.rule == rule.RateLimit}
 			if sc.seed != "" {
-				seed, err := emulator.ParseSeed(strings.NewReader(sc.seed))
+				s, err := seed.Read(strings.NewReader(sc.seed))
 				if err != nil {
 					t.Fatal(err)
 				}
-				opts.Seed = seed
+				opts.Seed = s
 			}
 			s := &stage{acrtest.NewRegistry(t, opts), t}
 			attempt := sc.make(s)

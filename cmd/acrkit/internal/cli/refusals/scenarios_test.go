@@ -26,6 +26,7 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/registry"
 )
@@ -340,8 +341,8 @@ func (s *stage) expired() acrtest.ServicePrincipal {
 	s.t.Helper()
 	p := s.ServicePrincipal("AcrPull")
 	s.must(s.Emulator().PutApplication(s.t.Context(), p.TenantID,
-		emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "expired",
-			Secrets: []emulator.SeedSecret{{Value: emulator.Secret(p.ClientSecret),
+		seed.Application{ClientID: p.ClientID, DisplayName: "expired",
+			Secrets: []seed.ClientSecret{{Value: seed.Secret(p.ClientSecret),
 				Expires: s.Clock().Now().Add(-time.Hour)}}}))
 	return p
 }
@@ -403,7 +404,7 @@ func entraScenarios() []scenario {
 	certificate, old := selfSigned(own, now.Add(time.Hour)), selfSigned(own, now.Add(-time.Minute))
 	other := selfSigned(foreign, now.Add(time.Hour))
 	theirs := func(s *stage, p acrtest.ServicePrincipal, change map[string]any) (jwt.MapClaims,
-		[]emulator.SeedFederatedCredential) {
+		[]seed.FederatedCredential) {
 		c := jwt.MapClaims{"iss": "https://issuer.example", "sub": "job:1", "aud": "api://AzureADTokenExchange",
 			"exp": s.Clock().Now().Add(time.Minute).Unix()}
 		for k, v := range change {
@@ -411,14 +412,14 @@ func entraScenarios() []scenario {
 		}
 		der, err := x509.MarshalPKIXPublicKey(&foreign.PublicKey)
 		s.must(err)
-		return c, []emulator.SeedFederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1",
+		return c, []seed.FederatedCredential{{Issuer: "https://issuer.example", Subject: "job:1",
 			PublicKey: pemOf("PUBLIC KEY", der)}}
 	}
 	signed := func(id rule.ID, key *rsa.PrivateKey, cert []byte, change map[string]any, federated,
 		trusted bool) scenario {
 		return form(id, cause.EntraAssertionRefused, func(s *stage, p acrtest.ServicePrincipal) map[string]string {
-			app := emulator.SeedApplication{ClientID: p.ClientID, DisplayName: "signed",
-				Certificates: []emulator.SeedCertificate{{PEM: pemOf("CERTIFICATE", certificate)},
+			app := seed.Application{ClientID: p.ClientID, DisplayName: "signed",
+				Certificates: []seed.Certificate{{PEM: pemOf("CERTIFICATE", certificate)},
 					{PEM: pemOf("CERTIFICATE", old)}}}
 			endpoint := s.URL() + "/" + p.TenantID + "/oauth2/v2.0/token"
 			c := jwt.MapClaims{"iss": p.ClientID, "sub": p.ClientID, "aud": endpoint,

@@ -187,7 +187,7 @@ func listCatalog(ctx context.Context, opts *ListOptions, c *cmdutil.Connection) 
 		// The right was there and went in the midst of the list; names are out
 		// already, so nothing may be added from elsewhere.
 		return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list repositories", Registry: opts.Registry,
-			Reason: fmt.Sprintf("after %d names the registry refused the catalog", n), Causes: []error{err}}
+			Reason: fmt.Sprintf("after %d names the registry refused the catalog", n), Errs: []error{err}}
 	}
 	return err
 }
@@ -315,7 +315,7 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, unknowns []
 		}
 		reasons = append(reasons, fmt.Sprintf("whether %s exists is not known without metadata/read on it", strings.Join(quoted, ", ")))
 		e.Hint = sentence.Fix(sentence.ShowRights, map[string]string{"host": c.Registry.Host(), "repository": unknowns[0]})
-		e.Causes = []error{why}
+		e.Errs = []error{why}
 	}
 	e.Reason = strings.Join(reasons, "; ")
 	return e

@@ -71,7 +71,7 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 // newCmdHelp is cobra's own, except that help on an unknown topic is an error.
 func newCmdHelp() *cobra.Command {
 	return &cobra.Command{
-		Use: "help [command]", Short: "Show help for a command",
+		Use: "help [command]", Short: "Show help for a command", ValidArgsFunction: completeHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, rest, err := cmd.Root().Find(args)
 			if err != nil {
@@ -83,6 +83,20 @@ func newCmdHelp() *cobra.Command {
 			return found.Help()
 		},
 	}
+}
+
+// completeHelp completes the words of a command, and the topics.
+func completeHelp(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	found, rest, err := cmd.Root().Find(args)
+	var names []string
+	if err == nil && len(rest) == 0 {
+		for _, sub := range found.Commands() {
+			if (sub.IsAvailableCommand() || cmdutil.IsTopic(sub)) && strings.HasPrefix(sub.Name(), word) {
+				names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func indent(text, by string) string {

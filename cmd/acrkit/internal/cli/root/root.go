@@ -101,5 +101,6 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("more", version.NewCmdVersion(f, nil))
 	addTopics(cmd)
 	cmd.SetHelpCommand(newCmdHelp())
+	cmdutil.CompleteFiles(cmd)
 	return cmd
 }

@@ -1,4 +1,4 @@
-module github.com/acrkit/acrkit/adapters/oras
+module github.com/acrkit/acrkit/adapters/orasauth
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-// Command importer asks package oras for a credential, as oras-go's client does.
+// Command importer asks package orasauth for a credential, as oras-go's client does.
 package main
 
 import (
@@ -8,11 +8,11 @@ import (
 
 	"oras.land/oras-go/v2/registry/remote/auth"
 
-	"github.com/acrkit/acrkit/adapters/oras"
+	"github.com/acrkit/acrkit/adapters/orasauth"
 )
 
 func main() {
-	client := &auth.Client{Credential: oras.CredentialFunc(oras.FromEnvironment(os.LookupEnv), nil)}
+	client := &auth.Client{Credential: orasauth.CredentialFunc(orasauth.FromEnvironment(os.LookupEnv), nil)}
 	found, err := client.Credential(context.Background(), os.Getenv("ACR_NAME"))
 	fmt.Println(found != auth.EmptyCredential, err)
 }

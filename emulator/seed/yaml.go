@@ -1,4 +1,4 @@
-package emulator
+package seed
 
 import (
 	"bytes"
@@ -12,70 +12,12 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/internal/sentence"
 )
-
-// maxSeedProblems is how many problems an error message lists; it counts the rest.
-const maxSeedProblems = 20
-
-// seedProblems collects the problems of a seed. It knows the line of each
-// path ("registries[0].name") when the seed came from a file.
-type seedProblems struct {
-	lines    map[string]int
-	problems []seedProblem
-	more     int
-}
-
-type seedProblem struct {
-	line int
-	text string
-}
-
-func (p *seedProblems) any() bool { return len(p.problems) > 0 }
-
-// add notes a problem with the value at path. The text must not quote secrets.
-func (p *seedProblems) add(path, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if path != "" {
-		text = path + ": " + text
-	}
-	p.addLine(p.lines[path], text)
-}
-
-func (p *seedProblems) addLine(line int, text string) {
-	if len(p.problems) >= maxSeedProblems {
-		p.more++
-		return
-	}
-	p.problems = append(p.problems, seedProblem{line, text})
-}
-
-func (p *seedProblems) err(op string) error {
-	if len(p.problems) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(p.problems, func(a, b seedProblem) int { return a.line - b.line })
-	texts := make([]string, 0, len(p.problems))
-	for _, x := range p.problems {
-		t := x.text
-		if x.line > 0 {
-			t = fmt.Sprintf("line %d: %s", x.line, t)
-		}
-		texts = append(texts, t)
-	}
-	if p.more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", p.more))
-	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: strings.Join(texts, "; "),
-		Hint: sentence.Fix(sentence.InitOrCheckSeed, nil)}
-}
 
 // decodeYAML fills dst. It is our own because the library's strict mode neither
 // gives paths nor keeps values, which may be secrets, out of its errors.
-func decodeYAML(data []byte, dst any) *seedProblems {
-	p := &seedProblems{lines: map[string]int{}}
+func decodeYAML(data []byte, dst any) *problems {
+	p := &problems{lines: map[string]int{}}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); err != nil {
@@ -113,7 +55,7 @@ var (
 
 // addSyntax notes an error of the YAML parser: its line, and its kind where the
 // words are known to quote nothing of the file.
-func (p *seedProblems) addSyntax(err error) {
+func (p *problems) addSyntax(err error) {
 	line := 0
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		fmt.Sscanf(m[1], "%d", &line) // the expression only matches digits
@@ -159,7 +101,10 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func (p *seedProblems) decode(n *yaml.Node, v reflect.Value, path string) {
+// item returns the path of an item of the list at key.
+func item(path, key string, i int) string { return fmt.Sprintf("%s[%d]", join(path, key), i) }
+
+func (p *problems) decode(n *yaml.Node, v reflect.Value, path string) {
 	p.lines[path] = n.Line
 	wrong := func(want string) { p.add(path, "is %s; want %s", kindName(n), want) }
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
@@ -240,11 +185,11 @@ func (p *seedProblems) decode(n *yaml.Node, v reflect.Value, path string) {
 		}
 		p.decodeStruct(n, v, path)
 	default:
-		panic("emulator: seed has a field of kind " + v.Kind().String())
+		panic("seed: there is a field of kind " + v.Kind().String())
 	}
 }
 
-func (p *seedProblems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
+func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 	fields := map[string]int{}
 	hasSecret := false
 	for i := range v.NumField() {

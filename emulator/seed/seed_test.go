@@ -1,16 +1,13 @@
-package emulator
+package seed
 
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/acrkit/acrkit"
@@ -18,23 +15,23 @@ import (
 
 const minimalSeed = "registries:\n  - name: myregistry\n"
 
-func TestParseSeedExample(t *testing.T) {
-	s, err := ParseSeed(strings.NewReader(ExampleSeed()))
+func TestRead_example(t *testing.T) {
+	s, err := Read(strings.NewReader(Example()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := SeedToken{Name: "ci-pull", ScopeMap: "ci-pull", Status: "enabled", Passwords: []SeedPassword{
+	want := Token{Name: "ci-pull", ScopeMap: "ci-pull", Status: "enabled", Passwords: []Password{
 		{Name: "password1", Value: "correct-horse-battery-staple-0001", Expires: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}}}
 	if diff := cmp.Diff(want, s.Registries[0].Tokens[0]); diff != "" {
 		t.Errorf("token (-want +got):\n%s", diff)
 	}
-	if s.TokenLifetimes != (SeedLifetimes{time.Hour, 3 * time.Hour, 0}) {
+	if s.TokenLifetimes != (Lifetimes{time.Hour, 3 * time.Hour, 0}) {
 		t.Errorf("lifetimes %v", s.TokenLifetimes)
 	}
 }
 
-// TestParseSeedErrors pins the messages: a person reads them beside the file.
-func TestParseSeedErrors(t *testing.T) {
+// TestRead_errors pins the messages: a person reads them beside the file.
+func TestRead_errors(t *testing.T) {
 	for name, x := range map[string]struct{ in, want string }{
 		"empty":            {"", "it is empty"},
 		"comment_alone":    {"# nothing\n", "it is empty"},
@@ -79,7 +76,7 @@ func TestParseSeedErrors(t *testing.T) {
 		"condition_legacy": {"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: 22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: [a]}]\n", "the role AcrPull cannot be limited to repositories"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseSeed(strings.NewReader(x.in))
+			_, err := Read(strings.NewReader(x.in))
 			if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), x.want) {
 				t.Errorf("got  %v\nwant %s", err, x.want)
 			}
@@ -87,26 +84,26 @@ func TestParseSeedErrors(t *testing.T) {
 	}
 }
 
-func TestParseSeedTooLarge(t *testing.T) {
+func TestRead_tooLarge(t *testing.T) {
 	const most = 16 << 20
 	for size, ok := range map[int]bool{most: true, most + 1: false} {
-		_, err := ParseSeed(strings.NewReader(minimalSeed + strings.Repeat("#", size-len(minimalSeed))))
+		_, err := Read(strings.NewReader(minimalSeed + strings.Repeat("#", size-len(minimalSeed))))
 		if (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeTooLarge {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
 }
 
-func TestParseSeedReportsAllAndCounts(t *testing.T) {
+func TestRead_reportsAll(t *testing.T) {
 	in := minimalSeed + "    tokens:\n" + strings.Repeat("      - {name: x, scopeMap: y}\n", 30)
-	_, err := ParseSeed(strings.NewReader(in))
-	if err == nil || strings.Count(err.Error(), "line ") != maxSeedProblems || !strings.Contains(err.Error(), "more") {
+	_, err := Read(strings.NewReader(in))
+	if err == nil || strings.Count(err.Error(), "line ") != maxProblems || !strings.Contains(err.Error(), "more") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestSeedErrorsKeepSecrets puts a secret where it does not belong.
-func TestSeedErrorsKeepSecrets(t *testing.T) {
+// TestErrorsKeepSecrets puts a secret where it does not belong.
+func TestErrorsKeepSecrets(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	token := minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: _repositories_pull\n        passwords: "
 	for name, in := range map[string]string{
@@ -123,7 +120,7 @@ func TestSeedErrorsKeepSecrets(t *testing.T) {
 		"tag":            token + "[{name: password1, value: !!" + secret + " x}]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := ParseSeed(strings.NewReader(in))
+			s, err := Read(strings.NewReader(in))
 			if name == "tag" && err == nil {
 				err = fmt.Errorf("%+v", s)
 			}
@@ -143,7 +140,7 @@ func TestSeedErrorsKeepSecrets(t *testing.T) {
 var everyVerb = "%q %x %d"
 
 func TestSecretIsNotPrinted(t *testing.T) {
-	s := Seed{Registries: []SeedRegistry{{Tokens: []SeedToken{{Passwords: []SeedPassword{{Value: "hunter2-hunter2"}}}}}}}
+	s := Seed{Registries: []Registry{{Tokens: []Token{{Passwords: []Password{{Value: "hunter2-hunter2"}}}}}}}
 	j, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -159,127 +156,14 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	}
 }
 
-func schema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(SeedSchema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("https://acrkit.invalid/seed.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("https://acrkit.invalid/seed.json") // absolute: see openapiURL
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// asJSON reads YAML as an editor does that checks it by the schema: times stay
-// text.
-func asJSON(t testing.TB, text string) any {
-	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var plain func(*yaml.Node)
-	plain = func(n *yaml.Node) {
-		if n.Tag == "!!timestamp" {
-			n.Tag, n.Style = "!!str", yaml.DoubleQuotedStyle
-		}
-		for _, c := range n.Content {
-			plain(c)
-		}
-	}
-	plain(&n)
-	var v any
-	if err := n.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := jsonschema.UnmarshalJSON(strings.NewReader(string(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func TestSchemaAcceptsExamples(t *testing.T) {
-	s := schema(t)
-	for _, text := range []string{ExampleSeed(), minimalSeed, minimalSeed + "    tokens:\n"} {
-		if _, err := ParseSeed(strings.NewReader(text)); err != nil {
-			t.Errorf("ParseSeed: %v", err)
-		}
-		if err := s.Validate(asJSON(t, text)); err != nil {
-			t.Errorf("schema: %v", err)
-		}
-	}
-	for _, text := range []string{"{}\n", minimalSeed + "    flavour: sweet\n", minimalSeed + "    sku: Gold\n", "registries: [{name: a-b}]\n"} {
-		if s.Validate(asJSON(t, text)) == nil {
-			t.Errorf("the schema accepts %q", text)
-		}
-	}
-}
-
-// TestSchemaAndStructAgree walks both.
-func TestSchemaAndStructAgree(t *testing.T) {
-	var root map[string]any
-	if err := json.Unmarshal([]byte(SeedSchema()), &root); err != nil {
-		t.Fatal(err)
-	}
-	var walk func(path string, typ reflect.Type, node map[string]any)
-	walk = func(path string, typ reflect.Type, node map[string]any) {
-		if typ.Kind() == reflect.Slice {
-			items, ok := node["items"].(map[string]any)
-			if !ok {
-				t.Errorf("%s: the schema has no items", path)
-				return
-			}
-			walk(path+"[]", typ.Elem(), items)
-			return
-		}
-		if typ.Kind() != reflect.Struct || typ == timeType {
-			return
-		}
-		if node["additionalProperties"] != false {
-			t.Errorf("%s: the schema allows unknown keys", path)
-		}
-		properties, _ := node["properties"].(map[string]any)
-		var inSchema, inStruct []string
-		for k := range properties {
-			inSchema = append(inSchema, k)
-		}
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			key := f.Tag.Get("yaml")
-			inStruct = append(inStruct, key)
-			if p, ok := properties[key].(map[string]any); ok {
-				walk(path+"."+key, f.Type, p)
-			}
-		}
-		slices.Sort(inSchema)
-		slices.Sort(inStruct)
-		if diff := cmp.Diff(inStruct, inSchema); diff != "" {
-			t.Errorf("%s (-struct +schema):\n%s", path, diff)
-		}
-	}
-	walk("seed", reflect.TypeFor[Seed](), root)
-}
-
-func FuzzParseSeed(f *testing.F) {
-	f.Add(ExampleSeed())
+func FuzzRead(f *testing.F) {
+	f.Add(Example())
 	f.Add(minimalSeed)
 	f.Add("a: &b [*b]")
 	f.Add("registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: 12345678}]}]}]")
 	f.Add("? [a]\n: b")
 	f.Fuzz(func(t *testing.T, in string) {
-		s, err := ParseSeed(strings.NewReader(in))
+		s, err := Read(strings.NewReader(in))
 		if err != nil {
 			if code := acrkit.CodeOf(err); code != acrkit.CodeUsage && code != acrkit.CodeTooLarge {
 				t.Fatalf("code %q of %v", code, err)

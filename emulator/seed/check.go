@@ -1,4 +1,4 @@
-package emulator
+package seed
 
 import (
 	"errors"
@@ -16,19 +16,17 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// Limits on what a seed holds. The shortest password is ours: a rehearsal with
-// "x" shows nothing. The longest keeps a Basic header small.
+// Limits on what a seed holds.
 const (
-	MinPassword = 8
-	MaxPassword = 256
+	// The shortest password is ours: a rehearsal with "x" shows nothing. The longest keeps
+	// a Basic header small. Both are in bytes.
+	minPassword = 8
+	maxPassword = 256
+	// A token of a shorter life expires on its way.
+	minLifetime    = time.Second
+	maxLifetime    = 24 * time.Hour
+	maxDescription = 256 // characters; documented for scope maps
 )
-
-// MinLifetime is the shortest token lifetime that a seed may set; below it a
-// token expires on its way.
-const MinLifetime = time.Second
-
-// MaxLifetime is the longest token lifetime that a seed may set.
-const MaxLifetime = 24 * time.Hour
 
 var (
 	// Source of the three: the patterns of the ARM API's description.
@@ -39,35 +37,99 @@ var (
 	locationRE     = regexp.MustCompile(`^[a-z0-9]{2,40}$`)
 )
 
+// IsRegistryName reports whether s can be the name of a registry: 5 to 50 letters and digits.
+func IsRegistryName(s string) bool { return registryNameRE.MatchString(s) }
+
 // tierLimit is the number of tokens, and of scope maps, a tier allows.
 // Source: Microsoft, "Azure Container Registry service tiers".
 var tierLimit = map[string]int{"Basic": 100, "Standard": 500, "Premium": 50_000}
 
-const maxDescription = 256 // documented for scope maps
-
 // unique reports a name that was there before.
 type unique map[string]bool
 
-func (u unique) add(p *seedProblems, path, name, what string) {
+func (u unique) add(p *problems, path, name, what string) {
 	if u[name] {
 		p.add(path, "%s %s occurs twice", what, quote(name))
 	}
 	u[name] = true
 }
 
-func (l SeedLifetimes) check(p *seedProblems) {
+// Check reports what in the seed could not exist in ACR, as [Read] does for a file. A
+// seed is checked again before an emulator uses it.
+//
+// Errors: [acrkit.CodeUsage].
+func (s *Seed) Check() error {
+	p := &problems{}
+	s.check(p)
+	return p.ofSeed("use the seed")
+}
+
+// checked returns what check finds, as an error.
+func checked(what string, check func(*problems)) error {
+	p := &problems{}
+	check(p)
+	if err := p.err("use the " + what); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Check reports lifetimes below a second and above a day; zero is none.
+func (l Lifetimes) Check() error {
+	return checked("token lifetimes", func(p *problems) { l.check(p, "") })
+}
+
+// Check reports what in the tenant could not exist.
+func (t *Tenant) Check() error {
+	return checked("tenant", func(p *problems) { t.check(p, "", unique{}) })
+}
+
+// Check reports an unknown role, and repositories that the role cannot be limited to. It
+// does not know whether there is the application.
+func (a *RoleAssignment) Check() error {
+	return checked("role assignment", func(p *problems) { a.check(p, "") })
+}
+
+// Check reports what in the repository could not exist.
+func (r *Repository) Check() error {
+	return checked("repository", func(p *problems) { r.check(p, "") })
+}
+
+// Check reports what in the scope map could not exist.
+func (m *ScopeMap) Check() error {
+	return checked("scope map", func(p *problems) { m.check(p, "") })
+}
+
+// Check reports what in the token could not exist. It does not know whether there is the
+// scope map.
+func (t *Token) Check() error {
+	return checked("token", func(p *problems) { t.check(p, "") })
+}
+
+// Check reports another name than password1 or password2, and a value that is not from 8
+// to 256 printable ASCII characters.
+func (w *Password) Check() error {
+	return checked("password", func(p *problems) {
+		if !identity.IsSlot(w.Name) {
+			p.add("name", "is neither password1 nor password2")
+		}
+		checkPassword(p, "", w.Value)
+	})
+}
+
+func (l Lifetimes) check(p *problems, path string) {
 	for _, x := range []struct {
 		name string
 		d    time.Duration
 	}{{"access", l.Access}, {"refresh", l.Refresh}, {"entra", l.Entra}} {
-		if x.d != 0 && (x.d < MinLifetime || x.d > MaxLifetime) {
-			p.add("tokenLifetimes."+x.name, "is not between %v and %v", MinLifetime, MaxLifetime)
+		if x.d != 0 && (x.d < minLifetime || x.d > maxLifetime) {
+			p.add(join(path, x.name), "is not between %v and %v", minLifetime, maxLifetime)
 		}
 	}
 }
 
-func (s *Seed) check(p *seedProblems) {
-	s.TokenLifetimes.check(p)
+func (s *Seed) check(p *problems) {
+	s.TokenLifetimes.check(p, "tokenLifetimes")
 	applications := s.checkTenants(p)
 	s.checkSubscriptions(p)
 	if len(s.Registries) == 0 {
@@ -82,31 +144,35 @@ func (s *Seed) check(p *seedProblems) {
 	}
 }
 
-func (s *Seed) checkTenants(p *seedProblems) unique {
+func (s *Seed) checkTenants(p *problems) unique {
 	tenants, applications := unique{}, unique{}
-	for i, t := range s.Tenants {
-		path := fmt.Sprintf("tenants[%d]", i)
-		if !guid.Is(t.ID) {
-			p.add(path+".id", "is not a GUID")
-		}
+	for i := range s.Tenants {
+		t, path := &s.Tenants[i], fmt.Sprintf("tenants[%d]", i)
+		t.check(p, path, applications)
 		tenants.add(p, path+".id", strings.ToLower(t.ID), "tenant")
-		for j, a := range t.Applications {
-			path := fmt.Sprintf("%s.applications[%d]", path, j)
-			if !guid.Is(a.ClientID) {
-				p.add(path+".clientId", "is not a GUID")
-			}
-			applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
-			checkText(p, path+".displayName", a.DisplayName, maxDescription)
-			for k, x := range a.Secrets {
-				checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
-			}
-			a.checkKeys(p, path)
-		}
 	}
 	return applications
 }
 
-func (s *Seed) checkSubscriptions(p *seedProblems) {
+func (t *Tenant) check(p *problems, path string, applications unique) {
+	if !guid.Is(t.ID) {
+		p.add(join(path, "id"), "is not a GUID")
+	}
+	for i, a := range t.Applications {
+		path := item(path, "applications", i)
+		if !guid.Is(a.ClientID) {
+			p.add(path+".clientId", "is not a GUID")
+		}
+		applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
+		checkText(p, path+".displayName", a.DisplayName, maxDescription)
+		for k, x := range a.Secrets {
+			checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
+		}
+		a.checkKeys(p, path)
+	}
+}
+
+func (s *Seed) checkSubscriptions(p *problems) {
 	ids := unique{}
 	for i, sub := range s.Subscriptions {
 		path := fmt.Sprintf("subscriptions[%d]", i)
@@ -115,7 +181,7 @@ func (s *Seed) checkSubscriptions(p *seedProblems) {
 		}
 		ids.add(p, path+".id", strings.ToLower(sub.ID), "subscription")
 		checkText(p, path+".displayName", sub.DisplayName, maxDescription)
-		if sub.TenantID != "" && !slices.ContainsFunc(s.Tenants, func(t SeedTenant) bool { return strings.EqualFold(t.ID, sub.TenantID) }) {
+		if sub.TenantID != "" && !slices.ContainsFunc(s.Tenants, func(t Tenant) bool { return strings.EqualFold(t.ID, sub.TenantID) }) {
 			p.add(path+".tenantId", "names no tenant of this seed")
 		}
 		if len(sub.ResourceGroups) == 0 {
@@ -134,7 +200,7 @@ func (s *Seed) checkSubscriptions(p *seedProblems) {
 }
 
 // checkPlace checks that the registry's subscription and group exist.
-func (s *Seed) checkPlace(p *seedProblems, path string, r *SeedRegistry) {
+func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	if r.Subscription == "" && r.ResourceGroup == "" {
 		return
 	}
@@ -144,26 +210,26 @@ func (s *Seed) checkPlace(p *seedProblems, path string, r *SeedRegistry) {
 	}
 	sub := s.Subscriptions[0]
 	if r.Subscription != "" {
-		i := slices.IndexFunc(s.Subscriptions, func(x SeedSubscription) bool { return strings.EqualFold(x.ID, r.Subscription) })
+		i := slices.IndexFunc(s.Subscriptions, func(x Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) })
 		if i < 0 {
 			p.add(path+".subscription", "names no subscription of this seed")
 			return
 		}
 		sub = s.Subscriptions[i]
 	}
-	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, func(g SeedResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }) {
+	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }) {
 		p.add(path+".resourceGroup", "%s is no resource group of its subscription", quote(r.ResourceGroup))
 	}
 }
 
-func checkLocation(p *seedProblems, path, location string) {
+func checkLocation(p *problems, path, location string) {
 	if location != "" && !locationRE.MatchString(location) {
 		p.add(path, "is not a location such as westeurope")
 	}
 }
 
 // checkText keeps control characters out of what is shown and logged.
-func checkText(p *seedProblems, path, s string, most int) {
+func checkText(p *problems, path, s string, most int) {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		p.add(path, "has control characters")
 	}
@@ -172,17 +238,17 @@ func checkText(p *seedProblems, path, s string, most int) {
 	}
 }
 
-func checkPassword(p *seedProblems, path string, value Secret) {
+func checkPassword(p *problems, path string, value Secret) {
 	if value == "" {
 		p.add(path, "has no value")
 		return
 	}
-	path += ".value"
+	path = join(path, "value")
 	switch n := len(value); {
-	case n < MinPassword:
-		p.add(path, "is shorter than %d bytes", MinPassword)
-	case n > MaxPassword:
-		p.add(path, "is longer than %d bytes", MaxPassword)
+	case n < minPassword:
+		p.add(path, "is shorter than %d bytes", minPassword)
+	case n > maxPassword:
+		p.add(path, "is longer than %d bytes", maxPassword)
 	}
 	for _, c := range []byte(value) {
 		if c < ' ' || c > '~' {
@@ -192,7 +258,7 @@ func checkPassword(p *seedProblems, path string, value Secret) {
 	}
 }
 
-func (r *SeedRegistry) check(p *seedProblems, path string, applications unique) {
+func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
 		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", quote(r.Name))
 	}
@@ -216,7 +282,11 @@ func (r *SeedRegistry) check(p *seedProblems, path string, applications unique) 
 		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
-		a.check(p, fmt.Sprintf("%s.roleAssignments[%d]", path, i), applications)
+		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
+		if !applications[strings.ToLower(a.ClientID)] {
+			p.add(path+".clientId", "names no application of this seed")
+		}
+		a.check(p, path)
 	}
 	repositories := unique{}
 	for i, repo := range r.Repositories {
@@ -240,7 +310,10 @@ func (r *SeedRegistry) check(p *seedProblems, path string, applications unique) 
 	for i, t := range r.Tokens {
 		path := fmt.Sprintf("%s.tokens[%d]", path, i)
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
-		t.check(p, path, maps)
+		t.check(p, path)
+		if t.ScopeMap != "" && !maps[t.ScopeMap] {
+			p.add(path+".scopeMap", "there is no scope map %s in this registry", quote(t.ScopeMap))
+		}
 		if strings.EqualFold(t.Name, r.Name) {
 			p.add(path+".name", "is the name of the registry, which is its admin user's")
 		}
@@ -250,45 +323,42 @@ func (r *SeedRegistry) check(p *seedProblems, path string, applications unique) 
 	}
 }
 
-func (a *SeedRoleAssignment) check(p *seedProblems, path string, applications unique) {
-	if !applications[strings.ToLower(a.ClientID)] {
-		p.add(path+".clientId", "names no application of this seed")
-	}
+func (a *RoleAssignment) check(p *problems, path string) {
 	role, ok := identity.RoleByName(a.Role)
 	if !ok {
-		p.add(path+".role", "%s is none of %s", quote(a.Role), strings.Join(identity.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", quote(a.Role), strings.Join(identity.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
-		p.add(path+".repositories", "the role %s cannot be limited to repositories", a.Role)
+		p.add(join(path, "repositories"), "the role %s cannot be limited to repositories", a.Role)
 	}
 	for i, pattern := range a.Repositories {
 		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(fmt.Sprintf("%s.repositories[%d]", path, i), "%s", reasonOf(err))
+			p.add(item(path, "repositories", i), "%s", reasonOf(err))
 		}
 	}
 }
 
-func (r *SeedRepository) check(p *seedProblems, path string) {
+func (r *Repository) check(p *problems, path string) {
 	if err := acrkit.CheckRepositoryName(r.Name); err != nil {
-		p.add(path+".name", "%s", reasonOf(err))
+		p.add(join(path, "name"), "%s", reasonOf(err))
 	}
 	tags := unique{}
 	for i, image := range r.Images {
-		path := fmt.Sprintf("%s.images[%d]", path, i)
+		path := item(path, "images", i)
 		for j, tag := range image.Tags {
-			path := fmt.Sprintf("%s.tags[%d]", path, j)
+			path := item(path, "tags", j)
 			if !acrkit.IsTag(tag) {
 				p.add(path, "%s is not a tag", quote(tag))
 			}
 			tags.add(p, path, tag, "tag")
 		}
 		if len(image.Platforms) > imagegen.MaxPlatforms {
-			p.add(path+".platforms", "has more than %d platforms", imagegen.MaxPlatforms)
+			p.add(join(path, "platforms"), "has more than %d platforms", imagegen.MaxPlatforms)
 		}
 		platforms := unique{}
 		for j, platform := range image.Platforms {
-			path := fmt.Sprintf("%s.platforms[%d]", path, j)
+			path := item(path, "platforms", j)
 			if _, err := imagegen.ParsePlatform(platform); err != nil {
 				p.add(path, "%s", reasonOf(err))
 			}
@@ -297,49 +367,46 @@ func (r *SeedRepository) check(p *seedProblems, path string) {
 	}
 }
 
-func (m *SeedScopeMap) check(p *seedProblems, path string) {
+func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(path+".name", "%s is not a scope map's name (5 to 50 letters, digits, - and _)", quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", quote(m.Name))
 	}
-	checkText(p, path+".description", m.Description, maxDescription)
+	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
 		p.add(path, "has no actions")
 	}
 	if len(m.Actions) > scopemap.MaxActions {
-		p.add(path+".actions", "has %d actions; the service allows %d", len(m.Actions), scopemap.MaxActions)
+		p.add(join(path, "actions"), "has %d actions; the service allows %d", len(m.Actions), scopemap.MaxActions)
 	}
 	for i, line := range m.Actions {
 		if _, err := scopemap.ParseRule(line); err != nil {
-			p.add(fmt.Sprintf("%s.actions[%d]", path, i), "%s", reasonOf(err))
+			p.add(item(path, "actions", i), "%s", reasonOf(err))
 		}
 	}
 }
 
-func (t *SeedToken) check(p *seedProblems, path string, maps unique) {
+func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
-		p.add(path+".name", "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
+		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
 	}
 	if t.Name == identity.ZeroGUID {
-		p.add(path+".name", "is the user name that goes with refresh tokens; a token of that name could not log in")
+		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
 	}
-	switch {
-	case t.ScopeMap == "":
+	if t.ScopeMap == "" {
 		p.add(path, "has no scopeMap")
-	case !maps[t.ScopeMap]:
-		p.add(path+".scopeMap", "there is no scope map %s in this registry", quote(t.ScopeMap))
 	}
 	switch t.Status {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".status", "%s is neither enabled nor disabled", quote(t.Status))
+		p.add(join(path, "status"), "%s is neither enabled nor disabled", quote(t.Status))
 	}
 	slots := unique{}
 	for i, pw := range t.Passwords {
-		path := fmt.Sprintf("%s.passwords[%d]", path, i)
+		path := item(path, "passwords", i)
 		if !identity.IsSlot(pw.Name) {
-			p.add(path+".name", "is neither password1 nor password2")
+			p.add(join(path, "name"), "is neither password1 nor password2")
 		} else {
-			slots.add(p, path+".name", pw.Name, "password")
+			slots.add(p, join(path, "name"), pw.Name, "password")
 		}
 		checkPassword(p, path, pw.Value)
 	}

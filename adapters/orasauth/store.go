@@ -1,18 +1,18 @@
-// Package oras provides any credential of acrkit to oras-go.
+// Package orasauth provides any credential of acrkit to oras-go.
 //
 // A program for Azure's registries only should use acrkit's transport: repo.Client =
 // &http.Client{Transport: rt}. A program for many registries uses oras-go's own client,
 // with a function or a store:
 //
-//	client := &auth.Client{Credential: oras.CredentialFunc(source, nil)}
-//	client := &auth.Client{Credential: credentials.Credential(oras.NewStore(source, nil))}
-package oras
+//	client := &auth.Client{Credential: orasauth.CredentialFunc(source, nil)}
+//	client := &auth.Client{Credential: credentials.Credential(orasauth.NewStore(source, nil))}
+package orasauth
 
 import (
 	"context"
 	"errors"
 
-	orasauth "oras.land/oras-go/v2/registry/remote/auth"
+	remoteauth "oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
 	"github.com/acrkit/acrkit"
@@ -44,22 +44,22 @@ func NewStore(source Source, opts *auth.Options) *Store {
 }
 
 // CredentialFunc is the Get of a [Store].
-func CredentialFunc(source Source, opts *auth.Options) orasauth.CredentialFunc {
+func CredentialFunc(source Source, opts *auth.Options) remoteauth.CredentialFunc {
 	return NewStore(source, opts).Get
 }
 
 // Get returns a scope-mapped token's name and password, or an ACR refresh token of an
 // Entra identity, which the store renews.
-func (s *Store) Get(ctx context.Context, host string) (orasauth.Credential, error) {
+func (s *Store) Get(ctx context.Context, host string) (remoteauth.Credential, error) {
 	login, err := s.logins.At(ctx, host, acrkit.Scope{})
 	if err != nil || login.User == "" {
-		return orasauth.EmptyCredential, err
+		return remoteauth.EmptyCredential, err
 	}
-	return orasauth.Credential{Username: login.User, Password: login.Password.Reveal()}, nil
+	return remoteauth.Credential{Username: login.User, Password: login.Password.Reveal()}, nil
 }
 
 // Put refuses: the store is read-only.
-func (s *Store) Put(context.Context, string, orasauth.Credential) error { return errReadOnly }
+func (s *Store) Put(context.Context, string, remoteauth.Credential) error { return errReadOnly }
 
 // Delete refuses, as Put.
 func (s *Store) Delete(context.Context, string) error { return errReadOnly }

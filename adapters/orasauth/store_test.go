@@ -1,4 +1,4 @@
-package oras_test
+package orasauth_test
 
 import (
 	"context"
@@ -7,12 +7,12 @@ import (
 	"testing"
 
 	"oras.land/oras-go/v2/registry/remote"
-	orasauth "oras.land/oras-go/v2/registry/remote/auth"
+	remoteauth "oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
-	"github.com/acrkit/acrkit/adapters/oras"
+	"github.com/acrkit/acrkit/adapters/orasauth"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/credhelper/hostile"
 )
@@ -36,15 +36,15 @@ func TestStore(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return tc.cred, nil }
-			for way, credential := range map[string]orasauth.CredentialFunc{
-				"function": oras.CredentialFunc(source, opts),
-				"store":    credentials.Credential(oras.NewStore(source, opts)),
+			for way, credential := range map[string]remoteauth.CredentialFunc{
+				"function": orasauth.CredentialFunc(source, opts),
+				"store":    credentials.Credential(orasauth.NewStore(source, opts)),
 			} {
 				repo, err := remote.NewRepository(reg.Host() + "/" + tc.repository)
 				if err != nil {
 					t.Fatal(err)
 				}
-				repo.Client = &orasauth.Client{Client: &http.Client{Transport: reg.RoundTripper()}, Credential: credential}
+				repo.Client = &remoteauth.Client{Client: &http.Client{Transport: reg.RoundTripper()}, Credential: credential}
 				got, err := repo.Resolve(t.Context(), "v1")
 				switch {
 				case tc.refused && (err == nil || !strings.Contains(err.Error(), "401")):
@@ -58,16 +58,16 @@ func TestStore(t *testing.T) {
 }
 
 func TestStore_foreign_hosts_and_writes(t *testing.T) {
-	s := oras.NewStore(func(context.Context, acrkit.Registry) (auth.Credential, error) {
+	s := orasauth.NewStore(func(context.Context, acrkit.Registry) (auth.Credential, error) {
 		t.Error("the source was asked")
 		return nil, nil
 	}, nil)
 	for _, host := range []string{"docker.io", "ghcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io", "myregistry"} {
-		if c, err := s.Get(t.Context(), host); err != nil || c != orasauth.EmptyCredential {
+		if c, err := s.Get(t.Context(), host); err != nil || c != remoteauth.EmptyCredential {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if s.Put(t.Context(), "myregistry.azurecr.io", orasauth.Credential{}) == nil || s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
+	if s.Put(t.Context(), "myregistry.azurecr.io", remoteauth.Credential{}) == nil || s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
 		t.Error("it takes what it does not keep")
 	}
 }
@@ -78,7 +78,7 @@ func TestHostileHosts(t *testing.T) {
 	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
 	source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return cred, nil }
 	hostile.Test(t, []string{secret}, func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
-		got, err := oras.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
+		got, err := orasauth.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
 		return got.Password + got.RefreshToken + got.AccessToken, err
 	})
 }
