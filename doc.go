@@ -17,6 +17,8 @@
 //   - [github.com/acrkit/acrkit/credhelper]: the protocols of Docker's credential helpers and of the kubelet
 //   - [github.com/acrkit/acrkit/credhelper/hostile]: tests of a credential helper against hostile hosts
 //   - [github.com/acrkit/acrkit/emulator]: an emulator of ACR, which grants and refuses as ACR does
+//   - [github.com/acrkit/acrkit/emulator/seed]: what an emulator holds when it starts
+//   - [github.com/acrkit/acrkit/emulator/fault]: the failures that the emulator makes on request
 //   - [github.com/acrkit/acrkit/emulator/rule]: the rules by which the emulator refuses
 //   - [github.com/acrkit/acrkit/acrtest]: the emulator with ready clients, for tests
 //

@@ -1,22 +1,3 @@
-// Package acrtest gives a test an Azure Container Registry of its own: the
-// emulator, in memory, on a free loopback port, with its certificate trusted by
-// the clients it hands out.
-//
-//	func TestPull(t *testing.T) {
-//		reg := acrtest.NewRegistry(t, nil)
-//		reg.Push("samples/app", "v1")
-//		token := reg.Token("ci-pull", "repositories/samples/app/content/read")
-//
-//		client := reg.AzureClient(token.Credential()) // or OrasRepository, Client, HTTPClient …
-//		…
-//		if denied := reg.Denied(); len(denied) > 0 { … } // who lacked which right
-//	}
-//
-// The emulator grants and refuses as the service does, which a fake of your own does
-// not. Many registries can run side by side; each ends with its test.
-//
-// Methods that cannot do their work end the test with Fatalf, so they must be
-// called from the goroutine of the test. Clients may be used from any.
 package acrtest
 
 import (
@@ -46,7 +27,7 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// Options are the settings of [NewRegistry]. Nil means all zero.
+// Options are the settings of [NewRegistry] and [Start]. Nil means all zero.
 type Options struct {
 	Seed   *seed.Seed       // what it holds at the start; nil = an empty registry "myregistry"
 	Now    func() time.Time // the registry's clock; nil = time.Now
@@ -62,7 +43,7 @@ type Options struct {
 
 // Registry is a running registry.
 type Registry struct {
-	tb   testing.TB
+	tb   owner
 	em   *emulator.Emulator
 	reg  *emulator.Registry
 	host string
@@ -78,6 +59,11 @@ type Registry struct {
 // NewRegistry starts a registry that ends with the test. It is ready when
 // NewRegistry returns.
 func NewRegistry(tb testing.TB, opts *Options) *Registry {
+	tb.Helper()
+	return newRegistry(tb, opts)
+}
+
+func newRegistry(tb owner, opts *Options) *Registry {
 	tb.Helper()
 	var o Options
 	if opts != nil {

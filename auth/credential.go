@@ -17,8 +17,12 @@ import (
 )
 
 // Secret is a value that prints, logs and marshals as "[redacted]". Its method
-// Reveal returns the value.
+// Reveal returns the value. Compare secrets by what Reveal returns.
 type Secret = redact.Secret
+
+// NewSecret returns value as a Secret, for a [TokenStore] that reads tokens back, and for
+// options that take a Secret.
+func NewSecret(value string) Secret { return redact.NewSecret(value) }
 
 // Kind is a sort of credential.
 type Kind string

@@ -401,3 +401,14 @@ func TestSecretFile_pipe(t *testing.T) {
 		}
 	}
 }
+
+// NewSecret holds a value that nothing prints.
+func TestNewSecret(t *testing.T) {
+	s := auth.NewSecret("correct-horse")
+	if text := fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s); strings.Contains(text, "correct-horse") {
+		t.Errorf("it prints as %s", text)
+	}
+	if s.Reveal() != "correct-horse" || s.IsZero() || !auth.NewSecret("").IsZero() {
+		t.Errorf("it reveals %q, IsZero is %t", s.Reveal(), s.IsZero())
+	}
+}

@@ -1,14 +1,3 @@
-// Package credhelper answers for the credentials of Azure container registries in
-// two protocols: Docker's credential helpers ([Helper.Docker]) and the kubelet's
-// image credential providers ([Helper.Kubelet]).
-//
-// A host that is neither one of Azure's by its name nor named in [Options.Registries] is
-// refused before anything is read, opened or sent: Docker asks for every registry that a
-// build names, and a look-alike host must not learn that there is a credential.
-//
-// The caller provides the credentials ([Options.Connect]); the program in
-// cmd/docker-credential-acrkit finds them where the acrkit command does, except in
-// Docker's configuration, which would ask the helper again.
 package credhelper
 
 import (

@@ -11,7 +11,7 @@ import (
 
 // countsPage has the table of requests that TestCounts writes.
 const (
-	countsPage  = "../docs/clients.md"
+	countsPage  = "../docs/azure-sdks.md"
 	countsBegin = "<!-- written by interop: go test -C interop . -run TestCounts -update -->\n"
 	countsEnd   = "<!-- end of the counts -->\n"
 )

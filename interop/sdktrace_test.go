@@ -212,9 +212,9 @@ func normal(line string) string {
 }
 
 // tracePage has the traces, each between markers that name it.
-const tracePage = "../docs/clients.md"
+const tracePage = "../docs/azure-sdks.md"
 
-// TestSDKTraces holds what each SDK sends against docs/clients.md.
+// TestSDKTraces holds what each SDK sends against docs/azure-sdks.md.
 func TestSDKTraces(t *testing.T) {
 	server, recorder := record(t, sdkEmulator(t))
 	for _, s := range sdks {

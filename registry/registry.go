@@ -1,30 +1,3 @@
-// Package registry is a typed client of ACR's metadata API, /acr/v1: lists of
-// repositories, tags and manifests, their properties and locks, and deletes.
-//
-// Lists are [iter.Seq2]: they stream page by page in bounded memory, and are
-// complete or fail: the last value of a list that could not be completed is an error.
-//
-//	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, nil)
-//	…
-//	c, err := registry.New("myregistry.azurecr.io", rt, nil)
-//	…
-//	for tag, err := range c.Tags(ctx, "samples/app", nil) {
-//		if err != nil {
-//			return err
-//		}
-//		fmt.Println(tag.Name)
-//	}
-//
-// Requests have time limits: the header of an answer must come within 30 seconds, or five
-// minutes for a delete, and its body must deliver a KiB in each 30 seconds. A page that
-// passes a limit is requested once more, and then the list fails. In total a request or a
-// list may take as long as its context allows.
-//
-// Every error is an [*acrkit.Error]. Its Required scope is what the registry's
-// challenge asked for, its causes include the registry's own error codes.
-//
-// Source: recorded traffic of Microsoft's clients; Microsoft documents the API
-// as version 2021-07-01, which differs in details (fields that may be absent).
 package registry
 
 import (

@@ -1,11 +1,3 @@
-// Package scopemap has scope maps as values: parsing with ACR's wildcard rules, effective
-// rights, and the check whether a set of rules allows a request.
-//
-// A scope map is a list of lines such as repositories/samples/*/content/read.
-// Lines only add: there is no order and no denial. A wildcard is a trailing /*
-// or the root *, nothing else, and covers repositories that do not exist yet.
-//
-// Source: Microsoft, "Create a token with repository-scoped permissions".
 package scopemap
 
 import (

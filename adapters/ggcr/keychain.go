@@ -1,16 +1,3 @@
-// Package ggcr provides any credential of acrkit to go-containerregistry.
-//
-// A program for Azure's registries only should use acrkit's transport, which asks for
-// exactly the rights that a request needs:
-//
-//	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, nil)
-//	remote.Get(ref, remote.WithTransport(rt))
-//
-// A program for many registries should use a [Keychain] with others, as ko and cosign
-// do:
-//
-//	keychain := authn.NewMultiKeychain(authn.DefaultKeychain, ggcr.Keychain(ggcr.FromEnvironment(os.LookupEnv), nil))
-//	remote.Get(ref, remote.WithAuthFromKeychain(keychain))
 package ggcr
 
 import (

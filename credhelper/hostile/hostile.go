@@ -1,15 +1,3 @@
-// Package hostile is a test suite of hosts and answers that may make a credential helper
-// or a keychain for Azure Container Registry send a secret elsewhere, as GO-2026-6225
-// describes. It is for tests of any project and imports only the standard library:
-//
-//	func TestHostile(t *testing.T) {
-//		t.Setenv("AZURE_CLIENT_SECRET", "made-up-secret") // and what else the helper reads
-//		ask := func(_ context.Context, server string, network http.RoundTripper) (string, error) {
-//			_, secret, err := myhelper.New(network).Get(server)
-//			return secret, err
-//		}
-//		hostile.Test(t, []string{"made-up-secret"}, ask)
-//	}
 package hostile
 
 import (

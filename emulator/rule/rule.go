@@ -1,9 +1,3 @@
-// Package rule names the rules by which the emulator refuses. The decision log has
-// the rule of each refusal beside its sentence; a test asserts rules, because
-// sentences may be reworded.
-//
-// What is no refusal has no rule: an answer that something does not exist, content
-// that is malformed, and a path or method that nothing serves.
 package rule
 
 import (

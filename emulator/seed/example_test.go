@@ -7,6 +7,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
+// A seed file, and what is wrong with another one: every fault, with its line. Passwords
+// print as a placeholder.
 func ExampleRead() {
 	const file = `
 registries:

@@ -1,12 +1,3 @@
-// Package seed describes what an emulator holds when it starts: Entra tenants and
-// applications, subscriptions, and registries with their repositories, scope maps and
-// tokens. A seed is a YAML file, or the same written in Go.
-//
-//	s, err := seed.Read(file)
-//	…
-//	e, err := emulator.Open(ctx, &emulator.Options{Seed: s})
-//
-// [Schema] is the JSON schema of seed files, for editors.
 package seed
 
 import (

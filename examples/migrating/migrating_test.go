@@ -76,7 +76,7 @@ func TestPage(t *testing.T) {
 		}
 		quoted++
 	}
-	if quoted < 4 {
+	if quoted < 2 {
 		t.Errorf("%d blocks are quoted: this test does not look where it should", quoted)
 	}
 }

@@ -84,7 +84,7 @@ func TestCaptures(t *testing.T) {
 	named := len(s.exact) + len(s.class)
 	t.Logf("%d texts of %d clients: %d causes named, %d of them by their class; %d suspected as another that is listed beside the right one: %q; %d cannot be told: %q",
 		len(files), len(causes), named, len(s.class), len(s.second), s.second, len(s.cannot), s.cannot)
-	sentence := fmt.Sprintf("Of %d outputs of %d clients, read alone, without a probe, %d are named right (%d of them by their class), %d are suspected to be another cause that is listed beside the right one, and of %d it is said that they cannot be told.",
+	sentence := fmt.Sprintf("Of %d outputs of %d clients, read without a probe, %d are named right (%d by their class), %d are suspected to be a cause beside the right one, and %d cannot be told.",
 		len(files), len(causes), named, len(s.class), len(s.second), len(s.cannot))
 	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {

@@ -44,7 +44,7 @@ func httpUses(t *testing.T, files []file) map[string][]string {
 		"http": {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"},
 		"net":  {"Dial", "DialTimeout", "DialTCP", "Dialer"},
 		"tls":  {"Dial", "DialWithDialer", "Dialer"},
-		"wire": {"NewTransport"},
+		"wire": {"Base", "NewTransport"},
 	}
 	uses := map[string][]string{}
 	for _, f := range files {

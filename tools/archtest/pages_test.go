@@ -2,9 +2,11 @@ package archtest
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +34,12 @@ type page struct {
 	anchors map[string]bool
 	links   map[int][]string
 	long    []int // lines that are too long
+	words   int   // words that no test writes, code included
 }
+
+// maxWords is how many words of documentation people write by hand, in all pages but
+// CHANGELOG.md. A page that grows needs another that shrinks.
+const maxWords = 20_000
 
 // readPage reads the lines of a page that are not code. The anchor of a heading is
 // GitHub's.
@@ -46,6 +53,9 @@ func readPage(text string) page {
 			continue
 		}
 		if code {
+			if !written {
+				p.words += wordsOf(line)
+			}
 			continue
 		}
 		switch {
@@ -53,6 +63,9 @@ func readPage(text string) page {
 			written = true
 		case writtenEnd.MatchString(line):
 			written = false
+		}
+		if !written && !strings.HasPrefix(line, "<!--") {
+			p.words += wordsOf(line)
 		}
 		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
 			slug := anchorOf(title)
@@ -74,6 +87,17 @@ func readPage(text string) page {
 		}
 	}
 	return p
+}
+
+// wordsOf counts what has a letter or a digit between blanks.
+func wordsOf(line string) int {
+	n := 0
+	for word := range strings.FieldsSeq(line) {
+		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			n++
+		}
+	}
+	return n
 }
 
 func anchorOf(title string) string {
@@ -174,6 +198,24 @@ func TestPageColumns(t *testing.T) {
 	}
 }
 
+// TestPageWords counts the words that people write by hand. With -v it prints them by
+// page.
+func TestPageWords(t *testing.T) {
+	pages := readPages(t)
+	total := 0
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		if name != "CHANGELOG.md" {
+			t.Logf("%6d %s", pages[name].words, name)
+			total += pages[name].words
+		}
+	}
+	t.Logf("%6d in all", total)
+	if total > maxWords {
+		t.Errorf("%d words of documentation are written by hand, more than %d: shorten a page, or let a test write it",
+			total, maxWords)
+	}
+}
+
 func TestReadPage(t *testing.T) {
 	long := strings.Repeat("ä", maxColumns)
 	p := readPage("# A `b`: [c](d.md#e)\n## A b c\n```\n[x](y)\n" + long + "z\n```\n" + long + "\n" + long + "z\n" +
@@ -185,6 +227,10 @@ func TestReadPage(t *testing.T) {
 	}
 	if len(p.links) != 1 || p.links[1][0] != "d.md#e" {
 		t.Errorf("links %v", p.links)
+	}
+	// Headings 3 and 3, code 2, long lines 2, a row 1, the last line 3; nothing of the written part.
+	if p.words != 14 {
+		t.Errorf("%d words", p.words)
 	}
 	if len(p.long) != 2 || p.long[0] != 8 || p.long[1] != 14 {
 		t.Errorf("long lines %v", p.long)

@@ -1,4 +1,4 @@
-"""The programs of README.md and docs/copy-python.md, as a reader pastes them into an empty folder."""
+"""The programs of README.md and of the folders examples and copy, as a reader pastes them into an empty folder."""
 
 from __future__ import annotations
 
@@ -29,14 +29,17 @@ from .test_requests import held
 
 HERE = Path(__file__).resolve().parents[1]
 README = (HERE / "README.md").read_text()
-COPY = (HERE.parents[1] / "docs" / "copy-python.md").read_text()
+COPY = HERE / "copy"
 
 
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-PROGRAMS = dict(re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
+EXAMPLES = {path.name: path.read_text() for path in sorted((HERE / "examples").glob("*.py"))}
+PROGRAMS = (
+    dict(re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)) | EXAMPLES
+)
 
 
 def environment(emulator: Emulator, folder: Path, name: str = "ci-pull", password: str = PULL) -> dict[str, str]:
@@ -109,9 +112,9 @@ def test_the_programs_are_formatted_and_typed(tmp_path: Path) -> None:
 
 
 def test_every_program_has_a_file_and_is_run() -> None:
-    assert len(PROGRAMS) == len(blocks(README, "python")) == 5
+    assert len(PROGRAMS) == len(blocks(README, "python")) + len(EXAMPLES) == 5
     lines = "".join(blocks(README, "sh"))
-    assert [name for name in PROGRAMS if f"python {name} " not in lines] == []
+    assert [name for name in PROGRAMS if not re.search(rf"python (acrkit/sdk/python/examples/)?{name} ", lines)] == []
 
 
 def test_the_table_of_counts() -> None:
@@ -122,8 +125,7 @@ def test_the_table_of_counts() -> None:
 
 
 def test_nobody_is_told_to_install_a_strangers_package() -> None:
-    for text in (README, COPY):
-        assert not re.search(r"pip install[^\n]*\sacrkit\b", text)
+    assert not re.search(r"pip install[^\n]*\sacrkit\b", README)
 
 
 @pytest.mark.slow
@@ -162,11 +164,10 @@ def test_install_from_a_clone(emulator: Emulator, tmp_path: Path) -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Any:
-    """The module of docs/copy-python.md."""
-    module, program = blocks(COPY, "python")
-    (tmp_path / "scoped_token.py").write_text(module)
-    (tmp_path / "list_tags.py").write_text(program)
-    assert len(module.splitlines()) <= 60
+    """The module of the folder copy."""
+    for file in ("scoped_token.py", "list_tags.py"):
+        (tmp_path / file).write_text((COPY / file).read_text())
+    assert len((COPY / "scoped_token.py").read_text().splitlines()) <= 60
     spec = importlib.util.spec_from_file_location("copied", tmp_path / "scoped_token.py")
     assert spec is not None
     assert spec.loader is not None

@@ -358,7 +358,7 @@ async def counts_of(stack: Stack, emulator: Emulator) -> dict[str, dict[str, int
 
 
 async def test_counts(stack: Stack, emulator: Emulator) -> None:
-    """counts.json holds what is measured here; docs/clients.md shows it."""
+    """counts.json holds what is measured here; docs/azure-sdks.md shows it."""
     await asyncio.to_thread(push_many_tags, stack.bundle, emulator)
     counts = await counts_of(stack, emulator)
     if not COUNTS.exists():

@@ -69,7 +69,7 @@ test("a token's name and password list tags, read, write, lock and delete", asyn
 });
 
 // Requests, token requests included, by the emulator's decision log. What it costs is a promise of
-// the README and of docs/clients.md.
+// the README and of docs/azure-sdks.md.
 test("the requests of counts.json", async (t) => {
   const file = new URL("../counts.json", import.meta.url);
   const big = randomBytes(25 << 20);

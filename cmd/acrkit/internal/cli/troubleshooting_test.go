@@ -3,68 +3,132 @@ package cli_test
 import (
 	"bytes"
 	"errors"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
-	"github.com/acrkit/acrkit/internal/shell"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// trouble is a row of the table in docs/troubleshooting.md.
-type trouble struct {
-	id      string
-	link    string
-	message *regexp.Regexp
-	exit    int
-	cause   string // its code
+// trouble is a row of the table in docs/troubleshooting.md: a case, the section about it,
+// and the message, in which … is what differs from case to case. The test adds the exit
+// code and the code.
+type trouble struct{ id, title, section, message string }
+
+var troubles = []trouble{
+	{"credential-not-accepted", "Credential not accepted", "a-credential-is-not-accepted",
+		`acrkit: cannot list repositories on …: … (401 credential_rejected…)`},
+	{"no-credential", "No credential", "no-credential-is-found",
+		`acrkit: cannot list repositories on …: no credential was found, and the registry requires one (401 credential_missing…)`},
+	{"half-a-credential", "Half a credential", "no-credential-is-found",
+		`acrkit: cannot read a credential from the environment: ACR_TOKEN_NAME is set, but ACR_TOKEN_PASSWORD is missing`},
+	{"stale-docker-login", "Stale login of Docker's", "a-credential-is-not-accepted",
+		`acrkit: cannot list tags of "samples/app" on …: the user "reader" and its password are not accepted: wrong, expired, disabled or not yet active; it is from "…config.json", entry "…" (401 credential_rejected, request …)`},
+	{"broken-docker-config", "Broken configuration of Docker's", "the-configuration-of-docker-cannot-be-used",
+		`acrkit: cannot list tags of "samples/app" on …: … "…config.json"…: it is not JSON, at byte …`},
+	{"missing-helper", "Missing credential helper", "the-configuration-of-docker-cannot-be-used",
+		`acrkit: cannot list tags of "samples/app" on …: … docker-credential-gone…: there is no such program in PATH…`},
+	{"run-not-found", "Command not found", "a-command-does-not-run",
+		`acrkit: cannot run "no-such-program": there is no such program in PATH`},
+	{"run-not-executable", "Command not executable", "a-command-does-not-run",
+		`acrkit: cannot run "…": it is no program that this user may run`},
+	{"missing-right", "Missing right", "a-right-is-missing",
+		`acrkit: cannot list tags of "samples/app" on …: the token "puller" has content/read but not metadata/read (401 insufficient_scope, request …)`},
+	{"catalog-refused", "Catalog refused", "the-catalog-is-refused",
+		`acrkit: cannot list repositories on …: the token "reader" may not list the catalog; a scope-mapped token can only with a scope map on "*" (401 insufficient_scope, request …)`},
+	{"wildcard", "Wildcard not enumerable", "the-catalog-is-refused",
+		`acrkit: cannot list all repositories on …: "samples/*" cannot be enumerated: the registry lists its catalog only to a scope map with metadata/read on "*"`},
+	{"unknown-repository", "Unknown repository", "something-is-not-found",
+		`acrkit: cannot list tags of "samples/gone" on …: there is no such repository (404 not_found, request …)`},
+	{"unreachable-host", "Unreachable host", "the-host-is-unreachable",
+		`acrkit: cannot list repositories on …: … refuses the connection; nothing listens there`},
+	{"silent-host", "Silent host", "the-host-is-unreachable",
+		`acrkit: cannot list repositories on …: it was not done within the 1s of --timeout; at last, … accepted the connection and sent nothing for …`},
+	{"certificate", "Certificate not trusted", "the-certificate-is-not-trusted",
+		`acrkit: cannot list repositories on …: the certificate of … is not trusted: it is signed by an unknown authority`},
+	{"look-alike-host", "Look-alike host", "the-host-is-refused",
+		`acrkit: cannot use a credential on myregistry.azurecr.io.evil.example: the host is not a login server of Azure Container Registry`},
+	{"plain-http", "Plain HTTP off loopback", "the-host-is-refused",
+		`acrkit: cannot use a credential on myregistry.azurecr.io: plain HTTP is for loopback hosts only`},
+	{"corrupt-seed", "Corrupt seed", "the-seed-is-wrong",
+		`acrkit: cannot read the seed "…": line 2: registries[0]: unknown key "tokenz"; …`},
+	{"port-in-use", "Port in use", "the-emulator-does-not-start",
+		`acrkit: cannot listen on …: the port is in use, perhaps by another emulator`},
+	{"data-in-use", "Data folder in use", "the-emulator-does-not-start",
+		`acrkit: cannot use the data folder "…": another emulator is using it`},
+	{"data-unusable", "Data folder not usable", "the-emulator-does-not-start",
+		`acrkit: cannot open the data folder "…": open …: …`},
+	{"state-lost", "State that is missing", "the-emulator-does-not-start",
+		`acrkit: cannot open the data folder "…": registry.db is missing or empty, and … shows that the folder held state`},
+	{"login-refused", "Login not accepted", "a-login-is-not-stored",
+		`acrkit: cannot log in on …: the token "reader" and its password are not accepted: wrong, expired, disabled or not yet active; nothing was stored (401 credential_rejected…)`},
+	{"login-without-terminal", "No terminal to ask at", "a-login-is-not-stored",
+		`acrkit: the secret can be asked for at a terminal only; give it with --password-stdin or --password-file`},
+	{"no-login", "No such login", "a-login-is-not-stored",
+		`acrkit: cannot log out on …: no login is stored for it`},
+	{"store-readable", "Store that others can read", "the-store-of-logins-is-refused",
+		`acrkit: cannot use the store of logins: … can be read or written by others (mode 0644)`},
+	{"store-damaged", "Damaged store", "the-store-of-logins-is-refused",
+		`acrkit: cannot read the store of logins: … is damaged: line 1 is not what acrkit wrote`},
+	{"store-newer", "Store of a newer acrkit", "the-store-of-logins-is-refused",
+		`acrkit: cannot read the store of logins: a newer acrkit wrote …`},
+	{"full-disk", "Full disk under the emulator", "the-disk-is-full",
+		`acrkit: cannot keep the emulator's state: the disk that holds … is full`},
+	{"full-output", "Full disk under the output", "the-disk-is-full",
+		`acrkit: cannot write the output: the disk is full`},
 }
 
-var troubleRE = regexp.MustCompile("^\\| <a id=\"([a-z-]+)\"></a>\\[[^]]+\\]\\(#([a-z-]+)\\) \\| `([^`]+)` \\| ([0-9]+) \\| \\[(ACRK[0-9]{3})\\]\\(#(acrk[0-9]{3})\\) \\|$")
+const (
+	troublesBegin = "<!-- written by go test ./cmd/acrkit/internal/cli -run TestTroubleshooting -update -->\n"
+	troublesEnd   = "<!-- end of the cases -->\n"
+)
 
-func readTroubles(t *testing.T) []trouble {
+// compareTroubles compares the rows with the page's, and writes them with -update.
+func compareTroubles(t *testing.T, rows []string) {
 	t.Helper()
-	doc, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "troubleshooting.md"))
+	path := filepath.Join("..", "..", "..", "..", "docs", "troubleshooting.md")
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	head, rest, ok := strings.Cut(string(page), troublesBegin)
+	old, tail, ok2 := strings.Cut(rest, troublesEnd)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the cases", path)
+	}
 	anchors := map[string]bool{}
-	for _, line := range strings.Split(string(doc), "\n") {
-		if title, ok := strings.CutPrefix(line, "## "); ok {
+	for line := range strings.Lines(tail) {
+		if title, ok := strings.CutPrefix(strings.TrimSpace(line), "## "); ok {
 			anchors[strings.ReplaceAll(strings.ToLower(title), " ", "-")] = true
 		}
 	}
-	var rows []trouble
-	for _, line := range strings.Split(string(doc), "\n") {
-		if !strings.HasPrefix(line, "| <a id") {
-			continue
+	for _, row := range troubles {
+		if !anchors[row.section] {
+			t.Errorf("%s: there is no section #%s", row.id, row.section)
 		}
-		m := troubleRE.FindStringSubmatch(line)
-		if m == nil {
-			t.Fatalf("row not understood: %s", line)
-		}
-		exit, err := strconv.Atoi(m[4])
-		if err != nil {
+	}
+	table := "| case | message | exit code | code |\n|---|---|---|---|\n" + strings.Join(rows, "")
+	if *update {
+		if err := os.WriteFile(path, []byte(head+troublesBegin+table+troublesEnd+tail), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if strings.ToLower(m[5]) != m[6] {
-			t.Errorf("%s: the code %s leads to #%s", m[1], m[5], m[6])
-		}
-		if !anchors[m[2]] {
-			t.Errorf("%s: there is no section #%s", m[1], m[2])
-		}
-		pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(m[3]), "…", ".*") + "$"
-		rows = append(rows, trouble{m[1], m[2], regexp.MustCompile(pattern), exit, m[5]})
+		return
 	}
-	return rows
+	if diff := cmp.Diff(table, old); diff != "" {
+		t.Errorf("the cases in %s are not what happened (-happened +page); run with -update:\n%s", path, diff)
+	}
 }
 
-// TestTroubleshooting brings about each case of the table, by the real command
-// against a real emulator, and compares message and exit code.
+// TestTroubleshooting brings about each case, by the real command against a real
+// emulator, and compares message, exit code and code.
 func TestTroubleshooting(t *testing.T) {
 	s := startServer(t)
 	token := func(name, password string) []string {
@@ -140,8 +204,8 @@ func TestTroubleshooting(t *testing.T) {
 		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(filepath.Join(t.TempDir(), "data")), sh: `ulimit -f 0; exec "$@"`},
 		"full-output": {env: reader, args: "tag list samples/app", sh: `exec "$@" >/dev/full`},
 	}
-	rows := readTroubles(t)
-	for _, row := range rows {
+	var rows []string
+	for _, row := range troubles {
 		t.Run(row.id, func(t *testing.T) {
 			r, ok := runs[row.id]
 			if !ok {
@@ -174,12 +238,12 @@ func TestTroubleshooting(t *testing.T) {
 				}
 			}
 			message, cause := cutCause(message)
-			if cause != row.cause {
-				t.Errorf("the code is %q, want %q", cause, row.cause)
+			pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(row.message), "…", ".*") + "$"
+			if !regexp.MustCompile(pattern).MatchString(message) {
+				t.Errorf("exit code %d\n got %s\nwant %s\n%s", code, message, row.message, &stderr)
 			}
-			if code != row.exit || !row.message.MatchString(message) {
-				t.Errorf("exit code %d, want %d\n got %s\nwant %s\n%s", code, row.exit, message, row.message, &stderr)
-			}
+			rows = append(rows, fmt.Sprintf("| [%s](#%s) | `%s` | %d | [%s](#%s) |\n",
+				row.title, row.section, row.message, code, cause, strings.ToLower(cause)))
 			if hint == "" {
 				t.Error("no command that fixes it")
 			}
@@ -191,8 +255,9 @@ func TestTroubleshooting(t *testing.T) {
 		})
 	}
 	for id := range runs {
-		t.Errorf("the table has no row %q", id)
+		t.Errorf("no row says what %q is", id)
 	}
+	compareTroubles(t, rows)
 }
 
 // cutCause takes the code off the end of a message.

@@ -1,13 +1,7 @@
-# Java, without a dependency
-
-For programs that may not add [the package](../sdk/java/README.md): the smallest correct form. It gives
-Microsoft's clients, synchronous and asynchronous, one token's name and password; the credential goes to the registry's
-own origin and nowhere else, and is in no log and no exception. Copy it; it is under the licence of this repository.
-
-What it does not do: it keeps no access token, so that each call costs three requests. It has no second password, no
-Entra tokens, and a refusal does not name the right that is missing.
-
-```java
+// To be copied, where no dependency may be added: one token's name and password for Microsoft's clients, synchronous
+// and asynchronous. They go to the registry's own origin only, and are in no log and no exception. No access token is
+// kept, so each call costs three requests; there is no second password, no Entra token, and a refusal does not name
+// the right that is missing.
 import com.azure.core.http.HttpClient;
 import com.azure.core.http.HttpHeaderName;
 import com.azure.core.http.HttpHeaders;
@@ -86,4 +80,3 @@ public final class ScopedTokenClient implements HttpClient {
         return URLEncoder.encode(value, StandardCharsets.UTF_8);
     }
 }
-```

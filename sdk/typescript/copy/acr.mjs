@@ -1,14 +1,6 @@
-# TypeScript and JavaScript, without a dependency
-
-For programs that may not add a dependency: this file beside yours, and nothing to install but the SDK. It needs
-Node 20 and `@azure/container-registry`, whose HTTP layer it uses.
-
-What it leaves out, and the package [`acrkit`](../sdk/typescript) has: a cache (each call costs three requests here,
-and sends its body twice), a second password, a source that is read again after a rotation, Entra tokens, and messages
-that name the missing right.
-
-<!-- file: acr.mjs -->
-```js
+// To be copied, where no dependency may be added: it needs Node 20 and @azure/container-registry, whose HTTP layer it
+// uses. No access token is kept, so each call costs three requests and sends its body twice; there is no second
+// password, no source that is read again, no Entra token, and a refusal does not name the right that is missing.
 import * as http from "@azure/core-rest-pipeline";
 
 /** What the SDK's constructors take. The endpoint is a URL: https://myregistry.azurecr.io */
@@ -69,29 +61,3 @@ export function scopedToken(endpoint, name, password) {
   const credential = { getToken: () => Promise.reject(new Error("pass acr.options to the client, too")) };
   return { endpoint: origin, credential, options: { httpClient: { sendRequest } } };
 }
-```
-
-A program that lists the tags of the repository named as its first argument. The token's scope map needs `metadata/read`
-on it. `ACR_ENDPOINT` is `https://myregistry.azurecr.io`.
-
-<!-- file: list-tags.mjs -->
-```js
-import { ContainerRegistryClient } from "@azure/container-registry";
-import { scopedToken } from "./acr.mjs";
-
-const { ACR_ENDPOINT, ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD } = process.env;
-const acr = scopedToken(ACR_ENDPOINT, ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD);
-const client = new ContainerRegistryClient(acr.endpoint, acr.credential, acr.options);
-for await (const tag of client.getArtifact(process.argv[2], "latest").listTagProperties()) {
-  console.log(tag.name);
-}
-```
-
-```sh
-npm install @azure/container-registry
-node list-tags.mjs samples/app
-```
-
-Each request goes out without a token first, and again with one for the scope that the registry's challenge asks for.
-Do not move this into a pipeline policy: one that runs for each try sends the token to the storage host after a
-redirect, and one that runs for each call is overwritten by the SDK's own token after a challenge.

@@ -1,14 +1,7 @@
-# Python, without a dependency
-
-For programs that may not add [the package](../sdk/python/README.md): the smallest correct form. It gives
-Microsoft's `ContainerRegistryClient` one token's name and password; the credential goes to the registry's own host
-and port and nowhere else, and is in no log and no exception. Copy it; it is under the licence of this repository.
-
-What it does not do: it keeps no access token, so that each call costs three requests, as it does with Microsoft's own
-credentials. It has no second password, no Entra tokens and no asynchronous client, and a refusal does not name the
-right that is missing.
-
-```python
+# To be copied, where no dependency may be added: one token's name and password for Microsoft's ContainerRegistryClient.
+# They go to the registry's own host and port only, and are in no log and no exception. No access token is kept, so
+# each call costs three requests; there is no second password, no Entra token, no asynchronous client, and a refusal
+# does not name the right that is missing.
 import copy
 import re
 
@@ -64,22 +57,3 @@ class ScopedTokenTransport(RequestsTransport):
             response.internal_response.request.body = None
             return response
         raise failure(text)  # a new one: the other holds what was sent
-```
-
-Saved as `scoped_token.py`, it serves a program that lists the tags of the repository named as its argument. The token
-needs `metadata/read` on that repository:
-
-```python
-import os
-import sys
-
-from azure.containerregistry import ContainerRegistryClient
-
-from scoped_token import ScopedTokenTransport
-
-endpoint = os.environ["ACR_ENDPOINT"]  # https://myregistry.azurecr.io
-transport = ScopedTokenTransport(endpoint, os.environ["ACR_TOKEN_NAME"], os.environ["ACR_TOKEN_PASSWORD"])
-with ContainerRegistryClient(endpoint, transport=transport) as client:
-    for tag in client.list_tag_properties(sys.argv[1]):
-        print(tag.name)
-```

@@ -1,0 +1,98 @@
+package scopemap_test
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// The actions of a scope map as the Azure CLI prints them:
+//
+//	az acr scope-map show --registry myregistry --name ci-pull --output json
+func ExampleParse() {
+	output := []byte(`{
+	  "name": "ci-pull",
+	  "actions": [
+	    "repositories/samples/*/content/read",
+	    "repositories/samples/*/metadata/read",
+	    "repositories/base/go/content/read"
+	  ]
+	}`)
+	var shown struct {
+		Name    string
+		Actions []string
+	}
+	if err := json.Unmarshal(output, &shown); err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := scopemap.Parse(shown.Actions)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range []string{"samples/app", "base/go", "base/rust"} {
+		fmt.Printf("%s %v\n", name, m.Effective(name))
+	}
+	// Output:
+	// samples/app [content/read metadata/read]
+	// base/go [content/read]
+	// base/rust []
+}
+
+// Every line that is wrong is reported, with its number and the reason.
+func ExampleParse_invalid() {
+	_, err := scopemap.Parse([]string{
+		"repositories/samples/app/content/read",
+		"repositories/samples/*/app/content/read",
+		"samples/app:pull",
+	})
+	fmt.Println(err)
+	// Output:
+	// action 2: cannot read a scope map pattern: "samples/*/app" has a wildcard that is not at the end
+	// action 3: cannot read a scope map action: "samples/app:pull" is not of the form repositories/NAME/content/read
+}
+
+// Whether a scope map allows a push, and what is missing.
+func ExampleMap_Decide() {
+	m, err := scopemap.Parse([]string{"repositories/samples/*/content/read"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	push := acrkit.RepositoryScope("samples/app", acrkit.ContentRead, acrkit.ContentWrite)
+	d := m.Decide(push)
+	fmt.Println("allowed:", d.Allowed())
+	fmt.Println("granted:", d.Granted, "by", d.By)
+	fmt.Println("missing:", d.Missing)
+	// Output:
+	// allowed: false
+	// granted: repository:samples/app:pull by [repositories/samples/*/content/read]
+	// missing: repository:samples/app:push
+}
+
+// The five scope maps that every registry has.
+func ExampleSystem() {
+	for _, m := range scopemap.System() {
+		fmt.Printf("%s %v\n", m.Name, m.Effective("samples/app"))
+	}
+	// Output:
+	// _repositories_admin [content/read content/write content/delete metadata/read metadata/write]
+	// _repositories_pull [content/read]
+	// _repositories_pull_metadata_read [content/read metadata/read]
+	// _repositories_push [content/read content/write]
+	// _repositories_push_metadata_write [content/read content/write metadata/read metadata/write]
+}
+
+// A wildcard covers what is under its prefix, and not the prefix itself.
+func ExamplePattern_Match() {
+	p, err := scopemap.ParsePattern("samples/*")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.Match("samples/app"), p.Match("samples/team/app"), p.Match("samples"))
+	// Output: true true false
+}
