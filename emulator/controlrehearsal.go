@@ -8,7 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -81,7 +81,7 @@ type controlLifetimes struct {
 
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
-	answer.JSON(w, http.StatusOK, controlLifetimes{cmp.Or(l.Access, identity.AccessLife).String(), cmp.Or(l.Refresh, identity.RefreshLife).String(), cmp.Or(l.Entra, time.Hour).String()})
+	answer.JSON(w, http.StatusOK, controlLifetimes{cmp.Or(l.Access, principal.AccessLife).String(), cmp.Or(l.Refresh, principal.RefreshLife).String(), cmp.Or(l.Entra, time.Hour).String()})
 	return nil
 }
 

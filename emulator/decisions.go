@@ -8,7 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -64,14 +64,14 @@ func (e *Emulator) Decisions(ctx context.Context, f DecisionFilter) iter.Seq2[De
 
 // noteEnd writes to the decision log why a request ended before its credential was
 // checked.
-func (e *Emulator) noteEnd(r *http.Request, reg *identity.Registry, outcome string, id rule.ID, reason string) {
-	e.noteDecision(r, decisions.Decision{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
+func (e *Emulator) noteEnd(r *http.Request, reg *principal.RegistrySettings, outcome string, id rule.ID, reason string) {
+	e.noteDecision(r, decisions.Entry{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
 }
 
 // noteRefusal writes to the decision log a refusal by a part that does not write to
 // it itself: the authority, Azure Resource Manager, locks, the host of blobs.
-func (e *Emulator) noteRefusal(r *http.Request, who identity.Principal, id rule.ID, reason string) {
-	d := decisions.Decision{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name, RuleID: id, Reason: reason}
+func (e *Emulator) noteRefusal(r *http.Request, who principal.Principal, id rule.ID, reason string) {
+	d := decisions.Entry{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name, RuleID: id, Reason: reason}
 	if before := exchangeOf(r).decided; before != nil { // a request that had the right
 		d.Kind, d.Principal, d.Required = before.Kind, before.Principal, before.Required
 	}
@@ -84,7 +84,7 @@ func (e *Emulator) noteRefusal(r *http.Request, who identity.Principal, id rule.
 }
 
 // noteDecision completes a decision from its request and writes it.
-func (e *Emulator) noteDecision(r *http.Request, d decisions.Decision) {
+func (e *Emulator) noteDecision(r *http.Request, d decisions.Entry) {
 	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, exchangeOf(r).header.Get(answer.CorrelationHeader)
 	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
 		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "reason", d.Reason)

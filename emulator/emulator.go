@@ -22,7 +22,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
@@ -123,10 +123,10 @@ type Emulator struct {
 	lock     *folderlock.Lock // nil in memory
 	ca       *pki.Authority
 	db       *db.DB
-	ids      *identity.Store
+	ids      *principal.Store
 	content  *content.Store
 	log      *decisions.Log
-	verifier *identity.Verifier
+	verifier *principal.Verifier
 
 	entra  *entra.Handler
 	tokens *tokensvc.Handler
@@ -137,7 +137,7 @@ type Emulator struct {
 	collectAfter time.Duration
 	collector    chan struct{} // of capacity 1: holds a token while one listener's goroutine collects
 
-	lifetimes atomic.Pointer[identity.Lifetimes]
+	lifetimes atomic.Pointer[principal.Lifetimes]
 	closed    atomic.Bool
 	closing   sync.Once
 	closeErr  error
@@ -260,16 +260,16 @@ func (e *Emulator) wire() {
 	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
 	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
-		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
+		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
-		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, identity.Principal{}, id, reason) },
+		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, principal.Principal{}, id, reason) },
 		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
 	e.fails = rehearsal.New(rehearsal.Config{
 		Clock: e.clock, Store: e.ids, Verifier: e.verifier, Entra: tokens, Record: e.noteDecision,
 		RefuseStorage: e.data.RefuseStorage, FailStorage: e.data.FailStorage,
 	})
-	e.lifetimes.Store(new(identity.Lifetimes))
+	e.lifetimes.Store(new(principal.Lifetimes))
 	e.controlMux = e.controlRoutes()
 }
 

@@ -27,7 +27,7 @@ func ControlAPI() (out [][2]string) {
 
 // AuthorizeGone decides on a request to a registry that a reset has removed.
 func AuthorizeGone(e *Emulator, r *http.Request) error {
-	_, err := e.authorize(r, dataplane.Registry{ID: -1, Name: "gone"}, acrkit.Scope{})
+	_, err := e.authorize(r, dataplane.Endpoint{ID: -1, Name: "gone"}, acrkit.Scope{})
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -105,7 +105,7 @@ func heldState(dir string) (name string, blobs bool, err error) {
 	if len(discarded) > 0 { // a reset was cut short
 		return filepath.Base(discarded[0]), blobs, nil
 	}
-	for _, name := range []string{filepath.Join(stateDir, identity.KeysFile), connectionFile, controlFile} {
+	for _, name := range []string{filepath.Join(stateDir, principal.KeysFile), connectionFile, controlFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		if err == nil {
 			return name, blobs, nil
@@ -159,7 +159,7 @@ func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 		return "", damaged(dir, err)
 	}
 	if reset {
-		err := os.Rename(state, filepath.Join(dir, discardDir+identity.NewRID()))
+		err := os.Rename(state, filepath.Join(dir, discardDir+principal.NewRID()))
 		if err == nil {
 			err = e.holdState(state)
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
@@ -169,12 +169,12 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 	}
 }
 
-func (e *Emulator) place(r *http.Request, reg *identity.Registry) dataplane.Registry {
+func (e *Emulator) place(r *http.Request, reg *principal.RegistrySettings) dataplane.Endpoint {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return dataplane.Registry{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
+	return dataplane.Endpoint{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
 }
 
 func clipHost(h string) string { return h[:min(len(h), 260)] }

@@ -48,7 +48,7 @@ var rules = []rule{
 	{pkg: "emulator/fault", ours: []string{"", "internal/cause"}, stdOnly: true},
 	{pkg: "emulator/rule", ours: []string{"", "emulator/fault", "internal/cause"}, stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
-		"emulator/internal/guid", "emulator/internal/identity"}},
+		"emulator/internal/guid", "emulator/internal/principal"}},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen",
 		"internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator/..."},

@@ -32,12 +32,12 @@ func Taps() []Tap {
 		// Every secret that the library or the command holds is made here.
 		{"internal/redact/redact.go", "func NewSecret(value string) Secret {", "func NewSecret(value string) Secret {\n\tleakTap(\"secret\", value);"},
 		// Every password and client secret that the emulator makes, stores or checks.
-		{"emulator/internal/identity/secret.go", "func (k *Keys) passwordHash(r *Registry, token, slot, value string) []byte {", "func (k *Keys) passwordHash(r *Registry, token, slot, value string) []byte {\n\tleakTap(\"secret\", value);"},
-		{"emulator/internal/identity/secret.go", "func (k *Keys) secretHash(clientID, value string) []byte {", "func (k *Keys) secretHash(clientID, value string) []byte {\n\tleakTap(\"secret\", value);"},
-		{"emulator/internal/identity/secret.go", "	return text[:42] + \"+ACR\"", "	leakTap(\"secret\", text[:42])\n\treturn text[:42] + \"+ACR\""},
-		{"emulator/internal/identity/secret.go", "	return base64.StdEncoding.EncodeToString(sum)[:32]", "	leakTap(\"secret\", base64.StdEncoding.EncodeToString(sum)[:32])\n\treturn base64.StdEncoding.EncodeToString(sum)[:32]"},
+		{"emulator/internal/principal/secret.go", "func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {", "func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {\n\tleakTap(\"secret\", value);"},
+		{"emulator/internal/principal/secret.go", "func (k *Keys) secretHash(clientID, value string) []byte {", "func (k *Keys) secretHash(clientID, value string) []byte {\n\tleakTap(\"secret\", value);"},
+		{"emulator/internal/principal/secret.go", "	return text[:42] + \"+ACR\"", "	leakTap(\"secret\", text[:42])\n\treturn text[:42] + \"+ACR\""},
+		{"emulator/internal/principal/secret.go", "	return base64.StdEncoding.EncodeToString(sum)[:32]", "	leakTap(\"secret\", base64.StdEncoding.EncodeToString(sum)[:32])\n\treturn base64.StdEncoding.EncodeToString(sum)[:32]"},
 		// The key of the control API.
-		{"emulator/control.go", "func (e *Emulator) ControlKey() Secret {", "func (e *Emulator) ControlKey() Secret {\n\tleakTap(\"secret\", e.controlKey);"},
+		{"emulator/control.go", "func (e *Emulator) ControlKey() seed.Secret {", "func (e *Emulator) ControlKey() seed.Secret {\n\tleakTap(\"secret\", e.controlKey);"},
 		// What is shown.
 		{"error.go", "func (e *Error) Error() string {\n", "func (e *Error) Error() string { s := e.leakText(); leakTap(\"error\", s+\"\\n\"+e.Hint+\"\\n\"+e.URL); return s }\n\nfunc (e *Error) leakText() string {\n"},
 		{"cmd/acrkit/internal/cli/iostreams/output.go", "func (o *output) Write(p []byte) (int, error) {\n", "func (o *output) Write(p []byte) (int, error) {\n\tleakTap(\"output\", string(p));"},

@@ -7,7 +7,7 @@ func limitRules() []Rule {
 		azure    = "./auth/azureauth"
 		registry = "./registry"
 		emulator = "./emulator"
-		identity = "./emulator/internal/identity"
+		identity = "./emulator/internal/principal"
 		child    = "./cmd/acrkit/internal/cli/child"
 		cmdutil  = "./cmd/acrkit/internal/cli/cmdutil"
 		acrenv   = "./adapters/acrenv/pkg/credhelper"
@@ -75,10 +75,10 @@ func limitRules() []Rule {
 			{"emulator/control.go", "	maxWait        = time.Minute ", "	maxWait        = time.Minute - 1 ", emulator, "TestFollowers"},
 			{"emulator/control.go", "	maxControlPage = 1000 ", "	maxControlPage = 1001 ", emulator, "TestControlPage"},
 			{"emulator/control.go", "	maxControlPage = 1000 ", "	maxControlPage = 999 ", emulator, "TestControlPage"},
-			{"emulator/internal/identity/jwt.go", "const MaxToken = 256 << 10", "const MaxToken = 256<<10 + 1", identity, "TestMaxToken_access"},
-			{"emulator/internal/identity/jwt.go", "const MaxToken = 256 << 10", "const MaxToken = 256<<10 - 1", identity, "TestMaxToken_access"},
-			{"emulator/internal/identity/jwt.go", "	if len(token) > MaxToken {\n		return Principal{}", "	if false {\n		return Principal{}", identity, "TestMaxToken_refresh"},
-			{"emulator/internal/entra/tokens.go", "	if len(token) > identity.MaxToken {", "	if false {", "./emulator/internal/entra", "TestTokens_limit"},
+			{"emulator/internal/principal/jwt.go", "const MaxToken = 256 << 10", "const MaxToken = 256<<10 + 1", identity, "TestMaxToken_access"},
+			{"emulator/internal/principal/jwt.go", "const MaxToken = 256 << 10", "const MaxToken = 256<<10 - 1", identity, "TestMaxToken_access"},
+			{"emulator/internal/principal/jwt.go", "	if len(token) > MaxToken {\n		return Principal{}", "	if false {\n		return Principal{}", identity, "TestMaxToken_refresh"},
+			{"emulator/internal/entra/tokens.go", "	if len(token) > principal.MaxToken {", "	if false {", "./emulator/internal/entra", "TestTokens_limit"},
 			{"emulator/fault/fault.go", "	MaxRetryAfter = time.Hour", "	MaxRetryAfter = time.Hour + time.Second", emulator, "TestFaultLimits"},
 			{"emulator/fault/fault.go", "	MaxRetryAfter = time.Hour", "	MaxRetryAfter = time.Hour - time.Second", emulator, "TestFaultLimits"},
 			{"emulator/fault/fault.go", "	Max = 100", "	Max = 101", emulator, "TestFaultLimits"},

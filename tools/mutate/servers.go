@@ -9,7 +9,7 @@ func serverRules() []Rule {
 		body     = "internal/idle/body.go"
 		conn     = "internal/idle/conn.go"
 		limits   = "internal/idle/idle.go"
-		identity = "emulator/internal/identity/"
+		identity = "emulator/internal/principal/"
 		proxy    = "./proxy"
 		cli      = "cmd/acrkit/internal/cli/emulator/"
 		command  = "./cmd/acrkit/internal/cli/proxy"
@@ -31,7 +31,7 @@ func serverRules() []Rule {
 			{identity + "roles.go", "rule.Pattern == scopemap.Root && rule.Action == action", "rule.Pattern == scopemap.Root", emulator, "TestAllRepositories"},
 			{identity + "roles.go", "		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, \"*\") {", "		if len(all) == 0 {", emulator, "TestAllRepositories"},
 			{identity + "secret.go", "	rights.wildcard = r.Mode != ModeABAC", "	rights.wildcard = true", emulator, "TestAllRepositories_ABAC"},
-			{"emulator/authorize.go", "	return verdict(rights, d)\n}\n\n// decideBasic", "	return verdict(identity.Answer{}, d)\n}\n\n// decideBasic", emulator, "TestAllRepositories_used"},
+			{"emulator/authorize.go", "	return verdict(rights, d)\n}\n\n// decideBasic", "	return verdict(principal.Answer{}, d)\n}\n\n// decideBasic", emulator, "TestAllRepositories_used"},
 			{"proxy/authorize.go", "	if !c.h.allows(c.op.Scope) {", "	if false {", proxy, "TestAllRepositories"},
 			{"proxy/authorize.go", "			if lacks.Type != \"repository\" || ", "			if ", proxy, "TestAllRepositories"},
 			{"proxy/authorize.go", "everywhere(action)", "everywhere(strings.Replace(action, \"pull\", \"metadata_read\", 1))", proxy, "TestAllRepositories"},

@@ -12,7 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -101,7 +101,7 @@ func issuer(tenant string) string { return "https://sts.windows.net/" + tenant +
 
 // Tokens issues and checks Entra access tokens.
 type Tokens struct {
-	Store *identity.Store
+	Store *principal.Store
 	Now   func() time.Time
 	Life  func() time.Duration // of new tokens; nil or 0 = the documented hour
 }
@@ -116,7 +116,7 @@ func (t *Tokens) life() time.Duration {
 }
 
 // Issue makes a token of an application for a resource.
-func (t *Tokens) Issue(a *identity.Application, resource string) (string, error) {
+func (t *Tokens) Issue(a *principal.Application, resource string) (string, error) {
 	key, err := t.Store.Keys().Entra()
 	if err != nil {
 		return "", err
@@ -134,7 +134,7 @@ func (t *Tokens) Issue(a *identity.Application, resource string) (string, error)
 
 // Verified is a good token.
 type Verified struct {
-	Application *identity.Application
+	Application *principal.Application
 	Audience    string
 }
 
@@ -142,7 +142,7 @@ type Verified struct {
 // audience. The error is a [rule.ID] for a token that is not good, another one for a
 // failure of the authority itself.
 func (t *Tokens) Verify(token string) (Verified, error) {
-	if len(token) > identity.MaxToken {
+	if len(token) > principal.MaxToken {
 		return Verified{}, rule.EntraTokenMalformed
 	}
 	key, err := t.Store.Keys().Entra()

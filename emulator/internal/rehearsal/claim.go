@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 )
@@ -19,10 +19,10 @@ const MaxForm = tokensvc.MaxBody + 1
 // claimed returns the principal that a request claims, without checking the
 // claim: the token, client id or admin user. It is empty for anonymous clients and
 // for credentials that cannot be read.
-func (h *Rehearsal) claimed(r *http.Request, reg *identity.Registry, to route.Route) identity.Principal {
+func (h *Rehearsal) claimed(r *http.Request, reg *principal.RegistrySettings, to route.Route) principal.Principal {
 	header := r.Header.Get("Authorization")
-	if user, _, ok := tokensvc.BasicAuth(header); ok && user != identity.ZeroGUID {
-		return identity.Principal{Name: user}
+	if user, _, ok := tokensvc.BasicAuth(header); ok && user != principal.ZeroGUID {
+		return principal.Principal{Name: user}
 	}
 	_, bearer, _ := strings.Cut(header, " ")
 	switch to.Service {
@@ -32,7 +32,7 @@ func (h *Rehearsal) claimed(r *http.Request, reg *identity.Registry, to route.Ro
 	default:
 		a, err := h.Verifier.Verify(reg, strings.TrimSpace(bearer), h.Clock.Now())
 		if err != nil {
-			return identity.Principal{}
+			return principal.Principal{}
 		}
 		return a.Principal
 	}
@@ -41,32 +41,32 @@ func (h *Rehearsal) claimed(r *http.Request, reg *identity.Registry, to route.Ro
 		return h.applicationOf(token)
 	}
 	if id := form.Get("client_id"); to.Service == route.Entra {
-		return identity.Principal{Name: id}
+		return principal.Principal{Name: id}
 	}
 	refresh := form.Get("refresh_token")
 	switch user := form.Get("username"); user {
 	case "":
-	case identity.ZeroGUID:
+	case principal.ZeroGUID:
 		refresh = form.Get("password")
 	default:
-		return identity.Principal{Name: user}
+		return principal.Principal{Name: user}
 	}
 	if _, password, ok := tokensvc.BasicAuth(header); ok {
 		refresh = password
 	}
 	who, err := h.Store.CheckRefresh(reg, refresh, h.Clock.Now())
 	if err != nil {
-		return identity.Principal{}
+		return principal.Principal{}
 	}
 	return who
 }
 
-func (h *Rehearsal) applicationOf(token string) identity.Principal {
+func (h *Rehearsal) applicationOf(token string) principal.Principal {
 	v, err := h.Entra.Verify(strings.TrimSpace(token))
 	if err != nil {
-		return identity.Principal{}
+		return principal.Principal{}
 	}
-	return identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+	return principal.Principal{Kind: principal.KindServicePrincipal, Name: v.Application.ClientID}
 }
 
 // peekForm reads a form and leaves it to be read again. It does not wait for the

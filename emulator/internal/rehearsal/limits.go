@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/fault"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // rate is a limit, in requests a minute. Source: Microsoft, "Azure Container
@@ -81,15 +81,15 @@ type Limits struct {
 type bucket struct {
 	registry int64
 	class    rateClass
-	who      identity.Principal
+	who      principal.Principal
 	identity bool // of one identity, not of the whole registry
 }
 
 // take counts a request. Where a limit forbids it, wait is the number of seconds
 // until that ends, and nothing is counted.
-func (l *Limits) take(reg *identity.Registry, method string, route fault.Route, who func() identity.Principal, now time.Time) (wait int, why string) {
+func (l *Limits) take(reg *principal.RegistrySettings, method string, route fault.Route, who func() principal.Principal, now time.Time) (wait int, why string) {
 	classes := rateClasses(method, route)
-	principal := identity.Principal{Kind: identity.KindAnonymous} // all anonymous clients are one (documented)
+	principal := principal.Principal{Kind: principal.KindAnonymous} // all anonymous clients are one (documented)
 	if classes[0] != rateOAuth {
 		if p := who(); p.Name != "" {
 			principal = p

@@ -6,16 +6,16 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/fault"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // A period is a minute, by the clock: a client that has used its share waits for its
 // end.
 func TestRatePeriod(t *testing.T) {
-	l, reg := new(Limits), &identity.Registry{ID: 1}
+	l, reg := new(Limits), &principal.RegistrySettings{ID: 1}
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	take := func(at time.Duration) int {
-		wait, _ := l.take(reg, http.MethodGet, fault.RouteReferrers, func() identity.Principal { return identity.Principal{} }, begin.Add(at))
+		wait, _ := l.take(reg, http.MethodGet, fault.RouteReferrers, func() principal.Principal { return principal.Principal{} }, begin.Add(at))
 		return wait
 	}
 	for i := range 250 {

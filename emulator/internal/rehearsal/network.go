@@ -4,12 +4,12 @@ import (
 	"net/http"
 	"net/netip"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // Allows reports whether network rules allow a client's address, and returns the
 // address.
-func Allows(n *identity.Network, r *http.Request) (addr string, ok bool) {
+func Allows(n *principal.Network, r *http.Request) (addr string, ok bool) {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr, false

@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -19,11 +19,11 @@ import (
 // Config is what a [Rehearsal] needs; all is required.
 type Config struct {
 	Clock    *Clock
-	Store    *identity.Store
-	Verifier *identity.Verifier
+	Store    *principal.Store
+	Verifier *principal.Verifier
 	Entra    *entra.Tokens
 	// Record completes a decision from its request, and writes it.
-	Record func(r *http.Request, d decisions.Decision)
+	Record func(r *http.Request, d decisions.Entry)
 	// RefuseStorage and FailStorage answer in the words of Azure storage.
 	RefuseStorage func(w http.ResponseWriter)
 	FailStorage   func(w http.ResponseWriter, status int)
@@ -48,14 +48,14 @@ func New(c Config) *Rehearsal {
 }
 
 // Concerns reports whether a request to a registry may have to fail.
-func (h *Rehearsal) Concerns(reg *identity.Registry) bool {
+func (h *Rehearsal) Concerns(reg *principal.RegistrySettings) bool {
 	return h.Faults.on.Load() || reg.Network != nil || h.Limits.on.Load()
 }
 
 // Apply applies the network rules first, as a firewall does, then faults, then
 // rate limits. It reports whether one of them answered the request; if not, the
 // request goes on with the writer it returns.
-func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route, reg *identity.Registry) (next http.ResponseWriter, finish func(), done bool) {
+func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route, reg *principal.RegistrySettings) (next http.ResponseWriter, finish func(), done bool) {
 	nothing := func() {}
 	class := to.Class()
 	if class == "" {
@@ -76,7 +76,7 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 		}
 	}
 	if h.Limits.on.Load() && to.Service.OfRegistry() {
-		if wait, why := h.Limits.take(reg, r.Method, class, func() identity.Principal { return h.claimed(r, reg, to) }, h.Clock.Now()); wait > 0 {
+		if wait, why := h.Limits.take(reg, r.Method, class, func() principal.Principal { return h.claimed(r, reg, to) }, h.Clock.Now()); wait > 0 {
 			h.note(r, reg, decisions.Faulted, rule.RateLimit, why)
 			w.Header().Set("Retry-After", fmt.Sprint(wait))
 			fail(w, r, class, http.StatusTooManyRequests)
@@ -89,7 +89,7 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 // ApplyStorage is [Rehearsal.Apply] for a request to the host of blobs. The network
 // rules of the registry hold there too, as they do at a registry's dedicated data
 // endpoint. A request there names no principal.
-func (h *Rehearsal) ApplyStorage(w http.ResponseWriter, r *http.Request, reg *identity.Registry) (
+func (h *Rehearsal) ApplyStorage(w http.ResponseWriter, r *http.Request, reg *principal.RegistrySettings) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	nothing := func() {}
@@ -119,6 +119,6 @@ func (h *Rehearsal) ApplyStorage(w http.ResponseWriter, r *http.Request, reg *id
 }
 
 // note writes to the decision log why a request ended before its credential was checked.
-func (h *Rehearsal) note(r *http.Request, reg *identity.Registry, outcome string, id rule.ID, reason string) {
-	h.Record(r, decisions.Decision{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
+func (h *Rehearsal) note(r *http.Request, reg *principal.RegistrySettings, outcome string, id rule.ID, reason string) {
+	h.Record(r, decisions.Entry{Registry: reg.Name, Outcome: outcome, RuleID: id, Reason: reason})
 }
