@@ -19,6 +19,7 @@
 //   - [github.com/acrkit/acrkit/emulator]: an emulator of ACR, which grants and refuses as ACR does
 //   - [github.com/acrkit/acrkit/emulator/seed]: what an emulator holds when it starts
 //   - [github.com/acrkit/acrkit/emulator/fault]: the failures that the emulator makes on request
+//   - [github.com/acrkit/acrkit/emulator/control]: a client of the emulator's control API
 //   - [github.com/acrkit/acrkit/emulator/rule]: the rules by which the emulator refuses
 //   - [github.com/acrkit/acrkit/acrtest]: the emulator with ready clients, for tests
 //

@@ -173,3 +173,16 @@ func (t *Transport) Granted(required acrkit.Scope) *acrkit.Scope {
 	}
 	return nil
 }
+
+// accessToken is an ACR access token in the cache. Its fields do not change,
+// except retryAt, which the cache's lock guards.
+type accessToken struct {
+	value     Secret
+	requested acrkit.Scope
+	granted   *acrkit.Scope
+	life      life
+	root      *refreshToken // what it was made from; nil if from the credential itself
+	audience  string
+	key       TokenKey // in the store of tokens; zero where it is not kept
+	retryAt   time.Time
+}

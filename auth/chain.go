@@ -263,3 +263,25 @@ func (g *chainGrant) close() {
 		inner.close()
 	}
 }
+
+func (g *chainGrant) fillStatus(s *Status) {
+	c := g.current()
+	for i := range g.members {
+		l, inner := g.lookup(i, OutcomeNotTried, nil), Status{Credential: g.members[i]}
+		if filler, ok := g.grants[i].(statusFiller); ok {
+			filler.fillStatus(&inner)
+			l.Places = inner.Lookups
+		}
+		if c != nil && i < c.at {
+			l = c.before[i]
+		}
+		if c != nil && i == c.at {
+			l.Outcome = OutcomeUsed
+			lookups := s.Lookups
+			prefix := s.Prefix
+			*s = inner
+			s.Lookups, s.Prefix = lookups, prefix
+		}
+		s.Lookups = append(s.Lookups, l)
+	}
+}

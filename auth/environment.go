@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -20,43 +19,6 @@ type Environment struct {
 	Source     string          // the variables it came from: "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"
 	Lookups    []Lookup        // every place that was looked at, in order
 }
-
-// Lookup is one place that was looked at.
-type Lookup struct {
-	Source  string  // the variables, or a credential's description
-	Kind    Kind    // what they would give
-	Outcome Outcome // what was found
-	Detail  string  // more in words, without a secret; may be ""
-
-	Place     Place    // what Source names
-	Variables []string // of the environment, those that Source names; nil for other places
-	Missing   []string // variables that are not set and must be; see [OutcomeIncomplete]
-
-	// Places are the places of a credential that is itself looked for in several: the
-	// files and helpers of a [DockerConfig] in a [Chain].
-	Places []Lookup
-}
-
-// Outcome says what was found in one place.
-type Outcome string
-
-// The outcomes.
-const (
-	OutcomeUsed       Outcome = "used"
-	OutcomeNotSet     Outcome = "not set"
-	OutcomeIncomplete Outcome = "incomplete" // a part is missing or malformed: an error
-	OutcomeShadowed   Outcome = "shadowed"   // set, and an earlier place was used
-
-	// OutcomeNotSupported is a certificate, which needs Microsoft's library: an
-	// error of [FromEnvironment] here, a credential in that of package azureauth.
-	OutcomeNotSupported Outcome = "not supported"
-
-	// In a chain and in Docker's configuration only.
-	OutcomeNotAvailable Outcome = "not available" // there is none here: the next is tried
-	OutcomeRefused      Outcome = "refused"       // there is one, and it was not accepted: the end
-	OutcomeFailed       Outcome = "failed"        // the place could not be read: the end
-	OutcomeNotTried     Outcome = "not tried"     // an earlier one decided
-)
 
 // FromEnvironment reads a registry and a credential for it from environment
 // variables; a nil lookup is [os.LookupEnv]. An empty variable counts as not set.
@@ -180,29 +142,6 @@ func (r *envReader) half(l *Lookup, set []string, instead string, missing ...str
 	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), sentence.Fix(sentence.SetOrUnset, map[string]string{"wanted": wanted, "set": strings.Join(set, " and ")})))
 }
 
-// because adds a cause to an error of usage.
-func because(c acrkit.Cause, err error) error {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		e.Cause = c
-	}
-	return err
-}
-
-// causeWithin returns the cause in an error; "" if it has none.
-func causeWithin(err error) acrkit.Cause {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		return e.Cause
-	}
-	return ""
-}
-
-func isOrAre(variables ...string) string {
-	if len(variables) > 1 {
-		return listed(variables...) + " are"
-	}
-	return listed(variables...) + " is"
-}
-
 // check refuses white space around a value without showing it.
 func (r *envReader) check(l *Lookup, name, value string) error {
 	if err := checkSecret(name, value); err != nil {
@@ -210,13 +149,6 @@ func (r *envReader) check(l *Lookup, name, value string) error {
 		return because(acrkit.CauseOf(err), r.usage(l.Detail, sentence.Fix(sentence.SetWithoutSpace, map[string]string{"variable": name})))
 	}
 	return nil
-}
-
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }
 
 func scopedFromEnv(r *envReader) (Lookup, Credential, error) {

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"path/filepath"
-	"strings"
 )
 
 // PlaceKind is a sort of place where a credential is looked for.
@@ -29,11 +28,3 @@ type Place struct {
 // IsPodman reports whether the place is a file of podman and its relatives, which
 // docker login does not write.
 func (p Place) IsPodman() bool { return filepath.Base(p.File) == "auth.json" }
-
-// listed joins the names of variables for a message.
-func listed(names ...string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -84,23 +85,20 @@ func refreshTokenOf(ctx context.Context, g grant) (Token, error) {
 	return Token{}, errNoRefreshToken
 }
 
-// renewedToken returns the refresh token, renewed if it is due.
-func (g *entraGrant) renewedToken(ctx context.Context) (*refreshToken, error) {
-	var old *refreshToken
-	r, err := g.fetches.get(ctx, "", func() (*refreshToken, bool) {
-		now := g.t.now()
-		if g.current == nil || !g.current.life.alive(now) {
-			return nil, false
-		}
-		old = g.current
-		return old, !old.life.due(now) || now.Before(old.retryAt)
-	}, g.fetch, func(r *refreshToken) { g.current = r })
-	if err == nil || old == nil || ctx.Err() != nil || !old.life.alive(g.t.now()) {
-		return r, err
+// refreshToken is an ACR refresh token that was exchanged for an Entra token.
+type refreshToken struct {
+	answered
+	audience     string    // of the Entra token
+	entraExpires time.Time // its end, by its own claim; zero if it has none
+	retryAt      time.Time // guarded by the grant's lock
+	key          TokenKey  // in the store of tokens; zero where it is not kept
+	loaded       bool      // it came from there
+}
+
+// ends is when the token ends, by this machine's clock; zero if the token does not say.
+func (r *refreshToken) ends() time.Time {
+	if r.claims.Expires.IsZero() {
+		return time.Time{}
 	}
-	g.fetches.Lock()
-	old.retryAt = g.t.now().Add(renewalPause)
-	g.fetches.Unlock()
-	g.t.log.WarnContext(ctx, "renewal of the ACR refresh token failed", "error", err)
-	return old, nil
+	return r.life.expires()
 }

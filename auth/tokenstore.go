@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -247,57 +246,4 @@ func (t *Transport) keyOf(p proof, scope acrkit.Scope) TokenKey {
 		return TokenKey{} // the refresh token is not in the store
 	}
 	return t.newTokenKey("access token", redact.NewSecret(p.fields.Encode()), scope)
-}
-
-// identity returns what identifies a service principal, or false if its secret is not
-// known.
-func (c *servicePrincipalCredential) identity(ctx context.Context, t *Transport, endpoint string) (Secret, bool) {
-	if c.secret.costly() {
-		return Secret{}, false
-	}
-	secret, err := c.secret.read(ctx, t)
-	if err != nil {
-		return Secret{}, false // signing in fails with the same error and reports it
-	}
-	return joined(string(c.kind), endpoint, c.client, strconv.FormatBool(c.federated), secret.Reveal()), true
-}
-
-// joined joins texts so that different lists have different results.
-func joined(parts ...string) Secret {
-	s := ""
-	for _, p := range parts {
-		s += strconv.Quote(p)
-	}
-	return redact.NewSecret(s)
-}
-
-// fetch returns a refresh token from the store or by an exchange.
-func (g *entraGrant) fetch(ctx context.Context) (*refreshToken, error) {
-	key := g.tokenKey(ctx)
-	return keptOr(ctx, g.t, key, func(s StoredToken, l life) (*refreshToken, bool) {
-		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque
-		return &refreshToken{answered: answered{token: s.Value, claims: claims, life: l, received: l.from}, audience: s.Audience, key: key, loaded: true}, true
-	}, func(ctx context.Context) (*refreshToken, error) {
-		r, err := g.exchange(ctx)
-		// A file with the secret may have changed since; the token then belongs to an
-		// identity that is not in the key.
-		if err == nil && !key.isZero() && g.tokenKey(ctx).Sum(nil) == key.Sum(nil) {
-			r.key = key
-		}
-		return r, err
-	}, func(r *refreshToken) (StoredToken, bool) {
-		return newStoredToken(r.token, r.life, r.audience), !r.key.isZero()
-	})
-}
-
-// tokenKey is the key of the refresh token; zero where none is kept.
-func (g *entraGrant) tokenKey(ctx context.Context) TokenKey {
-	if g.t.keeper == nil || g.identity == nil {
-		return TokenKey{}
-	}
-	identity, ok := g.identity(ctx)
-	if !ok {
-		return TokenKey{}
-	}
-	return g.t.newTokenKey("refresh token", joined(string(g.audience), identity.Reveal()), acrkit.Scope{})
 }

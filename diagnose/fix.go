@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -95,10 +96,6 @@ const (
 	anotherHere // any other registry
 )
 
-// controlPath is below the emulator's control API, which names the emulator in its
-// answer to any client.
-const controlPath = "/_acrkit/v1/"
-
 // local finds out what answers at the registry's loopback address. All names below
 // azurecr.localhost are an emulator's.
 func (x *examiner) local(ctx context.Context) localServer {
@@ -108,12 +105,12 @@ func (x *examiner) local(ctx context.Context) localServer {
 	if !x.mayAsk() {
 		return unknownHere
 	}
-	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", controlPath) //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", control.Prefix) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return unknownHere
 	}
 	switch resp.Header.Get("Server") {
-	case "acrkit-emulator":
+	case control.Server:
 		return anEmulator
 	case "acrkit-proxy":
 		return aProxy

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
@@ -189,20 +190,8 @@ func finding(dir string, p content.Problem) Finding {
 	return f
 }
 
-// controlFinding is a [Finding] as JSON.
-type controlFinding struct {
-	Kind       string `json:"kind"`
-	Registry   string `json:"registry"`
-	Repository string `json:"repository"`
-	Digest     string `json:"digest"`
-	Problem    string `json:"problem"`
-	Fix        string `json:"fix"`
-}
-
 func (e *Emulator) controlCheck(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		From string `json:"from"`
-	}
+	var in control.CheckFrom
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -210,19 +199,10 @@ func (e *Emulator) controlCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := struct {
-		Findings    []controlFinding `json:"findings"`
-		Next        string           `json:"next"`
-		Manifests   int              `json:"manifests"`
-		Contents    int              `json:"contents"`
-		Bytes       int64            `json:"bytes"`
-		Unused      int              `json:"unused"`
-		UnusedBytes int64            `json:"unusedBytes"`
-		Total       int64            `json:"total"`
-	}{[]controlFinding{}, part.Next, part.Manifests, part.Contents, part.Bytes,
-		part.Unused, part.UnusedBytes, part.Total}
+	out := control.CheckPart{Findings: []control.Finding{}, Next: part.Next, Manifests: part.Manifests,
+		Contents: part.Contents, Bytes: part.Bytes, Unused: part.Unused, UnusedBytes: part.UnusedBytes, Total: part.Total}
 	for _, f := range part.Findings {
-		out.Findings = append(out.Findings, controlFinding(f))
+		out.Findings = append(out.Findings, control.Finding(f))
 	}
 	answer.JSON(w, http.StatusOK, out)
 	return nil

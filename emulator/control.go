@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,11 +21,10 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
-	"github.com/acrkit/acrkit/emulator/internal/route"
-	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -36,13 +34,6 @@ import (
 // The control API has the operations of a rehearsal, which no registry has. It has
 // a prefix of its own, and requires a key that a web page cannot know.
 const (
-	controlPrefix = route.ControlPrefix
-	controlHeader = "Acrkit-Control-Key"
-	// controlServer marks each answer of the control API, so that a client that has no
-	// key can recognize an emulator among the registries on this machine.
-	controlServer = "acrkit-emulator"
-	controlFile   = "control-api.key"
-
 	minControlKey  = 26                    // characters: what rand.Text makes
 	maxControlPage = 1000                  // decisions in one answer
 	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
@@ -59,7 +50,7 @@ func openControlKey(dir string) (string, error) {
 	if dir == "" {
 		return rand.Text(), nil
 	}
-	path := filepath.Join(dir, controlFile)
+	path := filepath.Join(dir, control.KeyFile)
 	data, ok, err := private.ReadSecret(path)
 	if err != nil {
 		return "", damaged(dir, err)
@@ -75,7 +66,7 @@ func openControlKey(dir string) (string, error) {
 }
 
 // ControlKey returns the key of the control API, which goes into the header
-// Acrkit-Control-Key. It is also in DataDir/control-api.key.
+// [control.Header]. It is also in the file [control.KeyFile] of DataDir.
 func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,
@@ -104,8 +95,8 @@ func ownPort(r *http.Request) bool {
 // machine every request must come by TLS ([Emulator.ServeHTTP]).
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Server", controlServer)
-	key := r.Header.Values(controlHeader)
+	w.Header().Set("Server", control.Server)
+	key := r.Header.Values(control.Header)
 	switch {
 	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
 		answer.Empty(w, http.StatusForbidden)
@@ -132,8 +123,8 @@ func fromHere(r *http.Request) bool {
 
 // controlRoute is one operation of the control API.
 type controlRoute struct {
-	method, path string // the path is below the prefix, with parameters in braces
-	serve        func(*Emulator, http.ResponseWriter, *http.Request) error
+	op    control.Operation
+	serve func(*Emulator, http.ResponseWriter, *http.Request) error
 }
 
 // ofRegistry serves what belongs to the registry that the path names.
@@ -150,45 +141,45 @@ func ofRegistry(serve func(*Registry, http.ResponseWriter, *http.Request) error)
 // controlAPI are all operations; openapi.yaml describes them.
 func controlAPI() []controlRoute {
 	return []controlRoute{
-		{"GET", "openapi.yaml", (*Emulator).controlDocument},
-		{"GET", "decisions", (*Emulator).controlDecisions},
-		{"GET", "clock", (*Emulator).controlClock},
-		{"PUT", "clock", (*Emulator).controlSetClock},
-		{"DELETE", "clock", (*Emulator).controlResetClock},
-		{"POST", "clock/advance", (*Emulator).controlAdvanceClock},
-		{"GET", "lifetimes", (*Emulator).controlLifetimes},
-		{"PUT", "lifetimes", (*Emulator).controlSetLifetimes},
-		{"GET", "rate-limits", (*Emulator).controlRateLimits},
-		{"PUT", "rate-limits", (*Emulator).controlSetRateLimits},
-		{"GET", "faults", (*Emulator).controlFaults},
-		{"POST", "faults", (*Emulator).controlAddFault},
-		{"DELETE", "faults", (*Emulator).controlRemoveFaults},
-		{"DELETE", "faults/{id}", (*Emulator).controlRemoveFault},
-		{"GET", "snapshots", (*Emulator).controlSnapshots},
-		{"POST", "snapshots", (*Emulator).controlTakeSnapshot},
-		{"DELETE", "snapshots/{name}", (*Emulator).controlDeleteSnapshot},
-		{"POST", "reset", (*Emulator).controlReset},
-		{"POST", "check", (*Emulator).controlCheck},
-		{"GET", "registries", (*Emulator).controlRegistries},
-		{"GET", "registries/{registry}", ofRegistry((*Registry).controlRegistry)},
-		{"PATCH", "registries/{registry}", ofRegistry((*Registry).controlChangeRegistry)},
-		{"GET", "registries/{registry}/scope-maps", ofRegistry((*Registry).controlScopeMaps)},
-		{"PUT", "registries/{registry}/scope-maps/{name}", ofRegistry((*Registry).controlPutScopeMap)},
-		{"DELETE", "registries/{registry}/scope-maps/{name}", ofRegistry((*Registry).controlDeleteScopeMap)},
-		{"GET", "registries/{registry}/tokens", ofRegistry((*Registry).controlTokens)},
-		{"GET", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlToken)},
-		{"PUT", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlPutToken)},
-		{"PATCH", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlChangeToken)},
-		{"DELETE", "registries/{registry}/tokens/{name}", ofRegistry((*Registry).controlDeleteToken)},
-		{"POST", "registries/{registry}/tokens/{name}/passwords", ofRegistry((*Registry).controlGeneratePasswords)},
-		{"PATCH", "registries/{registry}/tokens/{name}/passwords/{slot}", ofRegistry((*Registry).controlExpirePassword)},
+		{control.GetOpenAPI, (*Emulator).controlDocument},
+		{control.GetDecisions, (*Emulator).controlDecisions},
+		{control.GetClock, (*Emulator).controlClock},
+		{control.PutClock, (*Emulator).controlSetClock},
+		{control.DeleteClock, (*Emulator).controlResetClock},
+		{control.PostClockAdvance, (*Emulator).controlAdvanceClock},
+		{control.GetLifetimes, (*Emulator).controlLifetimes},
+		{control.PutLifetimes, (*Emulator).controlSetLifetimes},
+		{control.GetRateLimits, (*Emulator).controlRateLimits},
+		{control.PutRateLimits, (*Emulator).controlSetRateLimits},
+		{control.GetFaults, (*Emulator).controlFaults},
+		{control.PostFault, (*Emulator).controlAddFault},
+		{control.DeleteFaults, (*Emulator).controlRemoveFaults},
+		{control.DeleteFault, (*Emulator).controlRemoveFault},
+		{control.GetSnapshots, (*Emulator).controlSnapshots},
+		{control.PostSnapshot, (*Emulator).controlTakeSnapshot},
+		{control.DeleteSnapshot, (*Emulator).controlDeleteSnapshot},
+		{control.PostReset, (*Emulator).controlReset},
+		{control.PostCheck, (*Emulator).controlCheck},
+		{control.GetRegistries, (*Emulator).controlRegistries},
+		{control.GetRegistry, ofRegistry((*Registry).controlRegistry)},
+		{control.PatchRegistry, ofRegistry((*Registry).controlChangeRegistry)},
+		{control.GetScopeMaps, ofRegistry((*Registry).controlScopeMaps)},
+		{control.PutScopeMap, ofRegistry((*Registry).controlPutScopeMap)},
+		{control.DeleteScopeMap, ofRegistry((*Registry).controlDeleteScopeMap)},
+		{control.GetTokens, ofRegistry((*Registry).controlTokens)},
+		{control.GetToken, ofRegistry((*Registry).controlToken)},
+		{control.PutToken, ofRegistry((*Registry).controlPutToken)},
+		{control.PatchToken, ofRegistry((*Registry).controlChangeToken)},
+		{control.DeleteToken, ofRegistry((*Registry).controlDeleteToken)},
+		{control.PostPasswords, ofRegistry((*Registry).controlGeneratePasswords)},
+		{control.PatchPassword, ofRegistry((*Registry).controlExpirePassword)},
 	}
 }
 
 func (e *Emulator) controlRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, route := range controlAPI() {
-		mux.HandleFunc(route.method+" "+controlPrefix+route.path, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(route.op.Method()+" "+control.Prefix+route.op.Path(), func(w http.ResponseWriter, r *http.Request) {
 			if err := route.serve(e, w, r); err != nil {
 				e.controlError(w, r, err)
 			}
@@ -197,15 +188,9 @@ func (e *Emulator) controlRoutes() *http.ServeMux {
 	return mux
 }
 
-//go:embed openapi.yaml
-var openAPI string
-
-// OpenAPI returns the description of the control API (OpenAPI 3.1, YAML).
-func OpenAPI() string { return openAPI }
-
 func (e *Emulator) controlDocument(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, err := io.WriteString(w, openAPI)
+	_, err := io.WriteString(w, control.OpenAPI())
 	if err != nil {
 		return nil //nolint:nilerr // the client has gone
 	}
@@ -214,10 +199,10 @@ func (e *Emulator) controlDocument(w http.ResponseWriter, _ *http.Request) error
 
 // controlError answers with the error of an operation.
 func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err error) {
-	status, hint := http.StatusInternalServerError, ""
-	code, message := "internal", "the emulator failed; its log says why"
+	status := http.StatusInternalServerError
+	said := control.ErrorText{Code: "internal", Message: "the emulator failed; its log says why"}
 	if x, ok := errors.AsType[*acrkit.Error](err); ok {
-		code, message, hint = string(x.Code), err.Error(), x.Hint
+		said = control.ErrorText{Code: x.Code, Message: err.Error(), Hint: x.Hint}
 		switch x.Code {
 		case acrkit.CodeUsage:
 			status = http.StatusBadRequest
@@ -231,11 +216,7 @@ func (e *Emulator) controlError(w http.ResponseWriter, r *http.Request, err erro
 	} else {
 		e.logger.ErrorContext(r.Context(), "a call of the control API failed", "path", r.URL.Path, "error", err)
 	}
-	said := map[string]string{"code": code, "message": message}
-	if hint != "" {
-		said["hint"] = hint
-	}
-	answer.JSON(w, status, map[string]any{"error": said})
+	answer.JSON(w, status, control.ErrorDocument{Error: said})
 }
 
 func badControl(format string, args ...any) error {
@@ -279,24 +260,6 @@ func readDuration(name, text string) (time.Duration, error) {
 		return 0, badControl("%s is no duration such as 90s or 1h30m", name)
 	}
 	return d, nil
-}
-
-// controlDecision is a [Decision] as JSON.
-type controlDecision struct {
-	ID        int64     `json:"id"`
-	Time      time.Time `json:"time"`
-	Registry  string    `json:"registry"`
-	Kind      string    `json:"kind,omitempty"`
-	Principal string    `json:"principal,omitempty"`
-	Method    string    `json:"method"`
-	Path      string    `json:"path"`
-	Required  string    `json:"required"`
-	Outcome   string    `json:"outcome"`
-	Missing   string    `json:"missing,omitempty"`
-	Rules     []string  `json:"rules,omitempty"`
-	RuleID    rule.ID   `json:"ruleId,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	RequestID string    `json:"requestId"`
 }
 
 // readFilter reads the query of GET decisions; a parameter that is not known is
@@ -365,20 +328,14 @@ func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) erro
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	out := struct {
-		Decisions []controlDecision `json:"decisions"`
-		Last      int64             `json:"last"`
-		More      bool              `json:"more"`
-		Dropped   int64             `json:"dropped"`
-		Ending    bool              `json:"ending"`
-	}{Decisions: []controlDecision{}}
+	out := control.DecisionPage{Decisions: []control.Decision{}}
 	for {
 		p, err := e.log.Page(ctx, decisions.Filter(f), limit)
 		if err != nil {
 			return err
 		}
 		for _, d := range p.Decisions {
-			out.Decisions = append(out.Decisions, controlDecision(d))
+			out.Decisions = append(out.Decisions, control.Decision(d))
 		}
 		out.Last, out.More, out.Dropped = p.Last, p.More, out.Dropped+p.Dropped
 		f.After = p.Last

@@ -3,33 +3,17 @@ package emulator
 import (
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-type controlNetwork struct {
-	DefaultAction string   `json:"defaultAction"` // Allow or Deny
-	IPRules       []string `json:"ipRules"`
-}
-
-type controlSettings struct {
-	Name               string         `json:"name"`
-	SKU                string         `json:"sku"`
-	AdminUser          bool           `json:"adminUserEnabled"`
-	AnonymousPull      bool           `json:"anonymousPullEnabled"`
-	RoleAssignmentMode string         `json:"roleAssignmentMode"`
-	ArmTokenPolicy     string         `json:"azureADAuthenticationAsArmPolicy"` // enabled or disabled
-	Network            controlNetwork `json:"network"`
-}
-
-func settingsJSON(s RegistrySettings) controlSettings {
-	out := controlSettings{s.Name, s.SKU, s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, "enabled", controlNetwork{"Allow", []string{}}}
-	if !s.ArmTokens {
-		out.ArmTokenPolicy = "disabled"
-	}
+func settingsJSON(s RegistrySettings) control.Registry {
+	out := control.Registry{Name: s.Name, SKU: s.SKU, AdminUser: s.AdminUser, AnonymousPull: s.AnonymousPull,
+		RoleAssignmentMode: s.RoleAssignmentMode, ArmTokenPolicy: control.StatusOf(s.ArmTokens),
+		Network: control.Network{DefaultAction: "Allow", IPRules: []string{}}}
 	if s.Network.Deny {
 		out.Network.DefaultAction = "Deny"
 	}
@@ -40,7 +24,7 @@ func settingsJSON(s RegistrySettings) controlSettings {
 }
 
 func (e *Emulator) controlRegistries(w http.ResponseWriter, _ *http.Request) error {
-	out := []controlSettings{}
+	out := control.RegistryList{Registries: []control.Registry{}}
 	for _, name := range e.Registries() {
 		r, err := e.Registry(name)
 		if err != nil {
@@ -50,9 +34,9 @@ func (e *Emulator) controlRegistries(w http.ResponseWriter, _ *http.Request) err
 		if err != nil {
 			return err
 		}
-		out = append(out, settingsJSON(s))
+		out.Registries = append(out.Registries, settingsJSON(s))
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"registries": out})
+	answer.JSON(w, http.StatusOK, out)
 	return nil
 }
 
@@ -74,13 +58,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 }
 
 func (r *Registry) controlChangeRegistry(w http.ResponseWriter, req *http.Request) error {
-	var in struct {
-		AdminUser          *bool           `json:"adminUserEnabled"`
-		AnonymousPull      *bool           `json:"anonymousPullEnabled"`
-		RoleAssignmentMode *string         `json:"roleAssignmentMode"`
-		ArmTokenPolicy     *string         `json:"azureADAuthenticationAsArmPolicy"`
-		Network            *controlNetwork `json:"network"`
-	}
+	var in control.RegistryChange
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}
@@ -98,15 +76,12 @@ func (r *Registry) controlChangeRegistry(w http.ResponseWriter, req *http.Reques
 			network.Allow = append(network.Allow, p)
 		}
 	}
-	if p := in.ArmTokenPolicy; p != nil && *p != "enabled" && *p != "disabled" {
-		return badControl("azureADAuthenticationAsArmPolicy is neither enabled nor disabled")
-	}
 	err := r.ChangeSettings(req.Context(), func(s *RegistrySettings) {
 		set(&s.AdminUser, in.AdminUser)
 		set(&s.AnonymousPull, in.AnonymousPull)
 		set(&s.RoleAssignmentMode, in.RoleAssignmentMode)
 		if in.ArmTokenPolicy != nil {
-			s.ArmTokens = *in.ArmTokenPolicy == "enabled"
+			s.ArmTokens = *in.ArmTokenPolicy == control.Enabled
 		}
 		if in.Network != nil {
 			s.Network = network
@@ -124,28 +99,22 @@ func set[T any](to, from *T) {
 	}
 }
 
-type controlScopeMap struct {
-	Name          string   `json:"name"`
-	Description   string   `json:"description"`
-	Actions       []string `json:"actions"`
-	SystemDefined bool     `json:"systemDefined"`
+func scopeMapJSON(m scopemap.Map, systemDefined bool) control.ScopeMap {
+	return control.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines(), SystemDefined: systemDefined}
 }
 
 func (r *Registry) controlScopeMaps(w http.ResponseWriter, _ *http.Request) error {
-	out := []controlScopeMap{}
+	out := control.ScopeMapList{ScopeMaps: []control.ScopeMap{}}
 	all := r.ScopeMaps()
 	for i, m := range all {
-		out = append(out, controlScopeMap{m.Name, m.Description, m.Lines(), i >= len(all)-len(scopemap.System())})
+		out.ScopeMaps = append(out.ScopeMaps, scopeMapJSON(m, i >= len(all)-len(scopemap.System())))
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"scopeMaps": out})
+	answer.JSON(w, http.StatusOK, out)
 	return nil
 }
 
 func (r *Registry) controlPutScopeMap(w http.ResponseWriter, req *http.Request) error {
-	var in struct {
-		Description string   `json:"description"`
-		Actions     []string `json:"actions"`
-	}
+	var in control.NewScopeMap
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}
@@ -157,7 +126,7 @@ func (r *Registry) controlPutScopeMap(w http.ResponseWriter, req *http.Request) 
 	if err := r.PutScopeMap(req.Context(), m); err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, controlScopeMap{m.Name, m.Description, m.Lines(), false})
+	answer.JSON(w, http.StatusOK, scopeMapJSON(m, false))
 	return nil
 }
 
@@ -165,40 +134,25 @@ func (r *Registry) controlDeleteScopeMap(w http.ResponseWriter, req *http.Reques
 	return noContent(w, r.DeleteScopeMap(req.Context(), req.PathValue("name")))
 }
 
-// controlPassword is a [Password] as JSON: with its value only where that was
-// just generated.
-type controlPassword struct {
-	Name    string    `json:"name"`
-	Value   string    `json:"value,omitempty"`
-	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires,omitzero"`
-}
-
-type controlToken struct {
-	Name      string            `json:"name"`
-	ScopeMap  string            `json:"scopeMap"`
-	Status    string            `json:"status"` // enabled or disabled
-	Created   time.Time         `json:"created"`
-	Passwords []controlPassword `json:"passwords"`
-}
-
-func tokenJSON(t TokenState) controlToken {
-	out := controlToken{t.Name, t.ScopeMap, "enabled", t.Created, []controlPassword{}}
-	if t.Disabled {
-		out.Status = "disabled"
-	}
-	for _, p := range t.Passwords {
-		out.Passwords = append(out.Passwords, controlPassword{p.Name, string(p.Value), p.Created, p.Expires})
+func passwordsJSON(all []Password) []control.Password {
+	out := []control.Password{}
+	for _, p := range all {
+		out = append(out, control.Password{Name: p.Name, Value: string(p.Value), Created: p.Created, Expires: p.Expires})
 	}
 	return out
 }
 
+func tokenJSON(t TokenState) control.Token {
+	return control.Token{Name: t.Name, ScopeMap: t.ScopeMap, Status: control.StatusOf(!t.Disabled), Created: t.Created,
+		Passwords: passwordsJSON(t.Passwords)}
+}
+
 func (r *Registry) controlTokens(w http.ResponseWriter, _ *http.Request) error {
-	out := []controlToken{}
+	out := control.TokenList{Tokens: []control.Token{}}
 	for _, t := range r.Tokens() {
-		out = append(out, tokenJSON(t))
+		out.Tokens = append(out.Tokens, tokenJSON(t))
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"tokens": out})
+	answer.JSON(w, http.StatusOK, out)
 	return nil
 }
 
@@ -211,29 +165,12 @@ func (r *Registry) controlToken(w http.ResponseWriter, req *http.Request) error 
 	return nil
 }
 
-// controlTokenChange is what can be set of a token.
-type controlTokenChange struct {
-	ScopeMap *string `json:"scopeMap"`
-	Status   *string `json:"status"`
-}
-
-func (in *controlTokenChange) read(r *http.Request) error {
-	if err := readJSON(r, in); err != nil {
-		return err
-	}
-	if in.Status != nil && *in.Status != "enabled" && *in.Status != "disabled" {
-		return badControl("the status %s is neither enabled nor disabled", quote(*in.Status))
-	}
-	return nil
-}
-
 func (r *Registry) controlPutToken(w http.ResponseWriter, req *http.Request) error {
-	var in controlTokenChange
-	if err := in.read(req); err != nil {
+	var in control.NewToken
+	if err := readJSON(req, &in); err != nil {
 		return err
 	}
-	spec := TokenSpec{Name: req.PathValue("name"), Disabled: in.Status != nil && *in.Status == "disabled"}
-	set(&spec.ScopeMap, in.ScopeMap)
+	spec := TokenSpec{Name: req.PathValue("name"), ScopeMap: in.ScopeMap, Disabled: in.Status == control.Disabled}
 	if err := r.PutToken(req.Context(), spec); err != nil {
 		return err
 	}
@@ -241,11 +178,11 @@ func (r *Registry) controlPutToken(w http.ResponseWriter, req *http.Request) err
 }
 
 func (r *Registry) controlChangeToken(w http.ResponseWriter, req *http.Request) error {
-	var in controlTokenChange
-	if err := in.read(req); err != nil {
+	var in control.TokenChange
+	if err := readJSON(req, &in); err != nil {
 		return err
 	}
-	if err := r.patchToken(req.Context(), req.PathValue("name"), in.ScopeMap, in.Status); err != nil {
+	if err := r.patchToken(req.Context(), req.PathValue("name"), in); err != nil {
 		return err
 	}
 	return r.controlToken(w, req)
@@ -256,10 +193,7 @@ func (r *Registry) controlDeleteToken(w http.ResponseWriter, req *http.Request) 
 }
 
 func (r *Registry) controlGeneratePasswords(w http.ResponseWriter, req *http.Request) error {
-	var in struct {
-		Names   []string  `json:"names"`
-		Expires time.Time `json:"expires"`
-	}
+	var in control.NewPasswords
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}
@@ -267,18 +201,12 @@ func (r *Registry) controlGeneratePasswords(w http.ResponseWriter, req *http.Req
 	if err != nil {
 		return err
 	}
-	out := []controlPassword{}
-	for _, p := range all {
-		out = append(out, controlPassword{p.Name, string(p.Value), p.Created, p.Expires})
-	}
-	answer.JSON(w, http.StatusCreated, map[string]any{"passwords": out})
+	answer.JSON(w, http.StatusCreated, control.PasswordList{Passwords: passwordsJSON(all)})
 	return nil
 }
 
 func (r *Registry) controlExpirePassword(w http.ResponseWriter, req *http.Request) error {
-	var in struct {
-		Expires time.Time `json:"expires"`
-	}
+	var in control.Expiry
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}

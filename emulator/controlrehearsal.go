@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -15,23 +16,14 @@ import (
 // The operations of the control API, each over the method of [Emulator] or
 // [Registry] of the same name. Their JSON is described in openapi.yaml.
 
-type controlClock struct {
-	Now    time.Time `json:"now"`
-	Frozen bool      `json:"frozen"`
-	Offset string    `json:"offset"`
-}
-
 func (e *Emulator) controlClock(w http.ResponseWriter, _ *http.Request) error {
 	s := e.clock.State()
-	answer.JSON(w, http.StatusOK, controlClock{s.Now, s.Frozen, s.Offset.String()})
+	answer.JSON(w, http.StatusOK, control.Clock{Now: s.Now, Frozen: s.Frozen, Offset: s.Offset.String()})
 	return nil
 }
 
 func (e *Emulator) controlSetClock(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Now    *time.Time `json:"now"`
-		Frozen *bool      `json:"frozen"`
-	}
+	var in control.ClockChange
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -49,9 +41,7 @@ func (e *Emulator) controlSetClock(w http.ResponseWriter, r *http.Request) error
 }
 
 func (e *Emulator) controlAdvanceClock(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		By string `json:"by"`
-	}
+	var in control.Advance
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -73,20 +63,18 @@ func (e *Emulator) controlResetClock(w http.ResponseWriter, r *http.Request) err
 	return e.controlClock(w, r)
 }
 
-type controlLifetimes struct {
-	Access  string `json:"access"`
-	Refresh string `json:"refresh"`
-	Entra   string `json:"entra"`
-}
-
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
-	answer.JSON(w, http.StatusOK, controlLifetimes{cmp.Or(l.Access, principal.AccessLife).String(), cmp.Or(l.Refresh, principal.RefreshLife).String(), cmp.Or(l.Entra, time.Hour).String()})
+	answer.JSON(w, http.StatusOK, control.Lifetimes{
+		Access:  cmp.Or(l.Access, principal.AccessLife).String(),
+		Refresh: cmp.Or(l.Refresh, principal.RefreshLife).String(),
+		Entra:   cmp.Or(l.Entra, time.Hour).String(),
+	})
 	return nil
 }
 
 func (e *Emulator) controlSetLifetimes(w http.ResponseWriter, r *http.Request) error {
-	var in controlLifetimes
+	var in control.Lifetimes
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -106,17 +94,13 @@ func (e *Emulator) controlSetLifetimes(w http.ResponseWriter, r *http.Request) e
 	return e.controlLifetimes(w, r)
 }
 
-type controlEnabled struct {
-	Enabled bool `json:"enabled"`
-}
-
 func (e *Emulator) controlRateLimits(w http.ResponseWriter, _ *http.Request) error {
-	answer.JSON(w, http.StatusOK, controlEnabled{e.RateLimits()})
+	answer.JSON(w, http.StatusOK, control.RateLimits{Enabled: e.RateLimits()})
 	return nil
 }
 
 func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) error {
-	var in controlEnabled
+	var in control.RateLimits
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -124,53 +108,42 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 	return e.controlRateLimits(w, r)
 }
 
-// controlFault is a [fault.Fault] as JSON; what is zero may be left out.
-type controlFault struct {
-	ID             int64         `json:"id"`
-	Kind           fault.Kind    `json:"kind"`
-	Routes         []fault.Route `json:"routes"`
-	Registry       string        `json:"registry"`
-	Principal      string        `json:"principal"`
-	Rate           float64       `json:"rate"`
-	Seed           uint64        `json:"seed"`
-	Count          int64         `json:"count"`
-	Status         int           `json:"status"`
-	RetryAfter     int64         `json:"retryAfter"` // seconds
-	AfterBytes     int64         `json:"afterBytes"`
-	BytesPerSecond int64         `json:"bytesPerSecond"`
-	Seen           int64         `json:"seen"`
-	Hits           int64         `json:"hits"`
-}
-
-func faultJSON(f fault.Fault) controlFault {
-	if f.Routes == nil {
-		f.Routes = []fault.Route{}
+func faultJSON(f fault.Fault) control.Fault {
+	out := control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
+		Kind: string(f.Kind), Routes: []string{}, Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
+		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
+		BytesPerSecond: f.BytesPerSecond,
+	}}
+	for _, r := range f.Routes {
+		out.Routes = append(out.Routes, string(r))
 	}
-	return controlFault{f.ID, f.Kind, f.Routes, f.Registry, f.Principal, f.Rate, f.Seed, f.Count, f.Status, int64(f.RetryAfter / time.Second), f.AfterBytes, f.BytesPerSecond, f.Seen, f.Hits}
+	return out
 }
 
 func (e *Emulator) controlFaults(w http.ResponseWriter, _ *http.Request) error {
-	out := []controlFault{}
+	out := control.FaultList{Faults: []control.Fault{}}
 	for _, f := range e.Faults() {
-		out = append(out, faultJSON(f))
+		out.Faults = append(out.Faults, faultJSON(f))
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"faults": out})
+	answer.JSON(w, http.StatusOK, out)
 	return nil
 }
 
 func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error {
-	var in controlFault
+	var in control.NewFault
 	if err := readJSON(r, &in); err != nil {
 		return err
-	}
-	if in.ID != 0 || in.Seen != 0 || in.Hits != 0 {
-		return badControl("id, seen and hits are the emulator's to set")
 	}
 	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	f, err := e.AddFault(fault.Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal, Rate: in.Rate, Seed: in.Seed, Count: in.Count,
-		Status: in.Status, RetryAfter: time.Duration(in.RetryAfter) * time.Second, AfterBytes: in.AfterBytes, BytesPerSecond: in.BytesPerSecond})
+	var routes []fault.Route
+	for _, name := range in.Routes {
+		routes = append(routes, fault.Route(name))
+	}
+	f, err := e.AddFault(fault.Fault{Kind: fault.Kind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
+		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
+		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {
 		return err
 	}
@@ -200,32 +173,21 @@ func noContent(w http.ResponseWriter, err error) error {
 	return err
 }
 
-type controlSnapshot struct {
-	Name         string    `json:"name"`
-	Created      time.Time `json:"created"`
-	Repositories int64     `json:"repositories"`
-	Manifests    int64     `json:"manifests"`
-	Tags         int64     `json:"tags"`
-	Blobs        int64     `json:"blobs"`
-}
-
 func (e *Emulator) controlSnapshots(w http.ResponseWriter, r *http.Request) error {
 	all, err := e.Snapshots(r.Context())
 	if err != nil {
 		return err
 	}
-	out := []controlSnapshot{}
+	out := control.SnapshotList{Snapshots: []control.Snapshot{}}
 	for _, s := range all {
-		out = append(out, controlSnapshot(s))
+		out.Snapshots = append(out.Snapshots, control.Snapshot(s))
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"snapshots": out})
+	answer.JSON(w, http.StatusOK, out)
 	return nil
 }
 
 func (e *Emulator) controlTakeSnapshot(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Name string `json:"name"`
-	}
+	var in control.NewSnapshot
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -233,7 +195,7 @@ func (e *Emulator) controlTakeSnapshot(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusCreated, controlSnapshot(s))
+	answer.JSON(w, http.StatusCreated, control.Snapshot(s))
 	return nil
 }
 
@@ -242,9 +204,7 @@ func (e *Emulator) controlDeleteSnapshot(w http.ResponseWriter, r *http.Request)
 }
 
 func (e *Emulator) controlReset(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Snapshot string `json:"snapshot"`
-	}
+	var in control.Reset
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}

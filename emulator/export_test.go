@@ -20,7 +20,7 @@ func (e *Emulator) UnderWay() int64 { return e.fails.Gate.UnderWay() }
 // ControlAPI returns method and path of each operation of the control API.
 func ControlAPI() (out [][2]string) {
 	for _, r := range controlAPI() {
-		out = append(out, [2]string{r.method, "/" + r.path})
+		out = append(out, [2]string{r.op.Method(), "/" + r.op.Path()})
 	}
 	return out
 }

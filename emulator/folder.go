@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -105,7 +106,7 @@ func heldState(dir string) (name string, blobs bool, err error) {
 	if len(discarded) > 0 { // a reset was cut short
 		return filepath.Base(discarded[0]), blobs, nil
 	}
-	for _, name := range []string{filepath.Join(stateDir, principal.KeysFile), connectionFile, controlFile} {
+	for _, name := range []string{filepath.Join(stateDir, principal.KeysFile), connectionFile, control.KeyFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		if err == nil {
 			return name, blobs, nil

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -21,7 +22,7 @@ import (
 func document(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
-	must(t, yaml.Unmarshal([]byte(emulator.OpenAPI()), &v))
+	must(t, yaml.Unmarshal([]byte(control.OpenAPI()), &v))
 	b, err := json.Marshal(v)
 	must(t, err)
 	must(t, json.Unmarshal(b, &v))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
@@ -197,16 +198,16 @@ func (r *Registry) tokenState(name string) (TokenState, error) {
 }
 
 // patchToken changes what is not nil.
-func (r *Registry) patchToken(ctx context.Context, name string, scopeMap, status *string) error {
-	if scopeMap != nil {
+func (r *Registry) patchToken(ctx context.Context, name string, change control.TokenChange) error {
+	if scopeMap := change.ScopeMap; scopeMap != nil {
 		if _, ok := r.e.ids.ScopeMap(r.id, *scopeMap); !ok {
 			return notFound("scope map", *scopeMap)
 		}
 	}
 	return r.changeToken(ctx, name, func(t *principal.Token) {
-		set(&t.ScopeMap, scopeMap)
-		if status != nil {
-			t.Enabled = *status == "enabled"
+		set(&t.ScopeMap, change.ScopeMap)
+		if change.Status != nil {
+			t.Enabled = *change.Status == control.Enabled
 		}
 	})
 }

@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0
-	github.com/acrkit/acrkit v0.0.0-00010101000000-000000000000
+	github.com/acrkit/acrkit v0.1.0
 	github.com/docker/docker-credential-helpers v0.9.12
 	github.com/google/go-containerregistry v0.22.1
 )

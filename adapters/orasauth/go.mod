@@ -3,7 +3,7 @@ module github.com/acrkit/acrkit/adapters/orasauth
 go 1.26.0
 
 require (
-	github.com/acrkit/acrkit v0.0.0-00010101000000-000000000000
+	github.com/acrkit/acrkit v0.1.0
 	oras.land/oras-go/v2 v2.7.0
 )
 

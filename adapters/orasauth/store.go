@@ -1,11 +1,3 @@
-// Package orasauth provides any credential of acrkit to oras-go.
-//
-// A program for Azure's registries only should use acrkit's transport: repo.Client =
-// &http.Client{Transport: rt}. A program for many registries uses oras-go's own client,
-// with a function or a store:
-//
-//	client := &auth.Client{Credential: orasauth.CredentialFunc(source, nil)}
-//	client := &auth.Client{Credential: credentials.Credential(orasauth.NewStore(source, nil))}
 package orasauth
 
 import (

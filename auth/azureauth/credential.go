@@ -2,12 +2,9 @@ package azureauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/auth/internal/entra"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -107,7 +105,8 @@ func entraError(ctx context.Context, err error) error {
 		text := failed.Error()
 		e.Code = codeByText(text)
 		e.Reason = firstLine(text)
-		if refusal := (auth.EntraRefusal{Number: entraNumber(text)}); refusal.Number != 0 {
+		if found, ok := auth.ReadEntraRefusal(text); ok {
+			refusal := auth.EntraRefusal{Number: found.Number}
 			e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 		}
 		return e
@@ -140,44 +139,14 @@ func entraError(ctx context.Context, err error) error {
 	return e
 }
 
-var (
-	aadsts    = regexp.MustCompile(`AADSTS([0-9]{4,9})`)
-	oauthWord = regexp.MustCompile(`^[a-z_]{1,64}$`)
-	guid      = regexp.MustCompile(`^[0-9A-Fa-f-]{36}$`)
-)
-
-func entraNumber(text string) int {
-	m := aadsts.FindStringSubmatch(text)
-	if m == nil {
-		return 0
-	}
-	n, _ := strconv.Atoi(m[1]) // at most nine digits
-	return n
-}
-
 // readEntraAnswer returns what may be shown of Entra's answer. Free text is left out: it
 // quotes what was sent.
 func readEntraAnswer(resp *http.Response) auth.EntraRefusal {
-	var refusal auth.EntraRefusal
 	body, err := runtime.Payload(resp) // which azcore has read and keeps
 	if err != nil {
-		return refusal
+		return auth.EntraRefusal{}
 	}
-	refusal.Number = entraNumber(string(body))
-	var answer struct {
-		Error         string `json:"error"`
-		CorrelationID string `json:"correlation_id"`
-	}
-	if json.Unmarshal(body, &answer) != nil {
-		return refusal
-	}
-	if oauthWord.MatchString(answer.Error) {
-		refusal.OAuthError = answer.Error
-	}
-	if guid.MatchString(answer.CorrelationID) {
-		refusal.CorrelationID = answer.CorrelationID
-	}
-	return refusal
+	return auth.EntraRefusal(entra.ReadBody(body))
 }
 
 // codeByText distinguishes a network failure from a refusal where azidentity kept only

@@ -1,5 +1,5 @@
-// Package version says which build this is, from what the Go toolchain records
-// in the binary.
+// Package version says which build this is: a release from what its build passed to the
+// linker, any other build from what the Go toolchain records in the binary.
 package version
 
 import (
@@ -7,8 +7,14 @@ import (
 	"runtime/debug"
 )
 
-// Info is what is known about the running build. Fields that the toolchain did
-// not record are empty.
+// A release sets these by -ldflags "-X …": see .goreleaser.yaml.
+var (
+	version string // the tag, "v1.2.3"
+	commit  string // the full hash
+	date    string // the commit's time, RFC 3339
+)
+
+// Info is what is known about the running build. Fields that are not known are empty.
 type Info struct {
 	Version  string `json:"version"`  // "v1.2.3", or "devel"
 	Commit   string `json:"commit"`   // the revision it was built from
@@ -18,14 +24,13 @@ type Info struct {
 	Platform string `json:"platform"` // "linux/amd64"
 }
 
-// Get reads the build information of the running binary.
+// Get returns what is known about the running binary.
 func Get() Info {
 	info := Info{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	bi, ok := debug.ReadBuildInfo()
-	if !ok {
-		return info
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		info = fromBuildInfo(info, bi)
 	}
-	return fromBuildInfo(info, bi)
+	return fromLinker(info, version, commit, date)
 }
 
 func fromBuildInfo(info Info, bi *debug.BuildInfo) Info {
@@ -43,4 +48,34 @@ func fromBuildInfo(info Info, bi *debug.BuildInfo) Info {
 		}
 	}
 	return info
+}
+
+// fromLinker returns info with what the linker set in place of what it holds.
+func fromLinker(info Info, version, commit, date string) Info {
+	for _, f := range []struct {
+		field *string
+		value string
+	}{{&info.Version, version}, {&info.Commit, commit}, {&info.Date, date}} {
+		if f.value != "" {
+			*f.field = f.value
+		}
+	}
+	return info
+}
+
+// String is the line that "acrkit --version" prints after its name: the version, commit
+// and date where they are known, the toolchain and the platform.
+func (i Info) String() string {
+	line := i.Version
+	if i.Commit != "" {
+		line += " (" + i.Commit
+		if i.Date != "" {
+			line += ", " + i.Date
+		}
+		if i.Modified {
+			line += ", modified"
+		}
+		line += ")"
+	}
+	return line + " " + i.Go + " " + i.Platform
 }

@@ -36,17 +36,19 @@ type rule struct {
 var rules = []rule{
 	{pkg: "", stdOnly: true, noStd: []string{"net/http"}},
 	{pkg: "scopemap", ours: []string{""}, stdOnly: true, noStd: []string{"net/http"}},
-	{pkg: "auth", ours: []string{""}, internal: true, stdOnly: true},
+	{pkg: "auth", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
 	{pkg: "auth/internal/...", ours: []string{"", "auth/internal/..."}, internal: true, stdOnly: true},
-	{pkg: "auth/azureauth", ours: []string{"", "auth"}, internal: true},
+	{pkg: "auth/azureauth", ours: []string{"", "auth", "auth/internal/..."}, internal: true},
 	{pkg: "registry", ours: []string{""}, internal: true, stdOnly: true},
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
-	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry"}, internal: true, stdOnly: true},
+	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"}, internal: true, stdOnly: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
 	{pkg: "emulator/fault", ours: []string{"", "internal/cause"}, stdOnly: true},
 	{pkg: "emulator/rule", ours: []string{"", "emulator/fault", "internal/cause"}, stdOnly: true},
+	{pkg: "emulator/control", ours: []string{"", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
+		stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
 		"emulator/internal/guid", "emulator/internal/principal"}},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen",
@@ -253,9 +255,10 @@ func reach(files []file, pkg string) map[string]bool {
 	return seen
 }
 
-// words are the packages that auth and emulator may both reach: they hold vocabulary, and
-// cannot read the protocol.
-var words = []string{"", "internal/cause", "internal/sentence"}
+// words are the packages that auth and emulator may both reach: they hold vocabulary, or
+// limits on sizes and times (for the client in emulator/control), and cannot read the
+// protocol.
+var words = []string{"", "internal/cause", "internal/limit", "internal/sentence", "internal/stall"}
 
 // sharedByBoth returns what auth and emulator have in common beyond words.
 func sharedByBoth(files []file) []string {

@@ -24,8 +24,6 @@ import (
 // readsText lists the functions that decide on the text of a message, each with the
 // reason. Other code decides on codes, causes and fields: a sentence may be reworded.
 var readsText = map[string]string{
-	"auth/entra.go ReadEntraRefusal":                        "Entra's numbers are only in the text of other programs' errors",
-	"auth/azureauth/credential.go entraNumber":              "as ReadEntraRefusal",
 	"auth/azureauth/credential.go codeByText":               "azidentity gives no type to what failed before a request",
 	"auth/azureauth/credential.go firstLine":                "shortens azidentity's text",
 	"auth/azureauth/azurecli.go explainCLI":                 "azidentity gives no type to what az printed",
@@ -37,7 +35,7 @@ var readsText = map[string]string{
 	"internal/wire/response.go actions":                     "leaves out a name that the sentence has already; nothing else hangs on it",
 	"internal/wire/network.go Within":                       "a constant: the operation that tells a person nothing",
 	"emulator/seed/yaml.go problems.addSyntax":              "the YAML library gives no type to its errors",
-	"cmd/acrkit/internal/cli/emulator/client.go refusedBy":  "takes the first word off a sentence of the control API",
+	"emulator/control/client.go refusedBy":                  "takes the first word off a sentence of the control API",
 	"cmd/acrkit/internal/cli/cmdutil/errors.go oneLine":     "makes one line of several",
 	"cmd/acrkit/internal/cli/clitest/clitest.go WrongUsage": "a test's own comparison",
 	"tools/replay/report.go writeExclusions":                "groups what was left out by the sentences of its own list",

@@ -30,7 +30,7 @@ func loginRules() []Rule {
 		}},
 		{"byte-order-marks", "A byte order mark beside a secret, or UTF-16, is an error before anything is sent.", []Break{
 			{"auth/credential.go", "	case loginfile.ByteOrderMark(s) != \"\":", "	case false:", auth, marks},
-			{"auth/source.go", "Cause: causeWithin(err), Op: \"read the secret in \"", "Op: \"read the secret in \"", auth, marks},
+			{"auth/secretfile.go", "Cause: causeWithin(err), Op: \"read the secret in \"", "Op: \"read the secret in \"", auth, marks},
 			{"auth/environment.go", "because(causeWithin(err), r.usage(l.Detail, \"\"))", "r.usage(l.Detail, \"\")", auth, marks},
 			{"internal/loginfile/encoding.go", "	case strings.Contains(secret, mark):", "	case false:", files, marks},
 			{"internal/loginfile/encoding.go", "\"\\xff\\xfe\", \"\\xfe\\xff\", ", "\"\\xfe\\xff\", ", auth, marks},

@@ -120,7 +120,7 @@ func serverRules() []Rule {
 		{"control-times", "The emulator's commands do not wait without limit for an emulator that does not answer.", []Break{
 			{cli + "log.go", "	reconnectTime = 15 * time.Second", "	reconnectTime = 1500 * time.Second", "./cmd/acrkit/internal/cli/emulator", "TestFollowTime"},
 			{cli + "client.go", "Bytes: 4 << 10}", "Bytes: 4 << 17}", "./cmd/acrkit/internal/cli/emulator", "TestReadLimits"},
-			{cli + "client.go", "Bytes: 64 << 20}", "Bytes: 64 << 22}", "./cmd/acrkit/internal/cli/emulator", "TestReadLimits"},
+			{"emulator/control/client.go", "Bytes: 64 << 20}", "Bytes: 64 << 22}", "./emulator/control", "TestAnswerLimit"},
 			{cli + "start.go", "const readyTime = 30 * time.Second", "const readyTime = 3000 * time.Second", "./cmd/acrkit/internal/cli/emulator", "TestReadyTime"},
 		}},
 	}

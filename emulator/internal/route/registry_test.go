@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 const d = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -62,7 +63,7 @@ func FuzzOf(f *testing.F) {
 		f.Add("GET", s)
 		f.Add("PUT", s)
 	}
-	for _, s := range []string{"/Subscriptions/x", "/t/oauth2/token", "/oauth2/token", ControlPrefix + "clock"} {
+	for _, s := range []string{"/Subscriptions/x", "/t/oauth2/token", "/oauth2/token", control.Prefix + "clock"} {
 		f.Add("POST", s)
 	}
 	f.Fuzz(func(t *testing.T, method, path string) {

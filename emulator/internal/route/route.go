@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 )
 
@@ -79,9 +80,6 @@ type Route struct {
 	Segments  []string // of InSubscription: what follows /subscriptions/, as the client wrote it
 }
 
-// ControlPrefix begins the paths of the emulator's own API.
-const ControlPrefix = "/_acrkit/v1/"
-
 // Of says what a request asks for. Requests to the host of blobs are not recognized
 // here, because only its name tells them.
 func Of(r *http.Request) Route {
@@ -105,7 +103,7 @@ func of(method, path string) Route {
 		return Route{Service: Tokens, Operation: AccessToken}
 	case path == "/oauth2/exchange":
 		return Route{Service: Tokens, Operation: Exchange}
-	case strings.HasPrefix(path, ControlPrefix):
+	case strings.HasPrefix(path, control.Prefix):
 		return Route{Service: Control}
 	}
 	if r, ok := arm(path); ok {
@@ -167,7 +165,7 @@ func entra(path string) Route {
 func Clean(r *http.Request) *http.Request {
 	path := "/" + strings.TrimLeft(r.URL.Path, "/")
 	if !strings.HasPrefix(r.URL.Path, "//") || path == "/v2" ||
-		slices.ContainsFunc([]string{"/v2/", "/acr/", "/oauth2/", ControlPrefix}, func(prefix string) bool {
+		slices.ContainsFunc([]string{"/v2/", "/acr/", "/oauth2/", control.Prefix}, func(prefix string) bool {
 			return strings.HasPrefix(path, prefix)
 		}) {
 		return r

@@ -100,7 +100,7 @@ export class Emulator {
     return readFileSync(this.caFile, "utf8");
   }
 
-  /** Calls the control API (emulator/openapi.yaml). */
+  /** Calls the control API (emulator/control/openapi.yaml). */
   async control<T>(method: string, path: string, body?: object): Promise<T> {
     const key = readFileSync(join(this.folder, "data", "control-api.key"), "utf8").trim();
     const headers = { "Acrkit-Control-Key": key, "Content-Type": "application/json" };

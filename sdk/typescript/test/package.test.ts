@@ -24,9 +24,9 @@ before(async () => {
   const installed = (async () => {
     await run(project, "npm", ["pack", "--silent", here]);
     // The versions are those of the lock file, so that a release of the SDK fails no test of ours.
-    const { devDependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+    const { version, devDependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
     const sdk = `@azure/container-registry@${devDependencies["@azure/container-registry"]}`;
-    await run(project, "npm", ["install", "--prefer-offline", "./acrkit-0.0.0.tgz", sdk]);
+    await run(project, "npm", ["install", "--prefer-offline", `./acrkit-${version}.tgz`, sdk]);
   })();
   emulator = await Emulator.start("--blob-redirects", "--blob-host", "127.0.0.1");
   await installed;

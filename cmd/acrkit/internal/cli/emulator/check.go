@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
 
@@ -20,35 +20,14 @@ import (
 // be replaced as a whole.
 const maxFindings = 10_000
 
-type findingJSON struct {
-	Kind       string `json:"kind"`
-	Registry   string `json:"registry"`
-	Repository string `json:"repository"`
-	Digest     string `json:"digest"`
-	Problem    string `json:"problem"`
-	Fix        string `json:"fix"`
-}
-
 var findingFields = []string{"kind", "registry", "repository", "digest", "problem", "fix"}
 
-func (f findingJSON) row() []string {
+func findingRow(f control.Finding) []string {
 	where := f.Registry
 	if f.Repository != "" {
 		where += "/" + f.Repository
 	}
 	return []string{f.Kind, where, f.Digest, f.Problem, f.Fix}
-}
-
-// checkPart is a part of a check as the control API returns it.
-type checkPart struct {
-	Findings    []findingJSON
-	Next        string
-	Manifests   int
-	Contents    int
-	Bytes       int64
-	Unused      int
-	UnusedBytes int64
-	Total       int64
 }
 
 // newCmdCheck returns "emulator check".
@@ -79,11 +58,11 @@ func newCmdCheck(f *cmdutil.Factory) *cobra.Command {
 }
 
 // partOf checks from a place on.
-type partOf func(ctx context.Context, from string) (checkPart, error)
+type partOf func(ctx context.Context, from string) (control.CheckPart, error)
 
 // checker returns what checks: the running emulator, or this process where none
 // uses the folder.
-func (c *control) checker(ctx context.Context) (part partOf, done func() error, err error) {
+func (c *target) checker(ctx context.Context) (part partOf, done func() error, err error) {
 	nothing := func() error { return nil }
 	if c.Addr == "" && c.KeyFile == "" {
 		dir := c.DataDir
@@ -94,7 +73,9 @@ func (c *control) checker(ctx context.Context) (part partOf, done func() error, 
 		}
 		folder, err := emulator.OpenFolder(ctx, dir)
 		if err == nil {
-			part = func(ctx context.Context, from string) (checkPart, error) { return ofFolder(folder.Check(ctx, from)) }
+			part = func(ctx context.Context, from string) (control.CheckPart, error) {
+				return ofFolder(folder.Check(ctx, from))
+			}
 			return part, folder.Close, nil
 		}
 		e, ok := errors.AsType[*acrkit.Error](err)
@@ -107,10 +88,7 @@ func (c *control) checker(ctx context.Context) (part partOf, done func() error, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return func(ctx context.Context, from string) (out checkPart, err error) {
-		err = cl.call(ctx, http.MethodPost, "check", map[string]string{"from": from}, &out)
-		return out, err
-	}, nothing, nil
+	return cl.Check, nothing, nil
 }
 
 // hasConnection reports whether a folder is that of an emulator in memory, whose
@@ -120,24 +98,24 @@ func hasConnection(dir string) bool {
 	return err == nil && conn.DataDir == ""
 }
 
-func ofFolder(p emulator.CheckPart, err error) (checkPart, error) {
-	out := checkPart{Next: p.Next, Manifests: p.Manifests, Contents: p.Contents, Bytes: p.Bytes,
+func ofFolder(p emulator.CheckPart, err error) (control.CheckPart, error) {
+	out := control.CheckPart{Next: p.Next, Manifests: p.Manifests, Contents: p.Contents, Bytes: p.Bytes,
 		Unused: p.Unused, UnusedBytes: p.UnusedBytes, Total: p.Total}
 	for _, f := range p.Findings {
-		out.Findings = append(out.Findings, findingJSON(f))
+		out.Findings = append(out.Findings, control.Finding(f))
 	}
 	return out, err
 }
 
 func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exporter, part partOf) error {
-	var sum checkPart
+	var sum control.CheckPart
 	defer s.Await("Checking")()
-	found := func(yield func(findingJSON, error) bool) {
+	found := func(yield func(control.Finding, error) bool) {
 		listed := 0
 		for {
 			p, err := part(ctx, sum.Next)
 			if err != nil {
-				yield(findingJSON{}, err)
+				yield(control.Finding{}, err)
 				return
 			}
 			sum.Next, sum.Total = p.Next, max(sum.Total, p.Total)
@@ -148,7 +126,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			sum.UnusedBytes += p.UnusedBytes
 			for _, f := range p.Findings {
 				if listed++; listed > maxFindings {
-					yield(findingJSON{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
+					yield(control.Finding{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
 						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
 						Hint:   sentence.Fix(sentence.PutBackFolder, nil)})
 					return
@@ -164,9 +142,9 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			s.Progress(fmt.Sprintf("Checked %d manifests and %s of %s", sum.Manifests, size(sum.Bytes), total))
 		}
 	}
-	n, err := cmdutil.PrintList(ctx, s, exporter, iter.Seq2[findingJSON, error](found),
+	n, err := cmdutil.PrintList(ctx, s, exporter, iter.Seq2[control.Finding, error](found),
 		[]string{"KIND", "REPOSITORY", "DIGEST", "PROBLEM", "WHAT TO DO"},
-		findingJSON.row, func(f findingJSON) findingJSON { return f })
+		findingRow, func(f control.Finding) control.Finding { return f })
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,12 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 // parts answers with parts of a check, one after another.
-func parts(all ...checkPart) partOf {
-	return func(context.Context, string) (checkPart, error) {
+func parts(all ...control.CheckPart) partOf {
+	return func(context.Context, string) (control.CheckPart, error) {
 		p := all[0]
 		all = all[1:]
 		return p, nil
@@ -30,21 +31,21 @@ func parts(all ...checkPart) partOf {
 // TestCheckRun: the exit code says whether something was found, and more than what
 // can be told is an error, never a shortened list.
 func TestCheckRun(t *testing.T) {
-	many := func(n int) []findingJSON { return make([]findingJSON, n) }
-	broken := func(context.Context, string) (checkPart, error) {
-		return checkPart{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "x"}
+	many := func(n int) []control.Finding { return make([]control.Finding, n) }
+	broken := func(context.Context, string) (control.CheckPart, error) {
+		return control.CheckPart{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "x"}
 	}
 	for name, tc := range map[string]struct {
 		part partOf
 		code int
 		says string
 	}{
-		"nothing": {parts(checkPart{Next: "a", Manifests: 1}, checkPart{Manifests: 2, Contents: 1, Bytes: 2048}), 0,
+		"nothing": {parts(control.CheckPart{Next: "a", Manifests: 1}, control.CheckPart{Manifests: 2, Contents: 1, Bytes: 2048}), 0,
 			"checked 3 manifests and 1 contents of 2.0 KiB; findings: 0\n"},
-		"unused":       {parts(checkPart{Unused: 2, UnusedBytes: 7}), 0, "nothing refers to 2 contents of 7 bytes; they are removed later\n"},
-		"one":          {parts(checkPart{Next: "a"}, checkPart{Findings: many(1)}), 8, "findings: 1\n"},
-		"at the limit": {parts(checkPart{Next: "a", Findings: many(maxFindings - 1)}, checkPart{Findings: many(1)}), 8, "findings: 10000\n"},
-		"above":        {parts(checkPart{Next: "a", Findings: many(maxFindings)}, checkPart{Findings: many(1)}), 1, ""},
+		"unused":       {parts(control.CheckPart{Unused: 2, UnusedBytes: 7}), 0, "nothing refers to 2 contents of 7 bytes; they are removed later\n"},
+		"one":          {parts(control.CheckPart{Next: "a"}, control.CheckPart{Findings: many(1)}), 8, "findings: 1\n"},
+		"at the limit": {parts(control.CheckPart{Next: "a", Findings: many(maxFindings - 1)}, control.CheckPart{Findings: many(1)}), 8, "findings: 10000\n"},
+		"above":        {parts(control.CheckPart{Next: "a", Findings: many(maxFindings)}, control.CheckPart{Findings: many(1)}), 1, ""},
 		"breaks off":   {broken, 6, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,12 +67,12 @@ func TestCheckProgress(t *testing.T) {
 		s, _, _, errOut := iostreams.Test()
 		s.SetTTY(true, true, true)
 		n := 0
-		if err := checkRun(t.Context(), s, nil, func(context.Context, string) (checkPart, error) {
+		if err := checkRun(t.Context(), s, nil, func(context.Context, string) (control.CheckPart, error) {
 			time.Sleep(1100 * time.Millisecond)
 			if n++; n == 3 {
-				return checkPart{}, nil
+				return control.CheckPart{}, nil
 			}
-			return checkPart{Next: "x", Manifests: 1, Bytes: 1 << 20, Total: 10 << 20}, nil
+			return control.CheckPart{Next: "x", Manifests: 1, Bytes: 1 << 20, Total: 10 << 20}, nil
 		}); err != nil {
 			t.Error(err)
 		}
@@ -101,7 +102,7 @@ func TestCheckInMemory(t *testing.T) {
 	dir := t.TempDir()
 	conn := connection{LoginServer: loginServer(l.Addr()), CAFile: filepath.Join(dir, "ca.pem")}
 	if err := errors.Join(conn.save(dir), os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
-		os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600)); err != nil {
+		os.WriteFile(filepath.Join(dir, control.KeyFile), []byte(e.ControlKey()), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if err := clitest.Execute(t, newCmdCheck(clitest.Factory(nil)), "--data "+dir); err != nil {

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -11,29 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 var faultFields = []string{"id", "kind", "routes", "registry", "principal", "rate", "seed", "count", "status", "retryAfter", "afterBytes", "bytesPerSecond", "seen", "hits"}
 
-type faultJSON struct {
-	ID             int64    `json:"id,omitempty"`
-	Kind           string   `json:"kind"`
-	Routes         []string `json:"routes"`
-	Registry       string   `json:"registry"`
-	Principal      string   `json:"principal"`
-	Rate           float64  `json:"rate"`
-	Seed           uint64   `json:"seed"`
-	Count          int64    `json:"count"`
-	Status         int      `json:"status"`
-	RetryAfter     int64    `json:"retryAfter"`
-	AfterBytes     int64    `json:"afterBytes"`
-	BytesPerSecond int64    `json:"bytesPerSecond"`
-	Seen           int64    `json:"seen,omitempty"`
-	Hits           int64    `json:"hits,omitempty"`
-}
-
-func (f faultJSON) row() []string {
+func faultRow(f control.Fault) []string {
 	what := fault.Fault{
 		Kind: fault.Kind(f.Kind), Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
 		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond,
@@ -87,8 +70,8 @@ func ofKinds(p fault.Parameter) string {
 	return "the kinds " + strings.Join(kinds, ", ")
 }
 
-func newCmdFaultAdd(c *control) *cobra.Command {
-	var in faultJSON
+func newCmdFaultAdd(c *target) *cobra.Command {
+	var in control.NewFault
 	var retryAfter time.Duration
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
@@ -117,14 +100,13 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out faultJSON
-			if err := cl.call(cmd.Context(), http.MethodPost, "faults", in, &out); err != nil {
+			added, err := cl.AddFault(cmd.Context(), in)
+			if err != nil {
 				return err
 			}
-			return c.list(cmd.Context(), exporter, []faultJSON{out}, true)
+			return c.list(cmd.Context(), exporter, []control.Fault{added}, true)
 		},
 	}
-	in.Routes = []string{}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&in.Routes, "route", nil, "only requests of these `routes`")
 	cmdutil.CompleteListFlag(cmd, "route", words(fault.Routes()))
@@ -142,33 +124,33 @@ func newCmdFaultAdd(c *control) *cobra.Command {
 }
 
 // list prints faults; one that was just added is an object in JSON.
-func (c *control) list(ctx context.Context, exporter *cmdutil.Exporter, all []faultJSON, one bool) error {
+func (c *target) list(ctx context.Context, exporter *cmdutil.Exporter, all []control.Fault, one bool) error {
 	if one && exporter != nil {
 		return exporter.Write(ctx, c.factory.IO, all[0])
 	}
-	return printAll(ctx, c.factory.IO, exporter, all, faultHeader, faultJSON.row)
+	return printAll(ctx, c.factory.IO, exporter, all, faultHeader, faultRow)
 }
 
-func newCmdFaultList(c *control) *cobra.Command {
+func newCmdFaultList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the faults at work",
 		Long:    "List the faults at work, with the seed that repeats each, and how many requests it has\nhit of those that it matched.",
 		Example: "$ acrkit emulator fault list\n$ acrkit emulator fault list --json id,kind,hits",
 		Args:    cmdutil.NoArgs,
-		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
-			var out struct{ Faults []faultJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, "faults", nil, &out); err != nil {
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
+			all, err := cl.Faults(cmd.Context())
+			if err != nil {
 				return err
 			}
-			return c.list(cmd.Context(), exporter, out.Faults, false)
+			return c.list(cmd.Context(), exporter, all, false)
 		}),
 	}
 	cmdutil.AddJSONFlags(cmd, &exporter, faultFields)
 	return cmd
 }
 
-func newCmdFaultRemove(c *control) *cobra.Command {
+func newCmdFaultRemove(c *target) *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
 		Use: "remove {<id>... | --all}", Short: "End faults",
@@ -178,9 +160,11 @@ func newCmdFaultRemove(c *control) *cobra.Command {
 			if all == (len(args) > 0) {
 				return cmdutil.Usage("give the numbers of faults, or --all")
 			}
-			for _, id := range args {
-				if _, err := strconv.ParseInt(id, 10, 64); err != nil {
-					return cmdutil.Usage("%q is no number of a fault", id)
+			ids := make([]int64, len(args))
+			for i, arg := range args {
+				var err error
+				if ids[i], err = strconv.ParseInt(arg, 10, 64); err != nil {
+					return cmdutil.Usage("%q is no number of a fault", arg)
 				}
 			}
 			cl, err := c.open()
@@ -188,10 +172,10 @@ func newCmdFaultRemove(c *control) *cobra.Command {
 				return err
 			}
 			if all {
-				return cl.call(cmd.Context(), http.MethodDelete, "faults", nil, nil)
+				return cl.RemoveFaults(cmd.Context())
 			}
-			for _, id := range args {
-				if err := cl.call(cmd.Context(), http.MethodDelete, path("faults", id), nil, nil); err != nil {
+			for _, id := range ids {
+				if err := cl.RemoveFault(cmd.Context(), id); err != nil {
 					return err
 				}
 			}

@@ -3,9 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -38,26 +36,27 @@ type LogOptions struct {
 var decisionFields = []string{"id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
 	"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix"}
 
+// A decisionJSON is a decision as --json prints it: each key is there, also one that the
+// control API leaves out.
 type decisionJSON struct {
-	ID        int64     `json:"id"`
-	Time      time.Time `json:"time"`
-	Registry  string    `json:"registry"`
-	Kind      string    `json:"kind"`
-	Principal string    `json:"principal"`
-	Method    string    `json:"method"`
-	Path      string    `json:"path"`
-	Required  string    `json:"required"`
-	Outcome   string    `json:"outcome"`
-	Missing   string    `json:"missing"`
-	Rules     []string  `json:"rules"`
-	RuleID    rule.ID   `json:"ruleId"`
-	Reason    string    `json:"reason"`
-	RequestID string    `json:"requestId"`
+	control.Decision
+
+	Kind      string   `json:"kind"`
+	Principal string   `json:"principal"`
+	Missing   string   `json:"missing"`
+	Rules     []string `json:"rules"`
+	RuleID    rule.ID  `json:"ruleId"`
+	Reason    string   `json:"reason"`
 
 	// Of a refusal by a rule, as acrkit explain has them; "" otherwise.
 	Code  string `json:"code"`
 	Cause string `json:"cause"`
 	Fix   string `json:"fix"`
+}
+
+func decisionOf(d control.Decision) decisionJSON {
+	return decisionJSON{Decision: d, Kind: d.Kind, Principal: d.Principal, Missing: d.Missing, Rules: d.Rules,
+		RuleID: d.RuleID, Reason: d.Reason}.explained()
 }
 
 // explained says why it was refused. The log has reasons that no answer contains.
@@ -113,26 +112,8 @@ func (d decisionJSON) row() []string {
 	return []string{d.Time.Format(time.RFC3339), d.Outcome, who, d.Method + " " + d.Path, d.Required, d.Reason}
 }
 
-type decisionPage struct {
-	Decisions []decisionJSON
-	Last      int64
-	More      bool
-	Dropped   int64
-	Ending    bool
-}
-
-// check refuses a page with a next page that does not advance.
-func (p decisionPage) check(after int64) error {
-	if !p.More || p.Last > after {
-		return nil
-	}
-	return &acrkit.Error{Code: acrkit.CodeProtocol, Op: "read the decision log",
-		Reason: "its pages do not go on; the emulator may be of another version"}
-}
-
 // Times of following.
 const (
-	followWait    = 30 * time.Second // for a decision, in one call
 	reconnectTime = 15 * time.Second // how long an emulator may be away, to be started again
 	reconnectStep = 200 * time.Millisecond
 )
@@ -174,52 +155,40 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return opts.run(cmd, cl, c.registry())
+		return opts.run(cmd.Context(), cl, c.registry())
 	}
 	return cmd
 }
 
-func (opts *LogOptions) run(cmd *cobra.Command, cl *client, registry string) error {
-	ctx := cmd.Context()
-	q := url.Values{}
-	for name, v := range map[string]string{"registry": registry, "repository": opts.Repository, "principal": opts.Identity, "outcome": opts.Outcome} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
+func (opts *LogOptions) run(ctx context.Context, cl *control.Client, registry string) error {
+	q := control.DecisionQuery{Registry: registry, Repository: opts.Repository, Principal: opts.Identity, Outcome: opts.Outcome}
 	if opts.Since != "" {
 		since := opts.Since
 		if d, err := time.ParseDuration(since); err == nil {
 			since = (-d).String()
 		}
-		t, err := cl.expiry(cmd, since)
-		if err != nil {
+		var err error
+		if q.Since, err = expiry(ctx, cl, since); err != nil {
 			return err
 		}
-		q.Set("since", t.Format(time.RFC3339))
 	}
 	if opts.Follow {
 		return opts.follow(ctx, cl, q)
 	}
 	items := func(yield func(decisionJSON, error) bool) {
-		for after, more := int64(0), true; more; {
-			q.Set("after", strconv.FormatInt(after, 10))
-			var p decisionPage
-			if err := cl.call(ctx, http.MethodGet, "decisions?"+q.Encode(), nil, &p); err != nil {
+		for more := true; more; {
+			p, err := cl.Decisions(ctx, q)
+			if err != nil {
 				yield(decisionJSON{}, err)
 				return
 			}
 			opts.dropped(p.Dropped)
 			for _, d := range p.Decisions {
-				if !yield(d.explained(), nil) {
+				if !yield(decisionOf(d), nil) {
 					return
 				}
 			}
-			if err := p.check(after); err != nil {
-				yield(decisionJSON{}, err)
-				return
-			}
-			after, more = p.Last, p.More
+			q.After, more = p.Last, p.More
 		}
 	}
 	row, header := decisionJSON.row, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}
@@ -238,18 +207,15 @@ func (opts *LogOptions) dropped(n int64) {
 
 // follow asks for the decisions after the last one that was shown, so that none is lost
 // or shown twice after an interruption.
-func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) error {
-	after := int64(0)
-	q.Set("wait", followWait.String())
+func (opts *LogOptions) follow(ctx context.Context, cl *control.Client, q control.DecisionQuery) error {
+	q.Wait = control.FollowWait
 	lost := time.Time{} // since when the emulator is away
 	for {
-		q.Set("after", strconv.FormatInt(after, 10))
-		var p decisionPage
-		err := cl.call(ctx, http.MethodGet, "decisions?"+q.Encode(), nil, &p)
+		p, err := cl.Decisions(ctx, q)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case acrkit.CodeOf(err) == acrkit.CodeUnavailable && (after > 0 || !lost.IsZero()):
+		case acrkit.CodeOf(err) == acrkit.CodeUnavailable && (q.After > 0 || !lost.IsZero()):
 			if lost.IsZero() {
 				lost = time.Now()
 				cmdutil.Say(opts.IO.ErrOut, "the emulator does not answer; waiting for it")
@@ -265,16 +231,13 @@ func (opts *LogOptions) follow(ctx context.Context, cl *client, q url.Values) er
 			return err
 		}
 		lost = time.Time{}
-		if err := p.check(after); err != nil {
-			return err
-		}
 		opts.dropped(p.Dropped)
 		for _, d := range p.Decisions {
-			if err := opts.show(ctx, d.explained()); err != nil {
+			if err := opts.show(ctx, decisionOf(d)); err != nil {
 				return err
 			}
 		}
-		after = p.Last
+		q.After = p.Last
 		if p.Ending && !p.More {
 			cmdutil.Say(opts.IO.ErrOut, "the emulator has ended")
 			return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
@@ -151,16 +152,16 @@ func TestNewCmdLog(t *testing.T) {
 // without its rule is reported as unknown for every sentence.
 func TestExplainedRow(t *testing.T) {
 	for _, tc := range []struct {
-		d           decisionJSON
+		d           control.Decision
 		rule, cause string
 	}{
-		{decisionJSON{Outcome: emulator.OutcomeDenied, RuleID: rule.ScopedTokenDeleted, Reason: "the token is disabled"}, "scoped-token-deleted", "ACRK036 the registry has no token of this name"},
-		{decisionJSON{Outcome: emulator.OutcomeDenied, Reason: "the token is disabled"}, "unknown", "the token is disabled"},
-		{decisionJSON{Outcome: emulator.OutcomeDenied, RuleID: "of-a-later-version", Reason: "why"}, "of-a-later-version", "why"},
-		{decisionJSON{Outcome: emulator.OutcomeFaulted, RuleID: rule.RateLimit, Reason: "rate limit: …"}, "rate-limit", "ACRK011 too many requests: the service asks to wait"},
-		{decisionJSON{Outcome: emulator.OutcomeAllowed}, "-", ""},
+		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: rule.ScopedTokenDeleted, Reason: "the token is disabled"}, "scoped-token-deleted", "ACRK036 the registry has no token of this name"},
+		{control.Decision{Outcome: emulator.OutcomeDenied, Reason: "the token is disabled"}, "unknown", "the token is disabled"},
+		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: "of-a-later-version", Reason: "why"}, "of-a-later-version", "why"},
+		{control.Decision{Outcome: emulator.OutcomeFaulted, RuleID: rule.RateLimit, Reason: "rate limit: …"}, "rate-limit", "ACRK011 too many requests: the service asks to wait"},
+		{control.Decision{Outcome: emulator.OutcomeAllowed}, "-", ""},
 	} {
-		row := tc.d.explained().explainedRow()
+		row := decisionOf(tc.d).explainedRow()
 		if got := row[len(row)-2:]; got[0] != tc.rule || got[1] != tc.cause {
 			t.Errorf("%+v: %q, want %q %q", tc.d, got, tc.rule, tc.cause)
 		}
@@ -184,7 +185,7 @@ func TestFixHere(t *testing.T) {
 			t.Errorf("%s, which %s brings about: %q", c.Code, r.ID, sentence.Draft(key, nil))
 		}
 	}
-	d := decisionJSON{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"}.explained()
+	d := decisionOf(control.Decision{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"})
 	if d.Fix != "acrkit emulator token password ci" {
 		t.Errorf("%+v", d)
 	}

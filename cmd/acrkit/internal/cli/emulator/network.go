@@ -1,11 +1,10 @@
 package emulator
 
 import (
-	"net/http"
-
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 // newCmdNetwork returns "emulator network" with its verbs.
@@ -19,15 +18,10 @@ func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	add := func(use, short, long, example string, args cobra.PositionalArgs, action string) {
 		cmd.AddCommand(&cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
-			RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-				p, err := cl.registryPath(cmd.Context(), c.registry())
-				if err != nil {
-					return err
-				}
-				if args == nil {
-					args = []string{}
-				}
-				return cl.call(cmd.Context(), http.MethodPatch, p, map[string]any{"network": map[string]any{"defaultAction": action, "ipRules": args}}, nil)
+			RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+				change := control.RegistryChange{Network: &control.Network{DefaultAction: action, IPRules: args}}
+				_, err := cl.ChangeRegistry(cmd.Context(), c.registry(), change)
+				return err
 			})})
 	}
 	add("deny", "Deny all clients", "Deny all clients.", "$ acrkit emulator network deny", cmdutil.NoArgs, "Deny")

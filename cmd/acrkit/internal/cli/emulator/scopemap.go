@@ -1,21 +1,13 @@
 package emulator
 
 import (
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 )
-
-type scopeMapJSON struct {
-	Name          string   `json:"name"`
-	Description   string   `json:"description"`
-	Actions       []string `json:"actions"`
-	SystemDefined bool     `json:"systemDefined"`
-}
 
 var scopeMapFields = []string{"name", "description", "actions", "systemDefined"}
 
@@ -32,23 +24,19 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the scope maps", Long: "List the scope maps with their actions, those that every registry has last.",
 		Example: "$ acrkit emulator scope-map list", Args: cmdutil.NoArgs,
-		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps")
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
+			all, err := cl.ScopeMaps(cmd.Context(), c.registry())
 			if err != nil {
 				return err
 			}
-			var out struct{ ScopeMaps []scopeMapJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, p, nil, &out); err != nil {
-				return err
-			}
-			return printAll(cmd.Context(), c.factory.IO, exporter, out.ScopeMaps, []string{"SCOPE MAP", "ACTIONS"}, func(m scopeMapJSON) []string {
+			return printAll(cmd.Context(), c.factory.IO, exporter, all, []string{"SCOPE MAP", "ACTIONS"}, func(m control.ScopeMap) []string {
 				return []string{m.Name, strings.Join(m.Actions, ",")}
 			})
 		}),
 	}
 	cmdutil.AddJSONFlags(list, &exporter, scopeMapFields)
 	put := &cobra.Command{
-		Use: "set <name> <action>...", Short: "Make or replace a scope map", ValidArgsFunction: c.complete("scope-maps"),
+		Use: "set <name> <action>...", Short: "Make or replace a scope map", ValidArgsFunction: c.complete(scopeMapNames),
 		Long:    "Make or replace a scope map: what is not named is not granted any more.",
 		Example: "# The token keeps its name and password, and may only read now\n$ acrkit emulator scope-map set ci-push repositories/samples/app/content/read",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,22 +47,15 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps", args[0])
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodPut, p, map[string]any{"actions": slices.Clone(args[1:])}, nil)
+			_, err = cl.PutScopeMap(cmd.Context(), c.registry(), args[0], control.NewScopeMap{Actions: args[1:]})
+			return err
 		},
 	}
 	remove := &cobra.Command{
 		Use: "delete <name>", Short: "Delete a scope map", Long: "Delete a scope map. Tokens that have it have no rights then.",
-		Example: "$ acrkit emulator scope-map delete ci-pull", Args: cmdutil.ExactArgs(1, "a scope map's name"), ValidArgsFunction: c.complete("scope-maps"),
-		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "scope-maps", args[0])
-			if err != nil {
-				return err
-			}
-			return cl.call(cmd.Context(), http.MethodDelete, p, nil, nil)
+		Example: "$ acrkit emulator scope-map delete ci-pull", Args: cmdutil.ExactArgs(1, "a scope map's name"), ValidArgsFunction: c.complete(scopeMapNames),
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+			return cl.DeleteScopeMap(cmd.Context(), c.registry(), args[0])
 		}),
 	}
 	cmd.AddCommand(list, put, remove)

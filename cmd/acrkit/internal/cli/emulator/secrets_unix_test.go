@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 // Who can write connection.json says where clients send their credentials, and who
@@ -19,15 +20,15 @@ func TestSecretsOfOthers(t *testing.T) {
 	if err := (connection{LoginServer: "localhost:1", CAFile: ""}).save(dir); err != nil {
 		t.Fatal(err)
 	}
-	key := filepath.Join(dir, controlKey)
+	key := filepath.Join(dir, control.KeyFile)
 	if err := os.WriteFile(key, []byte("key\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := &control{factory: &cmdutil.Factory{}, DataDir: dir}
+	c := &target{factory: &cmdutil.Factory{}, DataDir: dir}
 	if _, err := c.open(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{connectionFile, controlKey} {
+	for _, name := range []string{connectionFile, control.KeyFile} {
 		path := filepath.Join(dir, name)
 		if err := os.Chmod(path, 0o622); err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 // printAll prints a list that was read whole.
@@ -50,35 +50,23 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")
 	cmd.Flags().DurationVar(&entra, "entra-lifetime", 0, "life of Entra's tokens")
 	cmdutil.AddJSONFlags(cmd, &exporter, settingsFields)
-	cmd.RunE = c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
+	cmd.RunE = c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
 		ctx := cmd.Context()
-		p, err := cl.registryPath(ctx, c.registry())
-		if err != nil {
-			return err
-		}
-		change := map[string]any{}
-		for name, v := range map[string]string{"adminUserEnabled": admin, "anonymousPullEnabled": anonymous} {
-			if v != "" {
-				change[name] = v == "on"
-			}
-		}
+		change := control.RegistryChange{AdminUser: switched(admin), AnonymousPull: switched(anonymous)}
 		if mode != "" {
-			change["roleAssignmentMode"] = mode
+			change.RoleAssignmentMode = &mode
 		}
-		if arm != "" {
-			change["azureADAuthenticationAsArmPolicy"] = map[string]string{"on": "enabled", "off": "disabled"}[arm]
+		if on := switched(arm); on != nil {
+			policy := control.StatusOf(*on)
+			change.ArmTokenPolicy = &policy
 		}
-		if len(change) > 0 {
-			if err := cl.call(ctx, http.MethodPatch, p, change, nil); err != nil {
+		if change != (control.RegistryChange{}) {
+			if _, err := cl.ChangeRegistry(ctx, c.registry(), change); err != nil {
 				return err
 			}
 		}
-		var l struct {
-			Access  string `json:"access"`
-			Refresh string `json:"refresh"`
-			Entra   string `json:"entra"`
-		}
-		if err := cl.call(ctx, http.MethodGet, "lifetimes", nil, &l); err != nil {
+		l, err := cl.Lifetimes(ctx)
+		if err != nil {
 			return err
 		}
 		changed := false
@@ -92,31 +80,27 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 			}
 		}
 		if changed {
-			if err := cl.call(ctx, http.MethodPut, "lifetimes", l, &l); err != nil {
+			if l, err = cl.SetLifetimes(ctx, l); err != nil {
 				return err
 			}
 		}
 		if rates != "" {
-			if err := cl.call(ctx, http.MethodPut, "rate-limits", map[string]bool{"enabled": rates == "on"}, nil); err != nil {
+			if err := cl.SetRateLimits(ctx, rates == "on"); err != nil {
 				return err
 			}
 		}
-		return c.printSettings(ctx, cl, exporter, p, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
+		return c.printSettings(ctx, cl, exporter, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
 	})
 	return cmd
 }
 
-type registryJSON struct {
-	Name               string `json:"name"`
-	SKU                string `json:"sku"`
-	AdminUser          bool   `json:"adminUserEnabled"`
-	AnonymousPull      bool   `json:"anonymousPullEnabled"`
-	RoleAssignmentMode string `json:"roleAssignmentMode"`
-	ArmTokenPolicy     string `json:"azureADAuthenticationAsArmPolicy"`
-	Network            struct {
-		DefaultAction string   `json:"defaultAction"`
-		IPRules       []string `json:"ipRules"`
-	} `json:"network"`
+// switched reads on or off; nil is neither.
+func switched(word string) *bool {
+	if word == "" {
+		return nil
+	}
+	on := word == "on"
+	return &on
 }
 
 func onOff(v bool) string {
@@ -128,7 +112,7 @@ func onOff(v bool) string {
 
 // settingsJSON is what "emulator settings --json" prints.
 type settingsJSON struct {
-	registryJSON
+	control.Registry
 
 	AccessLifetime  string `json:"accessLifetime"`
 	RefreshLifetime string `json:"refreshLifetime"`
@@ -140,15 +124,13 @@ var settingsFields = []string{"name", "sku", "adminUserEnabled", "anonymousPullE
 	"network", "accessLifetime", "refreshLifetime", "entraLifetime", "rateLimits"}
 
 // printSettings adds the registry's settings to the lifetimes in r, and prints them.
-func (c *control) printSettings(ctx context.Context, cl *client, exporter *cmdutil.Exporter, registry string, r settingsJSON) error {
-	if err := cl.call(ctx, http.MethodGet, registry, nil, &r.registryJSON); err != nil {
+func (c *target) printSettings(ctx context.Context, cl *control.Client, exporter *cmdutil.Exporter, r settingsJSON) (err error) {
+	if r.Registry, err = cl.Registry(ctx, c.registry()); err != nil {
 		return err
 	}
-	var rates struct{ Enabled bool }
-	if err := cl.call(ctx, http.MethodGet, "rate-limits", nil, &rates); err != nil {
+	if r.RateLimits, err = cl.RateLimits(ctx); err != nil {
 		return err
 	}
-	r.RateLimits = rates.Enabled
 	if exporter != nil {
 		return exporter.Write(ctx, c.factory.IO, r)
 	}
@@ -159,8 +141,8 @@ func (c *control) printSettings(ctx context.Context, cl *client, exporter *cmdut
 	table := c.factory.IO.NewTable("SETTING", "VALUE")
 	for _, row := range [][]string{
 		{"registry", r.Name}, {"tier", r.SKU}, {"admin user", onOff(r.AdminUser)}, {"anonymous pull", onOff(r.AnonymousPull)},
-		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == "enabled")}, {"network", network},
-		{"access lifetime", r.AccessLifetime}, {"refresh lifetime", r.RefreshLifetime}, {"Entra lifetime", r.EntraLifetime}, {"rate limits", onOff(rates.Enabled)},
+		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == control.Enabled)}, {"network", network},
+		{"access lifetime", r.AccessLifetime}, {"refresh lifetime", r.RefreshLifetime}, {"Entra lifetime", r.EntraLifetime}, {"rate limits", onOff(r.RateLimits)},
 	} {
 		if err := table.Row(row...); err != nil {
 			return err

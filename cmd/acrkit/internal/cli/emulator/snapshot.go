@@ -1,23 +1,13 @@
 package emulator
 
 import (
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 )
-
-type snapshotJSON struct {
-	Name         string    `json:"name"`
-	Created      time.Time `json:"created"`
-	Repositories int64     `json:"repositories"`
-	Manifests    int64     `json:"manifests"`
-	Tags         int64     `json:"tags"`
-	Blobs        int64     `json:"blobs"`
-}
 
 var snapshotFields = []string{"name", "created", "repositories", "manifests", "tags", "blobs"}
 
@@ -33,21 +23,22 @@ func newCmdSnapshot(f *cmdutil.Factory) *cobra.Command {
 	c := addControlFlags(cmd, f)
 	var exporter *cmdutil.Exporter
 	list := &cobra.Command{Use: "list", Short: "List the snapshots", Long: "List the snapshots, the oldest first.", Example: "$ acrkit emulator snapshot list", Args: cmdutil.NoArgs,
-		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
-			var out struct{ Snapshots []snapshotJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, "snapshots", nil, &out); err != nil {
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
+			all, err := cl.Snapshots(cmd.Context())
+			if err != nil {
 				return err
 			}
-			return printAll(cmd.Context(), c.factory.IO, exporter, out.Snapshots, []string{"SNAPSHOT", "TAKEN"}, func(s snapshotJSON) []string { return []string{s.Name, cmdutil.Time(s.Created)} })
+			return printAll(cmd.Context(), c.factory.IO, exporter, all, []string{"SNAPSHOT", "TAKEN"}, func(s control.Snapshot) []string { return []string{s.Name, cmdutil.Time(s.Created)} })
 		})}
 	cmdutil.AddJSONFlags(list, &exporter, snapshotFields)
 	create := &cobra.Command{Use: "create <name>", Short: "Take a snapshot", Long: "Take a snapshot. Clients go on meanwhile.", Example: "$ acrkit emulator snapshot create before-purge", Args: cmdutil.ExactArgs(1, "a name"),
-		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-			return cl.call(cmd.Context(), http.MethodPost, "snapshots", map[string]string{"name": args[0]}, nil)
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+			_, err := cl.TakeSnapshot(cmd.Context(), args[0])
+			return err
 		})}
-	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"), ValidArgsFunction: c.complete("snapshots"),
-		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-			return cl.call(cmd.Context(), http.MethodDelete, path("snapshots", args[0]), nil, nil)
+	remove := &cobra.Command{Use: "delete <name>", Short: "Delete a snapshot", Long: "Delete a snapshot.", Example: "$ acrkit emulator snapshot delete before-purge", Args: cmdutil.ExactArgs(1, "a name"), ValidArgsFunction: c.complete(snapshotNames),
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+			return cl.DeleteSnapshot(cmd.Context(), args[0])
 		})}
 	cmd.AddCommand(list, create, remove)
 	return cmd
@@ -63,9 +54,9 @@ func newCmdReset(f *cmdutil.Factory) *cobra.Command {
 		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
 	}
 	c := addControlFlags(cmd, f)
-	cmd.ValidArgsFunction = c.complete("snapshots")
-	cmd.RunE = c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-		return cl.call(cmd.Context(), http.MethodPost, "reset", map[string]string{"snapshot": strings.Join(args, "")}, nil)
+	cmd.ValidArgsFunction = c.complete(snapshotNames)
+	cmd.RunE = c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+		return cl.Reset(cmd.Context(), strings.Join(args, ""))
 	})
 	return cmd
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -301,7 +302,7 @@ func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr ne
 		conn.CAFile = filepath.Join(dir, "ca.pem")
 		// Also what the commands need that talk to a running emulator.
 		err = errors.Join(os.WriteFile(conn.CAFile, e.CACertificate(), 0o600),
-			os.WriteFile(filepath.Join(dir, controlKey), []byte(e.ControlKey()), 0o600), conn.save(dir))
+			os.WriteFile(filepath.Join(dir, control.KeyFile), []byte(e.ControlKey()), 0o600), conn.save(dir))
 		if err != nil {
 			cleanup()
 			return conn, nothing, err

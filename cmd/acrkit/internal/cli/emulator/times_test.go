@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,18 +16,23 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func answering(f roundTrip) *client {
-	return &client{http: newHTTPClient(f), base: "http://emulator.test/", key: "k"}
+func answering(t *testing.T, f roundTrip) *control.Client {
+	c, err := control.NewClient("https://emulator.test", "k", &control.Options{Base: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
-// TestReadLimits: what is read of a data folder and of an emulator has a limit; a
-// file of just that size is not refused for it.
+// TestReadLimits: what is read of a data folder has a limit; a file of just that size is
+// not refused for it.
 func TestReadLimits(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, n int) {
@@ -38,8 +42,8 @@ func TestReadLimits(t *testing.T) {
 		}
 	}
 	for n, refused := range map[int]bool{4 << 10: false, 4<<10 + 1: true} {
-		write(controlKey, "key", n)
-		c := &control{factory: clitest.Factory(nil), DataDir: dir, Addr: "127.0.0.1:1"}
+		write(control.KeyFile, "key", n)
+		c := &target{factory: clitest.Factory(nil), DataDir: dir, Addr: "127.0.0.1:1"}
 		if _, err := c.open(); (acrkit.CodeOf(err) == acrkit.CodeTooLarge) != refused || !refused && err != nil {
 			t.Errorf("a key of %d bytes: %v", n, err)
 		}
@@ -50,32 +54,13 @@ func TestReadLimits(t *testing.T) {
 			t.Errorf("a connection file of %d bytes: %v", n, err)
 		}
 	}
-	for n, refused := range map[int64]bool{64 << 20: false, 64<<20 + 1: true} {
-		cl := answering(func(r *http.Request) (*http.Response, error) {
-			body := io.MultiReader(strings.NewReader("{}"), io.LimitReader(blanks{}, n-2))
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
-		})
-		if err := cl.call(t.Context(), http.MethodGet, "clock", nil, nil); (err != nil) != refused {
-			t.Errorf("an answer of %d bytes: %v", n, err)
-		}
-	}
-}
-
-// blanks never end.
-type blanks struct{}
-
-func (blanks) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
 }
 
 // TestFollowTime: an emulator that is away is waited for, for fifteen seconds.
 func TestFollowTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		cl := answering(func(r *http.Request) (*http.Response, error) {
+		cl := answering(t, func(r *http.Request) (*http.Response, error) {
 			if calls++; calls > 1 {
 				return nil, errors.New("connection refused")
 			}
@@ -83,7 +68,7 @@ func TestFollowTime(t *testing.T) {
 		})
 		s, _, _, _ := iostreams.Test()
 		start := time.Now()
-		err := (&LogOptions{IO: s}).follow(t.Context(), cl, url.Values{})
+		err := (&LogOptions{IO: s}).follow(t.Context(), cl, control.DecisionQuery{})
 		if took := time.Since(start); acrkit.CodeOf(err) != acrkit.CodeUnavailable || took < 15*time.Second || took > 16*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}

@@ -1,13 +1,14 @@
 package emulator
 
 import (
-	"net/http"
+	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/emulator/control"
 )
 
 var (
@@ -15,22 +16,7 @@ var (
 	passwordFields = []string{"name", "value", "created", "expires"}
 )
 
-type passwordJSON struct {
-	Name    string    `json:"name"`
-	Value   string    `json:"value,omitempty"`
-	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires,omitzero"`
-}
-
-type tokenJSON struct {
-	Name      string         `json:"name"`
-	ScopeMap  string         `json:"scopeMap"`
-	Status    string         `json:"status"`
-	Created   time.Time      `json:"created"`
-	Passwords []passwordJSON `json:"passwords"`
-}
-
-func (t tokenJSON) row() []string {
+func tokenRow(t control.Token) []string {
 	var passwords []string
 	for _, p := range t.Passwords {
 		if p.Expires.IsZero() {
@@ -39,7 +25,7 @@ func (t tokenJSON) row() []string {
 			passwords = append(passwords, p.Name+" until "+cmdutil.Time(p.Expires))
 		}
 	}
-	return []string{t.Name, t.ScopeMap, t.Status, strings.Join(passwords, ", ")}
+	return []string{t.Name, t.ScopeMap, string(t.Status), strings.Join(passwords, ", ")}
 }
 
 // newCmdToken returns "emulator token" with its verbs.
@@ -52,41 +38,42 @@ func newCmdToken(f *cmdutil.Factory) *cobra.Command {
 	})
 	c := addControlFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
-	tokens := c.complete("tokens")
-	one := func(use, short, long, example, method string, body any) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: tokens,
-			RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-				p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens", args[0])
-				if err != nil {
-					return err
-				}
-				return cl.call(cmd.Context(), method, p, body, nil)
+	one := func(use, short, long, example string, do func(ctx context.Context, cl *control.Client, name string) error) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cmdutil.ExactArgs(1, "a token's name"),
+			ValidArgsFunction: c.complete(tokenNames),
+			RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+				return do(cmd.Context(), cl, args[0])
 			})}
 	}
+	set := func(status control.Status) func(context.Context, *control.Client, string) error {
+		return func(ctx context.Context, cl *control.Client, name string) error {
+			_, err := cl.ChangeToken(ctx, c.registry(), name, control.TokenChange{Status: &status})
+			return err
+		}
+	}
+	remove := func(ctx context.Context, cl *control.Client, name string) error {
+		return cl.DeleteToken(ctx, c.registry(), name)
+	}
 	cmd.AddCommand(newCmdTokenList(c), newCmdTokenCreate(c), newCmdTokenPassword(c), newCmdTokenExpire(c),
-		one("disable <name>", "Disable a token", "Disable a token. Access tokens that it has are refused at once.", "$ acrkit emulator token disable ci-pull", http.MethodPatch, map[string]string{"status": "disabled"}),
-		one("enable <name>", "Enable a token", "Enable a token that was disabled.", "$ acrkit emulator token enable ci-pull", http.MethodPatch, map[string]string{"status": "enabled"}),
-		one("delete <name>", "Delete a token", "Delete a token with its passwords.", "$ acrkit emulator token delete ci-pull", http.MethodDelete, nil))
+		one("disable <name>", "Disable a token", "Disable a token. Access tokens that it has are refused at once.", "$ acrkit emulator token disable ci-pull", set(control.Disabled)),
+		one("enable <name>", "Enable a token", "Enable a token that was disabled.", "$ acrkit emulator token enable ci-pull", set(control.Enabled)),
+		one("delete <name>", "Delete a token", "Delete a token with its passwords.", "$ acrkit emulator token delete ci-pull", remove))
 	return cmd
 }
 
-func newCmdTokenList(c *control) *cobra.Command {
+func newCmdTokenList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens",
 		Long:    "List the tokens with their scope maps, and when their passwords expire. No value of a\npassword is known any more.",
 		Example: "$ acrkit emulator token list\n$ acrkit emulator token list --json name,status",
 		Args:    cmdutil.NoArgs,
-		RunE: c.run(func(cmd *cobra.Command, cl *client, _ []string) error {
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens")
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
+			all, err := cl.Tokens(cmd.Context(), c.registry())
 			if err != nil {
 				return err
 			}
-			var out struct{ Tokens []tokenJSON }
-			if err := cl.call(cmd.Context(), http.MethodGet, p, nil, &out); err != nil {
-				return err
-			}
-			return printAll(cmd.Context(), c.factory.IO, exporter, out.Tokens, []string{"TOKEN", "SCOPE MAP", "STATUS", "PASSWORDS"}, tokenJSON.row)
+			return printAll(cmd.Context(), c.factory.IO, exporter, all, []string{"TOKEN", "SCOPE MAP", "STATUS", "PASSWORDS"}, tokenRow)
 		}),
 	}
 	cmdutil.AddJSONFlags(cmd, &exporter, tokenFields)
@@ -94,7 +81,7 @@ func newCmdTokenList(c *control) *cobra.Command {
 }
 
 // expiry reads --expires: a time, or a duration from the emulator's time; "" = never.
-func (c *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
+func expiry(ctx context.Context, cl *control.Client, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -105,14 +92,14 @@ func (c *client) expiry(cmd *cobra.Command, text string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, cmdutil.Usage("%q is neither a time such as 2030-01-01T00:00:00Z nor a duration such as 90m", text)
 	}
-	var now clockJSON
-	if err := c.call(cmd.Context(), http.MethodGet, "clock", nil, &now); err != nil {
+	clock, err := cl.Clock(ctx)
+	if err != nil {
 		return time.Time{}, err
 	}
-	return now.Now.Add(d), nil
+	return clock.Now.Add(d), nil
 }
 
-func newCmdTokenCreate(c *control) *cobra.Command {
+func newCmdTokenCreate(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	var scopeMap, expires string
 	var actions []string
@@ -134,52 +121,41 @@ func newCmdTokenCreate(c *control) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			at, err := cl.expiry(cmd, expires)
+			at, err := expiry(cmd.Context(), cl, expires)
 			if err != nil {
 				return err
 			}
 			if len(actions) > 0 {
 				scopeMap = name
-				p, err := cl.registryPath(ctx, c.registry(), "scope-maps", scopeMap)
-				if err != nil {
-					return err
-				}
-				if err := cl.call(ctx, http.MethodPut, p, map[string]any{"actions": actions}, nil); err != nil {
+				if _, err := cl.PutScopeMap(ctx, c.registry(), scopeMap, control.NewScopeMap{Actions: actions}); err != nil {
 					return err
 				}
 			}
-			p, err := cl.registryPath(ctx, c.registry(), "tokens", name)
-			if err != nil {
+			if _, err := cl.PutToken(ctx, c.registry(), name, control.NewToken{ScopeMap: scopeMap}); err != nil {
 				return err
 			}
-			if err := cl.call(ctx, http.MethodPut, p, map[string]any{"scopeMap": scopeMap}, nil); err != nil {
-				return err
-			}
-			return c.passwords(cmd, cl, exporter, p, nil, at)
+			return c.passwords(ctx, cl, exporter, name, control.NewPasswords{Expires: at})
 		},
 	}
 	cmd.Flags().StringVar(&scopeMap, "scope-map", "", "`name` of a scope map that is there")
-	cmdutil.CompleteNameFlag(cmd, "scope-map", c.names("scope-maps"))
+	cmdutil.CompleteNameFlag(cmd, "scope-map", c.names(scopeMapNames))
 	cmd.Flags().StringSliceVar(&actions, "action", nil, "an `action` such as repositories/samples/*/content/read; may be repeated")
 	cmd.Flags().StringVar(&expires, "expires", "", "`time` or duration after which the passwords expire (default: never)")
 	cmdutil.AddJSONFlags(cmd, &exporter, passwordFields)
 	return cmd
 }
 
-// passwords makes new passwords of the token at a path and prints them.
-func (c *control) passwords(cmd *cobra.Command, cl *client, exporter *cmdutil.Exporter, token string, names []string, expires time.Time) error {
-	in := struct {
-		Names   []string  `json:"names,omitempty"`
-		Expires time.Time `json:"expires,omitzero"`
-	}{names, expires}
-	var out struct{ Passwords []passwordJSON }
-	if err := cl.call(cmd.Context(), http.MethodPost, token+"/passwords", in, &out); err != nil {
+// passwords makes new passwords of a token and prints them.
+func (c *target) passwords(ctx context.Context, cl *control.Client, exporter *cmdutil.Exporter, token string, in control.NewPasswords) error {
+	made, err := cl.GeneratePasswords(ctx, c.registry(), token, in)
+	if err != nil {
 		return err
 	}
-	return printAll(cmd.Context(), c.factory.IO, exporter, out.Passwords, []string{"PASSWORD", "VALUE"}, func(p passwordJSON) []string { return []string{p.Name, p.Value} })
+	return printAll(ctx, c.factory.IO, exporter, made, []string{"PASSWORD", "VALUE"},
+		func(p control.Password) []string { return []string{p.Name, p.Value} })
 }
 
-func newCmdTokenPassword(c *control) *cobra.Command {
+func newCmdTokenPassword(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	var names []string
 	var expires string
@@ -188,17 +164,13 @@ func newCmdTokenPassword(c *control) *cobra.Command {
 		Long: "Make new passwords of a token, both or those that --name says, and print name and value\n" +
 			"in a line. This is the only time. The old ones are refused from now on.",
 		Example: "# Rotate the second password under a running client\n$ acrkit emulator token password ci-pull --name password2",
-		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete("tokens"),
-		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
-			at, err := cl.expiry(cmd, expires)
+		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete(tokenNames),
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+			at, err := expiry(cmd.Context(), cl, expires)
 			if err != nil {
 				return err
 			}
-			p, err := cl.registryPath(cmd.Context(), c.registry(), "tokens", args[0])
-			if err != nil {
-				return err
-			}
-			return c.passwords(cmd, cl, exporter, p, names, at)
+			return c.passwords(cmd.Context(), cl, exporter, args[0], control.NewPasswords{Names: names, Expires: at})
 		}),
 	}
 	cmd.Flags().StringSliceVar(&names, "name", nil, "only this password: password1 or password2")
@@ -207,25 +179,21 @@ func newCmdTokenPassword(c *control) *cobra.Command {
 	return cmd
 }
 
-func newCmdTokenExpire(c *control) *cobra.Command {
+func newCmdTokenExpire(c *target) *cobra.Command {
 	var name, at string
 	cmd := &cobra.Command{
 		Use: "expire <name>", Short: "Let a token's passwords expire",
 		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay valid until they expire.",
 		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 --at 10m",
-		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete("tokens"),
-		RunE: c.run(func(cmd *cobra.Command, cl *client, args []string) error {
+		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.complete(tokenNames),
+		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
 			ctx := cmd.Context()
-			when, err := cl.expiry(cmd, at)
+			when, err := expiry(ctx, cl, at)
 			if err != nil {
 				return err
 			}
-			p, err := cl.registryPath(ctx, c.registry(), "tokens", args[0])
+			t, err := cl.Token(ctx, c.registry(), args[0])
 			if err != nil {
-				return err
-			}
-			var t tokenJSON
-			if err := cl.call(ctx, http.MethodGet, p, nil, &t); err != nil {
 				return err
 			}
 			names := []string{name}
@@ -236,10 +204,7 @@ func newCmdTokenExpire(c *control) *cobra.Command {
 				}
 			}
 			for _, n := range names {
-				in := struct {
-					Expires time.Time `json:"expires,omitzero"`
-				}{when}
-				if err := cl.call(ctx, http.MethodPatch, p+"/passwords/"+n, in, nil); err != nil {
+				if _, err := cl.ExpirePassword(ctx, c.registry(), args[0], n, when); err != nil {
 					return err
 				}
 			}

@@ -36,15 +36,6 @@ func NewCmdVersion(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 
 // Print writes what the command prints; "acrkit --version" does the same.
 func Print(s *iostreams.IOStreams) error {
-	v := build.Get()
-	line := "acrkit " + v.Version
-	if v.Commit != "" {
-		line += " (" + v.Commit
-		if v.Modified {
-			line += ", modified"
-		}
-		line += ")"
-	}
-	_, err := fmt.Fprintf(s.Out, "%s %s %s\n", line, v.Go, v.Platform)
+	_, err := fmt.Fprintf(s.Out, "acrkit %s\n", build.Get())
 	return err
 }

@@ -2,17 +2,6 @@ package auth
 
 import "fmt"
 
-// The kinds of package azureauth, which uses Microsoft's own library. They are declared
-// here because [FromEnvironment] and a [Chain] name them.
-const (
-	KindCertificate     Kind = "certificate"
-	KindManagedIdentity Kind = "managed-identity"
-	KindAzureCLI        Kind = "azure-cli"
-)
-
-// KindAdminUser is the registry's admin user.
-const KindAdminUser Kind = "admin-user"
-
 // AdminUser is the registry's admin user: its name, which is the registry's own
 // (without the hash that a login server may carry), and one of its two passwords.
 // It may do everything in the registry, and logs do not show who used it, so use it for
