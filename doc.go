@@ -18,6 +18,7 @@
 //   - [github.com/acrkit/acrkit/credhelper/hostile]: tests of a credential helper against hostile hosts
 //   - [github.com/acrkit/acrkit/emulator]: an emulator of ACR, which grants and refuses as ACR does
 //   - [github.com/acrkit/acrkit/emulator/seed]: what an emulator holds when it starts
+//   - [github.com/acrkit/acrkit/emulator/control]: the emulator's control API, and a client for it
 //   - [github.com/acrkit/acrkit/emulator/fault]: the failures that the emulator makes on request
 //   - [github.com/acrkit/acrkit/emulator/control]: a client of the emulator's control API
 //   - [github.com/acrkit/acrkit/emulator/rule]: the rules by which the emulator refuses

@@ -160,10 +160,13 @@ func (e *Error) Error() string {
 	if len(evidence) > 0 {
 		b.WriteString(" (" + strings.Join(evidence, ", ") + ")")
 	}
+	//tap:error b.String() + "\n" + e.Hint + "\n" + e.URL
 	return b.String()
 }
 
 // Unwrap returns Errs.
+//
+//rule:d2-unwrap
 func (e *Error) Unwrap() []error { return e.Errs }
 
 // Is makes errors.Is(err, code) true for the error's own code.

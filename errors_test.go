@@ -104,7 +104,7 @@ func TestErrorsAs_signIn(t *testing.T) {
 	}{
 		{"auth.Transport.Token", func(ctx context.Context) error { _, err := rt.Token(ctx, acrkit.CatalogScope()); return err }},
 		{"auth.Transport in an http.Client", func(ctx context.Context) error {
-			_, err := get(ctx, rt, reg.URL()+"/acr/v1/_catalog") //nolint:bodyclose // there is none
+			_, err := get(ctx, rt, reg.URL()+"/acr/v1/_catalog")
 			return err
 		}},
 		{"registry", func(ctx context.Context) error { return listTags(ctx, reg.Client(cred)) }},

@@ -45,6 +45,7 @@ func ParseRegistry(s string) (Registry, error) {
 		return bad("is not a host name")
 	}
 	switch {
+	//rule:look-alikes-parse-registry
 	case u.User != nil:
 		return bad("must not carry a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, "#"):
@@ -54,6 +55,7 @@ func ParseRegistry(s string) (Registry, error) {
 	}
 	host, port := u.Hostname(), u.Port()
 	// Before folding the case: some letters outside ASCII have an ASCII lower case.
+	//rule:look-alikes-parse-registry-2
 	if strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
 		return bad("is not a host name")
 	}
@@ -153,6 +155,7 @@ func (r Registry) IsACR() bool {
 	for _, suffix := range loginSuffixes {
 		if before, ok := strings.CutSuffix(r.host, suffix); ok {
 			_, regional := registryOfRegion(before)
+			//rule:look-alikes-is-acr
 			return regional || before != "" && !strings.Contains(before, ".")
 		}
 	}
@@ -174,6 +177,7 @@ func (r Registry) LoginServer() Registry {
 	}
 	for _, suffix := range append(loginSuffixes[:], emulatorSuffix) {
 		before, ok := strings.CutSuffix(host, suffix)
+		//rule:regional-login-server
 		if !ok || port != "" && suffix != emulatorSuffix {
 			continue
 		}
@@ -187,6 +191,7 @@ func (r Registry) LoginServer() Registry {
 // registryOfRegion returns the NAME of NAME.REGION.geo.
 func registryOfRegion(s string) (name string, ok bool) {
 	labels := strings.Split(s, ".")
+	//rule:regional-registry-of-region
 	if len(labels) != 3 || labels[0] == "" || labels[1] == "" || labels[2] != "geo" {
 		return "", false
 	}

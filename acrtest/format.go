@@ -13,6 +13,8 @@ func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // MarshalText is String, for every encoder that asks.
+//
+//rule:printing-marshal-text
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // Format prints the same as String, for every verb.

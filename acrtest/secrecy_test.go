@@ -31,6 +31,7 @@ import (
 	"github.com/acrkit/acrkit/credhelper"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/proxy"
@@ -39,8 +40,8 @@ import (
 )
 
 // packages are those whose exported types users hold, print and log.
-var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator", "emulator/fault",
-	"acrtest"}
+var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator",
+	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
 
@@ -229,6 +230,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	seedRegistry := seed.Registry{Name: "r", Tokens: []seed.Token{seedToken}}
 	s := seed.Seed{Tenants: []seed.Tenant{seedTenant}, Registries: []seed.Registry{seedRegistry}}
 
+	controlClient, err := control.NewClient("https://localhost", shownSecret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	values := map[string][]any{
 		"acrkit.Error":             {ours.Unwrap()},
 		"auth.Secret":              {accessToken.Value},
@@ -268,6 +273,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"emulator.Emulator":        {em},
 		"emulator.Registry":        {emReg},
 		"emulator.Password":        {emulator.Password{Name: "password1", Value: shownSecret}},
+		"control.Client":           {controlClient, *controlClient},
+		"control.Options":          {control.Options{Base: rt}},
+		"control.Password":         nil, // the document that carries it; its test holds that it prints without
+		"control.PasswordList":     nil, // likewise
 		"seed.Seed":                {s, &s},
 		"seed.Tenant":              {seedTenant},
 		"seed.Application":         {seedApplication},
@@ -293,6 +302,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"scopemap.Decision":         "its rules are of a listed type",
 		"registry.ListOptions":      "its own field is a number",
 		"seed.FederatedCredential":  "the key is public",
+		"control.Token":             "its passwords come without values",
+		"control.TokenList":         "likewise",
+		"control.NewPasswords":      "names and a time",
+		"control.Lifetimes":         "durations",
 		"emulator.Clock":            "times",
 		"emulator.ClockState":       "times",
 		"fault.Kind":                "a word",
@@ -313,6 +326,13 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, seed.Lifetimes{}, seed.Certificate{},
 		seed.Subscription{}, seed.ResourceGroup{}, seed.RoleAssignment{}, seed.Repository{}, seed.Image{}, seed.ScopeMap{},
 		acrtest.Image{},
+		control.Operation(""), control.ErrorDocument{}, control.ErrorText{}, control.Enabled, control.Decision{},
+		control.DecisionPage{}, control.DecisionQuery{}, control.Clock{}, control.ClockChange{}, control.Advance{},
+		control.RateLimits{}, control.NewFault{}, control.Fault{}, control.FaultList{},
+		control.NewSnapshot{}, control.Snapshot{}, control.SnapshotList{}, control.Reset{}, control.CheckFrom{},
+		control.Finding{}, control.CheckPart{}, control.Network{}, control.Registry{}, control.RegistryList{},
+		control.RegistryChange{}, control.NewScopeMap{}, control.ScopeMap{}, control.ScopeMapList{}, control.NewToken{},
+		control.TokenChange{}, control.Expiry{},
 		scopemap.Pattern(""),
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{}, diagnose.Missing{},
 	} {

@@ -50,9 +50,11 @@ func (t *Transport) forget(ctx context.Context, token *accessToken, d drop) {
 		t.tokens.remove(token)
 		t.fetches.Unlock()
 	}
+	//rule:cache-refused-forget
 	t.keeper.forget(ctx, token.key, token.value)
 	if d >= dropRoot {
 		if token.root != nil {
+			//rule:cache-refused-forget-2
 			t.keeper.forget(ctx, token.root.key, token.root.token)
 		}
 		t.grant.renew(token.root)
@@ -61,6 +63,8 @@ func (t *Transport) forget(ctx context.Context, token *accessToken, d drop) {
 
 // maxProofs is how many secrets are tried for one token: two passwords, and the
 // first one again if its source gives another password in between.
+//
+//rule:password-refused-max-proofs
 const maxProofs = 3
 
 // fetch returns a token for exactly scope: a stored one for which suits is true (nil:
@@ -76,6 +80,7 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 		if err != nil {
 			return nil, err
 		}
+		//rule:password-refused-fetch
 		if slices.ContainsFunc(tried, p.equal) {
 			return nil, refusal // a pair that was just refused is not sent again
 		}
@@ -88,8 +93,10 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 			return nil, err
 		}
 		if p.root != nil {
+			//rule:cache-refused-fetch
 			t.keeper.forget(ctx, p.root.key, p.root.token)
 		}
+		//rule:password-refused-fetch-2
 		if !t.grant.refused(p) || len(tried) == maxProofs {
 			return nil, err
 		}
@@ -114,6 +121,7 @@ func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, su
 		form := maps.Clone(p.fields)
 		form.Set("service", t.service())
 		if text := scope.String(); text != "" { // an empty scope is answered 400 (observed by users)
+			//rule:d8-fetch-as
 			form.Set("scope", text)
 		}
 		a, err := t.post(ctx, t.registry, t.origin()+"/oauth2/token", "get an access token", form, "access_token",

@@ -72,6 +72,7 @@ func (c *tokenCache) put(t *accessToken) {
 	for a := range t.requested.All() {
 		c.byResource[resourceKey(a)] = append(c.byResource[resourceKey(a)], e)
 	}
+	//rule:d12-put
 	for c.recent.Len() > c.most {
 		c.drop(c.recent.Back())
 	}

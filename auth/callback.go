@@ -15,9 +15,11 @@ import (
 const (
 	// callbackTime is how long a function of the caller's may take. It is less than
 	// fetchLimit, so that the error says what took so long.
+	//rule:password-function-callback-time
 	callbackTime = stall.HeaderTime
 	// callbackGrace is how long a function may take to return when its context has
 	// ended.
+	//rule:password-function-callback-grace
 	callbackGrace = time.Second
 )
 
@@ -45,6 +47,7 @@ func (c callback[V]) call(ctx context.Context) (V, error) {
 	limited, cancel := context.WithTimeout(ctx, callbackTime)
 	defer cancel()
 	select {
+	//rule:password-function-call
 	case c.turn <- struct{}{}:
 	case <-limited.Done():
 		return none, c.late(ctx, "an earlier call of the function has not returned")
@@ -59,10 +62,12 @@ func (c callback[V]) call(ctx context.Context) (V, error) {
 		broken := func(reason string) result {
 			return result{err: wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: c.op, Reason: reason})}
 		}
+		//rule:password-function-call-3
 		r := broken("the function ended its goroutine")
 		defer func() {
 			if p := recover(); p != nil {
 				// The value may be a secret; an error of the runtime is not.
+				//rule:password-function-call-2
 				reason := fmt.Sprintf("the function panicked with a value of type %T", p)
 				if err, ok := p.(interface {
 					error

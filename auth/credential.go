@@ -59,6 +59,7 @@ func checkSecret(what string, s string) error {
 	switch {
 	case s == "":
 		why, white = "is empty", ""
+	//rule:byte-order-marks-check-secret
 	case loginfile.ByteOrderMark(s) != "":
 		why, white = loginfile.ByteOrderMark(s), cause.PasswordByteOrderMark
 	case s != strings.TrimSpace(s):

@@ -60,6 +60,7 @@ func DockerConfigFromEnvironment(lookup func(string) (string, bool)) Credential 
 		lookup = os.LookupEnv
 	}
 	system := loginfile.System{LookupEnv: lookup, UserID: os.Getuid()}
+	//rule:login-places-docker-config-from-environment
 	sources := []loginSource{{variable: loginfile.EnvText, text: system.Text}}
 	if file := system.DockerFile(); file != "" {
 		sources = append(sources, loginSource{file: file})

@@ -92,6 +92,7 @@ func (s loginSource) failure(code acrkit.Code, reason, hint string) error {
 func (s loginSource) read(reg acrkit.Registry) (dockerDoc, error) {
 	data, err := s.data()
 	switch {
+	//rule:login-places-read
 	case errors.Is(err, fs.ErrNotExist):
 		return dockerDoc{source: s, absent: true}, nil
 	case errors.Is(err, fs.ErrPermission):
@@ -101,6 +102,7 @@ func (s loginSource) read(reg acrkit.Registry) (dockerDoc, error) {
 	}
 	doc, why := parseDockerFile(data, reg)
 	if why != "" {
+		//rule:login-places-read-2
 		return dockerDoc{}, s.failure(acrkit.CodeUsage, why, "")
 	}
 	doc.source = s
@@ -121,6 +123,7 @@ func (s loginSource) data() ([]byte, error) {
 	if text == "" {
 		return nil, fs.ErrNotExist
 	}
+	//rule:login-places-data
 	return []byte(text), dockerFile.Check(int64(len(text)))
 }
 
@@ -248,6 +251,7 @@ func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
 	user, password := raw.Username, raw.Password
 	if raw.Auth != "" {
 		// It replaces username and password, as in Docker.
+		//rule:login-entries-read-entry-2
 		if user, password, e.why = decodeAuth(raw.Auth); e.why != "" {
 			return e, true
 		}
@@ -259,6 +263,7 @@ func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
 		e.why = "has a registrytoken only, which is an access token for one scope"
 	case user == "" && password == "":
 		return e, false
+	//rule:login-entries-read-entry
 	case user == "" && isToken(password):
 		user = identityUser // the kind of token is read from the token itself
 	case user == "":
@@ -277,6 +282,7 @@ func readEntry(data json.RawMessage) (e dockerEntry, ok bool) {
 func decodeAuth(auth string) (user, password, why string) {
 	decoded, err := base64.StdEncoding.DecodeString(auth)
 	if err != nil && !strings.Contains(auth, "=") {
+		//rule:login-entries-decode-auth
 		decoded, err = base64.RawStdEncoding.DecodeString(auth)
 	}
 	switch {

@@ -56,6 +56,7 @@ func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
 			return p, nil
 		}
 		err = withSource(err, f.from)
+		//rule:password-token-proof-2
 		if refused != nil || !errors.Is(err, acrkit.CodeCredentialRejected) {
 			return proof{}, err
 		}

@@ -210,6 +210,7 @@ func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error)
 	s := newFileSource(name)
 	if _, err := s.read(context.Background(), nil); err != nil {
 		l.Outcome, l.Detail = OutcomeIncomplete, "the file in "+variable+" cannot be read: "+reasonOf(err)
+		//rule:byte-order-marks-file
 		return nil, because(causeWithin(err), r.usage(l.Detail, ""))
 	}
 	return s, nil

@@ -18,6 +18,8 @@ var errClosed = errors.New("the transport is closed")
 // fetchLimit bounds one fetch of a token, with all its requests. It does not depend on
 // the callers that wait for it. It is longer than the limit of one request, so that the
 // error of that request is the one reported.
+//
+//rule:stalls-fetch-limit
 const fetchLimit = stall.HeaderTime + 15*time.Second
 
 // flights runs one fetch at a time for each key. Callers wait on their own
@@ -72,6 +74,7 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 	select {
 	case <-fl.done:
 		return fl.value, fl.err
+	//rule:d6-get
 	case <-ctx.Done():
 	}
 	f.Lock()
@@ -99,6 +102,7 @@ func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fet
 // start begins a fetch; the lock is held. The fetch has the values of the caller's
 // context, and does not end with it.
 func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V), failed func(error)) *flight[V] {
+	//rule:d1-start
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
 	fl := &flight[V]{done: make(chan struct{}), cancel: cancel}
 	f.flying[key], f.running[fl] = fl, struct{}{}

@@ -39,5 +39,6 @@ type proof struct {
 // equal reports whether p and other have the same fields. The name counts: two tokens
 // may have the same password.
 func (p proof) equal(other proof) bool {
+	//rule:password-refused-equal
 	return len(p.secrets) > 0 && p.fields.Encode() == other.fields.Encode()
 }

@@ -27,9 +27,11 @@ var helperName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 const (
 	// helperTime is how long a helper may take. Keychains are unlocked before a program
 	// runs; a helper that waits for a missing D-Bus waits for ever.
+	//rule:client-limits-helper-time
 	helperTime = 10 * time.Second
 	// helperGrace is how long output is read after a helper's end; a child of the helper
 	// may still hold it open.
+	//rule:client-limits-helper-grace
 	helperGrace = time.Second
 )
 
@@ -47,7 +49,9 @@ var errNotInHelper = errors.New(notInHelper)
 type helperRun func(ctx context.Context, path, host string, out io.Writer) error
 
 func runHelper(ctx context.Context, path, host string, out io.Writer) error {
+	//rule:client-limits-run-helper
 	cmd := exec.CommandContext(ctx, path, "get") // the path of what the user configured
+	//rule:client-limits-run-helper-2
 	cmd.WaitDelay = helperGrace
 	cmd.Stdin = strings.NewReader(host)
 	cmd.Stdout = out
@@ -80,6 +84,7 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 	}
 	why = cause.HelperFailed
 	byHand := sentence.Fix(sentence.RunHelper, map[string]string{"host": host, "program": program})
+	//rule:client-limits-ask-helper
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	out := &boundedBuffer{most: helperOutput, passed: cancel}

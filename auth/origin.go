@@ -19,6 +19,8 @@ func (t *Transport) origin() string { return t.scheme + "://" + t.registry.Host(
 
 // service returns the name of the token service's audience: the login server, at a
 // regional endpoint too (seen in a pull from one).
+//
+//rule:regional-service
 func (t *Transport) service() string { return t.registry.LoginServer().Host() }
 
 // isHome reports whether u has the registry's origin.
@@ -28,6 +30,7 @@ func (t *Transport) isHome(u *url.URL) bool { return t.isAt(u, t.registry) }
 // net/http compares host names alone when it forwards a header; a port is another
 // program.
 func (t *Transport) isAt(u *url.URL, reg acrkit.Registry) bool {
+	//rule:origin-is-at-2
 	if u == nil || u.Opaque != "" || !strings.EqualFold(u.Scheme, t.scheme) {
 		return false
 	}
@@ -35,6 +38,7 @@ func (t *Transport) isAt(u *url.URL, reg acrkit.Registry) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
 		host = addr.String()
 	}
+	//rule:origin-is-at
 	return host == reg.Hostname() && portOf(u) == portOf(&url.URL{Scheme: t.scheme, Host: reg.Host()})
 }
 
@@ -64,6 +68,7 @@ func (t *Transport) leftRegistry(req *http.Request) bool {
 
 // sendUnauthenticated sends a request to another origin without any Authorization.
 func (t *Transport) sendUnauthenticated(req *http.Request) (*http.Response, error) {
+	//rule:redirects-send-unauthenticated
 	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
 		closeBody(req)
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
@@ -80,6 +85,7 @@ func (t *Transport) sendUnauthenticated(req *http.Request) (*http.Response, erro
 		return t.base.RoundTrip(req)
 	}
 	clone := req.Clone(req.Context())
+	//rule:origin-send-unauthenticated
 	dropAuthorization(clone)
 	return t.base.RoundTrip(clone)
 }
@@ -120,6 +126,7 @@ func isLoopback(hostname string) bool {
 // called: each host of a registry has the token service too.
 func (t *Transport) checkRealm(realm string) error {
 	u, err := url.Parse(realm)
+	//rule:regional-check-realm
 	if realm == "" || err == nil && (t.isHome(u) || t.isAt(u, t.registry.LoginServer())) {
 		return nil
 	}

@@ -85,10 +85,13 @@ func tokenOf(pair userSecret) Credential {
 	value := pair.secret.Reveal()
 	claims, err := wire.ReadClaims(value)
 	switch {
+	//rule:password-token-token-of
 	case err == nil && claims.IsACR():
 		return RefreshToken(value)
+	//rule:password-token-token-of-2
 	case err == nil && claims.IsEntra():
 		return EntraToken(value)
+	//rule:password-token-token-of-3
 	case isRefreshUser(pair.user):
 		return RefreshToken(value)
 	}

@@ -40,9 +40,12 @@ type boundPair struct {
 
 // mostOld bounds the grants that are kept until their background work ends, which takes
 // less than a minute.
+//
+//rule:password-function-most-old
 const mostOld = 8
 
 func keepOld[T any](old []T, v T) []T {
+	//rule:password-function-keep-old
 	return append(old[max(0, len(old)+1-mostOld):], v)
 }
 
@@ -73,6 +76,7 @@ func (s *passwordSlot) bound(g *passwordGrant, pair userSecret) (*boundPair, err
 	if s.last != nil && s.last.pair.equal(pair) {
 		return s.last, nil
 	}
+	//rule:password-token-bound
 	if token := tokenOf(pair); token != nil {
 		var err error
 		if b.token, err = token.bind(g.t); err != nil {
@@ -141,6 +145,7 @@ func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
 		if err != nil {
 			return proof{}, err
 		}
+		//rule:password-refused-proof
 		if slices.ContainsFunc(tried, func(other *boundPair) bool { return other.pair.equal(b.pair) }) {
 			return proof{}, refusal // a pair that was just refused is not sent again
 		}
@@ -151,6 +156,7 @@ func (g *passwordGrant) proof(ctx context.Context) (proof, error) {
 		}
 		// An Entra token is refused where it is exchanged.
 		tried, refusal = append(tried, b), g.withSource(err, slot)
+		//rule:password-token-proof
 		if !errors.Is(err, acrkit.CodeCredentialRejected) || !g.discard(slot, b) || len(tried) == maxProofs {
 			return proof{}, refusal
 		}
@@ -186,6 +192,7 @@ func (g *passwordGrant) refused(p proof) bool {
 func (g *passwordGrant) discard(slot int32, b *boundPair) bool {
 	s := g.slots[slot]
 	s.reads.Lock()
+	//rule:password-refused-discard
 	if s.kept == b { // another fetch may have read a new one already
 		s.kept = nil
 	}

@@ -37,6 +37,7 @@ func (c *refreshCredential) bind(t *Transport) (grant, error) {
 	}
 	claims, err := wire.ReadClaims(value)
 	if err == nil && claims.IsACR() {
+		//rule:password-token-bind
 		if claims.IsAccessToken() {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the token is an ACR access token, good for one scope, and not an ACR refresh token"}
 		}
@@ -53,6 +54,7 @@ func otherRegistry(c wire.Claims, reg acrkit.Registry) string {
 	other := ""
 	for _, a := range c.Audience {
 		aud, err := acrkit.ParseRegistry(a)
+		//rule:regional-other-registry
 		if err != nil || !aud.IsACR() || !reg.IsACR() || aud.LoginServer() == reg.LoginServer() {
 			return ""
 		}

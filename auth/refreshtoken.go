@@ -70,6 +70,7 @@ func refreshTokenOf(ctx context.Context, g grant) (Token, error) {
 		if err != nil {
 			return Token{}, err
 		}
+		//rule:password-token-refresh-token-of
 		if p.pair.token != nil {
 			return refreshTokenOf(ctx, p.pair.token)
 		}

@@ -95,14 +95,17 @@ func next(s tryState, a answer) decision {
 		return decision{}
 	}
 	d := retryFor(s, a)
+	//rule:proxy-scope-map-next
 	if d.retry == retryOtherScope && a.barred {
 		return decision{}
 	}
 	if d.retry == retryNever || s.tried[d.retry] {
+		//rule:cache-refused-next
 		d.drop = max(d.drop, dropStored)
 		d.unlearn = a.challenge.Error == wire.ErrInsufficientScope
 		return d.withoutRetry()
 	}
+	//rule:d5-next
 	if !s.rewinds {
 		d.learn = d.adopt // the next request of the operation asks for this scope at once
 		return d.withoutRetry()

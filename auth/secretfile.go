@@ -32,6 +32,7 @@ var secretFile = limit.Limit{Name: "a file with a secret", Bytes: 64 << 10}
 // A file may be read after a writer empties it and before it is full again. If it held a
 // secret before, it is read again this often.
 const (
+	//rule:client-limits-settle-tries
 	settleTries = 10
 	settlePause = 20 * time.Millisecond
 )
@@ -87,6 +88,7 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 }
 
 func (s *fileSource) failure(err error) error {
+	//rule:byte-order-marks-failure
 	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text, Reason: reasonOf(err)}
 	switch {
 	case s.name == "":

@@ -136,6 +136,7 @@ func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, e
 // identity returns what identifies a service principal, or false if its secret is not
 // known.
 func (c *servicePrincipalCredential) identity(ctx context.Context, t *Transport, endpoint string) (Secret, bool) {
+	//rule:cache-key-identity-2
 	if c.secret.costly() {
 		return Secret{}, false
 	}
@@ -143,6 +144,7 @@ func (c *servicePrincipalCredential) identity(ctx context.Context, t *Transport,
 	if err != nil {
 		return Secret{}, false // signing in fails with the same error and reports it
 	}
+	//rule:cache-key-identity
 	return joined(string(c.kind), endpoint, c.client, strconv.FormatBool(c.federated), secret.Reveal()), true
 }
 

@@ -59,12 +59,14 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	if err := t.pauses.begun(req.URL.Host, start); err != nil {
 		return answered{}, err
 	}
+	//rule:look-alikes-post
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return answered{}, ctx.Err()
 		}
 		e := wire.NetworkError(err, op, reg, req.URL.Host)
+		//rule:proxy-variables-post
 		if reg.IsZero() && e.Cause != cause.ProxyUnreachable && e.Cause != cause.ProxyMalformed {
 			e.Cause = cause.EntraUnreachable
 		}
@@ -136,6 +138,7 @@ func readTokenAnswer(data []byte, field string) (token string, expiresIn time.Du
 		}
 	}
 	switch {
+	//rule:d11-read-token-answer
 	case token == "":
 		return "", 0, "holds no " + field
 	case len(token) > wire.MaxToken:

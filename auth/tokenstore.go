@@ -77,16 +77,19 @@ type StoredToken struct {
 // be due for renewal, or have impossible times.
 func (s StoredToken) life(now time.Time) (life, bool) {
 	age, span := now.Round(0).Sub(s.Received.Round(0)), s.Expires.Sub(s.Received)
+	//rule:cache-life-life
 	if age < 0 || span <= 0 || span > maxStoredLife {
 		return life{}, false
 	}
 	// Counted on the monotonic clock from here on.
 	l := life{now.Add(-age), span}
+	//rule:cache-life-life-2
 	return l, l.alive(now) && !l.due(now)
 }
 
 func newStoredToken(value Secret, l life, audience string) StoredToken {
 	from := l.from.Round(0)
+	//rule:cache-life-new-stored-token
 	return StoredToken{Value: value, Received: from, Expires: from.Add(min(l.span, maxStoredLife)), Audience: audience}
 }
 
@@ -102,6 +105,7 @@ type TokenKey struct {
 // newTokenKey makes a key. The origin keeps tokens of a regional endpoint apart from those
 // of its login server: whether one accepts the other's tokens is not known.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
+	//rule:regional-new-token-key
 	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()}, identity: identity}
 }
 
@@ -114,11 +118,14 @@ func (k TokenKey) Registry() acrkit.Registry { return k.registry }
 // secrets are independent, so one can name a token and the other encrypt it for those
 // who have the credential's secret.
 func (k TokenKey) Sum(secret []byte) [sha256.Size]byte {
+	//rule:cache-key-sum-3
 	h := hmac.New(sha256.New, secret)
+	//rule:cache-key-sum
 	for _, p := range append(slices.Clone(k.what), k.identity.Reveal()) {
 		// Each with its length, so that different keys have different input.
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		//rule:cache-key-sum-2
 		h.Write(n[:])
 		_, _ = io.WriteString(h, p)
 	}
@@ -188,6 +195,7 @@ func (k *keeper) save(ctx context.Context, key TokenKey, token StoredToken) {
 func (k *keeper) forget(ctx context.Context, key TokenKey, refused Secret) {
 	asked := k.ask(ctx, key, "delete", func(ctx context.Context) error { return k.store.Delete(ctx, key, refused) })
 	if !asked && k != nil && !key.isZero() {
+		//rule:cache-refused-forget-3
 		k.off.Store(true) // it would return the refused token again
 	}
 }
@@ -245,5 +253,6 @@ func (t *Transport) keyOf(p proof, scope acrkit.Scope) TokenKey {
 	if t.keeper == nil || p.root != nil && p.root.key.isZero() {
 		return TokenKey{} // the refresh token is not in the store
 	}
+	//rule:password-refused-key-of
 	return t.newTokenKey("access token", redact.NewSecret(p.fields.Encode()), scope)
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -97,8 +98,10 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint})
 	}
 	switch {
+	//rule:plain-http-new-transport
 	case opts.PlainHTTP && !reg.IsLoopback():
 		return refused("plain HTTP is for loopback hosts only", "")
+	//rule:look-alikes-new-transport
 	case !reg.IsACR() && !reg.IsLoopback() && !opts.CustomLoginServer:
 		return refused("the host is not a login server of Azure Container Registry",
 			sentence.Fix(sentence.SayItIsYours, nil))
@@ -111,6 +114,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	if opts.PlainHTTP {
 		t.scheme = "http"
 	}
+	//rule:d16-new-transport
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -120,6 +124,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	t.keeper = newKeeper(opts.Tokens, t.log)
 	t.fetches.init()
 	t.base, t.ownBase = wire.Base(opts.Base)
+	//rule:stalls-new-transport
 	t.base = stall.Wrap(t.base)
 	if err := t.divide(); err != nil {
 		t.closeParts()
@@ -156,6 +161,7 @@ func (t *Transport) URL() *url.URL { return &url.URL{Scheme: t.scheme, Host: t.r
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	//rule:redirects-round-trip
 	if req.URL == nil || !t.isHome(req.URL) || t.leftRegistry(req) {
 		return t.sendUnauthenticated(req)
 	}
@@ -176,8 +182,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // sendAuthenticated sends a request with a token, and again while [next] says so.
 func (t *Transport) sendAuthenticated(req *http.Request) (*http.Response, error) {
-	x := t.newExchange(req)
-	if err := t.acquireFor(x, x.guard.Used, 0); err != nil {
+	ctx, x := req.Context(), t.newExchange(req)
+	if err := t.acquireFor(ctx, x, x.guard.Used, 0); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -193,14 +199,14 @@ func (t *Transport) sendAuthenticated(req *http.Request) (*http.Response, error)
 			_ = resp.Body.Close()
 			return nil, realmErr
 		}
-		t.apply(x, a, d)
+		t.apply(ctx, x, a, d)
 		if d.retry == retryNever {
 			return resp, nil
 		}
 		x.tried[d.retry] = true
 		// Nothing else reads this answer.
 		limit.Discard(resp.Body, resp.ContentLength, drainLimit, drainTime)
-		if err := t.acquireFor(x, d.scope, d.maxAge); err != nil {
+		if err := t.acquireFor(ctx, x, d.scope, d.maxAge); err != nil {
 			return nil, err
 		}
 		if body, err = bodyAgain(req); err != nil {
@@ -227,6 +233,7 @@ func (t *Transport) newExchange(req *http.Request) *exchange {
 	scope, given := acrkit.RequiredScopeFromContext(req.Context())
 	if !given { // a given scope says nothing about the operation
 		x.need = operation.RequiredFor(req.Method, req.URL)
+		//rule:proxy-scope-map-new-exchange
 		if scope = t.learnedScope(x.need); !x.guard.May(scope) {
 			scope = x.need.Scope
 		}
@@ -236,12 +243,12 @@ func (t *Transport) newExchange(req *http.Request) *exchange {
 }
 
 // acquireFor gets the token for the next try, of at most the given age; 0 is any age.
-func (t *Transport) acquireFor(x *exchange, scope acrkit.Scope, maxAge time.Duration) (err error) {
+func (t *Transport) acquireFor(ctx context.Context, x *exchange, scope acrkit.Scope, maxAge time.Duration) (err error) {
 	var suits func(*accessToken) bool
 	if maxAge > 0 {
 		suits = func(a *accessToken) bool { return a.life.age(t.now()) <= maxAge }
 	}
-	x.token, x.fetched, err = t.acquire(x.req.Context(), scope, suits)
+	x.token, x.fetched, err = t.acquire(ctx, scope, suits)
 	return err
 }
 
@@ -268,7 +275,7 @@ func (t *Transport) readAnswer(x *exchange, resp *http.Response) (a answer, real
 }
 
 // apply does what a decision says about scopes and the token that was sent.
-func (t *Transport) apply(x *exchange, a answer, d decision) {
+func (t *Transport) apply(ctx context.Context, x *exchange, a answer, d decision) {
 	if d.adopt {
 		x.guard.Used, x.asked = a.challenge.Scope, a.challenge.Scope
 	}
@@ -278,10 +285,12 @@ func (t *Transport) apply(x *exchange, a answer, d decision) {
 	if d.unlearn {
 		t.unlearn(x.need, x.token.requested)
 	}
-	t.forget(x.req.Context(), x.token, d.drop)
+	t.forget(ctx, x.token, d.drop)
 }
 
 // drainLimit is how much of a refusal is read to keep its connection.
+//
+//rule:client-limits-drain-limit
 const drainLimit = 16 << 10
 
 // drainTime is how long that may take. The body of a refusal comes with its header or
@@ -291,6 +300,7 @@ const drainTime = 250 * time.Millisecond
 // send sends a clone of req with the token. The response names the caller's own
 // request, because the clone holds the token and responses are dumped.
 func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessToken) (*http.Response, error) {
+	//rule:d4-send
 	clone := req.Clone(req.Context())
 	clone.Body = body
 	dropAuthorization(clone)
@@ -299,6 +309,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *accessTok
 	if err != nil {
 		return nil, t.failed(req, err)
 	}
+	//rule:printing-send
 	resp.Request = req
 	return resp, nil
 }

@@ -98,6 +98,7 @@ func New(opts Options) *Helper {
 
 // accepts reports whether the helper answers for a registry. It sends nothing.
 func (h *Helper) accepts(reg acrkit.Registry) bool {
+	//rule:helper-hosts-accepts
 	return reg.IsACR() || slices.Contains(h.opts.Registries, reg)
 }
 
@@ -107,6 +108,7 @@ func (h *Helper) accepts(reg acrkit.Registry) bool {
 func (h *Helper) serverURL(s string) (reg acrkit.Registry, repository string, ok bool) {
 	s = strings.TrimSpace(s)
 	if i := strings.Index(s, "://"); i >= 0 {
+		//rule:look-alikes-server-url
 		if !strings.EqualFold(s[:i], "https") {
 			return reg, "", false
 		}
@@ -223,6 +225,7 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 
 // say prints one line for the user.
 func (h *Helper) say(w io.Writer, text string) {
+	//rule:terminal-say
 	_, _ = fmt.Fprintf(w, "%s: %s\n", h.opts.Name, redact.Text(text))
 }
 

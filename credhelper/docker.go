@@ -63,6 +63,7 @@ func (h *Helper) Docker(ctx context.Context, args []string, in io.Reader, out, e
 			return
 		}
 		_, _ = fmt.Fprintf(out, "%s; the reason is on standard error\n", cmp.Or(acrkit.CodeOf(err), "failed"))
+		//rule:kubelet-docker
 		h.complain(errOut, err)
 	})
 }

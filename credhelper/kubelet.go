@@ -25,7 +25,8 @@ const (
 
 	// cacheByImage and cacheByRegistry say for what the kubelet may use an answer
 	// again. There is a third, Global, which would send it to every registry.
-	cacheByImage    = "Image"
+	cacheByImage = "Image"
+	//rule:kubelet-cache-by-registry
 	cacheByRegistry = "Registry"
 )
 
@@ -99,6 +100,7 @@ func (h *Helper) kubelet(ctx context.Context, data []byte) (kubeletResponse, err
 		return none, nil //nolint:nilerr // any other image is for another provider
 	}
 	var cred auth.Credential
+	//rule:kubelet-kubelet-2
 	if req.ServiceAccountToken != "" {
 		if cred, err = h.serviceAccount(ref.Registry, req); err != nil {
 			return none, err
@@ -111,6 +113,7 @@ func (h *Helper) kubelet(ctx context.Context, data []byte) (kubeletResponse, err
 	// The kubelet compares the key with the image as the pod names it, case and port
 	// included, and drops an answer under another key.
 	resp := none
+	//rule:kubelet-kubelet
 	key, _, _ := strings.Cut(req.Image, "/")
 	resp.CacheKeyType = cacheByRegistry
 	if a.differs {
@@ -170,6 +173,7 @@ func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.C
 			sentence.Fix(sentence.AnnotateServiceAccount, map[string]string{"client_annotation": clientAnnotation, "tenant_annotation": tenantAnnotation}))
 	case !guid.MatchString(client):
 		return refused(acrkit.CodeUsage, "the annotation "+clientAnnotation+" is not a client id", "")
+	//rule:kubelet-service-account
 	case !slices.ContainsFunc(h.opts.Tenants, func(t string) bool { return strings.EqualFold(t, tenant) }):
 		return refused(acrkit.CodeDenied, "the annotation "+tenantAnnotation+" names a tenant that is not one of those that are allowed",
 			sentence.Fix(sentence.NameTenant, nil))

@@ -27,9 +27,11 @@ const (
 	// sees more has to name the subscription's registry.
 	maxSubscriptions = 100
 	// maxPages bounds the pages of one list.
+	//rule:pages-max-pages-2
 	maxPages = 50
 	// armTime is how long one question may take with all the requests it needs: a
 	// hundred subscriptions, half a second each, and as much again.
+	//rule:stalls-arm-time
 	armTime = 100 * time.Second
 )
 
@@ -167,6 +169,7 @@ func list[T any](ctx context.Context, r *armReader, path string) ([]T, error) {
 		if page.NextLink == "" {
 			return all, nil
 		}
+		//rule:pages-list
 		if page.NextLink == path {
 			return nil, &acrkit.Error{Code: acrkit.CodeProtocol, Op: "ask Azure Resource Manager",
 				Reason: "a page of a list leads to itself"}

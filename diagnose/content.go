@@ -104,8 +104,10 @@ func (x *examiner) repositoryMissing(ctx context.Context) bool {
 
 const (
 	// maxNames is how many names are looked through for one that was meant.
+	//rule:strangers-words-max-names
 	maxNames = 100
 	// maxTypos is how many letters may differ.
+	//rule:strangers-words-max-typos
 	maxTypos = 2
 )
 

@@ -88,8 +88,10 @@ func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
 	}
 	token, err := x.token(ctx, x.a.Transport, "ask for a token for what the client wanted", x.required)
 	switch {
+	//rule:strangers-words-try-here
 	case err != nil && !wasAnswered(err):
 		return known
+	//rule:strangers-words-try-here-2
 	case err != nil && x.isAnonymous():
 		if known.Confidence == CannotTell || known.Code == cause.SilentlyAnonymous {
 			known = suspect(cause.NoCredential, cause.SilentlyAnonymous, cause.CredentialRejected)

@@ -21,6 +21,8 @@ func (x Exchange) String() string {
 }
 
 // Format prints the same as String for every verb.
+//
+//rule:printing-format-8
 func (x Exchange) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.String()) }
 
 // LogValue is String, for slog.
@@ -40,6 +42,8 @@ func (a Attempt) String() string {
 }
 
 // Format prints the same as String for every verb.
+//
+//rule:printing-format-9
 func (a Attempt) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
 
 // LogValue is String, for slog.

@@ -35,6 +35,7 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 				append(d.Evidence, "nothing in the text says that a registry of ACR was asked")...)
 		}
 	case errtext.OtherRegistry:
+		//rule:strangers-words-text
 		d = x.otherRegistryOf(e)
 	case errtext.OfRegistry:
 		if e.Meant != "" {

@@ -19,13 +19,16 @@ import (
 const (
 	// probeTime is how long one probe may take: a person waits for it, and a host that
 	// drops packets never answers.
+	//rule:stalls-probe-time
 	probeTime = 10 * time.Second
 	// dialTime is how long a look-up and a connection may take to begin. A resolver
 	// turns to its second server after 5 s (resolv.conf(5)), and TCP tries again after
 	// 1 and 3: what has not come by then may be called missing.
+	//rule:stalls-dial-time
 	dialTime = 6 * time.Second
 	// textDialTime is the same where a text is read: it is often read where the registry
 	// cannot be reached, and tells most by itself.
+	//rule:stalls-text-dial-time
 	textDialTime = 2 * time.Second
 	// maxProbeBody is how much of a probe's answer is read.
 	maxProbeBody = 64 << 10
@@ -84,6 +87,7 @@ func (x *examiner) probing(ctx context.Context) (context.Context, context.Cancel
 func (x *examiner) retried(_ time.Duration, err error) {
 	if x.onlyText && !wasAnswered(err) && x.giveUp != nil {
 		x.unmade = err
+		//rule:stalls-retried
 		x.giveUp()
 	}
 }
@@ -98,6 +102,8 @@ func (x *examiner) dialTime() time.Duration {
 
 // mayAsk reports whether a probe may be made: they are not forbidden, and, of a text,
 // none has been left without an answer.
+//
+//rule:stalls-may-ask
 func (x *examiner) mayAsk() bool { return !x.o.NoProbes && !(x.onlyText && x.silent) }
 
 // unanswered notes that a probe was not answered. It says nothing of what a client met

@@ -117,6 +117,7 @@ func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, r
 		}
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
+	//rule:all-repositories-decide-bearer
 	return verdict(rights, d)
 }
 

@@ -34,12 +34,15 @@ import (
 // The control API has the operations of a rehearsal, which no registry has. It has
 // a prefix of its own, and requires a key that a web page cannot know.
 const (
-	minControlKey  = 26                    // characters: what rand.Text makes
-	maxControlPage = 1000                  // decisions in one answer
-	maxControlBody = 512 << 10             // bytes: the largest scope map has 500 actions
-	maxWait        = time.Minute           // for a decision, in one call
-	maxFollowers   = 64                    // calls that wait for decisions at a time: each holds a connection
-	gatherTime     = 20 * time.Millisecond // how long a decision waits for others, to be sent with them
+	minControlKey = 26 // characters: what rand.Text makes
+	//rule:emulator-limits-max-control-page
+	maxControlPage = 1000      // decisions in one answer
+	maxControlBody = 512 << 10 // bytes: the largest scope map has 500 actions
+	//rule:emulator-limits-max-wait
+	maxWait = time.Minute // for a decision, in one call
+	//rule:emulator-limits-max-followers
+	maxFollowers = 64                    // calls that wait for decisions at a time: each holds a connection
+	gatherTime   = 20 * time.Millisecond // how long a decision waits for others, to be sent with them
 )
 
 // openControlKey reads the control API's key from the data folder, or makes it
@@ -51,6 +54,7 @@ func openControlKey(dir string) (string, error) {
 		return rand.Text(), nil
 	}
 	path := filepath.Join(dir, control.KeyFile)
+	//rule:secret-files-open-control-key
 	data, ok, err := private.ReadSecret(path)
 	if err != nil {
 		return "", damaged(dir, err)
@@ -59,6 +63,7 @@ func openControlKey(dir string) (string, error) {
 		return key, nil // a shorter one was not written whole
 	}
 	key := rand.Text()
+	//rule:file-modes-open-control-key
 	if err := private.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
 		return "", damaged(dir, err)
 	}
@@ -67,6 +72,8 @@ func openControlKey(dir string) (string, error) {
 
 // ControlKey returns the key of the control API, which goes into the header
 // [control.Header]. It is also in the file [control.KeyFile] of DataDir.
+//
+//tap:secret e.controlKey
 func (e *Emulator) ControlKey() seed.Secret { return seed.Secret(e.controlKey) }
 
 // ownPort reports whether the Host header names the port that the request came to,
@@ -118,6 +125,7 @@ func fromHere(r *http.Request) bool {
 		return true
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	//rule:plain-http-peers-from-here
 	return err == nil && from.Addr().Unmap().IsLoopback()
 }
 
@@ -237,6 +245,7 @@ func readJSON(r *http.Request, into any) error {
 		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
 	}
 	if err == nil {
+		//rule:exact-keys-read-json
 		err = exactjson.Check(data, into)
 	}
 	if err == nil {

@@ -200,6 +200,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 			return nil, err
 		}
 		// The seed alone first: a folder must not get state that is refused then.
+		//rule:chosen-secrets-open
 		if names := chosenIn(o.Seed); o.BeyondLoopback && len(names) > 0 {
 			return nil, refuseStart(names)
 		}
@@ -233,6 +234,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
 	}
+	//rule:chosen-secrets-open-2
 	if e.beyond = o.BeyondLoopback; e.beyond {
 		// And what the folder holds: an earlier start may have applied a seed.
 		err := e.ids.RefuseChosen(refuseChange)

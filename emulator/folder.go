@@ -30,6 +30,8 @@ const (
 // ignored keeps git from adding keys: it matches every file of the emulator in the
 // folder, and none that the user puts there. A star at the end is for files that
 // are being written.
+//
+//rule:git-ignored
 const ignored = `# Written by acrkit: these files hold the keys and the content of an emulator.
 /.gitignore
 /ca*.pem*
@@ -52,6 +54,7 @@ func harmless(name string) bool {
 // interrupted first start of an emulator left. [Open] refuses one that is not new
 // and has no state.
 func IsNew(dir string) (bool, error) {
+	//rule:state-lost-is-new
 	if cut, err := discards(dir); err != nil || len(cut) > 0 { // there was state, and is to be other
 		return false, err
 	}
@@ -116,6 +119,7 @@ func heldState(dir string) (name string, blobs bool, err error) {
 		}
 	}
 	if blobs {
+		//rule:state-lost-held-state
 		name = filepath.Join(stateDir, blobsDir)
 	}
 	return name, blobs, nil
@@ -179,6 +183,7 @@ func (e *Emulator) holdState(state string) error {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return err
 	}
+	//rule:folder-lock-hold-state
 	return e.lock.Hold(state)
 }
 
@@ -186,6 +191,7 @@ func (e *Emulator) holdState(state string) error {
 func writeIgnored(dir string) error {
 	path := filepath.Join(dir, ignoreFile)
 	_, err := os.Lstat(path)
+	//rule:git-write-ignored
 	if errors.Is(err, fs.ErrNotExist) {
 		return private.WriteFile(path, []byte(ignored), 0o600)
 	}

@@ -95,6 +95,7 @@ func (e *Emulator) certifies(name string) bool {
 // openAuthority opens the certificate authority, for the names that the emulator
 // certifies. Those under .localhost are every authority's.
 func (e *Emulator) openAuthority() (err error) {
+	//rule:authority-names-open-authority
 	names := slices.Collect(maps.Keys(e.hostnames))
 	if e.blobRedirects && e.blobHost != "" {
 		names = append(names, e.blobHost)

@@ -28,10 +28,14 @@ import (
 // Limits of the listener. Uploads and downloads may take as long as they need, as
 // long as they move (package idle); what comes before a request's body may not.
 const (
+	//rule:listener-times-header-time
 	headerTime = 10 * time.Second // handshake, and each request's headers
-	idleTime   = 2 * time.Minute
-	stopTime   = 10 * time.Second // for requests under way when the context ends
+	//rule:listener-times-idle-time
+	idleTime = 2 * time.Minute
+	//rule:listener-times-stop-time
+	stopTime = 10 * time.Second // for requests under way when the context ends
 	// maxHeader has room for an access token with the longest scope.
+	//rule:listener-times-max-header
 	maxHeader = 256 << 10
 )
 
@@ -43,10 +47,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = route.Clean(r)
 	to := e.routeOf(r)
+	//rule:standing-still-serve-http
 	body := e.idle.Body(w, r)
 	defer body.Done()
 	finished := false
 	defer func() {
+		//rule:unread-bodies-serve-http
 		if finished {
 			body.Drain()
 		}
@@ -65,6 +71,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		w = o
 	}
+	//rule:plain-http-peers-serve-http
 	if r.TLS == nil && !fromHere(r) {
 		e.refusePlain(w, r)
 		finished = true
@@ -75,6 +82,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		finished = true
 		return
 	}
+	//rule:reset-serve-http
 	if !e.readForm(w, r, to) {
 		return
 	}
@@ -186,13 +194,16 @@ func clipHost(h string) string { return h[:min(len(h), 260)] }
 // Errors: [acrkit.CodeUsage] for a listener that other machines may reach, unless
 // [Options.BeyondLoopback] was given; the listener's error if it ended before ctx.
 func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
+	//rule:beyond-loopback-serve
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && !e.beyond {
 		return errors.Join(&acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + addr.String(),
 			Reason: "other machines may reach it, and Options.BeyondLoopback is not set"}, l.Close())
 	}
+	//rule:standing-still-serve
 	mux := portmux.New(e.idle.Listener(l), e.ca.TLSConfig(e.certifies))
 	srv := &http.Server{
-		Handler:           e,
+		Handler: e,
+		//rule:listener-times-serve
 		ReadHeaderTimeout: headerTime, // bounds the TLS handshake as well
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,

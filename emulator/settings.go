@@ -53,6 +53,8 @@ type RegistrySettings struct {
 }
 
 // MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
+//
+//rule:emulator-limits-max-ip-rules
 const MaxIPRules = 100
 
 // NetworkRules say which addresses may reach a registry: its data plane and its

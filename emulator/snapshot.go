@@ -37,8 +37,11 @@ const (
 	// resetIdle how long for a body that stalls, and resetUnread for an answer
 	// that is not read. A slow client's system reads it in steps, of half a megabyte
 	// on loopback. Other requests wait as long.
-	resetWait   = 10 * time.Second
-	resetIdle   = 3 * time.Second
+	//rule:reset-reset-wait
+	resetWait = 10 * time.Second
+	//rule:reset-reset-idle
+	resetIdle = 3 * time.Second
+	//rule:reset-reset-unread
 	resetUnread = 8 * time.Second
 )
 
@@ -136,6 +139,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 	gate := &e.fails.Gate
 	idle, open := gate.Shut()
 	defer open()
+	//rule:reset-reset-2
 	defer e.idle.Hurry(resetIdle, resetUnread)()
 	timer := time.NewTimer(resetWait)
 	defer timer.Stop()
@@ -144,6 +148,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		case <-idle:
 		case <-ctx.Done():
 			return ctx.Err()
+		//rule:reset-reset
 		case <-timer.C:
 			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + quote(name),
 				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(), resetWait)}

@@ -43,14 +43,17 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 	if err != nil {
 		return err
 	}
+	//rule:state-lost-open-database
 	if e.db.Origin() == db.New && strings.HasPrefix(held, discardDir) && !o.Recover {
 		return &db.Incomplete{Reason: "a reset was interrupted, and " + held + " is the state before it"}
 	}
 	switch origin := e.db.Origin(); {
+	//rule:state-lost-open-database-3
 	case o.Recover && state != "":
 		e.keep = "the state was recovered in this run"
 	case origin == db.Adopted:
 		e.keep = "an earlier version wrote the state"
+	//rule:state-lost-open-database-2
 	case origin == db.New && blobs:
 		e.keep = "the database was made in this run, and blobs were there before"
 	}

@@ -44,6 +44,7 @@ func (c *call) broken(err error) {
 
 // respond answers without the registry.
 func (c *call) respond(contentType string, status int, body []byte) {
+	//rule:proxy-times-respond
 	c.body.Drain()
 	header := c.w.Header()
 	header.Set("Server", "acrkit-proxy")

@@ -29,11 +29,13 @@ type call struct {
 // machine is another program, though a browser calls it the same site.
 func (c *call) isNotFromWebPage() bool {
 	for _, origin := range c.r.Header.Values("Origin") {
+		//rule:proxy-pages-is-not-from-web-page
 		if !strings.EqualFold(origin, c.h.scheme+"://"+c.host) {
 			return false
 		}
 	}
 	for _, site := range c.r.Header.Values("Sec-Fetch-Site") {
+		//rule:proxy-pages-is-not-from-web-page-2
 		if !slices.Contains([]string{"same-origin", "none"}, strings.ToLower(site)) {
 			return false
 		}
@@ -51,6 +53,7 @@ type refusal struct {
 func (c *call) authorize() *refusal {
 	header := c.r.Header.Values("Authorization")
 	if len(header) != 1 {
+		//rule:proxy-key-authorize
 		return &refusal{}
 	}
 	scheme, credential, _ := strings.Cut(header[0], " ")
@@ -65,12 +68,14 @@ func (c *call) authorize() *refusal {
 		if !ok {
 			return &refusal{word: "invalid_token"}
 		}
+		//rule:proxy-scope-map-authorize-2
 		if !holds(granted, c.op.Scope) {
 			return &refusal{word: wire.ErrInsufficientScope}
 		}
 	default:
 		return &refusal{}
 	}
+	//rule:proxy-scope-map-authorize
 	if !c.h.allows(c.op.Scope) {
 		return &refusal{word: wire.ErrInsufficientScope}
 	}
@@ -95,6 +100,7 @@ func holds(granted, required acrkit.Scope) bool {
 			return acrkit.NewScope(acrkit.Access{Type: "repository", Name: allRepositories, Actions: []string{action}})
 		}
 		for _, action := range lacks.Actions {
+			//rule:all-repositories-holds
 			if lacks.Type != "repository" || !granted.Contains(everywhere(action)) && !granted.Contains(everywhere("*")) {
 				return false
 			}
@@ -109,6 +115,7 @@ func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 	if h.scopeMap == nil {
 		return asked
 	}
+	//rule:proxy-scope-map-grant
 	granted := h.scopeMap.Grant(asked)
 	for access := range asked.All() {
 		if access.Type == "repository" && access.Name == allRepositories {
@@ -122,5 +129,6 @@ func (h *Handler) grant(asked acrkit.Scope) acrkit.Scope {
 // that the time shows neither the key nor its length.
 func (h *Handler) isKey(shown string) bool {
 	hash := sha256.Sum256([]byte(shown))
+	//rule:proxy-key-is-key
 	return h.open || subtle.ConstantTimeCompare(hash[:], h.keyHash[:]) == 1
 }

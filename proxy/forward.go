@@ -36,8 +36,10 @@ func requestHeader(from http.Header) (header http.Header, ok bool) {
 	// Otherwise a transport would ask for gzip and unpack it, which changes lengths and
 	// ranges.
 	header = http.Header{"Accept-Encoding": {"identity"}, "User-Agent": {""}}
+	//rule:proxy-known-request-header
 	for name, several := range forwardedHeaders {
 		values := from[name]
+		//rule:proxy-known-request-header-2
 		if len(values) > 1 && !several {
 			return nil, false
 		}
@@ -57,6 +59,7 @@ func (c *call) forward() {
 		return
 	}
 	at := *c.h.origin
+	//rule:proxy-known-forward
 	at.Path, at.RawQuery = c.op.Path(), c.op.Query.Encode()
 	if c.op.IsUpload() {
 		if at.RawQuery, ok = c.h.unwrapUpload(c.op); !ok {
@@ -81,6 +84,7 @@ func (c *call) forward() {
 	if up != nil {
 		defer up.takeBack()
 	}
+	//rule:proxy-down-forward
 	if err == nil && isRedirect(resp) && c.op.IsBlob() && !c.h.pass {
 		resp, err = c.follow(ctx, resp, header) //nolint:bodyclose // answer does
 	}
@@ -137,6 +141,7 @@ func (c *call) attachBody(req *http.Request, timer *idleTimer) (*body, error) {
 // did not read all of it, the rest is drained.
 func (c *call) reclaim(up *body) {
 	if up == nil || !up.takeBack() { // nil: the operation has no body, but the client may have sent one
+		//rule:proxy-times-reclaim
 		c.body.Drain()
 	}
 }
@@ -162,6 +167,7 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 			return nil, c.badRedirect("redirects a blob to nowhere")
 		case hop == maxRedirects:
 			return nil, c.badRedirect("redirects a blob again and again")
+		//rule:proxy-down-follow
 		case strings.EqualFold(to.Host, c.h.origin.Host):
 			// That would be another request with the credential, which the client did not make.
 			return nil, c.badRedirect("redirects a blob to itself")

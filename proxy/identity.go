@@ -26,8 +26,10 @@ const (
 	// identityLife is how long clients may keep the client key, which ends with the
 	// proxy: App Service's longest. Clients ask again after half of it, and do not use a
 	// token with less than five minutes left.
+	//rule:managed-identity-identity-life
 	identityLife = 24 * time.Hour
 	// maxShownResource is the longest resource that a refusal repeats.
+	//rule:managed-identity-max-shown-resource
 	maxShownResource = 200
 )
 
@@ -36,6 +38,7 @@ const (
 //
 // No other resource is answered: the program would send the key to another service.
 func (c *call) identity() {
+	//rule:managed-identity-identity
 	if c.r.Method != http.MethodGet {
 		c.w.Header().Set("Allow", http.MethodGet)
 		c.failIdentity(http.StatusMethodNotAllowed, "invalid_request", "a managed identity's token is asked for by GET")
@@ -43,21 +46,25 @@ func (c *call) identity() {
 	}
 	// First, so that no other error is shown without the header.
 	shown := c.r.Header.Values(identityHeader)
+	//rule:managed-identity-identity-2
 	if len(shown) != 1 || !c.h.isIdentityHeader(shown[0]) {
 		c.failIdentity(http.StatusUnauthorized, "unauthorized",
 			"the header X-IDENTITY-HEADER must have the value of the variable IDENTITY_HEADER, once")
 		return
 	}
 	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	//rule:managed-identity-identity-4
 	if err != nil {
 		c.failIdentity(http.StatusBadRequest, "invalid_request", "the query is malformed")
 		return
 	}
+	//rule:managed-identity-identity-3
 	if v := query["api-version"]; len(v) != 1 || v[0] != identityVersion {
 		c.failIdentity(http.StatusBadRequest, "invalid_request", "the api-version must be "+identityVersion)
 		return
 	}
 	resource := query["resource"]
+	//rule:managed-identity-identity-5
 	if len(resource) != 1 || resource[0] != identityResource && resource[0] != identityResource+"/" {
 		c.failIdentity(http.StatusBadRequest, "invalid_resource", c.otherResource(resource))
 		return
@@ -75,6 +82,7 @@ func (c *call) otherResource(asked []string) string {
 	message := "acrkit proxy --managed-identity gives a token for " + identityResource +
 		" only: the program's other Azure clients cannot sign in under --managed-identity"
 	if len(asked) == 1 && len(asked[0]) <= maxShownResource {
+		//rule:managed-identity-other-resource
 		message += fmt.Sprintf(" (a token for %q was asked for)", redact.Text(asked[0], c.h.redact...))
 	}
 	return message

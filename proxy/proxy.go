@@ -26,21 +26,28 @@ const (
 	bufferSize = 128 << 10
 	// idleLimit is how long a request may go on without a byte moving in either
 	// direction: longer than a registry takes to put together a large blob.
+	//rule:proxy-times-idle-limit
 	idleLimit = 5 * time.Minute
 	// maxReplay is the longest body that is read before it is sent, so that it can be
 	// sent again with a new token: attributes, and most manifests.
+	//rule:proxy-bounds-max-replay
 	maxReplay = 64 << 10
 	// maxForm bounds a token request: the longest scope, form-encoded, with a refresh
 	// token beside it.
+	//rule:proxy-bounds-max-form
 	maxForm = 512 << 10
 	// maxRights bounds what one token request asks for.
+	//rule:proxy-bounds-max-rights
 	maxRights = 1000
 	// maxRedirects is how many redirects to storage are followed; ACR answers one.
+	//rule:proxy-bounds-max-redirects
 	maxRedirects = 3
 	// maxUploadQuery is the longest query of an upload's address that a client gets and
 	// sends back; ACR's has some 300 bytes.
+	//rule:proxy-bounds-max-upload-query
 	maxUploadQuery = 8 << 10
 	// maxLink bounds a Link header.
+	//rule:proxy-bounds-max-link
 	maxLink = 16 << 10
 )
 
@@ -147,8 +154,10 @@ func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 		return bad("it has no name that requests may be addressed to")
 	case h.scheme != "https" && h.scheme != "http":
 		return bad("its scheme is neither https nor http")
+	//rule:proxy-key-new
 	case opts.ClientKey.IsZero() && !opts.Open:
 		return bad("it has no client key, and is not open")
+	//rule:managed-identity-new
 	case !opts.IdentityHeader.IsZero() && opts.Open:
 		return bad("it is open, so there is no client key that a managed identity could be given")
 	}
@@ -185,11 +194,13 @@ func (h *Handler) Close() error {
 //
 //nolint:contextcheck // the request carries it
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	//rule:proxy-times-serve-http
 	c := &call{h: h, w: w, r: r, host: strings.ToLower(r.Host), body: h.idle.Body(w, r)}
 	defer c.body.Done()
 	switch {
 	case h.life.Err() != nil:
 		c.fail(http.StatusServiceUnavailable, "UNAVAILABLE", "the proxy is ending", nil)
+	//rule:managed-identity-serve-http-2
 	case !h.hosts[c.host]:
 		// RFC 9110 §15.5.20: the request was sent to the wrong server.
 		c.fail(http.StatusMisdirectedRequest, "DENIED", "this is a proxy for "+h.upstream.Registry().Host()+
@@ -198,6 +209,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.fail(http.StatusForbidden, "DENIED", "requests of web pages are refused", nil)
 	case r.URL.Path == "/oauth2/token" || r.URL.Path == "/oauth2/exchange":
 		c.tokenService()
+	//rule:managed-identity-serve-http
 	case r.URL.Path == IdentityPath && h.hasIdentity:
 		c.identity()
 	default:
@@ -208,6 +220,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve answers a request that is not the token service's.
 func (c *call) serve() {
 	op, ok := operation.Parse(c.r.Method, c.r.URL)
+	//rule:proxy-known-serve
 	if !ok {
 		c.notFound()
 		return

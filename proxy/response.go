@@ -44,6 +44,7 @@ func (c *call) answer(resp *http.Response, guard *operation.Guard, timer *idleTi
 	if !c.rewrite(resp, header) {
 		return
 	}
+	//rule:proxy-down-answer
 	for _, name := range returnedHeaders {
 		if values := resp.Header[name]; len(values) > 0 {
 			header[name] = values
@@ -139,6 +140,7 @@ func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 		c.badAnswer("the answer names several places")
 		return false
 	case len(locations) == 1 && (resp.StatusCode < 300 || resp.StatusCode == http.StatusRequestedRangeNotSatisfiable):
+		//rule:proxy-down-rewrite
 		location, ok := c.location(&base, locations[0])
 		if !ok {
 			c.badAnswer("the answer names a place that is not the registry's, or not the repository's")

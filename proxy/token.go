@@ -38,6 +38,8 @@ type goodToken struct {
 }
 
 // maxSeen bounds the cache; a full cache is emptied.
+//
+//rule:command-limits-max-seen
 const maxSeen = 1024
 
 func newTokens(now func() time.Time) tokens {
@@ -107,6 +109,7 @@ func (t tokens) access(token, host string) (acrkit.Scope, bool) {
 	g, ok := t.seen.good[sum]
 	t.seen.mu.Unlock()
 	if ok {
+		//rule:proxy-key-access
 		return g.granted, g.host == host && t.now().Unix() < g.expires
 	}
 	c, ok := t.verify(token, host, grantAccess)
@@ -138,6 +141,7 @@ func (t tokens) verify(token, host, grantType string) (claims, bool) {
 	}
 	// Strict: each token has one encoding only.
 	mac, err := base64.RawURLEncoding.Strict().DecodeString(token[i+1:])
+	//rule:proxy-key-verify
 	if err != nil || !hmac.Equal(mac, t.sign(token[:i])) {
 		return claims{}, false
 	}
@@ -150,6 +154,7 @@ func (t tokens) verify(token, host, grantType string) (claims, bool) {
 		return claims{}, false
 	}
 	var c claims
+	//rule:proxy-key-verify-2
 	if json.Unmarshal(data, &c) != nil || c.GrantType != grantType || c.Audience != host || t.now().Unix() >= c.Expires {
 		return claims{}, false
 	}

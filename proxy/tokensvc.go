@@ -94,6 +94,7 @@ func (c *call) exchange(form url.Values) {
 // basicLogin is GET /oauth2/token, Docker's form.
 func (c *call) basicLogin(form url.Values) {
 	values := c.r.Header.Values("Authorization")
+	//rule:proxy-key-basic-login
 	if len(values) == 0 && c.h.open {
 		c.grantToken(form)
 		return

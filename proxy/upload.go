@@ -39,6 +39,7 @@ func (h *Handler) unwrapUpload(op operation.Request) (query string, ok bool) {
 		return "", false
 	}
 	mac, query := state[:sha256.Size], string(state[sha256.Size:])
+	//rule:proxy-known-unwrap-upload
 	if !hmac.Equal(mac, h.signUpload(op, query)) {
 		return "", false
 	}
@@ -53,6 +54,7 @@ func (h *Handler) unwrapUpload(op operation.Request) (query string, ok bool) {
 
 func (h *Handler) signUpload(op operation.Request, query string) []byte {
 	mac := hmac.New(sha256.New, h.seal)
+	//rule:proxy-known-sign-upload
 	mac.Write([]byte(op.Path() + "\n" + query)) // a path holds no line feed
 	return mac.Sum(nil)
 }

@@ -22,6 +22,7 @@ const maxManifest = 4 << 20
 var manifestTypes = strings.Join([]string{
 	"application/vnd.oci.image.index.v1+json",
 	"application/vnd.oci.image.manifest.v1+json",
+	//rule:accept-manifest-types
 	"application/vnd.oci.artifact.manifest.v1+json",
 	"application/vnd.docker.distribution.manifest.list.v2+json",
 	"application/vnd.docker.distribution.manifest.v2+json",

@@ -26,9 +26,11 @@ const (
 	serverPage = 100
 	// maxPages bounds the pages of one list. A list of 10⁶ items has 1000 pages, or
 	// 10,000 with serverPage; a list with more than maxPages never ends.
+	//rule:pages-max-pages
 	maxPages = 50_000
 	// maxEmptyPages is how many pages without an item may follow each other
 	// before a list counts as broken.
+	//rule:pages-max-empty-pages
 	maxEmptyPages = 3
 )
 
@@ -217,6 +219,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			return err
 		}
 		if n := len(items); n > 0 {
+			//rule:pages-walk-3
 			if err := prev.advance(l.place(items[0]), l.place(items[n-1])); err != nil {
 				return l.broken(a, err.Error())
 			}
@@ -244,6 +247,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
 				return nil
 			}
+			//rule:pages-walk-2
 			if last := items[len(items)-1]; l.opts.Order != OrderDefault && l.updated(last).IsZero() {
 				return l.broken(a, "it names no next page, and does not say when "+clip(l.name(last))+
 					" was updated, which asking for that page takes")
@@ -252,9 +256,11 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			next.Set("last", prev.last)
 		}
 		if l.opts.Digest != "" { // the Link lacks it
+			//rule:pages-walk-4
 			next.Set("digest", l.opts.Digest)
 		}
 		next.Del("n")
+		//rule:pages-walk
 		if cursor := next.Encode(); cursor == query.Encode() || cycle.seen(cursor) {
 			return l.broken(a, "its pages lead in a circle")
 		}
@@ -343,6 +349,7 @@ func (l *lister[T]) broken(a *answer, why string) error {
 type pageEnds struct{ first, last string }
 
 func (p *pageEnds) advance(first, last string) error {
+	//rule:pages-advance
 	if first == p.first || first == p.last || last == p.last {
 		return errors.New("the registry sends the same page again")
 	}

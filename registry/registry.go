@@ -54,12 +54,10 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 		c.scheme = "http"
 	}
 	c.http = &http.Client{
+		//rule:stalls-new
 		Transport: stall.Wrap(rt),
 		// The API never redirects; a redirect is reported, not followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
 }
-
-// Registry returns the client's registry.
-func (c *Client) Registry() acrkit.Registry { return c.reg }

@@ -21,9 +21,11 @@ import (
 
 const (
 	// maxAttempts bounds how often one request is sent.
+	//rule:client-limits-max-attempts
 	maxAttempts = 4
 	// maxSilent bounds how often a request is sent to a server that does not answer in
 	// time: a second time in case a packet was lost.
+	//rule:stalls-max-silent
 	maxSilent = 2
 	// firstBackoff is the wait before the second attempt; it doubles.
 	firstBackoff = 250 * time.Millisecond
@@ -77,11 +79,13 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 		var asked time.Duration
 		if e, ok := errors.AsType[*acrkit.Error](err); ok {
 			// Also for an error of the transport: its token service may ask to wait.
+			//rule:d3-do-2
 			if asked = e.RetryAfter; asked > maxRetryAfter {
 				e.Reason = fmt.Sprintf("the service asks to wait %s, which is longer than the %s that are waited at most", asked, maxRetryAfter)
 				return nil, err
 			}
 		}
+		//rule:d3-do
 		d := max(asked, backoff(attempt))
 		c.onRetry(d, err)
 		if werr := wait(ctx, d); werr != nil {
@@ -135,6 +139,7 @@ func silent(err error) bool {
 	if !ok || e.Code != acrkit.CodeUnavailable || e.Status != 0 {
 		return false
 	}
+	//rule:stalls-silent
 	return wire.TimedOut(err)
 }
 
@@ -169,6 +174,7 @@ func (c *Client) once(ctx context.Context, q call) (*answer, error) {
 			return nil, c.unanswered(q, attemptError(ctx, err))
 		}
 		a := &answer{resp.StatusCode, resp.Header, data, u}
+		//rule:limits-once
 		if int64(len(data)) > limit {
 			return nil, c.broken(q, a, acrkit.CodeTooLarge, fmt.Sprintf("the answer is larger than %d MiB", limit>>20))
 		}

@@ -14,10 +14,14 @@ import (
 
 // rewindWait is how long a second try waits for the first to close the body. net/http
 // closes it soon after the answer is closed.
+//
+//rule:client-limits-rewind-wait
 const rewindWait = 10 * time.Second
 
 // refusalBody bounds what is kept of a refusal that came before the request's body was
 // sent; real ones have some hundred bytes.
+//
+//rule:client-limits-refusal-body
 const refusalBody = 64 << 10
 
 // shared is a request body that may be sent twice: by package auth, after a 401,

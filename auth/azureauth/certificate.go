@@ -114,6 +114,7 @@ func (c *certificate) ForRegistry(reg acrkit.Registry) (auth.EntraTokenSource, e
 func (c *certificate) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	cred, leaves, err := c.load()
 	if err == nil && c.opts.Transport == nil {
+		//rule:proxy-variables-entra-token
 		err = wire.CheckProxy(os.LookupEnv) // azidentity would bypass the proxy
 	}
 	if err != nil {
@@ -200,6 +201,7 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 		return usage("the file is empty", "")
 	case loginfile.LeadingMark(string(data)) != "":
 		return usage("it "+loginfile.LeadingMark(string(data))+", which neither a PEM nor a PFX file has", "")
+	//rule:byte-order-marks-parse-certificates
 	case loginfile.ByteOrderMark(password.Reveal()) != "":
 		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.PasswordByteOrderMark, Reason: "its password " + loginfile.ByteOrderMark(password.Reveal())}
 	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) || bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):

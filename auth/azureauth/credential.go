@@ -123,9 +123,11 @@ func entraError(ctx context.Context, err error) error {
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		e.Code, e.Reason = acrkit.CodeThrottled, "Entra asks to slow down"
+		//rule:client-limits-entra-error
 		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case resp.StatusCode >= 500:
 		e.Code, e.Reason = acrkit.CodeUnavailable, "Entra is not available"
+		//rule:client-limits-entra-error-2
 		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case refusal.Number != 0:
 		e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}

@@ -27,10 +27,15 @@ const imdsHost = "169.254.169.254"
 // azidentity's own defaults, a minute for each of seven tries, are for an application
 // with no other credential.
 const (
-	imdsConnect  = 2 * time.Second
-	imdsTry      = 5 * time.Second
-	imdsRetries  = 3
-	imdsPause    = time.Second
+	//rule:client-limits-imds-connect
+	imdsConnect = 2 * time.Second
+	//rule:client-limits-imds-try
+	imdsTry = 5 * time.Second
+	//rule:client-limits-imds-retries
+	imdsRetries = 3
+	//rule:client-limits-imds-pause
+	imdsPause = time.Second
+	//rule:client-limits-imds-max-pause
 	imdsMaxPause = 4 * time.Second
 )
 
@@ -90,6 +95,7 @@ func (m *managedIdentity) load() (*azidentity.ManagedIdentityCredential, error) 
 	}
 	retry := &opts.Retry
 	if retry.MaxRetries == 0 {
+		//rule:client-limits-load
 		retry.MaxRetries = imdsRetries
 	}
 	if retry.TryTimeout == 0 {

@@ -85,6 +85,7 @@ func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, 
 			return login.User == user && login.Password.Reveal() == secret.Reveal(), "", err
 		case auth.KindAnonymous, auth.KindEntraToken:
 		default:
+			//rule:helper-logins-keeps
 			return kind == string(auth.KindRefreshToken), fmt.Sprintf("nothing was stored: the %s stays, of which such a token is made and renewed", status.Credential), nil
 		}
 	}
@@ -104,6 +105,7 @@ func (s logins) Erase(ctx context.Context, reg acrkit.Registry) (notice string, 
 	for _, l := range all {
 		switch {
 		case l.Registry != reg.LoginServer().Host() || l.Repository != "":
+		//rule:helper-logins-erase
 		case l.Via != store.ViaHelper:
 			return "the login that acrkit login stored stays; acrkit logout " + reg.Host() + " removes it", nil
 		default:

@@ -56,6 +56,7 @@ func Test(t testing.TB, secrets []string, ask Ask) {
 	}
 	for _, h := range Hosts() {
 		n := &network{secrets: secrets}
+		//rule:look-alikes-test
 		if secret, _ := ask(t.Context(), h.Server, n); secret != "" {
 			t.Errorf("%q gets a secret: %s", h.Server, h.Trick)
 		}
@@ -131,6 +132,7 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	host := strings.ToLower(req.URL.Host)
 	authority := slices.Contains(authorities, host) && req.URL.Scheme == "https"
 	genuine := req.URL.Scheme == "https" && slices.Contains(n.allowed, strings.TrimSuffix(host, ":443"))
+	//rule:look-alikes-round-trip
 	if !authority && !genuine {
 		n.look(req, string(body))
 	}

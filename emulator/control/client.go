@@ -20,13 +20,19 @@ import (
 )
 
 // FollowWait is how long a client waits for the next decision in one call.
+//
+//rule:command-limits-follow-wait
 const FollowWait = 30 * time.Second
 
 // answerTime is how long the control API may take to answer: it holds a question for the
 // next decision for FollowWait, and a reset waits for requests under way.
+//
+//rule:stalls-answer-time
 const answerTime = FollowWait + stall.HeaderTime
 
 // answerLimit has room for the 50,000 tokens of the largest tier.
+//
+//rule:control-times-answer-limit
 var answerLimit = limit.Limit{Name: "an answer of the control API", Bytes: 64 << 20}
 
 // Options are the settings of [NewClient]. Nil means all zero.
@@ -73,6 +79,7 @@ func NewClient(baseURL, key string, opts *Options) (*Client, error) {
 		u.Scheme != "https" && u.Scheme != "http" {
 		return nil, bad("the address is not a URL such as https://localhost:5443")
 	}
+	//rule:plain-http-new-client
 	if reg, err := acrkit.ParseRegistry(u.Host); u.Scheme == "http" && (err != nil || !reg.IsLoopback()) {
 		return nil, bad(fmt.Sprintf("%q is not this machine: its address must be https", u.Host))
 	}
@@ -86,6 +93,7 @@ func NewClient(baseURL, key string, opts *Options) (*Client, error) {
 		o.Base = http.DefaultTransport
 	}
 	return &Client{
+		//rule:stalls-http
 		http: &http.Client{Transport: stall.WrapWith(o.Base, stall.Limits{Header: answerTime}),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		base: u.Scheme + "://" + u.Host + Prefix, host: u.Host, key: key, start: o.Start,
@@ -93,10 +101,12 @@ func NewClient(baseURL, key string, opts *Options) (*Client, error) {
 }
 
 // Format prints where the emulator is, for every verb, and not the key.
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "control.Client(%s)", c.host) }
+//
+//rule:printing-format-3
+func (c Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "control.Client(%s)", c.host) }
 
 // LogValue is what Format prints.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+func (c Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 const op = "ask the emulator"
 
@@ -234,6 +244,7 @@ func (c *Client) Decisions(ctx context.Context, q DecisionQuery) (DecisionPage, 
 	if err := c.call(ctx, GetDecisions, GetDecisions.path()+"?"+q.values().Encode(), nil, &p); err != nil {
 		return DecisionPage{}, err
 	}
+	//rule:pages-decisions
 	if !p.More || p.Last > q.After {
 		return p, nil
 	}

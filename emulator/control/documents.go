@@ -280,6 +280,8 @@ type Password struct {
 }
 
 // Format prints the password's name, for every verb.
+//
+//rule:printing-format-4
 func (p Password) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "control.Password(%s)", p.Name) }
 
 // LogValue is what Format prints.

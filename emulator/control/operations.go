@@ -37,12 +37,12 @@ const (
 	GetScopeMaps     Operation = "GET registries/{registry}/scope-maps"
 	PutScopeMap      Operation = "PUT registries/{registry}/scope-maps/{name}"
 	DeleteScopeMap   Operation = "DELETE registries/{registry}/scope-maps/{name}"
-	GetTokens        Operation = "GET registries/{registry}/tokens"
-	GetToken         Operation = "GET registries/{registry}/tokens/{name}"
-	PutToken         Operation = "PUT registries/{registry}/tokens/{name}"
+	GetTokens        Operation = "GET registries/{registry}/tokens"        //nolint:gosec // a path
+	GetToken         Operation = "GET registries/{registry}/tokens/{name}" //nolint:gosec // a path
+	PutToken         Operation = "PUT registries/{registry}/tokens/{name}" //nolint:gosec // a path
 	PatchToken       Operation = "PATCH registries/{registry}/tokens/{name}"
-	DeleteToken      Operation = "DELETE registries/{registry}/tokens/{name}"
-	PostPasswords    Operation = "POST registries/{registry}/tokens/{name}/passwords"
+	DeleteToken      Operation = "DELETE registries/{registry}/tokens/{name}"         //nolint:gosec // a path
+	PostPasswords    Operation = "POST registries/{registry}/tokens/{name}/passwords" //nolint:gosec // a path
 	PatchPassword    Operation = "PATCH registries/{registry}/tokens/{name}/passwords/{slot}"
 )
 

@@ -12,8 +12,10 @@ import (
 const (
 	// Max is how many faults there may be at a time: each is compared with every
 	// request.
+	//rule:emulator-limits-max-faults
 	Max = 100
 	// MaxRetryAfter bounds what a Retry-After asks for.
+	//rule:emulator-limits-max-retry-after
 	MaxRetryAfter = time.Hour
 	// maxPrincipal is the longest name of a principal: a client id has 36
 	// characters, a token's name 50.
@@ -70,6 +72,7 @@ func (f *Fault) Check() error {
 		{ParameterAfterBytes, f.AfterBytes != 0, "number of bytes"},
 		{ParameterBytesPerSecond, f.BytesPerSecond != 0, "bytes per second"},
 	} {
+		//rule:upload-faults-check-2
 		if x.given && !k.Takes(x.parameter) {
 			return bad("the kind %s takes no %s", k, x.what)
 		}
@@ -94,6 +97,7 @@ func (f *Fault) Check() error {
 		if !slices.Contains(Routes(), r) {
 			return bad("%s is no route", quote(string(r)))
 		}
+		//rule:upload-faults-check
 		if !k.Hits(r) {
 			return bad("the kind %s hits no request of the route %s", k, r)
 		}

@@ -181,7 +181,8 @@ func (s *Seed) checkSubscriptions(p *problems) {
 		}
 		ids.add(p, path+".id", strings.ToLower(sub.ID), "subscription")
 		checkText(p, path+".displayName", sub.DisplayName, maxDescription)
-		if sub.TenantID != "" && !slices.ContainsFunc(s.Tenants, func(t Tenant) bool { return strings.EqualFold(t.ID, sub.TenantID) }) {
+		isTenant := func(t Tenant) bool { return strings.EqualFold(t.ID, sub.TenantID) }
+		if sub.TenantID != "" && !slices.ContainsFunc(s.Tenants, isTenant) {
 			p.add(path+".tenantId", "names no tenant of this seed")
 		}
 		if len(sub.ResourceGroups) == 0 {
@@ -217,7 +218,8 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 		}
 		sub = s.Subscriptions[i]
 	}
-	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }) {
+	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
+	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
 		p.add(path+".resourceGroup", "%s is no resource group of its subscription", quote(r.ResourceGroup))
 	}
 }
@@ -274,7 +276,8 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	switch r.RoleAssignmentMode {
 	case "", principal.ModeLegacy, principal.ModeABAC:
 	default:
-		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s", quote(r.RoleAssignmentMode), principal.ModeLegacy, principal.ModeABAC)
+		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
+			quote(r.RoleAssignmentMode), principal.ModeLegacy, principal.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":

@@ -178,6 +178,8 @@ func Example() string { return example }
 
 // MaxSize is the largest seed file, in bytes. It has room for the 50,000 tokens that the
 // largest tier allows.
+//
+//rule:emulator-limits-max-size
 const MaxSize = 16 << 20
 
 // Read reads a seed file (YAML) and checks it. Unknown keys, keys that occur twice, values

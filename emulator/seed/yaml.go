@@ -61,9 +61,11 @@ func (p *problems) addSyntax(err error) {
 		fmt.Sscanf(m[1], "%d", &line) // the expression only matches digits
 	}
 	text := "it is not YAML"
-	for _, known := range []string{"found character that cannot start any token", "did not find expected key", "could not find expected ':'",
-		"mapping values are not allowed in this context", "found a tab character that violates indentation", "did not find expected '-' indicator",
-		"control characters are not allowed", "invalid UTF-8"} {
+	for _, known := range []string{
+		"found character that cannot start any token", "did not find expected key", "could not find expected ':'",
+		"mapping values are not allowed in this context", "found a tab character that violates indentation",
+		"did not find expected '-' indicator", "control characters are not allowed", "invalid UTF-8",
+	} {
 		if strings.Contains(err.Error(), known) {
 			text += ": " + known
 			break

@@ -10,6 +10,8 @@ import (
 
 // MaxText is how much of a text is read, in bytes: its end. A client says last what
 // ended it, and a build's log before that has megabytes.
+//
+//rule:strangers-words-max-text
 const MaxText = 64 << 10
 
 var (
@@ -30,6 +32,7 @@ func end(text string) string {
 		return text
 	}
 	text = text[len(text)-MaxText:]
+	//rule:strangers-words-end
 	if i := strings.IndexAny(text, " \t\n"); i >= 0 {
 		return text[i+1:]
 	}

@@ -145,6 +145,7 @@ func ended(all []Event) int {
 		return -1
 	}
 	// If a login server was taken for an image of Docker Hub, a registry of ACR was intended.
+	//rule:strangers-words-ended
 	i := last(func(e Event) bool { return e.onTheWay() || e.TookHostForImage() })
 	if i < 0 {
 		i = last(func(e Event) bool { return e.Class == Unnamed })

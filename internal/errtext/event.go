@@ -278,6 +278,7 @@ func (r *reader) bind(t token) (Class, *mention) {
 		from, to := max(first, t.start-longest), min(last, t.end+longest)
 		r.visits++
 		for _, m := range port.FindAllStringSubmatch(r.text[from:to], -1) {
+			//rule:strangers-words-bind
 			if m[1] != "443" && m[1] != "80" {
 				return Unrelated, nil // a database's, say
 			}
@@ -305,6 +306,7 @@ func (r *reader) bindAcross(t token, at int) (Class, *mention) {
 		return OtherRegistry, &r.mentions[at-1] // what a person typed, or the client said, a line or more before
 	}
 	switch i := r.before[at]; {
+	//rule:strangers-words-bind-across
 	case i >= 0 && r.between[at]:
 		return Unnamed, nil
 	case i >= 0 && within(&r.mentions[i]):
@@ -429,6 +431,7 @@ func (r *reader) join(e *Event, t token, class Class, place *mention) bool {
 		return true // within the words of the other: "lookup x on y: read udp: connection refused"
 	}
 	switch {
+	//rule:strangers-words-join
 	case apart > 0 && (e.Class == OtherRegistry || e.Class == Unrelated):
 		return false // what follows names its own host, or none
 	case t.phase == Answer && e.Phase == Answer:

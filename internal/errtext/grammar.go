@@ -69,6 +69,8 @@ const (
 )
 
 // nearLines is how many lines a stack trace has between a host and an error.
+//
+//rule:strangers-words-near-lines
 const nearLines = 8
 
 // A grammar is a family of messages for one kind of failure. They come from one

@@ -90,6 +90,7 @@ func (w walker) object(t reflect.Type) error {
 		if !ok {
 			return io.ErrUnexpectedEOF // the text is valid; cannot be
 		}
+		//rule:exact-keys-object
 		if seen[key] {
 			return fmt.Errorf("the key %q occurs twice", key)
 		}
@@ -98,6 +99,7 @@ func (w walker) object(t reflect.Type) error {
 		if known != nil {
 			if next = known[key]; next == nil {
 				for name := range known {
+					//rule:exact-keys-object-2
 					if strings.EqualFold(name, key) {
 						return fmt.Errorf("the key %q is not spelled %q", key, name)
 					}

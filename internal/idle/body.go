@@ -13,8 +13,10 @@ const (
 	// for Python first sends each 4 MiB chunk of an upload without a token, to get the
 	// challenge; if the connection is closed during the body, it reads an end of file
 	// instead.
+	//rule:unread-bodies-max-unread
 	MaxUnread = 16 << 20
 	// UnreadTime is how long such a body is read, at any speed.
+	//rule:unread-bodies-unread-time
 	UnreadTime = time.Minute
 )
 
@@ -70,6 +72,7 @@ func (b *Body) begin() error {
 		return http.ErrBodyReadAfterClose
 	}
 	b.begun = true
+	//rule:standing-still-begin
 	b.progress.begin()
 	b.setDeadline()
 	return nil
@@ -81,6 +84,7 @@ func (b *Body) setDeadline() {
 	if !b.until.IsZero() && b.until.Before(at) {
 		at = b.until
 	}
+	//rule:standing-still-set-deadline
 	_ = b.control.SetReadDeadline(at) // not every ResponseWriter can
 }
 
@@ -137,6 +141,7 @@ func (b *Body) Done() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done = true
+	//rule:unread-bodies-done
 	if !errors.Is(b.err, io.EOF) {
 		_ = b.control.SetReadDeadline(past)
 	}

@@ -72,6 +72,7 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 		n += k
 		again, err := c.end(k, err)
 		// Data that was read and not sent is lost; a file that is sent directly has none.
+		//rule:standing-still-read-from
 		if !again || before-part.N != k {
 			return n, err
 		}
@@ -98,6 +99,7 @@ func (c *conn) setDeadline() {
 			at = own
 		}
 	}
+	//rule:standing-still-set-deadline-2
 	_ = c.Conn.SetWriteDeadline(at) // if the connection is closed, the write fails
 }
 
@@ -111,6 +113,7 @@ func (c *conn) end(n int64, err error) (again bool, _ error) {
 	switch {
 	case !isTimeout(err), !c.deadline.IsZero() && !now.Before(c.deadline):
 		return false, err
+	//rule:standing-still-end-3
 	case stalled && c.progress.waited > 0: // and without enough progress just now
 		return false, ErrStalled
 	}

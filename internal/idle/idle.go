@@ -15,12 +15,15 @@ import (
 
 const (
 	// MinBytes is how much a client must send or take in [ReadTime] or [WriteTime].
+	//rule:standing-still-min-bytes
 	MinBytes = 1 << 10
 	// ReadTime is how long a server waits for MinBytes of a request's body.
+	//rule:standing-still-read-time
 	ReadTime = 30 * time.Second
 	// WriteTime is how long a server waits for a client to take MinBytes. It is
 	// longer because a slow client's progress is seen in steps: TCP reports room again
 	// when a whole segment has been read, which is 64 KiB on loopback.
+	//rule:standing-still-write-time
 	WriteTime = 2 * time.Minute
 )
 
@@ -111,7 +114,9 @@ func (p *progress) begin() { p.since = time.Now() }
 func (p *progress) end(n int64) {
 	p.waited += time.Since(p.since)
 	p.since = time.Time{}
+	//rule:standing-still-end
 	if p.moved += n; p.moved >= MinBytes {
+		//rule:standing-still-end-2
 		p.waited, p.moved = 0, 0
 	}
 }

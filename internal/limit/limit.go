@@ -23,6 +23,7 @@ func (l Limit) ReadAll(r io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	//rule:limits-read-all
 	if int64(len(data)) > l.Bytes {
 		return nil, l.passed()
 	}
@@ -31,6 +32,7 @@ func (l Limit) ReadAll(r io.Reader) ([]byte, error) {
 
 // Check returns an error with [acrkit.CodeTooLarge] if n is above the limit.
 func (l Limit) Check(n int64) error {
+	//rule:limits-check
 	if n > l.Bytes {
 		return l.passed()
 	}

@@ -7,6 +7,8 @@ const mark = "\ufeff"
 
 // utf16Marks begin text in UTF-16, in either byte order. The last is how a JSON encoder
 // writes them.
+//
+//rule:byte-order-marks-utf16-marks
 var utf16Marks = []string{"\xff\xfe", "\xfe\xff", "\ufffd\ufffd"}
 
 // LeadingMark says what a byte order mark at the start of a text means; "" if there is
@@ -33,6 +35,7 @@ func ByteOrderMark(secret string) (why string) {
 		return why
 	case strings.HasSuffix(strings.TrimRight(secret, " \t\r\n"), mark):
 		return "ends with a byte order mark (perhaps of a file that was appended)"
+	//rule:byte-order-marks-byte-order-mark
 	case strings.Contains(secret, mark):
 		return "has a byte order mark within (perhaps of a file that was appended)"
 	}

@@ -70,6 +70,7 @@ func (s System) DockerFile() string {
 // Source: containers-auth.json(5); containers/image, pkg/docker/config.
 func (s System) PodmanFiles() []string {
 	if file := s.env(EnvPodmanFile); file != "" {
+		//rule:login-places-podman-files
 		return []string{file}
 	}
 	var files []string
@@ -88,6 +89,7 @@ func (s System) PodmanFiles() []string {
 	case dir != "":
 		add(dir, "containers", "auth.json")
 	default:
+		//rule:login-places-podman-files-2
 		add("/run", "containers", strconv.Itoa(s.UserID), "auth.json")
 	}
 	if dir := s.env("XDG_CONFIG_HOME"); dir != "" {

@@ -90,6 +90,7 @@ func onRepository(op Operation, name, from string) Required {
 	if op == Push && from != "" {
 		// A mount needs both repositories in one token (recorded).
 		r.Op = Mount
+		//rule:proxy-scope-map-on-repository
 		r.Scope = r.Scope.Union(acrkit.RepositoryScope(from, acrkit.ContentRead))
 	}
 	return r

@@ -44,6 +44,7 @@ func Parse(method string, u *url.URL) (Request, bool) {
 	r := Request{Method: method, Reference: p.ref, Query: url.Values{}, path: p}
 	for _, key := range p.parameters() {
 		switch values := all[key]; {
+		//rule:proxy-known-parse
 		case len(values) > 1:
 			return Request{}, false
 		case len(values) == 1 && values[0] != "":
@@ -66,6 +67,7 @@ func Parse(method string, u *url.URL) (Request, bool) {
 	}
 	mount, from := r.Query.Get("mount"), r.Query.Get("from")
 	switch {
+	//rule:proxy-scope-map-parse
 	case mount == "" || from == "":
 		delete(r.Query, "mount")
 		delete(r.Query, "from")

@@ -31,6 +31,7 @@ const (
 
 	// authorityLife is how long an authority lives: its users must trust a new one
 	// once a year, and a stolen key is useless after that.
+	//rule:authority-life-authority-life
 	authorityLife = 365 * 24 * time.Hour
 	// minLife is the remaining life that an authority needs at a start: that of the
 	// certificates that it issues. One with less is replaced.
@@ -68,6 +69,7 @@ func Open(dir string, names []string) (*Authority, error) {
 		return a, err
 	}
 	keyPath, certPath := filepath.Join(dir, keyFile), filepath.Join(dir, CertFile)
+	//rule:authority-key-open
 	data, haveKey, err := private.ReadSecret(keyPath)
 	if _, said := errors.AsType[*acrkit.Error](err); said {
 		return nil, err
@@ -94,6 +96,7 @@ func Open(dir string, names []string) (*Authority, error) {
 	if data, err = a.encode(); err != nil {
 		return nil, err
 	}
+	//rule:authority-key-open-2
 	if err := private.WriteFile(keyPath, data, 0o600); err != nil {
 		return nil, err
 	}
@@ -108,10 +111,13 @@ func unreadable(path string, err error) error {
 // why says why an authority cannot go on; "" if it can.
 func (p pair) why(want names, now time.Time) string {
 	switch {
+	//rule:authority-names-why
 	case p.root == nil:
 		return "an earlier version of acrkit made the old one, which vouches for every host"
+	//rule:authority-names-why-2
 	case !namesIn(p.intermediate).equal(want):
 		return fmt.Sprintf("the old one is for other names (%s), this one for %s", namesIn(p.intermediate), want)
+	//rule:authority-life-why
 	case p.root.NotAfter.Sub(now) < minLife:
 		return "the old one ends on " + p.root.NotAfter.Format(time.DateOnly)
 	case p.root.NotBefore.After(now):
@@ -126,7 +132,9 @@ func (p pair) why(want names, now time.Time) string {
 func (p pair) writeCert(path string) error {
 	const mode = 0o644
 	have, ok, err := private.ReadFile(path)
+	//rule:authority-key-write-cert-2
 	if err == nil && ok && bytes.Equal(have, encode(p.root)) {
+		//rule:authority-key-write-cert
 		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o022 == 0 {
 			return nil
 		}
@@ -175,9 +183,13 @@ func newPair(limits names) (pair, error) {
 		return pair{}, err
 	}
 	intermediate := tmpl(n, name+" limited")
+	//rule:authority-names-new-pair-2
 	intermediate.MaxPathLenZero = true
+	//rule:authority-names-new-pair-3
 	intermediate.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} // for nothing but servers
+	//rule:authority-names-new-pair
 	limits.constrain(intermediate)
+	//rule:authority-names-new-pair-4
 	if intermediate, err = sign(intermediate, root, key, rootKey); err != nil {
 		return pair{}, err
 	}

@@ -25,6 +25,8 @@ const ownHost = "localhost"
 
 // ownNetworks are this machine's addresses. One of each family is always listed: a
 // family without an entry would be without limits (RFC 5280 §4.2.1.10).
+//
+//rule:authority-names-own-networks
 var ownNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 // hostName matches the names that a certificate may have. Underscores are in the
@@ -79,7 +81,9 @@ func (n names) contain(name string) bool {
 // constrain writes the names as the limits of an authority's certificate. The
 // extension is critical: a client that does not know it must refuse the certificate.
 func (n names) constrain(c *x509.Certificate) {
+	//rule:authority-names-constrain
 	c.PermittedDNSDomainsCritical = true
+	//rule:authority-names-constrain-2
 	c.PermittedDNSDomains = n.hosts
 	for _, p := range n.networks {
 		c.PermittedIPRanges = append(

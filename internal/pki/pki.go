@@ -87,6 +87,7 @@ func localName(conn net.Conn) string {
 // its usual names, because the address behind a forwarded port differs from the
 // one that the client dialled.
 func (a *Authority) leaf(name string) (*tls.Certificate, error) {
+	//rule:authority-names-leaf
 	if !a.names.contain(name) {
 		return nil, fmt.Errorf("the certificate authority is not for %q", name)
 	}
@@ -99,6 +100,7 @@ func (a *Authority) leaf(name string) (*tls.Certificate, error) {
 	defer a.mu.Unlock()
 	now := time.Now()
 	ends := now.Add(leafLife)
+	//rule:authority-life-leaf
 	if ends.After(a.intermediate.NotAfter) {
 		ends = a.intermediate.NotAfter
 	}

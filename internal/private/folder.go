@@ -18,8 +18,11 @@ import (
 
 // The modes of the folder and of what is in it: nothing for group and others.
 const (
+	//rule:cache-files-folder-mode
 	folderMode fs.FileMode = 0o700
-	fileMode   fs.FileMode = 0o600
+	//rule:file-modes-file-mode
+	fileMode fs.FileMode = 0o600
+	//rule:cache-files-others-mask
 	othersMask fs.FileMode = 0o077
 )
 
@@ -91,6 +94,7 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 	if !os.SameFile(info, opened) {
 		return nil, d.refusal(d.Path, "was replaced while it was opened", sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(d.Path)}))
 	}
+	//rule:cache-files-open
 	return root, d.check(d.Path, opened, folderMode)
 }
 
@@ -106,6 +110,7 @@ func (d *Folder) foreign(path string, uid uint32) error {
 
 // check refuses what others may read or write, or own.
 func (d *Folder) check(path string, info fs.FileInfo, want fs.FileMode) error {
+	//rule:cache-files-check
 	if uid, ok := foreignOwner(info); ok {
 		return d.foreign(path, uid)
 	}
@@ -135,6 +140,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	path := filepath.Join(d.Path, name)
 	info, err := root.Lstat(name)
 	switch {
+	//rule:cache-files-open-in-2
 	case err == nil && !info.Mode().IsRegular():
 		what := "is no regular file"
 		if info.Mode()&fs.ModeSymlink != 0 {
@@ -171,6 +177,7 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 			return nil, d.refusal(path, "is no regular file", sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 		}
 	}
+	//rule:cache-files-open-in
 	return f, d.check(path, opened, fileMode)
 }
 

@@ -21,6 +21,7 @@ func OpenSecret(path string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	//rule:secret-files-open-secret
 	f, err := (&Folder{Path: filepath.Clean(dir), What: name}).OpenIn(root, name, flag)
 	if cerr := root.Close(); err == nil && cerr != nil {
 		return nil, errors.Join(cerr, f.Close())
@@ -53,6 +54,7 @@ func ReadSecret(path string) (data []byte, ok bool, err error) {
 	}
 	defer f.Close()
 	data, err = io.ReadAll(io.LimitReader(f, MaxFile+1))
+	//rule:secret-files-read-secret
 	if err == nil && len(data) > MaxFile {
 		err = fmt.Errorf("%s is larger than %d bytes", path, MaxFile)
 	}

@@ -27,6 +27,8 @@ const Mark = "[redacted]"
 type Secret struct{ reveal func() string }
 
 // NewSecret wraps value.
+//
+//tap:secret value
 func NewSecret(value string) Secret { return Secret{func() string { return value }} }
 
 // Reveal returns the value.
@@ -52,12 +54,16 @@ func (s Secret) String() string {
 func (s Secret) GoString() string { return s.String() }
 
 // Format prints String for every verb.
+//
+//rule:printing-format
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText is String, for encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalJSON is String as JSON.
+//
+//rule:printing-marshal-json
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // LogValue is String, for slog.
@@ -91,6 +97,7 @@ func URL(u *url.URL) string {
 			continue
 		case err != nil || !plainName.MatchString(name):
 			key, value = Mark, ""
+		//rule:redaction-url
 		case !slices.Contains(shownQuery, name):
 			value = Mark
 		}
@@ -137,6 +144,7 @@ func Header(h http.Header) http.Header {
 			case slices.Contains(shownHeaders, canonical):
 				v = Text(v)
 			default:
+				//rule:redaction-header
 				v = Mark
 			}
 			out[canonical] = append(out[canonical], v)
@@ -155,6 +163,7 @@ var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_=-]+(?:\.[A-Za-z0
 // encodes it.
 func Text(s string, secrets ...Secret) string {
 	// First: otherwise a character that becomes a space could complete a secret.
+	//rule:terminal-text
 	s = visible.Line(s)
 	for _, secret := range secrets {
 		// Replacing a secret of one or two characters would remove the whole text and
@@ -163,6 +172,7 @@ func Text(s string, secrets ...Secret) string {
 		if len(v) <= 2 {
 			continue
 		}
+		//rule:redaction-text
 		s = hide(s, v)
 		if p := visible.Line(v); p != v {
 			s = hide(s, p)

@@ -18,18 +18,23 @@ import (
 const (
 	// HeaderTime is how long the whole header of an answer may take, with the
 	// connection that it needs.
+	//rule:stalls-header-time
 	HeaderTime = 30 * time.Second
 	// WorkTime is the same for a request that a server works on before it answers: PUT,
 	// which puts together a blob, DELETE, and any with a body of more than smallBody,
 	// whose end may still be in the system's buffers when the wait begins.
+	//rule:stalls-work-time
 	WorkTime = 5 * time.Minute
 	// BodyTime is how long a body may take for each BodyLeast bytes. Only the time spent
 	// in Read counts.
+	//rule:stalls-body-time
 	BodyTime = 30 * time.Second
 	// BodyLeast is how many bytes of a body must come in each BodyTime.
+	//rule:stalls-body-least
 	BodyLeast = 1 << 10
 
 	// smallBody is the size of a request's body that fits into the system's buffers.
+	//rule:stalls-small-body
 	smallBody = 64 << 10
 )
 
@@ -91,6 +96,7 @@ func (t *transport) CloseIdleConnections() {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	parent := req.Context()
 	if above, ok := parent.Value(headerTimerKey{}).(*headerTimer); ok {
+		//rule:stalls-round-trip
 		defer above.delegate(req.URL.Host)()
 	}
 	ctx, cancel := context.WithCancelCause(parent)
@@ -295,6 +301,7 @@ type requestBody struct {
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
+	//rule:stalls-read
 	b.timer.pause()
 	defer b.timer.resume()
 	return b.ReadCloser.Read(p)
@@ -317,6 +324,7 @@ type responseBody struct {
 
 func (b *responseBody) fire() {
 	b.cancel(&Error{Host: b.host, Phase: Body, After: b.time, Least: b.least})
+	//rule:stalls-fire
 	_ = b.ReadCloser.Close() // for a body that ignores its context
 }
 
@@ -329,8 +337,10 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop()
+	//rule:stalls-read-2
 	b.waited += time.Since(start)
 	if b.came += int64(n); b.came >= b.least {
+		//rule:stalls-read-3
 		b.came, b.waited = 0, 0
 	}
 	if err == nil || err == io.EOF {

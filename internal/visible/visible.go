@@ -21,6 +21,7 @@ const Mark = '\uFFFD'
 // selectors and fillers. Emoji that are joined by U+200D come apart; in a registry,
 // that two names cannot look alike is worth more.
 func shown(r rune) bool {
+	//rule:terminal-shown
 	return unicode.IsGraphic(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 

@@ -26,6 +26,7 @@ type Challenge struct {
 func ParseChallenges(values []string) ([]Challenge, error) {
 	var all []Challenge
 	for _, v := range values {
+		//rule:limits-parse-challenges
 		if len(v) > MaxChallenge {
 			return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read a challenge", Reason: fmt.Sprintf("it is longer than %d bytes", MaxChallenge)}
 		}

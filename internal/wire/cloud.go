@@ -64,6 +64,7 @@ func Authority(reg acrkit.Registry, named, option, proof string) (*url.URL, erro
 	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		e.Reason = "the Entra authority must be an https URL without user, query and fragment"
 		return nil, e
+	//rule:plain-http-authority
 	case u.Scheme != "https":
 		e.Code, e.Reason = acrkit.CodeHostRefused, "the Entra authority is not an https URL, and "+proof+" goes nowhere else"
 		return nil, e

@@ -27,6 +27,7 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
+	//rule:proxy-variables-network-error
 	if own, ok := errors.AsType[*acrkit.Error](err); ok && own.Cause == cause.ProxyMalformed {
 		with := *own // nothing was sent
 		with.Op, with.Registry = op, reg

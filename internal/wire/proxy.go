@@ -29,6 +29,7 @@ func CheckProxy(lookup func(string) (string, bool)) error {
 			}
 			if !isProxy(value) {
 				return Final(&acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.ProxyMalformed, Op: "read " + name,
+					//rule:proxy-variables-check-proxy
 					Reason: name + " is set to something that is not a URL",
 					Hint:   sentence.Fix(sentence.WriteProxyIn, map[string]string{"variable": name})})
 			}

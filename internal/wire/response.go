@@ -133,6 +133,7 @@ func unknown(causes []error) acrkit.Cause {
 	for _, c := range causes {
 		s, _ := errors.AsType[acrkit.ServiceError](c)
 		if strings.Contains(s.Message, "but accept header does not support") {
+			//rule:accept-unknown
 			return cause.AcceptLacksType
 		}
 		switch s.Code {
@@ -151,6 +152,7 @@ func unknown(causes []error) acrkit.Cause {
 // of the secrets.
 func Evidence(resp *http.Response, op string, reg acrkit.Registry, secrets ...redact.Secret) *acrkit.Error {
 	e := &acrkit.Error{Op: op, Registry: reg, Status: resp.StatusCode, RequestID: RequestID(resp.Header, secrets...),
+		//rule:client-limits-evidence
 		RetryAfter: min(RetryAfter(resp.Header), MaxRetryAfter)}
 	if resp.Request != nil {
 		e.Method, e.URL = resp.Request.Method, redact.URL(resp.Request.URL)
@@ -192,6 +194,7 @@ func serviceErrors(resp *http.Response, e *acrkit.Error, secrets []redact.Secret
 	var said []string
 	for _, s := range ReadServiceErrors(body) {
 		s.Code = clip(redact.Text(s.Code, secrets...), 64)
+		//rule:d9-service-errors
 		s.Message = clip(redact.Text(s.Message, secrets...), maxMessage)
 		if !withDetail {
 			s.Detail = nil
@@ -381,6 +384,8 @@ func actions(s acrkit.Scope, op string) string {
 
 // MaxRetryAfter is the longest wait in an error. ACR counts down from at most a minute
 // (documented); a header with a wrong date must not make a caller wait for years.
+//
+//rule:client-limits-max-retry-after
 const MaxRetryAfter = time.Hour
 
 // RetryAfter reads the Retry-After header, seconds or a date (RFC 9110

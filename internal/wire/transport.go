@@ -26,8 +26,10 @@ const (
 // both times together are less than [stall.HeaderTime]. An idle connection gets no
 // ping, and neither does a transfer that makes progress.
 const (
+	//rule:stalls-ping-after
 	pingAfter = 15 * time.Second
-	pingWait  = 10 * time.Second
+	//rule:stalls-ping-wait
+	pingWait = 10 * time.Second
 )
 
 // NewTransport returns a transport with the program's settings of [http.DefaultTransport],
@@ -40,10 +42,12 @@ func NewTransport() *http.Transport {
 	if std, ok := http.DefaultTransport.(*http.Transport); ok {
 		t = std.Clone()
 	}
+	//rule:proxy-variables-new-transport
 	if readsEnvironment(t.Proxy) {
 		t.Proxy = proxyOfEnvironment
 	}
 	t.MaxIdleConnsPerHost = maxIdle
+	//rule:limits-new-transport
 	t.MaxResponseHeaderBytes = maxResponseHeader
 	t.TLSHandshakeTimeout = handshakeTime
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait}

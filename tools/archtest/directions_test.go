@@ -60,10 +60,11 @@ var rules = []rule{
 		internal: true, mayTest: true},
 	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose",
 		"proxy", "emulator/...", "cmd/acrkit/internal/cli/..."}, internal: true},
-	{pkg: "tools/replay/...", ours: []string{"", "scopemap", "emulator/...", "tools/replay/..."}}, // drives the emulator
-	{pkg: "tools/replay/cmd", ours: []string{"tools/replay"}, isMain: true},
-	{pkg: "tools/leakcheck/cmd", ours: []string{"tools/leakcheck"}, isMain: true},
-	{pkg: "tools/mutate/cmd", ours: []string{"tools/mutate"}, isMain: true},
+	// The replayer drives the emulator with recorded traffic.
+	{pkg: "tools/replay", ours: []string{"", "scopemap", "emulator/...", "tools/replay/..."}, isMain: true},
+	{pkg: "tools/replay/recording", ours: []string{""}},
+	{pkg: "tools/leakcheck", ours: []string{"tools/internal/marker"}, isMain: true},
+	{pkg: "tools/mutate", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/..."},
 	{pkg: "internal/stall", stdOnly: true},
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation", "internal/redact",

@@ -222,3 +222,18 @@ func TestNext(t *testing.T) {
 		}
 	}
 }
+
+func TestProfileOverlay(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, source := range profileOverlay(root) {
+		if _, err := os.Stat(source); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Dir(target)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -27,6 +27,14 @@ type programs struct {
 	revision                      string // of the emulator's source
 }
 
+// profileOverlay is what is put into the emulator's program for a profile of it.
+func profileOverlay(root string) map[string]string {
+	return map[string]string{
+		filepath.Join(root, "cmd", "acrkit", "bench_profile.go"): filepath.Join(root, "tools", "bench", "overlay",
+			"profile.go.txt"),
+	}
+}
+
 // prepare builds the emulator and installs what is missing of the others.
 func prepare(ctx context.Context, cache, work string, profiled bool, log io.Writer) (*programs, error) {
 	root, err := moduleRoot()
@@ -37,8 +45,7 @@ func prepare(ctx context.Context, cache, work string, profiled bool, log io.Writ
 	build := []string{"build", "-trimpath", "-o", p.emulator}
 	if profiled {
 		overlay := filepath.Join(work, "overlay.json")
-		b, err := json.Marshal(map[string]map[string]string{"Replace": {
-			filepath.Join(root, "cmd", "acrkit", "bench_profile.go"): filepath.Join(root, "bench", "overlay", "profile.go.txt")}})
+		b, err := json.Marshal(map[string]map[string]string{"Replace": profileOverlay(root)})
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +106,7 @@ func moduleRoot() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("bench runs in the folder bench of a clone of acrkit")
+			return "", errors.New("bench runs in the folder tools/bench of a clone of acrkit")
 		}
 		dir = parent
 	}

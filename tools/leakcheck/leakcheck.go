@@ -1,19 +1,4 @@
-// Package leakcheck looks for the secrets of the test suite in everything that
-// the suite prints, logs and writes.
-//
-// Two things make it see what a test does not check. The suite is built with
-// taps (see [Taps]): copies of a few source files, handed to the compiler alone,
-// in which the places that every secret passes report it, and the places that
-// every error, log line and command's output passes report those. And each test
-// program runs under strace, which reports what it and all its children write,
-// to which file of which mode, and what arguments programs are started with.
-// Nothing of this is in the product.
-//
-// A secret is looked for as it is, and in base64, percent, hexadecimal and JSON
-// spelling; what looks like a signed token or holds a private key is found
-// whether it was reported or not. The places where a secret belongs are listed in
-// [allowed], each with its reason.
-package leakcheck
+package main
 
 import (
 	"cmp"

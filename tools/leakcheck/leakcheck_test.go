@@ -1,4 +1,4 @@
-package leakcheck
+package main
 
 import (
 	"bytes"
@@ -8,16 +8,53 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/acrkit/acrkit/tools/internal/marker"
 )
 
-// The taps still fit the code. A newer Go may word its own file differently.
+// TestTaps sees that the taps fit the code.
 func TestTaps(t *testing.T) {
-	goroot, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := WriteOverlay("../..", strings.TrimSpace(string(goroot)), t.TempDir(), "/dev/null"); err != nil {
+	if _, err := WriteOverlay("../..", t.TempDir(), "/dev/null", plants...); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTaps_changed sees what the taps put into a file, and that one in a wrong place is an
+// error.
+func TestTaps_changed(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"//tap:secret value\nfunc f(value string) { g() }", `f(value string) {leakTap("secret", string(value));  g() }`},
+		{"func f() string {\n//tap:error\nreturn a + b\n}", `leakTap("error", string(a + b)); return a + b`},
+		{"func f() {\n//tap:output a.b\ng(a)\n}", `leakTap("output", string(a.b)); g(a)`},
+		{"import \"log/slog\"\nvar h = slog.NewTextHandler(w, nil)", "slog.NewTextHandler(leakLog{w}, nil)"},
+		{"import \"log/slog\"\nfunc f() { h(slog.NewJSONHandler(a(), o)) }", "slog.NewJSONHandler(leakLog{a()}, o)"},
+		{"import \"log/slog\"\nvar handler = slog.NewTextHandler", ""},
+		{"//tap:secret value\nvar x = 1", ""},
+		{"func f() (a, b int) {\n//tap:secret\nreturn 1, 2\n}", ""},
+		{"//tap:secret if\nfunc f() {}", ""},
+		{"//tap:secret\nfunc f() {}", ""},
+	} {
+		text, want := tt.text, tt.want
+		f := &marker.File{Path: "x.go", Text: "package x\n" + text + "\n"}
+		all, err := taps(f)
+		if (err != nil) != (want == "") {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got := insert(f.Text, all); err == nil && !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q in it", text, got, want)
+		}
+	}
+}
+
+// TestPlants sees that the tests which leak on purpose compile: nothing else runs them but
+// the stage leaks.
+func TestPlants(t *testing.T) {
+	for _, p := range plants {
+		cmd := exec.CommandContext(t.Context(), "go", "vet", "./"+p)
+		cmd.Dir = "../.."
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", p, err, out)
+		}
 	}
 }
 
@@ -34,7 +71,9 @@ func TestMatcher(t *testing.T) {
 	for before := range 6 {
 		for after := range 6 {
 			whole := strings.Repeat("x", before) + secret + strings.Repeat("y", after)
-			for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+			for _, enc := range []*base64.Encoding{
+				base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding,
+			} {
 				found := false
 				m.find([]byte(enc.EncodeToString([]byte(whole))), func(hit) { found = true })
 				if !found {
@@ -48,25 +87,43 @@ func TestMatcher(t *testing.T) {
 
 func TestParseLine(t *testing.T) {
 	for line, want := range map[string]event{
-		`12<a.test> write(1<pipe:[7]>, "a\n\"\\\303\n", 6) = 6`:                                   {pid: 12, program: "a.test", fd: 1, path: "pipe:[7]", data: []byte("a\n\"\\\xc3\n")},
-		`12<a b> pwrite64(9</tmp/x>(deleted), "\0\1234", 3, 0 <unfinished ...>`:                   {pid: 12, program: "a b", fd: 9, path: "/tmp/x", data: []byte("\x00S4")},
-		`12<a> writev(3</x>, [{iov_base="ab", iov_len=2}, {iov_base="c", iov_len=1}], 2) = 3`:     {pid: 12, program: "a", fd: 3, path: "/x", data: []byte("abc")},
-		`12<a> execve("/bin/true", ["true", "--x=y"], ["PATH=/bin"]) = 0`:                         {pid: 12, program: "a", kind: eventExec, path: "/bin/true", argv: []string{"true", "--x=y"}},
-		`12<a> openat(AT_FDCWD</tmp>, "x", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0640) = 3</tmp/x>`: {pid: 12, program: "a", kind: eventMode, path: "/tmp/x", mode: 0o640, opens: true},
-		`12<a> fchmodat(AT_FDCWD</tmp>, "/y", 0600) = 0`:                                          {pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o600},
-		`12<a> fchmod(3</y>, 0644) = 0`:                                                           {pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o644},
+		`12<a.test> write(1<pipe:[7]>, "a\n\"\\\303\n", 6) = 6`: {
+			pid: 12, program: "a.test", fd: 1, path: "pipe:[7]", data: []byte("a\n\"\\\xc3\n"),
+		},
+		`12<a b> pwrite64(9</tmp/x>(deleted), "\0\1234", 3, 0 <unfinished ...>`: {
+			pid: 12, program: "a b", fd: 9, path: "/tmp/x", data: []byte("\x00S4"),
+		},
+		`12<a> writev(3</x>, [{iov_base="ab", iov_len=2}, {iov_base="c", iov_len=1}], 2) = 3`: {
+			pid: 12, program: "a", fd: 3, path: "/x", data: []byte("abc"),
+		},
+		`12<a> execve("/bin/true", ["true", "--x=y"], ["PATH=/bin"]) = 0`: {
+			pid: 12, program: "a", kind: eventExec, path: "/bin/true", argv: []string{"true", "--x=y"},
+		},
+		`12<a> openat(AT_FDCWD</tmp>, "x", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0640) = 3</tmp/x>`: {
+			pid: 12, program: "a", kind: eventMode, path: "/tmp/x", mode: 0o640, opens: true,
+		},
+		`12<a> fchmodat(AT_FDCWD</tmp>, "/y", 0600) = 0`: {
+			pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o600,
+		},
+		`12<a> fchmod(3</y>, 0644) = 0`: {
+			pid: 12, program: "a", kind: eventMode, path: "/y", mode: 0o644,
+		},
 	} {
 		got, ok, err := parseLine(line)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(event{})); diff != "" || !ok || err != nil {
 			t.Errorf("%s: %v, %v\n%s", line, ok, err, diff)
 		}
 	}
-	for _, line := range []string{`12<a> write(1</x>, "abc"..., 9) = 9`, `write(1, "a", 1) = 1`, `12<a> write(`, `12<a> execve("x", ["y`, ``} {
+	for _, line := range []string{
+		`12<a> write(1</x>, "abc"..., 9) = 9`, `write(1, "a", 1) = 1`, `12<a> write(`, `12<a> execve("x", ["y`, ``,
+	} {
 		if _, ok, err := parseLine(line); ok || err == nil {
 			t.Errorf("%q was read", line)
 		}
 	}
-	for _, line := range []string{`12<a> +++ exited with 0 +++`, `12<a> <... write resumed>) = 3`, `12<a> openat(AT_FDCWD</>, "/x", O_RDONLY) = 3</x>`} {
+	for _, line := range []string{
+		`12<a> +++ exited with 0 +++`, `12<a> <... write resumed>) = 3`, `12<a> openat(AT_FDCWD</>, "/x", O_RDONLY) = 3</x>`,
+	} {
 		if _, ok, err := parseLine(line); ok || err != nil {
 			t.Errorf("%q: %v, %v", line, ok, err)
 		}
@@ -88,7 +145,9 @@ func FuzzParseLine(f *testing.F) {
 }
 
 func TestScanner(t *testing.T) {
-	s := &scanner{matcher: NewMatcher([]string{"made-up-secret"}), streams: map[string][]byte{}, modes: map[string]uint64{}}
+	s := &scanner{
+		matcher: NewMatcher([]string{"made-up-secret"}), streams: map[string][]byte{}, modes: map[string]uint64{},
+	}
 	for _, e := range []event{
 		{kind: eventWrite, fd: 5, path: "/tmp/log", program: "x", data: []byte("a made-up")},
 		{kind: eventWrite, fd: 5, path: "/tmp/log", program: "x", data: []byte("-secret\nb")},

@@ -1,4 +1,4 @@
-package leakcheck
+package main
 
 import (
 	"encoding/base64"
@@ -90,14 +90,17 @@ func spellings(s string) []pattern {
 	// In base64, the text before the secret decides which of three spellings it
 	// has. The characters that depend on a neighbour are left out.
 	for before := range 3 {
-		for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
-			text := enc.EncodeToString([]byte(strings.Repeat("\x00", before) + s))
+		for _, x := range []struct {
+			name string
+			enc  *base64.Encoding
+		}{{"base64", base64.RawStdEncoding}, {"base64url", base64.RawURLEncoding}} {
+			text := x.enc.EncodeToString([]byte(strings.Repeat("\x00", before) + s))
 			text = text[(before*8+5)/6:]
 			if (before+len(s))%3 != 0 {
 				text = text[:len(text)-1]
 			}
 			if len(text) >= minEncoded {
-				add(text, name)
+				add(text, x.name)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package leakcheck
+package main
 
 import (
 	"bytes"
@@ -25,7 +25,8 @@ const window = 8 << 10
 
 // toolchain are the programs that turn the tests' sources, literals included,
 // into programs. What they write is no output of the product.
-var toolchain = []string{"go", "compile", "link", "asm", "cgo", "vet", "buildid", "gcc", "cc1", "as", "collect2", "ld", "covdata"}
+var toolchain = []string{"go", "compile", "link", "asm", "cgo", "vet", "buildid", "gcc", "cc1", "as", "collect2", "ld",
+	"covdata"}
 
 // Scan reads a trace and the reports of the processes in it. open must return
 // the same trace each time.
@@ -52,7 +53,9 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 			res.Secrets++
 		}
 	}
-	s := &scanner{matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg, reports: reports}
+	s := &scanner{
+		matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg, reports: reports,
+	}
 	for _, r := range entries {
 		if r.Kind != kindSecret {
 			res.Shown++
@@ -148,10 +151,14 @@ func (s *scanner) lookFrom(p place, data []byte, seen int) {
 			to = h.to + i
 		}
 		const around = 60
-		context := fmt.Sprintf("%q", string(data[max(from, h.from-around):h.from])+"…"+string(data[h.to:min(to, h.to+around)]))
+		before, after := data[max(from, h.from-around):h.from], data[h.to:min(to, h.to+around)]
+		context := fmt.Sprintf("%q", string(before)+"…"+string(after))
 		s.found = append(s.found, candidate{
-			Finding: Finding{Package: s.pkg, Place: p.name, Program: p.program, Spelling: h.spelling, Secret: shorten(h.secret), Context: context},
-			line:    string(data[max(from, h.from-2000):min(to, h.to+2000)]),
+			Finding: Finding{
+				Package: s.pkg, Place: p.name, Program: p.program,
+				Spelling: h.spelling, Secret: shorten(h.secret), Context: context,
+			},
+			line: string(data[max(from, h.from-2000):min(to, h.to+2000)]),
 		})
 	})
 }

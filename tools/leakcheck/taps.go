@@ -1,21 +1,21 @@
-package leakcheck
+package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-)
 
-// Tap is a change to one source file for the time of a check: where a secret is
-// known, or where something is shown.
-type Tap struct {
-	File    string // below the module, or below GOROOT/src after "std:"
-	Find    string // occurs exactly once in the file
-	Replace string // calls leakTap(kind, text)
-}
+	"github.com/acrkit/acrkit/tools/internal/marker"
+)
 
 // The kinds of what taps report.
 const (
@@ -25,25 +25,8 @@ const (
 	kindOutput = "output" // what a command says or prints
 )
 
-// Taps are all taps. A text that is no longer there fails the check, and
-// TestTaps.
-func Taps() []Tap {
-	return []Tap{
-		// Every secret that the library or the command holds is made here.
-		{"internal/redact/redact.go", "func NewSecret(value string) Secret {", "func NewSecret(value string) Secret {\n\tleakTap(\"secret\", value);"},
-		// Every password and client secret that the emulator makes, stores or checks.
-		{"emulator/internal/principal/secret.go", "func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {", "func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {\n\tleakTap(\"secret\", value);"},
-		{"emulator/internal/principal/secret.go", "func (k *Keys) secretHash(clientID, value string) []byte {", "func (k *Keys) secretHash(clientID, value string) []byte {\n\tleakTap(\"secret\", value);"},
-		{"emulator/internal/principal/secret.go", "	return text[:42] + \"+ACR\"", "	leakTap(\"secret\", text[:42])\n\treturn text[:42] + \"+ACR\""},
-		{"emulator/internal/principal/secret.go", "	return base64.StdEncoding.EncodeToString(sum)[:32]", "	leakTap(\"secret\", base64.StdEncoding.EncodeToString(sum)[:32])\n\treturn base64.StdEncoding.EncodeToString(sum)[:32]"},
-		// The key of the control API.
-		{"emulator/control.go", "func (e *Emulator) ControlKey() seed.Secret {", "func (e *Emulator) ControlKey() seed.Secret {\n\tleakTap(\"secret\", e.controlKey);"},
-		// What is shown.
-		{"error.go", "func (e *Error) Error() string {\n", "func (e *Error) Error() string { s := e.leakText(); leakTap(\"error\", s+\"\\n\"+e.Hint+\"\\n\"+e.URL); return s }\n\nfunc (e *Error) leakText() string {\n"},
-		{"cmd/acrkit/internal/cli/iostreams/output.go", "func (o *output) Write(p []byte) (int, error) {\n", "func (o *output) Write(p []byte) (int, error) {\n\tleakTap(\"output\", string(p));"},
-		{"std:log/slog/handler.go", "	_, err := h.w.Write(*state.buf)", "	leakTap(\"log\", string(*state.buf))\n\t_, err := h.w.Write(*state.buf)"},
-	}
-}
+// markedKinds are the kinds that the code marks with //tap:KIND. Logs need no marker.
+var markedKinds = []string{kindSecret, kindError, kindOutput}
 
 // report is one line that a tap wrote.
 type report struct {
@@ -52,11 +35,12 @@ type report struct {
 	Text string `json:"text"`
 }
 
-// tapSource is put beside the files that call leakTap. One write to a file that
-// is open for appending is one whole line, even if other processes write to it.
+// tapSource is put into the packages that call leakTap. One write to a file that is open
+// for appending is one whole line, even if other processes write to it.
 const tapSource = `package %s
 
 import (
+	leakio "io"
 	leakos "os"
 	leakconv "strconv"
 	leakatomic "sync/atomic"
@@ -91,30 +75,116 @@ func leakTap(kind, text string) {
 		panic("leakcheck: " + err.Error())
 	}
 }
+
+// leakLog is the writer of a slog handler: a handler writes each line at once.
+type leakLog struct{ leakio.Writer }
+
+func (w leakLog) Write(p []byte) (int, error) {
+	leakTap("log", string(p))
+	return w.Writer.Write(p)
+}
 `
 
-// WriteOverlay writes into dir what "go test -overlay" takes, and returns the
-// file's name. Taps report to the file reports.
-func WriteOverlay(root, goroot, dir, reports string) (string, error) {
-	texts := map[string]string{}
-	for _, tap := range Taps() {
-		path := filepath.Join(root, filepath.FromSlash(tap.File))
-		if std, ok := strings.CutPrefix(tap.File, "std:"); ok {
-			path = filepath.Join(goroot, "src", filepath.FromSlash(std))
-		}
-		text, ok := texts[path]
-		if !ok {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return "", err
+// insertion is text for one place of a file.
+type insertion struct {
+	at   int
+	text string
+}
+
+// logBegin is what comes before the writer of a slog handler.
+const logBegin = "leakLog{"
+
+func insert(text string, all []insertion) string {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b insertion) int { return b.at - a.at })
+	for _, one := range all {
+		text = text[:one.at] + one.text + text[one.at:]
+	}
+	return text
+}
+
+// taps returns what the taps put into a file: the code that reports where a //tap: marker
+// is, and the writer around that of each slog handler that the file makes.
+func taps(f *marker.File) ([]insertion, error) {
+	var all []insertion
+	for _, kind := range markedKinds {
+		for _, m := range marker.Of(f, "tap") {
+			if m.Name != kind {
+				continue
 			}
-			text = string(data)
+			one, err := tap(m)
+			if err != nil {
+				return nil, fmt.Errorf("%s:%d: //tap:%s: %w", f.Path, m.Line, m.Name, err)
+			}
+			all = append(all, one)
 		}
-		if n := strings.Count(text, tap.Find); n != 1 {
-			return "", fmt.Errorf("the tap of %s no longer fits: %q occurs there %d times, want once; "+
-				"see tools/leakcheck/taps.go", tap.File, tap.Find, n)
+	}
+	if !strings.Contains(f.Text, `"log/slog"`) {
+		return all, nil
+	}
+	_, syntax, err := f.Parse()
+	if err != nil {
+		return nil, err
+	}
+	calls := map[*ast.SelectorExpr]bool{}
+	ast.Inspect(syntax, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if s, ok := n.Fun.(*ast.SelectorExpr); ok && isHandler(s) && len(n.Args) > 0 {
+				calls[s] = true
+				all = append(all, insertion{f.Offset(n.Args[0].Pos()), logBegin}, insertion{f.Offset(n.Args[0].End()), "}"})
+			}
+		case *ast.SelectorExpr:
+			if isHandler(n) && !calls[n] && err == nil {
+				err = fmt.Errorf("%s uses slog.%s otherwise than in a call; see tools/leakcheck/taps.go", f.Path, n.Sel.Name)
+			}
 		}
-		texts[path] = strings.Replace(text, tap.Find, tap.Replace, 1)
+		return true
+	})
+	return all, err
+}
+
+func isHandler(s *ast.SelectorExpr) bool {
+	x, ok := s.X.(*ast.Ident)
+	return ok && x.Name == "slog" && (s.Sel.Name == "NewTextHandler" || s.Sel.Name == "NewJSONHandler")
+}
+
+var errTap = errors.New("a tap is at a function or a statement, and names what it reports; " +
+	"only that of a return of one value may leave that out")
+
+// tap returns the call that a marker stands for: at the beginning of a function, or before
+// a statement.
+func tap(m marker.Marker) (insertion, error) {
+	node, err := m.Node()
+	if err != nil {
+		return insertion{}, err
+	}
+	shown := m.Args
+	at := node.Pos()
+	switch node := node.(type) {
+	case *ast.FuncDecl:
+		at = node.Body.Lbrace + 1
+	case *ast.ReturnStmt:
+		if shown == "" && len(node.Results) == 1 {
+			shown = m.File.Source(node.Results[0])
+		}
+	case ast.Stmt:
+	default:
+		return insertion{}, errTap
+	}
+	if _, err := parser.ParseExpr(shown); err != nil {
+		return insertion{}, errors.Join(errTap, err)
+	}
+	return insertion{m.File.Offset(at), fmt.Sprintf("leakTap(%q, string(%s)); ", m.Name, shown)}, nil
+}
+
+// WriteOverlay writes into dir what "go test -overlay" takes, and returns the file's name.
+// Taps report to the file reports. It changes only files of the module at root. with are
+// folders in testdata that have taps too.
+func WriteOverlay(root, dir, reports string, with ...string) (string, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return "", err
 	}
 	replace := map[string]string{}
 	n := 0
@@ -124,16 +194,55 @@ func WriteOverlay(root, goroot, dir, reports string) (string, error) {
 		replace[target] = name
 		return os.WriteFile(name, []byte(text), 0o600)
 	}
-	for path, text := range texts {
-		if err := put(path, text); err != nil {
-			return "", err
+	kinds := map[string]int{}
+	err = marker.Files(root, with, func(f *marker.File) error {
+		if inNestedModule(root, f.Path) {
+			return nil
 		}
-		beside := filepath.Join(filepath.Dir(path), "leaktap_overlay.go")
+		all, err := taps(f)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, m := range marker.Of(f, "tap") {
+			if !slices.Contains(markedKinds, m.Name) {
+				return fmt.Errorf("%s:%d: //tap:%s: there is no such tap", f.Path, m.Line, m.Name)
+			}
+			kinds[m.Name]++
+		}
+		for _, one := range all {
+			if one.text == logBegin {
+				kinds[kindLog]++
+			}
+		}
+		text := insert(f.Text, all)
+		target := filepath.Join(root, filepath.FromSlash(f.Path))
+		_, syntax, err := f.Parse()
+		if err != nil {
+			return err
+		}
+		if _, err := parser.ParseFile(token.NewFileSet(), target, text, parser.SkipObjectResolution); err != nil {
+			return fmt.Errorf("with its taps, %s cannot be parsed: %w", f.Path, err)
+		}
+		if err := put(target, text); err != nil {
+			return err
+		}
+		// Tests in a package of their own cannot call what is in the package beside.
+		pkg := syntax.Name.Name
+		beside := filepath.Join(filepath.Dir(target), "leaktap_overlay.go")
+		if strings.HasSuffix(pkg, "_test") {
+			beside = filepath.Join(filepath.Dir(target), "leaktap_overlay_test.go")
+		}
 		if _, done := replace[beside]; done {
-			continue
+			return nil
 		}
-		if err := put(beside, fmt.Sprintf(tapSource, packageName(text), strconv.Quote(reports))); err != nil {
-			return "", err
+		return put(beside, fmt.Sprintf(tapSource, pkg, strconv.Quote(reports)))
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, kind := range append([]string{kindLog}, markedKinds...) {
+		if kinds[kind] == 0 {
+			return "", fmt.Errorf("no code has a tap of the kind %q; see tools/leakcheck/taps.go", kind)
 		}
 	}
 	data, err := json.Marshal(map[string]any{"Replace": replace})
@@ -144,19 +253,19 @@ func WriteOverlay(root, goroot, dir, reports string) (string, error) {
 	return name, os.WriteFile(name, data, 0o600)
 }
 
-// packageName returns the name in the package clause of a source text.
-func packageName(text string) string {
-	for line := range strings.Lines(text) {
-		if name, ok := strings.CutPrefix(line, "package "); ok {
-			return strings.TrimSpace(name)
+// inNestedModule reports whether a file below root is in a module of its own.
+func inNestedModule(root, file string) bool {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(dir), "go.mod")); err == nil {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // readReports returns what processes with these ids reported.
 func readReports(path string, pids map[int]bool) ([]report, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // a file of ours, in a folder of our own
 	if os.IsNotExist(err) {
 		return nil, nil
 	}

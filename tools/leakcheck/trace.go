@@ -1,4 +1,4 @@
-package leakcheck
+package main
 
 import (
 	"bufio"
@@ -13,8 +13,9 @@ import (
 // to the file out; the program and its arguments follow. Strings are never cut:
 // no write comes near that length.
 func StraceArgs(out string) []string {
-	return []string{"-f", "--decode-pids=comm", "-y", "--seccomp-bpf", "-e", "signal=none", "-e", "abbrev=none", "-s", "268435456",
-		"-e", "trace=write,writev,pwrite64,pwritev,pwritev2,execve,openat,?open,?creat,?chmod,fchmod,fchmodat,?fchmodat2", "-o", out, "--"}
+	const calls = "write,writev,pwrite64,pwritev,pwritev2,execve,openat,?open,?creat,?chmod,fchmod,fchmodat,?fchmodat2"
+	return []string{"-f", "--decode-pids=comm", "-y", "--seccomp-bpf", "-e", "signal=none", "-e", "abbrev=none",
+		"-s", "268435456", "-e", "trace=" + calls, "-o", out, "--"}
 }
 
 // event is one system call that showed something.
@@ -71,7 +72,8 @@ func parseLine(line string) (e event, ok bool, err error) {
 	if p.failed {
 		return e, false, errTrace
 	}
-	if strings.HasPrefix(p.rest, "+++") || strings.HasPrefix(p.rest, "---") || strings.HasPrefix(p.rest, "<... ") || strings.HasPrefix(p.rest, "???") {
+	if strings.HasPrefix(p.rest, "+++") || strings.HasPrefix(p.rest, "---") ||
+		strings.HasPrefix(p.rest, "<... ") || strings.HasPrefix(p.rest, "???") {
 		return e, false, nil // an end, a signal, or the end of a call whose beginning was read
 	}
 	call := p.until("(")

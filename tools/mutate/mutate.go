@@ -1,12 +1,4 @@
-// Package mutate holds the list of acrkit's security rules and of the defects of
-// other clients that it must not have, each with the code that enforces it, a change
-// that removes the rule, and the test that must then fail.
-//
-// The list is checked twice. The tests of this package check that each change still fits
-// the code, that each named test exists, and that docs/security-rules.md says the same.
-// The command in cmd makes each change, only for the compiler (go test -overlay), and
-// runs its test.
-package mutate
+package main
 
 import (
 	"context"
@@ -15,45 +7,72 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/acrkit/acrkit/tools/internal/marker"
 )
 
-// Rule is one security rule.
-type Rule struct {
-	ID     string // stable: "origin", "D7"
-	Text   string // the rule
-	Breaks []Break
+// rule is one security rule.
+type rule struct {
+	name    string // stable: "origin", "D7"
+	text    string // the rule, in a sentence
+	changes []change
 }
 
-// Break removes a rule, or a part of it.
-type Break struct {
-	File    string // below the module; where the rule is kept
-	Find    string // occurs exactly once in the file
-	Replace string
-	Package string // of the test, as "./auth"
-	Test    string // must fail then
+// change removes a rule, or a part of it.
+type change struct {
+	place string // the name of the marker
+	op    op
+	pkg   string // of the test, as "./auth"; "" = the package of the marked code
+	test  string // must fail then
 }
 
-// Apply returns the file's text with the change made.
-func (b Break) Apply(root string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(b.File)))
+// findPlaces returns the markers of all places by name.
+func findPlaces(root string) (map[string]marker.Marker, error) {
+	all, err := marker.Find(root, "rule")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if n := strings.Count(string(data), b.Find); n != 1 {
-		return "", fmt.Errorf("%s: %q occurs %d times, want once: the code has moved, and tools/mutate must follow", b.File, b.Find, n)
+	places := map[string]marker.Marker{}
+	for _, m := range all {
+		if other, ok := places[m.Name]; ok {
+			return nil, fmt.Errorf("//rule:%s is at two places: %s:%d and %s:%d", m.Name,
+				other.File.Path, other.Line, m.File.Path, m.Line)
+		}
+		places[m.Name] = m
 	}
-	return strings.Replace(string(data), b.Find, b.Replace, 1), nil
+	return places, nil
 }
 
-// ErrSurvived says that the test passed without the rule.
-var ErrSurvived = errors.New("the test passes without the rule")
+// apply returns the marker of the place, and its file's text with the change made.
+func (c change) apply(places map[string]marker.Marker) (m marker.Marker, text string, err error) {
+	m, ok := places[c.place]
+	if !ok {
+		return m, "", fmt.Errorf("no code is marked //rule:%s", c.place)
+	}
+	text, err = c.op.apply(m)
+	if err != nil {
+		return m, "", fmt.Errorf("%s:%d: //rule:%s: %v: %w", m.File.Path, m.Line, m.Name, c.op, err)
+	}
+	return m, text, nil
+}
 
-// Run makes the change and runs its test, which must fail or panic. Code that does not
+// testFolder returns the folder of the test's package, below the root.
+func (c change) testFolder(m marker.Marker) string {
+	if c.pkg != "" {
+		return path.Clean(c.pkg)
+	}
+	return path.Dir(m.File.Path)
+}
+
+var errSurvived = errors.New("the test passes without the rule")
+
+// run makes the change and runs its test, which must fail or panic. Code that does not
 // compile or a test that times out is an error.
-func (b Break) Run(ctx context.Context, root string) error {
-	text, err := b.Apply(root)
+func (c change) run(ctx context.Context, root string, places map[string]marker.Marker) error {
+	m, text, err := c.apply(places)
 	if err != nil {
 		return err
 	}
@@ -66,7 +85,8 @@ func (b Break) Run(ctx context.Context, root string) error {
 	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		return err
 	}
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, filepath.FromSlash(b.File)): changed}})
+	original := filepath.Join(root, filepath.FromSlash(m.File.Path))
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: changed}})
 	if err != nil {
 		return err
 	}
@@ -74,13 +94,14 @@ func (b Break) Run(ctx context.Context, root string) error {
 		return err
 	}
 	//nolint:gosec // the list's own words
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-vet=off", "-count=1", "-timeout=3m", "-run=^"+b.Test+"$", ".")
-	cmd.Dir = filepath.Join(root, filepath.FromSlash(b.Package)) // which may be in a module of its own
+	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-vet=off", "-count=1", "-timeout=3m",
+		"-run=^"+c.test+"$", ".")
+	cmd.Dir = filepath.Join(root, filepath.FromSlash(c.testFolder(m))) // which may be in a module of its own
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err == nil:
-		return ErrSurvived
-	case !strings.Contains(string(out), "--- FAIL: "+b.Test) && !strings.Contains(string(out), "panic: runtime error"):
+		return errSurvived
+	case !strings.Contains(string(out), "--- FAIL: "+c.test) && !strings.Contains(string(out), "panic: runtime error"):
 		return fmt.Errorf("the test did not fail by itself:\n%s", out)
 	}
 	return nil

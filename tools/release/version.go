@@ -1,4 +1,4 @@
-package release
+package main
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ func Version(root string) (string, error) {
 			case version == "":
 				version, first = v, file
 			case v != version:
-				return fmt.Errorf("%s has version %s, and %s has %s: give all the same, for example: go run -C tools/release ./cmd version %s",
+				return fmt.Errorf("%s has version %s, and %s has %s: give all the same, for example: go run -C tools/release . version %s",
 					first, version, file, v, version)
 			}
 		}

@@ -1,11 +1,4 @@
-// Package replay plays recorded traffic of the service against the emulator and
-// compares the answers: status, the headers that matter, and the body's shape.
-//
-// It reads a folder of recordings (package recording has the formats). For each
-// recording it sets up a registry in the state that the recorded answers show, sends
-// each request with the kind of credential that it was recorded with, and compares
-// the answers. What cannot be compared is listed, with its file and the reason.
-package replay
+package main
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package replay
+package main
 
 import (
 	"bytes"
@@ -29,6 +29,7 @@ const (
 	maxFiller = 1000 // manifests or tags made to reach a recorded count
 	// maxFollowing bounds the search for a digest that comes after another one; with
 	// one in the last 1/1000 of all, it fails once in a thousand.
+	//rule:replay-limits-max-following
 	maxFollowing = 7000
 
 	filler = "replay-filler-" // tags that only count

@@ -25,6 +25,7 @@ func FromEnvironment(read func() (auth.Environment, error)) Source {
 		if acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
 			return nil, nil
 		}
+		//rule:regional-from-environment
 		if err != nil || env.Registry.LoginServer() != reg.LoginServer() {
 			return nil, err
 		}
@@ -35,6 +36,7 @@ func FromEnvironment(read func() (auth.Environment, error)) Source {
 // ParseHost reads a host as clients write it. A bare name, which acrkit reads as a
 // registry's short name, is not a host there.
 func ParseHost(host string) (acrkit.Registry, bool) {
+	//rule:look-alikes-parse-host
 	if !strings.ContainsAny(host, ".:") {
 		return acrkit.Registry{}, false
 	}
@@ -66,6 +68,7 @@ func NewLogins(source Source, opts *auth.Options) *Logins {
 // other host, without calling the source, and if there is no credential.
 func (l *Logins) At(ctx context.Context, host string, scope acrkit.Scope) (auth.Login, error) {
 	reg, ok := ParseHost(host)
+	//rule:look-alikes-at
 	if !ok || !reg.IsACR() && !reg.IsLoopback() && !l.opts.CustomLoginServer {
 		return auth.Login{}, nil
 	}

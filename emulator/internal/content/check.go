@@ -86,6 +86,8 @@ func (p *part) problem(x Problem) {
 }
 
 // over reports whether the part should end here.
+//
+//rule:rot-over
 func (p *part) over() bool { return p.reported >= checkFindings || !time.Now().Before(p.until) }
 
 // Part checks from a place on ("" = the beginning) until a time has come, but at
@@ -204,6 +206,7 @@ func (p *part) manifest(ctx context.Context, r row) (texts []string, err error) 
 		case body == nil:
 			texts = append(texts, "its body is missing")
 			return nil
+		//rule:rot-manifest
 		case !bodyMatches(r.digest, body):
 			texts = append(texts, "its body has another digest")
 			return nil
@@ -399,6 +402,7 @@ func (p *part) content(ctx context.Context, digest string) error {
 		p.UnusedBytes += info.Size
 	}
 	for _, h := range all {
+		//rule:rot-content
 		if wrong && h.size == info.Size { // another size was reported already
 			p.problem(Problem{h.registry, h.repoName, digest, false, "its file has other bytes: another digest"})
 		}

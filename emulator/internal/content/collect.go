@@ -59,6 +59,7 @@ func (s *Store) CollectIdle(ctx context.Context) (Collected, error) {
 }
 
 func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) {
+	//rule:state-lost-collect
 	if s.keepAll {
 		return c, nil
 	}
@@ -99,6 +100,7 @@ func (s *Store) collect(ctx context.Context, all bool) (c Collected, err error) 
 func (s *Store) collectUploads(ctx context.Context, c *Collected) error {
 	var failed error
 	cutoff := s.now()
+	//rule:clock-collect-uploads
 	if wall := s.wall(); wall.Before(cutoff) { // it was set back; the files have its times
 		cutoff = wall
 	}
@@ -159,6 +161,7 @@ type link struct {
 // come back when a manifest that names them is deleted.
 func (s *Store) collectLinks(ctx context.Context, c *Collected) error {
 	now := s.now()
+	//rule:clock-collect-links
 	if now.Sub(s.opened) < min(s.blobGrace/2, openGrace) {
 		return nil
 	}

@@ -166,6 +166,7 @@ func Open(ctx context.Context, d *db.DB, blobs blob.Store, opts *Options) (*Stor
 	err := d.Write(ctx, func(tx *db.Tx) error {
 		// The clock was ahead when these were written; they would stay for as long.
 		now := s.now().UnixNano()
+		//rule:clock-open
 		if _, err := tx.Exec("UPDATE repository_blobs SET idle_since=? WHERE idle_since>?", now, now); err != nil {
 			return err
 		}
@@ -201,8 +202,10 @@ func (s *Store) setClock(opts *Options) {
 			elapsed = func() time.Duration { return time.Since(start) } // by the clock that is never set
 		}
 	}
+	//rule:clock-set-clock-2
 	if elapsed != nil {
 		begin := s.wall()
+		//rule:clock-set-clock
 		s.now = func() time.Time { return begin.Add(elapsed()) }
 	}
 	s.opened = s.now()

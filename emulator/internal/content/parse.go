@@ -91,6 +91,7 @@ func parseManifest(contentType string, body []byte) (*parsed, error) {
 	}
 	// Keys to the letter: what one client takes for a layer and another does not
 	// see would be collected, or missing, for one of them.
+	//rule:exact-keys-parse-manifest
 	err := exactjson.Unmarshal(body, &m)
 	if err == nil && !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		err = errors.New("it is another value")

@@ -320,6 +320,7 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 		err = &Error{Kind: unknown, Name: n.ref}
 	}
 	f.locks = lockChain{manifest: Locks(manifestLocks), repository: Locks(repoLocks)}
+	//rule:rot-find-manifest
 	if err == nil && (unknown == ManifestUnknown && f.content.Digest != n.ref || !bodyMatches(f.content.Digest, f.content.Body)) {
 		return f, damaged(f.content.Digest, "its body in the database has another digest")
 	}

@@ -156,6 +156,7 @@ func (s *Store) AppendUpload(ctx context.Context, id string, from int64, r io.Re
 
 // endsAt fails unless an upload's stored part ends at offset, or offset is negative.
 func (u *running) endsAt(offset int64, id string) error {
+	//rule:upload-addresses-ends-at
 	if offset >= 0 && offset != u.size {
 		return &Error{Kind: UploadOffset, Name: id, Reason: fmt.Sprintf("%d bytes are stored, not %d", u.size, offset)}
 	}
@@ -199,6 +200,7 @@ func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, dige
 	gone := false
 	defer func() { s.unlockUpload(id, u, gone) }()
 	if r == nil {
+		//rule:upload-addresses-finish-upload
 		err = u.endsAt(from, id)
 	} else {
 		err = s.appendTo(ctx, id, u, from, r)

@@ -52,6 +52,7 @@ func (c *conditions) get(digest string, info blob.Info) (good, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, ok := c.known[digest]
+	//rule:rot-get
 	known = ok && k.info == info
 	return known && k.good, known
 }
@@ -59,6 +60,7 @@ func (c *conditions) get(digest string, info blob.Info) (good, known bool) {
 func (c *conditions) put(digest string, info blob.Info, good bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	//rule:rot-put
 	if _, ok := c.known[digest]; !ok && len(c.known) >= maxConditions {
 		// Damaged files are forgotten last: to find one again costs reading it
 		// whole, and until then HEAD says that it is there.
@@ -94,9 +96,11 @@ func (s *Store) checkStored(ctx context.Context, n name, f foundBlob, info blob.
 		return damaged(n.ref, "its file is missing in the data folder")
 	case err != nil:
 		return err
+	//rule:rot-check-stored
 	case info.Size != f.size:
 		return damaged(n.ref, "its file in the data folder has %d bytes, not %d", info.Size, f.size)
 	}
+	//rule:rot-check-stored-2
 	if good, known := s.conditions.get(n.ref, info); known && !good {
 		return wrongDigest(n.ref)
 	}
@@ -199,6 +203,7 @@ func hashWhole(ctx context.Context, r io.Reader, digest string, size int64) (n i
 			return n, err
 		}
 	}
+	//rule:rot-hash-whole
 	if n != size || !sumMatches(sum, digest) {
 		return n, wrongDigest(digest)
 	}
@@ -248,6 +253,7 @@ func (c *check) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
+	//rule:rot-read-2
 	if left := c.b.info.Size - c.at; left > heldBack {
 		n, err := c.b.file.Read(p[:min(int64(len(p)), left-heldBack)])
 		c.sum.Write(p[:n])
@@ -264,6 +270,7 @@ func (c *check) Read(p []byte) (int, error) {
 	switch {
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return 0, err
+	//rule:rot-read
 	case err != nil || !sumMatches(c.sum, c.b.digest):
 		c.fail()
 		return 0, c.err

@@ -141,6 +141,7 @@ func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
 		if err != nil {
 			return err
 		}
+		//rule:rot-check-references
 		if stored, ok := p.stored[d.Digest]; !ok || stored != size {
 			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest, Reason: "its content is damaged"}
 		}
@@ -219,6 +220,7 @@ func healManifest(tx *db.Tx, repo, id int64, p *parsed, body []byte) error {
 		return err
 	}
 	same, err2 := sameReferences(tx, id, p)
+	//rule:rot-heal-manifest
 	if err2 != nil || err == nil && same && bytes.Equal(stored, body) {
 		return err2
 	}
@@ -315,6 +317,7 @@ func (s *Store) config(ctx context.Context, p *parsed) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
+	//rule:emulator-limits-config
 	if r.Size > MaxManifest {
 		return nil, errNoConfig
 	}
@@ -493,6 +496,7 @@ func (s *Store) Mount(ctx context.Context, registry int64, from, to, digest stri
 	if err != nil || !mounted {
 		return false, err
 	}
+	//rule:rot-mount
 	if err := s.verify(ctx, digest, size); err != nil {
 		return false, err
 	}

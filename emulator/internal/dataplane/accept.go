@@ -21,14 +21,17 @@ func unaccepted(header http.Header, mediaType string) string {
 		sentence = "OCI index found, but accept header does not support OCI indexes"
 	case content.OCIManifest:
 		sentence = "OCI manifest found, but accept header does not support OCI manifests"
+	//rule:accept-unaccepted
 	case content.OCIArtifact:
 		sentence = "OCI artifact found, but accept header does not support OCI artifacts"
 	default:
 		return ""
 	}
 	for _, line := range header["Accept"] {
+		//rule:accept-unaccepted-3
 		for part := range strings.SplitSeq(line, ",") {
 			name, _, _ := strings.Cut(part, ";")
+			//rule:accept-unaccepted-2
 			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
 				return ""
 			}

@@ -15,6 +15,8 @@ import (
 )
 
 // maxAttributes is the largest body of a PATCH, in bytes: four switches.
+//
+//rule:emulator-limits-max-attributes
 const maxAttributes = 64 << 10
 
 // timestamp is written with up to seven fractional digits, zeros at the end cut

@@ -129,6 +129,7 @@ func (h *Handler) logDamage(r *http.Request, err error) {
 // absent answers HEAD for damaged content: it is not there, so that a client that
 // pushes does not leave it out. GET says that it is damaged.
 func (h *Handler) absent(q *request, unknown content.Kind, err error) error {
+	//rule:rot-absent
 	if q.Method != http.MethodHead || content.KindOf(err) != content.Damaged {
 		return err
 	}

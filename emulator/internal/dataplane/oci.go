@@ -190,6 +190,7 @@ func (h *Handler) getManifest(q *request) {
 	if notModified(q, etag) {
 		return
 	}
+	//rule:accept-get-manifest
 	if sentence := unaccepted(q.Header, m.MediaType); sentence != "" {
 		delete(header, "Docker-Content-Digest")
 		delete(header, "Etag")
@@ -304,6 +305,7 @@ func (h *Handler) getBlob(q *request) {
 	}
 	// The digest is that of the whole. Where it is checked while it is sent, the
 	// last bytes are held back until it is known.
+	//rule:rot-get-blob
 	if part.length < size || size <= wholeBody {
 		if err := blob.Verify(q.Context()); err != nil {
 			header.Del("Content-Range")

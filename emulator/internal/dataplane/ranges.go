@@ -66,6 +66,7 @@ func parseRange(header string, size int64) (byteRange, rangeVerdict) {
 // Source: OCI distribution specification 1.1, "Pushing a blob in chunks". That
 // "bytes 0-735/*" and "-1--1" are refused is reported and recorded.
 func parseContentRange(header string) (r byteRange, ok bool) {
+	//rule:upload-addresses-parse-content-range
 	first, last, ok := strings.Cut(header, "-")
 	if !ok {
 		return r, false

@@ -20,6 +20,8 @@ import (
 )
 
 // linkLifetime is how long a link to storage is good; recorded: 20 minutes.
+//
+//rule:emulator-limits-link-lifetime
 const linkLifetime = 20 * time.Minute
 
 // storagePath returns the path of a blob in the storage account, with the double
@@ -171,6 +173,7 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 	}
 	defer content.Close()
 	// What is sent whole is checked meanwhile; see getBlob.
+	//rule:rot-serve-storage
 	if r.Method == http.MethodHead || r.Header.Get("Range") != "" || content.Size <= wholeBody {
 		if err := content.Verify(r.Context()); err != nil {
 			h.logDamage(r, err)

@@ -84,6 +84,7 @@ func (h *Handler) upload(q *request) {
 	case err != nil:
 		h.contentError(q.w, q.Request, err)
 		return
+	//rule:upload-addresses-upload
 	case size != s.Offset:
 		h.uploadInvalid(q)
 		return
@@ -145,8 +146,10 @@ func (h *Handler) chunk(q *request, offset int64) (body io.Reader, ok bool) {
 	switch {
 	case !ok:
 		h.rangeInvalid(q, header, "the Content-Range header format is invalid")
+	//rule:upload-addresses-chunk
 	case r.start != offset:
 		h.rangeInvalid(q, header, fmt.Sprintf("the upload goes on at %d", offset))
+	//rule:upload-addresses-chunk-2
 	case q.ContentLength >= 0 && q.ContentLength != r.length:
 		h.rangeInvalid(q, header, fmt.Sprintf("the body has %d bytes", q.ContentLength))
 	default:

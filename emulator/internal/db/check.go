@@ -42,7 +42,9 @@ func (d *DB) checkAtOpen(ctx context.Context, c *conn) error {
 	const query = "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
 	err := tx.QueryRow(query, nil, &pages, &size)
 	if err == nil {
+		//rule:rot-check-at-open
 		check := "integrity_check"
+		//rule:rot-check-at-open-2
 		if pages*size > wholeCheck {
 			check = "quick_check"
 		}

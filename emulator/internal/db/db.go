@@ -134,6 +134,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	pragmas := url.Values{"_txlock": {"immediate"}}
 	add := func(p string) { pragmas.Add("_pragma", p) }
 	add(fmt.Sprintf("busy_timeout(%d)", busyTimeout))
+	//rule:d15-open
 	add("foreign_keys(1)")
 	add("trusted_schema(0)")
 	if dir == "" {
@@ -203,6 +204,7 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	}
 	d.writer <- w
 	if dir != "" && !opts.AsIs && !d.verified {
+		//rule:rot-open
 		if err := d.checkAtOpen(ctx, w); err != nil {
 			return nil, err
 		}
@@ -269,6 +271,7 @@ func (d *DB) prepare(ctx context.Context, dir string, opts *Options) error {
 		}
 		d.verified = true
 		// Durably: after a power cut, the old sum would refuse what was written since.
+		//rule:state-lost-prepare
 		m.sum = noSum
 		_, err = d.mark.WriteAt(m.encode(), 0)
 		return errors.Join(err, d.mark.Sync())

@@ -108,6 +108,7 @@ func inspect(ctx context.Context, dir string, opts *Options) (m mark, origin Ori
 		case log:
 			shown = fileName + "-wal"
 		}
+		//rule:state-lost-inspect-2
 		if shown != "" && !opts.Recover {
 			reason := fileName + " is missing or empty, and " + shown + " shows that the folder held state"
 			return mark{}, 0, &Incomplete{Reason: reason}
@@ -117,12 +118,14 @@ func inspect(ctx context.Context, dir string, opts *Options) (m mark, origin Ori
 	switch {
 	case marked && m.commits == 0:
 		return m, New, nil
+	//rule:state-lost-inspect
 	case marked && found.database == m.database && found.commits >= m.commits:
 		err := m.checkClosed(path)
 		if _, lost := errors.AsType[*Incomplete](err); lost && opts.Recover {
 			return mark{}, Adopted, nil
 		}
 		return m, Known, err
+	//rule:state-lost-inspect-3
 	case found.database == "" && !marked || opts.Recover: // "": an earlier version's
 		return mark{}, Adopted, nil
 	case !marked:
@@ -141,6 +144,7 @@ func (m mark) checkClosed(path string) error {
 		return nil
 	}
 	sum, err := sumOf(path)
+	//rule:state-lost-check-closed
 	if err == nil && sum != m.sum {
 		err = &Incomplete{Reason: fileName + " was damaged or changed since it was closed"}
 	}
@@ -161,6 +165,7 @@ func hasContent(path string) (bool, error) {
 // into the file when it is closed, and drop what the log holds after a damaged place.
 func counted(ctx context.Context, path string) (m mark, used bool, err error) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
+		//rule:secret-files-counted
 		if err := private.CheckSecret(path + suffix); err != nil {
 			return mark{}, false, err
 		}
@@ -169,6 +174,7 @@ func counted(ctx context.Context, path string) (m mark, used bool, err error) {
 	if err != nil {
 		return mark{}, false, err
 	}
+	//rule:state-lost-counted
 	pool, err := sql.Open("sqlite", name+"?mode=ro&_pragma=query_only(1)")
 	if err != nil {
 		return mark{}, false, err

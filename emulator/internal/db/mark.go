@@ -51,6 +51,7 @@ func parseMark(data []byte) (m mark, ok bool) {
 		return mark{}, false
 	}
 	_, err := fmt.Sscanf(string(data), markFormat, &m.database, &m.commits, &m.sum)
+	//rule:state-lost-parse-mark
 	if err != nil || string(m.encode()) != string(data) {
 		return mark{}, false
 	}

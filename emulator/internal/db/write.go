@@ -197,6 +197,7 @@ func (d *DB) commit(c *conn, batch []*request) (settled int) {
 	if err != nil {
 		_ = c.exec("ROLLBACK")
 	} else {
+		//rule:state-lost-commit
 		d.acknowledge()
 	}
 	return settle(len(batch), err)

@@ -55,6 +55,8 @@ type assertion struct {
 
 // UnmarshalJSON reads claims by their exact names, so that they mean here what they
 // mean to the issuer.
+//
+//rule:exact-keys-unmarshal-json
 func (a *assertion) UnmarshalJSON(data []byte) error {
 	type plain assertion
 	return exactjson.Unmarshal(data, (*plain)(a))

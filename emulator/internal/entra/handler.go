@@ -18,6 +18,8 @@ import (
 )
 
 // MaxBody is the largest token request. Real ones have a few kilobytes.
+//
+//rule:emulator-limits-entra-max-body
 const MaxBody = 64 << 10
 
 // adfs is the tenant under which clients skip instance discovery. It means all

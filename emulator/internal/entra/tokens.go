@@ -57,6 +57,7 @@ func AudienceOf(resource string, serves func(host string) bool) Audience {
 	case slices.Contains(armAudiences(), trimmed):
 		return ForARM
 	case slices.Contains(otherARMAudiences(), trimmed):
+		//rule:other-cloud-audience-of
 		return ForOtherARM
 	}
 	u, err := url.Parse(trimmed)
@@ -142,6 +143,7 @@ type Verified struct {
 // audience. The error is a [rule.ID] for a token that is not good, another one for a
 // failure of the authority itself.
 func (t *Tokens) Verify(token string) (Verified, error) {
+	//rule:emulator-limits-verify
 	if len(token) > principal.MaxToken {
 		return Verified{}, rule.EntraTokenMalformed
 	}

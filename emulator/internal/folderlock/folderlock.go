@@ -39,6 +39,7 @@ func Take(dir string) (*Lock, error) {
 // there the file is the only lock. After an error the lock is to be closed.
 func (l *Lock) Hold(folder string) error {
 	f, err := lockDir(folder)
+	//rule:folder-lock-hold
 	if f == nil {
 		return err
 	}

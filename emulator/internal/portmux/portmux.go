@@ -14,9 +14,11 @@ import (
 
 const (
 	// FirstByte is how long a new connection may stay silent.
+	//rule:listener-times-first-byte
 	FirstByte = 10 * time.Second
 	// maxSilent bounds the connections that have not sent their first byte; more
 	// wait in the kernel's queue.
+	//rule:listener-times-max-silent
 	maxSilent = 1024
 	// recordHandshake is the first byte of a TLS connection (RFC 8446 §5.1).
 	recordHandshake = 22

@@ -22,6 +22,7 @@ func (s *Store) RefuseChosen(refusal func(names []string) error) error {
 
 // check is called with the lock of writers.
 func (s *Store) check(all iter.Seq[object]) error {
+	//rule:chosen-secrets-check
 	if s.refusal == nil {
 		return nil
 	}
@@ -35,6 +36,7 @@ func (s *Store) check(all iter.Seq[object]) error {
 func (s *Store) after(c *Change) iter.Seq[object] {
 	return func(yield func(object) bool) {
 		for k, o := range s.objects {
+			//rule:chosen-secrets-after
 			if c.put[k] == nil && !c.remove[k] && !yield(o) {
 				return
 			}
@@ -79,6 +81,7 @@ func chosenOf(all iter.Seq[object]) []string {
 				tokens = append(tokens, x)
 			}
 		case *Application:
+			//rule:chosen-secrets-chosen-of
 			if len(x.Secrets) > 0 {
 				applications = append(applications, x)
 			}
@@ -95,6 +98,7 @@ func chosenOf(all iter.Seq[object]) []string {
 			registry = r.Name
 		}
 		for _, p := range t.Passwords {
+			//rule:chosen-secrets-chosen-of-2
 			if !p.Generated {
 				names = append(names, fmt.Sprintf("%s of the token %q of %s", p.Slot, t.Name, registry))
 			}

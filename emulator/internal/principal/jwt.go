@@ -17,7 +17,8 @@ import (
 // The lifetimes of the registry's tokens, recorded, and how far back their "not
 // before" lies, recorded too.
 const (
-	AccessLife    = time.Hour
+	AccessLife = time.Hour
+	//rule:anonymous-token-anonymous-life
 	AnonymousLife = 5 * time.Minute // of the access token of an anonymous client
 	RefreshLife   = 3 * time.Hour
 	Backdate      = 15 * time.Minute
@@ -31,6 +32,8 @@ const Issuer = "Azure Container Registry"
 
 // MaxToken is the longest token that is parsed: the longest scope, as JSON in
 // base64, with room for the other claims.
+//
+//rule:emulator-limits-max-token
 const MaxToken = 256 << 10
 
 // claims are those of the registry's tokens, in the order in which the service
@@ -119,6 +122,7 @@ func (s *Store) sign(c *claims) (string, error) {
 func (s *Store) AccessToken(r *RegistrySettings, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
 	life := l.access()
 	if p.Kind == KindAnonymous {
+		//rule:anonymous-token-access-token
 		life = min(life, AnonymousLife)
 	}
 	c := s.common(r, p, audience, now, life)
@@ -270,6 +274,7 @@ func (v *Verifier) Verify(r *RegistrySettings, token string, now time.Time) (Acc
 		if a.Principal, err = v.store.principal(c, kind); err != nil {
 			return Access{}, err
 		}
+		//rule:anonymous-token-verify
 		if pull := acrkit.RepositoryScope(AllRepositories, cr); kind == KindAnonymous && a.Granted.Contains(pull) {
 			// Such a token holds pull alone, and reads tags and attributes, too (recorded).
 			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, mr))
@@ -317,6 +322,7 @@ func (v *Verifier) remember(sum [sha256.Size]byte, a Access) {
 // CheckRefresh returns the principal of a good refresh token for the registry. Its
 // errors are those of [Verifier.Verify].
 func (s *Store) CheckRefresh(r *RegistrySettings, token string, now time.Time) (Principal, error) {
+	//rule:emulator-limits-check-refresh
 	if len(token) > MaxToken {
 		return Principal{}, rule.ACRTokenMalformed
 	}

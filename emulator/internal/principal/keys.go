@@ -80,10 +80,12 @@ func OpenKeys(dir string, d *db.DB, recovering bool) (k *Keys, renewed bool, err
 		return k, false, k.fresh()
 	}
 	k.path, k.database = filepath.Join(dir, KeysFile), d.Name()
+	//rule:secret-files-open-keys
 	data, ok, err := private.ReadSecret(k.path)
 	if err != nil {
 		return nil, false, err
 	}
+	//rule:state-lost-open-keys
 	if !ok && d.Origin() == db.New && !recovering {
 		if err := k.fresh(); err != nil {
 			return nil, false, err
@@ -126,8 +128,10 @@ func (k *Keys) read(data []byte, earlier, anyDatabase bool) *db.Incomplete {
 	case err != nil:
 		return damaged
 	case earlier && len(f.Sum) == 0 && f.Database == "":
+	//rule:state-lost-read
 	case !bytes.Equal(sum, f.Sum):
 		return damaged
+	//rule:state-lost-read-2
 	case f.Database != k.database && !anyDatabase:
 		return &db.Incomplete{Reason: KeysFile + " belongs to another database; " + useless}
 	}
@@ -182,6 +186,7 @@ func (k *Keys) save() error {
 	if err != nil {
 		return err
 	}
+	//rule:file-modes-save
 	return private.WriteFile(k.path, data, 0o600)
 }
 

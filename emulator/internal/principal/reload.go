@@ -22,6 +22,7 @@ func (s *Store) Replace(ctx context.Context, change func(tx *db.Tx) error) error
 		if fresh, err = readAll(tx); err != nil {
 			return err
 		}
+		//rule:chosen-secrets-replace
 		return s.check(maps.Values(fresh))
 	})
 	if err != nil {

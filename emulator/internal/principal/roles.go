@@ -149,11 +149,13 @@ func (r Rights) Grant(asked acrkit.Scope) Grant {
 	}
 	d, by := r.decide(acrkit.NewScope(named...))
 	for _, action := range acrkit.Actions() {
+		//rule:all-repositories-grant-2
 		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, "*") {
 			continue
 		}
 		one := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories, Actions: []string{action.Wire()}})
 		i := slices.IndexFunc(r.Map.Rules, func(rule scopemap.Rule) bool {
+			//rule:all-repositories-grant
 			return !rule.IsGateway() && rule.Pattern == scopemap.Root && rule.Action == action
 		})
 		if i < 0 {

@@ -38,6 +38,7 @@ func NewPassword() string {
 	var b [40]byte
 	rand.Read(b[:]) // never fails
 	text := base64.RawStdEncoding.EncodeToString(b[:])
+	//tap:secret text[:42]
 	return text[:42] + "+ACR" + string("ABCD"[b[39]&3]) + text[43:48]
 }
 
@@ -55,10 +56,12 @@ func (k *Keys) hash(parts ...string) []byte {
 // Sum returns a keyed hash of texts, for comparing what is not to be stored.
 func (k *Keys) Sum(parts ...string) []byte { return k.hash(append([]string{"sum"}, parts...)...) }
 
+//tap:secret value
 func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {
 	return k.hash("token password", r.RID, strings.ToLower(token), slot, value)
 }
 
+//tap:secret value
 func (k *Keys) secretHash(clientID, value string) []byte {
 	return k.hash("client secret", strings.ToLower(clientID), value)
 }
@@ -77,6 +80,7 @@ func (k *Keys) NewPasswordOf(r *RegistrySettings, token, slot, value string, cre
 // "password2"). It is computed, so that no readable password is stored.
 func (k *Keys) AdminPassword(r *RegistrySettings, name string) string {
 	sum := k.hash("admin password", r.RID, name)
+	//tap:secret
 	return base64.StdEncoding.EncodeToString(sum)[:32]
 }
 
@@ -179,6 +183,7 @@ func (s *Store) checkOther(r *RegistrySettings, user, password string, now time.
 func (s *Store) RightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 	rights, err := s.rightsOf(r, p)
 	// In ABAC mode the service ignores a scope for all repositories. Source: acr-cli.
+	//rule:all-repositories-rights-of
 	rights.wildcard = r.Mode != ModeABAC
 	return rights, err
 }

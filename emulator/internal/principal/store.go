@@ -178,6 +178,7 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	if err := f(c); err != nil {
 		return err
 	}
+	//rule:chosen-secrets-update
 	if err := s.check(s.after(c)); err != nil {
 		return err
 	}

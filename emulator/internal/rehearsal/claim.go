@@ -14,6 +14,8 @@ import (
 
 // MaxForm is how much of a token request is read before it is parsed: more than the
 // token service or the authority accepts.
+//
+//rule:emulator-limits-max-form
 const MaxForm = tokensvc.MaxBody + 1
 
 // claimed returns the principal that a request claims, without checking the

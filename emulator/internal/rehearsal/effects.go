@@ -61,6 +61,7 @@ var effects = map[fault.Kind]effect{
 	},
 	fault.TooLarge: {
 		of: func(r *http.Request, f fault.Fault) bool {
+			//rule:upload-faults-of
 			return r.ContentLength < 0 || r.ContentLength > f.AfterBytes
 		},
 		inject: tooLarge,
@@ -73,6 +74,7 @@ var effects = map[fault.Kind]effect{
 	},
 	fault.NoLength: {
 		of: func(r *http.Request, _ fault.Fault) bool {
+			//rule:upload-faults-of-2
 			return r.Method == http.MethodPatch && r.ContentLength < 0
 		},
 		inject: refusing(http.StatusBadRequest, acrkit.ServiceError{
@@ -81,6 +83,7 @@ var effects = map[fault.Kind]effect{
 	},
 	fault.Disallowed: {
 		of: func(r *http.Request, _ fault.Fault) bool {
+			//rule:upload-faults-fault-kinds
 			return r.Method == http.MethodPost || r.Method == http.MethodPatch || r.Method == http.MethodPut
 		},
 		inject: refusing(http.StatusMethodNotAllowed, acrkit.ServiceError{

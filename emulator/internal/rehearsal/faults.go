@@ -152,5 +152,6 @@ func (a *activeFault) concerns(r *http.Request, route fault.Route, registry stri
 	of := effects[a.Kind].of
 	return (len(a.Routes) == 0 || slices.Contains(a.Routes, route)) &&
 		(a.Registry == "" || strings.EqualFold(a.Registry, registry)) &&
+		//rule:upload-faults-concerns
 		a.Kind.Hits(route) && (of == nil || of(r, a.Fault))
 }

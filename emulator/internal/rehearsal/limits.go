@@ -63,6 +63,8 @@ func rateClasses(method string, route fault.Route) []rateClass {
 
 // ratePeriod is what the documented numbers refer to, and the longest
 // Retry-After of the service.
+//
+//rule:emulator-limits-rate-period
 const ratePeriod = time.Minute
 
 // Limits counts requests. A bucket is full at each period's begin, so that a

@@ -128,6 +128,8 @@ func Ending(ctx context.Context) <-chan struct{} {
 }
 
 // maxHang bounds how long a request hangs whose client never gives up.
+//
+//rule:listener-times-max-hang
 const maxHang = 10 * time.Minute
 
 // hang waits until the client gives up, the emulator ends, or maxHang has passed.
@@ -238,6 +240,7 @@ func (b *bounder) Read(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	n, err := b.body.Read(p[:min(int64(len(p)), b.left+1)])
+	//rule:upload-faults-read
 	if b.left -= int64(n); b.left < 0 {
 		discard(b.body)
 		return 0, errTooLarge

@@ -21,6 +21,8 @@ import (
 
 // Max is how many snapshots there may be: each is as large as the state's
 // metadata.
+//
+//rule:emulator-limits-max
 const Max = 20
 
 // The failures of a name.

@@ -24,6 +24,8 @@ import (
 
 // MaxBody is the largest token request: the longest scope, form-encoded, with a
 // refresh token beside it.
+//
+//rule:emulator-limits-max-body
 const MaxBody = 512 << 10
 
 // Handler answers as the token service of all registries.
@@ -318,6 +320,8 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who principal.Princip
 
 // maxScopeWords bounds the scopes of one request: each is looked up in a scope
 // map. The largest batch that fits a token's header is smaller.
+//
+//rule:emulator-limits-max-scope-words
 const maxScopeWords = 1000
 
 // scopeOf reads the scope parameters. What is not a scope is ignored: the service is
@@ -330,6 +334,7 @@ func scopeOf(form url.Values) (scope acrkit.Scope, ok bool) {
 			return acrkit.Scope{}, false
 		}
 		for word := range strings.FieldsSeq(value) {
+			//rule:emulator-limits-scope-of
 			if words++; words > maxScopeWords {
 				return acrkit.Scope{}, false
 			}
@@ -341,6 +346,7 @@ func scopeOf(form url.Values) (scope acrkit.Scope, ok bool) {
 		}
 	}
 	scope = acrkit.NewScope(items...)
+	//rule:emulator-limits-scope-of-2
 	return scope, scope.Len() <= maxScopeWords
 }
 

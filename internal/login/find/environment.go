@@ -46,6 +46,7 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	switch {
 	case env.Credential == nil:
 		return false, nil
+	//rule:regional-from-environment-2
 	case env.Registry.LoginServer() != id.Registry.LoginServer():
 		verb := "is"
 		for i := range id.Lookups {

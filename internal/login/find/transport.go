@@ -29,6 +29,7 @@ func (f *Finder) BaseTransport() (*http.Transport, error) {
 	}
 	malformed := wire.CheckProxy(f.LookupEnv)
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		//rule:proxy-variables-base-transport
 		if malformed != nil {
 			return nil, malformed // also on loopback, because the environment is wrong
 		}

@@ -16,9 +16,11 @@ type variableSet struct {
 // reads a secret: the library reads AZURE_PASSWORD and those of a managed identity.
 var variableSets = []variableSet{
 	{
+		//rule:command-environment-secrets
 		secrets: []string{"ACR_TOKEN_PASSWORD", "ACR_TOKEN_PASSWORD2", "ACR_TOKEN_PASSWORD_FILE"},
 		rest:    []string{"ACR_TOKEN_NAME"},
 	},
+	//rule:command-environment-variable-sets
 	{secrets: []string{"ACR_REFRESH_TOKEN"}},
 	{
 		secrets: []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
@@ -44,6 +46,7 @@ func WithoutSecrets(env []string) []string {
 	var remove []string
 	for _, set := range variableSets {
 		if slices.ContainsFunc(env, func(v string) bool { return isNamed(v, set.secrets) }) {
+			//rule:command-environment-without-secrets
 			remove = append(append(remove, set.secrets...), set.rest...)
 		}
 	}
@@ -55,6 +58,8 @@ func WithoutSecrets(env []string) []string {
 // that one. The libraries for TypeScript and Java use the file of a federated token,
 // IDENTITY_SERVER_THUMBPRINT is Service Fabric's, and older versions of the libraries read
 // the others first.
+//
+//rule:managed-identity-past-app-service
 var pastAppService = []string{"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
 	"MSI_ENDPOINT", "MSI_SECRET"}
 
@@ -70,6 +75,7 @@ func WithAppService(env []string, endpoint, header string) []string {
 	remove := slices.Clone(pastAppService)
 	for _, v := range set {
 		name, _, _ := strings.Cut(v, "=")
+		//rule:managed-identity-with-app-service
 		remove = append(remove, name)
 	}
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return isNamed(v, remove) })

@@ -162,6 +162,7 @@ func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 		if err != nil {
 			return nil, err
 		}
+		//rule:regional-logins
 		logins, gone, err := s.withSecrets(ctx, f, reg.LoginServer().Host())
 		if err != nil {
 			return nil, err

@@ -104,6 +104,7 @@ func (c *Cache) makeKey(ctx context.Context, root *os.Root) ([]byte, error) {
 	}
 	c.discard(ctx, old)
 	// Letters and digits: keychains keep text. 32 of base32 are 160 bits.
+	//rule:cache-key-make-key
 	key = []byte((rand.Text() + rand.Text())[:keySize])
 	held := keyFile{Version: keyVersion, Keychain: "token cache #" + strings.ToLower(rand.Text()[:8])}
 	if !c.toKeychain(ctx, held.Keychain, string(key)) {

@@ -43,6 +43,7 @@ type keys struct {
 
 func newKeys(master []byte) (*keys, error) {
 	derive := func(use string) []byte {
+		//rule:cache-key-new-keys
 		h := hmac.New(sha256.New, master)
 		_, _ = io.WriteString(h, use)
 		return h.Sum(nil)
@@ -64,6 +65,7 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 }
 
 func (k *keys) name(key auth.TokenKey) string {
+	//rule:cache-key-name
 	sum := key.Sum(k.names)
 	return hex.EncodeToString(sum[:]) + suffix
 }
@@ -71,6 +73,7 @@ func (k *keys) name(key auth.TokenKey) string {
 // body returns the cipher of one token. It is derived from key and so from the
 // credential's secret.
 func (k *keys) body(key auth.TokenKey) (cipher.AEAD, error) {
+	//rule:cache-key-body
 	sum := key.Sum(k.bodies)
 	return newAEAD(sum[:])
 }
@@ -115,6 +118,7 @@ func (k *keys) seal(key auth.TokenKey, h header, b body) ([]byte, error) {
 	if s.header = sealWith(k.header, plainHeader, []byte(k.name(key))); len(s.header) > math.MaxUint16 {
 		return nil, errors.New("the name of the registry is too long")
 	}
+	//rule:cache-key-seal
 	s.body = sealWith(aead, plainBody, s.header)
 	return s.join(), nil
 }
@@ -143,6 +147,7 @@ func (k *keys) unsealBody(key auth.TokenKey, s sealed) (b body, ok bool) {
 func sealWith(aead cipher.AEAD, plain, bound []byte) []byte {
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails: crypto/rand
+	//rule:cache-key-seal-with
 	return aead.Seal(nonce, nonce, plain, bound)
 }
 

@@ -180,6 +180,7 @@ func (c *Cache) Save(ctx context.Context, key auth.TokenKey, t auth.StoredToken)
 		return err
 	}
 	h := header{Registry: key.Registry().Host(), Expires: t.Expires}
+	//rule:cache-life-save
 	if latest := t.Received.Add(MaxLife); h.Expires.After(latest) {
 		h.Expires = latest
 	}
@@ -224,12 +225,14 @@ func (c *Cache) Delete(ctx context.Context, key auth.TokenKey, refused auth.Secr
 		return err
 	}
 	_, b, err := c.readToken(root, k, key)
+	//rule:cache-refused-delete-2
 	if errors.Is(err, errNone) || err == nil && b.Value != refused.Reveal() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	//rule:cache-refused-delete
 	return drop(root, k.name(key))
 }
 
@@ -258,6 +261,7 @@ func (c *Cache) open() (*os.Root, error) {
 		return nil, fs.ErrNotExist
 	}
 	root, err := c.folder.Open()
+	//rule:cache-ended-open
 	if err == nil {
 		c.tidy(root)
 	}
@@ -299,6 +303,7 @@ func (c *Cache) readHeader(root *os.Root, k *keys, name string) (h header, parts
 	if ok {
 		h, ok = k.unsealHeader(name, parts)
 	}
+	//rule:cache-life-read-header
 	if now := c.now(); !ok || !h.Expires.After(now) || h.Expires.After(now.Add(MaxLife)) {
 		return header{}, sealed{}, errors.Join(drop(root, name), errNone)
 	}
@@ -367,6 +372,7 @@ const (
 func (c *Cache) tidy(root *os.Root) {
 	now := c.now()
 	c.mu.Lock()
+	//rule:cache-ended-tidy
 	due := c.swept.IsZero() || now.Sub(c.swept).Abs() >= sweepEvery
 	if due {
 		c.swept = now
@@ -386,6 +392,7 @@ func (c *Cache) sweep(root *os.Root) ([]file, error) {
 	}
 	now := c.now()
 	return slices.DeleteFunc(files, func(f file) bool {
+		//rule:cache-ended-sweep
 		ended := !f.ends.After(now) || f.ends.After(now.Add(MaxLife))
 		if f.temp { // its time is when it was written, or already the token's end
 			age := now.Sub(f.ends)

@@ -91,6 +91,8 @@ type node struct {
 
 // maxJSON is the largest text, in bytes, that is laid out again. A registry accepts
 // manifests of 4 MiB.
+//
+//rule:replay-limits-max-json
 const maxJSON = 4 << 20
 
 func parseJSON(text string) (*node, bool) {

@@ -23,6 +23,8 @@ import (
 
 // maxFile is the largest recording, in bytes; real ones have a few hundred
 // kilobytes, those of large uploads some megabytes.
+//
+//rule:replay-limits-max-file
 const maxFile = 64 << 20
 
 // Recording is one file with exchanges.

@@ -8,6 +8,8 @@ import (
 )
 
 // maxDepth bounds how deep values of a script are nested.
+//
+//rule:replay-limits-max-depth
 const maxDepth = 64
 
 // script reads what nock's recorder writes of JavaScript: calls whose arguments

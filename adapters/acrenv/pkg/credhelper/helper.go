@@ -22,13 +22,19 @@ import (
 
 // Deadline bounds one answer, with all its requests. A build waits for it once for each
 // registry.
+//
+//rule:command-limits-deadline
 const Deadline = 25 * time.Second
 
 // MetadataWait is how long a metadata service may take to answer. One on the machine's
 // host answers in milliseconds; elsewhere packets to its address are often dropped.
+//
+//rule:command-limits-metadata-wait
 const MetadataWait = 2 * time.Second
 
 // absentTime is how long a helper remembers that there is no metadata service.
+//
+//rule:command-limits-absent-time
 const absentTime = time.Minute
 
 // tokenUser is the user name that marks an identity token, in Docker's protocol.
@@ -101,8 +107,10 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 
 // registryOf reads a client's server: a host, with or without https and a path.
 func registryOf(server string) (acrkit.Registry, bool) {
+	//rule:acr-env-registry-of-2
 	host, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "/")
 	reg, ok := adapter.ParseHost(host)
+	//rule:acr-env-registry-of
 	return reg, ok && reg.IsACR()
 }
 
@@ -132,6 +140,7 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 			return own, err
 		}
 	}
+	//rule:acr-env-credential
 	if !slices.ContainsFunc(proofs, isSet) {
 		return h.managedIdentity(ctx, get)
 	}
@@ -150,6 +159,7 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 			switch {
 			case name == "ACR_NAME":
 				return reg.Host(), true
+			//rule:acr-env-credential-2
 			case strings.HasPrefix(name, "ACR_"):
 				return "", false
 			}

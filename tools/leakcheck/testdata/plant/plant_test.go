@@ -12,15 +12,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
 // value begins a secret of its own for each way, so that each must be found by
-// itself.
+// itself. Ways have different lengths, because findings show no more of a secret.
 func value(way string) string {
 	return redact.NewSecret("plant/+" + way + "<&>\"0123456789=").Reveal()
 }
@@ -30,8 +33,8 @@ func TestPlant(t *testing.T) {
 	fmt.Fprintln(os.Stderr, value("stderr"))
 	t.Log(value("testlog"))
 	for i := range 3 {
-		fmt.Println(base64.StdEncoding.EncodeToString([]byte("abc"[:i] + value(fmt.Sprint("base64-", i)) + "tail")))
-		fmt.Println(base64.URLEncoding.EncodeToString([]byte("abc"[:i] + value(fmt.Sprint("base64url-", i, "???>>>")) + "tail")))
+		fmt.Println(base64.StdEncoding.EncodeToString([]byte("abc"[:i] + value("base64-"+strings.Repeat("x", i)) + "tail")))
+		fmt.Println(base64.URLEncoding.EncodeToString([]byte("abc"[:i] + value("base64url-"+strings.Repeat("?>", i+3)) + "tail")))
 	}
 	fmt.Println("?password=" + url.QueryEscape(value("percent")))
 	quoted, err := json.Marshal(map[string]string{"password": value("json")})
@@ -46,8 +49,7 @@ func TestPlant(t *testing.T) {
 	slog.New(slog.NewJSONHandler(io.Discard, nil)).Info("x", "v", value("slog"))
 	_ = (&acrkit.Error{Reason: value("error")}).Error()
 	_ = (&acrkit.Error{Reason: "x", Hint: value("hint")}).Error()
-	streams, _, _, _ := iostreams.Test()
-	_, _ = io.WriteString(streams.Out, value("output"))
+	_ = (&acrkit.Error{Reason: "x", URL: value("url")}).Error()
 
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) {
@@ -83,4 +85,53 @@ func TestPlant(t *testing.T) {
 	if _, err := cmd.Output(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestEmulator leaks the secrets that the emulator makes or is given.
+func TestEmulator(t *testing.T) {
+	const chosen, clientSecret = "plant-chosen-password-0123", "plant-client-secret-0123"
+	dir := t.TempDir()
+	leak := func(name string, s seed.Secret) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(s), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := seed.Read(strings.NewReader(`
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications:
+      - clientId: 22222222-2222-2222-2222-222222222222
+        secrets: [{value: ` + clientSecret + `}]
+registries:
+  - name: plant
+    tokens:
+      - name: chosen
+        scopeMap: _repositories_pull
+        passwords: [{name: password1, value: ` + chosen + `}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	leak("chosen-password", chosen)
+	leak("client-secret", clientSecret)
+	leak("control-key", e.ControlKey())
+	reg, err := e.Registry("plant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := reg.GeneratePasswords(t.Context(), "chosen", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leak("made-password", made[0].Value[:42])
+	admin, err := reg.AdminPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leak("admin-password", admin[0])
 }

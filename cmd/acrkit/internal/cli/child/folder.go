@@ -48,6 +48,7 @@ const (
 	podmanName = "auth.json"
 	helmName   = "helm.json"
 	// newborn is the age up to which a folder without a lock may be incomplete.
+	//rule:command-limits-newborn
 	newborn = time.Minute
 	// maxLeftovers bounds how many folders one run removes, so that it begins soon.
 	maxLeftovers = 64
@@ -100,6 +101,7 @@ func makeFolder(parent string) (*Folder, error) {
 // Environment returns env with the variables by which a program finds the folder. The variables
 // with acrkit's own credential are left out unless keepSecrets is set.
 func (d *Folder) Environment(env []string, keepSecrets bool) []string {
+	//rule:command-environment-environment
 	if !keepSecrets {
 		env = find.WithoutSecrets(env)
 	}
@@ -224,4 +226,6 @@ func isLeftover(path string) bool {
 }
 
 // lockingTime is how long a folder may be without its lock after it was made.
+//
+//rule:command-limits-locking-time
 const lockingTime = time.Second

@@ -15,8 +15,10 @@ import (
 
 const (
 	// completionBudget is how long a shell may wait for names.
+	//rule:command-limits-completion-budget
 	completionBudget = time.Second
 	// completionLimit is how many names a shell is offered.
+	//rule:command-limits-completion-limit
 	completionLimit = 200
 )
 

@@ -148,6 +148,7 @@ func writeJSON(s *iostreams.IOStreams, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
+	//rule:terminal-write-json
 	_, err := s.Out.Write(visible.JSON(b.Bytes()))
 	return err
 }

@@ -27,6 +27,7 @@ func PrintPairs(s *iostreams.IOStreams, pairs [][2]string) error {
 	}
 	var b strings.Builder
 	for _, p := range pairs {
+		//rule:terminal-print-pairs
 		name, value := p[0], visible.Line(p[1])
 		switch {
 		case value == "":

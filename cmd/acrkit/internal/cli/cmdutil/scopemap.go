@@ -105,6 +105,7 @@ func parseObject(data []byte) (scopemap.Map, error) {
 			Actions []string `json:"actions"`
 		} `json:"properties"`
 	}
+	//rule:exact-keys-parse-object
 	if err := exactjson.Unmarshal(data, &doc); err != nil { // the proxy narrows by what is read here
 		return scopemap.Map{}, fmt.Errorf("it is not the JSON of a scope map: %w", err)
 	}

@@ -15,6 +15,8 @@ import (
 
 // timeoutGrace is how long after --timeout a command may take to end by itself. One
 // that waits for input, or for a reader of its output, does not.
+//
+//rule:timeout-timeout-grace
 const timeoutGrace = 2 * time.Second
 
 // errTimeout is the cause of a context that --timeout ended.
@@ -66,6 +68,7 @@ func (f *Factory) Limit(ctx context.Context) (context.Context, func()) {
 	if after == 0 || f.limit == nil {
 		return ctx, func() {}
 	}
+	//rule:timeout-limit
 	ctx, cancel := context.WithTimeoutCause(ctx, after, errTimeout)
 	t := &timeout{after: after, command: f.running, ctx: ctx, overdue: make(chan struct{})}
 	timer := time.AfterFunc(after+timeoutGrace, func() { close(t.overdue) })

@@ -28,7 +28,7 @@ func NewCmdDemo(f *cmdutil.Factory, runF func(context.Context, *Options) error) 
 		Short: "See a scope-mapped token open a registry, and be refused",
 		Long: "Start an emulated Azure Container Registry in this process, push images to it,\n" +
 			"make a scope map and a token, and use the token's name and password with\n" +
-			"Microsoft's own Go client: what the scope map grants works, what it does not is\n" +
+			"Microsoft's own Go client: what the scope map grants works, and all else is\n" +
 			"refused as the service refuses it. Each step prints what was asked and answered.\n\n" +
 			"Nothing leaves this machine, and nothing is left behind.",
 		Example: "# Watch it\n$ acrkit demo\n\n# Leave the registry running to play with\n$ acrkit demo --keep",

@@ -38,10 +38,11 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"certificate, the challenge, network rules, where the credential came from and what\n" +
 			"form it has, Entra, the token, what it grants, locks, and the host of blobs. If\n" +
 			"something is wrong, the result names it with its code and one command that fixes it.\n\n" +
-			"Nothing is changed. With --want, what you need is compared with what is granted, and\n" +
-			"tried where it only reads; of a tag or digest that it names (team/app:v1:content/write),\n" +
-			"the locks are read, too. At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work\n" +
-			"itself; --json lists them. No sign-in to Azure, no az and no Docker is needed.\n\n" +
+			"Nothing is changed. --want names a right that you need: it is compared with what is\n" +
+			"granted, and tried if it only reads. If it names a tag or digest\n" +
+			"(team/app:v1:content/write), the locks are read, too.\n" +
+			"At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work itself; --json lists them.\n" +
+			"No sign-in to Azure, no az and no Docker is needed.\n\n" +
 			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
 			"--arm, acrkit asks Azure Resource Manager in these cases, with the sign-in of az.\n\n" +
 			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the\n" +

@@ -36,10 +36,10 @@ func newCmdCheck(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check what the emulator has stored",
-		Long: "Read all that an emulator has stored, running or not, and say what is not as it was\n" +
-			"pushed: the database, each manifest and each blob against its digest, and what\n" +
-			"manifests name against what their repositories have. Each finding comes with what to\n" +
-			"do; most are healed by pushing the image again. Nothing is changed.\n\n" +
+		Long: "Read all that an emulator has stored, running or not, and report damage: a\n" +
+			"database that is not whole, manifests and blobs whose content does not have their\n" +
+			"digest, and parts of manifests that their repositories lack. Each finding comes with what\n" +
+			"to do: pushing the image again fixes most. Nothing is changed.\n\n" +
 			"The exit code is 0 if all is well and 8 if something was found.",
 		Example: "$ acrkit emulator check\n\n" +
 			"$ acrkit emulator check --data ./emulator --json repository,digest,problem",
@@ -125,6 +125,7 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			sum.Unused += p.Unused
 			sum.UnusedBytes += p.UnusedBytes
 			for _, f := range p.Findings {
+				//rule:rot-check-run
 				if listed++; listed > maxFindings {
 					yield(control.Finding{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
 						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),

@@ -25,6 +25,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
+//rule:control-times-key-limit
 var keyLimit = limit.Limit{Name: "a control key", Bytes: 4 << 10}
 
 // target says which running emulator a command talks to.
@@ -42,7 +43,7 @@ func addControlFlags(cmd *cobra.Command, f *cmdutil.Factory) *target {
 	c := &target{factory: f}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&c.DataDir, "data", "", "data `folder` of the running emulator (default: the user's data folder)")
-	flags.StringVar(&c.Addr, "addr", "", "`address` of the emulator, where it is not what the data folder says")
+	flags.StringVar(&c.Addr, "addr", "", "`address` of the emulator (default: the one in the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "`file` with the control API's key (default: control-api.key in the data folder)")
 	flags.StringVar(&c.CAFile, "ca-file", "", "`file` with the emulator's CA certificate (default: the data folder's)")
 	return c
@@ -140,6 +141,7 @@ func (c *target) open() (*control.Client, error) {
 	keyFile, open := c.KeyFile, os.Open // the mode of a file that the user names is not checked
 	if keyFile == "" {
 		keyFile = filepath.Join(dir, control.KeyFile)
+		//rule:secret-files-open
 		open = func(path string) (*os.File, error) { return private.OpenSecret(path, os.O_RDONLY) }
 	}
 	op := "read the control API's key"

@@ -105,6 +105,7 @@ func readConnection(dir string) (connection, error) {
 	facts := map[string]string{"dir": shell.Quote(dir)}
 	start := sentence.Fix(sentence.StartWithFolder, facts)
 	// Who writes it says where clients send their credentials.
+	//rule:secret-files-read-connection
 	data, ok, err := private.ReadSecret(filepath.Join(dir, connectionFile))
 	if err == nil && !ok {
 		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",

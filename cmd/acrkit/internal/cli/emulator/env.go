@@ -34,14 +34,13 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		Long: "Print shell exports that point acrkit, the Azure SDKs, az, and programs in Go, Python\n" +
 			"and Node to the emulator that was started last with the data folder, with the name and\n" +
 			"password of a token of its seed.\n\n" +
-			"Unasked, that is the first token of the seed that can list tags, and only while its\n" +
-			"password is the one in the example seed, which is public. With\n" +
-			"--token, it is that token, and its password is read in the seed file that the emulator\n" +
-			"was started with, and printed: do not let others read the output. The emulator itself\n" +
-			"keeps no password that could be read. One that it does not accept any more is not\n" +
-			"exported.\n\n" +
+			"By default this is the first token of the seed that can list tags, and only while its\n" +
+			"password is the public one of the example seed. With --token it is the named token;\n" +
+			"its password is read from the seed file that the emulator was started with, and\n" +
+			"printed: do not let others read the output. A password that the emulator does not\n" +
+			"accept is not exported.\n\n" +
 			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
-			"What variables cannot do is said on stderr: the Azure SDKs need one line of code.",
+			"Standard error says what variables cannot do: the Azure SDKs need one line of code.",
 		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
 			"$ eval \"$(acrkit emulator env --service-principal)\"\n$ acrkit emulator env --shell fish | source\n" +
 			"$ acrkit emulator env --shell powershell | Out-String | Invoke-Expression",

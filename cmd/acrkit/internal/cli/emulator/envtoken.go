@@ -73,6 +73,7 @@ func (c connection) seedTokens() ([]seedToken, error) {
 			return nil, err
 		}
 	}
+	//rule:seed-password-seed-tokens-2
 	if len(s.Registries) == 0 || len(c.Registries) == 0 || s.Registries[0].Name != c.Registries[0] {
 		return nil, nil
 	}
@@ -80,6 +81,7 @@ func (c connection) seedTokens() ([]seedToken, error) {
 	var out []seedToken
 	for name, value := range passwordsOf(s.Registries[0]) {
 		if slices.Contains(c.Tokens, name) {
+			//rule:seed-password-seed-tokens
 			out = append(out, seedToken{name: name, password: value, public: known[name] == value})
 		}
 	}
@@ -126,7 +128,9 @@ func (c connection) publicToken() (seedToken, bool) {
 	if err != nil {
 		return seedToken{}, false // a seed file that is gone; --token says so
 	}
+	//rule:seed-password-public-token-2
 	i := slices.IndexFunc(tokens, func(t seedToken) bool { return t.lists })
+	//rule:seed-password-public-token
 	if i < 0 || !tokens[i].public {
 		return seedToken{}, false
 	}

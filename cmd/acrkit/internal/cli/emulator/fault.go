@@ -42,10 +42,10 @@ func words[T ~string](all []T) []string {
 func newCmdFault(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "fault <command>",
-		Short: "Let requests to a running emulator go wrong",
-		Long: "Let requests to a running emulator go wrong: throttled, refused, failed, cut off, slow\n" +
-			"or never answered; some of them, by a sequence that repeats with its seed, or all.\n" +
-			"A restart ends all faults.",
+		Short: "Make requests to a running emulator fail",
+		Long: "Make requests to a running emulator fail: throttled, refused, cut off, slow or never\n" +
+			"answered. A fault hits all requests that it matches, or a part of them, chosen by a\n" +
+			"sequence that the same --seed repeats. A restart ends all faults.",
 	})
 	c := addControlFlags(cmd, f)
 	cmd.AddCommand(newCmdFaultAdd(c), newCmdFaultList(c), newCmdFaultRemove(c))
@@ -76,11 +76,11 @@ func newCmdFaultAdd(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use:   "add {" + strings.Join(words(fault.Kinds()), "|") + "}",
-		Short: "Let requests go wrong from now on",
-		Long: "Let requests go wrong from now on:\n\n" + faultTexts() + "\n" +
+		Short: "Add a fault",
+		Long: "Add a fault. It hits requests from now on:\n\n" + faultTexts() + "\n" +
 			"The number of bytes is --after-bytes, the status --status, the speed --bytes-per-second.\n" +
 			cmdutil.JoinNames("Routes are ", words(fault.Routes()), 80) + ".\n" +
-			"Of several faults that would hit a request, the one added first does.",
+			"If several faults match a request, the one that was added first hits it.",
 		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 --retry-after 2s\n\n" +
 			"# The token service is down\n$ acrkit emulator fault add status --status 503 --route token,exchange\n\n" +
 			"# The next three uploads break off after a megabyte\n$ acrkit emulator fault add drop --after-bytes 1048576 --route blob-upload --count 3\n\n" +
@@ -134,8 +134,8 @@ func (c *target) list(ctx context.Context, exporter *cmdutil.Exporter, all []con
 func newCmdFaultList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the faults at work",
-		Long:    "List the faults at work, with the seed that repeats each, and how many requests it has\nhit of those that it matched.",
+		Use: "list", Short: "List the faults",
+		Long:    "List the faults, each with its seed, and with how many requests it matched and hit.",
 		Example: "$ acrkit emulator fault list\n$ acrkit emulator fault list --json id,kind,hits",
 		Args:    cmdutil.NoArgs,
 		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {

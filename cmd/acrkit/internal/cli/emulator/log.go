@@ -114,6 +114,7 @@ func (d decisionJSON) row() []string {
 
 // Times of following.
 const (
+	//rule:control-times-reconnect-time
 	reconnectTime = 15 * time.Second // how long an emulator may be away, to be started again
 	reconnectStep = 200 * time.Millisecond
 )
@@ -138,7 +139,7 @@ func newCmdLog(f *cmdutil.Factory) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
 	flags.BoolVar(&opts.Explain, "explain", false, "say the rule of each refusal, and its cause with its code, as acrkit explain does")
-	flags.BoolVarP(&opts.Follow, "follow", "f", false, "go on with what comes")
+	flags.BoolVarP(&opts.Follow, "follow", "f", false, "continue with new decisions")
 	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
 	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
 	flags.StringVar(&opts.Identity, "identity", "", "those of this `token`, client id or admin user only")
@@ -201,7 +202,7 @@ func (opts *LogOptions) run(ctx context.Context, cl *control.Client, registry st
 
 func (opts *LogOptions) dropped(n int64) {
 	if n > 0 {
-		cmdutil.Say(opts.IO.ErrOut, "%d earlier decisions are not kept any more", n)
+		cmdutil.Say(opts.IO.ErrOut, "%d earlier decisions are not kept", n)
 	}
 }
 

@@ -12,7 +12,7 @@ func newCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "network <command>",
 		Short: "Change a running emulator's network rules",
-		Long:  "Change whom a running emulator's registry lets in. Others get 403 from its data plane and\nits token service, as from behind the service's firewall.",
+		Long:  "Change which addresses a running emulator's registry allows. Others get 403 from its data\nplane and its token service, as from the service's firewall.",
 	})
 	c := addControlFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

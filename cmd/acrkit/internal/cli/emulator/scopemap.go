@@ -37,7 +37,7 @@ func newCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 	cmdutil.AddJSONFlags(list, &exporter, scopeMapFields)
 	put := &cobra.Command{
 		Use: "set <name> <action>...", Short: "Make or replace a scope map", ValidArgsFunction: c.complete(scopeMapNames),
-		Long:    "Make or replace a scope map: what is not named is not granted any more.",
+		Long:    "Make or replace a scope map. It then grants only the actions that are named.",
 		Example: "# The token keeps its name and password, and may only read now\n$ acrkit emulator scope-map set ci-push repositories/samples/app/content/read",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {

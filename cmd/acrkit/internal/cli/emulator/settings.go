@@ -33,8 +33,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change the settings of a running emulator",
 		Long: "Show the settings of a running emulator's registry, and of the emulator itself, after\n" +
-			"changing those that flags name. What changes holds for the next request; lifetimes, for\n" +
-			"the tokens issued from then on. --registry names another registry than the first.",
+			"changing those that flags name. A change holds from the next request on; lifetimes\n" +
+			"hold for the tokens that are issued later. --registry names another registry than the first.",
 		Example: "$ acrkit emulator settings\n\n# Access tokens that are valid for half a minute\n$ acrkit emulator settings --access-lifetime 30s\n\n" +
 			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode AbacRepositoryPermissions",
 		Args: cmdutil.NoArgs,

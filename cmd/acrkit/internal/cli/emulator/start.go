@@ -53,6 +53,8 @@ type StartOptions struct {
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
+//
+//rule:control-times-ready-time
 const readyTime = 30 * time.Second
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
@@ -69,7 +71,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			"one that holds state it is checked, and a difference is an error, unless --seed-mode\n" +
 			"says to merge it in, or to reset the state to it.\n\n" +
 			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
-			"a backup, or use --recover to go on with what is left: nothing is removed in that\n" +
+			"a backup, or use --recover to continue with what is left: nothing is removed in that\n" +
 			"run, and what cannot be read is kept in state/aside-*.",
 		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
 			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
@@ -108,6 +110,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			return startRun(cmd.Context(), opts)
 		},
 	}
+	//rule:timeout-new-cmd-start
 	cmdutil.RefuseTimeout(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Addr, "addr", defaultAddr, "`address` to listen on; port 0 takes a free one")
@@ -115,7 +118,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
-	flags.BoolVar(&opts.Recover, "recover", false, "go on with what is left of a folder's state")
+	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
@@ -278,6 +281,7 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 		if err != nil {
 			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
+		//rule:state-lost-seed
 		if !isNew {
 			return nil, nil
 		}

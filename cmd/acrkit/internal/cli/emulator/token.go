@@ -33,8 +33,8 @@ func newCmdToken(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "token <command>",
 		Short: "Make and change tokens of a running emulator",
-		Long: "Make and change scope-mapped tokens of a running emulator, and their passwords. What\n" +
-			"changes holds for the next request. --registry names another registry than the first.",
+		Long: "Make and change scope-mapped tokens of a running emulator, and their passwords. A\n" +
+			"change holds from the next request on. --registry names another registry than the first.",
 	})
 	c := addControlFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
@@ -65,7 +65,7 @@ func newCmdTokenList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens",
-		Long:    "List the tokens with their scope maps, and when their passwords expire. No value of a\npassword is known any more.",
+		Long:    "List the tokens with their scope maps, and when their passwords expire. The\nemulator keeps no password.",
 		Example: "$ acrkit emulator token list\n$ acrkit emulator token list --json name,status",
 		Args:    cmdutil.NoArgs,
 		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {

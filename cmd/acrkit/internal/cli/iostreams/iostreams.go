@@ -51,6 +51,7 @@ func (s *IOStreams) wrap() {
 	s.status.w = s.ErrOut
 	// In a pipe, data is as it came; what is said about the work never is.
 	s.Out = &output{w: s.Out, status: &s.status, filtered: func() bool { return s.outTTY }}
+	//rule:terminal-wrap
 	s.ErrOut = &output{w: s.ErrOut, status: &s.status, filtered: func() bool { return true }}
 }
 

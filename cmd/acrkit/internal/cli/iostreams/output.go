@@ -30,12 +30,14 @@ type output struct {
 	err      error
 }
 
+//tap:output p
 func (o *output) Write(p []byte) (int, error) {
 	o.status.mu.Lock()
 	defer o.status.mu.Unlock()
 	o.status.hide()
 	var err error
 	n := len(p)
+	//rule:terminal-write
 	if o.filtered() {
 		var shown []byte
 		shown, o.held = filter(append(o.held, p...))

@@ -30,6 +30,7 @@ func (s *IOStreams) NewTable(header ...string) *Table {
 // Row adds a row.
 func (t *Table) Row(cells ...string) error {
 	for i := range cells {
+		//rule:terminal-row
 		cells[i] = visible.Line(cells[i])
 	}
 	if !t.s.outTTY {

@@ -69,10 +69,10 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"repository of that name and for all below it: team or team/* for team, team/app and\n" +
 			"team/app/x. If several match a repository, the longest name is used. Variables in\n" +
 			"the environment have priority over stored credentials (\"acrkit help environment\").\n\n" +
-			"With --docker, Docker and all that read its configuration get the credential too, by\n" +
-			"the helper docker-credential-acrkit: it is named for this registry in credHelpers of\n" +
-			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made when you say\n" +
-			"so or with --yes; all else in the file stays as it is.",
+			"With --docker, Docker and the clients that read its configuration get the credential,\n" +
+			"too: the helper docker-credential-acrkit is added for this registry to credHelpers of\n" +
+			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made after you\n" +
+			"agree, or with --yes; nothing else in the file changes.",
 		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
 			"# Another one for what is below team/, its password from a pipe\n" +
 			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +

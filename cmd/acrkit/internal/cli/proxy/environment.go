@@ -26,6 +26,8 @@ import (
 const trustPassword = "changeit"
 
 // bundleLimit bounds a file of certificates; the system's has 200 KiB.
+//
+//rule:command-limits-bundle-limit
 var bundleLimit = limit.Limit{Name: "a file of certificates", Bytes: 8 << 20}
 
 // clientUser is the user name for the client key. The proxy accepts any other, too.
@@ -63,6 +65,7 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 		set("ACR_TOKEN_NAME", clientUser)
 		set("ACR_TOKEN_PASSWORD", key.Reveal())
 	}
+	//rule:managed-identity-environment
 	if opts.ManagedIdentity {
 		env = find.WithAppService(env, r.URL+proxy.IdentityPath, identityHeader.Reveal())
 	}

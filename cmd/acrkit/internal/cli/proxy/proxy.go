@@ -87,9 +87,9 @@ and the command finds it in its environment:
 
 --managed-identity is for a program that cannot be given the client key: one that
 signs in with DefaultAzureCredential (or ManagedIdentityCredential) and takes the
-registry's address from its environment. The proxy is its managed identity then, as
-that of App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS
-are set), for the registry only: the program's other Azure clients cannot sign in.
+registry's address from its environment. The proxy then acts as a managed identity of
+App Service (it sets IDENTITY_ENDPOINT, IDENTITY_HEADER and AZURE_TOKEN_CREDENTIALS),
+for the registry only: the program's other Azure clients cannot sign in.
 
 The variables of acrkit's own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) are not passed on, unless --keep-env is given, nor are
@@ -176,11 +176,14 @@ func (opts *Options) complete() error {
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
 		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy would act as you")
+	//rule:managed-identity-complete-3
 	case opts.ManagedIdentity && len(opts.Command) == 0:
 		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
 			"acrkit proxy --managed-identity -- COMMAND")
+	//rule:managed-identity-complete-2
 	case opts.ManagedIdentity && opts.NoClientKey:
 		return cmdutil.Usage("--managed-identity and --no-client-key exclude each other: the client key is the identity's token")
+	//rule:managed-identity-complete
 	case opts.ManagedIdentity && opts.BeyondLoopback:
 		return cmdutil.Usage("--managed-identity and --listen-beyond-loopback exclude each other: " +
 			"a managed identity is for the command on this machine")

@@ -31,10 +31,14 @@ import (
 // Limits of the listener. Bodies may take as long as they need, as long as they move
 // (package idle); what comes before them may not.
 const (
+	//rule:proxy-times-header-time
 	headerTime = 10 * time.Second // handshake, and each request's headers
-	idleTime   = 2 * time.Minute
-	stopTime   = 10 * time.Second // for requests under way at the end
+	//rule:proxy-times-idle-time
+	idleTime = 2 * time.Minute
+	//rule:proxy-times-stop-time
+	stopTime = 10 * time.Second // for requests under way at the end
 	// maxHeader has room for the proxy's own tokens with a batch of repositories.
+	//rule:proxy-times-max-header
 	maxHeader = 256 << 10
 )
 
@@ -144,6 +148,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		}
 	}
 
+	//rule:timeout-run-2
 	started()
 	defer cmdutil.TuneGC()()
 	stop := serve(ctx, listener, secure, handler)
@@ -229,12 +234,14 @@ func randomKey() auth.Secret {
 // serve answers until the returned function is called, which waits for requests in
 // progress. secure adds TLS; nil is none.
 func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Listener, h http.Handler) (stop func() error) {
+	//rule:proxy-times-serve
 	l = new(idle.Server).Listener(l)
 	if secure != nil {
 		l = secure(l)
 	}
 	srv := &http.Server{
-		Handler:           h,
+		Handler: h,
+		//rule:proxy-times-serve-2
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,

@@ -40,6 +40,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 			if err := cmdutil.CheckGlobals(cmd); err != nil {
 				return err
 			}
+			//rule:timeout-new-cmd-root
 			return f.StartTimeout(cmd)
 		},
 	}

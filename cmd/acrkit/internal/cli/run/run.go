@@ -38,8 +38,8 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	cmd := &cobra.Command{
 		Use:   "run [--repository <repository>] -- <command> [<argument>...]",
 		Short: "Run a command with the credential for a repository",
-		Long: "Run a command that finds the credential for one repository where it looks for\n" +
-			"Docker's logins. Docker and similar clients keep one credential for each host; with\n" +
+		Long: "Run a command with the credential for one repository, which it finds among its Docker\n" +
+			"logins. Docker and similar clients keep one credential for each host; with\n" +
 			"run, one command uses one scope-mapped token and the next command another.\n\n" +
 			"The command gets a folder of its own as DOCKER_CONFIG, and files in it as\n" +
 			"REGISTRY_AUTH_FILE (podman, buildah, skopeo) and HELM_REGISTRY_CONFIG, which only\n" +
@@ -80,6 +80,7 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	// The command's own flags are not parsed here, with or without --.
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
+	//rule:timeout-new-cmd-run
 	cmdutil.TimeoutOfStart(cmd)
 	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
@@ -139,6 +140,7 @@ func run(ctx context.Context, opts *Options) error {
 	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	opts.IO.EndAwait()
+	//rule:timeout-run
 	started()
 
 	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },

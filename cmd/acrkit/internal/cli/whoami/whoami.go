@@ -78,8 +78,8 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"read or changed. After a refusal the places are shown all the same.\n\n" +
 			"A place was used, not set, shadowed (something is there, and an earlier place was\n" +
 			"used), incomplete (half a set, or malformed), not available (nothing is there), not\n" +
-			"tried, refused by the registry, or it failed. Of a credential helper that was not\n" +
-			"needed nothing is known: it is not asked.",
+			"tried, refused by the registry, or it failed. A credential helper that was not\n" +
+			"needed is not asked.",
 		Example: "$ acrkit whoami\n$ acrkit whoami --repository samples/app\n\n" +
 			"# Which places hold something\n$ acrkit whoami --json lookups --jq '.lookups[] | select(.outcome != \"not set\")'",
 		Args: cmdutil.MaxArgs(1),

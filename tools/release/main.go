@@ -1,41 +1,43 @@
-// Command release prepares a release: see docs/release.md.
+// Command release is what builds and checks a release beside goreleaser: one version in
+// every manifest, and the container images, which need no container engine. Its tests
+// check the artefacts of a build (-dist), and install the command from a file system of
+// modules as "go install …@vX.Y.Z" does.
 //
 //	release version [X.Y.Z]   print the version that all manifests agree on, or set it
 //	release images DIST OUT   make the container images of the binaries that goreleaser left in DIST
 //
-// It runs in tools/release, with: go run -C tools/release ./cmd
+// It runs in tools/release, with: go run -C tools/release .
+// docs/release.md says how a maintainer publishes.
 package main
 
 import (
 	"fmt"
 	"os"
-
-	"github.com/acrkit/acrkit/tools/release"
 )
 
 // root is the repository, for "go run -C tools/release".
 const root = "../.."
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := command(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func command(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "version":
-		version, err := release.Version(root)
+		version, err := Version(root)
 		if err != nil {
 			return err
 		}
 		fmt.Println(version)
 		return nil
 	case len(args) == 2 && args[0] == "version":
-		return release.SetVersion(root, args[1])
+		return SetVersion(root, args[1])
 	case len(args) == 3 && args[0] == "images":
-		return release.WriteImages(args[1], args[2])
+		return WriteImages(args[1], args[2])
 	}
 	return fmt.Errorf("usage: release version [X.Y.Z] | release images DIST OUT")
 }

@@ -1,10 +1,27 @@
-// Command cmd runs the test suite and looks for the secrets it used in everything
-// that it printed, logged and wrote. See package leakcheck.
+// Command leakcheck runs the test suite and looks for its secrets in everything that it
+// prints, logs and writes.
 //
-//	go run ./tools/leakcheck/cmd [packages]
+//	go run ./tools/leakcheck [packages]
 //
-// It needs Linux and strace. It first checks itself on tests that leak on
-// purpose.
+// It needs Linux and strace. It first checks itself on tests that leak on purpose
+// ([plants]).
+//
+// Two things make it see what a test does not check. The suite is built with taps: copies
+// of a few of our files, handed to the compiler alone (go test -overlay), that report each
+// secret, error, log line and output of a command. A comment marks where they are (see
+// package marker):
+//
+//	//tap:secret value
+//	func NewSecret(value string) Secret {
+//
+// The lines of slog handlers need no comment: the writer of each that our files make is
+// tapped. And each test program runs under strace, which reports what it and all its
+// children write, to which file of which mode, and what arguments programs are started
+// with. Nothing of this is in the product, and no file of Go's own is changed.
+//
+// A secret is looked for as it is, and in base64, percent, hexadecimal and JSON spelling;
+// what looks like a signed token or holds a private key is found whether it was reported or
+// not. The places where a secret belongs are listed in allowed.go, each with its reason.
 package main
 
 import (
@@ -20,8 +37,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/acrkit/acrkit/tools/leakcheck"
 )
 
 func main() {
@@ -46,13 +61,14 @@ func main() {
 const (
 	// traceCommand is how "go test -exec" calls this program for one test program.
 	traceCommand = "-trace"
-	// plant are the tests that leak on purpose.
-	plant = "./tools/leakcheck/testdata/plant"
 	// heavy are the tests that send hundreds of megabytes of made-up blobs: strace
 	// would write each of them several times. The smaller tests beside them log and
 	// authenticate the same.
 	heavy = "^TestTokenEndsInAnUpload_"
 )
+
+// plants are the tests that leak on purpose, each where Go lets it import what it needs.
+var plants = []string{"tools/leakcheck/testdata/plant", "cmd/acrkit/internal/cli/iostreams/testdata/plant"}
 
 func run(ctx context.Context, packages []string) error {
 	if _, err := exec.LookPath("strace"); err != nil {
@@ -66,16 +82,12 @@ func run(ctx context.Context, packages []string) error {
 		return err
 	}
 	root = filepath.Dir(root)
-	goroot, err := goEnv(ctx, "GOROOT")
-	if err != nil {
-		return err
-	}
 	work, err := os.MkdirTemp("", "leakcheck-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	overlay, err := leakcheck.WriteOverlay(root, goroot, work, filepath.Join(work, "reports"))
+	overlay, err := WriteOverlay(root, work, filepath.Join(work, "reports"), plants...)
 	if err != nil {
 		return err
 	}
@@ -87,18 +99,19 @@ func run(ctx context.Context, packages []string) error {
 	if err != nil {
 		return err
 	}
-	var all []leakcheck.Finding
+	var all []Finding
 	var secrets, events, shown int
 	var written int64
 	for _, r := range results {
 		secrets, events, shown, written = secrets+r.Secrets, events+r.Events, shown+r.Shown, written+r.Bytes
 		all = append(all, r.Findings...)
 	}
-	for _, f := range leakcheck.Unique(all) {
+	for _, f := range Unique(all) {
 		fmt.Println(f)
 	}
-	fmt.Printf("%d packages, %d secrets, %d system calls, %d MiB written or printed, %d errors, log lines and outputs, in %s: %d findings\n",
-		len(results), secrets, events, written>>20, shown, time.Since(start).Round(time.Second), len(leakcheck.Unique(all)))
+	fmt.Printf("%d packages, %d secrets, %d system calls, %d MiB written or printed, "+
+		"%d errors, log lines and outputs, in %s: %d findings\n",
+		len(results), secrets, events, written>>20, shown, time.Since(start).Round(time.Second), len(Unique(all)))
 	switch {
 	case testErr != nil:
 		return fmt.Errorf("the tests failed, and what did not run was not checked: %w", testErr)
@@ -114,23 +127,28 @@ func run(ctx context.Context, packages []string) error {
 // checkItself runs the tests that leak on purpose: what is not found there would
 // not be found anywhere.
 func checkItself(ctx context.Context, root, work, overlay string) error {
-	results, testErr, err := suite(ctx, root, work, overlay, []string{plant})
+	var packages []string
+	for _, p := range plants {
+		packages = append(packages, "./"+p)
+	}
+	results, testErr, err := suite(ctx, root, work, overlay, packages)
 	if err := errors.Join(testErr, err); err != nil {
 		return err
 	}
-	if len(results) != 1 {
-		return fmt.Errorf("the tests that leak on purpose ran %d times", len(results))
+	var found []Finding
+	for _, r := range results {
+		found = append(found, r.Findings...)
 	}
-	if missing := leakcheck.MissingOfPlanted(results[0].Findings); len(missing) > 0 {
+	if missing := MissingOfPlanted(found); len(missing) > 0 {
 		return fmt.Errorf("of what was leaked on purpose, this was not found: %s", strings.Join(missing, ", "))
 	}
-	fmt.Printf("what was leaked on purpose was found: %d findings\n", len(results[0].Findings))
+	fmt.Printf("what was leaked on purpose was found: %d findings\n", len(found))
 	return nil
 }
 
 // suite runs tests and returns a result for each test program. testErr is the
 // failure of the tests themselves.
-func suite(ctx context.Context, root, work, overlay string, packages []string) (results []leakcheck.Result, testErr, err error) {
+func suite(ctx context.Context, root, work, overlay string, packages []string) (results []Result, testErr, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -139,7 +157,8 @@ func suite(ctx context.Context, root, work, overlay string, packages []string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	args := append([]string{"test", "-overlay=" + overlay, "-exec=" + self + " " + traceCommand + " " + dir, "-count=1", "-v", "-timeout=15m", "-skip=" + heavy}, packages...)
+	args := append([]string{"test", "-overlay=" + overlay, "-exec=" + self + " " + traceCommand + " " + dir,
+		"-count=1", "-v", "-timeout=15m", "-skip=" + heavy}, packages...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are the caller's packages
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "TMPDIR="+work)
@@ -157,7 +176,7 @@ func suite(ctx context.Context, root, work, overlay string, packages []string) (
 		if err != nil {
 			return nil, nil, err
 		}
-		var r leakcheck.Result
+		var r Result
 		if err := json.Unmarshal(data, &r); err != nil {
 			return nil, nil, err
 		}
@@ -171,7 +190,8 @@ func suite(ctx context.Context, root, work, overlay string, packages []string) (
 func printFailures(out string) {
 	var kept []string
 	for line := range strings.Lines(out) {
-		if strings.HasPrefix(line, "=== ") || strings.HasPrefix(strings.TrimSpace(line), "--- PASS") || strings.HasPrefix(line, "ok ") || strings.HasPrefix(line, "PASS") {
+		if strings.HasPrefix(line, "=== ") || strings.HasPrefix(strings.TrimSpace(line), "--- PASS") ||
+			strings.HasPrefix(line, "ok ") || strings.HasPrefix(line, "PASS") {
 			kept = nil
 			continue
 		}
@@ -194,8 +214,9 @@ func trace(ctx context.Context, dir string, program []string) error {
 		return err
 	}
 	_ = f.Close()
-	defer func() { _ = os.Remove(f.Name()) }()                                                       //nolint:gosec // made above, in a folder of our own
-	cmd := exec.CommandContext(ctx, "strace", append(leakcheck.StraceArgs(f.Name()), program...)...) //nolint:gosec // go test's own program
+	defer func() { _ = os.Remove(f.Name()) }() //nolint:gosec // made above, in a folder of our own
+	//nolint:gosec // go test's own program
+	cmd := exec.CommandContext(ctx, "strace", append(StraceArgs(f.Name()), program...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	testErr := cmd.Run()
 	root, err := goEnv(ctx, "GOMOD")
@@ -207,7 +228,7 @@ func trace(ctx context.Context, dir string, program []string) error {
 		return err
 	}
 	open := func() (io.ReadCloser, error) { return os.Open(f.Name()) } //nolint:gosec // likewise
-	result, err := leakcheck.Scan(filepath.ToSlash(pkg), open, filepath.Join(filepath.Dir(dir), "reports"))
+	result, err := Scan(filepath.ToSlash(pkg), open, filepath.Join(filepath.Dir(dir), "reports"))
 	if err != nil {
 		return fmt.Errorf("%s: %w", pkg, err)
 	}
