@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -16,7 +16,7 @@ import (
 func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if l := identity.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
+	if l := principal.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
 		add("the token lifetimes are others")
 	}
 	if rates, _ := e.ids.Meta(metaRates); s.RateLimits != (len(rates) > 0) {
@@ -35,7 +35,7 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	}
 	known := e.ids.Subscriptions()
 	for _, sub := range subscriptionsOf(s) {
-		i := slices.IndexFunc(known, func(x *identity.Subscription) bool { return x.ID == sub.ID })
+		i := slices.IndexFunc(known, func(x *principal.Subscription) bool { return x.ID == sub.ID })
 		if i < 0 {
 			add("there is no subscription %s", sub.ID)
 		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID || !reflect.DeepEqual(known[i].Groups, sub.Groups) {
@@ -63,9 +63,9 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 }
 
 // lifetimesOf returns the lifetimes of the seed that was applied.
-func (e *Emulator) lifetimesOf() *identity.Lifetimes {
+func (e *Emulator) lifetimesOf() *principal.Lifetimes {
 	if e.loadLifetimes() != nil {
-		return new(identity.Lifetimes)
+		return new(principal.Lifetimes)
 	}
 	return e.lifetimes.Load()
 }
@@ -82,7 +82,7 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	}
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)
-		if !slices.ContainsFunc(have.Secrets, func(h identity.Secret) bool {
+		if !slices.ContainsFunc(have.Secrets, func(h principal.Secret) bool {
 			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires)
 		}) {
 			return "has other secrets"
@@ -94,7 +94,7 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	return compareKeys(have, a)
 }
 
-func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *seed.Registry) ([]string, error) {
+func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.RegistrySettings, r *seed.Registry) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, x := range []struct {
@@ -110,7 +110,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 		}
 	}
 	for _, a := range want.Assignments {
-		if !slices.ContainsFunc(have.Assignments, func(b identity.Assignment) bool {
+		if !slices.ContainsFunc(have.Assignments, func(b principal.Assignment) bool {
 			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) && slices.Equal(a.Repositories, b.Repositories)
 		}) {
 			add("%s does not have the role %s", a.ClientID, a.Role)
@@ -144,7 +144,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 	return out, nil
 }
 
-func (e *Emulator) compareToken(reg *identity.Registry, t *seed.Token) string {
+func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) string {
 	have, ok := e.ids.Token(reg.ID, t.Name)
 	switch {
 	case !ok:

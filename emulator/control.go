@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -295,7 +296,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 				err = badControl("after is not the ID of a decision")
 			}
 		case "since":
-			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(minTime) || f.Since.After(maxTime) {
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(rehearsal.MinTime) || f.Since.After(rehearsal.MaxTime) {
 				err = badControl("since is no time in RFC 3339's form")
 			}
 		case "limit":
@@ -350,7 +351,7 @@ func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) erro
 		// A page in which the filter chose nothing is no reason to answer.
 		if len(out.Decisions) > 0 || !p.More && !e.awaitDecision(ctx, f.After, timeout) {
 			select {
-			case <-ending(ctx):
+			case <-rehearsal.Ending(ctx):
 				out.Ending = true
 			default:
 			}
@@ -377,7 +378,7 @@ func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-cha
 		}
 	case <-timeout:
 		return false
-	case <-ending(ctx):
+	case <-rehearsal.Ending(ctx):
 		return false
 	}
 	// Decisions in quick succession are sent together, and written together.

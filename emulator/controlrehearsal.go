@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -65,8 +66,8 @@ func (e *Emulator) controlResetClock(w http.ResponseWriter, r *http.Request) err
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
 	answer.JSON(w, http.StatusOK, control.Lifetimes{
-		Access:  cmp.Or(l.Access, identity.AccessLife).String(),
-		Refresh: cmp.Or(l.Refresh, identity.RefreshLife).String(),
+		Access:  cmp.Or(l.Access, principal.AccessLife).String(),
+		Refresh: cmp.Or(l.Refresh, principal.RefreshLife).String(),
 		Entra:   cmp.Or(l.Entra, time.Hour).String(),
 	})
 	return nil
@@ -107,7 +108,7 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 	return e.controlRateLimits(w, r)
 }
 
-func faultJSON(f Fault) control.Fault {
+func faultJSON(f fault.Fault) control.Fault {
 	out := control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
 		Kind: string(f.Kind), Routes: []string{}, Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
@@ -133,14 +134,14 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if most := int64(MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
+	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	var routes []Route
+	var routes []fault.Route
 	for _, name := range in.Routes {
-		routes = append(routes, Route(name))
+		routes = append(routes, fault.Route(name))
 	}
-	f, err := e.AddFault(Fault{Kind: FaultKind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
+	f, err := e.AddFault(fault.Fault{Kind: fault.Kind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
 		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
 		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/control"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -27,12 +27,12 @@ func (e *Emulator) SetLifetimes(ctx context.Context, l seed.Lifetimes) error {
 	if err := l.Check(); err != nil {
 		return refused("set the token lifetimes", err)
 	}
-	data, err := json.Marshal(identity.Lifetimes(l))
+	data, err := json.Marshal(principal.Lifetimes(l))
 	if err != nil {
 		return err
 	}
-	err = e.ids.Update(ctx, func(c *identity.Change) error {
-		c.Put(&identity.Meta{Name: metaLifetimes, Value: data})
+	err = e.ids.Update(ctx, func(c *principal.Change) error {
+		c.Put(&principal.Meta{Name: metaLifetimes, Value: data})
 		return nil
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 		return RegistrySettings{}, err
 	}
 	s := RegistrySettings{Name: reg.Name, SKU: reg.SKU, AdminUser: reg.Admin, AnonymousPull: reg.Anonymous,
-		RoleAssignmentMode: cmp.Or(reg.Mode, identity.ModeLegacy), ArmTokens: !reg.NoArmTokens}
+		RoleAssignmentMode: cmp.Or(reg.Mode, principal.ModeLegacy), ArmTokens: !reg.NoArmTokens}
 	if reg.Network != nil {
 		s.Network.Deny = true
 		for _, text := range reg.Network.Allow {
@@ -91,7 +91,7 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 // than [MaxIPRules], IP rules while all addresses are allowed, and anonymous pull in
 // the tier Basic, which has none.
 func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySettings)) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		s, err := r.Settings()
 		if err != nil {
 			return err
@@ -112,13 +112,13 @@ func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySett
 	})
 }
 
-func (s *RegistrySettings) check() (rules *identity.Network, err error) {
-	bad := func(format string, args ...any) (*identity.Network, error) {
+func (s *RegistrySettings) check() (rules *principal.Network, err error) {
+	bad := func(format string, args ...any) (*principal.Network, error) {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "change the registry's settings", Reason: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case s.RoleAssignmentMode != identity.ModeLegacy && s.RoleAssignmentMode != identity.ModeABAC:
-		return bad("the role assignment mode %s is neither %s nor %s", quote(s.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+	case s.RoleAssignmentMode != principal.ModeLegacy && s.RoleAssignmentMode != principal.ModeABAC:
+		return bad("the role assignment mode %s is neither %s nor %s", quote(s.RoleAssignmentMode), principal.ModeLegacy, principal.ModeABAC)
 	case s.AnonymousPull && s.SKU == "Basic":
 		return bad("the tier Basic has no anonymous pull")
 	case len(s.Network.Allow) > MaxIPRules:
@@ -128,7 +128,7 @@ func (s *RegistrySettings) check() (rules *identity.Network, err error) {
 	case !s.Network.Deny:
 		return nil, nil
 	}
-	rules = &identity.Network{}
+	rules = &principal.Network{}
 	for _, p := range s.Network.Allow {
 		if !p.IsValid() {
 			return bad("an IP rule is no address or network")
@@ -175,8 +175,8 @@ func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at ti
 		at = r.e.now()
 	}
 	found := false
-	err := r.changeToken(ctx, token, func(t *identity.Token) {
-		if i := slices.IndexFunc(t.Passwords, func(p identity.Password) bool { return p.Slot == slot }); i >= 0 {
+	err := r.changeToken(ctx, token, func(t *principal.Token) {
+		if i := slices.IndexFunc(t.Passwords, func(p principal.Password) bool { return p.Slot == slot }); i >= 0 {
 			t.Passwords[i].Expires, found = at.UTC(), true
 		}
 	})
@@ -206,7 +206,7 @@ func (r *Registry) patchToken(ctx context.Context, name string, change control.T
 			return notFound("scope map", *scopeMap)
 		}
 	}
-	return r.changeToken(ctx, name, func(t *identity.Token) {
+	return r.changeToken(ctx, name, func(t *principal.Token) {
 		set(&t.ScopeMap, change.ScopeMap)
 		if change.Status != nil {
 			t.Enabled = *change.Status == control.Enabled

@@ -136,25 +136,22 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 	const op = "reset the emulator to the snapshot"
 	e.resetting.Lock()
 	defer e.resetting.Unlock()
-	g := &gate{opened: make(chan struct{}), idle: make(chan struct{}, 1)}
-	e.gate.Store(g)
-	defer func() {
-		e.gate.Store(nil)
-		close(g.opened)
-	}()
+	gate := &e.fails.Gate
+	idle, open := gate.Shut()
+	defer open()
 	//rule:reset-reset-2
 	defer e.idle.Hurry(resetIdle, resetUnread)()
 	timer := time.NewTimer(resetWait)
 	defer timer.Stop()
-	for e.underWay.Load() > 0 {
+	for gate.UnderWay() > 0 {
 		select {
-		case <-g.idle:
+		case <-idle:
 		case <-ctx.Done():
 			return ctx.Err()
 		//rule:reset-reset
 		case <-timer.C:
 			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + quote(name),
-				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", e.underWay.Load(), resetWait)}
+				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(), resetWait)}
 		}
 	}
 	err := e.ids.Replace(ctx, func(tx *db.Tx) error {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -110,7 +110,7 @@ func (t *Token) Check() error {
 // to 256 printable ASCII characters.
 func (w *Password) Check() error {
 	return checked("password", func(p *problems) {
-		if !identity.IsSlot(w.Name) {
+		if !principal.IsSlot(w.Name) {
 			p.add("name", "is neither password1 nor password2")
 		}
 		checkPassword(p, "", w.Value)
@@ -265,7 +265,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", quote(r.Name))
 	}
 	checkLocation(p, path+".location", r.Location)
-	limit, ok := tierLimit[identity.OrPremium(r.SKU)]
+	limit, ok := tierLimit[principal.OrPremium(r.SKU)]
 	if !ok {
 		p.add(path+".sku", "%s is none of Basic, Standard, Premium", quote(r.SKU))
 		limit = tierLimit["Premium"]
@@ -274,10 +274,10 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		p.add(path+".anonymousPullEnabled", "the Basic tier has no anonymous pull")
 	}
 	switch r.RoleAssignmentMode {
-	case "", identity.ModeLegacy, identity.ModeABAC:
+	case "", principal.ModeLegacy, principal.ModeABAC:
 	default:
 		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
-			quote(r.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+			quote(r.RoleAssignmentMode), principal.ModeLegacy, principal.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
@@ -327,9 +327,9 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 }
 
 func (a *RoleAssignment) check(p *problems, path string) {
-	role, ok := identity.RoleByName(a.Role)
+	role, ok := principal.RoleByName(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", quote(a.Role), strings.Join(identity.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", quote(a.Role), strings.Join(principal.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
@@ -392,7 +392,7 @@ func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
 		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
 	}
-	if t.Name == identity.ZeroGUID {
+	if t.Name == principal.ZeroGUID {
 		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
 	}
 	if t.ScopeMap == "" {
@@ -406,7 +406,7 @@ func (t *Token) check(p *problems, path string) {
 	slots := unique{}
 	for i, pw := range t.Passwords {
 		path := item(path, "passwords", i)
-		if !identity.IsSlot(pw.Name) {
+		if !principal.IsSlot(pw.Name) {
 			p.add(join(path, "name"), "is neither password1 nor password2")
 		} else {
 			slots.add(p, join(path, "name"), pw.Name, "password")

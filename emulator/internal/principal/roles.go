@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"slices"
@@ -92,22 +92,22 @@ type Rights struct {
 // of anonymous clients.
 const AllRepositories = "*"
 
-// Decision says whether a required scope is within some rights.
-type Decision struct {
+// Grant is the part of a scope that some rights hold, and the rest.
+type Grant struct {
 	Granted acrkit.Scope
 	Missing acrkit.Scope
 	Rules   []string // what granted, each once
 }
 
 // Decide checks a required scope. Unknown resources and actions are missing.
-func (r Rights) Decide(required acrkit.Scope) Decision {
+func (r Rights) Decide(required acrkit.Scope) Grant {
 	d, by := r.decide(required)
 	d.Rules = append(d.Rules, r.texts(by)...)
 	return d
 }
 
 // decide is Decide, with the rules of the map that granted apart.
-func (r Rights) decide(required acrkit.Scope) (d Decision, by []scopemap.Rule) {
+func (r Rights) decide(required acrkit.Scope) (d Grant, by []scopemap.Rule) {
 	rest := required
 	if r.catalog != nil {
 		if asked := required.Intersect(acrkit.CatalogScope()); !asked.IsEmpty() {
@@ -137,7 +137,7 @@ func (r Rights) texts(rules []scopemap.Rule) (out []string) {
 // Grant returns what an access token holds for a requested scope: the part of it
 // within the rights. Only a rule for all repositories (the pattern *) grants all
 // repositories: a token never holds more than its scope map.
-func (r Rights) Grant(asked acrkit.Scope) Decision {
+func (r Rights) Grant(asked acrkit.Scope) Grant {
 	var named []acrkit.Access
 	var all []string
 	for access := range asked.All() {

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"crypto/sha256"
@@ -102,7 +102,7 @@ func (s *Store) subject(p Principal) string {
 	return p.Name
 }
 
-func (s *Store) common(r *Registry, p Principal, audience string, now time.Time, life time.Duration) claims {
+func (s *Store) common(r *RegistrySettings, p Principal, audience string, now time.Time, life time.Duration) claims {
 	return claims{ID: s.keys.newJTI(p.Kind), Subject: s.subject(p), Issuer: Issuer, Audience: audience, Version: "1.0", RID: r.RID,
 		NotBefore: now.Add(-Backdate).Unix(), IssuedAt: now.Add(-Backdate).Unix(), Expires: now.Add(life).Unix(), Roles: []string{}}
 }
@@ -119,7 +119,7 @@ func (s *Store) sign(c *claims) (string, error) {
 
 // AccessToken issues an access token. audience is the login server the client
 // asked.
-func (s *Store) AccessToken(r *Registry, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) AccessToken(r *RegistrySettings, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
 	life := l.access()
 	if p.Kind == KindAnonymous {
 		//rule:anonymous-token-access-token
@@ -170,7 +170,7 @@ func metadataOnly(access []acrkit.Access) bool {
 }
 
 // RefreshToken issues a refresh token to a service principal.
-func (s *Store) RefreshToken(r *Registry, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) RefreshToken(r *RegistrySettings, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
 	p := Principal{KindServicePrincipal, a.ClientID}
 	c := s.common(r, p, audience, now, l.refresh())
 	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
@@ -251,7 +251,7 @@ func (s *Store) NewVerifier() *Verifier {
 // Verify returns what a good access token for the registry holds. For any other
 // token the error is a [rule.ID], for the decision log: the service does not say it
 // to its clients.
-func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
+func (v *Verifier) Verify(r *RegistrySettings, token string, now time.Time) (Access, error) {
 	if len(token) > MaxToken {
 		return Access{}, rule.ACRTokenMalformed
 	}
@@ -321,7 +321,7 @@ func (v *Verifier) remember(sum [sha256.Size]byte, a Access) {
 
 // CheckRefresh returns the principal of a good refresh token for the registry. Its
 // errors are those of [Verifier.Verify].
-func (s *Store) CheckRefresh(r *Registry, token string, now time.Time) (Principal, error) {
+func (s *Store) CheckRefresh(r *RegistrySettings, token string, now time.Time) (Principal, error) {
 	//rule:emulator-limits-check-refresh
 	if len(token) > MaxToken {
 		return Principal{}, rule.ACRTokenMalformed

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"cmp"
@@ -40,7 +40,7 @@ type Store struct {
 	mu      sync.RWMutex
 	version uint64 // counts the changes of what follows
 	objects map[key]object
-	sorted  []*Registry             // by ID
+	sorted  []*RegistrySettings     // by ID
 	byOID   map[string]*Application // by the service principal's object id
 }
 
@@ -97,7 +97,7 @@ func parse(kind, doc string) (object, error) {
 	case kindSubscription:
 		o = new(Subscription)
 	case kindRegistry:
-		o = new(Registry)
+		o = new(RegistrySettings)
 	case kindScopeMap:
 		o = new(ScopeMap)
 	case kindToken:
@@ -135,11 +135,11 @@ func (s *Store) index(o object) {
 func (s *Store) sort() {
 	s.sorted = s.sorted[:0:0]
 	for _, o := range s.objects {
-		if r, ok := o.(*Registry); ok {
+		if r, ok := o.(*RegistrySettings); ok {
 			s.sorted = append(s.sorted, r)
 		}
 	}
-	slices.SortFunc(s.sorted, func(a, b *Registry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.sorted, func(a, b *RegistrySettings) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // Change collects what an update stores and removes.
@@ -251,14 +251,14 @@ func list[T object](s *Store, keep func(T) bool, order func(a, b T) int) []T {
 }
 
 // Registries returns the registries, the first first.
-func (s *Store) Registries() []*Registry {
+func (s *Store) Registries() []*RegistrySettings {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.sorted)
 }
 
 // First returns the registry that answers on the address itself.
-func (s *Store) First() (*Registry, bool) {
+func (s *Store) First() (*RegistrySettings, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if len(s.sorted) == 0 {
@@ -268,7 +268,7 @@ func (s *Store) First() (*Registry, bool) {
 }
 
 // RegistryByName finds a registry; case does not matter.
-func (s *Store) RegistryByName(name string) (*Registry, bool) {
+func (s *Store) RegistryByName(name string) (*RegistrySettings, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, r := range s.sorted {
@@ -280,8 +280,8 @@ func (s *Store) RegistryByName(name string) (*Registry, bool) {
 }
 
 // Registry returns a registry by its ID.
-func (s *Store) Registry(id int64) (*Registry, bool) {
-	return get[*Registry](s, key{kindRegistry, id, ""})
+func (s *Store) Registry(id int64) (*RegistrySettings, bool) {
+	return get[*RegistrySettings](s, key{kindRegistry, id, ""})
 }
 
 // Tenant finds a tenant.

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"cmp"
@@ -69,12 +69,12 @@ func ChosenIn(put func(c *Change)) []string {
 // expired does not matter: the clock and the expiry can be set. A password of a
 // disabled token does nothing until the token is enabled, which is a change.
 func chosenOf(all iter.Seq[object]) []string {
-	registries := map[int64]*Registry{}
+	registries := map[int64]*RegistrySettings{}
 	var tokens []*Token
 	var applications []*Application
 	for o := range all {
 		switch x := o.(type) {
-		case *Registry:
+		case *RegistrySettings:
 			registries[x.ID] = x
 		case *Token:
 			if x.Enabled {

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
 
-func testStore(t testing.TB) (*Store, *Registry) {
+func testStore(t testing.TB) (*Store, *RegistrySettings) {
 	t.Helper()
 	d, err := db.Open(t.Context(), "", &db.Options{Migrations: Migrations()})
 	if err != nil {
@@ -29,7 +29,7 @@ func testStore(t testing.TB) (*Store, *Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Registry{ID: 1, Name: "myregistry", RID: NewRID(), Mode: ModeLegacy}
+	r := &RegistrySettings{ID: 1, Name: "myregistry", RID: NewRID(), Mode: ModeLegacy}
 	err = s.Update(t.Context(), func(c *Change) error {
 		c.Put(r)
 		c.Put(&ScopeMap{RegistryID: 1, Name: "pull", Actions: []string{"repositories/a/content/read"}})
