@@ -15,6 +15,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -36,7 +38,7 @@ func (m SeedMode) check() error {
 	case "", SeedMerge, SeedReset:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: quote(string(m)) + " is neither merge nor reset"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: refusal.Quote(string(m)) + " is neither merge nor reset"}
 }
 
 // A registry's default name, and where it is by default.
@@ -250,7 +252,7 @@ func (e *Emulator) putInRegistry(c *principal.Change, reg *principal.RegistrySet
 
 // subscriptionsOf returns the seed's subscriptions, or the one there is without.
 func subscriptionsOf(s *seed.Seed) []*principal.Subscription {
-	tenant := principal.ZeroGUID
+	tenant := service.RefreshTokenUser
 	if len(s.Tenants) > 0 {
 		tenant = strings.ToLower(s.Tenants[0].ID)
 	}
@@ -282,8 +284,8 @@ func registryOf(s *seed.Seed, r *seed.Registry, id int64) *principal.RegistrySet
 		group = sub.Groups[i]
 	}
 	out := &principal.RegistrySettings{
-		ID: id, Name: strings.ToLower(r.Name), SKU: principal.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
-		Mode: cmp.Or(r.RoleAssignmentMode, principal.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
+		ID: id, Name: strings.ToLower(r.Name), SKU: service.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
+		Mode: cmp.Or(r.RoleAssignmentMode, service.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
 		Subscription: sub.ID, Group: group.Name, Location: cmp.Or(r.Location, group.Location),
 	}
 	for _, a := range r.RoleAssignments {
@@ -317,7 +319,7 @@ func generate(registry, repository string, image seed.Image) imagegen.Manifest {
 // image's tags to it. It returns the digest of the image or index.
 func (r *Registry) Push(ctx context.Context, repository string, image seed.Image) (string, error) {
 	if err := (&seed.Repository{Name: repository, Images: []seed.Image{image}}).Check(); err != nil {
-		return "", refused("push the image", err)
+		return "", refusal.Of("push the image", err)
 	}
 	m := generate(r.name, repository, image)
 	return m.Descriptor.Digest.String(), r.e.pushGenerated(ctx, r.id, repository, m, image.Tags, false)

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -66,8 +67,8 @@ func (e *Emulator) controlResetClock(w http.ResponseWriter, r *http.Request) err
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
 	answer.JSON(w, http.StatusOK, control.Lifetimes{
-		Access:  cmp.Or(l.Access, principal.AccessLife).String(),
-		Refresh: cmp.Or(l.Refresh, principal.RefreshLife).String(),
+		Access:  cmp.Or(l.Access, service.AccessLife).String(),
+		Refresh: cmp.Or(l.Refresh, service.RefreshLife).String(),
 		Entra:   cmp.Or(l.Entra, time.Hour).String(),
 	})
 	return nil
@@ -160,7 +161,7 @@ func (e *Emulator) controlRemoveFaults(w http.ResponseWriter, _ *http.Request) e
 func (e *Emulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return badControl("%s is no number of a fault", quote(r.PathValue("id")))
+		return badControl("%s is no number of a fault", refusal.Quote(r.PathValue("id")))
 	}
 	return noContent(w, e.RemoveFault(id))
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
@@ -178,7 +179,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", refusal.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -304,7 +305,7 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", refusal.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -32,7 +34,7 @@ func (e *Emulator) Registry(name string) (*Registry, error) {
 		r, ok = e.ids.RegistryByName(name)
 	}
 	if !ok {
-		return nil, notFound("registry", name)
+		return nil, refusal.NotFound("registry", name)
 	}
 	return &Registry{e, r.ID, r.Name}, nil
 }
@@ -46,10 +48,6 @@ func (e *Emulator) Registries() []string {
 	return names
 }
 
-func notFound(what, name string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "it does not exist"}
-}
-
 // Name returns the registry's name.
 func (r *Registry) Name() string { return r.name }
 
@@ -57,7 +55,7 @@ func (r *Registry) Name() string { return r.name }
 func (r *Registry) settings() (*principal.RegistrySettings, error) {
 	reg, ok := r.e.ids.Registry(r.id)
 	if !ok {
-		return nil, notFound("registry", r.name)
+		return nil, refusal.NotFound("registry", r.name)
 	}
 	return reg, nil
 }
@@ -127,7 +125,7 @@ func (r *Registry) AssignRole(ctx context.Context, a seed.RoleAssignment) error 
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
 	}
 	if err := a.Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
 	return r.change(ctx, func(x *principal.RegistrySettings) { x.Assignments = append(x.Assignments, principal.Assignment(a)) })
 }
@@ -145,11 +143,11 @@ func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
 	const op = "store the scope map"
 	spec := seed.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
 	if err := spec.Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
 	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op,
-			Reason: "name: " + quote(m.Name) + " is one of the registry's own scope maps"}
+			Reason: "name: " + refusal.Quote(m.Name) + " is one of the registry's own scope maps"}
 	}
 	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		created := r.e.now().UTC()
@@ -165,7 +163,7 @@ func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
 func (r *Registry) ScopeMap(name string) (scopemap.Map, error) {
 	m, ok := r.e.ids.ScopeMap(r.id, name)
 	if !ok {
-		return scopemap.Map{}, notFound("scope map", name)
+		return scopemap.Map{}, refusal.NotFound("scope map", name)
 	}
 	return m, nil
 }
@@ -176,7 +174,7 @@ func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
 	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		m, ok := r.e.ids.StoredScopeMap(r.id, name)
 		if !ok {
-			return notFound("scope map", name)
+			return refusal.NotFound("scope map", name)
 		}
 		c.RemoveScopeMap(m)
 		return nil
@@ -196,10 +194,10 @@ func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
 	const op = "store the token"
 	bad := func(reason string) error { return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: reason} }
 	if err := (&seed.Token{Name: t.Name, ScopeMap: t.ScopeMap}).Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
 	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); !ok {
-		return bad("scopeMap: there is no scope map " + quote(t.ScopeMap) + " in this registry")
+		return bad("scopeMap: there is no scope map " + refusal.Quote(t.ScopeMap) + " in this registry")
 	}
 	if strings.EqualFold(t.Name, r.name) {
 		return bad("name: is the name of the registry, which is its admin user's")
@@ -219,7 +217,7 @@ func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
 func (r *Registry) Token(name string) (TokenSpec, error) {
 	t, ok := r.e.ids.Token(r.id, name)
 	if !ok {
-		return TokenSpec{}, notFound("token", name)
+		return TokenSpec{}, refusal.NotFound("token", name)
 	}
 	return TokenSpec{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: !t.Enabled}, nil
 }
@@ -234,7 +232,7 @@ func (r *Registry) DeleteToken(ctx context.Context, name string) error {
 	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		t, ok := r.e.ids.Token(r.id, name)
 		if !ok {
-			return notFound("token", name)
+			return refusal.NotFound("token", name)
 		}
 		c.RemoveToken(t)
 		return nil
@@ -245,7 +243,7 @@ func (r *Registry) changeToken(ctx context.Context, name string, f func(*princip
 	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		t, ok := r.e.ids.Token(r.id, name)
 		if !ok {
-			return notFound("token", name)
+			return refusal.NotFound("token", name)
 		}
 		next := *t
 		next.Passwords = slices.Clone(t.Passwords)
@@ -269,13 +267,13 @@ type Password struct {
 // expires. The values are not stored; this is the only time they can be read.
 func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time, slots ...string) ([]Password, error) {
 	if len(slots) == 0 {
-		slots = []string{principal.Password1, principal.Password2}
+		slots = []string{service.Password1, service.Password2}
 	}
 	var out []Password
 	for i, slot := range slots {
-		if !principal.IsSlot(slot) || slices.Contains(slots[:i], slot) {
+		if !service.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
-				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", quote(slot))}
+				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", refusal.Quote(slot))}
 		}
 		out = append(out, Password{Name: slot, Value: seed.Secret(principal.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}
@@ -286,7 +284,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 // does not allow: for tests that want to know it beforehand.
 func (r *Registry) SetPassword(ctx context.Context, token string, p seed.Password) error {
 	if err := p.Check(); err != nil {
-		return refused("set the password", err)
+		return refusal.Of("set the password", err)
 	}
 	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}}, false)
 }
@@ -311,7 +309,7 @@ func (r *Registry) setPasswords(ctx context.Context, token string, passwords []P
 // that is made where there is none.
 func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a seed.Application) error {
 	if err := (&seed.Tenant{ID: tenantID, Applications: []seed.Application{a}}).Check(); err != nil {
-		return refused("store the application", err)
+		return refusal.Of("store the application", err)
 	}
 	return e.ids.Update(ctx, func(c *principal.Change) error {
 		if _, ok := e.ids.Tenant(tenantID); !ok {

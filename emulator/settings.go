@@ -12,6 +12,8 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -25,7 +27,7 @@ func (e *Emulator) Lifetimes() seed.Lifetimes { return seed.Lifetimes(*e.lifetim
 // Errors: [acrkit.CodeUsage] for one below a second or above a day.
 func (e *Emulator) SetLifetimes(ctx context.Context, l seed.Lifetimes) error {
 	if err := l.Check(); err != nil {
-		return refused("set the token lifetimes", err)
+		return refusal.Of("set the token lifetimes", err)
 	}
 	data, err := json.Marshal(principal.Lifetimes(l))
 	if err != nil {
@@ -72,7 +74,7 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 		return RegistrySettings{}, err
 	}
 	s := RegistrySettings{Name: reg.Name, SKU: reg.SKU, AdminUser: reg.Admin, AnonymousPull: reg.Anonymous,
-		RoleAssignmentMode: cmp.Or(reg.Mode, principal.ModeLegacy), ArmTokens: !reg.NoArmTokens}
+		RoleAssignmentMode: cmp.Or(reg.Mode, service.ModeLegacy), ArmTokens: !reg.NoArmTokens}
 	if reg.Network != nil {
 		s.Network.Deny = true
 		for _, text := range reg.Network.Allow {
@@ -117,8 +119,8 @@ func (s *RegistrySettings) check() (rules *principal.Network, err error) {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "change the registry's settings", Reason: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case s.RoleAssignmentMode != principal.ModeLegacy && s.RoleAssignmentMode != principal.ModeABAC:
-		return bad("the role assignment mode %s is neither %s nor %s", quote(s.RoleAssignmentMode), principal.ModeLegacy, principal.ModeABAC)
+	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
+		return bad("the role assignment mode %s is neither %s nor %s", refusal.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	case s.AnonymousPull && s.SKU == "Basic":
 		return bad("the tier Basic has no anonymous pull")
 	case len(s.Network.Allow) > MaxIPRules:
@@ -181,7 +183,7 @@ func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at ti
 		}
 	})
 	if err == nil && !found {
-		return notFound("password", slot)
+		return refusal.NotFound("password", slot)
 	}
 	return err
 }
@@ -190,7 +192,7 @@ func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at ti
 func (r *Registry) tokenState(name string) (TokenState, error) {
 	t, ok := r.e.ids.Token(r.id, name)
 	if !ok {
-		return TokenState{}, notFound("token", name)
+		return TokenState{}, refusal.NotFound("token", name)
 	}
 	s := TokenState{TokenSpec: TokenSpec{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: !t.Enabled}, Created: t.Created}
 	for _, p := range t.Passwords {
@@ -203,7 +205,7 @@ func (r *Registry) tokenState(name string) (TokenState, error) {
 func (r *Registry) patchToken(ctx context.Context, name string, change control.TokenChange) error {
 	if scopeMap := change.ScopeMap; scopeMap != nil {
 		if _, ok := r.e.ids.ScopeMap(r.id, *scopeMap); !ok {
-			return notFound("scope map", *scopeMap)
+			return refusal.NotFound("scope map", *scopeMap)
 		}
 	}
 	return r.changeToken(ctx, name, func(t *principal.Token) {
