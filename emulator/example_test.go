@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
@@ -225,10 +226,10 @@ func ExampleEmulator_AddFault() {
 		return
 	}
 	defer e.Close()
-	fault, err := e.AddFault(emulator.Fault{
-		Kind:   emulator.FaultStatus,
+	added, err := e.AddFault(fault.Fault{
+		Kind:   fault.Status,
 		Status: http.StatusServiceUnavailable,
-		Routes: []emulator.Route{emulator.RouteToken},
+		Routes: []fault.Route{fault.RouteToken},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -241,7 +242,7 @@ func ExampleEmulator_AddFault() {
 		return answer.Code
 	}
 	fmt.Println(get())
-	if err := e.RemoveFault(fault.ID); err != nil {
+	if err := e.RemoveFault(added.ID); err != nil {
 		fmt.Println(err)
 		return
 	}

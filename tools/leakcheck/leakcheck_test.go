@@ -12,9 +12,9 @@ import (
 	"github.com/acrkit/acrkit/tools/internal/marker"
 )
 
-// TestTaps sees that the taps fit the code.
+// TestTaps sees that the taps fit the code. It leaves the plants out: the check would find their tokens in its files.
 func TestTaps(t *testing.T) {
-	if _, err := WriteOverlay("../..", t.TempDir(), "/dev/null", plants...); err != nil {
+	if _, err := WriteOverlay("../..", t.TempDir(), "/dev/null"); err != nil {
 		t.Error(err)
 	}
 }
