@@ -3,6 +3,7 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -293,8 +294,12 @@ func (e *Emulator) Close() error {
 	return e.closeErr
 }
 
-// CACertificate returns the certificate of the emulator's own authority, as PEM,
-// for the trust stores of clients. It is also in DataDir/ca.pem.
+// CAPool returns a new pool that holds the emulator's own certificate authority alone, for
+// the RootCAs of a client in this process.
+func (e *Emulator) CAPool() *x509.CertPool { return e.ca.Pool() }
+
+// CACertificate returns the certificate of that authority as PEM, for files that other
+// programs trust. It is also in DataDir/ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
 func checkHostname(h string) (string, error) {

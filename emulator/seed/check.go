@@ -63,7 +63,7 @@ func (s *Seed) Check() error {
 
 // checked returns what check finds, as an error.
 func checked(what string, check func(*problems)) error {
-	p := &problems{}
+	p := &problems{whole: "the " + what}
 	check(p)
 	if err := p.err("use the " + what); err != nil {
 		return err
