@@ -131,6 +131,14 @@ func TestIdentityUnderARunningClient(t *testing.T) {
 	expect("its password has expired, its access token not", "")
 	reg.Advance(61 * time.Minute)
 	expect("its access token has expired too", acrkit.CodeCredentialRejected)
+	reader := reg.Token("two-passwords", "repositories/*/metadata/read")
+	reg.RegeneratePassword(reader.Name, "password1")
+	if err := tags(t, reg, reader.Credential()); acrkit.CodeOf(err) != acrkit.CodeCredentialRejected {
+		t.Errorf("with the old password: %v", err)
+	}
+	if err := tags(t, reg, reader.Pair()); err != nil {
+		t.Errorf("with both passwords, of which one is old: %v", err)
+	}
 	next := auth.ScopedToken("reader", reg.RegeneratePassword("reader", "password1"))
 	if err := tags(t, reg, next); err != nil {
 		t.Errorf("with a new password: %v", err)

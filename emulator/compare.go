@@ -1,8 +1,11 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,18 +48,18 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	for i, r := range s.Registries {
 		reg, ok := e.ids.RegistryByName(r.Name)
 		if !ok {
-			add("there is no registry %s", quote(r.Name))
+			add("there is no registry %s", refusal.Quote(r.Name))
 			continue
 		}
 		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
-			add("the first registry is %s", quote(first.Name))
+			add("the first registry is %s", refusal.Quote(first.Name))
 		}
 		differences, err := e.compareRegistry(ctx, reg, registryOf(s, &r, reg.ID), &r)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range differences {
-			add("registry %s: %s", quote(r.Name), d)
+			add("registry %s: %s", refusal.Quote(r.Name), d)
 		}
 	}
 	return out, nil
@@ -119,14 +122,14 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	for _, m := range r.ScopeMaps {
 		stored, ok := e.ids.StoredScopeMap(have.ID, m.Name)
 		if !ok {
-			add("there is no scope map %s", quote(m.Name))
+			add("there is no scope map %s", refusal.Quote(m.Name))
 		} else if stored.Description != m.Description || !slices.Equal(stored.Actions, m.Actions) {
-			add("the scope map %s is another", quote(m.Name))
+			add("the scope map %s is another", refusal.Quote(m.Name))
 		}
 	}
 	for _, t := range r.Tokens {
 		if d := e.compareToken(have, &t); d != "" {
-			add("the token %s %s", quote(t.Name), d)
+			add("the token %s %s", refusal.Quote(t.Name), d)
 		}
 	}
 	for _, repo := range r.Repositories {
@@ -137,7 +140,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 				return nil, err
 			}
 			if missing != "" {
-				add("there is no %s in the repository %s", missing, quote(repo.Name))
+				add("there is no %s in the repository %s", missing, refusal.Quote(repo.Name))
 			}
 		}
 	}
@@ -150,7 +153,7 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 	case !ok:
 		return "is not there"
 	case have.ScopeMap != t.ScopeMap:
-		return "has the scope map " + quote(have.ScopeMap)
+		return "has the scope map " + refusal.Quote(have.ScopeMap)
 	case have.Enabled != (t.Status != "disabled"):
 		return "has another status"
 	}
@@ -160,6 +163,20 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) {
 			return "has another " + p.Name
 		}
+	}
+	return ""
+}
+
+// compareKeys says how an application's keys differ from the seed's, or "".
+func compareKeys(have *principal.Application, a seed.Application) string {
+	certificates, federated := write.PublicKeys(a)
+	switch {
+	case !slices.EqualFunc(have.Certificates, certificates, bytes.Equal):
+		return "has other certificates"
+	case !slices.EqualFunc(have.Federated, federated, func(x, y principal.Federated) bool {
+		return x.Issuer == y.Issuer && x.Subject == y.Subject && x.Audience == y.Audience && bytes.Equal(x.PublicKey, y.PublicKey)
+	}):
+		return "has other federatedCredentials"
 	}
 	return ""
 }

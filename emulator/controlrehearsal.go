@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -66,8 +67,8 @@ func (e *Emulator) controlResetClock(w http.ResponseWriter, r *http.Request) err
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
 	answer.JSON(w, http.StatusOK, control.Lifetimes{
-		Access:  cmp.Or(l.Access, principal.AccessLife).String(),
-		Refresh: cmp.Or(l.Refresh, principal.RefreshLife).String(),
+		Access:  cmp.Or(l.Access, service.AccessLife).String(),
+		Refresh: cmp.Or(l.Refresh, service.RefreshLife).String(),
 		Entra:   cmp.Or(l.Entra, time.Hour).String(),
 	})
 	return nil
@@ -109,15 +110,11 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 }
 
 func faultJSON(f fault.Fault) control.Fault {
-	out := control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
-		Kind: string(f.Kind), Routes: []string{}, Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
+	return control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
+		Kind: f.Kind, Routes: append([]fault.Route{}, f.Routes...), Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
 		BytesPerSecond: f.BytesPerSecond,
 	}}
-	for _, r := range f.Routes {
-		out.Routes = append(out.Routes, string(r))
-	}
-	return out
 }
 
 func (e *Emulator) controlFaults(w http.ResponseWriter, _ *http.Request) error {
@@ -137,11 +134,7 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	var routes []fault.Route
-	for _, name := range in.Routes {
-		routes = append(routes, fault.Route(name))
-	}
-	f, err := e.AddFault(fault.Fault{Kind: fault.Kind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
+	f, err := e.AddFault(fault.Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal,
 		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
 		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {
@@ -160,7 +153,7 @@ func (e *Emulator) controlRemoveFaults(w http.ResponseWriter, _ *http.Request) e
 func (e *Emulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return badControl("%s is no number of a fault", quote(r.PathValue("id")))
+		return badControl("%s is no number of a fault", refusal.Quote(r.PathValue("id")))
 	}
 	return noContent(w, e.RemoveFault(id))
 }

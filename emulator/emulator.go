@@ -3,6 +3,7 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,8 +24,10 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -124,6 +127,7 @@ type Emulator struct {
 	ca       *pki.Authority
 	db       *db.DB
 	ids      *principal.Store
+	write    *write.Writer
 	content  *content.Store
 	log      *decisions.Log
 	verifier *principal.Verifier
@@ -177,7 +181,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", refusal.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -230,6 +234,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.verifier = e.ids.NewVerifier()
+	e.write = write.New(e.ids, e.now)
 	e.wire()
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
@@ -289,8 +294,12 @@ func (e *Emulator) Close() error {
 	return e.closeErr
 }
 
-// CACertificate returns the certificate of the emulator's own authority, as PEM,
-// for the trust stores of clients. It is also in DataDir/ca.pem.
+// CAPool returns a new pool that holds the emulator's own certificate authority alone, for
+// the RootCAs of a client in this process.
+func (e *Emulator) CAPool() *x509.CertPool { return e.ca.Pool() }
+
+// CACertificate returns the certificate of that authority as PEM, for files that other
+// programs trust. It is also in DataDir/ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
 func checkHostname(h string) (string, error) {
@@ -299,7 +308,7 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", refusal.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

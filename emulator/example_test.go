@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -96,10 +95,8 @@ func ExampleEmulator_Serve() {
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(ctx, listener) }()
 
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(e.CACertificate())
 	client := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+		TLSClientConfig: &tls.Config{RootCAs: e.CAPool(), MinVersion: tls.VersionTLS12}}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("https://" + listener.Addr().String() + "/v2/")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 )
 
 // Limits on faults.
@@ -60,7 +61,7 @@ func (f *Fault) Check() error {
 	}
 	k := f.Kind
 	if k.row().name == "" {
-		return bad("%s is no kind of fault", quote(string(k)))
+		return bad("%s is no kind of fault", refusal.Quote(string(k)))
 	}
 	for _, x := range []struct {
 		parameter Parameter
@@ -95,7 +96,7 @@ func (f *Fault) Check() error {
 	}
 	for _, r := range f.Routes {
 		if !slices.Contains(Routes(), r) {
-			return bad("%s is no route", quote(string(r)))
+			return bad("%s is no route", refusal.Quote(string(r)))
 		}
 		//rule:upload-faults-check
 		if !k.Hits(r) {
@@ -115,11 +116,3 @@ func (f Fault) Effect() string {
 
 // String names the fault and says what it does, for the decision log.
 func (f Fault) String() string { return fmt.Sprintf("fault %d: %s", f.ID, f.Effect()) }
-
-// quote writes a word that a caller chose, clipped.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
-}

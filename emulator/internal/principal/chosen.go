@@ -60,7 +60,7 @@ func (s *Store) Chosen() []string {
 // ChosenIn is [Store.Chosen] of what is put into a change, as if nothing else were
 // there.
 func ChosenIn(put func(c *Change)) []string {
-	c := newChange()
+	c := newChange(nil)
 	put(c)
 	return chosenOf(maps.Values(c.put))
 }

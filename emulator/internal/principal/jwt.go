@@ -11,16 +11,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
-// The lifetimes of the registry's tokens, recorded, and how far back their "not
-// before" lies, recorded too.
+// The lifetime of an anonymous client's token, recorded, and how far back the "not
+// before" of tokens lies, recorded too.
 const (
-	AccessLife = time.Hour
 	//rule:anonymous-token-anonymous-life
 	AnonymousLife = 5 * time.Minute // of the access token of an anonymous client
-	RefreshLife   = 3 * time.Hour
 	Backdate      = 15 * time.Minute
 )
 
@@ -78,14 +77,14 @@ type Lifetimes struct{ Access, Refresh, Entra time.Duration }
 
 func (l Lifetimes) access() time.Duration {
 	if l.Access == 0 {
-		return AccessLife
+		return service.AccessLife
 	}
 	return l.Access
 }
 
 func (l Lifetimes) refresh() time.Duration {
 	if l.Refresh == 0 {
-		return RefreshLife
+		return service.RefreshLife
 	}
 	return l.Refresh
 }
@@ -176,7 +175,7 @@ func (s *Store) RefreshToken(r *RegistrySettings, a *Application, audience strin
 	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
 	rights, _ := s.RightsOf(r, p)
 	c.Permissions = &permissions{Actions: rights.words()}
-	if r.Mode == ModeABAC {
+	if r.Mode == service.ModeABAC {
 		c.AADIdentity = a.ClientID
 	}
 	return s.sign(&c)
@@ -194,13 +193,13 @@ func (r Rights) words() []string {
 		}
 		return false
 	}
-	if has(cr) {
+	if has(acrkit.ContentRead) {
 		out = append(out, "read")
 	}
-	if has(cw) {
+	if has(acrkit.ContentWrite) {
 		out = append(out, "write")
 	}
-	if has(cd) {
+	if has(acrkit.ContentDelete) {
 		out = append(out, "delete", "deleted/read", "deleted/restore/action")
 	}
 	return out
@@ -275,9 +274,9 @@ func (v *Verifier) Verify(r *RegistrySettings, token string, now time.Time) (Acc
 			return Access{}, err
 		}
 		//rule:anonymous-token-verify
-		if pull := acrkit.RepositoryScope(AllRepositories, cr); kind == KindAnonymous && a.Granted.Contains(pull) {
+		if pull := acrkit.RepositoryScope(AllRepositories, acrkit.ContentRead); kind == KindAnonymous && a.Granted.Contains(pull) {
 			// Such a token holds pull alone, and reads tags and attributes, too (recorded).
-			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, mr))
+			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, acrkit.MetadataRead))
 		}
 		v.remember(sum, a)
 	}

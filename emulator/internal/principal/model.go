@@ -11,15 +11,6 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// Slots are the names of a token's passwords.
-const (
-	Password1 = "password1"
-	Password2 = "password2"
-)
-
-// IsSlot reports whether a token can have a password of that name.
-func IsSlot(name string) bool { return name == Password1 || name == Password2 }
-
 // Tenant is an Entra tenant.
 type Tenant struct {
 	ID string `json:"id"`

@@ -14,11 +14,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
-
-// ZeroGUID is the user name under which an ACR refresh token is a password.
-const ZeroGUID = "00000000-0000-0000-0000-000000000000"
 
 // NewRID returns a registry id in the form that tokens have.
 func NewRID() string {
@@ -131,7 +129,7 @@ func (s *Store) CheckDirect(r *RegistrySettings, user, password string, now time
 
 func (s *Store) checkToken(r *RegistrySettings, t *Token, password string, now time.Time) error {
 	var err error = rule.PasswordWrong
-	for _, slot := range []string{Password1, Password2} {
+	for _, slot := range service.Slots() {
 		sum := s.keys.passwordHash(r, t.Name, slot, password)
 		p, ok := t.Password(slot)
 		if !ok || subtle.ConstantTimeCompare(p.Hash, sum) != 1 {
@@ -184,7 +182,7 @@ func (s *Store) RightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 	rights, err := s.rightsOf(r, p)
 	// In ABAC mode the service ignores a scope for all repositories. Source: acr-cli.
 	//rule:all-repositories-rights-of
-	rights.wildcard = r.Mode != ModeABAC
+	rights.wildcard = r.Mode != service.ModeABAC
 	return rights, err
 }
 
@@ -217,7 +215,7 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		if !r.Anonymous {
 			return Rights{}, rule.AnonymousPullOff
 		}
-		rights := allRights("anonymous pull", cr, mr)
+		rights := allRights("anonymous pull", acrkit.ContentRead, acrkit.MetadataRead)
 		rights.anonymous = true
 		return rights, nil
 	}

@@ -142,39 +142,13 @@ func (s *Store) sort() {
 	slices.SortFunc(s.sorted, func(a, b *RegistrySettings) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Change collects what an update stores and removes.
-type Change struct {
-	put    map[key]object
-	remove map[key]bool
-}
-
-func newChange() *Change { return &Change{put: map[key]object{}, remove: map[key]bool{}} }
-
-// Put stores an object, in the place of one with the same name.
-func (c *Change) Put(o object) {
-	delete(c.remove, o.key())
-	c.put[o.key()] = o
-}
-
-// RemoveToken removes a token.
-func (c *Change) RemoveToken(t *Token) {
-	delete(c.put, t.key())
-	c.remove[t.key()] = true
-}
-
-// RemoveScopeMap removes a scope map.
-func (c *Change) RemoveScopeMap(m *ScopeMap) {
-	delete(c.put, m.key())
-	c.remove[m.key()] = true
-}
-
-// Update makes a change: durable when it returns nil, undone otherwise. f may
-// read the store; it sees the state before the change, and no other update runs
-// beside it.
+// Update makes a change: durable when it returns nil, undone otherwise. No other
+// update runs beside it: what f reads by the methods of its [Change] holds until the
+// change is made.
 func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	c := newChange()
+	c := newChange(s)
 	if err := f(c); err != nil {
 		return err
 	}
@@ -337,6 +311,11 @@ func (s *Store) ScopeMap(registry int64, name string) (scopemap.Map, bool) {
 		}
 	}
 	return scopemap.Map{}, false
+}
+
+// IsSystemScopeMap reports whether a scope map of that name is one of the service's own.
+func IsSystemScopeMap(name string) bool {
+	return slices.ContainsFunc(scopemap.System(), func(m scopemap.Map) bool { return m.Name == name })
 }
 
 // ScopeMaps returns the scope maps of a registry that users made, by name.

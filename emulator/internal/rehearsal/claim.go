@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"io"
 	"net/http"
 	"net/url"
@@ -23,7 +24,7 @@ const MaxForm = tokensvc.MaxBody + 1
 // for credentials that cannot be read.
 func (h *Rehearsal) claimed(r *http.Request, reg *principal.RegistrySettings, to route.Route) principal.Principal {
 	header := r.Header.Get("Authorization")
-	if user, _, ok := tokensvc.BasicAuth(header); ok && user != principal.ZeroGUID {
+	if user, _, ok := tokensvc.BasicAuth(header); ok && user != service.RefreshTokenUser {
 		return principal.Principal{Name: user}
 	}
 	_, bearer, _ := strings.Cut(header, " ")
@@ -48,7 +49,7 @@ func (h *Rehearsal) claimed(r *http.Request, reg *principal.RegistrySettings, to
 	refresh := form.Get("refresh_token")
 	switch user := form.Get("username"); user {
 	case "":
-	case principal.ZeroGUID:
+	case service.RefreshTokenUser:
 		refresh = form.Get("password")
 	default:
 		return principal.Principal{Name: user}

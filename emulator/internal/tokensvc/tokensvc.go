@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -240,7 +241,7 @@ func BasicAuth(header string) (user, password string, ok bool) {
 }
 
 func (h *Handler) password(w http.ResponseWriter, r *request, user, password string) {
-	if user == principal.ZeroGUID {
+	if user == service.RefreshTokenUser {
 		h.refresh(w, r, password, func(who principal.Principal, why error) { h.refuse(w, r, who, why, user) })
 		return
 	}
@@ -283,7 +284,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *request, who principal.Princi
 	asked, _ := scopeOf(r.form)
 	h.deny(r, who, asked, "", why)
 	text := unauthorized
-	if guid.Is(user) && user != principal.ZeroGUID {
+	if guid.Is(user) && user != service.RefreshTokenUser {
 		text = "Invalid clientid or client secret. CorrelationId: " + r.requestID
 	}
 	answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", text)
