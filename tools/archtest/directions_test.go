@@ -53,6 +53,10 @@ var rules = []rule{
 		stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
 		"emulator/internal/guid", "emulator/internal/refusal", "emulator/internal/service"}},
+	// The rules of writing are called by HTTP handlers and Go programs alike.
+	{pkg: "emulator/internal/write", ours: []string{"", "scopemap", "emulator/seed", "emulator/internal/db",
+		"emulator/internal/guid", "emulator/internal/principal", "emulator/internal/refusal", "emulator/internal/service"},
+		noStd: []string{"net/http", "encoding/json"}},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen",
 		"internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator/..."},
