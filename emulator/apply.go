@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // SeedMode says what happens to a seed when the data folder holds state already.
@@ -36,7 +37,7 @@ func (m SeedMode) check() error {
 	case "", SeedMerge, SeedReset:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: quote(string(m)) + " is neither merge nor reset"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: wording.Quote(string(m)) + " is neither merge nor reset"}
 }
 
 // A registry's default name, and where it is by default.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // compare lists what the seed has and the state has not, or has otherwise. What the
@@ -45,18 +46,18 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	for i, r := range s.Registries {
 		reg, ok := e.ids.RegistryByName(r.Name)
 		if !ok {
-			add("there is no registry %s", quote(r.Name))
+			add("there is no registry %s", wording.Quote(r.Name))
 			continue
 		}
 		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
-			add("the first registry is %s", quote(first.Name))
+			add("the first registry is %s", wording.Quote(first.Name))
 		}
 		differences, err := e.compareRegistry(ctx, reg, registryOf(s, &r, reg.ID), &r)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range differences {
-			add("registry %s: %s", quote(r.Name), d)
+			add("registry %s: %s", wording.Quote(r.Name), d)
 		}
 	}
 	return out, nil
@@ -119,14 +120,14 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 	for _, m := range r.ScopeMaps {
 		stored, ok := e.ids.StoredScopeMap(have.ID, m.Name)
 		if !ok {
-			add("there is no scope map %s", quote(m.Name))
+			add("there is no scope map %s", wording.Quote(m.Name))
 		} else if stored.Description != m.Description || !slices.Equal(stored.Actions, m.Actions) {
-			add("the scope map %s is another", quote(m.Name))
+			add("the scope map %s is another", wording.Quote(m.Name))
 		}
 	}
 	for _, t := range r.Tokens {
 		if d := e.compareToken(have, &t); d != "" {
-			add("the token %s %s", quote(t.Name), d)
+			add("the token %s %s", wording.Quote(t.Name), d)
 		}
 	}
 	for _, repo := range r.Repositories {
@@ -137,7 +138,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 				return nil, err
 			}
 			if missing != "" {
-				add("there is no %s in the repository %s", missing, quote(repo.Name))
+				add("there is no %s in the repository %s", missing, wording.Quote(repo.Name))
 			}
 		}
 	}
@@ -150,7 +151,7 @@ func (e *Emulator) compareToken(reg *identity.Registry, t *seed.Token) string {
 	case !ok:
 		return "is not there"
 	case have.ScopeMap != t.ScopeMap:
-		return "has the scope map " + quote(have.ScopeMap)
+		return "has the scope map " + wording.Quote(have.ScopeMap)
 	case have.Enabled != (t.Status != "disabled"):
 		return "has another status"
 	}

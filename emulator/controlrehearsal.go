@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // The operations of the control API, each over the method of [Emulator] or
@@ -159,7 +160,7 @@ func (e *Emulator) controlRemoveFaults(w http.ResponseWriter, _ *http.Request) e
 func (e *Emulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return badControl("%s is no number of a fault", quote(r.PathValue("id")))
+		return badControl("%s is no number of a fault", wording.Quote(r.PathValue("id")))
 	}
 	return noContent(w, e.RemoveFault(id))
 }

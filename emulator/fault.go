@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Route is a class of requests that a [Fault] can be limited to.
@@ -95,7 +96,7 @@ func (f *Fault) check(e *Emulator) error {
 	}
 	k := f.Kind.kind()
 	if k.name == "" {
-		return bad("%s is no kind of fault", quote(string(f.Kind)))
+		return bad("%s is no kind of fault", wording.Quote(string(f.Kind)))
 	}
 	for _, n := range []struct {
 		number numbers
@@ -130,7 +131,7 @@ func (f *Fault) check(e *Emulator) error {
 	}
 	for _, r := range f.Routes {
 		if !slices.Contains(Routes(), r) {
-			return bad("%s is no route", quote(string(r)))
+			return bad("%s is no route", wording.Quote(string(r)))
 		}
 		//rule:upload-faults-check
 		if k.routes != nil && !slices.Contains(k.routes, r) {

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/acrkit/acrkit"
 )
@@ -16,12 +15,4 @@ func refused(op string, err error) error {
 	out := *e
 	out.Op = op
 	return &out
-}
-
-// quote quotes a name, not a secret, for an error, and bounds it.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

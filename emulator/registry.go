@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -47,7 +48,7 @@ func (e *Emulator) Registries() []string {
 }
 
 func notFound(what, name string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "it does not exist"}
+	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + wording.Quote(name), Reason: "it does not exist"}
 }
 
 // Name returns the registry's name.
@@ -149,7 +150,7 @@ func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
 	}
 	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op,
-			Reason: "name: " + quote(m.Name) + " is one of the registry's own scope maps"}
+			Reason: "name: " + wording.Quote(m.Name) + " is one of the registry's own scope maps"}
 	}
 	return r.e.ids.Update(ctx, func(c *identity.Change) error {
 		created := r.e.now().UTC()
@@ -199,7 +200,7 @@ func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
 		return refused(op, err)
 	}
 	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); !ok {
-		return bad("scopeMap: there is no scope map " + quote(t.ScopeMap) + " in this registry")
+		return bad("scopeMap: there is no scope map " + wording.Quote(t.ScopeMap) + " in this registry")
 	}
 	if strings.EqualFold(t.Name, r.name) {
 		return bad("name: is the name of the registry, which is its admin user's")
@@ -275,7 +276,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 	for i, slot := range slots {
 		if !identity.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
-				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", quote(slot))}
+				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", wording.Quote(slot))}
 		}
 		out = append(out, Password{Name: slot, Value: seed.Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -118,7 +119,7 @@ func (s *RegistrySettings) check() (rules *identity.Network, err error) {
 	}
 	switch {
 	case s.RoleAssignmentMode != identity.ModeLegacy && s.RoleAssignmentMode != identity.ModeABAC:
-		return bad("the role assignment mode %s is neither %s nor %s", quote(s.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+		return bad("the role assignment mode %s is neither %s nor %s", wording.Quote(s.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
 	case s.AnonymousPull && s.SKU == "Basic":
 		return bad("the tier Basic has no anonymous pull")
 	case len(s.Network.Allow) > MaxIPRules:

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/internal/imagegen"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -49,7 +49,7 @@ type unique map[string]bool
 
 func (u unique) add(p *problems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s occurs twice", what, quote(name))
+		p.add(path, "%s %s occurs twice", what, wording.Quote(name))
 	}
 	u[name] = true
 }
@@ -220,7 +220,7 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	}
 	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
 	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
-		p.add(path+".resourceGroup", "%s is no resource group of its subscription", quote(r.ResourceGroup))
+		p.add(path+".resourceGroup", "%s is no resource group of its subscription", wording.Quote(r.ResourceGroup))
 	}
 }
 
@@ -262,12 +262,12 @@ func checkPassword(p *problems, path string, value Secret) {
 
 func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
-		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", quote(r.Name))
+		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", wording.Quote(r.Name))
 	}
 	checkLocation(p, path+".location", r.Location)
 	limit, ok := tierLimit[identity.OrPremium(r.SKU)]
 	if !ok {
-		p.add(path+".sku", "%s is none of Basic, Standard, Premium", quote(r.SKU))
+		p.add(path+".sku", "%s is none of Basic, Standard, Premium", wording.Quote(r.SKU))
 		limit = tierLimit["Premium"]
 	}
 	if r.AnonymousPullEnabled && r.SKU == "Basic" {
@@ -277,12 +277,12 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	case "", identity.ModeLegacy, identity.ModeABAC:
 	default:
 		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
-			quote(r.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+			wording.Quote(r.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", quote(r.ArmTokenPolicy))
+		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", wording.Quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
 		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
@@ -315,7 +315,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
 		t.check(p, path)
 		if t.ScopeMap != "" && !maps[t.ScopeMap] {
-			p.add(path+".scopeMap", "there is no scope map %s in this registry", quote(t.ScopeMap))
+			p.add(path+".scopeMap", "there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 		}
 		if strings.EqualFold(t.Name, r.Name) {
 			p.add(path+".name", "is the name of the registry, which is its admin user's")
@@ -329,7 +329,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 func (a *RoleAssignment) check(p *problems, path string) {
 	role, ok := identity.RoleByName(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", quote(a.Role), strings.Join(identity.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(identity.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
@@ -337,14 +337,14 @@ func (a *RoleAssignment) check(p *problems, path string) {
 	}
 	for i, pattern := range a.Repositories {
 		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(item(path, "repositories", i), "%s", reasonOf(err))
+			p.add(item(path, "repositories", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (r *Repository) check(p *problems, path string) {
 	if err := acrkit.CheckRepositoryName(r.Name); err != nil {
-		p.add(join(path, "name"), "%s", reasonOf(err))
+		p.add(join(path, "name"), "%s", wording.Reason(err))
 	}
 	tags := unique{}
 	for i, image := range r.Images {
@@ -352,7 +352,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, tag := range image.Tags {
 			path := item(path, "tags", j)
 			if !acrkit.IsTag(tag) {
-				p.add(path, "%s is not a tag", quote(tag))
+				p.add(path, "%s is not a tag", wording.Quote(tag))
 			}
 			tags.add(p, path, tag, "tag")
 		}
@@ -363,7 +363,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, platform := range image.Platforms {
 			path := item(path, "platforms", j)
 			if _, err := imagegen.ParsePlatform(platform); err != nil {
-				p.add(path, "%s", reasonOf(err))
+				p.add(path, "%s", wording.Reason(err))
 			}
 			platforms.add(p, path, platform, "platform")
 		}
@@ -372,7 +372,7 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", wording.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
@@ -383,14 +383,14 @@ func (m *ScopeMap) check(p *problems, path string) {
 	}
 	for i, line := range m.Actions {
 		if _, err := scopemap.ParseRule(line); err != nil {
-			p.add(item(path, "actions", i), "%s", reasonOf(err))
+			p.add(item(path, "actions", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
-		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
+		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", wording.Quote(t.Name))
 	}
 	if t.Name == identity.ZeroGUID {
 		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
@@ -401,7 +401,7 @@ func (t *Token) check(p *problems, path string) {
 	switch t.Status {
 	case "", "enabled", "disabled":
 	default:
-		p.add(join(path, "status"), "%s is neither enabled nor disabled", quote(t.Status))
+		p.add(join(path, "status"), "%s is neither enabled nor disabled", wording.Quote(t.Status))
 	}
 	slots := unique{}
 	for i, pw := range t.Passwords {
@@ -413,12 +413,4 @@ func (t *Token) check(p *problems, path string) {
 		}
 		checkPassword(p, path, pw.Value)
 	}
-}
-
-// reasonOf returns the reason alone of an error of ours.
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

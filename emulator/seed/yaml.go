@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // decodeYAML fills dst. It is our own because the library's strict mode neither
@@ -217,7 +219,7 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			if where == "" {
 				where = "the seed"
 			}
-			word := " " + quote(key.Value)
+			word := " " + wording.Quote(key.Value)
 			if hasSecret {
 				word = "" // {correct-horse} instead of {value: correct-horse} makes the secret the key
 			}
@@ -232,12 +234,4 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		p.decode(value, v.Field(field), at)
 		p.lines[at] = key.Line
 	}
-}
-
-// quote quotes a word of the seed that is a name, not a secret, and bounds it.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }
