@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"io"
 	"reflect"
 	"regexp"
@@ -12,8 +13,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // decodeYAML fills dst. It is our own because the library's strict mode neither
@@ -219,7 +218,7 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			if where == "" {
 				where = "the seed"
 			}
-			word := " " + wording.Quote(key.Value)
+			word := " " + refusal.Quote(key.Value)
 			if hasSecret {
 				word = "" // {correct-horse} instead of {value: correct-horse} makes the secret the key
 			}
