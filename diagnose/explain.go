@@ -16,8 +16,8 @@ import (
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Explain says why an attempt failed. An error is the context's, or has
@@ -167,7 +167,7 @@ func (x *examiner) reason() string {
 // maxQuoted is the longest part of a text, in bytes, that a diagnosis quotes.
 const maxQuoted = 300
 
-func clip(s string) string { return visible.Clip(strings.Join(strings.Fields(s), " "), maxQuoted) }
+func clip(s string) string { return wording.Clip(strings.Join(strings.Fields(s), " "), maxQuoted) }
 
 // entra explains a refusal of Entra by its AADSTS number.
 func (x *examiner) entra(context.Context) (Diagnosis, bool) {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	seedcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/seed"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
@@ -93,7 +95,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 				return err
 			}
 			if !opts.Memory && opts.DataDir == "" {
-				dir, err := defaultDataDir(f.Env, "acrkit emulator start")
+				dir, err := target.DefaultDataDir(f.Env, "acrkit emulator start")
 				if err != nil {
 					return err
 				}
@@ -171,7 +173,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 // passwords are public.
 func (opts *StartOptions) seed() (*seed.Seed, error) {
 	if opts.SeedFile != "" {
-		return readSeed(opts.SeedFile, opts.IO.In)
+		return seedcmd.Read(opts.SeedFile, opts.IO.In)
 	}
 	if !opts.Memory {
 		if opts.Recover {
