@@ -49,7 +49,7 @@ var rules = []rule{
 	{pkg: "emulator/internal/refusal", ours: []string{""}, stdOnly: true},
 	{pkg: "emulator/internal/service", ours: []string{""}, stdOnly: true},
 	{pkg: "emulator/rule", ours: []string{"", "emulator/fault", "internal/cause"}, stdOnly: true},
-	{pkg: "emulator/control", ours: []string{"", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
+	{pkg: "emulator/control", ours: []string{"", "emulator/fault", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
 		stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
 		"emulator/internal/guid", "emulator/internal/refusal", "emulator/internal/service"}},

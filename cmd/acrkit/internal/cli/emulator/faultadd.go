@@ -32,6 +32,7 @@ func ofKinds(p fault.Parameter) string {
 
 func newCmdFaultAdd(c *target) *cobra.Command {
 	var in control.NewFault
+	var routes []string
 	var retryAfter time.Duration
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
@@ -49,12 +50,15 @@ func newCmdFaultAdd(c *target) *cobra.Command {
 		Args:      cmdutil.ExactArgs(1, "a kind: "+strings.Join(words(fault.Kinds()), ", ")),
 		ValidArgs: words(fault.Kinds()),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in.Kind, in.Registry, in.RetryAfter = args[0], c.registry(), int64(retryAfter/time.Second)
+			in.Kind, in.Registry, in.RetryAfter = fault.Kind(args[0]), c.registry(), int64(retryAfter/time.Second)
 			if retryAfter%time.Second != 0 {
 				return cmdutil.Usage("--retry-after is not in whole seconds")
 			}
 			if cmd.Flags().Changed("rate") && in.Rate == 0 {
 				return cmdutil.Usage("--rate 0 hits nothing")
+			}
+			for _, route := range routes {
+				in.Routes = append(in.Routes, fault.Route(route))
 			}
 			cl, err := c.open()
 			if err != nil {
@@ -68,7 +72,7 @@ func newCmdFaultAdd(c *target) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&in.Routes, "route", nil, "only requests of these `routes`")
+	flags.StringSliceVar(&routes, "route", nil, "only requests of these `routes`")
 	cmdutil.CompleteListFlag(cmd, "route", words(fault.Routes()))
 	flags.StringVar(&in.Principal, "identity", "", "only requests of this token, client id or admin user")
 	cmdutil.CompleteNameFlag(cmd, "identity", c.names(tokenNames))

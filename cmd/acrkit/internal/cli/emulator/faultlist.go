@@ -16,10 +16,10 @@ import (
 
 func faultRow(f control.Fault) []string {
 	what := fault.Fault{
-		Kind: fault.Kind(f.Kind), Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
+		Kind: f.Kind, Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
 		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond,
 	}.Effect()
-	routes := strings.Join(f.Routes, ",")
+	routes := strings.Join(words(f.Routes), ",")
 	if routes == "" {
 		routes = "all"
 	}
