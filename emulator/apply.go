@@ -241,7 +241,10 @@ func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *
 		}
 		next.ScopeMap, next.Enabled = t.ScopeMap, t.Status != "disabled"
 		for _, p := range t.Passwords {
-			next.Passwords = append(next.Passwords, e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), now, p.Expires))
+			password := e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), now, p.Expires)
+			//rule:value-from-token
+			password.Private = p.IsPrivate()
+			next.Passwords = append(next.Passwords, password)
 		}
 		slices.SortFunc(next.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
 		c.Put(next)

@@ -330,7 +330,10 @@ func (e *Emulator) application(tenant string, a seed.Application) *identity.Appl
 		out.ObjectID = old.ObjectID
 	}
 	for _, s := range a.Secrets {
-		out.Secrets = append(out.Secrets, e.ids.Keys().NewSecret(out.ClientID, string(s.Value), s.Expires))
+		secret := e.ids.Keys().NewSecret(out.ClientID, string(s.Value), s.Expires)
+		//rule:value-from-application
+		secret.Private = s.IsPrivate()
+		out.Secrets = append(out.Secrets, secret)
 	}
 	keysOf(out, a)
 	return out

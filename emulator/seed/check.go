@@ -113,7 +113,7 @@ func (w *Password) Check() error {
 		if !identity.IsSlot(w.Name) {
 			p.add("name", "is neither password1 nor password2")
 		}
-		checkPassword(p, "", w.Value)
+		checkSecret(p, "", w.Value, w.ValueFrom)
 	})
 }
 
@@ -166,7 +166,7 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 		applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
 		checkText(p, path+".displayName", a.DisplayName, maxDescription)
 		for k, x := range a.Secrets {
-			checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
+			checkSecret(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value, x.ValueFrom)
 		}
 		a.checkKeys(p, path)
 	}
@@ -240,12 +240,20 @@ func checkText(p *problems, path, s string, most int) {
 	}
 }
 
-func checkPassword(p *problems, path string, value Secret) {
+func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
+	if value == "" && from != (ValueFrom{}) {
+		if !p.unread {
+			p.add(join(path, "valueFrom"), "its value was not read")
+		}
+		return
+	}
 	if value == "" {
 		p.add(path, "has no value")
 		return
 	}
-	path = join(path, "value")
+	if path = join(path, "value"); from != (ValueFrom{}) {
+		path += "From"
+	}
 	switch n := len(value); {
 	case n < minPassword:
 		p.add(path, "is shorter than %d bytes", minPassword)
@@ -411,7 +419,7 @@ func (t *Token) check(p *problems, path string) {
 		} else {
 			slots.add(p, join(path, "name"), pw.Name, "password")
 		}
-		checkPassword(p, path, pw.Value)
+		checkSecret(p, path, pw.Value, pw.ValueFrom)
 	}
 }
 

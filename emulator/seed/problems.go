@@ -15,9 +15,10 @@ const maxProblems = 20
 // problems collects the problems of a seed. It knows the line of each
 // path ("registries[0].name") when the seed came from a file.
 type problems struct {
-	lines map[string]int
-	list  []problem
-	more  int
+	lines  map[string]int
+	unread bool // that a value is elsewhere is no problem
+	list   []problem
+	more   int
 }
 
 type problem struct {

@@ -7,6 +7,20 @@ func serverRules() []rule {
 	)
 	return []rule{
 		{
+			"value-from",
+			"A secret counts as private only if the seed names where it is; one of the example never does.",
+			[]change{
+				{"value-from-is-private", always(), "", "TestValueFrom_public"},
+				{"value-from-is-private", drop("from"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-both", remove(), "", "TestValueFrom_errors"},
+				{"value-from-limit", value("limit.Limit{Name: $.Name, Bytes: $.Bytes * 2}"), "", "TestValueFrom_errors"},
+				{"value-from-token", remove(), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-application", value("true"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-compare", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-compare-2", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},
+			},
+		},
+		{
 			"chosen-secrets",
 			"If other machines can reach the emulator, it accepts no chosen password or secret.",
 			[]change{
