@@ -224,6 +224,9 @@ registries:
 	if err := open(other, read(a, b), true); err == nil {
 		t.Error("a folder with chosen secrets is served")
 	}
+	if err := open(other, nil, true); !strings.Contains(fmt.Sprint(err), chosenPull) || !strings.Contains(err.Error(), chosenApp) {
+		t.Errorf("the folder with chosen secrets, without a seed: %v", err)
+	}
 	unread, err := seed.Read(strings.NewReader(strings.NewReplacer("SECRET", a, "PASSWORD", b).Replace(text)))
 	must(t, err)
 	if err := open("", unread, true); !strings.Contains(fmt.Sprint(err), "was not read") {

@@ -78,6 +78,10 @@ type Options struct {
 	// BlobHost is the second host's name, without port, for clients that cannot
 	// resolve names under .localhost; "" = REGISTRY.blob.localhost.
 	BlobHost string
+	// CACertificate and CAKey are a certificate authority of the caller's, as PEM: the
+	// emulator's certificates are below it, and DataDir gets no other. nil = one is made,
+	// or read from DataDir.
+	CACertificate, CAKey []byte
 	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
@@ -113,6 +117,11 @@ type Emulator struct {
 	observe func(r *http.Request, status int)
 	idle    idle.Server // connections and bodies that are waited for
 	rehearsal
+
+	unknown struct { // names that TLS was asked for in vain
+		sync.Mutex
+		names map[string]bool
+	}
 
 	controlKey string
 	controlMux *http.ServeMux
@@ -165,6 +174,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		e.clock.base = time.Now
 	}
 	e.now = e.clock.Now
+	e.unknown.names = map[string]bool{}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
@@ -224,7 +234,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err = e.openState(ctx, state, &o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
-	if err := e.openAuthority(); err != nil {
+	if err := e.openAuthority(&o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
 	if e.controlKey, err = openControlKey(o.DataDir); err != nil {
@@ -287,7 +297,8 @@ func (e *Emulator) Close() error {
 }
 
 // CACertificate returns the certificate of the emulator's own authority, as PEM,
-// for the trust stores of clients. It is also in DataDir/ca.pem.
+// for the trust stores of clients. It is also in DataDir/ca.pem, unless it was given, and
+// at GET /ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
 // Decision is one line of the decision log. It has what the answer must not say,

@@ -21,6 +21,28 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"public-paths",
+			"Without a credential, another machine gets only the CA certificate and two probes over plain HTTP.",
+			[]change{
+				{"public-paths-serve-http", always(), "", "TestPublic"},
+				{"public-paths-ca-pem", value(`append(e.ca.PEM(), e.ca.PEM()...)`), "", "TestPublic"},
+				{"authority-names-served", never(), "", "TestUnknownName"},
+				{"authority-names-forwarded", never(), "", "TestUnknownName"},
+				{"unknown-names-max", value("$ + 1"), "", "TestUnknownTLSName"},
+				{"unknown-names-max", value("$ - 1"), "", "TestUnknownTLSName"},
+			},
+		},
+		{
+			"given-authority",
+			"A given certificate authority must be one, valid now, with its own key.",
+			[]change{
+				{"given-authority-is-ca", never(), "", "TestGiven_refused"},
+				{"given-authority-usage", never(), "", "TestGiven_refused"},
+				{"given-authority-ends", never(), "", "TestGiven_refused"},
+				{"given-authority-begins", never(), "", "TestGiven_refused"},
+			},
+		},
+		{
 			"chosen-secrets",
 			"If other machines can reach the emulator, it accepts no chosen password or secret.",
 			[]change{
