@@ -195,3 +195,12 @@ func CodeOf(err error) Code {
 	}
 	return ""
 }
+
+// HintOf returns the hint of the first [*Error] in err's tree: what to do now, one line;
+// "" if there is none.
+func HintOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Hint
+	}
+	return ""
+}

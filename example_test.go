@@ -18,10 +18,9 @@ func ExampleError() {
 	if errors.Is(err, acrkit.CodeInsufficientScope) {
 		fmt.Println("a right is missing")
 	}
-	var e *acrkit.Error
-	if errors.As(err, &e) {
-		fmt.Println(e)
-		fmt.Println("try:", e.Hint)
+	fmt.Println(err)
+	if hint := acrkit.HintOf(err); hint != "" {
+		fmt.Println("try:", hint)
 	}
 	// Output:
 	// a right is missing

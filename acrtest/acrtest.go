@@ -47,7 +47,6 @@ type Registry struct {
 	em   *emulator.Emulator
 	reg  *emulator.Registry
 	host string
-	pool *x509.CertPool
 	base *http.Transport
 	log  *recorder
 
@@ -108,10 +107,7 @@ func newRegistry(tb owner, opts *Options) *Registry {
 	if err != nil {
 		tb.Fatalf("acrtest: %v", err)
 	}
-	r := &Registry{tb: tb, em: em, reg: reg, host: net.JoinHostPort("localhost", port), pool: x509.NewCertPool()}
-	if !r.pool.AppendCertsFromPEM(em.CACertificate()) {
-		tb.Fatalf("acrtest: the emulator's CA certificate cannot be read")
-	}
+	r := &Registry{tb: tb, em: em, reg: reg, host: net.JoinHostPort("localhost", port)}
 	dialer := &net.Dialer{}
 	r.base = &http.Transport{
 		// No proxy: a test must not depend on the environment. Names that are
@@ -123,7 +119,7 @@ func newRegistry(tb owner, opts *Options) *Registry {
 			}
 			return dialer.DialContext(ctx, network, target)
 		},
-		TLSClientConfig:     &tls.Config{RootCAs: r.pool, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     &tls.Config{RootCAs: em.CAPool(), MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 64, // many goroutines keep their connections
 	}
@@ -153,7 +149,7 @@ func (r *Registry) Emulator() *emulator.Emulator { return r.em }
 func (r *Registry) Manage() *emulator.Registry { return r.reg }
 
 // CAPool returns a pool that holds the registry's certificate authority alone.
-func (r *Registry) CAPool() *x509.CertPool { return r.pool.Clone() }
+func (r *Registry) CAPool() *x509.CertPool { return r.em.CAPool() }
 
 // CAFile returns a PEM file with the certificate authority, for SSL_CERT_FILE and
 // the like of other programs.

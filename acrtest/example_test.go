@@ -10,7 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
@@ -62,9 +62,9 @@ func ExampleRegistry_Fault() {
 	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
 	client := &http.Client{Transport: reg.Transport(token.Credential())}
 
-	remove := reg.Fault(emulator.Fault{
-		Kind:       emulator.FaultThrottle,
-		Routes:     []emulator.Route{emulator.RouteTags},
+	remove := reg.Fault(fault.Fault{
+		Kind:       fault.Throttle,
+		Routes:     []fault.Route{fault.RouteTags},
 		RetryAfter: 7 * time.Second,
 		Count:      1,
 	})

@@ -28,6 +28,12 @@ type Token struct {
 // Credential returns the credential of name and first password.
 func (t Token) Credential() auth.Credential { return auth.ScopedToken(t.Name, t.Password1) }
 
+// Pair returns the credential of name and both passwords, which goes on while one of them
+// is regenerated. A refused password costs it one more token request.
+func (t Token) Pair() auth.Credential {
+	return auth.ScopedTokenPair(t.Name, t.Password1, t.Password2)
+}
+
 // String names the token without its passwords.
 func (t Token) String() string { return fmt.Sprintf("token %q", t.Name) }
 

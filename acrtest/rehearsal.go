@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -22,7 +23,7 @@ func (r *Registry) Advance(d time.Duration) {
 
 // Fault makes requests fail from now on, until the function it returns is called,
 // the fault's count is reached, or the test ends. Push's own requests are hit, too.
-func (r *Registry) Fault(f emulator.Fault) (remove func()) {
+func (r *Registry) Fault(f fault.Fault) (remove func()) {
 	r.tb.Helper()
 	f, err := r.em.AddFault(f)
 	if err != nil {

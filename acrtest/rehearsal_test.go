@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // tags lists a repository's tags with the client of package registry.
@@ -33,20 +34,20 @@ func tags(t *testing.T, reg *acrtest.Registry, cred auth.Credential) error {
 // does not as what it is.
 func TestFaultsSeenByAClient(t *testing.T) {
 	for name, x := range map[string]struct {
-		fault emulator.Fault
+		fault fault.Fault
 		code  acrkit.Code // "" = it is outlasted
 		least int64       // hits
 	}{
-		"throttled_once":        {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteTags}, Count: 1}, "", 1},
-		"unavailable_once":      {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, Routes: []emulator.Route{emulator.RouteTags}, Count: 1}, "", 1},
-		"dropped_once":          {emulator.Fault{Kind: emulator.FaultDrop, Routes: []emulator.Route{emulator.RouteTags}, Count: 1}, "", 1},
-		"drop_in_the_body":      {emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 20, Routes: []emulator.Route{emulator.RouteTags}, Principal: "reader", Count: 1}, "", 1},
-		"token_service_down":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeUnavailable, 1},
-		"token_empty_401":       {emulator.Fault{Kind: emulator.FaultUnauthorized, Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeCredentialRejected, 1},
-		"slow":                  {emulator.Fault{Kind: emulator.FaultSlow, BytesPerSecond: 4000, Routes: []emulator.Route{emulator.RouteTags}}, "", 1},
-		"another_identity":      {emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Principal: "another"}, "", 0},
-		"another_route":         {emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Routes: []emulator.Route{emulator.RouteCatalog}}, "", 0},
-		"this_identity's_token": {emulator.Fault{Kind: emulator.FaultUnauthorized, Principal: "READER", Routes: []emulator.Route{emulator.RouteToken}}, acrkit.CodeCredentialRejected, 1},
+		"throttled_once":        {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
+		"unavailable_once":      {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
+		"dropped_once":          {fault.Fault{Kind: fault.Drop, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
+		"drop_in_the_body":      {fault.Fault{Kind: fault.Drop, AfterBytes: 20, Routes: []fault.Route{fault.RouteTags}, Principal: "reader", Count: 1}, "", 1},
+		"token_service_down":    {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeUnavailable, 1},
+		"token_empty_401":       {fault.Fault{Kind: fault.Unauthorized, Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeCredentialRejected, 1},
+		"slow":                  {fault.Fault{Kind: fault.Slow, BytesPerSecond: 4000, Routes: []fault.Route{fault.RouteTags}}, "", 1},
+		"another_identity":      {fault.Fault{Kind: fault.Status, Status: 500, Principal: "another"}, "", 0},
+		"another_route":         {fault.Fault{Kind: fault.Status, Status: 500, Routes: []fault.Route{fault.RouteCatalog}}, "", 0},
+		"this_identity's_token": {fault.Fault{Kind: fault.Unauthorized, Principal: "READER", Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeCredentialRejected, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +77,7 @@ func TestFaultsSeenByAClient(t *testing.T) {
 
 func TestHangEndsWithTheClient(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
-	reg.Fault(emulator.Fault{Kind: emulator.FaultHang})
+	reg.Fault(fault.Fault{Kind: fault.Hang})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	for _, method := range []string{http.MethodGet, http.MethodPut} {
@@ -130,6 +131,14 @@ func TestIdentityUnderARunningClient(t *testing.T) {
 	expect("its password has expired, its access token not", "")
 	reg.Advance(61 * time.Minute)
 	expect("its access token has expired too", acrkit.CodeCredentialRejected)
+	reader := reg.Token("two-passwords", "repositories/*/metadata/read")
+	reg.RegeneratePassword(reader.Name, "password1")
+	if err := tags(t, reg, reader.Credential()); acrkit.CodeOf(err) != acrkit.CodeCredentialRejected {
+		t.Errorf("with the old password: %v", err)
+	}
+	if err := tags(t, reg, reader.Pair()); err != nil {
+		t.Errorf("with both passwords, of which one is old: %v", err)
+	}
 	next := auth.ScopedToken("reader", reg.RegeneratePassword("reader", "password1"))
 	if err := tags(t, reg, next); err != nil {
 		t.Errorf("with a new password: %v", err)
@@ -250,7 +259,7 @@ func TestRequestsOfOtherClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	reg.Fault(emulator.Fault{Kind: emulator.FaultDrop})
+	reg.Fault(fault.Fault{Kind: fault.Drop})
 	if resp, err := reg.HTTPClient().Get(reg.URL() + "/v2/"); err == nil {
 		resp.Body.Close()
 		t.Error("not dropped")

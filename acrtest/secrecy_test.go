@@ -41,7 +41,7 @@ import (
 
 // packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator",
-	"emulator/control", "emulator/seed", "acrtest"}
+	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
 
@@ -308,9 +308,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"control.Lifetimes":         "durations",
 		"emulator.Clock":            "times",
 		"emulator.ClockState":       "times",
-		"emulator.FaultKind":        "a word",
-		"emulator.Route":            "a word",
-		"emulator.Fault":            "rates and words",
+		"fault.Kind":                "a word",
+		"fault.Parameter":           "a word",
+		"fault.Route":               "a word",
+		"fault.Fault":               "rates and words",
 		"emulator.RegistrySettings": "names and switches",
 		"emulator.NetworkRules":     "addresses",
 		"emulator.TokenState":       "its passwords are of a listed type",

@@ -13,8 +13,8 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Secret is a value that prints, logs and marshals as "[redacted]". Its method
-// Reveal returns the value. Compare secrets by what Reveal returns.
+// Secret is a value that prints, logs and marshals as "[redacted]". Its method Reveal
+// returns the value, and Equal compares two in constant time; == does not compile.
 type Secret = redact.Secret
 
 // NewSecret returns value as a Secret, for a [TokenStore] that reads tokens back, and for

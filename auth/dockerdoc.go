@@ -50,7 +50,7 @@ type userSecret struct {
 }
 
 func (p userSecret) equal(other userSecret) bool {
-	return p.user == other.user && p.secret.Reveal() == other.secret.Reveal()
+	return p.user == other.user && p.secret.Equal(other.secret)
 }
 
 // loginSource is where logins are: a file, or a variable with the text of one.

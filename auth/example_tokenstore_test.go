@@ -43,7 +43,7 @@ func (s *memoryStore) Save(_ context.Context, key auth.TokenKey, token auth.Stor
 func (s *memoryStore) Delete(_ context.Context, key auth.TokenKey, refused auth.Secret) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tokens[key.Sum(s.secret)].Value.Reveal() == refused.Reveal() {
+	if s.tokens[key.Sum(s.secret)].Value.Equal(refused) {
 		delete(s.tokens, key.Sum(s.secret))
 	}
 	return nil

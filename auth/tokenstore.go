@@ -44,7 +44,8 @@ type TokenStore interface {
 	Load(ctx context.Context, key TokenKey) (StoredToken, bool, error)
 	// Save keeps a token in place of the one for the same key.
 	Save(ctx context.Context, key TokenKey, token StoredToken) error
-	// Delete removes the token for key if it is still this one, which was refused.
+	// Delete removes the token for key if it is still this one, which was refused
+	// (StoredToken.Value.Equal(refused)).
 	Delete(ctx context.Context, key TokenKey, refused Secret) error
 	// Lock is held while a token for key is fetched, so that one process fetches it and
 	// the others load it. If Lock fails, each process fetches.

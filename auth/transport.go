@@ -63,8 +63,9 @@ type Transport struct {
 	cred     Credential
 	grant    grant
 	scheme   string
-	base     http.RoundTripper
-	ownBase  *http.Transport // to be closed; nil if the base was given
+	given    http.RoundTripper // Options.Base
+	base     http.RoundTripper // what sends requests
+	ownBase  *http.Transport   // to be closed; nil if the base was given
 	log      *slog.Logger
 	now      func() time.Time
 
@@ -109,7 +110,7 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 	if cred == nil {
 		cred = Anonymous()
 	}
-	t := &Transport{registry: reg, cred: cred, scheme: "https", log: opts.Logger, now: opts.Now,
+	t := &Transport{registry: reg, cred: cred, scheme: "https", given: opts.Base, log: opts.Logger, now: opts.Now,
 		tokens: newTokenCache(maxCachedTokens), learned: learnedScopes{}}
 	if opts.PlainHTTP {
 		t.scheme = "http"
@@ -154,6 +155,10 @@ func (t *Transport) Format(f fmt.State, _ rune) {
 
 // LogValue is what Format prints.
 func (t *Transport) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
+
+// Base returns [Options.Base] as it was given, which sends requests without a credential;
+// nil if there was none.
+func (t *Transport) Base() http.RoundTripper { return t.given }
 
 // URL returns the registry's origin, without a path: https, or http where the
 // transport was made with [Options.PlainHTTP].

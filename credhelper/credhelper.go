@@ -232,7 +232,7 @@ func (h *Helper) say(w io.Writer, text string) {
 // complain prints an error and its hint.
 func (h *Helper) complain(w io.Writer, err error) {
 	h.say(w, err.Error())
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
-		_, _ = fmt.Fprintf(w, "\n%s\n", redact.Text(e.Hint))
+	if hint := acrkit.HintOf(err); hint != "" {
+		_, _ = fmt.Fprintf(w, "\n%s\n", redact.Text(hint))
 	}
 }

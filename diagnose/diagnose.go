@@ -64,11 +64,11 @@ type Exchange struct {
 // Attempt is what failed. Any field may be zero; each one that is set makes the
 // diagnosis more certain.
 type Attempt struct {
-	Registry acrkit.Registry
-	Err      error        // an error of this module, or of a connection
-	Exchange *Exchange    // what a client sent and got
-	Required acrkit.Scope // what the attempt needs, where that is known
-	Target   string       // the tag or digest that it is about; "" = none
+	Registry acrkit.Registry // zero = the Transport's, or the one that Err or Text names
+	Err      error           // an error of this module, or of a connection
+	Exchange *Exchange       // what a client sent and got
+	Required acrkit.Scope    // what the attempt needs, where that is known
+	Target   string          // the tag or digest that it is about; "" = none
 	// Text is the unchanged output of a client; it is used where Err and Exchange do not
 	// decide. Only its last 64 KiB are read.
 	Text    string
@@ -125,15 +125,15 @@ func (d Diagnosis) Title() string {
 type Options struct {
 	NoProbes bool             // make no request and no look-up of a name
 	Now      func() time.Time // the clock; nil = time.Now
-	// Base sends the probes that carry no credential; nil = a client of its own. The
-	// dialer, certificates and proxy of an *http.Transport are also used to look at
-	// the connection.
+	// Base sends the probes that carry no credential; nil = the Base of the attempt's
+	// Transport, or a client of its own. The dialer, certificates and proxy of an
+	// *http.Transport are also used to look at the connection.
 	Base http.RoundTripper
 	// Resolver looks up names; nil = the system's.
 	Resolver Resolver
 	// ARM is asked for what the registry's answers do not show; nil = it is not asked.
 	ARM ARM
-	// PlainHTTP speaks http to a registry on loopback.
+	// PlainHTTP speaks http to a registry on loopback, as a Transport with it does anyway.
 	PlainHTTP bool
 }
 

@@ -20,7 +20,7 @@ type Want struct {
 
 // Check is what [Doctor] looks at.
 type Check struct {
-	Registry acrkit.Registry
+	Registry acrkit.Registry // zero = the Transport's
 	// Transport has the credential; nil = none could be made, and Err says why, or
 	// there is none.
 	Transport *auth.Transport
@@ -44,7 +44,10 @@ const (
 
 // Step is one step of [Doctor].
 type Step struct {
-	Name      string // "name", "tcp", "tls", …: stable
+	Name string // "name", "tcp", "tls", …: stable
+	// Want is the one that the step is about: "rights", "operation", "locks" and
+	// "data-endpoint" come once for each. Zero = a step of the way to the registry.
+	Want      Want
 	Outcome   Outcome
 	Text      string     // in words
 	Diagnosis *Diagnosis // of a step that failed or warns; nil = none

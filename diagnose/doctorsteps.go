@@ -24,7 +24,8 @@ import (
 type doctor struct {
 	*examiner
 	check Check
-	left  int // HTTP requests that may still be made
+	left  int  // HTTP requests that may still be made
+	now   Want // that is looked at; zero before the first
 
 	byProxy *url.URL // the proxy that requests take; nil = none
 	skew    time.Duration
@@ -39,10 +40,17 @@ func newDoctor(check Check, opts *Options) *doctor {
 	return d
 }
 
+// examine begins the examination of a step's failure.
+func (d *doctor) examine(a Attempt) *examiner {
+	x := newExaminer(a, &d.o)
+	x.here = d.here
+	return x
+}
+
 // step ends a step with what was asked since the last one.
 func (d *doctor) step(name string, o Outcome, text string, found *Diagnosis) Step {
 	now := d.o.Now()
-	s := Step{Name: name, Outcome: o, Text: text, Diagnosis: found, Requests: d.probes, Took: now.Sub(d.start)}
+	s := Step{Name: name, Want: d.now, Outcome: o, Text: text, Diagnosis: found, Requests: d.probes, Took: now.Sub(d.start)}
 	d.probes, d.start = nil, now
 	return s
 }
@@ -61,7 +69,7 @@ func (d *doctor) failed(ctx context.Context, name string, o Outcome, found Diagn
 func (d *doctor) explained(ctx context.Context, name string, err error, required acrkit.Scope, target string) Step {
 	a := d.a
 	a.Err, a.Required, a.Target = err, required, target
-	x := newExaminer(a, &d.o)
+	x := d.examine(a)
 	found := x.finish(ctx, x.decide(ctx))
 	d.probes = append(d.probes, found.Probes...)
 	text := found.Title()
@@ -233,7 +241,7 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	case resp.StatusCode == http.StatusForbidden:
 		a := d.a
 		a.Exchange = &Exchange{Method: http.MethodGet, URL: d.scheme() + "://" + d.reg.Host() + "/v2/", Status: resp.StatusCode, Header: resp.Header, Body: body}
-		x := newExaminer(a, &d.o)
+		x := d.examine(a)
 		found := x.finish(ctx, x.networkRule(ctx))
 		d.probes = append(d.probes, x.probes...)
 		yield(d.step("network-rule", Failed, found.Title()+": "+found.Evidence[0], &found))

@@ -23,8 +23,7 @@ func ExampleExplain() {
 	ctx := context.Background()
 
 	_, err := reg.Client(token.Credential()).Tag(ctx, "samples/app", "v1")
-	d, err := diagnose.Explain(ctx, diagnose.Attempt{Registry: rt.Registry(), Err: err, Transport: rt},
-		&diagnose.Options{Base: reg.RoundTripper()}) // for a real registry: nil
+	d, err := diagnose.Explain(ctx, diagnose.Attempt{Err: err, Transport: rt}, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -101,21 +100,20 @@ func ExampleDoctor() {
 	defer rt.Close()
 
 	check := diagnose.Check{
-		Registry: rt.Registry(), Transport: rt,
+		Transport: rt,
 		Wants: []diagnose.Want{
 			{Repository: "samples/app", Action: acrkit.ContentRead},
 			{Repository: "samples/app", Action: acrkit.ContentWrite},
 		},
 	}
-	// For a real registry the options are nil.
-	for step := range diagnose.Doctor(context.Background(), check, &diagnose.Options{Base: reg.RoundTripper()}) {
+	for step := range diagnose.Doctor(context.Background(), check, nil) {
 		if step.Outcome == diagnose.Failed {
-			fmt.Println(step.Name, step.Diagnosis.Code, step.Diagnosis.Title())
+			fmt.Println(step.Name, step.Want.Action, step.Diagnosis.Code, step.Diagnosis.Title())
 			fmt.Println(step.Diagnosis.Missing)
 		}
 	}
 	// Output:
-	// rights ACRK005 the credential is good, and lacks a right that the request needs
+	// rights content/write ACRK005 the credential is good, and lacks a right that the request needs
 	// [content/write on samples/app]
 }
 

@@ -44,15 +44,22 @@ type examiner struct {
 	silent   bool               // one was not, so no more are made
 	giveUp   context.CancelFunc // of the probe that is being made
 	unmade   error              // why it was given up
+	here     *localServer       // what answers at the loopback address, once it was asked
 }
 
 func newExaminer(a Attempt, opts *Options) *examiner {
-	x := &examiner{a: a, facts: gather(&a)}
+	x := &examiner{a: a, facts: gather(&a), here: new(localServer)}
 	if opts != nil {
 		x.o = *opts
 	}
 	if x.o.Now == nil {
 		x.o.Now = time.Now
+	}
+	if t := a.Transport; t != nil {
+		if x.o.Base == nil {
+			x.o.Base = t.Base()
+		}
+		x.o.PlainHTTP = x.o.PlainHTTP || t.URL().Scheme == "http"
 	}
 	return x
 }

@@ -90,21 +90,30 @@ func (x *examiner) fixElsewhere(ctx context.Context, c acrkit.Cause) string {
 type localServer int
 
 const (
-	unknownHere localServer = iota // not asked, or no answer
+	notAsked    localServer = iota
+	unknownHere             // it may not be asked, or does not answer
 	anEmulator
 	aProxy      // acrkit's, of a registry elsewhere
 	anotherHere // any other registry
 )
 
-// local finds out what answers at the registry's loopback address. All names below
-// azurecr.localhost are an emulator's.
+// local finds out what answers at the registry's loopback address, by one request in a
+// run. All names below azurecr.localhost are an emulator's.
 func (x *examiner) local(ctx context.Context) localServer {
 	if strings.HasSuffix(x.reg.Hostname(), ".azurecr.localhost") {
 		return anEmulator
 	}
+	if *x.here != notAsked {
+		return *x.here
+	}
 	if !x.mayAsk() {
 		return unknownHere
 	}
+	*x.here = x.askLocal(ctx)
+	return *x.here
+}
+
+func (x *examiner) askLocal(ctx context.Context) localServer {
 	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator", control.Prefix) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return unknownHere

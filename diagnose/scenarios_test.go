@@ -17,7 +17,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // failure is an attempt that failed, with what may be asked about it.
@@ -79,14 +79,14 @@ func codeScenarios() []scenario {
 		{name: "unavailable", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read")
-			r.Fault(emulator.Fault{Kind: emulator.FaultStatus, Status: 503, Routes: []emulator.Route{emulator.RouteToken}})
+			r.Fault(fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteToken}})
 			tr := r.Transport(token.Credential())
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
 		}},
 		{name: "throttled", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read")
-			r.Fault(emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteToken}})
+			r.Fault(fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteToken}})
 			tr := r.Transport(token.Credential())
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}}
 		}},

@@ -16,7 +16,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // printed is what a client prints, and nothing else is known.
@@ -97,7 +97,7 @@ func causesOfClientsScenarios() []scenario {
 		}},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			r.Fault(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 3})
+			r.Fault(fault.Fault{Kind: fault.TooLarge, AfterBytes: 3})
 			x := call(t, r.RoundTripper(), http.MethodPatch, r.URL()+"/v2/team/app/blobs/uploads/1", http.Header{},
 				url.Values{"more": {"than that"}})
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
@@ -117,7 +117,7 @@ func causesOfClientsScenarios() []scenario {
 			r := acrtest.NewRegistry(t, nil)
 			r.Push("team/app", "v1")
 			token := r.TokenOf("admin", "_repositories_admin")
-			r.Fault(emulator.Fault{Kind: emulator.FaultDisallowed})
+			r.Fault(fault.Fault{Kind: fault.Disallowed})
 			x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/v2/team/app/blobs/uploads/", http.Header{}, nil)
 			return failure{attempt: diagnose.Attempt{Transport: r.Transport(token.Credential()), Exchange: x}}
 		}},

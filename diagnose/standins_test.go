@@ -209,7 +209,7 @@ func basic(user, password string) http.Header {
 // do sends a request through a transport and returns the refusal as an error.
 func do(t *testing.T, tr *auth.Transport, method, path string) error {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "https://"+tr.Registry().Host()+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, tr.URL().String()+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

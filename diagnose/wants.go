@@ -27,6 +27,7 @@ func (w Want) String() string { return fmt.Sprintf("%s on %q", w.Action, w.Repos
 // wants looks at each want: granted, the operation, locks, the data endpoint.
 func (d *doctor) wants(ctx context.Context, yield func(Step) bool) bool {
 	for _, w := range d.check.Wants {
+		d.now = w
 		if err := acrkit.CheckRepositoryName(w.Repository); err != nil {
 			if !yield(d.failed(ctx, "rights", Failed, verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("%q can be no repository", clip(w.Repository))))) {
 				return false
@@ -57,7 +58,7 @@ func (d *doctor) want(ctx context.Context, w Want, yield func(Step) bool) bool {
 		}
 	case !token.Granted.Contains(scope):
 		d.granted, d.facts.challenge.Error = token.Granted, ""
-		x := newExaminer(d.a, &d.o)
+		x := d.examine(d.a)
 		x.granted = token.Granted
 		found := x.finish(ctx, x.rights(ctx))
 		d.probes = append(d.probes, x.probes...)

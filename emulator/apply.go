@@ -14,7 +14,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -36,7 +38,7 @@ func (m SeedMode) check() error {
 	case "", SeedMerge, SeedReset:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: quote(string(m)) + " is neither merge nor reset"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: refusal.Quote(string(m)) + " is neither merge nor reset"}
 }
 
 // A registry's default name, and where it is by default.
@@ -137,7 +139,7 @@ func (e *Emulator) loadLifetimes() error {
 	if !ok {
 		return nil
 	}
-	l := new(identity.Lifetimes)
+	l := new(principal.Lifetimes)
 	if err := json.Unmarshal(data, l); err != nil {
 		return damaged(e.dir, fmt.Errorf("the token lifetimes: %w", err))
 	}
@@ -147,25 +149,25 @@ func (e *Emulator) loadLifetimes() error {
 
 // note remembers that the seed was applied.
 func (e *Emulator) note(ctx context.Context, s *seed.Seed) error {
-	err := e.ids.Update(ctx, func(c *identity.Change) error { return e.putNotes(c, s) })
+	err := e.ids.Update(ctx, func(c *principal.Change) error { return e.putNotes(c, s) })
 	if err != nil {
 		return err
 	}
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putNotes(c *identity.Change, s *seed.Seed) error {
-	lifetimes, err := json.Marshal(identity.Lifetimes(s.TokenLifetimes))
+func (e *Emulator) putNotes(c *principal.Change, s *seed.Seed) error {
+	lifetimes, err := json.Marshal(principal.Lifetimes(s.TokenLifetimes))
 	if err != nil {
 		return err
 	}
-	c.Put(&identity.Meta{Name: metaSeed, Value: e.seedSum(s)})
-	c.Put(&identity.Meta{Name: metaLifetimes, Value: lifetimes})
+	c.Put(&principal.Meta{Name: metaSeed, Value: e.seedSum(s)})
+	c.Put(&principal.Meta{Name: metaLifetimes, Value: lifetimes})
 	var rates []byte
 	if s.RateLimits {
 		rates = []byte("documented")
 	}
-	c.Put(&identity.Meta{Name: metaRates, Value: rates})
+	c.Put(&principal.Meta{Name: metaRates, Value: rates})
 	return nil
 }
 
@@ -173,7 +175,7 @@ func (e *Emulator) putNotes(c *identity.Change, s *seed.Seed) error {
 // identities last, in one transaction: if it is cut short, the folder still
 // counts as empty, and the next start applies the seed again.
 func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
-	registries := make([]*identity.Registry, len(s.Registries))
+	registries := make([]*principal.RegistrySettings, len(s.Registries))
 	for i, r := range s.Registries {
 		id, err := e.content.CreateRegistry(ctx, strings.ToLower(r.Name))
 		if err != nil {
@@ -181,11 +183,11 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 		}
 		registries[i] = registryOf(s, &r, id)
 		registries[i].Created = e.now().UTC()
-		registries[i].RID = identity.NewRID()
+		registries[i].RID = principal.NewRID()
 		if old, ok := e.ids.Registry(id); ok {
 			registries[i].Created, registries[i].RID = old.Created, old.RID
 			for _, a := range old.Assignments {
-				if !slices.ContainsFunc(registries[i].Assignments, func(b identity.Assignment) bool { return reflect.DeepEqual(a, b) }) {
+				if !slices.ContainsFunc(registries[i].Assignments, func(b principal.Assignment) bool { return reflect.DeepEqual(a, b) }) {
 					registries[i].Assignments = append(registries[i].Assignments, a)
 				}
 			}
@@ -199,10 +201,10 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 			}
 		}
 	}
-	err := e.ids.Update(ctx, func(c *identity.Change) error {
+	err := e.ids.Update(ctx, func(c *principal.Change) error {
 		for _, t := range s.Tenants {
 			tenant := strings.ToLower(t.ID)
-			c.Put(&identity.Tenant{ID: tenant})
+			c.Put(&principal.Tenant{ID: tenant})
 			for _, a := range t.Applications {
 				c.Put(e.application(tenant, a))
 			}
@@ -222,20 +224,20 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *seed.Registry) {
+func (e *Emulator) putInRegistry(c *principal.Change, reg *principal.RegistrySettings, r *seed.Registry) {
 	now := e.now().UTC()
 	for _, m := range r.ScopeMaps {
 		created := now
 		if old, ok := e.ids.StoredScopeMap(reg.ID, m.Name); ok {
 			created = old.Created
 		}
-		c.Put(&identity.ScopeMap{RegistryID: reg.ID, Name: m.Name, Description: m.Description, Actions: m.Actions, Created: created})
+		c.Put(&principal.ScopeMap{RegistryID: reg.ID, Name: m.Name, Description: m.Description, Actions: m.Actions, Created: created})
 	}
 	for _, t := range r.Tokens {
-		next := &identity.Token{RegistryID: reg.ID, Name: t.Name, Created: now}
+		next := &principal.Token{RegistryID: reg.ID, Name: t.Name, Created: now}
 		if old, ok := e.ids.Token(reg.ID, t.Name); ok {
 			next.Created = old.Created
-			next.Passwords = slices.DeleteFunc(slices.Clone(old.Passwords), func(p identity.Password) bool {
+			next.Passwords = slices.DeleteFunc(slices.Clone(old.Passwords), func(p principal.Password) bool {
 				return slices.ContainsFunc(t.Passwords, func(x seed.Password) bool { return x.Name == p.Slot })
 			})
 		}
@@ -246,14 +248,14 @@ func (e *Emulator) putInRegistry(c *identity.Change, reg *identity.Registry, r *
 			password.Private = p.IsPrivate()
 			next.Passwords = append(next.Passwords, password)
 		}
-		slices.SortFunc(next.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
+		slices.SortFunc(next.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
 		c.Put(next)
 	}
 }
 
 // subscriptionsOf returns the seed's subscriptions, or the one there is without.
-func subscriptionsOf(s *seed.Seed) []*identity.Subscription {
-	tenant := identity.ZeroGUID
+func subscriptionsOf(s *seed.Seed) []*principal.Subscription {
+	tenant := service.RefreshTokenUser
 	if len(s.Tenants) > 0 {
 		tenant = strings.ToLower(s.Tenants[0].ID)
 	}
@@ -261,11 +263,11 @@ func subscriptionsOf(s *seed.Seed) []*identity.Subscription {
 	if len(from) == 0 {
 		from = []seed.Subscription{{ID: defaultSubscription, ResourceGroups: []seed.ResourceGroup{{Name: defaultGroup}}}}
 	}
-	var out []*identity.Subscription
+	var out []*principal.Subscription
 	for i, sub := range from {
-		x := &identity.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID), TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
+		x := &principal.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID), TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
 		for _, g := range sub.ResourceGroups {
-			x.Groups = append(x.Groups, identity.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation)})
+			x.Groups = append(x.Groups, principal.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation)})
 		}
 		out = append(out, x)
 	}
@@ -274,23 +276,23 @@ func subscriptionsOf(s *seed.Seed) []*identity.Subscription {
 
 // registryOf returns the settings of a registry of the seed, with what it does
 // not say filled in. The seed was checked.
-func registryOf(s *seed.Seed, r *seed.Registry, id int64) *identity.Registry {
+func registryOf(s *seed.Seed, r *seed.Registry, id int64) *principal.RegistrySettings {
 	subs := subscriptionsOf(s)
 	sub := subs[0]
-	if i := slices.IndexFunc(subs, func(x *identity.Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) }); i >= 0 {
+	if i := slices.IndexFunc(subs, func(x *principal.Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) }); i >= 0 {
 		sub = subs[i]
 	}
 	group := sub.Groups[0]
-	if i := slices.IndexFunc(sub.Groups, func(g identity.Group) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }); i >= 0 {
+	if i := slices.IndexFunc(sub.Groups, func(g principal.Group) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }); i >= 0 {
 		group = sub.Groups[i]
 	}
-	out := &identity.Registry{
-		ID: id, Name: strings.ToLower(r.Name), SKU: identity.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
-		Mode: cmp.Or(r.RoleAssignmentMode, identity.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
+	out := &principal.RegistrySettings{
+		ID: id, Name: strings.ToLower(r.Name), SKU: service.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
+		Mode: cmp.Or(r.RoleAssignmentMode, service.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
 		Subscription: sub.ID, Group: group.Name, Location: cmp.Or(r.Location, group.Location),
 	}
 	for _, a := range r.RoleAssignments {
-		out.Assignments = append(out.Assignments, identity.Assignment(a))
+		out.Assignments = append(out.Assignments, principal.Assignment(a))
 	}
 	return out
 }
@@ -320,7 +322,7 @@ func generate(registry, repository string, image seed.Image) imagegen.Manifest {
 // image's tags to it. It returns the digest of the image or index.
 func (r *Registry) Push(ctx context.Context, repository string, image seed.Image) (string, error) {
 	if err := (&seed.Repository{Name: repository, Images: []seed.Image{image}}).Check(); err != nil {
-		return "", refused("push the image", err)
+		return "", refusal.Of("push the image", err)
 	}
 	m := generate(r.name, repository, image)
 	return m.Descriptor.Digest.String(), r.e.pushGenerated(ctx, r.id, repository, m, image.Tags, false)

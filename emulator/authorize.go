@@ -10,7 +10,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -21,8 +21,8 @@ type exchangeKey struct{}
 // exchange is what the decision log says of a request. Each part of the emulator
 // that refuses one reads it.
 type exchange struct {
-	header  http.Header         // of the answer, with its correlation id
-	decided *decisions.Decision // of the data plane; nil before it
+	header  http.Header      // of the answer, with its correlation id
+	decided *decisions.Entry // of the data plane; nil before it
 }
 
 // exchangeOf returns the exchange of a request; an empty one where it has none.
@@ -43,9 +43,9 @@ const (
 // made? A right must be in the access token and still be the principal's now; an
 // unknown resource or action is refused. Every answer is recorded, a refusal
 // before it is given.
-func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
+func (e *Emulator) authorize(r *http.Request, reg dataplane.Endpoint, required acrkit.Scope) (dataplane.Verdict, error) {
 	x := exchangeOf(r)
-	d := decisions.Decision{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String(),
+	d := decisions.Entry{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String(),
 		RequestID: x.header.Get(answer.CorrelationHeader)}
 	x.decided = &d
 	v := e.decide(r, reg.ID, required, &d)
@@ -64,7 +64,7 @@ func (e *Emulator) authorize(r *http.Request, reg dataplane.Registry, required a
 	return v, nil
 }
 
-func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *decisions.Entry) dataplane.Verdict {
 	reg, ok := e.ids.Registry(id)
 	if !ok {
 		return refuse(d, rule.RegistryGone, dataplane.Verdict{ChallengeError: invalidToken})
@@ -90,7 +90,7 @@ func (e *Emulator) decide(r *http.Request, id int64, required acrkit.Scope, d *d
 }
 
 // refuse notes in a decision why it is a refusal.
-func refuse(d *decisions.Decision, why error, v dataplane.Verdict) dataplane.Verdict {
+func refuse(d *decisions.Entry, why error, v dataplane.Verdict) dataplane.Verdict {
 	d.RuleID, d.Reason = rule.Of(why)
 	if v.Basic {
 		d.Reason = "Basic: " + d.Reason
@@ -98,7 +98,7 @@ func refuse(d *decisions.Decision, why error, v dataplane.Verdict) dataplane.Ver
 	return v
 }
 
-func (e *Emulator) decideBearer(reg *identity.Registry, token string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, required acrkit.Scope, d *decisions.Entry) dataplane.Verdict {
 	access, err := e.verifier.Verify(reg, token, e.now())
 	if err != nil {
 		return refuse(d, err, dataplane.Verdict{ChallengeError: invalidToken})
@@ -123,7 +123,7 @@ func (e *Emulator) decideBearer(reg *identity.Registry, token string, required a
 
 // decideBasic checks a user name and password in the request itself. ACR accepts
 // the admin user's and service principals' there, and no scope-mapped token's.
-func (e *Emulator) decideBasic(reg *identity.Registry, header string, required acrkit.Scope, d *decisions.Decision) dataplane.Verdict {
+func (e *Emulator) decideBasic(reg *principal.RegistrySettings, header string, required acrkit.Scope, d *decisions.Entry) dataplane.Verdict {
 	user, password, ok := tokensvc.BasicAuth(header)
 	if !ok {
 		return refuse(d, rule.AuthorizationMangled, dataplane.Verdict{Basic: true})
@@ -140,7 +140,7 @@ func (e *Emulator) decideBasic(reg *identity.Registry, header string, required a
 	return verdict(rights, d)
 }
 
-func verdict(a identity.Answer, d *decisions.Decision) dataplane.Verdict {
+func verdict(a principal.Answer, d *decisions.Entry) dataplane.Verdict {
 	d.Rules = a.Rules
 	if !a.Missing.IsEmpty() {
 		d.Missing = a.Missing.String()

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
@@ -52,23 +52,23 @@ func (e *Emulator) ChosenSecrets() []string { return e.ids.Chosen() }
 
 // chosenIn names those of a seed alone.
 func chosenIn(s *seed.Seed) []string {
-	return identity.ChosenIn(func(c *identity.Change) {
+	return principal.ChosenIn(func(c *principal.Change) {
 		for i, r := range s.Registries {
 			id := int64(i)
-			c.Put(&identity.Registry{ID: id, Name: strings.ToLower(r.Name)})
+			c.Put(&principal.RegistrySettings{ID: id, Name: strings.ToLower(r.Name)})
 			for _, t := range r.Tokens {
-				next := &identity.Token{RegistryID: id, Name: t.Name, Enabled: t.Status != "disabled"}
+				next := &principal.Token{RegistryID: id, Name: t.Name, Enabled: t.Status != "disabled"}
 				for _, p := range t.Passwords {
-					next.Passwords = append(next.Passwords, identity.Password{Slot: p.Name, Private: p.IsPrivate()})
+					next.Passwords = append(next.Passwords, principal.Password{Slot: p.Name, Private: p.IsPrivate()})
 				}
 				c.Put(next)
 			}
 		}
 		for _, t := range s.Tenants {
 			for _, a := range t.Applications {
-				next := &identity.Application{ClientID: a.ClientID}
+				next := &principal.Application{ClientID: a.ClientID}
 				for _, x := range a.Secrets {
-					next.Secrets = append(next.Secrets, identity.Secret{Private: x.IsPrivate()})
+					next.Secrets = append(next.Secrets, principal.Secret{Private: x.IsPrivate()})
 				}
 				c.Put(next)
 			}

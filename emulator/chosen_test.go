@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -322,9 +321,7 @@ func TestPlainHTTP(t *testing.T) {
 				{"GET", "/nothing", nil, ""},
 			} {
 				for _, scheme := range []string{"http", "https"} {
-					pool := x509.NewCertPool()
-					pool.AppendCertsFromPEM(f.CACertificate())
-					client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+					client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.CAPool()}, DisableKeepAlives: true}}
 					req, err := http.NewRequestWithContext(t.Context(), x.method, scheme+"://"+host+x.path, strings.NewReader(x.form))
 					must(t, err)
 					for k, v := range x.header {

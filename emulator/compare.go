@@ -3,11 +3,12 @@ package emulator
 import (
 	"context"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -16,7 +17,7 @@ import (
 func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if l := identity.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
+	if l := principal.Lifetimes(s.TokenLifetimes); l != *e.lifetimesOf() {
 		add("the token lifetimes are others")
 	}
 	if rates, _ := e.ids.Meta(metaRates); s.RateLimits != (len(rates) > 0) {
@@ -35,7 +36,7 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	}
 	known := e.ids.Subscriptions()
 	for _, sub := range subscriptionsOf(s) {
-		i := slices.IndexFunc(known, func(x *identity.Subscription) bool { return x.ID == sub.ID })
+		i := slices.IndexFunc(known, func(x *principal.Subscription) bool { return x.ID == sub.ID })
 		if i < 0 {
 			add("there is no subscription %s", sub.ID)
 		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID || !reflect.DeepEqual(known[i].Groups, sub.Groups) {
@@ -45,27 +46,27 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	for i, r := range s.Registries {
 		reg, ok := e.ids.RegistryByName(r.Name)
 		if !ok {
-			add("there is no registry %s", quote(r.Name))
+			add("there is no registry %s", refusal.Quote(r.Name))
 			continue
 		}
 		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
-			add("the first registry is %s", quote(first.Name))
+			add("the first registry is %s", refusal.Quote(first.Name))
 		}
 		differences, err := e.compareRegistry(ctx, reg, registryOf(s, &r, reg.ID), &r)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range differences {
-			add("registry %s: %s", quote(r.Name), d)
+			add("registry %s: %s", refusal.Quote(r.Name), d)
 		}
 	}
 	return out, nil
 }
 
 // lifetimesOf returns the lifetimes of the seed that was applied.
-func (e *Emulator) lifetimesOf() *identity.Lifetimes {
+func (e *Emulator) lifetimesOf() *principal.Lifetimes {
 	if e.loadLifetimes() != nil {
-		return new(identity.Lifetimes)
+		return new(principal.Lifetimes)
 	}
 	return e.lifetimes.Load()
 }
@@ -82,7 +83,7 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	}
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)
-		if !slices.ContainsFunc(have.Secrets, func(h identity.Secret) bool {
+		if !slices.ContainsFunc(have.Secrets, func(h principal.Secret) bool {
 			//rule:value-from-compare
 			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires) && h.Private == x.IsPrivate()
 		}) {
@@ -95,7 +96,7 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	return compareKeys(have, a)
 }
 
-func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Registry, r *seed.Registry) ([]string, error) {
+func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.RegistrySettings, r *seed.Registry) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, x := range []struct {
@@ -111,7 +112,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 		}
 	}
 	for _, a := range want.Assignments {
-		if !slices.ContainsFunc(have.Assignments, func(b identity.Assignment) bool {
+		if !slices.ContainsFunc(have.Assignments, func(b principal.Assignment) bool {
 			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) && slices.Equal(a.Repositories, b.Repositories)
 		}) {
 			add("%s does not have the role %s", a.ClientID, a.Role)
@@ -120,14 +121,14 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 	for _, m := range r.ScopeMaps {
 		stored, ok := e.ids.StoredScopeMap(have.ID, m.Name)
 		if !ok {
-			add("there is no scope map %s", quote(m.Name))
+			add("there is no scope map %s", refusal.Quote(m.Name))
 		} else if stored.Description != m.Description || !slices.Equal(stored.Actions, m.Actions) {
-			add("the scope map %s is another", quote(m.Name))
+			add("the scope map %s is another", refusal.Quote(m.Name))
 		}
 	}
 	for _, t := range r.Tokens {
 		if d := e.compareToken(have, &t); d != "" {
-			add("the token %s %s", quote(t.Name), d)
+			add("the token %s %s", refusal.Quote(t.Name), d)
 		}
 	}
 	for _, repo := range r.Repositories {
@@ -138,20 +139,20 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *identity.Reg
 				return nil, err
 			}
 			if missing != "" {
-				add("there is no %s in the repository %s", missing, quote(repo.Name))
+				add("there is no %s in the repository %s", missing, refusal.Quote(repo.Name))
 			}
 		}
 	}
 	return out, nil
 }
 
-func (e *Emulator) compareToken(reg *identity.Registry, t *seed.Token) string {
+func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) string {
 	have, ok := e.ids.Token(reg.ID, t.Name)
 	switch {
 	case !ok:
 		return "is not there"
 	case have.ScopeMap != t.ScopeMap:
-		return "has the scope map " + quote(have.ScopeMap)
+		return "has the scope map " + refusal.Quote(have.ScopeMap)
 	case have.Enabled != (t.Status != "disabled"):
 		return "has another status"
 	}

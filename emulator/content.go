@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"os"
 	"path/filepath"
 
@@ -84,7 +85,7 @@ func (e *Emulator) pushGenerated(ctx context.Context, registry int64, repository
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("store an image in the repository %s: %w", quote(repository), err)
+		return fmt.Errorf("store an image in the repository %s: %w", refusal.Quote(repository), err)
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (e *Emulator) missingImage(ctx context.Context, registry int64, repository,
 	for _, tag := range tags {
 		_, err := e.content.Tag(ctx, registry, repository, tag)
 		if unknown(err) {
-			return "tag " + quote(tag), nil
+			return "tag " + refusal.Quote(tag), nil
 		}
 		if err != nil {
 			return "", err

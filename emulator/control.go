@@ -24,6 +24,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -276,7 +278,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 	limit = maxControlPage
 	for name, values := range q {
 		if len(values) != 1 {
-			return f, 0, 0, badControl("the parameter %s occurs twice", quote(name))
+			return f, 0, 0, badControl("the parameter %s occurs twice", refusal.Quote(name))
 		}
 		v := values[0]
 		switch name {
@@ -288,14 +290,14 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 			f.Repository = v
 		case "outcome":
 			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged, OutcomeFaulted}, v) {
-				err = badControl("the outcome %s is not known", quote(v))
+				err = badControl("the outcome %s is not known", refusal.Quote(v))
 			}
 		case "after":
 			if f.After, err = strconv.ParseInt(v, 10, 64); err != nil || f.After < 0 {
 				err = badControl("after is not the ID of a decision")
 			}
 		case "since":
-			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(minTime) || f.Since.After(maxTime) {
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(rehearsal.MinTime) || f.Since.After(rehearsal.MaxTime) {
 				err = badControl("since is no time in RFC 3339's form")
 			}
 		case "limit":
@@ -307,7 +309,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 				err = badControl("wait is not between 0s and %v", maxWait)
 			}
 		default:
-			err = badControl("there is no parameter %s", quote(name))
+			err = badControl("there is no parameter %s", refusal.Quote(name))
 		}
 		if err != nil {
 			return f, 0, 0, err
@@ -350,7 +352,7 @@ func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) erro
 		// A page in which the filter chose nothing is no reason to answer.
 		if len(out.Decisions) > 0 || !p.More && !e.awaitDecision(ctx, f.After, timeout) {
 			select {
-			case <-ending(ctx):
+			case <-rehearsal.Ending(ctx):
 				out.Ending = true
 			default:
 			}
@@ -377,7 +379,7 @@ func (e *Emulator) awaitDecision(ctx context.Context, after int64, timeout <-cha
 		}
 	case <-timeout:
 		return false
-	case <-ending(ctx):
+	case <-rehearsal.Ending(ctx):
 		return false
 	}
 	// Decisions in quick succession are sent together, and written together.

@@ -2,13 +2,15 @@ package emulator
 
 import (
 	"cmp"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -65,8 +67,8 @@ func (e *Emulator) controlResetClock(w http.ResponseWriter, r *http.Request) err
 func (e *Emulator) controlLifetimes(w http.ResponseWriter, _ *http.Request) error {
 	l := e.Lifetimes()
 	answer.JSON(w, http.StatusOK, control.Lifetimes{
-		Access:  cmp.Or(l.Access, identity.AccessLife).String(),
-		Refresh: cmp.Or(l.Refresh, identity.RefreshLife).String(),
+		Access:  cmp.Or(l.Access, service.AccessLife).String(),
+		Refresh: cmp.Or(l.Refresh, service.RefreshLife).String(),
 		Entra:   cmp.Or(l.Entra, time.Hour).String(),
 	})
 	return nil
@@ -107,7 +109,7 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 	return e.controlRateLimits(w, r)
 }
 
-func faultJSON(f Fault) control.Fault {
+func faultJSON(f fault.Fault) control.Fault {
 	out := control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
 		Kind: string(f.Kind), Routes: []string{}, Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
@@ -133,14 +135,14 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if most := int64(MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
+	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	var routes []Route
+	var routes []fault.Route
 	for _, name := range in.Routes {
-		routes = append(routes, Route(name))
+		routes = append(routes, fault.Route(name))
 	}
-	f, err := e.AddFault(Fault{Kind: FaultKind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
+	f, err := e.AddFault(fault.Fault{Kind: fault.Kind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
 		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
 		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {
@@ -159,7 +161,7 @@ func (e *Emulator) controlRemoveFaults(w http.ResponseWriter, _ *http.Request) e
 func (e *Emulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return badControl("%s is no number of a fault", quote(r.PathValue("id")))
+		return badControl("%s is no number of a fault", refusal.Quote(r.PathValue("id")))
 	}
 	return noContent(w, e.RemoveFault(id))
 }

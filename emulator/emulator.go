@@ -3,9 +3,9 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -23,7 +23,9 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -112,11 +114,13 @@ type Emulator struct {
 	deviations    []Deviation
 	beyond        bool // other machines reach it
 
-	clock   *Clock
 	dated   bool // Options.Now was given: the Date header is by it
 	observe func(r *http.Request, status int)
 	idle    idle.Server // connections and bodies that are waited for
-	rehearsal
+	clock   *rehearsal.Clock
+	fails   *rehearsal.Rehearsal // makes requests fail on purpose
+
+	resetting sync.Mutex
 
 	unknown struct { // names that TLS was asked for in vain
 		sync.Mutex
@@ -130,10 +134,10 @@ type Emulator struct {
 	lock     *folderlock.Lock // nil in memory
 	ca       *pki.Authority
 	db       *db.DB
-	ids      *identity.Store
+	ids      *principal.Store
 	content  *content.Store
 	log      *decisions.Log
-	verifier *identity.Verifier
+	verifier *principal.Verifier
 
 	entra  *entra.Handler
 	tokens *tokensvc.Handler
@@ -144,7 +148,7 @@ type Emulator struct {
 	collectAfter time.Duration
 	collector    chan struct{} // of capacity 1: holds a token while one listener's goroutine collects
 
-	lifetimes atomic.Pointer[identity.Lifetimes]
+	lifetimes atomic.Pointer[principal.Lifetimes]
 	closed    atomic.Bool
 	closing   sync.Once
 	closeErr  error
@@ -168,11 +172,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &Emulator{clock: &Clock{base: o.Now}, dated: o.Now != nil, observe: o.Observe, followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
+	e := &Emulator{clock: rehearsal.NewClock(o.Now), dated: o.Now != nil, observe: o.Observe, followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
 		collectAfter: cmp.Or(o.CollectAfter, DefaultCollectAfter), collector: make(chan struct{}, 1)}
-	if e.clock.base == nil {
-		e.clock.base = time.Now
-	}
 	e.now = e.clock.Now
 	e.unknown.names = map[string]bool{}
 	if e.logger == nil {
@@ -188,7 +189,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", refusal.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -273,12 +274,16 @@ func (e *Emulator) wire() {
 	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
 	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
-		Lifetimes: func() identity.Lifetimes { return *e.lifetimes.Load() }}
+		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
-		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, identity.Principal{}, id, reason) },
+		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, principal.Principal{}, id, reason) },
 		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
-	e.lifetimes.Store(new(identity.Lifetimes))
+	e.fails = rehearsal.New(rehearsal.Config{
+		Clock: e.clock, Store: e.ids, Verifier: e.verifier, Entra: tokens, Record: e.noteDecision,
+		RefuseStorage: e.data.RefuseStorage, FailStorage: e.data.FailStorage,
+	})
+	e.lifetimes.Store(new(principal.Lifetimes))
 	e.controlMux = e.controlRoutes()
 }
 
@@ -296,60 +301,14 @@ func (e *Emulator) Close() error {
 	return e.closeErr
 }
 
-// CACertificate returns the certificate of the emulator's own authority, as PEM,
-// for the trust stores of clients. It is also in DataDir/ca.pem, unless it was given, and
+// CAPool returns a new pool that holds the emulator's own certificate authority alone, for
+// the RootCAs of a client in this process.
+func (e *Emulator) CAPool() *x509.CertPool { return e.ca.Pool() }
+
+// CACertificate returns the certificate of that authority as PEM, for files that other
+// programs trust. It is also in DataDir/ca.pem, unless it was given, and
 // at GET /ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
-
-// Decision is one line of the decision log. It has what the answer must not say,
-// such as that a password has expired.
-type Decision struct {
-	ID        int64     // grows with each decision
-	Time      time.Time // by the emulator's clock
-	Registry  string
-	Kind      string // "scoped-token", "service-principal", "admin-user" or "anonymous"; "" = not known
-	Principal string // token name, client id, admin user name; "" = not known, or anonymous
-	Method    string
-	Path      string // without its query
-	Required  string // scope text: what the request needs, or what a token was asked for
-	Outcome   string // one of the Outcome constants
-	Missing   string // scope text: what was not granted
-	Rules     []string
-	RuleID    rule.ID // by which it was refused; "" = it was not, or an earlier version wrote it
-	Reason    string  // why, where rules do not say it
-	RequestID string  // the answer's X-Ms-Correlation-Request-Id
-}
-
-// The outcomes of a [Decision].
-const (
-	OutcomeAllowed    = decisions.Allowed
-	OutcomeDenied     = decisions.Denied
-	OutcomeChallenged = decisions.Challenged // no credential was presented, so none was refused
-	OutcomeFaulted    = decisions.Faulted    // a fault or a rate limit answered, before anything was decided
-)
-
-// DecisionFilter chooses decisions. Zero fields choose all.
-type DecisionFilter struct {
-	Registry   string
-	Principal  string
-	Outcome    string
-	Repository string    // one of the repositories that Required names
-	Since      time.Time // this time or later
-	After      int64     // those with a greater ID
-}
-
-// Decisions yields the decision log, oldest first, up to the newest decision at
-// the time of the call. Denials were written before their answers; the log keeps
-// the last 100,000 decisions, for 90 days of the emulator's clock.
-func (e *Emulator) Decisions(ctx context.Context, f DecisionFilter) iter.Seq2[Decision, error] {
-	return func(yield func(Decision, error) bool) {
-		for d, err := range e.log.All(ctx, decisions.Filter(f)) {
-			if !yield(Decision(d), err) {
-				return
-			}
-		}
-	}
-}
 
 func checkHostname(h string) (string, error) {
 	if addr, err := netip.ParseAddr(h); err == nil && addr.Zone() == "" {
@@ -357,7 +316,7 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", refusal.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -110,14 +109,10 @@ func start(t testing.TB, opts *emulator.Options) *fixture {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(ctx, l) }()
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(e.CACertificate()) {
-		t.Fatal("no CA certificate")
-	}
 	f := &fixture{Emulator: e, t: t, clock: c, host: l.Addr().String(), log: log}
 	f.client = &http.Client{
 		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: pool},
+			TLSClientConfig: &tls.Config{RootCAs: e.CAPool()},
 			// Every name leads here.
 			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, network, l.Addr().String())

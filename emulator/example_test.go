@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
@@ -95,10 +95,8 @@ func ExampleEmulator_Serve() {
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(ctx, listener) }()
 
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(e.CACertificate())
 	client := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+		TLSClientConfig: &tls.Config{RootCAs: e.CAPool(), MinVersion: tls.VersionTLS12}}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("https://" + listener.Addr().String() + "/v2/")
 	if err != nil {
@@ -228,10 +226,10 @@ func ExampleEmulator_AddFault() {
 		return
 	}
 	defer e.Close()
-	fault, err := e.AddFault(emulator.Fault{
-		Kind:   emulator.FaultStatus,
+	added, err := e.AddFault(fault.Fault{
+		Kind:   fault.Status,
 		Status: http.StatusServiceUnavailable,
-		Routes: []emulator.Route{emulator.RouteToken},
+		Routes: []fault.Route{fault.RouteToken},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -244,7 +242,7 @@ func ExampleEmulator_AddFault() {
 		return answer.Code
 	}
 	fmt.Println(get())
-	if err := e.RemoveFault(fault.ID); err != nil {
+	if err := e.RemoveFault(added.ID); err != nil {
 		fmt.Println(err)
 		return
 	}

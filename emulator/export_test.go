@@ -15,7 +15,7 @@ func CollectIdle(ctx context.Context, e *Emulator) error {
 }
 
 // UnderWay returns how many requests are under way.
-func (e *Emulator) UnderWay() int64 { return e.underWay.Load() }
+func (e *Emulator) UnderWay() int64 { return e.fails.Gate.UnderWay() }
 
 // ControlAPI returns method and path of each operation of the control API.
 func ControlAPI() (out [][2]string) {
@@ -27,7 +27,7 @@ func ControlAPI() (out [][2]string) {
 
 // AuthorizeGone decides on a request to a registry that a reset has removed.
 func AuthorizeGone(e *Emulator, r *http.Request) error {
-	_, err := e.authorize(r, dataplane.Registry{ID: -1, Name: "gone"}, acrkit.Scope{})
+	_, err := e.authorize(r, dataplane.Endpoint{ID: -1, Name: "gone"}, acrkit.Scope{})
 	return err
 }
 

@@ -62,20 +62,20 @@ func spoil(name, how string, random *rand.Rand) (where string, err error) {
 	return fmt.Sprintf("bit %d of byte %d", bit, at), os.WriteFile(name, data, info.Mode().Perm())
 }
 
-// fault is one case: a file of a folder and what happens to it.
-type fault struct{ folder, file, how string }
+// damage is one case: a file of a folder and what happens to it.
+type damage struct{ folder, file, how string }
 
-func (f fault) name() string { return f.folder + "/" + f.file + "/" + f.how }
+func (f damage) name() string { return f.folder + "/" + f.file + "/" + f.how }
 
 // refuses reports whether every start must fail after the fault: of secrets that
 // another user may know.
-func (f fault) refuses() bool {
+func (f damage) refuses() bool {
 	return f.how == "owner" && (f.file == "control-api.key" || strings.HasPrefix(f.file, "state/") && !strings.HasPrefix(f.file, "state/blobs/"))
 }
 
 // unprotected are faults that no check can find: pages of a database that was
 // not closed have no checksum, and the pages of its log replace only some of them.
-func (f fault) unprotected() bool {
+func (f damage) unprotected() bool {
 	return f.folder == "killed" && f.file == "state/registry.db" && f.how == "flipped"
 }
 
@@ -87,7 +87,7 @@ func (f fault) unprotected() bool {
 func TestFolderFaults(t *testing.T) {
 	s, err := folders()
 	must(t, err)
-	var all []fault
+	var all []damage
 	for _, from := range []string{"stopped", "killed"} {
 		root := filepath.Join(s.dir, from)
 		must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -96,13 +96,13 @@ func TestFolderFaults(t *testing.T) {
 			}
 			file, err := filepath.Rel(root, path)
 			for _, how := range folderFaults {
-				all = append(all, fault{from, filepath.ToSlash(file), how})
+				all = append(all, damage{from, filepath.ToSlash(file), how})
 			}
 			return err
 		}))
 	}
 	for _, want := range []string{".gitignore", "ca.pem", "ca-key.pem", "connection.json", "control-api.key", "lock", "state/keys.json", "state/mark", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
-		if !slices.ContainsFunc(all, func(f fault) bool { return f.folder == "killed" && f.file == want }) {
+		if !slices.ContainsFunc(all, func(f damage) bool { return f.folder == "killed" && f.file == want }) {
 			t.Errorf("there is no %s to spoil", want)
 		}
 	}
@@ -124,7 +124,7 @@ func TestFolderFaults(t *testing.T) {
 	}
 	for i := range *faultCases {
 		f := all[random.IntN(len(all))]
-		var second *fault
+		var second *damage
 		if random.IntN(4) == 0 { // two at once
 			if g := all[random.IntN(len(all))]; g.folder == f.folder && g.file != f.file {
 				second = &g
@@ -134,12 +134,12 @@ func TestFolderFaults(t *testing.T) {
 	}
 }
 
-func (f fault) try(t *testing.T, s *stored, seed uint64, second *fault) {
+func (f damage) try(t *testing.T, s *stored, seed uint64, second *damage) {
 	t.Run(f.name(), func(t *testing.T) {
 		t.Parallel()
 		dir := folder(t, f.folder)
 		random := rand.New(rand.NewPCG(seed, 1))
-		faults := []fault{f}
+		faults := []damage{f}
 		if second != nil {
 			faults = append(faults, *second)
 		}
@@ -153,7 +153,7 @@ func (f fault) try(t *testing.T, s *stored, seed uint64, second *fault) {
 		}
 		c := &folderCase{t: t, s: s, dir: dir, faults: faults, blobs: contents(t, dir)}
 		err := c.open(false)
-		if err == nil && slices.ContainsFunc(faults, fault.refuses) {
+		if err == nil && slices.ContainsFunc(faults, damage.refuses) {
 			t.Error("opened, though another user's file is used")
 		}
 		recovering := false
@@ -171,7 +171,7 @@ func (f fault) try(t *testing.T, s *stored, seed uint64, second *fault) {
 				must(t, errors.Join(os.RemoveAll(filepath.Join(dir, "ca.pem")), os.RemoveAll(filepath.Join(dir, "ca-key.pem"))))
 			case strings.Contains(said.Hint, " --recover "):
 				recovering = true
-			case strings.Contains(said.Hint, "the version that wrote this one") && slices.ContainsFunc(faults, fault.unprotected):
+			case strings.Contains(said.Hint, "the version that wrote this one") && slices.ContainsFunc(faults, damage.unprotected):
 				return // the name of a step has another letter
 			default:
 				t.Fatalf("refused with the hint %q: %v", said.Hint, err)
@@ -194,7 +194,7 @@ type folderCase struct {
 	t      *testing.T
 	s      *stored
 	dir    string
-	faults []fault
+	faults []damage
 	blobs  []string // of the files with content, those that were there
 	lossy  bool     // recovered: what is missing is known to be
 }
@@ -284,7 +284,7 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 	if as.token("catalog", catalog+"x", "") != "" || as.token("ci-pull", catalog, "") != "" {
 		c.t.Error("a wrong password is good")
 	}
-	weak := c.lossy || slices.ContainsFunc(c.faults, fault.unprotected)
+	weak := c.lossy || slices.ContainsFunc(c.faults, damage.unprotected)
 	tokens := map[string]string{}
 	for _, repo := range []string{"samples/app", "samples/other"} {
 		tokens[repo] = as.token("catalog", catalog, "repository:"+repo+":pull,metadata_read")
@@ -321,5 +321,5 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 
 // spoiled reports whether a fault has met the content.
 func (c *folderCase) spoiled(digest string) bool {
-	return slices.ContainsFunc(c.faults, func(f fault) bool { return path.Base(f.file) == strings.TrimPrefix(digest, "sha256:") })
+	return slices.ContainsFunc(c.faults, func(f damage) bool { return path.Base(f.file) == strings.TrimPrefix(digest, "sha256:") })
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -109,7 +109,7 @@ func heldState(dir string) (name string, blobs bool, err error) {
 	if len(discarded) > 0 { // a reset was cut short
 		return filepath.Base(discarded[0]), blobs, nil
 	}
-	for _, name := range []string{filepath.Join(stateDir, identity.KeysFile), connectionFile, control.KeyFile} {
+	for _, name := range []string{filepath.Join(stateDir, principal.KeysFile), connectionFile, control.KeyFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		if err == nil {
 			return name, blobs, nil
@@ -164,7 +164,7 @@ func (e *Emulator) prepareDir(dir string, reset bool) (string, error) {
 		return "", damaged(dir, err)
 	}
 	if reset {
-		err := os.Rename(state, filepath.Join(dir, discardDir+identity.NewRID()))
+		err := os.Rename(state, filepath.Join(dir, discardDir+principal.NewRID()))
 		if err == nil {
 			err = e.holdState(state)
 		}

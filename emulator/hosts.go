@@ -12,9 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
-	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
-	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/pki"
 )
@@ -41,7 +39,7 @@ func hostname(host string) string {
 
 // resolve finds the registry that a host names. Other hosts are refused,
 // because a web page may point a name of its own at this machine.
-func (e *Emulator) resolve(host string) (*identity.Registry, bool) {
+func (e *Emulator) resolve(host string) (*principal.RegistrySettings, bool) {
 	h := hostname(host)
 	if name, ok := strings.CutSuffix(hostname(loginServer(host)), localSuffix); ok {
 		return e.ids.RegistryByName(name)
@@ -163,7 +161,7 @@ func (e *Emulator) isBlobHost(host string) bool {
 // port of the request, or "". There is none where it lies below the registry's
 // own name, as all names under .localhost lie below localhost: HTTP clients send
 // Authorization on to such a host, and would fail here and not at the service.
-func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
+func (e *Emulator) blobHostFor(reg dataplane.Endpoint) string {
 	if !e.blobRedirects {
 		return ""
 	}
@@ -184,40 +182,28 @@ func (e *Emulator) blobHostFor(reg dataplane.Registry) string {
 	return net.JoinHostPort(name, port)
 }
 
-// serveStorage answers on the host that blobs are redirected to. The network
-// rules of the registry hold there too, as they do at a registry's dedicated data
-// endpoint. If all registries share the host's name, the link names the registry.
+// serveStorage answers on the host that blobs are redirected to. If all registries
+// share the host's name, the link names the registry.
 func (e *Emulator) serveStorage(w http.ResponseWriter, r *http.Request) {
-	reg, ok := e.registryOfBlobs(r)
-	if ok && reg.Network != nil {
-		if addr, allowed := allows(reg.Network, r); !allowed {
-			e.noteEnd(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr+" at the host of blobs")
-			e.data.RefuseStorage(w)
+	if reg, ok := e.registryOfBlobs(r); ok {
+		next, finish, done := e.fails.ApplyStorage(w, r, reg)
+		if done {
 			return
 		}
-	}
-	if ok && e.faults.on.Load() {
-		if f, hit := e.faults.pick(r, RouteStorage, reg.Name, func() string { return "" }); hit {
-			e.noteEnd(r, reg, decisions.Faulted, f.Kind.rule(), f.String())
-			next, finish, done := e.injectStorage(w, r, f)
-			if done {
-				return
-			}
-			defer finish()
-			w = next
-		}
+		defer finish()
+		w = next
 	}
 	e.data.ServeStorage(w, r)
 }
 
 // registryOfBlobs returns the registry whose blobs a request to their host is for.
-func (e *Emulator) registryOfBlobs(r *http.Request) (*identity.Registry, bool) {
+func (e *Emulator) registryOfBlobs(r *http.Request) (*principal.RegistrySettings, bool) {
 	if e.blobHost == "" {
 		return e.ids.RegistryByName(strings.TrimSuffix(hostname(r.Host), blobSuffix))
 	}
 	rid := r.URL.Query().Get("regid")
 	all := e.ids.Registries()
-	i := slices.IndexFunc(all, func(g *identity.Registry) bool { return g.RID == rid })
+	i := slices.IndexFunc(all, func(g *principal.RegistrySettings) bool { return g.RID == rid })
 	if i < 0 {
 		return nil, false
 	}

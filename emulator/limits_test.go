@@ -15,6 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // The numbers of the limits are repeated here, so that a change of one fails.
@@ -140,7 +141,7 @@ func TestFaultLimits(t *testing.T) {
 	f := start(t, nil)
 	key := http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}, "Content-Type": {"application/json"}}
 	for seconds, ok := range map[int]bool{3600: true, 3601: false} {
-		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: time.Duration(seconds) * time.Second})
+		_, err := f.AddFault(fault.Fault{Kind: fault.Throttle, RetryAfter: time.Duration(seconds) * time.Second})
 		if (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("a Retry-After of %d s: %v", seconds, err)
 		}
@@ -152,7 +153,7 @@ func TestFaultLimits(t *testing.T) {
 	}
 	f.RemoveFaults()
 	for i := range 101 {
-		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang, Routes: []emulator.Route{emulator.RouteARM}})
+		_, err := f.AddFault(fault.Fault{Kind: fault.Hang, Routes: []fault.Route{fault.RouteARM}})
 		if ok := i < 100; (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Fatalf("fault %d: %v", i+1, err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -78,14 +79,14 @@ func TestOpenAPIRules(t *testing.T) {
 // kind its rule.
 func TestOpenAPIFaults(t *testing.T) {
 	schemas := at(document(t), "components", "schemas")
-	if diff := cmp.Diff(fmt.Sprint(emulator.FaultKinds()), fmt.Sprint(at(schemas, "FaultKind", "enum"))); diff != "" {
+	if diff := cmp.Diff(fmt.Sprint(fault.Kinds()), fmt.Sprint(at(schemas, "FaultKind", "enum"))); diff != "" {
 		t.Errorf("-kinds +openapi.yaml: %s", diff)
 	}
-	if diff := cmp.Diff(fmt.Sprint(emulator.Routes()), fmt.Sprint(at(schemas, "Route", "enum"))); diff != "" {
+	if diff := cmp.Diff(fmt.Sprint(fault.Routes()), fmt.Sprint(at(schemas, "Route", "enum"))); diff != "" {
 		t.Errorf("-routes +openapi.yaml: %s", diff)
 	}
 	var kinds, rules []string
-	for _, k := range emulator.FaultKinds() {
+	for _, k := range fault.Kinds() {
 		if kinds = append(kinds, "fault-"+string(k)); k.Text() == "" {
 			t.Errorf("%s has no text", k)
 		}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -32,7 +34,7 @@ func (e *Emulator) Registry(name string) (*Registry, error) {
 		r, ok = e.ids.RegistryByName(name)
 	}
 	if !ok {
-		return nil, notFound("registry", name)
+		return nil, refusal.NotFound("registry", name)
 	}
 	return &Registry{e, r.ID, r.Name}, nil
 }
@@ -46,18 +48,14 @@ func (e *Emulator) Registries() []string {
 	return names
 }
 
-func notFound(what, name string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + quote(name), Reason: "it does not exist"}
-}
-
 // Name returns the registry's name.
 func (r *Registry) Name() string { return r.name }
 
 // settings returns the registry as it is now.
-func (r *Registry) settings() (*identity.Registry, error) {
+func (r *Registry) settings() (*principal.RegistrySettings, error) {
 	reg, ok := r.e.ids.Registry(r.id)
 	if !ok {
-		return nil, notFound("registry", r.name)
+		return nil, refusal.NotFound("registry", r.name)
 	}
 	return reg, nil
 }
@@ -85,8 +83,8 @@ func (e *Emulator) Subscriptions() []string {
 }
 
 // change stores a changed copy of the registry's settings.
-func (r *Registry) change(ctx context.Context, f func(*identity.Registry)) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+func (r *Registry) change(ctx context.Context, f func(*principal.RegistrySettings)) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		reg, err := r.settings()
 		if err != nil {
 			return err
@@ -101,12 +99,12 @@ func (r *Registry) change(ctx context.Context, f func(*identity.Registry)) error
 
 // SetAnonymousPull switches anonymous pull.
 func (r *Registry) SetAnonymousPull(ctx context.Context, enabled bool) error {
-	return r.change(ctx, func(x *identity.Registry) { x.Anonymous = enabled })
+	return r.change(ctx, func(x *principal.RegistrySettings) { x.Anonymous = enabled })
 }
 
 // SetAdminUser switches the admin user, whose name is the registry's.
 func (r *Registry) SetAdminUser(ctx context.Context, enabled bool) error {
-	return r.change(ctx, func(x *identity.Registry) { x.Admin = enabled })
+	return r.change(ctx, func(x *principal.RegistrySettings) { x.Admin = enabled })
 }
 
 // AdminPasswords returns the admin user's two passwords, whether or not it is
@@ -127,15 +125,15 @@ func (r *Registry) AssignRole(ctx context.Context, a seed.RoleAssignment) error 
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
 	}
 	if err := a.Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
-	return r.change(ctx, func(x *identity.Registry) { x.Assignments = append(x.Assignments, identity.Assignment(a)) })
+	return r.change(ctx, func(x *principal.RegistrySettings) { x.Assignments = append(x.Assignments, principal.Assignment(a)) })
 }
 
 // RemoveRoles takes all of an application's roles on the registry away.
 func (r *Registry) RemoveRoles(ctx context.Context, clientID string) error {
-	return r.change(ctx, func(x *identity.Registry) {
-		x.Assignments = slices.DeleteFunc(x.Assignments, func(a identity.Assignment) bool { return strings.EqualFold(a.ClientID, clientID) })
+	return r.change(ctx, func(x *principal.RegistrySettings) {
+		x.Assignments = slices.DeleteFunc(x.Assignments, func(a principal.Assignment) bool { return strings.EqualFold(a.ClientID, clientID) })
 	})
 }
 
@@ -145,18 +143,18 @@ func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
 	const op = "store the scope map"
 	spec := seed.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
 	if err := spec.Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
 	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op,
-			Reason: "name: " + quote(m.Name) + " is one of the registry's own scope maps"}
+			Reason: "name: " + refusal.Quote(m.Name) + " is one of the registry's own scope maps"}
 	}
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		created := r.e.now().UTC()
 		if old, ok := r.e.ids.StoredScopeMap(r.id, m.Name); ok {
 			created = old.Created
 		}
-		c.Put(&identity.ScopeMap{RegistryID: r.id, Name: m.Name, Description: m.Description, Actions: spec.Actions, Created: created})
+		c.Put(&principal.ScopeMap{RegistryID: r.id, Name: m.Name, Description: m.Description, Actions: spec.Actions, Created: created})
 		return nil
 	})
 }
@@ -165,7 +163,7 @@ func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
 func (r *Registry) ScopeMap(name string) (scopemap.Map, error) {
 	m, ok := r.e.ids.ScopeMap(r.id, name)
 	if !ok {
-		return scopemap.Map{}, notFound("scope map", name)
+		return scopemap.Map{}, refusal.NotFound("scope map", name)
 	}
 	return m, nil
 }
@@ -173,10 +171,10 @@ func (r *Registry) ScopeMap(name string) (scopemap.Map, error) {
 // DeleteScopeMap removes a scope map. Tokens that had it keep its name and have
 // no rights.
 func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		m, ok := r.e.ids.StoredScopeMap(r.id, name)
 		if !ok {
-			return notFound("scope map", name)
+			return refusal.NotFound("scope map", name)
 		}
 		c.RemoveScopeMap(m)
 		return nil
@@ -196,16 +194,16 @@ func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
 	const op = "store the token"
 	bad := func(reason string) error { return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: reason} }
 	if err := (&seed.Token{Name: t.Name, ScopeMap: t.ScopeMap}).Check(); err != nil {
-		return refused(op, err)
+		return refusal.Of(op, err)
 	}
 	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); !ok {
-		return bad("scopeMap: there is no scope map " + quote(t.ScopeMap) + " in this registry")
+		return bad("scopeMap: there is no scope map " + refusal.Quote(t.ScopeMap) + " in this registry")
 	}
 	if strings.EqualFold(t.Name, r.name) {
 		return bad("name: is the name of the registry, which is its admin user's")
 	}
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
-		next := identity.Token{RegistryID: r.id, Name: t.Name, Created: r.e.now().UTC()}
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
+		next := principal.Token{RegistryID: r.id, Name: t.Name, Created: r.e.now().UTC()}
 		if old, ok := r.e.ids.Token(r.id, t.Name); ok {
 			next = *old
 		}
@@ -219,33 +217,33 @@ func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
 func (r *Registry) Token(name string) (TokenSpec, error) {
 	t, ok := r.e.ids.Token(r.id, name)
 	if !ok {
-		return TokenSpec{}, notFound("token", name)
+		return TokenSpec{}, refusal.NotFound("token", name)
 	}
 	return TokenSpec{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: !t.Enabled}, nil
 }
 
 // SetTokenStatus enables or disables a token.
 func (r *Registry) SetTokenStatus(ctx context.Context, name string, enabled bool) error {
-	return r.changeToken(ctx, name, func(t *identity.Token) { t.Enabled = enabled })
+	return r.changeToken(ctx, name, func(t *principal.Token) { t.Enabled = enabled })
 }
 
 // DeleteToken removes a token with its passwords.
 func (r *Registry) DeleteToken(ctx context.Context, name string) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		t, ok := r.e.ids.Token(r.id, name)
 		if !ok {
-			return notFound("token", name)
+			return refusal.NotFound("token", name)
 		}
 		c.RemoveToken(t)
 		return nil
 	})
 }
 
-func (r *Registry) changeToken(ctx context.Context, name string, f func(*identity.Token)) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+func (r *Registry) changeToken(ctx context.Context, name string, f func(*principal.Token)) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		t, ok := r.e.ids.Token(r.id, name)
 		if !ok {
-			return notFound("token", name)
+			return refusal.NotFound("token", name)
 		}
 		next := *t
 		next.Passwords = slices.Clone(t.Passwords)
@@ -269,15 +267,15 @@ type Password struct {
 // expires. The values are not stored; this is the only time they can be read.
 func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time, slots ...string) ([]Password, error) {
 	if len(slots) == 0 {
-		slots = []string{identity.Password1, identity.Password2}
+		slots = []string{service.Password1, service.Password2}
 	}
 	var out []Password
 	for i, slot := range slots {
-		if !identity.IsSlot(slot) || slices.Contains(slots[:i], slot) {
+		if !service.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
-				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", quote(slot))}
+				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", refusal.Quote(slot))}
 		}
-		out = append(out, Password{Name: slot, Value: seed.Secret(identity.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
+		out = append(out, Password{Name: slot, Value: seed.Secret(principal.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
 	}
 	return out, r.setPasswords(ctx, token, out, true)
 }
@@ -286,7 +284,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 // does not allow: for tests that want to know it beforehand.
 func (r *Registry) SetPassword(ctx context.Context, token string, p seed.Password) error {
 	if err := p.Check(); err != nil {
-		return refused("set the password", err)
+		return refusal.Of("set the password", err)
 	}
 	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}}, false)
 }
@@ -296,14 +294,14 @@ func (r *Registry) setPasswords(ctx context.Context, token string, passwords []P
 	if err != nil {
 		return err
 	}
-	return r.changeToken(ctx, token, func(t *identity.Token) {
+	return r.changeToken(ctx, token, func(t *principal.Token) {
 		for _, p := range passwords {
-			t.Passwords = slices.DeleteFunc(t.Passwords, func(x identity.Password) bool { return x.Slot == p.Name })
+			t.Passwords = slices.DeleteFunc(t.Passwords, func(x principal.Password) bool { return x.Slot == p.Name })
 			next := r.e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), p.Created, p.Expires)
 			next.Generated = generated
 			t.Passwords = append(t.Passwords, next)
 		}
-		slices.SortFunc(t.Passwords, func(a, b identity.Password) int { return strings.Compare(a.Slot, b.Slot) })
+		slices.SortFunc(t.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
 	})
 }
 
@@ -311,11 +309,11 @@ func (r *Registry) setPasswords(ctx context.Context, token string, passwords []P
 // that is made where there is none.
 func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a seed.Application) error {
 	if err := (&seed.Tenant{ID: tenantID, Applications: []seed.Application{a}}).Check(); err != nil {
-		return refused("store the application", err)
+		return refusal.Of("store the application", err)
 	}
-	return e.ids.Update(ctx, func(c *identity.Change) error {
+	return e.ids.Update(ctx, func(c *principal.Change) error {
 		if _, ok := e.ids.Tenant(tenantID); !ok {
-			c.Put(&identity.Tenant{ID: strings.ToLower(tenantID)})
+			c.Put(&principal.Tenant{ID: strings.ToLower(tenantID)})
 		}
 		c.Put(e.application(strings.ToLower(tenantID), a))
 		return nil
@@ -324,8 +322,8 @@ func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a seed.A
 
 // application returns the stored form of an application, with the object id of
 // the one it replaces.
-func (e *Emulator) application(tenant string, a seed.Application) *identity.Application {
-	out := &identity.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: guid.New(), DisplayName: a.DisplayName}
+func (e *Emulator) application(tenant string, a seed.Application) *principal.Application {
+	out := &principal.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: guid.New(), DisplayName: a.DisplayName}
 	if old, ok := e.ids.Application(a.ClientID); ok {
 		out.ObjectID = old.ObjectID
 	}

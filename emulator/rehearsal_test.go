@@ -17,6 +17,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -40,7 +41,7 @@ func TestFaultSequence(t *testing.T) {
 	const n = 200
 	run := func(seed uint64) string {
 		f := start(t, nil)
-		got, err := f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.3, Seed: seed, Routes: []emulator.Route{emulator.RouteBase}})
+		got, err := f.AddFault(fault.Fault{Kind: fault.Status, Status: 500, Rate: 0.3, Seed: seed, Routes: []fault.Route{fault.RouteBase}})
 		must(t, err)
 		p := f.pattern(n)
 		if now := f.Faults(); len(now) != 1 || now[0].Seen != n || now[0].Hits != int64(strings.Count(p, "x")) || now[0].Seed != got.Seed || seed != 0 && got.Seed != seed {
@@ -51,7 +52,7 @@ func TestFaultSequence(t *testing.T) {
 			t.Error("it lasts after it was removed")
 		}
 		// Added again with the reported seed, it does the same.
-		_, err = f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.3, Seed: got.Seed})
+		_, err = f.AddFault(fault.Fault{Kind: fault.Status, Status: 500, Rate: 0.3, Seed: got.Seed})
 		must(t, err)
 		if again := f.pattern(n); again != p {
 			t.Errorf("%s\n%s", p, again)
@@ -74,21 +75,21 @@ func TestFaultAnswers(t *testing.T) {
 	f := start(t, nil)
 	const image = "/v2/samples/app/manifests/v1"
 	for name, x := range map[string]struct {
-		fault  emulator.Fault
+		fault  fault.Fault
 		path   string
 		status int
 		header string // one that must be there, and its value
 		body   string // a part of it
 	}{
-		"throttle":     {emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: 7 * time.Second}, image, 429, "Retry-After: 7", `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests. Please visit https://aka.ms/acr/skus`},
-		"registry_500": {emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, image, 500, "Docker-Distribution-Api-Version: registry/2.0", `"UNKNOWN"`},
-		"gateway_502":  {emulator.Fault{Kind: emulator.FaultStatus, Status: 502}, image, 502, "Server: openresty", "<title>502 Bad Gateway</title>"},
-		"oauth_503":    {emulator.Fault{Kind: emulator.FaultStatus, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
-		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
-		"entra":        {emulator.Fault{Kind: emulator.FaultStatus, Status: 504, Routes: []emulator.Route{emulator.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
-		"arm_case":     {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/Subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
-		"arm_slashes":  {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
-		"arm":          {emulator.Fault{Kind: emulator.FaultThrottle, Routes: []emulator.Route{emulator.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+		"throttle":     {fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second}, image, 429, "Retry-After: 7", `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests. Please visit https://aka.ms/acr/skus`},
+		"registry_500": {fault.Fault{Kind: fault.Status, Status: 500}, image, 500, "Docker-Distribution-Api-Version: registry/2.0", `"UNKNOWN"`},
+		"gateway_502":  {fault.Fault{Kind: fault.Status, Status: 502}, image, 502, "Server: openresty", "<title>502 Bad Gateway</title>"},
+		"oauth_503":    {fault.Fault{Kind: fault.Status, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
+		"unauthorized": {fault.Fault{Kind: fault.Unauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
+		"entra":        {fault.Fault{Kind: fault.Status, Status: 504, Routes: []fault.Route{fault.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
+		"arm_case":     {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/Subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+		"arm_slashes":  {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
+		"arm":          {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x.fault.Count = 1
@@ -136,31 +137,31 @@ func TestUploadFaults(t *testing.T) {
 	}
 	large := strings.Repeat("x", 1<<20) // more than a server reads after its answer
 	for _, x := range []struct {
-		fault        emulator.Fault
+		fault        fault.Fault
 		method, path string
 		body         string
 		length       int64
 		status       int
 		says         string
 	}{
-		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PATCH", part, "123456", 6, 413, "<center>AzureContainerRegistry</center>"},
-		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PATCH", part, "12345", 5, 404, "BLOB_UPLOAD_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5}, "PUT", part, large, 1 << 20, 413, "<title>413 Request Entity Too Large</title>"},
-		{emulator.Fault{Kind: emulator.FaultTooLarge}, "POST", begin, "1", 1, 413, "413"},
-		{emulator.Fault{Kind: emulator.FaultTooLarge}, "POST", begin, "", 0, 400, "DIGEST_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultTooLarge}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PUT", part, large, 1 << 20, 416, `{"errors":[{"code":"BLOB_UPLOAD_RANGE_INVALID","message":"blob upload range invalid"}]}`},
-		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultWrongRange}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultNoLength}, "PATCH", part, large, unknown, 400, `{"code":"CONTENT_LENGTH_INVALID",`},
-		{emulator.Fault{Kind: emulator.FaultNoLength}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultNoLength}, "PUT", part, "1", unknown, 404, "BLOB_UPLOAD_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "POST", begin, "", 0, 405, `"detail":{}}]}`},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PATCH", part, large, unknown, 405, "The operation is disallowed on this registry, repository or image."},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PUT", part, "1", 1, 405, "REGISTRY_DISALLOWED_OPERATION"},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "PUT", manifest, "{}", 2, 405, "REGISTRY_DISALLOWED_OPERATION"},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "GET", part, "", 0, 404, "BLOB_UPLOAD_INVALID"},
-		{emulator.Fault{Kind: emulator.FaultDisallowed}, "DELETE", manifest, "", 0, 401, "UNAUTHORIZED"},
+		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PATCH", part, "123456", 6, 413, "<center>AzureContainerRegistry</center>"},
+		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PATCH", part, "12345", 5, 404, "BLOB_UPLOAD_INVALID"},
+		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PUT", part, large, 1 << 20, 413, "<title>413 Request Entity Too Large</title>"},
+		{fault.Fault{Kind: fault.TooLarge}, "POST", begin, "1", 1, 413, "413"},
+		{fault.Fault{Kind: fault.TooLarge}, "POST", begin, "", 0, 400, "DIGEST_INVALID"},
+		{fault.Fault{Kind: fault.TooLarge}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
+		{fault.Fault{Kind: fault.WrongRange}, "PUT", part, large, 1 << 20, 416, `{"errors":[{"code":"BLOB_UPLOAD_RANGE_INVALID","message":"blob upload range invalid"}]}`},
+		{fault.Fault{Kind: fault.WrongRange}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
+		{fault.Fault{Kind: fault.WrongRange}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
+		{fault.Fault{Kind: fault.NoLength}, "PATCH", part, large, unknown, 400, `{"code":"CONTENT_LENGTH_INVALID",`},
+		{fault.Fault{Kind: fault.NoLength}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
+		{fault.Fault{Kind: fault.NoLength}, "PUT", part, "1", unknown, 404, "BLOB_UPLOAD_INVALID"},
+		{fault.Fault{Kind: fault.Disallowed}, "POST", begin, "", 0, 405, `"detail":{}}]}`},
+		{fault.Fault{Kind: fault.Disallowed}, "PATCH", part, large, unknown, 405, "The operation is disallowed on this registry, repository or image."},
+		{fault.Fault{Kind: fault.Disallowed}, "PUT", part, "1", 1, 405, "REGISTRY_DISALLOWED_OPERATION"},
+		{fault.Fault{Kind: fault.Disallowed}, "PUT", manifest, "{}", 2, 405, "REGISTRY_DISALLOWED_OPERATION"},
+		{fault.Fault{Kind: fault.Disallowed}, "GET", part, "", 0, 404, "BLOB_UPLOAD_INVALID"},
+		{fault.Fault{Kind: fault.Disallowed}, "DELETE", manifest, "", 0, 401, "UNAUTHORIZED"},
 	} {
 		t.Run(fmt.Sprintf("%s/%s_%d_%d", x.fault.Kind, x.method, x.length, x.status), func(t *testing.T) {
 			defer f.RemoveFaults()
@@ -180,7 +181,7 @@ func TestUploadFaults(t *testing.T) {
 	// A body without a declared length is refused once too much of it has come.
 	for _, body := range []string{"12345", "123456", large} {
 		at := send("POST", "/v2/samples/app/blobs/uploads/", "", 0).header.Get("Location")
-		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 5})
+		_, err := f.AddFault(fault.Fault{Kind: fault.TooLarge, AfterBytes: 5})
 		must(t, err)
 		a := send("PATCH", at, body, unknown)
 		f.RemoveFaults()
@@ -198,34 +199,34 @@ func TestUploadFaults(t *testing.T) {
 
 func TestFaultCheck(t *testing.T) {
 	f := start(t, nil)
-	for name, x := range map[string]emulator.Fault{
+	for name, x := range map[string]fault.Fault{
 		"no_kind":              {},
 		"unknown_kind":         {Kind: "explode"},
-		"status_of_no_failure": {Kind: emulator.FaultStatus, Status: 404},
-		"no_speed":             {Kind: emulator.FaultSlow},
-		"foreign_field":        {Kind: emulator.FaultHang, Status: 500},
-		"rate_over_one":        {Kind: emulator.FaultHang, Rate: 1.5},
-		"negative":             {Kind: emulator.FaultDrop, AfterBytes: -1},
-		"half_a_second":        {Kind: emulator.FaultThrottle, RetryAfter: time.Second / 2},
-		"unknown_route":        {Kind: emulator.FaultHang, Routes: []emulator.Route{"x"}},
-		"foreign_route":        {Kind: emulator.FaultTooLarge, Routes: []emulator.Route{emulator.RouteBlobUpload, emulator.RouteTags}},
-		"foreign_bytes":        {Kind: emulator.FaultWrongRange, AfterBytes: 1},
-		"foreign_retry":        {Kind: emulator.FaultTooLarge, RetryAfter: time.Second},
-		"foreign_speed":        {Kind: emulator.FaultDrop, BytesPerSecond: 1},
-		"large_seed":           {Kind: emulator.FaultHang, Seed: 1<<53 + 1},
+		"status_of_no_failure": {Kind: fault.Status, Status: 404},
+		"no_speed":             {Kind: fault.Slow},
+		"foreign_field":        {Kind: fault.Hang, Status: 500},
+		"rate_over_one":        {Kind: fault.Hang, Rate: 1.5},
+		"negative":             {Kind: fault.Drop, AfterBytes: -1},
+		"half_a_second":        {Kind: fault.Throttle, RetryAfter: time.Second / 2},
+		"unknown_route":        {Kind: fault.Hang, Routes: []fault.Route{"x"}},
+		"foreign_route":        {Kind: fault.TooLarge, Routes: []fault.Route{fault.RouteBlobUpload, fault.RouteTags}},
+		"foreign_bytes":        {Kind: fault.WrongRange, AfterBytes: 1},
+		"foreign_retry":        {Kind: fault.TooLarge, RetryAfter: time.Second},
+		"foreign_speed":        {Kind: fault.Drop, BytesPerSecond: 1},
+		"large_seed":           {Kind: fault.Hang, Seed: 1<<53 + 1},
 	} {
 		if _, err := f.AddFault(x); acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang, Registry: "none5"}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+	if _, err := f.AddFault(fault.Fault{Kind: fault.Hang, Registry: "none5"}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
 		t.Errorf("unknown registry: %v", err)
 	}
-	for range emulator.MaxFaults {
-		_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang, Routes: []emulator.Route{emulator.RouteARM}})
+	for range fault.Max {
+		_, err := f.AddFault(fault.Fault{Kind: fault.Hang, Routes: []fault.Route{fault.RouteARM}})
 		must(t, err)
 	}
-	if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultHang}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if _, err := f.AddFault(fault.Fault{Kind: fault.Hang}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Errorf("too many: %v", err)
 	}
 	f.RemoveFaults()
@@ -239,7 +240,7 @@ func TestFaultCheck(t *testing.T) {
 func TestDrop(t *testing.T) {
 	f := start(t, nil)
 	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
-	_, err := f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 10, Routes: []emulator.Route{emulator.RouteManifestGet}, Count: 1})
+	_, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 10, Routes: []fault.Route{fault.RouteManifestGet}, Count: 1})
 	must(t, err)
 	req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+f.host+"/v2/samples/app/manifests/v1", nil)
 	must(t, err)
@@ -253,7 +254,7 @@ func TestDrop(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}
 
-	_, err = f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 4, Routes: []emulator.Route{emulator.RouteBlobUpload}, Principal: "ci-push", Count: 2})
+	_, err = f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 4, Routes: []fault.Route{fault.RouteBlobUpload}, Principal: "ci-push", Count: 2})
 	must(t, err)
 	a := f.do("POST", "/v2/samples/app/blobs/uploads/", bearer(token), "") // no body that would be too long
 	if a.status != 202 {
@@ -529,7 +530,7 @@ func TestTwoCallersAtOnce(t *testing.T) {
 				if err := f.DeleteSnapshot(t.Context(), name); err != nil {
 					t.Error(err)
 				}
-				x, err := f.AddFault(emulator.Fault{Kind: emulator.FaultStatus, Status: 500, Rate: 0.5})
+				x, err := f.AddFault(fault.Fault{Kind: fault.Status, Status: 500, Rate: 0.5})
 				if err == nil {
 					err = f.RemoveFault(x.ID)
 				}
@@ -555,7 +556,7 @@ func TestTwoCallersAtOnce(t *testing.T) {
 	if s, err := f.Snapshots(t.Context()); err != nil || len(s) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if diff := cmp.Diff([]emulator.Fault{}, f.Faults()); diff != "" {
+	if diff := cmp.Diff([]fault.Fault{}, f.Faults()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/pem"
 	"slices"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -23,24 +23,24 @@ func der(text string) []byte {
 }
 
 // keysOf puts the keys of a checked seed into the stored form.
-func keysOf(out *identity.Application, a seed.Application) {
+func keysOf(out *principal.Application, a seed.Application) {
 	for _, c := range a.Certificates {
 		out.Certificates = append(out.Certificates, der(c.PEM))
 	}
 	for _, f := range a.FederatedCredentials {
-		out.Federated = append(out.Federated, identity.Federated{Issuer: f.Issuer, Subject: f.Subject,
+		out.Federated = append(out.Federated, principal.Federated{Issuer: f.Issuer, Subject: f.Subject,
 			Audience: cmp.Or(f.Audience, defaultAudience), PublicKey: der(f.PublicKey)})
 	}
 }
 
 // compareKeys says how an application's keys differ from the seed's, or "".
-func compareKeys(have *identity.Application, a seed.Application) string {
-	want := &identity.Application{}
+func compareKeys(have *principal.Application, a seed.Application) string {
+	want := &principal.Application{}
 	keysOf(want, a)
 	switch {
 	case !slices.EqualFunc(have.Certificates, want.Certificates, bytes.Equal):
 		return "has other certificates"
-	case !slices.EqualFunc(have.Federated, want.Federated, func(x, y identity.Federated) bool {
+	case !slices.EqualFunc(have.Federated, want.Federated, func(x, y principal.Federated) bool {
 		return x.Issuer == y.Issuer && x.Subject == y.Subject && x.Audience == y.Audience && bytes.Equal(x.PublicKey, y.PublicKey)
 	}):
 		return "has other federatedCredentials"

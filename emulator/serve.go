@@ -17,10 +17,10 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
-	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/idle"
 )
@@ -37,17 +37,13 @@ const (
 	// maxHeader has room for an access token with the longest scope.
 	//rule:listener-times-max-header
 	maxHeader = 256 << 10
-	// maxForm is how much of a token request is read before it is parsed: more than
-	// the token service or the authority accepts.
-	//rule:emulator-limits-max-form
-	maxForm = tokensvc.MaxBody + 1
 )
 
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. The
 // request's Host names the registry. GET /ca.pem (the certificate of the emulator's
 // authority), /healthz and /readyz answer on every host, without a credential.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e.dated || e.clock.moved() {
+	if e.dated || e.clock.Moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
 	}
 	r = route.Clean(r)
@@ -97,10 +93,10 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !e.readForm(w, r, to) {
 		return
 	}
-	if !e.enter(r.Context()) {
+	if !e.fails.Gate.Enter(r.Context()) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
-	defer e.leave()
+	defer e.fails.Gate.Leave()
 	e.serve(w, r, to) //nolint:contextcheck // the request carries it
 	finished = true
 }
@@ -124,7 +120,7 @@ func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request, to route.Rou
 	if r.Body == nil || r.Method != http.MethodPost || !to.Service.ReadsForm() {
 		return true
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxForm))
+	data, err := io.ReadAll(io.LimitReader(r.Body, rehearsal.MaxForm))
 	if errors.Is(err, idle.ErrStalled) {
 		w.Header().Set("Connection", "close")
 		http.Error(w, fmt.Sprintf("the rest of the request did not come within %v", idle.ReadTime), http.StatusRequestTimeout)
@@ -166,8 +162,8 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		e.control(w, r)
 		return
 	}
-	if e.faults.on.Load() || reg.Network != nil || e.limits.on.Load() {
-		next, finish, done := e.rehearse(w, r, to, reg)
+	if e.fails.Concerns(reg) {
+		next, finish, done := e.fails.Apply(w, r, to, reg)
 		if done {
 			return
 		}
@@ -188,12 +184,12 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 	}
 }
 
-func (e *Emulator) place(r *http.Request, reg *identity.Registry) dataplane.Registry {
+func (e *Emulator) place(r *http.Request, reg *principal.RegistrySettings) dataplane.Endpoint {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return dataplane.Registry{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
+	return dataplane.Endpoint{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
 }
 
 func clipHost(h string) string { return h[:min(len(h), 260)] }
@@ -221,7 +217,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext: func(net.Listener) context.Context {
 			// Requests may go on for a while after ctx has ended; those that only
 			// wait end with it.
-			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx.Done())
+			return rehearsal.WithListener(context.WithoutCancel(ctx), ctx.Done())
 		},
 		// Clients that do not trust the certificate, mostly.
 		ErrorLog: slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),

@@ -11,7 +11,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/control"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -25,14 +27,14 @@ func (e *Emulator) Lifetimes() seed.Lifetimes { return seed.Lifetimes(*e.lifetim
 // Errors: [acrkit.CodeUsage] for one below a second or above a day.
 func (e *Emulator) SetLifetimes(ctx context.Context, l seed.Lifetimes) error {
 	if err := l.Check(); err != nil {
-		return refused("set the token lifetimes", err)
+		return refusal.Of("set the token lifetimes", err)
 	}
-	data, err := json.Marshal(identity.Lifetimes(l))
+	data, err := json.Marshal(principal.Lifetimes(l))
 	if err != nil {
 		return err
 	}
-	err = e.ids.Update(ctx, func(c *identity.Change) error {
-		c.Put(&identity.Meta{Name: metaLifetimes, Value: data})
+	err = e.ids.Update(ctx, func(c *principal.Change) error {
+		c.Put(&principal.Meta{Name: metaLifetimes, Value: data})
 		return nil
 	})
 	if err != nil {
@@ -72,7 +74,7 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 		return RegistrySettings{}, err
 	}
 	s := RegistrySettings{Name: reg.Name, SKU: reg.SKU, AdminUser: reg.Admin, AnonymousPull: reg.Anonymous,
-		RoleAssignmentMode: cmp.Or(reg.Mode, identity.ModeLegacy), ArmTokens: !reg.NoArmTokens}
+		RoleAssignmentMode: cmp.Or(reg.Mode, service.ModeLegacy), ArmTokens: !reg.NoArmTokens}
 	if reg.Network != nil {
 		s.Network.Deny = true
 		for _, text := range reg.Network.Allow {
@@ -91,7 +93,7 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 // than [MaxIPRules], IP rules while all addresses are allowed, and anonymous pull in
 // the tier Basic, which has none.
 func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySettings)) error {
-	return r.e.ids.Update(ctx, func(c *identity.Change) error {
+	return r.e.ids.Update(ctx, func(c *principal.Change) error {
 		s, err := r.Settings()
 		if err != nil {
 			return err
@@ -112,13 +114,13 @@ func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySett
 	})
 }
 
-func (s *RegistrySettings) check() (rules *identity.Network, err error) {
-	bad := func(format string, args ...any) (*identity.Network, error) {
+func (s *RegistrySettings) check() (rules *principal.Network, err error) {
+	bad := func(format string, args ...any) (*principal.Network, error) {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "change the registry's settings", Reason: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case s.RoleAssignmentMode != identity.ModeLegacy && s.RoleAssignmentMode != identity.ModeABAC:
-		return bad("the role assignment mode %s is neither %s nor %s", quote(s.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
+		return bad("the role assignment mode %s is neither %s nor %s", refusal.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	case s.AnonymousPull && s.SKU == "Basic":
 		return bad("the tier Basic has no anonymous pull")
 	case len(s.Network.Allow) > MaxIPRules:
@@ -128,7 +130,7 @@ func (s *RegistrySettings) check() (rules *identity.Network, err error) {
 	case !s.Network.Deny:
 		return nil, nil
 	}
-	rules = &identity.Network{}
+	rules = &principal.Network{}
 	for _, p := range s.Network.Allow {
 		if !p.IsValid() {
 			return bad("an IP rule is no address or network")
@@ -175,13 +177,13 @@ func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at ti
 		at = r.e.now()
 	}
 	found := false
-	err := r.changeToken(ctx, token, func(t *identity.Token) {
-		if i := slices.IndexFunc(t.Passwords, func(p identity.Password) bool { return p.Slot == slot }); i >= 0 {
+	err := r.changeToken(ctx, token, func(t *principal.Token) {
+		if i := slices.IndexFunc(t.Passwords, func(p principal.Password) bool { return p.Slot == slot }); i >= 0 {
 			t.Passwords[i].Expires, found = at.UTC(), true
 		}
 	})
 	if err == nil && !found {
-		return notFound("password", slot)
+		return refusal.NotFound("password", slot)
 	}
 	return err
 }
@@ -190,7 +192,7 @@ func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at ti
 func (r *Registry) tokenState(name string) (TokenState, error) {
 	t, ok := r.e.ids.Token(r.id, name)
 	if !ok {
-		return TokenState{}, notFound("token", name)
+		return TokenState{}, refusal.NotFound("token", name)
 	}
 	s := TokenState{TokenSpec: TokenSpec{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: !t.Enabled}, Created: t.Created}
 	for _, p := range t.Passwords {
@@ -203,10 +205,10 @@ func (r *Registry) tokenState(name string) (TokenState, error) {
 func (r *Registry) patchToken(ctx context.Context, name string, change control.TokenChange) error {
 	if scopeMap := change.ScopeMap; scopeMap != nil {
 		if _, ok := r.e.ids.ScopeMap(r.id, *scopeMap); !ok {
-			return notFound("scope map", *scopeMap)
+			return refusal.NotFound("scope map", *scopeMap)
 		}
 	}
-	return r.changeToken(ctx, name, func(t *identity.Token) {
+	return r.changeToken(ctx, name, func(t *principal.Token) {
 		set(&t.ScopeMap, change.ScopeMap)
 		if change.Status != nil {
 			t.Enabled = *change.Status == control.Enabled

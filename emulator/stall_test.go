@@ -18,6 +18,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
 
@@ -426,7 +427,7 @@ func TestStalledPace(t *testing.T) {
 // for a client that stalls in its body.
 func TestHangEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		_, err := b.AddFault(emulator.Fault{Kind: emulator.FaultHang})
+		_, err := b.AddFault(fault.Fault{Kind: fault.Hang})
 		must(t, err)
 		_, took := b.ends(b.dial("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 		within(t, "without a body", took, 10*time.Minute, 10*time.Minute+rst)

@@ -9,7 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/internal/sentence"
 )
@@ -60,7 +60,7 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 	if e.keep != "" {
 		e.logger.Warn("nothing is collected until the next start", "reason", e.keep)
 	}
-	keys, renewed, err := identity.OpenKeys(state, e.db, o.Recover)
+	keys, renewed, err := principal.OpenKeys(state, e.db, o.Recover)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (e *Emulator) openDatabase(ctx context.Context, state, held string, blobs b
 		e.logger.Warn("new keys were made: every earlier password, client secret and token is invalid; " +
 			"set new passwords, or merge a seed with --seed-mode merge")
 	}
-	if e.ids, err = identity.Open(ctx, e.db, keys); err != nil {
+	if e.ids, err = principal.Open(ctx, e.db, keys); err != nil {
 		return err
 	}
 	e.log, err = decisions.Open(ctx, e.db, e.now, func(err error, lost int) {
@@ -114,5 +114,5 @@ func (e *Emulator) closeState() error {
 
 // migrations are the steps of the whole schema.
 func migrations() []db.Migration {
-	return slices.Concat(content.Migrations(), identity.Migrations(), decisions.Migrations(), snapshot.Migrations())
+	return slices.Concat(content.Migrations(), principal.Migrations(), decisions.Migrations(), snapshot.Migrations())
 }

@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net"
@@ -298,8 +297,7 @@ func TestAfterClose(t *testing.T) {
 
 func TestTLSNames(t *testing.T) {
 	f := start(t, &emulator.Options{Hostnames: []string{"registry.test"}})
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(f.CACertificate())
+	pool := f.CAPool()
 	for name, want := range map[string]bool{
 		"localhost": true, "127.0.0.1": true, "myregistry.azurecr.localhost": true, "other.azurecr.localhost": true, "registry.test": true,
 		"evil.example": false, "a.b.azurecr.localhost": false, "registry.test.evil.example": false,

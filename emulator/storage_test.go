@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -207,16 +208,16 @@ func TestDeviations(t *testing.T) {
 func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 	t.Helper()
 	for name, c := range map[string]struct {
-		fault  emulator.Fault
+		fault  fault.Fault
 		status int
 		code   string
 	}{
-		"throttle":     {emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: 7 * time.Second}, 503, "ServerBusy"},
-		"status":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, 500, "InternalError"},
-		"unauthorized": {emulator.Fault{Kind: emulator.FaultUnauthorized}, 403, "AuthenticationFailed"},
+		"throttle":     {fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second}, 503, "ServerBusy"},
+		"status":       {fault.Fault{Kind: fault.Status, Status: 500}, 500, "InternalError"},
+		"unauthorized": {fault.Fault{Kind: fault.Unauthorized}, 403, "AuthenticationFailed"},
 	} {
 		t.Run("fault_"+name, func(t *testing.T) {
-			c.fault.Routes, c.fault.Count = []emulator.Route{emulator.RouteStorage}, 1
+			c.fault.Routes, c.fault.Count = []fault.Route{fault.RouteStorage}, 1
 			if _, err := f.AddFault(c.fault); err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +234,7 @@ func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 		})
 	}
 	t.Run("fault_drop", func(t *testing.T) {
-		if _, err := f.AddFault(emulator.Fault{Kind: emulator.FaultDrop, AfterBytes: 5, Routes: []emulator.Route{emulator.RouteStorage}, Count: 1}); err != nil {
+		if _, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 5, Routes: []fault.Route{fault.RouteStorage}, Count: 1}); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := f.client.Get(location)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit/acrtest"
-	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/proxy"
 )
 
@@ -417,7 +417,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("throttled", func(t *testing.T) {
-		defer reg.Fault(emulator.Fault{Kind: emulator.FaultThrottle, RetryAfter: 7 * time.Second})()
+		defer reg.Fault(fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second})()
 		if a := f.send("GET", "/v2/samples/app/tags/list", nil); a.StatusCode != 429 || a.Header.Get("Retry-After") != "7" || !strings.Contains(a.body, "TOOMANYREQUESTS") {
 			t.Errorf("%s %s", a.Status, a.body)
 		}

@@ -6,6 +6,9 @@
 //	keychain := authn.NewMultiKeychain(acr, authn.DefaultKeychain)
 //	image, err := remote.Image(ref, remote.WithAuthFromKeychain(keychain))
 //
+// The first keychain that has a login wins. acrkit's is first, so that an old Docker login
+// does not hide the credential that the program was given.
+//
 // A program for Azure's registries only uses acrkit's transport, which asks for exactly
 // the rights that a request needs:
 //

@@ -12,8 +12,8 @@ import (
 	"github.com/acrkit/acrkit/auth"
 )
 
-// A keychain for Azure's registries, beside others for the rest, as ko and cosign have
-// them.
+// A keychain for Azure's registries, before others for the rest, as ko and cosign have
+// them: an old Docker login does not hide the credential.
 //
 // The registry is an emulated one of package acrtest. For a real one the options are nil,
 // and remote.WithTransport is not needed.

@@ -21,10 +21,9 @@ func FromEnvironment(lookup func(string) (string, bool)) Source {
 	return adapter.FromEnvironment(func() (auth.Environment, error) { return auth.FromEnvironment(lookup) })
 }
 
-// Always is one credential for every registry of Azure.
-func Always(cred auth.Credential) Source {
-	return func(context.Context, acrkit.Registry) (auth.Credential, error) { return cred, nil }
-}
+// Always is one credential for every registry of Azure's, for loopback, and for the custom
+// ones that the options allow.
+func Always(cred auth.Credential) Source { return adapter.Always(cred) }
 
 // Keychain returns a keychain with the credentials of a source. It answers for
 // Azure's login servers, for loopback with a port, and for the custom ones that

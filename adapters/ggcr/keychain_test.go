@@ -2,7 +2,11 @@ package ggcr_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,6 +60,34 @@ func TestKeychain(t *testing.T) {
 				t.Errorf("%s, want %s", got.Digest, image.Digest)
 			}
 		})
+	}
+}
+
+// As documented, acrkit's keychain comes before Docker's logins, which may be old.
+func TestKeychain_before_docker(t *testing.T) {
+	dir := t.TempDir()
+	old := base64.StdEncoding.EncodeToString([]byte("old:login"))
+	config := fmt.Sprintf(`{"auths":{"myregistry.azurecr.io":{"auth":%q},"other.azurecr.io":{"auth":%q}}}`, old, old)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", dir)
+	t.Setenv("ACR_NAME", "myregistry")
+	t.Setenv("ACR_TOKEN_NAME", "ci")
+	t.Setenv("ACR_TOKEN_PASSWORD", "made-up-password")
+	keychain := authn.NewMultiKeychain(ggcr.Keychain(ggcr.FromEnvironment(os.LookupEnv), nil), authn.DefaultKeychain)
+	for host, want := range map[string]string{"myregistry.azurecr.io": "ci", "other.azurecr.io": "old"} {
+		registry, err := name.NewRegistry(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := keychain.Resolve(registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := a.Authorization(); err != nil || got.Username != want {
+			t.Errorf("%s: the user %q, want %q (%v)", host, got.Username, want, err)
+		}
 	}
 }
 

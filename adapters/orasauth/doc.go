@@ -12,7 +12,8 @@
 //	…
 //	repo.Client = &http.Client{Transport: rt}
 //
-// A [Source] says which credential a registry gets: [FromEnvironment], or a function of
-// yours. Only Azure's hosts, loopback, and the custom ones that the options allow get one.
+// A [Source] says which credential a registry gets: [FromEnvironment], [Always], or a
+// function of yours. Only Azure's hosts, loopback, and the custom ones that the options
+// allow get one.
 // A [Store] is for programs that take a credentials.Store; it is read-only.
 package orasauth

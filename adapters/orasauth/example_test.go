@@ -9,7 +9,6 @@ import (
 	remoteauth "oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/adapters/orasauth"
 	"github.com/acrkit/acrkit/auth"
@@ -51,15 +50,15 @@ func ExampleCredentialFunc() {
 	// Output: true
 }
 
-// A store, for programs that take one, with a source of your own: here an Entra identity
-// becomes an ACR refresh token, the password of a user name that says so. Other hosts get
-// nothing.
+// A store, for programs that take one, with one credential for Azure's registries: here an
+// Entra identity becomes an ACR refresh token, the password of a user name that says so.
+// Other hosts get nothing.
 func ExampleNewStore() {
 	reg, stop := acrtest.Start(nil)
 	defer stop()
 	app := reg.ServicePrincipal("AcrPull")
 
-	source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return app.Credential(), nil }
+	source := orasauth.Always(app.Credential())
 	var store credentials.Store = orasauth.NewStore(source, &auth.Options{Base: reg.RoundTripper()})
 	for _, host := range []string{reg.Host(), "docker.io"} {
 		credential, err := store.Get(context.Background(), host)

@@ -22,6 +22,10 @@ func FromEnvironment(lookup func(string) (string, bool)) Source {
 	return adapter.FromEnvironment(func() (auth.Environment, error) { return auth.FromEnvironment(lookup) })
 }
 
+// Always is one credential for every registry of Azure's, for loopback, and for the custom
+// ones that the options allow.
+func Always(cred auth.Credential) Source { return adapter.Always(cred) }
+
 // Store is a read-only store of the credentials of a source. It answers for Azure's login
 // servers, for loopback with a port, and for the custom ones that its options allow. For
 // every other host it returns no credential, without calling the source. It is safe for

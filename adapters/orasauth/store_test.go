@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 		{"anonymous", "team/app", nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return tc.cred, nil }
+			source := orasauth.Always(tc.cred)
 			for way, credential := range map[string]remoteauth.CredentialFunc{
 				"function": orasauth.CredentialFunc(source, opts),
 				"store":    credentials.Credential(orasauth.NewStore(source, opts)),
@@ -76,7 +76,7 @@ func TestStore_foreign_hosts_and_writes(t *testing.T) {
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
 	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
-	source := func(context.Context, acrkit.Registry) (auth.Credential, error) { return cred, nil }
+	source := orasauth.Always(cred)
 	hostile.Test(t, []string{secret}, func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
 		got, err := orasauth.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
 		return got.Password + got.RefreshToken + got.AccessToken, err

@@ -82,7 +82,7 @@ func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, 
 			if user == identityUser {
 				user = wire.ZeroGUID
 			}
-			return login.User == user && login.Password.Reveal() == secret.Reveal(), "", err
+			return login.User == user && login.Password.Equal(secret), "", err
 		case auth.KindAnonymous, auth.KindEntraToken:
 		default:
 			//rule:helper-logins-keeps

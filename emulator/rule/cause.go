@@ -5,8 +5,8 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 )
 
-// causes has the cause of each  "" is a rule with several causes, or one that
-// is no failure.
+// causes has the cause of each rule but those of faults; "" is a rule with several
+// causes.
 var causes = map[ID]acrkit.Cause{
 	PlainHTTP:    cause.Denied,
 	NetworkRule:  cause.NetworkRule,
@@ -99,17 +99,6 @@ var causes = map[ID]acrkit.Cause{
 	ARMTokenExpired:         cause.TokenEnded,
 	ARMTokenAudience:        cause.CredentialRejected,
 	ARMVersionMissing:       cause.WrongUsage,
-
-	FaultThrottle:     cause.Throttled,
-	FaultStatus:       cause.Unavailable,
-	FaultUnauthorized: cause.CredentialRejected,
-	FaultDrop:         cause.Unavailable,
-	FaultHang:         cause.ConnectionTimeout,
-	FaultSlow:         "", // it refuses nothing
-	FaultTooLarge:     cause.UploadPartRefused,
-	FaultWrongRange:   cause.UploadPartRefused,
-	FaultNoLength:     cause.UploadPartRefused,
-	FaultDisallowed:   cause.StorageLimit,
 }
 
 // Cause returns the cause of a refusal by this rule: kind is the kind of principal,
@@ -118,6 +107,9 @@ var causes = map[ID]acrkit.Cause{
 func (id ID) Cause(kind, required, missing string) acrkit.Cause {
 	if id == RightMissing {
 		return ofRight(kind, required, missing)
+	}
+	if k, ok := faultOf(id); ok {
+		return k.Cause()
 	}
 	return causes[id]
 }

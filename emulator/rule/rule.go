@@ -3,6 +3,8 @@ package rule
 import (
 	"errors"
 	"slices"
+
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // ID names a rule, such as "password-expired". An ID is stable: it never changes its
@@ -27,8 +29,24 @@ func (id ID) Text() string {
 	if i := slices.IndexFunc(table, func(r Rule) bool { return r.ID == id }); i >= 0 {
 		return table[i].Text
 	}
+	if k, ok := faultOf(id); ok {
+		return textOf(k)
+	}
 	return string(id)
 }
+
+// OfFault returns the rule of the requests that a fault of a kind hits.
+func OfFault(k fault.Kind) ID { return ID("fault-" + k) }
+
+func faultOf(id ID) (fault.Kind, bool) {
+	i := slices.IndexFunc(fault.Kinds(), func(k fault.Kind) bool { return OfFault(k) == id })
+	if i < 0 {
+		return "", false
+	}
+	return fault.Kinds()[i], true
+}
+
+func textOf(k fault.Kind) string { return "a fault: " + k.Rule() }
 
 // Rule is one rule.
 type Rule struct {
@@ -53,5 +71,12 @@ const (
 	Faults       By = "faults"        // the faults of a rehearsal
 )
 
-// All returns all rules, in the order of the documentation.
-func All() []Rule { return slices.Clone(table) }
+// All returns all rules, in the order of the documentation. The last are those of
+// faults: one for each kind.
+func All() []Rule {
+	all := slices.Clone(table)
+	for _, k := range fault.Kinds() {
+		all = append(all, Rule{OfFault(k), Faults, textOf(k)})
+	}
+	return all
+}

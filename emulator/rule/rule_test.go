@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -39,6 +40,9 @@ func TestTable(t *testing.T) {
 		t.Fatalf("only %d constants", len(declared))
 	}
 	form, seen := regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`), map[rule.ID]bool{}
+	for _, k := range fault.Kinds() {
+		declared[rule.OfFault(k)] = true
+	}
 	for _, r := range rule.All() {
 		if !declared[r.ID] || seen[r.ID] || r.Text == "" || r.By == "" || !form.MatchString(string(r.ID)) {
 			t.Errorf("%+v", r)
@@ -55,6 +59,9 @@ func TestTable(t *testing.T) {
 func TestOf(t *testing.T) {
 	if id, text := rule.Of(fmt.Errorf("more: %w", rule.PasswordExpired)); id != rule.PasswordExpired ||
 		text != "the password has expired" {
+		t.Errorf("%q %q", id, text)
+	}
+	if id, text := rule.Of(rule.OfFault(fault.Hang)); id != "fault-hang" || text != "a fault: no answer" {
 		t.Errorf("%q %q", id, text)
 	}
 	if id, text := rule.Of(errors.New("the disk is full")); id != "" || text != "the disk is full" {

@@ -126,20 +126,7 @@ const (
 	ARMVersionMissing       ID = "arm-version-missing"
 )
 
-// Faults of a rehearsal, by their kind.
-const (
-	FaultThrottle     ID = "fault-throttle"
-	FaultStatus       ID = "fault-status"
-	FaultUnauthorized ID = "fault-unauthorized"
-	FaultDrop         ID = "fault-drop"
-	FaultSlow         ID = "fault-slow"
-	FaultHang         ID = "fault-hang"
-	FaultTooLarge     ID = "fault-too-large"
-	FaultWrongRange   ID = "fault-wrong-range"
-	FaultNoLength     ID = "fault-no-length"
-	FaultDisallowed   ID = "fault-disallowed"
-)
-
+// table has all rules but those of faults.
 var table = []Rule{
 	{PlainHTTP, Listener, "plain HTTP from another machine"},
 	{NetworkRule, Listener, "the network rules do not allow the address"},
@@ -232,15 +219,4 @@ var table = []Rule{
 	{ARMTokenExpired, ARM, "the Entra token has expired"},
 	{ARMTokenAudience, ARM, "the Entra token is not for Azure Resource Manager"},
 	{ARMVersionMissing, ARM, "the parameter api-version is missing"},
-
-	{FaultThrottle, Faults, "a fault: throttled"},
-	{FaultStatus, Faults, "a fault: a status of a failed server"},
-	{FaultUnauthorized, Faults, "a fault: an empty 401"},
-	{FaultDrop, Faults, "a fault: the connection ends"},
-	{FaultSlow, Faults, "a fault: bodies pass slowly"},
-	{FaultHang, Faults, "a fault: no answer"},
-	{FaultTooLarge, Faults, "a fault: a part of an upload is too large"},
-	{FaultWrongRange, Faults, "a fault: an upload is refused at its end"},
-	{FaultNoLength, Faults, "a fault: a chunk without its length is refused"},
-	{FaultDisallowed, Faults, "a fault: a push is refused as by a registry whose storage is full"},
 }

@@ -11,7 +11,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -40,16 +41,12 @@ var (
 // IsRegistryName reports whether s can be the name of a registry: 5 to 50 letters and digits.
 func IsRegistryName(s string) bool { return registryNameRE.MatchString(s) }
 
-// tierLimit is the number of tokens, and of scope maps, a tier allows.
-// Source: Microsoft, "Azure Container Registry service tiers".
-var tierLimit = map[string]int{"Basic": 100, "Standard": 500, "Premium": 50_000}
-
 // unique reports a name that was there before.
 type unique map[string]bool
 
 func (u unique) add(p *problems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s occurs twice", what, quote(name))
+		p.add(path, "%s %s occurs twice", what, refusal.Quote(name))
 	}
 	u[name] = true
 }
@@ -66,7 +63,7 @@ func (s *Seed) Check() error {
 
 // checked returns what check finds, as an error.
 func checked(what string, check func(*problems)) error {
-	p := &problems{}
+	p := &problems{whole: "the " + what}
 	check(p)
 	if err := p.err("use the " + what); err != nil {
 		return err
@@ -110,7 +107,7 @@ func (t *Token) Check() error {
 // to 256 printable ASCII characters.
 func (w *Password) Check() error {
 	return checked("password", func(p *problems) {
-		if !identity.IsSlot(w.Name) {
+		if !service.IsSlot(w.Name) {
 			p.add("name", "is neither password1 nor password2")
 		}
 		checkSecret(p, "", w.Value, w.ValueFrom)
@@ -220,7 +217,7 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	}
 	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
 	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
-		p.add(path+".resourceGroup", "%s is no resource group of its subscription", quote(r.ResourceGroup))
+		p.add(path+".resourceGroup", "%s is no resource group of its subscription", refusal.Quote(r.ResourceGroup))
 	}
 }
 
@@ -270,27 +267,27 @@ func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
 
 func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
-		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", quote(r.Name))
+		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", refusal.Quote(r.Name))
 	}
 	checkLocation(p, path+".location", r.Location)
-	limit, ok := tierLimit[identity.OrPremium(r.SKU)]
+	limit, ok := service.TierLimit(r.SKU)
 	if !ok {
-		p.add(path+".sku", "%s is none of Basic, Standard, Premium", quote(r.SKU))
-		limit = tierLimit["Premium"]
+		p.add(path+".sku", "%s is none of Basic, Standard, Premium", refusal.Quote(r.SKU))
+		limit, _ = service.TierLimit(service.Premium)
 	}
-	if r.AnonymousPullEnabled && r.SKU == "Basic" {
+	if r.AnonymousPullEnabled && !service.HasAnonymousPull(r.SKU) {
 		p.add(path+".anonymousPullEnabled", "the Basic tier has no anonymous pull")
 	}
 	switch r.RoleAssignmentMode {
-	case "", identity.ModeLegacy, identity.ModeABAC:
+	case "", service.ModeLegacy, service.ModeABAC:
 	default:
 		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
-			quote(r.RoleAssignmentMode), identity.ModeLegacy, identity.ModeABAC)
+			refusal.Quote(r.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", quote(r.ArmTokenPolicy))
+		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", refusal.Quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
 		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
@@ -323,7 +320,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
 		t.check(p, path)
 		if t.ScopeMap != "" && !maps[t.ScopeMap] {
-			p.add(path+".scopeMap", "there is no scope map %s in this registry", quote(t.ScopeMap))
+			p.add(path+".scopeMap", "there is no scope map %s in this registry", refusal.Quote(t.ScopeMap))
 		}
 		if strings.EqualFold(t.Name, r.Name) {
 			p.add(path+".name", "is the name of the registry, which is its admin user's")
@@ -335,9 +332,9 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 }
 
 func (a *RoleAssignment) check(p *problems, path string) {
-	role, ok := identity.RoleByName(a.Role)
+	role, ok := service.RoleByName(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", quote(a.Role), strings.Join(identity.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", refusal.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
@@ -360,7 +357,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, tag := range image.Tags {
 			path := item(path, "tags", j)
 			if !acrkit.IsTag(tag) {
-				p.add(path, "%s is not a tag", quote(tag))
+				p.add(path, "%s is not a tag", refusal.Quote(tag))
 			}
 			tags.add(p, path, tag, "tag")
 		}
@@ -380,7 +377,7 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", refusal.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
@@ -398,9 +395,9 @@ func (m *ScopeMap) check(p *problems, path string) {
 
 func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
-		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", quote(t.Name))
+		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", refusal.Quote(t.Name))
 	}
-	if t.Name == identity.ZeroGUID {
+	if t.Name == service.RefreshTokenUser {
 		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
 	}
 	if t.ScopeMap == "" {
@@ -409,12 +406,12 @@ func (t *Token) check(p *problems, path string) {
 	switch t.Status {
 	case "", "enabled", "disabled":
 	default:
-		p.add(join(path, "status"), "%s is neither enabled nor disabled", quote(t.Status))
+		p.add(join(path, "status"), "%s is neither enabled nor disabled", refusal.Quote(t.Status))
 	}
 	slots := unique{}
 	for i, pw := range t.Passwords {
 		path := item(path, "passwords", i)
-		if !identity.IsSlot(pw.Name) {
+		if !service.IsSlot(pw.Name) {
 			p.add(join(path, "name"), "is neither password1 nor password2")
 		} else {
 			slots.add(p, join(path, "name"), pw.Name, "password")

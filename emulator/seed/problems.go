@@ -16,7 +16,8 @@ const maxProblems = 20
 // path ("registries[0].name") when the seed came from a file.
 type problems struct {
 	lines  map[string]int
-	unread bool // that a value is elsewhere is no problem
+	whole  string // what is checked, for a problem without a path; "" = a seed
+	unread bool   // that a value is elsewhere is no problem
 	list   []problem
 	more   int
 }
@@ -31,8 +32,11 @@ func (p *problems) any() bool { return len(p.list) > 0 }
 // add notes a problem with the value at path. The text must not quote secrets.
 func (p *problems) add(path, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if path != "" {
+	switch {
+	case path != "":
 		text = path + ": " + text
+	case p.whole != "":
+		text = p.whole + " " + text
 	}
 	p.addLine(p.lines[path], text)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -21,7 +22,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -82,14 +82,14 @@ func formsOfText() map[string]form {
 		"registryName":  {text: matching(registryNameRE)},
 		"scopeMapName":  {text: matching(scopeMapNameRE)},
 		"tokenName": {text: append(matching(tokenNameRE),
-			pair{"not", object{{"const", identity.ZeroGUID}}})},
+			pair{"not", object{{"const", service.RefreshTokenUser}}})},
 		"groupName":      {text: matching(groupNameRE)},
 		"location":       {text: matching(locationRE)},
 		"sku":            oneOf("Basic", "Standard", "Premium"),
-		"mode":           oneOf(identity.ModeLegacy, identity.ModeABAC),
+		"mode":           oneOf(service.ModeLegacy, service.ModeABAC),
 		"status":         oneOf("enabled", "disabled"),
-		"slot":           oneOf(identity.Password1, identity.Password2),
-		"role":           {text: example(identity.RoleNames()...)},
+		"slot":           oneOf(service.Password1, service.Password2),
+		"role":           {text: example(service.RoleNames()...)},
 		"repositoryName": {text: object{{"type", textOrNumber}, {"minLength", 1}, {"maxLength", 255}}},
 		"pattern":        {text: example("samples/app", "samples/*")},
 		"tag": {text: object{{"type", textOrNumber},
@@ -508,7 +508,7 @@ func TestSchemaAndTypesAgree(t *testing.T) {
 // emulator uses.
 func TestSchemaDefaults(t *testing.T) {
 	typ := reflect.TypeFor[Lifetimes]()
-	for name, want := range map[string]time.Duration{"Access": identity.AccessLife, "Refresh": identity.RefreshLife} {
+	for name, want := range map[string]time.Duration{"Access": service.AccessLife, "Refresh": service.RefreshLife} {
 		f, _ := typ.FieldByName(name)
 		text := strings.TrimPrefix(f.Tag.Get("schema"), "default=")
 		if d, err := time.ParseDuration(text); err != nil || d != want {

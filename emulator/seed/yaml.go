@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"io"
 	"reflect"
 	"regexp"
@@ -217,7 +218,7 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			if where == "" {
 				where = "the seed"
 			}
-			word := " " + quote(key.Value)
+			word := " " + refusal.Quote(key.Value)
 			if hasSecret {
 				word = "" // {correct-horse} instead of {value: correct-horse} makes the secret the key
 			}
@@ -232,12 +233,4 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		p.decode(value, v.Field(field), at)
 		p.lines[at] = key.Line
 	}
-}
-
-// quote quotes a word of the seed that is a name, not a secret, and bounds it.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

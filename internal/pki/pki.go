@@ -49,6 +49,13 @@ func (a *Authority) Made() bool { return a.made }
 // if it does not.
 func (a *Authority) Replaced() string { return a.replaced }
 
+// Pool returns a new pool that holds the root certificate alone.
+func (a *Authority) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.root)
+	return pool
+}
+
 // PEM returns the root certificate.
 func (a *Authority) PEM() []byte { return encode(a.root) }
 

@@ -49,7 +49,9 @@ func always(string) bool { return true }
 // verify is what a client does that trusts the root alone.
 func verify(a *pki.Authority, name string, chain ...[]byte) error {
 	pool, between := x509.NewCertPool(), x509.NewCertPool()
-	pool.AppendCertsFromPEM(a.PEM())
+	if pool.AppendCertsFromPEM(a.PEM()); !pool.Equal(a.Pool()) {
+		return errors.New("Pool and PEM differ")
+	}
 	leaf, err := x509.ParseCertificate(chain[0])
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 package redact
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,6 +38,12 @@ func (s Secret) Reveal() string {
 		return ""
 	}
 	return s.reveal()
+}
+
+// Equal reports whether both hold the same value. How long it takes depends only on their
+// lengths. The zero Secret equals one of "".
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }
 
 // IsZero reports whether the secret is empty.

@@ -46,6 +46,24 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+func TestSecret_equal(t *testing.T) {
+	for _, tc := range []struct {
+		a, b redact.Secret
+		want bool
+	}{
+		{redact.NewSecret("hunter2"), redact.NewSecret("hunter2"), true},
+		{redact.NewSecret("hunter2"), redact.NewSecret("hunter3"), false},
+		{redact.NewSecret("hunter2"), redact.NewSecret("hunter"), false},
+		{redact.NewSecret("hunter2"), redact.Secret{}, false},
+		{redact.NewSecret(""), redact.Secret{}, true},
+		{redact.Secret{}, redact.Secret{}, true},
+	} {
+		if tc.a.Equal(tc.b) != tc.want || tc.b.Equal(tc.a) != tc.want {
+			t.Errorf("%q and %q: want %t", tc.a.Reveal(), tc.b.Reveal(), tc.want)
+		}
+	}
+}
+
 func TestURL(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://u:p@r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x#frag":                          "https://r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x",

@@ -165,7 +165,7 @@ var credentialCauses = map[string]Cause{
 	},
 	"ACRK053": {
 		Title:      "the application is not known in this tenant",
-		Symptom:    "AADSTS700016",
+		Symptom:    "AADSTS700016 or 7000112",
 		Difference: "an unknown tenant is AADSTS90002",
 		Proof:      "the number",
 		Fix:        ShowTenantOfApplication,

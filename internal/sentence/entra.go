@@ -1,12 +1,22 @@
 //nolint:gosec // sentences and commands, no secrets
 package sentence
 
+import (
+	"maps"
+	"slices"
+)
+
 // Entra says what Entra's number of a refusal means, and the fix; "" where the number is
 // not known, or no fix is. Source: Microsoft, "Microsoft Entra authentication and
 // authorization error codes".
 func Entra(number int) (text string, fix FixKey) {
 	m := entra[number]
 	return m.text, m.fix
+}
+
+// EntraNumbers returns the numbers that Entra has words for, in order.
+func EntraNumbers() []int {
+	return slices.Sorted(maps.Keys(entra))
 }
 
 type entraMeaning struct {

@@ -19,6 +19,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// nothingGoes sees that each line of a list is still there. Scripts, pages and recordings
+// name codes, so none changes its meaning or goes, not even by -update.
+func nothingGoes(t *testing.T, file string, got []string) {
+	t.Helper()
+	promised, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(promised)) {
+		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(got, line) {
+			t.Fatalf("%q has changed or is gone; a new cause takes a new number", line)
+		}
+	}
+}
+
 // TestPromises compares what users' programs may rely on (docs/release.md) with committed
 // lists, one line for each name, so that a removal is seen as one. -update writes them.
 func TestPromises(t *testing.T) {
@@ -43,6 +58,9 @@ func TestPromises(t *testing.T) {
 			}
 			file := filepath.Join("testdata", "promises", p.list+".txt")
 			if *update {
+				if p.list == "codes" {
+					nothingGoes(t, file, got)
+				}
 				if err := os.WriteFile(file, []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -49,15 +49,52 @@ func TestWorkflows(t *testing.T) {
 	if !runs(nightly, " .ci/nightly ${{ matrix.stage }}") {
 		t.Error("nightly.yml does not run .ci/nightly")
 	}
-	script, err := os.ReadFile(filepath.Join("..", "..", ".ci", "nightly"))
+	if want := stagesOf(t, "nightly"); !slices.Equal(nightly.Strategy.Matrix.Stage, want) {
+		t.Errorf("nightly.yml runs %v, .ci/nightly has %v", nightly.Strategy.Matrix.Stage, want)
+	}
+}
+
+// TestReleaseTools: what builds a release takes minutes to compile. .ci/run does not do it
+// by itself, so that it ends within an hour on a new machine; a stage that needs it does.
+func TestReleaseTools(t *testing.T) {
+	if stages := stagesOf(t, "run"); slices.ContainsFunc(stages, func(s string) bool { return strings.HasPrefix(s, "release") }) {
+		t.Errorf(".ci/run checks a release by itself: %v", stages)
+	}
+	got := map[string][]string{}
+	for _, m := range regexp.MustCompile(`(?m)^  "(\S+) (\S+) \S+ v\S+"$`).FindAllStringSubmatch(readScript(t, "programs"), -1) {
+		got[m[1]] = append(got[m[1]], m[2])
+	}
+	if want := []string{"goreleaser", "cosign", "cyclonedx-gomod"}; !slices.Equal(got["release"], want) {
+		t.Errorf(".ci/programs installs %v for a release, not %v", got["release"], want)
+	}
+	if len(got) != 2 || !slices.Contains(got["tools"], "golangci-lint") {
+		t.Errorf(".ci/programs has programs for %v", got)
+	}
+	for script, line := range map[string]string{
+		"run":     "stage_release-tools && tools/release/check linux/amd64",
+		"nightly": "stage_release() { install_programs release && tools/release/check; }",
+	} {
+		if !strings.Contains(readScript(t, script), line) {
+			t.Errorf(".ci/%s does not have %q", script, line)
+		}
+	}
+}
+
+// stagesOf returns the stages that a script of .ci runs when none is named.
+func stagesOf(t *testing.T, script string) []string {
+	t.Helper()
+	stages := regexp.MustCompile(`(?m)^readonly all_stages=\((.*)\)$`).FindStringSubmatch(readScript(t, script))
+	if stages == nil {
+		t.Fatalf(".ci/%s has no line all_stages=(...)", script)
+	}
+	return strings.Fields(stages[1])
+}
+
+func readScript(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", ".ci", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stages := regexp.MustCompile(`(?m)^readonly all_stages=\((.*)\)$`).FindSubmatch(script)
-	if stages == nil {
-		t.Fatal(".ci/nightly has no line all_stages=(...)")
-	}
-	if want := strings.Fields(string(stages[1])); !slices.Equal(nightly.Strategy.Matrix.Stage, want) {
-		t.Errorf("nightly.yml runs %v, .ci/nightly has %v", nightly.Strategy.Matrix.Stage, want)
-	}
+	return string(data)
 }

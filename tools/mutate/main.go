@@ -28,11 +28,14 @@ import (
 	"strings"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
-
-func run(names []string) int {
+func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, names []string) int {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -51,7 +54,12 @@ func run(names []string) int {
 				continue
 			}
 			count++
-			if err := c.run(ctx, root, places); err != nil {
+			err := c.run(ctx, root, places)
+			if ctx.Err() != nil { // which ended the test
+				fmt.Fprintf(os.Stderr, "mutate: interrupted at %s\n", c.place)
+				return 1
+			}
+			if err != nil {
 				failed++
 				fmt.Printf("%-30s SURVIVES %v, %s: %v\n", c.place, c.op, c.test, err)
 				continue

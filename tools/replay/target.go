@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,14 +87,12 @@ func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*targ
 	ctx, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- em.Serve(ctx, l) }()
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(em.CACertificate())
 	transport := &http.Transport{
 		// Every name is the listener's, so that no resolver is asked.
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", l.Addr().String())
 		},
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{RootCAs: em.CAPool(), MinVersion: tls.VersionTLS12},
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return &target{

@@ -33,6 +33,11 @@ func FromEnvironment(read func() (auth.Environment, error)) Source {
 	}
 }
 
+// Always is one credential for every registry that an adapter answers for.
+func Always(cred auth.Credential) Source {
+	return func(context.Context, acrkit.Registry) (auth.Credential, error) { return cred, nil }
+}
+
 // ParseHost reads a host as clients write it. A bare name, which acrkit reads as a
 // registry's short name, is not a host there.
 func ParseHost(host string) (acrkit.Registry, bool) {

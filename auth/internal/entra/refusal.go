@@ -35,18 +35,12 @@ func (r Refusal) Error() string {
 // OfAudience reports whether Entra does not know, or does not serve, the requested
 // resource.
 func (r Refusal) OfAudience() bool {
-	return r.Number == 50001 || r.Number == 500011 || r.Number == 500014
+	return numbers[r.Number].cause == cause.EntraAudienceUnknown
 }
 
 // Code returns the code of the refusal's number.
 func (r Refusal) Code() acrkit.Code {
-	switch r.Number {
-	case 53003, 65001:
-		return acrkit.CodeDenied
-	case 90033, 90024:
-		return acrkit.CodeUnavailable
-	}
-	return acrkit.CodeCredentialRejected
+	return cmp.Or(numbers[r.Number].code, acrkit.CodeCredentialRejected)
 }
 
 // Fix returns the hint that fixes the refusal; "" if none is known.
@@ -57,29 +51,7 @@ func (r Refusal) Fix() string {
 
 // Cause returns the cause of the refusal's number.
 func (r Refusal) Cause() acrkit.Cause {
-	switch r.Number {
-	case 7000215:
-		return cause.EntraSecretWrong
-	case 7000222:
-		return cause.EntraSecretExpired
-	case 700016, 7000112:
-		return cause.EntraApplicationUnknown
-	case 700082, 700084, 70043, 50173:
-		return cause.EntraSignInEnded
-	case 50001, 500011, 500014:
-		return cause.EntraAudienceUnknown
-	case 90002, 900023:
-		return cause.EntraTenantUnknown
-	case 70021, 700211, 700212, 700213, 700023, 700024, 700027, 50027:
-		return cause.EntraAssertionRefused
-	case 50034, 50053, 50055, 50057, 50076, 50079, 50126:
-		return cause.EntraUserRefused
-	case 53003, 65001:
-		return cause.EntraPolicy
-	case 90033, 90024:
-		return cause.EntraUnreachable
-	}
-	return cause.EntraRefused
+	return cmp.Or(numbers[r.Number].cause, cause.EntraRefused)
 }
 
 var (

@@ -15,7 +15,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
@@ -23,11 +23,11 @@ import (
 
 // Handler answers as ARM.
 type Handler struct {
-	Store  *identity.Store
+	Store  *principal.Store
 	Entra  *entra.Tokens
 	Serves func(host string) bool
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who identity.Principal, id rule.ID, reason string)
+	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	Logger  *slog.Logger
 }
 
@@ -88,9 +88,9 @@ func (h *Handler) authenticated(w http.ResponseWriter, r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	v, err := h.Entra.Verify(strings.TrimSpace(token))
 	code, message := "", ""
-	var who identity.Principal
+	var who principal.Principal
 	if err == nil {
-		who = identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+		who = principal.Principal{Kind: principal.KindServicePrincipal, Name: v.Application.ClientID}
 	}
 	id := rule.ARMToken
 	switch {
@@ -126,7 +126,7 @@ func (h *Handler) missingVersion(w http.ResponseWriter, r *http.Request) bool {
 	if r.URL.Query().Get("api-version") != "" {
 		return false
 	}
-	h.Refused(r, identity.Principal{}, rule.ARMVersionMissing, rule.ARMVersionMissing.Text())
+	h.Refused(r, principal.Principal{}, rule.ARMVersionMissing, rule.ARMVersionMissing.Text())
 	fail(w, http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	return true
 }
@@ -155,11 +155,11 @@ func (h *Handler) endpoints(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func tenant(t *identity.Tenant) any {
+func tenant(t *principal.Tenant) any {
 	return map[string]any{"id": "/tenants/" + t.ID, "tenantId": t.ID, "tenantCategory": "Home", "displayName": t.ID}
 }
 
-func (h *Handler) subscription(s *identity.Subscription) any {
+func (h *Handler) subscription(s *principal.Subscription) any {
 	return map[string]any{"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": s.TenantID, "displayName": s.DisplayName,
 		"state": "Enabled", "authorizationSource": "RoleBased", "managedByTenants": []any{},
 		"subscriptionPolicies": map[string]any{"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off"}}
@@ -181,14 +181,14 @@ const provider = "Microsoft.ContainerRegistry"
 // inSubscription answers paths behind /subscriptions/.
 func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts []string) {
 	subs := h.Store.Subscriptions()
-	i := slices.IndexFunc(subs, func(s *identity.Subscription) bool { return strings.EqualFold(s.ID, parts[0]) })
+	i := slices.IndexFunc(subs, func(s *principal.Subscription) bool { return strings.EqualFold(s.ID, parts[0]) })
 	if i < 0 {
 		fail(w, http.StatusNotFound, "SubscriptionNotFound", fmt.Sprintf("The subscription '%s' could not be found.", clip(parts[0])))
 		return
 	}
 	sub, rest := subs[i], parts[1:]
-	in := func(group string) []*identity.Registry {
-		return slices.DeleteFunc(h.Store.Registries(), func(x *identity.Registry) bool {
+	in := func(group string) []*principal.RegistrySettings {
+		return slices.DeleteFunc(h.Store.Registries(), func(x *principal.RegistrySettings) bool {
 			return !strings.EqualFold(x.Subscription, sub.ID) || group != "" && !strings.EqualFold(x.Group, group)
 		})
 	}
@@ -197,18 +197,18 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 			return p != "" && !strings.EqualFold(rest[slices.Index(pattern, p)], p)
 		})
 	}
-	form := func(x *identity.Registry) any { return h.registry(r, x) }
+	form := func(x *principal.RegistrySettings) any { return h.registry(r, x) }
 	switch {
 	case len(rest) == 0:
 		answer.JSON(w, http.StatusOK, h.subscription(sub))
 	case is("resourcegroups"):
-		answer.JSON(w, http.StatusOK, listOf(sub.Groups, func(g identity.Group) any { return group(sub, g) }))
+		answer.JSON(w, http.StatusOK, listOf(sub.Groups, func(g principal.Group) any { return group(sub, g) }))
 	case is("resources"):
 		h.resources(w, r, in(""))
 	case is("providers", provider, "registries"):
 		answer.JSON(w, http.StatusOK, listOf(in(""), form))
 	case len(rest) >= 2 && strings.EqualFold(rest[0], "resourcegroups"):
-		j := slices.IndexFunc(sub.Groups, func(g identity.Group) bool { return strings.EqualFold(g.Name, rest[1]) })
+		j := slices.IndexFunc(sub.Groups, func(g principal.Group) bool { return strings.EqualFold(g.Name, rest[1]) })
 		if j < 0 {
 			fail(w, http.StatusNotFound, "ResourceGroupNotFound", fmt.Sprintf("Resource group '%s' could not be found.", clip(rest[1])))
 			return
@@ -222,7 +222,7 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 		case is("providers", provider, "registries"):
 			answer.JSON(w, http.StatusOK, listOf(in(g.Name), form))
 		case len(rest) >= 4 && strings.EqualFold(rest[0], "providers") && strings.EqualFold(rest[1], provider) && strings.EqualFold(rest[2], "registries"):
-			k := slices.IndexFunc(in(g.Name), func(x *identity.Registry) bool { return strings.EqualFold(x.Name, rest[3]) })
+			k := slices.IndexFunc(in(g.Name), func(x *principal.RegistrySettings) bool { return strings.EqualFold(x.Name, rest[3]) })
 			if k < 0 {
 				h.notFound(w, provider+"/registries/"+rest[3], g.Name)
 				return
@@ -236,7 +236,7 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 	}
 }
 
-func group(s *identity.Subscription, g identity.Group) any {
+func group(s *principal.Subscription, g principal.Group) any {
 	return map[string]any{"id": "/subscriptions/" + s.ID + "/resourceGroups/" + g.Name, "name": g.Name, "type": "Microsoft.Resources/resourceGroups",
 		"location": g.Location, "properties": map[string]any{"provisioningState": "Succeeded"}}
 }
@@ -244,22 +244,22 @@ func group(s *identity.Subscription, g identity.Group) any {
 // filterRE reads the part of an OData filter that is asked of registries.
 var filterRE = regexp.MustCompile(`(?i)\b(resourceType|name)\s+eq\s+'([^']*)'`)
 
-func (h *Handler) resources(w http.ResponseWriter, r *http.Request, all []*identity.Registry) {
+func (h *Handler) resources(w http.ResponseWriter, r *http.Request, all []*principal.RegistrySettings) {
 	for _, m := range filterRE.FindAllStringSubmatch(r.URL.Query().Get("$filter"), 10) {
-		all = slices.DeleteFunc(all, func(x *identity.Registry) bool {
+		all = slices.DeleteFunc(all, func(x *principal.RegistrySettings) bool {
 			if strings.EqualFold(m[1], "name") {
 				return !strings.EqualFold(x.Name, m[2])
 			}
 			return !strings.EqualFold(m[2], provider+"/registries")
 		})
 	}
-	answer.JSON(w, http.StatusOK, listOf(all, func(x *identity.Registry) any {
+	answer.JSON(w, http.StatusOK, listOf(all, func(x *principal.RegistrySettings) any {
 		return map[string]any{"id": registryID(x), "name": x.Name, "type": provider + "/registries", "location": x.Location,
 			"sku": map[string]string{"name": x.SKU, "tier": x.SKU}, "tags": map[string]string{}}
 	}))
 }
 
-func registryID(x *identity.Registry) string {
+func registryID(x *principal.RegistrySettings) string {
 	return "/subscriptions/" + x.Subscription + "/resourceGroups/" + x.Group + "/providers/" + provider + "/registries/" + x.Name
 }
 
@@ -273,7 +273,7 @@ func word(on bool) string {
 // loginServer is the address under which this client reaches a registry: the
 // first registry at the address it has asked, the others under their own names,
 // at the same port.
-func (h *Handler) loginServer(r *http.Request, x *identity.Registry) string {
+func (h *Handler) loginServer(r *http.Request, x *principal.RegistrySettings) string {
 	if first, ok := h.Store.First(); ok && first.ID == x.ID && !strings.Contains(strings.ToLower(r.Host), ".azurecr.localhost") {
 		return r.Host
 	}
@@ -284,7 +284,7 @@ func (h *Handler) loginServer(r *http.Request, x *identity.Registry) string {
 	return x.Name + ".azurecr.localhost" + port
 }
 
-func (h *Handler) registry(r *http.Request, x *identity.Registry) any {
+func (h *Handler) registry(r *http.Request, x *principal.RegistrySettings) any {
 	system := map[string]string{"createdBy": "acrkit", "createdByType": "Application", "createdAt": stamp(x.Created),
 		"lastModifiedBy": "acrkit", "lastModifiedByType": "Application", "lastModifiedAt": stamp(x.Created)}
 	return map[string]any{
@@ -312,7 +312,7 @@ func (h *Handler) registry(r *http.Request, x *identity.Registry) any {
 }
 
 // inRegistry answers the registry itself and what lies below it.
-func (h *Handler) inRegistry(w http.ResponseWriter, r *http.Request, x *identity.Registry, rest []string) {
+func (h *Handler) inRegistry(w http.ResponseWriter, r *http.Request, x *principal.RegistrySettings, rest []string) {
 	kind := ""
 	if len(rest) > 0 {
 		kind = strings.ToLower(rest[0])
@@ -345,7 +345,7 @@ func (h *Handler) inRegistry(w http.ResponseWriter, r *http.Request, x *identity
 		}
 		found(scopeMap(x, all[i]), true)
 	case name == "":
-		answer.JSON(w, http.StatusOK, listOf(h.Store.Tokens(x.ID), func(t *identity.Token) any { return token(x, t) }))
+		answer.JSON(w, http.StatusOK, listOf(h.Store.Tokens(x.ID), func(t *principal.Token) any { return token(x, t) }))
 	default:
 		t, ok := h.Store.Token(x.ID, name)
 		if !ok {
@@ -362,7 +362,7 @@ type scopeMapAt struct {
 }
 
 // scopeMaps lists the service's own scope maps and those that users made.
-func (h *Handler) scopeMaps(x *identity.Registry) []scopeMapAt {
+func (h *Handler) scopeMaps(x *principal.RegistrySettings) []scopeMapAt {
 	var out []scopeMapAt
 	for _, m := range scopemap.System() {
 		out = append(out, scopeMapAt{m, x.Created})
@@ -373,7 +373,7 @@ func (h *Handler) scopeMaps(x *identity.Registry) []scopeMapAt {
 	return out
 }
 
-func scopeMap(x *identity.Registry, m scopeMapAt) any {
+func scopeMap(x *principal.RegistrySettings, m scopeMapAt) any {
 	kind := "UserDefined"
 	if m.System {
 		kind = "SystemDefined"
@@ -383,7 +383,7 @@ func scopeMap(x *identity.Registry, m scopeMapAt) any {
 }
 
 // token describes a token without its passwords' values, which cannot be read again.
-func token(x *identity.Registry, t *identity.Token) any {
+func token(x *principal.RegistrySettings, t *principal.Token) any {
 	passwords := []any{}
 	for _, p := range t.Passwords {
 		form := map[string]any{"name": p.Slot, "creationTime": stamp(p.Created)}

@@ -223,12 +223,6 @@ func (s *Store) Close() {
 // are signed with it, so that they outlive a restart.
 func (s *Store) UploadKey() []byte { return s.key }
 
-// Registry is a registry of the emulator.
-type Registry struct {
-	ID   int64
-	Name string
-}
-
 // CreateRegistry makes a registry, or finds the one of this name, and returns
 // its ID.
 func (s *Store) CreateRegistry(ctx context.Context, name string) (id int64, err error) {
@@ -247,19 +241,6 @@ func CreateRegistry(tx *db.Tx, name string) (id int64, err error) {
 	}
 	err = tx.QueryRow("SELECT id FROM registries WHERE name=?", []any{name}, &id)
 	return id, err
-}
-
-// Registries returns all registries in the order in which they were made.
-func (s *Store) Registries(ctx context.Context) (all []Registry, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.Query("SELECT id,name FROM registries ORDER BY id", nil, func(scan func(...any) error) error {
-			var r Registry
-			err := scan(&r.ID, &r.Name)
-			all = append(all, r)
-			return err
-		})
-	})
-	return all, err
 }
 
 // DeleteRegistry removes a registry with all it holds. There may be none.

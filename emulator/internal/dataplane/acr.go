@@ -77,7 +77,7 @@ type referenceBody struct {
 	OS           string `json:"os,omitempty"`
 }
 
-func repositoryOf(reg Registry, r content.Repository) repositoryBody {
+func repositoryOf(reg Endpoint, r content.Repository) repositoryBody {
 	return repositoryBody{reg.LoginServer, r.Name, timestamp(r.Created), timestamp(r.Updated), r.Manifests, r.Tags, attributesOf(r.Locks)}
 }
 

@@ -23,7 +23,7 @@ func BenchmarkServe(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	h := dataplane.New(dataplane.Config{Store: store, Authorize: func(*http.Request, dataplane.Registry, acrkit.Scope) (dataplane.Verdict, error) {
+	h := dataplane.New(dataplane.Config{Store: store, Authorize: func(*http.Request, dataplane.Endpoint, acrkit.Scope) (dataplane.Verdict, error) {
 		return dataplane.Verdict{Allow: true}, nil
 	}})
 	for name, path := range map[string]string{
@@ -37,7 +37,7 @@ func BenchmarkServe(b *testing.B) {
 			for b.Loop() {
 				w := httptest.NewRecorder()
 				r := httptest.NewRequest("GET", path, nil)
-				h.Serve(w, r, route.Of(r), dataplane.Registry{ID: id, LoginServer: "r", Scheme: "http"})
+				h.Serve(w, r, route.Of(r), dataplane.Endpoint{ID: id, LoginServer: "r", Scheme: "http"})
 				if w.Code != 200 {
 					b.Fatal(w.Code)
 				}

@@ -31,11 +31,11 @@ func BenchmarkGetBlob(b *testing.B) {
 					}
 				}
 				put()
-				h := dataplane.New(dataplane.Config{Store: opened.Store, Authorize: func(*http.Request, dataplane.Registry, acrkit.Scope) (dataplane.Verdict, error) {
+				h := dataplane.New(dataplane.Config{Store: opened.Store, Authorize: func(*http.Request, dataplane.Endpoint, acrkit.Scope) (dataplane.Verdict, error) {
 					return dataplane.Verdict{Allow: true}, nil
 				}})
 				ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					h.Serve(w, r, route.Of(r), dataplane.Registry{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
+					h.Serve(w, r, route.Of(r), dataplane.Endpoint{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
 				}))
 				defer ts.Close()
 				get := func() {

@@ -24,8 +24,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
-// Registry is the registry that a request's host resolved to.
-type Registry struct {
+// Endpoint is the registry that a request's host leads to, and how the client reached it.
+type Endpoint struct {
 	ID          int64
 	Name        string
 	RID         string // its id in the service, 32 hexadecimal digits; goes into links to storage
@@ -46,7 +46,7 @@ type Config struct {
 	Store *content.Store
 	// Authorize decides on a request. An empty required scope asks for any
 	// accepted credential. An error is the emulator's own failure.
-	Authorize func(r *http.Request, reg Registry, required acrkit.Scope) (Verdict, error)
+	Authorize func(r *http.Request, reg Endpoint, required acrkit.Scope) (Verdict, error)
 	// Refused is called for a refusal for another reason than a missing right, before
 	// it is answered; nil = no call.
 	Refused func(r *http.Request, id rule.ID, reason string)
@@ -58,7 +58,7 @@ type Config struct {
 	// BlobHost returns the host, with its port, to which GET of a blob is
 	// redirected; "" = the blob is sent directly. Requests to that host are for
 	// [Handler.ServeStorage]. nil = never redirected.
-	BlobHost func(reg Registry) string
+	BlobHost func(reg Endpoint) string
 	// DeleteByTag lets DELETE of a manifest by tag remove the tag.
 	DeleteByTag bool
 	// MountFromAnywhere lets a mount that names no source take the blob from any
@@ -69,13 +69,13 @@ type Config struct {
 // Handler serves the data plane of all registries.
 type Handler struct {
 	store     *content.Store
-	authorize func(*http.Request, Registry, acrkit.Scope) (Verdict, error)
+	authorize func(*http.Request, Endpoint, acrkit.Scope) (Verdict, error)
 	refused   func(*http.Request, rule.ID, string)
 	now       func() time.Time
 	log       *slog.Logger
 	key       []byte
 
-	blobHost          func(Registry) string
+	blobHost          func(Endpoint) string
 	deleteByTag       bool
 	mountFromAnywhere bool
 
@@ -108,12 +108,12 @@ func New(cfg Config) *Handler {
 type request struct {
 	*http.Request
 	w   http.ResponseWriter
-	reg Registry
+	reg Endpoint
 	route.Route
 }
 
 // Serve answers a request whose path is under /v2 or /acr/v1.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg Registry) {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg Endpoint) {
 	header := w.Header()
 	header["Server"] = serverHeader
 	header["Docker-Distribution-Api-Version"] = versionHeader
@@ -180,7 +180,7 @@ func notFound(w http.ResponseWriter) {
 }
 
 // challenge answers a request that lacks a right: always 401, never 403.
-func (h *Handler) challenge(w http.ResponseWriter, reg Registry, needs []route.Need, from string, v Verdict) {
+func (h *Handler) challenge(w http.ResponseWriter, reg Endpoint, needs []route.Need, from string, v Verdict) {
 	detail := json.RawMessage("null")
 	if len(needs) > 0 {
 		type item struct{ Type, Name, Action string }

@@ -60,14 +60,14 @@ func serve(t *testing.T, s setup) *server {
 		logger = slog.New(slog.NewTextHandler(s.log, nil))
 	}
 	h := dataplane.New(dataplane.Config{Store: store, Now: clock, Seed: 7, Logger: logger,
-		Authorize: func(_ *http.Request, reg dataplane.Registry, required acrkit.Scope) (dataplane.Verdict, error) {
+		Authorize: func(_ *http.Request, reg dataplane.Endpoint, required acrkit.Scope) (dataplane.Verdict, error) {
 			srv.mu.Lock()
 			defer srv.mu.Unlock()
 			srv.required = append(srv.required, required.String())
 			return srv.allow(required), srv.broken
 		}})
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reg := dataplane.Registry{ID: id, Name: "myregistry", Host: login, LoginServer: login, Scheme: "https"}
+		reg := dataplane.Endpoint{ID: id, Name: "myregistry", Host: login, LoginServer: login, Scheme: "https"}
 		if r.Header.Get("Test-Registry") == "second" {
 			reg.ID = second
 		}

@@ -28,7 +28,7 @@ func (h *Handler) seal(registry int64, body []byte) []byte {
 }
 
 // location returns the address of an upload.
-func (h *Handler) location(reg Registry, s uploadState) string {
+func (h *Handler) location(reg Endpoint, s uploadState) string {
 	body, err := json.Marshal(s)
 	if err != nil {
 		body = nil // a year beyond 9999; the address will not be accepted
@@ -38,7 +38,7 @@ func (h *Handler) location(reg Registry, s uploadState) string {
 }
 
 // readState checks the _state of an address and returns what it says.
-func (h *Handler) readState(reg Registry, repo, id, state string) (s uploadState, ok bool) {
+func (h *Handler) readState(reg Endpoint, repo, id, state string) (s uploadState, ok bool) {
 	b, err := base64.URLEncoding.DecodeString(state)
 	if err != nil || len(b) < sha256.Size {
 		return s, false

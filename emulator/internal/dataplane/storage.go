@@ -27,7 +27,7 @@ const linkLifetime = 20 * time.Minute
 // storagePath returns the path of a blob in the storage account, with the double
 // slash that the service has (recorded). The ten characters after the registry's
 // id are constant here.
-func (h *Handler) storagePath(reg Registry, digest string) string {
+func (h *Handler) storagePath(reg Endpoint, digest string) string {
 	algorithm, sum, _ := strings.Cut(digest, ":")
 	account := hex.EncodeToString(h.sign("account", reg.Name))[:10]
 	return "/" + reg.RID + "-" + account + "//docker/registry/v2/blobs/" + algorithm + "/" + sum[:2] + "/" + sum + "/data"
@@ -41,7 +41,7 @@ func (h *Handler) sign(parts ...string) []byte {
 
 // storageURL returns a signed link to a blob, in the recorded form. Every client
 // that has the link can read the blob until it expires: the right was checked before.
-func (h *Handler) storageURL(reg Registry, host, digest string) string {
+func (h *Handler) storageURL(reg Endpoint, host, digest string) string {
 	path := h.storagePath(reg, digest)
 	expires := h.now().Add(linkLifetime).UTC().Format(time.RFC3339)
 	protocols := "https"

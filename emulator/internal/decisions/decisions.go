@@ -48,8 +48,8 @@ const (
 	Faulted    = "faulted"    // a fault or a rate limit answered, before anything was decided
 )
 
-// Decision is one line of the log.
-type Decision struct {
+// Entry is one line of the log: a decision.
+type Entry struct {
 	ID        int64     // grows with each decision
 	Time      time.Time // the emulator's clock
 	Registry  string
@@ -84,7 +84,7 @@ func (f Filter) since() int64 {
 }
 
 // names reports whether a decision is about the repository of the filter.
-func (f Filter) names(d *Decision) bool {
+func (f Filter) names(d *Entry) bool {
 	if f.Repository == "" {
 		return true
 	}
@@ -120,9 +120,9 @@ type Log struct {
 	mu      sync.Mutex
 	next    int64
 	pruned  int64
-	pending []Decision
-	spare   []Decision // empty, with room for the next ones; nil while they are written
-	failing bool       // the last flush failed: grants wait for the timer
+	pending []Entry
+	spare   []Entry // empty, with room for the next ones; nil while they are written
+	failing bool    // the last flush failed: grants wait for the timer
 	timer   *time.Timer
 	wake    chan struct{} // closed with the next decision; nil = no call waits
 	closed  bool
@@ -144,7 +144,7 @@ func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err err
 
 // Record notes a decision. A denial is on disk when Record returns; others are
 // written soon.
-func (l *Log) Record(ctx context.Context, d Decision) error {
+func (l *Log) Record(ctx context.Context, d Entry) error {
 	for _, s := range []*string{&d.Registry, &d.Principal, &d.Method, &d.Path, &d.Required, &d.Missing, &d.Reason} {
 		*s = clip(*s)
 	}
@@ -222,7 +222,7 @@ func (l *Log) Flush(ctx context.Context) error {
 
 // spare empties the slice that was written, to use it again; one that a full disk
 // let grow is dropped.
-func spare(written []Decision) []Decision {
+func spare(written []Entry) []Entry {
 	if cap(written) > 2*batch {
 		return nil
 	}
@@ -232,7 +232,7 @@ func spare(written []Decision) []Decision {
 
 // write writes decisions; with prune it removes those up to an ID, and those
 // before the first that is not too old: the log has no holes.
-func (l *Log) write(ctx context.Context, todo []Decision, prune bool, upTo int64) error {
+func (l *Log) write(ctx context.Context, todo []Entry, prune bool, upTo int64) error {
 	oldest := l.now().Add(-MaxAge).UnixNano()
 	return l.db.WriteApart(ctx, func(tx *db.Tx) error {
 		var doc []byte
@@ -275,17 +275,17 @@ var insertMany = insert + strings.Repeat(values+",", perInsert-1) + values
 
 // All yields the decisions, oldest first, up to the newest when it was called. It
 // holds no transaction while it yields.
-func (l *Log) All(ctx context.Context, f Filter) iter.Seq2[Decision, error] {
-	return func(yield func(Decision, error) bool) {
+func (l *Log) All(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		last, err := l.newest(ctx)
 		if err != nil {
-			yield(Decision{}, err)
+			yield(Entry{}, err)
 			return
 		}
 		for f.After < last {
 			p, err := l.read(ctx, f, last, page)
 			if err != nil {
-				yield(Decision{}, err)
+				yield(Entry{}, err)
 				return
 			}
 			for _, d := range p.Decisions {
@@ -300,7 +300,7 @@ func (l *Log) All(ctx context.Context, f Filter) iter.Seq2[Decision, error] {
 
 // Page is a part of the log.
 type Page struct {
-	Decisions []Decision // oldest first
+	Decisions []Entry // oldest first
 	// Last is how far the log was looked through: where to go on after.
 	Last int64
 	More bool // there are decisions after Last already
@@ -381,7 +381,7 @@ func (l *Log) read(ctx context.Context, f Filter, last int64, limit int) (Page, 
 				if err := scan(&doc); err != nil {
 					return err
 				}
-				var d Decision
+				var d Entry
 				if err := json.Unmarshal([]byte(doc), &d); err != nil {
 					return err
 				}

@@ -54,7 +54,7 @@ func stored(t *testing.T, d *db.DB) (n int) {
 
 func record(t *testing.T, l *decisions.Log, outcome, path string) {
 	t.Helper()
-	if err := l.Record(t.Context(), decisions.Decision{Outcome: outcome, Path: path, Principal: "p-" + outcome}); err != nil {
+	if err := l.Record(t.Context(), decisions.Entry{Outcome: outcome, Path: path, Principal: "p-" + outcome}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,7 +106,7 @@ func TestRestart(t *testing.T) {
 	if err := errors.Join(l.Close(), d.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Record(t.Context(), decisions.Decision{}); !errors.Is(err, db.ErrClosed) {
+	if err := l.Record(t.Context(), decisions.Entry{}); !errors.Is(err, db.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	d, l = open(t, dir)
@@ -174,14 +174,14 @@ func TestInMemoryItIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5000 {
-		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Allowed}); err != nil {
+		if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Allowed}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if lost != 5000-4096 || failures == 0 {
 		t.Errorf("%d lost, reported %d times", lost, failures)
 	}
-	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied}); err == nil {
+	if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied}); err == nil {
 		t.Error("a denial that was not written is no error")
 	}
 	if err := l.Close(); err == nil {
@@ -194,7 +194,7 @@ func TestLongTextsAreClipped(t *testing.T) {
 	defer d.Close()
 	defer l.Close()
 	rules := make([]string, 100)
-	err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000), Rules: rules})
+	err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000), Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestManyAtOnce(t *testing.T) {
 				outcome = decisions.Denied
 			}
 			for range 100 {
-				if err := l.Record(context.Background(), decisions.Decision{Outcome: outcome}); err != nil {
+				if err := l.Record(context.Background(), decisions.Entry{Outcome: outcome}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -307,7 +307,7 @@ func TestPruningUnderLoad(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for range each {
-				if err := l.Record(context.Background(), decisions.Decision{Outcome: decisions.Allowed}); err != nil {
+				if err := l.Record(context.Background(), decisions.Entry{Outcome: decisions.Allowed}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -349,7 +349,7 @@ func TestFilters(t *testing.T) {
 	defer d.Close()
 	start := time.Now()
 	for i, required := range []string{"repository:a:pull", "repository:a/b:pull repository:c:pull,push", "registry:catalog:*", ""} {
-		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Required: required, Path: string(rune('1' + i))}); err != nil {
+		if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: required, Path: string(rune('1' + i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -416,7 +416,7 @@ func TestLog_oldRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Path: "/v2/", RuleID: rule.ScopedTokenDeleted}); err != nil {
+	if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Path: "/v2/", RuleID: rule.ScopedTokenDeleted}); err != nil {
 		t.Fatal(err)
 	}
 	var got []rule.ID

@@ -9,7 +9,7 @@ import (
 // appendJSON appends the decision as [encoding/json] reads it, without the
 // fields that are empty. Each request is written once and most are never read;
 // doing it by reflection cost as much as the rest of the log.
-func (d *Decision) appendJSON(b []byte) []byte {
+func (d *Entry) appendJSON(b []byte) []byte {
 	b = append(b, `{"ID":`...)
 	b = strconv.AppendInt(b, d.ID, 10)
 	b = append(b, `,"Time":"`...)

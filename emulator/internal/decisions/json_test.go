@@ -17,7 +17,7 @@ func FuzzAppendJSON(f *testing.F) {
 	f.Add(int64(1), int64(0), "r", "/v2/a/manifests/v1", "", "", false)
 	f.Add(int64(-5), int64(1_700_000_000_123_456_789), "a\"b\\c", "\x00\x1f\x7f", "é\u2028<&>", "\xff\xc3", true)
 	f.Fuzz(func(t *testing.T, id, at int64, registry, path, reason, rule string, two bool) {
-		d := Decision{ID: id, Time: time.Unix(0, at).UTC(), Registry: registry, Kind: reason, Principal: rule, Method: "GET", Path: path,
+		d := Entry{ID: id, Time: time.Unix(0, at).UTC(), Registry: registry, Kind: reason, Principal: rule, Method: "GET", Path: path,
 			Required: registry, Outcome: Allowed, Missing: path, RuleID: ruleid.ID(rule), Reason: reason, RequestID: rule}
 		if rule != "" {
 			d.Rules = []string{rule}
@@ -29,7 +29,7 @@ func FuzzAppendJSON(f *testing.F) {
 		if err != nil {
 			t.Fatal(err) // JSON has a form for each year that 64 bits of nanoseconds reach
 		}
-		var want, got Decision
+		var want, got Entry
 		if err := json.Unmarshal(library, &want); err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +45,8 @@ func FuzzAppendJSON(f *testing.F) {
 
 // TestEveryField fails where a field was added and is not written.
 func TestEveryField(t *testing.T) {
-	d := Decision{1, time.Unix(1, 0).UTC(), "a", "b", "c", "d", "e", "f", "g", "h", []string{"i", "j"}, "k", "l", "m"}
-	var got Decision
+	d := Entry{1, time.Unix(1, 0).UTC(), "a", "b", "c", "d", "e", "f", "g", "h", []string{"i", "j"}, "k", "l", "m"}
+	var got Entry
 	if err := json.Unmarshal(d.appendJSON(nil), &got); err != nil {
 		t.Fatal(err)
 	}

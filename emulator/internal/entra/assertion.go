@@ -14,7 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/internal/exactjson"
 )
@@ -73,7 +73,7 @@ func (a *assertion) GetAudience() (jwt.ClaimStrings, error)       { return a.Aud
 // it, or one of an issuer that it trusts. Source: Microsoft identity platform,
 // "Application authentication certificate credentials" and "Workload identity
 // federation".
-func (h *Handler) checkAssertion(r *http.Request, tenant string, a *identity.Application, kind, token string) *failure {
+func (h *Handler) checkAssertion(r *http.Request, tenant string, a *principal.Application, kind, token string) *failure {
 	c := new(assertion)
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256", "PS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 	if kind != assertionType {
@@ -125,7 +125,7 @@ func (h *Handler) isTokenEndpoint(r *http.Request, tenant, aud string) bool {
 }
 
 // certificateKey returns the key of the certificate that the header names.
-func (h *Handler) certificateKey(a *identity.Application, header map[string]any) (*rsa.PublicKey, *failure) {
+func (h *Handler) certificateKey(a *principal.Application, header map[string]any) (*rsa.PublicKey, *failure) {
 	text := func(name string) string { s, _ := header[name].(string); return s }
 	// Clients write thumbprints in both alphabets of base64, with and without padding.
 	thumbprint := func(name string) string {
@@ -154,7 +154,7 @@ func (h *Handler) certificateKey(a *identity.Application, header map[string]any)
 
 // federatedKey returns the key of the issuer that the application trusts with the
 // assertion's subject and audience.
-func federatedKey(a *identity.Application, c *assertion) (*rsa.PublicKey, *failure) {
+func federatedKey(a *principal.Application, c *assertion) (*rsa.PublicKey, *failure) {
 	issuer, subject := false, false
 	for _, f := range a.Federated {
 		if f.Issuer != c.Issuer {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -85,10 +85,10 @@ func clip(s string) string {
 }
 
 // fail answers with an error and records it. app is nil if it is not known.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, app *identity.Application, f *failure) {
-	var who identity.Principal
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, app *principal.Application, f *failure) {
+	var who principal.Principal
 	if app != nil {
-		who = identity.Principal{Kind: identity.KindServicePrincipal, Name: app.ClientID}
+		who = principal.Principal{Kind: principal.KindServicePrincipal, Name: app.ClientID}
 	}
 	h.Refused(r, who, f.rule, fmt.Sprintf("AADSTS%d: %s", f.number, f.rule.Text()))
 	trace, correlation := guid.New(), r.Header.Get("Client-Request-Id")

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -31,7 +31,7 @@ type Handler struct {
 	Tokens *Tokens
 	Serves func(host string) bool // whether the emulator answers on a host
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who identity.Principal, id rule.ID, reason string)
+	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	Logger  *slog.Logger
 }
 
@@ -176,7 +176,7 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 // grant checks a token request in the order in which Entra is believed to:
 // parameters, tenant, application, secret, resource. The application is also returned
 // with a failure, where it is known.
-func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, old bool) (*identity.Application, string, *failure) {
+func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, old bool) (*principal.Application, string, *failure) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	if err := r.ParseForm(); err != nil {
 		if tooMuch, ok := errors.AsType[*http.MaxBytesError](err); ok && tooMuch != nil {
@@ -235,7 +235,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, o
 }
 
 // proves checks the secret, or else the assertion, of an application.
-func (h *Handler) proves(r *http.Request, tenant string, a *identity.Application, secret string) *failure {
+func (h *Handler) proves(r *http.Request, tenant string, a *principal.Application, secret string) *failure {
 	if secret == "" {
 		if token := r.PostForm.Get("client_assertion"); token != "" {
 			return h.checkAssertion(r, tenant, a, r.PostForm.Get("client_assertion_type"), token)
@@ -243,9 +243,9 @@ func (h *Handler) proves(r *http.Request, tenant string, a *identity.Application
 		return noSecret()
 	}
 	switch h.Tokens.Store.CheckSecret(a, secret, h.Tokens.Now()) {
-	case identity.SecretGood:
+	case principal.SecretGood:
 		return nil
-	case identity.SecretExpired:
+	case principal.SecretExpired:
 		return expiredSecret(a.ClientID)
 	}
 	return wrongSecret(a.ClientID)

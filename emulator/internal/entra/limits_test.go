@@ -6,26 +6,26 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // Verify looks at tokens of up to 256 KiB. Base64 has gaps of one byte.
 func TestTokens_limit(t *testing.T) {
-	d, err := db.Open(t.Context(), "", &db.Options{Migrations: identity.Migrations()})
+	d, err := db.Open(t.Context(), "", &db.Options{Migrations: principal.Migrations()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	keys, _, err := identity.OpenKeys("", nil, false)
+	keys, _, err := principal.OpenKeys("", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := identity.Open(t.Context(), d, keys)
+	s, err := principal.Open(t.Context(), d, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &identity.Application{TenantID: "t", ClientID: "c", ObjectID: "o"}
-	if err := s.Update(t.Context(), func(c *identity.Change) error { c.Put(a); return nil }); err != nil {
+	a := &principal.Application{TenantID: "t", ClientID: "c", ObjectID: "o"}
+	if err := s.Update(t.Context(), func(c *principal.Change) error { c.Put(a); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	tokens := &Tokens{Store: s, Now: time.Now}

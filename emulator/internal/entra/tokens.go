@@ -12,7 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -102,7 +102,7 @@ func issuer(tenant string) string { return "https://sts.windows.net/" + tenant +
 
 // Tokens issues and checks Entra access tokens.
 type Tokens struct {
-	Store *identity.Store
+	Store *principal.Store
 	Now   func() time.Time
 	Life  func() time.Duration // of new tokens; nil or 0 = the documented hour
 }
@@ -117,7 +117,7 @@ func (t *Tokens) life() time.Duration {
 }
 
 // Issue makes a token of an application for a resource.
-func (t *Tokens) Issue(a *identity.Application, resource string) (string, error) {
+func (t *Tokens) Issue(a *principal.Application, resource string) (string, error) {
 	key, err := t.Store.Keys().Entra()
 	if err != nil {
 		return "", err
@@ -135,7 +135,7 @@ func (t *Tokens) Issue(a *identity.Application, resource string) (string, error)
 
 // Verified is a good token.
 type Verified struct {
-	Application *identity.Application
+	Application *principal.Application
 	Audience    string
 }
 
@@ -144,7 +144,7 @@ type Verified struct {
 // failure of the authority itself.
 func (t *Tokens) Verify(token string) (Verified, error) {
 	//rule:emulator-limits-verify
-	if len(token) > identity.MaxToken {
+	if len(token) > principal.MaxToken {
 		return Verified{}, rule.EntraTokenMalformed
 	}
 	key, err := t.Store.Keys().Entra()

@@ -201,35 +201,35 @@ func (s Service) ReadsForm() bool { return s == Tokens || s == Entra }
 func (r Route) Class() fault.Route {
 	switch r.Service {
 	case Entra:
-		return fault.Entra
+		return fault.RouteEntra
 	case ARM, Metadata:
-		return fault.ARM
+		return fault.RouteARM
 	case Storage:
-		return fault.Storage
+		return fault.RouteStorage
 	case Nothing, Control, Public:
 		return ""
 	}
 	switch r.Operation {
 	case AccessToken:
-		return fault.Token
+		return fault.RouteToken
 	case Exchange:
-		return fault.Exchange
+		return fault.RouteExchange
 	case Base:
-		return fault.Base
+		return fault.RouteBase
 	case Catalog, ACRCatalog:
-		return fault.Catalog
+		return fault.RouteCatalog
 	case TagNames, ACRTags:
-		return fault.Tags
+		return fault.RouteTags
 	case Referrers:
-		return fault.Referrers
+		return fault.RouteReferrers
 	case UploadStart, Upload:
-		return fault.BlobUpload
+		return fault.RouteBlobUpload
 	case Manifest:
-		return r.byMethod(fault.ManifestGet, fault.ManifestPut, fault.ManifestDelete)
+		return r.byMethod(fault.RouteManifestGet, fault.RouteManifestPut, fault.RouteManifestDelete)
 	case Blob: // no PUT: it is refused
-		return r.byMethod(fault.BlobGet, fault.BlobUpload, fault.BlobDelete)
+		return r.byMethod(fault.RouteBlobGet, fault.RouteBlobUpload, fault.RouteBlobDelete)
 	case ACRRepository, ACRTag, ACRManifests, ACRManifest:
-		return fault.ACR
+		return fault.RouteACR
 	}
 	return ""
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -30,20 +31,20 @@ const MaxBody = 512 << 10
 
 // Handler answers as the token service of all registries.
 type Handler struct {
-	Store     *identity.Store
+	Store     *principal.Store
 	Entra     *entra.Tokens
-	Lifetimes func() identity.Lifetimes
+	Lifetimes func() principal.Lifetimes
 	Now       func() time.Time
 	Serves    func(host string) bool                                // whether the emulator answers on a host
-	Resolve   func(host string) (*identity.Registry, bool)          // the registry of a login server
-	Record    func(ctx context.Context, d decisions.Decision) error // writes the decision log
+	Resolve   func(host string) (*principal.RegistrySettings, bool) // the registry of a login server
+	Record    func(ctx context.Context, d decisions.Entry) error    // writes the decision log
 	Logger    *slog.Logger
 }
 
 // Request is a request with what its Host was resolved to.
 type request struct {
 	*http.Request
-	registry    *identity.Registry
+	registry    *principal.RegistrySettings
 	loginServer string // as the client wrote it or, of a regional endpoint, the registry's: the audience
 	form        url.Values
 	requestID   string
@@ -57,7 +58,7 @@ const unauthorized = "authentication required, visit https://aka.ms/acr/authoriz
 const noPermissions = "retrieving permissions failed"
 
 // Serve answers a request to a registry's token service.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg *identity.Registry, loginServer string) {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg *principal.RegistrySettings, loginServer string) {
 	serve, allow := h.post, "GET, POST"
 	switch {
 	case to.Operation == route.Exchange:
@@ -98,7 +99,7 @@ func (h *Handler) checkService(w http.ResponseWriter, r *request) bool {
 		return false
 	}
 	if reg, ok := h.Resolve(service); service != r.loginServer && (!ok || reg.ID != r.registry.ID) {
-		h.refuse(w, r, identity.Principal{}, rule.ServiceOtherRegistry, "")
+		h.refuse(w, r, principal.Principal{}, rule.ServiceOtherRegistry, "")
 		return false
 	}
 	return true
@@ -109,14 +110,14 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 	if !h.checkService(w, r) {
 		return
 	}
-	empty := func(who identity.Principal, why error) {
+	empty := func(who principal.Principal, why error) {
 		h.deny(r, who, acrkit.Scope{}, "exchange: ", why)
 		answer.Empty(w, http.StatusUnauthorized)
 	}
 	switch r.form.Get("grant_type") {
 	case "access_token", "access_token_refresh_token":
 	case "refresh_token":
-		empty(identity.Principal{}, rule.ExchangeOfRefresh)
+		empty(principal.Principal{}, rule.ExchangeOfRefresh)
 		return
 	default:
 		h.bad(w, r, http.StatusBadRequest, rule.GrantTypeUnsupported)
@@ -124,14 +125,14 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 	}
 	v, err := h.Entra.Verify(r.form.Get("access_token"))
 	if id, refused := errors.AsType[rule.ID](err); refused {
-		empty(identity.Principal{}, id)
+		empty(principal.Principal{}, id)
 		return
 	}
 	if err != nil {
 		h.broken(w, err)
 		return
 	}
-	who := identity.Principal{Kind: identity.KindServicePrincipal, Name: v.Application.ClientID}
+	who := principal.Principal{Kind: principal.KindServicePrincipal, Name: v.Application.ClientID}
 	if tenant := r.form.Get("tenant"); tenant != "" && !strings.EqualFold(tenant, v.Application.TenantID) {
 		empty(who, rule.EntraTokenTenant)
 		return
@@ -161,14 +162,14 @@ func (h *Handler) exchange(w http.ResponseWriter, r *request) {
 		h.broken(w, err)
 		return
 	}
-	h.record(r, decisions.Decision{Outcome: decisions.Allowed, Reason: "exchange: a refresh token was issued"}, who)
+	h.record(r, decisions.Entry{Outcome: decisions.Allowed, Reason: "exchange: a refresh token was issued"}, who)
 	answer.Chunked(w, http.StatusOK, struct {
 		RefreshToken string `json:"refresh_token"`
 	}{token})
 }
 
 // noRole is the documented answer to an identity without a role.
-func (h *Handler) noRole(w http.ResponseWriter, r *request, who identity.Principal) {
+func (h *Handler) noRole(w http.ResponseWriter, r *request, who principal.Principal) {
 	h.deny(r, who, acrkit.Scope{}, "", rule.NoRole)
 	answer.Errors(w, http.StatusForbidden, "DENIED", noPermissions)
 }
@@ -180,7 +181,7 @@ func (h *Handler) checkScope(w http.ResponseWriter, r *request) bool {
 	if !present || strings.TrimSpace(strings.Join(values, "")) != "" {
 		return true
 	}
-	h.deny(r, identity.Principal{}, acrkit.Scope{}, "", rule.ScopeEmpty)
+	h.deny(r, principal.Principal{}, acrkit.Scope{}, "", rule.ScopeEmpty)
 	answer.Empty(w, http.StatusBadRequest)
 	return false
 }
@@ -192,7 +193,7 @@ func (h *Handler) post(w http.ResponseWriter, r *request) {
 	}
 	switch r.form.Get("grant_type") {
 	case "refresh_token":
-		h.refresh(w, r, r.form.Get("refresh_token"), func(who identity.Principal, why error) {
+		h.refresh(w, r, r.form.Get("refresh_token"), func(who principal.Principal, why error) {
 			h.deny(r, who, acrkit.Scope{}, "refresh token: ", why)
 			answer.Empty(w, http.StatusUnauthorized) // recorded
 		})
@@ -220,7 +221,7 @@ func (h *Handler) get(w http.ResponseWriter, r *request) {
 	}
 	user, password, ok := BasicAuth(header)
 	if !ok {
-		h.refuse(w, r, identity.Principal{}, rule.AuthorizationMangled, "")
+		h.refuse(w, r, principal.Principal{}, rule.AuthorizationMangled, "")
 		return
 	}
 	h.password(w, r, user, password)
@@ -240,8 +241,8 @@ func BasicAuth(header string) (user, password string, ok bool) {
 }
 
 func (h *Handler) password(w http.ResponseWriter, r *request, user, password string) {
-	if user == identity.ZeroGUID {
-		h.refresh(w, r, password, func(who identity.Principal, why error) { h.refuse(w, r, who, why, user) })
+	if user == service.RefreshTokenUser {
+		h.refresh(w, r, password, func(who principal.Principal, why error) { h.refuse(w, r, who, why, user) })
 		return
 	}
 	who, err := h.Store.CheckPassword(r.registry, user, password, h.Now())
@@ -249,14 +250,14 @@ func (h *Handler) password(w http.ResponseWriter, r *request, user, password str
 		h.refuse(w, r, who, err, user)
 		return
 	}
-	if who.Kind == identity.KindServicePrincipal && !h.Store.HasRole(r.registry, who.Name) {
+	if who.Kind == principal.KindServicePrincipal && !h.Store.HasRole(r.registry, who.Name) {
 		h.noRole(w, r, who)
 		return
 	}
 	h.grant(w, r, who)
 }
 
-func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refuse func(identity.Principal, error)) {
+func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refuse func(principal.Principal, error)) {
 	who, err := h.Store.CheckRefresh(r.registry, token, h.Now())
 	if err == nil {
 		_, err = h.Store.RightsOf(r.registry, who)
@@ -269,7 +270,7 @@ func (h *Handler) refresh(w http.ResponseWriter, r *request, token string, refus
 }
 
 func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
-	who := identity.Principal{Kind: identity.KindAnonymous}
+	who := principal.Principal{Kind: principal.KindAnonymous}
 	if !r.registry.Anonymous {
 		h.refuse(w, r, who, rule.AnonymousPullOff, "")
 		return
@@ -279,11 +280,11 @@ func (h *Handler) anonymous(w http.ResponseWriter, r *request) {
 
 // refuse answers a credential that is not good. A user name with the form of a
 // client id is answered as a service principal's, known or not.
-func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Principal, why error, user string) {
+func (h *Handler) refuse(w http.ResponseWriter, r *request, who principal.Principal, why error, user string) {
 	asked, _ := scopeOf(r.form)
 	h.deny(r, who, asked, "", why)
 	text := unauthorized
-	if guid.Is(user) && user != identity.ZeroGUID {
+	if guid.Is(user) && user != service.RefreshTokenUser {
 		text = "Invalid clientid or client secret. CorrelationId: " + r.requestID
 	}
 	answer.Errors(w, http.StatusUnauthorized, "UNAUTHORIZED", text)
@@ -291,7 +292,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *request, who identity.Princip
 
 // grant issues an access token for what was asked and is allowed. Asking for
 // more is no error: the token simply lacks it (recorded).
-func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principal) {
+func (h *Handler) grant(w http.ResponseWriter, r *request, who principal.Principal) {
 	rights, err := h.Store.RightsOf(r.registry, who)
 	if err != nil {
 		h.refuse(w, r, who, err, "")
@@ -312,7 +313,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who identity.Principa
 	if !d.Missing.IsEmpty() {
 		reason += " without what " + rights.Source + " lacks"
 	}
-	h.record(r, decisions.Decision{Outcome: decisions.Allowed, Required: asked.String(), Missing: d.Missing.String(), Rules: d.Rules, Reason: reason}, who)
+	h.record(r, decisions.Entry{Outcome: decisions.Allowed, Required: asked.String(), Missing: d.Missing.String(), Rules: d.Rules, Reason: reason}, who)
 	answer.Chunked(w, http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 	}{token})
@@ -358,18 +359,18 @@ func (h *Handler) broken(w http.ResponseWriter, err error) {
 // bad answers a request that would be refused with every credential. The texts of
 // the answers are ours.
 func (h *Handler) bad(w http.ResponseWriter, r *request, status int, id rule.ID) {
-	h.deny(r, identity.Principal{}, acrkit.Scope{}, "", id)
+	h.deny(r, principal.Principal{}, acrkit.Scope{}, "", id)
 	answer.Errors(w, status, "UNSUPPORTED", id.Text())
 }
 
 // deny records a refusal. at is the text before its sentence.
-func (h *Handler) deny(r *request, who identity.Principal, asked acrkit.Scope, at string, why error) {
+func (h *Handler) deny(r *request, who principal.Principal, asked acrkit.Scope, at string, why error) {
 	id, text := rule.Of(why)
-	h.record(r, decisions.Decision{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
+	h.record(r, decisions.Entry{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
 }
 
 // record completes a decision and writes it.
-func (h *Handler) record(r *request, d decisions.Decision, who identity.Principal) {
+func (h *Handler) record(r *request, d decisions.Entry, who principal.Principal) {
 	d.Registry, d.Kind, d.Principal = r.registry.Name, string(who.Kind), who.Name
 	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, r.requestID
 	// The decision is recorded even if the client is gone.

@@ -122,8 +122,8 @@ func PrintError(s *iostreams.IOStreams, command string, err error) {
 
 // nextCommand returns the command that fixes the error, else one that shows more.
 func nextCommand(command string, code acrkit.Cause, err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Hint != "" {
-		return e.Hint
+	if hint := acrkit.HintOf(err); hint != "" {
+		return hint
 	}
 	switch {
 	case acrkit.CodeOf(err) == acrkit.CodeUsage && command != "":

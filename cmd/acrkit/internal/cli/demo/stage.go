@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -70,17 +69,13 @@ func newStage(ctx context.Context, io *iostreams.IOStreams) (_ *stage, err error
 		return nil, err
 	}
 	s.host = net.JoinHostPort("localhost", port)
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(s.em.CACertificate()) {
-		return nil, errors.New("the emulator's certificate cannot be read")
-	}
 	dialer := &net.Dialer{}
 	base := &http.Transport{
 		// Neither a proxy nor a resolver: both may lead elsewhere.
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, addr)
 		},
-		TLSClientConfig:   &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:   &tls.Config{RootCAs: s.em.CAPool(), MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2: true,
 	}
 	s.closers = append(s.closers, func() error { base.CloseIdleConnections(); return nil })

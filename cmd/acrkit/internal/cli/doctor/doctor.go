@@ -100,10 +100,25 @@ func parseWant(text string) (diagnose.Want, error) {
 	return diagnose.Want{Repository: name, Action: action, Target: target}, nil
 }
 
+// formatWant is the text of a want, with the action by its name in a scope map; "" if zero.
+func formatWant(w diagnose.Want) string {
+	if w == (diagnose.Want{}) {
+		return ""
+	}
+	name := w.Repository
+	if acrkit.IsDigest(w.Target) {
+		name += "@" + w.Target
+	} else if w.Target != "" {
+		name += ":" + w.Target
+	}
+	return name + ":" + w.Action.String()
+}
+
 var fields = []string{"registry", "healthy", "complete", "steps", "diagnosis"}
 
 type stepJSON struct {
 	Name     string              `json:"name"`
+	Want     string              `json:"want"` // as --want takes it; "" = a step of no want
 	Outcome  string              `json:"outcome"`
 	Text     string              `json:"text"`
 	Code     string              `json:"code"` // of what was found; "" = nothing
@@ -171,7 +186,7 @@ func run(ctx context.Context, opts *Options) error {
 }
 
 func newStepJSON(s diagnose.Step) stepJSON {
-	out := stepJSON{Name: s.Name, Outcome: string(s.Outcome), Text: s.Text, Requests: cmdutil.NewProbesJSON(s.Requests)}
+	out := stepJSON{Name: s.Name, Want: formatWant(s.Want), Outcome: string(s.Outcome), Text: s.Text, Requests: cmdutil.NewProbesJSON(s.Requests)}
 	if s.Diagnosis != nil {
 		out.Code = string(s.Diagnosis.Code)
 	}

@@ -20,10 +20,10 @@ func words[T ~string](all []T) []string {
 func newCmdFault(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "fault <command>",
-		Short: "Let requests to a running emulator go wrong",
-		Long: "Let requests to a running emulator go wrong: throttled, refused, failed, cut off, slow\n" +
-			"or never answered; some of them, by a sequence that repeats with its seed, or all.\n" +
-			"A restart ends all faults.",
+		Short: "Make requests to a running emulator fail",
+		Long: "Make requests to a running emulator fail: throttled, refused, cut off, slow or never\n" +
+			"answered. A fault hits all requests that it matches, or a part of them, chosen by a\n" +
+			"sequence that the same --seed repeats. A restart ends all faults.",
 	})
 	c := addControlFlags(cmd, f)
 	cmd.AddCommand(newCmdFaultAdd(c), newCmdFaultList(c), newCmdFaultRemove(c))

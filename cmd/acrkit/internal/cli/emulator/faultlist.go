@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
-	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 func faultRow(f control.Fault) []string {
-	what := emulator.Fault{
-		Kind: emulator.FaultKind(f.Kind), Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
+	what := fault.Fault{
+		Kind: fault.Kind(f.Kind), Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
 		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond,
 	}.Effect()
 	routes := strings.Join(f.Routes, ",")
@@ -37,8 +37,8 @@ func (c *target) list(ctx context.Context, exporter *cmdutil.Exporter, all []con
 func newCmdFaultList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the faults at work",
-		Long:    "List the faults at work, with the seed that repeats each, and how many requests it has\nhit of those that it matched.",
+		Use: "list", Short: "List the faults",
+		Long:    "List the faults, each with its seed, and with how many requests it matched and hit.",
 		Example: "$ acrkit emulator fault list\n$ acrkit emulator fault list --json id,kind,hits",
 		Args:    cmdutil.NoArgs,
 		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {

@@ -13,9 +13,9 @@ import (
 func newCmdReset(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reset [<snapshot>]", Short: "Go back to a snapshot, or to the seed",
-		Long: "Replace a running emulator's state by a snapshot's, without a name by what it was when its\n" +
-			"seed was applied. What was pushed since is gone. Requests under way are waited for, new\n" +
-			"ones wait. Faults, the clock and the decision log stay as they are.",
+		Long: "Return a running emulator to a snapshot, or, without a name, to the state after its seed\n" +
+			"was applied. Later pushes are gone. Requests under way end first; new ones wait.\n" +
+			"Faults, the clock and the decision log stay as they are.",
 		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
 	}
 	c := addControlFlags(cmd, f)

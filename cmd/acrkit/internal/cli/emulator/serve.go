@@ -40,7 +40,7 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
 	}
-	if err := waitReady(serveCtx, conn, e.CACertificate(), dial); err != nil {
+	if err := waitReady(serveCtx, conn, e.CAPool(), dial); err != nil {
 		stop()
 		serveErr := <-done
 		if ctx.Err() != nil {
@@ -57,13 +57,11 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 }
 
 // waitReady asks as a client does until GET /v2/ answers 401.
-func waitReady(ctx context.Context, conn connection, ca []byte, dial func(context.Context) (net.Conn, error)) error {
+func waitReady(ctx context.Context, conn connection, ca *x509.CertPool, dial func(context.Context) (net.Conn, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
 	t := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{RootCAs: ca, MinVersion: tls.VersionTLS12},
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
 	defer t.CloseIdleConnections()

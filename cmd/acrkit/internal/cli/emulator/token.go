@@ -20,8 +20,8 @@ func newCmdToken(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "token <command>",
 		Short: "Make and change tokens of a running emulator",
-		Long: "Make and change scope-mapped tokens of a running emulator, and their passwords. What\n" +
-			"changes holds for the next request. --registry names another registry than the first.",
+		Long: "Make and change scope-mapped tokens of a running emulator, and their passwords. A\n" +
+			"change holds from the next request on. --registry names another registry than the first.",
 	})
 	c := addControlFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

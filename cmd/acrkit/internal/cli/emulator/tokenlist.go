@@ -25,7 +25,7 @@ func newCmdTokenList(c *target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens",
-		Long:    "List the tokens with their scope maps, and when their passwords expire. No value of a\npassword is known any more.",
+		Long:    "List the tokens with their scope maps, and when their passwords expire. The\nemulator keeps no password.",
 		Example: "$ acrkit emulator token list\n$ acrkit emulator token list --json name,status",
 		Args:    cmdutil.NoArgs,
 		RunE: c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {

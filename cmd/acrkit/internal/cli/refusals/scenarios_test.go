@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/cause"
@@ -486,12 +488,12 @@ func pemOf(kind string, der []byte) string {
 
 // otherScenarios are what ends a request before its credential is looked at.
 func otherScenarios() []scenario {
-	fault := func(f emulator.Fault, c acrkit.Cause) scenario {
-		return scenario{rule: rule.ID("fault-" + f.Kind), cause: c, make: func(s *stage) diagnose.Attempt {
+	failing := func(f fault.Fault) scenario {
+		return scenario{rule: rule.OfFault(f.Kind), cause: f.Kind.Cause(), make: func(s *stage) diagnose.Attempt {
 			s.Fault(f)
 			ctx, cancel := context.WithTimeout(s.t.Context(), 100*time.Millisecond) // of which only a hang takes any
 			defer cancel()
-			if f.Kind != emulator.FaultHang {
+			if f.Kind != fault.Hang {
 				return s.get(tagsPath, bearer("x.y.z"))
 			}
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+tagsPath, nil)
@@ -505,8 +507,8 @@ func otherScenarios() []scenario {
 		}}
 	}
 	// upload is a part of an upload, with its length or -1.
-	upload := func(f emulator.Fault, method string, length int) scenario {
-		return scenario{rule: rule.ID("fault-" + f.Kind), cause: cause.UploadPartRefused, make: func(s *stage) diagnose.Attempt {
+	upload := func(f fault.Fault, method string, length int) scenario {
+		return scenario{rule: rule.OfFault(f.Kind), cause: cause.UploadPartRefused, make: func(s *stage) diagnose.Attempt {
 			s.Fault(f)
 			x := &diagnose.Exchange{Method: method, URL: s.URL() + "/v2/team/app/blobs/uploads/1", RequestHeader: http.Header{}}
 			req, err := http.NewRequestWithContext(s.t.Context(), method, x.URL, strings.NewReader("layer"))
@@ -521,7 +523,7 @@ func otherScenarios() []scenario {
 			return diagnose.Attempt{Exchange: x}
 		}}
 	}
-	return []scenario{
+	all := []scenario{
 		{rule: rule.PlainHTTP, cause: cause.Denied, make: func(s *stage) diagnose.Attempt {
 			r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.Host()+"/v2/", nil)
 			r.RemoteAddr = "192.0.2.7:1234"
@@ -546,23 +548,34 @@ func otherScenarios() []scenario {
 				}
 				return s.get(path, nil)
 			}},
-		fault(emulator.Fault{Kind: emulator.FaultThrottle}, cause.Throttled),
-		fault(emulator.Fault{Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable}, cause.Unavailable),
-		fault(emulator.Fault{Kind: emulator.FaultUnauthorized}, cause.CredentialRejected),
-		fault(emulator.Fault{Kind: emulator.FaultDrop}, cause.Unavailable),
-		fault(emulator.Fault{Kind: emulator.FaultHang}, cause.ConnectionTimeout),
-		upload(emulator.Fault{Kind: emulator.FaultTooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
-		upload(emulator.Fault{Kind: emulator.FaultWrongRange}, http.MethodPut, len("layer")),
-		upload(emulator.Fault{Kind: emulator.FaultNoLength}, http.MethodPatch, -1),
-		{rule: rule.FaultDisallowed, cause: cause.StorageLimit, make: func(s *stage) diagnose.Attempt {
+	}
+	// A kind that hits each request needs no line here.
+	special := []scenario{
+		upload(fault.Fault{Kind: fault.TooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
+		upload(fault.Fault{Kind: fault.WrongRange}, http.MethodPut, len("layer")),
+		upload(fault.Fault{Kind: fault.NoLength}, http.MethodPatch, -1),
+		{rule: rule.OfFault(fault.Disallowed), cause: cause.StorageLimit, make: func(s *stage) diagnose.Attempt {
 			k := s.TokenOf("admin", "_repositories_admin")
-			s.Fault(emulator.Fault{Kind: emulator.FaultDisallowed})
+			s.Fault(fault.Fault{Kind: fault.Disallowed})
 			return s.with(s.call(http.MethodPut, "/v2/team/app/manifests/v1", nil, []byte("{}")), k.Credential())
 		}},
-		{rule: rule.FaultSlow, make: func(s *stage) diagnose.Attempt {
-			s.Fault(emulator.Fault{Kind: emulator.FaultSlow, BytesPerSecond: 1 << 20})
+		{rule: rule.OfFault(fault.Slow), make: func(s *stage) diagnose.Attempt {
+			s.Fault(fault.Fault{Kind: fault.Slow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)
 			return diagnose.Attempt{} // nothing failed
 		}},
 	}
+	for _, k := range fault.Kinds() {
+		is := func(x scenario) bool { return x.rule == rule.OfFault(k) }
+		if i := slices.IndexFunc(special, is); i >= 0 {
+			all = append(all, special[i])
+			continue
+		}
+		f := fault.Fault{Kind: k}
+		if k.Takes(fault.ParameterStatus) {
+			f.Status = http.StatusServiceUnavailable
+		}
+		all = append(all, failing(f))
+	}
+	return all
 }

@@ -188,7 +188,7 @@ func keepFresh(ctx context.Context, period time.Duration, current auth.Login, ne
 			l, err := next(ctx)
 			// A failure may pass until the next time; if it does not, the command is
 			// refused and says so.
-			if err == nil && (l.User != current.User || l.Password.Reveal() != current.Password.Reveal()) && write(l) == nil {
+			if err == nil && (l.User != current.User || !l.Password.Equal(current.Password)) && write(l) == nil {
 				current = l
 			}
 		}

@@ -1,4 +1,4 @@
-package emulator
+package rehearsal
 
 import (
 	"cmp"
@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/acrkit/acrkit/emulator/internal/identity"
+	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // rate is a limit, in requests a minute. Source: Microsoft, "Azure Container
@@ -46,15 +47,15 @@ func rateOf(class rateClass, premium bool) rate {
 	return pick(rate{10_000, 5_000}, rate{20_000, 10_000})
 }
 
-func rateClasses(method string, route Route) []rateClass {
+func rateClasses(method string, route fault.Route) []rateClass {
 	switch {
-	case route == RouteToken || route == RouteExchange:
+	case route == fault.RouteToken || route == fault.RouteExchange:
 		return []rateClass{rateOAuth}
 	case method == http.MethodDelete:
 		return []rateClass{rateDelete}
 	case method == http.MethodPut || method == http.MethodPatch || method == http.MethodPost:
 		return []rateClass{rateWrite}
-	case route == RouteReferrers:
+	case route == fault.RouteReferrers:
 		return []rateClass{rateReferrers, rateRead}
 	}
 	return []rateClass{rateRead}
@@ -66,10 +67,10 @@ func rateClasses(method string, route Route) []rateClass {
 //rule:emulator-limits-rate-period
 const ratePeriod = time.Minute
 
-// limits counts requests. A bucket is full at each period's begin, so that a
+// Limits counts requests. A bucket is full at each period's begin, so that a
 // refused client gets the period's end: documented is a token bucket, and a
 // Retry-After that counts down from at most 60.
-type limits struct {
+type Limits struct {
 	on atomic.Bool
 
 	mu     sync.Mutex
@@ -82,15 +83,15 @@ type limits struct {
 type bucket struct {
 	registry int64
 	class    rateClass
-	who      identity.Principal
+	who      principal.Principal
 	identity bool // of one identity, not of the whole registry
 }
 
 // take counts a request. Where a limit forbids it, wait is the number of seconds
 // until that ends, and nothing is counted.
-func (l *limits) take(reg *identity.Registry, method string, route Route, who func() identity.Principal, now time.Time) (wait int, why string) {
+func (l *Limits) take(reg *principal.RegistrySettings, method string, route fault.Route, who func() principal.Principal, now time.Time) (wait int, why string) {
 	classes := rateClasses(method, route)
-	principal := identity.Principal{Kind: identity.KindAnonymous} // all anonymous clients are one (documented)
+	principal := principal.Principal{Kind: principal.KindAnonymous} // all anonymous clients are one (documented)
 	if classes[0] != rateOAuth {
 		if p := who(); p.Name != "" {
 			principal = p
@@ -128,15 +129,14 @@ func (l *limits) take(reg *identity.Registry, method string, route Route, who fu
 	return 0, ""
 }
 
-// SetRateLimits switches the documented rate limits of each registry's tier, for
-// a registry and for an identity. They are off by default, because a registry on
-// the user's own machine needs none. See [Options.RateLimits].
-func (e *Emulator) SetRateLimits(enabled bool) {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	e.limits.taken = nil
-	e.limits.on.Store(enabled)
+// Set switches the documented rate limits of each registry's tier, for a registry and
+// for an identity.
+func (l *Limits) Set(enabled bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = nil
+	l.on.Store(enabled)
 }
 
-// RateLimits reports whether rate limits are on.
-func (e *Emulator) RateLimits() bool { return e.limits.on.Load() }
+// On reports whether rate limits are on.
+func (l *Limits) On() bool { return l.on.Load() }

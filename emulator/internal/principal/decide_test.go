@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"sync"
@@ -14,7 +14,7 @@ func TestDecideNow(t *testing.T) {
 	s, r := testStore(t)
 	puller := Principal{KindToken, "Puller"}
 	admin := Principal{KindAdmin, r.Name}
-	pull := acrkit.RepositoryScope("a", cr)
+	pull := acrkit.RepositoryScope("a", acrkit.ContentRead)
 	stop := make(chan struct{})
 	var wait sync.WaitGroup
 	for range 2 { // so that there is always an answer at hand

@@ -1,77 +1,14 @@
-package identity
+package principal
 
 import (
 	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/scopemap"
 )
-
-// The two ways a registry reads its role assignments, under their names in ARM.
-const (
-	ModeLegacy = "LegacyRegistryPermissions"
-	ModeABAC   = "AbacRepositoryPermissions"
-)
-
-// Role is what an assignment gives. Which role gives which of ACR's rights on
-// the data plane is believed, from Microsoft's table of roles, except that the
-// registry-wide roles give nothing in ABAC mode, which is documented.
-type Role struct {
-	Name       string
-	Actions    []acrkit.Action // on all repositories, or those of the condition
-	Catalog    bool
-	ABAC       bool // works in ABAC mode only; the others in legacy mode only
-	Conditions bool // may be limited to some repositories
-}
-
-const (
-	cr, cw, cd = acrkit.ContentRead, acrkit.ContentWrite, acrkit.ContentDelete
-	mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
-)
-
-func roles() []Role {
-	return []Role{
-		{Name: "AcrPull", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "AcrPush", Actions: []acrkit.Action{cr, cw, mr, mw}, Catalog: true},
-		{Name: "AcrDelete", Actions: []acrkit.Action{cd}},
-		{Name: "Reader", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "Contributor", Actions: acrkit.Actions(), Catalog: true},
-		{Name: "Owner", Actions: acrkit.Actions(), Catalog: true},
-		{Name: "Container Registry Repository Reader", Actions: []acrkit.Action{cr, mr}, ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw}, ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Contributor", Actions: acrkit.Actions(), ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Catalog Lister", Catalog: true, ABAC: true},
-	}
-}
-
-// RoleByName finds a role; case does not matter, as in Azure.
-func RoleByName(name string) (Role, bool) {
-	all := roles()
-	i := slices.IndexFunc(all, func(r Role) bool { return strings.EqualFold(r.Name, name) })
-	if i < 0 {
-		return Role{}, false
-	}
-	return all[i], true
-}
-
-// RoleNames lists the roles there are.
-func RoleNames() []string {
-	var names []string
-	for _, r := range roles() {
-		names = append(names, r.Name)
-	}
-	return names
-}
-
-// OrPremium returns the tier, Premium for "".
-func OrPremium(sku string) string {
-	if sku == "" {
-		return "Premium"
-	}
-	return sku
-}
 
 // Rights are what a principal may do now: a scope map, or roles written as one. The
 // catalog is apart, because in ABAC mode it is a role of its own.
@@ -92,22 +29,22 @@ type Rights struct {
 // of anonymous clients.
 const AllRepositories = "*"
 
-// Decision says whether a required scope is within some rights.
-type Decision struct {
+// Grant is the part of a scope that some rights hold, and the rest.
+type Grant struct {
 	Granted acrkit.Scope
 	Missing acrkit.Scope
 	Rules   []string // what granted, each once
 }
 
 // Decide checks a required scope. Unknown resources and actions are missing.
-func (r Rights) Decide(required acrkit.Scope) Decision {
+func (r Rights) Decide(required acrkit.Scope) Grant {
 	d, by := r.decide(required)
 	d.Rules = append(d.Rules, r.texts(by)...)
 	return d
 }
 
 // decide is Decide, with the rules of the map that granted apart.
-func (r Rights) decide(required acrkit.Scope) (d Decision, by []scopemap.Rule) {
+func (r Rights) decide(required acrkit.Scope) (d Grant, by []scopemap.Rule) {
 	rest := required
 	if r.catalog != nil {
 		if asked := required.Intersect(acrkit.CatalogScope()); !asked.IsEmpty() {
@@ -137,7 +74,7 @@ func (r Rights) texts(rules []scopemap.Rule) (out []string) {
 // Grant returns what an access token holds for a requested scope: the part of it
 // within the rights. Only a rule for all repositories (the pattern *) grants all
 // repositories: a token never holds more than its scope map.
-func (r Rights) Grant(asked acrkit.Scope) Decision {
+func (r Rights) Grant(asked acrkit.Scope) Grant {
 	var named []acrkit.Access
 	var all []string
 	for access := range asked.All() {
@@ -181,7 +118,7 @@ func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 	granted := asked.Intersect(acrkit.CatalogScope())
 	for access := range asked.All() {
 		if access.Type == "repository" {
-			return granted.Union(acrkit.RepositoryScope(AllRepositories, cr))
+			return granted.Union(acrkit.RepositoryScope(AllRepositories, acrkit.ContentRead))
 		}
 	}
 	return granted
@@ -193,8 +130,8 @@ func roleRights(mode string, assignments []Assignment) Rights {
 	out := Rights{catalog: &catalog}
 	var names []string
 	for _, a := range assignments {
-		role, ok := RoleByName(a.Role)
-		if !ok || role.ABAC != (mode == ModeABAC) {
+		role, ok := service.RoleByName(a.Role)
+		if !ok || role.ABAC != (mode == service.ModeABAC) {
 			continue
 		}
 		names = append(names, role.Name)
@@ -217,7 +154,7 @@ func roleRights(mode string, assignments []Assignment) Rights {
 	switch len(names) {
 	case 0:
 		out.Source = "no role"
-		if mode == ModeABAC && len(assignments) > 0 {
+		if mode == service.ModeABAC && len(assignments) > 0 {
 			out.Source, out.Lacks = "the role", rule.ABACRole
 		}
 	case 1:

@@ -1,4 +1,4 @@
-package emulator
+package rehearsal
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 )
 
 // drop ends the connection when enough bytes of a body have passed.
-func drop(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault) (
+func drop(_ *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	if f.AfterBytes == 0 {
@@ -25,7 +26,7 @@ func drop(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault)
 }
 
 // slow lets bodies pass slowly.
-func slow(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault) (
+func slow(_ *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	s := &slower{ResponseWriter: w, ctx: r.Context(), body: r.Body, perSecond: f.BytesPerSecond}
@@ -35,7 +36,7 @@ func slow(_ *Emulator, w http.ResponseWriter, r *http.Request, _ Route, f Fault)
 
 // tooLarge refuses a body that is too large: by its declared length, or else once
 // too much of it has come.
-func tooLarge(_ *Emulator, w http.ResponseWriter, r *http.Request, route Route, f Fault) (
+func tooLarge(_ *Rehearsal, w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	if r.ContentLength > f.AfterBytes {
@@ -47,18 +48,6 @@ func tooLarge(_ *Emulator, w http.ResponseWriter, r *http.Request, route Route, 
 	b := &bounder{ResponseWriter: w, request: r, body: r.Body, route: route, left: f.AfterBytes}
 	r.Body = b
 	return b, func() {}, false
-}
-
-// injectStorage applies a fault to a request at the host of blobs, in the words of
-// Azure storage.
-func (e *Emulator) injectStorage(w http.ResponseWriter, r *http.Request, f Fault) (next http.ResponseWriter, finish func(), done bool) {
-	k := f.Kind.kind()
-	if k.storage == nil {
-		return k.inject(e, w, r, RouteStorage, f)
-	}
-	return answering(func(w http.ResponseWriter, _ *http.Request, _ Route, f Fault) {
-		e.data.FailStorage(w, k.storage(f))
-	})(e, w, r, RouteStorage, f)
 }
 
 // discard reads a body to its end: a client that still sends may not read an answer.
@@ -74,10 +63,10 @@ const (
 )
 
 // commonHeaders sets what every answer of a service has.
-func commonHeaders(w http.ResponseWriter, route Route) {
+func commonHeaders(w http.ResponseWriter, route fault.Route) {
 	switch route {
-	case RouteEntra, RouteARM:
-	case RouteToken, RouteExchange:
+	case fault.RouteEntra, fault.RouteARM:
+	case fault.RouteToken, fault.RouteExchange:
 		answer.Token(w)
 	default:
 		answer.Token(w)
@@ -92,12 +81,12 @@ func commonHeaders(w http.ResponseWriter, route Route) {
 // registry's 429 is as users report it; the bodies of 5xx are believed: the
 // reference implementation's for 500, those of the proxy in front of the service,
 // which names itself in its Server header, for the others.
-func fail(w http.ResponseWriter, r *http.Request, route Route, status int) {
+func fail(w http.ResponseWriter, r *http.Request, route fault.Route, status int) {
 	commonHeaders(w, route)
 	switch {
-	case route == RouteEntra:
+	case route == fault.RouteEntra:
 		answer.JSON(w, status, map[string]any{"error": "temporarily_unavailable", "error_description": entraTransient, "error_codes": []int{90033}})
-	case route == RouteARM:
+	case route == fault.RouteARM:
 		code := map[int]string{429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout"}[status]
 		answer.JSON(w, status, map[string]any{"error": map[string]string{"code": code, "message": http.StatusText(status)}})
 	case status == http.StatusTooManyRequests:
@@ -123,23 +112,33 @@ func page(w http.ResponseWriter, r *http.Request, status int, server string) {
 	}
 }
 
-// servingKey is where a request carries the end of the listener it came by.
-type servingKey struct{}
+// listenerKey is where a request carries the end of the listener it came by.
+type listenerKey struct{}
 
-// ending returns a channel that is closed when the listener ends, nil where
-// there is none.
-func ending(ctx context.Context) <-chan struct{} {
-	done, _ := ctx.Value(servingKey{}).(<-chan struct{})
+// WithListener returns a context for the requests of a listener that ends with done.
+func WithListener(ctx context.Context, done <-chan struct{}) context.Context {
+	return context.WithValue(ctx, listenerKey{}, done)
+}
+
+// Ending returns a channel that is closed when the listener of a request ends, nil
+// where there is none.
+func Ending(ctx context.Context) <-chan struct{} {
+	done, _ := ctx.Value(listenerKey{}).(<-chan struct{})
 	return done
 }
+
+// maxHang bounds how long a request hangs whose client never gives up.
+//
+//rule:listener-times-max-hang
+const maxHang = 10 * time.Minute
 
 // hang waits until the client gives up, the emulator ends, or maxHang has passed.
 // What the client sends is read and discarded: only then does the HTTP server
 // notice that it has gone.
-func (e *Emulator) hang(r *http.Request) {
+func (h *Rehearsal) hang(r *http.Request) {
 	// Not counted as under way: a reset need not wait for it.
-	e.underWay.Add(-1)
-	defer e.underWay.Add(1)
+	h.Gate.underWay.Add(-1)
+	defer h.Gate.underWay.Add(1)
 	read := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, r.Body) // does not wait for a client that stalls
@@ -154,11 +153,11 @@ func (e *Emulator) hang(r *http.Request) {
 		}
 		select {
 		case <-r.Context().Done():
-		case <-ending(r.Context()):
+		case <-Ending(r.Context()):
 		case <-timer.C:
 		}
 	case <-r.Context().Done():
-	case <-ending(r.Context()):
+	case <-Ending(r.Context()):
 	case <-timer.C:
 	}
 }
@@ -229,7 +228,7 @@ type bounder struct {
 	http.ResponseWriter
 	request *http.Request
 	body    io.ReadCloser
-	route   Route
+	route   fault.Route
 	left    int64 // negative once it was too large
 }
 
@@ -300,7 +299,7 @@ func (s *slower) pass(n int) error {
 		return nil
 	case <-s.ctx.Done():
 		return s.ctx.Err()
-	case <-ending(s.ctx):
+	case <-Ending(s.ctx):
 		return context.Canceled
 	}
 }

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"cmp"
@@ -60,7 +60,7 @@ func (s *Store) Chosen() []string {
 // ChosenIn is [Store.Chosen] of what is put into a change, as if nothing else were
 // there.
 func ChosenIn(put func(c *Change)) []string {
-	c := newChange()
+	c := newChange(nil)
 	put(c)
 	return chosenOf(maps.Values(c.put))
 }
@@ -69,12 +69,12 @@ func ChosenIn(put func(c *Change)) []string {
 // expired does not matter: the clock and the expiry can be set. A password of a
 // disabled token does nothing until the token is enabled, which is a change.
 func chosenOf(all iter.Seq[object]) []string {
-	registries := map[int64]*Registry{}
+	registries := map[int64]*RegistrySettings{}
 	var tokens []*Token
 	var applications []*Application
 	for o := range all {
 		switch x := o.(type) {
-		case *Registry:
+		case *RegistrySettings:
 			registries[x.ID] = x
 		case *Token:
 			if x.Enabled {

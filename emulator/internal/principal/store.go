@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"cmp"
@@ -40,7 +40,7 @@ type Store struct {
 	mu      sync.RWMutex
 	version uint64 // counts the changes of what follows
 	objects map[key]object
-	sorted  []*Registry             // by ID
+	sorted  []*RegistrySettings     // by ID
 	byOID   map[string]*Application // by the service principal's object id
 }
 
@@ -97,7 +97,7 @@ func parse(kind, doc string) (object, error) {
 	case kindSubscription:
 		o = new(Subscription)
 	case kindRegistry:
-		o = new(Registry)
+		o = new(RegistrySettings)
 	case kindScopeMap:
 		o = new(ScopeMap)
 	case kindToken:
@@ -135,46 +135,20 @@ func (s *Store) index(o object) {
 func (s *Store) sort() {
 	s.sorted = s.sorted[:0:0]
 	for _, o := range s.objects {
-		if r, ok := o.(*Registry); ok {
+		if r, ok := o.(*RegistrySettings); ok {
 			s.sorted = append(s.sorted, r)
 		}
 	}
-	slices.SortFunc(s.sorted, func(a, b *Registry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.sorted, func(a, b *RegistrySettings) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Change collects what an update stores and removes.
-type Change struct {
-	put    map[key]object
-	remove map[key]bool
-}
-
-func newChange() *Change { return &Change{put: map[key]object{}, remove: map[key]bool{}} }
-
-// Put stores an object, in the place of one with the same name.
-func (c *Change) Put(o object) {
-	delete(c.remove, o.key())
-	c.put[o.key()] = o
-}
-
-// RemoveToken removes a token.
-func (c *Change) RemoveToken(t *Token) {
-	delete(c.put, t.key())
-	c.remove[t.key()] = true
-}
-
-// RemoveScopeMap removes a scope map.
-func (c *Change) RemoveScopeMap(m *ScopeMap) {
-	delete(c.put, m.key())
-	c.remove[m.key()] = true
-}
-
-// Update makes a change: durable when it returns nil, undone otherwise. f may
-// read the store; it sees the state before the change, and no other update runs
-// beside it.
+// Update makes a change: durable when it returns nil, undone otherwise. No other
+// update runs beside it: what f reads by the methods of its [Change] holds until the
+// change is made.
 func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	c := newChange()
+	c := newChange(s)
 	if err := f(c); err != nil {
 		return err
 	}
@@ -251,14 +225,14 @@ func list[T object](s *Store, keep func(T) bool, order func(a, b T) int) []T {
 }
 
 // Registries returns the registries, the first first.
-func (s *Store) Registries() []*Registry {
+func (s *Store) Registries() []*RegistrySettings {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.sorted)
 }
 
 // First returns the registry that answers on the address itself.
-func (s *Store) First() (*Registry, bool) {
+func (s *Store) First() (*RegistrySettings, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if len(s.sorted) == 0 {
@@ -268,7 +242,7 @@ func (s *Store) First() (*Registry, bool) {
 }
 
 // RegistryByName finds a registry; case does not matter.
-func (s *Store) RegistryByName(name string) (*Registry, bool) {
+func (s *Store) RegistryByName(name string) (*RegistrySettings, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, r := range s.sorted {
@@ -280,8 +254,8 @@ func (s *Store) RegistryByName(name string) (*Registry, bool) {
 }
 
 // Registry returns a registry by its ID.
-func (s *Store) Registry(id int64) (*Registry, bool) {
-	return get[*Registry](s, key{kindRegistry, id, ""})
+func (s *Store) Registry(id int64) (*RegistrySettings, bool) {
+	return get[*RegistrySettings](s, key{kindRegistry, id, ""})
 }
 
 // Tenant finds a tenant.
@@ -337,6 +311,11 @@ func (s *Store) ScopeMap(registry int64, name string) (scopemap.Map, bool) {
 		}
 	}
 	return scopemap.Map{}, false
+}
+
+// IsSystemScopeMap reports whether a scope map of that name is one of the service's own.
+func IsSystemScopeMap(name string) bool {
+	return slices.ContainsFunc(scopemap.System(), func(m scopemap.Map) bool { return m.Name == name })
 }
 
 // ScopeMaps returns the scope maps of a registry that users made, by name.

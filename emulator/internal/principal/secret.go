@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"crypto/hmac"
@@ -14,11 +14,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
-
-// ZeroGUID is the user name under which an ACR refresh token is a password.
-const ZeroGUID = "00000000-0000-0000-0000-000000000000"
 
 // NewRID returns a registry id in the form that tokens have.
 func NewRID() string {
@@ -57,7 +55,7 @@ func (k *Keys) hash(parts ...string) []byte {
 func (k *Keys) Sum(parts ...string) []byte { return k.hash(append([]string{"sum"}, parts...)...) }
 
 //tap:secret value
-func (k *Keys) passwordHash(r *Registry, token, slot, value string) []byte {
+func (k *Keys) passwordHash(r *RegistrySettings, token, slot, value string) []byte {
 	return k.hash("token password", r.RID, strings.ToLower(token), slot, value)
 }
 
@@ -72,13 +70,13 @@ func (k *Keys) NewSecret(clientID, value string, expires time.Time) Secret {
 }
 
 // NewPasswordOf returns the stored form of a token's password.
-func (k *Keys) NewPasswordOf(r *Registry, token, slot, value string, created, expires time.Time) Password {
+func (k *Keys) NewPasswordOf(r *RegistrySettings, token, slot, value string, created, expires time.Time) Password {
 	return Password{Slot: slot, Hash: k.passwordHash(r, token, slot, value), Created: created, Expires: expires}
 }
 
 // AdminPassword returns the admin user's password of a name ("password" or
 // "password2"). It is computed, so that no readable password is stored.
-func (k *Keys) AdminPassword(r *Registry, name string) string {
+func (k *Keys) AdminPassword(r *RegistrySettings, name string) string {
 	sum := k.hash("admin password", r.RID, name)
 	//tap:secret
 	return base64.StdEncoding.EncodeToString(sum)[:32]
@@ -112,7 +110,7 @@ func (s *Store) CheckSecret(a *Application, value string, now time.Time) SecretS
 // CheckPassword authenticates a user name and password as the token service
 // does: a scope-mapped token, the admin user, or a service principal. Its error is
 // a [rule.ID], for the decision log; the answer to the client is the same for all.
-func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time) (Principal, error) {
+func (s *Store) CheckPassword(r *RegistrySettings, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
 		return Principal{KindToken, t.Name}, s.checkToken(r, t, password, now)
 	}
@@ -122,16 +120,16 @@ func (s *Store) CheckPassword(r *Registry, user, password string, now time.Time)
 // CheckDirect authenticates a user name and password in a request to the registry
 // itself. Scope-mapped tokens are not accepted there, as users report of the
 // service; the admin user and service principals are.
-func (s *Store) CheckDirect(r *Registry, user, password string, now time.Time) (Principal, error) {
+func (s *Store) CheckDirect(r *RegistrySettings, user, password string, now time.Time) (Principal, error) {
 	if t, ok := s.Token(r.ID, user); ok {
 		return Principal{KindToken, t.Name}, rule.BasicScopedToken
 	}
 	return s.checkOther(r, user, password, now)
 }
 
-func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time) error {
+func (s *Store) checkToken(r *RegistrySettings, t *Token, password string, now time.Time) error {
 	var err error = rule.PasswordWrong
-	for _, slot := range []string{Password1, Password2} {
+	for _, slot := range service.Slots() {
 		sum := s.keys.passwordHash(r, t.Name, slot, password)
 		p, ok := t.Password(slot)
 		if !ok || subtle.ConstantTimeCompare(p.Hash, sum) != 1 {
@@ -149,7 +147,7 @@ func (s *Store) checkToken(r *Registry, t *Token, password string, now time.Time
 	return err
 }
 
-func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (Principal, error) {
+func (s *Store) checkOther(r *RegistrySettings, user, password string, now time.Time) (Principal, error) {
 	if strings.EqualFold(user, r.Name) {
 		admin := Principal{KindAdmin, r.Name}
 		if !r.Admin {
@@ -180,15 +178,15 @@ func (s *Store) checkOther(r *Registry, user, password string, now time.Time) (P
 
 // RightsOf returns what a principal may do on a registry now. Where there is no
 // such principal any more, or it is disabled, the error is a [rule.ID].
-func (s *Store) RightsOf(r *Registry, p Principal) (Rights, error) {
+func (s *Store) RightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 	rights, err := s.rightsOf(r, p)
 	// In ABAC mode the service ignores a scope for all repositories. Source: acr-cli.
 	//rule:all-repositories-rights-of
-	rights.wildcard = r.Mode != ModeABAC
+	rights.wildcard = r.Mode != service.ModeABAC
 	return rights, err
 }
 
-func (s *Store) rightsOf(r *Registry, p Principal) (Rights, error) {
+func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 	switch p.Kind {
 	case KindToken:
 		t, ok := s.Token(r.ID, p.Name)
@@ -217,14 +215,14 @@ func (s *Store) rightsOf(r *Registry, p Principal) (Rights, error) {
 		if !r.Anonymous {
 			return Rights{}, rule.AnonymousPullOff
 		}
-		rights := allRights("anonymous pull", cr, mr)
+		rights := allRights("anonymous pull", acrkit.ContentRead, acrkit.MetadataRead)
 		rights.anonymous = true
 		return rights, nil
 	}
 	return Rights{}, fmt.Errorf("a principal of the kind %q", p.Kind)
 }
 
-func (s *Store) assignments(r *Registry, clientID string) []Assignment {
+func (s *Store) assignments(r *RegistrySettings, clientID string) []Assignment {
 	var out []Assignment
 	for _, a := range r.Assignments {
 		if strings.EqualFold(a.ClientID, clientID) {
@@ -235,7 +233,7 @@ func (s *Store) assignments(r *Registry, clientID string) []Assignment {
 }
 
 // HasRole reports whether an application holds any role on a registry.
-func (s *Store) HasRole(r *Registry, clientID string) bool {
+func (s *Store) HasRole(r *RegistrySettings, clientID string) bool {
 	return len(s.assignments(r, clientID)) > 0
 }
 

@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"crypto/sha256"
@@ -11,16 +11,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
-// The lifetimes of the registry's tokens, recorded, and how far back their "not
-// before" lies, recorded too.
+// The lifetime of an anonymous client's token, recorded, and how far back the "not
+// before" of tokens lies, recorded too.
 const (
-	AccessLife = time.Hour
 	//rule:anonymous-token-anonymous-life
 	AnonymousLife = 5 * time.Minute // of the access token of an anonymous client
-	RefreshLife   = 3 * time.Hour
 	Backdate      = 15 * time.Minute
 )
 
@@ -78,14 +77,14 @@ type Lifetimes struct{ Access, Refresh, Entra time.Duration }
 
 func (l Lifetimes) access() time.Duration {
 	if l.Access == 0 {
-		return AccessLife
+		return service.AccessLife
 	}
 	return l.Access
 }
 
 func (l Lifetimes) refresh() time.Duration {
 	if l.Refresh == 0 {
-		return RefreshLife
+		return service.RefreshLife
 	}
 	return l.Refresh
 }
@@ -102,7 +101,7 @@ func (s *Store) subject(p Principal) string {
 	return p.Name
 }
 
-func (s *Store) common(r *Registry, p Principal, audience string, now time.Time, life time.Duration) claims {
+func (s *Store) common(r *RegistrySettings, p Principal, audience string, now time.Time, life time.Duration) claims {
 	return claims{ID: s.keys.newJTI(p.Kind), Subject: s.subject(p), Issuer: Issuer, Audience: audience, Version: "1.0", RID: r.RID,
 		NotBefore: now.Add(-Backdate).Unix(), IssuedAt: now.Add(-Backdate).Unix(), Expires: now.Add(life).Unix(), Roles: []string{}}
 }
@@ -119,7 +118,7 @@ func (s *Store) sign(c *claims) (string, error) {
 
 // AccessToken issues an access token. audience is the login server the client
 // asked.
-func (s *Store) AccessToken(r *Registry, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) AccessToken(r *RegistrySettings, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
 	life := l.access()
 	if p.Kind == KindAnonymous {
 		//rule:anonymous-token-access-token
@@ -170,13 +169,13 @@ func metadataOnly(access []acrkit.Access) bool {
 }
 
 // RefreshToken issues a refresh token to a service principal.
-func (s *Store) RefreshToken(r *Registry, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) RefreshToken(r *RegistrySettings, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
 	p := Principal{KindServicePrincipal, a.ClientID}
 	c := s.common(r, p, audience, now, l.refresh())
 	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
 	rights, _ := s.RightsOf(r, p)
 	c.Permissions = &permissions{Actions: rights.words()}
-	if r.Mode == ModeABAC {
+	if r.Mode == service.ModeABAC {
 		c.AADIdentity = a.ClientID
 	}
 	return s.sign(&c)
@@ -194,13 +193,13 @@ func (r Rights) words() []string {
 		}
 		return false
 	}
-	if has(cr) {
+	if has(acrkit.ContentRead) {
 		out = append(out, "read")
 	}
-	if has(cw) {
+	if has(acrkit.ContentWrite) {
 		out = append(out, "write")
 	}
-	if has(cd) {
+	if has(acrkit.ContentDelete) {
 		out = append(out, "delete", "deleted/read", "deleted/restore/action")
 	}
 	return out
@@ -251,7 +250,7 @@ func (s *Store) NewVerifier() *Verifier {
 // Verify returns what a good access token for the registry holds. For any other
 // token the error is a [rule.ID], for the decision log: the service does not say it
 // to its clients.
-func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, error) {
+func (v *Verifier) Verify(r *RegistrySettings, token string, now time.Time) (Access, error) {
 	if len(token) > MaxToken {
 		return Access{}, rule.ACRTokenMalformed
 	}
@@ -275,9 +274,9 @@ func (v *Verifier) Verify(r *Registry, token string, now time.Time) (Access, err
 			return Access{}, err
 		}
 		//rule:anonymous-token-verify
-		if pull := acrkit.RepositoryScope(AllRepositories, cr); kind == KindAnonymous && a.Granted.Contains(pull) {
+		if pull := acrkit.RepositoryScope(AllRepositories, acrkit.ContentRead); kind == KindAnonymous && a.Granted.Contains(pull) {
 			// Such a token holds pull alone, and reads tags and attributes, too (recorded).
-			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, mr))
+			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, acrkit.MetadataRead))
 		}
 		v.remember(sum, a)
 	}
@@ -321,7 +320,7 @@ func (v *Verifier) remember(sum [sha256.Size]byte, a Access) {
 
 // CheckRefresh returns the principal of a good refresh token for the registry. Its
 // errors are those of [Verifier.Verify].
-func (s *Store) CheckRefresh(r *Registry, token string, now time.Time) (Principal, error) {
+func (s *Store) CheckRefresh(r *RegistrySettings, token string, now time.Time) (Principal, error) {
 	//rule:emulator-limits-check-refresh
 	if len(token) > MaxToken {
 		return Principal{}, rule.ACRTokenMalformed

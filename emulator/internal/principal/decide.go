@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"github.com/acrkit/acrkit"
@@ -16,9 +16,9 @@ type question struct {
 	required  string // a scope's text
 }
 
-// Answer is a [Decision] on the rights that a principal has now.
+// Answer is a [Grant] on the rights that a principal has now.
 type Answer struct {
-	Decision
+	Grant
 	Source string  // as [Rights] has it
 	Lacks  rule.ID // the rule by which the missing rights are refused; "" if none are
 }
@@ -46,7 +46,7 @@ func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answ
 	if err != nil {
 		return Answer{}, err
 	}
-	a := Answer{Decision: rights.Decide(required), Source: rights.Source}
+	a := Answer{Grant: rights.Decide(required), Source: rights.Source}
 	if !a.Missing.IsEmpty() {
 		a.Lacks = rights.lacks(required)
 	}

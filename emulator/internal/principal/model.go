@@ -1,8 +1,8 @@
-// Package identity holds the identities and their rights: tenants and
+// Package principal holds the identities and their rights: tenants and
 // applications, registries with their settings and role assignments, scope maps,
 // tokens with their passwords. All of it is held in memory and kept in the
 // database; a change is durable before it is seen.
-package identity
+package principal
 
 import (
 	"strings"
@@ -10,15 +10,6 @@ import (
 
 	"github.com/acrkit/acrkit/scopemap"
 )
-
-// Slots are the names of a token's passwords.
-const (
-	Password1 = "password1"
-	Password2 = "password2"
-)
-
-// IsSlot reports whether a token can have a password of that name.
-func IsSlot(name string) bool { return name == Password1 || name == Password2 }
 
 // Tenant is an Entra tenant.
 type Tenant struct {
@@ -71,8 +62,8 @@ type Group struct {
 	Location string `json:"location"`
 }
 
-// Registry is a registry's settings. ID is the one its content is stored under.
-type Registry struct {
+// RegistrySettings are a registry's settings. ID is the one its content is stored under.
+type RegistrySettings struct {
 	ID           int64        `json:"id"`
 	Name         string       `json:"name"` // lower case
 	RID          string       `json:"rid"`  // 32 hexadecimal digits, as in its tokens
@@ -173,13 +164,13 @@ const (
 	kindMeta         = "meta"
 )
 
-func (t *Tenant) key() key       { return key{kindTenant, 0, strings.ToLower(t.ID)} }
-func (a *Application) key() key  { return key{kindApplication, 0, strings.ToLower(a.ClientID)} }
-func (s *Subscription) key() key { return key{kindSubscription, 0, strings.ToLower(s.ID)} }
-func (r *Registry) key() key     { return key{kindRegistry, r.ID, ""} }
-func (m *ScopeMap) key() key     { return key{kindScopeMap, m.RegistryID, m.Name} }
-func (t *Token) key() key        { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
-func (m *Meta) key() key         { return key{kindMeta, 0, m.Name} }
+func (t *Tenant) key() key           { return key{kindTenant, 0, strings.ToLower(t.ID)} }
+func (a *Application) key() key      { return key{kindApplication, 0, strings.ToLower(a.ClientID)} }
+func (s *Subscription) key() key     { return key{kindSubscription, 0, strings.ToLower(s.ID)} }
+func (r *RegistrySettings) key() key { return key{kindRegistry, r.ID, ""} }
+func (m *ScopeMap) key() key         { return key{kindScopeMap, m.RegistryID, m.Name} }
+func (t *Token) key() key            { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
+func (m *Meta) key() key             { return key{kindMeta, 0, m.Name} }
 
 // Meta is a note of the emulator to itself.
 type Meta struct {

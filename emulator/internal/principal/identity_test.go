@@ -1,4 +1,4 @@
-package identity
+package principal
 
 import (
 	"fmt"
@@ -12,9 +12,10 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 )
 
-func testStore(t testing.TB) (*Store, *Registry) {
+func testStore(t testing.TB) (*Store, *RegistrySettings) {
 	t.Helper()
 	d, err := db.Open(t.Context(), "", &db.Options{Migrations: Migrations()})
 	if err != nil {
@@ -29,7 +30,7 @@ func testStore(t testing.TB) (*Store, *Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Registry{ID: 1, Name: "myregistry", RID: NewRID(), Mode: ModeLegacy}
+	r := &RegistrySettings{ID: 1, Name: "myregistry", RID: NewRID(), Mode: service.ModeLegacy}
 	err = s.Update(t.Context(), func(c *Change) error {
 		c.Put(r)
 		c.Put(&ScopeMap{RegistryID: 1, Name: "pull", Actions: []string{"repositories/a/content/read"}})
@@ -69,7 +70,7 @@ func TestTokenIDs(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range []string{"", guid.New(), ZeroGUID, "x"} {
+	for _, id := range []string{"", guid.New(), service.RefreshTokenUser, "x"} {
 		if _, err := a.kindOf(id); err == nil {
 			t.Errorf("%q is taken", id)
 		}
@@ -94,7 +95,7 @@ func TestAKindIsNotAName(t *testing.T) {
 	now := time.Now()
 	const guid = "22222222-2222-2222-2222-222222222222"
 	err := s.Update(t.Context(), func(c *Change) error {
-		c.Put(&Application{TenantID: ZeroGUID, ClientID: guid, ObjectID: "33333333-3333-3333-3333-333333333333"})
+		c.Put(&Application{TenantID: service.RefreshTokenUser, ClientID: guid, ObjectID: "33333333-3333-3333-3333-333333333333"})
 		c.Put(&Token{RegistryID: 1, Name: "33333333-3333-3333-3333-333333333333", ScopeMap: "pull", Enabled: true})
 		return nil
 	})

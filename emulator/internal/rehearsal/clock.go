@@ -1,4 +1,4 @@
-package emulator
+package rehearsal
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 // The times an emulator's clock can be set to: those that fit the JSON of its
 // answers and the 64 bits in which its database counts nanoseconds.
 var (
-	minTime = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
-	maxTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	MinTime = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
+	MaxTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // Clock is the emulator's clock. Tokens, passwords and secrets expire by it, and
@@ -21,7 +21,7 @@ var (
 // its own. Not by it: certificates, whose validity clients check by their own
 // clock, and the age at which unused content is collected.
 //
-// It runs with [Options.Now] until it is frozen or set. Its methods are safe for
+// It runs with Options.Now until it is frozen or set. Its methods are safe for
 // concurrent use; changes hold for the next request, and not over a restart.
 type Clock struct {
 	base  func() time.Time
@@ -42,8 +42,13 @@ type ClockState struct {
 	Offset time.Duration // before the machine's time, or that of Options.Now; negative = behind
 }
 
-// Clock returns the emulator's clock.
-func (e *Emulator) Clock() *Clock { return e.clock }
+// NewClock returns a clock over base; nil = time.Now.
+func NewClock(base func() time.Time) *Clock {
+	if base == nil {
+		base = time.Now
+	}
+	return &Clock{base: base}
+}
 
 // Now returns the emulator's time.
 func (c *Clock) Now() time.Time {
@@ -90,8 +95,8 @@ func (c *Clock) Set(t time.Time) error {
 
 func (c *Clock) set(t time.Time) error {
 	t = t.Round(0)
-	if t.Before(minTime) || !t.Before(maxTime) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "set the clock", Reason: fmt.Sprintf("the time is not between %d and %d", minTime.Year(), maxTime.Year()-1)}
+	if t.Before(MinTime) || !t.Before(MaxTime) {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "set the clock", Reason: fmt.Sprintf("the time is not between %d and %d", MinTime.Year(), MaxTime.Year()-1)}
 	}
 	s := &clockState{offset: t.Sub(c.base().Round(0))}
 	if old := c.state.Load(); old != nil && old.frozen {
@@ -119,7 +124,7 @@ func (c *Clock) Resume() {
 	}
 }
 
-// Reset gives the clock the machine's time again, or that of [Options.Now].
+// Reset gives the clock the machine's time again, or that of Options.Now.
 // Tokens that were issued later than that are not good yet.
 func (c *Clock) Reset() {
 	c.mu.Lock()
@@ -127,4 +132,5 @@ func (c *Clock) Reset() {
 	c.state.Store(nil)
 }
 
-func (c *Clock) moved() bool { return c.state.Load() != nil }
+// Moved reports whether the clock was frozen or set.
+func (c *Clock) Moved() bool { return c.state.Load() != nil }
