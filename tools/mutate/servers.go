@@ -33,6 +33,16 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"pipeline",
+			"In a pipeline, the emulator's log shows no query, its command no other credential, and a " +
+				"dead emulator is an error.",
+			[]change{
+				{"access-log-path-of", value("\"?\" + r.URL.RawQuery"), "", "TestAccessLog"},
+				{"access-log-max-logged", value("$ + 1"), "", "TestAccessLog"},
+				{"access-log-max-logged", value("$ - 1"), "", "TestAccessLog"},
+			},
+		},
+		{
 			"given-authority",
 			"A given certificate authority must be one, valid now, with its own key.",
 			[]change{

@@ -26,7 +26,7 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 			"rehearsal: Entra authority, resource manager (read only), token service and registry\n" +
 			"on one port. It is not a production registry.",
 	})
-	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), newCmdSeed(f), newCmdLog(f), newCmdClock(f), newCmdFault(f),
+	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), NewCmdHealth(f, nil), newCmdSeed(f), newCmdLog(f), newCmdClock(f), newCmdFault(f),
 		newCmdToken(f), newCmdScopeMap(f), newCmdNetwork(f), newCmdSettings(f), newCmdSnapshot(f), newCmdReset(f), newCmdCheck(f))
 	return cmd
 }

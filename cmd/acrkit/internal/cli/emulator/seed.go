@@ -23,8 +23,12 @@ func newCmdSeed(f *cmdutil.Factory) *cobra.Command {
 	return cmd
 }
 
-// readSeed reads a seed from a file, or from in where path is "-".
-func readSeed(path string, in io.Reader) (*seed.Seed, error) {
+// readSeed reads a seed from a file, or from in where path is "-", without the values that
+// are elsewhere.
+func readSeed(path string, in io.Reader) (*seed.Seed, error) { return readSeedFrom(path, in, nil) }
+
+// readSeedFrom is readSeed, with the values that are elsewhere unless from is nil.
+func readSeedFrom(path string, in io.Reader, from *seed.Sources) (*seed.Seed, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
@@ -34,13 +38,18 @@ func readSeed(path string, in io.Reader) (*seed.Seed, error) {
 		defer file.Close()
 		in = file
 	}
-	s, err := seed.Read(in)
+	s, err := seed.ReadFrom(in, from)
+	return s, seedError(err, fmt.Sprintf("%q", path))
+}
+
+// seedError is the error of a seed that was read at a place.
+func seedError(err error, where string) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		out := *e
 		out.Code = acrkit.CodeUsage // too large is wrong usage here like any other bad file
-		out.Op = fmt.Sprintf("read the seed %q", path)
+		out.Op = "read the seed " + where
 		out.Hint = sentence.Fix(sentence.ShowSeed, nil)
-		return nil, &out
+		return &out
 	}
-	return s, err
+	return err
 }
