@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // within reports whether a repository is the prefix or lies under it: whole path
@@ -61,7 +62,7 @@ func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, err
 	all := map[string]Credential{}
 	for prefix, cred := range c.entries {
 		if prefix != "" && acrkit.CheckRepositoryName(prefix) != nil {
-			return nil, usage(fmt.Sprintf("the prefix %s is not the name of a repository; it is written without a wildcard and without a slash at its end", clipQuote(prefix)))
+			return nil, usage(fmt.Sprintf("the prefix %s is not the name of a repository; it is written without a wildcard and without a slash at its end", wording.Quote(prefix)))
 		}
 		if cred == nil {
 			return nil, usage(fmt.Sprintf("the credential for %q is nil", prefix))

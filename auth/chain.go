@@ -9,6 +9,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // chainCredential is the first of several credentials that is available.
@@ -172,7 +173,7 @@ func (g *chainGrant) choose(ctx context.Context) (*chosen, error) {
 func (g *chainGrant) lookup(i int, o Outcome, err error) Lookup {
 	l := Lookup{Source: g.members[i].String(), Kind: g.members[i].Kind(), Outcome: o}
 	if err != nil {
-		l.Detail = reasonOf(err)
+		l.Detail = wording.Reason(err)
 		if within, ok := errors.AsType[*ChainError](err); ok {
 			l.Places = within.Lookups
 		}
@@ -211,7 +212,7 @@ func (g *chainGrant) report(c *chosen, err error) error {
 	with := *e
 	// First, so that errors.As finds this report before those of the members.
 	with.Errs = append([]error{g.attempts(c, err)}, e.Errs...)
-	with.Reason = reasonOf(err) + afterwards(c.before)
+	with.Reason = wording.Reason(err) + afterwards(c.before)
 	return wire.Final(&with)
 }
 

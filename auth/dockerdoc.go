@@ -19,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // dockerFile bounds a configuration file of Docker or podman. Logins to hundreds
@@ -98,7 +99,7 @@ func (s loginSource) read(reg acrkit.Registry) (dockerDoc, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return dockerDoc{}, s.failure(acrkit.CodeUsage, "this user may not read it", "")
 	case err != nil:
-		return dockerDoc{}, s.failure(cmp.Or(acrkit.CodeOf(err), acrkit.CodeUsage), reasonOf(err), "")
+		return dockerDoc{}, s.failure(cmp.Or(acrkit.CodeOf(err), acrkit.CodeUsage), wording.Reason(err), "")
 	}
 	doc, why := parseDockerFile(data, reg)
 	if why != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // dockerGrant is the grant of the credential that the files have.
@@ -105,7 +106,7 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for _, source := range g.part.config.sources {
 		doc, err := source.read(g.t.registry)
 		if err != nil {
-			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed, reasonOf(err))
+			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed, wording.Reason(err))
 			return places, err
 		}
 		docs = append(docs, doc)
@@ -166,7 +167,7 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				l.Outcome, l.Detail = OutcomeFailed, reasonOf(err)
+				l.Outcome, l.Detail = OutcomeFailed, wording.Reason(err)
 			}
 			return nil, withPlaces(err, places)
 		}
@@ -184,7 +185,7 @@ func withPlaces(err error, places []dockerPlace) error {
 		return err
 	}
 	with := *e
-	with.Reason = reasonOf(err)
+	with.Reason = wording.Reason(err)
 	for _, p := range places {
 		// The error of a file names the file; that of a helper must still name it.
 		if p.lookup.Outcome == OutcomeFailed && (e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed) {
@@ -216,7 +217,7 @@ func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, erro
 		return pair, err
 	}
 	if p.entry.why != "" {
-		return userSecret{}, p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", clipQuote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
+		return userSecret{}, p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", wording.Quote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
 	}
 	return p.entry.pair, nil
 }
@@ -244,7 +245,7 @@ func withSource(err error, from string) error {
 		return err
 	}
 	with := *e
-	with.Reason = reasonOf(err) + "; it is from " + from
+	with.Reason = wording.Reason(err) + "; it is from " + from
 	return wire.Final(&with)
 }
 
@@ -313,5 +314,5 @@ func (d dockerDoc) helperName() string {
 }
 
 func (d dockerDoc) entryName(e dockerEntry) string {
-	return fmt.Sprintf("%s, entry %s", d.source, clipQuote(e.key))
+	return fmt.Sprintf("%s, entry %s", d.source, wording.Quote(e.key))
 }

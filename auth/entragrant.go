@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // entraGrant exchanges Entra tokens for ACR refresh tokens, of which it keeps
@@ -136,7 +137,7 @@ func (g *entraGrant) exchangeRefused(e *acrkit.Error, said string, token Secret,
 		e.Reason += "; the token is for Azure Resource Manager of another cloud than the registry's"
 		e.Hint = sentence.Fix(sentence.AskForRegistriesInAllClouds, nil)
 	case err == nil && !claims.IsForRegistries() && !claims.IsResourceManager() && !entra.HasGUID(audience):
-		e.Reason += "; its issuer is " + clipQuote(redact.Text(claims.Issuer))
+		e.Reason += "; its issuer is " + wording.Quote(redact.Text(claims.Issuer))
 		e.Hint = sentence.Fix(sentence.AskForRegistries, nil)
 	default:
 		e.Hint = sentence.Fix(sentence.CheckTenant, nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Environment is what the environment variables say.
@@ -55,7 +56,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	if name != "" {
 		reg, err := acrkit.ParseRegistry(name)
 		if err != nil {
-			return env, r.usage("ACR_NAME is not a registry: "+reasonOf(err), "")
+			return env, r.usage("ACR_NAME is not a registry: "+wording.Reason(err), "")
 		}
 		env.Registry, r.registry = reg, reg
 	}
@@ -145,7 +146,7 @@ func (r *envReader) half(l *Lookup, set []string, instead string, missing ...str
 // check refuses white space around a value without showing it.
 func (r *envReader) check(l *Lookup, name, value string) error {
 	if err := checkSecret(name, value); err != nil {
-		l.Outcome, l.Detail = OutcomeIncomplete, reasonOf(err)
+		l.Outcome, l.Detail = OutcomeIncomplete, wording.Reason(err)
 		return because(acrkit.CauseOf(err), r.usage(l.Detail, sentence.Fix(sentence.SetWithoutSpace, map[string]string{"variable": name})))
 	}
 	return nil
@@ -209,7 +210,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 func (r *envReader) file(l *Lookup, variable, name string) (SecretSource, error) {
 	s := newFileSource(name)
 	if _, err := s.read(context.Background(), nil); err != nil {
-		l.Outcome, l.Detail = OutcomeIncomplete, "the file in "+variable+" cannot be read: "+reasonOf(err)
+		l.Outcome, l.Detail = OutcomeIncomplete, "the file in "+variable+" cannot be read: "+wording.Reason(err)
 		//rule:byte-order-marks-file
 		return nil, because(causeWithin(err), r.usage(l.Detail, ""))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // origin returns the registry's scheme, host and port as a URL's beginning.
@@ -143,8 +144,5 @@ func shortHost(u *url.URL) string {
 	if u.Scheme != "" {
 		s = u.Scheme + "://" + s
 	}
-	if len(s) > 120 {
-		s = s[:120] + "…"
-	}
-	return s
+	return wording.Clip(s, 120)
 }

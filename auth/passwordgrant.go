@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // passwordGrant is the grant of a name and password, or of the token that was given
@@ -107,7 +108,7 @@ func (g *passwordGrant) unusable(err error, who, from string, pair userSecret) e
 			with.Hint = sentence.Fix(sentence.PrintRefreshToken, map[string]string{"name": g.t.registry.Name()})
 		}
 	} else if from != "" {
-		with.Reason = reasonOf(err) + "; it is the password of " + who + from
+		with.Reason = wording.Reason(err) + "; it is the password of " + who + from
 	}
 	return wire.Final(&with)
 }

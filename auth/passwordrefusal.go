@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
@@ -54,7 +55,7 @@ func foreignToken(password string) string {
 	if err != nil || claims.Issuer == "" {
 		return what + no
 	}
-	return what + " of the issuer " + clipQuote(redact.Text(claims.Issuer)) + no
+	return what + " of the issuer " + wording.Quote(redact.Text(claims.Issuer)) + no
 }
 
 // causeOfPassword returns the cause of a refusal by the form of the password or the

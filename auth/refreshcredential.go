@@ -10,6 +10,7 @@ import (
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 type refreshCredential struct {
@@ -80,7 +81,7 @@ func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	case err == nil && !claims.IsACR() && claims.Issuer != "":
 		e.Cause = cause.TokenAsPassword
 		e.Reason = fmt.Sprintf("the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container Registry%s",
-			clipQuote(redact.Text(claims.Issuer)), said)
+			wording.Quote(redact.Text(claims.Issuer)), said)
 	case damage != "":
 		e.Cause = cause.TokenMalformed
 		e.Reason, e.Hint = sentence.Say(sentence.TokenDamaged, map[string]string{"damage": damage, "said": said})

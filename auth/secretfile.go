@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // fileSource is a file that holds a secret and nothing else.
@@ -89,7 +90,7 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 
 func (s *fileSource) failure(err error) error {
 	//rule:byte-order-marks-failure
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text, Reason: reasonOf(err)}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text, Reason: wording.Reason(err)}
 	switch {
 	case s.name == "":
 		e.Reason = "the file has no name"

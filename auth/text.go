@@ -1,21 +1,9 @@
 package auth
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/acrkit/acrkit"
 )
-
-// clipQuote quotes a text and shortens a long one.
-func clipQuote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
-}
 
 // listed joins the names of variables for a message.
 func listed(names ...string) string {
@@ -30,13 +18,6 @@ func isOrAre(variables ...string) string {
 		return listed(variables...) + " are"
 	}
 	return listed(variables...) + " is"
-}
-
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }
 
 // plainArgument matches what needs no quotes in a shell.

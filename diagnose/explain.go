@@ -14,9 +14,10 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/loginfile"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Explain says why an attempt failed. An error is the context's, or has
@@ -166,7 +167,7 @@ func (x *examiner) reason() string {
 // maxQuoted is the longest part of a text, in bytes, that a diagnosis quotes.
 const maxQuoted = 300
 
-func clip(s string) string { return visible.Clip(strings.Join(strings.Fields(s), " "), maxQuoted) }
+func clip(s string) string { return wording.Clip(strings.Join(strings.Fields(s), " "), maxQuoted) }
 
 // entra explains a refusal of Entra by its AADSTS number.
 func (x *examiner) entra(context.Context) (Diagnosis, bool) {
@@ -216,8 +217,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.HeaderTooLarge, Proved, fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
 	case x.at == theToken && x.status == http.StatusBadRequest && hasScope && strings.TrimSpace(strings.Join(values, "")) == "":
 		return verdict(cause.EmptyScope, Proved, "the token request has an empty scope="), true
-	case strings.HasPrefix(x.password, "\ufeff") && x.status >= 400:
-		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent begins with the bytes EF BB BF"), true
+	case loginfile.ByteOrderMark(x.password) != "" && x.status >= 400:
+		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent "+loginfile.ByteOrderMark(x.password)), true
 	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.status >= 400,
 		x.user != "" && x.user != strings.TrimSpace(x.user) && x.status >= 400:
 		return verdict(cause.PasswordWhitespace, Proved, "the user name or password that was sent begins or ends with white space"), true

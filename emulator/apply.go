@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -149,25 +150,25 @@ func (e *Emulator) loadLifetimes() error {
 
 // note remembers that the seed was applied.
 func (e *Emulator) note(ctx context.Context, s *seed.Seed) error {
-	err := e.ids.Update(ctx, func(c *principal.Change) error { return e.putNotes(c, s) })
+	err := e.write.Update(ctx, func(tx *write.Tx) error { return e.putNotes(tx, s) })
 	if err != nil {
 		return err
 	}
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putNotes(c *principal.Change, s *seed.Seed) error {
+func (e *Emulator) putNotes(tx *write.Tx, s *seed.Seed) error {
 	lifetimes, err := json.Marshal(principal.Lifetimes(s.TokenLifetimes))
 	if err != nil {
 		return err
 	}
-	c.Put(&principal.Meta{Name: metaSeed, Value: e.seedSum(s)})
-	c.Put(&principal.Meta{Name: metaLifetimes, Value: lifetimes})
+	tx.PutMeta(metaSeed, e.seedSum(s))
+	tx.PutMeta(metaLifetimes, lifetimes)
 	var rates []byte
 	if s.RateLimits {
 		rates = []byte("documented")
 	}
-	c.Put(&principal.Meta{Name: metaRates, Value: rates})
+	tx.PutMeta(metaRates, rates)
 	return nil
 }
 
@@ -182,16 +183,6 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 			return err
 		}
 		registries[i] = registryOf(s, &r, id)
-		registries[i].Created = e.now().UTC()
-		registries[i].RID = principal.NewRID()
-		if old, ok := e.ids.Registry(id); ok {
-			registries[i].Created, registries[i].RID = old.Created, old.RID
-			for _, a := range old.Assignments {
-				if !slices.ContainsFunc(registries[i].Assignments, func(b principal.Assignment) bool { return reflect.DeepEqual(a, b) }) {
-					registries[i].Assignments = append(registries[i].Assignments, a)
-				}
-			}
-		}
 		for _, repo := range r.Repositories {
 			for _, image := range repo.Images {
 				m := generate(registries[i].Name, repo.Name, image)
@@ -201,22 +192,28 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 			}
 		}
 	}
-	err := e.ids.Update(ctx, func(c *principal.Change) error {
+	err := e.write.Update(ctx, func(tx *write.Tx) error {
 		for _, t := range s.Tenants {
-			tenant := strings.ToLower(t.ID)
-			c.Put(&principal.Tenant{ID: tenant})
+			tx.PutTenant(t.ID)
 			for _, a := range t.Applications {
-				c.Put(e.application(tenant, a))
+				if err := tx.PutApplication(t.ID, a); err != nil {
+					return err
+				}
 			}
 		}
 		for _, sub := range subscriptionsOf(s) {
-			c.Put(sub)
+			tx.PutSubscription(sub)
 		}
 		for i, r := range s.Registries {
-			c.Put(registries[i])
-			e.putInRegistry(c, registries[i], &r)
+			reg, err := tx.PutRegistry(*registries[i])
+			if err == nil {
+				err = putInRegistry(reg, &r)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return e.putNotes(c, s)
+		return e.putNotes(tx, s)
 	})
 	if err != nil {
 		return err
@@ -224,33 +221,23 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 	return e.loadLifetimes()
 }
 
-func (e *Emulator) putInRegistry(c *principal.Change, reg *principal.RegistrySettings, r *seed.Registry) {
-	now := e.now().UTC()
+func putInRegistry(w *write.Registry, r *seed.Registry) error {
 	for _, m := range r.ScopeMaps {
-		created := now
-		if old, ok := e.ids.StoredScopeMap(reg.ID, m.Name); ok {
-			created = old.Created
+		if err := w.PutScopeMap(m); err != nil {
+			return err
 		}
-		c.Put(&principal.ScopeMap{RegistryID: reg.ID, Name: m.Name, Description: m.Description, Actions: m.Actions, Created: created})
 	}
 	for _, t := range r.Tokens {
-		next := &principal.Token{RegistryID: reg.ID, Name: t.Name, Created: now}
-		if old, ok := e.ids.Token(reg.ID, t.Name); ok {
-			next.Created = old.Created
-			next.Passwords = slices.DeleteFunc(slices.Clone(old.Passwords), func(p principal.Password) bool {
-				return slices.ContainsFunc(t.Passwords, func(x seed.Password) bool { return x.Name == p.Slot })
-			})
+		if err := w.PutToken(write.Token{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: t.Status == "disabled"}); err != nil {
+			return err
 		}
-		next.ScopeMap, next.Enabled = t.ScopeMap, t.Status != "disabled"
 		for _, p := range t.Passwords {
-			password := e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), now, p.Expires)
-			//rule:value-from-token
-			password.Private = p.IsPrivate()
-			next.Passwords = append(next.Passwords, password)
+			if err := w.SetPassword(t.Name, p); err != nil {
+				return err
+			}
 		}
-		slices.SortFunc(next.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
-		c.Put(next)
 	}
+	return nil
 }
 
 // subscriptionsOf returns the seed's subscriptions, or the one there is without.

@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"reflect"
 	"slices"
 	"strings"
@@ -163,6 +165,20 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) || got.Private != p.IsPrivate() {
 			return "has another " + p.Name
 		}
+	}
+	return ""
+}
+
+// compareKeys says how an application's keys differ from the seed's, or "".
+func compareKeys(have *principal.Application, a seed.Application) string {
+	certificates, federated := write.PublicKeys(a)
+	switch {
+	case !slices.EqualFunc(have.Certificates, certificates, bytes.Equal):
+		return "has other certificates"
+	case !slices.EqualFunc(have.Federated, federated, func(x, y principal.Federated) bool {
+		return x.Issuer == y.Issuer && x.Subject == y.Subject && x.Audience == y.Audience && bytes.Equal(x.PublicKey, y.PublicKey)
+	}):
+		return "has other federatedCredentials"
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -183,7 +184,12 @@ func (r *Registry) controlChangeToken(w http.ResponseWriter, req *http.Request) 
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}
-	if err := r.patchToken(req.Context(), req.PathValue("name"), in); err != nil {
+	change := write.TokenChange{ScopeMap: in.ScopeMap}
+	if in.Status != nil {
+		enabled := *in.Status == control.Enabled
+		change.Enabled = &enabled
+	}
+	if err := r.changeToken(req.Context(), req.PathValue("name"), change); err != nil {
 		return err
 	}
 	return r.controlToken(w, req)

@@ -110,15 +110,11 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 }
 
 func faultJSON(f fault.Fault) control.Fault {
-	out := control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
-		Kind: string(f.Kind), Routes: []string{}, Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
+	return control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
+		Kind: f.Kind, Routes: append([]fault.Route{}, f.Routes...), Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
 		BytesPerSecond: f.BytesPerSecond,
 	}}
-	for _, r := range f.Routes {
-		out.Routes = append(out.Routes, string(r))
-	}
-	return out
 }
 
 func (e *Emulator) controlFaults(w http.ResponseWriter, _ *http.Request) error {
@@ -138,11 +134,7 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
 		return badControl("retryAfter is not between 0 and %d seconds", most)
 	}
-	var routes []fault.Route
-	for _, name := range in.Routes {
-		routes = append(routes, fault.Route(name))
-	}
-	f, err := e.AddFault(fault.Fault{Kind: fault.Kind(in.Kind), Routes: routes, Registry: in.Registry, Principal: in.Principal,
+	f, err := e.AddFault(fault.Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal,
 		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
 		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/idle"
@@ -135,6 +136,7 @@ type Emulator struct {
 	ca       *pki.Authority
 	db       *db.DB
 	ids      *principal.Store
+	write    *write.Writer
 	content  *content.Store
 	log      *decisions.Log
 	verifier *principal.Verifier
@@ -242,6 +244,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.verifier = e.ids.NewVerifier()
+	e.write = write.New(e.ids, e.now)
 	e.wire()
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err

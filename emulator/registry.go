@@ -2,16 +2,11 @@ package emulator
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
-	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -82,29 +77,21 @@ func (e *Emulator) Subscriptions() []string {
 	return out
 }
 
-// change stores a changed copy of the registry's settings.
-func (r *Registry) change(ctx context.Context, f func(*principal.RegistrySettings)) error {
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		reg, err := r.settings()
-		if err != nil {
-			return err
-		}
-		next := *reg
-		next.Assignments = slices.Clone(reg.Assignments)
-		f(&next)
-		c.Put(&next)
-		return nil
-	})
+// update makes a change of the registry.
+func (r *Registry) update(ctx context.Context, f func(*write.Registry) error) error {
+	return r.e.write.UpdateRegistry(ctx, r.id, r.name, f)
 }
 
 // SetAnonymousPull switches anonymous pull.
+//
+// Errors: [acrkit.CodeUsage] in the tier Basic, which has none.
 func (r *Registry) SetAnonymousPull(ctx context.Context, enabled bool) error {
-	return r.change(ctx, func(x *principal.RegistrySettings) { x.Anonymous = enabled })
+	return r.ChangeSettings(ctx, func(s *RegistrySettings) { s.AnonymousPull = enabled })
 }
 
 // SetAdminUser switches the admin user, whose name is the registry's.
 func (r *Registry) SetAdminUser(ctx context.Context, enabled bool) error {
-	return r.change(ctx, func(x *principal.RegistrySettings) { x.Admin = enabled })
+	return r.ChangeSettings(ctx, func(s *RegistrySettings) { s.AdminUser = enabled })
 }
 
 // AdminPasswords returns the admin user's two passwords, whether or not it is
@@ -120,42 +107,22 @@ func (r *Registry) AdminPasswords() ([2]seed.Secret, error) {
 
 // AssignRole gives an application a role on the registry, beside those it has.
 func (r *Registry) AssignRole(ctx context.Context, a seed.RoleAssignment) error {
-	const op = "assign the role"
-	if _, ok := r.e.ids.Application(a.ClientID); !ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
-	}
-	if err := a.Check(); err != nil {
-		return refusal.Of(op, err)
-	}
-	return r.change(ctx, func(x *principal.RegistrySettings) { x.Assignments = append(x.Assignments, principal.Assignment(a)) })
+	return r.update(ctx, func(w *write.Registry) error { return w.AssignRole(a) })
 }
 
 // RemoveRoles takes all of an application's roles on the registry away.
 func (r *Registry) RemoveRoles(ctx context.Context, clientID string) error {
-	return r.change(ctx, func(x *principal.RegistrySettings) {
-		x.Assignments = slices.DeleteFunc(x.Assignments, func(a principal.Assignment) bool { return strings.EqualFold(a.ClientID, clientID) })
-	})
+	return r.update(ctx, func(w *write.Registry) error { w.RemoveRoles(clientID); return nil })
 }
 
 // PutScopeMap makes or replaces a scope map. Tokens that have it have its new
 // rights with the next request.
+//
+// Errors: [acrkit.CodeUsage] for an invalid one; [acrkit.CodeTooLarge] for more than the
+// registry's tier allows.
 func (r *Registry) PutScopeMap(ctx context.Context, m scopemap.Map) error {
-	const op = "store the scope map"
-	spec := seed.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()}
-	if err := spec.Check(); err != nil {
-		return refusal.Of(op, err)
-	}
-	if slices.ContainsFunc(scopemap.System(), func(x scopemap.Map) bool { return x.Name == m.Name }) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op,
-			Reason: "name: " + refusal.Quote(m.Name) + " is one of the registry's own scope maps"}
-	}
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		created := r.e.now().UTC()
-		if old, ok := r.e.ids.StoredScopeMap(r.id, m.Name); ok {
-			created = old.Created
-		}
-		c.Put(&principal.ScopeMap{RegistryID: r.id, Name: m.Name, Description: m.Description, Actions: spec.Actions, Created: created})
-		return nil
+	return r.update(ctx, func(w *write.Registry) error {
+		return w.PutScopeMap(seed.ScopeMap{Name: m.Name, Description: m.Description, Actions: m.Lines()})
 	})
 }
 
@@ -171,14 +138,7 @@ func (r *Registry) ScopeMap(name string) (scopemap.Map, error) {
 // DeleteScopeMap removes a scope map. Tokens that had it keep its name and have
 // no rights.
 func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		m, ok := r.e.ids.StoredScopeMap(r.id, name)
-		if !ok {
-			return refusal.NotFound("scope map", name)
-		}
-		c.RemoveScopeMap(m)
-		return nil
-	})
+	return r.update(ctx, func(w *write.Registry) error { return w.DeleteScopeMap(name) })
 }
 
 // TokenSpec is a token to be made, or as it is.
@@ -190,27 +150,11 @@ type TokenSpec struct {
 
 // PutToken makes or changes a token. A new one has no passwords; one that is
 // changed keeps its own.
+//
+// Errors: [acrkit.CodeUsage] for an invalid one and an unknown scope map;
+// [acrkit.CodeTooLarge] for more than the registry's tier allows.
 func (r *Registry) PutToken(ctx context.Context, t TokenSpec) error {
-	const op = "store the token"
-	bad := func(reason string) error { return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: reason} }
-	if err := (&seed.Token{Name: t.Name, ScopeMap: t.ScopeMap}).Check(); err != nil {
-		return refusal.Of(op, err)
-	}
-	if _, ok := r.e.ids.ScopeMap(r.id, t.ScopeMap); !ok {
-		return bad("scopeMap: there is no scope map " + refusal.Quote(t.ScopeMap) + " in this registry")
-	}
-	if strings.EqualFold(t.Name, r.name) {
-		return bad("name: is the name of the registry, which is its admin user's")
-	}
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		next := principal.Token{RegistryID: r.id, Name: t.Name, Created: r.e.now().UTC()}
-		if old, ok := r.e.ids.Token(r.id, t.Name); ok {
-			next = *old
-		}
-		next.ScopeMap, next.Enabled = t.ScopeMap, !t.Disabled
-		c.Put(&next)
-		return nil
-	})
+	return r.update(ctx, func(w *write.Registry) error { return w.PutToken(write.Token(t)) })
 }
 
 // Token returns a token as it is.
@@ -224,33 +168,16 @@ func (r *Registry) Token(name string) (TokenSpec, error) {
 
 // SetTokenStatus enables or disables a token.
 func (r *Registry) SetTokenStatus(ctx context.Context, name string, enabled bool) error {
-	return r.changeToken(ctx, name, func(t *principal.Token) { t.Enabled = enabled })
+	return r.changeToken(ctx, name, write.TokenChange{Enabled: &enabled})
+}
+
+func (r *Registry) changeToken(ctx context.Context, name string, change write.TokenChange) error {
+	return r.update(ctx, func(w *write.Registry) error { return w.ChangeToken(name, change) })
 }
 
 // DeleteToken removes a token with its passwords.
 func (r *Registry) DeleteToken(ctx context.Context, name string) error {
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		t, ok := r.e.ids.Token(r.id, name)
-		if !ok {
-			return refusal.NotFound("token", name)
-		}
-		c.RemoveToken(t)
-		return nil
-	})
-}
-
-func (r *Registry) changeToken(ctx context.Context, name string, f func(*principal.Token)) error {
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		t, ok := r.e.ids.Token(r.id, name)
-		if !ok {
-			return refusal.NotFound("token", name)
-		}
-		next := *t
-		next.Passwords = slices.Clone(t.Passwords)
-		f(&next)
-		c.Put(&next)
-		return nil
-	})
+	return r.update(ctx, func(w *write.Registry) error { return w.DeleteToken(name) })
 }
 
 // Password is a password of a token. Value is there only where it was just
@@ -266,73 +193,28 @@ type Password struct {
 // both where none is named. The old ones stop to work. A zero expires never
 // expires. The values are not stored; this is the only time they can be read.
 func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time, slots ...string) ([]Password, error) {
-	if len(slots) == 0 {
-		slots = []string{service.Password1, service.Password2}
-	}
 	var out []Password
-	for i, slot := range slots {
-		if !service.IsSlot(slot) || slices.Contains(slots[:i], slot) {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate passwords",
-				Reason: fmt.Sprintf("%s is neither password1 nor password2, or occurs twice", refusal.Quote(slot))}
+	err := r.update(ctx, func(w *write.Registry) error {
+		made, err := w.GeneratePasswords(token, expires, slots...)
+		for _, p := range made {
+			out = append(out, Password(p))
 		}
-		out = append(out, Password{Name: slot, Value: seed.Secret(principal.NewPassword()), Created: r.e.now().UTC(), Expires: expires})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return out, r.setPasswords(ctx, token, out, true)
+	return out, nil
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service
 // does not allow: for tests that want to know it beforehand.
 func (r *Registry) SetPassword(ctx context.Context, token string, p seed.Password) error {
-	if err := p.Check(); err != nil {
-		return refusal.Of("set the password", err)
-	}
-	return r.setPasswords(ctx, token, []Password{{Name: p.Name, Value: p.Value, Created: r.e.now().UTC(), Expires: p.Expires}}, false)
-}
-
-func (r *Registry) setPasswords(ctx context.Context, token string, passwords []Password, generated bool) error {
-	reg, err := r.settings()
-	if err != nil {
-		return err
-	}
-	return r.changeToken(ctx, token, func(t *principal.Token) {
-		for _, p := range passwords {
-			t.Passwords = slices.DeleteFunc(t.Passwords, func(x principal.Password) bool { return x.Slot == p.Name })
-			next := r.e.ids.Keys().NewPasswordOf(reg, t.Name, p.Name, string(p.Value), p.Created, p.Expires)
-			next.Generated = generated
-			t.Passwords = append(t.Passwords, next)
-		}
-		slices.SortFunc(t.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
-	})
+	return r.update(ctx, func(w *write.Registry) error { return w.SetPassword(token, p) })
 }
 
 // PutApplication makes or replaces an application with its secrets, in a tenant
 // that is made where there is none.
 func (e *Emulator) PutApplication(ctx context.Context, tenantID string, a seed.Application) error {
-	if err := (&seed.Tenant{ID: tenantID, Applications: []seed.Application{a}}).Check(); err != nil {
-		return refusal.Of("store the application", err)
-	}
-	return e.ids.Update(ctx, func(c *principal.Change) error {
-		if _, ok := e.ids.Tenant(tenantID); !ok {
-			c.Put(&principal.Tenant{ID: strings.ToLower(tenantID)})
-		}
-		c.Put(e.application(strings.ToLower(tenantID), a))
-		return nil
-	})
-}
-
-// application returns the stored form of an application, with the object id of
-// the one it replaces.
-func (e *Emulator) application(tenant string, a seed.Application) *principal.Application {
-	out := &principal.Application{TenantID: tenant, ClientID: strings.ToLower(a.ClientID), ObjectID: guid.New(), DisplayName: a.DisplayName}
-	if old, ok := e.ids.Application(a.ClientID); ok {
-		out.ObjectID = old.ObjectID
-	}
-	for _, s := range a.Secrets {
-		secret := e.ids.Keys().NewSecret(out.ClientID, string(s.Value), s.Expires)
-		//rule:value-from-application
-		secret.Private = s.IsPrivate()
-		out.Secrets = append(out.Secrets, secret)
-	}
-	keysOf(out, a)
-	return out
+	return e.write.Update(ctx, func(tx *write.Tx) error { return tx.PutApplication(tenantID, a) })
 }

@@ -1,19 +1,14 @@
 package emulator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
-	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
-	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -33,8 +28,8 @@ func (e *Emulator) SetLifetimes(ctx context.Context, l seed.Lifetimes) error {
 	if err != nil {
 		return err
 	}
-	err = e.ids.Update(ctx, func(c *principal.Change) error {
-		c.Put(&principal.Meta{Name: metaLifetimes, Value: data})
+	err = e.write.Update(ctx, func(tx *write.Tx) error {
+		tx.PutMeta(metaLifetimes, data)
 		return nil
 	})
 	if err != nil {
@@ -55,9 +50,7 @@ type RegistrySettings struct {
 }
 
 // MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
-//
-//rule:emulator-limits-max-ip-rules
-const MaxIPRules = 100
+const MaxIPRules = write.MaxIPRules
 
 // NetworkRules say which addresses may reach a registry: its data plane and its
 // token service. They do not apply to Entra and Azure Resource Manager. Other
@@ -73,17 +66,12 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 	if err != nil {
 		return RegistrySettings{}, err
 	}
-	s := RegistrySettings{Name: reg.Name, SKU: reg.SKU, AdminUser: reg.Admin, AnonymousPull: reg.Anonymous,
-		RoleAssignmentMode: cmp.Or(reg.Mode, service.ModeLegacy), ArmTokens: !reg.NoArmTokens}
-	if reg.Network != nil {
-		s.Network.Deny = true
-		for _, text := range reg.Network.Allow {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				s.Network.Allow = append(s.Network.Allow, p)
-			}
-		}
-	}
-	return s, nil
+	return settingsOf(reg.Name, reg.SKU, write.SettingsOf(reg)), nil
+}
+
+func settingsOf(name, sku string, s write.Settings) RegistrySettings {
+	return RegistrySettings{Name: name, SKU: sku, AdminUser: s.AdminUser, AnonymousPull: s.AnonymousPull,
+		RoleAssignmentMode: s.RoleAssignmentMode, ArmTokens: s.ArmTokens, Network: NetworkRules{s.Deny, s.Allow}}
 }
 
 // ChangeSettings calls change with the settings and stores the result. Name and SKU
@@ -93,51 +81,12 @@ func (r *Registry) Settings() (RegistrySettings, error) {
 // than [MaxIPRules], IP rules while all addresses are allowed, and anonymous pull in
 // the tier Basic, which has none.
 func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySettings)) error {
-	return r.e.ids.Update(ctx, func(c *principal.Change) error {
-		s, err := r.Settings()
-		if err != nil {
-			return err
-		}
+	return r.update(ctx, func(w *write.Registry) error {
+		s := settingsOf(w.Name(), w.SKU(), w.Settings())
 		change(&s)
-		rules, err := s.check()
-		if err != nil {
-			return err
-		}
-		reg, err := r.settings()
-		if err != nil {
-			return err
-		}
-		next := *reg
-		next.Admin, next.Anonymous, next.Mode, next.NoArmTokens, next.Network = s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, !s.ArmTokens, rules
-		c.Put(&next)
-		return nil
+		return w.PutSettings(write.Settings{AdminUser: s.AdminUser, AnonymousPull: s.AnonymousPull,
+			RoleAssignmentMode: s.RoleAssignmentMode, ArmTokens: s.ArmTokens, Deny: s.Network.Deny, Allow: s.Network.Allow})
 	})
-}
-
-func (s *RegistrySettings) check() (rules *principal.Network, err error) {
-	bad := func(format string, args ...any) (*principal.Network, error) {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "change the registry's settings", Reason: fmt.Sprintf(format, args...)}
-	}
-	switch {
-	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
-		return bad("the role assignment mode %s is neither %s nor %s", refusal.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
-	case s.AnonymousPull && s.SKU == "Basic":
-		return bad("the tier Basic has no anonymous pull")
-	case len(s.Network.Allow) > MaxIPRules:
-		return bad("there are more than %d IP rules", MaxIPRules)
-	case !s.Network.Deny && len(s.Network.Allow) > 0:
-		return bad("IP rules mean nothing while all addresses are allowed")
-	case !s.Network.Deny:
-		return nil, nil
-	}
-	rules = &principal.Network{}
-	for _, p := range s.Network.Allow {
-		if !p.IsValid() {
-			return bad("an IP rule is no address or network")
-		}
-		rules.Allow = append(rules.Allow, p.Masked().String())
-	}
-	return rules, nil
 }
 
 // ScopeMaps returns the registry's scope maps by name, its own ones last.
@@ -173,19 +122,7 @@ func (r *Registry) Tokens() []TokenState {
 // Errors: [acrkit.CodeNotFound] for an unknown token and a password that it does
 // not have.
 func (r *Registry) ExpirePassword(ctx context.Context, token, slot string, at time.Time) error {
-	if at.IsZero() {
-		at = r.e.now()
-	}
-	found := false
-	err := r.changeToken(ctx, token, func(t *principal.Token) {
-		if i := slices.IndexFunc(t.Passwords, func(p principal.Password) bool { return p.Slot == slot }); i >= 0 {
-			t.Passwords[i].Expires, found = at.UTC(), true
-		}
-	})
-	if err == nil && !found {
-		return refusal.NotFound("password", slot)
-	}
-	return err
+	return r.update(ctx, func(w *write.Registry) error { return w.ExpirePassword(token, slot, at) })
 }
 
 // tokenState returns a token as it is.
@@ -199,19 +136,4 @@ func (r *Registry) tokenState(name string) (TokenState, error) {
 		s.Passwords = append(s.Passwords, Password{Name: p.Slot, Created: p.Created, Expires: p.Expires})
 	}
 	return s, nil
-}
-
-// patchToken changes what is not nil.
-func (r *Registry) patchToken(ctx context.Context, name string, change control.TokenChange) error {
-	if scopeMap := change.ScopeMap; scopeMap != nil {
-		if _, ok := r.e.ids.ScopeMap(r.id, *scopeMap); !ok {
-			return refusal.NotFound("scope map", *scopeMap)
-		}
-	}
-	return r.changeToken(ctx, name, func(t *principal.Token) {
-		set(&t.ScopeMap, change.ScopeMap)
-		if change.Status != nil {
-			t.Enabled = *change.Status == control.Enabled
-		}
-	})
 }

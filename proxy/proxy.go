@@ -64,7 +64,11 @@ const (
 type Options struct {
 	// Hosts are the values that a request's Host may have, host or host:port; at
 	// least one. All others are refused, so that no web page reaches the proxy by
-	// a name of its own.
+	// a name of its own. For a free port the listener comes first:
+	//
+	//	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	//	handler, err := proxy.New(upstream, &proxy.Options{Hosts: []string{listener.Addr().String()}, …})
+	//	err = (&http.Server{Handler: handler}).Serve(listener)
 	Hosts []string
 	// Scheme is "https" or "http": how clients speak to the proxy, and so what realms
 	// say. "" is "https".

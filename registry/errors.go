@@ -7,8 +7,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
-	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // refused returns the error of an answer that is no success.
@@ -73,4 +73,4 @@ func (c *Client) broken(q call, a *answer, code acrkit.Code, why string) error {
 // maxQuoted is the longest part of a message, in bytes, that quotes an argument or an answer.
 const maxQuoted = 300
 
-func clip(s string) string { return visible.Clip(s, maxQuoted) }
+func clip(s string) string { return wording.Clip(s, maxQuoted) }

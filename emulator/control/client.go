@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
@@ -302,7 +303,7 @@ func (c *Client) Faults(ctx context.Context) ([]Fault, error) {
 // AddFault adds a fault and returns it with its ID and seed.
 func (c *Client) AddFault(ctx context.Context, f NewFault) (Fault, error) {
 	if f.Routes == nil {
-		f.Routes = []string{}
+		f.Routes = []fault.Route{}
 	}
 	return do[Fault](ctx, c, PostFault, f)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
@@ -107,20 +108,20 @@ type RateLimits struct {
 	Enabled bool `json:"enabled"`
 }
 
-// NewFault is a fault to be added. What is zero is as in the Fault of package emulator: all
+// NewFault is a fault to be added. What is zero is as in [fault.Fault]: all
 // routes, registries and principals, each request, until it is removed.
 type NewFault struct {
-	Kind           string   `json:"kind"`
-	Routes         []string `json:"routes"`
-	Registry       string   `json:"registry"`
-	Principal      string   `json:"principal"`
-	Rate           float64  `json:"rate"` // from 0 to 1
-	Seed           uint64   `json:"seed"`
-	Count          int64    `json:"count"`
-	Status         int      `json:"status"`
-	RetryAfter     int64    `json:"retryAfter"` // seconds
-	AfterBytes     int64    `json:"afterBytes"`
-	BytesPerSecond int64    `json:"bytesPerSecond"`
+	Kind           fault.Kind    `json:"kind"`
+	Routes         []fault.Route `json:"routes"`
+	Registry       string        `json:"registry"`
+	Principal      string        `json:"principal"`
+	Rate           float64       `json:"rate"` // from 0 to 1
+	Seed           uint64        `json:"seed"`
+	Count          int64         `json:"count"`
+	Status         int           `json:"status"`
+	RetryAfter     int64         `json:"retryAfter"` // seconds
+	AfterBytes     int64         `json:"afterBytes"`
+	BytesPerSecond int64         `json:"bytesPerSecond"`
 }
 
 // Fault is a fault in force.

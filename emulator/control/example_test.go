@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // A program that did not start the emulator reads the key from the data folder, and uses
@@ -38,7 +39,7 @@ func ExampleClient() {
 	fmt.Println(clock.Now.Format(time.DateTime), err)
 
 	// The next request for a token is throttled.
-	f, err := c.AddFault(ctx, control.NewFault{Kind: "throttle", Routes: []string{"token"}, Count: 1, Seed: 7})
+	f, err := c.AddFault(ctx, control.NewFault{Kind: "throttle", Routes: []fault.Route{fault.RouteToken}, Count: 1, Seed: 7})
 	fmt.Println(f.Kind, f.Routes, f.RetryAfter, err)
 
 	_, err = c.Token(ctx, "", "ci-pull")

@@ -103,7 +103,7 @@ const (
 	ImportSourceRefused          acrkit.Cause = "ACRK099" // the source of an import refused
 	UploadPartRefused            acrkit.Cause = "ACRK100" // a part of an upload is refused for its size or range
 	ProxyMalformed               acrkit.Cause = "ACRK101" // a proxy variable is no URL
-	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // the password begins with a byte order mark
+	PasswordByteOrderMark        acrkit.Cause = "ACRK102" // the password has a byte order mark
 	OtherCloud                   acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
 	StorageLimit                 acrkit.Cause = "ACRK104" // the registry's storage is full
 	TokenMalformed               acrkit.Cause = "ACRK105" // the token was cut off or changed in copying

@@ -185,10 +185,10 @@ var requestCauses = map[string]Cause{
 		Fix:        WriteProxy,
 	},
 	"ACRK102": {
-		Title:      "the password begins with a byte order mark",
+		Title:      "the password has a byte order mark",
 		Symptom:    "as ACRK004; the password came from a file that an editor or PowerShell wrote as UTF-8 with a mark",
 		Difference: "a password of ACR has no bytes EF BB BF",
-		Proof:      "the first three bytes of the value that was given",
+		Proof:      "the bytes EF BB BF in the value that was given: at its start, its end or within",
 		Fix:        WriteWithoutMark,
 	},
 	"ACRK103": {

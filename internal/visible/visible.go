@@ -49,18 +49,6 @@ func Text(text string) string {
 	}, text)
 }
 
-// Clip returns the first most bytes of text, between two characters, and "…" if there are
-// more.
-func Clip(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most] + "…"
-}
-
 // IsLine reports whether [Line] changes nothing.
 func IsLine(text string) bool { return Line(text) == text && utf8.ValidString(text) }
 

@@ -93,23 +93,3 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
-
-func TestClip(t *testing.T) {
-	for _, tc := range []struct {
-		text string
-		most int
-		want string
-	}{
-		{"", 3, ""},
-		{"abc", 3, "abc"},
-		{"abcd", 3, "abc…"},
-		{"äöü", 6, "äöü"},
-		{"äöü", 5, "äö…"}, // not within a character
-		{"äöü", 1, "…"},
-		{"ab\xff\xfe", 2, "ab…"},
-	} {
-		if got := visible.Clip(tc.text, tc.most); got != tc.want {
-			t.Errorf("Clip(%q, %d) = %q, want %q", tc.text, tc.most, got, tc.want)
-		}
-	}
-}

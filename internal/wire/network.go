@@ -160,14 +160,6 @@ func Within(e *acrkit.Error) string {
 	return "cannot " + e.Op + ": " + reason
 }
 
-// ReasonOf returns the reason alone of an error of acrkit, and the text of any other.
-func ReasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
-}
-
 // UseCredential is the operation of an error about a given credential.
 const UseCredential = "use a credential" //nolint:gosec // words
 

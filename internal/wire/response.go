@@ -16,7 +16,7 @@ import (
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/visible"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // errorBody bounds the body of a refusal. A real one has some hundred bytes; one
@@ -418,5 +418,5 @@ func Throttled(h http.Header) string { return "too many requests" + wait(h) }
 
 // clip shortens text of a server, which [redact.Text] has made one line, for a message.
 func clip(s string, most int) string {
-	return visible.Clip(strings.TrimSpace(s), most)
+	return wording.Clip(strings.TrimSpace(s), most)
 }

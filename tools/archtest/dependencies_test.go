@@ -30,6 +30,7 @@ func TestWhatImportersGet(t *testing.T) {
 		{"auth", "auth", `auth.NewTransport("myregistry", auth.ScopedToken("name", "password"), nil)`, false},
 		{"azureauth", "auth/azureauth", `azureauth.NewContainerRegistryClient("myregistry", nil, nil)`, false},
 		{"registry", "registry", `registry.New("myregistry", nil, nil)`, false},
+		{"seed", "emulator/seed", `seed.Read(nil)`, false},
 		{"credhelper", "credhelper", `func() (any, error) { return credhelper.New(credhelper.Options{}), nil }()`, false},
 	} {
 		t.Run(tc.list, func(t *testing.T) {

@@ -25,7 +25,7 @@ type rule struct {
 	noStd    []string // packages of the standard library that it must not import
 	mayTest  bool     // may import package testing outside of tests
 	isMain   bool     // a command or example; it may have init functions and import any module
-	internal bool     // may import any internal/*
+	internal bool     // may import any internal/*, but not internal/login, which stands above auth
 }
 
 // rules hold the directions; the first that matches a package applies. Add a new package
@@ -49,43 +49,47 @@ var rules = []rule{
 	{pkg: "emulator/internal/refusal", ours: []string{""}, stdOnly: true},
 	{pkg: "emulator/internal/service", ours: []string{""}, stdOnly: true},
 	{pkg: "emulator/rule", ours: []string{"", "emulator/fault", "internal/cause"}, stdOnly: true},
-	{pkg: "emulator/control", ours: []string{"", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
+	{pkg: "emulator/control", ours: []string{"", "emulator/fault", "emulator/rule", "internal/limit", "internal/sentence", "internal/stall"},
 		stdOnly: true},
-	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence",
+	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/sentence", "internal/wording",
 		"emulator/internal/guid", "emulator/internal/refusal", "emulator/internal/service"}},
+	// The rules of writing are called by HTTP handlers and Go programs alike.
+	{pkg: "emulator/internal/write", ours: []string{"", "scopemap", "emulator/seed", "emulator/internal/db",
+		"emulator/internal/guid", "emulator/internal/principal", "emulator/internal/refusal", "emulator/internal/service"},
+		noStd: []string{"net/http", "encoding/json"}},
 	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen",
-		"internal/pki", "internal/private", "internal/sentence", "internal/shell", "emulator/..."}},
+		"internal/pki", "internal/private", "internal/sentence", "internal/shell", "internal/wording", "emulator/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator/..."},
 		internal: true, mayTest: true},
 	{pkg: "tools/archtest"},
-	{pkg: "cmd/acrkit/internal/cli/clitest", ours: []string{"", "emulator/...", "acrtest", "cmd/acrkit/internal/cli/..."},
-		internal: true, mayTest: true},
+	{pkg: "cmd/acrkit/internal/cli/clitest", ours: []string{"", "emulator/...", "acrtest", "cmd/acrkit/internal/cli/...",
+		"internal/login/..."}, internal: true, mayTest: true},
 	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "diagnose",
-		"proxy", "emulator/...", "cmd/acrkit/internal/cli/..."}, internal: true},
+		"proxy", "emulator/...", "cmd/acrkit/internal/cli/...", "internal/login/..."}, internal: true},
 	// The replayer drives the emulator with recorded traffic.
-	{pkg: "tools/replay", ours: []string{"", "scopemap", "emulator/...", "tools/replay/..."}, isMain: true},
+	{pkg: "tools/replay", ours: []string{"", "scopemap", "emulator/...", "internal/wording", "tools/replay/..."}, isMain: true},
 	{pkg: "tools/replay/recording", ours: []string{""}},
 	{pkg: "tools/leakcheck", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/mutate", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/..."},
 	{pkg: "internal/stall", stdOnly: true},
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation", "internal/redact",
-		"internal/sentence", "internal/stall", "internal/visible"}, stdOnly: true},
+		"internal/sentence", "internal/stall", "internal/visible", "internal/wording"}, stdOnly: true},
 	{pkg: "internal/sentence", stdOnly: true},
 	{pkg: "internal/redact", ours: []string{"", "internal/visible"}, stdOnly: true},
 	{pkg: "internal/visible", stdOnly: true},
 	{pkg: "adapters/internal/adapter", ours: []string{"", "auth"}, stdOnly: true},
 	{pkg: "internal/loginfile", stdOnly: true},
 	{pkg: "internal/login/dockerconf", ours: []string{"", "internal/loginfile", "internal/private", "internal/sentence", "internal/shell"}},
-	{pkg: "internal/login/find", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/sentence", "internal/shell", "internal/login/store", "internal/login/tokencache", "internal/wire"}},
+	{pkg: "internal/login/find", ours: []string{"", "auth", "auth/azureauth", "internal/redact", "internal/sentence", "internal/shell", "internal/login/store", "internal/login/tokencache", "internal/wire", "internal/wording"}},
 	{pkg: "internal/shell"},
 	{pkg: "internal/errtext", ours: []string{"", "internal/operation", "internal/redact", "internal/sentence"}},
 	{pkg: "internal/pki", ours: []string{"", "internal/private", "internal/sentence"}},
 	{pkg: "internal/private", ours: []string{"", "internal/sentence", "internal/shell"}},
-	{pkg: "internal/login/store", ours: []string{"", "internal/private", "internal/redact", "internal/sentence", "internal/shell", "internal/visible"}},
+	{pkg: "internal/login/store", ours: []string{"", "internal/private", "internal/redact", "internal/sentence", "internal/shell", "internal/visible", "internal/wording"}},
 	{pkg: "internal/login/tokencache", ours: []string{"", "auth", "internal/private", "internal/redact", "internal/sentence", "internal/login/store"}},
 	{pkg: "internal/...", ours: []string{""}},
-	{pkg: "cmd/docker-credential-acrkit", ours: []string{"", "auth", "credhelper"}, internal: true, isMain: true},
+	{pkg: "cmd/docker-credential-acrkit", ours: []string{"", "auth", "credhelper", "internal/login/..."}, internal: true, isMain: true},
 	{pkg: "cmd/...", ours: []string{"cmd/acrkit/internal/cli/..."}, isMain: true},
 	{pkg: "examples/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry"}, isMain: true},
 }
@@ -98,7 +102,7 @@ func matches(pattern, pkg string) bool {
 }
 
 func (r rule) allows(pkg string) bool {
-	if r.internal && strings.HasPrefix(pkg, "internal/") {
+	if r.internal && strings.HasPrefix(pkg, "internal/") && !matches("internal/login/...", pkg) {
 		return true
 	}
 	return slices.ContainsFunc(r.ours, func(p string) bool { return matches(p, pkg) })
@@ -261,7 +265,8 @@ func reach(files []file, pkg string) map[string]bool {
 // words are the packages that auth and emulator may both reach: they hold vocabulary, or
 // limits on sizes and times (for the client in emulator/control), and cannot read the
 // protocol.
-var words = []string{"", "internal/cause", "internal/limit", "internal/sentence", "internal/stall"}
+var words = []string{"", "internal/cause", "internal/limit", "internal/sentence", "internal/stall",
+	"internal/wording"}
 
 // sharedByBoth returns what auth and emulator have in common beyond words.
 func sharedByBoth(files []file) []string {

@@ -202,7 +202,7 @@ func clientRules() []rule {
 				{"pages-walk-4", remove(), "", "TestClient_pages_of_the_emulator"},
 				{"pages-max-pages-2", value("$ * 100"), "", "TestARM_endless"},
 				{"pages-list", never(), "", "TestARM_endless"},
-				{"pages-decisions", always(), "./cmd/acrkit/internal/cli/emulator", "TestLog_no_progress"},
+				{"pages-decisions", always(), "./cmd/acrkit/internal/cli/emulator/log", "TestLog_no_progress"},
 			},
 		},
 		{

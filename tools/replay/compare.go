@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/tools/replay/recording"
 )
 
@@ -284,7 +285,7 @@ func (c *comparison) body() {
 	wantText, gotText := c.want.Content, c.got.body
 	if c.want.Status == http.StatusTemporaryRedirect {
 		if link := `<a href="` + html.EscapeString(c.got.header.Get("Location")) + "\">Temporary Redirect</a>.\n\n"; gotText != link {
-			c.differ("body: %q, recorded is a link to the Location", clip(gotText))
+			c.differ("body: %q, recorded is a link to the Location", wording.Clip(gotText, 200))
 		}
 		return
 	}
@@ -308,13 +309,13 @@ func (c *comparison) body() {
 	}
 	if !ok {
 		if t := c.s.translate(wantText); t != gotText && strings.TrimSpace(t) != strings.TrimSpace(gotText) {
-			c.differ("body: %q, recorded is %q", clip(gotText), clip(wantText))
+			c.differ("body: %q, recorded is %q", wording.Clip(gotText, 200), wording.Clip(wantText, 200))
 		}
 		return
 	}
 	got, ok := decode(gotText)
 	if !ok {
-		c.differ("body: %q is not JSON", clip(gotText))
+		c.differ("body: %q is not JSON", wording.Clip(gotText, 200))
 		return
 	}
 	if !isContent && strings.HasSuffix(wantText, "}\n") && !strings.HasSuffix(gotText, "}\n") {
@@ -327,13 +328,6 @@ func decode(text string) (v any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.UseNumber()
 	return v, strings.HasPrefix(strings.TrimSpace(text), "{") && d.Decode(&v) == nil
-}
-
-func clip(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
 }
 
 var (

@@ -18,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -169,12 +170,10 @@ func (h *Handler) notFound(w http.ResponseWriter, what, group string) {
 	fail(w, http.StatusNotFound, "ResourceNotFound", fmt.Sprintf("The Resource '%s' under resource group '%s' was not found.", clip(what), clip(group)))
 }
 
-func clip(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
-}
+// maxQuoted is how many bytes an error quotes of the request.
+const maxQuoted = 200
+
+func clip(s string) string { return wording.Clip(s, maxQuoted) }
 
 const provider = "Microsoft.ContainerRegistry"
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 const (
@@ -146,7 +147,7 @@ func Open(ctx context.Context, d *db.DB, now func() time.Time, fail func(err err
 // written soon.
 func (l *Log) Record(ctx context.Context, d Entry) error {
 	for _, s := range []*string{&d.Registry, &d.Principal, &d.Method, &d.Path, &d.Required, &d.Missing, &d.Reason} {
-		*s = clip(*s)
+		*s = wording.Clip(*s, maxText)
 	}
 	if len(d.Rules) > maxRules {
 		d.Rules = append(d.Rules[:maxRules:maxRules], "…")
@@ -408,11 +409,4 @@ func (l *Log) Close() error {
 	l.wakeAll()
 	l.mu.Unlock()
 	return l.Flush(context.Background())
-}
-
-func clip(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	return s[:maxText] + "…"
 }

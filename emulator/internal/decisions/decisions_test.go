@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,6 +203,30 @@ func TestLongTextsAreClipped(t *testing.T) {
 		if err != nil || len(d.Required) > 2100 || !strings.HasSuffix(d.Required, "…") || len(d.Rules) != 21 || d.Rules[20] != "…" {
 			t.Errorf("%d bytes, %d rules, %v", len(d.Required), len(d.Rules), err)
 		}
+	}
+}
+
+// TestClippedBetweenCharacters: a text that is clipped is still UTF-8.
+func TestClippedBetweenCharacters(t *testing.T) {
+	d, l := open(t, "")
+	defer d.Close()
+	defer l.Close()
+	long := strings.Repeat("x", 2047)
+	for _, text := range []string{long + "y", long + "äz"} {
+		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Path: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{long + "y", long + "…"}
+	var got []string
+	for d, err := range l.All(t.Context(), decisions.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, d.Path)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // failure is one of Entra's errors: the rule, its number, its OAuth word, its text.
@@ -75,14 +76,12 @@ func tooLarge() *failure {
 	return &failure{rule.EntraRequestTooLarge, http.StatusRequestEntityTooLarge, "invalid_request", 90006, "The request body is too large."}
 }
 
+// maxQuoted is how many bytes an error quotes of the request.
+const maxQuoted = 200
+
 // clip bounds what an error quotes of the request. Client secrets are never
 // quoted.
-func clip(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
-}
+func clip(s string) string { return wording.Clip(s, maxQuoted) }
 
 // fail answers with an error and records it. app is nil if it is not known.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, app *principal.Application, f *failure) {

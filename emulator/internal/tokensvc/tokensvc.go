@@ -227,7 +227,8 @@ func (h *Handler) get(w http.ResponseWriter, r *request) {
 	h.password(w, r, user, password)
 }
 
-// BasicAuth reads a Basic Authorization header.
+// BasicAuth reads a Basic Authorization header. Unlike [http.Request.BasicAuth] it allows
+// several spaces after the scheme (RFC 9110, section 11.4).
 func BasicAuth(header string) (user, password string, ok bool) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {

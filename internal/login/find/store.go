@@ -9,7 +9,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Store opens acrkit's store of logins. Nothing is read yet.
@@ -21,7 +21,7 @@ func (f *Finder) Store() (*store.Store, error) {
 func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (map[string]auth.Credential, error) {
 	entries, none := map[string]auth.Credential{}, auth.Lookup{Source: StoreName, Kind: KindStore, Outcome: auth.OutcomeNotSet}
 	failed := func(err error) (map[string]auth.Credential, error) {
-		none.Outcome, none.Detail = auth.OutcomeFailed, wire.ReasonOf(err)
+		none.Outcome, none.Detail = auth.OutcomeFailed, wording.Reason(err)
 		id.Lookups = append(id.Lookups, none)
 		return entries, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
-	"github.com/acrkit/acrkit/internal/visible"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // The names in the folder.
@@ -113,10 +113,10 @@ func (f file) overlapping(r record) (record, bool) {
 // check says what is wrong with a login, without its secret.
 func (r record) check() error {
 	if reg, err := acrkit.ParseRegistry(r.Registry); err != nil || reg.Host() != r.Registry {
-		return fmt.Errorf("%q is not a login server", visible.Clip(r.Registry, maxQuoted))
+		return fmt.Errorf("%q is not a login server", wording.Clip(r.Registry, maxQuoted))
 	}
 	if r.Repository != "" && acrkit.CheckRepositoryName(r.prefix()) != nil {
-		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, visible.Clip(r.Repository, maxQuoted))
+		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, wording.Clip(r.Repository, maxQuoted))
 	}
 	if r.Kind == "" || strings.Trim(r.Kind, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return errors.New("its kind is not a word")

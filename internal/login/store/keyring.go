@@ -14,7 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/visible"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Keyring is a keychain. Its functions may hang; the store waits for them up to a limit,
@@ -105,7 +105,7 @@ func keychainError(r record, err error) error {
 // anything, so the secrets are removed from it.
 func whyNot(err error, secrets ...redact.Secret) string {
 	const longest = 200
-	return visible.Clip(redact.Text(err.Error(), secrets...), longest)
+	return wording.Clip(redact.Text(err.Error(), secrets...), longest)
 }
 
 // SystemKeyring returns the operating system's keychain.

@@ -70,7 +70,8 @@ func (*ACRCredHelper) List() (map[string]string, error) { return map[string]stri
 // Get returns the credential for a registry of Azure's: <token> with an ACR refresh
 // token for an Entra identity, name and password of a scope-mapped token. Every other
 // host, and a registry that the environment has nothing for, is the protocol's own
-// "credentials not found in native keychain".
+// "credentials not found in native keychain". An identity that AZURE_CLIENT_ID names and
+// that cannot be used is an error that says what was tried.
 func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	notFound := credentials.NewErrCredentialsNotFound()
 	reg, ok := registryOf(serverURL)
@@ -95,7 +96,7 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	if err == nil {
 		return tokenUser, token.Value.Reveal(), nil
 	}
-	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing {
+	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing && h.get("AZURE_CLIENT_ID") == "" {
 		return "", "", notFound // the machine has none, and the caller did not ask for one
 	}
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
@@ -114,6 +115,20 @@ func registryOf(server string) (acrkit.Registry, bool) {
 	return reg, ok && reg.IsACR()
 }
 
+// environment returns what looks up a variable.
+func (h *ACRCredHelper) environment() func(string) (string, bool) {
+	if h.lookup != nil {
+		return h.lookup
+	}
+	return os.LookupEnv
+}
+
+// get returns a variable, "" if it is not set.
+func (h *ACRCredHelper) get(name string) string {
+	v, _ := h.environment()(name)
+	return v
+}
+
 // The variables of the credentials that come before a managed identity.
 var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"}
 
@@ -121,11 +136,8 @@ var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "A
 // variables name no registry, and are for all of Azure's, as in
 // docker-credential-acr-env; acrkit's own are for the registry in ACR_NAME.
 func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (auth.Credential, error) {
-	get := h.lookup
-	if get == nil {
-		get = os.LookupEnv
-	}
-	isSet := func(name string) bool { v, _ := get(name); return v != "" }
+	get := h.environment()
+	isSet := func(name string) bool { return h.get(name) != "" }
 	// What is for the registry in ACR_NAME.
 	if isSet("ACR_NAME") {
 		own, err := adapter.FromEnvironment(func() (auth.Environment, error) {
@@ -142,7 +154,7 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 	}
 	//rule:acr-env-credential
 	if !slices.ContainsFunc(proofs, isSet) {
-		return h.managedIdentity(ctx, get)
+		return h.managedIdentity(ctx, reg, get)
 	}
 	if !isSet("AZURE_CLIENT_SECRET") && !isSet("AZURE_CLIENT_CERTIFICATE_PATH") && isSet("AZURE_FEDERATED_TOKEN") && isSet("AZURE_TENANT_ID") && isSet("AZURE_CLIENT_ID") {
 		tenant, _ := get("AZURE_TENANT_ID")
@@ -168,9 +180,9 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 	})(ctx, reg)
 }
 
-// managedIdentity returns the machine's identity, or nil where it has no metadata
-// service.
-func (h *ACRCredHelper) managedIdentity(ctx context.Context, get func(string) (string, bool)) (auth.Credential, error) {
+// managedIdentity returns the machine's identity. Where there is no metadata service, it
+// returns nil, and an error if AZURE_CLIENT_ID names an identity.
+func (h *ACRCredHelper) managedIdentity(ctx context.Context, reg acrkit.Registry, get func(string) (string, bool)) (auth.Credential, error) {
 	opts := &azidentity.ManagedIdentityCredentialOptions{}
 	if client, _ := get("AZURE_CLIENT_ID"); client != "" {
 		opts.ID = azidentity.ClientID(client)
@@ -184,8 +196,16 @@ func (h *ACRCredHelper) managedIdentity(ctx context.Context, get func(string) (s
 		}
 	}
 	there, err := h.hasMetadataService(ctx)
-	if err != nil || !there {
+	switch {
+	case err != nil:
 		return nil, err
+	case !there && h.get("AZURE_CLIENT_ID") != "":
+		// The caller asked for this identity: to go on without one would hide why.
+		return nil, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get a credential", Registry: reg,
+			Reason: fmt.Sprintf("AZURE_CLIENT_ID names an identity, none of %s is set, and no metadata service of a managed identity"+
+				" answered at 169.254.169.254 within %s", strings.Join(proofs, ", "), MetadataWait)}
+	case !there:
+		return nil, nil
 	}
 	return azureauth.ManagedIdentity(opts), nil
 }

@@ -171,6 +171,31 @@ func TestManagedIdentity_absent(t *testing.T) {
 	}
 }
 
+// An identity that AZURE_CLIENT_ID names is not "not found" where it cannot be used: the
+// error says what was tried. The metadata service is asked once in a minute.
+func TestManagedIdentity_named(t *testing.T) {
+	h, _ := helper(t, map[string]string{"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222225"})
+	m := &metadata{}
+	h.metadata = m
+	for range 2 {
+		_, _, err := h.Get("myregistry.azurecr.io")
+		if err == nil || credentials.IsErrCredentialsNotFound(err) {
+			t.Fatalf("%v", err)
+		}
+		for _, word := range []string{"myregistry.azurecr.io", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "169.254.169.254", "2s"} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%v, without %q", err, word)
+			}
+		}
+	}
+	if m.asked != 1 {
+		t.Errorf("asked %d times", m.asked)
+	}
+	if _, _, err := h.Get("index.docker.io"); !credentials.IsErrCredentialsNotFound(err) {
+		t.Errorf("another host: %v", err)
+	}
+}
+
 // The table of docker-credential-acr-env's own test (v0.0.0-20230304212654): what it
 // takes for a registry of Azure's, and why this helper differs where it does.
 func TestHostsOfACREnv(t *testing.T) {

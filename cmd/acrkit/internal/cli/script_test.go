@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -138,11 +139,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"waitfor": waitFor,
-			"as":      as,
-			"docker":  docker,
-			"logins":  logins,
+			"exits":     exits,
+			"completes": completes,
+			"waitfor":   waitFor,
+			"as":        as,
+			"docker":    docker,
+			"logins":    logins,
 		},
 	})
 }
@@ -167,6 +169,22 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
+}
+
+// completes REGEXP WORD… completes a command line until what is offered matches. What the
+// registry is asked for has a second, which is too short on a busy machine.
+func completes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: completes regexp word...")
+	}
+	want := regexp.MustCompile("(?m)" + args[0])
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		ts.Check(ts.Exec("acrkit", append([]string{"__complete"}, args[1:]...)...))
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("nothing that is offered matches %s", args[0])
 }
 
 // az is the Azure CLI of the scripts: "az account get-access-token" for the client

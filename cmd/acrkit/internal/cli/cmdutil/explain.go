@@ -12,7 +12,7 @@ import (
 	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
-	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Explain adds to an error what the command knows: the credential, what it was granted,
@@ -51,7 +51,7 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 	case e.Code == acrkit.CodeCredentialRejected:
 		// The report of a chain or of Docker's configuration has a reason that names the place.
 		if who.Source != "" && !c.Asked && (who.From == "" || !asked(err)) {
-			out.Reason = wire.ReasonOf(e) + "; it is from " + who.Source
+			out.Reason = wording.Reason(e) + "; it is from " + who.Source
 		}
 		if e.Hint == "" || !knowsFix(e) && !is(auth.KindManagedIdentity) && !is(auth.KindAzureCLI) {
 			out.Hint = rejectedHint(c, who)

@@ -8,7 +8,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/login/find"
-	"github.com/acrkit/acrkit/internal/wire"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Places returns every place where a credential for a scope was looked for, in
@@ -95,7 +95,7 @@ func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []
 			}
 		}
 		if err != nil {
-			none.Outcome, none.Detail = auth.OutcomeShadowed, "cannot be read: "+wire.ReasonOf(err)
+			none.Outcome, none.Detail = auth.OutcomeShadowed, "cannot be read: "+wording.Reason(err)
 		}
 		if len(places) == 0 {
 			places = append(places, none)

@@ -1,9 +1,10 @@
 package emulator
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
+
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // observe returns what writes the access log, nil without one. The log goes to standard
@@ -18,8 +19,8 @@ func (opts *StartOptions) observe() func(*http.Request, int) {
 	}
 	log := slog.New(slog.NewTextHandler(out, nil)) // it quotes what is not plain text
 	return func(r *http.Request, status int) {
-		log.Info("request", "from", r.RemoteAddr, "method", r.Method, "host", clip(r.Host), "path", clip(pathOf(r)),
-			"status", status)
+		log.Info("request", "from", r.RemoteAddr, "method", r.Method, "host", wording.Clip(r.Host, maxLogged),
+			"path", wording.Clip(pathOf(r), maxLogged), "status", status)
 	}
 }
 
@@ -28,13 +29,6 @@ func (opts *StartOptions) observe() func(*http.Request, int) {
 //
 //rule:access-log-max-logged
 const maxLogged = 512
-
-func clip(s string) string {
-	if len(s) <= maxLogged {
-		return s
-	}
-	return fmt.Sprintf("%s... (%d bytes)", s[:maxLogged], len(s))
-}
 
 // pathOf is the path as the client wrote it. Its query is not shown: links to blobs have
 // their signature in it, and clients put secrets there by mistake.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
@@ -45,14 +46,14 @@ func newCmdCheck(f *cmdutil.Factory) *cobra.Command {
 			"$ acrkit emulator check --data ./emulator --json repository,digest,problem",
 		Args: cmdutil.NoArgs,
 	}
-	c := addControlFlags(cmd, f)
+	c := target.AddFlags(cmd, f)
 	cmdutil.AddJSONFlags(cmd, &exporter, findingFields)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		part, done, err := c.checker(cmd.Context())
+		part, done, err := checker(cmd.Context(), c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(checkRun(cmd.Context(), c.factory.IO, exporter, part), done())
+		return errors.Join(checkRun(cmd.Context(), c.Factory.IO, exporter, part), done())
 	}
 	return cmd
 }
@@ -62,12 +63,12 @@ type partOf func(ctx context.Context, from string) (control.CheckPart, error)
 
 // checker returns what checks: the running emulator, or this process where none
 // uses the folder.
-func (c *target) checker(ctx context.Context) (part partOf, done func() error, err error) {
+func checker(ctx context.Context, c *target.Target) (part partOf, done func() error, err error) {
 	nothing := func() error { return nil }
 	if c.Addr == "" && c.KeyFile == "" {
 		dir := c.DataDir
 		if dir == "" {
-			if dir, err = defaultDataDir(c.factory.Env, "acrkit emulator check"); err != nil {
+			if dir, err = target.DefaultDataDir(c.Factory.Env, "acrkit emulator check"); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -84,7 +85,7 @@ func (c *target) checker(ctx context.Context) (part partOf, done func() error, e
 			return nil, nil, err
 		}
 	}
-	cl, err := c.open()
+	cl, err := c.Open()
 	if err != nil {
 		return nil, nil, err
 	}

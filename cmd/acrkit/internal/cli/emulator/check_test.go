@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
@@ -109,7 +110,7 @@ func TestCheckInMemory(t *testing.T) {
 		t.Error(err)
 	}
 	// Without it there is nothing to check.
-	if err := os.Remove(filepath.Join(dir, connectionFile)); err != nil {
+	if err := os.Remove(filepath.Join(dir, target.ConnectionFile)); err != nil {
 		t.Fatal(err)
 	}
 	if err := clitest.Execute(t, newCmdCheck(clitest.Factory(nil)), "--data "+dir); cmdutil.ExitCode(err) != 5 {

@@ -2,39 +2,16 @@ package emulator
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
 
-	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/seed"
-	"github.com/acrkit/acrkit/internal/private"
-	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// connectionFile is a file in the data folder, for "emulator env": where the emulator
-// listens and which credentials it has. It holds no secret.
-const connectionFile = "connection.json"
-
-// connection says how to reach an emulator.
-type connection struct {
-	LoginServer  string   `json:"loginServer"` // of the first registry: localhost:5443
-	Registries   []string `json:"registries"`  // names, the first answers on the address itself
-	CAFile       string   `json:"caFile"`
-	DataDir      string   `json:"dataDir"` // "" in memory
-	Tenant       string   `json:"tenantId"`
-	Client       string   `json:"clientId"`
-	Subscription string   `json:"subscriptionId"`
-	Tokens       []string `json:"tokens"` // names of scope-mapped tokens with a password
-	// Seed is where their passwords are: exampleSeed, the path of a file, or "" if that
-	// is not known.
-	Seed string `json:"seed,omitzero"`
-}
+// connection says how to reach the emulator that start runs.
+type connection target.Connection
 
 // url returns the address as a URL.
 func (c connection) url() string { return "https://" + c.LoginServer + "/" }
@@ -91,34 +68,9 @@ func (c *connection) describe(e *emulator.Emulator, s *seed.Seed) error {
 	return nil
 }
 
-func (c connection) save(dir string) error {
-	data, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return err
-	}
-	return private.FastDisk().WriteFile(filepath.Join(dir, connectionFile), append(data, '\n'), 0o600)
-}
+func (c connection) save(dir string) error { return target.Connection(c).Save(dir) }
 
 func readConnection(dir string) (connection, error) {
-	var c connection
-	op := fmt.Sprintf("find an emulator in %q", dir)
-	facts := map[string]string{"dir": shell.Quote(dir)}
-	start := sentence.Fix(sentence.StartWithFolder, facts)
-	// Who writes it says where clients send their credentials.
-	//rule:secret-files-read-connection
-	data, ok, err := private.ReadSecret(filepath.Join(dir, connectionFile))
-	if err == nil && !ok {
-		return c, &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: "none was started with this data folder",
-			Hint: sentence.Fix(sentence.StartOrNameFolder, facts)}
-	}
-	if _, said := errors.AsType[*acrkit.Error](err); said {
-		return c, err
-	}
-	if err != nil {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}, Hint: start}
-	}
-	if err := json.Unmarshal(data, &c); err != nil || c.LoginServer == "" {
-		return c, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: connectionFile + " is damaged", Hint: start}
-	}
-	return c, nil
+	c, err := target.ReadConnection(dir)
+	return connection(c), err
 }

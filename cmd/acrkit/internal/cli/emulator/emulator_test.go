@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -65,60 +66,8 @@ func TestNewCmdStart(t *testing.T) {
 	}
 }
 
-func TestNewCmdSeed(t *testing.T) {
-	clitest.WrongUsage(t, NewCmdSeedCheck(clitest.Factory(nil), nil), "", "needs a seed file")
-	clitest.WrongUsage(t, NewCmdSeedInit(clitest.Factory(nil), nil), "a b", "at most 1")
+func TestNewCmdEnv(t *testing.T) {
 	clitest.WrongUsage(t, NewCmdEnv(clitest.Factory(map[string]string{"HOME": "/"}), nil), "--shell csh", "valid values are {bash|fish|powershell}")
-	for line, want := range map[string]string{"": "seed.yaml", "-": "-", "--schema": "seed.schema.json", "--schema x": "x"} {
-		var got *SeedInitOptions
-		cmd := NewCmdSeedInit(clitest.Factory(nil), func(_ context.Context, opts *SeedInitOptions) error { got = opts; return nil })
-		if err := clitest.Execute(t, cmd, line); err != nil || got.File != want {
-			t.Errorf("%q: %v, %+v", line, err, got)
-		}
-	}
-}
-
-// TestReadSeed: every bad seed is wrong usage, one that is too large too.
-func TestReadSeed(t *testing.T) {
-	for name, text := range map[string]string{
-		"empty":      "",
-		"too large":  "#" + strings.Repeat(" ", seed.MaxSize),
-		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}]}]",
-	} {
-		_, err := readSeed("-", strings.NewReader(text))
-		if cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), `cannot read the seed "-": `) {
-			t.Errorf("%s: %v (%d)", name, err, cmdutil.ExitCode(err))
-		}
-	}
-}
-
-func TestSeedInit(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "seed.yaml")
-	run := func(line string) error { return clitest.Execute(t, NewCmdSeedInit(clitest.Factory(nil), nil), line) }
-	if err := run(shell.Quote(file)); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("%v, %v: it holds passwords", info.Mode(), err)
-	}
-	if err := run(shell.Quote(file)); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
-		t.Errorf("second time: %v", err)
-	}
-	if err := os.Chmod(file, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := run("--force " + shell.Quote(file)); err != nil {
-		t.Error(err)
-	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("overwritten: %v, %v: it holds passwords", info.Mode(), err)
-	}
-	if err := run("--force " + os.DevNull); err != nil {
-		t.Errorf("what is no file: %v", err)
-	}
-	if err := clitest.Execute(t, NewCmdSeedCheck(clitest.Factory(nil), nil), shell.Quote(file)); err != nil {
-		t.Errorf("the example is not good: %v", err)
-	}
 }
 
 // TestDataFolderInTheWay: what the system says of the folder comes with what was
@@ -183,7 +132,7 @@ func TestConnection(t *testing.T) {
 	if diff := cmp.Diff(c, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, connectionFile))
+	raw, err := os.ReadFile(filepath.Join(dir, target.ConnectionFile))
 	if err != nil || bytes.Contains(raw, []byte("correct-horse")) || bytes.Contains(raw, []byte("app-secret")) {
 		t.Errorf("secrets in %s (%v)", raw, err)
 	}
@@ -204,7 +153,7 @@ func TestConnection(t *testing.T) {
 	if _, err := readConnection(t.TempDir()); acrkit.CodeOf(err) != acrkit.CodeNotFound {
 		t.Error(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, connectionFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, target.ConnectionFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := readConnection(dir); acrkit.CodeOf(err) != acrkit.CodeUsage {
@@ -256,7 +205,7 @@ func TestEnvHints(t *testing.T) {
 			t.Errorf("%v %s: %v (%d), %+v", x.env, x.line, err, cmdutil.ExitCode(err), e)
 		}
 	}
-	_, err := defaultDataDir(func(string) string { return "" }, "acrkit emulator env")
+	_, err := target.DefaultDataDir(func(string) string { return "" }, "acrkit emulator env")
 	if e, ok := errors.AsType[*acrkit.Error](err); runtime.GOOS == "linux" && (!ok || e.Hint != "acrkit emulator env --data DIR") {
 		t.Errorf("no folder: %v", err)
 	}

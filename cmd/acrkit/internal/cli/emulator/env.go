@@ -10,6 +10,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -82,7 +83,7 @@ func (opts *EnvOptions) folder(f *cmdutil.Factory, command string) (string, erro
 	if opts.DataDir != "" {
 		return opts.DataDir, nil
 	}
-	return defaultDataDir(f.Env, command)
+	return target.DefaultDataDir(f.Env, command)
 }
 
 func envRun(ctx context.Context, opts *EnvOptions) error {

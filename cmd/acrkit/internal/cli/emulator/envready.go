@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -49,7 +50,7 @@ func (opts *EnvOptions) ask(ctx context.Context) (connection, error) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, healthTime)
 		defer cancel()
-		err = askReady(ctx, newTransport(pem), c.url())
+		err = askReady(ctx, target.NewTransport(pem), c.url())
 	}
 	if err != nil {
 		return c, &acrkit.Error{

@@ -12,6 +12,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	seedcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/seed"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -69,7 +71,7 @@ func (c connection) seedTokens() ([]seedToken, error) {
 	}
 	s := example
 	if c.Seed != exampleSeed {
-		if s, err = readSeedFrom(c.Seed, nil, seed.System()); err != nil {
+		if s, err = seedcmd.Read(c.Seed, nil, seed.System()); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +177,7 @@ func (opts *EnvOptions) check(ctx context.Context, c connection, t seedToken) er
 	if err != nil {
 		return nil // without the certificate it cannot be asked
 	}
-	base := newTransport(pem)
+	base := target.NewTransport(pem)
 	defer base.CloseIdleConnections()
 	rt, err := auth.NewTransport(c.LoginServer, auth.ScopedToken(t.name, string(t.password)), &auth.Options{Base: base})
 	if err != nil {

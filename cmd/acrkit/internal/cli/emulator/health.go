@@ -13,6 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/stall"
@@ -66,7 +67,7 @@ func healthRun(ctx context.Context, opts *HealthOptions) error {
 	at := net.JoinHostPort(host, port)
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	if err := askReady(ctx, newTransport(nil), "http://"+at+"/"); err != nil {
+	if err := askReady(ctx, target.NewTransport(nil), "http://"+at+"/"); err != nil {
 		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "ask the emulator at " + at, Errs: []error{err},
 			Hint: sentence.Fix(sentence.StartEmulator, nil)}
 	}

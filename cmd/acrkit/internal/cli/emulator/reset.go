@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/emulator/control"
 )
 
@@ -18,9 +19,9 @@ func newCmdReset(f *cmdutil.Factory) *cobra.Command {
 			"Faults, the clock and the decision log stay as they are.",
 		Example: "$ acrkit emulator reset\n$ acrkit emulator reset before-purge", Args: cmdutil.MaxArgs(1),
 	}
-	c := addControlFlags(cmd, f)
-	cmd.ValidArgsFunction = c.complete(snapshotNames)
-	cmd.RunE = c.run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
+	c := target.AddFlags(cmd, f)
+	cmd.ValidArgsFunction = c.Complete(target.SnapshotNames)
+	cmd.RunE = c.Run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
 		return cl.Reset(cmd.Context(), strings.Join(args, ""))
 	})
 	return cmd

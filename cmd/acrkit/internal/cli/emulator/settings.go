@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/emulator/control"
 )
 
@@ -25,7 +26,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode AbacRepositoryPermissions",
 		Args: cmdutil.NoArgs,
 	}
-	c := addControlFlags(cmd, f)
+	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	cmdutil.EnumFlag(cmd, &admin, "admin-user", "", "the admin user", "on", "off")
 	cmdutil.EnumFlag(cmd, &anonymous, "anonymous-pull", "", "pulls without a credential", "on", "off")
@@ -36,7 +37,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")
 	cmd.Flags().DurationVar(&entra, "entra-lifetime", 0, "life of Entra's tokens")
 	cmdutil.AddJSONFlags(cmd, &exporter, settingsFields)
-	cmd.RunE = c.run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
+	cmd.RunE = c.Run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
 		ctx := cmd.Context()
 		change := control.RegistryChange{AdminUser: switched(admin), AnonymousPull: switched(anonymous)}
 		if mode != "" {
@@ -47,7 +48,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 			change.ArmTokenPolicy = &policy
 		}
 		if change != (control.RegistryChange{}) {
-			if _, err := cl.ChangeRegistry(ctx, c.registry(), change); err != nil {
+			if _, err := cl.ChangeRegistry(ctx, c.Registry(), change); err != nil {
 				return err
 			}
 		}
@@ -75,7 +76,7 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 		}
-		return c.printSettings(ctx, cl, exporter, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
+		return printSettings(ctx, c, cl, exporter, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
 	})
 	return cmd
 }
@@ -110,21 +111,21 @@ var settingsFields = []string{"name", "sku", "adminUserEnabled", "anonymousPullE
 	"network", "accessLifetime", "refreshLifetime", "entraLifetime", "rateLimits"}
 
 // printSettings adds the registry's settings to the lifetimes in r, and prints them.
-func (c *target) printSettings(ctx context.Context, cl *control.Client, exporter *cmdutil.Exporter, r settingsJSON) (err error) {
-	if r.Registry, err = cl.Registry(ctx, c.registry()); err != nil {
+func printSettings(ctx context.Context, c *target.Target, cl *control.Client, exporter *cmdutil.Exporter, r settingsJSON) (err error) {
+	if r.Registry, err = cl.Registry(ctx, c.Registry()); err != nil {
 		return err
 	}
 	if r.RateLimits, err = cl.RateLimits(ctx); err != nil {
 		return err
 	}
 	if exporter != nil {
-		return exporter.Write(ctx, c.factory.IO, r)
+		return exporter.Write(ctx, c.Factory.IO, r)
 	}
 	network := r.Network.DefaultAction
 	if len(r.Network.IPRules) > 0 {
 		network += " but " + strings.Join(r.Network.IPRules, ", ")
 	}
-	table := c.factory.IO.NewTable("SETTING", "VALUE")
+	table := c.Factory.IO.NewTable("SETTING", "VALUE")
 	for _, row := range [][]string{
 		{"registry", r.Name}, {"tier", r.SKU}, {"admin user", onOff(r.AdminUser)}, {"anonymous pull", onOff(r.AnonymousPull)},
 		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == control.Enabled)}, {"network", network},

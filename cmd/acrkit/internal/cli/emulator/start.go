@@ -16,6 +16,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/control"
@@ -129,7 +130,7 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 				return err
 			}
 			if !opts.Memory && opts.DataDir == "" {
-				dir, err := defaultDataDir(f.Env, "acrkit emulator start")
+				dir, err := target.DefaultDataDir(f.Env, "acrkit emulator start")
 				if err != nil {
 					return err
 				}

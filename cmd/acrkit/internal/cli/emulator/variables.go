@@ -11,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	seedcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/seed"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -76,10 +77,9 @@ func isSeedText(value string) bool {
 func (opts *StartOptions) readGivenSeed() (*seed.Seed, error) {
 	switch {
 	case opts.SeedText != "":
-		s, err := seed.ReadFrom(strings.NewReader(opts.SeedText), seed.System())
-		return s, seedError(err, "in "+envSeed)
+		return seedcmd.ReadText(opts.SeedText, "in "+envSeed, seed.System())
 	case opts.SeedFile != "":
-		return readSeedFrom(opts.SeedFile, opts.IO.In, seed.System())
+		return seedcmd.Read(opts.SeedFile, opts.IO.In, seed.System())
 	}
 	return nil, nil //nolint:nilnil // there is none
 }

@@ -1,0 +1,148 @@
+package write
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/emulator/seed"
+)
+
+// MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
+//
+//rule:emulator-limits-max-ip-rules
+const MaxIPRules = 100
+
+// Settings are the settings of a registry that can be changed.
+type Settings struct {
+	AdminUser          bool
+	AnonymousPull      bool
+	RoleAssignmentMode string
+	ArmTokens          bool
+	Deny               bool           // refuse all addresses outside Allow
+	Allow              []netip.Prefix // addresses and networks that are not refused
+}
+
+// SettingsOf returns the settings of a registry.
+func SettingsOf(r *principal.RegistrySettings) Settings {
+	s := Settings{AdminUser: r.Admin, AnonymousPull: r.Anonymous, RoleAssignmentMode: r.Mode, ArmTokens: !r.NoArmTokens}
+	if s.RoleAssignmentMode == "" {
+		s.RoleAssignmentMode = service.ModeLegacy
+	}
+	if r.Network != nil {
+		s.Deny = true
+		for _, text := range r.Network.Allow {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				s.Allow = append(s.Allow, p)
+			}
+		}
+	}
+	return s
+}
+
+// Name returns the registry's name.
+func (r *Registry) Name() string { return r.set.Name }
+
+// SKU returns the registry's tier.
+func (r *Registry) SKU() string { return r.set.SKU }
+
+// Settings returns the registry's settings.
+func (r *Registry) Settings() Settings { return SettingsOf(r.set) }
+
+// PutSettings stores the registry's settings.
+func (r *Registry) PutSettings(s Settings) error {
+	const op = "change the registry's settings"
+	switch {
+	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
+		return refusal.Usage(op, "the role assignment mode %s is neither %s nor %s",
+			refusal.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
+	case s.AnonymousPull && !service.HasAnonymousPull(r.set.SKU):
+		return refusal.Usage(op, "the tier %s has no anonymous pull", r.set.SKU)
+	case len(s.Allow) > MaxIPRules:
+		return refusal.Usage(op, "there are more than %d IP rules", MaxIPRules)
+	case !s.Deny && len(s.Allow) > 0:
+		return refusal.Usage(op, "IP rules mean nothing while all addresses are allowed")
+	}
+	var rules *principal.Network
+	if s.Deny {
+		rules = &principal.Network{}
+	}
+	for _, p := range s.Allow {
+		if !p.IsValid() {
+			return refusal.Usage(op, "an IP rule is no address or network")
+		}
+		rules.Allow = append(rules.Allow, p.Masked().String())
+	}
+	next := *r.set
+	next.Admin, next.Anonymous, next.Mode, next.NoArmTokens, next.Network =
+		s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, !s.ArmTokens, rules
+	r.put(&next)
+	return nil
+}
+
+// PutRegistry makes a registry, or changes the one with its ID, as a seed says. What a
+// seed does not say stays: identity, age, network rules and further roles.
+func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
+	const op = "store the registry"
+	next.Created, next.RID = tx.now, ""
+	old, ok := tx.c.Registry(next.ID)
+	if ok {
+		next.Created, next.RID, next.Network = old.Created, old.RID, old.Network
+		next.Assignments = slices.Clone(next.Assignments)
+		for _, a := range old.Assignments {
+			next.Assignments = withRole(next.Assignments, a)
+		}
+	} else {
+		next.RID = principal.NewRID()
+	}
+	limit, known := service.TierLimit(next.SKU)
+	switch {
+	case !known:
+		return nil, refusal.Usage(op, "%s is none of %s, %s, %s", refusal.Quote(next.SKU),
+			service.Basic, service.Standard, service.Premium)
+	case tx.c.ScopeMaps(next.ID) > limit:
+		return nil, tooMany(op, &next, "scope maps", tx.c.ScopeMaps(next.ID), limit)
+	case tx.c.Tokens(next.ID) > limit:
+		return nil, tooMany(op, &next, "tokens", tx.c.Tokens(next.ID), limit)
+	}
+	r := &Registry{tx, &next}
+	r.put(&next)
+	return r, nil
+}
+
+// withRole adds an assignment, unless it is there.
+func withRole(all []principal.Assignment, a principal.Assignment) []principal.Assignment {
+	if slices.ContainsFunc(all, func(b principal.Assignment) bool { return reflect.DeepEqual(a, b) }) {
+		return all
+	}
+	return append(all, a)
+}
+
+// AssignRole gives an application a role, beside those that it has.
+func (r *Registry) AssignRole(a seed.RoleAssignment) error {
+	const op = "assign the role"
+	if _, ok := r.tx.c.Application(a.ClientID); !ok {
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
+	}
+	if err := a.Check(); err != nil {
+		return refusal.Of(op, err)
+	}
+	next := *r.set
+	next.Assignments = withRole(slices.Clone(r.set.Assignments), principal.Assignment(a))
+	r.put(&next)
+	return nil
+}
+
+// RemoveRoles takes all roles of an application away.
+func (r *Registry) RemoveRoles(clientID string) {
+	next := *r.set
+	next.Assignments = slices.DeleteFunc(slices.Clone(r.set.Assignments), func(a principal.Assignment) bool {
+		return strings.EqualFold(a.ClientID, clientID)
+	})
+	r.put(&next)
+}

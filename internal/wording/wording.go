@@ -1,0 +1,37 @@
+// Package wording makes parts of messages: a text that is clipped or quoted, and the reason
+// of an error.
+package wording
+
+import (
+	"errors"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/acrkit/acrkit"
+)
+
+// maxQuoted is how many bytes of a text [Quote] shows.
+const maxQuoted = 80
+
+// Clip returns the first most bytes of text, between two characters, and "…" if there are
+// more.
+func Clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}
+
+// Quote quotes a text that is not secret, clipped to 80 bytes, as %q does.
+func Quote(text string) string { return strconv.Quote(Clip(text, maxQuoted)) }
+
+// Reason returns the reason alone of an error of acrkit, and the text of any other.
+func Reason(err error) string {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
+}
