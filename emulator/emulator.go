@@ -24,7 +24,6 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/internal/write"
@@ -32,6 +31,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/pki"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Options are the options of [Open]. The zero value is an emulator in memory
@@ -191,7 +191,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", refusal.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -319,7 +319,7 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", refusal.Quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", wording.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/internal/imagegen"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -46,7 +46,7 @@ type unique map[string]bool
 
 func (u unique) add(p *problems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s occurs twice", what, refusal.Quote(name))
+		p.add(path, "%s %s occurs twice", what, wording.Quote(name))
 	}
 	u[name] = true
 }
@@ -217,7 +217,7 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	}
 	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
 	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
-		p.add(path+".resourceGroup", "%s is no resource group of its subscription", refusal.Quote(r.ResourceGroup))
+		p.add(path+".resourceGroup", "%s is no resource group of its subscription", wording.Quote(r.ResourceGroup))
 	}
 }
 
@@ -267,12 +267,12 @@ func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
 
 func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
-		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", refusal.Quote(r.Name))
+		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", wording.Quote(r.Name))
 	}
 	checkLocation(p, path+".location", r.Location)
 	limit, ok := service.TierLimit(r.SKU)
 	if !ok {
-		p.add(path+".sku", "%s is none of Basic, Standard, Premium", refusal.Quote(r.SKU))
+		p.add(path+".sku", "%s is none of Basic, Standard, Premium", wording.Quote(r.SKU))
 		limit, _ = service.TierLimit(service.Premium)
 	}
 	if r.AnonymousPullEnabled && !service.HasAnonymousPull(r.SKU) {
@@ -282,12 +282,12 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	case "", service.ModeLegacy, service.ModeABAC:
 	default:
 		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
-			refusal.Quote(r.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
+			wording.Quote(r.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", refusal.Quote(r.ArmTokenPolicy))
+		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", wording.Quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
 		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
@@ -320,7 +320,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
 		t.check(p, path)
 		if t.ScopeMap != "" && !maps[t.ScopeMap] {
-			p.add(path+".scopeMap", "there is no scope map %s in this registry", refusal.Quote(t.ScopeMap))
+			p.add(path+".scopeMap", "there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 		}
 		if strings.EqualFold(t.Name, r.Name) {
 			p.add(path+".name", "is the name of the registry, which is its admin user's")
@@ -334,7 +334,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 func (a *RoleAssignment) check(p *problems, path string) {
 	role, ok := service.RoleByName(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", refusal.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
@@ -357,7 +357,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, tag := range image.Tags {
 			path := item(path, "tags", j)
 			if !acrkit.IsTag(tag) {
-				p.add(path, "%s is not a tag", refusal.Quote(tag))
+				p.add(path, "%s is not a tag", wording.Quote(tag))
 			}
 			tags.add(p, path, tag, "tag")
 		}
@@ -377,7 +377,7 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", refusal.Quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", wording.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
@@ -395,7 +395,7 @@ func (m *ScopeMap) check(p *problems, path string) {
 
 func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
-		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", refusal.Quote(t.Name))
+		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", wording.Quote(t.Name))
 	}
 	if t.Name == service.RefreshTokenUser {
 		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
@@ -406,7 +406,7 @@ func (t *Token) check(p *problems, path string) {
 	switch t.Status {
 	case "", "enabled", "disabled":
 	default:
-		p.add(join(path, "status"), "%s is neither enabled nor disabled", refusal.Quote(t.Status))
+		p.add(join(path, "status"), "%s is neither enabled nor disabled", wording.Quote(t.Status))
 	}
 	slots := unique{}
 	for i, pw := range t.Passwords {

@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Token is a token to be made.
@@ -26,7 +27,7 @@ func (r *Registry) PutToken(t Token) error {
 		return refusal.Of(op, err)
 	}
 	if !r.tx.c.HasScopeMap(r.set.ID, t.ScopeMap) {
-		return refusal.Usage(op, "scopeMap: there is no scope map %s in this registry", refusal.Quote(t.ScopeMap))
+		return refusal.Usage(op, "scopeMap: there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 	}
 	if strings.EqualFold(t.Name, r.set.Name) {
 		return refusal.Usage(op, "name: is the name of the registry, which is its admin user's")
@@ -108,7 +109,7 @@ func (r *Registry) GeneratePasswords(token string, expires time.Time, slots ...s
 	for i, slot := range slots {
 		if !service.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, refusal.Usage("generate passwords", "%s is neither %s nor %s, or occurs twice",
-				refusal.Quote(slot), service.Password1, service.Password2)
+				wording.Quote(slot), service.Password1, service.Password2)
 		}
 		out = append(out, Password{slot, seed.Secret(principal.NewPassword()), r.tx.now, expires})
 	}
