@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -342,14 +341,14 @@ func (a *RoleAssignment) check(p *problems, path string) {
 	}
 	for i, pattern := range a.Repositories {
 		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(item(path, "repositories", i), "%s", reasonOf(err))
+			p.add(item(path, "repositories", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (r *Repository) check(p *problems, path string) {
 	if err := acrkit.CheckRepositoryName(r.Name); err != nil {
-		p.add(join(path, "name"), "%s", reasonOf(err))
+		p.add(join(path, "name"), "%s", wording.Reason(err))
 	}
 	tags := unique{}
 	for i, image := range r.Images {
@@ -368,7 +367,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, platform := range image.Platforms {
 			path := item(path, "platforms", j)
 			if _, err := imagegen.ParsePlatform(platform); err != nil {
-				p.add(path, "%s", reasonOf(err))
+				p.add(path, "%s", wording.Reason(err))
 			}
 			platforms.add(p, path, platform, "platform")
 		}
@@ -388,7 +387,7 @@ func (m *ScopeMap) check(p *problems, path string) {
 	}
 	for i, line := range m.Actions {
 		if _, err := scopemap.ParseRule(line); err != nil {
-			p.add(item(path, "actions", i), "%s", reasonOf(err))
+			p.add(item(path, "actions", i), "%s", wording.Reason(err))
 		}
 	}
 }
@@ -418,12 +417,4 @@ func (t *Token) check(p *problems, path string) {
 		}
 		checkSecret(p, path, pw.Value, pw.ValueFrom)
 	}
-}
-
-// reasonOf returns the reason alone of an error of ours.
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/internal/limit"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Sources are where the values are that [ValueFrom] names.
@@ -104,22 +104,22 @@ func (src *Sources) read(v ValueFrom) (value, why string) {
 	if v.Env != "" {
 		value, ok := src.LookupEnv(v.Env)
 		if !ok || value == "" {
-			return "", fmt.Sprintf("the environment variable %s is not set", refusal.Quote(v.Env))
+			return "", fmt.Sprintf("the environment variable %s is not set", wording.Quote(v.Env))
 		}
 		return value, ""
 	}
 	file, err := src.Open(v.File)
 	if err != nil {
-		return "", fmt.Sprintf("the file %s cannot be read: %v", refusal.Quote(v.File), reasonOf(err))
+		return "", fmt.Sprintf("the file %s cannot be read: %v", wording.Quote(v.File), wording.Reason(err))
 	}
 	defer func() { _ = file.Close() }()
 	data, err := valueLimit.ReadAll(file)
 	if err != nil {
-		return "", fmt.Sprintf("the file %s cannot be read: %v", refusal.Quote(v.File), reasonOf(err))
+		return "", fmt.Sprintf("the file %s cannot be read: %v", wording.Quote(v.File), wording.Reason(err))
 	}
 	value = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if value == "" {
-		return "", fmt.Sprintf("the file %s is empty", refusal.Quote(v.File))
+		return "", fmt.Sprintf("the file %s is empty", wording.Quote(v.File))
 	}
 	return value, ""
 }
