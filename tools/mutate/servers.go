@@ -187,7 +187,7 @@ func serverRules() []rule {
 			[]change{
 				{"proxy-times-serve-http", replace("h.idle.Body(w, r)", "nil"), "", "TestStalledRequest"},
 				{"proxy-times-serve-http", replace("h.idle.Body(w, r)", "nil"), "", "TestStalledClient"},
-				{"proxy-times-idle-limit", value("$ * 100"), "", "TestIdle"},
+				{"proxy-times-idle-limit", value("$ * 100"), "", "TestStalledReader"},
 				{"proxy-times-respond", remove(), "", "TestUnreadBody"},
 				{"proxy-times-reclaim", remove(), "", "TestUnreadBody"},
 				{"proxy-times-serve", remove(), "", "TestListenerLimits"},
