@@ -86,7 +86,8 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)
 		if !slices.ContainsFunc(have.Secrets, func(h principal.Secret) bool {
-			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires)
+			//rule:value-from-compare
+			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires) && h.Private == x.IsPrivate()
 		}) {
 			return "has other secrets"
 		}
@@ -160,7 +161,8 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 	for _, p := range t.Passwords {
 		want := e.ids.Keys().NewPasswordOf(reg, have.Name, p.Name, string(p.Value), have.Created, p.Expires)
 		got, ok := have.Password(p.Name)
-		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) {
+		//rule:value-from-compare-2
+		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) || got.Private != p.IsPrivate() {
 			return "has another " + p.Name
 		}
 	}

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -110,7 +109,7 @@ func (w *Password) Check() error {
 		if !service.IsSlot(w.Name) {
 			p.add("name", "is neither password1 nor password2")
 		}
-		checkPassword(p, "", w.Value)
+		checkSecret(p, "", w.Value, w.ValueFrom)
 	})
 }
 
@@ -163,7 +162,7 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 		applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
 		checkText(p, path+".displayName", a.DisplayName, maxDescription)
 		for k, x := range a.Secrets {
-			checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
+			checkSecret(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value, x.ValueFrom)
 		}
 		a.checkKeys(p, path)
 	}
@@ -237,12 +236,20 @@ func checkText(p *problems, path, s string, most int) {
 	}
 }
 
-func checkPassword(p *problems, path string, value Secret) {
+func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
+	if value == "" && from != (ValueFrom{}) {
+		if !p.unread {
+			p.add(join(path, "valueFrom"), "its value was not read")
+		}
+		return
+	}
 	if value == "" {
 		p.add(path, "has no value")
 		return
 	}
-	path = join(path, "value")
+	if path = join(path, "value"); from != (ValueFrom{}) {
+		path += "From"
+	}
 	switch n := len(value); {
 	case n < minPassword:
 		p.add(path, "is shorter than %d bytes", minPassword)
@@ -334,14 +341,14 @@ func (a *RoleAssignment) check(p *problems, path string) {
 	}
 	for i, pattern := range a.Repositories {
 		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(item(path, "repositories", i), "%s", reasonOf(err))
+			p.add(item(path, "repositories", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (r *Repository) check(p *problems, path string) {
 	if err := acrkit.CheckRepositoryName(r.Name); err != nil {
-		p.add(join(path, "name"), "%s", reasonOf(err))
+		p.add(join(path, "name"), "%s", wording.Reason(err))
 	}
 	tags := unique{}
 	for i, image := range r.Images {
@@ -360,7 +367,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, platform := range image.Platforms {
 			path := item(path, "platforms", j)
 			if _, err := imagegen.ParsePlatform(platform); err != nil {
-				p.add(path, "%s", reasonOf(err))
+				p.add(path, "%s", wording.Reason(err))
 			}
 			platforms.add(p, path, platform, "platform")
 		}
@@ -380,7 +387,7 @@ func (m *ScopeMap) check(p *problems, path string) {
 	}
 	for i, line := range m.Actions {
 		if _, err := scopemap.ParseRule(line); err != nil {
-			p.add(item(path, "actions", i), "%s", reasonOf(err))
+			p.add(item(path, "actions", i), "%s", wording.Reason(err))
 		}
 	}
 }
@@ -408,14 +415,6 @@ func (t *Token) check(p *problems, path string) {
 		} else {
 			slots.add(p, join(path, "name"), pw.Name, "password")
 		}
-		checkPassword(p, path, pw.Value)
+		checkSecret(p, path, pw.Value, pw.ValueFrom)
 	}
-}
-
-// reasonOf returns the reason alone of an error of ours.
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

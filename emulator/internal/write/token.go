@@ -113,7 +113,7 @@ func (r *Registry) GeneratePasswords(token string, expires time.Time, slots ...s
 		}
 		out = append(out, Password{slot, seed.Secret(principal.NewPassword()), r.tx.now, expires})
 	}
-	return out, r.setPasswords(token, out, true)
+	return out, r.setPasswords(token, out, true, false)
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service does
@@ -122,10 +122,12 @@ func (r *Registry) SetPassword(token string, p seed.Password) error {
 	if err := p.Check(); err != nil {
 		return refusal.Of("set the password", err)
 	}
-	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, false)
+	//rule:value-from-token
+	private := p.IsPrivate()
+	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, false, private)
 }
 
-func (r *Registry) setPasswords(token string, passwords []Password, generated bool) error {
+func (r *Registry) setPasswords(token string, passwords []Password, generated, private bool) error {
 	next, err := r.copyToken(token)
 	if err != nil {
 		return err
@@ -133,7 +135,7 @@ func (r *Registry) setPasswords(token string, passwords []Password, generated bo
 	for _, p := range passwords {
 		next.Passwords = slices.DeleteFunc(next.Passwords, func(x principal.Password) bool { return x.Slot == p.Name })
 		stored := r.tx.keys.NewPasswordOf(r.set, next.Name, p.Name, string(p.Value), p.Created, p.Expires)
-		stored.Generated = generated
+		stored.Generated, stored.Private = generated, private
 		next.Passwords = append(next.Passwords, stored)
 	}
 	slices.SortFunc(next.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
