@@ -15,6 +15,7 @@ func serverRules() []rule {
 				{"value-from-both", remove(), "", "TestValueFrom_errors"},
 				{"value-from-limit", value("limit.Limit{Name: $.Name, Bytes: $.Bytes * 2}"), "", "TestValueFrom_errors"},
 				{"value-from-token", value("false"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-token", value("true"), emulator, "TestBeyondLoopback_by_reference"},
 				{"value-from-application", value("true"), emulator, "TestBeyondLoopback_by_reference"},
 				{"value-from-compare", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},
 				{"value-from-compare-2", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},

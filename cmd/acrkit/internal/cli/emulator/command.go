@@ -41,8 +41,7 @@ func (c *command) run(ctx context.Context, opts *StartOptions, conn connection) 
 	if err != nil {
 		return err
 	}
-	// The user's own command; signals end it, not a context.
-	cmd := exec.Command(c.program, opts.Command[1:]...) //nolint:gosec,noctx
+	cmd := exec.Command(c.program, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it
 	cmd.Args[0] = opts.Command[0]
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
