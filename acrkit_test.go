@@ -111,15 +111,19 @@ func TestParseRegistry(t *testing.T) {
 		{"https://myregistry.azurecr.io/", "myregistry.azurecr.io", "myregistry.azurecr.io", "myregistry", true, false},
 		{"HTTPS://myregistry.azurecr.io", "myregistry.azurecr.io", "myregistry.azurecr.io", "myregistry", true, false},
 		{"myregistry.azurecr.io:443", "myregistry.azurecr.io", "myregistry.azurecr.io", "myregistry", true, false},
-		{"myregistry-d4e5f6.azurecr.cn", "myregistry-d4e5f6.azurecr.cn", "myregistry-d4e5f6.azurecr.cn", "myregistry-d4e5f6", true, false},
+		{"myregistry-d4e5f6.azurecr.cn", "myregistry-d4e5f6.azurecr.cn", "myregistry-d4e5f6.azurecr.cn",
+			"myregistry-d4e5f6", true, false},
 		{"myregistry.azurecr.us", "myregistry.azurecr.us", "myregistry.azurecr.us", "myregistry", true, false},
-		{"myregistry.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.io", "myregistry", true, false},
-		{"myregistry.azurecr.io:8443", "myregistry.azurecr.io:8443", "myregistry.azurecr.io", "myregistry", false, false},
+		{"myregistry.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.io",
+			"myregistry.westeurope.geo.azurecr.io", "myregistry", true, false},
+		{"myregistry.azurecr.io:8443", "myregistry.azurecr.io:8443", "myregistry.azurecr.io", "myregistry",
+			false, false},
 		{"registry.example.com", "registry.example.com", "registry.example.com", "registry", false, false},
 		{"localhost", "localhost", "localhost", "localhost", false, true},
 		{"localhost:443", "localhost", "localhost", "localhost", false, true},
 		{"LOCALHOST:5443", "localhost:5443", "localhost", "localhost", false, true},
-		{"myregistry.azurecr.localhost:5443", "myregistry.azurecr.localhost:5443", "myregistry.azurecr.localhost", "myregistry", false, true},
+		{"myregistry.azurecr.localhost:5443", "myregistry.azurecr.localhost:5443", "myregistry.azurecr.localhost",
+			"myregistry", false, true},
 		{"127.0.0.1:5443", "127.0.0.1:5443", "127.0.0.1", "127", false, true},
 		{"127.1.2.3", "127.1.2.3", "127.1.2.3", "127", false, true},
 		{"[::1]:5443", "[::1]:5443", "::1", "::1", false, true},
@@ -287,14 +291,18 @@ func TestParseRegistry_refuses(t *testing.T) {
 // without showing the password.
 func TestMessagesHideSecrets(t *testing.T) {
 	for _, s := range []string{
-		"https://u:hunter2@myregistry.azurecr.io", "u:hunter2@myregistry.azurecr.io", "u:hunt@hunter2@myregistry.azurecr.io",
+		"https://u:hunter2@myregistry.azurecr.io", "u:hunter2@myregistry.azurecr.io",
+		"u:hunt@hunter2@myregistry.azurecr.io",
 		"u:hunter2@myregistry.azurecr.io/app:v1", "https://u:hunter2@myregistry.azurecr.io/app@" + sha256Digest,
 		"myregistry.azurecr.io?sig=hunter2", "myregistry.azurecr.io/app?sig=hunter2", "myregistry.azurecr.io#hunter2",
 		"http://u:hunter2@myregistry.azurecr.io", " https://u:hunter2@myregistry.azurecr.io",
 	} {
 		for what, parse := range map[string]func(string) error{
-			"ParseRegistry":       func(s string) error { _, err := acrkit.ParseRegistry(s); return err },
-			"ParseReference":      func(s string) error { _, err := acrkit.ParseReference(s, acrkit.Registry{}); return err },
+			"ParseRegistry": func(s string) error { _, err := acrkit.ParseRegistry(s); return err },
+			"ParseReference": func(s string) error {
+				_, err := acrkit.ParseReference(s, acrkit.Registry{})
+				return err
+			},
 			"CheckRepositoryName": acrkit.CheckRepositoryName,
 		} {
 			if err := parse(s); err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -305,7 +313,8 @@ func TestMessagesHideSecrets(t *testing.T) {
 }
 
 func FuzzParseRegistry(f *testing.F) {
-	for _, s := range []string{"myregistry", "https://myregistry.azurecr.io/", "myregistry.azurecr.io.evil.example", "localhost:5443",
+	for _, s := range []string{"myregistry", "https://myregistry.azurecr.io/", "myregistry.azurecr.io.evil.example",
+		"localhost:5443",
 		"[::1]:5443", "foo:443", "[::ffff:1.2.3.4%25x]", "a@b", "\u212a.azurecr.io", "x.y.geo.azurecr.cn", "127.1"} {
 		f.Add(s)
 	}
@@ -327,7 +336,8 @@ func FuzzParseRegistry(f *testing.F) {
 				t.Errorf("ParseRegistry(%q) = %q holds %q", s, host, c)
 			}
 		}
-		if of := r.LoginServer(); of.IsACR() != r.IsACR() || of.IsLoopback() != r.IsLoopback() || of.Name() != r.Name() {
+		if of := r.LoginServer(); of.IsACR() != r.IsACR() || of.IsLoopback() != r.IsLoopback() ||
+			of.Name() != r.Name() {
 			t.Errorf("%q belongs to %q, which is another sort of host", host, of)
 		}
 		for _, suffix := range []string{".azurecr.io", ".azurecr.us", ".azurecr.cn"} {
@@ -341,7 +351,8 @@ func FuzzParseRegistry(f *testing.F) {
 		if r.IsACR() && (strings.Contains(host, ":") || r.IsLoopback()) {
 			t.Errorf("%q is taken for ACR", host)
 		}
-		if ref, err := acrkit.ParseReference(host+"/a:v1", acrkit.Registry{}); strings.ContainsAny(host, ".:") && (err != nil || ref.Registry != r) {
+		if ref, err := acrkit.ParseReference(host+"/a:v1", acrkit.Registry{}); strings.ContainsAny(host, ".:") &&
+			(err != nil || ref.Registry != r) {
 			t.Errorf("a reference on %q reads as %+v, %v", host, ref, err)
 		}
 	})
@@ -377,7 +388,8 @@ func TestParseReference(t *testing.T) {
 			}
 		})
 	}
-	if ref, err := acrkit.ParseReference("app:v1", acrkit.Registry{}); err != nil || ref.String() != "app:v1" || !ref.Registry.IsZero() {
+	if ref, err := acrkit.ParseReference("app:v1", acrkit.Registry{}); err != nil || ref.String() != "app:v1" ||
+		!ref.Registry.IsZero() {
 		t.Errorf("without a registry: %+v, %v", ref, err)
 	}
 }
@@ -422,12 +434,14 @@ func TestParseReference_refuses(t *testing.T) {
 }
 
 func TestCheckRepositoryName(t *testing.T) {
-	for _, name := range []string{"a", "samples/app", "a.b", "a_b", "a__b", "a-b", "a---b", "0/1", strings.Repeat("a", acrkit.MaxRepositoryName)} {
+	for _, name := range []string{"a", "samples/app", "a.b", "a_b", "a__b", "a-b", "a---b", "0/1",
+		strings.Repeat("a", acrkit.MaxRepositoryName)} {
 		if err := acrkit.CheckRepositoryName(name); err != nil {
 			t.Errorf("CheckRepositoryName(%q) = %v", name, err)
 		}
 	}
-	for _, name := range []string{"", "/", "a/", "/a", "a..b", "a___b", "a._b", "-a", "a-", "_a", "a/_catalog", "a b", "a%2fb", "a:b", "a@b", "*", "a\x00", "a\n"} {
+	for _, name := range []string{"", "/", "a/", "/a", "a..b", "a___b", "a._b", "-a", "a-", "_a", "a/_catalog", "a b",
+		"a%2fb", "a:b", "a@b", "*", "a\x00", "a\n"} {
 		if err := acrkit.CheckRepositoryName(name); !errors.Is(err, acrkit.CodeUsage) {
 			t.Errorf("CheckRepositoryName(%q) = %v, want a usage error", name, err)
 		}
@@ -435,7 +449,8 @@ func TestCheckRepositoryName(t *testing.T) {
 }
 
 func FuzzParseReference(f *testing.F) {
-	for _, s := range []string{"samples/app:v1", "myregistry.azurecr.io/a@" + sha256Digest, "localhost:5443/a", "foo:443/x", "a.b/c", "[::1]:1/a:b",
+	for _, s := range []string{"samples/app:v1", "myregistry.azurecr.io/a@" + sha256Digest, "localhost:5443/a",
+		"foo:443/x", "a.b/c", "[::1]:1/a:b",
 		"http://a/b", "a:v1@" + sha512Digest} {
 		f.Add(s, "myregistry")
 		f.Add(s, "")
@@ -476,7 +491,8 @@ func mustRegistry(tb testing.TB, s string) acrkit.Registry {
 
 func TestError(t *testing.T) {
 	reg := mustRegistry(t, "myregistry")
-	service := acrkit.ServiceError{Code: "UNAUTHORIZED", Message: "authentication required", Detail: json.RawMessage(`null`)}
+	service := acrkit.ServiceError{Code: "UNAUTHORIZED", Message: "authentication required",
+		Detail: json.RawMessage(`null`)}
 	cause := errors.New("connection reset")
 	for _, tc := range []struct {
 		name string
@@ -484,9 +500,11 @@ func TestError(t *testing.T) {
 		want string
 	}{
 		{"all", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Op: `list tags of "team/app"`, Registry: reg,
-			Reason: `the token "ci-pull" has content/read but not metadata/read`, Status: 401, RequestID: "6f1c", Errs: []error{service}},
+			Reason: `the token "ci-pull" has content/read but not metadata/read`, Status: 401, RequestID: "6f1c",
+			Errs: []error{service}},
 			`cannot list tags of "team/app" on myregistry.azurecr.io: the token "ci-pull" has content/read but not metadata/read (401 insufficient_scope, request 6f1c)`},
-		{"causes speak where no reason is given", &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "reach it", Errs: []error{service, cause}},
+		{"causes speak where no reason is given", &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "reach it",
+			Errs: []error{service, cause}},
 			"cannot reach it: UNAUTHORIZED: authentication required; connection reset"},
 		{"status without a code", &acrkit.Error{Reason: "odd", Status: 418}, "odd (418)"},
 		{"request id alone", &acrkit.Error{Reason: "odd", RequestID: "1"}, "odd (request 1)"},
@@ -505,7 +523,8 @@ func TestError(t *testing.T) {
 func TestError_tree(t *testing.T) {
 	service := acrkit.ServiceError{Code: "TOOMANYREQUESTS"}
 	inner := &acrkit.Error{Code: acrkit.CodeThrottled, Errs: []error{service}}
-	outer := fmt.Errorf("while copying: %w", &acrkit.Error{Code: acrkit.CodeIncomplete, Errs: []error{nil, errors.New("x"), inner}})
+	outer := fmt.Errorf("while copying: %w",
+		&acrkit.Error{Code: acrkit.CodeIncomplete, Errs: []error{nil, errors.New("x"), inner}})
 	if got := acrkit.CodeOf(outer); got != acrkit.CodeIncomplete {
 		t.Errorf("CodeOf = %q, want the outermost", got)
 	}

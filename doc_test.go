@@ -56,7 +56,8 @@ func publicPackages(t *testing.T) []string {
 			return nil
 		}
 		pkg := path.Dir(filepath.ToSlash(p))
-		if pkg != "." && strings.HasSuffix(p, ".go") && !strings.HasSuffix(p, "_test.go") && !slices.Contains(all, pkg) {
+		if pkg != "." && strings.HasSuffix(p, ".go") && !strings.HasSuffix(p, "_test.go") &&
+			!slices.Contains(all, pkg) {
 			all = append(all, pkg)
 		}
 		return nil

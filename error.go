@@ -18,8 +18,9 @@ type Code string
 
 // The codes, each with the exit code of the command in parentheses.
 const (
-	CodeUsage              Code = "usage"               // wrong input, or an incomplete credential (2)
-	CodeHostRefused        Code = "host_refused"        // no credential goes to the host: a look-alike, or plain HTTP (2)
+	CodeUsage Code = "usage" // wrong input, or an incomplete credential (2)
+	// no credential goes to the host: a look-alike, or plain HTTP (2)
+	CodeHostRefused        Code = "host_refused"
 	CodeCredentialMissing  Code = "credential_missing"  // no credential was found (3)
 	CodeCredentialRejected Code = "credential_rejected" // not accepted: wrong, expired, disabled or not yet active (3)
 	CodeInsufficientScope  Code = "insufficient_scope"  // the credential is good, a right is missing (4)
@@ -30,8 +31,9 @@ const (
 	CodeTLS                Code = "tls"                 // the server's certificate is not trusted (6)
 	CodeThrottled          Code = "throttled"           // too many requests (6)
 	CodeIncomplete         Code = "incomplete"          // the answer could not be completed (7)
-	CodeProtocol           Code = "protocol"            // an answer that breaks the protocol, a foreign realm included (1)
-	CodeTooLarge           Code = "too_large"           // a named limit was passed (1)
+	// an answer that breaks the protocol, a foreign realm included (1)
+	CodeProtocol Code = "protocol"
+	CodeTooLarge Code = "too_large" // a named limit was passed (1)
 )
 
 // Error returns the code's word.

@@ -46,7 +46,9 @@ func TestErrorsAs(t *testing.T) {
 			_, err := reg.Client(cred).Repository(ctx, "samples/app")
 			return err
 		}},
-		{"registry, a delete", func(ctx context.Context) error { return reg.Client(cred).DeleteTag(ctx, "samples/app", "v1") }},
+		{"registry, a delete", func(ctx context.Context) error {
+			return reg.Client(cred).DeleteTag(ctx, "samples/app", "v1")
+		}},
 		{"Microsoft's client, a list", func(ctx context.Context) error {
 			_, err := reg.AzureClient(cred).NewListTagsPager("samples/app", nil).NextPage(ctx)
 			return err
@@ -85,7 +87,8 @@ func TestErrorsAs(t *testing.T) {
 				t.Errorf("the error does not say which right is missing: %+v", e)
 			}
 			sdk, ok := errors.AsType[*azcore.ResponseError](err)
-			if want := strings.HasPrefix(way.name, "Microsoft's"); ok != want || ok && sdk.StatusCode != http.StatusForbidden {
+			if want := strings.HasPrefix(way.name, "Microsoft's"); ok != want ||
+				ok && sdk.StatusCode != http.StatusForbidden {
 				t.Errorf("an *azcore.ResponseError: %v, want %v with status 403", ok, want)
 			}
 		})
@@ -103,7 +106,10 @@ func TestErrorsAs_signIn(t *testing.T) {
 		name string
 		call func(context.Context) error
 	}{
-		{"auth.Transport.Token", func(ctx context.Context) error { _, err := rt.Token(ctx, acrkit.CatalogScope()); return err }},
+		{"auth.Transport.Token", func(ctx context.Context) error {
+			_, err := rt.Token(ctx, acrkit.CatalogScope())
+			return err
+		}},
 		{"auth.Transport in an http.Client", func(ctx context.Context) error {
 			_, err := get(ctx, rt, reg.URL()+"/acr/v1/_catalog")
 			return err
@@ -131,14 +137,16 @@ func TestErrorsAs_proxy(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
-	cred := reg.Token("ci-both", "repositories/samples/app/content/read", "repositories/samples/app/metadata/read").Credential()
+	cred := reg.Token("ci-both", "repositories/samples/app/content/read",
+		"repositories/samples/app/metadata/read").Credential()
 	m, err := scopemap.Parse([]string{"repositories/samples/app/content/read"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	front := httptest.NewUnstartedServer(nil)
 	host := front.Listener.Addr().String()
-	h, err := proxy.New(reg.Transport(cred), &proxy.Options{Hosts: []string{host}, Scheme: "http", Open: true, ScopeMap: &m})
+	h, err := proxy.New(reg.Transport(cred), &proxy.Options{Hosts: []string{host}, Scheme: "http",
+		Open: true, ScopeMap: &m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +222,8 @@ func TestHintOf(t *testing.T) {
 	hinted := &acrkit.Error{Code: acrkit.CodeUsage, Hint: "acrkit login"}
 	for want, errs := range map[string][]error{
 		"acrkit login": {hinted, fmt.Errorf("wrapped: %w", hinted), errors.Join(errors.New("plain"), hinted)},
-		"":             {nil, errors.New("plain"), &acrkit.Error{Code: acrkit.CodeUsage}, &acrkit.Error{Errs: []error{hinted}}},
+		"": {nil, errors.New("plain"), &acrkit.Error{Code: acrkit.CodeUsage},
+			&acrkit.Error{Errs: []error{hinted}}},
 	} {
 		for _, err := range errs {
 			if got := acrkit.HintOf(err); got != want {

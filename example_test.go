@@ -13,7 +13,8 @@ func ExampleError() {
 		Code:   acrkit.CodeInsufficientScope,
 		Op:     `list tags of "samples/app"`,
 		Reason: `the token "ci-pull" has content/read but not metadata/read`,
-		Hint:   "az acr scope-map update --registry myregistry --name ci-pull --add-repository samples/app metadata/read",
+		Hint: "az acr scope-map update --registry myregistry --name ci-pull --add-repository samples/app " +
+			"metadata/read",
 	})
 	if errors.Is(err, acrkit.CodeInsufficientScope) {
 		fmt.Println("a right is missing")
@@ -30,7 +31,8 @@ func ExampleError() {
 
 // A registry by its bare name, its login server, or the login server's URL.
 func ExampleParseRegistry() {
-	for _, s := range []string{"myregistry", "MyRegistry.azurecr.io", "https://myregistry.azurecr.io", "localhost:5443"} {
+	for _, s := range []string{"myregistry", "MyRegistry.azurecr.io", "https://myregistry.azurecr.io",
+		"localhost:5443"} {
 		reg, err := acrkit.ParseRegistry(s)
 		if err != nil {
 			fmt.Println(err)

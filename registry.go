@@ -29,7 +29,8 @@ const emulatorSuffix = ".azurecr.localhost"
 // Any well-formed host is accepted; [Registry.IsACR] reports whether it is one of ACR's.
 func ParseRegistry(s string) (Registry, error) {
 	bad := func(why string) (Registry, error) {
-		return Registry{}, &Error{Code: CodeUsage, Op: "read a registry name", Reason: fmt.Sprintf("%q %s", clip(s), why)}
+		return Registry{}, &Error{Code: CodeUsage, Op: "read a registry name",
+			Reason: fmt.Sprintf("%q %s", clip(s), why)}
 	}
 	switch {
 	case s == "":
@@ -38,7 +39,9 @@ func ParseRegistry(s string) (Registry, error) {
 		return bad("begins or ends with white space")
 	}
 	if strings.HasPrefix(strings.ToLower(s), "http://") {
-		return bad("is a plain-HTTP address; name the host alone (plain HTTP is an option of the transport, for loopback only)")
+		return bad(
+			"is a plain-HTTP address; name the host alone (plain HTTP is an option of the transport, for " +
+				"loopback only)")
 	}
 	u, err := url.Parse("https://" + trimPrefixFold(s, "https://"))
 	if err != nil || u.Opaque != "" {
@@ -215,7 +218,8 @@ func (r Registry) IsLoopback() bool {
 func clip(s string) string {
 	const limit = 120
 	digest := ""
-	if i := strings.LastIndexByte(s, '@'); i >= 0 && (strings.HasPrefix(s[i+1:], "sha256:") || strings.HasPrefix(s[i+1:], "sha512:")) {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 &&
+		(strings.HasPrefix(s[i+1:], "sha256:") || strings.HasPrefix(s[i+1:], "sha512:")) {
 		s, digest = s[:i], s[i:]
 	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {

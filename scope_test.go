@@ -30,11 +30,13 @@ func TestParseScope(t *testing.T) {
 		{"one", "repository:samples/app:pull", "repository:samples/app:pull"},
 		{"actions in ACR's varying order", "repository:a:push,pull", "repository:a:pull,push"},
 		{"actions twice", "repository:a:pull,pull repository:a:pull", "repository:a:pull"},
-		{"items merge", "repository:b:pull repository:a:pull repository:b:push", "repository:a:pull repository:b:pull,push"},
+		{"items merge", "repository:b:pull repository:a:pull repository:b:push",
+			"repository:a:pull repository:b:pull,push"},
 		{"catalog", "registry:catalog:*", "registry:catalog:*"},
 		{"name with a port", "repository:localhost:5443/a:pull", "repository:localhost:5443/a:pull"},
 		{"resource class", "repository(plugin):a:pull", "repository(plugin):a:pull"},
-		{"mount, as ACR challenges for it", "repository:SRC:pull repository:DST:push,pull", "repository:DST:pull,push repository:SRC:pull"},
+		{"mount, as ACR challenges for it", "repository:SRC:pull repository:DST:push,pull",
+			"repository:DST:pull,push repository:SRC:pull"},
 		{"a star is a word", "repository:*:*", "repository:*:*"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -96,9 +98,10 @@ func TestParseScope_refuses(t *testing.T) {
 func genScope() *rapid.Generator[acrkit.Scope] {
 	access := rapid.Custom(func(t *rapid.T) acrkit.Access {
 		return acrkit.Access{
-			Type:    rapid.SampledFrom([]string{"repository", "registry", "repo"}).Draw(t, "type"),
-			Name:    rapid.SampledFrom([]string{"a", "a/b", "ab", "catalog", "*", "h:1/a"}).Draw(t, "name"),
-			Actions: rapid.SliceOfN(rapid.SampledFrom([]string{"pull", "push", "delete", "*", "p"}), 0, 4).Draw(t, "actions"),
+			Type: rapid.SampledFrom([]string{"repository", "registry", "repo"}).Draw(t, "type"),
+			Name: rapid.SampledFrom([]string{"a", "a/b", "ab", "catalog", "*", "h:1/a"}).Draw(t, "name"),
+			Actions: rapid.SliceOfN(rapid.SampledFrom([]string{"pull", "push", "delete", "*", "p"}), 0, 4).Draw(t,
+				"actions"),
 		}
 	})
 	return rapid.Custom(func(t *rapid.T) acrkit.Scope {
@@ -145,7 +148,8 @@ func TestScope_setLaws(t *testing.T) {
 				t.Errorf("%s of %q and %q (-want +got):\n%s", c.op, a, b, diff)
 			}
 			if c.got.Len() != len(c.want) || c.got.IsEmpty() != (len(c.want) == 0) {
-				t.Errorf("%s of %q and %q: Len %d, IsEmpty %v, want %d rights", c.op, a, b, c.got.Len(), c.got.IsEmpty(), len(c.want))
+				t.Errorf("%s of %q and %q: Len %d, IsEmpty %v, want %d rights", c.op, a, b, c.got.Len(),
+					c.got.IsEmpty(), len(c.want))
 			}
 		}
 		if a.Contains(b) != subset {
@@ -243,7 +247,8 @@ func TestRequiredScope_inContext(t *testing.T) {
 }
 
 func FuzzParseScope(f *testing.F) {
-	for _, s := range []string{"", "repository:a:pull", "repository:a:push,pull repository:b:delete", "registry:catalog:*",
+	for _, s := range []string{"", "repository:a:pull", "repository:a:push,pull repository:b:delete",
+		"registry:catalog:*",
 		"repository:h:5/a:pull", "a:b:c d:e:f,g", "repository:a:", "::"} {
 		f.Add(s, "repository:a:pull")
 	}

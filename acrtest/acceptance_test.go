@@ -109,8 +109,9 @@ func calls(t *testing.T, img acrtest.Image) []call {
 			return value(c.GetManifestProperties(ctx, repo, img.Digest, nil))
 		}},
 		{"UpdateRepositoryProperties", write, func(ctx context.Context, c azure) error {
-			got, err := c.UpdateRepositoryProperties(ctx, repo, &azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
-				Value: &azcontainerregistry.RepositoryWriteableProperties{CanList: &yes}})
+			got, err := c.UpdateRepositoryProperties(ctx, repo,
+				&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
+					Value: &azcontainerregistry.RepositoryWriteableProperties{CanList: &yes}})
 			if err == nil && !*got.ChangeableAttributes.CanList {
 				err = errors.New("not changed")
 			}
@@ -121,8 +122,9 @@ func calls(t *testing.T, img acrtest.Image) []call {
 				Value: &azcontainerregistry.TagWriteableProperties{CanDelete: &yes}}))
 		}},
 		{"UpdateManifestProperties", write, func(ctx context.Context, c azure) error {
-			return value(c.UpdateManifestProperties(ctx, repo, img.Digest, &azcontainerregistry.ClientUpdateManifestPropertiesOptions{
-				Value: &azcontainerregistry.ManifestWriteableProperties{CanDelete: &yes}}))
+			return value(c.UpdateManifestProperties(ctx, repo, img.Digest,
+				&azcontainerregistry.ClientUpdateManifestPropertiesOptions{
+					Value: &azcontainerregistry.ManifestWriteableProperties{CanDelete: &yes}}))
 		}},
 		{"GetManifest", pull, func(ctx context.Context, c azure) error {
 			accept := img.MediaType
@@ -163,9 +165,13 @@ func calls(t *testing.T, img acrtest.Image) []call {
 		{"CompleteUpload", push, func(ctx context.Context, c azure) error {
 			return value(c.blobs.CompleteUpload(ctx, location, sum, nil))
 		}},
-		{"upload of a layer", push, func(ctx context.Context, c azure) error { return upload(ctx, c, m.Blobs[1].Data) }},
+		{"upload of a layer", push, func(ctx context.Context, c azure) error {
+			return upload(ctx, c, m.Blobs[1].Data)
+		}},
 		{"UploadManifest", push, func(ctx context.Context, c azure) error {
-			got, err := c.UploadManifest(ctx, repo, "v2", azcontainerregistry.ContentTypeApplicationVndOciImageManifestV1JSON, nopCloser{bytes.NewReader(m.Data)}, nil)
+			got, err := c.UploadManifest(ctx, repo, "v2",
+				azcontainerregistry.ContentTypeApplicationVndOciImageManifestV1JSON, nopCloser{bytes.NewReader(m.Data)},
+				nil)
 			if err == nil && *got.DockerContentDigest != m.Descriptor.Digest.String() {
 				err = fmt.Errorf("stored as %s: not what was sent", *got.DockerContentDigest)
 			}
@@ -184,14 +190,18 @@ func calls(t *testing.T, img acrtest.Image) []call {
 		{"CancelUpload", del, func(ctx context.Context, c azure) error {
 			return value(c.blobs.CancelUpload(ctx, location, nil))
 		}},
-		{"DeleteTag", del, func(ctx context.Context, c azure) error { return value(c.DeleteTag(ctx, repo, "v2", nil)) }},
+		{"DeleteTag", del, func(ctx context.Context, c azure) error {
+			return value(c.DeleteTag(ctx, repo, "v2", nil))
+		}},
 		{"DeleteManifest", del, func(ctx context.Context, c azure) error {
 			return value(c.DeleteManifest(ctx, repo, m.Descriptor.Digest.String(), nil))
 		}},
 		{"DeleteBlob", del, func(ctx context.Context, c azure) error {
 			return value(c.blobs.DeleteBlob(ctx, repo, m.Blobs[0].Descriptor.Digest.String(), nil))
 		}},
-		{"DeleteRepository", del, func(ctx context.Context, c azure) error { return value(c.DeleteRepository(ctx, repo, nil)) }},
+		{"DeleteRepository", del, func(ctx context.Context, c azure) error {
+			return value(c.DeleteRepository(ctx, repo, nil))
+		}},
 	}
 }
 
@@ -203,11 +213,13 @@ func TestMicrosoft_unmodified(t *testing.T) {
 	img := r.Push("samples/app", "v1")
 	// Owner has every right, metadata_write and delete included.
 	cred := r.ServicePrincipal("Owner").AzureCredential()
-	client, err := azcontainerregistry.NewClient(r.URL(), cred, &azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
+	client, err := azcontainerregistry.NewClient(r.URL(), cred,
+		&azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	blobs, err := azcontainerregistry.NewBlobClient(r.URL(), cred, &azcontainerregistry.BlobClientOptions{ClientOptions: r.AzureOptions()})
+	blobs, err := azcontainerregistry.NewBlobClient(r.URL(), cred,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: r.AzureOptions()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,13 +237,15 @@ func TestMicrosoft_unmodified_denied(t *testing.T) {
 	t.Parallel()
 	r := acrtest.NewRegistry(t, nil)
 	r.Push("samples/app", "v1")
-	client, err := azcontainerregistry.NewClient(r.URL(), r.ServicePrincipal("AcrPull").AzureCredential(), &azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
+	client, err := azcontainerregistry.NewClient(r.URL(), r.ServicePrincipal("AcrPull").AzureCredential(),
+		&azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = client.DeleteTag(t.Context(), "samples/app", "v1", nil)
 	e, ok := errors.AsType[*azcore.ResponseError](err)
-	if !ok || e.StatusCode != http.StatusUnauthorized || !strings.Contains(e.RawResponse.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
+	if !ok || e.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(e.RawResponse.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -282,11 +296,13 @@ func contained(seen map[string]bool, need acrkit.Scope) bool {
 
 func sharedClients(t *testing.T, r *acrtest.Registry, rt *auth.Transport) azure {
 	t.Helper()
-	client, err := azcontainerregistry.NewClient(r.URL(), nil, &azcontainerregistry.ClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
+	client, err := azcontainerregistry.NewClient(r.URL(), nil,
+		&azcontainerregistry.ClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	blobs, err := azcontainerregistry.NewBlobClient(r.URL(), nil, &azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
+	blobs, err := azcontainerregistry.NewBlobClient(r.URL(), nil,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +368,8 @@ func TestMicrosoft_scoped_token_denied(t *testing.T) {
 				refused++
 				e, ok := errors.AsType[*azcore.ResponseError](err)
 				if !ok {
-					if strings.HasPrefix(call.name, "UploadChunk") || strings.HasPrefix(call.name, "CompleteUpload") || strings.HasSuffix(call.name, "UploadStatus") || call.name == "CancelUpload" {
+					if strings.HasPrefix(call.name, "UploadChunk") || strings.HasPrefix(call.name, "CompleteUpload") ||
+						strings.HasSuffix(call.name, "UploadStatus") || call.name == "CancelUpload" {
 						continue // there is no upload to work on
 					}
 					t.Errorf("%s: got %v, want a refusal", call.name, err)
@@ -366,7 +383,8 @@ func TestMicrosoft_scoped_token_denied(t *testing.T) {
 					continue
 				}
 				challenge := e.RawResponse.Header.Get("WWW-Authenticate")
-				if !strings.Contains(challenge, `realm="`+r.URL()+`/oauth2/token",service="`+r.Host()+`",scope="`) || !strings.HasSuffix(challenge, `,error="insufficient_scope"`) {
+				if !strings.Contains(challenge, `realm="`+r.URL()+`/oauth2/token",service="`+r.Host()+`",scope="`) ||
+					!strings.HasSuffix(challenge, `,error="insufficient_scope"`) {
 					t.Errorf("%s: WWW-Authenticate: %s", call.name, challenge)
 				}
 				refused, ok := errors.AsType[*acrkit.Error](azureauth.AsError(call.name, err))
@@ -375,7 +393,10 @@ func TestMicrosoft_scoped_token_denied(t *testing.T) {
 					t.Errorf("%s: AsError = %v", call.name, refused)
 				}
 				body, err := io.ReadAll(e.RawResponse.Body)
-				if err != nil || len(body) > 0 && !bytes.HasPrefix(body, []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"`)) {
+				if err != nil || len(body) > 0 &&
+					!bytes.HasPrefix(body,
+						[]byte(
+							`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"`)) {
 					t.Errorf("%s: body %q, %v", call.name, body, err)
 				}
 			}

@@ -72,7 +72,8 @@ func newRegistry(tb owner, opts *Options) *Registry {
 	// still use the registry.
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	log := &recorder{}
-	em, err := emulator.Open(ctx, &emulator.Options{DataDir: o.DataDir, Seed: o.Seed, Now: o.Now, Logger: o.Logger, RateLimits: o.RateLimits, Observe: log.observe})
+	em, err := emulator.Open(ctx, &emulator.Options{DataDir: o.DataDir, Seed: o.Seed, Now: o.Now, Logger: o.Logger,
+		RateLimits: o.RateLimits, Observe: log.observe})
 	if err != nil {
 		stop()
 		tb.Fatalf("acrtest: %v", err)
@@ -114,7 +115,8 @@ func newRegistry(tb owner, opts *Options) *Registry {
 		// the registry's go to its listener and need no resolver, which may
 		// prefer another family's loopback address.
 		DialContext: func(ctx context.Context, network, target string) (net.Conn, error) {
-			if host, p, err := net.SplitHostPort(target); err == nil && p == port && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+			if host, p, err := net.SplitHostPort(target); err == nil && p == port &&
+				(host == "localhost" || strings.HasSuffix(host, ".localhost")) {
 				target = addr.String()
 			}
 			return dialer.DialContext(ctx, network, target)
@@ -215,7 +217,8 @@ func (r *Registry) OrasRepository(name string, cred auth.Credential) *remote.Rep
 // AzureClient returns Microsoft's client through package azureauth.
 func (r *Registry) AzureClient(cred auth.Credential) *azcontainerregistry.Client {
 	r.tb.Helper()
-	c, err := azureauth.NewContainerRegistryClient(r.host, cred, &azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
+	c, err := azureauth.NewContainerRegistryClient(r.host, cred,
+		&azcontainerregistry.ClientOptions{ClientOptions: r.AzureOptions()})
 	if err != nil {
 		r.tb.Fatalf("acrtest: %v", err)
 	}
@@ -225,7 +228,8 @@ func (r *Registry) AzureClient(cred auth.Credential) *azcontainerregistry.Client
 // AzureBlobClient returns Microsoft's client for blobs through package azureauth.
 func (r *Registry) AzureBlobClient(cred auth.Credential) *azcontainerregistry.BlobClient {
 	r.tb.Helper()
-	c, err := azureauth.NewContainerRegistryBlobClient(r.host, cred, &azcontainerregistry.BlobClientOptions{ClientOptions: r.AzureOptions()})
+	c, err := azureauth.NewContainerRegistryBlobClient(r.host, cred,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: r.AzureOptions()})
 	if err != nil {
 		r.tb.Fatalf("acrtest: %v", err)
 	}

@@ -59,7 +59,8 @@ func TestNewRegistry_many(t *testing.T) {
 			repo := fmt.Sprintf("samples/app%d", i)
 			img := r.Push(repo, "v1")
 			token := r.TokenOf("browser", "_repositories_pull_metadata_read")
-			if diff := cmp.Diff([]string{repo}, names(t, r.Client(token.Credential()).Repositories(t.Context(), nil))); diff != "" {
+			if diff := cmp.Diff([]string{repo},
+				names(t, r.Client(token.Credential()).Repositories(t.Context(), nil))); diff != "" {
 				t.Errorf("repositories (-want +got):\n%s", diff)
 			}
 			d, err := r.OrasRepository(repo, token.Credential()).Resolve(t.Context(), "v1")
@@ -97,7 +98,8 @@ func TestNewRegistry_leaves_nothing(t *testing.T) {
 		if _, err := r.Client(token.Credential()).Repository(t.Context(), "samples/app"); err != nil {
 			t.Error(err)
 		}
-		if _, err := r.AzureClient(token.Credential()).GetRepositoryProperties(t.Context(), "samples/app", nil); err != nil {
+		if _, err := r.AzureClient(token.Credential()).GetRepositoryProperties(t.Context(), "samples/app",
+			nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -147,10 +149,18 @@ func TestFailures(t *testing.T) {
 		{"scope map", func(f *failing) {
 			acrtest.NewRegistry(f, nil).ScopeMap("ci-map", "repositories/samples/*/teamA/content/read")
 		}, `acrtest: scope map "ci-map": action 1: `},
-		{"token", func(f *failing) { acrtest.NewRegistry(f, nil).TokenOf("ci-app", "no-such-map") }, `acrtest: token "ci-app": `},
-		{"role", func(f *failing) { acrtest.NewRegistry(f, nil).ServicePrincipal("AcrJanitor") }, `acrtest: role "AcrJanitor": `},
-		{"push", func(f *failing) { acrtest.NewRegistry(f, nil).Push("Samples/App", "v1") }, "acrtest: push Samples/App: "},
-		{"platform", func(f *failing) { acrtest.NewRegistry(f, nil).PushIndex("samples/app", []string{"vax"}, "v1") }, "acrtest: "},
+		{"token", func(f *failing) {
+			acrtest.NewRegistry(f, nil).TokenOf("ci-app", "no-such-map")
+		}, `acrtest: token "ci-app": `},
+		{"role", func(f *failing) {
+			acrtest.NewRegistry(f, nil).ServicePrincipal("AcrJanitor")
+		}, `acrtest: role "AcrJanitor": `},
+		{"push", func(f *failing) {
+			acrtest.NewRegistry(f, nil).Push("Samples/App", "v1")
+		}, "acrtest: push Samples/App: "},
+		{"platform", func(f *failing) {
+			acrtest.NewRegistry(f, nil).PushIndex("samples/app", []string{"vax"}, "v1")
+		}, "acrtest: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -196,7 +206,8 @@ func TestRequestsAndDecisions(t *testing.T) {
 		t.Errorf("%d token requests, want 1", n)
 	}
 	last := slices.IndexFunc(r.Denied(), func(d emulator.Decision) bool {
-		return d.Principal == "ci-pull" && d.Kind == "scoped-token" && d.Method == http.MethodGet && d.Missing == "repository:samples/app:metadata_read"
+		return d.Principal == "ci-pull" && d.Kind == "scoped-token" && d.Method == http.MethodGet &&
+			d.Missing == "repository:samples/app:metadata_read"
 	})
 	if last < 0 {
 		t.Errorf("the refusal is not in the decision log: %+v", r.Denied())
@@ -222,13 +233,15 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := r.Client(auth.ScopedToken("ci-app", "wrong-password-0000")).Repository(t.Context(), "samples/app"); !errors.Is(err, acrkit.CodeCredentialRejected) {
+	if _, err := r.Client(auth.ScopedToken("ci-app", "wrong-password-0000")).Repository(t.Context(),
+		"samples/app"); !errors.Is(err, acrkit.CodeCredentialRejected) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	if _, err := r.Client(nil).Repository(t.Context(), "samples/app"); err == nil {
 		t.Error("an anonymous client was accepted")
 	}
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", token, token, token, token), fmt.Sprintf("%v %+v %#v %s", sp, sp, sp, sp)} {
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", token, token, token, token),
+		fmt.Sprintf("%v %+v %#v %s", sp, sp, sp, sp)} {
 		if strings.Contains(text, token.Password1) || strings.Contains(text, sp.ClientSecret) {
 			t.Errorf("a secret is printed: %s", text)
 		}
@@ -291,7 +304,8 @@ func TestPush(t *testing.T) {
 	if diff := cmp.Diff([]string{"latest", "v1"}, tags); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
-	if again := r.PushIndex("samples/app", []string{"linux/amd64", "linux/arm64"}, "v1", "latest"); again.Digest != index.Digest {
+	if again := r.PushIndex("samples/app", []string{"linux/amd64", "linux/arm64"}, "v1",
+		"latest"); again.Digest != index.Digest {
 		t.Error("the same push made other bytes")
 	}
 }

@@ -48,7 +48,8 @@ func TestRegistry_DeniedCauses(t *testing.T) {
 	if diff := cmp.Diff(want, reg.DeniedCauses()); diff != "" {
 		t.Errorf("-want +got:\n%s\n%+v", diff, reg.Denied())
 	}
-	rules := []rule.ID{rule.RightMissing, rule.RightMissing, rule.PasswordWrong, rule.UserUnknown, rule.PasswordExpired, rule.ScopedTokenDisabled, rule.AnonymousPullOff, rule.NetworkRule}
+	rules := []rule.ID{rule.RightMissing, rule.RightMissing, rule.PasswordWrong, rule.UserUnknown, rule.PasswordExpired,
+		rule.ScopedTokenDisabled, rule.AnonymousPullOff, rule.NetworkRule}
 	if diff := cmp.Diff(rules, reg.DeniedRules()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

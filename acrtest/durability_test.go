@@ -50,8 +50,10 @@ const durablePassword = "correct-horse-battery-staple-0001"
 func serveForever(dir string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	em, err := emulator.Open(ctx, &emulator.Options{DataDir: dir, Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry",
-		Tokens: []seed.Token{{Name: "ci-app", ScopeMap: "_repositories_push", Passwords: []seed.Password{{Name: "password1", Value: durablePassword}}}}}}}})
+	em, err := emulator.Open(ctx,
+		&emulator.Options{DataDir: dir, Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry",
+			Tokens: []seed.Token{{Name: "ci-app", ScopeMap: "_repositories_push",
+				Passwords: []seed.Password{{Name: "password1", Value: durablePassword}}}}}}}})
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,8 @@ func startProcess(t *testing.T, dir string) *process {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	// HTTP/1.1, so that each push has a connection of its own.
-	base := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 256}
+	base := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		MaxIdleConnsPerHost: 256}
 	t.Cleanup(base.CloseIdleConnections)
 	return &process{host: strings.TrimSpace(addr), base: base, kill: kill}
 }
@@ -177,7 +180,8 @@ func TestKill(t *testing.T) {
 		name := fmt.Sprintf("samples/app%d", n%20)
 		repo := p.repository(t, rt, name)
 		wg.Go(func() {
-			m := imagegen.Image(fmt.Sprint("kill", n), ocispec.Platform{OS: "linux", Architecture: "amd64"}, &imagegen.Options{LayerSize: 64 << 10})
+			m := imagegen.Image(fmt.Sprint("kill", n), ocispec.Platform{OS: "linux", Architecture: "amd64"},
+				&imagegen.Options{LayerSize: 64 << 10})
 			for _, b := range m.Blobs {
 				if repo.Push(ctx, b.Descriptor, bytes.NewReader(b.Data)) != nil {
 					return // killed
@@ -214,7 +218,8 @@ func TestKill(t *testing.T) {
 		data, err := io.ReadAll(rc)
 		rc.Close()
 		if err != nil || digest.FromBytes(data) != i.desc.Digest {
-			t.Errorf("%s@%s was acknowledged and is not whole: %d of %d bytes, %v", i.repo, i.desc.Digest, len(data), i.desc.Size, err)
+			t.Errorf("%s@%s was acknowledged and is not whole: %d of %d bytes, %v", i.repo, i.desc.Digest, len(data),
+				i.desc.Size, err)
 		}
 		if i.tag != "" {
 			if d, err := repo.Resolve(t.Context(), i.tag); err != nil || d.Digest != i.desc.Digest {

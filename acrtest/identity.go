@@ -101,7 +101,8 @@ func (r *Registry) ServicePrincipal(roles ...string) ServicePrincipal {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	p := ServicePrincipal{TenantID: TenantID, ClientID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), ClientSecret: rand.Text(), r: r}
+	p := ServicePrincipal{TenantID: TenantID, ClientID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8],
+		id[8:10], id[10:]), ClientSecret: rand.Text(), r: r}
 	err := r.em.PutApplication(ctx, p.TenantID, seed.Application{ClientID: p.ClientID, DisplayName: "acrtest",
 		Secrets: []seed.ClientSecret{{Value: seed.Secret(p.ClientSecret)}}})
 	if err != nil {
@@ -123,14 +124,16 @@ func (p ServicePrincipal) GoString() string { return p.String() }
 
 // Credential returns the credential of package auth, which needs no SDK.
 func (p ServicePrincipal) Credential() auth.Credential {
-	return auth.ServicePrincipal(p.TenantID, p.ClientID, p.ClientSecret, &auth.EntraOptions{AuthorityHost: p.r.AuthorityHost()})
+	return auth.ServicePrincipal(p.TenantID, p.ClientID, p.ClientSecret,
+		&auth.EntraOptions{AuthorityHost: p.r.AuthorityHost()})
 }
 
 // AzureCredential returns azidentity's ClientSecretCredential.
 func (p ServicePrincipal) AzureCredential() azcore.TokenCredential {
 	p.r.tb.Helper()
-	c, err := azidentity.NewClientSecretCredential(p.TenantID, p.ClientID, p.ClientSecret, &azidentity.ClientSecretCredentialOptions{
-		ClientOptions: p.r.AzureOptions(), DisableInstanceDiscovery: true})
+	c, err := azidentity.NewClientSecretCredential(p.TenantID, p.ClientID, p.ClientSecret,
+		&azidentity.ClientSecretCredentialOptions{
+			ClientOptions: p.r.AzureOptions(), DisableInstanceDiscovery: true})
 	if err != nil {
 		p.r.tb.Fatalf("acrtest: %v", err)
 	}

@@ -61,7 +61,8 @@ func (c *recorder) observe(r *http.Request, status int) {
 	if r.Header.Get(setupHeader) != "" {
 		return
 	}
-	x := Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Status: status, Bearer: strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")}
+	x := Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Status: status,
+		Bearer: strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log = append(c.log, x)

@@ -32,7 +32,8 @@ type Image struct {
 // it can be had by digest alone. The same repository and tags make the same bytes.
 func (r *Registry) Push(repository string, tags ...string) Image {
 	r.tb.Helper()
-	return r.push(repository, tags, imagegen.Image(seedText(repository, tags), ocispec.Platform{OS: "linux", Architecture: "amd64"}, nil))
+	return r.push(repository, tags,
+		imagegen.Image(seedText(repository, tags), ocispec.Platform{OS: "linux", Architecture: "amd64"}, nil))
 }
 
 // PushIndex pushes a generated index with an image for each platform, such as
@@ -53,7 +54,8 @@ func (r *Registry) PushIndex(repository string, platforms []string, tags ...stri
 // PushArtifact pushes a small artifact that refers to subject, such as a signature.
 func (r *Registry) PushArtifact(subject Image, artifactType string) Image {
 	r.tb.Helper()
-	d := imagegen.Artifact(subject.Digest, artifactType, &ocispec.Descriptor{MediaType: subject.MediaType, Digest: digest.Digest(subject.Digest), Size: int64(len(subject.Manifest))})
+	d := imagegen.Artifact(subject.Digest, artifactType, &ocispec.Descriptor{MediaType: subject.MediaType,
+		Digest: digest.Digest(subject.Digest), Size: int64(len(subject.Manifest))})
 	return r.push(subject.Repository, nil, d)
 }
 
@@ -61,7 +63,8 @@ func seedText(repository string, tags []string) string { return fmt.Sprint(repos
 
 func (r *Registry) push(repository string, tags []string, m imagegen.Manifest) Image {
 	r.tb.Helper()
-	img := Image{Repository: repository, Tags: tags, MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest.String(), Manifest: m.Data}
+	img := Image{Repository: repository, Tags: tags, MediaType: m.Descriptor.MediaType,
+		Digest: m.Descriptor.Digest.String(), Manifest: m.Data}
 	err := m.Walk(func(x imagegen.Manifest) error {
 		for _, b := range x.Blobs {
 			img.Blobs = append(img.Blobs, b.Descriptor.Digest.String())
@@ -76,7 +79,8 @@ func (r *Registry) push(repository string, tags []string, m imagegen.Manifest) I
 			img.Manifests = append(img.Manifests, x.Descriptor.Digest.String())
 		}
 		for _, ref := range refs {
-			if err := r.send(http.MethodPut, "/v2/"+repository+"/manifests/"+ref, x.Descriptor.MediaType, x.Data, http.StatusCreated, nil); err != nil {
+			if err := r.send(http.MethodPut, "/v2/"+repository+"/manifests/"+ref, x.Descriptor.MediaType, x.Data,
+				http.StatusCreated, nil); err != nil {
 				return err
 			}
 		}
@@ -90,7 +94,8 @@ func (r *Registry) push(repository string, tags []string, m imagegen.Manifest) I
 
 func (r *Registry) putBlob(repository string, b imagegen.Blob) error {
 	var location string
-	if err := r.send(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", "", nil, http.StatusAccepted, &location); err != nil {
+	if err := r.send(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", "", nil, http.StatusAccepted,
+		&location); err != nil {
 		return err
 	}
 	u, err := url.Parse(location)

@@ -29,18 +29,21 @@ func pushImage(ctx context.Context, c *http.Client, base, repo string) error {
 		}
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
-		if err == nil && resp.StatusCode != 201 && !(resp.StatusCode == 400 && strings.Contains(string(text), "MANIFEST_BLOB_UNKNOWN")) {
+		if err == nil && resp.StatusCode != 201 &&
+			!(resp.StatusCode == 400 && strings.Contains(string(text), "MANIFEST_BLOB_UNKNOWN")) {
 			err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 		}
 		return resp.StatusCode, err
 	}
 	config, layer := []byte("{}"), []byte("layer of "+repo)
 	for _, b := range [][]byte{config, layer} {
-		if _, err := send("POST", "/v2/"+repo+"/blobs/uploads/?digest="+digestOf(b), "application/octet-stream", b); err != nil {
+		if _, err := send("POST", "/v2/"+repo+"/blobs/uploads/?digest="+digestOf(b), "application/octet-stream",
+			b); err != nil {
 			return err
 		}
 	}
-	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d}]}`,
+	manifest := fmt.Sprintf(
+		`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d}]}`,
 		digestOf(config), len(config), digestOf(layer), len(layer))
 	_, err := send("PUT", "/v2/"+repo+"/manifests/v1", "application/vnd.oci.image.manifest.v1+json", []byte(manifest))
 	return err

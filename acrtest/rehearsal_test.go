@@ -38,16 +38,25 @@ func TestFaultsSeenByAClient(t *testing.T) {
 		code  acrkit.Code // "" = it is outlasted
 		least int64       // hits
 	}{
-		"throttled_once":        {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
-		"unavailable_once":      {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
-		"dropped_once":          {fault.Fault{Kind: fault.Drop, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
-		"drop_in_the_body":      {fault.Fault{Kind: fault.Drop, AfterBytes: 20, Routes: []fault.Route{fault.RouteTags}, Principal: "reader", Count: 1}, "", 1},
-		"token_service_down":    {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeUnavailable, 1},
-		"token_empty_401":       {fault.Fault{Kind: fault.Unauthorized, Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeCredentialRejected, 1},
-		"slow":                  {fault.Fault{Kind: fault.Slow, BytesPerSecond: 4000, Routes: []fault.Route{fault.RouteTags}}, "", 1},
-		"another_identity":      {fault.Fault{Kind: fault.Status, Status: 500, Principal: "another"}, "", 0},
-		"another_route":         {fault.Fault{Kind: fault.Status, Status: 500, Routes: []fault.Route{fault.RouteCatalog}}, "", 0},
-		"this_identity's_token": {fault.Fault{Kind: fault.Unauthorized, Principal: "READER", Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeCredentialRejected, 1},
+		"throttled_once": {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteTags}, Count: 1},
+			"", 1},
+		"unavailable_once": {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteTags},
+			Count: 1}, "", 1},
+		"dropped_once": {fault.Fault{Kind: fault.Drop, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "",
+			1},
+		"drop_in_the_body": {fault.Fault{Kind: fault.Drop, AfterBytes: 20, Routes: []fault.Route{fault.RouteTags},
+			Principal: "reader", Count: 1}, "", 1},
+		"token_service_down": {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteToken}},
+			acrkit.CodeUnavailable, 1},
+		"token_empty_401": {fault.Fault{Kind: fault.Unauthorized, Routes: []fault.Route{fault.RouteToken}},
+			acrkit.CodeCredentialRejected, 1},
+		"slow": {fault.Fault{Kind: fault.Slow, BytesPerSecond: 4000,
+			Routes: []fault.Route{fault.RouteTags}}, "", 1},
+		"another_identity": {fault.Fault{Kind: fault.Status, Status: 500, Principal: "another"}, "", 0},
+		"another_route": {fault.Fault{Kind: fault.Status, Status: 500,
+			Routes: []fault.Route{fault.RouteCatalog}}, "", 0},
+		"this_identity's_token": {fault.Fault{Kind: fault.Unauthorized, Principal: "READER",
+			Routes: []fault.Route{fault.RouteToken}}, acrkit.CodeCredentialRejected, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +153,8 @@ func TestIdentityUnderARunningClient(t *testing.T) {
 		t.Errorf("with a new password: %v", err)
 	}
 	reg.DenyNetwork()
-	if err := tags(t, reg, next); acrkit.CodeOf(err) != acrkit.CodeDenied || !strings.Contains(err.Error(), "127.0.0.1") {
+	if err := tags(t, reg, next); acrkit.CodeOf(err) != acrkit.CodeDenied ||
+		!strings.Contains(err.Error(), "127.0.0.1") {
 		t.Errorf("behind a firewall: %v", err)
 	}
 	reg.AllowNetwork()

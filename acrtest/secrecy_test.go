@@ -40,7 +40,8 @@ import (
 )
 
 // packages are those whose exported types users hold, print and log.
-var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper", "diagnose", "emulator",
+var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper",
+	"diagnose", "emulator",
 	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
@@ -105,22 +106,29 @@ type logins[S string | auth.Secret] struct {
 
 // diagnosed returns what diagnose takes and gives, with secrets wherever a client
 // and a registry can have put them.
-func diagnosed(t *testing.T, reg *acrtest.Registry, rt *auth.Transport, refusal error) (attempts []diagnose.Attempt, checks []diagnose.Check, given []diagnose.Diagnosis, steps []diagnose.Step) {
+func diagnosed(t *testing.T, reg *acrtest.Registry, rt *auth.Transport,
+	refusal error) (attempts []diagnose.Attempt, checks []diagnose.Check, given []diagnose.Diagnosis,
+	steps []diagnose.Step) {
 	t.Helper()
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("ci-token:"+shownSecret))
 	exchange := func(rawURL string, status int) *diagnose.Exchange {
 		return &diagnose.Exchange{Method: http.MethodPost, URL: rawURL, Status: status,
-			Header:        http.Header{"Www-Authenticate": {`Bearer realm="https://` + reg.Host() + `/oauth2/token",service="` + reg.Host() + `",error="invalid_token"`}, "Set-Cookie": {"a=" + shownSecret}, "Location": {"https://x.example/?sig=" + shownSecret}},
+			Header: http.Header{"Www-Authenticate": {`Bearer realm="https://` + reg.Host() +
+				`/oauth2/token",service="` + reg.Host() + `",error="invalid_token"`},
+				"Set-Cookie": {"a=" + shownSecret}, "Location": {"https://x.example/?sig=" + shownSecret}},
 			Body:          []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"not ` + shownSecret + `"}]}`),
-			RequestHeader: http.Header{"Authorization": {basic}, "Content-Type": {"application/x-www-form-urlencoded"}}, RequestBody: []byte("grant_type=password&username=ci-token&password=" + shownSecret)}
+			RequestHeader: http.Header{"Authorization": {basic}, "Content-Type": {"application/x-www-form-urlencoded"}},
+			RequestBody:   []byte("grant_type=password&username=ci-token&password=" + shownSecret)}
 	}
 	home := "https://" + reg.Host()
 	attempts = []diagnose.Attempt{
 		{Registry: rt.Registry(), Err: refusal, Transport: rt, Other: rt},
 		{Registry: rt.Registry(), Exchange: exchange(home+"/oauth2/token", http.StatusUnauthorized)},
-		{Registry: rt.Registry(), Exchange: exchange("https://ci-token:"+shownSecret+"@"+reg.Host()+"/v2/a/tags/list?sig="+shownSecret+"#"+shownSecret, http.StatusUnauthorized)},
+		{Registry: rt.Registry(), Exchange: exchange("https://ci-token:"+shownSecret+"@"+reg.Host()+
+			"/v2/a/tags/list?sig="+shownSecret+"#"+shownSecret, http.StatusUnauthorized)},
 		{Registry: rt.Registry(), Exchange: exchange("https://"+shownSecret+"\x7f", http.StatusBadRequest)},
-		{Registry: rt.Registry(), Err: &url.Error{Op: "Get", URL: home + "/?sig=" + shownSecret, Err: io.ErrUnexpectedEOF}},
+		{Registry: rt.Registry(), Err: &url.Error{Op: "Get", URL: home + "/?sig=" + shownSecret,
+			Err: io.ErrUnexpectedEOF}},
 		{Registry: rt.Registry(), Text: "docker login -p " + shownSecret + " " + reg.Host() + ": 401 Unauthorized"},
 		{Err: &url.Error{Op: "Get", URL: home + "/?sig=" + shownSecret, Err: io.ErrUnexpectedEOF}},
 	}
@@ -132,7 +140,8 @@ func diagnosed(t *testing.T, reg *acrtest.Registry, rt *auth.Transport, refusal 
 		}
 		given = append(given, d)
 	}
-	checks = []diagnose.Check{{Registry: rt.Registry(), Transport: rt, Source: "a test"}, {Registry: rt.Registry(), Err: refusal}}
+	checks = []diagnose.Check{{Registry: rt.Registry(), Transport: rt, Source: "a test"},
+		{Registry: rt.Registry(), Err: refusal}}
 	for _, c := range checks {
 		for s := range diagnose.Doctor(t.Context(), c, opts) {
 			steps = append(steps, s)
@@ -152,7 +161,9 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	acrToken := reg.Token("ci-token", "repositories/a/content/read")
 	principal := reg.ServicePrincipal("AcrPull")
 	rt := reg.Transport(acrToken.Credential())
-	entra, err := auth.NewTransport(reg.Host(), auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), &auth.Options{Base: reg.RoundTripper()})
+	entra, err := auth.NewTransport(reg.Host(), auth.ServicePrincipal(principal.TenantID, principal.ClientID,
+		principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}),
+		&auth.Options{Base: reg.RoundTripper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +175,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	if _, err := entra.Token(t.Context(), acrkit.CatalogScope()); err != nil {
 		t.Fatal(err)
 	}
-	em, err := emulator.Open(t.Context(), &emulator.Options{Seed: &seed.Seed{Registries: []seed.Registry{{Name: "other", AdminUserEnabled: true}}}})
+	em, err := emulator.Open(t.Context(),
+		&emulator.Options{Seed: &seed.Seed{Registries: []seed.Registry{{Name: "other", AdminUserEnabled: true}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +190,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, err := auth.FromEnvironment(func(name string) (string, bool) {
-		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": shownSecret}[name]
+		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci",
+			"ACR_TOKEN_PASSWORD": shownSecret}[name]
 		return v, ok
 	})
 	if err != nil {
@@ -196,12 +209,14 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	}
 	client := reg.Client(acrToken.Credential())
 	stored := &tokenStore{}
-	keeping, err := auth.NewTransport(reg.Host(), acrToken.Credential(), &auth.Options{Base: reg.RoundTripper(), Tokens: stored})
+	keeping, err := auth.NewTransport(reg.Host(), acrToken.Credential(),
+		&auth.Options{Base: reg.RoundTripper(), Tokens: stored})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = keeping.Close() })
-	if _, err := keeping.Token(t.Context(), acrkit.RepositoryScope("a", acrkit.ContentRead)); err != nil || len(stored.tokens) != 1 {
+	if _, err := keeping.Token(t.Context(), acrkit.RepositoryScope("a", acrkit.ContentRead)); err != nil ||
+		len(stored.tokens) != 1 {
 		t.Fatalf("%d tokens stored, %v", len(stored.tokens), err)
 	}
 	attempts, checks, given, steps := diagnosed(t, reg, wrong, refusal)
@@ -221,8 +236,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = handler.Close() })
-	helperOptions := credhelper.Options{Logins: &logins[auth.Secret]{secret: redact.NewSecret(shownSecret)}, Connect: func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return rt, nil }}
-	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret, accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
+	helperOptions := credhelper.Options{Logins: &logins[auth.Secret]{secret: redact.NewSecret(shownSecret)},
+		Connect: func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return rt, nil }}
+	secrets := []string{shownSecret, acrToken.Password1, acrToken.Password2, principal.ClientSecret,
+		accessToken.Value.Reveal(), string(em.ControlKey()), string(admin[0]), string(admin[1])}
 	seedPassword := seed.Password{Name: "password1", Value: shownSecret}
 	seedApplication := seed.Application{Secrets: []seed.ClientSecret{{Value: shownSecret}}}
 	seedTenant := seed.Tenant{Applications: []seed.Application{seedApplication}}
@@ -235,28 +252,30 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := map[string][]any{
-		"acrkit.Error":             {ours.Unwrap()},
-		"auth.Secret":              {accessToken.Value},
-		"auth.Credential":          {auth.ScopedToken("ci", shownSecret), auth.RefreshToken(shownSecret), auth.EntraToken(shownSecret), auth.UserPassword("u", shownSecret)},
-		"auth.EntraTokenSource":    nil, // of the caller
-		"auth.SecretSource":        {auth.GitHubOIDC("https://x.example/", shownSecret, "")},
-		"auth.ChainError":          {auth.ChainError{}},
-		"auth.Login":               {login},
-		"auth.Environment":         {env},
-		"auth.Options":             {auth.Options{Base: rt}},
-		"auth.Transport":           {rt, entra},
-		"auth.Token":               {accessToken},
-		"auth.TokenStore":          nil, // of the caller
-		"auth.StoredToken":         {stored.tokens},
-		"auth.TokenKey":            {stored.keys},
-		"auth.Status":              {rt.Statuses(), entra.Statuses()},
-		"azureauth.Options":        {azureauth.Options{}},
-		"registry.Client":          {client},
-		"registry.Options":         {registry.Options{}},
-		"registry.Content":         {registry.Content{}}, // of the registry, which is what it is for
-		"proxy.Handler":            {handler},
-		"proxy.Options":            {proxyOptions, &proxyOptions},
-		"credhelper.Helper":        {credhelper.New(helperOptions), credhelper.New(credhelper.Options{Logins: &logins[string]{secret: shownSecret}})},
+		"acrkit.Error": {ours.Unwrap()},
+		"auth.Secret":  {accessToken.Value},
+		"auth.Credential": {auth.ScopedToken("ci", shownSecret), auth.RefreshToken(shownSecret),
+			auth.EntraToken(shownSecret), auth.UserPassword("u", shownSecret)},
+		"auth.EntraTokenSource": nil, // of the caller
+		"auth.SecretSource":     {auth.GitHubOIDC("https://x.example/", shownSecret, "")},
+		"auth.ChainError":       {auth.ChainError{}},
+		"auth.Login":            {login},
+		"auth.Environment":      {env},
+		"auth.Options":          {auth.Options{Base: rt}},
+		"auth.Transport":        {rt, entra},
+		"auth.Token":            {accessToken},
+		"auth.TokenStore":       nil, // of the caller
+		"auth.StoredToken":      {stored.tokens},
+		"auth.TokenKey":         {stored.keys},
+		"auth.Status":           {rt.Statuses(), entra.Statuses()},
+		"azureauth.Options":     {azureauth.Options{}},
+		"registry.Client":       {client},
+		"registry.Options":      {registry.Options{}},
+		"registry.Content":      {registry.Content{}}, // of the registry, which is what it is for
+		"proxy.Handler":         {handler},
+		"proxy.Options":         {proxyOptions, &proxyOptions},
+		"credhelper.Helper": {credhelper.New(helperOptions),
+			credhelper.New(credhelper.Options{Logins: &logins[string]{secret: shownSecret}})},
 		"credhelper.Options":       {helperOptions, &helperOptions},
 		"credhelper.Logins":        nil, // of the caller
 		"diagnose.ARM":             {arm},
@@ -320,11 +339,17 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"emulator.Snapshot":         "a name and a count; contents stay inside",
 	}
 	for _, v := range []any{
-		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{}, acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{}, acrkit.Cause(""),
-		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.Place{}, auth.PlaceFile, auth.OutcomeUsed,
-		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{}, registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
-		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{}, emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, seed.Lifetimes{}, seed.Certificate{},
-		seed.Subscription{}, seed.ResourceGroup{}, seed.RoleAssignment{}, seed.Repository{}, seed.Image{}, seed.ScopeMap{},
+		acrkit.ContentRead, acrkit.CodeUsage, acrkit.ServiceError{}, acrkit.Repository{}, acrkit.Reference{},
+		acrkit.Registry{}, acrkit.Access{}, acrkit.Scope{}, acrkit.Cause(""),
+		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.Place{},
+		auth.PlaceFile, auth.OutcomeUsed,
+		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{},
+		registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
+		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{},
+		emulator.Deviation(""), emulator.Decision{}, emulator.DecisionFilter{}, emulator.TokenSpec{}, seed.Lifetimes{},
+		seed.Certificate{},
+		seed.Subscription{}, seed.ResourceGroup{}, seed.RoleAssignment{}, seed.Repository{}, seed.Image{},
+		seed.ScopeMap{},
 		acrtest.Image{},
 		control.Operation(""), control.ErrorDocument{}, control.ErrorText{}, control.Enabled, control.Decision{},
 		control.DecisionPage{}, control.DecisionQuery{}, control.Clock{}, control.ClockChange{}, control.Advance{},
@@ -334,7 +359,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		control.RegistryChange{}, control.NewScopeMap{}, control.ScopeMap{}, control.ScopeMapList{}, control.NewToken{},
 		control.TokenChange{}, control.Expiry{},
 		scopemap.Pattern(""),
-		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{}, diagnose.Want{}, diagnose.Missing{},
+		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},
+		diagnose.Want{}, diagnose.Missing{},
 	} {
 		typ := reflect.TypeOf(v)
 		harmless[path.Base(typ.PkgPath())+"."+typ.Name()] = typ
@@ -357,9 +383,11 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 			for _, v := range vs {
 				for how, shown := range everyWay(v) {
 					for _, s := range secrets {
-						for _, spelled := range []string{s, hex.EncodeToString([]byte(s)), base64.StdEncoding.EncodeToString([]byte(s))} {
+						for _, spelled := range []string{s, hex.EncodeToString([]byte(s)),
+							base64.StdEncoding.EncodeToString([]byte(s))} {
 							if strings.Contains(shown, spelled) {
-								t.Errorf("%s shows a secret by %s: …%.300s", name, how, shown[max(0, strings.Index(shown, spelled)-100):])
+								t.Errorf("%s shows a secret by %s: …%.300s", name, how,
+									shown[max(0, strings.Index(shown, spelled)-100):])
 							}
 						}
 					}
@@ -370,7 +398,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 }
 
 // suspicious matches names of fields that may hold a secret.
-var suspicious = regexp.MustCompile(`(?i)password|secret|credential|assertion|refresh|authorization|cookie|private|key$|^token$|^value$`)
+var suspicious = regexp.MustCompile(
+	`(?i)password|secret|credential|assertion|refresh|authorization|cookie|private|key$|^token$|^value$`)
 
 // canHold names the field in which a type could hold a secret, or returns "".
 func canHold(typ reflect.Type, depth int) string {
@@ -383,12 +412,14 @@ func canHold(typ reflect.Type, depth int) string {
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
 		return typ.String()
 	case reflect.Struct:
-		if typ == reflect.TypeFor[time.Time]() || typ == reflect.TypeFor[acrkit.Registry]() || typ == reflect.TypeFor[acrkit.Scope]() {
+		if typ == reflect.TypeFor[time.Time]() || typ == reflect.TypeFor[acrkit.Registry]() ||
+			typ == reflect.TypeFor[acrkit.Scope]() {
 			return ""
 		}
 		for i := range typ.NumField() {
 			f := typ.Field(i)
-			stringish := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Uint8
+			stringish := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Slice &&
+				f.Type.Elem().Kind() == reflect.Uint8
 			switch {
 			case !f.IsExported():
 				return f.Name + ", which is not exported"
@@ -437,7 +468,8 @@ func TestD16_NilFields(t *testing.T) {
 	base := reg.RoundTripper()
 	discard := slog.New(slog.NewTextHandler(io.Discard, nil))
 	given := func(typ reflect.Type) (reflect.Value, bool) {
-		for _, v := range []any{base, discard, time.Now, os.LookupEnv, func(time.Duration, error) {}, func(*http.Request, int) {}, &tokenStore{}} {
+		for _, v := range []any{base, discard, time.Now, os.LookupEnv, func(time.Duration, error) {},
+			func(*http.Request, int) {}, &tokenStore{}} {
 			if reflect.TypeOf(v).AssignableTo(typ) {
 				return reflect.ValueOf(v), true
 			}
@@ -491,7 +523,8 @@ func TestD16_NilFields(t *testing.T) {
 		typ := reflect.TypeOf(tc.opts).Elem()
 		fields := []int{-1}
 		for i := range typ.NumField() {
-			if k := typ.Field(i).Type.Kind(); slices.Contains([]reflect.Kind{reflect.Func, reflect.Interface, reflect.Pointer}, k) && reflect.ValueOf(tc.opts).Elem().Field(i).IsNil() {
+			if k := typ.Field(i).Type.Kind(); slices.Contains([]reflect.Kind{reflect.Func, reflect.Interface,
+				reflect.Pointer}, k) && reflect.ValueOf(tc.opts).Elem().Field(i).IsNil() {
 				fields = append(fields, i)
 			}
 		}

@@ -14,7 +14,8 @@ import (
 
 // acquire returns a cached token that was requested with all of scope and for which
 // suits is true (nil: any), or fetches one for scope; fresh says that it was not cached.
-func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (token *accessToken, fresh bool, err error) {
+func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope,
+	suits func(*accessToken) bool) (token *accessToken, fresh bool, err error) {
 	keep := func(a *accessToken) { t.tokens.put(a) }
 	fetch := func(scope acrkit.Scope) func(context.Context) (*accessToken, error) {
 		return func(ctx context.Context) (*accessToken, error) { return t.fetch(ctx, scope, suits) }
@@ -25,7 +26,8 @@ func (t *Transport) acquire(ctx context.Context, scope acrkit.Scope, suits func(
 		return found, !fresh
 	}, fetch(scope), keep)
 	if errors.Is(err, errClosed) {
-		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "get an access token", Registry: t.registry, Reason: errClosed.Error()}
+		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "get an access token", Registry: t.registry,
+			Reason: errClosed.Error()}
 	}
 	if err != nil || fresh {
 		return token, fresh, err
@@ -69,9 +71,11 @@ const maxProofs = 3
 
 // fetch returns a token for exactly scope: a stored one for which suits is true (nil:
 // any), or a new one from the token service.
-func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*accessToken) bool) (*accessToken, error) {
+func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope,
+	suits func(*accessToken) bool) (*accessToken, error) {
 	if len(scope.String()) > acrkit.MaxScope {
-		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry, Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
+		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "get an access token", Registry: t.registry,
+			Reason: fmt.Sprintf("the scope is longer than %d bytes", acrkit.MaxScope)}
 	}
 	var tried []proof
 	var refusal error
@@ -104,7 +108,8 @@ func (t *Transport) fetch(ctx context.Context, scope acrkit.Scope, suits func(*a
 }
 
 // fetchAs is fetch with one proof.
-func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope, suits func(*accessToken) bool) (*accessToken, error) {
+func (t *Transport) fetchAs(ctx context.Context, p proof, scope acrkit.Scope,
+	suits func(*accessToken) bool) (*accessToken, error) {
 	key := t.keyOf(p, scope)
 	token := func(value Secret, granted *acrkit.Scope, l life) *accessToken {
 		a := &accessToken{value: value, requested: scope, granted: granted, life: l, root: p.root, key: key}
@@ -162,7 +167,8 @@ func (t *Transport) Token(ctx context.Context, scope acrkit.Scope) (Token, error
 	if err != nil {
 		return Token{}, err
 	}
-	return Token{Value: a.value, Requested: a.requested, Granted: a.granted, Expires: a.life.expires(), Audience: a.audience}, nil
+	return Token{Value: a.value, Requested: a.requested, Granted: a.granted, Expires: a.life.expires(),
+		Audience: a.audience}, nil
 }
 
 // Granted returns what the cached token that serves the required scope was

@@ -26,7 +26,8 @@ func TestCorrelationIDShowsNoSecret(t *testing.T) {
 		"Entra token":       auth.EntraToken(password),
 	} {
 		for _, status := range []int{200, 401, 403, 429, 503} {
-			for _, spelled := range []string{password, "id-" + password + "-1", base64.RawURLEncoding.EncodeToString([]byte("ci:" + password)), "Bearer " + password} {
+			for _, spelled := range []string{password, "id-" + password + "-1",
+				base64.RawURLEncoding.EncodeToString([]byte("ci:" + password)), "Bearer " + password} {
 				f, rt, _ := setup(t, cred)
 				f.intercept = func(w http.ResponseWriter, _ *http.Request, _ url.Values) bool {
 					w.Header().Set("X-Ms-Correlation-Request-Id", spelled)
@@ -45,7 +46,8 @@ func TestCorrelationIDShowsNoSecret(t *testing.T) {
 		}
 	}
 	_, rt, _ := setup(t, auth.ScopedToken("ci", "wrong"))
-	if _, err := rt.Token(t.Context(), acrkit.CatalogScope()); !strings.Contains(err.Error(), "request 00000000-1111-2222-3333-444444444444") {
+	if _, err := rt.Token(t.Context(), acrkit.CatalogScope()); !strings.Contains(err.Error(),
+		"request 00000000-1111-2222-3333-444444444444") {
 		t.Errorf("an id of the service is not shown: %v", err)
 	}
 }
@@ -130,8 +132,10 @@ func TestAuthorizationInAnySpelling(t *testing.T) {
 					got = append(got, v...)
 				}
 			}
-			if home := host == testHost; home && len(got) != 1 || !home && len(got) != 0 || strings.Contains(strings.Join(got, ""), "callers") {
-				t.Errorf("%s on %s: sent %d values, the caller's among them: %v", key, host, len(got), strings.Contains(strings.Join(got, ""), "callers"))
+			if home := host == testHost; home && len(got) != 1 || !home && len(got) != 0 ||
+				strings.Contains(strings.Join(got, ""), "callers") {
+				t.Errorf("%s on %s: sent %d values, the caller's among them: %v", key, host, len(got),
+					strings.Contains(strings.Join(got, ""), "callers"))
 			}
 			if v := req.Header[key]; len(v) != 1 || v[0] != value {
 				t.Errorf("%s: the caller's header was changed to %q", key, v)
@@ -139,7 +143,8 @@ func TestAuthorizationInAnySpelling(t *testing.T) {
 		}
 	}
 	_, rt, _ := setup(t, ci())
-	req := (&http.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: testHost, Path: "/v2/"}}).WithContext(t.Context())
+	req := (&http.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: testHost, Path: "/v2/"}}).WithContext(
+		t.Context())
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		t.Fatalf("a request without a header map: %v", err)
@@ -149,7 +154,9 @@ func TestAuthorizationInAnySpelling(t *testing.T) {
 
 func TestRealmWithoutAScheme(t *testing.T) {
 	_, rt, _ := setup(t, ci())
-	for realm, want := range map[string]string{"//evil.example/oauth2/token": "on another host, evil.example;", "https://evil.example/oauth2/token": "on another host, https://evil.example;", "/oauth2/token": "an unreadable one"} {
+	for realm, want := range map[string]string{"//evil.example/oauth2/token": "on another host, evil.example;",
+		"https://evil.example/oauth2/token": "on another host, https://evil.example;",
+		"/oauth2/token":                     "an unreadable one"} {
 		if err := auth.CheckRealm(rt, realm); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", realm, err, want)
 		}
@@ -207,7 +214,8 @@ func TestThrottledTokenServiceIsNotAsked(t *testing.T) {
 							t.Errorf("%s, before the wait is over: %+v", scope, again)
 						}
 					}
-					req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/team/app/manifests/v1", nil)
+					req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+
+						"/v2/team/app/manifests/v1", nil)
 					if resp, err := rt.RoundTrip(req); !errors.Is(err, acrkit.CodeThrottled) {
 						t.Errorf("RoundTrip: %v, %v", resp, err)
 					}
@@ -235,7 +243,8 @@ func TestThrottledTokenServiceAlone(t *testing.T) {
 		return true
 	}
 	for range 3 {
-		if _, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); !errors.Is(err, acrkit.CodeThrottled) {
+		if _, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); !errors.Is(err,
+			acrkit.CodeThrottled) {
 			t.Error(err)
 		}
 	}
@@ -268,7 +277,8 @@ func TestLessonsProveThemselves(t *testing.T) {
 		if mode == "open" || mode == "demand" && held.Contains(mustScope(wide)) {
 			return false
 		}
-		w.Header().Set("Www-Authenticate", `Bearer realm="https://`+testHost+`/oauth2/token",service="`+testHost+`",scope="`+wide+`"`+word)
+		w.Header().Set("Www-Authenticate", `Bearer realm="https://`+testHost+`/oauth2/token",service="`+testHost+
+			`",scope="`+wide+`"`+word)
 		w.WriteHeader(401)
 		return true
 	}

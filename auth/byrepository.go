@@ -49,12 +49,14 @@ type byRepositoryCredential struct {
 // No token is shared between credentials. A request that needs two repositories,
 // a mount, is made with the credential of its target alone.
 func ByRepository(entries map[string]Credential) Credential {
-	return &byRepositoryCredential{description{KindByRepository, fmt.Sprintf("credentials by repository (%d)", len(entries))}, maps.Clone(entries)}
+	return &byRepositoryCredential{description{KindByRepository,
+		fmt.Sprintf("credentials by repository (%d)", len(entries))}, maps.Clone(entries)}
 }
 
 func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, error) {
 	usage := func(reason string) error {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use credentials by repository", Registry: t.registry, Reason: reason}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use credentials by repository", Registry: t.registry,
+			Reason: reason}
 	}
 	if len(c.entries) == 0 {
 		return nil, usage("there is none")
@@ -62,7 +64,10 @@ func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, err
 	all := map[string]Credential{}
 	for prefix, cred := range c.entries {
 		if prefix != "" && acrkit.CheckRepositoryName(prefix) != nil {
-			return nil, usage(fmt.Sprintf("the prefix %s is not the name of a repository; it is written without a wildcard and without a slash at its end", wording.Quote(prefix)))
+			return nil, usage(
+				fmt.Sprintf(
+					"the prefix %s is not the name of a repository; it is written without a wildcard and without a "+
+						"slash at its end", wording.Quote(prefix)))
 		}
 		if cred == nil {
 			return nil, usage(fmt.Sprintf("the credential for %q is nil", prefix))

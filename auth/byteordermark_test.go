@@ -51,10 +51,13 @@ func TestByteOrderMark(t *testing.T) {
 		utf16.WriteRune(c)
 		utf16.WriteByte(0)
 	}
-	for _, secret := range []string{"\ufeffcorrect-horse", "correct-horse\ufeff", "\ufeffcorrect-horse\n", utf16.String()} {
+	for _, secret := range []string{"\ufeffcorrect-horse", "correct-horse\ufeff", "\ufeffcorrect-horse\n",
+		utf16.String()} {
 		for name, read := range map[string]func(t *testing.T) error{
-			"given":               func(t *testing.T) error { return token(t, auth.ScopedToken("ci", secret)) },
-			"the second password": func(t *testing.T) error { return token(t, auth.ScopedTokenPair("ci", "x", secret)) },
+			"given": func(t *testing.T) error { return token(t, auth.ScopedToken("ci", secret)) },
+			"the second password": func(t *testing.T) error {
+				return token(t, auth.ScopedTokenPair("ci", "x", secret))
+			},
 			"file": func(t *testing.T) error {
 				return token(t, auth.ScopedTokenSource("ci", auth.SecretFile(inFile(t, secret))))
 			},
@@ -65,14 +68,17 @@ func TestByteOrderMark(t *testing.T) {
 				return token(t, auth.FederatedServicePrincipal("t", "c", auth.SecretFile(inFile(t, secret)), nil))
 			},
 			"Docker's file": func(t *testing.T) error {
-				data, _ := json.Marshal(map[string]any{"auths": map[string]any{testHost: map[string]string{"username": "ci", "password": secret}}})
+				data, _ := json.Marshal(
+					map[string]any{"auths": map[string]any{testHost: map[string]string{"username": "ci",
+						"password": secret}}})
 				return token(t, auth.DockerConfig(inFile(t, string(data))))
 			},
 			"ACR_TOKEN_PASSWORD": func(t *testing.T) error {
 				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", secret)
 			},
 			"ACR_TOKEN_PASSWORD2": func(t *testing.T) error {
-				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "x", "ACR_TOKEN_PASSWORD2", secret)
+				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "x", "ACR_TOKEN_PASSWORD2",
+					secret)
 			},
 			"ACR_TOKEN_PASSWORD_FILE": func(t *testing.T) error {
 				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD_FILE", inFile(t, secret))
@@ -82,11 +88,13 @@ func TestByteOrderMark(t *testing.T) {
 				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_CLIENT_SECRET", secret)
 			},
 			"AZURE_FEDERATED_TOKEN_FILE": func(t *testing.T) error {
-				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_FEDERATED_TOKEN_FILE", inFile(t, secret))
+				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_FEDERATED_TOKEN_FILE",
+					inFile(t, secret))
 			},
 		} {
 			err := read(t)
-			if !errors.Is(err, acrkit.CodeUsage) || acrkit.CauseOf(err) != cause.PasswordByteOrderMark || !strings.Contains(err.Error(), "byte order mark") {
+			if !errors.Is(err, acrkit.CodeUsage) || acrkit.CauseOf(err) != cause.PasswordByteOrderMark ||
+				!strings.Contains(err.Error(), "byte order mark") {
 				t.Errorf("%s, %q: %v (cause %q)", name, secret, err, acrkit.CauseOf(err))
 			}
 			if err != nil && strings.Contains(err.Error(), "horse") {

@@ -22,7 +22,8 @@ type tokenCache struct {
 }
 
 func newTokenCache(most int) *tokenCache {
-	return &tokenCache{most: most, recent: list.New(), exact: map[string]*list.Element{}, byResource: map[string][]*list.Element{}}
+	return &tokenCache{most: most, recent: list.New(), exact: map[string]*list.Element{},
+		byResource: map[string][]*list.Element{}}
 }
 
 func resourceKey(a acrkit.Access) string { return a.Type + ":" + a.Name }
@@ -49,7 +50,8 @@ func (c *tokenCache) find(now time.Time, need acrkit.Scope, suits func(*accessTo
 	for first := range need.All() {
 		for _, e := range c.byResource[resourceKey(first)] {
 			t := e.Value.(*accessToken)
-			if t.requested.Contains(need) && good(e) && (best == nil || t.requested.Len() < best.Value.(*accessToken).requested.Len()) {
+			if t.requested.Contains(need) && good(e) &&
+				(best == nil || t.requested.Len() < best.Value.(*accessToken).requested.Len()) {
 				best = e
 			}
 		}

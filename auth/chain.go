@@ -61,7 +61,8 @@ func (e *ChainError) Error() string {
 // what the members have for it.
 func (c *chainCredential) parts(t *Transport) (map[string]Credential, error) {
 	if len(c.members) == 0 || slices.Contains(c.members, nil) {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a chain of credentials", Registry: t.registry, Reason: "it is empty, or one of them is nil"}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a chain of credentials", Registry: t.registry,
+			Reason: "it is empty, or one of them is nil"}
 	}
 	prefixes := map[string]bool{}
 	divisions := make([]map[string]Credential, 0, len(c.members))
@@ -130,7 +131,9 @@ type chosen struct {
 
 func (g *chainGrant) proof(ctx context.Context) (proof, error) {
 	var own *chosen
-	c, err := g.choice.get(ctx, "", func() (*chosen, bool) { return g.chosen, g.chosen != nil }, func(ctx context.Context) (*chosen, error) {
+	c, err := g.choice.get(ctx, "", func() (*chosen, bool) {
+		return g.chosen, g.chosen != nil
+	}, func(ctx context.Context) (*chosen, error) {
 		c, err := g.choose(ctx)
 		own = c
 		return c, err
@@ -166,8 +169,9 @@ func (g *chainGrant) choose(ctx context.Context) (*chosen, error) {
 		c.before = append(c.before, g.lookup(i, OutcomeNotAvailable, err))
 	}
 	report := &ChainError{c.before}
-	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential", Registry: g.t.registry,
-		Reason: "none is available: " + report.Error(), Errs: []error{report}})
+	return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential",
+		Registry: g.t.registry,
+		Reason:   "none is available: " + report.Error(), Errs: []error{report}})
 }
 
 func (g *chainGrant) lookup(i int, o Outcome, err error) Lookup {

@@ -41,12 +41,20 @@ func TestChain(t *testing.T) {
 		{"first", []auth.Credential{ci(), missing()}, "", "", ""},
 		{"past what is not available", []auth.Credential{missing(), noFile, ci()}, "", "", ""},
 		{"chain in a chain", []auth.Credential{auth.Chain(missing(), noFile), ci()}, "", "", ""},
-		{"none", []auth.Credential{missing(), noFile}, acrkit.CodeCredentialMissing, "none is available: Entra identity: not available (no account is signed in); token \"gone\": not available (there is no such file)", "not available,not available"},
-		{"refused", []auth.Credential{missing(), auth.ScopedToken("ci", "wrong-horse"), ci()}, acrkit.CodeCredentialRejected, "not available before it: Entra identity", "not available,refused,not tried"},
-		{"entra refuses", []auth.Credential{auth.ServicePrincipal("t", "c", "wrong-secret", nil), ci()}, acrkit.CodeCredentialRejected, "AADSTS7000215", "refused,not tried"},
-		{"half set", []auth.Credential{missing(), fails(acrkit.CodeUsage), ci()}, acrkit.CodeUsage, "for a reason", "not available,incomplete,not tried"},
-		{"cannot be asked now", []auth.Credential{fails(acrkit.CodeUnavailable), ci()}, acrkit.CodeUnavailable, "for a reason", "failed,not tried"},
-		{"anonymous at the end", []auth.Credential{missing(), auth.Anonymous()}, acrkit.CodeCredentialMissing, "none was given", "not available,refused"},
+		{"none", []auth.Credential{missing(), noFile}, acrkit.CodeCredentialMissing,
+			"none is available: Entra identity: not available (no account is signed in); token \"gone\": not " +
+				"available (there is no such file)", "not available,not available"},
+		{"refused", []auth.Credential{missing(), auth.ScopedToken("ci", "wrong-horse"), ci()},
+			acrkit.CodeCredentialRejected, "not available before it: Entra identity",
+			"not available,refused,not tried"},
+		{"entra refuses", []auth.Credential{auth.ServicePrincipal("t", "c", "wrong-secret", nil), ci()},
+			acrkit.CodeCredentialRejected, "AADSTS7000215", "refused,not tried"},
+		{"half set", []auth.Credential{missing(), fails(acrkit.CodeUsage), ci()}, acrkit.CodeUsage, "for a reason",
+			"not available,incomplete,not tried"},
+		{"cannot be asked now", []auth.Credential{fails(acrkit.CodeUnavailable), ci()}, acrkit.CodeUnavailable,
+			"for a reason", "failed,not tried"},
+		{"anonymous at the end", []auth.Credential{missing(), auth.Anonymous()}, acrkit.CodeCredentialMissing,
+			"none was given", "not available,refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, rt, _ := setup(t, auth.Chain(tt.chain...))
@@ -75,16 +83,19 @@ func TestChain(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, line := range f.took() {
-				if strings.HasPrefix(line, "POST /oauth2/token password repository:team/app:pull") && tt.code != acrkit.CodeCredentialRejected && tt.name != "anonymous at the end" {
+				if strings.HasPrefix(line, "POST /oauth2/token password repository:team/app:pull") &&
+					tt.code != acrkit.CodeCredentialRejected && tt.name != "anonymous at the end" {
 					t.Errorf("a later credential was sent: %q", line)
 				}
 			}
-			if shown := dump(err) + dump(rt); strings.Contains(shown, "wrong-") || strings.Contains(shown, "correct-horse") {
+			if shown := dump(err) + dump(rt); strings.Contains(shown, "wrong-") ||
+				strings.Contains(shown, "correct-horse") {
 				t.Errorf("a secret is shown: %.600s", shown)
 			}
 		})
 	}
-	for name, c := range map[string]auth.Credential{"empty": auth.Chain(), "nil": auth.Chain(ci(), nil), "malformed": auth.Chain(ci(), auth.ScopedToken("", "x"))} {
+	for name, c := range map[string]auth.Credential{"empty": auth.Chain(), "nil": auth.Chain(ci(), nil),
+		"malformed": auth.Chain(ci(), auth.ScopedToken("", "x"))} {
 		if _, err := auth.NewTransport(testHost, c, nil); !errors.Is(err, acrkit.CodeUsage) {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -103,7 +114,10 @@ func TestChain_settles(t *testing.T) {
 		}
 		return "pw-a", nil
 	}))
-	b := auth.ScopedTokenSource("b", auth.SecretFunc(func(context.Context) (string, error) { second.Add(1); return "pw-b", nil }))
+	b := auth.ScopedTokenSource("b", auth.SecretFunc(func(context.Context) (string, error) {
+		second.Add(1)
+		return "pw-b", nil
+	}))
 	f, rt, _ := setup(t, auth.Chain(a, b))
 	everyone(f, "a", "b")
 	var all sync.WaitGroup

@@ -69,7 +69,8 @@ func checkSecret(what string, s string) error {
 	default:
 		return nil
 	}
-	return wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Cause: white, Reason: what + " " + why})
+	return wire.Final(&acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Cause: white,
+		Reason: what + " " + why})
 }
 
 // Name returns "": most credentials have no name of their own.

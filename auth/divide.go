@@ -58,7 +58,8 @@ func (t *Transport) divide() error {
 	}
 	most := max(maxCachedTokens/len(creds), 16)
 	for prefix, cred := range creds {
-		child := &Transport{registry: t.registry, cred: cred, scheme: t.scheme, base: t.base, log: t.log, now: t.now, keeper: t.keeper,
+		child := &Transport{registry: t.registry, cred: cred, scheme: t.scheme, base: t.base, log: t.log, now: t.now,
+			keeper: t.keeper,
 			tokens: newTokenCache(most), learned: learnedScopes{}}
 		child.fetches.init()
 		if child.grant, err = cred.bind(child); err != nil {

@@ -49,7 +49,9 @@ func everyone(f *fake, names ...string) {
 	for _, n := range names {
 		f.password[n] = "pw-" + n
 	}
-	f.allowed = mustScope("registry:catalog:* repository:team/app:delete,metadata_read,pull,push repository:team:pull repository:teamwork:pull repository:team/app/deep:pull repository:other:pull repository:team/base:pull")
+	f.allowed = mustScope(
+		"registry:catalog:* repository:team/app:delete,metadata_read,pull,push repository:team:pull " +
+			"repository:teamwork:pull repository:team/app/deep:pull repository:other:pull repository:team/base:pull")
 }
 
 func byRepository() auth.Credential {
@@ -71,7 +73,8 @@ func TestByRepository(t *testing.T) {
 		{"the rest", "GET", "/v2/other/manifests/v1", "rest repository:other:pull"},
 		{"catalog", "GET", "/v2/_catalog", "rest registry:catalog:*"},
 		{"ping", "GET", "/v2/", "rest"},
-		{"mount goes by its target", "POST", "/v2/team/app/blobs/uploads/?mount=sha256:00&from=other", "app repository:other:pull repository:team/app:pull,push"},
+		{"mount goes by its target", "POST", "/v2/team/app/blobs/uploads/?mount=sha256:00&from=other",
+			"app repository:other:pull repository:team/app:pull,push"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, rt, _ := setup(t, byRepository())
@@ -116,7 +119,8 @@ func TestByRepository_tokens(t *testing.T) {
 	}{
 		{"repository:team/app:pull", "app repository:team/app:pull", ""},
 		{"registry:catalog:*", "rest registry:catalog:*", ""},
-		{"repository:other:pull repository:team/app:pull,push", "app repository:other:pull repository:team/app:pull,push", ""},
+		{"repository:other:pull repository:team/app:pull,push",
+			"app repository:other:pull repository:team/app:pull,push", ""},
 		{"repository:team:pull repository:team/base:pull", "team repository:team/base:pull repository:team:pull", ""},
 		{"repository:other:pull repository:team/app:pull", "", acrkit.CodeUsage},
 		{"repository:other:push repository:team/app:push", "", acrkit.CodeUsage},
@@ -128,7 +132,9 @@ func TestByRepository_tokens(t *testing.T) {
 			t.Errorf("%q: error %v", tt.scope, err)
 		}
 		got := strings.Join(u.took(), ",")
-		if want := mustScope(strings.TrimSpace(strings.TrimPrefix(tt.want, strings.SplitN(tt.want+" ", " ", 2)[0]))); tt.scope == "" && got != "" || tt.scope != "" && tt.want != "" && !strings.HasSuffix(got, " "+want.String()) {
+		if want := mustScope(strings.TrimSpace(strings.TrimPrefix(tt.want,
+			strings.SplitN(tt.want+" ", " ", 2)[0]))); tt.scope == "" && got != "" || tt.scope != "" && tt.want != "" &&
+			!strings.HasSuffix(got, " "+want.String()) {
 			t.Errorf("%q: asked %q, want %q", tt.scope, got, tt.want)
 		}
 		if tt.code == "" && tt.scope != "" && rt.Granted(mustScope(tt.scope)) == nil {
@@ -144,7 +150,8 @@ func TestByRepository_withoutTheRest(t *testing.T) {
 	wantStatus(t, do(t, rt, "GET", "/v2/team/app/manifests/v1", ""), 200)
 	wantStatus(t, do(t, rt, "POST", "/v2/team/app/blobs/uploads/?mount=sha256:00&from=other", ""), 200)
 	before := len(d.sentTo(testHost))
-	for path, text := range map[string]string{"/v2/other/manifests/v1": `"other"`, "/v2/_catalog": "names no repository", "/acr/v1/teamwork": `"teamwork"`} {
+	for path, text := range map[string]string{"/v2/other/manifests/v1": `"other"`,
+		"/v2/_catalog": "names no repository", "/acr/v1/teamwork": `"teamwork"`} {
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+path, nil)
 		resp, err := rt.RoundTrip(req)
 		if err == nil {
@@ -157,7 +164,8 @@ func TestByRepository_withoutTheRest(t *testing.T) {
 	if _, err := rt.Token(t.Context(), mustScope("repository:other:pull repository:team/app:pull,push")); err != nil {
 		t.Errorf("a mount from elsewhere: %v", err)
 	}
-	if _, err := rt.Token(t.Context(), mustScope("repository:other:pull")); !errors.Is(err, acrkit.CodeCredentialMissing) {
+	if _, err := rt.Token(t.Context(), mustScope("repository:other:pull")); !errors.Is(err,
+		acrkit.CodeCredentialMissing) {
 		t.Errorf("error %v", err)
 	}
 	if got := len(d.sentTo(testHost)) - before; got != 0 {
@@ -167,7 +175,8 @@ func TestByRepository_withoutTheRest(t *testing.T) {
 
 // Credentials by repository within credentials by repository, and in a chain.
 func TestByRepository_nested(t *testing.T) {
-	inner := auth.ByRepository(map[string]auth.Credential{"team/app": auth.ScopedToken("app", "pw-app"), "other": auth.ScopedToken("other", "pw-other"), "": auth.ScopedToken("rest", "pw-rest")})
+	inner := auth.ByRepository(map[string]auth.Credential{"team/app": auth.ScopedToken("app", "pw-app"),
+		"other": auth.ScopedToken("other", "pw-other"), "": auth.ScopedToken("rest", "pw-rest")})
 	for name, cred := range map[string]auth.Credential{
 		"map": auth.ByRepository(map[string]auth.Credential{"team": inner, "": auth.ScopedToken("outer", "pw-outer")}),
 		"chain": auth.Chain(auth.ScopedTokenSource("none", auth.SecretFile("/does/not/exist")),
@@ -206,7 +215,8 @@ func TestByRepository_refusals(t *testing.T) {
 		"nothing in it": {map[string]auth.Credential{"team": auth.Chain()}, acrkit.CodeUsage},
 		"too many":      {many, acrkit.CodeTooLarge},
 	} {
-		if _, err := auth.NewTransport(testHost, auth.ByRepository(tt.entries), nil); !errors.Is(err, tt.code) || strings.Contains(fmt.Sprint(err), "s3cret") {
+		if _, err := auth.NewTransport(testHost, auth.ByRepository(tt.entries), nil); !errors.Is(err, tt.code) ||
+			strings.Contains(fmt.Sprint(err), "s3cret") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

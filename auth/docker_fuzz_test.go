@@ -14,8 +14,10 @@ func FuzzDockerFile(f *testing.F) {
 		``, `{}`, `null`, `[]`, `{"auths":{"myregistry.azurecr.io":{"auth":"Y2k6cGFzc3dvcmQ="}}}`,
 		`{"auths":{"https://myregistry.azurecr.io/v2/":{"username":"u","password":"p"}},"credsStore":"x"}`,
 		`{"auths":{"myregistry.azurecr.io/team/app":{"identitytoken":"t"}}}`,
-		`{"credHelpers":{"myregistry.azurecr.io":"../x"}}`, `{"credsStore":7}`, `{"auths":{"myregistry.azurecr.io":{"auth":"Og=="}}}`,
-		`{"auths":{"MYREGISTRY.azurecr.io:443":{"auth":"`, `{"auths":{"myregistry.azurecr.io.evil.example":{"username":"u","password":"p"}}}`,
+		`{"credHelpers":{"myregistry.azurecr.io":"../x"}}`, `{"credsStore":7}`,
+		`{"auths":{"myregistry.azurecr.io":{"auth":"Og=="}}}`,
+		`{"auths":{"MYREGISTRY.azurecr.io:443":{"auth":"`,
+		`{"auths":{"myregistry.azurecr.io.evil.example":{"username":"u","password":"p"}}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -54,7 +56,9 @@ func FuzzDockerFile(f *testing.F) {
 
 // An answer is a whole pair, an empty one, or wrong; never half of one.
 func FuzzHelperAnswer(f *testing.F) {
-	for _, s := range []string{``, `{}`, `{"ServerURL":"x","Username":"u","Secret":"s"}`, `{"Username":"<token>","Secret":"s"}`, `{"Secret":"s"}`, `[]`, `null`, `credentials not found in native keychain`} {
+	for _, s := range []string{``, `{}`, `{"ServerURL":"x","Username":"u","Secret":"s"}`,
+		`{"Username":"<token>","Secret":"s"}`, `{"Secret":"s"}`, `[]`, `null`,
+		`credentials not found in native keychain`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

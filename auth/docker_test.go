@@ -106,7 +106,8 @@ func helpers(t *testing.T) func() string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"good", "wrong", "token", "notfound", "fails", "leaks", "garbage", "halfuser", "halfsecret", "empty", "huge", "leaves", "hang"} {
+	for _, name := range []string{"good", "wrong", "token", "notfound", "fails", "leaks", "garbage", "halfuser",
+		"halfsecret", "empty", "huge", "leaves", "hang"} {
 		if err := os.Symlink(self, filepath.Join(dir, "docker-credential-"+name)); err != nil {
 			t.Fatal(err)
 		}
@@ -157,22 +158,29 @@ func TestDockerConfig(t *testing.T) {
 		{"host before URL", auths("https://"+testHost, basic("ci:wrong-horse"), testHost, good), "", "", ""},
 		{"user and password", auths(testHost, `{"username":"ci","password":"correct-horse"}`), "", "", ""},
 		{"padded", auths(testHost, basic("ci:correct-horse\x00\x00")), "", "", ""},
-		{"identity token", auths(testHost, `{"auth":"`+base64.StdEncoding.EncodeToString([]byte("00000000-0000-0000-0000-000000000000:"))+`","identitytoken":"opaque-refresh"}`), "", "", ""},
+		{"identity token",
+			auths(testHost, `{"auth":"`+
+				base64.StdEncoding.EncodeToString([]byte("00000000-0000-0000-0000-000000000000:"))+
+				`","identitytoken":"opaque-refresh"}`), "", "", ""},
 		{"zero user", auths(testHost, basic("00000000-0000-0000-0000-000000000000:opaque-refresh")), "", "", ""},
 		{"token of az acr login", auths(testHost, basic("00000000-0000-0000-0000-000000000000:"+refresh)), "", "", ""},
-		{"others are malformed", auths("other.example", `7`, "other.azurecr.io", `{"auth":"%"}`, testHost, good), "", "", ""},
+		{"others are malformed", auths("other.example", `7`, "other.azurecr.io", `{"auth":"%"}`, testHost, good),
+			"", "", ""},
 		{"helper", `{"credHelpers":{"` + testHost + `":"good"}}`, "", "", "good get " + testHost + "\n"},
 		{"store", `{"auths":{"` + testHost + `":{}},"credsStore":"good"}`, "", "", "good get " + testHost + "\n"},
-		{"helper before store", `{"credHelpers":{"` + testHost + `":"good"},"credsStore":"fails"}`, "", "", "good get " + testHost + "\n"},
+		{"helper before store", `{"credHelpers":{"` + testHost + `":"good"},"credsStore":"fails"}`, "", "",
+			"good get " + testHost + "\n"},
 		{"identity token of a helper", `{"credsStore":"token"}`, "", "", "token get " + testHost + "\n"},
-		{"helper has none, auths has", `{"credsStore":"notfound","auths":{"` + testHost + `":` + good + `}}`, "", "", "notfound get " + testHost + "\n"},
+		{"helper has none, auths has", `{"credsStore":"notfound","auths":{"` + testHost + `":` + good + `}}`, "", "",
+			"notfound get " + testHost + "\n"},
 
 		{"no file", "", missing, "none for this registry", ""},
 		{"empty file", " ", missing, "none for this registry", ""},
 		{"nothing", `{}`, missing, "", ""},
 		{"null", `null`, missing, "", ""},
 		{"another host", auths("other.azurecr.io", good), missing, "", ""},
-		{"look-alikes", auths(testHost+".evil.example", good, "x"+testHost, good, testHost+":8443", good, "https://"+testHost+"@evil.example", good, "myregistry", good, "*.azurecr.io", good), missing, "", ""},
+		{"look-alikes", auths(testHost+".evil.example", good, "x"+testHost, good, testHost+":8443", good, "https://"+
+			testHost+"@evil.example", good, "myregistry", good, "*.azurecr.io", good), missing, "", ""},
 		{"another port", auths(testHost+":5000", good), missing, "", ""},
 		{"empty entry", auths(testHost, `{}`), missing, "", ""},
 		{"null entry", auths(testHost, `null`), missing, "", ""},
@@ -190,18 +198,32 @@ func TestDockerConfig(t *testing.T) {
 		{"no user", auths(testHost, basic(":correct-horse")), usage, "a password and no user name", ""},
 		{"registry token", auths(testHost, `{"registrytoken":"correct-horse"}`), usage, "registrytoken", ""},
 		{"line feed", auths(testHost, basic("ci:correct-horse\n")), usage, "white space", ""},
-		{"another registry's token", auths(testHost, basic("x:"+jwt(map[string]any{"iss": "Azure Container Registry", "aud": "other.azurecr.io"}))), acrkit.CodeHostRefused, "other.azurecr.io", ""},
-		{"too large", `{"a":"` + strings.Repeat("correct-horse", 100_000) + `"}`, acrkit.CodeTooLarge, "larger than the limit", ""},
+		{"another registry's token",
+			auths(testHost, basic("x:"+
+				jwt(map[string]any{"iss": "Azure Container Registry", "aud": "other.azurecr.io"}))),
+			acrkit.CodeHostRefused, "other.azurecr.io", ""},
+		{"too large", `{"a":"` + strings.Repeat("correct-horse", 100_000) + `"}`, acrkit.CodeTooLarge,
+			"larger than the limit", ""},
 		{"wrong", auths(testHost, basic("ci:wrong-horse")), acrkit.CodeCredentialRejected, "it is from ", ""},
-		{"helper is wrong", `{"credsStore":"wrong"}`, acrkit.CodeCredentialRejected, "docker-credential-wrong", "wrong get " + testHost + "\nwrong get " + testHost + "\n"},
-		{"helper fails", `{"credsStore":"fails"}`, usage, `docker-credential-fails: it failed with exit status 1 and says "error: Cannot autolaunch D-Bus`, "fails get " + testHost + "\n"},
-		{"helper fails, auths has", `{"credsStore":"fails","auths":{"` + testHost + `":` + good + `}}`, usage, "docker-credential-fails", "fails get " + testHost + "\n"},
-		{"helper leaks", `{"credsStore":"leaks"}`, usage, "docker-credential-leaks: it failed with exit status 3", "leaks get " + testHost + "\n"},
-		{"helper gives garbage", `{"credsStore":"garbage"}`, acrkit.CodeProtocol, "docker-credential-garbage", "garbage get " + testHost + "\n"},
-		{"helper gives half", `{"credsStore":"halfuser"}`, acrkit.CodeProtocol, "no secret", "halfuser get " + testHost + "\n"},
-		{"helper gives the other half", `{"credsStore":"halfsecret"}`, acrkit.CodeProtocol, "no user name", "halfsecret get " + testHost + "\n"},
-		{"helper never stops", `{"credsStore":"huge"}`, acrkit.CodeTooLarge, "docker-credential-huge", "huge get " + testHost + "\n"},
-		{"no such helper", `{"credsStore":"desktop"}`, usage, "docker-credential-desktop: there is no such program", ""},
+		{"helper is wrong", `{"credsStore":"wrong"}`, acrkit.CodeCredentialRejected, "docker-credential-wrong",
+			"wrong get " + testHost + "\nwrong get " + testHost + "\n"},
+		{"helper fails", `{"credsStore":"fails"}`, usage,
+			`docker-credential-fails: it failed with exit status 1 and says "error: Cannot autolaunch D-Bus`,
+			"fails get " + testHost + "\n"},
+		{"helper fails, auths has", `{"credsStore":"fails","auths":{"` + testHost + `":` + good + `}}`, usage,
+			"docker-credential-fails", "fails get " + testHost + "\n"},
+		{"helper leaks", `{"credsStore":"leaks"}`, usage, "docker-credential-leaks: it failed with exit status 3",
+			"leaks get " + testHost + "\n"},
+		{"helper gives garbage", `{"credsStore":"garbage"}`, acrkit.CodeProtocol, "docker-credential-garbage",
+			"garbage get " + testHost + "\n"},
+		{"helper gives half", `{"credsStore":"halfuser"}`, acrkit.CodeProtocol, "no secret", "halfuser get " +
+			testHost + "\n"},
+		{"helper gives the other half", `{"credsStore":"halfsecret"}`, acrkit.CodeProtocol, "no user name",
+			"halfsecret get " + testHost + "\n"},
+		{"helper never stops", `{"credsStore":"huge"}`, acrkit.CodeTooLarge, "docker-credential-huge", "huge get " +
+			testHost + "\n"},
+		{"no such helper", `{"credsStore":"desktop"}`, usage, "docker-credential-desktop: there is no such program",
+			""},
 		{"helper with a path", `{"credsStore":"../good"}`, usage, "paths are not accepted", ""},
 		{"helper with an option", `{"credsStore":"-good"}`, usage, "paths are not accepted", ""},
 		{"helper is a number", `{"credHelpers":{"` + testHost + `":7}}`, usage, "is not a text", ""},
@@ -214,13 +236,15 @@ func TestDockerConfig(t *testing.T) {
 			f, rt, _ := setup(t, auth.DockerConfig(file))
 			f.issued["opaque-refresh"], f.issued[refresh] = issued{}, issued{}
 			_, err := rt.Token(t.Context(), acrkit.CatalogScope())
-			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || err != nil && !strings.Contains(err.Error(), tt.text) {
+			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || err != nil &&
+				!strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %s %q", err, tt.code, tt.text)
 			}
 			if diff := cmp.Diff(tt.calls, called()); diff != "" {
 				t.Error(diff)
 			}
-			if shown := dump(err) + dump(rt) + dump(rt.Credential()); strings.Contains(shown, "-horse") || strings.Contains(shown, "opaque-refresh") || strings.Contains(shown, "eyJ") {
+			if shown := dump(err) + dump(rt) + dump(rt.Credential()); strings.Contains(shown, "-horse") ||
+				strings.Contains(shown, "opaque-refresh") || strings.Contains(shown, "eyJ") {
 				t.Errorf("a secret is shown: %.600s", shown)
 			}
 			if sent := f.took(); tt.code != "" && tt.code != acrkit.CodeCredentialRejected && len(sent) > 0 {
@@ -236,12 +260,14 @@ func TestDockerConfig_repositories(t *testing.T) {
 	docker, podman := filepath.Join(dir, "config.json"), filepath.Join(dir, "auth.json")
 	write(t, docker, auths(testHost, basic("rest:pw-rest")))
 	write(t, podman, auths(testHost+"/team", basic("team:pw-team"), testHost+"/team/app", basic("app:pw-app"),
-		testHost, basic("shadowed:pw-shadowed"), "other.azurecr.io/other", basic("other:pw-other"), "https://"+testHost+"/other", basic("other:pw-other")))
+		testHost, basic("shadowed:pw-shadowed"), "other.azurecr.io/other", basic("other:pw-other"), "https://"+testHost+
+			"/other", basic("other:pw-other")))
 	f, rt, _ := setup(t, auth.DockerConfig(docker, podman))
 	everyone(f, "app", "team", "rest")
 	var u users
 	u.watch(f)
-	for path, want := range map[string]string{"team/app": "app", "team/app/deep": "app", "team/base": "team", "teamwork": "rest", "other": "rest"} {
+	for path, want := range map[string]string{"team/app": "app", "team/app/deep": "app", "team/base": "team",
+		"teamwork": "rest", "other": "rest"} {
 		wantStatus(t, do(t, rt, "GET", "/v2/"+path+"/manifests/v1", ""), 200)
 		if diff := cmp.Diff([]string{want + " repository:" + path + ":pull"}, u.took()); diff != "" {
 			t.Error(diff)
@@ -265,7 +291,8 @@ func TestDockerConfig_newLogin(t *testing.T) {
 	// Where the file has nothing newer, the refused password is sent once.
 	f.setPasswords("newer-horse")
 	f.took()
-	if _, err := rt.Token(t.Context(), mustScope("repository:other:pull")); !errors.Is(err, acrkit.CodeCredentialRejected) {
+	if _, err := rt.Token(t.Context(), mustScope("repository:other:pull")); !errors.Is(err,
+		acrkit.CodeCredentialRejected) {
 		t.Errorf("error %v", err)
 	}
 	if got := f.took(); len(got) != 1 {
@@ -277,7 +304,8 @@ func TestDockerConfig_newLogin(t *testing.T) {
 func TestDockerConfig_places(t *testing.T) {
 	home := t.TempDir()
 	write(t, filepath.Join(home, "config.json"), auths(testHost, basic("ci:correct-horse")))
-	for _, name := range []string{"DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "HOME", "DOCKER_CONFIG"} {
+	for _, name := range []string{"DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
+		"HOME", "DOCKER_CONFIG"} {
 		t.Setenv(name, filepath.Join(home, "none"))
 	}
 	t.Setenv("DOCKER_AUTH_CONFIG", "")
@@ -336,7 +364,8 @@ func TestHelperTime(t *testing.T) {
 	// Nothing is run from the current directory.
 	t.Chdir(os.Getenv("PATH"))
 	t.Setenv("PATH", ".")
-	if err := auth.AskHelper(t.Context(), "good", testHost); !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "current directory") {
+	if err := auth.AskHelper(t.Context(), "good", testHost); !errors.Is(err, acrkit.CodeUsage) ||
+		!strings.Contains(err.Error(), "current directory") {
 		t.Errorf("in the current directory: %v", err)
 	}
 }

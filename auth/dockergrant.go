@@ -39,7 +39,9 @@ func (g *dockerGrant) proof(ctx context.Context) (proof, error) {
 	var refused *dockerFound
 	var refusal error
 	for {
-		f, err := g.reads.get(ctx, "", func() (*dockerFound, bool) { return g.current, g.current != nil }, g.find, func(f *dockerFound) {
+		f, err := g.reads.get(ctx, "", func() (*dockerFound, bool) {
+			return g.current, g.current != nil
+		}, g.find, func(f *dockerFound) {
 			if f != g.last {
 				g.old = keepOld(g.old, f)
 			}
@@ -106,7 +108,8 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for _, source := range g.part.config.sources {
 		doc, err := source.read(g.t.registry)
 		if err != nil {
-			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed, wording.Reason(err))
+			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed,
+				wording.Reason(err))
 			return places, err
 		}
 		docs = append(docs, doc)
@@ -128,7 +131,9 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for i, doc := range docs {
 		if doc.helper != "" {
 			has[i] = true
-			add(dockerPlace{doc: doc, helper: true}, Place{Kind: PlaceHelper, File: doc.source.file, Helper: doc.helper}, doc.helperName(), OutcomeNotTried, "")
+			add(dockerPlace{doc: doc, helper: true},
+				Place{Kind: PlaceHelper, File: doc.source.file, Helper: doc.helper}, doc.helperName(), OutcomeNotTried,
+				"")
 		}
 		entry(i, "")
 		switch {
@@ -136,9 +141,11 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 		case doc.absent && doc.source.variable != "":
 			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotSet, "")
 		case doc.absent:
-			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable, "there is no such file")
+			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable,
+				"there is no such file")
 		default:
-			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable, "it has none for this registry")
+			add(dockerPlace{doc: doc}, doc.source.place(), doc.source.String(), OutcomeNotAvailable,
+				"it has none for this registry")
 		}
 	}
 	return places, nil
@@ -173,8 +180,10 @@ func (g *dockerGrant) find(ctx context.Context) (*dockerFound, error) {
 		}
 		return f, nil
 	}
-	return nil, withPlaces(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the Docker configuration", Registry: g.t.registry,
-		Reason: "there is none for this registry", Hint: sentence.Fix(sentence.LoginForDocker, map[string]string{"host": g.t.registry.Host()})}, places)
+	return nil, withPlaces(&acrkit.Error{Code: acrkit.CodeCredentialMissing,
+		Op: "find a credential in the Docker configuration", Registry: g.t.registry,
+		Reason: "there is none for this registry",
+		Hint:   sentence.Fix(sentence.LoginForDocker, map[string]string{"host": g.t.registry.Host()})}, places)
 }
 
 // withPlaces puts the report of the places beneath an *acrkit.Error and names the place
@@ -217,7 +226,9 @@ func (g *dockerGrant) read(ctx context.Context, p dockerPlace) (userSecret, erro
 		return pair, err
 	}
 	if p.entry.why != "" {
-		return userSecret{}, p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", wording.Quote(p.entry.key), p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
+		return userSecret{},
+			p.doc.source.failure(acrkit.CodeUsage, fmt.Sprintf("the entry %s %s", wording.Quote(p.entry.key),
+				p.entry.why), sentence.Fix(sentence.LogInAgain, nil))
 	}
 	return p.entry.pair, nil
 }

@@ -69,10 +69,14 @@ func TestSleep(t *testing.T) {
 	}{
 		{"a nap", ci(), 20 * time.Minute, true, []string{"GET " + tags}},
 		{"for two hours", ci(), 2 * time.Hour, true, []string{token, "GET " + tags}},
-		{"for two hours, and the clock does not know", ci(), 2 * time.Hour, false, []string{"GET " + tags, token, "GET " + tags}},
-		{"for two hours, with a refresh token that is good", principal(), 2 * time.Hour, true, []string{refresh, "GET " + tags}},
-		{"for a night, with a refresh token", principal(), 8 * time.Hour, true, []string{entra, exchange, refresh, "GET " + tags}},
-		{"for a night, with a refresh token, and the clock does not know", principal(), 8 * time.Hour, false, []string{"GET " + tags, entra, exchange, refresh, "GET " + tags}},
+		{"for two hours, and the clock does not know", ci(), 2 * time.Hour, false,
+			[]string{"GET " + tags, token, "GET " + tags}},
+		{"for two hours, with a refresh token that is good", principal(), 2 * time.Hour, true,
+			[]string{refresh, "GET " + tags}},
+		{"for a night, with a refresh token", principal(), 8 * time.Hour, true,
+			[]string{entra, exchange, refresh, "GET " + tags}},
+		{"for a night, with a refresh token, and the clock does not know", principal(), 8 * time.Hour, false,
+			[]string{"GET " + tags, entra, exchange, refresh, "GET " + tags}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// Not in a bubble: there, clocks have no monotonic reading.
@@ -81,7 +85,8 @@ func TestSleep(t *testing.T) {
 			f := newFake()
 			f.now = func() time.Time { return server }
 			rt, err := auth.NewTransport(testHost, tt.cred, &auth.Options{Now: func() time.Time { return machine },
-				Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f, "https://login.microsoftonline.com": f}}})
+				Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f,
+					"https://login.microsoftonline.com": f}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +114,8 @@ func TestSleep_manyWakeTogether(t *testing.T) {
 		var slept atomic.Int64
 		f.now = func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
 		rt, err := auth.NewTransport(testHost, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil),
-			&auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f, "https://login.microsoftonline.com": f}}})
+			&auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f,
+				"https://login.microsoftonline.com": f}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,10 +187,14 @@ func TestClockTwoHoursOff(t *testing.T) {
 						server.set(f)
 						cred, exchanges := ci(), 0
 						if kind == "principal" {
-							cred, exchanges = auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil), server.tokens
+							cred, exchanges = auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil),
+								server.tokens
 						}
-						rt, err := auth.NewTransport(testHost, cred, &auth.Options{Now: func() time.Time { return time.Now().Add(skew) },
-							Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f, "https://login.microsoftonline.com": f}}})
+						rt, err := auth.NewTransport(testHost, cred, &auth.Options{Now: func() time.Time {
+							return time.Now().Add(skew)
+						},
+							Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f,
+								"https://login.microsoftonline.com": f}}})
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -206,7 +216,8 @@ func TestClockTwoHoursOff(t *testing.T) {
 							t.Errorf("%d token requests, want at most %d", n, server.tokens)
 						}
 						if n := got["/oauth2/exchange"]; n > exchanges || n != got["/tenant-1/oauth2/v2.0/token"] {
-							t.Errorf("%d exchanges and %d sign-ins, want at most %d", n, got["/tenant-1/oauth2/v2.0/token"], exchanges)
+							t.Errorf("%d exchanges and %d sign-ins, want at most %d", n,
+								got["/tenant-1/oauth2/v2.0/token"], exchanges)
 						}
 					})
 				})
@@ -237,7 +248,8 @@ func (f *flaky) refuses(w http.ResponseWriter, r *http.Request, _ url.Values) bo
 	}
 	f.refusals[call]++
 	if f.draw.IntN(2) == 0 {
-		w.Header().Set("Www-Authenticate", `Bearer realm="https://`+testHost+`/oauth2/token",service="`+testHost+`",error="invalid_token"`)
+		w.Header().Set("Www-Authenticate", `Bearer realm="https://`+testHost+`/oauth2/token",service="`+testHost+
+			`",error="invalid_token"`)
 	}
 	w.WriteHeader(http.StatusUnauthorized)
 	return true
@@ -279,7 +291,8 @@ func TestOneInTenIsRefused(t *testing.T) {
 						case 2:
 							method, path, body = http.MethodPut, repo+"/manifests/v1", strings.NewReader("body of "+id)
 						case 3:
-							method, path, body, stream = http.MethodPatch, repo+"/blobs/uploads/u", io.NopCloser(strings.NewReader("body of "+id)), true
+							method, path, body, stream = http.MethodPatch, repo+"/blobs/uploads/u",
+								io.NopCloser(strings.NewReader("body of "+id)), true
 						}
 						req, err := http.NewRequestWithContext(t.Context(), method, "https://"+testHost+path, body)
 						if err != nil {
@@ -303,7 +316,8 @@ func TestOneInTenIsRefused(t *testing.T) {
 						case stream && refused == 1:
 							streamsRefused.Add(1)
 							err := rt.ResponseError(resp, "upload a blob")
-							if !errors.Is(err, acrkit.CodeCredentialRejected) || !strings.Contains(err.Error(), "can be read only once") {
+							if !errors.Is(err, acrkit.CodeCredentialRejected) ||
+								!strings.Contains(err.Error(), "can be read only once") {
 								t.Errorf("a stream that was refused: %v", err)
 							}
 						case tt.twice && refused == 2:
@@ -321,7 +335,8 @@ func TestOneInTenIsRefused(t *testing.T) {
 			for _, n := range bad.refusals {
 				refusals += n
 			}
-			t.Logf("%d calls, %d refusals, %d streams refused, %d calls refused twice", calls, refusals, streamsRefused.Load(), failed.Load())
+			t.Logf("%d calls, %d refusals, %d streams refused, %d calls refused twice", calls, refusals,
+				streamsRefused.Load(), failed.Load())
 			if refusals < calls/20 || streamsRefused.Load() == 0 || tt.twice != (failed.Load() > 0) {
 				t.Error("this tests nothing")
 			}
@@ -345,7 +360,8 @@ func TestOneInTenIsRefused(t *testing.T) {
 			}
 			cold := repositories * 3 // pull, push and metadata_read of each
 			if tokens > cold+refusals || exchanges > 1+refusals || exchanges != signIns {
-				t.Errorf("%d token requests, %d exchanges, %d sign-ins for %d refusals", tokens, exchanges, signIns, refusals)
+				t.Errorf("%d token requests, %d exchanges, %d sign-ins for %d refusals", tokens, exchanges, signIns,
+					refusals)
 			}
 			seen := map[string]bool{}
 			for _, b := range f.bodies {
@@ -377,7 +393,8 @@ func wantGoroutines(t *testing.T, before int) {
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before,
+				stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
@@ -392,7 +409,8 @@ func (m *tokenMill) RoundTrip(r *http.Request) (*http.Response, error) {
 		m.requests.Add(1)
 		return resp, nil
 	}
-	resp.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"access_token":"%d.%s","expires_in":3600}`, m.tokens.Add(1), strings.Repeat("x", 2000))))
+	resp.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"access_token":"%d.%s","expires_in":3600}`,
+		m.tokens.Add(1), strings.Repeat("x", 2000))))
 	return resp, nil
 }
 
@@ -408,7 +426,8 @@ func TestThousandRepositories(t *testing.T) {
 	}
 	defer rt.Close()
 	visit := func(i int) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("https://%s/v2/team/r%d/tags/list", testHost, i), nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			fmt.Sprintf("https://%s/v2/team/r%d/tags/list", testHost, i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,8 @@ func newPart(at, size int64, during func(read int64)) *generated {
 	}
 	counter := make([]byte, aes.BlockSize)
 	binary.BigEndian.PutUint64(counter[8:], uint64(at)/aes.BlockSize)
-	return &generated{stream: cipher.NewCTR(block, counter), size: size, during: during} //nolint:gosec // nothing is encrypted
+	return &generated{stream: cipher.NewCTR(block, counter), size: size,
+		during: during} //nolint:gosec // nothing is encrypted
 }
 
 func (g *generated) Read(p []byte) (int, error) {
@@ -115,7 +116,8 @@ func newLongRunning(t *testing.T, http2 bool, tokenRights ...string) *longRunnin
 	l.host = strings.TrimPrefix(srv.URL, "https://")
 	l.base = srv.Client().Transport
 	var err error
-	l.rt, err = auth.NewTransport(l.host, l.reg.Token("ci-long", tokenRights...).Credential(), &auth.Options{Base: l.base, Now: l.now})
+	l.rt, err = auth.NewTransport(l.host, l.reg.Token("ci-long", tokenRights...).Credential(),
+		&auth.Options{Base: l.base, Now: l.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,9 @@ func (l *longRunning) serve(w http.ResponseWriter, r *http.Request) {
 	refuse := bearer != "" && l.refused[bearer]
 	l.mu.Unlock()
 	if refuse {
-		rec.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:big/blob:pull,push",error="invalid_token"`, r.Host, r.Host))
+		rec.Header().Set("Www-Authenticate",
+			fmt.Sprintf(
+				`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:big/blob:pull,push",error="invalid_token"`, r.Host, r.Host))
 		rec.WriteHeader(http.StatusUnauthorized)
 	} else {
 		l.reg.Emulator().ServeHTTP(rec, r)
@@ -339,7 +343,8 @@ func TestTokenEndsInAnUpload_chunks(t *testing.T) {
 		location = l.location(resp)
 	}
 	l.pass(6 * time.Minute)
-	if resp := l.send(http.MethodPut, withDigest(t, location, digestOf(bigBlob)), nil, 0); resp.StatusCode != http.StatusCreated {
+	if resp := l.send(http.MethodPut, withDigest(t, location, digestOf(bigBlob)), nil,
+		0); resp.StatusCode != http.StatusCreated {
 		t.Fatalf("the end of the upload: %s", resp.Status)
 	}
 	mem.check(t)
@@ -347,7 +352,8 @@ func TestTokenEndsInAnUpload_chunks(t *testing.T) {
 	if n := l.count(log, fmt.Sprintf("PATCH /v2/big/blob/blobs 202 %d", chunk)); n != bigBlob/chunk {
 		t.Errorf("%d whole chunks, want %d:\n%s", n, bigBlob/chunk, strings.Join(log, "\n"))
 	}
-	if tokens := l.count(log, "POST /oauth2/token 200"); tokens < 2 || tokens > 5 || len(log) != tokens+bigBlob/chunk+2 {
+	if tokens := l.count(log, "POST /oauth2/token 200"); tokens < 2 || tokens > 5 ||
+		len(log) != tokens+bigBlob/chunk+2 {
 		t.Errorf("%d token requests of %d requests:\n%s", tokens, len(log), strings.Join(log, "\n"))
 	}
 	l.wantStored("big/blob", bigBlob)
@@ -365,13 +371,16 @@ func TestTokenEndsInAnUpload_unforeseen(t *testing.T) {
 		l.took()
 		resp := l.send(http.MethodPut, withDigest(t, location, digestOf(size)), newGenerated(size, nil), size)
 		err := l.rt.ResponseError(resp, `upload a blob to "big/blob"`)
-		if !errors.Is(err, acrkit.CodeCredentialRejected) || !strings.Contains(err.Error(), `cannot upload a blob to "big/blob"`) || !strings.Contains(err.Error(), "can be read only once") {
+		if !errors.Is(err, acrkit.CodeCredentialRejected) ||
+			!strings.Contains(err.Error(), `cannot upload a blob to "big/blob"`) ||
+			!strings.Contains(err.Error(), "can be read only once") {
 			t.Errorf("got %v", err)
 		}
 		if log := l.took(); len(log) != 1 || !strings.HasPrefix(log[0], "PUT /v2/big/blob/blobs 401") {
 			t.Errorf("requests %q, want the one that was refused", log)
 		}
-		if resp := l.send(http.MethodPut, withDigest(t, location, digestOf(size)), newGenerated(size, nil), size); resp.StatusCode != http.StatusCreated {
+		if resp := l.send(http.MethodPut, withDigest(t, location, digestOf(size)), newGenerated(size, nil),
+			size); resp.StatusCode != http.StatusCreated {
 			t.Errorf("the same call again: %s", resp.Status)
 		}
 		l.wantStored("big/blob", size)
@@ -382,7 +391,8 @@ func TestTokenEndsInAnUpload_unforeseen(t *testing.T) {
 		l.lost.Store(true)
 		l.took()
 		mem := watchMemory()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, withDigest(t, location, digestOf(size)), newGenerated(size, mem.look))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, withDigest(t, location, digestOf(size)),
+			newGenerated(size, mem.look))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -400,7 +410,8 @@ func TestTokenEndsInAnUpload_unforeseen(t *testing.T) {
 		_ = resp.Body.Close()
 		mem.check(t)
 		log := l.took()
-		if resp.StatusCode != http.StatusCreated || again != 1 || l.count(log, "POST /oauth2/token 200") != 1 || len(log) != 3 {
+		if resp.StatusCode != http.StatusCreated || again != 1 || l.count(log, "POST /oauth2/token 200") != 1 ||
+			len(log) != 3 {
 			t.Errorf("status %d, rewound %d times, requests:\n%s", resp.StatusCode, again, strings.Join(log, "\n"))
 		}
 		l.wantStored("big/blob", size)
@@ -411,7 +422,8 @@ func TestTokenEndsInAnUpload_unforeseen(t *testing.T) {
 // rewinds it itself: tokens end between chunks, and one before its time.
 func TestTokenEndsInAnUpload_azure(t *testing.T) {
 	l := newLongRunning(t, false, bigRights...)
-	blobs, err := azcontainerregistry.NewBlobClient("https://"+l.host, nil, &azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(l.rt, nil)})
+	blobs, err := azcontainerregistry.NewBlobClient("https://"+l.host, nil,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(l.rt, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,8 +449,10 @@ func TestTokenEndsInAnUpload_azure(t *testing.T) {
 	}
 	mem.check(t)
 	log := l.took()
-	if whole, refused := l.count(log, fmt.Sprintf("PATCH /v2/big/blob/blobs 202 %d", chunk)), l.count(log, "PATCH /v2/big/blob/blobs 401"); whole != size/chunk || refused != 1 {
-		t.Errorf("%d whole chunks and %d refused, want %d and 1:\n%s", whole, refused, size/chunk, strings.Join(log, "\n"))
+	if whole, refused := l.count(log, fmt.Sprintf("PATCH /v2/big/blob/blobs 202 %d", chunk)),
+		l.count(log, "PATCH /v2/big/blob/blobs 401"); whole != size/chunk || refused != 1 {
+		t.Errorf("%d whole chunks and %d refused, want %d and 1:\n%s", whole, refused, size/chunk,
+			strings.Join(log, "\n"))
 	}
 	if tokens := l.count(log, "POST /oauth2/token 200"); tokens > 6 {
 		t.Errorf("%d token requests:\n%s", tokens, strings.Join(log, "\n"))

@@ -31,7 +31,8 @@ type entraGrant struct {
 	useARM  bool          // Entra has refused ACR's audience; guarded likewise
 }
 
-func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error), identity func(context.Context) (Secret, bool)) (grant, error) {
+func newEntraGrant(t *Transport, who string, audience Audience, sign func(context.Context, string) (Secret, error),
+	identity func(context.Context) (Secret, bool)) (grant, error) {
 	switch audience {
 	case AudienceAuto, AudienceACR:
 	case AudienceARM:
@@ -110,9 +111,12 @@ func (g *entraGrant) exchange(ctx context.Context) (*refreshToken, error) {
 		return nil, err
 	}
 	form := url.Values{"grant_type": {"access_token"}, "service": {g.t.service()}, "access_token": {token.Reveal()}}
-	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.describe(), form, "refresh_token",
+	a, err := g.t.post(ctx, g.t.registry, g.t.origin()+"/oauth2/exchange", "exchange the "+g.describe(), form,
+		"refresh_token",
 		//nolint:bodyclose // there is no response yet; post closes it
-		g.t.refusedByRegistry([]Secret{token}, func(e *acrkit.Error, said string) { g.exchangeRefused(e, said, token, audience) }))
+		g.t.refusedByRegistry([]Secret{token}, func(e *acrkit.Error, said string) {
+			g.exchangeRefused(e, said, token, audience)
+		}))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +133,8 @@ func (g *entraGrant) exchangeRefused(e *acrkit.Error, said string, token Secret,
 	case err == nil && !claims.Expires.IsZero() && claims.Expires.Before(g.t.now()):
 		e.Cause = cause.TokenEnded
 		e.Reason += fmt.Sprintf("; by this machine's clock it expired at %s", claims.Expires.UTC().Format(time.RFC3339))
-	case strings.Contains(said, "arm aad token disallowed"), strings.Contains(said, "token validation failed") && err == nil && claims.IsResourceManager():
+	case strings.Contains(said, "arm aad token disallowed"), strings.Contains(said, "token validation failed") &&
+		err == nil && claims.IsResourceManager():
 		e.Cause = cause.ARMAudienceDisabled
 		e.Hint = sentence.Fix(sentence.AskForRegistriesNotARM, nil)
 	case err == nil && claims.IsOfOtherCloud(g.t.registry):
@@ -160,7 +165,9 @@ func (g *entraGrant) signIn(ctx context.Context) (Secret, string, error) {
 		if !ok || !entra.Refusal(refusal).OfAudience() || g.audience != AudienceAuto || !g.t.registry.IsACR() {
 			return Secret{}, "", err
 		}
-		g.t.log.WarnContext(ctx, "Entra refuses the audience of Azure Container Registry; asking for that of Azure Resource Manager", "error", err)
+		g.t.log.WarnContext(ctx,
+			"Entra refuses the audience of Azure Container Registry; asking for that of Azure Resource Manager",
+			"error", err)
 	}
 	token, err := g.sign(ctx, armScope)
 	if err != nil {
@@ -206,7 +213,8 @@ func (g *entraGrant) fetch(ctx context.Context) (*refreshToken, error) {
 	key := g.tokenKey(ctx)
 	return keptOr(ctx, g.t, key, func(s StoredToken, l life) (*refreshToken, bool) {
 		claims, _ := wire.ReadClaims(s.Value.Reveal()) // a token is opaque
-		return &refreshToken{answered: answered{token: s.Value, claims: claims, life: l, received: l.from}, audience: s.Audience, key: key, loaded: true}, true
+		return &refreshToken{answered: answered{token: s.Value, claims: claims, life: l, received: l.from},
+			audience: s.Audience, key: key, loaded: true}, true
 	}, func(ctx context.Context) (*refreshToken, error) {
 		r, err := g.exchange(ctx)
 		// A file with the secret may have changed since; the token then belongs to an

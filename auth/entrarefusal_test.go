@@ -12,7 +12,8 @@ import (
 func FuzzReadEntraRefusal(f *testing.F) {
 	for _, s := range []string{
 		"AADSTS7000215: Invalid client secret provided. Correlation ID: 5d6c6d56-0c11-4a71-a2b9-b7b0a3d2c111",
-		"AADSTS", "AADSTS99999999999999999999", `{"error_description":"AADSTS90002: Tenant 'x' not found."}`, "xAADSTS50034", "correlation_id: 5D6C6D56-0C11-4A71-A2B9-B7B0A3D2C111 AADSTS1",
+		"AADSTS", "AADSTS99999999999999999999", `{"error_description":"AADSTS90002: Tenant 'x' not found."}`,
+		"xAADSTS50034", "correlation_id: 5D6C6D56-0C11-4A71-A2B9-B7B0A3D2C111 AADSTS1",
 	} {
 		f.Add(s)
 	}

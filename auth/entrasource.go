@@ -52,7 +52,8 @@ func Entra(source EntraTokenSource) Credential {
 
 func (c *entraCredential) bind(t *Transport) (grant, error) {
 	if c.source == nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source of Entra tokens is nil"}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+			Reason: "the source of Entra tokens is nil"}
 	}
 	source := c.source
 	if s, ok := source.(interface {
@@ -63,7 +64,8 @@ func (c *entraCredential) bind(t *Transport) (grant, error) {
 			return nil, err
 		}
 		if source == nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the source has no Entra tokens for this registry, and does not say why"}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+				Reason: "the source has no Entra tokens for this registry, and does not say why"}
 		}
 	}
 	op := "get an Entra token for " + c.text
@@ -84,7 +86,8 @@ func sourceError(ctx context.Context, op string, err error) error {
 	}
 	refusal, isRefusal := errors.AsType[EntraRefusal](err)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
-		if fix := entra.Refusal(refusal).Fix(); isRefusal && e.Code == acrkit.CodeCredentialRejected && (entra.Refusal(refusal).Code() != e.Code || e.Hint == "" && fix != "") {
+		if fix := entra.Refusal(refusal).Fix(); isRefusal && e.Code == acrkit.CodeCredentialRejected &&
+			(entra.Refusal(refusal).Code() != e.Code || e.Hint == "" && fix != "") {
 			with := *e
 			with.Cause = cmp.Or(e.Cause, refusal.Cause())
 			with.Code, with.Hint = entra.Refusal(refusal).Code(), cmp.Or(e.Hint, fix)

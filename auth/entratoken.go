@@ -40,15 +40,18 @@ func (c *entraTokenCredential) bind(t *Transport) (grant, error) {
 func checkEntraToken(t *Transport, token Secret) error {
 	value := token.Reveal()
 	if value == "" {
-		return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "exchange an Entra token", Registry: t.registry, Reason: "the Entra token is empty"})
+		return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "exchange an Entra token", Registry: t.registry,
+			Reason: "the Entra token is empty"})
 	}
 	if len(value) > wire.MaxToken {
-		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "exchange an Entra token", Registry: t.registry, Reason: fmt.Sprintf("it is longer than %d bytes", wire.MaxToken)}
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "exchange an Entra token", Registry: t.registry,
+			Reason: fmt.Sprintf("it is longer than %d bytes", wire.MaxToken)}
 	}
 	claims, err := wire.ReadClaims(value)
 	if err == nil && claims.IsResourceManager() && !entra.MayHoldManagementToken(t.registry) {
-		return wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "exchange an Entra token", Registry: t.registry,
-			Reason: "the token is for Azure Resource Manager, and the host is not one of Microsoft's"})
+		return wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "exchange an Entra token",
+			Registry: t.registry,
+			Reason:   "the token is for Azure Resource Manager, and the host is not one of Microsoft's"})
 	}
 	return nil
 }

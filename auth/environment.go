@@ -62,7 +62,8 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	}
 	var failure error
 	var certificate, set []string // the variables of one that is to be used, and of the credential
-	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv, principalFromEnv} {
+	for _, place := range []func(*envReader) (Lookup, Credential, error){scopedFromEnv, refreshFromEnv,
+		principalFromEnv} {
 		found, cred, err := place(&r)
 		found.Place.Kind, found.Source = PlaceEnvironment, listed(found.Variables...)
 		if found.Outcome != OutcomeNotSet && (env.Credential != nil || failure != nil) {
@@ -82,8 +83,11 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	case failure != nil && (certificate == nil || name != ""):
 		return env, failure
 	case env.Credential == nil && certificate == nil:
-		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Registry: env.Registry,
-			Reason: "none is set", Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"})}
+		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment",
+			Registry: env.Registry,
+			Reason:   "none is set",
+			Hint: sentence.Fix(sentence.SetVariables,
+				map[string]string{"variables": "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD"})}
 	case name == "":
 		kind := KindServicePrincipal
 		if env.Credential != nil {
@@ -94,10 +98,13 @@ func FromEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		env.Credential, env.Source = nil, ""
 		for i := range env.Lookups {
 			if l := &env.Lookups[i]; l.Outcome == OutcomeUsed || l.Outcome == OutcomeNotSupported {
-				l.Outcome, l.Detail, l.Missing = OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
+				l.Outcome, l.Detail, l.Missing = OutcomeIncomplete,
+					"ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
 			}
 		}
-		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) + " set, but not ACR_NAME, which says for which registry", Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_NAME"})}
+		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a credential in the environment", Reason: isOrAre(set...) +
+			" set, but not ACR_NAME, which says for which registry",
+			Hint: sentence.Fix(sentence.SetVariables, map[string]string{"variables": "ACR_NAME"})}
 		if kind == KindServicePrincipal {
 			// These variables serve many programs; without ACR_NAME they do not name a registry.
 			e.Code = acrkit.CodeCredentialMissing
@@ -125,7 +132,8 @@ func (r *envReader) isAdmin(name string) bool {
 func (r *envReader) get(name string) string { v, _ := r.lookup(name); return v }
 
 func (r *envReader) usage(reason, hint string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: reason, Hint: hint}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment",
+		Reason: reason, Hint: hint}
 }
 
 // half returns the error for a set of variables of which some are missing. instead is
@@ -140,21 +148,25 @@ func (r *envReader) half(l *Lookup, set []string, instead string, missing ...str
 	if instead != "" {
 		wanted += " or " + instead
 	}
-	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail), sentence.Fix(sentence.SetOrUnset, map[string]string{"wanted": wanted, "set": strings.Join(set, " and ")})))
+	return because(cause.HalfCredential, r.usage(fmt.Sprintf("%s set, but %s", isOrAre(set...), l.Detail),
+		sentence.Fix(sentence.SetOrUnset, map[string]string{"wanted": wanted, "set": strings.Join(set, " and ")})))
 }
 
 // check refuses white space around a value without showing it.
 func (r *envReader) check(l *Lookup, name, value string) error {
 	if err := checkSecret(name, value); err != nil {
 		l.Outcome, l.Detail = OutcomeIncomplete, wording.Reason(err)
-		return because(acrkit.CauseOf(err), r.usage(l.Detail, sentence.Fix(sentence.SetWithoutSpace, map[string]string{"variable": name})))
+		return because(acrkit.CauseOf(err),
+			r.usage(l.Detail, sentence.Fix(sentence.SetWithoutSpace, map[string]string{"variable": name})))
 	}
 	return nil
 }
 
 func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
-	l := Lookup{Variables: []string{"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"}, Kind: KindScopedToken, Outcome: OutcomeUsed}
-	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"), r.get("ACR_TOKEN_PASSWORD_FILE")
+	l := Lookup{Variables: []string{"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"}, Kind: KindScopedToken,
+		Outcome: OutcomeUsed}
+	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"),
+		r.get("ACR_TOKEN_PASSWORD_FILE")
 	first := "ACR_TOKEN_PASSWORD"
 	source := fixed(password)
 	switch {
@@ -232,8 +244,10 @@ func refreshFromEnv(r *envReader) (Lookup, Credential, error) {
 
 func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 	//nolint:gosec // names of variables, no secrets
-	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"
-	const certificate, password = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD" //nolint:gosec // as above
+	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+		"AZURE_FEDERATED_TOKEN_FILE"
+	const certificate, password = "AZURE_CLIENT_CERTIFICATE_PATH",
+		"AZURE_CLIENT_CERTIFICATE_PASSWORD" //nolint:gosec // as above
 	proof, kind := secret, KindServicePrincipal
 	// As in Microsoft's libraries: a secret, then a certificate, then a file.
 	switch {

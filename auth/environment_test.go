@@ -22,7 +22,8 @@ func TestFromEnvironment(t *testing.T) {
 		}
 		return path
 	}
-	good, crlf, two, empty := file("good", "s3cret\n"), file("crlf", "s3cret\r\n"), file("two", "s3cret\n\n"), file("empty", "\n")
+	good, crlf, two, empty := file("good", "s3cret\n"), file("crlf", "s3cret\r\n"), file("two", "s3cret\n\n"),
+		file("empty", "\n")
 	big := file("big", strings.Repeat("x", 65<<10))
 	tests := []struct {
 		name string
@@ -33,45 +34,105 @@ func TestFromEnvironment(t *testing.T) {
 		text string
 		outs string // outcomes
 	}{
-		{"token", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
-		{"two passwords", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2", `token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
-		{"token wins", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_REFRESH_TOKEN=r3fresh|AZURE_CLIENT_ID=x", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,shadowed,shadowed"},
-		{"file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
-		{"file with CRLF", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + crlf, `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
-		{"refresh token", "ACR_NAME=myregistry|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
-		{"service principal", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
-		{"federated", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" + good, "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE", "", "", "not set,not set,used"},
-		{"secret goes before file", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_FEDERATED_TOKEN_FILE=" + dir + "/none", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
-		{"file and second password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret2|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD_FILE and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
-		{"empty is not set", "ACR_NAME=myregistry|ACR_TOKEN_NAME=|ACR_TOKEN_PASSWORD=|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
+		{"token", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", `token "ci"`,
+			"ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
+		{"two passwords", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2",
+			`token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
+		{"token wins",
+			"ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_REFRESH_TOKEN=r3fresh|AZURE_CLIENT_ID=x", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,shadowed,shadowed"},
+		{"file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + good, `token "ci"`,
+			"ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
+		{"file with CRLF", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + crlf, `token "ci"`,
+			"ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD_FILE", "", "", "used,not set,not set"},
+		{"refresh token", "ACR_NAME=myregistry|ACR_REFRESH_TOKEN=r3fresh", "ACR refresh token", "ACR_REFRESH_TOKEN", "",
+			"", "not set,used,not set"},
+		{"service principal", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret",
+			"service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "",
+			"not set,not set,used"},
+		{"federated", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" + good,
+			"service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE", "", "",
+			"not set,not set,used"},
+		{"secret goes before file",
+			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_FEDERATED_TOKEN_FILE=" +
+				dir + "/none", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "",
+			"not set,not set,used"},
+		{"file and second password",
+			"ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret2|ACR_TOKEN_PASSWORD_FILE=" + good,
+			`token "ci"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD_FILE and ACR_TOKEN_PASSWORD2", "", "",
+			"used,not set,not set"},
+		{"empty is not set", "ACR_NAME=myregistry|ACR_TOKEN_NAME=|ACR_TOKEN_PASSWORD=|ACR_REFRESH_TOKEN=r3fresh",
+			"ACR refresh token", "ACR_REFRESH_TOKEN", "", "", "not set,used,not set"},
 
-		{"certificate", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem|AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage, "AZURE_CLIENT_CERTIFICATE_PATH is a certificate, which needs package azureauth", "not set,not set,not supported"},
-		{"secret goes before certificate", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "", "not set,not set,used"},
-		{"certificate after a token", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,shadowed"},
-		{"certificate without its client", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_CERTIFICATE_PATH are set, but AZURE_CLIENT_ID is missing", "not set,not set,incomplete"},
-		{"a certificate's password alone", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PASSWORD are set, but AZURE_CLIENT_CERTIFICATE_PATH is missing", "not set,not set,incomplete"},
-		{"admin user", "ACR_NAME=myregistry|ACR_TOKEN_NAME=MyRegistry|ACR_TOKEN_PASSWORD=s3cret", `admin user "MyRegistry"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
-		{"admin user with both passwords", "ACR_NAME=myregistry|ACR_TOKEN_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2", `admin user "myregistry"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "", "used,not set,not set"},
+		{"certificate",
+			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem|" +
+				"AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage,
+			"AZURE_CLIENT_CERTIFICATE_PATH is a certificate, which needs package azureauth", "not set,not set,not supported"},
+		{"secret goes before certificate",
+			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|" +
+				"AZURE_CLIENT_CERTIFICATE_PATH=/x.pem",
+			"service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "",
+			"not set,not set,used"},
+		{"certificate after a token",
+			"ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem", `token "ci"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,shadowed"},
+		{"certificate without its client", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem",
+			"", "", acrkit.CodeUsage,
+			"AZURE_TENANT_ID and AZURE_CLIENT_CERTIFICATE_PATH are set, but AZURE_CLIENT_ID is missing",
+			"not set,not set,incomplete"},
+		{"a certificate's password alone",
+			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PASSWORD=s3cret", "", "",
+			acrkit.CodeUsage,
+			"AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PASSWORD are set, but " +
+				"AZURE_CLIENT_CERTIFICATE_PATH is missing", "not set,not set,incomplete"},
+		{"admin user", "ACR_NAME=myregistry|ACR_TOKEN_NAME=MyRegistry|ACR_TOKEN_PASSWORD=s3cret",
+			`admin user "MyRegistry"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", "", "", "used,not set,not set"},
+		{"admin user with both passwords",
+			"ACR_NAME=myregistry|ACR_TOKEN_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD2=s3cret2",
+			`admin user "myregistry"`, "ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD and ACR_TOKEN_PASSWORD2", "", "",
+			"used,not set,not set"},
 
 		{"nothing", "", "", "", acrkit.CodeCredentialMissing, "none is set", "not set,not set,not set"},
-		{"registry alone", "ACR_NAME=myregistry", "", "", acrkit.CodeCredentialMissing, "myregistry.azurecr.io", "not set,not set,not set"},
-		{"no password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_REFRESH_TOKEN=r3fresh", "", "", acrkit.CodeUsage, "ACR_TOKEN_NAME is set, but ACR_TOKEN_PASSWORD is missing", "incomplete,shadowed,not set"},
-		{"no name", "ACR_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is set, but ACR_TOKEN_NAME is missing", "incomplete,not set,not set"},
-		{"second password alone", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is missing", "incomplete,not set,not set"},
-		{"no secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_TENANT_ID and AZURE_CLIENT_ID are set, but AZURE_CLIENT_SECRET is missing", "not set,not set,incomplete"},
-		{"client alone", "ACR_NAME=myregistry|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage, "AZURE_CLIENT_ID is set, but AZURE_TENANT_ID and AZURE_CLIENT_SECRET are missing", "not set,not set,incomplete"},
-		{"federated file alone", "ACR_NAME=myregistry|AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage, "AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID and AZURE_CLIENT_ID are missing", "not set,not set,incomplete"},
-		{"no federated file", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" + dir + "/none", "", "", acrkit.CodeUsage, "the file in AZURE_FEDERATED_TOKEN_FILE cannot be read: there is no such file", "not set,not set,incomplete"},
-		{"both password and file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD_FILE=" + good, "", "", acrkit.CodeUsage, "both set", "incomplete,not set,not set"},
-		{"no such file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + dir + "/none", "", "", acrkit.CodeUsage, "cannot be read", "incomplete,not set,not set"},
-		{"two line feeds", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + two, "", "", acrkit.CodeUsage, "white space", "incomplete,not set,not set"},
-		{"empty file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + empty, "", "", acrkit.CodeUsage, "is empty", "incomplete,not set,not set"},
-		{"huge file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + big, "", "", acrkit.CodeUsage, "larger than the limit", "incomplete,not set,not set"},
-		{"line feed", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret\n", "", "", acrkit.CodeUsage, "ACR_TOKEN_PASSWORD begins or ends with white space", "incomplete,not set,not set"},
-		{"space in the secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET= s3cret", "", "", acrkit.CodeUsage, "AZURE_CLIENT_SECRET begins or ends", "not set,not set,incomplete"},
-		{"no registry", "ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "but not ACR_NAME", "incomplete,not set,not set"},
-		{"service principal of another program", "AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "", "", acrkit.CodeCredentialMissing, "but not ACR_NAME", "not set,not set,incomplete"},
-		{"bad registry", "ACR_NAME=http://x|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "ACR_NAME is not a registry", ""},
+		{"registry alone", "ACR_NAME=myregistry", "", "", acrkit.CodeCredentialMissing, "myregistry.azurecr.io",
+			"not set,not set,not set"},
+		{"no password", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_REFRESH_TOKEN=r3fresh", "", "", acrkit.CodeUsage,
+			"ACR_TOKEN_NAME is set, but ACR_TOKEN_PASSWORD is missing", "incomplete,shadowed,not set"},
+		{"no name", "ACR_NAME=myregistry|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage,
+			"ACR_TOKEN_PASSWORD is set, but ACR_TOKEN_NAME is missing", "incomplete,not set,not set"},
+		{"second password alone", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret", "", "",
+			acrkit.CodeUsage, "ACR_TOKEN_PASSWORD is missing", "incomplete,not set,not set"},
+		{"no secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage,
+			"AZURE_TENANT_ID and AZURE_CLIENT_ID are set, but AZURE_CLIENT_SECRET is missing",
+			"not set,not set,incomplete"},
+		{"client alone", "ACR_NAME=myregistry|AZURE_CLIENT_ID=c", "", "", acrkit.CodeUsage,
+			"AZURE_CLIENT_ID is set, but AZURE_TENANT_ID and AZURE_CLIENT_SECRET are missing",
+			"not set,not set,incomplete"},
+		{"federated file alone", "ACR_NAME=myregistry|AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage,
+			"AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID and AZURE_CLIENT_ID are missing",
+			"not set,not set,incomplete"},
+		{"no federated file", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_FEDERATED_TOKEN_FILE=" +
+			dir + "/none", "", "", acrkit.CodeUsage,
+			"the file in AZURE_FEDERATED_TOKEN_FILE cannot be read: there is no such file",
+			"not set,not set,incomplete"},
+		{"both password and file",
+			"ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret|ACR_TOKEN_PASSWORD_FILE=" + good, "", "",
+			acrkit.CodeUsage, "both set", "incomplete,not set,not set"},
+		{"no such file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + dir + "/none", "", "",
+			acrkit.CodeUsage, "cannot be read", "incomplete,not set,not set"},
+		{"two line feeds", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + two, "", "",
+			acrkit.CodeUsage, "white space", "incomplete,not set,not set"},
+		{"empty file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + empty, "", "",
+			acrkit.CodeUsage, "is empty", "incomplete,not set,not set"},
+		{"huge file", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD_FILE=" + big, "", "", acrkit.CodeUsage,
+			"larger than the limit", "incomplete,not set,not set"},
+		{"line feed", "ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret\n", "", "", acrkit.CodeUsage,
+			"ACR_TOKEN_PASSWORD begins or ends with white space", "incomplete,not set,not set"},
+		{"space in the secret", "ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET= s3cret",
+			"", "", acrkit.CodeUsage, "AZURE_CLIENT_SECRET begins or ends", "not set,not set,incomplete"},
+		{"no registry", "ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage, "but not ACR_NAME",
+			"incomplete,not set,not set"},
+		{"service principal of another program", "AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret", "",
+			"", acrkit.CodeCredentialMissing, "but not ACR_NAME", "not set,not set,incomplete"},
+		{"bad registry", "ACR_NAME=http://x|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD=s3cret", "", "", acrkit.CodeUsage,
+			"ACR_NAME is not a registry", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,7 +142,8 @@ func TestFromEnvironment(t *testing.T) {
 				vars[name] = value
 			}
 			env, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
-			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || tt.text != "" && !strings.Contains(err.Error(), tt.text) {
+			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || tt.text != "" &&
+				!strings.Contains(err.Error(), tt.text) {
 				t.Fatalf("error %v, want %s %q", err, tt.code, tt.text)
 			}
 			got := ""
@@ -134,15 +196,18 @@ func TestFromEnvironment_tokenAsPassword(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "password")
 		write(t, path, tt.password+"\n")
-		for variable, value := range map[string]string{"ACR_TOKEN_PASSWORD": tt.password, "ACR_TOKEN_PASSWORD_FILE": path} {
+		for variable, value := range map[string]string{"ACR_TOKEN_PASSWORD": tt.password,
+			"ACR_TOKEN_PASSWORD_FILE": path} {
 			vars := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": tt.name, variable: value}
 			env, err := auth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
 			if err != nil {
 				t.Fatal(err)
 			}
 			used := env.Lookups[0]
-			if env.Credential.Kind() != tt.want || used.Kind != tt.want || used.Outcome != auth.OutcomeUsed || env.Source != "ACR_TOKEN_NAME and "+variable {
-				t.Errorf("%s with %.20s… in %s: %s, looked up %+v", tt.name, tt.password, variable, env.Credential.Kind(), used)
+			if env.Credential.Kind() != tt.want || used.Kind != tt.want || used.Outcome != auth.OutcomeUsed ||
+				env.Source != "ACR_TOKEN_NAME and "+variable {
+				t.Errorf("%s with %.20s… in %s: %s, looked up %+v", tt.name, tt.password, variable,
+					env.Credential.Kind(), used)
 			}
 			rt, err := auth.NewTransport("myregistry", env.Credential, nil)
 			if err != nil {

@@ -56,7 +56,8 @@ type issued struct {
 const testHost = "myregistry.azurecr.io"
 
 func newFake() *fake {
-	return &fake{host: testHost, scheme: "https", issued: map[string]issued{}, now: time.Now, life: time.Hour, rootLife: 3 * time.Hour, secret: "sp-secret",
+	return &fake{host: testHost, scheme: "https", issued: map[string]issued{}, now: time.Now, life: time.Hour,
+		rootLife: 3 * time.Hour, secret: "sp-secret",
 		password: map[string]string{"ci": "correct-horse"},
 		allowed:  mustScope("repository:team/app:metadata_read,pull,push repository:team/base:pull")}
 }
@@ -82,7 +83,8 @@ func (f *fake) token(kind string, scope acrkit.Scope, life time.Duration) string
 	for a := range scope.All() {
 		access = append(access, a)
 	}
-	claims := map[string]any{"jti": fmt.Sprint(f.count), "iss": "Azure Container Registry", "aud": f.host, "grant_type": kind, "exp": now.Add(life).Unix()}
+	claims := map[string]any{"jti": fmt.Sprint(f.count), "iss": "Azure Container Registry", "aud": f.host,
+		"grant_type": kind, "exp": now.Add(life).Unix()}
 	if kind == "access_token" {
 		claims["access"] = access
 	}
@@ -163,11 +165,15 @@ func answer(w http.ResponseWriter, status int, doc any) {
 
 func (f *fake) entra(w http.ResponseWriter, form url.Values) {
 	refuse := func(number int, word string) {
-		answer(w, 401, map[string]any{"error": word, "error_codes": []int{number}, "correlation_id": "99999999-8888-7777-6666-555555555555",
-			"error_description": fmt.Sprintf("AADSTS%d: Some words of Entra that quote %s. Trace ID: x", number, form.Get("client_secret"))})
+		answer(w, 401, map[string]any{"error": word, "error_codes": []int{number},
+			"correlation_id": "99999999-8888-7777-6666-555555555555",
+			"error_description": fmt.Sprintf("AADSTS%d: Some words of Entra that quote %s. Trace ID: x", number,
+				form.Get("client_secret"))})
 	}
 	switch {
-	case form.Has("client_assertion") && (form.Has("client_secret") || form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"):
+	case form.Has("client_assertion") &&
+		(form.Has("client_secret") ||
+			form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"):
 		answer(w, 400, map[string]string{"error": "invalid_request"})
 	case form.Has("client_assertion") && form.Get("client_assertion") != f.assertion:
 		refuse(700213, "invalid_client")
@@ -176,7 +182,9 @@ func (f *fake) entra(w http.ResponseWriter, form url.Values) {
 	case f.noACR && strings.Contains(form.Get("scope"), "containerregistry"):
 		refuse(500011, "invalid_resource")
 	default:
-		t := jwt(map[string]any{"iss": "https://sts.windows.net/t/", "aud": strings.TrimSuffix(form.Get("scope"), "/.default"), "exp": f.now().Add(f.skew + time.Hour).Unix(), "n": len(f.log)})
+		t := jwt(map[string]any{"iss": "https://sts.windows.net/t/",
+			"aud": strings.TrimSuffix(form.Get("scope"), "/.default"), "exp": f.now().Add(f.skew + time.Hour).Unix(),
+			"n": len(f.log)})
 		f.issued[t] = issued{expires: f.now().Add(f.skew + time.Hour)}
 		answer(w, 200, map[string]any{"token_type": "Bearer", "expires_in": 3599, "access_token": t})
 	}
@@ -193,7 +201,9 @@ func (f *fake) exchange(w http.ResponseWriter, form url.Values) {
 
 func (f *fake) tokens(w http.ResponseWriter, form url.Values) {
 	unauthorized := func() {
-		answer(w, 401, map[string]any{"errors": []any{map[string]any{"code": "UNAUTHORIZED", "message": "authentication required", "detail": nil}}})
+		answer(w, 401, map[string]any{
+			"errors": []any{map[string]any{"code": "UNAUTHORIZED", "message": "authentication required",
+				"detail": nil}}})
 	}
 	if form.Get("service") != f.host || form.Has("scope") && form.Get("scope") == "" {
 		w.WriteHeader(400)
@@ -201,7 +211,8 @@ func (f *fake) tokens(w http.ResponseWriter, form url.Values) {
 	}
 	switch form.Get("grant_type") {
 	case "password":
-		if want, ok := f.password[form.Get("username")]; !ok || !slices.Contains(strings.Split(want, "|"), form.Get("password")) {
+		if want, ok := f.password[form.Get("username")]; !ok ||
+			!slices.Contains(strings.Split(want, "|"), form.Get("password")) {
 			unauthorized()
 			return
 		}
@@ -233,7 +244,9 @@ func (f *fake) data(w http.ResponseWriter, r *http.Request, body string) {
 			challenge += fmt.Sprintf(`,error="%s"`, word)
 		}
 		w.Header().Set("Www-Authenticate", challenge)
-		answer(w, 401, map[string]any{"errors": []any{map[string]any{"code": "UNAUTHORIZED", "message": "authentication required, visit https://aka.ms/acr/authorization for more information."}}})
+		answer(w, 401, map[string]any{
+			"errors": []any{map[string]any{"code": "UNAUTHORIZED",
+				"message": "authentication required, visit https://aka.ms/acr/authorization for more information."}}})
 	}
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	i, known := f.issued[bearer]

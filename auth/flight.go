@@ -50,7 +50,8 @@ func (f *flights[V]) init() {
 // get returns what have returns, or joins the fetch for key, or starts it. have and keep
 // are called with the lock held, so that no other call runs between the end of a fetch
 // and the call of keep.
-func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool), fetch func(context.Context) (V, error), keep func(V)) (V, error) {
+func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool), fetch func(context.Context) (V, error),
+	keep func(V)) (V, error) {
 	var none V
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -91,7 +92,8 @@ func (f *flights[V]) get(ctx context.Context, key string, have func() (V, bool),
 
 // renew starts a fetch for key in the background, unless one is under way or due
 // returns false. due is called with the lock held.
-func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fetch func(context.Context) (V, error), keep func(V), failed func(error)) {
+func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fetch func(context.Context) (V, error),
+	keep func(V), failed func(error)) {
 	f.Lock()
 	defer f.Unlock()
 	if !f.closed && f.flying[key] == nil && due() {
@@ -101,7 +103,8 @@ func (f *flights[V]) renew(ctx context.Context, key string, due func() bool, fet
 
 // start begins a fetch; the lock is held. The fetch has the values of the caller's
 // context, and does not end with it.
-func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V), failed func(error)) *flight[V] {
+func (f *flights[V]) start(ctx context.Context, key string, fetch func(context.Context) (V, error), keep func(V),
+	failed func(error)) *flight[V] {
 	//rule:d1-start
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
 	fl := &flight[V]{done: make(chan struct{}), cancel: cancel}

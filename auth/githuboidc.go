@@ -48,7 +48,8 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 		e.Reason = "ACTIONS_ID_TOKEN_REQUEST_URL is not a usable URL"
 		return Secret{}, wire.Final(e)
 	case u.Scheme != "https":
-		e.Code, e.Reason = acrkit.CodeHostRefused, "ACTIONS_ID_TOKEN_REQUEST_URL is not https, and its token goes nowhere else"
+		e.Code, e.Reason = acrkit.CodeHostRefused,
+			"ACTIONS_ID_TOKEN_REQUEST_URL is not https, and its token goes nowhere else"
 		return Secret{}, wire.Final(e)
 	}
 	if err := checkSecret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", s.token.Reveal()); err != nil {
@@ -78,7 +79,8 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 		return Secret{}, wire.NetworkError(err, e.Op, acrkit.Registry{}, u.Host)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	e.Method, e.URL, e.Status = http.MethodGet, redact.URL(&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}), resp.StatusCode
+	e.Method, e.URL, e.Status = http.MethodGet, redact.URL(&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}),
+		resp.StatusCode
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
 	case status == http.StatusTooManyRequests:
@@ -88,7 +90,8 @@ func (s *githubSource) read(ctx context.Context, t *Transport) (Secret, error) {
 		e.Code, e.Reason = acrkit.CodeUnavailable, "GitHub failed"
 		return Secret{}, e
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		e.Code, e.Reason = acrkit.CodeCredentialRejected, "GitHub does not accept the job's request token; it ends with the job"
+		e.Code, e.Reason = acrkit.CodeCredentialRejected,
+			"GitHub does not accept the job's request token; it ends with the job"
 		return Secret{}, wire.Final(e)
 	default:
 		e.Code, e.Reason = acrkit.CodeProtocol, "the address answers, but not as GitHub does"

@@ -16,8 +16,10 @@ import (
 )
 
 func TestLessons(t *testing.T) {
-	r := operation.Required{Op: operation.Referrers, Repository: "a", Scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
-	for _, asked := range []string{"", "registry:catalog:*", "repository:b:pull", "repository:a:pull repository:b:pull", "repository:a:*", "repository:a:pull,unknown"} {
+	r := operation.Required{Op: operation.Referrers, Repository: "a",
+		Scope: acrkit.RepositoryScope("a", acrkit.ContentRead)}
+	for _, asked := range []string{"", "registry:catalog:*", "repository:b:pull", "repository:a:pull repository:b:pull",
+		"repository:a:*", "repository:a:pull,unknown"} {
 		l := learnedScopes{}
 		s, err := acrkit.ParseScope(asked)
 		if err != nil {
@@ -33,7 +35,8 @@ func TestLessons(t *testing.T) {
 	if got := l.apply(r).String(); got != "repository:b:metadata_read,pull" {
 		t.Error(got)
 	}
-	if got := l.apply(operation.Required{Op: operation.Pull, Repository: "b", Scope: acrkit.CatalogScope()}).String(); got != "registry:catalog:*" {
+	if got := l.apply(operation.Required{Op: operation.Pull, Repository: "b",
+		Scope: acrkit.CatalogScope()}).String(); got != "registry:catalog:*" {
 		t.Error(got)
 	}
 }
@@ -103,12 +106,14 @@ func TestTransport_MemoryIsBounded(t *testing.T) {
 	}
 	defer tr.Close()
 	for i := range 3000 {
-		req, _ := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("https://myregistry.azurecr.io/v2/r%d/tags/list", i), nil)
+		req, _ := http.NewRequestWithContext(t.Context(), "GET",
+			fmt.Sprintf("https://myregistry.azurecr.io/v2/r%d/tags/list", i), nil)
 		if _, err := tr.RoundTrip(req); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := tr.tokens.recent.Len(); n != maxCachedTokens || len(tr.tokens.exact) != n || len(tr.tokens.byResource) != n {
+	if n := tr.tokens.recent.Len(); n != maxCachedTokens || len(tr.tokens.exact) != n ||
+		len(tr.tokens.byResource) != n {
 		t.Errorf("%d tokens in the cache", n)
 	}
 	if len(tr.fetches.flying) != 0 || len(tr.learned) != 0 {
@@ -146,11 +151,13 @@ func TestLife(t *testing.T) {
 		}
 	}
 	l := life{now, time.Hour}
-	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) || l.alive(now.Add(time.Hour-expiryMargin)) {
+	if l.due(now.Add(47*time.Minute)) || !l.due(now.Add(48*time.Minute)) || !l.alive(now.Add(59*time.Minute)) ||
+		l.alive(now.Add(time.Hour-expiryMargin)) {
 		t.Error("an hour is not handled as one")
 	}
 	// Slept: the wall clock alone moved. Set back: the monotonic clock alone did.
-	if l.age(now.Round(0).Add(time.Hour)) != time.Hour || (life{now.Round(0), time.Hour}).age(now.Add(-time.Hour)) >= time.Hour {
+	if l.age(now.Round(0).Add(time.Hour)) != time.Hour ||
+		(life{now.Round(0), time.Hour}).age(now.Add(-time.Hour)) >= time.Hour {
 		t.Error("age")
 	}
 }
@@ -158,7 +165,8 @@ func TestLife(t *testing.T) {
 // An answer yields a token that fits into a header, or says why not without a
 // word of it.
 func FuzzReadTokenAnswer(f *testing.F) {
-	for _, s := range []string{`{}`, `{"access_token":"x"}`, `{"access_token":"x","expires_in":"60"}`, `{"access_token":1}`, `null`, `[`, `{"access_token":"a b"}`} {
+	for _, s := range []string{`{}`, `{"access_token":"x"}`, `{"access_token":"x","expires_in":"60"}`,
+		`{"access_token":1}`, `null`, `[`, `{"access_token":"a b"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

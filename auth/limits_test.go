@@ -18,7 +18,8 @@ import (
 type answering string
 
 func (a answering) RoundTrip(req *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), ContentLength: -1, Request: req}, nil
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))),
+		ContentLength: -1, Request: req}, nil
 }
 
 // Each limit lets through as much as it says, and not one byte more.
@@ -52,8 +53,11 @@ func TestLimits(t *testing.T) {
 		tail  string
 		want  acrkit.Code
 	}{
-		{"the answer of a token endpoint", tokenAnswer.Bytes, token, `{"access_token":"x","pad":"`, `"}`, acrkit.CodeTooLarge},
-		{"a token", wire.MaxToken, func(s string) error { return token(`{"access_token":"` + s + `"}`) }, "", "", acrkit.CodeProtocol},
+		{"the answer of a token endpoint", tokenAnswer.Bytes, token, `{"access_token":"x","pad":"`, `"}`,
+			acrkit.CodeTooLarge},
+		{"a token", wire.MaxToken, func(s string) error {
+			return token(`{"access_token":"` + s + `"}`)
+		}, "", "", acrkit.CodeProtocol},
 		{"a refresh token that is given", wire.MaxToken, func(s string) error {
 			rt, err := NewTransport("myregistry", RefreshToken(s), nil)
 			if err == nil {
@@ -62,7 +66,8 @@ func TestLimits(t *testing.T) {
 			return err
 		}, "", "", acrkit.CodeTooLarge},
 		{"an assertion", wire.MaxToken, func(s string) error {
-			rt, err := NewTransport("myregistry", FederatedServicePrincipal("t", "c", fixed(s), nil), &Options{Base: answering(`{"access_token":"x","refresh_token":"x"}`)})
+			rt, err := NewTransport("myregistry", FederatedServicePrincipal("t", "c", fixed(s), nil),
+				&Options{Base: answering(`{"access_token":"x","refresh_token":"x"}`)})
 			if err != nil {
 				return err
 			}
@@ -117,7 +122,8 @@ func TestLimits_header(t *testing.T) {
 			}
 			w.Header().Set("X-Filler", strings.Repeat("a", size))
 		}))
-		rt, err := NewTransport(srv.Listener.Addr().String(), ScopedToken("ci", "made-up-password"), &Options{PlainHTTP: true})
+		rt, err := NewTransport(srv.Listener.Addr().String(), ScopedToken("ci", "made-up-password"),
+			&Options{PlainHTTP: true})
 		if err != nil {
 			t.Fatal(err)
 		}

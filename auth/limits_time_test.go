@@ -108,7 +108,8 @@ func TestRefusalIsReadOut(t *testing.T) {
 					if tries++; tries > 1 {
 						return answering("").RoundTrip(req)
 					}
-					resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body, ContentLength: -1, Request: req}
+					resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body, ContentLength: -1,
+						Request: req}
 					if c.known {
 						resp.ContentLength = int64(c.size)
 					}
@@ -129,7 +130,8 @@ func TestRefusalIsReadOut(t *testing.T) {
 			_ = resp.Body.Close()
 			_ = rt.Close()
 			if tries != 2 || body.read != c.want || !body.closed {
-				t.Errorf("a refusal of %d bytes, length known %v: %d bytes read, closed %v, %d tries", c.size, c.known, body.read,
+				t.Errorf("a refusal of %d bytes, length known %v: %d bytes read, closed %v, %d tries", c.size, c.known,
+					body.read,
 					body.closed, tries)
 			}
 		})

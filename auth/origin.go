@@ -70,16 +70,20 @@ func (t *Transport) leftRegistry(req *http.Request) bool {
 // sendUnauthenticated sends a request to another origin without any Authorization.
 func (t *Transport) sendUnauthenticated(req *http.Request) (*http.Response, error) {
 	//rule:redirects-send-unauthenticated
-	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") && !(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
+	if u := req.URL; u != nil && strings.EqualFold(u.Scheme, "http") &&
+		!(isLoopback(u.Hostname()) && t.registry.IsLoopback()) {
 		closeBody(req)
-		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method,
+			URL:    redact.URL(u),
 			Reason: "plain HTTP to another host is refused: what it carries can be read and changed on the way"})
 	}
-	if u := req.URL; u != nil && t.scheme == "https" && strings.EqualFold(u.Scheme, "http") && strings.EqualFold(u.Host, t.registry.Host()) {
+	if u := req.URL; u != nil && t.scheme == "https" && strings.EqualFold(u.Scheme, "http") &&
+		strings.EqualFold(u.Host, t.registry.Host()) {
 		// Clients fall back to http for a host on loopback, go-containerregistry when
 		// 300 ms have passed, and stay with it: every request would then be anonymous.
 		closeBody(req)
-		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method, URL: redact.URL(u),
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "send a request", Method: req.Method,
+			URL:    redact.URL(u),
 			Reason: "the registry uses https; plain HTTP is an option of the transport"})
 	}
 	if !hasAuthorization(req) {
@@ -132,8 +136,9 @@ func (t *Transport) checkRealm(realm string) error {
 		return nil
 	}
 	return wire.Final(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "authenticate", Registry: t.registry,
-		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there", redact.Text(shortHost(u))),
-		Hint:   sentence.Fix(sentence.NameByLoginServer, nil)})
+		Reason: fmt.Sprintf("its challenge names a token service on another host, %s; no credential goes there",
+			redact.Text(shortHost(u))),
+		Hint: sentence.Fix(sentence.NameByLoginServer, nil)})
 }
 
 func shortHost(u *url.URL) string {

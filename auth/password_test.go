@@ -114,7 +114,8 @@ func TestScopedTokenFunc(t *testing.T) {
 	}
 	status := rt.Status(acrkit.Scope{})
 	const named = `token "ci"`
-	if rt.Describe() != named || status.Credential.String() != named || status.Credential.Kind() != auth.KindScopedToken {
+	if rt.Describe() != named || status.Credential.String() != named ||
+		status.Credential.Kind() != auth.KindScopedToken {
 		t.Errorf("%q, %q", rt.Describe(), status.Credential)
 	}
 	if shown := dump(rt) + dump(cred) + dump(status); strings.Contains(shown, "correct-horse") {
@@ -138,7 +139,8 @@ func TestScopedTokenFunc(t *testing.T) {
 	f.took()
 	err = tokenError(t, rt, "b")
 	if !errors.Is(err, acrkit.CodeCredentialRejected) ||
-		!strings.Contains(err.Error(), `the token "ci" and its password from function are not accepted: wrong, expired`) {
+		!strings.Contains(err.Error(),
+			`the token "ci" and its password from function are not accepted: wrong, expired`) {
 		t.Errorf("error %v", err)
 	}
 	e, _ := errors.AsType[*acrkit.Error](err)
@@ -177,9 +179,11 @@ func TestScopedTokenFunc_failures(t *testing.T) {
 	}{
 		{"error", gives("", "", sealed), acrkit.CodeUnavailable, "from the function: vault is sealed"},
 		{"error beside values", gives("ci", "correct-horse", sealed), acrkit.CodeUnavailable, "vault is sealed"},
-		{"none here", gives("", "", &acrkit.Error{Code: acrkit.CodeCredentialMissing}), acrkit.CodeCredentialMissing, ""},
+		{"none here", gives("", "", &acrkit.Error{Code: acrkit.CodeCredentialMissing}),
+			acrkit.CodeCredentialMissing, ""},
 		{"nothing", gives("", "", nil), acrkit.CodeUsage, noName},
-		{"no password", gives("ci", "", nil), acrkit.CodeUsage, `the password of token "ci" from its function is empty`},
+		{"no password", gives("ci", "", nil), acrkit.CodeUsage,
+			`the password of token "ci" from its function is empty`},
 		{"no name", gives("", "correct-horse", nil), acrkit.CodeUsage, noName},
 		{"white space", gives("ci", "correct-horse\n", nil), acrkit.CodeUsage, "white space"},
 		{"white space in the name", gives("ci ", "correct-horse", nil), acrkit.CodeUsage,
@@ -221,7 +225,8 @@ func TestScopedTokenFunc_failures(t *testing.T) {
 func TestSecretFunc_panics(t *testing.T) {
 	source := auth.SecretFunc(func(context.Context) (string, error) { panic("correct-horse") })
 	_, rt, _ := setup(t, auth.ScopedTokenSource("ci", source))
-	if err := tokenError(t, rt, "a"); !errors.Is(err, acrkit.CodeUsage) || strings.Contains(dump(err), "correct-horse") {
+	if err := tokenError(t, rt, "a"); !errors.Is(err, acrkit.CodeUsage) ||
+		strings.Contains(dump(err), "correct-horse") {
 		t.Error(err)
 	}
 }
@@ -351,7 +356,8 @@ func TestScopedTokenFunc_store(t *testing.T) {
 		name, password string
 		requests       int // to the token service
 	}{
-		{"ci", "correct-horse", 1}, {"ci", "correct-horse", 0}, {"ci2", "correct-horse", 1}, {"ci2", "correct-horse", 0},
+		{"ci", "correct-horse", 1}, {"ci", "correct-horse", 0}, {"ci2", "correct-horse", 1},
+		{"ci2", "correct-horse", 0},
 		{"ci", "correct-horse", 0}, {"ci2", "wrong-horse", 1},
 	} {
 		vault.set(tt.name, tt.password)
@@ -408,7 +414,9 @@ func TestTokenAsPassword(t *testing.T) {
 			return auth.ScopedTokenFunc((&pairs{name: name, password: password}).get)
 		}, true},
 		"SecretFunc": {func(name, password string) auth.Credential {
-			return auth.ScopedTokenSource(name, auth.SecretFunc(func(context.Context) (string, error) { return password, nil }))
+			return auth.ScopedTokenSource(name, auth.SecretFunc(func(context.Context) (string, error) {
+				return password, nil
+			}))
 		}, true},
 		"SecretFile": {func(name, password string) auth.Credential {
 			return auth.ScopedTokenSource(name, auth.SecretFile(inFile("password", password+"\n")))
@@ -475,7 +483,8 @@ func testTokenAsPassword(t *testing.T, credential func(name, password string) au
 			"is an ACR access token, good for one scope, and neither a password nor an ACR refresh token"},
 		{"ACR access token for a refresh token", noUser, acr(testHost, "access_token"), "", "", acrkit.CodeUsage,
 			"the token is an ACR access token, good for one scope, and not an ACR refresh token"},
-		{"refresh token of another registry", "ci", acr("other.azurecr.io", "refresh_token"), "", "", acrkit.CodeHostRefused,
+		{"refresh token of another registry", "ci", acr("other.azurecr.io", "refresh_token"), "", "",
+			acrkit.CodeHostRefused,
 			"the ACR refresh token is for another registry, other.azurecr.io"},
 		{"another token", "ci", other("some\u202ebody"), "", password, acrkit.CodeCredentialRejected,
 			`are not accepted: the password is a JSON Web Token of the issuer "some`},

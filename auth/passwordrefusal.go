@@ -44,7 +44,8 @@ func (g *passwordGrant) rejected(p proof, e *acrkit.Error, said string) {
 	}
 	e.Reason, e.Hint = sentence.Say(key, facts)
 	if e.Cause == cause.TokenAsPassword {
-		e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", p.pair.who, what, foreignToken(password), said)
+		e.Reason = fmt.Sprintf("the %s and its %s are not accepted: %s%s", p.pair.who, what,
+			foreignToken(password), said)
 	}
 }
 
@@ -70,7 +71,8 @@ func causeOfPassword(user, password, said string) acrkit.Cause {
 		return cause.TokenMalformed
 	case entra.IsGUID(user) && entra.IsGUID(password):
 		return cause.SecretIDPasted
-	case strings.Contains(said, "Application not registered with AAD"), strings.Contains(said, "client id must be guid"):
+	case strings.Contains(said, "Application not registered with AAD"),
+		strings.Contains(said, "client id must be guid"):
 		return cause.UserUnknown
 	}
 	return ""

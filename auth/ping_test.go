@@ -57,7 +57,8 @@ func TestDeadConnection(t *testing.T) {
 		}
 		get := func() (time.Duration, error) {
 			begin := time.Now()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost:5443/oauth2/keys", nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost:5443/oauth2/keys",
+				nil)
 			if err != nil {
 				t.Fatal(err)
 			}

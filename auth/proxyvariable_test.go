@@ -31,7 +31,8 @@ func TestMalformedProxy(t *testing.T) {
 	rt := newTransport(ci())
 	_, tokenErr := rt.Token(t.Context(), acrkit.CatalogScope())
 	// Entra is elsewhere.
-	_, entraErr := newTransport(auth.ServicePrincipal("t", "c", "s", &auth.EntraOptions{AuthorityHost: "https://127.0.0.1:1"})).Token(t.Context(), acrkit.CatalogScope())
+	_, entraErr := newTransport(auth.ServicePrincipal("t", "c", "s",
+		&auth.EntraOptions{AuthorityHost: "https://127.0.0.1:1"})).Token(t.Context(), acrkit.CatalogScope())
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/v2/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,8 @@ func TestMalformedProxy(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	for _, err := range []error{tokenErr, entraErr, requestErr} {
-		if !errors.Is(err, acrkit.CodeUsage) || acrkit.CauseOf(err) != cause.ProxyMalformed || !strings.Contains(err.Error(), "HTTPS_PROXY") || strings.Contains(dump(err), "canary") {
+		if !errors.Is(err, acrkit.CodeUsage) || acrkit.CauseOf(err) != cause.ProxyMalformed ||
+			!strings.Contains(err.Error(), "HTTPS_PROXY") || strings.Contains(dump(err), "canary") {
 			t.Errorf("%v", err)
 		}
 		if _, final := errors.AsType[interface {

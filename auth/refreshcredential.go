@@ -34,16 +34,20 @@ func (c *refreshCredential) bind(t *Transport) (grant, error) {
 		return nil, err
 	}
 	if len(value) > wire.MaxToken {
-		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "use a credential", Registry: t.registry, Reason: fmt.Sprintf("the ACR refresh token is longer than %d bytes", wire.MaxToken)}
+		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "use a credential", Registry: t.registry,
+			Reason: fmt.Sprintf("the ACR refresh token is longer than %d bytes", wire.MaxToken)}
 	}
 	claims, err := wire.ReadClaims(value)
 	if err == nil && claims.IsACR() {
 		//rule:password-token-bind
 		if claims.IsAccessToken() {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: "the token is an ACR access token, good for one scope, and not an ACR refresh token"}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+				Reason: "the token is an ACR access token, good for one scope, and not an ACR refresh token"}
 		}
 		if other := otherRegistry(claims, t.registry); other != "" {
-			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Cause: cause.WrongRegistryToken, Op: "use a credential", Registry: t.registry, Reason: "the ACR refresh token is for another registry, " + other}
+			return nil, &acrkit.Error{Code: acrkit.CodeHostRefused, Cause: cause.WrongRegistryToken,
+				Op: "use a credential", Registry: t.registry,
+				Reason: "the ACR refresh token is for another registry, " + other}
 		}
 	}
 	return &staticGrant{c.token}, nil
@@ -80,7 +84,9 @@ func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 	switch {
 	case err == nil && !claims.IsACR() && claims.Issuer != "":
 		e.Cause = cause.TokenAsPassword
-		e.Reason = fmt.Sprintf("the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container Registry%s",
+		e.Reason = fmt.Sprintf(
+			"the ACR refresh token is not accepted: it is a token of the issuer %s, and not of Azure Container "+
+				"Registry%s",
 			wording.Quote(redact.Text(claims.Issuer)), said)
 	case damage != "":
 		e.Cause = cause.TokenMalformed
@@ -89,7 +95,8 @@ func (g *staticGrant) rejected(_ proof, e *acrkit.Error, said string) {
 }
 
 func refreshProof(token Secret) proof {
-	return proof{secrets: []Secret{token}, fields: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}}}
+	return proof{secrets: []Secret{token}, fields: url.Values{"grant_type": {"refresh_token"},
+		"refresh_token": {token.Reveal()}}}
 }
 
 func (g *staticGrant) fillStatus(s *Status) {

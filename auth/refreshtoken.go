@@ -32,7 +32,8 @@ func (t *Transport) RefreshToken(ctx context.Context) (Token, error) {
 	token, err := refreshTokenOf(ctx, t.grant)
 	switch {
 	case errors.Is(err, errNoRefreshToken):
-		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: opRefreshToken, Registry: t.registry, Reason: fmt.Sprintf("the credential (%s) has none", t.status().Credential)}
+		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: opRefreshToken, Registry: t.registry,
+			Reason: fmt.Sprintf("the credential (%s) has none", t.status().Credential)}
 	case errors.Is(err, errClosed):
 		err = &acrkit.Error{Code: acrkit.CodeUsage, Op: opRefreshToken, Registry: t.registry, Reason: errClosed.Error()}
 	}

@@ -16,7 +16,8 @@ const regionalHost = "myregistry.westeurope.geo.azurecr.io"
 // A regional endpoint is asked for tokens at its own address, for the login server of
 // its registry; nothing is sent to another host.
 func TestRegionalEndpoint(t *testing.T) {
-	refreshToken := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": testHost})
+	refreshToken := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": testHost})
 	for name, cred := range map[string]auth.Credential{
 		"password":      ci(),
 		"refresh token": auth.RefreshToken(refreshToken),
@@ -25,13 +26,15 @@ func TestRegionalEndpoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
 			var services []string
-			d := &direct{hosts: map[string]http.Handler{"https://" + regionalHost: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			d := &direct{hosts: map[string]http.Handler{"https://" +
+				regionalHost: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPost {
 					if err := r.ParseForm(); err != nil {
 						t.Error(err)
 					}
 					services = append(services, r.PostForm.Get("service"))
-					answer(w, 200, map[string]string{"refresh_token": refreshToken, "access_token": f.token("access_token", acrkit.Scope{}, f.life)})
+					answer(w, 200, map[string]string{"refresh_token": refreshToken,
+						"access_token": f.token("access_token", acrkit.Scope{}, f.life)})
 					return
 				}
 				if r.Header.Get("Authorization") == "" {
@@ -56,7 +59,9 @@ func TestRegionalEndpoint(t *testing.T) {
 					t.Errorf("a token was asked for the service %q", s)
 				}
 			}
-			for _, to := range []string{"https://" + testHost + "/v2/", "https://myregistry.northeurope.geo.azurecr.io/v2/", "https://myregistry.westeurope.data.azurecr.io/v2/", "https://" + regionalHost + ".evil.example/v2/"} {
+			for _, to := range []string{"https://" + testHost + "/v2/",
+				"https://myregistry.northeurope.geo.azurecr.io/v2/",
+				"https://myregistry.westeurope.data.azurecr.io/v2/", "https://" + regionalHost + ".evil.example/v2/"} {
 				sendsNothing(t, rt, d, to)
 			}
 		})
@@ -69,10 +74,13 @@ func TestRegionalEndpoint_refresh_token(t *testing.T) {
 		host, audience string
 		ok             bool
 	}{
-		{regionalHost, testHost, true}, {regionalHost, regionalHost, true}, {testHost, regionalHost, true}, {regionalHost, "myregistry.northeurope.geo.azurecr.io", true},
-		{regionalHost, "other.azurecr.io", false}, {regionalHost, "other.westeurope.geo.azurecr.io", false}, {regionalHost, "myregistry.azurecr.cn", false}, {testHost, "myregistry.azurecr.us", false},
+		{regionalHost, testHost, true}, {regionalHost, regionalHost, true}, {testHost, regionalHost, true},
+		{regionalHost, "myregistry.northeurope.geo.azurecr.io", true},
+		{regionalHost, "other.azurecr.io", false}, {regionalHost, "other.westeurope.geo.azurecr.io", false},
+		{regionalHost, "myregistry.azurecr.cn", false}, {testHost, "myregistry.azurecr.us", false},
 	} {
-		token := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": tt.audience})
+		token := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+			"aud": tt.audience})
 		rt, err := auth.NewTransport(tt.host, auth.RefreshToken(token), &auth.Options{Base: &direct{}})
 		if err == nil {
 			_ = rt.Close()
@@ -89,10 +97,15 @@ func TestRegionalEndpoint_realm(t *testing.T) {
 		host, realm string
 		ok          bool
 	}{
-		{regionalHost, "https://" + regionalHost, true}, {regionalHost, "https://" + testHost, true}, {regionalHost, "https://" + testHost + ":443", true}, {testHost, "https://" + testHost, true},
-		{regionalHost, "https://myregistry.northeurope.geo.azurecr.io", false}, {regionalHost, "https://other.azurecr.io", false}, {regionalHost, "https://other.westeurope.geo.azurecr.io", false},
-		{regionalHost, "https://myregistry.azurecr.cn", false}, {regionalHost, "http://" + testHost, false}, {regionalHost, "https://" + testHost + ":8443", false},
-		{regionalHost, "https://myregistry.westeurope.data.azurecr.io", false}, {regionalHost, "https://" + testHost + ".evil.example", false},
+		{regionalHost, "https://" + regionalHost, true}, {regionalHost, "https://" + testHost, true},
+		{regionalHost, "https://" + testHost + ":443", true}, {testHost, "https://" + testHost, true},
+		{regionalHost, "https://myregistry.northeurope.geo.azurecr.io", false},
+		{regionalHost, "https://other.azurecr.io", false},
+		{regionalHost, "https://other.westeurope.geo.azurecr.io", false},
+		{regionalHost, "https://myregistry.azurecr.cn", false}, {regionalHost, "http://" + testHost, false},
+		{regionalHost, "https://" + testHost + ":8443", false},
+		{regionalHost, "https://myregistry.westeurope.data.azurecr.io", false},
+		{regionalHost, "https://" + testHost + ".evil.example", false},
 		{testHost, "https://" + regionalHost, false},
 	} {
 		rt, err := auth.NewTransport(tt.host, ci(), &auth.Options{Base: &direct{}})
@@ -117,14 +130,19 @@ func TestRegionalEndpoint_docker(t *testing.T) {
 		name, file, host, user, asked string
 	}{
 		{"login_server", `{"auths":{"` + testHost + `":` + entry("home") + `}}`, regionalHost, "home", ""},
-		{"own", `{"auths":{"` + testHost + `":` + entry("home") + `,"` + regionalHost + `":` + entry("own") + `}}`, regionalHost, "own", ""},
+		{"own", `{"auths":{"` + testHost + `":` + entry("home") + `,"` + regionalHost + `":` + entry("own") + `}}`,
+			regionalHost, "own", ""},
 		{"not_back", `{"auths":{"` + regionalHost + `":` + entry("own") + `}}`, testHost, "", ""},
 		{"another_registry", `{"auths":{"other.azurecr.io":` + entry("other") + `}}`, regionalHost, "", ""},
 		{"another_cloud", `{"auths":{"myregistry.azurecr.cn":` + entry("other") + `}}`, regionalHost, "", ""},
-		{"another_region", `{"auths":{"myregistry.northeurope.geo.azurecr.io":` + entry("other") + `}}`, regionalHost, "", ""},
-		{"helper", `{"credHelpers":{"` + testHost + `":"good"},"credsStore":"wrong"}`, regionalHost, "ci", "good get " + regionalHost + "\n"},
-		{"own_helper", `{"credHelpers":{"` + testHost + `":"wrong","` + regionalHost + `":"good"}}`, regionalHost, "ci", "good get " + regionalHost + "\n"},
-		{"store", `{"credsStore":"notfound"}`, regionalHost, "", "notfound get " + regionalHost + "\nnotfound get " + testHost + "\n"},
+		{"another_region", `{"auths":{"myregistry.northeurope.geo.azurecr.io":` + entry("other") + `}}`,
+			regionalHost, "", ""},
+		{"helper", `{"credHelpers":{"` + testHost + `":"good"},"credsStore":"wrong"}`, regionalHost, "ci", "good get " +
+			regionalHost + "\n"},
+		{"own_helper", `{"credHelpers":{"` + testHost + `":"wrong","` + regionalHost + `":"good"}}`, regionalHost, "ci",
+			"good get " + regionalHost + "\n"},
+		{"store", `{"credsStore":"notfound"}`, regionalHost, "", "notfound get " + regionalHost + "\nnotfound get " +
+			testHost + "\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config.json")

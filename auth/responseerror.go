@@ -24,8 +24,10 @@ func (t *Transport) ResponseError(resp *http.Response, op string) error {
 		}
 	}
 	e := wire.Attempt{Op: op, Registry: t.registry, Transport: who}.Refused(resp)
-	if e.Status == http.StatusUnauthorized && e.Code == acrkit.CodeCredentialRejected && resp.Request != nil && !rewinds(resp.Request) {
-		e.Reason += "; the body of the request can be read only once, so it was not sent again: a new call gets a new token"
+	if e.Status == http.StatusUnauthorized && e.Code == acrkit.CodeCredentialRejected && resp.Request != nil &&
+		!rewinds(resp.Request) {
+		e.Reason += "; the body of the request can be read only once, so it was not sent again: a new call gets a " +
+			"new token"
 	}
 	return wire.Final(e)
 }

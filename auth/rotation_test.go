@@ -65,7 +65,8 @@ func TestRotationAgainstTheEmulator(t *testing.T) {
 				if n > calls {
 					return
 				}
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s/v2/team/app%d/tags/list", reg.URL(), n/each*each/again+n%(each/again)), nil)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+					fmt.Sprintf("%s/v2/team/app%d/tags/list", reg.URL(), n/each*each/again+n%(each/again)), nil)
 				if err != nil {
 					t.Error(err)
 					return

@@ -75,7 +75,8 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 		}
 		if try == settleTries {
 			// The last content may still be valid; if not, the registry refuses it.
-			t.log.WarnContext(ctx, "a file with a secret cannot be read again; its last content is used", "file", s.name, "error", s.failure(err))
+			t.log.WarnContext(ctx, "a file with a secret cannot be read again; its last content is used", "file",
+				s.name, "error", s.failure(err))
 			return s.good, nil
 		}
 		pause := time.NewTimer(settlePause)
@@ -90,7 +91,8 @@ func (s *fileSource) read(ctx context.Context, t *Transport) (Secret, error) {
 
 func (s *fileSource) failure(err error) error {
 	//rule:byte-order-marks-failure
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text, Reason: wording.Reason(err)}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Cause: causeWithin(err), Op: "read the secret in " + s.text,
+		Reason: wording.Reason(err)}
 	switch {
 	case s.name == "":
 		e.Reason = "the file has no name"

@@ -80,7 +80,8 @@ func TestD14_LookAlikeGetsNothing(t *testing.T) {
 
 // D13: an Entra token went over plain http without a word.
 func TestD13_PlainHTTP(t *testing.T) {
-	if _, err := auth.NewTransport("myregistry.azurecr.io", auth.EntraToken("entra"), &auth.Options{PlainHTTP: true}); !errors.Is(err, acrkit.CodeHostRefused) {
+	if _, err := auth.NewTransport("myregistry.azurecr.io", auth.EntraToken("entra"),
+		&auth.Options{PlainHTTP: true}); !errors.Is(err, acrkit.CodeHostRefused) {
 		t.Error(err)
 	}
 	// Even on loopback, not without the option: the transport is for https there.
@@ -100,7 +101,9 @@ func TestD13_PlainHTTP(t *testing.T) {
 	if !errors.Is(err, acrkit.CodeHostRefused) || len(d.sent) != 0 {
 		t.Errorf("plain http with a registry on https: %v, %d sent", err, len(d.sent))
 	}
-	if _, err := auth.NewTransport("myregistry.azurecr.io", auth.ServicePrincipal("t", "c", "s", &auth.EntraOptions{AuthorityHost: "http://localhost:5080/"}), nil); !errors.Is(err, acrkit.CodeHostRefused) {
+	if _, err := auth.NewTransport("myregistry.azurecr.io",
+		auth.ServicePrincipal("t", "c", "s", &auth.EntraOptions{AuthorityHost: "http://localhost:5080/"}),
+		nil); !errors.Is(err, acrkit.CodeHostRefused) {
 		t.Errorf("an authority on plain http: %v", err)
 	}
 }
@@ -197,7 +200,10 @@ func TestD6_TheCallersDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, rt, _ := setup(t, ci())
 		defer rt.Close()
-		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool { <-r.Context().Done(); return true }
+		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			<-r.Context().Done()
+			return true
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+testHost+"/v2/", nil)
@@ -214,7 +220,8 @@ func TestD7_ForeignRealm(t *testing.T) {
 	for _, realm := range []string{
 		"http://" + testHost + "/oauth2/token", "https://evil.example/oauth2/token", "http://other-host/token",
 		"https://" + testHost + ".evil.example/oauth2/token", "https://" + testHost + ":8443/oauth2/token",
-		"https://" + testHost + "@evil.example/", "https://other.azurecr.io/oauth2/token", "https://myregistry.azurecr.cn/oauth2/token",
+		"https://" + testHost + "@evil.example/", "https://other.azurecr.io/oauth2/token",
+		"https://myregistry.azurecr.cn/oauth2/token",
 		"//evil.example", "file:///etc/passwd", "https://" + testHost + "\\@evil.example/", "::",
 	} {
 		t.Run(realm, func(t *testing.T) {
@@ -223,7 +230,8 @@ func TestD7_ForeignRealm(t *testing.T) {
 				if r.URL.Path == "/oauth2/token" {
 					return false
 				}
-				w.Header().Set("Www-Authenticate", `Bearer realm="`+strings.ReplaceAll(realm, `\`, `\\`)+`",service="x",scope="repository:team/app:delete"`)
+				w.Header().Set("Www-Authenticate", `Bearer realm="`+strings.ReplaceAll(realm, `\`, `\\`)+
+					`",service="x",scope="repository:team/app:delete"`)
 				w.WriteHeader(401)
 				return true
 			}
@@ -239,7 +247,8 @@ func TestD7_ForeignRealm(t *testing.T) {
 	}
 	t.Run("own", func(t *testing.T) {
 		_, rt, _ := setup(t, ci())
-		for _, realm := range []string{"https://" + testHost + ":443/oauth2/token", "https://MyRegistry.azurecr.io/oauth2/token", ""} {
+		for _, realm := range []string{"https://" + testHost + ":443/oauth2/token",
+			"https://MyRegistry.azurecr.io/oauth2/token", ""} {
 			if err := auth.CheckRealm(rt, realm); err != nil {
 				t.Errorf("%s: %v", realm, err)
 			}
@@ -266,13 +275,15 @@ func TestD9_NoSecretInErrors(t *testing.T) {
 	secrets := []string{"correct-horse", "hunter2-refresh", "sp-secret", "eyJ"}
 	refresh := jwt(map[string]any{"iss": "Azure Container Registry"})
 	bodies := map[string]string{
-		"not json":    `{"refresh_token":"hunter2-refresh", "access_`,
-		"no token":    `{"refresh_token":"hunter2-refresh"}`,
-		"wrong type":  `{"access_token":{"refresh_token":"hunter2-refresh"}}`,
-		"echo":        `{"errors":[{"code":"UNAUTHORIZED","message":"no: ECHO ` + refresh + `","detail":"hunter2-refresh"}]}`,
+		"not json":   `{"refresh_token":"hunter2-refresh", "access_`,
+		"no token":   `{"refresh_token":"hunter2-refresh"}`,
+		"wrong type": `{"access_token":{"refresh_token":"hunter2-refresh"}}`,
+		"echo": `{"errors":[{"code":"UNAUTHORIZED","message":"no: ECHO ` + refresh +
+			`","detail":"hunter2-refresh"}]}`,
 		"entra error": `{"error":"invalid_client","error_description":"AADSTS7000215: ECHO","error_codes":[7000215]}`,
 	}
-	creds := []auth.Credential{ci(), auth.UserPassword("u", "correct-horse"), auth.RefreshToken(refresh), auth.RefreshToken("hunter2-refresh"),
+	creds := []auth.Credential{ci(), auth.UserPassword("u", "correct-horse"), auth.RefreshToken(refresh),
+		auth.RefreshToken("hunter2-refresh"),
 		auth.EntraToken(refresh), auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)}
 	for name, body := range bodies {
 		for _, status := range []int{200, 307, 400, 401, 403, 404, 429, 500} {
@@ -292,7 +303,9 @@ func TestD9_NoSecretInErrors(t *testing.T) {
 					_, _ = io.WriteString(w, body)
 				})
 				d.hosts = map[string]http.Handler{"https://" + testHost: h, "https://login.microsoftonline.com": h}
-				rt, err := auth.NewTransport(testHost, cred, &auth.Options{Base: d, Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+				rt, err := auth.NewTransport(testHost, cred,
+					&auth.Options{Base: d,
+						Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -344,10 +357,13 @@ func TestNothingPrintsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{ci(), auth.ScopedTokenPair("ci", secret, secret+"2"), auth.UserPassword("u", secret), auth.UserPassword("u", refresh), auth.RefreshToken(refresh),
+	for _, v := range []any{ci(), auth.ScopedTokenPair("ci", secret, secret+"2"), auth.UserPassword("u", secret),
+		auth.UserPassword("u", refresh), auth.RefreshToken(refresh),
 		auth.EntraToken(refresh), auth.ServicePrincipal("t", "c", secret, nil),
-		auth.GitHubOIDC("https://x.example/", secret, ""), auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC("https://x.example/", secret, ""), nil),
-		auth.Chain(ci(), auth.DockerConfig("/x")), auth.ByRepository(map[string]auth.Credential{"a": ci()}), rt, token, &token, token.Value, env} {
+		auth.GitHubOIDC("https://x.example/", secret, ""),
+		auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC("https://x.example/", secret, ""), nil),
+		auth.Chain(ci(), auth.DockerConfig("/x")), auth.ByRepository(map[string]auth.Credential{"a": ci()}), rt, token,
+		&token, token.Value, env} {
 		shown := dump(v)
 		for _, s := range []string{secret, fmt.Sprintf("%x", secret), "eyJ", token.Value.Reveal()} {
 			if strings.Contains(shown, s) {
@@ -384,8 +400,10 @@ func TestD10_Base64URL(t *testing.T) {
 
 // D11: the answer {} was a panic.
 func TestD11_EmptyAnswers(t *testing.T) {
-	for _, body := range []string{`{}`, ``, `null`, `[]`, `"x"`, `{"access_token":null}`, `{"access_token":""}`, `{"access_token":7}`, `{"access_token":"a\nb"}`,
-		`{"access_token":"` + strings.Repeat("a", 65<<10) + `"}`, `{"access_token":"x"} trailing`, `{"refresh_token":"x"}`} {
+	for _, body := range []string{`{}`, ``, `null`, `[]`, `"x"`, `{"access_token":null}`, `{"access_token":""}`,
+		`{"access_token":7}`, `{"access_token":"a\nb"}`,
+		`{"access_token":"` + strings.Repeat("a", 65<<10) + `"}`, `{"access_token":"x"} trailing`,
+		`{"refresh_token":"x"}`} {
 		for _, cred := range []auth.Credential{ci(), auth.ServicePrincipal("t", "c", "sp-secret", nil)} {
 			f, rt, _ := setup(t, cred)
 			f.intercept = func(w http.ResponseWriter, _ *http.Request, _ url.Values) bool {
@@ -457,13 +475,15 @@ func TestRedirects(t *testing.T) {
 			}
 			ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/back" {
-					http.Redirect(w, r, "https://"+testHost+"/v2/team/app/manifests/stolen", http.StatusTemporaryRedirect)
+					http.Redirect(w, r, "https://"+testHost+"/v2/team/app/manifests/stolen",
+						http.StatusTemporaryRedirect)
 				}
 			})
 			d.hosts["https://"+testHost] = see("home", f)
 			d.hosts["https://blobs.example"] = see("abroad", ok)
 			d.hosts["https://"+testHost+":8443"] = see("abroad", ok)
-			req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/team/app/blobs/sha256:aa", nil)
+			req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+testHost+"/v2/team/app/blobs/sha256:aa",
+				nil)
 			req.Header.Set("Authorization", "Bearer placeholder")
 			resp, err := (&http.Client{Transport: rt}).Do(req)
 			if acrkit.CodeOf(err) != tt.want {
@@ -491,7 +511,8 @@ func TestRedirects(t *testing.T) {
 
 func TestTokenRequestsFollowNoRedirect(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, cred := range []auth.Credential{ci(), auth.EntraToken(jwt(map[string]any{"iss": "https://sts/"})), auth.ServicePrincipal("t", "c", "sp-secret", nil)} {
+		for _, cred := range []auth.Credential{ci(), auth.EntraToken(jwt(map[string]any{"iss": "https://sts/"})),
+			auth.ServicePrincipal("t", "c", "sp-secret", nil)} {
 			f, rt, d := setup(t, cred)
 			f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
 				http.Redirect(w, r, "https://evil.example/", status)
@@ -507,7 +528,8 @@ func TestTokenRequestsFollowNoRedirect(t *testing.T) {
 }
 
 func TestHostileHeaders(t *testing.T) {
-	for _, header := range []string{"Bearer", "Bearer realm", `Bearer realm="`, `Bearer scope="a"`, `Bearer realm="x",realm="y"`, strings.Repeat("x", 200<<10), "\x00", "Negotiate"} {
+	for _, header := range []string{"Bearer", "Bearer realm", `Bearer realm="`, `Bearer scope="a"`,
+		`Bearer realm="x",realm="y"`, strings.Repeat("x", 200<<10), "\x00", "Negotiate"} {
 		f, rt, _ := setup(t, ci())
 		f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
 			if r.URL.Path == "/oauth2/token" {
@@ -534,7 +556,8 @@ func TestNetworkFailures(t *testing.T) {
 		want           acrkit.Code
 		text           string
 	}{
-		{"untrusted certificate", srv.Listener.Addr().String(), acrkit.CodeTLS, "is not trusted: it is signed by an unknown authority"},
+		{"untrusted certificate", srv.Listener.Addr().String(), acrkit.CodeTLS,
+			"is not trusted: it is signed by an unknown authority"},
 		{"nothing listens", closedPort, acrkit.CodeUnavailable, "refuses the connection"},
 	}
 	for _, tt := range tests {

@@ -197,7 +197,8 @@ func TestSilence_fetch(t *testing.T) {
 					acrkit.CodeOf(err) != acrkit.CodeUnavailable {
 					t.Errorf("%v after %s", err, took)
 				}
-				if strings.Contains(tt.name, "function") && !strings.Contains(err.Error(), "the function has not returned within 30s") {
+				if strings.Contains(tt.name, "function") &&
+					!strings.Contains(err.Error(), "the function has not returned within 30s") {
 					t.Errorf("error %v", err)
 				}
 			})

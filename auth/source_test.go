@@ -132,7 +132,8 @@ func TestScopedTokenSource_function(t *testing.T) {
 	f.setPasswords("three")
 	f.took()
 	err := token("c")
-	if !errors.Is(err, acrkit.CodeCredentialRejected) || !strings.Contains(err.Error(), "password from function are not accepted") {
+	if !errors.Is(err, acrkit.CodeCredentialRejected) ||
+		!strings.Contains(err.Error(), "password from function are not accepted") {
 		t.Errorf("error %v", err)
 	}
 	if got := f.took(); len(got) != 1 {
@@ -167,7 +168,8 @@ func TestScopedTokenSource_failures(t *testing.T) {
 		{"large file", file("big"), acrkit.CodeUsage, "larger than the limit"},
 		{"directory", auth.SecretFile(dir), acrkit.CodeUsage, "is a directory"},
 		{"function fails", fails(errors.New("vault is sealed")), acrkit.CodeUnavailable, "vault is sealed"},
-		{"function has none", fails(&acrkit.Error{Code: acrkit.CodeCredentialMissing}), acrkit.CodeCredentialMissing, ""},
+		{"function has none", fails(&acrkit.Error{Code: acrkit.CodeCredentialMissing}),
+			acrkit.CodeCredentialMissing, ""},
 		{"function gives nothing", fails(nil), acrkit.CodeUsage, "is empty"},
 		{"nil function", auth.SecretFunc(nil), acrkit.CodeUsage, "the function is nil"},
 	} {
@@ -182,7 +184,8 @@ func TestScopedTokenSource_failures(t *testing.T) {
 			}
 		})
 	}
-	if _, err := auth.NewTransport(testHost, auth.ScopedTokenSource("ci", nil), nil); !errors.Is(err, acrkit.CodeUsage) {
+	if _, err := auth.NewTransport(testHost, auth.ScopedTokenSource("ci", nil), nil); !errors.Is(err,
+		acrkit.CodeUsage) {
 		t.Errorf("nil source: %v", err)
 	}
 }
@@ -280,7 +283,8 @@ func TestFederatedServicePrincipal(t *testing.T) {
 	if err == nil {
 		_ = resp.Body.Close()
 	}
-	if !errors.Is(err, acrkit.CodeCredentialRejected) || !strings.Contains(err.Error(), "AADSTS700213") || strings.Contains(dump(err), "assertion-2") {
+	if !errors.Is(err, acrkit.CodeCredentialRejected) || !strings.Contains(err.Error(), "AADSTS700213") ||
+		strings.Contains(dump(err), "assertion-2") {
 		t.Errorf("error %v", err)
 	}
 	for _, r := range d.sentTo(testHost) {
@@ -289,7 +293,8 @@ func TestFederatedServicePrincipal(t *testing.T) {
 		}
 	}
 	for _, source := range []auth.SecretSource{nil} {
-		if _, err := auth.NewTransport(testHost, auth.FederatedServicePrincipal("t", "c", source, nil), nil); !errors.Is(err, acrkit.CodeUsage) {
+		if _, err := auth.NewTransport(testHost, auth.FederatedServicePrincipal("t", "c", source, nil),
+			nil); !errors.Is(err, acrkit.CodeUsage) {
 			t.Errorf("nil source: %v", err)
 		}
 	}
@@ -322,30 +327,38 @@ func TestGitHubOIDC(t *testing.T) {
 		{"not in a job", "", "", github, acrkit.CodeCredentialMissing, "id-token: write"},
 		{"half", requestURL, "", github, acrkit.CodeUsage, "is missing"},
 		{"other half", "", "request-token", github, acrkit.CodeUsage, "is missing"},
-		{"plain http", strings.Replace(requestURL, "https", "http", 1), "request-token", github, acrkit.CodeHostRefused, "not https"},
+		{"plain http", strings.Replace(requestURL, "https", "http", 1), "request-token", github, acrkit.CodeHostRefused,
+			"not https"},
 		{"no url", "https://%zz", "request-token", github, acrkit.CodeUsage, "not a usable URL"},
-		{"user in it", "https://u:p@pipelines.actions.githubusercontent.com/", "request-token", github, acrkit.CodeUsage, "not a usable URL"},
+		{"user in it", "https://u:p@pipelines.actions.githubusercontent.com/", "request-token", github,
+			acrkit.CodeUsage, "not a usable URL"},
 		{"line feed", requestURL, "request-token\n", github, acrkit.CodeUsage, "white space"},
-		{"refused", requestURL, "request-token", status(401, "request-token"), acrkit.CodeCredentialRejected, "ends with the job"},
+		{"refused", requestURL, "request-token", status(401, "request-token"), acrkit.CodeCredentialRejected,
+			"ends with the job"},
 		{"redirect", requestURL, "request-token", status(302, ""), acrkit.CodeProtocol, "not as GitHub"},
 		{"down", requestURL, "request-token", status(503, ""), acrkit.CodeUnavailable, "GitHub failed"},
 		{"slow down", requestURL, "request-token", status(429, ""), acrkit.CodeThrottled, ""},
 		{"no JSON", requestURL, "request-token", status(200, "<html>"), acrkit.CodeProtocol, "not a JSON object"},
 		{"no value", requestURL, "request-token", status(200, "{}"), acrkit.CodeProtocol, "holds no value"},
-		{"too much", requestURL, "request-token", status(200, strings.Repeat(" ", 1<<20)), acrkit.CodeTooLarge, "too large"},
+		{"too much", requestURL, "request-token", status(200, strings.Repeat(" ", 1<<20)), acrkit.CodeTooLarge,
+			"too large"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFake()
 			f.assertion = "from-github"
-			d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f, "https://login.microsoftonline.com": f,
+			d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f,
+				"https://login.microsoftonline.com":               f,
 				"https://pipelines.actions.githubusercontent.com": tt.handler}}
-			rt, err := auth.NewTransport(testHost, auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC(tt.url, tt.token, ""), nil), &auth.Options{Base: d})
+			rt, err := auth.NewTransport(testHost,
+				auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC(tt.url, tt.token, ""), nil),
+				&auth.Options{Base: d})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = rt.Close() }()
 			_, err = rt.Token(t.Context(), acrkit.CatalogScope())
-			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || err != nil && !strings.Contains(err.Error(), tt.text) {
+			if !(tt.code == "" && err == nil || errors.Is(err, tt.code)) || err != nil &&
+				!strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %s %q", err, tt.code, tt.text)
 			}
 			if strings.Contains(dump(err)+dump(rt), "request-token") {
@@ -369,7 +382,8 @@ func TestGitHubOIDC_realRedirect(t *testing.T) {
 	defer thief.Close()
 	front := httptest.NewTLSServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
 	defer front.Close()
-	rt, err := auth.NewTransport(testHost, auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC(front.URL, "request-token", ""), nil),
+	rt, err := auth.NewTransport(testHost,
+		auth.FederatedServicePrincipal("t", "c", auth.GitHubOIDC(front.URL, "request-token", ""), nil),
 		&auth.Options{Base: front.Client().Transport})
 	if err != nil {
 		t.Fatal(err)

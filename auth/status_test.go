@@ -46,7 +46,9 @@ func TestTransport_Status(t *testing.T) {
 
 	_, rt, _ := setup(t, docker())
 	s := rt.Status(scope)
-	if diff := cmp.Diff([]string{"Docker configuration: not tried", "  a.json: not available", `  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"}, outcomes(dir, s.Lookups)); diff != "" {
+	if diff := cmp.Diff([]string{"Docker configuration: not tried", "  a.json: not available",
+		`  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"},
+		outcomes(dir, s.Lookups)); diff != "" {
 		t.Errorf("before the first token: %s", diff)
 	}
 	if s.Credential.Kind() != auth.KindChain || s.From != "" {
@@ -56,7 +58,9 @@ func TestTransport_Status(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = rt.Status(scope)
-	if diff := cmp.Diff([]string{"Docker configuration: used", "  a.json: not available", `  b.json, entry "myregistry.azurecr.io": used`, "anonymous: not tried"}, outcomes(dir, s.Lookups)); diff != "" {
+	if diff := cmp.Diff([]string{"Docker configuration: used", "  a.json: not available",
+		`  b.json, entry "myregistry.azurecr.io": used`, "anonymous: not tried"},
+		outcomes(dir, s.Lookups)); diff != "" {
 		t.Error(diff)
 	}
 	if s.Credential.String() != `user "ci"` || trimDir(s.From, dir) != `b.json, entry "myregistry.azurecr.io"` {
@@ -76,8 +80,10 @@ func TestTransport_Status(t *testing.T) {
 	if !ok || !errors.Is(err, acrkit.CodeCredentialRejected) {
 		t.Fatalf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"Docker configuration: refused", `  b.json, entry "myregistry.azurecr.io/team": refused`, "  a.json: not available",
-		`  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"}, outcomes(dir, report.Lookups)); diff != "" {
+	if diff := cmp.Diff([]string{"Docker configuration: refused",
+		`  b.json, entry "myregistry.azurecr.io/team": refused`, "  a.json: not available",
+		`  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"},
+		outcomes(dir, report.Lookups)); diff != "" {
 		t.Error(diff)
 	}
 
@@ -89,7 +95,8 @@ func TestTransport_Status(t *testing.T) {
 	if s.Credential.Kind() != auth.KindAnonymous || !errors.Is(err, acrkit.CodeCredentialMissing) {
 		t.Errorf("%v, %v", s.Credential, err)
 	}
-	want := []string{"Docker configuration: not available", "  a.json: not available", "  docker-credential-notfound, named in \"" + b + "\": not available", "anonymous: used"}
+	want := []string{"Docker configuration: not available", "  a.json: not available",
+		"  docker-credential-notfound, named in \"" + b + "\": not available", "anonymous: used"}
 	if diff := cmp.Diff(want, outcomes(dir, s.Lookups)); diff != "" {
 		t.Error(diff)
 	}
@@ -100,7 +107,8 @@ func TestTransport_Status(t *testing.T) {
 	if !ok {
 		t.Fatalf("error %v", err)
 	}
-	want = []string{"Docker configuration: incomplete", "  a.json: not available", "  docker-credential-fails, named in \"" + b + "\": failed", "anonymous: not tried"}
+	want = []string{"Docker configuration: incomplete", "  a.json: not available",
+		"  docker-credential-fails, named in \"" + b + "\": failed", "anonymous: not tried"}
 	if diff := cmp.Diff(want, outcomes(dir, report.Lookups)); diff != "" {
 		t.Error(diff)
 	}
@@ -108,7 +116,8 @@ func TestTransport_Status(t *testing.T) {
 
 func TestTransport_Login(t *testing.T) {
 	scope := acrkit.RepositoryScope("team/app", acrkit.ContentRead)
-	refresh := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": testHost, "exp": 4102444800})
+	refresh := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": testHost,
+		"exp": 4102444800})
 	for _, tt := range []struct {
 		name       string
 		cred       auth.Credential
@@ -117,9 +126,11 @@ func TestTransport_Login(t *testing.T) {
 	}{
 		{"token", ci(), "ci", "correct-horse", false},
 		{"refresh token", auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, true},
-		{"opaque refresh token", auth.RefreshToken("opaque-refresh"), "00000000-0000-0000-0000-000000000000", "opaque-refresh", false},
+		{"opaque refresh token", auth.RefreshToken("opaque-refresh"), "00000000-0000-0000-0000-000000000000",
+			"opaque-refresh", false},
 		{"anonymous", auth.Anonymous(), "", "", false},
-		{"by repository", auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}), "ci", "correct-horse", false},
+		{"by repository", auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}), "ci",
+			"correct-horse", false},
 		{"chain", auth.Chain(missing(), ci()), "ci", "correct-horse", false},
 	} {
 		_, rt, _ := setup(t, tt.cred)
@@ -132,17 +143,20 @@ func TestTransport_Login(t *testing.T) {
 	before := time.Now()
 	_, rt, _ := setup(t, auth.ServicePrincipal("t", "c", "sp-secret", nil))
 	l, err := rt.Login(t.Context(), scope)
-	if err != nil || l.User != "00000000-0000-0000-0000-000000000000" || l.Password.IsZero() || l.Expires.Before(before.Add(2*time.Hour)) {
+	if err != nil || l.User != "00000000-0000-0000-0000-000000000000" || l.Password.IsZero() ||
+		l.Expires.Before(before.Add(2*time.Hour)) {
 		t.Errorf("service principal: %+v, %v", l, err)
 	}
 	if s := rt.Status(scope); !s.RefreshTokenExpires.Equal(l.Expires) {
 		t.Errorf("the status says %s, the login %s", s.RefreshTokenExpires, l.Expires)
 	}
 	_, rt, _ = setup(t, auth.ByRepository(map[string]auth.Credential{"team": ci()}))
-	if _, err := rt.Login(t.Context(), acrkit.RepositoryScope("other", acrkit.ContentRead)); !errors.Is(err, acrkit.CodeCredentialMissing) {
+	if _, err := rt.Login(t.Context(), acrkit.RepositoryScope("other", acrkit.ContentRead)); !errors.Is(err,
+		acrkit.CodeCredentialMissing) {
 		t.Errorf("another repository: %v", err)
 	}
-	if s := rt.Status(acrkit.RepositoryScope("other", acrkit.ContentRead)); s.Credential.Kind() != auth.KindByRepository {
+	if s := rt.Status(acrkit.RepositoryScope("other",
+		acrkit.ContentRead)); s.Credential.Kind() != auth.KindByRepository {
 		t.Errorf("another repository: %v", s.Credential)
 	}
 }

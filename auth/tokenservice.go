@@ -41,11 +41,13 @@ type answered struct {
 // error for an answer that is no success; it gets the evidence and must not keep the
 // response. While the endpoint's host has asked to wait, its last error is returned and
 // nothing is sent.
-func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op string, form url.Values, field string, refused func(*http.Response, *acrkit.Error) error) (answered, error) {
+func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op string, form url.Values, field string,
+	refused func(*http.Response, *acrkit.Error) error) (answered, error) {
 	body := form.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
 	if err != nil {
-		return answered{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "the address of the token endpoint is malformed"}
+		return answered{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg,
+			Reason: "the address of the token endpoint is malformed"}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
@@ -73,7 +75,8 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 		return answered{}, wire.Final(e)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	t.log.DebugContext(ctx, "token request", "url", redact.URL(req.URL), "grant_type", form.Get("grant_type"), "scope", form.Get("scope"),
+	t.log.DebugContext(ctx, "token request", "url", redact.URL(req.URL), "grant_type", form.Get("grant_type"), "scope",
+		form.Get("scope"),
 		"status", resp.StatusCode, "took", t.now().Sub(start))
 	resp.Request = nil // it holds the secret
 	evidence := wire.Evidence(resp, op, reg, secretsOf(form)...)
@@ -87,7 +90,8 @@ func (t *Transport) post(ctx context.Context, reg acrkit.Registry, endpoint, op 
 	data, err := tokenAnswer.ReadAll(resp.Body)
 	if err != nil {
 		if errors.Is(err, acrkit.CodeTooLarge) {
-			evidence.Code, evidence.Errs, evidence.Reason = acrkit.CodeTooLarge, []error{err}, "the answer of the token endpoint is too large"
+			evidence.Code, evidence.Errs, evidence.Reason = acrkit.CodeTooLarge, []error{err},
+				"the answer of the token endpoint is too large"
 			return answered{}, evidence
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -156,7 +160,8 @@ func readTokenAnswer(data []byte, field string) (token string, expiresIn time.Du
 
 // refusedByRegistry returns the function that makes the error for a refusal of one of the
 // registry's token endpoints. rejected completes it for a 401.
-func (t *Transport) refusedByRegistry(secrets []Secret, rejected func(e *acrkit.Error, said string)) func(*http.Response, *acrkit.Error) error {
+func (t *Transport) refusedByRegistry(secrets []Secret,
+	rejected func(e *acrkit.Error, said string)) func(*http.Response, *acrkit.Error) error {
 	return func(resp *http.Response, e *acrkit.Error) error {
 		said := wire.TokenServiceSaid(resp, e, secrets)
 		switch status := resp.StatusCode; {

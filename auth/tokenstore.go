@@ -107,7 +107,8 @@ type TokenKey struct {
 // of its login server: whether one accepts the other's tokens is not known.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
 	//rule:regional-new-token-key
-	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()}, identity: identity}
+	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()},
+		identity: identity}
 }
 
 // Registry returns the registry that the token is for; of a regional endpoint's,
@@ -221,7 +222,8 @@ func (k *keeper) lock(ctx context.Context, key TokenKey) (unlock func()) {
 
 // keptOr returns what use makes of the stored token, or else what fetch returns. One
 // process fetches at a time. The result is saved if stored returns a token for it.
-func keptOr[V any](ctx context.Context, t *Transport, key TokenKey, use func(StoredToken, life) (V, bool), fetch func(context.Context) (V, error), stored func(V) (StoredToken, bool)) (V, error) {
+func keptOr[V any](ctx context.Context, t *Transport, key TokenKey, use func(StoredToken, life) (V, bool),
+	fetch func(context.Context) (V, error), stored func(V) (StoredToken, bool)) (V, error) {
 	if t.keeper == nil || key.isZero() {
 		return fetch(ctx)
 	}

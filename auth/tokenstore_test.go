@@ -87,7 +87,9 @@ func (m *tokenMemory) Lock(ctx context.Context, key auth.TokenKey) (func(), erro
 // process makes a transport as another process would.
 func process(t *testing.T, f *fake, m auth.TokenStore, cred auth.Credential) *auth.Transport {
 	t.Helper()
-	tr, err := auth.NewTransport(testHost, cred, &auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f, "https://login.microsoftonline.com": f, "https://login.microsoftonline.us": f}}, Tokens: m, Now: f.now})
+	tr, err := auth.NewTransport(testHost, cred,
+		&auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f,
+			"https://login.microsoftonline.com": f, "https://login.microsoftonline.us": f}}, Tokens: m, Now: f.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,19 +128,24 @@ func TestTokens(t *testing.T) {
 	if err := os.WriteFile(file, []byte("correct-horse"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sp := []string{"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default", "POST /oauth2/exchange access_token", "POST /oauth2/token refresh_token " + scope}
+	sp := []string{"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default",
+		"POST /oauth2/exchange access_token", "POST /oauth2/token refresh_token " + scope}
 	password := []string{"POST /oauth2/token password " + scope}
-	function := auth.ScopedTokenSource("ci", auth.SecretFunc(func(context.Context) (string, error) { return "correct-horse", nil }))
+	function := auth.ScopedTokenSource("ci", auth.SecretFunc(func(context.Context) (string, error) {
+		return "correct-horse", nil
+	}))
 	assertion := auth.SecretFunc(func(context.Context) (string, error) { return "assertion-1", nil })
 	for name, tt := range map[string]struct {
 		cred       auth.Credential
 		cold, warm []string
 	}{
-		"password":              {ci(), password, nil},
-		"file":                  {auth.ScopedTokenSource("ci", auth.SecretFile(file)), password, nil},
-		"function":              {function, password, nil},
-		"chain":                 {auth.Chain(auth.ScopedTokenSource("ci", auth.SecretFile(file+"-none")), ci()), password, nil},
-		"by repository":         {auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}), password, nil},
+		"password": {ci(), password, nil},
+		"file":     {auth.ScopedTokenSource("ci", auth.SecretFile(file)), password, nil},
+		"function": {function, password, nil},
+		"chain": {auth.Chain(auth.ScopedTokenSource("ci", auth.SecretFile(file+"-none")), ci()),
+			password, nil},
+		"by repository": {auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}),
+			password, nil},
 		"service principal":     {auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil), sp, nil},
 		"assertion of function": {auth.FederatedServicePrincipal("tenant-1", "client-1", assertion, nil), sp, sp},
 	} {
@@ -174,16 +181,20 @@ func TestTokens_key(t *testing.T) {
 	if got := asks(t, f, m, auth.ScopedToken("ci", "new-password"), 200); len(got) != 1 {
 		t.Errorf("password: %q", got)
 	}
-	if _, err := process(t, f, m, auth.ScopedToken("ci", "wrong")).Token(t.Context(), mustScope("repository:team/app:metadata_read")); !errors.Is(err, acrkit.CodeCredentialRejected) {
+	if _, err := process(t, f, m, auth.ScopedToken("ci", "wrong")).Token(t.Context(),
+		mustScope("repository:team/app:metadata_read")); !errors.Is(err, acrkit.CodeCredentialRejected) {
 		t.Errorf("a wrong password met a token: %v", err)
 	}
 	sp := func(tenant, client, secret string) auth.Credential {
 		return auth.ServicePrincipal(tenant, client, secret, nil)
 	}
 	asks(t, f, m, sp("tenant-1", "client-1", "sp-secret"), 200)
-	for name, cred := range map[string]auth.Credential{"tenant": sp("tenant-2", "client-1", "sp-secret"), "client": sp("tenant-1", "client-2", "sp-secret"),
-		"authority": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", &auth.EntraOptions{AuthorityHost: "https://login.microsoftonline.us"}),
-		"audience":  auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", &auth.EntraOptions{Audience: auth.AudienceACR})} {
+	for name, cred := range map[string]auth.Credential{"tenant": sp("tenant-2", "client-1", "sp-secret"),
+		"client": sp("tenant-1", "client-2", "sp-secret"),
+		"authority": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret",
+			&auth.EntraOptions{AuthorityHost: "https://login.microsoftonline.us"}),
+		"audience": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret",
+			&auth.EntraOptions{Audience: auth.AudienceACR})} {
 		if got := asks(t, f, m, cred, 200); len(got) != 3 {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -192,14 +203,16 @@ func TestTokens_key(t *testing.T) {
 	if got := asks(t, f, m, sp("tenant-1", "client-1", "new-secret"), 200); len(got) != 3 {
 		t.Errorf("secret: %q", got)
 	}
-	if _, err := process(t, f, m, sp("tenant-1", "client-1", "wrong")).Token(t.Context(), mustScope("repository:team/app:metadata_read")); !errors.Is(err, acrkit.CodeCredentialRejected) {
+	if _, err := process(t, f, m, sp("tenant-1", "client-1", "wrong")).Token(t.Context(),
+		mustScope("repository:team/app:metadata_read")); !errors.Is(err, acrkit.CodeCredentialRejected) {
 		t.Errorf("a wrong secret met a token: %v", err)
 	}
 }
 
 // A token that is refused costs one renewal, and is gone for the next process.
 func TestTokens_refused(t *testing.T) {
-	for name, cred := range map[string]auth.Credential{"password": ci(), "service principal": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)} {
+	for name, cred := range map[string]auth.Credential{"password": ci(),
+		"service principal": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)} {
 		t.Run(name, func(t *testing.T) {
 			f, m := newFake(), newTokenMemory()
 			cold := asks(t, f, m, cred, 200)
@@ -246,7 +259,8 @@ func TestTokens_clock(t *testing.T) {
 		later time.Duration
 		want  int
 	}{
-		{0, 0}, {47 * time.Minute, 0}, {49 * time.Minute, 1}, {2 * time.Hour, 1}, {-time.Second, 1}, {-2 * time.Hour, 1}, {-24 * time.Hour, 1},
+		{0, 0}, {47 * time.Minute, 0}, {49 * time.Minute, 1}, {2 * time.Hour, 1}, {-time.Second, 1},
+		{-2 * time.Hour, 1}, {-24 * time.Hour, 1},
 	} {
 		t.Run(tt.later.String(), func(t *testing.T) {
 			f, m, offset := newFake(), newTokenMemory(), time.Duration(0)
@@ -262,7 +276,8 @@ func TestTokens_clock(t *testing.T) {
 	}
 	// What says that it lives for longer than three hours was not made by ACR, be it
 	// an access token or a refresh token.
-	for name, cred := range map[string]auth.Credential{"password": ci(), "service principal": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)} {
+	for name, cred := range map[string]auth.Credential{"password": ci(),
+		"service principal": auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil)} {
 		t.Run("long/"+name, func(t *testing.T) {
 			f, m := newFake(), newTokenMemory()
 			f.life, f.rootLife = 24*time.Hour, 24*time.Hour
@@ -346,7 +361,8 @@ func TestTokenKey_prints_nothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		if s := fmt.Sprintf(verb, key); strings.Contains(s, "correct-horse") || strings.Contains(s, fmt.Sprintf("%x", "correct-horse")) {
+		if s := fmt.Sprintf(verb, key); strings.Contains(s, "correct-horse") ||
+			strings.Contains(s, fmt.Sprintf("%x", "correct-horse")) {
 			t.Errorf("%s: %s", verb, s)
 		}
 	}

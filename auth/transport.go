@@ -96,7 +96,8 @@ func NewTransport(registry string, cred Credential, opts *Options) (*Transport, 
 		opts = &Options{}
 	}
 	refused := func(reason, hint string) (*Transport, error) {
-		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg, Reason: reason, Hint: hint})
+		return nil, wire.Final(&acrkit.Error{Code: acrkit.CodeHostRefused, Op: "use a credential", Registry: reg,
+			Reason: reason, Hint: hint})
 	}
 	switch {
 	//rule:plain-http-new-transport

@@ -67,7 +67,8 @@ func TestTransport_TwentyGoroutinesOneTokenRequest(t *testing.T) {
 func TestTransport_Mount(t *testing.T) {
 	f, rt, _ := setup(t, ci())
 	wantStatus(t, do(t, rt, "POST", "/v2/team/app/blobs/uploads/?mount=sha256:aa&from=team%2Fbase", ""), 200)
-	wantLog(t, f, "POST /oauth2/token password repository:team/app:pull,push repository:team/base:pull", "POST /v2/team/app/blobs/uploads/")
+	wantLog(t, f, "POST /oauth2/token password repository:team/app:pull,push repository:team/base:pull",
+		"POST /v2/team/app/blobs/uploads/")
 }
 
 func TestTransport_RequiredScopeFromContext(t *testing.T) {
@@ -95,7 +96,8 @@ func TestTransport_FollowsAChallengeAndLearns(t *testing.T) {
 	wantStatus(t, do(t, rt, "GET", "/v2/team/app/referrers/sha256:bb", ""), 200)
 	wantLog(t, f, "GET /v2/team/app/referrers/sha256:bb")
 	wantStatus(t, do(t, rt, "GET", "/v2/team/base/referrers/sha256:bb", ""), 200)
-	wantLog(t, f, "POST /oauth2/token password repository:team/base:metadata_read,pull", "GET /v2/team/base/referrers/sha256:bb")
+	wantLog(t, f, "POST /oauth2/token password repository:team/base:metadata_read,pull",
+		"GET /v2/team/base/referrers/sha256:bb")
 }
 
 func TestTransport_InsufficientScope(t *testing.T) {
@@ -107,7 +109,8 @@ func TestTransport_InsufficientScope(t *testing.T) {
 		resp := do(t, rt, "GET", tags, "")
 		wantStatus(t, resp, 401) // young: the refusal is the answer
 		wantLog(t, f, "POST /oauth2/token password repository:team/app:metadata_read", "GET "+tags)
-		if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "UNAUTHORIZED") || !strings.Contains(resp.Header.Get("Www-Authenticate"), "insufficient_scope") {
+		if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "UNAUTHORIZED") ||
+			!strings.Contains(resp.Header.Get("Www-Authenticate"), "insufficient_scope") {
 			t.Errorf("the answer was changed: %s %v", body, resp.Header)
 		}
 		time.Sleep(11 * time.Second)
@@ -125,13 +128,15 @@ func TestTransport_InsufficientScope(t *testing.T) {
 func TestTransport_RenewsFromTheRoot(t *testing.T) {
 	f, rt, _ := setup(t, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil))
 	const tags = "/v2/team/app/tags/list"
-	cold := []string{"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default", "POST /oauth2/exchange access_token",
+	cold := []string{"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default",
+		"POST /oauth2/exchange access_token",
 		"POST /oauth2/token refresh_token repository:team/app:metadata_read", "GET " + tags}
 	wantStatus(t, do(t, rt, "GET", tags, ""), 200)
 	wantLog(t, f, cold...)
 	wantStatus(t, do(t, rt, "GET", tags, ""), 200)
 	wantStatus(t, do(t, rt, "GET", "/v2/team/app/manifests/v1", ""), 200)
-	wantLog(t, f, "GET "+tags, "POST /oauth2/token refresh_token repository:team/app:pull", "GET /v2/team/app/manifests/v1")
+	wantLog(t, f, "GET "+tags, "POST /oauth2/token refresh_token repository:team/app:pull",
+		"GET /v2/team/app/manifests/v1")
 	f.kill()
 	wantStatus(t, do(t, rt, "GET", tags, ""), 200)
 	wantLog(t, f, append([]string{"GET " + tags}, cold...)...)
@@ -180,7 +185,8 @@ func TestTransport_NoStampede(t *testing.T) {
 	for _, l := range f.took() {
 		counts[strings.Fields(l)[1]]++
 	}
-	want := map[string]int{"/v2/team/app/tags/list": 40, "/oauth2/token": 1, "/oauth2/exchange": 1, "/tenant-1/oauth2/v2.0/token": 1}
+	want := map[string]int{"/v2/team/app/tags/list": 40, "/oauth2/token": 1, "/oauth2/exchange": 1,
+		"/tenant-1/oauth2/v2.0/token": 1}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Error(diff)
 	}
@@ -223,7 +229,9 @@ func TestTransport_NoLoops(t *testing.T) {
 				return false
 			}
 			n++
-			w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="%s",error="%s"`, testHost, testHost, strings.ReplaceAll(tt.scope, "%d", fmt.Sprint(n)), tt.word))
+			w.Header().Set("Www-Authenticate",
+				fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="%s",error="%s"`, testHost,
+					testHost, strings.ReplaceAll(tt.scope, "%d", fmt.Sprint(n)), tt.word))
 			w.WriteHeader(401)
 			return n < 100
 		}
@@ -241,7 +249,8 @@ func TestTransport_RevokedRefreshToken(t *testing.T) {
 	f.kill()
 	wantStatus(t, do(t, rt, "GET", "/v2/team/app/manifests/v1", ""), 200)
 	wantLog(t, f, "POST /oauth2/token refresh_token repository:team/app:pull",
-		"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default", "POST /oauth2/exchange access_token",
+		"POST /tenant-1/oauth2/v2.0/token https://containerregistry.azure.net/.default",
+		"POST /oauth2/exchange access_token",
 		"POST /oauth2/token refresh_token repository:team/app:pull", "GET /v2/team/app/manifests/v1")
 }
 
@@ -249,8 +258,10 @@ func TestTransport_TwoPasswords(t *testing.T) {
 	f, rt, _ := setup(t, auth.ScopedTokenPair("ci", "rotated-away", "correct-horse"))
 	do(t, rt, "GET", "/v2/team/app/tags/list", "")
 	do(t, rt, "GET", "/v2/team/app/manifests/v1", "")
-	wantLog(t, f, "POST /oauth2/token password repository:team/app:metadata_read", "POST /oauth2/token password repository:team/app:metadata_read",
-		"GET /v2/team/app/tags/list", "POST /oauth2/token password repository:team/app:pull", "GET /v2/team/app/manifests/v1")
+	wantLog(t, f, "POST /oauth2/token password repository:team/app:metadata_read",
+		"POST /oauth2/token password repository:team/app:metadata_read",
+		"GET /v2/team/app/tags/list", "POST /oauth2/token password repository:team/app:pull",
+		"GET /v2/team/app/manifests/v1")
 }
 
 func TestTransport_Lifetimes(t *testing.T) {
@@ -275,9 +286,13 @@ func TestTransport_Lifetimes(t *testing.T) {
 				f := newFake()
 				tt.set(f)
 				// The service accepts any token here: the test counts the requests.
-				f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool { return r.URL.Path == tags }
+				f.intercept = func(w http.ResponseWriter, r *http.Request, _ url.Values) bool {
+					return r.URL.Path == tags
+				}
 				d := &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}
-				rt, err := auth.NewTransport(testHost, ci(), &auth.Options{Base: d, Now: func() time.Time { return time.Now().Add(tt.skew) }})
+				rt, err := auth.NewTransport(testHost, ci(), &auth.Options{Base: d, Now: func() time.Time {
+					return time.Now().Add(tt.skew)
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -410,7 +425,10 @@ func TestTransport_TokenEndpointHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, rt, _ := setup(t, ci())
 		defer rt.Close()
-		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool { <-r.Context().Done(); return true }
+		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			<-r.Context().Done()
+			return true
+		}
 		start := time.Now()
 		_, err := rt.Token(t.Context(), mustScope("repository:team/app:pull"))
 		if !errors.Is(err, acrkit.CodeUnavailable) || time.Since(start) > time.Minute {
@@ -428,7 +446,10 @@ func TestTransport_TokenEndpointHangs(t *testing.T) {
 func TestTransport_CloseEndsFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, rt, _ := setup(t, ci())
-		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool { <-r.Context().Done(); return true }
+		f.intercept = func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			<-r.Context().Done()
+			return true
+		}
 		errs := make(chan error)
 		go func() {
 			_, err := rt.Token(t.Context(), mustScope("repository:team/app:pull"))
@@ -466,7 +487,10 @@ func TestTransport_BodyIsClosedOnEveryPath(t *testing.T) {
 		{"no token", "https://" + testHost + "/v2/team/app/manifests/v1", nil, auth.ScopedToken("ci", "wrong"), false},
 		{"abroad", "https://elsewhere.example/v2/team/app/manifests/v1", nil, ci(), false},
 		{"plain http abroad", "http://elsewhere.example/", nil, ci(), false},
-		{"foreign realm", "https://" + testHost + "/v2/team/app/manifests/v1", func(f *fake) { f.host = "evil.example"; f.kill() }, ci(), false},
+		{"foreign realm", "https://" + testHost + "/v2/team/app/manifests/v1", func(f *fake) {
+			f.host = "evil.example"
+			f.kill()
+		}, ci(), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -495,7 +519,8 @@ func TestTransport_CustomClock(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	f := newFake()
 	f.now = func() time.Time { return now }
-	rt, err := auth.NewTransport(testHost, ci(), &auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}, Now: f.now})
+	rt, err := auth.NewTransport(testHost, ci(),
+		&auth.Options{Base: &direct{hosts: map[string]http.Handler{"https://" + testHost: f}}, Now: f.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -510,7 +535,8 @@ func TestTransport_CustomClock(t *testing.T) {
 	if got := token.Granted.String(); got != "repository:team/app:pull" {
 		t.Errorf("granted %q", got)
 	}
-	if got := rt.Granted(mustScope("repository:team/app:pull")); got == nil || got.String() != "repository:team/app:pull" {
+	if got := rt.Granted(mustScope("repository:team/app:pull")); got == nil ||
+		got.String() != "repository:team/app:pull" {
 		t.Errorf("Granted = %v", got)
 	}
 	if rt.Granted(mustScope("repository:other:pull")) != nil {
@@ -518,7 +544,8 @@ func TestTransport_CustomClock(t *testing.T) {
 	}
 	// A machine that wakes up after a day: the wall clock alone has moved.
 	now = now.Add(24 * time.Hour)
-	if again, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); err != nil || again.Value.Reveal() == token.Value.Reveal() {
+	if again, err := rt.Token(t.Context(), mustScope("repository:team/app:pull")); err != nil ||
+		again.Value.Reveal() == token.Value.Reveal() {
 		t.Errorf("a token of yesterday is used: %v", err)
 	}
 }
@@ -543,7 +570,8 @@ func TestTransport_ResponseError(t *testing.T) {
 		code                        acrkit.Code
 		text                        string
 	}{
-		{"denied by scope map", "GET", "/v2/team/app/tags/list", "repository:team/app:pull", acrkit.CodeInsufficientScope,
+		{"denied by scope map", "GET", "/v2/team/app/tags/list", "repository:team/app:pull",
+			acrkit.CodeInsufficientScope,
 			`cannot try it on myregistry.azurecr.io: the token "ci" does not have metadata/read on "team/app" (401 insufficient_scope, request 00000000-1111-2222-3333-444444444444)`},
 		{"half", "PUT", "/v2/team/app/manifests/v1", "repository:team/app:pull", acrkit.CodeInsufficientScope,
 			`cannot try it on myregistry.azurecr.io: the token "ci" has content/read but not content/write on "team/app" (401 insufficient_scope, request 00000000-1111-2222-3333-444444444444)`},
@@ -559,7 +587,8 @@ func TestTransport_ResponseError(t *testing.T) {
 			if !errors.Is(err, tt.code) || err.Error() != tt.text {
 				t.Errorf("got %v\nwant %s", err, tt.text)
 			}
-			if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.Granted == nil || e.Required.IsEmpty() || e.Method != tt.method || e.Status != 401 {
+			if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.Granted == nil || e.Required.IsEmpty() ||
+				e.Method != tt.method || e.Status != 401 {
 				t.Errorf("evidence is missing: %#v", e)
 			}
 		})
@@ -607,9 +636,11 @@ func TestTransport_AnonymousToken(t *testing.T) {
 			fetched++
 			now := time.Now()
 			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
-			_ = json.NewEncoder(w).Encode(map[string]string{"access_token": jwt(map[string]any{"iss": "Azure Container Registry", "sub": "acr_anon_pull",
-				"grant_type": "access_token", "nbf": now.Unix() - 900, "iat": now.Unix() - 900, "exp": now.Unix() + 300, "jti": fmt.Sprint(fetched),
-				"access": []map[string]any{{"Type": "repository", "Name": "*", "Actions": []string{"pull"}}}})})
+			_ = json.NewEncoder(w).Encode(map[string]string{
+				"access_token": jwt(map[string]any{"iss": "Azure Container Registry", "sub": "acr_anon_pull",
+					"grant_type": "access_token", "nbf": now.Unix() - 900, "iat": now.Unix() - 900,
+					"exp": now.Unix() + 300, "jti": fmt.Sprint(fetched),
+					"access": []map[string]any{{"Type": "repository", "Name": "*", "Actions": []string{"pull"}}}})})
 			return true
 		}
 		tags := mustScope("repository:team/app:metadata_read")
@@ -648,7 +679,8 @@ func TestTransport_OverTheNetwork(t *testing.T) {
 	}
 	defer rt.Close()
 	client := &http.Client{Transport: rt}
-	resp, err := client.Post(srv.URL+"/v2/team%2Fapp/blobs/uploads/", "application/octet-stream", io.NopCloser(strings.NewReader("layer")))
+	resp, err := client.Post(srv.URL+"/v2/team%2Fapp/blobs/uploads/", "application/octet-stream",
+		io.NopCloser(strings.NewReader("layer")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,8 @@ type answer struct {
 
 // login returns the user name and secret for a repository, "" being the registry
 // as a whole.
-func (h *Helper) login(ctx context.Context, reg acrkit.Registry, repository string, cred auth.Credential) (a answer, err error) {
+func (h *Helper) login(ctx context.Context, reg acrkit.Registry, repository string,
+	cred auth.Credential) (a answer, err error) {
 	t, err := h.opts.Connect(ctx, reg, cred)
 	if err != nil {
 		return answer{}, err
@@ -177,7 +178,8 @@ type reply struct {
 
 // within runs one request for no longer than the deadline, and prints its result. failed
 // prints an error; work that continues past the deadline prints nothing.
-func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer, work func(context.Context, []byte) reply, failed func(error)) int {
+func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer,
+	work func(context.Context, []byte) reply, failed func(error)) int {
 	ctx, cancel := context.WithTimeout(ctx, h.deadline)
 	defer cancel()
 	done := make(chan reply, 1)
@@ -207,7 +209,8 @@ func (h *Helper) within(ctx context.Context, in io.Reader, out, errOut io.Writer
 	}
 	if errors.Is(r.err, context.DeadlineExceeded) && ctx.Err() != nil {
 		r.err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "answer", Errs: []error{r.err},
-			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer", h.deadline), Hint: sentence.Fix(sentence.ShowWhichOne, nil)}
+			Reason: fmt.Sprintf("it was not done within %s; Entra, the registry or the keychain does not answer",
+				h.deadline), Hint: sentence.Fix(sentence.ShowWhichOne, nil)}
 	}
 	if r.said != "" {
 		h.say(errOut, r.said)

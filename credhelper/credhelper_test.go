@@ -34,7 +34,8 @@ func mustRegistry(tb testing.TB, name string) acrkit.Registry {
 // refreshToken is an ACR refresh token that ends at a time.
 func refreshToken(ends time.Time) string {
 	enc := base64.RawURLEncoding.EncodeToString
-	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": "myregistry.azurecr.io", "exp": ends.Unix()})
+	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": "myregistry.azurecr.io", "exp": ends.Unix()})
 	return enc([]byte(`{"alg":"RS256"}`)) + "." + enc(payload) + "." + enc([]byte("no signature"))
 }
 
@@ -124,16 +125,24 @@ func TestDocker_get_hosts(t *testing.T) {
 		{"localhost", ""}, {"localhost:5000", ""}, {"localhost:5444", ""}, {"127.0.0.1:5443", ""}, {"[::1]:5443", ""},
 		{"sub.registry.contoso.com", ""}, {"registry.contoso.com.evil.example", ""}, {"registry.contoso.com:8443", ""},
 		// Look-alikes.
-		{"myregistry.azurecr.io.evil.example", ""}, {"azurecr.io", ""}, {".azurecr.io", ""}, {"evil-azurecr.io", ""}, {"myregistry.azurecr.iox", ""},
-		{"a.b.azurecr.io", ""}, {"myregistry.azurecr.io:8443", ""}, {"myregistry.azurecr.io.", ""}, {"myregistry.azurecr.de", ""},
-		{"myregistry.azurecr.io@evil.example", ""}, {"ci:pw@myregistry.azurecr.io", ""}, {"https://evil.example/myregistry.azurecr.io", ""},
-		{"https://evil.example#.azurecr.io", ""}, {"https://evil.example?x.azurecr.io", ""}, {`evil.example\.azurecr.io`, ""}, {"myregistry.azurecr.io%2eevil.example", ""},
-		{"http://myregistry.azurecr.io", ""}, {"ftp://myregistry.azurecr.io", ""}, {"https://https://myregistry.azurecr.io", ""}, {"//myregistry.azurecr.io", ""},
-		{"myregistry.azurecr。io", ""}, {"myregistry.аzurecr.io", ""}, {"myregistry.azurecr.io\x00.evil.example", ""}, {"my registry.azurecr.io", ""},
+		{"myregistry.azurecr.io.evil.example", ""}, {"azurecr.io", ""}, {".azurecr.io", ""}, {"evil-azurecr.io", ""},
+		{"myregistry.azurecr.iox", ""},
+		{"a.b.azurecr.io", ""}, {"myregistry.azurecr.io:8443", ""}, {"myregistry.azurecr.io.", ""},
+		{"myregistry.azurecr.de", ""},
+		{"myregistry.azurecr.io@evil.example", ""}, {"ci:pw@myregistry.azurecr.io", ""},
+		{"https://evil.example/myregistry.azurecr.io", ""},
+		{"https://evil.example#.azurecr.io", ""}, {"https://evil.example?x.azurecr.io", ""},
+		{`evil.example\.azurecr.io`, ""}, {"myregistry.azurecr.io%2eevil.example", ""},
+		{"http://myregistry.azurecr.io", ""}, {"ftp://myregistry.azurecr.io", ""},
+		{"https://https://myregistry.azurecr.io", ""}, {"//myregistry.azurecr.io", ""},
+		{"myregistry.azurecr。io", ""}, {"myregistry.аzurecr.io", ""}, {"myregistry.azurecr.io\x00.evil.example", ""},
+		{"my registry.azurecr.io", ""},
 		{"myregistry.azurecr.io/Team/App", ""}, {"myregistry.azurecr.io/../etc", ""}, {"myregistry.azurecr.io?x", ""},
 	} {
 		t.Run(tt.url, func(t *testing.T) {
-			h, w := newHelper(t, auth.ScopedToken("ci", "pw-of-ci"), func(o *Options) { o.Registries = []acrkit.Registry{custom, local} })
+			h, w := newHelper(t, auth.ScopedToken("ci", "pw-of-ci"), func(o *Options) {
+				o.Registries = []acrkit.Registry{custom, local}
+			})
 			code, out, errOut := docker(t, h, "get", tt.url)
 			if tt.host == "" {
 				if code != 1 || out != notFound || errOut != "" || len(w.connected) != 0 {
@@ -157,7 +166,8 @@ func TestDocker_get_hosts(t *testing.T) {
 
 func TestDocker_get_answers(t *testing.T) {
 	refresh := refreshToken(time.Now().Add(2 * time.Hour))
-	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-team"), "": auth.Anonymous()})
+	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-team"),
+		"": auth.Anonymous()})
 	for _, tt := range []struct {
 		name, url, answer string
 		cred              auth.Credential
@@ -165,11 +175,14 @@ func TestDocker_get_answers(t *testing.T) {
 		words             string // on stderr
 	}{
 		{"scoped_token", "", "", auth.ScopedToken("ci", "pw-of-ci"), "ci", "pw-of-ci", ""},
-		{"scoped_token_of_a_function", "", "", auth.ScopedTokenFunc(func(context.Context) (string, string, error) { return "ci", "pw-of-ci", nil }), "ci", "pw-of-ci", ""},
+		{"scoped_token_of_a_function", "", "", auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
+			return "ci", "pw-of-ci", nil
+		}), "ci", "pw-of-ci", ""},
 		{"scoped_token_by_token", "", AnswerToken, auth.ScopedToken("ci", "pw-of-ci"), "ci", "pw-of-ci", ""},
 		{"admin", "", AnswerPassword, auth.AdminUser("myregistry", "pw-admin"), "myregistry", "pw-admin", ""},
 		{"refresh_token", "", "", auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, ""},
-		{"refresh_token_by_password", "", AnswerPassword, auth.RefreshToken(refresh), "00000000-0000-0000-0000-000000000000", refresh, ""},
+		{"refresh_token_by_password", "", AnswerPassword, auth.RefreshToken(refresh),
+			"00000000-0000-0000-0000-000000000000", refresh, ""},
 		{"refresh_token_by_token", "", AnswerToken, auth.RefreshToken(refresh), "<token>", refresh, ""},
 		{"anonymous", "", "", auth.Anonymous(), "", "", ""},
 		{"for_a_repository", "/team/app", "", parts, "team", "pw-team", ""},
@@ -212,7 +225,9 @@ func onStderr(code string) string { return code + "; the reason is on standard e
 func TestDocker_get_failures(t *testing.T) {
 	failing := func(err error) func(*Options) {
 		return func(o *Options) {
-			o.Connect = func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) { return nil, err }
+			o.Connect = func(context.Context, acrkit.Registry, auth.Credential) (*auth.Transport, error) {
+				return nil, err
+			}
 		}
 	}
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJhIjoiYiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
@@ -223,8 +238,11 @@ func TestDocker_get_failures(t *testing.T) {
 		words  string
 		hint   string
 	}{
-		{"store", failing(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the store of logins", Reason: "logins.json is damaged", Hint: "mv a b"}), "usage", "logins.json is damaged", "mv a b"},
-		{"missing", failing(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login", Reason: "the keychain no longer has its secret", Hint: "acrkit login x"}), "credential_missing", "the keychain no longer has its secret", "acrkit login x"},
+		{"store", failing(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the store of logins",
+			Reason: "logins.json is damaged", Hint: "mv a b"}), "usage", "logins.json is damaged", "mv a b"},
+		{"missing", failing(&acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login",
+			Reason: "the keychain no longer has its secret", Hint: "acrkit login x"}), "credential_missing",
+			"the keychain no longer has its secret", "acrkit login x"},
 		{"lines", failing(errors.New("first\nsecond\x1b[2J")), "failed", "first second\uFFFD[2J", ""},
 		{"token", failing(errors.New("refused " + jwt)), "failed", "refused", ""},
 		{"answer", func(o *Options) { o.Answer = "refresh" }, "usage", `neither "password" nor "token"`, ""},
@@ -235,7 +253,8 @@ func TestDocker_get_failures(t *testing.T) {
 			if code != 1 || out != onStderr(tt.code) {
 				t.Errorf("exit %d, %q", code, out)
 			}
-			if !strings.HasPrefix(errOut, "docker-credential-acrkit: ") || strings.Count(errOut, tt.words) != 1 || tt.hint != "" && !strings.HasSuffix(errOut, "\n\n"+tt.hint+"\n") {
+			if !strings.HasPrefix(errOut, "docker-credential-acrkit: ") || strings.Count(errOut, tt.words) != 1 ||
+				tt.hint != "" && !strings.HasSuffix(errOut, "\n\n"+tt.hint+"\n") {
 				t.Errorf("stderr %q", errOut)
 			}
 			if strings.Contains(out+errOut, jwt) || strings.Contains(out+errOut, "\x1b") {
@@ -251,22 +270,35 @@ func TestDocker_store(t *testing.T) {
 		want     string // stored; "" = refused
 		words    string
 	}{
-		{"token", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci"}`, "myregistry.azurecr.io ci pw-of-ci", ""},
-		{"url", `{"ServerURL":"https://myregistry.azurecr.io/v2/","Username":"ci","Secret":"pw-of-ci"}`, "myregistry.azurecr.io ci pw-of-ci", ""},
-		{"identity", `{"ServerURL":"myregistry.azurecr.io","Username":"\u003ctoken\u003e","Secret":"opaque-refresh"}`, "myregistry.azurecr.io <token> opaque-refresh", ""},
-		{"foreign", `{"ServerURL":"https://index.docker.io/v1/","Username":"ci","Secret":"pw-of-ci"}`, "", "credHelpers"},
-		{"look_alike", `{"ServerURL":"myregistry.azurecr.io.evil.example","Username":"ci","Secret":"pw-of-ci"}`, "", "not a login server"},
-		{"repository", `{"ServerURL":"myregistry.azurecr.io/team","Username":"ci","Secret":"pw-of-ci"}`, "", "--repository team"},
-		{"white_space", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci\n"}`, "", "white space"},
-		{"byte_order_mark", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufeffpw-of-ci"}`, "", "byte order mark"},
-		{"UTF-16", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufffd\ufffdp\u0000w\u0000"}`, "", "UTF-16"},
+		{"token", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci"}`,
+			"myregistry.azurecr.io ci pw-of-ci", ""},
+		{"url", `{"ServerURL":"https://myregistry.azurecr.io/v2/","Username":"ci","Secret":"pw-of-ci"}`,
+			"myregistry.azurecr.io ci pw-of-ci", ""},
+		{"identity", `{"ServerURL":"myregistry.azurecr.io","Username":"\u003ctoken\u003e","Secret":"opaque-refresh"}`,
+			"myregistry.azurecr.io <token> opaque-refresh", ""},
+		{"foreign", `{"ServerURL":"https://index.docker.io/v1/","Username":"ci","Secret":"pw-of-ci"}`, "",
+			"credHelpers"},
+		{"look_alike", `{"ServerURL":"myregistry.azurecr.io.evil.example","Username":"ci","Secret":"pw-of-ci"}`, "",
+			"not a login server"},
+		{"repository", `{"ServerURL":"myregistry.azurecr.io/team","Username":"ci","Secret":"pw-of-ci"}`, "",
+			"--repository team"},
+		{"white_space", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci\n"}`, "",
+			"white space"},
+		{"byte_order_mark", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufeffpw-of-ci"}`, "",
+			"byte order mark"},
+		{"UTF-16", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"\ufffd\ufffdp\u0000w\u0000"}`,
+			"", "UTF-16"},
 		{"no_secret", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":""}`, "", "empty"},
-		{"no_user", `{"ServerURL":"myregistry.azurecr.io","Username":"","Secret":"pw-of-ci"}`, "", "not what the protocol has"},
+		{"no_user", `{"ServerURL":"myregistry.azurecr.io","Username":"","Secret":"pw-of-ci"}`, "",
+			"not what the protocol has"},
 		{"no_object", `"pw-of-ci"`, "", "not what the protocol has"},
-		{"broken", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci`, "", "not what the protocol has"},
-		{"wrong_type", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":{"a":"pw-of-ci"}}`, "", "not what the protocol has"},
+		{"broken", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"pw-of-ci`, "",
+			"not what the protocol has"},
+		{"wrong_type", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":{"a":"pw-of-ci"}}`, "",
+			"not what the protocol has"},
 		{"nothing", ``, "", "not what the protocol has"},
-		{"too_long", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"` + strings.Repeat("x", 70000) + `"}`, "", "larger than"},
+		{"too_long", `{"ServerURL":"myregistry.azurecr.io","Username":"ci","Secret":"` + strings.Repeat("x", 70000) +
+			`"}`, "", "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, w := newHelper(t, auth.Anonymous(), nil)
@@ -294,7 +326,8 @@ func TestDocker_store(t *testing.T) {
 
 func TestDocker_erase_list_and_words(t *testing.T) {
 	h, w := newHelper(t, auth.Anonymous(), nil)
-	for _, in := range []string{"myregistry.azurecr.io", "myregistry.azurecr.io", "docker.io", "myregistry.azurecr.io/team"} {
+	for _, in := range []string{"myregistry.azurecr.io", "myregistry.azurecr.io", "docker.io",
+		"myregistry.azurecr.io/team"} {
 		if code, out, errOut := docker(t, h, "erase", in); code != 0 || out+errOut != "" {
 			t.Errorf("erase %s: exit %d, %q, %q", in, code, out, errOut)
 		}
@@ -306,13 +339,15 @@ func TestDocker_erase_list_and_words(t *testing.T) {
 		t.Errorf("list: exit %d, %q", code, out)
 	}
 	for _, action := range []string{"version", "--version", "-v", "help", "--help", "-h"} {
-		if code, out, errOut := docker(t, h, action, ""); code != 0 || !strings.Contains(out, "docker-credential-acrkit") || errOut != "" {
+		if code, out, errOut := docker(t, h, action, ""); code != 0 ||
+			!strings.Contains(out, "docker-credential-acrkit") || errOut != "" {
 			t.Errorf("%s: exit %d, %q, %q", action, code, out, errOut)
 		}
 	}
 	for _, args := range [][]string{nil, {"get", "x"}, {"frobnicate"}} {
 		var out, errOut bytes.Buffer
-		if code := h.Docker(t.Context(), args, strings.NewReader(""), &out, &errOut); code != 1 || out.Len() != 0 || !strings.HasPrefix(errOut.String(), "Usage: ") {
+		if code := h.Docker(t.Context(), args, strings.NewReader(""), &out, &errOut); code != 1 || out.Len() != 0 ||
+			!strings.HasPrefix(errOut.String(), "Usage: ") {
 			t.Errorf("%q: exit %d, %q, %q", args, code, &out, &errOut)
 		}
 	}
@@ -323,7 +358,8 @@ func TestDocker_erase_list_and_words(t *testing.T) {
 		}
 	}
 	var errOut bytes.Buffer
-	if code := h.Docker(t.Context(), []string{"list"}, nil, brokenPipe{}, &errOut); code != 1 || !strings.Contains(errOut.String(), "cannot write the answer") {
+	if code := h.Docker(t.Context(), []string{"list"}, nil, brokenPipe{}, &errOut); code != 1 ||
+		!strings.Contains(errOut.String(), "cannot write the answer") {
 		t.Errorf("a client that has gone: exit %d, %q", code, &errOut)
 	}
 }
@@ -359,7 +395,9 @@ func TestDeadline(t *testing.T) {
 			var out, errOut bytes.Buffer
 			begun := time.Now()
 			code := h.Docker(t.Context(), []string{"get"}, tt.in, &out, &errOut)
-			if code != 1 || out.String() != onStderr("unavailable") || !strings.Contains(errOut.String(), "not done within") || !strings.Contains(errOut.String(), "acrkit whoami") {
+			if code != 1 || out.String() != onStderr("unavailable") ||
+				!strings.Contains(errOut.String(), "not done within") ||
+				!strings.Contains(errOut.String(), "acrkit whoami") {
 				t.Errorf("exit %d, %q, %q", code, &out, &errOut)
 			}
 			if took := time.Since(begun); took > 10*time.Second {
@@ -399,14 +437,16 @@ func kubelet(tb testing.TB, h *Helper, in string) (code int, out kubeletResponse
 }
 
 func request(image string) string {
-	return fmt.Sprintf(`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":%q}`, image)
+	return fmt.Sprintf(
+		`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":%q}`, image)
 }
 
 func TestKubelet(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	token := func(life time.Duration) auth.Credential { return auth.RefreshToken(refreshToken(now.Add(life))) }
 	valueOf := func(life time.Duration) string { return refreshToken(now.Add(life)) }
-	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-team"), "": auth.Anonymous()})
+	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-team"),
+		"": auth.Anonymous()})
 	const digest = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	const zero = "00000000-0000-0000-0000-000000000000"
 	for _, tt := range []struct {
@@ -416,31 +456,49 @@ func TestKubelet(t *testing.T) {
 		cache       string
 		auth        map[string]kubeletAuth
 	}{
-		{"password", "myregistry.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
-		{"function", "myregistry.azurecr.io/samples/a:v1", auth.ScopedTokenFunc(func(context.Context) (string, string, error) { return "ci", "pw-of-ci", nil }), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
-		{"digest", "myregistry.azurecr.io/samples/a:v1" + digest, auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
-		{"refresh_token", "myregistry.azurecr.io/a", token(3 * time.Hour), "Registry", "2h50m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(3 * time.Hour)}}},
-		{"refresh_token_near_its_end", "myregistry.azurecr.io/a", token(10*time.Minute + time.Second), "Registry", "1s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(10*time.Minute + time.Second)}}},
-		{"refresh_token_at_its_end", "myregistry.azurecr.io/a", token(9 * time.Minute), "Registry", "0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(9 * time.Minute)}}},
-		{"refresh_token_without_an_end", "myregistry.azurecr.io/a", token(50 * 365 * 24 * time.Hour), "Registry", "2h50m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(50 * 365 * 24 * time.Hour)}}},
-		{"by_repository", "myregistry.azurecr.io/team/app:v1", parts, "Image", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io/team/app": {"team", "pw-team"}}},
+		{"password", "myregistry.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s",
+			map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"function", "myregistry.azurecr.io/samples/a:v1",
+			auth.ScopedTokenFunc(func(context.Context) (string, string, error) {
+				return "ci", "pw-of-ci", nil
+			}), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"digest", "myregistry.azurecr.io/samples/a:v1" + digest, auth.ScopedToken("ci", "pw-of-ci"), "Registry",
+			"10m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"refresh_token", "myregistry.azurecr.io/a", token(3 * time.Hour), "Registry", "2h50m0s",
+			map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(3 * time.Hour)}}},
+		{"refresh_token_near_its_end", "myregistry.azurecr.io/a", token(10*time.Minute + time.Second), "Registry", "1s",
+			map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(10*time.Minute + time.Second)}}},
+		{"refresh_token_at_its_end", "myregistry.azurecr.io/a", token(9 * time.Minute), "Registry", "0s",
+			map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(9 * time.Minute)}}},
+		{"refresh_token_without_an_end", "myregistry.azurecr.io/a", token(50 * 365 * 24 * time.Hour), "Registry",
+			"2h50m0s", map[string]kubeletAuth{"myregistry.azurecr.io": {zero, valueOf(50 * 365 * 24 * time.Hour)}}},
+		{"by_repository", "myregistry.azurecr.io/team/app:v1", parts, "Image", "10m0s",
+			map[string]kubeletAuth{"myregistry.azurecr.io/team/app": {"team", "pw-team"}}},
 		// The key is the host as the pod has it.
-		{"upper_case", "MyRegistry.AzureCR.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"MyRegistry.AzureCR.io": {"ci", "pw-of-ci"}}},
-		{"port", "myregistry.azurecr.io:443/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.azurecr.io:443": {"ci", "pw-of-ci"}}},
-		{"by_repository_port", "MyRegistry.azurecr.io:443/team/app:v1", parts, "Image", "10m0s", map[string]kubeletAuth{"MyRegistry.azurecr.io:443/team/app": {"team", "pw-team"}}},
-		{"regional", "myregistry.westeurope.geo.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s", map[string]kubeletAuth{"myregistry.westeurope.geo.azurecr.io": {"ci", "pw-of-ci"}}},
-		{"data_endpoint", "myregistry.westeurope.data.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
+		{"upper_case", "MyRegistry.AzureCR.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s",
+			map[string]kubeletAuth{"MyRegistry.AzureCR.io": {"ci", "pw-of-ci"}}},
+		{"port", "myregistry.azurecr.io:443/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Registry", "10m0s",
+			map[string]kubeletAuth{"myregistry.azurecr.io:443": {"ci", "pw-of-ci"}}},
+		{"by_repository_port", "MyRegistry.azurecr.io:443/team/app:v1", parts, "Image", "10m0s",
+			map[string]kubeletAuth{"MyRegistry.azurecr.io:443/team/app": {"team", "pw-team"}}},
+		{"regional", "myregistry.westeurope.geo.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"),
+			"Registry", "10m0s", map[string]kubeletAuth{"myregistry.westeurope.geo.azurecr.io": {"ci", "pw-of-ci"}}},
+		{"data_endpoint", "myregistry.westeurope.data.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"),
+			"Image", "0s", nil},
 		{"by_repository_nobody", "myregistry.azurecr.io/other:v1", parts, "Image", "0s", nil},
 		{"anonymous", "myregistry.azurecr.io/a", auth.Anonymous(), "Image", "0s", nil},
 		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
-		{"look_alike", "myregistry.azurecr.io.evil.example/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
+		{"look_alike", "myregistry.azurecr.io.evil.example/a:v1", auth.ScopedToken("ci", "pw-of-ci"), "Image",
+			"0s", nil},
 		{"no_host", "nginx", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 		{"no_reference", "myregistry.azurecr.io/A b", auth.ScopedToken("ci", "pw-of-ci"), "Image", "0s", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, _ := newHelper(t, tt.cred, func(o *Options) { o.Now = func() time.Time { return now } })
 			code, got, text, errOut := kubelet(t, h, request(tt.image))
-			want := kubeletResponse{Kind: "CredentialProviderResponse", APIVersion: "credentialprovider.kubelet.k8s.io/v1", CacheKeyType: tt.keyType, CacheDuration: tt.cache, Auth: tt.auth}
+			want := kubeletResponse{Kind: "CredentialProviderResponse",
+				APIVersion: "credentialprovider.kubelet.k8s.io/v1", CacheKeyType: tt.keyType, CacheDuration: tt.cache,
+				Auth: tt.auth}
 			if diff := cmp.Diff(want, got); code != 0 || errOut != "" || diff != "" {
 				t.Errorf("exit %d, %q\n%s", code, errOut, diff)
 			}
@@ -449,10 +507,13 @@ func TestKubelet(t *testing.T) {
 			}
 		})
 	}
-	for _, in := range []string{"", "{}", "[]", "null", `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1alpha1","image":"a"}`,
-		`{"kind":"Pod","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a"}`, request(""), `{"image":1}`, request("a") + request("b")} {
+	for _, in := range []string{"", "{}", "[]", "null",
+		`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1alpha1","image":"a"}`,
+		`{"kind":"Pod","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a"}`, request(""), `{"image":1}`,
+		request("a") + request("b")} {
 		h, w := newHelper(t, auth.ScopedToken("ci", "pw-of-ci"), nil)
-		if code, _, text, errOut := kubelet(t, h, in); code != 1 || text != "" || !strings.Contains(errOut, "cannot read the kubelet's request") || len(w.connected) != 0 {
+		if code, _, text, errOut := kubelet(t, h, in); code != 1 || text != "" ||
+			!strings.Contains(errOut, "cannot read the kubelet's request") || len(w.connected) != 0 {
 			t.Errorf("%s: exit %d, %q, %q", in, code, text, errOut)
 		}
 	}
@@ -467,11 +528,15 @@ func TestKubelet_service_account(t *testing.T) {
 		annotations map[string]string
 		words       string // of the refusal; "" = it is tried
 	}{
-		{"by_default", nil, map[string]string{clientAnnotation: client, tenantAnnotation: tenant}, "no tenant is named"},
-		{"allowed", []string{tenant}, map[string]string{clientAnnotation: client, tenantAnnotation: strings.ToUpper(tenant)}, ""},
+		{"by_default", nil, map[string]string{clientAnnotation: client, tenantAnnotation: tenant},
+			"no tenant is named"},
+		{"allowed", []string{tenant},
+			map[string]string{clientAnnotation: client, tenantAnnotation: strings.ToUpper(tenant)}, ""},
 		{"the_only_tenant", []string{tenant}, map[string]string{clientAnnotation: client}, ""},
-		{"which_tenant", []string{tenant, client}, map[string]string{clientAnnotation: client}, "lacks the annotations"},
-		{"another_tenant", []string{tenant}, map[string]string{clientAnnotation: client, tenantAnnotation: client}, "not one of those that are allowed"},
+		{"which_tenant", []string{tenant, client}, map[string]string{clientAnnotation: client},
+			"lacks the annotations"},
+		{"another_tenant", []string{tenant}, map[string]string{clientAnnotation: client, tenantAnnotation: client},
+			"not one of those that are allowed"},
 		{"no_client", []string{tenant}, nil, "lacks the annotations"},
 		{"no_guid", []string{tenant}, map[string]string{clientAnnotation: "../x"}, "not a client id"},
 	} {
@@ -480,7 +545,8 @@ func TestKubelet_service_account(t *testing.T) {
 			h, w := newHelper(t, auth.ScopedToken("node", "pw-of-the-node"), func(o *Options) {
 				o.Tenants = tt.tenants
 				inner := o.Connect
-				o.Connect = func(ctx context.Context, reg acrkit.Registry, cred auth.Credential) (*auth.Transport, error) {
+				o.Connect = func(ctx context.Context, reg acrkit.Registry, cred auth.Credential) (*auth.Transport,
+					error) {
 					rt, err := inner(ctx, reg, cred)
 					if err == nil && cred != nil {
 						_ = rt.Close()
@@ -489,7 +555,9 @@ func TestKubelet_service_account(t *testing.T) {
 					return rt, err
 				}
 			})
-			in, err := json.Marshal(kubeletRequest{Kind: requestKind, APIVersion: kubeletAPI, Image: "myregistry.azurecr.io/a:v1", ServiceAccountToken: assertion, ServiceAccountAnnotations: tt.annotations})
+			in, err := json.Marshal(kubeletRequest{Kind: requestKind, APIVersion: kubeletAPI,
+				Image: "myregistry.azurecr.io/a:v1", ServiceAccountToken: assertion,
+				ServiceAccountAnnotations: tt.annotations})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -503,7 +571,8 @@ func TestKubelet_service_account(t *testing.T) {
 				}
 				return
 			}
-			if !strings.Contains(errOut, refused.Error()) || len(w.given) != 1 || w.given[0].String() != "service principal "+client {
+			if !strings.Contains(errOut, refused.Error()) || len(w.given) != 1 ||
+				w.given[0].String() != "service principal "+client {
 				t.Errorf("%q, %v", errOut, w.given)
 			}
 		})
@@ -513,7 +582,8 @@ func TestKubelet_service_account(t *testing.T) {
 // For any input, a registry is one that the helper answers for, and the answer
 // is either the protocol's words or a whole document.
 func FuzzDocker(f *testing.F) {
-	for _, in := range []string{"myregistry.azurecr.io", "https://myregistry.azurecr.io/v2/", "localhost:5443/a/b", "docker.io", "\x00", "a\nb.azurecr.io", "https://a@b.azurecr.io:443/x?y#z"} {
+	for _, in := range []string{"myregistry.azurecr.io", "https://myregistry.azurecr.io/v2/", "localhost:5443/a/b",
+		"docker.io", "\x00", "a\nb.azurecr.io", "https://a@b.azurecr.io:443/x?y#z"} {
 		f.Add("get", in)
 		f.Add("erase", in)
 	}
@@ -534,7 +604,8 @@ func FuzzDocker(f *testing.F) {
 			}
 		case code == 0:
 			var doc struct{ ServerURL, Username, Secret string }
-			if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.Secret != "the-password" || len(w.connected) != 1 {
+			if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.Secret != "the-password" ||
+				len(w.connected) != 1 {
 				t.Errorf("%q: %q", in, out)
 			}
 		case strings.Contains(out, "the-password") || strings.Count(out, "\n") != 1:
@@ -546,7 +617,8 @@ func FuzzDocker(f *testing.F) {
 func FuzzKubelet(f *testing.F) {
 	f.Add(request("myregistry.azurecr.io/a:v1"))
 	f.Add(request("a/b@sha256:0"))
-	f.Add(`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"myregistry.azurecr.io/a","serviceAccountToken":"t","serviceAccountAnnotations":{"kubernetes.azure.com/acr-client-id":"x"}}`)
+	f.Add(
+		`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"myregistry.azurecr.io/a","serviceAccountToken":"t","serviceAccountAnnotations":{"kubernetes.azure.com/acr-client-id":"x"}}`)
 	f.Fuzz(func(t *testing.T, in string) {
 		h, w := newHelper(t, auth.ScopedToken("ci", "the-password"), nil)
 		code, got, text, errOut := kubelet(t, h, in)

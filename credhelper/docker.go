@@ -54,7 +54,8 @@ func (h *Helper) Docker(ctx context.Context, args []string, in io.Reader, out, e
 		err := credentials.HandleCommand(p, action, bytes.NewReader(data), &answer)
 		if _, ours := errors.AsType[*acrkit.Error](err); err != nil && !p.asked && !ours {
 			// The library's errors may quote the request.
-			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the request", Reason: fmt.Sprintf("it is not what the protocol has for %q", action)}
+			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the request",
+				Reason: fmt.Sprintf("it is not what the protocol has for %q", action)}
 		}
 		return reply{out: answer.Bytes(), said: p.said, err: err}
 	}, func(err error) {
@@ -102,7 +103,8 @@ func (p *protocol) Get(serverURL string) (user, secret string, err error) {
 	switch p.opts.Answer {
 	case "", AnswerPassword, AnswerToken:
 	default:
-		return "", "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "answer", Reason: fmt.Sprintf("the form of the answer is neither %q nor %q", AnswerPassword, AnswerToken)}
+		return "", "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "answer",
+			Reason: fmt.Sprintf("the form of the answer is neither %q nor %q", AnswerPassword, AnswerToken)}
 	}
 	a, err := p.login(p.ctx, reg, repository, nil)
 	switch {
@@ -110,7 +112,9 @@ func (p *protocol) Get(serverURL string) (user, secret string, err error) {
 		return "", "", err
 	case a.anonymous:
 		if len(a.parts) > 0 && repository == "" {
-			p.said = fmt.Sprintf("the logins for %s are for some repositories only (%s), and the client did not say which it needs: acrkit run --repository NAME -- COMMAND",
+			p.said = fmt.Sprintf(
+				"the logins for %s are for some repositories only (%s), and the client did not say which it needs: "+
+					"acrkit run --repository NAME -- COMMAND",
 				reg, strings.Join(a.parts, ", "))
 		}
 		return "", "", credentials.NewErrCredentialsNotFound()
@@ -131,8 +135,9 @@ func (p *protocol) Add(c *credentials.Credentials) error {
 			Reason: "the host is not a login server of Azure Container Registry",
 			Hint:   sentence.Fix(sentence.NameInCredHelpers, nil)}
 	case repository != "":
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "a login by this way is for the registry, and the client named a repository",
-			Hint: sentence.Fix(sentence.LoginPart, map[string]string{"host": reg.Host(), "repository": repository})}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg,
+			Reason: "a login by this way is for the registry, and the client named a repository",
+			Hint:   sentence.Fix(sentence.LoginPart, map[string]string{"host": reg.Host(), "repository": repository})}
 	case p.opts.Logins == nil:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Registry: reg, Reason: "this helper keeps no logins"}
 	}

@@ -158,7 +158,8 @@ var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 // administrator allows service accounts to name one of its tenant.
 func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.Credential, error) {
 	refused := func(code acrkit.Code, why, hint string) (auth.Credential, error) {
-		return nil, &acrkit.Error{Code: code, Op: "use the identity of the pod's service account", Registry: reg, Reason: why, Hint: hint}
+		return nil, &acrkit.Error{Code: code, Op: "use the identity of the pod's service account", Registry: reg,
+			Reason: why, Hint: hint}
 	}
 	client, tenant := req.ServiceAccountAnnotations[clientAnnotation], req.ServiceAccountAnnotations[tenantAnnotation]
 	if tenant == "" && len(h.opts.Tenants) == 1 {
@@ -169,15 +170,20 @@ func (h *Helper) serviceAccount(reg acrkit.Registry, req kubeletRequest) (auth.C
 		return refused(acrkit.CodeDenied, "no tenant is named for the identities of service accounts",
 			sentence.Fix(sentence.NameTenant, nil))
 	case client == "" || tenant == "":
-		return refused(acrkit.CodeUsage, fmt.Sprintf("it lacks the annotations %s and %s, or the CredentialProviderConfig does not pass them on", clientAnnotation, tenantAnnotation),
-			sentence.Fix(sentence.AnnotateServiceAccount, map[string]string{"client_annotation": clientAnnotation, "tenant_annotation": tenantAnnotation}))
+		return refused(acrkit.CodeUsage,
+			fmt.Sprintf("it lacks the annotations %s and %s, or the CredentialProviderConfig does not pass them on",
+				clientAnnotation, tenantAnnotation),
+			sentence.Fix(sentence.AnnotateServiceAccount, map[string]string{"client_annotation": clientAnnotation,
+				"tenant_annotation": tenantAnnotation}))
 	case !guid.MatchString(client):
 		return refused(acrkit.CodeUsage, "the annotation "+clientAnnotation+" is not a client id", "")
 	//rule:kubelet-service-account
 	case !slices.ContainsFunc(h.opts.Tenants, func(t string) bool { return strings.EqualFold(t, tenant) }):
-		return refused(acrkit.CodeDenied, "the annotation "+tenantAnnotation+" names a tenant that is not one of those that are allowed",
+		return refused(acrkit.CodeDenied, "the annotation "+tenantAnnotation+
+			" names a tenant that is not one of those that are allowed",
 			sentence.Fix(sentence.NameTenant, nil))
 	}
 	assertion := auth.SecretFunc(func(context.Context) (string, error) { return req.ServiceAccountToken, nil })
-	return auth.FederatedServicePrincipal(tenant, client, assertion, &auth.EntraOptions{AuthorityHost: h.opts.AuthorityHost}), nil
+	return auth.FederatedServicePrincipal(tenant, client, assertion,
+		&auth.EntraOptions{AuthorityHost: h.opts.AuthorityHost}), nil
 }

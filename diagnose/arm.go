@@ -69,7 +69,8 @@ func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM,
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || token == nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use Azure Resource Manager", Reason: "the endpoint is no https URL, or there is no source of tokens"}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use Azure Resource Manager",
+			Reason: "the endpoint is no https URL, or there is no source of tokens"}
 	}
 	base, _ := wire.Base(opts.Base)
 	return &armReader{endpoint: u, base: stall.Wrap(base), token: token, found: map[acrkit.Registry]armRegistry{}}, nil
@@ -176,7 +177,8 @@ func list[T any](ctx context.Context, r *armReader, path string) ([]T, error) {
 		}
 		path = page.NextLink
 	}
-	return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "ask Azure Resource Manager", Reason: fmt.Sprintf("a list has more than %d pages", maxPages)}
+	return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "ask Azure Resource Manager",
+		Reason: fmt.Sprintf("a list has more than %d pages", maxPages)}
 }
 
 // find looks for a registry by its login server, or by its name where the login
@@ -202,7 +204,8 @@ func (r *armReader) find(ctx context.Context, reg acrkit.Registry) (armRegistry,
 		if i == maxSubscriptions {
 			break
 		}
-		all, err := list[armRegistry](ctx, r, "/subscriptions/"+url.PathEscape(s.ID)+"/providers/Microsoft.ContainerRegistry/registries")
+		all, err := list[armRegistry](ctx, r, "/subscriptions/"+url.PathEscape(s.ID)+
+			"/providers/Microsoft.ContainerRegistry/registries")
 		if errors.Is(err, acrkit.CodeDenied) {
 			continue
 		}
@@ -225,7 +228,8 @@ func (r *armReader) find(ctx context.Context, reg acrkit.Registry) (armRegistry,
 		return byName[0], nil
 	}
 	// The registry may exist in a subscription that this identity cannot see.
-	return armRegistry{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "ask Azure Resource Manager", Registry: reg, Reason: "no registry with this login server is in the subscriptions that this identity sees"}
+	return armRegistry{}, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "ask Azure Resource Manager", Registry: reg,
+		Reason: "no registry with this login server is in the subscriptions that this identity sees"}
 }
 
 // Registry implements [ARM].

@@ -87,8 +87,10 @@ func constantsOf(t *testing.T, path string) map[string]string {
 
 // TestCodes sees that every code of the root has its general cause in the table.
 func TestCodes(t *testing.T) {
-	codes := []acrkit.Code{acrkit.CodeUsage, acrkit.CodeHostRefused, acrkit.CodeCredentialMissing, acrkit.CodeCredentialRejected,
-		acrkit.CodeInsufficientScope, acrkit.CodeDenied, acrkit.CodeLocked, acrkit.CodeNotFound, acrkit.CodeUnavailable, acrkit.CodeTLS,
+	codes := []acrkit.Code{acrkit.CodeUsage, acrkit.CodeHostRefused, acrkit.CodeCredentialMissing,
+		acrkit.CodeCredentialRejected,
+		acrkit.CodeInsufficientScope, acrkit.CodeDenied, acrkit.CodeLocked, acrkit.CodeNotFound, acrkit.CodeUnavailable,
+		acrkit.CodeTLS,
 		acrkit.CodeThrottled, acrkit.CodeIncomplete, acrkit.CodeProtocol, acrkit.CodeTooLarge}
 	for _, code := range codes {
 		c, ok := diagnose.Lookup(string(code.Cause()))

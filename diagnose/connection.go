@@ -41,12 +41,15 @@ func intercepted(cert *x509.Certificate) (Diagnosis, bool) {
 	if isPublic(cert) {
 		return Diagnosis{}, false
 	}
-	d := verdict(cause.TLSIntercepted, Proved, fmt.Sprintf("the certificate comes from %q, which issues none for login servers of ACR", issuerOf(cert)))
+	d := verdict(cause.TLSIntercepted, Proved,
+		fmt.Sprintf("the certificate comes from %q, which issues none for login servers of ACR", issuerOf(cert)))
 	return d, true
 }
 
 func isPublic(cert *x509.Certificate) bool {
-	return slices.ContainsFunc(cert.Issuer.Organization, func(o string) bool { return slices.Contains(publicIssuers, o) })
+	return slices.ContainsFunc(cert.Issuer.Organization, func(o string) bool {
+		return slices.Contains(publicIssuers, o)
+	})
 }
 
 func issuerOf(cert *x509.Certificate) string {
@@ -68,7 +71,8 @@ func (x *examiner) elsewhere() bool {
 }
 
 // networkCauses are the causes of a request without an answer.
-var networkCauses = []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout,
+var networkCauses = []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused,
+	cause.ConnectionTimeout,
 	cause.CertificateUntrusted, cause.CertificateWrongName, cause.CertificateExpired, cause.PlainHTTPServer}
 
 // network explains a failure before an answer.
@@ -80,11 +84,14 @@ func (x *examiner) network(ctx context.Context) (Diagnosis, bool) {
 	lost := slices.Contains(networkCauses, c) || c == "" && x.err.Code == acrkit.CodeUnavailable
 	bad, malformed := x.malformedProxy()
 	switch {
-	case malformed && lost && slices.Contains([]acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused, cause.ConnectionTimeout}, c):
+	case malformed && lost &&
+		slices.Contains([]acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused,
+			cause.ConnectionTimeout}, c):
 		bad.Evidence = append(bad.Evidence, x.reason())
 		return bad, true
 	case lost && x.elsewhere() && isOfBlobs(x.url.Hostname()):
-		return verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s", x.url.Hostname(), x.reason())), true
+		return verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s",
+			x.url.Hostname(), x.reason())), true
 	case lost && c != "" && x.elsewhere() && strings.HasPrefix(x.url.Hostname(), "login."):
 		return verdict(cause.EntraUnreachable, Proved, x.reason()), true
 	case c == cause.NameUnknown && x.o.ARM != nil:
@@ -106,7 +113,8 @@ func (x *examiner) hash(ctx context.Context) (Diagnosis, bool) {
 	if err != nil || state.LoginServer == "" || strings.EqualFold(state.LoginServer, x.reg.Host()) {
 		return Diagnosis{}, false
 	}
-	d := verdict(cause.LoginServerHash, Proved, x.reason(), "Azure Resource Manager names the login server "+clip(state.LoginServer))
+	d := verdict(cause.LoginServerHash, Proved, x.reason(), "Azure Resource Manager names the login server "+
+		clip(state.LoginServer))
 	d.Fix = sentence.Draft(sentence.NameRegistry, map[string]string{"host": plain(state.LoginServer)})
 	return d, true
 }
@@ -127,7 +135,8 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 				if x.onlyText {
 					break // this machine may be allowed, and the client's not
 				}
-				return unsure(cause.Denied, []acrkit.Cause{cause.NoRole, cause.NetworkRule}, fmt.Sprintf("the answer is 403; GET /v2/ without a credential is answered %d", status))
+				return unsure(cause.Denied, []acrkit.Cause{cause.NoRole, cause.NetworkRule},
+					fmt.Sprintf("the answer is 403; GET /v2/ without a credential is answered %d", status))
 			}
 		}
 	}
@@ -141,9 +150,11 @@ func (x *examiner) networkRule(ctx context.Context) Diagnosis {
 		case private && x.onlyText:
 			// The client's resolver may answer differently.
 			d.Candidates = []acrkit.Cause{cause.NetworkRule, cause.PrivateEndpointPublicAddress}
-			d.Evidence = append(d.Evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
+			d.Evidence = append(d.Evidence,
+				fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
 		case private:
-			return verdict(cause.PrivateEndpointPublicAddress, Proved, evidence, fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
+			return verdict(cause.PrivateEndpointPublicAddress, Proved, evidence,
+				fmt.Sprintf("the name's alias is under privatelink, and its address here is %s, which is public", addr))
 		}
 	}
 	return d
@@ -179,10 +190,12 @@ func (x *examiner) redirected(ctx context.Context) Diagnosis {
 		return verdict(cause.Protocol, Suspected, "the registry redirects without a host")
 	}
 	if x.o.NoProbes {
-		return unsure(cause.Unavailable, []acrkit.Cause{cause.DataEndpointBlocked}, "the registry leads to "+u.Hostname()+" for the blob; whether that can be reached was not tried")
+		return unsure(cause.Unavailable, []acrkit.Cause{cause.DataEndpointBlocked}, "the registry leads to "+
+			u.Hostname()+" for the blob; whether that can be reached was not tried")
 	}
 	if err := x.reach(ctx, u); err != nil {
-		return verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for the blob: %s", u.Hostname(), err.Error()))
+		return verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for the blob: %s",
+			u.Hostname(), err.Error()))
 	}
 	return unsure(cause.Unavailable, nil, "the host of blobs, "+u.Hostname()+", can be reached from here")
 }

@@ -34,12 +34,16 @@ func (x *examiner) notFound(ctx context.Context) Diagnosis {
 		return verdict(cause.TagUnknown, Proved, granted)
 	case x.saysIt(errtext.SaysNoPath):
 		if name := x.nameInPath(); name != "" && acrkit.CheckRepositoryName(name) != nil {
-			return verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("the answer is 404 as text, before authentication, and %q can be no repository", clip(name)))
+			return verdict(cause.RepositoryNameWrong, Proved,
+				fmt.Sprintf("the answer is 404 as text, before authentication, and %q can be no repository",
+					clip(name)))
 		}
-		return verdict(cause.RepositoryNameWrong, Suspected, "the answer is 404 as text, before authentication: the registry knows no such path")
+		return verdict(cause.RepositoryNameWrong, Suspected,
+			"the answer is 404 as text, before authentication: the registry knows no such path")
 	case x.at == theBase || x.at == theToken || x.at == theExchange:
 		return verdict(cause.NotARegistry, Proved, fmt.Sprintf("%s is answered 404", x.url.Path))
-	case x.a.Exchange != nil && x.a.Exchange.Header.Get("Docker-Distribution-Api-Version") == "" && len(x.services) == 0:
+	case x.a.Exchange != nil && x.a.Exchange.Header.Get("Docker-Distribution-Api-Version") == "" &&
+		len(x.services) == 0:
 		return verdict(cause.NotARegistry, Suspected, "the answer is 404 in a form that no registry gives")
 	}
 	return verdict(cause.NotFound, Proved, granted)
@@ -77,7 +81,8 @@ func (x *examiner) client() *registry.Client {
 
 // look reads one item's properties and notes it.
 func (x *examiner) look(what, path string, err error) {
-	p := Probe{What: "read the properties of " + what, Method: http.MethodGet, URL: x.scheme() + "://" + x.reg.Host() + path, Status: http.StatusOK, Result: "there"}
+	p := Probe{What: "read the properties of " + what, Method: http.MethodGet, URL: x.scheme() + "://" +
+		x.reg.Host() + path, Status: http.StatusOK, Result: "there"}
 	err, x.unmade = cmp.Or(x.unmade, err), nil
 	switch e := (*acrkit.Error)(nil); {
 	case err != nil && !wasAnswered(err):
@@ -115,7 +120,8 @@ const (
 // the credential may list names.
 func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 	c := x.client()
-	if c == nil || x.repository == "" || d.Confidence != Proved || d.Code != cause.RepositoryUnknown && d.Code != cause.TagUnknown {
+	if c == nil || x.repository == "" || d.Confidence != Proved || d.Code != cause.RepositoryUnknown &&
+		d.Code != cause.TagUnknown {
 		return d
 	}
 	ctx, cancel := x.probing(ctx)
@@ -131,7 +137,8 @@ func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 		}
 		x.look("repositories", "/acr/v1/_catalog", last)
 		if meant != "" {
-			d.Fix = sentence.Draft(sentence.ListTags, map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
+			d.Fix = sentence.Draft(sentence.ListTags,
+				map[string]string{"host": x.reg.Host(), "repository": plain(meant)})
 		}
 	} else {
 		var last error
@@ -153,7 +160,8 @@ func (x *examiner) nearest(ctx context.Context, d Diagnosis) Diagnosis {
 // credential that may read them.
 func (x *examiner) missingItem(ctx context.Context) (Diagnosis, bool) {
 	c := x.client()
-	if c == nil || x.repository == "" || x.target == "" || !x.required.Contains(acrkit.RepositoryScope(x.repository, acrkit.ContentRead)) {
+	if c == nil || x.repository == "" || x.target == "" ||
+		!x.required.Contains(acrkit.RepositoryScope(x.repository, acrkit.ContentRead)) {
 		return Diagnosis{}, false
 	}
 	ctx, cancel := x.probing(ctx)

@@ -16,7 +16,8 @@ import (
 
 // rejectedCandidates lists what one refusal of a name and password can mean.
 func rejectedCandidates() []acrkit.Cause {
-	return []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.TokenDisabled, cause.PasswordNotYetActive, cause.TokenUnknown}
+	return []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.TokenDisabled, cause.PasswordNotYetActive,
+		cause.TokenUnknown}
 }
 
 // replicating is how long a regenerated password takes to work everywhere. Source:
@@ -39,14 +40,16 @@ func (x *examiner) unauthorized(ctx context.Context) Diagnosis {
 		return d
 	}
 	candidates := rejectedCandidates()
-	if c := x.credential(); c != nil && c.Kind() == auth.KindAdminUser || strings.EqualFold(x.name(), x.reg.Name()) && x.name() != "" {
+	if c := x.credential(); c != nil && c.Kind() == auth.KindAdminUser || strings.EqualFold(x.name(), x.reg.Name()) &&
+		x.name() != "" {
 		candidates = []acrkit.Cause{cause.PasswordWrong, cause.AdminDisabled}
 	}
 	if x.a.Other != nil && !x.o.NoProbes {
 		if _, err := x.token(ctx, x.a.Other, "ask for a token with the other password", x.required); err == nil {
 			// The token is there and enabled.
 			candidates = []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.PasswordNotYetActive}
-			return unsure(cause.CredentialRejected, candidates, evidence, "the other password of the same token is accepted: the token exists and is enabled")
+			return unsure(cause.CredentialRejected, candidates, evidence,
+				"the other password of the same token is accepted: the token exists and is enabled")
 		}
 	}
 	return unsure(cause.CredentialRejected, candidates, evidence)
@@ -70,12 +73,16 @@ func (x *examiner) unauthorizedOther(ctx context.Context) Diagnosis {
 	case x.at == theExchange:
 		return verdict(cause.ExchangeRefused, Proved, "the answer to /oauth2/exchange is 401")
 	case x.a.Transport != nil && x.a.Exchange == nil && x.err != nil:
-		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.WrongRegistryToken, cause.PasswordWrong}, x.reason())
+		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.WrongRegistryToken,
+			cause.PasswordWrong}, x.reason())
 	case x.a.Transport != nil && !x.required.IsEmpty():
 		// The client's text names no cause; the same request, made here, may show it.
-		return x.tryHere(ctx, unsure(cause.CredentialRejected, rejectedCandidates(), "the client's text names no cause"))
+		return x.tryHere(ctx, unsure(cause.CredentialRejected, rejectedCandidates(),
+			"the client's text names no cause"))
 	}
-	return unsure(cause.CredentialRejected, append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing, cause.MissingRight, cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
+	return unsure(cause.CredentialRejected,
+		append([]acrkit.Cause{cause.NoCredential, cause.SilentlyAnonymous, cause.HelperMissing, cause.MissingRight,
+			cause.TokenEnded, cause.TagUnknown}, rejectedCandidates()...),
 		"the answer says that authentication is required, which it says for every cause")
 }
 
@@ -96,7 +103,8 @@ func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
 		if known.Confidence == CannotTell || known.Code == cause.SilentlyAnonymous {
 			known = suspect(cause.NoCredential, cause.SilentlyAnonymous, cause.CredentialRejected)
 		}
-		known.Evidence = append(known.Evidence, "no credential for the registry is known here, and it gives no token without one")
+		known.Evidence = append(known.Evidence,
+			"no credential for the registry is known here, and it gives no token without one")
 		return known
 	case err != nil:
 		a := x.a
@@ -120,7 +128,8 @@ func (x *examiner) tryHere(ctx context.Context, known Diagnosis) Diagnosis {
 		known.Evidence = append(known.Evidence, grants)
 		return known
 	}
-	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.SilentlyAnonymous, cause.StoreIgnored, cause.BasicOnAPI, cause.TokenEnded, cause.AskedTooLittle},
+	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.SilentlyAnonymous, cause.StoreIgnored,
+		cause.BasicOnAPI, cause.TokenEnded, cause.AskedTooLittle},
 		append(known.Evidence, grants)...)
 }
 
@@ -131,7 +140,8 @@ func (x *examiner) sentForOtherCloud() bool {
 }
 
 func (x *examiner) otherCloud() Diagnosis {
-	return verdict(cause.OtherCloud, Proved, "the Entra token is for "+clip(strings.Join(x.claims.Audience, ", "))+", which is not of the registry's cloud")
+	return verdict(cause.OtherCloud, Proved, "the Entra token is for "+clip(strings.Join(x.claims.Audience, ", "))+
+		", which is not of the registry's cloud")
 }
 
 // isAnonymous reports whether the credential that is known here is none.
@@ -188,9 +198,11 @@ func (x *examiner) byARM(ctx context.Context, evidence string) (Diagnosis, bool)
 		case err != nil:
 			return Diagnosis{}, false
 		case !state.AdminUser:
-			return verdict(cause.AdminDisabled, Proved, evidence, "Azure Resource Manager: adminUserEnabled is false"), true
+			return verdict(cause.AdminDisabled, Proved, evidence, "Azure Resource Manager: adminUserEnabled is false"),
+				true
 		}
-		return verdict(cause.PasswordWrong, Proved, evidence, "Azure Resource Manager: the admin user is enabled, and its passwords do not expire"), true
+		return verdict(cause.PasswordWrong, Proved, evidence,
+			"Azure Resource Manager: the admin user is enabled, and its passwords do not expire"), true
 	}
 	state, err := x.o.ARM.Token(ctx, x.reg, name)
 	x.noteARM(fmt.Sprintf("the token %q", clip(name)), err)
@@ -200,7 +212,8 @@ func (x *examiner) byARM(ctx context.Context, evidence string) (Diagnosis, bool)
 	case err != nil:
 		return Diagnosis{}, false
 	case !state.Enabled:
-		return verdict(cause.TokenDisabled, Proved, evidence, "Azure Resource Manager: the token's status is disabled"), true
+		return verdict(cause.TokenDisabled, Proved, evidence, "Azure Resource Manager: the token's status is disabled"),
+			true
 	}
 	return x.byPasswords(state, evidence), true
 }
@@ -227,23 +240,29 @@ func (x *examiner) byPasswords(state TokenState, evidence string) Diagnosis {
 	all := len(state.Passwords)
 	switch {
 	case all > 0 && expired == all:
-		return verdict(cause.PasswordExpired, Proved, evidence, "Azure Resource Manager: the token is enabled, and every password it has is past its expiry")
+		return verdict(cause.PasswordExpired, Proved, evidence,
+			"Azure Resource Manager: the token is enabled, and every password it has is past its expiry")
 	case young > 0:
-		return Diagnosis{Code: cause.PasswordNotYetActive, Confidence: Suspected, Candidates: []acrkit.Cause{cause.PasswordNotYetActive, cause.PasswordWrong},
-			Evidence: []string{evidence, "Azure Resource Manager: a password was made less than a minute ago"}}
+		return Diagnosis{Code: cause.PasswordNotYetActive, Confidence: Suspected,
+			Candidates: []acrkit.Cause{cause.PasswordNotYetActive, cause.PasswordWrong},
+			Evidence:   []string{evidence, "Azure Resource Manager: a password was made less than a minute ago"}}
 	case expired > 0:
 		return unsure(cause.CredentialRejected, []acrkit.Cause{cause.PasswordExpired, cause.PasswordWrong}, evidence,
-			"Azure Resource Manager: the token is enabled; one of its passwords has expired, and which one was used is not known")
+			"Azure Resource Manager: the token is enabled; one of its passwords has expired, and which one was used "+
+				"is not known")
 	}
-	return verdict(cause.PasswordWrong, Proved, evidence, fmt.Sprintf("Azure Resource Manager: the token is enabled, and none of its %d passwords has expired", all))
+	return verdict(cause.PasswordWrong, Proved, evidence,
+		fmt.Sprintf("Azure Resource Manager: the token is enabled, and none of its %d passwords has expired", all))
 }
 
 // basicOnAPI explains a password that was sent as Basic to the API itself.
 func (x *examiner) basicOnAPI(ctx context.Context) Diagnosis {
-	evidence := "the request carried Basic, and the challenge is Basic: a token's password is accepted only at /oauth2/token"
+	evidence := "the request carried Basic, and the challenge is Basic: a token's password is accepted only at " +
+		"/oauth2/token"
 	candidates := []acrkit.Cause{cause.BasicOnAPI, cause.CredentialRejected}
 	if x.o.NoProbes || x.user == "" || x.password == "" {
-		return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence}, Candidates: candidates}
+		return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence},
+			Candidates: candidates}
 	}
 	// To the same origin, whose token service it is for.
 	t, err := x.another(auth.UserPassword(x.user, x.password))
@@ -255,7 +274,9 @@ func (x *examiner) basicOnAPI(ctx context.Context) Diagnosis {
 	case err == nil:
 		return verdict(cause.BasicOnAPI, Proved, evidence, "the token service accepts the same user and password")
 	case isCode(err, acrkit.CodeCredentialRejected):
-		return unsure(cause.CredentialRejected, rejectedCandidates(), evidence, "the token service does not accept them either")
+		return unsure(cause.CredentialRejected, rejectedCandidates(), evidence,
+			"the token service does not accept them either")
 	}
-	return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence}, Candidates: candidates}
+	return Diagnosis{Code: cause.BasicOnAPI, Confidence: Suspected, Evidence: []string{evidence},
+		Candidates: candidates}
 }

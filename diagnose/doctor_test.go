@@ -47,12 +47,14 @@ func TestDoctor_Healthy(t *testing.T) {
 	r.Push("team/app", "v1")
 	const app = "repositories/team/app/"
 	token := r.Token("ci-app", app+"content/read", app+"content/write", app+"metadata/read")
-	for name, cred := range map[string]auth.Credential{"scoped token": token.Credential(), "service principal": r.ServicePrincipal("AcrPush").Credential()} {
+	for name, cred := range map[string]auth.Credential{"scoped token": token.Credential(),
+		"service principal": r.ServicePrincipal("AcrPush").Credential()} {
 		t.Run(name, func(t *testing.T) {
 			tr := r.Transport(cred)
 			r.ResetRequests()
 			steps := walk(t, diagnose.Check{Registry: tr.Registry(), Transport: tr, Wants: []diagnose.Want{
-				{Repository: "team/app", Action: acrkit.ContentRead}, {Repository: "team/app", Action: acrkit.ContentWrite, Target: "v1"},
+				{Repository: "team/app", Action: acrkit.ContentRead},
+				{Repository: "team/app", Action: acrkit.ContentWrite, Target: "v1"},
 				{Repository: "team/app", Action: acrkit.MetadataRead},
 			}}, &diagnose.Options{Base: r.RoundTripper()}, token.Password1)
 			done := map[string]diagnose.Outcome{}
@@ -64,7 +66,8 @@ func TestDoctor_Healthy(t *testing.T) {
 					done[s.Name] = s.Outcome
 				}
 			}
-			for _, step := range []string{"registry", "name", "tcp", "tls", "proxy", "challenge", "network-rule", "clock", "credential", "shape", "token", "rights", "operation", "locks", "data-endpoint"} {
+			for _, step := range []string{"registry", "name", "tcp", "tls", "proxy", "challenge", "network-rule",
+				"clock", "credential", "shape", "token", "rights", "operation", "locks", "data-endpoint"} {
 				if done[step] != diagnose.OK {
 					t.Errorf("the step %q ended %q", step, done[step])
 				}
@@ -103,11 +106,12 @@ func TestDoctor_Finds(t *testing.T) {
 			r.DenyNetwork()
 			return diagnose.Check{Registry: tr.Registry(), Transport: tr}
 		}},
-		{"credential that cannot be used", "credential", "password-whitespace", func(t *testing.T, r *acrtest.Registry) diagnose.Check {
-			reg := mustRegistry(t, r.Host())
-			_, err := auth.NewTransport(r.Host(), auth.ScopedToken("ci-app", "leak-canary\n"), nil)
-			return diagnose.Check{Registry: reg, Err: err}
-		}},
+		{"credential that cannot be used", "credential", "password-whitespace",
+			func(t *testing.T, r *acrtest.Registry) diagnose.Check {
+				reg := mustRegistry(t, r.Host())
+				_, err := auth.NewTransport(r.Host(), auth.ScopedToken("ci-app", "leak-canary\n"), nil)
+				return diagnose.Check{Registry: reg, Err: err}
+			}},
 		{"no credential", "credential", "no-credential", func(t *testing.T, r *acrtest.Registry) diagnose.Check {
 			return diagnose.Check{Registry: mustRegistry(t, r.Host())}
 		}},
@@ -127,11 +131,13 @@ func TestDoctor_Finds(t *testing.T) {
 		}},
 		{"right", "rights", "push-without-pull", func(_ *testing.T, r *acrtest.Registry) diagnose.Check {
 			tr := r.Transport(r.Token("ci-app", app+"content/write").Credential())
-			return diagnose.Check{Registry: tr.Registry(), Transport: tr, Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentWrite}}}
+			return diagnose.Check{Registry: tr.Registry(), Transport: tr,
+				Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentWrite}}}
 		}},
 		{"tag", "operation", "tag-unknown", func(_ *testing.T, r *acrtest.Registry) diagnose.Check {
 			tr := r.Transport(r.Token("ci-app", app+"content/read", app+"metadata/read").Credential())
-			return diagnose.Check{Registry: tr.Registry(), Transport: tr, Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentRead, Target: "gone"}}}
+			return diagnose.Check{Registry: tr.Registry(), Transport: tr,
+				Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentRead, Target: "gone"}}}
 		}},
 		{"lock", "locks", "tag-locked", func(t *testing.T, r *acrtest.Registry) diagnose.Check {
 			k := r.TokenOf("owner", "_repositories_admin")
@@ -139,7 +145,8 @@ func TestDoctor_Finds(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr := r.Transport(k.Credential())
-			return diagnose.Check{Registry: tr.Registry(), Transport: tr, Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentWrite, Target: "v1"}}}
+			return diagnose.Check{Registry: tr.Registry(), Transport: tr,
+				Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentWrite, Target: "v1"}}}
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -167,14 +174,16 @@ func TestNoProbes(t *testing.T) {
 	tr := r.Transport(r.Token("ci-app", "repositories/team/app/content/read").Credential())
 	err := do(t, tr, http.MethodGet, "/v2/team/app/tags/list")
 	r.ResetRequests()
-	d, explainErr := diagnose.Explain(t.Context(), diagnose.Attempt{Err: err, Transport: tr}, &diagnose.Options{NoProbes: true, Base: r.RoundTripper()})
+	d, explainErr := diagnose.Explain(t.Context(), diagnose.Attempt{Err: err, Transport: tr},
+		&diagnose.Options{NoProbes: true, Base: r.RoundTripper()})
 	if explainErr != nil {
 		t.Fatal(explainErr)
 	}
 	if got := r.Requests(); len(got) > 0 || len(d.Probes) > 0 {
 		t.Errorf("%v, %v", got, d.Probes)
 	}
-	if c, _ := diagnose.Lookup(string(d.Code)); c.Name != "metadata-read-missing" || d.Confidence != diagnose.Suspected {
+	if c, _ := diagnose.Lookup(string(d.Code)); c.Name != "metadata-read-missing" ||
+		d.Confidence != diagnose.Suspected {
 		t.Errorf("%s, %s", c.Name, d.Confidence)
 	}
 }
@@ -188,9 +197,12 @@ func TestProbesStayHome(t *testing.T) {
 		return nil, fmt.Errorf("no answer")
 	})
 	for _, target := range []string{"https://evil.example/v2/team/app/tags/list", "https://evil.example/oauth2/token"} {
-		x := &diagnose.Exchange{Method: http.MethodGet, URL: target, Status: http.StatusUnauthorized, RequestHeader: basic("ci", "leak-canary-password"),
-			Header: http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`, `Bearer realm="https://evil.example/token",service="evil.example",scope="repository:team/app:pull"`}}}
-		d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: mustRegistry(t, acrHost), Exchange: x}, &diagnose.Options{Base: base, Resolver: noAlias{}})
+		x := &diagnose.Exchange{Method: http.MethodGet, URL: target, Status: http.StatusUnauthorized,
+			RequestHeader: basic("ci", "leak-canary-password"),
+			Header: http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`,
+				`Bearer realm="https://evil.example/token",service="evil.example",scope="repository:team/app:pull"`}}}
+		d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: mustRegistry(t, acrHost), Exchange: x},
+			&diagnose.Options{Base: base, Resolver: noAlias{}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,8 @@ type doctor struct {
 
 func newDoctor(check Check, opts *Options) *doctor {
 	d := &doctor{check: check, left: MaxRequests}
-	d.examiner = newExaminer(Attempt{Registry: check.Registry, Transport: check.Transport, Lookups: check.Lookups, Written: check.Written}, opts)
+	d.examiner = newExaminer(Attempt{Registry: check.Registry, Transport: check.Transport, Lookups: check.Lookups,
+		Written: check.Written}, opts)
 	d.start = d.o.Now()
 	d.byProxy = d.proxyURL()
 	return d
@@ -50,7 +51,8 @@ func (d *doctor) examine(a Attempt) *examiner {
 // step ends a step with what was asked since the last one.
 func (d *doctor) step(name string, o Outcome, text string, found *Diagnosis) Step {
 	now := d.o.Now()
-	s := Step{Name: name, Want: d.now, Outcome: o, Text: text, Diagnosis: found, Requests: d.probes, Took: now.Sub(d.start)}
+	s := Step{Name: name, Want: d.now, Outcome: o, Text: text, Diagnosis: found, Requests: d.probes,
+		Took: now.Sub(d.start)}
 	d.probes, d.start = nil, now
 	return s
 }
@@ -96,7 +98,8 @@ func (d *doctor) written(ctx context.Context, yield func(Step) bool) bool {
 		return false
 	}
 	if strings.HasSuffix(d.check.Written, ":443") {
-		return yield(d.failed(ctx, "registry", Warning, verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(d.check.Written)))))
+		return yield(d.failed(ctx, "registry", Warning,
+			verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(d.check.Written)))))
 	}
 	return yield(d.step("registry", OK, d.reg.Host(), nil))
 }
@@ -227,7 +230,8 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
 	}
-	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential", "/v2/") //nolint:bodyclose // ask closes it
+	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential",
+		"/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		yield(d.explained(ctx, "challenge", err, acrkit.Scope{}, ""))
 		return false
@@ -240,7 +244,8 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	switch {
 	case resp.StatusCode == http.StatusForbidden:
 		a := d.a
-		a.Exchange = &Exchange{Method: http.MethodGet, URL: d.scheme() + "://" + d.reg.Host() + "/v2/", Status: resp.StatusCode, Header: resp.Header, Body: body}
+		a.Exchange = &Exchange{Method: http.MethodGet, URL: d.scheme() + "://" + d.reg.Host() + "/v2/",
+			Status: resp.StatusCode, Header: resp.Header, Body: body}
 		x := d.examine(a)
 		found := x.finish(ctx, x.networkRule(ctx))
 		d.probes = append(d.probes, x.probes...)
@@ -250,12 +255,18 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 		yield(d.failed(ctx, "challenge", Failed, verdict(cause.Throttled, Proved, "GET /v2/ is answered 429")))
 		return false
 	case resp.StatusCode >= 500:
-		yield(d.failed(ctx, "challenge", Failed, verdict(cause.Unavailable, Proved, fmt.Sprintf("GET /v2/ is answered %d", resp.StatusCode))))
+		yield(d.failed(ctx, "challenge", Failed,
+			verdict(cause.Unavailable, Proved, fmt.Sprintf("GET /v2/ is answered %d", resp.StatusCode))))
 		return false
-	case bearer && challenge.Service != "" && !strings.EqualFold(challenge.Service, d.reg.Host()) && d.otherRegistry(challenge.Service):
-		return yield(d.failed(ctx, "challenge", Warning, verdict(cause.Protocol, Suspected, "the challenge names another service, "+clip(redact.Text(challenge.Service)))))
+	case bearer && challenge.Service != "" && !strings.EqualFold(challenge.Service, d.reg.Host()) &&
+		d.otherRegistry(challenge.Service):
+		return yield(d.failed(ctx, "challenge", Warning,
+			verdict(cause.Protocol, Suspected, "the challenge names another service, "+
+				clip(redact.Text(challenge.Service)))))
 	case !bearer && (resp.StatusCode != http.StatusOK || resp.Header.Get("Docker-Distribution-Api-Version") == ""):
-		yield(d.failed(ctx, "challenge", Failed, verdict(cause.NotARegistry, Proved, fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge", resp.StatusCode))))
+		yield(d.failed(ctx, "challenge", Failed,
+			verdict(cause.NotARegistry, Proved, fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge",
+				resp.StatusCode))))
 		return false
 	}
 	return yield(d.step("challenge", OK, "the registry asks for a Bearer token", nil)) &&
@@ -280,7 +291,8 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 		return false
 	}
 	if d.check.Transport == nil {
-		yield(d.failed(ctx, "credential", Failed, verdict(cause.NoCredential, Proved, "there is none for this registry")))
+		yield(d.failed(ctx, "credential", Failed,
+			verdict(cause.NoCredential, Proved, "there is none for this registry")))
 		return false
 	}
 	text := d.check.Transport.Describe()
@@ -305,7 +317,8 @@ func (d *doctor) credentialStep(ctx context.Context, yield func(Step) bool) bool
 func losers(lookups []auth.Lookup) []string {
 	var out []string
 	for _, l := range lookups {
-		if l.Outcome == auth.OutcomeShadowed || l.Outcome == auth.OutcomeRefused || l.Outcome == auth.OutcomeFailed || l.Outcome == auth.OutcomeIncomplete {
+		if l.Outcome == auth.OutcomeShadowed || l.Outcome == auth.OutcomeRefused || l.Outcome == auth.OutcomeFailed ||
+			l.Outcome == auth.OutcomeIncomplete {
 			out = append(out, l.Source+": "+string(l.Outcome))
 		}
 	}

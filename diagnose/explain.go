@@ -25,7 +25,8 @@ import (
 // is known is no error, and a diagnosis with [CannotTell].
 func Explain(ctx context.Context, a Attempt, opts *Options) (Diagnosis, error) {
 	if a.Err == nil && a.Exchange == nil && a.Text == "" {
-		return Diagnosis{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain a failure", Registry: a.Registry, Reason: "there is no error, no exchange and no text of one"}
+		return Diagnosis{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain a failure", Registry: a.Registry,
+			Reason: "there is no error, no exchange and no text of one"}
 	}
 	x := newExaminer(a, opts)
 	d := x.nearest(ctx, x.decide(ctx))
@@ -124,7 +125,8 @@ func (x *examiner) clock(context.Context) (Diagnosis, bool) {
 	}
 	off := x.o.Now().Sub(x.date)
 	timely := x.refused && x.refusal.Number == assertionEnded ||
-		x.claimsKnown && !x.claims.Expires.IsZero() && x.claims.Expires.After(x.date) != x.claims.Expires.After(x.o.Now())
+		x.claimsKnown && !x.claims.Expires.IsZero() &&
+			x.claims.Expires.After(x.date) != x.claims.Expires.After(x.o.Now())
 	if off.Abs() <= clockSkew || !timely {
 		return Diagnosis{}, false
 	}
@@ -176,11 +178,13 @@ func (x *examiner) entra(context.Context) (Diagnosis, bool) {
 	}
 	c := x.refusal.Cause()
 	if c == cause.EntraAudienceUnknown && x.loginServerAsResource() {
-		return verdict(cause.ScopeOfLoginServer, Proved, "Entra names a login server as the resource: "+x.refusal.Error()), true
+		return verdict(cause.ScopeOfLoginServer, Proved, "Entra names a login server as the resource: "+
+			x.refusal.Error()), true
 	}
 	d := verdict(c, Proved, x.refusal.Error())
 	if x.refusal.Number == assertionEnded {
-		d.Evidence = append(d.Evidence, "the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
+		d.Evidence = append(d.Evidence,
+			"the assertion has ended: each is good for minutes, and the next sign-in needs a new one")
 		d.Fix = sentence.Draft(sentence.SignInWithAssertion, x.blanks())
 	}
 	return d, true
@@ -201,7 +205,8 @@ func (x *examiner) loginServerAsResource() bool {
 
 // sent explains what the request itself shows, if it is known.
 func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
-	if host := x.a.Written; strings.HasSuffix(host, ":443") && (x.status == http.StatusNotFound || x.status == http.StatusUnauthorized) {
+	if host := x.a.Written; strings.HasSuffix(host, ":443") &&
+		(x.status == http.StatusNotFound || x.status == http.StatusUnauthorized) {
 		return verdict(cause.LoginServerPort, Suspected, fmt.Sprintf("the host is written %q", clip(host))), true
 	}
 	if x.a.Exchange != nil && x.url != nil && errtext.IsOtherRegistry(x.url.Hostname()) && x.status >= 400 {
@@ -210,18 +215,24 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	if !x.requestKnown {
 		return Diagnosis{}, false
 	}
-	const longHeader = 6 << 10 // servers in front of the service stop at 8 KiB; about 6 was seen to fail (users' reports)
+	// servers in front of the service stop at 8 KiB; about 6 was seen to fail (users' reports)
+	const longHeader = 6 << 10
 	values, hasScope := x.form["scope"]
 	switch {
-	case x.length > longHeader && (x.status == http.StatusBadRequest || x.status == http.StatusRequestHeaderFieldsTooLarge):
-		return verdict(cause.HeaderTooLarge, Proved, fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
-	case x.at == theToken && x.status == http.StatusBadRequest && hasScope && strings.TrimSpace(strings.Join(values, "")) == "":
+	case x.length > longHeader &&
+		(x.status == http.StatusBadRequest || x.status == http.StatusRequestHeaderFieldsTooLarge):
+		return verdict(cause.HeaderTooLarge, Proved,
+			fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
+	case x.at == theToken && x.status == http.StatusBadRequest && hasScope &&
+		strings.TrimSpace(strings.Join(values, "")) == "":
 		return verdict(cause.EmptyScope, Proved, "the token request has an empty scope="), true
 	case loginfile.ByteOrderMark(x.password) != "" && x.status >= 400:
-		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent "+loginfile.ByteOrderMark(x.password)), true
+		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent "+
+			loginfile.ByteOrderMark(x.password)), true
 	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.status >= 400,
 		x.user != "" && x.user != strings.TrimSpace(x.user) && x.status >= 400:
-		return verdict(cause.PasswordWhitespace, Proved, "the user name or password that was sent begins or ends with white space"), true
+		return verdict(cause.PasswordWhitespace, Proved,
+			"the user name or password that was sent begins or ends with white space"), true
 	case x.status != http.StatusUnauthorized:
 		return Diagnosis{}, false
 	case !x.sentSecret && x.at == theToken:
@@ -229,24 +240,32 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	case !x.sentSecret && x.at == theAPI && x.challenge.Error == "":
 		return x.anonymous(ctx, "the request carried no Authorization header"), true
 	case x.claimsKnown && !x.claims.Expires.IsZero() && !x.date.IsZero() && x.claims.Expires.Before(x.date):
-		return verdict(cause.TokenEnded, Proved, fmt.Sprintf("the token that was sent ended at %s, and the answer is of %s",
-			x.claims.Expires.UTC().Format(time.RFC3339), x.date.UTC().Format(time.RFC3339))), true
+		return verdict(cause.TokenEnded, Proved,
+			fmt.Sprintf("the token that was sent ended at %s, and the answer is of %s",
+				x.claims.Expires.UTC().Format(time.RFC3339), x.date.UTC().Format(time.RFC3339))), true
 	case x.claimsKnown && x.claims.IsACR() && len(x.claims.Audience) == 1 && x.otherRegistry(x.claims.Audience[0]):
-		return verdict(cause.WrongRegistryToken, Proved, fmt.Sprintf("the token is for %s", clip(x.claims.Audience[0]))), true
+		return verdict(cause.WrongRegistryToken, Proved,
+			fmt.Sprintf("the token is for %s", clip(x.claims.Audience[0]))), true
 	case x.at == theExchange && x.claimsKnown && x.claims.IsResourceManager() && x.saysIt(errtext.SaysTokenInvalid):
-		return verdict(cause.ARMAudienceDisabled, Proved, "the Entra token is for Azure Resource Manager, and the registry answered: token validation failed"), true
+		return verdict(cause.ARMAudienceDisabled, Proved,
+			"the Entra token is for Azure Resource Manager, and the registry answered: token validation failed"), true
 	case x.sentForOtherCloud():
 		return x.otherCloud(), true
 	case x.at != theExchange && x.claimsKnown && x.claims.IsEntra():
-		return verdict(cause.TokenAsPassword, Proved, "a token of Entra was sent where the registry takes its own tokens or a password"), true
-	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" && x.user != wire.ZeroGUID && x.user != "":
-		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q", clip(x.user))), true
+		return verdict(cause.TokenAsPassword, Proved,
+			"a token of Entra was sent where the registry takes its own tokens or a password"), true
+	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" &&
+		x.user != wire.ZeroGUID && x.user != "":
+		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q",
+			clip(x.user))), true
 	case x.damage != "" && x.at != theExchange:
 		return verdict(cause.TokenMalformed, Proved, "the token that was sent is damaged: "+x.damage), true
-	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") && (x.at == theAPI || x.at == theBase):
+	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") &&
+		(x.at == theAPI || x.at == theBase):
 		return x.basicOnAPI(ctx), true
 	case x.at == theToken && wire.IsGUID(x.user) && x.user != wire.ZeroGUID && wire.IsGUID(x.password):
-		return verdict(cause.SecretIDPasted, Proved, "the secret has the form of a GUID, which the value of a client secret never has"), true
+		return verdict(cause.SecretIDPasted, Proved,
+			"the secret has the form of a GUID, which the value of a client secret never has"), true
 	}
 	return Diagnosis{}, false
 }
@@ -271,7 +290,8 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 		return x.invalidToken(ctx), true
 	case code == acrkit.CodeCredentialRejected, x.status == http.StatusUnauthorized:
 		return x.unauthorized(ctx), true
-	case code == acrkit.CodeLocked, x.status == http.StatusMethodNotAllowed && x.serviceCode("REGISTRY_DISALLOWED_OPERATION"):
+	case code == acrkit.CodeLocked, x.status == http.StatusMethodNotAllowed &&
+		x.serviceCode("REGISTRY_DISALLOWED_OPERATION"):
 		return x.locked(ctx), true
 	case x.status == http.StatusForbidden:
 		return x.forbidden(ctx), true
@@ -279,21 +299,27 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 		return verdict(cause.Throttled, Proved, cmp.Or(x.reason(), "the answer is 429")), true
 	case code == acrkit.CodeNotFound, x.status == http.StatusNotFound:
 		return x.notFound(ctx), true
-	case x.serviceCode("CONTENT_LENGTH_INVALID"), x.serviceCode("SIZE_INVALID"), x.status == http.StatusRequestedRangeNotSatisfiable,
+	case x.serviceCode("CONTENT_LENGTH_INVALID"), x.serviceCode("SIZE_INVALID"),
+		x.status == http.StatusRequestedRangeNotSatisfiable,
 		x.status == http.StatusRequestEntityTooLarge && x.url != nil && strings.Contains(x.url.Path, "/blobs/uploads"):
-		return verdict(cause.UploadPartRefused, Proved, fmt.Sprintf("the answer to a part of an upload is %d", x.status)), true
+		return verdict(cause.UploadPartRefused, Proved, fmt.Sprintf("the answer to a part of an upload is %d",
+			x.status)), true
 	case x.status == http.StatusRequestEntityTooLarge:
 		return verdict(cause.TooLarge, Proved, "the answer is 413"), true
 	case x.status >= 500:
 		if x.at == theToken && x.status == http.StatusInternalServerError {
 			return unsure(cause.Unavailable, []acrkit.Cause{cause.PasswordWhitespace, cause.Unavailable},
-				"the token service answered 500, which white space around a password does, and a failure of the service"), true
+				"the token service answered 500, which white space around a password does, and a failure of the "+
+					"service"), true
 		}
 		return verdict(cause.Unavailable, Proved, fmt.Sprintf("the answer is %d", x.status)), true
-	case x.a.Exchange != nil && (x.at == theBase || x.at == theToken) && x.status != http.StatusBadRequest && x.status >= 300:
+	case x.a.Exchange != nil && (x.at == theBase || x.at == theToken) && x.status != http.StatusBadRequest &&
+		x.status >= 300:
 		return verdict(cause.NotARegistry, Suspected, fmt.Sprintf("the answer to %s is %d", x.method, x.status)), true
-	case x.a.Exchange != nil && x.at == theBase && x.status == http.StatusOK && x.a.Exchange.Header.Get("Docker-Distribution-Api-Version") == "":
-		return verdict(cause.NotARegistry, Proved, "the answer to GET /v2/ is 200 without Docker-Distribution-Api-Version"), true
+	case x.a.Exchange != nil && x.at == theBase && x.status == http.StatusOK &&
+		x.a.Exchange.Header.Get("Docker-Distribution-Api-Version") == "":
+		return verdict(cause.NotARegistry, Proved,
+			"the answer to GET /v2/ is 200 without Docker-Distribution-Api-Version"), true
 	case x.a.Exchange != nil && x.status == http.StatusTemporaryRedirect:
 		return x.redirected(ctx), true
 	case code != "":
@@ -310,8 +336,9 @@ func (x *examiner) anonymous(_ context.Context, evidence string) Diagnosis {
 	if x.a.Exchange != nil || x.a.Text != "" && x.err == nil {
 		for _, l := range x.a.Lookups {
 			if l.Kind == auth.KindDockerConfig && l.Outcome == auth.OutcomeUsed {
-				return Diagnosis{Code: cause.StoreIgnored, Confidence: Suspected, Candidates: []acrkit.Cause{cause.StoreIgnored, cause.SilentlyAnonymous},
-					Evidence: []string{evidence, "there is a credential for the registry in " + l.Source}}
+				return Diagnosis{Code: cause.StoreIgnored, Confidence: Suspected,
+					Candidates: []acrkit.Cause{cause.StoreIgnored, cause.SilentlyAnonymous},
+					Evidence:   []string{evidence, "there is a credential for the registry in " + l.Source}}
 			}
 		}
 		return verdict(cause.SilentlyAnonymous, Proved, evidence)
@@ -326,7 +353,8 @@ func (x *examiner) invalidToken(ctx context.Context) Diagnosis {
 	if d, ok := x.ended(ctx); ok {
 		return d
 	}
-	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.TokenAsPassword, cause.WrongRegistryToken, cause.TokenDisabled},
+	return unsure(cause.CredentialRejected, []acrkit.Cause{cause.TokenEnded, cause.TokenAsPassword,
+		cause.WrongRegistryToken, cause.TokenDisabled},
 		"the registry does not accept the access token (invalid_token)")
 }
 
@@ -350,7 +378,8 @@ func (x *examiner) ended(ctx context.Context) (Diagnosis, bool) {
 	if s.RefreshTokenExpires.After(now) {
 		return Diagnosis{}, false
 	}
-	d := verdict(cause.TokenEnded, Proved, fmt.Sprintf("the ACR refresh token ended at %s, by its own exp and %s", s.RefreshTokenExpires.UTC().Format(time.RFC3339), by))
+	d := verdict(cause.TokenEnded, Proved, fmt.Sprintf("the ACR refresh token ended at %s, by its own exp and %s",
+		s.RefreshTokenExpires.UTC().Format(time.RFC3339), by))
 	if by != "the registry's Date" {
 		d.Confidence = Suspected
 	}

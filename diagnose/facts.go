@@ -254,7 +254,8 @@ func (f *facts) fromRequest(x *Exchange) {
 	if f.url != nil && x.Method == http.MethodGet {
 		f.form = f.url.Query()
 	}
-	if len(x.RequestBody) > 0 && len(x.RequestBody) <= maxText && strings.HasPrefix(x.RequestHeader.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if len(x.RequestBody) > 0 && len(x.RequestBody) <= maxText &&
+		strings.HasPrefix(x.RequestHeader.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		f.form, _ = url.ParseQuery(string(x.RequestBody))
 		f.user = cmp.Or(f.form.Get("username"), f.user)
 		f.password = cmp.Or(f.form.Get("password"), f.password)

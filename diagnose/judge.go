@@ -125,7 +125,8 @@ func (x *examiner) eventOfNetwork(ctx context.Context, e errtext.Event) (Diagnos
 	case errtext.Closed, errtext.Handshake:
 		return suspect(cause.Unavailable, cause.TLSIntercepted, cause.ProxyUnreachable, cause.ConnectionTimeout), true
 	case errtext.Unreached:
-		return unsure(cause.Unavailable, []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed, cause.ConnectionRefused,
+		return unsure(cause.Unavailable, []acrkit.Cause{cause.NameUnknown, cause.NameLookupFailed,
+			cause.ConnectionRefused,
 			cause.ConnectionTimeout, cause.CertificateUntrusted, cause.TLSIntercepted, cause.ProxyUnreachable}), true
 	case errtext.NameUnknown:
 		if x.o.ARM != nil && !x.reg.IsZero() {
@@ -401,7 +402,8 @@ func (x *examiner) unauthorizedByText(ctx context.Context, e errtext.Event) (Dia
 	case e.Place == errtext.AtToken, e.Said(errtext.SaysAuthRequired) && x.repository != "":
 		// The token service refused, and not the registry, which names the right that
 		// is missing: either nothing was sent, or what was sent is not accepted.
-		others := append([]acrkit.Cause{cause.NoCredential, cause.CredentialRejected, cause.StoreIgnored}, rejectedCandidates()...)
+		others := append([]acrkit.Cause{cause.NoCredential, cause.CredentialRejected, cause.StoreIgnored},
+			rejectedCandidates()...)
 		d = suspect(cause.SilentlyAnonymous, others...)
 	}
 	if x.a.Transport != nil && !x.required.IsEmpty() {

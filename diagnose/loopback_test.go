@@ -24,7 +24,8 @@ func TestAtLoopback(t *testing.T) {
 	r := acrtest.NewRegistry(t, nil)
 	var through http.Handler // it must know its own address
 	ofProxy := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { through.ServeHTTP(w, r) }))
-	p, err := proxy.New(r.Transport(auth.Anonymous()), &proxy.Options{Hosts: []string{strings.TrimPrefix(ofProxy, "http://")}, Scheme: "http", Open: true})
+	p, err := proxy.New(r.Transport(auth.Anonymous()),
+		&proxy.Options{Hosts: []string{strings.TrimPrefix(ofProxy, "http://")}, Scheme: "http", Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,8 @@ func TestAtLoopback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, host, _ := strings.Cut(tc.url, "://")
-			text := fmt.Sprintf("PUT %s/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied", tc.url)
+			text := fmt.Sprintf("PUT %s/v2/a/b/manifests/v1: DENIED: requested access to the resource is denied",
+				tc.url)
 			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: mustRegistry(t, host), Text: text},
 				&diagnose.Options{NoProbes: tc.silent, PlainHTTP: true})
 			if err != nil {

@@ -24,14 +24,17 @@ func TestOwnSentences(t *testing.T) {
 	// Sentences that leave the cause open.
 	open := map[string]bool{"held": true, "not_found": true}
 	for _, v := range file.Vectors {
-		quoted, err := json.Marshal(map[string]any{"errors": []any{map[string]string{"code": "UNAUTHORIZED", "message": v.Message}}})
+		quoted, err := json.Marshal(
+			map[string]any{"errors": []any{map[string]string{"code": "UNAUTHORIZED", "message": v.Message}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for language, text := range map[string]string{
-			"Python":     "Traceback (most recent call last):\n  File \"tags.py\", line 9, in <module>\nacrkit.RefusedError: " + v.Message + "\n",
-			"TypeScript": "RestError: " + v.Message + "\n    at RegistryClient.sendRequest (client.js:1:2) {\n  code: '" + v.Code + "'\n}\n",
-			"Java":       "com.azure.core.exception.HttpResponseException: \"" + string(quoted) + "\"\n",
+			"Python": "Traceback (most recent call last):\n  File \"tags.py\", line 9, in " +
+				"<module>\nacrkit.RefusedError: " + v.Message + "\n",
+			"TypeScript": "RestError: " + v.Message +
+				"\n    at RegistryClient.sendRequest (client.js:1:2) {\n  code: '" + v.Code + "'\n}\n",
+			"Java": "com.azure.core.exception.HttpResponseException: \"" + string(quoted) + "\"\n",
 		} {
 			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Text: text}, &diagnose.Options{NoProbes: true})
 			if err != nil {

@@ -157,7 +157,8 @@ func (x *examiner) dateOf(ctx context.Context) time.Time {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return time.Time{}
 	}
-	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential", "/v2/") //nolint:bodyclose // ask closes it
+	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential",
+		"/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		return time.Time{}
 	}
@@ -174,7 +175,8 @@ func (x *examiner) token(ctx context.Context, t *auth.Transport, what string, sc
 		return auth.Token{}, errNotAsked
 	}
 	token, err := t.Token(ctx, scope)
-	p := Probe{What: what, Method: http.MethodPost, URL: x.scheme() + "://" + x.reg.Host() + "/oauth2/token", Status: http.StatusOK, Result: "granted: unknown"}
+	p := Probe{What: what, Method: http.MethodPost, URL: x.scheme() + "://" + x.reg.Host() + "/oauth2/token",
+		Status: http.StatusOK, Result: "granted: unknown"}
 	switch e := (*acrkit.Error)(nil); {
 	case err != nil && !wasAnswered(err):
 		x.unanswered(p, resultOf("", err))
@@ -204,7 +206,8 @@ func wasAnswered(err error) bool {
 
 // another binds another credential to the registry, for a probe.
 func (x *examiner) another(cred auth.Credential) (*auth.Transport, error) {
-	return auth.NewTransport(x.reg.Host(), cred, &auth.Options{Base: x.o.Base, PlainHTTP: x.o.PlainHTTP, CustomLoginServer: true, Now: x.o.Now})
+	return auth.NewTransport(x.reg.Host(), cred, &auth.Options{Base: x.o.Base, PlainHTTP: x.o.PlainHTTP,
+		CustomLoginServer: true, Now: x.o.Now})
 }
 
 // dial connects as the client would, by the dialer of the base where it has one.

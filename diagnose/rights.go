@@ -17,7 +17,8 @@ import (
 )
 
 // entraKinds are credentials whose rights are roles.
-var entraKinds = []auth.Kind{auth.KindServicePrincipal, auth.KindEntra, auth.KindEntraToken, auth.KindCertificate, auth.KindManagedIdentity, auth.KindAzureCLI, auth.KindRefreshToken}
+var entraKinds = []auth.Kind{auth.KindServicePrincipal, auth.KindEntra, auth.KindEntraToken, auth.KindCertificate,
+	auth.KindManagedIdentity, auth.KindAzureCLI, auth.KindRefreshToken}
 
 func (x *examiner) isEntra() bool {
 	c := x.credential()
@@ -80,17 +81,20 @@ func (x *examiner) rightsBySight(asked string) Diagnosis {
 	if x.granted != nil {
 		missing := x.required.Minus(*x.granted)
 		if x.isMount() && onlySource(missing, x.repository) {
-			return unsure(cause.MissingRight, []acrkit.Cause{cause.MountSourceMissing, cause.AskedTooLittle}, asked, "the token was not granted its source")
+			return unsure(cause.MissingRight, []acrkit.Cause{cause.MountSourceMissing, cause.AskedTooLittle}, asked,
+				"the token was not granted its source")
 		}
 		if d := x.partly(asked, *x.granted, missing); d.Code == cause.PushWithoutPull {
 			return d
 		}
 	}
 	if x.required.Equal(acrkit.RepositoryScope(x.repository, acrkit.MetadataRead)) {
-		return Diagnosis{Code: cause.MetadataReadMissing, Confidence: Suspected, Evidence: []string{asked, "the token that was sent lacks it"},
+		return Diagnosis{Code: cause.MetadataReadMissing, Confidence: Suspected,
+			Evidence:   []string{asked, "the token that was sent lacks it"},
 			Candidates: []acrkit.Cause{cause.MetadataReadMissing, cause.AskedTooLittle, cause.NoRightHere}}
 	}
-	return Diagnosis{Code: cause.MissingRight, Confidence: Proved, Evidence: []string{asked, "the token that was sent lacks it"},
+	return Diagnosis{Code: cause.MissingRight, Confidence: Proved,
+		Evidence:   []string{asked, "the token that was sent lacks it"},
 		Candidates: []acrkit.Cause{cause.NoRightHere, cause.AskedTooLittle, cause.PushWithoutPull, cause.ABACMode}}
 }
 
@@ -161,8 +165,10 @@ func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
 	}
 	for _, l := range x.a.Lookups {
 		if l.Outcome == auth.OutcomeShadowed {
-			return Diagnosis{Code: cause.WrongIdentity, Confidence: Suspected, Candidates: []acrkit.Cause{cause.WrongIdentity, cause.NoRightHere},
-				Evidence: []string{asked, none, clip(fmt.Sprintf("%s was used; %s is set, too, and was passed over", x.winner(), l.Source))}}
+			return Diagnosis{Code: cause.WrongIdentity, Confidence: Suspected,
+				Candidates: []acrkit.Cause{cause.WrongIdentity, cause.NoRightHere},
+				Evidence: []string{asked, none,
+					clip(fmt.Sprintf("%s was used; %s is set, too, and was passed over", x.winner(), l.Source))}}
 		}
 	}
 	return verdict(cause.NoRightHere, Proved, asked, none)
@@ -184,7 +190,8 @@ func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, boo
 		state, err := x.o.ARM.Registry(ctx, x.reg)
 		x.noteARM("the registry "+x.reg.Name(), err)
 		if err == nil && state.ABAC {
-			return verdict(cause.ABACMode, Proved, append(evidence, "Azure Resource Manager: roleAssignmentMode is AbacRepositoryPermissions")...), true
+			return verdict(cause.ABACMode, Proved,
+				append(evidence, "Azure Resource Manager: roleAssignmentMode is AbacRepositoryPermissions")...), true
 		}
 		if err == nil {
 			return Diagnosis{}, false
@@ -196,7 +203,9 @@ func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, boo
 	token, err := x.a.Transport.RefreshToken(ctx)
 	if err == nil && hasClaim(token.Value.Reveal(), "aad_identity") {
 		// Source: acr-cli detects the mode in the same way.
-		return verdict(cause.ABACMode, Proved, append(evidence, "the ACR refresh token has the claim aad_identity, which registries in ABAC mode give")...), true
+		return verdict(cause.ABACMode, Proved,
+			append(evidence,
+				"the ACR refresh token has the claim aad_identity, which registries in ABAC mode give")...), true
 	}
 	return Diagnosis{}, false
 }
@@ -225,7 +234,8 @@ func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis,
 	}
 	for _, line := range state.Lines {
 		if why := wrongWildcard(line, x.repository); why != "" {
-			return verdict(cause.WildcardWrong, Proved, append(evidence, fmt.Sprintf("the scope map has %q: %s", clip(line), why))...), true
+			return verdict(cause.WildcardWrong, Proved,
+				append(evidence, fmt.Sprintf("the scope map has %q: %s", clip(line), why))...), true
 		}
 	}
 	return Diagnosis{}, false

@@ -50,7 +50,9 @@ func acr(t *testing.T, base http.RoundTripper) failure {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tr.Close() })
-	return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.RepositoryScope("team/app", acrkit.ContentRead)), Transport: tr}, opts: diagnose.Options{Base: base}}
+	return failure{attempt: diagnose.Attempt{
+		Err: tokenError(t, tr, acrkit.RepositoryScope("team/app", acrkit.ContentRead)), Transport: tr},
+		opts: diagnose.Options{Base: base}}
 }
 
 func codeScenarios() []scenario {
@@ -94,14 +96,20 @@ func codeScenarios() []scenario {
 			_, err := os.Open(filepath.Join(t.TempDir(), "gone"))
 			return failure{attempt: diagnose.Attempt{Err: &acrkit.Error{Op: "write the output", Errs: []error{err}}}}
 		}},
-		{name: "incomplete", make: of(&acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list all repositories", Reason: `"samples/*" cannot be enumerated`})},
+		{name: "incomplete",
+			make: of(&acrkit.Error{Code: acrkit.CodeIncomplete, Op: "list all repositories",
+				Reason: `"samples/*" cannot be enumerated`})},
 		{name: "protocol", make: func(t *testing.T) failure {
-			return acr(t, serveTLS(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }))
+			return acr(t, serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/elsewhere", http.StatusFound)
+			}))
 		}},
 		{name: "too-large", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			tr := r.Transport(nil)
-			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.RepositoryScope(strings.Repeat("a", acrkit.MaxScope), acrkit.ContentRead)), Transport: tr}}
+			return failure{attempt: diagnose.Attempt{
+				Err: tokenError(t, tr, acrkit.RepositoryScope(strings.Repeat("a", acrkit.MaxScope),
+					acrkit.ContentRead)), Transport: tr}}
 		}},
 	}
 }
@@ -123,7 +131,8 @@ func networkScenarios() []scenario {
 			r := acrtest.NewRegistry(t, nil)
 			r.DenyNetwork()
 			tr := r.Transport(nil)
-			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper(), Resolver: privateName{"52.168.1.1"}}}
+			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr},
+				opts: diagnose.Options{Base: r.RoundTripper(), Resolver: privateName{"52.168.1.1"}}}
 		}},
 		{name: "connection-refused", make: func(t *testing.T) failure { return acr(t, leadTo(t, closedPort(t), nil)) }},
 		{name: "connection-timeout", make: func(t *testing.T) failure {
@@ -139,11 +148,13 @@ func networkScenarios() []scenario {
 			return acr(t, leadTo(t, serveWith(t, cert, http.NotFound), nil))
 		}},
 		{name: "certificate-wrong-name", make: func(t *testing.T) failure {
-			cert, pool := issue(t, "Microsoft Corporation", "other.azurecr.io", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+			cert, pool := issue(t, "Microsoft Corporation", "other.azurecr.io", time.Now().Add(-time.Hour),
+				time.Now().Add(time.Hour))
 			return acr(t, leadTo(t, serveWith(t, cert, http.NotFound), pool))
 		}},
 		{name: "certificate-expired", make: func(t *testing.T) failure {
-			cert, pool := issue(t, "Microsoft Corporation", acrHost, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+			cert, pool := issue(t, "Microsoft Corporation", acrHost, time.Now().Add(-2*time.Hour),
+				time.Now().Add(-time.Hour))
 			return acr(t, leadTo(t, serveWith(t, cert, http.NotFound), pool))
 		}},
 		{name: "plain-http-server", make: func(t *testing.T) failure {
@@ -160,7 +171,8 @@ func networkScenarios() []scenario {
 			r := acrtest.NewRegistry(t, nil)
 			r.DenyNetwork()
 			tr := r.Transport(nil)
-			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper(), Resolver: noAlias{}}}
+			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr},
+				opts: diagnose.Options{Base: r.RoundTripper(), Resolver: noAlias{}}}
 		}},
 		{name: "not-a-registry", make: func(t *testing.T) failure { return acr(t, serveTLS(t, http.NotFound)) }},
 		{name: "login-server-hash", class: "name-unknown", make: func(t *testing.T) failure {
@@ -173,7 +185,8 @@ func networkScenarios() []scenario {
 			// The registry answers, and leads to a host at which nothing listens.
 			closed := closedPort(t)
 			base := serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, "https://wusmanaged174.blob.core.windows.net/0123//blob?sig=leak-canary-signature", http.StatusTemporaryRedirect)
+				http.Redirect(w, r, "https://wusmanaged174.blob.core.windows.net/0123//blob?sig=leak-canary-signature",
+					http.StatusTemporaryRedirect)
 			})
 			lead := base.DialContext
 			base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -183,7 +196,8 @@ func networkScenarios() []scenario {
 				}
 				return lead(ctx, network, addr)
 			}
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+acrHost+"/v2/team/app/blobs/sha256:"+strings.Repeat("a", 64), nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+acrHost+
+				"/v2/team/app/blobs/sha256:"+strings.Repeat("a", 64), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,15 +206,18 @@ func networkScenarios() []scenario {
 				_ = resp.Body.Close()
 				t.Fatal("it was not refused")
 			}
-			return failure{attempt: diagnose.Attempt{Registry: mustRegistry(t, acrHost), Err: err}, opts: diagnose.Options{Base: base}}
+			return failure{attempt: diagnose.Attempt{Registry: mustRegistry(t, acrHost), Err: err},
+				opts: diagnose.Options{Base: base}}
 		}},
 		{name: "blob-redirect-with-credential", make: func(t *testing.T) failure {
-			cert, pool := issue(t, "Microsoft Corporation", "wusmanaged174.blob.core.windows.net", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+			cert, pool := issue(t, "Microsoft Corporation", "wusmanaged174.blob.core.windows.net",
+				time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 			base := leadTo(t, serveWith(t, cert, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = w.Write([]byte(`<?xml version="1.0"?><Error><Code>InvalidAuthenticationInfo</Code></Error>`))
 			}), pool)
-			x := call(t, base, http.MethodGet, "https://wusmanaged174.blob.core.windows.net/blob", http.Header{"Authorization": {"Bearer leak-canary-bearer"}}, nil)
+			x := call(t, base, http.MethodGet, "https://wusmanaged174.blob.core.windows.net/blob",
+				http.Header{"Authorization": {"Bearer leak-canary-bearer"}}, nil)
 			return failure{attempt: diagnose.Attempt{Registry: mustRegistry(t, acrHost), Exchange: x}}
 		}},
 	}
@@ -211,35 +228,43 @@ func clientScenarios() []scenario {
 	return []scenario{
 		{name: "silently-anonymous", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			x := call(t, r.RoundTripper(), http.MethodPost, tokenURL(r), nil, url.Values{"grant_type": {"password"}, "service": {r.Host()}})
+			x := call(t, r.RoundTripper(), http.MethodPost, tokenURL(r), nil,
+				url.Values{"grant_type": {"password"}, "service": {r.Host()}})
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "store-ignored", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+url.QueryEscape(r.Host()), http.Header{}, nil)
-			return failure{attempt: diagnose.Attempt{Exchange: x, Lookups: []auth.Lookup{{Source: "docker-credential-desktop", Kind: auth.KindDockerConfig, Outcome: auth.OutcomeUsed}}}}
+			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+url.QueryEscape(r.Host()),
+				http.Header{}, nil)
+			return failure{attempt: diagnose.Attempt{Exchange: x,
+				Lookups: []auth.Lookup{{Source: "docker-credential-desktop", Kind: auth.KindDockerConfig,
+					Outcome: auth.OutcomeUsed}}}}
 		}},
 		{name: "password-whitespace", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read")
-			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+url.QueryEscape(r.Host()), basic(token.Name, token.Password1+"\n"), nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+url.QueryEscape(r.Host()),
+				basic(token.Name, token.Password1+"\n"), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "empty-scope", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read")
-			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?scope=&service="+url.QueryEscape(r.Host()), basic(token.Name, token.Password1), nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?scope=&service="+url.QueryEscape(r.Host()),
+				basic(token.Name, token.Password1), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "header-too-large", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/", basic("user", strings.Repeat("x", 400<<10)), nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/", basic("user", strings.Repeat("x", 400<<10)),
+				nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "basic-on-api", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read", "repositories/team/app/metadata/read")
-			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/tags/list", basic(token.Name, token.Password1), nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/tags/list",
+				basic(token.Name, token.Password1), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}, opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
 		{name: "token-as-password", make: func(t *testing.T) failure {
@@ -256,13 +281,16 @@ func clientScenarios() []scenario {
 				t.Fatal(err)
 			}
 			r.Advance(2 * time.Hour)
-			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/manifests/v1", http.Header{"Authorization": {"Bearer " + token.Value.Reveal()}}, nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/manifests/v1",
+				http.Header{"Authorization": {"Bearer " + token.Value.Reveal()}}, nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}, opts: diagnose.Options{Now: r.Clock().Now}}
 		}},
 		{name: "clock-off", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			tr := r.Transport(r.Token("reader", "repositories/team/app/content/read").Credential())
-			return failure{opts: diagnose.Options{Base: r.RoundTripper(), Now: func() time.Time { return time.Now().Add(24 * time.Hour) }},
+			return failure{opts: diagnose.Options{Base: r.RoundTripper(), Now: func() time.Time {
+				return time.Now().Add(24 * time.Hour)
+			}},
 				check: &diagnose.Check{Registry: tr.Registry(), Transport: tr}}
 		}},
 		{name: "stale-login", make: func(t *testing.T) failure {
@@ -271,9 +299,11 @@ func clientScenarios() []scenario {
 			if err := r.Manage().SetAnonymousPull(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
-			tr := r.Transport(auth.DockerConfig(dockerFile(t, `{"auths":{"`+r.Host()+`":{"username":"gone","password":"leak-canary-password"}}}`)))
+			tr := r.Transport(auth.DockerConfig(dockerFile(t, `{"auths":{"`+r.Host()+
+				`":{"username":"gone","password":"leak-canary-password"}}}`)))
 			scope := acrkit.RepositoryScope("team/app", acrkit.ContentRead)
-			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, scope), Required: scope, Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper()}}
+			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, scope), Required: scope, Transport: tr},
+				opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
 		{name: "helper-missing", make: withDocker(`{"credsStore":"acrkit-test-gone"}`, "")},
 		{name: "helper-failed", make: withDocker(`{"credsStore":"acrkit-test-fails"}`, "#!/bin/sh\nexit 3\n")},
@@ -286,7 +316,9 @@ func clientScenarios() []scenario {
 			return failure{attempt: diagnose.Attempt{Err: err}}
 		}},
 		{name: "wrong-registry-token", make: func(*testing.T) failure {
-			_, err := auth.NewTransport(acrHost, auth.RefreshToken(jwt(map[string]any{"iss": "Azure Container Registry", "aud": "other.azurecr.io", "grant_type": "refresh_token"})), nil)
+			_, err := auth.NewTransport(acrHost,
+				auth.RefreshToken(jwt(map[string]any{"iss": "Azure Container Registry", "aud": "other.azurecr.io",
+					"grant_type": "refresh_token"})), nil)
 			return failure{attempt: diagnose.Attempt{Err: err}}
 		}},
 		{name: "anonymous-pull-off", make: func(t *testing.T) failure {
@@ -297,7 +329,8 @@ func clientScenarios() []scenario {
 		{name: "login-server-port", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			tr := r.Transport(r.Token("reader", "repositories/team/app/content/read").Credential())
-			return failure{attempt: diagnose.Attempt{Exchange: call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/team/app/manifests/v1", nil, nil), Transport: tr, Written: acrHost + ":443"}}
+			return failure{attempt: diagnose.Attempt{Exchange: call(t, r.RoundTripper(), http.MethodGet, r.URL()+
+				"/v2/team/app/manifests/v1", nil, nil), Transport: tr, Written: acrHost + ":443"}}
 		}},
 	}
 }
@@ -322,7 +355,8 @@ func withDocker(config, helper string) func(*testing.T) failure {
 		r := acrtest.NewRegistry(t, nil)
 		if helper != "" {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "docker-credential-acrkit-test-fails"), []byte(helper), 0o700); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "docker-credential-acrkit-test-fails"), []byte(helper),
+				0o700); err != nil {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -21,7 +21,8 @@ import (
 
 // printed is what a client prints, and nothing else is known.
 func printed(format string, args ...any) failure {
-	return failure{attempt: diagnose.Attempt{Text: fmt.Sprintf(format, args...)}, opts: diagnose.Options{NoProbes: true}}
+	return failure{attempt: diagnose.Attempt{Text: fmt.Sprintf(format, args...)},
+		opts: diagnose.Options{NoProbes: true}}
 }
 
 // answers is a request to a stand-in for acrHost that answers with a status and a body.
@@ -32,7 +33,8 @@ func answers(t *testing.T, method, path string, status int, body string) failure
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	})
-	return failure{attempt: diagnose.Attempt{Registry: mustRegistry(t, acrHost), Exchange: call(t, base, method, "https://"+acrHost+path, http.Header{}, nil)},
+	return failure{attempt: diagnose.Attempt{Registry: mustRegistry(t, acrHost),
+		Exchange: call(t, base, method, "https://"+acrHost+path, http.Header{}, nil)},
 		opts: diagnose.Options{Base: base}}
 }
 
@@ -47,7 +49,9 @@ func helperFails(t *testing.T, says string) failure {
 	if err == nil {
 		t.Fatal("the helper stored it")
 	}
-	return printed("az acr login --name myregistry\nError saving credentials: error storing credentials - err: %s, out: `%s`", err, out)
+	return printed(
+		"az acr login --name myregistry\nError saving credentials: error storing credentials - err: %s, out: `%s`", err,
+		out)
 }
 
 func causesOfClientsScenarios() []scenario {
@@ -59,16 +63,20 @@ func causesOfClientsScenarios() []scenario {
 				w.WriteHeader(http.StatusUnauthorized)
 				_, _ = w.Write([]byte(`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`))
 			}), pool)
-			x := call(t, base, http.MethodGet, "https://"+hub+"/v2/library/myregistry.azurecr.io/manifests/v1", http.Header{}, nil)
+			x := call(t, base, http.MethodGet, "https://"+hub+"/v2/library/myregistry.azurecr.io/manifests/v1",
+				http.Header{}, nil)
 			return printed("GET %s: UNAUTHORIZED", x.URL)
 		}},
 		{name: "platform-missing", make: func(*testing.T) failure {
-			return printed(`failed to pull and unpack image "%s/team/app:v1": no match for platform in manifest: not found`, acrHost)
+			return printed(
+				`failed to pull and unpack image "%s/team/app:v1": no match for platform in manifest: not found`,
+				acrHost)
 		}},
 		// No Accept: the image is an OCI one.
 		{name: "accept-lacks-type", make: lacking(http.MethodGet, "/v2/team/app/manifests/v1",
 			"repositories/team/app/content/read", "repositories/team/app/metadata/read")},
-		{name: "upload-lost", make: lacking(http.MethodGet, "/v2/team/app/blobs/uploads/gone", "repositories/team/app/content/read", "repositories/team/app/content/write")},
+		{name: "upload-lost", make: lacking(http.MethodGet, "/v2/team/app/blobs/uploads/gone",
+			"repositories/team/app/content/read", "repositories/team/app/content/write")},
 		{name: "client-deadline", make: func(t *testing.T) failure {
 			entered := make(chan struct{})
 			base := serveTLS(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -91,9 +99,13 @@ func causesOfClientsScenarios() []scenario {
 			<-entered
 			return printed("Error response from daemon: %v", err)
 		}},
-		{name: "secret-too-long", make: func(t *testing.T) failure { return helperFails(t, "The stub received bad data.") }},
+		{name: "secret-too-long", make: func(t *testing.T) failure {
+			return helperFails(t, "The stub received bad data.")
+		}},
 		{name: "import-source-refused", make: func(*testing.T) failure {
-			return printed("ERROR: Operation registries-0a1b failed. Resource %s: the source registry answered 401 Unauthorized", acrHost)
+			return printed(
+				"ERROR: Operation registries-0a1b failed. Resource %s: the source registry answered 401 Unauthorized",
+				acrHost)
 		}},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
@@ -110,7 +122,8 @@ func causesOfClientsScenarios() []scenario {
 		{name: "password-byte-order-mark", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			token := r.Token("reader", "repositories/team/app/content/read")
-			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+url.QueryEscape(r.Host()), basic(token.Name, "\ufeff"+token.Password1), nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+url.QueryEscape(r.Host()),
+				basic(token.Name, "\ufeff"+token.Password1), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "storage-limit", make: func(t *testing.T) failure {
@@ -142,7 +155,8 @@ func TestCutToken(t *testing.T) {
 		"broken":    dots[0] + "!" + dots[1] + dots[2],
 		"signature": whole[:len(whole)-1],
 	} {
-		password := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+url.QueryEscape(r.Host()),
+		password := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/oauth2/token?service="+
+			url.QueryEscape(r.Host()),
 			basic("00000000-0000-0000-0000-000000000000", token), nil)
 		form := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/token", nil,
 			url.Values{"grant_type": {"refresh_token"}, "service": {r.Host()}, "refresh_token": {token}})
@@ -177,11 +191,13 @@ func TestMalformedProxy(t *testing.T) {
 			t.Setenv("HTTPS_PROXY", value)
 			t.Setenv("https_proxy", "")
 			base, resolver := dns(t, 3)
-			tr, err := auth.NewTransport(acrHost, auth.ScopedToken("reader", "leak-canary-password"), &auth.Options{Base: base})
+			tr, err := auth.NewTransport(acrHost, auth.ScopedToken("reader", "leak-canary-password"),
+				&auth.Options{Base: base})
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps := walk(t, diagnose.Check{Registry: tr.Registry(), Transport: tr}, &diagnose.Options{Base: base, Resolver: resolver}, "p%zz")
+			steps := walk(t, diagnose.Check{Registry: tr.Registry(), Transport: tr},
+				&diagnose.Options{Base: base, Resolver: resolver}, "p%zz")
 			last := steps[len(steps)-1]
 			if c := row(t, last.Diagnosis.Code); c.Name != want {
 				t.Errorf("%s %s, want %s", last.Name, c.Name, want)

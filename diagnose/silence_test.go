@@ -127,7 +127,8 @@ func TestSilence(t *testing.T) {
 				start := time.Now()
 				d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: reg, Transport: rt,
 					Required: acrkit.RepositoryScope("team/app",
-						acrkit.ContentRead), Text: "denied: requested access to the resource is denied: unauthorized: authentication required"},
+						acrkit.ContentRead),
+					Text: "denied: requested access to the resource is denied: unauthorized: authentication required"},
 					&diagnose.Options{Base: base, Resolver: tt.mute})
 				if took := time.Since(start); err != nil || took != tt.after || len(d.Probes) == 0 {
 					t.Errorf("%v %v after %s, asked %v", d.Code, err, took, d.Probes)
@@ -143,7 +144,9 @@ func TestSilence(t *testing.T) {
 			start := time.Now()
 			_, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: reg,
 				Exchange: &diagnose.Exchange{Method: "GET", URL: "https://" + acrHost + "/v2/", Status: 403,
-					Header: http.Header{}, Body: []byte(`{"errors":[{"code":"DENIED","message":"client with IP '192.0.2.7' is not allowed access"}]}`)}}, &diagnose.Options{Resolver: mute{lookup: true}})
+					Header: http.Header{},
+					Body: []byte(
+						`{"errors":[{"code":"DENIED","message":"client with IP '192.0.2.7' is not allowed access"}]}`)}}, &diagnose.Options{Resolver: mute{lookup: true}})
 			if took := time.Since(start); err != nil || took != 6*time.Second {
 				t.Errorf("%v after %s", err, took)
 			}

@@ -65,13 +65,16 @@ func issue(t *testing.T, organization, name string, notBefore, notAfter time.Tim
 		return k
 	}
 	caKey, leafKey := key(), key()
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{organization}, CommonName: organization + " CA"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{organization},
+		CommonName: organization + " CA"},
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: notBefore, NotAfter: notAfter}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
+		DNSNames: []string{name}, NotBefore: notBefore, NotAfter: notAfter}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, &leafKey.PublicKey, caKey)
 	if err != nil {
 		t.Fatal(err)
@@ -171,11 +174,13 @@ func jwt(claims map[string]any) string {
 		data, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(data)
 	}
-	return part(map[string]string{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." + base64.RawURLEncoding.EncodeToString([]byte("leak-canary-signature"))
+	return part(map[string]string{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte("leak-canary-signature"))
 }
 
 // call makes a request as some other client would, and returns what it shows.
-func call(t *testing.T, rt http.RoundTripper, method, target string, header http.Header, form url.Values) *diagnose.Exchange {
+func call(t *testing.T, rt http.RoundTripper, method, target string, header http.Header,
+	form url.Values) *diagnose.Exchange {
 	t.Helper()
 	x := &diagnose.Exchange{Method: method, URL: target, RequestHeader: http.Header{}}
 	var body io.Reader
@@ -239,7 +244,8 @@ func tokenError(t *testing.T, tr *auth.Transport, scope acrkit.Scope) error {
 func entraToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal, scope string) string {
 	t.Helper()
 	x := call(t, r.RoundTripper(), http.MethodPost, r.AuthorityHost()+p.TenantID+"/oauth2/v2.0/token", nil, url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {p.ClientID}, "client_secret": {p.ClientSecret}, "scope": {scope}})
+		"grant_type": {"client_credentials"}, "client_id": {p.ClientID}, "client_secret": {p.ClientSecret},
+		"scope": {scope}})
 	var doc struct {
 		Token string `json:"access_token"`
 	}
@@ -252,8 +258,10 @@ func entraToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal, s
 // refreshToken exchanges an Entra token for an ACR refresh token.
 func refreshToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal) string {
 	t.Helper()
-	x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/exchange", nil, url.Values{"grant_type": {"access_token"},
-		"service": {r.Host()}, "access_token": {entraToken(t, r, p, "https://containerregistry.azure.net/.default")}})
+	x := call(t, r.RoundTripper(), http.MethodPost, r.URL()+"/oauth2/exchange", nil,
+		url.Values{"grant_type": {"access_token"},
+			"service":      {r.Host()},
+			"access_token": {entraToken(t, r, p, "https://containerregistry.azure.net/.default")}})
 	var doc struct {
 		Token string `json:"refresh_token"`
 	}
@@ -286,9 +294,11 @@ func armStandIn(t *testing.T, loginServer, token string, lines ...string) diagno
 		case r.URL.Path == "/subscriptions":
 			answer["value"] = []any{map[string]string{"subscriptionId": "s"}}
 		case strings.HasSuffix(r.URL.Path, "/registries"):
-			answer["value"] = []any{map[string]any{"id": id, "name": "myregistry", "properties": map[string]any{"loginServer": loginServer}}}
+			answer["value"] = []any{map[string]any{"id": id, "name": "myregistry",
+				"properties": map[string]any{"loginServer": loginServer}}}
 		case strings.HasSuffix(r.URL.Path, "/tokens/"+token):
-			answer["name"], answer["properties"] = token, map[string]any{"status": "enabled", "scopeMapId": id + "/scopeMaps/m"}
+			answer["name"], answer["properties"] = token, map[string]any{"status": "enabled", "scopeMapId": id +
+				"/scopeMaps/m"}
 		case strings.HasSuffix(r.URL.Path, "/scopeMaps/m"):
 			answer["name"], answer["properties"] = "m", map[string]any{"actions": lines}
 		default:
@@ -298,7 +308,9 @@ func armStandIn(t *testing.T, loginServer, token string, lines ...string) diagno
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	t.Cleanup(s.Close)
-	arm, err := diagnose.NewARM(func(context.Context) (string, error) { return "leak-canary-arm-token", nil }, &diagnose.ARMOptions{Endpoint: s.URL, Base: s.Client().Transport})
+	arm, err := diagnose.NewARM(func(context.Context) (string, error) {
+		return "leak-canary-arm-token", nil
+	}, &diagnose.ARMOptions{Endpoint: s.URL, Base: s.Client().Transport})
 	if err != nil {
 		t.Fatal(err)
 	}

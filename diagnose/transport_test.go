@@ -27,7 +27,9 @@ func TestFromTransport(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = tr.Close() })
-			for _, s := range walk(t, diagnose.Check{Transport: tr, Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentRead, Target: "v1"}}}, nil) {
+			for _, s := range walk(t,
+				diagnose.Check{Transport: tr,
+					Wants: []diagnose.Want{{Repository: "team/app", Action: acrkit.ContentRead, Target: "v1"}}}, nil) {
 				if s.Outcome == diagnose.Failed {
 					t.Errorf("%s: %s", s.Name, s.Text)
 				}
@@ -41,8 +43,12 @@ func TestFromTransport(t *testing.T) {
 				t.Errorf("the fix is %q, probes %+v", d.Fix, d.Probes)
 			}
 			asked := 0
-			base := roundTripper(func(*http.Request) (*http.Response, error) { asked++; return nil, http.ErrServerClosed })
-			if _, err = diagnose.Explain(t.Context(), diagnose.Attempt{Err: failure, Transport: tr}, &diagnose.Options{Base: base}); err != nil || asked == 0 {
+			base := roundTripper(func(*http.Request) (*http.Response, error) {
+				asked++
+				return nil, http.ErrServerClosed
+			})
+			if _, err = diagnose.Explain(t.Context(), diagnose.Attempt{Err: failure, Transport: tr},
+				&diagnose.Options{Base: base}); err != nil || asked == 0 {
 				t.Errorf("%v; the Base of the options was asked %d times", err, asked)
 			}
 		})
@@ -79,8 +85,10 @@ func TestDoctor_wants(t *testing.T) {
 		}
 	}
 	want := map[key]diagnose.Outcome{
-		{"rights", wants[0]}: diagnose.OK, {"operation", wants[0]}: diagnose.OK, {"data-endpoint", wants[0]}: diagnose.OK,
-		{"rights", wants[1]}: diagnose.Failed, {"rights", wants[2]}: diagnose.Failed, {"rights", wants[3]}: diagnose.Failed,
+		{"rights", wants[0]}: diagnose.OK, {"operation", wants[0]}: diagnose.OK,
+		{"data-endpoint", wants[0]}: diagnose.OK,
+		{"rights", wants[1]}:        diagnose.Failed, {"rights", wants[2]}: diagnose.Failed,
+		{"rights", wants[3]}: diagnose.Failed,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(key{})); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)

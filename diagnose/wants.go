@@ -29,7 +29,9 @@ func (d *doctor) wants(ctx context.Context, yield func(Step) bool) bool {
 	for _, w := range d.check.Wants {
 		d.now = w
 		if err := acrkit.CheckRepositoryName(w.Repository); err != nil {
-			if !yield(d.failed(ctx, "rights", Failed, verdict(cause.RepositoryNameWrong, Proved, fmt.Sprintf("%q can be no repository", clip(w.Repository))))) {
+			if !yield(d.failed(ctx, "rights", Failed,
+				verdict(cause.RepositoryNameWrong, Proved,
+					fmt.Sprintf("%q can be no repository", clip(w.Repository))))) {
 				return false
 			}
 			continue
@@ -78,7 +80,8 @@ func (d *doctor) want(ctx context.Context, w Want, yield func(Step) bool) bool {
 	case acrkit.MetadataRead:
 		return d.list(ctx, c, w, yield)
 	}
-	return yield(d.step("operation", Skipped, w.String()+": a write is only compared with what is granted", nil)) && d.locks(ctx, c, w, yield)
+	return yield(d.step("operation", Skipped, w.String()+": a write is only compared with what is granted", nil)) &&
+		d.locks(ctx, c, w, yield)
 }
 
 // list reads the repository's properties.
@@ -111,7 +114,8 @@ func (d *doctor) pull(ctx context.Context, c *registry.Client, w Want, yield fun
 	if err != nil {
 		return yield(d.explained(ctx, "operation", err, w.scope(), target))
 	}
-	return yield(d.step("operation", OK, fmt.Sprintf("%s of %q can be read", target, w.Repository), nil)) && d.data(ctx, content, w, yield)
+	return yield(d.step("operation", OK, fmt.Sprintf("%s of %q can be read", target, w.Repository), nil)) &&
+		d.data(ctx, content, w, yield)
 }
 
 // anyTag returns a tag to try, where the credential may list tags.
@@ -154,7 +158,8 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	p.Status, p.Result = resp.StatusCode, http.StatusText(resp.StatusCode)
 	d.note(p)
 	if resp.StatusCode >= 400 {
-		return yield(d.explained(ctx, "data-endpoint", d.check.Transport.ResponseError(resp, "read a blob"), w.scope(), ""))
+		return yield(d.explained(ctx, "data-endpoint", d.check.Transport.ResponseError(resp, "read a blob"),
+			w.scope(), ""))
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode < 300 {
@@ -162,10 +167,13 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	}
 	to, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || to.Host == "" {
-		return yield(d.failed(ctx, "data-endpoint", Failed, verdict(cause.Protocol, Proved, "the registry redirects to nowhere")))
+		return yield(d.failed(ctx, "data-endpoint", Failed,
+			verdict(cause.Protocol, Proved, "the registry redirects to nowhere")))
 	}
 	if err := d.reach(ctx, to); err != nil {
-		return yield(d.failed(ctx, "data-endpoint", Failed, verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s", to.Hostname(), err.Error()))))
+		return yield(d.failed(ctx, "data-endpoint", Failed,
+			verdict(cause.DataEndpointBlocked, Proved, fmt.Sprintf("the registry leads to %s for blobs: %s",
+				to.Hostname(), err.Error()))))
 	}
 	return yield(d.step("data-endpoint", OK, "blobs come from "+to.Hostname()+", which takes connections", nil))
 }
@@ -208,7 +216,8 @@ func (d *doctor) locks(ctx context.Context, c *registry.Client, w Want, yield fu
 	case found != nil:
 		return yield(d.failed(ctx, "locks", Failed, *found))
 	case !looked:
-		return yield(d.step("locks", OK, fmt.Sprintf("%q is not locked; a tag or digest that the want names is looked at, too", w.Repository), nil))
+		return yield(d.step("locks", OK,
+			fmt.Sprintf("%q is not locked; a tag or digest that the want names is looked at, too", w.Repository), nil))
 	}
 	return yield(d.step("locks", OK, "none forbids it", nil))
 }

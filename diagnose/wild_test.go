@@ -36,7 +36,9 @@ func wildFolder(t *testing.T) (folder string, texts []wildText) {
 	}
 	data, err := os.ReadFile(filepath.Join(folder, "expected.json"))
 	if err != nil {
-		t.Skipf("the published texts are not present (%v), so docs/diagnosis.md is not compared; ACRKIT_WILD names their folder", err)
+		t.Skipf(
+			"the published texts are not present (%v), so docs/diagnosis.md is not compared; ACRKIT_WILD names "+
+				"their folder", err)
 	}
 	if err := json.Unmarshal(data, &texts); err != nil {
 		t.Fatal(err)
@@ -127,9 +129,12 @@ func (s wildScore) page() string {
 	}
 	var b strings.Builder
 	b.WriteString("\n## Texts that people published\n\n" +
-		"Error texts of many clients, as people pasted them in public, explained by their words alone, without a probe. What each\n" +
-		"turned out to be was established by those who asked. The texts are no part of this project; the test that counts them says\n" +
-		"so where they are not at hand. Another half is kept back, and is not seen by those who write the reader.\n\n| | |\n|---|---|\n")
+		"Error texts of many clients, as people pasted them in public, explained by their words alone, without a " +
+		"probe. What each\n" +
+		"turned out to be was established by those who asked. The texts are no part of this project; the test that " +
+		"counts them says\n" +
+		"so where they are not at hand. Another half is kept back, and is not seen by those who write the " +
+		"reader.\n\n| | |\n|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&b, "| %s | %s |\n", r[0], r[1])
 	}

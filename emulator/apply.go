@@ -31,7 +31,8 @@ type SeedMode string
 // it is an error if the seed differs from what was applied and from what is
 // there.
 const (
-	SeedMerge SeedMode = "merge" // add and change what the seed says; what else is there, pushed content first of all, stays
+	// add and change what the seed says; what else is there, pushed content first of all, stays
+	SeedMerge SeedMode = "merge"
 	SeedReset SeedMode = "reset" // remove all state, pushed content included, and apply the seed
 )
 
@@ -40,7 +41,8 @@ func (m SeedMode) check() error {
 	case "", SeedMerge, SeedReset:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: wording.Quote(string(m)) + " is neither merge nor reset"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: wording.Quote(string(m)) +
+		" is neither merge nor reset"}
 }
 
 // A registry's default name, and where it is by default.
@@ -89,8 +91,9 @@ func (e *Emulator) seed(ctx context.Context, s *seed.Seed, mode SeedMode) error 
 		if n := len(differences); n > maxDifferences {
 			differences, more = differences[:maxDifferences], fmt.Sprintf("; and %d more", n-maxDifferences)
 		}
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "start with this seed", Reason: "the data folder holds another state: " + strings.Join(differences, "; ") + more,
-			Hint: sentence.Fix(sentence.ChooseSeedMode, nil)}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "start with this seed",
+			Reason: "the data folder holds another state: " + strings.Join(differences, "; ") + more,
+			Hint:   sentence.Fix(sentence.ChooseSeedMode, nil)}
 	}
 	return e.note(ctx, s)
 }
@@ -229,7 +232,8 @@ func putInRegistry(w *write.Registry, r *seed.Registry) error {
 		}
 	}
 	for _, t := range r.Tokens {
-		if err := w.PutToken(write.Token{Name: t.Name, ScopeMap: t.ScopeMap, Disabled: t.Status == "disabled"}); err != nil {
+		if err := w.PutToken(write.Token{Name: t.Name, ScopeMap: t.ScopeMap,
+			Disabled: t.Status == "disabled"}); err != nil {
 			return err
 		}
 		for _, p := range t.Passwords {
@@ -249,11 +253,13 @@ func subscriptionsOf(s *seed.Seed) []*principal.Subscription {
 	}
 	from := s.Subscriptions
 	if len(from) == 0 {
-		from = []seed.Subscription{{ID: defaultSubscription, ResourceGroups: []seed.ResourceGroup{{Name: defaultGroup}}}}
+		from = []seed.Subscription{
+			{ID: defaultSubscription, ResourceGroups: []seed.ResourceGroup{{Name: defaultGroup}}}}
 	}
 	var out []*principal.Subscription
 	for i, sub := range from {
-		x := &principal.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID), TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
+		x := &principal.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID),
+			TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
 		for _, g := range sub.ResourceGroups {
 			x.Groups = append(x.Groups, principal.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation)})
 		}
@@ -267,16 +273,21 @@ func subscriptionsOf(s *seed.Seed) []*principal.Subscription {
 func registryOf(s *seed.Seed, r *seed.Registry, id int64) *principal.RegistrySettings {
 	subs := subscriptionsOf(s)
 	sub := subs[0]
-	if i := slices.IndexFunc(subs, func(x *principal.Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) }); i >= 0 {
+	if i := slices.IndexFunc(subs, func(x *principal.Subscription) bool {
+		return strings.EqualFold(x.ID, r.Subscription)
+	}); i >= 0 {
 		sub = subs[i]
 	}
 	group := sub.Groups[0]
-	if i := slices.IndexFunc(sub.Groups, func(g principal.Group) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }); i >= 0 {
+	if i := slices.IndexFunc(sub.Groups, func(g principal.Group) bool {
+		return strings.EqualFold(g.Name, r.ResourceGroup)
+	}); i >= 0 {
 		group = sub.Groups[i]
 	}
 	out := &principal.RegistrySettings{
-		ID: id, Name: strings.ToLower(r.Name), SKU: service.OrPremium(r.SKU), Admin: r.AdminUserEnabled, Anonymous: r.AnonymousPullEnabled,
-		Mode: cmp.Or(r.RoleAssignmentMode, service.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
+		ID: id, Name: strings.ToLower(r.Name), SKU: service.OrPremium(r.SKU), Admin: r.AdminUserEnabled,
+		Anonymous: r.AnonymousPullEnabled,
+		Mode:      cmp.Or(r.RoleAssignmentMode, service.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
 		Subscription: sub.ID, Group: group.Name, Location: cmp.Or(r.Location, group.Location),
 	}
 	for _, a := range r.RoleAssignments {

@@ -43,7 +43,8 @@ const (
 // made? A right must be in the access token and still be the principal's now; an
 // unknown resource or action is refused. Every answer is recorded, a refusal
 // before it is given.
-func (e *Emulator) authorize(r *http.Request, reg dataplane.Endpoint, required acrkit.Scope) (dataplane.Verdict, error) {
+func (e *Emulator) authorize(r *http.Request, reg dataplane.Endpoint,
+	required acrkit.Scope) (dataplane.Verdict, error) {
 	x := exchangeOf(r)
 	d := decisions.Entry{Registry: reg.Name, Method: r.Method, Path: r.URL.Path, Required: required.String(),
 		RequestID: x.header.Get(answer.CorrelationHeader)}
@@ -59,7 +60,8 @@ func (e *Emulator) authorize(r *http.Request, reg dataplane.Endpoint, required a
 	// written (a full disk) does not turn a refusal into an error: the line below
 	// is the record then.
 	if err := e.log.Record(context.WithoutCancel(r.Context()), d); err != nil {
-		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", d.Principal, "required", d.Required, "request", d.RequestID)
+		e.logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", d.Principal,
+			"required", d.Required, "request", d.RequestID)
 	}
 	return v, nil
 }
@@ -98,7 +100,8 @@ func refuse(d *decisions.Entry, why error, v dataplane.Verdict) dataplane.Verdic
 	return v
 }
 
-func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, required acrkit.Scope, d *decisions.Entry) dataplane.Verdict {
+func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, required acrkit.Scope,
+	d *decisions.Entry) dataplane.Verdict {
 	access, err := e.verifier.Verify(reg, token, e.now())
 	if err != nil {
 		return refuse(d, err, dataplane.Verdict{ChallengeError: invalidToken})
@@ -113,7 +116,8 @@ func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, r
 		if lacking := missing.Intersect(rights.Missing); !lacking.IsEmpty() {
 			d.RuleID, d.Reason = rights.Lacks, "the access token lacks it, as "+rights.Source+" does"
 		} else {
-			d.RuleID, d.Reason = rule.AccessTokenNarrow, "the access token lacks it; "+rights.Source+" has it, so another token would do"
+			d.RuleID, d.Reason = rule.AccessTokenNarrow, "the access token lacks it; "+rights.Source+
+				" has it, so another token would do"
 		}
 		return dataplane.Verdict{ChallengeError: insufficientScope}
 	}
@@ -123,7 +127,8 @@ func (e *Emulator) decideBearer(reg *principal.RegistrySettings, token string, r
 
 // decideBasic checks a user name and password in the request itself. ACR accepts
 // the admin user's and service principals' there, and no scope-mapped token's.
-func (e *Emulator) decideBasic(reg *principal.RegistrySettings, header string, required acrkit.Scope, d *decisions.Entry) dataplane.Verdict {
+func (e *Emulator) decideBasic(reg *principal.RegistrySettings, header string, required acrkit.Scope,
+	d *decisions.Entry) dataplane.Verdict {
 	user, password, ok := tokensvc.BasicAuth(header)
 	if !ok {
 		return refuse(d, rule.AuthorizationMangled, dataplane.Verdict{Basic: true})

@@ -73,17 +73,27 @@ func TestBearer(t *testing.T) {
 		header http.Header
 		want   want
 	}{
-		"allowed": {appTags, bearer(good), want{200, "-", "allowed", "", "", []string{`scope map "ci-pull": repositories/samples/app/metadata/read`}}},
+		"allowed": {appTags, bearer(good),
+			want{200, "-", "allowed", "", "", []string{`scope map "ci-pull": repositories/samples/app/metadata/read`}}},
 		"bare_v2": {"/v2/", bearer(good), want{200, "-", "allowed", "", "", nil}},
 		"not_in_token": {appTags, bearer(f.access("ci-pull", pullPw, "repository:samples/app:pull")),
-			want{401, "insufficient_scope", "denied", appRead, `the access token lacks it; scope map "ci-pull" has it, so another token would do`, nil}},
+			want{401, "insufficient_scope", "denied", appRead,
+				`the access token lacks it; scope map "ci-pull" has it, so another token would do`, nil}},
 		"not_in_map": {"/acr/v1/_catalog", bearer(f.access("ci-pull", pullPw, "registry:catalog:*")),
-			want{401, "insufficient_scope", "denied", "registry:catalog:*", `the access token lacks it, as scope map "ci-pull" does`, nil}},
-		"root_map":      {"/acr/v1/_catalog", bearer(f.access("catalog", "correct-horse-battery-staple-0003", "registry:catalog:*")), want{200, "-", "allowed", "", "", []string{`scope map "_repositories_pull_metadata_read": repositories/*/metadata/read`}}},
-		"garbage":       {appTags, bearer("x.y.z"), want{401, "invalid_token", "denied", "", "the ACR token cannot be read", nil}},
-		"tampered":      {appTags, bearer(good[:len(good)-8] + "AAAAAAAA"), want{401, "invalid_token", "denied", "", "the ACR token is not signed by this emulator", nil}},
-		"other_scheme":  {appTags, http.Header{"Authorization": {"Negotiate abc"}}, want{401, "invalid_token", "denied", "", "the Authorization header is neither Bearer nor Basic", nil}},
-		"two_headers":   {appTags, http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, want{401, "invalid_token", "denied", "", "more than one Authorization header", nil}},
+			want{401, "insufficient_scope", "denied", "registry:catalog:*",
+				`the access token lacks it, as scope map "ci-pull" does`, nil}},
+		"root_map": {"/acr/v1/_catalog",
+			bearer(f.access("catalog", "correct-horse-battery-staple-0003", "registry:catalog:*")),
+			want{200, "-", "allowed", "", "",
+				[]string{`scope map "_repositories_pull_metadata_read": repositories/*/metadata/read`}}},
+		"garbage": {appTags, bearer("x.y.z"),
+			want{401, "invalid_token", "denied", "", "the ACR token cannot be read", nil}},
+		"tampered": {appTags, bearer(good[:len(good)-8] + "AAAAAAAA"),
+			want{401, "invalid_token", "denied", "", "the ACR token is not signed by this emulator", nil}},
+		"other_scheme": {appTags, http.Header{"Authorization": {"Negotiate abc"}},
+			want{401, "invalid_token", "denied", "", "the Authorization header is neither Bearer nor Basic", nil}},
+		"two_headers": {appTags, http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}},
+			want{401, "invalid_token", "denied", "", "more than one Authorization header", nil}},
 		"no_credential": {appTags, nil, want{401, "", "challenged", "", "no credential was presented", nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +105,8 @@ func TestBearer(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if d.RequestID == "" || d.RequestID != a.header.Get("X-Ms-Correlation-Request-Id") {
-				t.Errorf("request id %q of the decision, %q of the answer", d.RequestID, a.header.Get("X-Ms-Correlation-Request-Id"))
+				t.Errorf("request id %q of the decision, %q of the answer", d.RequestID,
+					a.header.Get("X-Ms-Correlation-Request-Id"))
 			}
 		})
 	}
@@ -125,8 +136,12 @@ func TestRightsOfNow(t *testing.T) {
 		"token_deleted": {func(t *testing.T, _ *fixture, r *emulator.Registry) {
 			must(t, r.DeleteToken(t.Context(), "ci-pull"))
 		}, "invalid_token"},
-		"time_passes":     {func(_ *testing.T, f *fixture, _ *emulator.Registry) { f.clock.Add(time.Hour) }, "invalid_token"},
-		"time_turns_back": {func(_ *testing.T, f *fixture, _ *emulator.Registry) { f.clock.Add(-16 * time.Minute) }, "invalid_token"},
+		"time_passes": {func(_ *testing.T, f *fixture, _ *emulator.Registry) {
+			f.clock.Add(time.Hour)
+		}, "invalid_token"},
+		"time_turns_back": {func(_ *testing.T, f *fixture, _ *emulator.Registry) {
+			f.clock.Add(-16 * time.Minute)
+		}, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +160,8 @@ func TestRightsOfNow(t *testing.T) {
 
 func TestTokenOfAnotherRegistry(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+
-		"  - name: second\n    anonymousPullEnabled: true\n    tokens: [{name: ci-pull, scopeMap: _repositories_admin}]\n")})
+		"  - name: second\n    anonymousPullEnabled: true\n    tokens: [{name: ci-pull, scopeMap: "+
+		"_repositories_admin}]\n")})
 	token := f.access("ci-pull", pullPw, appRead)
 	const other = "https://second.azurecr.localhost"
 	if a := f.get(other+appTags, bearer(token)); a.status != 401 || a.challenge() != "invalid_token" {
@@ -157,7 +173,8 @@ func TestTokenOfAnotherRegistry(t *testing.T) {
 		t.Errorf("aud %v", got)
 	}
 	// The service named must be the one that is asked.
-	a = f.post("/oauth2/token", "grant_type", "password", "service", "second.azurecr.localhost", "username", "ci-pull", "password", pullPw)
+	a = f.post("/oauth2/token", "grant_type", "password", "service", "second.azurecr.localhost", "username", "ci-pull",
+		"password", pullPw)
 	if a.status != 401 {
 		t.Errorf("another registry's service: %d", a.status)
 	}
@@ -204,22 +221,31 @@ func TestDirectBasic(t *testing.T) {
 }
 
 func TestRoles(t *testing.T) {
-	const scope = "registry:catalog:* repository:samples/app:delete,metadata_read,metadata_write,pull,push repository:other:pull"
+	const scope = "registry:catalog:* repository:samples/app:delete,metadata_read,metadata_write,pull,push " +
+		"repository:other:pull"
 	for name, x := range map[string]struct {
 		mode string
 		role seed.RoleAssignment
 		want string
 	}{
-		"AcrPull":          {"", seed.RoleAssignment{Role: "AcrPull"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,pull"},
-		"AcrPush":          {"", seed.RoleAssignment{Role: "acrpush"}, "registry:catalog:* repository:other:pull repository:samples/app:metadata_read,metadata_write,pull,push"},
-		"AcrDelete":        {"", seed.RoleAssignment{Role: "AcrDelete"}, "repository:samples/app:delete"},
-		"Owner":            {"", seed.RoleAssignment{Role: "Owner"}, "registry:catalog:* repository:other:pull repository:samples/app:delete,metadata_read,metadata_write,pull,push"},
+		"AcrPull": {"", seed.RoleAssignment{Role: "AcrPull"},
+			"registry:catalog:* repository:other:pull repository:samples/app:metadata_read,pull"},
+		"AcrPush": {"", seed.RoleAssignment{Role: "acrpush"},
+			"registry:catalog:* repository:other:pull repository:samples/app:metadata_read,metadata_write,pull,push"},
+		"AcrDelete": {"", seed.RoleAssignment{Role: "AcrDelete"}, "repository:samples/app:delete"},
+		"Owner": {"", seed.RoleAssignment{Role: "Owner"},
+			"registry:catalog:* repository:other:pull " +
+				"repository:samples/app:delete,metadata_read,metadata_write,pull,push"},
 		"abac_role_legacy": {"", seed.RoleAssignment{Role: "Container Registry Repository Reader"}, ""},
 		"AcrPull_abac":     {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "AcrPull"}, ""},
 		"Owner_abac":       {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Owner"}, ""},
-		"Reader_abac":      {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Reader"}, "repository:other:pull repository:samples/app:metadata_read,pull"},
-		"conditioned":      {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Writer", Repositories: []string{"samples/*"}}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
-		"lister":           {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Catalog Lister"}, "registry:catalog:*"},
+		"Reader_abac": {"AbacRepositoryPermissions",
+			seed.RoleAssignment{Role: "Container Registry Repository Reader"},
+			"repository:other:pull repository:samples/app:metadata_read,pull"},
+		"conditioned": {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Writer",
+			Repositories: []string{"samples/*"}}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
+		"lister": {"AbacRepositoryPermissions",
+			seed.RoleAssignment{Role: "Container Registry Repository Catalog Lister"}, "registry:catalog:*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +273,8 @@ func TestGeneratedPasswords(t *testing.T) {
 	ok := func(user string, pw seed.Secret) bool { return f.password(user, string(pw), "").status == 200 }
 	both, err := r.GeneratePasswords(t.Context(), "ci-push", f.clock.Now().Add(time.Hour))
 	must(t, err)
-	if len(both) != 2 || both[0].Name != "password1" || both[1].Name != "password2" || len(both[0].Value) != 52 || both[0].Value == both[1].Value {
+	if len(both) != 2 || both[0].Name != "password1" || both[1].Name != "password2" || len(both[0].Value) != 52 ||
+		both[0].Value == both[1].Value {
 		t.Fatalf("%d passwords", len(both))
 	}
 	if ok("ci-push", "correct-horse-battery-staple-0002") {
@@ -266,7 +293,8 @@ func TestGeneratedPasswords(t *testing.T) {
 		t.Error("expiry is not respected")
 	}
 	for _, slots := range [][]string{{"password3"}, {"password1", "password1"}} {
-		if _, err := r.GeneratePasswords(t.Context(), "ci-push", time.Time{}, slots...); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		if _, err := r.GeneratePasswords(t.Context(), "ci-push", time.Time{},
+			slots...); acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("%v: %v", slots, err)
 		}
 	}
@@ -303,7 +331,8 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	allowed := 0
-	for d, err := range f.Decisions(t.Context(), emulator.DecisionFilter{Principal: "ci-pull", Outcome: emulator.OutcomeAllowed}) {
+	for d, err := range f.Decisions(t.Context(),
+		emulator.DecisionFilter{Principal: "ci-pull", Outcome: emulator.OutcomeAllowed}) {
 		must(t, err)
 		if d.Principal != "ci-pull" {
 			t.Errorf("%+v", d)
@@ -316,11 +345,16 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+"  - name: second\n"), Hostnames: []string{"registry.test", "second.test", "192.0.2.7", "2001:db8::1"}})
+	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+"  - name: second\n"),
+		Hostnames: []string{"registry.test", "second.test", "192.0.2.7", "2001:db8::1"}})
 	for host, registry := range map[string]string{
-		"localhost": "myregistry", "LOCALHOST:5443": "myregistry", "127.0.0.1": "myregistry", "127.0.0.9:1": "myregistry", "[::1]:5443": "myregistry",
-		"myregistry.azurecr.localhost": "myregistry", "Second.azurecr.localhost:5443": "second", "registry.test": "myregistry", "second.test:443": "second", "192.0.2.7": "myregistry", "[2001:DB8::1]:5443": "myregistry",
-		"third.azurecr.localhost": "", "azurecr.localhost": "", "evil.example": "", "localhost.evil.example": "", "192.0.2.8": "", "second.azurecr.localhost.evil.example": "", "": "",
+		"localhost": "myregistry", "LOCALHOST:5443": "myregistry", "127.0.0.1": "myregistry",
+		"127.0.0.9:1": "myregistry", "[::1]:5443": "myregistry",
+		"myregistry.azurecr.localhost": "myregistry", "Second.azurecr.localhost:5443": "second",
+		"registry.test": "myregistry", "second.test:443": "second", "192.0.2.7": "myregistry",
+		"[2001:DB8::1]:5443":      "myregistry",
+		"third.azurecr.localhost": "", "azurecr.localhost": "", "evil.example": "", "localhost.evil.example": "",
+		"192.0.2.8": "", "second.azurecr.localhost.evil.example": "", "": "",
 		"x.second.azurecr.localhost": "", "localhost:x": "", `localhost:1"`: "", "localhost:": "", "[::1": "",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+f.host+"/v2/", nil)
@@ -347,7 +381,8 @@ func TestHosts(t *testing.T) {
 
 func TestHostnamesAreChecked(t *testing.T) {
 	for _, h := range []string{"", "host:5443", "https://host", "a b", "*.example", "fe80::1%eth0", "host/path"} {
-		if e, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{h}}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		if e, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{h}}); acrkit.CodeOf(
+			err) != acrkit.CodeUsage {
 			t.Errorf("%q: %v", h, err)
 			if e != nil {
 				must(t, e.Close())
@@ -380,14 +415,16 @@ func TestNoSecretInLogs(t *testing.T) {
 // TestRulesFromWithin: the rules by which no request from outside is refused at will.
 func TestRulesFromWithin(t *testing.T) {
 	f := start(t, nil)
-	must(t, emulator.AuthorizeGone(f.Emulator, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil)))
+	must(t, emulator.AuthorizeGone(f.Emulator,
+		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil)))
 	if d := f.last(); d.RuleID != rule.RegistryGone || d.Outcome != emulator.OutcomeDenied {
 		t.Errorf("%+v", d)
 	}
 	token, err := emulator.EntraToken(f.Emulator, clientID, "https://graph.microsoft.com")
 	must(t, err)
 	a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)
-	if d := f.last(); a.status != http.StatusUnauthorized || d.RuleID != rule.EntraTokenAudience || d.Principal != clientID {
+	if d := f.last(); a.status != http.StatusUnauthorized || d.RuleID != rule.EntraTokenAudience ||
+		d.Principal != clientID {
 		t.Errorf("%d %+v", a.status, d)
 	}
 }

@@ -44,8 +44,10 @@ func (c caller) send(r *http.Request) *httptest.ResponseRecorder {
 
 // token returns an access token for a scope, "" if the password is refused.
 func (c caller) token(name, password, scope string) string {
-	form := url.Values{"grant_type": {"password"}, "service": {"localhost"}, "scope": {scope}, "username": {name}, "password": {password}}
-	r := httptest.NewRequestWithContext(c.ctx, "POST", "http://localhost/oauth2/token", strings.NewReader(form.Encode()))
+	form := url.Values{"grant_type": {"password"}, "service": {"localhost"}, "scope": {scope}, "username": {name},
+		"password": {password}}
+	r := httptest.NewRequestWithContext(c.ctx, "POST", "http://localhost/oauth2/token",
+		strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := c.send(r)
 	var answer struct {

@@ -200,7 +200,8 @@ func (e *Emulator) controlCheck(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := control.CheckPart{Findings: []control.Finding{}, Next: part.Next, Manifests: part.Manifests,
-		Contents: part.Contents, Bytes: part.Bytes, Unused: part.Unused, UnusedBytes: part.UnusedBytes, Total: part.Total}
+		Contents: part.Contents, Bytes: part.Bytes, Unused: part.Unused, UnusedBytes: part.UnusedBytes,
+		Total: part.Total}
 	for _, f := range part.Findings {
 		out.Findings = append(out.Findings, control.Finding(f))
 	}

@@ -20,7 +20,8 @@ import (
 
 // checkAll checks to the end and returns the findings as "kind repository
 // problem", sorted.
-func checkAll(t *testing.T, check func(context.Context, string) (emulator.CheckPart, error)) (found []string, sum emulator.CheckPart) {
+func checkAll(t *testing.T,
+	check func(context.Context, string) (emulator.CheckPart, error)) (found []string, sum emulator.CheckPart) {
 	t.Helper()
 	next := ""
 	for {
@@ -85,17 +86,29 @@ func TestCheck(t *testing.T) {
 		live   bool     // can be done to a running emulator
 	}{
 		{"nothing", func(*testing.T, string) {}, nil, true, true},
-		{"bit of a blob", func(t *testing.T, dir string) { contenttest.Flip(t, blob(t, dir), 3) }, []string{"blob one: its file has other bytes"}, true, true},
-		{"short blob", func(t *testing.T, dir string) { must(t, os.Truncate(blob(t, dir), 3)) }, []string{"blob one: its file has 3 bytes, not "}, true, true},
-		{"missing blob", func(t *testing.T, dir string) { must(t, os.Remove(blob(t, dir))) }, []string{"blob one: its file is missing"}, true, true},
+		{"bit of a blob", func(t *testing.T, dir string) {
+			contenttest.Flip(t, blob(t, dir), 3)
+		}, []string{"blob one: its file has other bytes"}, true, true},
+		{"short blob", func(t *testing.T, dir string) {
+			must(t, os.Truncate(blob(t, dir), 3))
+		}, []string{"blob one: its file has 3 bytes, not "}, true, true},
+		{"missing blob", func(t *testing.T, dir string) {
+			must(t, os.Remove(blob(t, dir)))
+		}, []string{"blob one: its file is missing"}, true, true},
 		{"body", execute("UPDATE manifest_bodies SET body=CAST(replace(CAST(body AS TEXT),'layers','lazers') AS BLOB)"),
 			[]string{changed, "manifest one: its body has another digest"}, true, false},
-		{"no body", execute("DELETE FROM manifest_bodies"), []string{changed, "manifest one: its body is missing"}, true, false},
-		{"references", execute("DELETE FROM manifest_references WHERE position=0"), []string{changed, "manifest one: the table of what it names"}, true, false},
-		{"row of a blob", execute("DELETE FROM repository_blobs WHERE digest=(SELECT digest FROM manifest_references WHERE position=0)"),
+		{"no body", execute("DELETE FROM manifest_bodies"), []string{changed, "manifest one: its body is missing"},
+			true, false},
+		{"references", execute("DELETE FROM manifest_references WHERE position=0"),
+			[]string{changed, "manifest one: the table of what it names"}, true, false},
+		{"row of a blob",
+			execute(
+				"DELETE FROM repository_blobs WHERE digest=(SELECT digest FROM manifest_references WHERE position=0)"),
 			[]string{changed, "manifest one: it names the blob sha256:"}, true, false},
-		{"foreign keys", execute("INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (77,'x',88,1,1)"),
-			[]string{changed, "database : rows of tags refer to rows of manifests", "database : rows of tags refer to rows of repositories"}, false, false},
+		{"foreign keys",
+			execute("INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (77,'x',88,1,1)"),
+			[]string{changed, "database : rows of tags refer to rows of manifests",
+				"database : rows of tags refer to rows of repositories"}, false, false},
 		{"page", func(t *testing.T, dir string) {
 			path := filepath.Join(dir, "state", "registry.db")
 			b, err := os.ReadFile(path)
@@ -106,11 +119,16 @@ func TestCheck(t *testing.T) {
 			must(t, os.WriteFile(path, b, 0o600))
 		}, []string{"database : "}, false, false},
 		{"no database at all", func(t *testing.T, dir string) {
-			must(t, os.WriteFile(filepath.Join(dir, "state", "registry.db"), []byte("some text that is no database, and longer than a page: "+strings.Repeat("x", 5000)), 0o600))
+			must(t, os.WriteFile(filepath.Join(dir, "state", "registry.db"),
+				[]byte("some text that is no database, and longer than a page: "+strings.Repeat("x", 5000)), 0o600))
 		}, []string{"database : registry.db: the database is damaged: file is not a database"}, false, false},
-		{"empty database", func(t *testing.T, dir string) { must(t, os.Truncate(filepath.Join(dir, "state", "registry.db"), 0)) },
+		{"empty database", func(t *testing.T, dir string) {
+			must(t, os.Truncate(filepath.Join(dir, "state", "registry.db"), 0))
+		},
 			[]string{"database : registry.db is missing or empty"}, false, false},
-		{"missing database", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, "state", "registry.db"))) },
+		{"missing database", func(t *testing.T, dir string) {
+			must(t, os.Remove(filepath.Join(dir, "state", "registry.db")))
+		},
 			[]string{"database : registry.db is missing or empty"}, false, false},
 	} {
 		for _, live := range []bool{false, true} {
@@ -149,9 +167,11 @@ func TestCheck(t *testing.T) {
 					return
 				}
 				// A merge of the seed pushes its images again.
-				f = start(t, &emulator.Options{DataDir: dir, Seed: parse(t, strings.Replace(seed, "[v1]", "[v1, v2]", 1)), SeedMode: emulator.SeedMerge,
+				f = start(t, &emulator.Options{DataDir: dir,
+					Seed: parse(t, strings.Replace(seed, "[v1]", "[v1, v2]", 1)), SeedMode: emulator.SeedMerge,
 					Recover: slices.Contains(tc.want, changed)})
-				if found, sum := checkAll(t, f.Check); len(found) > 0 || sum.Manifests != 1 || sum.Contents != 2 || sum.Bytes == 0 {
+				if found, sum := checkAll(t, f.Check); len(found) > 0 || sum.Manifests != 1 || sum.Contents != 2 ||
+					sum.Bytes == 0 {
 					t.Errorf("after a push: %q, %+v", found, sum)
 				}
 			})
@@ -182,8 +202,10 @@ func TestCheckOfNothing(t *testing.T) {
 // is another version's, and the check says so.
 func TestCheckOfAnotherVersion(t *testing.T) {
 	for statement, want := range map[string][2]string{
-		"DELETE FROM migrations WHERE rowid=(SELECT max(rowid) FROM migrations)": {"written by an earlier one", "acrkit emulator start --data "},
-		"INSERT INTO migrations (name,sum,applied_at) VALUES ('next-0001','',0)": {"written by a later one", "use the version that wrote this one"},
+		"DELETE FROM migrations WHERE rowid=(SELECT max(rowid) FROM migrations)": {"written by an earlier one",
+			"acrkit emulator start --data "},
+		"INSERT INTO migrations (name,sum,applied_at) VALUES ('next-0001','',0)": {"written by a later one",
+			"use the version that wrote this one"},
 	} {
 		dir := t.TempDir()
 		start(t, &emulator.Options{DataDir: dir}).stop()
@@ -193,7 +215,8 @@ func TestCheckOfAnotherVersion(t *testing.T) {
 		must(t, errors.Join(err, d.Close()))
 		_, err = emulator.OpenFolder(t.Context(), dir)
 		e, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || e.Code != acrkit.CodeUsage || !strings.Contains(err.Error(), want[0]) || !strings.Contains(e.Hint, want[1]) {
+		if !ok || e.Code != acrkit.CodeUsage || !strings.Contains(err.Error(), want[0]) ||
+			!strings.Contains(e.Hint, want[1]) {
 			t.Errorf("%s: %v, %+v", statement, err, e)
 		}
 	}
@@ -253,7 +276,8 @@ func TestCheckSnapshot(t *testing.T) {
 	must(t, err)
 	contenttest.Flip(t, all[0], 0)
 	must(t, os.Remove(all[1]))
-	want := []string{"blob : a snapshot refers to it, and its file has other bytes", "blob : a snapshot refers to it, and its file is missing"}
+	want := []string{"blob : a snapshot refers to it, and its file has other bytes",
+		"blob : a snapshot refers to it, and its file is missing"}
 	if found, _ := checkAll(t, f.Check); !slices.Equal(found, want) {
 		t.Errorf("%q, want %q", found, want)
 	}

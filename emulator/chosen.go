@@ -39,7 +39,8 @@ func refuseStart(names []string) error {
 }
 
 func refuseChange(names []string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach", Errs: []error{&chosenError{names}},
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "make the change on an emulator that other machines reach",
+		Errs: []error{&chosenError{names}},
 		Hint: sentence.Fix(sentence.RenewBeforeEnabling, nil)}
 }
 

@@ -101,7 +101,8 @@ func TestBeyondLoopback(t *testing.T) {
 		}
 	}
 	open := func(s *seed.Seed, mode emulator.SeedMode, beyond bool) (*emulator.Emulator, error) {
-		return emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: s, SeedMode: mode, BeyondLoopback: beyond})
+		return emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: s, SeedMode: mode,
+			BeyondLoopback: beyond})
 	}
 	// The start: with a seed, on a folder, and with a seed merged into one.
 	_, err := open(parse(t, seed.Example()), "", true)
@@ -123,7 +124,8 @@ func TestBeyondLoopback(t *testing.T) {
 	_, err = open(parse(t, seed.Example()), emulator.SeedMerge, true)
 	refused("a merge", err, chosenPull)
 
-	f := start(t, &emulator.Options{DataDir: dir, Seed: quietSeed(t), SeedMode: emulator.SeedMerge, BeyondLoopback: true})
+	f := start(t, &emulator.Options{DataDir: dir, Seed: quietSeed(t), SeedMode: emulator.SeedMerge,
+		BeyondLoopback: true})
 	if names := f.ChosenSecrets(); len(names) > 0 {
 		t.Fatal(names)
 	}
@@ -134,11 +136,16 @@ func TestBeyondLoopback(t *testing.T) {
 	must(t, err)
 	must(t, r.SetTokenStatus(ctx, "catalog", true)) // what was generated is good
 	refused("SetTokenStatus", r.SetTokenStatus(ctx, "ci-pull", true), chosenPull)
-	refused("PutToken", r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}), chosenPull)
-	refused("SetPassword", r.SetPassword(ctx, "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}), `password2 of the token "catalog"`)
+	refused("PutToken", r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}),
+		chosenPull)
+	refused("SetPassword",
+		r.SetPassword(ctx, "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}),
+		`password2 of the token "catalog"`)
 	expired := seed.Password{Name: "password2", Value: "chosen-by-hand-0001", Expires: f.clock.Now().Add(-time.Hour)}
 	refused("an expired one, for a clock that is set back", r.SetPassword(ctx, "catalog", expired))
-	refused("PutApplication", f.PutApplication(ctx, tenantID, seed.Application{ClientID: clientID, Secrets: []seed.ClientSecret{{Value: secret}}}), chosenApp)
+	refused("PutApplication",
+		f.PutApplication(ctx, tenantID,
+			seed.Application{ClientID: clientID, Secrets: []seed.ClientSecret{{Value: secret}}}), chosenApp)
 	must(t, f.PutApplication(ctx, tenantID, seed.Application{ClientID: clientID}))
 	refused("Reset", f.Reset(ctx, "open"), chosenPull, chosenApp)
 	must(t, f.Reset(ctx, "closed"))
@@ -191,7 +198,8 @@ registries:
 	const a, b = "valueFrom: {env: A}", "valueFrom: {env: B}"
 	read := func(secret, password string) *seed.Seed {
 		t.Helper()
-		s, err := seed.ReadFrom(strings.NewReader(strings.NewReplacer("SECRET", secret, "PASSWORD", password).Replace(text)), sources)
+		s, err := seed.ReadFrom(strings.NewReader(strings.NewReplacer("SECRET", secret, "PASSWORD",
+			password).Replace(text)), sources)
 		must(t, err)
 		return s
 	}
@@ -214,7 +222,8 @@ registries:
 		if err := open("", s, true); !errors.Is(err, emulator.ErrChosenSecrets) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := open(dir, s, false); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), "another state") {
+		if err := open(dir, s, false); acrkit.CodeOf(err) != acrkit.CodeUsage ||
+			!strings.Contains(err.Error(), "another state") {
 			t.Errorf("%s, on the folder: %v", name, err)
 		}
 	}
@@ -223,7 +232,8 @@ registries:
 	if err := open(other, read(a, b), true); err == nil {
 		t.Error("a folder with chosen secrets is served")
 	}
-	if err := open(other, nil, true); !strings.Contains(fmt.Sprint(err), chosenPull) || !strings.Contains(err.Error(), chosenApp) {
+	if err := open(other, nil, true); !strings.Contains(fmt.Sprint(err), chosenPull) ||
+		!strings.Contains(err.Error(), chosenApp) {
 		t.Errorf("the folder with chosen secrets, without a seed: %v", err)
 	}
 	unread, err := seed.Read(strings.NewReader(strings.NewReplacer("SECRET", a, "PASSWORD", b).Replace(text)))
@@ -290,8 +300,10 @@ func (c *elsewhereConn) RemoteAddr() net.Addr { return c.remote }
 // answer invites a client to send a credential so. TLS is as ever; so is loopback.
 func TestPlainHTTP(t *testing.T) {
 	f := start(t, nil)
-	for name, remote := range map[string]string{"loopback": "127.0.0.9:1234", "mapped": "[::ffff:127.0.0.1]:1234", "six": "[::1]:1234",
-		"neighbour": "192.0.2.7:1234", "bridge": "172.17.0.1:1234", "own_address": "10.0.0.1:80", "link": "[fe80::1]:1234"} {
+	for name, remote := range map[string]string{"loopback": "127.0.0.9:1234", "mapped": "[::ffff:127.0.0.1]:1234",
+		"six":       "[::1]:1234",
+		"neighbour": "192.0.2.7:1234", "bridge": "172.17.0.1:1234", "own_address": "10.0.0.1:80",
+		"link": "[fe80::1]:1234"} {
 		t.Run(name, func(t *testing.T) {
 			local := slices.Contains([]string{"loopback", "mapped", "six"}, name)
 			inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -312,17 +324,21 @@ func TestPlainHTTP(t *testing.T) {
 				{"GET", "/v2/samples/app/manifests/v1", bearer("x"), ""},
 				{"GET", "/acr/v1/_catalog", nil, ""},
 				{"GET", "/oauth2/token?service=" + host, basic("ci-pull", pullPw), ""},
-				{"POST", "/oauth2/token", nil, "grant_type=password&username=ci-pull&password=" + pullPw + "&service=" + host},
+				{"POST", "/oauth2/token", nil, "grant_type=password&username=ci-pull&password=" + pullPw + "&service=" +
+					host},
 				{"POST", "/oauth2/exchange", nil, "grant_type=access_token&access_token=x&service=" + host},
-				{"POST", "/" + tenantID + "/oauth2/v2.0/token", nil, "grant_type=client_credentials&client_id=" + clientID + "&client_secret=" + secret},
+				{"POST", "/" + tenantID + "/oauth2/v2.0/token", nil, "grant_type=client_credentials&client_id=" +
+					clientID + "&client_secret=" + secret},
 				{"GET", "/subscriptions?api-version=2021-01-01", bearer("x"), ""},
 				{"GET", "/metadata/endpoints?api-version=2021-01-01", nil, ""},
 				{"GET", "/_acrkit/v1/clock", http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}}, ""},
 				{"GET", "/nothing", nil, ""},
 			} {
 				for _, scheme := range []string{"http", "https"} {
-					client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.CAPool()}, DisableKeepAlives: true}}
-					req, err := http.NewRequestWithContext(t.Context(), x.method, scheme+"://"+host+x.path, strings.NewReader(x.form))
+					client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.CAPool()},
+						DisableKeepAlives: true}}
+					req, err := http.NewRequestWithContext(t.Context(), x.method, scheme+"://"+host+x.path,
+						strings.NewReader(x.form))
 					must(t, err)
 					for k, v := range x.header {
 						req.Header[k] = v
@@ -333,16 +349,19 @@ func TestPlainHTTP(t *testing.T) {
 					body, err := io.ReadAll(resp.Body)
 					must(t, err)
 					resp.Body.Close()
-					refused := resp.StatusCode == 403 && strings.Contains(string(body), "plain HTTP") && strings.Contains(string(body), "https://"+host+" ")
+					refused := resp.StatusCode == 403 && strings.Contains(string(body), "plain HTTP") &&
+						strings.Contains(string(body), "https://"+host+" ")
 					if want := scheme == "http" && !local; refused != want {
 						t.Errorf("%s %s %s: %s %s", scheme, x.method, x.path, resp.Status, body)
 					}
-					if refused && (resp.Header.Get("Www-Authenticate") != "" || strings.Contains(string(body), pullPw)) {
+					if refused && (resp.Header.Get("Www-Authenticate") != "" ||
+						strings.Contains(string(body), pullPw)) {
 						t.Errorf("%s %s: %v", x.method, x.path, resp.Header)
 					}
 				}
 			}
-			if d := f.last(); !local && name == "neighbour" && !strings.Contains(fmt.Sprint(f.denied()), "plain HTTP from another machine") {
+			if d := f.last(); !local && name == "neighbour" &&
+				!strings.Contains(fmt.Sprint(f.denied()), "plain HTTP from another machine") {
 				t.Errorf("%+v", d)
 			}
 			cancel()

@@ -23,7 +23,8 @@ registries:
 // an image names stays, and Serve ends with its goroutine.
 func TestServeCollects(t *testing.T) {
 	dir := t.TempDir()
-	e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: parse(t, collectSeed), CollectAfter: time.Millisecond})
+	e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: parse(t, collectSeed),
+		CollectAfter: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +70,16 @@ func TestServeCollects(t *testing.T) {
 // TestMemoryLimit pushes more than an emulator without a data folder may hold.
 func TestMemoryLimit(t *testing.T) {
 	f := start(t, &emulator.Options{MemoryLimit: 1 << 20})
-	token := f.password("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push").field(t, "access_token")
+	token := f.password("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push").field(t,
+		"access_token")
 	digest := "sha256:" + strings.Repeat("0", 64)
-	a := f.do(http.MethodPost, "/v2/samples/app/blobs/uploads/?digest="+digest, bearer(token), strings.Repeat("x", 2<<20))
+	a := f.do(http.MethodPost, "/v2/samples/app/blobs/uploads/?digest="+digest, bearer(token),
+		strings.Repeat("x", 2<<20))
 	if a.status != http.StatusInternalServerError || !strings.Contains(a.body, "limit of the emulator's memory") {
 		t.Errorf("answer %d %s", a.status, a.body)
 	}
-	if a := f.do(http.MethodPost, "/v2/samples/app/blobs/uploads/", bearer(token), ""); a.status != http.StatusAccepted {
+	if a := f.do(http.MethodPost, "/v2/samples/app/blobs/uploads/", bearer(token),
+		""); a.status != http.StatusAccepted {
 		t.Errorf("afterwards: %d %s", a.status, a.body)
 	}
 }

@@ -41,7 +41,8 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 		i := slices.IndexFunc(known, func(x *principal.Subscription) bool { return x.ID == sub.ID })
 		if i < 0 {
 			add("there is no subscription %s", sub.ID)
-		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID || !reflect.DeepEqual(known[i].Groups, sub.Groups) {
+		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID ||
+			!reflect.DeepEqual(known[i].Groups, sub.Groups) {
 			add("the subscription %s is another", sub.ID)
 		}
 	}
@@ -98,16 +99,20 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	return compareKeys(have, a)
 }
 
-func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.RegistrySettings, r *seed.Registry) ([]string, error) {
+func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.RegistrySettings,
+	r *seed.Registry) ([]string, error) {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, x := range []struct {
 		name       string
 		have, want any
 	}{
-		{"sku", have.SKU, want.SKU}, {"adminUserEnabled", have.Admin, want.Admin}, {"anonymousPullEnabled", have.Anonymous, want.Anonymous},
-		{"roleAssignmentMode", have.Mode, want.Mode}, {"azureADAuthenticationAsArmPolicy", !have.NoArmTokens, !want.NoArmTokens},
-		{"subscription", have.Subscription, want.Subscription}, {"resourceGroup", have.Group, want.Group}, {"location", have.Location, want.Location},
+		{"sku", have.SKU, want.SKU}, {"adminUserEnabled", have.Admin, want.Admin},
+		{"anonymousPullEnabled", have.Anonymous, want.Anonymous},
+		{"roleAssignmentMode", have.Mode, want.Mode}, {"azureADAuthenticationAsArmPolicy", !have.NoArmTokens,
+			!want.NoArmTokens},
+		{"subscription", have.Subscription, want.Subscription}, {"resourceGroup", have.Group, want.Group},
+		{"location", have.Location, want.Location},
 	} {
 		if x.have != x.want {
 			add("%s is %v, not %v", x.name, x.have, x.want)
@@ -115,7 +120,8 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	}
 	for _, a := range want.Assignments {
 		if !slices.ContainsFunc(have.Assignments, func(b principal.Assignment) bool {
-			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) && slices.Equal(a.Repositories, b.Repositories)
+			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) &&
+				slices.Equal(a.Repositories, b.Repositories)
 		}) {
 			add("%s does not have the role %s", a.ClientID, a.Role)
 		}
@@ -162,7 +168,8 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 		want := e.ids.Keys().NewPasswordOf(reg, have.Name, p.Name, string(p.Value), have.Created, p.Expires)
 		got, ok := have.Password(p.Name)
 		//rule:value-from-compare-2
-		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) || got.Private != p.IsPrivate() {
+		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) ||
+			got.Private != p.IsPrivate() {
 			return "has another " + p.Name
 		}
 	}
@@ -176,7 +183,8 @@ func compareKeys(have *principal.Application, a seed.Application) string {
 	case !slices.EqualFunc(have.Certificates, certificates, bytes.Equal):
 		return "has other certificates"
 	case !slices.EqualFunc(have.Federated, federated, func(x, y principal.Federated) bool {
-		return x.Issuer == y.Issuer && x.Subject == y.Subject && x.Audience == y.Audience && bytes.Equal(x.PublicKey, y.PublicKey)
+		return x.Issuer == y.Issuer && x.Subject == y.Subject && x.Audience == y.Audience &&
+			bytes.Equal(x.PublicKey, y.PublicKey)
 	}):
 		return "has other federatedCredentials"
 	}

@@ -56,11 +56,13 @@ func openContent(ctx context.Context, d *db.DB, dir string, keep bool, o *Option
 
 // pushGenerated stores a generated image: blobs, children, and then the image
 // under its tags. Tags that are there already stay if keepTags is set.
-func (e *Emulator) pushGenerated(ctx context.Context, registry int64, repository string, m imagegen.Manifest, tags []string, keepTags bool) error {
+func (e *Emulator) pushGenerated(ctx context.Context, registry int64, repository string, m imagegen.Manifest,
+	tags []string, keepTags bool) error {
 	digest := m.Descriptor.Digest.String()
 	err := m.Walk(func(x imagegen.Manifest) error {
 		for _, b := range x.Blobs {
-			if err := e.content.PutBlob(ctx, registry, repository, b.Descriptor.Digest.String(), bytes.NewReader(b.Data)); err != nil {
+			if err := e.content.PutBlob(ctx, registry, repository, b.Descriptor.Digest.String(),
+				bytes.NewReader(b.Data)); err != nil {
 				return err
 			}
 		}
@@ -78,7 +80,8 @@ func (e *Emulator) pushGenerated(ctx context.Context, registry int64, repository
 					return err
 				}
 			}
-			if _, _, err := e.content.PutManifest(ctx, registry, repository, ref, x.Descriptor.MediaType, x.Data); err != nil {
+			if _, _, err := e.content.PutManifest(ctx, registry, repository, ref, x.Descriptor.MediaType,
+				x.Data); err != nil {
 				return err
 			}
 		}
@@ -101,7 +104,8 @@ func unknown(err error) bool {
 // missingImage says which of an image's tags are not there, or that an untagged
 // image is not; "" if nothing is missing. What a tag points at may have been
 // pushed since, and is not compared.
-func (e *Emulator) missingImage(ctx context.Context, registry int64, repository, digest string, tags []string) (string, error) {
+func (e *Emulator) missingImage(ctx context.Context, registry int64, repository, digest string,
+	tags []string) (string, error) {
 	if len(tags) == 0 {
 		_, err := e.content.Manifest(ctx, registry, repository, digest)
 		if unknown(err) {

@@ -106,7 +106,8 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", control.Server)
 	key := r.Header.Values(control.Header)
 	switch {
-	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "":
+	case !e.isOwn(hostname(r.Host)) || !ownPort(r) || r.Header.Get("Origin") != "" ||
+		r.Header.Get("Sec-Fetch-Site") != "":
 		answer.Empty(w, http.StatusForbidden)
 	case len(key) != 1 || subtle.ConstantTimeCompare([]byte(key[0]), []byte(e.controlKey)) != 1:
 		answer.Empty(w, http.StatusUnauthorized)
@@ -137,7 +138,8 @@ type controlRoute struct {
 }
 
 // ofRegistry serves what belongs to the registry that the path names.
-func ofRegistry(serve func(*Registry, http.ResponseWriter, *http.Request) error) func(*Emulator, http.ResponseWriter, *http.Request) error {
+func ofRegistry(serve func(*Registry, http.ResponseWriter, *http.Request) error) func(*Emulator, http.ResponseWriter,
+	*http.Request) error {
 	return func(e *Emulator, w http.ResponseWriter, r *http.Request) error {
 		reg, err := e.Registry(r.PathValue("registry"))
 		if err != nil {
@@ -188,11 +190,12 @@ func controlAPI() []controlRoute {
 func (e *Emulator) controlRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, route := range controlAPI() {
-		mux.HandleFunc(route.op.Method()+" "+control.Prefix+route.op.Path(), func(w http.ResponseWriter, r *http.Request) {
-			if err := route.serve(e, w, r); err != nil {
-				e.controlError(w, r, err)
-			}
-		})
+		mux.HandleFunc(route.op.Method()+" "+control.Prefix+route.op.Path(),
+			func(w http.ResponseWriter, r *http.Request) {
+				if err := route.serve(e, w, r); err != nil {
+					e.controlError(w, r, err)
+				}
+			})
 	}
 	return mux
 }
@@ -240,7 +243,8 @@ func readJSON(r *http.Request, into any) error {
 	}
 	data, err := io.ReadAll(r.Body)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request", Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read the request",
+			Reason: fmt.Sprintf("it is larger than %d bytes", maxControlBody)}
 	}
 	if errors.Is(err, idle.ErrStalled) {
 		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
@@ -289,7 +293,8 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 		case "repository":
 			f.Repository = v
 		case "outcome":
-			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged, OutcomeFaulted}, v) {
+			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged,
+				OutcomeFaulted}, v) {
 				err = badControl("the outcome %s is not known", wording.Quote(v))
 			}
 		case "after":
@@ -297,7 +302,8 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 				err = badControl("after is not the ID of a decision")
 			}
 		case "since":
-			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(rehearsal.MinTime) || f.Since.After(rehearsal.MaxTime) {
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil || f.Since.Before(rehearsal.MinTime) ||
+				f.Since.After(rehearsal.MaxTime) {
 				err = badControl("since is no time in RFC 3339's form")
 			}
 		case "limit":
@@ -332,7 +338,8 @@ func (e *Emulator) controlDecisions(w http.ResponseWriter, r *http.Request) erro
 		case e.followers <- struct{}{}:
 			defer func() { <-e.followers }()
 		default:
-			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "wait for decisions", Reason: fmt.Sprintf("%d callers wait already", maxFollowers)}
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "wait for decisions",
+				Reason: fmt.Sprintf("%d callers wait already", maxFollowers)}
 		}
 		timer := time.NewTimer(wait)
 		defer timer.Stop()

@@ -62,7 +62,8 @@ func TestControl(t *testing.T) {
 		More bool
 	}
 	must(t, json.Unmarshal([]byte(f.get(path+"?outcome=denied&after=0", good).body), &got))
-	if len(got.Decisions) != 1 || got.Decisions[0].Principal != "ci-pull" || got.Decisions[0].Reason != "the password is wrong" || got.More {
+	if len(got.Decisions) != 1 || got.Decisions[0].Principal != "ci-pull" ||
+		got.Decisions[0].Reason != "the password is wrong" || got.More {
 		t.Errorf("%+v", got)
 	}
 }

@@ -111,7 +111,8 @@ func (e *Emulator) controlSetRateLimits(w http.ResponseWriter, r *http.Request) 
 
 func faultJSON(f fault.Fault) control.Fault {
 	return control.Fault{ID: f.ID, Seen: f.Seen, Hits: f.Hits, NewFault: control.NewFault{
-		Kind: f.Kind, Routes: append([]fault.Route{}, f.Routes...), Registry: f.Registry, Principal: f.Principal, Rate: f.Rate, Seed: f.Seed,
+		Kind: f.Kind, Routes: append([]fault.Route{}, f.Routes...), Registry: f.Registry, Principal: f.Principal,
+		Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
 		BytesPerSecond: f.BytesPerSecond,
 	}}

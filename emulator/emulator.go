@@ -37,8 +37,9 @@ import (
 // Options are the options of [Open]. The zero value is an emulator in memory
 // with an empty registry "myregistry".
 type Options struct {
-	DataDir  string           // where state is kept; made if it does not exist; "" = in memory only
-	Seed     *seed.Seed       // what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
+	DataDir string // where state is kept; made if it does not exist; "" = in memory only
+	// what it holds at the start; nil = what the data folder holds, or the registry "myregistry"
+	Seed     *seed.Seed
 	SeedMode SeedMode         // "" = apply to an empty folder, check otherwise
 	Recover  bool             // take what is left of a folder's state; see [Open]
 	Now      func() time.Time // the clock of tokens, passwords and content; nil = time.Now
@@ -174,7 +175,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &Emulator{clock: rehearsal.NewClock(o.Now), dated: o.Now != nil, observe: o.Observe, followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
+	e := &Emulator{clock: rehearsal.NewClock(o.Now), dated: o.Now != nil, observe: o.Observe,
+		followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
 		collectAfter: cmp.Or(o.CollectAfter, DefaultCollectAfter), collector: make(chan struct{}, 1)}
 	e.now = e.clock.Now
 	e.unknown.names = map[string]bool{}
@@ -191,7 +193,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)), DeleteByTag,
+					MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -199,7 +202,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 			return nil, err
 		}
 		if _, ok := e.hostnames[o.BlobHost]; ok || o.BlobHost == "localhost" {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "redirect blobs to " + o.BlobHost, Reason: "the name is the registry's own"}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "redirect blobs to " + o.BlobHost,
+				Reason: "the name is the registry's own"}
 		}
 	}
 	e.blobRedirects, e.blobHost, e.deviations = o.BlobRedirects, o.BlobHost, o.Deviations
@@ -207,7 +211,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	if o.Recover && o.SeedMode == SeedReset {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "recover the state", Reason: "a reset keeps nothing to recover"}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "recover the state",
+			Reason: "a reset keeps nothing to recover"}
 	}
 	if o.Seed != nil {
 		if err := o.Seed.Check(); err != nil {
@@ -276,12 +281,16 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 func (e *Emulator) wire() {
 	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
 	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
-	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves, Resolve: e.resolve, Record: e.log.Record,
+	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves,
+		Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
-		Refused:  func(r *http.Request, id rule.ID, reason string) { e.noteRefusal(r, principal.Principal{}, id, reason) },
-		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag), MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
+		Refused: func(r *http.Request, id rule.ID, reason string) {
+			e.noteRefusal(r, principal.Principal{}, id, reason)
+		},
+		BlobHost: e.blobHostFor, DeleteByTag: slices.Contains(e.deviations, DeleteByTag),
+		MountFromAnywhere: slices.Contains(e.deviations, MountFromAnywhere)})
 	e.fails = rehearsal.New(rehearsal.Config{
 		Clock: e.clock, Store: e.ids, Verifier: e.verifier, Entra: tokens, Record: e.noteDecision,
 		RefuseStorage: e.data.RefuseStorage, FailStorage: e.data.FailStorage,
@@ -319,7 +328,8 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", wording.Quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name",
+			Reason: fmt.Sprintf("%s is not a host name or address without a port", wording.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

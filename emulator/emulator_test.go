@@ -215,13 +215,15 @@ func (f *fixture) password(user, password, scope string) answer {
 
 func (f *fixture) entraToken(scope string) answer {
 	f.t.Helper()
-	return f.post("/"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", clientID, "client_secret", secret, "scope", scope)
+	return f.post("/"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", clientID,
+		"client_secret", secret, "scope", scope)
 }
 
 func (f *fixture) refreshToken() string {
 	f.t.Helper()
 	entra := f.entraToken("https://containerregistry.azure.net/.default").field(f.t, "access_token")
-	return f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", entra).field(f.t, "refresh_token")
+	return f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", entra).field(f.t,
+		"refresh_token")
 }
 
 // claims reads a token without checking it.
@@ -268,7 +270,8 @@ func TestPasswordGrant(t *testing.T) {
 	if a.status != 200 || !a.chunks || a.header.Get("Content-Type") != "application/json; charset=utf-8" {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
-	if diff := cmp.Diff([]string{"max-age=31536000; includeSubDomains"}, a.header.Values("Strict-Transport-Security")); diff != "" {
+	if diff := cmp.Diff([]string{"max-age=31536000; includeSubDomains"},
+		a.header.Values("Strict-Transport-Security")); diff != "" {
 		t.Error(diff)
 	}
 	if a.header.Get("X-Ms-Correlation-Request-Id") == "" || a.header.Get("Docker-Distribution-Api-Version") != "" {
@@ -281,8 +284,9 @@ func TestPasswordGrant(t *testing.T) {
 	c := claims(t, fields["access_token"])
 	now := float64(f.clock.Now().Unix())
 	for k, want := range map[string]any{
-		"sub": "ci-pull", "iss": "Azure Container Registry", "aud": f.host, "version": "1.0", "grant_type": "access_token",
-		"nbf": now - 900, "iat": now - 900, "exp": now + 3600, "roles": []any{},
+		"sub": "ci-pull", "iss": "Azure Container Registry", "aud": f.host, "version": "1.0",
+		"grant_type": "access_token",
+		"nbf":        now - 900, "iat": now - 900, "exp": now + 3600, "roles": []any{},
 		"access": []any{map[string]any{"type": "repository", "name": "samples/app", "actions": []any{"pull"}}},
 	} {
 		if diff := cmp.Diff(want, c[k]); diff != "" {
@@ -293,11 +297,13 @@ func TestPasswordGrant(t *testing.T) {
 		t.Errorf("rid %v", c["rid"])
 	}
 	d := f.last()
-	want := emulator.Decision{ID: d.ID, Time: d.Time, RequestID: d.RequestID, Registry: "myregistry", Kind: "scoped-token", Principal: "ci-pull", Method: "POST", Path: "/oauth2/token",
-		Required: "registry:catalog:* repository:samples/app:pull,push repository:samples/other:pull", Outcome: emulator.OutcomeAllowed,
-		Missing: "registry:catalog:* repository:samples/app:push repository:samples/other:pull",
-		Rules:   []string{`scope map "ci-pull": repositories/samples/app/content/read`},
-		Reason:  `an access token was issued without what scope map "ci-pull" lacks`}
+	want := emulator.Decision{ID: d.ID, Time: d.Time, RequestID: d.RequestID, Registry: "myregistry",
+		Kind: "scoped-token", Principal: "ci-pull", Method: "POST", Path: "/oauth2/token",
+		Required: "registry:catalog:* repository:samples/app:pull,push repository:samples/other:pull",
+		Outcome:  emulator.OutcomeAllowed,
+		Missing:  "registry:catalog:* repository:samples/app:push repository:samples/other:pull",
+		Rules:    []string{`scope map "ci-pull": repositories/samples/app/content/read`},
+		Reason:   `an access token was issued without what scope map "ci-pull" lacks`}
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("decision (-want +got):\n%s", diff)
 	}
@@ -340,7 +346,8 @@ func TestRefusalsAreAlike(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for form, a := range map[string]answer{
 				"POST": f.password(x.user, x.password, "repository:samples/app:pull"),
-				"GET":  f.get("/oauth2/token?service="+f.host+"&scope=repository:samples/app:pull", basic(x.user, x.password)),
+				"GET": f.get("/oauth2/token?service="+f.host+"&scope=repository:samples/app:pull",
+					basic(x.user, x.password)),
 			} {
 				status, header, body := shape(a)
 				if status != 401 || body != want {
@@ -364,12 +371,14 @@ func TestServicePrincipalByPassword(t *testing.T) {
 	f := start(t, nil)
 	a := f.password(clientID, secret, "repository:x/y:pull,push,delete")
 	access := claims(t, a.field(t, "access_token"))["access"]
-	if diff := cmp.Diff([]any{map[string]any{"type": "repository", "name": "x/y", "actions": []any{"pull", "push"}}}, access); diff != "" {
+	if diff := cmp.Diff([]any{map[string]any{"type": "repository", "name": "x/y", "actions": []any{"pull", "push"}}},
+		access); diff != "" {
 		t.Error(diff)
 	}
 	for _, x := range [][2]string{{clientID, "wrong-secret"}, {"22222222-2222-2222-2222-000000000000", secret}} {
 		a := f.password(x[0], x[1], "")
-		if a.status != 401 || !strings.Contains(a.body, `"Invalid clientid or client secret. CorrelationId: `+a.header.Get("X-Ms-Correlation-Request-Id")+`"`) {
+		if a.status != 401 || !strings.Contains(a.body, `"Invalid clientid or client secret. CorrelationId: `+
+			a.header.Get("X-Ms-Correlation-Request-Id")+`"`) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}
@@ -392,7 +401,8 @@ func TestExchangeAndRefresh(t *testing.T) {
 	c := claims(t, refresh)
 	now := float64(f.clock.Now().Unix())
 	for k, want := range map[string]any{
-		"iss": "Azure Container Registry", "aud": f.host, "version": "1.0", "grant_type": "refresh_token", "appid": clientID, "tenant": tenantID,
+		"iss": "Azure Container Registry", "aud": f.host, "version": "1.0", "grant_type": "refresh_token",
+		"appid": clientID, "tenant": tenantID,
 		"nbf": now - 900, "iat": now - 900, "exp": now + 10800, "roles": []any{},
 		"permissions": map[string]any{"Actions": []any{"read", "write"}, "NotActions": nil},
 	} {
@@ -408,11 +418,17 @@ func TestExchangeAndRefresh(t *testing.T) {
 		a    answer
 		want any
 	}{
-		"POST":               {f.post("/oauth2/token?api-version=2021-07-01", "grant_type", "refresh_token", "service", f.host, "scope", "registry:catalog:*", "refresh_token", refresh), catalog},
-		"POST_without_scope": {f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token", refresh), []any{}},
-		"GET_zero_guid":      {f.get("/oauth2/token?service="+f.host+"&scope=registry:catalog:*", basic("00000000-0000-0000-0000-000000000000", refresh)), catalog},
-		"GET_two_scopes": {f.get("/oauth2/token?service="+f.host+"&scope=repository:b:push,pull&scope=repository:a:pull&offline_token=true&account=x&client_id=docker", basic("00000000-0000-0000-0000-000000000000", refresh)),
-			[]any{map[string]any{"type": "repository", "name": "a", "actions": []any{"pull"}}, map[string]any{"type": "repository", "name": "b", "actions": []any{"pull", "push"}}}},
+		"POST": {f.post("/oauth2/token?api-version=2021-07-01", "grant_type", "refresh_token", "service",
+			f.host, "scope", "registry:catalog:*", "refresh_token", refresh), catalog},
+		"POST_without_scope": {f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host,
+			"refresh_token", refresh), []any{}},
+		"GET_zero_guid": {f.get("/oauth2/token?service="+f.host+"&scope=registry:catalog:*",
+			basic("00000000-0000-0000-0000-000000000000", refresh)), catalog},
+		"GET_two_scopes": {f.get("/oauth2/token?service="+f.host+
+			"&scope=repository:b:push,pull&scope=repository:a:pull&offline_token=true&account=x&client_id=docker",
+			basic("00000000-0000-0000-0000-000000000000", refresh)),
+			[]any{map[string]any{"type": "repository", "name": "a", "actions": []any{"pull"}},
+				map[string]any{"type": "repository", "name": "b", "actions": []any{"pull", "push"}}}},
 	} {
 		if strings.Contains(x.a.body, "refresh_token") {
 			t.Errorf("%s: a refresh token was given: %s", name, x.a.body)
@@ -422,16 +438,19 @@ func TestExchangeAndRefresh(t *testing.T) {
 		}
 	}
 	// The refresh token is no access token, and the other way round.
-	if a := f.get("/v2/", bearer(refresh)); a.status != 401 || !strings.HasSuffix(a.header.Get("WWW-Authenticate"), `,error="invalid_token"`) {
+	if a := f.get("/v2/", bearer(refresh)); a.status != 401 ||
+		!strings.HasSuffix(a.header.Get("WWW-Authenticate"), `,error="invalid_token"`) {
 		t.Errorf("a refresh token as bearer: %d %v", a.status, a.header)
 	}
 	f.clock.Add(3*time.Hour - time.Second)
-	if a := f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token", refresh); a.status != 200 {
+	if a := f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token",
+		refresh); a.status != 200 {
 		t.Errorf("after 2:59:59: %d", a.status)
 	}
 	f.clock.Add(time.Second)
 	a := f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token", refresh)
-	if a.status != 401 || a.body != "" || a.header.Get("Content-Length") != "0" || a.header.Get("WWW-Authenticate") != "" {
+	if a.status != 401 || a.body != "" || a.header.Get("Content-Length") != "0" ||
+		a.header.Get("WWW-Authenticate") != "" {
 		t.Errorf("after 3:00:00: %d %q %v", a.status, a.body, a.header)
 	}
 }
@@ -445,22 +464,26 @@ func TestExchangeRefusals(t *testing.T) {
 		"none":          {},
 		"wrong_tenant":  {"access_token", good, "tenant", "wrong tenant"},
 		"bad_signature": {"access_token", parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2]))},
-		"alg_none":      {"access_token", base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + "."},
-		"acr_token":     {"access_token", f.refreshToken()},
+		"alg_none": {"access_token", base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
+			parts[1] + "."},
+		"acr_token": {"access_token", f.refreshToken()},
 	} {
 		a := f.post("/oauth2/exchange", append([]string{"grant_type", "access_token", "service", f.host}, form...)...)
-		if a.status != 401 || a.body != "" || a.header.Get("Content-Length") != "0" || a.header.Get("WWW-Authenticate") != "" {
+		if a.status != 401 || a.body != "" || a.header.Get("Content-Length") != "0" ||
+			a.header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d %q %v", name, a.status, a.body, a.header)
 		}
 	}
-	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", good, "tenant", tenantID); a.status != 200 {
+	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", good, "tenant",
+		tenantID); a.status != 200 {
 		t.Errorf("with the right tenant: %d %s", a.status, a.body)
 	}
 	for name, a := range map[string]answer{
-		"no_service":     f.post("/oauth2/exchange", "grant_type", "access_token", "access_token", good),
-		"no_grant":       f.post("/oauth2/exchange", "service", f.host, "access_token", good),
-		"no_grant_2":     f.post("/oauth2/token", "service", f.host),
-		"secrets_in_url": f.do("POST", "/oauth2/token?grant_type=password&username=ci-pull&password="+pullPw+"&service="+f.host, nil, ""),
+		"no_service": f.post("/oauth2/exchange", "grant_type", "access_token", "access_token", good),
+		"no_grant":   f.post("/oauth2/exchange", "service", f.host, "access_token", good),
+		"no_grant_2": f.post("/oauth2/token", "service", f.host),
+		"secrets_in_url": f.do("POST", "/oauth2/token?grant_type=password&username=ci-pull&password="+pullPw+
+			"&service="+f.host, nil, ""),
 	} {
 		if a.status != 400 {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
@@ -470,11 +493,13 @@ func TestExchangeRefusals(t *testing.T) {
 		t.Errorf("GET: %d", a.status)
 	}
 	// The Entra token itself opens nothing.
-	if a := f.get("/acr/v1/_catalog", bearer(good)); a.status != 401 || !strings.HasSuffix(a.header.Get("WWW-Authenticate"), `scope="registry:catalog:*",error="invalid_token"`) {
+	if a := f.get("/acr/v1/_catalog", bearer(good)); a.status != 401 ||
+		!strings.HasSuffix(a.header.Get("WWW-Authenticate"), `scope="registry:catalog:*",error="invalid_token"`) {
 		t.Errorf("%d %v", a.status, a.header)
 	}
 	f.clock.Add(time.Hour)
-	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", good); a.status != 401 {
+	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token",
+		good); a.status != 401 {
 		t.Errorf("an expired Entra token: %d", a.status)
 	}
 }
@@ -482,8 +507,11 @@ func TestExchangeRefusals(t *testing.T) {
 func TestArmTokens(t *testing.T) {
 	s := seed.Example()
 	for policy, status := range map[string]int{"enabled": 200, "disabled": 401} {
-		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(s, "    sku: Premium\n", "    sku: Premium\n    azureADAuthenticationAsArmPolicy: "+policy+"\n", 1))})
-		for _, scope := range []string{"https://management.azure.com//.default", "https://management.core.windows.net/.default", "https://" + f.host + "//.default"} {
+		f := start(t, &emulator.Options{
+			Seed: parse(t, strings.Replace(s, "    sku: Premium\n",
+				"    sku: Premium\n    azureADAuthenticationAsArmPolicy: "+policy+"\n", 1))})
+		for _, scope := range []string{"https://management.azure.com//.default",
+			"https://management.core.windows.net/.default", "https://" + f.host + "//.default"} {
 			token := f.entraToken(scope).field(t, "access_token")
 			a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)
 			if a.status != status || status == 401 && !strings.Contains(a.body, `"arm aad token disallowed"`) {

@@ -238,7 +238,8 @@ func ExampleEmulator_AddFault() {
 
 	get := func() int {
 		answer := httptest.NewRecorder()
-		e.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "https://localhost/oauth2/token?service=localhost", nil))
+		e.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "https://localhost/oauth2/token?service=localhost",
+			nil))
 		return answer.Code
 	}
 	fmt.Println(get())

@@ -70,7 +70,8 @@ func (f damage) name() string { return f.folder + "/" + f.file + "/" + f.how }
 // refuses reports whether every start must fail after the fault: of secrets that
 // another user may know.
 func (f damage) refuses() bool {
-	return f.how == "owner" && (f.file == "control-api.key" || strings.HasPrefix(f.file, "state/") && !strings.HasPrefix(f.file, "state/blobs/"))
+	return f.how == "owner" && (f.file == "control-api.key" || strings.HasPrefix(f.file, "state/") &&
+		!strings.HasPrefix(f.file, "state/blobs/"))
 }
 
 // unprotected are faults that no check can find: pages of a database that was
@@ -101,7 +102,8 @@ func TestFolderFaults(t *testing.T) {
 			return err
 		}))
 	}
-	for _, want := range []string{".gitignore", "ca.pem", "ca-key.pem", "connection.json", "control-api.key", "lock", "state/keys.json", "state/mark", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
+	for _, want := range []string{".gitignore", "ca.pem", "ca-key.pem", "connection.json", "control-api.key", "lock",
+		"state/keys.json", "state/mark", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
 		if !slices.ContainsFunc(all, func(f damage) bool { return f.folder == "killed" && f.file == want }) {
 			t.Errorf("there is no %s to spoil", want)
 		}
@@ -168,10 +170,12 @@ func (f damage) try(t *testing.T, s *stored, seed uint64, second *damage) {
 					return errors.Join(err, os.Chown(path, os.Geteuid(), -1))
 				}))
 			case strings.Contains(said.Hint, "remove ca.pem and ca-key.pem"):
-				must(t, errors.Join(os.RemoveAll(filepath.Join(dir, "ca.pem")), os.RemoveAll(filepath.Join(dir, "ca-key.pem"))))
+				must(t, errors.Join(os.RemoveAll(filepath.Join(dir, "ca.pem")),
+					os.RemoveAll(filepath.Join(dir, "ca-key.pem"))))
 			case strings.Contains(said.Hint, " --recover "):
 				recovering = true
-			case strings.Contains(said.Hint, "the version that wrote this one") && slices.ContainsFunc(faults, damage.unprotected):
+			case strings.Contains(said.Hint, "the version that wrote this one") &&
+				slices.ContainsFunc(faults, damage.unprotected):
 				return // the name of a step has another letter
 			default:
 				t.Fatalf("refused with the hint %q: %v", said.Hint, err)
@@ -205,11 +209,13 @@ func (c *folderCase) open(recovering bool) error {
 	c.t.Helper()
 	before := snapshotOf(c.t, c.dir)
 	var log bytes.Buffer
-	e, err := emulator.Open(c.t.Context(), &emulator.Options{DataDir: c.dir, Recover: recovering, Now: fixedNow, CollectAfter: time.Nanosecond,
-		Logger: slog.New(slog.NewTextHandler(&syncWriter{b: &log}, nil))})
+	e, err := emulator.Open(c.t.Context(), &emulator.Options{DataDir: c.dir, Recover: recovering, Now: fixedNow,
+		CollectAfter: time.Nanosecond,
+		Logger:       slog.New(slog.NewTextHandler(&syncWriter{b: &log}, nil))})
 	if err != nil {
 		said, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || said.Code != acrkit.CodeUsage || said.Hint == "" || !strings.HasPrefix(err.Error(), "cannot ") || !strings.Contains(err.Error(), c.dir) {
+		if !ok || said.Code != acrkit.CodeUsage || said.Hint == "" || !strings.HasPrefix(err.Error(), "cannot ") ||
+			!strings.Contains(err.Error(), c.dir) {
 			c.t.Errorf("refused without saying what to do: %v", err)
 		}
 		if !recovering {
@@ -291,7 +297,8 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 		if tokens[repo] == "" && !weak {
 			c.t.Errorf("an earlier password is not good")
 		}
-		if tokens[repo] != "" && as.do(http.MethodPost, "/v2/"+repo+"/blobs/uploads/", tokens[repo]).Code != http.StatusUnauthorized {
+		if tokens[repo] != "" &&
+			as.do(http.MethodPost, "/v2/"+repo+"/blobs/uploads/", tokens[repo]).Code != http.StatusUnauthorized {
 			c.t.Error("a right that was never given")
 		}
 	}
@@ -313,7 +320,8 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 		}
 	}
 	for what, want := range c.s.tags {
-		if status, _, digest := get(what); status == http.StatusOK && digest != want || status != http.StatusOK && !weak {
+		if status, _, digest := get(what); status == http.StatusOK && digest != want ||
+			status != http.StatusOK && !weak {
 			c.t.Errorf("%s: %d %s, want %s", what, status, digest, want)
 		}
 	}
@@ -321,5 +329,7 @@ func (c *folderCase) serves(e *emulator.Emulator) {
 
 // spoiled reports whether a fault has met the content.
 func (c *folderCase) spoiled(digest string) bool {
-	return slices.ContainsFunc(c.faults, func(f damage) bool { return path.Base(f.file) == strings.TrimPrefix(digest, "sha256:") })
+	return slices.ContainsFunc(c.faults, func(f damage) bool {
+		return path.Base(f.file) == strings.TrimPrefix(digest, "sha256:")
+	})
 }

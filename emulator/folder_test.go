@@ -78,7 +78,8 @@ func (s *stored) read(e *emulator.Emulator) error {
 	for _, repo := range []string{"samples/app", "samples/other"} {
 		token := c.token("catalog", "correct-horse-battery-staple-0003", "repository:"+repo+":pull,metadata_read")
 		var list struct{ Tags []string }
-		if w := c.do(http.MethodGet, "/v2/"+repo+"/tags/list", token); w.Code != http.StatusOK || json.Unmarshal(w.Body.Bytes(), &list) != nil {
+		if w := c.do(http.MethodGet, "/v2/"+repo+"/tags/list", token); w.Code != http.StatusOK ||
+			json.Unmarshal(w.Body.Bytes(), &list) != nil {
 			return fmt.Errorf("tags of %s: %d %s", repo, w.Code, w.Body)
 		}
 		for _, tag := range list.Tags {

@@ -85,7 +85,8 @@ func (e *Emulator) serves(host string) bool {
 // under .azurecr.localhost may have one, also one of a regional endpoint.
 func (e *Emulator) certifies(name string) bool {
 	for _, suffix := range []string{localSuffix, blobSuffix} {
-		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok && (suffix != blobSuffix || e.blobRedirects) {
+		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok &&
+			(suffix != blobSuffix || e.blobRedirects) {
 			return seed.IsRegistryName(label)
 		}
 	}
@@ -107,7 +108,9 @@ func (e *Emulator) certifiesOrSays(name string) bool {
 	defer e.unknown.Unlock()
 	if len(e.unknown.names) < maxUnknownNames && !e.unknown.names[name] {
 		e.unknown.names[name] = true
-		e.logger.Warn("a client asked by TLS for a name that is not served; to serve it, start with --hostname NAME or ACRKIT_HOSTNAMES",
+		e.logger.Warn(
+			"a client asked by TLS for a name that is not served; to serve it, start with --hostname NAME or "+
+				"ACRKIT_HOSTNAMES",
 			"name", clipHost(name))
 	}
 	return false

@@ -37,8 +37,9 @@ func TestTokenRequestLimit(t *testing.T) {
 	const most = 512 << 10
 	for sent, want := range map[int]int{most: 408, most + 1: 413} {
 		inBubble(t, func(t *testing.T, b *bubble) {
-			c := b.dial("POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
-				"Content-Length: %d\r\n\r\n%s", 4*most, strings.Repeat("a", sent))
+			c := b.dial(
+				"POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
+					"Content-Length: %d\r\n\r\n%s", 4*most, strings.Repeat("a", sent))
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 			must(t, err)
 			if resp.StatusCode != want {

@@ -156,8 +156,10 @@ func TestControlAPI(t *testing.T) {
 	call("GET", "/openapi.yaml", "/openapi.yaml", "", 200)
 	f.password("ci-pull", "typed-wrong-0001", "repository:samples/app:pull")
 	f.access("ci-pull", pullPw, "repository:samples/app:pull")
-	call("GET", "/decisions", "/decisions?outcome=denied&repository=samples/app&since=2020-01-01T00:00:00Z&limit=1&after=0&wait=1ms", "", 200)
-	for _, bad := range []string{"outcome=x", "limit=0", "limit=1001", "after=-1", "since=yesterday", "wait=1h", "unknown=1", "after=1&after=2"} {
+	call("GET", "/decisions",
+		"/decisions?outcome=denied&repository=samples/app&since=2020-01-01T00:00:00Z&limit=1&after=0&wait=1ms", "", 200)
+	for _, bad := range []string{"outcome=x", "limit=0", "limit=1001", "after=-1", "since=yesterday", "wait=1h",
+		"unknown=1", "after=1&after=2"} {
 		call("GET", "/decisions", "/decisions?"+bad, "", 400)
 	}
 	call("GET", "/clock", "/clock", "", 200)
@@ -170,8 +172,10 @@ func TestControlAPI(t *testing.T) {
 	call("PUT", "/lifetimes", "/lifetimes", `{"access":"5"}`, 400)
 	call("PUT", "/rate-limits", "/rate-limits", `{"enabled":true}`, 200)
 	call("GET", "/rate-limits", "/rate-limits", "", 200)
-	call("POST", "/faults", "/faults", `{"kind":"throttle","routes":["tags"],"rate":0.5,"seed":1,"retryAfter":2,"principal":"x","registry":"myregistry","count":1}`, 201)
-	for _, bad := range []string{`{"kind":"x"}`, `{"kind":"hang","what":1}`, `{"Kind":"hang"}`, `{"kind":"hang","kind":"hang"}`, `{"kind":"hang"} {}`, `{"kind":"hang","id":4}`, ``, `[]`} {
+	call("POST", "/faults", "/faults",
+		`{"kind":"throttle","routes":["tags"],"rate":0.5,"seed":1,"retryAfter":2,"principal":"x","registry":"myregistry","count":1}`, 201)
+	for _, bad := range []string{`{"kind":"x"}`, `{"kind":"hang","what":1}`, `{"Kind":"hang"}`,
+		`{"kind":"hang","kind":"hang"}`, `{"kind":"hang"} {}`, `{"kind":"hang","id":4}`, ``, `[]`} {
 		call("POST", "/faults", "/faults", bad, 400)
 	}
 	call("POST", "/faults", "/faults", `{"kind":"hang","principal":"`+strings.Repeat("x", 600<<10)+`"}`, 413)
@@ -190,28 +194,35 @@ func TestControlAPI(t *testing.T) {
 	call("GET", "/registries", "/registries", "", 200)
 	call("GET", r, my, "", 200)
 	call("GET", r, "/registries/none5", "", 404)
-	call("PATCH", r, my, `{"adminUserEnabled":true,"roleAssignmentMode":"AbacRepositoryPermissions","azureADAuthenticationAsArmPolicy":"disabled","network":{"defaultAction":"Deny","ipRules":["127.0.0.1","192.0.2.0/24"]}}`, 200)
-	for _, bad := range []string{`{"roleAssignmentMode":"x"}`, `{"network":{"defaultAction":"x"}}`, `{"network":{"defaultAction":"Deny","ipRules":["x"]}}`, `{"network":{"defaultAction":"Allow","ipRules":["127.0.0.1"]}}`,
+	call("PATCH", r, my,
+		`{"adminUserEnabled":true,"roleAssignmentMode":"AbacRepositoryPermissions","azureADAuthenticationAsArmPolicy":"disabled","network":{"defaultAction":"Deny","ipRules":["127.0.0.1","192.0.2.0/24"]}}`, 200)
+	for _, bad := range []string{`{"roleAssignmentMode":"x"}`, `{"network":{"defaultAction":"x"}}`,
+		`{"network":{"defaultAction":"Deny","ipRules":["x"]}}`,
+		`{"network":{"defaultAction":"Allow","ipRules":["127.0.0.1"]}}`,
 		`{"network":{"defaultAction":"Deny","DefaultAction":"Allow"}}`} {
 		call("PATCH", r, my, bad, 400)
 	}
 	call("GET", r+"/scope-maps", my+"/scope-maps", "", 200)
-	call("PUT", r+"/scope-maps/{name}", my+"/scope-maps/new-map", `{"actions":["repositories/samples/app/content/read"]}`, 200)
+	call("PUT", r+"/scope-maps/{name}", my+"/scope-maps/new-map",
+		`{"actions":["repositories/samples/app/content/read"]}`, 200)
 	call("PUT", r+"/scope-maps/{name}", my+"/scope-maps/new-map", `{"actions":["content/read"]}`, 400)
 	call("PUT", tok, my+"/tokens/new-token", `{"scopeMap":"new-map","status":"disabled"}`, 200)
 	call("PATCH", tok, my+"/tokens/new-token", `{"status":"enabled"}`, 200)
 	call("PATCH", tok, my+"/tokens/new-token", `{"scopeMap":"none5"}`, 404)
-	made := call("POST", tok+"/passwords", my+"/tokens/new-token/passwords", `{"names":["password2"],"expires":"2040-01-01T00:00:00Z"}`, 201)
+	made := call("POST", tok+"/passwords", my+"/tokens/new-token/passwords",
+		`{"names":["password2"],"expires":"2040-01-01T00:00:00Z"}`, 201)
 	var passwords struct {
 		Passwords []struct{ Name, Value string }
 	}
 	must(t, json.Unmarshal([]byte(made), &passwords))
-	if len(passwords.Passwords) != 1 || f.password("new-token", passwords.Passwords[0].Value, "repository:samples/app:pull").status != 200 {
+	if len(passwords.Passwords) != 1 ||
+		f.password("new-token", passwords.Passwords[0].Value, "repository:samples/app:pull").status != 200 {
 		t.Error("the new password is not good")
 	}
 	call("PATCH", tok+"/passwords/{slot}", my+"/tokens/new-token/passwords/password2", `{}`, 200)
 	call("PATCH", tok+"/passwords/{slot}", my+"/tokens/new-token/passwords/password1", `{}`, 404)
-	for _, text := range []string{call("GET", tok, my+"/tokens/new-token", "", 200), call("GET", r+"/tokens", my+"/tokens", "", 200)} {
+	for _, text := range []string{call("GET", tok, my+"/tokens/new-token", "", 200),
+		call("GET", r+"/tokens", my+"/tokens", "", 200)} {
 		if strings.Contains(text, passwords.Passwords[0].Value) || strings.Contains(text, `"value"`) {
 			t.Error("a password is shown again")
 		}
@@ -226,7 +237,8 @@ func TestControlAPI(t *testing.T) {
 			t.Errorf("%s %s was not called", op[0], op[1])
 		}
 	}
-	if a := f.do("POST", "/_acrkit/v1/reset", http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}}, "{}"); a.status != 400 {
+	if a := f.do("POST", "/_acrkit/v1/reset", http.Header{"Acrkit-Control-Key": {string(f.ControlKey())}},
+		"{}"); a.status != 400 {
 		t.Errorf("without a Content-Type: %d", a.status)
 	}
 	if n := f.UnderWay(); n != 0 {

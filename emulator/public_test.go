@@ -36,8 +36,10 @@ func TestPublic(t *testing.T) {
 		return w
 	}
 	for _, host := range []string{"localhost", "10.0.0.2:5443", "other.example"} {
-		for path, want := range map[string]string{"/ca.pem": string(f.CACertificate()), "/healthz": "ok\n", "/readyz": "ok\n"} {
-			if w := ask("GET", path, host); w.Code != 200 || w.Body.String() != want || w.Header().Get("Www-Authenticate") != "" {
+		for path, want := range map[string]string{"/ca.pem": string(f.CACertificate()), "/healthz": "ok\n",
+			"/readyz": "ok\n"} {
+			if w := ask("GET", path, host); w.Code != 200 || w.Body.String() != want ||
+				w.Header().Get("Www-Authenticate") != "" {
 				t.Errorf("%s on %s: %d %s", path, host, w.Code, w.Body)
 			}
 			if w := ask("POST", path, host); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
@@ -97,7 +99,8 @@ func TestUnknownTLSName(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(e.CACertificate())
 	dial := func(name string) error {
-		c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name}}).DialContext(ctx, "tcp", l.Addr().String())
+		c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name}}).DialContext(ctx, "tcp",
+			l.Addr().String())
 		if err == nil {
 			err = c.Close()
 		}
@@ -109,7 +112,8 @@ func TestUnknownTLSName(t *testing.T) {
 		}
 	}
 	must(t, dial("localhost"))
-	if n := strings.Count(log.String(), "name=acr.example"); n != 1 || !strings.Contains(log.String(), "--hostname NAME") {
+	if n := strings.Count(log.String(), "name=acr.example"); n != 1 ||
+		!strings.Contains(log.String(), "--hostname NAME") {
 		t.Errorf("%d times: %s", n, log.String())
 	}
 	for i := range 100 {
@@ -127,20 +131,23 @@ func userAuthority(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the user's"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the user's"}, IsCA: true,
+		BasicConstraintsValid: true,
+		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, private.Public(), private)
 	must(t, err)
 	text, err := x509.MarshalECPrivateKey(private)
 	must(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: text})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: text})
 }
 
 // TestGivenAuthority: the emulator's certificates are below a given authority, and its
 // folder gets none.
 func TestGivenAuthority(t *testing.T) {
 	cert, key := userAuthority(t)
-	e, err := emulator.Open(t.Context(), &emulator.Options{CACertificate: cert, CAKey: key, DataDir: t.TempDir(), Hostnames: []string{"acr"}})
+	e, err := emulator.Open(t.Context(), &emulator.Options{CACertificate: cert, CAKey: key, DataDir: t.TempDir(),
+		Hostnames: []string{"acr"}})
 	must(t, err)
 	defer e.Close()
 	if !bytes.Equal(e.CACertificate(), cert) {
@@ -153,7 +160,8 @@ func TestGivenAuthority(t *testing.T) {
 	go func() { served <- e.Serve(ctx, l) }()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(cert)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "acr"}}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "acr"}}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.Addr().String()+"/readyz", nil)
 	must(t, err)
 	resp, err := client.Do(req)

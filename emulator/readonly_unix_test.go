@@ -29,7 +29,8 @@ var traced = regexp.MustCompile(`(?m)^TracerPid:\s+[1-9]`)
 
 func openInChild(dir string) int {
 	if os.Geteuid() == 0 {
-		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(otherOwner), syscall.Setuid(otherOwner)); err != nil {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(otherOwner),
+			syscall.Setuid(otherOwner)); err != nil {
 			fmt.Println("become another user:", err)
 			return 1
 		}
@@ -66,7 +67,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t, "stopped")
-			for up := filepath.Dir(dir); up != filepath.Clean(os.TempDir()) && up != "/dev/shm" && up != "/"; up = filepath.Dir(up) {
+			for up := filepath.Dir(dir); up != filepath.Clean(os.TempDir()) && up != "/dev/shm" &&
+				up != "/"; up = filepath.Dir(up) {
 				must(t, os.Chmod(up, 0o755))
 			}
 			must(t, os.Remove(filepath.Join(dir, "lock")))
@@ -86,7 +88,8 @@ func TestReadOnlyFolder(t *testing.T) {
 			out, err := cmd.CombinedOutput()
 			must(t, err)
 			must(t, os.Chmod(path, 0o700))
-			if !strings.Contains(string(out), tc.want) || tc.want != "<nil>" && !strings.HasPrefix(string(out), "cannot ") {
+			if !strings.Contains(string(out), tc.want) || tc.want != "<nil>" &&
+				!strings.HasPrefix(string(out), "cannot ") {
 				t.Errorf("got %s", out)
 			}
 			if tc.want != "<nil>" {

@@ -37,23 +37,31 @@ func TestStateLost(t *testing.T) {
 		lose func(dir string) error
 		want string
 	}{
-		"database": {func(dir string) error { return os.Remove(state(dir, "registry.db")) }, "registry.db is missing or empty, and mark shows"},
+		"database": {func(dir string) error {
+			return os.Remove(state(dir, "registry.db"))
+		}, "registry.db is missing or empty, and mark shows"},
 		"database_and_mark": {func(dir string) error {
 			return errors.Join(os.Remove(state(dir, "registry.db")), os.Remove(state(dir, "mark")))
 		}, "registry.db is missing or empty, and " + filepath.Join("state", "keys.json") + " shows"},
 		"all_but_blobs": {func(dir string) error {
-			return errors.Join(os.Remove(state(dir, "registry.db")), os.Remove(state(dir, "mark")), os.Remove(state(dir, "keys.json")),
+			return errors.Join(os.Remove(state(dir, "registry.db")), os.Remove(state(dir, "mark")),
+				os.Remove(state(dir, "keys.json")),
 				os.Remove(filepath.Join(dir, "control-api.key")), os.Remove(filepath.Join(dir, "connection.json")))
 		}, "registry.db is missing or empty, and " + filepath.Join("state", "blobs") + " shows"},
-		"state":          {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "state")) }, "and connection.json shows"},
-		"empty_database": {func(dir string) error { return os.Truncate(state(dir, "registry.db"), 0) }, "registry.db is missing or empty, and mark shows"},
-		"keys":           {func(dir string) error { return os.Remove(state(dir, "keys.json")) }, "keys.json is missing"},
+		"state": {func(dir string) error {
+			return os.RemoveAll(filepath.Join(dir, "state"))
+		}, "and connection.json shows"},
+		"empty_database": {func(dir string) error {
+			return os.Truncate(state(dir, "registry.db"), 0)
+		}, "registry.db is missing or empty, and mark shows"},
+		"keys": {func(dir string) error { return os.Remove(state(dir, "keys.json")) }, "keys.json is missing"},
 		"reset_cut_short": {func(dir string) error {
 			return os.Rename(filepath.Join(dir, "state"), filepath.Join(dir, "state.discard-x"))
 		}, "and state.discard-x shows"},
 		"reset_cut_short_later": {func(dir string) error {
 			discard := filepath.Join(dir, "state.discard-x")
-			return errors.Join(os.Rename(filepath.Join(dir, "state"), discard), os.Mkdir(filepath.Join(dir, "state"), 0o700),
+			return errors.Join(os.Rename(filepath.Join(dir, "state"), discard),
+				os.Mkdir(filepath.Join(dir, "state"), 0o700),
 				nothingAcknowledged(filepath.Join(discard, "mark"), state(dir, "mark")))
 		}, "a reset was interrupted, and state.discard-x is the state before it"},
 	} {
@@ -64,20 +72,23 @@ func TestStateLost(t *testing.T) {
 			if isNew, err := emulator.IsNew(dir); isNew || err != nil {
 				t.Errorf("new: %v %v", isNew, err)
 			}
-			for _, o := range []emulator.Options{{}, {Seed: parse(t, seed.Example())}, {Seed: parse(t, seed.Example()), SeedMode: emulator.SeedMerge}} {
+			for _, o := range []emulator.Options{{}, {Seed: parse(t, seed.Example())},
+				{Seed: parse(t, seed.Example()), SeedMode: emulator.SeedMerge}} {
 				o.DataDir = dir
 				e, err := emulator.Open(t.Context(), &o)
 				if err == nil {
 					must(t, e.Close())
 				}
 				said, _ := errors.AsType[*acrkit.Error](err)
-				if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), tc.want) || !strings.Contains(said.Hint, " --recover ") {
+				if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), tc.want) ||
+					!strings.Contains(said.Hint, " --recover ") {
 					t.Errorf("got %v", err)
 				}
 			}
 			// A folder may be made that was missing, and SQLite's memory of processes.
 			after := slices.DeleteFunc(listing(t, dir), func(s string) bool {
-				return !slices.Contains(before, s) && (s == "state" || strings.HasSuffix(s, "-shm") || strings.HasSuffix(s, "-wal") ||
+				return !slices.Contains(before, s) && (s == "state" || strings.HasSuffix(s, "-shm") ||
+					strings.HasSuffix(s, "-wal") ||
 					name == "reset_cut_short_later" && s == filepath.Join("state", "registry.db"))
 			})
 			if !slices.Equal(before, after) {
@@ -106,12 +117,19 @@ func TestRecover(t *testing.T) {
 		tags int    // GET of the tags with the earlier password
 		kept string // set aside
 	}{
-		"database": {func(dir string) error { return os.Remove(filepath.Join(dir, "state", "registry.db")) }, "recovered", 401, "mark"},
+		"database": {func(dir string) error {
+			return os.Remove(filepath.Join(dir, "state", "registry.db"))
+		}, "recovered", 401, "mark"},
 		"no_database": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), bytes.Repeat([]byte("no database "), 1000), 0o600)
+			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), bytes.Repeat([]byte("no database "), 1000),
+				0o600)
 		}, "the database cannot be read and was set aside", 401, "registry.db"},
-		"mark":    {func(dir string) error { return os.Remove(filepath.Join(dir, "state", "mark")) }, "recovered", 200, ""},
-		"keys":    {func(dir string) error { return os.Truncate(filepath.Join(dir, "state", "keys.json"), 10) }, "new keys were made", 401, "keys.json"},
+		"mark": {func(dir string) error {
+			return os.Remove(filepath.Join(dir, "state", "mark"))
+		}, "recovered", 200, ""},
+		"keys": {func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "state", "keys.json"), 10)
+		}, "new keys were made", 401, "keys.json"},
 		"nothing": {func(string) error { return nil }, "recovered", 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +147,8 @@ func TestRecover(t *testing.T) {
 				t.Fatalf("without recover: %v", err)
 			}
 			var log bytes.Buffer
-			e, err = emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Recover: true, Now: fixedNow, CollectAfter: time.Nanosecond, Logger: slog.New(slog.NewTextHandler(&syncWriter{b: &log}, nil))})
+			e, err = emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Recover: true, Now: fixedNow,
+				CollectAfter: time.Nanosecond, Logger: slog.New(slog.NewTextHandler(&syncWriter{b: &log}, nil))})
 			must(t, err)
 			if c, err := e.Collect(t.Context()); acrkit.CodeOf(err) != acrkit.CodeUsage || c != (emulator.Collected{}) {
 				t.Errorf("collected %+v, %v", c, err)
@@ -145,7 +164,8 @@ func TestRecover(t *testing.T) {
 				t.Errorf("contents %v, were %v", got, blobs)
 			}
 			if tc.kept != "" {
-				if kept, err := filepath.Glob(filepath.Join(dir, "state", "aside-*", tc.kept)); err != nil || len(kept) != 1 {
+				if kept, err := filepath.Glob(filepath.Join(dir, "state", "aside-*", tc.kept)); err != nil ||
+					len(kept) != 1 {
 					t.Errorf("%s was set aside %v %v", tc.kept, kept, err)
 				}
 			}
@@ -157,7 +177,8 @@ func TestRecover(t *testing.T) {
 			must(t, e.Close())
 		})
 	}
-	if _, err := emulator.Open(t.Context(), &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, seed.Example()), SeedMode: emulator.SeedReset, Recover: true}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if _, err := emulator.Open(t.Context(), &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, seed.Example()),
+		SeedMode: emulator.SeedReset, Recover: true}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Errorf("with a reset: %v", err)
 	}
 }
@@ -219,10 +240,12 @@ func TestFolderInUse_lock_gone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	f := start(t, &emulator.Options{DataDir: dir})
 	must(t, os.Remove(filepath.Join(dir, "lock")))
-	for _, o := range []emulator.Options{{}, {Recover: true}, {Seed: parse(t, seed.Example()), SeedMode: emulator.SeedReset}} {
+	for _, o := range []emulator.Options{{}, {Recover: true},
+		{Seed: parse(t, seed.Example()), SeedMode: emulator.SeedReset}} {
 		o.DataDir = dir
 		e, err := emulator.Open(t.Context(), &o)
-		if acrkit.CodeOf(err) != acrkit.CodeUnavailable || !strings.Contains(err.Error(), "another emulator is using it") {
+		if acrkit.CodeOf(err) != acrkit.CodeUnavailable ||
+			!strings.Contains(err.Error(), "another emulator is using it") {
 			t.Errorf("got %v", err)
 			if err == nil {
 				must(t, e.Close())
@@ -250,7 +273,8 @@ func TestBlobsGone(t *testing.T) {
 		t.Errorf("of a whole folder: %s", said)
 	}
 	must(t, os.RemoveAll(filepath.Join(dir, "state", "blobs")))
-	if said := open(); !strings.Contains(said, "level=WARN") || !strings.Contains(said, "is missing in the data folder") {
+	if said := open(); !strings.Contains(said, "level=WARN") ||
+		!strings.Contains(said, "is missing in the data folder") {
 		t.Errorf("said %q", said)
 	}
 }

@@ -50,12 +50,14 @@ func TestRegionalEndpoint(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if claims, err := wire.ReadClaims(got.Value.Reveal()); err != nil || len(claims.Audience) != 1 || claims.Audience[0] != home {
+		if claims, err := wire.ReadClaims(got.Value.Reveal()); err != nil || len(claims.Audience) != 1 ||
+			claims.Audience[0] != home {
 			t.Errorf("%s: audience %q, %v", name, claims.Audience, err)
 		}
 		_ = rt.Close()
 	}
-	for _, host := range []string{"unknown.westeurope.geo.azurecr.localhost", "myregistry.geo.azurecr.localhost", "a.myregistry.westeurope.geo.azurecr.localhost", "myregistry.westeurope.data.azurecr.localhost"} {
+	for _, host := range []string{"unknown.westeurope.geo.azurecr.localhost", "myregistry.geo.azurecr.localhost",
+		"a.myregistry.westeurope.geo.azurecr.localhost", "myregistry.westeurope.data.azurecr.localhost"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, reg.URL()+"/v2/", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -86,9 +88,11 @@ func (h handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // A name given with --hostname may be a regional endpoint, and carry the hash of a
 // login server.
 func TestRegionalEndpoint_hostname(t *testing.T) {
-	for _, host := range []string{"second.westeurope.geo.azurecr.io", "second-d7ezgz.westeurope.geo.azurecr.io", "second-d7ezgz.azurecr.io"} {
+	for _, host := range []string{"second.westeurope.geo.azurecr.io", "second-d7ezgz.westeurope.geo.azurecr.io",
+		"second-d7ezgz.azurecr.io"} {
 		em, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{host},
-			Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry"}, {Name: "second", AnonymousPullEnabled: true, SKU: "Standard"}}}})
+			Seed: &seed.Seed{Registries: []seed.Registry{{Name: "myregistry"},
+				{Name: "second", AnonymousPullEnabled: true, SKU: "Standard"}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +109,8 @@ func TestRegionalEndpoint_hostname(t *testing.T) {
 		got, err := rt.Token(t.Context(), acrkit.RepositoryScope("a", acrkit.ContentRead))
 		if err != nil {
 			t.Errorf("%s: %v", host, err)
-		} else if claims, err := wire.ReadClaims(got.Value.Reveal()); err != nil || claims.Audience[0] != reg.LoginServer().Host() {
+		} else if claims, err := wire.ReadClaims(got.Value.Reveal()); err != nil ||
+			claims.Audience[0] != reg.LoginServer().Host() {
 			t.Errorf("%s: audience %q, %v", host, claims.Audience, err)
 		}
 		_ = rt.Close()

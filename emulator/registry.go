@@ -102,7 +102,8 @@ func (r *Registry) AdminPasswords() ([2]seed.Secret, error) {
 		return [2]seed.Secret{}, err
 	}
 	keys := r.e.ids.Keys()
-	return [2]seed.Secret{seed.Secret(keys.AdminPassword(reg, "password")), seed.Secret(keys.AdminPassword(reg, "password2"))}, nil
+	return [2]seed.Secret{seed.Secret(keys.AdminPassword(reg, "password")),
+		seed.Secret(keys.AdminPassword(reg, "password2"))}, nil
 }
 
 // AssignRole gives an application a role on the registry, beside those it has.
@@ -192,7 +193,8 @@ type Password struct {
 // GeneratePasswords makes new passwords for a token: in the named slots, or in
 // both where none is named. The old ones stop to work. A zero expires never
 // expires. The values are not stored; this is the only time they can be read.
-func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time, slots ...string) ([]Password, error) {
+func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires time.Time,
+	slots ...string) ([]Password, error) {
 	var out []Password
 	err := r.update(ctx, func(w *write.Registry) error {
 		made, err := w.GeneratePasswords(token, expires, slots...)

@@ -41,10 +41,12 @@ func TestFaultSequence(t *testing.T) {
 	const n = 200
 	run := func(seed uint64) string {
 		f := start(t, nil)
-		got, err := f.AddFault(fault.Fault{Kind: fault.Status, Status: 500, Rate: 0.3, Seed: seed, Routes: []fault.Route{fault.RouteBase}})
+		got, err := f.AddFault(fault.Fault{Kind: fault.Status, Status: 500, Rate: 0.3, Seed: seed,
+			Routes: []fault.Route{fault.RouteBase}})
 		must(t, err)
 		p := f.pattern(n)
-		if now := f.Faults(); len(now) != 1 || now[0].Seen != n || now[0].Hits != int64(strings.Count(p, "x")) || now[0].Seed != got.Seed || seed != 0 && got.Seed != seed {
+		if now := f.Faults(); len(now) != 1 || now[0].Seen != n || now[0].Hits != int64(strings.Count(p, "x")) ||
+			now[0].Seed != got.Seed || seed != 0 && got.Seed != seed {
 			t.Errorf("%+v", now)
 		}
 		must(t, f.RemoveFault(got.ID))
@@ -81,15 +83,23 @@ func TestFaultAnswers(t *testing.T) {
 		header string // one that must be there, and its value
 		body   string // a part of it
 	}{
-		"throttle":     {fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second}, image, 429, "Retry-After: 7", `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests. Please visit https://aka.ms/acr/skus`},
-		"registry_500": {fault.Fault{Kind: fault.Status, Status: 500}, image, 500, "Docker-Distribution-Api-Version: registry/2.0", `"UNKNOWN"`},
-		"gateway_502":  {fault.Fault{Kind: fault.Status, Status: 502}, image, 502, "Server: openresty", "<title>502 Bad Gateway</title>"},
-		"oauth_503":    {fault.Fault{Kind: fault.Status, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503, "Retry-After: 1", "503"},
+		"throttle": {fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second}, image, 429, "Retry-After: 7",
+			`{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests. Please visit https://aka.ms/acr/skus`},
+		"registry_500": {fault.Fault{Kind: fault.Status, Status: 500}, image, 500,
+			"Docker-Distribution-Api-Version: registry/2.0", `"UNKNOWN"`},
+		"gateway_502": {fault.Fault{Kind: fault.Status, Status: 502}, image, 502, "Server: openresty",
+			"<title>502 Bad Gateway</title>"},
+		"oauth_503": {fault.Fault{Kind: fault.Status, Status: 503, RetryAfter: time.Second}, "/oauth2/token", 503,
+			"Retry-After: 1", "503"},
 		"unauthorized": {fault.Fault{Kind: fault.Unauthorized}, "/oauth2/exchange", 401, "Content-Length: 0", ""},
-		"entra":        {fault.Fault{Kind: fault.Status, Status: 504, Routes: []fault.Route{fault.RouteEntra}}, "/" + tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
-		"arm_case":     {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/Subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
-		"arm_slashes":  {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
-		"arm":          {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/subscriptions", 429, "Retry-After: 1", "TooManyRequests"},
+		"entra": {fault.Fault{Kind: fault.Status, Status: 504, Routes: []fault.Route{fault.RouteEntra}}, "/" +
+			tenantID + "/oauth2/v2.0/token", 504, "", "AADSTS90033"},
+		"arm_case": {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/Subscriptions", 429,
+			"Retry-After: 1", "TooManyRequests"},
+		"arm_slashes": {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}},
+			"//metadata/Endpoints/", 429, "Retry-After: 1", "TooManyRequests"},
+		"arm": {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteARM}}, "/subscriptions", 429,
+			"Retry-After: 1", "TooManyRequests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x.fault.Count = 1
@@ -97,7 +107,8 @@ func TestFaultAnswers(t *testing.T) {
 			must(t, err)
 			a := f.get(x.path, nil)
 			k, v, _ := strings.Cut(x.header, ": ")
-			if a.status != x.status || !strings.Contains(a.body, x.body) || x.header != "" && a.header.Get(k) != v || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+			if a.status != x.status || !strings.Contains(a.body, x.body) || x.header != "" && a.header.Get(k) != v ||
+				a.header.Get("X-Ms-Correlation-Request-Id") == "" {
 				t.Errorf("%d %v %s", a.status, a.header, a.body)
 			}
 			if name == "unauthorized" && a.header.Get("WWW-Authenticate") != "" {
@@ -106,7 +117,8 @@ func TestFaultAnswers(t *testing.T) {
 			if len(f.Faults()) != 0 {
 				t.Error("the count did not end it")
 			}
-			if d := f.last(); d.Outcome != emulator.OutcomeFaulted || !strings.HasPrefix(d.Reason, "fault ") || d.RequestID != a.header.Get("X-Ms-Correlation-Request-Id") {
+			if d := f.last(); d.Outcome != emulator.OutcomeFaulted || !strings.HasPrefix(d.Reason, "fault ") ||
+				d.RequestID != a.header.Get("X-Ms-Correlation-Request-Id") {
 				t.Errorf("%+v", d)
 			}
 		})
@@ -144,20 +156,24 @@ func TestUploadFaults(t *testing.T) {
 		status       int
 		says         string
 	}{
-		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PATCH", part, "123456", 6, 413, "<center>AzureContainerRegistry</center>"},
+		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PATCH", part, "123456", 6, 413,
+			"<center>AzureContainerRegistry</center>"},
 		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PATCH", part, "12345", 5, 404, "BLOB_UPLOAD_INVALID"},
-		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PUT", part, large, 1 << 20, 413, "<title>413 Request Entity Too Large</title>"},
+		{fault.Fault{Kind: fault.TooLarge, AfterBytes: 5}, "PUT", part, large, 1 << 20, 413,
+			"<title>413 Request Entity Too Large</title>"},
 		{fault.Fault{Kind: fault.TooLarge}, "POST", begin, "1", 1, 413, "413"},
 		{fault.Fault{Kind: fault.TooLarge}, "POST", begin, "", 0, 400, "DIGEST_INVALID"},
 		{fault.Fault{Kind: fault.TooLarge}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
-		{fault.Fault{Kind: fault.WrongRange}, "PUT", part, large, 1 << 20, 416, `{"errors":[{"code":"BLOB_UPLOAD_RANGE_INVALID","message":"blob upload range invalid"}]}`},
+		{fault.Fault{Kind: fault.WrongRange}, "PUT", part, large, 1 << 20, 416,
+			`{"errors":[{"code":"BLOB_UPLOAD_RANGE_INVALID","message":"blob upload range invalid"}]}`},
 		{fault.Fault{Kind: fault.WrongRange}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
 		{fault.Fault{Kind: fault.WrongRange}, "PUT", manifest, "{}", 2, 400, "MANIFEST_INVALID"},
 		{fault.Fault{Kind: fault.NoLength}, "PATCH", part, large, unknown, 400, `{"code":"CONTENT_LENGTH_INVALID",`},
 		{fault.Fault{Kind: fault.NoLength}, "PATCH", part, "1", 1, 404, "BLOB_UPLOAD_INVALID"},
 		{fault.Fault{Kind: fault.NoLength}, "PUT", part, "1", unknown, 404, "BLOB_UPLOAD_INVALID"},
 		{fault.Fault{Kind: fault.Disallowed}, "POST", begin, "", 0, 405, `"detail":{}}]}`},
-		{fault.Fault{Kind: fault.Disallowed}, "PATCH", part, large, unknown, 405, "The operation is disallowed on this registry, repository or image."},
+		{fault.Fault{Kind: fault.Disallowed}, "PATCH", part, large, unknown, 405,
+			"The operation is disallowed on this registry, repository or image."},
 		{fault.Fault{Kind: fault.Disallowed}, "PUT", part, "1", 1, 405, "REGISTRY_DISALLOWED_OPERATION"},
 		{fault.Fault{Kind: fault.Disallowed}, "PUT", manifest, "{}", 2, 405, "REGISTRY_DISALLOWED_OPERATION"},
 		{fault.Fault{Kind: fault.Disallowed}, "GET", part, "", 0, 404, "BLOB_UPLOAD_INVALID"},
@@ -168,10 +184,12 @@ func TestUploadFaults(t *testing.T) {
 			_, err := f.AddFault(x.fault)
 			must(t, err)
 			a := send(x.method, x.path, x.body, x.length)
-			if a.status != x.status || !strings.Contains(a.body, x.says) || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+			if a.status != x.status || !strings.Contains(a.body, x.says) ||
+				a.header.Get("X-Ms-Correlation-Request-Id") == "" {
 				t.Errorf("%d %v %s", a.status, a.header, a.body)
 			}
-			hit := a.status != 404 && a.status != 401 && !strings.Contains(a.body, "DIGEST_INVALID") && !strings.Contains(a.body, "MANIFEST_INVALID")
+			hit := a.status != 404 && a.status != 401 && !strings.Contains(a.body, "DIGEST_INVALID") &&
+				!strings.Contains(a.body, "MANIFEST_INVALID")
 			if g := f.Faults()[0]; (g.Hits == 1) != hit || g.Seen != g.Hits {
 				t.Errorf("%d hits of %d", g.Hits, g.Seen)
 			}
@@ -191,7 +209,8 @@ func TestUploadFaults(t *testing.T) {
 			}
 			continue
 		}
-		if a.status != 413 || !strings.Contains(a.body, "413 Request Entity Too Large") || a.header.Get("Content-Type") != "text/html" || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
+		if a.status != 413 || !strings.Contains(a.body, "413 Request Entity Too Large") ||
+			a.header.Get("Content-Type") != "text/html" || a.header.Get("X-Ms-Correlation-Request-Id") == "" {
 			t.Errorf("%d bytes: %d %v %s", len(body), a.status, a.header, a.body)
 		}
 	}
@@ -219,7 +238,8 @@ func TestFaultCheck(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := f.AddFault(fault.Fault{Kind: fault.Hang, Registry: "none5"}); acrkit.CodeOf(err) != acrkit.CodeNotFound {
+	if _, err := f.AddFault(fault.Fault{Kind: fault.Hang, Registry: "none5"}); acrkit.CodeOf(
+		err) != acrkit.CodeNotFound {
 		t.Errorf("unknown registry: %v", err)
 	}
 	for range fault.Max {
@@ -240,7 +260,8 @@ func TestFaultCheck(t *testing.T) {
 func TestDrop(t *testing.T) {
 	f := start(t, nil)
 	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
-	_, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 10, Routes: []fault.Route{fault.RouteManifestGet}, Count: 1})
+	_, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 10, Routes: []fault.Route{fault.RouteManifestGet},
+		Count: 1})
 	must(t, err)
 	req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+f.host+"/v2/samples/app/manifests/v1", nil)
 	must(t, err)
@@ -254,13 +275,15 @@ func TestDrop(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}
 
-	_, err = f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 4, Routes: []fault.Route{fault.RouteBlobUpload}, Principal: "ci-push", Count: 2})
+	_, err = f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 4, Routes: []fault.Route{fault.RouteBlobUpload},
+		Principal: "ci-push", Count: 2})
 	must(t, err)
 	a := f.do("POST", "/v2/samples/app/blobs/uploads/", bearer(token), "") // no body that would be too long
 	if a.status != 202 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	req, err = http.NewRequestWithContext(t.Context(), "PATCH", "https://"+f.host+a.header.Get("Location"), strings.NewReader("0123456789"))
+	req, err = http.NewRequestWithContext(t.Context(), "PATCH", "https://"+f.host+a.header.Get("Location"),
+		strings.NewReader("0123456789"))
 	must(t, err)
 	req.Header = bearer(token)
 	if resp, err := f.client.Do(req); err == nil {
@@ -268,7 +291,8 @@ func TestDrop(t *testing.T) {
 		t.Errorf("not dropped: %s", resp.Status)
 	}
 	// Four bytes came: the address is not good any more.
-	if a := f.get(a.header.Get("Location"), bearer(token)); a.status != 404 || !strings.Contains(a.body, "BLOB_UPLOAD_INVALID") {
+	if a := f.get(a.header.Get("Location"), bearer(token)); a.status != 404 ||
+		!strings.Contains(a.body, "BLOB_UPLOAD_INVALID") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
@@ -297,7 +321,8 @@ func TestClock(t *testing.T) {
 	}
 	c.Resume()
 	f.clock.Add(time.Minute)
-	if a := f.get(appManifest, bearer(token)); a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), "invalid_token") {
+	if a := f.get(appManifest, bearer(token)); a.status != 401 ||
+		!strings.Contains(a.header.Get("WWW-Authenticate"), "invalid_token") {
 		t.Errorf("after its end: %d", a.status)
 	}
 	if s := c.State(); s.Frozen || !s.Now.Equal(at.Add(time.Hour)) {
@@ -316,7 +341,8 @@ func TestClock(t *testing.T) {
 
 func TestLifetimes(t *testing.T) {
 	f := start(t, nil)
-	must(t, f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Minute, Refresh: 2 * time.Minute, Entra: 3 * time.Minute}))
+	must(t, f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Minute, Refresh: 2 * time.Minute,
+		Entra: 3 * time.Minute}))
 	now := f.clock.Now()
 	for name, x := range map[string]struct {
 		token string
@@ -324,13 +350,15 @@ func TestLifetimes(t *testing.T) {
 	}{
 		"access":  {f.access("ci-pull", pullPw, appRead), time.Minute},
 		"refresh": {f.refreshToken(), 2 * time.Minute},
-		"entra":   {f.entraToken("https://containerregistry.azure.net/.default").field(t, "access_token"), 3 * time.Minute},
+		"entra": {f.entraToken("https://containerregistry.azure.net/.default").field(t, "access_token"),
+			3 * time.Minute},
 	} {
 		if exp := claims(t, x.token)["exp"].(float64); int64(exp) != now.Add(x.want).Unix() {
 			t.Errorf("%s: exp %v", name, exp)
 		}
 	}
-	if err := f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Millisecond}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if err := f.SetLifetimes(t.Context(), seed.Lifetimes{Access: time.Millisecond}); acrkit.CodeOf(
+		err) != acrkit.CodeUsage {
 		t.Error(err)
 	}
 	if got := f.Lifetimes(); got.Access != time.Minute {
@@ -348,7 +376,9 @@ func TestNetworkRules(t *testing.T) {
 	must(t, rules(emulator.NetworkRules{Deny: true, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}))
 	for _, path := range []string{"/v2/", "/acr/v1/_catalog", "/oauth2/token"} {
 		a := f.get(path, nil)
-		if a.status != 403 || !strings.Contains(a.body, `"code":"DENIED","message":"client with IP '127.0.0.1' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."`) {
+		if a.status != 403 ||
+			!strings.Contains(a.body,
+				`"code":"DENIED","message":"client with IP '127.0.0.1' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."`) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
@@ -361,10 +391,12 @@ func TestNetworkRules(t *testing.T) {
 		t.Errorf("allowed: %d", a.status)
 	}
 	must(t, rules(emulator.NetworkRules{}))
-	if err := rules(emulator.NetworkRules{Deny: true, Allow: make([]netip.Prefix, emulator.MaxIPRules+1)}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if err := rules(emulator.NetworkRules{Deny: true,
+		Allow: make([]netip.Prefix, emulator.MaxIPRules+1)}); acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Error(err)
 	}
-	if err := rules(emulator.NetworkRules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if err := rules(emulator.NetworkRules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}); acrkit.CodeOf(
+		err) != acrkit.CodeUsage {
 		t.Error(err)
 	}
 }
@@ -383,7 +415,8 @@ func TestSnapshotKeepsBlobs(t *testing.T) {
 	_, err = f.TakeSnapshot(t.Context(), "mine")
 	must(t, err)
 	must(t, f.DeleteSnapshot(t.Context(), emulator.SeedSnapshot))
-	must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
+	must(t, f.registry().PutToken(t.Context(),
+		emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
 	made, err := f.registry().GeneratePasswords(t.Context(), "admin-token", time.Time{})
 	must(t, err)
 	for _, repo := range []string{"samples/app", "samples/other"} {
@@ -403,7 +436,8 @@ func TestSnapshotKeepsBlobs(t *testing.T) {
 	if got := f.digest(); got != digest {
 		t.Errorf("%s, want %s", got, digest)
 	}
-	must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
+	must(t, f.registry().PutToken(t.Context(),
+		emulator.TokenSpec{Name: "admin-token", ScopeMap: "_repositories_admin"}))
 	made, err = f.registry().GeneratePasswords(t.Context(), "admin-token", time.Time{})
 	must(t, err)
 	token := f.access("admin-token", string(made[0].Value), "repository:samples/app:delete")
@@ -438,7 +472,8 @@ func TestResetRenewsBlobs(t *testing.T) {
 	as := caller{t.Context(), f}
 	token := as.token("admin-token", string(made[0].Value), "repository:one:pull,push")
 	const digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-	push := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost/v2/one/blobs/uploads/?digest="+digest, strings.NewReader("x"))
+	push := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost/v2/one/blobs/uploads/?digest="+digest,
+		strings.NewReader("x"))
 	push.Header.Set("Authorization", "Bearer "+token)
 	if w := as.send(push); w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
@@ -539,7 +574,9 @@ func TestTwoCallersAtOnce(t *testing.T) {
 				}
 				r, err := f.Registry("")
 				if err == nil {
-					err = r.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.AnonymousPull = !s.AnonymousPull })
+					err = r.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
+						s.AnonymousPull = !s.AnonymousPull
+					})
 				}
 				if err != nil {
 					t.Error(err)

@@ -24,8 +24,10 @@ func TestRottenStorage(t *testing.T) {
 			body := strings.Repeat("0123456789", size/10)
 			sum := sha256.Sum256([]byte(body))
 			digest := "sha256:" + hex.EncodeToString(sum[:])
-			token := bearer(f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push"))
-			if a := f.do("POST", "/v2/samples/app/blobs/uploads/?digest="+url.QueryEscape(digest), token, body); a.status != 201 {
+			token := bearer(f.access("ci-push", "correct-horse-battery-staple-0002",
+				"repository:samples/app:pull,push"))
+			if a := f.do("POST", "/v2/samples/app/blobs/uploads/?digest="+url.QueryEscape(digest), token,
+				body); a.status != 201 {
 				t.Fatalf("%d %s", a.status, a.body)
 			}
 			link := f.do("GET", "/v2/samples/app/blobs/"+digest, token, "").header.Get("Location")
@@ -41,7 +43,8 @@ func TestRottenStorage(t *testing.T) {
 			resp.Body.Close()
 			switch {
 			case size < 100 || part != "":
-				if resp.StatusCode != 500 || err != nil || !strings.Contains(string(got), "<Code>InternalError</Code>") {
+				if resp.StatusCode != 500 || err != nil ||
+					!strings.Contains(string(got), "<Code>InternalError</Code>") {
 					t.Errorf("%d bytes, %q: %d %.200q, %v", size, part, resp.StatusCode, got, err)
 				}
 			case resp.StatusCode != 200 || err == nil || len(got) >= size:
@@ -50,7 +53,8 @@ func TestRottenStorage(t *testing.T) {
 			if a := f.do("HEAD", link, nil, ""); a.status != 500 {
 				t.Errorf("HEAD: %d", a.status)
 			}
-			if a := f.do("GET", "/v2/samples/app/blobs/"+digest, token, ""); a.status != 500 || a.header.Get("Location") != "" {
+			if a := f.do("GET", "/v2/samples/app/blobs/"+digest, token, ""); a.status != 500 ||
+				a.header.Get("Location") != "" {
 				t.Errorf("redirected to what is known to be damaged: %d", a.status)
 			}
 			f.stop()

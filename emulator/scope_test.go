@@ -31,7 +31,8 @@ func TestEmptyScope(t *testing.T) {
 		"refresh/empty":   {f.post("/oauth2/token", append(refresh, "scope", "")...), 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if x.a.status != x.status || x.status == 400 && (x.a.body != "" || x.a.header.Get("WWW-Authenticate") != "") {
+			if x.a.status != x.status || x.status == 400 &&
+				(x.a.body != "" || x.a.header.Get("WWW-Authenticate") != "") {
 				t.Errorf("%d %q %v", x.a.status, x.a.body, x.a.header)
 			}
 		})

@@ -24,17 +24,20 @@ import (
 // as a service principal, list, read, push and delete, and are refused.
 func TestMicrosoftClients(t *testing.T) {
 	s := parse(t, seed.Example())
-	s.Registries[0].RoleAssignments = append(s.Registries[0].RoleAssignments, seed.RoleAssignment{ClientID: clientID, Role: "AcrDelete"})
+	s.Registries[0].RoleAssignments = append(s.Registries[0].RoleAssignments,
+		seed.RoleAssignment{ClientID: clientID, Role: "AcrDelete"})
 	f := start(t, &emulator.Options{Seed: s, Now: time.Now}) // the clients look at tokens' times
 	at := "https://" + f.host
-	options := azcore.ClientOptions{Transport: f.client, Retry: policy.RetryOptions{MaxRetries: -1}, Cloud: cloud.Configuration{
-		ActiveDirectoryAuthorityHost: at + "/",
-		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
-			cloud.ResourceManager:           {Endpoint: at, Audience: at},
-			azcontainerregistry.ServiceName: {Audience: "https://containerregistry.azure.net"},
-		},
-	}}
-	cred, err := azidentity.NewClientSecretCredential(tenantID, clientID, secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
+	options := azcore.ClientOptions{Transport: f.client, Retry: policy.RetryOptions{MaxRetries: -1},
+		Cloud: cloud.Configuration{
+			ActiveDirectoryAuthorityHost: at + "/",
+			Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+				cloud.ResourceManager:           {Endpoint: at, Audience: at},
+				azcontainerregistry.ServiceName: {Audience: "https://containerregistry.azure.net"},
+			},
+		}}
+	cred, err := azidentity.NewClientSecretCredential(tenantID, clientID, secret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
 	must(t, err)
 	client, err := azcontainerregistry.NewClient(at, cred, &azcontainerregistry.ClientOptions{ClientOptions: options})
 	must(t, err)
@@ -51,14 +54,16 @@ func TestMicrosoftClients(t *testing.T) {
 	}
 	tag, err := client.GetTagProperties(t.Context(), "samples/app", "v1", nil)
 	must(t, err)
-	m, err := client.GetManifest(t.Context(), "samples/app", "v1", &azcontainerregistry.ClientGetManifestOptions{Accept: new("application/vnd.oci.image.index.v1+json")})
+	m, err := client.GetManifest(t.Context(), "samples/app", "v1",
+		&azcontainerregistry.ClientGetManifestOptions{Accept: new("application/vnd.oci.image.index.v1+json")})
 	must(t, err)
 	must(t, m.ManifestData.Close())
 	if *m.DockerContentDigest != *tag.Tag.Digest {
 		t.Errorf("digest %s of the manifest, %s of the tag", *m.DockerContentDigest, *tag.Tag.Digest)
 	}
 
-	blobs, err := azcontainerregistry.NewBlobClient(at, cred, &azcontainerregistry.BlobClientOptions{ClientOptions: options})
+	blobs, err := azcontainerregistry.NewBlobClient(at, cred,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: options})
 	must(t, err)
 	push := func(data string) string {
 		up, err := blobs.StartUpload(t.Context(), "new/app", nil)
@@ -74,8 +79,10 @@ func TestMicrosoftClients(t *testing.T) {
 	if config != digest.FromString("{}").String() {
 		t.Errorf("blob %s", config)
 	}
-	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":%q,"size":2},"layers":[]}`, config)
-	put, err := client.UploadManifest(t.Context(), "new/app", "v1", "application/vnd.oci.image.manifest.v1+json", streaming(manifest), nil)
+	manifest := fmt.Sprintf(
+		`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":%q,"size":2},"layers":[]}`, config)
+	put, err := client.UploadManifest(t.Context(), "new/app", "v1", "application/vnd.oci.image.manifest.v1+json",
+		streaming(manifest), nil)
 	must(t, err)
 	if *put.DockerContentDigest != digest.FromString(manifest).String() {
 		t.Errorf("manifest %s", *put.DockerContentDigest)
@@ -89,7 +96,8 @@ func TestMicrosoftClients(t *testing.T) {
 	if e, ok := errors.AsType[*azcore.ResponseError](err); !ok || e.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a role: %v", err)
 	}
-	wrong, err := azidentity.NewClientSecretCredential(tenantID, clientID, "typed-wrong", &azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
+	wrong, err := azidentity.NewClientSecretCredential(tenantID, clientID, "typed-wrong",
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
 	must(t, err)
 	client, err = azcontainerregistry.NewClient(at, wrong, &azcontainerregistry.ClientOptions{ClientOptions: options})
 	must(t, err)

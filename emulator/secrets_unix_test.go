@@ -16,7 +16,8 @@ import (
 // A file with secrets that others can read or write, or that another user owns, is
 // refused when the folder is opened again: its keys may be known.
 func TestSecretsOfOthers(t *testing.T) {
-	for _, name := range []string{"control-api.key", "state/keys.json", "state/mark", "state/registry.db", "state/registry.db-wal", "state/registry.db-shm"} {
+	for _, name := range []string{"control-api.key", "state/keys.json", "state/mark", "state/registry.db",
+		"state/registry.db-wal", "state/registry.db-shm"} {
 		for how, damage := range map[string]func(path string) error{
 			"mode":  func(path string) error { return os.Chmod(path, 0o666) },
 			"group": func(path string) error { return os.Chmod(path, 0o640) },
@@ -34,7 +35,8 @@ func TestSecretsOfOthers(t *testing.T) {
 					must(t, e.Close())
 				}
 				said, _ := errors.AsType[*acrkit.Error](err)
-				if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), path+" ") || !strings.Contains(said.Hint, path) {
+				if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), path+" ") ||
+					!strings.Contains(said.Hint, path) {
 					t.Fatalf("got %v", err)
 				}
 				must(t, os.Chmod(path, 0o600))

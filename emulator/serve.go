@@ -109,8 +109,11 @@ func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 		e.noteEnd(r, reg, decisions.Denied, rule.PlainHTTP, "plain HTTP from another machine, "+r.RemoteAddr)
 	}
 	w.Header().Set("Connection", "close")
-	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is accepted from this machine only, because credentials would cross the network in clear: use https://"+
-		clipHost(r.Host)+" and let the client trust the emulator's certificate authority: http://"+clipHost(r.Host)+"/ca.pem, or ca.pem in its data folder")
+	answer.Errors(w, http.StatusForbidden, "DENIED",
+		"plain HTTP is accepted from this machine only, because credentials would cross the network in clear: use "+
+			"https://"+
+			clipHost(r.Host)+" and let the client trust the emulator's certificate authority: http://"+clipHost(r.Host)+
+			"/ca.pem, or ca.pem in its data folder")
 }
 
 // readForm reads a token request before it counts as under way: its client has
@@ -123,7 +126,8 @@ func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request, to route.Rou
 	data, err := io.ReadAll(io.LimitReader(r.Body, rehearsal.MaxForm))
 	if errors.Is(err, idle.ErrStalled) {
 		w.Header().Set("Connection", "close")
-		http.Error(w, fmt.Sprintf("the rest of the request did not come within %v", idle.ReadTime), http.StatusRequestTimeout)
+		http.Error(w, fmt.Sprintf("the rest of the request did not come within %v", idle.ReadTime),
+			http.StatusRequestTimeout)
 		return false
 	}
 	// Another error comes again.
@@ -155,7 +159,10 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 	reg, ok := e.resolve(r.Host)
 	if !ok {
 		// ACR has no such answer: the name of no registry does not resolve.
-		http.Error(w, fmt.Sprintf("the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname", clipHost(r.Host)), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf(
+			"the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, "+
+				"REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname",
+			clipHost(r.Host)), http.StatusNotFound)
 		return
 	}
 	if to.Service == route.Control {
@@ -189,7 +196,8 @@ func (e *Emulator) place(r *http.Request, reg *principal.RegistrySettings) datap
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return dataplane.Endpoint{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host), LoginServer: loginServer(r.Host), Scheme: scheme}
+	return dataplane.Endpoint{ID: reg.ID, Name: reg.Name, RID: reg.RID, Host: strings.ToLower(r.Host),
+		LoginServer: loginServer(r.Host), Scheme: scheme}
 }
 
 func clipHost(h string) string { return h[:min(len(h), 260)] }
@@ -231,7 +239,8 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 	go func() { done <- srv.Serve(mux) }()
 	select {
 	case err := <-done:
-		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(), Errs: []error{err}}, srv.Close())
+		return errors.Join(&acrkit.Error{Code: acrkit.CodeUnavailable, Op: "listen on " + l.Addr().String(),
+			Errs: []error{err}}, srv.Close())
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

@@ -85,7 +85,8 @@ func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySett
 		s := settingsOf(w.Name(), w.SKU(), w.Settings())
 		change(&s)
 		return w.PutSettings(write.Settings{AdminUser: s.AdminUser, AnonymousPull: s.AnonymousPull,
-			RoleAssignmentMode: s.RoleAssignmentMode, ArmTokens: s.ArmTokens, Deny: s.Network.Deny, Allow: s.Network.Allow})
+			RoleAssignmentMode: s.RoleAssignmentMode, ArmTokens: s.ArmTokens, Deny: s.Network.Deny,
+			Allow: s.Network.Allow})
 	})
 }
 

@@ -76,7 +76,8 @@ func snapshotError(op, name string, err error) error {
 // more than [MaxSnapshots].
 func (e *Emulator) TakeSnapshot(ctx context.Context, name string) (Snapshot, error) {
 	if !snapshotNameRE.MatchString(name) {
-		return Snapshot{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "take a snapshot", Reason: wording.Quote(name) + " is not a name of up to 64 letters, digits, dots, hyphens and underscores"}
+		return Snapshot{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "take a snapshot", Reason: wording.Quote(name) +
+			" is not a name of up to 64 letters, digits, dots, hyphens and underscores"}
 	}
 	var info snapshot.Info
 	err := e.db.Write(ctx, func(tx *db.Tx) (err error) {
@@ -152,7 +153,8 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		//rule:reset-reset
 		case <-timer.C:
 			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + wording.Quote(name),
-				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(), resetWait)}
+				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(),
+					resetWait)}
 		}
 	}
 	err := e.ids.Replace(ctx, func(tx *db.Tx) error {
@@ -162,7 +164,8 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		return e.content.Restored(tx)
 	})
 	if chosen, ok := errors.AsType[*chosenError](err); ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + wording.Quote(name) + " on an emulator that other machines reach", Errs: []error{chosen},
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + wording.Quote(name) +
+			" on an emulator that other machines reach", Errs: []error{chosen},
 			Hint: sentence.Fix(sentence.TakeSnapshot, nil)}
 	}
 	if err != nil {

@@ -104,7 +104,8 @@ func (b *bubble) dial(format string, args ...any) net.Conn {
 // send makes a request on a connection of its own and returns the answer.
 func (b *bubble) send(method, path, header, body string) (status int, h http.Header, text string) {
 	b.t.Helper()
-	c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s", method, path, len(body), header, body)
+	c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s", method,
+		path, len(body), header, body)
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	must(b.t, err)
 	data, err := io.ReadAll(resp.Body)
@@ -115,7 +116,8 @@ func (b *bubble) send(method, path, header, body string) (status int, h http.Hea
 // token returns the Authorization header of a token with a scope.
 func (b *bubble) token(scope string) string {
 	b.t.Helper()
-	form := url.Values{"grant_type": {"password"}, "service": {"localhost"}, "scope": {scope}, "username": {"all-rights"}, "password": {b.password}}
+	form := url.Values{"grant_type": {"password"}, "service": {"localhost"}, "scope": {scope},
+		"username": {"all-rights"}, "password": {b.password}}
 	_, _, text := b.send("POST", "/oauth2/token", "Content-Type: application/x-www-form-urlencoded\r\n", form.Encode())
 	return "Authorization: Bearer " + answer{body: text}.field(b.t, "access_token") + "\r\n"
 }
@@ -142,7 +144,8 @@ func within(t *testing.T, what string, took, least, most time.Duration) {
 	}
 }
 
-const tokenForm = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n%s"
+const tokenForm = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: " +
+	"application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n%s"
 
 // TestConnectionLimits: a client that says nothing, half a header or nothing more
 // loses its connection, each at its own time.
@@ -171,7 +174,8 @@ func TestHeaderLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for n, want := range map[int]int{250 << 10: 401, 270 << 10: 431} {
 			c := b.dial("")
-			go fmt.Fprintf(c, "GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", n))
+			go fmt.Fprintf(c, "GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: %s\r\n\r\n",
+				strings.Repeat("x", n))
 			text, _ := b.ends(c)
 			if !strings.HasPrefix(text, fmt.Sprintf("HTTP/1.1 %d ", want)) {
 				t.Errorf("%d bytes: %.40q, want %d", n, text, want)
@@ -183,7 +187,8 @@ func TestHeaderLimit(t *testing.T) {
 // TestStalledForm: a token request that does not come whole holds up nothing, no
 // reset either, and is answered when the time for a stalled body is over.
 func TestStalledForm(t *testing.T) {
-	for _, path := range []string{"/oauth2/token", "/oauth2/exchange", "/" + tenantID + "/oauth2/v2.0/token", "/" + tenantID + "/oauth2/token", "/adfs/oauth2/token"} {
+	for _, path := range []string{"/oauth2/token", "/oauth2/exchange", "/" + tenantID + "/oauth2/v2.0/token", "/" +
+		tenantID + "/oauth2/token", "/adfs/oauth2/token"} {
 		t.Run(path, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
 				c := b.dial(tokenForm, path, "g")
@@ -228,7 +233,8 @@ func TestStalledBody(t *testing.T) {
 				if tt.credential {
 					header = b.token(mine)
 				}
-				c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000\r\n\r\nx", tt.method, tt.path, header)
+				c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000\r\n\r\nx", tt.method, tt.path,
+					header)
 				text, took := b.ends(c)
 				if !strings.HasPrefix(text, "HTTP/1.1 "+tt.status) {
 					t.Errorf("%.200q", text)
@@ -249,11 +255,13 @@ func TestMovingUpload(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const pieces = 300
 		must(t, b.SetLifetimes(t.Context(), seed.Lifetimes{Access: 10 * time.Hour}))
-		c := b.dial("POST /v2/samples/new/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 0\r\n\r\n", b.token("repository:samples/new:pull,push"))
+		c := b.dial("POST /v2/samples/new/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 0\r\n\r\n",
+			b.token("repository:samples/new:pull,push"))
 		r := bufio.NewReader(c)
 		resp, err := http.ReadResponse(r, nil)
 		must(t, err)
-		fmt.Fprintf(c, "PATCH %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n", resp.Header.Get("Location"), b.token("repository:samples/new:pull,push"), pieces<<10)
+		fmt.Fprintf(c, "PATCH %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n",
+			resp.Header.Get("Location"), b.token("repository:samples/new:pull,push"), pieces<<10)
 		for range pieces {
 			time.Sleep(29 * time.Second)
 			if _, err := c.Write(make([]byte, 1<<10)); err != nil {
@@ -346,14 +354,16 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.SetLifetimes(t.Context(), seed.Lifetimes{Access: 10 * time.Hour}))
 		auth := b.token("repository:samples/app:pull,push")
-		if status, _, text := b.send("POST", "/v2/samples/app/blobs/uploads/?digest="+digest, auth, string(blob)); status != 201 {
+		if status, _, text := b.send("POST", "/v2/samples/app/blobs/uploads/?digest="+digest, auth,
+			string(blob)); status != 201 {
 			t.Fatal(status, text)
 		}
 		must(t, b.DeleteSnapshot(t.Context(), emulator.SeedSnapshot))
 		_, err := b.TakeSnapshot(t.Context(), emulator.SeedSnapshot)
 		must(t, err)
 		get := func() net.Conn {
-			c := b.dial("GET /v2/samples/app/blobs/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", digest, auth)
+			c := b.dial("GET /v2/samples/app/blobs/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n",
+				digest, auth)
 			synctest.Wait()
 			if n := b.UnderWay(); n != 1 {
 				t.Fatalf("%d requests under way", n)
@@ -431,7 +441,8 @@ func TestHangEnds(t *testing.T) {
 		must(t, err)
 		_, took := b.ends(b.dial("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 		within(t, "without a body", took, 10*time.Minute, 10*time.Minute+rst)
-		_, took = b.ends(b.dial("PUT /v2/samples/app/manifests/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"))
+		_, took = b.ends(
+			b.dial("PUT /v2/samples/app/manifests/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"))
 		within(t, "in its body", took, 30*time.Second, 30*time.Second+rst)
 	})
 }

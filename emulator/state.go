@@ -91,7 +91,8 @@ func (e *Emulator) missBlobs(ctx context.Context) error {
 		return tx.QueryRow("SELECT count(*) FROM repository_blobs", nil, &known)
 	})
 	if known > 0 {
-		e.logger.Warn("the content of all images is missing in the data folder; put the folder of blobs back, or push again",
+		e.logger.Warn(
+			"the content of all images is missing in the data folder; put the folder of blobs back, or push again",
 			"blobs", known, "hint", sentence.Fix(sentence.CheckEmulator, nil))
 	}
 	return err

@@ -23,7 +23,8 @@ const appManifest = "/v2/samples/app/manifests/v1"
 func (f *fixture) digest() string {
 	f.t.Helper()
 	token := f.access("ci-pull", pullPw, "repository:samples/app:pull")
-	a := f.do("GET", appManifest, http.Header{"Authorization": {"Bearer " + token}, "Accept": {"application/vnd.oci.image.index.v1+json"}}, "")
+	a := f.do("GET", appManifest, http.Header{"Authorization": {"Bearer " + token},
+		"Accept": {"application/vnd.oci.image.index.v1+json"}}, "")
 	if a.status != 200 {
 		f.t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -70,7 +71,8 @@ func TestRestartKeepsState(t *testing.T) {
 			if a := f2.get(appTags, bearer(access)); a.status != 200 {
 				t.Errorf("the access token: %d", a.status)
 			}
-			if a := f2.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token", refresh); a.status != 200 {
+			if a := f2.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "refresh_token",
+				refresh); a.status != 200 {
 				t.Errorf("the refresh token: %d", a.status)
 			}
 			if a := f2.password("ci-push", string(made[0].Value), ""); a.status != 200 {
@@ -85,7 +87,8 @@ func TestRestartKeepsState(t *testing.T) {
 				t.Error("the admin passwords are others")
 			}
 			denied := 0
-			for _, err := range f2.Decisions(t.Context(), emulator.DecisionFilter{After: 0, Outcome: emulator.OutcomeAllowed}) {
+			for _, err := range f2.Decisions(t.Context(),
+				emulator.DecisionFilter{After: 0, Outcome: emulator.OutcomeAllowed}) {
 				must(t, err)
 				denied++
 			}
@@ -150,7 +153,8 @@ func TestSeedModes(t *testing.T) {
 		r.Tokens = append(r.Tokens, seed.Token{Name: "added", ScopeMap: "ci-pull"})
 		r.ScopeMaps[1].Actions = r.ScopeMaps[1].Actions[:1]
 		r.SKU = "Standard"
-		r.Repositories = append(r.Repositories, seed.Repository{Name: "added/app", Images: []seed.Image{{Tags: []string{"v1"}}}})
+		r.Repositories = append(r.Repositories,
+			seed.Repository{Name: "added/app", Images: []seed.Image{{Tags: []string{"v1"}}}})
 		s.Tenants[0].Applications[0].Secrets[0].Value = "another-secret"
 		return s
 	}
@@ -163,19 +167,22 @@ func TestSeedModes(t *testing.T) {
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{`sku is Premium, not Standard`, `the scope map "ci-push" is another`, `the token "ci-pull" has another password1`, `the token "added" is not there`,
+	for _, want := range []string{`sku is Premium, not Standard`, `the scope map "ci-push" is another`,
+		`the token "ci-pull" has another password1`, `the token "added" is not there`,
 		`there is no tag "v1" in the repository "added/app"`, "the application " + clientID + " has other secrets"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
 	}
 	e, _ := errors.AsType[*acrkit.Error](err)
-	if !strings.Contains(e.Hint, "--seed-mode merge") || !strings.Contains(e.Hint, "reset") || strings.Contains(err.Error(), "another-") {
+	if !strings.Contains(e.Hint, "--seed-mode merge") || !strings.Contains(e.Hint, "reset") ||
+		strings.Contains(err.Error(), "another-") {
 		t.Errorf("error %v, hint %s", err, e.Hint)
 	}
 
 	pullMine := func(f *fixture) int {
-		a := f.do("HEAD", "/v2/pushed/app/manifests/mine", bearer(f.access("catalog", "correct-horse-battery-staple-0003", "repository:pushed/app:pull")), "")
+		a := f.do("HEAD", "/v2/pushed/app/manifests/mine",
+			bearer(f.access("catalog", "correct-horse-battery-staple-0003", "repository:pushed/app:pull")), "")
 		if a.status == 200 && a.header.Get("Docker-Content-Digest") != pushed {
 			t.Errorf("digest %s", a.header.Get("Docker-Content-Digest"))
 		}
@@ -207,7 +214,8 @@ func TestSeedModes(t *testing.T) {
 	if len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if _, err := emulator.Open(t.Context(), &emulator.Options{SeedMode: "other"}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if _, err := emulator.Open(t.Context(), &emulator.Options{SeedMode: "other"}); acrkit.CodeOf(
+		err) != acrkit.CodeUsage {
 		t.Errorf("an unknown mode: %v", err)
 	}
 }
@@ -228,12 +236,15 @@ func TestSeedThatAgrees(t *testing.T) {
 func TestDamagedFolder(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
 		"ca_key_gone": func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) },
-		"ca_damaged":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca-key.pem"), []byte("x"), 0o600) },
+		"ca_damaged": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "ca-key.pem"), []byte("x"), 0o600)
+		},
 		"keys_damaged": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "state", "keys.json"), []byte("{"), 0o600)
 		},
 		"base_damaged": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), []byte(strings.Repeat("no database ", 1000)), 0o600)
+			return os.WriteFile(filepath.Join(dir, "state", "registry.db"),
+				[]byte(strings.Repeat("no database ", 1000)), 0o600)
 		},
 		"lock_no_file": func(dir string) error { return inTheWay(filepath.Join(dir, "lock")) },
 		"keys_no_file": func(dir string) error { return inTheWay(filepath.Join(dir, "state", "keys.json")) },
@@ -299,8 +310,9 @@ func TestTLSNames(t *testing.T) {
 	f := start(t, &emulator.Options{Hostnames: []string{"registry.test"}})
 	pool := f.CAPool()
 	for name, want := range map[string]bool{
-		"localhost": true, "127.0.0.1": true, "myregistry.azurecr.localhost": true, "other.azurecr.localhost": true, "registry.test": true,
-		"evil.example": false, "a.b.azurecr.localhost": false, "registry.test.evil.example": false,
+		"localhost": true, "127.0.0.1": true, "myregistry.azurecr.localhost": true, "other.azurecr.localhost": true,
+		"registry.test": true,
+		"evil.example":  false, "a.b.azurecr.localhost": false, "registry.test.evil.example": false,
 	} {
 		conn, err := tls.Dial("tcp", f.host, &tls.Config{RootCAs: pool, ServerName: name})
 		if (err == nil) != want {
@@ -329,7 +341,8 @@ func TestGracefulStop(t *testing.T) {
 	conn, err := net.Dial("tcp", l.Addr().String())
 	must(t, err)
 	defer conn.Close()
-	head := "POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+	head := "POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: " +
+		"application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
 	_, err = conn.Write([]byte(head))
 	must(t, err)
 	buf := make([]byte, 4096)

@@ -16,7 +16,8 @@ import (
 )
 
 // linkQuery is the query of a link to a blob, its parameters in the recorded order.
-var linkQuery = regexp.MustCompile(`^se=[0-9-]{10}T[0-9]{2}%3A[0-9]{2}%3A[0-9]{2}Z&sig=[A-Za-z0-9%]+&sp=r&spr=https&sr=b&sv=2016-05-31&regid=[0-9a-f]{32}$`)
+var linkQuery = regexp.MustCompile(
+	`^se=[0-9-]{10}T[0-9]{2}%3A[0-9]{2}%3A[0-9]{2}Z&sig=[A-Za-z0-9%]+&sp=r&spr=https&sr=b&sv=2016-05-31&regid=[0-9a-f]{32}$`)
 
 // TestBlobRedirects follows a blob's redirect as clients do and as they should
 // not.
@@ -31,7 +32,8 @@ func TestBlobRedirects(t *testing.T) {
 	a := f.do(http.MethodGet, at("/v2/samples/app/blobs/"+digest), bearer(token), "")
 	location := a.header.Get("Location")
 	u, err := url.Parse(location)
-	if err != nil || a.status != http.StatusTemporaryRedirect || u.Host != "myregistry.blob.localhost:"+port || u.Scheme != "https" ||
+	if err != nil || a.status != http.StatusTemporaryRedirect || u.Host != "myregistry.blob.localhost:"+port ||
+		u.Scheme != "https" ||
 		!strings.Contains(u.Path, "//docker/registry/v2/blobs/sha256/"+digest[7:9]+"/"+digest[7:]+"/data") ||
 		a.header.Get("Docker-Content-Digest") != digest || a.header.Get("Content-Type") != "text/html; charset=utf-8" ||
 		!strings.HasPrefix(a.body, `<a href="`) || !strings.Contains(a.body, ">Temporary Redirect</a>.") {
@@ -46,7 +48,8 @@ func TestBlobRedirects(t *testing.T) {
 		}
 	}
 	whole := f.do(http.MethodGet, location, nil, "")
-	if whole.status != http.StatusOK || whole.header.Get("X-Ms-Blob-Type") != "AppendBlob" || whole.header.Get("X-Ms-Correlation-Request-Id") != "" {
+	if whole.status != http.StatusOK || whole.header.Get("X-Ms-Blob-Type") != "AppendBlob" ||
+		whole.header.Get("X-Ms-Correlation-Request-Id") != "" {
 		t.Errorf("storage: %d %v", whole.status, whole.header)
 	}
 	part := f.do(http.MethodGet, location, http.Header{"Range": {"bytes=1-4"}}, "")
@@ -65,17 +68,24 @@ func TestBlobRedirects(t *testing.T) {
 		code     string
 		rule     rule.ID
 	}{
-		"with_authorization": {location, bearer(token), "GET", 400, "InvalidAuthenticationInfo", rule.StorageAuthorization},
-		"unsigned":           {strings.Replace(location, "sig=", "sig=AAAA", 1), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
-		"other_blob":         {strings.ReplaceAll(location, digest[7:], digest[7:9]+strings.Repeat("0", 62)), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
-		"longer":             {strings.Replace(location, "se=2026", "se=2027", 1), nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
-		"no_link":            {"https://" + u.Host + "/", nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
-		"a_registry's_path":  {"https://" + u.Host + "/v2/", nil, "GET", 403, "AuthenticationFailed", rule.StorageLinkMalformed},
-		"put":                {location, nil, "PUT", 405, "UnsupportedHttpVerb", ""},
+		"with_authorization": {location, bearer(token), "GET", 400, "InvalidAuthenticationInfo",
+			rule.StorageAuthorization},
+		"unsigned": {strings.Replace(location, "sig=", "sig=AAAA", 1), nil, "GET", 403, "AuthenticationFailed",
+			rule.StorageLinkMalformed},
+		"other_blob": {strings.ReplaceAll(location, digest[7:], digest[7:9]+strings.Repeat("0", 62)), nil, "GET",
+			403, "AuthenticationFailed", rule.StorageLinkMalformed},
+		"longer": {strings.Replace(location, "se=2026", "se=2027", 1), nil, "GET", 403,
+			"AuthenticationFailed", rule.StorageLinkMalformed},
+		"no_link": {"https://" + u.Host + "/", nil, "GET", 403, "AuthenticationFailed",
+			rule.StorageLinkMalformed},
+		"a_registry's_path": {"https://" + u.Host + "/v2/", nil, "GET", 403, "AuthenticationFailed",
+			rule.StorageLinkMalformed},
+		"put": {location, nil, "PUT", 405, "UnsupportedHttpVerb", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := f.do(c.method, c.location, c.header, "")
-			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || a.header.Get("Content-Type") != "application/xml" {
+			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") ||
+				a.header.Get("Content-Type") != "application/xml" {
 				t.Errorf("answer %d %s", a.status, a.body)
 			}
 			if d := f.last(); c.rule != "" && (d.RuleID != c.rule || d.Outcome != emulator.OutcomeDenied) {
@@ -95,10 +105,12 @@ func TestBlobRedirects(t *testing.T) {
 	// Below localhost lies every name under .localhost: there blobs are sent
 	// directly.
 	token = f.password("ci-pull", pullPw, "repository:samples/app:pull").field(t, "access_token")
-	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/app/blobs/"+digest, bearer(token), ""); a.status != http.StatusOK || a.body != whole.body {
+	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/app/blobs/"+digest, bearer(token),
+		""); a.status != http.StatusOK || a.body != whole.body {
 		t.Errorf("at localhost: %d", a.status)
 	}
-	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/other/blobs/"+digest, bearer(token), ""); a.status != http.StatusUnauthorized {
+	if a := f.do(http.MethodGet, "https://localhost:"+port+"/v2/samples/other/blobs/"+digest, bearer(token),
+		""); a.status != http.StatusUnauthorized {
 		t.Errorf("without the right: %d", a.status)
 	}
 }
@@ -128,7 +140,8 @@ func (f *fixture) wantBlobsRefused(t *testing.T, location string) {
 		must(t, reg.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.Network = n }))
 	}
 	rules(emulator.NetworkRules{Deny: true})
-	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden || !strings.Contains(a.body, "<Code>AuthorizationFailure</Code>") {
+	if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusForbidden ||
+		!strings.Contains(a.body, "<Code>AuthorizationFailure</Code>") {
 		t.Errorf("with network rules: %d %s", a.status, a.body)
 	}
 	if d := f.last(); d.Outcome != emulator.OutcomeDenied || !strings.Contains(d.Reason, "host of blobs") {
@@ -192,7 +205,8 @@ func TestDeviations(t *testing.T) {
 		admin := basic("myregistry", string(passwords[0]))
 		want := map[bool][2]int{false: {405, 202}, true: {202, 201}}[on]
 		const digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-		if a := f.do(http.MethodPost, "/v2/one/blobs/uploads/?digest="+digest, admin, "x"); a.status != http.StatusCreated {
+		if a := f.do(http.MethodPost, "/v2/one/blobs/uploads/?digest="+digest, admin,
+			"x"); a.status != http.StatusCreated {
 			t.Fatalf("push: %d %s", a.status, a.body)
 		}
 		if a := f.do(http.MethodDelete, "/v2/samples/app/manifests/v1", admin, ""); a.status != want[0] {
@@ -225,7 +239,8 @@ func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 				t.Errorf("the registry itself: %d", a.status)
 			}
 			a := f.do(http.MethodGet, location, nil, "")
-			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || c.fault.RetryAfter > 0 && a.header.Get("Retry-After") != "7" {
+			if a.status != c.status || !strings.Contains(a.body, "<Code>"+c.code+"</Code>") || c.fault.RetryAfter > 0 &&
+				a.header.Get("Retry-After") != "7" {
 				t.Errorf("answer %d %v %s", a.status, a.header, a.body)
 			}
 			if a := f.do(http.MethodGet, location, nil, ""); a.status != http.StatusOK || a.body != whole {
@@ -234,7 +249,8 @@ func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 		})
 	}
 	t.Run("fault_drop", func(t *testing.T) {
-		if _, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 5, Routes: []fault.Route{fault.RouteStorage}, Count: 1}); err != nil {
+		if _, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 5, Routes: []fault.Route{fault.RouteStorage},
+			Count: 1}); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := f.client.Get(location)
@@ -242,7 +258,8 @@ func (f *fixture) wantStorageFaults(t *testing.T, location, whole string) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		if got, err := io.ReadAll(resp.Body); err == nil || !strings.HasPrefix(whole, string(got)) || len(got) >= len(whole) {
+		if got, err := io.ReadAll(resp.Body); err == nil || !strings.HasPrefix(whole, string(got)) ||
+			len(got) >= len(whole) {
 			t.Errorf("a dropped download ended with %v after %d of %d bytes", err, len(got), len(whole))
 		}
 	})

@@ -25,7 +25,9 @@ func TestUnreadBody(t *testing.T) {
 	r := bufio.NewReader(conn)
 	body := make([]byte, 16<<20)
 	for i := range 2 {
-		if _, err := fmt.Fprintf(conn, "PATCH /v2/samples/app/blobs/uploads/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", f.host, len(body)); err != nil {
+		if _, err := fmt.Fprintf(conn,
+			"PATCH /v2/samples/app/blobs/uploads/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: "+
+				"%s\r\nContent-Length: %d\r\n\r\n", f.host, len(body)); err != nil {
 			t.Fatalf("request %d: %v", i, err)
 		}
 		if _, err := conn.Write(body); err != nil {
@@ -37,7 +39,8 @@ func TestUnreadBody(t *testing.T) {
 		}
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusUnauthorized || resp.Close || resp.Header.Get("Www-Authenticate") == "" {
-			t.Errorf("answer %d: %s, closing %t, challenge %q", i, resp.Status, resp.Close, resp.Header.Get("Www-Authenticate"))
+			t.Errorf("answer %d: %s, closing %t, challenge %q", i, resp.Status, resp.Close,
+				resp.Header.Get("Www-Authenticate"))
 		}
 	}
 }

@@ -39,7 +39,8 @@ func granted(t *testing.T, token string) string {
 		for _, w := range fields["actions"].([]any) {
 			actions = append(actions, w.(string))
 		}
-		items = append(items, acrkit.Access{Type: fields["type"].(string), Name: fields["name"].(string), Actions: actions})
+		items = append(items, acrkit.Access{Type: fields["type"].(string), Name: fields["name"].(string),
+			Actions: actions})
 	}
 	return acrkit.NewScope(items...).String()
 }
@@ -58,7 +59,8 @@ func withMode(t *testing.T, mode string, role seed.RoleAssignment) *seed.Seed {
 // granted on all of them, and no more.
 func TestAllRepositories(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: parse(t, seed.Example()+
-		"      - {name: root-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: correct-horse-battery-staple-0005}]}\n")})
+		"      - {name: root-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: "+
+		"correct-horse-battery-staple-0005}]}\n")})
 	must(t, f.registry().SetAdminUser(t.Context(), true))
 	admin, err := f.registry().AdminPasswords()
 	must(t, err)
@@ -68,21 +70,28 @@ func TestAllRepositories(t *testing.T) {
 		a    answer
 		want string
 	}{
-		"refresh token":           {f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "scope", allScope, "refresh_token", refresh), "registry:catalog:* " + push},
-		"refresh token, Basic":    {f.get("/oauth2/token?service="+f.host+"&scope="+url.QueryEscape("repository:*:*"), basic(zeroGUID, refresh)), push},
-		"service principal":       {f.password(clientID, secret, allScope), "registry:catalog:* " + push},
-		"one action":              {f.password(clientID, secret, "repository:*:pull"), "repository:*:pull"},
-		"a right it lacks":        {f.password(clientID, secret, "repository:*:delete,pull"), "repository:*:pull"},
-		"besides a name":          {f.password(clientID, secret, "repository:*:pull repository:a/b:push"), "repository:*:pull repository:a/b:push"},
-		"unknown action":          {f.password(clientID, secret, "repository:*:fly"), ""},
-		"another type":            {f.password(clientID, secret, "artifact-repository:*:*"), ""},
-		"a prefix":                {f.password(clientID, secret, "repository:samples/*:pull"), ""},
-		"admin user":              {f.password("myregistry", string(admin[0]), "repository:*:*"), "repository:*:delete,metadata_read,metadata_write,pull,push"},
-		"root map":                {f.password("catalog", "correct-horse-battery-staple-0003", allScope), "registry:catalog:* repository:*:metadata_read,pull"},
-		"root map, no metadata":   {f.password("root-pull", "correct-horse-battery-staple-0005", allScope), "repository:*:pull"},
-		"map of one repository":   {f.password("ci-pull", pullPw, allScope), ""},
-		"map of a prefix":         {f.password("ci-push", "correct-horse-battery-staple-0002", allScope), ""},
-		"map of a prefix, a name": {f.password("ci-push", "correct-horse-battery-staple-0002", "repository:*:* repository:samples/x:pull"), "repository:samples/x:pull"},
+		"refresh token": {f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "scope",
+			allScope, "refresh_token", refresh), "registry:catalog:* " + push},
+		"refresh token, Basic": {f.get("/oauth2/token?service="+f.host+"&scope="+url.QueryEscape("repository:*:*"),
+			basic(zeroGUID, refresh)), push},
+		"service principal": {f.password(clientID, secret, allScope), "registry:catalog:* " + push},
+		"one action":        {f.password(clientID, secret, "repository:*:pull"), "repository:*:pull"},
+		"a right it lacks":  {f.password(clientID, secret, "repository:*:delete,pull"), "repository:*:pull"},
+		"besides a name": {f.password(clientID, secret, "repository:*:pull repository:a/b:push"),
+			"repository:*:pull repository:a/b:push"},
+		"unknown action": {f.password(clientID, secret, "repository:*:fly"), ""},
+		"another type":   {f.password(clientID, secret, "artifact-repository:*:*"), ""},
+		"a prefix":       {f.password(clientID, secret, "repository:samples/*:pull"), ""},
+		"admin user": {f.password("myregistry", string(admin[0]), "repository:*:*"),
+			"repository:*:delete,metadata_read,metadata_write,pull,push"},
+		"root map": {f.password("catalog", "correct-horse-battery-staple-0003", allScope),
+			"registry:catalog:* repository:*:metadata_read,pull"},
+		"root map, no metadata": {f.password("root-pull", "correct-horse-battery-staple-0005", allScope),
+			"repository:*:pull"},
+		"map of one repository": {f.password("ci-pull", pullPw, allScope), ""},
+		"map of a prefix":       {f.password("ci-push", "correct-horse-battery-staple-0002", allScope), ""},
+		"map of a prefix, a name": {f.password("ci-push", "correct-horse-battery-staple-0002",
+			"repository:*:* repository:samples/x:pull"), "repository:samples/x:pull"},
 	} {
 		if diff := cmp.Diff(x.want, granted(t, x.a.field(t, "access_token"))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -125,14 +134,17 @@ func TestAllRepositories_used(t *testing.T) {
 		if d := f.last(); d.RuleID != rule.AccessTokenNarrow || d.Missing != "registry:catalog:*" {
 			t.Errorf("%s: %+v", when, d)
 		}
-		if a := f.do("DELETE", "/acr/v1/samples/app", bearer(token), ""); a.status != 401 || a.challenge() != "insufficient_scope" {
+		if a := f.do("DELETE", "/acr/v1/samples/app", bearer(token), ""); a.status != 401 ||
+			a.challenge() != "insufficient_scope" {
 			t.Errorf("%s: DELETE: %d", when, a.status)
 		}
 	}
-	check("with pull alone", f.password("ci-pull", pullPw, "repository:*:pull").field(t, "access_token"), appTags, insufficient)
+	check("with pull alone", f.password("ci-pull", pullPw, "repository:*:pull").field(t, "access_token"),
+		appTags, insufficient)
 	check("with the catalog", both, "/acr/v1/_catalog", want{200, "-"})
 
-	narrow, err := scopemap.Parse([]string{"repositories/samples/app/content/read", "repositories/samples/app/metadata/read"})
+	narrow, err := scopemap.Parse([]string{"repositories/samples/app/content/read",
+		"repositories/samples/app/metadata/read"})
 	must(t, err)
 	narrow.Name = "ci-root"
 	must(t, f.registry().PutScopeMap(t.Context(), narrow))
@@ -147,14 +159,16 @@ func TestAllRepositories_used(t *testing.T) {
 // wildcard is ignored, and it asks for each repository.
 func TestAllRepositories_ABAC(t *testing.T) {
 	const abac = "AbacRepositoryPermissions"
-	f := start(t, &emulator.Options{Seed: withMode(t, abac, seed.RoleAssignment{Role: "Container Registry Repository Contributor"})})
+	f := start(t, &emulator.Options{
+		Seed: withMode(t, abac, seed.RoleAssignment{Role: "Container Registry Repository Contributor"})})
 	refresh := f.refreshToken()
 	if _, ok := claims(t, refresh)["aad_identity"]; !ok {
 		t.Error("the refresh token does not show the mode")
 	}
 	ask := func(scope string) string {
 		t.Helper()
-		return f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "scope", scope, "refresh_token", refresh).field(t, "access_token")
+		return f.post("/oauth2/token", "grant_type", "refresh_token", "service", f.host, "scope", scope,
+			"refresh_token", refresh).field(t, "access_token")
 	}
 	if got := granted(t, ask(allScope)); got != "" {
 		t.Errorf("all repositories: granted %q", got)
@@ -170,7 +184,8 @@ func TestAllRepositories_ABAC(t *testing.T) {
 		t.Errorf("tags of another: %d", a.status)
 	}
 	// Other clients get no answer there either.
-	if got := granted(t, f.password("catalog", "correct-horse-battery-staple-0003", "repository:*:*").field(t, "access_token")); got != "" {
+	if got := granted(t, f.password("catalog", "correct-horse-battery-staple-0003", "repository:*:*").field(t,
+		"access_token")); got != "" {
 		t.Errorf("a root map: granted %q", got)
 	}
 }
@@ -180,8 +195,11 @@ func TestAllRepositories_ABAC(t *testing.T) {
 func TestAllRepositories_modeChanges(t *testing.T) {
 	f := start(t, nil)
 	token := f.password(clientID, secret, "repository:*:*").field(t, "access_token")
-	must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.RoleAssignmentMode = "AbacRepositoryPermissions" }))
-	if a := f.get(appTags, bearer(token)); a.status != 401 || a.challenge() != "insufficient_scope" || f.last().RuleID != rule.ABACRole {
+	must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
+		s.RoleAssignmentMode = "AbacRepositoryPermissions"
+	}))
+	if a := f.get(appTags, bearer(token)); a.status != 401 || a.challenge() != "insufficient_scope" ||
+		f.last().RuleID != rule.ABACRole {
 		t.Errorf("%d %+v", a.status, f.last())
 	}
 }
@@ -193,7 +211,8 @@ func TestAnonymousToken(t *testing.T) {
 	must(t, f.registry().SetAnonymousPull(t.Context(), true))
 	ask := func(scope string) string {
 		t.Helper()
-		return f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope", scope).field(t, "access_token")
+		return f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope", scope).field(t,
+			"access_token")
 	}
 	capitals := func(typ, name, action string) any {
 		return map[string]any{"Type": typ, "Name": name, "Actions": []any{action}}
@@ -212,7 +231,8 @@ func TestAnonymousToken(t *testing.T) {
 	} {
 		c := claims(t, ask(scope))
 		now := float64(f.clock.Now().Unix())
-		want := map[string]any{"sub": "acr_anon_pull", "access": want, "nbf": now - 900, "iat": now - 900, "exp": now + 300}
+		want := map[string]any{"sub": "acr_anon_pull", "access": want, "nbf": now - 900, "iat": now - 900,
+			"exp": now + 300}
 		for k, v := range want {
 			if diff := cmp.Diff(v, c[k]); diff != "" {
 				t.Errorf("%s: claim %s (-want +got):\n%s", scope, k, diff)
@@ -220,12 +240,14 @@ func TestAnonymousToken(t *testing.T) {
 		}
 	}
 	token := ask("repository:samples/app:delete")
-	for path, status := range map[string]int{appTags: 200, otherTags: 200, "/v2/samples/app/manifests/v1": 200, "/acr/v1/_catalog": 401} {
+	for path, status := range map[string]int{appTags: 200, otherTags: 200, "/v2/samples/app/manifests/v1": 200,
+		"/acr/v1/_catalog": 401} {
 		if a := f.get(path, bearer(token)); a.status != status {
 			t.Errorf("%s: %d, want %d", path, a.status, status)
 		}
 	}
-	if a := f.do("DELETE", "/acr/v1/samples/app", bearer(token), ""); a.status != 401 || a.challenge() != "insufficient_scope" {
+	if a := f.do("DELETE", "/acr/v1/samples/app", bearer(token), ""); a.status != 401 ||
+		a.challenge() != "insufficient_scope" {
 		t.Errorf("DELETE: %d", a.status)
 	}
 	f.clock.Add(5*time.Minute - time.Second)
@@ -243,8 +265,10 @@ func TestAnonymousToken(t *testing.T) {
 func TestAnonymousToken_life(t *testing.T) {
 	for life, want := range map[string]float64{"1m": 60, "2h": 300} {
 		s := strings.Replace(seed.Example(), "access: 1h", "access: "+life, 1)
-		f := start(t, &emulator.Options{Seed: parse(t, strings.Replace(s, "anonymousPullEnabled: false", "anonymousPullEnabled: true", 1))})
-		c := claims(t, f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope", "repository:a:pull").field(t, "access_token"))
+		f := start(t, &emulator.Options{
+			Seed: parse(t, strings.Replace(s, "anonymousPullEnabled: false", "anonymousPullEnabled: true", 1))})
+		c := claims(t, f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope",
+			"repository:a:pull").field(t, "access_token"))
 		if got := c["exp"].(float64) - float64(f.clock.Now().Unix()); got != want {
 			t.Errorf("access tokens live %s: an anonymous one has %v s, want %v", life, got, want)
 		}
@@ -255,15 +279,19 @@ func TestAnonymousToken_life(t *testing.T) {
 // this cloud takes it (recorded).
 func TestOtherCloud(t *testing.T) {
 	f := start(t, nil)
-	for _, host := range []string{"management.usgovcloudapi.net", "management.core.usgovcloudapi.net", "management.chinacloudapi.cn",
+	for _, host := range []string{"management.usgovcloudapi.net", "management.core.usgovcloudapi.net",
+		"management.chinacloudapi.cn",
 		"management.core.chinacloudapi.cn", "management.microsoftazure.de"} {
 		token := f.entraToken("https://"+host+"/.default").field(t, "access_token")
 		a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token)
-		const body = `{"errors":[{"code":"UNAUTHORIZED","message":"retrieving permissions failed"}]}` // 78 bytes, without a line feed (recorded)
-		if a.status != http.StatusUnauthorized || a.body != body || a.header.Get("Content-Type") != "application/json" || a.header.Get("WWW-Authenticate") != "" {
+		// 78 bytes, without a line feed (recorded)
+		const body = `{"errors":[{"code":"UNAUTHORIZED","message":"retrieving permissions failed"}]}`
+		if a.status != http.StatusUnauthorized || a.body != body ||
+			a.header.Get("Content-Type") != "application/json" || a.header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d %v %s", host, a.status, a.header, a.body)
 		}
-		if d := f.last(); d.RuleID != rule.EntraTokenCloud || d.Principal != clientID || d.Outcome != emulator.OutcomeDenied {
+		if d := f.last(); d.RuleID != rule.EntraTokenCloud || d.Principal != clientID ||
+			d.Outcome != emulator.OutcomeDenied {
 			t.Errorf("%s: %+v", host, d)
 		}
 		if a := f.get("/subscriptions?api-version=2022-12-01", bearer(token)); a.status != http.StatusUnauthorized {
@@ -283,7 +311,8 @@ func TestLeadingSlashes(t *testing.T) {
 		"//" + tenantID + "/v2.0/.well-known/openid-configuration": 200,
 		"//common/discovery/instance":                              200,
 		"//adfs/discovery/keys":                                    200,
-		"//v2/":                                                    404, "//v2": 404, "//acr/v1/_catalog": 404, "//oauth2/token?service=" + f.host: 404, "//_acrkit/v1/status": 404, "//": 404,
+		"//v2/":                                                    404, "//v2": 404, "//acr/v1/_catalog": 404,
+		"//oauth2/token?service=" + f.host: 404, "//_acrkit/v1/status": 404, "//": 404,
 	} {
 		a, plain := f.get("https://"+f.host+path, arm), f.get("/"+strings.TrimLeft(path, "/"), arm)
 		if a.status != status {
@@ -293,6 +322,7 @@ func TestLeadingSlashes(t *testing.T) {
 			t.Errorf("%s: another answer than without the slash: %d\n%s\n%s", path, plain.status, plain.body, a.body)
 		}
 	}
-	a := f.post("https://"+f.host+"//"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", clientID, "client_secret", secret, "scope", "https://containerregistry.azure.net/.default")
+	a := f.post("https://"+f.host+"//"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id",
+		clientID, "client_secret", secret, "scope", "https://containerregistry.azure.net/.default")
 	a.field(t, "access_token")
 }

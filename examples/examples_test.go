@@ -28,7 +28,8 @@ func build(t *testing.T) string {
 		}
 	}
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), "./service-principal", "./scoped-token", "./oras")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator),
+		"./service-principal", "./scoped-token", "./oras")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -47,7 +48,8 @@ func TestExamples(t *testing.T) {
 	noRole := r.ServicePrincipal()
 
 	principal := func(p acrtest.ServicePrincipal, secret string) []string {
-		return []string{"AZURE_TENANT_ID=" + p.TenantID, "AZURE_CLIENT_ID=" + p.ClientID, "AZURE_CLIENT_SECRET=" + secret, "AZURE_AUTHORITY_HOST=" + r.AuthorityHost()}
+		return []string{"AZURE_TENANT_ID=" + p.TenantID, "AZURE_CLIENT_ID=" + p.ClientID, "AZURE_CLIENT_SECRET=" +
+			secret, "AZURE_AUTHORITY_HOST=" + r.AuthorityHost()}
 	}
 	token := func(name, password string) []string {
 		return []string{"ACR_TOKEN_NAME=" + name, "ACR_TOKEN_PASSWORD=" + password}
@@ -62,20 +64,30 @@ func TestExamples(t *testing.T) {
 		stdout  string
 		stderr  []string // each of them is in the one line
 	}{
-		{"service principal", "service-principal", nil, principal(sp, sp.ClientSecret), 0, "samples/app\nsamples/other\n", nil},
-		{"service principal, wrong secret", "service-principal", nil, principal(sp, wrong), 1, "", []string{"AADSTS7000215"}},
-		{"service principal without a role", "service-principal", nil, principal(noRole, noRole.ClientSecret), 1, "", []string{"service-principal: cannot ", "403"}},
-		{"service principal, half an environment", "service-principal", nil, principal(sp, "")[:2], 2, "", []string{"AZURE_CLIENT_SECRET"}},
+		{"service principal", "service-principal", nil, principal(sp, sp.ClientSecret), 0,
+			"samples/app\nsamples/other\n", nil},
+		{"service principal, wrong secret", "service-principal", nil, principal(sp, wrong), 1, "",
+			[]string{"AADSTS7000215"}},
+		{"service principal without a role", "service-principal", nil, principal(noRole, noRole.ClientSecret), 1, "",
+			[]string{"service-principal: cannot ", "403"}},
+		{"service principal, half an environment", "service-principal", nil, principal(sp, "")[:2], 2, "",
+			[]string{"AZURE_CLIENT_SECRET"}},
 
 		{"token", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password1), 0, "latest\nv1\n", nil},
-		{"token, second password", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password2), 0, "latest\nv1\n", nil},
-		{"token, wrong password", "scoped-token", []string{"samples/app"}, token("ci-read", wrong), 1, "", []string{"not accept"}},
-		{"token without metadata/read", "scoped-token", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1, "", []string{`cannot list the tags of "samples/app"`, "metadata/read"}},
-		{"token without an argument", "scoped-token", nil, token("ci-read", reads.Password1), 2, "", []string{"usage:"}},
+		{"token, second password", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password2), 0,
+			"latest\nv1\n", nil},
+		{"token, wrong password", "scoped-token", []string{"samples/app"}, token("ci-read", wrong), 1, "",
+			[]string{"not accept"}},
+		{"token without metadata/read", "scoped-token", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1,
+			"", []string{`cannot list the tags of "samples/app"`, "metadata/read"}},
+		{"token without an argument", "scoped-token", nil, token("ci-read", reads.Password1), 2, "",
+			[]string{"usage:"}},
 
 		{"oras", "oras", []string{"samples/app"}, token("ci-read", reads.Password1), 0, "latest\nv1\n", nil},
-		{"oras, wrong password", "oras", []string{"samples/app"}, token("ci-read", wrong), 1, "", []string{"not accept"}},
-		{"oras without metadata/read", "oras", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1, "", []string{"401"}},
+		{"oras, wrong password", "oras", []string{"samples/app"}, token("ci-read", wrong), 1, "",
+			[]string{"not accept"}},
+		{"oras without metadata/read", "oras", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1, "",
+			[]string{"401"}},
 		{"oras without an argument", "oras", nil, token("ci-read", reads.Password1), 2, "", []string{"usage:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +95,8 @@ func TestExamples(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), filepath.Join(bin, c.program), c.args...)
 			// Only what is meant: no credential of the machine's own.
-			cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + r.CAFile(), "ACR_NAME=" + r.Host()}, c.env...)
+			cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + r.CAFile(),
+				"ACR_NAME=" + r.Host()}, c.env...)
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			code := 0
 			if err := cmd.Run(); err != nil {
@@ -105,7 +118,8 @@ func TestExamples(t *testing.T) {
 					t.Errorf("standard error is %q, want it to say %q", line, want)
 				}
 			}
-			if strings.Contains(line, wrong) || strings.Contains(line, reads.Password1) || strings.Contains(line, sp.ClientSecret) {
+			if strings.Contains(line, wrong) || strings.Contains(line, reads.Password1) ||
+				strings.Contains(line, sp.ClientSecret) {
 				t.Errorf("standard error shows a secret: %q", line)
 			}
 		})

@@ -92,19 +92,23 @@ func acrCLIRuns() []acrCLIRun {
 		return append(command, "-r", serverPlace, "-u", userPlace, "-p", passwordPlace)
 	}
 	login := []string{"login", "-u", userPlace, "-p", passwordPlace, serverPlace}
-	tags, manifests := on("tag", "list", "--repository", "samples/app"), on("manifest", "list", "--repository", "samples/app")
+	tags, manifests := on("tag", "list", "--repository", "samples/app"),
+		on("manifest", "list", "--repository", "samples/app")
 	purge := func(repository string) []string {
 		return on("purge", "--filter", repository+":^v1$", "--ago", "0d", "--untagged", "--concurrency", "1")
 	}
 	var runs []acrCLIRun
-	for _, x := range []struct{ as, purged, annotated, tag string }{{byPrincipal, "samples/old", "samples/app", "latest"}, {byRefresh, "samples/older", "samples/other", "v1"}} {
+	for _, x := range []struct{ as, purged, annotated, tag string }{{byPrincipal, "samples/old", "samples/app",
+		"latest"}, {byRefresh, "samples/older", "samples/other", "v1"}} {
 		runs = append(runs,
 			acrCLIRun{Name: "log in", As: x.as, Args: login},
 			acrCLIRun{Name: "list tags", As: x.as, Args: tags},
 			acrCLIRun{Name: "list manifests", As: x.as, Args: manifests},
 			acrCLIRun{Name: "purge", As: x.as, Args: purge(x.purged)},
-			acrCLIRun{Name: "annotate", As: x.as, Args: on("annotate", "--filter", x.annotated+":^v1$", "--concurrency", "1", "--artifact-type",
-				"application/vnd.microsoft.artifact.lifecycle", "--annotations", "vnd.microsoft.artifact.lifecycle.end-of-life.date=2026-01-01")},
+			acrCLIRun{Name: "annotate", As: x.as, Args: on("annotate", "--filter", x.annotated+":^v1$", "--concurrency",
+				"1", "--artifact-type",
+				"application/vnd.microsoft.artifact.lifecycle", "--annotations",
+				"vnd.microsoft.artifact.lifecycle.end-of-life.date=2026-01-01")},
 			acrCLIRun{Name: "delete a tag", As: x.as, Args: on("tag", "delete", "--repository", "samples/app", x.tag)},
 		)
 	}
@@ -135,7 +139,8 @@ func TestACRCLI(t *testing.T) {
 		t.Fatal(err)
 	}
 	abac := strings.Replace(acrCLISeed, "role: Owner}]", "role: Container Registry Repository Contributor}, "+
-		"{clientId: 22222222-2222-2222-2222-222222222222, role: Container Registry Repository Catalog Lister}]\n    roleAssignmentMode: AbacRepositoryPermissions", 1)
+		"{clientId: 22222222-2222-2222-2222-222222222222, role: Container Registry Repository Catalog Lister}]\n    "+
+		"roleAssignmentMode: AbacRepositoryPermissions", 1)
 	servers := map[bool]*emulatorProcess{}
 	for inABAC, seed := range map[bool]string{false: acrCLISeed, true: abac} {
 		e, err := startEmulator(filepath.Join(t.TempDir(), "data"), seed, nil)
@@ -150,7 +155,8 @@ func TestACRCLI(t *testing.T) {
 		for _, r := range acrCLIRuns() {
 			ran := r.run(t, program, servers[r.ABAC])
 			if ran.Exit != r.Exit {
-				t.Errorf("%s as %s: exit %d, want %d\n%s", r.Name, r.As, ran.Exit, r.Exit, strings.Join(ran.Output, "\n"))
+				t.Errorf("%s as %s: exit %d, want %d\n%s", r.Name, r.As, ran.Exit, r.Exit,
+					strings.Join(ran.Output, "\n"))
 			}
 			seen = append(seen, ran)
 		}
@@ -176,7 +182,8 @@ func TestACRCLI(t *testing.T) {
 	}
 	for i, r := range fixture {
 		t.Run(fmt.Sprintf("%s as %s, ABAC mode %v", r.Name, r.As, r.ABAC), func(t *testing.T) {
-			if r.Name != want[i].Name || r.As != want[i].As || r.ABAC != want[i].ABAC || !slices.Equal(r.Args, want[i].Args) {
+			if r.Name != want[i].Name || r.As != want[i].As || r.ABAC != want[i].ABAC ||
+				!slices.Equal(r.Args, want[i].Args) {
 				t.Fatalf("run %d is of other arguments: write the fixture with -update", i)
 			}
 			if r.Exit != want[i].Exit {
@@ -221,17 +228,20 @@ func (r acrCLIRun) run(t *testing.T, program string, e *emulatorProcess) acrCLIR
 	var mu sync.Mutex
 	secrets := map[string]string{}
 	host := ""
-	server := relay(t, &sdkServer{emulatorProcess: e, url: "https://" + e.host, ca: e.caFile}, func(req *http.Request, body []byte, w *statusWriter) {
-		mu.Lock()
-		defer mu.Unlock()
-		text := strings.ReplaceAll(string(body), url.QueryEscape(host), serverPlace)
-		for secret, place := range secrets {
-			text = strings.ReplaceAll(text, url.QueryEscape(secret), place)
-		}
-		target := strings.ReplaceAll(uploadTarget(req.URL), url.QueryEscape(host), serverPlace)
-		r.Requests = append(r.Requests, acrCLIRequest{req.Method, target, describeAuth(req.Header.Get("Authorization")), strings.Join(req.Header.Values("Accept"), ", "),
-			req.Header.Get("Content-Type"), text, w.status})
-	})
+	server := relay(t, &sdkServer{emulatorProcess: e, url: "https://" + e.host, ca: e.caFile},
+		func(req *http.Request, body []byte, w *statusWriter) {
+			mu.Lock()
+			defer mu.Unlock()
+			text := strings.ReplaceAll(string(body), url.QueryEscape(host), serverPlace)
+			for secret, place := range secrets {
+				text = strings.ReplaceAll(text, url.QueryEscape(secret), place)
+			}
+			target := strings.ReplaceAll(uploadTarget(req.URL), url.QueryEscape(host), serverPlace)
+			r.Requests = append(r.Requests,
+				acrCLIRequest{req.Method, target, describeAuth(req.Header.Get("Authorization")),
+					strings.Join(req.Header.Values("Accept"), ", "),
+					req.Header.Get("Content-Type"), text, w.status})
+		})
 	host = strings.TrimPrefix(server.url, "https://")
 	who := r.credential(t, e)
 	if r.As == byRefresh {
@@ -250,7 +260,8 @@ func (r acrCLIRun) run(t *testing.T, program string, e *emulatorProcess) acrCLIR
 	}
 	home := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "TMPDIR=" + home, "SSL_CERT_FILE=" + server.ca, "ACR_EXPERIMENTAL_ANNOTATE=true"}
+	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "TMPDIR=" + home, "SSL_CERT_FILE=" + server.ca,
+		"ACR_EXPERIMENTAL_ANNOTATE=true"}
 	out, err := cmd.CombinedOutput()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatal(err)
@@ -288,10 +299,13 @@ func uploadTarget(u *url.URL) string {
 func (e *emulatorProcess) refreshToken(t *testing.T, who token) string {
 	t.Helper()
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	entra := e.mustSend(t, http.MethodPost, "/"+sdkTenant+"/oauth2/v2.0/token", form, strings.NewReader(url.Values{"grant_type": {"client_credentials"},
-		"client_id": {who.name}, "client_secret": {who.password}, "scope": {"https://containerregistry.azure.net/.default"}}.Encode()))
-	a := e.mustSend(t, http.MethodPost, "/oauth2/exchange", form, strings.NewReader(url.Values{"grant_type": {"access_token"}, "service": {e.host},
-		"access_token": {field(t, entra, "access_token")}}.Encode()))
+	entra := e.mustSend(t, http.MethodPost, "/"+sdkTenant+"/oauth2/v2.0/token", form,
+		strings.NewReader(url.Values{"grant_type": {"client_credentials"},
+			"client_id": {who.name}, "client_secret": {who.password},
+			"scope": {"https://containerregistry.azure.net/.default"}}.Encode()))
+	a := e.mustSend(t, http.MethodPost, "/oauth2/exchange", form,
+		strings.NewReader(url.Values{"grant_type": {"access_token"}, "service": {e.host},
+			"access_token": {field(t, entra, "access_token")}}.Encode()))
 	return field(t, a, "refresh_token")
 }
 
@@ -334,7 +348,8 @@ func (r acrCLIRun) replay(t *testing.T, e *emulatorProcess) {
 			header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(who.name+":"+who.password)))
 		default:
 			if access[q.Auth] == "" {
-				t.Fatalf("%s %s: no token is %s; there are %q", q.Method, q.Target, q.Auth, slices.Sorted(maps.Keys(access)))
+				t.Fatalf("%s %s: no token is %s; there are %q", q.Method, q.Target, q.Auth,
+					slices.Sorted(maps.Keys(access)))
 			}
 			header.Set("Authorization", "Bearer "+access[q.Auth])
 		}

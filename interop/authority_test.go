@@ -125,7 +125,8 @@ func (c tlsClient) verdicts(s *session, at []place) map[string]string {
 // none that a thief of the key in the data folder makes for another host.
 func TestAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	e, err := startEmulator(dir, seed, nil, "--hostname", "registry.test", "--hostname", "192.0.2.1", "--blob-redirects")
+	e, err := startEmulator(dir, seed, nil, "--hostname", "registry.test", "--hostname", "192.0.2.1",
+		"--blob-redirects")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,8 @@ func TestAuthority(t *testing.T) {
 					}
 				}
 			}
-			for what, at := range map[string][]place{"a foreign name": foreign, "a foreign common name": onlyCommonName} {
+			for what, at := range map[string][]place{"a foreign name": foreign,
+				"a foreign common name": onlyCommonName} {
 				said := c.verdicts(s, at)
 				for _, p := range at {
 					if !strings.HasPrefix(said[p.name], "refused: ") {
@@ -214,7 +216,8 @@ func (s thief) serve(name string, alternative bool) place {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: n, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	tmpl := &x509.Certificate{SerialNumber: n, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true}
 	switch ip := net.ParseIP(name); {

@@ -59,13 +59,15 @@ const azName = "localhost"
 // standard input, and the shell passes it on.
 func azAs(who token, args ...string) func(capturing) []string {
 	return func(capturing) []string {
-		return append([]string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "acr"}, append(slices.Clone(args), "-n", azName, "-u", who.name)...)
+		return append([]string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "acr"},
+			append(slices.Clone(args), "-n", azName, "-u", who.name)...)
 	}
 }
 
 // azLogin signs in.
 func azLogin(who token) []string {
-	return []string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "login", "--service-principal", "--tenant", "11111111-1111-1111-1111-111111111111", "-u", who.name}
+	return []string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "login", "--service-principal", "--tenant",
+		"11111111-1111-1111-1111-111111111111", "-u", who.name}
 }
 
 // signedIn makes a principal's sign-in, then what else is to happen.
@@ -91,42 +93,53 @@ func azTo(suffix, host string) func(c capturing) []string {
 		azCloud(c.t, c.session, "Other", c.e.host, suffix)
 		c.host = host
 		name := strings.TrimSuffix(host, suffix)
-		return []string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "acr", "repository", "list", "-n", name, "-u", puller.name}
+		return []string{"env", "sh", "-c", `"$@" -p "$(cat)"`, "sh", "az", "acr", "repository", "list", "-n", name,
+			"-u", puller.name}
 	}
 }
 
 var azCaptures = []capture{
 	{cause: "credential-rejected", stdin: unknown.password, do: azAs(unknown, azTags("samples/app")...)},
-	{cause: "no-credential", do: func(capturing) []string { return []string{"az", "acr", "repository", "list", "-n", azName} }},
+	{cause: "no-credential", do: func(capturing) []string {
+		return []string{"az", "acr", "repository", "list", "-n", azName}
+	}},
 	{cause: "catalog-scoped", stdin: puller.password, do: azAs(puller, "repository", "list")},
 	{cause: "metadata-read-missing", stdin: bare.password, do: azAs(bare, azTags("samples/app")...)},
 	{cause: "no-right-here", stdin: puller.password, do: azAs(puller, azTags("private/app")...)},
-	{cause: "missing-right", stdin: puller.password, do: azAs(puller, "repository", "delete", "--image", "samples/app:v1", "--yes")},
-	{cause: "tag-unknown", stdin: worker.password, do: azAs(worker, "repository", "show", "--image", "samples/app:9.9.9")},
+	{cause: "missing-right", stdin: puller.password, do: azAs(puller, "repository", "delete", "--image",
+		"samples/app:v1", "--yes")},
+	{cause: "tag-unknown", stdin: worker.password, do: azAs(worker, "repository", "show", "--image",
+		"samples/app:9.9.9")},
 	{cause: "repository-unknown", stdin: worker.password, do: azAs(worker, azTags("samples/ap")...)},
-	{cause: "tag-locked", stdin: worker.password, do: azAs(worker, "repository", "untag", "--image", "samples/app:v1"), before: func(c capturing) func() {
-		lock := func(enabled string) {
-			if out, err := c.run(worker.password, azAs(worker, "repository", "update", "--image", "samples/app:v1", "--delete-enabled", enabled, "--write-enabled", enabled)(c)...); err != nil {
-				c.t.Fatalf("the lock: %v\n%s", err, out)
+	{cause: "tag-locked", stdin: worker.password, do: azAs(worker, "repository", "untag", "--image", "samples/app:v1"),
+		before: func(c capturing) func() {
+			lock := func(enabled string) {
+				if out, err := c.run(worker.password, azAs(worker, "repository", "update", "--image", "samples/app:v1",
+					"--delete-enabled", enabled, "--write-enabled", enabled)(c)...); err != nil {
+					c.t.Fatalf("the lock: %v\n%s", err, out)
+				}
 			}
-		}
-		lock("false")
-		return func() { lock("true") }
-	}},
-	{cause: "network-rule", stdin: puller.password, do: azAs(puller, azTags("samples/app")...), before: func(c capturing) func() {
-		c.emulator("network", "deny")
-		return func() { c.emulator("network", "allow") }
-	}},
-	{cause: "throttled", stdin: puller.password, do: azAs(puller, azTags("samples/app")...), before: fault("throttle", "--retry-after", "1s", "--route", "token")},
-	{cause: "unavailable", stdin: puller.password, do: azAs(puller, azTags("samples/app")...), before: fault("status", "--status", "503", "--route", "acr,tags")},
-	{cause: "certificate-untrusted", stdin: puller.password, do: azAs(puller, azTags("samples/app")...), before: func(c capturing) func() {
-		for i, v := range c.env {
-			if strings.HasPrefix(v, "REQUESTS_CA_BUNDLE=") {
-				c.env[i] = "REQUESTS_CA_BUNDLE=" + shared.caFile // another emulator's
+			lock("false")
+			return func() { lock("true") }
+		}},
+	{cause: "network-rule", stdin: puller.password, do: azAs(puller, azTags("samples/app")...),
+		before: func(c capturing) func() {
+			c.emulator("network", "deny")
+			return func() { c.emulator("network", "allow") }
+		}},
+	{cause: "throttled", stdin: puller.password, do: azAs(puller, azTags("samples/app")...),
+		before: fault("throttle", "--retry-after", "1s", "--route", "token")},
+	{cause: "unavailable", stdin: puller.password, do: azAs(puller, azTags("samples/app")...),
+		before: fault("status", "--status", "503", "--route", "acr,tags")},
+	{cause: "certificate-untrusted", stdin: puller.password, do: azAs(puller, azTags("samples/app")...),
+		before: func(c capturing) func() {
+			for i, v := range c.env {
+				if strings.HasPrefix(v, "REQUESTS_CA_BUNDLE=") {
+					c.env[i] = "REQUESTS_CA_BUNDLE=" + shared.caFile // another emulator's
+				}
 			}
-		}
-		return nil
-	}},
+			return nil
+		}},
 	{cause: "connection-refused", stdin: puller.password, do: func(c capturing) []string {
 		addr, err := freeAddr()
 		if err != nil {
@@ -135,11 +148,18 @@ var azCaptures = []capture{
 		_, port, _ := net.SplitHostPort(addr)
 		return azTo(":"+port, "localhost:"+port)(c)
 	}},
-	{cause: "name-unknown", stdin: puller.password, do: azTo(".azurecr.invalid", "myregistry.azurecr.invalid")}, // RFC 6761: no such name ever
+	// RFC 6761: no such name ever
+	{cause: "name-unknown", stdin: puller.password, do: azTo(".azurecr.invalid", "myregistry.azurecr.invalid")},
 
-	{cause: "entra-secret-wrong", stdin: azMistaken.password, do: func(capturing) []string { return azLogin(azMistaken) }},
-	{cause: "entra-secret-expired", stdin: azOldSecret.password, do: func(capturing) []string { return azLogin(azOldSecret) }},
-	{cause: "entra-application-unknown", stdin: azUnknown.password, do: func(capturing) []string { return azLogin(azUnknown) }},
+	{cause: "entra-secret-wrong", stdin: azMistaken.password, do: func(capturing) []string {
+		return azLogin(azMistaken)
+	}},
+	{cause: "entra-secret-expired", stdin: azOldSecret.password, do: func(capturing) []string {
+		return azLogin(azOldSecret)
+	}},
+	{cause: "entra-application-unknown", stdin: azUnknown.password, do: func(capturing) []string {
+		return azLogin(azUnknown)
+	}},
 	{cause: "no-role", before: signedIn(azRoleless, nil), do: azExpose},
 	{cause: "arm-audience-disabled", do: azExpose, before: signedIn(azPrincipal, func(c capturing) func() {
 		c.emulator("settings", "--arm-tokens", "off")
@@ -156,8 +176,10 @@ func azCloud(t *testing.T, s *session, name, host, suffix string) {
 	t.Helper()
 	root := "https://" + host + "/"
 	for _, args := range [][]string{
-		{"cloud", "register", "-n", name, "--endpoint-resource-manager", root, "--endpoint-management", root, "--endpoint-active-directory", root + "adfs",
-			"--endpoint-active-directory-resource-id", root, "--endpoint-active-directory-graph-resource-id", root, "--suffix-acr-login-server-endpoint", suffix},
+		{"cloud", "register", "-n", name, "--endpoint-resource-manager", root, "--endpoint-management", root,
+			"--endpoint-active-directory", root + "adfs",
+			"--endpoint-active-directory-resource-id", root, "--endpoint-active-directory-graph-resource-id", root,
+			"--suffix-acr-login-server-endpoint", suffix},
 		{"cloud", "set", "-n", name},
 	} {
 		if out, err := s.run("", append([]string{"az"}, args...)...); err != nil {
@@ -182,17 +204,20 @@ func TestCaptures_az(t *testing.T) {
 	}
 	az := func(t *testing.T) *session {
 		s := newSession(t, e)
-		s.env = append(s.env, "AZURE_CONFIG_DIR="+filepath.Join(s.home, "azure"), "REQUESTS_CA_BUNDLE="+e.caFile, "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes")
+		s.env = append(s.env, "AZURE_CONFIG_DIR="+filepath.Join(s.home, "azure"), "REQUESTS_CA_BUNDLE="+e.caFile,
+			"AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes")
 		return s
 	}
 	first := az(t)
 	azCloud(t, first, "Rehearsal", e.host, ":"+port)
 	// Of the cloud's own names nothing is left but the public one's.
-	c := client{name: "az", tidy: strings.NewReplacer("':"+port+"'", "'.azurecr.io'", azName, "myregistry", "directory 'adfs'", "directory 'Contoso'")}
+	c := client{name: "az", tidy: strings.NewReplacer("':"+port+"'", "'.azurecr.io'", azName, "myregistry",
+		"directory 'adfs'", "directory 'Contoso'")}
 	for _, k := range azCaptures {
 		t.Run(k.cause, func(t *testing.T) {
 			s := az(t)
-			if err := os.CopyFS(filepath.Join(s.home, "azure"), os.DirFS(filepath.Join(first.home, "azure"))); err != nil {
+			if err := os.CopyFS(filepath.Join(s.home, "azure"),
+				os.DirFS(filepath.Join(first.home, "azure"))); err != nil {
 				t.Fatal(err)
 			}
 			k.compare(capturing{c, s, t, e, data, filepath.Join(s.home, "layout")}, version)

@@ -17,13 +17,16 @@ func TestAzureCLI(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSession(t, shared)
-	s.env = append(s.env, "AZURE_CONFIG_DIR="+s.home, "REQUESTS_CA_BUNDLE="+shared.caFile, "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes",
+	s.env = append(s.env, "AZURE_CONFIG_DIR="+s.home, "REQUESTS_CA_BUNDLE="+shared.caFile,
+		"AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes",
 		"AZURE_CORE_ONLY_SHOW_ERRORS=yes")
 	az := func(args ...string) (string, error) { return s.run("", append([]string{"az"}, args...)...) }
 	root := "https://" + shared.host + "/"
 	for _, args := range [][]string{
-		{"cloud", "register", "-n", "Rehearsal", "--endpoint-resource-manager", root, "--endpoint-management", root, "--endpoint-active-directory", root + "adfs",
-			"--endpoint-active-directory-resource-id", root, "--endpoint-active-directory-graph-resource-id", root, "--suffix-acr-login-server-endpoint", ":" + port},
+		{"cloud", "register", "-n", "Rehearsal", "--endpoint-resource-manager", root, "--endpoint-management", root,
+			"--endpoint-active-directory", root + "adfs",
+			"--endpoint-active-directory-resource-id", root, "--endpoint-active-directory-graph-resource-id", root,
+			"--suffix-acr-login-server-endpoint", ":" + port},
 		{"cloud", "set", "-n", "Rehearsal"},
 	} {
 		if out, err := az(args...); err != nil {
@@ -41,11 +44,14 @@ func TestAzureCLI(t *testing.T) {
 		raw  *refusal
 	}{
 		{"repository list, root map", as(lister, "acr", "repository", "list"), "samples/app", nil},
-		{"repository show-tags", as(puller, "acr", "repository", "show-tags", "--repository", "samples/app"), "latest", nil},
+		{"repository show-tags", as(puller, "acr", "repository", "show-tags", "--repository", "samples/app"),
+			"latest", nil},
 		{"repository show", as(puller, "acr", "repository", "show", "--repository", "samples/app"), "samples/app", nil},
-		{"repository show-manifests", as(puller, "acr", "repository", "show-manifests", "--repository", "samples/app"), "sha256:", nil},
+		{"repository show-manifests", as(puller, "acr", "repository", "show-manifests", "--repository", "samples/app"),
+			"sha256:", nil},
 		{"repository list", as(puller, "acr", "repository", "list"), "", &catalogRefused},
-		{"show-tags without metadata/read", as(bare, "acr", "repository", "show-tags", "--repository", "samples/app"), "", &tagsRefused},
+		{"show-tags without metadata/read", as(bare, "acr", "repository", "show-tags", "--repository", "samples/app"),
+			"", &tagsRefused},
 		{"password", as(unknown, "acr", "repository", "show-tags", "--repository", "samples/app"), "", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -65,7 +71,8 @@ func TestAzureCLI(t *testing.T) {
 				tc.raw.check(t, shared)
 				outcome = "401 insufficient_scope"
 			}
-			results.add(result{"az", version, "refused: " + tc.name, outcome + ", exit " + exitCode(err), s.neutral(lastLine(out))})
+			results.add(result{"az", version, "refused: " + tc.name, outcome + ", exit " + exitCode(err),
+				s.neutral(lastLine(out))})
 		})
 	}
 }
@@ -101,7 +108,8 @@ func TestAzureCLI_login(t *testing.T) {
 	}
 	t.Cleanup(func() { e.stop() })
 	s := newSession(t, e)
-	s.env = append(s.env, "AZURE_CONFIG_DIR="+s.home, "REQUESTS_CA_BUNDLE="+e.caFile, "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes",
+	s.env = append(s.env, "AZURE_CONFIG_DIR="+s.home, "REQUESTS_CA_BUNDLE="+e.caFile, "AZURE_CORE_COLLECT_TELEMETRY=no",
+		"AZURE_CORE_NO_COLOR=yes",
 		"AZURE_CORE_ONLY_SHOW_ERRORS=yes", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR="+s.home)
 	root := "https://" + e.host + "/"
 	_, port, err := net.SplitHostPort(e.host)
@@ -109,20 +117,23 @@ func TestAzureCLI_login(t *testing.T) {
 		t.Fatal(err)
 	}
 	acrkit := []string{acrkitBinary, "tag", "list", "--auth", "azure-cli", e.host + "/samples/app"}
-	s.env = append(s.env, "ACR_NAME="+e.host, "ACR_TOKEN_NAME=interop-off", "ACR_TOKEN_PASSWORD=interop-off-password-0000000001")
+	s.env = append(s.env, "ACR_NAME="+e.host, "ACR_TOKEN_NAME=interop-off",
+		"ACR_TOKEN_PASSWORD=interop-off-password-0000000001")
 	explain := []string{acrkitBinary, "explain", "--arm", e.host + "/samples/app:v1"}
 	for _, tc := range []struct {
 		command []string
 		want    string // "" is no matter
 		fails   bool
 	}{
-		{command: []string{"az", "cloud", "register", "-n", "Rehearsal", "--endpoint-resource-manager", root, "--endpoint-management", root,
+		{command: []string{"az", "cloud", "register", "-n", "Rehearsal", "--endpoint-resource-manager", root,
+			"--endpoint-management", root,
 			"--endpoint-active-directory", root + "adfs", "--endpoint-active-directory-resource-id", root,
 			"--endpoint-active-directory-graph-resource-id", root, "--suffix-acr-login-server-endpoint", ":" + port}},
 		{command: []string{"az", "cloud", "set", "-n", "Rehearsal"}},
 		{command: acrkit, want: "no account is signed in", fails: true},
 		{command: []string{"az", "login", "--service-principal", "--tenant", "11111111-1111-1111-1111-111111111111",
-			"-u", "22222222-2222-2222-2222-222222222222", "-p", "interop-principal-secret-000001"}, want: "33333333-3333-3333-3333-333333333333"},
+			"-u", "22222222-2222-2222-2222-222222222222", "-p", "interop-principal-secret-000001"},
+			want: "33333333-3333-3333-3333-333333333333"},
 		{command: acrkit, want: "v1"},
 		{command: explain, want: "ACRK034"},
 		{command: []string{"az", "logout"}},

@@ -76,7 +76,8 @@ func (c capturing) pullOne() []string { return c.pullOf("samples/app", c.v1()) }
 // emulator runs a rehearsal command.
 func (c capturing) emulator(args ...string) {
 	c.t.Helper()
-	if out, err := c.run("", append([]string{acrkitBinary, "emulator"}, append(args, "--data", c.data)...)...); err != nil {
+	if out, err := c.run("",
+		append([]string{acrkitBinary, "emulator"}, append(args, "--data", c.data)...)...); err != nil {
 		c.t.Fatalf("acrkit emulator %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
@@ -136,10 +137,13 @@ var captures = []capture{
 		}
 		return c.client.tags(c.session, c.host+"/samples/ap")
 	}},
-	{cause: "tag-locked", who: worker, do: func(c capturing) []string { return c.pushTo("samples/app", c.v1()) }, before: func(c capturing) func() {
+	{cause: "tag-locked", who: worker, do: func(c capturing) []string {
+		return c.pushTo("samples/app", c.v1())
+	}, before: func(c capturing) func() {
 		lock := func(writeEnabled bool) {
 			a := c.e.mustSend(c.t, http.MethodPatch, "/acr/v1/samples/app/_tags/"+c.v1(),
-				bearer(c.e.accessToken(c.t, worker, "repository:samples/app:metadata_write,metadata_read")), strings.NewReader(fmt.Sprintf(`{"writeEnabled":%t}`, writeEnabled)))
+				bearer(c.e.accessToken(c.t, worker, "repository:samples/app:metadata_write,metadata_read")),
+				strings.NewReader(fmt.Sprintf(`{"writeEnabled":%t}`, writeEnabled)))
 			if a.status != http.StatusOK {
 				c.t.Fatalf("the lock: %d %s", a.status, a.body)
 			}
@@ -151,8 +155,10 @@ var captures = []capture{
 		c.emulator("network", "deny")
 		return func() { c.emulator("network", "allow") }
 	}},
-	{cause: "throttled", who: puller, do: capturing.pullOne, before: fault("throttle", "--retry-after", "1s", "--route", "manifest-get")},
-	{cause: "unavailable", who: puller, do: capturing.pullOne, before: fault("status", "--status", "503", "--route", "manifest-get")},
+	{cause: "throttled", who: puller, do: capturing.pullOne, before: fault("throttle", "--retry-after", "1s", "--route",
+		"manifest-get")},
+	{cause: "unavailable", who: puller, do: capturing.pullOne, before: fault("status", "--status", "503", "--route",
+		"manifest-get")},
 	{cause: "no-credential", do: capturing.pullOne, before: func(c capturing) func() {
 		c.dockerFiles(`{}`)
 		return nil
@@ -329,7 +335,8 @@ func (c capturing) shown(command []string) string {
 // that a registry names.
 var (
 	someID   = regexp.MustCompile(`[0-9a-f]{12,}`)
-	progress = regexp.MustCompile(`^(Copying|Copied|Exists|Skipped|Getting|Writing|Pushed|ID: |#: command|\S+-sha256:|elapsed: |2026/01/02 03:04:05 (pushed|existing) |time=\S+ level=WARN msg="Failed to (push|copy))`)
+	progress = regexp.MustCompile(
+		`^(Copying|Copied|Exists|Skipped|Getting|Writing|Pushed|ID: |#: command|\S+-sha256:|elapsed: |2026/01/02 03:04:05 (pushed|existing) |time=\S+ level=WARN msg="Failed to (push|copy))`)
 )
 
 func comparison(text string) string {

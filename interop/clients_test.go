@@ -173,7 +173,8 @@ func exitCode(err error) string {
 // digest asks for the digest of a tag, and checks it.
 func (e *emulatorProcess) digest(t *testing.T, repository, tag string) string {
 	t.Helper()
-	a := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag, accept(bearer(e.accessToken(t, pusher, "repository:"+repository+":pull"))), nil)
+	a := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag,
+		accept(bearer(e.accessToken(t, pusher, "repository:"+repository+":pull"))), nil)
 	if a.status != http.StatusOK {
 		t.Fatalf("%s:%s: %d %s", repository, tag, a.status, a.body)
 	}
@@ -185,14 +186,16 @@ func (e *emulatorProcess) digest(t *testing.T, repository, tag string) string {
 }
 
 func accept(h http.Header) http.Header {
-	h["Accept"] = []string{manifestType, indexType, "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
+	h["Accept"] = []string{manifestType, indexType, "application/vnd.docker.distribution.manifest.v2+json",
+		"application/vnd.docker.distribution.manifest.list.v2+json"}
 	return h
 }
 
 // tags asks for a repository's tags with a token that may.
 func (e *emulatorProcess) tags(t *testing.T, repository string) []string {
 	t.Helper()
-	a := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/tags/list", bearer(e.accessToken(t, puller, "repository:"+repository+":metadata_read")), nil)
+	a := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/tags/list",
+		bearer(e.accessToken(t, puller, "repository:"+repository+":metadata_read")), nil)
 	var list struct{ Tags []string }
 	if err := json.Unmarshal(a.body, &list); err != nil || a.status != http.StatusOK {
 		t.Fatalf("tags of %s: %d %s", repository, a.status, a.body)

@@ -20,7 +20,8 @@ import (
 func TestConformance(t *testing.T) {
 	t.Run("as_acr", func(t *testing.T) { conformance(t, shared, "conformance", skippedAsACR) })
 	t.Run("deviating", func(t *testing.T) {
-		e, err := startEmulator(filepath.Join(t.TempDir(), "data"), seed, nil, "--deviate", "delete-by-tag", "--deviate", "mount-from-anywhere")
+		e, err := startEmulator(filepath.Join(t.TempDir(), "data"), seed, nil, "--deviate", "delete-by-tag",
+			"--deviate", "mount-from-anywhere")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ var skippedAsACR = map[string]skip{
 
 func conformance(t *testing.T, e *emulatorProcess, folder string, maySkip map[string]skip) {
 	const program = "conformance"
-	const install = "go install github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111"
+	const install = "go install " +
+		"github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111"
 	if _, err := exec.LookPath(program); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%s is not installed: %s", program, install)
@@ -66,8 +68,10 @@ func conformance(t *testing.T, e *emulatorProcess, folder string, maySkip map[st
 	s := newSession(t, e)
 	// Off by the suite's default, and offered: cancelling an upload, and the digest
 	// headers of answers.
-	s.env = append(s.env, "OCI_API_BLOBS_UPLOAD_CANCEL=true", "OCI_API_BLOBS_DIGEST_HEADER=true", "OCI_API_MANIFESTS_DIGEST_HEADER=true",
-		"OCI_REGISTRY="+e.host, "OCI_TLS=enabled", "OCI_VERSION=1.1", "OCI_REPO1=conformance/one", "OCI_REPO2=conformance/two",
+	s.env = append(s.env, "OCI_API_BLOBS_UPLOAD_CANCEL=true", "OCI_API_BLOBS_DIGEST_HEADER=true",
+		"OCI_API_MANIFESTS_DIGEST_HEADER=true",
+		"OCI_REGISTRY="+e.host, "OCI_TLS=enabled", "OCI_VERSION=1.1", "OCI_REPO1=conformance/one",
+		"OCI_REPO2=conformance/two",
 		"OCI_USERNAME="+conform.name, "OCI_PASSWORD="+conform.password, "OCI_RESULTS_DIR="+dir)
 	out, runErr := s.run("", program)
 	if exit := (*exec.ExitError)(nil); runErr != nil && !errors.As(runErr, &exit) {
@@ -109,8 +113,10 @@ func conformance(t *testing.T, e *emulatorProcess, folder string, maySkip map[st
 			failed = append(failed, strings.TrimPrefix(c.Name, "OCI Conformance Test/"))
 		}
 	}
-	figures := fmt.Sprintf("%d tests: %d passed, %d failed, %d skipped, %d disabled by the suite's own settings", suite.Tests,
-		suite.Tests-suite.Failures-suite.Errors-suite.Skipped-suite.Disabled, suite.Failures+suite.Errors, suite.Skipped, suite.Disabled)
+	figures := fmt.Sprintf("%d tests: %d passed, %d failed, %d skipped, %d disabled by the suite's own settings",
+		suite.Tests,
+		suite.Tests-suite.Failures-suite.Errors-suite.Skipped-suite.Disabled, suite.Failures+suite.Errors,
+		suite.Skipped, suite.Disabled)
 	t.Log("OCI distribution conformance 1.1: " + figures)
 	counted := 0
 	for name, n := range skipped {

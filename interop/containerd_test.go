@@ -34,7 +34,8 @@ func (d *containerdDaemon) as(who token, reference string, args ...string) []str
 	if who == (token{}) {
 		return append(d.ctr(args...), reference)
 	}
-	return append([]string{"env", "REF=" + reference, "sh", "-c", `"$@" --user ` + who.name + `:"$(cat)" "$REF"`, "sh"}, d.ctr(args...)...)
+	return append([]string{"env", "REF=" + reference, "sh", "-c", `"$@" --user ` + who.name + `:"$(cat)" "$REF"`, "sh"},
+		d.ctr(args...)...)
 }
 
 // startContainerd starts the daemon in folders of its own, until the test is over.
@@ -85,7 +86,9 @@ func (d *containerdDaemon) hosts(t *testing.T, host, caFile string) {
 	dir := filepath.Join(d.certs(), host)
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "hosts.toml"), fmt.Appendf(nil, "server = \"https://%[1]s\"\nca = %[2]q\n[host.\"https://%[1]s\"]\nca = %[2]q\n", host, caFile), 0o644)
+		err = os.WriteFile(filepath.Join(dir, "hosts.toml"),
+			fmt.Appendf(nil, "server = \"https://%[1]s\"\nca = %[2]q\n[host.\"https://%[1]s\"]\nca = %[2]q\n", host,
+				caFile), 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +102,8 @@ type runtimeClient struct {
 }
 
 // containerdSeed has two images, so that one can be pushed where the other is.
-var containerdSeed = strings.ReplaceAll(captureSeed, "images: [{tags: [v1, 1.0.0]}]", "images: [{tags: [v1]}, {tags: [v2], platforms: [linux/amd64, linux/arm64]}]")
+var containerdSeed = strings.ReplaceAll(captureSeed, "images: [{tags: [v1, 1.0.0]}]",
+	"images: [{tags: [v1]}, {tags: [v2], platforms: [linux/amd64, linux/arm64]}]")
 
 // containerdCaptures are what containerd says by one of the two.
 func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
@@ -121,7 +125,8 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 	has := func(c capturing) {
 		from, to := c.host+"/samples/app:v2", c.host+"/samples/app:v1"
 		for _, command := range [][]string{
-			d.as(worker, from, "images", "pull", "--hosts-dir", d.certs(), "--snapshotter", "native", "--all-platforms"),
+			d.as(worker, from, "images", "pull", "--hosts-dir", d.certs(), "--snapshotter", "native",
+				"--all-platforms"),
 			d.ctr("images", "tag", "--force", from, to),
 		} {
 			if out, err := c.run(worker.password, command...); err != nil {
@@ -133,31 +138,35 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 		{cause: "credential-rejected", stdin: unknown.password, do: pull("samples/app", "v1", unknown)},
 		// Logged in with docker, whose login containerd does not look for.
 		{cause: "silently-anonymous", do: pull("samples/app", "v1", token{}), before: func(c capturing) func() {
-			c.dockerFiles(`{"auths":{"` + c.host + `":{"auth":"aW50ZXJvcC1wdWxsOmludGVyb3AtcHVsbC1wYXNzd29yZC0wMDAwMDAwMDAx"}}}`)
+			c.dockerFiles(`{"auths":{"` + c.host +
+				`":{"auth":"aW50ZXJvcC1wdWxsOmludGVyb3AtcHVsbC1wYXNzd29yZC0wMDAwMDAwMDAx"}}}`)
 			return nil
 		}},
 		// Sometimes containerd reports its own closed pipe, and not the answer.
-		{cause: "missing-right", stdin: puller.password, unstable: true, do: push(puller), before: func(c capturing) func() {
-			if p.push != nil {
-				has(c)
-			}
-			return nil
-		}},
-		{cause: "tag-locked", stdin: worker.password, unstable: true, do: push(worker), before: func(c capturing) func() {
-			if p.push == nil {
-				return nil
-			}
-			has(c)
-			lock := func(writeEnabled bool) {
-				a := c.e.mustSend(c.t, http.MethodPatch, "/acr/v1/samples/app/_tags/v1",
-					bearer(c.e.accessToken(c.t, worker, "repository:samples/app:metadata_write,metadata_read")), strings.NewReader(fmt.Sprintf(`{"writeEnabled":%t}`, writeEnabled)))
-				if a.status != http.StatusOK {
-					c.t.Fatalf("the lock: %d %s", a.status, a.body)
+		{cause: "missing-right", stdin: puller.password, unstable: true, do: push(puller),
+			before: func(c capturing) func() {
+				if p.push != nil {
+					has(c)
 				}
-			}
-			lock(false)
-			return func() { lock(true) }
-		}},
+				return nil
+			}},
+		{cause: "tag-locked", stdin: worker.password, unstable: true, do: push(worker),
+			before: func(c capturing) func() {
+				if p.push == nil {
+					return nil
+				}
+				has(c)
+				lock := func(writeEnabled bool) {
+					a := c.e.mustSend(c.t, http.MethodPatch, "/acr/v1/samples/app/_tags/v1",
+						bearer(c.e.accessToken(c.t, worker, "repository:samples/app:metadata_write,metadata_read")),
+						strings.NewReader(fmt.Sprintf(`{"writeEnabled":%t}`, writeEnabled)))
+					if a.status != http.StatusOK {
+						c.t.Fatalf("the lock: %d %s", a.status, a.body)
+					}
+				}
+				lock(false)
+				return func() { lock(true) }
+			}},
 		{cause: "no-right-here", stdin: puller.password, do: pull("private/app", "v1", puller)},
 		{cause: "tag-unknown", stdin: worker.password, do: pull("samples/app", "9.9.9", worker)},
 		{cause: "repository-unknown", stdin: worker.password, do: pull("samples/ap", "v1", worker)},
@@ -165,8 +174,10 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 			c.emulator("network", "deny")
 			return func() { c.emulator("network", "allow") }
 		}},
-		{cause: "throttled", stdin: puller.password, do: pullOne, before: fault("throttle", "--retry-after", "1s", "--route", "manifest-get")},
-		{cause: "unavailable", stdin: puller.password, do: pullOne, before: fault("status", "--status", "503", "--route", "manifest-get")},
+		{cause: "throttled", stdin: puller.password, do: pullOne, before: fault("throttle", "--retry-after", "1s",
+			"--route", "manifest-get")},
+		{cause: "unavailable", stdin: puller.password, do: pullOne,
+			before: fault("status", "--status", "503", "--route", "manifest-get")},
 		{cause: "certificate-untrusted", stdin: puller.password, do: pullOne, before: func(c capturing) func() {
 			for i, v := range c.env {
 				if strings.HasPrefix(v, "SSL_CERT_FILE=") {
@@ -222,7 +233,8 @@ func TestCaptures_containerd(t *testing.T) {
 	inModule("build", "-o", kubelet, ".")
 	criVersion := inModule("list", "-m", "-f", "{{.Version}}", "k8s.io/cri-client")
 	// Folders have been replaced already.
-	tidy := strings.NewReplacer(" --address /home/user/s", "", "/home/user/s ", "/run/containerd/containerd.sock ", "/home/user/certs.d", "/etc/containerd/certs.d", "/home/user/cri ", "cri ")
+	tidy := strings.NewReplacer(" --address /home/user/s", "", "/home/user/s ", "/run/containerd/containerd.sock ",
+		"/home/user/certs.d", "/etc/containerd/certs.d", "/home/user/cri ", "cri ")
 	ctr := runtimeClient{
 		pull: func(reference string, who token) []string {
 			return d.as(who, reference, "images", "pull", "--hosts-dir", d.certs(), "--snapshotter", "native")
@@ -235,7 +247,8 @@ func TestCaptures_containerd(t *testing.T) {
 		if who == (token{}) {
 			return []string{kubelet, d.socket(), reference}
 		}
-		return []string{"env", "REF=" + reference, "sh", "-c", `printf ` + who.name + `:%s "$(cat)" | "$@" "$REF"`, "sh", kubelet, d.socket()}
+		return []string{"env", "REF=" + reference, "sh", "-c", `printf ` + who.name + `:%s "$(cat)" | "$@" "$REF"`,
+			"sh", kubelet, d.socket()}
 	}}
 	for _, program := range []struct {
 		client
@@ -249,7 +262,8 @@ func TestCaptures_containerd(t *testing.T) {
 			for _, k := range containerdCaptures(d, program.runtime) {
 				t.Run(k.cause, func(t *testing.T) {
 					s := newSession(t, e)
-					k.compare(capturing{program.client, s, t, e, data, filepath.Join(s.home, "layout")}, program.version)
+					k.compare(capturing{program.client, s, t, e, data, filepath.Join(s.home, "layout")},
+						program.version)
 				})
 			}
 		})

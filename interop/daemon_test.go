@@ -58,7 +58,8 @@ func startDaemon(dir string, ready []string, program string, args ...string) (*d
 		}
 		said, _ := os.ReadFile(log.Name()) // all there is to say
 		d.stop()
-		return nil, fmt.Errorf("%s cannot be started: %w\n%s", filepath.Base(program), last, said[max(0, len(said)-2000):])
+		return nil, fmt.Errorf("%s cannot be started: %w\n%s", filepath.Base(program), last,
+			said[max(0, len(said)-2000):])
 	}
 }
 

@@ -62,8 +62,10 @@ func (d *dockerDaemon) start() error {
 	if err := os.WriteFile(config, []byte("{}"), 0o600); err != nil {
 		return err
 	}
-	d.daemon, err = startDaemon(dir, []string{d.program, "--host", d.host(), "version", "--format", "{{.Server.Version}}"},
-		program, "--config-file", config, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
+	d.daemon, err = startDaemon(dir, []string{d.program, "--host", d.host(), "version", "--format",
+		"{{.Server.Version}}"},
+		program, "--config-file", config, "--data-root", filepath.Join(dir, "data"), "--exec-root",
+		filepath.Join(dir, "exec"),
 		"--pidfile", filepath.Join(dir, "pid"), "--host", d.host(), "--storage-driver", "vfs", "--bridge=none",
 		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
 	return err
@@ -74,7 +76,8 @@ func (d *dockerDaemon) host() string { return "unix://" + d.socket }
 // version names both halves, which need not be of one version.
 func (d *dockerDaemon) version(t *testing.T) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), d.program, "--host", d.host(), "version", "--format", "{{.Client.Version}} {{.Server.Version}}").Output()
+	out, err := exec.CommandContext(t.Context(), d.program, "--host", d.host(), "version", "--format",
+		"{{.Client.Version}} {{.Server.Version}}").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,8 @@ func launch(dataDir, seed string, env []string, flags ...string) (*emulatorProce
 		}
 		args = append(args, "--seed", f.Name())
 	}
-	e := &emulatorProcess{host: "localhost:" + port, caFile: filepath.Join(dataDir, "ca.pem"), done: make(chan struct{})}
+	e := &emulatorProcess{host: "localhost:" + port, caFile: filepath.Join(dataDir, "ca.pem"),
+		done: make(chan struct{})}
 	e.cmd = exec.CommandContext(context.Background(), acrkitBinary, args...)
 	e.cmd.Stdout, e.cmd.Stderr = e, e
 	e.cmd.Env = append(os.Environ(), env...)
@@ -182,8 +183,11 @@ func (e *emulatorProcess) ready(ctx context.Context) error {
 	if !pool.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("%s holds no certificate", e.caFile)
 	}
-	e.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: time.Minute}
+	e.client = &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}, Timeout: time.Minute}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+e.host+"/v2/", nil)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ const diskSize = 24 << 20
 func TestFullDisk(t *testing.T) {
 	if os.Getenv(binaryVariable) == "" {
 		runInMountNamespace(t, "^TestFullDisk$")
-		results.add(result{"(raw HTTP)", "", "full disk", "push refused cleanly, reads go on, works again when freed", ""})
+		results.add(result{"(raw HTTP)", "", "full disk", "push refused cleanly, reads go on, works again when freed",
+			""})
 		return
 	}
 	disk := t.TempDir()
@@ -73,7 +74,8 @@ func TestFullDisk(t *testing.T) {
 	var answer struct {
 		Errors []struct{ Code, Message string }
 	}
-	if err := json.Unmarshal(refused.body, &answer); err != nil || len(answer.Errors) == 0 || answer.Errors[0].Code == "" || answer.Errors[0].Message == "" {
+	if err := json.Unmarshal(refused.body, &answer); err != nil || len(answer.Errors) == 0 ||
+		answer.Errors[0].Code == "" || answer.Errors[0].Message == "" {
 		t.Errorf("the body of %d is no error list: %s", refused.status, refused.body)
 	}
 	t.Logf("a push on the full disk is answered %d %s", refused.status, bytes.TrimSpace(refused.body))
@@ -87,7 +89,8 @@ func TestFullDisk(t *testing.T) {
 	// Now not a byte is left: what is stored must still be readable.
 	fill(t, filler, 0)
 	e.checkImage(t, "team/disk", "before", before)
-	if a := e.mustSend(t, http.MethodGet, "/v2/team/disk/manifests/large", accept(bearer(e.accessToken(t, pusher, "repository:team/disk:pull"))), nil); a.status != http.StatusNotFound {
+	if a := e.mustSend(t, http.MethodGet, "/v2/team/disk/manifests/large",
+		accept(bearer(e.accessToken(t, pusher, "repository:team/disk:pull"))), nil); a.status != http.StatusNotFound {
 		t.Errorf("the refused image's manifest: %d, want 404", a.status)
 	}
 
@@ -108,7 +111,8 @@ func TestFullDisk(t *testing.T) {
 	if started.exitCode() != fullDiskExitCode {
 		t.Errorf("exit code %d, want %d", started.exitCode(), fullDiskExitCode)
 	}
-	if !regexp.MustCompile(`(?m)^acrkit: cannot .*disk .*is full \[ACRK092\]$`).MatchString(said) || strings.Contains(said, "goroutine ") {
+	if !regexp.MustCompile(`(?m)^acrkit: cannot .*disk .*is full \[ACRK092\]$`).MatchString(said) ||
+		strings.Contains(said, "goroutine ") {
 		t.Errorf("the message does not say that the disk is full: %s", said)
 	}
 

@@ -64,7 +64,8 @@ func TestKill(t *testing.T) {
 	}
 	e.kill()
 	<-finished
-	t.Logf("killed with %d of %d blobs and %d of %d manifests acknowledged", len(blobs), 3*pushes, len(manifests), pushes)
+	t.Logf("killed with %d of %d blobs and %d of %d manifests acknowledged", len(blobs), 3*pushes,
+		len(manifests), pushes)
 	if len(manifests) == pushes {
 		t.Error("every push was done before the kill, so it proves nothing")
 	}
@@ -74,7 +75,8 @@ func TestKill(t *testing.T) {
 	}
 	auth = bearer(e.accessToken(t, pusher, "repository:team/kill:pull,push"))
 	for _, digest := range blobs {
-		if a := e.mustSend(t, http.MethodGet, "/v2/team/kill/blobs/"+digest, auth, nil); a.status != http.StatusOK || digestOf(a.body) != digest {
+		if a := e.mustSend(t, http.MethodGet, "/v2/team/kill/blobs/"+digest, auth, nil); a.status != http.StatusOK ||
+			digestOf(a.body) != digest {
 			t.Errorf("the acknowledged blob %s: %d with digest %s", digest, a.status, digestOf(a.body))
 		}
 	}
@@ -97,12 +99,14 @@ func TestKill(t *testing.T) {
 		}
 	}
 	results.add(result{"(raw HTTP)", "", "kill -9 in 200 pushes",
-		fmt.Sprintf("%d blobs and %d manifests acknowledged, all there and whole", len(blobs), len(manifests)), fmt.Sprintf("%d manifests there", there)})
+		fmt.Sprintf("%d blobs and %d manifests acknowledged, all there and whole", len(blobs), len(manifests)),
+		fmt.Sprintf("%d manifests there", there)})
 }
 
 // pushImageAs pushes an image with plain HTTP requests; acked, if not nil, is called
 // with each blob's digest once it is acknowledged. It is safe in any goroutine.
-func (e *emulatorProcess) pushImageAs(auth http.Header, repository, tag string, img image, acked func(digest string)) error {
+func (e *emulatorProcess) pushImageAs(auth http.Header, repository, tag string, img image,
+	acked func(digest string)) error {
 	for digest, b := range img.blobs {
 		start, err := e.send(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", auth, nil)
 		if err != nil {

@@ -103,8 +103,9 @@ func (img image) writeLayout(t *testing.T, dir, tag string) {
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": []descriptor{{manifestType, img.digest, len(img.manifest),
-		map[string]string{"org.opencontainers.image.ref.name": tag}}}})
+	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": indexType,
+		"manifests": []descriptor{{manifestType, img.digest, len(img.manifest),
+			map[string]string{"org.opencontainers.image.ref.name": tag}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

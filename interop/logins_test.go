@@ -66,79 +66,128 @@ func loginsCases(host string) []loginsCase {
 	raw := func(enc *base64.Encoding, pair string) string {
 		return fmt.Sprintf(`{"auth":%q}`, enc.EncodeToString([]byte(pair)))
 	}
-	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": host, "exp": 4e9})
+	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": host, "exp": 4e9})
 	b64 := base64.RawURLEncoding.EncodeToString
 	refresh := b64([]byte(`{"alg":"RS256"}`)) + "." + b64(payload) + "." + b64([]byte("no signature"))
 	return []loginsCase{
 		{"`~/.docker/config.json`", one(dockerFile, auths("HOST", entry("docker"))), nil, ""},
-		{"`$DOCKER_CONFIG/config.json`", map[string]string{"d/config.json": auths("HOST", entry("variable")), dockerFile: auths("HOST", entry("docker"))}, []string{"DOCKER_CONFIG=HOME/d"}, ""},
+		{"`$DOCKER_CONFIG/config.json`", map[string]string{"d/config.json": auths("HOST", entry("variable")),
+			dockerFile: auths("HOST", entry("docker"))}, []string{"DOCKER_CONFIG=HOME/d"}, ""},
 		{"`DOCKER_AUTH_CONFIG`", nil, []string{"DOCKER_AUTH_CONFIG=" + auths("HOST", entry("text"))}, notDockers},
-		{"`DOCKER_AUTH_CONFIG` and `config.json`", one(dockerFile, auths("HOST", entry("docker"))), []string{"DOCKER_AUTH_CONFIG=" + auths("HOST", entry("text"))}, notDockers},
-		{"`DOCKER_AUTH_CONFIG` for another host, and `config.json`", one(dockerFile, auths("HOST", entry("docker"))), []string{"DOCKER_AUTH_CONFIG=" + auths("other.azurecr.io", entry("text"))}, ""},
-		{"`DOCKER_AUTH_CONFIG` that is not JSON, and `config.json`", one(dockerFile, auths("HOST", entry("docker"))), []string{"DOCKER_AUTH_CONFIG={"},
+		{"`DOCKER_AUTH_CONFIG` and `config.json`", one(dockerFile, auths("HOST", entry("docker"))),
+			[]string{"DOCKER_AUTH_CONFIG=" + auths("HOST", entry("text"))}, notDockers},
+		{"`DOCKER_AUTH_CONFIG` for another host, and `config.json`", one(dockerFile, auths("HOST", entry("docker"))),
+			[]string{"DOCKER_AUTH_CONFIG=" + auths("other.azurecr.io", entry("text"))}, ""},
+		{"`DOCKER_AUTH_CONFIG` that is not JSON, and `config.json`", one(dockerFile, auths("HOST", entry("docker"))),
+			[]string{"DOCKER_AUTH_CONFIG={"},
 			"Docker warns and goes on with the file; acrkit stops, as with a file that it cannot read"},
-		{"`DOCKER_AUTH_CONFIG` with an identity token", nil, []string{`DOCKER_AUTH_CONFIG={"auths":{"HOST":{"identitytoken":"text"}}}`},
+		{"`DOCKER_AUTH_CONFIG` with an identity token", nil,
+			[]string{`DOCKER_AUTH_CONFIG={"auths":{"HOST":{"identitytoken":"text"}}}`},
 			"Docker takes `auth` alone in the variable; GitLab's runner reads a whole `config.json`, as acrkit does"},
 		{"`$XDG_RUNTIME_DIR/containers/auth.json`", one(runtimeFile, auths("HOST", entry("runtime"))), nil, notPodmans},
 		{"`~/.config/containers/auth.json`", one(configFile, auths("HOST", entry("home"))), nil, notPodmans},
-		{"`$XDG_CONFIG_HOME/containers/auth.json`, and `~/.config`", map[string]string{"c/containers/auth.json": auths("HOST", entry("variable")), configFile: auths("HOST", entry("home"))}, []string{"XDG_CONFIG_HOME=HOME/c"}, notPodmans},
-		{"`$REGISTRY_AUTH_FILE`", one("named.json", auths("HOST", entry("named"))), []string{"REGISTRY_AUTH_FILE=HOME/named.json"}, notPodmans},
-		{"`$REGISTRY_AUTH_FILE` without an entry, and podman's other files", map[string]string{"named.json": auths(), runtimeFile: auths("HOST", entry("runtime"))}, []string{"REGISTRY_AUTH_FILE=HOME/named.json"}, ""},
-		{"`$XDG_RUNTIME_DIR` and `~/.config`", map[string]string{runtimeFile: auths("HOST", entry("runtime")), configFile: auths("HOST", entry("home"))}, nil, notPodmans},
-		{"`config.json` and podman's file", map[string]string{dockerFile: auths("HOST", entry("docker")), runtimeFile: auths("HOST", entry("runtime"))}, nil,
+		{"`$XDG_CONFIG_HOME/containers/auth.json`, and `~/.config`",
+			map[string]string{"c/containers/auth.json": auths("HOST", entry("variable")),
+				configFile: auths("HOST", entry("home"))}, []string{"XDG_CONFIG_HOME=HOME/c"}, notPodmans},
+		{"`$REGISTRY_AUTH_FILE`", one("named.json", auths("HOST", entry("named"))),
+			[]string{"REGISTRY_AUTH_FILE=HOME/named.json"}, notPodmans},
+		{"`$REGISTRY_AUTH_FILE` without an entry, and podman's other files",
+			map[string]string{"named.json": auths(), runtimeFile: auths("HOST", entry("runtime"))},
+			[]string{"REGISTRY_AUTH_FILE=HOME/named.json"}, ""},
+		{"`$XDG_RUNTIME_DIR` and `~/.config`", map[string]string{runtimeFile: auths("HOST", entry("runtime")),
+			configFile: auths("HOST", entry("home"))}, nil, notPodmans},
+		{"`config.json` and podman's file", map[string]string{dockerFile: auths("HOST", entry("docker")),
+			runtimeFile: auths("HOST", entry("runtime"))}, nil,
 			"podman reads its own file first; acrkit reads Docker's first, as go-containerregistry does"},
-		{"`config.json` and `$REGISTRY_AUTH_FILE` without an entry", map[string]string{dockerFile: auths("HOST", entry("docker")), "named.json": auths()}, []string{"REGISTRY_AUTH_FILE=HOME/named.json"},
+		{"`config.json` and `$REGISTRY_AUTH_FILE` without an entry",
+			map[string]string{dockerFile: auths("HOST", entry("docker")), "named.json": auths()},
+			[]string{"REGISTRY_AUTH_FILE=HOME/named.json"},
 			""},
-		{"`~/.dockercfg`", one(".dockercfg", `{"HOST":`+entry("legacy")+`}`), nil, "Docker itself does not read it any more"},
+		{"`~/.dockercfg`", one(".dockercfg", `{"HOST":`+entry("legacy")+`}`), nil,
+			"Docker itself does not read it any more"},
 
-		{"keys `HOST/team/app`, `HOST/team`, `HOST`", one(runtimeFile, auths("HOST/team/app", entry("app"), "HOST/team", entry("team"), "HOST", entry("host"))), nil, notPodmans},
-		{"keys `HOST/team`, `HOST`", one(runtimeFile, auths("HOST/team", entry("team"), "HOST", entry("host"))), nil, notPodmans},
-		{"key `HOST/team` in `config.json`, beside `HOST`", one(dockerFile, auths("HOST/team", entry("team"), "HOST", entry("host"))), nil,
+		{"keys `HOST/team/app`, `HOST/team`, `HOST`",
+			one(runtimeFile, auths("HOST/team/app", entry("app"), "HOST/team", entry("team"), "HOST", entry("host"))),
+			nil, notPodmans},
+		{"keys `HOST/team`, `HOST`", one(runtimeFile, auths("HOST/team", entry("team"), "HOST", entry("host"))), nil,
+			notPodmans},
+		{"key `HOST/team` in `config.json`, beside `HOST`",
+			one(dockerFile, auths("HOST/team", entry("team"), "HOST", entry("host"))), nil,
 			"Docker has one login for a host; podman, the kubelet and acrkit take the longest key"},
 		{"key `HOST/other`", one(runtimeFile, auths("HOST/other", entry("other"))), nil, ""},
 		{"key `HOST/tea`", one(runtimeFile, auths("HOST/tea", entry("other"))), nil, ""},
-		{"key `HOST/team` in one file, `HOST` in an earlier one", map[string]string{runtimeFile: auths("HOST", entry("host")), configFile: auths("HOST/team", entry("team"))}, nil,
+		{"key `HOST/team` in one file, `HOST` in an earlier one",
+			map[string]string{runtimeFile: auths("HOST", entry("host")), configFile: auths("HOST/team", entry("team"))},
+			nil,
 			"podman takes the first file that has either; for acrkit the longest key counts, in whichever file"},
 		{"key with another port", one(dockerFile, auths("localhost:1", entry("port"))), nil, ""},
 		{"key without the port", one(dockerFile, auths("localhost", entry("port"))), nil, ""},
 		{"key `https://HOST`", one(dockerFile, auths("https://HOST", entry("url"))), nil, ""},
 		{"key `https://HOST/v1/`", one(dockerFile, auths("https://HOST/v1/", entry("url"))), nil, ""},
-		{"key `HOST/v1/`", one(dockerFile, auths("HOST/v1/", entry("url"))), nil, "podman reads it as a repository; Docker, the kubelet and acrkit as the host"},
+		{"key `HOST/v1/`", one(dockerFile, auths("HOST/v1/", entry("url"))), nil,
+			"podman reads it as a repository; Docker, the kubelet and acrkit as the host"},
 		{"key `https://HOST/team`", one(dockerFile, auths("https://HOST/team", entry("url"))), nil,
-			"Docker and podman take it for all of HOST, and the kubelet for `team` alone; acrkit does not guess which is meant"},
-		{"key in upper case", one(dockerFile, auths("UPPER", entry("upper"))), nil, "The name of a host has no case; Docker, podman and the kubelet compare letters"},
+			"Docker and podman take it for all of HOST, and the kubelet for `team` alone; acrkit does not guess " +
+				"which is meant"},
+		{"key in upper case", one(dockerFile, auths("UPPER", entry("upper"))), nil,
+			"The name of a host has no case; Docker, podman and the kubelet compare letters"},
 
-		{"`username` and `password`", one(dockerFile, auths("HOST", `{"username":"fields","password":"pw-of-fields"}`)), nil, "podman reads `auth` and `identitytoken` alone"},
-		{"`auth` beside another `username` and `password`", one(dockerFile, auths("HOST", strings.TrimSuffix(entry("auth"), "}")+`,"username":"fields","password":"pw-of-fields"}`)), nil, ""},
-		{"`identitytoken`", one(dockerFile, auths("HOST", `{"auth":"`+base64.StdEncoding.EncodeToString([]byte("00000000-0000-0000-0000-000000000000:"))+`","identitytoken":"identity"}`)), nil, ""},
-		{"`identitytoken` beside a pair", one(dockerFile, auths("HOST", strings.TrimSuffix(entry("pair"), "}")+`,"identitytoken":"identity"}`)), nil, ""},
-		{"`identitytoken` alone", one(dockerFile, auths("HOST", `{"identitytoken":"identity"}`)), nil, "podman needs an `auth` with a colon beside it"},
-		{"no user name and an ACR refresh token", one(dockerFile, auths("HOST", raw(base64.StdEncoding, ":"+refresh))), nil,
-			"Docker and podman go on without a login, and the kubelet sends an empty name; acrkit uses the token as a token"},
-		{"no user name and a password", one(dockerFile, auths("HOST", entry(""))), nil, "Docker warns and podman does not, and both go on without a login; acrkit says that half of it is missing"},
-		{"`auth` without padding", one(dockerFile, auths("HOST", raw(base64.RawStdEncoding, "unpadded:pw-of-unpadded"))), nil,
+		{"`username` and `password`", one(dockerFile, auths("HOST", `{"username":"fields","password":"pw-of-fields"}`)),
+			nil, "podman reads `auth` and `identitytoken` alone"},
+		{"`auth` beside another `username` and `password`",
+			one(dockerFile, auths("HOST", strings.TrimSuffix(entry("auth"), "}")+
+				`,"username":"fields","password":"pw-of-fields"}`)), nil, ""},
+		{"`identitytoken`",
+			one(dockerFile, auths("HOST", `{"auth":"`+
+				base64.StdEncoding.EncodeToString([]byte("00000000-0000-0000-0000-000000000000:"))+
+				`","identitytoken":"identity"}`)), nil, ""},
+		{"`identitytoken` beside a pair",
+			one(dockerFile, auths("HOST", strings.TrimSuffix(entry("pair"), "}")+`,"identitytoken":"identity"}`)),
+			nil, ""},
+		{"`identitytoken` alone", one(dockerFile, auths("HOST", `{"identitytoken":"identity"}`)), nil,
+			"podman needs an `auth` with a colon beside it"},
+		{"no user name and an ACR refresh token", one(dockerFile, auths("HOST", raw(base64.StdEncoding, ":"+refresh))),
+			nil,
+			"Docker and podman go on without a login, and the kubelet sends an empty name; acrkit uses the token as " +
+				"a token"},
+		{"no user name and a password", one(dockerFile, auths("HOST", entry(""))), nil,
+			"Docker warns and podman does not, and both go on without a login; acrkit says that half of it is missing"},
+		{"`auth` without padding",
+			one(dockerFile, auths("HOST", raw(base64.RawStdEncoding, "unpadded:pw-of-unpadded"))), nil,
 			"The kubelet and go-containerregistry read it; Docker and podman refuse it"},
-		{"`auth` in base64url", one(dockerFile, auths("HOST", raw(base64.URLEncoding, "url:???>>>"))), nil, dockerGoesOn},
-		{"`auth` with a line feed at its end", one(dockerFile, auths("HOST", `{"auth":"`+base64.StdEncoding.EncodeToString([]byte("lf:pw-of-lf"))+`\n"}`)), nil, ""},
-		{"NUL at the end of the password", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nul:pw-of-nul\x00"))), nil, ""},
-		{"line feed at the end of the password", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "lf:pw-of-lf\n"))), nil,
+		{"`auth` in base64url", one(dockerFile, auths("HOST", raw(base64.URLEncoding, "url:???>>>"))), nil,
+			dockerGoesOn},
+		{"`auth` with a line feed at its end",
+			one(dockerFile, auths("HOST", `{"auth":"`+base64.StdEncoding.EncodeToString([]byte("lf:pw-of-lf"))+`\n"}`)),
+			nil, ""},
+		{"NUL at the end of the password", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nul:pw-of-nul\x00"))),
+			nil, ""},
+		{"line feed at the end of the password",
+			one(dockerFile, auths("HOST", raw(base64.StdEncoding, "lf:pw-of-lf\n"))), nil,
 			"The others send it, and ACR answers as to a wrong password; acrkit says what is wrong and sends nothing"},
-		{"password without a user name's colon", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nocolon"))), nil, "Docker and podman go on without a login; acrkit says that half of it is missing"},
+		{"password without a user name's colon", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nocolon"))),
+			nil, "Docker and podman go on without a login; acrkit says that half of it is missing"},
 
 		{"`credHelpers`", one(dockerFile, `{"credHelpers":{"HOST":"works"}}`), nil, ""},
 		{"`credHelpers` in podman's file", one(runtimeFile, `{"credHelpers":{"HOST":"works"}}`), nil, notPodmans},
 		{"`credsStore`", one(dockerFile, `{"credsStore":"works"}`), nil, "podman and the kubelet do not know it"},
-		{"`credHelpers` beside an entry", one(dockerFile, `{"credHelpers":{"HOST":"works"},`+auths("HOST", entry("entry"))[1:]), nil, ""},
-		{"`credHelpers` beside the key `HOST/team`", one(runtimeFile, `{"credHelpers":{"HOST":"works"},`+auths("HOST/team", entry("team"))[1:]), nil,
+		{"`credHelpers` beside an entry",
+			one(dockerFile, `{"credHelpers":{"HOST":"works"},`+auths("HOST", entry("entry"))[1:]), nil, ""},
+		{"`credHelpers` beside the key `HOST/team`",
+			one(runtimeFile, `{"credHelpers":{"HOST":"works"},`+auths("HOST/team", entry("team"))[1:]), nil,
 			"podman asks the helper of a host first; for acrkit the longest key counts, in whichever way it is kept"},
-		{"a helper that has nothing, beside an entry", one(dockerFile, `{"credHelpers":{"HOST":"empty"},`+auths("HOST", entry("entry"))[1:]), nil,
+		{"a helper that has nothing, beside an entry",
+			one(dockerFile, `{"credHelpers":{"HOST":"empty"},`+auths("HOST", entry("entry"))[1:]), nil,
 			"Docker and podman go on without a login; acrkit takes the entry beside the helper, as the kubelet does"},
 		{"a helper that is not installed", one(dockerFile, `{"credHelpers":{"HOST":"missing"}}`), nil, ""},
 
 		{"an empty file", one(dockerFile, ""), nil, "podman refuses it; Docker and acrkit find nothing in it"},
 		{"a file that is not JSON", one(dockerFile, `{"auths":`), nil, dockerGoesOn},
-		{"a byte order mark before the JSON", one(dockerFile, "\ufeff"+auths("HOST", entry("mark"))), nil, dockerGoesOn},
-		{"podman's file that is not JSON, and `config.json`", map[string]string{runtimeFile: `{"auths":`, dockerFile: auths("HOST", entry("docker"))}, nil,
+		{"a byte order mark before the JSON", one(dockerFile, "\ufeff"+auths("HOST", entry("mark"))), nil,
+			dockerGoesOn},
+		{"podman's file that is not JSON, and `config.json`",
+			map[string]string{runtimeFile: `{"auths":`, dockerFile: auths("HOST", entry("docker"))}, nil,
 			"Docker does not read podman's file; for podman and acrkit it may hold what counts more"},
 	}
 }
@@ -240,20 +289,23 @@ func TestLogins(t *testing.T) {
 	}
 	inModule("build", "-o", program, ".")
 	t.Logf("%s; %s; docker/cli %s; kubelet %s", podman, skopeo,
-		inModule("list", "-m", "-f", "{{.Version}}", "github.com/docker/cli"), inModule("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"))
+		inModule("list", "-m", "-f", "{{.Version}}", "github.com/docker/cli"),
+		inModule("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"))
 	r := newRefuser(t)
 	helpers := t.TempDir()
 	for name, script := range map[string]string{
 		"works": `cat >/dev/null; echo '{"ServerURL":"x","Username":"helper","Secret":"pw-of-helper"}'`,
 		"empty": `cat >/dev/null; echo 'credentials not found in native keychain'; exit 1`,
 	} {
-		if err := os.WriteFile(filepath.Join(helpers, "docker-credential-"+name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(helpers, "docker-credential-"+name), []byte("#!/bin/sh\n"+script+"\n"),
+			0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	replace := strings.NewReplacer("HOST", r.host, "UPPER", strings.ToUpper(r.host))
 	var table, reasons strings.Builder
-	table.WriteString("| files and variables | acrkit | docker | podman | skopeo | kubelet |\n|---|---|---|---|---|---|\n")
+	table.WriteString(
+		"| files and variables | acrkit | docker | podman | skopeo | kubelet |\n|---|---|---|---|---|---|\n")
 	numbers := map[string]int{}
 	for _, c := range loginsCases(r.host) {
 		home, err := os.MkdirTemp("", "ik-") // podman wants a short one
@@ -273,8 +325,10 @@ func TestLogins(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		s := &session{t: t, host: r.host, home: home, env: []string{"PATH=" + helpers + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + home,
-			"XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "TMPDIR=" + home, "LANG=C", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit")}}
+		s := &session{t: t, host: r.host, home: home,
+			env: []string{"PATH=" + helpers + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + home,
+				"XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "TMPDIR=" + home, "LANG=C", "ACRKIT_KEYRING=off",
+				"ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit")}}
 		for _, v := range c.env {
 			s.env = append(s.env, replace.Replace(strings.ReplaceAll(v, "=HOME/", "="+home+"/")))
 		}
@@ -310,7 +364,8 @@ func TestLogins(t *testing.T) {
 		differs := row[0] != row[1] || row[0] != row[2] || row[0] != row[3]
 		switch {
 		case differs && c.why == "":
-			t.Errorf("%s: acrkit %s, docker %s, podman %s, skopeo %s: no reason is given", c.name, row[0], row[1], row[2], row[3])
+			t.Errorf("%s: acrkit %s, docker %s, podman %s, skopeo %s: no reason is given", c.name, row[0], row[1],
+				row[2], row[3])
 		case !differs && c.why != "":
 			t.Errorf("%s: there is no difference, but a reason: %s", c.name, c.why)
 		case row[2] != row[3]:

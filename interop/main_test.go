@@ -40,7 +40,8 @@ func run(m *testing.M) int {
 	acrkitBinary = os.Getenv(binaryVariable) // set when a test runs itself in another mount namespace
 	if acrkitBinary == "" {
 		acrkitBinary = filepath.Join(dir, "acrkit")
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/acrkit", "./cmd/docker-credential-acrkit")
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator),
+			"./cmd/acrkit", "./cmd/docker-credential-acrkit")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot build the commands: %v\n%s", err, out)

@@ -23,7 +23,8 @@ func TestMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("own repositories", func(t *testing.T) {
-		if out, err := c.as(t, shared, pusher).run("", "crane", "copy", shared.host+"/team/mount-source:v1", shared.host+"/team/mount-target:v1"); err != nil {
+		if out, err := c.as(t, shared, pusher).run("", "crane", "copy", shared.host+"/team/mount-source:v1",
+			shared.host+"/team/mount-target:v1"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		shared.checkImage(t, "team/mount-target", "v1", img)
@@ -44,13 +45,15 @@ func TestMount(t *testing.T) {
 		}
 		there := m.Layers[0].Digest
 		const mount = "/v2/team/mount-target/blobs/uploads/?from=conformance/secret&mount="
-		accessToken := shared.accessToken(t, pusher, "repository:team/mount-target:pull,push repository:conformance/secret:pull")
+		accessToken := shared.accessToken(t, pusher,
+			"repository:team/mount-target:pull,push repository:conformance/secret:pull")
 		for _, digest := range []string{there, digestOf([]byte("held by no repository"))} {
 			a := shared.mustSend(t, http.MethodPost, mount+digest, bearer(accessToken), nil)
 			m := challengeRE.FindStringSubmatch(a.header.Get("Www-Authenticate"))
 			if a.status != http.StatusUnauthorized || m == nil || m[4] != "insufficient_scope" ||
 				!sameScope(m[3], "repository:conformance/secret:pull repository:team/mount-target:pull,push") {
-				t.Errorf("mounting %s: %d %q, want 401 that asks for both repositories", digest, a.status, a.header.Get("Www-Authenticate"))
+				t.Errorf("mounting %s: %d %q, want 401 that asks for both repositories", digest, a.status,
+					a.header.Get("Www-Authenticate"))
 			}
 		}
 		a := shared.mustSend(t, http.MethodHead, "/v2/team/mount-target/blobs/"+there, bearer(accessToken), nil)
@@ -78,7 +81,8 @@ func TestReferrers(t *testing.T) {
 	}
 	ref := shared.host + "/team/referrers:v1"
 	flags := []string{"--ca-file", shared.caFile, "--plain-http=false"}
-	if out, err := run(append([]string{"oras", "attach", "--disable-path-validation", "--artifact-type", "application/vnd.example.report", ref, file + ":application/json"}, flags...)...); err != nil {
+	if out, err := run(append([]string{"oras", "attach", "--disable-path-validation", "--artifact-type",
+		"application/vnd.example.report", ref, file + ":application/json"}, flags...)...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err := run(append([]string{"oras", "discover", "--format", "json", ref}, flags...)...)
@@ -98,11 +102,13 @@ func TestReferrers(t *testing.T) {
 func TestIndex(t *testing.T) {
 	_, version := program(t, "skopeo")
 	s := newSession(t, shared)
-	if out, err := s.run(puller.password, "skopeo", "login", "--cert-dir", s.certDir(), "-u", puller.name, "--password-stdin", shared.host); err != nil {
+	if out, err := s.run(puller.password, "skopeo", "login", "--cert-dir", s.certDir(), "-u", puller.name,
+		"--password-stdin", shared.host); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dir := filepath.Join(t.TempDir(), "all")
-	if out, err := s.run("", "skopeo", "--insecure-policy", "copy", "--all", "--src-cert-dir", s.certDir(), "docker://"+shared.host+"/samples/app:v1", "oci:"+dir+":v1"); err != nil {
+	if out, err := s.run("", "skopeo", "--insecure-policy", "copy", "--all", "--src-cert-dir", s.certDir(), "docker://"+
+		shared.host+"/samples/app:v1", "oci:"+dir+":v1"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	blobs, err := os.ReadDir(filepath.Join(dir, "blobs", "sha256"))
@@ -146,7 +152,8 @@ func TestDelete(t *testing.T) {
 		refusal{pusher, http.MethodDelete, "/v2/team/delete/manifests/" + img.digest, "repository:team/delete:delete",
 			`[{"Type":"repository","Name":"team/delete","Action":"delete"}]`}.check(t, shared)
 		shared.checkImage(t, "team/delete", "v1", img)
-		results.add(result{"crane", version, "refused: delete", "401 insufficient_scope, exit " + exitCode(err), neutral(lastLine(out), shared.host)})
+		results.add(result{"crane", version, "refused: delete", "401 insufficient_scope, exit " + exitCode(err),
+			neutral(lastLine(out), shared.host)})
 	})
 	t.Run("granted", func(t *testing.T) {
 		auth := bearer(shared.accessToken(t, conform, "repository:conformance/delete:pull,push,delete"))
@@ -169,7 +176,8 @@ func TestDelete(t *testing.T) {
 // challenge follows the scheme and host that were used.
 func TestConnectionsOnOnePort(t *testing.T) {
 	_, port, _ := strings.Cut(shared.host, ":")
-	for _, origin := range []string{"http://localhost:" + port, "https://localhost:" + port, "https://127.0.0.1:" + port, "http://127.0.0.1:" + port} {
+	for _, origin := range []string{"http://localhost:" + port, "https://localhost:" + port, "https://127.0.0.1:" +
+		port, "http://127.0.0.1:" + port} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/v2/", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -181,7 +189,8 @@ func TestConnectionsOnOnePort(t *testing.T) {
 		}
 		resp.Body.Close()
 		m := challengeRE.FindStringSubmatch(resp.Header.Get("Www-Authenticate"))
-		if resp.StatusCode != http.StatusUnauthorized || m == nil || m[1] != origin+"/oauth2/token" || "http://"+m[2] != strings.Replace(origin, "https://", "http://", 1) {
+		if resp.StatusCode != http.StatusUnauthorized || m == nil || m[1] != origin+"/oauth2/token" ||
+			"http://"+m[2] != strings.Replace(origin, "https://", "http://", 1) {
 			t.Errorf("%s: %d %q", origin, resp.StatusCode, resp.Header.Get("Www-Authenticate"))
 		}
 	}

@@ -36,19 +36,22 @@ var owners = []token{puller, bare, worker, unknown, azPrincipal, azRoleless, azO
 // a login leaves it.
 func (k capture) identity(c capturing) []string {
 	who := k.who
-	if i := slices.IndexFunc(owners, func(t token) bool { return t.password == k.stdin }); who == (token{}) && k.stdin != "" && i >= 0 {
+	if i := slices.IndexFunc(owners, func(t token) bool { return t.password == k.stdin }); who == (token{}) &&
+		k.stdin != "" && i >= 0 {
 		who = owners[i]
 	}
 	switch {
 	case who == (token{}):
 		return nil
 	case strings.Count(who.name, "-") == 4: // an application's id
-		return []string{"ACR_NAME=" + c.host, "AZURE_AUTHORITY_HOST=https://" + c.e.host + "/", "AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111",
+		return []string{"ACR_NAME=" + c.host, "AZURE_AUTHORITY_HOST=https://" + c.e.host + "/",
+			"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111",
 			"AZURE_CLIENT_ID=" + who.name, "AZURE_CLIENT_SECRET=" + who.password}
 	}
 	// The client's own login is the same one, and not a second that might be meant.
 	nowhere := filepath.Join(c.home, "nowhere")
-	return []string{"DOCKER_CONFIG=" + nowhere, "REGISTRY_AUTH_FILE=" + nowhere, "ACR_NAME=" + c.host, "ACR_TOKEN_NAME=" + who.name, "ACR_TOKEN_PASSWORD=" + who.password}
+	return []string{"DOCKER_CONFIG=" + nowhere, "REGISTRY_AUTH_FILE=" + nowhere, "ACR_NAME=" + c.host,
+		"ACR_TOKEN_NAME=" + who.name, "ACR_TOKEN_PASSWORD=" + who.password}
 }
 
 // explain passes a client's output to acrkit explain. A cause that it names is the
@@ -70,12 +73,15 @@ func (k capture) explain(c capturing, said string) {
 		c.t.Fatalf("acrkit explain --error: %v\n%s", err, out)
 	}
 	for _, asked := range c.decisions()[len(before):] {
-		if method, path, _ := strings.Cut(asked, " "); method != "GET" && method != "HEAD" && (method != "POST" || path != "/oauth2/token" && path != "/oauth2/exchange") {
+		if method, path, _ := strings.Cut(asked, " "); method != "GET" && method != "HEAD" &&
+			(method != "POST" || path != "/oauth2/token" && path != "/oauth2/exchange") {
 			c.t.Errorf("acrkit explain --error sent %s", asked)
 		}
 	}
 	one := c.client.name + "/" + k.cause
-	isCandidate := slices.ContainsFunc(d.Candidates, func(x struct{ Name string }) bool { return x.Name == k.cause || x.Name == wholes[k.cause] })
+	isCandidate := slices.ContainsFunc(d.Candidates, func(x struct{ Name string }) bool {
+		return x.Name == k.cause || x.Name == wholes[k.cause]
+	})
 	x := &explained
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -99,7 +105,8 @@ func (k capture) explain(c capturing, said string) {
 // decisions are the emulator's, as METHOD PATH.
 func (c capturing) decisions() []string {
 	c.t.Helper()
-	out, err := c.run("", acrkitBinary, "emulator", "log", "--data", c.data, "--json", "method,path", "--jq", `.[] | .method + " " + .path`)
+	out, err := c.run("", acrkitBinary, "emulator", "log", "--data", c.data, "--json", "method,path", "--jq",
+		`.[] | .method + " " + .path`)
 	if err != nil {
 		c.t.Fatalf("acrkit emulator log: %v\n%s", err, out)
 	}
@@ -114,10 +121,13 @@ func (x *explanations) check() error {
 	if all == 0 {
 		return nil
 	}
-	fmt.Printf("explained with the credential at hand: %d outputs, %d causes named right (%d by the whole that they are part of), %d suspected as another beside the right one %q, %d wrong %q; %d cannot be told %q\n",
+	fmt.Printf(
+		"explained with the credential at hand: %d outputs, %d causes named right (%d by the whole that they are "+
+			"part of), %d suspected as another beside the right one %q, %d wrong %q; %d cannot be told %q\n",
 		all+len(x.cannot), named, len(x.whole), len(x.second), x.second, len(x.wrong), x.wrong, len(x.cannot), x.cannot)
 	if all >= 50 && 100*named < 95*all {
-		return fmt.Errorf("acrkit explain --error: %d of %d causes that were named are right, less than 95 %%", named, all)
+		return fmt.Errorf("acrkit explain --error: %d of %d causes that were named are right, less than 95 %%",
+			named, all)
 	}
 	return nil
 }

@@ -38,9 +38,12 @@ func newSessionAt(t *testing.T, host, caFile string) *session {
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
 	s := &session{t, host, caFile, home, []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_CONFIG_HOME=" + home, "TMPDIR=" + home,
-		"DOCKER_CONFIG=" + home, "REGISTRY_AUTH_FILE=" + filepath.Join(home, "auth.json"), "REGCTL_CONFIG=" + filepath.Join(home, "regctl.json"),
-		"SSL_CERT_FILE=" + caFile, "LANG=C", "NO_COLOR=1", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit"),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_CONFIG_HOME=" + home,
+		"TMPDIR=" + home,
+		"DOCKER_CONFIG=" + home, "REGISTRY_AUTH_FILE=" + filepath.Join(home, "auth.json"), "REGCTL_CONFIG=" +
+			filepath.Join(home, "regctl.json"),
+		"SSL_CERT_FILE=" + caFile, "LANG=C", "NO_COLOR=1", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" +
+			filepath.Join(home, "acrkit"),
 	}}
 	ca, err := os.ReadFile(caFile)
 	if err == nil {
@@ -74,12 +77,14 @@ func (s *session) certDir() string { return filepath.Join(s.home, "certs.d") }
 
 // podman keeps everything below the session's home and needs no runtime.
 func (s *session) podman(args ...string) []string {
-	return append([]string{"podman", "--root", filepath.Join(s.home, "storage"), "--runroot", filepath.Join(s.home, "run"),
+	return append([]string{"podman", "--root", filepath.Join(s.home, "storage"), "--runroot",
+		filepath.Join(s.home, "run"),
 		"--storage-driver", "vfs", "--events-backend=none", "--cgroup-manager=cgroupfs"}, args...)
 }
 
 func (s *session) buildah(args ...string) []string {
-	return append([]string{"buildah", "--root", filepath.Join(s.home, "storage"), "--runroot", filepath.Join(s.home, "run"),
+	return append([]string{"buildah", "--root", filepath.Join(s.home, "storage"), "--runroot",
+		filepath.Join(s.home, "run"),
 		"--storage-driver", "vfs"}, args...)
 }
 
@@ -90,7 +95,8 @@ func (s *session) docker(args ...string) []string {
 
 // steps returns a command of several steps. The script has the program as "$@".
 func (s *session) steps(script, layout, ref string, program []string) []string {
-	return append([]string{"env", "LAYOUT=" + layout, "REF=" + ref, "CERTS=" + s.certDir(), "sh", "-c", script, "sh"}, program...)
+	return append([]string{"env", "LAYOUT=" + layout, "REF=" + ref, "CERTS=" + s.certDir(), "sh", "-c", script, "sh"},
+		program...)
 }
 
 // chart packs a chart whose name and version are those of a reference, as helm
@@ -99,7 +105,8 @@ func (s *session) chart(ref string) (file, parent string) {
 	s.t.Helper()
 	repository, version := cutTag(ref)
 	name := path.Base(repository)
-	content := "apiVersion: v2\nname: " + name + "\nversion: " + version + "\ndescription: " + strings.Repeat("words ", 200) + "\n"
+	content := "apiVersion: v2\nname: " + name + "\nversion: " + version + "\ndescription: " +
+		strings.Repeat("words ", 200) + "\n"
 	var b bytes.Buffer
 	zw := gzip.NewWriter(&b)
 	tw := tar.NewWriter(zw)
@@ -161,16 +168,20 @@ var clients = []client{
 	{
 		name: "oras", install: "go install oras.land/oras/cmd/oras@v1.3.6", version: []string{"oras", "version"},
 		login: func(s *session, user string) []string {
-			return []string{"oras", "login", "--ca-file", s.ca, "--plain-http=false", "-u", user, "--password-stdin", s.host}
+			return []string{"oras", "login", "--ca-file", s.ca, "--plain-http=false", "-u", user, "--password-stdin",
+				s.host}
 		},
 		push: func(s *session, layout, tag, ref string) []string {
-			return []string{"oras", "cp", "--from-oci-layout", "--to-ca-file", s.ca, "--to-plain-http=false", layout + ":" + tag, ref}
+			return []string{"oras", "cp", "--from-oci-layout", "--to-ca-file", s.ca, "--to-plain-http=false", layout +
+				":" + tag, ref}
 		},
 		pull: func(s *session, ref, layout, tag string) []string {
-			return []string{"oras", "cp", "--to-oci-layout", "--from-ca-file", s.ca, "--from-plain-http=false", ref, layout + ":" + tag}
+			return []string{"oras", "cp", "--to-oci-layout", "--from-ca-file", s.ca, "--from-plain-http=false", ref,
+				layout + ":" + tag}
 		},
 		copy: func(s *session, from, to string) []string {
-			return []string{"oras", "cp", "--from-ca-file", s.ca, "--from-plain-http=false", "--to-ca-file", s.ca, "--to-plain-http=false", from, to}
+			return []string{"oras", "cp", "--from-ca-file", s.ca, "--from-plain-http=false", "--to-ca-file", s.ca,
+				"--to-plain-http=false", from, to}
 		},
 		tags: func(s *session, repository string) []string {
 			return []string{"oras", "repo", "tags", "--ca-file", s.ca, "--plain-http=false", repository}
@@ -184,7 +195,8 @@ var clients = []client{
 		refused: regexp.MustCompile(`(?i)unauthorized|authentication required`),
 	},
 	{
-		name: "crane", install: "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1", version: []string{"crane", "version"},
+		name: "crane", install: "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+		version: []string{"crane", "version"},
 		login: func(s *session, user string) []string {
 			return []string{"crane", "auth", "login", s.host, "-u", user, "--password-stdin"}
 		},
@@ -205,13 +217,16 @@ var clients = []client{
 			return []string{"skopeo", "login", "--cert-dir", s.certDir(), "-u", user, "--password-stdin", s.host}
 		},
 		push: func(s *session, layout, tag, ref string) []string {
-			return []string{"skopeo", "--insecure-policy", "copy", "--dest-cert-dir", s.certDir(), "oci:" + layout + ":" + tag, "docker://" + ref}
+			return []string{"skopeo", "--insecure-policy", "copy", "--dest-cert-dir", s.certDir(), "oci:" + layout +
+				":" + tag, "docker://" + ref}
 		},
 		pull: func(s *session, ref, layout, tag string) []string {
-			return []string{"skopeo", "--insecure-policy", "copy", "--src-cert-dir", s.certDir(), "docker://" + ref, "oci:" + layout + ":" + tag}
+			return []string{"skopeo", "--insecure-policy", "copy", "--src-cert-dir", s.certDir(), "docker://" + ref,
+				"oci:" + layout + ":" + tag}
 		},
 		copy: func(s *session, from, to string) []string {
-			return []string{"skopeo", "--insecure-policy", "copy", "--src-cert-dir", s.certDir(), "--dest-cert-dir", s.certDir(), "docker://" + from, "docker://" + to}
+			return []string{"skopeo", "--insecure-policy", "copy", "--src-cert-dir", s.certDir(), "--dest-cert-dir",
+				s.certDir(), "docker://" + from, "docker://" + to}
 		},
 		tags: func(s *session, repository string) []string {
 			return []string{"skopeo", "list-tags", "--cert-dir", s.certDir(), "docker://" + repository}
@@ -219,10 +234,12 @@ var clients = []client{
 		remove: func(s *session, ref string) []string {
 			return []string{"skopeo", "delete", "--cert-dir", s.certDir(), "docker://" + ref}
 		},
-		refused: regexp.MustCompile(`(?i)unauthorized|authentication required|requested access to the resource is denied|invalid username/password`),
+		refused: regexp.MustCompile(
+			`(?i)unauthorized|authentication required|requested access to the resource is denied|invalid username/password`),
 	},
 	{
-		name: "regctl", install: "go install github.com/regclient/regclient/cmd/regctl@v0.11.7", version: []string{"regctl", "version", "--format", "{{.VCSTag}}"},
+		name: "regctl", install: "go install github.com/regclient/regclient/cmd/regctl@v0.11.7",
+		version: []string{"regctl", "version", "--format", "{{.VCSTag}}"},
 		login: func(s *session, user string) []string {
 			return []string{"regctl", "registry", "login", s.host, "-u", user, "--pass-stdin"}
 		},
@@ -245,16 +262,20 @@ var clients = []client{
 		},
 		push: func(s *session, layout, _, ref string) []string {
 			// By way of podman's own store, as a built image would.
-			return s.steps(`id=$("$@" pull -q "oci:$LAYOUT") && "$@" push --format oci --cert-dir "$CERTS" "$id" "docker://$REF"`, layout, ref, s.podman())
+			return s.steps(
+				`id=$("$@" pull -q "oci:$LAYOUT") && "$@" push --format oci --cert-dir "$CERTS" "$id" "docker://$REF"`,
+				layout, ref, s.podman())
 		},
 		pull: func(s *session, ref, layout, _ string) []string {
-			return s.steps(`id=$("$@" pull -q --cert-dir "$CERTS" "docker://$REF") && "$@" save -q --format oci-dir -o "$LAYOUT" "$id"`, layout, ref, s.podman())
+			return s.steps(
+				`id=$("$@" pull -q --cert-dir "$CERTS" "docker://$REF") && "$@" save -q --format oci-dir -o "$LAYOUT" "$id"`, layout, ref, s.podman())
 		},
 		tags: func(s *session, repository string) []string {
 			return s.podman("search", "--list-tags", repository)
 		},
 		repacks: true,
-		refused: regexp.MustCompile(`(?i)unauthorized|authentication required|access to the resource is denied|invalid username/password`),
+		refused: regexp.MustCompile(
+			`(?i)unauthorized|authentication required|access to the resource is denied|invalid username/password`),
 	},
 	{
 		name: "buildah", install: "apt-get install buildah", version: []string{"buildah", "--version"},
@@ -262,13 +283,17 @@ var clients = []client{
 			return s.buildah("login", "--cert-dir", s.certDir(), "-u", user, "--password-stdin", s.host)
 		},
 		push: func(s *session, layout, _, ref string) []string {
-			return s.steps(`id=$("$@" pull -q "oci:$LAYOUT") && "$@" push --format oci --cert-dir "$CERTS" "$id" "docker://$REF"`, layout, ref, s.buildah())
+			return s.steps(
+				`id=$("$@" pull -q "oci:$LAYOUT") && "$@" push --format oci --cert-dir "$CERTS" "$id" "docker://$REF"`,
+				layout, ref, s.buildah())
 		},
 		pull: func(s *session, ref, layout, _ string) []string {
-			return s.steps(`id=$("$@" pull -q --policy always --cert-dir "$CERTS" "docker://$REF") && "$@" push -q "$id" "oci:$LAYOUT"`, layout, ref, s.buildah())
+			return s.steps(
+				`id=$("$@" pull -q --policy always --cert-dir "$CERTS" "docker://$REF") && "$@" push -q "$id" "oci:$LAYOUT"`, layout, ref, s.buildah())
 		},
 		repacks: true,
-		refused: regexp.MustCompile(`(?i)unauthorized|authentication required|access to the resource is denied|invalid username/password`),
+		refused: regexp.MustCompile(
+			`(?i)unauthorized|authentication required|access to the resource is denied|invalid username/password`),
 	},
 	{
 		name: "docker", install: "apt-get install docker.io", daemon: true,
@@ -277,17 +302,22 @@ var clients = []client{
 		},
 		push: func(s *session, layout, _, ref string) []string {
 			// The largest blob is the layer.
-			return s.steps(`"$@" import "$(ls -S "$LAYOUT"/blobs/sha256/* | head -n 1)" "$REF" >/dev/null && "$@" push "$REF"`, layout, ref, s.docker())
+			return s.steps(
+				`"$@" import "$(ls -S "$LAYOUT"/blobs/sha256/* | head -n 1)" "$REF" >/dev/null && "$@" push "$REF"`,
+				layout, ref, s.docker())
 		},
 		pull: func(s *session, ref, layout, _ string) []string {
-			return s.steps(`"$@" image rm "$REF" >/dev/null 2>&1; "$@" pull "$REF" && mkdir "$LAYOUT" && "$@" save -o "$LAYOUT/image.tar" "$REF"`, layout, ref, s.docker())
+			return s.steps(
+				`"$@" image rm "$REF" >/dev/null 2>&1; "$@" pull "$REF" && mkdir "$LAYOUT" && "$@" save -o "$LAYOUT/image.tar" "$REF"`, layout, ref, s.docker())
 		},
 		repacks: true,
-		refused: regexp.MustCompile(`(?i)unauthorized|authentication required|access to the resource is denied|pull access denied`),
+		refused: regexp.MustCompile(
+			`(?i)unauthorized|authentication required|access to the resource is denied|pull access denied`),
 	},
 	{
 		name: "helm", install: "go install helm.sh/helm/v4/cmd/helm@v4.3.1",
-		version: []string{"sh", "-c", `go version -m "$(command -v helm)" | awk '$1 == "mod" {print $3}'`}, // built by go install it knows half of its version
+		// built by go install it knows half of its version
+		version: []string{"sh", "-c", `go version -m "$(command -v helm)" | awk '$1 == "mod" {print $3}'`},
 		tag:     "1.0.0", evil: "6.6.6",
 		login: func(s *session, user string) []string {
 			return []string{"helm", "registry", "login", "--ca-file", s.ca, "-u", user, "--password-stdin", s.host}
@@ -298,7 +328,8 @@ var clients = []client{
 		},
 		pull: func(s *session, ref, layout, _ string) []string {
 			repository, version := cutTag(ref)
-			return s.steps(`mkdir "$LAYOUT" && "$@" --destination "$LAYOUT"`, layout, ref, []string{"helm", "pull", "--ca-file", s.ca, "--version", version, "oci://" + repository})
+			return s.steps(`mkdir "$LAYOUT" && "$@" --destination "$LAYOUT"`, layout, ref,
+				[]string{"helm", "pull", "--ca-file", s.ca, "--version", version, "oci://" + repository})
 		},
 		// Without a version it looks for the newest one among the tags.
 		tags: func(s *session, repository string) []string {

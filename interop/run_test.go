@@ -24,7 +24,8 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, version := program(t, name)
 			s := newSession(t, shared)
-			stale := `{"auths":{"` + shared.host + `":{"auth":"c3RhbGU6c3RhbGU="},"` + shared.host + `/samples/app":{"auth":"c3RhbGU6c3RhbGU="}}}`
+			stale := `{"auths":{"` + shared.host + `":{"auth":"c3RhbGU6c3RhbGU="},"` + shared.host +
+				`/samples/app":{"auth":"c3RhbGU6c3RhbGU="}}}`
 			for _, file := range []string{"config.json", "auth.json"} {
 				if err := os.WriteFile(filepath.Join(s.home, file), []byte(stale), 0o600); err != nil {
 					t.Fatal(err)
@@ -35,9 +36,11 @@ func TestRun(t *testing.T) {
 				t.Errorf("the stale login is taken: %s", out)
 			}
 			run := func(repository string) (string, error) {
-				return s.run("", append([]string{acrkitBinary, "run", "--repository", repository, "--"}, list(s, repository)...)...)
+				return s.run("", append([]string{acrkitBinary, "run", "--repository", repository, "--"},
+					list(s, repository)...)...)
 			}
-			s.env = append(s.env, "ACR_NAME="+shared.host, "ACR_TOKEN_NAME="+puller.name, "ACR_TOKEN_PASSWORD="+puller.password)
+			s.env = append(s.env, "ACR_NAME="+shared.host, "ACR_TOKEN_NAME="+puller.name, "ACR_TOKEN_PASSWORD="+
+				puller.password)
 			if out, err := run(good); err != nil || !strings.Contains(out, "v1") {
 				t.Errorf("%v: %s", err, out)
 			}
@@ -46,10 +49,12 @@ func TestRun(t *testing.T) {
 				t.Errorf("a repository without a right: %v: %s", err, out)
 			}
 			results.add(result{c.name, version, "by run, past a stale login: tags", "ok", ""})
-			results.add(result{c.name, version, "refused: by run, tags of another repository", "refused, exit " + exitCode(err), s.neutral(lastLine(out))})
+			results.add(result{c.name, version, "refused: by run, tags of another repository", "refused, exit " +
+				exitCode(err), s.neutral(lastLine(out))})
 
 			// The user's own files stay as they are, and nothing is left.
-			inner, err := s.run("", acrkitBinary, "run", "--repository", good, "--auth", "scoped-token", "--", "cat", filepath.Join(s.home, "config.json"))
+			inner, err := s.run("", acrkitBinary, "run", "--repository", good, "--auth", "scoped-token", "--", "cat",
+				filepath.Join(s.home, "config.json"))
 			if err != nil || inner != stale {
 				t.Errorf("the user's own file has changed: %v: %s", err, inner)
 			}

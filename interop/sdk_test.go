@@ -58,8 +58,10 @@ registries:
         actions: ["repositories/apps/*/content/read", "repositories/apps/*/content/write", "repositories/apps/*/metadata/read"]
     tokens:
 `, sdkTenant, sdkClient, sdkSecret, noClient, noSecret, oldClient, oldSecret, sdkClient)
-	for who, scopeMap := range map[token]string{approver: "approves", blind: "no-metadata", reader: "reads", unlocked: "no-lock"} {
-		fmt.Fprintf(&b, "      - {name: %s, scopeMap: %s, passwords: [{name: password1, value: %s}]}\n", who.name, scopeMap, who.password)
+	for who, scopeMap := range map[token]string{approver: "approves", blind: "no-metadata", reader: "reads",
+		unlocked: "no-lock"} {
+		fmt.Fprintf(&b, "      - {name: %s, scopeMap: %s, passwords: [{name: password1, value: %s}]}\n", who.name,
+			scopeMap, who.password)
 	}
 	b.WriteString("    repositories:\n")
 	for _, s := range sdks {
@@ -85,7 +87,8 @@ func sdkEmulatorWith(t *testing.T, repositories string) *sdkServer {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.stop)
-	return &sdkServer{emulatorProcess: e, data: filepath.Join(dir, "data"), url: "https://" + e.host, ca: e.caFile, work: dir}
+	return &sdkServer{emulatorProcess: e, data: filepath.Join(dir, "data"), url: "https://" + e.host,
+		ca: e.caFile, work: dir}
 }
 
 // sdkServer is where an SDK's programs are sent.
@@ -102,7 +105,8 @@ func (s *sdkServer) trustStore(t *testing.T) string {
 	t.Helper()
 	store := filepath.Join(s.work, "trust-"+filepath.Base(filepath.Dir(s.ca))+".p12")
 	if !isExist(store) {
-		mustRun(t, s.work, "keytool", "-importcert", "-noprompt", "-storetype", "PKCS12", "-keystore", store, "-storepass", "changeit", "-alias", "acrkit", "-file", s.ca)
+		mustRun(t, s.work, "keytool", "-importcert", "-noprompt", "-storetype", "PKCS12", "-keystore", store,
+			"-storepass", "changeit", "-alias", "acrkit", "-file", s.ca)
 	}
 	return store
 }
@@ -113,7 +117,8 @@ func (s *sdkServer) environment(t *testing.T, extra ...string) []string {
 	t.Helper()
 	home := t.TempDir()
 	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_CACHE_HOME=" + home, "DOCKER_CONFIG=" + home, "TMPDIR=" + home,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_CACHE_HOME=" + home,
+		"DOCKER_CONFIG=" + home, "TMPDIR=" + home,
 		"LANG=C.UTF-8", "NO_COLOR=1", "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit"),
 		"SSL_CERT_FILE=" + s.ca, "REQUESTS_CA_BUNDLE=" + s.ca, "NODE_EXTRA_CA_CERTS=" + s.ca,
 	}
@@ -128,7 +133,8 @@ func (s *sdkServer) environment(t *testing.T, extra ...string) []string {
 // principal is the environment of a service principal.
 func (s *sdkServer) principal(t *testing.T, client, secret string) []string {
 	t.Helper()
-	return s.environment(t, "AZURE_AUTHORITY_HOST="+s.url+"/", "AZURE_TENANT_ID="+sdkTenant, "AZURE_CLIENT_ID="+client, "AZURE_CLIENT_SECRET="+secret)
+	return s.environment(t, "AZURE_AUTHORITY_HOST="+s.url+"/", "AZURE_TENANT_ID="+sdkTenant, "AZURE_CLIENT_ID="+client,
+		"AZURE_CLIENT_SECRET="+secret)
 }
 
 // output is what a program wrote to either stream, and how it ended.
@@ -174,11 +180,13 @@ func (p programs) javaTrust(t *testing.T, s *sdkServer, command []string) []stri
 	if command[0] != "java" {
 		return command
 	}
-	return slices.Insert(command, 1, "-Djavax.net.ssl.trustStore="+s.trustStore(t), "-Djavax.net.ssl.trustStorePassword=changeit")
+	return slices.Insert(command, 1, "-Djavax.net.ssl.trustStore="+s.trustStore(t),
+		"-Djavax.net.ssl.trustStorePassword=changeit")
 }
 
 // proxied runs a program under "acrkit proxy", which holds the token.
-func (p programs) proxied(t *testing.T, s *sdkServer, who token, flags []string, program string, args ...string) output {
+func (p programs) proxied(t *testing.T, s *sdkServer, who token, flags []string, program string,
+	args ...string) output {
 	t.Helper()
 	env := s.environment(t, "ACR_NAME="+s.host, "ACR_TOKEN_NAME="+who.name, "ACR_TOKEN_PASSWORD="+who.password)
 	command := append([]string{acrkitBinary, "proxy", s.host}, flags...)
@@ -188,7 +196,8 @@ func (p programs) proxied(t *testing.T, s *sdkServer, who token, flags []string,
 
 func (p programs) repository() string { return "apps/" + p.folder }
 
-var promoted = regexp.MustCompile(`(?i)^tags: (.*)\nmanifest: (sha256:[0-9a-f]{64})\nblob: (sha256:[0-9a-f]{64}) (\d+)\napproved: (\S+) writable: false\n$`)
+var promoted = regexp.MustCompile(
+	`(?i)^tags: (.*)\nmanifest: (sha256:[0-9a-f]{64})\nblob: (sha256:[0-9a-f]{64}) (\d+)\napproved: (\S+) writable: false\n$`)
 
 // checkPromoted holds what promote says against what the registry holds.
 func (p programs) checkPromoted(t *testing.T, s *sdkServer, out output, tag string) {
@@ -205,13 +214,15 @@ func (p programs) checkPromoted(t *testing.T, s *sdkServer, out output, tag stri
 	report := append([]byte("report on "+m[2]+"\n"), make([]byte, 5<<20)...)
 	blob := s.mustSend(t, http.MethodGet, "/v2/"+repository+"/blobs/"+m[3], auth, nil)
 	if blob.status != http.StatusOK || !bytes.Equal(blob.body, report) || m[4] != fmt.Sprint(len(report)) {
-		t.Errorf("the registry's blob: %d, %d bytes, the same %t; the program says %s", blob.status, len(blob.body), bytes.Equal(blob.body, report), m[4])
+		t.Errorf("the registry's blob: %d, %d bytes, the same %t; the program says %s", blob.status, len(blob.body),
+			bytes.Equal(blob.body, report), m[4])
 	}
 	image := s.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag, accept(auth.Clone()), nil)
 	if digestOf(image.body) != m[2] {
 		t.Errorf("the registry's manifest is %s, the program says %s", digestOf(image.body), m[2])
 	}
-	approved := s.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag+"-approved", accept(auth.Clone()), nil)
+	approved := s.mustSend(t, http.MethodGet, "/v2/"+repository+"/manifests/"+tag+"-approved",
+		accept(auth.Clone()), nil)
 	if !sameJSON(approved.body, image.body) { // Python's client rewrites it
 		t.Errorf("the approved manifest is %s, want %s", approved.body, image.body)
 	}
@@ -224,7 +235,8 @@ func (p programs) checkPromoted(t *testing.T, s *sdkServer, out output, tag stri
 	if err := json.Unmarshal(attributes.body, &got); err != nil {
 		t.Fatalf("%v: %d %s", err, attributes.status, attributes.body)
 	}
-	if a := got.Tag.ChangeableAttributes; a.WriteEnabled == nil || *a.WriteEnabled || a.DeleteEnabled == nil || *a.DeleteEnabled || a.ReadEnabled == nil || !*a.ReadEnabled {
+	if a := got.Tag.ChangeableAttributes; a.WriteEnabled == nil || *a.WriteEnabled || a.DeleteEnabled == nil ||
+		*a.DeleteEnabled || a.ReadEnabled == nil || !*a.ReadEnabled {
 		t.Errorf("the tag's attributes: %s", attributes.body)
 	}
 }
@@ -293,7 +305,8 @@ func TestSDK(t *testing.T) {
 			t.Run("proxy/denied_by_scope_map", func(t *testing.T) {
 				out := p.proxied(t, server, reader, nil, "promote", p.repository(), "v1")
 				words := lastWords(out, regexp.MustCompile(`(?i)authentication required|unauthorized`))
-				if out.code == 0 || words == "" || !strings.Contains(out.stdout, "manifest: ") || strings.Contains(out.stdout, "blob: ") {
+				if out.code == 0 || words == "" || !strings.Contains(out.stdout, "manifest: ") ||
+					strings.Contains(out.stdout, "blob: ") {
 					t.Fatalf("ended with %d:\n%s", out.code, out)
 				}
 				if strings.Contains(out.String(), reader.password) {
@@ -306,7 +319,8 @@ func TestSDK(t *testing.T) {
 			}
 			t.Run("azureauth", func(t *testing.T) {
 				direct := func(who token, tag string) output {
-					env := server.environment(t, "ACR_NAME="+server.host, "ACR_TOKEN_NAME="+who.name, "ACR_TOKEN_PASSWORD="+who.password)
+					env := server.environment(t, "ACR_NAME="+server.host, "ACR_TOKEN_NAME="+who.name,
+						"ACR_TOKEN_PASSWORD="+who.password)
 					return execute(t, env, append(p.command(p.dir, "", "promote"), p.repository(), tag)...)
 				}
 				p.checkPromoted(t, server, direct(approver, "v2"), "v2")
@@ -315,7 +329,8 @@ func TestSDK(t *testing.T) {
 				if out.code == 0 || !strings.Contains(out.stderr, "authentication required") {
 					t.Fatalf("ended with %d:\n%s", out.code, out)
 				}
-				note("refused: azureauth: blob without content/write", "401 insufficient_scope", lastWords(out, regexp.MustCompile(`authentication required`)))
+				note("refused: azureauth: blob without content/write", "401 insufficient_scope",
+					lastWords(out, regexp.MustCompile(`authentication required`)))
 			})
 		})
 	}

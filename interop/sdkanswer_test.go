@@ -44,7 +44,8 @@ func TestAnswer(t *testing.T) {
 			"the secret in AZURE_CLIENT_SECRET has expired"},
 		{"unknown application", []string{"AZURE_CLIENT_ID=" + unknownID},
 			"the tenant has no application with the id in AZURE_CLIENT_ID"},
-		{"unknown tenant", []string{"AZURE_TENANT_ID=" + unknownID}, "there is no tenant with the id in AZURE_TENANT_ID"},
+		{"unknown tenant", []string{"AZURE_TENANT_ID=" + unknownID},
+			"there is no tenant with the id in AZURE_TENANT_ID"},
 		{"no role", []string{"AZURE_CLIENT_ID=" + noClient, "AZURE_CLIENT_SECRET=" + noSecret}, noRole},
 		{"look-alike", []string{"ACR_NAME=myregistry.azurecr.io.evil.example"},
 			notNamed("myregistry.azurecr.io.evil.example")},
@@ -89,7 +90,8 @@ func TestAnswer(t *testing.T) {
 					out := execute(t, env(t, c.set...), command...)
 					// The libraries may warn before it.
 					lines := strings.Split(strings.TrimSuffix(out.stderr, "\n"), "\n")
-					if last := lines[len(lines)-1]; out.code != 1 || out.stdout != "" || !strings.HasPrefix(last, c.says) {
+					if last := lines[len(lines)-1]; out.code != 1 || out.stdout != "" ||
+						!strings.HasPrefix(last, c.says) {
 						t.Errorf("ended with %d:\n%s\nwant\n%s", out.code, out, c.says)
 					}
 					for _, secret := range []string{sdkSecret, noSecret, oldSecret, wrongSecret} {

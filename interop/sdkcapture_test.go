@@ -49,48 +49,66 @@ func asEntra(later []string) func(*testing.T, programs, *sdkServer) output {
 	return func(t *testing.T, p programs, s *sdkServer) output {
 		env := s.environment(t, noRetry, "ACRKIT_PROXY_URL="+s.url, "ACRKIT_PROXY_KEY="+s.entraToken(t))
 		s.emulator(t, later...)
-		return execute(t, env, append(p.javaTrust(t, s, p.command(p.dir, p.installed, "promote")), p.repository(), "v1")...)
+		return execute(t, env, append(p.javaTrust(t, s, p.command(p.dir, p.installed, "promote")),
+			p.repository(), "v1")...)
 	}
 }
 
 var situations = []situation{
-	{cause: "entra-secret-wrong", run: asPrincipal(sdkClient, "not-the-secret-of-this-application"), want: regexp.MustCompile(`7000215`)},
+	{cause: "entra-secret-wrong", run: asPrincipal(sdkClient, "not-the-secret-of-this-application"),
+		want: regexp.MustCompile(`7000215`)},
 	{cause: "entra-secret-expired", run: asPrincipal(oldClient, oldSecret), want: regexp.MustCompile(`7000222`)},
-	{cause: "entra-application-unknown", run: asPrincipal("55555555-5555-5555-5555-555555555555", sdkSecret), want: regexp.MustCompile(`700016`)},
-	{cause: "no-role", run: asPrincipal(noClient, noSecret), want: regexp.MustCompile(`(?i)denied|unauthorized|authentication required|forbidden`)},
+	{cause: "entra-application-unknown", run: asPrincipal("55555555-5555-5555-5555-555555555555", sdkSecret),
+		want: regexp.MustCompile(`700016`)},
+	{cause: "no-role", run: asPrincipal(noClient, noSecret),
+		want: regexp.MustCompile(`(?i)denied|unauthorized|authentication required|forbidden`)},
 	{
 		cause: "certificate-untrusted", want: regexp.MustCompile(`(?i)certificate|certification path`),
 		run: func(t *testing.T, p programs, s *sdkServer) output {
-			env := slices.DeleteFunc(s.principal(t, sdkClient, sdkSecret), func(v string) bool { return strings.HasSuffix(v, "="+s.ca) })
+			env := slices.DeleteFunc(s.principal(t, sdkClient, sdkSecret), func(v string) bool {
+				return strings.HasSuffix(v, "="+s.ca)
+			})
 			return execute(t, append(env, noRetry), append(p.command(p.dir, p.installed, "repositories"), s.url)...)
 		},
 	},
 	{
-		cause: "network-rule", want: regexp.MustCompile(`(?i)not allowed|denied|firewall`), run: asPrincipal(sdkClient, sdkSecret),
+		cause: "network-rule", want: regexp.MustCompile(`(?i)not allowed|denied|firewall`),
+		run:    asPrincipal(sdkClient, sdkSecret),
 		before: [][]string{{"network", "deny"}}, after: [][]string{{"network", "allow"}},
 	},
 	{
-		cause: "throttled", want: regexp.MustCompile(`(?i)429|too ?many ?requests`), run: asPrincipal(sdkClient, sdkSecret),
-		before: [][]string{{"fault", "add", "throttle", "--retry-after", "1s", "--route", "catalog"}}, after: [][]string{{"fault", "remove", "--all"}},
+		cause: "throttled", want: regexp.MustCompile(`(?i)429|too ?many ?requests`),
+		run:    asPrincipal(sdkClient, sdkSecret),
+		before: [][]string{{"fault", "add", "throttle", "--retry-after", "1s", "--route", "catalog"}},
+		after:  [][]string{{"fault", "remove", "--all"}},
 	},
 	{
 		cause: "unavailable", want: regexp.MustCompile(`503`), run: asPrincipal(sdkClient, sdkSecret),
-		before: [][]string{{"fault", "add", "status", "--status", "503", "--route", "catalog"}}, after: [][]string{{"fault", "remove", "--all"}},
+		before: [][]string{{"fault", "add", "status", "--status", "503", "--route", "catalog"}},
+		after:  [][]string{{"fault", "remove", "--all"}},
 	},
-	{cause: "exchange-refused", run: asEntra([]string{"clock", "advance", "2h"}), after: [][]string{{"clock", "reset"}}, want: regexp.MustCompile(`(?i)unauthorized|401`)},
+	{cause: "exchange-refused", run: asEntra([]string{"clock", "advance", "2h"}), after: [][]string{{"clock", "reset"}},
+		want: regexp.MustCompile(`(?i)unauthorized|401`)},
 
-	{cause: "metadata-read-missing", run: asToken(blind, "OWN", "v1"), want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
-	{cause: "missing-right", run: asToken(reader, "OWN", "v1"), want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
-	{cause: "no-right-here", run: asToken(reader, "private/app", "v1"), want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
-	{cause: "catalog-scoped", run: asToken(reader), want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
-	{cause: "tag-unknown", run: asToken(reader, "OWN", "v9"), want: regexp.MustCompile(`(?i)manifest unknown|MANIFEST_UNKNOWN|TAG_UNKNOWN|not found`)},
+	{cause: "metadata-read-missing", run: asToken(blind, "OWN", "v1"),
+		want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
+	{cause: "missing-right", run: asToken(reader, "OWN", "v1"),
+		want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
+	{cause: "no-right-here", run: asToken(reader, "private/app", "v1"),
+		want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
+	{cause: "catalog-scoped", run: asToken(reader),
+		want: regexp.MustCompile(`(?i)authentication required|unauthorized`)},
+	{cause: "tag-unknown", run: asToken(reader, "OWN", "v9"),
+		want: regexp.MustCompile(`(?i)manifest unknown|MANIFEST_UNKNOWN|TAG_UNKNOWN|not found`)},
 	{
-		cause: "repository-unknown", run: asToken(reader, "apps/none", "v1"), want: regexp.MustCompile(`(?i)NAME_UNKNOWN`),
+		cause: "repository-unknown", run: asToken(reader, "apps/none", "v1"),
+		want:   regexp.MustCompile(`(?i)NAME_UNKNOWN`),
 		except: map[string]string{"Java": "it asks for the tag's digest before it lists tags, and gets TAG_UNKNOWN"},
 	},
 	{
 		cause: "tag-locked", want: regexp.MustCompile(`(?i)disallowed`),
-		run: func(t *testing.T, p programs, s *sdkServer) output { // the second time, the tag has been locked by the first
+		// the second time, the tag has been locked by the first
+		run: func(t *testing.T, p programs, s *sdkServer) output {
 			if out := asToken(approver, "OWN", "locked")(t, p, s); out.code != 0 {
 				t.Fatalf("ended with %d:\n%s", out.code, out)
 			}
@@ -100,7 +118,8 @@ var situations = []situation{
 	{
 		cause: "credential-rejected", want: regexp.MustCompile(`(?i)unauthorized|401`),
 		run: func(t *testing.T, p programs, s *sdkServer) output { // the proxy would say it before the program starts
-			return p.proxied(t, s, token{"reader", "not-the-password-of-this-token"}, []string{"--no-check"}, "promote", p.repository(), "v1")
+			return p.proxied(t, s, token{"reader", "not-the-password-of-this-token"}, []string{"--no-check"}, "promote",
+				p.repository(), "v1")
 		},
 	},
 }
@@ -146,7 +165,8 @@ func TestSDKCaptures(t *testing.T) {
 // emulator runs a command of the emulator's.
 func (s *sdkServer) emulator(t *testing.T, args ...string) {
 	t.Helper()
-	if out := execute(t, s.environment(t), slices.Concat([]string{acrkitBinary, "emulator"}, args, []string{"--data", s.data})...); out.code != 0 {
+	if out := execute(t, s.environment(t), slices.Concat([]string{acrkitBinary, "emulator"}, args,
+		[]string{"--data", s.data})...); out.code != 0 {
 		t.Fatalf("%s: %s", strings.Join(args, " "), out)
 	}
 }
@@ -164,7 +184,8 @@ var captureNoise = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "2026-01-01 00:00:00Z"},
 	{regexp.MustCompile(`\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`), "Thu, 01 Jan 2026 00:00:00 GMT"},
 	{regexp.MustCompile(`(node:)\d+`), "${1}1"},
-	{regexp.MustCompile(`(Node\.js v\S+|Node/\S+)( \([^()]*\))?`), "Node.js v20"}, // in a user agent with the system's release
+	// in a user agent with the system's release
+	{regexp.MustCompile(`(Node\.js v\S+|Node/\S+)( \([^()]*\))?`), "Node.js v20"},
 	{regexp.MustCompile(`\b(OS/|Python/\S+ )\([^()]*\)`), "$1(…)"},
 	{regexp.MustCompile(`0x[0-9a-f]{6,}`), "0x0"},
 	{regexp.MustCompile(`_ssl\.c:\d+`), "_ssl.c:1000"}, // a line of Python's source
@@ -219,7 +240,8 @@ func essentials(text string) []string {
 func (p programs) compareCapture(t *testing.T, s *sdkServer, cause string, out output) {
 	t.Helper()
 	got := p.capture(s, out)
-	for _, secret := range []string{sdkSecret, noSecret, oldSecret, approver.password, blind.password, reader.password, "not-the-"} {
+	for _, secret := range []string{sdkSecret, noSecret, oldSecret, approver.password, blind.password,
+		reader.password, "not-the-"} {
 		if strings.Contains(got, secret) {
 			t.Errorf("a secret is in the output: %s", got)
 			return
@@ -242,7 +264,8 @@ func (p programs) compareCapture(t *testing.T, s *sdkServer, cause string, out o
 	switch {
 	case bytes.Equal(want, []byte(got)) || slices.Equal(essentials(string(want)), essentials(got)):
 	case !p.wordsHeld(t):
-		t.Logf("%s was written with %s, which this machine does not have. It says\n%s\nnow it is\n%s", file, p.captured, want, got)
+		t.Logf("%s was written with %s, which this machine does not have. It says\n%s\nnow it is\n%s", file,
+			p.captured, want, got)
 	default:
 		t.Errorf("%s says\n%s\nnow it is\n%s\nif that is right, run the tests with -update", file, want, got)
 	}

@@ -20,7 +20,8 @@ const (
 // sdk/*/ assert from the emulator's decision log.
 func TestCounts(t *testing.T) {
 	languages := []struct{ folder, title string }{{"python", "Python"}, {"typescript", "TypeScript"}, {"java", "Java"}}
-	operations := []string{"list tags", "get manifest", "upload of 25 MiB", "download of 25 MiB", "paging over 2,300 tags"}
+	operations := []string{"list tags", "get manifest", "upload of 25 MiB", "download of 25 MiB",
+		"paging over 2,300 tags"}
 	kinds := []string{"acrkit cold", "acrkit warm", "service principal"}
 	counts := map[string]map[string]map[string]int{}
 	for _, l := range languages {

@@ -76,7 +76,8 @@ func TestManagedIdentity(t *testing.T) {
 			results.add(result{s.name, s.packages, "by proxy --managed-identity: tags", "ok", ""})
 			t.Run("denied", func(t *testing.T) {
 				out := p.identified(t, server, server.as(blind), nil, "tags", p.repository(), "v1")
-				if out.code == 0 || !regexp.MustCompile(`(?i)authentication required|unauthorized`).MatchString(out.String()) {
+				if out.code == 0 ||
+					!regexp.MustCompile(`(?i)authentication required|unauthorized`).MatchString(out.String()) {
 					t.Fatalf("ended with %d:\n%s", out.code, out)
 				}
 			})
@@ -96,7 +97,8 @@ func TestManagedIdentity(t *testing.T) {
 // TestManagedIdentity_lines: the programs that show it have eight lines at most:
 // imports, blank lines, comments, lone brackets and what opens a function aside.
 func TestManagedIdentity_lines(t *testing.T) {
-	outside := regexp.MustCompile(`^\s*([})\]]*|import .*|from .* import .*|package .*|//.*|"[^" ]+"|(func|public) .*\{)$`)
+	outside := regexp.MustCompile(
+		`^\s*([})\]]*|import .*|from .* import .*|package .*|//.*|"[^" ]+"|(func|public) .*\{)$`)
 	files, err := filepath.Glob("sdk/*/[tT]ags*")
 	if err != nil || len(files) != len(sdks) {
 		t.Fatalf("%v, %v", files, err)

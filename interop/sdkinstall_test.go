@@ -43,23 +43,28 @@ type sdk struct {
 
 var sdks = []sdk{
 	{
-		name: "azure-sdk-python", title: "Python", folder: "python", packages: "azure-containerregistry 1.2.0, azure-identity 1.27.0",
-		runtime: []string{"python3", "--version"}, captured: "Python 3.11.",
+		name: "azure-sdk-python", title: "Python", folder: "python",
+		packages: "azure-containerregistry 1.2.0, azure-identity 1.27.0",
+		runtime:  []string{"python3", "--version"}, captured: "Python 3.11.",
 		needs: "pip3 python3-pip", locks: []string{"requirements.txt"},
 		install: [][]string{
-			{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", "lib", "--require-hashes", "-r", "requirements.txt"},
+			{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", "lib",
+				"--require-hashes", "-r", "requirements.txt"},
 		},
 		command: func(dir, installed, program string) []string {
-			return []string{"env", "PYTHONPATH=" + filepath.Join(installed, "lib"), "python3", filepath.Join(dir, program+".py")}
+			return []string{"env", "PYTHONPATH=" + filepath.Join(installed, "lib"), "python3",
+				filepath.Join(dir, program+".py")}
 		},
 	},
 	{
-		name: "azure-sdk-js", title: "TypeScript", folder: "typescript", packages: "@azure/container-registry 1.1.2, @azure/identity 4.13.1",
-		runtime: []string{"node", "--version"}, captured: "v20.",
+		name: "azure-sdk-js", title: "TypeScript", folder: "typescript",
+		packages: "@azure/container-registry 1.1.2, @azure/identity 4.13.1",
+		runtime:  []string{"node", "--version"}, captured: "v20.",
 		needs: "npm npm", locks: []string{"package.json", "package-lock.json"},
 		install: [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"}},
 		prepare: func(t *testing.T, dir, installed string) {
-			if err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
+			if err := os.Symlink(filepath.Join(installed, "node_modules"),
+				filepath.Join(dir, "node_modules")); err != nil {
 				t.Fatal(err)
 			}
 			// tsx runs programs without checking their types.
@@ -70,15 +75,19 @@ var sdks = []sdk{
 		},
 	},
 	{
-		name: "azure-sdk-java", title: "Java", folder: "java", packages: "azure-containers-containerregistry 1.2.6, azure-identity 1.18.2",
-		runtime: []string{"java", "--version"}, captured: "openjdk 17.",
+		name: "azure-sdk-java", title: "Java", folder: "java",
+		packages: "azure-containers-containerregistry 1.2.6, azure-identity 1.18.2",
+		runtime:  []string{"java", "--version"}, captured: "openjdk 17.",
 		needs: "mvn maven", locks: []string{"pom.xml"},
-		install: [][]string{{"mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"}},
+		install: [][]string{{"mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies",
+			"-DoutputDirectory=lib"}},
 		prepare: func(t *testing.T, dir, installed string) {
-			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java", "Tags.java", "Vault.java", "Answer.java", "Pages.java")
+			mustRun(t, dir, "javac", "-cp", filepath.Join(installed, "lib", "*"), "Repositories.java", "Promote.java",
+				"Tags.java", "Vault.java", "Answer.java", "Pages.java")
 		},
 		command: func(dir, installed, program string) []string {
-			return []string{"java", "-cp", dir + ":" + filepath.Join(installed, "lib", "*"), strings.ToUpper(program[:1]) + program[1:]}
+			return []string{"java", "-cp", dir + ":" + filepath.Join(installed, "lib", "*"),
+				strings.ToUpper(program[:1]) + program[1:]}
 		},
 	},
 	{

@@ -52,7 +52,8 @@ func TestSDKPages(t *testing.T) {
 			}
 			want = append(want, "other tags: 0")
 			command := p.javaTrust(t, server, p.command(p.dir, p.installed, "pages"))
-			out := execute(t, server.principal(t, sdkClient, sdkSecret), append(command, server.url, repository, "apps/untagged", "v1")...)
+			out := execute(t, server.principal(t, sdkClient, sdkSecret),
+				append(command, server.url, repository, "apps/untagged", "v1")...)
 			var got []string
 			for line := range strings.Lines(out.stdout) {
 				got = append(got, strings.TrimSpace(line))

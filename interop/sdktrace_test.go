@@ -72,7 +72,8 @@ func relay(t *testing.T, s *sdkServer, report func(*http.Request, []byte, *statu
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	caFile := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	return &sdkServer{emulatorProcess: s.emulatorProcess, data: s.data, url: server.URL, ca: caFile, work: dir}
@@ -92,7 +93,8 @@ func (w *statusWriter) WriteHeader(status int) {
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // shownFields are what is shown of a form; of secrets, the name alone.
-var shownFields = []string{"grant_type", "service", "scope", "client_id", "client_secret", "access_token", "refresh_token"}
+var shownFields = []string{"grant_type", "service", "scope", "client_id", "client_secret",
+	"access_token", "refresh_token"}
 
 func (r *recorder) add(req *http.Request, body []byte, w *statusWriter) {
 	var b strings.Builder
@@ -240,8 +242,10 @@ func TestSDKTraces(t *testing.T) {
 // entraToken signs the service principal in.
 func (s *sdkServer) entraToken(t *testing.T) string {
 	t.Helper()
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {sdkClient}, "client_secret": {sdkSecret}, "scope": {"https://containerregistry.azure.net/.default"}}
-	a := s.mustSend(t, http.MethodPost, "/"+sdkTenant+"/oauth2/v2.0/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {sdkClient}, "client_secret": {sdkSecret},
+		"scope": {"https://containerregistry.azure.net/.default"}}
+	a := s.mustSend(t, http.MethodPost, "/"+sdkTenant+"/oauth2/v2.0/token",
+		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
 	var answer struct {
 		AccessToken string `json:"access_token"`
 	}

@@ -110,7 +110,9 @@ func compareTables(committed, seen []result, whole bool) error {
 		}
 	}
 	for _, row := range committed {
-		if whole && ran[row.client] && !slices.ContainsFunc(seen, func(s result) bool { return compareRows(s, row) == 0 }) {
+		if whole && ran[row.client] && !slices.ContainsFunc(seen, func(s result) bool {
+			return compareRows(s, row) == 0
+		}) {
 			differ("%s, %s was not seen in this run", row.client, row.what)
 		}
 	}
@@ -148,7 +150,9 @@ func markdown(rows []result) string {
 func summary(rows []result) string {
 	columns := []string{"", "by helper", "by proxy", "by run"} // how a row's what begins
 	var b strings.Builder
-	b.WriteString("| client | version | with its own login | by helper | by proxy | by `acrkit run` | refused |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString(
+		"| client | version | with its own login | by helper | by proxy | by `acrkit run` | refused " +
+			"|\n|---|---|---|---|---|---|---|\n")
 	for len(rows) > 0 {
 		n := 1
 		for n < len(rows) && rows[n].client == rows[0].client {

@@ -21,16 +21,21 @@ func TestTable_differences(t *testing.T) {
 		whole bool
 		want  string // "" = no difference
 	}{
-		{"the same, of another version and in other words", []result{{"crane", "v2", "pull", "ok", ""}, {"crane", "v2", "refused: push", "401 insufficient_scope, exit 1", "never"}}, true, ""},
-		{"another outcome", []result{{"crane", "v1", "pull", "401", ""}}, false, `crane, pull: the table says "ok", the run "401"`},
+		{"the same, of another version and in other words",
+			[]result{{"crane", "v2", "pull", "ok", ""},
+				{"crane", "v2", "refused: push", "401 insufficient_scope, exit 1", "never"}}, true, ""},
+		{"another outcome", []result{{"crane", "v1", "pull", "401", ""}}, false,
+			`crane, pull: the table says "ok", the run "401"`},
 		{"a new row", []result{{"crane", "v1", "copy", "ok", ""}}, false, "no row says that crane, copy: ok"},
-		{"a row not seen", []result{{"crane", "v1", "pull", "ok", ""}}, true, "crane, refused: push was not seen in this run"},
+		{"a row not seen", []result{{"crane", "v1", "pull", "ok", ""}}, true,
+			"crane, refused: push was not seen in this run"},
 		{"a row not asked for", []result{{"crane", "v1", "pull", "ok", ""}}, false, ""},
 		{"a client that is not installed", []result{{"skopeo", "1.9", "pull", "ok", ""}}, true, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := compareTables(committed, tc.seen, tc.whole)
-			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
+			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) ||
+				strings.Contains(err.Error(), "\n")) {
 				t.Errorf("%v, want %q", err, tc.want)
 			}
 		})
@@ -51,7 +56,8 @@ func TestTable_committed(t *testing.T) {
 		if row.client == "" || row.version == "" || row.what == "" || row.outcome == "" {
 			t.Errorf("%v has no client, version, subject or outcome", row)
 		}
-		if again := (result{row.client, row.version, row.what, oneLine(row.outcome, 200), oneLine(row.words, 300)}); again != row {
+		if again := (result{row.client, row.version, row.what, oneLine(row.outcome, 200),
+			oneLine(row.words, 300)}); again != row {
 			t.Errorf("%v is written as %v", row, again)
 		}
 	}

@@ -64,7 +64,9 @@ func TestUploadFaults(t *testing.T) {
 				if json.Unmarshal([]byte(explained), &d) != nil {
 					t.Fatalf("%v: %s", err, explained)
 				}
-				among := slices.ContainsFunc(d.Candidates, func(c struct{ Name string }) bool { return c.Name == f.cause })
+				among := slices.ContainsFunc(d.Candidates, func(c struct{ Name string }) bool {
+					return c.Name == f.cause
+				})
 				if d.Name != f.cause && !(slices.Contains(f.unsure, name) && among) {
 					t.Errorf("explained as %s, want %s, of\n%s", strings.TrimSpace(explained), f.cause, out)
 				}

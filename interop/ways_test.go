@@ -75,8 +75,10 @@ func startProxy(t *testing.T, who token, flags ...string) proxyProcess {
 	t.Helper()
 	home := t.TempDir()
 	ctx, cancel := context.WithTimeout(context.Background(), clientLimit) // it outlives t.Context
-	cmd := exec.CommandContext(ctx, acrkitBinary, append([]string{"proxy", shared.host, "--addr", "127.0.0.1:0", "--json", "host,caFile,keyFile"}, flags...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_RUNTIME_DIR=" + home, "TMPDIR=" + home,
+	cmd := exec.CommandContext(ctx, acrkitBinary,
+		append([]string{"proxy", shared.host, "--addr", "127.0.0.1:0", "--json", "host,caFile,keyFile"}, flags...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_RUNTIME_DIR=" +
+		home, "TMPDIR=" + home,
 		"ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + home, "SSL_CERT_FILE=" + shared.caFile,
 		"ACR_NAME=" + shared.host, "ACR_TOKEN_NAME=" + who.name, "ACR_TOKEN_PASSWORD=" + who.password}
 	var said bytes.Buffer
@@ -186,7 +188,8 @@ func (w way) test(t *testing.T, c client, version string) {
 	if strings.Contains(out, pusher.password) {
 		t.Errorf("the password is in the output: %s", out)
 	}
-	results.add(result{c.name, version, "refused: " + w.name + ", pull", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
+	results.add(result{c.name, version, "refused: " + w.name + ", pull", "401 insufficient_scope, exit " +
+		exitCode(err), s.neutral(lastLine(out))})
 }
 
 // TestHelper_login: every client can pull after "acrkit login --docker", which stores
@@ -197,16 +200,19 @@ func TestHelper_login(t *testing.T) {
 			version := c.ready(t)
 			s := newSession(t, shared)
 			s.env = append(s.env, helperPath(), "ACRKIT_REGISTRIES="+s.host)
-			if strings.Contains("podman buildah", c.name) { // they want the file that REGISTRY_AUTH_FILE names, and ask the rest then
+			// they want the file that REGISTRY_AUTH_FILE names, and ask the rest then
+			if strings.Contains("podman buildah", c.name) {
 				s.env = append(s.env, "REGISTRY_AUTH_FILE="+filepath.Join(s.home, "config.json"))
 			}
 			tag, name := cmp.Or(c.tag, "v1"), "team/"+c.name+"-login"
 			layout, _ := c.layout(t, "login "+c.name, 1000)
-			if out, err := s.run(pusher.password, acrkitBinary, "login", s.host, "--token-name", pusher.name, "--password-stdin", "--docker", "--yes"); err != nil {
+			if out, err := s.run(pusher.password, acrkitBinary, "login", s.host, "--token-name", pusher.name,
+				"--password-stdin", "--docker", "--yes"); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			config, err := os.ReadFile(filepath.Join(s.home, "config.json"))
-			if err != nil || strings.Contains(string(config), pusher.password) || strings.Contains(string(config), `"auths"`) {
+			if err != nil || strings.Contains(string(config), pusher.password) ||
+				strings.Contains(string(config), `"auths"`) {
 				t.Fatalf("config.json: %v: %s", err, config)
 			}
 			pull := func() (string, error) {
@@ -237,17 +243,21 @@ func TestHelper_principal(t *testing.T) {
 			t.Run(c.name+"/"+form, func(t *testing.T) {
 				version := c.ready(t)
 				s := withHelper(t)
-				s.env = append(s.env, "ACR_NAME="+s.host, "ACRKIT_HELPER_ANSWER="+form, "AZURE_AUTHORITY_HOST=https://"+s.host+"/",
-					"AZURE_TENANT_ID="+principalTenant, "AZURE_CLIENT_ID="+principalClient, "AZURE_CLIENT_SECRET="+principalSecret)
+				s.env = append(s.env, "ACR_NAME="+s.host, "ACRKIT_HELPER_ANSWER="+form, "AZURE_AUTHORITY_HOST=https://"+
+					s.host+"/",
+					"AZURE_TENANT_ID="+principalTenant, "AZURE_CLIENT_ID="+principalClient, "AZURE_CLIENT_SECRET="+
+						principalSecret)
 				tag := cmp.Or(c.tag, "v1")
 				layout, _ := c.layout(t, "principal "+c.name, 1000)
 				ref := s.host + "/team/" + c.name + "-principal:" + tag
-				for _, command := range [][]string{c.push(s, layout, "v1", ref), c.pull(s, ref, filepath.Join(t.TempDir(), "pulled"), "v1")} {
+				for _, command := range [][]string{c.push(s, layout, "v1", ref),
+					c.pull(s, ref, filepath.Join(t.TempDir(), "pulled"), "v1")} {
 					if out, err := s.run("", command...); err != nil {
 						t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
 					}
 				}
-				results.add(result{c.name, version, "by helper, service principal, answered as " + form + ": push, pull", "ok", ""})
+				results.add(result{c.name, version, "by helper, service principal, answered as " + form +
+					": push, pull", "ok", ""})
 			})
 		}
 	}
@@ -261,7 +271,8 @@ func TestProxy_command(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			version := c.ready(t)
 			s := newSession(t, shared)
-			s.env = append(s.env, "ACR_NAME="+s.host, "ACR_TOKEN_NAME="+pusher.name, "ACR_TOKEN_PASSWORD="+pusher.password)
+			s.env = append(s.env, "ACR_NAME="+s.host, "ACR_TOKEN_NAME="+pusher.name, "ACR_TOKEN_PASSWORD="+
+				pusher.password)
 			// The shell below knows the proxy; the client's functions write commands with
 			// its variables.
 			inside := *s
@@ -269,13 +280,15 @@ func TestProxy_command(t *testing.T) {
 			name, tag := "team/"+c.name+"-proxy-command", cmp.Or(c.tag, "v1")
 			layout, _ := c.layout(t, "proxy command "+c.name, 1000)
 			proxied := func(command []string) (string, error) {
-				return s.run("", acrkitBinary, "proxy", s.host, "--", "sh", "-c", `env | grep -c "`+pusher.password+`" && exit 99; `+quoted(command))
+				return s.run("", acrkitBinary, "proxy", s.host, "--", "sh", "-c", `env | grep -c "`+pusher.password+
+					`" && exit 99; `+quoted(command))
 			}
 			if out, err := proxied(c.push(&inside, layout, "v1", inside.host+"/"+name+":"+tag)); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			shared.digest(t, name, tag)
-			out, err := proxied(c.pull(&inside, inside.host+"/private/app:"+tag, filepath.Join(s.home, "refused"), "v1"))
+			out, err := proxied(c.pull(&inside, inside.host+"/private/app:"+tag, filepath.Join(s.home, "refused"),
+				"v1"))
 			if err == nil || !c.refused.MatchString(out) {
 				t.Fatalf("%v, want a refusal: %s", err, out)
 			}
@@ -289,7 +302,8 @@ func TestProxy_command(t *testing.T) {
 func quoted(command []string) string {
 	var b strings.Builder
 	for _, word := range command {
-		word = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$ACRKIT_PROXY", "$ACRKIT_PROXY", "$", `\$`).Replace(word)
+		word = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$ACRKIT_PROXY", "$ACRKIT_PROXY", "$",
+			`\$`).Replace(word)
 		b.WriteString(` "` + word + `"`)
 	}
 	return b.String()
@@ -309,7 +323,8 @@ func TestProxy_key(t *testing.T) {
 			if err == nil || !c.refused.MatchString(out) {
 				t.Fatalf("%v, want a refusal: %s", err, out)
 			}
-			results.add(result{c.name, version, "refused: by proxy, without its key", "not accepted, exit " + exitCode(err), s.neutral(lastLine(out))})
+			results.add(result{c.name, version, "refused: by proxy, without its key", "not accepted, exit " +
+				exitCode(err), s.neutral(lastLine(out))})
 		})
 	}
 }
@@ -319,7 +334,8 @@ func TestProxy_key(t *testing.T) {
 // registry sees nothing.
 func TestProxy_scopeMap(t *testing.T) {
 	narrow := filepath.Join(t.TempDir(), "narrow.txt")
-	if err := os.WriteFile(narrow, []byte("repositories/team/*/content/read\nrepositories/team/*/metadata/read\n"), 0o600); err != nil {
+	if err := os.WriteFile(narrow, []byte("repositories/team/*/content/read\nrepositories/team/*/metadata/read\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := startProxy(t, pusher, "--scope-map", narrow)
@@ -333,18 +349,21 @@ func TestProxy_scopeMap(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			s := p.as(t, c)
-			if out, err := s.run("", c.pull(s, s.host+"/"+name+":"+tag, filepath.Join(t.TempDir(), "pulled"), "v1")...); err != nil {
+			if out, err := s.run("", c.pull(s, s.host+"/"+name+":"+tag, filepath.Join(t.TempDir(), "pulled"),
+				"v1")...); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			out, err := s.run("", c.push(s, layout, "v1", s.host+"/"+name+"-new:"+tag)...)
 			if err == nil || !c.refused.MatchString(out) {
 				t.Fatalf("%v, want a refusal: %s", err, out)
 			}
-			seen, seenErr := s.run("", acrkitBinary, "emulator", "log", "--data", filepath.Dir(shared.caFile), "--repository", name+"-new", "--json", "method,path,outcome")
+			seen, seenErr := s.run("", acrkitBinary, "emulator", "log", "--data", filepath.Dir(shared.caFile),
+				"--repository", name+"-new", "--json", "method,path,outcome")
 			if seenErr != nil || strings.Contains(seen, "/blobs/uploads/") || strings.Contains(seen, "denied") {
 				t.Errorf("the registry has seen it: %v: %s", seenErr, seen)
 			}
-			results.add(result{c.name, version, "refused: by proxy --scope-map, push", "401 insufficient_scope, exit " + exitCode(err), s.neutral(lastLine(out))})
+			results.add(result{c.name, version, "refused: by proxy --scope-map, push", "401 insufficient_scope, exit " +
+				exitCode(err), s.neutral(lastLine(out))})
 		})
 	}
 }

@@ -63,7 +63,8 @@ func (e *emulatorProcess) accessToken(t *testing.T, who token, scope string) str
 		q["scope"] = strings.Split(scope, " ")
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte(who.name + ":" + who.password))
-	a := e.mustSend(t, http.MethodGet, "/oauth2/token?"+q.Encode(), http.Header{"Authorization": {"Basic " + basic}}, nil)
+	a := e.mustSend(t, http.MethodGet, "/oauth2/token?"+q.Encode(), http.Header{"Authorization": {"Basic " + basic}},
+		nil)
 	if a.status != http.StatusOK {
 		t.Fatalf("token for %s, scope %q: %d %s", who.name, scope, a.status, a.body)
 	}
@@ -80,8 +81,9 @@ func bearer(accessToken string) http.Header {
 }
 
 var (
-	challengeRE = regexp.MustCompile(`^Bearer realm="([^"]*)",service="([^"]*)"(?:,scope="([^"]*)")?(?:,error="([^"]*)")?$`)
-	guidRE      = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	challengeRE = regexp.MustCompile(
+		`^Bearer realm="([^"]*)",service="([^"]*)"(?:,scope="([^"]*)")?(?:,error="([^"]*)")?$`)
+	guidRE = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
 // refusal is a request whose right the scope map does not grant.
@@ -108,10 +110,12 @@ var (
 // access token holds what was granted and no more, and the resource answers 401
 // with insufficient_scope, never 403.
 func TestRefusals(t *testing.T) {
-	for name, r := range map[string]refusal{"push": pushRefused, "pull": pullRefused, "tags without metadata read": tagsRefused, "catalog without the root": catalogRefused} {
+	for name, r := range map[string]refusal{"push": pushRefused, "pull": pullRefused,
+		"tags without metadata read": tagsRefused, "catalog without the root": catalogRefused} {
 		t.Run(name, func(t *testing.T) {
 			r.check(t, shared)
-			results.add(result{"(raw HTTP)", "", "refused: " + name, "401 insufficient_scope", fmt.Sprintf("%s %s wants %s", r.method, r.path, r.scope)})
+			results.add(result{"(raw HTTP)", "", "refused: " + name, "401 insufficient_scope",
+				fmt.Sprintf("%s %s wants %s", r.method, r.path, r.scope)})
 		})
 	}
 	t.Run("no credential", func(t *testing.T) {
@@ -123,9 +127,12 @@ func TestRefusals(t *testing.T) {
 		pullRefused.checkAnswer(t, shared, a, "invalid_token")
 	})
 	t.Run("a password that is not accepted", func(t *testing.T) {
-		form := url.Values{"grant_type": {"password"}, "service": {shared.host}, "username": {unknown.name}, "password": {unknown.password}, "scope": {pullRefused.scope}}
-		a := shared.mustSend(t, http.MethodPost, "/oauth2/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
-		if a.status != http.StatusUnauthorized || !json.Valid(a.body) || strings.Contains(string(a.body), "access_token") {
+		form := url.Values{"grant_type": {"password"}, "service": {shared.host}, "username": {unknown.name},
+			"password": {unknown.password}, "scope": {pullRefused.scope}}
+		a := shared.mustSend(t, http.MethodPost, "/oauth2/token",
+			http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
+		if a.status != http.StatusUnauthorized || !json.Valid(a.body) ||
+			strings.Contains(string(a.body), "access_token") {
 			t.Errorf("answer %d %s, want 401 with a JSON error", a.status, a.body)
 		}
 	})
@@ -139,7 +146,8 @@ func (r refusal) check(t *testing.T, e *emulatorProcess) {
 	if r.method != http.MethodGet {
 		return
 	}
-	if head := e.mustSend(t, http.MethodHead, r.path, bearer(accessToken), nil); head.status != http.StatusUnauthorized || len(head.body) != 0 {
+	if head := e.mustSend(t, http.MethodHead, r.path, bearer(accessToken),
+		nil); head.status != http.StatusUnauthorized || len(head.body) != 0 {
 		t.Errorf("HEAD %s: %d with %d bytes, want 401 without a body", r.path, head.status, len(head.body))
 	}
 }
@@ -160,7 +168,8 @@ func (r refusal) checkAnswer(t *testing.T, e *emulatorProcess, a answer, wantErr
 	if m[1] != "https://"+e.host+"/oauth2/token" || m[2] != e.host || m[4] != wantError || !sameScope(m[3], r.scope) {
 		t.Errorf("challenge %q, want host %s, scope %q, error %q", values[0], e.host, r.scope, wantError)
 	}
-	for key, want := range map[string]string{"Docker-Distribution-Api-Version": "registry/2.0", "X-Content-Type-Options": "nosniff"} {
+	for key, want := range map[string]string{"Docker-Distribution-Api-Version": "registry/2.0",
+		"X-Content-Type-Options": "nosniff"} {
 		if got := a.header.Get(key); got != want {
 			t.Errorf("%s: %q, want %q", key, got, want)
 		}
@@ -215,7 +224,8 @@ func (r *refusedError) Error() string { return fmt.Sprintf("%s: %d %s", r.what, 
 // pushImage pushes an image with a token of its own.
 func (e *emulatorProcess) pushImage(t *testing.T, repository, tag string, img image) error {
 	t.Helper()
-	return e.pushImageAs(bearer(e.accessToken(t, pusher, "repository:"+repository+":pull,push")), repository, tag, img, nil)
+	return e.pushImageAs(bearer(e.accessToken(t, pusher, "repository:"+repository+":pull,push")),
+		repository, tag, img, nil)
 }
 
 // checkImage reads an image back, whole.
@@ -227,7 +237,8 @@ func (e *emulatorProcess) checkImage(t *testing.T, repository, tag string, img i
 		t.Errorf("%s:%s: %d, %s, want %s", repository, tag, a.status, digestOf(a.body), img.digest)
 	}
 	for digest := range img.blobs {
-		if b := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/blobs/"+digest, auth, nil); b.status != http.StatusOK || digestOf(b.body) != digest {
+		if b := e.mustSend(t, http.MethodGet, "/v2/"+repository+"/blobs/"+digest, auth,
+			nil); b.status != http.StatusOK || digestOf(b.body) != digest {
 			t.Errorf("blob %s of %s:%s: %d with digest %s", digest, repository, tag, b.status, digestOf(b.body))
 		}
 	}

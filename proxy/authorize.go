@@ -101,7 +101,8 @@ func holds(granted, required acrkit.Scope) bool {
 		}
 		for _, action := range lacks.Actions {
 			//rule:all-repositories-holds
-			if lacks.Type != "repository" || !granted.Contains(everywhere(action)) && !granted.Contains(everywhere("*")) {
+			if lacks.Type != "repository" || !granted.Contains(everywhere(action)) &&
+				!granted.Contains(everywhere("*")) {
 				return false
 			}
 		}

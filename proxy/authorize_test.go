@@ -60,7 +60,8 @@ func TestClosedByDefault(t *testing.T) {
 	f := start(t, reg, everything(reg), proxy.Options{})
 	reg.ResetRequests()
 	const target = "/v2/samples/app/tags/list"
-	challenge := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() + `",scope="repository:samples/app:metadata_read"`
+	challenge := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() +
+		`",scope="repository:samples/app:metadata_read"`
 	for _, tt := range []struct {
 		name, authorization string
 		status              int
@@ -115,16 +116,23 @@ func TestClosedByDefault(t *testing.T) {
 		{"exchange", "/oauth2/exchange", form("grant_type", "access_token", "access_token", "wrong"), 401, ""},
 		{"exchange of nothing", "/oauth2/exchange", form("grant_type", "access_token"), 401, ""},
 		{"refresh token", "/oauth2/token", form("grant_type", "refresh_token", "refresh_token", "a.b.c"), 401, ""},
-		{"the key as refresh token", "/oauth2/token", form("grant_type", "refresh_token", "refresh_token", key), 401, ""},
-		{"password", "/oauth2/token", form("grant_type", "password", "username", "u", "password", "wrong"), 401, refusedLogin},
+		{"the key as refresh token", "/oauth2/token", form("grant_type", "refresh_token", "refresh_token", key), 401,
+			""},
+		{"password", "/oauth2/token", form("grant_type", "password", "username", "u", "password", "wrong"), 401,
+			refusedLogin},
 		{"anonymous", "/oauth2/token", form("grant_type", "password", "refresh_token", ""), 401, refusedLogin},
-		{"zero user", "/oauth2/token", form("grant_type", "password", "username", "00000000-0000-0000-0000-000000000000", "password", "x.y.z"), 401, refusedLogin},
-		{"another registry", "/oauth2/token", form("grant_type", "password", "username", "u", "password", key, "service", "myregistry.azurecr.io"), 401, refusedLogin},
-		{"key in the query", "/oauth2/token?grant_type=password&username=u&service=" + f.host() + "&password=" + key, url.Values{}, 400, ""},
+		{"zero user", "/oauth2/token",
+			form("grant_type", "password", "username", "00000000-0000-0000-0000-000000000000", "password", "x.y.z"),
+			401, refusedLogin},
+		{"another registry", "/oauth2/token", form("grant_type", "password", "username", "u", "password", key,
+			"service", "myregistry.azurecr.io"), 401, refusedLogin},
+		{"key in the query", "/oauth2/token?grant_type=password&username=u&service=" + f.host() + "&password=" + key,
+			url.Values{}, 400, ""},
 	} {
 		t.Run("form/"+tt.name, func(t *testing.T) {
 			a := f.form(tt.path, tt.form)
-			if a.StatusCode != tt.status || tt.status == 401 && (a.body != tt.body || a.Header.Get("Www-Authenticate") != "") || strings.Contains(a.body, "_token\"") {
+			if a.StatusCode != tt.status || tt.status == 401 &&
+				(a.body != tt.body || a.Header.Get("Www-Authenticate") != "") || strings.Contains(a.body, "_token\"") {
 				t.Errorf("%s %s", a.Status, a.body)
 			}
 		})
@@ -266,7 +274,9 @@ func TestTokens(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
 	now := time.Now()
-	f := start(t, reg, everything(reg), proxy.Options{Now: func() time.Time { return now }, Hosts: []string{"other.localhost"},
+	f := start(t, reg, everything(reg), proxy.Options{Now: func() time.Time {
+		return now
+	}, Hosts: []string{"other.localhost"},
 		ScopeMap: mapOf(t, "repositories/samples/*/metadata/read")})
 	type document struct {
 		AccessToken  string `json:"access_token"`
@@ -279,9 +289,11 @@ func TestTokens(t *testing.T) {
 		}
 		return d
 	}
-	refresh := get(f.form("/oauth2/exchange", url.Values{"grant_type": {"access_token"}, "service": {f.host()}, "access_token": {key}})).RefreshToken
-	access := get(f.form("/oauth2/token?api-version=2021-07-01", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()}, "refresh_token": {refresh},
-		"scope": {"repository:samples/app:pull,metadata_read registry:catalog:*"}})).AccessToken
+	refresh := get(f.form("/oauth2/exchange", url.Values{"grant_type": {"access_token"}, "service": {f.host()},
+		"access_token": {key}})).RefreshToken
+	access := get(f.form("/oauth2/token?api-version=2021-07-01",
+		url.Values{"grant_type": {"refresh_token"}, "service": {f.host()}, "refresh_token": {refresh},
+			"scope": {"repository:samples/app:pull,metadata_read registry:catalog:*"}})).AccessToken
 	for token, want := range map[string]struct {
 		kind string
 		life time.Duration
@@ -290,7 +302,8 @@ func TestTokens(t *testing.T) {
 		if err != nil || strings.Count(token, ".") != 2 {
 			t.Fatal(err)
 		}
-		if c.GrantType != want.kind || c.Expires.Unix() != now.Add(want.life).Unix() || cmp.Diff(c.Audience, []string{f.host()}) != "" {
+		if c.GrantType != want.kind || c.Expires.Unix() != now.Add(want.life).Unix() ||
+			cmp.Diff(c.Audience, []string{f.host()}) != "" {
 			t.Errorf("%+v", c)
 		}
 	}
@@ -298,7 +311,8 @@ func TestTokens(t *testing.T) {
 		t.Errorf("granted %v, want what was asked for as far as the scope map has it", c.Access)
 	}
 	// Docker's form, with the scopes apart, and a refresh token as a password.
-	req := f.request("GET", "/oauth2/token?service="+f.host()+"&account=x&offline_token=true&scope=repository:samples/a:metadata_read&scope=repository:b:pull", nil)
+	req := f.request("GET", "/oauth2/token?service="+f.host()+
+		"&account=x&offline_token=true&scope=repository:samples/a:metadata_read&scope=repository:b:pull", nil)
 	req.SetBasicAuth("00000000-0000-0000-0000-000000000000", refresh)
 	if c, _ := wire.ReadClaims(get(f.do(req)).AccessToken); c.Access.String() != "repository:samples/a:metadata_read" {
 		t.Errorf("granted %v", c.Access)
@@ -314,7 +328,8 @@ func TestTokens(t *testing.T) {
 	if got := try(access, ""); got != 200 {
 		t.Errorf("the token: %d", got)
 	}
-	if a := f.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()}, "refresh_token": {access}}); a.StatusCode != 401 {
+	if a := f.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()},
+		"refresh_token": {access}}); a.StatusCode != 401 {
 		t.Errorf("an access token passes for a refresh token: %s", a.Status)
 	}
 	parts := strings.Split(access, ".")
@@ -344,7 +359,8 @@ func TestTokens(t *testing.T) {
 		t.Errorf("after its end: %d", got)
 	}
 	now = now.Add(2 * time.Hour)
-	if a := f.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()}, "refresh_token": {refresh}}); a.StatusCode != 401 || a.body != "" {
+	if a := f.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "service": {f.host()},
+		"refresh_token": {refresh}}); a.StatusCode != 401 || a.body != "" {
 		t.Errorf("the refresh token after its end: %s %s", a.Status, a.body)
 	}
 	other := start(t, reg, everything(reg), proxy.Options{Hosts: []string{f.host()}})
@@ -375,10 +391,16 @@ func TestTokenServiceLimits(t *testing.T) {
 		"no service":       {"/oauth2/token", form(func(v url.Values) { v.Del("service") }), 400},
 		"unknown grant":    {"/oauth2/token", form(func(v url.Values) { v.Set("grant_type", "magic") }), 400},
 		"unknown exchange": {"/oauth2/exchange", form(func(url.Values) {}), 400},
-		"too many scopes":  {"/oauth2/token", form(func(v url.Values) { v.Set("scope", strings.Repeat("repository:a:pull ", 1001)) }), 400},
-		"too long a scope": {"/oauth2/token", form(func(v url.Values) { v.Set("scope", strings.Repeat("a", acrkit.MaxScope+1)) }), 400},
-		"too long a form":  {"/oauth2/token", form(func(v url.Values) { v.Set("x", strings.Repeat("a", 512<<10)) }), 413},
-		"not a form":       {"/oauth2/token", url.Values{"%": {"x"}}, 400},
+		"too many scopes": {"/oauth2/token", form(func(v url.Values) {
+			v.Set("scope", strings.Repeat("repository:a:pull ", 1001))
+		}), 400},
+		"too long a scope": {"/oauth2/token", form(func(v url.Values) {
+			v.Set("scope", strings.Repeat("a", acrkit.MaxScope+1))
+		}), 400},
+		"too long a form": {"/oauth2/token", form(func(v url.Values) {
+			v.Set("x", strings.Repeat("a", 512<<10))
+		}), 413},
+		"not a form": {"/oauth2/token", url.Values{"%": {"x"}}, 400},
 	} {
 		if a := f.form(tt.path, tt.form); a.StatusCode != tt.want {
 			t.Errorf("%s: %s %s, want %d", name, a.Status, a.body, tt.want)

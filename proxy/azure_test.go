@@ -42,11 +42,13 @@ func (f *fixture) azure() azcore.ClientOptions {
 
 func (f *fixture) azureClients() (*azcontainerregistry.Client, *azcontainerregistry.BlobClient) {
 	f.t.Helper()
-	c, err := azcontainerregistry.NewClient(f.srv.URL, stub{key}, &azcontainerregistry.ClientOptions{ClientOptions: f.azure()})
+	c, err := azcontainerregistry.NewClient(f.srv.URL, stub{key},
+		&azcontainerregistry.ClientOptions{ClientOptions: f.azure()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	b, err := azcontainerregistry.NewBlobClient(f.srv.URL, stub{key}, &azcontainerregistry.BlobClientOptions{ClientOptions: f.azure()})
+	b, err := azcontainerregistry.NewBlobClient(f.srv.URL, stub{key},
+		&azcontainerregistry.BlobClientOptions{ClientOptions: f.azure()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -60,13 +62,15 @@ func TestAzureSDK(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	image := reg.Push("samples/app", "v1", "v2")
 	reg.Push("samples/other", "v1")
-	token := reg.Token("ci-token", "repositories/samples/app/content/read", "repositories/samples/app/content/write", "repositories/samples/app/metadata/read", "repositories/samples/app/metadata/write")
+	token := reg.Token("ci-token", "repositories/samples/app/content/read", "repositories/samples/app/content/write",
+		"repositories/samples/app/metadata/read", "repositories/samples/app/metadata/write")
 	f := start(t, reg, token.Credential(), proxy.Options{})
 	client, blobs := f.azureClients()
 	ctx := t.Context()
 
 	var tags []string
-	for pager := client.NewListTagsPager("samples/app", &azcontainerregistry.ClientListTagsOptions{MaxNum: to.Ptr[int32](1)}); pager.More(); {
+	for pager := client.NewListTagsPager("samples/app",
+		&azcontainerregistry.ClientListTagsOptions{MaxNum: to.Ptr[int32](1)}); pager.More(); {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +84,8 @@ func TestAzureSDK(t *testing.T) {
 	}
 
 	accept := accepts // the client's own is JSON alone
-	manifest, err := client.GetManifest(ctx, "samples/app", "v1", &azcontainerregistry.ClientGetManifestOptions{Accept: &accept})
+	manifest, err := client.GetManifest(ctx, "samples/app", "v1",
+		&azcontainerregistry.ClientGetManifestOptions{Accept: &accept})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +94,9 @@ func TestAzureSDK(t *testing.T) {
 		t.Errorf("manifest: %d bytes, %v", len(data), err)
 	}
 
-	locked, err := client.UpdateTagProperties(ctx, "samples/app", "v1", &azcontainerregistry.ClientUpdateTagPropertiesOptions{
-		Value: &azcontainerregistry.TagWriteableProperties{CanDelete: to.Ptr(false)}})
+	locked, err := client.UpdateTagProperties(ctx, "samples/app", "v1",
+		&azcontainerregistry.ClientUpdateTagPropertiesOptions{
+			Value: &azcontainerregistry.TagWriteableProperties{CanDelete: to.Ptr(false)}})
 	if err != nil || locked.Tag.ChangeableAttributes == nil || *locked.Tag.ChangeableAttributes.CanDelete {
 		t.Errorf("lock: %+v, %v", locked.Tag, err)
 	}

@@ -16,7 +16,8 @@ import (
 const debug = slog.LevelDebug
 
 func (c *call) attributes(status int) []slog.Attr {
-	return []slog.Attr{slog.String("method", c.r.Method), slog.String("url", redact.URL(c.r.URL)), slog.Int("status", status)}
+	return []slog.Attr{slog.String("method", c.r.Method), slog.String("url", redact.URL(c.r.URL)),
+		slog.Int("status", status)}
 }
 
 // failed answers a request that the registry has not answered.
@@ -52,14 +53,16 @@ func (c *call) failed(err error) {
 		c.w.Header().Set(wire.CorrelationHeader, e.RequestID)
 	}
 	message := redact.Text("the proxy "+e.Error(), c.h.redact...)
-	c.h.log.LogAttrs(c.r.Context(), slog.LevelWarn, "the registry did not answer", append(c.attributes(status), slog.String("error", message))...)
+	c.h.log.LogAttrs(c.r.Context(), slog.LevelWarn, "the registry did not answer",
+		append(c.attributes(status), slog.String("error", message))...)
 	c.fail(status, code, message, nil)
 }
 
 // badAnswer answers a request if the registry's answer breaks the protocol or cannot be
 // passed on.
 func (c *call) badAnswer(reason string) {
-	c.failed(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "pass on an answer", Registry: c.h.upstream.Registry(), Reason: reason})
+	c.failed(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "pass on an answer", Registry: c.h.upstream.Registry(),
+		Reason: reason})
 }
 
 func isTimeout(err error) bool {

@@ -149,7 +149,8 @@ func (c *call) reclaim(up *body) {
 // isRedirect reports whether an answer is a redirect.
 func isRedirect(resp *http.Response) bool {
 	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
 		return true
 	}
 	return false
@@ -180,13 +181,15 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 		}
 	}
 	switch resp.StatusCode {
-	case http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable, http.StatusPreconditionFailed:
+	case http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable,
+		http.StatusPreconditionFailed:
 	default:
 		_ = resp.Body.Close()
 		return nil, c.badRedirect("has its blob in a storage that answers " + resp.Status)
 	}
 	// The storage's answer lacks these headers; the registry's has them.
-	for _, name := range []string{"Docker-Content-Digest", "Docker-Distribution-Api-Version", "X-Ms-Correlation-Request-Id"} {
+	for _, name := range []string{"Docker-Content-Digest", "Docker-Distribution-Api-Version",
+		"X-Ms-Correlation-Request-Id"} {
 		if v := registry.Header.Get(name); v != "" {
 			resp.Header.Set(name, v)
 		}
@@ -195,7 +198,8 @@ func (c *call) follow(ctx context.Context, resp *http.Response, header http.Head
 }
 
 func (c *call) badRedirect(how string) error {
-	return &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get a blob", Registry: c.h.upstream.Registry(), Reason: "the registry " + how}
+	return &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get a blob", Registry: c.h.upstream.Registry(),
+		Reason: "the registry " + how}
 }
 
 // relative resolves an address of the registry; ok is false if it leads to another host.
@@ -205,5 +209,6 @@ func (h *Handler) relative(base *url.URL, text string) (*url.URL, bool) {
 		return nil, false
 	}
 	to := base.ResolveReference(ref)
-	return to, to.Opaque == "" && to.User == nil && strings.EqualFold(to.Scheme, h.origin.Scheme) && strings.EqualFold(to.Host, h.origin.Host)
+	return to, to.Opaque == "" && to.User == nil && strings.EqualFold(to.Scheme, h.origin.Scheme) &&
+		strings.EqualFold(to.Host, h.origin.Host)
 }

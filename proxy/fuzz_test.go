@@ -22,15 +22,24 @@ import (
 func FuzzOneReading(f *testing.F) {
 	for _, target := range []string{
 		"/v2/", "/v2", "/v2/_catalog?n=1", "/v2/a/b/manifests/v1", "/v2/a%2fb/manifests/v1", "/v2/a%252fb/manifests/v1",
-		"/v2/a/../b/manifests/v1", "/v2/a/%2e%2e/b/manifests/v1", "/v2/a/%2e/manifests/v1", "/v2/a//manifests/v1", "//v2/a/manifests/v1",
-		"/v2/a/manifests/v1;x=y", "/v2/a;/manifests/v1", "/v2/a/manifests/v1?x=1;y=2", "/v2/a/manifests/v1#frag", "/v2/a%00/manifests/v1", "/v2/a%0d%0aHost:evil/manifests/v1",
-		"/v2/manifests/manifests/manifests/v1", "/v2/a/blobs/uploads/manifests/v1", "/v2/a/manifests/tags/list", "/v2/a/tags/list/tags/list",
-		"/v2/blobs/uploads/blobs/uploads/", "/v2/a/blobs/uploads", "/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/x", "/v2/a/blobs/uploads/..",
-		"/v2/a/blobs/uploads/?mount=" + digest + "&from=b", "/v2/a/blobs/uploads/?mount=" + digest + "&from=b&from=c", "/v2/a/blobs/uploads/?mount=" + digest,
-		"/v2/a/blobs/uploads/?from=b&mount=" + digest + "&mount=x", "/v2/a/blobs/uploads/?mount=" + digest + "&from=B", "/v2/a/blobs/uploads/?mount=" + digest + "%00&from=b",
-		"/v2/a/blobs/uploads/x?_state=y&digest=" + digest, "/v2/a/blobs/" + digest, "/v2/a/blobs/sha256:0", "/v2/a/referrers/" + digest,
-		"/acr/v1/a", "/acr/v1/a/_tags", "/acr/v1/a/_tags/v1", "/acr/v1/a/_tags/_manifests", "/acr/v1/a/_manifests/" + digest, "/acr/v1/_catalog?orderby=&last=%2e%2e", "/acr/v1/a/_tags/../_manifests",
-		"/acr/v1/a%2f_tags", "/acr/v1/a/%5ftags/v1", "/oauth2/token", "http://evil.example/v2/a/manifests/v1", "*", "/V2/A/manifests/v1", "/v2/a/manifests/v1/", "/v2/a\\b/tags/list",
+		"/v2/a/../b/manifests/v1", "/v2/a/%2e%2e/b/manifests/v1", "/v2/a/%2e/manifests/v1", "/v2/a//manifests/v1",
+		"//v2/a/manifests/v1",
+		"/v2/a/manifests/v1;x=y", "/v2/a;/manifests/v1", "/v2/a/manifests/v1?x=1;y=2", "/v2/a/manifests/v1#frag",
+		"/v2/a%00/manifests/v1", "/v2/a%0d%0aHost:evil/manifests/v1",
+		"/v2/manifests/manifests/manifests/v1", "/v2/a/blobs/uploads/manifests/v1", "/v2/a/manifests/tags/list",
+		"/v2/a/tags/list/tags/list",
+		"/v2/blobs/uploads/blobs/uploads/", "/v2/a/blobs/uploads", "/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/x",
+		"/v2/a/blobs/uploads/..",
+		"/v2/a/blobs/uploads/?mount=" + digest + "&from=b", "/v2/a/blobs/uploads/?mount=" + digest + "&from=b&from=c",
+		"/v2/a/blobs/uploads/?mount=" + digest,
+		"/v2/a/blobs/uploads/?from=b&mount=" + digest + "&mount=x", "/v2/a/blobs/uploads/?mount=" + digest + "&from=B",
+		"/v2/a/blobs/uploads/?mount=" + digest + "%00&from=b",
+		"/v2/a/blobs/uploads/x?_state=y&digest=" + digest, "/v2/a/blobs/" + digest, "/v2/a/blobs/sha256:0",
+		"/v2/a/referrers/" + digest,
+		"/acr/v1/a", "/acr/v1/a/_tags", "/acr/v1/a/_tags/v1", "/acr/v1/a/_tags/_manifests", "/acr/v1/a/_manifests/" +
+			digest, "/acr/v1/_catalog?orderby=&last=%2e%2e", "/acr/v1/a/_tags/../_manifests",
+		"/acr/v1/a%2f_tags", "/acr/v1/a/%5ftags/v1", "/oauth2/token", "http://evil.example/v2/a/manifests/v1", "*",
+		"/V2/A/manifests/v1", "/v2/a/manifests/v1/", "/v2/a\\b/tags/list",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 			f.Add(method, target, "")
@@ -62,7 +71,8 @@ func FuzzOneReading(f *testing.F) {
 			return
 		}
 		// As a server reads it.
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: proxy.test\r\n" + header + "\r\n")))
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target +
+			" HTTP/1.1\r\nHost: proxy.test\r\n" + header + "\r\n")))
 		if err != nil || r.Header.Get("Authorization") != "" {
 			return
 		}
@@ -89,7 +99,8 @@ func FuzzOneReading(f *testing.F) {
 		for _, d := range seen {
 			if d.Method != op.Method || d.Path != op.Path() || d.Required != op.Scope.String() ||
 				d.Outcome != emulator.OutcomeAllowed && d.RuleID != rule.AcceptLacksType {
-				t.Fatalf("%s %q was decided as %s %s for %q, and the registry read %+v", r.Method, r.RequestURI, op.Method, op.Path(), op.Scope, d)
+				t.Fatalf("%s %q was decided as %s %s for %q, and the registry read %+v", r.Method, r.RequestURI,
+					op.Method, op.Path(), op.Scope, d)
 			}
 		}
 		for _, q := range reg.Requests() {
@@ -98,7 +109,8 @@ func FuzzOneReading(f *testing.F) {
 			}
 		}
 		if known && !aborted && w.Code == http.StatusOK && op.Op != operation.Ping && len(seen) != 1 {
-			t.Fatalf("%s %q was answered %d, and the registry decided %d times", r.Method, r.RequestURI, w.Code, len(seen))
+			t.Fatalf("%s %q was answered %d, and the registry decided %d times", r.Method, r.RequestURI, w.Code,
+				len(seen))
 		}
 	})
 }

@@ -84,7 +84,8 @@ func TestIdentity(t *testing.T) {
 			"resource": query.Get("resource"), "token_type": "Bearer",
 		}
 		var got map[string]string // each a text, as App Service's
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.StatusCode != http.StatusOK || len(got) != len(want) {
+		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.StatusCode != http.StatusOK ||
+			len(got) != len(want) {
 			t.Errorf("%s: %s %s %v", name, a.Status, a.body, err)
 		}
 		for field, value := range want {
@@ -154,12 +155,15 @@ func TestIdentity_refused(t *testing.T) {
 		{"a malformed query", identityQuery(), func(r *http.Request) { r.URL.RawQuery += "&x=%" }, 400, "malformed"},
 		{"POST", identityQuery(), func(r *http.Request) { r.Method = http.MethodPost }, 405, "by GET"},
 		{"HEAD", identityQuery(), func(r *http.Request) { r.Method = http.MethodHead }, 405, ""},
-		{"a web page", identityQuery(), func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 403, ""},
+		{"a web page", identityQuery(), func(r *http.Request) {
+			r.Header.Set("Origin", "https://evil.example")
+		}, 403, ""},
 		{"another path", identityQuery(), func(r *http.Request) { r.URL.Opaque += "/" }, 404, ""},
 	} {
 		a := f.identity(tt.query, tt.change)
 		if a.StatusCode != tt.status || !strings.Contains(strings.ReplaceAll(a.body, `\"`, `"`), tt.says) ||
-			strings.Contains(a.body, key) || strings.Contains(a.body, identityHeader) || strings.Contains(a.body, "\x1b") {
+			strings.Contains(a.body, key) || strings.Contains(a.body, identityHeader) ||
+			strings.Contains(a.body, "\x1b") {
 			t.Errorf("%s: %s %s", tt.name, a.Status, a.body)
 		}
 		if tt.says == "" {
@@ -170,7 +174,8 @@ func TestIdentity_refused(t *testing.T) {
 			StatusCode     int
 			Message, Error string
 		}
-		if err := json.Unmarshal([]byte(a.body), &doc); err != nil || doc.StatusCode != tt.status || doc.Message == "" ||
+		if err := json.Unmarshal([]byte(a.body), &doc); err != nil || doc.StatusCode != tt.status ||
+			doc.Message == "" ||
 			doc.Error == "" {
 			t.Errorf("%s: %s, %v", tt.name, a.body, err)
 		}
@@ -229,7 +234,8 @@ func TestIdentity_azidentity(t *testing.T) {
 	if err != nil || token.Token != key {
 		t.Errorf("%v", err)
 	}
-	_, err = cred.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}})
+	_, err = cred.GetToken(t.Context(),
+		policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}})
 	if err == nil || !strings.Contains(err.Error(), "cannot sign in under --managed-identity") ||
 		strings.Contains(err.Error(), identityHeader) {
 		t.Errorf("Key Vault: %v", err)

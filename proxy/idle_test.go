@@ -29,7 +29,8 @@ func (b base) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func respond(r *http.Request, body io.Reader) *http.Response {
-	return &http.Response{StatusCode: 200, Status: "200 OK", Header: http.Header{}, Body: io.NopCloser(body), ContentLength: -1, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+	return &http.Response{StatusCode: 200, Status: "200 OK", Header: http.Header{}, Body: io.NopCloser(body),
+		ContentLength: -1, Request: r, ProtoMajor: 1, ProtoMinor: 1}
 }
 
 // stalling is a body that ends with its request's context, after some pieces that
@@ -87,11 +88,13 @@ func TestIdle(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), &auth.Options{Base: tt.answer})
+				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword),
+					&auth.Options{Base: tt.answer})
 				if err != nil {
 					t.Fatal(err)
 				}
-				h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+				h, err := proxy.New(upstream,
+					&proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -101,7 +104,8 @@ func TestIdle(t *testing.T) {
 				w := httptest.NewRecorder()
 				start := time.Now()
 				aborted := serve(h, w, r)
-				if took := time.Since(start); took != tt.takes || aborted != tt.aborted || w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
+				if took := time.Since(start); took != tt.takes || aborted != tt.aborted || w.Code != tt.status ||
+					!strings.Contains(w.Body.String(), tt.body) {
 					t.Errorf("after %s: aborted %t, %d %s", took, aborted, w.Code, w.Body)
 				}
 				if err := h.Close(); err != nil {
@@ -120,12 +124,13 @@ func TestIdle(t *testing.T) {
 func TestStalledClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false
-		upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), &auth.Options{Base: base(func(r *http.Request) (*http.Response, error) {
-			_, err := io.Copy(io.Discard, r.Body)
-			ended = true
-			_ = r.Body.Close()
-			return nil, err
-		})})
+		upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword),
+			&auth.Options{Base: base(func(r *http.Request) (*http.Response, error) {
+				_, err := io.Copy(io.Discard, r.Body)
+				ended = true
+				_ = r.Body.Close()
+				return nil, err
+			})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,11 +219,13 @@ func TestStalledRequest(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword), nil)
+				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword),
+					nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+				h, err := proxy.New(upstream,
+					&proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
 				if err != nil {
 					t.Fatal(err)
 				}

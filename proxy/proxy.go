@@ -134,8 +134,9 @@ func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 	bad := func(reason string) (*Handler, error) {
 		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "make a proxy", Reason: reason}
 	}
-	h := &Handler{upstream: upstream, hosts: map[string]bool{}, scheme: opts.Scheme, open: opts.Open, scopeMap: opts.ScopeMap,
-		pass: opts.PassRedirects, record: opts.Record, log: opts.Logger}
+	h := &Handler{upstream: upstream, hosts: map[string]bool{}, scheme: opts.Scheme, open: opts.Open,
+		scopeMap: opts.ScopeMap,
+		pass:     opts.PassRedirects, record: opts.Record, log: opts.Logger}
 	if h.scheme == "" {
 		h.scheme = "https"
 	}

@@ -130,7 +130,8 @@ func (f *fixture) form(path string, values url.Values) answer {
 // token gets an access token for a scope with the client key.
 func (f *fixture) token(scope string) string {
 	f.t.Helper()
-	a := f.form("/oauth2/token", url.Values{"grant_type": {"password"}, "username": {"u"}, "password": {key}, "service": {f.host()}, "scope": {scope}})
+	a := f.form("/oauth2/token", url.Values{"grant_type": {"password"}, "username": {"u"}, "password": {key},
+		"service": {f.host()}, "scope": {scope}})
 	var doc struct {
 		AccessToken string `json:"access_token"`
 	}

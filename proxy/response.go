@@ -130,7 +130,8 @@ func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 	switch {
 	case isRedirect(resp):
 		to, err := resp.Location()
-		if !c.op.IsBlob() || err != nil || to.Host == "" || to.User != nil || len(locations) != 1 || strings.EqualFold(to.Host, c.h.origin.Host) {
+		if !c.op.IsBlob() || err != nil || to.Host == "" || to.User != nil || len(locations) != 1 ||
+			strings.EqualFold(to.Host, c.h.origin.Host) {
 			c.badAnswer("the registry redirects what it should answer")
 			return false
 		}

@@ -33,7 +33,8 @@ func TestScopeMap(t *testing.T) {
 		{"head blob", "HEAD", "/v2/samples/app/blobs/" + blob, "repository:samples/app:pull"},
 		{"referrers", "GET", "/v2/samples/app/referrers/" + image.Digest, "repository:samples/app:pull"},
 		{"upload", "POST", "/v2/samples/app/blobs/uploads/", "repository:samples/app:pull,push"},
-		{"mount", "POST", "/v2/samples/base/blobs/uploads/?mount=" + blob + "&from=samples/app", "repository:samples/app:pull repository:samples/base:pull,push"},
+		{"mount", "POST", "/v2/samples/base/blobs/uploads/?mount=" + blob + "&from=samples/app",
+			"repository:samples/app:pull repository:samples/base:pull,push"},
 		{"lock", "PATCH", "/acr/v1/samples/app", "repository:samples/app:metadata_write"},
 		{"untag", "DELETE", "/acr/v1/samples/app/_tags/v9", "repository:samples/app:delete"},
 		{"delete manifest", "DELETE", "/v2/samples/app/manifests/v9", "repository:samples/app:delete"},
@@ -56,15 +57,19 @@ func TestScopeMap(t *testing.T) {
 		{"write without read", on("samples/app", "content/write"), "ping"},
 		{"push", on("samples/app", "content/read", "content/write"), "ping, manifest, head blob, referrers, upload"},
 		{"push to the target of a mount", on("samples/base", "content/read", "content/write"), "ping"},
-		{"both sides of a mount", append(on("samples/base", "content/read", "content/write"), on("samples/app", "content/read")...), "ping, manifest, head blob, referrers, mount"},
+		{"both sides of a mount", append(on("samples/base", "content/read", "content/write"),
+			on("samples/app", "content/read")...), "ping, manifest, head blob, referrers, mount"},
 		{"metadata", on("samples/app", "metadata/read"), "ping, tags, acr tags, attributes"},
 		{"locks", on("samples/app", "metadata/write"), "ping, lock"},
 		{"delete", on("samples/app", "content/delete"), "ping, untag, delete manifest"},
 		{"a prefix", on("samples/*", "content/read"), "ping, manifest, head blob, referrers"},
-		{"all below a prefix, no catalog", on("samples/*", all...), "ping, tags, acr tags, attributes, manifest, head blob, referrers, upload, mount, lock, untag, delete manifest"},
+		{"all below a prefix, no catalog", on("samples/*", all...),
+			"ping, tags, acr tags, attributes, manifest, head blob, referrers, upload, mount, lock, untag, delete " +
+				"manifest"},
 		{"a name that begins alike", on("sample", all...), "ping"},
 		{"root, metadata", on("*", "metadata/read"), "ping, catalog, acr catalog, tags, acr tags, attributes"},
-		{"root, all but metadata/read", on("*", "content/read", "content/write", "content/delete", "metadata/write"), "ping, manifest, head blob, referrers, upload, mount, lock, untag, delete manifest, elsewhere"},
+		{"root, all but metadata/read", on("*", "content/read", "content/write", "content/delete", "metadata/write"),
+			"ping, manifest, head blob, referrers, upload, mount, lock, untag, delete manifest, elsewhere"},
 		{"a gateway", []string{"gateway/edge/config/read"}, "ping"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,11 +89,15 @@ func TestScopeMap(t *testing.T) {
 					}
 				}
 				if a.StatusCode == http.StatusUnauthorized {
-					want := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() + `",scope="` + op.scope + `",error="insufficient_scope"`
+					want := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() + `",scope="` +
+						op.scope + `",error="insufficient_scope"`
 					if got := a.Header.Get("Www-Authenticate"); got != want || len(reg.Requests()) != 0 {
-						t.Errorf("%s: challenge %q\nwant %q; the registry saw %q", op.name, got, want, reg.Requests().Lines())
+						t.Errorf("%s: challenge %q\nwant %q; the registry saw %q", op.name, got, want,
+							reg.Requests().Lines())
 					}
-					if op.method != "HEAD" && !strings.HasPrefix(a.body, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"re`) {
+					if op.method != "HEAD" &&
+						!strings.HasPrefix(a.body,
+							`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"re`) {
 						t.Errorf("%s: %s", op.name, a.body)
 					}
 					continue
@@ -122,7 +131,8 @@ func TestTokenOfAnotherScope(t *testing.T) {
 	f := start(t, reg, everything(reg), proxy.Options{})
 	bearer := "Bearer " + f.token("repository:samples/app:pull")
 	reg.ResetRequests()
-	for _, target := range []string{"GET /v2/samples/app/tags/list", "POST /v2/samples/zoo/blobs/uploads/?mount=" + image.Blobs[0] + "&from=samples/app"} {
+	for _, target := range []string{"GET /v2/samples/app/tags/list", "POST /v2/samples/zoo/blobs/uploads/?mount=" +
+		image.Blobs[0] + "&from=samples/app"} {
 		method, path, _ := strings.Cut(target, " ")
 		req := f.request(method, path, nil)
 		req.Header.Set("Authorization", bearer)
@@ -130,7 +140,9 @@ func TestTokenOfAnotherScope(t *testing.T) {
 		if a.StatusCode != 401 || !strings.Contains(a.Header.Get("Www-Authenticate"), `,error="insufficient_scope"`) {
 			t.Errorf("%s: %s", target, a.Status)
 		}
-		if method == "POST" && !strings.Contains(a.body, `"detail":[{"Type":"repository","Name":"samples/zoo","Action":"pull"},{"Type":"repository","Name":"samples/zoo","Action":"push"},{"Type":"repository","Name":"samples/app","Action":"pull"}]`) {
+		if method == "POST" &&
+			!strings.Contains(a.body,
+				`"detail":[{"Type":"repository","Name":"samples/zoo","Action":"pull"},{"Type":"repository","Name":"samples/zoo","Action":"push"},{"Type":"repository","Name":"samples/app","Action":"pull"}]`) {
 			t.Errorf("%s", a.body)
 		}
 	}
@@ -147,7 +159,8 @@ func TestAllRepositories(t *testing.T) {
 	for _, name := range []string{"samples/app", "private/app"} {
 		reg.Push(name, "v1")
 	}
-	targets := []string{"GET /v2/samples/app/tags/list", "GET /v2/private/app/tags/list", "GET /v2/samples/app/manifests/v1", "GET /acr/v1/_catalog"}
+	targets := []string{"GET /v2/samples/app/tags/list", "GET /v2/private/app/tags/list",
+		"GET /v2/samples/app/manifests/v1", "GET /acr/v1/_catalog"}
 	for _, tt := range []struct {
 		scope    string
 		scopeMap *scopemap.Map
@@ -157,7 +170,8 @@ func TestAllRepositories(t *testing.T) {
 		{"registry:catalog:* repository:*:*", nil, []int{200, 200, 200, 200}},
 		{"repository:*:metadata_read", nil, []int{200, 200, 401, 401}},
 		{"registry:*:*", nil, []int{401, 401, 401, 401}},
-		{"registry:catalog:* repository:*:*", mapOf(t, "repositories/samples/*/metadata/read"), []int{200, 401, 401, 401}},
+		{"registry:catalog:* repository:*:*", mapOf(t, "repositories/samples/*/metadata/read"),
+			[]int{200, 401, 401, 401}},
 	} {
 		f := start(t, reg, everything(reg), proxy.Options{ScopeMap: tt.scopeMap})
 		bearer := "Bearer " + f.token(tt.scope)
@@ -165,9 +179,11 @@ func TestAllRepositories(t *testing.T) {
 			method, path, _ := strings.Cut(target, " ")
 			req := f.request(method, path, nil)
 			req.Header.Set("Authorization", bearer)
-			req.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json")
+			req.Header.Set("Accept",
+				"application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json")
 			if a := f.do(req); a.StatusCode != tt.want[i] {
-				t.Errorf("%s, scope map %v: %s: %d, want %d", tt.scope, tt.scopeMap != nil, target, a.StatusCode, tt.want[i])
+				t.Errorf("%s, scope map %v: %s: %d, want %d", tt.scope, tt.scopeMap != nil, target, a.StatusCode,
+					tt.want[i])
 			}
 		}
 	}
@@ -183,11 +199,14 @@ func TestOtherRightsThanDerived(t *testing.T) {
 		repository := strings.Split(r.URL.Path, "/")[2]
 		want := "repository:" + repository + ":metadata_read"
 		if scopes[len(scopes)-1] != want {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="`+up.srv.URL+`/oauth2/token",service="`+up.host()+`",scope="`+want+`",error="insufficient_scope"`)
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+up.srv.URL+`/oauth2/token",service="`+up.host()+
+				`",scope="`+want+`",error="insufficient_scope"`)
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	f := startFake(t, up, proxy.Options{ScopeMap: mapOf(t, "repositories/both/content/read", "repositories/both/metadata/read", "repositories/one/content/read")})
+	f := startFake(t, up,
+		proxy.Options{ScopeMap: mapOf(t, "repositories/both/content/read", "repositories/both/metadata/read",
+			"repositories/one/content/read")})
 	for _, tt := range []struct {
 		repository string
 		want       int
@@ -196,12 +215,14 @@ func TestOtherRightsThanDerived(t *testing.T) {
 		if a.StatusCode != tt.want {
 			t.Errorf("%s: %s", tt.repository, a.Status)
 		}
-		challenge := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() + `",scope="repository:one:metadata_read",error="insufficient_scope"`
+		challenge := `Bearer realm="` + f.srv.URL + `/oauth2/token",service="` + f.host() +
+			`",scope="repository:one:metadata_read",error="insufficient_scope"`
 		if tt.want == 401 && a.Header.Get("Www-Authenticate") != challenge {
 			t.Errorf("challenge %q", a.Header.Get("Www-Authenticate"))
 		}
 	}
-	if diff := cmp.Diff([]string{"repository:both:pull", "repository:both:metadata_read", "repository:one:pull"}, up.scopes()); diff != "" {
+	if diff := cmp.Diff([]string{"repository:both:pull", "repository:both:metadata_read", "repository:one:pull"},
+		up.scopes()); diff != "" {
 		t.Errorf("tokens asked for (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"repository:both:metadata_read"}, f.recorded()); diff != "" {
@@ -226,7 +247,8 @@ func TestRecord(t *testing.T) {
 	if a := f.do(f.request("GET", "/acr/v1/samples/app", nil)); a.StatusCode != 401 { // refused here
 		t.Error(a.Status)
 	}
-	want := []string{"repository:samples/app:pull", "repository:samples/app:pull", "repository:samples/app:metadata_read"}
+	want := []string{"repository:samples/app:pull", "repository:samples/app:pull",
+		"repository:samples/app:metadata_read"}
 	if diff := cmp.Diff(want, f.recorded()); diff != "" {
 		t.Errorf("recorded (-want +got):\n%s", diff)
 	}

@@ -133,7 +133,8 @@ func TestStreams(t *testing.T) {
 func (f *fixture) dial() *tls.Conn {
 	f.t.Helper()
 	transport := f.srv.Client().Transport.(*http.Transport)
-	conn, err := tls.Dial("tcp", f.host(), &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	conn, err := tls.Dial("tcp", f.host(), &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs,
+		NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -170,7 +171,9 @@ func TestExpectContinue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			refuse = tt.refused
 			conn := f.dial()
-			fmt.Fprintf(conn, "POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n", digest, f.host())
+			fmt.Fprintf(conn,
+				"POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\nContent-Length: "+
+					"100000\r\n", digest, f.host())
 			if tt.authorization != "" {
 				fmt.Fprintf(conn, "Authorization: %s\r\n", tt.authorization)
 			}
@@ -217,7 +220,9 @@ func TestUnreadBody(t *testing.T) {
 		if tt.authorization != "" {
 			header = "Authorization: " + tt.authorization + "\r\n"
 		}
-		if _, err := fmt.Fprintf(conn, "POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n", digest, f.host(), len(chunk), header); err != nil {
+		if _, err := fmt.Fprintf(conn,
+			"POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n", digest,
+			f.host(), len(chunk), header); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write(chunk); err != nil {
@@ -270,7 +275,9 @@ func TestDroppedUpload(t *testing.T) {
 	const uploads = 8
 	for range uploads {
 		conn := f.dial()
-		fmt.Fprintf(conn, "POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nAuthorization: %s\r\n\r\n", digest, f.host(), 1<<30, basic("u", key))
+		fmt.Fprintf(conn,
+			"POST /v2/a/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nAuthorization: "+
+				"%s\r\n\r\n", digest, f.host(), 1<<30, basic("u", key))
 		if _, err := io.Copy(conn, zeros(2<<20)); err != nil {
 			t.Fatal(err)
 		}
@@ -338,7 +345,9 @@ func TestDroppedDownload(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	image := reg.Push("samples/app", "v1")
-	f := start(t, reg, everything(reg), proxy.Options{ScopeMap: mapOf(t, "repositories/samples/*/content/read", "repositories/samples/*/content/write", "repositories/samples/*/metadata/read")})
+	f := start(t, reg, everything(reg),
+		proxy.Options{ScopeMap: mapOf(t, "repositories/samples/*/content/read", "repositories/samples/*/content/write",
+			"repositories/samples/*/metadata/read")})
 	client := f.srv.Client()
 	var wg sync.WaitGroup
 	errs := make(chan error, 100)
@@ -356,7 +365,8 @@ func TestManyAtOnce(t *testing.T) {
 					{"POST", "/v2/samples/app/blobs/uploads/", nil, 202},
 					{"DELETE", "/v2/samples/app/manifests/v1", nil, 401},
 				} {
-					req, err := http.NewRequestWithContext(t.Context(), tt.method, f.srv.URL+tt.target, bytes.NewReader(tt.body))
+					req, err := http.NewRequestWithContext(t.Context(), tt.method, f.srv.URL+tt.target,
+						bytes.NewReader(tt.body))
 					if err != nil {
 						errs <- err
 						return

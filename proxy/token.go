@@ -86,7 +86,8 @@ func (t tokens) issueRefresh(host string) (string, error) {
 
 func (t tokens) issue(c claims, life time.Duration) (string, error) {
 	now := t.now()
-	c.ID, c.Subject, c.Issuer, c.Version, c.Roles = rand.Text(), "acrkit-proxy", "Azure Container Registry", "1.0", []string{}
+	c.ID, c.Subject, c.Issuer, c.Version, c.Roles = rand.Text(), "acrkit-proxy", "Azure Container Registry",
+		"1.0", []string{}
 	c.NotBefore, c.IssuedAt, c.Expires = now.Add(-backdate).Unix(), now.Add(-backdate).Unix(), now.Add(life).Unix()
 	payload, err := json.Marshal(c)
 	if err != nil {
@@ -155,7 +156,8 @@ func (t tokens) verify(token, host, grantType string) (claims, bool) {
 	}
 	var c claims
 	//rule:proxy-key-verify-2
-	if json.Unmarshal(data, &c) != nil || c.GrantType != grantType || c.Audience != host || t.now().Unix() >= c.Expires {
+	if json.Unmarshal(data, &c) != nil || c.GrantType != grantType || c.Audience != host ||
+		t.now().Unix() >= c.Expires {
 		return claims{}, false
 	}
 	return c, true

@@ -33,7 +33,8 @@ func (c *call) tokenService() {
 				return
 			}
 			if errors.Is(err, idle.ErrStalled) {
-				c.fail(http.StatusRequestTimeout, "UNSUPPORTED", "the rest of the request did not come within "+idle.ReadTime.String(), nil)
+				c.fail(http.StatusRequestTimeout, "UNSUPPORTED", "the rest of the request did not come within "+
+					idle.ReadTime.String(), nil)
 				return
 			}
 			c.fail(http.StatusBadRequest, "UNSUPPORTED", "the request is not a form", nil)
@@ -73,7 +74,8 @@ func (c *call) tokenService() {
 // exchange gives a refresh token for the client key, which a stub credential sends as an
 // Entra token.
 func (c *call) exchange(form url.Values) {
-	if !slices.Contains([]string{"access_token", "access_token_refresh_token", "refresh_token"}, form.Get("grant_type")) {
+	if !slices.Contains([]string{"access_token", "access_token_refresh_token", "refresh_token"},
+		form.Get("grant_type")) {
 		c.fail(http.StatusBadRequest, "UNSUPPORTED", "unsupported grant_type", nil)
 		return
 	}

@@ -55,7 +55,8 @@ func TestWhatGoesUp(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d requests", len(got))
 	}
-	if got[0].Method != "PUT" || got[0].RequestURI != "/v2/a/b/manifests/v1" || got[0].Host != up.host() || got[0].ContentLength != 2 {
+	if got[0].Method != "PUT" || got[0].RequestURI != "/v2/a/b/manifests/v1" || got[0].Host != up.host() ||
+		got[0].ContentLength != 2 {
 		t.Errorf("%s %s %s, %d bytes", got[0].Method, got[0].Host, got[0].RequestURI, got[0].ContentLength)
 	}
 	want := http.Header{
@@ -158,28 +159,50 @@ func TestPlaces(t *testing.T) {
 		wantStatus                   int
 		want                         string
 	}{
-		{name: "manifest", target: "PUT /v2/a/manifests/v1", location: "/v2/a/manifests/" + digest, wantStatus: 201, want: "/v2/a/manifests/" + digest},
-		{name: "absolute", target: "PUT /v2/a/manifests/v1", location: up.srv.URL + "/v2/a/manifests/" + digest, wantStatus: 201, want: "/v2/a/manifests/" + digest},
-		{name: "with a query", target: "PUT /v2/a/manifests/v1", location: "/v2/a/manifests/" + digest + "?sig=upstream-signature", wantStatus: 201, want: "/v2/a/manifests/" + digest},
-		{name: "another repository", target: "PUT /v2/a/manifests/v1", location: "/v2/b/manifests/" + digest, wantStatus: 502},
-		{name: "another host", target: "PUT /v2/a/manifests/v1", location: "https://evil.example/v2/a/manifests/" + digest, wantStatus: 502},
-		{name: "another port", target: "PUT /v2/a/manifests/v1", location: "http://127.0.0.1:1/v2/a/manifests/" + digest, wantStatus: 502},
-		{name: "scheme-relative", target: "PUT /v2/a/manifests/v1", location: "//evil.example/v2/a/manifests/" + digest, wantStatus: 502},
-		{name: "a user", target: "PUT /v2/a/manifests/v1", location: "http://me:x@" + up.host() + "/v2/a/manifests/" + digest, wantStatus: 502},
-		{name: "upload of another repository", target: "POST /v2/a/blobs/uploads/", location: "/v2/b/blobs/uploads/id?_state=x", status: 202, wantStatus: 502},
-		{name: "upload elsewhere", target: "POST /v2/a/blobs/uploads/", location: "https://storage.example/upload", status: 202, wantStatus: 502},
-		{name: "upload with too much", target: "POST /v2/a/blobs/uploads/", location: "/v2/a/blobs/uploads/id?_state=" + strings.Repeat("x", 8<<10), status: 202, wantStatus: 502},
-		{name: "link", target: "GET /v2/_catalog", link: `</v2/_catalog?last=a%2Fb&n=1&orderby=>; rel="next"`, status: 200, wantStatus: 200, want: `</v2/_catalog?last=a%2Fb&n=1>; rel="next"`},
-		{name: "absolute link", target: "GET /acr/v1/a/_tags", link: `<` + up.srv.URL + `/acr/v1/a/_tags?last=v1>; rel=next`, status: 200, wantStatus: 200, want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
-		{name: "link to another list", target: "GET /acr/v1/a/_tags", link: `</acr/v1/b/_tags?last=v1>; rel="next"`, status: 200, wantStatus: 502},
-		{name: "link elsewhere", target: "GET /acr/v1/a/_tags", link: `<https://evil.example/acr/v1/a/_tags?last=v1>; rel="next"`, status: 200, wantStatus: 502},
+		{name: "manifest", target: "PUT /v2/a/manifests/v1", location: "/v2/a/manifests/" + digest, wantStatus: 201,
+			want: "/v2/a/manifests/" + digest},
+		{name: "absolute", target: "PUT /v2/a/manifests/v1", location: up.srv.URL + "/v2/a/manifests/" + digest,
+			wantStatus: 201, want: "/v2/a/manifests/" + digest},
+		{name: "with a query", target: "PUT /v2/a/manifests/v1", location: "/v2/a/manifests/" + digest +
+			"?sig=upstream-signature", wantStatus: 201, want: "/v2/a/manifests/" + digest},
+		{name: "another repository", target: "PUT /v2/a/manifests/v1", location: "/v2/b/manifests/" + digest,
+			wantStatus: 502},
+		{name: "another host", target: "PUT /v2/a/manifests/v1", location: "https://evil.example/v2/a/manifests/" +
+			digest, wantStatus: 502},
+		{name: "another port", target: "PUT /v2/a/manifests/v1", location: "http://127.0.0.1:1/v2/a/manifests/" +
+			digest, wantStatus: 502},
+		{name: "scheme-relative", target: "PUT /v2/a/manifests/v1", location: "//evil.example/v2/a/manifests/" + digest,
+			wantStatus: 502},
+		{name: "a user", target: "PUT /v2/a/manifests/v1", location: "http://me:x@" + up.host() + "/v2/a/manifests/" +
+			digest, wantStatus: 502},
+		{name: "upload of another repository", target: "POST /v2/a/blobs/uploads/",
+			location: "/v2/b/blobs/uploads/id?_state=x", status: 202, wantStatus: 502},
+		{name: "upload elsewhere", target: "POST /v2/a/blobs/uploads/", location: "https://storage.example/upload",
+			status: 202, wantStatus: 502},
+		{name: "upload with too much", target: "POST /v2/a/blobs/uploads/", location: "/v2/a/blobs/uploads/id?_state=" +
+			strings.Repeat("x", 8<<10), status: 202, wantStatus: 502},
+		{name: "link", target: "GET /v2/_catalog", link: `</v2/_catalog?last=a%2Fb&n=1&orderby=>; rel="next"`,
+			status: 200, wantStatus: 200, want: `</v2/_catalog?last=a%2Fb&n=1>; rel="next"`},
+		{name: "absolute link", target: "GET /acr/v1/a/_tags", link: `<` + up.srv.URL +
+			`/acr/v1/a/_tags?last=v1>; rel=next`, status: 200, wantStatus: 200,
+			want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
+		{name: "link to another list", target: "GET /acr/v1/a/_tags", link: `</acr/v1/b/_tags?last=v1>; rel="next"`,
+			status: 200, wantStatus: 502},
+		{name: "link elsewhere", target: "GET /acr/v1/a/_tags",
+			link: `<https://evil.example/acr/v1/a/_tags?last=v1>; rel="next"`, status: 200, wantStatus: 502},
 		{name: "malformed link", target: "GET /v2/_catalog", link: `/v2/_catalog?last=x`, status: 200, wantStatus: 502},
-		{name: "long link", target: "GET /acr/v1/a/_tags", link: padded(16 << 10), status: 200, wantStatus: 200, want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
-		{name: "too long a link", target: "GET /acr/v1/a/_tags", link: padded(16<<10 + 1), status: 200, wantStatus: 502},
-		{name: "link of no list", target: "GET /v2/a/manifests/v1", link: `<https://evil.example>; rel="next"`, status: 200, wantStatus: 200},
-		{name: "redirect of a list", target: "GET /v2/_catalog", location: "https://evil.example/", status: 307, wantStatus: 502},
-		{name: "redirect of an upload", target: "POST /v2/a/blobs/uploads/", location: "/v2/a/blobs/uploads/", status: 307, wantStatus: 502},
-		{name: "out of order", target: "PUT /v2/a/manifests/v1", location: "/v2/a/blobs/" + digest, status: 416, wantStatus: 416, want: "/v2/a/blobs/" + digest},
+		{name: "long link", target: "GET /acr/v1/a/_tags", link: padded(16 << 10), status: 200, wantStatus: 200,
+			want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
+		{name: "too long a link", target: "GET /acr/v1/a/_tags", link: padded(16<<10 + 1), status: 200,
+			wantStatus: 502},
+		{name: "link of no list", target: "GET /v2/a/manifests/v1", link: `<https://evil.example>; rel="next"`,
+			status: 200, wantStatus: 200},
+		{name: "redirect of a list", target: "GET /v2/_catalog", location: "https://evil.example/", status: 307,
+			wantStatus: 502},
+		{name: "redirect of an upload", target: "POST /v2/a/blobs/uploads/", location: "/v2/a/blobs/uploads/",
+			status: 307, wantStatus: 502},
+		{name: "out of order", target: "PUT /v2/a/manifests/v1", location: "/v2/a/blobs/" + digest, status: 416,
+			wantStatus: 416, want: "/v2/a/blobs/" + digest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			header, status = http.Header{}, tt.status
@@ -214,7 +237,8 @@ func TestUploadState(t *testing.T) {
 		t.Helper()
 		a := f.send("POST", "/v2/"+repository+"/blobs/uploads/", nil)
 		u, err := url.Parse(a.Header.Get("Location"))
-		if err != nil || a.StatusCode != 202 || u.Host != "" || a.Header.Get("Range") != "0-0" || a.Header.Get("Docker-Upload-Uuid") == "" {
+		if err != nil || a.StatusCode != 202 || u.Host != "" || a.Header.Get("Range") != "0-0" ||
+			a.Header.Get("Docker-Upload-Uuid") == "" {
 			t.Fatalf("%s %v", a.Status, a.Header)
 		}
 		return u
@@ -225,7 +249,8 @@ func TestUploadState(t *testing.T) {
 	flipped[60] ^= 1
 	reg.ResetRequests()
 	for name, target := range map[string]string{
-		"another repository":   "/v2/samples/two/blobs/uploads/" + one.Path[strings.LastIndex(one.Path, "/")+1:] + "?" + one.RawQuery,
+		"another repository": "/v2/samples/two/blobs/uploads/" + one.Path[strings.LastIndex(one.Path, "/")+1:] + "?" +
+			one.RawQuery,
 		"another upload":       two.Path + "?" + one.RawQuery,
 		"no state":             one.Path,
 		"a changed state":      one.Path + "?_state=" + string(flipped),
@@ -258,7 +283,8 @@ func TestUploadState(t *testing.T) {
 		t.Error(a.Status)
 	}
 	a = f.send("PUT", next+"&digest="+sum, nil)
-	if a.StatusCode != 201 || a.Header.Get("Location") != "/v2/samples/one/blobs/"+sum || a.Header.Get("Docker-Content-Digest") != sum {
+	if a.StatusCode != 201 || a.Header.Get("Location") != "/v2/samples/one/blobs/"+sum ||
+		a.Header.Get("Docker-Content-Digest") != sum {
 		t.Error(a.Status, a.body, a.Header)
 	}
 	if a := f.send("GET", "/v2/samples/one/blobs/"+sum, nil); a.body != content {
@@ -334,7 +360,8 @@ func TestRedirects(t *testing.T) {
 			if a.StatusCode != tt.want || tt.want < 300 && a.body != tt.body {
 				t.Errorf("%s %s", a.Status, a.body)
 			}
-			if tt.want < 300 && a.Header.Get("Docker-Content-Digest") != digest || a.Header.Get("X-Ms-Blob-Type") != "" {
+			if tt.want < 300 && a.Header.Get("Docker-Content-Digest") != digest ||
+				a.Header.Get("X-Ms-Blob-Type") != "" {
 				t.Errorf("%v", a.Header)
 			}
 			if found := secretsIn(a); len(found) > 0 || a.Header.Get("Location") != "" {
@@ -377,20 +404,26 @@ func TestFailures(t *testing.T) {
 			status int
 			body   string
 		}{
-			{"GET /v2/samples/app/manifests/none", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest tagged by \"none\" is not found","detail":{"Tag":"none"}}]}`},
-			{"GET /acr/v1/none", 404, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"none\" is not found"}]}`},
-			{"DELETE /v2/samples/app/manifests/v1", 405, `{"errors":[{"code":"UNSUPPORTED","message":"A manifest can only be deleted by digest."}]}`},
+			{"GET /v2/samples/app/manifests/none", 404,
+				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest tagged by \"none\" is not found","detail":{"Tag":"none"}}]}`},
+			{"GET /acr/v1/none", 404,
+				`{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"none\" is not found"}]}`},
+			{"DELETE /v2/samples/app/manifests/v1", 405,
+				`{"errors":[{"code":"UNSUPPORTED","message":"A manifest can only be deleted by digest."}]}`},
 		} {
 			method, target, _ := strings.Cut(tt.target, " ")
 			a := f.send(method, target, nil)
-			if a.StatusCode != tt.status || strings.TrimSpace(a.body) != tt.body || a.Header.Get("X-Ms-Correlation-Request-Id") == "" {
+			if a.StatusCode != tt.status || strings.TrimSpace(a.body) != tt.body ||
+				a.Header.Get("X-Ms-Correlation-Request-Id") == "" {
 				t.Errorf("%s: %s %s", tt.target, a.Status, a.body)
 			}
 		}
 	})
 	t.Run("not a known operation", func(t *testing.T) {
 		reg.ResetRequests()
-		for _, target := range []string{"GET /", "GET /metadata/endpoints", "GET /subscriptions/x", "POST /tenant/oauth2/v2.0/token", "GET /emulator/", "GET /v2/UPPER/tags/list", "TRACE /v2/", "OPTIONS /v2/"} {
+		for _, target := range []string{"GET /", "GET /metadata/endpoints", "GET /subscriptions/x",
+			"POST /tenant/oauth2/v2.0/token", "GET /emulator/", "GET /v2/UPPER/tags/list", "TRACE /v2/",
+			"OPTIONS /v2/"} {
 			method, target, _ := strings.Cut(target, " ")
 			if a := f.send(method, target, nil); a.StatusCode != 404 || a.body != "404 page not found\n" {
 				t.Errorf("%s %s: %s %q", method, target, a.Status, a.body)
@@ -401,24 +434,30 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("no right", func(t *testing.T) {
-		reader := start(t, reg, reg.Token("reader", "repositories/samples/app/content/read").Credential(), proxy.Options{})
+		reader := start(t, reg, reg.Token("reader", "repositories/samples/app/content/read").Credential(),
+			proxy.Options{})
 		a := reader.send("GET", "/v2/samples/app/tags/list", nil)
-		want := `Bearer realm="` + reader.srv.URL + `/oauth2/token",service="` + reader.host() + `",scope="repository:samples/app:metadata_read",error="insufficient_scope"`
-		if a.StatusCode != 401 || a.Header.Get("Www-Authenticate") != want || !strings.Contains(a.body, `"Action":"metadata_read"`) {
+		want := `Bearer realm="` + reader.srv.URL + `/oauth2/token",service="` + reader.host() +
+			`",scope="repository:samples/app:metadata_read",error="insufficient_scope"`
+		if a.StatusCode != 401 || a.Header.Get("Www-Authenticate") != want ||
+			!strings.Contains(a.body, `"Action":"metadata_read"`) {
 			t.Errorf("%s %q %s", a.Status, a.Header.Get("Www-Authenticate"), a.body)
 		}
 	})
 	t.Run("locked", func(t *testing.T) {
-		if a := f.send("PATCH", "/acr/v1/samples/app/_tags/v1", strings.NewReader(`{"deleteEnabled":false}`)); a.StatusCode != 200 {
+		if a := f.send("PATCH", "/acr/v1/samples/app/_tags/v1",
+			strings.NewReader(`{"deleteEnabled":false}`)); a.StatusCode != 200 {
 			t.Fatal(a.Status, a.body)
 		}
-		if a := f.send("DELETE", "/acr/v1/samples/app/_tags/v1", nil); a.StatusCode != 405 || !strings.Contains(a.body, "REGISTRY_DISALLOWED_OPERATION") {
+		if a := f.send("DELETE", "/acr/v1/samples/app/_tags/v1", nil); a.StatusCode != 405 ||
+			!strings.Contains(a.body, "REGISTRY_DISALLOWED_OPERATION") {
 			t.Errorf("%s %s", a.Status, a.body)
 		}
 	})
 	t.Run("throttled", func(t *testing.T) {
 		defer reg.Fault(fault.Fault{Kind: fault.Throttle, RetryAfter: 7 * time.Second})()
-		if a := f.send("GET", "/v2/samples/app/tags/list", nil); a.StatusCode != 429 || a.Header.Get("Retry-After") != "7" || !strings.Contains(a.body, "TOOMANYREQUESTS") {
+		if a := f.send("GET", "/v2/samples/app/tags/list", nil); a.StatusCode != 429 ||
+			a.Header.Get("Retry-After") != "7" || !strings.Contains(a.body, "TOOMANYREQUESTS") {
 			t.Errorf("%s %s", a.Status, a.body)
 		}
 	})
@@ -432,9 +471,12 @@ func TestFailures(t *testing.T) {
 	}{
 		{name: "the credential is not accepted", password: "wrong-" + upstreamPassword, status: 403, code: "DENIED"},
 		{name: "no server listens", password: upstreamPassword, stop: true, status: 502, code: "UNAVAILABLE"},
-		{name: "the connection drops", password: upstreamPassword, answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status: 502, code: "UNAVAILABLE"},
+		{name: "the connection drops", password: upstreamPassword, answer: func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, status: 502, code: "UNAVAILABLE"},
 		{name: "a realm elsewhere", password: upstreamPassword, answer: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="https://evil.example/oauth2/token",service="x",scope="repository:a:pull"`)
+			w.Header().Set("WWW-Authenticate",
+				`Bearer realm="https://evil.example/oauth2/token",service="x",scope="repository:a:pull"`)
 			w.WriteHeader(401)
 		}, status: 502, code: "UNAVAILABLE"},
 	} {
@@ -446,7 +488,8 @@ func TestFailures(t *testing.T) {
 				up.srv.Close()
 			}
 			a := f.send("GET", "/v2/a/manifests/v1", nil)
-			if a.StatusCode != tt.status || !strings.HasPrefix(a.body, `{"errors":[{"code":"`+tt.code+`","message":"the proxy cannot `) {
+			if a.StatusCode != tt.status ||
+				!strings.HasPrefix(a.body, `{"errors":[{"code":"`+tt.code+`","message":"the proxy cannot `) {
 				t.Errorf("%s %s", a.Status, a.body)
 			}
 			if found := secretsIn(a); len(found) > 0 || strings.Contains(a.body, "\n\n") {

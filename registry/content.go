@@ -48,7 +48,8 @@ func (c *Client) ManifestContent(ctx context.Context, repository, reference stri
 		return Content{}, err
 	}
 	if !acrkit.IsTag(reference) && !acrkit.IsDigest(reference) {
-		return Content{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg, Reason: "this is neither a tag nor a digest (sha256:…)"}
+		return Content{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: q.op, Registry: c.reg,
+			Reason: "this is neither a tag nor a digest (sha256:…)"}
 	}
 	q.path = "/v2/" + repository + "/manifests/" + reference
 	a, err := c.do(ctx, q, nil)

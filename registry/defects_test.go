@@ -13,7 +13,9 @@ import (
 
 // D2: errors.As found nothing as soon as the registry sent two errors.
 func TestD2_SeveralErrors(t *testing.T) {
-	c, _ := newFake(t, answerJSON(400, `{"errors":[{"code":"NAME_INVALID","message":"the first"},{"code":"TAG_INVALID","message":"the second","detail":{"tag":"x"}}]}`))
+	c, _ := newFake(t,
+		answerJSON(400,
+			`{"errors":[{"code":"NAME_INVALID","message":"the first"},{"code":"TAG_INVALID","message":"the second","detail":{"tag":"x"}}]}`))
 	err := get(c)
 	first, ok := errors.AsType[acrkit.ServiceError](err)
 	if !ok || first.Code != "NAME_INVALID" {
@@ -66,7 +68,8 @@ func TestD3_RetryAfter(t *testing.T) {
 				if len(s.seen) != tc.requests || took < tc.atLeast || tc.atLeast == 0 && took != 0 {
 					t.Errorf("%d requests in %s", len(s.seen), took)
 				}
-				if (err != nil) != (tc.words != "") || err != nil && (!strings.Contains(err.Error(), tc.words) || !errors.Is(err, acrkit.CodeThrottled)) {
+				if (err != nil) != (tc.words != "") || err != nil && (!strings.Contains(err.Error(), tc.words) ||
+					!errors.Is(err, acrkit.CodeThrottled)) {
 					t.Error(err)
 				}
 			})

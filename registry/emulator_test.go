@@ -20,7 +20,8 @@ func TestClient_against_the_emulator(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("team/app", "v1", "v2")
 	reg.Push("team/other", "v1")
-	admin := reg.Token("admin", "repositories/*/content/read", "repositories/*/content/delete", "repositories/*/metadata/read", "repositories/*/metadata/write")
+	admin := reg.Token("admin", "repositories/*/content/read", "repositories/*/content/delete",
+		"repositories/*/metadata/read", "repositories/*/metadata/write")
 	c, err := registry.New(reg.Host(), reg.Transport(admin.Credential()), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,8 @@ func TestClient_against_the_emulator(t *testing.T) {
 	}
 
 	off, on := false, true
-	if tag, err := c.UpdateTag(ctx, "team/app", "v1", registry.AttributeChange{Delete: &off}); err != nil || tag.Attributes.Delete || !tag.Attributes.Write {
+	if tag, err := c.UpdateTag(ctx, "team/app", "v1", registry.AttributeChange{Delete: &off}); err != nil ||
+		tag.Attributes.Delete || !tag.Attributes.Write {
 		t.Errorf("%+v, %v", tag, err)
 	}
 	if err := c.DeleteTag(ctx, "team/app", "v1"); !errors.Is(err, acrkit.CodeLocked) {
@@ -69,7 +71,8 @@ func TestClient_against_the_emulator(t *testing.T) {
 	if _, err := c.Tag(ctx, "team/app", "v1"); !errors.Is(err, acrkit.CodeNotFound) {
 		t.Errorf("a deleted tag: %v", err)
 	}
-	if m, err := c.UpdateManifest(ctx, "team/app", tags[1].Digest, registry.AttributeChange{Write: &off}); err != nil || m.Attributes.Write {
+	if m, err := c.UpdateManifest(ctx, "team/app", tags[1].Digest, registry.AttributeChange{Write: &off}); err != nil ||
+		m.Attributes.Write {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if _, err := c.UpdateManifest(ctx, "team/app", tags[1].Digest, registry.AttributeChange{Write: &on}); err != nil {
@@ -78,10 +81,12 @@ func TestClient_against_the_emulator(t *testing.T) {
 	if err := c.DeleteManifest(ctx, "team/app", tags[1].Digest); err != nil {
 		t.Error(err)
 	}
-	if p, err := c.UpdateRepository(ctx, "team/other", registry.AttributeChange{List: &off}); err != nil || p.Attributes.List {
+	if p, err := c.UpdateRepository(ctx, "team/other", registry.AttributeChange{List: &off}); err != nil ||
+		p.Attributes.List {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if gone, err := c.DeleteRepository(ctx, "team/other"); err != nil || len(gone.Manifests) == 0 || !slices.Equal(gone.Tags, []string{"v1"}) {
+	if gone, err := c.DeleteRepository(ctx, "team/other"); err != nil || len(gone.Manifests) == 0 ||
+		!slices.Equal(gone.Tags, []string{"v1"}) {
 		t.Errorf("%+v, %v", gone, err)
 	}
 	if _, err := c.Repository(ctx, "team/other"); !errors.Is(err, acrkit.CodeNotFound) {
@@ -160,7 +165,8 @@ func TestClient_pages_of_the_emulator(t *testing.T) {
 		}
 		return out
 	}
-	for _, order := range []registry.Order{registry.OrderDefault, registry.OrderOldestFirst, registry.OrderNewestFirst} {
+	for _, order := range []registry.Order{registry.OrderDefault, registry.OrderOldestFirst,
+		registry.OrderNewestFirst} {
 		whole := registry.ListOptions{Order: order}
 		filtered := registry.ListOptions{Order: order, Digest: digest}
 		wantTags, wantOf, wantManifests := tags(&whole), tags(&filtered), manifests(&whole)

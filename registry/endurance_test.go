@@ -92,7 +92,8 @@ func (s *slowRegistry) give(kind string, life time.Duration) string {
 	defer s.mu.Unlock()
 	s.given++
 	ends := time.Now().Add(life)
-	claims, _ := json.Marshal(map[string]any{"jti": s.given, "iss": "Azure Container Registry", "aud": slowHost, "grant_type": kind, "exp": ends.Unix()})
+	claims, _ := json.Marshal(map[string]any{"jti": s.given, "iss": "Azure Container Registry", "aud": slowHost,
+		"grant_type": kind, "exp": ends.Unix()})
 	enc := base64.RawURLEncoding.EncodeToString
 	token := enc([]byte(`{"alg":"RS256"}`)) + "." + enc(claims) + "." + enc(make([]byte, 256)) // as long as a signature
 	s.good[token] = ends
@@ -114,7 +115,9 @@ func (s *slowRegistry) refuse() {
 func (s *slowRegistry) list(w http.ResponseWriter, r *http.Request) {
 	if !s.takes(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
 		s.refuse()
-		w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",error="invalid_token"`, slowHost, slowHost))
+		w.Header().Set("Www-Authenticate",
+			fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",error="invalid_token"`, slowHost,
+				slowHost))
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -125,7 +128,8 @@ func (s *slowRegistry) list(w http.ResponseWriter, r *http.Request) {
 	}
 	end := min(start+n, len(s.names))
 	if end < len(s.names) {
-		w.Header().Set("Link", fmt.Sprintf(`<%s?last=%s&n=%d&orderby=>; rel="next"`, r.URL.Path, url.QueryEscape(s.names[end-1]), n))
+		w.Header().Set("Link", fmt.Sprintf(`<%s?last=%s&n=%d&orderby=>; rel="next"`, r.URL.Path,
+			url.QueryEscape(s.names[end-1]), n))
 	}
 	names := s.names[start:end]
 	var doc any = map[string]any{"repositories": names}
@@ -153,9 +157,10 @@ func TestListForThreeHours(t *testing.T) {
 		path  string
 		list  func(*testing.T, *registry.Client) iter.Seq2[string, error]
 	}{
-		{"repositories", 20, 10 * time.Minute, catalog, func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
-			return c.Repositories(t.Context(), nil)
-		}},
+		{"repositories", 20, 10 * time.Minute, catalog,
+			func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
+				return c.Repositories(t.Context(), nil)
+			}},
 		{"tags", 100, 2 * time.Minute, tags, func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
 			return func(yield func(string, error) bool) {
 				for tag, err := range c.Tags(t.Context(), "team/app", nil) {
@@ -165,9 +170,10 @@ func TestListForThreeHours(t *testing.T) {
 				}
 			}
 		}},
-		{"repositories, page by page at long last", 3, 95 * time.Minute, catalog, func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
-			return c.Repositories(t.Context(), nil)
-		}},
+		{"repositories, page by page at long last", 3, 95 * time.Minute, catalog,
+			func(t *testing.T, c *registry.Client) iter.Seq2[string, error] {
+				return c.Repositories(t.Context(), nil)
+			}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -176,7 +182,8 @@ func TestListForThreeHours(t *testing.T) {
 				for i := range 1000*tt.pages - 1 {
 					s.names = append(s.names, fmt.Sprintf("name-%07d", i))
 				}
-				rt, err := auth.NewTransport(slowHost, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil), &auth.Options{Base: s})
+				rt, err := auth.NewTransport(slowHost, auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil),
+					&auth.Options{Base: s})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -209,7 +216,8 @@ func TestListForThreeHours(t *testing.T) {
 				if tokens < 3 || tokens > 6 {
 					t.Errorf("%d token requests, want one each 48 minutes or page", tokens)
 				}
-				want := map[string]int{tt.path: tt.pages, slowHost + "/oauth2/exchange": 2, "login.microsoftonline.com/tenant-1/oauth2/v2.0/token": 2}
+				want := map[string]int{tt.path: tt.pages, slowHost + "/oauth2/exchange": 2,
+					"login.microsoftonline.com/tenant-1/oauth2/v2.0/token": 2}
 				if diff := cmp.Diff(want, s.counts); diff != "" || s.refused > 0 {
 					t.Errorf("%d refusals; requests (-want +got):\n%s", s.refused, diff)
 				}
@@ -226,7 +234,8 @@ func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 		for i := range 29_999 {
 			s.names = append(s.names, fmt.Sprintf("name-%07d", i))
 		}
-		rt, err := auth.NewTransport(slowHost, auth.RefreshToken(s.give("refresh_token", 3*time.Hour)), &auth.Options{Base: s})
+		rt, err := auth.NewTransport(slowHost, auth.RefreshToken(s.give("refresh_token", 3*time.Hour)),
+			&auth.Options{Base: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +257,8 @@ func TestListForThreeHours_refreshTokenAlone(t *testing.T) {
 			got++
 		}
 		e, ok := errors.AsType[*acrkit.Error](failure)
-		if !ok || e.Code != acrkit.CodeCredentialRejected || !strings.Contains(e.Error(), "the ACR refresh token is not accepted") || e.Hint == "" {
+		if !ok || e.Code != acrkit.CodeCredentialRejected ||
+			!strings.Contains(e.Error(), "the ACR refresh token is not accepted") || e.Hint == "" {
 			t.Errorf("after %d of %d names: %v", got, len(s.names), failure)
 		}
 		// It holds out as long as its last access token.
@@ -285,7 +295,8 @@ func TestListFromASilentRegistry(t *testing.T) {
 					err = failure
 				}
 				took := time.Since(start).Truncate(time.Second)
-				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not answer within 30s"
+				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not " +
+					"answer within 30s"
 				if err == nil || err.Error() != want || acrkit.CodeOf(err) != acrkit.CodeUnavailable ||
 					took != time.Minute || s.counts[slowHost+silent] != 2 {
 					t.Errorf("%v after %s and %d requests", err, took, s.counts[slowHost+silent])

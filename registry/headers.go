@@ -107,7 +107,8 @@ func sameList(target string, page *url.URL) (url.Values, error) {
 		return nil, badLink("is not a URL")
 	}
 	next := page.ResolveReference(ref)
-	if next.Scheme != page.Scheme || !strings.EqualFold(next.Host, page.Host) || next.User != nil || next.Path != page.Path {
+	if next.Scheme != page.Scheme || !strings.EqualFold(next.Host, page.Host) || next.User != nil ||
+		next.Path != page.Path {
 		return nil, badLink("leads to another place")
 	}
 	query, err := url.ParseQuery(next.RawQuery)

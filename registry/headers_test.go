@@ -17,7 +17,8 @@ func TestNextPage(t *testing.T) {
 		want  string // the query; "-" none, "!" an error
 	}{
 		{"none", nil, "-"},
-		{"as_recorded", []string{`</acr/v1/_catalog?last=library%2Fbusybox&n=1&orderby=>; rel="next"`}, "last=library%2Fbusybox&n=1&orderby="},
+		{"as_recorded", []string{`</acr/v1/_catalog?last=library%2Fbusybox&n=1&orderby=>; rel="next"`},
+			"last=library%2Fbusybox&n=1&orderby="},
 		{"absolute", []string{`<https://r.azurecr.io/acr/v1/_catalog?last=a>; rel="next"`}, "last=a"},
 		{"query_only", []string{`<?last=a>;rel=next`}, "last=a"},
 		{"unquoted_and_upper_case", []string{`</acr/v1/_catalog?last=a> ; REL=NEXT`}, "last=a"},
@@ -71,7 +72,8 @@ func FuzzNextPage(f *testing.F) {
 		next := *page
 		next.RawQuery = query.Encode()
 		again, err := url.Parse(next.String())
-		if err != nil || again.Scheme != page.Scheme || again.Host != page.Host || again.Path != page.Path || again.User != nil {
+		if err != nil || again.Scheme != page.Scheme || again.Host != page.Host || again.Path != page.Path ||
+			again.User != nil {
 			t.Fatalf("%q leads to %q", link, next.String())
 		}
 		// And what it asks for survives being written as a link again.
@@ -86,7 +88,8 @@ func TestClient_broken_answers_keep_their_evidence(t *testing.T) {
 	c, _ := newFake(t, answerJSON(200, "<html>"))
 	_, err := c.Repository(background, "a")
 	e, ok := errors.AsType[*acrkit.Error](err)
-	if !ok || e.RequestID != "6f1c0000-0000-0000-0000-000000000000" || e.Status != 200 || e.Method != "GET" || e.URL != "https://myregistry.azurecr.io/acr/v1/a" {
+	if !ok || e.RequestID != "6f1c0000-0000-0000-0000-000000000000" || e.Status != 200 || e.Method != "GET" ||
+		e.URL != "https://myregistry.azurecr.io/acr/v1/a" {
 		t.Errorf("%+v", e)
 	}
 }

@@ -62,7 +62,8 @@ func catalog(names []string, link bool) http.HandlerFunc {
 		}
 		end := min(start+n, len(names))
 		if link && end < len(names) {
-			w.Header().Set("Link", fmt.Sprintf(`</acr/v1/_catalog?last=%s&n=%d&orderby=>; rel="next"`, url.QueryEscape(names[end-1]), n))
+			w.Header().Set("Link", fmt.Sprintf(`</acr/v1/_catalog?last=%s&n=%d&orderby=>; rel="next"`,
+				url.QueryEscape(names[end-1]), n))
 		}
 		fmt.Fprint(w, `{"repositories":[`)
 		for i, name := range names[start:end] {

@@ -16,7 +16,8 @@ func (c *Client) Repository(ctx context.Context, name string) (RepositoryPropert
 
 // UpdateRepository sets attributes of a repository and returns its properties.
 // It needs metadata/write on it.
-func (c *Client) UpdateRepository(ctx context.Context, name string, change AttributeChange) (RepositoryProperties, error) {
+func (c *Client) UpdateRepository(ctx context.Context, name string,
+	change AttributeChange) (RepositoryProperties, error) {
 	q, err := c.patch(fmt.Sprintf("change attributes of the repository %q", clip(name)), change)
 	if err != nil {
 		return RepositoryProperties{}, err
@@ -43,7 +44,8 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	if err := acrkit.CheckRepositoryName(name); err != nil {
 		return DeletedRepository{}, err
 	}
-	q := call{op: fmt.Sprintf("delete the repository %q", name), method: http.MethodDelete, path: "/acr/v1/" + name, accept: deleted}
+	q := call{op: fmt.Sprintf("delete the repository %q", name), method: http.MethodDelete, path: "/acr/v1/" + name,
+		accept: deleted}
 	a, err := c.do(ctx, q, nil)
 	if err != nil {
 		return DeletedRepository{}, err
@@ -57,7 +59,8 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 
 // Tag returns a tag. It needs metadata/read on the repository.
 func (c *Client) Tag(ctx context.Context, repository, tag string) (Tag, error) {
-	return c.tag(ctx, call{op: fmt.Sprintf("read the tag %q of %q", clip(tag), clip(repository)), method: http.MethodGet}, repository, tag)
+	return c.tag(ctx, call{op: fmt.Sprintf("read the tag %q of %q", clip(tag), clip(repository)),
+		method: http.MethodGet}, repository, tag)
 }
 
 // UpdateTag sets attributes of a tag and returns it. It needs metadata/write on
@@ -90,7 +93,8 @@ func (c *Client) tag(ctx context.Context, q call, repository, tag string) (Tag, 
 // DeleteTag removes a tag and leaves the manifest it points to. It needs
 // content/delete on the repository.
 func (c *Client) DeleteTag(ctx context.Context, repository, tag string) error {
-	q := call{op: fmt.Sprintf("delete the tag %q of %q", clip(tag), clip(repository)), method: http.MethodDelete, accept: deleted}
+	q := call{op: fmt.Sprintf("delete the tag %q of %q", clip(tag), clip(repository)), method: http.MethodDelete,
+		accept: deleted}
 	if err := c.checkTag(q.op, repository, tag); err != nil {
 		return err
 	}
@@ -102,12 +106,14 @@ func (c *Client) DeleteTag(ctx context.Context, repository, tag string) error {
 // Manifest returns a manifest's properties, by its digest. It needs
 // metadata/read on the repository.
 func (c *Client) Manifest(ctx context.Context, repository, digest string) (Manifest, error) {
-	return c.manifest(ctx, call{op: fmt.Sprintf("read the manifest %s of %q", clip(digest), clip(repository)), method: http.MethodGet}, repository, digest)
+	return c.manifest(ctx, call{op: fmt.Sprintf("read the manifest %s of %q", clip(digest), clip(repository)),
+		method: http.MethodGet}, repository, digest)
 }
 
 // UpdateManifest sets attributes of a manifest and returns it. It needs
 // metadata/write on the repository. Tags keep their own attributes.
-func (c *Client) UpdateManifest(ctx context.Context, repository, digest string, change AttributeChange) (Manifest, error) {
+func (c *Client) UpdateManifest(ctx context.Context, repository, digest string,
+	change AttributeChange) (Manifest, error) {
 	q, err := c.patch(fmt.Sprintf("change attributes of the manifest %s of %q", clip(digest), clip(repository)), change)
 	if err != nil {
 		return Manifest{}, err
@@ -135,7 +141,8 @@ func (c *Client) manifest(ctx context.Context, q call, repository, digest string
 // DeleteManifest deletes a manifest with all its tags, by its digest. It needs
 // content/delete on the repository. The children of an index stay.
 func (c *Client) DeleteManifest(ctx context.Context, repository, digest string) error {
-	q := call{op: fmt.Sprintf("delete the manifest %s of %q", clip(digest), clip(repository)), method: http.MethodDelete, accept: deleted}
+	q := call{op: fmt.Sprintf("delete the manifest %s of %q", clip(digest), clip(repository)),
+		method: http.MethodDelete, accept: deleted}
 	if err := c.checkDigest(q.op, repository, digest); err != nil {
 		return err
 	}

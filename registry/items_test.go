@@ -22,13 +22,16 @@ import (
 const someDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 func TestClient_Repository(t *testing.T) {
-	c, s := newFake(t, answerJSON(200, `{"registry":"R","imageName":"team/app","createdTime":"2021-03-16T15:14:35Z","manifestCount":10,"tagCount":4,
+	c, s := newFake(t,
+		answerJSON(200,
+			`{"registry":"R","imageName":"team/app","createdTime":"2021-03-16T15:14:35Z","manifestCount":10,"tagCount":4,
 		"changeableAttributes":{"deleteEnabled":true,"writeEnabled":false,"teleportEnabled":false}}`))
 	got, err := c.Repository(background, "team/app")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := RepositoryProperties{Name: "team/app", CreatedTime: time.Date(2021, 3, 16, 15, 14, 35, 0, time.UTC), ManifestCount: 10, TagCount: 4,
+	want := RepositoryProperties{Name: "team/app", CreatedTime: time.Date(2021, 3, 16, 15, 14, 35, 0, time.UTC),
+		ManifestCount: 10, TagCount: 4,
 		Attributes: Attributes{Delete: true, Write: false, List: true, Read: true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -53,18 +56,21 @@ func TestClient_updates(t *testing.T) {
 		answer, request string
 		call            func() (Attributes, error)
 	}{
-		{`{"imageName":"a","changeableAttributes":{"writeEnabled":false}}`, "PATCH /acr/v1/a", func() (Attributes, error) {
-			r, err := c.UpdateRepository(background, "a", change)
-			return r.Attributes, err
-		}},
-		{`{"tag":{"name":"v1","changeableAttributes":{"writeEnabled":false}}}`, "PATCH /acr/v1/a/_tags/v1", func() (Attributes, error) {
-			r, err := c.UpdateTag(background, "a", "v1", change)
-			return r.Attributes, err
-		}},
-		{`{"manifest":{"digest":"` + someDigest + `","changeableAttributes":{"writeEnabled":false}}}`, "PATCH /acr/v1/a/_manifests/" + someDigest, func() (Attributes, error) {
-			r, err := c.UpdateManifest(background, "a", someDigest, change)
-			return r.Attributes, err
-		}},
+		{`{"imageName":"a","changeableAttributes":{"writeEnabled":false}}`, "PATCH /acr/v1/a",
+			func() (Attributes, error) {
+				r, err := c.UpdateRepository(background, "a", change)
+				return r.Attributes, err
+			}},
+		{`{"tag":{"name":"v1","changeableAttributes":{"writeEnabled":false}}}`, "PATCH /acr/v1/a/_tags/v1",
+			func() (Attributes, error) {
+				r, err := c.UpdateTag(background, "a", "v1", change)
+				return r.Attributes, err
+			}},
+		{`{"manifest":{"digest":"` + someDigest + `","changeableAttributes":{"writeEnabled":false}}}`,
+			"PATCH /acr/v1/a/_manifests/" + someDigest, func() (Attributes, error) {
+				r, err := c.UpdateManifest(background, "a", someDigest, change)
+				return r.Attributes, err
+			}},
 	} {
 		answer, s.seen = tc.answer, nil
 		got, err := tc.call()
@@ -95,14 +101,16 @@ func TestClient_deletes(t *testing.T) {
 	if err := c.DeleteManifest(background, "team/app", "v1"); !errors.Is(err, acrkit.CodeUsage) {
 		t.Errorf("by tag: %v", err)
 	}
-	want := []string{"DELETE /acr/v1/team/app", "DELETE /acr/v1/team/app/_tags/v1", "DELETE /v2/team/app/manifests/" + someDigest}
+	want := []string{"DELETE /acr/v1/team/app", "DELETE /acr/v1/team/app/_tags/v1",
+		"DELETE /v2/team/app/manifests/" + someDigest}
 	if diff := cmp.Diff(want, s.seen); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestClient_items_with_missing_fields(t *testing.T) {
-	for _, body := range []string{``, `{}`, `[]`, `null`, `{"tag":null,"manifest":null}`, `{"tag":{},"manifest":{}}`, `{"tag":7}`, `{"changeableAttributes":null}`} {
+	for _, body := range []string{``, `{}`, `[]`, `null`, `{"tag":null,"manifest":null}`, `{"tag":{},"manifest":{}}`,
+		`{"tag":7}`, `{"changeableAttributes":null}`} {
 		c, _ := newFake(t, answerJSON(200, body))
 		_, err1 := c.Repository(background, "a")
 		_, err2 := c.Tag(background, "a", "v1")
@@ -142,7 +150,8 @@ func TestClient_refuses_names_that_cannot_be(t *testing.T) {
 	} {
 		c, _ := newFake(t, answerJSON(200, tc.body))
 		err := calls[tc.call](c)
-		if !errors.Is(err, acrkit.CodeProtocol) || !strings.Contains(err.Error(), " belongs") || strings.ContainsAny(err.Error(), "\x1b\a\n") {
+		if !errors.Is(err, acrkit.CodeProtocol) || !strings.Contains(err.Error(), " belongs") ||
+			strings.ContainsAny(err.Error(), "\x1b\a\n") {
 			t.Errorf("%s, %s: %v", tc.call, tc.body, err)
 		}
 	}
@@ -155,7 +164,9 @@ func TestClient_refuses_names_that_cannot_be(t *testing.T) {
 
 func TestClient_errors(t *testing.T) {
 	challenge := func(params string) http.Header {
-		return http.Header{"Www-Authenticate": {`Bearer realm="https://myregistry.azurecr.io/oauth2/token",service="myregistry.azurecr.io"` + params}}
+		return http.Header{
+			"Www-Authenticate": {
+				`Bearer realm="https://myregistry.azurecr.io/oauth2/token",service="myregistry.azurecr.io"` + params}}
 	}
 	const unauthorized = `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"repository","Name":"team/app","Action":"metadata_read"}]}]}`
 	for _, tc := range []struct {
@@ -166,19 +177,34 @@ func TestClient_errors(t *testing.T) {
 		want   acrkit.Code
 		text   string
 	}{
-		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`), unauthorized, acrkit.CodeInsufficientScope, "the credential does not have metadata/read"},
-		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized, acrkit.CodeCredentialRejected, "requires a credential"},
-		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized, acrkit.CodeCredentialRejected, "did not accept"},
+		{"missing_right", 401, challenge(`,scope="repository:team/app:metadata_read",error="insufficient_scope"`),
+			unauthorized, acrkit.CodeInsufficientScope, "the credential does not have metadata/read"},
+		{"no_credential", 401, challenge(`,scope="repository:team/app:metadata_read"`), unauthorized,
+			acrkit.CodeCredentialRejected, "requires a credential"},
+		{"bad_token", 401, challenge(`,scope="repository:team/app:metadata_read",error="invalid_token"`), unauthorized,
+			acrkit.CodeCredentialRejected, "did not accept"},
 		{"bare_401", 401, nil, "", acrkit.CodeCredentialRejected, "did not accept"},
-		{"basic_401", 401, http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`}}, "", acrkit.CodeCredentialRejected, "did not accept"},
-		{"firewall", 403, nil, `{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`, acrkit.CodeDenied, "client with IP '1.2.3.4'"},
-		{"no_repository", 404, nil, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"team/app\" is not found"}]}`, acrkit.CodeNotFound, "no such repository"},
-		{"no_tag", 404, nil, `{"errors":[{"code":"TAG_UNKNOWN","message":"the specified tag does not exist"}]}`, acrkit.CodeNotFound, "no such tag"},
-		{"no_manifest", 404, nil, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":null}]}`, acrkit.CodeNotFound, "no such manifest"},
+		{"basic_401", 401, http.Header{"Www-Authenticate": {`Basic realm="Azure Container Registry"`}}, "",
+			acrkit.CodeCredentialRejected, "did not accept"},
+		{"firewall", 403, nil,
+			`{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`,
+			acrkit.CodeDenied, "client with IP '1.2.3.4'"},
+		{"no_repository", 404, nil,
+			`{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"team/app\" is not found"}]}`,
+			acrkit.CodeNotFound, "no such repository"},
+		{"no_tag", 404, nil, `{"errors":[{"code":"TAG_UNKNOWN","message":"the specified tag does not exist"}]}`,
+			acrkit.CodeNotFound, "no such tag"},
+		{"no_manifest", 404, nil, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":null}]}`,
+			acrkit.CodeNotFound, "no such manifest"},
 		{"not_acr", 404, nil, "404 page not found\n", acrkit.CodeNotFound, "does not know ACR"},
-		{"locked", 405, nil, `{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed","detail":{}}]}`, acrkit.CodeLocked, "a lock"},
-		{"throttled", 429, http.Header{"Retry-After": {"1"}}, `{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests."}]}`, acrkit.CodeThrottled, "too many requests"},
-		{"asks_for_too_long_a_wait", 429, http.Header{"Retry-After": {"3600"}}, "", acrkit.CodeThrottled, "asks to wait 1h0m0s"},
+		{"locked", 405, nil,
+			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed","detail":{}}]}`,
+			acrkit.CodeLocked, "a lock"},
+		{"throttled", 429, http.Header{"Retry-After": {"1"}},
+			`{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests."}]}`, acrkit.CodeThrottled,
+			"too many requests"},
+		{"asks_for_too_long_a_wait", 429, http.Header{"Retry-After": {"3600"}}, "", acrkit.CodeThrottled,
+			"asks to wait 1h0m0s"},
 		{"server_error", 500, nil, "oops", acrkit.CodeUnavailable, "the registry failed"},
 		{"teapot", 418, nil, "", acrkit.CodeProtocol, "unexpected answer 418"},
 	} {
@@ -197,7 +223,8 @@ func TestClient_errors(t *testing.T) {
 					t.Fatalf("got %v, want %s with %q", err, tc.want, tc.text)
 				}
 				e, _ := errors.AsType[*acrkit.Error](err)
-				if e.Status != tc.status || e.RequestID != "6f1c-1" || e.Method != "GET" || e.URL != "https://myregistry.azurecr.io/acr/v1/team/app/_tags/v1" {
+				if e.Status != tc.status || e.RequestID != "6f1c-1" || e.Method != "GET" ||
+					e.URL != "https://myregistry.azurecr.io/acr/v1/team/app/_tags/v1" {
 					t.Errorf("evidence: %+v", e)
 				}
 				if strings.Contains(tc.name, "missing_right") {
@@ -240,10 +267,15 @@ func TestClient_retries(t *testing.T) {
 	}{
 		{"get_500_twice", failing(2, 500, nil, ok), get, 3, true, 0, 3 * time.Second},
 		{"get_500_forever", failing(99, 500, nil, ok), get, attempts, false, 0, 5 * time.Second},
-		{"retry_after_is_a_lower_bound", failing(1, 429, http.Header{"Retry-After": {"20"}}, ok), get, 2, true, 20 * time.Second, 25 * time.Second},
-		{"retry_after_date", failing(1, 503, http.Header{"Retry-After": {"Mon, 02 Jan 2006 15:04:15 GMT"}, "Date": {"Mon, 02 Jan 2006 15:04:05 GMT"}}, ok), get, 2, true, 10 * time.Second, 15 * time.Second},
-		{"retry_after_past_the_ceiling", failing(1, 429, http.Header{"Retry-After": {"91"}}, ok), get, 1, false, 0, time.Second},
-		{"retry_after_nonsense", failing(1, 429, http.Header{"Retry-After": {"-5"}}, ok), get, 2, true, 0, 5 * time.Second},
+		{"retry_after_is_a_lower_bound", failing(1, 429, http.Header{"Retry-After": {"20"}}, ok), get, 2, true,
+			20 * time.Second, 25 * time.Second},
+		{"retry_after_date",
+			failing(1, 503, http.Header{"Retry-After": {"Mon, 02 Jan 2006 15:04:15 GMT"},
+				"Date": {"Mon, 02 Jan 2006 15:04:05 GMT"}}, ok), get, 2, true, 10 * time.Second, 15 * time.Second},
+		{"retry_after_past_the_ceiling", failing(1, 429, http.Header{"Retry-After": {"91"}}, ok), get, 1, false, 0,
+			time.Second},
+		{"retry_after_nonsense", failing(1, 429, http.Header{"Retry-After": {"-5"}}, ok), get, 2, true, 0,
+			5 * time.Second},
 		{"patch_500_is_not_repeated", failing(1, 500, nil, ok), patch, 1, false, 0, time.Second},
 		{"patch_429_is_repeated", failing(1, 429, nil, ok), patch, 2, true, 0, 5 * time.Second},
 		{"404_is_not_repeated", failing(1, 404, nil, ok), get, 1, false, 0, time.Second},
@@ -290,11 +322,19 @@ func TestClient_transport_errors(t *testing.T) {
 		text string
 		n    int
 	}{
-		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable, "refuses the connection", attempts},
-		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true}, acrkit.CodeUnavailable, "no host has the name myregistry.azurecr.io", 1},
-		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS, "the certificate of myregistry.azurecr.io is not trusted", 1},
-		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401, RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted}, acrkit.CodeCredentialRejected, "cannot read the repository \"a\" on myregistry.azurecr.io: cannot get a token: not accepted (401 credential_rejected, request r-1)", 1},
-		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}), acrkit.CodeUnavailable, "down", attempts},
+		{"refused_connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, acrkit.CodeUnavailable,
+			"refuses the connection", attempts},
+		{"unknown_host", &net.DNSError{Name: "myregistry.azurecr.io", Err: "no such host", IsNotFound: true},
+			acrkit.CodeUnavailable, "no host has the name myregistry.azurecr.io", 1},
+		{"certificate", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}, acrkit.CodeTLS,
+			"the certificate of myregistry.azurecr.io is not trusted", 1},
+		{"credential_refused", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Op: "get a token", Status: 401,
+			RequestID: "r-1", Reason: "not accepted", Hint: "do this", Granted: &granted},
+			acrkit.CodeCredentialRejected,
+			"cannot read the repository \"a\" on myregistry.azurecr.io: cannot get a token: not accepted (401 " +
+				"credential_rejected, request r-1)", 1},
+		{"token_service_down", fmt.Errorf("wrapped: %w", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "down"}),
+			acrkit.CodeUnavailable, "down", attempts},
 		{"canceled", context.Canceled, acrkit.CodeUnavailable, "canceled", attempts},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -325,9 +365,12 @@ func TestClient_waits_as_long_as_the_token_service_asks(t *testing.T) {
 		least    time.Duration
 		text     string
 	}{
-		{"throttled", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, Reason: "too many requests", RetryAfter: 30 * time.Second}, attempts, 3 * 30 * time.Second, "too many requests"},
-		{"unavailable", acrkit.Error{Code: acrkit.CodeUnavailable, Status: 503, Reason: "down", RetryAfter: 20 * time.Second}, attempts, 3 * 20 * time.Second, "down"},
-		{"past_the_ceiling", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, RetryAfter: 5 * time.Minute}, 1, 0, "the service asks to wait 5m0s, which is longer than the 1m30s"},
+		{"throttled", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, Reason: "too many requests",
+			RetryAfter: 30 * time.Second}, attempts, 3 * 30 * time.Second, "too many requests"},
+		{"unavailable", acrkit.Error{Code: acrkit.CodeUnavailable, Status: 503, Reason: "down",
+			RetryAfter: 20 * time.Second}, attempts, 3 * 20 * time.Second, "down"},
+		{"past_the_ceiling", acrkit.Error{Code: acrkit.CodeThrottled, Status: 429, RetryAfter: 5 * time.Minute}, 1, 0,
+			"the service asks to wait 5m0s, which is longer than the 1m30s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -343,7 +386,8 @@ func TestClient_waits_as_long_as_the_token_service_asks(t *testing.T) {
 				if told != took {
 					t.Errorf("told of %s, waited %s", told, took)
 				}
-				if rt.n != tc.attempts || took < tc.least || took > tc.least+5*time.Second || !strings.Contains(err.Error(), tc.text) {
+				if rt.n != tc.attempts || took < tc.least || took > tc.least+5*time.Second ||
+					!strings.Contains(err.Error(), tc.text) {
 					t.Errorf("%v after %d attempts in %s", err, rt.n, took)
 				}
 				if e, _ := errors.AsType[*acrkit.Error](err); e.RetryAfter != tc.err.RetryAfter {
@@ -396,7 +440,8 @@ func TestClient_ManifestContent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, s := newFake(t, func(w http.ResponseWriter, r *http.Request) {
-				for _, kind := range []string{"image.index", "image.manifest", "artifact.manifest"} { // the service wants each named
+				// the service wants each named
+				for _, kind := range []string{"image.index", "image.manifest", "artifact.manifest"} {
 					if !strings.Contains(r.Header.Get("Accept"), "application/vnd.oci."+kind+".v1+json") {
 						t.Errorf("Accept: %q", r.Header.Get("Accept"))
 					}
@@ -411,7 +456,8 @@ func TestClient_ManifestContent(t *testing.T) {
 			if acrkit.CodeOf(err) != tc.want {
 				t.Fatalf("%v, want %q", err, tc.want)
 			}
-			if err == nil && (string(got.Data) != body || got.Digest != right || got.MediaType == "" || s.seen[0] != "GET /v2/team/app/manifests/"+tc.reference) {
+			if err == nil && (string(got.Data) != body || got.Digest != right || got.MediaType == "" ||
+				s.seen[0] != "GET /v2/team/app/manifests/"+tc.reference) {
 				t.Errorf("%+v, %q", got, s.seen)
 			}
 		})

@@ -111,7 +111,9 @@ func (c *Client) Manifests(ctx context.Context, repository string, opts *ListOpt
 			}
 			return values(deref(page.Manifests), wireManifest.value), nil
 		},
-		name: func(m Manifest) string { return m.Digest }, updated: func(m Manifest) time.Time { return m.LastUpdateTime },
+		name: func(m Manifest) string {
+			return m.Digest
+		}, updated: func(m Manifest) time.Time { return m.LastUpdateTime },
 		malformed: Manifest.malformed,
 	}
 	l.opts.Digest = ""
@@ -173,7 +175,8 @@ func (l *lister[T]) check() error {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: l.op, Registry: l.c.reg, Reason: "the limit is negative"}
 	}
 	if l.opts.Digest != "" && !acrkit.IsDigest(l.opts.Digest) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: l.op, Registry: l.c.reg, Reason: "the digest to filter by is malformed"}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: l.op, Registry: l.c.reg,
+			Reason: "the digest to filter by is malformed"}
 	}
 	return nil
 }
@@ -265,8 +268,9 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 			return l.broken(a, "its pages lead in a circle")
 		}
 		if pages == maxPages {
-			return l.broken(a, fmt.Sprintf("it has more than %d pages, as no list has: the registry always names another",
-				maxPages))
+			return l.broken(a,
+				fmt.Sprintf("it has more than %d pages, as no list has: the registry always names another",
+					maxPages))
 		}
 		query = next
 	}

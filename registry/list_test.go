@@ -154,7 +154,8 @@ func TestClient_lists_and_silence(t *testing.T) {
 					}
 					return
 				}
-				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not answer within 30s"
+				const want = "cannot list repositories on myregistry.azurecr.io: myregistry.azurecr.io did not " +
+					"answer within 30s"
 				if len(got) != 0 || !errors.Is(err, acrkit.CodeUnavailable) || err.Error() != want {
 					t.Errorf("%d names, %v, want %s", len(got), err, want)
 				}
@@ -337,11 +338,15 @@ func TestClient_lists_fail_rather_than_fall_short(t *testing.T) {
 		want    acrkit.Code
 		text    string
 	}{
-		{"link_to_other_host", next(`<https://evil.example/acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol, "another place"},
-		{"link_to_other_host_by_slashes", next(`<//evil.example/acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol, "another place"},
-		{"link_to_plain_http", next(`<http://myregistry.azurecr.io/acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol, "another place"},
+		{"link_to_other_host", next(`<https://evil.example/acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol,
+			"another place"},
+		{"link_to_other_host_by_slashes", next(`<//evil.example/acr/v1/_catalog?last=a>; rel="next"`),
+			acrkit.CodeProtocol, "another place"},
+		{"link_to_plain_http", next(`<http://myregistry.azurecr.io/acr/v1/_catalog?last=a>; rel="next"`),
+			acrkit.CodeProtocol, "another place"},
 		{"link_to_other_path", next(`</acr/v1/other/_tags?last=a>; rel="next"`), acrkit.CodeProtocol, "another place"},
-		{"link_with_credential", next(`<https://u:p@myregistry.azurecr.io/acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol, "another place"},
+		{"link_with_credential", next(`<https://u:p@myregistry.azurecr.io/acr/v1/_catalog?last=a>; rel="next"`),
+			acrkit.CodeProtocol, "another place"},
 		{"link_malformed", next(`/acr/v1/_catalog?last=a; rel="next"`), acrkit.CodeProtocol, "malformed"},
 		{"circle_of_one", next(`</acr/v1/_catalog?last=a>; rel="next"`), acrkit.CodeProtocol, "circle"},
 		{"empty_pages", func(w http.ResponseWriter, r *http.Request) {
@@ -356,7 +361,9 @@ func TestClient_lists_fail_rather_than_fall_short(t *testing.T) {
 		{"no_list", answerJSON(200, "{}"), acrkit.CodeProtocol, "no list"},
 		{"nameless_item", answerJSON(200, `{"repositories":["a",""]}`), acrkit.CodeProtocol, "without a name"},
 		{"wrong_type", answerJSON(200, `{"repositories":"a"}`), acrkit.CodeProtocol, "not a page"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 307) }, acrkit.CodeProtocol, "redirect"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", 307)
+		}, acrkit.CodeProtocol, "redirect"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, _ := newFake(t, tc.handler)
@@ -437,19 +444,22 @@ func TestClient_Tags(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Tag{
-		{"v1", digest, time.Date(2021, 3, 16, 15, 14, 35, 104237000, time.UTC), time.Date(2021, 3, 16, 15, 14, 35, 104237100, time.UTC), Attributes{false, true, true, true}},
+		{"v1", digest, time.Date(2021, 3, 16, 15, 14, 35, 104237000, time.UTC),
+			time.Date(2021, 3, 16, 15, 14, 35, 104237100, time.UTC), Attributes{false, true, true, true}},
 		{"v2", "", time.Time{}, time.Time{}, Attributes{true, true, true, true}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if want := "GET /acr/v1/team/app/_tags?digest=sha256%3A" + digest[7:] + "&n=1000&orderby=timedesc"; s.seen[0] != want {
+	if want := "GET /acr/v1/team/app/_tags?digest=sha256%3A" + digest[7:] +
+		"&n=1000&orderby=timedesc"; s.seen[0] != want {
 		t.Errorf("asked %q, want %q", s.seen[0], want)
 	}
 }
 
 func TestClient_Tags_of_a_repository_without_tags(t *testing.T) {
-	for _, body := range []string{`{"imageName":"a"}`, `{"imageName":"a","tags":null}`, `{"imageName":"a","tags":[]}`, `{"tags":null}`} {
+	for _, body := range []string{`{"imageName":"a"}`, `{"imageName":"a","tags":null}`, `{"imageName":"a","tags":[]}`,
+		`{"tags":null}`} {
 		c, _ := newFake(t, answerJSON(200, body))
 		if got, err := collect(c.Tags(background, "a", nil)); err != nil || len(got) != 0 {
 			t.Errorf("%s: %v, %v", body, got, err)
@@ -459,7 +469,8 @@ func TestClient_Tags_of_a_repository_without_tags(t *testing.T) {
 
 func TestClient_Manifests(t *testing.T) {
 	one, two := "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64)
-	c, _ := newFake(t, answerJSON(200, `{"imageName":"a","manifests":[{"digest":"`+one+`","imageSize":5325,"architecture":"amd64","os":"linux",
+	c, _ := newFake(t, answerJSON(200, `{"imageName":"a","manifests":[{"digest":"`+one+
+		`","imageSize":5325,"architecture":"amd64","os":"linux",
 		"mediaType":"m","configMediaType":"c","tags":["latest"],"changeableAttributes":{"quarantineState":"Passed"}},{"digest":"`+two+`"}]}`))
 	got, err := collect(c.Manifests(background, "a", nil))
 	if err != nil {
@@ -467,7 +478,8 @@ func TestClient_Manifests(t *testing.T) {
 	}
 	all := Attributes{true, true, true, true}
 	want := []Manifest{
-		{Digest: one, Size: 5325, Architecture: "amd64", OS: "linux", MediaType: "m", ConfigMediaType: "c", Tags: []string{"latest"}, Attributes: all},
+		{Digest: one, Size: 5325, Architecture: "amd64", OS: "linux", MediaType: "m", ConfigMediaType: "c",
+			Tags: []string{"latest"}, Attributes: all},
 		{Digest: two, Attributes: all},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -37,7 +37,8 @@ func New(registry string, rt http.RoundTripper, opts *Options) (*Client, error) 
 		return nil, err
 	}
 	if rt == nil {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open a client", Registry: reg, Reason: "there is no RoundTripper to send requests with"}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open a client", Registry: reg,
+			Reason: "there is no RoundTripper to send requests with"}
 	}
 	if opts == nil {
 		opts = &Options{}

@@ -81,7 +81,9 @@ func (c *Client) do(ctx context.Context, q call, giveUp func(error) bool) (*answ
 			// Also for an error of the transport: its token service may ask to wait.
 			//rule:d3-do-2
 			if asked = e.RetryAfter; asked > maxRetryAfter {
-				e.Reason = fmt.Sprintf("the service asks to wait %s, which is longer than the %s that are waited at most", asked, maxRetryAfter)
+				e.Reason = fmt.Sprintf(
+					"the service asks to wait %s, which is longer than the %s that are waited at most", asked,
+					maxRetryAfter)
 				return nil, err
 			}
 		}

@@ -185,7 +185,8 @@ type wireRepository struct {
 }
 
 func (w wireRepository) value() RepositoryProperties {
-	return RepositoryProperties{w.Name, time.Time(w.CreatedTime), time.Time(w.LastUpdateTime), w.ManifestCount, w.TagCount, w.Attributes.value()}
+	return RepositoryProperties{w.Name, time.Time(w.CreatedTime), time.Time(w.LastUpdateTime), w.ManifestCount,
+		w.TagCount, w.Attributes.value()}
 }
 
 type wireTag struct {

@@ -21,8 +21,9 @@ func TestDecision_print(t *testing.T) {
 		{"", "nothing required"},
 		{"repository:samples/app:metadata_read,pull", "granted repository:samples/app:metadata_read,pull by " +
 			"repositories/samples/app/metadata/read, repositories/samples/*/content/read"},
-		{"repository:samples/app:pull,push", "granted repository:samples/app:pull by repositories/samples/*/content/read; " +
-			"missing repository:samples/app:push"},
+		{"repository:samples/app:pull,push",
+			"granted repository:samples/app:pull by repositories/samples/*/content/read; " +
+				"missing repository:samples/app:push"},
 		{"repository:other:pull", "missing repository:other:pull"},
 	} {
 		d := m.Decide(mustScope(t, tt.required))
@@ -51,7 +52,8 @@ func TestDecision_cmp(t *testing.T) {
 		t.Errorf("the same decision differs:\n%s", diff)
 	}
 	diff := cmp.Diff(one, decide("repositories/*/content/read", "repository:a:delete,pull"))
-	for _, want := range []string{"Missing:", "repository:a:push", "repository:a:delete", "By:", "repositories/a/content/read", "repositories/*/content/read"} {
+	for _, want := range []string{"Missing:", "repository:a:push", "repository:a:delete", "By:",
+		"repositories/a/content/read", "repositories/*/content/read"} {
 		if !strings.Contains(diff, want) {
 			t.Errorf("the difference lacks %q:\n%s", want, diff)
 		}

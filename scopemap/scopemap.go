@@ -28,7 +28,8 @@ func ParsePattern(s string) (Pattern, error) {
 		if len(quoted) > acrkit.MaxRepositoryName {
 			quoted = quoted[:64] + "…"
 		}
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map pattern", Reason: fmt.Sprintf("%q %s", quoted, why)}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map pattern",
+			Reason: fmt.Sprintf("%q %s", quoted, why)}
 	}
 	if s == string(Root) {
 		return Root, nil
@@ -85,7 +86,8 @@ type Rule struct {
 // line gateway/NAME/{config|message}/{read|write}.
 func ParseRule(line string) (Rule, error) {
 	bad := func(why string) (Rule, error) {
-		return Rule{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map action", Reason: fmt.Sprintf("%q %s", line, why)}
+		return Rule{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map action",
+			Reason: fmt.Sprintf("%q %s", line, why)}
 	}
 	if len(line) > 512 {
 		line = line[:64] + "…"
@@ -106,7 +108,8 @@ func ParseRule(line string) (Rule, error) {
 		switch action {
 		case "config/read", "config/write", "message/read", "message/write":
 		default:
-			return bad("has an action that gateways do not know (config/read, config/write, message/read, message/write)")
+			return bad(
+				"has an action that gateways do not know (config/read, config/write, message/read, message/write)")
 		}
 		if !gatewayName(name) {
 			return bad("does not name a connected registry")
@@ -118,7 +121,8 @@ func ParseRule(line string) (Rule, error) {
 	}
 	a, err := acrkit.ParseAction(action)
 	if err != nil || a.String() != action {
-		return bad("has an action that is none of content/read, content/write, content/delete, metadata/read, metadata/write")
+		return bad(
+			"has an action that is none of content/read, content/write, content/delete, metadata/read, metadata/write")
 	}
 	p, err := ParsePattern(name)
 	if err != nil {
@@ -329,10 +333,12 @@ func System() []Map {
 		mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
 	)
 	return []Map{
-		root("_repositories_admin", "Can perform all read, write and delete operations on the registry", mr, mw, cr, cw, cd),
+		root("_repositories_admin", "Can perform all read, write and delete operations on the registry", mr, mw,
+			cr, cw, cd),
 		root("_repositories_pull", "Can pull any repository of the registry", cr),
 		root("_repositories_pull_metadata_read", "Can perform all read operations on the registry", cr, mr),
 		root("_repositories_push", "Can push to any repository of the registry", cr, cw),
-		root("_repositories_push_metadata_write", "Can perform all read and write operations on the registry", mr, mw, cr, cw),
+		root("_repositories_push_metadata_write", "Can perform all read and write operations on the registry", mr,
+			mw, cr, cw),
 	}
 }

@@ -39,8 +39,10 @@ func TestPattern(t *testing.T) {
 		covers   []string
 		not      []string
 	}{
-		{"samples/app", false, []string{"samples/app"}, []string{"", "samples", "samples/app2", "samples/app/x", "samples/ap"}},
-		{"samples/*", true, []string{"samples/app", "samples/app/x/y"}, []string{"", "samples", "samples/", "samples2/app", "x/samples/app"}},
+		{"samples/app", false, []string{"samples/app"}, []string{"", "samples", "samples/app2", "samples/app/x",
+			"samples/ap"}},
+		{"samples/*", true, []string{"samples/app", "samples/app/x/y"},
+			[]string{"", "samples", "samples/", "samples2/app", "x/samples/app"}},
 		{"a/b/*", true, []string{"a/b/c"}, []string{"a/b", "a/c", "a/bc"}},
 		{"*", true, []string{"samples", "samples/app"}, []string{""}},
 	} {
@@ -95,7 +97,8 @@ func TestParsePattern_refuses(t *testing.T) {
 // TestPattern_unchecked makes sure that a pattern made without
 // ParsePattern grants no more than its own text.
 func TestPattern_unchecked(t *testing.T) {
-	for pattern, name := range map[scopemap.Pattern]string{"sam*": "samples", "": "", "**": "a", "a/*/b": "a/x/b", "*/b": "a/b", "a*/b": "ax/b", "/*": "a"} {
+	for pattern, name := range map[scopemap.Pattern]string{"sam*": "samples", "": "", "**": "a", "a/*/b": "a/x/b",
+		"*/b": "a/b", "a*/b": "ax/b", "/*": "a"} {
 		if pattern.Match(name) {
 			t.Errorf("%q covers %q", pattern, name)
 		}
@@ -122,7 +125,8 @@ func TestParseRule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Pattern != tc.pattern || r.Action != tc.action || r.IsGateway() != tc.gateway || r.String() != tc.line {
+			if r.Pattern != tc.pattern || r.Action != tc.action || r.IsGateway() != tc.gateway ||
+				r.String() != tc.line {
 				t.Errorf("ParseRule(%q) = %+v, text %q", tc.line, r, r)
 			}
 		})
@@ -230,22 +234,31 @@ func TestDecide(t *testing.T) {
 		by               []string
 	}{
 		{"nothing required", m, "", "", "", nil},
-		{"pull", m, "repository:sample/x:pull", "repository:sample/x:pull", "", []string{"repositories/sample/*/content/read"}},
-		{"pull and push, only the first", m, "repository:sample/x:pull,push", "repository:sample/x:pull", "repository:sample/x:push",
+		{"pull", m, "repository:sample/x:pull", "repository:sample/x:pull", "",
 			[]string{"repositories/sample/*/content/read"}},
-		{"rules add up", m, "repository:sample/team-a/project-b:delete,pull,push", "repository:sample/team-a/project-b:delete,pull,push", "",
-			[]string{"repositories/sample/team-a/project-b/content/delete", "repositories/sample/*/content/read", "repositories/sample/team-a/*/content/write"}},
-		{"a sibling", m, "repository:sample/team-a/project-c:delete", "", "repository:sample/team-a/project-c:delete", nil},
+		{"pull and push, only the first", m, "repository:sample/x:pull,push", "repository:sample/x:pull",
+			"repository:sample/x:push",
+			[]string{"repositories/sample/*/content/read"}},
+		{"rules add up", m, "repository:sample/team-a/project-b:delete,pull,push",
+			"repository:sample/team-a/project-b:delete,pull,push", "",
+			[]string{"repositories/sample/team-a/project-b/content/delete", "repositories/sample/*/content/read",
+				"repositories/sample/team-a/*/content/write"}},
+		{"a sibling", m, "repository:sample/team-a/project-c:delete", "", "repository:sample/team-a/project-c:delete",
+			nil},
 		{"the folder itself", m, "repository:sample:pull", "", "repository:sample:pull", nil},
 		{"another right", m, "repository:sample/x:metadata_read", "", "repository:sample/x:metadata_read", nil},
 		{"mount from what may be read", m, "repository:sample/team-a/x:pull,push repository:sample/y:pull",
-			"repository:sample/team-a/x:pull,push repository:sample/y:pull", "", []string{"repositories/sample/*/content/read", "repositories/sample/team-a/*/content/write"}},
+			"repository:sample/team-a/x:pull,push repository:sample/y:pull", "",
+			[]string{"repositories/sample/*/content/read", "repositories/sample/team-a/*/content/write"}},
 		{"mount from elsewhere", m, "repository:sample/team-a/x:pull,push repository:other:pull",
-			"repository:sample/team-a/x:pull,push", "repository:other:pull", []string{"repositories/sample/*/content/read", "repositories/sample/team-a/*/content/write"}},
-		{"scope map words are not wire words", m, "repository:sample/x:content/read", "", "repository:sample/x:content/read", nil},
+			"repository:sample/team-a/x:pull,push", "repository:other:pull",
+			[]string{"repositories/sample/*/content/read", "repositories/sample/team-a/*/content/write"}},
+		{"scope map words are not wire words", m, "repository:sample/x:content/read", "",
+			"repository:sample/x:content/read", nil},
 		{"star is no action", root, "repository:a:*", "", "repository:a:*", nil},
 		{"unknown type", root, "artifact-repository:a:metadata_read", "", "artifact-repository:a:metadata_read", nil},
-		{"catalog with the root", root, "registry:catalog:*", "registry:catalog:*", "", []string{"repositories/*/metadata/read"}},
+		{"catalog with the root", root, "registry:catalog:*", "registry:catalog:*", "",
+			[]string{"repositories/*/metadata/read"}},
 		{"catalog without the root", under, "registry:catalog:*", "", "registry:catalog:*", nil},
 		{"another registry right", root, "registry:deleted_catalog:*", "", "registry:deleted_catalog:*", nil},
 		{"another catalog word", root, "registry:catalog:read", "", "registry:catalog:read", nil},
@@ -253,7 +266,8 @@ func TestDecide(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			required := mustScope(t, tc.required)
 			d := tc.m.Decide(required)
-			if d.Granted.String() != tc.granted || d.Missing.String() != tc.missing || d.Allowed() != (tc.missing == "") {
+			if d.Granted.String() != tc.granted || d.Missing.String() != tc.missing ||
+				d.Allowed() != (tc.missing == "") {
 				t.Errorf("Decide(%q): granted %q, missing %q, allowed %v", required, d.Granted, d.Missing, d.Allowed())
 			}
 			var by []string
@@ -287,7 +301,8 @@ func TestDecide_uncheckedWords(t *testing.T) {
 	}
 	var zero scopemap.Rule
 	m := scopemap.Map{Rules: []scopemap.Rule{zero}}
-	if d := m.Decide(acrkit.NewScope(acrkit.Access{Type: "repository", Name: "", Actions: []string{"pull", ""}})); d.Allowed() || !d.Granted.IsEmpty() {
+	if d := m.Decide(acrkit.NewScope(acrkit.Access{Type: "repository", Name: "",
+		Actions: []string{"pull", ""}})); d.Allowed() || !d.Granted.IsEmpty() {
 		t.Errorf("the zero rule grants %q", d.Granted)
 	}
 }
@@ -295,9 +310,11 @@ func TestDecide_uncheckedWords(t *testing.T) {
 // TestDecide_impossibleNames: a wildcard grants nothing on what can never be a
 // repository; an access token for "samples/*" could be read as one for all.
 func TestDecide_impossibleNames(t *testing.T) {
-	m := mustParse(t, "repositories/*/content/read", "repositories/samples/*/content/read", "repositories/samples/app/content/read")
+	m := mustParse(t, "repositories/*/content/read", "repositories/samples/*/content/read",
+		"repositories/samples/app/content/read")
 	m.Rules = append(m.Rules, scopemap.Rule{Pattern: "samples/App", Action: acrkit.ContentRead}) // past the parser
-	for _, name := range []string{"samples/*", "*", "-a", "samples/-a", "samples/app:pull", "samples//app", "samples/app/", "/samples/app",
+	for _, name := range []string{"samples/*", "*", "-a", "samples/-a", "samples/app:pull", "samples//app",
+		"samples/app/", "/samples/app",
 		"samples/App", "samples/../app", "samples/a b", "samples/ä", strings.Repeat("a", acrkit.MaxRepositoryName+1)} {
 		required := acrkit.NewScope(acrkit.Access{Type: "repository", Name: name, Actions: []string{"pull"}})
 		if d := m.Decide(required); d.Allowed() || !d.Granted.IsEmpty() || !d.Missing.Equal(required) || len(d.By) > 0 {
@@ -328,7 +345,8 @@ func TestDecide_isLinear(t *testing.T) {
 	var d scopemap.Decision
 	allocs := testing.AllocsPerRun(1, func() { d = m.Decide(required) })
 	if most := float64(10 * required.Len()); allocs > most {
-		t.Errorf("%d rights against %d rules took %v allocations, want at most %v", required.Len(), len(lines), allocs, most)
+		t.Errorf("%d rights against %d rules took %v allocations, want at most %v", required.Len(), len(lines),
+			allocs, most)
 	}
 	if d.Granted.Len() != scopemap.MaxActions || d.Missing.Len() != required.Len()-scopemap.MaxActions {
 		t.Errorf("granted %d, missing %d of %d", d.Granted.Len(), d.Missing.Len(), required.Len())
@@ -337,7 +355,8 @@ func TestDecide_isLinear(t *testing.T) {
 
 func TestSystem(t *testing.T) {
 	want := map[string][]string{
-		"_repositories_admin":               {"metadata/read", "metadata/write", "content/read", "content/write", "content/delete"},
+		"_repositories_admin": {"metadata/read", "metadata/write", "content/read", "content/write",
+			"content/delete"},
 		"_repositories_pull":                {"content/read"},
 		"_repositories_pull_metadata_read":  {"content/read", "metadata/read"},
 		"_repositories_push":                {"content/read", "content/write"},
@@ -379,7 +398,8 @@ func genMap() *rapid.Generator[scopemap.Map] {
 		if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
 			return "gateway/g/config/read"
 		}
-		return "repositories/" + rapid.SampledFrom(patternPool).Draw(t, "pattern") + "/" + rapid.SampledFrom(acrkit.Actions()).Draw(t, "action").String()
+		return "repositories/" + rapid.SampledFrom(patternPool).Draw(t, "pattern") + "/" +
+			rapid.SampledFrom(acrkit.Actions()).Draw(t, "action").String()
 	})
 	return rapid.Custom(func(t *rapid.T) scopemap.Map {
 		m, err := scopemap.Parse(rapid.SliceOfN(line, 0, 6).Draw(t, "lines"))
@@ -479,7 +499,8 @@ func FuzzParsePattern(f *testing.F) {
 }
 
 func FuzzParseRule(f *testing.F) {
-	for _, s := range []string{"repositories/samples/app/content/read", "repositories/*/metadata/write", "gateway/g/config/read", "repositories/a/*/content/delete",
+	for _, s := range []string{"repositories/samples/app/content/read", "repositories/*/metadata/write",
+		"gateway/g/config/read", "repositories/a/*/content/delete",
 		"repositories//content/read", "repositories/content/read", "gateway/*/message/write"} {
 		f.Add(s, "samples/app")
 	}

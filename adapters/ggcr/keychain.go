@@ -50,7 +50,8 @@ func (k *keychain) ResolveContext(ctx context.Context, target authn.Resource) (a
 	// The target may be a registry or a repository: each repository may have another
 	// credential.
 	scope := acrkit.Scope{}
-	if name := strings.TrimPrefix(target.String(), target.RegistryStr()+"/"); acrkit.CheckRepositoryName(name) == nil && name != target.String() {
+	if name := strings.TrimPrefix(target.String(), target.RegistryStr()+"/"); acrkit.CheckRepositoryName(name) == nil &&
+		name != target.String() {
 		scope = acrkit.RepositoryScope(name, acrkit.ContentRead)
 	}
 	login, err := k.logins.At(ctx, target.RegistryStr(), scope)

@@ -35,7 +35,8 @@ func TestKeychain(t *testing.T) {
 	}{
 		{"scoped_token", "team/app", token.Credential(), ""},
 		{"scoped_token_refused", "secret", token.Credential(), "UNAUTHORIZED"},
-		{"service_principal", "secret", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), ""},
+		{"service_principal", "secret", auth.ServicePrincipal(principal.TenantID, principal.ClientID,
+			principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), ""},
 		{"by_repository", "team/app", auth.ByRepository(map[string]auth.Credential{"team": token.Credential()}), ""},
 		{"anonymous", "team/app", nil, "UNAUTHORIZED"},
 	} {
@@ -46,7 +47,8 @@ func TestKeychain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := remote.Head(ref, remote.WithAuthFromKeychain(keychain), remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
+			got, err := remote.Head(ref, remote.WithAuthFromKeychain(keychain),
+				remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
 			if tc.refused != "" {
 				if err == nil || !strings.Contains(strings.ToUpper(err.Error()), tc.refused) {
 					t.Errorf("%v, want a refusal", err)
@@ -97,13 +99,15 @@ func TestKeychain_regional_endpoint(t *testing.T) {
 	image := reg.Push("team/app", "v1")
 	token := reg.Token("ci-pull", "repositories/team/app/content/read")
 	_, port, _ := strings.Cut(reg.Host(), ":")
-	env := map[string]string{"ACR_NAME": "myregistry.azurecr.localhost:" + port, "ACR_TOKEN_NAME": token.Name, "ACR_TOKEN_PASSWORD": token.Password1}
+	env := map[string]string{"ACR_NAME": "myregistry.azurecr.localhost:" + port, "ACR_TOKEN_NAME": token.Name,
+		"ACR_TOKEN_PASSWORD": token.Password1}
 	source := ggcr.FromEnvironment(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	ref, err := name.ParseReference("myregistry.westeurope.geo.azurecr.localhost:" + port + "/team/app:v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := remote.Head(ref, remote.WithAuthFromKeychain(ggcr.Keychain(source, &auth.Options{Base: reg.RoundTripper()})),
+	got, err := remote.Head(ref,
+		remote.WithAuthFromKeychain(ggcr.Keychain(source, &auth.Options{Base: reg.RoundTripper()})),
 		remote.WithTransport(reg.RoundTripper()), remote.WithContext(t.Context()))
 	if err != nil || got.Digest.String() != image.Digest {
 		t.Errorf("%v, %v", got, err)
@@ -116,7 +120,8 @@ func TestKeychain_foreign_hosts(t *testing.T) {
 		t.Error("the source was asked")
 		return nil, nil
 	}, nil)
-	for _, host := range []string{"index.docker.io", "gcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io", "xazurecr.io"} {
+	for _, host := range []string{"index.docker.io", "gcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io",
+		"xazurecr.io"} {
 		reg, err := name.NewRegistry(host)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +134,8 @@ func TestKeychain_foreign_hosts(t *testing.T) {
 
 func TestFromEnvironment(t *testing.T) {
 	source := ggcr.FromEnvironment(func(name string) (string, bool) {
-		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}[name]
+		v, ok := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci",
+			"ACR_TOKEN_PASSWORD": "made-up-password"}[name]
 		return v, ok
 	})
 	for host, want := range map[string]string{"myregistry.azurecr.io": "ci", "other.azurecr.io": ""} {
@@ -150,18 +156,20 @@ func TestFromEnvironment(t *testing.T) {
 // No host of the battery gets a secret by the keychain.
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
-	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
-	hostile.Test(t, []string{secret}, func(_ context.Context, server string, network http.RoundTripper) (string, error) {
-		a, err := ggcr.Keychain(ggcr.Always(cred), &auth.Options{Base: network}).Resolve(resource(server))
-		if err != nil {
-			return "", err
-		}
-		config, err := a.Authorization()
-		if err != nil {
-			return "", err
-		}
-		return config.Password + config.IdentityToken, nil
-	})
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
+		secret, nil)
+	hostile.Test(t, []string{secret},
+		func(_ context.Context, server string, network http.RoundTripper) (string, error) {
+			a, err := ggcr.Keychain(ggcr.Always(cred), &auth.Options{Base: network}).Resolve(resource(server))
+			if err != nil {
+				return "", err
+			}
+			config, err := a.Authorization()
+			if err != nil {
+				return "", err
+			}
+			return config.Password + config.IdentityToken, nil
+		})
 }
 
 // resource is a registry as any text names it: name.NewRegistry would refuse most.

@@ -31,7 +31,8 @@ func TestStore(t *testing.T) {
 	}{
 		{"scoped_token", "team/app", token.Credential(), false},
 		{"scoped_token_refused", "secret", token.Credential(), true},
-		{"service_principal", "team/app", auth.ServicePrincipal(principal.TenantID, principal.ClientID, principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), false},
+		{"service_principal", "team/app", auth.ServicePrincipal(principal.TenantID, principal.ClientID,
+			principal.ClientSecret, &auth.EntraOptions{AuthorityHost: reg.AuthorityHost()}), false},
 		{"anonymous", "team/app", nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -44,7 +45,8 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				repo.Client = &remoteauth.Client{Client: &http.Client{Transport: reg.RoundTripper()}, Credential: credential}
+				repo.Client = &remoteauth.Client{Client: &http.Client{Transport: reg.RoundTripper()},
+					Credential: credential}
 				got, err := repo.Resolve(t.Context(), "v1")
 				switch {
 				case tc.refused && (err == nil || !strings.Contains(err.Error(), "401")):
@@ -62,12 +64,14 @@ func TestStore_foreign_hosts_and_writes(t *testing.T) {
 		t.Error("the source was asked")
 		return nil, nil
 	}, nil)
-	for _, host := range []string{"docker.io", "ghcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io", "myregistry"} {
+	for _, host := range []string{"docker.io", "ghcr.io", "myregistry.azurecr.io.evil.example", "azurecr.io",
+		"myregistry"} {
 		if c, err := s.Get(t.Context(), host); err != nil || c != remoteauth.EmptyCredential {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if s.Put(t.Context(), "myregistry.azurecr.io", remoteauth.Credential{}) == nil || s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
+	if s.Put(t.Context(), "myregistry.azurecr.io", remoteauth.Credential{}) == nil ||
+		s.Delete(t.Context(), "myregistry.azurecr.io") == nil {
 		t.Error("it takes what it does not keep")
 	}
 }
@@ -75,10 +79,12 @@ func TestStore_foreign_hosts_and_writes(t *testing.T) {
 // No host of the battery gets a secret by the store.
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
-	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil)
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
+		secret, nil)
 	source := orasauth.Always(cred)
-	hostile.Test(t, []string{secret}, func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
-		got, err := orasauth.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
-		return got.Password + got.RefreshToken + got.AccessToken, err
-	})
+	hostile.Test(t, []string{secret},
+		func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
+			got, err := orasauth.NewStore(source, &auth.Options{Base: network}).Get(ctx, server)
+			return got.Password + got.RefreshToken + got.AccessToken, err
+		})
 }

@@ -81,7 +81,8 @@ func explainCLI(err error) error {
 			out.Hint = login
 		}
 	case strings.Contains(text, "executable not found"):
-		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH", sentence.Fix(sentence.InstallCLI, nil)
+		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "there is no program az in PATH",
+			sentence.Fix(sentence.InstallCLI, nil)
 	case strings.Contains(text, "az login") || strings.Contains(text, "az account set"):
 		out.Code, out.Reason, out.Hint = acrkit.CodeCredentialMissing, "no account is signed in to it", login
 	case strings.Contains(text, "invalid character") || strings.Contains(text, "end of JSON"):

@@ -87,7 +87,8 @@ func (s *shared) settle(ctx context.Context, resp *http.Response) {
 // try after the answer; nil means none came. After other refusals the client rewinds its
 // calculator itself, and the rest of a large body need not be read.
 func triedAgain(resp *http.Response) bool {
-	return resp == nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
+	return resp == nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests ||
+		resp.StatusCode == http.StatusRequestTimeout
 }
 
 // joined is a body of which some was read before.
@@ -151,6 +152,7 @@ func (t *try) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "send a request again", Reason: "its body is still in use"}
+		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "send a request again",
+			Reason: "its body is still in use"}
 	}
 }

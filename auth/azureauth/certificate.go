@@ -48,7 +48,8 @@ var certificateFile = limit.Limit{Name: "a certificate file", Bytes: 256 << 10}
 //
 // A missing file is an error with [acrkit.CodeCredentialMissing], so that an [auth.Chain]
 // tries its next credential; one that cannot be used has [acrkit.CodeUsage].
-func Certificate(tenantID, clientID, file, password string, opts *azidentity.ClientCertificateCredentialOptions) auth.Credential {
+func Certificate(tenantID, clientID, file, password string,
+	opts *azidentity.ClientCertificateCredentialOptions) auth.Credential {
 	c := &certificate{tenant: tenantID, client: clientID, file: file, password: redact.NewSecret(password)}
 	if opts != nil {
 		c.opts = *opts
@@ -163,7 +164,8 @@ func (c *certificate) load() (*azidentity.ClientCertificateCredential, string, e
 }
 
 func (c *certificate) unusable(err error) error {
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the certificate in file %q", c.file), Reason: err.Error()}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the certificate in file %q", c.file),
+		Reason: err.Error()}
 	if from, ok := errors.AsType[*acrkit.Error](err); ok {
 		e.Code, e.Cause, e.Reason, e.Hint = from.Code, from.Cause, from.Reason, from.Hint
 	}
@@ -203,9 +205,12 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 		return usage("it "+loginfile.LeadingMark(string(data))+", which neither a PEM nor a PFX file has", "")
 	//rule:byte-order-marks-parse-certificates
 	case loginfile.ByteOrderMark(password.Reveal()) != "":
-		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.PasswordByteOrderMark, Reason: "its password " + loginfile.ByteOrderMark(password.Reveal())}
-	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) || bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):
-		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file", sentence.Fix(sentence.DecryptKey, nil))
+		return nil, nil, &acrkit.Error{Code: acrkit.CodeUsage, Cause: cause.PasswordByteOrderMark,
+			Reason: "its password " + loginfile.ByteOrderMark(password.Reveal())}
+	case isPEM && (bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY-----")) ||
+		bytes.Contains(data, []byte("Proc-Type: 4,ENCRYPTED"))):
+		return usage("its private key is encrypted, which Microsoft's library does not read in a PEM file",
+			sentence.Fix(sentence.DecryptKey, nil))
 	case isPEM && bytes.Contains(data, []byte("-----BEGIN EC PRIVATE KEY-----")):
 		return usage("its private key is not an RSA key, which is the only kind Entra takes", "")
 	case isPEM:
@@ -233,11 +238,15 @@ func parseCertificates(data []byte, password redact.Secret) ([]*x509.Certificate
 		return usage("its PEM blocks are not a certificate and an RSA private key", "")
 	case strings.Contains(text, "password incorrect"):
 		if password.IsZero() {
-			return usage("it is a PFX file with a password, and none is given", sentence.Fix(sentence.SetCertificatePassword, nil))
+			return usage("it is a PFX file with a password, and none is given",
+				sentence.Fix(sentence.SetCertificatePassword, nil))
 		}
 		return usage("its password is another one", "")
-	case strings.Contains(text, "unknown") || strings.Contains(text, "not implemented") || strings.Contains(text, "only"):
-		return usage("it is a PFX file with newer encryption than Microsoft's library reads (that of OpenSSL 3, for one)", sentence.Fix(sentence.ConvertPFX, nil))
+	case strings.Contains(text, "unknown") || strings.Contains(text, "not implemented") ||
+		strings.Contains(text, "only"):
+		return usage(
+			"it is a PFX file with newer encryption than Microsoft's library reads (that of OpenSSL 3, for one)",
+			sentence.Fix(sentence.ConvertPFX, nil))
 	}
 	return usage("it is neither a PEM nor a PFX file", "")
 }

@@ -20,7 +20,8 @@ func FuzzParseCertificates(f *testing.F) {
 		f.Add(data, "pfx-password-never-to-be-told")
 	}
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "")
-	f.Add([]byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "")
+	f.Add([]byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"),
+		"")
 	f.Add([]byte{}, "")
 	f.Fuzz(func(t *testing.T, data []byte, password string) {
 		certs, key, err := parseCertificates(data, redact.NewSecret(password))
@@ -28,7 +29,8 @@ func FuzzParseCertificates(f *testing.F) {
 			if acrkit.CodeOf(err) != acrkit.CodeUsage || certs != nil || key != nil {
 				t.Fatalf("%v, %v", certs, err)
 			}
-			if len(password) > 20 && strings.Contains(err.Error(), password) || len(data) > 40 && strings.Contains(err.Error(), string(data)) {
+			if len(password) > 20 && strings.Contains(err.Error(), password) || len(data) > 40 &&
+				strings.Contains(err.Error(), string(data)) {
 				t.Fatalf("the error quotes its input: %v", err)
 			}
 			return

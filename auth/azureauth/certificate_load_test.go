@@ -85,9 +85,11 @@ func TestCertificate_byteOrderMark(t *testing.T) {
 		if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		env := map[string]string{"ACR_NAME": "myregistry", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_CERTIFICATE_PATH": file, "AZURE_CLIENT_CERTIFICATE_PASSWORD": tt.password}
+		env := map[string]string{"ACR_NAME": "myregistry", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c",
+			"AZURE_CLIENT_CERTIFICATE_PATH": file, "AZURE_CLIENT_CERTIFICATE_PASSWORD": tt.password}
 		_, err := FromEnvironment(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, nil)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || tt.password != "" && acrkit.CauseOf(err) != cause.PasswordByteOrderMark {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || tt.password != "" &&
+			acrkit.CauseOf(err) != cause.PasswordByteOrderMark {
 			t.Errorf("%q: %v", tt.want, err)
 		}
 	}

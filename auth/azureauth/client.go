@@ -29,7 +29,8 @@ import (
 //
 // Errors: [acrkit.CodeUsage] for a malformed registry, [acrkit.CodeHostRefused]
 // for a host that no credential may be sent to.
-func NewContainerRegistryClient(registry string, cred auth.Credential, options *azcontainerregistry.ClientOptions) (*azcontainerregistry.Client, error) {
+func NewContainerRegistryClient(registry string, cred auth.Credential,
+	options *azcontainerregistry.ClientOptions) (*azcontainerregistry.Client, error) {
 	var o azcontainerregistry.ClientOptions
 	if options != nil {
 		o = *options
@@ -44,7 +45,8 @@ func NewContainerRegistryClient(registry string, cred auth.Credential, options *
 
 // NewContainerRegistryBlobClient is [NewContainerRegistryClient] for blobs and
 // uploads.
-func NewContainerRegistryBlobClient(registry string, cred auth.Credential, options *azcontainerregistry.BlobClientOptions) (*azcontainerregistry.BlobClient, error) {
+func NewContainerRegistryBlobClient(registry string, cred auth.Credential,
+	options *azcontainerregistry.BlobClientOptions) (*azcontainerregistry.BlobClient, error) {
 	var o azcontainerregistry.BlobClientOptions
 	if options != nil {
 		o = *options

@@ -29,7 +29,8 @@ import (
 const password = "correct-horse-battery-staple"
 
 func (f *fake) options() azcore.ClientOptions {
-	return azcore.ClientOptions{Transport: f.httpClient(), Retry: policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: time.Millisecond}}
+	return azcore.ClientOptions{Transport: f.httpClient(), Retry: policy.RetryOptions{RetryDelay: time.Millisecond,
+		MaxRetryDelay: time.Millisecond}}
 }
 
 func (f *fake) client(cred auth.Credential) *azcontainerregistry.Client {
@@ -48,7 +49,8 @@ func (f *fake) clientWith(cred auth.Credential, o azcore.ClientOptions) *azconta
 
 func (f *fake) blobClient(cred auth.Credential) *azcontainerregistry.BlobClient {
 	f.t.Helper()
-	c, err := azureauth.NewContainerRegistryBlobClient(f.host(), cred, &azcontainerregistry.BlobClientOptions{ClientOptions: f.options()})
+	c, err := azureauth.NewContainerRegistryBlobClient(f.host(), cred,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: f.options()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -137,7 +139,8 @@ func TestScopedTokenFunc(t *testing.T) {
 		calls++
 		return "ci", "wrong", nil
 	}))
-	if err := getRepository(t.Context(), c); !errors.Is(err, acrkit.CodeCredentialRejected) || calls != 2 || len(f.log()) != 1 {
+	if err := getRepository(t.Context(), c); !errors.Is(err, acrkit.CodeCredentialRejected) || calls != 2 ||
+		len(f.log()) != 1 {
 		t.Errorf("%v after %d calls and %q", err, calls, f.lines())
 	}
 }
@@ -150,8 +153,9 @@ func TestBodies(t *testing.T) {
 	ctx := t.Context()
 
 	no := false
-	if _, err := c.UpdateRepositoryProperties(ctx, "samples/app", &azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
-		Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
+	if _, err := c.UpdateRepositoryProperties(ctx, "samples/app",
+		&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
+			Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.UpdateTagProperties(ctx, "samples/app", "v1", &azcontainerregistry.ClientUpdateTagPropertiesOptions{
@@ -159,7 +163,8 @@ func TestBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	manifest := `{"schemaVersion":2}`
-	if _, err := c.UploadManifest(ctx, "samples/app", "v2", azcontainerregistry.ContentTypeApplicationVndDockerDistributionManifestV2JSON,
+	if _, err := c.UploadManifest(ctx, "samples/app", "v2",
+		azcontainerregistry.ContentTypeApplicationVndDockerDistributionManifestV2JSON,
 		readSeekNopCloser{strings.NewReader(manifest)}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -214,8 +219,10 @@ func TestBodies_whatever_the_callers_policies_do(t *testing.T) {
 	o.PerCallPolicies = []policy.Policy{dropHeader{}}
 	o.PerRetryPolicies = []policy.Policy{dropHeader{}}
 	no := false
-	if _, err := f.clientWith(auth.ScopedToken("ci", password), o).UpdateRepositoryProperties(t.Context(), "samples/app",
-		&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
+	if _, err := f.clientWith(auth.ScopedToken("ci", password), o).UpdateRepositoryProperties(t.Context(),
+		"samples/app",
+		&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
+			Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
 		t.Fatal(err)
 	}
 	if log := f.log(); log[len(log)-1].Body != `{"deleteEnabled":false}` {
@@ -255,7 +262,8 @@ func TestRefused(t *testing.T) {
 	told := azureauth.AsError("list the repositories", err)
 	e, ok := errors.AsType[*acrkit.Error](told)
 	if !ok || e.Code != acrkit.CodeInsufficientScope || e.Required.String() != "registry:catalog:*" ||
-		e.Granted == nil || !e.Granted.IsEmpty() || e.Op != "list the repositories" || e.Status != http.StatusUnauthorized {
+		e.Granted == nil || !e.Granted.IsEmpty() || e.Op != "list the repositories" ||
+		e.Status != http.StatusUnauthorized {
 		t.Errorf("AsError = %v (%+v)", told, e)
 	}
 	if again, err := runtime.Payload(refusal.RawResponse); err != nil || len(again) == 0 {
@@ -352,7 +360,8 @@ func TestTokenErrors(t *testing.T) {
 		if !errors.Is(err, acrkit.CodeCredentialRejected) {
 			t.Fatalf("got %v", err)
 		}
-		if told, ok := azureauth.AsError("try", err).(*acrkit.Error); !ok || told.Code != acrkit.CodeCredentialRejected || strings.HasPrefix(told.Error(), "Get ") {
+		if told, ok := azureauth.AsError("try", err).(*acrkit.Error); !ok ||
+			told.Code != acrkit.CodeCredentialRejected || strings.HasPrefix(told.Error(), "Get ") {
 			t.Errorf("AsError = %v", told)
 		}
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
@@ -401,8 +410,9 @@ func TestRetryKeepsTheBody(t *testing.T) {
 	}
 	c := f.client(auth.ScopedToken("ci", password))
 	no := false
-	if _, err := c.UpdateRepositoryProperties(t.Context(), "samples/app", &azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
-		Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
+	if _, err := c.UpdateRepositoryProperties(t.Context(), "samples/app",
+		&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
+			Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}}); err != nil {
 		t.Fatal(err)
 	}
 	patches := 0
@@ -438,7 +448,8 @@ func TestMalformedLink(t *testing.T) {
 		if !errors.Is(err, acrkit.CodeProtocol) {
 			t.Errorf("Link %q: got %v, want code protocol", link, err)
 		}
-		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.RequestID != "" || strings.Contains(err.Error(), "Bearer") {
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || e.RequestID != "" ||
+			strings.Contains(err.Error(), "Bearer") {
 			t.Errorf("an Authorization header that comes back as the correlation id is shown: %v", err)
 		}
 		if got := len(f.log()); got != 2 {
@@ -455,7 +466,8 @@ func TestOptionsAreNotChanged(t *testing.T) {
 	room[0] = setHeader("Bearer the-callers")
 	hc := f.httpClient()
 	transport := hc.Transport
-	services := map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: "https://arm.example", Audience: "https://arm.example"}}
+	services := map[cloud.ServiceName]cloud.ServiceConfiguration{
+		cloud.ResourceManager: {Endpoint: "https://arm.example", Audience: "https://arm.example"}}
 	o := azcore.ClientOptions{Transport: hc, PerCallPolicies: room, Cloud: cloud.Configuration{Services: services}}
 
 	c := f.clientWith(auth.ScopedToken("ci", password), o)
@@ -498,14 +510,17 @@ func TestClouds(t *testing.T) {
 	clouds := map[string]cloud.Configuration{
 		"zero": {}, "public": cloud.AzurePublic, "china": cloud.AzureChina, "government": cloud.AzureGovernment,
 		"own without services": {ActiveDirectoryAuthorityHost: "https://login.example/"},
-		"empty audience":       {Services: map[cloud.ServiceName]cloud.ServiceConfiguration{azcontainerregistry.ServiceName: {}}},
+		"empty audience": {Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+			azcontainerregistry.ServiceName: {}}},
 	}
 	for name, c := range clouds {
 		o := azcore.ClientOptions{Cloud: c}
-		if _, err := azureauth.NewContainerRegistryClient("myregistry.azurecr.cn", auth.ScopedToken("ci", password), &azcontainerregistry.ClientOptions{ClientOptions: o}); err != nil {
+		if _, err := azureauth.NewContainerRegistryClient("myregistry.azurecr.cn", auth.ScopedToken("ci", password),
+			&azcontainerregistry.ClientOptions{ClientOptions: o}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := azureauth.NewContainerRegistryBlobClient("myregistry.azurecr.cn", auth.ScopedToken("ci", password), &azcontainerregistry.BlobClientOptions{ClientOptions: o}); err != nil {
+		if _, err := azureauth.NewContainerRegistryBlobClient("myregistry.azurecr.cn", auth.ScopedToken("ci", password),
+			&azcontainerregistry.BlobClientOptions{ClientOptions: o}); err != nil {
 			t.Errorf("%s, blobs: %v", name, err)
 		}
 	}
@@ -540,16 +555,19 @@ func TestRegistryArgument(t *testing.T) {
 func TestClientOptions_share_tokens(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	rt, err := auth.NewTransport(f.host(), auth.ScopedToken("ci", password), &auth.Options{Base: f.httpClient().Transport})
+	rt, err := auth.NewTransport(f.host(), auth.ScopedToken("ci", password),
+		&auth.Options{Base: f.httpClient().Transport})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rt.Close()
-	c, err := azcontainerregistry.NewClient("https://"+f.host(), nil, &azcontainerregistry.ClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
+	c, err := azcontainerregistry.NewClient("https://"+f.host(), nil,
+		&azcontainerregistry.ClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := azcontainerregistry.NewBlobClient("https://"+f.host(), nil, &azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
+	b, err := azcontainerregistry.NewBlobClient("https://"+f.host(), nil,
+		&azcontainerregistry.BlobClientOptions{ClientOptions: azureauth.ClientOptions(rt, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -579,7 +597,8 @@ func TestAnonymous(t *testing.T) {
 		if form.Has("username") {
 			t.Error("an anonymous request has a user name")
 		}
-		fmt.Fprintf(w, `{"access_token":%q}`, token(acrkit.RepositoryScope("samples/app", acrkit.MetadataRead), time.Hour))
+		fmt.Fprintf(w, `{"access_token":%q}`, token(acrkit.RepositoryScope("samples/app", acrkit.MetadataRead),
+			time.Hour))
 		return true
 	}
 	if err := getRepository(t.Context(), f.client(nil)); err != nil {

@@ -59,7 +59,8 @@ func (s source) String() string {
 // EntraToken implements [auth.EntraTokenSource].
 func (s source) EntraToken(ctx context.Context, scope string) (string, time.Time, error) {
 	if s.tc == nil {
-		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get an Entra token", Reason: "the token credential is nil"}
+		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get an Entra token",
+			Reason: "the token credential is nil"}
 	}
 	// azidentity waits for its lock without checking the context.
 	if err := ctx.Err(); err != nil {
@@ -70,7 +71,8 @@ func (s source) EntraToken(ctx context.Context, scope string) (string, time.Time
 		return "", time.Time{}, entraError(ctx, err)
 	}
 	if t.Token == "" {
-		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get an Entra token", Reason: "the credential returned an empty token without an error"}
+		return "", time.Time{}, &acrkit.Error{Code: acrkit.CodeProtocol, Op: "get an Entra token",
+			Reason: "the credential returned an empty token without an error"}
 	}
 	return t.Token, t.ExpiresOn, nil
 }

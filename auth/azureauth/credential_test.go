@@ -70,7 +70,8 @@ func TestCredential(t *testing.T) {
 		asked[0].Scopes[0] != "https://containerregistry.azure.net/.default" {
 		t.Errorf("the credential was asked %+v", asked)
 	}
-	want := []string{"POST /oauth2/exchange", "POST /oauth2/token", "GET /acr/v1/samples%2Fapp", "GET /acr/v1/samples%2Fapp"}
+	want := []string{"POST /oauth2/exchange", "POST /oauth2/token", "GET /acr/v1/samples%2Fapp",
+		"GET /acr/v1/samples%2Fapp"}
 	if got := f.lines(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -86,7 +87,8 @@ type authority func(*http.Request) (*http.Response, error)
 
 func (a authority) Do(r *http.Request) (*http.Response, error) { return a(r) }
 
-const tenant, clientID, secret = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", "sp-secret-never-to-be-told"
+const tenant, clientID, secret = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
+	"sp-secret-never-to-be-told"
 
 func clientSecret(t *testing.T, a authority) azcore.TokenCredential {
 	t.Helper()
@@ -102,12 +104,15 @@ func clientSecret(t *testing.T, a authority) azcore.TokenCredential {
 }
 
 func respond(r *http.Request, status int, body string) (*http.Response, error) {
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status),
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func openID(r *http.Request) (*http.Response, error) {
-	return respond(r, 200, `{"issuer":"https://login.test/`+tenant+`/v2.0","authorization_endpoint":"https://login.test/`+tenant+`/authorize","token_endpoint":"https://login.test/`+tenant+`/oauth2/v2.0/token"}`)
+	return respond(r, 200, `{"issuer":"https://login.test/`+tenant+
+		`/v2.0","authorization_endpoint":"https://login.test/`+tenant+
+		`/authorize","token_endpoint":"https://login.test/`+tenant+`/oauth2/v2.0/token"}`)
 }
 
 func TestCredentialErrors(t *testing.T) {
@@ -121,7 +126,8 @@ func TestCredentialErrors(t *testing.T) {
 		})
 	}
 	aad := func(number, word string) string {
-		return fmt.Sprintf(`{"error":%q,"error_description":"AADSTS%s: something. Trace ID: x","error_codes":[%s],"trace_id":"0d5a9d35-0c36-4b5c-8c57-7e0f3c7a1f00","correlation_id":"6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a"}`, word, number, number)
+		return fmt.Sprintf(
+			`{"error":%q,"error_description":"AADSTS%s: something. Trace ID: x","error_codes":[%s],"trace_id":"0d5a9d35-0c36-4b5c-8c57-7e0f3c7a1f00","correlation_id":"6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a"}`, word, number, number)
 	}
 	for _, c := range []struct {
 		name   string
@@ -130,8 +136,10 @@ func TestCredentialErrors(t *testing.T) {
 		reason string
 	}{
 		{"wrong secret", refuse(401, aad("7000215", "invalid_client")), acrkit.CodeCredentialRejected, "AADSTS7000215"},
-		{"expired secret", refuse(401, aad("7000222", "invalid_client")), acrkit.CodeCredentialRejected, "AADSTS7000222"},
-		{"unknown application", refuse(400, aad("700016", "unauthorized_client")), acrkit.CodeCredentialRejected, "AADSTS700016"},
+		{"expired secret", refuse(401, aad("7000222", "invalid_client")), acrkit.CodeCredentialRejected,
+			"AADSTS7000222"},
+		{"unknown application", refuse(400, aad("700016", "unauthorized_client")), acrkit.CodeCredentialRejected,
+			"AADSTS700016"},
 		{"unlisted number", refuse(400, aad("99999", "invalid_request")), acrkit.CodeCredentialRejected, "AADSTS99999"},
 		{"no number", refuse(400, `{"error":"invalid_scope"}`), acrkit.CodeCredentialRejected, "invalid_scope"},
 		{"no JSON", refuse(400, `<html>`), acrkit.CodeCredentialRejected, "did not accept"},
@@ -160,7 +168,8 @@ func TestCredentialErrors(t *testing.T) {
 			tries := 0
 			counted := c.cred
 			if c.cred != nil {
-				counted = tokenFunc(func(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+				counted = tokenFunc(func(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken,
+					error) {
 					tries++
 					return c.cred.GetToken(ctx, o)
 				})
@@ -183,7 +192,8 @@ func TestCredentialErrors(t *testing.T) {
 			}
 			if strings.HasPrefix(c.reason, "AADSTS") {
 				refusal, ok := errors.AsType[auth.EntraRefusal](err)
-				if !ok || fmt.Sprintf("AADSTS%d", refusal.Number) != c.reason || refusal.CorrelationID != "6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a" {
+				if !ok || fmt.Sprintf("AADSTS%d", refusal.Number) != c.reason ||
+					refusal.CorrelationID != "6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a" {
 					t.Errorf("cause = %+v, %v", refusal, ok)
 				}
 			}
@@ -216,7 +226,8 @@ func TestCredential_context(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+f.host()+"/acr/v1/samples/app", bytes.NewReader(nil))
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+f.host()+"/acr/v1/samples/app",
+			bytes.NewReader(nil))
 		_, err := rt.RoundTrip(req)
 		done <- err
 	}()

@@ -22,7 +22,8 @@ import (
 //
 // Nothing else is asked or run: a managed identity and the Azure CLI are used only where
 // the caller names them.
-func FromEnvironment(lookup func(string) (string, bool), opts *azidentity.ClientCertificateCredentialOptions) (auth.Environment, error) {
+func FromEnvironment(lookup func(string) (string, bool),
+	opts *azidentity.ClientCertificateCredentialOptions) (auth.Environment, error) {
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}

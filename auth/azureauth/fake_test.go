@@ -87,9 +87,11 @@ func token(access acrkit.Scope, life time.Duration) string {
 	for a := range access.All() {
 		list = append(list, a)
 	}
-	claims, _ := json.Marshal(map[string]any{"access": list, "exp": time.Now().Add(life).Unix(), "iss": "Azure Container Registry", "grant_type": "access_token"})
+	claims, _ := json.Marshal(map[string]any{"access": list, "exp": time.Now().Add(life).Unix(),
+		"iss": "Azure Container Registry", "grant_type": "access_token"})
 	enc := base64.RawURLEncoding
-	return enc.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc.EncodeToString(claims) + "." + enc.EncodeToString([]byte("signature"))
+	return enc.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc.EncodeToString(claims) + "." +
+		enc.EncodeToString([]byte("signature"))
 }
 
 func accessOf(bearer string) (acrkit.Scope, bool) {
@@ -172,7 +174,8 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", challenge)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusUnauthorized)
-		fmt.Fprintln(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":null}]}`)
+		fmt.Fprintln(w,
+			`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":null}]}`)
 		return
 	}
 	switch {

@@ -45,7 +45,8 @@ func newCertificate(t testing.TB, name string) (certificate, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,8 @@ func TestCertificate(t *testing.T) {
 	opts := &azidentity.ClientCertificateCredentialOptions{ClientOptions: reg.AzureOptions()}
 	opts.Retry.MaxRetries = -1
 	cred := azureauth.Certificate(acrtest.TenantID, clientID, path, "", opts)
-	if cred.Kind() != auth.KindCertificate || !strings.Contains(cred.String(), clientID) || !strings.Contains(cred.String(), "client.pem") {
+	if cred.Kind() != auth.KindCertificate || !strings.Contains(cred.String(), clientID) ||
+		!strings.Contains(cred.String(), "client.pem") {
 		t.Errorf("%s, %s", cred.Kind(), cred)
 	}
 	if err := catalog(t.Context(), reg.Transport(cred)); err != nil {
@@ -105,7 +107,8 @@ func TestCertificate(t *testing.T) {
 	rt := reg.Transport(cred)
 	err := catalog(t.Context(), rt)
 	refusal, ok := errors.AsType[auth.EntraRefusal](err)
-	if acrkit.CodeOf(err) != acrkit.CodeCredentialRejected || !ok || refusal.Number != 700027 || !strings.Contains(err.Error(), "the thumbprint ") || !strings.Contains(err.Error(), "client.pem") {
+	if acrkit.CodeOf(err) != acrkit.CodeCredentialRejected || !ok || refusal.Number != 700027 ||
+		!strings.Contains(err.Error(), "the thumbprint ") || !strings.Contains(err.Error(), "client.pem") {
 		t.Errorf("a certificate that the application does not have: %v", err)
 	}
 	if e, _ := errors.AsType[*acrkit.Error](err); e == nil || !strings.Contains(e.Hint, "az ad app credential list") {
@@ -124,7 +127,8 @@ func TestCertificate_sendsChain(t *testing.T) {
 	register(t, reg, clientID, certificate)
 	path := writeTo(t, filepath.Join(t.TempDir(), "client.pem"), key+certificate)
 	for _, send := range []bool{false, true} {
-		opts := &azidentity.ClientCertificateCredentialOptions{ClientOptions: reg.AzureOptions(), SendCertificateChain: send}
+		opts := &azidentity.ClientCertificateCredentialOptions{ClientOptions: reg.AzureOptions(),
+			SendCertificateChain: send}
 		var header map[string]any
 		opts.Transport = transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
@@ -138,7 +142,8 @@ func TestCertificate_sendsChain(t *testing.T) {
 			}
 			return reg.HTTPClient().Do(r)
 		})
-		if err := catalog(t.Context(), reg.Transport(azureauth.Certificate(acrtest.TenantID, clientID, path, "", opts))); err != nil {
+		if err := catalog(t.Context(),
+			reg.Transport(azureauth.Certificate(acrtest.TenantID, clientID, path, "", opts))); err != nil {
 			t.Fatal(err)
 		}
 		if _, sent := header["x5c"]; sent != send {
@@ -172,20 +177,25 @@ func TestCertificate_files(t *testing.T) {
 		code     acrkit.Code // "" = it is read, and the application does or does not have it
 		says     string
 	}{
-		"PEM":                        {certificate + key, "", "", ""},
-		"PEM with a password":        {certificate + key, secret, "", ""},
-		"certificate alone":          {certificate, "", acrkit.CodeUsage, "not its private key"},
-		"key alone":                  {key, "", acrkit.CodeUsage, "but no certificate"},
-		"two keys":                   {certificate + key + otherKey, "", acrkit.CodeUsage, "more than one private key"},
-		"another key":                {certificate + otherKey, "", acrkit.CodeUsage, "belongs to another certificate"},
-		"empty":                      {"", "", acrkit.CodeUsage, "the file is empty"},
-		"neither":                    {"hello", "", acrkit.CodeUsage, "neither a PEM nor a PFX"},
-		"broken PEM":                 {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", acrkit.CodeUsage, "are not a certificate"},
-		"encrypted PEM":              {certificate + "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", secret, acrkit.CodeUsage, "its private key is encrypted"},
-		"too large":                  {strings.Repeat("x", 257<<10), "", acrkit.CodeTooLarge, ""},
-		"PFX with a password":        {pfx("legacy.pfx"), secret, acrkit.CodeCredentialRejected, "AADSTS700027"},
-		"PFX with a wrong password":  {pfx("legacy.pfx"), "wrong-" + secret, acrkit.CodeUsage, "its password is another one"},
-		"PFX without its password":   {pfx("legacy.pfx"), "", acrkit.CodeUsage, "a PFX file with a password, and none is given"},
+		"PEM":                 {certificate + key, "", "", ""},
+		"PEM with a password": {certificate + key, secret, "", ""},
+		"certificate alone":   {certificate, "", acrkit.CodeUsage, "not its private key"},
+		"key alone":           {key, "", acrkit.CodeUsage, "but no certificate"},
+		"two keys":            {certificate + key + otherKey, "", acrkit.CodeUsage, "more than one private key"},
+		"another key":         {certificate + otherKey, "", acrkit.CodeUsage, "belongs to another certificate"},
+		"empty":               {"", "", acrkit.CodeUsage, "the file is empty"},
+		"neither":             {"hello", "", acrkit.CodeUsage, "neither a PEM nor a PFX"},
+		"broken PEM": {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "",
+			acrkit.CodeUsage, "are not a certificate"},
+		"encrypted PEM": {certificate +
+			"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", secret,
+			acrkit.CodeUsage, "its private key is encrypted"},
+		"too large":           {strings.Repeat("x", 257<<10), "", acrkit.CodeTooLarge, ""},
+		"PFX with a password": {pfx("legacy.pfx"), secret, acrkit.CodeCredentialRejected, "AADSTS700027"},
+		"PFX with a wrong password": {pfx("legacy.pfx"), "wrong-" + secret, acrkit.CodeUsage,
+			"its password is another one"},
+		"PFX without its password": {pfx("legacy.pfx"), "", acrkit.CodeUsage,
+			"a PFX file with a password, and none is given"},
 		"PFX of OpenSSL 3's default": {pfx("modern.pfx"), secret, acrkit.CodeUsage, "newer encryption"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +204,8 @@ func TestCertificate_files(t *testing.T) {
 			opts.Retry.MaxRetries = -1
 			cred := azureauth.Certificate(acrtest.TenantID, clientID, path, c.password, opts)
 			err := catalog(t.Context(), reg.Transport(cred))
-			if acrkit.CodeOf(err) != c.code || c.code == "" && err != nil || err != nil && !strings.Contains(err.Error(), c.says) {
+			if acrkit.CodeOf(err) != c.code || c.code == "" && err != nil || err != nil &&
+				!strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: %v", acrkit.CodeOf(err), err)
 			}
 			shown := fmt.Sprintf("%v %+v %#v %v %+v %#v", err, err, err, cred, cred, cred)
@@ -206,8 +217,10 @@ func TestCertificate_files(t *testing.T) {
 		})
 	}
 	t.Run("missing", func(t *testing.T) {
-		cred := azureauth.Certificate(acrtest.TenantID, clientID, filepath.Join(dir, "none"), "", &azidentity.ClientCertificateCredentialOptions{ClientOptions: reg.AzureOptions()})
-		if err := catalog(t.Context(), reg.Transport(cred)); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing || !strings.Contains(err.Error(), "there is no such file") {
+		cred := azureauth.Certificate(acrtest.TenantID, clientID, filepath.Join(dir, "none"), "",
+			&azidentity.ClientCertificateCredentialOptions{ClientOptions: reg.AzureOptions()})
+		if err := catalog(t.Context(), reg.Transport(cred)); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing ||
+			!strings.Contains(err.Error(), "there is no such file") {
 			t.Errorf("%v", err)
 		}
 		token := reg.Token("reader", "repositories/*/metadata/read")
@@ -254,7 +267,8 @@ func TestCertificate_clouds(t *testing.T) {
 		}
 	}
 	t.Setenv("AZURE_AUTHORITY_HOST", "")
-	for registry, option := range map[string]string{"localhost:5443": "", "myregistry.azurecr.io": "http://login.test/", "myregistry": "https://u:p@login.test/"} {
+	for registry, option := range map[string]string{"localhost:5443": "", "myregistry.azurecr.io": "http://login.test/",
+		"myregistry": "https://u:p@login.test/"} {
 		opts := &azidentity.ClientCertificateCredentialOptions{}
 		opts.Cloud.ActiveDirectoryAuthorityHost = option
 		_, err := auth.NewTransport(registry, azureauth.Certificate(tenant, clientID, path, "", opts), nil)
@@ -277,20 +291,28 @@ func TestFromEnvironment(t *testing.T) {
 		says    string
 		outcome auth.Outcome
 	}{
-		"certificate":       {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path}, "", "", auth.OutcomeUsed},
-		"secret goes first": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_SECRET": "x"}, "", "", auth.OutcomeUsed},
-		"no such file":      {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path + "x"}, acrkit.CodeUsage, "there is no such file", auth.OutcomeIncomplete},
-		"no certificate":    {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": writeTo(t, filepath.Join(dir, "x"), "x")}, acrkit.CodeUsage, "neither a PEM nor a PFX", auth.OutcomeIncomplete},
-		"no client":         {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_ID": ""}, acrkit.CodeUsage, "AZURE_CLIENT_ID is missing", auth.OutcomeIncomplete},
-		"no registry":       {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "ACR_NAME": ""}, acrkit.CodeCredentialMissing, "ACR_NAME", auth.OutcomeIncomplete},
-		"nothing":           {map[string]string{"AZURE_CLIENT_ID": "", "AZURE_TENANT_ID": ""}, acrkit.CodeCredentialMissing, "none is set", auth.OutcomeNotSet},
+		"certificate": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path}, "", "", auth.OutcomeUsed},
+		"secret goes first": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_SECRET": "x"}, "",
+			"", auth.OutcomeUsed},
+		"no such file": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path + "x"}, acrkit.CodeUsage,
+			"there is no such file", auth.OutcomeIncomplete},
+		"no certificate": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": writeTo(t, filepath.Join(dir, "x"), "x")},
+			acrkit.CodeUsage, "neither a PEM nor a PFX", auth.OutcomeIncomplete},
+		"no client": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_ID": ""},
+			acrkit.CodeUsage, "AZURE_CLIENT_ID is missing", auth.OutcomeIncomplete},
+		"no registry": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "ACR_NAME": ""},
+			acrkit.CodeCredentialMissing, "ACR_NAME", auth.OutcomeIncomplete},
+		"nothing": {map[string]string{"AZURE_CLIENT_ID": "", "AZURE_TENANT_ID": ""}, acrkit.CodeCredentialMissing,
+			"none is set", auth.OutcomeNotSet},
 	} {
-		vars := map[string]string{"ACR_NAME": reg.Host(), "AZURE_TENANT_ID": acrtest.TenantID, "AZURE_CLIENT_ID": clientID, "AZURE_AUTHORITY_HOST": reg.AuthorityHost()}
+		vars := map[string]string{"ACR_NAME": reg.Host(), "AZURE_TENANT_ID": acrtest.TenantID,
+			"AZURE_CLIENT_ID": clientID, "AZURE_AUTHORITY_HOST": reg.AuthorityHost()}
 		for k, v := range c.set {
 			vars[k] = v
 		}
 		env, err := azureauth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok },
-			&azidentity.ClientCertificateCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: reg.HTTPClient()}})
+			&azidentity.ClientCertificateCredentialOptions{
+				ClientOptions: azcore.ClientOptions{Transport: reg.HTTPClient()}})
 		if acrkit.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -363,7 +385,8 @@ func uniqueID() string {
 // entraTokenOf signs an application in, as the metadata service does for it.
 func entraTokenOf(t *testing.T, reg *acrtest.Registry, roles ...string) string {
 	t.Helper()
-	token, err := reg.ServicePrincipal(roles...).AzureCredential().GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://containerregistry.azure.net/.default"}})
+	token, err := reg.ServicePrincipal(roles...).AzureCredential().GetToken(t.Context(),
+		policy.TokenRequestOptions{Scopes: []string{"https://containerregistry.azure.net/.default"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,8 +395,9 @@ func entraTokenOf(t *testing.T, reg *acrtest.Registry, roles ...string) string {
 
 func sayToken(token string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "expires_in": "3599", "expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()),
-			"resource": "https://containerregistry.azure.net", "token_type": "Bearer"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "expires_in": "3599",
+			"expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()),
+			"resource":   "https://containerregistry.azure.net", "token_type": "Bearer"})
 	}
 }
 
@@ -392,14 +416,17 @@ func TestManagedIdentity(t *testing.T) {
 		id   func(string) azidentity.ManagedIDKind
 		want string
 	}{
-		"client id":   {func(s string) azidentity.ManagedIDKind { return azidentity.ClientID(s) }, "client_id="},
-		"object id":   {func(s string) azidentity.ManagedIDKind { return azidentity.ObjectID(s) }, "object_id="},
-		"resource id": {func(s string) azidentity.ManagedIDKind { return azidentity.ResourceID("/subscriptions/" + s) }, "msi_res_id="},
+		"client id": {func(s string) azidentity.ManagedIDKind { return azidentity.ClientID(s) }, "client_id="},
+		"object id": {func(s string) azidentity.ManagedIDKind { return azidentity.ObjectID(s) }, "object_id="},
+		"resource id": {func(s string) azidentity.ManagedIDKind {
+			return azidentity.ResourceID("/subscriptions/" + s)
+		}, "msi_res_id="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMetadata(t, sayToken(token))
 			id := c.id(uniqueID())
-			cred := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ID: id, ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
+			cred := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ID: id,
+				ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
 			if cred.Kind() != auth.KindManagedIdentity || !strings.Contains(cred.String(), id.String()) {
 				t.Errorf("%s, %s", cred.Kind(), cred)
 			}
@@ -410,7 +437,8 @@ func TestManagedIdentity(t *testing.T) {
 			if err := catalog(t.Context(), rt); err != nil {
 				t.Fatal(err)
 			}
-			if len(m.asked) != 1 || !strings.Contains(m.asked[0], c.want) || !strings.HasSuffix(m.asked[0], " true") || !strings.Contains(m.asked[0], "resource=https%3A%2F%2Fcontainerregistry.azure.net") {
+			if len(m.asked) != 1 || !strings.Contains(m.asked[0], c.want) || !strings.HasSuffix(m.asked[0], " true") ||
+				!strings.Contains(m.asked[0], "resource=https%3A%2F%2Fcontainerregistry.azure.net") {
 				t.Errorf("asked %q", m.asked)
 			}
 		})
@@ -426,16 +454,24 @@ func TestManagedIdentity_errors(t *testing.T) {
 		code   acrkit.Code
 		says   string
 	}{
-		"not on Azure":             {true, nil, acrkit.CodeCredentialMissing, "this is not a machine of Azure's"},
-		"no system identity":       {true, say(400, `{"error":"invalid_request","error_description":"Identity not found"}`), acrkit.CodeCredentialMissing, "no system-assigned managed identity"},
-		"no such identity":         {false, say(400, `{"error":"invalid_request","error_description":"Identity not found"}`), acrkit.CodeCredentialRejected, "this machine does not have it"},
-		"resource unknown":         {false, say(400, `{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named x was not found"}`), acrkit.CodeCredentialRejected, "AADSTS500011"},
-		"resource unknown, system": {true, say(400, `{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named x was not found"}`), acrkit.CodeCredentialRejected, "AADSTS500011"},
-		"forbidden":                {false, say(403, `{}`), acrkit.CodeCredentialRejected, "does not answer this program"},
-		"not ready":                {false, say(410, `{}`), acrkit.CodeUnavailable, "is not ready"},
-		"throttled":                {false, say(429, `{}`), acrkit.CodeThrottled, "slow down"},
-		"broken":                   {false, say(500, `{}`), acrkit.CodeUnavailable, "is not ready"},
-		"something else":           {false, say(200, `<html>`), acrkit.CodeProtocol, "is not a metadata service"},
+		"not on Azure": {true, nil, acrkit.CodeCredentialMissing, "this is not a machine of Azure's"},
+		"no system identity": {true,
+			say(400, `{"error":"invalid_request","error_description":"Identity not found"}`),
+			acrkit.CodeCredentialMissing, "no system-assigned managed identity"},
+		"no such identity": {false,
+			say(400, `{"error":"invalid_request","error_description":"Identity not found"}`),
+			acrkit.CodeCredentialRejected, "this machine does not have it"},
+		"resource unknown": {false,
+			say(400,
+				`{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named x was not found"}`), acrkit.CodeCredentialRejected, "AADSTS500011"},
+		"resource unknown, system": {true,
+			say(400,
+				`{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named x was not found"}`), acrkit.CodeCredentialRejected, "AADSTS500011"},
+		"forbidden":      {false, say(403, `{}`), acrkit.CodeCredentialRejected, "does not answer this program"},
+		"not ready":      {false, say(410, `{}`), acrkit.CodeUnavailable, "is not ready"},
+		"throttled":      {false, say(429, `{}`), acrkit.CodeThrottled, "slow down"},
+		"broken":         {false, say(500, `{}`), acrkit.CodeUnavailable, "is not ready"},
+		"something else": {false, say(200, `<html>`), acrkit.CodeProtocol, "is not a metadata service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -443,16 +479,21 @@ func TestManagedIdentity_errors(t *testing.T) {
 			if c.answer != nil {
 				m = newMetadata(t, c.answer)
 			}
-			opts := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: m.client(t), Retry: policy.RetryOptions{MaxRetries: -1}}}
+			opts := &azidentity.ManagedIdentityCredentialOptions{
+				ClientOptions: azcore.ClientOptions{Transport: m.client(t), Retry: policy.RetryOptions{MaxRetries: -1}}}
 			if !c.system {
 				opts.ID = azidentity.ClientID(uniqueID())
 			}
 			cred := azureauth.ManagedIdentity(opts)
 			err := catalog(t.Context(), reg.Transport(cred))
-			if acrkit.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
+			if acrkit.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) ||
+				strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v", acrkit.CodeOf(err), err)
 			}
-			after := catalog(t.Context(), reg.Transport(auth.Chain(cred, reg.TokenOf("reader-"+strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", ""), "_repositories_pull").Credential())))
+			after := catalog(t.Context(),
+				reg.Transport(auth.Chain(cred,
+					reg.TokenOf("reader-"+strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", ""),
+						"_repositories_pull").Credential())))
 			if goesOn := acrkit.CodeOf(after) != c.code; goesOn != (c.code == acrkit.CodeCredentialMissing) {
 				t.Errorf("in a chain: %v", after)
 			}
@@ -466,7 +507,8 @@ func TestManagedIdentity_givesUpSoon(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
 	m := &metadata{}
-	cred := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
+	cred := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
 	if err := catalog(t.Context(), reg.Transport(cred)); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing {
 		t.Errorf("%v", err)
 	}
@@ -485,11 +527,15 @@ func TestManagedIdentity_appService(t *testing.T) {
 	if err := catalog(t.Context(), reg.Transport(cred)); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.asked) != 1 || !strings.HasPrefix(m.asked[0], "/msi/token?") || !strings.HasSuffix(m.asked[0], " header-value") {
+	if len(m.asked) != 1 || !strings.HasPrefix(m.asked[0], "/msi/token?") ||
+		!strings.HasSuffix(m.asked[0], " header-value") {
 		t.Errorf("asked %q", m.asked)
 	}
 	m.answer = say(401, `{"message":"bad header"}`)
-	err := catalog(t.Context(), reg.Transport(azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(uniqueID()), ClientOptions: azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}})))
+	err := catalog(t.Context(),
+		reg.Transport(azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{
+			ID:            azidentity.ClientID(uniqueID()),
+			ClientOptions: azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}})))
 	if acrkit.CodeOf(err) != acrkit.CodeCredentialRejected {
 		t.Errorf("refused: %v", err)
 	}
@@ -506,10 +552,16 @@ func TestNoProbeUnasked(t *testing.T) {
 	certificate, key := newCertificate(t, "one")
 	register(t, reg, clientID, certificate)
 	path := writeTo(t, filepath.Join(t.TempDir(), "client.pem"), certificate+key)
-	identity := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
-	options := &azidentity.ClientCertificateCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: reg.HTTPClient()}}
-	vars := map[string]string{"ACR_NAME": reg.Host(), "AZURE_TENANT_ID": acrtest.TenantID, "AZURE_CLIENT_ID": clientID, "AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_CLIENT_CERTIFICATE_PATH": path}
-	env, err := azureauth.FromEnvironment(func(name string) (string, bool) { v, ok := vars[name]; return v, ok }, options)
+	identity := azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Transport: m.client(t)}})
+	options := &azidentity.ClientCertificateCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Transport: reg.HTTPClient()}}
+	vars := map[string]string{"ACR_NAME": reg.Host(), "AZURE_TENANT_ID": acrtest.TenantID, "AZURE_CLIENT_ID": clientID,
+		"AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_CLIENT_CERTIFICATE_PATH": path}
+	env, err := azureauth.FromEnvironment(func(name string) (string, bool) {
+		v, ok := vars[name]
+		return v, ok
+	}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -567,7 +619,8 @@ printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "account get-access-token -o json --resource https://containerregistry.azure.net --tenant " + acrtest.TenantID + "\n"; string(got) != want {
+	if want := "account get-access-token -o json --resource https://containerregistry.azure.net --tenant " +
+		acrtest.TenantID + "\n"; string(got) != want {
 		t.Errorf("az was run as %q, want %q", got, want)
 	}
 	for name, c := range map[string]struct {
@@ -575,22 +628,29 @@ printf '{"accessToken":"`+token+`","expires_on":4102444800}'`)
 		code   acrkit.Code
 		says   string
 	}{
-		"not installed":  {"", acrkit.CodeCredentialMissing, "there is no program az"},
-		"not signed in":  {`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`, acrkit.CodeCredentialMissing, "no account is signed in"},
-		"expired":        {`echo "ERROR: AADSTS700082: The refresh token has expired due to inactivity. Trace ID: x. To re-authenticate, please run: az login" >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS700082"},
-		"unknown tenant": {`echo "ERROR: AADSTS90002: Tenant x not found." >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS90002"},
-		"offline":        {`echo "ERROR: HTTPSConnectionPool: dial tcp: no such host" >&2; exit 1`, acrkit.CodeUnavailable, ""},
-		"crashes":        {`echo "ERROR: The command failed with an unexpected error." >&2; exit 1`, acrkit.CodeProtocol, "az failed: ERROR: The command failed"},
-		"no JSON":        {`echo hello`, acrkit.CodeProtocol, "az printed no token"},
-		"no token":       {`echo '{"expires_on":4102444800}'`, acrkit.CodeProtocol, "empty token"},
+		"not installed": {"", acrkit.CodeCredentialMissing, "there is no program az"},
+		"not signed in": {`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`,
+			acrkit.CodeCredentialMissing, "no account is signed in"},
+		"expired": {
+			`echo "ERROR: AADSTS700082: The refresh token has expired due to inactivity. Trace ID: x. To re-authenticate, please run: az login" >&2; exit 1`, acrkit.CodeCredentialRejected, "AADSTS700082"},
+		"unknown tenant": {`echo "ERROR: AADSTS90002: Tenant x not found." >&2; exit 1`, acrkit.CodeCredentialRejected,
+			"AADSTS90002"},
+		"offline": {`echo "ERROR: HTTPSConnectionPool: dial tcp: no such host" >&2; exit 1`,
+			acrkit.CodeUnavailable, ""},
+		"crashes": {`echo "ERROR: The command failed with an unexpected error." >&2; exit 1`, acrkit.CodeProtocol,
+			"az failed: ERROR: The command failed"},
+		"no JSON":  {`echo hello`, acrkit.CodeProtocol, "az printed no token"},
+		"no token": {`echo '{"expires_on":4102444800}'`, acrkit.CodeProtocol, "empty token"},
 	} {
 		stubAz(t, c.script)
 		err := catalog(t.Context(), reg.Transport(azureauth.AzureCLI(nil)))
-		if acrkit.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "troubleshoot") {
+		if acrkit.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) ||
+			strings.Contains(err.Error(), "troubleshoot") {
 			t.Errorf("%s: %s: %v", name, acrkit.CodeOf(err), err)
 		}
 	}
-	err = catalog(t.Context(), reg.Transport(azureauth.AzureCLI(&azidentity.AzureCLICredentialOptions{TenantID: "$(reboot)"})))
+	err = catalog(t.Context(),
+		reg.Transport(azureauth.AzureCLI(&azidentity.AzureCLICredentialOptions{TenantID: "$(reboot)"})))
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
 		t.Errorf("a tenant for a shell: %v", err)
 	}

@@ -126,8 +126,9 @@ func TestMetadata_tries(t *testing.T) {
 					defer func() { tries = append(tries, time.Since(start)) }()
 					select {
 					case <-time.After(takes):
-						return &http.Response{StatusCode: 200, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(
-							`{"access_token":"made-up","expires_in":"3599","resource":"r","token_type":"Bearer"}`))}, nil
+						return &http.Response{StatusCode: 200, Request: r, Header: http.Header{},
+							Body: io.NopCloser(strings.NewReader(
+								`{"access_token":"made-up","expires_in":"3599","resource":"r","token_type":"Bearer"}`))}, nil
 					case <-r.Context().Done():
 						return nil, r.Context().Err()
 					}

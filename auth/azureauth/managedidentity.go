@@ -155,14 +155,16 @@ func (m *managedIdentity) explain(err error, seen *answer) error {
 	if refusal, ok := auth.ReadEntraRefusal(e.Reason); ok && len(e.Errs) == 0 {
 		out.Code, out.Reason, out.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
 	}
-	if _, refused := errors.AsType[auth.EntraRefusal](&out); refused && out.Code == acrkit.CodeCredentialRejected && hasNumber(&out) {
+	if _, refused := errors.AsType[auth.EntraRefusal](&out); refused && out.Code == acrkit.CodeCredentialRejected &&
+		hasNumber(&out) {
 		return &out
 	}
 	switch {
 	case host == "":
 		return &out // nothing was sent: azidentity's own words
 	case status == 0 && !dialed && host == imdsHost:
-		out.Code, out.Reason = acrkit.CodeCredentialMissing, "there is no metadata service at "+imdsHost+": this is not a machine of Azure's, or it may not reach it"
+		out.Code, out.Reason = acrkit.CodeCredentialMissing, "there is no metadata service at "+imdsHost+
+			": this is not a machine of Azure's, or it may not reach it"
 	case status == 0:
 		out.Code, out.Reason = acrkit.CodeUnavailable, "the metadata service at "+host+" does not answer"
 	case status == http.StatusBadRequest && m.opts.ID == nil:
@@ -172,7 +174,8 @@ func (m *managedIdentity) explain(err error, seen *answer) error {
 		out.Code, out.Reason = acrkit.CodeCredentialRejected, "this machine does not have it"
 		out.Hint = sentence.Fix(sentence.ListIdentities, nil)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		out.Code, out.Reason = acrkit.CodeCredentialRejected, "the metadata service at "+host+" does not answer this program"
+		out.Code, out.Reason = acrkit.CodeCredentialRejected, "the metadata service at "+host+
+			" does not answer this program"
 	case status == http.StatusNotFound || status == http.StatusGone || status >= 500:
 		out.Code, out.Reason = acrkit.CodeUnavailable, "the metadata service at "+host+" is not ready"
 	case status == http.StatusTooManyRequests:

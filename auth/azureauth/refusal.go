@@ -55,7 +55,8 @@ func (o origin) read(answer *http.Response) *acrkit.Error {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.StatusCode, resp.Status = o.status, fmt.Sprintf("%d %s", o.status, http.StatusText(o.status))
-	e, _ := errors.AsType[*acrkit.Error](o.transport.ResponseError(&resp, resp.Request.Method+" "+resp.Request.URL.EscapedPath()))
+	e, _ := errors.AsType[*acrkit.Error](o.transport.ResponseError(&resp, resp.Request.Method+" "+
+		resp.Request.URL.EscapedPath()))
 	return e
 }
 

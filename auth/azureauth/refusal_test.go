@@ -29,7 +29,8 @@ func TestRefusal_missing(t *testing.T) {
 		t.Errorf("a delete: %v", err)
 	}
 	err := getRepository(t.Context(), c)
-	if e, ok := errors.AsType[*azcore.ResponseError](err); !ok || e.StatusCode != http.StatusNotFound || acrkit.CodeOf(err) != acrkit.CodeNotFound {
+	if e, ok := errors.AsType[*azcore.ResponseError](err); !ok || e.StatusCode != http.StatusNotFound ||
+		acrkit.CodeOf(err) != acrkit.CodeNotFound {
 		t.Errorf("a read: %v", err)
 	}
 	for _, op := range []string{"read the repository", "look"} { // AsError changes no error that it returned before

@@ -20,7 +20,8 @@ func TestRegionalEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := azureauth.NewContainerRegistryClient("myregistry.westeurope.geo.azurecr.localhost:"+u.Port(), token.Credential(),
+	client, err := azureauth.NewContainerRegistryClient("myregistry.westeurope.geo.azurecr.localhost:"+u.Port(),
+		token.Credential(),
 		&azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: reg.HTTPClient()}})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,8 @@ import (
 // tries share, and it feeds the digest.
 func TestUploadRefusedEarly(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ status, size int }{{401, 10}, {401, 8 << 20}, {503, 10}, {503, 8 << 20}, {429, 8 << 20}} {
+	for _, c := range []struct{ status, size int }{{401, 10}, {401, 8 << 20}, {503, 10}, {503, 8 << 20},
+		{429, 8 << 20}} {
 		size := c.size / 10 * 10
 		t.Run(fmt.Sprintf("%d_%d_bytes", c.status, size), func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +42,9 @@ func TestUploadRefusedEarly(t *testing.T) {
 					inner.ServeHTTP(w, r)
 					return
 				}
-				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:samples/app:pull,push",error="invalid_token"`, r.Host, r.Host))
+				w.Header().Set("WWW-Authenticate",
+					fmt.Sprintf(
+						`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:samples/app:pull,push",error="invalid_token"`, r.Host, r.Host))
 				w.WriteHeader(c.status)
 				fmt.Fprint(w, `{"errors":[]}`)
 			}))

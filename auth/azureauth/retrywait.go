@@ -52,7 +52,8 @@ func (l retryLimits) wait(ctx context.Context, err error) error {
 		try = count.Add(1)
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)
-	if !ok || e.RetryAfter <= 0 || e.Code != acrkit.CodeThrottled && e.Code != acrkit.CodeUnavailable || try >= l.tries {
+	if !ok || e.RetryAfter <= 0 || e.Code != acrkit.CodeThrottled && e.Code != acrkit.CodeUnavailable ||
+		try >= l.tries {
 		return final(err)
 	}
 	if deadline, ok := ctx.Deadline(); e.RetryAfter > l.longest || ok && time.Until(deadline) < e.RetryAfter {

@@ -35,16 +35,19 @@ func (s *throttling) Do(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_ = r.Body.Close()
 	}
-	status, header, body := 200, http.Header{"Content-Type": {"application/json"}}, `{"registry":"x","imageName":"samples/app"}`
+	status, header, body := 200, http.Header{"Content-Type": {"application/json"}},
+		`{"registry":"x","imageName":"samples/app"}`
 	if r.URL.Path == "/oauth2/token" {
 		s.asked = append(s.asked, time.Since(s.began))
-		body = fmt.Sprintf(`{"access_token":%q}`, token(acrkit.RepositoryScope("samples/app", acrkit.MetadataRead), time.Hour))
+		body = fmt.Sprintf(`{"access_token":%q}`, token(acrkit.RepositoryScope("samples/app", acrkit.MetadataRead),
+			time.Hour))
 		if time.Now().Before(s.free) {
 			status, body = s.status, ""
 			header.Set("Retry-After", s.retryAfter)
 		}
 	}
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func TestThrottledTokenService(t *testing.T) {
@@ -61,21 +64,31 @@ func TestThrottledTokenService(t *testing.T) {
 		least      time.Duration // how long it takes
 		most       time.Duration
 	}{
-		{name: "waits", status: 429, busy: 20 * time.Second, retryAfter: "20", requests: 2, least: 20 * time.Second, most: 22 * time.Second},
-		{name: "waits_for_an_unavailable_one", status: 503, busy: 20 * time.Second, retryAfter: "20", requests: 2, least: 20 * time.Second, most: 22 * time.Second},
-		{name: "does_not_wait_after_the_last_try", status: 429, busy: time.Hour, retryAfter: "5", code: acrkit.CodeThrottled, requests: 4, least: 15 * time.Second, most: 35 * time.Second},
-		{name: "longer_than_azcore_would_wait", status: 429, busy: time.Hour, retryAfter: "61", code: acrkit.CodeThrottled, requests: 1},
-		{name: "longer_than_the_options_say", status: 429, busy: time.Hour, retryAfter: "5", retry: policy.RetryOptions{MaxRetryDelay: time.Second}, code: acrkit.CodeThrottled, requests: 1},
-		{name: "no_retries_wanted", status: 429, busy: time.Hour, retryAfter: "5", retry: policy.RetryOptions{MaxRetries: -1}, code: acrkit.CodeThrottled, requests: 1},
-		{name: "longer_than_the_callers_deadline", status: 429, busy: time.Hour, retryAfter: "20", deadline: 10 * time.Second, code: acrkit.CodeThrottled, requests: 1},
-		{name: "longer_than_the_time_for_a_try", status: 429, busy: time.Hour, retryAfter: "20", retry: policy.RetryOptions{TryTimeout: 10 * time.Second}, code: acrkit.CodeThrottled, requests: 1},
+		{name: "waits", status: 429, busy: 20 * time.Second, retryAfter: "20", requests: 2, least: 20 * time.Second,
+			most: 22 * time.Second},
+		{name: "waits_for_an_unavailable_one", status: 503, busy: 20 * time.Second, retryAfter: "20", requests: 2,
+			least: 20 * time.Second, most: 22 * time.Second},
+		{name: "does_not_wait_after_the_last_try", status: 429, busy: time.Hour, retryAfter: "5",
+			code: acrkit.CodeThrottled, requests: 4, least: 15 * time.Second, most: 35 * time.Second},
+		{name: "longer_than_azcore_would_wait", status: 429, busy: time.Hour, retryAfter: "61",
+			code: acrkit.CodeThrottled, requests: 1},
+		{name: "longer_than_the_options_say", status: 429, busy: time.Hour, retryAfter: "5",
+			retry: policy.RetryOptions{MaxRetryDelay: time.Second}, code: acrkit.CodeThrottled, requests: 1},
+		{name: "no_retries_wanted", status: 429, busy: time.Hour, retryAfter: "5",
+			retry: policy.RetryOptions{MaxRetries: -1}, code: acrkit.CodeThrottled, requests: 1},
+		{name: "longer_than_the_callers_deadline", status: 429, busy: time.Hour, retryAfter: "20",
+			deadline: 10 * time.Second, code: acrkit.CodeThrottled, requests: 1},
+		{name: "longer_than_the_time_for_a_try", status: 429, busy: time.Hour, retryAfter: "20",
+			retry: policy.RetryOptions{TryTimeout: 10 * time.Second}, code: acrkit.CodeThrottled, requests: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &throttling{status: tt.status, free: time.Now().Add(tt.busy), retryAfter: tt.retryAfter, began: time.Now()}
+				s := &throttling{status: tt.status, free: time.Now().Add(tt.busy), retryAfter: tt.retryAfter,
+					began: time.Now()}
 				c, err := azureauth.NewContainerRegistryClient("myregistry", auth.ScopedToken("ci", password),
-					&azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s, Retry: tt.retry}})
+					&azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s,
+						Retry: tt.retry}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +122,8 @@ func TestThrottledTokenService(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(5*time.Second, cancel)
-			if err := getRepository(ctx, c); !errors.Is(err, context.Canceled) || time.Since(s.began) != 5*time.Second || len(s.asked) != 1 {
+			if err := getRepository(ctx, c); !errors.Is(err, context.Canceled) ||
+				time.Since(s.began) != 5*time.Second || len(s.asked) != 1 {
 				t.Errorf("got %v after %s, requests %v", err, time.Since(s.began), s.asked)
 			}
 		})
@@ -122,7 +136,8 @@ func TestCredential_retryAfter(t *testing.T) {
 		status int
 		says   string
 		want   time.Duration
-	}{{429, "3599", time.Hour - time.Second}, {429, "3601", time.Hour}, {503, "3599", time.Hour - time.Second}, {503, "3601", time.Hour}} {
+	}{{429, "3599", time.Hour - time.Second}, {429, "3601", time.Hour}, {503, "3599", time.Hour - time.Second},
+		{503, "3601", time.Hour}} {
 		status, asked := c.status, 0
 		cred := azureauth.Credential(clientSecret(t, func(r *http.Request) (*http.Response, error) {
 			if strings.Contains(r.URL.Path, "openid-configuration") {

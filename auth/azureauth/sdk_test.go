@@ -27,15 +27,17 @@ func TestSDK(t *testing.T) {
 
 	update := func(t *testing.T, f *fake, policies ...policy.Policy) error {
 		t.Helper()
-		o := &azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: f.httpClient(), PerCallPolicies: policies,
-			Retry: policy.RetryOptions{MaxRetries: -1}}}
+		o := &azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: f.httpClient(),
+			PerCallPolicies: policies,
+			Retry:           policy.RetryOptions{MaxRetries: -1}}}
 		client, err := azcontainerregistry.NewClient(f.srv.URL, nil, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		no := false
-		_, err = client.UpdateRepositoryProperties(t.Context(), "samples/app", &azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
-			Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}})
+		_, err = client.UpdateRepositoryProperties(t.Context(), "samples/app",
+			&azcontainerregistry.ClientUpdateRepositoryPropertiesOptions{
+				Value: &azcontainerregistry.RepositoryWriteableProperties{CanDelete: &no}})
 		return err
 	}
 	const ok = `{"imageName":"samples/app"}`
@@ -61,7 +63,9 @@ func TestSDK(t *testing.T) {
 		}
 		got := f.log()
 		if len(got) != 1 || got[0].Body != "" || got[0].ContentLength != 0 || got[0].ContentType != "" {
-			t.Errorf("the client no longer empties a request without Authorization; is the placeholder still needed?\ngot %+v", got)
+			t.Errorf(
+				"the client no longer empties a request without Authorization; is the placeholder still "+
+					"needed?\ngot %+v", got)
 		}
 	})
 
@@ -73,7 +77,8 @@ func TestSDK(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := f.log()
-		if len(got) != 1 || got[0].Body != `{"deleteEnabled":false}` || got[0].Header.Get("Authorization") != "Bearer x" {
+		if len(got) != 1 || got[0].Body != `{"deleteEnabled":false}` ||
+			got[0].Header.Get("Authorization") != "Bearer x" {
 			t.Errorf("the placeholder does not save the body any more: %+v", got)
 		}
 	})
@@ -81,7 +86,8 @@ func TestSDK(t *testing.T) {
 	t.Run("401_answered_with_an_anonymous_token", func(t *testing.T) {
 		t.Parallel()
 		f := newFake(t)
-		f.hook = answer(http.StatusUnauthorized, "WWW-Authenticate", `Bearer realm="https://x/oauth2/token",service="x",scope="repository:samples/app:metadata_write"`)
+		f.hook = answer(http.StatusUnauthorized, "WWW-Authenticate",
+			`Bearer realm="https://x/oauth2/token",service="x",scope="repository:samples/app:metadata_write"`)
 		if err := update(t, f, setHeader("Bearer x")); err == nil {
 			t.Fatal("want an error")
 		}
@@ -89,7 +95,8 @@ func TestSDK(t *testing.T) {
 		if diff := cmp.Diff(want, f.lines()); diff != "" {
 			t.Errorf("a 401 is handled differently; is the 403 still needed? (-want +got):\n%s", diff)
 		}
-		if last := f.log()[len(f.log())-1]; !strings.Contains(last.Body, "grant_type=password") || strings.Contains(last.Body, "username") {
+		if last := f.log()[len(f.log())-1]; !strings.Contains(last.Body, "grant_type=password") ||
+			strings.Contains(last.Body, "username") {
 			t.Errorf("the token request is not the anonymous one: %q", last.Body)
 		}
 	})
@@ -122,7 +129,8 @@ func TestSDK(t *testing.T) {
 			w.Write([]byte(`{"repositories":["a"]}`)) //nolint:errcheck // the client's side shows it
 			return true
 		}
-		client, err := azcontainerregistry.NewClient(f.srv.URL, nil, &azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: f.httpClient()}})
+		client, err := azcontainerregistry.NewClient(f.srv.URL, nil,
+			&azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: f.httpClient()}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,13 +75,18 @@ func TestHTTPClientFields(t *testing.T) {
 		f.hook = redirectBlobs("https://127.0.0.1:1/x")
 		o := f.options()
 		asked := 0
-		o.Transport.(*http.Client).CheckRedirect = func(*http.Request, []*http.Request) error { asked++; return http.ErrUseLastResponse }
-		b, err := azureauth.NewContainerRegistryBlobClient(f.host(), auth.ScopedToken("ci", password), &azcontainerregistry.BlobClientOptions{ClientOptions: o})
+		o.Transport.(*http.Client).CheckRedirect = func(*http.Request, []*http.Request) error {
+			asked++
+			return http.ErrUseLastResponse
+		}
+		b, err := azureauth.NewContainerRegistryBlobClient(f.host(), auth.ScopedToken("ci", password),
+			&azcontainerregistry.BlobClientOptions{ClientOptions: o})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = b.GetBlob(t.Context(), "samples/app", "sha256:"+strings.Repeat("0", 64), nil)
-		if e, ok := errors.AsType[*azcore.ResponseError](err); asked != 1 || !ok || e.StatusCode != http.StatusTemporaryRedirect {
+		if e, ok := errors.AsType[*azcore.ResponseError](err); asked != 1 || !ok ||
+			e.StatusCode != http.StatusTemporaryRedirect {
 			t.Errorf("CheckRedirect was asked %d times; got %v", asked, err)
 		}
 	})
@@ -118,8 +123,10 @@ func TestRedirect(t *testing.T) {
 			f.hook = redirectBlobs(blobs.URL + "/blob?sig=secret")
 			_, port, _ := strings.Cut(f.host(), ":")
 			o := f.options()
-			o.Transport.(*http.Client).Transport.(*http.Transport).TLSClientConfig.ServerName = "example.com" // in httptest's certificate
-			b, err := azureauth.NewContainerRegistryBlobClient(hostname+":"+port, auth.ScopedToken("ci", password), &azcontainerregistry.BlobClientOptions{ClientOptions: o})
+			// in httptest's certificate
+			o.Transport.(*http.Client).Transport.(*http.Transport).TLSClientConfig.ServerName = "example.com"
+			b, err := azureauth.NewContainerRegistryBlobClient(hostname+":"+port, auth.ScopedToken("ci", password),
+				&azcontainerregistry.BlobClientOptions{ClientOptions: o})
 			if err != nil {
 				t.Fatal(err)
 			}

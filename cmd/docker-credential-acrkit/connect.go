@@ -38,7 +38,8 @@ func (e environment) connect(ctx context.Context, reg acrkit.Registry, cred auth
 		cred, tokens = id.Credential, finder.Tokens()
 	}
 	return auth.NewTransport(reg.Host(), cred, &auth.Options{
-		Base: &lazyTransport{open: sync.OnceValues(finder.BaseTransport)}, CustomLoginServer: finder.CustomLoginServer(reg), Tokens: tokens,
+		Base:              &lazyTransport{open: sync.OnceValues(finder.BaseTransport)},
+		CustomLoginServer: finder.CustomLoginServer(reg), Tokens: tokens,
 	})
 }
 

@@ -20,7 +20,8 @@ const identityUser = "<token>"
 
 // loginOf returns the login of a user name and secret, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
-	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret, Via: store.ViaHelper}
+	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret,
+		Via: store.ViaHelper}
 	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
 	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
 	case kind != auth.KindUserPassword: // a token given as the password
@@ -35,7 +36,8 @@ func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
 
 // Store stores a login, unless it is the helper's own answer: Docker stores that again
 // when it logs in with it.
-func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, secret auth.Secret) (notice string, err error) {
+func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string,
+	secret auth.Secret) (notice string, err error) {
 	l := loginOf(reg, user, secret)
 	id, err := s.env.finder().Find(ctx, reg)
 	switch {
@@ -59,14 +61,16 @@ func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string, sec
 	case id.ByEnvironment:
 		return fmt.Sprintf("stored; for now %s goes before it", id.Source), nil
 	case stored.Place != store.PlaceKeychain:
-		return fmt.Sprintf("the secret is in %s, which you alone can read, and not in the keychain: %s", stored.Place, stored.Why), nil
+		return fmt.Sprintf("the secret is in %s, which you alone can read, and not in the keychain: %s", stored.Place,
+			stored.Why), nil
 	}
 	return "", nil
 }
 
 // keeps reports whether the stored login stays: the helper answers with this user name
 // and secret, or makes such a refresh token from it. Nothing is sent.
-func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, secret auth.Secret) (keep bool, notice string, err error) {
+func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string,
+	secret auth.Secret) (keep bool, notice string, err error) {
 	t, err := s.env.connect(ctx, id.Registry, id.Credential)
 	if err != nil {
 		return false, "", err
@@ -86,7 +90,9 @@ func (s logins) keeps(ctx context.Context, id find.Identity, kind, user string, 
 		case auth.KindAnonymous, auth.KindEntraToken:
 		default:
 			//rule:helper-logins-keeps
-			return kind == string(auth.KindRefreshToken), fmt.Sprintf("nothing was stored: the %s stays, of which such a token is made and renewed", status.Credential), nil
+			return kind == string(auth.KindRefreshToken),
+				fmt.Sprintf("nothing was stored: the %s stays, of which such a token is made and renewed",
+					status.Credential), nil
 		}
 	}
 	return false, "", nil

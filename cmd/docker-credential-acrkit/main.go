@@ -29,7 +29,9 @@ func run(argv []string, lookupEnv func(string) (string, bool), in io.Reader, out
 		Name: name, Version: buildVersion(),
 		Registries: env.finder().CustomLoginServers(), Answer: env.get("ACRKIT_HELPER_ANSWER"),
 		Connect: env.connect, Logins: logins{env},
-		Tenants: strings.FieldsFunc(env.get("ACRKIT_KUBELET_TENANTS"), func(r rune) bool { return r == ',' || r == ' ' }), AuthorityHost: env.get("AZURE_AUTHORITY_HOST"),
+		Tenants: strings.FieldsFunc(env.get("ACRKIT_KUBELET_TENANTS"), func(r rune) bool {
+			return r == ',' || r == ' '
+		}), AuthorityHost: env.get("AZURE_AUTHORITY_HOST"),
 	})
 	if strings.HasSuffix(name, "-credential-provider") || len(argv) == 1 && argv[0] == "kubelet" {
 		return helper.Kubelet(ctx, in, out, errOut)

@@ -101,7 +101,8 @@ func token(claims string) string {
 
 // The life of a login as Docker lives it: get, store, get, list, erase twice.
 func TestLogin(t *testing.T) {
-	refresh := token(`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800}`)
+	refresh := token(
+		`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800}`)
 	const zero = "00000000-0000-0000-0000-000000000000"
 	for _, tt := range []struct {
 		name, user, secret string
@@ -110,7 +111,9 @@ func TestLogin(t *testing.T) {
 	}{
 		{"scoped_token", "ci", "pw-of-ci", "scoped-token ci helper", "ci pw-of-ci"},
 		{"admin", "MyRegistry", "pw-of-admin", "admin-user MyRegistry helper", "MyRegistry pw-of-admin"},
-		{"client_id", "22222222-2222-2222-2222-222222222222", "client-secret", "user-password 22222222-2222-2222-2222-222222222222 helper", "22222222-2222-2222-2222-222222222222 client-secret"},
+		{"client_id", "22222222-2222-2222-2222-222222222222", "client-secret",
+			"user-password 22222222-2222-2222-2222-222222222222 helper",
+			"22222222-2222-2222-2222-222222222222 client-secret"},
 		{"identity_token", "<token>", "opaque-refresh", "refresh-token  helper", zero + " opaque-refresh"},
 		{"zero_guid", zero, refresh, "refresh-token  helper", zero + " " + refresh},
 		{"refresh_token_as_password", "token", refresh, "refresh-token  helper", zero + " " + refresh},
@@ -148,8 +151,10 @@ func TestLogin(t *testing.T) {
 // must be replaced by what was made of it.
 func TestStore_what_was_got(t *testing.T) {
 	m := newMachine(t)
-	m.put(t, store.Login{Kind: "service-principal", User: "22222222-2222-2222-2222-222222222222", Tenant: "t", Secret: redact.NewSecret("client-secret")})
-	if _, errOut := m.do(t, "store", payload("<token>", "opaque-refresh")); !strings.Contains(errOut, "the service principal 22222222-2222-2222-2222-222222222222 stays") {
+	m.put(t, store.Login{Kind: "service-principal", User: "22222222-2222-2222-2222-222222222222", Tenant: "t",
+		Secret: redact.NewSecret("client-secret")})
+	if _, errOut := m.do(t, "store", payload("<token>", "opaque-refresh")); !strings.Contains(errOut,
+		"the service principal 22222222-2222-2222-2222-222222222222 stays") {
 		t.Errorf("%q", errOut)
 	}
 	want := []string{"service-principal 22222222-2222-2222-2222-222222222222"}
@@ -167,7 +172,8 @@ func TestStore_what_was_got(t *testing.T) {
 	if got := m.stored(t); got != nil {
 		t.Errorf("the environment's secret was stored: %q", got)
 	}
-	if _, errOut := m.do(t, "store", payload("ci", "pw-of-ci")); !strings.Contains(errOut, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD goes before it") {
+	if _, errOut := m.do(t, "store", payload("ci", "pw-of-ci")); !strings.Contains(errOut,
+		"ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD goes before it") {
 		t.Errorf("%q", errOut)
 	}
 	if got := m.get(t); got != "env pw-of-env" {
@@ -178,7 +184,8 @@ func TestStore_what_was_got(t *testing.T) {
 	}
 
 	m = newMachine(t)
-	m.put(t, store.Login{Kind: "scoped-token", User: "team", Repository: "team/*", Secret: redact.NewSecret("pw-of-team")})
+	m.put(t, store.Login{Kind: "scoped-token", User: "team", Repository: "team/*",
+		Secret: redact.NewSecret("pw-of-team")})
 	m.do(t, "store", payload("ci", "pw-of-ci"))
 	if diff := cmp.Diff([]string{"scoped-token ci helper", "scoped-token team"}, m.stored(t)); diff != "" {
 		t.Error(diff)
@@ -197,9 +204,11 @@ func TestStore_longer_than_the_keychain_takes(t *testing.T) {
 	t.Cleanup(keyring.MockInit)
 	m := newMachine(t)
 	m[store.EnvKeyring], m["DBUS_SESSION_BUS_ADDRESS"] = "on", "unix:path=/nowhere"
-	long := token(`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800,"pad":"` + strings.Repeat("x", 2560) + `"}`)
+	long := token(
+		`{"iss":"Azure Container Registry","grant_type":"refresh_token","aud":"myregistry.azurecr.io","exp":4102444800,"pad":"` + strings.Repeat("x", 2560) + `"}`)
 	_, errOut := m.do(t, "store", payload("<token>", long))
-	want := "docker-credential-acrkit: the secret is in " + filepath.Join(m[store.EnvDir], "logins.json") + ", which you alone can read, and not in the keychain: the secret is longer than the keychain takes\n"
+	want := "docker-credential-acrkit: the secret is in " + filepath.Join(m[store.EnvDir], "logins.json") +
+		", which you alone can read, and not in the keychain: the secret is longer than the keychain takes\n"
 	if errOut != want {
 		t.Errorf("said %q, want %q", errOut, want)
 	}
@@ -237,7 +246,8 @@ func TestGet_kinds(t *testing.T) {
 		{"store", "", "stored pw-of-stored"},
 		{"scoped-token", "token", "stored pw-of-stored"},
 		{"anonymous", "", strings.TrimSpace(notFound)},
-		{"service-principal", "", "ACRKIT_AUTH=service-principal, and neither the environment nor acrkit's store holds"},
+		{"service-principal", "",
+			"ACRKIT_AUTH=service-principal, and neither the environment nor acrkit's store holds"},
 		{"docker-config", "", "ACRKIT_AUTH=docker-config, and neither"}, // it would ask itself
 		{"", "nonsense", "neither"},
 	} {
@@ -266,13 +276,15 @@ func TestRegionalEndpoint(t *testing.T) {
 			t.Errorf("%s: %q", h, got)
 		}
 	}
-	for _, h := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn", "myregistry.westeurope.data.azurecr.io"} {
+	for _, h := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn",
+		"myregistry.westeurope.data.azurecr.io"} {
 		if got := at(m, h); got != strings.TrimSpace(notFound) {
 			t.Errorf("%s: %q", h, got)
 		}
 	}
 	const request = `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"` + regional + `/a:v1"}`
-	if _, out, errOut := m.run("acrkit-credential-provider", "", request); !strings.Contains(out, `{"`+regional+`":{"username":"ci","password":"pw-of-ci"}}`) {
+	if _, out, errOut := m.run("acrkit-credential-provider", "", request); !strings.Contains(out, `{"`+regional+
+		`":{"username":"ci","password":"pw-of-ci"}}`) {
 		t.Errorf("the kubelet: %q, %q", out, errOut)
 	}
 	m.do(t, "erase", regional)
@@ -295,9 +307,11 @@ func TestBroken(t *testing.T) {
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for action, in := range map[string]string{"get": host, "store": payload("ci", "pw-of-ci"), "erase": host, "list": ""} {
+	for action, in := range map[string]string{"get": host, "store": payload("ci", "pw-of-ci"),
+		"erase": host, "list": ""} {
 		code, out, errOut := m.run("docker-credential-acrkit", action, in)
-		if code != 1 || strings.Count(out+errOut, "is damaged") != 1 || !strings.Contains(errOut, "is damaged") || !strings.Contains(errOut, "\nmv ") || strings.Contains(out+errOut, "pw-of-ci") {
+		if code != 1 || strings.Count(out+errOut, "is damaged") != 1 || !strings.Contains(errOut, "is damaged") ||
+			!strings.Contains(errOut, "\nmv ") || strings.Contains(out+errOut, "pw-of-ci") {
 			t.Errorf("%s: exit %d, %q, %q", action, code, out, errOut)
 		}
 	}
@@ -317,7 +331,8 @@ func TestBroken(t *testing.T) {
 	}
 	m[store.EnvDir] = filepath.Join(blocked, "acrkit") // no user can write there, root included
 	code, out, errOut := m.run("docker-credential-acrkit", "store", payload("ci", "pw-of-ci"))
-	if code != 1 || strings.Count(out+errOut, "cannot ") != 1 || !strings.Contains(errOut, "cannot ") || strings.Contains(out+errOut, "pw-of-ci") {
+	if code != 1 || strings.Count(out+errOut, "cannot ") != 1 || !strings.Contains(errOut, "cannot ") ||
+		strings.Contains(out+errOut, "pw-of-ci") {
 		t.Errorf("a store that cannot be written: exit %d, %q, %q", code, out, errOut)
 	}
 }
@@ -327,10 +342,12 @@ func TestKubelet(t *testing.T) {
 	const request = `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"myregistry.azurecr.io/a:v1"}`
 	m := newMachine(t)
 	m["ACR_NAME"], m["ACR_TOKEN_NAME"], m["ACR_TOKEN_PASSWORD"] = "myregistry", "node", "pw-of-node"
-	for _, name := range []string{"acrkit-credential-provider", "/usr/bin/acr-credential-provider", "acr-credential-provider.exe"} {
+	for _, name := range []string{"acrkit-credential-provider", "/usr/bin/acr-credential-provider",
+		"acr-credential-provider.exe"} {
 		var out, errOut bytes.Buffer
 		// The kubelet's own arguments are the configuration's.
-		if code := run([]string{name, "/etc/kubernetes/azure.json"}, m.lookup, strings.NewReader(request), &out, &errOut); code != 0 || !strings.Contains(out.String(), `"username":"node"`) {
+		if code := run([]string{name, "/etc/kubernetes/azure.json"}, m.lookup, strings.NewReader(request), &out,
+			&errOut); code != 0 || !strings.Contains(out.String(), `"username":"node"`) {
 			t.Errorf("%s: exit %d, %q, %q", name, code, &out, &errOut)
 		}
 	}
@@ -338,7 +355,9 @@ func TestKubelet(t *testing.T) {
 	if code != 0 || !strings.Contains(out, `"cacheKeyType":"Registry"`) {
 		t.Errorf("exit %d, %q", code, out)
 	}
-	if code, out, errOut := m.run("docker-credential-acrkit", "kubelet", strings.Replace(request, `"}`, `","serviceAccountToken":"made-up-assertion"}`, 1)); code != 1 || out != "" || !strings.Contains(errOut, "ACRKIT_KUBELET_TENANTS") {
+	if code, out, errOut := m.run("docker-credential-acrkit", "kubelet",
+		strings.Replace(request, `"}`, `","serviceAccountToken":"made-up-assertion"}`, 1)); code != 1 || out != "" ||
+		!strings.Contains(errOut, "ACRKIT_KUBELET_TENANTS") {
 		t.Errorf("a service account by default: exit %d, %q, %q", code, out, errOut)
 	}
 }

@@ -63,7 +63,8 @@ func newNode(t *testing.T, r *acrtest.Registry, more map[string]string) *node {
 	sp := r.ServicePrincipal("AcrPull")
 	env := map[string]string{
 		"HOME": t.TempDir(), "ACRKIT_KEYRING": "off", "ACRKIT_REGISTRIES": r.Host(), "SSL_CERT_FILE": r.CAFile(),
-		"ACR_NAME": r.Host(), "AZURE_TENANT_ID": sp.TenantID, "AZURE_CLIENT_ID": sp.ClientID, "AZURE_CLIENT_SECRET": sp.ClientSecret, "AZURE_AUTHORITY_HOST": r.AuthorityHost(),
+		"ACR_NAME": r.Host(), "AZURE_TENANT_ID": sp.TenantID, "AZURE_CLIENT_ID": sp.ClientID,
+		"AZURE_CLIENT_SECRET": sp.ClientSecret, "AZURE_AUTHORITY_HOST": r.AuthorityHost(),
 	}
 	maps.Copy(env, more)
 	n := &node{t: t, path: path}
@@ -158,7 +159,8 @@ func TestManyProcesses_store(t *testing.T) {
 			case 2:
 				out, errOut, err = n.run("list", "")
 			default:
-				out, errOut, err = n.run("store", fmt.Sprintf(`{"ServerURL":%q,"Username":"user-%d","Secret":"secret-of-user-%d"}`, r.Host(), i, i))
+				out, errOut, err = n.run("store",
+					fmt.Sprintf(`{"ServerURL":%q,"Username":"user-%d","Secret":"secret-of-user-%d"}`, r.Host(), i, i))
 			}
 			if err != nil {
 				t.Errorf("%d: %v: %q, %q", i, err, out, errOut)
@@ -166,7 +168,8 @@ func TestManyProcesses_store(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if _, errOut, err := n.run("store", fmt.Sprintf(`{"ServerURL":%q,"Username":"last","Secret":"secret-of-last"}`, r.Host())); err != nil {
+	if _, errOut, err := n.run("store", fmt.Sprintf(`{"ServerURL":%q,"Username":"last","Secret":"secret-of-last"}`,
+		r.Host())); err != nil {
 		t.Fatalf("%v: %q", err, errOut)
 	}
 	if l, err := n.get(r.Host()); err != nil || l != (login{"last", "secret-of-last"}) {
@@ -181,7 +184,9 @@ func TestClocksApart(t *testing.T) {
 		t.Run(apart.String(), func(t *testing.T) {
 			r := acrtest.NewRegistry(t, &acrtest.Options{Now: func() time.Time { return time.Now().Add(apart) }})
 			n := newNode(t, r, nil)
-			out, errOut, err := n.run("kubelet", fmt.Sprintf(`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s/samples/app:v1"}`, r.Host()))
+			out, errOut, err := n.run("kubelet",
+				fmt.Sprintf(
+					`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s/samples/app:v1"}`, r.Host()))
 			if err != nil {
 				t.Fatalf("%v: %q, %q", err, out, errOut)
 			}

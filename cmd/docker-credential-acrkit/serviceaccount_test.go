@@ -30,9 +30,11 @@ func TestServiceAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	const client, issuer = "22222222-2222-2222-2222-222222222222", "https://cluster.example"
-	err = r.Emulator().PutApplication(t.Context(), acrtest.TenantID, seed.Application{ClientID: client, DisplayName: "puller",
-		FederatedCredentials: []seed.FederatedCredential{{Issuer: issuer, Subject: "system:serviceaccount:team:builder",
-			PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
+	err = r.Emulator().PutApplication(t.Context(), acrtest.TenantID,
+		seed.Application{ClientID: client, DisplayName: "puller",
+			FederatedCredentials: []seed.FederatedCredential{
+				{Issuer: issuer, Subject: "system:serviceaccount:team:builder",
+					PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,13 +43,17 @@ func TestServiceAccount(t *testing.T) {
 	}
 	n := newNode(t, r, map[string]string{"ACRKIT_KUBELET_TENANTS": acrtest.TenantID})
 	request := func(account string) string {
-		assertion, err := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"iss": issuer, "sub": "system:serviceaccount:team:" + account, "aud": "api://AzureADTokenExchange",
-			"nbf": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}).SignedString(key)
+		assertion, err := jwt.NewWithClaims(jwt.SigningMethodRS256,
+			jwt.MapClaims{"iss": issuer, "sub": "system:serviceaccount:team:" + account,
+				"aud": "api://AzureADTokenExchange",
+				"nbf": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}).SignedString(key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := json.Marshal(map[string]any{"kind": "CredentialProviderRequest", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "image": r.Host() + "/samples/app:v1",
-			"serviceAccountToken": assertion, "serviceAccountAnnotations": map[string]string{"kubernetes.azure.com/acr-client-id": client}})
+		text, err := json.Marshal(map[string]any{"kind": "CredentialProviderRequest",
+			"apiVersion": "credentialprovider.kubelet.k8s.io/v1", "image": r.Host() + "/samples/app:v1",
+			"serviceAccountToken":       assertion,
+			"serviceAccountAnnotations": map[string]string{"kubernetes.azure.com/acr-client-id": client}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +71,8 @@ func TestServiceAccount(t *testing.T) {
 		t.Errorf("%s for %q", resp.CacheKeyType, a.Username)
 	}
 	for range 2 {
-		if out, errOut, err := n.run("kubelet", request("stranger")); err == nil || out != "" || !strings.Contains(errOut, "AADSTS70021") {
+		if out, errOut, err := n.run("kubelet", request("stranger")); err == nil || out != "" ||
+			!strings.Contains(errOut, "AADSTS70021") {
 			t.Errorf("another account: %v, %q, %q", err, out, errOut)
 		}
 	}

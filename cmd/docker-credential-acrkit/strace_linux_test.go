@@ -23,7 +23,8 @@ func straceable(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("not checked: strace is not installed")
 	}
-	if out, err := exec.CommandContext(t.Context(), "strace", "-f", "-o", filepath.Join(t.TempDir(), "trace"), "true").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "strace", "-f", "-o", filepath.Join(t.TempDir(), "trace"),
+		"true").CombinedOutput(); err != nil {
 		t.Skipf("not checked: no program can be traced here: %s", out)
 	}
 }
@@ -35,8 +36,12 @@ var systemCall = regexp.MustCompile(`^[0-9]+ +([a-z0-9_]+\(.*?)(?: += .*)?\n$`)
 func touches(t *testing.T, in string, argv ...string) []string {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.CommandContext(t.Context(), "strace", append([]string{"-f", "-qq", "-e", "trace=%file,%network,execve,execveat", "-e", "signal=none", "-o", trace, "--"}, argv...)...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "ACRKIT_REGISTRIES=registry.contoso.com", "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "IDENTITY_ENDPOINT=http://127.0.0.1:1/", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"}
+	cmd := exec.CommandContext(t.Context(), "strace",
+		append([]string{"-f", "-qq", "-e", "trace=%file,%network,execve,execveat", "-e", "signal=none", "-o", trace,
+			"--"}, argv...)...)
+	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "ACRKIT_REGISTRIES=registry.contoso.com",
+		"AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "IDENTITY_ENDPOINT=http://127.0.0.1:1/",
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"}
 	cmd.Stdin = strings.NewReader(in)
 	out, err := cmd.Output()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
@@ -61,7 +66,9 @@ func touches(t *testing.T, in string, argv ...string) []string {
 		calls = append(calls, strings.TrimSuffix(call, ")"))
 	}
 	slices.Sort(calls)
-	if len(argv) > 1 && argv[1] == "get" && !strings.Contains(string(out), "credentials not found in native keychain") && !strings.Contains(string(out), "Username") {
+	if len(argv) > 1 && argv[1] == "get" &&
+		!strings.Contains(string(out), "credentials not found in native keychain") &&
+		!strings.Contains(string(out), "Username") {
 		t.Errorf("%q: %q", in, out)
 	}
 	return slices.Compact(calls)
@@ -89,7 +96,8 @@ func TestForeignGetTouchesNothing(t *testing.T) {
 	if len(nothing) == 0 {
 		t.Error("an empty program reads the size of pages at least: this test does not see it")
 	}
-	for _, host := range []string{"docker.io", "https://index.docker.io/v1/", "ghcr.io", "myregistry.azurecr.io.evil.example", "localhost:5000", "169.254.169.254", "http://myregistry.azurecr.io"} {
+	for _, host := range []string{"docker.io", "https://index.docker.io/v1/", "ghcr.io",
+		"myregistry.azurecr.io.evil.example", "localhost:5000", "169.254.169.254", "http://myregistry.azurecr.io"} {
 		for _, call := range touches(t, host, helper, "get") {
 			if !slices.Contains(nothing, call) {
 				t.Errorf("%s: %s, which an empty program does not", host, call)
@@ -103,7 +111,8 @@ func TestForeignGetTouchesNothing(t *testing.T) {
 	}
 	// Nor is a machine's identity asked for, or a program run, because nothing else is there.
 	for _, call := range own {
-		if strings.HasPrefix(call, "connect(") || strings.HasPrefix(call, "exec") || strings.HasPrefix(call, "socket(") {
+		if strings.HasPrefix(call, "connect(") || strings.HasPrefix(call, "exec") ||
+			strings.HasPrefix(call, "socket(") {
 			t.Errorf("without a credential: %s", call)
 		}
 	}

@@ -20,32 +20,35 @@ import (
 func TestTransport(t *testing.T) {
 	const secret = "made-up-client-secret"
 	for name, cred := range map[string]auth.Credential{
-		"service principal":  auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222", secret, nil),
+		"service principal": auth.ServicePrincipal("11111111-1111-1111-1111-111111111111",
+			"22222222-2222-2222-2222-222222222222", secret, nil),
 		"ACR refresh token":  auth.RefreshToken(secret),
 		"scope-mapped token": auth.ScopedToken("ci", secret),
 	} {
 		t.Run(name, func(t *testing.T) {
-			hostile.Test(t, []string{secret}, func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
-				rt, err := auth.NewTransport(server, cred, &auth.Options{Base: network})
-				if err != nil {
-					return "", err
-				}
-				defer rt.Close()
-				client := &http.Client{Transport: rt} // which follows redirects
-				req, err := http.NewRequestWithContext(ctx, http.MethodGet, rt.URL().String()+"/v2/team/app/manifests/v1", nil)
-				if err != nil {
-					return "", err
-				}
-				if resp, err := client.Do(req); err == nil {
-					_ = resp.Body.Close()
-				}
-				token, err := rt.RefreshToken(ctx)
-				if err != nil {
-					login, err := rt.Login(ctx, acrkit.CatalogScope())
-					return login.Password.Reveal(), err
-				}
-				return token.Value.Reveal(), nil
-			})
+			hostile.Test(t, []string{secret},
+				func(ctx context.Context, server string, network http.RoundTripper) (string, error) {
+					rt, err := auth.NewTransport(server, cred, &auth.Options{Base: network})
+					if err != nil {
+						return "", err
+					}
+					defer rt.Close()
+					client := &http.Client{Transport: rt} // which follows redirects
+					req, err := http.NewRequestWithContext(ctx, http.MethodGet, rt.URL().String()+
+						"/v2/team/app/manifests/v1", nil)
+					if err != nil {
+						return "", err
+					}
+					if resp, err := client.Do(req); err == nil {
+						_ = resp.Body.Close()
+					}
+					token, err := rt.RefreshToken(ctx)
+					if err != nil {
+						login, err := rt.Login(ctx, acrkit.CatalogScope())
+						return login.Password.Reveal(), err
+					}
+					return token.Value.Reveal(), nil
+				})
 		})
 	}
 }
@@ -70,7 +73,8 @@ func careless(pattern string, client func(http.RoundTripper) *http.Client) hosti
 			return "", errors.New("not a registry of Azure's")
 		}
 		form := url.Values{"grant_type": {"access_token"}, "access_token": {"made-up-entra-token"}}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+u.Host+"/oauth2/exchange", strings.NewReader(form.Encode()))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+u.Host+"/oauth2/exchange",
+			strings.NewReader(form.Encode()))
 		if err != nil {
 			return "", err
 		}
@@ -90,7 +94,9 @@ func careless(pattern string, client func(http.RoundTripper) *http.Client) hosti
 func TestFindsLeaks(t *testing.T) {
 	following := func(network http.RoundTripper) *http.Client { return &http.Client{Transport: network} }
 	staying := func(network http.RoundTripper) *http.Client {
-		return &http.Client{Transport: network, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		return &http.Client{Transport: network, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}
 	}
 	const one, exact = `[a-z0-9-]+`, `^[a-z0-9-]+(\.[a-z0-9]+\.geo)?\.azurecr\.(io|us|cn)$`
 	for _, tt := range []struct {
@@ -98,11 +104,18 @@ func TestFindsLeaks(t *testing.T) {
 		ask    hostile.Ask
 		errors []string // some of those
 	}{
-		{"unanchored", careless(one+`\.azurecr\.(io|us|cn)`, staying), []string{`"myregistry.azurecr.io.evil.example" gets a secret`, `https://myregistry.azurecr.io.evil.example/oauth2/exchange carries a secret`}},
-		{"anchored_at_the_end", careless(one+`\.azurecr\.(io|us|cn)$`, staying), []string{`"my.registry.azurecr.io" gets a secret`, `"myregistry.westeurope.data.azurecr.io" gets a secret`}},
+		{"unanchored", careless(one+`\.azurecr\.(io|us|cn)`, staying),
+			[]string{`"myregistry.azurecr.io.evil.example" gets a secret`,
+				`https://myregistry.azurecr.io.evil.example/oauth2/exchange carries a secret`}},
+		{"anchored_at_the_end", careless(one+`\.azurecr\.(io|us|cn)$`, staying),
+			[]string{`"my.registry.azurecr.io" gets a secret`,
+				`"myregistry.westeurope.data.azurecr.io" gets a secret`}},
 		{"any_port", careless(exact, staying), []string{`"myregistry.azurecr.io:8443" gets a secret`}},
-		{"follows_redirects", careless(exact, following), []string{"POST https://evil.example/oauth2/exchange carries a secret: a token request is redirected"}},
-		{"nothing_at_all", func(context.Context, string, http.RoundTripper) (string, error) { return "", nil }, []string{"myregistry.azurecr.io is a registry of Azure's and gets nothing"}},
+		{"follows_redirects", careless(exact, following),
+			[]string{"POST https://evil.example/oauth2/exchange carries a secret: a token request is redirected"}},
+		{"nothing_at_all", func(context.Context, string, http.RoundTripper) (string, error) {
+			return "", nil
+		}, []string{"myregistry.azurecr.io is a registry of Azure's and gets nothing"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &recorder{TB: t}

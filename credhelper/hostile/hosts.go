@@ -77,7 +77,8 @@ func Hosts() []Host {
 		"0x7f000001.evil.example",
 		"169.254.169.254", "[::ffff:169.254.169.254]")
 	add("plain HTTP can be read on the way",
-		"http://myregistry.azurecr.io", "HTTP://myregistry.azurecr.io/v2/", "ftp://myregistry.azurecr.io", "http://myregistry.westeurope.geo.azurecr.io")
+		"http://myregistry.azurecr.io", "HTTP://myregistry.azurecr.io/v2/", "ftp://myregistry.azurecr.io",
+		"http://myregistry.westeurope.geo.azurecr.io")
 	add("another registry",
 		"index.docker.io", "https://index.docker.io/v1/", "ghcr.io", "quay.io", "mcr.microsoft.com", "gcr.io",
 		"localhost.evil.example", "127.0.0.1.evil.example")
@@ -99,7 +100,8 @@ func Answers() []Answer {
 			"https://myregistry.westeurope.data.azurecr.io/oauth2/exchange",
 			"https://other.azurecr.io/oauth2/exchange", "//evil.example/oauth2/exchange",
 			"https://myregistry.azurecr.io@evil.example/oauth2/exchange"} {
-			all = append(all, Answer{Server: home, status: status, location: to, Trick: "a token request is redirected to " + to})
+			all = append(all, Answer{Server: home, status: status, location: to,
+				Trick: "a token request is redirected to " + to})
 		}
 	}
 	for _, realm := range []string{

@@ -26,7 +26,8 @@ import (
 
 // ask sends a request as the kubelet encodes it, and returns the answer as the
 // kubelet decodes it, strictly: a field that it does not know is an error.
-func ask(t *testing.T, req *v1.CredentialProviderRequest, opts credhelper.Options) (*v1.CredentialProviderResponse, string) {
+func ask(t *testing.T, req *v1.CredentialProviderRequest,
+	opts credhelper.Options) (*v1.CredentialProviderResponse, string) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1.AddToScheme(scheme); err != nil {
@@ -60,7 +61,8 @@ func ask(t *testing.T, req *v1.CredentialProviderRequest, opts credhelper.Option
 }
 
 func everybodyIs(cred auth.Credential) credhelper.Options {
-	return credhelper.Options{Connect: func(_ context.Context, reg acrkit.Registry, given auth.Credential) (*auth.Transport, error) {
+	return credhelper.Options{Connect: func(_ context.Context, reg acrkit.Registry,
+		given auth.Credential) (*auth.Transport, error) {
 		if given != nil {
 			return nil, fmt.Errorf("asked as %s", given)
 		}
@@ -69,13 +71,15 @@ func everybodyIs(cred auth.Credential) credhelper.Options {
 }
 
 func refreshToken(life time.Duration) string {
-	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": "myregistry.azurecr.io", "exp": time.Now().Add(life).Unix()})
+	payload, _ := json.Marshal(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": "myregistry.azurecr.io", "exp": time.Now().Add(life).Unix()})
 	enc := base64.RawURLEncoding.EncodeToString
 	return enc([]byte(`{"alg":"RS256"}`)) + "." + enc(payload) + "." + enc([]byte("no signature"))
 }
 
 func TestKubelet(t *testing.T) {
-	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-of-team"), "": auth.ScopedToken("ci", "pw-of-ci")})
+	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("team", "pw-of-team"),
+		"": auth.ScopedToken("ci", "pw-of-ci")})
 	for _, tt := range []struct {
 		name, image string
 		cred        auth.Credential
@@ -83,18 +87,27 @@ func TestKubelet(t *testing.T) {
 		least, most time.Duration
 		key, user   string // "" = no credentials
 	}{
-		{"password", "myregistry.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"), v1.RegistryPluginCacheKeyType, 10 * time.Minute, 10 * time.Minute, "myregistry.azurecr.io", "ci"},
-		{"refresh_token", "myregistry.azurecr.io/samples/a", auth.RefreshToken(refreshToken(3 * time.Hour)), v1.RegistryPluginCacheKeyType, 165 * time.Minute, 170 * time.Minute, "myregistry.azurecr.io", "00000000-0000-0000-0000-000000000000"},
-		{"refresh_token_at_its_end", "myregistry.azurecr.io/samples/a", auth.RefreshToken(refreshToken(5 * time.Minute)), v1.RegistryPluginCacheKeyType, 0, 0, "myregistry.azurecr.io", "00000000-0000-0000-0000-000000000000"},
-		{"by_repository", "myregistry.azurecr.io/team/a:v1", parts, v1.ImagePluginCacheKeyType, 10 * time.Minute, 10 * time.Minute, "myregistry.azurecr.io/team/a", "team"},
-		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), v1.ImagePluginCacheKeyType, 0, 0, "", ""},
+		{"password", "myregistry.azurecr.io/samples/a:v1", auth.ScopedToken("ci", "pw-of-ci"),
+			v1.RegistryPluginCacheKeyType, 10 * time.Minute, 10 * time.Minute, "myregistry.azurecr.io", "ci"},
+		{"refresh_token", "myregistry.azurecr.io/samples/a", auth.RefreshToken(refreshToken(3 * time.Hour)),
+			v1.RegistryPluginCacheKeyType, 165 * time.Minute, 170 * time.Minute, "myregistry.azurecr.io",
+			"00000000-0000-0000-0000-000000000000"},
+		{"refresh_token_at_its_end", "myregistry.azurecr.io/samples/a",
+			auth.RefreshToken(refreshToken(5 * time.Minute)), v1.RegistryPluginCacheKeyType, 0, 0,
+			"myregistry.azurecr.io", "00000000-0000-0000-0000-000000000000"},
+		{"by_repository", "myregistry.azurecr.io/team/a:v1", parts, v1.ImagePluginCacheKeyType, 10 * time.Minute,
+			10 * time.Minute, "myregistry.azurecr.io/team/a", "team"},
+		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), v1.ImagePluginCacheKeyType, 0,
+			0, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp, errOut := ask(t, &v1.CredentialProviderRequest{TypeMeta: metav1.TypeMeta{}, Image: tt.image}, everybodyIs(tt.cred))
+			resp, errOut := ask(t, &v1.CredentialProviderRequest{TypeMeta: metav1.TypeMeta{}, Image: tt.image},
+				everybodyIs(tt.cred))
 			if resp == nil {
 				t.Fatal(errOut)
 			}
-			if resp.CacheKeyType != tt.keyType || resp.CacheDuration == nil || resp.CacheDuration.Duration < tt.least || resp.CacheDuration.Duration > tt.most {
+			if resp.CacheKeyType != tt.keyType || resp.CacheDuration == nil || resp.CacheDuration.Duration < tt.least ||
+				resp.CacheDuration.Duration > tt.most {
 				t.Errorf("%s for %v", resp.CacheKeyType, resp.CacheDuration)
 			}
 			if tt.key == "" {
@@ -115,8 +128,10 @@ func TestKubelet(t *testing.T) {
 func TestKubelet_key(t *testing.T) {
 	parts := auth.ByRepository(map[string]auth.Credential{"team": auth.ScopedToken("ci", "pw-of-ci")})
 	for _, image := range []string{
-		"myregistry.azurecr.io/team/a", "MyRegistry.AzureCR.io/team/a", "myregistry.azurecr.io:443/team/a", "MYREGISTRY.azurecr.io:443/team/a",
-		"myregistry.westeurope.geo.azurecr.io/team/a", "MyRegistry.WestEurope.geo.azurecr.io:443/team/a", "myregistry-d3b0.azurecr.cn/team/a",
+		"myregistry.azurecr.io/team/a", "MyRegistry.AzureCR.io/team/a", "myregistry.azurecr.io:443/team/a",
+		"MYREGISTRY.azurecr.io:443/team/a",
+		"myregistry.westeurope.geo.azurecr.io/team/a", "MyRegistry.WestEurope.geo.azurecr.io:443/team/a",
+		"myregistry-d3b0.azurecr.cn/team/a",
 	} {
 		for _, cred := range []auth.Credential{auth.ScopedToken("ci", "pw-of-ci"), parts} {
 			resp, errOut := ask(t, &v1.CredentialProviderRequest{Image: image + ":v1"}, everybodyIs(cred))
@@ -133,7 +148,8 @@ func TestKubelet_key(t *testing.T) {
 			if found, ok := keyring.Lookup(image); !ok || len(found) != 1 || found[0].Username != "ci" {
 				t.Errorf("%s: the kubelet finds %v under %v", image, found, resp.Auth)
 			}
-			for _, other := range []string{"other.azurecr.io/team/a", "myregistry.azurecr.io:8443/team/a", "myregistry.azurecr.io.evil.example/team/a"} {
+			for _, other := range []string{"other.azurecr.io/team/a", "myregistry.azurecr.io:8443/team/a",
+				"myregistry.azurecr.io.evil.example/team/a"} {
 				if found, ok := keyring.Lookup(other); ok {
 					t.Errorf("%s gets %v", other, found)
 				}
@@ -165,13 +181,15 @@ func TestMatchImages(t *testing.T) {
 		})
 	}
 	for _, cloud := range []string{"io", "us", "cn"} {
-		for _, host := range []string{"myregistry.azurecr.", "myregistry-d3b0.azurecr.", "myregistry.westeurope.geo.azurecr."} {
+		for _, host := range []string{"myregistry.azurecr.", "myregistry-d3b0.azurecr.",
+			"myregistry.westeurope.geo.azurecr."} {
 			if !asked(host + cloud + "/team/a") {
 				t.Errorf("%s is not asked for by %q", host+cloud, patterns)
 			}
 		}
 	}
-	for _, image := range []string{"docker.io/library/nginx", "mcr.microsoft.com/a", "myregistry.westeurope.data.azurecr.io/a", "myregistry.azurecr.io.evil.example/a", "evilazurecr.io/a"} {
+	for _, image := range []string{"docker.io/library/nginx", "mcr.microsoft.com/a",
+		"myregistry.westeurope.data.azurecr.io/a", "myregistry.azurecr.io.evil.example/a", "evilazurecr.io/a"} {
 		if asked(image) {
 			t.Errorf("%s is asked for", image)
 		}
@@ -179,14 +197,17 @@ func TestMatchImages(t *testing.T) {
 }
 
 func TestKubelet_service_account(t *testing.T) {
-	req := &v1.CredentialProviderRequest{Image: "myregistry.azurecr.io/samples/a:v1", ServiceAccountToken: "made-up-assertion", ServiceAccountAnnotations: map[string]string{
-		"kubernetes.azure.com/acr-client-id": "22222222-2222-2222-2222-222222222222", "kubernetes.azure.com/acr-tenant-id": "11111111-1111-1111-1111-111111111111"}}
+	req := &v1.CredentialProviderRequest{Image: "myregistry.azurecr.io/samples/a:v1",
+		ServiceAccountToken: "made-up-assertion", ServiceAccountAnnotations: map[string]string{
+			"kubernetes.azure.com/acr-client-id": "22222222-2222-2222-2222-222222222222",
+			"kubernetes.azure.com/acr-tenant-id": "11111111-1111-1111-1111-111111111111"}}
 	opts := everybodyIs(auth.ScopedToken("node", "pw-of-node"))
 	if resp, errOut := ask(t, req, opts); resp != nil || !strings.Contains(errOut, "no tenant is named") {
 		t.Errorf("by default: %v, %q", resp, errOut)
 	}
 	opts.Tenants = []string{"11111111-1111-1111-1111-111111111111"}
-	if resp, errOut := ask(t, req, opts); resp != nil || !strings.Contains(errOut, "asked as service principal 22222222-2222-2222-2222-222222222222") {
+	if resp, errOut := ask(t, req, opts); resp != nil ||
+		!strings.Contains(errOut, "asked as service principal 22222222-2222-2222-2222-222222222222") {
 		t.Errorf("%v, %q", resp, errOut)
 	}
 }

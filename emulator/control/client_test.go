@@ -92,7 +92,8 @@ func TestClient(t *testing.T) {
 	ok("Clock", err)
 	same("the clock is frozen", shown.Frozen, true)
 
-	same("Lifetimes", get(c.SetLifetimes(ctx, control.Lifetimes{Access: "5m"})), control.Lifetimes{Access: "5m0s", Refresh: "3h0m0s", Entra: "1h0m0s"})
+	same("Lifetimes", get(c.SetLifetimes(ctx, control.Lifetimes{Access: "5m"})),
+		control.Lifetimes{Access: "5m0s", Refresh: "3h0m0s", Entra: "1h0m0s"})
 	same("Lifetimes", get(c.Lifetimes(ctx)).Access, "5m0s")
 	ok("SetRateLimits", c.SetRateLimits(ctx, true))
 	same("RateLimits", get(c.RateLimits(ctx)), true)
@@ -118,14 +119,17 @@ func TestClient(t *testing.T) {
 	same("ChangeRegistry", changed.ArmTokenPolicy, control.Disabled)
 	same("ChangeRegistry", changed.Network, control.Network{DefaultAction: "Deny", IPRules: []string{}})
 
-	stored := get(c.PutScopeMap(ctx, "", "ci-pull", control.NewScopeMap{Actions: []string{"repositories/a/content/read"}}))
+	stored := get(c.PutScopeMap(ctx, "", "ci-pull",
+		control.NewScopeMap{Actions: []string{"repositories/a/content/read"}}))
 	same("ScopeMaps", get(c.ScopeMaps(ctx, ""))[0], stored)
 	token := get(c.PutToken(ctx, "", "ci-pull", control.NewToken{ScopeMap: "ci-pull"}))
 	same("Tokens", get(c.Tokens(ctx, "")), []control.Token{token})
-	same("ChangeToken", get(c.ChangeToken(ctx, "", "ci-pull", control.TokenChange{Status: &disabled})).Status, control.Disabled)
+	same("ChangeToken", get(c.ChangeToken(ctx, "", "ci-pull", control.TokenChange{Status: &disabled})).Status,
+		control.Disabled)
 	passwords := get(c.GeneratePasswords(ctx, "", "ci-pull", control.NewPasswords{Names: []string{"password2"}}))
 	same("GeneratePasswords", len(passwords), 1)
-	if text := fmt.Sprintf("%v %+v %#v %s", passwords, passwords, passwords, passwords[0].LogValue()); strings.Contains(text, passwords[0].Value) ||
+	if text := fmt.Sprintf("%v %+v %#v %s", passwords, passwords, passwords,
+		passwords[0].LogValue()); strings.Contains(text, passwords[0].Value) ||
 		!strings.Contains(text, "password2") {
 		t.Errorf("a password prints as %s", text)
 	}
@@ -171,10 +175,12 @@ func TestClientErrors(t *testing.T) {
 		code       acrkit.Code
 		text, hint string
 	}{
-		"not found":  {c.DeleteToken(t.Context(), "", "none5"), acrkit.CodeNotFound, "it cannot find the token \"none5\"", ""},
-		"no seed":    {c.Reset(t.Context(), "none5"), acrkit.CodeNotFound, "", "acrkit emulator snapshot list"},
-		"wrong":      {c.RemoveFault(t.Context(), -1), acrkit.CodeNotFound, "there is no such fault", ""},
-		"wrong kind": {second(c.AddFault(t.Context(), control.NewFault{Kind: "x"})), acrkit.CodeUsage, "no kind of fault", ""},
+		"not found": {c.DeleteToken(t.Context(), "", "none5"), acrkit.CodeNotFound,
+			"it cannot find the token \"none5\"", ""},
+		"no seed": {c.Reset(t.Context(), "none5"), acrkit.CodeNotFound, "", "acrkit emulator snapshot list"},
+		"wrong":   {c.RemoveFault(t.Context(), -1), acrkit.CodeNotFound, "there is no such fault", ""},
+		"wrong kind": {second(c.AddFault(t.Context(), control.NewFault{Kind: "x"})), acrkit.CodeUsage,
+			"no kind of fault", ""},
 		// The router answers a path that it cleans with a redirect, which is not followed.
 		"a redirect": {c.DeleteSnapshot(t.Context(), ".."), acrkit.CodeProtocol, "it answered 3", ""},
 	} {
@@ -186,13 +192,14 @@ func TestClientErrors(t *testing.T) {
 		}
 	}
 	other := func(url, key string) *control.Client {
-		return get(control.NewClient(url, key, &control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
-			w := httptest.NewRecorder()
-			in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body)
-			in.Header, in.RemoteAddr = r.Header, ""
-			e.ServeHTTP(w, in)
-			return w.Result(), nil
-		})}))
+		return get(control.NewClient(url, key,
+			&control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+				w := httptest.NewRecorder()
+				in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body)
+				in.Header, in.RemoteAddr = r.Header, ""
+				e.ServeHTTP(w, in)
+				return w.Result(), nil
+			})}))
 	}
 	for code, c := range map[acrkit.Code]*control.Client{
 		acrkit.CodeCredentialRejected: other("https://localhost:5443", "another-key"),
@@ -213,13 +220,15 @@ func TestNewClient(t *testing.T) {
 		"https://localhost:5443": true, "https://localhost:5443/": true, "https://reg.example": true,
 		"http://localhost:5443": true, "http://127.0.0.1:5443": true, "http://[::1]:5443": true,
 		"http://reg.example": false, "http://192.0.2.7:5443": false, "localhost:5443": false, "": false,
-		"https://user:pw@localhost": false, "https://localhost/v2/": false, "https://localhost?x=1": false, "ftp://localhost": false,
+		"https://user:pw@localhost": false, "https://localhost/v2/": false, "https://localhost?x=1": false,
+		"ftp://localhost": false,
 	} {
 		c, err := control.NewClient(url, key, nil)
 		if (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("%q: %v", url, err)
 		}
-		if text := fmt.Sprintf("%v %+v %#v %s %v", c, c, c, c, err); strings.Contains(text, key) || strings.Contains(text, "pw@") {
+		if text := fmt.Sprintf("%v %+v %#v %s %v", c, c, c, c, err); strings.Contains(text, key) ||
+			strings.Contains(text, "pw@") {
 			t.Errorf("%q: %s", url, text)
 		}
 	}
@@ -307,12 +316,15 @@ func TestClient_silence(t *testing.T) {
 
 // TestDecisions_wait: a client asks to wait for no longer than it waits for an answer.
 func TestDecisions_wait(t *testing.T) {
-	for wait, want := range map[time.Duration]string{0: "", time.Second: "1s", 30 * time.Second: "30s", time.Minute: "30s"} {
+	for wait, want := range map[time.Duration]string{0: "", time.Second: "1s", 30 * time.Second: "30s",
+		time.Minute: "30s"} {
 		asked := "-"
-		c := get(control.NewClient("https://localhost", "k", &control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
-			asked = r.URL.Query().Get("wait")
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
-		})}))
+		c := get(control.NewClient("https://localhost", "k",
+			&control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+				asked = r.URL.Query().Get("wait")
+				return &http.Response{StatusCode: 200, Header: http.Header{},
+					Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+			})}))
 		if _, err := c.Decisions(t.Context(), control.DecisionQuery{Wait: wait}); err != nil || asked != want {
 			t.Errorf("%v: it asked for %q, %v", wait, asked, err)
 		}
@@ -322,10 +334,11 @@ func TestDecisions_wait(t *testing.T) {
 // TestAnswerLimit: an answer has a limit; one of just that size is not refused for it.
 func TestAnswerLimit(t *testing.T) {
 	for n, refused := range map[int64]bool{64 << 20: false, 64<<20 + 1: true} {
-		c := get(control.NewClient("https://localhost", "k", &control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
-			body := io.MultiReader(strings.NewReader("{}"), io.LimitReader(blanks{}, n-2))
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
-		})}))
+		c := get(control.NewClient("https://localhost", "k",
+			&control.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+				body := io.MultiReader(strings.NewReader("{}"), io.LimitReader(blanks{}, n-2))
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
+			})}))
 		if _, err := c.Clock(t.Context()); (err != nil) != refused {
 			t.Errorf("an answer of %d bytes: %v", n, err)
 		}

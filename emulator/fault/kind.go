@@ -46,7 +46,8 @@ var table = []kind{
 		rule:   "throttled", cause: cause.Throttled,
 	},
 	{
-		name: "status", text: "500, 502, 503 or 504, as the status says", takes: []Parameter{ParameterStatus, ParameterRetryAfter},
+		name: "status", text: "500, 502, 503 or 504, as the status says",
+		takes:  []Parameter{ParameterStatus, ParameterRetryAfter},
 		effect: func(f Fault) string { return fmt.Sprintf("status %d %s", f.Status, http.StatusText(f.Status)) },
 		rule:   "a status of a failed server", cause: cause.Unavailable,
 	},

@@ -207,7 +207,9 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	}
 	sub := s.Subscriptions[0]
 	if r.Subscription != "" {
-		i := slices.IndexFunc(s.Subscriptions, func(x Subscription) bool { return strings.EqualFold(x.ID, r.Subscription) })
+		i := slices.IndexFunc(s.Subscriptions, func(x Subscription) bool {
+			return strings.EqualFold(x.ID, r.Subscription)
+		})
 		if i < 0 {
 			p.add(path+".subscription", "names no subscription of this seed")
 			return
@@ -286,7 +288,8 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", wording.Quote(r.ArmTokenPolicy))
+		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled",
+			wording.Quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
 		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
@@ -376,7 +379,8 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", wording.Quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)",
+			wording.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
@@ -397,7 +401,8 @@ func (t *Token) check(p *problems, path string) {
 		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", wording.Quote(t.Name))
 	}
 	if t.Name == service.RefreshTokenUser {
-		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
+		p.add(join(path, "name"),
+			"is the user name that goes with refresh tokens; a token of that name could not log in")
 	}
 	if t.ScopeMap == "" {
 		p.add(path, "has no scopeMap")

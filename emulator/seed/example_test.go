@@ -33,5 +33,6 @@ registries:
 	fmt.Println(err)
 	// Output:
 	// myregistry samples/app [secret]
-	// cannot read the seed: line 2: registries[0].name: "my-registry" is not a registry's name (5 to 50 letters and digits)
+	// cannot read the seed: line 2: registries[0].name: "my-registry" is not a registry's name (5 to 50 letters and
+	// digits)
 }

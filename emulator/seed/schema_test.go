@@ -139,7 +139,8 @@ func ref(name string) object { return object{{"$ref", "#/$defs/" + name}} }
 
 // generate returns the schema as JSON text.
 func generate(t *testing.T) string {
-	g := &generator{t: t, comments: comments(t), forms: formsOfText(), used: map[string]bool{}, types: map[string]object{}}
+	g := &generator{t: t, comments: comments(t), forms: formsOfText(), used: map[string]bool{},
+		types: map[string]object{}}
 	root := append(object{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"$id", "https://github.com/acrkit/acrkit/emulator/seed/seed.schema.json"},
@@ -362,7 +363,8 @@ func TestSchemaAcceptsExamples(t *testing.T) {
 			t.Errorf("schema: %v", err)
 		}
 	}
-	for _, text := range []string{"{}\n", minimalSeed + "    flavour: sweet\n", minimalSeed + "    sku: Gold\n", "registries: [{name: a-b}]\n"} {
+	for _, text := range []string{"{}\n", minimalSeed + "    flavour: sweet\n", minimalSeed + "    sku: Gold\n",
+		"registries: [{name: a-b}]\n"} {
 		if s.Validate(asJSON(t, text)) == nil {
 			t.Errorf("the schema accepts %q", text)
 		}

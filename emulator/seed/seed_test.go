@@ -21,7 +21,8 @@ func TestRead_example(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Token{Name: "ci-pull", ScopeMap: "ci-pull", Status: "enabled", Passwords: []Password{
-		{Name: "password1", Value: "correct-horse-battery-staple-0001", Expires: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+		{Name: "password1", Value: "correct-horse-battery-staple-0001",
+			Expires: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}}}
 	if diff := cmp.Diff(want, s.Registries[0].Tokens[0]); diff != "" {
 		t.Errorf("token (-want +got):\n%s", diff)
 	}
@@ -33,47 +34,90 @@ func TestRead_example(t *testing.T) {
 // TestRead_errors pins the messages: a person reads them beside the file.
 func TestRead_errors(t *testing.T) {
 	for name, x := range map[string]struct{ in, want string }{
-		"empty":            {"", "it is empty"},
-		"comment_alone":    {"# nothing\n", "it is empty"},
-		"null":             {"null\n", "registries: there is no registry"},
-		"not_yaml":         {"a: b: c\n", "it is not YAML: mapping values are not allowed in this context"},
-		"list":             {"- a\n", "line 1: is a list; want a mapping"},
-		"two_documents":    {minimalSeed + "---\n" + minimalSeed, "line 3: it holds a second document"},
-		"unknown_key":      {minimalSeed + "    flavour: sweet\n", `line 3: registries[0]: unknown key "flavour"; it may have adminUserEnabled, anonymousPullEnabled`},
-		"key_twice":        {minimalSeed + "    sku: Basic\n    sku: Premium\n", "line 4: registries[0].sku: occurs twice, first in line 3"},
-		"alias":            {"registries: &a\n  - name: myregistry\n", "anchors and aliases are not supported"},
-		"wrong_kind":       {"registries: myregistry\n", "line 1: registries: is text; want a list"},
-		"wrong_bool":       {minimalSeed + "    adminUserEnabled: 'yes'\n", "line 3: registries[0].adminUserEnabled: is text; want true or false"},
-		"bool_as_text":     {"registries:\n  - name: true\n", "line 2: registries[0].name: is true or false; put it in quotes to make it text"},
-		"wrong_duration":   {"tokenLifetimes: {access: soon}\n" + minimalSeed, "line 1: tokenLifetimes.access: is not a duration"},
-		"short_lifetime":   {"tokenLifetimes: {access: 1ms}\n" + minimalSeed, "line 1: tokenLifetimes.access: is not between 1s and 24h0m0s"},
-		"no_registry":      {"tenants: []\n", "registries: there is no registry"},
-		"registry_name":    {"registries:\n  - name: my-registry\n", `line 2: registries[0].name: "my-registry" is not a registry's name`},
-		"registry_twice":   {"registries:\n  - name: myregistry\n  - name: MyRegistry\n", `line 3: registries[1].name: registry "myregistry" occurs twice`},
-		"tenant":           {"tenants:\n  - id: contoso\n" + minimalSeed, "line 2: tenants[0].id: is not a GUID"},
-		"unknown_sku":      {minimalSeed + "    sku: Gold\n", `"Gold" is none of Basic, Standard, Premium`},
-		"basic_anonymous":  {minimalSeed + "    sku: Basic\n    anonymousPullEnabled: true\n", "line 4: registries[0].anonymousPullEnabled: the Basic tier has no anonymous pull"},
-		"unknown_mode":     {minimalSeed + "    roleAssignmentMode: Rbac\n", "line 3: registries[0].roleAssignmentMode"},
-		"role_of_nobody":   {minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]\n", "names no application of this seed"},
-		"unknown_map":      {minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: nothing\n", `line 5: registries[0].tokens[0].scopeMap: there is no scope map "nothing" in this registry`},
-		"map_twice":        {minimalSeed + "    scopeMaps:\n      - {name: _repositories_pull, actions: [repositories/a/content/read]}\n", `scope map "_repositories_pull" occurs twice`},
-		"bad_action":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions:\n          - repositories/a/content/read\n          - repositories/a/pull\n", "line 7: registries[0].scopeMaps[0].actions[1]:"},
-		"bad_wildcard":     {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n        actions: [repositories/a*/content/read]\n", "has a wildcard inside a name"},
-		"no_actions":       {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n", "line 4: registries[0].scopeMaps[0]: has no actions"},
-		"token_name":       {minimalSeed + "    tokens:\n      - {name: 'no', scopeMap: _repositories_pull}\n", `"no" is not a token's name`},
-		"token_is_zero":    {minimalSeed + "    tokens:\n      - {name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}\n", "line 4: registries[0].tokens[0].name: is the user name that goes with refresh tokens"},
-		"token_twice":      {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: _repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" occurs twice`},
-		"token_is_admin":   {minimalSeed + "    tokens:\n      - {name: myregistry, scopeMap: _repositories_pull}\n", "which is its admin user's"},
-		"status":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, status: 'off'}\n", `"off" is neither enabled nor disabled`},
-		"slot":             {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password3, value: longenough}]}\n", "is neither password1 nor password2"},
-		"slot_twice":       {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough}, {name: password1, value: longenough}]}\n", `password "password1" occurs twice`},
-		"expiry":           {minimalSeed + "    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: longenough, expires: tomorrow}]}\n", "line 4: registries[0].tokens[0].passwords[0].expires: is not a time"},
-		"repository":       {minimalSeed + "    repositories: [{name: Samples}]\n", "has upper-case letters"},
-		"tag":              {minimalSeed + "    repositories: [{name: samples, images: [{tags: ['a b']}]}]\n", `"a b" is not a tag`},
-		"tag_twice":        {minimalSeed + "    repositories: [{name: samples, images: [{tags: [v1]}, {tags: [v1]}]}]\n", `tag "v1" occurs twice`},
-		"platform":         {minimalSeed + "    repositories: [{name: samples, images: [{platforms: [linux]}]}]\n", `"linux" is not of the form linux/amd64`},
-		"subscription":     {minimalSeed + "    subscription: 33333333-3333-3333-3333-333333333333\n", "the seed has no subscriptions"},
-		"condition_legacy": {"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: 22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed + "    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: [a]}]\n", "the role AcrPull cannot be limited to repositories"},
+		"empty":         {"", "it is empty"},
+		"comment_alone": {"# nothing\n", "it is empty"},
+		"null":          {"null\n", "registries: there is no registry"},
+		"not_yaml":      {"a: b: c\n", "it is not YAML: mapping values are not allowed in this context"},
+		"list":          {"- a\n", "line 1: is a list; want a mapping"},
+		"two_documents": {minimalSeed + "---\n" + minimalSeed, "line 3: it holds a second document"},
+		"unknown_key": {minimalSeed + "    flavour: sweet\n",
+			`line 3: registries[0]: unknown key "flavour"; it may have adminUserEnabled, anonymousPullEnabled`},
+		"key_twice": {minimalSeed + "    sku: Basic\n    sku: Premium\n",
+			"line 4: registries[0].sku: occurs twice, first in line 3"},
+		"alias":      {"registries: &a\n  - name: myregistry\n", "anchors and aliases are not supported"},
+		"wrong_kind": {"registries: myregistry\n", "line 1: registries: is text; want a list"},
+		"wrong_bool": {minimalSeed + "    adminUserEnabled: 'yes'\n",
+			"line 3: registries[0].adminUserEnabled: is text; want true or false"},
+		"bool_as_text": {"registries:\n  - name: true\n",
+			"line 2: registries[0].name: is true or false; put it in quotes to make it text"},
+		"wrong_duration": {"tokenLifetimes: {access: soon}\n" + minimalSeed,
+			"line 1: tokenLifetimes.access: is not a duration"},
+		"short_lifetime": {"tokenLifetimes: {access: 1ms}\n" + minimalSeed,
+			"line 1: tokenLifetimes.access: is not between 1s and 24h0m0s"},
+		"no_registry": {"tenants: []\n", "registries: there is no registry"},
+		"registry_name": {"registries:\n  - name: my-registry\n",
+			`line 2: registries[0].name: "my-registry" is not a registry's name`},
+		"registry_twice": {"registries:\n  - name: myregistry\n  - name: MyRegistry\n",
+			`line 3: registries[1].name: registry "myregistry" occurs twice`},
+		"tenant":      {"tenants:\n  - id: contoso\n" + minimalSeed, "line 2: tenants[0].id: is not a GUID"},
+		"unknown_sku": {minimalSeed + "    sku: Gold\n", `"Gold" is none of Basic, Standard, Premium`},
+		"basic_anonymous": {minimalSeed + "    sku: Basic\n    anonymousPullEnabled: true\n",
+			"line 4: registries[0].anonymousPullEnabled: the Basic tier has no anonymous pull"},
+		"unknown_mode": {minimalSeed + "    roleAssignmentMode: Rbac\n",
+			"line 3: registries[0].roleAssignmentMode"},
+		"role_of_nobody": {minimalSeed +
+			"    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]\n",
+			"names no application of this seed"},
+		"unknown_map": {minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: nothing\n",
+			`line 5: registries[0].tokens[0].scopeMap: there is no scope map "nothing" in this registry`},
+		"map_twice": {minimalSeed +
+			"    scopeMaps:\n      - {name: _repositories_pull, actions: [repositories/a/content/read]}\n",
+			`scope map "_repositories_pull" occurs twice`},
+		"bad_action": {minimalSeed +
+			"    scopeMaps:\n      - name: ci-pull\n        actions:\n          - repositories/a/content/read\n      " +
+			"    - repositories/a/pull\n", "line 7: registries[0].scopeMaps[0].actions[1]:"},
+		"bad_wildcard": {minimalSeed +
+			"    scopeMaps:\n      - name: ci-pull\n        actions: [repositories/a*/content/read]\n",
+			"has a wildcard inside a name"},
+		"no_actions": {minimalSeed + "    scopeMaps:\n      - name: ci-pull\n",
+			"line 4: registries[0].scopeMaps[0]: has no actions"},
+		"token_name": {minimalSeed + "    tokens:\n      - {name: 'no', scopeMap: _repositories_pull}\n",
+			`"no" is not a token's name`},
+		"token_is_zero": {minimalSeed +
+			"    tokens:\n      - {name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}\n",
+			"line 4: registries[0].tokens[0].name: is the user name that goes with refresh tokens"},
+		"token_twice": {minimalSeed +
+			"    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull}\n      - {name: CI-pull, scopeMap: " +
+			"_repositories_pull}\n", `line 5: registries[0].tokens[1].name: token "ci-pull" occurs twice`},
+		"token_is_admin": {minimalSeed + "    tokens:\n      - {name: myregistry, scopeMap: _repositories_pull}\n",
+			"which is its admin user's"},
+		"status": {minimalSeed +
+			"    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, status: 'off'}\n",
+			`"off" is neither enabled nor disabled`},
+		"slot": {minimalSeed +
+			"    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password3, value: " +
+			"longenough}]}\n", "is neither password1 nor password2"},
+		"slot_twice": {minimalSeed +
+			"    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: " +
+			"longenough}, {name: password1, value: longenough}]}\n", `password "password1" occurs twice`},
+		"expiry": {minimalSeed +
+			"    tokens:\n      - {name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: " +
+			"longenough, expires: tomorrow}]}\n",
+			"line 4: registries[0].tokens[0].passwords[0].expires: is not a time"},
+		"repository": {minimalSeed + "    repositories: [{name: Samples}]\n", "has upper-case letters"},
+		"tag": {minimalSeed + "    repositories: [{name: samples, images: [{tags: ['a b']}]}]\n",
+			`"a b" is not a tag`},
+		"tag_twice": {minimalSeed +
+			"    repositories: [{name: samples, images: [{tags: [v1]}, {tags: [v1]}]}]\n", `tag "v1" occurs twice`},
+		"platform": {minimalSeed + "    repositories: [{name: samples, images: [{platforms: [linux]}]}]\n",
+			`"linux" is not of the form linux/amd64`},
+		"subscription": {minimalSeed + "    subscription: 33333333-3333-3333-3333-333333333333\n",
+			"the seed has no subscriptions"},
+		"condition_legacy": {
+			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
+				"22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed +
+				"    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: " +
+				"[a]}]\n", "the role AcrPull cannot be limited to repositories"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(strings.NewReader(x.in))
@@ -105,7 +149,8 @@ func TestRead_reportsAll(t *testing.T) {
 // TestErrorsKeepSecrets puts a secret where it does not belong.
 func TestErrorsKeepSecrets(t *testing.T) {
 	const secret = "hunter2-hunter2"
-	token := minimalSeed + "    tokens:\n      - name: ci-pull\n        scopeMap: _repositories_pull\n        passwords: "
+	token := minimalSeed +
+		"    tokens:\n      - name: ci-pull\n        scopeMap: _repositories_pull\n        passwords: "
 	for name, in := range map[string]string{
 		"text_for_list":  token + secret + "\n",
 		"item":           token + "[" + secret + "]\n",
@@ -149,7 +194,8 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", s), fmt.Sprintf("%#v", s), fmt.Sprintf(everyVerb, s, s, s), string(j), string(y), Secret("hunter2").LogValue().String()} {
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", s), fmt.Sprintf("%#v", s),
+		fmt.Sprintf(everyVerb, s, s, s), string(j), string(y), Secret("hunter2").LogValue().String()} {
 		if strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
 			t.Errorf("a secret in %s", text)
 		}
@@ -160,7 +206,9 @@ func FuzzRead(f *testing.F) {
 	f.Add(Example())
 	f.Add(minimalSeed)
 	f.Add("a: &b [*b]")
-	f.Add("registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, value: 12345678}]}]}]")
+	f.Add(
+		"registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: " +
+			"password1, value: 12345678}]}]}]")
 	f.Add("? [a]\n: b")
 	f.Fuzz(func(t *testing.T, in string) {
 		s, err := Read(strings.NewReader(in))

@@ -59,7 +59,8 @@ func (s *Seed) eachSecret(do func(path string, value *Secret, from ValueFrom)) {
 		for j := range s.Tenants[i].Applications {
 			secrets := s.Tenants[i].Applications[j].Secrets
 			for k := range secrets {
-				do(fmt.Sprintf("tenants[%d].applications[%d].secrets[%d]", i, j, k), &secrets[k].Value, secrets[k].ValueFrom)
+				do(fmt.Sprintf("tenants[%d].applications[%d].secrets[%d]", i, j, k), &secrets[k].Value,
+					secrets[k].ValueFrom)
 			}
 		}
 	}
@@ -67,7 +68,8 @@ func (s *Seed) eachSecret(do func(path string, value *Secret, from ValueFrom)) {
 		for j := range s.Registries[i].Tokens {
 			passwords := s.Registries[i].Tokens[j].Passwords
 			for k := range passwords {
-				do(fmt.Sprintf("registries[%d].tokens[%d].passwords[%d]", i, j, k), &passwords[k].Value, passwords[k].ValueFrom)
+				do(fmt.Sprintf("registries[%d].tokens[%d].passwords[%d]", i, j, k), &passwords[k].Value,
+					passwords[k].ValueFrom)
 			}
 		}
 	}

@@ -222,7 +222,8 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			if hasSecret {
 				word = "" // {correct-horse} instead of {value: correct-horse} makes the secret the key
 			}
-			p.addLine(key.Line, fmt.Sprintf("%s: unknown key%s; it may have %s", where, word, strings.Join(known, ", ")))
+			p.addLine(key.Line, fmt.Sprintf("%s: unknown key%s; it may have %s", where, word,
+				strings.Join(known, ", ")))
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {

@@ -24,10 +24,13 @@ func TestTags(t *testing.T) {
 	t.Parallel()
 	r := acrtest.NewRegistry(t, nil)
 	r.Push("samples/app", "v1", "latest")
-	rt := r.Transport(r.Token("ci-pull", "repositories/samples/app/content/read", "repositories/samples/app/metadata/read").Credential())
+	rt := r.Transport(r.Token("ci-pull", "repositories/samples/app/content/read",
+		"repositories/samples/app/metadata/read").Credential())
 	for name, list := range map[string]func() ([]string, error){
-		"go-containerregistry": func() ([]string, error) { return clients.TagsWithGGCR(t.Context(), rt, "samples/app") },
-		"regclient":            func() ([]string, error) { return clients.TagsWithRegClient(t.Context(), rt, "samples/app") },
+		"go-containerregistry": func() ([]string, error) {
+			return clients.TagsWithGGCR(t.Context(), rt, "samples/app")
+		},
+		"regclient": func() ([]string, error) { return clients.TagsWithRegClient(t.Context(), rt, "samples/app") },
 	} {
 		tags, err := list()
 		if err != nil || !slices.Equal(tags, []string{"latest", "v1"}) {
@@ -70,7 +73,8 @@ func TestTags_denied_by_scope_map(t *testing.T) {
 func TestGGCR_push_and_pull(t *testing.T) {
 	t.Parallel()
 	r := acrtest.NewRegistry(t, nil)
-	rt := r.Transport(r.Token("ci-app", "repositories/samples/*/content/read", "repositories/samples/*/content/write").Credential())
+	rt := r.Transport(r.Token("ci-app", "repositories/samples/*/content/read",
+		"repositories/samples/*/content/write").Credential())
 	ctx := t.Context()
 
 	index, err := random.Index(1000, 2, 2)
@@ -131,7 +135,8 @@ func TestRegClient_copy(t *testing.T) {
 		}
 		return clients.RegClient(r.Transport(cred)).ImageCopy(ctx, src, dst)
 	}
-	both := r.Token("mirror", "repositories/samples/app/content/read", "repositories/mirror/*/content/read", "repositories/mirror/*/content/write")
+	both := r.Token("mirror", "repositories/samples/app/content/read", "repositories/mirror/*/content/read",
+		"repositories/mirror/*/content/write")
 	if err := copyTo(both.Credential()); err != nil {
 		t.Errorf("copy: %v", err)
 	}

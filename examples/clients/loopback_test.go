@@ -24,9 +24,10 @@ func TestAnotherRegistryOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: reg, Exchange: &diagnose.Exchange{Method: http.MethodPut,
-		URL: server.URL + "/v2/team/app/manifests/v1", Status: http.StatusForbidden,
-		Body: []byte(`{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)}},
+	d, err := diagnose.Explain(t.Context(),
+		diagnose.Attempt{Registry: reg, Exchange: &diagnose.Exchange{Method: http.MethodPut,
+			URL: server.URL + "/v2/team/app/manifests/v1", Status: http.StatusForbidden,
+			Body: []byte(`{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)}},
 		&diagnose.Options{PlainHTTP: true})
 	if err != nil {
 		t.Fatal(err)

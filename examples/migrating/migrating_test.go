@@ -20,20 +20,25 @@ func TestBeforeAndAfter(t *testing.T) {
 	r.Push("samples/app", "v1", "latest")
 	token := r.Token("ci-read", "repositories/samples/app/metadata/read")
 	want := []string{"latest", "v1"}
-	if got, err := migrating.TagsByHand(t.Context(), r.HTTPClient(), r.Host(), token.Name, token.Password1, "samples/app"); err != nil || !slices.Equal(got, want) {
+	if got, err := migrating.TagsByHand(t.Context(), r.HTTPClient(), r.Host(), token.Name, token.Password1,
+		"samples/app"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("by hand: %q, %v", got, err)
 	}
-	if got, err := migrating.Tags(t.Context(), r.RoundTripper(), r.Host(), token.Name, token.Password1, "samples/app"); err != nil || !slices.Equal(got, want) {
+	if got, err := migrating.Tags(t.Context(), r.RoundTripper(), r.Host(), token.Name, token.Password1,
+		"samples/app"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("with acrkit: %q, %v", got, err)
 	}
-	if got, err := migrating.Status(t.Context(), r.RoundTripper(), r.Host(), token.Name, token.Password1, "samples/app"); err != nil || got != "200 OK" {
+	if got, err := migrating.Status(t.Context(), r.RoundTripper(), r.Host(), token.Name, token.Password1,
+		"samples/app"); err != nil || got != "200 OK" {
 		t.Errorf("a request of one's own: %q, %v", got, err)
 	}
 	// A right is missing: who writes by hand sees a status, who does not sees why.
-	if _, err := migrating.TagsByHand(t.Context(), r.HTTPClient(), r.Host(), token.Name, token.Password1, "samples/other"); err == nil || strings.Contains(err.Error(), "metadata") {
+	if _, err := migrating.TagsByHand(t.Context(), r.HTTPClient(), r.Host(), token.Name, token.Password1,
+		"samples/other"); err == nil || strings.Contains(err.Error(), "metadata") {
 		t.Errorf("by hand, refused: %v", err)
 	}
-	if _, err := migrating.Tags(t.Context(), http.RoundTripper(r.RoundTripper()), r.Host(), token.Name, token.Password1, "samples/other"); err == nil || !strings.Contains(err.Error(), "metadata/read") {
+	if _, err := migrating.Tags(t.Context(), http.RoundTripper(r.RoundTripper()), r.Host(), token.Name, token.Password1,
+		"samples/other"); err == nil || !strings.Contains(err.Error(), "metadata/read") {
 		t.Errorf("with acrkit, refused: %v", err)
 	}
 }

@@ -27,7 +27,8 @@ func TagsByHand(ctx context.Context, client *http.Client, host, user, password, 
 		"username":   {user},
 		"password":   {password},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+"/oauth2/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+"/oauth2/token",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}

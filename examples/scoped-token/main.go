@@ -32,7 +32,8 @@ func main() {
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	registry, name, password := getenv("ACR_NAME"), getenv("ACR_TOKEN_NAME"), getenv("ACR_TOKEN_PASSWORD")
 	if len(args) != 1 || registry == "" || name == "" || password == "" {
-		fmt.Fprintln(stderr, "usage: scoped-token REPOSITORY, with ACR_NAME, ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD in the environment")
+		fmt.Fprintln(stderr,
+			"usage: scoped-token REPOSITORY, with ACR_NAME, ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD in the environment")
 		return 2
 	}
 	if err := list(ctx, registry, auth.ScopedToken(name, password), args[0], stdout); err != nil {

@@ -47,7 +47,8 @@ func run(ctx context.Context, getenv func(string) string, stdout, stderr io.Writ
 }
 
 func list(ctx context.Context, env map[string]string, ownAuthority bool, stdout io.Writer) error {
-	principal, err := azidentity.NewClientSecretCredential(env["AZURE_TENANT_ID"], env["AZURE_CLIENT_ID"], env["AZURE_CLIENT_SECRET"],
+	principal, err := azidentity.NewClientSecretCredential(env["AZURE_TENANT_ID"], env["AZURE_CLIENT_ID"],
+		env["AZURE_CLIENT_SECRET"],
 		&azidentity.ClientSecretCredentialOptions{
 			// An emulator or a private cloud is unknown to Microsoft's list of authorities.
 			DisableInstanceDiscovery: ownAuthority,

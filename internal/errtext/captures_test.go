@@ -82,9 +82,13 @@ func TestCaptures(t *testing.T) {
 		s.add(client+"/"+want, want, d)
 	}
 	named := len(s.exact) + len(s.class)
-	t.Logf("%d texts of %d clients: %d causes named, %d of them by their class; %d suspected as another that is listed beside the right one: %q; %d cannot be told: %q",
+	t.Logf(
+		"%d texts of %d clients: %d causes named, %d of them by their class; %d suspected as another that is listed "+
+			"beside the right one: %q; %d cannot be told: %q",
 		len(files), len(causes), named, len(s.class), len(s.second), s.second, len(s.cannot), s.cannot)
-	sentence := fmt.Sprintf("Of %d outputs of %d clients, read without a probe, %d are named right (%d by their class), %d are suspected to be a cause beside the right one, and %d cannot be told.",
+	sentence := fmt.Sprintf(
+		"Of %d outputs of %d clients, read without a probe, %d are named right (%d by their class), %d are suspected "+
+			"to be a cause beside the right one, and %d cannot be told.",
 		len(files), len(causes), named, len(s.class), len(s.second), len(s.cannot))
 	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
@@ -99,7 +103,8 @@ func TestCaptures(t *testing.T) {
 	if total := named + len(s.second) + len(s.wrong); 100*named < 95*total {
 		t.Errorf("%d of %d causes that were named are right, less than 95 %%", named, total)
 	}
-	for _, client := range []string{"docker", "containerd", "kubelet", "az", "podman", "skopeo", "oras", "crane", "helm", "azure-sdk-go", "azure-sdk-python", "azure-sdk-js", "azure-sdk-java"} {
+	for _, client := range []string{"docker", "containerd", "kubelet", "az", "podman", "skopeo", "oras", "crane",
+		"helm", "azure-sdk-go", "azure-sdk-python", "azure-sdk-js", "azure-sdk-java"} {
 		if len(causes[client]) < 8 {
 			t.Errorf("%d causes of %s, want at least 8", len(causes[client]), client)
 		}

@@ -107,7 +107,8 @@ var (
 	queries = regexp.MustCompile(`(://[^\s"'?]*)\?[^\s"']*`)
 	users   = regexp.MustCompile(`://[^/\s"'@]*@`)
 	schemes = regexp.MustCompile(`(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}`)
-	flags   = regexp.MustCompile(`(?i)\binvalid username/password: unauthorized:|((?:^|\s)-p(?:ass(?:w(?:or)?d)?)?|--?[a-z-]*pass(?:w(?:or)?d)?|\b[a-z_]*(?:password|secret|_token|sig)["']?\s*[=:])\s*(?:"[^"\n]+"|'[^'\n]+'|["']?[^\s"',;]+)`)
+	flags   = regexp.MustCompile(
+		`(?i)\binvalid username/password: unauthorized:|((?:^|\s)-p(?:ass(?:w(?:or)?d)?)?|--?[a-z-]*pass(?:w(?:or)?d)?|\b[a-z_]*(?:password|secret|_token|sig)["']?\s*[=:])\s*(?:"[^"\n]+"|'[^'\n]+'|["']?[^\s"',;]+)`)
 )
 
 // show returns a part of a text as it may be shown.

@@ -162,7 +162,8 @@ func ended(all []Event) int {
 	for j, e := range slices.Backward(all[:i]) {
 		switch {
 		case !e.onTheWay() && e.Class != all[i].Class:
-		case e.Phase == Local && (e.Kind == ConfigBroken || e.Kind == NoCredential), e.Phase == Helper, e.Phase == Entra:
+		case e.Phase == Local && (e.Kind == ConfigBroken || e.Kind == NoCredential), e.Phase == Helper,
+			e.Phase == Entra:
 			return j
 		case e.Phase == Answer && e.lineNo == all[i].lineNo && (!e.vague() || e.Sent && !all[i].Sent):
 			return j
@@ -222,7 +223,8 @@ func (r *place) read(text, window string) {
 }
 
 var (
-	pushing = regexp.MustCompile(`(?i)\b(?:push(?:ing|ed)?|writing (?:blob|manifest)|uploading|blob post|copying layer)\b`)
+	pushing = regexp.MustCompile(
+		`(?i)\b(?:push(?:ing|ed)?|writing (?:blob|manifest)|uploading|blob post|copying layer)\b`)
 	catalog = regexp.MustCompile(`(?i)\blist(?:ing)? repositories\b`)
 	tagging = regexp.MustCompile(`(?i)\b(?:list(?:ing)?[ -](?:repository )?tags|repository tags|tags list)\b`)
 )
@@ -320,7 +322,8 @@ func registryOf(host string) (acrkit.Registry, bool) {
 
 // A reference: a host of ACR's, or a loopback one with its port, then the
 // repository, and perhaps a tag or a digest. A host may be alone.
-var referenceForm = regexp.MustCompile(`(?i)\b((?:[a-z0-9-]+\.)+azurecr\.(?:io|us|cn)(?::\d+)?|(?:[a-z0-9-]+\.)*localhost:\d+|127\.0\.0\.1:\d+)((?:/[a-z0-9._-]+)+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?`)
+var referenceForm = regexp.MustCompile(
+	`(?i)\b((?:[a-z0-9-]+\.)+azurecr\.(?:io|us|cn)(?::\d+)?|(?:[a-z0-9-]+\.)*localhost:\d+|127\.0\.0\.1:\d+)((?:/[a-z0-9._-]+)+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?`)
 
 func (r *place) readReferences(text string) {
 	for _, m := range referenceForm.FindAllStringSubmatchIndex(text, -1) {
@@ -338,7 +341,8 @@ func (r *place) readReferences(text string) {
 			r.registry = reg
 		}
 		name := strings.Trim(part(2), "/")
-		if name == "" || strings.HasPrefix(name, "v2") || strings.HasPrefix(name, "acr/v1") || strings.HasPrefix(name, "oauth2") || acrkit.CheckRepositoryName(name) != nil {
+		if name == "" || strings.HasPrefix(name, "v2") || strings.HasPrefix(name, "acr/v1") ||
+			strings.HasPrefix(name, "oauth2") || acrkit.CheckRepositoryName(name) != nil {
 			continue
 		}
 		target := strings.TrimPrefix(part(3), ":")
@@ -348,7 +352,8 @@ func (r *place) readReferences(text string) {
 		if r.repository == "" {
 			r.repository = name
 		}
-		if r.repository == name && r.target == "" && acrkit.IsTag(target) || acrkit.IsDigest(target) && r.repository == name {
+		if r.repository == name && r.target == "" && acrkit.IsTag(target) || acrkit.IsDigest(target) &&
+			r.repository == name {
 			r.target = target
 		}
 	}
@@ -374,7 +379,8 @@ func within(before string) bool {
 // goesOn reports whether a host is only the beginning of a longer one.
 func goesOn(rest string) bool {
 	rest = strings.TrimPrefix(rest, ".")
-	return rest != "" && (rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9' || rest[0]|0x20 >= 'a' && rest[0]|0x20 <= 'z')
+	return rest != "" && (rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9' || rest[0]|0x20 >= 'a' &&
+		rest[0]|0x20 <= 'z')
 }
 
 var (
@@ -382,7 +388,8 @@ var (
 	scopeForm = regexp.MustCompile(`scope=\\*"((?:repository|registry):[^"\\]+)`)
 	// {"Type":"repository","Name":"a/b","Action":"pull"}, of an answer's body, as JSON or
 	// as a language prints it.
-	detailForm = regexp.MustCompile(`['"]?Type['"]?\s*:\s*['"](\w+)['"],\s*['"]?Name['"]?\s*:\s*['"]([^'"]+)['"],\s*['"]?Action['"]?\s*:\s*['"]([^'"]+)['"]`)
+	detailForm = regexp.MustCompile(
+		`['"]?Type['"]?\s*:\s*['"](\w+)['"],\s*['"]?Name['"]?\s*:\s*['"]([^'"]+)['"],\s*['"]?Action['"]?\s*:\s*['"]([^'"]+)['"]`)
 	// map[Action:pull Class: Name:a/b Type:repository], of programs in Go.
 	mapForm = regexp.MustCompile(`map\[Action:(\S+) (?:Class:\S* )?Name:(\S+) Type:(\w+)\]`)
 )

@@ -139,7 +139,8 @@ func tokens(text string) []token {
 	all = append(all, ownTokens(text, lower)...)
 	// docker, of the code DENIED alone (its package distribution, errors.go).
 	for _, m := range pullDenied.re().FindAllStringIndex(text, -1) {
-		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: line, code: "DENIED", pull: true})
+		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: line, code: "DENIED",
+			pull: true})
 	}
 	for _, m := range noBody.re().FindAllStringIndex(text, -1) {
 		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, noBody: true})
@@ -192,7 +193,8 @@ func (r *reader) lineOf(at int) int {
 }
 
 func newReader(text string) *reader {
-	r := &reader{text: text, lines: []int{0}, mentions: mentions(text), others: map[string]bool{}, bare: map[string]bool{},
+	r := &reader{text: text, lines: []int{0}, mentions: mentions(text), others: map[string]bool{},
+		bare:   map[string]bool{},
 		signed: signs.re().MatchString(text)}
 	n := len(r.mentions)
 	r.before, r.between, r.behind = make([]int, n+1), make([]bool, n+1), make([]int, n+1)
@@ -244,7 +246,8 @@ func (r *reader) bind(t token) (Class, *mention) {
 	if t.phase == Helper {
 		// A helper of another registry's, or one that was asked for another registry.
 		for i := at; i <= at+1; i++ {
-			if i > 0 && i <= len(r.mentions) && r.mentions[i-1].start >= first && r.mentions[i-1].start < last && r.mentions[i-1].class == OtherRegistry {
+			if i > 0 && i <= len(r.mentions) && r.mentions[i-1].start >= first && r.mentions[i-1].start < last &&
+				r.mentions[i-1].class == OtherRegistry {
 				return OtherRegistry, &r.mentions[i-1]
 			}
 		}

@@ -28,35 +28,59 @@ func TestEvents_place(t *testing.T) {
 		class      errtext.Class
 		host       string
 	}{
-		{"name", `Get "https://contoso.azurecr.io/v2/": dial tcp: lookup contoso.azurecr.io on 10.0.0.1:53: no such host`, errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, reg},
-		{"the resolver refuses, and not the registry", `Get "https://contoso.azurecr.io/v2/": dial tcp: lookup contoso.azurecr.io on [::1]:53: read udp [::1]:5353->[::1]:53: read: connection refused`, errtext.Lookup, errtext.LookupFailed, errtext.OfRegistry, reg},
-		{"the proxy's name", `Get "https://contoso.azurecr.io/v2/": proxyconnect tcp: dial tcp: lookup proxy.corp.example on 10.0.0.1:53: no such host`, errtext.Proxy, errtext.ProxyFailed, errtext.OfRegistry, reg},
-		{"Entra", `HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Max retries exceeded (Caused by NewConnectionError(': [Errno 111] Connection refused'))`, errtext.Connect, errtext.Refused, errtext.OfEntra, "login.microsoftonline.com"},
-		{"blobs", `failed to pull image "contoso.azurecr.io/app:v1": Get "https://weustore.blob.core.windows.net/x?sig=y": dial tcp 20.0.0.1:443: i/o timeout`, errtext.Connect, errtext.NoAnswer, errtext.OfData, "weustore.blob.core.windows.net"},
-		{"data endpoint", `Get "https://contoso.westeurope.data.azurecr.io/x": dial tcp: lookup contoso.westeurope.data.azurecr.io: no such host`, errtext.Lookup, errtext.NameUnknown, errtext.OfData, "contoso.westeurope.data.azurecr.io"},
-		{"Docker Hub's token service", `failed to fetch oauth token: Post "https://auth.docker.io/token": 401 Unauthorized`, errtext.Answer, errtext.Answered, errtext.OtherRegistry, "auth.docker.io"},
-		{"another registry by its API", `GET https://registry.example.org/v2/app/manifests/v1: 401 Unauthorized`, errtext.Answer, errtext.Answered, errtext.OtherRegistry, "registry.example.org"},
-		{"a wrong spelling", `dial tcp: lookup contoso.azurcr.io: no such host`, errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, "contoso.azurcr.io"},
-		{"masked", `Head "https://***/v2/app/manifests/v1": dial tcp: lookup *** on 10.0.0.1:53: no such host`, errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, "***"},
-		{"Node", `FetchError: request to https://contoso.azurecr.io/v2/ failed, reason: connect ECONNREFUSED 10.0.0.1:443`, errtext.Connect, errtext.Refused, errtext.OfRegistry, reg},
-		{"Java", "pushing to contoso.azurecr.io/app\n\tjavax.net.ssl.SSLException: the peer closed connection", errtext.Connect, errtext.Closed, errtext.OfRegistry, reg},
-		{".NET", `HttpRequestException: No such host is known. (contoso.azurecr.io:443)`, errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, "contoso.azurecr.io"},
-		{"curl", `curl: (6) Could not resolve host: contoso.azurecr.io`, errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, reg},
-		{"aiohttp", `aiohttp.client_exceptions.ClientConnectorCertificateError: Cannot connect to host contoso.azurecr.io:443 ssl:True [SSLCertVerificationError: certificate verify failed: Hostname mismatch]`, errtext.TLS, errtext.CertName, errtext.OfRegistry, "contoso.azurecr.io"},
-		{"its own deadline", `Get "https://contoso.azurecr.io/v2/": context deadline exceeded`, errtext.Connect, errtext.Deadline, errtext.OfRegistry, reg},
-		{"a scheme for a host", `Get "https://https/v2/": dial tcp: lookup https on 10.0.0.1:53: no such host`, errtext.Local, errtext.ReferenceWrong, errtext.Unnamed, "https"},
+		{"name",
+			`Get "https://contoso.azurecr.io/v2/": dial tcp: lookup contoso.azurecr.io on 10.0.0.1:53: no such host`,
+			errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, reg},
+		{"the resolver refuses, and not the registry",
+			`Get "https://contoso.azurecr.io/v2/": dial tcp: lookup contoso.azurecr.io on [::1]:53: read udp [::1]:5353->[::1]:53: read: connection refused`, errtext.Lookup, errtext.LookupFailed, errtext.OfRegistry, reg},
+		{"the proxy's name",
+			`Get "https://contoso.azurecr.io/v2/": proxyconnect tcp: dial tcp: lookup proxy.corp.example on 10.0.0.1:53: no such host`, errtext.Proxy, errtext.ProxyFailed, errtext.OfRegistry, reg},
+		{"Entra",
+			`HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Max retries exceeded (Caused by NewConnectionError(': [Errno 111] Connection refused'))`, errtext.Connect, errtext.Refused, errtext.OfEntra, "login.microsoftonline.com"},
+		{"blobs",
+			`failed to pull image "contoso.azurecr.io/app:v1": Get "https://weustore.blob.core.windows.net/x?sig=y": dial tcp 20.0.0.1:443: i/o timeout`, errtext.Connect, errtext.NoAnswer, errtext.OfData, "weustore.blob.core.windows.net"},
+		{"data endpoint",
+			`Get "https://contoso.westeurope.data.azurecr.io/x": dial tcp: lookup contoso.westeurope.data.azurecr.io: no such host`, errtext.Lookup, errtext.NameUnknown, errtext.OfData, "contoso.westeurope.data.azurecr.io"},
+		{"Docker Hub's token service",
+			`failed to fetch oauth token: Post "https://auth.docker.io/token": 401 Unauthorized`, errtext.Answer,
+			errtext.Answered, errtext.OtherRegistry, "auth.docker.io"},
+		{"another registry by its API", `GET https://registry.example.org/v2/app/manifests/v1: 401 Unauthorized`,
+			errtext.Answer, errtext.Answered, errtext.OtherRegistry, "registry.example.org"},
+		{"a wrong spelling", `dial tcp: lookup contoso.azurcr.io: no such host`, errtext.Lookup, errtext.NameUnknown,
+			errtext.OfRegistry, "contoso.azurcr.io"},
+		{"masked", `Head "https://***/v2/app/manifests/v1": dial tcp: lookup *** on 10.0.0.1:53: no such host`,
+			errtext.Lookup, errtext.NameUnknown, errtext.OfRegistry, "***"},
+		{"Node",
+			`FetchError: request to https://contoso.azurecr.io/v2/ failed, reason: connect ECONNREFUSED 10.0.0.1:443`,
+			errtext.Connect, errtext.Refused, errtext.OfRegistry, reg},
+		{"Java", "pushing to contoso.azurecr.io/app\n\tjavax.net.ssl.SSLException: the peer closed connection",
+			errtext.Connect, errtext.Closed, errtext.OfRegistry, reg},
+		{".NET", `HttpRequestException: No such host is known. (contoso.azurecr.io:443)`, errtext.Lookup,
+			errtext.NameUnknown, errtext.OfRegistry, "contoso.azurecr.io"},
+		{"curl", `curl: (6) Could not resolve host: contoso.azurecr.io`, errtext.Lookup, errtext.NameUnknown,
+			errtext.OfRegistry, reg},
+		{"aiohttp",
+			`aiohttp.client_exceptions.ClientConnectorCertificateError: Cannot connect to host contoso.azurecr.io:443 ssl:True [SSLCertVerificationError: certificate verify failed: Hostname mismatch]`, errtext.TLS, errtext.CertName, errtext.OfRegistry, "contoso.azurecr.io"},
+		{"its own deadline", `Get "https://contoso.azurecr.io/v2/": context deadline exceeded`, errtext.Connect,
+			errtext.Deadline, errtext.OfRegistry, reg},
+		{"a scheme for a host", `Get "https://https/v2/": dial tcp: lookup https on 10.0.0.1:53: no such host`,
+			errtext.Local, errtext.ReferenceWrong, errtext.Unnamed, "https"},
 
 		// What is no event about a registry at all.
 		{"a count", "scanned contoso.azurecr.io/app:v1, found 401 vulnerabilities and 403 warnings", "", "", "", ""},
 		{"a database", "pulled contoso.azurecr.io/app:v1\nlookup db on 127.0.0.11:53: no such host", "", "", "", ""},
-		{"a port that is a database's", "pulled contoso.azurecr.io/app:v1\ndial tcp 10.0.0.9:5432: connect: connection refused", "", "", "", ""},
+		{"a port that is a database's",
+			"pulled contoso.azurecr.io/app:v1\ndial tcp 10.0.0.9:5432: connect: connection refused", "", "", "", ""},
 		{"a page", "403 Forbidden at https://example.org/page, see contoso.azurecr.io", "", "", "", ""},
-		{"a package", "npm error 404 Not Found - GET https://registry.npmjs.org/x\npushed contoso.azurecr.io/app:v1", "", "", "", ""},
+		{"a package", "npm error 404 Not Found - GET https://registry.npmjs.org/x\npushed contoso.azurecr.io/app:v1",
+			"", "", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := last(t, tc.text)
-			if e.Phase != tc.phase || e.Kind != tc.kind || e.Class != tc.class || strings.TrimSuffix(e.Host, ":443") != tc.host {
-				t.Errorf("%s, %s of %s %q; want %s, %s of %s %q", e.Phase, e.Kind, e.Class, e.Host, tc.phase, tc.kind, tc.class, tc.host)
+			if e.Phase != tc.phase || e.Kind != tc.kind || e.Class != tc.class ||
+				strings.TrimSuffix(e.Host, ":443") != tc.host {
+				t.Errorf("%s, %s of %s %q; want %s, %s of %s %q", e.Phase, e.Kind, e.Class, e.Host, tc.phase, tc.kind,
+					tc.class, tc.host)
 			}
 		})
 	}
@@ -96,7 +120,8 @@ func TestEvents_form(t *testing.T) {
 	}
 	for name, form := range forms {
 		e := last(t, form)
-		if e.Status != want.Status || !e.Said(errtext.SaysAcceptLacks) || !e.Coded("MANIFEST_UNKNOWN") || e.Class != errtext.OfRegistry {
+		if e.Status != want.Status || !e.Said(errtext.SaysAcceptLacks) || !e.Coded("MANIFEST_UNKNOWN") ||
+			e.Class != errtext.OfRegistry {
 			t.Errorf("%s: %d %v %v of %q", name, e.Status, e.Codes, e.Says, e.Class)
 		}
 	}
@@ -104,7 +129,8 @@ func TestEvents_form(t *testing.T) {
 
 // TestEvents_html: quotes are quotes in a page of a CI system, too.
 func TestEvents_html(t *testing.T) {
-	if e := last(t, "contoso.azurecr.io: client with IP &#39;198.51.100.4&#39; is not allowed access"); !e.Said(errtext.SaysNetworkRule) {
+	if e := last(t, "contoso.azurecr.io: client with IP &#39;198.51.100.4&#39; is not allowed access"); !e.Said(
+		errtext.SaysNetworkRule) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -130,7 +156,8 @@ func TestEvents_order(t *testing.T) {
 		{"another registry alone", hub, errtext.SaysThrottled, errtext.Answered, errtext.OtherRegistry},
 		{"behind 80,000 bytes", noise + unknown, errtext.SaysNoManifest, errtext.Answered, errtext.OfRegistry},
 		{"before 80,000 bytes", unknown + noise, "", "", ""},
-		{"between noise", noise + retry + unknown + noise[:30_000], errtext.SaysNoManifest, errtext.Answered, errtext.OfRegistry},
+		{"between noise", noise + retry + unknown + noise[:30_000], errtext.SaysNoManifest, errtext.Answered,
+			errtext.OfRegistry},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := last(t, tc.text)
@@ -145,7 +172,8 @@ func TestEvents_order(t *testing.T) {
 // last, and not where another one was.
 func TestEvents_unnamed(t *testing.T) {
 	const denied = "denied: requested access to the resource is denied\n"
-	const ours, others = "The push refers to repository [contoso.azurecr.io/app]\n", "The push refers to repository [ghcr.io/contoso/app]\n"
+	const ours, others = "The push refers to repository [contoso.azurecr.io/app]\n",
+		"The push refers to repository [ghcr.io/contoso/app]\n"
 	for text, want := range map[string]errtext.Class{
 		denied:                        errtext.Unnamed,
 		ours + denied:                 errtext.OfRegistry,
@@ -171,18 +199,30 @@ func TestEvents_unnamed(t *testing.T) {
 func TestEvents_step(t *testing.T) {
 	const reg = "contoso.azurecr.io"
 	for text, want := range map[string]errtext.Event{
-		`failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://` + reg + `/oauth2/token?scope=repository%3Aapp%3Apull&service=x: 401 Unauthorized`: {Place: errtext.AtToken, Anonymous: true},
-		`failed to resolve reference "` + reg + `/app:v1": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized`:                                                {Place: errtext.AtToken, Sent: true},
-		`Get "https://` + reg + `/v2/": unauthorized: authentication required`:                                                                                                                   {Place: errtext.AtToken, Login: true},
-		`Head "https://` + reg + `/v2/app/manifests/v1": unauthorized: authentication required`:                                                                                                  {Place: errtext.AtToken},
-		`GET https://` + reg + `/oauth2/token?service=x: UNAUTHORIZED: authentication required`:                                                                                                  {Place: errtext.AtToken, Login: true},
-		"File \"azure/containerregistry/_anonymous_exchange_client.py\", line 9\nazure.core.exceptions.ClientAuthenticationError: Operation returned an invalid status 'Unauthorized'":           {Place: errtext.AtToken, Anonymous: true},
-		"An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR\nAccess to registry '" + reg + "' was denied. Response code: 401.":                                                                  {Place: errtext.AtExchange},
-		`unexpected status from PATCH request to https://` + reg + `/v2/app/blobs/uploads/1: 404 Not Found`:                                                                                      {Place: errtext.AtUpload},
-		`AcrErrorsException: Status code 401, (empty body)`:                                                                                                                                      {NoBody: true},
+		`failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://` + reg +
+			`/oauth2/token?scope=repository%3Aapp%3Apull&service=x: 401 Unauthorized`: {Place: errtext.AtToken,
+			Anonymous: true},
+		`failed to resolve reference "` + reg +
+			`/app:v1": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized`: {
+			Place: errtext.AtToken, Sent: true},
+		`Get "https://` + reg +
+			`/v2/": unauthorized: authentication required`: {Place: errtext.AtToken, Login: true},
+		`Head "https://` + reg +
+			`/v2/app/manifests/v1": unauthorized: authentication required`: {Place: errtext.AtToken},
+		`GET https://` + reg +
+			`/oauth2/token?service=x: UNAUTHORIZED: authentication required`: {Place: errtext.AtToken, Login: true},
+		"File \"azure/containerregistry/_anonymous_exchange_client.py\", line " +
+			"9\nazure.core.exceptions.ClientAuthenticationError: Operation returned an invalid status 'Unauthorized'": {
+			Place: errtext.AtToken, Anonymous: true},
+		"An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR\nAccess to registry '" + reg +
+			"' was denied. Response code: 401.": {Place: errtext.AtExchange},
+		`unexpected status from PATCH request to https://` + reg +
+			`/v2/app/blobs/uploads/1: 404 Not Found`: {Place: errtext.AtUpload},
+		`AcrErrorsException: Status code 401, (empty body)`: {NoBody: true},
 	} {
 		e := last(t, text)
-		if e.Place != want.Place || e.Anonymous != want.Anonymous || e.Sent != want.Sent || e.Login != want.Login || e.NoBody != want.NoBody {
+		if e.Place != want.Place || e.Anonymous != want.Anonymous || e.Sent != want.Sent || e.Login != want.Login ||
+			e.NoBody != want.NoBody {
 			t.Errorf("%s\n%+v", text, e)
 		}
 	}

@@ -72,17 +72,18 @@ var factForm = regexp.MustCompile(`\\\{([a-z_]+)\\\}`)
 func compileOwn(all []ownSentence) []ownSentence {
 	table := sentence.Table()
 	for i, s := range all {
-		all[i].words = words(factForm.ReplaceAllStringFunc(regexp.QuoteMeta(table[s.key].Text), func(word string) string {
-			name := factForm.FindStringSubmatch(word)[1]
-			form, ok := facts[name]
-			switch {
-			case !ok:
-				panic("package sentence has a fact without a form: " + name) // TestOwnSentences sees it
-			case form == "":
-				return ""
-			}
-			return "(?P<" + name + ">" + form + ")"
-		}))
+		all[i].words = words(factForm.ReplaceAllStringFunc(regexp.QuoteMeta(table[s.key].Text),
+			func(word string) string {
+				name := factForm.FindStringSubmatch(word)[1]
+				form, ok := facts[name]
+				switch {
+				case !ok:
+					panic("package sentence has a fact without a form: " + name) // TestOwnSentences sees it
+				case form == "":
+					return ""
+				}
+				return "(?P<" + name + ">" + form + ")"
+			}))
 	}
 	return all
 }
@@ -95,7 +96,8 @@ func ownTokens(text, lower string) []token {
 			continue
 		}
 		for _, m := range s.words.re().FindAllStringSubmatchIndex(text, -1) {
-			t := token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, says: s.says, status: s.status, code: s.code, own: true}
+			t := token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, says: s.says,
+				status: s.status, code: s.code, own: true}
 			if i := s.words.re().SubexpIndex("status"); i > 0 && m[2*i] >= 0 {
 				t.status, _ = strconv.Atoi(text[m[2*i]:m[2*i+1]])
 			}

@@ -77,11 +77,15 @@ func TestBody(t *testing.T) {
 	}{
 		{name: "one byte, then silence", length: 100, pieces: []int{1}, fails: true, takes: idle.ReadTime},
 		{name: "nothing", length: 100, fails: true, takes: idle.ReadTime},
-		{name: "a byte a second", length: 100, pieces: slices(1, 100), pause: time.Second, fails: true, takes: idle.ReadTime},
-		{name: "a byte too few", length: 5000, pieces: []int{idle.MinBytes - 1}, pause: idle.ReadTime - time.Second, fails: true, takes: idle.ReadTime},
-		{name: "just enough, for long", length: 10 * idle.MinBytes, pieces: slices(idle.MinBytes, 10), pause: idle.ReadTime - time.Nanosecond,
+		{name: "a byte a second", length: 100, pieces: slices(1, 100), pause: time.Second, fails: true,
+			takes: idle.ReadTime},
+		{name: "a byte too few", length: 5000, pieces: []int{idle.MinBytes - 1}, pause: idle.ReadTime - time.Second,
+			fails: true, takes: idle.ReadTime},
+		{name: "just enough, for long", length: 10 * idle.MinBytes, pieces: slices(idle.MinBytes, 10),
+			pause: idle.ReadTime - time.Nanosecond,
 			takes: 10 * (idle.ReadTime - time.Nanosecond)},
-		{name: "a short body", length: 3, pieces: slices(1, 3), pause: idle.ReadTime/3 - time.Nanosecond, takes: 3 * (idle.ReadTime/3 - time.Nanosecond)},
+		{name: "a short body", length: 3, pieces: slices(1, 3), pause: idle.ReadTime/3 - time.Nanosecond,
+			takes: 3 * (idle.ReadTime/3 - time.Nanosecond)},
 		{name: "a busy handler", length: 1, pieces: []int{1}, busy: time.Hour, takes: time.Hour},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,7 +123,8 @@ func TestBody(t *testing.T) {
 					t.Errorf("the connection closes: %t", resp.Close)
 				}
 			})
-			if errors.Is(err, idle.ErrStalled) != tt.fails || !tt.fails && (err != nil || len(read) != tt.length) || took != tt.takes {
+			if errors.Is(err, idle.ErrStalled) != tt.fails || !tt.fails && (err != nil || len(read) != tt.length) ||
+				took != tt.takes {
 				t.Errorf("%d bytes in %s: %v", len(read), took, err)
 			}
 		})
@@ -151,7 +156,8 @@ func TestDrain(t *testing.T) {
 		{name: "more than is read", length: 16<<20 + 1, send: 16 << 20, closes: true},
 		{name: "one byte", length: 100, send: 1, closes: true, takes: idle.ReadTime},
 		{name: "slowly", length: 59 << 10, send: 59 << 10, every: time.Second, takes: 59 * time.Second},
-		{name: "too slowly", length: 100 << 10, send: 100 << 10, every: time.Second, closes: true, takes: idle.UnreadTime},
+		{name: "too slowly", length: 100 << 10, send: 100 << 10, every: time.Second, closes: true,
+			takes: idle.UnreadTime},
 		{name: "asks first", length: 100, expect: "Expect: 100-continue\r\n", closes: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -230,7 +236,8 @@ func TestConn(t *testing.T) {
 		{"it does not read", 1, time.Hour, true, idle.WriteTime},
 		{"a byte a second", 1, time.Second, true, idle.WriteTime},
 		{"a byte too few", idle.MinBytes - 1, idle.WriteTime - time.Second, true, idle.WriteTime},
-		{"just enough", idle.MinBytes, idle.WriteTime - time.Nanosecond, false, size / idle.MinBytes * (idle.WriteTime - time.Nanosecond)},
+		{"just enough", idle.MinBytes, idle.WriteTime - time.Nanosecond, false,
+			size / idle.MinBytes * (idle.WriteTime - time.Nanosecond)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -239,7 +246,8 @@ func TestConn(t *testing.T) {
 				go func() { taken <- take(client, tt.piece, tt.pause) }()
 				start := time.Now()
 				n, err := server.Write(answer)
-				if took := time.Since(start); errors.Is(err, idle.ErrStalled) != tt.fails || !tt.fails && err != nil || took != tt.takes {
+				if took := time.Since(start); errors.Is(err, idle.ErrStalled) != tt.fails || !tt.fails && err != nil ||
+					took != tt.takes {
 					t.Errorf("%d bytes in %s: %v", n, took, err)
 				}
 				server.Close()
@@ -254,7 +262,8 @@ func TestConn(t *testing.T) {
 // TestConn_deadlines: those of the user of the connection hold, and are not reported as a
 // stalled client.
 func TestConn_deadlines(t *testing.T) {
-	for name, set := range map[string]func(net.Conn, time.Time) error{"write": net.Conn.SetWriteDeadline, "both": net.Conn.SetDeadline} {
+	for name, set := range map[string]func(net.Conn, time.Time) error{"write": net.Conn.SetWriteDeadline,
+		"both": net.Conn.SetDeadline} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, client := pair(t, new(idle.Server))

@@ -109,7 +109,8 @@ func Image(seed string, platform ocispec.Platform, opts *Options) Manifest {
 		} `json:"config"`
 		RootFS  rootFS    `json:"rootfs"`
 		History []history `json:"history"`
-	}{Created: created, Architecture: platform.Architecture, OS: platform.OS, OSVersion: platform.OSVersion, Variant: platform.Variant}
+	}{Created: created, Architecture: platform.Architecture, OS: platform.OS, OSVersion: platform.OSVersion,
+		Variant: platform.Variant}
 	config.Config.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	config.Config.Cmd = []string{"/app/run"}
 	config.Config.Labels = map[string]string{"org.acrkit.generated-from": seed}
@@ -123,7 +124,8 @@ func Image(seed string, platform ocispec.Platform, opts *Options) Manifest {
 		m.Blobs = append(m.Blobs, blob(ocispec.MediaTypeImageLayerGzip, gzipStored(plain)))
 	}
 	configBlob := blob(ocispec.MediaTypeImageConfig, mustJSON(config))
-	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Config: configBlob.Descriptor}
+	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest, Config: configBlob.Descriptor}
 	for _, l := range m.Blobs {
 		manifest.Layers = append(manifest.Layers, l.Descriptor)
 	}
@@ -136,7 +138,8 @@ func Image(seed string, platform ocispec.Platform, opts *Options) Manifest {
 // Index makes an index with an image for each platform.
 func Index(seed string, platforms []ocispec.Platform, opts *Options) Manifest {
 	var m Manifest
-	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{}}
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: []ocispec.Descriptor{}}
 	for _, p := range platforms {
 		child := Image(seed, p, opts)
 		m.Manifests = append(m.Manifests, child)
@@ -158,8 +161,9 @@ func Artifact(seed, artifactType string, subject *ocispec.Descriptor) Manifest {
 	}
 	m := Manifest{Blobs: []Blob{config, content}}
 	m.Blob = blob(ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: artifactType,
-		Config: config.Descriptor, Layers: []ocispec.Descriptor{content.Descriptor}, Subject: subject,
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		ArtifactType: artifactType,
+		Config:       config.Descriptor, Layers: []ocispec.Descriptor{content.Descriptor}, Subject: subject,
 	}))
 	m.Descriptor.ArtifactType = artifactType
 	return m

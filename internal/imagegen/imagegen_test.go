@@ -22,9 +22,10 @@ var both = []ocispec.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux"
 // TestDigests pins the bytes: seed files promise the same digests for ever.
 func TestDigests(t *testing.T) {
 	got := map[string]string{
-		"image":    imagegen.Image("a", both[0], nil).Descriptor.Digest.String(),
-		"index":    imagegen.Index("a", both, nil).Descriptor.Digest.String(),
-		"artifact": imagegen.Artifact("a", "application/vnd.example", &ocispec.Descriptor{Digest: "sha256:00"}).Descriptor.Digest.String(),
+		"image": imagegen.Image("a", both[0], nil).Descriptor.Digest.String(),
+		"index": imagegen.Index("a", both, nil).Descriptor.Digest.String(),
+		"artifact": imagegen.Artifact("a", "application/vnd.example",
+			&ocispec.Descriptor{Digest: "sha256:00"}).Descriptor.Digest.String(),
 	}
 	want := map[string]string{
 		"image":    "sha256:a6398a93c2e03d215d9b5c77928bde69e05e3e7136aa103bc36b1c8544c7ae41",
@@ -58,7 +59,8 @@ func TestIndexIsWhole(t *testing.T) {
 		if err := json.Unmarshal(m.Blobs[0].Data, &config); err != nil {
 			return err
 		}
-		if config.Architecture != m.Descriptor.Platform.Architecture || config.Variant != m.Descriptor.Platform.Variant {
+		if config.Architecture != m.Descriptor.Platform.Architecture ||
+			config.Variant != m.Descriptor.Platform.Variant {
 			t.Errorf("config is of %s/%s, descriptor of %v", config.OS, config.Architecture, m.Descriptor.Platform)
 		}
 		for i, l := range manifest.Layers {
@@ -101,7 +103,8 @@ func TestIndexIsWhole(t *testing.T) {
 	if seen != 3 {
 		t.Errorf("walked %d manifests, want 3", seen)
 	}
-	if a, b := imagegen.Image("x", both[0], nil), imagegen.Image("y", both[0], nil); a.Descriptor.Digest == b.Descriptor.Digest {
+	if a, b := imagegen.Image("x", both[0], nil),
+		imagegen.Image("y", both[0], nil); a.Descriptor.Digest == b.Descriptor.Digest {
 		t.Error("two seeds gave one image")
 	}
 }

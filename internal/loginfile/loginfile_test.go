@@ -13,15 +13,22 @@ func TestPodmanFiles(t *testing.T) {
 		env      map[string]string
 		want     []string
 	}{
-		{"the variable replaces all", "linux", map[string]string{"REGISTRY_AUTH_FILE": "/r.json", "XDG_RUNTIME_DIR": "/run/u", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/r.json"}},
-		{"runtime folder, then the home", "linux", map[string]string{"XDG_RUNTIME_DIR": "/run/u", "HOME": "/h"}, []string{"/run/u/containers/auth.json", "/h/.config/containers/auth.json"}},
-		{"the user's number, then XDG_CONFIG_HOME", "linux", map[string]string{"XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/run/containers/1234/auth.json", "/c/containers/auth.json"}},
+		{"the variable replaces all", "linux", map[string]string{"REGISTRY_AUTH_FILE": "/r.json",
+			"XDG_RUNTIME_DIR": "/run/u", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/r.json"}},
+		{"runtime folder, then the home", "linux", map[string]string{"XDG_RUNTIME_DIR": "/run/u", "HOME": "/h"},
+			[]string{"/run/u/containers/auth.json", "/h/.config/containers/auth.json"}},
+		{"the user's number, then XDG_CONFIG_HOME", "linux", map[string]string{"XDG_CONFIG_HOME": "/c", "HOME": "/h"},
+			[]string{"/run/containers/1234/auth.json", "/c/containers/auth.json"}},
 		{"no home", "linux", nil, []string{"/run/containers/1234/auth.json"}},
-		{"macOS has no runtime folder", "darwin", map[string]string{"XDG_RUNTIME_DIR": "/run/u", "HOME": "/h"}, []string{"/h/.config/containers/auth.json"}},
-		{"macOS with XDG_CONFIG_HOME", "darwin", map[string]string{"XDG_CONFIG_HOME": "/c", "HOME": "/h"}, []string{"/h/.config/containers/auth.json", "/c/containers/auth.json"}},
-		{"Windows", "windows", map[string]string{"USERPROFILE": "/u", "HOME": "/h"}, []string{"/u/.config/containers/auth.json"}},
+		{"macOS has no runtime folder", "darwin", map[string]string{"XDG_RUNTIME_DIR": "/run/u", "HOME": "/h"},
+			[]string{"/h/.config/containers/auth.json"}},
+		{"macOS with XDG_CONFIG_HOME", "darwin", map[string]string{"XDG_CONFIG_HOME": "/c", "HOME": "/h"},
+			[]string{"/h/.config/containers/auth.json", "/c/containers/auth.json"}},
+		{"Windows", "windows", map[string]string{"USERPROFILE": "/u", "HOME": "/h"},
+			[]string{"/u/.config/containers/auth.json"}},
 		{"no home on Windows", "windows", map[string]string{"HOME": "/h"}, nil},
-		{"no home, but XDG_CONFIG_HOME, on macOS", "darwin", map[string]string{"XDG_CONFIG_HOME": "/c"}, []string{"/c/containers/auth.json"}},
+		{"no home, but XDG_CONFIG_HOME, on macOS", "darwin", map[string]string{"XDG_CONFIG_HOME": "/c"},
+			[]string{"/c/containers/auth.json"}},
 	} {
 		s := System{LookupEnv: lookup(tt.env), OS: tt.os, UserID: 1234}
 		if got := s.PodmanFiles(); !slices.Equal(slashed(got), tt.want) {

@@ -81,7 +81,8 @@ func TestRequiredFor(t *testing.T) {
 // What is derived is a scope of the wire, on valid names, and the same whether a
 // slash in the path is escaped or not.
 func FuzzRequiredFor(f *testing.F) {
-	for _, p := range []string{"a/b/manifests/v1", "a/blobs/uploads/u", "a/tags/list", "a%2Fb/_tags/x", "a/blobs/uploads/?mount=x&from=b", "%", "a b", "a/_manifests"} {
+	for _, p := range []string{"a/b/manifests/v1", "a/blobs/uploads/u", "a/tags/list", "a%2Fb/_tags/x",
+		"a/blobs/uploads/?mount=x&from=b", "%", "a b", "a/_manifests"} {
 		f.Add("GET", p)
 		f.Add("POST", p)
 	}

@@ -21,7 +21,8 @@ func TestParse(t *testing.T) {
 		{"GET", "/v2/?x=1", "/v2/", ""},
 		{"POST", "/v2/", "", ""},
 		{"GET", "/v2/_catalog?n=2&last=a/b&ns=docker.io", "/v2/_catalog?last=a%2Fb&n=2", "registry:catalog:*"},
-		{"GET", "/acr/v1/_catalog?api-version=2021-07-01&orderby=", "/acr/v1/_catalog?api-version=2021-07-01", "registry:catalog:*"},
+		{"GET", "/acr/v1/_catalog?api-version=2021-07-01&orderby=", "/acr/v1/_catalog?api-version=2021-07-01",
+			"registry:catalog:*"},
 		{"GET", "/v2/a%2Fb/tags/list?n=1", "/v2/a/b/tags/list?n=1", "repository:a/b:metadata_read"},
 		{"GET", "/v2/a/manifests/v1?ns=docker.io", "/v2/a/manifests/v1", "repository:a:pull"},
 		{"PUT", "/v2/a/manifests/" + digest, "/v2/a/manifests/" + digest, "repository:a:pull,push"},
@@ -32,12 +33,15 @@ func TestParse(t *testing.T) {
 		{"HEAD", "/v2/a/blobs/" + digest, "/v2/a/blobs/" + digest, "repository:a:pull"},
 		{"GET", "/v2/a/blobs/uploads", "", ""},
 		{"PUT", "/v2/a/blobs/" + digest, "", ""},
-		{"GET", "/v2/a/referrers/" + digest + "?artifactType=x", "/v2/a/referrers/" + digest + "?artifactType=x", "repository:a:pull"},
+		{"GET", "/v2/a/referrers/" + digest + "?artifactType=x", "/v2/a/referrers/" + digest + "?artifactType=x",
+			"repository:a:pull"},
 		// Uploads.
 		{"POST", "/v2/a/blobs/uploads", "/v2/a/blobs/uploads/", "repository:a:pull,push"},
-		{"POST", "/v2/a/blobs/uploads/?digest=" + digest, "/v2/a/blobs/uploads/?digest=" + url.QueryEscape(digest), "repository:a:pull,push"},
+		{"POST", "/v2/a/blobs/uploads/?digest=" + digest, "/v2/a/blobs/uploads/?digest=" + url.QueryEscape(digest),
+			"repository:a:pull,push"},
 		{"POST", "/v2/a/blobs/uploads/?digest=sha256:00", "", ""},
-		{"POST", "/v2/a/blobs/uploads/?mount=" + digest + "&from=b/c", "/v2/a/blobs/uploads/?from=b%2Fc&mount=" + url.QueryEscape(digest), "repository:a:pull,push repository:b/c:pull"},
+		{"POST", "/v2/a/blobs/uploads/?mount=" + digest + "&from=b/c", "/v2/a/blobs/uploads/?from=b%2Fc&mount=" +
+			url.QueryEscape(digest), "repository:a:pull,push repository:b/c:pull"},
 		{"POST", "/v2/a/blobs/uploads/?mount=" + digest, "/v2/a/blobs/uploads/", "repository:a:pull,push"},
 		{"POST", "/v2/a/blobs/uploads/?from=b", "/v2/a/blobs/uploads/", "repository:a:pull,push"},
 		{"POST", "/v2/a/blobs/uploads/?mount=x&from=b", "", ""},
@@ -52,7 +56,8 @@ func TestParse(t *testing.T) {
 		{"DELETE", "/v2/a/blobs/uploads/id", "/v2/a/blobs/uploads/id", "repository:a:delete"},
 		// Metadata.
 		{"GET", "/acr/v1/a%2Fb", "/acr/v1/a/b", "repository:a/b:metadata_read"},
-		{"GET", "/acr/v1/a/_tags?n=2&digest=" + digest, "/acr/v1/a/_tags?digest=" + url.QueryEscape(digest) + "&n=2", "repository:a:metadata_read"},
+		{"GET", "/acr/v1/a/_tags?n=2&digest=" + digest, "/acr/v1/a/_tags?digest=" + url.QueryEscape(digest) + "&n=2",
+			"repository:a:metadata_read"},
 		{"PATCH", "/acr/v1/a/_tags/v1", "/acr/v1/a/_tags/v1", "repository:a:metadata_write"},
 		{"PATCH", "/acr/v1/a/_tags", "", ""},
 		{"DELETE", "/acr/v1/a/_tags/v1", "/acr/v1/a/_tags/v1", "repository:a:delete"},
@@ -130,8 +135,10 @@ func TestHasBody(t *testing.T) {
 // it; and nothing of it needs escaping or cleaning, so that no server in between
 // reads another path.
 func FuzzParse(f *testing.F) {
-	for _, p := range []string{"/v2/", "/v2/_catalog?n=1", "/v2/a/b/manifests/v1", "/v2/a%2Fb/blobs/" + digest, "/v2/a/blobs/uploads/?mount=" + digest + "&from=b",
-		"/v2/a/blobs/uploads/x?_state=y&digest=" + digest, "/acr/v1/a/_tags/v1", "/acr/v1/a/_manifests?orderby=timeasc", "/v2/a/../b/manifests/x", "/v2/a/manifests/%2e%2e", "/v2/a//b/tags/list", "/v2/a/tags/list?n=1;last=x"} {
+	for _, p := range []string{"/v2/", "/v2/_catalog?n=1", "/v2/a/b/manifests/v1", "/v2/a%2Fb/blobs/" + digest,
+		"/v2/a/blobs/uploads/?mount=" + digest + "&from=b",
+		"/v2/a/blobs/uploads/x?_state=y&digest=" + digest, "/acr/v1/a/_tags/v1", "/acr/v1/a/_manifests?orderby=timeasc",
+		"/v2/a/../b/manifests/x", "/v2/a/manifests/%2e%2e", "/v2/a//b/tags/list", "/v2/a/tags/list?n=1;last=x"} {
 		for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			f.Add(m, p)
 		}
@@ -152,14 +159,16 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.RawPath != "" || again.Path != r.Path() || strings.Contains(again.Path, "//") || strings.Contains(again.Path+"/", "/./") || strings.Contains(again.Path+"/", "/../") {
+		if again.RawPath != "" || again.Path != r.Path() || strings.Contains(again.Path, "//") ||
+			strings.Contains(again.Path+"/", "/./") || strings.Contains(again.Path+"/", "/../") {
 			t.Fatalf("%q is written as %q", target, r.URI())
 		}
 		same, ok := Parse(method, again)
 		if !ok || same.URI() != r.URI() || same.Op != r.Op || !same.Scope.Equal(r.Scope) || !same.SameResource(r) {
 			t.Fatalf("%q is written as %q and read as %+v", target, r.URI(), same)
 		}
-		if derived := RequiredFor(method, again); derived.Op != r.Op || !derived.Scope.Equal(r.Scope) || derived.Repository != r.Repository {
+		if derived := RequiredFor(method, again); derived.Op != r.Op || !derived.Scope.Equal(r.Scope) ||
+			derived.Repository != r.Repository {
 			t.Fatalf("%q needs %q, and %q is derived", r.URI(), r.Scope, derived.Scope)
 		}
 		if r.Repository != "" && acrkit.CheckRepositoryName(r.Repository) != nil {

@@ -25,15 +25,18 @@ import (
 func authority(t *testing.T, key crypto.Signer, change func(*x509.Certificate)) (certPEM, keyPEM []byte) {
 	t.Helper()
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the user's"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(30 * 24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the user's"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(30 * 24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	change(c)
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 }
 
 func ecKey(t *testing.T) crypto.Signer {
@@ -87,14 +90,18 @@ func TestGiven_refused(t *testing.T) {
 		"begins on":                        func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) },
 	} {
 		cert, key := authority(t, ecKey(t), change)
-		if _, err := pki.Given(cert, key, nil); !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), want) {
+		if _, err := pki.Given(cert, key, nil); !errors.Is(err, acrkit.CodeUsage) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	_, other := authority(t, ecKey(t), func(*x509.Certificate) {})
-	for name, x := range map[string][2][]byte{"another key": {good, other}, "no key": {good, nil}, "no certificate": {nil, goodKey}, "exchanged": {goodKey, good}} {
+	for name, x := range map[string][2][]byte{"another key": {good, other}, "no key": {good, nil},
+		"no certificate": {nil, goodKey}, "exchanged": {goodKey, good}} {
 		_, err := pki.Given(x[0], x[1], nil)
-		if !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "there is no certificate with its key") || strings.Contains(err.Error(), "PRIVATE") {
+		if !errors.Is(err, acrkit.CodeUsage) ||
+			!strings.Contains(err.Error(), "there is no certificate with its key") ||
+			strings.Contains(err.Error(), "PRIVATE") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -117,7 +124,8 @@ func TestUnknownName(t *testing.T) {
 	config := a.TLSConfig(func(name string) bool { return name == "localhost" || name == "127.0.0.1" })
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(a.PEM())
-	for name, want := range map[string]string{"other.example": "unrecognized name", "127.0.0.1": "", "10.0.0.2": "not 10.0.0.2", "localhost": ""} {
+	for name, want := range map[string]string{"other.example": "unrecognized name", "127.0.0.1": "",
+		"10.0.0.2": "not 10.0.0.2", "localhost": ""} {
 		client, server := net.Pipe()
 		served := make(chan error, 1)
 		go func() { served <- tls.Server(elsewhere{server}, config).Handshake() }()

@@ -104,7 +104,8 @@ func (s stolen) forge(t *testing.T, tmpl x509.Certificate) (der []byte, key *ecd
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	tmpl.SerialNumber, tmpl.NotBefore, tmpl.NotAfter = big.NewInt(7), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	tmpl.SerialNumber, tmpl.NotBefore, tmpl.NotAfter = big.NewInt(7), time.Now().Add(-time.Hour),
+		time.Now().Add(time.Hour)
 	if !tmpl.IsCA {
 		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
@@ -169,7 +170,8 @@ func TestReplaced(t *testing.T) {
 		names []string
 		why   string
 	}{
-		{[]string{"registry.test"}, "the old one is for other names (localhost), this one for localhost, registry.test"},
+		{[]string{"registry.test"},
+			"the old one is for other names (localhost), this one for localhost, registry.test"},
 		{[]string{"registry.test"}, ""},
 		{[]string{"registry.test", "2001:db8::1"},
 			"(localhost, registry.test), this one for localhost, registry.test, 2001:db8::1"},
@@ -311,7 +313,8 @@ func TestDamaged(t *testing.T) {
 		dir := t.TempDir()
 		must(t, os.WriteFile(filepath.Join(dir, pki.CertFile), g[2], 0o600))
 		must(t, os.WriteFile(filepath.Join(dir, keyFile), data, 0o600))
-		if _, err := pki.Open(dir, nil); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), keyFile) {
+		if _, err := pki.Open(dir, nil); acrkit.CodeOf(err) != acrkit.CodeUsage ||
+			!strings.Contains(err.Error(), keyFile) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -92,7 +92,8 @@ func (d *Folder) Open() (_ *os.Root, err error) {
 		return nil, Failure(d.opRead(), err)
 	}
 	if !os.SameFile(info, opened) {
-		return nil, d.refusal(d.Path, "was replaced while it was opened", sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(d.Path)}))
+		return nil, d.refusal(d.Path, "was replaced while it was opened",
+			sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(d.Path)}))
 	}
 	//rule:cache-files-open
 	return root, d.check(d.Path, opened, folderMode)
@@ -115,7 +116,8 @@ func (d *Folder) check(path string, info fs.FileInfo, want fs.FileMode) error {
 		return d.foreign(path, uid)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&othersMask != 0 {
-		return d.refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()), fmt.Sprintf("chmod %o %s", want, shell.Quote(path)))
+		return d.refusal(path, fmt.Sprintf("can be read or written by others (mode %04o)", info.Mode().Perm()),
+			fmt.Sprintf("chmod %o %s", want, shell.Quote(path)))
 	}
 	return nil
 }
@@ -174,7 +176,8 @@ func (d *Folder) OpenIn(root *os.Root, name string, flag int) (_ *os.File, err e
 	if info != nil && !os.SameFile(info, opened) {
 		// Another process has just replaced it; the file that was opened is checked.
 		if !opened.Mode().IsRegular() {
-			return nil, d.refusal(path, "is no regular file", sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
+			return nil, d.refusal(path, "is no regular file",
+				sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(path)}))
 		}
 	}
 	//rule:cache-files-open-in

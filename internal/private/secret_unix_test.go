@@ -41,7 +41,8 @@ func TestReadSecret(t *testing.T) {
 		t.Helper()
 		data, ok, err := private.ReadSecret(path)
 		e, _ := errors.AsType[*acrkit.Error](err)
-		if ok || len(data) > 0 || acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), why) || !strings.Contains(e.Hint, hint) {
+		if ok || len(data) > 0 || acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), why) ||
+			!strings.Contains(e.Hint, hint) {
 			t.Errorf("%s: %v %v %v", name, ok, err, e)
 		}
 		if err := private.CheckSecret(path); acrkit.CodeOf(err) != acrkit.CodeUsage {

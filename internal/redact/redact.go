@@ -79,7 +79,8 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // shownQuery lists the query parameters whose values may be shown: names,
 // digests, scopes and paging of the registry protocols. Upload states and
 // signed links are not among them.
-var shownQuery = []string{"account", "api-version", "artifactType", "client_id", "digest", "from", "last", "mount", "n", "name", "offline_token", "orderby", "scope", "service"}
+var shownQuery = []string{"account", "api-version", "artifactType", "client_id", "digest", "from", "last", "mount", "n",
+	"name", "offline_token", "orderby", "scope", "service"}
 
 // URL returns u without user information and fragment, and with every query
 // value that is not known to be harmless replaced. A nil URL gives "".

@@ -36,7 +36,8 @@ func TestSecret(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%T", "%08b"} {
 		shown += fmt.Sprintf(verb+" "+verb+" "+verb+" "+verb, s, &s, n, &n)
 	}
-	for _, leak := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"), "104 117 110"} {
+	for _, leak := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"),
+		"104 117 110"} {
 		if strings.Contains(shown, leak) {
 			t.Errorf("%q is shown in %s", leak, shown)
 		}
@@ -66,10 +67,15 @@ func TestSecret_equal(t *testing.T) {
 
 func TestURL(t *testing.T) {
 	for in, want := range map[string]string{
-		"https://u:p@r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x#frag":                          "https://r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x",
-		"https://r.azurecr.io/v2/a/blobs/uploads/u?_state=abc&digest=sha256:00":                "https://r.azurecr.io/v2/a/blobs/uploads/u?_state=[redacted]&digest=sha256:00",
-		"https://x.blob.core.windows.net/a?se=1&sig=abc%3D&sp=r":                               "https://x.blob.core.windows.net/a?se=[redacted]&sig=[redacted]&sp=[redacted]",
-		"https://r/?pass%77ord=x&flag&last=eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln&a b=c&%zz=top": "https://r/?pass%77ord=[redacted]&flag=[redacted]&last=[redacted]&[redacted]&[redacted]",
+		"https://u:p@r.azurecr.io/v2/" +
+			"a%2Fb/tags/list?n=5&last=x#frag": "https://r.azurecr.io/v2/a%2Fb/tags/list?n=5&last=x",
+		"https://r.azurecr.io/v2/a/blobs/uploads/u?" +
+			"_state=abc&digest=sha256:00": "https://r.azurecr.io/v2/a/blobs/uploads/u?" +
+			"_state=[redacted]&digest=sha256:00",
+		"https://x.blob.core.windows.net/a?" +
+			"se=1&sig=abc%3D&sp=r": "https://x.blob.core.windows.net/a?se=[redacted]&sig=[redacted]&sp=[redacted]",
+		"https://r/?pass%77ord=x&flag&last=eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln&a " +
+			"b=c&%zz=top": "https://r/?pass%77ord=[redacted]&flag=[redacted]&last=[redacted]&[redacted]&[redacted]",
 		"mailto:secret": "mailto:[redacted]",
 	} {
 		u, err := url.Parse(in)
@@ -87,11 +93,13 @@ func TestURL(t *testing.T) {
 
 func TestHeader(t *testing.T) {
 	in := http.Header{
-		"Authorization": {"Bearer abc", "Basic abc", "abc"}, "Cookie": {"a=b"}, "X-Api-Key": {"abc"}, "Content-Type": {"text/plain"},
-		"Location": {"/v2/a/blobs/uploads/u?_state=abc", "\x7f"}, "www-authenticate": {`Bearer realm="x"`},
+		"Authorization": {"Bearer abc", "Basic abc", "abc"}, "Cookie": {"a=b"}, "X-Api-Key": {"abc"},
+		"Content-Type": {"text/plain"},
+		"Location":     {"/v2/a/blobs/uploads/u?_state=abc", "\x7f"}, "www-authenticate": {`Bearer realm="x"`},
 	}
 	want := http.Header{
-		"Authorization": {"Bearer [redacted]", "Basic [redacted]", "[redacted]"}, "Cookie": {"[redacted]"}, "X-Api-Key": {"[redacted]"}, "Content-Type": {"text/plain"},
+		"Authorization": {"Bearer [redacted]", "Basic [redacted]", "[redacted]"}, "Cookie": {"[redacted]"},
+		"X-Api-Key": {"[redacted]"}, "Content-Type": {"text/plain"},
 		"Location": {"/v2/a/blobs/uploads/u?_state=[redacted]", "[redacted]"}, "Www-Authenticate": {`Bearer realm="x"`},
 	}
 	if diff := cmp.Diff(want, redact.Header(in)); diff != "" {
@@ -103,7 +111,8 @@ func TestHeader(t *testing.T) {
 }
 
 func TestText_spellings(t *testing.T) {
-	for _, secret := range []string{`aB3+dE/fG=h&i<j>k"l'm\n%o p`, "hunter2+hunter2/ü€😀=", "correct-horse-battery-staple", "secret/+"} {
+	for _, secret := range []string{`aB3+dE/fG=h&i<j>k"l'm\n%o p`, "hunter2+hunter2/ü€😀=",
+		"correct-horse-battery-staple", "secret/+"} {
 		inJSON, err := json.Marshal(secret)
 		if err != nil {
 			t.Fatal(err)
@@ -117,15 +126,18 @@ func TestText_spellings(t *testing.T) {
 			}
 		}
 		for _, c := range []byte(secret) { // what .NET's encoders leave, lower case
-			if c > ' ' && c != '"' && c != '\\' && c < 0x7f && c != '+' && c != '&' && c != '\'' && c != '<' && c != '>' {
+			if c > ' ' && c != '"' && c != '\\' && c < 0x7f && c != '+' && c != '&' && c != '\'' && c != '<' &&
+				c != '>' {
 				dotnet += string(rune(c))
 			} else if c < 0x7f {
 				dotnet += fmt.Sprintf(`\u%04X`, c)
 			}
 		}
 		spelled := map[string]string{
-			"raw": secret, "query": url.QueryEscape(secret), "path": url.PathEscape(secret), "lower-case percent": lowerEscapes(url.QueryEscape(secret)),
-			"html": html.EscapeString(secret), "entities": entities, "json": string(inJSON[1 : len(inJSON)-1]),
+			"raw": secret, "query": url.QueryEscape(secret), "path": url.PathEscape(secret),
+			"lower-case percent": lowerEscapes(url.QueryEscape(secret)),
+			"html":               html.EscapeString(secret), "entities": entities,
+			"json": string(inJSON[1 : len(inJSON)-1]),
 		}
 		if secret[0] != 'h' { // with characters beyond ASCII, JSON's is the same
 			spelled["dotnet"] = dotnet
@@ -134,7 +146,8 @@ func TestText_spellings(t *testing.T) {
 			pair := []byte(user + secret)
 			spelled["basic "+user] = base64.StdEncoding.EncodeToString(pair)
 			spelled["url-safe basic "+user] = base64.RawURLEncoding.EncodeToString(pair)
-			spelled["escaped basic "+user] = url.QueryEscape(base64.StdEncoding.EncodeToString(append(pair, " and more"...)))
+			spelled["escaped basic "+
+				user] = url.QueryEscape(base64.StdEncoding.EncodeToString(append(pair, " and more"...)))
 		}
 		for name, text := range spelled {
 			got := redact.Text("before "+text+" after", redact.NewSecret(secret))
@@ -144,7 +157,8 @@ func TestText_spellings(t *testing.T) {
 		}
 	}
 	const harmless = "the token ci-pull of samples/app was not accepted; dGhlIHRva2Vu"
-	for _, secret := range []string{"", "a", "ab", "correct-horse+battery", strings.Repeat("x+", 400), "\xff\xfe+\xfd"} {
+	for _, secret := range []string{"", "a", "ab", "correct-horse+battery", strings.Repeat("x+", 400),
+		"\xff\xfe+\xfd"} {
 		if got := redact.Text(harmless, redact.NewSecret(secret)); got != harmless {
 			t.Errorf("%q changed to %q", harmless, got)
 		}
@@ -172,11 +186,13 @@ func FuzzText(f *testing.F) {
 		if len(secret) < 4 || strings.Contains(redact.Mark, secret) {
 			return
 		}
-		for _, spelled := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret)} {
+		for _, spelled := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret),
+			html.EscapeString(secret)} {
 			if strings.Contains(before, spelled) || strings.Contains(after, spelled) || strings.Contains(spelled, "[") {
 				return
 			}
-			if got := redact.Text(before+" "+spelled+" "+after, redact.NewSecret(secret)); strings.Contains(got, spelled) {
+			if got := redact.Text(before+" "+spelled+" "+after, redact.NewSecret(secret)); strings.Contains(got,
+				spelled) {
 				t.Fatalf("%q comes through as %q in %q", secret, spelled, got)
 			}
 		}
@@ -191,7 +207,8 @@ func FuzzURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, format, _ string) {
 		const secret = "hunter2hunter2"
 		u, err := url.Parse(strings.ReplaceAll(format, "%s", secret))
-		if err != nil || strings.Contains(u.Host, secret) || strings.Contains(u.Path, secret) || strings.Contains(u.Scheme, secret) {
+		if err != nil || strings.Contains(u.Host, secret) || strings.Contains(u.Path, secret) ||
+			strings.Contains(u.Scheme, secret) {
 			return
 		}
 		shown := redact.URL(u)
@@ -205,7 +222,8 @@ func FuzzURL(f *testing.F) {
 			}
 			name, _ := url.QueryUnescape(key)
 			switch name {
-			case "account", "api-version", "artifactType", "client_id", "digest", "from", "last", "mount", "n", "name", "offline_token", "orderby", "scope", "service":
+			case "account", "api-version", "artifactType", "client_id", "digest", "from", "last", "mount", "n", "name",
+				"offline_token", "orderby", "scope", "service":
 				if strings.Contains(value, secret) {
 					return
 				}

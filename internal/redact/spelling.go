@@ -23,7 +23,8 @@ const minEncoded = 6
 func hide(s, v string) string {
 	s = strings.ReplaceAll(s, v, Mark)
 	if len(v) > maxSpelled || !utf8.ValidString(v) {
-		for _, spelled := range []string{url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), base64.StdEncoding.EncodeToString([]byte(v))} {
+		for _, spelled := range []string{url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v),
+			base64.StdEncoding.EncodeToString([]byte(v))} {
 			s = strings.ReplaceAll(s, spelled, Mark)
 		}
 		return s
@@ -96,7 +97,8 @@ func hideEncoded(s, v string) string {
 		if !strings.ContainsAny(core, "+/") && !strings.Contains(s, core) {
 			continue // the common case, without an expression
 		}
-		core = strings.NewReplacer("+", `(?:[+-]|(?i:%2b|\\u002b|&#x2b;|&#43;))`, "/", `(?:[/_]|(?i:%2f|\\u002f|&#x2f;|&#47;)|\\/)`).Replace(core)
+		core = strings.NewReplacer("+", `(?:[+-]|(?i:%2b|\\u002b|&#x2b;|&#43;))`, "/",
+			`(?:[/_]|(?i:%2f|\\u002f|&#x2f;|&#47;)|\\/)`).Replace(core)
 		s = regexp.MustCompile(around+core+around+`(?:=|(?i:%3d|\\u003d|&#61;))*`).ReplaceAllLiteralString(s, Mark)
 	}
 	return s

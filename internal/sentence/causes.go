@@ -27,8 +27,9 @@ var generalCauses = map[string]Cause{
 		Fix:        Examine,
 	},
 	"ACRK002": {
-		Title:      "the host is not one that a credential may go to",
-		Symptom:    "an error before anything is sent: a look-alike such as x.azurecr.io.evil.example, or plain HTTP off loopback",
+		Title: "the host is not one that a credential may go to",
+		Symptom: "an error before anything is sent: a look-alike such as x.azurecr.io.evil.example, or plain HTTP " +
+			"off loopback",
 		Difference: "nothing was sent at all",
 		Proof:      "the host's name",
 		Fix:        NameRegistry,
@@ -41,11 +42,12 @@ var generalCauses = map[string]Cause{
 		Fix:        Login,
 	},
 	"ACRK004": {
-		Title:      "the user and its password are not accepted: wrong, expired, disabled, not yet active or unknown",
-		Symptom:    "401 from the token service, with UNAUTHORIZED or an empty body",
-		Difference: "the service answers all of these alike; only a token's own exp, the other password or Azure Resource Manager can tell them apart",
-		Proof:      "401 to a token request that carried a user name",
-		Fix:        Login,
+		Title:   "the user and its password are not accepted: wrong, expired, disabled, not yet active or unknown",
+		Symptom: "401 from the token service, with UNAUTHORIZED or an empty body",
+		Difference: "the service answers all of these alike; only a token's own exp, the other password or Azure " +
+			"Resource Manager can tell them apart",
+		Proof: "401 to a token request that carried a user name",
+		Fix:   Login,
 	},
 	"ACRK005": {
 		Title:      "the credential is good, and lacks a right that the request needs",
@@ -62,11 +64,12 @@ var generalCauses = map[string]Cause{
 		Fix:        ShowNetwork,
 	},
 	"ACRK007": {
-		Title:      "a lock on a repository, tag or manifest forbids it",
-		Symptom:    "405 REGISTRY_DISALLOWED_OPERATION",
-		Difference: "a missing right is 401, a method that does not exist is 405 UNSUPPORTED; a push to a registry at its storage limit is answered alike",
-		Proof:      "the changeable attributes of the item",
-		Fix:        ShowLocks,
+		Title:   "a lock on a repository, tag or manifest forbids it",
+		Symptom: "405 REGISTRY_DISALLOWED_OPERATION",
+		Difference: "a missing right is 401, a method that does not exist is 405 UNSUPPORTED; a push to a registry " +
+			"at its storage limit is answered alike",
+		Proof: "the changeable attributes of the item",
+		Fix:   ShowLocks,
 	},
 	"ACRK008": {
 		Title:      "what was asked for does not exist",
@@ -76,11 +79,12 @@ var generalCauses = map[string]Cause{
 		Fix:        ListRepositories,
 	},
 	"ACRK009": {
-		Title:      "the network or the service failed",
-		Symptom:    "no answer, or 5xx",
-		Difference: "another request a moment later may succeed; names, ports and certificates have causes of their own",
-		Proof:      "the answer's status, or the connection's own error",
-		Fix:        Examine,
+		Title:   "the network or the service failed",
+		Symptom: "no answer, or 5xx",
+		Difference: "another request a moment later may succeed; names, ports and certificates have causes of " +
+			"their own",
+		Proof: "the answer's status, or the connection's own error",
+		Fix:   Examine,
 	},
 	"ACRK010": {
 		Title:      "the server's certificate is not trusted",
@@ -132,8 +136,9 @@ var generalCauses = map[string]Cause{
 		Fix:        LookUpName,
 	},
 	"ACRK017": {
-		Title:      "the registry has a private endpoint, and its name resolves to a public address here",
-		Symptom:    "403 by network rule, while the name's alias is under privatelink.azurecr.io and its address is public",
+		Title: "the registry has a private endpoint, and its name resolves to a public address here",
+		Symptom: "403 by network rule, while the name's alias is under privatelink.azurecr.io and its address " +
+			"is public",
 		Difference: "a network rule alone has no alias under privatelink",
 		Proof:      "the alias and the address of the name, together with the refusal",
 		Fix:        LookUpPrivateName,
@@ -153,8 +158,9 @@ var generalCauses = map[string]Cause{
 		Fix:        ReachInTime,
 	},
 	"ACRK020": {
-		Title:      "a proxy between here and the registry intercepts TLS",
-		Symptom:    "the certificate of a login server of ACR comes from an issuer that is no public authority: a company's proxy",
+		Title: "a proxy between here and the registry intercepts TLS",
+		Symptom: "the certificate of a login server of ACR comes from an issuer that is no public authority: a " +
+			"company's proxy",
 		Difference: "another server's unknown authority is ACRK010",
 		Proof:      "the issuer of the certificate that came for *.azurecr.io",
 		Fix:        TrustIssuer,

@@ -20,8 +20,9 @@ var credentialCauses = map[string]Cause{
 		Title:      "the password is not one of the token's two",
 		Symptom:    "as ACRK004",
 		Difference: "the token is enabled and neither password has expired",
-		Proof:      "what Azure Resource Manager says of the token: enabled, with passwords that are valid and older than a minute",
-		Fix:        RenewPassword,
+		Proof: "what Azure Resource Manager says of the token: enabled, with passwords that are valid and older " +
+			"than a minute",
+		Fix: RenewPassword,
 	},
 	"ACRK033": {
 		Title:      "the token's password has expired",
@@ -255,8 +256,9 @@ var credentialCauses = map[string]Cause{
 		Fix:        AssignRole,
 	},
 	"ACRK066": {
-		Title:      "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete have no effect",
-		Symptom:    "an Entra identity with a role is refused because every right is missing; its refresh token has the claim aad_identity",
+		Title: "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete have no effect",
+		Symptom: "an Entra identity with a role is refused because every right is missing; its refresh token has " +
+			"the claim aad_identity",
 		Difference: "a scope-mapped token does not depend on the mode",
 		Proof:      "Azure Resource Manager's roleAssignmentMode, or the claim aad_identity of the refresh token",
 		Fix:        AssignRepositoryRole,

@@ -108,8 +108,9 @@ var requestCauses = map[string]Cause{
 		Fix:        ListRepositories,
 	},
 	"ACRK090": {
-		Title:      "the client does not read the store where docker login put the credential",
-		Symptom:    "docker works and another client is anonymous; Docker's configuration names a credsStore, or has the user <token>",
+		Title: "the client does not read the store where docker login put the credential",
+		Symptom: "docker works and another client is anonymous; Docker's configuration names a credsStore, or has " +
+			"the user <token>",
 		Difference: "where the entry holds a password, other clients read it",
 		Proof:      "Docker's configuration, and that the client's requests carry no credential",
 		Fix:        RunWithCredential,
@@ -122,8 +123,9 @@ var requestCauses = map[string]Cause{
 		Fix:        CheckMachine,
 	},
 	"ACRK093": {
-		Title:      "the request went to another registry",
-		Symptom:    "the host in the error is Docker Hub's or another registry's; a reference without .azurecr.io means Docker Hub",
+		Title: "the request went to another registry",
+		Symptom: "the host in the error is Docker Hub's or another registry's; a reference without .azurecr.io " +
+			"means Docker Hub",
 		Difference: "no login server of ACR is in the failed request",
 		Proof:      "the host of the failed request",
 		Fix:        AsWritten,
@@ -171,15 +173,17 @@ var requestCauses = map[string]Cause{
 		Fix:        ImportWithCredential,
 	},
 	"ACRK100": {
-		Title:      "a part of an upload is refused for its size or range",
-		Symptom:    "413, 416, CONTENT_LENGTH_INVALID, SIZE_INVALID or BLOB_UPLOAD_RANGE_INVALID to a part of an upload",
+		Title: "a part of an upload is refused for its size or range",
+		Symptom: "413, 416, CONTENT_LENGTH_INVALID, SIZE_INVALID or BLOB_UPLOAD_RANGE_INVALID to a part of " +
+			"an upload",
 		Difference: "the session itself is known",
 		Proof:      "the status or code, to a request below /blobs/uploads/",
 		Fix:        PushInParts,
 	},
 	"ACRK101": {
-		Title:      "a proxy variable is no URL",
-		Symptom:    "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and others stop; acrkit sends nothing",
+		Title: "a proxy variable is no URL",
+		Symptom: "HTTPS_PROXY is set and no proxy is used: programs in Go drop a value that they cannot read, and " +
+			"others stop; acrkit sends nothing",
 		Difference: "a proxy that is read and cannot be reached is ACRK024",
 		Proof:      "the value of the variable: a % in a password, for instance, must be written %25",
 		Fix:        WriteProxy,
@@ -206,10 +210,11 @@ var requestCauses = map[string]Cause{
 		Fix:        ShowUsage,
 	},
 	"ACRK105": {
-		Title:      "the token was cut off or changed in copying",
-		Symptom:    "as ACRK004, with an ACR refresh token or access token in the place of the password",
-		Difference: "a token that is whole has three parts, and a signature as long as its key; one that has ended is ACRK039",
-		Proof:      "the parts of the token that was sent",
-		Fix:        CopyToken,
+		Title:   "the token was cut off or changed in copying",
+		Symptom: "as ACRK004, with an ACR refresh token or access token in the place of the password",
+		Difference: "a token that is whole has three parts, and a signature as long as its key; one that has ended " +
+			"is ACRK039",
+		Proof: "the parts of the token that was sent",
+		Fix:   CopyToken,
 	},
 }

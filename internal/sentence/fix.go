@@ -69,14 +69,15 @@ const (
 )
 
 var fixes = map[FixKey]string{
-	Login:             "acrkit login {host}",
-	LoginFirst:        "acrkit login {host}    # goes before Docker's configuration",
-	LoginForDocker:    "docker login {host}",
-	LoginForPodman:    "podman login {host}",
-	LoginOfAzureCLI:   "az acr login --name {name}    # its login expires after three hours",
-	SignInToAzure:     "az login",
-	NameRegistry:      "export ACR_NAME={host}",
-	NameHost:          "{command} {name}.azurecr.io/{repository}    # if {name} is the registry; else export ACR_NAME=REGISTRY",
+	Login:           "acrkit login {host}",
+	LoginFirst:      "acrkit login {host}    # goes before Docker's configuration",
+	LoginForDocker:  "docker login {host}",
+	LoginForPodman:  "podman login {host}",
+	LoginOfAzureCLI: "az acr login --name {name}    # its login expires after three hours",
+	SignInToAzure:   "az login",
+	NameRegistry:    "export ACR_NAME={host}",
+	NameHost: "{command} {name}.azurecr.io/{repository}    # if {name} is the registry; else export " +
+		"ACR_NAME=REGISTRY",
 	NameLoginServer:   "export ACR_NAME={host}    # a registry's login server; the host that was named is another",
 	TrustHost:         "export ACRKIT_REGISTRIES={host}    # only if this host is yours",
 	WithoutPlainHTTP:  "acrkit whoami {host}    # without --plain-http",
@@ -104,12 +105,14 @@ var fixes = map[FixKey]string{
 	SetGitHubOIDC:    setPrincipal + "    # in a job with the permission id-token: write",
 	ExplainVariables: "acrkit help environment",
 
-	LogInAgain:     "log in again",
-	InstallHelper:  "install it, or take it out of credsStore and credHelpers",
-	RunHelper:      "run it by hand: echo {host} | {program} get",
-	InstallCLI:     "https://aka.ms/azure-cli says how to install it",
-	TryCLI:         "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn", // shows no token
-	AssignIdentity: "az vm identity assign --name VM --resource-group GROUP    # or name a user-assigned one by its client id",
+	LogInAgain:    "log in again",
+	InstallHelper: "install it, or take it out of credsStore and credHelpers",
+	RunHelper:     "run it by hand: echo {host} | {program} get",
+	InstallCLI:    "https://aka.ms/azure-cli says how to install it",
+	// shows no token
+	TryCLI: "az account get-access-token --resource https://containerregistry.azure.net --query expiresOn",
+	AssignIdentity: "az vm identity assign --name VM --resource-group GROUP    # or name a user-assigned one by its " +
+		"client id",
 	ListIdentities: "az vm identity show --name VM --resource-group GROUP    # which identities the machine has",
 	CheckProxy:     "check HTTPS_PROXY and NO_PROXY",
 	CheckName:      "check the registry's name; a private registry's name is known only inside its network",
@@ -173,7 +176,8 @@ func template(key FixKey) string {
 }
 
 // tables hold each fix once.
-var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials, fixesOfEntra, fixesHere}
+var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials,
+	fixesOfEntra, fixesHere}
 
 // OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone.
 func (k FixKey) OfAzure() bool { return azure.MatchString(template(k)) }

@@ -24,11 +24,13 @@ var fixesOfClients = map[FixKey]string{
 		"    # or a pull secret that the pod names in imagePullSecrets",
 	PullByAppIdentity: "az webapp config set --name APP --resource-group GROUP" +
 		` --generic-configurations '{{"acrUseManagedIdentityCreds": true}}'    # and AcrPull for its identity`,
-	SetAppRegistry: "az containerapp registry set --name APP --resource-group GROUP --server {server} --identity system" +
+	SetAppRegistry: "az containerapp registry set --name APP --resource-group GROUP --server {server} " +
+		"--identity system" +
 		"    # and AcrPull for it",
 	TrustForDocker: "sudo mkdir -p /etc/docker/certs.d/{host} && sudo cp ca.pem /etc/docker/certs.d/{host}/ca.crt" +
 		"    # where the docker daemon runs",
-	TrustForContainerd: "sudo mkdir -p /etc/containerd/certs.d/{host} && sudo cp ca.pem /etc/containerd/certs.d/{host}/ca.crt" +
+	TrustForContainerd: "sudo mkdir -p /etc/containerd/certs.d/{host} && sudo cp ca.pem " +
+		"/etc/containerd/certs.d/{host}/ca.crt" +
 		"    # on each node",
 	SignInThenLogin: "az login && az acr login --name {name}",
 	StartDocker:     "docker info    # the docker daemon must run; without one: az acr login --expose-token",

@@ -32,7 +32,8 @@ func TestSay(t *testing.T) {
 		"repository": "a", "actions": "metadata/read"}
 	text, fix := Say(MissingAction, facts)
 	if text != `the token "ci" does not have metadata/read on "a"` ||
-		fix != "add it to the scope map of ci: az acr scope-map update --registry r --name SCOPE_MAP --add-repository a metadata/read" {
+		fix != "add it to the scope map of ci: az acr scope-map update --registry r --name SCOPE_MAP "+
+			"--add-repository a metadata/read" {
 		t.Errorf("%q %q", text, fix)
 	}
 	delete(facts, "token")
@@ -77,13 +78,15 @@ func TestFix(t *testing.T) {
 			if filled == "" || strings.Contains(filled+draft, "{{") || strings.Contains(filled, "\n") {
 				t.Errorf("%s: %q", key, filled)
 			}
-			if (Fix(key, nil) == "") != (len(facts) > 0) || len(facts) > 0 && !regexp.MustCompile(`[A-Z]{3}`).MatchString(draft) {
+			if (Fix(key, nil) == "") != (len(facts) > 0) || len(facts) > 0 &&
+				!regexp.MustCompile(`[A-Z]{3}`).MatchString(draft) {
 				t.Errorf("%s without facts: %q, %q", key, Fix(key, nil), draft)
 			}
 		}
 	}
 	facts := map[string]string{"host": "r.azurecr.io", "scheme": "https"}
-	if got, want := Fix(ReachInTime, facts), `curl -sS -m 10 -o /dev/null -w '%{http_code}\n' https://r.azurecr.io/v2/    # 401 means that it can be reached`; got != want {
+	if got, want := Fix(ReachInTime, facts),
+		`curl -sS -m 10 -o /dev/null -w '%{http_code}\n' https://r.azurecr.io/v2/    # 401 means that it can be reached`; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := Draft(AddRights, map[string]string{"repository": "a"}),

@@ -153,7 +153,9 @@ func TestHeader_work(t *testing.T) {
 		t.Run(fmt.Sprintf("%s_%d", tt.method, len(tt.body)), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				_, err := do(t.Context(), open(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }), tt.method, strings.NewReader(tt.body))
+				_, err := do(t.Context(), open(t, func(conn net.Conn) {
+					_, _ = io.Copy(io.Discard, conn)
+				}), tt.method, strings.NewReader(tt.body))
 				fails(t, err, stall.Waiting, start, tt.want)
 			})
 		})
@@ -222,7 +224,8 @@ func TestUpload(t *testing.T) {
 			})
 			_, err := do(t.Context(), rt, http.MethodPatch, strings.NewReader(strings.Repeat("x", 512<<10)))
 			fails(t, err, stall.Sending, start, 6*time.Minute)
-			if got, want := err.Error(), "registry.test accepted the connection and took no more of the request for 5m0s"; got != want {
+			if got, want := err.Error(),
+				"registry.test accepted the connection and took no more of the request for 5m0s"; got != want {
 				t.Errorf("it reads %q, want %q", got, want)
 			}
 		})
@@ -267,7 +270,8 @@ func TestBody(t *testing.T) {
 					return
 				}
 				fails(t, err, stall.Body, start, tt.after)
-				if got, want := err.Error(), "registry.test sent less than 1024 bytes of its answer in 30s, and more was to come"; got != want {
+				if got, want := err.Error(),
+					"registry.test sent less than 1024 bytes of its answer in 30s, and more was to come"; got != want {
 					t.Errorf("it reads %q, want %q", got, want)
 				}
 			})
@@ -455,7 +459,8 @@ func TestCallersEnd(t *testing.T) {
 		_, err = io.ReadAll(resp.Body)
 		if e := stalled(err); e == nil || e.Phase != stall.Body || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the error is %v", err)
-		} else if got, want := e.Error(), "registry.test had not sent all of its answer when the time was over"; got != want {
+		} else if got, want := e.Error(),
+			"registry.test had not sent all of its answer when the time was over"; got != want {
 			t.Errorf("it reads %q, want %q", got, want)
 		}
 	})

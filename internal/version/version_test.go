@@ -21,10 +21,12 @@ func TestString(t *testing.T) {
 	}{
 		{"a release", debug.BuildInfo{}, "v1.2.3", commit, time, "v1.2.3 (" + commit + ", " + time + ") go os/arch"},
 		{"a release before its build information",
-			debug.BuildInfo{Main: debug.Module{Version: "v1.2.3-0.2026"}, Settings: setting("vcs.revision", "other", "vcs.time", "other", "vcs.modified", "false")},
+			debug.BuildInfo{Main: debug.Module{Version: "v1.2.3-0.2026"},
+				Settings: setting("vcs.revision", "other", "vcs.time", "other", "vcs.modified", "false")},
 			"v1.2.3", commit, time, "v1.2.3 (" + commit + ", " + time + ") go os/arch"},
 		{"go install", debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "", "", "", "v1.2.3 go os/arch"},
-		{"go build", debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: setting("vcs.revision", commit, "vcs.time", time, "vcs.modified", "true")},
+		{"go build", debug.BuildInfo{Main: debug.Module{Version: "(devel)"},
+			Settings: setting("vcs.revision", commit, "vcs.time", time, "vcs.modified", "true")},
 			"", "", "", "devel (" + commit + ", " + time + ", modified) go os/arch"},
 		{"nothing known", debug.BuildInfo{}, "", "", "", "devel go os/arch"},
 	} {

@@ -22,7 +22,8 @@ const Mark = '\uFFFD'
 // that two names cannot look alike is worth more.
 func shown(r rune) bool {
 	//rule:terminal-shown
-	return unicode.IsGraphic(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.IsGraphic(r) &&
+		!unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // Line returns text as a part of one line. What breaks lines or moves to a column is

@@ -28,7 +28,8 @@ func ParseChallenges(values []string) ([]Challenge, error) {
 	for _, v := range values {
 		//rule:limits-parse-challenges
 		if len(v) > MaxChallenge {
-			return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read a challenge", Reason: fmt.Sprintf("it is longer than %d bytes", MaxChallenge)}
+			return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read a challenge",
+				Reason: fmt.Sprintf("it is longer than %d bytes", MaxChallenge)}
 		}
 		p := challengeParser{rest: v}
 		cs, ok := p.list()
@@ -125,13 +126,15 @@ func (p *challengeParser) token() string {
 }
 
 func isTokenChar(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
+		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // token68 reads a single word that is the rest of the challenge, or nothing.
 func (p *challengeParser) token68() string {
 	n := 0
-	for n < len(p.rest) && (isTokenChar(p.rest[n]) && strings.IndexByte("!#$%&'*^`|", p.rest[n]) < 0 || p.rest[n] == '/') {
+	for n < len(p.rest) && (isTokenChar(p.rest[n]) && strings.IndexByte("!#$%&'*^`|", p.rest[n]) < 0 ||
+		p.rest[n] == '/') {
 		n++
 	}
 	for n < len(p.rest) && n > 0 && p.rest[n] == '=' {
@@ -225,7 +228,8 @@ func BearerChallenge(h http.Header) (Bearer, bool, error) {
 		if err != nil {
 			return Bearer{}, false, err
 		}
-		return Bearer{Realm: c.Params["realm"], Service: c.Params["service"], Scope: scope, Error: c.Params["error"]}, true, nil
+		return Bearer{Realm: c.Params["realm"], Service: c.Params["service"], Scope: scope, Error: c.Params["error"]},
+			true, nil
 	}
 	return Bearer{}, false, nil
 }

@@ -62,7 +62,8 @@ func Damage(token string) string {
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	// RFC 7518 §3.3: as long as the key, which has 2048 bits or more.
-	if rsa := strings.HasPrefix(header.Algorithm, "RS"); err != nil || rsa && (len(signature) < 256 || len(signature)%128 != 0) {
+	if rsa := strings.HasPrefix(header.Algorithm, "RS"); err != nil || rsa &&
+		(len(signature) < 256 || len(signature)%128 != 0) {
 		return "its third part, the signature, is not whole"
 	}
 	return ""
@@ -97,7 +98,8 @@ func ReadClaims(token string) (Claims, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return Claims{}, errNoClaims
 	}
-	c := Claims{Issuer: text(raw.Issuer), Subject: text(raw.Subject), GrantType: text(raw.GrantType), Expires: numericDate(raw.Expires)}
+	c := Claims{Issuer: text(raw.Issuer), Subject: text(raw.Subject), GrantType: text(raw.GrantType),
+		Expires: numericDate(raw.Expires)}
 	switch aud := raw.Audience.(type) {
 	case string:
 		c.Audience = []string{aud}

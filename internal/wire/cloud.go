@@ -14,13 +14,17 @@ type Cloud struct {
 	suffix    string // of its login servers
 	Authority string // the Entra authority
 	ARM       string // the scope of Azure Resource Manager
-	Exchange  string // the audience of assertions from elsewhere (Microsoft Entra documentation, "Workload identity federation")
+	// the audience of assertions from elsewhere (Microsoft Entra documentation, "Workload identity federation")
+	Exchange string
 }
 
 var clouds = []Cloud{
-	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default", "api://AzureADTokenExchange"},
-	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default", "api://AzureADTokenExchangeUSGov"},
-	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default", "api://AzureADTokenExchangeChina"},
+	{".azurecr.io", "https://login.microsoftonline.com/", "https://management.azure.com/.default",
+		"api://AzureADTokenExchange"},
+	{".azurecr.us", "https://login.microsoftonline.us/", "https://management.usgovcloudapi.net/.default",
+		"api://AzureADTokenExchangeUSGov"},
+	{".azurecr.cn", "https://login.chinacloudapi.cn/", "https://management.chinacloudapi.cn/.default",
+		"api://AzureADTokenExchangeChina"},
 }
 
 // CloudOf returns the cloud of a registry. A custom login server has the public one;
@@ -66,7 +70,8 @@ func Authority(reg acrkit.Registry, named, option, proof string) (*url.URL, erro
 		return nil, e
 	//rule:plain-http-authority
 	case u.Scheme != "https":
-		e.Code, e.Reason = acrkit.CodeHostRefused, "the Entra authority is not an https URL, and "+proof+" goes nowhere else"
+		e.Code, e.Reason = acrkit.CodeHostRefused, "the Entra authority is not an https URL, and "+proof+
+			" goes nowhere else"
 		return nil, e
 	}
 	return u, nil

@@ -36,7 +36,8 @@ func TestCheckProxy(t *testing.T) {
 			continue
 		}
 		e, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || e.Code != acrkit.CodeUsage || e.Cause != cause.ProxyMalformed || !strings.HasPrefix(e.Reason, tt.want+" is set") ||
+		if !ok || e.Code != acrkit.CodeUsage || e.Cause != cause.ProxyMalformed ||
+			!strings.HasPrefix(e.Reason, tt.want+" is set") ||
 			!strings.HasPrefix(e.Hint, "export "+tt.want+"=") || strings.Contains(e.Error()+e.Hint, "canary") {
 			t.Errorf("%v: %v", tt.env, err)
 		}
@@ -59,7 +60,8 @@ func TestNewTransport_malformedProxy(t *testing.T) {
 		return err
 	}
 	err := send(NewTransport())
-	if !errors.Is(err, acrkit.CodeUsage) || !strings.Contains(err.Error(), "HTTPS_PROXY is set to something that is not a URL") ||
+	if !errors.Is(err, acrkit.CodeUsage) ||
+		!strings.Contains(err.Error(), "HTTPS_PROXY is set to something that is not a URL") ||
 		strings.Contains(err.Error(), "canary") || requests != 0 {
 		t.Errorf("%v after %d requests", err, requests)
 	}

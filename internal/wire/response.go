@@ -74,7 +74,8 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Required = requiredFromDetail(e.Errs)
 	}
 	switch status := resp.StatusCode; {
-	case challenge.Error == ErrInsufficientScope && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+	case challenge.Error == ErrInsufficientScope &&
+		(status == http.StatusUnauthorized || status == http.StatusForbidden):
 		e.Code = acrkit.CodeInsufficientScope
 		if w, ok := a.Transport.(witness); ok {
 			e.Granted = w.Granted(e.Required)

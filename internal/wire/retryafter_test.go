@@ -13,7 +13,9 @@ import (
 // is the time from the answer's own Date to it.
 func FuzzRetryAfter(f *testing.F) {
 	const date = "Mon, 23 Nov 2026 10:00:00 GMT"
-	for _, s := range []string{"0", "30", "-1", "+5", " 7", "1e3", "99999999999999999999", "Mon, 23 Nov 2026 10:01:00 GMT", "Mon, 23 Nov 2026 09:00:00 GMT", "Monday, 23-Nov-26 10:00:05 GMT", "tomorrow"} {
+	for _, s := range []string{"0", "30", "-1", "+5", " 7", "1e3", "99999999999999999999",
+		"Mon, 23 Nov 2026 10:01:00 GMT", "Mon, 23 Nov 2026 09:00:00 GMT", "Monday, 23-Nov-26 10:00:05 GMT",
+		"tomorrow"} {
 		f.Add(s, date)
 	}
 	f.Add("Mon, 23 Nov 2026 10:01:00 GMT", "")
@@ -22,7 +24,8 @@ func FuzzRetryAfter(f *testing.F) {
 		if got < 0 {
 			t.Fatalf("a wait of %s", got)
 		}
-		if n, err := strconv.ParseInt(value, 10, 31); err == nil && n > 0 && value[0] != '+' && got != time.Duration(n)*time.Second {
+		if n, err := strconv.ParseInt(value, 10, 31); err == nil && n > 0 && value[0] != '+' &&
+			got != time.Duration(n)*time.Second {
 			t.Fatalf("%q is %s", value, got)
 		}
 		at, errAt := http.ParseTime(value)

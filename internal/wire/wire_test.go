@@ -32,14 +32,26 @@ func TestParseChallenges(t *testing.T) {
 		in   []string
 		want []wire.Challenge // nil = an error
 	}{
-		{"recorded", []string{`Bearer realm="https://r.azurecr.io/oauth2/token",service="r.azurecr.io",scope="repository:a:pull,push",error="insufficient_scope"`},
-			[]wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": "https://r.azurecr.io/oauth2/token", "service": "r.azurecr.io", "scope": "repository:a:pull,push", "error": "insufficient_scope"}}}},
-		{"two in one", []string{`Basic realm="a, b", Bearer realm="c"`}, []wire.Challenge{{Scheme: "basic", Params: map[string]string{"realm": "a, b"}}, {Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
-		{"two values", []string{`Basic realm=a`, `BEARER Realm = "c" , Service=d`}, []wire.Challenge{{Scheme: "basic", Params: map[string]string{"realm": "a"}}, {Scheme: "bearer", Params: map[string]string{"realm": "c", "service": "d"}}}},
-		{"token68", []string{`Negotiate YWJj==, Bearer realm="c"`}, []wire.Challenge{{Scheme: "negotiate", Token68: "YWJj==", Params: map[string]string{}}, {Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
-		{"no parameters", []string{`Negotiate, Bearer realm="c"`}, []wire.Challenge{{Scheme: "negotiate", Params: map[string]string{}}, {Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
-		{"escapes", []string{`Bearer realm="a\"b\\c"`}, []wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": `a"b\c`}}}},
-		{"empty list elements", []string{`, Bearer realm="a",, service="b",`}, []wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": "a", "service": "b"}}}},
+		{"recorded", []string{
+			`Bearer realm="https://r.azurecr.io/oauth2/token",service="r.azurecr.io",scope="repository:a:pull,push",error="insufficient_scope"`},
+			[]wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": "https://r.azurecr.io/oauth2/token",
+				"service": "r.azurecr.io", "scope": "repository:a:pull,push", "error": "insufficient_scope"}}}},
+		{"two in one", []string{`Basic realm="a, b", Bearer realm="c"`},
+			[]wire.Challenge{{Scheme: "basic", Params: map[string]string{"realm": "a, b"}},
+				{Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
+		{"two values", []string{`Basic realm=a`, `BEARER Realm = "c" , Service=d`},
+			[]wire.Challenge{{Scheme: "basic", Params: map[string]string{"realm": "a"}},
+				{Scheme: "bearer", Params: map[string]string{"realm": "c", "service": "d"}}}},
+		{"token68", []string{`Negotiate YWJj==, Bearer realm="c"`},
+			[]wire.Challenge{{Scheme: "negotiate", Token68: "YWJj==", Params: map[string]string{}},
+				{Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
+		{"no parameters", []string{`Negotiate, Bearer realm="c"`},
+			[]wire.Challenge{{Scheme: "negotiate", Params: map[string]string{}},
+				{Scheme: "bearer", Params: map[string]string{"realm": "c"}}}},
+		{"escapes", []string{`Bearer realm="a\"b\\c"`},
+			[]wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": `a"b\c`}}}},
+		{"empty list elements", []string{`, Bearer realm="a",, service="b",`},
+			[]wire.Challenge{{Scheme: "bearer", Params: map[string]string{"realm": "a", "service": "b"}}}},
 		{"empty", []string{""}, []wire.Challenge{}},
 		{"no header", nil, []wire.Challenge{}},
 		{"twice", []string{`Bearer realm="a",realm="b"`}, nil},
@@ -57,7 +69,8 @@ func TestParseChallenges(t *testing.T) {
 			if (err != nil) != (tt.want == nil) {
 				t.Fatalf("error %v", err)
 			}
-			if diff := cmp.Diff(tt.want, append(got, []wire.Challenge{}...)); diff != "" && tt.want != nil && len(tt.want)+len(got) > 0 {
+			if diff := cmp.Diff(tt.want, append(got, []wire.Challenge{}...)); diff != "" && tt.want != nil &&
+				len(tt.want)+len(got) > 0 {
 				t.Error(diff)
 			}
 		})
@@ -66,7 +79,9 @@ func TestParseChallenges(t *testing.T) {
 
 // What is read is read again as the same from its own text.
 func FuzzParseChallenges(f *testing.F) {
-	for _, s := range []string{`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull"`, `Basic realm="x"`, `Negotiate a==, Bearer a=b`, `Bearer realm="a\"b"`, `a b c`, `,`, `A a=b,C`, "0 0=\"\\\x00\""} {
+	for _, s := range []string{`Bearer realm="https://r/oauth2/token",service="r",scope="repository:a:pull"`,
+		`Basic realm="x"`, `Negotiate a==, Bearer a=b`, `Bearer realm="a\"b"`, `a b c`, `,`, `A a=b,C`,
+		"0 0=\"\\\x00\""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -134,9 +149,12 @@ func TestReadClaims(t *testing.T) {
 		want        wire.Claims
 		ok          bool
 	}{
-		{"recorded", token(`{"sub":"x","exp":1616691157,"iss":"Azure Container Registry","aud":"r.azurecr.io","grant_type":"access_token","access":[{"type":"repository","name":"a","actions":["pull"]}]}`),
-			wire.Claims{Issuer: "Azure Container Registry", Audience: []string{"r.azurecr.io"}, Subject: "x", GrantType: "access_token", Expires: time.Unix(1616691157, 0), Access: &scope}, true},
-		{"keys in capitals", token(`{"sub":"acr_anon_pull","access":[{"Type":"repository","Name":"a","Actions":["pull"]}]}`),
+		{"recorded", token(
+			`{"sub":"x","exp":1616691157,"iss":"Azure Container Registry","aud":"r.azurecr.io","grant_type":"access_token","access":[{"type":"repository","name":"a","actions":["pull"]}]}`),
+			wire.Claims{Issuer: "Azure Container Registry", Audience: []string{"r.azurecr.io"}, Subject: "x",
+				GrantType: "access_token", Expires: time.Unix(1616691157, 0), Access: &scope}, true},
+		{"keys in capitals",
+			token(`{"sub":"acr_anon_pull","access":[{"Type":"repository","Name":"a","Actions":["pull"]}]}`),
 			wire.Claims{Subject: "acr_anon_pull", Access: &scope}, true},
 		{"audiences", token(`{"aud":["a","b",3],"exp":"soon"}`), wire.Claims{Audience: []string{"a", "b"}}, true},
 		{"access null", token(`{"access":null}`), wire.Claims{Access: &empty}, true},
@@ -144,7 +162,8 @@ func TestReadClaims(t *testing.T) {
 		{"fraction", token(`{"exp":1616691157.9}`), wire.Claims{Expires: time.Unix(1616691157, 0)}, true},
 		{"no date", token(`{"exp":1e300}`), wire.Claims{}, true},
 		{"negative", token(`{"exp":-5}`), wire.Claims{}, true},
-		{"padded", "h." + base64.URLEncoding.EncodeToString([]byte(`{"sub":"xy"}`)) + ".s", wire.Claims{Subject: "xy"}, true},
+		{"padded", "h." + base64.URLEncoding.EncodeToString([]byte(`{"sub":"xy"}`)) + ".s",
+			wire.Claims{Subject: "xy"}, true},
 		{"opaque", "opaque", wire.Claims{}, false},
 		{"four parts", "a.b.c.d", wire.Claims{}, false},
 		{"no object", token(`["a"]`), wire.Claims{}, false},
@@ -187,7 +206,8 @@ func TestClaims_IsOfOtherCloud(t *testing.T) {
 		}
 		c := wire.Claims{Audience: []string{tt.audience}}
 		if got := c.IsOfOtherCloud(reg); got != tt.other || c.IsResourceManager() != tt.manager {
-			t.Errorf("%s at %s: other cloud %v, Resource Manager %v", tt.audience, tt.registry, got, c.IsResourceManager())
+			t.Errorf("%s at %s: other cloud %v, Resource Manager %v", tt.audience, tt.registry, got,
+				c.IsResourceManager())
 		}
 	}
 }
@@ -196,19 +216,28 @@ func TestClaims_Granted(t *testing.T) {
 	const anonymous = `"sub":"acr_anon_pull",`
 	for _, tt := range []struct{ name, claims, asked, want string }{
 		{"no claim", `"sub":"x"`, "repository:a:pull", "unknown"},
-		{"names", `"access":[{"type":"repository","name":"a","actions":["pull"]}]`, "repository:a:pull,push repository:b:pull", "repository:a:pull"},
-		{"all repositories", `"access":[{"type":"repository","name":"*","actions":["pull","push"]}]`, "repository:a:pull repository:b:delete",
+		{"names", `"access":[{"type":"repository","name":"a","actions":["pull"]}]`,
+			"repository:a:pull,push repository:b:pull", "repository:a:pull"},
+		{"all repositories", `"access":[{"type":"repository","name":"*","actions":["pull","push"]}]`,
+			"repository:a:pull repository:b:delete",
 			"repository:a:pull,push repository:b:pull,push"},
-		{"all repositories and a name", `"access":[{"type":"repository","name":"*","actions":["pull"]},{"type":"repository","name":"a","actions":["push"]}]`,
+		{"all repositories and a name",
+			`"access":[{"type":"repository","name":"*","actions":["pull"]},{"type":"repository","name":"a","actions":["push"]}]`,
 			"repository:a:pull", "repository:a:pull,push"},
 		{"all actions", `"access":[{"type":"repository","name":"*","actions":["*"]}]`, "repository:a:pull",
 			"repository:a:*,delete,metadata_read,metadata_write,pull,push"},
-		{"all repositories were asked for", `"access":[{"type":"repository","name":"*","actions":["pull"]}]`, "repository:*:*", "repository:*:pull"},
-		{"the catalog", `"access":[{"type":"registry","name":"catalog","actions":["*"]}]`, "registry:catalog:*", "registry:catalog:*"},
-		{"all repositories are not the catalog", `"access":[{"type":"repository","name":"*","actions":["*"]}]`, "registry:catalog:*", "repository:*:*"},
-		{"anonymous", anonymous + `"access":[{"Type":"repository","Name":"*","Actions":["pull"]}]`, "repository:a:metadata_read", "repository:a:metadata_read,pull"},
-		{"pull of another", `"sub":"x","access":[{"type":"repository","name":"*","actions":["pull"]}]`, "repository:a:metadata_read", "repository:a:pull"},
-		{"anonymous, the catalog alone", anonymous + `"access":[{"Type":"registry","Name":"catalog","Actions":["*"]}]`, "repository:a:pull", "registry:catalog:*"},
+		{"all repositories were asked for", `"access":[{"type":"repository","name":"*","actions":["pull"]}]`,
+			"repository:*:*", "repository:*:pull"},
+		{"the catalog", `"access":[{"type":"registry","name":"catalog","actions":["*"]}]`, "registry:catalog:*",
+			"registry:catalog:*"},
+		{"all repositories are not the catalog", `"access":[{"type":"repository","name":"*","actions":["*"]}]`,
+			"registry:catalog:*", "repository:*:*"},
+		{"anonymous", anonymous + `"access":[{"Type":"repository","Name":"*","Actions":["pull"]}]`,
+			"repository:a:metadata_read", "repository:a:metadata_read,pull"},
+		{"pull of another", `"sub":"x","access":[{"type":"repository","name":"*","actions":["pull"]}]`,
+			"repository:a:metadata_read", "repository:a:pull"},
+		{"anonymous, the catalog alone", anonymous + `"access":[{"Type":"registry","Name":"catalog","Actions":["*"]}]`,
+			"repository:a:pull", "registry:catalog:*"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			claims, err := wire.ReadClaims(token("{" + tt.claims + "}"))
@@ -233,7 +262,8 @@ func TestClaims_Granted(t *testing.T) {
 // For any token, its claims are of the named forms, and what encoding/json
 // would read of a string claim is what is read here.
 func FuzzReadClaims(f *testing.F) {
-	for _, s := range []string{`{"iss":"Azure Container Registry","exp":1616691157,"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, `{"aud":[]}`, `null`, `{`, "\xff\xfe", `{"exp":1e400}`, `{} }`} {
+	for _, s := range []string{
+		`{"iss":"Azure Container Registry","exp":1616691157,"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, `{"aud":[]}`, `null`, `{`, "\xff\xfe", `{"exp":1e400}`, `{} }`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -291,43 +321,71 @@ func TestAttempt_Refused(t *testing.T) {
 		text      string
 		required  string
 	}{
-		{"missing right", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
+		{"missing right", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"), ``,
+			witness{granted: &pull}, acrkit.CodeInsufficientScope,
 			`the token "ci" has content/read but not metadata/read`, "repository:team/app:metadata_read"},
-		{"missing right, nothing granted", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"), ``, witness{granted: &acrkit.Scope{}}, acrkit.CodeInsufficientScope,
+		{"missing right, nothing granted", 401, challenge("repository:team/app:metadata_read", "insufficient_scope"),
+			``, witness{granted: &acrkit.Scope{}}, acrkit.CodeInsufficientScope,
 			`the token "ci" does not have metadata/read`, "repository:team/app:metadata_read"},
-		{"missing right, unknown", 401, challenge("repository:team/app:pull,push", "insufficient_scope"), ``, witness{}, acrkit.CodeInsufficientScope,
+		{"missing right, unknown", 401, challenge("repository:team/app:pull,push", "insufficient_scope"), ``, witness{},
+			acrkit.CodeInsufficientScope,
 			`the token "ci" does not have all of content/read, content/write`, "repository:team/app:pull,push"},
-		{"missing right, anonymous", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{anonymous: true},
-			acrkit.CodeInsufficientScope, `the request without a credential does not have content/read`, "repository:team/app:pull"},
-		{"granted and yet refused", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
-			`the registry refuses content/read although the access token of the token "ci" holds it`, "repository:team/app:pull"},
-		{"mount", 401, challenge("repository:team/app:pull,push repository:base:pull", "insufficient_scope"), ``, witness{granted: &pull}, acrkit.CodeInsufficientScope,
-			`the token "ci" has content/read but not content/read on "base" and content/write`, "repository:base:pull repository:team/app:pull,push"},
-		{"as 403", 403, challenge("repository:team/app:push", "insufficient_scope"), ``, nil, acrkit.CodeInsufficientScope, "the credential does not have content/write", "repository:team/app:push"},
-		{"catalog", 401, challenge("registry:catalog:*", "insufficient_scope"), ``, witness{granted: &acrkit.Scope{}}, acrkit.CodeInsufficientScope, "may not list the repositories", "registry:catalog:*"},
-		{"invalid token", 401, challenge("repository:team/app:pull", "invalid_token"), ``, witness{}, acrkit.CodeCredentialRejected, "did not accept the access token", "repository:team/app:pull"},
-		{"no header", 401, "", `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"repository","Name":"team/app","Action":"pull"},{"Type":"repository","Name":"team/app","Action":"push"}]}]}`,
+		{"missing right, anonymous", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``,
+			witness{anonymous: true},
+			acrkit.CodeInsufficientScope, `the request without a credential does not have content/read`,
+			"repository:team/app:pull"},
+		{"granted and yet refused", 401, challenge("repository:team/app:pull", "insufficient_scope"), ``,
+			witness{granted: &pull}, acrkit.CodeInsufficientScope,
+			`the registry refuses content/read although the access token of the token "ci" holds it`,
+			"repository:team/app:pull"},
+		{"mount", 401, challenge("repository:team/app:pull,push repository:base:pull", "insufficient_scope"), ``,
+			witness{granted: &pull}, acrkit.CodeInsufficientScope,
+			`the token "ci" has content/read but not content/read on "base" and content/write`,
+			"repository:base:pull repository:team/app:pull,push"},
+		{"as 403", 403, challenge("repository:team/app:push", "insufficient_scope"), ``, nil,
+			acrkit.CodeInsufficientScope, "the credential does not have content/write", "repository:team/app:push"},
+		{"catalog", 401, challenge("registry:catalog:*", "insufficient_scope"), ``, witness{granted: &acrkit.Scope{}},
+			acrkit.CodeInsufficientScope, "may not list the repositories", "registry:catalog:*"},
+		{"invalid token", 401, challenge("repository:team/app:pull", "invalid_token"), ``, witness{},
+			acrkit.CodeCredentialRejected, "did not accept the access token", "repository:team/app:pull"},
+		{"no header", 401, "",
+			`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"repository","Name":"team/app","Action":"pull"},{"Type":"repository","Name":"team/app","Action":"push"}]}]}`,
 			nil, acrkit.CodeCredentialRejected, "the registry requires a credential", "repository:team/app:pull,push"},
-		{"firewall", 403, "", `{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`, nil, acrkit.CodeDenied, "the registry forbids it; the registry answered: client with IP '1.2.3.4' is not allowed access.", ""},
-		{"not found", 404, "", `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"x\" is not found"}]}`, nil, acrkit.CodeNotFound, `the registry has no repository "team/app"`, ""},
-		{"no route", 404, "", "404 page not found\n", nil, acrkit.CodeNotFound, "the registry has nothing at /v2/team/app/blobs/uploads/x (404", ""},
-		{"locked", 405, "", `{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed","detail":{}}]}`, nil, acrkit.CodeLocked, "a lock", ""},
-		{"by tag", 405, "", `{"errors":[{"code":"UNSUPPORTED","message":"A manifest can only be deleted by digest."}]}`, nil, acrkit.CodeUsage, "only be deleted by digest", ""},
-		{"invalid", 400, "", `{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid","detail":{"Reason":{}}}]}`, nil, acrkit.CodeUsage, "manifest invalid", ""},
+		{"firewall", 403, "",
+			`{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access."}]}`, nil,
+			acrkit.CodeDenied,
+			"the registry forbids it; the registry answered: client with IP '1.2.3.4' is not allowed access.", ""},
+		{"not found", 404, "", `{"errors":[{"code":"NAME_UNKNOWN","message":"repository \"x\" is not found"}]}`, nil,
+			acrkit.CodeNotFound, `the registry has no repository "team/app"`, ""},
+		{"no route", 404, "", "404 page not found\n", nil, acrkit.CodeNotFound,
+			"the registry has nothing at /v2/team/app/blobs/uploads/x (404", ""},
+		{"locked", 405, "",
+			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed","detail":{}}]}`,
+			nil, acrkit.CodeLocked, "a lock", ""},
+		{"by tag", 405, "", `{"errors":[{"code":"UNSUPPORTED","message":"A manifest can only be deleted by digest."}]}`,
+			nil, acrkit.CodeUsage, "only be deleted by digest", ""},
+		{"invalid", 400, "",
+			`{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid","detail":{"Reason":{}}}]}`, nil,
+			acrkit.CodeUsage, "manifest invalid", ""},
 		{"throttled", 429, "", ``, nil, acrkit.CodeThrottled, "too many requests; the service asks to wait 9s", ""},
 		{"down", 502, "", `<html>`, nil, acrkit.CodeUnavailable, "the registry failed", ""},
 		{"too large", 413, "", ``, nil, acrkit.CodeTooLarge, "too large for the registry", ""},
 		{"odd", 418, "", ``, nil, acrkit.CodeProtocol, "unexpected answer 418", ""},
 		{"huge body", 500, "", strings.Repeat("x", 65<<10), nil, acrkit.CodeUnavailable, "the registry failed", ""},
 		{"bad challenge", 401, `Bearer realm="`, ``, nil, acrkit.CodeCredentialRejected, "", ""},
-		{"terminal escapes", 404, "", `{"errors":[{"code":"X","message":"\u001b[31mred\u0007\u202e\u2066\u2028\u200b"}]}`, nil, acrkit.CodeNotFound, "[31mred", ""},
+		{"terminal escapes", 404, "",
+			`{"errors":[{"code":"X","message":"\u001b[31mred\u0007\u202e\u2066\u2028\u200b"}]}`, nil,
+			acrkit.CodeNotFound, "[31mred", ""},
 	}
 	reg, _ := acrkit.ParseRegistry("r")
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			body := &closer{Reader: strings.NewReader(tt.body)}
-			u, _ := url.Parse("https://user:pass@r.azurecr.io/v2/team/app/blobs/uploads/x?_state=secret&digest=sha256:00")
-			resp := &http.Response{StatusCode: tt.status, Header: http.Header{"Retry-After": {"9"}, wire.CorrelationHeader: {"6f1c"}}, Body: body, Request: &http.Request{Method: "GET", URL: u}}
+			u, _ := url.Parse(
+				"https://user:pass@r.azurecr.io/v2/team/app/blobs/uploads/x?_state=secret&digest=sha256:00")
+			resp := &http.Response{StatusCode: tt.status,
+				Header: http.Header{"Retry-After": {"9"}, wire.CorrelationHeader: {"6f1c"}}, Body: body,
+				Request: &http.Request{Method: "GET", URL: u}}
 			if tt.challenge != "" {
 				resp.Header.Set("Www-Authenticate", tt.challenge)
 			}
@@ -335,7 +393,8 @@ func TestAttempt_Refused(t *testing.T) {
 			if e.Code != tt.want || !strings.Contains(e.Error(), tt.text) || e.Required.String() != tt.required {
 				t.Errorf("%s %q: %v", e.Code, e.Required, e)
 			}
-			if e.Status != tt.status || e.RequestID != "6f1c" || e.Method != "GET" || e.URL != "https://r.azurecr.io/v2/team/app/blobs/uploads/x?_state=[redacted]&digest=sha256:00" {
+			if e.Status != tt.status || e.RequestID != "6f1c" || e.Method != "GET" ||
+				e.URL != "https://r.azurecr.io/v2/team/app/blobs/uploads/x?_state=[redacted]&digest=sha256:00" {
 				t.Errorf("evidence: %#v", e)
 			}
 			if body.closed != 1 {
@@ -358,7 +417,8 @@ func (c *closer) Close() error { c.closed++; return nil }
 // Every element that is read has a code or a message, and reading it again from
 // its own JSON gives the same.
 func FuzzReadServiceErrors(f *testing.F) {
-	for _, s := range []string{`{"errors":[{"code":"A","message":"b","detail":[1]}]}`, `{"errors":null}`, `{"errors":[null,3,{"code":1}]}`, `[]`, `{"errors":{}}`} {
+	for _, s := range []string{`{"errors":[{"code":"A","message":"b","detail":[1]}]}`, `{"errors":null}`,
+		`{"errors":[null,3,{"code":1}]}`, `[]`, `{"errors":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -377,7 +437,8 @@ func FuzzReadServiceErrors(f *testing.F) {
 			t.Fatalf("%d errors, then %d", len(all), len(again))
 		}
 		for i := range all {
-			if again[i].Code != strings.ToValidUTF8(all[i].Code, "\ufffd") || again[i].Message != strings.ToValidUTF8(all[i].Message, "\ufffd") {
+			if again[i].Code != strings.ToValidUTF8(all[i].Code, "\ufffd") ||
+				again[i].Message != strings.ToValidUTF8(all[i].Message, "\ufffd") {
 				t.Fatalf("%#v, then %#v", all[i], again[i])
 			}
 		}
@@ -393,23 +454,29 @@ func TestNetworkError(t *testing.T) {
 		want acrkit.Code
 		text string
 	}{
-		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "r.azurecr.io", IsNotFound: true}), acrkit.CodeUnavailable, "no host has the name r.azurecr.io"},
-		{"resolver down", dial(&net.DNSError{Err: "server misbehaving", Name: "r.azurecr.io"}), acrkit.CodeUnavailable, "cannot be looked up now"},
-		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), acrkit.CodeUnavailable, "refuses the connection"},
+		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "r.azurecr.io", IsNotFound: true}),
+			acrkit.CodeUnavailable, "no host has the name r.azurecr.io"},
+		{"resolver down", dial(&net.DNSError{Err: "server misbehaving", Name: "r.azurecr.io"}), acrkit.CodeUnavailable,
+			"cannot be looked up now"},
+		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), acrkit.CodeUnavailable,
+			"refuses the connection"},
 		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, acrkit.CodeUnavailable, "connection reset"},
 		{"timeout", dial(os.ErrDeadlineExceeded), acrkit.CodeUnavailable, "did not answer in time"},
 		{"context", context.DeadlineExceeded, acrkit.CodeUnavailable, "did not answer in time"},
 		{"unknown authority", x509.UnknownAuthorityError{}, acrkit.CodeTLS, "unknown authority"},
-		{"other name", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "r.azurecr.io"}, acrkit.CodeTLS, "another name"},
+		{"other name", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "r.azurecr.io"}, acrkit.CodeTLS,
+			"another name"},
 		{"expired", x509.CertificateInvalidError{Reason: x509.Expired}, acrkit.CodeTLS, "expired"},
 		{"plain http", fmt.Errorf("x: %w", http.ErrSchemeMismatch), acrkit.CodeUnavailable, "plain HTTP"},
 		{"proxy", &net.OpError{Op: "proxyconnect", Err: errors.New("x")}, acrkit.CodeUnavailable, "proxy"},
-		{"url error", &url.Error{Op: "Get", URL: "https://r/?sig=secret", Err: io.ErrUnexpectedEOF}, acrkit.CodeUnavailable, "unexpected EOF"},
+		{"url error", &url.Error{Op: "Get", URL: "https://r/?sig=secret", Err: io.ErrUnexpectedEOF},
+			acrkit.CodeUnavailable, "unexpected EOF"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := wire.NetworkError(tt.err, "try", reg, "r.azurecr.io")
-			if e.Code != tt.want || !strings.Contains(e.Error(), tt.text) || strings.Contains(fmt.Sprintf("%#v %v", e, e), "secret") {
+			if e.Code != tt.want || !strings.Contains(e.Error(), tt.text) ||
+				strings.Contains(fmt.Sprintf("%#v %v", e, e), "secret") {
 				t.Error(e)
 			}
 		})
@@ -434,25 +501,31 @@ func TestWithOp(t *testing.T) {
 		inner *acrkit.Error
 		want  string
 	}{
-		{&acrkit.Error{Op: `read the secret in file "x"`, Reason: "there is no such file"}, `cannot list tags on r.azurecr.io: cannot read the secret in file "x": there is no such file`},
-		{&acrkit.Error{Op: "read a file", Errs: []error{io.EOF}}, "cannot list tags on r.azurecr.io: cannot read a file: EOF"},
-		{&acrkit.Error{Op: wire.UseCredential, Reason: "the password is empty"}, "cannot list tags on r.azurecr.io: the password is empty"},
+		{&acrkit.Error{Op: `read the secret in file "x"`, Reason: "there is no such file"},
+			`cannot list tags on r.azurecr.io: cannot read the secret in file "x": there is no such file`},
+		{&acrkit.Error{Op: "read a file", Errs: []error{io.EOF}},
+			"cannot list tags on r.azurecr.io: cannot read a file: EOF"},
+		{&acrkit.Error{Op: wire.UseCredential, Reason: "the password is empty"},
+			"cannot list tags on r.azurecr.io: the password is empty"},
 		{&acrkit.Error{Reason: "no"}, "cannot list tags on r.azurecr.io: no"},
 	} {
 		if got := wire.WithOp(tt.inner, "list tags", reg); got.Error() != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
-	if got := wire.WithOp(io.EOF, "list tags", reg); !errors.Is(got, acrkit.CodeUnavailable) || !errors.Is(got, io.EOF) {
+	if got := wire.WithOp(io.EOF, "list tags", reg); !errors.Is(got, acrkit.CodeUnavailable) ||
+		!errors.Is(got, io.EOF) {
 		t.Error(got)
 	}
-	if got := wire.WithOp(&url.Error{Op: "Get", Err: context.Canceled}, "list tags", reg); !errors.Is(got, context.Canceled) || acrkit.CodeOf(got) != "" {
+	if got := wire.WithOp(&url.Error{Op: "Get", Err: context.Canceled}, "list tags", reg); !errors.Is(got,
+		context.Canceled) || acrkit.CodeOf(got) != "" {
 		t.Error(got)
 	}
 }
 
 func TestRetryAfter(t *testing.T) {
-	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "-1": 0, "x": 0, "99999999999999999999": 0,
+	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "-1": 0, "x": 0,
+		"99999999999999999999":          0,
 		"Wed, 21 Oct 2015 07:28:30 GMT": 30 * time.Second, "Wed, 21 Oct 2015 07:00:00 GMT": 0} {
 		h := http.Header{"Retry-After": {v}, "Date": {"Wed, 21 Oct 2015 07:28:00 GMT"}}
 		if got := wire.RetryAfter(h); got != want {
@@ -462,10 +535,13 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestEvidence_RetryAfter(t *testing.T) {
-	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "Wed, 21 Oct 2015 07:28:30 GMT": 30 * time.Second,
-		"3599": time.Hour - time.Second, "3601": time.Hour, "2000000000": time.Hour, "Wed, 21 Oct 2099 07:28:30 GMT": time.Hour} {
+	for v, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second,
+		"Wed, 21 Oct 2015 07:28:30 GMT": 30 * time.Second,
+		"3599":                          time.Hour - time.Second, "3601": time.Hour, "2000000000": time.Hour,
+		"Wed, 21 Oct 2099 07:28:30 GMT": time.Hour} {
 		for _, status := range []int{429, 503} {
-			resp := &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{"Retry-After": {v}, "Date": {"Wed, 21 Oct 2015 07:28:00 GMT"}}}
+			resp := &http.Response{StatusCode: status, Body: http.NoBody,
+				Header: http.Header{"Retry-After": {v}, "Date": {"Wed, 21 Oct 2015 07:28:00 GMT"}}}
 			if e := (wire.Attempt{}).Refused(resp); e.RetryAfter != want {
 				t.Errorf("%d, %q: %v, want %v", status, v, e.RetryAfter, want)
 			}
@@ -498,8 +574,10 @@ func TestTokenServiceSaid_HidesSecrets(t *testing.T) {
 	jwt := "eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("a", 40) + ".sig"
 	body := `{"errors":[{"code":"X","message":"` + jwt + ` and p@ss word and p%40ss+word","detail":"` + jwt + `"}]}`
 	e := &acrkit.Error{}
-	said := wire.TokenServiceSaid(&http.Response{Body: io.NopCloser(bytes.NewReader([]byte(body)))}, e, []redact.Secret{redact.NewSecret("p@ss word")})
-	if shown := fmt.Sprintf("%s %#v", said, e.Errs); strings.Contains(shown, "eyJ") || strings.Contains(shown, "ss word") || strings.Contains(shown, "ss+word") {
+	said := wire.TokenServiceSaid(&http.Response{Body: io.NopCloser(bytes.NewReader([]byte(body)))}, e,
+		[]redact.Secret{redact.NewSecret("p@ss word")})
+	if shown := fmt.Sprintf("%s %#v", said, e.Errs); strings.Contains(shown, "eyJ") ||
+		strings.Contains(shown, "ss word") || strings.Contains(shown, "ss+word") {
 		t.Error(shown)
 	}
 }

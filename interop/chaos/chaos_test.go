@@ -162,7 +162,8 @@ func TestChaos(t *testing.T) {
 	}
 	goroutines, stacks := s.goroutines() // ends the process
 	if goroutines == 0 || goroutines > goroutinesAtRest {
-		t.Errorf("%d goroutines at rest, want 1 to %d:\n%s", goroutines, goroutinesAtRest, stacks[:min(len(stacks), 20_000)])
+		t.Errorf("%d goroutines at rest, want 1 to %d:\n%s", goroutines, goroutinesAtRest,
+			stacks[:min(len(stacks), 20_000)])
 	}
 	restart()
 	manifests += verify()
@@ -178,7 +179,9 @@ func TestChaos(t *testing.T) {
 	for _, name := range names {
 		t.Logf("%8d  %s", count.n[name], name)
 	}
-	t.Logf("%d kills; %d manifests verified whole; %d files open at rest before the quiet part and %d after it, %d goroutines", kills, manifests, before, after, goroutines)
+	t.Logf(
+		"%d kills; %d manifests verified whole; %d files open at rest before the quiet part and %d after it, %d "+
+			"goroutines", kills, manifests, before, after, goroutines)
 	for _, must := range []string{"push", "pull", "delete manifest", "delete tag", "lock", "refused by a lock",
 		"refused to others", "granted to others", "blob mounted", "cut off while changing", "rot refused", "rot healed",
 		"stalled form", "stalled refused upload", "stalled upload", "stalled reader", "reset beside stalls"} {

@@ -106,13 +106,15 @@ registries:
 }
 
 // accessToken asks for a token; "" is a refusal with its status.
-func (i *identities) accessToken(ctx context.Context, s *server, who identity, scopes ...string) (token string, status int, err error) {
+func (i *identities) accessToken(ctx context.Context, s *server, who identity,
+	scopes ...string) (token string, status int, err error) {
 	form := url.Values{"grant_type": {"password"}, "service": {s.addr}, "scope": {strings.Join(scopes, " ")}}
 	if who.name != "" {
 		form.Set("username", who.name)
 		form.Set("password", who.password)
 	}
-	a, err := s.send(ctx, http.MethodPost, "/oauth2/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
+	a, err := s.send(ctx, http.MethodPost, "/oauth2/token",
+		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", 0, err
 	}

@@ -140,7 +140,8 @@ func (c *counters) add(what string) {
 
 func (w *worker) auth(ctx context.Context) (http.Header, error) {
 	if g := w.s.generation.Load(); w.token == "" || w.generation != g || w.dice.IntN(50) == 0 {
-		token, status, err := w.who.accessToken(ctx, w.s, writer, "repository:"+w.repo+":pull,push,delete,metadata_read,metadata_write")
+		token, status, err := w.who.accessToken(ctx, w.s, writer, "repository:"+w.repo+
+			":pull,push,delete,metadata_read,metadata_write")
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +211,8 @@ func (w *worker) mutate(ctx context.Context, after state, request func() (done b
 		w.now = after
 		w.count.add("cut off, and was done")
 	default:
-		return wrong("%s after a kill:\n  is         %s\n  was        %s\n  may become %s", w.repo, seen, w.now.text(), after.text())
+		return wrong("%s after a kill:\n  is         %s\n  was        %s\n  may become %s", w.repo, seen, w.now.text(),
+			after.text())
 	}
 	return nil
 }
@@ -293,8 +295,10 @@ func (w *worker) step(ctx context.Context) (string, error) {
 		weight int
 		do     func(context.Context) error
 	}{
-		{"push", 30, w.push}, {"pull", 25, w.pull}, {"list", 6, w.list}, {"delete manifest", 8, w.deleteManifest}, {"delete tag", 6, w.deleteTag},
-		{"delete repository", 1, w.deleteRepository}, {"lock", 6, w.lock}, {"refused", 18, w.refused}, {"changing rights", 8, w.changing}, {"broken upload", 3, w.brokenUpload},
+		{"push", 30, w.push}, {"pull", 25, w.pull}, {"list", 6, w.list}, {"delete manifest", 8, w.deleteManifest},
+		{"delete tag", 6, w.deleteTag},
+		{"delete repository", 1, w.deleteRepository}, {"lock", 6, w.lock}, {"refused", 18, w.refused},
+		{"changing rights", 8, w.changing}, {"broken upload", 3, w.brokenUpload},
 	}
 	sum := 0
 	for _, s := range steps {
@@ -329,21 +333,25 @@ func (w *worker) push(ctx context.Context) error {
 	after.exists = true
 	after.manifests[img.digest], after.tags[tag] = img, img.digest
 	return w.mutate(ctx, after, func() (bool, error) {
-		a, err := w.do(ctx, http.MethodPut, "/v2/"+w.repo+"/manifests/"+tag, http.Header{"Content-Type": {manifestType}}, bytes.NewReader(img.manifest))
+		a, err := w.do(ctx, http.MethodPut, "/v2/"+w.repo+"/manifests/"+tag,
+			http.Header{"Content-Type": {manifestType}}, bytes.NewReader(img.manifest))
 		switch {
 		case err != nil:
 			return false, err
 		case w.now.locked[tag] && a.status == http.StatusMethodNotAllowed:
 			w.count.add("refused by a lock")
 			return false, nil
-		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") && time.Since(began) >= collectAfter/2:
+		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") &&
+			time.Since(began) >= collectAfter/2:
 			w.count.add("pushed too slowly")
 			return false, nil
-		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") && w.anyRotted(img):
+		case a.status == http.StatusBadRequest && strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") &&
+			w.anyRotted(img):
 			w.count.add("pushed over rot") // HEAD did not know it yet
 			return false, nil
 		case a.status != http.StatusCreated || w.now.locked[tag] || a.header.Get("Docker-Content-Digest") != img.digest:
-			return false, wrong("push to %s:%s (locked: %v) after %v: %d %s", w.repo, tag, w.now.locked[tag], time.Since(began), a.status, a.body)
+			return false, wrong("push to %s:%s (locked: %v) after %v: %d %s", w.repo, tag, w.now.locked[tag],
+				time.Since(began), a.status, a.body)
 		}
 		return true, nil
 	})
@@ -377,11 +385,13 @@ func (w *worker) upload(ctx context.Context, digest string, b []byte, force bool
 		}
 	case 1:
 		from := fmt.Sprintf("c/w%d", w.dice.IntN(w.others))
-		token, _, err := w.who.accessToken(ctx, w.s, writer, "repository:"+from+":pull", "repository:"+w.repo+":pull,push")
+		token, _, err := w.who.accessToken(ctx, w.s, writer, "repository:"+from+":pull", "repository:"+w.repo+
+			":pull,push")
 		if err != nil {
 			return err
 		}
-		a, err := w.s.send(ctx, http.MethodPost, path+"?mount="+digest+"&from="+url.QueryEscape(from), http.Header{"Authorization": {"Bearer " + token}}, nil)
+		a, err := w.s.send(ctx, http.MethodPost, path+"?mount="+digest+"&from="+url.QueryEscape(from),
+			http.Header{"Authorization": {"Bearer " + token}}, nil)
 		if err != nil {
 			return err
 		}
@@ -412,7 +422,8 @@ func (w *worker) upload(ctx context.Context, digest string, b []byte, force bool
 		}
 		rest = rest[n:]
 	}
-	a, err = w.do(ctx, http.MethodPut, a.header.Get("Location")+"&digest="+url.QueryEscape(digest), nil, bytes.NewReader(rest))
+	a, err = w.do(ctx, http.MethodPut, a.header.Get("Location")+"&digest="+url.QueryEscape(digest), nil,
+		bytes.NewReader(rest))
 	if err != nil {
 		return err
 	}
@@ -480,7 +491,8 @@ func (w *worker) pullBlobs(ctx context.Context, img image) error {
 			want, status = b, http.StatusOK
 		}
 		if a.status != status || !bytes.Equal(a.body, want) {
-			return wrong("the blob %s of %s: %d with %d bytes, want %d", digest, w.repo, a.status, len(a.body), len(want))
+			return wrong("the blob %s of %s: %d with %d bytes, want %d", digest, w.repo, a.status, len(a.body),
+				len(want))
 		}
 	}
 	return nil
@@ -579,7 +591,8 @@ func (w *worker) lock(ctx context.Context) error {
 		after.locked[tag] = true
 	}
 	return w.mutate(ctx, after, func() (bool, error) {
-		a, err := w.do(ctx, http.MethodPatch, "/acr/v1/"+w.repo+"/_tags/"+tag, http.Header{"Content-Type": {"application/json"}},
+		a, err := w.do(ctx, http.MethodPatch, "/acr/v1/"+w.repo+"/_tags/"+tag,
+			http.Header{"Content-Type": {"application/json"}},
 			strings.NewReader(fmt.Sprintf(`{"writeEnabled":%v}`, enable)))
 		if err == nil && a.status != http.StatusOK {
 			return false, wrong("lock %s:%s: %d %s", w.repo, tag, a.status, a.body)

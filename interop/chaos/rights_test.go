@@ -19,7 +19,8 @@ func (w *worker) attempt() attempt {
 		{"metadata_read", http.MethodGet, "/acr/v1/" + w.repo + "/_manifests", ""},
 		{"push", http.MethodPost, "/v2/" + w.repo + "/blobs/uploads/", ""},
 		{"push", http.MethodPut, "/v2/" + w.repo + "/manifests/refused", `{"schemaVersion":2}`},
-		{"delete", http.MethodDelete, "/v2/" + w.repo + "/manifests/" + cmp.Or(w.now.tags[w.anyTag()], "sha256:"+strings.Repeat("0", 64)), ""},
+		{"delete", http.MethodDelete, "/v2/" + w.repo + "/manifests/" +
+			cmp.Or(w.now.tags[w.anyTag()], "sha256:"+strings.Repeat("0", 64)), ""},
 		{"delete", http.MethodDelete, "/acr/v1/" + w.repo + "/_tags/" + w.anyTag(), ""},
 		{"delete", http.MethodDelete, "/acr/v1/" + w.repo, ""},
 		{"metadata_write", http.MethodPatch, "/acr/v1/" + w.repo, `{"readEnabled":false}`},
@@ -34,7 +35,8 @@ func (w *worker) judge(who string, may bool, t attempt, a answer) error {
 	refused := a.status == http.StatusUnauthorized
 	switch {
 	case !may && !refused:
-		return wrong("%s may not %s, and yet %s %s was answered %d %s", who, t.action, t.method, t.path, a.status, a.body)
+		return wrong("%s may not %s, and yet %s %s was answered %d %s", who, t.action, t.method, t.path,
+			a.status, a.body)
 	case may && (refused || a.status == http.StatusForbidden || a.status >= 500):
 		return wrong("%s may %s, and yet %s %s was answered %d %s", who, t.action, t.method, t.path, a.status, a.body)
 	case refused && !strings.Contains(string(a.body), "UNAUTHORIZED") && t.method != http.MethodHead:
@@ -82,7 +84,8 @@ func (w *worker) changing(ctx context.Context) error {
 	g := w.s.generation.Load()
 	rights := w.who.rights(g)
 	if slices.Contains(rights.actions, t.action) && t.action != "pull" && t.action != "metadata_read" {
-		t = attempt{"pull", http.MethodGet, "/v2/" + w.repo + "/manifests/" + w.anyTag(), ""} // nothing that changes the model
+		// nothing that changes the model
+		t = attempt{"pull", http.MethodGet, "/v2/" + w.repo + "/manifests/" + w.anyTag(), ""}
 	}
 	scope := "repository:" + w.repo + ":pull,push,delete,metadata_read,metadata_write"
 	token, status, err := w.who.accessToken(ctx, w.s, rights.identity(), scope)
@@ -101,7 +104,8 @@ func (w *worker) changing(ctx context.Context) error {
 		return nil
 	}
 	w.who.keep(w.repo, token)
-	a, err := w.s.send(ctx, t.method, t.path, http.Header{"Authorization": {"Bearer " + token}}, strings.NewReader(t.body))
+	a, err := w.s.send(ctx, t.method, t.path, http.Header{"Authorization": {"Bearer " + token}},
+		strings.NewReader(t.body))
 	if err != nil {
 		return err
 	}

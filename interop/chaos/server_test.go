@@ -52,7 +52,8 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &server{binary: filepath.Join(dir, "acrkit"), dir: filepath.Join(dir, "data"), seedFile: filepath.Join(dir, "seed.yaml"), up: make(chan struct{}), rotten: map[string]bool{}}
+	s := &server{binary: filepath.Join(dir, "acrkit"), dir: filepath.Join(dir, "data"),
+		seedFile: filepath.Join(dir, "seed.yaml"), up: make(chan struct{}), rotten: map[string]bool{}}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "./cmd/acrkit")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -139,7 +140,8 @@ func (s *server) ready(ctx context.Context) error {
 			return errors.New("no certificate yet")
 		}
 		s.client = &http.Client{Timeout: requestLimit,
-			Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 64},
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+				MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	a, err := s.send(ctx, http.MethodGet, "/v2/", nil, nil)
@@ -259,7 +261,8 @@ func (s *server) goroutines() (count int, stacks string) {
 	s.signal(syscall.SIGQUIT)
 	stacks = s.tail(4 << 20)
 	for _, one := range bytes.Split([]byte(stacks), []byte("\n\n")) {
-		if goroutineLine.Match(one) && !bytes.Contains(one, []byte("runtime.gopark(")) || goroutineLine.Match(one) && bytes.Contains(one, []byte("created by ")) && !bytes.Contains(one, []byte("created by runtime.")) {
+		if goroutineLine.Match(one) && !bytes.Contains(one, []byte("runtime.gopark(")) || goroutineLine.Match(one) &&
+			bytes.Contains(one, []byte("created by ")) && !bytes.Contains(one, []byte("created by runtime.")) {
 			count++
 		}
 	}

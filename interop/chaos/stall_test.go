@@ -51,7 +51,8 @@ func (x *staller) run(ctx context.Context, stop <-chan struct{}) error {
 			name string
 			do   func(context.Context) error
 		}{
-			{"stalled form", x.form}, {"stalled refused upload", x.refused}, {"stalled upload", x.upload}, {"stalled reader", x.reader}, {"reset beside stalls", x.reset},
+			{"stalled form", x.form}, {"stalled refused upload", x.refused}, {"stalled upload", x.upload},
+			{"stalled reader", x.reader}, {"reset beside stalls", x.reset},
 		}
 		step := steps[x.dice.IntN(len(steps))]
 		err := step.do(ctx)
@@ -106,7 +107,8 @@ func (x *staller) upload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.s.send(ctx, http.MethodPost, "/v2/"+stallRepo+"/blobs/uploads/", http.Header{"Authorization": {"Bearer " + token}}, nil)
+	a, err := x.s.send(ctx, http.MethodPost, "/v2/"+stallRepo+"/blobs/uploads/",
+		http.Header{"Authorization": {"Bearer " + token}}, nil)
 	if err != nil {
 		return err
 	}
@@ -130,7 +132,8 @@ func (x *staller) reader(ctx context.Context) error {
 		return err
 	}
 	if a.status == http.StatusNotFound { // not yet, or collected
-		if a, err = x.s.send(ctx, http.MethodPost, "/v2/"+stallRepo+"/blobs/uploads/?digest="+url.QueryEscape(digest), auth, bytes.NewReader(blob)); err != nil {
+		if a, err = x.s.send(ctx, http.MethodPost, "/v2/"+stallRepo+"/blobs/uploads/?digest="+url.QueryEscape(digest),
+			auth, bytes.NewReader(blob)); err != nil {
 			return err
 		}
 		if a.status != http.StatusCreated {
@@ -147,7 +150,8 @@ func (x *staller) reset(ctx context.Context) error {
 		return wrong("%v", err)
 	}
 	header := http.Header{"Acrkit-Control-Key": {strings.TrimSpace(string(key))}, "Content-Type": {"application/json"}}
-	a, err := x.s.send(ctx, http.MethodPost, "/_acrkit/v1/reset", header, io.NopCloser(strings.NewReader(`{"snapshot":"none"}`)))
+	a, err := x.s.send(ctx, http.MethodPost, "/_acrkit/v1/reset", header,
+		io.NopCloser(strings.NewReader(`{"snapshot":"none"}`)))
 	if err != nil {
 		return err
 	}

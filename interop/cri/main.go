@@ -32,7 +32,10 @@ func main() {
 	if err := pull(os.Args[1], os.Args[2]); err != nil {
 		// The words of the kubelet's events. Source: k8s.io/kubernetes,
 		// pkg/kubelet/images/image_manager.go.
-		fmt.Printf("Warning  Failed  kubelet  Failed to pull image %q: %v\nWarning  Failed  kubelet  Error: ErrImagePull\nNormal  BackOff  kubelet  Back-off pulling image %q\nWarning  Failed  kubelet  Error: ImagePullBackOff\n",
+		fmt.Printf(
+			"Warning  Failed  kubelet  Failed to pull image %q: %v\nWarning  Failed  kubelet  Error: "+
+				"ErrImagePull\nNormal  BackOff  kubelet  Back-off pulling image %q\nWarning  Failed  kubelet  Error: "+
+				"ImagePullBackOff\n",
 			os.Args[2], err, os.Args[2])
 		os.Exit(1)
 	}
@@ -50,7 +53,8 @@ func pull(socket, image string) error {
 	if user, password, ok := strings.Cut(strings.TrimSpace(string(login)), ":"); ok {
 		auth = &runtime.AuthConfig{Username: user, Password: password}
 	}
-	service, err := cri.NewRemoteImageServiceBuilder().WithEndpoint("unix://" + socket).WithConnectionTimeout(limit).Build(ctx)
+	service, err := cri.NewRemoteImageServiceBuilder().WithEndpoint("unix://" +
+		socket).WithConnectionTimeout(limit).Build(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ password = os.environ["ACR_TOKEN_PASSWORD"]
 		return "python3 fragment.py"
 	},
 	"ts": func(t *testing.T, dir, text string) string {
-		write(t, filepath.Join(dir, "fragment.mjs"), `import { ContainerRegistryClient } from "@azure/container-registry";
+		write(t, filepath.Join(dir, "fragment.mjs"),
+			`import { ContainerRegistryClient } from "@azure/container-registry";
 import { scopedToken } from "acrkit";
 
 const password = process.env.ACR_TOKEN_PASSWORD;
@@ -36,7 +37,9 @@ public class Fragment {
 `+text+`    }
 }
 `)
-		return "mvn --quiet -f acrkit/sdk/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=\"$PWD/lib\"\n" +
+		return "mvn --quiet -f acrkit/sdk/java/pom.xml " +
+			"org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies " +
+			"-DoutputDirectory=\"$PWD/lib\"\n" +
 			"cp acrkit/sdk/java/target/acrkit-*.jar lib/\njava -cp 'lib/*' Fragment.java"
 	},
 	"go": func(t *testing.T, dir, text string) string {
@@ -66,6 +69,7 @@ func list(password string) error {
 	return err
 }
 `)
-		return "cd fragment && go mod init fragment && go mod edit -replace github.com/acrkit/acrkit=../acrkit && go mod tidy && go run . && cd .."
+		return "cd fragment && go mod init fragment && go mod edit -replace github.com/acrkit/acrkit=../acrkit && go " +
+			"mod tidy && go run . && cd .."
 	},
 }

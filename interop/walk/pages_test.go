@@ -116,14 +116,15 @@ func TestPages(t *testing.T) {
 
 func TestReadBlocks(t *testing.T) {
 	for page, want := range map[string]string{
-		"```sh\na\n```\n":                                                  "[{1 sh a\n  }]",
-		"<!-- file: a.py -->\n```python\nx\n```\n":                         "[{2 python x\n file a.py}]",
-		"<!-- walk: main -->\n\n```go\nx\n```\n":                           "[{3 go x\n main }]",
-		"<!-- walk: fails, not accepted -->\n```sh\nx\n```\n```sh\ny\n```": "[{2 sh x\n fails not accepted} {5 sh y\n  }]",
-		"<!-- walk: runs -->\n":                                            "line 1: \"<!-- walk: runs -->\" is no mark of package walk",
-		"<!-- walk: main -->\ntext\n":                                      "line 2: a walk mark without a block below it",
-		"```sh\na\n":                                                       "line 1: the block does not end",
-		"<!-- walk: not run, x -->\n```\n```\n":                            "[{2   not run x}]",
+		"```sh\na\n```\n":                          "[{1 sh a\n  }]",
+		"<!-- file: a.py -->\n```python\nx\n```\n": "[{2 python x\n file a.py}]",
+		"<!-- walk: main -->\n\n```go\nx\n```\n":   "[{3 go x\n main }]",
+		"<!-- walk: fails, not accepted -->\n```sh\nx\n```\n```sh\ny\n```": "[{2 sh x\n fails not accepted} {5 sh " +
+			"y\n  }]",
+		"<!-- walk: runs -->\n":                 "line 1: \"<!-- walk: runs -->\" is no mark of package walk",
+		"<!-- walk: main -->\ntext\n":           "line 2: a walk mark without a block below it",
+		"```sh\na\n":                            "line 1: the block does not end",
+		"<!-- walk: not run, x -->\n```\n```\n": "[{2   not run x}]",
 	} {
 		blocks, err := readBlocks(page)
 		got := fmt.Sprint(blocks)
@@ -137,8 +138,10 @@ func TestReadBlocks(t *testing.T) {
 	for mark, want := range map[block]bool{
 		{language: "sh"}: true, {language: "python"}: false, {language: "python", verb: "file", argument: "a.py"}: true,
 		{language: "python", verb: "file", argument: "../a.py"}: false, {language: "python", verb: "file"}: false,
-		{language: "go", verb: "main"}: true, {language: "cobol", verb: "main"}: false, {language: "go", verb: "prints", argument: "x"}: false,
-		{language: "sh", verb: "fails"}: false, {language: "sh", verb: "as", argument: "ci-push"}: true, {language: "x", verb: "not run"}: false, {language: "x", verb: "not run", argument: "y"}: true,
+		{language: "go", verb: "main"}: true, {language: "cobol", verb: "main"}: false,
+		{language: "go", verb: "prints", argument: "x"}: false,
+		{language: "sh", verb: "fails"}:                 false, {language: "sh", verb: "as", argument: "ci-push"}: true,
+		{language: "x", verb: "not run"}: false, {language: "x", verb: "not run", argument: "y"}: true,
 	} {
 		if got := mark.check() == ""; got != want {
 			t.Errorf("%+v: %q", mark, mark.check())

@@ -57,7 +57,8 @@ func newWalker(t *testing.T) *walker {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "bin")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./cmd/acrkit", "./cmd/docker-credential-acrkit")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./cmd/acrkit",
+		"./cmd/docker-credential-acrkit")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -77,7 +78,8 @@ func newWalker(t *testing.T) *walker {
 	ca := read(t, filepath.Join(dir, "data", "ca.pem"))
 	bundle := filepath.Join(dir, "bundle.pem")
 	trusted := read(t, systemCA(t))
-	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} { // of a company's own mirror, say
+	// of a company's own mirror, say
+	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
 		if file := os.Getenv(name); file != "" {
 			trusted += "\n" + read(t, file)
 		}
@@ -85,8 +87,10 @@ func newWalker(t *testing.T) *walker {
 	write(t, bundle, trusted+"\n"+ca)
 	write(t, filepath.Join(dir, "ca.pem"), ca)
 	store := filepath.Join(dir, "trust.p12")
-	run(t, nil, "keytool", "-importkeystore", "-noprompt", "-srckeystore", cacerts(t), "-srcstorepass", "changeit", "-destkeystore", store, "-deststoretype", "PKCS12", "-deststorepass", "changeit")
-	run(t, nil, "keytool", "-importcert", "-noprompt", "-keystore", store, "-storepass", "changeit", "-alias", "acrkit-walk", "-file", filepath.Join(dir, "ca.pem"))
+	run(t, nil, "keytool", "-importkeystore", "-noprompt", "-srckeystore", cacerts(t), "-srcstorepass", "changeit",
+		"-destkeystore", store, "-deststoretype", "PKCS12", "-deststorepass", "changeit")
+	run(t, nil, "keytool", "-importcert", "-noprompt", "-keystore", store, "-storepass", "changeit", "-alias",
+		"acrkit-walk", "-file", filepath.Join(dir, "ca.pem"))
 
 	caches := filepath.Join(dir, "caches")
 	clone, err := filepath.Abs("../..")
@@ -99,12 +103,15 @@ func newWalker(t *testing.T) *walker {
 		"ACR_NAME="+registry, "ACR_TOKEN_NAME="+token, "ACR_TOKEN_PASSWORD="+w.password(t, token),
 		"SSL_CERT_FILE="+bundle, "REQUESTS_CA_BUNDLE="+bundle, "NODE_EXTRA_CA_CERTS="+bundle,
 		"JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore="+store+" -Djavax.net.ssl.trustStorePassword=changeit",
-		"PIP_CACHE_DIR="+filepath.Join(caches, "pip"), "npm_config_cache="+filepath.Join(caches, "npm"), "npm_config_update_notifier=false",
-		"MAVEN_OPTS=-Dmaven.repo.local="+filepath.Join(caches, "m2"), "GOMODCACHE="+filepath.Join(caches, "go"), "GOFLAGS=-modcacherw",
+		"PIP_CACHE_DIR="+filepath.Join(caches, "pip"), "npm_config_cache="+filepath.Join(caches, "npm"),
+		"npm_config_update_notifier=false",
+		"MAVEN_OPTS=-Dmaven.repo.local="+filepath.Join(caches, "m2"), "GOMODCACHE="+filepath.Join(caches, "go"),
+		"GOFLAGS=-modcacherw",
 		"ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR="+filepath.Join(dir, "config"), "NO_COLOR=1", "TERM=dumb",
 		"PATH="+bin+":"+os.Getenv("PATH"),
 		// The address from which a reader clones is this checkout.
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+clone+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/acrkit/acrkit",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+clone+".insteadOf",
+		"GIT_CONFIG_VALUE_0=https://github.com/acrkit/acrkit",
 	)
 	return w
 }
@@ -136,7 +143,8 @@ func startEmulator(t *testing.T, acrkit, data string) string {
 		t.Fatal("no loopback address has a free port 443")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, acrkit, "emulator", "start", "--addr", addr+":443", "--hostname", registry, "--data", data)
+	cmd := exec.CommandContext(ctx, acrkit, "emulator", "start", "--addr", addr+":443", "--hostname", registry,
+		"--data", data)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	stderr, err := cmd.StdoutPipe()
@@ -218,7 +226,8 @@ func (w *walker) walk(t *testing.T, page string) {
 			if b.verb == "as" {
 				keep = filepath.Join(t.TempDir(), "state")
 				write(t, keep, read(t, state))
-				text = "export ACR_TOKEN_NAME=" + b.argument + " ACR_TOKEN_PASSWORD=" + w.password(t, b.argument) + "\n" + text
+				text = "export ACR_TOKEN_NAME=" + b.argument + " ACR_TOKEN_PASSWORD=" + w.password(t, b.argument) +
+					"\n" + text
 			}
 			out, err := w.shell(t, dir, keep, text)
 			switch {
@@ -258,7 +267,8 @@ cd "$2"; . "$3"; set -euo pipefail
 ` + text + `
 { export -p; printf 'cd %q\n' "$PWD"; } >"$3"
 `
-	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--propagation", "private", "bash", "-c", script, "bash", w.hosts, dir, state)
+	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--propagation", "private", "bash", "-c", script, "bash",
+		w.hosts, dir, state)
 	cmd.Env, cmd.Dir = w.env, dir
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
@@ -308,7 +318,8 @@ func first(t *testing.T, what string, files ...string) string {
 }
 
 func systemCA(t *testing.T) string {
-	return first(t, "bundle of certificate authorities", "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+	return first(t, "bundle of certificate authorities", "/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 }
 
 func cacerts(t *testing.T) string {

@@ -31,7 +31,8 @@ func TestWhatImportersGet(t *testing.T) {
 		{"azureauth", "auth/azureauth", `azureauth.NewContainerRegistryClient("myregistry", nil, nil)`, false},
 		{"registry", "registry", `registry.New("myregistry", nil, nil)`, false},
 		{"seed", "emulator/seed", `seed.Read(nil)`, false},
-		{"credhelper", "credhelper", `func() (any, error) { return credhelper.New(credhelper.Options{}), nil }()`, false},
+		{"credhelper", "credhelper", `func() (any, error) { return credhelper.New(credhelper.Options{}), nil }()`,
+			false},
 	} {
 		t.Run(tc.list, func(t *testing.T) {
 			t.Parallel()
@@ -41,19 +42,22 @@ func TestWhatImportersGet(t *testing.T) {
 			if strings.HasPrefix(tc.use, "auth.") && tc.pkg != "auth" {
 				imports += "\t\"" + module + "/auth\"\n"
 			}
-			dir := outsideModule(t, "package main\n\nimport (\n"+imports+")\n\nfunc main() { _, _ = func() (any, any) { return "+pair(tc.use)+" }() }\n")
+			dir := outsideModule(t, "package main\n\nimport (\n"+imports+
+				")\n\nfunc main() { _, _ = func() (any, any) { return "+pair(tc.use)+" }() }\n")
 			goTool(t, dir, nil, "build", "-o", filepath.Join(dir, "tool"), ".")
 
 			// One platform for all, so that the list is the same everywhere.
 			platform := []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}
-			std := strings.Fields(goTool(t, dir, platform, "list", "-deps", "-f", "{{if .Standard}}{{.ImportPath}}{{end}}", "."))
+			std := strings.Fields(goTool(t, dir, platform, "list", "-deps", "-f",
+				"{{if .Standard}}{{.ImportPath}}{{end}}", "."))
 			if tc.withoutHTTP && slices.Contains(std, "net/http") {
 				t.Errorf("%s brings net/http", importPath)
 			}
 			if !slices.Contains(std, "strings") {
 				t.Errorf("the list of the standard library's packages misses strings: %q", std)
 			}
-			got := strings.Fields(goTool(t, dir, platform, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "."))
+			got := strings.Fields(goTool(t, dir, platform, "list", "-deps", "-f",
+				"{{if not .Standard}}{{.ImportPath}}{{end}}", "."))
 			slices.Sort(got)
 			got = slices.DeleteFunc(got, func(p string) bool { return p == outsideName })
 			golden := filepath.Join("testdata", tc.list+".txt")
@@ -67,7 +71,9 @@ func TestWhatImportersGet(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(strings.Fields(string(want)), got); diff != "" {
-				t.Errorf("packages compiled into a program that imports %s (-want +got), see docs/decisions for the reasons; -update writes the list:\n%s", importPath, diff)
+				t.Errorf(
+					"packages compiled into a program that imports %s (-want +got), see docs/decisions for the "+
+						"reasons; -update writes the list:\n%s", importPath, diff)
 			}
 		})
 	}

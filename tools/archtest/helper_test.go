@@ -15,10 +15,12 @@ import (
 // the emulator nor a database nor the command line.
 func TestWhatTheHelperIsMadeOf(t *testing.T) {
 	openAll(t, "cmd/docker-credential-acrkit")
-	got := strings.Fields(goTool(t, moduleRoot, platform, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/docker-credential-acrkit"))
+	got := strings.Fields(goTool(t, moduleRoot, platform, "list", "-deps", "-f",
+		"{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/docker-credential-acrkit"))
 	slices.Sort(got)
 	for _, p := range got {
-		for _, unwanted := range []string{module + "/emulator", module + "/acrtest", module + "/cmd/acrkit/internal/cli", "modernc.org/", "github.com/spf13/", "testing"} {
+		for _, unwanted := range []string{module + "/emulator", module + "/acrtest", module +
+			"/cmd/acrkit/internal/cli", "modernc.org/", "github.com/spf13/", "testing"} {
 			if strings.HasPrefix(p, unwanted) {
 				t.Errorf("%s is compiled in", p)
 			}

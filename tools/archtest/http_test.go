@@ -18,7 +18,8 @@ import (
 // or connect by themselves, and the time limit of each. Wrap a new one in stall.Wrap, or
 // use it within an auth.Transport, which does.
 var httpPlaces = map[string]string{
-	"acrtest/acrtest.go":                                "stall.Wrap, except for RoundTripper, whose user is a test with a limit of its own",
+	"acrtest/acrtest.go": "stall.Wrap, except for RoundTripper, whose user is a test " +
+		"with a limit of its own",
 	"auth/azureauth/client.go":                          "over an auth.Transport",
 	"auth/azureauth/managedidentity.go":                 "stall.Wrap",
 	"auth/transport.go":                                 "stall.Wrap",

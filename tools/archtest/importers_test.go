@@ -86,7 +86,8 @@ var goDirective = regexp.MustCompile(`(?m)^go [0-9.]+$`)
 func compiled(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
-	for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{$.ImportPath}}{{end}}", "."), "\n") {
+	for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f",
+		"{{with .Module}}{{.Path}} {{$.ImportPath}}{{end}}", "."), "\n") {
 		mod, pkg, ok := strings.Cut(line, " ")
 		if isOurs := mod == module || strings.HasPrefix(mod, module+"/") || mod == outsideName; ok && !isOurs {
 			out[mod] = append(out[mod], pkg)
@@ -130,7 +131,8 @@ func TestImportingPage(t *testing.T) {
 	if *update {
 		empty, https = measure(t, "empty"), measure(t, "https")
 		measured = fmt.Sprintf("Measured on %s with %s: an empty program has %s, one that gets a page over HTTPS %s.",
-			time.Now().UTC().Format(time.DateOnly), strings.Join(strings.Fields(goTool(t, ".", nil, "version"))[2:3], ""), mib(empty), mib(https))
+			time.Now().UTC().Format(time.DateOnly), strings.Join(strings.Fields(goTool(t, ".", nil, "version"))[2:3],
+				""), mib(empty), mib(https))
 	}
 	var table, lists strings.Builder
 	for _, p := range importers {
@@ -143,7 +145,8 @@ func TestImportingPage(t *testing.T) {
 			n := measure(t, p.name)
 			sizes[p.title] = [2]string{added(n - empty), added(n - https)}
 		}
-		fmt.Fprintf(&table, "| %s | %d | %d | %s | %s |\n", p.title, len(modules), packages, sizes[p.title][0], sizes[p.title][1])
+		fmt.Fprintf(&table, "| %s | %d | %d | %s | %s |\n", p.title, len(modules), packages, sizes[p.title][0],
+			sizes[p.title][1])
 		names := slices.Sorted(maps.Keys(modules))
 		for i, name := range names {
 			names[i] = "`" + name + "`"
@@ -154,7 +157,9 @@ func TestImportingPage(t *testing.T) {
 		}
 		fmt.Fprintf(&lists, "- %s: %s\n", p.title, what)
 	}
-	want := generatedBegin + "\n| package | modules of others | their packages | added to an empty program | added to one that speaks HTTPS |\n|---|---|---|---|---|\n" +
+	want := generatedBegin +
+		"\n| package | modules of others | their packages | added to an empty program | added to one that speaks " +
+		"HTTPS |\n|---|---|---|---|---|\n" +
 		table.String() + "\n" + measured + "\n\nThe modules:\n\n" + lists.String() + "\n" + generatedEnd
 	if *update {
 		if err := os.WriteFile(importingPage, []byte(before+want+after), 0o644); err != nil {
@@ -220,7 +225,8 @@ func TestWhatComesAlong(t *testing.T) {
 		dir := bareModule(t, "azureauth")
 		modules := compiled(t, dir)
 		azure := func(module string) bool {
-			return strings.HasPrefix(module, "github.com/Azure/azure-sdk-for-go/") || strings.HasPrefix(module, "github.com/AzureAD/")
+			return strings.HasPrefix(module, "github.com/Azure/azure-sdk-for-go/") ||
+				strings.HasPrefix(module, "github.com/AzureAD/")
 		}
 		// Edges of the module graph: "a@v b@v", or "a b@v" of the main module.
 		requires := map[string][]string{}
@@ -236,7 +242,9 @@ func TestWhatComesAlong(t *testing.T) {
 				azures++
 				continue
 			}
-			if !slices.ContainsFunc(slices.Collect(maps.Keys(modules)), func(by string) bool { return azure(by) && slices.Contains(requires[by], mod) }) {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(modules)), func(by string) bool {
+				return azure(by) && slices.Contains(requires[by], mod)
+			}) {
 				t.Errorf("%s is no module of the Azure SDK, and none of those requires it", mod)
 			}
 		}
@@ -244,13 +252,15 @@ func TestWhatComesAlong(t *testing.T) {
 			t.Errorf("%d modules of the Azure SDK: this test does not look where it should", azures)
 		}
 		// acrkit's own packages import only Azure's modules.
-		for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}} {{join .Imports \" \"}}", "."), "\n") {
+		for _, line := range strings.Split(goTool(t, dir, platform, "list", "-deps", "-f",
+			"{{with .Module}}{{.Path}}{{end}} {{join .Imports \" \"}}", "."), "\n") {
 			of, imports, _ := strings.Cut(line, " ")
 			if of != module {
 				continue
 			}
 			for imported := range strings.FieldsSeq(imports) {
-				if _, isOurs := ours(imported); !isOurs && !isStd(imported) && !strings.HasPrefix(imported, "github.com/Azure/azure-sdk-for-go/sdk/") {
+				if _, isOurs := ours(imported); !isOurs && !isStd(imported) &&
+					!strings.HasPrefix(imported, "github.com/Azure/azure-sdk-for-go/sdk/") {
 					t.Errorf("a package of ours imports %s", imported)
 				}
 			}
@@ -279,20 +289,29 @@ func TestEachDependencyHasItsReason(t *testing.T) {
 }
 
 func TestReasonlessBites(t *testing.T) {
-	const goMod = "module m\n\ngo 1.26.0\n\nrequire example.com/one v1.0.0\n\nrequire (\n\texample.com/a/v2 v2.1.0\n\texample.com/b v0.1.0 // indirect\n\texample.com/t v1.0.0\n)\n"
+	const goMod = "module m\n\ngo 1.26.0\n\nrequire example.com/one v1.0.0\n\nrequire (\n\texample.com/a/v2 " +
+		"v2.1.0\n\texample.com/b v0.1.0 // indirect\n\texample.com/t v1.0.0\n)\n"
 	used := []file{{path: "x/x.go", pkg: "x", imports: []string{"example.com/a/v2/sub", "example.com/one"}}}
-	good := "| `example.com/one` | `x` | why |\n| `example.com/a/v2` | `x` | why |\n| `example.com/t` | tests only | why |\n"
+	good := "| `example.com/one` | `x` | why |\n| `example.com/a/v2` | `x` | why |\n| `example.com/t` | tests only | " +
+		"why |\n"
 	for _, tc := range []struct {
 		name, page string
 		files      []file
 		want       string
 	}{
 		{"good", good, used, ""},
-		{"no reason", strings.Replace(good, "`example.com/a/v2`", "`example.com/c`", 1), used, "example.com/c has a reason, and is not required directly\nexample.com/a/v2 is required, and has no reason"},
-		{"reason for nothing", good + "| `example.com/b` | `x` | why |\n", used, "example.com/b has a reason, and is not required directly"},
-		{"empty reason", strings.Replace(good, "| `x` | why |", "| `x` | |", 1), used, "example.com/one has an empty reason"},
-		{"not in tests only", strings.Replace(good, "`x` | why |\n| `example.com/t`", "tests only | why |\n| `example.com/t`", 1), used, "example.com/a/v2 is said to be in tests only, and x/x.go imports it"},
-		{"in tests only", strings.Replace(good, "tests only", "`x`", 1), used, "example.com/t is said to be in `x`, and no file outside of tests imports it"},
+		{"no reason", strings.Replace(good, "`example.com/a/v2`", "`example.com/c`", 1), used,
+			"example.com/c has a reason, and is not required directly\n" +
+				"example.com/a/v2 is required, and has no reason"},
+		{"reason for nothing", good + "| `example.com/b` | `x` | why |\n", used,
+			"example.com/b has a reason, and is not required directly"},
+		{"empty reason", strings.Replace(good, "| `x` | why |", "| `x` | |", 1), used,
+			"example.com/one has an empty reason"},
+		{"not in tests only", strings.Replace(good, "`x` | why |\n| `example.com/t`",
+			"tests only | why |\n| `example.com/t`", 1), used,
+			"example.com/a/v2 is said to be in tests only, and x/x.go imports it"},
+		{"in tests only", strings.Replace(good, "tests only", "`x`", 1), used,
+			"example.com/t is said to be in `x`, and no file outside of tests imports it"},
 		{"twice", good + "| `example.com/one` | `x` | other |\n", used, "example.com/one has two reasons"},
 	} {
 		if got := strings.Join(reasonless(goMod, tc.page, tc.files), "\n"); got != tc.want {
@@ -325,7 +344,9 @@ func reasonless(goMod, page string, files []file) []string {
 	for _, m := range reasonRow.FindAllStringSubmatch(page, -1) {
 		name, users, why := m[1], strings.TrimSpace(m[2]), strings.TrimSpace(m[3])
 		imports := func(f file) bool {
-			return !f.test && !isTestHelp(f.pkg) && slices.ContainsFunc(f.imports, func(i string) bool { return matches(name+"/...", i) })
+			return !f.test && !isTestHelp(f.pkg) && slices.ContainsFunc(f.imports, func(i string) bool {
+				return matches(name+"/...", i)
+			})
 		}
 		user := slices.IndexFunc(files, imports)
 		switch {

@@ -47,8 +47,10 @@ var neutralHomes = []string{"/home/user", "/home/me", "/home/u"}
 // ordinary are names of hosts and accounts that are also common words. They are looked
 // for only in the form user@host.
 var ordinary = []string{
-	"root", "user", "me", "you", "admin", "administrator", "runner", "build", "builder", "docker", "podman", "ci", "test",
-	"dev", "developer", "localhost", "host", "machine", "server", "registry", "vm", "debian", "ubuntu", "linux", "mac", "node",
+	"root", "user", "me", "you", "admin", "administrator", "runner", "build", "builder", "docker",
+	"podman", "ci", "test",
+	"dev", "developer", "localhost", "host", "machine", "server", "registry", "vm", "debian", "ubuntu",
+	"linux", "mac", "node",
 	"go", "python", "java", "app", "work", "acrkit",
 }
 
@@ -68,7 +70,8 @@ func (f machineFacts) find(text string) string {
 		return fmt.Sprintf("%q", login)
 	}
 	for _, n := range []struct{ what, value string }{{"host", f.host}, {"account", f.user}} {
-		if n.value != "" && !slices.Contains(ordinary, strings.ToLower(n.value)) && wordMatcher(n.value).MatchString(text) {
+		if n.value != "" && !slices.Contains(ordinary, strings.ToLower(n.value)) &&
+			wordMatcher(n.value).MatchString(text) {
 			return fmt.Sprintf("the name of the %s, %q", n.what, n.value)
 		}
 	}
@@ -85,7 +88,8 @@ var someMachine = []struct {
 	pattern *regexp.Regexp
 }{
 	{"a kernel's release", regexp.MustCompile(`(?i)\bLinux[ -]v?\d+\.\d+(\.\d+)?-[\w.-]+`)},
-	{"a kernel's release", regexp.MustCompile(`\b\d+\.\d+\.\d+(-\d+-(generic|amd64|cloud|azure|aws|gcp)|(\.\d+)?-(microsoft|WSL2|fc-v))`)},
+	{"a kernel's release",
+		regexp.MustCompile(`\b\d+\.\d+\.\d+(-\d+-(generic|amd64|cloud|azure|aws|gcp)|(\.\d+)?-(microsoft|WSL2|fc-v))`)},
 	{"a temporary folder", regexp.MustCompile(`(/tmp|/var/folders|/var/tmp|\\Temp)[/\\][^\s"':]*\d{5,}`)},
 	{"a home", regexp.MustCompile(`(?m)(?:^|[^\w.$}])(/root/|/home/\w[\w.-]*|/Users/\w[\w.-]*)`)},
 }
@@ -106,7 +110,8 @@ func findSomeMachine(text string) string {
 // isPage reports whether a file is a document, a capture or test data, which quote
 // what programs print. Source code does not.
 func isPage(path string) bool {
-	return strings.HasSuffix(path, ".md") || strings.HasPrefix(path, "docs/") || strings.HasPrefix(path, "interop/captures/") ||
+	return strings.HasSuffix(path, ".md") || strings.HasPrefix(path, "docs/") ||
+		strings.HasPrefix(path, "interop/captures/") ||
 		strings.Contains(path, "testdata/") || strings.HasSuffix(path, ".txtar")
 }
 
@@ -152,7 +157,8 @@ func TestNoMachineInPages(t *testing.T) {
 }
 
 func TestMachineFacts(t *testing.T) {
-	zoe := machineFacts{kernel: "6.1.0-51-x", host: "buildbox7", user: "zoe", home: "/data/people/zoe", folder: "/src/acr kit"}
+	zoe := machineFacts{kernel: "6.1.0-51-x", host: "buildbox7", user: "zoe", home: "/data/people/zoe",
+		folder: "/src/acr kit"}
 	plain := machineFacts{host: "vm", user: "root", home: "/home/user"}
 	for _, tc := range []struct {
 		facts      machineFacts

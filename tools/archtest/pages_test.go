@@ -183,7 +183,8 @@ func TestPageIndex(t *testing.T) {
 		}
 	}
 	for name := range pages {
-		if dir := filepath.Dir(name); (dir == "docs" || dir == "docs/contributing") && name != "docs/README.md" && !listed[name] {
+		if dir := filepath.Dir(name); (dir == "docs" || dir == "docs/contributing") && name != "docs/README.md" &&
+			!listed[name] {
 			t.Errorf("docs/README.md does not list %s", name)
 		}
 	}
@@ -219,7 +220,8 @@ func TestPageWords(t *testing.T) {
 func TestReadPage(t *testing.T) {
 	long := strings.Repeat("ä", maxColumns)
 	p := readPage("# A `b`: [c](d.md#e)\n## A b c\n```\n[x](y)\n" + long + "z\n```\n" + long + "\n" + long + "z\n" +
-		"|" + long + "\n<!-- written by t -->\n- " + long + "\n<!-- end -->\n<a id=\"f\"></a>`[g](h)`\n" + long + "zz\n")
+		"|" + long + "\n<!-- written by t -->\n- " + long + "\n<!-- end -->\n<a id=\"f\"></a>`[g](h)`\n" +
+		long + "zz\n")
 	for _, anchor := range []string{"a-b-c", "a-b-c-1", "f"} {
 		if !p.anchors[anchor] {
 			t.Errorf("no anchor %q in %v", anchor, p.anchors)

@@ -70,7 +70,9 @@ func TestPromises(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(strings.Split(strings.TrimSuffix(string(want), "\n"), "\n"), got); diff != "" {
-				t.Errorf("%s has changed (-promised +got); see docs/release.md for what may, and write the list with -update:\n%s", p.list, diff)
+				t.Errorf(
+					"%s has changed (-promised +got); see docs/release.md for what may, and write the list with "+
+						"-update:\n%s", p.list, diff)
 			}
 		})
 	}
@@ -91,11 +93,13 @@ func goAPI(t *testing.T) (lines []string) {
 		for _, f := range readModule(t, filepath.Join(moduleRoot, root)) {
 			dir := path.Join(root, path.Dir(f.path))
 			first, _, _ := strings.Cut(dir, "/")
-			if f.test || strings.Contains("/"+dir+"/", "/internal/") || slices.Contains([]string{"cmd", "tools", "examples"}, first) {
+			if f.test || strings.Contains("/"+dir+"/", "/internal/") ||
+				slices.Contains([]string{"cmd", "tools", "examples"}, first) {
 				continue
 			}
 			set := token.NewFileSet()
-			file, err := parser.ParseFile(set, filepath.Join(moduleRoot, root, f.path), nil, parser.SkipObjectResolution)
+			file, err := parser.ParseFile(set, filepath.Join(moduleRoot, root, f.path), nil,
+				parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +176,8 @@ func declared(set *token.FileSet, decl ast.Decl) (lines []string) {
 // exitCodes returns the constants with the exit codes of the command. A test of the
 // command compares them with its help.
 func exitCodes(t *testing.T) (lines []string) {
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(moduleRoot, "cmd/acrkit/internal/cli/cmdutil/errors.go"), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(),
+		filepath.Join(moduleRoot, "cmd/acrkit/internal/cli/cmdutil/errors.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +278,8 @@ func properties(at string, schema any) (lines []string) {
 				continue
 			}
 			switch key {
-			case "items", "schema", "content", "application/json", "requestBody", "responses", "allOf", "oneOf", "anyOf", "$defs":
+			case "items", "schema", "content", "application/json", "requestBody", "responses", "allOf", "oneOf",
+				"anyOf", "$defs":
 				lines = append(lines, properties(at, value)...) // no name that a user types
 			default:
 				lines = append(lines, properties(strings.TrimSpace(at+" "+key), value)...)

@@ -19,7 +19,8 @@ func TestGoRunOfAnImporter(t *testing.T) {
 	r := acrtest.NewRegistry(t, nil)
 	r.Push("samples/app", "v1", "v2")
 	token := r.Token("ci-read", "repositories/samples/app/metadata/read")
-	env := []string{"ACR_NAME=" + r.Host(), "ACR_TOKEN_NAME=" + token.Name, "ACR_TOKEN_PASSWORD=" + token.Password1, "SSL_CERT_FILE=" + r.CAFile()}
+	env := []string{"ACR_NAME=" + r.Host(), "ACR_TOKEN_NAME=" + token.Name, "ACR_TOKEN_PASSWORD=" + token.Password1,
+		"SSL_CERT_FILE=" + r.CAFile()}
 	for _, tc := range []struct {
 		program, did string
 		alone        bool // no module of others

@@ -24,23 +24,28 @@ import (
 // readsText lists the functions that decide on the text of a message, each with the
 // reason. Other code decides on codes, causes and fields: a sentence may be reworded.
 var readsText = map[string]string{
-	"auth/azureauth/credential.go codeByText":               "azidentity gives no type to what failed before a request",
-	"auth/azureauth/credential.go firstLine":                "shortens azidentity's text",
-	"auth/azureauth/azurecli.go explainCLI":                 "azidentity gives no type to what az printed",
-	"auth/azureauth/certificate.go parseCertificates":       "azidentity gives no type to what is wrong with a certificate",
-	"auth/azureauth/managedidentity.go answerPolicy.Do":     "net.OpError has no other sign of a connection that was not made",
-	"internal/wire/network.go NetworkError":                 "net.OpError has no other sign of a proxy",
-	"internal/wire/response.go unknown":                     "the service has one code for a manifest that is missing and one that is not accepted",
-	"internal/wire/response.go serviceErrors":               "the service's own words, which it says for every cause",
-	"internal/wire/response.go actions":                     "leaves out a name that the sentence has already; nothing else hangs on it",
+	"auth/azureauth/credential.go codeByText": "azidentity gives no type to what failed before a request",
+	"auth/azureauth/credential.go firstLine":  "shortens azidentity's text",
+	"auth/azureauth/azurecli.go explainCLI":   "azidentity gives no type to what az printed",
+	"auth/azureauth/certificate.go parseCertificates": "azidentity gives no type to what is wrong with a " +
+		"certificate",
+	"auth/azureauth/managedidentity.go answerPolicy.Do": "net.OpError has no other sign of a connection that was " +
+		"not made",
+	"internal/wire/network.go NetworkError": "net.OpError has no other sign of a proxy",
+	"internal/wire/response.go unknown": "the service has one code for a manifest that is " +
+		"missing and one that is not accepted",
+	"internal/wire/response.go serviceErrors": "the service's own words, which it says for every cause",
+	"internal/wire/response.go actions": "leaves out a name that the sentence has already; " +
+		"nothing else hangs on it",
 	"internal/wire/network.go Within":                       "a constant: the operation that tells a person nothing",
 	"emulator/seed/yaml.go problems.addSyntax":              "the YAML library gives no type to its errors",
 	"emulator/control/client.go refusedBy":                  "takes the first word off a sentence of the control API",
 	"cmd/acrkit/internal/cli/cmdutil/errors.go oneLine":     "makes one line of several",
 	"cmd/acrkit/internal/cli/clitest/clitest.go WrongUsage": "a test's own comparison",
-	"tools/replay/report.go writeExclusions":                "groups what was left out by the sentences of its own list",
-	"tools/replay/report.go Report.exclude":                 "as writeExclusions",
-	"tools/replay/report.go Report.sort":                    "as writeExclusions",
+	"tools/replay/report.go writeExclusions": "groups what was left out by the sentences of its " +
+		"own list",
+	"tools/replay/report.go Report.exclude": "as writeExclusions",
+	"tools/replay/report.go Report.sort":    "as writeExclusions",
 }
 
 // textReaders are packages that read the output of other programs.

@@ -17,7 +17,8 @@ func TestTools(t *testing.T) {
 			continue
 		}
 		folder := filepath.Join("..", "..", "tools", name)
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, "main.go"), nil, parser.PackageClauseOnly)
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, "main.go"), nil,
+			parser.PackageClauseOnly)
 		if err != nil || file.Name.Name != "main" {
 			t.Errorf("tools/%s/main.go is not the file of a command: %v", name, err)
 		}

@@ -40,7 +40,9 @@ func TestWorkflows(t *testing.T) {
 		return check
 	}
 	runs := func(j job, script string) bool {
-		return slices.ContainsFunc(j.Steps, func(s struct{ Run string }) bool { return strings.HasSuffix(s.Run, script) })
+		return slices.ContainsFunc(j.Steps, func(s struct{ Run string }) bool {
+			return strings.HasSuffix(s.Run, script)
+		})
 	}
 	if !runs(read("ci.yml"), " .ci/run") {
 		t.Error("ci.yml does not run .ci/run")
@@ -57,11 +59,14 @@ func TestWorkflows(t *testing.T) {
 // TestReleaseTools: what builds a release takes minutes to compile. .ci/run does not do it
 // by itself, so that it ends within an hour on a new machine; a stage that needs it does.
 func TestReleaseTools(t *testing.T) {
-	if stages := stagesOf(t, "run"); slices.ContainsFunc(stages, func(s string) bool { return strings.HasPrefix(s, "release") }) {
+	if stages := stagesOf(t, "run"); slices.ContainsFunc(stages, func(s string) bool {
+		return strings.HasPrefix(s, "release")
+	}) {
 		t.Errorf(".ci/run checks a release by itself: %v", stages)
 	}
 	got := map[string][]string{}
-	for _, m := range regexp.MustCompile(`(?m)^  "(\S+) (\S+) \S+ v\S+"$`).FindAllStringSubmatch(readScript(t, "programs"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^  "(\S+) (\S+) \S+ v\S+"$`).FindAllStringSubmatch(readScript(t,
+		"programs"), -1) {
 		got[m[1]] = append(got[m[1]], m[2])
 	}
 	if want := []string{"goreleaser", "cosign", "cyclonedx-gomod"}; !slices.Equal(got["release"], want) {

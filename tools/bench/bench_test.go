@@ -31,7 +31,8 @@ func TestCompare(t *testing.T) {
 			t.Errorf("no row for %q in\n%s", w.title, out.String())
 		}
 	}
-	for _, title := range []string{"push of 1 GiB", "pull of 1 GiB", "writing 10,000 tags", "first answer, on that content"} {
+	for _, title := range []string{"push of 1 GiB", "pull of 1 GiB", "writing 10,000 tags",
+		"first answer, on that content"} {
 		if !regexp.MustCompile(`\| ` + title + ` \|.*[0-9].*\|`).MatchString(out.String()) {
 			t.Errorf("no row for %q in\n%s", title, out.String())
 		}
@@ -44,7 +45,8 @@ func TestGrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	c := config{rounds: 1, slice: 20 * time.Millisecond, growth: 1200, cache: filepath.Join(cache, "acrkit-bench"), out: &out, log: t.Output()}
+	c := config{rounds: 1, slice: 20 * time.Millisecond, growth: 1200, cache: filepath.Join(cache, "acrkit-bench"),
+		out: &out, log: t.Output()}
 	if err := c.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,12 +61,14 @@ func TestProxied(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	c := config{rounds: 1, slice: 20 * time.Millisecond, proxy: true, size: sizes{repositories: 120, tags: 100, layer: 1 << 20},
+	c := config{rounds: 1, slice: 20 * time.Millisecond, proxy: true,
+		size:  sizes{repositories: 120, tags: 100, layer: 1 << 20},
 		cache: filepath.Join(cache, "acrkit-bench"), out: &out, log: t.Output()}
 	if err := c.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, title := range []string{"push of 1 GiB", "pull of 1 GiB", "20,000 GETs of a manifest", "pull of 256 MiB over that link"} {
+	for _, title := range []string{"push of 1 GiB", "pull of 1 GiB", "20,000 GETs of a manifest",
+		"pull of 256 MiB over that link"} {
 		if !regexp.MustCompile(`\| ` + title + ` \|.*[0-9].*\|`).MatchString(out.String()) {
 			t.Errorf("no row for %q in\n%s", title, out.String())
 		}
@@ -73,7 +77,8 @@ func TestProxied(t *testing.T) {
 
 func TestCommand_refuses(t *testing.T) {
 	for _, args := range [][]string{
-		{"-rounds", "0"}, {"-slice", "0"}, {"-growth", "5"}, {"x"}, {"-only", "("}, {"-write", "x", "-only", "start"}, {"-unknown"}, {"-proxy", "-growth", "1000"},
+		{"-rounds", "0"}, {"-slice", "0"}, {"-growth", "5"}, {"x"}, {"-only", "("}, {"-write", "x", "-only", "start"},
+		{"-unknown"}, {"-proxy", "-growth", "1000"},
 	} {
 		if err := command(t.Context(), args, t.Output(), t.Output()); err == nil {
 			t.Errorf("%q was taken", args)
@@ -123,7 +128,8 @@ func TestGoal(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0.00", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 12345: "12,345", 1234567: "1,234,567"} {
+	for v, want := range map[float64]string{0: "0.00", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 12345: "12,345",
+		1234567: "1,234,567"} {
 		if got := number(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
@@ -169,7 +175,8 @@ func TestRead(t *testing.T) {
 		{"dropped", ok + "Content-Length: 3\r\n\r\nabc", wantNothing, "200 3  "},
 		{"chunked", ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", wantBody, "200 3 abc "},
 		{"head", ok + "Content-Length: 3\r\n\r\n", isHead, "200 0  "},
-		{"created", "HTTP/1.1 201 Created\r\nLocation: http://h:1/a?b\r\nContent-Length: 0\r\n\r\n", wantHeaders, "201 0  /a?b"},
+		{"created", "HTTP/1.1 201 Created\r\nLocation: http://h:1/a?b\r\nContent-Length: 0\r\n\r\n", wantHeaders,
+			"201 0  /a?b"},
 		{"no content", "HTTP/1.1 204 No Content\r\n\r\n", wantNothing, "204 0  "},
 		{"broken off", ok + "Content-Length: 3\r\n\r\nab", wantNothing, ""},
 		{"broken chunk", ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n", wantNothing, ""},
@@ -215,7 +222,8 @@ func FuzzRead(f *testing.F) {
 
 func TestNext(t *testing.T) {
 	for link, want := range map[string]string{
-		"": "", `</v2/_catalog?last=a&n=2>; rel="next"`: "/v2/_catalog?last=a&n=2", `<http://h/x?y>; rel="next"`: "/x?y",
+		"": "", `</v2/_catalog?last=a&n=2>; rel="next"`: "/v2/_catalog?last=a&n=2",
+		`<http://h/x?y>; rel="next"`: "/x?y",
 	} {
 		if got := (reply{link: link}).next(); got != want {
 			t.Errorf("%s: %s, want %s", link, got, want)

@@ -56,7 +56,8 @@ func image(config []byte, layers []descriptor, number int) []byte {
 		Config        descriptor        `json:"config"`
 		Layers        []descriptor      `json:"layers"`
 		Annotations   map[string]string `json:"annotations"`
-	}{2, manifestMT, descriptor{configMT, digestOf(config), int64(len(config))}, layers, map[string]string{"number": fmt.Sprint(number)}})
+	}{2, manifestMT, descriptor{configMT, digestOf(config), int64(len(config))}, layers,
+		map[string]string{"number": fmt.Sprint(number)}})
 	if err != nil {
 		panic(err) // plain values
 	}
@@ -113,7 +114,8 @@ func (c *conn) pushBlob(addr, auth, repo, digest string, size int64, parts ...[]
 	if strings.Contains(target, "?") {
 		separator = "&"
 	}
-	r, err = c.do(wantBody, message("PUT", addr, target+separator+"digest="+url.QueryEscape(digest), auth, octetStream, "Content-Length: 0"))
+	r, err = c.do(wantBody, message("PUT", addr, target+separator+"digest="+url.QueryEscape(digest), auth, octetStream,
+		"Content-Length: 0"))
 	return expect(r, err, 201, what)
 }
 
@@ -166,14 +168,17 @@ func fillTags(ctx context.Context, s *server, repo string, clients, n int) (meas
 	}
 	body := image(emptyConfig, []descriptor{}, 0)
 	if _, err := each(ctx, s, 1, 1, func(c *conn, _ int) error {
-		if err := c.pushBlob(s.addr, auth, repo, digestOf(emptyConfig), int64(len(emptyConfig)), emptyConfig); err != nil {
+		if err := c.pushBlob(s.addr, auth, repo, digestOf(emptyConfig), int64(len(emptyConfig)),
+			emptyConfig); err != nil {
 			return err
 		}
 		return c.putManifest(s.addr, auth, repo, "first", body)
 	}); err != nil {
 		return measure{}, err
 	}
-	return each(ctx, s, clients, n, func(c *conn, i int) error { return c.putManifest(s.addr, auth, repo, tagName(i), body) })
+	return each(ctx, s, clients, n, func(c *conn, i int) error {
+		return c.putManifest(s.addr, auth, repo, tagName(i), body)
+	})
 }
 
 func tagName(i int) string { return fmt.Sprintf("t%07d", i) }
@@ -198,7 +203,8 @@ func fillCatalog(ctx context.Context, s *server, n int) error {
 			return err
 		}
 		for i := first; i < last; i++ {
-			if err := c.pushBlob(s.addr, auth, name(i), digestOf(emptyConfig), int64(len(emptyConfig)), emptyConfig); err != nil {
+			if err := c.pushBlob(s.addr, auth, name(i), digestOf(emptyConfig), int64(len(emptyConfig)),
+				emptyConfig); err != nil {
 				return err
 			}
 			if err := c.putManifest(s.addr, auth, name(i), "v1", body); err != nil {

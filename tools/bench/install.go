@@ -59,7 +59,8 @@ func prepare(ctx context.Context, cache, work string, profiled bool, log io.Writ
 	}
 	p.revision = revision(ctx, root)
 	bin := filepath.Join(cache, "bin")
-	if p.distribution, err = install(ctx, bin, distributionModule, "cmd/registry", distributionVersion, log); err != nil {
+	if p.distribution, err = install(ctx, bin, distributionModule, "cmd/registry", distributionVersion,
+		log); err != nil {
 		return nil, err
 	}
 	p.crane, err = install(ctx, bin, craneModule, "cmd/crane", craneVersion, log)
@@ -124,7 +125,8 @@ func revision(ctx context.Context, root string) string {
 	if err != nil {
 		return "an unknown revision"
 	}
-	if changed, err := git("status", "--porcelain", "--untracked-files=no", "--", "*.go", "go.mod"); err != nil || changed != "" {
+	if changed, err := git("status", "--porcelain", "--untracked-files=no", "--", "*.go", "go.mod"); err != nil ||
+		changed != "" {
 		rev += " with changes"
 	}
 	return rev

@@ -49,7 +49,8 @@ func loadCount(ctx context.Context, s *server, clients int, n int64, act action)
 	return run(ctx, s, clients, false, act, func(_ time.Time, begun int64) bool { return begun <= n })
 }
 
-func run(ctx context.Context, s *server, clients int, warm bool, act action, more func(started time.Time, begun int64) bool) (m measure, err error) {
+func run(ctx context.Context, s *server, clients int, warm bool, act action,
+	more func(started time.Time, begun int64) bool) (m measure, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var all sync.WaitGroup

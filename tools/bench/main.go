@@ -49,12 +49,16 @@ func command(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.SetOutput(log)
 	flags.IntVar(&c.rounds, "rounds", 5, "rounds of each rate; pushes, pulls and writes take three at most")
 	flags.DurationVar(&c.slice, "slice", 1500*time.Millisecond, "time of one rate on one server in one round")
-	flags.StringVar(&only, "only", "", "`regexp` of the measures to make (start write get-digest get-tag head-tag get-blob tags-page catalog tokens large)")
+	flags.StringVar(&only, "only", "",
+		"`regexp` of the measures to make (start write get-digest get-tag head-tag get-blob tags-page catalog "+
+			"tokens large)")
 	flags.IntVar(&c.growth, "growth", 0, "instead of the comparison, compare 1,000 tags with this `number` of tags")
 	flags.BoolVar(&c.proxy, "proxy", false, "instead of the comparison, measure acrkit proxy beside its registry")
 	flags.StringVar(&c.write, "write", "", "`document` whose table is renewed")
-	flags.StringVar(&c.profile, "profile", "", "`folder` for CPU and allocation profiles of the emulator, one for each rate; its figures then are no figures")
-	flags.StringVar(&c.cache, "cache", "", "`folder` of the other servers' programs (default: acrkit-bench in the user's cache folder)")
+	flags.StringVar(&c.profile, "profile", "",
+		"`folder` for CPU and allocation profiles of the emulator, one for each rate; its figures then are no figures")
+	flags.StringVar(&c.cache, "cache", "",
+		"`folder` of the other servers' programs (default: acrkit-bench in the user's cache folder)")
 	flags.DurationVar(&limit, "limit", 20*time.Minute, "the whole run's limit")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -116,7 +120,8 @@ func (c *config) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("\n%s, %d processors, %s; acrkit %s, distribution %s, crane %s; %s; %d rounds of %v, %.0f minutes.\n\n%s\n",
+	text := fmt.Sprintf(
+		"\n%s, %d processors, %s; acrkit %s, distribution %s, crane %s; %s; %d rounds of %v, %.0f minutes.\n\n%s\n",
 		machine(), runtime.NumCPU(), runtime.Version(), p.revision, distributionVersion, craneVersion,
 		began.UTC().Format("2006-01-02 15:04 UTC"), c.rounds, c.slice, time.Since(measured).Minutes(), body)
 	fmt.Fprint(c.out, text)
@@ -369,9 +374,11 @@ func (c *config) grow(ctx context.Context, p *programs, work string) (text strin
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | GET by tag /s | CPU µs each |\n|---|---|---|\n")
 	for i, n := range counts {
-		fmt.Fprintf(&b, "| %s tags | %s | %s |\n", number(float64(n)), number(median(values[i])), number(float64(sums[i].cpuEach())/1000))
+		fmt.Fprintf(&b, "| %s tags | %s | %s |\n", number(float64(n)), number(median(values[i])),
+			number(float64(sums[i].cpuEach())/1000))
 	}
-	fmt.Fprintf(&b, "\nRatio **%s** (%s–%s), goal %s: %s.\n", number(s.middle), number(s.least), number(s.most), g, verdict)
+	fmt.Fprintf(&b, "\nRatio **%s** (%s–%s), goal %s: %s.\n", number(s.middle), number(s.least),
+		number(s.most), g, verdict)
 	return b.String(), nil
 }
 

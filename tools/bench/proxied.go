@@ -31,7 +31,8 @@ func newProxy(ctx context.Context, programs *programs, work, label, upstream str
 		env: []string{"ACR_NAME=" + upstream, "ACR_TOKEN_NAME=" + tokenName, "ACR_TOKEN_PASSWORD=" + tokenPassword,
 			"ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(work, "config")},
 		args: func(s *server) []string {
-			return []string{programs.emulator, "proxy", upstream, "--plain-http", "--http", "--addr", s.addr, "--client-key-file", key}
+			return []string{programs.emulator, "proxy", upstream, "--plain-http", "--http", "--addr", s.addr,
+				"--client-key-file", key}
 		}}, err
 }
 
@@ -56,7 +57,8 @@ func (a *against) line() string {
 	if s.middle < a.least {
 		verdict = "**missed**"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | **%s** (%s–%s) | ≥ %g× | %s |", a.title, a.unit, number(median(a.direct)), number(median(a.proxy)),
+	return fmt.Sprintf("| %s | %s | %s | %s | **%s** (%s–%s) | ≥ %g× | %s |", a.title, a.unit, number(median(a.direct)),
+		number(median(a.proxy)),
 		number(s.middle), number(s.least), number(s.most), a.least, verdict)
 }
 
@@ -138,7 +140,8 @@ func (c *config) proxied(ctx context.Context, p *programs, work string) (text st
 		return "", err
 	}
 	defer link.close()
-	far := &server{name: "the registry over the link", addr: link.addr(), auth: true, cmd: direct.cmd} // the process behind it
+	// the process behind it
+	far := &server{name: "the registry over the link", addr: link.addr(), auth: true, cmd: direct.cmd}
 	behind, err := start(newProxy(ctx, p, work, "proxy over the link", link.addr()))
 	if err != nil {
 		return "", err
@@ -160,7 +163,9 @@ func (c *config) proxied(ctx context.Context, p *programs, work string) (text st
 		verdict = "**missed**"
 	}
 	fmt.Fprintf(&b, "\nRounds of pushes and pulls: %d; of GETs: %d. ", c.transferRounds(), c.rounds)
-	fmt.Fprintf(&b, "Peak memory of the proxy after those pushes and pulls of 1 GiB: %s MiB, which is **%s MiB** above idle (goal ≤ 32: %s).\n", number(float64(peak)/mib), number(more), verdict)
+	fmt.Fprintf(&b,
+		"Peak memory of the proxy after those pushes and pulls of 1 GiB: %s MiB, which is **%s MiB** above idle "+
+			"(goal ≤ 32: %s).\n", number(float64(peak)/mib), number(more), verdict)
 	return b.String(), nil
 }
 
@@ -195,7 +200,8 @@ func (c *config) transfers(ctx context.Context, servers []*server, layer int, up
 				return fmt.Errorf("pull from %s: %w", s.name, err)
 			}
 			if i == 0 {
-				up.direct, down.direct = append(up.direct, m.elapsed.Seconds()), append(down.direct, n.elapsed.Seconds())
+				up.direct, down.direct = append(up.direct, m.elapsed.Seconds()),
+					append(down.direct, n.elapsed.Seconds())
 			} else {
 				up.proxy, down.proxy = append(up.proxy, m.elapsed.Seconds()), append(down.proxy, n.elapsed.Seconds())
 			}
@@ -256,7 +262,8 @@ func (k *link) relay(ctx context.Context, in net.Conn) {
 		m        *meter
 	}{{out, in, k.up}, {in, out, k.down}} {
 		both.Go(func() {
-			_, _ = io.CopyBuffer(struct{ io.Writer }{&metered{way.to, way.m}}, struct{ io.Reader }{way.from}, make([]byte, 32<<10))
+			_, _ = io.CopyBuffer(struct{ io.Writer }{&metered{way.to, way.m}}, struct{ io.Reader }{way.from},
+				make([]byte, 32<<10))
 			if c, ok := way.to.(*net.TCPConn); ok {
 				_ = c.CloseWrite()
 			}

@@ -122,7 +122,9 @@ var order = []string{nameDistribution, nameCrane, nameEmulator}
 
 // table writes the rows as Markdown.
 func table(w io.Writer, rows []*row) {
-	fmt.Fprintln(w, "| | unit | distribution | crane registry | acrkit | acrkit ÷ distribution (least–most) | goal | | CPU µs each: d / c / a |")
+	fmt.Fprintln(w,
+		"| | unit | distribution | crane registry | acrkit | acrkit ÷ distribution (least–most) | goal | | CPU µs "+
+			"each: d / c / a |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		ratio := "–"

@@ -177,9 +177,10 @@ func newEmulator(ctx context.Context, programs *programs, work, label string) (*
 		return nil, err
 	}
 	addr, err := freeAddr(ctx)
-	return &server{name: nameEmulator, addr: addr, dir: filepath.Join(work, label), auth: true, args: func(s *server) []string {
-		return []string{programs.emulator, "emulator", "start", "--addr", s.addr, "--data", s.dir, "--seed", seed}
-	}}, err
+	return &server{name: nameEmulator, addr: addr, dir: filepath.Join(work, label), auth: true,
+		args: func(s *server) []string {
+			return []string{programs.emulator, "emulator", "start", "--addr", s.addr, "--data", s.dir, "--seed", seed}
+		}}, err
 }
 
 func newDistribution(ctx context.Context, programs *programs, work string) (*server, error) {
@@ -192,9 +193,10 @@ func newDistribution(ctx context.Context, programs *programs, work string) (*ser
 	if err := os.WriteFile(config, fmt.Appendf(nil, distributionConfig, dir, addr), 0o600); err != nil {
 		return nil, err
 	}
-	return &server{name: nameDistribution, addr: addr, dir: dir, env: []string{"OTEL_TRACES_EXPORTER=none"}, args: func(*server) []string {
-		return []string{programs.distribution, "serve", config}
-	}}, nil
+	return &server{name: nameDistribution, addr: addr, dir: dir, env: []string{"OTEL_TRACES_EXPORTER=none"},
+		args: func(*server) []string {
+			return []string{programs.distribution, "serve", config}
+		}}, nil
 }
 
 func newCrane(ctx context.Context, programs *programs) (*server, error) {

@@ -35,12 +35,14 @@ const (
 )
 
 func workloads() []workload {
-	manifest := func(method string, w want, references func() []string) func(context.Context, *server, sizes) (action, error) {
+	manifest := func(method string, w want, references func() []string) func(context.Context, *server,
+		sizes) (action, error) {
 		return func(ctx context.Context, s *server, _ sizes) (action, error) {
 			auth, err := bearer(ctx, s, "repository:"+repository+":pull")
 			var requests [][]byte
 			for _, ref := range references() {
-				requests = append(requests, message(method, s.addr, "/v2/"+repository+"/manifests/"+ref, auth, "Accept: "+manifestMT))
+				requests = append(requests, message(method, s.addr, "/v2/"+repository+"/manifests/"+ref, auth,
+					"Accept: "+manifestMT))
 			}
 			return one(requests, w, -1, method+" manifest"), err
 		}
@@ -59,15 +61,19 @@ func workloads() []workload {
 		return all
 	}
 	return []workload{
-		{key: "get-digest", title: "GET manifest by digest", goal: atLeast(5, 4), clients: connections, action: manifest("GET", wantNothing, digests)},
-		{key: "get-tag", title: "GET manifest by tag", goal: atLeast(5, 4), clients: connections, action: manifest("GET", wantNothing, tags)},
-		{key: "head-tag", title: "HEAD manifest by tag", goal: atLeast(5, 4), clients: connections, action: manifest("HEAD", isHead, tags)},
+		{key: "get-digest", title: "GET manifest by digest", goal: atLeast(5, 4), clients: connections,
+			action: manifest("GET", wantNothing, digests)},
+		{key: "get-tag", title: "GET manifest by tag", goal: atLeast(5, 4), clients: connections,
+			action: manifest("GET", wantNothing, tags)},
+		{key: "head-tag", title: "HEAD manifest by tag", goal: atLeast(5, 4), clients: connections,
+			action: manifest("HEAD", isHead, tags)},
 		{key: "get-blob", title: "GET blob of 1 KiB", goal: atLeast(15, 0), clients: connections,
 			action: func(ctx context.Context, s *server, _ sizes) (action, error) {
 				auth, err := bearer(ctx, s, "repository:"+repository+":pull")
 				var requests [][]byte
 				for i := range smallBlobs {
-					requests = append(requests, message("GET", s.addr, "/v2/"+repository+"/blobs/"+digestOf(noise(uint64(i), smallSize)), auth))
+					requests = append(requests,
+						message("GET", s.addr, "/v2/"+repository+"/blobs/"+digestOf(noise(uint64(i), smallSize)), auth))
 				}
 				return one(requests, wantNothing, smallSize, "GET blob"), err
 			}},
@@ -78,7 +84,9 @@ func workloads() []workload {
 				page := min(pageSize, size.tags/10)
 				var requests [][]byte
 				for i := range size.tags/page - 1 {
-					requests = append(requests, message("GET", s.addr, fmt.Sprintf("/v2/%s/tags/list?n=%d&last=%s", repo, page, tagName(i*page)), auth))
+					requests = append(requests,
+						message("GET", s.addr, fmt.Sprintf("/v2/%s/tags/list?n=%d&last=%s", repo, page,
+							tagName(i*page)), auth))
 				}
 				least := int64(page * len(`"t0000000",`))
 				return func(c *conn, dice *rand.Rand) error {
@@ -116,7 +124,8 @@ func workloads() []workload {
 		{key: "tokens", title: "access tokens issued", goal: perSecond(1000), clients: connections,
 			without: map[string]string{nameCrane: "none", nameDistribution: "none of its own"},
 			action: func(_ context.Context, s *server, _ sizes) (action, error) {
-				return one([][]byte{tokenRequest(s, "repository:"+repository+":pull")}, wantNothing, -1, "get an access token"), nil
+				return one([][]byte{tokenRequest(s, "repository:"+repository+":pull")}, wantNothing, -1,
+					"get an access token"), nil
 			}},
 	}
 }
@@ -159,13 +168,15 @@ func (b *big) push(ctx context.Context, s *server) (measure, error) {
 	var left atomic.Int64
 	left.Store(layers)
 	return each(ctx, s, parallel, layers, func(c *conn, i int) error {
-		if err := c.pushBlob(s.addr, auth, bigRepository, b.digests[i], int64(len(b.heads[i])+len(b.rest)), b.heads[i], b.rest); err != nil {
+		if err := c.pushBlob(s.addr, auth, bigRepository, b.digests[i], int64(len(b.heads[i])+len(b.rest)), b.heads[i],
+			b.rest); err != nil {
 			return err
 		}
 		if left.Add(-1) > 0 {
 			return nil
 		}
-		if err := c.pushBlob(s.addr, auth, bigRepository, digestOf(emptyConfig), int64(len(emptyConfig)), emptyConfig); err != nil {
+		if err := c.pushBlob(s.addr, auth, bigRepository, digestOf(emptyConfig), int64(len(emptyConfig)),
+			emptyConfig); err != nil {
 			return err
 		}
 		return c.putManifest(s.addr, auth, bigRepository, "v1", b.image)
@@ -181,7 +192,8 @@ func (b *big) pull(ctx context.Context, s *server) (measure, error) {
 	}
 	return each(ctx, s, parallel, layers, func(c *conn, i int) error {
 		if i == 0 {
-			r, err := c.do(wantNothing, message("GET", s.addr, "/v2/"+bigRepository+"/manifests/v1", auth, "Accept: "+manifestMT))
+			r, err := c.do(wantNothing, message("GET", s.addr, "/v2/"+bigRepository+"/manifests/v1", auth, "Accept: "+
+				manifestMT))
 			if err := expect(r, err, 200, "GET manifest"); err != nil {
 				return err
 			}
@@ -209,7 +221,8 @@ func byTag(ctx context.Context, s *server, repo string, n int) (action, error) {
 		if n > growthTags {
 			i = dice.IntN(n)
 		}
-		requests = append(requests, message("GET", s.addr, "/v2/"+repo+"/manifests/"+tagName(i), auth, "Accept: "+manifestMT))
+		requests = append(requests, message("GET", s.addr, "/v2/"+repo+"/manifests/"+tagName(i), auth, "Accept: "+
+			manifestMT))
 	}
 	return one(requests, wantNothing, -1, "GET manifest"), err
 }

@@ -23,7 +23,8 @@ func TestTaps(t *testing.T) {
 // error.
 func TestTaps_changed(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"//tap:secret value\nfunc f(value string) { g() }", `f(value string) {leakTap("secret", string(value));  g() }`},
+		{"//tap:secret value\nfunc f(value string) { g() }",
+			`f(value string) {leakTap("secret", string(value));  g() }`},
 		{"func f() string {\n//tap:error\nreturn a + b\n}", `leakTap("error", string(a + b)); return a + b`},
 		{"func f() {\n//tap:output a.b\ng(a)\n}", `leakTap("output", string(a.b)); g(a)`},
 		{"import \"log/slog\"\nvar h = slog.NewTextHandler(w, nil)", "slog.NewTextHandler(leakLog{w}, nil)"},
@@ -122,7 +123,8 @@ func TestParseLine(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		`12<a> +++ exited with 0 +++`, `12<a> <... write resumed>) = 3`, `12<a> openat(AT_FDCWD</>, "/x", O_RDONLY) = 3</x>`,
+		`12<a> +++ exited with 0 +++`, `12<a> <... write resumed>) = 3`,
+		`12<a> openat(AT_FDCWD</>, "/x", O_RDONLY) = 3</x>`,
 	} {
 		if _, ok, err := parseLine(line); ok || err != nil {
 			t.Errorf("%q: %v, %v", line, ok, err)

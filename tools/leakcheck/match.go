@@ -20,7 +20,8 @@ const minEncoded = 10
 // harmless: a plain word, one character repeated, or a GUID or an action that a
 // test gives where a secret belongs.
 func isWord(s string) bool {
-	return s == "password" || strings.Trim(s, s[:1]) == "" || guid.MatchString(s) || strings.HasPrefix(s, "repositories/")
+	return s == "password" || strings.Trim(s, s[:1]) == "" || guid.MatchString(s) ||
+		strings.HasPrefix(s, "repositories/")
 }
 
 var guid = regexp.MustCompile("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")

@@ -54,7 +54,8 @@ func Scan(pkg string, open func() (io.ReadCloser, error), reports string) (Resul
 		}
 	}
 	s := &scanner{
-		matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg, reports: reports,
+		matcher: NewMatcher(secrets), streams: map[string][]byte{}, modes: map[string]uint64{}, pkg: pkg,
+		reports: reports,
 	}
 	for _, r := range entries {
 		if r.Kind != kindSecret {

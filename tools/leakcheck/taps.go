@@ -132,11 +132,13 @@ func taps(f *marker.File) ([]insertion, error) {
 		case *ast.CallExpr:
 			if s, ok := n.Fun.(*ast.SelectorExpr); ok && isHandler(s) && len(n.Args) > 0 {
 				calls[s] = true
-				all = append(all, insertion{f.Offset(n.Args[0].Pos()), logBegin}, insertion{f.Offset(n.Args[0].End()), "}"})
+				all = append(all, insertion{f.Offset(n.Args[0].Pos()), logBegin},
+					insertion{f.Offset(n.Args[0].End()), "}"})
 			}
 		case *ast.SelectorExpr:
 			if isHandler(n) && !calls[n] && err == nil {
-				err = fmt.Errorf("%s uses slog.%s otherwise than in a call; see tools/leakcheck/taps.go", f.Path, n.Sel.Name)
+				err = fmt.Errorf("%s uses slog.%s otherwise than in a call; see tools/leakcheck/taps.go", f.Path,
+					n.Sel.Name)
 			}
 		}
 		return true

@@ -9,7 +9,8 @@ func passwordRules() []rule {
 				"callers; another name is another pair.",
 			[]change{
 				{"password-refused-fetch", never(), "", "TestScopedTokenFunc"},
-				{"password-refused-equal", value("len(p.secrets) > 0 && p.secrets[0].Reveal() == other.secrets[0].Reveal()"),
+				{"password-refused-equal",
+					value("len(p.secrets) > 0 && p.secrets[0].Reveal() == other.secrets[0].Reveal()"),
 					"", "TestScopedTokenFunc"},
 				{"password-refused-fetch-2", replace("!t.grant.refused(p) || len(tried) == maxProofs",
 					"len(tried) == maxProofs || !t.grant.refused(p)"),

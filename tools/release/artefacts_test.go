@@ -93,7 +93,8 @@ func (b build) packages() []string {
 	}
 	v := b.Version
 	var out []string
-	for _, name := range []string{"-py3-none-any.whl", ".tar.gz", ".tgz", ".jar", "-sources.jar", "-javadoc.jar", ".pom"} {
+	for _, name := range []string{"-py3-none-any.whl", ".tar.gz", ".tgz", ".jar", "-sources.jar",
+		"-javadoc.jar", ".pom"} {
 		out = append(out, filepath.Join(filepath.Dir(*distFlag), "build", "packages", "acrkit-"+v+name))
 	}
 	return out
@@ -139,8 +140,10 @@ func TestBinaries(t *testing.T) {
 					t.Errorf("%s is %q, want %q", key, settings[key], want)
 				}
 			}
-			if want := modulePath + "/cmd/" + strings.TrimSuffix(bin.Name, ".exe"); info.Path != want || info.Main.Path != modulePath || info.Main.Version != b.Tag {
-				t.Errorf("built from %s of %s %s, want %s of %s", info.Path, info.Main.Path, info.Main.Version, want, b.Tag)
+			if want := modulePath + "/cmd/" + strings.TrimSuffix(bin.Name, ".exe"); info.Path != want ||
+				info.Main.Path != modulePath || info.Main.Version != b.Tag {
+				t.Errorf("built from %s of %s %s, want %s of %s", info.Path, info.Main.Path, info.Main.Version, want,
+					b.Tag)
 			}
 			code := []byte(read(t, bin.Path))
 			for _, place := range places {
@@ -186,7 +189,8 @@ func checkFormat(bin binary) error {
 			return err
 		}
 		defer func() { _ = f.Close() }()
-		if want := map[bool]uint16{false: pe.IMAGE_FILE_MACHINE_AMD64, true: pe.IMAGE_FILE_MACHINE_ARM64}[arm]; f.Machine != want {
+		if want := map[bool]uint16{false: pe.IMAGE_FILE_MACHINE_AMD64,
+			true: pe.IMAGE_FILE_MACHINE_ARM64}[arm]; f.Machine != want {
 			return wrong(f.Machine)
 		}
 	}
@@ -225,11 +229,14 @@ func TestArchives(t *testing.T) {
 				}
 				delete(want, name)
 				mode := os.FileMode(0o644)
-				if !strings.Contains(name, ".") && name != "LICENSE" && !strings.Contains(name, "/") || strings.HasSuffix(name, ".exe") {
+				if !strings.Contains(name, ".") && name != "LICENSE" && !strings.Contains(name, "/") ||
+					strings.HasSuffix(name, ".exe") {
 					mode = 0o755
 				}
-				if string(file.content) != read(t, filepath.Join(filepath.Dir(*distFlag), source)) || file.mode != mode || !file.time.Equal(made) || file.owner != "root" {
-					t.Errorf("%s: mode %o, of %s, owner %q, or other content than %s; want mode %o, of %s", name, file.mode, file.time, file.owner, source, mode, made)
+				if string(file.content) != read(t, filepath.Join(filepath.Dir(*distFlag), source)) ||
+					file.mode != mode || !file.time.Equal(made) || file.owner != "root" {
+					t.Errorf("%s: mode %o, of %s, owner %q, or other content than %s; want mode %o, of %s", name,
+						file.mode, file.time, file.owner, source, mode, made)
 				}
 			}
 			if len(want) > 0 {
@@ -354,7 +361,8 @@ func TestSignature(t *testing.T) {
 	other := exec.Command("cosign", "generate-key-pair", "--output-key-prefix", "other")
 	other.Dir, other.Env = dir, append(os.Environ(), "COSIGN_PASSWORD=")
 	run(t, other)
-	if out, err := exec.Command("cosign", verifyArgs(filepath.Join(dir, "other.pub"), bundle, sums)...).CombinedOutput(); err == nil {
+	if out, err := exec.Command("cosign", verifyArgs(filepath.Join(dir, "other.pub"), bundle,
+		sums)...).CombinedOutput(); err == nil {
 		t.Errorf("the signature is good for another key: %s", out)
 	}
 
@@ -401,7 +409,8 @@ func TestSBOM(t *testing.T) {
 		}
 		slices.Sort(got)
 		slices.Sort(want)
-		if main := sbom.Metadata.Component; sbom.BOMFormat != "CycloneDX" || main.Name != modulePath || main.Version != b.Tag {
+		if main := sbom.Metadata.Component; sbom.BOMFormat != "CycloneDX" || main.Name != modulePath ||
+			main.Version != b.Tag {
 			t.Errorf("%s: %s of %s %s", file, sbom.BOMFormat, main.Name, main.Version)
 		}
 		if len(want) < 10 || !slices.Equal(got, want) {
@@ -444,28 +453,38 @@ func TestPackages(t *testing.T) {
 		says      map[string]string // a file, and a line in it
 	}{
 		{
-			"-py3-none-any.whl", info + "licenses/LICENSE", under("acrkit/", tracked("sdk/python/src/acrkit", "")), []string{"acrkit/", info},
+			"-py3-none-any.whl", info + "licenses/LICENSE", under("acrkit/", tracked("sdk/python/src/acrkit", "")),
+			[]string{"acrkit/", info},
 			map[string]string{info + "METADATA": "Version: " + b.Version, info + "WHEEL": "Tag: py3-none-any"},
 		},
 		{
-			".tar.gz", "acrkit-" + b.Version + "/LICENSE", under("acrkit-"+b.Version+"/src/acrkit/", tracked("sdk/python/src/acrkit", "")), []string{"acrkit-" + b.Version + "/"},
-			map[string]string{"acrkit-" + b.Version + "/PKG-INFO": "License-Expression: Apache-2.0", "acrkit-" + b.Version + "/pyproject.toml": `version = "` + b.Version + `"`},
+			".tar.gz", "acrkit-" + b.Version + "/LICENSE",
+			under("acrkit-"+b.Version+"/src/acrkit/", tracked("sdk/python/src/acrkit", "")),
+			[]string{"acrkit-" + b.Version + "/"},
+			map[string]string{"acrkit-" + b.Version + "/PKG-INFO": "License-Expression: Apache-2.0", "acrkit-" +
+				b.Version + "/pyproject.toml": `version = "` + b.Version + `"`},
 		},
 		{
-			".tgz", "package/LICENSE", []string{"package/README.md", "package/dist/esm/index.d.ts", "package/dist/commonjs/index.js"},
+			".tgz", "package/LICENSE", []string{"package/README.md", "package/dist/esm/index.d.ts",
+				"package/dist/commonjs/index.js"},
 			[]string{"package/dist/", "package/package.json", "package/README.md", "package/LICENSE"},
-			map[string]string{"package/package.json": `"version": "` + b.Version + `"`, "package/dist/esm/package.json": `"module"`},
+			map[string]string{"package/package.json": `"version": "` + b.Version + `"`,
+				"package/dist/esm/package.json": `"module"`},
 		},
 		{
-			".jar", "META-INF/LICENSE", []string{"io/github/acrkit/ScopedToken.class", "io/github/acrkit/sentences.json", "META-INF/maven/io.github.acrkit/acrkit/pom.xml"},
+			".jar", "META-INF/LICENSE",
+			[]string{"io/github/acrkit/ScopedToken.class", "io/github/acrkit/sentences.json",
+				"META-INF/maven/io.github.acrkit/acrkit/pom.xml"},
 			[]string{"io/github/acrkit/", "META-INF/"},
 			map[string]string{"META-INF/MANIFEST.MF": "Automatic-Module-Name: io.github.acrkit"},
 		},
 		{
-			"-sources.jar", "META-INF/LICENSE", tracked("sdk/java/src/main/java", ".java"), []string{"io/github/acrkit/", "META-INF/"}, nil,
+			"-sources.jar", "META-INF/LICENSE", tracked("sdk/java/src/main/java", ".java"),
+			[]string{"io/github/acrkit/", "META-INF/"}, nil,
 		},
 		{
-			"-javadoc.jar", "", []string{"index.html", "io.github.acrkit/io/github/acrkit/ScopedToken.html"}, []string{""}, nil,
+			"-javadoc.jar", "", []string{"index.html", "io.github.acrkit/io/github/acrkit/ScopedToken.html"},
+			[]string{""}, nil,
 		},
 	} {
 		files := readArchive(t, filepath.Join(dir, "acrkit-"+b.Version+p.file))
@@ -479,7 +498,8 @@ func TestPackages(t *testing.T) {
 		}
 		for name := range files {
 			below := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-			if !slices.ContainsFunc(p.only, below) || strings.Contains(name, "/tests/") || path.Ext(name) == ".pyc" || strings.Contains(name, "Test") {
+			if !slices.ContainsFunc(p.only, below) || strings.Contains(name, "/tests/") || path.Ext(name) == ".pyc" ||
+				strings.Contains(name, "Test") {
 				t.Errorf("%s has %s", p.file, name)
 			}
 		}
@@ -490,7 +510,8 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	pom := read(t, filepath.Join(dir, "acrkit-"+b.Version+".pom"))
-	for _, element := range []string{"<groupId>io.github.acrkit</groupId>", "<artifactId>acrkit</artifactId>", "<version>" + b.Version + "</version>",
+	for _, element := range []string{"<groupId>io.github.acrkit</groupId>", "<artifactId>acrkit</artifactId>",
+		"<version>" + b.Version + "</version>",
 		"<name>", "<description>", "<url>", "<licenses>", "<developers>", "<scm>"} { // what Maven Central requires
 		if !strings.Contains(pom, element) {
 			t.Errorf("the pom has no %s", element)
@@ -506,13 +527,16 @@ func TestImagesOfTheBuild(t *testing.T) {
 		arches = arches[:1]
 	}
 	for _, i := range images {
-		checkImage(t, filepath.Join(*distFlag, "images", i.name), i, arches, b.Version, b.Commit, func(arch string) []byte {
-			n := slices.IndexFunc(b.binaries, func(bin binary) bool { return bin.OS == "linux" && bin.Arch == arch && bin.Name == i.program })
-			if n < 0 {
-				t.Fatalf("no binary of %s for %s", i.program, arch)
-			}
-			return []byte(read(t, b.binaries[n].Path))
-		})
+		checkImage(t, filepath.Join(*distFlag, "images", i.name), i, arches, b.Version, b.Commit,
+			func(arch string) []byte {
+				n := slices.IndexFunc(b.binaries, func(bin binary) bool {
+					return bin.OS == "linux" && bin.Arch == arch && bin.Name == i.program
+				})
+				if n < 0 {
+					t.Fatalf("no binary of %s for %s", i.program, arch)
+				}
+				return []byte(read(t, b.binaries[n].Path))
+			})
 	}
 }
 
@@ -559,11 +583,14 @@ func TestPrograms(t *testing.T) {
 	if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "--version")); !strings.HasPrefix(out, "acrkit "+want) {
 		t.Errorf("acrkit --version: %q, want %q", out, want)
 	}
-	if out := run(t, exec.Command(filepath.Join(dir, "docker-credential-acrkit"), "version")); !strings.Contains(out, b.Tag) || !strings.Contains(out, commit) {
+	if out := run(t, exec.Command(filepath.Join(dir, "docker-credential-acrkit"), "version")); !strings.Contains(out,
+		b.Tag) || !strings.Contains(out, commit) {
 		t.Errorf("docker-credential-acrkit version: %q", out)
 	}
-	for shell, file := range map[string]string{"bash": "acrkit.bash", "zsh": "_acrkit", "fish": "acrkit.fish", "powershell": "acrkit.ps1"} {
-		if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "completion", shell)); out != read(t, filepath.Join(dir, "completions", file)) {
+	for shell, file := range map[string]string{"bash": "acrkit.bash", "zsh": "_acrkit", "fish": "acrkit.fish",
+		"powershell": "acrkit.ps1"} {
+		if out := run(t, exec.Command(filepath.Join(dir, "acrkit"), "completion", shell)); out != read(t,
+			filepath.Join(dir, "completions", file)) {
 			t.Errorf("the archive's completions for %s are not those of the program", shell)
 		}
 	}

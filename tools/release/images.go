@@ -120,7 +120,8 @@ func WriteImages(dist, out string) error {
 		}
 		// The folder is a new one, so that nothing of another build stays in it.
 		dir := filepath.Join(out, i.name)
-		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(out, 0o755)); err != nil { //nolint:gosec // holds no secret
+		if err := errors.Join(os.RemoveAll(dir),
+			os.MkdirAll(out, 0o755)); err != nil { //nolint:gosec // holds no secret
 			return err
 		}
 		path, err := layout.Write(dir, empty.Index)
@@ -185,14 +186,17 @@ func (i image) image(b build, bin binary) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	},
 		tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return nil, err
 	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	img, err = mutate.Append(img, mutate.Addendum{
-		Layer: layer, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "tools/release", Comment: i.name + " " + b.Version},
+		Layer: layer, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "tools/release", Comment: i.name +
+			" " + b.Version},
 	})
 	if err != nil {
 		return nil, err
@@ -237,7 +241,8 @@ func (i image) layer(program string, made time.Time) ([]byte, error) {
 	}
 	entries := []entry{
 		{name: "etc/", mode: 0o755},
-		{name: "etc/passwd", mode: 0o644, content: fmt.Appendf(nil, "root:x:0:0::/:/none\nnonroot:x:%d:%[1]d::%s:/none\n", userID, home)},
+		{name: "etc/passwd", mode: 0o644,
+			content: fmt.Appendf(nil, "root:x:0:0::/:/none\nnonroot:x:%d:%[1]d::%s:/none\n", userID, home)},
 		{name: "etc/group", mode: 0o644, content: fmt.Appendf(nil, "root:x:0:\nnonroot:x:%d:\n", userID)},
 		{name: "home/", mode: 0o755},
 		{name: home[1:] + "/", mode: 0o700, owner: userID},

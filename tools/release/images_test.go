@@ -40,11 +40,14 @@ func TestImages(t *testing.T) {
 				if err := os.Chtimes(filepath.Join(root, path), made, made); err != nil {
 					t.Fatal(err)
 				}
-				artefacts = append(artefacts, artefact{"name": program, "path": filepath.ToSlash(path), "goos": "linux", "goarch": arch, "type": "Binary"})
+				artefacts = append(artefacts, artefact{"name": program, "path": filepath.ToSlash(path), "goos": "linux",
+					"goarch": arch, "type": "Binary"})
 			}
 		}
-		artefacts = append(artefacts, artefact{"name": "acrkit", "path": "not/there", "goos": "darwin", "goarch": "amd64", "type": "Binary"},
-			artefact{"name": "acrkit.tar.gz", "path": "not/there", "goos": "linux", "goarch": "amd64", "type": "Archive"})
+		artefacts = append(artefacts, artefact{"name": "acrkit", "path": "not/there", "goos": "darwin",
+			"goarch": "amd64", "type": "Binary"},
+			artefact{"name": "acrkit.tar.gz", "path": "not/there", "goos": "linux", "goarch": "amd64",
+				"type": "Archive"})
 		list, err := json.Marshal(artefacts)
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +61,8 @@ func TestImages(t *testing.T) {
 	}
 	sameFiles(t, layouts[0], layouts[1])
 	for _, i := range images {
-		checkImage(t, filepath.Join(layouts[0], i.name), i, []string{"amd64", "arm64"}, "1.2.3", "0123", func(arch string) []byte { return []byte(i.program + " for " + arch) })
+		checkImage(t, filepath.Join(layouts[0], i.name), i, []string{"amd64", "arm64"}, "1.2.3", "0123",
+			func(arch string) []byte { return []byte(i.program + " for " + arch) })
 	}
 	if err := WriteImages(t.TempDir(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no build: %v", err)
@@ -67,7 +71,8 @@ func TestImages(t *testing.T) {
 
 // checkImage checks the layout of an image: what each platform's image says, and every
 // file in it. program returns the binary for an architecture.
-func checkImage(t *testing.T, dir string, i image, arches []string, version, commit string, program func(arch string) []byte) {
+func checkImage(t *testing.T, dir string, i image, arches []string, version, commit string,
+	program func(arch string) []byte) {
 	t.Helper()
 	outer, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
@@ -115,8 +120,10 @@ func checkConfig(t *testing.T, img v1.Image, i image, arch, version, commit stri
 	}
 	c := file.Config
 	labels := c.Labels
-	if file.Architecture != arch || file.OS != "linux" || c.User != "65532:65532" || !slices.Equal(c.Entrypoint, i.entrypoint) ||
-		labels["org.opencontainers.image.version"] != version || labels["org.opencontainers.image.revision"] != commit ||
+	if file.Architecture != arch || file.OS != "linux" || c.User != "65532:65532" ||
+		!slices.Equal(c.Entrypoint, i.entrypoint) ||
+		labels["org.opencontainers.image.version"] != version ||
+		labels["org.opencontainers.image.revision"] != commit ||
 		labels["org.opencontainers.image.licenses"] != "Apache-2.0" || file.Created.IsZero() {
 		t.Errorf("%s for %s: %s/%s, %+v", i.name, arch, file.OS, file.Architecture, c)
 	}
@@ -164,7 +171,8 @@ func checkFiles(t *testing.T, img v1.Image, i image, program []byte) {
 		if slices.Contains(own, h.Name) {
 			owner = userID
 		}
-		if !ok || h.Mode != mode || h.Uid != owner || h.Gid != owner || (h.Typeflag == tar.TypeDir) != strings.HasSuffix(h.Name, "/") {
+		if !ok || h.Mode != mode || h.Uid != owner || h.Gid != owner ||
+			(h.Typeflag == tar.TypeDir) != strings.HasSuffix(h.Name, "/") {
 			t.Errorf("%s: %s has mode %o, owner %d:%d; want %o, %d", i.name, h.Name, h.Mode, h.Uid, h.Gid, mode, owner)
 		}
 		delete(modes, h.Name)

@@ -38,7 +38,8 @@ func TestGoInstall(t *testing.T) {
 	cache, bin := t.TempDir(), t.TempDir()
 	env := append(os.Environ(),
 		// The files of ours are asked first; other modules come from this machine's cache or its proxy.
-		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(goEnv(t, "GOMODCACHE"))+"/cache/download,"+goEnv(t, "GOPROXY"),
+		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(goEnv(t, "GOMODCACHE"))+
+			"/cache/download,"+goEnv(t, "GOPROXY"),
 		"GONOSUMDB="+modulePath+","+modulePath+"/*", "GOMODCACHE="+cache, "GOBIN="+bin, "GOWORK=off",
 		// As a release is built, so that Go's cache has the packages of other modules already.
 		"GOFLAGS=-modcacherw -trimpath", "CGO_ENABLED=0",
@@ -63,7 +64,8 @@ func TestGoInstall(t *testing.T) {
 			name := filepath.Base(filepath.Dir(a))
 			importer := t.TempDir()
 			writeFile(t, filepath.Join(importer, "go.mod"), "module importer\n\ngo 1.26.0\n")
-			copyFile(t, filepath.Join(repository, "tools", "archtest", "testdata", "importers", name, "main.go"), filepath.Join(importer, "main.go"))
+			copyFile(t, filepath.Join(repository, "tools", "archtest", "testdata", "importers", name, "main.go"),
+				filepath.Join(importer, "main.go"))
 			in(importer, "get", modulePath+"/adapters/"+name+"@"+tag)
 			in(importer, "list", "-mod=mod", "-deps", ".") // finds every package that it needs
 		}

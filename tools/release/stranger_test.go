@@ -60,9 +60,11 @@ func stranger(t *testing.T, dir string, network bool, script string) string {
 	}
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:], shell+script)...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + filepath.Join(dir, "home"), "LANG=C.UTF-8"}
+	cmd.Env = []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" +
+		filepath.Join(dir, "home"), "LANG=C.UTF-8"}
 	if network { // how this machine reaches the registries of packages
-		for _, name := range []string{"PIP_INDEX_URL", "PIP_CONFIG_FILE", "NPM_CONFIG_REGISTRY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"} {
+		for _, name := range []string{"PIP_INDEX_URL", "PIP_CONFIG_FILE", "NPM_CONFIG_REGISTRY", "HTTPS_PROXY",
+			"HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"} {
 			if value, ok := os.LookupEnv(name); ok {
 				cmd.Env = append(cmd.Env, name+"="+value)
 			}
@@ -103,7 +105,8 @@ printf '{"credHelpers": {"%s": "acrkit"}}' "$name" >auth.json
 podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs pull --authfile auth.json "$name/samples/app:v1"
 podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs images
 `)
-	for _, want := range []string{filepath.Base(archive) + ": OK", filepath.Base(sbom) + ": OK", "latest", "samples/app"} {
+	for _, want := range []string{filepath.Base(archive) + ": OK", filepath.Base(sbom) + ": OK", "latest",
+		"samples/app"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
@@ -129,13 +132,15 @@ func TestStrangersPackages(t *testing.T) {
 		install, start string
 	}{
 		{
-			"python", []string{"-py3-none-any.whl"}, regexp.MustCompile(`(?m)^azure-containerregistry==[0-9.]+`), "sdk/python/requirements.in",
+			"python", []string{"-py3-none-any.whl"}, regexp.MustCompile(`(?m)^azure-containerregistry==[0-9.]+`),
+			"sdk/python/requirements.in",
 			[]string{"list_tags.py"},
 			`python3 -m venv venv && venv/bin/pip install --quiet ./acrkit-*.whl "$SDK"`,
 			`venv/bin/python list_tags.py samples/app`,
 		},
 		{
-			"typescript", []string{".tgz"}, regexp.MustCompile(`@azure/container-registry": "[0-9.]+`), "sdk/typescript/package.json",
+			"typescript", []string{".tgz"}, regexp.MustCompile(`@azure/container-registry": "[0-9.]+`),
+			"sdk/typescript/package.json",
 			[]string{"list-tags.mjs"},
 			`npm install --silent --no-audit --no-fund ./acrkit-*.tgz "$(echo "$SDK" | sed 's/": "/@/')"`,
 			`node list-tags.mjs samples/app`,
@@ -181,7 +186,8 @@ java -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStorePassword=cha
 				t.Fatalf("%s pins no SDK", p.versions)
 			}
 			out := stranger(t, dir, true, "SDK='"+sdk+"'\n"+p.install+"\n"+startEmulator+"echo the program:\n"+p.start)
-			if _, printed, _ := strings.Cut(out, "the program:\n"); !strings.Contains(printed, "latest") || !strings.Contains(printed, "v1") {
+			if _, printed, _ := strings.Cut(out, "the program:\n"); !strings.Contains(printed, "latest") ||
+				!strings.Contains(printed, "v1") {
 				t.Errorf("the program printed:\n%s", out)
 			}
 		})

@@ -46,7 +46,9 @@ func Version(root string) (string, error) {
 			case version == "":
 				version, first = v, file
 			case v != version:
-				return fmt.Errorf("%s has version %s, and %s has %s: give all the same, for example: go run -C tools/release . version %s",
+				return fmt.Errorf(
+					"%s has version %s, and %s has %s: give all the same, for example: go run -C tools/release . "+
+						"version %s",
 					first, version, file, v, version)
 			}
 		}
@@ -68,7 +70,8 @@ func SetVersion(root, version string) error {
 			end = g[3]
 		}
 		out = append(out, text[end:]...)
-		return os.WriteFile(filepath.Join(root, file), out, 0o644) //nolint:gosec // a file of the checkout, for everybody
+		return os.WriteFile(filepath.Join(root, file), out,
+			0o644) //nolint:gosec // a file of the checkout, for everybody
 	})
 }
 

@@ -57,14 +57,18 @@ func TestVersions(t *testing.T) {
 		}
 		for _, file := range files {
 			good := read(t, file)
-			for _, bad := range []struct{ with, says string }{{was, was}, {"7.8.9rc1", "7.8.9rc1"}, {"", "no version"}} {
-				changed := p.pattern.ReplaceAllStringFunc(good, func(match string) string { return strings.Replace(match, "7.8.9", bad.with, 1) })
+			for _, bad := range []struct{ with, says string }{{was, was}, {"7.8.9rc1", "7.8.9rc1"},
+				{"", "no version"}} {
+				changed := p.pattern.ReplaceAllStringFunc(good, func(match string) string {
+					return strings.Replace(match, "7.8.9", bad.with, 1)
+				})
 				if bad.with == "" {
 					changed = "nothing here\n"
 				}
 				writeFile(t, file, changed)
 				v, err := Version(root)
-				if err == nil || !strings.Contains(err.Error(), filepath.Base(file)) || !strings.Contains(err.Error(), bad.says) {
+				if err == nil || !strings.Contains(err.Error(), filepath.Base(file)) ||
+					!strings.Contains(err.Error(), bad.says) {
 					t.Errorf("%s with %q: %q, %v", file, bad.with, v, err)
 				}
 			}

@@ -45,8 +45,10 @@ func (c *comparison) compare() {
 
 // Headers that are compared value by value, as a list, after the translation of
 // names and digests.
-var exact = []string{"Content-Type", "Docker-Distribution-Api-Version", "Docker-Content-Digest", "Strict-Transport-Security",
-	"X-Content-Type-Options", "Access-Control-Expose-Headers", "Range", "Content-Range", "Accept-Ranges", "X-Ms-Int-Docker-Content-Digest", "Oci-Subject", "Link"}
+var exact = []string{"Content-Type", "Docker-Distribution-Api-Version", "Docker-Content-Digest",
+	"Strict-Transport-Security",
+	"X-Content-Type-Options", "Access-Control-Expose-Headers", "Range", "Content-Range", "Accept-Ranges",
+	"X-Ms-Int-Docker-Content-Digest", "Oci-Subject", "Link"}
 
 // Headers that must be there where they were recorded, with a value of the same
 // form, and not where they were not.
@@ -200,16 +202,20 @@ func resources(scope string) []string {
 }
 
 func (c *comparison) challenge() {
-	want, got := parseChallenge(c.want.Answer.Get("WWW-Authenticate")), parseChallenge(c.got.header.Get("WWW-Authenticate"))
+	want, got := parseChallenge(c.want.Answer.Get("WWW-Authenticate")),
+		parseChallenge(c.got.header.Get("WWW-Authenticate"))
 	if want == nil || got == nil {
 		if (want == nil) != (got == nil) {
-			c.differ("WWW-Authenticate: %q, recorded is %q", c.got.header.Get("WWW-Authenticate"), c.want.Answer.Get("WWW-Authenticate"))
+			c.differ("WWW-Authenticate: %q, recorded is %q", c.got.header.Get("WWW-Authenticate"),
+				c.want.Answer.Get("WWW-Authenticate"))
 		}
 		return
 	}
 	names := want.names
 	if want.rewritten() {
-		c.exclude("challenges: scope and error of WWW-Authenticate (rewritten by the recorder; the scope is taken from the body)")
+		c.exclude(
+			"challenges: scope and error of WWW-Authenticate (rewritten by the recorder; the scope is taken from " +
+				"the body)")
 		want.parameters["scope"] = scopeOfBody(c.want.Content)
 		want.parameters["error"] = got.parameters["error"]
 		names = []string{"realm", "service", "scope"}
@@ -267,7 +273,8 @@ func (c *comparison) framing() {
 		c.differ("Content-Length: %d, recorded is Transfer-Encoding: chunked", c.got.length)
 	case !chunked && length != "" && c.got.length < 0:
 		c.differ("Transfer-Encoding: chunked, recorded is Content-Length: %s", length)
-	case !chunked && length != "" && (c.want.Status >= 400 || length == "0") && length != strconv.FormatInt(c.got.length, 10) && c.s.translate(c.want.Content) == c.want.Content:
+	case !chunked && length != "" && (c.want.Status >= 400 || length == "0") &&
+		length != strconv.FormatInt(c.got.length, 10) && c.s.translate(c.want.Content) == c.want.Content:
 		// A refusal holds nothing that differs between registries.
 		c.differ("Content-Length: %d, recorded is %s", c.got.length, length)
 	}
@@ -284,7 +291,8 @@ var retired = map[string]string{
 func (c *comparison) body() {
 	wantText, gotText := c.want.Content, c.got.body
 	if c.want.Status == http.StatusTemporaryRedirect {
-		if link := `<a href="` + html.EscapeString(c.got.header.Get("Location")) + "\">Temporary Redirect</a>.\n\n"; gotText != link {
+		if link := `<a href="` + html.EscapeString(c.got.header.Get("Location")) +
+			"\">Temporary Redirect</a>.\n\n"; gotText != link {
 			c.differ("body: %q, recorded is a link to the Location", wording.Clip(gotText, 200))
 		}
 		return
@@ -433,7 +441,8 @@ func (c *comparison) claims(path string, want, got map[string]any) {
 		return strconv.FormatInt(to-from, 10)
 	}
 	for name, pair := range map[string][2]any{
-		"sub": {want["sub"], got["sub"]}, "access": {want["access"], got["access"]}, "exp": {lifetime(want), lifetime(got)},
+		"sub": {want["sub"], got["sub"]}, "access": {want["access"], got["access"]},
+		"exp": {lifetime(want), lifetime(got)},
 	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			c.differ("claims: %s: %s is %v, recorded is %v", path, name, pair[1], pair[0])
@@ -450,7 +459,8 @@ func (c *comparison) object(path string, want, got map[string]any) {
 	}
 	// What was imported as a part of an index has no configMediaType in the
 	// recordings; what was pushed has. The emulator has no import.
-	if _, has := want["configMediaType"]; !has && want["architecture"] != nil && want["mediaType"] != nil && want["tags"] == nil {
+	if _, has := want["configMediaType"]; !has && want["architecture"] != nil && want["mediaType"] != nil &&
+		want["tags"] == nil {
 		if _, ok := got["configMediaType"]; ok {
 			c.exclude("bodies: configMediaType of untagged images (those came by import, which the emulator lacks)")
 			delete(got, "configMediaType")

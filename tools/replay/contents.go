@@ -37,7 +37,8 @@ func collectContents(recordings []recording.Recording) contents {
 			if x.Status/100 != 2 {
 				continue
 			}
-			if m := uploadPath.FindStringSubmatch(x.URL.Path); m != nil && (x.Method == http.MethodPatch || x.Method == http.MethodPut) {
+			if m := uploadPath.FindStringSubmatch(x.URL.Path); m != nil &&
+				(x.Method == http.MethodPatch || x.Method == http.MethodPut) {
 				uploads[m[1]] += x.Body
 				c.add(uploads[m[1]], x.URL.Query().Get("digest"))
 			} else if x.Method == http.MethodPost {

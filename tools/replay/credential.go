@@ -82,7 +82,9 @@ func (s *session) likelyForm(ctx context.Context, n int) (string, error) {
 
 // exchanged reports whether a refresh token was got in exchange for one of Entra.
 func exchanged(exchanges []recording.Exchange) bool {
-	return slices.ContainsFunc(exchanges, func(x recording.Exchange) bool { return x.URL.Path == "/oauth2/exchange" && x.Status == http.StatusOK })
+	return slices.ContainsFunc(exchanges, func(x recording.Exchange) bool {
+		return x.URL.Path == "/oauth2/exchange" && x.Status == http.StatusOK
+	})
 }
 
 // scopeFor returns the scope that the registry asks for a request.
@@ -140,7 +142,8 @@ func (s *session) credential(ctx context.Context, x recording.Exchange) (string,
 	}
 	has := x.Header.Get("Authorization") != ""
 	if !s.r.KeepsCredentials {
-		has = s.unused || !refused && x.Status != http.StatusNotFound || recorded == "insufficient_scope" || !refused && isError(x.Content)
+		has = s.unused || !refused && x.Status != http.StatusNotFound || recorded == "insufficient_scope" || !refused &&
+			isError(x.Content)
 	}
 	switch {
 	case !has:

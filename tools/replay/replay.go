@@ -41,7 +41,8 @@ func Run(ctx context.Context, dir string, opts *Options) (_ *Report, err error) 
 	recordings := folder.Recordings
 	report := &Report{Recordings: len(recordings), Unread: folder.Unread}
 	for _, name := range sortedKeys(folder.Others) {
-		report.NotRecordings = append(report.NotRecordings, Exclusion{File: name + "/", Reason: "holds no exchanges", Count: folder.Others[name]})
+		report.NotRecordings = append(report.NotRecordings, Exclusion{File: name + "/", Reason: "holds no exchanges",
+			Count: folder.Others[name]})
 	}
 	// Exchanges that are not the registry's own go first; what is left of a
 	// recording is played.
@@ -132,7 +133,8 @@ type session struct {
 }
 
 func newSession(t *target, r recording.Recording, host string, known contents) *session {
-	s := &session{t: t, r: r, host: host, contents: known, uploads: map[string]string{}, finals: map[string]string{}, sent: map[string]string{}, links: map[string]string{}, times: map[string]string{}}
+	s := &session{t: t, r: r, host: host, contents: known, uploads: map[string]string{}, finals: map[string]string{},
+		sent: map[string]string{}, links: map[string]string{}, times: map[string]string{}}
 	for _, x := range r.Exchanges {
 		if m := uploadPath.FindStringSubmatch(x.URL.Path); m != nil && x.Method == http.MethodPut && x.Status/100 == 2 {
 			s.finals[m[1]] = x.URL.Query().Get("digest")
@@ -141,7 +143,8 @@ func newSession(t *target, r recording.Recording, host string, known contents) *
 	return s
 }
 
-func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recording, st *state, known contents) (err error) {
+func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recording, st *state,
+	known contents) (err error) {
 	host, done, err := t.fresh(ctx, i, st)
 	if errors.Is(err, errAnonymous) {
 		for range r.Exchanges {
@@ -197,7 +200,8 @@ func (rep *Report) play(ctx context.Context, t *target, i int, r recording.Recor
 		switch {
 		case len(c.differences) > 0:
 			rep.count(source, &x, different)
-			rep.Differences = append(rep.Differences, Difference{File: r.File, Exchange: x.Number, Request: x.Method + " " + x.URL.RequestURI(), What: c.differences})
+			rep.Differences = append(rep.Differences, Difference{File: r.File, Exchange: x.Number, Request: x.Method +
+				" " + x.URL.RequestURI(), What: c.differences})
 		case got.lost:
 			rep.count(source, &x, lost)
 		default:
@@ -245,7 +249,8 @@ func (s *session) body(ctx context.Context, i int) (text string, lost bool, err 
 	case strings.HasPrefix(path, "/oauth2/"):
 		text, err = s.tokenForm(ctx, i)
 		return text, false, err
-	case x.Status/100 == 2 && isUpload && (x.Method == http.MethodPatch || x.Method != http.MethodGet && x.URL.Query().Get("digest") != ""):
+	case x.Status/100 == 2 && isUpload && (x.Method == http.MethodPatch || x.Method != http.MethodGet &&
+		x.URL.Query().Get("digest") != ""):
 		text, lost = s.uploaded(x, text)
 		return text, lost, nil
 	case x.Status/100 == 2 && x.Method == http.MethodPut && strings.Contains(path, "/manifests/"):
@@ -280,14 +285,16 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, x.Method, s.t.scheme+"://"+s.host+s.path(x.URL), strings.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, x.Method, s.t.scheme+"://"+s.host+s.path(x.URL),
+		strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	if text == "" {
 		req.Body, req.ContentLength = http.NoBody, 0
 	}
-	for _, name := range []string{"Accept", "Content-Type", "Content-Range", "Range", "If-None-Match", "If-Range", "X-Ms-Client-Request-Id"} {
+	for _, name := range []string{"Accept", "Content-Type", "Content-Range", "Range", "If-None-Match", "If-Range",
+		"X-Ms-Client-Request-Id"} {
 		if v, ok := x.Header[name]; ok {
 			req.Header[name] = v
 		}
@@ -316,7 +323,8 @@ func (s *session) send(ctx context.Context, i int) (*response, error) {
 	if d := x.ContentDigest(); d != "" && (x.ContentLost || s.digests[d] != "") {
 		lost = true // what was pulled was replaced by other content
 	}
-	got := &response{lost: lost, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: string(b),
+	got := &response{lost: lost, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength,
+		body:    string(b),
 		chunked: len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked"}
 	s.learn(x, got, isToken)
 	return got, nil
@@ -358,7 +366,8 @@ func (s *session) learn(x recording.Exchange, got *response, isToken bool) {
 	if got.status == http.StatusTemporaryRedirect {
 		s.links[storedDigest(&x)] = got.header.Get("Location")
 	}
-	if from, to := x.Answer.Get("Location"), got.header.Get("Location"); strings.Contains(from, "/blobs/uploads/") && to != "" {
+	if from, to := x.Answer.Get("Location"), got.header.Get("Location"); strings.Contains(from, "/blobs/uploads/") &&
+		to != "" {
 		s.uploads[from] = to
 	}
 }

@@ -80,7 +80,9 @@ func (rep *Report) count(from Source, x *recording.Exchange, o outcome) {
 	}
 	rep.Operations[i].add(o)
 	kind := kindOf(x.URL.Path)
-	j := slices.IndexFunc(rep.Sources, func(s Source) bool { return s.Folder == from.Folder && s.Client == from.Client && s.Kind == kind })
+	j := slices.IndexFunc(rep.Sources, func(s Source) bool {
+		return s.Folder == from.Folder && s.Client == from.Client && s.Kind == kind
+	})
 	if j < 0 {
 		j = len(rep.Sources)
 		rep.Sources = append(rep.Sources, Source{Folder: from.Folder, Client: from.Client, Kind: kind})
@@ -99,7 +101,8 @@ func (rep *Report) count(from Source, x *recording.Exchange, o outcome) {
 func kindOf(path string) string {
 	for _, k := range []struct{ part, kind string }{
 		{"/oauth2/", "tokens"}, {"/acr/v1/", "metadata"}, {"/blobs/uploads/", "uploads"},
-		{"/manifests/", "manifests"}, {"/blobs/", "blobs"}, {"/referrers/", "referrers"}, {"/_catalog", "lists"}, {"/tags/list", "lists"},
+		{"/manifests/", "manifests"}, {"/blobs/", "blobs"}, {"/referrers/", "referrers"}, {"/_catalog", "lists"},
+		{"/tags/list", "lists"},
 	} {
 		if strings.Contains(path, k.part) {
 			return k.kind
@@ -131,7 +134,8 @@ func sourceOf(r *recording.Recording) Source {
 
 // operation names the kind of a request.
 func operation(method, path string) string {
-	for _, word := range []string{"/_tags/", "/_manifests/", "/_tags", "/_manifests", "/blobs/uploads/", "/manifests/", "/blobs/", "/tags/list", "/referrers/"} {
+	for _, word := range []string{"/_tags/", "/_manifests/", "/_tags", "/_manifests", "/blobs/uploads/", "/manifests/",
+		"/blobs/", "/tags/list", "/referrers/"} {
 		before, after, ok := strings.Cut(path, word)
 		if !ok {
 			continue
@@ -221,7 +225,8 @@ func (rep *Report) sort() {
 		return cmp.Or(strings.Compare(pathA, pathB), strings.Compare(a.Name, b.Name))
 	})
 	slices.SortFunc(rep.Sources, func(a, b Source) int {
-		return cmp.Or(strings.Compare(a.Folder, b.Folder), strings.Compare(a.Client, b.Client), strings.Compare(a.Kind, b.Kind))
+		return cmp.Or(strings.Compare(a.Folder, b.Folder), strings.Compare(a.Client, b.Client),
+			strings.Compare(a.Kind, b.Kind))
 	})
 }
 
@@ -244,13 +249,16 @@ func (rep *Report) Write(w io.Writer) error {
 	}
 	if rep.Exchanges+excluded == 0 {
 		writeExclusions(&b, "Files that are no recordings", "files", rep.NotRecordings)
-		fmt.Fprintf(&b, "\nNothing to compare: %d recordings, %d files that could not be read, no exchanges.\n", rep.Recordings, len(rep.Unread))
+		fmt.Fprintf(&b, "\nNothing to compare: %d recordings, %d files that could not be read, no exchanges.\n",
+			rep.Recordings, len(rep.Unread))
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
 	writeExclusions(&b, "Excluded exchanges", "exchanges", rep.Excluded)
 	writeExclusions(&b, "Not compared in exchanges that were", "exchanges", rep.ExcludedParts)
-	b.WriteString("\nNever compared: the headers Server, Date, Connection and Keep-Alive; the order of an object's keys; what a time, an id or a token is, beyond its form.\n")
+	b.WriteString(
+		"\nNever compared: the headers Server, Date, Connection and Keep-Alive; the order of an object's keys; what " +
+			"a time, an id or a token is, beyond its form.\n")
 	writeExclusions(&b, "Files that are no recordings", "files", rep.NotRecordings)
 	tally := func(t Tally) string {
 		return fmt.Sprintf("%9d %6d %10d %11d", t.Played, t.Alike, t.Different, t.Lost)

@@ -63,7 +63,8 @@ type stage struct {
 // content, whose digests begin with the same characters as far as their order
 // needs it: pages and lists come out in the recorded order.
 func (s *state) set(ctx context.Context, t *target, host string, known contents) (*stage, error) {
-	st := &stage{t: t, host: host, known: known, digests: map[string]string{}, blobs: map[string][]byte{}, made: map[string]*generated{}}
+	st := &stage{t: t, host: host, known: known, digests: map[string]string{}, blobs: map[string][]byte{},
+		made: map[string]*generated{}}
 	st.merged = s.merged()
 	digests := sortedKeys(st.merged)
 	st.prefix = uniquePrefixes(digests)
@@ -315,12 +316,14 @@ func made(m *manifest, g *generated, children []*generated) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if isArtifact := m.configMediaType == "" && strings.Contains(m.mediaType, ".oci.") && m.architecture == "" && !m.updated.IsZero(); isArtifact {
+		if isArtifact := m.configMediaType == "" && strings.Contains(m.mediaType, ".oci.") && m.architecture == "" &&
+			!m.updated.IsZero(); isArtifact {
 			config = []byte("no JSON") // for such a configuration no type is given
 		}
 		layer := []byte("a layer\n")
 		g.blobs = [][]byte{config, layer}
-		content["config"] = map[string]any{"mediaType": cmp.Or(m.configMediaType, configType), "digest": digestOf(config), "size": len(config)}
+		content["config"] = map[string]any{"mediaType": cmp.Or(m.configMediaType, configType),
+			"digest": digestOf(config), "size": len(config)}
 		content["layers"] = []any{map[string]any{"mediaType": layerType, "digest": digestOf(layer), "size": len(layer)}}
 	}
 	b, err := json.Marshal(content)
@@ -328,7 +331,8 @@ func made(m *manifest, g *generated, children []*generated) (string, error) {
 }
 
 func isIndex(mediaType string) bool {
-	return strings.HasSuffix(mediaType, ".manifest.list.v2+json") || strings.HasSuffix(mediaType, ".image.index.v1+json")
+	return strings.HasSuffix(mediaType, ".manifest.list.v2+json") ||
+		strings.HasSuffix(mediaType, ".image.index.v1+json")
 }
 
 // fill pushes what a repository held, each item at its recorded time where the
@@ -341,7 +345,8 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 	}
 	digests := sortedKeys(r.manifests)
 	slices.SortStableFunc(digests, func(a, b string) int {
-		return cmp.Or(cmp.Compare(depthOf(st.merged, a, 0), depthOf(st.merged, b, 0)), r.manifests[a].updated.Compare(r.manifests[b].updated))
+		return cmp.Or(cmp.Compare(depthOf(st.merged, a, 0), depthOf(st.merged, b, 0)),
+			r.manifests[a].updated.Compare(r.manifests[b].updated))
 	})
 	for _, d := range digests {
 		st.t.setClock(r.manifests[d].updated)
@@ -351,7 +356,8 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 	}
 	uncounted := r.manifestCount - len(digests) - len(r.moreManifests)
 	if uncounted > maxFiller || r.tagCount-len(r.tags) > maxFiller {
-		return fmt.Errorf("%d manifests and %d tags are counted, more than are made up here", r.manifestCount, r.tagCount)
+		return fmt.Errorf("%d manifests and %d tags are counted, more than are made up here", r.manifestCount,
+			r.tagCount)
 	}
 	if len(digests) == 0 {
 		uncounted = max(uncounted, 1) // a repository is there from its first manifest on
@@ -450,7 +456,8 @@ func depthOf(all map[string]*manifest, digest string, depth int) int {
 }
 
 func (st *stage) pushBlob(ctx context.Context, repo string, b []byte) error {
-	return st.t.asOwner(ctx, st.host, "POST", "/v2/"+repo+"/blobs/uploads/?digest="+url.QueryEscape(digestOf(b)), "application/octet-stream", b, http.StatusCreated)
+	return st.t.asOwner(ctx, st.host, "POST", "/v2/"+repo+"/blobs/uploads/?digest="+url.QueryEscape(digestOf(b)),
+		"application/octet-stream", b, http.StatusCreated)
 }
 
 func (st *stage) push(ctx context.Context, repo, reference string, g *generated) error {
@@ -461,7 +468,8 @@ func (st *stage) push(ctx context.Context, repo, reference string, g *generated)
 			}
 		}
 	}
-	return st.t.asOwner(ctx, st.host, "PUT", "/v2/"+repo+"/manifests/"+reference, g.mediaType, g.body, http.StatusCreated)
+	return st.t.asOwner(ctx, st.host, "PUT", "/v2/"+repo+"/manifests/"+reference, g.mediaType, g.body,
+		http.StatusCreated)
 }
 
 func (st *stage) lock(ctx context.Context, path string, l *locks) error {

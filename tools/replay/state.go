@@ -74,7 +74,8 @@ func (l *locks) any() bool {
 	if l == nil {
 		return false
 	}
-	return slices.ContainsFunc([]*bool{l.DeleteEnabled, l.WriteEnabled, l.ReadEnabled, l.ListEnabled}, func(b *bool) bool { return b != nil && !*b })
+	return slices.ContainsFunc([]*bool{l.DeleteEnabled, l.WriteEnabled, l.ReadEnabled, l.ListEnabled},
+		func(b *bool) bool { return b != nil && !*b })
 }
 
 // before returns what l was before a change that set those in changed: they are
@@ -308,7 +309,8 @@ func (s *state) inferContent(x recording.Exchange, rest string, made map[string]
 	}
 	r := s.repository(name)
 	r.addManifest(about, nil)
-	if x.Method == "GET" && strings.HasPrefix(strings.TrimSpace(x.Content), "{") && !isSchema1(x.Answer.Get("Content-Type")) {
+	if x.Method == "GET" && strings.HasPrefix(strings.TrimSpace(x.Content), "{") &&
+		!isSchema1(x.Answer.Get("Content-Type")) {
 		r.manifests[digest].text = x.Content
 	}
 	if !strings.Contains(ref, ":") {
@@ -369,7 +371,8 @@ func (s *state) inferParts(name, text string, made map[string]bool) {
 	}
 	for _, d := range p.Manifests {
 		if !made[name+"@"+d.Digest] {
-			r.addManifest(manifestBody{Digest: d.Digest, MediaType: d.MediaType, Architecture: d.Platform.Architecture, OS: d.Platform.OS}, nil)
+			r.addManifest(manifestBody{Digest: d.Digest, MediaType: d.MediaType, Architecture: d.Platform.Architecture,
+				OS: d.Platform.OS}, nil)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 // isStored reports whether an answer is a storage account's: of a request to it,
 // or of one to the registry whose redirect the recorder followed unseen.
 func isStored(x *recording.Exchange) bool {
-	return x.Answer.Get("X-Ms-Blob-Type") != "" || strings.HasSuffix(strings.ToLower(x.URL.Hostname()), ".blob.core.windows.net")
+	return x.Answer.Get("X-Ms-Blob-Type") != "" ||
+		strings.HasSuffix(strings.ToLower(x.URL.Hostname()), ".blob.core.windows.net")
 }
 
 // storedDigest returns the digest of the blob that a request asks the registry or

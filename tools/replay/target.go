@@ -58,7 +58,9 @@ type target struct {
 // newClient returns a client that follows nothing and knows no proxy.
 func newClient(t *http.Transport) *http.Client {
 	t.DisableCompression = true
-	return &http.Client{Transport: t, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: t, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 // openEmulator starts an emulator in memory with a registry for each recording.
@@ -67,8 +69,9 @@ func openEmulator(ctx context.Context, states []*state, directBlobs bool) (*targ
 	start := &seed.Seed{Tenants: []seed.Tenant{{ID: tenantID, Applications: []seed.Application{{ClientID: clientID,
 		Secrets: []seed.ClientSecret{{Value: seed.Secret(owner.ClientSecret)}}}}}}}
 	for i, s := range states {
-		start.Registries = append(start.Registries, seed.Registry{Name: registryName(i), AnonymousPullEnabled: s.anonymous,
-			RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "Owner"}}})
+		start.Registries = append(start.Registries,
+			seed.Registry{Name: registryName(i), AnonymousPullEnabled: s.anonymous,
+				RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "Owner"}}})
 	}
 	var clock atomic.Pointer[time.Time]
 	em, err := emulator.Open(ctx, &emulator.Options{Seed: start, BlobRedirects: !directBlobs, Now: func() time.Time {
@@ -130,12 +133,16 @@ func openRegistry(ctx context.Context, address string, owner Owner) (*target, er
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	if h := u.Hostname(); h != "localhost" && !strings.HasSuffix(h, localSuffix) && (err != nil || !ip.IsLoopback()) {
-		return nil, errors.New("only an emulator on this machine is accepted: the registry is emptied after each recording")
+		return nil, errors.New(
+			"only an emulator on this machine is accepted: the registry is emptied after each recording")
 	}
 	if owner.TenantID == "" || owner.ClientID == "" || owner.ClientSecret == "" {
-		return nil, errors.New("AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET must name an application with the role Owner on the registry")
+		return nil, errors.New(
+			"AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET must name an application with the role Owner " +
+				"on the registry")
 	}
-	t := &target{client: newClient(http.DefaultTransport.(*http.Transport).Clone()), scheme: u.Scheme, authority: u.Scheme + "://" + u.Host, owner: owner,
+	t := &target{client: newClient(http.DefaultTransport.(*http.Transport).Clone()), scheme: u.Scheme,
+		authority: u.Scheme + "://" + u.Host, owner: owner,
 		setClock: func(time.Time) {}, close: func() error { return nil }}
 	if names, err := t.catalog(ctx, u.Host); err != nil {
 		return nil, err
@@ -214,7 +221,8 @@ func (t *target) asOwner(ctx context.Context, host, method, path, contentType st
 
 // owned is asOwner with the answer's body. The owner's name and secret are in the
 // request itself (Basic), which does not depend on the registry's clock.
-func (t *target) owned(ctx context.Context, host, method, path, contentType string, body []byte, want int) ([]byte, error) {
+func (t *target) owned(ctx context.Context, host, method, path, contentType string, body []byte,
+	want int) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, t.scheme+"://"+host+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -266,12 +274,14 @@ const (
 
 // entraToken signs the owner in.
 func (t *target) entraToken(ctx context.Context, scope string) (string, error) {
-	return t.form(ctx, t.authority+"/"+t.owner.TenantID+"/oauth2/v2.0/token", url.Values{"grant_type": {"client_credentials"},
-		"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {scope}}, "access_token")
+	return t.form(ctx, t.authority+"/"+t.owner.TenantID+"/oauth2/v2.0/token",
+		url.Values{"grant_type": {"client_credentials"},
+			"client_id": {t.owner.ClientID}, "client_secret": {t.owner.ClientSecret}, "scope": {scope}}, "access_token")
 }
 
 func (t *target) refreshToken(ctx context.Context, host, entra string) (string, error) {
-	return t.form(ctx, t.scheme+"://"+host+"/oauth2/exchange", url.Values{"grant_type": {"access_token"}, "service": {host}, "access_token": {entra}}, "refresh_token")
+	return t.form(ctx, t.scheme+"://"+host+"/oauth2/exchange",
+		url.Values{"grant_type": {"access_token"}, "service": {host}, "access_token": {entra}}, "refresh_token")
 }
 
 // accessToken asks for a scope; without a refresh token, anonymously.

@@ -27,7 +27,8 @@ func TestNumbers(t *testing.T) {
 		}
 		named := regexp.MustCompile(fmt.Sprintf(`\b(AADSTS)?%d\b`, number))
 		if symptom := sentence.OfCause(string(c)).Symptom; !named.MatchString(symptom) {
-			t.Errorf("the symptom of %s is %q and does not name %d: add it in internal/sentence/causes_credentials.go", c, symptom, number)
+			t.Errorf("the symptom of %s is %q and does not name %d: add it in internal/sentence/causes_credentials.go",
+				c, symptom, number)
 		}
 	}
 	for _, number := range sentence.EntraNumbers() {

@@ -105,7 +105,8 @@ func (h *Handler) authenticated(w http.ResponseWriter, r *http.Request) bool {
 		code, message = "InvalidAuthenticationToken", "The access token is invalid."
 	case entra.AudienceOf(v.Audience, h.Serves) != entra.ForARM:
 		id = rule.ARMTokenAudience
-		code, message = "InvalidAuthenticationTokenAudience", "The access token has been obtained for wrong audience or resource."
+		code, message = "InvalidAuthenticationTokenAudience",
+			"The access token has been obtained for wrong audience or resource."
 	default:
 		return true
 	}
@@ -118,7 +119,9 @@ func (h *Handler) authenticated(w http.ResponseWriter, r *http.Request) bool {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer authorization_uri="%s://%s/", error="invalid_token", error_description="%s"`, scheme, r.Host, message))
+	w.Header().Set("WWW-Authenticate",
+		fmt.Sprintf(`Bearer authorization_uri="%s://%s/", error="invalid_token", error_description="%s"`, scheme,
+			r.Host, message))
 	fail(w, http.StatusUnauthorized, code, message)
 	return false
 }
@@ -128,7 +131,8 @@ func (h *Handler) missingVersion(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	h.Refused(r, principal.Principal{}, rule.ARMVersionMissing, rule.ARMVersionMissing.Text())
-	fail(w, http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
+	fail(w, http.StatusBadRequest, "MissingApiVersionParameter",
+		"The api-version query parameter (?api-version=) is required for all requests.")
 	return true
 }
 
@@ -150,9 +154,11 @@ func (h *Handler) endpoints(w http.ResponseWriter, r *http.Request) {
 		suffix = rest
 	}
 	answer.JSON(w, http.StatusOK, map[string]any{
-		"name": "acrkit emulator", "portal": at, "resourceManager": at, "graph": at, "graphAudience": at, "microsoftGraphResourceId": at,
-		"authentication": map[string]any{"loginEndpoint": at, "audiences": []string{at, at + "/"}, "tenant": tenantID, "identityProvider": "AAD"},
-		"suffixes":       map[string]any{"acrLoginServer": suffix},
+		"name": "acrkit emulator", "portal": at, "resourceManager": at, "graph": at, "graphAudience": at,
+		"microsoftGraphResourceId": at,
+		"authentication": map[string]any{"loginEndpoint": at, "audiences": []string{at, at + "/"},
+			"tenant": tenantID, "identityProvider": "AAD"},
+		"suffixes": map[string]any{"acrLoginServer": suffix},
 	})
 }
 
@@ -161,13 +167,16 @@ func tenant(t *principal.Tenant) any {
 }
 
 func (h *Handler) subscription(s *principal.Subscription) any {
-	return map[string]any{"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": s.TenantID, "displayName": s.DisplayName,
-		"state": "Enabled", "authorizationSource": "RoleBased", "managedByTenants": []any{},
-		"subscriptionPolicies": map[string]any{"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off"}}
+	return map[string]any{"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": s.TenantID,
+		"displayName": s.DisplayName,
+		"state":       "Enabled", "authorizationSource": "RoleBased", "managedByTenants": []any{},
+		"subscriptionPolicies": map[string]any{"locationPlacementId": "Public_2014-09-01",
+			"quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off"}}
 }
 
 func (h *Handler) notFound(w http.ResponseWriter, what, group string) {
-	fail(w, http.StatusNotFound, "ResourceNotFound", fmt.Sprintf("The Resource '%s' under resource group '%s' was not found.", clip(what), clip(group)))
+	fail(w, http.StatusNotFound, "ResourceNotFound",
+		fmt.Sprintf("The Resource '%s' under resource group '%s' was not found.", clip(what), clip(group)))
 }
 
 // maxQuoted is how many bytes an error quotes of the request.
@@ -182,7 +191,8 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 	subs := h.Store.Subscriptions()
 	i := slices.IndexFunc(subs, func(s *principal.Subscription) bool { return strings.EqualFold(s.ID, parts[0]) })
 	if i < 0 {
-		fail(w, http.StatusNotFound, "SubscriptionNotFound", fmt.Sprintf("The subscription '%s' could not be found.", clip(parts[0])))
+		fail(w, http.StatusNotFound, "SubscriptionNotFound", fmt.Sprintf("The subscription '%s' could not be found.",
+			clip(parts[0])))
 		return
 	}
 	sub, rest := subs[i], parts[1:]
@@ -209,7 +219,8 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 	case len(rest) >= 2 && strings.EqualFold(rest[0], "resourcegroups"):
 		j := slices.IndexFunc(sub.Groups, func(g principal.Group) bool { return strings.EqualFold(g.Name, rest[1]) })
 		if j < 0 {
-			fail(w, http.StatusNotFound, "ResourceGroupNotFound", fmt.Sprintf("Resource group '%s' could not be found.", clip(rest[1])))
+			fail(w, http.StatusNotFound, "ResourceGroupNotFound", fmt.Sprintf("Resource group '%s' could not be found.",
+				clip(rest[1])))
 			return
 		}
 		g := sub.Groups[j]
@@ -220,8 +231,11 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 			h.resources(w, r, in(g.Name))
 		case is("providers", provider, "registries"):
 			answer.JSON(w, http.StatusOK, listOf(in(g.Name), form))
-		case len(rest) >= 4 && strings.EqualFold(rest[0], "providers") && strings.EqualFold(rest[1], provider) && strings.EqualFold(rest[2], "registries"):
-			k := slices.IndexFunc(in(g.Name), func(x *principal.RegistrySettings) bool { return strings.EqualFold(x.Name, rest[3]) })
+		case len(rest) >= 4 && strings.EqualFold(rest[0], "providers") && strings.EqualFold(rest[1], provider) &&
+			strings.EqualFold(rest[2], "registries"):
+			k := slices.IndexFunc(in(g.Name), func(x *principal.RegistrySettings) bool {
+				return strings.EqualFold(x.Name, rest[3])
+			})
 			if k < 0 {
 				h.notFound(w, provider+"/registries/"+rest[3], g.Name)
 				return
@@ -236,7 +250,8 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 }
 
 func group(s *principal.Subscription, g principal.Group) any {
-	return map[string]any{"id": "/subscriptions/" + s.ID + "/resourceGroups/" + g.Name, "name": g.Name, "type": "Microsoft.Resources/resourceGroups",
+	return map[string]any{"id": "/subscriptions/" + s.ID + "/resourceGroups/" + g.Name, "name": g.Name,
+		"type":     "Microsoft.Resources/resourceGroups",
 		"location": g.Location, "properties": map[string]any{"provisioningState": "Succeeded"}}
 }
 
@@ -253,13 +268,15 @@ func (h *Handler) resources(w http.ResponseWriter, r *http.Request, all []*princ
 		})
 	}
 	answer.JSON(w, http.StatusOK, listOf(all, func(x *principal.RegistrySettings) any {
-		return map[string]any{"id": registryID(x), "name": x.Name, "type": provider + "/registries", "location": x.Location,
-			"sku": map[string]string{"name": x.SKU, "tier": x.SKU}, "tags": map[string]string{}}
+		return map[string]any{"id": registryID(x), "name": x.Name, "type": provider + "/registries",
+			"location": x.Location,
+			"sku":      map[string]string{"name": x.SKU, "tier": x.SKU}, "tags": map[string]string{}}
 	}))
 }
 
 func registryID(x *principal.RegistrySettings) string {
-	return "/subscriptions/" + x.Subscription + "/resourceGroups/" + x.Group + "/providers/" + provider + "/registries/" + x.Name
+	return "/subscriptions/" + x.Subscription + "/resourceGroups/" + x.Group + "/providers/" + provider +
+		"/registries/" + x.Name
 }
 
 func word(on bool) string {
@@ -273,7 +290,8 @@ func word(on bool) string {
 // first registry at the address it has asked, the others under their own names,
 // at the same port.
 func (h *Handler) loginServer(r *http.Request, x *principal.RegistrySettings) string {
-	if first, ok := h.Store.First(); ok && first.ID == x.ID && !strings.Contains(strings.ToLower(r.Host), ".azurecr.localhost") {
+	if first, ok := h.Store.First(); ok && first.ID == x.ID &&
+		!strings.Contains(strings.ToLower(r.Host), ".azurecr.localhost") {
 		return r.Host
 	}
 	port := ""
@@ -287,25 +305,33 @@ func (h *Handler) registry(r *http.Request, x *principal.RegistrySettings) any {
 	system := map[string]string{"createdBy": "acrkit", "createdByType": "Application", "createdAt": stamp(x.Created),
 		"lastModifiedBy": "acrkit", "lastModifiedByType": "Application", "lastModifiedAt": stamp(x.Created)}
 	return map[string]any{
-		"sku": map[string]string{"name": x.SKU, "tier": x.SKU}, "type": provider + "/registries", "id": registryID(x), "name": x.Name,
+		"sku": map[string]string{"name": x.SKU, "tier": x.SKU}, "type": provider + "/registries", "id": registryID(x),
+		"name":     x.Name,
 		"location": x.Location, "tags": map[string]string{}, "systemData": system,
 		"properties": map[string]any{
-			"loginServer": h.loginServer(r, x), "creationDate": x.Created.UTC().Format("2006-01-02T15:04:05.0000000Z"), "provisioningState": "Succeeded",
-			"adminUserEnabled": x.Admin, "anonymousPullEnabled": x.Anonymous,
-			"networkRuleSet": map[string]any{"defaultAction": "Allow", "virtualNetworkRules": []any{}, "ipRules": []any{}},
+			"loginServer": h.loginServer(r, x), "creationDate": x.Created.UTC().Format("2006-01-02T15:04:05.0000000Z"),
+			"provisioningState": "Succeeded",
+			"adminUserEnabled":  x.Admin, "anonymousPullEnabled": x.Anonymous,
+			"networkRuleSet": map[string]any{"defaultAction": "Allow", "virtualNetworkRules": []any{},
+				"ipRules": []any{}},
 			"policies": map[string]any{
-				"quarantinePolicy":                 map[string]any{"status": "disabled"},
-				"trustPolicy":                      map[string]any{"type": "Notary", "status": "disabled"},
-				"retentionPolicy":                  map[string]any{"days": 7, "lastUpdatedTime": stamp(x.Created), "status": "disabled"},
+				"quarantinePolicy": map[string]any{"status": "disabled"},
+				"trustPolicy":      map[string]any{"type": "Notary", "status": "disabled"},
+				"retentionPolicy": map[string]any{"days": 7, "lastUpdatedTime": stamp(x.Created),
+					"status": "disabled"},
 				"exportPolicy":                     map[string]any{"status": "enabled"},
 				"azureADAuthenticationAsArmPolicy": map[string]any{"status": word(!x.NoArmTokens)},
-				"softDeletePolicy":                 map[string]any{"retentionDays": 7, "lastUpdatedTime": stamp(x.Created), "status": "disabled"},
+				"softDeletePolicy": map[string]any{"retentionDays": 7,
+					"lastUpdatedTime": stamp(x.Created), "status": "disabled"},
 			},
-			"encryption": map[string]any{"status": "disabled"}, "dataEndpointEnabled": false, "dataEndpointHostNames": []any{},
-			"regionalEndpoints": "Disabled", "regionalEndpointHostNames": []any{}, "endpointProtocol": "IPv4",
-			"privateEndpointConnections": []any{}, "publicNetworkAccess": "Enabled", "networkRuleBypassOptions": "AzureServices",
+			"encryption": map[string]any{"status": "disabled"}, "dataEndpointEnabled": false,
+			"dataEndpointHostNames": []any{},
+			"regionalEndpoints":     "Disabled", "regionalEndpointHostNames": []any{}, "endpointProtocol": "IPv4",
+			"privateEndpointConnections": []any{}, "publicNetworkAccess": "Enabled",
+			"networkRuleBypassOptions":         "AzureServices",
 			"networkRuleBypassAllowedForTasks": false, "zoneRedundancy": "Disabled", "metadataSearch": "Disabled",
-			"roleAssignmentMode": x.Mode, "autoGeneratedDomainNameLabelScope": "Unsecure", "writableCacheRepos": "Disabled",
+			"roleAssignmentMode": x.Mode, "autoGeneratedDomainNameLabelScope": "Unsecure",
+			"writableCacheRepos": "Disabled",
 		},
 	}
 }
@@ -377,8 +403,10 @@ func scopeMap(x *principal.RegistrySettings, m scopeMapAt) any {
 	if m.System {
 		kind = "SystemDefined"
 	}
-	return map[string]any{"type": provider + "/registries/scopeMaps", "id": registryID(x) + "/scopeMaps/" + m.Name, "name": m.Name,
-		"properties": map[string]any{"description": m.Description, "type": kind, "creationDate": stamp(m.created), "provisioningState": "Succeeded", "actions": m.Lines()}}
+	return map[string]any{"type": provider + "/registries/scopeMaps", "id": registryID(x) + "/scopeMaps/" + m.Name,
+		"name": m.Name,
+		"properties": map[string]any{"description": m.Description, "type": kind, "creationDate": stamp(m.created),
+			"provisioningState": "Succeeded", "actions": m.Lines()}}
 }
 
 // token describes a token without its passwords' values, which cannot be read again.
@@ -391,8 +419,10 @@ func token(x *principal.RegistrySettings, t *principal.Token) any {
 		}
 		passwords = append(passwords, form)
 	}
-	return map[string]any{"type": provider + "/registries/tokens", "id": registryID(x) + "/tokens/" + t.Name, "name": t.Name,
-		"properties": map[string]any{"creationDate": stamp(t.Created), "provisioningState": "Succeeded", "status": word(t.Enabled),
+	return map[string]any{"type": provider + "/registries/tokens", "id": registryID(x) + "/tokens/" + t.Name,
+		"name": t.Name,
+		"properties": map[string]any{"creationDate": stamp(t.Created), "provisioningState": "Succeeded",
+			"status":      word(t.Enabled),
 			"scopeMapId":  registryID(x) + "/scopeMaps/" + t.ScopeMap,
 			"credentials": map[string]any{"certificates": []any{}, "passwords": passwords}}}
 }

@@ -172,7 +172,8 @@ func TestAppend(t *testing.T) {
 		check(300_000)
 		// A source that breaks: what came is kept. A broken HTTP body says so too.
 		for _, cause := range []error{errors.New("reset"), io.ErrUnexpectedEOF} {
-			n, err := s.Append(ctx, id, 300_000, io.MultiReader(bytes.NewReader(b[300_000:350_001]), iotest.ErrReader(cause)))
+			n, err := s.Append(ctx, id, 300_000, io.MultiReader(bytes.NewReader(b[300_000:350_001]),
+				iotest.ErrReader(cause)))
 			if _, ok := errors.AsType[*blob.ReadError](err); !ok || !errors.Is(err, cause) || n != 50_001 {
 				t.Errorf("broken source: %d, %v", n, err)
 			}
@@ -262,7 +263,8 @@ func TestDiskOnlyOwnerReads(t *testing.T) {
 func TestDiskFaults(t *testing.T) {
 	old, b := random(100), random(400_000)
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
-		for _, op := range []faultfs.Op{faultfs.Open, faultfs.Write, faultfs.Sync, faultfs.Mkdir, faultfs.Rename, faultfs.SyncDir} {
+		for _, op := range []faultfs.Op{faultfs.Open, faultfs.Write, faultfs.Sync, faultfs.Mkdir, faultfs.Rename,
+			faultfs.SyncDir} {
 			t.Run(fmt.Sprintf("%v/%s", cause, op), func(t *testing.T) {
 				fs := faultfs.New()
 				s := disk(t, t.TempDir(), fs)

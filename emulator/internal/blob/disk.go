@@ -302,7 +302,8 @@ func (d *Disk) Contents(ctx context.Context, after string) iter.Seq2[Content, er
 				return
 			}
 			for _, folder := range folders {
-				if !folder.IsDir() || after != "" && algorithm+":"+folder.Name() < after[:min(len(after), len(algorithm)+1+len(folder.Name()))] {
+				if !folder.IsDir() || after != "" &&
+					algorithm+":"+folder.Name() < after[:min(len(after), len(algorithm)+1+len(folder.Name()))] {
 					continue
 				}
 				if !d.contentsOf(ctx, filepath.Join(root, algorithm, folder.Name()), algorithm, after, yield) {

@@ -50,7 +50,8 @@ type memoryUpload struct {
 
 // NewMemory returns an empty store.
 func NewMemory(opts *MemoryOptions) *Memory {
-	m := &Memory{now: time.Now, limit: DefaultMemoryLimit, uploads: map[string]*memoryUpload{}, content: map[string]pieces{}}
+	m := &Memory{now: time.Now, limit: DefaultMemoryLimit, uploads: map[string]*memoryUpload{},
+		content: map[string]pieces{}}
 	if opts != nil && opts.Now != nil {
 		m.now = opts.Now
 	}

@@ -35,7 +35,9 @@ func TestCheckParts(t *testing.T) {
 			at := next
 			var p content.Progress
 			var err error
-			next, p, err = f.Checker().Part(t.Context(), at, until, func(p content.Problem) { found = append(found, fmt.Sprintf("%+v", p)) })
+			next, p, err = f.Checker().Part(t.Context(), at, until, func(p content.Problem) {
+				found = append(found, fmt.Sprintf("%+v", p))
+			})
 			must(t, err)
 			sum.Manifests += p.Manifests
 			sum.Contents += p.Contents
@@ -73,11 +75,14 @@ func TestCheckFindings(t *testing.T) {
 	f := open(t, setup{dir: t.TempDir()})
 	const lost = 2*content.CheckFindings + 7
 	must(t, f.db.Write(t.Context(), func(tx *db.Tx) error {
-		if _, err := tx.Exec("INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (7,?,'r',1,1,1)", f.reg); err != nil {
+		if _, err := tx.Exec(
+			"INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (7,?,'r',1,1,1)",
+			f.reg); err != nil {
 			return err
 		}
 		for i := range lost {
-			if _, err := tx.Exec("INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (7,?,1,1)", digestOf([]byte(fmt.Sprint(i)))); err != nil {
+			if _, err := tx.Exec("INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (7,?,1,1)",
+				digestOf([]byte(fmt.Sprint(i)))); err != nil {
 				return err
 			}
 		}
@@ -88,7 +93,10 @@ func TestCheckFindings(t *testing.T) {
 	for {
 		n := 0
 		var err error
-		next, _, err = f.Checker().Part(t.Context(), next, time.Now().Add(time.Hour), func(p content.Problem) { found[p.Digest]++; n++ })
+		next, _, err = f.Checker().Part(t.Context(), next, time.Now().Add(time.Hour), func(p content.Problem) {
+			found[p.Digest]++
+			n++
+		})
 		must(t, err)
 		if parts = append(parts, n); next == "" {
 			break

@@ -232,7 +232,9 @@ func TestCollectKeepsWhatIsNamed(t *testing.T) {
 			},
 			"delete": func(rt *rapid.T) {
 				repo := anyRepo.Draw(rt, "repo")
-				all := slices.SortedFunc(maps.Keys(manifests[repo]), func(a, b key) int { return strings.Compare(a.repo+"/"+a.text, b.repo+"/"+b.text) })
+				all := slices.SortedFunc(maps.Keys(manifests[repo]), func(a, b key) int {
+					return strings.Compare(a.repo+"/"+a.text, b.repo+"/"+b.text)
+				})
 				if len(all) == 0 {
 					return
 				}

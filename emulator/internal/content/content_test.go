@@ -39,20 +39,23 @@ func TestAttributes(t *testing.T) {
 	index := f.put("a/b", "multi", indexType, fmt.Sprintf(
 		`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":1,"platform":{"architecture":"amd64","os":"linux"}}]}`, manifestType, amd))
 	m := get(f.Manifest(ctx, f.reg, "a/b", amd))
-	want := content.Manifest{Digest: amd, MediaType: manifestType, Size: m.Size, ImageSize: 9, ConfigMediaType: configType,
-		Architecture: "amd64", OS: "linux", Created: m.Created, Updated: m.Created, Tags: []string{"latest", "v1"}}
+	want := content.Manifest{Digest: amd, MediaType: manifestType, Size: m.Size, ImageSize: 9,
+		ConfigMediaType: configType,
+		Architecture:    "amd64", OS: "linux", Created: m.Created, Updated: m.Created, Tags: []string{"latest", "v1"}}
 	ignore := cmpopts.IgnoreUnexported(content.Manifest{}, content.Repository{})
 	if diff := cmp.Diff(want, m, ignore); diff != "" {
 		t.Errorf("image (-want +got):\n%s", diff)
 	}
 	i := get(f.Manifest(ctx, f.reg, "a/b", index))
-	want = content.Manifest{Digest: index, MediaType: indexType, Size: i.Size, ImageSize: m.ImageSize, Created: i.Created, Updated: i.Created,
+	want = content.Manifest{Digest: index, MediaType: indexType, Size: i.Size, ImageSize: m.ImageSize,
+		Created: i.Created, Updated: i.Created,
 		Tags: []string{"multi"}, References: []content.Reference{{Digest: amd, Architecture: "amd64", OS: "linux"}}}
 	if diff := cmp.Diff(want, i, ignore); diff != "" {
 		t.Errorf("index (-want +got):\n%s", diff)
 	}
 	r := get(f.Repository(ctx, f.reg, "a/b"))
-	if diff := cmp.Diff(content.Repository{Name: "a/b", Created: r.Created, Updated: i.Created, Manifests: 2, Tags: 3}, r, ignore); diff != "" {
+	if diff := cmp.Diff(content.Repository{Name: "a/b", Created: r.Created, Updated: i.Created, Manifests: 2, Tags: 3},
+		r, ignore); diff != "" {
 		t.Errorf("repository (-want +got):\n%s", diff)
 	}
 	// A tag that moves keeps the time it was made at.
@@ -69,7 +72,8 @@ func TestBlobsBelongToRepositories(t *testing.T) {
 	ctx := t.Context()
 	d := f.blob("mine", "secret")
 	for _, err := range []error{
-		first(f.Blob(ctx, f.reg, "other", d)), first(f.OpenBlob(ctx, f.reg, "other", d)), f.DeleteBlob(ctx, f.reg, "other", d),
+		first(f.Blob(ctx, f.reg, "other", d)), first(f.OpenBlob(ctx, f.reg, "other", d)),
+		f.DeleteBlob(ctx, f.reg, "other", d),
 	} {
 		f.wantKind(err, content.BlobUnknown)
 	}
@@ -80,7 +84,8 @@ func TestBlobsBelongToRepositories(t *testing.T) {
 	}
 	// A manifest that names it does not make it known.
 	f.blob("other", "c")
-	f.wantKind(second(f.PutManifest(ctx, f.reg, "other", "v1", manifestType, []byte(imageJSON("c", "secret")))), content.ManifestBlobUnknown)
+	f.wantKind(second(f.PutManifest(ctx, f.reg, "other", "v1", manifestType, []byte(imageJSON("c", "secret")))),
+		content.ManifestBlobUnknown)
 	if mounted, err := f.Mount(ctx, f.reg, "mine", "other", d); !mounted || err != nil {
 		t.Errorf("mount: %v, %v", mounted, err)
 	}
@@ -119,35 +124,53 @@ func TestManifestForms(t *testing.T) {
 		{"type with a parameter", "t", manifestType + "; charset=utf-8", image, ""},
 		{"type from the manifest", "t", "", image, ""},
 		{"docker", "t", "application/vnd.docker.distribution.manifest.v2+json", docker, ""},
-		{"docker without mediaType", "t", "application/vnd.docker.distribution.manifest.v2+json", strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1), content.ManifestInvalid},
-		{"OCI without mediaType", "t", manifestType, strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1), ""},
-		{"artifact manifest", "t", "application/vnd.oci.artifact.manifest.v1+json", fmt.Sprintf(`{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, digestOf([]byte(layer))), ""},
-		{"its blob is missing", "t", "application/vnd.oci.artifact.manifest.v1+json", fmt.Sprintf(`{"artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, missing), content.ManifestBlobUnknown},
+		{"docker without mediaType", "t", "application/vnd.docker.distribution.manifest.v2+json",
+			strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1), content.ManifestInvalid},
+		{"OCI without mediaType", "t", manifestType, strings.Replace(image, `"mediaType":"`+manifestType+`",`, "", 1),
+			""},
+		{"artifact manifest", "t", "application/vnd.oci.artifact.manifest.v1+json",
+			fmt.Sprintf(
+				`{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, digestOf([]byte(layer))), ""},
+		{"its blob is missing", "t", "application/vnd.oci.artifact.manifest.v1+json",
+			fmt.Sprintf(`{"artifactType":"a/b","blobs":[{"digest":%q,"size":5}]}`, missing),
+			content.ManifestBlobUnknown},
 		{"index", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, child), ""},
 		{"empty index", "t", indexType, `{"schemaVersion":2,"manifests":[]}`, ""},
-		{"child is missing", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, missing), content.ManifestBlobUnknown},
-		{"child is a blob", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, digestOf([]byte(layer))), content.ManifestBlobUnknown},
+		{"child is missing", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`,
+			missing), content.ManifestBlobUnknown},
+		{"child is a blob", "t", indexType, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`,
+			digestOf([]byte(layer))), content.ManifestBlobUnknown},
 		{"layer is missing", "t", manifestType, imageJSON(config, "missing"), content.ManifestBlobUnknown},
 		{"config is missing", "t", manifestType, imageJSON("missing", layer), content.ManifestBlobUnknown},
-		{"foreign layer", "t", manifestType, strings.Replace(imageJSON(config, "missing"), layerType, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", 1), ""},
+		{"foreign layer", "t", manifestType, strings.Replace(imageJSON(config, "missing"), layerType,
+			"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", 1), ""},
 		{"other type", "t", indexType, image, content.ManifestInvalid},
-		{"unknown type", "t", "application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`, content.ManifestInvalid},
+		{"unknown type", "t", "application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`,
+			content.ManifestInvalid},
 		{"no type", "t", "", `{"schemaVersion":2}`, content.ManifestInvalid},
-		{"both image and index", "t", indexType, strings.Replace(fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}],"layers":[]}`, child), "x", "x", 1), content.ManifestInvalid},
-		{"image with manifests", "t", manifestType, imageJSON(config, layer, `,"manifests":[]`), content.ManifestInvalid},
-		{"schema version", "t", manifestType, strings.Replace(image, `"schemaVersion":2`, `"schemaVersion":3`, 1), content.ManifestInvalid},
-		{"negative size", "t", manifestType, strings.Replace(image, `"size":5`, `"size":-5`, 1), content.ManifestInvalid},
+		{"both image and index", "t", indexType,
+			strings.Replace(fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}],"layers":[]}`, child),
+				"x", "x", 1), content.ManifestInvalid},
+		{"image with manifests", "t", manifestType, imageJSON(config, layer, `,"manifests":[]`),
+			content.ManifestInvalid},
+		{"schema version", "t", manifestType, strings.Replace(image, `"schemaVersion":2`, `"schemaVersion":3`, 1),
+			content.ManifestInvalid},
+		{"negative size", "t", manifestType, strings.Replace(image, `"size":5`, `"size":-5`, 1),
+			content.ManifestInvalid},
 		{"sizes overflow", "t", manifestType, twoLayers("9223372036854775803"), content.ManifestInvalid},
 		{"sizes at the limit", "t", manifestType, twoLayers("9223372036854775802"), content.ManifestBlobUnknown},
-		{"bad digest", "t", manifestType, strings.Replace(image, digestOf([]byte(layer)), "sha256:short", 1), content.ManifestInvalid},
-		{"bad subject", "t", manifestType, imageJSON(config, layer, `,"subject":{"digest":"nope"}`), content.ManifestInvalid},
+		{"bad digest", "t", manifestType, strings.Replace(image, digestOf([]byte(layer)), "sha256:short", 1),
+			content.ManifestInvalid},
+		{"bad subject", "t", manifestType, imageJSON(config, layer, `,"subject":{"digest":"nope"}`),
+			content.ManifestInvalid},
 		{"no config", "t", manifestType, `{"schemaVersion":2,"layers":[]}`, content.ManifestInvalid},
 		{"no object", "t", manifestType, `[]`, content.ManifestInvalid},
 		{"null", "t", manifestType, `null`, content.ManifestInvalid},
 		{"no JSON", "t", manifestType, ``, content.ManifestInvalid},
 		{"by another digest", missing, manifestType, image, content.DigestMismatch},
 		{"at the limit", "t", manifestType, image + strings.Repeat(" ", content.MaxManifest-len(image)), ""},
-		{"beyond the limit", "t", manifestType, image + strings.Repeat(" ", content.MaxManifest+1-len(image)), content.ManifestTooLarge},
+		{"beyond the limit", "t", manifestType, image + strings.Repeat(" ", content.MaxManifest+1-len(image)),
+			content.ManifestTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := f.PutManifest(ctx, f.reg, "r", c.reference, c.contentType, []byte(c.body))
@@ -382,7 +405,8 @@ func TestLocks(t *testing.T) {
 		if !changed.Updated.Equal(repo.Updated) || changed.Locks != noList {
 			t.Errorf("the repository went from %+v to %+v", repo, changed)
 		}
-		got := tagNames(f.Tags(ctx, f.reg, "r", "", all)) + plain(f.TagNames(ctx, f.reg, "r", all)) + plain(f.Repositories(ctx, f.reg, all))
+		got := tagNames(f.Tags(ctx, f.reg, "r", "", all)) + plain(f.TagNames(ctx, f.reg, "r", all)) + plain(
+			f.Repositories(ctx, f.reg, all))
 		if ms, _, err := f.Manifests(ctx, f.reg, "r", all); got != "" || len(ms) != 0 || err != nil {
 			t.Errorf("hidden things are listed: %q, %v, %v", got, ms, err)
 		}
@@ -391,7 +415,8 @@ func TestLocks(t *testing.T) {
 }
 
 func FuzzPutManifest(f *testing.F) {
-	for _, s := range []string{imageJSON("{}", "l"), `{"schemaVersion":2,"manifests":[]}`, `{}`, `{"config":{"size":1e3}}`, `{"layers":[null]}`} {
+	for _, s := range []string{imageJSON("{}", "l"), `{"schemaVersion":2,"manifests":[]}`, `{}`,
+		`{"config":{"size":1e3}}`, `{"layers":[null]}`} {
 		f.Add("", s)
 		f.Add(manifestType, s)
 		f.Add(indexType+"; a=b", s)

@@ -36,7 +36,8 @@ func TestRestart(t *testing.T) {
 func TestFull(t *testing.T) {
 	t.Run("disk", func(t *testing.T) {
 		for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
-			for _, op := range []faultfs.Op{faultfs.Open, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir, faultfs.Truncate} {
+			for _, op := range []faultfs.Op{faultfs.Open, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir,
+				faultfs.Truncate} {
 				fs := faultfs.New()
 				f := open(t, setup{dir: t.TempDir(), fs: fs})
 				ctx := t.Context()
@@ -75,7 +76,8 @@ func TestFull(t *testing.T) {
 		d := f.image("r", "v1", "layer")
 		var err error
 		for i := 0; err == nil && i < 1000; i++ {
-			body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d%s"}}`, i, strings.Repeat("x", 5000))
+			body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d%s"}}`, i,
+				strings.Repeat("x", 5000))
 			_, _, err = f.PutManifest(ctx, f.reg, "r", fmt.Sprint("big", i), indexType, []byte(body))
 		}
 		if !content.IsFull(err) {
@@ -109,7 +111,8 @@ func TestCrash(t *testing.T) {
 			d := digestOf([]byte(text))
 			acknowledged[d] = f.PutBlob(t.Context(), f.reg, "r", d, strings.NewReader(text)) == nil
 		}
-		_, _, putErr := f.PutManifest(t.Context(), f.reg, "r", "v1", manifestType, []byte(imageJSON(texts[0], texts[1])))
+		_, _, putErr := f.PutManifest(t.Context(), f.reg, "r", "v1", manifestType,
+			[]byte(imageJSON(texts[0], texts[1])))
 		must(t, fs.Crash())
 		f.close()
 		f = open(t, setup{dir: dir})

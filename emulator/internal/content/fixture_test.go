@@ -67,8 +67,10 @@ func (f *fixture) image(repo, tag, layer string, extra ...string) string {
 }
 
 func imageJSON(config, layer string, extra ...string) string {
-	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[{"mediaType":%q,"digest":%q,"size":%d}]%s}`,
-		manifestType, configType, digestOf([]byte(config)), len(config), layerType, digestOf([]byte(layer)), len(layer), strings.Join(extra, ""))
+	return fmt.Sprintf(
+		`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[{"mediaType":%q,"digest":%q,"size":%d}]%s}`,
+		manifestType, configType, digestOf([]byte(config)), len(config), layerType, digestOf([]byte(layer)), len(layer),
+		strings.Join(extra, ""))
 }
 
 func (f *fixture) put(repo, reference, mediaType, body string) string {

@@ -26,16 +26,21 @@ func TestManifestKeys(t *testing.T) {
 		{"exact", image(layers), ""},
 		{"unknown keys", image(layers + `,"history":1,"History":2,"annotations":{"a":"1","A":"2"}`), ""},
 		{"another case hides a layer", image(layers + `,"Layers":[]`), content.ManifestInvalid},
-		{"another case hides what is missing", image(`,"LAYERS":[` + descriptor(missing) + `]`), content.ManifestInvalid},
+		{"another case hides what is missing", image(`,"LAYERS":[` + descriptor(missing) + `]`),
+			content.ManifestInvalid},
 		{"twice", image(layers + `,"layers":[]`), content.ManifestInvalid},
 		{"twice, escaped", image(layers + `,"lay\u0065rs":[]`), content.ManifestInvalid},
 		{"a long s", image(layers + ",\"layer\u017f\":[]"), content.ManifestInvalid},
-		{"digest in capitals", image(`,"layers":[` + strings.Replace(descriptor(layer), `"digest"`, `"Digest"`, 1) + `]`), content.ManifestInvalid},
-		{"digest twice", image(`,"layers":[` + strings.Replace(descriptor(layer), `"size"`, `"digest":"`+missing+`","size"`, 1) + `]`), content.ManifestInvalid},
+		{"digest in capitals", image(`,"layers":[` + strings.Replace(descriptor(layer), `"digest"`, `"Digest"`, 1) +
+			`]`), content.ManifestInvalid},
+		{"digest twice",
+			image(`,"layers":[` + strings.Replace(descriptor(layer), `"size"`, `"digest":"`+missing+`","size"`, 1) +
+				`]`), content.ManifestInvalid},
 		{"config in capitals", image(layers + `,"Config":` + descriptor(missing)), content.ManifestInvalid},
 		{"subject in capitals", image(layers + `,"Subject":` + descriptor(missing)), content.ManifestInvalid},
 		{"annotation twice", image(layers + `,"annotations":{"a":"1","a":"2"}`), content.ManifestInvalid},
-		{"index", fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[],"Manifests":[%s]}`, indexType, descriptor(missing)), content.ManifestInvalid},
+		{"index", fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[],"Manifests":[%s]}`, indexType,
+			descriptor(missing)), content.ManifestInvalid},
 	} {
 		mediaType := manifestType
 		if tc.name == "index" {

@@ -55,7 +55,8 @@ func (c lockChain) locked(name string, forbidden Locks) error {
 }
 
 // UpdateRepository changes a repository's locks and returns it.
-func (s *Store) UpdateRepository(ctx context.Context, registry int64, name string, change LockChange) (r Repository, err error) {
+func (s *Store) UpdateRepository(ctx context.Context, registry int64, name string,
+	change LockChange) (r Repository, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if r, err = repository(tx, registry, name); err != nil {
 			return err
@@ -69,7 +70,8 @@ func (s *Store) UpdateRepository(ctx context.Context, registry int64, name strin
 
 // UpdateTag changes a tag's locks and returns the tag. A missing repository is
 // [TagUnknown] too.
-func (s *Store) UpdateTag(ctx context.Context, registry int64, repo, name string, change LockChange) (t Tag, err error) {
+func (s *Store) UpdateTag(ctx context.Context, registry int64, repo, name string,
+	change LockChange) (t Tag, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		var id int64
 		if id, t, err = tag(tx, registry, repo, name); err != nil {
@@ -84,7 +86,8 @@ func (s *Store) UpdateTag(ctx context.Context, registry int64, repo, name string
 
 // UpdateManifest changes a manifest's locks and returns the manifest. A missing
 // repository is [ManifestUnknown] too.
-func (s *Store) UpdateManifest(ctx context.Context, registry int64, repo, digest string, change LockChange) (m Manifest, err error) {
+func (s *Store) UpdateManifest(ctx context.Context, registry int64, repo, digest string,
+	change LockChange) (m Manifest, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if m, err = manifest(tx, registry, repo, digest); err != nil {
 			return err

@@ -27,7 +27,8 @@ func TestManyTags(t *testing.T) {
 	other := f.image("r", "other", "other layer")
 	must(t, f.db.Write(ctx, func(tx *db.Tx) error {
 		var repo, manifest int64
-		if err := tx.QueryRow("SELECT repository,id FROM manifests WHERE digest=?", []any{d}, &repo, &manifest); err != nil {
+		if err := tx.QueryRow("SELECT repository,id FROM manifests WHERE digest=?", []any{d}, &repo,
+			&manifest); err != nil {
 			return err
 		}
 		for i := range tags - 1 {
@@ -75,14 +76,18 @@ func TestManyTags(t *testing.T) {
 	change := func(locks content.Locks) content.LockChange {
 		return content.LockChange{Mask: content.NoDelete, Set: locks}
 	}
-	step("lock a tag", func() error { return first(f.UpdateTag(ctx, f.reg, "r", name(tags-2), change(content.NoDelete))) })
+	step("lock a tag", func() error {
+		return first(f.UpdateTag(ctx, f.reg, "r", name(tags-2), change(content.NoDelete)))
+	})
 	step("refused", func() error { f.wantKind(f.DeleteManifest(ctx, f.reg, "r", d), content.Locked); return nil })
 	step("unlock", func() error { return first(f.UpdateTag(ctx, f.reg, "r", name(tags-2), change(0))) })
 	step("lock", func() error { return first(f.UpdateManifest(ctx, f.reg, "r", d, change(content.NoDelete))) })
 	step("refused", func() error { f.wantKind(f.DeleteManifest(ctx, f.reg, "r", d), content.Locked); return nil })
 	step("unlock", func() error { return first(f.UpdateManifest(ctx, f.reg, "r", d, change(0))) })
 	step("check", func() error {
-		_, _, err := f.Checker().Part(ctx, "", time.Now().Add(time.Hour), func(p content.Problem) { t.Errorf("%+v", p) })
+		_, _, err := f.Checker().Part(ctx, "", time.Now().Add(time.Hour), func(p content.Problem) {
+			t.Errorf("%+v", p)
+		})
 		return err
 	})
 	step("delete", func() error { return f.DeleteManifest(ctx, f.reg, "r", d) })

@@ -50,7 +50,8 @@ func TestReadAfterWrite(t *testing.T) {
 				}
 				for i := range steps {
 					body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d"}}`, i)
-					digest, _, err := f.PutManifest(ctx, f.reg, repo, "t", "application/vnd.oci.image.index.v1+json", []byte(body))
+					digest, _, err := f.PutManifest(ctx, f.reg, repo, "t", "application/vnd.oci.image.index.v1+json",
+						[]byte(body))
 					if err != nil {
 						t.Error(err)
 						return
@@ -143,7 +144,8 @@ func TestBlobAfterWrite(t *testing.T) {
 func TestNotRemembered(t *testing.T) {
 	f := open(t, setup{})
 	body := `{"schemaVersion":2,"manifests":[],"annotations":{"n":"` + strings.Repeat("x", 100<<10) + `"}}`
-	if _, _, err := f.PutManifest(t.Context(), f.reg, "r", "t", "application/vnd.oci.image.index.v1+json", []byte(body)); err != nil {
+	if _, _, err := f.PutManifest(t.Context(), f.reg, "r", "t", "application/vnd.oci.image.index.v1+json",
+		[]byte(body)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -25,7 +25,8 @@ func TestOlderFolder(t *testing.T) {
 			"INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (1,'" + digest + "',1,1)",
 			`INSERT INTO manifests (id,repository,digest,media_type,size,image_size,config_media_type,architecture,os,
 				artifact_type,annotations,created_at,updated_at) VALUES (1,1,'sha256:1','',0,0,'','','','','',1,1)`,
-			"INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (1,'a',1,1,1),(1,'b',1,1,1),(1,'c',1,1,1)",
+			"INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES " +
+				"(1,'a',1,1,1),(1,'b',1,1,1),(1,'c',1,1,1)",
 			"DELETE FROM tags WHERE name='c'",
 		} {
 			if _, err := tx.Exec(q); err != nil {

@@ -186,7 +186,8 @@ func (s *Store) Repositories(ctx context.Context, registry int64, p Page) (names
 
 // TagNames returns the names of a page of tags in the order of names, and
 // whether more follow. Tags that are locked against listing are left out.
-func (s *Store) TagNames(ctx context.Context, registry int64, repo string, p Page) (names []string, more bool, err error) {
+func (s *Store) TagNames(ctx context.Context, registry int64, repo string,
+	p Page) (names []string, more bool, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		r, err := repository(tx, registry, repo)
 		if err != nil {
@@ -235,14 +236,17 @@ func (p Page) window(table, key string) (where string, args []any) {
 
 // Tags returns a page of tags, and whether more follow; with a digest, only
 // those of that manifest.
-func (s *Store) Tags(ctx context.Context, registry int64, repo, digest string, p Page) (tags []Tag, more bool, err error) {
+func (s *Store) Tags(ctx context.Context, registry int64, repo, digest string,
+	p Page) (tags []Tag, more bool, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		r, err := repository(tx, registry, repo)
 		if err != nil {
 			return err
 		}
 		window, tail := p.window("t", "name")
-		query, args := "SELECT t.name,m.digest,t.created_at,t.updated_at,t.locks FROM tags t JOIN manifests m ON m.id=t.manifest WHERE t.repository=?", []any{r.id}
+		query,
+			args := "SELECT t.name,m.digest,t.created_at,t.updated_at,t.locks FROM tags t JOIN manifests m ON "+
+			"m.id=t.manifest WHERE t.repository=?", []any{r.id}
 		if digest != "" {
 			query += " AND t.manifest=(SELECT id FROM manifests WHERE repository=? AND digest=?)"
 			args = append(args, r.id, digest)
@@ -263,7 +267,8 @@ func (s *Store) Tags(ctx context.Context, registry int64, repo, digest string, p
 }
 
 // Manifests returns a page of manifests, and whether more follow.
-func (s *Store) Manifests(ctx context.Context, registry int64, repo string, p Page) (all []Manifest, more bool, err error) {
+func (s *Store) Manifests(ctx context.Context, registry int64, repo string,
+	p Page) (all []Manifest, more bool, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		r, err := repository(tx, registry, repo)
 		if err != nil {
@@ -315,13 +320,15 @@ func (s *Store) findManifest(ctx context.Context, n name, version uint64, rememb
 		unknown = TagUnknown
 	}
 	var repoLocks, manifestLocks, tagLocks int64
-	err = s.db.Row(ctx, query, []any{n.registry, n.repo, n.ref}, &f.content.Digest, &f.content.MediaType, &f.content.Body, &repoLocks, &manifestLocks, &tagLocks)
+	err = s.db.Row(ctx, query, []any{n.registry, n.repo, n.ref}, &f.content.Digest, &f.content.MediaType,
+		&f.content.Body, &repoLocks, &manifestLocks, &tagLocks)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &Error{Kind: unknown, Name: n.ref}
 	}
 	f.locks = lockChain{manifest: Locks(manifestLocks), repository: Locks(repoLocks)}
 	//rule:rot-find-manifest
-	if err == nil && (unknown == ManifestUnknown && f.content.Digest != n.ref || !bodyMatches(f.content.Digest, f.content.Body)) {
+	if err == nil && (unknown == ManifestUnknown && f.content.Digest != n.ref ||
+		!bodyMatches(f.content.Digest, f.content.Body)) {
 		return f, damaged(f.content.Digest, "its body in the database has another digest")
 	}
 	if err != nil || !remember || len(f.content.Body) > maxRememberedBody {
@@ -384,7 +391,8 @@ func (s *Store) knownBlob(ctx context.Context, n name) (f foundBlob, err error) 
 
 func (s *Store) findBlob(ctx context.Context, n name) (f foundBlob, err error) {
 	var locks int64
-	err = s.db.Row(ctx, `SELECT b.size,r.locks,COALESCE(b.idle_since,0) FROM repositories r JOIN repository_blobs b ON b.repository=r.id
+	err = s.db.Row(ctx,
+		`SELECT b.size,r.locks,COALESCE(b.idle_since,0) FROM repositories r JOIN repository_blobs b ON b.repository=r.id
 		WHERE r.registry=? AND r.name=? AND b.digest=?`, []any{n.registry, n.repo, n.ref}, &f.size, &locks, &f.idleSince)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &Error{Kind: BlobUnknown, Name: n.ref}
@@ -433,7 +441,8 @@ func (s *Store) OpenContent(ctx context.Context, digest string) (*Blob, error) {
 // Referrers returns a page of the manifests whose subject is digest, and whether
 // more follow; with an artifact type, only those of that type. There are none,
 // without an error, where the repository or the subject does not exist.
-func (s *Store) Referrers(ctx context.Context, registry int64, repo, digest, artifactType string, p Page) (all []Referrer, more bool, err error) {
+func (s *Store) Referrers(ctx context.Context, registry int64, repo, digest, artifactType string,
+	p Page) (all []Referrer, more bool, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		var locks Locks
 		err := tx.QueryRow("SELECT locks FROM repositories WHERE registry=? AND name=?", []any{registry, repo}, &locks)
@@ -450,7 +459,8 @@ func (s *Store) Referrers(ctx context.Context, registry int64, repo, digest, art
 			FROM repositories r JOIN manifests m ON m.repository=r.id
 			WHERE r.registry=? AND r.name=? AND m.subject=? AND m.digest>? AND (?='' OR m.artifact_type=?)
 			AND m.locks&8=0 ORDER BY m.digest LIMIT ?`,
-			[]any{registry, repo, digest, p.Last, artifactType, artifactType, p.N + 1}, func(scan func(...any) error) error {
+			[]any{registry, repo, digest, p.Last, artifactType, artifactType, p.N + 1},
+			func(scan func(...any) error) error {
 				var r Referrer
 				var annotations string
 				if err := scan(&r.Digest, &r.MediaType, &r.ArtifactType, &r.Size, &annotations); err != nil {

@@ -192,7 +192,8 @@ func (s *Store) appendTo(ctx context.Context, id string, u *running, from int64,
 // checked nevertheless), and makes the upload the repository's blob if its content
 // has the digest; if not, the upload is dropped, as the reference implementation
 // does.
-func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, digest string, from int64, r io.Reader) error {
+func (s *Store) FinishUpload(ctx context.Context, registry int64, repo, id, digest string, from int64,
+	r io.Reader) error {
 	u, err := s.lockUpload(ctx, id)
 	if err != nil {
 		return err

@@ -44,7 +44,8 @@ func TestUploads(t *testing.T) {
 			f.wantKind(f.FinishUpload(ctx, f.reg, "r", id, d, 1001, nil), content.UploadOffset)
 			size, err = f.AppendUpload(ctx, id, 1001, strings.NewReader(text[1001:]))
 			want(size, err, 1000, content.UploadOffset)
-			size, err = f.AppendUpload(ctx, id, -1, io.MultiReader(strings.NewReader(text[1000:200_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			size, err = f.AppendUpload(ctx, id, -1, io.MultiReader(strings.NewReader(text[1000:200_000]),
+				iotest.ErrReader(io.ErrUnexpectedEOF)))
 			want(size, err, 200_000, content.UploadBroken)
 			size, err = f.UploadSize(ctx, id)
 			want(size, err, 200_000, "")
@@ -79,8 +80,10 @@ func TestUploads(t *testing.T) {
 
 			sum := sha512.Sum512([]byte(text))
 			must(t, f.PutBlob(ctx, f.reg, "r", "sha512:"+hex.EncodeToString(sum[:]), strings.NewReader(text)))
-			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("lie")), strings.NewReader("truth")), content.DigestMismatch)
-			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("x")), iotest.ErrReader(errors.New("gone"))), content.UploadBroken)
+			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("lie")), strings.NewReader("truth")),
+				content.DigestMismatch)
+			f.wantKind(f.PutBlob(ctx, f.reg, "r", digestOf([]byte("x")), iotest.ErrReader(errors.New("gone"))),
+				content.UploadBroken)
 			if s.dir != "" {
 				if left, _ := os.ReadDir(filepath.Join(s.dir, "uploads")); len(left) != 0 {
 					t.Errorf("%d uploads are left", len(left))

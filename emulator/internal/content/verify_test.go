@@ -51,7 +51,8 @@ func TestRot(t *testing.T) {
 			"empty":      func(path string) error { return os.Truncate(path, 0) },
 			"is missing": os.Remove,
 		} {
-			for _, how := range []struct{ restarted, mount bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+			for _, how := range []struct{ restarted, mount bool }{{false, false}, {true, false}, {false, true},
+				{true, true}} {
 				restarted := how.restarted
 				t.Run(fmt.Sprintf("%d/%s/%+v", size, what, how), func(t *testing.T) {
 					t.Parallel()
@@ -76,7 +77,8 @@ func TestRot(t *testing.T) {
 					// Who meets it first: a mount, or a reading.
 					mount := func() {
 						t.Helper()
-						if mounted, err := f.Mount(ctx, f.reg, "r", "other", digest); mounted || content.KindOf(err) != content.Damaged {
+						if mounted, err := f.Mount(ctx, f.reg, "r", "other", digest); mounted ||
+							content.KindOf(err) != content.Damaged {
 							t.Errorf("mounted: %v, %v", mounted, err)
 						}
 					}
@@ -98,7 +100,8 @@ func TestRot(t *testing.T) {
 					}
 					config := `{}`
 					f.blob("r", config)
-					_, _, err := f.PutManifest(ctx, f.reg, "r", "t", manifestType, []byte(imageJSON(config, string(body))))
+					_, _, err := f.PutManifest(ctx, f.reg, "r", "t", manifestType,
+						[]byte(imageJSON(config, string(body))))
 					f.wantKind(err, content.ManifestBlobUnknown)
 
 					push("r")
@@ -215,11 +218,13 @@ func TestPartOfUnchecked(t *testing.T) {
 // a push of the same bytes heals it, and nothing that it names is collected then.
 func TestManifestRot(t *testing.T) {
 	for what, damage := range map[string]string{
-		"one byte":         "UPDATE manifest_bodies SET body=CAST(replace(CAST(body AS TEXT),'schemaVersion','schemaversion') AS BLOB)",
-		"shorter":          "UPDATE manifest_bodies SET body=substr(body,1,10)",
-		"no body":          "DELETE FROM manifest_bodies",
-		"no references":    "DELETE FROM manifest_references",
-		"other references": "UPDATE manifest_references SET digest='sha256:" + strings.Repeat("0", 64) + "' WHERE position=1",
+		"one byte": "UPDATE manifest_bodies SET body=CAST(replace(CAST(body AS " +
+			"TEXT),'schemaVersion','schemaversion') AS BLOB)",
+		"shorter":       "UPDATE manifest_bodies SET body=substr(body,1,10)",
+		"no body":       "DELETE FROM manifest_bodies",
+		"no references": "DELETE FROM manifest_references",
+		"other references": "UPDATE manifest_references SET digest='sha256:" + strings.Repeat("0", 64) +
+			"' WHERE position=1",
 	} {
 		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/restarted=%v", what, restarted), func(t *testing.T) {
@@ -255,8 +260,9 @@ func TestManifestRot(t *testing.T) {
 				}
 				references := 0
 				must(t, f.db.Read(ctx, func(tx *db.Tx) error {
-					return tx.QueryRow("SELECT count(*) FROM manifest_references WHERE digest IN (?,?)", []any{digestOf([]byte("layer")),
-						digestOf([]byte(`{"architecture":"amd64","os":"linux","for":"layer"}`))}, &references)
+					return tx.QueryRow("SELECT count(*) FROM manifest_references WHERE digest IN (?,?)",
+						[]any{digestOf([]byte("layer")),
+							digestOf([]byte(`{"architecture":"amd64","os":"linux","for":"layer"}`))}, &references)
 				}))
 				if references != 2 {
 					t.Errorf("%d references after the push", references)

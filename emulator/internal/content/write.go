@@ -42,7 +42,8 @@ func bodyMatches(digest string, body []byte) bool {
 func ensureRepository(tx *db.Tx, registry int64, name string, visible bool) (id int64, err error) {
 	var locks Locks
 	now := tx.Now.UnixNano()
-	err = tx.QueryRow("SELECT id,locks FROM repositories WHERE registry=? AND name=?", []any{registry, name}, &id, &locks)
+	err = tx.QueryRow("SELECT id,locks FROM repositories WHERE registry=? AND name=?",
+		[]any{registry, name}, &id, &locks)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		r, err := tx.Exec("INSERT INTO repositories (registry,name,visible,created_at,updated_at) VALUES (?,?,?,?,?)",
@@ -70,7 +71,8 @@ func ensureRepository(tx *db.Tx, registry int64, name string, visible bool) (id 
 //
 // The check and the insertion are one transaction: no blob or child that it
 // names can be deleted in between.
-func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference, contentType string, body []byte) (digest, subject string, err error) {
+func (s *Store) PutManifest(ctx context.Context, registry int64, repo, reference, contentType string,
+	body []byte) (digest, subject string, err error) {
 	p, err := parseManifest(contentType, body)
 	if err != nil {
 		return "", "", err
@@ -149,7 +151,8 @@ func checkReferences(tx *db.Tx, repo int64, p *parsed) error {
 	var sum int64
 	for _, d := range p.children {
 		var size int64
-		err := tx.QueryRow("SELECT image_size FROM manifests WHERE repository=? AND digest=?", []any{repo, d.Digest}, &size)
+		err := tx.QueryRow("SELECT image_size FROM manifests WHERE repository=? AND digest=?",
+			[]any{repo, d.Digest}, &size)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &Error{Kind: ManifestBlobUnknown, Name: d.Digest}
 		}
@@ -194,7 +197,8 @@ func insertBody(tx *db.Tx, id int64, p *parsed, body []byte) error {
 	if _, err := tx.Exec("INSERT INTO manifest_bodies (manifest,body) VALUES (?,?)", id, body); err != nil {
 		return err
 	}
-	const insert = "INSERT INTO manifest_references (manifest,position,is_manifest,digest,architecture,os) VALUES (?,?,?,?,?,?)"
+	const insert = "INSERT INTO manifest_references (manifest,position,is_manifest,digest,architecture,os) VALUES " +
+		"(?,?,?,?,?,?)"
 	for i, d := range p.blobs {
 		if _, err := tx.Exec(insert, id, i, 0, d.Digest, "", ""); err != nil {
 			return err
@@ -349,7 +353,8 @@ func (s *Store) DeleteManifest(ctx context.Context, registry int64, repo, digest
 			SELECT id,digest FROM manifests WHERE id=?
 			UNION SELECT m.id,m.digest FROM graph g JOIN manifests m ON m.repository=? AND m.subject=g.digest)`
 		lock := &Error{Kind: Locked}
-		err = tx.QueryRow(graph+`SELECT 'manifest',m.digest FROM graph g JOIN manifests m ON m.id=g.id WHERE m.locks&?<>0
+		err = tx.QueryRow(graph+
+			`SELECT 'manifest',m.digest FROM graph g JOIN manifests m ON m.id=g.id WHERE m.locks&?<>0
 			UNION ALL SELECT 'tag',t.name FROM graph g JOIN tags t ON t.manifest=g.id WHERE t.locks&?<>0 LIMIT 1`,
 			[]any{m.id, r.id, noRemove, noRemove}, &lock.Item, &lock.Name)
 		if err == nil {
@@ -403,7 +408,8 @@ func (s *Store) DeleteTag(ctx context.Context, registry int64, repo, name string
 // DeleteRepository removes a repository with all it holds, and returns the
 // digests and tags that went with it, sorted. A lock on anything in it forbids
 // it.
-func (s *Store) DeleteRepository(ctx context.Context, registry int64, name string) (manifests, tags []string, err error) {
+func (s *Store) DeleteRepository(ctx context.Context, registry int64,
+	name string) (manifests, tags []string, err error) {
 	defer s.orphans.Store(true)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		r, err := repository(tx, registry, name)
@@ -551,7 +557,8 @@ func (s *Store) PutBlob(ctx context.Context, registry int64, repo, digest string
 	err = s.FinishUpload(ctx, registry, repo, id, digest, 0, r)
 	if err != nil {
 		// No client knows the upload's ID, so none could go on with it.
-		if aborted := s.CancelUpload(context.WithoutCancel(ctx), id); aborted != nil && KindOf(aborted) != UploadUnknown && !errors.Is(aborted, blob.ErrNotExist) {
+		if aborted := s.CancelUpload(context.WithoutCancel(ctx), id); aborted != nil &&
+			KindOf(aborted) != UploadUnknown && !errors.Is(aborted, blob.ErrNotExist) {
 			err = errors.Join(err, aborted)
 		}
 	}

@@ -78,7 +78,8 @@ type referenceBody struct {
 }
 
 func repositoryOf(reg Endpoint, r content.Repository) repositoryBody {
-	return repositoryBody{reg.LoginServer, r.Name, timestamp(r.Created), timestamp(r.Updated), r.Manifests, r.Tags, attributesOf(r.Locks)}
+	return repositoryBody{reg.LoginServer, r.Name, timestamp(r.Created), timestamp(r.Updated), r.Manifests, r.Tags,
+		attributesOf(r.Locks)}
 }
 
 func tagOf(t content.Tag) tagBody {
@@ -214,7 +215,8 @@ func (h *Handler) acrRepository(q *request) {
 func (h *Handler) deleteRepository(q *request) {
 	manifests, tags, err := h.store.DeleteRepository(q.Context(), q.reg.ID, q.Repo)
 	if content.KindOf(err) == content.RepositoryUnknown { // another text than that of GET (recorded)
-		h.fail(q.w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry", map[string]string{"name": q.Repo})
+		h.fail(q.w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry",
+			map[string]string{"name": q.Repo})
 		return
 	}
 	if err != nil {

@@ -23,7 +23,8 @@ func BenchmarkServe(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	h := dataplane.New(dataplane.Config{Store: store, Authorize: func(*http.Request, dataplane.Endpoint, acrkit.Scope) (dataplane.Verdict, error) {
+	h := dataplane.New(dataplane.Config{Store: store, Authorize: func(*http.Request, dataplane.Endpoint,
+		acrkit.Scope) (dataplane.Verdict, error) {
 		return dataplane.Verdict{Allow: true}, nil
 	}})
 	for name, path := range map[string]string{

@@ -26,16 +26,19 @@ func BenchmarkGetBlob(b *testing.B) {
 			b.Run(fmt.Sprintf("%dKiB/first=%v", size>>10, first), func(b *testing.B) {
 				opened := contenttest.Open(b, contenttest.Setup{Dir: b.TempDir()})
 				put := func() {
-					if err := opened.Store.PutBlob(b.Context(), opened.Registry, "r", digest, bytes.NewReader(body)); err != nil {
+					if err := opened.Store.PutBlob(b.Context(), opened.Registry, "r", digest,
+						bytes.NewReader(body)); err != nil {
 						b.Fatal(err)
 					}
 				}
 				put()
-				h := dataplane.New(dataplane.Config{Store: opened.Store, Authorize: func(*http.Request, dataplane.Endpoint, acrkit.Scope) (dataplane.Verdict, error) {
-					return dataplane.Verdict{Allow: true}, nil
-				}})
+				h := dataplane.New(dataplane.Config{Store: opened.Store,
+					Authorize: func(*http.Request, dataplane.Endpoint, acrkit.Scope) (dataplane.Verdict, error) {
+						return dataplane.Verdict{Allow: true}, nil
+					}})
 				ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					h.Serve(w, r, route.Of(r), dataplane.Endpoint{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
+					h.Serve(w, r, route.Of(r), dataplane.Endpoint{ID: opened.Registry, LoginServer: "r",
+						Scheme: "http"})
 				}))
 				defer ts.Close()
 				get := func() {

@@ -21,42 +21,54 @@ import (
 func TestManifests(t *testing.T) {
 	s := serve(t, setup{})
 	d := s.image("a/b", "v1")
-	for _, path := range []string{"/v2/a/b/manifests/v1", "/v2/a%2Fb/manifests/" + d, "/v2/a/b/manifests/" + strings.Replace(d, ":", "%3A", 1)} {
+	for _, path := range []string{"/v2/a/b/manifests/v1", "/v2/a%2Fb/manifests/" + d, "/v2/a/b/manifests/" +
+		strings.Replace(d, ":", "%3A", 1)} {
 		a := s.want(s.do("GET", path, ""), 200, "*")
-		if digestOf(a.body) != d || a.header.Get("Docker-Content-Digest") != d || a.header.Get("ETag") != `"`+d+`"` || a.header.Get("Content-Type") != manifestType {
+		if digestOf(a.body) != d || a.header.Get("Docker-Content-Digest") != d || a.header.Get("ETag") != `"`+d+`"` ||
+			a.header.Get("Content-Type") != manifestType {
 			t.Errorf("%s: %v", path, a.header)
 		}
 		head := s.want(s.do("HEAD", path, ""), 200, "")
-		if head.header.Get("Content-Length") != fmt.Sprint(len(a.body)) || head.header.Get("Docker-Content-Digest") != d {
+		if head.header.Get("Content-Length") != fmt.Sprint(len(a.body)) ||
+			head.header.Get("Docker-Content-Digest") != d {
 			t.Errorf("HEAD %s: %v", path, head.header)
 		}
 	}
 	s.want(s.do("GET", "/v2/a/b/manifests/v1", "", `If-None-Match: "`+d+`"`), 304, "")
 	put := s.do("PUT", "/v2/a/b/manifests/v2", imageJSON("{}", "x"), "Content-Type: "+manifestType)
 	s.want(put, 400, errorBody("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", `"`+digestOf("{}")+`"`))
-	put = s.want(s.do("PUT", "/v2/a/b/manifests/sub", `{"schemaVersion":2,"manifests":[],"subject":{"digest":"`+d+`"},"artifactType":"a/b"}`, "Content-Type: "+indexType), 201, "")
-	for name, want := range map[string]string{"OCI-Subject": d, "Location": "/v2/a/b/manifests/" + put.header.Get("Docker-Content-Digest")} {
+	put = s.want(s.do("PUT", "/v2/a/b/manifests/sub", `{"schemaVersion":2,"manifests":[],"subject":{"digest":"`+d+
+		`"},"artifactType":"a/b"}`, "Content-Type: "+indexType), 201, "")
+	for name, want := range map[string]string{"OCI-Subject": d, "Location": "/v2/a/b/manifests/" +
+		put.header.Get("Docker-Content-Digest")} {
 		if got := put.header.Get(name); got != want {
 			t.Errorf("%s %q, want %q", name, got, want)
 		}
 	}
-	s.want(s.do("PUT", "/v2/a/b/manifests/v2", `{"schemaVersion":2,"mediaType":"x/y"}`, "Content-Type: "+manifestType), 400,
+	s.want(s.do("PUT", "/v2/a/b/manifests/v2", `{"schemaVersion":2,"mediaType":"x/y"}`, "Content-Type: "+manifestType),
+		400,
 		errorBody("MANIFEST_INVALID", "manifest invalid", `{"Reason":{}}`))
 	s.want(s.do("PUT", "/v2/a/b/manifests/v2", strings.Repeat(" ", 4<<20+1), "Content-Type: "+manifestType), 413, "*")
-	s.want(s.do("PUT", "/v2/a/b/manifests/"+unknown, `{"schemaVersion":2,"manifests":[]}`, "Content-Type: "+indexType), 400, "*")
+	s.want(s.do("PUT", "/v2/a/b/manifests/"+unknown, `{"schemaVersion":2,"manifests":[]}`, "Content-Type: "+indexType),
+		400, "*")
 	s.want(s.do("PUT", "/v2/a/b/manifests/sha256:bad", "{}", "Content-Type: "+indexType), 400, "*")
 
 	a := s.want(s.do("GET", "/v2/a/b/referrers/"+d+"?artifactType=a%2Fb", ""), 200, fmt.Sprintf(
-		`{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"digest":%q,"size":150,"artifactType":"a/b"}]}`+"\n", indexType, indexType, put.header.Get("Docker-Content-Digest")))
+		`{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"digest":%q,"size":150,"artifactType":"a/b"}]}`+
+			"\n", indexType, indexType, put.header.Get("Docker-Content-Digest")))
 	if a.header.Get("OCI-Filters-Applied") != "artifactType" || a.header.Get("Content-Type") != indexType {
 		t.Errorf("referrers: %v", a.header)
 	}
-	s.want(s.do("GET", "/v2/nowhere/referrers/"+d, ""), 200, `{"schemaVersion":2,"mediaType":"`+indexType+`","manifests":[]}`+"\n")
+	s.want(s.do("GET", "/v2/nowhere/referrers/"+d, ""), 200, `{"schemaVersion":2,"mediaType":"`+indexType+
+		`","manifests":[]}`+"\n")
 
-	s.want(s.do("DELETE", "/v2/a/b/manifests/v1", ""), 405, errorBody("UNSUPPORTED", "A manifest can only be deleted by digest.", ""))
+	s.want(s.do("DELETE", "/v2/a/b/manifests/v1", ""), 405,
+		errorBody("UNSUPPORTED", "A manifest can only be deleted by digest.", ""))
 	s.want(s.do("DELETE", "/v2/a/b/manifests/"+d, ""), 202, "")
-	s.want(s.do("DELETE", "/v2/a/b/manifests/"+d, ""), 404, errorBody("MANIFEST_UNKNOWN", "manifest "+d+" is not found", ""))
-	s.want(s.do("GET", "/v2/a/b/manifests/wrong-tag", ""), 404, errorBody("MANIFEST_UNKNOWN", `manifest tagged by "wrong-tag" is not found`, `{"Tag":"wrong-tag"}`))
+	s.want(s.do("DELETE", "/v2/a/b/manifests/"+d, ""), 404,
+		errorBody("MANIFEST_UNKNOWN", "manifest "+d+" is not found", ""))
+	s.want(s.do("GET", "/v2/a/b/manifests/wrong-tag", ""), 404,
+		errorBody("MANIFEST_UNKNOWN", `manifest tagged by "wrong-tag" is not found`, `{"Tag":"wrong-tag"}`))
 	s.want(s.do("HEAD", "/v2/nowhere/manifests/v1", ""), 404, "")
 	s.want(s.do("GET", "/v2/a/b/manifests/sha999:"+strings.Repeat("0", 64), ""), 400, "*")
 }
@@ -67,8 +79,9 @@ func TestBlobs(t *testing.T) {
 		text := strings.Repeat("0123456789", 41) + "0123456"
 		d := s.blob("r", text)
 		a := s.want(s.do("GET", "/v2/r/blobs/"+d, ""), 200, text)
-		for name, want := range map[string]string{"Content-Type": "application/octet-stream", "Docker-Content-Digest": d,
-			"Content-Length": "417", "Accept-Ranges": "bytes", "ETag": `"` + d + `"`} {
+		for name, want := range map[string]string{"Content-Type": "application/octet-stream",
+			"Docker-Content-Digest": d,
+			"Content-Length":        "417", "Accept-Ranges": "bytes", "ETag": `"` + d + `"`} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s %q, want %q", name, got, want)
 			}
@@ -111,13 +124,15 @@ func TestBlobs(t *testing.T) {
 		s.want(s.do("GET", "/v2/other/blobs/"+d, ""), 200, text)
 		// A mount of what is not there becomes an upload.
 		for _, query := range []string{"from=r&mount=" + d, "mount=" + d, "from=Bad&mount=" + d, "from=r&mount=bad"} {
-			if a := s.want(s.do("POST", "/v2/third/blobs/uploads/?"+query, ""), 202, ""); a.header.Get("Docker-Upload-Uuid") == "" {
+			if a := s.want(s.do("POST", "/v2/third/blobs/uploads/?"+query, ""), 202,
+				""); a.header.Get("Docker-Upload-Uuid") == "" {
 				t.Errorf("%s: %v", query, a.header)
 			}
 		}
 		e := s.blob("r", "")
 		s.want(s.do("GET", "/v2/r/blobs/"+e, ""), 200, "")
-		s.want(s.do("POST", "/v2/r/blobs/uploads/?digest=sha256:bad", "x"), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
+		s.want(s.do("POST", "/v2/r/blobs/uploads/?digest=sha256:bad", "x"), 400,
+			errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
 		s.want(s.do("POST", "/v2/r/blobs/uploads/?digest="+d, "x"), 400, "*")
 	}
 }
@@ -152,7 +167,8 @@ func TestUploads(t *testing.T) {
 		Offset     int64
 		StartedAt  time.Time
 	}
-	if err := json.Unmarshal(raw[32:], &got); err != nil || got.Name != "a/b" || got.UUID != id || got.Offset != 0 || got.StartedAt.IsZero() {
+	if err := json.Unmarshal(raw[32:], &got); err != nil || got.Name != "a/b" || got.UUID != id || got.Offset != 0 ||
+		got.StartedAt.IsZero() {
 		t.Errorf("state %s, %v", raw[32:], err)
 	}
 
@@ -163,9 +179,11 @@ func TestUploads(t *testing.T) {
 	}
 	at = location(s.want(s.do("PATCH", at, "abcdef", "Content-Range: 10-15"), 202, ""), "0-15")
 	const unread = "the Content-Range header format is invalid"
-	for bad, reason := range map[string]string{"10-15": "the upload goes on at 16", "17-22": "the upload goes on at 16", "16-22": "the body has 6 bytes",
-		"x": unread, "22-16": unread, "-1--1": unread, "bytes 16-21/*": unread, "bytes 16-21": unread} {
-		want := errorBody("BLOB_UPLOAD_RANGE_INVALID", "blob upload range invalid", fmt.Sprintf(`{"Range":%q,"Reason":%q}`, bad, reason))
+	for bad, reason := range map[string]string{"10-15": "the upload goes on at 16", "17-22": "the upload goes on at 16",
+		"16-22": "the body has 6 bytes",
+		"x":     unread, "22-16": unread, "-1--1": unread, "bytes 16-21/*": unread, "bytes 16-21": unread} {
+		want := errorBody("BLOB_UPLOAD_RANGE_INVALID", "blob upload range invalid",
+			fmt.Sprintf(`{"Range":%q,"Reason":%q}`, bad, reason))
 		for method, to := range map[string]string{"PATCH": at, "PUT": at + "&digest=" + unknown} {
 			a := s.want(s.do(method, to, "ghijkl", "Content-Range: "+bad), 416, want)
 			if a.header.Get("Location") != "" || a.header.Get("Range") != "" { // recorded for "-1--1"
@@ -175,11 +193,14 @@ func TestUploads(t *testing.T) {
 	}
 	at = location(s.want(s.do("GET", at, ""), 204, ""), "0-15") // a range that was refused changes nothing
 	at = location(s.want(s.do("PATCH", at, "gh", "Content-Range: 16-17"), 202, ""), "0-17")
-	s.want(s.do("PUT", at, ""), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
-	s.want(s.do("PUT", at+"&digest=sha256%3A00000000", ""), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
+	s.want(s.do("PUT", at, ""), 400, errorBody("DIGEST_INVALID", "provided digest did not match uploaded content",
+		`"digest parsing failed"`))
+	s.want(s.do("PUT", at+"&digest=sha256%3A00000000", ""), 400,
+		errorBody("DIGEST_INVALID", "provided digest did not match uploaded content", `"digest parsing failed"`))
 	text := "0123456789abcdefgh!"
 	done := s.want(s.do("PUT", at+"&digest="+url.QueryEscape(digestOf(text)), "!", "Content-Range: 18-18"), 201, "")
-	if done.header.Get("Location") != "/v2/a/b/blobs/"+digestOf(text) || done.header.Get("Docker-Content-Digest") != digestOf(text) {
+	if done.header.Get("Location") != "/v2/a/b/blobs/"+digestOf(text) ||
+		done.header.Get("Docker-Content-Digest") != digestOf(text) {
 		t.Errorf("PUT: %v", done.header)
 	}
 	s.want(s.do("GET", "/v2/a/b/blobs/"+digestOf(text), ""), 200, text)
@@ -319,7 +340,8 @@ func TestFull(t *testing.T) {
 	s = serve(t, setup{dir: t.TempDir(), pages: 60})
 	s.image("r", "v1")
 	for i := 0; ; i++ {
-		body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d%s"}}`, i, strings.Repeat("x", 9000))
+		body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d%s"}}`, i,
+			strings.Repeat("x", 9000))
 		a := s.do("PUT", fmt.Sprintf("/v2/r/manifests/t%d", i), body, "Content-Type: "+indexType)
 		if a.status == 201 && i < 1000 {
 			continue
@@ -365,24 +387,30 @@ func TestAccept(t *testing.T) {
 		s.want(s.do("PUT", "/v2/r/manifests/"+tag, body, "Content-Type: "+mediaType), 201, "")
 	}
 	config := s.blob("r", "{}")
-	put("manifest", manifestType, fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`, config))
+	put("manifest", manifestType,
+		fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`,
+			config))
 	put("index", indexType, `{"schemaVersion":2,"manifests":[]}`)
 	put("artifact", artifactType, `{"mediaType":"`+artifactType+`","blobs":[]}`)
-	put("docker", dockerType, fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`, dockerType, config))
+	put("docker", dockerType,
+		fmt.Sprintf(
+			`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/json","digest":%q,"size":2},"layers":[]}`, dockerType, config))
 	put("list", dockerList, fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[]}`, dockerList))
 
 	oci := map[string]string{"manifest": manifestType, "index": indexType, "artifact": artifactType}
 	plural := map[string]string{"manifest": "manifests", "index": "indexes", "artifact": "artifacts"}
 	for tag, mediaType := range oci {
 		digest := s.want(s.do("HEAD", "/v2/r/manifests/"+tag, ""), 200, "").header.Get("Docker-Content-Digest")
-		refused := errorBody("MANIFEST_UNKNOWN", "OCI "+tag+" found, but accept header does not support OCI "+plural[tag], "")
+		refused := errorBody("MANIFEST_UNKNOWN", "OCI "+tag+" found, but accept header does not support OCI "+
+			plural[tag], "")
 		others := dockerType + ", " + dockerList
 		for other, name := range oci {
 			if other != tag {
 				others += "," + name
 			}
 		}
-		for _, accept := range []string{"Accept", "Accept: ", "Accept: */*", "Accept: application/*", "Accept: application/json", "Accept: " + others, "Accept: " + mediaType + "x"} {
+		for _, accept := range []string{"Accept", "Accept: ", "Accept: */*", "Accept: application/*",
+			"Accept: application/json", "Accept: " + others, "Accept: " + mediaType + "x"} {
 			for _, ref := range []string{tag, digest} {
 				a := s.want(s.do("GET", "/v2/r/manifests/"+ref, "", accept), 404, refused)
 				s.want(s.do("HEAD", "/v2/r/manifests/"+ref, "", accept), 404, "")
@@ -391,8 +419,10 @@ func TestAccept(t *testing.T) {
 				}
 			}
 		}
-		for _, accept := range []string{mediaType, others + "," + mediaType, "*/* , " + strings.ToUpper(mediaType) + " ;q=0.1"} {
-			if a := s.want(s.do("GET", "/v2/r/manifests/"+tag, "", "Accept: "+accept), 200, "*"); a.header.Get("Content-Type") != mediaType {
+		for _, accept := range []string{mediaType, others + "," + mediaType, "*/* , " + strings.ToUpper(mediaType) +
+			" ;q=0.1"} {
+			if a := s.want(s.do("GET", "/v2/r/manifests/"+tag, "", "Accept: "+accept), 200,
+				"*"); a.header.Get("Content-Type") != mediaType {
 				t.Errorf("%s with %q: %v", tag, accept, a.header)
 			}
 		}
@@ -414,5 +444,6 @@ func TestAccept(t *testing.T) {
 	if resp.Body.Close(); resp.StatusCode != 200 {
 		t.Errorf("%d", resp.StatusCode)
 	}
-	s.want(s.do("GET", "/v2/r/manifests/none", "", "Accept"), 404, errorBody("MANIFEST_UNKNOWN", `manifest tagged by "none" is not found`, `{"Tag":"none"}`))
+	s.want(s.do("GET", "/v2/r/manifests/none", "", "Accept"), 404,
+		errorBody("MANIFEST_UNKNOWN", `manifest tagged by "none" is not found`, `{"Tag":"none"}`))
 }

@@ -85,7 +85,8 @@ type Handler struct {
 
 // New returns a handler.
 func New(cfg Config) *Handler {
-	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, refused: cfg.Refused, now: cfg.Now, log: cfg.Logger, key: cfg.Store.UploadKey(),
+	h := &Handler{store: cfg.Store, authorize: cfg.Authorize, refused: cfg.Refused, now: cfg.Now, log: cfg.Logger,
+		key:      cfg.Store.UploadKey(),
 		blobHost: cfg.BlobHost, deleteByTag: cfg.DeleteByTag, mountFromAnywhere: cfg.MountFromAnywhere}
 	if h.refused == nil {
 		h.refused = func(*http.Request, rule.ID, string) {}

@@ -48,13 +48,15 @@ func TestChallenges(t *testing.T) {
 		{"GET", "/acr/v1/_catalog?n=2", "registry:catalog:*", item("catalog", "*")},
 		{"GET", "/v2/a/manifests/v1", "repository:a:pull", item("a", "pull")},
 		{"HEAD", "/v2/a/manifests/v1", "repository:a:pull", ""},
-		{"PUT", "/v2/library%2Fhello-world/manifests/v1", "repository:library/hello-world:pull,push", item("library/hello-world", "pull", "push")},
+		{"PUT", "/v2/library%2Fhello-world/manifests/v1", "repository:library/hello-world:pull,push",
+			item("library/hello-world", "pull", "push")},
 		{"DELETE", "/v2/a/manifests/" + d, "repository:a:delete", item("a", "delete")},
 		{"GET", "/v2/a/blobs/" + d, "repository:a:pull", item("a", "pull")},
 		{"DELETE", "/v2/a/blobs/" + d, "repository:a:delete", item("a", "delete")},
 		{"POST", "/v2/a/blobs/uploads/", "repository:a:pull,push", item("a", "pull", "push")},
 		{"POST", "/v2/a/blobs/uploads/?mount=" + d, "repository:a:pull,push", item("a", "pull", "push")},
-		{"POST", "/v2/dst/blobs/uploads/?from=src&mount=" + d, "repository:src:pull repository:dst:pull,push", item("dst", "pull", "push") + "," + item("src", "pull")},
+		{"POST", "/v2/dst/blobs/uploads/?from=src&mount=" + d, "repository:src:pull repository:dst:pull,push",
+			item("dst", "pull", "push") + "," + item("src", "pull")},
 		{"PATCH", "/v2/a/blobs/uploads/1-2", "repository:a:pull,push", item("a", "pull", "push")},
 		{"PUT", "/v2/a/blobs/uploads/1-2?digest=" + d, "repository:a:pull,push", item("a", "pull", "push")},
 		{"GET", "/v2/a/blobs/uploads/1-2", "repository:a:pull,push", item("a", "pull", "push")},
@@ -72,7 +74,8 @@ func TestChallenges(t *testing.T) {
 		{"GET", "/acr/v1/a/_manifests/" + d, "repository:a:metadata_read", item("a", "metadata_read")},
 		{"PATCH", "/acr/v1/a/_manifests/" + d, "repository:a:metadata_write", item("a", "metadata_write")},
 	} {
-		for _, v := range []dataplane.Verdict{{}, {ChallengeError: "insufficient_scope"}, {ChallengeError: "invalid_token"}, {Basic: true}} {
+		for _, v := range []dataplane.Verdict{{}, {ChallengeError: "insufficient_scope"},
+			{ChallengeError: "invalid_token"}, {Basic: true}} {
 			t.Run(c.method+c.path+"/"+v.ChallengeError, func(t *testing.T) {
 				s.t = t
 				s.deny(v)
@@ -138,10 +141,11 @@ func TestCommonHeaders(t *testing.T) {
 		t.Helper()
 		for name, want := range map[string][]string{
 			"Docker-Distribution-Api-Version": {"registry/2.0"},
-			"Strict-Transport-Security":       {"max-age=31536000; includeSubDomains", "max-age=31536000; includeSubDomains"},
-			"X-Content-Type-Options":          {"nosniff"},
-			"Access-Control-Expose-Headers":   expose,
-			"X-Ms-Client-Request-Id":          client,
+			"Strict-Transport-Security": {"max-age=31536000; includeSubDomains",
+				"max-age=31536000; includeSubDomains"},
+			"X-Content-Type-Options":        {"nosniff"},
+			"Access-Control-Expose-Headers": expose,
+			"X-Ms-Client-Request-Id":        client,
 		} {
 			if diff := cmp.Diff(want, a.header[name]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -156,7 +160,8 @@ func TestCommonHeaders(t *testing.T) {
 	check(s.do("GET", "/acr/v1/_catalog", ""), expose, nil)
 	// Malformed names and digests are refused before a credential is asked for.
 	s.deny(dataplane.Verdict{})
-	for _, path := range []string{"/v2/testblobclient/blobs/wrong%20digest", "/acr/v1/Nonexistent/_tags/x", "/v2/a//manifests/v1", "/v2/a/../b/manifests/v1", "/v2/nothing"} {
+	for _, path := range []string{"/v2/testblobclient/blobs/wrong%20digest", "/acr/v1/Nonexistent/_tags/x",
+		"/v2/a//manifests/v1", "/v2/a/../b/manifests/v1", "/v2/nothing"} {
 		a := s.want(s.do("DELETE", path, ""), 404, "404 page not found\n")
 		check(a, nil, nil)
 		if got := a.header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
@@ -205,9 +210,12 @@ func TestAttributes(t *testing.T) {
 		a.body = created.ReplaceAllString(a.body, `"$1":"T"`)
 		return a
 	}
-	repo := `{"registry":"` + login + `","imageName":"a/b","createdTime":"T","lastUpdateTime":"T","manifestCount":1,"tagCount":1,` + enabled + "}\n"
+	repo := `{"registry":"` + login +
+		`","imageName":"a/b","createdTime":"T","lastUpdateTime":"T","manifestCount":1,"tagCount":1,` + enabled + "}\n"
 	tag := `{"name":"v1","digest":"` + d + `","createdTime":"T","lastUpdateTime":"T","signed":false,` + enabled + "}"
-	manifest := `{"digest":"` + d + `","imageSize":11,"createdTime":"T","lastUpdateTime":"T","architecture":"amd64","os":"linux","mediaType":"` + manifestType +
+	manifest := `{"digest":"` + d +
+		`","imageSize":11,"createdTime":"T","lastUpdateTime":"T","architecture":"amd64","os":"linux","mediaType":"` +
+		manifestType +
 		`","configMediaType":"application/vnd.oci.image.config.v1+json","tags":["v1"],` + enabled + "}"
 	head := `{"registry":"` + login + `","imageName":"a/b",`
 	s.want(norm(s.do("GET", "/acr/v1/a%2Fb", "")), 200, repo)
@@ -216,20 +224,26 @@ func TestAttributes(t *testing.T) {
 	s.want(norm(s.do("GET", "/acr/v1/a/b/_manifests/"+d, "")), 200, head+`"manifest":`+manifest+"}\n")
 	s.want(norm(s.do("GET", "/acr/v1/a/b/_manifests?orderby=timedesc", "")), 200, head+`"manifests":[`+manifest+"]}\n")
 	s.want(norm(s.do("GET", "/acr/v1/a/b/_tags?digest="+unknown, "")), 200, head+`"tags":null}`+"\n")
-	index := `{"schemaVersion":2,"manifests":[{"digest":"` + d + `","size":1,"platform":{"architecture":"amd64","os":"linux"}}]}`
+	index := `{"schemaVersion":2,"manifests":[{"digest":"` + d +
+		`","size":1,"platform":{"architecture":"amd64","os":"linux"}}]}`
 	s.want(s.do("PUT", "/v2/a/b/manifests/multi", index, "Content-Type: "+indexType), 201, "")
-	s.want(norm(s.do("GET", "/acr/v1/a/b/_manifests/"+digestOf(index), "")), 200, head+`"manifest":{"digest":"`+digestOf(index)+
-		`","imageSize":11,"createdTime":"T","lastUpdateTime":"T","mediaType":"`+indexType+`","tags":["multi"],`+enabled+`,"references":[{"digest":"`+d+`","architecture":"amd64","os":"linux"}]}}`+"\n")
+	s.want(norm(s.do("GET", "/acr/v1/a/b/_manifests/"+digestOf(index), "")), 200, head+`"manifest":{"digest":"`+
+		digestOf(index)+
+		`","imageSize":11,"createdTime":"T","lastUpdateTime":"T","mediaType":"`+indexType+`","tags":["multi"],`+enabled+
+		`,"references":[{"digest":"`+d+`","architecture":"amd64","os":"linux"}]}}`+"\n")
 
 	for _, item := range []struct{ path, body string }{
-		{"/acr/v1/a/b", strings.NewReplacer(`"manifestCount":1,"tagCount":1`, `"manifestCount":2,"tagCount":2`).Replace(repo)},
+		{"/acr/v1/a/b", strings.NewReplacer(`"manifestCount":1,"tagCount":1`,
+			`"manifestCount":2,"tagCount":2`).Replace(repo)},
 		{"/acr/v1/a/b/_tags/v1", head + `"tag":` + tag + "}\n"},
 		{"/acr/v1/a/b/_manifests/" + d, head + `"manifest":` + manifest + "}\n"},
 	} {
-		s.want(norm(s.do("PATCH", item.path, `{"writeEnabled":false,"quarantineState":"x"}`)), 200, strings.Replace(item.body, enabled, locked, 1))
+		s.want(norm(s.do("PATCH", item.path, `{"writeEnabled":false,"quarantineState":"x"}`)), 200,
+			strings.Replace(item.body, enabled, locked, 1))
 		s.want(norm(s.do("PATCH", item.path, `{"deleteEnabled":true,"writeEnabled":true}`)), 200, item.body)
 		for _, bad := range []string{"", "null", "[]", `{"writeEnabled":"no"}`, "{",
-			`{"writeEnabled":false,"WriteEnabled":true}`, `{"WriteEnabled":false}`, `{"writeEnabled":false,"writeEnabled":true}`} {
+			`{"writeEnabled":false,"WriteEnabled":true}`, `{"WriteEnabled":false}`,
+			`{"writeEnabled":false,"writeEnabled":true}`} {
 			s.want(s.do("PATCH", item.path, bad), 400, "*")
 		}
 		s.want(s.do("PATCH", item.path, strings.Repeat(" ", 64<<10-2)+"{}"), 200, "*")
@@ -238,7 +252,9 @@ func TestAttributes(t *testing.T) {
 	}
 
 	// Locked items.
-	disallowed := errorBody("REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation", "{}")
+	disallowed := errorBody("REGISTRY_DISALLOWED_OPERATION",
+		"The operation is disallowed on this registry, repository or image. View troubleshooting steps at "+
+			"https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation", "{}")
 	s.want(s.do("PATCH", "/acr/v1/a/b/_tags/v1", `{"deleteEnabled":false,"readEnabled":false}`), 200, "*")
 	s.want(s.do("DELETE", "/acr/v1/a/b/_tags/v1", ""), 405, disallowed)
 	s.want(s.do("DELETE", "/acr/v1/a/b", ""), 405, disallowed)
@@ -251,7 +267,8 @@ func TestAttributes(t *testing.T) {
 	}
 	digests := []string{d, digestOf(index)}
 	slices.Sort(digests)
-	s.want(s.do("DELETE", "/acr/v1/a/b", ""), 202, `{"manifestsDeleted":["`+strings.Join(digests, `","`)+`"],"tagsDeleted":["multi"]}`+"\n")
+	s.want(s.do("DELETE", "/acr/v1/a/b", ""), 202, `{"manifestsDeleted":["`+strings.Join(digests, `","`)+
+		`"],"tagsDeleted":["multi"]}`+"\n")
 }
 
 func TestUnknown(t *testing.T) {
@@ -266,7 +283,8 @@ func TestUnknown(t *testing.T) {
 		{"GET", "/acr/v1/wrong-name/_tags", notFound},
 		{"GET", "/acr/v1/wrong-name/_manifests", notFound},
 		{"GET", "/v2/wrong-name/tags/list", notFound},
-		{"DELETE", "/acr/v1/wrong-name", errorBody("NAME_UNKNOWN", "repository name not known to registry", `{"name":"wrong-name"}`)},
+		{"DELETE", "/acr/v1/wrong-name", errorBody("NAME_UNKNOWN", "repository name not known to registry",
+			`{"name":"wrong-name"}`)},
 		{"GET", "/acr/v1/here/_tags/no", noTag},
 		{"PATCH", "/acr/v1/here/_tags/no", noTag},
 		{"DELETE", "/acr/v1/here/_tags/no", noTag},
@@ -292,23 +310,30 @@ func TestPages(t *testing.T) {
 		}
 	}
 	link := func(path string) string { return "<" + path + `>; rel="next"` }
-	next(s.want(s.do("GET", "/acr/v1/_catalog?n=1&api-version=2021-07-01", ""), 200, `{"repositories":["alpine"]}`+"\n"), link("/acr/v1/_catalog?last=alpine&n=1&orderby="))
-	next(s.want(s.do("GET", "/acr/v1/_catalog?last=alpine&n=1&orderby=", ""), 200, `{"repositories":["library/busybox"]}`+"\n"), "")
+	next(s.want(s.do("GET", "/acr/v1/_catalog?n=1&api-version=2021-07-01", ""), 200, `{"repositories":["alpine"]}`+
+		"\n"), link("/acr/v1/_catalog?last=alpine&n=1&orderby="))
+	next(s.want(s.do("GET", "/acr/v1/_catalog?last=alpine&n=1&orderby=", ""), 200,
+		`{"repositories":["library/busybox"]}`+"\n"), "")
 	next(s.want(s.do("GET", "/v2/_catalog?n=2", ""), 200, `{"repositories":["alpine","library/busybox"]}`+"\n"), "")
-	next(s.want(s.do("GET", "/v2/library/busybox/tags/list?n=2", ""), 200, `{"name":"library/busybox","tags":["a","b"]}`+"\n"), link("/v2/library/busybox/tags/list?last=b&n=2&orderby="))
-	next(s.do("GET", "/acr/v1/library%2Fbusybox/_tags?n=1&orderby=0", ""), link("/acr/v1/library%2Fbusybox/_tags?last=a&n=1&orderby="))
-	if a := s.do("GET", "/acr/v1/library%2Fbusybox/_manifests?n=1", ""); !strings.HasPrefix(a.header.Get("Link"), "</acr/v1/library%2Fbusybox/_manifests?last=sha256%3A") {
+	next(s.want(s.do("GET", "/v2/library/busybox/tags/list?n=2", ""), 200,
+		`{"name":"library/busybox","tags":["a","b"]}`+"\n"), link("/v2/library/busybox/tags/list?last=b&n=2&orderby="))
+	next(s.do("GET", "/acr/v1/library%2Fbusybox/_tags?n=1&orderby=0", ""),
+		link("/acr/v1/library%2Fbusybox/_tags?last=a&n=1&orderby="))
+	if a := s.do("GET", "/acr/v1/library%2Fbusybox/_manifests?n=1", ""); !strings.HasPrefix(a.header.Get("Link"),
+		"</acr/v1/library%2Fbusybox/_manifests?last=sha256%3A") {
 		t.Errorf("Link %q", a.header.Get("Link"))
 	}
 	s.want(s.do("GET", "/v2/library/busybox/tags/list?n=0", ""), 200, `{"name":"library/busybox","tags":[]}`+"\n")
 	for _, n := range []string{"-1", "x", "1.5"} {
-		s.want(s.do("GET", "/acr/v1/_catalog?n="+n, ""), 400, errorBody("PAGINATION_NUMBER_INVALID", "invalid number of results requested", `{"n":"`+n+`"}`))
+		s.want(s.do("GET", "/acr/v1/_catalog?n="+n, ""), 400,
+			errorBody("PAGINATION_NUMBER_INVALID", "invalid number of results requested", `{"n":"`+n+`"}`))
 		s.want(s.do("GET", "/acr/v1/alpine/_tags?n="+n, ""), 400, "*")
 		s.want(s.do("GET", "/v2/alpine/tags/list?n="+n, ""), 400, "*")
 	}
 	// 1100 tags: 100 by default, 1000 at most, whole by following Link.
 	for i := range 1100 {
-		if _, _, err := s.store.PutManifest(t.Context(), s.reg, "many", fmt.Sprintf("t%04d", i), indexType, []byte(`{"schemaVersion":2,"manifests":[]}`)); err != nil {
+		if _, _, err := s.store.PutManifest(t.Context(), s.reg, "many", fmt.Sprintf("t%04d", i), indexType,
+			[]byte(`{"schemaVersion":2,"manifests":[]}`)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -70,7 +70,8 @@ func (h *Handler) json(w http.ResponseWriter, status int, v any) {
 const codeUnknown = "UNKNOWN"
 
 // Disallowed is the message of 405 REGISTRY_DISALLOWED_OPERATION (recorded).
-const Disallowed = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
+const Disallowed = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at " +
+	"https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
 
 // contentError answers a failure of the store. The texts are recorded, except
 // where another source is named.
@@ -96,7 +97,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 	case content.UploadBroken: // believed; the client is usually gone
 		h.fail(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid", nil)
 	case content.DigestMismatch: // text recorded, detail believed
-		h.fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "the content does not match "+e.Name)
+		h.fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content",
+			"the content does not match "+e.Name)
 	case content.ManifestInvalid: // the empty Reason is recorded; ours goes to the log
 		h.log.InfoContext(r.Context(), "manifest refused", "path", r.URL.Path, "reason", e.Reason)
 		h.fail(w, http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid", json.RawMessage(`{"Reason":{}}`))
@@ -108,7 +110,8 @@ func (h *Handler) contentError(w http.ResponseWriter, r *http.Request, err error
 		h.logDamage(r, e)
 		h.fail(w, http.StatusInternalServerError, codeUnknown, damagedText, map[string]string{"Name": e.Name})
 	case content.Locked:
-		id := map[content.Item]rule.ID{content.ATag: rule.TagLocked, content.AManifest: rule.ManifestLocked, content.ARepository: rule.RepositoryLocked}[e.Item]
+		id := map[content.Item]rule.ID{content.ATag: rule.TagLocked, content.AManifest: rule.ManifestLocked,
+			content.ARepository: rule.RepositoryLocked}[e.Item]
 		h.refused(r, id, fmt.Sprintf("a lock on the %s %q forbids it", e.Item, e.Name))
 		h.fail(w, http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", Disallowed, json.RawMessage("{}"))
 	default:
@@ -123,7 +126,8 @@ const damagedText = "the content is damaged in the emulator's data folder; push 
 // logDamage logs damage that a request has found. Another push heals it.
 func (h *Handler) logDamage(r *http.Request, err error) {
 	h.log.ErrorContext(r.Context(), "damaged content is not served",
-		"method", r.Method, "path", r.URL.Path, "error", err, "hint", "push it again; what else is damaged: acrkit emulator check")
+		"method", r.Method, "path", r.URL.Path, "error", err, "hint",
+		"push it again; what else is damaged: acrkit emulator check")
 }
 
 // absent answers HEAD for damaged content: it is not there, so that a client that

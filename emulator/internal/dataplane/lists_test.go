@@ -98,8 +98,10 @@ func TestOrderedPages(t *testing.T) {
 					name = strings.Replace(last.Digest, ":", "%3A", 1)
 				}
 				// Ticks of .NET: 100 ns since the year 1.
-				ticks := last.LastUpdateTime.Unix()*1e7 + int64(last.LastUpdateTime.Nanosecond()/100) + 621355968000000000
-				if want := fmt.Sprintf("%s?last=%d%%26%s&n=2&orderby=%s", at, ticks, name, order); pages == 1 && next != want {
+				ticks := last.LastUpdateTime.Unix()*1e7 + int64(
+					last.LastUpdateTime.Nanosecond()/100) + 621355968000000000
+				if want := fmt.Sprintf("%s?last=%d%%26%s&n=2&orderby=%s", at, ticks, name, order); pages == 1 &&
+					next != want {
 					t.Errorf("Link to %s, want %s", next, want)
 				}
 				path = next

@@ -33,7 +33,8 @@ func (h *Handler) page(q *request) (p content.Page, ok bool) {
 		n, err = content.MaxPage, nil
 	}
 	if err != nil || n < 0 { // the reference implementation's code
-		h.fail(q.w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", map[string]string{"n": text})
+		h.fail(q.w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "invalid number of results requested",
+			map[string]string{"n": text})
 		return p, false
 	}
 	p.N = min(n, content.MaxPage)
@@ -147,7 +148,8 @@ func (h *Handler) knownDigest(q *request) bool {
 }
 
 func (h *Handler) digestInvalid(q *request) {
-	h.fail(q.w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content", "digest parsing failed")
+	h.fail(q.w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content",
+		"digest parsing failed")
 }
 
 // manifestError answers with the texts of manifest content, which differ from
@@ -155,7 +157,8 @@ func (h *Handler) digestInvalid(q *request) {
 func (h *Handler) manifestError(q *request, err error) {
 	switch e, _ := errors.AsType[*content.Error](err); content.KindOf(err) {
 	case content.TagUnknown:
-		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("manifest tagged by %q is not found", e.Name), map[string]string{"Tag": e.Name})
+		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("manifest tagged by %q is not found", e.Name),
+			map[string]string{"Tag": e.Name})
 	case content.ManifestUnknown:
 		h.fail(q.w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest "+e.Name+" is not found", nil)
 	default:
@@ -210,10 +213,12 @@ func (h *Handler) putManifest(q *request) {
 	}
 	body, err := io.ReadAll(io.LimitReader(q.Body, content.MaxManifest+1)) // one more: the store refuses it
 	if err != nil {
-		h.contentError(q.w, q.Request, &content.Error{Kind: content.ManifestInvalid, Reason: "the body broke off", Err: err})
+		h.contentError(q.w, q.Request,
+			&content.Error{Kind: content.ManifestInvalid, Reason: "the body broke off", Err: err})
 		return
 	}
-	digest, subject, err := h.store.PutManifest(q.Context(), q.reg.ID, q.Repo, q.Ref, q.Header.Get("Content-Type"), body)
+	digest, subject, err := h.store.PutManifest(q.Context(), q.reg.ID, q.Repo, q.Ref,
+		q.Header.Get("Content-Type"), body)
 	if err != nil {
 		h.contentError(q.w, q.Request, err)
 		return
@@ -332,7 +337,8 @@ func (h *Handler) getBlob(q *request) {
 	if err != nil && q.Context().Err() == nil {
 		// The length is promised, so the server cuts the connection: the client
 		// sees a broken body, never a short one that looks whole.
-		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of", part.length, "error", err)
+		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of", part.length,
+			"error", err)
 	}
 }
 

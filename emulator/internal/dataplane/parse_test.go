@@ -55,7 +55,8 @@ func TestParseContentRange(t *testing.T) {
 			t.Errorf("%q: %+v, %v; want %+v", header, r, ok, want)
 		}
 	}
-	for _, header := range []string{"", "-", "0-", "-5", "5-4", "a-b", "bytes 0-735", "bytes 0-735/736", "bytes 0-735/*", "bytes=0-1", "0-735/736",
+	for _, header := range []string{"", "-", "0-", "-5", "5-4", "a-b", "bytes 0-735", "bytes 0-735/736",
+		"bytes 0-735/*", "bytes=0-1", "0-735/736",
 		"bytes */5", "-1-2", "-1--1", "0-9223372036854775807", "0 - 1"} {
 		if r, ok := parseContentRange(header); ok {
 			t.Errorf("%q was read as %+v", header, r)

@@ -15,7 +15,8 @@ import (
 // wholeBody is the largest blob that is read before it is sent.
 const wholeBody = 32 << 10
 
-const damagedText = "the content is damaged in the emulator's data folder; push it again; acrkit emulator check says what else is damaged"
+const damagedText = "the content is damaged in the emulator's data folder; push it again; acrkit emulator check says " +
+	"what else is damaged"
 
 // get reads an answer to its end; err says that it broke off.
 func (s *server) get(path string, headers ...string) (a answer, err error) {
@@ -87,7 +88,8 @@ func TestRottenBlob(t *testing.T) {
 			s, file := start(t)
 			contenttest.Flip(t, file, -1)
 			for _, part := range []string{"0-1", "3-4", "-1"} {
-				if a, err := s.get(path, "Range: bytes="+part); a.status != 500 || a.body != fail || err != nil || a.header.Get("Content-Range") != "" {
+				if a, err := s.get(path, "Range: bytes="+part); a.status != 500 || a.body != fail || err != nil ||
+					a.header.Get("Content-Range") != "" {
 					t.Errorf("%s: %d %q, %v", part, a.status, a.body, err)
 				}
 			}
@@ -112,7 +114,8 @@ func TestRottenManifest(t *testing.T) {
 	s.execute("UPDATE manifest_bodies SET body=CAST(replace(CAST(body AS TEXT),'layers','lazers') AS BLOB)")
 	for _, ref := range []string{"v1", digest} {
 		s.want(s.do("HEAD", "/v2/r/manifests/"+ref, ""), 404, "")
-		s.want(s.do("GET", "/v2/r/manifests/"+ref, ""), 500, errorBody("UNKNOWN", damagedText, fmt.Sprintf(`{"Name":%q}`, digest)))
+		s.want(s.do("GET", "/v2/r/manifests/"+ref, ""), 500,
+			errorBody("UNKNOWN", damagedText, fmt.Sprintf(`{"Name":%q}`, digest)))
 	}
 	s.want(s.do("PUT", "/v2/r/manifests/"+digest, body, "Content-Type: "+manifestType), 201, "")
 	for _, ref := range []string{"v1", digest} {

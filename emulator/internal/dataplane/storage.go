@@ -30,7 +30,8 @@ const linkLifetime = 20 * time.Minute
 func (h *Handler) storagePath(reg Endpoint, digest string) string {
 	algorithm, sum, _ := strings.Cut(digest, ":")
 	account := hex.EncodeToString(h.sign("account", reg.Name))[:10]
-	return "/" + reg.RID + "-" + account + "//docker/registry/v2/blobs/" + algorithm + "/" + sum[:2] + "/" + sum + "/data"
+	return "/" + reg.RID + "-" + account + "//docker/registry/v2/blobs/" + algorithm + "/" + sum[:2] +
+		"/" + sum + "/data"
 }
 
 func (h *Handler) sign(parts ...string) []byte {
@@ -88,7 +89,8 @@ type storageError struct {
 
 func (h *Handler) storageFail(w http.ResponseWriter, status int, code, message string) {
 	id := w.Header().Get("X-Ms-Request-Id")
-	b, err := xml.Marshal(storageError{Code: code, Message: fmt.Sprintf("%s\nRequestId:%s\nTime:%s", message, id, h.now().UTC().Format("2006-01-02T15:04:05.0000000Z"))})
+	b, err := xml.Marshal(storageError{Code: code, Message: fmt.Sprintf("%s\nRequestId:%s\nTime:%s", message, id,
+		h.now().UTC().Format("2006-01-02T15:04:05.0000000Z"))})
 	if err != nil {
 		b = nil // our own type; cannot be
 	}
@@ -109,7 +111,8 @@ func storageHeaders(w http.ResponseWriter) {
 // network rules do not allow, as Azure storage does (documented).
 func (h *Handler) RefuseStorage(w http.ResponseWriter) {
 	storageHeaders(w)
-	h.storageFail(w, http.StatusForbidden, "AuthorizationFailure", "This request is not authorized to perform this operation.")
+	h.storageFail(w, http.StatusForbidden, "AuthorizationFailure",
+		"This request is not authorized to perform this operation.")
 }
 
 // FailStorage answers at the second host name with a failure of 403 or 5xx, by the
@@ -127,8 +130,9 @@ func (h *Handler) FailStorage(w http.ResponseWriter, status int) {
 }
 
 const (
-	notAuthenticated = "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature."
-	internalError    = "Server encountered an internal error. Please try again after some time."
+	notAuthenticated = "Server failed to authenticate the request. Make sure the value of Authorization header is " +
+		"formed correctly including the signature."
+	internalError = "Server encountered an internal error. Please try again after some time."
 )
 
 // ServeStorage answers a request to the second host name, to which GET of a blob
@@ -150,9 +154,11 @@ func (h *Handler) ServeStorage(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		header.Set("Allow", "GET, HEAD")
-		h.storageFail(w, http.StatusMethodNotAllowed, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+		h.storageFail(w, http.StatusMethodNotAllowed, "UnsupportedHttpVerb",
+			"The resource doesn't support specified Http Verb.")
 		return
-	case !ok || err != nil || sigErr != nil || !hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
+	case !ok || err != nil || sigErr != nil ||
+		!hmac.Equal(sig, h.sign(r.URL.Path, query.Get("se"), query.Get("regid"))):
 		h.refused(r, rule.StorageLinkMalformed, rule.StorageLinkMalformed.Text())
 		h.storageFail(w, http.StatusForbidden, "AuthenticationFailed", notAuthenticated)
 		return

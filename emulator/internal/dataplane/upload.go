@@ -15,7 +15,8 @@ import (
 // a whole blob in one request (?digest=).
 func (h *Handler) startUpload(q *request) {
 	query, from := q.URL.Query(), q.MountFrom
-	if mount := query.Get("mount"); acrkit.IsDigest(mount) && (from != "" || h.mountFromAnywhere && !query.Has("from")) {
+	if mount := query.Get("mount"); acrkit.IsDigest(mount) &&
+		(from != "" || h.mountFromAnywhere && !query.Has("from")) {
 		mounted, err := h.store.Mount(q.Context(), q.reg.ID, from, q.Repo, mount)
 		if content.KindOf(err) == content.Damaged {
 			h.logDamage(q.Request, err) // an upload heals it

@@ -206,7 +206,8 @@ func TestDamagedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	var data []byte
-	if err := d.Row(t.Context(), "SELECT data FROM children WHERE parent=1", nil, &data); !errors.Is(err, db.ErrDamaged) {
+	if err := d.Row(t.Context(), "SELECT data FROM children WHERE parent=1", nil, &data); !errors.Is(err,
+		db.ErrDamaged) {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }

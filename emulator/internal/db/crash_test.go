@@ -66,7 +66,8 @@ func TestPowerCut(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = tx.Exec("INSERT INTO children (parent,data) VALUES (?,?)", id, bytes.Repeat([]byte{byte(commits)}, 1+random.IntN(20_000)))
+			_, err = tx.Exec("INSERT INTO children (parent,data) VALUES (?,?)", id,
+				bytes.Repeat([]byte{byte(commits)}, 1+random.IntN(20_000)))
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -114,11 +115,15 @@ func TestPowerCut(t *testing.T) {
 				if err := tx.QueryRow("PRAGMA integrity_check", nil, &sound); err != nil {
 					return err
 				}
-				if err := tx.QueryRow("SELECT count(*), max(CAST(name AS INTEGER)), (SELECT count(*) FROM children) FROM parents", nil, &parents, &last, &children); err != nil {
+				if err := tx.QueryRow(
+					"SELECT count(*), max(CAST(name AS INTEGER)), (SELECT count(*) FROM children) FROM parents", nil,
+					&parents, &last, &children); err != nil {
 					return err
 				}
-				if sound != "ok" || parents < acknowledged || parents > commits || last != parents || children != parents {
-					t.Errorf("%s: %d commits up to %d with %d rows of theirs, acknowledged were %d of %d", sound, parents, last, children, acknowledged, commits)
+				if sound != "ok" || parents < acknowledged || parents > commits || last != parents ||
+					children != parents {
+					t.Errorf("%s: %d commits up to %d with %d rows of theirs, acknowledged were %d of %d", sound,
+						parents, last, children, acknowledged, commits)
 				}
 				return nil
 			}); err != nil {

@@ -112,7 +112,8 @@ func Open(ctx context.Context, dir string, opts *Options) (_ *DB, err error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	d := &DB{now: opts.Now, writer: make(chan *conn, 1), readers: make(chan *conn, readers), closing: make(chan struct{})}
+	d := &DB{now: opts.Now, writer: make(chan *conn, 1), readers: make(chan *conn, readers),
+		closing: make(chan struct{})}
 	if d.now == nil {
 		d.now = time.Now
 	}

@@ -18,7 +18,9 @@ import (
 
 var schema = []db.Migration{
 	{Name: "parents", SQL: "CREATE TABLE parents (id INTEGER PRIMARY KEY, name TEXT UNIQUE) STRICT;"},
-	{Name: "children", SQL: "CREATE TABLE children (parent INTEGER NOT NULL REFERENCES parents(id) ON DELETE CASCADE, data BLOB) STRICT; CREATE INDEX c ON children(parent);"},
+	{Name: "children",
+		SQL: "CREATE TABLE children (parent INTEGER NOT NULL REFERENCES parents(id) ON DELETE CASCADE, data BLOB) " +
+			"STRICT; CREATE INDEX c ON children(parent);"},
 }
 
 func open(t *testing.T, dir string, opts *db.Options) *db.DB {
@@ -211,7 +213,8 @@ func TestWritersShareACommit(t *testing.T) {
 				}
 				// No write is acknowledged before the commit that all of them share.
 				committed := int64(0)
-				if e := d.Row(t.Context(), "SELECT count(*) FROM parents WHERE name=?", []any{fmt.Sprint(i)}, &committed); e != nil || committed == 0 && err == nil {
+				if e := d.Row(t.Context(), "SELECT count(*) FROM parents WHERE name=?", []any{fmt.Sprint(i)},
+					&committed); e != nil || committed == 0 && err == nil {
 					t.Errorf("write %d was acknowledged, and its row is not there: %v", i, e)
 				}
 			})
@@ -364,7 +367,8 @@ func TestReopen(t *testing.T) {
 	}{
 		{"same", schema, ""},
 		{"changed text", []db.Migration{schema[0], {Name: "children", SQL: "SELECT 1"}}, "another text"},
-		{"broken step", append(schema[:2:2], db.Migration{Name: "more", SQL: "CREATE TABLE half (a INTEGER); nonsense"}), "nonsense"},
+		{"broken step", append(schema[:2:2],
+			db.Migration{Name: "more", SQL: "CREATE TABLE half (a INTEGER); nonsense"}), "nonsense"},
 		{"one more", more, ""},
 		{"older program", schema, `"more", which this version does not know`},
 		{"listed twice", append(more, schema[0]), "twice"},
@@ -453,7 +457,8 @@ func TestCloseWithWaitingWriters(t *testing.T) {
 	<-held
 	for range 5 {
 		all.Go(func() {
-			if err := d.Write(context.Background(), insert("x")); err != nil && !errors.Is(err, db.ErrClosed) && !strings.Contains(err.Error(), "UNIQUE") {
+			if err := d.Write(context.Background(), insert("x")); err != nil && !errors.Is(err, db.ErrClosed) &&
+				!strings.Contains(err.Error(), "UNIQUE") {
 				t.Error(err)
 			}
 		})

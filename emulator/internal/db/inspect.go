@@ -43,7 +43,8 @@ func explain(dir string, err error) error {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
 			// SQLite also takes a file for read-only whose header names a later format.
-			if f, ferr := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0); ferr == nil && e.Code() == sqlite3.SQLITE_READONLY {
+			if f, ferr := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0); ferr == nil &&
+				e.Code() == sqlite3.SQLITE_READONLY {
 				_ = f.Close() // nothing was written
 				return &Incomplete{Reason: fileName, Err: fmt.Errorf("%w: %w", ErrDamaged, err)}
 			}

@@ -112,27 +112,36 @@ func TestMark(t *testing.T) {
 		origin db.Origin
 		rows   int // after opening or recovering; -1 = any
 	}{
-		"whole":             {files: whole, rows: commits},
-		"mark_behind":       {files: with("mark", markOf(t, whole["mark"], -3)), rows: commits},
-		"mark_ahead":        {files: with("mark", markOf(t, whole["mark"], +1)), want: "1 commits are missing", rows: commits},
-		"no_log":            {files: without("registry.db-wal"), want: "commits are missing", rows: -1},
-		"empty_log":         {files: with("registry.db-wal", nil), want: "commits are missing", rows: -1},
-		"short_log":         {files: with("registry.db-wal", log[:len(log)-1]), want: "1 commits are missing", rows: commits - 1},
-		"half_log":          {files: with("registry.db-wal", log[:len(log)/2]), want: "commits are missing", rows: -1},
-		"flipped_log":       {files: with("registry.db-wal", flip(log, len(log)-100)), want: "1 commits are missing", rows: commits - 1},
-		"no_database":       {files: without("registry.db"), want: "registry.db is missing or empty, and mark shows", rows: 0},
-		"empty_database":    {files: with("registry.db", nil), want: "registry.db is missing or empty", rows: 0},
-		"nothing_but_log":   {files: without("registry.db", "mark"), want: "and registry.db-wal shows", rows: 0},
-		"nothing":           {files: nil, origin: db.New, rows: 0},
-		"nothing_but_keys":  {files: nil, held: "keys.json", want: "and keys.json shows", rows: 0},
-		"no_mark":           {files: without("mark"), want: "mark, which says what registry.db must hold, is missing", rows: commits},
-		"empty_mark":        {files: with("mark", nil), want: "is damaged", rows: commits},
-		"short_mark":        {files: with("mark", whole["mark"][:10]), want: "is damaged", rows: commits},
-		"flipped_mark":      {files: with("mark", flip(whole["mark"], 45)), want: "is damaged", rows: commits},
-		"other_database":    {files: with("mark", other["mark"]), want: "is not the database that the folder held", rows: commits},
-		"restored_database": {files: map[string][]byte{"registry.db": older["registry.db"], "registry.db-wal": older["registry.db-wal"], "mark": markOf(t, older["mark"], 5)}, want: "5 commits are missing", rows: 0},
-		"earlier_version":   {files: earlier, origin: db.Adopted, rows: 1},
-		"no_database_file":  {files: map[string][]byte{"registry.db": bytes.Repeat([]byte("no database "), 1000), "mark": whole["mark"]}, want: "registry.db: the database is damaged", rows: -2},
+		"whole":       {files: whole, rows: commits},
+		"mark_behind": {files: with("mark", markOf(t, whole["mark"], -3)), rows: commits},
+		"mark_ahead": {files: with("mark", markOf(t, whole["mark"], +1)), want: "1 commits are missing",
+			rows: commits},
+		"no_log":    {files: without("registry.db-wal"), want: "commits are missing", rows: -1},
+		"empty_log": {files: with("registry.db-wal", nil), want: "commits are missing", rows: -1},
+		"short_log": {files: with("registry.db-wal", log[:len(log)-1]), want: "1 commits are missing",
+			rows: commits - 1},
+		"half_log": {files: with("registry.db-wal", log[:len(log)/2]), want: "commits are missing", rows: -1},
+		"flipped_log": {files: with("registry.db-wal", flip(log, len(log)-100)), want: "1 commits are missing",
+			rows: commits - 1},
+		"no_database": {files: without("registry.db"), want: "registry.db is missing or empty, and mark shows",
+			rows: 0},
+		"empty_database":   {files: with("registry.db", nil), want: "registry.db is missing or empty", rows: 0},
+		"nothing_but_log":  {files: without("registry.db", "mark"), want: "and registry.db-wal shows", rows: 0},
+		"nothing":          {files: nil, origin: db.New, rows: 0},
+		"nothing_but_keys": {files: nil, held: "keys.json", want: "and keys.json shows", rows: 0},
+		"no_mark": {files: without("mark"), want: "mark, which says what registry.db must hold, is missing",
+			rows: commits},
+		"empty_mark":   {files: with("mark", nil), want: "is damaged", rows: commits},
+		"short_mark":   {files: with("mark", whole["mark"][:10]), want: "is damaged", rows: commits},
+		"flipped_mark": {files: with("mark", flip(whole["mark"], 45)), want: "is damaged", rows: commits},
+		"other_database": {files: with("mark", other["mark"]), want: "is not the database that the folder held",
+			rows: commits},
+		"restored_database": {files: map[string][]byte{"registry.db": older["registry.db"],
+			"registry.db-wal": older["registry.db-wal"], "mark": markOf(t, older["mark"], 5)},
+			want: "5 commits are missing", rows: 0},
+		"earlier_version": {files: earlier, origin: db.Adopted, rows: 1},
+		"no_database_file": {files: map[string][]byte{"registry.db": bytes.Repeat([]byte("no database "), 1000),
+			"mark": whole["mark"]}, want: "registry.db: the database is damaged", rows: -2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := put(t, tc.files)
@@ -238,7 +247,9 @@ func TestMark_closed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []func() error{func() error { return d.Establish(t.Context()) }, func() error { return d.Write(t.Context(), insert("a")) }, d.Close} {
+	for _, step := range []func() error{func() error {
+		return d.Establish(t.Context())
+	}, func() error { return d.Write(t.Context(), insert("a")) }, d.Close} {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
@@ -340,7 +351,8 @@ func TestMark_recovery_cut_short(t *testing.T) {
 		must(os.RemoveAll(a))
 	}
 	_, _, content := files(t, d, dir)
-	for _, left := range []map[string][]byte{content, {"registry.db": content["registry.db"]}} { // with its tables, and before
+	// with its tables, and before
+	for _, left := range []map[string][]byte{content, {"registry.db": content["registry.db"]}} {
 		dir := put(t, left)
 		_, err := db.Open(t.Context(), dir, &db.Options{Migrations: schema, Held: "keys.json"})
 		if _, ok := errors.AsType[*db.Incomplete](err); !ok {

@@ -42,7 +42,8 @@ type Earlier struct{ Migration string }
 
 // Error names the step.
 func (e *Earlier) Error() string {
-	return fmt.Sprintf("the data folder lacks the migration %q of this version: it was written by an earlier one", e.Migration)
+	return fmt.Sprintf("the data folder lacks the migration %q of this version: it was written by an earlier one",
+		e.Migration)
 }
 
 // compare returns [Later] or [Earlier] if another version wrote the database. One
@@ -144,7 +145,8 @@ func (tx *Tx) apply(m Migration, sum string) error {
 	case err == nil && applied == sum:
 		return nil
 	case err == nil:
-		return &Incomplete{Reason: "it was applied with another text, by another version, or " + fileName + " is damaged"}
+		return &Incomplete{Reason: "it was applied with another text, by another version, or " + fileName +
+			" is damaged"}
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}

@@ -24,7 +24,9 @@ func open(t *testing.T, dir string) (*db.DB, *decisions.Log) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) { t.Errorf("fail(%v, %d)", err, lost) })
+	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) {
+		t.Errorf("fail(%v, %d)", err, lost)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,9 @@ func paths(t *testing.T, l *decisions.Log, f decisions.Filter) []string {
 // stored counts the rows, past the log's own reading, which writes first.
 func stored(t *testing.T, d *db.DB) (n int) {
 	t.Helper()
-	err := d.Read(context.Background(), func(tx *db.Tx) error { return tx.QueryRow("SELECT COUNT(*) FROM decisions", nil, &n) })
+	err := d.Read(context.Background(), func(tx *db.Tx) error {
+		return tx.QueryRow("SELECT COUNT(*) FROM decisions", nil, &n)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +59,8 @@ func stored(t *testing.T, d *db.DB) (n int) {
 
 func record(t *testing.T, l *decisions.Log, outcome, path string) {
 	t.Helper()
-	if err := l.Record(t.Context(), decisions.Entry{Outcome: outcome, Path: path, Principal: "p-" + outcome}); err != nil {
+	if err := l.Record(t.Context(), decisions.Entry{Outcome: outcome, Path: path, Principal: "p-" +
+		outcome}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -78,7 +83,8 @@ func TestDenialIsWrittenFirst(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "2", "3"}, paths(t, l, decisions.Filter{})); diff != "" {
 		t.Error(diff)
 	}
-	for want, f := range map[string]decisions.Filter{"2": {Outcome: decisions.Denied}, "1": {Principal: "p-allowed"}, "3": {After: 2}} {
+	for want, f := range map[string]decisions.Filter{"2": {Outcome: decisions.Denied}, "1": {Principal: "p-allowed"},
+		"3": {After: 2}} {
 		if diff := cmp.Diff([]string{want}, paths(t, l, f)); diff != "" {
 			t.Errorf("%+v: %s", f, diff)
 		}
@@ -136,7 +142,8 @@ func TestOnDiskItIsBounded(t *testing.T) {
 			if id == old {
 				id = newest
 			}
-			if _, err := tx.Exec("INSERT INTO decisions VALUES (?, ?, '', '', '', '{}')", id+1, time.Now().UnixNano()); err != nil {
+			if _, err := tx.Exec("INSERT INTO decisions VALUES (?, ?, '', '', '', '{}')", id+1,
+				time.Now().UnixNano()); err != nil {
 				return err
 			}
 		}
@@ -195,12 +202,14 @@ func TestLongTextsAreClipped(t *testing.T) {
 	defer d.Close()
 	defer l.Close()
 	rules := make([]string, 100)
-	err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000), Rules: rules})
+	err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000),
+		Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for d, err := range l.All(t.Context(), decisions.Filter{}) {
-		if err != nil || len(d.Required) > 2100 || !strings.HasSuffix(d.Required, "…") || len(d.Rules) != 21 || d.Rules[20] != "…" {
+		if err != nil || len(d.Required) > 2100 || !strings.HasSuffix(d.Required, "…") || len(d.Rules) != 21 ||
+			d.Rules[20] != "…" {
 			t.Errorf("%d bytes, %d rules, %v", len(d.Required), len(d.Rules), err)
 		}
 	}
@@ -294,7 +303,8 @@ func TestOldOnesGo(t *testing.T) {
 			record(t, l, decisions.Allowed, "new")
 		}
 		p, err := l.Page(t.Context(), decisions.Filter{}, 1)
-		if err != nil || p.Dropped != 3 || len(p.Decisions) != 1 || p.Decisions[0].Path != "kept" || !p.More || p.Last != 4 {
+		if err != nil || p.Dropped != 3 || len(p.Decisions) != 1 || p.Decisions[0].Path != "kept" || !p.More ||
+			p.Last != 4 {
 			t.Errorf("%+v, %v", p, err)
 		}
 		if p, err = l.Page(t.Context(), decisions.Filter{After: 2}, 1); err != nil || p.Dropped != 1 {
@@ -323,7 +333,9 @@ func TestPruningUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) { t.Errorf("fail(%v, %d)", err, lost) })
+	l, err := decisions.Open(t.Context(), d, time.Now, func(err error, lost int) {
+		t.Errorf("fail(%v, %d)", err, lost)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,12 +385,15 @@ func TestFilters(t *testing.T) {
 	d, l := open(t, "")
 	defer d.Close()
 	start := time.Now()
-	for i, required := range []string{"repository:a:pull", "repository:a/b:pull repository:c:pull,push", "registry:catalog:*", ""} {
-		if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: required, Path: string(rune('1' + i))}); err != nil {
+	for i, required := range []string{"repository:a:pull", "repository:a/b:pull repository:c:pull,push",
+		"registry:catalog:*", ""} {
+		if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: required,
+			Path: string(rune('1' + i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for want, f := range map[string]decisions.Filter{"1": {Repository: "a"}, "2": {Repository: "c"}, "": {Repository: "b"}, "1234": {Since: start}, " ": {Since: start.Add(time.Hour)}} {
+	for want, f := range map[string]decisions.Filter{"1": {Repository: "a"}, "2": {Repository: "c"},
+		"": {Repository: "b"}, "1234": {Since: start}, " ": {Since: start.Add(time.Hour)}} {
 		if got := strings.Join(paths(t, l, f), ""); got != strings.TrimSpace(want) {
 			t.Errorf("%+v: %q, want %q", f, got, want)
 		}
@@ -430,7 +445,9 @@ func TestLog_oldRows(t *testing.T) {
 	defer d.Close()
 	const doc = `{"ID":7,"Time":"2026-03-01T12:00:00Z","Registry":"myregistry","Path":"/oauth2/token","Outcome":"denied","Reason":"the token is disabled"}`
 	err := d.Write(t.Context(), func(tx *db.Tx) error {
-		_, err := tx.Exec("INSERT INTO decisions (id, time, registry, principal, outcome, doc) VALUES (7, ?, 'myregistry', '', 'denied', ?)",
+		_, err := tx.Exec(
+			"INSERT INTO decisions (id, time, registry, principal, outcome, doc) VALUES (7, ?, 'myregistry', '', "+
+				"'denied', ?)",
 			time.Now().UnixNano(), doc)
 		return err
 	})
@@ -441,7 +458,8 @@ func TestLog_oldRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Path: "/v2/", RuleID: rule.ScopedTokenDeleted}); err != nil {
+	if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Path: "/v2/",
+		RuleID: rule.ScopedTokenDeleted}); err != nil {
 		t.Fatal(err)
 	}
 	var got []rule.ID

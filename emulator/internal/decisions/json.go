@@ -17,7 +17,8 @@ func (d *Entry) appendJSON(b []byte) []byte {
 	b = append(b, '"')
 	for _, f := range [...]struct{ name, value string }{
 		{"Registry", d.Registry}, {"Kind", d.Kind}, {"Principal", d.Principal}, {"Method", d.Method}, {"Path", d.Path},
-		{"Required", d.Required}, {"Outcome", d.Outcome}, {"Missing", d.Missing}, {"RuleID", string(d.RuleID)}, {"Reason", d.Reason}, {"RequestID", d.RequestID},
+		{"Required", d.Required}, {"Outcome", d.Outcome}, {"Missing", d.Missing}, {"RuleID", string(d.RuleID)},
+		{"Reason", d.Reason}, {"RequestID", d.RequestID},
 	} {
 		if f.value != "" {
 			b = append(b, `,"`...)

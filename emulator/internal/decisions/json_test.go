@@ -17,8 +17,10 @@ func FuzzAppendJSON(f *testing.F) {
 	f.Add(int64(1), int64(0), "r", "/v2/a/manifests/v1", "", "", false)
 	f.Add(int64(-5), int64(1_700_000_000_123_456_789), "a\"b\\c", "\x00\x1f\x7f", "é\u2028<&>", "\xff\xc3", true)
 	f.Fuzz(func(t *testing.T, id, at int64, registry, path, reason, rule string, two bool) {
-		d := Entry{ID: id, Time: time.Unix(0, at).UTC(), Registry: registry, Kind: reason, Principal: rule, Method: "GET", Path: path,
-			Required: registry, Outcome: Allowed, Missing: path, RuleID: ruleid.ID(rule), Reason: reason, RequestID: rule}
+		d := Entry{ID: id, Time: time.Unix(0, at).UTC(), Registry: registry, Kind: reason, Principal: rule,
+			Method: "GET", Path: path,
+			Required: registry, Outcome: Allowed, Missing: path, RuleID: ruleid.ID(rule), Reason: reason,
+			RequestID: rule}
 		if rule != "" {
 			d.Rules = []string{rule}
 		}

@@ -24,23 +24,29 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // The refusals of assertions. Numbers are documented, texts shortened.
 
 func badAssertion() *failure {
-	return &failure{rule.EntraAssertionMalformed, http.StatusUnauthorized, "invalid_client", 50027, "JWT token is invalid or malformed."}
+	return &failure{rule.EntraAssertionMalformed, http.StatusUnauthorized, "invalid_client", 50027,
+		"JWT token is invalid or malformed."}
 }
 
 func unknownCertificate(id rule.ID, clientID, why string) *failure {
-	return &failure{id, http.StatusUnauthorized, "invalid_client", 700027, fmt.Sprintf("Client assertion contains an invalid signature. [Reason - %s] Application '%s'.", why, clip(clientID))}
+	return &failure{id, http.StatusUnauthorized, "invalid_client", 700027,
+		fmt.Sprintf("Client assertion contains an invalid signature. [Reason - %s] Application '%s'.", why,
+			clip(clientID))}
 }
 
 func assertionForOther() *failure {
-	return &failure{rule.EntraAssertionAudience, http.StatusUnauthorized, "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer."}
+	return &failure{rule.EntraAssertionAudience, http.StatusUnauthorized, "invalid_client", 700023,
+		"Client assertion audience claim does not match Realm issuer."}
 }
 
 func assertionTime() *failure {
-	return &failure{rule.EntraAssertionTime, http.StatusUnauthorized, "invalid_client", 700024, "Client assertion is not within its valid time range."}
+	return &failure{rule.EntraAssertionTime, http.StatusUnauthorized, "invalid_client", 700024,
+		"Client assertion is not within its valid time range."}
 }
 
 func noFederated(id rule.ID, number int, what string) *failure {
-	return &failure{id, http.StatusUnauthorized, "invalid_client", number, fmt.Sprintf("No matching federated identity record found for presented assertion %s.", what)}
+	return &failure{id, http.StatusUnauthorized, "invalid_client", number,
+		fmt.Sprintf("No matching federated identity record found for presented assertion %s.", what)}
 }
 
 // assertion is what is read of a client assertion. Its times are checked by hand,
@@ -73,9 +79,11 @@ func (a *assertion) GetAudience() (jwt.ClaimStrings, error)       { return a.Aud
 // it, or one of an issuer that it trusts. Source: Microsoft identity platform,
 // "Application authentication certificate credentials" and "Workload identity
 // federation".
-func (h *Handler) checkAssertion(r *http.Request, tenant string, a *principal.Application, kind, token string) *failure {
+func (h *Handler) checkAssertion(r *http.Request, tenant string, a *principal.Application, kind,
+	token string) *failure {
 	c := new(assertion)
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256", "PS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256", "PS256"}), jwt.WithStrictDecoding(),
+		jwt.WithoutClaimsValidation())
 	if kind != assertionType {
 		return badAssertion()
 	}
@@ -107,7 +115,8 @@ func (h *Handler) checkAssertion(r *http.Request, tenant string, a *principal.Ap
 	now := h.Tokens.Now()
 	const skew = 5 * time.Minute // believed
 	switch {
-	case c.Expires == 0 || !now.Add(-skew).Before(time.Unix(c.Expires, 0)) || time.Unix(c.NotBefore, 0).After(now.Add(skew)):
+	case c.Expires == 0 || !now.Add(-skew).Before(time.Unix(c.Expires, 0)) ||
+		time.Unix(c.NotBefore, 0).After(now.Add(skew)):
 		return assertionTime()
 	case own && !strings.EqualFold(c.Subject, a.ClientID):
 		return badAssertion()

@@ -84,8 +84,9 @@ func (h *Handler) configuration(w http.ResponseWriter, r *http.Request, tenant s
 		issuer = base(r) + "/{tenantid}/v2.0"
 	}
 	answer.JSON(w, http.StatusOK, map[string]any{
-		"token_endpoint":                        at + "/oauth2/v2.0/token",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		"token_endpoint": at + "/oauth2/v2.0/token",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt",
+			"client_secret_basic"},
 		"jwks_uri":                              at + "/discovery/v2.0/keys",
 		"response_modes_supported":              []string{"query", "fragment", "form_post"},
 		"subject_types_supported":               []string{"pairwise"},
@@ -132,7 +133,8 @@ func (h *Handler) instance(w http.ResponseWriter, r *http.Request, _ string) {
 	answer.JSON(w, http.StatusOK, map[string]any{
 		"tenant_discovery_endpoint": base(r) + "/" + tenant + "/v2.0/.well-known/openid-configuration",
 		"api-version":               "1.1",
-		"metadata":                  []map[string]any{{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host}}},
+		"metadata": []map[string]any{{"preferred_network": r.Host, "preferred_cache": r.Host,
+			"aliases": []string{r.Host}}},
 	})
 }
 
@@ -158,9 +160,11 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 		if old {
 			now := h.Tokens.Now().Unix()
 			answer.JSON(w, http.StatusOK, map[string]string{
-				"token_type": "Bearer", "expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10), "ext_expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10),
-				"expires_on": strconv.FormatInt(now+h.Tokens.expiresIn(), 10), "not_before": strconv.FormatInt(now-int64(backdate.Seconds()), 10),
-				"resource": resource, "access_token": token,
+				"token_type": "Bearer", "expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10),
+				"ext_expires_in": strconv.FormatInt(h.Tokens.expiresIn(), 10),
+				"expires_on":     strconv.FormatInt(now+h.Tokens.expiresIn(), 10),
+				"not_before":     strconv.FormatInt(now-int64(backdate.Seconds()), 10),
+				"resource":       resource, "access_token": token,
 			})
 			return
 		}
@@ -176,7 +180,8 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 // grant checks a token request in the order in which Entra is believed to:
 // parameters, tenant, application, secret, resource. The application is also returned
 // with a failure, where it is known.
-func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string, old bool) (*principal.Application, string, *failure) {
+func (h *Handler) grant(w http.ResponseWriter, r *http.Request, tenant string,
+	old bool) (*principal.Application, string, *failure) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	if err := r.ParseForm(); err != nil {
 		if tooMuch, ok := errors.AsType[*http.MaxBytesError](err); ok && tooMuch != nil {

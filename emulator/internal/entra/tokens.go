@@ -44,7 +44,8 @@ func armAudiences() []string {
 
 func otherARMAudiences() []string {
 	return []string{"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn",
-		"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net", "https://management.microsoftazure.de"}
+		"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net",
+		"https://management.microsoftazure.de"}
 }
 
 // AudienceOf says what a resource is. serves reports whether the emulator
@@ -61,7 +62,8 @@ func AudienceOf(resource string, serves func(host string) bool) Audience {
 		return ForOtherARM
 	}
 	u, err := url.Parse(trimmed)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" ||
+		u.RawQuery != "" || u.Fragment != "" {
 		return ForNothing
 	}
 	if serves(u.Host) {
@@ -125,8 +127,10 @@ func (t *Tokens) Issue(a *principal.Application, resource string) (string, error
 	now := t.Now()
 	start := now.Add(-backdate).Unix()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, &claims{
-		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start, Expires: now.Add(t.life()).Unix(),
-		AppID: a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID, Subject: a.ObjectID,
+		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start,
+		Expires: now.Add(t.life()).Unix(),
+		AppID:   a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID,
+		Subject:  a.ObjectID,
 		TenantID: a.TenantID, UTI: guid.New(), Version: "1.0",
 	})
 	token.Header["kid"], token.Header["x5t"] = key.ID, key.ID

@@ -41,7 +41,8 @@ type Listener struct {
 
 // New starts to accept from inner.
 func New(inner net.Listener, config *tls.Config) *Listener {
-	l := &Listener{inner: inner, config: config, conns: make(chan net.Conn), done: make(chan struct{}), silent: map[net.Conn]struct{}{}}
+	l := &Listener{inner: inner, config: config, conns: make(chan net.Conn), done: make(chan struct{}),
+		silent: map[net.Conn]struct{}{}}
 	l.wait.Add(1)
 	go l.run()
 	return l

@@ -59,7 +59,8 @@ func TestBothOnOnePort(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		client, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+		client, err := tls.Dial("tcp", l.Addr().String(),
+			&tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
 		if err != nil {
 			t.Error(err)
 			return

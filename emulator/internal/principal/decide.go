@@ -65,7 +65,8 @@ func (r Rights) lacks(required acrkit.Scope) rule.ID {
 		return r.Lacks
 	}
 	for access := range required.All() {
-		if access.Type != "repository" || !r.Decide(acrkit.RepositoryScope(access.Name, acrkit.Actions()...)).Granted.IsEmpty() {
+		if access.Type != "repository" ||
+			!r.Decide(acrkit.RepositoryScope(access.Name, acrkit.Actions()...)).Granted.IsEmpty() {
 			return rule.RightMissing
 		}
 	}

@@ -73,7 +73,8 @@ func TestDecideNow(t *testing.T) {
 		update(func(c *Change) { c.Put(scopeMap("metadata/read")) })
 		check("before going back", puller, want{true, false})
 		err := s.Replace(t.Context(), func(tx *db.Tx) error { // as a reset does
-			_, err := tx.Exec(`UPDATE identity SET doc=replace(doc,'metadata/read','content/read') WHERE kind='scopemap'`)
+			_, err := tx.Exec(
+				`UPDATE identity SET doc=replace(doc,'metadata/read','content/read') WHERE kind='scopemap'`)
 			return err
 		})
 		if err != nil {

@@ -95,7 +95,8 @@ func TestAKindIsNotAName(t *testing.T) {
 	now := time.Now()
 	const guid = "22222222-2222-2222-2222-222222222222"
 	err := s.Update(t.Context(), func(c *Change) error {
-		c.Put(&Application{TenantID: service.RefreshTokenUser, ClientID: guid, ObjectID: "33333333-3333-3333-3333-333333333333"})
+		c.Put(&Application{TenantID: service.RefreshTokenUser, ClientID: guid,
+			ObjectID: "33333333-3333-3333-3333-333333333333"})
 		c.Put(&Token{RegistryID: 1, Name: "33333333-3333-3333-3333-333333333333", ScopeMap: "pull", Enabled: true})
 		return nil
 	})
@@ -103,7 +104,8 @@ func TestAKindIsNotAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := s.NewVerifier()
-	for _, p := range []Principal{{KindServicePrincipal, guid}, {KindToken, "33333333-3333-3333-3333-333333333333"}, {KindAnonymous, ""}, {KindAdmin, "myregistry"}} {
+	for _, p := range []Principal{{KindServicePrincipal, guid}, {KindToken, "33333333-3333-3333-3333-333333333333"},
+		{KindAnonymous, ""}, {KindAdmin, "myregistry"}} {
 		token, err := s.AccessToken(r, p, "localhost", acrkit.Scope{}, now, Lifetimes{})
 		if err != nil {
 			t.Fatal(err)
@@ -172,12 +174,14 @@ func TestDecideFailsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := rights.Decide(scope)
-		if d.Granted.String() != granted || !d.Granted.Union(d.Missing).Equal(scope) || !d.Granted.Intersect(d.Missing).IsEmpty() {
+		if d.Granted.String() != granted || !d.Granted.Union(d.Missing).Equal(scope) ||
+			!d.Granted.Intersect(d.Missing).IsEmpty() {
 			t.Errorf("%s: granted %s, missing %s", text, d.Granted, d.Missing)
 		}
 	}
 	for _, p := range []Principal{
-		{}, {"other", "x"}, {KindToken, "unknown"}, {KindServicePrincipal, "x"}, {KindAdmin, "myregistry"}, {KindAnonymous, ""},
+		{}, {"other", "x"}, {KindToken, "unknown"}, {KindServicePrincipal, "x"}, {KindAdmin, "myregistry"},
+		{KindAnonymous, ""},
 	} {
 		if _, err := s.RightsOf(r, p); err == nil {
 			t.Errorf("%v has rights", p)
@@ -188,7 +192,8 @@ func TestDecideFailsClosed(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	s, r := testStore(f)
 	now := time.Now()
-	good, err := s.AccessToken(r, Principal{KindToken, "Puller"}, "localhost", acrkit.RepositoryScope("a", acrkit.ContentRead), now, Lifetimes{})
+	good, err := s.AccessToken(r, Principal{KindToken, "Puller"}, "localhost",
+		acrkit.RepositoryScope("a", acrkit.ContentRead), now, Lifetimes{})
 	if err != nil {
 		f.Fatal(err)
 	}

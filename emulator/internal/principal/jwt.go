@@ -102,8 +102,10 @@ func (s *Store) subject(p Principal) string {
 }
 
 func (s *Store) common(r *RegistrySettings, p Principal, audience string, now time.Time, life time.Duration) claims {
-	return claims{ID: s.keys.newJTI(p.Kind), Subject: s.subject(p), Issuer: Issuer, Audience: audience, Version: "1.0", RID: r.RID,
-		NotBefore: now.Add(-Backdate).Unix(), IssuedAt: now.Add(-Backdate).Unix(), Expires: now.Add(life).Unix(), Roles: []string{}}
+	return claims{ID: s.keys.newJTI(p.Kind), Subject: s.subject(p), Issuer: Issuer, Audience: audience,
+		Version: "1.0", RID: r.RID,
+		NotBefore: now.Add(-Backdate).Unix(), IssuedAt: now.Add(-Backdate).Unix(), Expires: now.Add(life).Unix(),
+		Roles: []string{}}
 }
 
 func (s *Store) sign(c *claims) (string, error) {
@@ -118,7 +120,8 @@ func (s *Store) sign(c *claims) (string, error) {
 
 // AccessToken issues an access token. audience is the login server the client
 // asked.
-func (s *Store) AccessToken(r *RegistrySettings, p Principal, audience string, granted acrkit.Scope, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) AccessToken(r *RegistrySettings, p Principal, audience string, granted acrkit.Scope, now time.Time,
+	l Lifetimes) (string, error) {
 	life := l.access()
 	if p.Kind == KindAnonymous {
 		//rule:anonymous-token-access-token
@@ -169,7 +172,8 @@ func metadataOnly(access []acrkit.Access) bool {
 }
 
 // RefreshToken issues a refresh token to a service principal.
-func (s *Store) RefreshToken(r *RegistrySettings, a *Application, audience string, now time.Time, l Lifetimes) (string, error) {
+func (s *Store) RefreshToken(r *RegistrySettings, a *Application, audience string, now time.Time,
+	l Lifetimes) (string, error) {
 	p := Principal{KindServicePrincipal, a.ClientID}
 	c := s.common(r, p, audience, now, l.refresh())
 	c.GrantType, c.AppID, c.Tenant = "refresh_token", a.ClientID, a.TenantID
@@ -220,7 +224,8 @@ func (a Access) Lacks(required acrkit.Scope) acrkit.Scope {
 	lacks := required.Minus(a.Granted)
 	for access := range lacks.All() {
 		if access.Type == "repository" {
-			everywhere := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories, Actions: access.Actions}).Intersect(a.Granted)
+			everywhere := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories,
+				Actions: access.Actions}).Intersect(a.Granted)
 			for held := range everywhere.All() {
 				held.Name = access.Name
 				lacks = lacks.Minus(acrkit.NewScope(held))
@@ -274,7 +279,8 @@ func (v *Verifier) Verify(r *RegistrySettings, token string, now time.Time) (Acc
 			return Access{}, err
 		}
 		//rule:anonymous-token-verify
-		if pull := acrkit.RepositoryScope(AllRepositories, acrkit.ContentRead); kind == KindAnonymous && a.Granted.Contains(pull) {
+		if pull := acrkit.RepositoryScope(AllRepositories, acrkit.ContentRead); kind == KindAnonymous &&
+			a.Granted.Contains(pull) {
 			// Such a token holds pull alone, and reads tags and attributes, too (recorded).
 			a.Granted = a.Granted.Union(acrkit.RepositoryScope(AllRepositories, acrkit.MetadataRead))
 		}
@@ -346,7 +352,8 @@ func (s *Store) parse(token string) (*claims, Kind, error) {
 		return nil, "", err
 	}
 	c := new(claims)
-	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithStrictDecoding(),
+		jwt.WithoutClaimsValidation())
 	_, err = p.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return &key.Key.PublicKey, nil })
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):

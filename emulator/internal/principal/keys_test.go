@@ -105,8 +105,10 @@ func TestKeysLost(t *testing.T) {
 		return data
 	}
 	path := filepath.Join(dir, KeysFile)
-	for _, name := range slices.Sorted(maps.Keys(map[string]int{"missing": 0, "empty": 0, "truncated": 0, "flipped": 0, "no_sum": 0, "other": 0})) {
-		content := map[string][]byte{"empty": {}, "truncated": good[:len(good)/2], "flipped": text(flipped), "no_sum": text(noSum), "other": other}[name]
+	for _, name := range slices.Sorted(maps.Keys(map[string]int{"missing": 0, "empty": 0, "truncated": 0, "flipped": 0,
+		"no_sum": 0, "other": 0})) {
+		content := map[string][]byte{"empty": {}, "truncated": good[:len(good)/2], "flipped": text(flipped),
+			"no_sum": text(noSum), "other": other}[name]
 		t.Run(name, func(t *testing.T) {
 			write := os.WriteFile(path, content, 0o600)
 			if name == "missing" {
@@ -158,7 +160,8 @@ func TestKeysLost(t *testing.T) {
 func TestKeysOfEarlierVersion(t *testing.T) {
 	dir := t.TempDir()
 	hmac := strings.Repeat("k", 32)
-	if err := os.WriteFile(filepath.Join(dir, KeysFile), []byte(`{"passwordHash":"a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, KeysFile),
+		[]byte(`{"passwordHash":"a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := openBase(t, dir, false)

@@ -90,7 +90,8 @@ func (r Rights) Grant(asked acrkit.Scope) Grant {
 		if !slices.Contains(all, action.Wire()) && !slices.Contains(all, "*") {
 			continue
 		}
-		one := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories, Actions: []string{action.Wire()}})
+		one := acrkit.NewScope(acrkit.Access{Type: "repository", Name: AllRepositories,
+			Actions: []string{action.Wire()}})
 		i := slices.IndexFunc(r.Map.Rules, func(rule scopemap.Rule) bool {
 			//rule:all-repositories-grant
 			return !rule.IsGateway() && rule.Pattern == scopemap.Root && rule.Action == action

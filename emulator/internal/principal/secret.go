@@ -198,7 +198,8 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		}
 		m, ok := s.ScopeMap(r.ID, t.ScopeMap)
 		if !ok { // the map was deleted: nothing is granted
-			return Rights{Source: fmt.Sprintf("scope map %q, which does not exist", t.ScopeMap), Lacks: rule.ScopeMapDeleted}, nil
+			return Rights{Source: fmt.Sprintf("scope map %q, which does not exist", t.ScopeMap),
+				Lacks: rule.ScopeMapDeleted}, nil
 		}
 		return Rights{Source: fmt.Sprintf("scope map %q", m.Name), Map: m}, nil
 	case KindServicePrincipal:

@@ -169,7 +169,8 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		for k := range c.remove {
-			if _, err := tx.Exec("DELETE FROM identity WHERE kind=? AND registry=? AND name=?", k.kind, k.registry, k.name); err != nil {
+			if _, err := tx.Exec("DELETE FROM identity WHERE kind=? AND registry=? AND name=?", k.kind, k.registry,
+				k.name); err != nil {
 				return err
 			}
 		}
@@ -275,7 +276,9 @@ func (s *Store) Application(clientID string) (*Application, bool) {
 
 // Applications returns all applications by client id.
 func (s *Store) Applications() []*Application {
-	return list(s, func(*Application) bool { return true }, func(a, b *Application) int { return cmp.Compare(a.ClientID, b.ClientID) })
+	return list(s, func(*Application) bool {
+		return true
+	}, func(a, b *Application) int { return cmp.Compare(a.ClientID, b.ClientID) })
 }
 
 // Subscriptions returns all subscriptions in their order.
@@ -292,7 +295,9 @@ func (s *Store) Token(registry int64, name string) (*Token, bool) {
 
 // Tokens returns the tokens of a registry by name.
 func (s *Store) Tokens(registry int64) []*Token {
-	return list(s, func(t *Token) bool { return t.RegistryID == registry }, func(a, b *Token) int { return cmp.Compare(a.Name, b.Name) })
+	return list(s, func(t *Token) bool {
+		return t.RegistryID == registry
+	}, func(a, b *Token) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // StoredScopeMap finds a scope map that a user made.
@@ -320,7 +325,9 @@ func IsSystemScopeMap(name string) bool {
 
 // ScopeMaps returns the scope maps of a registry that users made, by name.
 func (s *Store) ScopeMaps(registry int64) []*ScopeMap {
-	return list(s, func(m *ScopeMap) bool { return m.RegistryID == registry }, func(a, b *ScopeMap) int { return cmp.Compare(a.Name, b.Name) })
+	return list(s, func(m *ScopeMap) bool {
+		return m.RegistryID == registry
+	}, func(a, b *ScopeMap) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // Meta returns a note.

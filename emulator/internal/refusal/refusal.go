@@ -16,7 +16,8 @@ func Usage(op, format string, args ...any) error {
 
 // NotFound returns the error for a thing that does not exist: what is its kind.
 func NotFound(what, name string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + wording.Quote(name), Reason: "it does not exist"}
+	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "find the " + what + " " + wording.Quote(name),
+		Reason: "it does not exist"}
 }
 
 // Of returns the error of a check with the operation that it refuses.

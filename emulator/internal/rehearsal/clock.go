@@ -96,7 +96,8 @@ func (c *Clock) Set(t time.Time) error {
 func (c *Clock) set(t time.Time) error {
 	t = t.Round(0)
 	if t.Before(MinTime) || !t.Before(MaxTime) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "set the clock", Reason: fmt.Sprintf("the time is not between %d and %d", MinTime.Year(), MaxTime.Year()-1)}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "set the clock",
+			Reason: fmt.Sprintf("the time is not between %d and %d", MinTime.Year(), MaxTime.Year()-1)}
 	}
 	s := &clockState{offset: t.Sub(c.base().Round(0))}
 	if old := c.state.Load(); old != nil && old.frozen {

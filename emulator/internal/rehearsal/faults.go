@@ -95,7 +95,8 @@ func (s *Faults) Remove(id int64) error {
 	n := len(s.list)
 	s.remove(func(a *activeFault) bool { return a.ID == id })
 	if len(s.list) == n {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("remove the fault %d", id), Reason: "there is no such fault"}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("remove the fault %d", id),
+			Reason: "there is no such fault"}
 	}
 	return nil
 }

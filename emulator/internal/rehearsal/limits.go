@@ -89,7 +89,8 @@ type bucket struct {
 
 // take counts a request. Where a limit forbids it, wait is the number of seconds
 // until that ends, and nothing is counted.
-func (l *Limits) take(reg *principal.RegistrySettings, method string, route fault.Route, who func() principal.Principal, now time.Time) (wait int, why string) {
+func (l *Limits) take(reg *principal.RegistrySettings, method string, route fault.Route, who func() principal.Principal,
+	now time.Time) (wait int, why string) {
 	classes := rateClasses(method, route)
 	principal := principal.Principal{Kind: principal.KindAnonymous} // all anonymous clients are one (documented)
 	if classes[0] != rateOAuth {
@@ -111,14 +112,16 @@ func (l *Limits) take(reg *principal.RegistrySettings, method string, route faul
 			of    string
 		}{
 			{bucket{registry: reg.ID, class: class}, r.registry, "the registry"},
-			{bucket{registry: reg.ID, class: class, who: principal, identity: true}, r.identity, cmp.Or(principal.Name, "anonymous clients")},
+			{bucket{registry: reg.ID, class: class, who: principal, identity: true}, r.identity,
+				cmp.Or(principal.Name, "anonymous clients")},
 		} {
 			if x.limit == 0 {
 				continue
 			}
 			if l.taken[x.b] >= x.limit {
 				left := ratePeriod - time.Duration(now.UnixNano())%ratePeriod
-				return int((left + time.Second - 1) / time.Second), fmt.Sprintf("rate limit: %s of %s, %d a minute", class, x.of, x.limit)
+				return int((left + time.Second - 1) / time.Second), fmt.Sprintf("rate limit: %s of %s, %d a minute",
+					class, x.of, x.limit)
 			}
 			buckets = append(buckets, x.b)
 		}

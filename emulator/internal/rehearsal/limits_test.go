@@ -15,7 +15,9 @@ func TestRatePeriod(t *testing.T) {
 	l, reg := new(Limits), &principal.RegistrySettings{ID: 1}
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	take := func(at time.Duration) int {
-		wait, _ := l.take(reg, http.MethodGet, fault.RouteReferrers, func() principal.Principal { return principal.Principal{} }, begin.Add(at))
+		wait, _ := l.take(reg, http.MethodGet, fault.RouteReferrers, func() principal.Principal {
+			return principal.Principal{}
+		}, begin.Add(at))
 		return wait
 	}
 	for i := range 250 {

@@ -55,7 +55,8 @@ func (h *Rehearsal) Concerns(reg *principal.RegistrySettings) bool {
 // Apply applies the network rules first, as a firewall does, then faults, then
 // rate limits. It reports whether one of them answered the request; if not, the
 // request goes on with the writer it returns.
-func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route, reg *principal.RegistrySettings) (next http.ResponseWriter, finish func(), done bool) {
+func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route,
+	reg *principal.RegistrySettings) (next http.ResponseWriter, finish func(), done bool) {
 	nothing := func() {}
 	class := to.Class()
 	if class == "" {
@@ -65,7 +66,10 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 		if addr, ok := Allows(reg.Network, r); !ok {
 			h.note(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr)
 			commonHeaders(w, class)
-			answer.Errors(w, http.StatusForbidden, "DENIED", fmt.Sprintf("client with IP '%s' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", addr))
+			answer.Errors(w, http.StatusForbidden, "DENIED",
+				fmt.Sprintf(
+					"client with IP '%s' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.",
+					addr))
 			return w, nothing, true
 		}
 	}
@@ -76,7 +80,9 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 		}
 	}
 	if h.Limits.on.Load() && to.Service.OfRegistry() {
-		if wait, why := h.Limits.take(reg, r.Method, class, func() principal.Principal { return h.claimed(r, reg, to) }, h.Clock.Now()); wait > 0 {
+		if wait, why := h.Limits.take(reg, r.Method, class, func() principal.Principal {
+			return h.claimed(r, reg, to)
+		}, h.Clock.Now()); wait > 0 {
 			h.note(r, reg, decisions.Faulted, rule.RateLimit, why)
 			w.Header().Set("Retry-After", fmt.Sprint(wait))
 			fail(w, r, class, http.StatusTooManyRequests)

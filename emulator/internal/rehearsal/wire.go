@@ -57,7 +57,8 @@ func discard(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
 // The words of answers that no registry gives while all is well.
 const (
 	// Reported by users of the service.
-	tooManyRequests = "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix to view limits of all service tiers."
+	tooManyRequests = "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix to view limits of " +
+		"all service tiers."
 	// Entra's documented number for a transient failure.
 	entraTransient = "AADSTS90033: A transient error has occurred. Please try again."
 )
@@ -85,10 +86,13 @@ func fail(w http.ResponseWriter, r *http.Request, route fault.Route, status int)
 	commonHeaders(w, route)
 	switch {
 	case route == fault.RouteEntra:
-		answer.JSON(w, status, map[string]any{"error": "temporarily_unavailable", "error_description": entraTransient, "error_codes": []int{90033}})
+		answer.JSON(w, status, map[string]any{"error": "temporarily_unavailable", "error_description": entraTransient,
+			"error_codes": []int{90033}})
 	case route == fault.RouteARM:
-		code := map[int]string{429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout"}[status]
-		answer.JSON(w, status, map[string]any{"error": map[string]string{"code": code, "message": http.StatusText(status)}})
+		code := map[int]string{429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway",
+			503: "ServiceUnavailable", 504: "GatewayTimeout"}[status]
+		answer.JSON(w, status,
+			map[string]any{"error": map[string]string{"code": code, "message": http.StatusText(status)}})
 	case status == http.StatusTooManyRequests:
 		answer.Errors(w, status, "TOOMANYREQUESTS", tooManyRequests)
 	case status == http.StatusInternalServerError:

@@ -38,8 +38,10 @@ func TestRegistryPaths(t *testing.T) {
 
 		"/": {}, "/v3/": {}, "/v2/a": {}, "/v2//": {}, "/v2/manifests/v1": {}, "/v2//manifests/v1": {},
 		"/v2/A/manifests/v1": {}, "/v2/a b/manifests/v1": {}, "/v2/a/manifests/": {}, "/v2/a/manifests/.x": {},
-		"/v2/../a/manifests/v1": {}, "/v2/a//b/manifests/v1": {}, "/v2/a/blobs/wrong digest": {}, "/v2/a/blobs/sha256:short": {},
-		"/v2/a/blobs/uploads/x/y": {}, "/v2/a/tags/list/": {}, "/v2/a/tags": {}, "/acr/v1": {}, "/acr/v1/": {}, "/acr/v1/a/": {},
+		"/v2/../a/manifests/v1": {}, "/v2/a//b/manifests/v1": {}, "/v2/a/blobs/wrong digest": {},
+		"/v2/a/blobs/sha256:short": {},
+		"/v2/a/blobs/uploads/x/y":  {}, "/v2/a/tags/list/": {}, "/v2/a/tags": {}, "/acr/v1": {}, "/acr/v1/": {},
+		"/acr/v1/a/":       {},
 		"/acr/v1/a/_tags/": {}, "/acr/v1/a/_tags/x/y": {}, "/acr/v1/Nonexistent/_tags/x": {}, "/acr/v1/_tags": {},
 		"/acr/v1/a/_manifests/v1": {}, "/v2/" + strings.Repeat("a", 256) + "/tags/list": {},
 	} {
@@ -59,7 +61,8 @@ func TestRegistryPaths(t *testing.T) {
 }
 
 func FuzzOf(f *testing.F) {
-	for _, s := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/blobs/uploads/x", "/acr/v1/a/_tags/b", "/v2/a/../b/tags/list", "/acr/v1/a/_manifests/" + d} {
+	for _, s := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/blobs/uploads/x", "/acr/v1/a/_tags/b",
+		"/v2/a/../b/tags/list", "/acr/v1/a/_manifests/" + d} {
 		f.Add("GET", s)
 		f.Add("PUT", s)
 	}

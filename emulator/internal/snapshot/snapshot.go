@@ -108,7 +108,8 @@ func tables(tx *db.Tx) (all []table, shape string, err error) {
 func Take(tx *db.Tx, name string) (Info, error) {
 	info := Info{Name: name, Created: tx.Now}
 	var count, same int
-	if err := tx.QueryRow("SELECT COUNT(*), COALESCE(SUM(name=?),0) FROM snapshots", []any{name}, &count, &same); err != nil {
+	if err := tx.QueryRow("SELECT COUNT(*), COALESCE(SUM(name=?),0) FROM snapshots", []any{name}, &count,
+		&same); err != nil {
 		return info, err
 	}
 	switch {
@@ -121,7 +122,9 @@ func Take(tx *db.Tx, name string) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	r, err := tx.Exec("INSERT INTO snapshots (name,created_at,shape,repositories,manifests,tags,blobs) VALUES (?,?,?,0,0,0,0)", name, tx.Now.UnixNano(), shape)
+	r, err := tx.Exec(
+		"INSERT INTO snapshots (name,created_at,shape,repositories,manifests,tags,blobs) VALUES (?,?,?,0,0,0,0)", name,
+		tx.Now.UnixNano(), shape)
 	if err != nil {
 		return info, err
 	}
@@ -132,7 +135,8 @@ func Take(tx *db.Tx, name string) (Info, error) {
 	rows := map[string]int64{}
 	for _, t := range all {
 		to := t.copyOf(shape)
-		if _, err := tx.Exec("CREATE TABLE IF NOT EXISTS " + to + " AS SELECT 0 AS snapshot_id," + t.columns + " FROM " + quote(t.name) + " WHERE 0"); err != nil {
+		if _, err := tx.Exec("CREATE TABLE IF NOT EXISTS " + to + " AS SELECT 0 AS snapshot_id," + t.columns +
+			" FROM " + quote(t.name) + " WHERE 0"); err != nil {
 			return info, err
 		}
 		r, err := tx.Exec("INSERT INTO "+to+" SELECT ?,"+t.columns+" FROM "+quote(t.name), id)
@@ -143,27 +147,30 @@ func Take(tx *db.Tx, name string) (Info, error) {
 			return info, err
 		}
 	}
-	if r, err = tx.Exec("INSERT INTO snapshot_blobs (digest,snapshot) SELECT DISTINCT digest,? FROM repository_blobs", id); err != nil {
+	if r, err = tx.Exec("INSERT INTO snapshot_blobs (digest,snapshot) SELECT DISTINCT digest,? FROM repository_blobs",
+		id); err != nil {
 		return info, err
 	}
 	info.Repositories, info.Manifests, info.Tags = rows["repositories"], rows["manifests"], rows["tags"]
 	if info.Blobs, err = r.RowsAffected(); err != nil {
 		return info, err
 	}
-	_, err = tx.Exec("UPDATE snapshots SET repositories=?,manifests=?,tags=?,blobs=? WHERE id=?", info.Repositories, info.Manifests, info.Tags, info.Blobs, id)
+	_, err = tx.Exec("UPDATE snapshots SET repositories=?,manifests=?,tags=?,blobs=? WHERE id=?", info.Repositories,
+		info.Manifests, info.Tags, info.Blobs, id)
 	return info, err
 }
 
 // List returns the snapshots, the oldest first.
 func List(tx *db.Tx) (all []Info, err error) {
-	err = tx.Query("SELECT name,created_at,repositories,manifests,tags,blobs FROM snapshots ORDER BY id", nil, func(scan func(...any) error) error {
-		var i Info
-		var created int64
-		err := scan(&i.Name, &created, &i.Repositories, &i.Manifests, &i.Tags, &i.Blobs)
-		i.Created = time.Unix(0, created).UTC()
-		all = append(all, i)
-		return err
-	})
+	err = tx.Query("SELECT name,created_at,repositories,manifests,tags,blobs FROM snapshots ORDER BY id", nil,
+		func(scan func(...any) error) error {
+			var i Info
+			var created int64
+			err := scan(&i.Name, &created, &i.Repositories, &i.Manifests, &i.Tags, &i.Blobs)
+			i.Created = time.Unix(0, created).UTC()
+			all = append(all, i)
+			return err
+		})
 	return all, err
 }
 
@@ -214,7 +221,8 @@ func Restore(tx *db.Tx, name string) error {
 		}
 	}
 	for _, t := range all {
-		_, err := tx.Exec("INSERT INTO "+quote(t.name)+" ("+t.columns+") SELECT "+t.columns+" FROM "+t.copyOf(shape)+" WHERE snapshot_id=?", id)
+		_, err := tx.Exec("INSERT INTO "+quote(t.name)+" ("+t.columns+") SELECT "+t.columns+" FROM "+t.copyOf(shape)+
+			" WHERE snapshot_id=?", id)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
@@ -234,12 +242,13 @@ func Delete(tx *db.Tx, name string) error {
 		return err
 	}
 	var copies []string
-	err = tx.Query("SELECT name FROM sqlite_schema WHERE type='table' AND name LIKE ? ESCAPE '\\'", []any{"snapshot\\_" + shape + "\\_%"}, func(scan func(...any) error) error {
-		var name string
-		err := scan(&name)
-		copies = append(copies, name)
-		return err
-	})
+	err = tx.Query("SELECT name FROM sqlite_schema WHERE type='table' AND name LIKE ? ESCAPE '\\'",
+		[]any{"snapshot\\_" + shape + "\\_%"}, func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			copies = append(copies, name)
+			return err
+		})
 	if err != nil {
 		return err
 	}

@@ -78,8 +78,12 @@ func state(t *testing.T, d *db.DB) (out []string) {
 func fill(t *testing.T, d *db.DB) {
 	run(t, d, "INSERT INTO registries VALUES (1,'r',0)",
 		"INSERT INTO repositories (id,registry,name,visible,created_at,updated_at) VALUES (1,1,'a',1,0,0)",
-		"INSERT INTO manifests (id,repository,digest,media_type,size,image_size,config_media_type,architecture,os,artifact_type,annotations,created_at,updated_at) VALUES (1,1,'d1','',0,0,'','','','','',0,0),(2,1,'d2','',0,0,'','','','','',0,0)",
-		"INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES (1,'v1',1,0,0),(1,'v2',2,0,0),(1,'gone',2,0,0)",
+		"INSERT INTO manifests "+
+			"(id,repository,digest,media_type,size,image_size,config_media_type,architecture,os,artifact_type,"+
+			"annotations,created_at,updated_at) VALUES (1,1,'d1','',0,0,'','','','','',0,0),"+
+			"(2,1,'d2','',0,0,'','','','','',0,0)",
+		"INSERT INTO tags (repository,name,manifest,created_at,updated_at) VALUES "+
+			"(1,'v1',1,0,0),(1,'v2',2,0,0),(1,'gone',2,0,0)",
 		"INSERT INTO repository_blobs (repository,digest,size,created_at) VALUES (1,'b1',0,0)",
 		"DELETE FROM tags WHERE name='gone'")
 }
@@ -141,7 +145,8 @@ func TestHolds(t *testing.T) {
 	}
 	left := 0
 	must(t, d.Read(t.Context(), func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'snapshot\\_%\\_tags' ESCAPE '\\'", nil, &left)
+		return tx.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'snapshot\\_%\\_tags' ESCAPE '\\'",
+			nil, &left)
 	}))
 	if left != 0 {
 		t.Error("the copies' tables are left")
@@ -153,7 +158,9 @@ func TestHolds(t *testing.T) {
 func TestRestoreAndCollect(t *testing.T) {
 	d := open(t, "")
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s, err := content.Open(t.Context(), d, blob.NewMemory(nil), &content.Options{Now: func() time.Time { return now }, Held: snapshot.Holds})
+	s, err := content.Open(t.Context(), d, blob.NewMemory(nil), &content.Options{Now: func() time.Time {
+		return now
+	}, Held: snapshot.Holds})
 	must(t, err)
 	reg, err := s.CreateRegistry(t.Context(), "r")
 	must(t, err)
@@ -212,7 +219,9 @@ func TestNames(t *testing.T) {
 	// and another one can be taken and gone back to.
 	must(t, write(t, d, func(tx *db.Tx) error { return snapshot.Delete(tx, "0") }))
 	run(t, d, "ALTER TABLE tags ADD COLUMN later INTEGER")
-	if err := write(t, d, func(tx *db.Tx) error { return snapshot.Restore(tx, "1") }); !errors.Is(err, snapshot.ErrShape) {
+	if err := write(t, d, func(tx *db.Tx) error {
+		return snapshot.Restore(tx, "1")
+	}); !errors.Is(err, snapshot.ErrShape) {
 		t.Errorf("another shape: %v", err)
 	}
 	must(t, take("later"))
@@ -221,7 +230,8 @@ func TestNames(t *testing.T) {
 	d = open(t, dir)
 	var all []snapshot.Info
 	must(t, d.Read(t.Context(), func(tx *db.Tx) (err error) { all, err = snapshot.List(tx); return err }))
-	if len(all) != most || all[0].Name != "1" || all[len(all)-1].Name != "later" || time.Since(all[0].Created) > time.Hour {
+	if len(all) != most || all[0].Name != "1" || all[len(all)-1].Name != "later" ||
+		time.Since(all[0].Created) > time.Hour {
 		t.Errorf("%+v", all)
 	}
 }

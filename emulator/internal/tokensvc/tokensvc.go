@@ -58,7 +58,8 @@ const unauthorized = "authentication required, visit https://aka.ms/acr/authoriz
 const noPermissions = "retrieving permissions failed"
 
 // Serve answers a request to a registry's token service.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg *principal.RegistrySettings, loginServer string) {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, reg *principal.RegistrySettings,
+	loginServer string) {
 	serve, allow := h.post, "GET, POST"
 	switch {
 	case to.Operation == route.Exchange:
@@ -72,7 +73,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route, 
 		answer.Empty(w, http.StatusMethodNotAllowed)
 		return
 	}
-	req := &request{Request: r, registry: reg, loginServer: loginServer, requestID: w.Header().Get(answer.CorrelationHeader)}
+	req := &request{Request: r, registry: reg, loginServer: loginServer,
+		requestID: w.Header().Get(answer.CorrelationHeader)}
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		if err := r.ParseForm(); err != nil {
@@ -314,7 +316,8 @@ func (h *Handler) grant(w http.ResponseWriter, r *request, who principal.Princip
 	if !d.Missing.IsEmpty() {
 		reason += " without what " + rights.Source + " lacks"
 	}
-	h.record(r, decisions.Entry{Outcome: decisions.Allowed, Required: asked.String(), Missing: d.Missing.String(), Rules: d.Rules, Reason: reason}, who)
+	h.record(r, decisions.Entry{Outcome: decisions.Allowed, Required: asked.String(), Missing: d.Missing.String(),
+		Rules: d.Rules, Reason: reason}, who)
 	answer.Chunked(w, http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 	}{token})
@@ -367,7 +370,8 @@ func (h *Handler) bad(w http.ResponseWriter, r *request, status int, id rule.ID)
 // deny records a refusal. at is the text before its sentence.
 func (h *Handler) deny(r *request, who principal.Principal, asked acrkit.Scope, at string, why error) {
 	id, text := rule.Of(why)
-	h.record(r, decisions.Entry{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text}, who)
+	h.record(r, decisions.Entry{Outcome: decisions.Denied, Required: asked.String(), RuleID: id, Reason: at + text},
+		who)
 }
 
 // record completes a decision and writes it.
@@ -376,6 +380,7 @@ func (h *Handler) record(r *request, d decisions.Entry, who principal.Principal)
 	d.Method, d.Path, d.RequestID = r.Method, r.URL.Path, r.requestID
 	// The decision is recorded even if the client is gone.
 	if err := h.Record(context.WithoutCancel(r.Context()), d); err != nil {
-		h.Logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", who.Name, "request", r.requestID)
+		h.Logger.Error("a decision was not recorded", "error", err, "outcome", d.Outcome, "principal", who.Name,
+			"request", r.requestID)
 	}
 }

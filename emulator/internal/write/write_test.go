@@ -147,7 +147,8 @@ func TestTierLimits(t *testing.T) {
 				}
 				err := put(r, "one-more")
 				wantCode(t, fmt.Sprintf("%s: %d %s", tier, limit+1, what), err, acrkit.CodeTooLarge)
-				if want := fmt.Sprintf("would have %d %s", limit+1, what); err == nil || !strings.Contains(err.Error(), want) {
+				if want := fmt.Sprintf("would have %d %s", limit+1, what); err == nil ||
+					!strings.Contains(err.Error(), want) {
 					t.Errorf("%v does not say %q", err, want)
 				}
 				if err := put(r, "name-1"); err != nil {
@@ -275,16 +276,24 @@ func TestValues(t *testing.T) {
 		return r.PutSettings(s)
 	}
 	for what, f := range map[string]func(*Registry) error{
-		"the registry's own map":   func(r *Registry) error { return r.PutScopeMap(aMap(scopemap.System()[0].Name)) },
-		"a map without actions":    func(r *Registry) error { return r.PutScopeMap(seed.ScopeMap{Name: "ci-pull"}) },
-		"the registry's name":      func(r *Registry) error { return r.PutToken(Token{Name: "MyRegistry", ScopeMap: pull}) },
-		"a short name":             func(r *Registry) error { return r.PutToken(Token{Name: "x", ScopeMap: pull}) },
-		"a third password":         func(r *Registry) error { return generate(r, "password3") },
-		"a slot twice":             func(r *Registry) error { return generate(r, "password1", "password1") },
-		"a short password":         func(r *Registry) error { return r.SetPassword("builder", seed.Password{Name: "password1", Value: "x"}) },
-		"anonymous pull in Basic":  func(r *Registry) error { return settings(r, func(s *Settings) { s.AnonymousPull = true }) },
-		"a mode that is not known": func(r *Registry) error { return settings(r, func(s *Settings) { s.RoleAssignmentMode = "x" }) },
-		"an application":           func(r *Registry) error { return r.tx.PutApplication("x", seed.Application{ClientID: app}) },
+		"the registry's own map": func(r *Registry) error { return r.PutScopeMap(aMap(scopemap.System()[0].Name)) },
+		"a map without actions":  func(r *Registry) error { return r.PutScopeMap(seed.ScopeMap{Name: "ci-pull"}) },
+		"the registry's name": func(r *Registry) error {
+			return r.PutToken(Token{Name: "MyRegistry", ScopeMap: pull})
+		},
+		"a short name":     func(r *Registry) error { return r.PutToken(Token{Name: "x", ScopeMap: pull}) },
+		"a third password": func(r *Registry) error { return generate(r, "password3") },
+		"a slot twice":     func(r *Registry) error { return generate(r, "password1", "password1") },
+		"a short password": func(r *Registry) error {
+			return r.SetPassword("builder", seed.Password{Name: "password1", Value: "x"})
+		},
+		"anonymous pull in Basic": func(r *Registry) error {
+			return settings(r, func(s *Settings) { s.AnonymousPull = true })
+		},
+		"a mode that is not known": func(r *Registry) error {
+			return settings(r, func(s *Settings) { s.RoleAssignmentMode = "x" })
+		},
+		"an application": func(r *Registry) error { return r.tx.PutApplication("x", seed.Application{ClientID: app}) },
 	} {
 		wantCode(t, what, w.update(t.Context(), f), acrkit.CodeUsage)
 	}
@@ -307,7 +316,8 @@ func TestPasswords(t *testing.T) {
 		if err := r.SetPassword("builder", seed.Password{Name: "password2", Value: "chosen-password"}); err != nil {
 			return err
 		}
-		wantCode(t, "a password that is not there", r.ExpirePassword("builder", "password3", time.Time{}), acrkit.CodeNotFound)
+		wantCode(t, "a password that is not there", r.ExpirePassword("builder", "password3", time.Time{}),
+			acrkit.CodeNotFound)
 		return r.ExpirePassword("builder", "password1", time.Time{})
 	})
 	if err != nil {

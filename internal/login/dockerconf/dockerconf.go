@@ -107,7 +107,8 @@ func HoldsLogin(text []byte, host string) bool {
 }
 
 func (c Change) failed(why string, cause error) error {
-	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "change Docker's configuration", Reason: c.Path + " " + why, Hint: sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(c.Path)})}
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "change Docker's configuration", Reason: c.Path + " " + why,
+		Hint: sentence.Fix(sentence.ListFile, map[string]string{"file": shell.Quote(c.Path)})}
 	if cause != nil {
 		e.Errs = []error{cause}
 		e.Reason += ": " + cause.Error() // of a path
@@ -138,7 +139,8 @@ func (c Change) Apply() error {
 		return c.failed("cannot be read", err)
 	}
 	if exists != c.existed || !bytes.Equal(now, c.before) {
-		e, _ := errors.AsType[*acrkit.Error](c.failed("was changed by another program meanwhile; nothing was written", nil))
+		e, _ := errors.AsType[*acrkit.Error](c.failed("was changed by another program meanwhile; nothing was written",
+			nil))
 		e.Hint = sentence.Fix(sentence.TryAgain, nil)
 		return e
 	}
@@ -194,7 +196,8 @@ func broken(text []byte, err error, offset int) error {
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset > int64(offset) {
 		offset = int(e.Offset)
 	}
-	return fmt.Errorf("is not JSON, on line %d; it stays as it is", 1+bytes.Count(text[:min(offset, len(text))], []byte("\n")))
+	return fmt.Errorf("is not JSON, on line %d; it stays as it is",
+		1+bytes.Count(text[:min(offset, len(text))], []byte("\n")))
 }
 
 // only returns the member of a name; with fold the case is ignored, as Docker does.

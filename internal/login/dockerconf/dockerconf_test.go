@@ -20,18 +20,28 @@ func TestEdit(t *testing.T) {
 	for _, tt := range []struct{ name, from, with, without string }{
 		{"missing", "", "{\n\t\"credHelpers\": {\n\t\t\"myregistry.azurecr.io\": \"acrkit\"\n\t}\n}\n", "{}\n"},
 		{"empty", "{}", `{"credHelpers": {"myregistry.azurecr.io": "acrkit"}}`, "{}"},
-		{"docker's own", "{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": \"desktop\"\n}",
-			"{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": \"desktop\",\n\t\"credHelpers\": {\n\t\t\"myregistry.azurecr.io\": \"acrkit\"\n\t}\n}",
-			"{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": \"desktop\"\n}"},
-		{"one line", `{"z":1,"a":[ 1,2 ]}`, `{"z":1,"a":[ 1,2 ], "credHelpers": {"myregistry.azurecr.io": "acrkit"}}`, `{"z":1,"a":[ 1,2 ]}`},
+		{"docker's own",
+			"{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": " +
+				"\"desktop\"\n}",
+			"{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": " +
+				"\"desktop\",\n\t\"credHelpers\": {\n\t\t\"myregistry.azurecr.io\": \"acrkit\"\n\t}\n}",
+			"{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"c2VjcmV0\"\n\t\t}\n\t},\n\t\"credsStore\": " +
+				"\"desktop\"\n}"},
+		{"one line", `{"z":1,"a":[ 1,2 ]}`, `{"z":1,"a":[ 1,2 ], "credHelpers": {"myregistry.azurecr.io": "acrkit"}}`,
+			`{"z":1,"a":[ 1,2 ]}`},
 		{"others", "{\n  \"credHelpers\": {\n    \"gcr.io\": \"gcloud\"\n  },\n  \"zebra\": {\"unknown\": 1e3}\n}\n",
-			"{\n  \"credHelpers\": {\n    \"gcr.io\": \"gcloud\",\n    \"myregistry.azurecr.io\": \"acrkit\"\n  },\n  \"zebra\": {\"unknown\": 1e3}\n}\n",
+			"{\n  \"credHelpers\": {\n    \"gcr.io\": \"gcloud\",\n    \"myregistry.azurecr.io\": \"acrkit\"\n  },\n " +
+				" \"zebra\": {\"unknown\": 1e3}\n}\n",
 			"{\n  \"credHelpers\": {\n    \"gcr.io\": \"gcloud\"\n  },\n  \"zebra\": {\"unknown\": 1e3}\n}\n"},
 		{"empty helpers", `{"credHelpers":{}}`, `{"credHelpers":{"myregistry.azurecr.io": "acrkit"}}`, `{}`},
 		{"null", `{"credHelpers":null}`, `{"credHelpers":{"myregistry.azurecr.io": "acrkit"}}`, `{}`},
-		{"first of two", `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"},"b":2}`, `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"},"b":2}`, `{"credHelpers":{"gcr.io":"gcloud"},"b":2}`},
-		{"in another case", `{"CredHelpers":{"myregistry.azurecr.io":"acrkit"}}`, `{"CredHelpers":{"myregistry.azurecr.io":"acrkit"}}`, `{}`},
-		{"escaped", `{"\u0063redHelpers":{"myregistry.azurecr.io":"acrkit"},"x":"\"}{"}`, `{"\u0063redHelpers":{"myregistry.azurecr.io":"acrkit"},"x":"\"}{"}`, `{"x":"\"}{"}`},
+		{"first of two", `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"},"b":2}`,
+			`{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"},"b":2}`,
+			`{"credHelpers":{"gcr.io":"gcloud"},"b":2}`},
+		{"in another case", `{"CredHelpers":{"myregistry.azurecr.io":"acrkit"}}`,
+			`{"CredHelpers":{"myregistry.azurecr.io":"acrkit"}}`, `{}`},
+		{"escaped", `{"\u0063redHelpers":{"myregistry.azurecr.io":"acrkit"},"x":"\"}{"}`,
+			`{"\u0063redHelpers":{"myregistry.azurecr.io":"acrkit"},"x":"\"}{"}`, `{"x":"\"}{"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			with, _, err := edit([]byte(tt.from), host, "", "acrkit")
@@ -45,7 +55,8 @@ func TestEdit(t *testing.T) {
 		})
 	}
 	other := []byte(`{"credHelpers": {"myregistry.azurecr.io": "desktop"}}`)
-	if got, old, err := edit(other, host, "", "acrkit"); err != nil || old != "desktop" || string(got) != `{"credHelpers": {"myregistry.azurecr.io": "acrkit"}}` {
+	if got, old, err := edit(other, host, "", "acrkit"); err != nil || old != "desktop" ||
+		string(got) != `{"credHelpers": {"myregistry.azurecr.io": "acrkit"}}` {
 		t.Errorf("%s, %q, %v", got, old, err)
 	}
 	if got, _, err := edit(other, host, "acrkit", ""); err != nil || string(got) != string(other) {
@@ -54,14 +65,17 @@ func TestEdit(t *testing.T) {
 }
 
 func TestEdit_refuses(t *testing.T) {
-	for _, text := range []string{"{", "[]", "1", `"x"`, "{}{}", "{} x", "{\"a\":1,}", "\xef\xbb\xbf{}", `{"credHelpers":[]}`, `{"credHelpers":"x"}`,
-		`{"credHelpers":{},"credHelpers":{}}`, `{"credHelpers":{},"CREDHELPERS":{}}`, `{"credHelpers":{"myregistry.azurecr.io":1}}`, "{\n\"auths\": secret-word\n}"} {
+	for _, text := range []string{"{", "[]", "1", `"x"`, "{}{}", "{} x", "{\"a\":1,}", "\xef\xbb\xbf{}",
+		`{"credHelpers":[]}`, `{"credHelpers":"x"}`,
+		`{"credHelpers":{},"credHelpers":{}}`, `{"credHelpers":{},"CREDHELPERS":{}}`,
+		`{"credHelpers":{"myregistry.azurecr.io":1}}`, "{\n\"auths\": secret-word\n}"} {
 		_, _, err := edit([]byte(text), host, "", "acrkit")
 		if err == nil || strings.Contains(err.Error(), "secret-word") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, _, err := edit([]byte("{\n\n\"a\" 1}"), host, "", "acrkit"); err == nil || !strings.Contains(err.Error(), "line 3") {
+	if _, _, err := edit([]byte("{\n\n\"a\" 1}"), host, "", "acrkit"); err == nil ||
+		!strings.Contains(err.Error(), "line 3") {
 		t.Errorf("%v", err)
 	}
 }
@@ -83,7 +97,8 @@ func TestChange(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	if diff := cmp.Diff("--- "+path+"\n+++ "+path+"\n   \"credHelpers\": {\n+    \"myregistry.azurecr.io\": \"acrkit\"\n   }\n", c.Diff()); diff != "" {
+	if diff := cmp.Diff("--- "+path+"\n+++ "+path+
+		"\n   \"credHelpers\": {\n+    \"myregistry.azurecr.io\": \"acrkit\"\n   }\n", c.Diff()); diff != "" {
 		t.Error(diff)
 	}
 	if err := c.Apply(); err != nil {
@@ -143,7 +158,8 @@ func TestChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = Set(broken, host, "acrkit")
-	if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Reason, "is not JSON") || strings.Contains(e.Error(), "c2VjcmV0") {
+	if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Reason, "is not JSON") ||
+		strings.Contains(e.Error(), "c2VjcmV0") {
 		t.Errorf("%v", err)
 	}
 	if got, err := os.ReadFile(broken); err != nil || string(got) != before+"}" {

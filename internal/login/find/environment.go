@@ -25,7 +25,9 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 	id.Lookups = env.Lookups
 	if kind != "" {
 		// The variables of other kinds were not read.
-		id.Lookups = slices.DeleteFunc(id.Lookups, func(l auth.Lookup) bool { return l.Outcome == auth.OutcomeNotSet && l.Kind != kind })
+		id.Lookups = slices.DeleteFunc(id.Lookups, func(l auth.Lookup) bool {
+			return l.Outcome == auth.OutcomeNotSet && l.Kind != kind
+		})
 	}
 	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code != acrkit.CodeCredentialMissing {
 		switch {
@@ -57,7 +59,8 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
 			}
 		}
-		id.Note = fmt.Sprintf("%s %s set for %s, the registry in ACR_NAME, and not used", env.Source, verb, env.Registry.Host())
+		id.Note = fmt.Sprintf("%s %s set for %s, the registry in ACR_NAME, and not used", env.Source, verb,
+			env.Registry.Host())
 		return false, nil
 	}
 	id.Credential, id.Source = env.Credential, env.Source
@@ -86,8 +89,10 @@ func isPrincipal(l auth.Lookup) bool {
 func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, error) {
 	const url, token = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	tenant, client := f.env("AZURE_TENANT_ID"), f.env("AZURE_CLIENT_ID")
-	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*", Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet,
-		Place: auth.Place{Kind: auth.PlaceEnvironment}, Variables: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", url, token}}
+	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*",
+		Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet,
+		Place: auth.Place{Kind: auth.PlaceEnvironment}, Variables: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID",
+			url, token}}
 	i := slices.IndexFunc(env.Lookups, isPrincipal)
 	if i < 0 || tenant == "" || client == "" {
 		return env, err
@@ -107,12 +112,14 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 		}
 		l.Outcome, l.Detail, l.Missing = auth.OutcomeIncomplete, missing+" is missing", []string{missing}
 		env.Lookups[i] = l
-		return env, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment", Reason: fmt.Sprintf("%s is set, but %s is missing", set, missing)}
+		return env, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a credential from the environment",
+			Reason: fmt.Sprintf("%s is set, but %s is missing", set, missing)}
 	}
 	if f.env(url) == "" || f.env(token) == "" {
 		return env, err
 	}
-	for _, proof := range []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"} {
+	for _, proof := range []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH",
+		"AZURE_FEDERATED_TOKEN_FILE"} {
 		if f.env(proof) != "" && f.Kind != KindGitHubOIDC {
 			return env, err
 		}
@@ -124,9 +131,11 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 		return env, err
 	}
 	if env.Registry.IsZero() {
-		l.Outcome, l.Detail, l.Missing = auth.OutcomeIncomplete, "ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
+		l.Outcome, l.Detail, l.Missing = auth.OutcomeIncomplete,
+			"ACR_NAME is not set, which says for which registry it is", []string{"ACR_NAME"}
 		env.Lookups[i] = l
-		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment", Reason: l.Source + " are set, but not ACR_NAME, which says for which registry"}
+		return env, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "find a credential in the environment",
+			Reason: l.Source + " are set, but not ACR_NAME, which says for which registry"}
 	}
 	l.Outcome = auth.OutcomeUsed
 	env.Lookups[i] = l
@@ -147,7 +156,8 @@ func halfHint(lookups []auth.Lookup, host string) string {
 			return sentence.Fix(sentence.SetFederated, map[string]string{"host": host})
 		case slices.Contains(l.Variables, "ACTIONS_ID_TOKEN_REQUEST_URL"):
 			return exportHint(KindGitHubOIDC, host)
-		case slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD") && slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD_FILE"):
+		case slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD") &&
+			slices.Contains(l.Variables, "ACR_TOKEN_PASSWORD_FILE"):
 			return sentence.Fix(sentence.UnsetPassword, nil) // both are set
 		default:
 			return exportHint(l.Kind, host)

@@ -158,15 +158,19 @@ func (f *Finder) asked() string { return f.AskedBy + f.Kind }
 // noneOfKind is the error where a kind was asked for that is not there.
 func (f *Finder) noneOfKind(id *Identity, kind auth.Kind) error {
 	e := &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "sign in", Registry: id.Registry,
-		Reason: fmt.Sprintf("%s, and neither the environment nor %s holds a credential of this kind for it", f.asked(), StoreName),
-		Hint:   exportHint(kind, f.hintHost(id.Registry))}
+		Reason: fmt.Sprintf("%s, and neither the environment nor %s holds a credential of this kind for it", f.asked(),
+			StoreName),
+		Hint: exportHint(kind, f.hintHost(id.Registry))}
 	switch {
 	case id.Note != "":
-		e.Reason, e.Hint = id.Note, sentence.Fix(sentence.NameRegistry, map[string]string{"host": f.hintHost(id.Registry)})
+		e.Reason, e.Hint = id.Note,
+			sentence.Fix(sentence.NameRegistry, map[string]string{"host": f.hintHost(id.Registry)})
 	case kind == KindStore:
-		e.Reason, e.Hint = fmt.Sprintf("%s, and %s has no login for it", f.asked(), StoreName), LoginHint(id.Registry, "")
+		e.Reason, e.Hint = fmt.Sprintf("%s, and %s has no login for it", f.asked(), StoreName),
+			LoginHint(id.Registry, "")
 	case kind == KindGitHubOIDC:
-		e.Reason = f.asked() + ", and the job's variables are missing: a job has them with the permission id-token: write"
+		e.Reason = f.asked() +
+			", and the job's variables are missing: a job has them with the permission id-token: write"
 	}
 	return e
 }

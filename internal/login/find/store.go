@@ -19,7 +19,8 @@ func (f *Finder) Store() (*store.Store, error) {
 
 // fromStore returns the logins for the registry by prefix.
 func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (map[string]auth.Credential, error) {
-	entries, none := map[string]auth.Credential{}, auth.Lookup{Source: StoreName, Kind: KindStore, Outcome: auth.OutcomeNotSet}
+	entries, none := map[string]auth.Credential{},
+		auth.Lookup{Source: StoreName, Kind: KindStore, Outcome: auth.OutcomeNotSet}
 	failed := func(err error) (map[string]auth.Credential, error) {
 		none.Outcome, none.Detail = auth.OutcomeFailed, wording.Reason(err)
 		id.Lookups = append(id.Lookups, none)
@@ -47,7 +48,9 @@ func (f *Finder) fromStore(ctx context.Context, id *Identity, kind auth.Kind) (m
 		}
 		if _, twice := entries[l.Prefix()]; twice {
 			return failed(&acrkit.Error{Code: acrkit.CodeUsage, Op: "read the logins", Registry: id.Registry,
-				Reason: fmt.Sprintf("two are for what begins with %q", l.Prefix()), Hint: sentence.Fix(sentence.LogOutOfPart, map[string]string{"host": id.Registry.Host(), "repository": l.Prefix()})})
+				Reason: fmt.Sprintf("two are for what begins with %q", l.Prefix()),
+				Hint: sentence.Fix(sentence.LogOutOfPart,
+					map[string]string{"host": id.Registry.Host(), "repository": l.Prefix()})})
 		}
 		entries[l.Prefix()], id.Stored[l.Prefix()] = cred, StoredLogin{lookup.Source, l.Repository}
 		id.Lookups = append(id.Lookups, lookup)
@@ -68,7 +71,8 @@ func StoreLookup(l store.Login) auth.Lookup {
 	if l.Why != "" {
 		detail += "; not in the keychain: " + l.Why
 	}
-	return auth.Lookup{Source: fmt.Sprintf("%s (%s)", source, l.Place), Kind: auth.Kind(l.Kind), Outcome: auth.OutcomeUsed, Detail: detail,
+	return auth.Lookup{Source: fmt.Sprintf("%s (%s)", source, l.Place), Kind: auth.Kind(l.Kind),
+		Outcome: auth.OutcomeUsed, Detail: detail,
 		Place: auth.Place{Kind: auth.PlaceStore, Prefix: l.Prefix()}}
 }
 
@@ -90,5 +94,6 @@ func CredentialOf(l store.Login) (auth.Credential, error) {
 		return auth.ServicePrincipal(l.Tenant, l.User, secret, &auth.EntraOptions{AuthorityHost: l.Authority}), nil
 	}
 	return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a stored login",
-		Reason: fmt.Sprintf("its kind, %q, is not known; a newer acrkit may have stored it", l.Kind), Hint: sentence.Fix(sentence.LogOut, map[string]string{"args": l.Registry})}
+		Reason: fmt.Sprintf("its kind, %q, is not known; a newer acrkit may have stored it", l.Kind),
+		Hint:   sentence.Fix(sentence.LogOut, map[string]string{"args": l.Registry})}
 }

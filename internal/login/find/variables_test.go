@@ -51,7 +51,8 @@ func TestWithoutSecrets(t *testing.T) {
 // once.
 func TestWithAppService(t *testing.T) {
 	before := []string{"A=1", "IDENTITY_ENDPOINT=old", "IDENTITY_HEADER=old", "AZURE_TOKEN_CREDENTIALS=dev",
-		"AZURE_FEDERATED_TOKEN_FILE=/x", "IDENTITY_SERVER_THUMBPRINT=x", "IMDS_ENDPOINT=u", "MSI_ENDPOINT=u", "MSI_SECRET=x",
+		"AZURE_FEDERATED_TOKEN_FILE=/x", "IDENTITY_SERVER_THUMBPRINT=x", "IMDS_ENDPOINT=u", "MSI_ENDPOINT=u",
+		"MSI_SECRET=x",
 		"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_FEDERATED_TOKEN_FILES=y"}
 	env := slices.Clone(before)
 	got := WithAppService(env, "https://localhost:1/x", "header")
@@ -111,10 +112,12 @@ func TestVariables_all(t *testing.T) {
 	}
 	isSource := func(name string) bool { return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") }
 	root := filepath.Join("..", "..", "..")
-	for _, dir := range []string{"auth", "cmd", "credhelper", "cmd/acrkit/internal/cli", "internal/login/find", "internal/loginfile",
+	for _, dir := range []string{"auth", "cmd", "credhelper", "cmd/acrkit/internal/cli", "internal/login/find",
+		"internal/loginfile",
 		"internal/login/store", "internal/login/tokencache"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && isSource(path) && path != filepath.Join(root, "internal/login/find/variables.go") {
+			if err == nil && !d.IsDir() && isSource(path) &&
+				path != filepath.Join(root, "internal/login/find/variables.go") {
 				parse(path)
 			}
 			return err
@@ -158,7 +161,8 @@ func TestVariables_all(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		if !known[name] {
-			t.Errorf("%s (%s): does it hold a secret? Then it belongs into variableSets, else into harmless", name, found[name])
+			t.Errorf("%s (%s): does it hold a secret? Then it belongs into variableSets, else into harmless", name,
+				found[name])
 		}
 		delete(known, name)
 	}

@@ -105,7 +105,9 @@ func (w *writer) toKeychain(ctx context.Context, r *record) error {
 func (w *writer) keep(ctx context.Context, account, secret string) error {
 	ctx, cancel := context.WithTimeout(ctx, keychainWait)
 	defer cancel()
-	if _, err := w.s.ask(ctx, func() (string, error) { return "", w.s.keyring.Set(KeychainService, account, secret) }); err != nil {
+	if _, err := w.s.ask(ctx, func() (string, error) {
+		return "", w.s.keyring.Set(KeychainService, account, secret)
+	}); err != nil {
 		return err
 	}
 	kept, err := w.s.ask(ctx, func() (string, error) { return w.s.keyring.Get(KeychainService, account) })
@@ -159,8 +161,9 @@ func (w *writer) remove(ctx context.Context, op string, thorough bool, which ...
 		return nil
 	}
 	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " altogether",
-		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s", left, KeychainService, whyNot(err)),
-		Errs:   []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
+		Reason: fmt.Sprintf("nothing of it is used any more, but the keychain still has %d secret(s) under %q: %s",
+			left, KeychainService, whyNot(err)),
+		Errs: []error{err}, Hint: sentence.Fix(sentence.LogOutOfAllAgain, nil)}
 }
 
 // drop removes the login of r's registry and repository from the file, and marks its

@@ -116,12 +116,14 @@ func (r record) check() error {
 		return fmt.Errorf("%q is not a login server", wording.Clip(r.Registry, maxQuoted))
 	}
 	if r.Repository != "" && acrkit.CheckRepositoryName(r.prefix()) != nil {
-		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`, wording.Clip(r.Repository, maxQuoted))
+		return fmt.Errorf(`%q is neither a repository ("team/app") nor what is below one ("team/*")`,
+			wording.Clip(r.Repository, maxQuoted))
 	}
 	if r.Kind == "" || strings.Trim(r.Kind, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return errors.New("its kind is not a word")
 	}
-	for what, value := range map[string]string{"kind": r.Kind, "user": r.User, "tenant": r.Tenant, "authority": r.Authority, "via": r.Via, "keychain's name": r.Keychain} {
+	for what, value := range map[string]string{"kind": r.Kind, "user": r.User, "tenant": r.Tenant,
+		"authority": r.Authority, "via": r.Via, "keychain's name": r.Keychain} {
 		if len(value) > maxField || !utf8.ValidString(value) || strings.ContainsFunc(value, isControl) {
 			return fmt.Errorf("its %s is longer than %d bytes or holds control characters", what, maxField)
 		}
@@ -216,7 +218,9 @@ func (f file) encode() ([]byte, error) {
 		return nil, err
 	}
 	if b.Len() > maxFile {
-		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "store a login", Reason: fmt.Sprintf("the file of logins would be larger than %d bytes", maxFile), Hint: sentence.Fix(sentence.LogOutOfAll, nil)}
+		return nil, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "store a login",
+			Reason: fmt.Sprintf("the file of logins would be larger than %d bytes", maxFile),
+			Hint:   sentence.Fix(sentence.LogOutOfAll, nil)}
 	}
 	return b.Bytes(), nil
 }

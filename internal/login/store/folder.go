@@ -58,10 +58,12 @@ func (s *Store) readIn(root *os.Root) (file, error) {
 	path := filepath.Join(s.folder.Path, fileName)
 	switch {
 	case errors.Is(err, errNewer):
-		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Errs: []error{err}, Hint: sentence.Fix(sentence.GetNewer, map[string]string{"variable": EnvDir})}
+		return file{}, &acrkit.Error{Op: opRead, Reason: "a newer acrkit wrote " + path, Errs: []error{err},
+			Hint: sentence.Fix(sentence.GetNewer, map[string]string{"variable": EnvDir})}
 	case err != nil:
 		return file{}, &acrkit.Error{Op: opRead, Reason: path + " is damaged: " + err.Error(), Errs: []error{err},
-			Hint: sentence.Fix(sentence.MoveAside, map[string]string{"file": shell.Quote(path), "aside": shell.Quote(path + ".damaged")})}
+			Hint: sentence.Fix(sentence.MoveAside,
+				map[string]string{"file": shell.Quote(path), "aside": shell.Quote(path + ".damaged")})}
 	}
 	return parsed, nil
 }
@@ -75,8 +77,9 @@ func (s *Store) replace(root *os.Root, data []byte) error {
 func (s *Store) lock(ctx context.Context, root *os.Root, op string) (*os.File, error) {
 	f, err := s.folder.Lock(ctx, root, lockName, lockWait)
 	if errors.Is(err, private.ErrLocked) {
-		err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op, Reason: fmt.Sprintf("another acrkit has been changing the store of logins for %s", lockWait),
-			Hint: sentence.Fix(sentence.FindProcess, nil)}
+		err = &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op,
+			Reason: fmt.Sprintf("another acrkit has been changing the store of logins for %s", lockWait),
+			Hint:   sentence.Fix(sentence.FindProcess, nil)}
 	}
 	return f, err
 }

@@ -49,7 +49,8 @@ func play(role, dir string) error {
 	switch name {
 	case "many": // stores logins of its own, and a common one
 		for i := range 8 {
-			if err := errors.Join(put(fmt.Sprintf("p%s/r%d", arg, i), "secret-of-"+arg), put("common", "common-of-"+arg)); err != nil {
+			if err := errors.Join(put(fmt.Sprintf("p%s/r%d", arg, i), "secret-of-"+arg),
+				put("common", "common-of-"+arg)); err != nil {
 				return err
 			}
 		}
@@ -75,7 +76,8 @@ func play(role, dir string) error {
 			return err
 		}
 		err := put("", big("b"))
-		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Error(), "the disk is full") || e.Hint == "" {
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Error(), "the disk is full") ||
+			e.Hint == "" {
 			return fmt.Errorf("got %w", err)
 		}
 		return nil
@@ -227,12 +229,17 @@ func TestWhatIsRefused(t *testing.T) {
 		words string
 		hint  string // begins so; FILE and DIR are the paths
 	}{
-		"others read the file":         {mode(0o644, false), "can be read or written by others (mode 0644)", "chmod 600 FILE"},
-		"a group reads the file":       {mode(0o640, false), "can be read or written by others (mode 0640)", "chmod 600 FILE"},
-		"others write the file":        {mode(0o602, false), "can be read or written by others (mode 0602)", "chmod 600 FILE"},
-		"others look into the folder":  {mode(0o755, true), "can be read or written by others (mode 0755)", "chmod 700 DIR"},
-		"a group writes in the folder": {mode(0o720, true), "can be read or written by others (mode 0720)", "chmod 700 DIR"},
-		"the file is a link":           {elsewhere, "is a symbolic link", "ls -l FILE"},
+		"others read the file": {mode(0o644, false), "can be read or written by others (mode 0644)",
+			"chmod 600 FILE"},
+		"a group reads the file": {mode(0o640, false), "can be read or written by others (mode 0640)",
+			"chmod 600 FILE"},
+		"others write the file": {mode(0o602, false), "can be read or written by others (mode 0602)",
+			"chmod 600 FILE"},
+		"others look into the folder": {mode(0o755, true), "can be read or written by others (mode 0755)",
+			"chmod 700 DIR"},
+		"a group writes in the folder": {mode(0o720, true), "can be read or written by others (mode 0720)",
+			"chmod 700 DIR"},
+		"the file is a link": {elsewhere, "is a symbolic link", "ls -l FILE"},
 		"the folder is a link": {func(s *Store) error {
 			dir := filepath.Dir(s.Path())
 			return errors.Join(os.Rename(dir, dir+"-real"), os.Symlink(dir+"-real", dir))
@@ -241,18 +248,27 @@ func TestWhatIsRefused(t *testing.T) {
 			dir := filepath.Dir(s.Path())
 			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
 		}, "is no folder", "export ACRKIT_CONFIG_DIR=DIR"},
-		"the file is a folder": {func(s *Store) error { return errors.Join(os.Remove(s.Path()), os.Mkdir(s.Path(), 0o700)) },
+		"the file is a folder": {func(s *Store) error {
+			return errors.Join(os.Remove(s.Path()), os.Mkdir(s.Path(), 0o700))
+		},
 			"is no regular file", "ls -l FILE"},
-		"the file is a pipe": {func(s *Store) error { return errors.Join(os.Remove(s.Path()), syscall.Mkfifo(s.Path(), 0o600)) },
+		"the file is a pipe": {func(s *Store) error {
+			return errors.Join(os.Remove(s.Path()), syscall.Mkfifo(s.Path(), 0o600))
+		},
 			"is no regular file", "ls -l FILE"},
-		"empty":                {write(""), "is damaged: line 1", "mv FILE FILE.damaged"},
-		"cut off":              {write("{\n \"version\": 1,\n \"logins\": [{\"secret\": \"hidden-1\""), "is damaged: line 3", "mv FILE FILE.damaged"},
-		"something else":       {write(`["hidden-1"]`), "is damaged", "mv FILE FILE.damaged"},
-		"no version":           {write(`{"logins": []}`), "it has no version", "mv FILE FILE.damaged"},
-		"a secret of no text":  {write(`{"version": 1, "logins": [{"secret": 123456789}]}`), "is damaged", "mv FILE FILE.damaged"},
-		"more than we know":    {write(`{"version": 1, "logins": [], "hidden-1": 1}`), "is damaged", "mv FILE FILE.damaged"},
-		"a newer version":      {write(`{"version": 2, "logins": {"hidden-1": "in another form"}}`), "a newer acrkit wrote", "acrkit version"},
-		"larger than its size": {write(strings.Repeat(" ", maxFile+1)), "is damaged: it is larger", "mv FILE FILE.damaged"},
+		"empty": {write(""), "is damaged: line 1", "mv FILE FILE.damaged"},
+		"cut off": {write("{\n \"version\": 1,\n \"logins\": [{\"secret\": \"hidden-1\""),
+			"is damaged: line 3", "mv FILE FILE.damaged"},
+		"something else": {write(`["hidden-1"]`), "is damaged", "mv FILE FILE.damaged"},
+		"no version":     {write(`{"logins": []}`), "it has no version", "mv FILE FILE.damaged"},
+		"a secret of no text": {write(`{"version": 1, "logins": [{"secret": 123456789}]}`), "is damaged",
+			"mv FILE FILE.damaged"},
+		"more than we know": {write(`{"version": 1, "logins": [], "hidden-1": 1}`), "is damaged",
+			"mv FILE FILE.damaged"},
+		"a newer version": {write(`{"version": 2, "logins": {"hidden-1": "in another form"}}`),
+			"a newer acrkit wrote", "acrkit version"},
+		"larger than its size": {write(strings.Repeat(" ", maxFile+1)), "is damaged: it is larger",
+			"mv FILE FILE.damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, nil)
@@ -267,7 +283,8 @@ func TestWhatIsRefused(t *testing.T) {
 				}
 			}
 			dir := filepath.Dir(s.Path())
-			hint := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(tc.hint, "FILE.damaged", shell.Quote(s.Path()+".damaged")), "FILE", shell.Quote(s.Path())), "DIR-real", shell.Quote(dir+"-real"))
+			hint := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(tc.hint, "FILE.damaged",
+				shell.Quote(s.Path()+".damaged")), "FILE", shell.Quote(s.Path())), "DIR-real", shell.Quote(dir+"-real"))
 			if !strings.HasPrefix(hint, "export") {
 				hint = strings.ReplaceAll(hint, "DIR", shell.Quote(dir))
 			}
@@ -308,7 +325,8 @@ func TestForeignOwner(t *testing.T) {
 	if err := os.Chown(s.Path(), 12345, -1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Logins(t.Context(), "myregistry"); err == nil || !strings.Contains(err.Error(), "belongs to another user (12345)") {
+	if _, err := s.Logins(t.Context(), "myregistry"); err == nil ||
+		!strings.Contains(err.Error(), "belongs to another user (12345)") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -97,7 +97,8 @@ func keychainError(r record, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(), Reason: "its secret is in the keychain: " + whyNot(err), Errs: []error{err},
+	return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the login" + r.forWhat(),
+		Reason: "its secret is in the keychain: " + whyNot(err), Errs: []error{err},
 		Hint: sentence.Fix(sentence.LoginWithFile, map[string]string{"variable": EnvKeyring, "args": r.arguments()})}
 }
 
@@ -119,7 +120,9 @@ func KeyringOff(lookupEnv func(string) (string, bool)) (bool, error) {
 	case "off":
 		return true, nil
 	}
-	return false, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring + ` is neither "on" nor "off"`, Hint: sentence.Fix(sentence.TurnKeychainOff, map[string]string{"variable": EnvKeyring})}
+	return false, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the store of logins", Reason: EnvKeyring +
+		` is neither "on" nor "off"`,
+		Hint: sentence.Fix(sentence.TurnKeychainOff, map[string]string{"variable": EnvKeyring})}
 }
 
 // systemKeyring is the operating system's.

@@ -98,7 +98,8 @@ func Open(opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Store{folder: private.Folder{Path: opts.Dir, What: "the store of logins", Env: EnvDir, Disk: private.RealDisk()}, keyring: opts.Keyring, now: opts.Now}
+	s := &Store{folder: private.Folder{Path: opts.Dir, What: "the store of logins", Env: EnvDir,
+		Disk: private.RealDisk()}, keyring: opts.Keyring, now: opts.Now}
 	lookup := opts.LookupEnv
 	if lookup == nil {
 		lookup = os.LookupEnv
@@ -172,7 +173,9 @@ func (s *Store) Logins(ctx context.Context, registry string) ([]Login, error) {
 		}
 		if again, err := s.read(); err != nil {
 			return nil, err
-		} else if tries == maxRereads || slices.ContainsFunc(again.Logins, func(r record) bool { return r.Keychain == gone.Keychain }) {
+		} else if tries == maxRereads || slices.ContainsFunc(again.Logins, func(r record) bool {
+			return r.Keychain == gone.Keychain
+		}) {
 			return nil, loginAgain(*gone, "the keychain no longer has its secret")
 		}
 	}
@@ -212,7 +215,8 @@ func (s *Store) withSecrets(ctx context.Context, f file, host string) (logins []
 }
 
 func loginAgain(r record, why string) error {
-	return &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login" + r.forWhat(), Reason: why, Hint: sentence.Fix(sentence.LoginWith, map[string]string{"args": r.arguments()})}
+	return &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "read the login" + r.forWhat(), Reason: why,
+		Hint: sentence.Fix(sentence.LoginWith, map[string]string{"args": r.arguments()})}
 }
 
 // List returns the logins for all registries without their secrets, sorted by
@@ -233,7 +237,8 @@ func (s *Store) List(ctx context.Context) ([]Login, error) {
 }
 
 func (s *Store) login(r record) Login {
-	l := Login{Registry: r.Registry, Repository: r.Repository, Kind: r.Kind, User: r.User, Tenant: r.Tenant, Authority: r.Authority, Via: r.Via,
+	l := Login{Registry: r.Registry, Repository: r.Repository, Kind: r.Kind, User: r.User, Tenant: r.Tenant,
+		Authority: r.Authority, Via: r.Via,
 		Saved: r.Saved, Place: s.Path(), Why: r.Why}
 	if r.Keychain != "" {
 		l.Place = PlaceKeychain
@@ -256,13 +261,15 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	r := record{Registry: reg.LoginServer().Host(), Repository: l.Repository, Kind: l.Kind, User: l.User, Tenant: l.Tenant, Authority: l.Authority, Via: l.Via,
+	r := record{Registry: reg.LoginServer().Host(), Repository: l.Repository, Kind: l.Kind, User: l.User,
+		Tenant: l.Tenant, Authority: l.Authority, Via: l.Via,
 		Saved: s.now().UTC().Truncate(time.Second), Secret: l.Secret.Reveal()}
 	if err := r.check(); err != nil {
 		return Login{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(), Reason: err.Error()}
 	}
 	if len(r.Secret) > MaxSecret {
-		return Login{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("its secret is longer than %d bytes", MaxSecret)}
+		return Login{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(),
+			Reason: fmt.Sprintf("its secret is longer than %d bytes", MaxSecret)}
 	}
 	if s.noDir != nil {
 		return Login{}, s.noFolder(op + r.forWhat())
@@ -270,10 +277,13 @@ func (s *Store) Put(ctx context.Context, l Login) (Login, error) {
 	err = s.change(ctx, op+r.forWhat(), func(w *writer) error {
 		if other, ok := w.file.overlapping(r); ok {
 			return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + r.forWhat(),
-				Reason: fmt.Sprintf("there is one for %q, which is for the same repositories", other.Repository), Hint: sentence.Fix(sentence.LogOut, map[string]string{"args": other.arguments()})}
+				Reason: fmt.Sprintf("there is one for %q, which is for the same repositories", other.Repository),
+				Hint:   sentence.Fix(sentence.LogOut, map[string]string{"args": other.arguments()})}
 		}
 		if !w.file.has(r) && len(w.file.Logins) >= MaxLogins {
-			return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(), Reason: fmt.Sprintf("there are %d already, which is the limit", MaxLogins), Hint: sentence.Fix(sentence.LogOutOfAll, nil)}
+			return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op + r.forWhat(),
+				Reason: fmt.Sprintf("there are %d already, which is the limit", MaxLogins),
+				Hint:   sentence.Fix(sentence.LogOutOfAll, nil)}
 		}
 		if err := w.toKeychain(ctx, &r); err != nil {
 			return err
@@ -361,5 +371,6 @@ func byPlace(a, b record) int {
 }
 
 func (s *Store) noFolder(op string) error {
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in", Errs: []error{s.noDir}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": EnvDir})}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is no folder to keep it in",
+		Errs: []error{s.noDir}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": EnvDir})}
 }

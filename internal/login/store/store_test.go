@@ -120,7 +120,8 @@ func openIn(t testing.TB, dir string, k Keyring) *Store {
 }
 
 func login(repository, secret string) Login {
-	return Login{Registry: "myregistry.azurecr.io", Repository: repository, Kind: "scoped-token", User: "ci", Secret: redact.NewSecret(secret)}
+	return Login{Registry: "myregistry.azurecr.io", Repository: repository, Kind: "scoped-token", User: "ci",
+		Secret: redact.NewSecret(secret)}
 }
 
 func mustPut(t testing.TB, s *Store, l Login) Login {
@@ -171,9 +172,11 @@ func TestStore(t *testing.T) {
 				t.Errorf("reading made a folder: %v", err)
 			}
 			sp := Login{Registry: "MyRegistry", Kind: "service-principal", User: "22222222-2222-2222-2222-222222222222",
-				Tenant: "11111111-1111-1111-1111-111111111111", Authority: "https://login.example/", Secret: redact.NewSecret(`p"a\s<s>é`)}
+				Tenant: "11111111-1111-1111-1111-111111111111", Authority: "https://login.example/",
+				Secret: redact.NewSecret(`p"a\s<s>é`)}
 			got := mustPut(t, s, sp)
-			sp.Registry, sp.Saved, sp.Place, sp.Why = "myregistry.azurecr.io", testTime.Truncate(time.Second), place, why
+			sp.Registry, sp.Saved, sp.Place, sp.Why = "myregistry.azurecr.io", testTime.Truncate(time.Second),
+				place, why
 			stored := sp
 			stored.Secret = redact.Secret{}
 			if diff := cmp.Diff(stored, got, sameSecret); diff != "" {
@@ -211,7 +214,8 @@ func TestStore(t *testing.T) {
 
 			// In place of another one.
 			mustPut(t, s, login("team/*", "two again"))
-			want(t, "replaced", map[string]string{"": sp.Secret.Reveal(), "team/*": "two again", "team/app": "three"}, secrets(t, s))
+			want(t, "replaced", map[string]string{"": sp.Secret.Reveal(), "team/*": "two again", "team/app": "three"},
+				secrets(t, s))
 			if err := s.Delete(t.Context(), "myregistry", "team/*"); err != nil {
 				t.Error(err)
 			}
@@ -261,7 +265,8 @@ func TestOpen(t *testing.T) {
 	lookup := func(env map[string]string) func(string) (string, bool) {
 		return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	}
-	if _, err := Open(&Options{LookupEnv: lookup(map[string]string{EnvKeyring: "maybe"})}); acrkit.CodeOf(err) != acrkit.CodeUsage {
+	if _, err := Open(&Options{LookupEnv: lookup(map[string]string{EnvKeyring: "maybe"})}); acrkit.CodeOf(
+		err) != acrkit.CodeUsage {
 		t.Errorf("got %v", err)
 	}
 	dir := t.TempDir()
@@ -297,7 +302,9 @@ func TestPutRefuses(t *testing.T) {
 		"long user":         {func(l *Login) { l.User = strings.Repeat("a", maxField+1) }, acrkit.CodeUsage},
 		"control character": {func(l *Login) { l.User = "a\x1b[2J" }, acrkit.CodeUsage},
 		"longest secret":    {func(l *Login) { l.Secret = redact.NewSecret(strings.Repeat("h", MaxSecret)) }, ""},
-		"longer secret":     {func(l *Login) { l.Secret = redact.NewSecret(strings.Repeat("h", MaxSecret+1)) }, acrkit.CodeTooLarge},
+		"longer secret": {func(l *Login) {
+			l.Secret = redact.NewSecret(strings.Repeat("h", MaxSecret+1))
+		}, acrkit.CodeTooLarge},
 		"same repositories": {func(l *Login) { l.Repository = "team/*" }, acrkit.CodeUsage},
 	} {
 		l := login("app", "hidden-1")
@@ -317,7 +324,8 @@ func TestLimits(t *testing.T) {
 	s := open(t, nil)
 	f := file{Version: version}
 	for i := range MaxLogins {
-		f.Logins = append(f.Logins, record{Registry: "myregistry.azurecr.io", Repository: fmt.Sprintf("r%03d", i), Kind: "scoped-token", Secret: "s"})
+		f.Logins = append(f.Logins, record{Registry: "myregistry.azurecr.io", Repository: fmt.Sprintf("r%03d", i),
+			Kind: "scoped-token", Secret: "s"})
 	}
 	mustPut(t, s, login("r000", "s"))
 	rewrite(t, s, f)
@@ -332,7 +340,8 @@ func TestLimits(t *testing.T) {
 	if _, err := s.Put(t.Context(), login("r007", strings.Repeat("t", MaxSecret))); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Put(t.Context(), login("r009", strings.Repeat("t", MaxSecret))); acrkit.CodeOf(err) != acrkit.CodeTooLarge {
+	if _, err := s.Put(t.Context(), login("r009", strings.Repeat("t", MaxSecret))); acrkit.CodeOf(
+		err) != acrkit.CodeTooLarge {
 		t.Errorf("the file grows past its limit: %v", err)
 	}
 	if got := secrets(t, s); len(got) != MaxLogins || got["r009"] != f.Logins[9].Secret {
@@ -359,14 +368,21 @@ func TestKeychainThatDoesNotKeep(t *testing.T) {
 		why    string
 	}{
 		"as long as Windows takes": {strings.Repeat("s", 2560), func(*fakeKeyring) {}, ""},
-		"longer":                   {strings.Repeat("s", 2561), func(*fakeKeyring) {}, "the secret is longer than the keychain takes"},
+		"longer": {strings.Repeat("s", 2561), func(*fakeKeyring) {},
+			"the secret is longer than the keychain takes"},
 		"none": {secret, func(k *fakeKeyring) {
 			k.fail = always(fmt.Errorf("%w: no D-Bus session bus is running", ErrNoKeychain))
 		},
 			"there is no keychain: no D-Bus session bus is running"},
-		"an error with the secret": {secret, func(k *fakeKeyring) { k.fail = always(errors.New("cannot store " + secret)) }, "cannot store [redacted]"},
-		"says so and does not":     {secret, func(k *fakeKeyring) { k.lazy = true }, "the keychain did not keep the secret"},
-		"panics":                   {secret, func(k *fakeKeyring) { k.fail = func(string, string) error { panic("type assertion") } }, "the keychain's answer is not understood"},
+		"an error with the secret": {secret, func(k *fakeKeyring) {
+			k.fail = always(errors.New("cannot store " + secret))
+		}, "cannot store [redacted]"},
+		"says so and does not": {secret, func(k *fakeKeyring) {
+			k.lazy = true
+		}, "the keychain did not keep the secret"},
+		"panics": {secret, func(k *fakeKeyring) {
+			k.fail = func(string, string) error { panic("type assertion") }
+		}, "the keychain's answer is not understood"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newFakeKeyring()
@@ -423,13 +439,15 @@ func TestKeychainThatHangs(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start = time.Now()
-		if _, err := s.Logins(ctx, "myregistry"); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
+		if _, err := s.Logins(ctx, "myregistry"); !errors.Is(err, context.Canceled) ||
+			time.Since(start) != time.Second {
 			t.Errorf("%s, %v", time.Since(start), err)
 		}
 		// A logout is done as far as it can be.
 		s = openIn(t, filepath.Dir(s.Path()), k)
 		err = s.Delete(t.Context(), "myregistry", "kept")
-		if acrkit.CodeOf(err) != acrkit.CodeUnavailable || !strings.Contains(err.Error(), "nothing of it is used any more") {
+		if acrkit.CodeOf(err) != acrkit.CodeUnavailable ||
+			!strings.Contains(err.Error(), "nothing of it is used any more") {
 			t.Errorf("got %v", err)
 		}
 		want(t, "logins", map[string]string{"": "secret-1", "other": "secret-2"}, secrets(t, s))
@@ -456,13 +474,15 @@ func TestKeychainThatLost(t *testing.T) {
 	s := open(t, k)
 	mustPut(t, s, login("team/*", "secret-1"))
 	off := openIn(t, filepath.Dir(s.Path()), nil)
-	if _, err := off.Logins(t.Context(), "myregistry"); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing || !strings.Contains(err.Error(), "ACRKIT_KEYRING=off") {
+	if _, err := off.Logins(t.Context(), "myregistry"); acrkit.CodeOf(err) != acrkit.CodeCredentialMissing ||
+		!strings.Contains(err.Error(), "ACRKIT_KEYRING=off") {
 		t.Errorf("got %v", err)
 	}
 	clear(k.secrets)
 	_, err := s.Logins(t.Context(), "myregistry")
 	e, ok := errors.AsType[*acrkit.Error](err)
-	if !ok || e.Code != acrkit.CodeCredentialMissing || e.Hint != "acrkit login myregistry.azurecr.io --repository 'team/*'" {
+	if !ok || e.Code != acrkit.CodeCredentialMissing ||
+		e.Hint != "acrkit login myregistry.azurecr.io --repository 'team/*'" {
 		t.Errorf("got %v, %+v", err, e)
 	}
 	// Another registry is not concerned.
@@ -552,7 +572,8 @@ func TestEveryStepCanFail(t *testing.T) {
 			}
 			k.fail, s = nil, openIn(t, filepath.Dir(s.Path()), k)
 			got := secrets(t, s)
-			if v := got[""]; got["other"] != "other" || what == "put" && v != "old" && v != "new" || what == "delete" && v != "old" && v != "" {
+			if v := got[""]; got["other"] != "other" || what == "put" && v != "old" && v != "new" || what == "delete" &&
+				v != "old" && v != "" {
 				t.Errorf("%s, step %d: %v", what, step, got)
 			}
 			if step == 1 {
@@ -619,7 +640,8 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	}
 	for _, v := range []any{logins, logins[0], &logins[0], s, f.Logins[0], f, &f, f.Logins} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-			if text := fmt.Sprintf(verb, v); strings.Contains(text, "hidden") || strings.Contains(text, fmt.Sprintf("%x", "hidden")) {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "hidden") ||
+				strings.Contains(text, fmt.Sprintf("%x", "hidden")) {
 				t.Errorf("%s of %T: %s", verb, v, text)
 			}
 		}
@@ -641,7 +663,8 @@ func TestRegionalEndpoint(t *testing.T) {
 			t.Errorf("%s: %d, %v", host, len(logins), err)
 		}
 	}
-	for _, host := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn", "myregistry.westeurope.data.azurecr.io", regional + ".evil.example"} {
+	for _, host := range []string{"other.westeurope.geo.azurecr.io", "myregistry.westeurope.geo.azurecr.cn",
+		"myregistry.westeurope.data.azurecr.io", regional + ".evil.example"} {
 		if logins, err := s.Logins(t.Context(), host); err != nil || len(logins) != 0 {
 			t.Errorf("%s: %d, %v", host, len(logins), err)
 		}

@@ -11,7 +11,9 @@ import (
 // TestSystemKeyring puts the library's own fake beneath the adapter.
 func TestSystemKeyring(t *testing.T) {
 	keyring.MockInit()
-	k := systemKeyring{func(name string) (string, bool) { return "unix:path=/nowhere", name == "DBUS_SESSION_BUS_ADDRESS" }}
+	k := systemKeyring{func(name string) (string, bool) {
+		return "unix:path=/nowhere", name == "DBUS_SESSION_BUS_ADDRESS"
+	}}
 	if err := k.Set("acrkit", "a", "secret-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,8 @@ func TestSystemKeyring(t *testing.T) {
 	if err := k.Delete("acrkit", "a"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	for err, want := range map[error]error{keyring.ErrSetDataTooBig: ErrTooBig, keyring.ErrUnsupportedPlatform: ErrNoKeychain} {
+	for err, want := range map[error]error{keyring.ErrSetDataTooBig: ErrTooBig,
+		keyring.ErrUnsupportedPlatform: ErrNoKeychain} {
 		keyring.MockInitWithError(err)
 		if got := k.Set("acrkit", "a", "secret-1"); !errors.Is(got, want) {
 			t.Errorf("%v became %v", err, got)

@@ -69,19 +69,23 @@ func (c *Cache) readKey(ctx context.Context, root *os.Root) (key []byte, held ke
 		return nil, keyFile{}, errNone
 	}
 	if held.Version > keyVersion {
-		return nil, held, &acrkit.Error{Op: "read " + c.folder.What, Reason: "a newer acrkit wrote it", Hint: sentence.Fix(sentence.ClearCache, nil)}
+		return nil, held, &acrkit.Error{Op: "read " + c.folder.What, Reason: "a newer acrkit wrote it",
+			Hint: sentence.Fix(sentence.ClearCache, nil)}
 	}
 	key = held.Key
 	if held.Keychain != "" {
 		if c.off {
 			return nil, held, errNone
 		}
-		text, err := store.Ask(ctx, keychainWait, func() (string, error) { return c.keyring.Get(store.KeychainService, held.Keychain) })
+		text, err := store.Ask(ctx, keychainWait, func() (string, error) {
+			return c.keyring.Get(store.KeychainService, held.Keychain)
+		})
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, held, errNone
 		}
 		if err != nil {
-			return nil, held, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read " + c.folder.What, Reason: "its key is in the keychain, which did not give it", Errs: []error{err}}
+			return nil, held, &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read " + c.folder.What,
+				Reason: "its key is in the keychain, which did not give it", Errs: []error{err}}
 		}
 		key = []byte(text)
 	}
@@ -139,7 +143,9 @@ func (c *Cache) toKeychain(ctx context.Context, account, key string) bool {
 // discard removes a key from the keychain. A key that stays there is not used by any file.
 func (c *Cache) discard(ctx context.Context, held keyFile) {
 	if held.Keychain != "" && !c.off {
-		_, _ = store.Ask(ctx, keychainWait, func() (string, error) { return "", c.keyring.Delete(store.KeychainService, held.Keychain) })
+		_, _ = store.Ask(ctx, keychainWait, func() (string, error) {
+			return "", c.keyring.Delete(store.KeychainService, held.Keychain)
+		})
 	}
 }
 

@@ -97,7 +97,10 @@ func TestEnded(t *testing.T) {
 			return c.Save(t.Context(), other, token("x", start.Add(time.Hour), time.Hour))
 		}, 1},
 		"delete": {func(c *tokencache.Cache) error { return c.Delete(t.Context(), other, redact.NewSecret("x")) }, 0},
-		"clear":  {func(c *tokencache.Cache) error { _, err := c.Clear(t.Context(), "other.azurecr.io"); return err }, 0},
+		"clear": {func(c *tokencache.Cache) error {
+			_, err := c.Clear(t.Context(), "other.azurecr.io")
+			return err
+		}, 0},
 		"lock": {func(c *tokencache.Cache) error {
 			unlock, err := c.Lock(t.Context(), other)
 			if err == nil {

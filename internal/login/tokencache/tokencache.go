@@ -108,7 +108,9 @@ func Open(opts *Options) (*Cache, error) {
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}
-	c := &Cache{keyring: opts.Keyring, now: opts.Now, folder: private.Folder{Path: opts.Dir, What: "the cache of tokens", Env: store.EnvDir, Disk: private.FastDisk()}}
+	c := &Cache{keyring: opts.Keyring, now: opts.Now,
+		folder: private.Folder{Path: opts.Dir, What: "the cache of tokens", Env: store.EnvDir,
+			Disk: private.FastDisk()}}
 	if opts.Disk != nil {
 		c.folder.Disk = *opts.Disk
 	}
@@ -190,7 +192,8 @@ func (c *Cache) Save(ctx context.Context, key auth.TokenKey, t auth.StoredToken)
 		return err
 	}
 	if len(data) > maxFile {
-		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "keep a token", Reason: fmt.Sprintf("it is longer than %d bytes", maxFile)}
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "keep a token",
+			Reason: fmt.Sprintf("it is longer than %d bytes", maxFile)}
 	}
 	if err := c.makeRoom(root); err != nil {
 		return err

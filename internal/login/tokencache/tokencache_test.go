@@ -146,23 +146,28 @@ func TestCache(t *testing.T) {
 			save(t, c, key, token("token-of-1", now, time.Hour))
 			again := open(t, dir, tokencache.Options{Keyring: keyring})
 			s, ok, err := again.Load(t.Context(), key)
-			if err != nil || !ok || s.Value.Reveal() != "token-of-1" || !s.Received.Equal(now) || !s.Expires.Equal(now.Add(time.Hour)) || s.Audience != "aud" {
+			if err != nil || !ok || s.Value.Reveal() != "token-of-1" || !s.Received.Equal(now) ||
+				!s.Expires.Equal(now.Add(time.Hour)) || s.Audience != "aud" {
 				t.Errorf("%v %v %v", s, ok, err)
 			}
-			for what, other := range map[string]auth.TokenKey{"password": keyOf(t, "myregistry", "secret-2"), "registry": keyOf(t, "other", "secret-1")} {
+			for what, other := range map[string]auth.TokenKey{"password": keyOf(t, "myregistry", "secret-2"),
+				"registry": keyOf(t, "other", "secret-1")} {
 				if got := load(t, again, other); got != "" {
 					t.Errorf("another %s has %q", what, got)
 				}
 			}
 			entries, inKeychain, err := again.Entries(t.Context())
-			if err != nil || len(entries) != 1 || entries[0].Registry != "myregistry.azurecr.io" || inKeychain != (name == "keychain") {
+			if err != nil || len(entries) != 1 || entries[0].Registry != "myregistry.azurecr.io" ||
+				inKeychain != (name == "keychain") {
 				t.Errorf("%v %v %v", entries, inKeychain, err)
 			}
 			// Another one is not what was refused.
-			if err := again.Delete(t.Context(), key, redact.NewSecret("token-before")); err != nil || load(t, c, key) == "" {
+			if err := again.Delete(t.Context(), key, redact.NewSecret("token-before")); err != nil ||
+				load(t, c, key) == "" {
 				t.Errorf("%v", err)
 			}
-			if err := again.Delete(t.Context(), key, redact.NewSecret("token-of-1")); err != nil || load(t, c, key) != "" {
+			if err := again.Delete(t.Context(), key, redact.NewSecret("token-of-1")); err != nil ||
+				load(t, c, key) != "" {
 				t.Errorf("a refused token is still there: %v", err)
 			}
 		})
@@ -244,7 +249,8 @@ func TestPrivate(t *testing.T) {
 // Each installation has its own key: no file of one has a name or a content that
 // another knows.
 func TestInstallations(t *testing.T) {
-	dirs, key := []string{filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "tokens")}, keyOf(t, "myregistry", "secret-1")
+	dirs, key := []string{filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "tokens")},
+		keyOf(t, "myregistry", "secret-1")
 	var names, contents []string
 	for _, dir := range dirs {
 		save(t, open(t, dir, tokencache.Options{}), key, token("token-of-1", time.Now(), time.Hour))
@@ -269,7 +275,8 @@ func TestInstallations(t *testing.T) {
 // A file by the name of another is no token of that other: of another password, or
 // of another registry.
 func TestMoved(t *testing.T) {
-	for name, other := range map[string]auth.TokenKey{"password": keyOf(t, "myregistry", "secret-2"), "registry": keyOf(t, "other", "secret-1")} {
+	for name, other := range map[string]auth.TokenKey{"password": keyOf(t, "myregistry", "secret-2"),
+		"registry": keyOf(t, "other", "secret-1")} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tokens")
 			c := open(t, dir, tokencache.Options{})
@@ -308,7 +315,8 @@ func tokenFile(t *testing.T, dir string) string {
 // What is damaged costs a renewal, and is gone.
 func TestDamaged(t *testing.T) {
 	key := keyOf(t, "myregistry", "secret-1")
-	for name, data := range map[string]string{"empty": "", "short": "x", "text": strings.Repeat("{", 400), "large": strings.Repeat("x", 200<<10)} {
+	for name, data := range map[string]string{"empty": "", "short": "x", "text": strings.Repeat("{", 400),
+		"large": strings.Repeat("x", 200<<10)} {
 		for _, file := range []string{"token", "key"} {
 			t.Run(file+"/"+name, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "tokens")
@@ -352,7 +360,8 @@ func TestClock(t *testing.T) {
 		t.Run(fmt.Sprint(tt.saved, tt.read, tt.life), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tokens")
 			at := func(d time.Duration) func() time.Time { return func() time.Time { return start.Add(d) } }
-			save(t, open(t, dir, tokencache.Options{Now: at(tt.saved)}), key, token("one", start.Add(tt.saved), tt.life))
+			save(t, open(t, dir, tokencache.Options{Now: at(tt.saved)}), key,
+				token("one", start.Add(tt.saved), tt.life))
 			// The file's own time is for sweeping; what is sealed in it decides.
 			if err := os.Chtimes(tokenFile(t, dir), start, start.Add(tt.read+time.Minute)); err != nil {
 				t.Fatal(err)
@@ -413,7 +422,8 @@ func TestFullDisk(t *testing.T) {
 			save(t, open(t, dir, tokencache.Options{}), key, token("old", now, time.Hour))
 			disk := private.FastDisk()
 			spoil(&disk)
-			if err := open(t, dir, tokencache.Options{Disk: &disk}).Save(t.Context(), key, token("new", now, time.Hour)); !errors.Is(err, syscall.ENOSPC) {
+			if err := open(t, dir, tokencache.Options{Disk: &disk}).Save(t.Context(), key,
+				token("new", now, time.Hour)); !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("got %v", err)
 			}
 			if got := load(t, open(t, dir, tokencache.Options{}), key); got != "old" {
@@ -435,7 +445,8 @@ func TestClear(t *testing.T) {
 	one, two := keyOf(t, "one", "secret-1"), keyOf(t, "two", "secret-1")
 	save(t, c, one, token("one", time.Now(), time.Hour))
 	save(t, c, two, token("two", time.Now(), time.Hour))
-	if n, err := c.Clear(t.Context(), "one.azurecr.io"); n != 1 || err != nil || load(t, c, one) != "" || load(t, c, two) != "two" {
+	if n, err := c.Clear(t.Context(), "one.azurecr.io"); n != 1 || err != nil || load(t, c, one) != "" ||
+		load(t, c, two) != "two" {
 		t.Errorf("%d %v", n, err)
 	}
 	if n, err := c.Clear(t.Context(), ""); n != 1 || err != nil || load(t, c, two) != "" || len(keyring.values) != 0 {
@@ -473,7 +484,9 @@ func TestKeychainFails(t *testing.T) {
 	if got := load(t, open(t, dir, tokencache.Options{Keyring: keyring}), key); got != "one" {
 		t.Errorf("got %q", got)
 	}
-	off := open(t, dir, tokencache.Options{Keyring: keyring, LookupEnv: func(string) (string, bool) { return "off", true }})
+	off := open(t, dir, tokencache.Options{Keyring: keyring, LookupEnv: func(string) (string, bool) {
+		return "off", true
+	}})
 	if got := load(t, off, key); got != "" {
 		t.Errorf("the keychain was asked: %q", got)
 	}

@@ -50,7 +50,8 @@ func run(ctx context.Context, rounds int) error {
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	helper := filepath.Join(work, "docker-credential-acrkit")
-	if err := build(ctx, "build", "-trimpath", "-o", helper, "github.com/acrkit/acrkit/cmd/docker-credential-acrkit"); err != nil {
+	if err := build(ctx, "build", "-trimpath", "-o", helper,
+		"github.com/acrkit/acrkit/cmd/docker-credential-acrkit"); err != nil {
 		return err
 	}
 	if err := build(ctx, "install", crane); err != nil {
@@ -59,8 +60,10 @@ func run(ctx context.Context, rounds int) error {
 	env := []string{"HOME=" + work, "ACRKIT_KEYRING=off"}
 	token := "eyJ" + strings.Repeat("x", 1000)
 	//nolint:gosec // made up
-	for host, login := range map[string]string{"password": `"Username":"ci","Secret":"made-up-password"`, "token": `"Username":"<token>","Secret":"` + token + `"`} {
-		if err := once(ctx, env, &program{argv: []string{helper, "store"}, input: `{"ServerURL":"` + host + `.azurecr.io",` + login + `}`}); err != nil {
+	for host, login := range map[string]string{"password": `"Username":"ci","Secret":"made-up-password"`,
+		"token": `"Username":"<token>","Secret":"` + token + `"`} {
+		if err := once(ctx, env, &program{argv: []string{helper, "store"}, input: `{"ServerURL":"` + host +
+			`.azurecr.io",` + login + `}`}); err != nil {
 			return err
 		}
 	}
@@ -83,7 +86,8 @@ func run(ctx context.Context, rounds int) error {
 	by := median(programs[0].took)
 	for _, p := range programs {
 		m := median(p.took)
-		fmt.Printf("%-24s median %6.2f ms   %.2f of crane version\n", p.name, float64(m.Microseconds())/1000, float64(m)/float64(by))
+		fmt.Printf("%-24s median %6.2f ms   %.2f of crane version\n", p.name, float64(m.Microseconds())/1000,
+			float64(m)/float64(by))
 	}
 	return nil
 }

@@ -63,24 +63,29 @@ func run(ctx context.Context, rounds int) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	acrkit := filepath.Join(work, "acrkit")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", acrkit, "./cmd/acrkit") //nolint:gosec // into a folder of its own
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", acrkit,
+		"./cmd/acrkit") //nolint:gosec // into a folder of its own
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build acrkit: %w: %s", err, out)
 	}
 	auth := base64.StdEncoding.EncodeToString([]byte(name + ":" + password))
-	if err := os.WriteFile(filepath.Join(work, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host, auth), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(work, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host,
+		auth), 0o600); err != nil {
 		return err
 	}
 	ca := filepath.Join(work, "ca.pem")
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + work, "DOCKER_CONFIG=" + work, "REGISTRY_AUTH_FILE=" + filepath.Join(work, "config.json"), "SSL_CERT_FILE=" + ca,
-		"ACR_NAME=" + host, "ACR_TOKEN_NAME=" + name, "ACR_TOKEN_PASSWORD=" + password, "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(work, "acrkit-config")}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + work, "DOCKER_CONFIG=" + work, "REGISTRY_AUTH_FILE=" +
+		filepath.Join(work, "config.json"), "SSL_CERT_FILE=" + ca,
+		"ACR_NAME=" + host, "ACR_TOKEN_NAME=" + name, "ACR_TOKEN_PASSWORD=" + password, "ACRKIT_KEYRING=off",
+		"ACRKIT_CONFIG_DIR=" + filepath.Join(work, "acrkit-config")}
 	peers := []*peer{
 		{name: "acrkit tag list, cold", argv: []string{acrkit, "tag", "list", image}, cold: true},
 		{name: "acrkit tag list, warm", argv: []string{acrkit, "tag", "list", image}},
 		{name: "crane ls", argv: []string{"crane", "ls", host + "/" + image}},
 		{name: "oras repo tags", argv: []string{"oras", "repo", "tags", "--plain-http=false", host + "/" + image}},
-		{name: "regctl tag ls", argv: []string{"regctl", "tag", "ls", "--host", "reg=" + host + ",tls=enabled", host + "/" + image}},
+		{name: "regctl tag ls", argv: []string{"regctl", "tag", "ls", "--host", "reg=" + host + ",tls=enabled", host +
+			"/" + image}},
 		{name: "skopeo list-tags", argv: []string{"skopeo", "list-tags", "docker://" + host + "/" + image}},
 	}
 	peers = slices.DeleteFunc(peers, func(p *peer) bool {
@@ -102,7 +107,9 @@ func run(ctx context.Context, rounds int) (err error) {
 			cmd.Env, cmd.Dir = env, work
 			if p.argv[0] == "crane" {
 				// On loopback it begins with HTTPS and goes on with HTTP; here it stays with that.
-				cmd.Env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, "SSL_CERT_FILE=") })
+				cmd.Env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+					return strings.HasPrefix(v, "SSL_CERT_FILE=")
+				})
 			}
 			began := time.Now()
 			out, err := cmd.CombinedOutput()
@@ -133,8 +140,11 @@ func serve(ctx context.Context, work string, requests *atomic.Int64) (host strin
 	s := &seed.Seed{Registries: []seed.Registry{{
 		Name:         "bench",
 		Repositories: []seed.Repository{{Name: image, Images: []seed.Image{{Tags: all}}}},
-		ScopeMaps:    []seed.ScopeMap{{Name: name, Actions: []string{"repositories/" + image + "/content/read", "repositories/" + image + "/metadata/read"}}},
-		Tokens:       []seed.Token{{Name: name, ScopeMap: name, Passwords: []seed.Password{{Name: "password1", Value: password}}}},
+		ScopeMaps: []seed.ScopeMap{
+			{Name: name, Actions: []string{"repositories/" + image + "/content/read", "repositories/" + image +
+				"/metadata/read"}}},
+		Tokens: []seed.Token{{Name: name, ScopeMap: name,
+			Passwords: []seed.Password{{Name: "password1", Value: password}}}},
 	}}}
 	e, err := emulator.Open(ctx, &emulator.Options{Seed: s, Observe: func(*http.Request, int) { requests.Add(1) }})
 	if err != nil {

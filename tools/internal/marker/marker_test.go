@@ -78,7 +78,8 @@ func TestOf(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	root := t.TempDir()
-	for _, name := range []string{"a.go", "nested/go.mod", "nested/b.go", "testdata/c.go", "testdata/plant/d.go", ".git/e.go", "f.txt"} {
+	for _, name := range []string{"a.go", "nested/go.mod", "nested/b.go", "testdata/c.go", "testdata/plant/d.go",
+		".git/e.go", "f.txt"} {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -99,7 +100,10 @@ func TestFind(t *testing.T) {
 		t.Error(diff)
 	}
 	got = nil
-	if err := Files(root, []string{"testdata/plant"}, func(f *File) error { got = append(got, f.Path); return nil }); err != nil {
+	if err := Files(root, []string{"testdata/plant"}, func(f *File) error {
+		got = append(got, f.Path)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"a.go", "nested/b.go", "testdata/c.go", "testdata/plant/d.go"}, got); diff != "" {

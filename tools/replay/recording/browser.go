@@ -43,7 +43,8 @@ func readBrowser(raw json.RawMessage) (*Recording, error) {
 			}
 		}
 		u.RawQuery = query.Encode()
-		x := Exchange{Number: i + 1, Method: e.Method, URL: u, Header: joined(nil), Status: e.Status, Answer: joined(e.ResponseHeaders)}
+		x := Exchange{Number: i + 1, Method: e.Method, URL: u, Header: joined(nil), Status: e.Status,
+			Answer: joined(e.ResponseHeaders)}
 		x.Body, x.Content = proxyBody(e.RequestBody, "text/plain"), proxyBody(e.Response, "text/plain")
 		r.Exchanges = append(r.Exchanges, x)
 	}

@@ -30,7 +30,8 @@ func (x *Exchange) ContentDigest() string {
 	switch {
 	case m == nil || x.Status/100 != 2:
 		return ""
-	case x.Method == http.MethodPut && m[1] == "manifests", x.Method == http.MethodGet && x.Status != http.StatusPartialContent:
+	case x.Method == http.MethodPut && m[1] == "manifests", x.Method == http.MethodGet &&
+		x.Status != http.StatusPartialContent:
 	default:
 		return ""
 	}
@@ -167,7 +168,8 @@ func layouts() []layout {
 			}
 			for _, indent := range []string{"", " ", "  ", "   ", "    ", "\t"} {
 				for _, eol := range []string{"\n", "\r\n"} {
-					all = append(all, layout{lines: true, indent: indent, eol: eol, comma: ",", colon: colon, escape: escape})
+					all = append(all, layout{lines: true, indent: indent, eol: eol, comma: ",", colon: colon,
+						escape: escape})
 				}
 			}
 		}

@@ -15,8 +15,10 @@ func TestWithDigest(t *testing.T) {
 	const compact = `{"schemaVersion":2,"a":[],"b":{"c":["ü<&>","😀"],"d":1.50}}`
 	spaced := func(eol, indent, colon string) string {
 		one, two, three := indent, indent+indent, indent+indent+indent
-		return "{" + eol + one + `"schemaVersion"` + colon + "2," + eol + one + `"a"` + colon + "[]," + eol + one + `"b"` + colon + "{" + eol +
-			two + `"c"` + colon + "[" + eol + three + `"ü<&>",` + eol + three + `"😀"` + eol + two + "]," + eol + two + `"d"` + colon + "1.50" + eol + one + "}" + eol + "}"
+		return "{" + eol + one + `"schemaVersion"` + colon + "2," + eol + one + `"a"` + colon + "[]," + eol + one +
+			`"b"` + colon + "{" + eol +
+			two + `"c"` + colon + "[" + eol + three + `"ü<&>",` + eol + three + `"😀"` + eol + two + "]," + eol + two +
+			`"d"` + colon + "1.50" + eol + one + "}" + eol + "}"
 	}
 	for name, original := range map[string]string{
 		"unchanged":              compact,
@@ -66,7 +68,8 @@ func TestRecoverBytes(t *testing.T) {
 	const kept, original = `{"a":1}`, "{\n   \"a\": 1\n}"
 	digest := Digest(original)
 	exchange := func(method, path string, status int, answer string) Exchange {
-		x := Exchange{Method: method, URL: &url.URL{Path: path}, Status: status, Body: kept, Content: kept, Answer: http.Header{}}
+		x := Exchange{Method: method, URL: &url.URL{Path: path}, Status: status, Body: kept, Content: kept,
+			Answer: http.Header{}}
 		if answer != "" {
 			x.Answer.Set("Docker-Content-Digest", answer)
 		}
@@ -88,11 +91,14 @@ func TestRecoverBytes(t *testing.T) {
 	recoverBytes(r)
 	var got []string
 	for _, x := range r.Exchanges {
-		line := map[bool]string{true: "body ", false: ""}[x.Body == original] + map[bool]string{true: "content ", false: ""}[x.Content == original]
-		line += map[bool]string{true: "body lost ", false: ""}[x.BodyLost] + map[bool]string{true: "content lost", false: ""}[x.ContentLost]
+		line := map[bool]string{true: "body ", false: ""}[x.Body == original] + map[bool]string{true: "content ",
+			false: ""}[x.Content == original]
+		line += map[bool]string{true: "body lost ", false: ""}[x.BodyLost] + map[bool]string{true: "content lost",
+			false: ""}[x.ContentLost]
 		got = append(got, line)
 	}
-	if diff := cmp.Diff([]string{"body ", "body ", "content ", "content ", "body lost ", "content lost", "", "", "", ""}, got); diff != "" {
+	if diff := cmp.Diff([]string{"body ", "body ", "content ", "content ", "body lost ", "content lost", "", "", "",
+		""}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -62,8 +62,10 @@ nock('https://a.azurecr.io:443').get('/v2/').reply(200, "68656c6c6f", ['Content-
 )
 
 func TestLoad(t *testing.T) {
-	files := map[string]string{"b.json": proxy, "a/c.yml": cassette, "d.json": session, "e.json": browser, "f.js": nock, "g.json": "\xef\xbb\xbf" + browser,
-		"a/list.yaml": "- x", "a/api.json": "{}", "a/list.json": "[1]", "a/none.json": `{"Entries":[]}`, "notes": "", "a/code.js": "let a = 1;",
+	files := map[string]string{"b.json": proxy, "a/c.yml": cassette, "d.json": session, "e.json": browser, "f.js": nock,
+		"g.json":      "\xef\xbb\xbf" + browser,
+		"a/list.yaml": "- x", "a/api.json": "{}", "a/list.json": "[1]", "a/none.json": `{"Entries":[]}`, "notes": "",
+		"a/code.js":     "let a = 1;",
 		"bad/half.json": `{"Entries":[`, "bad/entries.json": `{"Entries":{}}`, "bad/text.yaml": "a: b: c"}
 	dir := t.TempDir()
 	for name, content := range files {
@@ -82,7 +84,8 @@ func TestLoad(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"a": 5, ".": 1}, f.Others); diff != "" {
 		t.Errorf("others (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Unread{{"bad/entries.json", "test proxy", "its exchanges cannot be read"}, {"bad/half.json", "JSON", "is not JSON"},
+	if diff := cmp.Diff([]Unread{{"bad/entries.json", "test proxy", "its exchanges cannot be read"},
+		{"bad/half.json", "JSON", "is not JSON"},
 		{"bad/text.yaml", "YAML", "is not YAML"}}, f.Unread); diff != "" {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
@@ -111,32 +114,48 @@ func TestLoad(t *testing.T) {
 	}
 	inBrowser := []any{"browser recording", false, false, true, false,
 		flat{Exchange{Number: 1, Method: "GET", Header: none, Status: 200, Content: "hello",
-			Answer: header("Strict-Transport-Security", "one", "Strict-Transport-Security", "two", "Link", "<a,b>")}, host + "/x?last=a%2Fb&n=1"}}
+			Answer: header("Strict-Transport-Security", "one", "Strict-Transport-Security", "two", "Link", "<a,b>")},
+			host + "/x?last=a%2Fb&n=1"}}
 	want := map[string][]any{
 		"a/c.yml": {"vcr cassette", true, true, true, true,
-			flat{Exchange{Number: 1, Method: "POST", Header: header("Accept", "*/*", "Content-Type", "application/x-www-form-urlencoded"), Body: "a=x&b=1+2",
+			flat{Exchange{Number: 1, Method: "POST",
+				Header: header("Accept", "*/*", "Content-Type", "application/x-www-form-urlencoded"), Body: "a=x&b=1+2",
 				Status: 200, Answer: header("X-A", "b"), Content: "hello"}, host + "/oauth2/token"},
-			flat{Exchange{Number: 2, Method: "GET", Header: header("Authorization", "Bearer x"), Status: 401, Answer: header("X-A", "b")}, host + "/v2/"},
-			flat{Exchange{Number: 3, Method: "PUT", Header: none, Body: "hello", Status: 201, Answer: header("X-A", "b"), Content: "text"}, host + "/"},
-			flat{Exchange{Number: 4, Method: "GET", Header: none, Status: 200, Answer: header("X-A", "b"), Content: "go"}, host + "/"}},
+			flat{Exchange{Number: 2, Method: "GET", Header: header("Authorization", "Bearer x"), Status: 401,
+				Answer: header("X-A", "b")}, host + "/v2/"},
+			flat{Exchange{Number: 3, Method: "PUT", Header: none, Body: "hello", Status: 201,
+				Answer: header("X-A", "b"), Content: "text"}, host + "/"},
+			flat{Exchange{Number: 4, Method: "GET", Header: none, Status: 200, Answer: header("X-A", "b"),
+				Content: "go"}, host + "/"}},
 		"b.json": {"test proxy", true, true, true, false,
 			flat{Exchange{Number: 1, Method: "PUT", Header: header("Accept", "*/*"), Body: `{"a":true}`,
-				Status: 201, Answer: header("Link", "a", "Link", "b", "Content-Type", "text/plain"), Content: "text\n"}, host + "/v2/?x=%2F"},
-			flat{Exchange{Number: 2, Method: "GET", Header: none, Status: 204, Answer: header("Content-Type", "text/html"), Content: "one\ntwo"}, "/"},
-			flat{Exchange{Number: 3, Method: "PATCH", Header: header("Content-Type", "application/octet-stream"), Body: "hello", Status: 202, Answer: none}, "/"},
-			flat{Exchange{Number: 4, Method: "PUT", Header: header("Content-Type", "application/vnd.oci.image.manifest.v1+json"), Body: "{}", Status: 201, Answer: none}, "/"}},
+				Status: 201, Answer: header("Link", "a", "Link", "b", "Content-Type", "text/plain"), Content: "text\n"},
+				host + "/v2/?x=%2F"},
+			flat{Exchange{Number: 2, Method: "GET", Header: none, Status: 204,
+				Answer: header("Content-Type", "text/html"), Content: "one\ntwo"}, "/"},
+			flat{Exchange{Number: 3, Method: "PATCH", Header: header("Content-Type", "application/octet-stream"),
+				Body: "hello", Status: 202, Answer: none}, "/"},
+			flat{Exchange{Number: 4, Method: "PUT",
+				Header: header("Content-Type", "application/vnd.oci.image.manifest.v1+json"), Body: "{}", Status: 201,
+				Answer: none}, "/"}},
 		"d.json": {"session record", false, false, false, false,
-			flat{Exchange{Number: 1, Method: "GET", Header: header("Content-Type", "x"), Status: 200, Content: "hello", Answer: header("Content-Type", "application/octet-stream",
-				"X-A", "one, two", "Strict-Transport-Security", "one", "Strict-Transport-Security", "two")}, host + "/v2/"},
-			flat{Exchange{Number: 3, Method: "DELETE", Header: none, Status: 202, Content: "text", Answer: header("Content-Type", "text/plain")}, host + "/"}},
+			flat{Exchange{Number: 1, Method: "GET", Header: header("Content-Type", "x"), Status: 200, Content: "hello",
+				Answer: header("Content-Type", "application/octet-stream",
+					"X-A", "one, two", "Strict-Transport-Security", "one", "Strict-Transport-Security", "two")}, host +
+				"/v2/"},
+			flat{Exchange{Number: 3, Method: "DELETE", Header: none, Status: 202, Content: "text",
+				Answer: header("Content-Type", "text/plain")}, host + "/"}},
 		"e.json": inBrowser,
 		"g.json": inBrowser,
 		"f.js": {"nock script", false, false, true, false,
-			flat{Exchange{Number: 1, Method: "POST", Header: none, Body: "a=b&c=d", Status: 200, Answer: header("Link", "one", "Link", "two"),
+			flat{Exchange{Number: 1, Method: "POST", Header: none, Body: "a=b&c=d", Status: 200,
+				Answer:  header("Link", "one", "Link", "two"),
 				Content: `{"access_token":"x","n":[1,-2.5,true,null],"q":{}}`}, host + ":443/oauth2/token"},
-			flat{Exchange{Number: 2, Method: "PATCH", Header: none, Body: `{"deleteEnabled":false}`, Status: 202, Answer: header("Server", "it's", "Content-Type", "text/html")},
+			flat{Exchange{Number: 2, Method: "PATCH", Header: none, Body: `{"deleteEnabled":false}`, Status: 202,
+				Answer: header("Server", "it's", "Content-Type", "text/html")},
 				host + ":443/acr/v1/a?n=1"},
-			flat{Exchange{Number: 3, Method: "GET", Header: none, Status: 200, Answer: header("Content-Type", "application/octet-stream"), Content: "hello"}, host + ":443/v2/"}},
+			flat{Exchange{Number: 3, Method: "GET", Header: none, Status: 200,
+				Answer: header("Content-Type", "application/octet-stream"), Content: "hello"}, host + ":443/v2/"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("recordings (-want +got):\n%s", diff)
@@ -145,25 +164,36 @@ func TestLoad(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	for content, want := range map[string]string{
-		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: what}}\n":                            "vcr cassette: exchange 1: the status",
-		"interactions:\n- response: {status: {code: 200}}\n":                                                             "vcr cassette: exchange 1: the address",
-		"interactions:\n- request: {uri: 'https://x/', body: [1, 2]}\n  response: {status: {code: 200}}\n":               "vcr cassette: exchange 1: the request's body",
-		"interactions:\n- request: {uri: 'https://x/', body: {base64_string: '?'}}\n  response: {status: {code: 200}}\n": "vcr cassette: exchange 1: the request's body",
-		"interactions:\n- request: {uri: 'https://x/'}\n  response: {status: {code: 200}, body: {string: {a: b}}}\n":     "vcr cassette: exchange 1: the answer's body",
-		`{"Entries":[{"RequestUri":"https://x/"}]}`:                                                                      "test proxy: exchange 1: the status",
-		`{"Entries":[{"RequestUri":":","StatusCode":200}]}`:                                                              "test proxy: exchange 1: the address",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":"x"}}]}`:                                    "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"Server":"x"}}]}`:                                        "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":null}}]}`:                                   "session record: exchange 1: the status",
-		`{"networkCallRecords":[{"Response":{"StatusCode":"200"}}]}`:                                                     "session record: exchange 1: the address",
-		`{"recordings":[{"url":"","status":200}]}`:                                                                       "browser recording: exchange 1: the address",
-		`{"recordings":[{"url":"https://x/"}]}`:                                                                          "browser recording: exchange 1: the status",
-		`nock()`:                                                                                                         "nock script: exchange 1: the address",
-		`nock('https://x')`:                                                                                              "nock script: exchange 1: the call",
-		`nock('https://x').get()`:                                                                                        "nock script: exchange 1: the path",
-		`nock('https://x').get('/', /a/)`:                                                                                "nock script: exchange 1: a call",
-		`nock('https://x').get('/').reply('a')`:                                                                          "nock script: exchange 1: the status",
-		`nock('https://x').get('/').reply(200, "", [1])`:                                                                 "nock script: exchange 1: the headers",
+		"interactions:\n- request: {uri: 'https://x/'}\n" +
+			"  response: {status: {code: what}}\n": "vcr cassette: exchange 1: the status",
+		"interactions:\n- response: " +
+			"{status: {code: 200}}\n": "vcr cassette: exchange 1: the address",
+		"interactions:\n- request: {uri: 'https://x/', body: [1, 2]}\n" +
+			"  response: {status: {code: 200}}\n": "vcr cassette: exchange 1: the request's body",
+		"interactions:\n- request: {uri: 'https://x/', body: {base64_string: '?'}}\n" +
+			"  response: {status: {code: 200}}\n": "vcr cassette: exchange 1: the request's body",
+		"interactions:\n- request: {uri: 'https://x/'}\n" +
+			"  response: {status: {code: 200}, " +
+			"body: {string: {a: b}}}\n": "vcr cassette: exchange 1: the answer's body",
+		`{"Entries":[{"RequestUri":"https://x/"}]}`: "test proxy: exchange 1: " +
+			"the status",
+		`{"Entries":[{"RequestUri":":","StatusCode":200}]}`: "test proxy: exchange 1: the " +
+			"address",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":"x"}}]}`: "session record: exchange 1: " +
+			"the status",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"Server":"x"}}]}`: "session record: exchange 1: " +
+			"the status",
+		`{"networkCallRecords":[{"Uri":"https://x/","Response":{"StatusCode":null}}]}`: "session record: exchange 1: " +
+			"the status",
+		`{"networkCallRecords":[{"Response":{"StatusCode":"200"}}]}`: "session record: exchange 1: the address",
+		`{"recordings":[{"url":"","status":200}]}`:                   "browser recording: exchange 1: the address",
+		`{"recordings":[{"url":"https://x/"}]}`:                      "browser recording: exchange 1: the status",
+		`nock()`:                                                     "nock script: exchange 1: the address",
+		`nock('https://x')`:                                          "nock script: exchange 1: the call",
+		`nock('https://x').get()`:                                    "nock script: exchange 1: the path",
+		`nock('https://x').get('/', /a/)`:                            "nock script: exchange 1: a call",
+		`nock('https://x').get('/').reply('a')`:                      "nock script: exchange 1: the status",
+		`nock('https://x').get('/').reply(200, "", [1])`:             "nock script: exchange 1: the headers",
 	} {
 		read := readCassette
 		switch {
@@ -245,13 +275,15 @@ func TestLostQueries(t *testing.T) {
 	for _, x := range r.Exchanges {
 		got = append(got, x.URL.RawQuery)
 	}
-	if diff := cmp.Diff([]string{"n=2", "", "last=b&n=2&orderby=", "last=d&n=2&orderby=", "", "n=1&orderby=timedesc", "n=1"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"n=2", "", "last=b&n=2&orderby=", "last=d&n=2&orderby=", "", "n=1&orderby=timedesc",
+		"n=1"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{proxy, cassette, session, browser, nock, "a: &a [*a]", nockPage("/acr/v1/_catalog?last=b&n=2", `{"repositories":["b"]}`)} {
+	for _, seed := range []string{proxy, cassette, session, browser, nock, "a: &a [*a]",
+		nockPage("/acr/v1/_catalog?last=b&n=2", `{"repositories":["b"]}`)} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -96,7 +96,8 @@ func (h *ACRCredHelper) Get(serverURL string) (user, secret string, err error) {
 	if err == nil {
 		return tokenUser, token.Value.Reveal(), nil
 	}
-	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing && h.get("AZURE_CLIENT_ID") == "" {
+	if cred.Kind() == auth.KindManagedIdentity && acrkit.CodeOf(err) == acrkit.CodeCredentialMissing &&
+		h.get("AZURE_CLIENT_ID") == "" {
 		return "", "", notFound // the machine has none, and the caller did not ask for one
 	}
 	if acrkit.CodeOf(err) != acrkit.CodeUsage {
@@ -130,7 +131,8 @@ func (h *ACRCredHelper) get(name string) string {
 }
 
 // The variables of the credentials that come before a managed identity.
-var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"}
+var proofs = []string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+	"AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"}
 
 // credential returns the credential of the environment; nil is none. Microsoft's
 // variables name no registry, and are for all of Azure's, as in
@@ -156,7 +158,8 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 	if !slices.ContainsFunc(proofs, isSet) {
 		return h.managedIdentity(ctx, reg, get)
 	}
-	if !isSet("AZURE_CLIENT_SECRET") && !isSet("AZURE_CLIENT_CERTIFICATE_PATH") && isSet("AZURE_FEDERATED_TOKEN") && isSet("AZURE_TENANT_ID") && isSet("AZURE_CLIENT_ID") {
+	if !isSet("AZURE_CLIENT_SECRET") && !isSet("AZURE_CLIENT_CERTIFICATE_PATH") && isSet("AZURE_FEDERATED_TOKEN") &&
+		isSet("AZURE_TENANT_ID") && isSet("AZURE_CLIENT_ID") {
 		tenant, _ := get("AZURE_TENANT_ID")
 		client, _ := get("AZURE_CLIENT_ID")
 		authority, _ := get("AZURE_AUTHORITY_HOST")
@@ -164,7 +167,8 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 			v, _ := get("AZURE_FEDERATED_TOKEN")
 			return v, nil
 		})
-		return auth.FederatedServicePrincipal(tenant, client, assertion, &auth.EntraOptions{AuthorityHost: authority}), nil
+		return auth.FederatedServicePrincipal(tenant, client, assertion, &auth.EntraOptions{AuthorityHost: authority}),
+			nil
 	}
 	return adapter.FromEnvironment(func() (auth.Environment, error) {
 		return azureauth.FromEnvironment(func(name string) (string, bool) {
@@ -182,7 +186,8 @@ func (h *ACRCredHelper) credential(ctx context.Context, reg acrkit.Registry) (au
 
 // managedIdentity returns the machine's identity. Where there is no metadata service, it
 // returns nil, and an error if AZURE_CLIENT_ID names an identity.
-func (h *ACRCredHelper) managedIdentity(ctx context.Context, reg acrkit.Registry, get func(string) (string, bool)) (auth.Credential, error) {
+func (h *ACRCredHelper) managedIdentity(ctx context.Context, reg acrkit.Registry,
+	get func(string) (string, bool)) (auth.Credential, error) {
 	opts := &azidentity.ManagedIdentityCredentialOptions{}
 	if client, _ := get("AZURE_CLIENT_ID"); client != "" {
 		opts.ID = azidentity.ClientID(client)
@@ -202,8 +207,9 @@ func (h *ACRCredHelper) managedIdentity(ctx context.Context, reg acrkit.Registry
 	case !there && h.get("AZURE_CLIENT_ID") != "":
 		// The caller asked for this identity: to go on without one would hide why.
 		return nil, &acrkit.Error{Code: acrkit.CodeCredentialMissing, Op: "get a credential", Registry: reg,
-			Reason: fmt.Sprintf("AZURE_CLIENT_ID names an identity, none of %s is set, and no metadata service of a managed identity"+
-				" answered at 169.254.169.254 within %s", strings.Join(proofs, ", "), MetadataWait)}
+			Reason: fmt.Sprintf(
+				"AZURE_CLIENT_ID names an identity, none of %s is set, and no metadata service of a managed identity"+
+					" answered at 169.254.169.254 within %s", strings.Join(proofs, ", "), MetadataWait)}
 	case !there:
 		return nil, nil
 	}

@@ -41,23 +41,32 @@ func (a *azure) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	answer, status := "", http.StatusOK
 	switch {
-	case req.URL.Host == "login.microsoftonline.com" && (form.Get("client_secret") == "right-secret" || form.Get("client_assertion") == "made-up-assertion"):
+	case req.URL.Host == "login.microsoftonline.com" && (form.Get("client_secret") == "right-secret" ||
+		form.Get("client_assertion") == "made-up-assertion"):
 		answer = `{"access_token":"entra-token","expires_in":3600}`
 	case req.URL.Host == "login.microsoftonline.com":
-		answer, status = `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`, http.StatusUnauthorized
+		answer,
+			status = `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`,
+			http.StatusUnauthorized
 	case req.URL.Host == "myregistry.azurecr.io" && req.URL.Path == "/oauth2/exchange":
-		answer = fmt.Sprintf(`{"refresh_token":"h.%s.s"}`, base64.RawURLEncoding.EncodeToString([]byte(`{"exp":4102444800}`)))
+		answer = fmt.Sprintf(`{"refresh_token":"h.%s.s"}`,
+			base64.RawURLEncoding.EncodeToString([]byte(`{"exp":4102444800}`)))
 	default:
 		a.t.Errorf("%s was asked", req.URL)
 		status = http.StatusNotFound
 	}
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer))}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)),
+		ContentLength: int64(len(answer))}, nil
 }
 
 func helper(t *testing.T, env map[string]string) (*ACRCredHelper, *azure) {
 	a := &azure{t: t}
-	return &ACRCredHelper{lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, base: a, metadata: &metadata{}}, a
+	return &ACRCredHelper{lookup: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}, base: a, metadata: &metadata{}}, a
 }
 
 // metadata is a machine's metadata service, or none.
@@ -80,15 +89,20 @@ func (m *metadata) RoundTrip(req *http.Request) (*http.Response, error) {
 	answer, status := `{"error":"invalid_request"}`, http.StatusBadRequest
 	if req.Header.Get("Metadata") == "true" {
 		m.tokens = append(m.tokens, req.URL.Query().Get("client_id"))
-		answer, status = `{"access_token":"entra-token","expires_in":"3600","resource":"https://containerregistry.azure.net","token_type":"Bearer"}`, http.StatusOK
+		answer,
+			status = `{"access_token":"entra-token","expires_in":"3600","resource":"https://containerregistry.azure.net","token_type":"Bearer"}`, http.StatusOK
 	}
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer))}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)),
+		ContentLength: int64(len(answer))}, nil
 }
 
-var principal = map[string]string{"AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": "right-secret"}
+var principal = map[string]string{"AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
+	"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": "right-secret"}
 
-var federated = map[string]string{"AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_FEDERATED_TOKEN": "made-up-assertion"}
+var federated = map[string]string{"AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
+	"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_FEDERATED_TOKEN": "made-up-assertion"}
 
 func with(envs ...map[string]string) map[string]string {
 	all := map[string]string{}
@@ -102,7 +116,8 @@ func with(envs ...map[string]string) map[string]string {
 // asked for registries of Azure's alone.
 func TestManagedIdentity(t *testing.T) {
 	// Microsoft's library keeps the token of an identity in the process: each case has its own.
-	const client, second, third = "22222222-2222-2222-2222-222222222222", "22222222-2222-2222-2222-222222222223", "22222222-2222-2222-2222-222222222224"
+	const client, second, third = "22222222-2222-2222-2222-222222222222", "22222222-2222-2222-2222-222222222223",
+		"22222222-2222-2222-2222-222222222224"
 	for _, tc := range []struct {
 		name, server string
 		env          map[string]string
@@ -111,11 +126,15 @@ func TestManagedIdentity(t *testing.T) {
 	}{
 		{"system", "myregistry.azurecr.io", nil, "<token>", []string{""}},
 		{"user", "myregistry.azurecr.io", map[string]string{"AZURE_CLIENT_ID": client}, "<token>", []string{client}},
-		{"user_of_a_tenant", "myregistry.azurecr.io", map[string]string{"AZURE_CLIENT_ID": second, "AZURE_TENANT_ID": "t"}, "<token>", []string{second}},
-		{"another_registry_than_named", "myregistry.azurecr.io", map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password", "AZURE_CLIENT_ID": third}, "<token>", []string{third}},
+		{"user_of_a_tenant", "myregistry.azurecr.io",
+			map[string]string{"AZURE_CLIENT_ID": second, "AZURE_TENANT_ID": "t"}, "<token>", []string{second}},
+		{"another_registry_than_named", "myregistry.azurecr.io",
+			map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password",
+				"AZURE_CLIENT_ID": third}, "<token>", []string{third}},
 		{"after_a_secret", "myregistry.azurecr.io", principal, "<token>", nil},
 		{"after_an_assertion", "myregistry.azurecr.io", federated, "<token>", nil},
-		{"after_a_token", "myregistry.azurecr.io", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}, "ci", nil},
+		{"after_a_token", "myregistry.azurecr.io", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci",
+			"ACR_TOKEN_PASSWORD": "made-up-password"}, "ci", nil},
 		{"after_half_a_principal", "myregistry.azurecr.io", map[string]string{"AZURE_CLIENT_SECRET": "s"}, "", nil},
 		{"look_alike", "myregistry.azurecr.io.evil.example", nil, "", nil},
 		{"docker_hub", "index.docker.io", nil, "", nil},
@@ -182,7 +201,8 @@ func TestManagedIdentity_named(t *testing.T) {
 		if err == nil || credentials.IsErrCredentialsNotFound(err) {
 			t.Fatalf("%v", err)
 		}
-		for _, word := range []string{"myregistry.azurecr.io", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "169.254.169.254", "2s"} {
+		for _, word := range []string{"myregistry.azurecr.io", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+			"AZURE_FEDERATED_TOKEN_FILE", "169.254.169.254", "2s"} {
 			if !strings.Contains(err.Error(), word) {
 				t.Errorf("%v, without %q", err, word)
 			}
@@ -207,9 +227,11 @@ func TestHostsOfACREnv(t *testing.T) {
 	}{
 		{host: "myregistry.azurecr.io", acrEnv: true, ours: true},
 		{host: "myregistry.azurecr.cn", acrEnv: true, ours: true},
-		{host: "myregistry.azurecr.de", acrEnv: true, why: "the cloud of Germany was closed in October 2021; its names have no owner"},
+		{host: "myregistry.azurecr.de", acrEnv: true,
+			why: "the cloud of Germany was closed in October 2021; its names have no owner"},
 		{host: "myregistry.azurecr.us", acrEnv: true, ours: true},
-		{host: "mcr.microsoft.com", acrEnv: true, why: "it is no registry of a customer: its images are public, and it exchanges no token"},
+		{host: "mcr.microsoft.com", acrEnv: true,
+			why: "it is no registry of a customer: its images are public, and it exchanges no token"},
 		{host: "myregistry.azurecr.me"},
 		{host: "notacr.xcr.example"},
 		{host: "127.0.0.1:12345"},
@@ -226,7 +248,8 @@ func TestHostsOfACREnv(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	token := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}
+	token := map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci",
+		"ACR_TOKEN_PASSWORD": "made-up-password"}
 	wrong := map[string]string{"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "wrong-secret"}
 	for _, tc := range []struct {
 		name, server string
@@ -239,14 +262,21 @@ func TestGet(t *testing.T) {
 		{"scoped_token", "myregistry.azurecr.io", token, "ci", "", 0},
 		{"scoped_token_of_another", "other.azurecr.io", token, "", "not found", 0},
 		{"nothing", "myregistry.azurecr.io", nil, "", "not found", 0},
-		{"half", "myregistry.azurecr.io", map[string]string{"AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}, "", "AZURE_TENANT_ID", 0},
+		{"half", "myregistry.azurecr.io", map[string]string{"AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}, "",
+			"AZURE_TENANT_ID", 0},
 		{"plain_http", "http://myregistry.azurecr.io", principal, "", "not found", 0},
 		{"federated", "myregistry.azurecr.io", federated, "<token>", "", 2},
 		{"secret_before_federated", "myregistry.azurecr.io", with(federated, principal), "<token>", "", 2},
-		{"principal_beside_another_name", "myregistry.azurecr.io", with(principal, map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}), "<token>", "", 2},
+		{"principal_beside_another_name", "myregistry.azurecr.io",
+			with(principal, map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci",
+				"ACR_TOKEN_PASSWORD": "made-up-password"}), "<token>", "", 2},
 		{"token_before_principal", "myregistry.azurecr.io", with(principal, token), "ci", "", 0},
-		{"half_a_token", "myregistry.azurecr.io", with(principal, map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}), "", "ACR_TOKEN_PASSWORD", 0},
-		{"token_without_a_name", "myregistry.azurecr.io", with(principal, map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}), "<token>", "", 2},
+		{"half_a_token", "myregistry.azurecr.io",
+			with(principal, map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}), "",
+			"ACR_TOKEN_PASSWORD", 0},
+		{"token_without_a_name", "myregistry.azurecr.io",
+			with(principal, map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}),
+			"<token>", "", 2},
 		{"refused", "myregistry.azurecr.io", wrong, "", "client secret", 1},
 		{"docker_hub", "https://index.docker.io/v1/", principal, "", "not found", 0},
 		{"look_alike", "myregistry.azurecr.io.evil.example", principal, "", "not found", 0},
@@ -278,7 +308,8 @@ func TestGet(t *testing.T) {
 // TestCallPattern is how ko and cosign take it: one keychain of several.
 func TestCallPattern(t *testing.T) {
 	h, _ := helper(t, principal)
-	keychain := authn.NewMultiKeychain(authn.NewKeychainFromHelper(NewACRCredentialsHelper()), authn.NewKeychainFromHelper(h))
+	keychain := authn.NewMultiKeychain(authn.NewKeychainFromHelper(NewACRCredentialsHelper()),
+		authn.NewKeychainFromHelper(h))
 	reg, err := name.NewRegistry("myregistry.azurecr.io")
 	if err != nil {
 		t.Fatal(err)
@@ -338,14 +369,16 @@ func TestStoresNothing(t *testing.T) {
 // No host of the test suite gets a secret, and nothing is sent there, with any
 // environment.
 func TestHostileHosts(t *testing.T) {
-	for name, env := range map[string]map[string]string{"service_principal": principal, "federated": federated, "managed_identity": {"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222225"}} {
+	for name, env := range map[string]map[string]string{"service_principal": principal, "federated": federated,
+		"managed_identity": {"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222225"}} {
 		t.Run(name, func(t *testing.T) {
-			hostile.Test(t, []string{"right-secret", "made-up-assertion"}, func(_ context.Context, server string, network http.RoundTripper) (string, error) {
-				h, _ := helper(t, env)
-				h.base, h.metadata = network, network
-				_, secret, err := h.Get(server)
-				return secret, err
-			})
+			hostile.Test(t, []string{"right-secret", "made-up-assertion"},
+				func(_ context.Context, server string, network http.RoundTripper) (string, error) {
+					h, _ := helper(t, env)
+					h.base, h.metadata = network, network
+					_, secret, err := h.Get(server)
+					return secret, err
+				})
 		})
 	}
 }

@@ -61,7 +61,8 @@ func newWorld(t *testing.T) (*world, *people) {
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
 	w := &world{reg: reg, dir: t.TempDir(), bin: t.TempDir()}
-	p := &people{token: reg.Token("reader", "repositories/samples/app/content/read", "repositories/samples/app/metadata/read"), principal: reg.ServicePrincipal("AcrPull")}
+	p := &people{token: reg.Token("reader", "repositories/samples/app/content/read",
+		"repositories/samples/app/metadata/read"), principal: reg.ServicePrincipal("AcrPull")}
 	p.client = "22222222-2222-2222-2222-222222222222"
 	if err := reg.Manage().SetAdminUser(t.Context(), true); err != nil {
 		t.Fatal(err)
@@ -76,13 +77,15 @@ func newWorld(t *testing.T) (*world, *people) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "build"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "build"},
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 		der, err := x509.CreateCertificate(rand.Reader, c, c, &private.PublicKey, private)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-			string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})), private
+			string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+				Bytes: x509.MarshalPKCS1PrivateKey(private)})), private
 	}
 	var issuer *rsa.PrivateKey
 	p.cert, p.key, issuer = pair()
@@ -92,38 +95,44 @@ func newWorld(t *testing.T) (*world, *people) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = reg.Emulator().PutApplication(t.Context(), acrtest.TenantID, seed.Application{ClientID: p.client, DisplayName: "build",
-		Certificates: []seed.Certificate{{PEM: p.cert}},
-		FederatedCredentials: []seed.FederatedCredential{{Issuer: "https://issuer.example", Subject: "job:main",
-			PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
+	err = reg.Emulator().PutApplication(t.Context(), acrtest.TenantID,
+		seed.Application{ClientID: p.client, DisplayName: "build",
+			Certificates: []seed.Certificate{{PEM: p.cert}},
+			FederatedCredentials: []seed.FederatedCredential{{Issuer: "https://issuer.example", Subject: "job:main",
+				PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.Manage().AssignRole(t.Context(), seed.RoleAssignment{ClientID: p.client, Role: "AcrPull"}); err != nil {
+	if err := reg.Manage().AssignRole(t.Context(),
+		seed.RoleAssignment{ClientID: p.client, Role: "AcrPull"}); err != nil {
 		t.Fatal(err)
 	}
 	p.assertion = func(subject string) string {
-		text, err := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"iss": "https://issuer.example", "sub": subject, "aud": "api://AzureADTokenExchange",
-			"nbf": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}).SignedString(issuer)
+		text, err := jwt.NewWithClaims(jwt.SigningMethodRS256,
+			jwt.MapClaims{"iss": "https://issuer.example", "sub": subject, "aud": "api://AzureADTokenExchange",
+				"nbf": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}).SignedString(issuer)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return w.hide(text)
 	}
-	entra, err := p.principal.AzureCredential().GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://containerregistry.azure.net/.default"}})
+	entra, err := p.principal.AzureCredential().GetToken(t.Context(),
+		policy.TokenRequestOptions{Scopes: []string{"https://containerregistry.azure.net/.default"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.entra = entra.Token
 	p.acr = exchange(t, reg, p.entra)
-	for _, s := range []string{p.token.Password1, p.token.Password2, p.admin, p.principal.ClientSecret, p.entra, p.acr, wrong, "MII"} {
+	for _, s := range []string{p.token.Password1, p.token.Password2, p.admin, p.principal.ClientSecret, p.entra, p.acr,
+		wrong, "MII"} {
 		w.hide(s)
 	}
 	_, port, err := net.SplitHostPort(reg.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.clean = strings.NewReplacer(":"+port, ":5443", w.dir, "DIR", p.principal.ClientID, "22222222-2222-2222-2222-222222222222", acrtest.TenantID, "TENANT")
+	w.clean = strings.NewReplacer(":"+port, ":5443", w.dir, "DIR", p.principal.ClientID,
+		"22222222-2222-2222-2222-222222222222", acrtest.TenantID, "TENANT")
 	return w, p
 }
 
@@ -136,7 +145,8 @@ func caOf(t *testing.T, w *world) string {
 // exchange gets an ACR refresh token for an Entra token.
 func exchange(t *testing.T, reg *acrtest.Registry, entra string) string {
 	t.Helper()
-	resp, err := reg.HTTPClient().PostForm(reg.URL()+"/oauth2/exchange", map[string][]string{"grant_type": {"access_token"}, "service": {reg.Host()}, "access_token": {entra}})
+	resp, err := reg.HTTPClient().PostForm(reg.URL()+"/oauth2/exchange",
+		map[string][]string{"grant_type": {"access_token"}, "service": {reg.Host()}, "access_token": {entra}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,9 +173,12 @@ func credentialSections(t *testing.T) []*section {
 		title string
 		cells func(*section, *world, *people)
 	}{
-		{"Scope-mapped token", scopedTokenCells}, {"Admin user", adminCells}, {"Service principal by secret", principalCells},
-		{"Service principal by federated token", federatedCells}, {"Service principal by certificate", certificateCells},
-		{"Managed identity", managedIdentityCells}, {"Azure CLI", azureCLICells}, {"Entra access token", entraTokenCells},
+		{"Scope-mapped token", scopedTokenCells}, {"Admin user", adminCells},
+		{"Service principal by secret", principalCells},
+		{"Service principal by federated token", federatedCells},
+		{"Service principal by certificate", certificateCells},
+		{"Managed identity", managedIdentityCells}, {"Azure CLI", azureCLICells},
+		{"Entra access token", entraTokenCells},
 		{"ACR refresh token", refreshTokenCells}, {"Anonymous", anonymousCells},
 	} {
 		s := &section{t: t, title: f.title}
@@ -221,7 +234,8 @@ func scopedTokenCells(s *section, w *world, p *people) {
 func stored(s *section, w *world, l store.Login, secret string) {
 	put := func(l store.Login, secret string) run {
 		home := s.t.TempDir()
-		st, err := store.Open(&store.Options{Dir: filepath.Join(home, "acrkit"), LookupEnv: func(name string) (string, bool) { return "off", name == "ACRKIT_KEYRING" }})
+		st, err := store.Open(&store.Options{Dir: filepath.Join(home, "acrkit"),
+			LookupEnv: func(name string) (string, bool) { return "off", name == "ACRKIT_KEYRING" }})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -277,12 +291,15 @@ func dockerCells(s *section, w *world, user, password string) {
 
 	const podman = "podman's file, with a path"
 	login := func(key, secret string) run {
-		return run{home: w.home(t, "containers/auth.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, key, basicAuth(user, secret)))}
+		return run{home: w.home(t, "containers/auth.json",
+			fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, key, basicAuth(user, secret)))}
 	}
 	s.command(w, podman, accepted, login(host+"/samples", password))
 	s.command(w, podman, notAccepted, login(host+"/samples/app", wrong))
 	s.command(w, podman, notAvailable, login(host+"/team", password))
-	s.command(w, podman, halfSet, run{home: w.home(t, "containers/auth.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host+"/samples", basicAuth(user, "")))})
+	s.command(w, podman, halfSet,
+		run{home: w.home(t, "containers/auth.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host+"/samples",
+			basicAuth(user, "")))})
 	s.command(w, podman, wrongShape, run{home: w.home(t, "containers/auth.json", `{"auths":[]}`)})
 }
 
@@ -316,22 +333,27 @@ func principalCells(s *section, w *world, p *people) {
 	s.library(w, wrongShape, auth.ServicePrincipal("not a tenant", p.principal.ClientID, wrong, opts))
 
 	env := func(values ...string) run {
-		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.principal.ClientID}, values...)}
+		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" +
+			p.principal.ClientID}, values...)}
 	}
 	s.command(w, "environment", accepted, env("AZURE_CLIENT_SECRET="+p.principal.ClientSecret))
 	s.command(w, "environment", notAccepted, env("AZURE_CLIENT_SECRET="+wrong))
 	s.command(w, "environment", notAvailable, forOther(w, env("AZURE_CLIENT_SECRET="+p.principal.ClientSecret)))
 	s.command(w, "environment", halfSet, env())
-	s.command(w, "environment", wrongShape, env("AZURE_CLIENT_SECRET="+p.principal.ClientSecret, "AZURE_TENANT_ID=not a tenant"))
+	s.command(w, "environment", wrongShape, env("AZURE_CLIENT_SECRET="+p.principal.ClientSecret,
+		"AZURE_TENANT_ID=not a tenant"))
 	login := func(secret string, flags ...string) run {
-		return run{stdin: secret, flags: append([]string{"--service-principal", "--password-stdin", "--client-id", p.principal.ClientID}, flags...)}
+		return run{stdin: secret,
+			flags: append([]string{"--service-principal", "--password-stdin", "--client-id", p.principal.ClientID},
+				flags...)}
 	}
 	s.login(w, accepted, login(p.principal.ClientSecret, "--tenant", acrtest.TenantID))
 	s.login(w, notAccepted, login(wrong, "--tenant", acrtest.TenantID))
 	s.no("`acrkit login`", "as for a scope-mapped token", notAvailable)
 	s.login(w, halfSet, login(p.principal.ClientSecret))
 	s.login(w, wrongShape, login(p.principal.ClientSecret, "--tenant", "not a tenant"))
-	stored(s, w, store.Login{Kind: "service-principal", User: p.principal.ClientID, Tenant: acrtest.TenantID, Authority: w.reg.AuthorityHost()}, p.principal.ClientSecret)
+	stored(s, w, store.Login{Kind: "service-principal", User: p.principal.ClientID, Tenant: acrtest.TenantID,
+		Authority: w.reg.AuthorityHost()}, p.principal.ClientSecret)
 
 	host := w.reg.Host()
 	config := func(text string) run { return run{home: w.home(s.t, ".docker/config.json", text)} }
@@ -340,7 +362,8 @@ func principalCells(s *section, w *world, p *people) {
 	}
 	s.command(w, "Docker's `auths`", accepted, entry(p.principal.ClientSecret))
 	s.command(w, "Docker's `auths`", notAccepted, entry(wrong))
-	s.no("Docker's `auths`", "as for a scope-mapped token: a user name and a password", notAvailable, halfSet, wrongShape)
+	s.no("Docker's `auths`", "as for a scope-mapped token: a user name and a password", notAvailable,
+		halfSet, wrongShape)
 }
 
 func federatedCells(s *section, w *world, p *people) {
@@ -356,11 +379,13 @@ func federatedCells(s *section, w *world, p *people) {
 	lib(wrongShape, source("no-assertion", "hello"))
 
 	env := func(name, text string, values ...string) run {
-		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.client, "AZURE_FEDERATED_TOKEN_FILE=" + w.file(s.t, name, text)}, values...)}
+		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.client,
+			"AZURE_FEDERATED_TOKEN_FILE=" + w.file(s.t, name, text)}, values...)}
 	}
 	s.command(w, "file", accepted, env("assertion", p.assertion("job:main")))
 	s.command(w, "file", notAccepted, env("assertion-other", p.assertion("job:other")))
-	s.command(w, "file", notAvailable, env("assertion", "x", "AZURE_FEDERATED_TOKEN_FILE="+filepath.Join(w.dir, "none")))
+	s.command(w, "file", notAvailable,
+		env("assertion", "x", "AZURE_FEDERATED_TOKEN_FILE="+filepath.Join(w.dir, "none")))
 	s.command(w, "file", halfSet, env("assertion", "x", "AZURE_CLIENT_ID="))
 	s.command(w, "file", wrongShape, env("no-assertion", "hello"))
 
@@ -380,10 +405,13 @@ func federatedCells(s *section, w *world, p *people) {
 		_ = json.NewEncoder(rw).Encode(map[string]string{"value": p.assertion(of)})
 	}))
 	defer github.Close()
-	trusted := w.file(s.t, "ca-github.pem", caOf(s.t, w)+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: github.Certificate().Raw})))
+	trusted := w.file(s.t, "ca-github.pem",
+		caOf(s.t, w)+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: github.Certificate().Raw})))
 	job := func(values ...string) run {
-		return run{env: append([]string{"SSL_CERT_FILE=" + trusted, "AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.client,
-			"ACTIONS_ID_TOKEN_REQUEST_URL=" + github.URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + w.hide("job-request-token")}, values...)}
+		return run{env: append([]string{"SSL_CERT_FILE=" + trusted, "AZURE_TENANT_ID=" + acrtest.TenantID,
+			"AZURE_CLIENT_ID=" + p.client,
+			"ACTIONS_ID_TOKEN_REQUEST_URL=" + github.URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" +
+				w.hide("job-request-token")}, values...)}
 	}
 	s.command(w, "GitHub OIDC", accepted, job())
 	subject.Store("job:other")
@@ -408,7 +436,8 @@ func certificateCells(s *section, w *world, p *people) {
 	lib(halfSet, file("half.pem", p.cert))
 	lib(wrongShape, file("text.pem", "hello"))
 	env := func(path string, values ...string) run {
-		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.client, "AZURE_CLIENT_CERTIFICATE_PATH=" + path}, values...)}
+		return run{env: append([]string{"AZURE_TENANT_ID=" + acrtest.TenantID, "AZURE_CLIENT_ID=" + p.client,
+			"AZURE_CLIENT_CERTIFICATE_PATH=" + path}, values...)}
 	}
 	s.command(w, "environment and file", accepted, env(file("client.pem", p.cert+p.key)))
 	s.command(w, "environment and file", notAccepted, env(file("other.pem", p.otherCert)))
@@ -424,19 +453,25 @@ func managedIdentityCells(s *section, w *world, p *people) {
 			if status == 0 {
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("network is unreachable")}
 			}
-			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+				Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 		})
 	}
 	lib := func(outcome string, id azidentity.ManagedIDKind, status int, body string) {
-		s.libraryAs(w, "library, metadata service", outcome, azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ID: id,
-			ClientOptions: azcore.ClientOptions{Transport: answer(status, body), Retry: policy.RetryOptions{MaxRetries: -1}}}))
+		s.libraryAs(w, "library, metadata service", outcome,
+			azureauth.ManagedIdentity(&azidentity.ManagedIdentityCredentialOptions{ID: id,
+				ClientOptions: azcore.ClientOptions{Transport: answer(status, body),
+					Retry: policy.RetryOptions{MaxRetries: -1}}}))
 	}
 	// Near its end: Microsoft's library keeps longer ones for the whole process, and a
 	// second run of the test would get that of the first.
-	token := fmt.Sprintf(`{"access_token":%q,"expires_in":"240","resource":"https://containerregistry.azure.net","token_type":"Bearer"}`, p.entra)
+	token := fmt.Sprintf(
+		`{"access_token":%q,"expires_in":"240","resource":"https://containerregistry.azure.net","token_type":"Bearer"}`,
+		p.entra)
 	lib(notAvailable, nil, 0, "")
 	lib(notAvailable, nil, 400, `{"error":"invalid_request","error_description":"Identity not found"}`)
-	lib(notAccepted, azidentity.ClientID("22222222-2222-2222-2222-222222222222"), 400, `{"error":"invalid_request","error_description":"Identity not found"}`)
+	lib(notAccepted, azidentity.ClientID("22222222-2222-2222-2222-222222222222"), 400,
+		`{"error":"invalid_request","error_description":"Identity not found"}`)
 	lib(wrongShape, nil, 200, "<html>")
 	lib(accepted, azidentity.ClientID("22222222-2222-2222-2222-222222222222"), 200, token)
 	s.no("library, metadata service", "an identity is named whole or not at all", halfSet)
@@ -455,10 +490,13 @@ func managedIdentityCells(s *section, w *world, p *people) {
 	const place = "`--auth managed-identity`"
 	cmd := func(outcome string, answer int, text string, values ...string) {
 		next.Store(reply{answer, text})
-		s.command(w, place, outcome, run{env: append([]string{"IDENTITY_ENDPOINT=" + endpoint.URL, "IDENTITY_HEADER=" + w.hide("identity-header-value")}, values...), flags: []string{"--auth", "managed-identity"}})
+		s.command(w, place, outcome,
+			run{env: append([]string{"IDENTITY_ENDPOINT=" + endpoint.URL, "IDENTITY_HEADER=" +
+				w.hide("identity-header-value")}, values...), flags: []string{"--auth", "managed-identity"}})
 	}
 	cmd(accepted, 200, token)
-	cmd(notAccepted, 400, `{"statusCode":400,"message":"No User Assigned or Delegated Managed Identity found"}`, "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222")
+	cmd(notAccepted, 400, `{"statusCode":400,"message":"No User Assigned or Delegated Managed Identity found"}`,
+		"AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222")
 	cmd(notAvailable, 400, `{"statusCode":400,"message":"No Managed Identity found"}`)
 	cmd(wrongShape, 200, "<html>")
 	s.no(place, "an identity is named whole or not at all", halfSet)
@@ -470,7 +508,8 @@ func azureCLICells(s *section, w *world, p *people) {
 		return run{env: []string{w.program(s.t, "az", script)}, flags: []string{"--auth", "azure-cli"}}
 	}
 	s.command(w, place, accepted, az(`printf '{"accessToken":"`+p.entra+`","expires_on":4102444800}'`))
-	s.command(w, place, notAccepted, az(`echo "ERROR: AADSTS700082: The refresh token has expired due to inactivity." >&2; exit 1`))
+	s.command(w, place, notAccepted,
+		az(`echo "ERROR: AADSTS700082: The refresh token has expired due to inactivity." >&2; exit 1`))
 	s.command(w, place, notAvailable, az(`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`))
 	s.command(w, place, notAvailable, run{flags: []string{"--auth", "azure-cli"}})
 	s.no(place, "az has no parts", halfSet)
@@ -479,7 +518,8 @@ func azureCLICells(s *section, w *world, p *people) {
 
 func entraTokenCells(s *section, w *world, p *people) {
 	s.library(w, accepted, auth.EntraToken(p.entra))
-	foreign := foreignToken(s.t, map[string]any{"iss": "https://sts.windows.net/x/", "aud": "https://containerregistry.azure.net"})
+	foreign := foreignToken(s.t, map[string]any{"iss": "https://sts.windows.net/x/",
+		"aud": "https://containerregistry.azure.net"})
 	w.hide(foreign)
 	s.library(w, notAccepted, auth.EntraToken(foreign))
 	s.no("library", isValue, notAvailable)
@@ -490,7 +530,8 @@ func entraTokenCells(s *section, w *world, p *people) {
 	}
 	s.command(w, "environment, as a password", accepted, env(p.entra))
 	s.command(w, "environment, as a password", notAccepted, env(foreign))
-	s.no("environment, as a password", "as for a scope-mapped token, whose variables these are", notAvailable, halfSet, wrongShape)
+	s.no("environment, as a password", "as for a scope-mapped token, whose variables these are", notAvailable,
+		halfSet, wrongShape)
 }
 
 // foreignToken makes a token that the emulator did not sign.
@@ -505,8 +546,10 @@ func foreignToken(t *testing.T, claims map[string]any) string {
 }
 
 func refreshTokenCells(s *section, w *world, p *people) {
-	foreign := foreignToken(s.t, map[string]any{"iss": "Azure Container Registry", "aud": w.reg.Host(), "grant_type": "refresh_token"})
-	access := foreignToken(s.t, map[string]any{"iss": "Azure Container Registry", "aud": w.reg.Host(), "grant_type": "access_token"})
+	foreign := foreignToken(s.t, map[string]any{"iss": "Azure Container Registry", "aud": w.reg.Host(),
+		"grant_type": "refresh_token"})
+	access := foreignToken(s.t, map[string]any{"iss": "Azure Container Registry", "aud": w.reg.Host(),
+		"grant_type": "access_token"})
 	w.hide(foreign)
 	w.hide(access)
 	s.library(w, accepted, auth.RefreshToken(p.acr))
@@ -522,7 +565,8 @@ func refreshTokenCells(s *section, w *world, p *people) {
 	s.command(w, "environment", wrongShape, env(access))
 	stored(s, w, store.Login{Kind: "refresh-token"}, p.acr)
 	login := func(token string) run {
-		return run{home: w.home(s.t, ".docker/config.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q,"identitytoken":%q}}}`, w.reg.Host(), basicAuth("00000000-0000-0000-0000-000000000000", ""), token))}
+		return run{home: w.home(s.t, ".docker/config.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q,"identitytoken":%q}}}`,
+			w.reg.Host(), basicAuth("00000000-0000-0000-0000-000000000000", ""), token))}
 	}
 	const place = "Docker's `identitytoken`"
 	s.command(w, place, accepted, login(p.acr))

@@ -112,7 +112,8 @@ func (s *section) command(w *world, place, outcome string, c run) {
 	if home == "" {
 		home = s.t.TempDir()
 	}
-	stdout, stderr, code := w.acrkit(s.t, home, c, slices.Concat([]string{"tag", "list", c.host + "samples/app"}, c.flags)...)
+	stdout, stderr, code := w.acrkit(s.t, home, c,
+		slices.Concat([]string{"tag", "list", c.host + "samples/app"}, c.flags)...)
 	r := row{place: place, outcome: outcome, exit: fmt.Sprint(code)}
 	if (code == 0) != (outcome == accepted) || code == 0 && !strings.Contains(stdout, "v1") {
 		s.t.Errorf("%s, %s, %s: exit code %d\n%s%s", s.title, place, outcome, code, stdout, stderr)
@@ -123,7 +124,8 @@ func (s *section) command(w *world, place, outcome string, c run) {
 		s.add(w, home, r)
 		return
 	}
-	stdout, stderr, code = w.acrkit(s.t, home, c, slices.Concat([]string{"whoami", "--repository", "samples/app", "--json", "credential,source"}, c.flags)...)
+	stdout, stderr, code = w.acrkit(s.t, home, c,
+		slices.Concat([]string{"whoami", "--repository", "samples/app", "--json", "credential,source"}, c.flags)...)
 	var who struct{ Credential, Source string }
 	if err := json.Unmarshal([]byte(stdout), &who); err != nil || code != 0 {
 		s.t.Errorf("%s, %s: whoami: exit code %d, %v\n%s", s.title, place, code, err, stderr)
@@ -190,8 +192,10 @@ func (w *world) acrkit(t *testing.T, home string, c run, args ...string) (stdout
 	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	// In this order: the last of two with one name counts.
-	cmd.Env = slices.Concat([]string{"HOME=" + home, "PATH=" + w.bin, "XDG_RUNTIME_DIR=" + home, "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit"),
-		"SSL_CERT_FILE=" + w.caFile, "NO_COLOR=1", "ACR_NAME=" + w.reg.Host(), "AZURE_AUTHORITY_HOST=" + w.reg.AuthorityHost()}, c.env)
+	cmd.Env = slices.Concat([]string{"HOME=" + home, "PATH=" + w.bin, "XDG_RUNTIME_DIR=" + home, "ACRKIT_KEYRING=off",
+		"ACRKIT_CONFIG_DIR=" + filepath.Join(home, "acrkit"),
+		"SSL_CERT_FILE=" + w.caFile, "NO_COLOR=1", "ACR_NAME=" + w.reg.Host(), "AZURE_AUTHORITY_HOST=" +
+			w.reg.AuthorityHost()}, c.env)
 	cmd.Stdin = strings.NewReader(c.stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
@@ -355,8 +359,9 @@ func printSections(t *testing.T, sections []*section) string {
 }
 
 const (
-	tableBegin = "<!-- begin of the table of credentials: go test ./cmd/acrkit/internal/cli -run TestCredentialTable -update -->\n"
-	tableEnd   = "<!-- end of the table of credentials -->\n"
+	tableBegin = "<!-- begin of the table of credentials: go test ./cmd/acrkit/internal/cli -run TestCredentialTable " +
+		"-update -->\n"
+	tableEnd = "<!-- end of the table of credentials -->\n"
 )
 
 // TestCredentialTable tries each kind of credential from each place it can come from,

@@ -27,7 +27,9 @@ func TestCommandReference(t *testing.T) {
 	s, _, out, _ := iostreams.Test()
 	f := &cmdutil.Factory{IO: s, LookupEnv: func(string) (string, bool) { return "", false }}
 	var doc strings.Builder
-	doc.WriteString("# Commands\n\nThis page is the help of every command; a test writes it (`go test ./cmd/acrkit/internal/cli -run TestCommandReference -update`).\n")
+	doc.WriteString(
+		"# Commands\n\nThis page is the help of every command; a test writes it (`go test ./cmd/acrkit/internal/cli " +
+			"-run TestCommandReference -update`).\n")
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		if cmd.Name() == "help" {
@@ -46,7 +48,8 @@ func TestCommandReference(t *testing.T) {
 			}
 		}
 		fmt.Fprintf(&doc, "\n## %s\n\n```text\n%s```\n", cmd.CommandPath(), out)
-		if cmd.Short == "" || !cmdutil.IsTopic(cmd) && !cmd.HasSubCommands() && cmd.Name() != "version" && (cmd.Long == "" || cmd.Example == "") {
+		if cmd.Short == "" || !cmdutil.IsTopic(cmd) && !cmd.HasSubCommands() && cmd.Name() != "version" &&
+			(cmd.Long == "" || cmd.Example == "") {
 			t.Errorf("%s does not explain itself", cmd.CommandPath())
 		}
 		for _, sub := range cmd.Commands() {

@@ -73,7 +73,8 @@ func hostile(t *testing.T) (host, caFile string) {
 	srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		challenge := func(more string) {
 			w.Header().
-				Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s"%s`, r.Host, r.Host, more))
+				Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s"%s`, r.Host,
+					r.Host, more))
 		}
 		switch path := r.URL.Path; {
 		case path == "/oauth2/token" && strings.Contains(r.FormValue("password"), "refused"):
@@ -81,8 +82,9 @@ func hostile(t *testing.T) (host, caFile string) {
 		case path == "/oauth2/token":
 			claims, _ := json.Marshal(
 				object{
-					"exp":    time.Now().Add(time.Hour).Unix(),
-					"access": []object{{"type": "repository", "name": "app" + hostileText, "actions": []string{"pull" + hostileText}}},
+					"exp": time.Now().Add(time.Hour).Unix(),
+					"access": []object{{"type": "repository", "name": "app" + hostileText,
+						"actions": []string{"pull" + hostileText}}},
 				},
 			)
 			b64 := base64.RawURLEncoding.EncodeToString

@@ -17,7 +17,8 @@ import (
 
 // TestInterrupt presses Ctrl-C while a registry does not answer.
 func TestInterrupt(t *testing.T) {
-	for _, args := range []string{"repo list", "tag list a", "repo list x/a x/b", "manifest view --raw a:v1", "whoami"} {
+	for _, args := range []string{"repo list", "tag list a", "repo list x/a x/b",
+		"manifest view --raw a:v1", "whoami"} {
 		t.Run(args, func(t *testing.T) {
 			asked, ended := make(chan struct{}, 1), make(chan struct{})
 			// One for each run: a late request of the run before is not this one's.
@@ -33,7 +34,8 @@ func TestInterrupt(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "acrkit", append([]string{"--plain-http"}, strings.Fields(args)...)...)
-			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "ACR_NAME=" + strings.TrimPrefix(srv.URL, "http://"), "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "ACR_NAME=" + strings.TrimPrefix(srv.URL, "http://"),
+				"ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {

@@ -21,7 +21,8 @@ func loginCommand(t *testing.T, s server, args ...string) (cmd *exec.Cmd, dir st
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "acrkit")
 	cmd = exec.CommandContext(t.Context(), "acrkit", append([]string{"login", s.host}, args...)...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + dir}, s.environment(t.TempDir())...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "ACRKIT_KEYRING=off", "ACRKIT_CONFIG_DIR=" + dir},
+		s.environment(t.TempDir())...)
 	return cmd, dir
 }
 
@@ -82,7 +83,8 @@ func TestLoginHidesTheSecretFromTheProcessList(t *testing.T) {
 	if strings.Contains(out.String(), secret) {
 		t.Errorf("the secret is printed: %s", &out)
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "logins.json")); err != nil || !bytes.Contains(data, []byte(secret)) {
+	if data, err := os.ReadFile(filepath.Join(dir, "logins.json")); err != nil ||
+		!bytes.Contains(data, []byte(secret)) {
 		t.Errorf("the secret was not stored: %v", err)
 	}
 }

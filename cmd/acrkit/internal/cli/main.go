@@ -52,7 +52,8 @@ func Run(ctx context.Context, f *cmdutil.Factory, args []string) int {
 		err = cmdutil.ErrInterrupted
 	}
 	if _, ours := errors.AsType[*acrkit.Error](err); !ours && cmdutil.IsDiskFull(err) {
-		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoom, nil)}
+		err = &acrkit.Error{Op: "write the output", Reason: "the disk is full", Errs: []error{err},
+			Hint: sentence.Fix(sentence.ShowRoom, nil)}
 	}
 	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
 	return cmdutil.ExitCode(err)

@@ -25,7 +25,8 @@ func TestFileModes(t *testing.T) {
 			if err := os.Mkdir(tmp, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			env := append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACRKIT_CONFIG_DIR=" + config, "ACRKIT_KEYRING=off"}, s.environment(home)...)
+			env := append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACRKIT_CONFIG_DIR=" + config,
+				"ACRKIT_KEYRING=off"}, s.environment(home)...)
 			sh := func(ctx context.Context, script string) *exec.Cmd {
 				cmd := exec.CommandContext(ctx, "sh", "-c", "umask "+umask+"; "+script)
 				cmd.Dir, cmd.Env = home, env
@@ -88,7 +89,8 @@ func TestFileModes(t *testing.T) {
 			stop()
 			_ = start.Wait()
 			check()
-			for _, name := range []string{"seed.yaml", "logins.json", "ran", "config.json", "ca-key.pem", "control-api.key", "keys.json", "registry.db", "connection.json"} {
+			for _, name := range []string{"seed.yaml", "logins.json", "ran", "config.json", "ca-key.pem",
+				"control-api.key", "keys.json", "registry.db", "connection.json"} {
 				if !seen[name] {
 					t.Errorf("%s was not written", name)
 				}

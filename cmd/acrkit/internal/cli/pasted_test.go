@@ -27,7 +27,8 @@ registries: [{name: myregistry, anonymousPullEnabled: true, roleAssignments: [{c
 		t.Run(name, func(t *testing.T) {
 			env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
 			blocks := startAndRead(t, env, args)
-			want := map[string]string{"Use it from a shell (": "token \"ci-pull\"", "As the service principal": "service principal 22222222-2222-2222-2222-222222222222"}
+			want := map[string]string{"Use it from a shell (": "token \"ci-pull\"",
+				"As the service principal": "service principal 22222222-2222-2222-2222-222222222222"}
 			password := "ACR_TOKEN_PASSWORD=correct-horse-battery-staple-0001\n"
 			if name == "folder" { // which exports it
 				want["Use it from a shell, as the token ci-pull of the example seed:"] = want["Use it from a shell ("]
@@ -35,7 +36,8 @@ registries: [{name: myregistry, anonymousPullEnabled: true, roleAssignments: [{c
 				password = ""
 			}
 			if name == "anonymous" {
-				want = map[string]string{"Use it from a shell,": "anonymous", "As the service principal": "service principal"}
+				want = map[string]string{"Use it from a shell,": "anonymous",
+					"As the service principal": "service principal"}
 			}
 			for head, lines := range blocks {
 				for start, credential := range want {
@@ -65,7 +67,8 @@ registries: [{name: myregistry, anonymousPullEnabled: true, roleAssignments: [{c
 func startAndRead(t *testing.T, env, args []string) map[string]string {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
-	cmd := exec.CommandContext(ctx, "acrkit", append([]string{"emulator", "start", "--addr", "127.0.0.1:0"}, args...)...)
+	cmd := exec.CommandContext(ctx, "acrkit",
+		append([]string{"emulator", "start", "--addr", "127.0.0.1:0"}, args...)...)
 	cmd.Env = env
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()

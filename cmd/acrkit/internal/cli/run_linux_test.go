@@ -29,7 +29,8 @@ func TestRun_shows_no_secret(t *testing.T) {
 		bytes.Contains(data, []byte("reader-password")) {
 		t.Errorf("the secret is in the environment of the command: %v", err)
 	}
-	if config, err := os.ReadFile(filepath.Join(r.folder, "config.json")); err != nil || !bytes.Contains(config, []byte("cmVhZGVy")) {
+	if config, err := os.ReadFile(filepath.Join(r.folder, "config.json")); err != nil ||
+		!bytes.Contains(config, []byte("cmVhZGVy")) {
 		t.Errorf("%s, %v", config, err)
 	}
 }

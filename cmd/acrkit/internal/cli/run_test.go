@@ -39,7 +39,8 @@ func startRunWith(t *testing.T, s server, tmp, script, password string) *runner 
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	r := &runner{tmp: tmp, stderr: &bytes.Buffer{}}
-	r.cmd = exec.CommandContext(ctx, "acrkit", "run", "--repository", "samples/app", "--", "sh", "-c", `echo "$DOCKER_CONFIG"; echo $$; `+script)
+	r.cmd = exec.CommandContext(ctx, "acrkit", "run", "--repository", "samples/app", "--", "sh", "-c",
+		`echo "$DOCKER_CONFIG"; echo $$; `+script)
 	r.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "ACR_NAME=" + s.host,
 		"ACR_TOKEN_NAME=reader", password},
 		s.environment(t.TempDir())...)
@@ -111,7 +112,8 @@ func TestRun_signals(t *testing.T) {
 		{"SIGTERM", syscall.SIGTERM, `echo ready; while :; do sleep 0.05; done`, 128 + 15},
 		{"SIGINT", syscall.SIGINT, `trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done`, 9},
 		{"SIGHUP", syscall.SIGHUP, `trap 'exit 8' HUP; echo ready; while :; do sleep 0.05; done`, 8},
-		{"SIGTERM_that_the_command_survives", syscall.SIGTERM, `trap 'test -f "$DOCKER_CONFIG/config.json" && exit 0' TERM; echo ready; while :; do sleep 0.05; done`, 0},
+		{"SIGTERM_that_the_command_survives", syscall.SIGTERM,
+			`trap 'test -f "$DOCKER_CONFIG/config.json" && exit 0' TERM; echo ready; while :; do sleep 0.05; done`, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tmp := t.TempDir()

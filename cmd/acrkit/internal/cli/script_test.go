@@ -205,7 +205,8 @@ func az(args []string) int {
 		return 1
 	}
 	resp, err := http.PostForm("https://"+os.Getenv("ACR")+"/"+os.Getenv("TENANT")+"/oauth2/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {os.Getenv("AZ_CLIENT")}, "client_secret": {os.Getenv("AZ_SECRET")}, "resource": {args[i+1]},
+		"grant_type": {"client_credentials"}, "client_id": {os.Getenv("AZ_CLIENT")},
+		"client_secret": {os.Getenv("AZ_SECRET")}, "resource": {args[i+1]},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
@@ -223,7 +224,8 @@ func az(args []string) int {
 
 // as TOKEN PASSWORD, as sp CLIENT SECRET, or as anonymous sets the credential.
 func as(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"} {
+	for _, name := range []string{"ACR_NAME", "ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD", "AZURE_TENANT_ID",
+		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"} {
 		ts.Setenv(name, "")
 	}
 	ts.Setenv("ACR_NAME", ts.Getenv("ACR"))

@@ -174,34 +174,41 @@ func TestTroubleshooting(t *testing.T) {
 		"credential-not-accepted": {env: token("reader", "nonsense-password-0"), args: "repo list"},
 		"no-credential":           {args: "repo list " + s.host},
 		"half-a-credential":       {env: []string{"ACR_NAME=" + s.host, "ACR_TOKEN_NAME=reader"}, args: "repo list"},
-		"stale-docker-login":      {env: docker(`{"auths":{"` + s.host + `":{"auth":"cmVhZGVyOm5vbnNlbnNl"}}}`), args: "tag list " + s.host + "/samples/app"},
-		"broken-docker-config":    {env: docker(`{"auths":`), args: "tag list " + s.host + "/samples/app"},
-		"missing-helper":          {env: docker(`{"credsStore":"gone"}`), args: "tag list " + s.host + "/samples/app"},
-		"run-not-found":           {env: reader, args: "run -- no-such-program"},
-		"run-not-executable":      {env: reader, args: "run -- " + shell.Quote(wild)},
-		"missing-right":           {env: token("puller", "puller-password-0001"), args: "tag list samples/app"},
-		"catalog-refused":         {env: reader, args: "repo list"},
-		"wildcard":                {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " + shell.Quote(wild)},
-		"unknown-repository":      {env: token("lister", "all-password-0000001"), args: "tag list samples/gone"},
-		"unreachable-host":        {env: reader, args: "repo list " + closed},
-		"silent-host":             {env: reader, args: "repo list --plain-http --timeout 1s " + busy.Addr().String()},
-		"certificate":             {env: append(reader, "SSL_CERT_FILE="), args: "repo list"},
-		"look-alike-host":         {env: []string{"ACR_NAME=myregistry.azurecr.io.evil.example", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}, args: "repo list"},
-		"plain-http":              {env: []string{"ACR_NAME=myregistry", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"}, args: "repo list --plain-http"},
-		"corrupt-seed":            {args: "emulator start --memory --addr 127.0.0.1:0 --seed " + shell.Quote(badSeed)},
-		"port-in-use":             {args: "emulator start --memory --addr " + busy.Addr().String()},
-		"data-in-use":             {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(inUse)},
-		"data-unusable":           {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(badSeed+"/data")},
-		"state-lost":              {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(filepath.Dir(writeFile(t, "connection.json", "{}")))},
-		"login-refused":           {args: "login " + s.host + " --token-name reader --password-file " + shell.Quote(wild)},
-		"login-without-terminal":  {args: "login " + s.host + " --token-name reader"},
-		"no-login":                {args: "logout " + s.host},
-		"store-readable":          {env: logins(0o644, `{"version": 1, "logins": []}`), args: "repo list"},
-		"store-damaged":           {env: logins(0o600, "hidden-password-0"), args: "repo list"},
-		"store-newer":             {env: logins(0o600, `{"version": 2}`), args: "repo list"},
+		"stale-docker-login": {env: docker(`{"auths":{"` + s.host + `":{"auth":"cmVhZGVyOm5vbnNlbnNl"}}}`),
+			args: "tag list " + s.host + "/samples/app"},
+		"broken-docker-config": {env: docker(`{"auths":`), args: "tag list " + s.host + "/samples/app"},
+		"missing-helper":       {env: docker(`{"credsStore":"gone"}`), args: "tag list " + s.host + "/samples/app"},
+		"run-not-found":        {env: reader, args: "run -- no-such-program"},
+		"run-not-executable":   {env: reader, args: "run -- " + shell.Quote(wild)},
+		"missing-right":        {env: token("puller", "puller-password-0001"), args: "tag list samples/app"},
+		"catalog-refused":      {env: reader, args: "repo list"},
+		"wildcard": {env: token("wildcard", "wild-password-000001"), args: "repo list --scope-map " +
+			shell.Quote(wild)},
+		"unknown-repository": {env: token("lister", "all-password-0000001"), args: "tag list samples/gone"},
+		"unreachable-host":   {env: reader, args: "repo list " + closed},
+		"silent-host":        {env: reader, args: "repo list --plain-http --timeout 1s " + busy.Addr().String()},
+		"certificate":        {env: append(reader, "SSL_CERT_FILE="), args: "repo list"},
+		"look-alike-host": {env: []string{"ACR_NAME=myregistry.azurecr.io.evil.example", "ACR_TOKEN_NAME=a",
+			"ACR_TOKEN_PASSWORD=b"}, args: "repo list"},
+		"plain-http": {env: []string{"ACR_NAME=myregistry", "ACR_TOKEN_NAME=a", "ACR_TOKEN_PASSWORD=b"},
+			args: "repo list --plain-http"},
+		"corrupt-seed":  {args: "emulator start --memory --addr 127.0.0.1:0 --seed " + shell.Quote(badSeed)},
+		"port-in-use":   {args: "emulator start --memory --addr " + busy.Addr().String()},
+		"data-in-use":   {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(inUse)},
+		"data-unusable": {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(badSeed+"/data")},
+		"state-lost": {args: "emulator start --addr 127.0.0.1:0 --data " +
+			shell.Quote(filepath.Dir(writeFile(t, "connection.json", "{}")))},
+		"login-refused": {args: "login " + s.host + " --token-name reader --password-file " +
+			shell.Quote(wild)},
+		"login-without-terminal": {args: "login " + s.host + " --token-name reader"},
+		"no-login":               {args: "logout " + s.host},
+		"store-readable":         {env: logins(0o644, `{"version": 1, "logins": []}`), args: "repo list"},
+		"store-damaged":          {env: logins(0o600, "hidden-password-0"), args: "repo list"},
+		"store-newer":            {env: logins(0o600, `{"version": 2}`), args: "repo list"},
 		// The kernel refuses to let any file grow, which is as near to a full disk
 		// as a test comes without a disk of its own.
-		"full-disk":   {args: "emulator start --addr 127.0.0.1:0 --data " + shell.Quote(filepath.Join(t.TempDir(), "data")), sh: `ulimit -f 0; exec "$@"`},
+		"full-disk": {args: "emulator start --addr 127.0.0.1:0 --data " +
+			shell.Quote(filepath.Join(t.TempDir(), "data")), sh: `ulimit -f 0; exec "$@"`},
 		"full-output": {env: reader, args: "tag list samples/app", sh: `exec "$@" >/dev/full`},
 	}
 	var rows []string
@@ -217,7 +224,8 @@ func TestTroubleshooting(t *testing.T) {
 				args = append([]string{"sh", "-c", r.sh, "sh"}, args...)
 			}
 			cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-			cmd.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, s.environment(t.TempDir())...), r.env...)
+			cmd.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()},
+				s.environment(t.TempDir())...), r.env...)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			err := cmd.Run()

@@ -12,7 +12,9 @@ import (
 	"github.com/acrkit/acrkit/diagnose"
 )
 
-const codesBegin, codesEnd = "<!-- codes: written by go test ./cmd/acrkit/internal/cli -run TestTroubleshootingCodes -update -->\n", "<!-- /codes -->\n"
+const codesBegin,
+	codesEnd = "<!-- codes: written by go test ./cmd/acrkit/internal/cli -run TestTroubleshootingCodes -update -->\n",
+	"<!-- /codes -->\n"
 
 // TestTroubleshootingCodes: the page has a section for each cause of the table, and
 // for no other, with what acrkit explain says of the code.
@@ -29,8 +31,10 @@ func TestTroubleshootingCodes(t *testing.T) {
 	}
 	var b strings.Builder
 	for _, c := range diagnose.Causes() {
-		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code, c.Name, upper(c.Title))
-		for _, line := range [][2]string{{"Symptom", c.Symptom}, {"Difference from similar causes", c.Difference}, {"Proof", c.Proof}, {"Known", string(c.Basis)}} {
+		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code, c.Name,
+			upper(c.Title))
+		for _, line := range [][2]string{{"Symptom", c.Symptom}, {"Difference from similar causes", c.Difference},
+			{"Proof", c.Proof}, {"Known", string(c.Basis)}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "* %s: %s.\n", line[0], strings.TrimSuffix(line[1], "."))
 			}

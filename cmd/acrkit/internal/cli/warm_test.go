@@ -39,8 +39,10 @@ func TestWarmCommand(t *testing.T) {
 		env  []string
 		cold int64 // requests for tokens, Entra's included
 	}{
-		"scoped_token":      {[]string{"ACR_TOKEN_NAME=reader", "ACR_TOKEN_PASSWORD=reader-password-0001"}, 1},
-		"service_principal": {[]string{"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET=app-secret", "AZURE_AUTHORITY_HOST=https://" + s.host + "/"}, 3},
+		"scoped_token": {[]string{"ACR_TOKEN_NAME=reader", "ACR_TOKEN_PASSWORD=reader-password-0001"}, 1},
+		"service_principal": {[]string{"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111",
+			"AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET=app-secret",
+			"AZURE_AUTHORITY_HOST=https://" + s.host + "/"}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -48,7 +50,8 @@ func TestWarmCommand(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, "acrkit", "tag", "list", "samples/app")
-				cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "ACRKIT_KEYRING=off", "ACR_NAME=" + s.host, "SSL_CERT_FILE=" + s.caFile}, tc.env...)
+				cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home,
+					"ACRKIT_KEYRING=off", "ACR_NAME=" + s.host, "SSL_CERT_FILE=" + s.caFile}, tc.env...)
 				out, err := cmd.CombinedOutput()
 				if n := strings.Count(string(out), "\n"); err == nil && n < manyTags {
 					return fmt.Errorf("%d lines", n)

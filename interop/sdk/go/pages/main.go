@@ -1,7 +1,8 @@
 // Command pages lists a repository in pages of two, its tags from the newest and its manifests from the oldest, and
 // counts the tags of another repository.
 //
-//	AZURE_TENANT_ID=... AZURE_CLIENT_ID=... AZURE_CLIENT_SECRET=... go run ./pages https://myregistry.azurecr.io team/app team/other
+//	AZURE_TENANT_ID=... AZURE_CLIENT_ID=... AZURE_CLIENT_SECRET=... \
+//	  go run ./pages https://myregistry.azurecr.io team/app team/other
 package main
 
 import (
@@ -22,7 +23,8 @@ func main() {
 
 func list(ctx context.Context, endpoint, repository, other string) error {
 	_, own := os.LookupEnv("AZURE_AUTHORITY_HOST")
-	cred, err := azidentity.NewClientSecretCredential(os.Getenv("AZURE_TENANT_ID"), os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_CLIENT_SECRET"),
+	cred, err := azidentity.NewClientSecretCredential(os.Getenv("AZURE_TENANT_ID"), os.Getenv("AZURE_CLIENT_ID"),
+		os.Getenv("AZURE_CLIENT_SECRET"),
 		// An authority other than Microsoft's own is not one that Microsoft vouches for.
 		&azidentity.ClientSecretCredentialOptions{DisableInstanceDiscovery: own})
 	if err != nil {

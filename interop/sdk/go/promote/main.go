@@ -52,7 +52,8 @@ func list(ctx context.Context, client *azcontainerregistry.Client) error {
 	return nil
 }
 
-func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azcontainerregistry.BlobClient, repository, tag string) error {
+func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azcontainerregistry.BlobClient, repository,
+	tag string) error {
 	var tags []string
 	for pager := client.NewListTagsPager(repository, nil); pager.More(); {
 		page, err := pager.NextPage(ctx)
@@ -65,7 +66,8 @@ func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azc
 	}
 	fmt.Println("tags:", strings.Join(tags, " "))
 
-	image, err := client.GetManifest(ctx, repository, tag, &azcontainerregistry.ClientGetManifestOptions{Accept: to.Ptr(string(mediaType))})
+	image, err := client.GetManifest(ctx, repository, tag,
+		&azcontainerregistry.ClientGetManifestOptions{Accept: to.Ptr(string(mediaType))})
 	if err != nil {
 		return err
 	}
@@ -94,8 +96,10 @@ func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azc
 		streaming.NopCloser(bytes.NewReader(manifest)), nil); err != nil {
 		return err
 	}
-	if _, err := client.UpdateTagProperties(ctx, repository, approved, &azcontainerregistry.ClientUpdateTagPropertiesOptions{
-		Value: &azcontainerregistry.TagWriteableProperties{CanWrite: to.Ptr(false), CanDelete: to.Ptr(false)}}); err != nil {
+	if _, err := client.UpdateTagProperties(ctx, repository, approved,
+		&azcontainerregistry.ClientUpdateTagPropertiesOptions{
+			Value: &azcontainerregistry.TagWriteableProperties{CanWrite: to.Ptr(false),
+				CanDelete: to.Ptr(false)}}); err != nil {
 		return err
 	}
 	locked, err := client.GetTagProperties(ctx, repository, approved, nil)
@@ -107,7 +111,8 @@ func promote(ctx context.Context, client *azcontainerregistry.Client, blobs *azc
 }
 
 // upload sends a blob in one chunk; larger ones are sent in several.
-func upload(ctx context.Context, blobs *azcontainerregistry.BlobClient, repository string, content []byte) (string, error) {
+func upload(ctx context.Context, blobs *azcontainerregistry.BlobClient, repository string,
+	content []byte) (string, error) {
 	start, err := blobs.StartUpload(ctx, repository, nil)
 	if err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 // Command repositories lists the repositories of a registry as a service principal.
 //
-//	AZURE_TENANT_ID=... AZURE_CLIENT_ID=... AZURE_CLIENT_SECRET=... go run ./repositories https://myregistry.azurecr.io
+//	AZURE_TENANT_ID=... AZURE_CLIENT_ID=... AZURE_CLIENT_SECRET=... \
+//	  go run ./repositories https://myregistry.azurecr.io
 package main
 
 import (
@@ -21,7 +22,8 @@ func main() {
 
 func list(ctx context.Context, endpoint string) error {
 	_, own := os.LookupEnv("AZURE_AUTHORITY_HOST")
-	cred, err := azidentity.NewClientSecretCredential(os.Getenv("AZURE_TENANT_ID"), os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_CLIENT_SECRET"),
+	cred, err := azidentity.NewClientSecretCredential(os.Getenv("AZURE_TENANT_ID"), os.Getenv("AZURE_CLIENT_ID"),
+		os.Getenv("AZURE_CLIENT_SECRET"),
 		// An authority other than Microsoft's own is not one that Microsoft vouches for.
 		&azidentity.ClientSecretCredentialOptions{DisableInstanceDiscovery: own})
 	if err != nil {

@@ -24,6 +24,7 @@ func signIn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}})
+	token, err := credential.GetToken(ctx,
+		policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}})
 	return token.Token, err
 }

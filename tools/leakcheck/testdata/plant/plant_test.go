@@ -33,8 +33,10 @@ func TestPlant(t *testing.T) {
 	fmt.Fprintln(os.Stderr, value("stderr"))
 	t.Log(value("testlog"))
 	for i := range 3 {
-		fmt.Println(base64.StdEncoding.EncodeToString([]byte("abc"[:i] + value("base64-"+strings.Repeat("x", i)) + "tail")))
-		fmt.Println(base64.URLEncoding.EncodeToString([]byte("abc"[:i] + value("base64url-"+strings.Repeat("?>", i+3)) + "tail")))
+		fmt.Println(base64.StdEncoding.EncodeToString([]byte("abc"[:i] + value("base64-"+strings.Repeat("x", i)) +
+			"tail")))
+		fmt.Println(base64.URLEncoding.EncodeToString([]byte("abc"[:i] + value("base64url-"+strings.Repeat("?>", i+3)) +
+			"tail")))
 	}
 	fmt.Println("?password=" + url.QueryEscape(value("percent")))
 	quoted, err := json.Marshal(map[string]string{"password": value("json")})
@@ -77,10 +79,12 @@ func TestPlant(t *testing.T) {
 	if err := exec.CommandContext(t.Context(), "true", "--password="+value("argv")).Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := exec.CommandContext(t.Context(), "sh", "-c", `cat >"$0"`, filepath.Join(dir, "of-a-child")).Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), "sh", "-c", `cat >"$0"`,
+		filepath.Join(dir, "of-a-child")).Run(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", `printf %s "$V"; printf %s "$V" >"$0"`, filepath.Join(dir, "of-a-child"))
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `printf %s "$V"; printf %s "$V" >"$0"`,
+		filepath.Join(dir, "of-a-child"))
 	cmd.Env = append(os.Environ(), "V="+value("child"))
 	if _, err := cmd.Output(); err != nil {
 		t.Fatal(err)

@@ -9,9 +9,10 @@ import (
 
 func newCmdClear(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use:     "clear [<registry>]",
-		Short:   "Forget the tokens that are kept",
-		Long:    "Forget the tokens that are kept, for one registry or for all. Without a registry the key\nof this installation goes too. They are good at the registry until they end.",
+		Use:   "clear [<registry>]",
+		Short: "Forget the tokens that are kept",
+		Long: "Forget the tokens that are kept, for one registry or for all. Without a registry the key\nof this " +
+			"installation goes too. They are good at the registry until they end.",
 		Example: "$ acrkit cache clear\n$ acrkit cache clear myregistry",
 		Args:    cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

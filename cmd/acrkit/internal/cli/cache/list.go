@@ -42,7 +42,8 @@ func newCmdList(f *cmdutil.Factory) *cobra.Command {
 	return cmd
 }
 
-func printEntries(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exporter, c *tokencache.Cache, entries []tokencache.Entry, keychain bool) error {
+func printEntries(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exporter, c *tokencache.Cache,
+	entries []tokencache.Entry, keychain bool) error {
 	if exporter != nil {
 		out := []entryJSON{}
 		for _, e := range entries {

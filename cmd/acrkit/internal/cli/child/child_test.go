@@ -58,9 +58,10 @@ func TestUserConfig(t *testing.T) {
 		{name: "nothing", wantDocker: `{` + ours + `}}`, wantPodman: `{` + ours + `}}`},
 		{name: "empty file", docker: " ", wantDocker: `{` + ours + `}}`, wantPodman: `{` + ours + `}}`},
 		{
-			name:       "what is no credential stays",
-			docker:     `{"proxies":{"default":{"httpProxy":"http://p"}},"HttpHeaders":{"X":"y"},"currentContext":"c"}`,
-			wantDocker: `{"HttpHeaders":{"X":"y"},` + ours + `},"currentContext":"c","proxies":{"default":{"httpProxy":"http://p"}}}`, wantPodman: `{` + ours + `}}`,
+			name:   "what is no credential stays",
+			docker: `{"proxies":{"default":{"httpProxy":"http://p"}},"HttpHeaders":{"X":"y"},"currentContext":"c"}`,
+			wantDocker: `{"HttpHeaders":{"X":"y"},` + ours +
+				`},"currentContext":"c","proxies":{"default":{"httpProxy":"http://p"}}}`, wantPodman: `{` + ours + `}}`,
 		},
 		{
 			name: "ours is replaced, in all spellings",
@@ -70,10 +71,12 @@ func TestUserConfig(t *testing.T) {
 			wantDocker: `{` + ours + `}}`, wantPodman: `{` + ours + `}}`,
 		},
 		{
-			name:       "other hosts stay, look-alikes and ports too",
-			docker:     `{"auths":{"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
-			wantDocker: `{` + ours + `,"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
-			wantPodman: `{` + ours + `,"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
+			name:   "other hosts stay, look-alikes and ports too",
+			docker: `{"auths":{"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
+			wantDocker: `{` + ours +
+				`,"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
+			wantPodman: `{` + ours +
+				`,"myregistry.azurecr.io.example":{"auth":"eA=="},"myregistry.azurecr.io:8443":{"auth":"eQ=="}},"credHelpers":{"gcr.io":"gcloud"}}`,
 		},
 		{
 			name:       "the helper for all is one for each other host",
@@ -82,22 +85,26 @@ func TestUserConfig(t *testing.T) {
 			wantPodman: `{"auths":{"gcr.io":{},"ghcr.io":{},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}},"credHelpers":{"gcr.io":"gcloud","ghcr.io":"desktop"}}`,
 		},
 		{
-			name:   "podman's own goes first for podman",
-			docker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"quay.io":{"auth":"cQ=="}}}`, podman: `{"auths":{"ghcr.io":{"auth":"cG9kbWFu"}}}`,
+			name:       "podman's own goes first for podman",
+			docker:     `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"quay.io":{"auth":"cQ=="}}}`,
+			podman:     `{"auths":{"ghcr.io":{"auth":"cG9kbWFu"}}}`,
 			wantDocker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="},"quay.io":{"auth":"cQ=="}}}`,
 			wantPodman: `{"auths":{"ghcr.io":{"auth":"cG9kbWFu"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="},"quay.io":{"auth":"cQ=="}}}`,
 		},
 		{
-			name:   "helm's own goes first for helm",
-			docker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"}}}`, helm: `{"auths":{"ghcr.io":{"auth":"aGVsbQ=="},"myregistry.azurecr.io":{"auth":"b2xk"}},"credHelpers":{"myregistry.azurecr.io":"old"}}`,
+			name:       "helm's own goes first for helm",
+			docker:     `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"}}}`,
+			helm:       `{"auths":{"ghcr.io":{"auth":"aGVsbQ=="},"myregistry.azurecr.io":{"auth":"b2xk"}},"credHelpers":{"myregistry.azurecr.io":"old"}}`,
 			wantDocker: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
 			wantPodman: `{"auths":{"ghcr.io":{"auth":"ZG9ja2Vy"},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
 			wantHelm:   `{"auths":{"ghcr.io":{"auth":"aGVsbQ=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
 		},
 		{
-			name:    "a text of logins goes first",
-			literal: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"b2xk"}}}`, docker: `{"auths":{"ghcr.io":{"auth":"ZmlsZQ=="}}}`,
-			wantDocker: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`, wantPodman: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
+			name:       "a text of logins goes first",
+			literal:    `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"b2xk"}}}`,
+			docker:     `{"auths":{"ghcr.io":{"auth":"ZmlsZQ=="}}}`,
+			wantDocker: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
+			wantPodman: `{"auths":{"ghcr.io":{"auth":"dGV4dA=="},"myregistry.azurecr.io":{"auth":"Y2k6cHc="}}}`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -130,7 +137,8 @@ func TestUserConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{tc.wantDocker, tc.wantPodman, wantHelm}, []string{compact(t, docker), compact(t, auths), compact(t, charts)}); diff != "" {
+			if diff := cmp.Diff([]string{tc.wantDocker, tc.wantPodman, wantHelm},
+				[]string{compact(t, docker), compact(t, auths), compact(t, charts)}); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -152,13 +160,15 @@ func compact(t *testing.T, data []byte) string {
 
 func TestUserConfig_broken(t *testing.T) {
 	for name, content := range map[string]string{
-		"no JSON": `{"auths":{"x":{"auth":"hunter2`, "list": `["hunter2"]`, "auths": `{"auths":"hunter2"}`, "helpers": `{"credHelpers":{"x":7}}`,
+		"no JSON": `{"auths":{"x":{"auth":"hunter2`, "list": `["hunter2"]`, "auths": `{"auths":"hunter2"}`,
+		"helpers":   `{"credHelpers":{"x":7}}`,
 		"too large": `{"x":"` + strings.Repeat("hunter2", 200_000) + `"}`,
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "config.json"), content)
 		_, err := ReadUserConfig(env(envDocker, dir), mustRegistry(t, "myregistry"))
-		if acrkit.CodeOf(err) != acrkit.CodeUsage && !errors.Is(err, acrkit.CodeTooLarge) || !strings.Contains(err.Error(), "config.json") || strings.Contains(err.Error(), "hunter2") {
+		if acrkit.CodeOf(err) != acrkit.CodeUsage && !errors.Is(err, acrkit.CodeTooLarge) ||
+			!strings.Contains(err.Error(), "config.json") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -181,7 +191,8 @@ func TestFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(d.Write(c, reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")}), d.Link(c)); err != nil {
+	if err := errors.Join(d.Write(c, reg, auth.Login{User: "ci", Password: redact.NewSecret("pw")}),
+		d.Link(c)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(d.Path, "contexts", "meta", "x.json")); err != nil {
@@ -280,7 +291,8 @@ func TestRemoveLeftovers_bound(t *testing.T) {
 
 func TestRuntimeDir(t *testing.T) {
 	dir := t.TempDir()
-	for value, want := range map[string]string{dir: dir, "": os.TempDir(), "relative": os.TempDir(), "/does/not/exist": os.TempDir()} {
+	for value, want := range map[string]string{dir: dir, "": os.TempDir(), "relative": os.TempDir(),
+		"/does/not/exist": os.TempDir()} {
 		if got := runtimeDir(env("XDG_RUNTIME_DIR", value)); got != want {
 			t.Errorf("%q: %q, want %q", value, got, want)
 		}
@@ -303,7 +315,9 @@ func TestEnvironment(t *testing.T) {
 }
 
 func FuzzUserConfig(f *testing.F) {
-	for _, s := range []string{`{}`, `{"auths":{"myregistry.azurecr.io":{"auth":"eA=="},"ghcr.io":{}},"credsStore":"x"}`, `{"credHelpers":{"a":"b"}}`, `null`, `[]`, ``} {
+	for _, s := range []string{`{}`,
+		`{"auths":{"myregistry.azurecr.io":{"auth":"eA=="},"ghcr.io":{}},"credsStore":"x"}`,
+		`{"credHelpers":{"a":"b"}}`, `null`, `[]`, ``} {
 		f.Add([]byte(s))
 	}
 	reg, err := acrkit.ParseRegistry("myregistry")

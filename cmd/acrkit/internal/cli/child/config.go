@@ -167,7 +167,8 @@ func parseConfig(data []byte) (doc document, why string) {
 	}
 	maps.DeleteFunc(doc.rest, func(key string, _ json.RawMessage) bool {
 		// In any case, as they are read here and by Docker.
-		return strings.EqualFold(key, "auths") || strings.EqualFold(key, "credHelpers") || strings.EqualFold(key, "credsStore")
+		return strings.EqualFold(key, "auths") || strings.EqualFold(key, "credHelpers") ||
+			strings.EqualFold(key, "credsStore")
 	})
 	return doc, ""
 }

@@ -71,7 +71,8 @@ func runtimeDir(lookup func(string) (string, bool)) string {
 }
 
 func folderError(err error) error {
-	return &acrkit.Error{Op: "make a private folder for the command", Errs: []error{err}, Hint: sentence.Fix(sentence.SetTemporaryFolder, nil)}
+	return &acrkit.Error{Op: "make a private folder for the command", Errs: []error{err},
+		Hint: sentence.Fix(sentence.SetTemporaryFolder, nil)}
 }
 
 // NewFolder makes a folder of mode 0700 in the user's runtime folder, and removes
@@ -109,7 +110,8 @@ func (d *Folder) Environment(env []string, keepSecrets bool) []string {
 		name, _, _ := strings.Cut(v, "=")
 		return name == envDocker || name == envPodman || name == envHelm || name == envLiteral
 	})
-	return append(env, envDocker+"="+d.Path, envPodman+"="+filepath.Join(d.Path, podmanName), envHelm+"="+filepath.Join(d.Path, helmName))
+	return append(env, envDocker+"="+d.Path, envPodman+"="+filepath.Join(d.Path, podmanName), envHelm+"="+
+		filepath.Join(d.Path, helmName))
 }
 
 // Write writes the login for a registry, beside the logins for other hosts, in the
@@ -156,7 +158,8 @@ func (d *Folder) Link(base *UserConfig) error {
 		return folderError(err)
 	}
 	if len(entries) > maxLinks {
-		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "carry over Docker's configuration", Reason: fmt.Sprintf("%q has more than %d entries", own, maxLinks)}
+		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "carry over Docker's configuration",
+			Reason: fmt.Sprintf("%q has more than %d entries", own, maxLinks)}
 	}
 	for _, e := range entries {
 		name := filepath.Join(d.Path, e.Name())
@@ -181,7 +184,8 @@ func (d *Folder) Remove() error {
 			_ = d.lock.Close() // Windows removes no file that is open
 		}
 		if err := os.RemoveAll(d.Path); err != nil {
-			d.err = &acrkit.Error{Op: "remove the credential again", Errs: []error{err}, Hint: sentence.Fix(sentence.RemoveFolder, map[string]string{"dir": shell.Quote(d.Path)})}
+			d.err = &acrkit.Error{Op: "remove the credential again", Errs: []error{err},
+				Hint: sentence.Fix(sentence.RemoveFolder, map[string]string{"dir": shell.Quote(d.Path)})}
 		}
 	})
 	return d.err
@@ -199,7 +203,8 @@ func removeLeftovers(parent string) {
 	for removed < maxLeftovers {
 		entries, err := dir.ReadDir(128)
 		for _, e := range entries {
-			if removed < maxLeftovers && folderName.MatchString(e.Name()) && isLeftover(filepath.Join(parent, e.Name())) {
+			if removed < maxLeftovers && folderName.MatchString(e.Name()) &&
+				isLeftover(filepath.Join(parent, e.Name())) {
 				removed++
 				_ = os.RemoveAll(filepath.Join(parent, e.Name()))
 			}

@@ -22,7 +22,8 @@ func isMine(info fs.FileInfo) bool {
 
 // passedOn are the signals that are passed on to the command. Others reach both, as the
 // terminal's do, or only acrkit, as SIGKILL.
-var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+	syscall.SIGUSR1, syscall.SIGUSR2}
 
 // Signals are caught for a program.
 type Signals struct{ ch chan os.Signal }

@@ -17,7 +17,10 @@ import (
 // Factory returns a factory over buffers, with an environment of its own.
 func Factory(env map[string]string) *cmdutil.Factory {
 	s, _, _, _ := iostreams.Test()
-	return &cmdutil.Factory{IO: s, Now: time.Now, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	return &cmdutil.Factory{IO: s, Now: time.Now, LookupEnv: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	},
 		Global: cmdutil.Global{NoCache: true}} // the cache of who runs the tests is not theirs
 }
 

@@ -21,7 +21,8 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // what listens on loopback none that would be good anywhere else.
 func TestARM(t *testing.T) {
 	dir := t.TempDir()
-	script := "#!/bin/sh\necho \"$*\" >>" + shell.Quote(filepath.Join(dir, "asked")) + "\nprintf '{\"accessToken\":\"t\",\"expires_on\":4102444800}'\n"
+	script := "#!/bin/sh\necho \"$*\" >>" + shell.Quote(filepath.Join(dir, "asked")) +
+		"\nprintf '{\"accessToken\":\"t\",\"expires_on\":4102444800}'\n"
 	if err := os.WriteFile(filepath.Join(dir, "az"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func TestARM(t *testing.T) {
 		if err != nil || os.Remove(filepath.Join(dir, "asked")) != nil {
 			t.Fatal(err)
 		}
-		if strings.Count(string(asked), "\n") != 1 || !strings.Contains(string(asked), "--resource "+resource+"\n") && !strings.Contains(string(asked), "--resource "+resource+" ") {
+		if strings.Count(string(asked), "\n") != 1 || !strings.Contains(string(asked), "--resource "+resource+"\n") &&
+			!strings.Contains(string(asked), "--resource "+resource+" ") {
 			t.Errorf("%s: az was asked %q, want one token for %s", host, asked, resource)
 		}
 		if len(went) != 2 || went[0] != resource || went[1] != resource {

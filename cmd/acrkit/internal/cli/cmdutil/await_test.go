@@ -30,14 +30,16 @@ func TestAwaited(t *testing.T) {
 			if err == nil {
 				resp.Body.Close()
 			}
-			(&Factory{IO: s}).onRetry(mustRegistry(t, "myregistry"))(30*time.Second, &acrkit.Error{Code: acrkit.CodeThrottled, Status: 429})
+			(&Factory{IO: s}).onRetry(mustRegistry(t, "myregistry"))(30*time.Second,
+				&acrkit.Error{Code: acrkit.CodeThrottled, Status: 429})
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			got := errOut.String()
 			if !tty && got != "" {
 				t.Errorf("in a pipe: %q", got)
 			}
-			if tty && (!strings.HasPrefix(got, "waiting for myregistry.azurecr.io\r") || !strings.Contains(got, "\r429 throttled from myregistry.azurecr.io; trying again in 30s\r")) {
+			if tty && (!strings.HasPrefix(got, "waiting for myregistry.azurecr.io\r") ||
+				!strings.Contains(got, "\r429 throttled from myregistry.azurecr.io; trying again in 30s\r")) {
 				t.Errorf("%q", got)
 			}
 		})

@@ -10,7 +10,8 @@ import (
 // Check returns what [diagnose.Doctor] looks at for a registry, with its options
 // and a function that ends it. A credential that cannot be used is part of the check, not
 // an error. arm allows requests to Azure Resource Manager.
-func (f *Factory) Check(ctx context.Context, reg acrkit.Registry, arm bool) (diagnose.Check, *diagnose.Options, func(), error) {
+func (f *Factory) Check(ctx context.Context, reg acrkit.Registry,
+	arm bool) (diagnose.Check, *diagnose.Options, func(), error) {
 	check := diagnose.Check{Registry: reg}
 	fresh := *f
 	fresh.Global.NoCache = true // a cached token does not show whether the credential is still accepted
@@ -29,7 +30,8 @@ func (f *Factory) Check(ctx context.Context, reg acrkit.Registry, arm bool) (dia
 	check.Source, check.Lookups = id.Source, id.Lookups
 	if err == nil {
 		var c *Connection
-		if c, err = f.ConnectAs(id); err == nil { //nolint:contextcheck // an error of making clients is explained without a request
+		if c, err = f.ConnectAs(
+			id); err == nil { //nolint:contextcheck // an error of making clients is explained without a request
 			check.Transport = c.Transport
 			check.Lookups = append(check.Lookups, id.Behind(ctx)...)
 			return check, options, func() { _ = c.Close(); base.CloseIdleConnections() }, nil

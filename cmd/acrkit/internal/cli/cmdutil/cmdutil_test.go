@@ -54,9 +54,12 @@ func TestPrintError(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"}, "acrkit: cannot do it: a; b\uFFFD[31m [ACRK092]\n\ntry: acrkit help\n"},
-		{&acrkit.Error{Code: acrkit.CodeLocked, Op: "do it"}, "acrkit: cannot do it: locked [ACRK007]\n\ntry: acrkit explain ACRK007\n"},
-		{&acrkit.Error{Code: acrkit.CodeLocked, Cause: "ACRK083", Op: "do it"}, "acrkit: cannot do it: locked [ACRK083]\n\ntry: acrkit explain ACRK083\n"},
+		{&acrkit.Error{Op: "do it", Reason: "a\nb\x1b[31m", Hint: "acrkit help"},
+			"acrkit: cannot do it: a; b\uFFFD[31m [ACRK092]\n\ntry: acrkit help\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Op: "do it"},
+			"acrkit: cannot do it: locked [ACRK007]\n\ntry: acrkit explain ACRK007\n"},
+		{&acrkit.Error{Code: acrkit.CodeLocked, Cause: "ACRK083", Op: "do it"},
+			"acrkit: cannot do it: locked [ACRK083]\n\ntry: acrkit explain ACRK083\n"},
 		{Usage("no"), "acrkit: no [ACRK001]\n\ntry: acrkit tag list --help\n"},
 		{errors.New("plain"), "acrkit: plain [ACRK092]\n\ntry: acrkit explain ACRK092\n"},
 		{Exit(3), ""},
@@ -126,9 +129,10 @@ func TestExporter_wrong_usage(t *testing.T) {
 func runExport(t *testing.T, s *iostreams.IOStreams, args []string, data any) error {
 	t.Helper()
 	var e *Exporter
-	cmd := &cobra.Command{Use: "x", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
-		return e.Write(cmd.Context(), s, data)
-	}}
+	cmd := &cobra.Command{Use: "x", SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.Write(cmd.Context(), s, data)
+		}}
 	AddJSONFlags(cmd, &e, []string{"name", "n", "hide"})
 	cmd.SetFlagErrorFunc(FlagError)
 	cmd.SetArgs(args)
@@ -207,8 +211,10 @@ func TestFactory_Connect_hints_at_the_real_login_server(t *testing.T) {
 		plain      bool
 	}{
 		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
-		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", token("myregistry.azurecr.io.evil.example"), false},
-		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io", map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, false},
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ",
+			token("myregistry.azurecr.io.evil.example"), false},
+		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io",
+			map[string]string{"ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, false},
 		{"myregistry.azurecr.io.evil.example", "export ACR_NAME=myregistry.azurecr.io ", nil, true},
 		{"myregistry.azurecr.cn-login.example", "export ACR_NAME=myregistry.azurecr.io ", nil, false},
 		{"myregistry.azurecr.us.evil.example:8443", "export ACR_NAME=myregistry.azurecr.us ", nil, false},
@@ -274,21 +280,35 @@ func TestExplain(t *testing.T) {
 		reason, hint string
 	}{
 		{"right_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: required}, "",
-			`the token "ci-pull" does not have metadata/read on "team/app"`, "az acr scope-map update --registry myregistry --name SCOPE_MAP --add-repository team/app metadata/read"},
-		{"right_of_token_on_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: required}, "",
+			`the token "ci-pull" does not have metadata/read on "team/app"`,
+			"az acr scope-map update --registry myregistry --name SCOPE_MAP --add-repository team/app metadata/read"},
+		{"right_of_token_on_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope,
+			Required: required}, "",
 			"does not have", "acrkit whoami --registry localhost:5443 --repository team/app"},
-		{"catalog_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope, Required: acrkit.CatalogScope()}, "",
+		{"catalog_of_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeInsufficientScope,
+			Required: acrkit.CatalogScope()}, "",
 			`only with a scope map on "*"`, "acrkit whoami"},
-		{"rejected_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az acr token show --registry myregistry --name ci-pull"},
-		{"rejected_token_with_an_odd_name", acr, auth.ScopedToken("a;rm -rf x", "pw"), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "acrkit whoami --registry myregistry.azurecr.io"},
-		{"rejected_service_principal", acr, sp, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted", "az ad app credential list"},
-		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "no credential was found", "acrkit login myregistry.azurecr.io"},
-		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another", &acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another", "export ACR_NAME="},
-		{"unreachable", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone"}, "", "gone", "curl "},
-		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Cause: cause.ProxyUnreachable, Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},
-		{"certificate_of_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeTLS, Reason: "bad"}, "", "bad", "export SSL_CERT_FILE="},
+		{"rejected_token", acr, token, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"},
+			"", "not accepted", "az acr token show --registry myregistry --name ci-pull"},
+		{"rejected_token_with_an_odd_name", acr, auth.ScopedToken("a;rm -rf x", "pw"), "",
+			&acrkit.Error{Code: acrkit.CodeCredentialRejected, Reason: "not accepted"}, "", "not accepted",
+			"acrkit whoami --registry myregistry.azurecr.io"},
+		{"rejected_service_principal", acr, sp, "", &acrkit.Error{Code: acrkit.CodeCredentialRejected,
+			Reason: "not accepted"}, "", "not accepted", "az ad app credential list"},
+		{"anonymous_refused", acr, auth.Anonymous(), "", &acrkit.Error{Code: acrkit.CodeCredentialRejected},
+			acrkit.CodeCredentialMissing, "no credential was found", "acrkit login myregistry.azurecr.io"},
+		{"anonymous_refused_with_note", acr, auth.Anonymous(), "it is for another",
+			&acrkit.Error{Code: acrkit.CodeCredentialRejected}, acrkit.CodeCredentialMissing, "it is for another",
+			"export ACR_NAME="},
+		{"unreachable", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Reason: "gone"}, "",
+			"gone", "curl "},
+		{"proxy", acr, token, "", &acrkit.Error{Code: acrkit.CodeUnavailable, Cause: cause.ProxyUnreachable,
+			Reason: "gone", Hint: "check HTTPS_PROXY and NO_PROXY"}, "", "gone", "check HTTPS_PROXY"},
+		{"certificate_of_emulator", local, token, "", &acrkit.Error{Code: acrkit.CodeTLS, Reason: "bad"}, "", "bad",
+			"export SSL_CERT_FILE="},
 		{"firewall", acr, token, "", &acrkit.Error{Code: acrkit.CodeDenied, Reason: "no"}, "", "no", "az acr show"},
-		{"not_found", acr, token, "", &acrkit.Error{Code: acrkit.CodeNotFound, Reason: "no"}, "", "no", "acrkit repo list myregistry.azurecr.io"},
+		{"not_found", acr, token, "", &acrkit.Error{Code: acrkit.CodeNotFound, Reason: "no"}, "", "no",
+			"acrkit repo list myregistry.azurecr.io"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &Connection{Identity: IdentityOf(tc.reg, tc.cred)}
@@ -310,7 +330,8 @@ func TestExplain(t *testing.T) {
 
 func TestIsDiskFull(t *testing.T) {
 	for err, want := range map[error]bool{
-		fmt.Errorf("write: %w", syscall.ENOSPC): true, syscall.EDQUOT: true, syscall.EFBIG: true, syscall.EIO: false, errors.New("no space"): false,
+		fmt.Errorf("write: %w", syscall.ENOSPC): true, syscall.EDQUOT: true, syscall.EFBIG: true, syscall.EIO: false,
+		errors.New("no space"): false,
 	} {
 		if got := IsDiskFull(err); got != want {
 			t.Errorf("%v: %t", err, got)

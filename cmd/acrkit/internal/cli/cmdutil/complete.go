@@ -22,7 +22,8 @@ const (
 // by commas, with those that it does not hold yet.
 func CompleteListFlag(cmd *cobra.Command, flag string, words []string) {
 	//nolint:errcheck // the flag was defined before
-	cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+	cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, word string) ([]string,
+		cobra.ShellCompDirective) {
 		prefix := word[:strings.LastIndexByte(word, ',')+1]
 		var out []string
 		for _, w := range words {

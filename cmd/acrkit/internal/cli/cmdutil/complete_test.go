@@ -26,9 +26,13 @@ func completed(t *testing.T, serve http.HandlerFunc) []string {
 		serve(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	env := map[string]string{"ACR_NAME": srv.Listener.Addr().String(), "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "made-up-password"}
+	env := map[string]string{"ACR_NAME": srv.Listener.Addr().String(), "ACR_TOKEN_NAME": "ci",
+		"ACR_TOKEN_PASSWORD": "made-up-password"}
 	streams, _, _, _ := iostreams.Test()
-	f := &Factory{IO: streams, Now: time.Now, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	f := &Factory{IO: streams, Now: time.Now, LookupEnv: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	},
 		Global: Global{NoCache: true, PlainHTTP: true}}
 	cmd := &cobra.Command{}
 	cmd.SetContext(t.Context())

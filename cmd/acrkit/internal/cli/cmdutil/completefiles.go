@@ -38,7 +38,9 @@ func CompleteFiles(root *cobra.Command) {
 }
 
 func takesFile(use string) bool {
-	return slices.ContainsFunc([]string{"<file>", "-- <command>"}, func(s string) bool { return strings.Contains(use, s) })
+	return slices.ContainsFunc([]string{"<file>", "-- <command>"}, func(s string) bool {
+		return strings.Contains(use, s)
+	})
 }
 
 func directive(d cobra.ShellCompDirective) cobra.CompletionFunc {

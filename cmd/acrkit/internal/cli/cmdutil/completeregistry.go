@@ -22,7 +22,8 @@ func CompleteRepositories(f *Factory) cobra.CompletionFunc {
 // CompleteRepositoryFlag is [CompleteRepositories] for the value of a flag.
 func CompleteRepositoryFlag(cmd *cobra.Command, f *Factory, flag string) {
 	//nolint:errcheck // the flag was defined before
-	cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+	cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, word string) ([]string,
+		cobra.ShellCompDirective) {
 		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp
 	})
 }
@@ -67,19 +68,21 @@ func (f *Factory) tags(cmd *cobra.Command, name, tag string) []string {
 	if err != nil || ref.Name == "" {
 		return nil
 	}
-	return f.listed(cmd, ref.Registry, name+":", name+":"+tag, func(ctx context.Context, c *registry.Client) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
-			for t, err := range c.Tags(ctx, ref.Name, nil) {
-				if !yield(t.Name, err) {
-					return
+	return f.listed(cmd, ref.Registry, name+":", name+":"+tag,
+		func(ctx context.Context, c *registry.Client) iter.Seq2[string, error] {
+			return func(yield func(string, error) bool) {
+				for t, err := range c.Tags(ctx, ref.Name, nil) {
+					if !yield(t.Name, err) {
+						return
+					}
 				}
 			}
-		}
-	})
+		})
 }
 
 // listed returns the names of a registry that a shell is offered for word.
-func (f *Factory) listed(cmd *cobra.Command, reg acrkit.Registry, prefix, word string, list func(context.Context, *registry.Client) iter.Seq2[string, error]) []string {
+func (f *Factory) listed(cmd *cobra.Command, reg acrkit.Registry, prefix, word string,
+	list func(context.Context, *registry.Client) iter.Seq2[string, error]) []string {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
 	defer cancel()
 	c, err := f.Connect(ctx, reg)

@@ -64,7 +64,8 @@ func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
 	}
 	t, err := auth.NewTransport(reg.Host(), id.Credential, &auth.Options{
-		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now, Tokens: f.finder().Tokens(),
+		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now,
+		Tokens: f.finder().Tokens(),
 	})
 	if err != nil {
 		id.plainHTTP = f.Global.PlainHTTP

@@ -81,7 +81,8 @@ func PrintDiagnosis(s *iostreams.IOStreams, d diagnose.Diagnosis) error {
 	case d.Confidence == diagnose.CannotTell:
 		pairs = append(pairs, [2]string{"cause", "cannot tell"}, [2]string{"class", string(d.Code) + " " + title})
 	default:
-		pairs = append(pairs, [2]string{"cause", string(d.Code) + " " + title}, [2]string{"confidence", string(d.Confidence)})
+		pairs = append(pairs, [2]string{"cause", string(d.Code) + " " + title},
+			[2]string{"confidence", string(d.Confidence)})
 	}
 	for _, m := range d.Missing {
 		pairs = append(pairs, [2]string{"missing", m.String()})

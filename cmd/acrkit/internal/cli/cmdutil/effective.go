@@ -10,7 +10,8 @@ import (
 // it is known: where Docker's configuration may decide, after the first token.
 type Effective struct {
 	auth.Status
-	Source string            // where it came from: the variables, acrkit's store, a file of Docker; "" where that is not decided
+	// where it came from: the variables, acrkit's store, a file of Docker; "" where that is not decided
+	Source string
 	Login  *find.StoredLogin // the login of acrkit's store that it is; nil = it is none
 }
 
@@ -61,7 +62,9 @@ func (c *Connection) effective(s auth.Status) Effective {
 // Undecided reports whether no credential was used: none was needed yet, or a place
 // failed that had to be asked.
 func (e Effective) Undecided() bool {
-	return e.Credential != nil && (e.Credential.Kind() == auth.KindChain || e.Credential.Kind() == auth.KindDockerConfig || e.Credential.Kind() == auth.KindByRepository)
+	return e.Credential != nil &&
+		(e.Credential.Kind() == auth.KindChain || e.Credential.Kind() == auth.KindDockerConfig ||
+			e.Credential.Kind() == auth.KindByRepository)
 }
 
 // Repositories returns what one of several credentials is for: "team/*" of a login

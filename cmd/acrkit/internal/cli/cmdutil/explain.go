@@ -45,7 +45,8 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		}
 	case who.Undecided() && e.Status == 0 && asked(err):
 		// A place failed that had to be asked. acrkit's own login has priority over it.
-		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed || e.Cause == cause.DockerConfigBroken {
+		if e.Hint == "" || e.Cause == cause.HelperMissing || e.Cause == cause.HelperFailed ||
+			e.Cause == cause.DockerConfigBroken {
 			out.Hint = fix(sentence.LoginFirst)
 		}
 	case e.Code == acrkit.CodeCredentialRejected:
@@ -96,7 +97,8 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 
 // fix returns a fix with what is known of the connection, towards a host.
 func (c *Connection) fix(key sentence.FixKey, host string) string {
-	return sentence.Fix(key, map[string]string{"host": host, "name": c.Registry.Name(), "scheme": c.scheme(), "repository": c.Repository})
+	return sentence.Fix(key, map[string]string{"host": host, "name": c.Registry.Name(), "scheme": c.scheme(),
+		"repository": c.Repository})
 }
 
 func (id Identity) scheme() string {
@@ -139,7 +141,8 @@ func rejectedHint(c *Connection, who Effective) string {
 		}
 		place := who.place()
 		if len(place.Variables) > 0 { // no login is written there
-			return "unset " + strings.Join(place.Variables, " ") + "    # and log in: " + c.fix(sentence.Login, reg.Host())
+			return "unset " + strings.Join(place.Variables, " ") + "    # and log in: " +
+				c.fix(sentence.Login, reg.Host())
 		}
 		if place.Place.IsPodman() {
 			return c.fix(sentence.LoginForPodman, reg.Host())

@@ -17,7 +17,8 @@ func TestGivenFlags(t *testing.T) {
 	cmd.Flags().StringArray("hostname", nil, "")
 	cmd.Flags().Bool("memory", false, "")
 	cmd.Flags().Bool("rate-limits", true, "")
-	cmd.SetArgs([]string{"--addr", "a:1", "--data", "two words", "--hostname", "b", "--hostname", "a", "--memory", "--rate-limits=false"})
+	cmd.SetArgs([]string{"--addr", "a:1", "--data", "two words", "--hostname", "b", "--hostname", "a", "--memory",
+		"--rate-limits=false"})
 	if err := cmd.Execute(); err != nil {
 		t.Fatal(err)
 	}

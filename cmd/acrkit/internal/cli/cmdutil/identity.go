@@ -13,7 +13,8 @@ import (
 // environment and the store hold, the next two a place, the rest a way to sign in
 // that is only taken on request, except GitHub's.
 var AuthKinds = []string{
-	string(auth.KindScopedToken), string(auth.KindRefreshToken), string(auth.KindServicePrincipal), string(auth.KindCertificate),
+	string(auth.KindScopedToken), string(auth.KindRefreshToken), string(auth.KindServicePrincipal),
+	string(auth.KindCertificate),
 	string(auth.KindAdminUser), string(auth.KindUserPassword),
 	find.KindStore, string(auth.KindDockerConfig),
 	find.KindGitHubOIDC, string(auth.KindAzureCLI), string(auth.KindManagedIdentity), string(auth.KindAnonymous),
@@ -37,7 +38,8 @@ func IdentityOf(reg acrkit.Registry, cred auth.Credential) Identity {
 
 // finder looks for credentials as the command does.
 func (f *Factory) finder() *find.Finder {
-	return &find.Finder{LookupEnv: f.LookupEnv, Now: f.Now, Kind: f.Global.Auth, AskedBy: "--auth ", Docker: f.dockerConfig, NoCache: f.Global.NoCache}
+	return &find.Finder{LookupEnv: f.LookupEnv, Now: f.Now, Kind: f.Global.Auth, AskedBy: "--auth ",
+		Docker: f.dockerConfig, NoCache: f.Global.NoCache}
 }
 
 // Identity finds the credential for a registry: what --auth names, else a complete

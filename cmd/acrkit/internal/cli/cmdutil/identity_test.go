@@ -50,29 +50,46 @@ func TestFactory_Identity(t *testing.T) {
 		{"token_before_service_principal", both, "", reg, auth.KindScopedToken, "", "", ""},
 		{"forced_service_principal", both, "service-principal", reg, auth.KindServicePrincipal, "", "", ""},
 		{"forced_anonymous", both, "anonymous", reg, auth.KindAnonymous, "", "", ""},
-		{"forced_kind_that_is_not_there", token, "refresh-token", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io ACR_REFRESH_TOKEN=…"},
-		{"forced_store_without_a_login", token, "store", reg, "", acrkit.CodeCredentialMissing, "", "acrkit login myregistry.azurecr.io"},
-		{"forced_docker", with(token, "HOME", "/does/not/exist"), "docker-config", reg, auth.KindDockerConfig, "", "", ""},
+		{"forced_kind_that_is_not_there", token, "refresh-token", reg, "", acrkit.CodeCredentialMissing, "",
+			"export ACR_NAME=myregistry.azurecr.io ACR_REFRESH_TOKEN=…"},
+		{"forced_store_without_a_login", token, "store", reg, "", acrkit.CodeCredentialMissing, "",
+			"acrkit login myregistry.azurecr.io"},
+		{"forced_docker", with(token, "HOME", "/does/not/exist"), "docker-config", reg, auth.KindDockerConfig,
+			"", "", ""},
 		{"forced_azure_cli", token, "azure-cli", reg, auth.KindAzureCLI, "", "", ""},
 		{"forced_managed_identity", token, "managed-identity", reg, auth.KindManagedIdentity, "", "", ""},
-		{"forced_certificate_that_is_not_there", both, "certificate", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
+		{"forced_certificate_that_is_not_there", both, "certificate", reg, "", acrkit.CodeUsage, "",
+			"export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
 		{"for_another_registry", token, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
-		{"half_for_another_registry", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
-		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=other.azurecr.io"},
+		{"half_for_another_registry", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", other,
+			auth.KindChain, "", "myregistry.azurecr.io", ""},
+		{"forced_for_another_registry", token, "scoped-token", other, "", acrkit.CodeCredentialMissing, "",
+			"export ACR_NAME=other.azurecr.io"},
 		{"without_ACR_NAME", noName, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io"},
-		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
-		{"two_passwords", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "x", "ACR_TOKEN_PASSWORD_FILE": "x"}, "", reg, "", acrkit.CodeUsage, "", "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE"},
-		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous, "", "", ""},
-		{"half_of_AZURE", map[string]string{"ACR_NAME": "myregistry", "AZURE_CLIENT_ID": "c"}, "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
-		{"half_of_AZURE_that_is_for_other_programs", map[string]string{"AZURE_CLIENT_ID": "c"}, "", reg, auth.KindChain, "", "ACR_NAME is not set", ""},
+		{"half", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, "", reg, "", acrkit.CodeUsage, "",
+			"export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
+		{"two_passwords", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "x",
+			"ACR_TOKEN_PASSWORD_FILE": "x"}, "", reg, "", acrkit.CodeUsage, "",
+			"unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE"},
+		{"half_and_forced_anonymous", map[string]string{"ACR_TOKEN_NAME": "ci"}, "anonymous", reg, auth.KindAnonymous,
+			"", "", ""},
+		{"half_of_AZURE", map[string]string{"ACR_NAME": "myregistry", "AZURE_CLIENT_ID": "c"}, "", reg, "",
+			acrkit.CodeUsage, "",
+			"export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…"},
+		{"half_of_AZURE_that_is_for_other_programs", map[string]string{"AZURE_CLIENT_ID": "c"}, "", reg, auth.KindChain,
+			"", "ACR_NAME is not set", ""},
 		{"github", job, "", reg, auth.KindServicePrincipal, "", "", ""},
 		{"github_forced", job, "github-oidc", reg, auth.KindServicePrincipal, "", "", ""},
-		{"github_behind_a_token", with(job, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "pw"), "", reg, auth.KindScopedToken, "", "", ""},
-		{"github_behind_half_a_token", with(job, "ACR_TOKEN_NAME", "ci"), "", reg, "", acrkit.CodeUsage, "", "export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
-		{"github_behind_a_secret", with(job, "AZURE_CLIENT_SECRET", "s"), "", reg, auth.KindServicePrincipal, "", "", ""},
+		{"github_behind_a_token", with(job, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "pw"), "", reg,
+			auth.KindScopedToken, "", "", ""},
+		{"github_behind_half_a_token", with(job, "ACR_TOKEN_NAME", "ci"), "", reg, "", acrkit.CodeUsage, "",
+			"export ACR_NAME=myregistry.azurecr.io ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…"},
+		{"github_behind_a_secret", with(job, "AZURE_CLIENT_SECRET", "s"), "", reg, auth.KindServicePrincipal,
+			"", "", ""},
 		{"github_for_another_registry", job, "", other, auth.KindChain, "", "myregistry.azurecr.io", ""},
 		{"github_without_ACR_NAME", with(job, "ACR_NAME", ""), "", reg, auth.KindChain, "", "ACR_NAME", ""},
-		{"github_forced_outside_a_job", both, "github-oidc", reg, "", acrkit.CodeCredentialMissing, "", "export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"},
+		{"github_forced_outside_a_job", both, "github-oidc", reg, "", acrkit.CodeCredentialMissing, "",
+			"export ACR_NAME=myregistry.azurecr.io AZURE_TENANT_ID=… AZURE_CLIENT_ID=…"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := factory(tc.env)
@@ -87,7 +104,8 @@ func TestFactory_Identity(t *testing.T) {
 				}
 				return
 			}
-			if id.Credential.Kind() != tc.want || !strings.Contains(id.Note, tc.note) || (tc.note == "") != (id.Note == "") {
+			if id.Credential.Kind() != tc.want || !strings.Contains(id.Note, tc.note) ||
+				(tc.note == "") != (id.Note == "") {
 				t.Errorf("%s, note %q", id.Credential.Kind(), id.Note)
 			}
 		})
@@ -127,19 +145,24 @@ func allPlaces() []place {
 		}
 	}
 	entry := func(user string) string {
-		return fmt.Sprintf(`{"auths":{"myregistry.azurecr.io":{"auth":%q}}}`, base64.StdEncoding.EncodeToString([]byte(user+":pw")))
+		return fmt.Sprintf(`{"auths":{"myregistry.azurecr.io":{"auth":%q}}}`,
+			base64.StdEncoding.EncodeToString([]byte(user+":pw")))
 	}
 	return []place{
-		{"token variables", `token "env"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD", set("ACR_TOKEN_NAME", "env", "ACR_TOKEN_PASSWORD", "pw")},
+		{"token variables", `token "env"`, "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD",
+			set("ACR_TOKEN_NAME", "env", "ACR_TOKEN_PASSWORD", "pw")},
 		{"refresh token variable", "ACR refresh token", "ACR_REFRESH_TOKEN", set("ACR_REFRESH_TOKEN", "opaque")},
-		{"AZURE variables", "service principal c", "AZURE_CLIENT_SECRET", set("AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_CLIENT_SECRET", "s", "AZURE_AUTHORITY_HOST", "https://login.example/")},
+		{"AZURE variables", "service principal c", "AZURE_CLIENT_SECRET",
+			set("AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_CLIENT_SECRET", "s", "AZURE_AUTHORITY_HOST",
+				"https://login.example/")},
 		{"store", `token "stored"`, "acrkit's store", func(t *testing.T, dir string, env map[string]string) {
 			env[store.EnvDir], env[store.EnvKeyring] = filepath.Join(dir, "store"), "off"
 			s, err := factory(env).Store()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Put(t.Context(), store.Login{Registry: "myregistry.azurecr.io", Kind: "scoped-token", User: "stored", Secret: redact.NewSecret("pw")}); err != nil {
+			if _, err := s.Put(t.Context(), store.Login{Registry: "myregistry.azurecr.io", Kind: "scoped-token",
+				User: "stored", Secret: redact.NewSecret("pw")}); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -183,7 +206,8 @@ func TestFactory_Identity_precedence(t *testing.T) {
 				outcomes := map[string]auth.Outcome{}
 				for _, l := range c.Places(t.Context(), scope, nil) {
 					for _, p := range places {
-						if strings.Contains(l.Source, p.from) && l.Outcome != auth.OutcomeNotSet && l.Outcome != auth.OutcomeNotAvailable {
+						if strings.Contains(l.Source, p.from) && l.Outcome != auth.OutcomeNotSet &&
+							l.Outcome != auth.OutcomeNotAvailable {
 							outcomes[p.name] = l.Outcome
 						}
 					}
@@ -214,7 +238,8 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 		t.Fatal(err)
 	}
 	for repo, user := range map[string]string{"team/*": "team", "team/app": "app"} {
-		if _, err := s.Put(t.Context(), store.Login{Registry: "myregistry.azurecr.io", Repository: repo, Kind: "scoped-token", User: user, Secret: redact.NewSecret("pw")}); err != nil {
+		if _, err := s.Put(t.Context(), store.Login{Registry: "myregistry.azurecr.io", Repository: repo,
+			Kind: "scoped-token", User: user, Secret: redact.NewSecret("pw")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -223,7 +248,8 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for repo, want := range map[string]string{"team/app": `token "app"`, "team/other": `token "team"`, "else": `user "docker"`} {
+	for repo, want := range map[string]string{"team/app": `token "app"`, "team/other": `token "team"`,
+		"else": `user "docker"`} {
 		scope := acrkit.RepositoryScope(repo, acrkit.ContentRead)
 		if _, err := c.Transport.Login(t.Context(), scope); err != nil {
 			t.Fatal(err)
@@ -239,7 +265,8 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 			outcomes[strings.Split(name, " ")[0]] = l.Outcome
 		}
 	}
-	if diff := cmp.Diff(map[string]auth.Outcome{`"team/app"`: auth.OutcomeUsed, `"team/*"`: auth.OutcomeNotTried, "": auth.OutcomeShadowed}, outcomes); diff != "" {
+	if diff := cmp.Diff(map[string]auth.Outcome{`"team/app"`: auth.OutcomeUsed, `"team/*"`: auth.OutcomeNotTried,
+		"": auth.OutcomeShadowed}, outcomes); diff != "" {
 		t.Error(diff)
 	}
 	if !c.OnlyParts() {
@@ -257,7 +284,8 @@ func TestFactory_Identity_logins_for_repositories(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Transport.Login(t.Context(), acrkit.RepositoryScope("else", acrkit.ContentRead)); !errors.Is(err, acrkit.CodeCredentialMissing) {
+	if _, err := c.Transport.Login(t.Context(), acrkit.RepositoryScope("else", acrkit.ContentRead)); !errors.Is(err,
+		acrkit.CodeCredentialMissing) {
 		t.Errorf("--auth store falls through: %v", err)
 	}
 }
@@ -292,11 +320,13 @@ func TestFactory_Identity_broken_places(t *testing.T) {
 	scope := acrkit.CatalogScope()
 	_, err = c.Transport.Login(t.Context(), scope)
 	e, ok := errors.AsType[*acrkit.Error](Explain(t.Context(), c, err))
-	if !ok || e.Code != acrkit.CodeUsage || !strings.Contains(e.Error(), brokenDocker) || !strings.HasPrefix(e.Hint, "acrkit login myregistry.azurecr.io") {
+	if !ok || e.Code != acrkit.CodeUsage || !strings.Contains(e.Error(), brokenDocker) ||
+		!strings.HasPrefix(e.Hint, "acrkit login myregistry.azurecr.io") {
 		t.Errorf("a broken config.json: %v\nhint %q", err, e.Hint)
 	}
 	places := c.Places(t.Context(), scope, err)
-	if last := places[len(places)-1]; last.Outcome != auth.OutcomeFailed || !strings.Contains(last.Source, brokenDocker) {
+	if last := places[len(places)-1]; last.Outcome != auth.OutcomeFailed ||
+		!strings.Contains(last.Source, brokenDocker) {
 		t.Errorf("%+v", places)
 	}
 	env[store.EnvDir] = brokenStore

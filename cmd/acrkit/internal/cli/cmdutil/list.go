@@ -11,7 +11,8 @@ import (
 // PrintList writes a list: row by row as it comes where a person or a pipe
 // reads, whole where it becomes JSON, so that half a list never looks like one.
 // It returns how many items there were.
-func PrintList[T, J any](ctx context.Context, s *iostreams.IOStreams, e *Exporter, items iter.Seq2[T, error], header []string, row func(T) []string, object func(T) J) (int, error) {
+func PrintList[T, J any](ctx context.Context, s *iostreams.IOStreams, e *Exporter, items iter.Seq2[T, error],
+	header []string, row func(T) []string, object func(T) J) (int, error) {
 	n := 0
 	if e != nil {
 		var all []T

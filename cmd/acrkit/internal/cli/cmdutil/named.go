@@ -16,8 +16,9 @@ func (f *Factory) Registry(arg string) (acrkit.Registry, error) {
 			return acrkit.ParseRegistry(name)
 		}
 	}
-	return acrkit.Registry{}, &acrkit.Error{Code: acrkit.CodeUsage, Reason: "no registry is named, and ACR_NAME is not set",
-		Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
+	return acrkit.Registry{},
+		&acrkit.Error{Code: acrkit.CodeUsage, Reason: "no registry is named, and ACR_NAME is not set",
+			Hint: sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})}
 }
 
 // RepositoryFlag reads the value of --repository, a name with or without its registry
@@ -35,7 +36,8 @@ func (f *Factory) RepositoryFlag(value, arg string) (acrkit.Registry, string, er
 			return acrkit.Registry{}, "", err
 		}
 		if ref.Target() != "" {
-			return acrkit.Registry{}, "", Usage("--repository %q names a tag or a digest; give the repository alone", value)
+			return acrkit.Registry{}, "",
+				Usage("--repository %q names a tag or a digest; give the repository alone", value)
 		}
 		if !ref.Registry.IsZero() && arg == "" {
 			arg = ref.Registry.Host()
@@ -70,8 +72,10 @@ func (f *Factory) Reference(arg string) (acrkit.Reference, error) {
 // be a registry's short name, as other arguments take it.
 func (f *Factory) nameRegistry(arg string) string {
 	name, rest, found := strings.Cut(arg, "/")
-	if reg, err := acrkit.ParseRegistry(name); found && f.running != "" && err == nil && reg.IsACR() && !strings.ContainsRune(name, '.') {
-		return sentence.Fix(sentence.NameHost, map[string]string{"command": f.running, "name": name, "repository": rest})
+	if reg, err := acrkit.ParseRegistry(name); found && f.running != "" && err == nil && reg.IsACR() &&
+		!strings.ContainsRune(name, '.') {
+		return sentence.Fix(sentence.NameHost, map[string]string{"command": f.running, "name": name,
+			"repository": rest})
 	}
 	return sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})
 }

@@ -44,7 +44,8 @@ func dockerLookups(s auth.Status, err error) []auth.Lookup {
 		lookups = report.Lookups
 	}
 	if lookups == nil && s.Credential.Kind() == auth.KindAnonymous {
-		lookups = []auth.Lookup{{Source: string(auth.KindAnonymous), Kind: auth.KindAnonymous, Outcome: auth.OutcomeUsed}}
+		lookups = []auth.Lookup{{Source: string(auth.KindAnonymous), Kind: auth.KindAnonymous,
+			Outcome: auth.OutcomeUsed}}
 	}
 	return lookups
 }
@@ -107,7 +108,8 @@ func (f *Factory) afterEnvironment(reg acrkit.Registry) func(context.Context) []
 // afterStore looks at Docker's configuration.
 func (f *Factory) afterStore(reg acrkit.Registry) func(context.Context) []auth.Lookup {
 	return func(context.Context) []auth.Lookup {
-		t, err := auth.NewTransport(reg.Host(), f.dockerConfig(), &auth.Options{CustomLoginServer: f.customLoginServer(reg)})
+		t, err := auth.NewTransport(reg.Host(), f.dockerConfig(),
+			&auth.Options{CustomLoginServer: f.customLoginServer(reg)})
 		if err != nil {
 			return nil // the host is refused, which is reported elsewhere
 		}

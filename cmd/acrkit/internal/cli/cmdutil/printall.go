@@ -7,7 +7,8 @@ import (
 )
 
 // PrintAll prints a list that was read whole.
-func PrintAll[T any](ctx context.Context, s *iostreams.IOStreams, e *Exporter, all []T, header []string, row func(T) []string) error {
+func PrintAll[T any](ctx context.Context, s *iostreams.IOStreams, e *Exporter, all []T, header []string,
+	row func(T) []string) error {
 	items := func(yield func(T, error) bool) {
 		for _, x := range all {
 			if !yield(x, nil) {

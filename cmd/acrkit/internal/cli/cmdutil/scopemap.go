@@ -37,7 +37,8 @@ func ReadScopeMap(path string, in io.Reader) (scopemap.Map, error) {
 	}
 	m, err := parseScopeMap(data)
 	if err != nil {
-		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err), Errs: []error{err},
+		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: firstReasons(err),
+			Errs: []error{err},
 			Hint: sentence.Draft(sentence.SaveScopeMap, nil)}
 	}
 	return m, nil

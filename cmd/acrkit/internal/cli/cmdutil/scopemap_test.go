@@ -11,7 +11,8 @@ import (
 )
 
 func TestReadScopeMap(t *testing.T) {
-	const lines = "repositories/team/app/content/read\nrepositories/team/app/metadata/read\nrepositories/team/web/metadata/read\nrepositories/lib/*/metadata/read\ngateway/edge/config/read"
+	const lines = "repositories/team/app/content/read\nrepositories/team/app/metadata/read\n" +
+		"repositories/team/web/metadata/read\nrepositories/lib/*/metadata/read\ngateway/edge/config/read"
 	quoted := `["` + strings.ReplaceAll(lines, "\n", `","`) + `"]`
 	for _, tc := range []struct{ name, in, err string }{
 		{"lines", "# the map of ci-pull\n\n  " + strings.ReplaceAll(lines, "\n", "\r\n  ") + "\n", ""},

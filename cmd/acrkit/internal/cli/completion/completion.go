@@ -64,7 +64,8 @@ func run(_ context.Context, opts *Options) error {
 	if err := opts.Root.GenBashCompletionV2(&script, true); err != nil {
 		return err
 	}
-	_, err := io.WriteString(opts.IO.Out, strings.ReplaceAll(script.String(), "_filedir", "__acrkit_filedir")+withoutPackage)
+	_, err := io.WriteString(opts.IO.Out,
+		strings.ReplaceAll(script.String(), "_filedir", "__acrkit_filedir")+withoutPackage)
 	return err
 }
 

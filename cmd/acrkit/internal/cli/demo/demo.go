@@ -95,7 +95,9 @@ func run(ctx context.Context, opts *Options) (err error) {
 	}
 	p.line("")
 	p.line("Done in %.1f s. What made Microsoft's client take a token's name and password:", now().Sub(start).Seconds())
-	p.line("   client, err := azureauth.NewContainerRegistryClient(\"myregistry.azurecr.io\", auth.ScopedToken(name, password), nil)")
+	p.line(
+		"   client, err := azureauth.NewContainerRegistryClient(\"myregistry.azurecr.io\", auth.ScopedToken(name, " +
+			"password), nil)")
 	if !opts.Keep {
 		p.line("With --keep the registry goes on running, to play with.")
 		return p.err

@@ -112,7 +112,8 @@ func TestDemo_keep(t *testing.T) {
 		t.Error(err)
 	}
 	// HTTP and TLS share the port, so that this needs no certificate.
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+strings.Replace(env["ACR_NAME"], "localhost", "127.0.0.1", 1)+"/v2/", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+
+		strings.Replace(env["ACR_NAME"], "localhost", "127.0.0.1", 1)+"/v2/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,9 @@ func TestSteps_must(t *testing.T) {
 		prepare func(context.Context, *stage) error
 		step    int
 	}{
-		{"no role to push", func(ctx context.Context, s *stage) error { return s.registry.RemoveRoles(ctx, clientID) }, 0},
+		{"no role to push", func(ctx context.Context, s *stage) error {
+			return s.registry.RemoveRoles(ctx, clientID)
+		}, 0},
 		{"catalog not refused", func(ctx context.Context, s *stage) error {
 			return s.exchangeScopeMap(ctx, "_repositories_pull_metadata_read")
 		}, 4},
@@ -179,7 +182,9 @@ func TestSteps_must(t *testing.T) {
 			_, err := s.token(ctx, browseToken, "_repositories_push")
 			return err
 		}, 6},
-		{"principal without a role", func(ctx context.Context, s *stage) error { return s.registry.RemoveRoles(ctx, clientID) }, 7},
+		{"principal without a role", func(ctx context.Context, s *stage) error {
+			return s.registry.RemoveRoles(ctx, clientID)
+		}, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -247,10 +252,13 @@ func TestGrantNote(t *testing.T) {
 	for _, c := range []struct{ asked, claims, want string }{
 		{"registry:catalog:*", `{"access":[]}`, "asked registry:catalog:*, granted nothing"},
 		{"registry:catalog:*", `{}`, "asked registry:catalog:*"},
-		{"repository:a:pull", `{"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, "asked and granted repository:a:pull"},
-		{"repository:a:pull,push", `{"access":[{"type":"repository","name":"a","actions":["pull"]}]}`, "asked repository:a:pull,push, granted repository:a:pull"},
+		{"repository:a:pull", `{"access":[{"type":"repository","name":"a","actions":["pull"]}]}`,
+			"asked and granted repository:a:pull"},
+		{"repository:a:pull,push", `{"access":[{"type":"repository","name":"a","actions":["pull"]}]}`,
+			"asked repository:a:pull,push, granted repository:a:pull"},
 		// The order of the actions says nothing.
-		{"repository:a:push,pull", `{"access":[{"type":"repository","name":"a","actions":["pull","push"]}]}`, "asked and granted repository:a:pull,push"},
+		{"repository:a:push,pull", `{"access":[{"type":"repository","name":"a","actions":["pull","push"]}]}`,
+			"asked and granted repository:a:pull,push"},
 	} {
 		got, _ := grantNote(c.asked, fmt.Appendf(nil, `{"access_token":"e30.%s.c2ln"}`, b64(c.claims)))
 		if got != c.want {
@@ -273,7 +281,11 @@ func TestNewCmdDemo(t *testing.T) {
 	}{{"", false, true}, {"--keep", true, true}, {"extra", false, false}} {
 		io, _, _, _ := iostreams.Test()
 		ran := false
-		cmd := NewCmdDemo(&cmdutil.Factory{IO: io}, func(_ context.Context, o *Options) error { ran = true; c.keep = c.keep == o.Keep; return nil })
+		cmd := NewCmdDemo(&cmdutil.Factory{IO: io}, func(_ context.Context, o *Options) error {
+			ran = true
+			c.keep = c.keep == o.Keep
+			return nil
+		})
 		cmd.SetArgs(strings.Fields(c.args))
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
 		if err := cmd.ExecuteContext(t.Context()); (err == nil) != c.ok || ran != c.ok || c.ok && !c.keep {

@@ -64,7 +64,8 @@ func (p *printer) exchanges(log []exchange) {
 		if e.times > 1 {
 			more = strings.TrimSpace(fmt.Sprintf("×%d  %s", e.times, e.note))
 		}
-		line := fmt.Sprintf("     %-6s %s%s → %s", e.method, e.path, strings.Repeat(" ", width-utf8.RuneCountInString(e.path)), p.io.Styled(style, status))
+		line := fmt.Sprintf("     %-6s %s%s → %s", e.method, e.path,
+			strings.Repeat(" ", width-utf8.RuneCountInString(e.path)), p.io.Styled(style, status))
 		if more != "" {
 			line += "  " + p.io.Styled(iostreams.Muted, visible.Line(more))
 		}

@@ -41,8 +41,9 @@ func newStage(ctx context.Context, io *iostreams.IOStreams) (_ *stage, err error
 		}
 	}()
 	start := &seed.Seed{
-		Tenants: []seed.Tenant{{ID: tenantID, Applications: []seed.Application{{ClientID: clientID, DisplayName: "build-agent",
-			Secrets: []seed.ClientSecret{{Value: seed.Secret(s.secret)}}}}}},
+		Tenants: []seed.Tenant{
+			{ID: tenantID, Applications: []seed.Application{{ClientID: clientID, DisplayName: "build-agent",
+				Secrets: []seed.ClientSecret{{Value: seed.Secret(s.secret)}}}}}},
 		Registries: []seed.Registry{{Name: "myregistry",
 			RoleAssignments: []seed.RoleAssignment{{ClientID: clientID, Role: "AcrPush"}}}},
 	}
@@ -125,7 +126,8 @@ func (s *stage) keep(p *printer) error {
 		"acrkit tag list " + repoWeb,
 		"acrkit repo list        # refused; see why",
 		"go run ./examples/scoped-token " + repoWeb,
-		"printf %s \"$ACR_TOKEN_PASSWORD\" | oras manifest fetch --plain-http=false -u \"$ACR_TOKEN_NAME\" --password-stdin \"$ACR_NAME/" + repoWeb + ":v1\"",
+		"printf %s \"$ACR_TOKEN_PASSWORD\" | oras manifest fetch --plain-http=false -u \"$ACR_TOKEN_NAME\" " +
+			"--password-stdin \"$ACR_NAME/" + repoWeb + ":v1\"",
 	} {
 		p.line("   %s", c)
 	}

@@ -60,15 +60,18 @@ func (s *stage) transport(cred auth.Credential) (*auth.Transport, error) {
 // client is what the whole demonstration is about: the official client with any
 // credential.
 func (s *stage) client(cred auth.Credential) (*azcontainerregistry.Client, error) {
-	return azureauth.NewContainerRegistryClient(s.host, cred, &azcontainerregistry.ClientOptions{ClientOptions: s.azure()})
+	return azureauth.NewContainerRegistryClient(s.host, cred,
+		&azcontainerregistry.ClientOptions{ClientOptions: s.azure()})
 }
 
 func (s *stage) azure() azcore.ClientOptions {
-	return azcore.ClientOptions{Transport: s.httpClient(), Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: "https://" + s.host + "/"}}
+	return azcore.ClientOptions{Transport: s.httpClient(),
+		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: "https://" + s.host + "/"}}
 }
 
 func (s *stage) push(ctx context.Context) ([]string, error) {
-	cred := auth.ServicePrincipal(tenantID, clientID, s.secret, &auth.EntraOptions{AuthorityHost: "https://" + s.host + "/"})
+	cred := auth.ServicePrincipal(tenantID, clientID, s.secret,
+		&auth.EntraOptions{AuthorityHost: "https://" + s.host + "/"})
 	rt, err := s.transport(cred)
 	if err != nil {
 		return nil, err
@@ -101,7 +104,8 @@ func (s *stage) push(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		say = append(say, fmt.Sprintf("pushed %s:v1, latest  %s  linux/amd64, linux/arm64", name, short(index.Descriptor.Digest.String())))
+		say = append(say, fmt.Sprintf("pushed %s:v1, latest  %s  linux/amd64, linux/arm64", name,
+			short(index.Descriptor.Digest.String())))
 	}
 	return say, nil
 }
@@ -177,23 +181,27 @@ func (s *stage) readManifest(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := imagegen.Index(repoWeb, []ocispec.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}, nil)
+	want := imagegen.Index(repoWeb, []ocispec.Platform{{OS: "linux", Architecture: "amd64"},
+		{OS: "linux", Architecture: "arm64"}}, nil)
 	if !bytes.Equal(data, want.Data) {
 		return nil, errors.New("the manifest is not the one that was pushed")
 	}
-	return []string{fmt.Sprintf("%s  %d bytes, as they were pushed", short(want.Descriptor.Digest.String()), len(data))}, nil
+	return []string{fmt.Sprintf("%s  %d bytes, as they were pushed", short(want.Descriptor.Digest.String()),
+		len(data))}, nil
 }
 
 func (s *stage) refusedCatalog(ctx context.Context) ([]string, error) {
 	_, err := s.ci.NewListRepositoriesPager(nil).NextPage(ctx)
 	return refused("list the repositories", err, "registry:catalog:*",
 		"metadata/read on the root pattern *, which alone opens the list of repositories",
-		"the name of a repository, as in step 3; or a root scope map, as in step 7; or a service principal, as in step 8")
+		"the name of a repository, as in step 3; or a root scope map, as in step 7; or a service principal, as "+
+			"in step 8")
 }
 
 func (s *stage) refusedPush(ctx context.Context) ([]string, error) {
 	m := imagegen.Image("refused", ocispec.Platform{OS: "linux", Architecture: "amd64"}, nil)
-	_, err := s.ci.UploadManifest(ctx, repoWeb, "v2", azcontainerregistry.ContentTypeApplicationVndOciImageManifestV1JSON, nopCloser{bytes.NewReader(m.Data)}, nil)
+	_, err := s.ci.UploadManifest(ctx, repoWeb, "v2",
+		azcontainerregistry.ContentTypeApplicationVndOciImageManifestV1JSON, nopCloser{bytes.NewReader(m.Data)}, nil)
 	return refused(fmt.Sprintf("push to %q", repoWeb), err, "repository:"+repoWeb+":push",
 		"content/write on "+repoWeb,
 		"a token whose scope map also has repositories/"+repoWeb+"/content/write")
@@ -228,10 +236,11 @@ func (s *stage) listWithRootMap(ctx context.Context) ([]string, error) {
 }
 
 func (s *stage) listWithPrincipal(ctx context.Context) ([]string, error) {
-	principal, err := azidentity.NewClientSecretCredential(tenantID, clientID, s.secret, &azidentity.ClientSecretCredentialOptions{
-		ClientOptions:            s.azure(),
-		DisableInstanceDiscovery: true, // Microsoft's list of authorities does not know this one
-	})
+	principal, err := azidentity.NewClientSecretCredential(tenantID, clientID, s.secret,
+		&azidentity.ClientSecretCredentialOptions{
+			ClientOptions:            s.azure(),
+			DisableInstanceDiscovery: true, // Microsoft's list of authorities does not know this one
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +263,8 @@ func (s *stage) listRepositories(ctx context.Context, cred auth.Credential) ([]s
 			names = append(names, *n)
 		}
 	}
-	return []string{"repositories: " + strings.Join(names, ", ")}, expect("the repositories", strings.Join(names, " "), repoWeb+" "+repoWorker)
+	return []string{"repositories: " + strings.Join(names, ", ")}, expect("the repositories", strings.Join(names, " "),
+		repoWeb+" "+repoWorker)
 }
 
 func expect(what, got, want string) error {

@@ -41,14 +41,16 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"Nothing is changed. --want names a right that you need: it is compared with what is\n" +
 			"granted, and tried if it only reads. If it names a tag or digest\n" +
 			"(team/app:v1:content/write), the locks are read, too.\n" +
-			"At most " + fmt.Sprint(diagnose.MaxRequests) + " requests are made beyond those of the work itself; --json lists them.\n" +
+			"At most " + fmt.Sprint(diagnose.MaxRequests) +
+			" requests are made beyond those of the work itself; --json lists them.\n" +
 			"No sign-in to Azure, no az and no Docker is needed.\n\n" +
 			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
 			"--arm, acrkit asks Azure Resource Manager in these cases, with the sign-in of az.\n\n" +
 			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the\n" +
 			"check could not be completed.",
-		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want team/app:v1:content/write --want team/base:content/read",
-		Args:    cmdutil.MaxArgs(1),
+		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want " +
+			"team/app:v1:content/write --want team/base:content/read",
+		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				opts.Written = args[0]
@@ -70,7 +72,9 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			return run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil, "a right that is needed, as `repository:action` (team/app:content/read, team/app:v1:content/write); may be repeated")
+	cmd.Flags().StringArrayVarP(&wants, "want", "w", nil,
+		"a right that is needed, as `repository:action` (team/app:content/read, team/app:v1:content/write); may be "+
+			"repeated")
 	cmd.Flags().BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
 	return cmd
@@ -81,7 +85,9 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 func parseWant(text string) (diagnose.Want, error) {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
-		return diagnose.Want{}, cmdutil.Usage("--want %q is not REPOSITORY:ACTION, as team/app:content/read, or REPOSITORY:TAG:ACTION", text)
+		return diagnose.Want{},
+			cmdutil.Usage("--want %q is not REPOSITORY:ACTION, as team/app:content/read, or REPOSITORY:TAG:ACTION",
+				text)
 	}
 	name, target, word := text[:i], "", text[i+1:]
 	if at := strings.IndexAny(name, ":@"); at >= 0 {
@@ -186,7 +192,8 @@ func run(ctx context.Context, opts *Options) error {
 }
 
 func newStepJSON(s diagnose.Step) stepJSON {
-	out := stepJSON{Name: s.Name, Want: formatWant(s.Want), Outcome: string(s.Outcome), Text: s.Text, Requests: cmdutil.NewProbesJSON(s.Requests)}
+	out := stepJSON{Name: s.Name, Want: formatWant(s.Want), Outcome: string(s.Outcome), Text: s.Text,
+		Requests: cmdutil.NewProbesJSON(s.Requests)}
 	if s.Diagnosis != nil {
 		out.Code = string(s.Diagnosis.Code)
 	}
@@ -194,7 +201,8 @@ func newStepJSON(s diagnose.Step) stepJSON {
 }
 
 // signs are printed beside the outcomes on a terminal.
-var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗", diagnose.Skipped: "-"}
+var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗",
+	diagnose.Skipped: "-"}
 
 // The columns of a step on a terminal. Steps are printed as they end, so that the widths
 // are known before the words.
@@ -208,7 +216,8 @@ func printStep(s *iostreams.IOStreams, step diagnose.Step) {
 		fmt.Fprintf(s.Out, "%s\t%s\t%s\n", step.Outcome, step.Name, visible.Line(step.Text))
 		return
 	}
-	style := map[diagnose.Outcome]iostreams.Style{diagnose.OK: iostreams.Success, diagnose.Warning: iostreams.Warning, diagnose.Failed: iostreams.Failure, diagnose.Skipped: iostreams.Muted}[step.Outcome]
+	style := map[diagnose.Outcome]iostreams.Style{diagnose.OK: iostreams.Success, diagnose.Warning: iostreams.Warning,
+		diagnose.Failed: iostreams.Failure, diagnose.Skipped: iostreams.Muted}[step.Outcome]
 	head := fmt.Sprintf("%s %-*s", signs[step.Outcome], outcomeColumns, step.Outcome)
 	fmt.Fprintf(s.Out, "%s  %-*s  %s\n", s.Styled(style, head), nameColumns, step.Name,
 		s.Wrap(2+outcomeColumns+2+nameColumns+2, visible.Line(step.Text)))

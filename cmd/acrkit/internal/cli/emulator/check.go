@@ -128,9 +128,10 @@ func checkRun(ctx context.Context, s *iostreams.IOStreams, exporter *cmdutil.Exp
 			for _, f := range p.Findings {
 				//rule:rot-check-run
 				if listed++; listed > maxFindings {
-					yield(control.Finding{}, &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
-						Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
-						Hint:   sentence.Fix(sentence.PutBackFolder, nil)})
+					yield(control.Finding{},
+						&acrkit.Error{Code: acrkit.CodeTooLarge, Op: "list all findings of the check",
+							Reason: fmt.Sprintf("there are more than %d findings", maxFindings),
+							Hint:   sentence.Fix(sentence.PutBackFolder, nil)})
 					return
 				}
 				if !yield(f, nil) {

@@ -41,13 +41,17 @@ func TestCheckRun(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing": {parts(control.CheckPart{Next: "a", Manifests: 1}, control.CheckPart{Manifests: 2, Contents: 1, Bytes: 2048}), 0,
+		"nothing": {parts(control.CheckPart{Next: "a", Manifests: 1},
+			control.CheckPart{Manifests: 2, Contents: 1, Bytes: 2048}), 0,
 			"checked 3 manifests and 1 contents of 2.0 KiB; findings: 0\n"},
-		"unused":       {parts(control.CheckPart{Unused: 2, UnusedBytes: 7}), 0, "nothing refers to 2 contents of 7 bytes; they are removed later\n"},
-		"one":          {parts(control.CheckPart{Next: "a"}, control.CheckPart{Findings: many(1)}), 8, "findings: 1\n"},
-		"at the limit": {parts(control.CheckPart{Next: "a", Findings: many(maxFindings - 1)}, control.CheckPart{Findings: many(1)}), 8, "findings: 10000\n"},
-		"above":        {parts(control.CheckPart{Next: "a", Findings: many(maxFindings)}, control.CheckPart{Findings: many(1)}), 1, ""},
-		"breaks off":   {broken, 6, ""},
+		"unused": {parts(control.CheckPart{Unused: 2, UnusedBytes: 7}), 0,
+			"nothing refers to 2 contents of 7 bytes; they are removed later\n"},
+		"one": {parts(control.CheckPart{Next: "a"}, control.CheckPart{Findings: many(1)}), 8, "findings: 1\n"},
+		"at the limit": {parts(control.CheckPart{Next: "a", Findings: many(maxFindings - 1)},
+			control.CheckPart{Findings: many(1)}), 8, "findings: 10000\n"},
+		"above": {parts(control.CheckPart{Next: "a", Findings: many(maxFindings)},
+			control.CheckPart{Findings: many(1)}), 1, ""},
+		"breaks off": {broken, 6, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, _, errOut := iostreams.Test()
@@ -77,7 +81,8 @@ func TestCheckProgress(t *testing.T) {
 		}); err != nil {
 			t.Error(err)
 		}
-		for _, want := range []string{"Checking", "Checked 1 manifests and 1.0 MiB of 10.0 MiB", "Checked 2 manifests and 2.0 MiB of 10.0 MiB"} {
+		for _, want := range []string{"Checking", "Checked 1 manifests and 1.0 MiB of 10.0 MiB",
+			"Checked 2 manifests and 2.0 MiB of 10.0 MiB"} {
 			if !strings.Contains(errOut.String(), want) {
 				t.Errorf("%q lacks %q", errOut, want)
 			}

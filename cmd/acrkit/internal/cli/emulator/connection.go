@@ -23,7 +23,8 @@ func loginServer(addr net.Addr) string {
 	if err != nil {
 		return addr.String()
 	}
-	if ip := net.ParseIP(host); ip != nil && (ip.IsUnspecified() || ip.IsLoopback() && (ip.Equal(net.IPv6loopback) || ip.Equal(net.IPv4(127, 0, 0, 1)))) {
+	if ip := net.ParseIP(host); ip != nil &&
+		(ip.IsUnspecified() || ip.IsLoopback() && (ip.Equal(net.IPv6loopback) || ip.Equal(net.IPv4(127, 0, 0, 1)))) {
 		host = "localhost"
 	}
 	if port == "443" {

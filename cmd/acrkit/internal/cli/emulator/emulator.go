@@ -29,7 +29,8 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 			"on one port. It is not a production registry.",
 	})
 	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), NewCmdHealth(f, nil), seed.NewCmdSeed(f), log.NewCmdLog(f),
-		clock.NewCmdClock(f), fault.NewCmdFault(f), token.NewCmdToken(f), scopemap.NewCmdScopeMap(f), network.NewCmdNetwork(f),
+		clock.NewCmdClock(f), fault.NewCmdFault(f), token.NewCmdToken(f), scopemap.NewCmdScopeMap(f),
+		network.NewCmdNetwork(f),
 		newCmdSettings(f), snapshot.NewCmdSnapshot(f), newCmdReset(f), newCmdCheck(f))
 	return cmd
 }

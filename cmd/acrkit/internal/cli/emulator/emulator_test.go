@@ -31,11 +31,15 @@ func TestNewCmdStart(t *testing.T) {
 	}{
 		{"", StartOptions{Addr: "127.0.0.1:5443", DataDir: "/home/u/.local/share/acrkit/emulator"}},
 		{"--memory --addr [::1]:0", StartOptions{Addr: "[::1]:0", Memory: true}},
-		{"--data d --seed s --seed-mode reset --hostname a --hostname b", StartOptions{Addr: "127.0.0.1:5443", DataDir: "d", SeedFile: "s", SeedMode: "reset", Hostnames: []string{"a", "b"}}},
-		{"--addr 0.0.0.0:1 --data d --listen-beyond-loopback", StartOptions{Addr: "0.0.0.0:1", DataDir: "d", BeyondLoopback: true}},
+		{"--data d --seed s --seed-mode reset --hostname a --hostname b",
+			StartOptions{Addr: "127.0.0.1:5443", DataDir: "d", SeedFile: "s", SeedMode: "reset",
+				Hostnames: []string{"a", "b"}}},
+		{"--addr 0.0.0.0:1 --data d --listen-beyond-loopback",
+			StartOptions{Addr: "0.0.0.0:1", DataDir: "d", BeyondLoopback: true}},
 	} {
 		var got StartOptions
-		cmd := NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}), func(_ context.Context, opts *StartOptions) error { got = *opts; got.Given = ""; return nil })
+		cmd := NewCmdStart(clitest.Factory(map[string]string{"HOME": "/home/u"}),
+			func(_ context.Context, opts *StartOptions) error { got = *opts; got.Given = ""; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -67,7 +71,8 @@ func TestNewCmdStart(t *testing.T) {
 }
 
 func TestNewCmdEnv(t *testing.T) {
-	clitest.WrongUsage(t, NewCmdEnv(clitest.Factory(map[string]string{"HOME": "/"}), nil), "--shell csh", "valid values are {bash|fish|powershell}")
+	clitest.WrongUsage(t, NewCmdEnv(clitest.Factory(map[string]string{"HOME": "/"}), nil), "--shell csh",
+		"valid values are {bash|fish|powershell}")
 }
 
 // TestDataFolderInTheWay: what the system says of the folder comes with what was
@@ -84,7 +89,9 @@ func TestDataFolderInTheWay(t *testing.T) {
 	for _, dir := range []string{file, filepath.Join(file, "below"), lock} {
 		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), "--addr 127.0.0.1:0 --data "+shell.Quote(dir))
 		e, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), fmt.Sprintf("cannot open the data folder %q: ", dir)) || !strings.HasPrefix(e.Hint, "ls -ld "+shell.Quote(dir)+" ") {
+		if !ok || cmdutil.ExitCode(err) != cmdutil.ExitUsage ||
+			!strings.HasPrefix(err.Error(), fmt.Sprintf("cannot open the data folder %q: ", dir)) ||
+			!strings.HasPrefix(e.Hint, "ls -ld "+shell.Quote(dir)+" ") {
 			t.Errorf("%s: %v (%d)", dir, err, cmdutil.ExitCode(err))
 		}
 	}
@@ -93,7 +100,8 @@ func TestDataFolderInTheWay(t *testing.T) {
 func TestLoginServer(t *testing.T) {
 	for addr, want := range map[string]string{
 		"127.0.0.1:5443": "localhost:5443", "127.0.0.1:443": "localhost", "[::1]:5443": "localhost:5443",
-		"0.0.0.0:5443": "localhost:5443", "[::]:80": "localhost:80", "127.0.0.7:5443": "127.0.0.7:5443", "192.0.2.1:443": "192.0.2.1",
+		"0.0.0.0:5443": "localhost:5443", "[::]:80": "localhost:80", "127.0.0.7:5443": "127.0.0.7:5443",
+		"192.0.2.1:443": "192.0.2.1",
 	} {
 		tcp, err := net.ResolveTCPAddr("tcp", addr)
 		if err != nil {
@@ -111,7 +119,8 @@ func TestConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c := connection{LoginServer: "localhost:5443", Registries: []string{"myregistry"}, CAFile: "/d/ca.pem", DataDir: dir}
+	c := connection{LoginServer: "localhost:5443", Registries: []string{"myregistry"},
+		CAFile: "/d/ca.pem", DataDir: dir}
 	e, err := emulator.Open(t.Context(), &emulator.Options{Seed: s})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +172,8 @@ func TestConnection(t *testing.T) {
 
 func TestPrintStart(t *testing.T) {
 	s, _, out, errOut := iostreams.Test()
-	printStart(s, connection{LoginServer: "localhost:5443", Registries: []string{"one", "two"}, CAFile: "/data dir/ca.pem", DataDir: "/data dir", Tokens: []string{"ci-pull"}, Client: "c", Tenant: "t"}, false)
+	printStart(s, connection{LoginServer: "localhost:5443", Registries: []string{"one", "two"},
+		CAFile: "/data dir/ca.pem", DataDir: "/data dir", Tokens: []string{"ci-pull"}, Client: "c", Tenant: "t"}, false)
 	for _, want := range []string{
 		"one at localhost:5443, also one.azurecr.localhost:5443",
 		"two at two.azurecr.localhost:5443",
@@ -196,7 +206,9 @@ func TestEnvHints(t *testing.T) {
 		code int
 		hint string
 	}{
-		{home, "", cmdutil.ExitNotFound, "acrkit emulator start --data " + shell.Quote(home["XDG_DATA_HOME"]+"/acrkit/emulator") + "    # or the folder of another one: acrkit emulator env --data DIR"},
+		{home, "", cmdutil.ExitNotFound, "acrkit emulator start --data " +
+			shell.Quote(home["XDG_DATA_HOME"]+"/acrkit/emulator") +
+			"    # or the folder of another one: acrkit emulator env --data DIR"},
 		{nil, "--data " + shell.Quote(file), cmdutil.ExitUsage, "acrkit emulator start --data " + shell.Quote(file)},
 	} {
 		err := clitest.Execute(t, NewCmdEnv(clitest.Factory(x.env), nil), x.line)
@@ -206,7 +218,8 @@ func TestEnvHints(t *testing.T) {
 		}
 	}
 	_, err := target.DefaultDataDir(func(string) string { return "" }, "acrkit emulator env")
-	if e, ok := errors.AsType[*acrkit.Error](err); runtime.GOOS == "linux" && (!ok || e.Hint != "acrkit emulator env --data DIR") {
+	if e, ok := errors.AsType[*acrkit.Error](err); runtime.GOOS == "linux" &&
+		(!ok || e.Hint != "acrkit emulator env --data DIR") {
 		t.Errorf("no folder: %v", err)
 	}
 }
@@ -230,7 +243,8 @@ func TestChosenHint(t *testing.T) {
 		opts StartOptions
 		want string
 	}{
-		{StartOptions{Memory: true, Addr: ":1"}, "acrkit emulator start --listen-beyond-loopback --addr :1 --memory --seed FILE    #"},
+		{StartOptions{Memory: true, Addr: ":1"},
+			"acrkit emulator start --listen-beyond-loopback --addr :1 --memory --seed FILE    #"},
 		{StartOptions{DataDir: "a b", Addr: ":1"}, "--data 'a b' --seed FILE --seed-mode merge    #"},
 	} {
 		s, err := seed.Read(strings.NewReader(seed.Example()))
@@ -239,7 +253,8 @@ func TestChosenHint(t *testing.T) {
 		}
 		_, err = emulator.Open(t.Context(), &emulator.Options{Seed: s, BeyondLoopback: true})
 		err = x.opts.explain(err)
-		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Hint, x.want) || e.Op != "listen beyond loopback" {
+		if e, ok := errors.AsType[*acrkit.Error](err); !ok || !strings.Contains(e.Hint, x.want) ||
+			e.Op != "listen beyond loopback" {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -253,8 +268,10 @@ func TestListenHints(t *testing.T) {
 	}
 	defer l.Close()
 	for line, want := range map[string]string{
-		"--memory --addr " + l.Addr().String(): "acrkit emulator start --addr 127.0.0.1:0 --memory    # takes a free port",
-		"--data d --hostname a --addr 0.0.0.0:1": "acrkit emulator start --addr 0.0.0.0:1 --data d --hostname a --listen-beyond-loopback    " +
+		"--memory --addr " +
+			l.Addr().String(): "acrkit emulator start --addr 127.0.0.1:0 --memory    # takes a free port",
+		"--data d --hostname a --addr 0.0.0.0:1": "acrkit emulator start --addr 0.0.0.0:1 --data d --hostname a " +
+			"--listen-beyond-loopback    " +
 			"# if that is what you want",
 	} {
 		err := clitest.Execute(t, NewCmdStart(clitest.Factory(nil), nil), line)

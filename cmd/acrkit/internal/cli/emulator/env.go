@@ -63,8 +63,10 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		},
 	}
 	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
-	cmd.Flags().StringVar(&opts.Token, "token", "", "export the token of this `name`, with the password that the seed file names")
-	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
+	cmd.Flags().StringVar(&opts.Token, "token", "",
+		"export the token of this `name`, with the password that the seed file names")
+	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false,
+		"export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
 	cmd.Flags().BoolVar(&opts.Wait, "wait", false, "wait until the emulator is ready, up to half a minute")
 	cmdutil.CompleteNameFlag(cmd, "token", func(context.Context) ([]string, error) {
 		dir, err := opts.folder(f, cmd.CommandPath())
@@ -92,7 +94,9 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 		return err
 	}
 	if opts.ServicePrincipal && c.Client == "" {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal", Reason: "the emulator was started without one", Hint: sentence.Fix(sentence.ExportToken, map[string]string{"dir": shell.Quote(opts.DataDir)})}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal",
+			Reason: "the emulator was started without one",
+			Hint:   sentence.Fix(sentence.ExportToken, map[string]string{"dir": shell.Quote(opts.DataDir)})}
 	}
 	token, note, err := opts.token(ctx, c)
 	if err != nil {
@@ -197,7 +201,8 @@ func printNotes(w io.Writer, c connection, token seedToken, note string, princip
 		"--token NAME exports a token whose password the seed file names.\n"
 	switch {
 	case principal:
-		todo = "Still to be set by you: AZURE_CLIENT_SECRET (of the seed). Without it acrkit refuses\nAZURE_TENANT_ID and AZURE_CLIENT_ID as half a credential.\n"
+		todo = "Still to be set by you: AZURE_CLIENT_SECRET (of the seed). Without it acrkit " +
+			"refuses\nAZURE_TENANT_ID and AZURE_CLIENT_ID as half a credential.\n"
 	case token.name != "":
 		todo = fmt.Sprintf("You are the token %q of the seed; --token NAME exports another one.\n", token.name)
 	}

@@ -167,7 +167,8 @@ func (opts *EnvOptions) namedToken(c connection) (seedToken, error) {
 
 func (opts *EnvOptions) failure(code acrkit.Code, token, reason string) error {
 	return &acrkit.Error{Code: code, Op: fmt.Sprintf("export the password of the token %q", token), Reason: reason,
-		Hint: sentence.Fix(sentence.RenewAndPrint, map[string]string{"token": shell.Quote(token), "dir": shell.Quote(opts.DataDir)})}
+		Hint: sentence.Fix(sentence.RenewAndPrint,
+			map[string]string{"token": shell.Quote(token), "dir": shell.Quote(opts.DataDir)})}
 }
 
 // check asks the emulator whether a password is still the seed's. An

@@ -22,7 +22,8 @@ func TestPublicToken(t *testing.T) {
 		}
 		return strings.Replace(example, old, replacement, 1)
 	}
-	const first = "passwords: [{name: password1, value: correct-horse-battery-staple-0001, expires: 2040-01-01T00:00:00Z}]"
+	const first = "passwords: [{name: password1, value: correct-horse-battery-staple-0001, expires: " +
+		"2040-01-01T00:00:00Z}]"
 	all := []string{"ci-pull", "ci-push", "ci-approve", "catalog"}
 	for name, tt := range map[string]struct {
 		seed   string // "" is the example by its word
@@ -33,11 +34,12 @@ func TestPublicToken(t *testing.T) {
 		"a copy of it":          {example, all, "ci-pull"},
 		"order of the seed":     {"", []string{"catalog", "ci-approve", "ci-push"}, "ci-push"},
 		"password of one's own": {change("battery-staple-0001", "battery-staple-mine"), all, ""},
-		"cannot list":           {change("content/read, repositories/samples/app/metadata/read]", "content/read]"), all, "ci-push"},
-		"system-defined map":    {"", []string{"catalog"}, "catalog"},
-		"without a password":    {change(first, ""), []string{"ci-push"}, "ci-push"},
-		"another registry":      {change("name: myregistry", "name: otherregistry"), all, ""},
-		"no token":              {"", nil, ""},
+		"cannot list": {change("content/read, repositories/samples/app/metadata/read]", "content/read]"), all,
+			"ci-push"},
+		"system-defined map": {"", []string{"catalog"}, "catalog"},
+		"without a password": {change(first, ""), []string{"ci-push"}, "ci-push"},
+		"another registry":   {change("name: myregistry", "name: otherregistry"), all, ""},
+		"no token":           {"", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := connection{Registries: []string{"myregistry"}, Tokens: tt.tokens, Seed: exampleSeed}
@@ -109,15 +111,19 @@ func TestNamedToken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		seed, token, reason, hint string
 	}{
-		"unknown seed":    {"", "ci-pull", "the seed that the emulator was started with is not known", "token password ci-pull --data 'a b' "},
-		"not in the seed": {exampleSeed, "ci-other", "the example seed does not name it", "token password ci-other --data 'a b' "},
-		"no such token":   {exampleSeed, "nobody", "started without such a token", "acrkit emulator token list --data 'a b'"},
+		"unknown seed": {"", "ci-pull", "the seed that the emulator was started with is not known",
+			"token password ci-pull --data 'a b' "},
+		"not in the seed": {exampleSeed, "ci-other", "the example seed does not name it",
+			"token password ci-other --data 'a b' "},
+		"no such token": {exampleSeed, "nobody", "started without such a token",
+			"acrkit emulator token list --data 'a b'"},
 	} {
 		opts := EnvOptions{DataDir: "a b", Token: tt.token}
 		c := connection{Registries: []string{"myregistry"}, Tokens: []string{"ci-pull", "ci-other"}, Seed: tt.seed}
 		_, err := opts.namedToken(c)
 		e, ok := errors.AsType[*acrkit.Error](err)
-		if !ok || e.Code != acrkit.CodeNotFound || !strings.Contains(e.Reason, tt.reason) || !strings.Contains(e.Hint, tt.hint) {
+		if !ok || e.Code != acrkit.CodeNotFound || !strings.Contains(e.Reason, tt.reason) ||
+			!strings.Contains(e.Hint, tt.hint) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}

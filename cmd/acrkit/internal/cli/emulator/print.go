@@ -79,18 +79,21 @@ type use struct {
 func uses(c connection) []use {
 	ca := " SSL_CERT_FILE=" + shell.Quote(c.CAFile)
 	plain := "export ACR_NAME=" + c.LoginServer + ca
-	principal := "export ACR_NAME=" + c.LoginServer + " AZURE_AUTHORITY_HOST=" + c.url() + " AZURE_TENANT_ID=" + c.Tenant + " AZURE_CLIENT_ID=" + c.Client + ca
+	principal := "export ACR_NAME=" + c.LoginServer + " AZURE_AUTHORITY_HOST=" + c.url() + " AZURE_TENANT_ID=" +
+		c.Tenant + " AZURE_CLIENT_ID=" + c.Client + ca
 	if c.DataDir != "" {
 		data := ` --data ` + shell.Quote(c.DataDir) + `)"`
 		plain, principal = `eval "$(acrkit emulator env`+data, `eval "$(acrkit emulator env --service-principal`+data
 	}
-	out := []use{{"Use it from a shell, without a credential where anonymous pull is on:", []string{plain, "acrkit whoami"}}}
+	out := []use{{"Use it from a shell, without a credential where anonymous pull is on:",
+		[]string{plain, "acrkit whoami"}}}
 	if t, ok := c.publicToken(); ok && c.DataDir != "" {
 		out = []use{{"Use it from a shell, as the token " + t.name + " of the example seed:",
 			[]string{plain, "acrkit whoami --repository samples/app"}}}
 	} else if len(c.Tokens) > 0 {
 		out = []use{{"Use it from a shell (the password in $ACR_TOKEN_PASSWORD):",
-			[]string{plain, "export ACR_TOKEN_NAME=" + shell.Quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD", "acrkit whoami"}}}
+			[]string{plain, "export ACR_TOKEN_NAME=" + shell.Quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD",
+				"acrkit whoami"}}}
 	}
 	if c.Client != "" {
 		out = append(out, use{"As the service principal, from the Azure SDKs too (its secret in $AZURE_CLIENT_SECRET):",

@@ -10,7 +10,8 @@ import (
 func TestUses(t *testing.T) {
 	for _, tokens := range [][]string{nil, {"catalog"}} {
 		for _, u := range uses(connection{LoginServer: "localhost:5443", Tokens: tokens, Seed: "own.yaml"}) {
-			if lines := strings.Join(u.lines, "\n"); strings.Contains(lines, "samples/app") || !strings.Contains(lines, "acrkit whoami") {
+			if lines := strings.Join(u.lines, "\n"); strings.Contains(lines, "samples/app") ||
+				!strings.Contains(lines, "acrkit whoami") {
 				t.Errorf("%v: %s", tokens, lines)
 			}
 		}

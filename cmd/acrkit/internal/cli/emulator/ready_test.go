@@ -16,7 +16,8 @@ func TestReadyTime(t *testing.T) {
 		defer server.Close()
 		go func() { _, _ = io.Copy(io.Discard, server) }()
 		start := time.Now()
-		err := waitReady(t.Context(), connection{LoginServer: "localhost"}, nil, func(context.Context) (net.Conn, error) { return client, nil })
+		err := waitReady(t.Context(), connection{LoginServer: "localhost"}, nil,
+			func(context.Context) (net.Conn, error) { return client, nil })
 		if took := time.Since(start); err == nil || took != 30*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}

@@ -64,7 +64,8 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 }
 
 // waitReady asks as a client does until GET /v2/ answers 401.
-func waitReady(ctx context.Context, conn connection, ca *x509.CertPool, dial func(context.Context) (net.Conn, error)) error {
+func waitReady(ctx context.Context, conn connection, ca *x509.CertPool,
+	dial func(context.Context) (net.Conn, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	t := &http.Transport{

@@ -22,16 +22,20 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 		Long: "Show the settings of a running emulator's registry, and of the emulator itself, after\n" +
 			"changing those that flags name. A change holds from the next request on; lifetimes\n" +
 			"hold for the tokens that are issued later. --registry names another registry than the first.",
-		Example: "$ acrkit emulator settings\n\n# Access tokens that are valid for half a minute\n$ acrkit emulator settings --access-lifetime 30s\n\n" +
-			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode AbacRepositoryPermissions",
+		Example: "$ acrkit emulator settings\n\n# Access tokens that are valid for half a minute\n$ acrkit emulator " +
+			"settings --access-lifetime 30s\n\n" +
+			"$ acrkit emulator settings --anonymous-pull on --admin-user off --role-assignment-mode " +
+			"AbacRepositoryPermissions",
 		Args: cmdutil.NoArgs,
 	}
 	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	cmdutil.EnumFlag(cmd, &admin, "admin-user", "", "the admin user", "on", "off")
 	cmdutil.EnumFlag(cmd, &anonymous, "anonymous-pull", "", "pulls without a credential", "on", "off")
-	cmdutil.EnumFlag(cmd, &mode, "role-assignment-mode", "", "how roles are read", "LegacyRegistryPermissions", "AbacRepositoryPermissions")
-	cmdutil.EnumFlag(cmd, &arm, "arm-tokens", "", "whether Entra tokens for Azure Resource Manager are taken", "on", "off")
+	cmdutil.EnumFlag(cmd, &mode, "role-assignment-mode", "", "how roles are read", "LegacyRegistryPermissions",
+		"AbacRepositoryPermissions")
+	cmdutil.EnumFlag(cmd, &arm, "arm-tokens", "", "whether Entra tokens for Azure Resource Manager are taken", "on",
+		"off")
 	cmdutil.EnumFlag(cmd, &rates, "rate-limits", "", "the documented rate limits, until a restart", "on", "off")
 	cmd.Flags().DurationVar(&access, "access-lifetime", 0, "life of ACR access tokens")
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")
@@ -61,7 +65,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 			flag string
 			d    time.Duration
 			to   *string
-		}{{"access-lifetime", access, &l.Access}, {"refresh-lifetime", refresh, &l.Refresh}, {"entra-lifetime", entra, &l.Entra}} {
+		}{{"access-lifetime", access, &l.Access}, {"refresh-lifetime", refresh, &l.Refresh},
+			{"entra-lifetime", entra, &l.Entra}} {
 			if cmd.Flags().Changed(x.flag) {
 				*x.to, changed = x.d.String(), true
 			}
@@ -76,7 +81,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 		}
-		return printSettings(ctx, c, cl, exporter, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh, EntraLifetime: l.Entra})
+		return printSettings(ctx, c, cl, exporter, settingsJSON{AccessLifetime: l.Access, RefreshLifetime: l.Refresh,
+			EntraLifetime: l.Entra})
 	})
 	return cmd
 }
@@ -107,11 +113,13 @@ type settingsJSON struct {
 	RateLimits      bool   `json:"rateLimits"`
 }
 
-var settingsFields = []string{"name", "sku", "adminUserEnabled", "anonymousPullEnabled", "roleAssignmentMode", "azureADAuthenticationAsArmPolicy",
+var settingsFields = []string{"name", "sku", "adminUserEnabled", "anonymousPullEnabled", "roleAssignmentMode",
+	"azureADAuthenticationAsArmPolicy",
 	"network", "accessLifetime", "refreshLifetime", "entraLifetime", "rateLimits"}
 
 // printSettings adds the registry's settings to the lifetimes in r, and prints them.
-func printSettings(ctx context.Context, c *target.Target, cl *control.Client, exporter *cmdutil.Exporter, r settingsJSON) (err error) {
+func printSettings(ctx context.Context, c *target.Target, cl *control.Client, exporter *cmdutil.Exporter,
+	r settingsJSON) (err error) {
 	if r.Registry, err = cl.Registry(ctx, c.Registry()); err != nil {
 		return err
 	}
@@ -127,9 +135,12 @@ func printSettings(ctx context.Context, c *target.Target, cl *control.Client, ex
 	}
 	table := c.Factory.IO.NewTable("SETTING", "VALUE")
 	for _, row := range [][]string{
-		{"registry", r.Name}, {"tier", r.SKU}, {"admin user", onOff(r.AdminUser)}, {"anonymous pull", onOff(r.AnonymousPull)},
-		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == control.Enabled)}, {"network", network},
-		{"access lifetime", r.AccessLifetime}, {"refresh lifetime", r.RefreshLifetime}, {"Entra lifetime", r.EntraLifetime}, {"rate limits", onOff(r.RateLimits)},
+		{"registry", r.Name}, {"tier", r.SKU}, {"admin user", onOff(r.AdminUser)},
+		{"anonymous pull", onOff(r.AnonymousPull)},
+		{"role assignment mode", r.RoleAssignmentMode}, {"ARM tokens", onOff(r.ArmTokenPolicy == control.Enabled)},
+		{"network", network},
+		{"access lifetime", r.AccessLifetime}, {"refresh lifetime", r.RefreshLifetime},
+		{"Entra lifetime", r.EntraLifetime}, {"rate limits", onOff(r.RateLimits)},
 	} {
 		if err := table.Row(row...); err != nil {
 			return err

@@ -87,8 +87,10 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			"  ACRKIT_ACCESS_LOG    true: a line for each request\n\n" +
 			"Other machines are served only with --listen-beyond-loopback (the image has it), and\n" +
 			"only if each secret of the seed is given by valueFrom: {env: NAME} or {file: PATH}.",
-		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
-			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
+		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr " +
+			"127.0.0.1:0\n\n" +
+			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data " +
+			"./emulator --seed seed.yaml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			if dash >= 0 && dash == len(args) {
@@ -117,7 +119,8 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 				return cmdutil.Usage("--seed-mode needs --seed")
 			}
 			if opts.Recover && (opts.Memory || opts.SeedMode == string(emulator.SeedReset)) {
-				return cmdutil.Usage("--recover is for a folder whose state is kept: it excludes --memory and --seed-mode reset")
+				return cmdutil.Usage(
+					"--recover is for a folder whose state is kept: it excludes --memory and --seed-mode reset")
 			}
 			if opts.BlobHost != "" && !opts.BlobRedirects {
 				return cmdutil.Usage("--blob-host needs --blob-redirects")
@@ -149,7 +152,8 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.StringVar(&opts.DataDir, "data", "", "`folder` that keeps the state (default: the user's data folder)")
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
-	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
+	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state",
+		"merge", "reset")
 	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.StringVar(&opts.CACert, "ca-cert", "", "`file` with the certificate of your own certificate authority")
@@ -157,10 +161,14 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.BoolVar(&opts.AccessLog, "access-log", false, "print a line for each request, without its query")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
-	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false, "redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
-	flags.StringVar(&opts.BlobHost, "blob-host", "", "host `name` to redirect to instead, where .localhost does not resolve")
-	flags.StringArrayVar(&opts.Deviations, "deviate", nil, "give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
-	flags.DurationVar(&opts.CollectAfter, "collect-after", 0, "`time` for which blobs are kept that no manifest names (default: a day)")
+	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false,
+		"redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
+	flags.StringVar(&opts.BlobHost, "blob-host", "",
+		"host `name` to redirect to instead, where .localhost does not resolve")
+	flags.StringArrayVar(&opts.Deviations, "deviate", nil,
+		"give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
+	flags.DurationVar(&opts.CollectAfter, "collect-after", 0,
+		"`time` for which blobs are kept that no manifest names (default: a day)")
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
 	return cmd
 }
@@ -195,8 +203,10 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		deviations = append(deviations, emulator.Deviation(d))
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
-		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
-		DataDir: opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
+		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations,
+		CollectAfter: opts.CollectAfter,
+		DataDir:      opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode),
+		Hostnames: opts.Hostnames, Now: opts.Now,
 		BeyondLoopback: opts.BeyondLoopback, CACertificate: cert, CAKey: key, Observe: opts.observe(),
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
@@ -237,7 +247,8 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 			return nil, err
 		}
 		if err != nil {
-			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
+			return nil, opts.explain(&acrkit.Error{Code: acrkit.CodeUsage,
+				Op: fmt.Sprintf("open the data folder %q", opts.DataDir), Errs: []error{err}})
 		}
 		//rule:state-lost-seed
 		if !isNew {
@@ -250,7 +261,8 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 // connection describes the running emulator, and writes the description, and the CA
 // certificate of an emulator in memory, where other programs find them.
 func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr net.Addr) (connection, func(), error) {
-	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir, Seed: opts.seedOf(s)}
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir,
+		Seed: opts.seedOf(s)}
 	nothing := func() {}
 	if err := conn.describe(e, s); err != nil {
 		return conn, nothing, err
@@ -290,7 +302,8 @@ func (opts *StartOptions) withoutChosen() string {
 	if opts.Memory {
 		return sentence.Fix(sentence.StartInMemoryWithoutChosen, map[string]string{"addr": opts.Addr})
 	}
-	return sentence.Fix(sentence.StartWithoutChosen, map[string]string{"addr": opts.Addr, "dir": shell.Quote(opts.DataDir)})
+	return sentence.Fix(sentence.StartWithoutChosen,
+		map[string]string{"addr": opts.Addr, "dir": shell.Quote(opts.DataDir)})
 }
 
 // explain adds to a failure to start what the user can do.
@@ -304,7 +317,8 @@ func (opts *StartOptions) explain(err error) error {
 		return &out
 	}
 	if cmdutil.IsDiskFull(err) {
-		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
+		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full",
+			opts.DataDir),
 			Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)

@@ -15,24 +15,31 @@ import (
 
 // TestStartVariables: a variable holds where its flag is not given.
 func TestStartVariables(t *testing.T) {
-	all := map[string]string{"HOME": "/home/u", envSeed: "registries: [{name: myregistry}]", envAddr: "127.0.0.1:1", envHostnames: "a, b",
-		envCACert: "c", envCAKey: "k", envAccessLog: "true"}
+	all := map[string]string{"HOME": "/home/u", envSeed: "registries: [{name: myregistry}]", envAddr: "127.0.0.1:1",
+		envHostnames: "a, b",
+		envCACert:    "c", envCAKey: "k", envAccessLog: "true"}
 	for _, x := range []struct {
 		env  map[string]string
 		line string
 		want StartOptions
 	}{
-		{all, "--data d", StartOptions{Addr: "127.0.0.1:1", DataDir: "d", SeedText: all[envSeed], Hostnames: []string{"a", "b"},
-			CACert: "c", CAKey: "k", AccessLog: true}},
+		{all, "--data d", StartOptions{Addr: "127.0.0.1:1", DataDir: "d", SeedText: all[envSeed],
+			Hostnames: []string{"a", "b"},
+			CACert:    "c", CAKey: "k", AccessLog: true}},
 		{all, "--data d --seed s --addr 127.0.0.1:2 --hostname e --ca-cert f --ca-key g --access-log=false",
-			StartOptions{Addr: "127.0.0.1:2", DataDir: "d", SeedFile: "s", Hostnames: []string{"e"}, CACert: "f", CAKey: "g"}},
+			StartOptions{Addr: "127.0.0.1:2", DataDir: "d", SeedFile: "s", Hostnames: []string{"e"}, CACert: "f",
+				CAKey: "g"}},
 		{map[string]string{envSeed: "/run/seed.yaml"}, "--data d --seed-mode merge",
 			StartOptions{Addr: defaultAddr, DataDir: "d", SeedFile: "/run/seed.yaml", SeedMode: "merge"}},
-		{all, "--data d -- env -i", StartOptions{Addr: "127.0.0.1:0", DataDir: "d", SeedText: all[envSeed], Hostnames: []string{"a", "b"},
-			CACert: "c", CAKey: "k", AccessLog: true, Command: []string{"env", "-i"}}},
+		{all, "--data d -- env -i", StartOptions{Addr: "127.0.0.1:0", DataDir: "d", SeedText: all[envSeed],
+			Hostnames: []string{"a", "b"},
+			CACert:    "c", CAKey: "k", AccessLog: true, Command: []string{"env", "-i"}}},
 	} {
 		var got StartOptions
-		cmd := NewCmdStart(clitest.Factory(x.env), func(_ context.Context, opts *StartOptions) error { got = *opts; return nil })
+		cmd := NewCmdStart(clitest.Factory(x.env), func(_ context.Context, opts *StartOptions) error {
+			got = *opts
+			return nil
+		})
 		if err := clitest.Execute(t, cmd, x.line); err != nil {
 			t.Errorf("%s: %v", x.line, err)
 		}
@@ -42,10 +49,12 @@ func TestStartVariables(t *testing.T) {
 		}
 	}
 	for words, env := range map[string]map[string]string{
-		"other machines":        {envAddr: "0.0.0.0:5443"},
-		"need each other":       {envCACert: "c"},
-		"neither true nor":      {envAccessLog: "yes please"},
-		"cannot be read":        {envSeed: "registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, valueFrom: {file: /not/there}}]}]}]"},
+		"other machines":   {envAddr: "0.0.0.0:5443"},
+		"need each other":  {envCACert: "c"},
+		"neither true nor": {envAccessLog: "yes please"},
+		"cannot be read": {
+			envSeed: "registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, " +
+				"passwords: [{name: password1, valueFrom: {file: /not/there}}]}]}]"},
 		"read the seed in ACRK": {envSeed: "registries: []"},
 		"no such file":          {envSeed: "/not/there.yaml"},
 	} {
@@ -55,8 +64,9 @@ func TestStartVariables(t *testing.T) {
 
 func TestIsSeedText(t *testing.T) {
 	for value, want := range map[string]bool{
-		"registries: []": true, "{registries: []}": true, "# seed\nregistries:": true, "---": true, "a\nb": true, "registries:": true,
-		"seed.yaml": false, "/run/seed": false, `C:\seed.yaml`: false, "": false,
+		"registries: []": true, "{registries: []}": true, "# seed\nregistries:": true, "---": true, "a\nb": true,
+		"registries:": true,
+		"seed.yaml":   false, "/run/seed": false, `C:\seed.yaml`: false, "": false,
 	} {
 		if got := isSeedText(value); got != want {
 			t.Errorf("%q: %v", value, got)
@@ -72,10 +82,12 @@ func TestAccessLog(t *testing.T) {
 		t.Error("it is on by itself")
 	}
 	opts.AccessLog = true
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://acr:5443/v2/a/blobs/x?sig=top-secret", nil)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://acr:5443/v2/a/blobs/x?sig=top-secret",
+		nil)
 	r.Header.Set("Authorization", "Basic top-secret")
 	opts.observe()(r, 401)
-	if got := out.String(); strings.Contains(got, "top-secret") || !strings.Contains(got, `method=GET host=acr:5443 path=/v2/a/blobs/x?[redacted] status=401`) {
+	if got := out.String(); strings.Contains(got, "top-secret") ||
+		!strings.Contains(got, `method=GET host=acr:5443 path=/v2/a/blobs/x?[redacted] status=401`) {
 		t.Error(got)
 	}
 	for n, cut := range map[int]bool{512: false, 513: true} {

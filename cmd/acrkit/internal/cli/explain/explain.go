@@ -59,7 +59,8 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"With a code, which errors of acrkit end with, it describes the cause.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
 			"cause is not known.",
-		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain myregistry.azurecr.io/team/app --action content/write\n\n" +
+		Example: "$ acrkit explain myregistry.azurecr.io/team/app:v1\n$ acrkit explain " +
+			"myregistry.azurecr.io/team/app --action content/write\n\n" +
 			"# What did docker mean?\n$ docker pull myregistry.azurecr.io/team/app:v1 2>&1 | acrkit explain --error",
 		Args: cmdutil.MaxArgs(1), ValidArgsFunction: complete(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -93,7 +94,8 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&action, "action", "a", "", "the right to look at: `content/read`, content/write, content/delete, metadata/read or metadata/write")
+	flags.StringVarP(&action, "action", "a", "",
+		"the right to look at: `content/read`, content/write, content/delete, metadata/read or metadata/write")
 	flags.StringVarP(&opts.ErrorFile, "error", "e", "", "explain what a program printed, in a `file` or from stdin")
 	flags.Lookup("error").NoOptDefVal = stdin
 	flags.BoolVar(&opts.ARM, "arm", false, cmdutil.AskARM)
@@ -163,7 +165,8 @@ func run(ctx context.Context, opts *Options) error {
 		return err
 	}
 	defer done()
-	check.Wants = []diagnose.Want{{Repository: opts.Reference.Name, Action: opts.Action, Target: opts.Reference.Target()}}
+	check.Wants = []diagnose.Want{{Repository: opts.Reference.Name, Action: opts.Action,
+		Target: opts.Reference.Target()}}
 	waited := opts.IO.Await("Looking at " + opts.Reference.Registry.Host())
 	var found *diagnose.Diagnosis
 	var probes []diagnose.Probe
@@ -182,10 +185,13 @@ func run(ctx context.Context, opts *Options) error {
 		Required: acrkit.RepositoryScope(opts.Reference.Name, opts.Action).String()}
 	if found == nil {
 		if opts.Exporter != nil {
-			out.Evidence, out.Candidates, out.Missing, out.Probes = []string{}, []cmdutil.CandidateJSON{}, []cmdutil.MissingJSON{}, cmdutil.NewProbesJSON(probes)
+			out.Evidence, out.Candidates, out.Missing, out.Probes = []string{}, []cmdutil.CandidateJSON{},
+				[]cmdutil.MissingJSON{}, cmdutil.NewProbesJSON(probes)
 			return opts.Exporter.Write(ctx, opts.IO, out)
 		}
-		return cmdutil.PrintPairs(opts.IO, [][2]string{{"cause", "none: " + check.Wants[0].String() + " is granted, and nothing on the way refuses it"}})
+		return cmdutil.PrintPairs(opts.IO,
+			[][2]string{{"cause", "none: " + check.Wants[0].String() +
+				" is granted, and nothing on the way refuses it"}})
 	}
 	return opts.print(ctx, out, *found)
 }
@@ -209,10 +215,12 @@ func (opts *Options) print(ctx context.Context, out explanation, d diagnose.Diag
 func describe(opts *Options) error {
 	c, ok := diagnose.Lookup(opts.Code)
 	if !ok {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code, Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "explain " + opts.Code,
+			Reason: "there is no cause of this code", Hint: sentence.Fix(sentence.ShowVersion, nil)}
 	}
 	return cmdutil.PrintPairs(opts.IO, [][2]string{
-		{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"symptom", c.Symptom}, {"difference", c.Difference},
+		{"cause", string(c.Code) + " " + c.Title}, {"name", c.Name}, {"symptom", c.Symptom},
+		{"difference", c.Difference},
 		{"proof", c.Proof}, {"known", string(c.Basis)}, {cmdutil.PairFix, c.Fix},
 	})
 }
@@ -239,7 +247,8 @@ func runError(ctx context.Context, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	return opts.print(ctx, explanation{Registry: r.Registry.Host(), Repository: r.Repository, Required: r.Required.String()}, d)
+	return opts.print(ctx, explanation{Registry: r.Registry.Host(), Repository: r.Repository,
+		Required: r.Required.String()}, d)
 }
 
 func (opts *Options) readText() (string, error) {
@@ -247,7 +256,8 @@ func (opts *Options) readText() (string, error) {
 	if opts.ErrorFile != stdin {
 		f, err := os.Open(opts.ErrorFile)
 		if err != nil {
-			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile), Errs: []error{err}}
+			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile),
+				Errs: []error{err}}
 		}
 		defer f.Close()
 		in = f
@@ -259,7 +269,8 @@ func (opts *Options) readText() (string, error) {
 		return "", err
 	}
 	if strings.TrimSpace(string(data)) == "" {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain the output", Reason: "it is empty; errors are on stderr, which 2>&1 joins to a pipe"}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "explain the output",
+			Reason: "it is empty; errors are on stderr, which 2>&1 joins to a pipe"}
 	}
 	return string(data), nil
 }

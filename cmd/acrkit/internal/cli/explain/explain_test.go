@@ -23,7 +23,10 @@ func TestNewCmdExplain(t *testing.T) {
 		{"--error=log.txt --no-probes", "", acrkit.MetadataRead, "log.txt"},
 	} {
 		var got *Options
-		cmd := NewCmdExplain(clitest.Factory(nil), func(_ context.Context, opts *Options) error { got = opts; return nil })
+		cmd := NewCmdExplain(clitest.Factory(nil), func(_ context.Context, opts *Options) error {
+			got = opts
+			return nil
+		})
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%q: %v", tc.line, err)
 			continue
@@ -46,5 +49,6 @@ func TestNewCmdExplain(t *testing.T) {
 		clitest.WrongUsage(t, NewCmdExplain(clitest.Factory(nil), nil), line, why)
 	}
 	clitest.JSONFields(t, NewCmdExplain(clitest.Factory(nil), nil),
-		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry", "repository", "required")
+		"code", "name", "title", "confidence", "missing", "evidence", "candidates", "probes", "fix", "registry",
+		"repository", "required")
 }

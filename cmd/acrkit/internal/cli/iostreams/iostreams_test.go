@@ -111,8 +111,14 @@ func TestAwait(t *testing.T) {
 			s.AwaitFor(awaitDelay/4, "soon")
 			time.Sleep(awaitDelay)
 		}, ""},
-		{"out_is_a_pipe", false, true, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
-		{"err_is_a_pipe", true, false, func(s *IOStreams) { s.AwaitFor(30*time.Second, "x"); time.Sleep(time.Minute) }, ""},
+		{"out_is_a_pipe", false, true, func(s *IOStreams) {
+			s.AwaitFor(30*time.Second, "x")
+			time.Sleep(time.Minute)
+		}, ""},
+		{"err_is_a_pipe", true, false, func(s *IOStreams) {
+			s.AwaitFor(30*time.Second, "x")
+			time.Sleep(time.Minute)
+		}, ""},
 		{"wide", true, true, func(s *IOStreams) {
 			s.width = 5
 			defer s.Await("waiting")()

@@ -39,7 +39,9 @@ func (d *Docker) Check(repository string, canPrompt bool) error {
 	case !d.Wanted:
 		return nil
 	case repository != "":
-		return cmdutil.Usage("--docker and --repository exclude each other: Docker keeps one credential for a host; see \"acrkit run --help\"")
+		return cmdutil.Usage(
+			"--docker and --repository exclude each other: Docker keeps one credential for a host; see \"acrkit run " +
+				"--help\"")
 	case !d.Yes && !canPrompt:
 		return cmdutil.Usage("--docker changes a file and asks first, and this is not a terminal; add --yes")
 	}
@@ -51,7 +53,9 @@ func (d *Docker) path() (string, error) {
 	if file := (loginfile.System{LookupEnv: d.LookupEnv}).DockerFile(); file != "" {
 		return file, nil
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find Docker's configuration", Reason: "neither HOME nor DOCKER_CONFIG is set", Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": "DOCKER_CONFIG"})}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find Docker's configuration",
+		Reason: "neither HOME nor DOCKER_CONFIG is set",
+		Hint:   sentence.Fix(sentence.SetFolder, map[string]string{"variable": "DOCKER_CONFIG"})}
 }
 
 // Name returns the change that names the helper for a registry; needed is false
@@ -112,10 +116,12 @@ func (d *Docker) Warn(reg acrkit.Registry, c dockerconf.Change) {
 	}
 	text := loginfile.System{LookupEnv: d.LookupEnv}.Text()
 	if dockerconf.HoldsLogin([]byte(text), reg.Host()) {
-		cmdutil.Say(d.IO.ErrOut, "%s has a login for %s, which Docker takes before the helper: unset %s", loginfile.EnvText, reg.Host(), loginfile.EnvText)
+		cmdutil.Say(d.IO.ErrOut, "%s has a login for %s, which Docker takes before the helper: unset %s",
+			loginfile.EnvText, reg.Host(), loginfile.EnvText)
 	}
 	if c.Plain {
-		cmdutil.Say(d.IO.ErrOut, "%s still holds a login for %s as plain text, which is not used now: docker logout %s", c.Path, reg.Host(), reg.Host())
+		cmdutil.Say(d.IO.ErrOut, "%s still holds a login for %s as plain text, which is not used now: docker logout %s",
+			c.Path, reg.Host(), reg.Host())
 	}
 	if !reg.IsACR() {
 		cmdutil.Say(d.IO.ErrOut, "The helper answers for this host only where ACRKIT_REGISTRIES=%s is set.", reg.Host())

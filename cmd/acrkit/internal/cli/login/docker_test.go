@@ -18,7 +18,8 @@ import (
 
 // login with --docker, against a file of Docker's with a login of another registry.
 func TestDocker(t *testing.T) {
-	const before = "{\n\t\"auths\": {\n\t\t\"other.example\": {\n\t\t\t\"auth\": \"b3RoZXI6cGFzcw==\"\n\t\t}\n\t},\n\t\"x\": 1\n}"
+	const before = "{\n\t\"auths\": {\n\t\t\"other.example\": {\n\t\t\t\"auth\": " +
+		"\"b3RoZXI6cGFzcw==\"\n\t\t}\n\t},\n\t\"x\": 1\n}"
 	absent := func(string) (string, error) { return "", errors.New("not found") }
 	for _, tt := range []struct {
 		name    string
@@ -33,8 +34,12 @@ func TestDocker(t *testing.T) {
 		{"no", before, "n", true, false, "", []string{`+    "myregistry.azurecr.io": "acrkit"`, "was not changed"}},
 		{"unasked", before, "", true, true, "", []string{"Changed "}},
 		{"not_in_PATH", before, "", false, true, "", []string{"docker-credential-acrkit is not in PATH"}},
-		{"plain_login", `{"auths":{"https://myregistry.azurecr.io/v1/":{"auth":"b3RoZXI6cGFzcw=="}},"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"as plain text, which is not used now: docker logout myregistry.azurecr.io"}},
-		{"variable", before, "", true, true, "", []string{"DOCKER_AUTH_CONFIG has a login for myregistry.azurecr.io, which Docker takes before the helper: unset DOCKER_AUTH_CONFIG"}},
+		{"plain_login",
+			`{"auths":{"https://myregistry.azurecr.io/v1/":{"auth":"b3RoZXI6cGFzcw=="}},"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"as plain text, which is not used now: docker logout myregistry.azurecr.io"}},
+		{"variable", before, "", true, true, "",
+			[]string{
+				"DOCKER_AUTH_CONFIG has a login for myregistry.azurecr.io, which Docker takes before the helper: " +
+					"unset DOCKER_AUTH_CONFIG"}},
 		{"already", `{"credHelpers":{"myregistry.azurecr.io":"acrkit"}}`, "", true, false, "", []string{"Stored"}},
 		{"broken", before + "}", "", true, false, acrkit.CodeUsage, []string{"is not JSON"}},
 	} {
@@ -101,7 +106,9 @@ func TestDocker(t *testing.T) {
 				Auths, CredHelpers map[string]any
 				X                  int
 			}
-			if tt.changed && (json.Unmarshal(got, &doc) != nil || doc.CredHelpers["myregistry.azurecr.io"] != "acrkit" || len(doc.Auths) != 1 || doc.X != 1) {
+			if tt.changed &&
+				(json.Unmarshal(got, &doc) != nil || doc.CredHelpers["myregistry.azurecr.io"] != "acrkit" ||
+					len(doc.Auths) != 1 || doc.X != 1) {
 				t.Errorf("%s", got)
 			}
 		})
@@ -116,7 +123,8 @@ func TestDocker_flags(t *testing.T) {
 		"--docker --password-file x":   "add --yes",
 		"--docker --yes -r 'team/*' a": "exclude each other",
 	} {
-		clitest.WrongUsage(t, NewCmdLogin(clitest.Factory(map[string]string{"ACR_NAME": "env"}), nil), strings.ReplaceAll(line, "'", ""), words)
+		clitest.WrongUsage(t, NewCmdLogin(clitest.Factory(map[string]string{"ACR_NAME": "env"}), nil),
+			strings.ReplaceAll(line, "'", ""), words)
 	}
 	d := Docker{LookupEnv: func(string) (string, bool) { return "", false }}
 	reg, err := acrkit.ParseRegistry("myregistry")
@@ -127,13 +135,16 @@ func TestDocker_flags(t *testing.T) {
 		t.Errorf("without a home: %v", err)
 	}
 	s, in, _, errOut := iostreams.Test()
-	d = Docker{IO: s, LookupEnv: func(string) (string, bool) { return t.TempDir(), true }, LookPath: func(string) (string, error) { return "", nil }}
+	d = Docker{IO: s, LookupEnv: func(string) (string, bool) {
+		return t.TempDir(), true
+	}, LookPath: func(string) (string, error) { return "", nil }}
 	c, _, err := d.Name(reg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in.WriteString("") // the end of the input is no consent
-	if done, err := d.Apply(t.Context(), c); done || err != nil || !strings.Contains(errOut.String(), "was not changed") {
+	if done, err := d.Apply(t.Context(), c); done || err != nil ||
+		!strings.Contains(errOut.String(), "was not changed") {
 		t.Errorf("%v, %v, %q", done, err, errOut)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

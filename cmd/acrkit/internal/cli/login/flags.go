@@ -27,7 +27,8 @@ func Repository(f *cmdutil.Factory, value, arg string) (acrkit.Registry, string,
 		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q names nothing before its wildcard", value)
 	}
 	if strings.Contains(prefix, "*") {
-		return acrkit.Registry{}, "", cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
+		return acrkit.Registry{}, "",
+			cmdutil.Usage("--repository %q: a wildcard is allowed only at the end, after a slash (team/*)", value)
 	}
 	reg, name, err := f.RepositoryFlag(prefix, arg)
 	if err == nil && pattern {
@@ -43,7 +44,8 @@ var refreshUsers = []string{wire.ZeroGUID, "<token>"}
 // apply turns flags into a kind and a user.
 func (fl *flags) apply(opts *Options) error {
 	var kinds []string
-	for name, on := range map[string]bool{"--service-principal": fl.principal, "--refresh-token": fl.refresh, "--entra-token": fl.entra, "--admin": fl.admin} {
+	for name, on := range map[string]bool{"--service-principal": fl.principal, "--refresh-token": fl.refresh,
+		"--entra-token": fl.entra, "--admin": fl.admin} {
 		if on {
 			kinds = append(kinds, name)
 		}

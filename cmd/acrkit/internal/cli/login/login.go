@@ -43,7 +43,8 @@ type Options struct {
 
 // NewCmdLogin returns the command. A runF other than nil runs instead of it.
 func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Docker: Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
+	opts := &Options{IO: f.IO, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now,
+		Docker: Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
 	opts.Secret = func(ctx context.Context, what string) (string, error) { return readSecret(ctx, f.IO, what) }
 	var fl flags
 	var repository string
@@ -63,13 +64,17 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			"too: the helper docker-credential-acrkit is added for this registry to credHelpers of\n" +
 			"config.json (in DOCKER_CONFIG, or ~/.docker). The change is shown, and made after you\n" +
 			"agree, or with --yes; nothing else in the file changes.",
-		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name ci-pull\n\n" +
+		Example: "# A scope-mapped token; its password is asked for\n$ acrkit login myregistry --token-name " +
+			"ci-pull\n\n" +
 			"# Another one for what is below team/, its password from a pipe\n" +
-			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' --password-stdin\n\n" +
+			"$ pass acr/team | acrkit login myregistry --token-name team-push --repository 'team/*' " +
+			"--password-stdin\n\n" +
 			"# For Docker too\n$ acrkit login myregistry --token-name ci-pull --docker\n\n" +
-			"# A service principal\n$ acrkit login myregistry --service-principal --tenant TENANT_ID --client-id CLIENT_ID --password-file secret.txt\n\n" +
+			"# A service principal\n$ acrkit login myregistry --service-principal --tenant TENANT_ID --client-id " +
+			"CLIENT_ID --password-file secret.txt\n\n" +
 			"# What \"az acr login --expose-token\" prints; good for three hours\n" +
-			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login myregistry --refresh-token --password-stdin",
+			"$ az acr login --name myregistry --expose-token --query accessToken --output tsv | acrkit login " +
+			"myregistry --refresh-token --password-stdin",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Global.NoCache = true // the credential is tried, not a token that it once gave
@@ -96,18 +101,23 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&fl.tokenName, "token-name", "", "the `name` of a scope-mapped token")
-	fs.StringVarP(&fl.username, "username", "u", "", "another word for --token-name, as in docker login; with --admin, the admin user's `name` if it is not the registry's")
-	fs.BoolVar(&fl.principal, "service-principal", false, "a service principal, with --tenant and --client-id; the secret is a client secret")
+	fs.StringVarP(&fl.username, "username", "u", "",
+		"another word for --token-name, as in docker login; with --admin, the admin user's `name` if it is not the "+
+			"registry's")
+	fs.BoolVar(&fl.principal, "service-principal", false,
+		"a service principal, with --tenant and --client-id; the secret is a client secret")
 	fs.StringVar(&opts.Tenant, "tenant", "", "the service principal's tenant, an `id` or a domain")
 	fs.StringVar(&fl.clientID, "client-id", "", "the service principal's application `id`")
 	fs.BoolVar(&fl.refresh, "refresh-token", false, "the secret is an ACR refresh token")
 	fs.BoolVar(&fl.entra, "entra-token", false, "the secret is an Entra access token")
 	fs.BoolVar(&fl.admin, "admin", false, "the registry's admin user")
-	fs.StringVarP(&repository, "repository", "r", "", "keep it for this repository `name` and all below it only; team/* and team say the same")
+	fs.StringVarP(&repository, "repository", "r", "",
+		"keep it for this repository `name` and all below it only; team/* and team say the same")
 	fs.BoolVar(&opts.Stdin, "password-stdin", false, "read the secret from standard input")
 	fs.StringVar(&opts.File, "password-file", "", "read the secret from this `file`")
 	fs.BoolVar(&opts.NoVerify, "no-verify", false, "store it without trying it first")
-	fs.BoolVar(&opts.Docker.Wanted, "docker", false, "name docker-credential-acrkit for this registry in Docker's config.json")
+	fs.BoolVar(&opts.Docker.Wanted, "docker", false,
+		"name docker-credential-acrkit for this registry in Docker's config.json")
 	fs.BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
 	return cmd
 }
@@ -115,14 +125,16 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 func run(ctx context.Context, opts *Options) error {
 	if opts.Kind == auth.KindScopedToken && opts.User == "" {
 		if !opts.canPrompt() {
-			return cmdutil.Usage("no credential is named; name a scope-mapped token with --token-name, or give another kind")
+			return cmdutil.Usage(
+				"no credential is named; name a scope-mapped token with --token-name, or give another kind")
 		}
 		var err error
 		if opts.User, err = askName(ctx, opts.IO); err != nil {
 			return err
 		}
 	}
-	l := store.Login{Registry: opts.Registry.Host(), Repository: opts.Repository, Kind: string(opts.Kind), User: opts.User, Tenant: opts.Tenant}
+	l := store.Login{Registry: opts.Registry.Host(), Repository: opts.Repository, Kind: string(opts.Kind),
+		User: opts.User, Tenant: opts.Tenant}
 	if opts.Kind == auth.KindServicePrincipal {
 		l.Authority, _ = opts.LookupEnv("AZURE_AUTHORITY_HOST")
 	}
@@ -225,13 +237,15 @@ func (opts *Options) report(c *cmdutil.Connection, l, stored store.Login, before
 			name, end = "An Entra access token", "about an hour after it was made"
 		}
 		if claims, err := wire.ReadClaims(l.Secret.Reveal()); err == nil && !claims.Expires.IsZero() {
-			end = fmt.Sprintf("at %s (in %s)", claims.Expires.UTC().Format(time.RFC3339), claims.Expires.Sub(opts.Now()).Round(time.Minute))
+			end = fmt.Sprintf("at %s (in %s)", claims.Expires.UTC().Format(time.RFC3339),
+				claims.Expires.Sub(opts.Now()).Round(time.Minute))
 		}
 		say("%s cannot be renewed: this one ends %s.", name, end)
 	default:
 		say("It lasts until its password or secret expires or is replaced.")
 	}
-	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil && env.Registry.LoginServer() == opts.Registry.LoginServer() {
+	if env, err := auth.FromEnvironment(opts.LookupEnv); err == nil &&
+		env.Registry.LoginServer() == opts.Registry.LoginServer() {
 		say("For now the environment wins over it: %s set for %s.", env.Source, env.Registry)
 	}
 	next := "acrkit whoami " + l.Registry

@@ -37,14 +37,17 @@ func TestFlags(t *testing.T) {
 		"--entra-token":                           {"env.azurecr.io", "", "entra-token", ""},
 		"--admin":                                 {"env.azurecr.io", "", "admin-user", "env"},
 		"--admin -u another":                      {"env.azurecr.io", "", "admin-user", "another"},
-		"--service-principal --tenant t.example --client-id " + id:        {"env.azurecr.io", "", "service-principal", id},
-		"other --service-principal --tenant t.example -u " + id + " -r a": {"other.azurecr.io", "a", "service-principal", id},
+		"--service-principal --tenant t.example --client-id " +
+			id: {"env.azurecr.io", "", "service-principal", id},
+		"other --service-principal --tenant t.example -u " + id +
+			" -r a": {"other.azurecr.io", "a", "service-principal", id},
 	} {
 		var got []string
-		cmd := NewCmdLogin(clitest.Factory(map[string]string{"ACR_NAME": "env"}), func(_ context.Context, o *Options) error {
-			got = []string{o.Registry.Host(), o.Repository, string(o.Kind), o.User}
-			return nil
-		})
+		cmd := NewCmdLogin(clitest.Factory(map[string]string{"ACR_NAME": "env"}),
+			func(_ context.Context, o *Options) error {
+				got = []string{o.Registry.Host(), o.Repository, string(o.Kind), o.User}
+				return nil
+			})
 		if err := clitest.Execute(t, cmd, line); err != nil {
 			t.Errorf("%s: %v", line, err)
 		} else if diff := cmp.Diff(want, got); diff != "" {
@@ -77,7 +80,8 @@ func options(t *testing.T) (*Options, *cmdutil.Factory) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Options{IO: s, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Registry: reg, NoVerify: true,
+	return &Options{IO: s, Connect: f.ConnectAs, Store: f.Store, LookupEnv: f.LookupEnv, Now: f.Now, Registry: reg,
+		NoVerify: true,
 		Secret: func(context.Context, string) (string, error) {
 			t.Error("asked for a secret")
 			return "", errors.New("asked")
@@ -103,7 +107,8 @@ func jwt(claims string) string {
 
 // TestRecognize: a token that is pasted where a password belongs is what it is.
 func TestRecognize(t *testing.T) {
-	refresh := jwt(`{"iss":"Azure Container Registry","aud":"myregistry.azurecr.io","grant_type":"refresh_token","exp":1893562200}`)
+	refresh := jwt(
+		`{"iss":"Azure Container Registry","aud":"myregistry.azurecr.io","grant_type":"refresh_token","exp":1893562200}`)
 	entra := jwt(`{"iss":"https://sts.windows.net/t/","aud":"https://containerregistry.azure.net","exp":1893562200}`)
 	for name, tc := range map[string]struct {
 		kind     auth.Kind
@@ -113,21 +118,36 @@ func TestRecognize(t *testing.T) {
 		wantUser string
 		said     string
 	}{
-		"password":                   {auth.KindScopedToken, "ci", "pass-word", "scoped-token", "ci", "It lasts until its password"},
-		"refresh token as password":  {auth.KindScopedToken, "ci", refresh, "refresh-token", "", "is stored as one (refresh-token)"},
-		"Entra token as password":    {auth.KindUserPassword, "ci", entra, "entra-token", "", "is stored as one (entra-token)"},
-		"refresh token":              {auth.KindRefreshToken, "", refresh, "refresh-token", "", "this one ends at 2030-01-02T05:30:00Z (in 2h30m0s)"},
-		"opaque refresh token":       {auth.KindRefreshToken, "", "opaque-token", "refresh-token", "", "three hours after it was made"},
-		"Entra token":                {auth.KindEntraToken, "", entra, "entra-token", "", "this one ends at 2030-01-02T05:30:00Z"},
-		"Entra token as refresh one": {auth.KindRefreshToken, "", entra, "entra-token", "", "is stored as one (entra-token)"},
-		"token as client secret":     {auth.KindServicePrincipal, "22222222-2222-2222-2222-222222222222", entra, "", "", ""},
-		"id as client secret":        {auth.KindServicePrincipal, "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333", "service-principal", "22222222-2222-2222-2222-222222222222", "looks like the id"},
-		"line feed inside":           {auth.KindScopedToken, "ci", "pass\nword", "", "", ""},
-		"white space before":         {auth.KindScopedToken, "ci", " pa55-word", "", "", ""},
-		"access token":               {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", ""},
-		"access token as password":   {auth.KindScopedToken, "ci", jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", "is an ACR access token"},
-		"foreign token as password":  {auth.KindScopedToken, "ci", jwt(`{"iss":"another issuer"}`), "scoped-token", "ci", "It lasts until its password"},
-		"of another registry":        {auth.KindRefreshToken, "", jwt(`{"iss":"Azure Container Registry","aud":"other.azurecr.io","grant_type":"refresh_token"}`), "", "", ""},
+		"password": {auth.KindScopedToken, "ci", "pass-word", "scoped-token", "ci",
+			"It lasts until its password"},
+		"refresh token as password": {auth.KindScopedToken, "ci", refresh, "refresh-token", "",
+			"is stored as one (refresh-token)"},
+		"Entra token as password": {auth.KindUserPassword, "ci", entra, "entra-token", "",
+			"is stored as one (entra-token)"},
+		"refresh token": {auth.KindRefreshToken, "", refresh, "refresh-token", "",
+			"this one ends at 2030-01-02T05:30:00Z (in 2h30m0s)"},
+		"opaque refresh token": {auth.KindRefreshToken, "", "opaque-token", "refresh-token", "",
+			"three hours after it was made"},
+		"Entra token": {auth.KindEntraToken, "", entra, "entra-token", "",
+			"this one ends at 2030-01-02T05:30:00Z"},
+		"Entra token as refresh one": {auth.KindRefreshToken, "", entra, "entra-token", "",
+			"is stored as one (entra-token)"},
+		"token as client secret": {auth.KindServicePrincipal, "22222222-2222-2222-2222-222222222222", entra,
+			"", "", ""},
+		"id as client secret": {auth.KindServicePrincipal, "22222222-2222-2222-2222-222222222222",
+			"33333333-3333-3333-3333-333333333333", "service-principal", "22222222-2222-2222-2222-222222222222",
+			"looks like the id"},
+		"line feed inside":   {auth.KindScopedToken, "ci", "pass\nword", "", "", ""},
+		"white space before": {auth.KindScopedToken, "ci", " pa55-word", "", "", ""},
+		"access token": {auth.KindRefreshToken, "",
+			jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", ""},
+		"access token as password": {auth.KindScopedToken, "ci",
+			jwt(`{"iss":"Azure Container Registry","grant_type":"access_token"}`), "", "", "is an ACR access token"},
+		"foreign token as password": {auth.KindScopedToken, "ci", jwt(`{"iss":"another issuer"}`), "scoped-token", "ci",
+			"It lasts until its password"},
+		"of another registry": {auth.KindRefreshToken, "",
+			jwt(`{"iss":"Azure Container Registry","aud":"other.azurecr.io","grant_type":"refresh_token"}`), "",
+			"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts, f := options(t)
@@ -144,7 +164,8 @@ func TestRecognize(t *testing.T) {
 			}
 			logins := stored(t, f)
 			if tc.wantKind == "" {
-				if cmdutil.ExitCode(err) != cmdutil.ExitUsage || len(logins) > 0 || !strings.Contains(err.Error(), tc.said) {
+				if cmdutil.ExitCode(err) != cmdutil.ExitUsage || len(logins) > 0 ||
+					!strings.Contains(err.Error(), tc.said) {
 					t.Errorf("%v, stored %v", err, logins)
 				}
 				if strings.Contains(errOut.String(), "is stored") {
@@ -152,7 +173,8 @@ func TestRecognize(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || len(logins) != 1 || logins[0].Kind != tc.wantKind || logins[0].User != tc.wantUser || logins[0].Secret.Reveal() != tc.secret {
+			if err != nil || len(logins) != 1 || logins[0].Kind != tc.wantKind || logins[0].User != tc.wantUser ||
+				logins[0].Secret.Reveal() != tc.secret {
 				t.Errorf("%v, stored %+v", err, logins)
 			}
 			if !strings.Contains(errOut.String(), tc.said) {
@@ -188,7 +210,8 @@ func TestPrompt(t *testing.T) {
 				return
 			}
 			logins := stored(t, f)
-			if err != nil || asked != `Password of token "ci-pull": ` || len(logins) != 1 || logins[0].User != "ci-pull" {
+			if err != nil || asked != `Password of token "ci-pull": ` || len(logins) != 1 ||
+				logins[0].User != "ci-pull" {
 				t.Errorf("asked %q, stored %v: %v", asked, logins, err)
 			}
 		})
@@ -211,7 +234,8 @@ func TestInterruptedPrompt(t *testing.T) {
 }
 
 func TestLargeSecrets(t *testing.T) {
-	for n, want := range map[int]int{store.MaxSecret: cmdutil.ExitOK, store.MaxSecret + 1: cmdutil.ExitFailed, store.MaxSecret + 100: cmdutil.ExitFailed} {
+	for n, want := range map[int]int{store.MaxSecret: cmdutil.ExitOK, store.MaxSecret + 1: cmdutil.ExitFailed,
+		store.MaxSecret + 100: cmdutil.ExitFailed} {
 		for _, end := range []string{"", "\n", "\r\n"} {
 			_, err := readAll(strings.NewReader(strings.Repeat("s", n)+end), "read")
 			if cmdutil.ExitCode(err) != want {

@@ -47,8 +47,9 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 		}
 		return opts.Secret(ctx, fmt.Sprintf("%s of %s: ", what, cred))
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Reason: "the secret can be asked for at a terminal only; give it with --password-stdin or --password-file",
-		Hint: opts.withFile()}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage,
+		Reason: "the secret can be asked for at a terminal only; give it with --password-stdin or --password-file",
+		Hint:   opts.withFile()}
 }
 
 // withFile is the command with the secret in a file, as far as its words need no quotes.
@@ -72,7 +73,8 @@ func readAll(r io.Reader, op string) (string, error) {
 	case secret == "":
 		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is nothing in it"}
 	case len(secret) > store.MaxSecret:
-		return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op, Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
+		return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op, Reason: fmt.Sprintf("it is longer than %d bytes",
+			store.MaxSecret)}
 	}
 	return secret, nil
 }
@@ -127,7 +129,8 @@ func ask(ctx context.Context, s *iostreams.IOStreams, question string, read func
 		case a.err != nil:
 			return "", &acrkit.Error{Op: "read from the terminal", Errs: []error{a.err}}
 		case len(a.text) > store.MaxSecret:
-			return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read from the terminal", Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
+			return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read from the terminal",
+				Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
 		}
 		return a.text, nil
 	}

@@ -34,7 +34,8 @@ type Options struct {
 
 // NewCmdLogout returns the command. A runF other than nil runs instead of it.
 func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Store: f.Store, Cache: f.TokenCache, Docker: login.Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
+	opts := &Options{IO: f.IO, Store: f.Store, Cache: f.TokenCache,
+		Docker: login.Docker{IO: f.IO, LookupEnv: f.LookupEnv}}
 	var repository string
 	cmd := &cobra.Command{
 		Use:   "logout [<registry>]",
@@ -46,7 +47,8 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"removed, too.\n\n" +
 			"With --docker, docker-credential-acrkit is also taken out of credHelpers in Docker's\n" +
 			"config.json for the registry; the change is shown first.",
-		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout myregistry --all\n\n" +
+		Example: "$ acrkit logout myregistry\n$ acrkit logout myregistry --repository 'team/*'\n$ acrkit logout " +
+			"myregistry --all\n\n" +
 			"# Every login\n$ acrkit logout --all",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,7 +72,8 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 				return cmdutil.Usage("--docker needs a registry")
 			}
 			opts.CI = f.Env("CI") != ""
-			if err := opts.Docker.Check(opts.Repository, f.IO.IsStdinTTY() && f.IO.IsStderrTTY() && !opts.CI); err != nil {
+			if err := opts.Docker.Check(opts.Repository, f.IO.IsStdinTTY() && f.IO.IsStderrTTY() &&
+				!opts.CI); err != nil {
 				return err
 			}
 			if runF != nil {
@@ -79,8 +82,10 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			return run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVarP(&repository, "repository", "r", "", "remove the login for this `name` (team/app, team/*) alone")
-	cmd.Flags().BoolVar(&opts.Docker.Wanted, "docker", false, "take docker-credential-acrkit out of Docker's config.json for this registry")
+	cmd.Flags().StringVarP(&repository, "repository", "r", "",
+		"remove the login for this `name` (team/app, team/*) alone")
+	cmd.Flags().BoolVar(&opts.Docker.Wanted, "docker", false,
+		"take docker-credential-acrkit out of Docker's config.json for this registry")
 	cmd.Flags().BoolVarP(&opts.Docker.Yes, "yes", "y", false, "change Docker's config.json without asking")
 	cmd.Flags().BoolVar(&opts.All, "all", false, "remove all logins for the registry, or for every one")
 	return cmd
@@ -162,7 +167,8 @@ const shown = 5
 // notFound returns an error that names the logins that exist, those of this registry first.
 func (opts *Options) notFound(all []store.Login) error {
 	e := &acrkit.Error{Code: acrkit.CodeNotFound, Op: "log out", Registry: opts.Registry,
-		Reason: "no login is stored for it", Hint: sentence.Fix(sentence.ShowSource, map[string]string{"host": opts.Registry.Host()})}
+		Reason: "no login is stored for it",
+		Hint:   sentence.Fix(sentence.ShowSource, map[string]string{"host": opts.Registry.Host()})}
 	if opts.Repository != "" {
 		e.Reason = fmt.Sprintf("no login is stored for %q", opts.Repository)
 	}
@@ -189,7 +195,8 @@ func (opts *Options) notFound(all []store.Login) error {
 	if len(here) > 0 {
 		e.Hint = sentence.Fix(sentence.LogOut, map[string]string{"args": here[0].Registry})
 		if here[0].Repository != "" {
-			e.Hint = sentence.Fix(sentence.LogOutOfPart, map[string]string{"host": here[0].Registry, "repository": shell.Quote(here[0].Repository)})
+			e.Hint = sentence.Fix(sentence.LogOutOfPart,
+				map[string]string{"host": here[0].Registry, "repository": shell.Quote(here[0].Repository)})
 		}
 	}
 	return e

@@ -23,10 +23,11 @@ func TestFlags(t *testing.T) {
 		"myregistry --all":             {"myregistry.azurecr.io", "", true},
 	} {
 		var got []any
-		cmd := NewCmdLogout(clitest.Factory(map[string]string{"ACR_NAME": "env"}), func(_ context.Context, o *Options) error {
-			got = []any{o.Registry.Host(), o.Repository, o.All}
-			return nil
-		})
+		cmd := NewCmdLogout(clitest.Factory(map[string]string{"ACR_NAME": "env"}),
+			func(_ context.Context, o *Options) error {
+				got = []any{o.Registry.Host(), o.Repository, o.All}
+				return nil
+			})
 		if err := clitest.Execute(t, cmd, line); err != nil {
 			t.Errorf("%s: %v", line, err)
 		} else if diff := cmp.Diff(want, got); diff != "" {
@@ -49,8 +50,10 @@ func TestDocker(t *testing.T) {
 		name, file, want string
 		code             acrkit.Code
 	}{
-		{"ours", `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"}}`, `{"credHelpers":{"gcr.io":"gcloud"}}`, ""},
-		{"another", `{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`, `{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`, acrkit.CodeNotFound},
+		{"ours", `{"credHelpers":{"myregistry.azurecr.io":"acrkit","gcr.io":"gcloud"}}`,
+			`{"credHelpers":{"gcr.io":"gcloud"}}`, ""},
+		{"another", `{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`,
+			`{"credHelpers":{"myregistry.azurecr.io":"desktop"}}`, acrkit.CodeNotFound},
 		{"broken", `{"credHelpers":`, `{"credHelpers":`, acrkit.CodeUsage},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +62,8 @@ func TestDocker(t *testing.T) {
 			if err := os.WriteFile(file, []byte(tt.file), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cmd := NewCmdLogout(clitest.Factory(map[string]string{"DOCKER_CONFIG": dir, store.EnvDir: filepath.Join(dir, "acrkit"), store.EnvKeyring: "off"}), nil)
+			cmd := NewCmdLogout(clitest.Factory(map[string]string{"DOCKER_CONFIG": dir,
+				store.EnvDir: filepath.Join(dir, "acrkit"), store.EnvKeyring: "off"}), nil)
 			if err := clitest.Execute(t, cmd, "myregistry --docker --yes"); acrkit.CodeOf(err) != tt.code {
 				t.Errorf("%v, want %q", err, tt.code)
 			}

@@ -36,16 +36,20 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 		Use:   "list [<registry>/]<repository>",
 		Short: "List the manifests of a repository",
 		Long: "List the manifests of a repository, untagged ones included, all of them or fail.\n\n" +
-			"This needs metadata/read on the repository. In a pipe, each line holds digest,\nmedia type, platform and tags (separated by commas), with tabs between them. A terminal\nshows shortened digests.",
-		Example: "# Digests without a tag\n$ acrkit manifest list samples/app --json digest,tags --jq '.[] | select(.tags == []) | .digest'",
-		Args:    cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"), ValidArgsFunction: cmdutil.CompleteRepositories(f),
+			"This needs metadata/read on the repository. In a pipe, each line holds digest,\nmedia type, platform " +
+			"and tags (separated by commas), with tabs between them. A terminal\nshows shortened digests.",
+		Example: "# Digests without a tag\n$ acrkit manifest list samples/app --json digest,tags --jq '.[] | " +
+			"select(.tags == []) | .digest'",
+		Args:              cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"),
+		ValidArgsFunction: cmdutil.CompleteRepositories(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := f.Reference(args[0])
 			if err != nil {
 				return err
 			}
 			if ref.Target() != "" {
-				return cmdutil.Usage("%q names a tag or a digest; give the repository alone, or use `acrkit manifest view`", args[0])
+				return cmdutil.Usage(
+					"%q names a tag or a digest; give the repository alone, or use `acrkit manifest view`", args[0])
 			}
 			if opts.Limit < 0 {
 				return cmdutil.Usage("--limit must not be negative")
@@ -70,7 +74,8 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	}
 	defer c.Close()
 	c.Repository = opts.Reference.Name
-	list := c.Client.Manifests(ctx, opts.Reference.Name, &registry.ListOptions{Limit: opts.Limit, Order: cmdutil.Order(opts.Order)})
+	list := c.Client.Manifests(ctx, opts.Reference.Name,
+		&registry.ListOptions{Limit: opts.Limit, Order: cmdutil.Order(opts.Order)})
 	digest := func(d string) string { return d }
 	if opts.IO.IsStdoutTTY() {
 		digest = cmdutil.ShortDigest
@@ -78,6 +83,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	row := func(m registry.Manifest) []string {
 		return []string{digest(m.Digest), m.MediaType, platform(m.OS, m.Architecture), strings.Join(m.Tags, ",")}
 	}
-	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, []string{"DIGEST", "MEDIA TYPE", "PLATFORM", "TAGS"}, row, object)
+	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, []string{"DIGEST", "MEDIA TYPE", "PLATFORM", "TAGS"},
+		row, object)
 	return cmdutil.Explain(ctx, c, err)
 }

@@ -37,7 +37,8 @@ func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) err
 		Long: "Show what the registry knows about a manifest, or with --raw the manifest itself,\n" +
 			"byte for byte, after its digest was checked.\n\n" +
 			"The properties need metadata/read on the repository, the manifest itself needs\ncontent/read.",
-		Example: "# The platforms of a multi-arch image\n$ acrkit manifest view samples/app:v1 --json references --jq '.references[] | .os + \"/\" + .architecture'\n\n" +
+		Example: "# The platforms of a multi-arch image\n$ acrkit manifest view samples/app:v1 --json references " +
+			"--jq '.references[] | .os + \"/\" + .architecture'\n\n" +
 			"# The manifest as it was pushed\n$ acrkit manifest view --raw samples/app:v1 > manifest.json",
 		Args:              cmdutil.ExactArgs(1, "a tag or a digest: [<registry>/]<repository>{:<tag>|@<digest>}"),
 		ValidArgsFunction: cmdutil.CompleteReferences(f),
@@ -104,7 +105,8 @@ func pairs(m registry.Manifest) [][2]string {
 		refs = append(refs, platform(r.OS, r.Architecture)+" "+r.Digest)
 	}
 	out := [][2]string{
-		{"digest", m.Digest}, {"media type", m.MediaType}, {"config media type", m.ConfigMediaType}, {"artifact type", m.ArtifactType},
+		{"digest", m.Digest}, {"media type", m.MediaType}, {"config media type", m.ConfigMediaType},
+		{"artifact type", m.ArtifactType},
 		{"platform", platform(m.OS, m.Architecture)}, {"size", fmt.Sprint(m.Size)},
 		{"created", cmdutil.Time(m.CreatedTime)}, {"updated", cmdutil.Time(m.LastUpdateTime)},
 		{"tags", strings.Join(m.Tags, ",")}, {"locks", cmdutil.Locks(m.Attributes)},

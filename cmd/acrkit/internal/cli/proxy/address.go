@@ -48,7 +48,8 @@ func addressOf(addr net.Addr, opts *Options) address {
 	}
 	// Every client knows localhost; another address is named as it is.
 	first := "localhost"
-	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() && ip != netip.AddrFrom4([4]byte{127, 0, 0, 1}) && ip != netip.IPv6Loopback() {
+	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() &&
+		ip != netip.AddrFrom4([4]byte{127, 0, 0, 1}) && ip != netip.IPv6Loopback() {
 		first = host
 	}
 	a.host = net.JoinHostPort(first, port)

@@ -51,7 +51,9 @@ func (opts *Options) authority(names []string) (*pki.Authority, error) {
 		say("a new certificate authority was made: %s. Programs that trust the old one must be configured to trust %s",
 			why, file)
 	case ca.Made() && len(more) > 0:
-		say("a certificate authority was made for %s. Programs that acrkit does not start must be configured to trust %s",
+		say(
+			"a certificate authority was made for %s. Programs that acrkit does not start must be configured to "+
+				"trust %s",
 			strings.Join(more, ", "), file)
 	}
 	return ca, nil

@@ -98,7 +98,8 @@ func (opts *Options) environment(dir *child.Folder, r ready, key, identityHeader
 		return nil, err
 	}
 	java, _ := opts.LookupEnv("JAVA_TOOL_OPTIONS")
-	set("JAVA_TOOL_OPTIONS", strings.TrimSpace(java+` "-Djavax.net.ssl.trustStore=`+store+`" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=`+trustPassword))
+	set("JAVA_TOOL_OPTIONS", strings.TrimSpace(java+` "-Djavax.net.ssl.trustStore=`+store+
+		`" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=`+trustPassword))
 	return env, nil
 }
 

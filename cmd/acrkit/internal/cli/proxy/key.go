@@ -33,8 +33,10 @@ func (opts *Options) clientKey() (auth.Secret, error) {
 		return randomKey(), nil
 	}
 	bad := func(why string, causes ...error) (auth.Secret, error) {
-		return auth.Secret{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile), Reason: why, Errs: causes,
-			Hint: sentence.Fix(sentence.MakeClientKey, nil)}
+		return auth.Secret{},
+			&acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the client key in %q", opts.ClientKeyFile),
+				Reason: why, Errs: causes,
+				Hint: sentence.Fix(sentence.MakeClientKey, nil)}
 	}
 	f, err := os.Open(opts.ClientKeyFile)
 	if err != nil {

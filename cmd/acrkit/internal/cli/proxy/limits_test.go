@@ -99,7 +99,8 @@ func TestHeaderLimit(t *testing.T) {
 		for n, want := range map[int]string{250 << 10: "HTTP/1.1 200 ", 270 << 10: "HTTP/1.1 431 "} {
 			client, server := net.Pipe()
 			p.conns <- server
-			go fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", n))
+			go fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: %s\r\n\r\n",
+				strings.Repeat("x", n))
 			if data, err := io.ReadAll(client); err != nil || !strings.HasPrefix(string(data), want) {
 				t.Errorf("%d bytes: %.40q, %v", n, data, err)
 			}

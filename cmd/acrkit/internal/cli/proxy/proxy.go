@@ -152,17 +152,21 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	}
 	cmdutil.TimeoutOfStart(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Addr, "addr", "", "`address` to listen on; port 0 takes a free one (default: "+defaultAddr+", and a free port under a command)")
+	flags.StringVar(&opts.Addr, "addr", "", "`address` to listen on; port 0 takes a free one (default: "+defaultAddr+
+		", and a free port under a command)")
 	flags.BoolVar(&opts.HTTP, "http", false, "be reached by HTTP without TLS")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.NoClientKey, "no-client-key", false, "allow every program of every user of this machine")
-	flags.StringVar(&opts.ClientKeyFile, "client-key-file", "", "read the client key from this `file` instead of making one")
+	flags.StringVar(&opts.ClientKeyFile, "client-key-file", "",
+		"read the client key from this `file` instead of making one")
 	flags.BoolVar(&opts.ManagedIdentity, "managed-identity", false,
 		"be the managed identity of the command, for the registry only; its other Azure clients cannot sign in")
-	flags.StringVar(&opts.ScopeMap, "scope-map", "", "allow only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
+	flags.StringVar(&opts.ScopeMap, "scope-map", "",
+		"allow only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
 	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
-	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false, "hand links to blobs in storage to the client instead of following them")
+	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false,
+		"hand links to blobs in storage to the client instead of following them")
 	flags.BoolVar(&opts.NoCheck, "no-check", false, "do not try the credential at the start")
 	flags.BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, readyFields)
@@ -175,20 +179,24 @@ func (opts *Options) complete() error {
 	case opts.NoClientKey && opts.ClientKeyFile != "":
 		return cmdutil.Usage("--no-client-key and --client-key-file exclude each other")
 	case opts.NoClientKey && opts.BeyondLoopback:
-		return cmdutil.Usage("--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy would act as you")
+		return cmdutil.Usage(
+			"--no-client-key and --listen-beyond-loopback exclude each other: any client that reaches the proxy " +
+				"would act as you")
 	//rule:managed-identity-complete-3
 	case opts.ManagedIdentity && len(opts.Command) == 0:
 		return cmdutil.Usage("--managed-identity sets variables of a command, and there is none: " +
 			"acrkit proxy --managed-identity -- COMMAND")
 	//rule:managed-identity-complete-2
 	case opts.ManagedIdentity && opts.NoClientKey:
-		return cmdutil.Usage("--managed-identity and --no-client-key exclude each other: the client key is the identity's token")
+		return cmdutil.Usage(
+			"--managed-identity and --no-client-key exclude each other: the client key is the identity's token")
 	//rule:managed-identity-complete
 	case opts.ManagedIdentity && opts.BeyondLoopback:
 		return cmdutil.Usage("--managed-identity and --listen-beyond-loopback exclude each other: " +
 			"a managed identity is for the command on this machine")
 	case opts.HTTP && opts.BeyondLoopback:
-		return cmdutil.Usage("--http and --listen-beyond-loopback exclude each other: the client key would go over the network in clear")
+		return cmdutil.Usage(
+			"--http and --listen-beyond-loopback exclude each other: the client key would go over the network in clear")
 	case len(opts.Command) > 0 && opts.Exporter != nil:
 		return cmdutil.Usage("--json says when the proxy is ready; with a command the output is the command's")
 	case opts.ScopeMap == "-" && len(opts.Command) > 0:
@@ -207,7 +215,8 @@ func (opts *Options) complete() error {
 	if ip := net.ParseIP(host); !opts.BeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "listen on " + opts.Addr,
 			Reason: "other machines may reach it, and the proxy is for this one",
-			Hint:   sentence.Fix(sentence.ProxyBeyond, map[string]string{"host": opts.Registry.Host(), "addr": opts.Addr})}
+			Hint: sentence.Fix(sentence.ProxyBeyond,
+				map[string]string{"host": opts.Registry.Host(), "addr": opts.Addr})}
 	}
 	return nil
 }

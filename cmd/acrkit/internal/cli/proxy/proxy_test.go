@@ -37,7 +37,8 @@ func TestNewCmdProxy(t *testing.T) {
 		{"localhost:5443 --addr localhost:5 -- make", "localhost:5443", "localhost:5", []string{"make"}},
 	} {
 		var got *Options
-		cmd := NewCmdProxy(clitest.Factory(map[string]string{"ACR_NAME": "myregistry"}), func(_ context.Context, opts *Options) error { got = opts; return nil })
+		cmd := NewCmdProxy(clitest.Factory(map[string]string{"ACR_NAME": "myregistry"}),
+			func(_ context.Context, opts *Options) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%q: %v", tc.line, err)
 			continue
@@ -50,17 +51,19 @@ func TestNewCmdProxy(t *testing.T) {
 		"a b":                                   `"b" is another word`,
 		"a --":                                  "no command follows --",
 		"a --no-client-key --client-key-file x": "exclude each other",
-		"a --no-client-key --listen-beyond-loopback --addr 0.0.0.0:1": "any client that reaches the proxy would act as you",
-		"a --http --listen-beyond-loopback --addr 0.0.0.0:1":          "in clear",
-		"a --managed-identity":                                                   "acrkit proxy --managed-identity -- COMMAND",
+		"a --no-client-key --listen-beyond-loopback --addr 0.0.0.0:1": "any client that reaches the proxy would " +
+			"act as you",
+		"a --http --listen-beyond-loopback --addr 0.0.0.0:1": "in clear",
+		"a --managed-identity": "acrkit proxy --managed-identity " +
+			"-- COMMAND",
 		"a --managed-identity --no-client-key -- make":                           "exclude each other",
 		"a --managed-identity --listen-beyond-loopback --addr 0.0.0.0:1 -- make": "the command on this machine",
-		"a --json url -- make":                                                   "the output is the command's",
-		"a --scope-map - -- make":                                                "reads stdin",
-		"a --addr 0.0.0.0:1":                                                     "other machines may reach it",
-		"a --addr example.com:1":                                                 "other machines may reach it",
-		"a --addr 5444":                                                          "is not HOST:PORT",
-		"--json url,nothing myregistry":                                          "nothing",
+		"a --json url -- make":          "the output is the command's",
+		"a --scope-map - -- make":       "reads stdin",
+		"a --addr 0.0.0.0:1":            "other machines may reach it",
+		"a --addr example.com:1":        "other machines may reach it",
+		"a --addr 5444":                 "is not HOST:PORT",
+		"--json url,nothing myregistry": "nothing",
 	} {
 		clitest.WrongUsage(t, NewCmdProxy(clitest.Factory(nil), nil), line, why)
 	}
@@ -91,7 +94,8 @@ func TestRecord(t *testing.T) {
 	if data, _ := os.ReadFile(path); string(data) != "of an earlier run\n" {
 		t.Errorf("the file is changed before the end: %q", data)
 	}
-	for _, s := range []string{"repository:team/app:pull", "repository:team/app:pull,push", "repository:lib/base:pull", "repository:team/app:metadata_read", "repository:team/app:pull", "registry:catalog:*"} {
+	for _, s := range []string{"repository:team/app:pull", "repository:team/app:pull,push", "repository:lib/base:pull",
+		"repository:team/app:metadata_read", "repository:team/app:pull", "registry:catalog:*"} {
 		r.add(scope(t, s))
 	}
 	if err := r.write(&bytes.Buffer{}); err != nil {
@@ -102,7 +106,8 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"repositories/*/metadata/read", "repositories/lib/base/content/read",
-		"repositories/team/app/content/read", "repositories/team/app/content/write", "repositories/team/app/metadata/read"}
+		"repositories/team/app/content/read", "repositories/team/app/content/write",
+		"repositories/team/app/metadata/read"}
 	got := strings.Split(strings.TrimSpace(string(data)), "\n")
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -179,7 +184,8 @@ func TestClientKey(t *testing.T) {
 			}
 			continue
 		}
-		if acrkit.CodeOf(err) == "" || !strings.Contains(err.Error(), why) || content != "" && strings.Contains(err.Error(), strings.TrimSpace(content)) {
+		if acrkit.CodeOf(err) == "" || !strings.Contains(err.Error(), why) || content != "" &&
+			strings.Contains(err.Error(), strings.TrimSpace(content)) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
@@ -202,11 +208,15 @@ func TestEnvironment(t *testing.T) {
 	}
 	const upstreamSecret, otherLogin = "bXlyZWdpc3RyeQ==", "ZWxzZXdoZXJl"
 	if err := os.WriteFile(filepath.Join(home, "docker", "config.json"),
-		[]byte(`{"auths":{"myregistry.azurecr.io":{"auth":"`+upstreamSecret+`"},"ghcr.io":{"auth":"`+otherLogin+`"}}}`), 0o600); err != nil {
+		[]byte(`{"auths":{"myregistry.azurecr.io":{"auth":"`+upstreamSecret+`"},"ghcr.io":{"auth":"`+otherLogin+`"}}}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	vars := map[string]string{"SSL_CERT_FILE": system, "NODE_EXTRA_CA_CERTS": system, "DOCKER_CONFIG": filepath.Join(home, "docker"), "NO_PROXY": "internal.example",
-		"XDG_RUNTIME_DIR": home, "JAVA_TOOL_OPTIONS": "-Xmx1g", "ACR_TOKEN_PASSWORD": "upstream-password-1", "AZURE_CLIENT_SECRET": "upstream-secret-2", "AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "dev", "PATH": "/bin"}
+	vars := map[string]string{"SSL_CERT_FILE": system, "NODE_EXTRA_CA_CERTS": system,
+		"DOCKER_CONFIG": filepath.Join(home, "docker"), "NO_PROXY": "internal.example",
+		"XDG_RUNTIME_DIR": home, "JAVA_TOOL_OPTIONS": "-Xmx1g", "ACR_TOKEN_PASSWORD": "upstream-password-1",
+		"AZURE_CLIENT_SECRET": "upstream-secret-2", "AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "dev",
+		"PATH": "/bin"}
 	lookup := func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
 	opts := &Options{LookupEnv: lookup, Environ: func() []string {
 		var env []string
@@ -244,10 +254,12 @@ func TestEnvironment(t *testing.T) {
 		got[name] = value
 	}
 	for name, want := range map[string]string{
-		"ACRKIT_PROXY_URL": "https://localhost:5444", "ACRKIT_PROXY_HOST": "localhost:5444", "ACRKIT_PROXY_KEY": "the-client-key-3", "ACRKIT_PROXY_CA": r.CAFile,
+		"ACRKIT_PROXY_URL": "https://localhost:5444", "ACRKIT_PROXY_HOST": "localhost:5444",
+		"ACRKIT_PROXY_KEY": "the-client-key-3", "ACRKIT_PROXY_CA": r.CAFile,
 		"ACR_NAME": "localhost:5444", "ACR_TOKEN_NAME": "acrkit", "ACR_TOKEN_PASSWORD": "the-client-key-3",
 		"AZURE_TENANT_ID": "", "PATH": "/bin",
-		"DOCKER_CONFIG": dir.Path, "NO_PROXY": "internal.example,localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
+		"DOCKER_CONFIG": dir.Path, "NO_PROXY": "internal.example,localhost,127.0.0.1,::1",
+		"no_proxy": "localhost,127.0.0.1,::1",
 	} {
 		if got[name] != want {
 			t.Errorf("%s=%s, want %s", name, got[name], want)
@@ -257,12 +269,14 @@ func TestEnvironment(t *testing.T) {
 		t.Error("a secret of acrkit's own credential is handed on")
 	}
 	config, err := os.ReadFile(filepath.Join(dir.Path, "config.json"))
-	if err != nil || strings.Contains(string(config), upstreamSecret) || !strings.Contains(string(config), otherLogin) || !strings.Contains(string(config), "localhost:5444") {
+	if err != nil || strings.Contains(string(config), upstreamSecret) ||
+		!strings.Contains(string(config), otherLogin) || !strings.Contains(string(config), "localhost:5444") {
 		t.Errorf("%v: %s", err, config)
 	}
 	for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
 		data, err := os.ReadFile(got[name])
-		if err != nil || !bytes.Contains(data, bytes.TrimSpace(ca.PEM())) || !bytes.Contains(data, bytes.TrimSpace(other.PEM())) {
+		if err != nil || !bytes.Contains(data, bytes.TrimSpace(ca.PEM())) ||
+			!bytes.Contains(data, bytes.TrimSpace(other.PEM())) {
 			t.Errorf("%s: %v, %d bytes", name, err, len(data))
 		}
 	}
@@ -289,7 +303,8 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("without --managed-identity the command has one: %q", env)
 	}
 	opts.KeepEnv = true
-	if env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3"), auth.Secret{}); err != nil || !slices.Contains(env, "AZURE_CLIENT_SECRET=upstream-secret-2") {
+	if env, err = opts.environment(dir, r, redact.NewSecret("the-client-key-3"), auth.Secret{}); err != nil ||
+		!slices.Contains(env, "AZURE_CLIENT_SECRET=upstream-secret-2") {
 		t.Errorf("--keep-env: %v", err)
 	}
 	// Even so, nothing leads past the managed identity.
@@ -321,7 +336,8 @@ func TestAuthority(t *testing.T) {
 	}{
 		{[]string{"127.0.0.1", "::1", "localhost"}, "own", ""},
 		{[]string{"127.0.0.9", "127.0.0.1", "localhost", "a.localhost"}, "own", ""},
-		{[]string{"192.0.2.1", "localhost", "registry.test"}, "beyond", "was made for 192.0.2.1, registry.test. Programs"},
+		{[]string{"192.0.2.1", "localhost", "registry.test"}, "beyond",
+			"was made for 192.0.2.1, registry.test. Programs"},
 		{[]string{"localhost", "registry.test", "192.0.2.1"}, "beyond", ""},
 		{[]string{"localhost", "registry.test"}, "less", "was made for registry.test. Programs"},
 		{[]string{"127.0.0.1", "::1", "localhost"}, "own", ""},
@@ -364,8 +380,9 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	for name, why := range map[string]string{"a b": "not a host name", "*.test": "not a host name"} {
-		if _, err := opts.authority([]string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(),
-			why) {
+		if _, err := opts.authority([]string{name}); acrkit.CodeOf(err) != acrkit.CodeUsage ||
+			!strings.Contains(err.Error(),
+				why) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

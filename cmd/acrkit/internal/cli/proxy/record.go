@@ -45,7 +45,8 @@ func newRecord(path string) (*record, error) {
 }
 
 func (r *record) failed(err error, code acrkit.Code) error {
-	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Errs: []error{err}, Hint: sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(filepath.Dir(r.path))})}
+	e := &acrkit.Error{Code: code, Op: fmt.Sprintf("write the rights that were used to %q", r.path), Errs: []error{err},
+		Hint: sentence.Fix(sentence.ListFolder, map[string]string{"dir": shell.Quote(filepath.Dir(r.path))})}
 	if cmdutil.IsDiskFull(err) {
 		e.Reason, e.Hint = "the disk is full; they are printed above", sentence.Fix(sentence.ShowRoom, nil)
 	}

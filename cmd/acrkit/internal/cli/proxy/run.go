@@ -69,7 +69,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 	own := addressOf(listener.Addr(), opts)
 	handler, err := proxy.New(c.Transport, &proxy.Options{
 		Hosts: own.hosts, Scheme: own.scheme, ClientKey: key, Open: opts.NoClientKey,
-		IdentityHeader: identityHeader, ScopeMap: narrow, PassRedirects: opts.PassRedirects, Record: used.add, Now: opts.Now,
+		IdentityHeader: identityHeader, ScopeMap: narrow, PassRedirects: opts.PassRedirects, Record: used.add,
+		Now:    opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: opts.level()})),
 	})
 	if err != nil {
@@ -82,7 +83,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 		return err
 	}
 	defer dir.Remove()
-	r := ready{URL: own.url(), Host: own.host, Registry: c.Registry.Host(), Credential: c.Effective(acrkit.CatalogScope()).Credential.String()}
+	r := ready{URL: own.url(), Host: own.host, Registry: c.Registry.Host(),
+		Credential: c.Effective(acrkit.CatalogScope()).Credential.String()}
 	var secure func(net.Listener) net.Listener
 	if !opts.HTTP {
 		ca, err := opts.authority(own.names)
@@ -128,7 +130,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
+	cmd := exec.Command(program,
+		opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
 	cmd.Args[0] = opts.Command[0]
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -17,7 +17,8 @@ import (
 
 // serve answers until the returned function is called, which waits for requests in
 // progress. secure adds TLS; nil is none.
-func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Listener, h http.Handler) (stop func() error) {
+func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Listener,
+	h http.Handler) (stop func() error) {
 	//rule:proxy-times-serve
 	l = new(idle.Server).Listener(l)
 	if secure != nil {
@@ -30,7 +31,8 @@ func serve(ctx context.Context, l net.Listener, secure func(net.Listener) net.Li
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // clients that do not trust the certificate, mostly
+		// clients that do not trust the certificate, mostly
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
@@ -59,7 +61,8 @@ func listen(ctx context.Context, opts *Options) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		host, _, _ := net.SplitHostPort(opts.Addr)
 		e.Reason = "the port is in use, perhaps by another proxy"
-		e.Hint = sentence.Fix(sentence.ProxyOnFreePort, map[string]string{"host": opts.Registry.Host(), "addr": net.JoinHostPort(host, "0")})
+		e.Hint = sentence.Fix(sentence.ProxyOnFreePort,
+			map[string]string{"host": opts.Registry.Host(), "addr": net.JoinHostPort(host, "0")})
 	}
 	return nil, e
 }

@@ -190,7 +190,8 @@ func (s *stage) command() (rule.ID, acrkit.Cause) {
 	streams, _, out, _ := iostreams.Test()
 	f := &cmdutil.Factory{IO: streams, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false },
 		Global: cmdutil.Global{NoCache: true}}
-	line := "log --json ruleId,code --addr " + s.Host() + " --key-file " + shell.Quote(key) + " --ca-file " + shell.Quote(s.CAFile())
+	line := "log --json ruleId,code --addr " + s.Host() + " --key-file " + shell.Quote(key) + " --ca-file " +
+		shell.Quote(s.CAFile())
 	if err := clitest.Execute(s.t, cliemulator.NewCmdEmulator(f), line); err != nil {
 		s.t.Fatal(err)
 	}
@@ -342,8 +343,11 @@ func page(t *testing.T) {
 	line("")
 	line("Written by `go test ./cmd/acrkit/internal/cli/refusals -run TestSameCause -update`; do not edit.")
 	line("")
-	line("Each refusal has a rule in the decision log (`ruleId`), beside its sentence. A rule never changes its meaning; a")
-	line("sentence may be reworded. `acrkit emulator log --explain`, `acrtest` and `acrkit explain` name the same cause")
+	line(
+		"Each refusal has a rule in the decision log (`ruleId`), beside its sentence. A rule never changes its " +
+			"meaning; a")
+	line(
+		"sentence may be reworded. `acrkit emulator log --explain`, `acrtest` and `acrkit explain` name the same cause")
 	line("(`acrkit explain CODE` says what it is); the service's answer often says less, and so does the emulator's.")
 	line("An answer that something does not exist, or that a request is malformed, is no refusal, except at the token")
 	line("service and at Entra. A decision of an earlier version has no rule, and its cause is not known.")

@@ -49,7 +49,8 @@ func registryScenarios() []scenario {
 	right := func(name string, c acrkit.Cause, id rule.ID, lines []string, method, path string) scenario {
 		return scenario{rule: id, name: name, cause: c, make: func(s *stage) diagnose.Attempt {
 			k := s.Token("ci-reader", lines...)
-			scope := "repository:team/app:pull,push,delete,metadata_read,metadata_write repository:team/base:pull registry:catalog:*"
+			scope := "repository:team/app:pull,push,delete,metadata_read,metadata_write repository:team/base:pull " +
+				"registry:catalog:*"
 			return s.with(s.call(method, path, bearer(s.access(k, scope)), nil), k.Credential())
 		}}
 	}
@@ -181,7 +182,8 @@ func registryScenarios() []scenario {
 			return access
 		}),
 		{rule: rule.ACRTokenOtherRegistry, cause: cause.WrongRegistryToken,
-			seed: "registries: [{name: myregistry}, {name: other, anonymousPullEnabled: true}]", make: func(s *stage) diagnose.Attempt {
+			seed: "registries: [{name: myregistry}, {name: other, anonymousPullEnabled: true}]",
+			make: func(s *stage) diagnose.Attempt {
 				host := strings.Replace(s.Host(), "localhost", "other.azurecr.localhost", 1)
 				access := s.field(s.get("https://"+host+"/oauth2/token?service="+host+"&scope=repository:team/app:pull",
 					nil), "access_token")
@@ -208,7 +210,9 @@ func registryScenarios() []scenario {
 		}},
 		{rule: rule.ABACRole, cause: cause.ABACMode, make: func(s *stage) diagnose.Attempt {
 			p := s.ServicePrincipal("AcrPull")
-			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) { r.RoleAssignmentMode = "AbacRepositoryPermissions" }))
+			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) {
+				r.RoleAssignmentMode = "AbacRepositoryPermissions"
+			}))
 			access := s.field(s.byRefresh(s.refresh(p)), "access_token")
 			return s.with(s.get(tagsPath, bearer(access)), p.Credential())
 		}},
@@ -460,7 +464,8 @@ func entraScenarios() []scenario {
 
 func assertion(text string) func(*stage, acrtest.ServicePrincipal) map[string]string {
 	return func(*stage, acrtest.ServicePrincipal) map[string]string {
-		return map[string]string{"client_secret": "", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": text}
+		return map[string]string{"client_secret": "",
+			"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": text}
 	}
 }
 
@@ -508,20 +513,22 @@ func otherScenarios() []scenario {
 	}
 	// upload is a part of an upload, with its length or -1.
 	upload := func(f fault.Fault, method string, length int) scenario {
-		return scenario{rule: rule.OfFault(f.Kind), cause: cause.UploadPartRefused, make: func(s *stage) diagnose.Attempt {
-			s.Fault(f)
-			x := &diagnose.Exchange{Method: method, URL: s.URL() + "/v2/team/app/blobs/uploads/1", RequestHeader: http.Header{}}
-			req, err := http.NewRequestWithContext(s.t.Context(), method, x.URL, strings.NewReader("layer"))
-			s.must(err)
-			req.ContentLength = int64(length)
-			resp, err := s.RoundTripper().RoundTrip(req)
-			s.must(err)
-			defer resp.Body.Close()
-			x.Status, x.Header = resp.StatusCode, resp.Header
-			x.Body, err = io.ReadAll(resp.Body)
-			s.must(err)
-			return diagnose.Attempt{Exchange: x}
-		}}
+		return scenario{rule: rule.OfFault(f.Kind), cause: cause.UploadPartRefused,
+			make: func(s *stage) diagnose.Attempt {
+				s.Fault(f)
+				x := &diagnose.Exchange{Method: method, URL: s.URL() + "/v2/team/app/blobs/uploads/1",
+					RequestHeader: http.Header{}}
+				req, err := http.NewRequestWithContext(s.t.Context(), method, x.URL, strings.NewReader("layer"))
+				s.must(err)
+				req.ContentLength = int64(length)
+				resp, err := s.RoundTripper().RoundTrip(req)
+				s.must(err)
+				defer resp.Body.Close()
+				x.Status, x.Header = resp.StatusCode, resp.Header
+				x.Body, err = io.ReadAll(resp.Body)
+				s.must(err)
+				return diagnose.Attempt{Exchange: x}
+			}}
 	}
 	all := []scenario{
 		{rule: rule.PlainHTTP, cause: cause.Denied, make: func(s *stage) diagnose.Attempt {

@@ -67,7 +67,8 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 			"The first argument without a / is the registry; by default that of ACR_NAME.",
 		Example: "# With the credentials in the environment\n$ ACR_NAME=myregistry acrkit repo list\n\n" +
 			"# With a scope-mapped token that may not list the catalog\n" +
-			"$ az acr scope-map show --registry myregistry --name ci-pull > ci-pull.json\n$ acrkit repo list --scope-map ci-pull.json\n\n" +
+			"$ az acr scope-map show --registry myregistry --name ci-pull > ci-pull.json\n$ acrkit repo list " +
+			"--scope-map ci-pull.json\n\n" +
 			"# Which of these exist?\n$ acrkit repo list samples/app samples/web",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := opts.complete(f, args); err != nil {
@@ -80,9 +81,11 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&opts.Repositories, "repository", "r", nil, "check this `name` instead of listing the catalog; may be repeated")
+	flags.StringArrayVarP(&opts.Repositories, "repository", "r", nil,
+		"check this `name` instead of listing the catalog; may be repeated")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
-	flags.StringVar(&opts.ScopeMap, "scope-map", "", "take the names from the token's scope map in this `file`: lines, a JSON array, or az's JSON (- for stdin)")
+	flags.StringVar(&opts.ScopeMap, "scope-map", "",
+		"take the names from the token's scope map in this `file`: lines, a JSON array, or az's JSON (- for stdin)")
 	flags.IntVarP(&opts.Limit, "limit", "L", 0, "stop after this `number` of repositories; 0 lists all")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, listFields)
 	return cmd
@@ -142,7 +145,8 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	}
 	defer c.Close()
 	if len(opts.Repositories) > 0 {
-		return check(ctx, opts, c, source{kind: fromArguments, text: "the names that were given"}, opts.Repositories, nil)
+		return check(ctx, opts, c, source{kind: fromArguments, text: "the names that were given"},
+			opts.Repositories, nil)
 	}
 	err = listCatalog(ctx, opts, c)
 	if !errors.Is(err, acrkit.CodeInsufficientScope) {
@@ -219,7 +223,8 @@ const (
 )
 
 // check asks for each name whether it exists, and prints those that do.
-func check(ctx context.Context, opts *listOptions, c *cmdutil.Connection, src source, names []string, wildcards []scopemap.Pattern) error {
+func check(ctx context.Context, opts *listOptions, c *cmdutil.Connection, src source, names []string,
+	wildcards []scopemap.Pattern) error {
 	probes := make([]probe, len(names))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxProbes)
@@ -305,7 +310,10 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, unknowns []
 		for i, w := range wildcards {
 			quoted[i] = fmt.Sprintf("%q", string(w))
 		}
-		reasons = append(reasons, fmt.Sprintf("%s cannot be enumerated: the registry lists its catalog only to a scope map with metadata/read on \"*\"", strings.Join(quoted, ", ")))
+		reasons = append(reasons,
+			fmt.Sprintf(
+				"%s cannot be enumerated: the registry lists its catalog only to a scope map with metadata/read "+
+					"on \"*\"", strings.Join(quoted, ", ")))
 		e.Hint = sentence.Fix(sentence.ListByName, map[string]string{"host": c.Registry.Host()})
 	}
 	if len(unknowns) > 0 {
@@ -313,8 +321,10 @@ func incomplete(c *cmdutil.Connection, wildcards []scopemap.Pattern, unknowns []
 		for i, name := range unknowns {
 			quoted[i] = fmt.Sprintf("%q", name)
 		}
-		reasons = append(reasons, fmt.Sprintf("whether %s exists is not known without metadata/read on it", strings.Join(quoted, ", ")))
-		e.Hint = sentence.Fix(sentence.ShowRights, map[string]string{"host": c.Registry.Host(), "repository": unknowns[0]})
+		reasons = append(reasons, fmt.Sprintf("whether %s exists is not known without metadata/read on it",
+			strings.Join(quoted, ", ")))
+		e.Hint = sentence.Fix(sentence.ShowRights,
+			map[string]string{"host": c.Registry.Host(), "repository": unknowns[0]})
 		e.Errs = []error{why}
 	}
 	e.Reason = strings.Join(reasons, "; ")

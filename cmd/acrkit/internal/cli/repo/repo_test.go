@@ -26,7 +26,8 @@ func TestNewCmdList(t *testing.T) {
 		{"https://other.azurecr.io", "", "other.azurecr.io", nil},
 	} {
 		var got *listOptions
-		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *listOptions) error { got = opts; return nil })
+		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}),
+			func(_ context.Context, opts *listOptions) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -54,7 +55,8 @@ func TestNewCmdList(t *testing.T) {
 func TestNewCmdView(t *testing.T) {
 	var got *viewOptions
 	cmd := newCmdView(clitest.Factory(nil), func(_ context.Context, opts *viewOptions) error { got = opts; return nil })
-	if err := clitest.Execute(t, cmd, "localhost:5443/a/b"); err != nil || got.Repository.String() != "localhost:5443/a/b" {
+	if err := clitest.Execute(t, cmd, "localhost:5443/a/b"); err != nil ||
+		got.Repository.String() != "localhost:5443/a/b" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	clitest.WrongUsage(t, newCmdView(clitest.Factory(nil), nil), "localhost:5443/a:v1", "names a tag or a digest")
@@ -62,11 +64,13 @@ func TestNewCmdView(t *testing.T) {
 
 func TestJSONFields(t *testing.T) {
 	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil), "name", "source", "complete")
-	clitest.JSONFields(t, newCmdView(clitest.Factory(nil), nil), "name", "createdTime", "lastUpdateTime", "manifestCount", "tagCount", "changeableAttributes")
+	clitest.JSONFields(t, newCmdView(clitest.Factory(nil), nil), "name", "createdTime", "lastUpdateTime",
+		"manifestCount", "tagCount", "changeableAttributes")
 }
 
 func TestFromMap(t *testing.T) {
-	m, err := scopemap.Parse([]string{"repositories/team/app/content/read", "repositories/team/app/metadata/read", "repositories/team/web/metadata/read",
+	m, err := scopemap.Parse([]string{"repositories/team/app/content/read", "repositories/team/app/metadata/read",
+		"repositories/team/web/metadata/read",
 		"repositories/lib/*/metadata/read", "gateway/edge/config/read"})
 	if err != nil {
 		t.Fatal(err)

@@ -37,18 +37,22 @@ type viewJSON struct {
 func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) error) *cobra.Command {
 	opts := &viewOptions{IO: f.IO, Connect: f.Connect}
 	cmd := &cobra.Command{
-		Use:     "view [<registry>/]<repository>",
-		Short:   "Show a repository",
-		Long:    "Show a repository: its age, how much it holds, and its locks.\n\nThis needs metadata/read on the repository.",
-		Example: "$ acrkit repo view myregistry.azurecr.io/samples/app\n$ acrkit repo view samples/app --json tagCount --jq .tagCount",
-		Args:    cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"), ValidArgsFunction: cmdutil.CompleteRepositories(f),
+		Use:   "view [<registry>/]<repository>",
+		Short: "Show a repository",
+		Long: "Show a repository: its age, how much it holds, and its locks.\n\nThis needs metadata/read on the " +
+			"repository.",
+		Example: "$ acrkit repo view myregistry.azurecr.io/samples/app\n$ acrkit repo view samples/app --json " +
+			"tagCount --jq .tagCount",
+		Args:              cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"),
+		ValidArgsFunction: cmdutil.CompleteRepositories(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := f.Reference(args[0])
 			if err != nil {
 				return err
 			}
 			if ref.Target() != "" {
-				return cmdutil.Usage("%q names a tag or a digest; give the repository alone, or use `acrkit manifest view`", args[0])
+				return cmdutil.Usage(
+					"%q names a tag or a digest; give the repository alone, or use `acrkit manifest view`", args[0])
 			}
 			opts.Repository = ref.Repository
 			if runF != nil {
@@ -77,6 +81,7 @@ func viewRun(ctx context.Context, opts *viewOptions) error {
 	}
 	return cmdutil.PrintPairs(opts.IO, [][2]string{
 		{"name", p.Name}, {"created", cmdutil.Time(p.CreatedTime)}, {"updated", cmdutil.Time(p.LastUpdateTime)},
-		{"manifests", fmt.Sprint(p.ManifestCount)}, {"tags", fmt.Sprint(p.TagCount)}, {"locks", cmdutil.Locks(p.Attributes)},
+		{"manifests", fmt.Sprint(p.ManifestCount)}, {"tags", fmt.Sprint(p.TagCount)},
+		{"locks", cmdutil.Locks(p.Attributes)},
 	})
 }

@@ -57,7 +57,9 @@ func help(s *iostreams.IOStreams, cmd *cobra.Command) {
 	for _, g := range cmd.Groups() {
 		section(g.Title, list(func(c *cobra.Command) bool { return c.GroupID == g.ID && c.IsAvailableCommand() }))
 	}
-	section("AVAILABLE COMMANDS", list(func(c *cobra.Command) bool { return c.GroupID == "" && c.IsAvailableCommand() }))
+	section("AVAILABLE COMMANDS", list(func(c *cobra.Command) bool {
+		return c.GroupID == "" && c.IsAvailableCommand()
+	}))
 	section("HELP TOPICS", list(cmdutil.IsTopic))
 	section("FLAGS", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
 	section("INHERITED FLAGS", cmdutil.Inherited(cmd).FlagUsagesWrapped(helpWidth))

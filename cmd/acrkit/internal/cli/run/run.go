@@ -82,7 +82,8 @@ func NewCmdRun(f *cmdutil.Factory, runF func(context.Context, *Options) error) *
 	cmd.Flags().BoolVar(&opts.KeepEnv, "keep-env", false, child.KeepEnvUsage)
 	//rule:timeout-new-cmd-run
 	cmdutil.TimeoutOfStart(cmd)
-	cmd.Flags().StringVarP(&repository, "repository", "r", "", "use the credential for this repository `name`; without it, that for the registry")
+	cmd.Flags().StringVarP(&repository, "repository", "r", "",
+		"use the credential for this repository `name`; without it, that for the registry")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	return cmd
 }
@@ -135,7 +136,8 @@ func run(ctx context.Context, opts *Options) error {
 		return err
 	}
 
-	cmd := exec.Command(path, opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
+	cmd := exec.Command(path,
+		opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
 	cmd.Args[0] = opts.Command[0]
 	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -143,7 +145,9 @@ func run(ctx context.Context, opts *Options) error {
 	//rule:timeout-run
 	started()
 
-	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) { return c.Transport.Login(ctx, scope) },
+	stopRenewal := keepFresh(ctx, renewalPeriod, login, func(ctx context.Context) (auth.Login, error) {
+		return c.Transport.Login(ctx, scope)
+	},
 		func(l auth.Login) error { return dir.Write(base, opts.Registry, l) })
 	status, err := signals.Run(cmd)
 	stopRenewal()
@@ -172,7 +176,8 @@ const renewalPeriod = time.Minute
 // keepFresh writes the credential again when it has changed, until stop is called:
 // refresh tokens end after three hours, and passwords are rotated. Clients read
 // their files each time.
-func keepFresh(ctx context.Context, period time.Duration, current auth.Login, next func(context.Context) (auth.Login, error), write func(auth.Login) error) (stop func()) {
+func keepFresh(ctx context.Context, period time.Duration, current auth.Login,
+	next func(context.Context) (auth.Login, error), write func(auth.Login) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {

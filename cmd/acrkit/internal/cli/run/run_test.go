@@ -21,17 +21,21 @@ func TestNewCmdRun(t *testing.T) {
 		command                    []string
 	}{
 		{"-- crane ls x", "myregistry.azurecr.io", "", []string{"crane", "ls", "x"}},
-		{"--repository a/b -- docker push --all-tags x", "myregistry.azurecr.io", "a/b", []string{"docker", "push", "--all-tags", "x"}},
-		{"-r a/b docker push --all-tags x", "myregistry.azurecr.io", "a/b", []string{"docker", "push", "--all-tags", "x"}},
+		{"--repository a/b -- docker push --all-tags x", "myregistry.azurecr.io", "a/b",
+			[]string{"docker", "push", "--all-tags", "x"}},
+		{"-r a/b docker push --all-tags x", "myregistry.azurecr.io", "a/b",
+			[]string{"docker", "push", "--all-tags", "x"}},
 		{"-r localhost:5443/a/b make --registry", "localhost:5443", "a/b", []string{"make", "--registry"}},
 	} {
 		var got *Options
-		cmd := NewCmdRun(clitest.Factory(map[string]string{"ACR_NAME": "myregistry"}), func(_ context.Context, opts *Options) error { got = opts; return nil })
+		cmd := NewCmdRun(clitest.Factory(map[string]string{"ACR_NAME": "myregistry"}),
+			func(_ context.Context, opts *Options) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
 		}
-		if got.Registry.Host() != tc.registry || got.Repository != tc.repository || !slices.Equal(got.Command, tc.command) {
+		if got.Registry.Host() != tc.registry || got.Repository != tc.repository ||
+			!slices.Equal(got.Command, tc.command) {
 			t.Errorf("%s: %+v", tc.line, got)
 		}
 	}

@@ -40,9 +40,12 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 		Use:   "list [<registry>/]<repository>[@<digest>]",
 		Short: "List the tags of a repository",
 		Long: "List the tags of a repository, all of them or fail.\n\n" +
-			"This needs metadata/read on the repository; content/read is not enough. With a\ndigest, only the tags that point to this manifest are listed. A terminal shows times\nand shortened digests, too; --json has them whole.",
+			"This needs metadata/read on the repository; content/read is not enough. With a\ndigest, only the tags " +
+			"that point to this manifest are listed. A terminal shows times\nand shortened digests, too; --json has " +
+			"them whole.",
 		Example: "# One tag a line\n$ acrkit tag list myregistry.azurecr.io/samples/app\n\n" +
-			"# The newest three with their digests, of the registry in ACR_NAME\n$ acrkit tag list samples/app --order newest --limit 3 --json name,digest",
+			"# The newest three with their digests, of the registry in ACR_NAME\n$ acrkit tag list samples/app " +
+			"--order newest --limit 3 --json name,digest",
 		Args:              cmdutil.ExactArgs(1, "a repository: [<registry>/]<repository>"),
 		ValidArgsFunction: cmdutil.CompleteRepositories(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,6 +90,8 @@ func listRun(ctx context.Context, opts *listOptions) error {
 			return []string{t.Name, cmdutil.Time(t.LastUpdateTime), cmdutil.ShortDigest(t.Digest)}
 		}
 	}
-	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, header, row, func(t registry.Tag) tagJSON { return tagJSON(t) })
+	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, header, row, func(t registry.Tag) tagJSON {
+		return tagJSON(t)
+	})
 	return cmdutil.Explain(ctx, c, err)
 }

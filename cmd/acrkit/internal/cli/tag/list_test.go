@@ -15,10 +15,12 @@ func TestNewCmdList(t *testing.T) {
 		{"samples/app", "myregistry", "myregistry.azurecr.io/samples/app", "name", 0},
 		{"localhost:5443/samples/app --limit 3 --order newest", "", "localhost:5443/samples/app", "newest", 3},
 		{"samples/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -L 1", "r.azurecr.cn",
-			"r.azurecr.cn/samples/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "name", 1},
+			"r.azurecr.cn/samples/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+			"name", 1},
 	} {
 		var got *listOptions
-		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *listOptions) error { got = opts; return nil })
+		cmd := newCmdList(clitest.Factory(map[string]string{"ACR_NAME": tc.name}),
+			func(_ context.Context, opts *listOptions) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -43,7 +45,10 @@ func TestNewCmdList_wrong_usage(t *testing.T) {
 		"localhost:5443/a --lmit 3":  "unknown flag",
 	} {
 		ran := false
-		clitest.WrongUsage(t, newCmdList(clitest.Factory(nil), func(context.Context, *listOptions) error { ran = true; return nil }), line, words)
+		clitest.WrongUsage(t, newCmdList(clitest.Factory(nil), func(context.Context, *listOptions) error {
+			ran = true
+			return nil
+		}), line, words)
 		if ran {
 			t.Errorf("%s: the command ran", line)
 		}
@@ -51,5 +56,6 @@ func TestNewCmdList_wrong_usage(t *testing.T) {
 }
 
 func TestJSONFields(t *testing.T) {
-	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil), "name", "digest", "createdTime", "lastUpdateTime", "changeableAttributes")
+	clitest.JSONFields(t, newCmdList(clitest.Factory(nil), nil), "name", "digest", "createdTime", "lastUpdateTime",
+		"changeableAttributes")
 }

@@ -81,7 +81,8 @@ func NewCmdWhoami(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"tried, refused by the registry, or it failed. A credential helper that was not\n" +
 			"needed is not asked.",
 		Example: "$ acrkit whoami\n$ acrkit whoami --repository samples/app\n\n" +
-			"# Which places hold something\n$ acrkit whoami --json lookups --jq '.lookups[] | select(.outcome != \"not set\")'",
+			"# Which places hold something\n$ acrkit whoami --json lookups --jq '.lookups[] | select(.outcome != " +
+			"\"not set\")'",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Global.NoCache = true // the credential is tried, not a token that it once gave
@@ -152,13 +153,15 @@ func run(ctx context.Context, opts *Options) error {
 		return errors.Join(err, failure)
 	}
 	if !tried {
-		cmdutil.Say(opts.IO.ErrOut, "The logins are for some repositories only; --repository NAME tries the one that applies.")
+		cmdutil.Say(opts.IO.ErrOut,
+			"The logins are for some repositories only; --repository NAME tries the one that applies.")
 	}
 	return failure
 }
 
 func newOutput(opts *Options) *outputJSON {
-	return &outputJSON{Registry: opts.Registry.Host(), Repository: opts.Repository, Lookups: []lookupJSON{}, Missing: []string{}, Credentials: []partJSON{}}
+	return &outputJSON{Registry: opts.Registry.Host(), Repository: opts.Repository, Lookups: []lookupJSON{},
+		Missing: []string{}, Credentials: []partJSON{}}
 }
 
 func (out *outputJSON) addLookups(lookups []auth.Lookup) {
@@ -174,7 +177,8 @@ func (out *outputJSON) addParts(id cmdutil.Identity, all []cmdutil.Effective, wh
 	}
 	for _, e := range all {
 		part := partJSON{
-			Repositories: id.Repositories(e), Credential: e.Credential.String(), Kind: string(e.Credential.Kind()), Source: e.Source,
+			Repositories: id.Repositories(e), Credential: e.Credential.String(), Kind: string(e.Credential.Kind()),
+			Source:  e.Source,
 			Applies: who != nil && who.Prefix == e.Prefix,
 		}
 		if e.Undecided() && !part.Applies {

@@ -15,7 +15,8 @@ func TestNewCmdWhoami(t *testing.T) {
 		{"-r localhost:5443/a/b", "", "localhost:5443", "a/b"},
 	} {
 		var got *Options
-		cmd := NewCmdWhoami(clitest.Factory(map[string]string{"ACR_NAME": tc.name}), func(_ context.Context, opts *Options) error { got = opts; return nil })
+		cmd := NewCmdWhoami(clitest.Factory(map[string]string{"ACR_NAME": tc.name}),
+			func(_ context.Context, opts *Options) error { got = opts; return nil })
 		if err := clitest.Execute(t, cmd, tc.line); err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue

@@ -8,7 +8,9 @@ import (
 )
 
 func main() {
-	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "TestPull", F: func(t *testing.T) {
+	testing.Main(func(string, string) (bool, error) {
+		return true, nil
+	}, []testing.InternalTest{{Name: "TestPull", F: func(t *testing.T) {
 		reg := acrtest.NewRegistry(t, nil)
 		reg.Push("samples/app", "v1")
 		client := reg.Client(reg.Token("ci-pull", "repositories/samples/app/metadata/read").Credential())

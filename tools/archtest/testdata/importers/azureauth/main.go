@@ -13,7 +13,8 @@ import (
 )
 
 func main() {
-	client, err := azureauth.NewContainerRegistryClient(os.Getenv("ACR_NAME"), auth.ScopedToken(os.Getenv("ACR_TOKEN_NAME"), os.Getenv("ACR_TOKEN_PASSWORD")), nil)
+	client, err := azureauth.NewContainerRegistryClient(os.Getenv("ACR_NAME"),
+		auth.ScopedToken(os.Getenv("ACR_TOKEN_NAME"), os.Getenv("ACR_TOKEN_PASSWORD")), nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

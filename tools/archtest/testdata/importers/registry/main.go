@@ -11,7 +11,8 @@ import (
 )
 
 func main() {
-	rt, err := auth.NewTransport(os.Getenv("ACR_NAME"), auth.ScopedToken(os.Getenv("ACR_TOKEN_NAME"), os.Getenv("ACR_TOKEN_PASSWORD")), nil)
+	rt, err := auth.NewTransport(os.Getenv("ACR_NAME"),
+		auth.ScopedToken(os.Getenv("ACR_TOKEN_NAME"), os.Getenv("ACR_TOKEN_PASSWORD")), nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

@@ -21,6 +21,8 @@ func newCmdAdvance(c *target.Target) *cobra.Command {
 		if err != nil || d <= 0 {
 			return nil, cmdutil.Usage("%q is not a duration such as 90m", args[0])
 		}
-		return func(ctx context.Context, cl *control.Client) (control.Clock, error) { return cl.AdvanceClock(ctx, d) }, nil
+		return func(ctx context.Context, cl *control.Client) (control.Clock, error) {
+			return cl.AdvanceClock(ctx, d)
+		}, nil
 	})
 }

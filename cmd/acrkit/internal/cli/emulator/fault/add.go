@@ -51,11 +51,15 @@ func newCmdAdd(c *target.Target) *cobra.Command {
 			"The number of bytes is --after-bytes, the status --status, the speed --bytes-per-second.\n" +
 			cmdutil.JoinNames("Routes are ", words(fault.Routes()), 80) + ".\n" +
 			"If several faults match a request, the one that was added first hits it.",
-		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 --retry-after 2s\n\n" +
+		Example: "# One request in three of all is throttled\n$ acrkit emulator fault add throttle --rate 0.33 " +
+			"--retry-after 2s\n\n" +
 			"# The token service is down\n$ acrkit emulator fault add status --status 503 --route token,exchange\n\n" +
-			"# The next three uploads break off after a megabyte\n$ acrkit emulator fault add drop --after-bytes 1048576 --route blob-upload --count 3\n\n" +
-			"# No upload of more than 20 MB in one request\n$ acrkit emulator fault add too-large --after-bytes 20000000\n\n" +
-			"# The same requests go wrong each time\n$ acrkit emulator fault add status --status 500 --rate 0.1 --seed 42",
+			"# The next three uploads break off after a megabyte\n$ acrkit emulator fault add drop --after-bytes " +
+			"1048576 --route blob-upload --count 3\n\n" +
+			"# No upload of more than 20 MB in one request\n$ acrkit emulator fault add too-large --after-bytes " +
+			"20000000\n\n" +
+			"# The same requests go wrong each time\n$ acrkit emulator fault add status --status 500 --rate 0.1 " +
+			"--seed 42",
 		Args:      cmdutil.ExactArgs(1, "a kind: "+strings.Join(words(fault.Kinds()), ", ")),
 		ValidArgs: words(fault.Kinds()),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -89,8 +93,10 @@ func newCmdAdd(c *target.Target) *cobra.Command {
 	flags.Uint64Var(&in.Seed, "seed", 0, "`number` that determines which ones; 0 chooses one and prints it")
 	flags.Int64Var(&in.Count, "count", 0, "end after this `number` of hits")
 	flags.IntVar(&in.Status, "status", 0, "`code` of "+ofKinds(fault.ParameterStatus))
-	flags.DurationVar(&retryAfter, "retry-after", 0, "what Retry-After asks for, in whole seconds, of "+ofKinds(fault.ParameterRetryAfter))
-	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass, of "+ofKinds(fault.ParameterAfterBytes))
+	flags.DurationVar(&retryAfter, "retry-after", 0, "what Retry-After asks for, in whole seconds, of "+
+		ofKinds(fault.ParameterRetryAfter))
+	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass, of "+
+		ofKinds(fault.ParameterAfterBytes))
 	flags.Int64Var(&in.BytesPerSecond, "bytes-per-second", 0, "`speed` of "+ofKinds(fault.ParameterBytesPerSecond))
 	cmdutil.AddJSONFlags(cmd, &exporter, fields)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

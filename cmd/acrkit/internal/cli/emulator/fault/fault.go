@@ -8,7 +8,8 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 )
 
-var fields = []string{"id", "kind", "routes", "registry", "principal", "rate", "seed", "count", "status", "retryAfter", "afterBytes", "bytesPerSecond", "seen", "hits"}
+var fields = []string{"id", "kind", "routes", "registry", "principal", "rate", "seed", "count", "status", "retryAfter",
+	"afterBytes", "bytesPerSecond", "seen", "hits"}
 
 // NewCmdFault returns "emulator fault" with its verbs.
 func NewCmdFault(f *cmdutil.Factory) *cobra.Command {

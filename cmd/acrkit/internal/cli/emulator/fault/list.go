@@ -24,15 +24,18 @@ func row(f control.Fault) []string {
 	if routes == "" {
 		routes = "all"
 	}
-	return []string{strconv.FormatInt(f.ID, 10), what, routes, strconv.FormatFloat(f.Rate, 'g', -1, 64), strconv.FormatUint(f.Seed, 10), fmt.Sprintf("%d/%d", f.Hits, f.Seen)}
+	return []string{strconv.FormatInt(f.ID, 10), what, routes, strconv.FormatFloat(f.Rate, 'g', -1, 64),
+		strconv.FormatUint(f.Seed, 10), fmt.Sprintf("%d/%d", f.Hits, f.Seen)}
 }
 
 // printFaults prints faults; one that was just added is an object in JSON.
-func printFaults(ctx context.Context, c *target.Target, exporter *cmdutil.Exporter, all []control.Fault, one bool) error {
+func printFaults(ctx context.Context, c *target.Target, exporter *cmdutil.Exporter,
+	all []control.Fault, one bool) error {
 	if one && exporter != nil {
 		return exporter.Write(ctx, c.Factory.IO, all[0])
 	}
-	return cmdutil.PrintAll(ctx, c.Factory.IO, exporter, all, []string{"ID", "FAULT", "ROUTES", "RATE", "SEED", "HITS"}, row)
+	return cmdutil.PrintAll(ctx, c.Factory.IO, exporter, all, []string{"ID", "FAULT", "ROUTES", "RATE", "SEED", "HITS"},
+		row)
 }
 
 func newCmdList(c *target.Target) *cobra.Command {

@@ -34,12 +34,14 @@ func TestFollowTime(t *testing.T) {
 			if calls++; calls > 1 {
 				return nil, errors.New("connection refused")
 			}
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"last":1}`)), Request: r}, nil
+			return &http.Response{StatusCode: 200, Header: http.Header{},
+				Body: io.NopCloser(strings.NewReader(`{"last":1}`)), Request: r}, nil
 		})
 		s, _, _, _ := iostreams.Test()
 		start := time.Now()
 		err := (&options{IO: s}).follow(t.Context(), cl, control.DecisionQuery{})
-		if took := time.Since(start); acrkit.CodeOf(err) != acrkit.CodeUnavailable || took < 15*time.Second || took > 16*time.Second {
+		if took := time.Since(start); acrkit.CodeOf(err) != acrkit.CodeUnavailable || took < 15*time.Second ||
+			took > 16*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})

@@ -50,16 +50,19 @@ func NewCmdLog(f *cmdutil.Factory) *cobra.Command {
 			"over a brief restart of the emulator; --json then writes one object for each line. A\n" +
 			"change of the emulator's clock changes the times of later decisions, not their order.",
 		Example: "# Why was I refused?\n$ acrkit emulator log --denied --explain --since 10m\n\n" +
-			"# Refusals as they come, for another program\n$ acrkit emulator log --denied --follow --json time,principal,required,missing,reason",
+			"# Refusals as they come, for another program\n$ acrkit emulator log --denied --follow --json " +
+			"time,principal,required,missing,reason",
 		Args: cmdutil.NoArgs,
 	}
 	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Denied, "denied", false, "refusals only; the same as --outcome denied")
-	flags.BoolVar(&opts.Explain, "explain", false, "say the rule of each refusal, and its cause with its code, as acrkit explain does")
+	flags.BoolVar(&opts.Explain, "explain", false,
+		"say the rule of each refusal, and its cause with its code, as acrkit explain does")
 	flags.BoolVarP(&opts.Follow, "follow", "f", false, "continue with new decisions")
-	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied", "challenged", "faulted")
+	cmdutil.EnumFlag(cmd, &opts.Outcome, "outcome", "", "decisions of one outcome only", "allowed", "denied",
+		"challenged", "faulted")
 	flags.StringVar(&opts.Repository, "repository", "", "decisions about this `repository` only")
 	flags.StringVar(&opts.Identity, "identity", "", "those of this `token`, client id or admin user only")
 	cmdutil.CompleteNameFlag(cmd, "identity", c.Names(target.TokenNames))
@@ -82,7 +85,8 @@ func NewCmdLog(f *cmdutil.Factory) *cobra.Command {
 }
 
 func (opts *options) run(ctx context.Context, cl *control.Client, registry string) error {
-	q := control.DecisionQuery{Registry: registry, Repository: opts.Repository, Principal: opts.Identity, Outcome: opts.Outcome}
+	q := control.DecisionQuery{Registry: registry, Repository: opts.Repository, Principal: opts.Identity,
+		Outcome: opts.Outcome}
 	if opts.Since != "" {
 		since := opts.Since
 		if d, err := time.ParseDuration(since); err == nil {
@@ -114,12 +118,15 @@ func (opts *options) run(ctx context.Context, cl *control.Client, registry strin
 	}
 	row, header := decisionJSON.row, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}
 	if opts.Explain {
-		row, header = decisionJSON.explainedRow, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "RULE", "CAUSE"}
+		row, header = decisionJSON.explainedRow, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED",
+			"RULE", "CAUSE"}
 	}
 	if opts.IO.IsStdoutTTY() {
 		row = withShortTime(row, time.Now())
 	}
-	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, header, row, func(d decisionJSON) decisionJSON { return d })
+	_, err := cmdutil.PrintList(ctx, opts.IO, opts.Exporter, items, header, row, func(d decisionJSON) decisionJSON {
+		return d
+	})
 	return err
 }
 

@@ -76,7 +76,8 @@ func TestFollow(t *testing.T) {
 		return srv
 	}
 	srv := serve(l)
-	if err := os.WriteFile(filepath.Join(dir, target.ConnectionFile), []byte(`{"loginServer":"`+addr+`"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, target.ConnectionFile), []byte(`{"loginServer":"`+addr+`"}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	request := func(n int) {
@@ -145,7 +146,8 @@ func TestNewCmdLog(t *testing.T) {
 	} {
 		clitest.WrongUsage(t, NewCmdLog(clitest.Factory(map[string]string{"HOME": "/home/u"})), line, words)
 	}
-	clitest.JSONFields(t, NewCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method", "path", "required", "outcome",
+	clitest.JSONFields(t, NewCmdLog(clitest.Factory(nil)), "id", "time", "registry", "kind", "principal", "method",
+		"path", "required", "outcome",
 		"missing", "rules", "ruleId", "reason", "requestId", "code", "cause", "fix")
 }
 
@@ -156,10 +158,14 @@ func TestExplainedRow(t *testing.T) {
 		d           control.Decision
 		rule, cause string
 	}{
-		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: rule.ScopedTokenDeleted, Reason: "the token is disabled"}, "scoped-token-deleted", "ACRK036 the registry has no token of this name"},
-		{control.Decision{Outcome: emulator.OutcomeDenied, Reason: "the token is disabled"}, "unknown", "the token is disabled"},
-		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: "of-a-later-version", Reason: "why"}, "of-a-later-version", "why"},
-		{control.Decision{Outcome: emulator.OutcomeFaulted, RuleID: rule.RateLimit, Reason: "rate limit: …"}, "rate-limit", "ACRK011 too many requests: the service asks to wait"},
+		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: rule.ScopedTokenDeleted,
+			Reason: "the token is disabled"}, "scoped-token-deleted", "ACRK036 the registry has no token of this name"},
+		{control.Decision{Outcome: emulator.OutcomeDenied, Reason: "the token is disabled"}, "unknown",
+			"the token is disabled"},
+		{control.Decision{Outcome: emulator.OutcomeDenied, RuleID: "of-a-later-version", Reason: "why"},
+			"of-a-later-version", "why"},
+		{control.Decision{Outcome: emulator.OutcomeFaulted, RuleID: rule.RateLimit, Reason: "rate limit: …"},
+			"rate-limit", "ACRK011 too many requests: the service asks to wait"},
 		{control.Decision{Outcome: emulator.OutcomeAllowed}, "-", ""},
 	} {
 		row := decisionOf(tc.d).explainedRow()

@@ -14,7 +14,8 @@ func NewCmdNetwork(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "network <command>",
 		Short: "Change a running emulator's network rules",
-		Long:  "Change which addresses a running emulator's registry allows. Others get 403 from its data\nplane and its token service, as from the service's firewall.",
+		Long: "Change which addresses a running emulator's registry allows. Others get 403 from its data\nplane and " +
+			"its token service, as from the service's firewall.",
 	})
 	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

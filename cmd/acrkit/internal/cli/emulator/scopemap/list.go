@@ -15,7 +15,8 @@ var fields = []string{"name", "description", "actions", "systemDefined"}
 func newCmdList(c *target.Target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the scope maps", Long: "List the scope maps with their actions, those that every registry has last.",
+		Use: "list", Short: "List the scope maps",
+		Long:    "List the scope maps with their actions, those that every registry has last.",
 		Example: "$ acrkit emulator scope-map list", Args: cmdutil.NoArgs,
 		RunE: c.Run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
 			all, err := cl.ScopeMaps(cmd.Context(), c.Registry())

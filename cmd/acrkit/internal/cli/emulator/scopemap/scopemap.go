@@ -13,7 +13,8 @@ func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use:   "scope-map <command>",
 		Short: "List and replace scope maps of a running emulator",
-		Long:  "List and replace scope maps of a running emulator. Tokens that have one have its new\nrights with the next request.",
+		Long: "List and replace scope maps of a running emulator. Tokens that have one have its new\nrights with " +
+			"the next request.",
 	})
 	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)

@@ -21,9 +21,10 @@ type checkOptions struct {
 func newCmdCheck(f *cmdutil.Factory, runF func(context.Context, *checkOptions) error) *cobra.Command {
 	opts := &checkOptions{IO: f.IO}
 	return &cobra.Command{
-		Use:     "check <file>",
-		Short:   "Check a seed file",
-		Long:    "Check a seed file: unknown keys, values of the wrong kind, and what could not exist\nin ACR are errors, with their lines. - is stdin.",
+		Use:   "check <file>",
+		Short: "Check a seed file",
+		Long: "Check a seed file: unknown keys, values of the wrong kind, and what could not exist\nin ACR are " +
+			"errors, with their lines. - is stdin.",
 		Example: "$ acrkit emulator seed check seed.yaml",
 		Args:    cmdutil.ExactArgs(1, "a seed file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +47,7 @@ func checkRun(_ context.Context, opts *checkOptions) error {
 		repositories += len(r.Repositories)
 		tokens += len(r.Tokens)
 	}
-	_, err = fmt.Fprintf(opts.IO.Out, "%s is good: %d registries, %d repositories, %d tokens\n", opts.File, len(s.Registries), repositories, tokens)
+	_, err = fmt.Fprintf(opts.IO.Out, "%s is good: %d registries, %d repositories, %d tokens\n", opts.File,
+		len(s.Registries), repositories, tokens)
 	return err
 }

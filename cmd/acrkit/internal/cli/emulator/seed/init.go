@@ -35,8 +35,9 @@ func newCmdInit(f *cmdutil.Factory, runF func(context.Context, *initOptions) err
 		Short: "Write a commented seed to start from",
 		Long: "Write a commented seed to start from, to seed.yaml or to the file that is named; -\n" +
 			"is stdout. Its passwords are public: they are for this machine only.",
-		Example: "$ acrkit emulator seed init\n$ acrkit emulator seed init -\n\n# The JSON schema, for an editor\n$ acrkit emulator seed init --schema seed.schema.json",
-		Args:    cmdutil.MaxArgs(1),
+		Example: "$ acrkit emulator seed init\n$ acrkit emulator seed init -\n\n# The JSON schema, for an editor\n$ " +
+			"acrkit emulator seed init --schema seed.schema.json",
+		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.File = "seed.yaml"
 			if opts.Schema {
@@ -72,7 +73,8 @@ func initRun(_ context.Context, opts *initOptions) error {
 	op := fmt.Sprintf("write %q", opts.File)
 	file, err := os.OpenFile(opts.File, flags, 0o600) // it will hold passwords
 	if errors.Is(err, fs.ErrExist) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists", Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists",
+			Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
 	}
 	if err != nil {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}

@@ -20,7 +20,8 @@ import (
 func NewCmdSeed(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
 		Use: "seed <command>", Short: "Write and check seed files",
-		Long: "A seed is a YAML file that says what the emulator holds at first: Entra tenants and\napplications, registries with their scope maps, tokens and repositories.",
+		Long: "A seed is a YAML file that says what the emulator holds at first: Entra tenants and\napplications, " +
+			"registries with their scope maps, tokens and repositories.",
 	})
 	cmd.AddCommand(newCmdInit(f, nil), newCmdCheck(f, nil))
 	return cmd
@@ -32,7 +33,8 @@ func Read(path string, in io.Reader, from *seed.Sources) (*seed.Seed, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path), Errs: []error{err},
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the seed %q", path),
+				Errs: []error{err},
 				Hint: sentence.Fix(sentence.WriteSeed, map[string]string{"file": path})}
 		}
 		defer file.Close()

@@ -16,9 +16,13 @@ import (
 func TestNewCmdSeed(t *testing.T) {
 	clitest.WrongUsage(t, newCmdCheck(clitest.Factory(nil), nil), "", "needs a seed file")
 	clitest.WrongUsage(t, newCmdInit(clitest.Factory(nil), nil), "a b", "at most 1")
-	for line, want := range map[string]string{"": "seed.yaml", "-": "-", "--schema": "seed.schema.json", "--schema x": "x"} {
+	for line, want := range map[string]string{"": "seed.yaml", "-": "-", "--schema": "seed.schema.json",
+		"--schema x": "x"} {
 		var got *initOptions
-		cmd := newCmdInit(clitest.Factory(nil), func(_ context.Context, opts *initOptions) error { got = opts; return nil })
+		cmd := newCmdInit(clitest.Factory(nil), func(_ context.Context, opts *initOptions) error {
+			got = opts
+			return nil
+		})
 		if err := clitest.Execute(t, cmd, line); err != nil || got.File != want {
 			t.Errorf("%q: %v, %+v", line, err, got)
 		}
@@ -28,9 +32,10 @@ func TestNewCmdSeed(t *testing.T) {
 // TestRead: every bad seed is wrong usage, one that is too large too.
 func TestRead(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty":      "",
-		"too large":  "#" + strings.Repeat(" ", seed.MaxSize),
-		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}]}]",
+		"empty":     "",
+		"too large": "#" + strings.Repeat(" ", seed.MaxSize),
+		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, " +
+			"scopeMap: _repositories_pull}]}]",
 	} {
 		_, err := Read("-", strings.NewReader(text), nil)
 		if cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), `cannot read the seed "-": `) {

@@ -23,5 +23,6 @@ func DefaultDataDir(env func(string) string, command string) (string, error) {
 	} else if home := env("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "share", "acrkit", "emulator"), nil
 	}
-	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none", Hint: sentence.Fix(sentence.NameFolder, map[string]string{"command": command})}
+	return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "find a data folder", Reason: "this system names none",
+		Hint: sentence.Fix(sentence.NameFolder, map[string]string{"command": command})}
 }

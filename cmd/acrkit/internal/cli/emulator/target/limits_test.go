@@ -17,7 +17,8 @@ func TestReadLimits(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, n int) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+strings.Repeat(" ", n-len(text))), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+strings.Repeat(" ", n-len(text))),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

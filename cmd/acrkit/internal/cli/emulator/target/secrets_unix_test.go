@@ -33,7 +33,8 @@ func TestSecretsOfOthers(t *testing.T) {
 		if err := os.Chmod(path, 0o622); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Open(); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), name+" can be read or written by others") {
+		if _, err := c.Open(); acrkit.CodeOf(err) != acrkit.CodeUsage ||
+			!strings.Contains(err.Error(), name+" can be read or written by others") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := os.Chmod(path, 0o600); err != nil {

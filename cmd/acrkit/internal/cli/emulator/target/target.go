@@ -45,7 +45,8 @@ func AddFlags(cmd *cobra.Command, f *cmdutil.Factory) *Target {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&c.DataDir, "data", "", "data `folder` of the running emulator (default: the user's data folder)")
 	flags.StringVar(&c.Addr, "addr", "", "`address` of the emulator (default: the one in the data folder)")
-	flags.StringVar(&c.KeyFile, "key-file", "", "`file` with the control API's key (default: control-api.key in the data folder)")
+	flags.StringVar(&c.KeyFile, "key-file", "",
+		"`file` with the control API's key (default: control-api.key in the data folder)")
 	flags.StringVar(&c.CAFile, "ca-file", "", "`file` with the emulator's CA certificate (default: the data folder's)")
 	return c
 }
@@ -61,7 +62,8 @@ func (c *Target) Registry() string {
 }
 
 // Run returns the RunE of a command that talks to the running emulator.
-func (c *Target) Run(do func(cmd *cobra.Command, cl *control.Client, args []string) error) func(*cobra.Command, []string) error {
+func (c *Target) Run(do func(cmd *cobra.Command, cl *control.Client, args []string) error) func(*cobra.Command,
+	[]string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cl, err := c.Open()
 		if err != nil {
@@ -133,16 +135,19 @@ func (c *Target) Open() (*control.Client, error) {
 		// Without the certificate, the key may go to this machine only.
 		host, _, err := net.SplitHostPort(addr)
 		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, cmdutil.Usage("--addr %q is not HOST:PORT on this machine; for another one give --ca-file", addr)
+			return nil, cmdutil.Usage("--addr %q is not HOST:PORT on this machine; for another one give --ca-file",
+				addr)
 		}
 		scheme = "http"
 	} else {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Errs: []error{err}, Hint: start}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Errs: []error{err},
+				Hint: start}
 		}
 		if transport = NewTransport(pem); transport.TLSClientConfig == nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Reason: fmt.Sprintf("%q holds none", caFile)}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate",
+				Reason: fmt.Sprintf("%q holds none", caFile)}
 		}
 	}
 	return control.NewClient(scheme+"://"+addr, key, &control.Options{Base: transport, Start: start})

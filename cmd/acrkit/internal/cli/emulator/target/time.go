@@ -18,7 +18,8 @@ func Time(ctx context.Context, cl *control.Client, text string) (time.Time, erro
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return time.Time{}, cmdutil.Usage("%q is neither a time such as 2030-01-01T00:00:00Z nor a duration such as 90m", text)
+		return time.Time{},
+			cmdutil.Usage("%q is neither a time such as 2030-01-01T00:00:00Z nor a duration such as 90m", text)
 	}
 	clock, err := cl.Clock(ctx)
 	if err != nil {

@@ -19,7 +19,8 @@ func newCmdCreate(c *target.Target) *cobra.Command {
 			"--action, a scope map of the token's name is made for it.",
 		Example: "$ acrkit emulator token create ci-pull --scope-map _repositories_pull\n\n" +
 			"# What it may do, and only its first password, into a file\n" +
-			"$ acrkit emulator token create ci-app --action repositories/samples/app/content/read --json name,value --jq '.[0].value' > password",
+			"$ acrkit emulator token create ci-app --action repositories/samples/app/content/read --json name,value " +
+			"--jq '.[0].value' > password",
 		Args: cmdutil.ExactArgs(1, "a token's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, name := cmd.Context(), args[0]
@@ -36,7 +37,8 @@ func newCmdCreate(c *target.Target) *cobra.Command {
 			}
 			if len(actions) > 0 {
 				scopeMap = name
-				if _, err := cl.PutScopeMap(ctx, c.Registry(), scopeMap, control.NewScopeMap{Actions: actions}); err != nil {
+				if _, err := cl.PutScopeMap(ctx, c.Registry(), scopeMap,
+					control.NewScopeMap{Actions: actions}); err != nil {
 					return err
 				}
 			}
@@ -48,8 +50,10 @@ func newCmdCreate(c *target.Target) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&scopeMap, "scope-map", "", "`name` of a scope map that is there")
 	cmdutil.CompleteNameFlag(cmd, "scope-map", c.Names(target.ScopeMapNames))
-	cmd.Flags().StringSliceVar(&actions, "action", nil, "an `action` such as repositories/samples/*/content/read; may be repeated")
-	cmd.Flags().StringVar(&expires, "expires", "", "`time` or duration after which the passwords expire (default: never)")
+	cmd.Flags().StringSliceVar(&actions, "action", nil,
+		"an `action` such as repositories/samples/*/content/read; may be repeated")
+	cmd.Flags().StringVar(&expires, "expires", "",
+		"`time` or duration after which the passwords expire (default: never)")
 	cmdutil.AddJSONFlags(cmd, &exporter, passwordFields)
 	return cmd
 }

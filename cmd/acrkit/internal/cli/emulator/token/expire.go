@@ -12,9 +12,11 @@ func newCmdExpire(c *target.Target) *cobra.Command {
 	var name, at string
 	cmd := &cobra.Command{
 		Use: "expire <name>", Short: "Let a token's passwords expire",
-		Long:    "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them stay valid until they expire.",
-		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 --at 10m",
-		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.Complete(target.TokenNames),
+		Long: "Let a token's passwords expire, now or at another time. Access tokens that were issued\nfor them " +
+			"stay valid until they expire.",
+		Example: "$ acrkit emulator token expire ci-pull\n$ acrkit emulator token expire ci-pull --name password1 " +
+			"--at 10m",
+		Args: cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.Complete(target.TokenNames),
 		RunE: c.Run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
 			ctx := cmd.Context()
 			when, err := target.Time(ctx, cl, at)

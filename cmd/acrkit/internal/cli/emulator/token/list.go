@@ -28,7 +28,8 @@ func newCmdList(c *target.Target) *cobra.Command {
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens",
-		Long:    "List the tokens with their scope maps, and when their passwords expire. The\nemulator keeps no password.",
+		Long: "List the tokens with their scope maps, and when their passwords expire. The\nemulator keeps no " +
+			"password.",
 		Example: "$ acrkit emulator token list\n$ acrkit emulator token list --json name,status",
 		Args:    cmdutil.NoArgs,
 		RunE: c.Run(func(cmd *cobra.Command, cl *control.Client, _ []string) error {
@@ -36,7 +37,8 @@ func newCmdList(c *target.Target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cmdutil.PrintAll(cmd.Context(), c.Factory.IO, exporter, all, []string{"TOKEN", "SCOPE MAP", "STATUS", "PASSWORDS"}, row)
+			return cmdutil.PrintAll(cmd.Context(), c.Factory.IO, exporter, all,
+				[]string{"TOKEN", "SCOPE MAP", "STATUS", "PASSWORDS"}, row)
 		}),
 	}
 	cmdutil.AddJSONFlags(cmd, &exporter, fields)

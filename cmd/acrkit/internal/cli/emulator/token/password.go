@@ -13,7 +13,8 @@ import (
 var passwordFields = []string{"name", "value", "created", "expires"}
 
 // passwords makes new passwords of a token and prints them.
-func passwords(ctx context.Context, c *target.Target, cl *control.Client, exporter *cmdutil.Exporter, token string, in control.NewPasswords) error {
+func passwords(ctx context.Context, c *target.Target, cl *control.Client, exporter *cmdutil.Exporter, token string,
+	in control.NewPasswords) error {
 	made, err := cl.GeneratePasswords(ctx, c.Registry(), token, in)
 	if err != nil {
 		return err
@@ -30,8 +31,9 @@ func newCmdPassword(c *target.Target) *cobra.Command {
 		Use: "password <name>", Short: "Make new passwords of a token",
 		Long: "Make new passwords of a token, both or those that --name says, and print name and value\n" +
 			"in a line. This is the only time. The old ones are refused from now on.",
-		Example: "# Rotate the second password under a running client\n$ acrkit emulator token password ci-pull --name password2",
-		Args:    cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.Complete(target.TokenNames),
+		Example: "# Rotate the second password under a running client\n$ acrkit emulator token password ci-pull " +
+			"--name password2",
+		Args: cmdutil.ExactArgs(1, "a token's name"), ValidArgsFunction: c.Complete(target.TokenNames),
 		RunE: c.Run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
 			at, err := target.Time(cmd.Context(), cl, expires)
 			if err != nil {

@@ -21,13 +21,15 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 	})
 	c := target.AddFlags(cmd, f)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
-	cmd.AddCommand(newCmdList(c), newCmdCreate(c), newCmdPassword(c), newCmdExpire(c), newCmdDisable(c), newCmdEnable(c),
+	cmd.AddCommand(newCmdList(c), newCmdCreate(c), newCmdPassword(c), newCmdExpire(c), newCmdDisable(c),
+		newCmdEnable(c),
 		newCmdDelete(c))
 	return cmd
 }
 
 // verb returns a verb that does something with one token.
-func verb(c *target.Target, cmd *cobra.Command, do func(ctx context.Context, cl *control.Client, name string) error) *cobra.Command {
+func verb(c *target.Target, cmd *cobra.Command, do func(ctx context.Context, cl *control.Client,
+	name string) error) *cobra.Command {
 	cmd.Args, cmd.ValidArgsFunction = cmdutil.ExactArgs(1, "a token's name"), c.Complete(target.TokenNames)
 	cmd.RunE = c.Run(func(cmd *cobra.Command, cl *control.Client, args []string) error {
 		return do(cmd.Context(), cl, args[0])
