@@ -144,7 +144,7 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 		return yield(d.step("data-endpoint", Skipped, err.Error(), nil))
 	}
 	req.Header.Set("Range", "bytes=0-0")
-	resp, err := d.check.Transport.RoundTrip(req) //nolint:contextcheck // the context is the request's
+	resp, err := d.check.Transport.RoundTrip(req)
 	p := Probe{What: "ask for the first byte of a blob", Method: http.MethodGet, URL: redact.URL(u)}
 	if err != nil {
 		p.Result = resultOf("", err)

@@ -21,6 +21,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // SeedMode says what happens to a seed when the data folder holds state already.
@@ -39,7 +40,7 @@ func (m SeedMode) check() error {
 	case "", SeedMerge, SeedReset:
 		return nil
 	}
-	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: refusal.Quote(string(m)) + " is neither merge nor reset"}
+	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use the seed mode", Reason: wording.Quote(string(m)) + " is neither merge nor reset"}
 }
 
 // A registry's default name, and where it is by default.

@@ -59,14 +59,18 @@ func chosenIn(s *seed.Seed) []string {
 			for _, t := range r.Tokens {
 				next := &principal.Token{RegistryID: id, Name: t.Name, Enabled: t.Status != "disabled"}
 				for _, p := range t.Passwords {
-					next.Passwords = append(next.Passwords, principal.Password{Slot: p.Name})
+					next.Passwords = append(next.Passwords, principal.Password{Slot: p.Name, Private: p.IsPrivate()})
 				}
 				c.Put(next)
 			}
 		}
 		for _, t := range s.Tenants {
 			for _, a := range t.Applications {
-				c.Put(&principal.Application{ClientID: a.ClientID, Secrets: make([]principal.Secret, len(a.Secrets))})
+				next := &principal.Application{ClientID: a.ClientID}
+				for _, x := range a.Secrets {
+					next.Secrets = append(next.Secrets, principal.Secret{Private: x.IsPrivate()})
+				}
+				c.Put(next)
 			}
 		}
 	})

@@ -174,6 +174,72 @@ func TestBeyondLoopback(t *testing.T) {
 	must(t, e.Close())
 }
 
+// TestBeyondLoopback_by_reference: secrets that a seed gives by reference are served where
+// other machines reach the emulator, after a restart too. One secret in the seed's text is
+// refused, and so is one of the example by reference. A folder does not change sides.
+func TestBeyondLoopback_by_reference(t *testing.T) {
+	const text = `
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications: [{clientId: 22222222-2222-2222-2222-222222222222, secrets: [{SECRET}]}]
+registries:
+  - name: myregistry
+    tokens: [{name: ci-pull, scopeMap: _repositories_pull, passwords: [{name: password1, PASSWORD}]}]
+`
+	values := map[string]string{"A": "by-reference-0001", "B": "by-reference-0002", "PUBLIC": string(pullPw)}
+	sources := &seed.Sources{LookupEnv: func(name string) (string, bool) { v, ok := values[name]; return v, ok }}
+	const a, b = "valueFrom: {env: A}", "valueFrom: {env: B}"
+	read := func(secret, password string) *seed.Seed {
+		t.Helper()
+		s, err := seed.ReadFrom(strings.NewReader(strings.NewReplacer("SECRET", secret, "PASSWORD", password).Replace(text)), sources)
+		must(t, err)
+		return s
+	}
+	open := func(dir string, s *seed.Seed, beyond bool) error {
+		e, err := emulator.Open(t.Context(), &emulator.Options{DataDir: dir, Seed: s, BeyondLoopback: beyond})
+		if err == nil {
+			err = errors.Join(wantNoChosen(e, beyond), e.Close())
+		}
+		return err
+	}
+	dir := t.TempDir()
+	for range 2 {
+		must(t, open(dir, read(a, b), true))
+	}
+	must(t, open(dir, nil, true))
+	for name, s := range map[string]*seed.Seed{
+		"secret": read("value: by-reference-0001", b), "password": read(a, "value: by-reference-0002"),
+		"public": read(a, "valueFrom: {env: PUBLIC}"), "public secret": read("valueFrom: {env: PUBLIC}", b),
+	} {
+		if err := open("", s, true); !errors.Is(err, emulator.ErrChosenSecrets) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := open(dir, s, false); acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(err.Error(), "another state") {
+			t.Errorf("%s, on the folder: %v", name, err)
+		}
+	}
+	other := t.TempDir()
+	must(t, open(other, read("value: by-reference-0001", "value: by-reference-0002"), false))
+	if err := open(other, read(a, b), true); err == nil {
+		t.Error("a folder with chosen secrets is served")
+	}
+	if err := open(other, nil, true); !strings.Contains(fmt.Sprint(err), chosenPull) || !strings.Contains(err.Error(), chosenApp) {
+		t.Errorf("the folder with chosen secrets, without a seed: %v", err)
+	}
+	unread, err := seed.Read(strings.NewReader(strings.NewReplacer("SECRET", a, "PASSWORD", b).Replace(text)))
+	must(t, err)
+	if err := open("", unread, true); !strings.Contains(fmt.Sprint(err), "was not read") {
+		t.Errorf("values that were not read: %v", err)
+	}
+}
+
+func wantNoChosen(e *emulator.Emulator, beyond bool) error {
+	if names := e.ChosenSecrets(); beyond && len(names) > 0 {
+		return fmt.Errorf("chosen: %v", names)
+	}
+	return nil
+}
+
 // TestServeBeyondLoopback: a listener that other machines reach is taken only by an
 // emulator that was opened for them.
 func TestServeBeyondLoopback(t *testing.T) {

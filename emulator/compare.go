@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"reflect"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // compare lists what the seed has and the state has not, or has otherwise. What the
@@ -48,18 +48,18 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 	for i, r := range s.Registries {
 		reg, ok := e.ids.RegistryByName(r.Name)
 		if !ok {
-			add("there is no registry %s", refusal.Quote(r.Name))
+			add("there is no registry %s", wording.Quote(r.Name))
 			continue
 		}
 		if first, _ := e.ids.First(); i == 0 && first.ID != reg.ID {
-			add("the first registry is %s", refusal.Quote(first.Name))
+			add("the first registry is %s", wording.Quote(first.Name))
 		}
 		differences, err := e.compareRegistry(ctx, reg, registryOf(s, &r, reg.ID), &r)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range differences {
-			add("registry %s: %s", refusal.Quote(r.Name), d)
+			add("registry %s: %s", wording.Quote(r.Name), d)
 		}
 	}
 	return out, nil
@@ -86,7 +86,8 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)
 		if !slices.ContainsFunc(have.Secrets, func(h principal.Secret) bool {
-			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires)
+			//rule:value-from-compare
+			return string(h.Hash) == string(want.Hash) && h.Expires.Equal(want.Expires) && h.Private == x.IsPrivate()
 		}) {
 			return "has other secrets"
 		}
@@ -122,14 +123,14 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	for _, m := range r.ScopeMaps {
 		stored, ok := e.ids.StoredScopeMap(have.ID, m.Name)
 		if !ok {
-			add("there is no scope map %s", refusal.Quote(m.Name))
+			add("there is no scope map %s", wording.Quote(m.Name))
 		} else if stored.Description != m.Description || !slices.Equal(stored.Actions, m.Actions) {
-			add("the scope map %s is another", refusal.Quote(m.Name))
+			add("the scope map %s is another", wording.Quote(m.Name))
 		}
 	}
 	for _, t := range r.Tokens {
 		if d := e.compareToken(have, &t); d != "" {
-			add("the token %s %s", refusal.Quote(t.Name), d)
+			add("the token %s %s", wording.Quote(t.Name), d)
 		}
 	}
 	for _, repo := range r.Repositories {
@@ -140,7 +141,7 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 				return nil, err
 			}
 			if missing != "" {
-				add("there is no %s in the repository %s", missing, refusal.Quote(repo.Name))
+				add("there is no %s in the repository %s", missing, wording.Quote(repo.Name))
 			}
 		}
 	}
@@ -153,14 +154,15 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 	case !ok:
 		return "is not there"
 	case have.ScopeMap != t.ScopeMap:
-		return "has the scope map " + refusal.Quote(have.ScopeMap)
+		return "has the scope map " + wording.Quote(have.ScopeMap)
 	case have.Enabled != (t.Status != "disabled"):
 		return "has another status"
 	}
 	for _, p := range t.Passwords {
 		want := e.ids.Keys().NewPasswordOf(reg, have.Name, p.Name, string(p.Value), have.Created, p.Expires)
 		got, ok := have.Password(p.Name)
-		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) {
+		//rule:value-from-compare-2
+		if !ok || string(got.Hash) != string(want.Hash) || !got.Expires.Equal(want.Expires) || got.Private != p.IsPrivate() {
 			return "has another " + p.Name
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"os"
 	"path/filepath"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/internal/imagegen"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // blobsDir holds the blobs, beside the database.
@@ -85,7 +85,7 @@ func (e *Emulator) pushGenerated(ctx context.Context, registry int64, repository
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("store an image in the repository %s: %w", refusal.Quote(repository), err)
+		return fmt.Errorf("store an image in the repository %s: %w", wording.Quote(repository), err)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (e *Emulator) missingImage(ctx context.Context, registry int64, repository,
 	for _, tag := range tags {
 		_, err := e.content.Tag(ctx, registry, repository, tag)
 		if unknown(err) {
-			return "tag " + refusal.Quote(tag), nil
+			return "tag " + wording.Quote(tag), nil
 		}
 		if err != nil {
 			return "", err

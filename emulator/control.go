@@ -24,12 +24,12 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // The control API has the operations of a rehearsal, which no registry has. It has
@@ -278,7 +278,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 	limit = maxControlPage
 	for name, values := range q {
 		if len(values) != 1 {
-			return f, 0, 0, badControl("the parameter %s occurs twice", refusal.Quote(name))
+			return f, 0, 0, badControl("the parameter %s occurs twice", wording.Quote(name))
 		}
 		v := values[0]
 		switch name {
@@ -290,7 +290,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 			f.Repository = v
 		case "outcome":
 			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged, OutcomeFaulted}, v) {
-				err = badControl("the outcome %s is not known", refusal.Quote(v))
+				err = badControl("the outcome %s is not known", wording.Quote(v))
 			}
 		case "after":
 			if f.After, err = strconv.ParseInt(v, 10, 64); err != nil || f.After < 0 {
@@ -309,7 +309,7 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 				err = badControl("wait is not between 0s and %v", maxWait)
 			}
 		default:
-			err = badControl("there is no parameter %s", refusal.Quote(name))
+			err = badControl("there is no parameter %s", wording.Quote(name))
 		}
 		if err != nil {
 			return f, 0, 0, err

@@ -7,8 +7,8 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/write"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -67,13 +67,13 @@ func (r *Registry) controlChangeRegistry(w http.ResponseWriter, req *http.Reques
 	var network NetworkRules
 	if n := in.Network; n != nil {
 		if n.DefaultAction != "Allow" && n.DefaultAction != "Deny" {
-			return badControl("the defaultAction %s is neither Allow nor Deny", refusal.Quote(n.DefaultAction))
+			return badControl("the defaultAction %s is neither Allow nor Deny", wording.Quote(n.DefaultAction))
 		}
 		network.Deny = n.DefaultAction == "Deny"
 		for _, text := range n.IPRules {
 			p, err := parsePrefix(text)
 			if err != nil {
-				return badControl("the IP rule %s is no address or network", refusal.Quote(text))
+				return badControl("the IP rule %s is no address or network", wording.Quote(text))
 			}
 			network.Allow = append(network.Allow, p)
 		}

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"cmp"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // The operations of the control API, each over the method of [Emulator] or
@@ -153,7 +153,7 @@ func (e *Emulator) controlRemoveFaults(w http.ResponseWriter, _ *http.Request) e
 func (e *Emulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return badControl("%s is no number of a fault", refusal.Quote(r.PathValue("id")))
+		return badControl("%s is no number of a fault", wording.Quote(r.PathValue("id")))
 	}
 	return noContent(w, e.RemoveFault(id))
 }

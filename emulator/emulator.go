@@ -24,7 +24,6 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
 	"github.com/acrkit/acrkit/emulator/internal/write"
@@ -32,6 +31,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/pki"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Options are the options of [Open]. The zero value is an emulator in memory
@@ -81,6 +81,10 @@ type Options struct {
 	// BlobHost is the second host's name, without port, for clients that cannot
 	// resolve names under .localhost; "" = REGISTRY.blob.localhost.
 	BlobHost string
+	// CACertificate and CAKey are a certificate authority of the caller's, as PEM: the
+	// emulator's certificates are below it, and DataDir gets no other. nil = one is made,
+	// or read from DataDir.
+	CACertificate, CAKey []byte
 	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
@@ -118,6 +122,11 @@ type Emulator struct {
 	fails   *rehearsal.Rehearsal // makes requests fail on purpose
 
 	resetting sync.Mutex
+
+	unknown struct { // names that TLS was asked for in vain
+		sync.Mutex
+		names map[string]bool
+	}
 
 	controlKey string
 	controlMux *http.ServeMux
@@ -168,6 +177,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	e := &Emulator{clock: rehearsal.NewClock(o.Now), dated: o.Now != nil, observe: o.Observe, followers: make(chan struct{}, maxFollowers), logger: o.Logger, hostnames: map[string]bool{}, dir: o.DataDir,
 		collectAfter: cmp.Or(o.CollectAfter, DefaultCollectAfter), collector: make(chan struct{}, 1)}
 	e.now = e.clock.Now
+	e.unknown.names = map[string]bool{}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
@@ -181,7 +191,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", refusal.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)), DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {
@@ -227,7 +237,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err = e.openState(ctx, state, &o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
-	if err := e.openAuthority(); err != nil {
+	if err := e.openAuthority(&o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
 	if e.controlKey, err = openControlKey(o.DataDir); err != nil {
@@ -299,7 +309,8 @@ func (e *Emulator) Close() error {
 func (e *Emulator) CAPool() *x509.CertPool { return e.ca.Pool() }
 
 // CACertificate returns the certificate of that authority as PEM, for files that other
-// programs trust. It is also in DataDir/ca.pem.
+// programs trust. It is also in DataDir/ca.pem, unless it was given, and
+// at GET /ca.pem.
 func (e *Emulator) CACertificate() []byte { return e.ca.PEM() }
 
 func checkHostname(h string) (string, error) {
@@ -308,7 +319,7 @@ func checkHostname(h string) (string, error) {
 	}
 	reg, err := acrkit.ParseRegistry(h + ":1")
 	if err != nil || strings.Contains(h, "/") {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", refusal.Quote(h))}
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name", Reason: fmt.Sprintf("%s is not a host name or address without a port", wording.Quote(h))}
 	}
 	return reg.Hostname(), nil
 }

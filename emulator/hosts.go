@@ -92,13 +92,38 @@ func (e *Emulator) certifies(name string) bool {
 	return e.isOwn(name) || e.isBlobHost(name)
 }
 
+// maxUnknownNames bounds the names that are remembered as said.
+//
+//rule:unknown-names-max
+const maxUnknownNames = 64
+
+// certifiesOrSays is certifies, and warns once of each name that a client asked for and
+// the emulator does not serve: the client prints little more than that TLS failed.
+func (e *Emulator) certifiesOrSays(name string) bool {
+	if e.certifies(name) {
+		return true
+	}
+	e.unknown.Lock()
+	defer e.unknown.Unlock()
+	if len(e.unknown.names) < maxUnknownNames && !e.unknown.names[name] {
+		e.unknown.names[name] = true
+		e.logger.Warn("a client asked by TLS for a name that is not served; to serve it, start with --hostname NAME or ACRKIT_HOSTNAMES",
+			"name", clipHost(name))
+	}
+	return false
+}
+
 // openAuthority opens the certificate authority, for the names that the emulator
 // certifies. Those under .localhost are every authority's.
-func (e *Emulator) openAuthority() (err error) {
+func (e *Emulator) openAuthority(o *Options) (err error) {
 	//rule:authority-names-open-authority
 	names := slices.Collect(maps.Keys(e.hostnames))
 	if e.blobRedirects && e.blobHost != "" {
 		names = append(names, e.blobHost)
+	}
+	if o.CACertificate != nil {
+		e.ca, err = pki.Given(o.CACertificate, o.CAKey, names)
+		return err
 	}
 	if e.ca, err = pki.Open(e.dir, names); err != nil {
 		return err

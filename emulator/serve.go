@@ -40,7 +40,8 @@ const (
 )
 
 // ServeHTTP answers as Entra, ARM, token service or registry, by path. The
-// request's Host names the registry.
+// request's Host names the registry. GET /ca.pem (the certificate of the emulator's
+// authority), /healthz and /readyz answer on every host, without a credential.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.dated || e.clock.Moved() {
 		w.Header()["Date"] = []string{e.now().UTC().Format(http.TimeFormat)}
@@ -70,6 +71,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}()
 		w = o
+	}
+	//rule:public-paths-serve-http
+	if to.Service == route.Public {
+		e.servePublic(w, r, to)
+		finished = true
+		return
 	}
 	//rule:plain-http-peers-serve-http
 	if r.TLS == nil && !fromHere(r) {
@@ -103,7 +110,7 @@ func (e *Emulator) refusePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Connection", "close")
 	answer.Errors(w, http.StatusForbidden, "DENIED", "plain HTTP is accepted from this machine only, because credentials would cross the network in clear: use https://"+
-		clipHost(r.Host)+" and let the client trust the emulator's certificate authority, ca.pem in its data folder")
+		clipHost(r.Host)+" and let the client trust the emulator's certificate authority: http://"+clipHost(r.Host)+"/ca.pem, or ca.pem in its data folder")
 }
 
 // readForm reads a token request before it counts as under way: its client has
@@ -200,7 +207,7 @@ func (e *Emulator) Serve(ctx context.Context, l net.Listener) error {
 			Reason: "other machines may reach it, and Options.BeyondLoopback is not set"}, l.Close())
 	}
 	//rule:standing-still-serve
-	mux := portmux.New(e.idle.Listener(l), e.ca.TLSConfig(e.certifies))
+	mux := portmux.New(e.idle.Listener(l), e.ca.TLSConfig(e.certifiesOrSays))
 	srv := &http.Server{
 		Handler: e,
 		//rule:listener-times-serve

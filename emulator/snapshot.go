@@ -9,9 +9,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/snapshot"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Snapshot describes a copy of the emulator's state: registries with their
@@ -62,9 +62,9 @@ func snapshotError(op, name string, err error) error {
 		hint = sentence.Fix(sentence.DeleteSnapshot, map[string]string{"snapshot": name})
 	case errors.Is(err, snapshot.ErrShape):
 	default:
-		return fmt.Errorf("%s %s: %w", op, refusal.Quote(name), err)
+		return fmt.Errorf("%s %s: %w", op, wording.Quote(name), err)
 	}
-	return &acrkit.Error{Code: code, Op: op + " " + refusal.Quote(name), Errs: []error{err}, Hint: hint}
+	return &acrkit.Error{Code: code, Op: op + " " + wording.Quote(name), Errs: []error{err}, Hint: hint}
 }
 
 // TakeSnapshot copies the state under a name of up to 64 letters, digits, dots,
@@ -76,7 +76,7 @@ func snapshotError(op, name string, err error) error {
 // more than [MaxSnapshots].
 func (e *Emulator) TakeSnapshot(ctx context.Context, name string) (Snapshot, error) {
 	if !snapshotNameRE.MatchString(name) {
-		return Snapshot{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "take a snapshot", Reason: refusal.Quote(name) + " is not a name of up to 64 letters, digits, dots, hyphens and underscores"}
+		return Snapshot{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "take a snapshot", Reason: wording.Quote(name) + " is not a name of up to 64 letters, digits, dots, hyphens and underscores"}
 	}
 	var info snapshot.Info
 	err := e.db.Write(ctx, func(tx *db.Tx) (err error) {
@@ -151,7 +151,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 			return ctx.Err()
 		//rule:reset-reset
 		case <-timer.C:
-			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + refusal.Quote(name),
+			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + wording.Quote(name),
 				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(), resetWait)}
 		}
 	}
@@ -162,7 +162,7 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		return e.content.Restored(tx)
 	})
 	if chosen, ok := errors.AsType[*chosenError](err); ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + refusal.Quote(name) + " on an emulator that other machines reach", Errs: []error{chosen},
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op + " " + wording.Quote(name) + " on an emulator that other machines reach", Errs: []error{chosen},
 			Hint: sentence.Fix(sentence.TakeSnapshot, nil)}
 	}
 	if err != nil {

@@ -149,6 +149,52 @@ func TestStalledClient(t *testing.T) {
 	})
 }
 
+// TestStalledReader: a client that does not read its answer loses its connection after
+// five minutes, also on a server without limits of its own.
+func TestStalledReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword),
+			&auth.Options{Base: base(func(r *http.Request) (*http.Response, error) {
+				return respond(r, strings.NewReader(piece)), nil
+			})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := proxy.New(upstream, &proxy.Options{Hosts: []string{"proxy.test"}, ClientKey: redact.NewSecret(key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/v2/a/manifests/v1", nil)
+		r.Host = "proxy.test"
+		r.SetBasicAuth("u", key)
+		start := time.Now()
+		aborted := serve(h, &unread{ResponseRecorder: httptest.NewRecorder(), past: make(chan struct{})}, r)
+		if took := time.Since(start); !aborted || took != 5*time.Minute {
+			t.Errorf("after %s: aborted %t", took, aborted)
+		}
+		_ = h.Close()
+		_ = upstream.Close()
+	})
+}
+
+// unread is a ResponseWriter whose client reads no body.
+type unread struct {
+	*httptest.ResponseRecorder
+	past chan struct{}
+}
+
+func (u *unread) Write([]byte) (int, error) {
+	<-u.past
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (u *unread) SetWriteDeadline(at time.Time) error {
+	if at.Before(time.Now()) {
+		close(u.past)
+	}
+	return nil
+}
+
 // TestStalledRequest: an unauthenticated one is not waited for either: a
 // token request, a body that is refused, one that no operation takes.
 func TestStalledRequest(t *testing.T) {

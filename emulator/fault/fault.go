@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Limits on faults.
@@ -61,7 +61,7 @@ func (f *Fault) Check() error {
 	}
 	k := f.Kind
 	if k.row().name == "" {
-		return bad("%s is no kind of fault", refusal.Quote(string(k)))
+		return bad("%s is no kind of fault", wording.Quote(string(k)))
 	}
 	for _, x := range []struct {
 		parameter Parameter
@@ -96,7 +96,7 @@ func (f *Fault) Check() error {
 	}
 	for _, r := range f.Routes {
 		if !slices.Contains(Routes(), r) {
-			return bad("%s is no route", refusal.Quote(string(r)))
+			return bad("%s is no route", wording.Quote(string(r)))
 		}
 		//rule:upload-faults-check
 		if !k.Hits(r) {

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,9 +10,9 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/internal/imagegen"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -46,7 +45,7 @@ type unique map[string]bool
 
 func (u unique) add(p *problems, path, name, what string) {
 	if u[name] {
-		p.add(path, "%s %s occurs twice", what, refusal.Quote(name))
+		p.add(path, "%s %s occurs twice", what, wording.Quote(name))
 	}
 	u[name] = true
 }
@@ -110,7 +109,7 @@ func (w *Password) Check() error {
 		if !service.IsSlot(w.Name) {
 			p.add("name", "is neither password1 nor password2")
 		}
-		checkPassword(p, "", w.Value)
+		checkSecret(p, "", w.Value, w.ValueFrom)
 	})
 }
 
@@ -163,7 +162,7 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 		applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
 		checkText(p, path+".displayName", a.DisplayName, maxDescription)
 		for k, x := range a.Secrets {
-			checkPassword(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value)
+			checkSecret(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value, x.ValueFrom)
 		}
 		a.checkKeys(p, path)
 	}
@@ -217,7 +216,7 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 	}
 	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
 	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
-		p.add(path+".resourceGroup", "%s is no resource group of its subscription", refusal.Quote(r.ResourceGroup))
+		p.add(path+".resourceGroup", "%s is no resource group of its subscription", wording.Quote(r.ResourceGroup))
 	}
 }
 
@@ -237,12 +236,20 @@ func checkText(p *problems, path, s string, most int) {
 	}
 }
 
-func checkPassword(p *problems, path string, value Secret) {
+func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
+	if value == "" && from != (ValueFrom{}) {
+		if !p.unread {
+			p.add(join(path, "valueFrom"), "its value was not read")
+		}
+		return
+	}
 	if value == "" {
 		p.add(path, "has no value")
 		return
 	}
-	path = join(path, "value")
+	if path = join(path, "value"); from != (ValueFrom{}) {
+		path += "From"
+	}
 	switch n := len(value); {
 	case n < minPassword:
 		p.add(path, "is shorter than %d bytes", minPassword)
@@ -259,12 +266,12 @@ func checkPassword(p *problems, path string, value Secret) {
 
 func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
-		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", refusal.Quote(r.Name))
+		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", wording.Quote(r.Name))
 	}
 	checkLocation(p, path+".location", r.Location)
 	limit, ok := service.TierLimit(r.SKU)
 	if !ok {
-		p.add(path+".sku", "%s is none of Basic, Standard, Premium", refusal.Quote(r.SKU))
+		p.add(path+".sku", "%s is none of Basic, Standard, Premium", wording.Quote(r.SKU))
 		limit, _ = service.TierLimit(service.Premium)
 	}
 	if r.AnonymousPullEnabled && !service.HasAnonymousPull(r.SKU) {
@@ -274,12 +281,12 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	case "", service.ModeLegacy, service.ModeABAC:
 	default:
 		p.add(path+".roleAssignmentMode", "%s is neither %s nor %s",
-			refusal.Quote(r.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
+			wording.Quote(r.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	}
 	switch r.ArmTokenPolicy {
 	case "", "enabled", "disabled":
 	default:
-		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", refusal.Quote(r.ArmTokenPolicy))
+		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled", wording.Quote(r.ArmTokenPolicy))
 	}
 	for i, a := range r.RoleAssignments {
 		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
@@ -312,7 +319,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
 		t.check(p, path)
 		if t.ScopeMap != "" && !maps[t.ScopeMap] {
-			p.add(path+".scopeMap", "there is no scope map %s in this registry", refusal.Quote(t.ScopeMap))
+			p.add(path+".scopeMap", "there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 		}
 		if strings.EqualFold(t.Name, r.Name) {
 			p.add(path+".name", "is the name of the registry, which is its admin user's")
@@ -326,7 +333,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 func (a *RoleAssignment) check(p *problems, path string) {
 	role, ok := service.RoleByName(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", refusal.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
 		return
 	}
 	if len(a.Repositories) > 0 && !role.Conditions {
@@ -334,14 +341,14 @@ func (a *RoleAssignment) check(p *problems, path string) {
 	}
 	for i, pattern := range a.Repositories {
 		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(item(path, "repositories", i), "%s", reasonOf(err))
+			p.add(item(path, "repositories", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (r *Repository) check(p *problems, path string) {
 	if err := acrkit.CheckRepositoryName(r.Name); err != nil {
-		p.add(join(path, "name"), "%s", reasonOf(err))
+		p.add(join(path, "name"), "%s", wording.Reason(err))
 	}
 	tags := unique{}
 	for i, image := range r.Images {
@@ -349,7 +356,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, tag := range image.Tags {
 			path := item(path, "tags", j)
 			if !acrkit.IsTag(tag) {
-				p.add(path, "%s is not a tag", refusal.Quote(tag))
+				p.add(path, "%s is not a tag", wording.Quote(tag))
 			}
 			tags.add(p, path, tag, "tag")
 		}
@@ -360,7 +367,7 @@ func (r *Repository) check(p *problems, path string) {
 		for j, platform := range image.Platforms {
 			path := item(path, "platforms", j)
 			if _, err := imagegen.ParsePlatform(platform); err != nil {
-				p.add(path, "%s", reasonOf(err))
+				p.add(path, "%s", wording.Reason(err))
 			}
 			platforms.add(p, path, platform, "platform")
 		}
@@ -369,7 +376,7 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", refusal.Quote(m.Name))
+		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)", wording.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {
@@ -380,14 +387,14 @@ func (m *ScopeMap) check(p *problems, path string) {
 	}
 	for i, line := range m.Actions {
 		if _, err := scopemap.ParseRule(line); err != nil {
-			p.add(item(path, "actions", i), "%s", reasonOf(err))
+			p.add(item(path, "actions", i), "%s", wording.Reason(err))
 		}
 	}
 }
 
 func (t *Token) check(p *problems, path string) {
 	if !tokenNameRE.MatchString(t.Name) {
-		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", refusal.Quote(t.Name))
+		p.add(join(path, "name"), "%s is not a token's name (5 to 50 letters, digits and -)", wording.Quote(t.Name))
 	}
 	if t.Name == service.RefreshTokenUser {
 		p.add(join(path, "name"), "is the user name that goes with refresh tokens; a token of that name could not log in")
@@ -398,7 +405,7 @@ func (t *Token) check(p *problems, path string) {
 	switch t.Status {
 	case "", "enabled", "disabled":
 	default:
-		p.add(join(path, "status"), "%s is neither enabled nor disabled", refusal.Quote(t.Status))
+		p.add(join(path, "status"), "%s is neither enabled nor disabled", wording.Quote(t.Status))
 	}
 	slots := unique{}
 	for i, pw := range t.Passwords {
@@ -408,14 +415,6 @@ func (t *Token) check(p *problems, path string) {
 		} else {
 			slots.add(p, join(path, "name"), pw.Name, "password")
 		}
-		checkPassword(p, path, pw.Value)
+		checkSecret(p, path, pw.Value, pw.ValueFrom)
 	}
-}
-
-// reasonOf returns the reason alone of an error of ours.
-func reasonOf(err error) string {
-	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
-		return e.Reason
-	}
-	return err.Error()
 }

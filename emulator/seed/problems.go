@@ -15,10 +15,11 @@ const maxProblems = 20
 // problems collects the problems of a seed. It knows the line of each
 // path ("registries[0].name") when the seed came from a file.
 type problems struct {
-	lines map[string]int
-	whole string // what is checked, for a problem without a path; "" = a seed
-	list  []problem
-	more  int
+	lines  map[string]int
+	whole  string // what is checked, for a problem without a path; "" = a seed
+	unread bool   // that a value is elsewhere is no problem
+	list   []problem
+	more   int
 }
 
 type problem struct {

@@ -186,7 +186,22 @@ func (g *generator) ofStruct(typ reflect.Type) object {
 	if required != nil {
 		out = append(out, pair{"required", required})
 	}
+	switch _, elsewhere := typ.FieldByName("ValueFrom"); {
+	case elsewhere:
+		out = append(out, oneOf("value", "valueFrom"))
+	case typ == reflect.TypeFor[ValueFrom]():
+		out = append(out, oneOf("env", "file"))
+	}
 	return append(out, pair{"properties", properties})
+}
+
+// oneOf says that an object has one of the keys.
+func oneOf(keys ...string) pair {
+	var out []object
+	for _, key := range keys {
+		out = append(out, object{{"required", []string{key}}})
+	}
+	return pair{"oneOf", out}
 }
 
 // ofField returns the schema of a field. A key of an optional list, mapping or truth value
@@ -405,6 +420,27 @@ func TestSchemaAndReadAgree(t *testing.T) {
 	}
 }
 
+// merged returns an item that has what any item of a list has.
+func merged(list reflect.Value) reflect.Value {
+	out := reflect.New(list.Type().Elem()).Elem()
+	var merge func(to, from reflect.Value)
+	merge = func(to, from reflect.Value) {
+		if to.Kind() == reflect.Struct && to.Type() != timeType {
+			for i := range to.NumField() {
+				merge(to.Field(i), from.Field(i))
+			}
+		} else if to.Kind() == reflect.Slice {
+			to.Set(reflect.AppendSlice(to, from))
+		} else if to.IsZero() {
+			to.Set(from)
+		}
+	}
+	for i := range list.Len() {
+		merge(out, list.Index(i))
+	}
+	return out
+}
+
 // TestSchemaAndTypesAgree compares the keys of the published schema with those of the
 // types, and the full seed with both.
 func TestSchemaAndTypesAgree(t *testing.T) {
@@ -438,7 +474,7 @@ func TestSchemaAndTypesAgree(t *testing.T) {
 				t.Errorf("%s: the schema has no items", path)
 				return
 			}
-			walk(path+"[]", value.Index(0), items)
+			walk(path+"[]", merged(value), items)
 			return
 		}
 		if value.Kind() != reflect.Struct || value.Type() == timeType {

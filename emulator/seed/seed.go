@@ -57,8 +57,15 @@ type Application struct {
 
 // ClientSecret is a client secret of an application.
 type ClientSecret struct {
-	Value   Secret    `yaml:"value" schema:"required"` // From 8 to 256 printable ASCII characters.
-	Expires time.Time `yaml:"expires"`                 // When it expires; never if absent.
+	Value     Secret    `yaml:"value"`     // From 8 to 256 printable ASCII characters; or valueFrom.
+	ValueFrom ValueFrom `yaml:"valueFrom"` // Where the value is, instead of it.
+	Expires   time.Time `yaml:"expires"`   // When it expires; never if absent.
+}
+
+// ValueFrom says where the value of a secret is, so that the seed does not hold it.
+type ValueFrom struct {
+	Env  string `yaml:"env" schema:"word"`  // The name of an environment variable; or file.
+	File string `yaml:"file" schema:"word"` // The path of a file; a newline at its end is no part of the value.
 }
 
 // Certificate is a certificate that an application may sign in with: only its public
@@ -157,9 +164,10 @@ type Token struct {
 
 // Password is one of a token's two passwords.
 type Password struct {
-	Name    string    `yaml:"name" schema:"required,slot"` // Which of the two.
-	Value   Secret    `yaml:"value" schema:"required"`     // From 8 to 256 printable ASCII characters.
-	Expires time.Time `yaml:"expires"`                     // When it expires; never if absent.
+	Name      string    `yaml:"name" schema:"required,slot"` // Which of the two.
+	Value     Secret    `yaml:"value"`                       // From 8 to 256 printable ASCII characters; or valueFrom.
+	ValueFrom ValueFrom `yaml:"valueFrom"`                   // Where the value is, instead of it.
+	Expires   time.Time `yaml:"expires"`                     // When it expires; never if absent.
 }
 
 //go:embed seed.schema.json
@@ -186,8 +194,14 @@ const MaxSize = 16 << 20
 // of the wrong kind and what could not exist in ACR are errors, all reported at once with
 // their lines. No error quotes a value that could be a secret.
 //
+// Values that [ValueFrom] names are not read: the seed is for inspection, and an emulator
+// does not open with it. [ReadFrom] reads them.
+//
 // Errors: [acrkit.CodeUsage] for a bad file, [acrkit.CodeTooLarge] for one over [MaxSize].
-func Read(r io.Reader) (*Seed, error) {
+func Read(r io.Reader) (*Seed, error) { return ReadFrom(r, nil) }
+
+// ReadFrom is [Read], and sets each value that a [ValueFrom] names. With nil it reads none.
+func ReadFrom(r io.Reader, from *Sources) (*Seed, error) {
 	const op = "read the seed"
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
@@ -200,6 +214,8 @@ func Read(r io.Reader) (*Seed, error) {
 	s := new(Seed)
 	p := decodeYAML(data, s)
 	if !p.any() {
+		p.unread = true // resolve has said what could not be read
+		s.resolve(p, from)
 		s.check(p)
 	}
 	if err := p.ofSeed(op); err != nil {

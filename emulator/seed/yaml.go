@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/internal/wording"
 	"io"
 	"reflect"
 	"regexp"
@@ -218,7 +218,7 @@ func (p *problems) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			if where == "" {
 				where = "the seed"
 			}
-			word := " " + refusal.Quote(key.Value)
+			word := " " + wording.Quote(key.Value)
 			if hasSecret {
 				word = "" // {correct-horse} instead of {value: correct-horse} makes the secret the key
 			}

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -40,7 +41,7 @@ const (
 
 // pair is an authority's certificates and the key that signs.
 type pair struct {
-	key                *ecdsa.PrivateKey // of the intermediate
+	key                crypto.Signer // of the intermediate
 	intermediate, root *x509.Certificate
 }
 
@@ -152,6 +153,21 @@ func newPair(limits names) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
+	n, err := serial()
+	if err != nil {
+		return pair{}, err
+	}
+	// The serial distinguishes the roots of two folders in a trust store.
+	root := template(n, "acrkit local CA "+hex.EncodeToString(n.Bytes())[:8])
+	root.MaxPathLen = 1
+	if root, err = sign(root, root, rootKey, rootKey); err != nil {
+		return pair{}, err
+	}
+	return newIntermediate(root, rootKey, limits)
+}
+
+// newIntermediate makes the authority below a root that is limited to names.
+func newIntermediate(root *x509.Certificate, rootKey crypto.Signer, limits names) (pair, error) {
 	key, err := newKey()
 	if err != nil {
 		return pair{}, err
@@ -160,29 +176,10 @@ func newPair(limits names) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	now := time.Now()
-	// The serial distinguishes the roots of two folders in a trust store.
-	name := "acrkit local CA " + hex.EncodeToString(n.Bytes())[:8]
-	tmpl := func(n *big.Int, name string) *x509.Certificate {
-		return &x509.Certificate{
-			SerialNumber:          n,
-			Subject:               pkix.Name{Organization: []string{"acrkit (development only)"}, CommonName: name},
-			NotBefore:             now.Add(-backdate),
-			NotAfter:              now.Add(authorityLife),
-			IsCA:                  true,
-			BasicConstraintsValid: true,
-			KeyUsage:              x509.KeyUsageCertSign,
-		}
+	intermediate := template(n, root.Subject.CommonName+" limited")
+	if intermediate.NotAfter.After(root.NotAfter) {
+		intermediate.NotAfter = root.NotAfter
 	}
-	root := tmpl(n, name)
-	root.MaxPathLen = 1
-	if root, err = sign(root, root, rootKey, rootKey); err != nil {
-		return pair{}, err
-	}
-	if n, err = serial(); err != nil {
-		return pair{}, err
-	}
-	intermediate := tmpl(n, name+" limited")
 	//rule:authority-names-new-pair-2
 	intermediate.MaxPathLenZero = true
 	//rule:authority-names-new-pair-3
@@ -196,7 +193,21 @@ func newPair(limits names) (pair, error) {
 	return pair{key, intermediate, root}, nil
 }
 
-func sign(tmpl, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) (*x509.Certificate, error) {
+// template is an authority's certificate before it is signed.
+func template(n *big.Int, name string) *x509.Certificate {
+	now := time.Now()
+	return &x509.Certificate{
+		SerialNumber:          n,
+		Subject:               pkix.Name{Organization: []string{"acrkit (development only)"}, CommonName: name},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(authorityLife),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
+}
+
+func sign(tmpl, parent *x509.Certificate, key, parentKey crypto.Signer) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, key.Public(), parentKey)
 	if err != nil {
 		return nil, err
@@ -229,10 +240,11 @@ func parsePair(data []byte) (p pair, err error) {
 	if err != nil {
 		return p, errors.New("holds no private key")
 	}
-	var ok bool
-	if p.key, ok = key.(*ecdsa.PrivateKey); !ok {
+	own, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
 		return p, errors.New("holds a key of another kind")
 	}
+	p.key = own
 	if len(bytes.TrimSpace(rest)) == 0 {
 		return p, nil
 	}
@@ -247,7 +259,7 @@ func parsePair(data []byte) (p pair, err error) {
 	switch {
 	case len(bytes.TrimSpace(rest)) > 0:
 		return p, errors.New("holds more than a key and two certificates")
-	case !p.key.PublicKey.Equal(p.intermediate.PublicKey):
+	case !own.PublicKey.Equal(p.intermediate.PublicKey):
 		return p, errors.New("the certificate does not belong to the key")
 	case p.intermediate.CheckSignatureFrom(p.root) != nil || p.root.CheckSignatureFrom(p.root) != nil:
 		return p, errors.New("the certificates do not belong together")

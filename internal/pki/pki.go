@@ -61,9 +61,10 @@ func (a *Authority) PEM() []byte { return encode(a.root) }
 
 // TLSConfig returns the server's side of TLS. Certificates are issued for names
 // that serves accepts. The handshake refuses a client that asks for another name,
-// which a stolen DNS name may have led here, or for one outside the authority's
-// names. A client that names no host has connected to an address: it gets the
-// certificate of that address.
+// which a stolen DNS name may have led here, with the alert "unrecognized name", and one
+// that asks for a name outside the authority's. A client that names no host has connected
+// to an address: it gets the certificate of that address, or of loopback where that is
+// not served, because it may have connected to a forwarded port.
 func (a *Authority) TLSConfig(serves func(host string) bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -71,10 +72,14 @@ func (a *Authority) TLSConfig(serves func(host string) bool) *tls.Config {
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 			if name == "" {
-				name = localName(hello.Conn)
+				//rule:authority-names-forwarded
+				if name = localName(hello.Conn); !serves(name) {
+					name = ownHost
+				}
 			}
+			//rule:authority-names-served
 			if !serves(name) {
-				return nil, fmt.Errorf("no certificate for %q", name)
+				return nil, nil //nolint:nilnil // crypto/tls answers with the alert
 			}
 			return a.leaf(name)
 		},

@@ -124,7 +124,7 @@ func IfEmulator(key FixKey, facts map[string]string) string {
 	return command
 }
 
-const withoutChosen = "    # with these tokens disabled and no client secrets"
+const withoutChosen = "    # or ACRKIT_SEED; with valueFrom for these secrets, or without them"
 
 var atEmulator = map[string]FixKey{
 	"ACRK005": SetScopeMap, "ACRK070": SetScopeMap, "ACRK071": SetScopeMap, "ACRK073": SetScopeMap,

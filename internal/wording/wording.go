@@ -19,10 +19,11 @@ func Clip(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
+	end := most
+	for end > 0 && end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end-- // no further in a text that is not UTF-8
 	}
-	return text[:most] + "…"
+	return text[:end] + "…"
 }
 
 // Quote quotes a text that is not secret, clipped to 80 bytes, as %q does.

@@ -23,6 +23,7 @@ func TestClip(t *testing.T) {
 		{"äöü", 5, "äö…"}, // not within a character
 		{"äöü", 1, "…"},
 		{"ab\xff\xfe", 2, "ab…"},
+		{strings.Repeat("\x80", 9), 8, "\x80\x80\x80\x80…"}, // no UTF-8
 	} {
 		if got := wording.Clip(tc.text, tc.most); got != tc.want {
 			t.Errorf("Clip(%q, %d) = %q, want %q", tc.text, tc.most, got, tc.want)

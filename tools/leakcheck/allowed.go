@@ -52,6 +52,13 @@ var allowed = []allowance{
 		why:     "configurations of Docker and podman, each where its program has it",
 	},
 	{
+		pkg:     "auth",
+		program: `auth\.test`,
+		place:   `.*/example[0-9]+/(?:acr-password|config\.json)`,
+		private: true,
+		why:     "a password file and a configuration of Docker, as a user has them, in examples",
+	},
+	{
 		pkg:     "auth/azureauth",
 		program: `azureauth\.test`,
 		place:   `.*/Test[^/]*/[0-9]+/[^/]+`,
@@ -78,8 +85,8 @@ var allowed = []allowance{
 		program: `cli\.test`,
 		place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|` +
 			`.*/script-places/(?:good|marked)|.*/script-regional/reader|` +
-			`.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml|start/own\.yaml)`,
-		why: "password files and a seed of scripts, which testscript writes for all to read, and one of " +
+			`.*/script-wide/seed\.yaml|.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml|start/own\.yaml)`,
+		why: "password files and seeds of scripts, which testscript writes for all to read, and one of " +
 			"them in the store's place",
 	},
 	{
@@ -161,7 +168,7 @@ var allowed = []allowance{
 	{
 		pkg: "cmd/acrkit/internal/cli", place: "stdout|output",
 		line: `\s*(?:export |set -gx |\$env:)ACR_TOKEN_PASSWORD ?[= ] ?['"]?` +
-			`(?:correct-horse-battery-staple-000[1-4]|my-own-password-0001)['"]?;?`,
+			`(?:correct-horse-battery-staple-000[1-49]|my-own-password-0001)['"]?;?`,
 		why: "acrkit emulator env exports a password of the example seed, and that of a seed of one's own " +
 			"for the token that is named",
 	},

@@ -7,6 +7,52 @@ func serverRules() []rule {
 	)
 	return []rule{
 		{
+			"value-from",
+			"A secret counts as private only if the seed names where it is; one of the example never does.",
+			[]change{
+				{"value-from-is-private", always(), "", "TestValueFrom_public"},
+				{"value-from-is-private", drop("from"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-both", remove(), "", "TestValueFrom_errors"},
+				{"value-from-limit", value("limit.Limit{Name: $.Name, Bytes: $.Bytes * 2}"), "", "TestValueFrom_errors"},
+				{"value-from-token", value("false"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-application", value("true"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-compare", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},
+				{"value-from-compare-2", drop("Private"), emulator, "TestBeyondLoopback_by_reference"},
+			},
+		},
+		{
+			"public-paths",
+			"Without a credential, another machine gets only the CA certificate and two probes over plain HTTP.",
+			[]change{
+				{"public-paths-serve-http", always(), "", "TestPublic"},
+				{"public-paths-ca-pem", value(`append(e.ca.PEM(), e.ca.PEM()...)`), "", "TestPublic"},
+				{"authority-names-served", never(), "", "TestUnknownName"},
+				{"authority-names-forwarded", never(), "", "TestUnknownName"},
+				{"unknown-names-max", value("$ + 1"), "", "TestUnknownTLSName"},
+				{"unknown-names-max", value("$ - 1"), "", "TestUnknownTLSName"},
+			},
+		},
+		{
+			"pipeline",
+			"In a pipeline, the emulator's log shows no query, its command no other credential, and a " +
+				"dead emulator is an error.",
+			[]change{
+				{"access-log-path-of", value("\"?\" + r.URL.RawQuery"), "", "TestAccessLog"},
+				{"access-log-max-logged", value("$ + 1"), "", "TestAccessLog"},
+				{"access-log-max-logged", value("$ - 1"), "", "TestAccessLog"},
+			},
+		},
+		{
+			"given-authority",
+			"A given certificate authority must be one, valid now, with its own key.",
+			[]change{
+				{"given-authority-is-ca", never(), "", "TestGiven_refused"},
+				{"given-authority-usage", never(), "", "TestGiven_refused"},
+				{"given-authority-ends", never(), "", "TestGiven_refused"},
+				{"given-authority-begins", never(), "", "TestGiven_refused"},
+			},
+		},
+		{
 			"chosen-secrets",
 			"If other machines can reach the emulator, it accepts no chosen password or secret.",
 			[]change{
@@ -141,7 +187,7 @@ func serverRules() []rule {
 			[]change{
 				{"proxy-times-serve-http", replace("h.idle.Body(w, r)", "nil"), "", "TestStalledRequest"},
 				{"proxy-times-serve-http", replace("h.idle.Body(w, r)", "nil"), "", "TestStalledClient"},
-				{"proxy-times-idle-limit", value("$ * 100"), "", "TestIdle"},
+				{"proxy-times-idle-limit", value("$ * 100"), "", "TestStalledReader"},
 				{"proxy-times-respond", remove(), "", "TestUnreadBody"},
 				{"proxy-times-reclaim", remove(), "", "TestUnreadBody"},
 				{"proxy-times-serve", remove(), "", "TestListenerLimits"},

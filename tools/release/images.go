@@ -38,6 +38,8 @@ type image struct {
 	certificates      bool     // the CAs of public hosts, for a program that asks them
 	data              bool     // the folder /data, for a volume
 	port              int      // 0: none
+	env               []string // besides PATH and HOME
+	health            []string // of Docker's health check: the image has no shell for --health-cmd
 }
 
 var images = []image{
@@ -47,7 +49,12 @@ var images = []image{
 	},
 	{
 		name: "emulator", description: "An emulator of Azure Container Registry, for development and tests",
-		program: "acrkit", entrypoint: []string{"acrkit", "emulator", "start", "--data", dataDir}, data: true, port: 5443,
+		program: "acrkit", data: true, port: 5443,
+		// In a container, loopback is the container alone. The emulator refuses other machines
+		// unless each secret of its seed is in a variable or file.
+		entrypoint: []string{"acrkit", "emulator", "start", "--data", dataDir, "--listen-beyond-loopback"},
+		env:        []string{"ACRKIT_ADDR=0.0.0.0:5443"},
+		health:     []string{"CMD", "acrkit", "emulator", "health"},
 	},
 }
 
@@ -88,7 +95,7 @@ func readBuild(dist string) (build, error) {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // in the folder that the caller names
 	if err != nil {
 		return err
 	}
@@ -199,7 +206,11 @@ func (i image) image(b build, bin binary) (v1.Image, error) {
 	user := strconv.Itoa(userID)
 	file.Config = v1.Config{
 		User: user + ":" + user, WorkingDir: home, Entrypoint: i.entrypoint, Labels: i.labels(b),
-		Env: []string{"PATH=/usr/local/bin", "HOME=" + home},
+		Env: append([]string{"PATH=/usr/local/bin", "HOME=" + home}, i.env...),
+	}
+	if i.health != nil {
+		file.Config.Healthcheck = &v1.HealthConfig{Test: i.health, Interval: 5 * time.Second, Timeout: 10 * time.Second,
+			StartPeriod: 10 * time.Second, Retries: 5}
 	}
 	if i.data {
 		file.Config.Volumes = map[string]struct{}{dataDir: {}}

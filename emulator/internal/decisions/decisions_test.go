@@ -213,7 +213,7 @@ func TestClippedBetweenCharacters(t *testing.T) {
 	defer l.Close()
 	long := strings.Repeat("x", 2047)
 	for _, text := range []string{long + "y", long + "äz"} {
-		if err := l.Record(t.Context(), decisions.Decision{Outcome: decisions.Denied, Path: text}); err != nil {
+		if err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Path: text}); err != nil {
 			t.Fatal(err)
 		}
 	}

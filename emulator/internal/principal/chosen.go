@@ -82,7 +82,7 @@ func chosenOf(all iter.Seq[object]) []string {
 			}
 		case *Application:
 			//rule:chosen-secrets-chosen-of
-			if len(x.Secrets) > 0 {
+			if slices.ContainsFunc(x.Secrets, func(s Secret) bool { return !s.Private }) {
 				applications = append(applications, x)
 			}
 		}
@@ -99,7 +99,7 @@ func chosenOf(all iter.Seq[object]) []string {
 		}
 		for _, p := range t.Passwords {
 			//rule:chosen-secrets-chosen-of-2
-			if !p.Generated {
+			if !p.Generated && !p.Private {
 				names = append(names, fmt.Sprintf("%s of the token %q of %s", p.Slot, t.Name, registry))
 			}
 		}

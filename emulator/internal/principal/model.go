@@ -41,6 +41,7 @@ type Federated struct {
 type Secret struct {
 	Hash    []byte    `json:"hash"`
 	Expires time.Time `json:"expires,omitzero"` // zero = never
+	Private bool      `json:"private,omitzero"` // a seed gave the value by reference
 }
 
 // Usable reports whether the secret has not expired.
@@ -125,6 +126,8 @@ type Password struct {
 	// Generated is true where the emulator made the value itself. Of any other
 	// one it counts as known that others may know it: a seed holds it in clear.
 	Generated bool `json:"generated,omitzero"`
+	// Private is true where a seed gave the value by reference.
+	Private bool `json:"private,omitzero"`
 }
 
 // Usable reports whether the password has not expired.

@@ -31,6 +31,7 @@ const (
 	Metadata         // the metadata endpoints of Azure Resource Manager
 	Storage          // the host that blobs are redirected to; its name decides
 	Control          // the emulator's own API
+	Public           // what needs no credential and holds no secret, of the emulator's own
 )
 
 // Operation is what a service is asked to do. The zero value is none: the service
@@ -66,6 +67,9 @@ const (
 	Tenants           // /tenants
 	Subscriptions     // /subscriptions
 	InSubscription    // /subscriptions/ID and below
+	CACertificate     // /ca.pem
+	Health            // /healthz
+	Ready             // /readyz
 )
 
 // Route is what a request asks for.
@@ -105,6 +109,12 @@ func of(method, path string) Route {
 		return Route{Service: Tokens, Operation: Exchange}
 	case strings.HasPrefix(path, control.Prefix):
 		return Route{Service: Control}
+	case path == "/ca.pem":
+		return Route{Service: Public, Operation: CACertificate}
+	case path == "/healthz":
+		return Route{Service: Public, Operation: Health}
+	case path == "/readyz":
+		return Route{Service: Public, Operation: Ready}
 	}
 	if r, ok := arm(path); ok {
 		return r
@@ -196,7 +206,7 @@ func (r Route) Class() fault.Route {
 		return fault.RouteARM
 	case Storage:
 		return fault.RouteStorage
-	case Nothing, Control:
+	case Nothing, Control, Public:
 		return ""
 	}
 	switch r.Operation {

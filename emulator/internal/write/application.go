@@ -27,7 +27,10 @@ func (tx *Tx) PutApplication(tenantID string, a seed.Application) error {
 		next.ObjectID = old.ObjectID
 	}
 	for _, s := range a.Secrets {
-		next.Secrets = append(next.Secrets, tx.keys.NewSecret(next.ClientID, string(s.Value), s.Expires))
+		secret := tx.keys.NewSecret(next.ClientID, string(s.Value), s.Expires)
+		//rule:value-from-application
+		secret.Private = s.IsPrivate()
+		next.Secrets = append(next.Secrets, secret)
 	}
 	next.Certificates, next.Federated = PublicKeys(a)
 	tx.c.Put(next)

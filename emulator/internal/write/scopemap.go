@@ -4,6 +4,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // PutScopeMap makes or replaces a scope map. One that is replaced keeps its age; the
@@ -14,7 +15,7 @@ func (r *Registry) PutScopeMap(m seed.ScopeMap) error {
 		return refusal.Of(op, err)
 	}
 	if principal.IsSystemScopeMap(m.Name) {
-		return refusal.Usage(op, "name: %s is one of the registry's own scope maps", refusal.Quote(m.Name))
+		return refusal.Usage(op, "name: %s is one of the registry's own scope maps", wording.Quote(m.Name))
 	}
 	next := &principal.ScopeMap{RegistryID: r.set.ID, Name: m.Name, Description: m.Description,
 		Actions: m.Actions, Created: r.tx.now}

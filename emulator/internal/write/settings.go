@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
@@ -60,7 +61,7 @@ func (r *Registry) PutSettings(s Settings) error {
 	switch {
 	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
 		return refusal.Usage(op, "the role assignment mode %s is neither %s nor %s",
-			refusal.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
+			wording.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	case s.AnonymousPull && !service.HasAnonymousPull(r.set.SKU):
 		return refusal.Usage(op, "the tier %s has no anonymous pull", r.set.SKU)
 	case len(s.Allow) > MaxIPRules:
@@ -103,7 +104,7 @@ func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
 	limit, known := service.TierLimit(next.SKU)
 	switch {
 	case !known:
-		return nil, refusal.Usage(op, "%s is none of %s, %s, %s", refusal.Quote(next.SKU),
+		return nil, refusal.Usage(op, "%s is none of %s, %s, %s", wording.Quote(next.SKU),
 			service.Basic, service.Standard, service.Premium)
 	case tx.c.ScopeMaps(next.ID) > limit:
 		return nil, tooMany(op, &next, "scope maps", tx.c.ScopeMaps(next.ID), limit)

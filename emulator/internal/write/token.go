@@ -9,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // Token is a token to be made.
@@ -26,7 +27,7 @@ func (r *Registry) PutToken(t Token) error {
 		return refusal.Of(op, err)
 	}
 	if !r.tx.c.HasScopeMap(r.set.ID, t.ScopeMap) {
-		return refusal.Usage(op, "scopeMap: there is no scope map %s in this registry", refusal.Quote(t.ScopeMap))
+		return refusal.Usage(op, "scopeMap: there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 	}
 	if strings.EqualFold(t.Name, r.set.Name) {
 		return refusal.Usage(op, "name: is the name of the registry, which is its admin user's")
@@ -108,11 +109,11 @@ func (r *Registry) GeneratePasswords(token string, expires time.Time, slots ...s
 	for i, slot := range slots {
 		if !service.IsSlot(slot) || slices.Contains(slots[:i], slot) {
 			return nil, refusal.Usage("generate passwords", "%s is neither %s nor %s, or occurs twice",
-				refusal.Quote(slot), service.Password1, service.Password2)
+				wording.Quote(slot), service.Password1, service.Password2)
 		}
 		out = append(out, Password{slot, seed.Secret(principal.NewPassword()), r.tx.now, expires})
 	}
-	return out, r.setPasswords(token, out, true)
+	return out, r.setPasswords(token, out, true, false)
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service does
@@ -121,10 +122,12 @@ func (r *Registry) SetPassword(token string, p seed.Password) error {
 	if err := p.Check(); err != nil {
 		return refusal.Of("set the password", err)
 	}
-	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, false)
+	//rule:value-from-token
+	private := p.IsPrivate()
+	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, false, private)
 }
 
-func (r *Registry) setPasswords(token string, passwords []Password, generated bool) error {
+func (r *Registry) setPasswords(token string, passwords []Password, generated, private bool) error {
 	next, err := r.copyToken(token)
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (r *Registry) setPasswords(token string, passwords []Password, generated bo
 	for _, p := range passwords {
 		next.Passwords = slices.DeleteFunc(next.Passwords, func(x principal.Password) bool { return x.Slot == p.Name })
 		stored := r.tx.keys.NewPasswordOf(r.set, next.Name, p.Name, string(p.Value), p.Created, p.Expires)
-		stored.Generated = generated
+		stored.Generated, stored.Private = generated, private
 		next.Passwords = append(next.Passwords, stored)
 	}
 	slices.SortFunc(next.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })

@@ -28,8 +28,8 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 			"rehearsal: Entra authority, resource manager (read only), token service and registry\n" +
 			"on one port. It is not a production registry.",
 	})
-	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), seed.NewCmdSeed(f), log.NewCmdLog(f), clock.NewCmdClock(f),
-		fault.NewCmdFault(f), token.NewCmdToken(f), scopemap.NewCmdScopeMap(f), network.NewCmdNetwork(f), newCmdSettings(f),
-		snapshot.NewCmdSnapshot(f), newCmdReset(f), newCmdCheck(f))
+	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), NewCmdHealth(f, nil), seed.NewCmdSeed(f), log.NewCmdLog(f),
+		clock.NewCmdClock(f), fault.NewCmdFault(f), token.NewCmdToken(f), scopemap.NewCmdScopeMap(f), network.NewCmdNetwork(f),
+		newCmdSettings(f), snapshot.NewCmdSnapshot(f), newCmdReset(f), newCmdCheck(f))
 	return cmd
 }

@@ -40,13 +40,16 @@ func TestNewCmdStart(t *testing.T) {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
 		}
-		got.IO, got.Now = nil, nil
+		got.IO, got.Now, got.Environ = nil, nil, nil
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s: %s", tc.line, diff)
 		}
 	}
 	for line, words := range map[string]string{
 		"x":                                     "takes no argument",
+		"x -- y":                                "takes no argument",
+		"--":                                    "no command follows",
+		"--ca-cert c":                           "need each other",
 		"--memory --data d":                     "exclude each other",
 		"--seed-mode merge":                     "needs --seed",
 		"--seed s --seed-mode check":            "valid values are {merge|reset}",

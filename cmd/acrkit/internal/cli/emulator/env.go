@@ -21,6 +21,7 @@ type EnvOptions struct {
 	IO      *iostreams.IOStreams
 	DataDir string
 	Shell   string
+	Wait    bool   // until the emulator is ready
 	Token   string // "" is the first of the example seed that can list tags
 
 	ServicePrincipal bool
@@ -40,6 +41,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			"its password is read from the seed file that the emulator was started with, and\n" +
 			"printed: do not let others read the output. A password that the emulator does not\n" +
 			"accept is not exported.\n\n" +
+			"The emulator must run; --wait waits for it, up to half a minute.\n\n" +
 			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
 			"Standard error says what variables cannot do: the Azure SDKs need one line of code.",
 		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
@@ -63,6 +65,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	cmd.Flags().StringVar(&opts.DataDir, "data", "", "data `folder` of the emulator (default: the user's data folder)")
 	cmd.Flags().StringVar(&opts.Token, "token", "", "export the token of this `name`, with the password that the seed file names")
 	cmd.Flags().BoolVar(&opts.ServicePrincipal, "service-principal", false, "export AZURE_TENANT_ID and AZURE_CLIENT_ID, and no token")
+	cmd.Flags().BoolVar(&opts.Wait, "wait", false, "wait until the emulator is ready, up to half a minute")
 	cmdutil.CompleteNameFlag(cmd, "token", func(context.Context) ([]string, error) {
 		dir, err := opts.folder(f, cmd.CommandPath())
 		if err != nil {
@@ -84,7 +87,7 @@ func (opts *EnvOptions) folder(f *cmdutil.Factory, command string) (string, erro
 }
 
 func envRun(ctx context.Context, opts *EnvOptions) error {
-	c, err := readConnection(opts.DataDir)
+	c, err := opts.running(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ const passwordCheckTime = 5 * time.Second
 // one that an earlier start with the folder recorded.
 func (opts *StartOptions) seedOf(s *seed.Seed) string {
 	switch {
-	case opts.SeedFile == "-":
+	case opts.SeedFile == "-" || opts.SeedText != "":
 		return ""
 	case opts.SeedFile != "":
 		path, err := filepath.Abs(opts.SeedFile)
@@ -71,7 +71,7 @@ func (c connection) seedTokens() ([]seedToken, error) {
 	}
 	s := example
 	if c.Seed != exampleSeed {
-		if s, err = seedcmd.Read(c.Seed, nil); err != nil {
+		if s, err = seedcmd.Read(c.Seed, nil, seed.System()); err != nil {
 			return nil, err
 		}
 	}

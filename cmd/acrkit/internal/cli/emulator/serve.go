@@ -31,8 +31,11 @@ func checkAddr(addr, given string, beyond bool) error {
 		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
 }
 
-// serve runs the emulator until the context ends, which is no error.
-func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection, example bool) error {
+// serve runs the emulator until the context ends, which is no error. It calls ready when
+// the emulator answers; if there is a command, ready runs it, and the emulator ends with
+// it.
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection,
+	ready func(context.Context) error) error {
 	serveCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -48,8 +51,12 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 		}
 		return errors.Join(serveErr, err)
 	}
-	printStart(opts.IO, conn, example)
-	err := <-done
+	err := ready(ctx)
+	if len(opts.Command) > 0 {
+		stop()
+		return errors.Join(err, <-done)
+	}
+	err = errors.Join(err, <-done)
 	if err == nil || ctx.Err() != nil {
 		cmdutil.Say(opts.IO.ErrOut, "stopped")
 	}

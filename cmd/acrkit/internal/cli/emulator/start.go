@@ -16,7 +16,6 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
-	seedcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/seed"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator"
@@ -36,6 +35,7 @@ type StartOptions struct {
 	DataDir        string
 	Memory         bool
 	SeedFile       string
+	SeedText       string // of the variable; SeedFile is "" then
 	SeedMode       string
 	Recover        bool
 	Hostnames      []string
@@ -45,8 +45,12 @@ type StartOptions struct {
 	BlobHost       string
 	Deviations     []string
 	CollectAfter   time.Duration
+	CACert, CAKey  string // files
+	AccessLog      bool
+	Command        []string // none = it runs until it is interrupted
 
-	Given string // the flags that were given besides --addr, for hints
+	Environ func() []string // of the command, before the variables are set
+	Given   string          // the flags that were given besides --addr, for hints
 }
 
 // readyTime bounds the wait for the emulator's own first answer.
@@ -56,9 +60,9 @@ const readyTime = 30 * time.Second
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
 func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
-	opts := &StartOptions{IO: f.IO, Now: f.Now}
+	opts := &StartOptions{IO: f.IO, Now: f.Now, Environ: os.Environ}
 	cmd := &cobra.Command{
-		Use:   "start",
+		Use:   "start [-- <command> [<argument>...]]",
 		Short: "Start the emulator",
 		Long: "Start the emulator and keep it running until it is interrupted; it takes no --timeout. It\n" +
 			"prints what to paste next when it is ready.\n\n" +
@@ -69,16 +73,47 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 			"says to merge it in, or to reset the state to it.\n\n" +
 			"A folder that lacks a part of its state is refused. Put the missing file back from\n" +
 			"a backup, or use --recover to continue with what is left: nothing is removed in that\n" +
-			"run, and what cannot be read is kept in state/aside-*.",
+			"run, and what cannot be read is kept in state/aside-*.\n\n" +
+			"With a command after --, the emulator runs as long as the command does, on a free port.\n" +
+			"The command gets the variables that \"acrkit emulator env\" prints, in place of acrkit's\n" +
+			"own credential; the exit code is the command's.\n\n" +
+			"These variables hold where their flag is not given, for containers:\n\n" +
+			"  ACRKIT_SEED          the seed itself (it has more than one line, or begins as YAML\n" +
+			"                       does), or its path\n" +
+			"  ACRKIT_ADDR          the address\n" +
+			"  ACRKIT_HOSTNAMES     further host names, separated by commas\n" +
+			"  ACRKIT_CA_CERT_FILE, ACRKIT_CA_KEY_FILE\n" +
+			"                       a certificate authority of your own, as PEM\n" +
+			"  ACRKIT_ACCESS_LOG    true: a line for each request\n\n" +
+			"Other machines are served only with --listen-beyond-loopback (the image has it), and\n" +
+			"only if each secret of the seed is given by valueFrom: {env: NAME} or {file: PATH}.",
 		Example: "$ acrkit emulator start\n\n# Nothing is kept\n$ acrkit emulator start --memory --addr 127.0.0.1:0\n\n" +
 			"# With a seed of your own\n$ acrkit emulator seed init seed.yaml\n$ acrkit emulator start --data ./emulator --seed seed.yaml",
-		Args: cmdutil.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			dash := cmd.ArgsLenAtDash()
+			if dash >= 0 && dash == len(args) {
+				return cmdutil.Usage("no command follows --")
+			}
+			if dash < 0 {
+				dash = len(args)
+			}
+			return cmdutil.NoArgs(cmd, args[:dash])
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Debug = f.Global.Debug
+			if len(args) > 0 {
+				opts.Command = args
+			}
+			if err := opts.fromEnvironment(cmd, f.Env); err != nil {
+				return err
+			}
+			if len(opts.Command) > 0 && !cmd.Flags().Changed("addr") {
+				opts.Addr = "127.0.0.1:0"
+			}
 			if opts.Memory && opts.DataDir != "" {
 				return cmdutil.Usage("--memory and --data exclude each other")
 			}
-			if opts.SeedMode != "" && opts.SeedFile == "" {
+			if opts.SeedMode != "" && opts.SeedFile == "" && opts.SeedText == "" {
 				return cmdutil.Usage("--seed-mode needs --seed")
 			}
 			if opts.Recover && (opts.Memory || opts.SeedMode == string(emulator.SeedReset)) {
@@ -117,6 +152,9 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.StringVar(&opts.CACert, "ca-cert", "", "`file` with the certificate of your own certificate authority")
+	flags.StringVar(&opts.CAKey, "ca-key", "", "`file` with its key")
+	flags.BoolVar(&opts.AccessLog, "access-log", false, "print a line for each request, without its query")
 	flags.BoolVar(&opts.BeyondLoopback, "listen-beyond-loopback", false, "allow an address that other machines reach")
 	flags.BoolVar(&opts.RateLimits, "rate-limits", false, "refuse more requests than the tier allows, as documented")
 	flags.BoolVar(&opts.BlobRedirects, "blob-redirects", false, "redirect blob downloads to REGISTRY.blob.localhost, as the service does to storage")
@@ -129,7 +167,16 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 
 func startRun(ctx context.Context, opts *StartOptions) error {
 	defer cmdutil.TuneGC()()
+	run, err := opts.prepareCommand()
+	if err != nil {
+		return err
+	}
+	defer run.stop()
 	s, err := opts.seed()
+	if err != nil {
+		return err
+	}
+	cert, key, err := opts.authority()
 	if err != nil {
 		return err
 	}
@@ -150,8 +197,8 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations, CollectAfter: opts.CollectAfter,
 		DataDir: opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode), Hostnames: opts.Hostnames, Now: opts.Now,
-		BeyondLoopback: opts.BeyondLoopback,
-		Logger:         slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
+		BeyondLoopback: opts.BeyondLoopback, CACertificate: cert, CAKey: key, Observe: opts.observe(),
+		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		return opts.explain(err)
@@ -161,8 +208,14 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		return errors.Join(opts.explain(err), e.Close())
 	}
 	defer cleanup()
-	example := s != nil && opts.SeedFile == ""
-	err = opts.serve(ctx, e, listener, conn, example)
+	example := s != nil && opts.SeedFile == "" && opts.SeedText == ""
+	err = opts.serve(ctx, e, listener, conn, func(ctx context.Context) error {
+		if run != nil {
+			return run.run(ctx, opts, conn)
+		}
+		printStart(opts.IO, conn, example)
+		return nil
+	})
 	if closeErr := e.Close(); err == nil {
 		err = closeErr
 	}
@@ -172,8 +225,8 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 // seed reads the seed file. Without one, a new folder gets the example, whose
 // passwords are public.
 func (opts *StartOptions) seed() (*seed.Seed, error) {
-	if opts.SeedFile != "" {
-		return seedcmd.Read(opts.SeedFile, opts.IO.In)
+	if s, err := opts.readGivenSeed(); s != nil || err != nil {
+		return s, err
 	}
 	if !opts.Memory {
 		if opts.Recover {
@@ -223,6 +276,11 @@ func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr ne
 		return conn, nothing, err
 	}
 	conn.DataDir, conn.CAFile = dir, filepath.Join(dir, "ca.pem")
+	if opts.CACert != "" {
+		if conn.CAFile, err = filepath.Abs(opts.CACert); err != nil {
+			return conn, nothing, err
+		}
+	}
 	return conn, nothing, conn.save(dir)
 }
 

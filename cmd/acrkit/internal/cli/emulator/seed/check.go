@@ -37,7 +37,7 @@ func newCmdCheck(f *cmdutil.Factory, runF func(context.Context, *checkOptions) e
 }
 
 func checkRun(_ context.Context, opts *checkOptions) error {
-	s, err := Read(opts.File, opts.IO.In)
+	s, err := Read(opts.File, opts.IO.In, nil)
 	if err != nil {
 		return err
 	}

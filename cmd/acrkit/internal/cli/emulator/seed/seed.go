@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,8 +26,9 @@ func NewCmdSeed(f *cmdutil.Factory) *cobra.Command {
 	return cmd
 }
 
-// Read reads a seed from a file, or from in where path is "-".
-func Read(path string, in io.Reader) (*seed.Seed, error) {
+// Read reads a seed from a file, or from in where path is "-". The values that are elsewhere
+// come from there; a nil from leaves them out.
+func Read(path string, in io.Reader, from *seed.Sources) (*seed.Seed, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
@@ -36,13 +38,24 @@ func Read(path string, in io.Reader) (*seed.Seed, error) {
 		defer file.Close()
 		in = file
 	}
-	s, err := seed.Read(in)
+	s, err := seed.ReadFrom(in, from)
+	return s, seedError(err, fmt.Sprintf("%q", path))
+}
+
+// ReadText is [Read] for the text of a seed; where is its place, for errors.
+func ReadText(text, where string, from *seed.Sources) (*seed.Seed, error) {
+	s, err := seed.ReadFrom(strings.NewReader(text), from)
+	return s, seedError(err, where)
+}
+
+// seedError is the error of a seed that was read at a place.
+func seedError(err error, where string) error {
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		out := *e
 		out.Code = acrkit.CodeUsage // too large is wrong usage here like any other bad file
-		out.Op = fmt.Sprintf("read the seed %q", path)
+		out.Op = "read the seed " + where
 		out.Hint = sentence.Fix(sentence.ShowSeed, nil)
-		return nil, &out
+		return &out
 	}
-	return s, err
+	return err
 }

@@ -32,7 +32,7 @@ func TestRead(t *testing.T) {
 		"too large":  "#" + strings.Repeat(" ", seed.MaxSize),
 		"zero token": "registries: [{name: myregistry, tokens: [{name: 00000000-0000-0000-0000-000000000000, scopeMap: _repositories_pull}]}]",
 	} {
-		_, err := Read("-", strings.NewReader(text))
+		_, err := Read("-", strings.NewReader(text), nil)
 		if cmdutil.ExitCode(err) != cmdutil.ExitUsage || !strings.HasPrefix(err.Error(), `cannot read the seed "-": `) {
 			t.Errorf("%s: %v (%d)", name, err, cmdutil.ExitCode(err))
 		}
