@@ -53,8 +53,9 @@ func TestFromEnvironment(t *testing.T) {
 			"service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE", "", "",
 			"not set,not set,used"},
 		{"secret goes before file",
-			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|AZURE_FEDERATED_TOKEN_FILE=" +
-				dir + "/none", "service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "",
+			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|" +
+				"AZURE_FEDERATED_TOKEN_FILE=" + dir + "/none",
+			"service principal c", "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "", "",
 			"not set,not set,used"},
 		{"file and second password",
 			"ACR_NAME=myregistry|ACR_TOKEN_NAME=ci|ACR_TOKEN_PASSWORD2=s3cret2|ACR_TOKEN_PASSWORD_FILE=" + good,
@@ -66,7 +67,8 @@ func TestFromEnvironment(t *testing.T) {
 		{"certificate",
 			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_CERTIFICATE_PATH=/x.pem|" +
 				"AZURE_FEDERATED_TOKEN_FILE=" + good, "", "", acrkit.CodeUsage,
-			"AZURE_CLIENT_CERTIFICATE_PATH is a certificate, which needs package azureauth", "not set,not set,not supported"},
+			"AZURE_CLIENT_CERTIFICATE_PATH is a certificate, which needs package azureauth",
+			"not set,not set,not supported"},
 		{"secret goes before certificate",
 			"ACR_NAME=myregistry|AZURE_TENANT_ID=t|AZURE_CLIENT_ID=c|AZURE_CLIENT_SECRET=s3cret|" +
 				"AZURE_CLIENT_CERTIFICATE_PATH=/x.pem",
