@@ -113,9 +113,8 @@ func (p *protocol) Get(serverURL string) (user, secret string, err error) {
 	case a.anonymous:
 		if len(a.parts) > 0 && repository == "" {
 			p.said = fmt.Sprintf(
-				"the logins for %s are for some repositories only (%s), and the client did not say which it needs: "+
-					"acrkit run --repository NAME -- COMMAND",
-				reg, strings.Join(a.parts, ", "))
+				"the logins for %s are for some repositories only (%s), and the client did not say which it needs: %s",
+				reg, strings.Join(a.parts, ", "), sentence.Fix(sentence.RunForRepository, nil))
 		}
 		return "", "", credentials.NewErrCredentialsNotFound()
 	case a.User == wire.ZeroGUID && p.opts.Answer == AnswerToken:

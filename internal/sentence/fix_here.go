@@ -32,6 +32,7 @@ const (
 	ProxyBeyond            FixKey = "proxy_beyond"
 	ProxyOnFreePort        FixKey = "proxy_on_free_port"
 	MakeClientKey          FixKey = "make_client_key"
+	RunForRepository       FixKey = "run_for_repository"
 	ListByScopeMap         FixKey = "list_by_scope_map"
 	ListByName             FixKey = "list_by_name"
 	LogOutOfAllAgain       FixKey = "log_out_of_all_again"
@@ -78,6 +79,7 @@ var fixesHere = map[FixKey]string{
 	SetWritableFolder:     "export {variable}=…    # a folder in which this user may write",
 	ProxyBeyond:           "acrkit proxy {host} --addr {addr} --listen-beyond-loopback    # if that is what you want",
 	ProxyOnFreePort:       "acrkit proxy {host} --addr {addr}    # takes a free port",
+	RunForRepository:      "acrkit run --repository NAME -- COMMAND",
 	MakeClientKey:         "openssl rand -hex 32 > client-key    # in a file that you alone can read",
 	ListByScopeMap: "acrkit repo list {host} --scope-map FILE    # the token's scope map; or --repository " +
 		"NAME for names you know",
