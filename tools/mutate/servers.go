@@ -222,7 +222,7 @@ func serverRules() []rule {
 				{"control-times-reconnect-time", value("$ * 100"), "", "TestFollowTime"},
 				{"control-times-key-limit", replace("10", "17"), "", "TestReadLimits"},
 				{"control-times-answer-limit", replace("20", "22"), "", "TestAnswerLimit"},
-				{"control-times-ready-time", value("$ * 100"), "", "TestReadyTime"},
+				{"control-times-wait-ready", replace("stall.Wrap(t)", "t"), "", "TestReadyTime"},
 			},
 		},
 	}

@@ -66,8 +66,6 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 // waitReady asks as a client does until GET /v2/ answers 401.
 func waitReady(ctx context.Context, conn connection, ca *x509.CertPool,
 	dial func(context.Context) (net.Conn, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
 	t := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: ca, MinVersion: tls.VersionTLS12},
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
@@ -77,6 +75,7 @@ func waitReady(ctx context.Context, conn connection, ca *x509.CertPool,
 	if err != nil {
 		return err
 	}
+	//rule:control-times-wait-ready
 	resp, err := stall.Wrap(t).RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("the emulator does not answer: %w", err)

@@ -53,11 +53,6 @@ type StartOptions struct {
 	Given   string          // the flags that were given besides --addr, for hints
 }
 
-// readyTime bounds the wait for the emulator's own first answer.
-//
-//rule:control-times-ready-time
-const readyTime = 30 * time.Second
-
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
 func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
 	opts := &StartOptions{IO: f.IO, Now: f.Now, Environ: os.Environ}
