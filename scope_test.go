@@ -100,8 +100,8 @@ func genScope() *rapid.Generator[acrkit.Scope] {
 		return acrkit.Access{
 			Type: rapid.SampledFrom([]string{"repository", "registry", "repo"}).Draw(t, "type"),
 			Name: rapid.SampledFrom([]string{"a", "a/b", "ab", "catalog", "*", "h:1/a"}).Draw(t, "name"),
-			Actions: rapid.SliceOfN(rapid.SampledFrom([]string{"pull", "push", "delete", "*", "p"}), 0, 4).Draw(t,
-				"actions"),
+			Actions: rapid.SliceOfN(rapid.SampledFrom([]string{"pull", "push", "delete", "*", "p"}),
+				0, 4).Draw(t, "actions"),
 		}
 	})
 	return rapid.Custom(func(t *rapid.T) acrkit.Scope {

@@ -218,8 +218,8 @@ func TestKill(t *testing.T) {
 		data, err := io.ReadAll(rc)
 		rc.Close()
 		if err != nil || digest.FromBytes(data) != i.desc.Digest {
-			t.Errorf("%s@%s was acknowledged and is not whole: %d of %d bytes, %v", i.repo, i.desc.Digest, len(data),
-				i.desc.Size, err)
+			t.Errorf("%s@%s was acknowledged and is not whole: %d of %d bytes, %v", i.repo, i.desc.Digest,
+				len(data), i.desc.Size, err)
 		}
 		if i.tag != "" {
 			if d, err := repo.Resolve(t.Context(), i.tag); err != nil || d.Digest != i.desc.Digest {

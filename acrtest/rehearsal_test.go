@@ -40,8 +40,8 @@ func TestFaultsSeenByAClient(t *testing.T) {
 	}{
 		"throttled_once": {fault.Fault{Kind: fault.Throttle, Routes: []fault.Route{fault.RouteTags}, Count: 1},
 			"", 1},
-		"unavailable_once": {fault.Fault{Kind: fault.Status, Status: 503, Routes: []fault.Route{fault.RouteTags},
-			Count: 1}, "", 1},
+		"unavailable_once": {fault.Fault{Kind: fault.Status, Status: 503,
+			Routes: []fault.Route{fault.RouteTags}, Count: 1}, "", 1},
 		"dropped_once": {fault.Fault{Kind: fault.Drop, Routes: []fault.Route{fault.RouteTags}, Count: 1}, "",
 			1},
 		"drop_in_the_body": {fault.Fault{Kind: fault.Drop, AfterBytes: 20, Routes: []fault.Route{fault.RouteTags},

@@ -55,8 +55,8 @@ func ByRepository(entries map[string]Credential) Credential {
 
 func (c *byRepositoryCredential) parts(t *Transport) (map[string]Credential, error) {
 	usage := func(reason string) error {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use credentials by repository", Registry: t.registry,
-			Reason: reason}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "use credentials by repository",
+			Registry: t.registry, Reason: reason}
 	}
 	if len(c.entries) == 0 {
 		return nil, usage("there is none")

@@ -69,16 +69,16 @@ func TestByteOrderMark(t *testing.T) {
 			},
 			"Docker's file": func(t *testing.T) error {
 				data, _ := json.Marshal(
-					map[string]any{"auths": map[string]any{testHost: map[string]string{"username": "ci",
-						"password": secret}}})
+					map[string]any{"auths": map[string]any{
+						testHost: map[string]string{"username": "ci", "password": secret}}})
 				return token(t, auth.DockerConfig(inFile(t, string(data))))
 			},
 			"ACR_TOKEN_PASSWORD": func(t *testing.T) error {
 				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", secret)
 			},
 			"ACR_TOKEN_PASSWORD2": func(t *testing.T) error {
-				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "x", "ACR_TOKEN_PASSWORD2",
-					secret)
+				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD", "x",
+					"ACR_TOKEN_PASSWORD2", secret)
 			},
 			"ACR_TOKEN_PASSWORD_FILE": func(t *testing.T) error {
 				return fromEnvironment(t, "ACR_TOKEN_NAME", "ci", "ACR_TOKEN_PASSWORD_FILE", inFile(t, secret))
@@ -88,8 +88,8 @@ func TestByteOrderMark(t *testing.T) {
 				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_CLIENT_SECRET", secret)
 			},
 			"AZURE_FEDERATED_TOKEN_FILE": func(t *testing.T) error {
-				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c", "AZURE_FEDERATED_TOKEN_FILE",
-					inFile(t, secret))
+				return fromEnvironment(t, "AZURE_TENANT_ID", "t", "AZURE_CLIENT_ID", "c",
+					"AZURE_FEDERATED_TOKEN_FILE", inFile(t, secret))
 			},
 		} {
 			err := read(t)

@@ -108,8 +108,8 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	for _, source := range g.part.config.sources {
 		doc, err := source.read(g.t.registry)
 		if err != nil {
-			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(), OutcomeFailed,
-				wording.Reason(err))
+			add(dockerPlace{doc: dockerDoc{source: source}}, source.place(), source.String(),
+				OutcomeFailed, wording.Reason(err))
 			return places, err
 		}
 		docs = append(docs, doc)

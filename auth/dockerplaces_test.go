@@ -50,8 +50,8 @@ func TestDockerConfigFromEnvironment(t *testing.T) {
 		places  int
 	}{
 		{"the variable is first", with("DOCKER_AUTH_CONFIG", text), nil, "text", 4},
-		{"the variable has another registry", with("DOCKER_AUTH_CONFIG", auths("other.azurecr.io", basic("x:y"))), nil,
-			"docker", 4},
+		{"the variable has another registry",
+			with("DOCKER_AUTH_CONFIG", auths("other.azurecr.io", basic("x:y"))), nil, "docker", 4},
 		{"DOCKER_CONFIG", base, nil, "docker", 4},
 		{"Docker's folder in the home", with("DOCKER_CONFIG", ""), nil, "dockerhome", 4},
 		{"runtime folder", base, []string{"docker"}, "runtime", 4},

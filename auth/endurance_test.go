@@ -360,8 +360,8 @@ func TestOneInTenIsRefused(t *testing.T) {
 			}
 			cold := repositories * 3 // pull, push and metadata_read of each
 			if tokens > cold+refusals || exchanges > 1+refusals || exchanges != signIns {
-				t.Errorf("%d token requests, %d exchanges, %d sign-ins for %d refusals", tokens, exchanges, signIns,
-					refusals)
+				t.Errorf("%d token requests, %d exchanges, %d sign-ins for %d refusals", tokens,
+					exchanges, signIns, refusals)
 			}
 			seen := map[string]bool{}
 			for _, b := range f.bodies {

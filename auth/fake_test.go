@@ -202,8 +202,8 @@ func (f *fake) exchange(w http.ResponseWriter, form url.Values) {
 func (f *fake) tokens(w http.ResponseWriter, form url.Values) {
 	unauthorized := func() {
 		answer(w, 401, map[string]any{
-			"errors": []any{map[string]any{"code": "UNAUTHORIZED", "message": "authentication required",
-				"detail": nil}}})
+			"errors": []any{map[string]any{"code": "UNAUTHORIZED",
+				"message": "authentication required", "detail": nil}}})
 	}
 	if form.Get("service") != f.host || form.Has("scope") && form.Get("scope") == "" {
 		w.WriteHeader(400)

@@ -71,8 +71,8 @@ func askHelper(ctx context.Context, name, host string, run helperRun) (userSecre
 	why := cause.HelperMissing
 	failure := func(code acrkit.Code, reason, hint string) (userSecret, error) {
 		return userSecret{},
-			wire.Final(&acrkit.Error{Code: code, Cause: why, Op: "ask the credential helper " + program, Reason: reason,
-				Hint: hint})
+			wire.Final(&acrkit.Error{Code: code, Cause: why, Op: "ask the credential helper " + program,
+				Reason: reason, Hint: hint})
 	}
 	if !helperName.MatchString(name) {
 		return failure(acrkit.CodeUsage, "its name is not a program name", "")

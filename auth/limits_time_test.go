@@ -108,8 +108,8 @@ func TestRefusalIsReadOut(t *testing.T) {
 					if tries++; tries > 1 {
 						return answering("").RoundTrip(req)
 					}
-					resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body, ContentLength: -1,
-						Request: req}
+					resp := &http.Response{StatusCode: 401, Header: http.Header{}, Body: body,
+						ContentLength: -1, Request: req}
 					if c.known {
 						resp.ContentLength = int64(c.size)
 					}

@@ -18,8 +18,8 @@ import (
 )
 
 func TestTransport_RefreshToken(t *testing.T) {
-	given := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": testHost,
-		"exp": 4102444800})
+	given := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": testHost, "exp": 4102444800})
 	principal := auth.ServicePrincipal("t", "c", "sp-secret", nil)
 	for _, tt := range []struct {
 		name  string
@@ -32,8 +32,8 @@ func TestTransport_RefreshToken(t *testing.T) {
 		{"given", auth.RefreshToken(given), given, "", ""},
 		{"opaque", auth.RefreshToken("opaque"), "opaque", "", ""},
 		{"chain", auth.Chain(missing(), auth.RefreshToken(given)), given, "", ""},
-		{"for_the_rest", auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.RefreshToken(given)}),
-			given, "", ""},
+		{"for_the_rest",
+			auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.RefreshToken(given)}), given, "", ""},
 		{"for_parts_only", auth.ByRepository(map[string]auth.Credential{"team": auth.RefreshToken(given)}), "",
 			acrkit.CodeCredentialMissing, "some repositories only"},
 		{"name_and_password", ci(), "", acrkit.CodeUsage, `token "ci"`},

@@ -16,8 +16,8 @@ const regionalHost = "myregistry.westeurope.geo.azurecr.io"
 // A regional endpoint is asked for tokens at its own address, for the login server of
 // its registry; nothing is sent to another host.
 func TestRegionalEndpoint(t *testing.T) {
-	refreshToken := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
-		"aud": testHost})
+	refreshToken := jwt(map[string]any{"iss": "Azure Container Registry",
+		"grant_type": "refresh_token", "aud": testHost})
 	for name, cred := range map[string]auth.Credential{
 		"password":      ci(),
 		"refresh token": auth.RefreshToken(refreshToken),
@@ -79,8 +79,8 @@ func TestRegionalEndpoint_refresh_token(t *testing.T) {
 		{regionalHost, "other.azurecr.io", false}, {regionalHost, "other.westeurope.geo.azurecr.io", false},
 		{regionalHost, "myregistry.azurecr.cn", false}, {testHost, "myregistry.azurecr.us", false},
 	} {
-		token := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
-			"aud": tt.audience})
+		token := jwt(map[string]any{"iss": "Azure Container Registry",
+			"grant_type": "refresh_token", "aud": tt.audience})
 		rt, err := auth.NewTransport(tt.host, auth.RefreshToken(token), &auth.Options{Base: &direct{}})
 		if err == nil {
 			_ = rt.Close()

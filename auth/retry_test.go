@@ -46,8 +46,8 @@ func TestNext(t *testing.T) {
 	}{
 		{"success", sent, answer{status: 200}, decision{}},
 		{"a success teaches the scope of the challenge", asked, answer{status: 200}, decision{learn: true}},
-		{"403 is not about the token", sent, answer{status: 403, challenged: true, challenge: wire.Bearer{Scope: both}},
-			decision{}},
+		{"403 is not about the token", sent,
+			answer{status: 403, challenged: true, challenge: wire.Bearer{Scope: both}}, decision{}},
 		{"404 with the scope of a challenge: the registry let it in", asked, answer{status: 404},
 			decision{learn: true}},
 		{"500 is not retried here", sent, answer{status: 500}, decision{}},
@@ -78,8 +78,8 @@ func TestNext(t *testing.T) {
 			answer{status: 401, challenged: true, barred: true, challenge: wire.Bearer{Scope: both}}, decision{}},
 		{"invalid_token is about the token, whatever the scope", sent, bearer(both, errInvalidToken), renewed},
 
-		{"rights may have changed in more than 10 s", aged(10*time.Second + 1), bearer(pull, wire.ErrInsufficientScope),
-			same},
+		{"rights may have changed in more than 10 s", aged(10*time.Second + 1),
+			bearer(pull, wire.ErrInsufficientScope), same},
 		{"rights have not changed in 10 s", aged(10 * time.Second), bearer(pull, wire.ErrInsufficientScope),
 			decision{unlearn: true, drop: dropStored}},
 		{"a right is missing from a token that was just fetched", fetched, bearer(pull, wire.ErrInsufficientScope),

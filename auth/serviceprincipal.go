@@ -83,8 +83,8 @@ func newServicePrincipal(tenantID, clientID string, secret SecretSource,
 
 func (c *servicePrincipalCredential) bind(t *Transport) (grant, error) {
 	usage := func(reason, hint string) (grant, error) {
-		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry, Reason: reason,
-			Hint: hint}
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a credential", Registry: t.registry,
+			Reason: reason, Hint: hint}
 	}
 	switch {
 	case !entra.IsTenant(c.tenant):
@@ -129,8 +129,8 @@ func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, e
 		}
 		form = entra.AssertionForm(c.client, scope, secret)
 	}
-	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form, "access_token",
-		refusedByEntra)
+	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form,
+		"access_token", refusedByEntra)
 	if !c.federated && entra.IsGUID(secret.Reveal()) && acrkit.CauseOf(err) == cause.EntraSecretWrong {
 		err = because(cause.SecretIDPasted, err)
 	}

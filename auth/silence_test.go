@@ -41,8 +41,8 @@ func (q quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case q.body:
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(&dripping{ctx, "x", 1 << 30}),
-			Request: r}, nil
+		return &http.Response{StatusCode: http.StatusOK,
+			Body: io.NopCloser(&dripping{ctx, "x", 1 << 30}), Request: r}, nil
 	case q.slowly:
 		return &http.Response{StatusCode: http.StatusOK,
 			Body: io.NopCloser(&dripping{ctx, strings.Repeat("x", 1<<10), 1200}), Request: r}, nil

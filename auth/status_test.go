@@ -116,8 +116,8 @@ func TestTransport_Status(t *testing.T) {
 
 func TestTransport_Login(t *testing.T) {
 	scope := acrkit.RepositoryScope("team/app", acrkit.ContentRead)
-	refresh := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token", "aud": testHost,
-		"exp": 4102444800})
+	refresh := jwt(map[string]any{"iss": "Azure Container Registry", "grant_type": "refresh_token",
+		"aud": testHost, "exp": 4102444800})
 	for _, tt := range []struct {
 		name       string
 		cred       auth.Credential

@@ -107,8 +107,8 @@ type TokenKey struct {
 // of its login server: whether one accepts the other's tokens is not known.
 func (t *Transport) newTokenKey(use string, identity Secret, scope acrkit.Scope) TokenKey {
 	//rule:regional-new-token-key
-	return TokenKey{registry: t.registry.LoginServer(), what: []string{use, t.origin(), scope.String()},
-		identity: identity}
+	return TokenKey{registry: t.registry.LoginServer(),
+		what: []string{use, t.origin(), scope.String()}, identity: identity}
 }
 
 // Registry returns the registry that the token is for; of a regional endpoint's,

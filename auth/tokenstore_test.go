@@ -144,8 +144,8 @@ func TestTokens(t *testing.T) {
 		"function": {function, password, nil},
 		"chain": {auth.Chain(auth.ScopedTokenSource("ci", auth.SecretFile(file+"-none")), ci()),
 			password, nil},
-		"by repository": {auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}),
-			password, nil},
+		"by repository": {
+			auth.ByRepository(map[string]auth.Credential{"team": ci(), "": auth.Anonymous()}), password, nil},
 		"service principal":     {auth.ServicePrincipal("tenant-1", "client-1", "sp-secret", nil), sp, nil},
 		"assertion of function": {auth.FederatedServicePrincipal("tenant-1", "client-1", assertion, nil), sp, sp},
 	} {

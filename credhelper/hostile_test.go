@@ -18,8 +18,8 @@ import (
 // or sent.
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
-	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
-		secret, nil)
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111",
+		"22222222-2222-2222-2222-222222222222", secret, nil)
 	helper := func(network http.RoundTripper) *credhelper.Helper {
 		return credhelper.New(credhelper.Options{Connect: func(_ context.Context, reg acrkit.Registry,
 			_ auth.Credential) (*auth.Transport, error) {

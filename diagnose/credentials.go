@@ -16,8 +16,8 @@ import (
 
 // rejectedCandidates lists what one refusal of a name and password can mean.
 func rejectedCandidates() []acrkit.Cause {
-	return []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.TokenDisabled, cause.PasswordNotYetActive,
-		cause.TokenUnknown}
+	return []acrkit.Cause{cause.PasswordWrong, cause.PasswordExpired, cause.TokenDisabled,
+		cause.PasswordNotYetActive, cause.TokenUnknown}
 }
 
 // replicating is how long a regenerated password takes to work everywhere. Source:

@@ -265,8 +265,8 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 				clip(redact.Text(challenge.Service)))))
 	case !bearer && (resp.StatusCode != http.StatusOK || resp.Header.Get("Docker-Distribution-Api-Version") == ""):
 		yield(d.failed(ctx, "challenge", Failed,
-			verdict(cause.NotARegistry, Proved, fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge",
-				resp.StatusCode))))
+			verdict(cause.NotARegistry, Proved,
+				fmt.Sprintf("GET /v2/ is answered %d without a Bearer challenge", resp.StatusCode))))
 		return false
 	}
 	return yield(d.step("challenge", OK, "the registry asks for a Bearer token", nil)) &&

@@ -256,8 +256,8 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 			"a token of Entra was sent where the registry takes its own tokens or a password"), true
 	case x.at == theToken && x.claimsKnown && x.form.Get("grant_type") != "refresh_token" &&
 		x.user != wire.ZeroGUID && x.user != "":
-		return verdict(cause.TokenAsPassword, Proved, fmt.Sprintf("a token was sent as the password of %q",
-			clip(x.user))), true
+		return verdict(cause.TokenAsPassword, Proved,
+			fmt.Sprintf("a token was sent as the password of %q", clip(x.user))), true
 	case x.damage != "" && x.at != theExchange:
 		return verdict(cause.TokenMalformed, Proved, "the token that was sent is damaged: "+x.damage), true
 	case x.basic && strings.HasPrefix(x.a.Exchange.RequestHeader.Get("Authorization"), "Basic ") &&
@@ -302,8 +302,8 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 	case x.serviceCode("CONTENT_LENGTH_INVALID"), x.serviceCode("SIZE_INVALID"),
 		x.status == http.StatusRequestedRangeNotSatisfiable,
 		x.status == http.StatusRequestEntityTooLarge && x.url != nil && strings.Contains(x.url.Path, "/blobs/uploads"):
-		return verdict(cause.UploadPartRefused, Proved, fmt.Sprintf("the answer to a part of an upload is %d",
-			x.status)), true
+		return verdict(cause.UploadPartRefused, Proved,
+			fmt.Sprintf("the answer to a part of an upload is %d", x.status)), true
 	case x.status == http.StatusRequestEntityTooLarge:
 		return verdict(cause.TooLarge, Proved, "the answer is 413"), true
 	case x.status >= 500:

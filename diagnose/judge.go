@@ -391,8 +391,8 @@ func (x *examiner) unauthorizedByText(ctx context.Context, e errtext.Event) (Dia
 	case e.Anonymous && !e.Sent:
 		return x.anonymous(ctx, "the request carried no credential"), true
 	case e.Held:
-		return suspect(cause.MissingRight, cause.NoRightHere, cause.MetadataReadMissing, cause.CatalogScoped,
-			cause.ABACMode), true
+		return suspect(cause.MissingRight, cause.NoRightHere, cause.MetadataReadMissing,
+			cause.CatalogScoped, cause.ABACMode), true
 	case e.Coded("CREDENTIAL_MISSING"):
 		return suspect(cause.NoCredential), true
 	case e.Coded("INSUFFICIENT_SCOPE"):

@@ -193,8 +193,8 @@ func matrix(all []outcome) string {
 		if o.asked {
 			arm, sure = o.arm.Name, string(o.armSure)
 		}
-		line("| %s | %s | %s | %s | %s | %s | %s |", o.cause.Code, o.cause.Name, o.cause.Basis, o.wire.Name,
-			o.wireSure, arm, sure)
+		line("| %s | %s | %s | %s | %s | %s | %s |", o.cause.Code, o.cause.Name, o.cause.Basis,
+			o.wire.Name, o.wireSure, arm, sure)
 	}
 	for _, part := range []struct {
 		title string
@@ -243,8 +243,8 @@ func matrix(all []outcome) string {
 		var others []string
 		for _, o := range all {
 			if got := part.of(o); got.Code != o.cause.Code {
-				others = append(others, fmt.Sprintf("* %s (%s) is called %s (%s)", o.cause.Name, o.cause.Code, got.Name,
-					got.Code))
+				others = append(others, fmt.Sprintf("* %s (%s) is called %s (%s)", o.cause.Name,
+					o.cause.Code, got.Name, got.Code))
 			}
 		}
 		line("")

@@ -234,8 +234,8 @@ func clientScenarios() []scenario {
 		}},
 		{name: "store-ignored", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+url.QueryEscape(r.Host()),
-				http.Header{}, nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, tokenURL(r)+"?service="+
+				url.QueryEscape(r.Host()), http.Header{}, nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x,
 				Lookups: []auth.Lookup{{Source: "docker-credential-desktop", Kind: auth.KindDockerConfig,
 					Outcome: auth.OutcomeUsed}}}}
@@ -256,8 +256,8 @@ func clientScenarios() []scenario {
 		}},
 		{name: "header-too-large", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
-			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/", basic("user", strings.Repeat("x", 400<<10)),
-				nil)
+			x := call(t, r.RoundTripper(), http.MethodGet, r.URL()+"/v2/",
+				basic("user", strings.Repeat("x", 400<<10)), nil)
 			return failure{attempt: diagnose.Attempt{Exchange: x}}
 		}},
 		{name: "basic-on-api", make: func(t *testing.T) failure {

@@ -240,8 +240,8 @@ func (b *endlessBody) Read(p []byte) (int, error) {
 func TestProbeBody(t *testing.T) {
 	body := &endlessBody{}
 	base := roundTrip(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: io.NopCloser(body),
-			Request: r}, nil
+		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{},
+			Body: io.NopCloser(body), Request: r}, nil
 	})
 	opts := &diagnose.Options{Base: base, Resolver: mute{}}
 	x := &diagnose.Exchange{Method: "GET", URL: "https://" + acrHost + "/v2/team/app/tags/list", Status: 403,

@@ -145,8 +145,8 @@ func TestTexts(t *testing.T) {
 			`Error response from daemon: Get "https://harbor.corp.example/v2/": x509: certificate signed by unknown authority`, "other-registry", diagnose.CannotTell},
 		{"a registry by its address",
 			`Error response from daemon: Get "https://172.16.0.5:5000/v2/": http: server gave HTTP response to HTTPS client`, "other-registry", diagnose.CannotTell},
-		{"GitHub's", "The push refers to repository [ghcr.io/a/b]\ndenied: permission_denied: write_package", "denied",
-			diagnose.CannotTell},
+		{"GitHub's", "The push refers to repository [ghcr.io/a/b]\ndenied: permission_denied: write_package",
+			"denied", diagnose.CannotTell},
 		{"no registry at all",
 			"failed to create LLB definition: unexpected status code [manifests latest]: 403 Forbidden", "denied",
 			diagnose.CannotTell},
@@ -317,8 +317,8 @@ func TestOffline(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Registry: tr.Registry(), Text: string(data),
-				Transport: tr},
+			d, err := diagnose.Explain(t.Context(),
+				diagnose.Attempt{Registry: tr.Registry(), Text: string(data), Transport: tr},
 				&diagnose.Options{Base: base, Resolver: noAlias{privateName{"192.0.2.1"}}})
 			_ = tr.Close()
 			if err != nil {

@@ -158,8 +158,8 @@ func (d *doctor) data(ctx context.Context, content registry.Content, w Want, yie
 	p.Status, p.Result = resp.StatusCode, http.StatusText(resp.StatusCode)
 	d.note(p)
 	if resp.StatusCode >= 400 {
-		return yield(d.explained(ctx, "data-endpoint", d.check.Transport.ResponseError(resp, "read a blob"),
-			w.scope(), ""))
+		return yield(d.explained(ctx, "data-endpoint",
+			d.check.Transport.ResponseError(resp, "read a blob"), w.scope(), ""))
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode < 300 {

@@ -173,8 +173,8 @@ func TestTokenOfAnotherRegistry(t *testing.T) {
 		t.Errorf("aud %v", got)
 	}
 	// The service named must be the one that is asked.
-	a = f.post("/oauth2/token", "grant_type", "password", "service", "second.azurecr.localhost", "username", "ci-pull",
-		"password", pullPw)
+	a = f.post("/oauth2/token", "grant_type", "password", "service", "second.azurecr.localhost", "username",
+		"ci-pull", "password", pullPw)
 	if a.status != 401 {
 		t.Errorf("another registry's service: %d", a.status)
 	}

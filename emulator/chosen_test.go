@@ -136,8 +136,8 @@ func TestBeyondLoopback(t *testing.T) {
 	must(t, err)
 	must(t, r.SetTokenStatus(ctx, "catalog", true)) // what was generated is good
 	refused("SetTokenStatus", r.SetTokenStatus(ctx, "ci-pull", true), chosenPull)
-	refused("PutToken", r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}),
-		chosenPull)
+	refused("PutToken",
+		r.PutToken(ctx, emulator.TokenSpec{Name: "ci-pull", ScopeMap: "_repositories_pull"}), chosenPull)
 	refused("SetPassword",
 		r.SetPassword(ctx, "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}),
 		`password2 of the token "catalog"`)

@@ -70,8 +70,8 @@ func TestServeCollects(t *testing.T) {
 // TestMemoryLimit pushes more than an emulator without a data folder may hold.
 func TestMemoryLimit(t *testing.T) {
 	f := start(t, &emulator.Options{MemoryLimit: 1 << 20})
-	token := f.password("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push").field(t,
-		"access_token")
+	token := f.password("ci-push", "correct-horse-battery-staple-0002",
+		"repository:samples/app:pull,push").field(t, "access_token")
 	digest := "sha256:" + strings.Repeat("0", 64)
 	a := f.do(http.MethodPost, "/v2/samples/app/blobs/uploads/?digest="+digest, bearer(token),
 		strings.Repeat("x", 2<<20))

@@ -109,8 +109,8 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	}{
 		{"sku", have.SKU, want.SKU}, {"adminUserEnabled", have.Admin, want.Admin},
 		{"anonymousPullEnabled", have.Anonymous, want.Anonymous},
-		{"roleAssignmentMode", have.Mode, want.Mode}, {"azureADAuthenticationAsArmPolicy", !have.NoArmTokens,
-			!want.NoArmTokens},
+		{"roleAssignmentMode", have.Mode, want.Mode},
+		{"azureADAuthenticationAsArmPolicy", !have.NoArmTokens, !want.NoArmTokens},
 		{"subscription", have.Subscription, want.Subscription}, {"resourceGroup", have.Group, want.Group},
 		{"location", have.Location, want.Location},
 	} {

@@ -293,8 +293,8 @@ func readFilter(q url.Values) (f DecisionFilter, limit int, wait time.Duration, 
 		case "repository":
 			f.Repository = v
 		case "outcome":
-			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied, OutcomeChallenged,
-				OutcomeFaulted}, v) {
+			if f.Outcome = v; !slices.Contains([]string{"", OutcomeAllowed, OutcomeDenied,
+				OutcomeChallenged, OutcomeFaulted}, v) {
 				err = badControl("the outcome %s is not known", wording.Quote(v))
 			}
 		case "after":

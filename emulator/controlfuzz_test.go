@@ -37,8 +37,8 @@ func FuzzControl(f *testing.F) {
 	key := string(e.ControlKey())
 	f.Fuzz(func(t *testing.T, which byte, name string, body []byte) {
 		route := changes[int(which)%len(changes)]
-		path := strings.NewReplacer("{registry}", "myregistry", "{name}", "x", "{id}", "x", "{slot}",
-			"x").Replace(route[1])
+		path := strings.NewReplacer("{registry}", "myregistry", "{name}", "x", "{id}", "x",
+			"{slot}", "x").Replace(route[1])
 		r := httptest.NewRequest(route[0], "https://localhost/_acrkit/v1"+path, strings.NewReader(string(body)))
 		if base, ok := strings.CutSuffix(r.URL.Path, "/x"); ok {
 			r.URL.Path, r.URL.RawPath = base+"/"+name, ""

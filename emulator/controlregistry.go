@@ -139,8 +139,8 @@ func (r *Registry) controlDeleteScopeMap(w http.ResponseWriter, req *http.Reques
 func passwordsJSON(all []Password) []control.Password {
 	out := []control.Password{}
 	for _, p := range all {
-		out = append(out, control.Password{Name: p.Name, Value: string(p.Value), Created: p.Created,
-			Expires: p.Expires})
+		out = append(out, control.Password{Name: p.Name, Value: string(p.Value),
+			Created: p.Created, Expires: p.Expires})
 	}
 	return out
 }

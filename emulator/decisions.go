@@ -72,8 +72,8 @@ func (e *Emulator) noteEnd(r *http.Request, reg *principal.RegistrySettings, out
 // noteRefusal writes to the decision log a refusal by a part that does not write to
 // it itself: the authority, Azure Resource Manager, locks, the host of blobs.
 func (e *Emulator) noteRefusal(r *http.Request, who principal.Principal, id rule.ID, reason string) {
-	d := decisions.Entry{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name, RuleID: id,
-		Reason: reason}
+	d := decisions.Entry{Outcome: decisions.Denied, Kind: string(who.Kind), Principal: who.Name,
+		RuleID: id, Reason: reason}
 	if before := exchangeOf(r).decided; before != nil { // a request that had the right
 		d.Kind, d.Principal, d.Required = before.Kind, before.Principal, before.Required
 	}

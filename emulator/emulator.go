@@ -193,8 +193,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "deviate from the service",
-				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)), DeleteByTag,
-					MountFromAnywhere)}
+				Reason: fmt.Sprintf("%s is not a deviation; there are %s and %s", wording.Quote(string(d)),
+					DeleteByTag, MountFromAnywhere)}
 		}
 	}
 	if o.BlobHost != "" {

@@ -222,8 +222,8 @@ func (f *fixture) entraToken(scope string) answer {
 func (f *fixture) refreshToken() string {
 	f.t.Helper()
 	entra := f.entraToken("https://containerregistry.azure.net/.default").field(f.t, "access_token")
-	return f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", entra).field(f.t,
-		"refresh_token")
+	return f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token",
+		entra).field(f.t, "refresh_token")
 }
 
 // claims reads a token without checking it.

@@ -18,8 +18,8 @@ const acrScope = "https://containerregistry.azure.net/.default"
 
 func TestEntraGrant(t *testing.T) {
 	f := start(t, nil)
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret},
-		"scope": {acrScope}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID},
+		"client_secret": {secret}, "scope": {acrScope}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	noClient := url.Values{"grant_type": {"client_credentials"}, "scope": {acrScope}}
 	withBasic := header.Clone()
@@ -60,8 +60,8 @@ func TestEntraErrors(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: parse(t, s)})
 	f.clock.Add(24 * time.Hour)
 	good := func(change ...string) []string {
-		m := map[string]string{"grant_type": "client_credentials", "client_id": clientID, "client_secret": secret,
-			"scope": acrScope}
+		m := map[string]string{"grant_type": "client_credentials", "client_id": clientID,
+			"client_secret": secret, "scope": acrScope}
 		for i := 0; i < len(change); i += 2 {
 			m[change[i]] = change[i+1]
 		}

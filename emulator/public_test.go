@@ -99,8 +99,8 @@ func TestUnknownTLSName(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(e.CACertificate())
 	dial := func(name string) error {
-		c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name}}).DialContext(ctx, "tcp",
-			l.Addr().String())
+		c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name}}).DialContext(ctx,
+			"tcp", l.Addr().String())
 		if err == nil {
 			err = c.Close()
 		}

@@ -121,8 +121,8 @@ func TestRecover(t *testing.T) {
 			return os.Remove(filepath.Join(dir, "state", "registry.db"))
 		}, "recovered", 401, "mark"},
 		"no_database": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "state", "registry.db"), bytes.Repeat([]byte("no database "), 1000),
-				0o600)
+			return os.WriteFile(filepath.Join(dir, "state", "registry.db"),
+				bytes.Repeat([]byte("no database "), 1000), 0o600)
 		}, "the database cannot be read and was set aside", 401, "registry.db"},
 		"mark": {func(dir string) error {
 			return os.Remove(filepath.Join(dir, "state", "mark"))

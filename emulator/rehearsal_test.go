@@ -260,8 +260,8 @@ func TestFaultCheck(t *testing.T) {
 func TestDrop(t *testing.T) {
 	f := start(t, nil)
 	token := f.access("ci-push", "correct-horse-battery-staple-0002", "repository:samples/app:pull,push")
-	_, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 10, Routes: []fault.Route{fault.RouteManifestGet},
-		Count: 1})
+	_, err := f.AddFault(fault.Fault{Kind: fault.Drop, AfterBytes: 10,
+		Routes: []fault.Route{fault.RouteManifestGet}, Count: 1})
 	must(t, err)
 	req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+f.host+"/v2/samples/app/manifests/v1", nil)
 	must(t, err)

@@ -153,8 +153,8 @@ func (e *Emulator) Reset(ctx context.Context, name string) error {
 		//rule:reset-reset
 		case <-timer.C:
 			return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: op + " " + wording.Quote(name),
-				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed", gate.UnderWay(),
-					resetWait)}
+				Reason: fmt.Sprintf("%d request(s) are still under way after %v; nothing was changed",
+					gate.UnderWay(), resetWait)}
 		}
 	}
 	err := e.ids.Replace(ctx, func(tx *db.Tx) error {

@@ -233,8 +233,8 @@ func TestStalledBody(t *testing.T) {
 				if tt.credential {
 					header = b.token(mine)
 				}
-				c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000\r\n\r\nx", tt.method, tt.path,
-					header)
+				c := b.dial("%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000\r\n\r\nx",
+					tt.method, tt.path, header)
 				text, took := b.ends(c)
 				if !strings.HasPrefix(text, "HTTP/1.1 "+tt.status) {
 					t.Errorf("%.200q", text)

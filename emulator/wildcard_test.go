@@ -39,8 +39,8 @@ func granted(t *testing.T, token string) string {
 		for _, w := range fields["actions"].([]any) {
 			actions = append(actions, w.(string))
 		}
-		items = append(items, acrkit.Access{Type: fields["type"].(string), Name: fields["name"].(string),
-			Actions: actions})
+		items = append(items,
+			acrkit.Access{Type: fields["type"].(string), Name: fields["name"].(string), Actions: actions})
 	}
 	return acrkit.NewScope(items...).String()
 }
@@ -211,8 +211,8 @@ func TestAnonymousToken(t *testing.T) {
 	must(t, f.registry().SetAnonymousPull(t.Context(), true))
 	ask := func(scope string) string {
 		t.Helper()
-		return f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope", scope).field(t,
-			"access_token")
+		return f.post("/oauth2/token", "grant_type", "password", "service", f.host, "scope",
+			scope).field(t, "access_token")
 	}
 	capitals := func(typ, name, action string) any {
 		return map[string]any{"Type": typ, "Name": name, "Actions": []any{action}}
@@ -231,8 +231,8 @@ func TestAnonymousToken(t *testing.T) {
 	} {
 		c := claims(t, ask(scope))
 		now := float64(f.clock.Now().Unix())
-		want := map[string]any{"sub": "acr_anon_pull", "access": want, "nbf": now - 900, "iat": now - 900,
-			"exp": now + 300}
+		want := map[string]any{"sub": "acr_anon_pull", "access": want, "nbf": now - 900,
+			"iat": now - 900, "exp": now + 300}
 		for k, v := range want {
 			if diff := cmp.Diff(v, c[k]); diff != "" {
 				t.Errorf("%s: claim %s (-want +got):\n%s", scope, k, diff)

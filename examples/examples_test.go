@@ -74,20 +74,20 @@ func TestExamples(t *testing.T) {
 			[]string{"AZURE_CLIENT_SECRET"}},
 
 		{"token", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password1), 0, "latest\nv1\n", nil},
-		{"token, second password", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password2), 0,
-			"latest\nv1\n", nil},
+		{"token, second password", "scoped-token", []string{"samples/app"}, token("ci-read", reads.Password2),
+			0, "latest\nv1\n", nil},
 		{"token, wrong password", "scoped-token", []string{"samples/app"}, token("ci-read", wrong), 1, "",
 			[]string{"not accept"}},
 		{"token without metadata/read", "scoped-token", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1,
 			"", []string{`cannot list the tags of "samples/app"`, "metadata/read"}},
-		{"token without an argument", "scoped-token", nil, token("ci-read", reads.Password1), 2, "",
-			[]string{"usage:"}},
+		{"token without an argument", "scoped-token", nil, token("ci-read", reads.Password1), 2,
+			"", []string{"usage:"}},
 
 		{"oras", "oras", []string{"samples/app"}, token("ci-read", reads.Password1), 0, "latest\nv1\n", nil},
 		{"oras, wrong password", "oras", []string{"samples/app"}, token("ci-read", wrong), 1, "",
 			[]string{"not accept"}},
-		{"oras without metadata/read", "oras", []string{"samples/app"}, token("ci-pull", pulls.Password1), 1, "",
-			[]string{"401"}},
+		{"oras without metadata/read", "oras", []string{"samples/app"}, token("ci-pull", pulls.Password1),
+			1, "", []string{"401"}},
 		{"oras without an argument", "oras", nil, token("ci-read", reads.Password1), 2, "", []string{"usage:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -125,8 +125,8 @@ func (c tlsClient) verdicts(s *session, at []place) map[string]string {
 // none that a thief of the key in the data folder makes for another host.
 func TestAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	e, err := startEmulator(dir, seed, nil, "--hostname", "registry.test", "--hostname", "192.0.2.1",
-		"--blob-redirects")
+	e, err := startEmulator(dir, seed, nil, "--hostname", "registry.test", "--hostname",
+		"192.0.2.1", "--blob-redirects")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,8 +108,8 @@ var azCaptures = []capture{
 	{cause: "no-right-here", stdin: puller.password, do: azAs(puller, azTags("private/app")...)},
 	{cause: "missing-right", stdin: puller.password, do: azAs(puller, "repository", "delete", "--image",
 		"samples/app:v1", "--yes")},
-	{cause: "tag-unknown", stdin: worker.password, do: azAs(worker, "repository", "show", "--image",
-		"samples/app:9.9.9")},
+	{cause: "tag-unknown", stdin: worker.password,
+		do: azAs(worker, "repository", "show", "--image", "samples/app:9.9.9")},
 	{cause: "repository-unknown", stdin: worker.password, do: azAs(worker, azTags("samples/ap")...)},
 	{cause: "tag-locked", stdin: worker.password, do: azAs(worker, "repository", "untag", "--image", "samples/app:v1"),
 		before: func(c capturing) func() {

@@ -155,10 +155,10 @@ var captures = []capture{
 		c.emulator("network", "deny")
 		return func() { c.emulator("network", "allow") }
 	}},
-	{cause: "throttled", who: puller, do: capturing.pullOne, before: fault("throttle", "--retry-after", "1s", "--route",
-		"manifest-get")},
-	{cause: "unavailable", who: puller, do: capturing.pullOne, before: fault("status", "--status", "503", "--route",
-		"manifest-get")},
+	{cause: "throttled", who: puller, do: capturing.pullOne, before: fault("throttle", "--retry-after", "1s",
+		"--route", "manifest-get")},
+	{cause: "unavailable", who: puller, do: capturing.pullOne,
+		before: fault("status", "--status", "503", "--route", "manifest-get")},
 	{cause: "no-credential", do: capturing.pullOne, before: func(c capturing) func() {
 		c.dockerFiles(`{}`)
 		return nil

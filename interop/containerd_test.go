@@ -125,8 +125,8 @@ func containerdCaptures(d *containerdDaemon, p runtimeClient) []capture {
 	has := func(c capturing) {
 		from, to := c.host+"/samples/app:v2", c.host+"/samples/app:v1"
 		for _, command := range [][]string{
-			d.as(worker, from, "images", "pull", "--hosts-dir", d.certs(), "--snapshotter", "native",
-				"--all-platforms"),
+			d.as(worker, from, "images", "pull", "--hosts-dir", d.certs(), "--snapshotter",
+				"native", "--all-platforms"),
 			d.ctr("images", "tag", "--force", from, to),
 		} {
 			if out, err := c.run(worker.password, command...); err != nil {

@@ -24,8 +24,8 @@ const diskSize = 24 << 20
 func TestFullDisk(t *testing.T) {
 	if os.Getenv(binaryVariable) == "" {
 		runInMountNamespace(t, "^TestFullDisk$")
-		results.add(result{"(raw HTTP)", "", "full disk", "push refused cleanly, reads go on, works again when freed",
-			""})
+		results.add(result{"(raw HTTP)", "", "full disk",
+			"push refused cleanly, reads go on, works again when freed", ""})
 		return
 	}
 	disk := t.TempDir()

@@ -161,8 +161,8 @@ func loginsCases(host string) []loginsCase {
 		{"`auth` with a line feed at its end",
 			one(dockerFile, auths("HOST", `{"auth":"`+base64.StdEncoding.EncodeToString([]byte("lf:pw-of-lf"))+`\n"}`)),
 			nil, ""},
-		{"NUL at the end of the password", one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nul:pw-of-nul\x00"))),
-			nil, ""},
+		{"NUL at the end of the password",
+			one(dockerFile, auths("HOST", raw(base64.StdEncoding, "nul:pw-of-nul\x00"))), nil, ""},
 		{"line feed at the end of the password",
 			one(dockerFile, auths("HOST", raw(base64.StdEncoding, "lf:pw-of-lf\n"))), nil,
 			"The others send it, and ACR answers as to a wrong password; acrkit says what is wrong and sends nothing"},
@@ -184,8 +184,8 @@ func loginsCases(host string) []loginsCase {
 
 		{"an empty file", one(dockerFile, ""), nil, "podman refuses it; Docker and acrkit find nothing in it"},
 		{"a file that is not JSON", one(dockerFile, `{"auths":`), nil, dockerGoesOn},
-		{"a byte order mark before the JSON", one(dockerFile, "\ufeff"+auths("HOST", entry("mark"))), nil,
-			dockerGoesOn},
+		{"a byte order mark before the JSON",
+			one(dockerFile, "\ufeff"+auths("HOST", entry("mark"))), nil, dockerGoesOn},
 		{"podman's file that is not JSON, and `config.json`",
 			map[string]string{runtimeFile: `{"auths":`, dockerFile: auths("HOST", entry("docker"))}, nil,
 			"Docker does not read podman's file; for podman and acrkit it may hold what counts more"},
@@ -364,8 +364,8 @@ func TestLogins(t *testing.T) {
 		differs := row[0] != row[1] || row[0] != row[2] || row[0] != row[3]
 		switch {
 		case differs && c.why == "":
-			t.Errorf("%s: acrkit %s, docker %s, podman %s, skopeo %s: no reason is given", c.name, row[0], row[1],
-				row[2], row[3])
+			t.Errorf("%s: acrkit %s, docker %s, podman %s, skopeo %s: no reason is given", c.name, row[0],
+				row[1], row[2], row[3])
 		case !differs && c.why != "":
 			t.Errorf("%s: there is no difference, but a reason: %s", c.name, c.why)
 		case row[2] != row[3]:

@@ -126,8 +126,8 @@ func (x *explanations) check() error {
 			"part of), %d suspected as another beside the right one %q, %d wrong %q; %d cannot be told %q\n",
 		all+len(x.cannot), named, len(x.whole), len(x.second), x.second, len(x.wrong), x.wrong, len(x.cannot), x.cannot)
 	if all >= 50 && 100*named < 95*all {
-		return fmt.Errorf("acrkit explain --error: %d of %d causes that were named are right, less than 95 %%",
-			named, all)
+		return fmt.Errorf("acrkit explain --error: %d of %d causes that were named are right, less than 95 %%", named,
+			all)
 	}
 	return nil
 }

@@ -168,16 +168,16 @@ var clients = []client{
 	{
 		name: "oras", install: "go install oras.land/oras/cmd/oras@v1.3.6", version: []string{"oras", "version"},
 		login: func(s *session, user string) []string {
-			return []string{"oras", "login", "--ca-file", s.ca, "--plain-http=false", "-u", user, "--password-stdin",
-				s.host}
+			return []string{"oras", "login", "--ca-file", s.ca, "--plain-http=false", "-u", user,
+				"--password-stdin", s.host}
 		},
 		push: func(s *session, layout, tag, ref string) []string {
 			return []string{"oras", "cp", "--from-oci-layout", "--to-ca-file", s.ca, "--to-plain-http=false", layout +
 				":" + tag, ref}
 		},
 		pull: func(s *session, ref, layout, tag string) []string {
-			return []string{"oras", "cp", "--to-oci-layout", "--from-ca-file", s.ca, "--from-plain-http=false", ref,
-				layout + ":" + tag}
+			return []string{"oras", "cp", "--to-oci-layout", "--from-ca-file", s.ca, "--from-plain-http=false",
+				ref, layout + ":" + tag}
 		},
 		copy: func(s *session, from, to string) []string {
 			return []string{"oras", "cp", "--from-ca-file", s.ca, "--from-plain-http=false", "--to-ca-file", s.ca,

@@ -118,8 +118,8 @@ var situations = []situation{
 	{
 		cause: "credential-rejected", want: regexp.MustCompile(`(?i)unauthorized|401`),
 		run: func(t *testing.T, p programs, s *sdkServer) output { // the proxy would say it before the program starts
-			return p.proxied(t, s, token{"reader", "not-the-password-of-this-token"}, []string{"--no-check"}, "promote",
-				p.repository(), "v1")
+			return p.proxied(t, s, token{"reader", "not-the-password-of-this-token"}, []string{"--no-check"},
+				"promote", p.repository(), "v1")
 		},
 	},
 }
@@ -264,8 +264,8 @@ func (p programs) compareCapture(t *testing.T, s *sdkServer, cause string, out o
 	switch {
 	case bytes.Equal(want, []byte(got)) || slices.Equal(essentials(string(want)), essentials(got)):
 	case !p.wordsHeld(t):
-		t.Logf("%s was written with %s, which this machine does not have. It says\n%s\nnow it is\n%s", file,
-			p.captured, want, got)
+		t.Logf("%s was written with %s, which this machine does not have. It says\n%s\nnow it is\n%s",
+			file, p.captured, want, got)
 	default:
 		t.Errorf("%s says\n%s\nnow it is\n%s\nif that is right, run the tests with -update", file, want, got)
 	}

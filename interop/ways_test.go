@@ -287,8 +287,8 @@ func TestProxy_command(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			shared.digest(t, name, tag)
-			out, err := proxied(c.pull(&inside, inside.host+"/private/app:"+tag, filepath.Join(s.home, "refused"),
-				"v1"))
+			out, err := proxied(c.pull(&inside, inside.host+"/private/app:"+tag,
+				filepath.Join(s.home, "refused"), "v1"))
 			if err == nil || !c.refused.MatchString(out) {
 				t.Fatalf("%v, want a refusal: %s", err, out)
 			}

@@ -63,8 +63,8 @@ func (e *emulatorProcess) accessToken(t *testing.T, who token, scope string) str
 		q["scope"] = strings.Split(scope, " ")
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte(who.name + ":" + who.password))
-	a := e.mustSend(t, http.MethodGet, "/oauth2/token?"+q.Encode(), http.Header{"Authorization": {"Basic " + basic}},
-		nil)
+	a := e.mustSend(t, http.MethodGet, "/oauth2/token?"+q.Encode(),
+		http.Header{"Authorization": {"Basic " + basic}}, nil)
 	if a.status != http.StatusOK {
 		t.Fatalf("token for %s, scope %q: %d %s", who.name, scope, a.status, a.body)
 	}

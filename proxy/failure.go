@@ -61,8 +61,8 @@ func (c *call) failed(err error) {
 // badAnswer answers a request if the registry's answer breaks the protocol or cannot be
 // passed on.
 func (c *call) badAnswer(reason string) {
-	c.failed(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "pass on an answer", Registry: c.h.upstream.Registry(),
-		Reason: reason})
+	c.failed(&acrkit.Error{Code: acrkit.CodeProtocol, Op: "pass on an answer",
+		Registry: c.h.upstream.Registry(), Reason: reason})
 }
 
 func isTimeout(err error) bool {

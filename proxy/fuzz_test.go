@@ -109,8 +109,8 @@ func FuzzOneReading(f *testing.F) {
 			}
 		}
 		if known && !aborted && w.Code == http.StatusOK && op.Op != operation.Ping && len(seen) != 1 {
-			t.Fatalf("%s %q was answered %d, and the registry decided %d times", r.Method, r.RequestURI, w.Code,
-				len(seen))
+			t.Fatalf("%s %q was answered %d, and the registry decided %d times", r.Method,
+				r.RequestURI, w.Code, len(seen))
 		}
 	})
 }

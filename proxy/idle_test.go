@@ -219,8 +219,8 @@ func TestStalledRequest(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				upstream, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("name", upstreamPassword),
-					nil)
+				upstream, err := auth.NewTransport("myregistry.azurecr.io",
+					auth.ScopedToken("name", upstreamPassword), nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -230,8 +230,8 @@ func TestStalledRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				reads, past := context.WithCancelCause(context.Background())
-				r := httptest.NewRequest(tt.method, tt.path, &stalling{ctx: reads, pieces: tt.pieces, every: tt.every,
-					text: "piece"})
+				r := httptest.NewRequest(tt.method, tt.path,
+					&stalling{ctx: reads, pieces: tt.pieces, every: tt.every, text: "piece"})
 				r.ContentLength = 1 << 10
 				r.Host = "proxy.test"
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

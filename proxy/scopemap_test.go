@@ -182,8 +182,8 @@ func TestAllRepositories(t *testing.T) {
 			req.Header.Set("Accept",
 				"application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json")
 			if a := f.do(req); a.StatusCode != tt.want[i] {
-				t.Errorf("%s, scope map %v: %s: %d, want %d", tt.scope, tt.scopeMap != nil, target, a.StatusCode,
-					tt.want[i])
+				t.Errorf("%s, scope map %v: %s: %d, want %d", tt.scope, tt.scopeMap != nil, target,
+					a.StatusCode, tt.want[i])
 			}
 		}
 	}

@@ -165,8 +165,8 @@ func TestPlaces(t *testing.T) {
 			wantStatus: 201, want: "/v2/a/manifests/" + digest},
 		{name: "with a query", target: "PUT /v2/a/manifests/v1", location: "/v2/a/manifests/" + digest +
 			"?sig=upstream-signature", wantStatus: 201, want: "/v2/a/manifests/" + digest},
-		{name: "another repository", target: "PUT /v2/a/manifests/v1", location: "/v2/b/manifests/" + digest,
-			wantStatus: 502},
+		{name: "another repository", target: "PUT /v2/a/manifests/v1", location: "/v2/b/manifests/" +
+			digest, wantStatus: 502},
 		{name: "another host", target: "PUT /v2/a/manifests/v1", location: "https://evil.example/v2/a/manifests/" +
 			digest, wantStatus: 502},
 		{name: "another port", target: "PUT /v2/a/manifests/v1", location: "http://127.0.0.1:1/v2/a/manifests/" +
@@ -193,8 +193,8 @@ func TestPlaces(t *testing.T) {
 		{name: "malformed link", target: "GET /v2/_catalog", link: `/v2/_catalog?last=x`, status: 200, wantStatus: 502},
 		{name: "long link", target: "GET /acr/v1/a/_tags", link: padded(16 << 10), status: 200, wantStatus: 200,
 			want: `</acr/v1/a/_tags?last=v1>; rel="next"`},
-		{name: "too long a link", target: "GET /acr/v1/a/_tags", link: padded(16<<10 + 1), status: 200,
-			wantStatus: 502},
+		{name: "too long a link", target: "GET /acr/v1/a/_tags", link: padded(16<<10 + 1),
+			status: 200, wantStatus: 502},
 		{name: "link of no list", target: "GET /v2/a/manifests/v1", link: `<https://evil.example>; rel="next"`,
 			status: 200, wantStatus: 200},
 		{name: "redirect of a list", target: "GET /v2/_catalog", location: "https://evil.example/", status: 307,
@@ -434,8 +434,8 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("no right", func(t *testing.T) {
-		reader := start(t, reg, reg.Token("reader", "repositories/samples/app/content/read").Credential(),
-			proxy.Options{})
+		reader := start(t, reg,
+			reg.Token("reader", "repositories/samples/app/content/read").Credential(), proxy.Options{})
 		a := reader.send("GET", "/v2/samples/app/tags/list", nil)
 		want := `Bearer realm="` + reader.srv.URL + `/oauth2/token",service="` + reader.host() +
 			`",scope="repository:samples/app:metadata_read",error="insufficient_scope"`

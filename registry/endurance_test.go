@@ -278,8 +278,8 @@ func TestListFromASilentRegistry(t *testing.T) {
 	for _, silent := range []string{"/oauth2/token", "/acr/v1/_catalog"} {
 		t.Run(silent, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &slowRegistry{good: map[string]time.Time{}, counts: map[string]int{}, names: []string{"a"},
-					silent: silent}
+				s := &slowRegistry{good: map[string]time.Time{}, counts: map[string]int{},
+					names: []string{"a"}, silent: silent}
 				rt, err := auth.NewTransport(slowHost, auth.RefreshToken(s.give("refresh_token", 3*time.Hour)),
 					&auth.Options{Base: s})
 				if err != nil {

@@ -44,8 +44,8 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) (DeletedRepo
 	if err := acrkit.CheckRepositoryName(name); err != nil {
 		return DeletedRepository{}, err
 	}
-	q := call{op: fmt.Sprintf("delete the repository %q", name), method: http.MethodDelete, path: "/acr/v1/" + name,
-		accept: deleted}
+	q := call{op: fmt.Sprintf("delete the repository %q", name), method: http.MethodDelete,
+		path: "/acr/v1/" + name, accept: deleted}
 	a, err := c.do(ctx, q, nil)
 	if err != nil {
 		return DeletedRepository{}, err
@@ -93,8 +93,8 @@ func (c *Client) tag(ctx context.Context, q call, repository, tag string) (Tag, 
 // DeleteTag removes a tag and leaves the manifest it points to. It needs
 // content/delete on the repository.
 func (c *Client) DeleteTag(ctx context.Context, repository, tag string) error {
-	q := call{op: fmt.Sprintf("delete the tag %q of %q", clip(tag), clip(repository)), method: http.MethodDelete,
-		accept: deleted}
+	q := call{op: fmt.Sprintf("delete the tag %q of %q", clip(tag), clip(repository)),
+		method: http.MethodDelete, accept: deleted}
 	if err := c.checkTag(q.op, repository, tag); err != nil {
 		return err
 	}

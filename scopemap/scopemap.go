@@ -333,12 +333,12 @@ func System() []Map {
 		mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
 	)
 	return []Map{
-		root("_repositories_admin", "Can perform all read, write and delete operations on the registry", mr, mw,
-			cr, cw, cd),
+		root("_repositories_admin",
+			"Can perform all read, write and delete operations on the registry", mr, mw, cr, cw, cd),
 		root("_repositories_pull", "Can pull any repository of the registry", cr),
 		root("_repositories_pull_metadata_read", "Can perform all read operations on the registry", cr, mr),
 		root("_repositories_push", "Can push to any repository of the registry", cr, cw),
-		root("_repositories_push_metadata_write", "Can perform all read and write operations on the registry", mr,
-			mw, cr, cw),
+		root("_repositories_push_metadata_write",
+			"Can perform all read and write operations on the registry", mr, mw, cr, cw),
 	}
 }

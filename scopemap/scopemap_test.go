@@ -39,8 +39,8 @@ func TestPattern(t *testing.T) {
 		covers   []string
 		not      []string
 	}{
-		{"samples/app", false, []string{"samples/app"}, []string{"", "samples", "samples/app2", "samples/app/x",
-			"samples/ap"}},
+		{"samples/app", false, []string{"samples/app"},
+			[]string{"", "samples", "samples/app2", "samples/app/x", "samples/ap"}},
 		{"samples/*", true, []string{"samples/app", "samples/app/x/y"},
 			[]string{"", "samples", "samples/", "samples2/app", "x/samples/app"}},
 		{"a/b/*", true, []string{"a/b/c"}, []string{"a/b", "a/c", "a/bc"}},
@@ -243,8 +243,8 @@ func TestDecide(t *testing.T) {
 			"repository:sample/team-a/project-b:delete,pull,push", "",
 			[]string{"repositories/sample/team-a/project-b/content/delete", "repositories/sample/*/content/read",
 				"repositories/sample/team-a/*/content/write"}},
-		{"a sibling", m, "repository:sample/team-a/project-c:delete", "", "repository:sample/team-a/project-c:delete",
-			nil},
+		{"a sibling", m, "repository:sample/team-a/project-c:delete", "",
+			"repository:sample/team-a/project-c:delete", nil},
 		{"the folder itself", m, "repository:sample:pull", "", "repository:sample:pull", nil},
 		{"another right", m, "repository:sample/x:metadata_read", "", "repository:sample/x:metadata_read", nil},
 		{"mount from what may be read", m, "repository:sample/team-a/x:pull,push repository:sample/y:pull",
@@ -345,8 +345,8 @@ func TestDecide_isLinear(t *testing.T) {
 	var d scopemap.Decision
 	allocs := testing.AllocsPerRun(1, func() { d = m.Decide(required) })
 	if most := float64(10 * required.Len()); allocs > most {
-		t.Errorf("%d rights against %d rules took %v allocations, want at most %v", required.Len(), len(lines),
-			allocs, most)
+		t.Errorf("%d rights against %d rules took %v allocations, want at most %v", required.Len(),
+			len(lines), allocs, most)
 	}
 	if d.Granted.Len() != scopemap.MaxActions || d.Missing.Len() != required.Len()-scopemap.MaxActions {
 		t.Errorf("granted %d, missing %d of %d", d.Granted.Len(), d.Missing.Len(), required.Len())

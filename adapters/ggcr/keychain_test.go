@@ -156,8 +156,8 @@ func TestFromEnvironment(t *testing.T) {
 // No host of the battery gets a secret by the keychain.
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
-	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
-		secret, nil)
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111",
+		"22222222-2222-2222-2222-222222222222", secret, nil)
 	hostile.Test(t, []string{secret},
 		func(_ context.Context, server string, network http.RoundTripper) (string, error) {
 			a, err := ggcr.Keychain(ggcr.Always(cred), &auth.Options{Base: network}).Resolve(resource(server))

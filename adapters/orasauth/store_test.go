@@ -79,8 +79,8 @@ func TestStore_foreign_hosts_and_writes(t *testing.T) {
 // No host of the battery gets a secret by the store.
 func TestHostileHosts(t *testing.T) {
 	const secret = "made-up-client-secret"
-	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222",
-		secret, nil)
+	cred := auth.ServicePrincipal("11111111-1111-1111-1111-111111111111",
+		"22222222-2222-2222-2222-222222222222", secret, nil)
 	source := orasauth.Always(cred)
 	hostile.Test(t, []string{secret},
 		func(ctx context.Context, server string, network http.RoundTripper) (string, error) {

@@ -136,10 +136,10 @@ func TestCredentialErrors(t *testing.T) {
 		reason string
 	}{
 		{"wrong secret", refuse(401, aad("7000215", "invalid_client")), acrkit.CodeCredentialRejected, "AADSTS7000215"},
-		{"expired secret", refuse(401, aad("7000222", "invalid_client")), acrkit.CodeCredentialRejected,
-			"AADSTS7000222"},
-		{"unknown application", refuse(400, aad("700016", "unauthorized_client")), acrkit.CodeCredentialRejected,
-			"AADSTS700016"},
+		{"expired secret", refuse(401, aad("7000222", "invalid_client")),
+			acrkit.CodeCredentialRejected, "AADSTS7000222"},
+		{"unknown application", refuse(400, aad("700016", "unauthorized_client")),
+			acrkit.CodeCredentialRejected, "AADSTS700016"},
 		{"unlisted number", refuse(400, aad("99999", "invalid_request")), acrkit.CodeCredentialRejected, "AADSTS99999"},
 		{"no number", refuse(400, `{"error":"invalid_scope"}`), acrkit.CodeCredentialRejected, "invalid_scope"},
 		{"no JSON", refuse(400, `<html>`), acrkit.CodeCredentialRejected, "did not accept"},

@@ -292,8 +292,8 @@ func TestFromEnvironment(t *testing.T) {
 		outcome auth.Outcome
 	}{
 		"certificate": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path}, "", "", auth.OutcomeUsed},
-		"secret goes first": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_SECRET": "x"}, "",
-			"", auth.OutcomeUsed},
+		"secret goes first": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path, "AZURE_CLIENT_SECRET": "x"},
+			"", "", auth.OutcomeUsed},
 		"no such file": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": path + "x"}, acrkit.CodeUsage,
 			"there is no such file", auth.OutcomeIncomplete},
 		"no certificate": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": writeTo(t, filepath.Join(dir, "x"), "x")},

@@ -84,11 +84,11 @@ func TestThrottledTokenService(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &throttling{status: tt.status, free: time.Now().Add(tt.busy), retryAfter: tt.retryAfter,
-					began: time.Now()}
+				s := &throttling{status: tt.status, free: time.Now().Add(tt.busy),
+					retryAfter: tt.retryAfter, began: time.Now()}
 				c, err := azureauth.NewContainerRegistryClient("myregistry", auth.ScopedToken("ci", password),
-					&azcontainerregistry.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s,
-						Retry: tt.retry}})
+					&azcontainerregistry.ClientOptions{
+						ClientOptions: azcore.ClientOptions{Transport: s, Retry: tt.retry}})
 				if err != nil {
 					t.Fatal(err)
 				}

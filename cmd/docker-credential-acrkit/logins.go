@@ -20,8 +20,8 @@ const identityUser = "<token>"
 
 // loginOf returns the login of a user name and secret, as acrkit login does without flags.
 func loginOf(reg acrkit.Registry, user string, secret auth.Secret) store.Login {
-	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user, Secret: secret,
-		Via: store.ViaHelper}
+	l := store.Login{Registry: reg.LoginServer().Host(), Kind: string(auth.KindScopedToken), User: user,
+		Secret: secret, Via: store.ViaHelper}
 	own, _, _ := strings.Cut(reg.Name(), "-") // a login server may carry a hash
 	switch kind := auth.UserPassword(user, secret.Reveal()).Kind(); {
 	case kind != auth.KindUserPassword: // a token given as the password
@@ -61,8 +61,8 @@ func (s logins) Store(ctx context.Context, reg acrkit.Registry, user string,
 	case id.ByEnvironment:
 		return fmt.Sprintf("stored; for now %s goes before it", id.Source), nil
 	case stored.Place != store.PlaceKeychain:
-		return fmt.Sprintf("the secret is in %s, which you alone can read, and not in the keychain: %s", stored.Place,
-			stored.Why), nil
+		return fmt.Sprintf("the secret is in %s, which you alone can read, and not in the keychain: %s",
+			stored.Place, stored.Why), nil
 	}
 	return "", nil
 }

@@ -37,8 +37,8 @@ func touches(t *testing.T, in string, argv ...string) []string {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(t.Context(), "strace",
-		append([]string{"-f", "-qq", "-e", "trace=%file,%network,execve,execveat", "-e", "signal=none", "-o", trace,
-			"--"}, argv...)...)
+		append([]string{"-f", "-qq", "-e", "trace=%file,%network,execve,execveat", "-e", "signal=none", "-o",
+			trace, "--"}, argv...)...)
 	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "ACRKIT_REGISTRIES=registry.contoso.com",
 		"AZURE_CLIENT_ID=22222222-2222-2222-2222-222222222222", "IDENTITY_ENDPOINT=http://127.0.0.1:1/",
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"}

@@ -97,8 +97,8 @@ func TestKubelet(t *testing.T) {
 			"myregistry.azurecr.io", "00000000-0000-0000-0000-000000000000"},
 		{"by_repository", "myregistry.azurecr.io/team/a:v1", parts, v1.ImagePluginCacheKeyType, 10 * time.Minute,
 			10 * time.Minute, "myregistry.azurecr.io/team/a", "team"},
-		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"), v1.ImagePluginCacheKeyType, 0,
-			0, "", ""},
+		{"foreign", "docker.io/library/nginx:1", auth.ScopedToken("ci", "pw-of-ci"),
+			v1.ImagePluginCacheKeyType, 0, 0, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			resp, errOut := ask(t, &v1.CredentialProviderRequest{TypeMeta: metav1.TypeMeta{}, Image: tt.image},

@@ -124,8 +124,8 @@ func TestClient(t *testing.T) {
 	same("ScopeMaps", get(c.ScopeMaps(ctx, ""))[0], stored)
 	token := get(c.PutToken(ctx, "", "ci-pull", control.NewToken{ScopeMap: "ci-pull"}))
 	same("Tokens", get(c.Tokens(ctx, "")), []control.Token{token})
-	same("ChangeToken", get(c.ChangeToken(ctx, "", "ci-pull", control.TokenChange{Status: &disabled})).Status,
-		control.Disabled)
+	same("ChangeToken",
+		get(c.ChangeToken(ctx, "", "ci-pull", control.TokenChange{Status: &disabled})).Status, control.Disabled)
 	passwords := get(c.GeneratePasswords(ctx, "", "ci-pull", control.NewPasswords{Names: []string{"password2"}}))
 	same("GeneratePasswords", len(passwords), 1)
 	if text := fmt.Sprintf("%v %+v %#v %s", passwords, passwords, passwords,
@@ -266,8 +266,8 @@ func piped(t *testing.T, serve func(conn net.Conn, req *http.Request)) *control.
 }
 
 func answer(conn net.Conn, body string) {
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		len(body), body)
+	_, _ = fmt.Fprintf(conn,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 // An emulator that hangs does not hold its client; one that waits for a decision, as it

@@ -39,8 +39,8 @@ func ExampleClient() {
 	fmt.Println(clock.Now.Format(time.DateTime), err)
 
 	// The next request for a token is throttled.
-	f, err := c.AddFault(ctx, control.NewFault{Kind: "throttle", Routes: []fault.Route{fault.RouteToken},
-		Count: 1, Seed: 7})
+	f, err := c.AddFault(ctx,
+		control.NewFault{Kind: "throttle", Routes: []fault.Route{fault.RouteToken}, Count: 1, Seed: 7})
 	fmt.Println(f.Kind, f.Routes, f.RetryAfter, err)
 
 	_, err = c.Token(ctx, "", "ci-pull")

@@ -102,8 +102,8 @@ func TestOpenAPI(t *testing.T) {
 		known = append(known, string(o))
 		described := at(doc, "paths", "/"+o.Path(), strings.ToLower(o.Method()))
 		c := comparison{t, at(doc, "components", "schemas").(map[string]any)}
-		c.compare(string(o)+", request", at(described, "requestBody", "content", "application/json", "schema"),
-			b.in, true)
+		c.compare(string(o)+", request",
+			at(described, "requestBody", "content", "application/json", "schema"), b.in, true)
 		var out any
 		for status, response := range at(described, "responses").(map[string]any) {
 			if strings.HasPrefix(status, "2") {

@@ -379,8 +379,8 @@ func (r *Repository) check(p *problems, path string) {
 
 func (m *ScopeMap) check(p *problems, path string) {
 	if !scopeMapNameRE.MatchString(m.Name) {
-		p.add(join(path, "name"), "%s is not a scope map's name (5 to 50 letters, digits, - and _)",
-			wording.Quote(m.Name))
+		p.add(join(path, "name"),
+			"%s is not a scope map's name (5 to 50 letters, digits, - and _)", wording.Quote(m.Name))
 	}
 	checkText(p, join(path, "description"), m.Description, maxDescription)
 	if len(m.Actions) == 0 {

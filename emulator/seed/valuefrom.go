@@ -59,8 +59,8 @@ func (s *Seed) eachSecret(do func(path string, value *Secret, from ValueFrom)) {
 		for j := range s.Tenants[i].Applications {
 			secrets := s.Tenants[i].Applications[j].Secrets
 			for k := range secrets {
-				do(fmt.Sprintf("tenants[%d].applications[%d].secrets[%d]", i, j, k), &secrets[k].Value,
-					secrets[k].ValueFrom)
+				do(fmt.Sprintf("tenants[%d].applications[%d].secrets[%d]", i, j, k),
+					&secrets[k].Value, secrets[k].ValueFrom)
 			}
 		}
 	}

@@ -379,8 +379,8 @@ func within(before string) bool {
 // goesOn reports whether a host is only the beginning of a longer one.
 func goesOn(rest string) bool {
 	rest = strings.TrimPrefix(rest, ".")
-	return rest != "" && (rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9' || rest[0]|0x20 >= 'a' &&
-		rest[0]|0x20 <= 'z')
+	return rest != "" && (rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9' ||
+		rest[0]|0x20 >= 'a' && rest[0]|0x20 <= 'z')
 }
 
 var (

@@ -132,15 +132,15 @@ func tokens(text string) []token {
 			continue
 		}
 		for _, m := range s.words.re().FindAllStringIndex(text, -1) {
-			all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: s.reach,
-				says: s.says})
+			all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered,
+				reach: s.reach, says: s.says})
 		}
 	}
 	all = append(all, ownTokens(text, lower)...)
 	// docker, of the code DENIED alone (its package distribution, errors.go).
 	for _, m := range pullDenied.re().FindAllStringIndex(text, -1) {
-		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: line, code: "DENIED",
-			pull: true})
+		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: line,
+			code: "DENIED", pull: true})
 	}
 	for _, m := range noBody.re().FindAllStringIndex(text, -1) {
 		all = append(all, token{start: m[0], end: m[1], phase: Answer, kind: Answered, reach: far, noBody: true})

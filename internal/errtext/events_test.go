@@ -79,8 +79,8 @@ func TestEvents_place(t *testing.T) {
 			e := last(t, tc.text)
 			if e.Phase != tc.phase || e.Kind != tc.kind || e.Class != tc.class ||
 				strings.TrimSuffix(e.Host, ":443") != tc.host {
-				t.Errorf("%s, %s of %s %q; want %s, %s of %s %q", e.Phase, e.Kind, e.Class, e.Host, tc.phase, tc.kind,
-					tc.class, tc.host)
+				t.Errorf("%s, %s of %s %q; want %s, %s of %s %q", e.Phase, e.Kind, e.Class, e.Host, tc.phase,
+					tc.kind, tc.class, tc.host)
 			}
 		})
 	}
@@ -156,8 +156,8 @@ func TestEvents_order(t *testing.T) {
 		{"another registry alone", hub, errtext.SaysThrottled, errtext.Answered, errtext.OtherRegistry},
 		{"behind 80,000 bytes", noise + unknown, errtext.SaysNoManifest, errtext.Answered, errtext.OfRegistry},
 		{"before 80,000 bytes", unknown + noise, "", "", ""},
-		{"between noise", noise + retry + unknown + noise[:30_000], errtext.SaysNoManifest, errtext.Answered,
-			errtext.OfRegistry},
+		{"between noise", noise + retry + unknown + noise[:30_000], errtext.SaysNoManifest,
+			errtext.Answered, errtext.OfRegistry},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := last(t, tc.text)

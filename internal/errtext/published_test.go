@@ -109,10 +109,10 @@ func TestServerFailures(t *testing.T) {
 		{"tried_again",
 			"received unexpected HTTP status: 503 Service Unavailable, trying again\nreading manifest v1 in " +
 				"localhost:5443/samples/app: unauthorized", cause.CredentialRejected, diagnose.CannotTell},
-		{"white_space_perhaps", "unexpected status code: 500 Internal Server Error", cause.Unavailable,
-			diagnose.CannotTell},
-		{"digits", "reading manifest v1 in localhost:40193/samples/app: it took 1.5033 s, and then nothing", "",
-			diagnose.CannotTell},
+		{"white_space_perhaps", "unexpected status code: 500 Internal Server Error",
+			cause.Unavailable, diagnose.CannotTell},
+		{"digits", "reading manifest v1 in localhost:40193/samples/app: it took 1.5033 s, and then nothing",
+			"", diagnose.CannotTell},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Text: tc.text}, &diagnose.Options{NoProbes: true})

@@ -77,8 +77,8 @@ func TestBody(t *testing.T) {
 	}{
 		{name: "one byte, then silence", length: 100, pieces: []int{1}, fails: true, takes: idle.ReadTime},
 		{name: "nothing", length: 100, fails: true, takes: idle.ReadTime},
-		{name: "a byte a second", length: 100, pieces: slices(1, 100), pause: time.Second, fails: true,
-			takes: idle.ReadTime},
+		{name: "a byte a second", length: 100, pieces: slices(1, 100), pause: time.Second,
+			fails: true, takes: idle.ReadTime},
 		{name: "a byte too few", length: 5000, pieces: []int{idle.MinBytes - 1}, pause: idle.ReadTime - time.Second,
 			fails: true, takes: idle.ReadTime},
 		{name: "just enough, for long", length: 10 * idle.MinBytes, pieces: slices(idle.MinBytes, 10),

@@ -21,8 +21,8 @@ func TestParse(t *testing.T) {
 		{"GET", "/v2/?x=1", "/v2/", ""},
 		{"POST", "/v2/", "", ""},
 		{"GET", "/v2/_catalog?n=2&last=a/b&ns=docker.io", "/v2/_catalog?last=a%2Fb&n=2", "registry:catalog:*"},
-		{"GET", "/acr/v1/_catalog?api-version=2021-07-01&orderby=", "/acr/v1/_catalog?api-version=2021-07-01",
-			"registry:catalog:*"},
+		{"GET", "/acr/v1/_catalog?api-version=2021-07-01&orderby=",
+			"/acr/v1/_catalog?api-version=2021-07-01", "registry:catalog:*"},
 		{"GET", "/v2/a%2Fb/tags/list?n=1", "/v2/a/b/tags/list?n=1", "repository:a/b:metadata_read"},
 		{"GET", "/v2/a/manifests/v1?ns=docker.io", "/v2/a/manifests/v1", "repository:a:pull"},
 		{"PUT", "/v2/a/manifests/" + digest, "/v2/a/manifests/" + digest, "repository:a:pull,push"},
@@ -33,8 +33,8 @@ func TestParse(t *testing.T) {
 		{"HEAD", "/v2/a/blobs/" + digest, "/v2/a/blobs/" + digest, "repository:a:pull"},
 		{"GET", "/v2/a/blobs/uploads", "", ""},
 		{"PUT", "/v2/a/blobs/" + digest, "", ""},
-		{"GET", "/v2/a/referrers/" + digest + "?artifactType=x", "/v2/a/referrers/" + digest + "?artifactType=x",
-			"repository:a:pull"},
+		{"GET", "/v2/a/referrers/" + digest + "?artifactType=x", "/v2/a/referrers/" + digest +
+			"?artifactType=x", "repository:a:pull"},
 		// Uploads.
 		{"POST", "/v2/a/blobs/uploads", "/v2/a/blobs/uploads/", "repository:a:pull,push"},
 		{"POST", "/v2/a/blobs/uploads/?digest=" + digest, "/v2/a/blobs/uploads/?digest=" + url.QueryEscape(digest),

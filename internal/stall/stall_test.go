@@ -144,8 +144,8 @@ func TestHeader_work(t *testing.T) {
 		method, body string
 		want         time.Duration
 	}{
-		{http.MethodGet, "", 30 * time.Second}, {http.MethodHead, "", 30 * time.Second}, {http.MethodPost, "",
-			30 * time.Second},
+		{http.MethodGet, "", 30 * time.Second}, {http.MethodHead, "", 30 * time.Second},
+		{http.MethodPost, "", 30 * time.Second},
 		{http.MethodPost, long, 30 * time.Second}, {http.MethodPost, long + "x",
 			5 * time.Minute}, {http.MethodPatch, long + "x", 5 * time.Minute},
 		{http.MethodPut, "", 5 * time.Minute}, {http.MethodDelete, "", 5 * time.Minute},

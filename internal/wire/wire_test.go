@@ -206,8 +206,8 @@ func TestClaims_IsOfOtherCloud(t *testing.T) {
 		}
 		c := wire.Claims{Audience: []string{tt.audience}}
 		if got := c.IsOfOtherCloud(reg); got != tt.other || c.IsResourceManager() != tt.manager {
-			t.Errorf("%s at %s: other cloud %v, Resource Manager %v", tt.audience, tt.registry, got,
-				c.IsResourceManager())
+			t.Errorf("%s at %s: other cloud %v, Resource Manager %v", tt.audience, tt.registry,
+				got, c.IsResourceManager())
 		}
 	}
 }
@@ -464,8 +464,8 @@ func TestNetworkError(t *testing.T) {
 		{"timeout", dial(os.ErrDeadlineExceeded), acrkit.CodeUnavailable, "did not answer in time"},
 		{"context", context.DeadlineExceeded, acrkit.CodeUnavailable, "did not answer in time"},
 		{"unknown authority", x509.UnknownAuthorityError{}, acrkit.CodeTLS, "unknown authority"},
-		{"other name", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "r.azurecr.io"}, acrkit.CodeTLS,
-			"another name"},
+		{"other name", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "r.azurecr.io"},
+			acrkit.CodeTLS, "another name"},
 		{"expired", x509.CertificateInvalidError{Reason: x509.Expired}, acrkit.CodeTLS, "expired"},
 		{"plain http", fmt.Errorf("x: %w", http.ErrSchemeMismatch), acrkit.CodeUnavailable, "plain HTTP"},
 		{"proxy", &net.OpError{Op: "proxyconnect", Err: errors.New("x")}, acrkit.CodeUnavailable, "proxy"},

@@ -211,8 +211,8 @@ func (w *worker) mutate(ctx context.Context, after state, request func() (done b
 		w.now = after
 		w.count.add("cut off, and was done")
 	default:
-		return wrong("%s after a kill:\n  is         %s\n  was        %s\n  may become %s", w.repo, seen, w.now.text(),
-			after.text())
+		return wrong("%s after a kill:\n  is         %s\n  was        %s\n  may become %s", w.repo, seen,
+			w.now.text(), after.text())
 	}
 	return nil
 }
@@ -422,8 +422,8 @@ func (w *worker) upload(ctx context.Context, digest string, b []byte, force bool
 		}
 		rest = rest[n:]
 	}
-	a, err = w.do(ctx, http.MethodPut, a.header.Get("Location")+"&digest="+url.QueryEscape(digest), nil,
-		bytes.NewReader(rest))
+	a, err = w.do(ctx, http.MethodPut, a.header.Get("Location")+"&digest="+url.QueryEscape(digest),
+		nil, bytes.NewReader(rest))
 	if err != nil {
 		return err
 	}
@@ -491,8 +491,8 @@ func (w *worker) pullBlobs(ctx context.Context, img image) error {
 			want, status = b, http.StatusOK
 		}
 		if a.status != status || !bytes.Equal(a.body, want) {
-			return wrong("the blob %s of %s: %d with %d bytes, want %d", digest, w.repo, a.status, len(a.body),
-				len(want))
+			return wrong("the blob %s of %s: %d with %d bytes, want %d", digest, w.repo, a.status,
+				len(a.body), len(want))
 		}
 	}
 	return nil

@@ -35,8 +35,8 @@ func (w *worker) judge(who string, may bool, t attempt, a answer) error {
 	refused := a.status == http.StatusUnauthorized
 	switch {
 	case !may && !refused:
-		return wrong("%s may not %s, and yet %s %s was answered %d %s", who, t.action, t.method, t.path,
-			a.status, a.body)
+		return wrong("%s may not %s, and yet %s %s was answered %d %s", who, t.action, t.method,
+			t.path, a.status, a.body)
 	case may && (refused || a.status == http.StatusForbidden || a.status >= 500):
 		return wrong("%s may %s, and yet %s %s was answered %d %s", who, t.action, t.method, t.path, a.status, a.body)
 	case refused && !strings.Contains(string(a.body), "UNAUTHORIZED") && t.method != http.MethodHead:

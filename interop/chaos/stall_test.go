@@ -93,8 +93,8 @@ func (x *staller) form(ctx context.Context) error {
 }
 
 func (x *staller) refused(ctx context.Context) error {
-	return x.stall(ctx, "POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx",
-		stallRepo, x.s.addr)
+	return x.stall(ctx,
+		"POST /v2/%s/blobs/uploads/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nx", stallRepo, x.s.addr)
 }
 
 func (x *staller) token(ctx context.Context) (string, error) {

@@ -143,8 +143,8 @@ func startEmulator(t *testing.T, acrkit, data string) string {
 		t.Fatal("no loopback address has a free port 443")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, acrkit, "emulator", "start", "--addr", addr+":443", "--hostname", registry,
-		"--data", data)
+	cmd := exec.CommandContext(ctx, acrkit, "emulator", "start", "--addr", addr+":443", "--hostname",
+		registry, "--data", data)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	stderr, err := cmd.StdoutPipe()
@@ -267,8 +267,8 @@ cd "$2"; . "$3"; set -euo pipefail
 ` + text + `
 { export -p; printf 'cd %q\n' "$PWD"; } >"$3"
 `
-	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--propagation", "private", "bash", "-c", script, "bash",
-		w.hosts, dir, state)
+	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--propagation", "private", "bash", "-c", script,
+		"bash", w.hosts, dir, state)
 	cmd.Env, cmd.Dir = w.env, dir
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer

@@ -145,8 +145,8 @@ func TestImportingPage(t *testing.T) {
 			n := measure(t, p.name)
 			sizes[p.title] = [2]string{added(n - empty), added(n - https)}
 		}
-		fmt.Fprintf(&table, "| %s | %d | %d | %s | %s |\n", p.title, len(modules), packages, sizes[p.title][0],
-			sizes[p.title][1])
+		fmt.Fprintf(&table, "| %s | %d | %d | %s | %s |\n", p.title, len(modules), packages,
+			sizes[p.title][0], sizes[p.title][1])
 		names := slices.Sorted(maps.Keys(modules))
 		for i, name := range names {
 			names[i] = "`" + name + "`"

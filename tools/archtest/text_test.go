@@ -131,8 +131,8 @@ func Builder(b *strings.Builder) bool { return b.String() == "x" }
 	for _, use := range p.textDecisions() {
 		got = append(got, strings.TrimPrefix(use.in, "sample/sample.go "))
 	}
-	want := []string{"Contains", "Equal", "Field", "Operation", "Switch", "Match", "Variable", "Describes", "Looked",
-		"handed", "Cut"}
+	want := []string{"Contains", "Equal", "Field", "Operation", "Switch", "Match", "Variable", "Describes",
+		"Looked", "handed", "Cut"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("functions that decide on text (-want +got):\n%s", diff)
 	}

@@ -114,8 +114,8 @@ func (c *conn) pushBlob(addr, auth, repo, digest string, size int64, parts ...[]
 	if strings.Contains(target, "?") {
 		separator = "&"
 	}
-	r, err = c.do(wantBody, message("PUT", addr, target+separator+"digest="+url.QueryEscape(digest), auth, octetStream,
-		"Content-Length: 0"))
+	r, err = c.do(wantBody, message("PUT", addr, target+separator+"digest="+url.QueryEscape(digest), auth,
+		octetStream, "Content-Length: 0"))
 	return expect(r, err, 201, what)
 }
 

@@ -30,8 +30,8 @@ type programs struct {
 // profileOverlay is what is put into the emulator's program for a profile of it.
 func profileOverlay(root string) map[string]string {
 	return map[string]string{
-		filepath.Join(root, "cmd", "acrkit", "bench_profile.go"): filepath.Join(root, "tools", "bench", "overlay",
-			"profile.go.txt"),
+		filepath.Join(root, "cmd", "acrkit", "bench_profile.go"): filepath.Join(root, "tools", "bench",
+			"overlay", "profile.go.txt"),
 	}
 }
 

@@ -262,8 +262,8 @@ func (k *link) relay(ctx context.Context, in net.Conn) {
 		m        *meter
 	}{{out, in, k.up}, {in, out, k.down}} {
 		both.Go(func() {
-			_, _ = io.CopyBuffer(struct{ io.Writer }{&metered{way.to, way.m}}, struct{ io.Reader }{way.from},
-				make([]byte, 32<<10))
+			_, _ = io.CopyBuffer(struct{ io.Writer }{&metered{way.to, way.m}},
+				struct{ io.Reader }{way.from}, make([]byte, 32<<10))
 			if c, ok := way.to.(*net.TCPConn); ok {
 				_ = c.CloseWrite()
 			}

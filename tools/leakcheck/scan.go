@@ -25,8 +25,8 @@ const window = 8 << 10
 
 // toolchain are the programs that turn the tests' sources, literals included,
 // into programs. What they write is no output of the product.
-var toolchain = []string{"go", "compile", "link", "asm", "cgo", "vet", "buildid", "gcc", "cc1", "as", "collect2", "ld",
-	"covdata"}
+var toolchain = []string{"go", "compile", "link", "asm", "cgo", "vet", "buildid", "gcc", "cc1", "as",
+	"collect2", "ld", "covdata"}
 
 // Scan reads a trace and the reports of the processes in it. open must return
 // the same trace each time.

@@ -137,8 +137,8 @@ func taps(f *marker.File) ([]insertion, error) {
 			}
 		case *ast.SelectorExpr:
 			if isHandler(n) && !calls[n] && err == nil {
-				err = fmt.Errorf("%s uses slog.%s otherwise than in a call; see tools/leakcheck/taps.go", f.Path,
-					n.Sel.Name)
+				err = fmt.Errorf(
+					"%s uses slog.%s otherwise than in a call; see tools/leakcheck/taps.go", f.Path, n.Sel.Name)
 			}
 		}
 		return true

@@ -142,8 +142,8 @@ func TestBinaries(t *testing.T) {
 			}
 			if want := modulePath + "/cmd/" + strings.TrimSuffix(bin.Name, ".exe"); info.Path != want ||
 				info.Main.Path != modulePath || info.Main.Version != b.Tag {
-				t.Errorf("built from %s of %s %s, want %s of %s", info.Path, info.Main.Path, info.Main.Version, want,
-					b.Tag)
+				t.Errorf("built from %s of %s %s, want %s of %s", info.Path, info.Main.Path,
+					info.Main.Version, want, b.Tag)
 			}
 			code := []byte(read(t, bin.Path))
 			for _, place := range places {

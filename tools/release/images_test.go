@@ -46,8 +46,8 @@ func TestImages(t *testing.T) {
 		}
 		artefacts = append(artefacts, artefact{"name": "acrkit", "path": "not/there", "goos": "darwin",
 			"goarch": "amd64", "type": "Binary"},
-			artefact{"name": "acrkit.tar.gz", "path": "not/there", "goos": "linux", "goarch": "amd64",
-				"type": "Archive"})
+			artefact{"name": "acrkit.tar.gz", "path": "not/there", "goos": "linux",
+				"goarch": "amd64", "type": "Archive"})
 		list, err := json.Marshal(artefacts)
 		if err != nil {
 			t.Fatal(err)

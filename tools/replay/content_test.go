@@ -186,8 +186,8 @@ func TestTokenForm(t *testing.T) {
 	}()
 	form := func(path, body string, status int, content string) url.Values {
 		r := recording.Recording{KeepsBodies: true,
-			Exchanges: []recording.Exchange{{Method: "POST", URL: &url.URL{Path: path}, Body: body, Status: status,
-				Content: content}}}
+			Exchanges: []recording.Exchange{{Method: "POST", URL: &url.URL{Path: path}, Body: body,
+				Status: status, Content: content}}}
 		text, err := newSession(em, r, registryName(0)+localSuffix, nil).tokenForm(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
@@ -339,8 +339,8 @@ func TestInferUnrecordedChange(t *testing.T) {
 // Content counts under its own digest alone.
 func TestCollectContents(t *testing.T) {
 	get := func(ref, content string) recording.Exchange {
-		return recording.Exchange{Method: "GET", Status: 200, URL: &url.URL{Path: "/v2/a/blobs/" + ref},
-			Content: content}
+		return recording.Exchange{Method: "GET", Status: 200,
+			URL: &url.URL{Path: "/v2/a/blobs/" + ref}, Content: content}
 	}
 	one, two := recording.Digest("one"), recording.Digest("two")
 	got := collectContents([]recording.Recording{{Exchanges: []recording.Exchange{get(one, "one"), get(two, "other")}}})

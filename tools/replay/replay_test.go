@@ -186,8 +186,8 @@ func TestProxyRecording(t *testing.T) {
 	report := play(t, map[string]string{"made-up.json": proxyRecording(), "notes/readme.txt": "",
 		"notes/api.json": `{"paths":{}}`, "notes/list.yaml": "- a"}, nil)
 	if diff := cmp.Diff(&Report{Recordings: 1, Exchanges: 22, Matched: 22,
-		ExcludedParts: []Exclusion{{"made-up.json", "bodies: the value of imageSize (of content that is not known)",
-			3}},
+		ExcludedParts: []Exclusion{
+			{"made-up.json", "bodies: the value of imageSize (of content that is not known)", 3}},
 		NotRecordings: []Exclusion{{"notes/", "holds no exchanges", 3}}}, report, cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(Report{}, "Operations", "Sources")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -356,8 +356,8 @@ func (st *stage) fill(ctx context.Context, name string, r *repository) error {
 	}
 	uncounted := r.manifestCount - len(digests) - len(r.moreManifests)
 	if uncounted > maxFiller || r.tagCount-len(r.tags) > maxFiller {
-		return fmt.Errorf("%d manifests and %d tags are counted, more than are made up here", r.manifestCount,
-			r.tagCount)
+		return fmt.Errorf("%d manifests and %d tags are counted, more than are made up here",
+			r.manifestCount, r.tagCount)
 	}
 	if len(digests) == 0 {
 		uncounted = max(uncounted, 1) // a repository is there from its first manifest on
@@ -468,8 +468,8 @@ func (st *stage) push(ctx context.Context, repo, reference string, g *generated)
 			}
 		}
 	}
-	return st.t.asOwner(ctx, st.host, "PUT", "/v2/"+repo+"/manifests/"+reference, g.mediaType, g.body,
-		http.StatusCreated)
+	return st.t.asOwner(ctx, st.host, "PUT", "/v2/"+repo+"/manifests/"+reference, g.mediaType,
+		g.body, http.StatusCreated)
 }
 
 func (st *stage) lock(ctx context.Context, path string, l *locks) error {

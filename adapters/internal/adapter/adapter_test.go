@@ -78,8 +78,8 @@ func TestFromEnvironment(t *testing.T) {
 		{"another_cloud", "myregistry.westeurope.geo.azurecr.cn", env, false, false},
 		{"another", "other.azurecr.io", env, false, false},
 		{"empty", "myregistry.azurecr.io", nil, false, false},
-		{"half", "myregistry.azurecr.io", map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"},
-			false, true},
+		{"half", "myregistry.azurecr.io",
+			map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reg, ok := adapter.ParseHost(tc.host)

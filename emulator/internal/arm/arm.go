@@ -191,8 +191,8 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 	subs := h.Store.Subscriptions()
 	i := slices.IndexFunc(subs, func(s *principal.Subscription) bool { return strings.EqualFold(s.ID, parts[0]) })
 	if i < 0 {
-		fail(w, http.StatusNotFound, "SubscriptionNotFound", fmt.Sprintf("The subscription '%s' could not be found.",
-			clip(parts[0])))
+		fail(w, http.StatusNotFound, "SubscriptionNotFound",
+			fmt.Sprintf("The subscription '%s' could not be found.", clip(parts[0])))
 		return
 	}
 	sub, rest := subs[i], parts[1:]
@@ -219,8 +219,8 @@ func (h *Handler) inSubscription(w http.ResponseWriter, r *http.Request, parts [
 	case len(rest) >= 2 && strings.EqualFold(rest[0], "resourcegroups"):
 		j := slices.IndexFunc(sub.Groups, func(g principal.Group) bool { return strings.EqualFold(g.Name, rest[1]) })
 		if j < 0 {
-			fail(w, http.StatusNotFound, "ResourceGroupNotFound", fmt.Sprintf("Resource group '%s' could not be found.",
-				clip(rest[1])))
+			fail(w, http.StatusNotFound, "ResourceGroupNotFound",
+				fmt.Sprintf("Resource group '%s' could not be found.", clip(rest[1])))
 			return
 		}
 		g := sub.Groups[j]
@@ -312,8 +312,8 @@ func (h *Handler) registry(r *http.Request, x *principal.RegistrySettings) any {
 			"loginServer": h.loginServer(r, x), "creationDate": x.Created.UTC().Format("2006-01-02T15:04:05.0000000Z"),
 			"provisioningState": "Succeeded",
 			"adminUserEnabled":  x.Admin, "anonymousPullEnabled": x.Anonymous,
-			"networkRuleSet": map[string]any{"defaultAction": "Allow", "virtualNetworkRules": []any{},
-				"ipRules": []any{}},
+			"networkRuleSet": map[string]any{"defaultAction": "Allow",
+				"virtualNetworkRules": []any{}, "ipRules": []any{}},
 			"policies": map[string]any{
 				"quarantinePolicy": map[string]any{"status": "disabled"},
 				"trustPolicy":      map[string]any{"type": "Notary", "status": "disabled"},

@@ -57,8 +57,8 @@ func (s *Store) Checker() *Checker {
 // has to read.
 func (c *Checker) Size(ctx context.Context) (bytes int64, err error) {
 	err = c.DB.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT COALESCE(SUM(size),0) FROM (SELECT DISTINCT digest,size FROM repository_blobs)",
-			nil, &bytes)
+		return tx.QueryRow("SELECT COALESCE(SUM(size),0) FROM (SELECT DISTINCT digest,size FROM repository_blobs)", nil,
+			&bytes)
 	})
 	return bytes, err
 }

@@ -187,8 +187,8 @@ func (s *Store) collectLinks(ctx context.Context, c *Collected) error {
 				one := 0
 				err := tx.QueryRow(named, []any{l.digest, l.repo}, &one)
 				if err == nil {
-					_, err = tx.Exec("UPDATE repository_blobs SET idle_since=NULL WHERE repository=? AND digest=?",
-						l.repo, l.digest)
+					_, err = tx.Exec(
+						"UPDATE repository_blobs SET idle_since=NULL WHERE repository=? AND digest=?", l.repo, l.digest)
 				} else if errors.Is(err, sql.ErrNoRows) {
 					// Still idle: a mount or a HEAD may have come since it was listed.
 					var r sql.Result

@@ -50,8 +50,8 @@ func TestReadAfterWrite(t *testing.T) {
 				}
 				for i := range steps {
 					body := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"n":"%d"}}`, i)
-					digest, _, err := f.PutManifest(ctx, f.reg, repo, "t", "application/vnd.oci.image.index.v1+json",
-						[]byte(body))
+					digest, _, err := f.PutManifest(ctx, f.reg, repo, "t",
+						"application/vnd.oci.image.index.v1+json", []byte(body))
 					if err != nil {
 						t.Error(err)
 						return

@@ -229,8 +229,8 @@ func (p Page) window(table, key string) (where string, args []any) {
 		where = fmt.Sprintf(" AND (%[1]s.updated_at,%[1]s.%[2]s)%[3]s(?,?)", table, key, op)
 		args = []any{p.Updated.UnixNano(), p.Last}
 	}
-	where += fmt.Sprintf(" AND %[1]s.locks&8=0 ORDER BY %[1]s.updated_at %[3]s, %[1]s.%[2]s %[3]s LIMIT ?",
-		table, key, dir)
+	where += fmt.Sprintf(" AND %[1]s.locks&8=0 ORDER BY %[1]s.updated_at %[3]s, %[1]s.%[2]s %[3]s LIMIT ?", table, key,
+		dir)
 	return where, append(args, p.N+1)
 }
 

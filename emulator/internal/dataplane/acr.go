@@ -78,8 +78,8 @@ type referenceBody struct {
 }
 
 func repositoryOf(reg Endpoint, r content.Repository) repositoryBody {
-	return repositoryBody{reg.LoginServer, r.Name, timestamp(r.Created), timestamp(r.Updated), r.Manifests, r.Tags,
-		attributesOf(r.Locks)}
+	return repositoryBody{reg.LoginServer, r.Name, timestamp(r.Created), timestamp(r.Updated), r.Manifests,
+		r.Tags, attributesOf(r.Locks)}
 }
 
 func tagOf(t content.Tag) tagBody {

@@ -37,8 +37,8 @@ func BenchmarkGetBlob(b *testing.B) {
 						return dataplane.Verdict{Allow: true}, nil
 					}})
 				ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					h.Serve(w, r, route.Of(r), dataplane.Endpoint{ID: opened.Registry, LoginServer: "r",
-						Scheme: "http"})
+					h.Serve(w, r, route.Of(r),
+						dataplane.Endpoint{ID: opened.Registry, LoginServer: "r", Scheme: "http"})
 				}))
 				defer ts.Close()
 				get := func() {

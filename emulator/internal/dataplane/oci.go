@@ -337,8 +337,8 @@ func (h *Handler) getBlob(q *request) {
 	if err != nil && q.Context().Err() == nil {
 		// The length is promised, so the server cuts the connection: the client
 		// sees a broken body, never a short one that looks whole.
-		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of", part.length,
-			"error", err)
+		h.log.WarnContext(q.Context(), "blob not sent whole", "path", q.URL.Path, "sent", n, "of",
+			part.length, "error", err)
 	}
 }
 

@@ -377,8 +377,8 @@ func (l *Log) read(ctx context.Context, f Filter, last int64, limit int) (Page, 
 		p.Dropped = max(0, first-1-f.After)
 		return tx.Query(`SELECT doc FROM decisions WHERE id>? AND id<=? AND time>=?
 			AND (?='' OR registry=?) AND (?='' OR principal=?) AND (?='' OR outcome=?) ORDER BY id LIMIT ?`,
-			[]any{f.After, last, f.since(), f.Registry, f.Registry, f.Principal, f.Principal, f.Outcome, f.Outcome,
-				limit},
+			[]any{f.After, last, f.since(), f.Registry, f.Registry, f.Principal, f.Principal,
+				f.Outcome, f.Outcome, limit},
 			func(scan func(...any) error) error {
 				var doc string
 				if err := scan(&doc); err != nil {

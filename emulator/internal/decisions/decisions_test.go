@@ -202,8 +202,8 @@ func TestLongTextsAreClipped(t *testing.T) {
 	defer d.Close()
 	defer l.Close()
 	rules := make([]string, 100)
-	err := l.Record(t.Context(), decisions.Entry{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000),
-		Rules: rules})
+	err := l.Record(t.Context(),
+		decisions.Entry{Outcome: decisions.Denied, Required: strings.Repeat("x", 100_000), Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}

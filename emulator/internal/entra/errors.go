@@ -125,8 +125,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, app *principal.Ap
 		Trace       string `json:"trace_id"`
 		Correlation string `json:"correlation_id"`
 		URI         string `json:"error_uri,omitempty"`
-	}{f.word, fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", f.number, f.text, trace,
-		correlation, stamp),
+	}{f.word, fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", f.number, f.text,
+		trace, correlation, stamp),
 		[]int{f.number}, stamp, trace, correlation, fmt.Sprintf("%s/error?code=%d", base(r), f.number)})
 }
 

@@ -120,8 +120,8 @@ func (l *Limits) take(reg *principal.RegistrySettings, method string, route faul
 			}
 			if l.taken[x.b] >= x.limit {
 				left := ratePeriod - time.Duration(now.UnixNano())%ratePeriod
-				return int((left + time.Second - 1) / time.Second), fmt.Sprintf("rate limit: %s of %s, %d a minute",
-					class, x.of, x.limit)
+				return int((left + time.Second - 1) / time.Second),
+					fmt.Sprintf("rate limit: %s of %s, %d a minute", class, x.of, x.limit)
 			}
 			buckets = append(buckets, x.b)
 		}

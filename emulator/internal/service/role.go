@@ -38,8 +38,8 @@ func roles() []Role {
 		{Name: "Contributor", Actions: acrkit.Actions(), Catalog: true},
 		{Name: "Owner", Actions: acrkit.Actions(), Catalog: true},
 		{Name: "Container Registry Repository Reader", Actions: []acrkit.Action{cr, mr}, ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw}, ABAC: true,
-			Conditions: true},
+		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw},
+			ABAC: true, Conditions: true},
 		{Name: "Container Registry Repository Contributor", Actions: acrkit.Actions(), ABAC: true, Conditions: true},
 		{Name: "Container Registry Repository Catalog Lister", Catalog: true, ABAC: true},
 	}

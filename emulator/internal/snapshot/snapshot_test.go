@@ -145,8 +145,8 @@ func TestHolds(t *testing.T) {
 	}
 	left := 0
 	must(t, d.Read(t.Context(), func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'snapshot\\_%\\_tags' ESCAPE '\\'",
-			nil, &left)
+		return tx.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'snapshot\\_%\\_tags' ESCAPE '\\'", nil,
+			&left)
 	}))
 	if left != 0 {
 		t.Error("the copies' tables are left")

@@ -96,8 +96,8 @@ func TestReferences(t *testing.T) {
 		wantCode(t, "a deleted token", r.ChangeToken("builder", TokenChange{}), acrkit.CodeNotFound)
 		_, err := r.GeneratePasswords("Builder", time.Time{})
 		wantCode(t, "passwords of a deleted token", err, acrkit.CodeNotFound)
-		wantCode(t, "a role of no application", r.AssignRole(seed.RoleAssignment{ClientID: app, Role: "AcrPull"}),
-			acrkit.CodeUsage)
+		wantCode(t, "a role of no application",
+			r.AssignRole(seed.RoleAssignment{ClientID: app, Role: "AcrPull"}), acrkit.CodeUsage)
 		if err := r.tx.PutApplication(tenant, seed.Application{ClientID: app}); err != nil {
 			return err
 		}
@@ -316,8 +316,8 @@ func TestPasswords(t *testing.T) {
 		if err := r.SetPassword("builder", seed.Password{Name: "password2", Value: "chosen-password"}); err != nil {
 			return err
 		}
-		wantCode(t, "a password that is not there", r.ExpirePassword("builder", "password3", time.Time{}),
-			acrkit.CodeNotFound)
+		wantCode(t, "a password that is not there",
+			r.ExpirePassword("builder", "password3", time.Time{}), acrkit.CodeNotFound)
 		return r.ExpirePassword("builder", "password1", time.Time{})
 	})
 	if err != nil {

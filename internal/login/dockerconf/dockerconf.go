@@ -139,8 +139,8 @@ func (c Change) Apply() error {
 		return c.failed("cannot be read", err)
 	}
 	if exists != c.existed || !bytes.Equal(now, c.before) {
-		e, _ := errors.AsType[*acrkit.Error](c.failed("was changed by another program meanwhile; nothing was written",
-			nil))
+		e, _ := errors.AsType[*acrkit.Error](c.failed(
+			"was changed by another program meanwhile; nothing was written", nil))
 		e.Hint = sentence.Fix(sentence.TryAgain, nil)
 		return e
 	}

@@ -59,8 +59,8 @@ func (f *Finder) fromEnvironment(id *Identity, kind auth.Kind) (found bool, err 
 				l.Outcome, l.Detail = auth.OutcomeShadowed, "for "+env.Registry.Host()+" only"
 			}
 		}
-		id.Note = fmt.Sprintf("%s %s set for %s, the registry in ACR_NAME, and not used", env.Source, verb,
-			env.Registry.Host())
+		id.Note = fmt.Sprintf("%s %s set for %s, the registry in ACR_NAME, and not used", env.Source,
+			verb, env.Registry.Host())
 		return false, nil
 	}
 	id.Credential, id.Source = env.Credential, env.Source
@@ -91,8 +91,8 @@ func (f *Finder) gitHubOIDC(env auth.Environment, err error) (auth.Environment, 
 	tenant, client := f.env("AZURE_TENANT_ID"), f.env("AZURE_CLIENT_ID")
 	l := auth.Lookup{Source: "AZURE_TENANT_ID, AZURE_CLIENT_ID and ACTIONS_ID_TOKEN_REQUEST_*",
 		Kind: auth.KindServicePrincipal, Outcome: auth.OutcomeNotSet,
-		Place: auth.Place{Kind: auth.PlaceEnvironment}, Variables: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID",
-			url, token}}
+		Place:     auth.Place{Kind: auth.PlaceEnvironment},
+		Variables: []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", url, token}}
 	i := slices.IndexFunc(env.Lookups, isPrincipal)
 	if i < 0 || tenant == "" || client == "" {
 		return env, err

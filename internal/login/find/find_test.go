@@ -76,10 +76,10 @@ func TestFinder_InEnvironment(t *testing.T) {
 		{nil, auth.KindAnonymous, false, ""},
 		{map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"},
 			auth.KindScopedToken, true, ""},
-		{map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"}, auth.KindAnonymous,
-			false, ""},
-		{map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, auth.KindAnonymous, true,
-			acrkit.CodeUsage},
+		{map[string]string{"ACR_NAME": "other", "ACR_TOKEN_NAME": "ci", "ACR_TOKEN_PASSWORD": "pw"},
+			auth.KindAnonymous, false, ""},
+		{map[string]string{"ACR_NAME": "myregistry", "ACR_TOKEN_NAME": "ci"}, auth.KindAnonymous,
+			true, acrkit.CodeUsage},
 	} {
 		id, err := finder(tt.env).InEnvironment(reg)
 		if acrkit.CodeOf(err) != tt.code || id.Credential.Kind() != tt.kind || id.ByEnvironment != tt.by {

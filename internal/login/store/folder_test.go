@@ -231,14 +231,14 @@ func TestWhatIsRefused(t *testing.T) {
 	}{
 		"others read the file": {mode(0o644, false), "can be read or written by others (mode 0644)",
 			"chmod 600 FILE"},
-		"a group reads the file": {mode(0o640, false), "can be read or written by others (mode 0640)",
-			"chmod 600 FILE"},
+		"a group reads the file": {mode(0o640, false),
+			"can be read or written by others (mode 0640)", "chmod 600 FILE"},
 		"others write the file": {mode(0o602, false), "can be read or written by others (mode 0602)",
 			"chmod 600 FILE"},
-		"others look into the folder": {mode(0o755, true), "can be read or written by others (mode 0755)",
-			"chmod 700 DIR"},
-		"a group writes in the folder": {mode(0o720, true), "can be read or written by others (mode 0720)",
-			"chmod 700 DIR"},
+		"others look into the folder": {mode(0o755, true),
+			"can be read or written by others (mode 0755)", "chmod 700 DIR"},
+		"a group writes in the folder": {mode(0o720, true),
+			"can be read or written by others (mode 0720)", "chmod 700 DIR"},
 		"the file is a link": {elsewhere, "is a symbolic link", "ls -l FILE"},
 		"the folder is a link": {func(s *Store) error {
 			dir := filepath.Dir(s.Path())

@@ -53,6 +53,6 @@ func FuzzParse(f *testing.F) {
 
 // plain is a record that cmp may print.
 func plain(r record) []string {
-	return []string{r.Registry, r.Repository, r.Kind, r.User, r.Tenant, r.Authority, r.Saved.UTC().String(), r.Secret,
-		r.Why, r.Keychain}
+	return []string{r.Registry, r.Repository, r.Kind, r.User, r.Tenant, r.Authority, r.Saved.UTC().String(),
+		r.Secret, r.Why, r.Keychain}
 }

@@ -168,8 +168,8 @@ func layouts() []layout {
 			}
 			for _, indent := range []string{"", " ", "  ", "   ", "    ", "\t"} {
 				for _, eol := range []string{"\n", "\r\n"} {
-					all = append(all, layout{lines: true, indent: indent, eol: eol, comma: ",", colon: colon,
-						escape: escape})
+					all = append(all, layout{lines: true, indent: indent, eol: eol, comma: ",",
+						colon: colon, escape: escape})
 				}
 			}
 		}

@@ -68,8 +68,8 @@ func TestRecoverBytes(t *testing.T) {
 	const kept, original = `{"a":1}`, "{\n   \"a\": 1\n}"
 	digest := Digest(original)
 	exchange := func(method, path string, status int, answer string) Exchange {
-		x := Exchange{Method: method, URL: &url.URL{Path: path}, Status: status, Body: kept, Content: kept,
-			Answer: http.Header{}}
+		x := Exchange{Method: method, URL: &url.URL{Path: path}, Status: status, Body: kept,
+			Content: kept, Answer: http.Header{}}
 		if answer != "" {
 			x.Answer.Set("Docker-Content-Digest", answer)
 		}

@@ -530,8 +530,8 @@ func entraTokenCells(s *section, w *world, p *people) {
 	}
 	s.command(w, "environment, as a password", accepted, env(p.entra))
 	s.command(w, "environment, as a password", notAccepted, env(foreign))
-	s.no("environment, as a password", "as for a scope-mapped token, whose variables these are", notAvailable,
-		halfSet, wrongShape)
+	s.no("environment, as a password", "as for a scope-mapped token, whose variables these are",
+		notAvailable, halfSet, wrongShape)
 }
 
 // foreignToken makes a token that the emulator did not sign.

@@ -31,8 +31,8 @@ func TestTroubleshootingCodes(t *testing.T) {
 	}
 	var b strings.Builder
 	for _, c := range diagnose.Causes() {
-		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code, c.Name,
-			upper(c.Title))
+		fmt.Fprintf(&b, "\n### <a id=%q></a>%s %s\n\n%s.\n\n", strings.ToLower(string(c.Code)), c.Code,
+			c.Name, upper(c.Title))
 		for _, line := range [][2]string{{"Symptom", c.Symptom}, {"Difference from similar causes", c.Difference},
 			{"Proof", c.Proof}, {"Known", string(c.Basis)}} {
 			if line[1] != "" {

@@ -303,8 +303,8 @@ func TestEnvironment(t *testing.T) {
 	env := []string{"A=1", "DOCKER_CONFIG=/old", "REGISTRY_AUTH_FILE=/old", "ACR_TOKEN_NAME=ci", "ACR_TOKEN_PASSWORD=x",
 		"HELM_REGISTRY_CONFIG=/old",
 		`DOCKER_AUTH_CONFIG={"auths":{}}`, "DOCKER_CONFIG_X=2"}
-	own := []string{"DOCKER_CONFIG_X=2", "DOCKER_CONFIG=/run/x", "REGISTRY_AUTH_FILE=" + filepath.Join("/run/x",
-		"auth.json"),
+	own := []string{"DOCKER_CONFIG_X=2", "DOCKER_CONFIG=/run/x", "REGISTRY_AUTH_FILE=" +
+		filepath.Join("/run/x", "auth.json"),
 		"HELM_REGISTRY_CONFIG=" + filepath.Join("/run/x", "helm.json")}
 	for keep, before := range map[bool][]string{false: {"A=1"}, true: {"A=1", "ACR_TOKEN_NAME=ci",
 		"ACR_TOKEN_PASSWORD=x"}} {

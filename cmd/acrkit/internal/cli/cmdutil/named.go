@@ -74,8 +74,8 @@ func (f *Factory) nameRegistry(arg string) string {
 	name, rest, found := strings.Cut(arg, "/")
 	if reg, err := acrkit.ParseRegistry(name); found && f.running != "" && err == nil && reg.IsACR() &&
 		!strings.ContainsRune(name, '.') {
-		return sentence.Fix(sentence.NameHost, map[string]string{"command": f.running, "name": name,
-			"repository": rest})
+		return sentence.Fix(sentence.NameHost,
+			map[string]string{"command": f.running, "name": name, "repository": rest})
 	}
 	return sentence.Fix(sentence.NameRegistry, map[string]string{"host": "myregistry"})
 }

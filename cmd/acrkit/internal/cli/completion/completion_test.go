@@ -39,8 +39,8 @@ func TestBashAlone(t *testing.T) {
 	}{
 		{[]string{"acrkit", "ta"}, "acrkit ta", "__complete ta", "tag", "tag"},
 		{[]string{"acrkit", "tag", ""}, "acrkit tag ", "__complete tag ", "list", "list"},
-		{[]string{"acrkit", "run", "--auth", "=", "st"}, "acrkit run --auth=st", "__complete run --auth=st",
-			"store", "store"},
+		{[]string{"acrkit", "run", "--auth", "=", "st"}, "acrkit run --auth=st",
+			"__complete run --auth=st", "store", "store"},
 		{[]string{"acrkit", "run", "--auth", "="}, "acrkit run --auth=", "__complete run --auth=", "store", "store"},
 		{[]string{"acrkit", "tag", "list", "localhost", ":", "5443/sam"}, "acrkit tag list  localhost:5443/sam",
 			"__complete tag list localhost:5443/sam", "localhost:5443/samples", "5443/samples"},

@@ -186,8 +186,8 @@ func (s *stage) readManifest(ctx context.Context) ([]string, error) {
 	if !bytes.Equal(data, want.Data) {
 		return nil, errors.New("the manifest is not the one that was pushed")
 	}
-	return []string{fmt.Sprintf("%s  %d bytes, as they were pushed", short(want.Descriptor.Digest.String()),
-		len(data))}, nil
+	return []string{fmt.Sprintf("%s  %d bytes, as they were pushed",
+		short(want.Descriptor.Digest.String()), len(data))}, nil
 }
 
 func (s *stage) refusedCatalog(ctx context.Context) ([]string, error) {

@@ -201,8 +201,8 @@ func newStepJSON(s diagnose.Step) stepJSON {
 }
 
 // signs are printed beside the outcomes on a terminal.
-var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!", diagnose.Failed: "✗",
-	diagnose.Skipped: "-"}
+var signs = map[diagnose.Outcome]string{diagnose.OK: "✓", diagnose.Warning: "!",
+	diagnose.Failed: "✗", diagnose.Skipped: "-"}
 
 // The columns of a step on a terminal. Steps are printed as they end, so that the widths
 // are known before the words.

@@ -33,6 +33,6 @@ func TestNewCmdDoctor(t *testing.T) {
 		"myregistry --want x:-:push": "neither a tag nor a digest"} {
 		clitest.WrongUsage(t, NewCmdDoctor(clitest.Factory(nil), nil), line, why)
 	}
-	clitest.JSONFields(t, NewCmdDoctor(clitest.Factory(nil), nil), "registry", "healthy", "complete",
-		"steps", "diagnosis")
+	clitest.JSONFields(t, NewCmdDoctor(clitest.Factory(nil), nil), "registry", "healthy",
+		"complete", "steps", "diagnosis")
 }

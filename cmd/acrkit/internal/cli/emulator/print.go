@@ -92,8 +92,8 @@ func uses(c connection) []use {
 			[]string{plain, "acrkit whoami --repository samples/app"}}}
 	} else if len(c.Tokens) > 0 {
 		out = []use{{"Use it from a shell (the password in $ACR_TOKEN_PASSWORD):",
-			[]string{plain, "export ACR_TOKEN_NAME=" + shell.Quote(c.Tokens[0]) + " ACR_TOKEN_PASSWORD",
-				"acrkit whoami"}}}
+			[]string{plain, "export ACR_TOKEN_NAME=" + shell.Quote(c.Tokens[0]) +
+				" ACR_TOKEN_PASSWORD", "acrkit whoami"}}}
 	}
 	if c.Client != "" {
 		out = append(out, use{"As the service principal, from the Azure SDKs too (its secret in $AZURE_CLIENT_SECRET):",

@@ -34,8 +34,8 @@ func newCmdSettings(f *cmdutil.Factory) *cobra.Command {
 	cmdutil.EnumFlag(cmd, &anonymous, "anonymous-pull", "", "pulls without a credential", "on", "off")
 	cmdutil.EnumFlag(cmd, &mode, "role-assignment-mode", "", "how roles are read", "LegacyRegistryPermissions",
 		"AbacRepositoryPermissions")
-	cmdutil.EnumFlag(cmd, &arm, "arm-tokens", "", "whether Entra tokens for Azure Resource Manager are taken", "on",
-		"off")
+	cmdutil.EnumFlag(cmd, &arm, "arm-tokens", "",
+		"whether Entra tokens for Azure Resource Manager are taken", "on", "off")
 	cmdutil.EnumFlag(cmd, &rates, "rate-limits", "", "the documented rate limits, until a restart", "on", "off")
 	cmd.Flags().DurationVar(&access, "access-lifetime", 0, "life of ACR access tokens")
 	cmd.Flags().DurationVar(&refresh, "refresh-lifetime", 0, "life of ACR refresh tokens")

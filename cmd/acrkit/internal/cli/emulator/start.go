@@ -147,8 +147,8 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	flags.StringVar(&opts.DataDir, "data", "", "`folder` that keeps the state (default: the user's data folder)")
 	flags.BoolVar(&opts.Memory, "memory", false, "keep the state in memory only")
 	flags.StringVar(&opts.SeedFile, "seed", "", "seed `file`: what the registry holds at first")
-	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "", "what to do with a seed on a folder that holds state",
-		"merge", "reset")
+	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "",
+		"what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
 	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
 	flags.StringVar(&opts.CACert, "ca-cert", "", "`file` with the certificate of your own certificate authority")
@@ -256,8 +256,8 @@ func (opts *StartOptions) seed() (*seed.Seed, error) {
 // connection describes the running emulator, and writes the description, and the CA
 // certificate of an emulator in memory, where other programs find them.
 func (opts *StartOptions) connection(e *emulator.Emulator, s *seed.Seed, addr net.Addr) (connection, func(), error) {
-	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(), DataDir: opts.DataDir,
-		Seed: opts.seedOf(s)}
+	conn := connection{LoginServer: loginServer(addr), Registries: e.Registries(),
+		DataDir: opts.DataDir, Seed: opts.seedOf(s)}
 	nothing := func() {}
 	if err := conn.describe(e, s); err != nil {
 		return conn, nothing, err
@@ -312,9 +312,9 @@ func (opts *StartOptions) explain(err error) error {
 		return &out
 	}
 	if cmdutil.IsDiskFull(err) {
-		return &acrkit.Error{Op: "keep the emulator's state", Reason: fmt.Sprintf("the disk that holds %s is full",
-			opts.DataDir),
-			Errs: []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
+		return &acrkit.Error{Op: "keep the emulator's state",
+			Reason: fmt.Sprintf("the disk that holds %s is full", opts.DataDir),
+			Errs:   []error{err}, Hint: sentence.Fix(sentence.ShowRoomOf, map[string]string{"dir": opts.DataDir})}
 	}
 	e, ok := errors.AsType[*acrkit.Error](err)
 	// The system refuses the folder, or something in it.

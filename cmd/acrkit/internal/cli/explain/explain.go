@@ -256,8 +256,8 @@ func (opts *Options) readText() (string, error) {
 	if opts.ErrorFile != stdin {
 		f, err := os.Open(opts.ErrorFile)
 		if err != nil {
-			return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read %q", opts.ErrorFile),
-				Errs: []error{err}}
+			return "", &acrkit.Error{Code: acrkit.CodeUsage,
+				Op: fmt.Sprintf("read %q", opts.ErrorFile), Errs: []error{err}}
 		}
 		defer f.Close()
 		in = f

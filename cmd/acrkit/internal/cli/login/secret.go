@@ -73,8 +73,8 @@ func readAll(r io.Reader, op string) (string, error) {
 	case secret == "":
 		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "there is nothing in it"}
 	case len(secret) > store.MaxSecret:
-		return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op, Reason: fmt.Sprintf("it is longer than %d bytes",
-			store.MaxSecret)}
+		return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: op,
+			Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
 	}
 	return secret, nil
 }

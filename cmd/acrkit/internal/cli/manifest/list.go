@@ -83,7 +83,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	row := func(m registry.Manifest) []string {
 		return []string{digest(m.Digest), m.MediaType, platform(m.OS, m.Architecture), strings.Join(m.Tags, ",")}
 	}
-	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list, []string{"DIGEST", "MEDIA TYPE", "PLATFORM", "TAGS"},
-		row, object)
+	_, err = cmdutil.PrintList(ctx, opts.IO, opts.Exporter, list,
+		[]string{"DIGEST", "MEDIA TYPE", "PLATFORM", "TAGS"}, row, object)
 	return cmdutil.Explain(ctx, c, err)
 }

@@ -100,8 +100,8 @@ and the exit code is the command's: 127 if it is not found, 126 if it cannot be 
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {
-	opts := &Options{IO: f.IO, Connect: f.Connect, Limit: f.Limit, LookupEnv: f.LookupEnv, Environ: os.Environ,
-		Now: f.Now}
+	opts := &Options{IO: f.IO, Connect: f.Connect, Limit: f.Limit, LookupEnv: f.LookupEnv,
+		Environ: os.Environ, Now: f.Now}
 	cmd := &cobra.Command{
 		Use:   "proxy [<registry>] [-- <command> [<argument>...]]",
 		Short: "Serve the registry on this machine with your credential, for any client",

@@ -110,8 +110,8 @@ func TestSameCause(t *testing.T) {
 			if last.Outcome == emulator.OutcomeDenied {
 				rules, causes := s.DeniedRules(), s.DeniedCauses()
 				if rules[len(rules)-1] != sc.rule || causes[len(causes)-1] != sc.cause {
-					t.Errorf("acrtest says %s %s, want %s %s", rules[len(rules)-1], causes[len(causes)-1], sc.rule,
-						sc.cause)
+					t.Errorf("acrtest says %s %s, want %s %s", rules[len(rules)-1],
+						causes[len(causes)-1], sc.rule, sc.cause)
 				}
 			}
 			// acrkit emulator log.
@@ -160,8 +160,8 @@ func (s *stage) explain(sc scenario, attempt diagnose.Attempt) {
 			why)
 	case d.Code == sc.cause:
 	case !excused:
-		s.t.Errorf("Explain says %s %s, candidates %v, and the log %s: %q", d.Confidence, d.Code, d.Candidates,
-			sc.cause, d.Evidence)
+		s.t.Errorf("Explain says %s %s, candidates %v, and the log %s: %q", d.Confidence, d.Code,
+			d.Candidates, sc.cause, d.Evidence)
 	case d.Confidence == diagnose.Proved && why != emulators && why != ofARM:
 		s.t.Errorf("Explain proves %s, and the log has %s: %q", d.Code, sc.cause, d.Evidence)
 	}
@@ -311,8 +311,8 @@ func (s *stage) refresh(p acrtest.ServicePrincipal) string {
 
 func (s *stage) byRefresh(token string) diagnose.Attempt {
 	s.t.Helper()
-	return s.post("/oauth2/token", "grant_type", "refresh_token", "service", s.Host(), "refresh_token", token,
-		"scope", tagsNeed)
+	return s.post("/oauth2/token", "grant_type", "refresh_token", "service", s.Host(), "refresh_token",
+		token, "scope", tagsNeed)
 }
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }

@@ -64,8 +64,8 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolP("help", "h", false, "show help for the command")
 	flags.StringVar(&f.Global.Registry, cmdutil.FlagRegistry, "",
 		"the `registry` where a reference names none (over ACR_NAME)")
-	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, cmdutil.FlagAuth, "", "use this kind of credential only",
-		cmdutil.AuthKinds...)
+	cmdutil.PersistentEnumFlag(cmd, &f.Global.Auth, cmdutil.FlagAuth, "",
+		"use this kind of credential only", cmdutil.AuthKinds...)
 	flags.BoolVar(&f.Global.NoCache, cmdutil.FlagNoCache, f.Global.NoCache,
 		"use no token of another run, and keep none")
 	flags.BoolVar(&f.Global.PlainHTTP, cmdutil.FlagPlainHTTP, false, "speak HTTP without TLS; to this machine only")

@@ -18,8 +18,8 @@ func (out *outputJSON) print(ctx context.Context, opts *Options, note string) er
 		return opts.Exporter.Write(ctx, s, out)
 	}
 	p := &printer{s: s, tty: s.IsStdoutTTY()}
-	p.pairs([][2]string{{"registry", out.Registry}, {"credential", out.Credential}, {"from", out.Source},
-		{"note", note}})
+	p.pairs([][2]string{{"registry", out.Registry}, {"credential", out.Credential},
+		{"from", out.Source}, {"note", note}})
 	var rows [][]string
 	for _, c := range out.Credentials {
 		name, applies := c.Repositories, ""

@@ -34,8 +34,8 @@ func printFaults(ctx context.Context, c *target.Target, exporter *cmdutil.Export
 	if one && exporter != nil {
 		return exporter.Write(ctx, c.Factory.IO, all[0])
 	}
-	return cmdutil.PrintAll(ctx, c.Factory.IO, exporter, all, []string{"ID", "FAULT", "ROUTES", "RATE", "SEED", "HITS"},
-		row)
+	return cmdutil.PrintAll(ctx, c.Factory.IO, exporter, all,
+		[]string{"ID", "FAULT", "ROUTES", "RATE", "SEED", "HITS"}, row)
 }
 
 func newCmdList(c *target.Target) *cobra.Command {

@@ -85,8 +85,8 @@ func NewCmdLog(f *cmdutil.Factory) *cobra.Command {
 }
 
 func (opts *options) run(ctx context.Context, cl *control.Client, registry string) error {
-	q := control.DecisionQuery{Registry: registry, Repository: opts.Repository, Principal: opts.Identity,
-		Outcome: opts.Outcome}
+	q := control.DecisionQuery{Registry: registry, Repository: opts.Repository,
+		Principal: opts.Identity, Outcome: opts.Outcome}
 	if opts.Since != "" {
 		since := opts.Since
 		if d, err := time.ParseDuration(since); err == nil {
@@ -118,8 +118,8 @@ func (opts *options) run(ctx context.Context, cl *control.Client, registry strin
 	}
 	row, header := decisionJSON.row, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "REASON"}
 	if opts.Explain {
-		row, header = decisionJSON.explainedRow, []string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED",
-			"RULE", "CAUSE"}
+		row, header = decisionJSON.explainedRow,
+			[]string{"TIME", "OUTCOME", "WHO", "REQUEST", "REQUIRED", "RULE", "CAUSE"}
 	}
 	if opts.IO.IsStdoutTTY() {
 		row = withShortTime(row, time.Now())

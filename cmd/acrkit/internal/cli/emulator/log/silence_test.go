@@ -45,8 +45,8 @@ func controlled(t *testing.T, serve func(conn net.Conn, req *http.Request)) *con
 }
 
 func answer(conn net.Conn, body string) {
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		len(body), body)
+	_, _ = fmt.Fprintf(conn,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 // A log whose pages do not go on is an error, with --follow and without.

@@ -135,15 +135,15 @@ func (c *Target) Open() (*control.Client, error) {
 		// Without the certificate, the key may go to this machine only.
 		host, _, err := net.SplitHostPort(addr)
 		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, cmdutil.Usage("--addr %q is not HOST:PORT on this machine; for another one give --ca-file",
-				addr)
+			return nil, cmdutil.Usage(
+				"--addr %q is not HOST:PORT on this machine; for another one give --ca-file", addr)
 		}
 		scheme = "http"
 	} else {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
-			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate", Errs: []error{err},
-				Hint: start}
+			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate",
+				Errs: []error{err}, Hint: start}
 		}
 		if transport = NewTransport(pem); transport.TLSClientConfig == nil {
 			return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the CA certificate",
