@@ -29,10 +29,9 @@ registries:
 		fmt.Println(r.Name, r.Repositories[0].Name, r.Tokens[0].Passwords[0].Value)
 	}
 
-	_, err = seed.Read(strings.NewReader("registries:\n  - name: my-registry\n"))
+	_, err = seed.Read(strings.NewReader("registries:\n  - name: my-reg\n"))
 	fmt.Println(err)
 	// Output:
 	// myregistry samples/app [secret]
-	// cannot read the seed: line 2: registries[0].name: "my-registry" is not a registry's name (5 to 50 letters and
-	// digits)
+	// cannot read the seed: line 2: registries[0].name: "my-reg" is not a registry's name (5 to 50 letters and digits)
 }

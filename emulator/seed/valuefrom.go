@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -52,6 +53,19 @@ var public = sync.OnceValue(func() map[Secret]bool {
 	s.eachSecret(func(_ string, value *Secret, _ ValueFrom) { out[*value] = true })
 	return out
 })
+
+// Variables returns the names of the environment variables that hold secrets of the seed,
+// sorted; nil if there are none.
+func (s *Seed) Variables() []string {
+	var names []string
+	s.eachSecret(func(_ string, _ *Secret, from ValueFrom) {
+		if from.Env != "" {
+			names = append(names, from.Env)
+		}
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // eachSecret calls do for each secret, with its path in the seed.
 func (s *Seed) eachSecret(do func(path string, value *Secret, from ValueFrom)) {

@@ -337,6 +337,8 @@ func clientRules() []rule {
 				{"command-environment-environment", never(), "./cmd/acrkit/internal/cli/proxy", "TestEnvironment"},
 				{"command-environment-secrets", replace(`"ACR_TOKEN_PASSWORD2", `, ""), "", "TestVariables_all"},
 				{"command-environment-variable-sets", remove(), "", "TestVariables_all"},
+				{"command-environment-seed", remove(), "", "TestVariables_all"},
+				{"command-environment-emulator", drop("secretVariables"), cli, "TestScripts"},
 				{"command-environment-without-secrets", replace("append(remove, set.secrets...), set.rest",
 					"remove, set.secrets"),
 					"", "TestWithoutSecrets"},

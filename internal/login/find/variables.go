@@ -33,6 +33,11 @@ var variableSets = []variableSet{
 			"ACTIONS_ID_TOKEN_REQUEST_URL",
 		},
 	},
+	//rule:command-environment-seed
+	{
+		secrets: []string{"ACRKIT_SEED", "ACRKIT_CA_KEY_FILE"}, // a seed may have its secrets in it
+		rest:    []string{"ACRKIT_CA_CERT_FILE"},
+	},
 	{
 		secrets: []string{"IDENTITY_HEADER", "MSI_SECRET"},
 		rest:    []string{"IDENTITY_ENDPOINT", "IDENTITY_SERVER_THUMBPRINT", "MSI_ENDPOINT"},

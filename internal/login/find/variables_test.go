@@ -70,7 +70,8 @@ func TestWithAppService(t *testing.T) {
 // harmless are names in the source that look like variables and hold no secret: other
 // variables, and codes of a registry.
 var harmless = []string{
-	"ACRKIT_AUTH", "ACRKIT_CONFIG_DIR", "ACRKIT_HELPER_ANSWER", "ACRKIT_KEYRING", "ACRKIT_KUBELET_TENANTS",
+	"ACRKIT_ACCESS_LOG", "ACRKIT_ADDR", "ACRKIT_AUTH", "ACRKIT_CONFIG_DIR", "ACRKIT_HELPER_ANSWER",
+	"ACRKIT_HOSTNAMES", "ACRKIT_KEYRING", "ACRKIT_KUBELET_TENANTS",
 	"ACRKIT_NO_CACHE", "ACRKIT_REGISTRIES", "ACR_NAME",
 	"ACRKIT_PROXY_CA", "ACRKIT_PROXY_HOST", "ACRKIT_PROXY_URL",
 	"ACRKIT_PROXY_KEY", // which the proxy's command is given, and nothing is read from

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/child"
@@ -53,7 +54,7 @@ func (c *command) run(ctx context.Context, opts *StartOptions, conn connection) 
 }
 
 // environment is that of the command: what "emulator env" prints, in place of a credential
-// of acrkit.
+// of acrkit and of the secrets of the seed.
 func (opts *StartOptions) environment(ctx context.Context, conn connection) ([]string, error) {
 	env := &EnvOptions{IO: opts.IO, DataDir: opts.DataDir}
 	token, _, err := env.token(ctx, conn)
@@ -65,7 +66,8 @@ func (opts *StartOptions) environment(ctx context.Context, conn connection) ([]s
 	out := make([]string, 0, len(all)+len(set))
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")
-		if !isSet(set, name) {
+		//rule:command-environment-emulator
+		if !isSet(set, name) && !slices.Contains(opts.secretVariables, name) {
 			out = append(out, v)
 		}
 	}

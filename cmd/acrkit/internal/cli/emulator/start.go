@@ -51,6 +51,8 @@ type StartOptions struct {
 
 	Environ func() []string // of the command, before the variables are set
 	Given   string          // the flags that were given besides --addr, for hints
+
+	secretVariables []string // those that hold secrets of the seed
 }
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
@@ -231,6 +233,9 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 // passwords are public.
 func (opts *StartOptions) seed() (*seed.Seed, error) {
 	if s, err := opts.readGivenSeed(); s != nil || err != nil {
+		if s != nil {
+			opts.secretVariables = s.Variables()
+		}
 		return s, err
 	}
 	if !opts.Memory {
