@@ -53,8 +53,8 @@ func newPart(at, size int64, during func(read int64)) *generated {
 	}
 	counter := make([]byte, aes.BlockSize)
 	binary.BigEndian.PutUint64(counter[8:], uint64(at)/aes.BlockSize)
-	return &generated{stream: cipher.NewCTR(block, counter), size: size,
-		during: during} //nolint:gosec // nothing is encrypted
+	return &generated{stream: cipher.NewCTR(block, counter), size: size, //nolint:gosec // nothing is encrypted
+		during: during}
 }
 
 func (g *generated) Read(p []byte) (int, error) {

@@ -246,8 +246,8 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 	//nolint:gosec // names of variables, no secrets
 	const tenant, client, secret, file = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
 		"AZURE_FEDERATED_TOKEN_FILE"
-	const certificate, password = "AZURE_CLIENT_CERTIFICATE_PATH",
-		"AZURE_CLIENT_CERTIFICATE_PASSWORD" //nolint:gosec // as above
+	const certificate, password = "AZURE_CLIENT_CERTIFICATE_PATH", //nolint:gosec // as above
+		"AZURE_CLIENT_CERTIFICATE_PASSWORD"
 	proof, kind := secret, KindServicePrincipal
 	// As in Microsoft's libraries: a secret, then a certificate, then a file.
 	switch {

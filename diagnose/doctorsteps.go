@@ -230,8 +230,8 @@ func (d *doctor) challenged(ctx context.Context, yield func(Step) bool) bool {
 	if !d.spend() {
 		return yield(d.step("challenge", Skipped, "requests are forbidden", nil))
 	}
-	resp, body, err := d.ask(ctx, "ask for the challenge, without a credential",
-		"/v2/") //nolint:bodyclose // ask closes it
+	const op = "ask for the challenge, without a credential"
+	resp, body, err := d.ask(ctx, op, "/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		yield(d.explained(ctx, "challenge", err, acrkit.Scope{}, ""))
 		return false

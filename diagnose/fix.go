@@ -114,8 +114,8 @@ func (x *examiner) local(ctx context.Context) localServer {
 }
 
 func (x *examiner) askLocal(ctx context.Context) localServer {
-	resp, _, err := x.ask(ctx, "ask whether it is acrkit's emulator",
-		control.Prefix) //nolint:bodyclose // ask closes it
+	const op = "ask whether it is acrkit's emulator"
+	resp, _, err := x.ask(ctx, op, control.Prefix) //nolint:bodyclose // ask closes it
 	if err != nil {
 		return unknownHere
 	}

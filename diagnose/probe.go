@@ -157,8 +157,8 @@ func (x *examiner) dateOf(ctx context.Context) time.Time {
 	if !x.mayAsk() || x.reg.IsZero() {
 		return time.Time{}
 	}
-	resp, _, err := x.ask(ctx, "ask for the registry's Date, without a credential",
-		"/v2/") //nolint:bodyclose // ask closes it
+	const op = "ask for the registry's Date, without a credential"
+	resp, _, err := x.ask(ctx, op, "/v2/") //nolint:bodyclose // ask closes it
 	if err != nil {
 		return time.Time{}
 	}

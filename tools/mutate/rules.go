@@ -338,7 +338,7 @@ func clientRules() []rule {
 				{"command-environment-secrets", replace(`"ACR_TOKEN_PASSWORD2", `, ""), "", "TestVariables_all"},
 				{"command-environment-variable-sets", remove(), "", "TestVariables_all"},
 				{"command-environment-seed", remove(), "", "TestVariables_all"},
-				{"command-environment-emulator", drop("secretVariables"), cli, "TestScripts"},
+				{"command-environment-emulator", drop("SeedVariables"), cli, "TestScripts"},
 				{"command-environment-without-secrets", replace("append(remove, set.secrets...), set.rest",
 					"remove, set.secrets"),
 					"", "TestWithoutSecrets"},

@@ -120,8 +120,8 @@ func WriteImages(dist, out string) error {
 		}
 		// The folder is a new one, so that nothing of another build stays in it.
 		dir := filepath.Join(out, i.name)
-		if err := errors.Join(os.RemoveAll(dir),
-			os.MkdirAll(out, 0o755)); err != nil { //nolint:gosec // holds no secret
+		err = errors.Join(os.RemoveAll(dir), os.MkdirAll(out, 0o755)) //nolint:gosec // the caller's folder, no secret
+		if err != nil {
 			return err
 		}
 		path, err := layout.Write(dir, empty.Index)

@@ -70,8 +70,8 @@ func SetVersion(root, version string) error {
 			end = g[3]
 		}
 		out = append(out, text[end:]...)
-		return os.WriteFile(filepath.Join(root, file), out,
-			0o644) //nolint:gosec // a file of the checkout, for everybody
+		//nolint:gosec // a file of the checkout, for everybody
+		return os.WriteFile(filepath.Join(root, file), out, 0o644)
 	})
 }
 

@@ -63,8 +63,8 @@ func run(ctx context.Context, rounds int) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	acrkit := filepath.Join(work, "acrkit")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", acrkit,
-		"./cmd/acrkit") //nolint:gosec // into a folder of its own
+	//nolint:gosec // into a folder of its own
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", acrkit, "./cmd/acrkit")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build acrkit: %w: %s", err, out)

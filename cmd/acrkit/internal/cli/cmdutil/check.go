@@ -30,8 +30,8 @@ func (f *Factory) Check(ctx context.Context, reg acrkit.Registry,
 	check.Source, check.Lookups = id.Source, id.Lookups
 	if err == nil {
 		var c *Connection
-		if c, err = f.ConnectAs(
-			id); err == nil { //nolint:contextcheck // an error of making clients is explained without a request
+		c, err = f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without a request
+		if err == nil {
 			check.Transport = c.Transport
 			check.Lookups = append(check.Lookups, id.Behind(ctx)...)
 			return check, options, func() { _ = c.Close(); base.CloseIdleConnections() }, nil

@@ -67,7 +67,7 @@ func (opts *StartOptions) environment(ctx context.Context, conn connection) ([]s
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")
 		//rule:command-environment-emulator
-		if !isSet(set, name) && !slices.Contains(opts.secretVariables, name) {
+		if !isSet(set, name) && !slices.Contains(opts.SeedVariables, name) {
 			out = append(out, v)
 		}
 	}

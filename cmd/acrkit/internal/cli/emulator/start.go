@@ -52,7 +52,7 @@ type StartOptions struct {
 	Environ func() []string // of the command, before the variables are set
 	Given   string          // the flags that were given besides --addr, for hints
 
-	secretVariables []string // those that hold secrets of the seed
+	SeedVariables []string // those that hold secrets of the seed
 }
 
 // NewCmdStart returns "emulator start". A runF other than nil runs instead of it.
@@ -234,7 +234,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 func (opts *StartOptions) seed() (*seed.Seed, error) {
 	if s, err := opts.readGivenSeed(); s != nil || err != nil {
 		if s != nil {
-			opts.secretVariables = s.Variables()
+			opts.SeedVariables = s.Variables()
 		}
 		return s, err
 	}

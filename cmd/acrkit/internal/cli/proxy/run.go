@@ -130,8 +130,8 @@ func run(ctx context.Context, opts *Options) (err error) {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program,
-		opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
+	//nolint:gosec,noctx // the user's own command; signals end it, not a context
+	cmd := exec.Command(program, opts.Command[1:]...)
 	cmd.Args[0] = opts.Command[0]
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -136,8 +136,8 @@ func run(ctx context.Context, opts *Options) error {
 		return err
 	}
 
-	cmd := exec.Command(path,
-		opts.Command[1:]...) //nolint:gosec,noctx // the user's own command; signals end it, not a context
+	//nolint:gosec,noctx // the user's own command; signals end it, not a context
+	cmd := exec.Command(path, opts.Command[1:]...)
 	cmd.Args[0] = opts.Command[0]
 	cmd.Env = dir.Environment(opts.Environ(), opts.KeepEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
