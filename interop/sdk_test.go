@@ -326,11 +326,11 @@ func TestSDK(t *testing.T) {
 				p.checkPromoted(t, server, direct(approver, "v2"), "v2")
 				note("azureauth: tags, manifest, blob up and down, lock", "ok", "")
 				out := direct(reader, "v2")
-				if out.code == 0 || !strings.Contains(out.stderr, "authentication required") {
+				words := lastWords(out, regexp.MustCompile(`has content/read but not content/write on "`))
+				if out.code == 0 || words == "" {
 					t.Fatalf("ended with %d:\n%s", out.code, out)
 				}
-				note("refused: azureauth: blob without content/write", "401 insufficient_scope",
-					lastWords(out, regexp.MustCompile(`authentication required`)))
+				note("refused: azureauth: blob without content/write", "401 insufficient_scope", words)
 			})
 		})
 	}
