@@ -76,7 +76,7 @@ func TestNext(t *testing.T) {
 			challenge: wire.Bearer{Scope: both}}, decision{}},
 		{"another scope that the guard forbids, for the second time", after(sent, retryOtherScope),
 			answer{status: 401, challenged: true, barred: true, challenge: wire.Bearer{Scope: both}}, decision{}},
-		{"invalid_token is about the token, whatever the scope", sent, bearer(both, errInvalidToken), renewed},
+		{"invalid_token is about the token, also if the scope is named", sent, bearer(both, errInvalidToken), renewed},
 
 		{"rights may have changed in more than 10 s", aged(10*time.Second + 1),
 			bearer(pull, wire.ErrInsufficientScope), same},

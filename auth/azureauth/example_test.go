@@ -183,7 +183,7 @@ func ExampleCredential() {
 	// Output: granted: repository:samples/app:pull
 }
 
-// The account of the Azure CLI where somebody is signed in, else a managed identity.
+// The account that is signed in to the Azure CLI; if there is none, a managed identity.
 // Nothing is asked before the first token is needed.
 func ExampleAzureCLI() {
 	cred := auth.Chain(azureauth.AzureCLI(nil), azureauth.ManagedIdentity(nil))

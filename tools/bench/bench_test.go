@@ -201,7 +201,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever a server answers, reading ends, and a kept body is as long
+// FuzzRead: reading ends for every answer of a server, and a kept body is as long
 // as was counted.
 func FuzzRead(f *testing.F) {
 	f.Add("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")

@@ -52,7 +52,7 @@ type want uint8
 
 const (
 	wantNothing want = 0
-	isHead      want = 1 << iota // the answer has no body whatever its headers say
+	isHead      want = 1 << iota // the answer has no body, even if its headers say so
 	wantHeaders
 	wantBody
 )

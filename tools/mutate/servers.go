@@ -1,10 +1,8 @@
 package main
 
-// serverRules are those of what listens: the emulator and the proxy.
+// serverRules are those of the emulator, and of what it shares with the proxy.
 func serverRules() []rule {
-	const (
-		emulator = "./emulator"
-	)
+	const emulator = "./emulator"
 	return []rule{
 		{
 			"value-from",
@@ -223,6 +221,105 @@ func serverRules() []rule {
 				{"control-times-key-limit", replace("10", "17"), "", "TestReadLimits"},
 				{"control-times-answer-limit", replace("20", "22"), "", "TestAnswerLimit"},
 				{"control-times-wait-ready", replace("stall.Wrap(t)", "t"), "", "TestReadyTime"},
+			},
+		},
+		{
+			"upload-addresses",
+			"A chunk is stored once: an address of an upload is valid until more is stored, and a " +
+				"wrong Content-Range is refused.",
+			[]change{
+				{"upload-addresses-upload", replace("!= s.Offset", "< 0"), "", "TestOldAddress"},
+				{"upload-addresses-ends-at", never(), "", "TestUploads"},
+				{"upload-addresses-finish-upload", remove(), "", "TestUploads"},
+				{"upload-addresses-chunk", never(), "", "TestUploads"},
+				{"upload-addresses-chunk-2", never(), "", "TestUploads"},
+				{"upload-addresses-parse-content-range", replace("header", `strings.TrimPrefix(header, "bytes ")`),
+					"", "TestParseContentRange"},
+			},
+		},
+		{
+			"accept",
+			"An OCI manifest is sent to a client that names its type, and to no other.",
+			[]change{
+				{"accept-get-manifest", never(), "", "TestAccept"},
+				{"accept-unaccepted", replace("content.OCIArtifact", `"x"`), "", "TestAccept"},
+				{"accept-unaccepted-2", replace("EqualFold(strings.TrimSpace(name), mediaType)",
+					"HasPrefix(strings.ToLower(strings.TrimSpace(name)), mediaType)"),
+					"", "TestAccept"},
+				{"accept-unaccepted-3", replace(`part := range strings.SplitSeq(line, ",")`,
+					"_, part := range []string{line}"),
+					"", "TestAccept"},
+				{"accept-manifest-types", remove(), "", "TestClient_ManifestContent"},
+				{"accept-unknown", value("cause.TagUnknown"), "./diagnose", "TestDiagnoses"},
+			},
+		},
+		{
+			"upload-faults",
+			"A fault affects only the requests that it names; a body of exactly its limit passes.",
+			[]change{
+				{"upload-faults-of", replace(">", ">="), "./emulator", "TestUploadFaults"},
+				{"upload-faults-read", replace("<", "<="), "./emulator", "TestUploadFaults"},
+				{"upload-faults-of-2", drop("MethodPatch"), "./emulator", "TestUploadFaults"},
+				{"upload-faults-fault-kinds", always(), "./emulator", "TestUploadFaults"},
+				{"upload-faults-concerns", always(), "./emulator", "TestUploadFaults"},
+				{"upload-faults-check", never(), "./emulator", "TestFaultCheck"},
+				{"upload-faults-check-2", never(), "./emulator", "TestFaultCheck"},
+			},
+		},
+		{
+			"rot",
+			"Content that is not what its digest says is never sent whole, mounted, or named by a " +
+				"manifest; the next push heals it.",
+			[]change{
+				{"rot-read", drop("sumMatches"), "", "TestRot"},
+				{"rot-read-2", replace("heldBack", "0"), "", "TestRot"},
+				{"rot-hash-whole", drop("sumMatches"), "", "TestRot"},
+				{"rot-check-stored", never(), "", "TestRot"},
+				{"rot-get", drop("info"), "", "TestRot"},
+				{"rot-check-stored-2", remove(), "", "TestRot"},
+				{"rot-put", replace("maxConditions", "2*maxConditions"), "", "TestConditionsAreBounded"},
+				{"rot-mount", never(), "", "TestRot"},
+				{"rot-check-references", remove(), "", "TestRot"},
+				{"rot-heal-manifest", replace("stored, body", "nil, nil"), "", "TestManifestRot"},
+				{"rot-heal-manifest", drop("same"), "", "TestManifestRot"},
+				{"rot-find-manifest", drop("bodyMatches"), "", "TestManifestRot"},
+				{"rot-get-blob", drop("length"), "", "TestRottenBlob"},
+				{"rot-get-blob", drop("wholeBody"), "", "TestRottenBlob"},
+				{"rot-absent", always(), "", "TestRottenBlob"},
+				{"rot-absent", always(), "", "TestRottenManifest"},
+				{"rot-serve-storage", drop(`"Range"`), emulator, "TestRottenStorage"},
+				{"rot-open", never(), "", "TestDamagedFile"},
+				{"rot-check-at-open", value(`"quick_check"`), "", "TestDamagedFile"},
+				{"rot-check-at-open-2", never(), "", "TestLargeFileIsCheckedForItsStructure"},
+				{"rot-manifest", never(), emulator, "TestCheck"},
+				{"rot-content", never(), emulator, "TestCheck"},
+				{"rot-over", drop("checkFindings"), "", "TestCheckFindings"},
+				{"rot-check-run", replace("maxFindings", "2*maxFindings"), "", "TestCheckRun"},
+			},
+		},
+		{
+			"exact-keys",
+			"JSON of others on which a decision depends is read by exact keys, each present once.",
+			[]change{
+				{"exact-keys-object", never(), "", "TestUnmarshal"},
+				{"exact-keys-object-2", never(), "", "TestUnmarshal"},
+				{"exact-keys-parse-manifest", replace("exactjson.Unmarshal", "json.Unmarshal"),
+					"", "TestManifestKeys"},
+				{"exact-keys-read-json", remove(), "", "TestControlAPI"},
+				{"exact-keys-unmarshal-json", rename(), emulator, "TestEntraAssertions"},
+				{"exact-keys-parse-object", replace("exactjson.Unmarshal", "json.Unmarshal"),
+					"", "TestReadScopeMap"},
+			},
+		},
+		{
+			"clock",
+			"Setting the emulator's clock does not remove what a client relies on.",
+			[]change{
+				{"clock-set-clock", remove(), "", "TestClockJumps"},
+				{"clock-set-clock-2", never(), "", "TestClockJumpsWhilePushing"},
+				{"clock-collect-uploads", never(), "", "TestClockJumps"},
+				{"clock-collect-links", never(), "", "TestClockJumpsBetweenRuns"},
+				{"clock-open", replace(">?", ">? AND 0"), "", "TestClockJumpsBetweenRuns"},
 			},
 		},
 	}

@@ -70,7 +70,7 @@ func SetVersion(root, version string) error {
 			end = g[3]
 		}
 		out = append(out, text[end:]...)
-		//nolint:gosec // a file of the checkout, for everybody
+		//nolint:gosec // a file of the checkout, which all may read
 		return os.WriteFile(filepath.Join(root, file), out, 0o644)
 	})
 }

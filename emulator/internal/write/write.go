@@ -1,7 +1,6 @@
 // Package write has the rules of changing what a registry's users manage: scope maps,
 // scope-mapped tokens with their passwords, role assignments, applications and the
-// registry's settings. Whoever changes them, a client of the control API, a Go program
-// or a seed, does it here.
+// registry's settings. The control API, the Go handle and seeds all change them here.
 //
 // A change is made in one transaction ([Writer.Update]), which also reads what the
 // change depends on: no other change comes between. The form of a single value, such as

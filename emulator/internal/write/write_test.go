@@ -262,7 +262,7 @@ func TestPutRegistry(t *testing.T) {
 	}
 }
 
-// TestValues: a single value that cannot exist is refused, whoever gives it.
+// TestValues: a value that cannot exist is refused.
 func TestValues(t *testing.T) {
 	w, _ := open(t, service.Basic)
 	pull := "_repositories_pull"

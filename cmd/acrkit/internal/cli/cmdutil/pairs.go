@@ -9,8 +9,8 @@ import (
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
-// PairFix is the name of a pair whose value is a command. It stays on one line, whatever
-// the width of the terminal, so that it can be copied.
+// PairFix is the name of a pair whose value is a command. It stays on one line, also
+// on a narrow terminal, so that it can be copied.
 const PairFix = "fix"
 
 // PrintPairs writes the properties of one object: "name: value" on a terminal, aligned and
