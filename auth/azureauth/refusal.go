@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -20,21 +22,27 @@ type refusals struct{}
 
 func (refusals) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
-	if err != nil || resp.StatusCode < http.StatusBadRequest || isSuccess(resp) {
+	if err != nil || resp.StatusCode < http.StatusBadRequest || resp.Request == nil || isSuccess(resp) {
 		return resp, err
 	}
 	from, ok := resp.Request.Context().Value(originKey{}).(origin)
 	if !ok {
 		return resp, nil // a policy of the caller has made the answer
 	}
-	original := runtime.NewResponseError(resp) // which reads the body and keeps it
-	return nil, &refusedError{from.read(resp), original}
+	ours := from.read(resp)
+	if ours == nil {
+		return resp, nil // the registry refused nothing: a policy of the caller changed the status
+	}
+	return nil, &refusedError{ours, runtime.NewResponseError(resp)}
 }
 
-// isSuccess reports whether the client takes the answer for a success: what it deletes may
-// be missing.
+// isSuccess reports whether the client takes the answer for a success: a repository, a tag
+// or a manifest that it deletes may be missing, a blob or an upload may not
+// (azcontainerregistry v0.2.3, client.go and blob_client.go).
 func isSuccess(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusNotFound && resp.Request != nil && resp.Request.Method == http.MethodDelete
+	p := resp.Request.URL.Path
+	return resp.StatusCode == http.StatusNotFound && resp.Request.Method == http.MethodDelete &&
+		(strings.HasPrefix(p, "/acr/v1/") || path.Base(path.Dir(p)) == "manifests")
 }
 
 // origin is where a response came from, for AsError: the transport, and the status
