@@ -33,6 +33,7 @@ func TestTaps_changed(t *testing.T) {
 		{"//tap:secret value\nvar x = 1", ""},
 		{"func f() (a, b int) {\n//tap:secret\nreturn 1, 2\n}", ""},
 		{"//tap:secret if\nfunc f() {}", ""},
+		{"//tap:secrt value\nfunc f(value string) { g() }", ""},
 		{"//tap:secret\nfunc f() {}", ""},
 	} {
 		text, want := tt.text, tt.want

@@ -107,17 +107,15 @@ func insert(text string, all []insertion) string {
 // is, and the writer around that of each slog handler that the file makes.
 func taps(f *marker.File) ([]insertion, error) {
 	var all []insertion
-	for _, kind := range markedKinds {
-		for _, m := range marker.Of(f, "tap") {
-			if m.Name != kind {
-				continue
-			}
-			one, err := tap(m)
-			if err != nil {
-				return nil, fmt.Errorf("%s:%d: //tap:%s: %w", f.Path, m.Line, m.Name, err)
-			}
-			all = append(all, one)
+	for _, m := range marker.Of(f, "tap") {
+		if !slices.Contains(markedKinds, m.Name) {
+			return nil, fmt.Errorf("%s:%d: //tap:%s: there is no such tap", f.Path, m.Line, m.Name)
 		}
+		one, err := tap(m)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: //tap:%s: %w", f.Path, m.Line, m.Name, err)
+		}
+		all = append(all, one)
 	}
 	if !strings.Contains(f.Text, `"log/slog"`) {
 		return all, nil
@@ -206,9 +204,6 @@ func WriteOverlay(root, dir, reports string, with ...string) (string, error) {
 			return err
 		}
 		for _, m := range marker.Of(f, "tap") {
-			if !slices.Contains(markedKinds, m.Name) {
-				return fmt.Errorf("%s:%d: //tap:%s: there is no such tap", f.Path, m.Line, m.Name)
-			}
 			kinds[m.Name]++
 		}
 		for _, one := range all {
