@@ -19,9 +19,10 @@ func TestWorkflows(t *testing.T) {
 		Strategy struct {
 			Matrix struct{ Stage []string }
 		}
-		Steps []struct{ Run string }
+		Environment string
+		Steps       []struct{ Run string }
 	}
-	read := func(name string) job {
+	read := func(name string) (job, map[string]job) {
 		data, err := os.ReadFile(filepath.Join("..", "..", ".github", "workflows", name))
 		if err != nil {
 			t.Fatal(err)
@@ -37,22 +38,32 @@ func TestWorkflows(t *testing.T) {
 		if len(workflow.Permissions) != 1 || workflow.Permissions["contents"] != "read" || check.Minutes == 0 {
 			t.Errorf("%s has the permissions %v and a limit of %d minutes", name, workflow.Permissions, check.Minutes)
 		}
-		return check
+		return check, workflow.Jobs
 	}
 	runs := func(j job, script string) bool {
 		return slices.ContainsFunc(j.Steps, func(s struct{ Run string }) bool {
 			return strings.HasSuffix(s.Run, script)
 		})
 	}
-	if !runs(read("ci.yml"), " .ci/run") {
+	if check, _ := read("ci.yml"); !runs(check, " .ci/run") {
 		t.Error("ci.yml does not run .ci/run")
 	}
-	nightly := read("nightly.yml")
+	nightly, _ := read("nightly.yml")
 	if !runs(nightly, " .ci/nightly ${{ matrix.stage }}") {
 		t.Error("nightly.yml does not run .ci/nightly")
 	}
 	if want := stagesOf(t, "nightly"); !slices.Equal(nightly.Strategy.Matrix.Stage, want) {
 		t.Errorf("nightly.yml runs %v, .ci/nightly has %v", nightly.Strategy.Matrix.Stage, want)
+	}
+	check, jobs := read("release.yml")
+	if !runs(check, " .ci/nightly release") {
+		t.Error("release.yml does not run .ci/nightly release")
+	}
+	for name, j := range jobs { // what publishes waits for a person
+		if name != "check" && (j.Environment != "release" || j.Minutes == 0) {
+			t.Errorf("release.yml: the job %s has the environment %q and a limit of %d minutes", name, j.Environment,
+				j.Minutes)
+		}
 	}
 }
 

@@ -67,12 +67,11 @@ type build struct {
 }
 
 type binary struct {
-	Name   string `json:"name"`
-	Path   string `json:"path"` // relative to the folder that holds dist
-	OS     string `json:"goos"`
-	Arch   string `json:"goarch"`
-	Type   string `json:"type"`
-	Target string `json:"target"`
+	Name string `json:"name"`
+	Path string `json:"path"` // relative to the folder that holds dist
+	OS   string `json:"goos"`
+	Arch string `json:"goarch"`
+	Type string `json:"type"`
 }
 
 // readBuild reads the folder that goreleaser wrote.
