@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // Login is a credential for a client that knows user names and passwords only.
@@ -34,7 +35,7 @@ func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error
 	}
 	refresh, err := refreshTokenOf(ctx, t.grant)
 	if err == nil {
-		return Login{User: zeroGUID, Password: refresh.Value, Expires: refresh.Expires}, nil
+		return Login{User: wire.ZeroGUID, Password: refresh.Value, Expires: refresh.Expires}, nil
 	}
 	if !errors.Is(err, errNoRefreshToken) {
 		return Login{}, err
@@ -45,7 +46,7 @@ func (t *Transport) Login(ctx context.Context, scope acrkit.Scope) (Login, error
 	}
 	user := p.fields.Get("username")
 	if user == "" {
-		user = zeroGUID // the source gave a token since
+		user = wire.ZeroGUID // the source gave a token since
 	}
 	return Login{User: user, Password: p.secrets[0]}, nil
 }

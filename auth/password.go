@@ -102,7 +102,7 @@ func tokenOf(pair userSecret) Credential {
 func isToken(secret string) bool { return tokenOf(userSecret{secret: redact.NewSecret(secret)}) != nil }
 
 // isRefreshUser reports whether a user name is one that goes with an ACR refresh token.
-func isRefreshUser(name string) bool { return name == zeroGUID || name == identityUser }
+func isRefreshUser(name string) bool { return name == wire.ZeroGUID || name == identityUser }
 
 func (c *passwordCredential) bind(t *Transport) (grant, error) {
 	usage := func(reason string) (grant, error) {

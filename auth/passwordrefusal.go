@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/auth/internal/entra"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -69,7 +68,7 @@ func causeOfPassword(user, password, said string) acrkit.Cause {
 		return cause.TokenAsPassword
 	case wire.Damage(password) != "":
 		return cause.TokenMalformed
-	case entra.IsGUID(user) && entra.IsGUID(password):
+	case wire.IsGUID(user) && wire.IsGUID(password):
 		return cause.SecretIDPasted
 	case strings.Contains(said, "Application not registered with AAD"),
 		strings.Contains(said, "client id must be guid"):

@@ -12,10 +12,6 @@ import (
 // again: the scope map may have changed since.
 const rightsAge = 10 * time.Second
 
-// errInvalidToken is the error word of a challenge to a token that is expired,
-// revoked or malformed (RFC 6750 §3.1).
-const errInvalidToken = "invalid_token"
-
 // retryKind is a reason to send a refused request again. Each is used once for a request.
 type retryKind int
 
@@ -117,7 +113,7 @@ func next(s tryState, a answer) decision {
 func retryFor(s tryState, a answer) decision {
 	asked := a.challenge.Scope
 	switch {
-	case a.challenged && a.challenge.Error != errInvalidToken && !s.requested.Contains(asked):
+	case a.challenged && a.challenge.Error != wire.ErrInvalidToken && !s.requested.Contains(asked):
 		return decision{retry: retryOtherScope, scope: asked, adopt: true}
 	case a.challenged && a.challenge.Error == wire.ErrInsufficientScope:
 		if s.age > rightsAge {

@@ -76,7 +76,8 @@ func TestNext(t *testing.T) {
 			challenge: wire.Bearer{Scope: both}}, decision{}},
 		{"another scope that the guard forbids, for the second time", after(sent, retryOtherScope),
 			answer{status: 401, challenged: true, barred: true, challenge: wire.Bearer{Scope: both}}, decision{}},
-		{"invalid_token is about the token, also if the scope is named", sent, bearer(both, errInvalidToken), renewed},
+		{"invalid_token is about the token, also if the scope is named", sent,
+			bearer(both, wire.ErrInvalidToken), renewed},
 
 		{"rights may have changed in more than 10 s", aged(10*time.Second + 1),
 			bearer(pull, wire.ErrInsufficientScope), same},
@@ -101,19 +102,19 @@ func TestNext(t *testing.T) {
 			answer{status: 401, challenged: true, barred: true,
 				challenge: wire.Bearer{Scope: pull, Error: wire.ErrInsufficientScope}}, same},
 
-		{"a token that ended early", sent, bearer(pull, errInvalidToken), renewed},
+		{"a token that ended early", sent, bearer(pull, wire.ErrInvalidToken), renewed},
 		{"a refusal without a word", sent, bearer(pull, ""), renewed},
 		{"a refusal without a challenge", sent, answer{status: 401}, renewed},
 		{"a new token that is accepted only a moment later", fetched, bearer(pull, ""), renewed},
 		{"a new token, after another scope was asked for from the cache", after(sent, retryOtherScope),
 			bearer(pull, ""), renewed},
-		{"a token that was fetched for a retry", after(fetched, retryNewToken), bearer(pull, errInvalidToken),
+		{"a token that was fetched for a retry", after(fetched, retryNewToken), bearer(pull, wire.ErrInvalidToken),
 			decision{drop: dropStored}},
 		{"a token that was fetched for another retry", after(fetched, retryOtherScope), answer{status: 401},
 			decision{drop: dropStored}},
 		{"a new token once, though the second was in the cache", after(sent, retryNewToken), bearer(pull, ""),
 			decision{drop: dropRoot}},
-		{"a token that ended early, but the body cannot be sent again", once(sent), bearer(pull, errInvalidToken),
+		{"a token that ended early, but the body cannot be sent again", once(sent), bearer(pull, wire.ErrInvalidToken),
 			decision{drop: dropRoot}},
 	} {
 		if diff := cmp.Diff(row.want, next(row.s, row.a), cmp.AllowUnexported(decision{})); diff != "" {

@@ -131,7 +131,7 @@ func (c *servicePrincipalCredential) signIn(ctx context.Context, t *Transport, e
 	}
 	a, err := t.post(ctx, acrkit.Registry{}, endpoint, "get an Entra token for "+c.text, form,
 		"access_token", refusedByEntra)
-	if !c.federated && entra.IsGUID(secret.Reveal()) && acrkit.CauseOf(err) == cause.EntraSecretWrong {
+	if !c.federated && wire.IsGUID(secret.Reveal()) && acrkit.CauseOf(err) == cause.EntraSecretWrong {
 		err = because(cause.SecretIDPasted, err)
 	}
 	return a.token, err

@@ -2,10 +2,6 @@ package auth
 
 import "fmt"
 
-// zeroGUID is the user name that goes with an ACR refresh token where a client
-// only knows user names and passwords.
-const zeroGUID = "00000000-0000-0000-0000-000000000000"
-
 // identityUser is the user name Docker's helpers put beside an identity token.
 const identityUser = "<token>"
 

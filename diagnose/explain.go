@@ -286,7 +286,7 @@ func (x *examiner) answer(ctx context.Context) (Diagnosis, bool) {
 		return x.rights(ctx), true
 	case code == acrkit.CodeCredentialMissing:
 		return x.anonymous(ctx, x.reason()), true
-	case x.challenge.Error == "invalid_token":
+	case x.challenge.Error == wire.ErrInvalidToken:
 		return x.invalidToken(ctx), true
 	case code == acrkit.CodeCredentialRejected, x.status == http.StatusUnauthorized:
 		return x.unauthorized(ctx), true

@@ -122,7 +122,7 @@ func (x *examiner) askLocal(ctx context.Context) localServer {
 	switch resp.Header.Get("Server") {
 	case control.Server:
 		return anEmulator
-	case "acrkit-proxy":
+	case wire.ProxyServer:
 		return aProxy
 	}
 	return anotherHere

@@ -47,7 +47,7 @@ func (c *call) respond(contentType string, status int, body []byte) {
 	//rule:proxy-times-respond
 	c.body.Drain()
 	header := c.w.Header()
-	header.Set("Server", "acrkit-proxy")
+	header.Set("Server", wire.ProxyServer)
 	header.Set("X-Content-Type-Options", "nosniff")
 	if contentType != "" {
 		header.Set("Content-Type", contentType)

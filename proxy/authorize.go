@@ -66,7 +66,7 @@ func (c *call) authorize() *refusal {
 	case strings.EqualFold(scheme, "Bearer"):
 		granted, ok := c.h.tokens.access(strings.TrimSpace(credential), c.host)
 		if !ok {
-			return &refusal{word: "invalid_token"}
+			return &refusal{word: wire.ErrInvalidToken}
 		}
 		//rule:proxy-scope-map-authorize-2
 		if !holds(granted, c.op.Scope) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/operation"
+	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // returnedHeaders are the headers of an answer that a client gets unchanged, and no
@@ -53,7 +54,7 @@ func (c *call) answer(resp *http.Response, guard *operation.Guard, timer *idleTi
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // net/http would guess one
 	}
-	header.Set("Server", "acrkit-proxy")
+	header.Set("Server", wire.ProxyServer)
 	if resp.ContentLength >= 0 && hasLength(resp.StatusCode) {
 		header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
 	}

@@ -20,7 +20,6 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/auth/internal/entra"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/loginfile"
@@ -76,7 +75,7 @@ func (c *certificate) String() string {
 
 // plain quotes a text that is not a plain word.
 func plain(s string) string {
-	if entra.IsGUID(s) {
+	if wire.IsGUID(s) {
 		return s
 	}
 	return fmt.Sprintf("%q", s)

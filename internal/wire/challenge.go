@@ -213,6 +213,10 @@ type Bearer struct {
 // right (RFC 6750 §3.1; recorded).
 const ErrInsufficientScope = "insufficient_scope"
 
+// ErrInvalidToken is the error word of a challenge to a token that is expired,
+// revoked or malformed (RFC 6750 §3.1).
+const ErrInvalidToken = "invalid_token"
+
 // BearerChallenge returns the first Bearer challenge of a response header, and
 // whether there is one. A header that cannot be read is an error.
 func BearerChallenge(h http.Header) (Bearer, bool, error) {

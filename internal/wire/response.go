@@ -98,7 +98,7 @@ func (a Attempt) Refused(resp *http.Response) *acrkit.Error {
 		e.Reason = "the registry disallows the operation; a lock on the item does that"
 	case status == http.StatusTooManyRequests:
 		e.Code = acrkit.CodeThrottled
-		e.Reason = "too many requests" + wait(resp.Header)
+		e.Reason = Throttled(resp.Header)
 	case status == http.StatusRequestEntityTooLarge:
 		e.Code = acrkit.CodeTooLarge
 		e.Reason = "too large for the registry" + said

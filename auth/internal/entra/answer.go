@@ -19,7 +19,7 @@ var maxAnswer = limit.Limit{Name: "a refusal of Entra", Bytes: 64 << 10}
 // and correlation_id.
 func ReadAnswer(resp *http.Response, e *acrkit.Error) (Refusal, bool) {
 	status := resp.StatusCode
-	if e.RequestID == "" && guid.MatchString(resp.Header.Get("X-Ms-Request-Id")) {
+	if e.RequestID == "" {
 		e.RequestID = guid.FindString(resp.Header.Get("X-Ms-Request-Id"))
 	}
 	switch {
@@ -77,8 +77,7 @@ func readBody(data []byte) (r Refusal, id string) {
 	if oauthWord.MatchString(doc.Error) {
 		r.OAuthError = doc.Error
 	}
-	if guid.MatchString(doc.CorrelationID) {
-		id = guid.FindString(doc.CorrelationID)
+	if id = guid.FindString(doc.CorrelationID); id != "" {
 		r.CorrelationID = id
 	}
 	return r, id

@@ -2,6 +2,9 @@ package wire
 
 import "regexp"
 
+// ProxyServer is the Server header of acrkit's proxy, by which diagnose knows it.
+const ProxyServer = "acrkit-proxy"
+
 // ZeroGUID is the user name that goes with an ACR refresh token.
 const ZeroGUID = "00000000-0000-0000-0000-000000000000"
 
