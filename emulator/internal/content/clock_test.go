@@ -1,6 +1,7 @@
 package content_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
 )
@@ -147,6 +149,38 @@ func TestClockJumpsWhilePushing(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
+}
+
+// createHook is a blob store that calls a function when an upload was created, before
+// the caller learns of it.
+type createHook struct {
+	blob.Store
+	created func()
+}
+
+func (h createHook) Create(ctx context.Context, id string) error {
+	err := h.Store.Create(ctx, id)
+	h.created()
+	return err
+}
+
+// TestClockJumpsAtStart: a collection that finds an upload as it begins leaves it,
+// though its file has the time of a clock that was set since.
+func TestClockJumpsAtStart(t *testing.T) {
+	j := newJumpy()
+	f := newFixture(t, contenttest.Setup{Content: j.options()})
+	ctx := t.Context()
+	var store *content.Store
+	blobs := createHook{blob.NewMemory(&blob.MemoryOptions{Now: j.now}), func() {
+		j.set(0)
+		if c := get(store.Collect(ctx)); c != (content.Collected{}) {
+			t.Errorf("collected %+v", c)
+		}
+	}}
+	store = get(content.Open(ctx, f.db, blobs, j.options()))
+	j.set(-years)
+	id := get(store.StartUpload(ctx, f.reg, "r"))
+	must(t, first(store.AppendUpload(ctx, id, 0, strings.NewReader("x"))))
 }
 
 // TestOwnClock: without a clock of its own the store follows the machine's, by the

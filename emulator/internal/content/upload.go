@@ -119,12 +119,19 @@ func (s *Store) StartUpload(ctx context.Context, registry int64, repo string) (i
 		return "", err
 	}
 	id = guid.New()
-	if err := s.blobs.Create(ctx, id); err != nil {
+	// A collection must find it in use before the blob store lists it: the time of its
+	// file may be of a clock that was set since.
+	u := &running{users: 1, turn: make(chan struct{}, 1), sum: sha256.New()}
+	u.turn <- struct{}{}
+	s.mu.Lock()
+	//rule:clock-start-upload
+	s.keep(id, u)
+	s.mu.Unlock()
+	err = s.blobs.Create(ctx, id)
+	s.unlockUpload(id, u, err != nil)
+	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	s.keep(id, &running{turn: make(chan struct{}, 1), sum: sha256.New(), used: s.now()})
-	s.mu.Unlock()
 	return id, nil
 }
 

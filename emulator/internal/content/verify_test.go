@@ -151,7 +151,7 @@ func TestVerifiedOnce(t *testing.T) {
 		}
 		return nil
 	})
-	verify := func() (n int64) {
+	verifyOf := func(d string) (n int64) {
 		t.Helper()
 		before := reads.Load()
 		var all sync.WaitGroup
@@ -169,6 +169,7 @@ func TestVerifiedOnce(t *testing.T) {
 		all.Wait()
 		return reads.Load() - before
 	}
+	verify := func() int64 { t.Helper(); return verifyOf(d) }
 	once := verify()
 	if once == 0 || once > 1<<20/(64<<10) {
 		t.Errorf("%d reads for eight callers", once)
@@ -179,6 +180,12 @@ func TestVerifiedOnce(t *testing.T) {
 	must(t, f.PutBlob(ctx, f.reg, "r", d, bytes.NewReader(body)))
 	if n := verify(); n != once {
 		t.Errorf("%d reads of what was replaced, want %d", n, once)
+	}
+	for range 300 { // a check may end between a caller's question and its turn
+		must(t, f.PutBlob(ctx, f.reg, "r", digestOf([]byte("x")), strings.NewReader("x")))
+		if n := verifyOf(digestOf([]byte("x"))); n != 2 {
+			t.Fatalf("%d reads of one byte and the end", n)
+		}
 	}
 	// Who waits for a check that was given up makes it.
 	must(t, f.PutBlob(ctx, f.reg, "r", d, bytes.NewReader(body)))
