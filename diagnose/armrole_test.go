@@ -10,9 +10,10 @@ func TestRoleFor(t *testing.T) {
 		"microsoft.containerregistry/registries/scopeMaps/read":             reader,
 		"Microsoft.ContainerRegistry/registries/pull/read":                  "AcrPull",
 		"Microsoft.ContainerRegistry/registries/push/write":                 "AcrPush",
-		"Microsoft.ContainerRegistry/registries/importImage/action":         "Container Registry Data Importer and Data Reader",
-		"Microsoft.Authorization/roleAssignments/write":                     "Role Based Access Control Administrator",
-		"Microsoft.Resources/subscriptions/resourceGroups/write":            "Contributor",
+		"Microsoft.ContainerRegistry/registries/importImage/action": "Container Registry Data Importer and " +
+			"Data Reader",
+		"Microsoft.Authorization/roleAssignments/write":          "Role Based Access Control Administrator",
+		"Microsoft.Resources/subscriptions/resourceGroups/write": "Contributor",
 	} {
 		if got := roleFor(action); got != want {
 			t.Errorf("%s: %q, want %q", action, got, want)

@@ -108,11 +108,12 @@ func causesOfClientsScenarios() []scenario {
 				acrHost)
 		}},
 		{name: "arm-action-denied", make: func(*testing.T) failure {
-			return printed("az acr token create --name ci-pull --registry myregistry\n(AuthorizationFailed) The client "+
-				"'%[1]s' with object id '%[1]s' does not have authorization to perform action "+
-				"'Microsoft.ContainerRegistry/registries/tokens/write' over scope '/subscriptions/%[2]s/resourceGroups/"+
-				"rg/providers/Microsoft.ContainerRegistry/registries/myregistry/tokens/ci-pull' or the scope is invalid.",
-				"11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000")
+			const id = "11111111-2222-3333-4444-555555555555"
+			return printed("az acr token create --name ci-pull --registry myregistry\n(AuthorizationFailed) The "+
+				"client '%s' with object id '%s' does not have authorization to perform action '%s' over scope "+
+				"'/subscriptions/%s/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry/"+
+				"tokens/ci-pull' or the scope is invalid.", id, id,
+				"Microsoft.ContainerRegistry/registries/tokens/write", "66666666-7777-8888-9999-000000000000")
 		}},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
