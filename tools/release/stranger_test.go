@@ -50,7 +50,9 @@ func stranger(t *testing.T, dir string, network bool, script string) string {
 		if os.Geteuid() != 0 {
 			args = append([]string{"unshare", "--map-root-user"}, args[1:]...)
 		}
-		shell += "ip link set lo up\n"
+		shell += `ip link set lo up
+if ip -oneline link show up | grep -v ": lo: "; then echo "there is a network"; exit 1; fi
+`
 	}
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:], shell+script)...)
 	cmd.Dir = dir
@@ -111,7 +113,6 @@ func TestStranger(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(dir, "compare.py"), compareSBOM)
 	out := stranger(t, dir, false, `
-! curl --silent --max-time 5 https://192.0.2.1/ # there is no network
 `+verify+`
 sha256sum --check --ignore-missing `+sums+`
 tar -xzf `+filepath.Base(archive)+`
