@@ -15,9 +15,11 @@ const (
 
 // Role is what an assignment gives. Which role gives which of ACR's rights on
 // the data plane is believed, from Microsoft's table of roles, except that the
-// registry-wide roles give nothing in ABAC mode, which is documented.
+// registry-wide roles give nothing in ABAC mode, which is documented. What it allows on
+// Azure Resource Manager is documented.
 type Role struct {
 	Name       string
+	Control    Control
 	Actions    []acrkit.Action // on all repositories, or those of the condition
 	Catalog    bool
 	ABAC       bool // works in ABAC mode only; the others in legacy mode only
@@ -31,12 +33,22 @@ const (
 
 func roles() []Role {
 	return []Role{
-		{Name: "AcrPull", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "AcrPush", Actions: []acrkit.Action{cr, cw, mr, mw}, Catalog: true},
-		{Name: "AcrDelete", Actions: []acrkit.Action{cd}},
-		{Name: "Reader", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "Contributor", Actions: acrkit.Actions(), Catalog: true},
-		{Name: "Owner", Actions: acrkit.Actions(), Catalog: true},
+		{Name: "AcrPull", Control: Control{Actions: []string{"Microsoft.ContainerRegistry/registries/pull/read"}},
+			Actions: []acrkit.Action{cr, mr}, Catalog: true},
+		{Name: "AcrPush", Control: Control{Actions: []string{"Microsoft.ContainerRegistry/registries/pull/read",
+			"Microsoft.ContainerRegistry/registries/push/write"}},
+			Actions: []acrkit.Action{cr, cw, mr, mw}, Catalog: true},
+		{Name: "AcrDelete", Control: Control{
+			Actions: []string{"Microsoft.ContainerRegistry/registries/artifacts/delete"}},
+			Actions: []acrkit.Action{cd}},
+		{Name: "Reader", Control: Control{Actions: []string{"*/read"}},
+			Actions: []acrkit.Action{cr, mr}, Catalog: true},
+		{Name: "Contributor", Control: Control{Actions: []string{"*"}, NotActions: []string{
+			"Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write",
+			"Microsoft.Authorization/elevateAccess/Action"}},
+			Actions: acrkit.Actions(), Catalog: true},
+		{Name: "Owner", Control: Control{Actions: []string{"*"}},
+			Actions: acrkit.Actions(), Catalog: true},
 		{Name: "Container Registry Repository Reader", Actions: []acrkit.Action{cr, mr}, ABAC: true, Conditions: true},
 		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw},
 			ABAC: true, Conditions: true},
