@@ -2,10 +2,10 @@ package service
 
 import "strings"
 
-// Control is what a role allows on Azure Resource Manager: its actions, in which "*"
-// stands for any text, without its notActions.
+// Control is a role's definition in Azure Resource Manager: its actions there, in which
+// "*" stands for any text, without its notActions, and the names of its actions on data.
 type Control struct {
-	Actions, NotActions []string
+	Actions, NotActions, DataActions []string
 }
 
 // Allows reports whether the role allows an action, such as
