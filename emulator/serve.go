@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/endpoints"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
@@ -189,7 +190,9 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		e.data.Serve(w, r, to, e.place(r, reg))
 	case route.Tokens:
 		e.tokens.Serve(w, r, to, reg, loginServer(r.Host))
-	case route.ARM, route.Metadata:
+	case route.Metadata:
+		endpoints.Serve(w, r)
+	case route.ARM:
 		e.arm.Serve(w, r, to)
 	case route.Entra:
 		e.entra.Serve(w, r, to)
@@ -204,8 +207,10 @@ func (e *Emulator) serveWithout(w http.ResponseWriter, r *http.Request, to route
 	switch to.Service {
 	case route.Control:
 		e.control(w, r)
-	case route.ARM, route.Metadata:
+	case route.ARM:
 		e.arm.Serve(w, r, to)
+	case route.Metadata:
+		endpoints.Serve(w, r)
 	case route.Entra:
 		e.entra.Serve(w, r, to)
 	default:
