@@ -55,14 +55,14 @@ func (r *Registry) settings() (*principal.RegistrySettings, error) {
 	return reg, nil
 }
 
-// ApplicationName names an application and the tenant that it belongs to.
-type ApplicationName struct{ TenantID, ClientID string }
+// ApplicationName names an application, the tenant that it belongs to, and its service principal.
+type ApplicationName struct{ TenantID, ClientID, ObjectID string }
 
 // Applications returns the applications that may sign in, by client id.
 func (e *Emulator) Applications() []ApplicationName {
 	out := []ApplicationName{}
 	for _, a := range e.ids.Applications() {
-		out = append(out, ApplicationName{TenantID: a.TenantID, ClientID: a.ClientID})
+		out = append(out, ApplicationName{TenantID: a.TenantID, ClientID: a.ClientID, ObjectID: a.ObjectID})
 	}
 	return out
 }

@@ -38,7 +38,7 @@ func loginServer(addr net.Addr) string {
 // by name.
 func (c *connection) describe(e *emulator.Emulator, s *seed.Seed) error {
 	if all := e.Applications(); len(all) > 0 {
-		c.Tenant, c.Client = all[0].TenantID, all[0].ClientID
+		c.Tenant, c.Client, c.ObjectID = all[0].TenantID, all[0].ClientID, all[0].ObjectID
 	}
 	if all := e.Subscriptions(); len(all) > 0 {
 		c.Subscription = all[0]

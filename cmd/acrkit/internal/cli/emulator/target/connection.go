@@ -24,6 +24,7 @@ type Connection struct {
 	DataDir      string   `json:"dataDir"` // "" in memory
 	Tenant       string   `json:"tenantId"`
 	Client       string   `json:"clientId"`
+	ObjectID     string   `json:"objectId,omitzero"` // of the client's service principal
 	Subscription string   `json:"subscriptionId"`
 	Tokens       []string `json:"tokens"` // names of scope-mapped tokens with a password
 	// Seed is where their passwords are: "example", the absolute path of a file, or "" if that
