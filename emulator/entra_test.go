@@ -236,9 +236,12 @@ func TestArm(t *testing.T) {
 	if a := f.do("PUT", reg+"/tokens/x?api-version=1", token, "{}"); a.status != 405 {
 		t.Errorf("PUT: %d", a.status)
 	}
-	if a := f.get("/metadata/endpoints?api-version=2022-09-01", nil); a.field(t, "resourceManager") != "https://"+
-		f.host {
-		t.Errorf("endpoints: %s", a.body)
+	for version, want := range map[string]string{"2015-01-01": `{"galleryEndpoint":`, "2018-01-01": `{"galleryEndpoint":`,
+		"2019-05-01": `[{`, "2020-06-01": `[{`, "2022-09-01": `{"portal":"https://` + f.host + `"`} {
+		if a := f.get("//metadata/endpoints?api-version="+version, nil); a.status != 200 ||
+			!strings.HasPrefix(a.body, want) {
+			t.Errorf("endpoints %s: %d %s", version, a.status, a.body)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package arm is the part of Azure Resource Manager that clients ask before they
-// use a registry, read only: endpoints, subscriptions, tenants, and registries
-// with their scope maps and tokens.
+// use a registry, read only: subscriptions, tenants, and registries with their scope
+// maps and tokens.
 package arm
 
 import (
@@ -60,14 +60,10 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	}{detail{code, message}})
 }
 
-// Serve answers a request to ARM, its metadata endpoints included.
+// Serve answers a request to ARM.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
 	if !to.IsRead() {
 		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "The emulator answers reads of ARM only.")
-		return
-	}
-	if to.Operation == route.Endpoints {
-		h.endpoints(w, r)
 		return
 	}
 	if !h.authenticated(w, r) || h.missingVersion(w, r) {
@@ -134,32 +130,6 @@ func (h *Handler) missingVersion(w http.ResponseWriter, r *http.Request) bool {
 	fail(w, http.StatusBadRequest, "MissingApiVersionParameter",
 		"The api-version query parameter (?api-version=) is required for all requests.")
 	return true
-}
-
-// endpoints describes this cloud. Old api-versions list clouds under keys of
-// their own names; the newer ones, which clients ask now, are an object or a
-// list of one.
-func (h *Handler) endpoints(w http.ResponseWriter, r *http.Request) {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	at := scheme + "://" + r.Host
-	tenantID := "common"
-	if all := h.Store.Tenants(); len(all) > 0 {
-		tenantID = all[0].ID
-	}
-	suffix := r.Host
-	if _, rest, ok := strings.Cut(r.Host, "."); ok {
-		suffix = rest
-	}
-	answer.JSON(w, http.StatusOK, map[string]any{
-		"name": "acrkit emulator", "portal": at, "resourceManager": at, "graph": at, "graphAudience": at,
-		"microsoftGraphResourceId": at,
-		"authentication": map[string]any{"loginEndpoint": at, "audiences": []string{at, at + "/"},
-			"tenant": tenantID, "identityProvider": "AAD"},
-		"suffixes": map[string]any{"acrLoginServer": suffix},
-	})
 }
 
 func tenant(t *principal.Tenant) any {
