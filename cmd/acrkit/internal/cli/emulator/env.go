@@ -24,6 +24,7 @@ type EnvOptions struct {
 
 	ServicePrincipal bool
 	For              string // a client of Azure Resource Manager, or ""
+	ClientID         string // of the application that For signs in as; "" = the first that manages
 }
 
 // NewCmdEnv returns "emulator env". A runF other than nil runs instead of it.
@@ -42,9 +43,10 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			"accept is not exported.\n\n" +
 			"The emulator must run; --wait waits for it, up to half a minute.\n\n" +
 			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
-			"With --for, it is what a client of Azure Resource Manager needs, as that principal: az (a\n" +
-			"registered cloud, in a folder of its own below the data folder), terraform (azurerm), or\n" +
-			"armsdk (Microsoft's management packages).\n\n" +
+			"With --for, it is what a client of Azure Resource Manager needs: az (a registered cloud, in\n" +
+			"a folder of its own below the data folder), terraform (azurerm), or armsdk (Microsoft's\n" +
+			"management packages). It signs in as the first application with a role on a subscription\n" +
+			"or a resource group, or as that of --client-id.\n\n" +
 			"Standard error says what variables cannot do: the Azure SDKs need one line of code.",
 		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
 			"$ eval \"$(acrkit emulator env --service-principal)\"\n" +
@@ -57,6 +59,9 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			}
 			if opts.For != "" && (opts.Token != "" || opts.ServicePrincipal) {
 				return cmdutil.Usage("--for excludes --token and --service-principal")
+			}
+			if opts.ClientID != "" && opts.For == "" {
+				return cmdutil.Usage("--client-id needs --for")
 			}
 			var err error
 			if opts.DataDir, err = opts.folder(f, cmd.CommandPath()); err != nil {
@@ -84,6 +89,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	})
 	cmdutil.EnumFlag(cmd, &opts.For, "for", "", "export what this `client` of Azure Resource Manager needs", forAz,
 		forTerraform, forARMSDK)
+	cmd.Flags().StringVar(&opts.ClientID, "client-id", "", "with --for: the application to sign in as, by its client `id`")
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
 	return cmd
 }
@@ -101,11 +107,11 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 	if err != nil {
 		return err
 	}
-	if (opts.ServicePrincipal || opts.For != "") && c.Client == "" {
-		return opts.noPrincipal()
-	}
 	if opts.For != "" {
 		return opts.writeFor(c)
+	}
+	if opts.ServicePrincipal && c.Client == "" {
+		return opts.noPrincipal()
 	}
 	token, note, err := opts.token(ctx, c)
 	if err != nil {
@@ -130,7 +136,11 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 
 // writeFor prints what the client that --for names needs.
 func (opts *EnvOptions) writeFor(c connection) error {
-	vars, commands, err := opts.controlPlane(c)
+	who, err := opts.application(c)
+	if err != nil {
+		return err
+	}
+	vars, commands, err := opts.controlPlane(c, who)
 	if err != nil {
 		return err
 	}

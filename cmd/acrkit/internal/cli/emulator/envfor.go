@@ -6,8 +6,12 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
@@ -24,16 +28,16 @@ const cloudName = "acrkit"
 
 // controlPlane returns the variables that a client of Azure Resource Manager needs, and
 // the commands that set up what has no variable. The principal's secret is in neither.
-func (opts *EnvOptions) controlPlane(c connection) (vars [][2]string, commands []string, err error) {
+func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars [][2]string, commands []string, err error) {
 	switch opts.For {
 	case forTerraform:
 		return [][2]string{
 			{"ARM_METADATA_HOSTNAME", c.LoginServer},
-			{"ARM_TENANT_ID", c.Tenant},
-			{"ARM_CLIENT_ID", c.Client},
+			{"ARM_TENANT_ID", who.Tenant},
+			{"ARM_CLIENT_ID", who.Client},
 			{"ARM_SUBSCRIPTION_ID", c.Subscription},
 			{"ARM_RESOURCE_PROVIDER_REGISTRATIONS", "none"},
-			{"TF_VAR_object_id", c.ObjectID},
+			{"TF_VAR_object_id", who.ObjectID},
 			// Without it go-azure-sdk waits 10 s before it first asks for an operation's state.
 			{"GO_AZURE_SDK_SKIP_POLLING_DELAY", "true"},
 			{"SSL_CERT_FILE", c.CAFile},
@@ -42,10 +46,10 @@ func (opts *EnvOptions) controlPlane(c connection) (vars [][2]string, commands [
 		return [][2]string{
 			{"AZURE_AUTHORITY_HOST", c.url()},
 			{"AZURE_RESOURCE_MANAGER_ENDPOINT", c.base()},
-			{"AZURE_TENANT_ID", c.Tenant},
-			{"AZURE_CLIENT_ID", c.Client},
+			{"AZURE_TENANT_ID", who.Tenant},
+			{"AZURE_CLIENT_ID", who.Client},
 			{"AZURE_SUBSCRIPTION_ID", c.Subscription},
-			{"AZURE_OBJECT_ID", c.ObjectID},
+			{"AZURE_OBJECT_ID", who.ObjectID},
 			{"SSL_CERT_FILE", c.CAFile},
 			{"REQUESTS_CA_BUNDLE", c.CAFile},
 			{"NODE_EXTRA_CA_CERTS", c.CAFile},
@@ -71,9 +75,9 @@ func (opts *EnvOptions) controlPlane(c connection) (vars [][2]string, commands [
 		{"AZURE_CONFIG_DIR", dir},
 		{"AZURE_CORE_INSTANCE_DISCOVERY", "false"},
 		{"AZURE_CORE_COLLECT_TELEMETRY", "no"},
-		{"AZURE_TENANT_ID", c.Tenant},
-		{"AZURE_CLIENT_ID", c.Client},
-		{"AZURE_OBJECT_ID", c.ObjectID},
+		{"AZURE_TENANT_ID", who.Tenant},
+		{"AZURE_CLIENT_ID", who.Client},
+		{"AZURE_OBJECT_ID", who.ObjectID},
 		{"REQUESTS_CA_BUNDLE", c.CAFile},
 	}, commands, nil
 }
@@ -133,6 +137,29 @@ Python: base_url=endpoint, credential_scopes=[endpoint + "/.default"], disable_i
   az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
 `)
 	}
+}
+
+// application returns the application that the client signs in as.
+func (opts *EnvOptions) application(c connection) (target.Application, error) {
+	if len(c.Applications) == 0 {
+		return target.Application{}, opts.noPrincipal()
+	}
+	if opts.ClientID == "" {
+		i := slices.IndexFunc(c.Applications, func(a target.Application) bool { return a.Manages })
+		return c.Applications[max(i, 0)], nil
+	}
+	i := slices.IndexFunc(c.Applications, func(a target.Application) bool {
+		return strings.EqualFold(a.Client, opts.ClientID)
+	})
+	if i < 0 {
+		var ids []string
+		for _, a := range c.Applications {
+			ids = append(ids, a.Client)
+		}
+		return target.Application{}, cmdutil.Usage("--client-id %q is none of the emulator's applications: %s",
+			opts.ClientID, strings.Join(ids, ", "))
+	}
+	return c.Applications[i], nil
 }
 
 // noPrincipal is the error for an emulator that has no service principal.
