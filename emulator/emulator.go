@@ -249,7 +249,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.verifier = e.ids.NewVerifier()
-	e.write = write.New(e.ids, e.now)
+	e.write = write.New(e.ids, e.content, e.now)
 	e.wire()
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
