@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
 // strangerLimit bounds each script; the one for Java fetches half of Maven.
@@ -285,5 +287,53 @@ cat said
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
+	}
+}
+
+// TestImagesPush pushes both images to the emulator and signs them, by the script that
+// publishes them. The digests are those of the build.
+func TestImagesPush(t *testing.T) {
+	b := checkedBuild(t)
+	if !b.whole() {
+		t.Skip("linux/amd64 alone was built, and is not signed")
+	}
+	dir := b.unpack(t)
+	tools, err := exec.LookPath("cosign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("push")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for _, i := range images {
+		index, err := layout.ImageIndexFromPath(filepath.Join(*distFlag, "images", i.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, err := index.IndexManifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := top.Manifests[0].Digest.String()
+		want += i.name + "@" + digest + "\nlatest " + digest + "\n" + b.Version + " " + digest + "\n"
+	}
+	out := stranger(t, dir, false, `export ACRKIT_SEED='registries: [{name: myregistry, tokens: [{name: pusher, `+
+		`scopeMap: _repositories_admin, passwords: [{name: password1, value: of-this-test-alone}]}]}]'`+
+		withEmulator(t, dir, `
+export PATH="$PATH:`+filepath.Dir(tools)+`" DOCKER_CONFIG="$PWD/docker" COSIGN_PASSWORD=
+echo of-this-test-alone | cosign login "$ACR_NAME" --username pusher --password-stdin
+ACRKIT_SIGNING_KEY=`+strings.TrimSuffix(*keyFlag, ".pub")+`.key `+script+` `+*distFlag+`/images "$ACR_NAME/tools" `+b.Version+` >pushed
+echo "pushed:"
+while read -r image; do
+  cosign verify --key `+*keyFlag+` --insecure-ignore-tlog=true "$image" >verified 2>&1 || { cat verified; exit 1; }
+  name=${image%@*}
+  echo "${image##*/}"
+  for tag in latest `+b.Version+`; do echo "$tag $(crane digest "$name:$tag")"; done
+done <pushed
+`))
+	if _, got, _ := strings.Cut(out, "pushed:\n"); !strings.Contains(got, want) {
+		t.Errorf("%s\nwant %s", out, want)
 	}
 }
