@@ -34,7 +34,9 @@ const (
 	mr, mw     = acrkit.MetadataRead, acrkit.MetadataWrite
 )
 
-func roles() []Role { return slices.Concat(registryRoles(), generalRoles(), repositoryRoles(), configurationRoles()) }
+func roles() []Role {
+	return slices.Concat(registryRoles(), generalRoles(), repositoryRoles(), configurationRoles())
+}
 
 // RoleByName finds a role; case does not matter, as in Azure.
 func RoleByName(name string) (Role, bool) {
