@@ -74,7 +74,8 @@ func TestControl(t *testing.T) {
 	if diff := cmp.Diff([]string{"status 200, recorded 204"}, report.Differences[0].What); diff != "" {
 		t.Error(diff)
 	}
-	const want = "DELETE ARM /subscriptions/NAME/resourceGroups/NAME/providers/Microsoft.ContainerRegistry/registries/NAME"
+	const want = "DELETE ARM /subscriptions/NAME/resourceGroups/NAME/providers/" +
+		"Microsoft.ContainerRegistry/registries/NAME"
 	if !slices.ContainsFunc(report.Operations, func(o Operation) bool { return o.Name == want }) {
 		t.Errorf("the operations are %+v", report.Operations)
 	}

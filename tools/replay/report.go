@@ -100,7 +100,8 @@ func (rep *Report) count(from Source, x *recording.Exchange, o outcome) {
 // kindOf names what a request is about.
 func kindOf(path string) string {
 	for _, k := range []struct{ part, kind string }{
-		{"/subscriptions/", "control plane"}, {"/oauth2/", "tokens"}, {"/acr/v1/", "metadata"}, {"/blobs/uploads/", "uploads"},
+		{"/subscriptions/", "control plane"},
+		{"/oauth2/", "tokens"}, {"/acr/v1/", "metadata"}, {"/blobs/uploads/", "uploads"},
 		{"/manifests/", "manifests"}, {"/blobs/", "blobs"}, {"/referrers/", "referrers"}, {"/_catalog", "lists"},
 		{"/tags/list", "lists"},
 	} {
