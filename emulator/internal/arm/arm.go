@@ -47,7 +47,7 @@ const timeForm = "2006-01-02T15:04:05.0000000-07:00"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
 
-// Serve answers a request.
+// Serve answers a request to ARM.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
 	setHeaders(w, r)
 	caller, ok := h.authenticate(w, r)
