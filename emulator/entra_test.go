@@ -220,7 +220,7 @@ func TestArm(t *testing.T) {
 		"/subscriptions/x?api-version=1": 404, sub + "/resourceGroups/other?api-version=1": 404, reg +
 			"x?api-version=1": 404,
 		reg + "/tokens/x?api-version=1": 404, reg + "/scopeMaps/x?api-version=1": 404, reg +
-			"/webhooks?api-version=1": 404, reg: 400,
+			"/imaginary?api-version=1": 404, reg: 400,
 	} {
 		if a := f.get(path, token); a.status != status || a.field0(t) == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)

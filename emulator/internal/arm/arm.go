@@ -9,6 +9,7 @@
 package arm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,8 @@ type Handler struct {
 	Entra  *entra.Tokens
 	Now    func() time.Time
 	Serves func(host string) bool
+	// Size returns how many bytes a registry's content has.
+	Size func(ctx context.Context, registry int64) (int64, error)
 	// Refused writes a refusal to the decision log, before the answer.
 	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	// Operations says how operations are reported; nil is the zero value.
@@ -47,7 +50,7 @@ const timeForm = "2006-01-02T15:04:05.0000000-07:00"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
 
-// Serve answers a request to ARM.
+// Serve answers a request.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
 	setHeaders(w, r)
 	caller, ok := h.authenticate(w, r)
