@@ -35,9 +35,8 @@ type Handler struct {
 	// Size returns how many bytes a registry's content has.
 	Size func(ctx context.Context, registry int64) (int64, error)
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
-	// Operations says how operations are reported; nil is the zero value.
-	Operations func() Operations
+	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
+	Operations Operations // how they are reported
 	Logger     *slog.Logger
 
 	running operations
