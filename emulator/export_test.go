@@ -36,3 +36,6 @@ func EntraToken(e *Emulator, clientID, resource string) (string, error) {
 	a, _ := e.ids.Application(clientID)
 	return e.entra.Tokens.Issue(a, resource)
 }
+
+// CertifiesOrSays is what TLS asks for a name.
+func (e *Emulator) CertifiesOrSays(name string) bool { return e.certifiesOrSays(name) }
