@@ -121,9 +121,13 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	for _, a := range want.Assignments {
 		if !slices.ContainsFunc(have.Assignments, func(b principal.Assignment) bool {
 			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) &&
-				slices.Equal(a.Repositories, b.Repositories)
+				a.Condition == b.Condition
 		}) {
-			add("%s does not have the role %s", a.ClientID, a.Role)
+			with := ""
+			if a.Condition != "" {
+				with = " with the condition of the seed"
+			}
+			add("%s does not have the role %s%s", a.ClientID, a.Role, with)
 		}
 	}
 	for _, m := range r.ScopeMaps {

@@ -5,9 +5,11 @@
 package principal
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
+	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -87,9 +89,35 @@ type Network struct {
 
 // Assignment gives an application a role on its registry.
 type Assignment struct {
-	ClientID     string   `json:"clientId"`
-	Role         string   `json:"role"`
-	Repositories []string `json:"repositories,omitempty"`
+	ClientID  string `json:"clientId"`
+	Role      string `json:"role"`
+	Condition string `json:"condition,omitempty"` // as package condition reads it; "" = none
+}
+
+// UnmarshalJSON also reads what earlier versions stored: repositories in the place of a
+// condition. Without it, their assignments would hold for all repositories.
+func (a *Assignment) UnmarshalJSON(data []byte) error {
+	type plain Assignment
+	stored := struct {
+		*plain
+		Repositories []string `json:"repositories"`
+	}{plain: (*plain)(a)}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return err
+	}
+	var any []string
+	for _, r := range stored.Repositories {
+		compare := "StringEquals '" + r + "'"
+		if prefix, ok := strings.CutSuffix(r, "*"); ok {
+			compare = "StringLike '" + prefix + "*'"
+		}
+		any = append(any, "@Request["+condition.Attribute+"] "+compare)
+	}
+	//rule:abac-condition-stored
+	if len(any) > 0 {
+		a.Condition = strings.Join(any, " OR ")
+	}
+	return nil
 }
 
 // ScopeMap is a scope map that a user made. The service's own are not stored.
