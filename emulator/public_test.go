@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // TestPublic: the CA certificate and the two probes are answered to other machines over
@@ -63,6 +64,40 @@ func TestPublic(t *testing.T) {
 	}
 	if w := ask("GET", "/healthz", "localhost"); w.Code != 200 {
 		t.Errorf("not alive when closed: %d", w.Code)
+	}
+}
+
+// TestPublic_undisturbed: no fault, network rule, rate limit or reset under way, and no host
+// name that is for blobs, changes the answers, and the decision log has none of them.
+func TestPublic_undisturbed(t *testing.T) {
+	f := start(t, &emulator.Options{BlobRedirects: true, BlobHost: "127.0.0.9", RateLimits: true})
+	reg, err := f.Registry("myregistry")
+	must(t, err)
+	must(t, reg.ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) { s.Network.Deny = true }))
+	for _, x := range []fault.Fault{{Kind: fault.Status, Status: 503}, {Kind: fault.Drop}} {
+		_, err := f.AddFault(x)
+		must(t, err)
+	}
+	count := func() (n int) {
+		for _, err := range f.Decisions(t.Context(), emulator.DecisionFilter{}) {
+			must(t, err)
+			n++
+		}
+		return n
+	}
+	before := count()
+	for _, host := range []string{"localhost", "127.0.0.9", "myregistry.blob.localhost"} {
+		for path, want := range map[string]string{"/ca.pem": string(f.CACertificate()), "/healthz": "ok\n",
+			"/readyz": "ok\n"} {
+			w := httptest.NewRecorder()
+			f.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://"+host+path, nil))
+			if w.Code != 200 || w.Body.String() != want {
+				t.Errorf("%s on %s: %d %s", path, host, w.Code, w.Body)
+			}
+		}
+	}
+	if n := count() - before; n != 0 {
+		t.Errorf("%d decisions are in the log", n)
 	}
 }
 

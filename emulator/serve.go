@@ -139,12 +139,14 @@ func (e *Emulator) readForm(w http.ResponseWriter, r *http.Request, to route.Rou
 	return true
 }
 
-// routeOf says what a request asks for. No other code looks at the path.
+// routeOf says what a request asks for. No other code looks at the path. A probe may name
+// the address that blobs are redirected to.
 func (e *Emulator) routeOf(r *http.Request) route.Route {
-	if e.isBlobHost(r.Host) {
+	to := route.Of(r)
+	if to.Service != route.Public && e.isBlobHost(r.Host) {
 		return route.Route{Service: route.Storage}
 	}
-	return route.Of(r)
+	return to
 }
 
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route) {
@@ -162,7 +164,8 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		// ACR has no such answer: the name of no registry does not resolve.
 		http.Error(w, fmt.Sprintf(
 			"the emulator serves no registry as %q: it answers to localhost, REGISTRY.azurecr.localhost, "+
-				"REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname",
+				"REGISTRY.REGION.geo.azurecr.localhost, loopback addresses, and the names given with --hostname or "+
+				"ACRKIT_HOSTNAMES",
 			clipHost(r.Host)), http.StatusNotFound)
 		return
 	}

@@ -38,6 +38,7 @@ func serverRules() []rule {
 				"dead emulator is an error.",
 			[]change{
 				{"access-log-path-of", value("\"?\" + r.URL.RawQuery"), "", "TestAccessLog"},
+				{"access-log-host-of", value("r.Host"), "", "TestAccessLog"},
 				{"access-log-max-logged", value("$ + 1"), "", "TestAccessLog"},
 				{"access-log-max-logged", value("$ - 1"), "", "TestAccessLog"},
 			},

@@ -52,8 +52,8 @@ func checkedBuild(t *testing.T) build {
 	return b
 }
 
-// whole reports whether the build must have every platform, and the packages: only a whole
-// one is made twice.
+// whole reports whether the build must have every platform, the packages and a signature:
+// only a whole one is made twice.
 func (b build) whole() bool { return *againFlag != "" }
 
 var programs = []string{"acrkit", "docker-credential-acrkit"}
@@ -85,6 +85,12 @@ func (b build) archiveOf(platform string) string {
 		return filepath.Join(*distFlag, name+".zip")
 	}
 	return filepath.Join(*distFlag, name+".tar.gz")
+}
+
+// sbomOf is the path of a binary's SBOM.
+func (b build) sbomOf(bin binary) string {
+	program := strings.TrimSuffix(bin.Name, ".exe")
+	return filepath.Join(*distFlag, fmt.Sprintf("%s_%s_%s_%s.cdx.json", program, b.Version, bin.OS, bin.Arch))
 }
 
 // packages are the files of the packages for other languages, relative to dist's folder.
@@ -310,13 +316,9 @@ func TestChecksums(t *testing.T) {
 	want := map[string]string{}
 	for _, platform := range b.platforms(t) {
 		want[filepath.Base(b.archiveOf(platform))] = b.archiveOf(platform)
-		for _, program := range programs {
-			name := program + "_" + b.Version + "_" + strings.ReplaceAll(platform, "/", "_") + ".cdx.json"
-			if strings.HasPrefix(platform, "windows/") {
-				name = strings.Replace(name, program, program+".exe", 1)
-			}
-			want[name] = filepath.Join(*distFlag, name)
-		}
+	}
+	for _, bin := range b.binaries {
+		want[filepath.Base(b.sbomOf(bin))] = b.sbomOf(bin)
 	}
 	for _, file := range b.packages() {
 		want[filepath.Base(file)] = file
@@ -351,6 +353,9 @@ func verifyArgs(key, bundle, file string) []string {
 // another file or another key.
 func TestSignature(t *testing.T) {
 	b := checkedBuild(t)
+	if !b.whole() {
+		t.Skip("linux/amd64 alone was built, and not signed")
+	}
 	sums, dir := b.checksums(), t.TempDir()
 	bundle := sums + ".sigstore.json"
 	run(t, exec.Command("cosign", verifyArgs(*keyFlag, bundle, sums)...))
@@ -400,7 +405,7 @@ func TestSBOM(t *testing.T) {
 			}
 			Components []struct{ Name, Version string }
 		}
-		file := filepath.Join(*distFlag, filepath.Base(bin.Path)+"_"+b.Version+"_"+bin.OS+"_"+bin.Arch+".cdx.json")
+		file := b.sbomOf(bin)
 		if err := json.Unmarshal([]byte(read(t, file)), &sbom); err != nil {
 			t.Fatal(err)
 		}
@@ -548,9 +553,9 @@ func TestAgain(t *testing.T) {
 		t.Skip("linux/amd64 alone was built, once")
 	}
 	one, two := filepath.Dir(*distFlag), filepath.Dir(*againFlag)
-	files := append(b.packages(), b.checksums()) // which has the checksums of the rest
+	files := append(b.packages(), b.checksums())
 	for _, bin := range b.binaries {
-		files = append(files, bin.Path)
+		files = append(files, bin.Path, b.sbomOf(bin))
 	}
 	for _, platform := range b.platforms(t) {
 		files = append(files, b.archiveOf(platform))
@@ -562,7 +567,9 @@ func TestAgain(t *testing.T) {
 		}
 		if read(t, file) != read(t, filepath.Join(two, rel)) {
 			t.Errorf("%s differs", rel)
+			continue
 		}
+		t.Logf("%x %s", sha256.Sum256([]byte(read(t, file))), rel)
 	}
 	sameFiles(t, filepath.Join(*distFlag, "images"), filepath.Join(*againFlag, "images"))
 }

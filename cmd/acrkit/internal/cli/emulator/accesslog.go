@@ -3,6 +3,7 @@ package emulator
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/acrkit/acrkit/internal/wording"
 )
@@ -19,7 +20,7 @@ func (opts *StartOptions) observe() func(*http.Request, int) {
 	}
 	log := slog.New(slog.NewTextHandler(out, nil)) // it quotes what is not plain text
 	return func(r *http.Request, status int) {
-		log.Info("request", "from", r.RemoteAddr, "method", r.Method, "host", wording.Clip(r.Host, maxLogged),
+		log.Info("request", "from", r.RemoteAddr, "method", r.Method, "host", wording.Clip(hostOf(r), maxLogged),
 			"path", wording.Clip(pathOf(r), maxLogged), "status", status)
 	}
 }
@@ -39,4 +40,14 @@ func pathOf(r *http.Request) string {
 		path += "?[redacted]"
 	}
 	return path
+}
+
+// hostOf is the host as the client wrote it. Clients that put a user name and a password
+// before it send them in the clear, and the log does not repeat them.
+func hostOf(r *http.Request) string {
+	if i := strings.LastIndexByte(r.Host, '@'); i >= 0 {
+		//rule:access-log-host-of
+		return "[redacted]" + r.Host[i:]
+	}
+	return r.Host
 }

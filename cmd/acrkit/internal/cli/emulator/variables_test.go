@@ -90,6 +90,12 @@ func TestAccessLog(t *testing.T) {
 		!strings.Contains(got, `method=GET host=acr:5443 path=/v2/a/blobs/x?[redacted] status=401`) {
 		t.Error(got)
 	}
+	out.Reset()
+	r.Host = "ci-pull:top-secret@acr:5443" // net/http takes it
+	opts.observe()(r, 404)
+	if got := out.String(); strings.Contains(got, "top-secret") || !strings.Contains(got, "host=[redacted]@acr:5443 ") {
+		t.Error(got)
+	}
 	for n, cut := range map[int]bool{512: false, 513: true} {
 		out.Reset()
 		r.URL.Path, r.URL.RawQuery = "/"+strings.Repeat("a", n-1), ""
