@@ -330,7 +330,6 @@ func (p *parser) comparison() expression {
 	p.next()
 	var values []token
 	switch {
-	//rule:abac-condition-set
 	case o.quantified && !p.is("{"):
 		p.expected("a set, such as {'samples/app', 'samples/web'}")
 	case o.quantified:
