@@ -160,6 +160,10 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		return
 	}
 	reg, ok := e.resolve(r.Host)
+	if !ok && !to.Service.OfRegistry() && e.isOwn(hostname(r.Host)) {
+		e.serveWithout(w, r, to)
+		return
+	}
 	if !ok {
 		// ACR has no such answer: the name of no registry does not resolve.
 		http.Error(w, fmt.Sprintf(
@@ -190,6 +194,23 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		endpoints.Serve(w, r)
 	case route.ARM:
 		e.arm.Serve(w, r, to)
+	case route.Entra:
+		e.entra.Serve(w, r, to)
+	default:
+		answer.NotFound(w)
+	}
+}
+
+// serveWithout serves what needs no registry while there is none. Faults, which belong to
+// registries, hit nothing.
+func (e *Emulator) serveWithout(w http.ResponseWriter, r *http.Request, to route.Route) {
+	switch to.Service {
+	case route.Control:
+		e.control(w, r)
+	case route.ARM:
+		e.arm.Serve(w, r, to)
+	case route.Metadata:
+		endpoints.Serve(w, r)
 	case route.Entra:
 		e.entra.Serve(w, r, to)
 	default:

@@ -187,7 +187,7 @@ func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 const maxCondition = 300
 
 // roleRights joins role assignments.
-func roleRights(mode string, assignments []Assignment) Rights {
+func roleRights(mode string, assignments []*Assignment) Rights {
 	catalog := false
 	out := Rights{catalog: &catalog}
 	var names []string
