@@ -556,6 +556,7 @@ func otherScenarios() []scenario {
 				return s.get(path, nil)
 			}},
 	}
+	const changed = "/subscriptions/x/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry"
 	// A kind that hits each request needs no line here.
 	special := []scenario{
 		upload(fault.Fault{Kind: fault.TooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
@@ -570,6 +571,23 @@ func otherScenarios() []scenario {
 			s.Fault(fault.Fault{Kind: fault.Slow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)
 			return diagnose.Attempt{} // nothing failed
+		}},
+		{rule: rule.OfFault(fault.LateWrite), make: func(s *stage) diagnose.Attempt {
+			s.Clock().Freeze()
+			s.Fault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+			go func() {
+				for s.t.Context().Err() == nil && s.Emulator().Faults()[0].Hits == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				_ = s.Clock().Advance(time.Minute) // in no year that the clock does not know
+			}()
+			s.call(http.MethodPut, changed, nil, []byte("{}"))
+			return diagnose.Attempt{}
+		}},
+		{rule: rule.OfFault(fault.LatePassword), make: func(s *stage) diagnose.Attempt {
+			s.Fault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
+			s.call(http.MethodPost, changed+"/generateCredentials", nil, []byte("{}"))
+			return diagnose.Attempt{}
 		}},
 	}
 	for _, k := range fault.Kinds() {
