@@ -174,7 +174,7 @@ func TestArm(t *testing.T) {
 	f := start(t, nil)
 	const sub = "/subscriptions/33333333-3333-3333-3333-333333333333"
 	const reg = sub + "/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry"
-	token := bearer(f.entraToken("https://"+f.host+"/.default").field(t, "access_token"))
+	token := bearer(f.platformToken("https://"+f.host+"/.default").field(t, "access_token"))
 	for path, want := range map[string]string{
 		"/subscriptions?api-version=2019-11-01": `"subscriptionId":"33333333-3333-3333-3333-333333333333"`,
 		"/tenants?api-version=2019-11-01":       `"tenantId":"` + tenantID + `"`,

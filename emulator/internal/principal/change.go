@@ -90,6 +90,11 @@ func (c *Change) Registry(id int64) (*RegistrySettings, bool) {
 // Tenant finds a tenant.
 func (c *Change) Tenant(id string) (*Tenant, bool) { return after[*Tenant](c, (&Tenant{ID: id}).key()) }
 
+// Subscription finds a subscription.
+func (c *Change) Subscription(id string) (*Subscription, bool) {
+	return after[*Subscription](c, (&Subscription{ID: id}).key())
+}
+
 // Application finds an application by its client id.
 func (c *Change) Application(clientID string) (*Application, bool) {
 	return after[*Application](c, (&Application{ClientID: clientID}).key())

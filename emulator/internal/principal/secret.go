@@ -214,7 +214,7 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		if _, ok := s.Application(p.Name); !ok {
 			return Rights{}, rule.ApplicationDeleted
 		}
-		return roleRights(r.Mode, s.assignments(r, p.Name)), nil
+		return roleRights(r.Mode, s.on(r, p.Name)), nil
 	case KindAdmin:
 		if !r.Admin {
 			return Rights{}, rule.AdminUserDisabled
@@ -229,21 +229,6 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		return rights, nil
 	}
 	return Rights{}, fmt.Errorf("a principal of the kind %q", p.Kind)
-}
-
-func (s *Store) assignments(r *RegistrySettings, clientID string) []Assignment {
-	var out []Assignment
-	for _, a := range r.Assignments {
-		if strings.EqualFold(a.ClientID, clientID) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// HasRole reports whether an application holds any role on a registry.
-func (s *Store) HasRole(r *RegistrySettings, clientID string) bool {
-	return len(s.assignments(r, clientID)) > 0
 }
 
 var errJTI = errors.New("a token id that is not ours")

@@ -2,15 +2,10 @@ package write
 
 import (
 	"net/netip"
-	"reflect"
-	"slices"
-	"strings"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
-	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/wording"
 )
 
@@ -87,17 +82,13 @@ func (r *Registry) PutSettings(s Settings) error {
 }
 
 // PutRegistry makes a registry, or changes the one with its ID, as a seed says. What a
-// seed does not say stays: identity, age, network rules and further roles.
+// seed does not say stays: identity, age and network rules.
 func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
 	const op = "store the registry"
 	next.Created, next.RID = tx.now, ""
 	old, ok := tx.c.Registry(next.ID)
 	if ok {
 		next.Created, next.RID, next.Network = old.Created, old.RID, old.Network
-		next.Assignments = slices.Clone(next.Assignments)
-		for _, a := range old.Assignments {
-			next.Assignments = withRole(next.Assignments, a)
-		}
 	} else {
 		next.RID = principal.NewRID()
 	}
@@ -114,36 +105,4 @@ func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
 	r := &Registry{tx, &next}
 	r.put(&next)
 	return r, nil
-}
-
-// withRole adds an assignment, unless it is there.
-func withRole(all []principal.Assignment, a principal.Assignment) []principal.Assignment {
-	if slices.ContainsFunc(all, func(b principal.Assignment) bool { return reflect.DeepEqual(a, b) }) {
-		return all
-	}
-	return append(all, a)
-}
-
-// AssignRole gives an application a role, beside those that it has.
-func (r *Registry) AssignRole(a seed.RoleAssignment) error {
-	const op = "assign the role"
-	if _, ok := r.tx.c.Application(a.ClientID); !ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
-	}
-	if err := a.Check(); err != nil {
-		return refusal.Of(op, err)
-	}
-	next := *r.set
-	next.Assignments = withRole(slices.Clone(r.set.Assignments), principal.Assignment(a))
-	r.put(&next)
-	return nil
-}
-
-// RemoveRoles takes all roles of an application away.
-func (r *Registry) RemoveRoles(clientID string) {
-	next := *r.set
-	next.Assignments = slices.DeleteFunc(slices.Clone(r.set.Assignments), func(a principal.Assignment) bool {
-		return strings.EqualFold(a.ClientID, clientID)
-	})
-	r.put(&next)
 }

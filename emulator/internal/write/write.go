@@ -14,6 +14,7 @@ package write
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,5 +99,17 @@ func (tx *Tx) PutTenant(id string) {
 	}
 }
 
-// PutSubscription makes or replaces a subscription.
-func (tx *Tx) PutSubscription(s *principal.Subscription) { tx.c.Put(s) }
+// PutSubscription makes a subscription, or changes the one with its id. Groups that it
+// does not name stay.
+func (tx *Tx) PutSubscription(s *principal.Subscription) {
+	next := *s
+	next.Groups = slices.Clone(s.Groups)
+	if old, ok := tx.c.Subscription(s.ID); ok {
+		for _, g := range old.Groups {
+			if !slices.ContainsFunc(next.Groups, g.SameName) {
+				next.Groups = append(next.Groups, g)
+			}
+		}
+	}
+	tx.c.Put(&next)
+}

@@ -556,7 +556,8 @@ func otherScenarios() []scenario {
 				return s.get(path, nil)
 			}},
 	}
-	const changed = "/subscriptions/x/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry"
+	const changed = "/subscriptions/x/resourceGroups/x/providers/Microsoft.ContainerRegistry/registries/x?api-version=1"
+	owner := func(s *stage) http.Header { return bearer(s.entra(s.ServicePrincipal("Owner"), armScope)) }
 	// A kind that hits each request needs no line here.
 	special := []scenario{
 		upload(fault.Fault{Kind: fault.TooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
@@ -581,12 +582,12 @@ func otherScenarios() []scenario {
 				}
 				_ = s.Clock().Advance(time.Minute) // in no year that the clock does not know
 			}()
-			s.call(http.MethodPut, changed, nil, []byte("{}"))
+			s.call(http.MethodPut, changed, owner(s), []byte("{}"))
 			return diagnose.Attempt{}
 		}},
 		{rule: rule.OfFault(fault.LatePassword), make: func(s *stage) diagnose.Attempt {
 			s.Fault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
-			s.call(http.MethodPost, changed+"/generateCredentials", nil, []byte("{}"))
+			s.call(http.MethodPost, strings.Replace(changed, "?", "/generateCredentials?", 1), owner(s), []byte("{}"))
 			return diagnose.Attempt{}
 		}},
 	}
