@@ -9,6 +9,7 @@
 package arm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,11 +27,13 @@ import (
 
 // Handler answers as ARM.
 type Handler struct {
-	Store  *principal.Store
-	Write  *write.Writer
-	Entra  *entra.Tokens
-	Now    func() time.Time
-	Serves func(host string) bool
+	Store *principal.Store
+	Write *write.Writer
+	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.
+	PasswordDelay func(context.Context) time.Duration
+	Entra         *entra.Tokens
+	Now           func() time.Time
+	Serves        func(host string) bool
 	// Refused writes a refusal to the decision log, before the answer.
 	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	// Operations says how operations are reported; nil is the zero value.
@@ -42,8 +45,9 @@ type Handler struct {
 	all     []endpoint
 }
 
-// timeForm is how ARM writes times: seven digits and an offset (recorded).
-const timeForm = "2006-01-02T15:04:05.0000000-07:00"
+// timeForm is how ARM writes times: up to seven digits, without zeros at their end, and an
+// offset (recorded).
+const timeForm = "2006-01-02T15:04:05.9999999-07:00"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
 

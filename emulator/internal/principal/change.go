@@ -1,5 +1,7 @@
 package principal
 
+import "strings"
+
 // Change collects what an update stores and removes. Its other methods read the state
 // as the change makes it.
 type Change struct {
@@ -85,6 +87,16 @@ func (c *Change) count(kind string, registry int64) int {
 // Registry returns a registry.
 func (c *Change) Registry(id int64) (*RegistrySettings, bool) {
 	return after[*RegistrySettings](c, (&RegistrySettings{ID: id}).key())
+}
+
+// ApplicationByObjectID finds an application by the object id of its service principal.
+func (c *Change) ApplicationByObjectID(id string) (*Application, bool) {
+	for o := range c.store.after(c) {
+		if a, ok := o.(*Application); ok && strings.EqualFold(a.ObjectID, id) {
+			return a, true
+		}
+	}
+	return nil, false
 }
 
 // Tenant finds a tenant.
