@@ -1,6 +1,11 @@
 package diagnose
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
+)
 
 // armRoles are the built-in roles with the fewest rights that allow an action of Azure
 // Resource Manager, by the beginning of the action in lower case; the first that fits
@@ -46,4 +51,14 @@ func scopeOfRole(resource string) string {
 		}
 	}
 	return resource
+}
+
+// armRefused is the cause of a refusal by Azure Resource Manager, which says what is
+// missing.
+func armRefused(said string) (Diagnosis, bool) {
+	r, ok := errtext.ReadARMRefusal(said)
+	if !ok {
+		return Diagnosis{}, false
+	}
+	return verdict(cause.ARMActionDenied, Proved, "it lacks the action "+r.Action, "on "+r.Scope), true
 }

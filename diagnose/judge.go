@@ -93,9 +93,8 @@ func (x *examiner) event(ctx context.Context, e errtext.Event) (Diagnosis, bool)
 		if e.Kind == errtext.ImportRefused {
 			return suspect(cause.ImportSourceRefused), true
 		}
-		if r, ok := errtext.ReadARMRefusal(x.said); ok {
-			return verdict(cause.ARMActionDenied, Proved, "it lacks the action "+r.Action,
-				"on "+r.Scope), true
+		if d, ok := armRefused(x.said); ok {
+			return d, true
 		}
 		return suspect(cause.Denied, cause.NoRole, cause.NetworkRule), true
 	case errtext.Answer:

@@ -66,7 +66,7 @@ const maxDifferences = 20
 
 // seed applies a seed to the state, or compares the two.
 func (e *Emulator) seed(ctx context.Context, s *seed.Seed, mode SeedMode) error {
-	_, used := e.ids.First()
+	_, used := e.ids.Meta(metaSeed) // not First: all registries may have been deleted since
 	switch {
 	case !used:
 		if s == nil {

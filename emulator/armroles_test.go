@@ -28,17 +28,17 @@ func (f *fixture) objectID() string {
 }
 
 func roleBody(role, principal, more string) string {
-	return `{"properties":{"roleDefinitionId":"` + inSubscription + definition + "/" + role + `","principalId":"` +
+	return `{"properties":{"roleDefinitionId":"` + armSub + definition + "/" + role + `","principalId":"` +
 		principal + `"` + more + `}}`
 }
 
-// TestARMRoleDefinitions: the built-in roles by name, by id and all.
-func TestARMRoleDefinitions(t *testing.T) {
+// TestArmRoleDefinitions: the built-in roles by name, by id and all.
+func TestArmRoleDefinitions(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	list := func(path, filter string) (ids []string) {
 		t.Helper()
-		a := c.call("GET", path+definition+anyVersion+"&$filter="+url.QueryEscape(filter), "", 200)
+		a := c.call("GET", path+definition+armVersion+"&$filter="+url.QueryEscape(filter), "", 200)
 		var v struct {
 			Value []struct {
 				ID, Name   string
@@ -58,33 +58,35 @@ func TestARMRoleDefinitions(t *testing.T) {
 		}
 		return ids
 	}
-	for _, path := range []string{inSubscription, inSubscription + "/resourceGroups/rg", inARM} {
-		want := inSubscription + definition + "/" + acrPull
+	for _, path := range []string{armSub, armSub + "/resourceGroups/rg", armRegistry} {
+		want := armSub + definition + "/" + acrPull
 		if got := list(path, "roleName eq 'acrpull'"); len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
-	if all := list(inARM, ""); len(all) < 10 {
+	if all := list(armRegistry, ""); len(all) < 10 {
 		t.Errorf("%d roles", len(all))
 	}
-	if n, m := len(list(inARM, "type eq 'CustomRole'")), len(list(inARM, "roleName eq 'Nothing'")); n+m != 0 {
-		t.Errorf("%d custom roles, %d unknown ones", n, m)
+	for _, none := range []string{"type eq 'CustomRole'", "roleName eq 'Nothing'"} {
+		if got := list(armRegistry, none); len(got) != 0 {
+			t.Errorf("%s: %q", none, got)
+		}
 	}
-	for _, path := range []string{inARM, inSubscription, ""} {
+	for _, path := range []string{armRegistry, armSub, ""} {
 		got := c.call("GET", path+definition+"/"+strings.ToUpper(repReader), "", 200).properties(t)
 		if got["roleName"] != "Container Registry Repository Reader" {
 			t.Errorf("%v", got)
 		}
 	}
-	c.refused("GET", inARM+definition+"/"+anAssignment, "", 404, "RoleDefinitionDoesNotExist", anAssignment)
-	c.refused("GET", inARM+definition+anyVersion+"&$filter=x+eq+1", "", 400, "UnsupportedQuery", "roleName")
+	c.refused("GET", armRegistry+definition+"/"+anAssignment, "", 404, "RoleDefinitionDoesNotExist", anAssignment)
+	c.refused("GET", armRegistry+definition+armVersion+"&$filter=x+eq+1", "", 400, "UnsupportedQuery", "roleName")
 }
 
-// TestARMRoleAssignments: a role that is assigned gives its rights at once, and deleted, it
+// TestArmRoleAssignments: a role that is assigned gives its rights at once, and deleted, it
 // takes them away, on each scope and in both modes.
-func TestARMRoleAssignments(t *testing.T) {
+func TestArmRoleAssignments(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	oid := f.objectID()
 	must(t, f.registry().RemoveRoles(t.Context(), clientID))
 	pulls := func() bool {
@@ -103,13 +105,13 @@ func TestARMRoleAssignments(t *testing.T) {
 		must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
 			s.RoleAssignmentMode = mode
 		}))
-		for _, scope := range []string{inARM, inSubscription + "/resourceGroups/RG", inSubscription} {
+		for _, scope := range []string{armRegistry, armSub + "/resourceGroups/RG", armSub} {
 			if pulls() {
 				t.Fatalf("%s, %s: it pulls before", mode, scope)
 			}
 			made := c.call("PUT", scope+assignment+"/"+anAssignment, roleBody(role, oid, `,"principalType":"ServicePrincipal"`),
 				201).properties(t)
-			if made["principalId"] != oid || made["roleDefinitionId"] != inSubscription+definition+"/"+role ||
+			if made["principalId"] != oid || made["roleDefinitionId"] != armSub+definition+"/"+role ||
 				!strings.EqualFold(made["scope"].(string), scope) || made["principalType"] != "ServicePrincipal" {
 				t.Errorf("%v", made)
 			}
@@ -126,15 +128,15 @@ func TestARMRoleAssignments(t *testing.T) {
 	}
 }
 
-// TestARMRoleAssignments_list: lists by scope and principal, as az and Terraform ask.
-func TestARMRoleAssignments_list(t *testing.T) {
+// TestArmRoleAssignments_list: lists by scope and principal, as az and Terraform ask.
+func TestArmRoleAssignments_list(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	oid := f.objectID()
-	c.call("PUT", inSubscription+assignment+"/"+anAssignment, roleBody(reader, oid, ""), 201)
+	c.call("PUT", armSub+assignment+"/"+anAssignment, roleBody(reader, oid, ""), 201)
 	list := func(path, filter string) (n int, ours bool) {
 		t.Helper()
-		a := c.call("GET", path+assignment+anyVersion+"&$filter="+url.QueryEscape(filter), "", 200)
+		a := c.call("GET", path+assignment+armVersion+"&$filter="+url.QueryEscape(filter), "", 200)
 		var v struct{ Value []struct{ Name string } }
 		must(t, json.Unmarshal([]byte(a.body), &v))
 		for _, x := range v.Value {
@@ -148,29 +150,29 @@ func TestARMRoleAssignments_list(t *testing.T) {
 		n            int
 		ours         bool
 	}{
-		{inSubscription, "", 4, true}, {inARM, "", 4, true}, {inSubscription, "atScope()", 2, true},
-		{inARM, "atScope()", 4, true}, {inARM, "principalId eq '" + oid + "'", 3, true},
-		{inSubscription, "assignedTo('" + strings.ToUpper(oid) + "')", 3, true},
-		{inSubscription, "atScope() and assignedTo('" + oid + "')", 1, true},
-		{inARM, "principalId eq '" + anAssignment + "'", 0, false},
+		{armSub, "", 4, true}, {armRegistry, "", 4, true}, {armSub, "atScope()", 2, true},
+		{armRegistry, "atScope()", 4, true}, {armRegistry, "principalId eq '" + oid + "'", 3, true},
+		{armSub, "assignedTo('" + strings.ToUpper(oid) + "')", 3, true},
+		{armSub, "atScope() and assignedTo('" + oid + "')", 1, true},
+		{armRegistry, "principalId eq '" + anAssignment + "'", 0, false},
 	} {
 		if n, ours := list(x.path, x.filter); n != x.n || ours != x.ours {
 			t.Errorf("%s %q: %d, ours %t; want %d, %t", x.path, x.filter, n, ours, x.n, x.ours)
 		}
 	}
-	c.refused("GET", inARM+assignment+anyVersion+"&$filter=principalId+eq+x", "", 400, "UnsupportedQuery",
+	c.refused("GET", armRegistry+assignment+armVersion+"&$filter=principalId+eq+x", "", 400, "UnsupportedQuery",
 		"assignedTo()")
-	c.refused("GET", inARM+assignment+"/"+anAssignment, "", 404, "RoleAssignmentNotFound", anAssignment)
+	c.refused("GET", armRegistry+assignment+"/"+anAssignment, "", 404, "RoleAssignmentNotFound", anAssignment)
 }
 
-// TestARMRoleAssignments_refused: what cannot be assigned, in the words of the service.
-func TestARMRoleAssignments_refused(t *testing.T) {
+// TestArmRoleAssignments_refused: what cannot be assigned, in the words of the service.
+func TestArmRoleAssignments_refused(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	oid := f.objectID()
 	put := func(body string, status int, code, message string) {
 		t.Helper()
-		c.refused("PUT", inARM+assignment+"/"+anAssignment, body, status, code, message)
+		c.refused("PUT", armRegistry+assignment+"/"+anAssignment, body, status, code, message)
 	}
 	put(roleBody(acrPull, "bbbbbbbb-0000-4000-8000-000000000002", ""), 400, "PrincipalNotFound",
 		"Principal bbbbbbbb000040008000000000000002 does not exist in the directory "+tenantID+". Check that you have "+
@@ -181,21 +183,22 @@ func TestARMRoleAssignments_refused(t *testing.T) {
 	put(roleBody(repReader, oid, `,"condition":"(1 = 1)"`), 400, "InvalidConditionVersion", "2.0")
 	put(roleBody(repReader, oid, `,"condition":"(1 = 1)","conditionVersion":"2.0"`), 400, "InvalidParameter",
 		"condition")
-	c.refused("PUT", inARM+assignment+"/x", roleBody(acrPull, oid, ""), 400, "InvalidRoleAssignmentId", "GUID")
+	c.refused("PUT", armRegistry+assignment+"/x", roleBody(acrPull, oid, ""), 400, "InvalidRoleAssignmentId", "GUID")
 
-	c.call("PUT", inARM+assignment+"/"+anAssignment, roleBody(acrPull, oid, ""), 201)
-	again := c.call("PUT", inARM+assignment+"/"+strings.ToUpper(anAssignment), roleBody(acrPull, oid,
+	c.call("PUT", armRegistry+assignment+"/"+anAssignment, roleBody(acrPull, oid, ""), 201)
+	again := c.call("PUT", armRegistry+assignment+"/"+strings.ToUpper(anAssignment), roleBody(acrPull, oid,
 		`,"description":"why"`), 201)
 	if got := again.properties(t)["description"]; got != "why" {
 		t.Errorf("the description is %v", got)
 	}
 	put(roleBody(reader, oid, ""), 400, "RoleAssignmentUpdateNotPermitted", "not allowed to be updated")
-	c.refused("PUT", inARM+assignment+"/bbbbbbbb-0000-4000-8000-000000000002", roleBody(acrPull, oid, ""), 409,
+	c.refused("PUT", armRegistry+assignment+"/bbbbbbbb-0000-4000-8000-000000000002", roleBody(acrPull, oid, ""), 409,
 		"RoleAssignmentExists", "The role assignment already exists. The ID of the existing role assignment is "+
 			"aaaaaaaa000040008000000000000001.")
 	// The other application may read the registry, and assign nothing.
 	h := bearer(f.entraToken("https://management.azure.com/.default").field(t, "access_token"))
-	if a := f.do("PUT", inARM+assignment+"/"+anAssignment+anyVersion, h, roleBody(acrPull, oid, "")); a.status != 403 ||
+	a := f.do("PUT", armRegistry+assignment+"/"+anAssignment+armVersion, h, roleBody(acrPull, oid, ""))
+	if a.status != 403 ||
 		!strings.Contains(a.body, "Microsoft.Authorization/roleAssignments/write") {
 		t.Errorf("%d %s", a.status, a.body)
 	}

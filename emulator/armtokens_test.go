@@ -15,34 +15,28 @@ import (
 	"github.com/acrkit/acrkit/emulator/fault"
 )
 
-const (
-	inSubscription = "/subscriptions/33333333-3333-3333-3333-333333333333"
-	inARM          = inSubscription + "/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry"
-	anyVersion     = "?api-version=2023-07-01"
-)
-
-// armClient calls Azure Resource Manager as the owner of the subscription.
-type armClient struct {
+// armCaller calls Azure Resource Manager as the owner of the subscription.
+type armCaller struct {
 	*fixture
 	header http.Header
 }
 
-func (f *fixture) arm() *armClient {
+func (f *fixture) armCaller() *armCaller {
 	f.t.Helper()
 	token := f.platformToken("https://management.azure.com/.default").field(f.t, "access_token")
 	h := bearer(token)
 	h.Set("Content-Type", "application/json")
-	return &armClient{f, h}
+	return &armCaller{f, h}
 }
 
 // call makes a request below the registry, or at a whole path, and wants a status.
-func (c *armClient) call(method, path, body string, want int) answer {
+func (c *armCaller) call(method, path, body string, want int) answer {
 	c.t.Helper()
 	if !strings.HasPrefix(path, "/subscriptions") && !strings.HasPrefix(path, "/providers") {
-		path = inARM + path
+		path = armRegistry + path
 	}
 	if !strings.Contains(path, "?") {
-		path += anyVersion
+		path += armVersion
 	}
 	a := c.do(method, path, c.header, body)
 	if a.status != want {
@@ -52,7 +46,7 @@ func (c *armClient) call(method, path, body string, want int) answer {
 }
 
 // refused wants an error with a code and a part of its message.
-func (c *armClient) refused(method, path, body string, status int, code, message string) {
+func (c *armCaller) refused(method, path, body string, status int, code, message string) {
 	c.t.Helper()
 	a := c.call(method, path, body, status)
 	var e struct {
@@ -82,10 +76,10 @@ func actionsOf(lines ...string) string {
 	return string(b)
 }
 
-// TestARMScopeMap: the life of a scope map, and what a change of it means for tokens.
-func TestARMScopeMap(t *testing.T) {
+// TestArmScopeMap: the life of a scope map, and what a change of it means for tokens.
+func TestArmScopeMap(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	const other = "repositories/samples/other/content/read"
 	c.refused("GET", "/scopeMaps/deploy", "", 404, "ResourceNotFound", "The resource deploy could not be found.")
 	made := c.call("PUT", "/scopeMaps/deploy", actionsOf(other), 200).properties(t)
@@ -116,12 +110,12 @@ func TestARMScopeMap(t *testing.T) {
 	if pull("samples/app") || !pull("samples/other") {
 		t.Error("a new access token does not have the rights of the changed scope map")
 	}
-	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+strings.ToUpper(inARM)+
+	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+strings.ToUpper(armRegistry)+
 		`/SCOPEMAPS/_REPOSITORIES_PULL"}}`, 201)
 	if !pull("samples/app") || !pull("samples/other") {
 		t.Error("the token does not have the registry's own scope map")
 	}
-	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+inARM+`/scopeMaps/ci-pull"}}`, 201)
+	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/ci-pull"}}`, 201)
 
 	c.call("DELETE", "/scopeMaps/ci-pull", "", 202) // a token has it: az says what that does
 	if pull("samples/other") {
@@ -148,15 +142,15 @@ func TestARMScopeMap(t *testing.T) {
 	}
 }
 
-// TestARMToken: the life of a token and its passwords, which work at once and are shown
+// TestArmToken: the life of a token and its passwords, which work at once and are shown
 // once.
-func TestARMToken(t *testing.T) {
+func TestArmToken(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
-	body := `{"properties":{"scopeMapId":"` + inARM + `/scopeMaps/CI-pull","status":"enabled"}}`
+	c := f.armCaller()
+	body := `{"properties":{"scopeMapId":"` + armRegistry + `/scopeMaps/CI-pull","status":"enabled"}}`
 	made := c.call("PUT", "/tokens/deployer", body, 201)
 	p := made.properties(t)
-	if p["provisioningState"] != "Creating" || p["scopeMapId"] != inARM+"/scopeMaps/ci-pull" ||
+	if p["provisioningState"] != "Creating" || p["scopeMapId"] != armRegistry+"/scopeMaps/ci-pull" ||
 		fmt.Sprint(p["credentials"]) != "map[certificates:[] passwords:[]]" {
 		t.Errorf("%v", p)
 	}
@@ -166,7 +160,7 @@ func TestARMToken(t *testing.T) {
 	}
 	generate := func(name string) map[string]string {
 		t.Helper()
-		body := `{"tokenId":"` + strings.ToUpper(inARM) + `/tokens/DEPLOYER"`
+		body := `{"tokenId":"` + strings.ToUpper(armRegistry) + `/tokens/DEPLOYER"`
 		if name != "" {
 			body += `,"name":"` + name + `"`
 		}
@@ -226,14 +220,14 @@ func TestARMToken(t *testing.T) {
 
 	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"/subscriptions/x/scopeMaps/ci-pull"}}`, 400,
 		"InvalidScopeMapId", "is not one of the registry")
-	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"`+inARM+`/scopeMaps/nothing"}}`, 400,
+	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/nothing"}}`, 400,
 		"InvalidParameter", "there is no scope map")
 	c.refused("PUT", "/tokens/deployer", `{"properties":{}}`, 400, "MissingScopeMapId", "")
 	c.refused("PATCH", "/tokens/deployer", `{"properties":{"status":"x"}}`, 400, "InvalidTokenStatus", "")
 	c.refused("PATCH", "/tokens/nobody", `{"properties":{}}`, 404, "ResourceNotFound", "nobody")
-	c.refused("POST", "/generateCredentials", `{"tokenId":"`+inARM+`/tokens/nobody"}`, 404, "ResourceNotFound", "nobody")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/nobody"}`, 404, "ResourceNotFound", "nobody")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"x"}`, 400, "InvalidTokenId", "")
-	c.refused("POST", "/generateCredentials", `{"tokenId":"`+inARM+`/tokens/deployer","name":"password3"}`, 400,
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/deployer","name":"password3"}`, 400,
 		"InvalidParameter", "password3")
 	c.call("DELETE", "/tokens/deployer", "", 202)
 	c.call("DELETE", "/tokens/deployer", "", 204)
@@ -254,13 +248,13 @@ func TestARMToken(t *testing.T) {
 	}
 }
 
-// TestARMLatePassword: with the fault a renewed password works later.
-func TestARMLatePassword(t *testing.T) {
+// TestArmLatePassword: with the fault a renewed password works later.
+func TestArmLatePassword(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	_, err := f.AddFault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
 	must(t, err)
-	a := c.call("POST", "/generateCredentials", `{"tokenId":"`+inARM+`/tokens/ci-pull","name":"password1"}`, 200)
+	a := c.call("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/ci-pull","name":"password1"}`, 200)
 	var v struct{ Passwords []struct{ Value string } }
 	must(t, json.Unmarshal([]byte(a.body), &v))
 	try := func(password string, want int, rule string) {
@@ -276,10 +270,10 @@ func TestARMLatePassword(t *testing.T) {
 	try(v.Passwords[0].Value, 200, "")
 }
 
-// TestARMPages: a long list comes in pages that nextLink leads through.
-func TestARMPages(t *testing.T) {
+// TestArmPages: a long list comes in pages that nextLink leads through.
+func TestArmPages(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	want := map[string]bool{"ci-pull": true}
 	for i := range 230 {
 		name := fmt.Sprintf("token-%03d", i)
@@ -287,7 +281,7 @@ func TestARMPages(t *testing.T) {
 		must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: name, ScopeMap: "ci-pull"}))
 	}
 	seen, pages := map[string]bool{}, 0
-	for next := "https://" + f.host + inARM + "/tokens" + anyVersion; next != ""; pages++ {
+	for next := "https://" + f.host + armRegistry + "/tokens" + armVersion; next != ""; pages++ {
 		a := f.do("GET", next, c.header, "")
 		var v struct {
 			NextLink string
@@ -312,14 +306,14 @@ func TestARMPages(t *testing.T) {
 	if pages != 3 {
 		t.Errorf("%d pages", pages)
 	}
-	c.refused("GET", "/tokens"+anyVersion+"&$skiptoken=!", "", 400, "InvalidSkipToken", "")
+	c.refused("GET", "/tokens"+armVersion+"&$skiptoken=!", "", 400, "InvalidSkipToken", "")
 }
 
-// TestARMLostUpdate: Azure Resource Manager knows no versions: of two editors that read,
+// TestArmLostUpdate: Azure Resource Manager knows no versions: of two editors that read,
 // change and write, one loses its change, and the fault brings that about.
-func TestARMLostUpdate(t *testing.T) {
+func TestArmLostUpdate(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	f.Clock().Freeze()
 	added, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
 	must(t, err)
@@ -351,10 +345,10 @@ func TestARMLostUpdate(t *testing.T) {
 	c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(before...), 201) // at once
 }
 
-// TestARMWriters: 16 writers at once on different scope maps lose nothing.
-func TestARMWriters(t *testing.T) {
+// TestArmWriters: 16 writers at once on different scope maps lose nothing.
+func TestArmWriters(t *testing.T) {
 	f := start(t, nil)
-	c := f.arm()
+	c := f.armCaller()
 	const writers, rounds = 16, 10
 	var all sync.WaitGroup
 	for i := range writers {

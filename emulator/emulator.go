@@ -86,6 +86,8 @@ type Options struct {
 	// emulator's certificates are below it, and DataDir gets no other. nil = one is made,
 	// or read from DataDir.
 	CACertificate, CAKey []byte
+	// Operations say how Azure Resource Manager reports changes.
+	Operations Operations
 	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
@@ -115,6 +117,7 @@ type Emulator struct {
 	blobHost      string
 	deviations    []Deviation
 	beyond        bool // other machines reach it
+	operations    arm.Operations
 
 	dated   bool // Options.Now was given: the Date header is by it
 	observe func(r *http.Request, status int)
@@ -206,6 +209,10 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 				Reason: "the name is the registry's own"}
 		}
 	}
+	if err := o.Operations.check(); err != nil {
+		return nil, err
+	}
+	e.operations = arm.Operations{Style: arm.Style(o.Operations.Style), Take: o.Operations.Take}
 	e.blobRedirects, e.blobHost, e.deviations = o.BlobRedirects, o.BlobHost, o.Deviations
 	if err := o.SeedMode.check(); err != nil {
 		return nil, err
@@ -249,7 +256,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.verifier = e.ids.NewVerifier()
-	e.write = write.New(e.ids, e.now)
+	e.write = write.New(e.ids, e.content, e.now)
 	e.wire()
 	if err := e.seed(ctx, o.Seed, o.SeedMode); err != nil {
 		return nil, err
@@ -285,7 +292,8 @@ func (e *Emulator) wire() {
 		Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Write: e.write, Entra: tokens, Now: e.now, Serves: e.serves,
-		Refused: e.noteRefusal, PasswordDelay: rehearsal.PasswordDelay, Logger: e.logger}
+		Size: e.content.Size, Operations: e.operations, PasswordDelay: rehearsal.PasswordDelay,
+		Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
 		Refused: func(r *http.Request, id rule.ID, reason string) {
 			e.noteRefusal(r, principal.Principal{}, id, reason)

@@ -195,7 +195,7 @@ func TestArm(t *testing.T) {
 		reg +
 			"/tokens?api-version=2023-07-01": `"scopeMapId":"` + reg + `/scopeMaps/ci-pull"`,
 		reg +
-			"/tokens/ci-pull?api-version=2023-07-01": `"expiry":"2040-01-01T00:00:00.0000000+00:00"`,
+			"/tokens/ci-pull?api-version=2023-07-01": `"expiry":"2040-01-01T00:00:00+00:00"`,
 		sub +
 			"/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries?api-version=2023-07-01": `"name":"myregistry"`,
 		sub +
@@ -220,7 +220,7 @@ func TestArm(t *testing.T) {
 		"/subscriptions/x?api-version=1": 404, sub + "/resourceGroups/other?api-version=1": 404, reg +
 			"x?api-version=1": 404,
 		reg + "/tokens/x?api-version=1": 404, reg + "/scopeMaps/x?api-version=1": 404, reg +
-			"/webhooks?api-version=1": 404, reg: 400,
+			"/imaginary?api-version=1": 404, reg: 400,
 	} {
 		if a := f.get(path, token); a.status != status || a.field0(t) == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
@@ -233,12 +233,15 @@ func TestArm(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	if a := f.do("PUT", reg+"/tokens/x?api-version=1", token, "{}"); a.status != 405 {
+	if a := f.do("PUT", reg+"/tokens?api-version=1", token, "{}"); a.status != 405 {
 		t.Errorf("PUT: %d", a.status)
 	}
-	if a := f.get("/metadata/endpoints?api-version=2022-09-01", nil); a.field(t, "resourceManager") != "https://"+
-		f.host {
-		t.Errorf("endpoints: %s", a.body)
+	for version, want := range map[string]string{"2015-01-01": `{"galleryEndpoint":`, "2018-01-01": `{"galleryEndpoint":`,
+		"2019-05-01": `[{`, "2020-06-01": `[{`, "2022-09-01": `{"portal":"https://` + f.host + `"`} {
+		if a := f.get("//metadata/endpoints?api-version="+version, nil); a.status != 200 ||
+			!strings.HasPrefix(a.body, want) {
+			t.Errorf("endpoints %s: %d %s", version, a.status, a.body)
+		}
 	}
 }
 

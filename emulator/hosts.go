@@ -78,7 +78,7 @@ func (e *Emulator) isOwn(name string) bool {
 // serves reports whether the emulator answers on a host, with or without port.
 func (e *Emulator) serves(host string) bool {
 	_, ok := e.resolve(host)
-	return ok
+	return ok || e.isOwn(hostname(host))
 }
 
 // certifies reports whether a certificate may be issued for a name. Any name

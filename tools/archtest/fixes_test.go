@@ -26,7 +26,6 @@ var helpFields = []string{"Use", "Short", "Long", "Example", "Deprecated"}
 // reason.
 var commandsElsewhere = map[string]string{
 	"auth/azureauth/azurecli.go explainCLI":          "looks for az's own words",
-	"emulator/internal/arm/arm.go Handler.endpoints": "a name",
 	"emulator/internal/dataplane/errors.go": "the emulator's answer to a client, which it " +
 		"gives as a registry",
 	"cmd/acrkit/internal/cli/demo/stage.go stage.keep":              "what the demo prints for its user to try",

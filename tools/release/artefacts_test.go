@@ -553,9 +553,9 @@ func TestAgain(t *testing.T) {
 		t.Skip("linux/amd64 alone was built, once")
 	}
 	one, two := filepath.Dir(*distFlag), filepath.Dir(*againFlag)
-	files := append(b.packages(), b.checksums()) // which has the checksums of the rest
+	files := append(b.packages(), b.checksums())
 	for _, bin := range b.binaries {
-		files = append(files, bin.Path)
+		files = append(files, bin.Path, b.sbomOf(bin))
 	}
 	for _, platform := range b.platforms(t) {
 		files = append(files, b.archiveOf(platform))
@@ -567,7 +567,9 @@ func TestAgain(t *testing.T) {
 		}
 		if read(t, file) != read(t, filepath.Join(two, rel)) {
 			t.Errorf("%s differs", rel)
+			continue
 		}
+		t.Logf("%x %s", sha256.Sum256([]byte(read(t, file))), rel)
 	}
 	sameFiles(t, filepath.Join(*distFlag, "images"), filepath.Join(*againFlag, "images"))
 }

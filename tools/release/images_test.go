@@ -126,6 +126,7 @@ func checkConfig(t *testing.T, img v1.Image, i image, arch, version, commit stri
 	labels := c.Labels
 	if file.Architecture != arch || file.OS != "linux" || c.User != "65532:65532" ||
 		!slices.Equal(c.Entrypoint, i.entrypoint) ||
+		labels["org.opencontainers.image.source"] != "https://"+modulePath ||
 		labels["org.opencontainers.image.version"] != version ||
 		labels["org.opencontainers.image.revision"] != commit ||
 		labels["org.opencontainers.image.licenses"] != "Apache-2.0" || file.Created.IsZero() {

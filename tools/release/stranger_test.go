@@ -50,7 +50,9 @@ func stranger(t *testing.T, dir string, network bool, script string) string {
 		if os.Geteuid() != 0 {
 			args = append([]string{"unshare", "--map-root-user"}, args[1:]...)
 		}
-		shell += "ip link set lo up\n"
+		shell += `ip link set lo up
+if ip -oneline link show up | grep -v ": lo: "; then echo "there is a network"; exit 1; fi
+`
 	}
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:], shell+script)...)
 	cmd.Dir = dir
@@ -111,7 +113,6 @@ func TestStranger(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(dir, "compare.py"), compareSBOM)
 	out := stranger(t, dir, false, `
-! curl --silent --max-time 5 https://192.0.2.1/ # there is no network
 `+verify+`
 sha256sum --check --ignore-missing `+sums+`
 tar -xzf `+filepath.Base(archive)+`
@@ -142,7 +143,8 @@ pod images
 }
 
 // TestStrangersPackages installs the package of each language from its file into an empty
-// project, and runs the first program of its README.
+// project, and runs the first program of its README. Only the first needs a network: it
+// fetches what the package depends on.
 func TestStrangersPackages(t *testing.T) {
 	b := checkedBuild(t)
 	if !b.whole() {
@@ -212,8 +214,8 @@ java -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStorePassword=cha
 					t.Fatalf("%s pins no SDK", p.versions)
 				}
 			}
-			out := stranger(t, dir, true, "SDK='"+sdk+"'\n"+p.install+
-				withEmulator(t, dir, "echo the program:\n"+p.start))
+			stranger(t, dir, true, "SDK='"+sdk+"'\n"+p.install)
+			out := stranger(t, dir, false, withEmulator(t, dir, "echo the program:\n"+p.start))
 			if _, printed, _ := strings.Cut(out, "the program:\n"); !strings.Contains(printed, "latest") ||
 				!strings.Contains(printed, "v1") {
 				t.Errorf("the program printed:\n%s", out)

@@ -137,10 +137,11 @@ func (c *call) empty(status int) error {
 }
 
 type list struct {
-	Value []any `json:"value"`
+	Value    []any  `json:"value"`
+	NextLink string `json:"nextLink,omitempty"`
 }
 
-// list answers with the items that keep accepts; nil keeps all.
+// listOf lists the items that keep accepts; nil keeps all.
 func listOf[T any](items []T, keep func(T) bool, form func(T) any) list {
 	out := list{Value: []any{}}
 	for _, x := range items {

@@ -27,17 +27,18 @@ import (
 
 // Handler answers as ARM.
 type Handler struct {
-	Store *principal.Store
-	Write *write.Writer
+	Store  *principal.Store
+	Write  *write.Writer
+	Entra  *entra.Tokens
+	Now    func() time.Time
+	Serves func(host string) bool
+	// Size returns how many bytes a registry's content has.
+	Size func(ctx context.Context, registry int64) (int64, error)
 	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.
 	PasswordDelay func(context.Context) time.Duration
-	Entra         *entra.Tokens
-	Now           func() time.Time
-	Serves        func(host string) bool
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
-	// Operations says how operations are reported; nil is the zero value.
-	Operations func() Operations
+	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
+	Operations Operations // how they are reported
 	Logger     *slog.Logger
 
 	running operations
@@ -51,13 +52,9 @@ const timeForm = "2006-01-02T15:04:05.9999999-07:00"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
 
-// Serve answers a request to ARM, its metadata endpoints included.
+// Serve answers a request.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, to route.Route) {
 	setHeaders(w, r)
-	if to.Operation == route.Endpoints {
-		h.endpoints(w, r)
-		return
-	}
 	caller, ok := h.authenticate(w, r)
 	if !ok || h.missingVersion(w, r) {
 		return

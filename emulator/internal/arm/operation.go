@@ -3,7 +3,6 @@ package arm
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/principal"
 )
 
 // Style is how a client learns that an operation has ended. All changes are made, and
@@ -56,7 +56,7 @@ type operation struct {
 	location string // region, of the addresses of [Location]
 	doing    string // "Creating", "Updating" or "Deleting"
 	style    Style  // as recorded
-	created  bool   // the change was a PUT that made the resource: 201 where it is AtOnce
+	plain    bool   // of [Location]: ARM's own address, and an answer without a body
 }
 
 // running is an operation that was begun.
@@ -132,11 +132,7 @@ func (h *Handler) isOperation(id string) bool {
 // report answers a change that was made: as recorded of it, or as the options say. body
 // makes the resource's form; nil = the resource is gone.
 func (c *call) report(op operation, body func() any) error {
-	options := Operations{}
-	if c.h.Operations != nil {
-		options = c.h.Operations()
-	}
-	style := op.style
+	style, options := op.style, c.h.Operations
 	if options.Style != "" {
 		style = options.Style
 	}
@@ -144,15 +140,14 @@ func (c *call) report(op operation, body func() any) error {
 		style = Location // there is no resource to ask
 	}
 	id := c.h.operationID(op.kind)
-	c.h.running.add(id, running{op, c.h.Now().Add(options.Take)})
+	if style != AtOnce {
+		c.h.running.add(id, running{op, c.h.Now().Add(options.Take)})
+	}
 	query := "?api-version=" + version(c.r)
 	status := http.StatusAccepted
 	switch style {
 	case AtOnce:
 		status = http.StatusOK
-		if op.created {
-			status = http.StatusCreated
-		}
 	case ProvisioningState:
 		status = http.StatusCreated
 	case AsyncOperation:
@@ -161,8 +156,12 @@ func (c *call) report(op operation, body func() any) error {
 		}
 		c.w.Header().Set("Azure-Asyncoperation", origin(c.r)+op.resource+"/operationStatuses/"+id+query)
 	case Location:
-		c.w.Header().Set("Location", fmt.Sprintf("%s/subscriptions/%s/providers/%s/locations/%s/operationResults/%s%s",
-			origin(c.r), c.subscription.ID, provider, strings.ToUpper(op.location), id, query))
+		at := "/providers/" + provider + "/locations/" + strings.ToUpper(op.location)
+		if op.plain {
+			at = ""
+		}
+		c.w.Header().Set("Location", origin(c.r)+principal.SubscriptionID(c.subscription.ID)+at+
+			"/operationResults/"+id+query)
 	}
 	if style != AtOnce {
 		c.w.Header().Set("Retry-After", retryAfter)
@@ -172,7 +171,7 @@ func (c *call) report(op operation, body func() any) error {
 		return c.answer(status, body())
 	case body != nil:
 		return c.answer(status, withState(body(), op.doing))
-	case status == http.StatusOK:
+	case status == http.StatusOK || op.plain:
 		return c.empty(status)
 	}
 	return c.answer(status, nil)
@@ -196,6 +195,7 @@ func operationEndpoints() []endpoint {
 			serve: getOperationStatus, mayBeNew: true},
 		{method: http.MethodGet, path: inSubscription + "/providers/" + provider +
 			"/locations/{location}/operationResults/{operation}", serve: getOperationResult},
+		{method: http.MethodGet, path: inSubscription + "/operationResults/{operation}", serve: getOperationResult},
 	}
 }
 
@@ -223,6 +223,9 @@ func getOperationResult(c *call) error {
 	case under:
 		c.w.Header().Set("Location", origin(c.r)+c.r.URL.RequestURI())
 		c.w.Header().Set("Retry-After", retryAfter)
+		if x.plain {
+			return c.empty(http.StatusAccepted)
+		}
 		return c.answer(http.StatusAccepted, nil)
 	case x.doing == "Deleting" || x.resource == "":
 		return c.empty(http.StatusOK)

@@ -39,9 +39,9 @@ type endpoint struct {
 // table returns all endpoints.
 func (h *Handler) table() []endpoint {
 	h.once.Do(func() {
-		h.all = slices.Concat(subscriptionEndpoints(), groupEndpoints(), resourcesEndpoints(), registryEndpoints(),
-			scopeMapEndpoints(), tokenEndpoints(), roleDefinitionEndpoints(), roleAssignmentEndpoints(),
-			operationEndpoints())
+		h.all = slices.Concat(subscriptionEndpoints(), groupEndpoints(), resourcesEndpoints(), providerEndpoints(),
+			registryEndpoints(), replicationEndpoints(), scopeMapEndpoints(), tokenEndpoints(),
+			roleDefinitionEndpoints(), roleAssignmentEndpoints(), operationEndpoints())
 		for i := range h.all {
 			h.all[i].segments = strings.Split(h.all[i].path[1:], "/")
 		}
@@ -148,8 +148,7 @@ func (c *call) load(e *endpoint) error {
 		case i >= 0:
 			c.group = &c.subscription.Groups[i]
 		case !e.mayBeNew || e.segments[len(e.segments)-1] != "{group}":
-			return &failure{http.StatusNotFound, "ResourceGroupNotFound",
-				fmt.Sprintf("Resource group '%s' could not be found.", clip(name))}
+			return groupNotFound(name)
 		}
 	}
 	if name, ok := c.names["registry"]; ok {

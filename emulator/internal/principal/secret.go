@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,7 +78,11 @@ func (k *Keys) NewPasswordOf(r *RegistrySettings, token, slot, value string, cre
 // AdminPassword returns the admin user's password of a name ("password" or
 // "password2"). It is computed, so that no readable password is stored.
 func (k *Keys) AdminPassword(r *RegistrySettings, name string) string {
-	sum := k.hash("admin password", r.RID, name)
+	parts := []string{"admin password", r.RID, name}
+	if n := r.Renewed[name]; n > 0 {
+		parts = append(parts, strconv.Itoa(n))
+	}
+	sum := k.hash(parts...)
 	//tap:secret
 	return base64.StdEncoding.EncodeToString(sum)[:32]
 }
@@ -162,7 +167,7 @@ func (s *Store) checkOther(r *RegistrySettings, user, password string, now time.
 			return admin, rule.AdminUserDisabled
 		}
 		good := 0
-		for _, name := range []string{"password", "password2"} {
+		for _, name := range []string{service.AdminPassword1, service.AdminPassword2} {
 			good |= subtle.ConstantTimeCompare([]byte(s.keys.AdminPassword(r, name)), []byte(password))
 		}
 		if good != 1 {

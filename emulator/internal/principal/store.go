@@ -207,6 +207,11 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 				return err
 			}
 		}
+		for _, f := range c.also {
+			if err := f(tx); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package write
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -22,11 +23,16 @@ type Settings struct {
 	ArmTokens          bool
 	Deny               bool           // refuse all addresses outside Allow
 	Allow              []netip.Prefix // addresses and networks that are not refused
+	NoPublicAccess     bool           // refuse all addresses
+	SKU                string         // the tier
+	Tags               map[string]string
+	Kept               map[string]string // see [principal.RegistrySettings]; the caller checks them
 }
 
 // SettingsOf returns the settings of a registry.
 func SettingsOf(r *principal.RegistrySettings) Settings {
-	s := Settings{AdminUser: r.Admin, AnonymousPull: r.Anonymous, RoleAssignmentMode: r.Mode, ArmTokens: !r.NoArmTokens}
+	s := Settings{AdminUser: r.Admin, AnonymousPull: r.Anonymous, RoleAssignmentMode: r.Mode, ArmTokens: !r.NoArmTokens,
+		NoPublicAccess: r.NoPublic, SKU: r.SKU, Tags: maps.Clone(r.Tags), Kept: maps.Clone(r.Kept)}
 	if s.RoleAssignmentMode == "" {
 		s.RoleAssignmentMode = service.ModeLegacy
 	}
@@ -57,8 +63,8 @@ func (r *Registry) PutSettings(s Settings) error {
 	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
 		return refusal.Usage(op, "the role assignment mode %s is neither %s nor %s",
 			wording.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
-	case s.AnonymousPull && !service.HasAnonymousPull(r.set.SKU):
-		return refusal.Usage(op, "the tier %s has no anonymous pull", r.set.SKU)
+	case s.AnonymousPull && !service.HasAnonymousPull(s.SKU):
+		return refusal.Usage(op, "the tier %s has no anonymous pull", s.SKU)
 	case len(s.Allow) > MaxIPRules:
 		return refusal.Usage(op, "there are more than %d IP rules", MaxIPRules)
 	case !s.Deny && len(s.Allow) > 0:
@@ -77,7 +83,30 @@ func (r *Registry) PutSettings(s Settings) error {
 	next := *r.set
 	next.Admin, next.Anonymous, next.Mode, next.NoArmTokens, next.Network =
 		s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, !s.ArmTokens, rules
+	next.NoPublic, next.SKU, next.Tags, next.Kept = s.NoPublicAccess, s.SKU, s.Tags, s.Kept
+	if err := r.tx.fits(op, &next); err != nil {
+		return err
+	}
+	if err := checkTags(op, s.Tags); err != nil {
+		return err
+	}
+	next.Changed = r.tx.now
 	r.put(&next)
+	return nil
+}
+
+// fits refuses a tier that does not exist or is too small for what the registry has.
+func (tx *Tx) fits(op string, r *principal.RegistrySettings) error {
+	limit, known := service.TierLimit(r.SKU)
+	switch {
+	case !known:
+		return refusal.Usage(op, "%s is none of %s, %s, %s", wording.Quote(r.SKU),
+			service.Basic, service.Standard, service.Premium)
+	case tx.c.ScopeMaps(r.ID) > limit:
+		return tooMany(op, r, "scope maps", tx.c.ScopeMaps(r.ID), limit)
+	case tx.c.Tokens(r.ID) > limit:
+		return tooMany(op, r, "tokens", tx.c.Tokens(r.ID), limit)
+	}
 	return nil
 }
 
@@ -89,18 +118,12 @@ func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
 	old, ok := tx.c.Registry(next.ID)
 	if ok {
 		next.Created, next.RID, next.Network = old.Created, old.RID, old.Network
+		next.NoPublic, next.Tags, next.Renewed, next.Kept = old.NoPublic, old.Tags, old.Renewed, old.Kept
 	} else {
 		next.RID = principal.NewRID()
 	}
-	limit, known := service.TierLimit(next.SKU)
-	switch {
-	case !known:
-		return nil, refusal.Usage(op, "%s is none of %s, %s, %s", wording.Quote(next.SKU),
-			service.Basic, service.Standard, service.Premium)
-	case tx.c.ScopeMaps(next.ID) > limit:
-		return nil, tooMany(op, &next, "scope maps", tx.c.ScopeMaps(next.ID), limit)
-	case tx.c.Tokens(next.ID) > limit:
-		return nil, tooMany(op, &next, "tokens", tx.c.Tokens(next.ID), limit)
+	if err := tx.fits(op, &next); err != nil {
+		return nil, err
 	}
 	r := &Registry{tx, &next}
 	r.put(&next)

@@ -42,7 +42,7 @@ func open(t *testing.T, tier string) (*Writer, *principal.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := New(store, time.Now)
+	w := New(store, nil, time.Now)
 	err = w.Update(t.Context(), func(tx *Tx) error {
 		_, err := tx.PutRegistry(principal.RegistrySettings{ID: reg, Name: "myregistry", SKU: tier})
 		return err

@@ -44,6 +44,8 @@ type StartOptions struct {
 	BlobRedirects  bool
 	BlobHost       string
 	Deviations     []string
+	OperationStyle string
+	OperationTime  time.Duration
 	CollectAfter   time.Duration
 	CACert, CAKey  string // files
 	AccessLog      bool
@@ -164,6 +166,11 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 		"host `name` to redirect to instead, where .localhost does not resolve")
 	flags.StringArrayVar(&opts.Deviations, "deviate", nil,
 		"give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
+	flags.StringVar(&opts.OperationStyle, "operation-style", "",
+		"`style` in which Azure Resource Manager reports changes: synchronous, azure-async-operation,\n"+
+			"location or provisioning-state (default: as recorded of each)")
+	flags.DurationVar(&opts.OperationTime, "operation-time", 0,
+		"`time` for which it reports them as under way, at most an hour")
 	flags.DurationVar(&opts.CollectAfter, "collect-after", 0,
 		"`time` for which blobs are kept that no manifest names (default: a day)")
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
@@ -201,6 +208,8 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations,
+		Operations: emulator.Operations{Style: emulator.OperationStyle(opts.OperationStyle),
+			Take: opts.OperationTime},
 		CollectAfter: opts.CollectAfter,
 		DataDir:      opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode),
 		Hostnames: opts.Hostnames, Now: opts.Now,
