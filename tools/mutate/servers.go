@@ -14,6 +14,16 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"arm-condition",
+			"A role assignment whose condition is not evaluated is refused: it would hold without it.",
+			[]change{{"arm-condition", never(), emulator, "TestArmRoleAssignments_refused"}},
+		},
+		{
+			"arm-system-scope-map",
+			"The registry's own scope maps are not changed.",
+			[]change{{"arm-system-scope-map", always(), emulator, "TestArmScopeMap"}},
+		},
+		{
 			"public-network-access",
 			"A registry without public network access refuses every address, whatever its network rules say.",
 			[]change{{"public-network-access", never(), emulator, "TestArmRegistryLife"}},

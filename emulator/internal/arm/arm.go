@@ -32,6 +32,8 @@ type Handler struct {
 	Entra  *entra.Tokens
 	Now    func() time.Time
 	Serves func(host string) bool
+	// LoginServer is the address of a registry for a client that has asked at a host.
+	LoginServer func(host string, reg *principal.RegistrySettings) string
 	// Size returns how many bytes a registry's content has.
 	Size func(ctx context.Context, registry int64) (int64, error)
 	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.

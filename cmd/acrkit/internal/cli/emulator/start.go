@@ -39,6 +39,7 @@ type StartOptions struct {
 	SeedMode       string
 	Recover        bool
 	Hostnames      []string
+	RegistryPorts  []string // NAME=PORT
 	BeyondLoopback bool
 	RateLimits     bool
 	BlobRedirects  bool
@@ -154,7 +155,11 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "",
 		"what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
-	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.StringArrayVar(&opts.Hostnames, "hostname", nil,
+		"a further host `name` to answer to, or *.DOMAIN for each registry as REGISTRY.DOMAIN; may be repeated")
+	flags.StringArrayVar(&opts.RegistryPorts, "registry-port", nil,
+		"serve a registry at a port of its own, `NAME=PORT`, for clients that cannot resolve names below "+
+			".localhost; may be repeated")
 	flags.StringVar(&opts.CACert, "ca-cert", "", "`file` with the certificate of your own certificate authority")
 	flags.StringVar(&opts.CAKey, "ca-key", "", "`file` with its key")
 	flags.BoolVar(&opts.AccessLog, "access-log", false, "print a line for each request, without its query")
@@ -198,6 +203,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		return err
 	}
 	defer listener.Close()
+	more, ports, err := opts.listenPorts(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll(more)
 	level := slog.LevelWarn
 	if opts.Debug {
 		level = slog.LevelDebug
@@ -212,7 +222,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 			Take: opts.OperationTime},
 		CollectAfter: opts.CollectAfter,
 		DataDir:      opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode),
-		Hostnames: opts.Hostnames, Now: opts.Now,
+		Hostnames: opts.Hostnames, Ports: ports, Now: opts.Now,
 		BeyondLoopback: opts.BeyondLoopback, CACertificate: cert, CAKey: key, Observe: opts.observe(),
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
@@ -225,7 +235,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	defer cleanup()
 	example := s != nil && opts.SeedFile == "" && opts.SeedText == ""
-	err = opts.serve(ctx, e, listener, conn, func(ctx context.Context) error {
+	err = opts.serve(ctx, e, append([]net.Listener{listener}, more...), conn, func(ctx context.Context) error {
 		if run != nil {
 			return run.run(ctx, opts, conn)
 		}
