@@ -22,6 +22,11 @@ type Assignment struct {
 	Role      string    `json:"role"`                // its name
 	Condition string    `json:"condition,omitempty"` // as package condition reads it; "" = none
 	Created   time.Time `json:"created,omitzero"`
+	Updated   time.Time `json:"updated,omitzero"` // zero = since it was created, nothing has changed
+
+	Description string `json:"description,omitempty"`
+	CreatedBy   string `json:"createdBy,omitempty"` // an object id; "" = the emulator
+	UpdatedBy   string `json:"updatedBy,omitempty"`
 }
 
 // UnmarshalJSON also reads what earlier versions stored: repositories in the place of a
@@ -53,8 +58,14 @@ func (a *Assignment) UnmarshalJSON(data []byte) error {
 // Same reports whether two assignments give the same rights to the same application on
 // the same resource.
 func (a *Assignment) Same(b *Assignment) bool {
+	return a.SameRole(b) && a.Condition == b.Condition
+}
+
+// SameRole reports whether two assignments give the same role to the same application on
+// the same resource, with whatever condition.
+func (a *Assignment) SameRole(b *Assignment) bool {
 	return strings.EqualFold(a.Scope, b.Scope) && strings.EqualFold(a.ClientID, b.ClientID) &&
-		strings.EqualFold(a.Role, b.Role) && a.Condition == b.Condition
+		strings.EqualFold(a.Role, b.Role)
 }
 
 // Within reports whether a resource id names what another one names, or what is below it.
