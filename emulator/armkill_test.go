@@ -41,7 +41,7 @@ func TestArmKilled(t *testing.T) {
 	must(t, err)
 	base := strings.TrimSpace(line)
 
-	res, err := http.PostForm(base+"/"+tenantID+"/oauth2/v2.0/token", url.Values{ //nolint:noctx // the process is killed
+	res, err := http.PostForm(base+"/"+tenantID+"/oauth2/v2.0/token", url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {platformID}, "client_secret": {"platform-secret"},
 		"scope": {"https://management.azure.com/.default"}})
 	must(t, err)
@@ -110,7 +110,7 @@ func serveUntilKilled(dir string) int {
 	if err != nil {
 		return 1
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // as long as the process
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 1
 	}
