@@ -78,7 +78,9 @@ func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
 
 func containsAll(have, want []principal.Group) bool {
 	return !slices.ContainsFunc(want, func(g principal.Group) bool {
-		return !slices.ContainsFunc(have, func(x principal.Group) bool { return x.Name == g.Name && x.Location == g.Location })
+		return !slices.ContainsFunc(have, func(x principal.Group) bool {
+			return x.Name == g.Name && x.Location == g.Location
+		})
 	})
 }
 
