@@ -12,9 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 const (
@@ -86,7 +85,7 @@ func TestAction(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := difftest.Diff(want, got); diff != "" {
 		t.Errorf("scope map names to wire words (-want +got):\n%s", diff)
 	}
 	for _, s := range []string{"", "Pull", "content", "content/read ", "metadataRead", "*", "deleted_read"} {
@@ -145,7 +144,8 @@ func TestParseRegistry(t *testing.T) {
 				ACR, Loopback        bool
 			}
 			want := facts{tc.host, tc.hostname, tc.name, tc.acr, tc.loopback}
-			if diff := cmp.Diff(want, facts{r.Host(), r.Hostname(), r.Name(), r.IsACR(), r.IsLoopback()}); diff != "" {
+			got := facts{r.Host(), r.Hostname(), r.Name(), r.IsACR(), r.IsLoopback()}
+			if diff := difftest.Diff(want, got); diff != "" {
 				t.Errorf("ParseRegistry(%q) (-want +got):\n%s", tc.in, diff)
 			}
 		})
@@ -379,7 +379,7 @@ func TestParseReference(t *testing.T) {
 			}
 			want := []string{tc.registry, tc.name, tc.tag, tc.digest, tc.target}
 			got := []string{ref.Registry.Host(), ref.Name, ref.Tag, ref.Digest, ref.Target()}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := difftest.Diff(want, got); diff != "" {
 				t.Errorf("ParseReference(%q) (-want +got):\n%s", tc.in, diff)
 			}
 			back, err := acrkit.ParseReference(ref.String(), acrkit.Registry{})
@@ -513,7 +513,7 @@ func TestError(t *testing.T) {
 		{"registry without an operation", &acrkit.Error{Code: acrkit.CodeLocked, Registry: reg}, "locked"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, tc.err.Error()); diff != "" {
+			if diff := difftest.Diff(tc.want, tc.err.Error()); diff != "" {
 				t.Errorf("Error() (-want +got):\n%s", diff)
 			}
 		})
@@ -542,5 +542,20 @@ func TestError_tree(t *testing.T) {
 	}
 	if got := acrkit.CodeOf(errors.New("x")); got != "" || acrkit.CodeOf(nil) != "" {
 		t.Errorf("CodeOf a foreign error = %q", got)
+	}
+}
+
+func TestHintOf(t *testing.T) {
+	hinted := &acrkit.Error{Code: acrkit.CodeUsage, Hint: "acrkit login"}
+	for want, errs := range map[string][]error{
+		"acrkit login": {hinted, fmt.Errorf("wrapped: %w", hinted), errors.Join(errors.New("plain"), hinted)},
+		"": {nil, errors.New("plain"), &acrkit.Error{Code: acrkit.CodeUsage},
+			&acrkit.Error{Errs: []error{hinted}}},
+	} {
+		for _, err := range errs {
+			if got := acrkit.HintOf(err); got != want {
+				t.Errorf("HintOf(%v) = %q, want %q", err, got, want)
+			}
+		}
 	}
 }

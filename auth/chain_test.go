@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // entraSource is a source of Entra tokens that fails with a code.
@@ -79,7 +78,7 @@ func TestChain(t *testing.T) {
 					t.Errorf("%+v", l)
 				}
 			}
-			if diff := cmp.Diff(tt.reports, strings.Join(outs, ",")); diff != "" {
+			if diff := difftest.Diff(tt.reports, strings.Join(outs, ",")); diff != "" {
 				t.Error(diff)
 			}
 			for _, line := range f.took() {

@@ -9,10 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // users records which user asks for which scope.
@@ -82,7 +81,7 @@ func TestByRepository(t *testing.T) {
 			var u users
 			u.watch(f)
 			wantStatus(t, do(t, rt, tt.method, tt.path, ""), 200)
-			if diff := cmp.Diff([]string{tt.want}, u.took()); diff != "" {
+			if diff := difftest.Diff([]string{tt.want}, u.took()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -98,7 +97,7 @@ func TestByRepository_noSharing(t *testing.T) {
 	wantStatus(t, do(t, rt, "POST", "/v2/team/app/blobs/uploads/?mount=sha256:00&from=other", ""), 200)
 	u.took()
 	wantStatus(t, do(t, rt, "GET", "/v2/other/manifests/v1", ""), 200)
-	if diff := cmp.Diff([]string{"rest repository:other:pull"}, u.took()); diff != "" {
+	if diff := difftest.Diff([]string{"rest repository:other:pull"}, u.took()); diff != "" {
 		t.Error(diff)
 	}
 	// And the other way round: a fitting token is used again.
@@ -189,7 +188,7 @@ func TestByRepository_nested(t *testing.T) {
 			u.watch(f)
 			for path, want := range map[string]string{"team/app": "app", "team/base": "rest", "other": "outer"} {
 				wantStatus(t, do(t, rt, "GET", "/v2/"+path+"/manifests/v1", ""), 200)
-				if diff := cmp.Diff([]string{want + " repository:" + path + ":pull"}, u.took()); diff != "" {
+				if diff := difftest.Diff([]string{want + " repository:" + path + ":pull"}, u.took()); diff != "" {
 					t.Error(diff)
 				}
 			}

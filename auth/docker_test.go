@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // This test binary is its own credential helper, under the names that helpers
@@ -240,7 +239,7 @@ func TestDockerConfig(t *testing.T) {
 				!strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %s %q", err, tt.code, tt.text)
 			}
-			if diff := cmp.Diff(tt.calls, called()); diff != "" {
+			if diff := difftest.Diff(tt.calls, called()); diff != "" {
 				t.Error(diff)
 			}
 			if shown := dump(err) + dump(rt) + dump(rt.Credential()); strings.Contains(shown, "-horse") ||
@@ -269,7 +268,7 @@ func TestDockerConfig_repositories(t *testing.T) {
 	for path, want := range map[string]string{"team/app": "app", "team/app/deep": "app", "team/base": "team",
 		"teamwork": "rest", "other": "rest"} {
 		wantStatus(t, do(t, rt, "GET", "/v2/"+path+"/manifests/v1", ""), 200)
-		if diff := cmp.Diff([]string{want + " repository:" + path + ":pull"}, u.took()); diff != "" {
+		if diff := difftest.Diff([]string{want + " repository:" + path + ":pull"}, u.took()); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // Every place before the next one: the first that has a login decides, and the list of
@@ -92,7 +91,7 @@ func TestDockerConfigFromEnvironment(t *testing.T) {
 				if !errors.Is(err, acrkit.CodeCredentialMissing) {
 					t.Errorf("error %v", err)
 				}
-			} else if diff := cmp.Diff([]string{tt.want + " repository:team:pull"}, u.took()); err != nil ||
+			} else if diff := difftest.Diff([]string{tt.want + " repository:team:pull"}, u.took()); err != nil ||
 				diff != "" {
 				t.Error(err, diff)
 			}

@@ -16,10 +16,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // Endurance: what happens to a client that runs for hours, on a machine that
@@ -149,7 +148,7 @@ func TestSleep_manyWakeTogether(t *testing.T) {
 		}
 		wg.Wait()
 		want := map[string]int{tags: 40, "/tenant-1/oauth2/v2.0/token": 1, "/oauth2/exchange": 1, "/oauth2/token": 1}
-		if diff := cmp.Diff(want, paths(f.took())); diff != "" {
+		if diff := difftest.Diff(want, paths(f.took())); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 func TestFromEnvironment(t *testing.T) {
@@ -162,7 +161,7 @@ func TestFromEnvironment(t *testing.T) {
 			for _, l := range env.Lookups {
 				outs = append(outs, string(l.Outcome))
 			}
-			if diff := cmp.Diff(tt.outs, strings.Join(outs, ",")); diff != "" {
+			if diff := difftest.Diff(tt.outs, strings.Join(outs, ",")); diff != "" {
 				t.Error(diff)
 			}
 			if shown := dump(env) + dump(err); strings.Contains(shown, "s3cret") || strings.Contains(shown, "r3fresh") {

@@ -10,43 +10,50 @@ import (
 	"os"
 	"path/filepath"
 
-	"oras.land/oras-go/v2/registry/remote"
-
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
-	"github.com/acrkit/acrkit/registry"
 )
 
-// printTags lists the tags of a repository through a transport.
-func printTags(rt *auth.Transport, repository string) {
-	client, err := registry.New(rt.Registry().Host(), rt, nil)
+// startRegistry makes a registry in this process that the examples use instead of
+// myregistry.azurecr.io. It has two repositories, and the token "ci-pull" with the
+// password "correct-horse", which may read all of samples/app and list the tags of
+// base/go. A program of yours gives nil options, or none with a Base.
+func startRegistry() (*fake, *auth.Options) {
+	reg := newFake()
+	reg.password = map[string]string{"ci-pull": "correct-horse"}
+	reg.allowed = mustScope("repository:samples/app:metadata_read,pull repository:base/go:metadata_read")
+	reg.tags = map[string][]string{"samples/app": {"v1", "v2"}, "base/go": {"1.26"}}
+	return reg, &auth.Options{Base: &direct{hosts: map[string]http.Handler{
+		"https://myregistry.azurecr.io": reg, "https://login.microsoftonline.com": reg}}}
+}
+
+// printTags gets the tags of a repository of myregistry.azurecr.io.
+func printTags(rt http.RoundTripper, repository string) {
+	client := &http.Client{Transport: rt}
+	resp, err := client.Get("https://myregistry.azurecr.io/v2/" + repository + "/tags/list")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for tag, err := range client.Tags(context.Background(), repository, nil) {
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Println(repository, tag.Name)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
+	fmt.Println(resp.StatusCode, string(body))
 }
 
 // The name and password of a scope-mapped token, with net/http or any other client that
 // takes an http.RoundTripper.
 //
-// The examples of this package run against an emulated registry of package acrtest. For a
-// real one, pass its name instead of reg.Host(), and nil options.
+// The examples of this package run against a registry in this process. Package acrtest
+// has one for your tests. For a real one, pass nil options.
 func ExampleNewTransport() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1", "v2")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
+	_, opts := startRegistry()
 
-	cred := auth.ScopedToken(token.Name, token.Password1)
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	cred := auth.ScopedToken("ci-pull", "correct-horse")
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,7 +61,7 @@ func ExampleNewTransport() {
 	defer rt.Close()
 
 	client := &http.Client{Transport: rt}
-	resp, err := client.Get("https://" + reg.Host() + "/v2/samples/app/tags/list")
+	resp, err := client.Get("https://myregistry.azurecr.io/v2/samples/app/tags/list")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -69,47 +76,13 @@ func ExampleNewTransport() {
 	// Output: 200 {"name":"samples/app","tags":["v1","v2"]}
 }
 
-// The same transport in oras-go, which then needs no other authentication.
-func ExampleNewTransport_orasGo() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1", "v2")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
-
-	rt, err := auth.NewTransport(reg.Host(), auth.ScopedToken(token.Name, token.Password1),
-		&auth.Options{Base: reg.RoundTripper()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer rt.Close()
-
-	repo, err := remote.NewRepository(reg.Host() + "/samples/app")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	repo.Client = &http.Client{Transport: rt}
-	err = repo.Tags(context.Background(), "", func(tags []string) error {
-		fmt.Println(tags)
-		return nil
-	})
-	if err != nil {
-		fmt.Println(err)
-	}
-	// Output: [v1 v2]
-}
-
 // A token's two passwords: while one of them is regenerated, the other is used.
 func ExampleScopedTokenPair() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
-	reg.RegeneratePassword("ci-pull", "password1") // the one that the program knows is refused now
+	reg, opts := startRegistry()
+	reg.password["ci-pull"] = "battery-staple" // password1 was regenerated since
 
-	cred := auth.ScopedTokenPair(token.Name, token.Password1, token.Password2)
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	cred := auth.ScopedTokenPair("ci-pull", "correct-horse", "battery-staple")
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -117,17 +90,13 @@ func ExampleScopedTokenPair() {
 	defer rt.Close()
 
 	printTags(rt, "samples/app")
-	// Output: samples/app v1
+	// Output: 200 {"name":"samples/app","tags":["v1","v2"]}
 }
 
 // A password in a file, such as a mounted Kubernetes secret. The file is read again when
 // the registry refuses the password, so a running program outlives its rotation.
 func ExampleScopedTokenSource() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	reg.Push("samples/web", "v2")
-	token := reg.Token("ci-pull", "repositories/samples/*/metadata/read")
+	reg, opts := startRegistry()
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
@@ -136,13 +105,13 @@ func ExampleScopedTokenSource() {
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "acr-password")
 	write := func(password string) error { return os.WriteFile(file, []byte(password), 0o600) }
-	if err := write(token.Password1); err != nil {
+	if err := write("correct-horse"); err != nil {
 		fmt.Println(err)
 		return
 	}
 
 	cred := auth.ScopedTokenSource("ci-pull", auth.SecretFile(file))
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -150,32 +119,30 @@ func ExampleScopedTokenSource() {
 	defer rt.Close()
 	printTags(rt, "samples/app")
 
-	if err := write(reg.RegeneratePassword("ci-pull", "password1")); err != nil {
+	reg.password["ci-pull"] = "battery-staple" // a rotation, in the registry and in the file
+	if err := write("battery-staple"); err != nil {
 		fmt.Println(err)
 		return
 	}
-	printTags(rt, "samples/web") // needs another access token
+	printTags(rt, "base/go") // needs another access token
 	// Output:
-	// samples/app v1
-	// samples/web v2
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
+	// 200 {"name":"base/go","tags":["1.26"]}
 }
 
 // A name and password from a vault, which may change to another token at any time. The
 // function is called when a password is needed, and again when the registry refuses it.
 func ExampleScopedTokenFunc() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
+	_, opts := startRegistry()
 	vault := func(context.Context, string) (map[string]string, error) { // yours
-		return map[string]string{"name": token.Name, "password": token.Password1}, nil
+		return map[string]string{"name": "ci-pull", "password": "correct-horse"}, nil
 	}
 
 	cred := auth.ScopedTokenFunc(func(ctx context.Context) (name, password string, err error) {
 		secret, err := vault(ctx, "registry/myregistry")
 		return secret["name"], secret["password"], err
 	})
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -185,21 +152,19 @@ func ExampleScopedTokenFunc() {
 	printTags(rt, "samples/app")
 	fmt.Println(rt.Describe())
 	// Output:
-	// samples/app v1
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
 	// token "ci-pull"
 }
 
-// A service principal with a client secret, without any SDK. AuthorityHost is needed for
-// a registry on loopback only: the authority of a real one follows from its cloud.
+// A service principal with a client secret, without any SDK. Its authority follows from
+// the registry's cloud.
 func ExampleServicePrincipal() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	app := reg.ServicePrincipal("AcrPull")
+	const tenantID, clientID = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+	reg, opts := startRegistry()
+	reg.secret = "its-secret"
 
-	cred := auth.ServicePrincipal(app.TenantID, app.ClientID, app.ClientSecret,
-		&auth.EntraOptions{AuthorityHost: reg.AuthorityHost()})
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	cred := auth.ServicePrincipal(tenantID, clientID, "its-secret", nil)
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -207,7 +172,7 @@ func ExampleServicePrincipal() {
 	defer rt.Close()
 
 	printTags(rt, "samples/app")
-	// Output: samples/app v1
+	// Output: 200 {"name":"samples/app","tags":["v1","v2"]}
 }
 
 // Workload identity in Kubernetes: the assertion is a file that the cluster renews, and
@@ -259,10 +224,7 @@ func ExampleFromEnvironment() {
 // The login that docker login left. Without a file name, DockerConfig looks where Docker
 // and podman keep theirs.
 func ExampleDockerConfig() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
+	_, opts := startRegistry()
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
@@ -270,14 +232,14 @@ func ExampleDockerConfig() {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "config.json")
-	login := base64.StdEncoding.EncodeToString([]byte(token.Name + ":" + token.Password1))
-	config := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, reg.Host(), login)
+	login := base64.StdEncoding.EncodeToString([]byte("ci-pull:correct-horse"))
+	config := fmt.Sprintf(`{"auths": {"myregistry.azurecr.io": {"auth": %q}}}`, login)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	rt, err := auth.NewTransport(reg.Host(), auth.DockerConfig(file), &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", auth.DockerConfig(file), opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -287,51 +249,44 @@ func ExampleDockerConfig() {
 	printTags(rt, "samples/app")
 	fmt.Println(rt.Describe())
 	// Output:
-	// samples/app v1
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
 	// user "ci-pull"
 }
 
 // Two scope-mapped tokens for one registry: the longest prefix that holds the repository
 // decides.
 func ExampleByRepository() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("team/app", "v1")
-	reg.Push("base/go", "1.26")
-	team := reg.Token("ci-team", "repositories/team/*/metadata/read")
-	base := reg.Token("ci-base", "repositories/base/*/metadata/read")
+	reg, opts := startRegistry()
+	reg.password["ci-base"] = "battery-staple"
 
 	cred := auth.ByRepository(map[string]auth.Credential{
-		"team": auth.ScopedToken(team.Name, team.Password1),
-		"":     auth.ScopedToken(base.Name, base.Password1), // all other repositories
+		"samples": auth.ScopedToken("ci-pull", "correct-horse"),
+		"":        auth.ScopedToken("ci-base", "battery-staple"), // all other repositories
 	})
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer rt.Close()
 
-	printTags(rt, "team/app")
+	printTags(rt, "samples/app")
 	printTags(rt, "base/go")
 	// Output:
-	// team/app v1
-	// base/go 1.26
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
+	// 200 {"name":"base/go","tags":["1.26"]}
 }
 
 // The first credential that there is: here a file that does not exist is skipped. A
 // credential that is refused ends the chain.
 func ExampleChain() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
+	_, opts := startRegistry()
 
 	cred := auth.Chain(
 		auth.ScopedTokenSource("ci-deploy", auth.SecretFile("/nonexistent/acr-password")),
-		auth.ScopedToken(token.Name, token.Password1),
+		auth.ScopedToken("ci-pull", "correct-horse"),
 	)
-	rt, err := auth.NewTransport(reg.Host(), cred, &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", cred, opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -343,7 +298,7 @@ func ExampleChain() {
 		fmt.Println(lookup.Outcome)
 	}
 	// Output:
-	// samples/app v1
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
 	// not available
 	// used
 }
@@ -351,12 +306,10 @@ func ExampleChain() {
 // An access token for a program that sends requests itself. That it was requested does
 // not mean that it was granted.
 func ExampleTransport_Token() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	token := reg.Token("ci-pull", "repositories/samples/app/content/read")
+	_, opts := startRegistry()
 
-	rt, err := auth.NewTransport(reg.Host(), auth.ScopedToken(token.Name, token.Password1),
-		&auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("ci-pull", "correct-horse"),
+		opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -381,11 +334,12 @@ func ExampleTransport_Token() {
 // The name and password of a credential of any kind, for a client that knows only those:
 // an Entra identity becomes an ACR refresh token.
 func ExampleTransport_Login() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	app := reg.ServicePrincipal("AcrPull")
+	const tenantID, clientID = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+	reg, opts := startRegistry()
+	reg.secret = "its-secret"
 
-	rt, err := auth.NewTransport(reg.Host(), app.Credential(), &auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io",
+		auth.ServicePrincipal(tenantID, clientID, "its-secret", nil), opts)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -404,26 +358,23 @@ func ExampleTransport_Login() {
 // A refusal, and the right that was missing. The transport returns answers as they are;
 // ResponseError reads them.
 func ExampleTransport_ResponseError() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-list", "repositories/samples/app/metadata/read")
+	_, opts := startRegistry()
 
-	rt, err := auth.NewTransport(reg.Host(), auth.ScopedToken(token.Name, token.Password1),
-		&auth.Options{Base: reg.RoundTripper()})
+	rt, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("ci-pull", "correct-horse"),
+		opts)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer rt.Close()
 
-	resp, err := (&http.Client{Transport: rt}).Get(reg.URL() + "/v2/samples/app/manifests/v1")
+	resp, err := (&http.Client{Transport: rt}).Get("https://myregistry.azurecr.io/v2/base/go/manifests/1.26")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer resp.Body.Close()
-	err = rt.ResponseError(resp, `read "samples/app:v1"`)
+	err = rt.ResponseError(resp, `read "base/go:1.26"`)
 	fmt.Println(errors.Is(err, acrkit.CodeInsufficientScope))
 	var e *acrkit.Error
 	if errors.As(err, &e) {
@@ -431,5 +382,5 @@ func ExampleTransport_ResponseError() {
 	}
 	// Output:
 	// true
-	// required: repository:samples/app:pull
+	// required: repository:base/go:pull
 }

@@ -5,10 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
-	"net/http"
+	"strings"
 	"sync"
 
-	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 )
 
@@ -56,31 +55,28 @@ func (s *memoryStore) Lock(context.Context, auth.TokenKey) (unlock func(), err e
 
 // A store of your own, which two transports share: the second one requests no token.
 func ExampleTokenStore() {
-	reg, stop := acrtest.Start(nil)
-	defer stop()
-	reg.Push("samples/app", "v1")
-	token := reg.Token("ci-pull", "repositories/samples/app/metadata/read")
+	reg, opts := startRegistry()
 
 	store := newMemoryStore()
 	for range 2 {
-		rt, err := auth.NewTransport(reg.Host(), auth.ScopedToken(token.Name, token.Password1),
-			&auth.Options{Base: reg.RoundTripper(), Tokens: store})
+		rt, err := auth.NewTransport("myregistry.azurecr.io", auth.ScopedToken("ci-pull", "correct-horse"),
+			&auth.Options{Base: opts.Base, Tokens: store})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		resp, err := (&http.Client{Transport: rt}).Get(reg.URL() + "/v2/samples/app/tags/list")
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		_ = resp.Body.Close()
+		printTags(rt, "samples/app")
 		_ = rt.Close()
-		fmt.Println(resp.Status)
 	}
-	fmt.Println("token requests:", reg.Requests().Count("POST", "/oauth2/token"))
+	requests := 0
+	for _, line := range reg.took() {
+		if strings.HasPrefix(line, "POST /oauth2/token") {
+			requests++
+		}
+	}
+	fmt.Println("token requests:", requests)
 	// Output:
-	// 200 OK
-	// 200 OK
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
+	// 200 {"name":"samples/app","tags":["v1","v2"]}
 	// token requests: 1
 }

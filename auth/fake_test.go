@@ -45,6 +45,8 @@ type fake struct {
 	// intercept may answer in the fake's place; it reports whether it did.
 	intercept func(w http.ResponseWriter, r *http.Request, form url.Values) bool
 	bodies    []string // of requests to the registry
+
+	tags map[string][]string // by repository: the answer for one that is here, not "ok"
 }
 
 type issued struct {
@@ -259,6 +261,12 @@ func (f *fake) data(w http.ResponseWriter, r *http.Request, body string) {
 		refuse("insufficient_scope")
 	default:
 		f.bodies = append(f.bodies, body)
+		name := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/v2/"), "/tags/list")
+		if tags, ok := f.tags[name]; ok {
+			out, _ := json.Marshal(map[string]any{"name": name, "tags": tags})
+			_, _ = w.Write(out)
+			return
+		}
 		_, _ = io.WriteString(w, "ok")
 	}
 }

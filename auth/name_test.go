@@ -5,10 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 func TestCredential_Name(t *testing.T) {
@@ -50,10 +49,10 @@ func TestLookup_fields(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := found.Lookups[0]
-	if diff := cmp.Diff([]string{"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"}, l.Variables); diff != "" {
+	if diff := difftest.Diff([]string{"ACR_TOKEN_NAME", "ACR_TOKEN_PASSWORD"}, l.Variables); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"ACR_TOKEN_PASSWORD"}, l.Missing); diff != "" {
+	if diff := difftest.Diff([]string{"ACR_TOKEN_PASSWORD"}, l.Missing); diff != "" {
 		t.Error(diff)
 	}
 	if l.Place != (auth.Place{Kind: auth.PlaceEnvironment}) || l.Source != "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD" {
@@ -84,7 +83,7 @@ func TestLookup_fields(t *testing.T) {
 	}
 	want := []auth.Place{{Kind: auth.PlaceFile, File: podman, Entry: "myregistry.azurecr.io/team"},
 		{Kind: auth.PlaceHelper, File: docker, Helper: "vault"}}
-	if diff := cmp.Diff(want, places); diff != "" {
+	if diff := difftest.Diff(want, places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 	if !want[0].IsPodman() || want[1].IsPodman() {

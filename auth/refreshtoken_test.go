@@ -11,10 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 func TestTransport_RefreshToken(t *testing.T) {
@@ -130,7 +129,7 @@ func TestTransport_RefreshToken_renewal(t *testing.T) {
 		if second.Value.Reveal() == first.Value.Reveal() || time.Until(second.Expires) < 2*time.Hour {
 			t.Errorf("a token with %s left was handed on", time.Until(first.Expires))
 		}
-		if diff := cmp.Diff(1, strings.Count(strings.Join(f.took(), "\n"), "/oauth2/exchange")); diff != "" {
+		if diff := difftest.Diff(1, strings.Count(strings.Join(f.took(), "\n"), "/oauth2/exchange")); diff != "" {
 			t.Error(diff)
 		}
 		down = true

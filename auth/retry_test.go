@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
@@ -117,7 +116,7 @@ func TestNext(t *testing.T) {
 		{"a token that ended early, but the body cannot be sent again", once(sent), bearer(pull, wire.ErrInvalidToken),
 			decision{drop: dropRoot}},
 	} {
-		if diff := cmp.Diff(row.want, next(row.s, row.a), cmp.AllowUnexported(decision{})); diff != "" {
+		if diff := difftest.Diff(row.want, next(row.s, row.a)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.why, diff)
 		}
 	}

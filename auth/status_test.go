@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // outcomes lists lookups with what lies within them, as "source: outcome", where
@@ -46,7 +45,7 @@ func TestTransport_Status(t *testing.T) {
 
 	_, rt, _ := setup(t, docker())
 	s := rt.Status(scope)
-	if diff := cmp.Diff([]string{"Docker configuration: not tried", "  a.json: not available",
+	if diff := difftest.Diff([]string{"Docker configuration: not tried", "  a.json: not available",
 		`  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"},
 		outcomes(dir, s.Lookups)); diff != "" {
 		t.Errorf("before the first token: %s", diff)
@@ -58,7 +57,7 @@ func TestTransport_Status(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = rt.Status(scope)
-	if diff := cmp.Diff([]string{"Docker configuration: used", "  a.json: not available",
+	if diff := difftest.Diff([]string{"Docker configuration: used", "  a.json: not available",
 		`  b.json, entry "myregistry.azurecr.io": used`, "anonymous: not tried"},
 		outcomes(dir, s.Lookups)); diff != "" {
 		t.Error(diff)
@@ -70,7 +69,7 @@ func TestTransport_Status(t *testing.T) {
 	for _, s := range rt.Statuses() {
 		prefixes = append(prefixes, s.Prefix)
 	}
-	if diff := cmp.Diff([]string{"team", ""}, prefixes); diff != "" {
+	if diff := difftest.Diff([]string{"team", ""}, prefixes); diff != "" {
 		t.Error(diff)
 	}
 	// The credential for team is refused, and requests do not become anonymous: the report
@@ -80,7 +79,7 @@ func TestTransport_Status(t *testing.T) {
 	if !ok || !errors.Is(err, acrkit.CodeCredentialRejected) {
 		t.Fatalf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"Docker configuration: refused",
+	if diff := difftest.Diff([]string{"Docker configuration: refused",
 		`  b.json, entry "myregistry.azurecr.io/team": refused`, "  a.json: not available",
 		`  b.json, entry "myregistry.azurecr.io": not tried`, "anonymous: not tried"},
 		outcomes(dir, report.Lookups)); diff != "" {
@@ -97,7 +96,7 @@ func TestTransport_Status(t *testing.T) {
 	}
 	want := []string{"Docker configuration: not available", "  a.json: not available",
 		"  docker-credential-notfound, named in \"" + b + "\": not available", "anonymous: used"}
-	if diff := cmp.Diff(want, outcomes(dir, s.Lookups)); diff != "" {
+	if diff := difftest.Diff(want, outcomes(dir, s.Lookups)); diff != "" {
 		t.Error(diff)
 	}
 	write(t, b, `{"credsStore":"fails"}`)
@@ -109,7 +108,7 @@ func TestTransport_Status(t *testing.T) {
 	}
 	want = []string{"Docker configuration: incomplete", "  a.json: not available",
 		"  docker-credential-fails, named in \"" + b + "\": failed", "anonymous: not tried"}
-	if diff := cmp.Diff(want, outcomes(dir, report.Lookups)); diff != "" {
+	if diff := difftest.Diff(want, outcomes(dir, report.Lookups)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -14,10 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 // memory is a store of tokens that several transports share, as processes do.
@@ -152,10 +151,10 @@ func TestTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, m := newFake(), newTokenMemory()
 			f.assertion = "assertion-1"
-			if diff := cmp.Diff(tt.cold, asks(t, f, m, tt.cred, 200)); diff != "" {
+			if diff := difftest.Diff(tt.cold, asks(t, f, m, tt.cred, 200)); diff != "" {
 				t.Errorf("cold: %s", diff)
 			}
-			if diff := cmp.Diff(tt.warm, asks(t, f, m, tt.cred, 200)); diff != "" {
+			if diff := difftest.Diff(tt.warm, asks(t, f, m, tt.cred, 200)); diff != "" {
 				t.Errorf("warm: %s", diff)
 			}
 		})
@@ -217,7 +216,7 @@ func TestTokens_refused(t *testing.T) {
 			f, m := newFake(), newTokenMemory()
 			cold := asks(t, f, m, cred, 200)
 			f.kill()
-			if diff := cmp.Diff(cold, asks(t, f, m, cred, 200)); diff != "" {
+			if diff := difftest.Diff(cold, asks(t, f, m, cred, 200)); diff != "" {
 				t.Errorf("after the refusal: %s", diff)
 			}
 			if got := asks(t, f, m, cred, 200); got != nil {
@@ -289,7 +288,7 @@ func TestTokens_clock(t *testing.T) {
 				s.Expires = s.Received.Add(4 * time.Hour)
 				m.kept[sum] = s
 			}
-			if diff := cmp.Diff(cold, asks(t, f, m, cred, 200)); diff != "" {
+			if diff := difftest.Diff(cold, asks(t, f, m, cred, 200)); diff != "" {
 				t.Errorf("a token of four hours was used: %s", diff)
 			}
 		})

@@ -16,15 +16,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 func wantLog(t *testing.T, f *fake, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, f.took()); diff != "" {
+	if diff := difftest.Diff(want, f.took()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -187,7 +186,7 @@ func TestTransport_NoStampede(t *testing.T) {
 	}
 	want := map[string]int{"/v2/team/app/tags/list": 40, "/oauth2/token": 1, "/oauth2/exchange": 1,
 		"/tenant-1/oauth2/v2.0/token": 1}
-	if diff := cmp.Diff(want, counts); diff != "" {
+	if diff := difftest.Diff(want, counts); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -686,7 +685,7 @@ func TestTransport_OverTheNetwork(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	wantStatus(t, resp, 200)
-	if diff := cmp.Diff([]string{"layer"}, f.bodies); diff != "" {
+	if diff := difftest.Diff([]string{"layer"}, f.bodies); diff != "" {
 		t.Error(diff)
 	}
 }

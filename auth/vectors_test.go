@@ -17,10 +17,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	diff "github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/internal/operation"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
@@ -53,7 +52,7 @@ func holdVectors(t *testing.T, name string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := diff.Diff(string(want), out.String()); d != "" {
+	if d := difftest.Diff(string(want), out.String()); d != "" {
 		t.Errorf(
 			"%s is not what this package does (-file +package); after a change that is meant: go test ./auth -run "+
 				"TestVectors -update, and the other languages must follow\n%s", file, d)

@@ -129,6 +129,7 @@ var causes = []Cause{
 	{Code: cause.OtherCloud, Name: "other-cloud", Class: acrkit.CodeCredentialRejected, Basis: Recorded},
 	{Code: cause.StorageLimit, Name: "storage-limit", Class: acrkit.CodeLocked, Basis: Documented},
 	{Code: cause.TokenMalformed, Name: "token-malformed", Class: acrkit.CodeCredentialRejected, Basis: Documented},
+	{Code: cause.ARMActionDenied, Name: "arm-action-denied", Class: acrkit.CodeDenied, Basis: Recorded},
 }
 
 // Causes returns the table of all causes, by code.

@@ -387,6 +387,9 @@ func (x *examiner) ended(ctx context.Context) (Diagnosis, bool) {
 }
 
 func (x *examiner) forbidden(ctx context.Context) Diagnosis {
+	if d, ok := armRefused(x.said); ok {
+		return d
+	}
 	switch wire.Forbidden(x.said) {
 	case cause.NetworkRule:
 		return x.networkRule(ctx)

@@ -152,6 +152,15 @@ func (x *examiner) blanks() map[string]string {
 			delete(facts, name)
 		}
 	}
+	if r, ok := errtext.ReadARMRefusal(x.said); ok {
+		facts["role"] = roleFor(r.Action) // several words
+		if shell.IsPlain(r.ObjectID) {
+			facts["object"] = r.ObjectID
+		}
+		if scope := scopeOfRole(r.Scope); shell.IsPlain(scope) {
+			facts["scope"] = scope
+		}
+	}
 	facts["actions"], facts["lines"] = x.actions(missing), x.lines(missing) // several words
 	facts["wants"] = wantsOf(x.required)
 	return facts

@@ -93,6 +93,9 @@ func (x *examiner) event(ctx context.Context, e errtext.Event) (Diagnosis, bool)
 		if e.Kind == errtext.ImportRefused {
 			return suspect(cause.ImportSourceRefused), true
 		}
+		if d, ok := armRefused(x.said); ok {
+			return d, true
+		}
 		return suspect(cause.Denied, cause.NoRole, cause.NetworkRule), true
 	case errtext.Answer:
 		return x.eventOfAnswer(ctx, e)

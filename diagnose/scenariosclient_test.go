@@ -107,6 +107,14 @@ func causesOfClientsScenarios() []scenario {
 				"ERROR: Operation registries-0a1b failed. Resource %s: the source registry answered 401 Unauthorized",
 				acrHost)
 		}},
+		{name: "arm-action-denied", make: func(*testing.T) failure {
+			const id = "11111111-2222-3333-4444-555555555555"
+			return printed("az acr token create --name ci-pull --registry myregistry\n(AuthorizationFailed) The "+
+				"client '%s' with object id '%s' does not have authorization to perform action '%s' over scope "+
+				"'/subscriptions/%s/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry/"+
+				"tokens/ci-pull' or the scope is invalid.", id, id,
+				"Microsoft.ContainerRegistry/registries/tokens/write", "66666666-7777-8888-9999-000000000000")
+		}},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			r.Fault(fault.Fault{Kind: fault.TooLarge, AfterBytes: 3})

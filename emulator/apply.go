@@ -66,7 +66,7 @@ const maxDifferences = 20
 
 // seed applies a seed to the state, or compares the two.
 func (e *Emulator) seed(ctx context.Context, s *seed.Seed, mode SeedMode) error {
-	_, used := e.ids.First()
+	_, used := e.ids.Meta(metaSeed) // not First: all registries may have been deleted since
 	switch {
 	case !used:
 		if s == nil {
@@ -208,6 +208,11 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 		for _, sub := range subscriptionsOf(s) {
 			tx.PutSubscription(sub)
 		}
+		for _, a := range groupRoles(s) {
+			if err := tx.AssignRole(a.scope, a.RoleAssignment); err != nil {
+				return err
+			}
+		}
 		for i, r := range s.Registries {
 			reg, err := tx.PutRegistry(*registries[i])
 			if err == nil {
@@ -225,7 +230,34 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 	return e.loadLifetimes()
 }
 
+// scopedRole is a role on a subscription or a group.
+type scopedRole struct {
+	scope string
+	seed.RoleAssignment
+}
+
+// groupRoles returns the roles that a seed gives on subscriptions and groups.
+func groupRoles(s *seed.Seed) (out []scopedRole) {
+	for _, sub := range s.Subscriptions {
+		id := strings.ToLower(sub.ID)
+		for _, a := range sub.RoleAssignments {
+			out = append(out, scopedRole{principal.SubscriptionID(id), a})
+		}
+		for _, g := range sub.ResourceGroups {
+			for _, a := range g.RoleAssignments {
+				out = append(out, scopedRole{principal.GroupID(id, g.Name), a})
+			}
+		}
+	}
+	return out
+}
+
 func putInRegistry(w *write.Registry, r *seed.Registry) error {
+	for _, a := range r.RoleAssignments {
+		if err := w.AssignRole(a); err != nil {
+			return err
+		}
+	}
 	for _, m := range r.ScopeMaps {
 		if err := w.PutScopeMap(m); err != nil {
 			return err
@@ -289,9 +321,6 @@ func registryOf(s *seed.Seed, r *seed.Registry, id int64) *principal.RegistrySet
 		Anonymous: r.AnonymousPullEnabled,
 		Mode:      cmp.Or(r.RoleAssignmentMode, service.ModeLegacy), NoArmTokens: r.ArmTokenPolicy == "disabled",
 		Subscription: sub.ID, Group: group.Name, Location: cmp.Or(r.Location, group.Location),
-	}
-	for _, a := range r.RoleAssignments {
-		out.Assignments = append(out.Assignments, principal.Assignment(a))
 	}
 	return out
 }

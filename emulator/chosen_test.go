@@ -27,6 +27,8 @@ const (
 	chosenPull    = `password1 of the token "ci-pull" of myregistry`
 	chosenPush    = `password1 of the token "ci-push" of myregistry`
 	chosenApp     = "the secret of the application " + clientID
+
+	chosenPlatform = "the secret of the application " + platformID
 )
 
 // TestChosenSecrets: secrets that others may know are listed, after a restart too,
@@ -36,7 +38,7 @@ func TestChosenSecrets(t *testing.T) {
 	opts := &emulator.Options{DataDir: t.TempDir(), Seed: parse(t, seed.Example()), Now: c.Now}
 	e, err := emulator.Open(t.Context(), opts)
 	must(t, err)
-	want := []string{chosenCatalog, chosenApprove, chosenPull, chosenPush, chosenApp}
+	want := []string{chosenCatalog, chosenApprove, chosenPull, chosenPush, chosenApp, chosenPlatform}
 	check := func() {
 		t.Helper()
 		if diff := cmp.Diff(want, e.ChosenSecrets()); diff != "" {
@@ -49,7 +51,7 @@ func TestChosenSecrets(t *testing.T) {
 	_, err = r.GeneratePasswords(t.Context(), "catalog", time.Time{})
 	must(t, err)
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", false))
-	want = []string{chosenApprove, chosenPull, chosenApp}
+	want = []string{chosenApprove, chosenPull, chosenApp, chosenPlatform}
 	check()
 	must(t, e.Close())
 
@@ -60,12 +62,12 @@ func TestChosenSecrets(t *testing.T) {
 	r, err = e.Registry("")
 	must(t, err)
 	must(t, r.SetPassword(t.Context(), "catalog", seed.Password{Name: "password2", Value: "chosen-by-hand-0001"}))
-	want = []string{`password2 of the token "catalog" of myregistry`, chosenApprove, chosenPull, chosenApp}
+	want = []string{`password2 of the token "catalog" of myregistry`, chosenApprove, chosenPull, chosenApp, chosenPlatform}
 	check()
 	must(t, r.SetTokenStatus(t.Context(), "ci-push", true))
 	must(t, r.DeleteToken(t.Context(), "catalog"))
 	c.now = time.Date(2041, 1, 1, 0, 0, 0, 0, time.UTC) // all but one have expired
-	want = []string{chosenApprove, chosenPull, chosenPush, chosenApp}
+	want = []string{chosenApprove, chosenPull, chosenPush, chosenApp, chosenPlatform}
 	check()
 	must(t, e.Close())
 }
@@ -76,7 +78,9 @@ func quietSeed(t *testing.T) *seed.Seed {
 	for i := range s.Registries[0].Tokens {
 		s.Registries[0].Tokens[i].Status = "disabled"
 	}
-	s.Tenants[0].Applications[0].Secrets = nil
+	for i := range s.Tenants[0].Applications {
+		s.Tenants[0].Applications[i].Secrets = nil
+	}
 	return s
 }
 
@@ -106,7 +110,7 @@ func TestBeyondLoopback(t *testing.T) {
 	}
 	// The start: with a seed, on a folder, and with a seed merged into one.
 	_, err := open(parse(t, seed.Example()), "", true)
-	refused("a seed", err, chosenCatalog, chosenPull, chosenPush, chosenApp)
+	refused("a seed", err, chosenCatalog, chosenPull, chosenPush, chosenApp, chosenPlatform)
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Fatalf("the folder got state: %v, %v", entries, err)
 	}

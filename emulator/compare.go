@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/acrkit/acrkit/emulator/internal/write"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/wording"
 )
@@ -42,8 +41,13 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 		if i < 0 {
 			add("there is no subscription %s", sub.ID)
 		} else if known[i].DisplayName != sub.DisplayName || known[i].TenantID != sub.TenantID ||
-			!reflect.DeepEqual(known[i].Groups, sub.Groups) {
+			!containsAll(known[i].Groups, sub.Groups) {
 			add("the subscription %s is another", sub.ID)
+		}
+	}
+	for _, a := range groupRoles(s) {
+		if !e.assigned(a.scope, a.RoleAssignment) {
+			add("%s does not have the role %s on %s", a.ClientID, a.Role, a.scope)
 		}
 	}
 	for i, r := range s.Registries {
@@ -64,6 +68,20 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 		}
 	}
 	return out, nil
+}
+
+// assigned reports whether an application has a role on a resource itself.
+func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
+	want := principal.Assignment{Scope: scope, ClientID: a.ClientID, Role: a.Role, Repositories: a.Repositories}
+	return slices.ContainsFunc(e.ids.AssignmentsOf(a.ClientID), want.Same)
+}
+
+func containsAll(have, want []principal.Group) bool {
+	return !slices.ContainsFunc(want, func(g principal.Group) bool {
+		return !slices.ContainsFunc(have, func(x principal.Group) bool {
+			return x.Name == g.Name && x.Location == g.Location
+		})
+	})
 }
 
 // lifetimesOf returns the lifetimes of the seed that was applied.
@@ -118,11 +136,8 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 			add("%s is %v, not %v", x.name, x.have, x.want)
 		}
 	}
-	for _, a := range want.Assignments {
-		if !slices.ContainsFunc(have.Assignments, func(b principal.Assignment) bool {
-			return strings.EqualFold(a.ClientID, b.ClientID) && strings.EqualFold(a.Role, b.Role) &&
-				slices.Equal(a.Repositories, b.Repositories)
-		}) {
+	for _, a := range r.RoleAssignments {
+		if !e.assigned(want.ResourceID(), a) {
 			add("%s does not have the role %s", a.ClientID, a.Role)
 		}
 	}

@@ -27,8 +27,10 @@ import (
 const (
 	tenantID = "11111111-1111-1111-1111-111111111111"
 	clientID = "22222222-2222-2222-2222-222222222222"
-	secret   = "app-secret"
-	pullPw   = "correct-horse-battery-staple-0001"
+
+	platformID = "44444444-4444-4444-4444-444444444444"
+	secret     = "app-secret"
+	pullPw     = "correct-horse-battery-staple-0001"
 )
 
 // clock is the emulator's; tests move it.
@@ -217,6 +219,13 @@ func (f *fixture) entraToken(scope string) answer {
 	f.t.Helper()
 	return f.post("/"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", clientID,
 		"client_secret", secret, "scope", scope)
+}
+
+// platformToken is entraToken of the application that owns the subscription.
+func (f *fixture) platformToken(scope string) answer {
+	f.t.Helper()
+	return f.post("/"+tenantID+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", platformID,
+		"client_secret", "platform-secret", "scope", scope)
 }
 
 func (f *fixture) refreshToken() string {

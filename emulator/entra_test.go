@@ -174,7 +174,7 @@ func TestArm(t *testing.T) {
 	f := start(t, nil)
 	const sub = "/subscriptions/33333333-3333-3333-3333-333333333333"
 	const reg = sub + "/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myregistry"
-	token := bearer(f.entraToken("https://"+f.host+"/.default").field(t, "access_token"))
+	token := bearer(f.platformToken("https://"+f.host+"/.default").field(t, "access_token"))
 	for path, want := range map[string]string{
 		"/subscriptions?api-version=2019-11-01": `"subscriptionId":"33333333-3333-3333-3333-333333333333"`,
 		"/tenants?api-version=2019-11-01":       `"tenantId":"` + tenantID + `"`,
@@ -220,7 +220,7 @@ func TestArm(t *testing.T) {
 		"/subscriptions/x?api-version=1": 404, sub + "/resourceGroups/other?api-version=1": 404, reg +
 			"x?api-version=1": 404,
 		reg + "/tokens/x?api-version=1": 404, reg + "/scopeMaps/x?api-version=1": 404, reg +
-			"/webhooks?api-version=1": 404, reg: 400,
+			"/imaginary?api-version=1": 404, reg: 400,
 	} {
 		if a := f.get(path, token); a.status != status || a.field0(t) == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
@@ -236,9 +236,12 @@ func TestArm(t *testing.T) {
 	if a := f.do("PUT", reg+"/tokens/x?api-version=1", token, "{}"); a.status != 405 {
 		t.Errorf("PUT: %d", a.status)
 	}
-	if a := f.get("/metadata/endpoints?api-version=2022-09-01", nil); a.field(t, "resourceManager") != "https://"+
-		f.host {
-		t.Errorf("endpoints: %s", a.body)
+	for version, want := range map[string]string{"2015-01-01": `{"galleryEndpoint":`, "2018-01-01": `{"galleryEndpoint":`,
+		"2019-05-01": `[{`, "2020-06-01": `[{`, "2022-09-01": `{"portal":"https://` + f.host + `"`} {
+		if a := f.get("//metadata/endpoints?api-version="+version, nil); a.status != 200 ||
+			!strings.HasPrefix(a.body, want) {
+			t.Errorf("endpoints %s: %d %s", version, a.status, a.body)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -55,14 +57,21 @@ func (r *Registry) settings() (*principal.RegistrySettings, error) {
 	return reg, nil
 }
 
-// ApplicationName names an application and the tenant that it belongs to.
-type ApplicationName struct{ TenantID, ClientID string }
+// ApplicationName names an application, the tenant that it belongs to, and its service principal.
+type ApplicationName struct {
+	TenantID, ClientID string
+	ObjectID           string // of the service principal
+	Manages            bool   // it has a role on a subscription or on a resource group
+}
 
 // Applications returns the applications that may sign in, by client id.
 func (e *Emulator) Applications() []ApplicationName {
 	out := []ApplicationName{}
 	for _, a := range e.ids.Applications() {
-		out = append(out, ApplicationName{TenantID: a.TenantID, ClientID: a.ClientID})
+		manages := slices.ContainsFunc(e.ids.AssignmentsOf(a.ClientID), func(x *principal.Assignment) bool {
+			return !strings.Contains(x.Scope, "/providers/")
+		})
+		out = append(out, ApplicationName{a.TenantID, a.ClientID, a.ObjectID, manages})
 	}
 	return out
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/endpoints"
 	"github.com/acrkit/acrkit/emulator/internal/portmux"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
@@ -159,6 +160,10 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		return
 	}
 	reg, ok := e.resolve(r.Host)
+	if !ok && !to.Service.OfRegistry() && e.isOwn(hostname(r.Host)) {
+		e.serveWithout(w, r, to)
+		return
+	}
 	if !ok {
 		// ACR has no such answer: the name of no registry does not resolve.
 		http.Error(w, fmt.Sprintf(
@@ -185,8 +190,27 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		e.data.Serve(w, r, to, e.place(r, reg))
 	case route.Tokens:
 		e.tokens.Serve(w, r, to, reg, loginServer(r.Host))
-	case route.ARM, route.Metadata:
+	case route.Metadata:
+		endpoints.Serve(w, r)
+	case route.ARM:
 		e.arm.Serve(w, r, to)
+	case route.Entra:
+		e.entra.Serve(w, r, to)
+	default:
+		answer.NotFound(w)
+	}
+}
+
+// serveWithout serves what needs no registry while there is none. Faults, which belong to
+// registries, hit nothing.
+func (e *Emulator) serveWithout(w http.ResponseWriter, r *http.Request, to route.Route) {
+	switch to.Service {
+	case route.Control:
+		e.control(w, r)
+	case route.ARM:
+		e.arm.Serve(w, r, to)
+	case route.Metadata:
+		endpoints.Serve(w, r)
 	case route.Entra:
 		e.entra.Serve(w, r, to)
 	default:

@@ -82,11 +82,13 @@ func settingsOf(name, sku string, s write.Settings) RegistrySettings {
 // the tier Basic, which has none.
 func (r *Registry) ChangeSettings(ctx context.Context, change func(*RegistrySettings)) error {
 	return r.update(ctx, func(w *write.Registry) error {
-		s := settingsOf(w.Name(), w.SKU(), w.Settings())
+		next := w.Settings()
+		s := settingsOf(w.Name(), w.SKU(), next)
 		change(&s)
-		return w.PutSettings(write.Settings{AdminUser: s.AdminUser, AnonymousPull: s.AnonymousPull,
-			RoleAssignmentMode: s.RoleAssignmentMode, ArmTokens: s.ArmTokens, Deny: s.Network.Deny,
-			Allow: s.Network.Allow})
+		next.AdminUser, next.AnonymousPull, next.RoleAssignmentMode, next.ArmTokens =
+			s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, s.ArmTokens
+		next.Deny, next.Allow = s.Network.Deny, s.Network.Allow
+		return w.PutSettings(next)
 	})
 }
 

@@ -18,10 +18,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/registry"
 )
 
@@ -218,7 +217,7 @@ func TestListForThreeHours(t *testing.T) {
 				}
 				want := map[string]int{tt.path: tt.pages, slowHost + "/oauth2/exchange": 2,
 					"login.microsoftonline.com/tenant-1/oauth2/v2.0/token": 2}
-				if diff := cmp.Diff(want, s.counts); diff != "" || s.refused > 0 {
+				if diff := difftest.Diff(want, s.counts); diff != "" || s.refused > 0 {
 					t.Errorf("%d refusals; requests (-want +got):\n%s", s.refused, diff)
 				}
 			})

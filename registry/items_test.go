@@ -14,9 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 const someDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -33,10 +32,10 @@ func TestClient_Repository(t *testing.T) {
 	want := RepositoryProperties{Name: "team/app", CreatedTime: time.Date(2021, 3, 16, 15, 14, 35, 0, time.UTC),
 		ManifestCount: 10, TagCount: 4,
 		Attributes: Attributes{Delete: true, Write: false, List: true, Read: true}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := difftest.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"GET /acr/v1/team/app"}, s.seen); diff != "" {
+	if diff := difftest.Diff([]string{"GET /acr/v1/team/app"}, s.seen); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -77,7 +76,7 @@ func TestClient_updates(t *testing.T) {
 		if err != nil || got != (Attributes{true, false, true, true}) || body != sent {
 			t.Errorf("%s: %+v, %v, sent %q", tc.request, got, err, body)
 		}
-		if diff := cmp.Diff([]string{tc.request}, s.seen); diff != "" {
+		if diff := difftest.Diff([]string{tc.request}, s.seen); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -89,7 +88,7 @@ func TestClient_updates(t *testing.T) {
 func TestClient_deletes(t *testing.T) {
 	c, s := newFake(t, answerJSON(202, `{"manifestsDeleted":["`+someDigest+`"],"tagsDeleted":["v1"]}`))
 	gone, err := c.DeleteRepository(background, "team/app")
-	if diff := cmp.Diff(DeletedRepository{[]string{someDigest}, []string{"v1"}}, gone); diff != "" || err != nil {
+	if diff := difftest.Diff(DeletedRepository{[]string{someDigest}, []string{"v1"}}, gone); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	if err := c.DeleteTag(background, "team/app", "v1"); err != nil {
@@ -103,7 +102,7 @@ func TestClient_deletes(t *testing.T) {
 	}
 	want := []string{"DELETE /acr/v1/team/app", "DELETE /acr/v1/team/app/_tags/v1",
 		"DELETE /v2/team/app/manifests/" + someDigest}
-	if diff := cmp.Diff(want, s.seen); diff != "" {
+	if diff := difftest.Diff(want, s.seen); diff != "" {
 		t.Error(diff)
 	}
 }

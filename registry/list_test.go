@@ -10,9 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 func TestClient_Repositories(t *testing.T) {
@@ -41,7 +40,7 @@ func TestClient_Repositories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(names[:tc.want], got, equateEmpty); diff != "" {
+			if diff := difftest.Diff(append([]string(nil), names[:tc.want]...), got); diff != "" {
 				t.Error(diff)
 			}
 			if len(s.seen) != tc.requests {
@@ -50,10 +49,6 @@ func TestClient_Repositories(t *testing.T) {
 		})
 	}
 }
-
-var equateEmpty = cmp.Comparer(func(a, b []string) bool {
-	return len(a) == len(b) && strings.Join(a, "\n") == strings.Join(b, "\n")
-})
 
 func TestClient_Repositories_server_overlooks_n(t *testing.T) {
 	names := numbered(250)
@@ -95,7 +90,7 @@ func TestClient_lists_halve_the_page(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(names, got); diff != "" {
+				if diff := difftest.Diff(names, got); diff != "" {
 					t.Error(diff)
 				}
 				if want := "GET /acr/v1/_catalog?last=team%2Fapp-00124&n=125&orderby="; s.seen[4] != want {
@@ -145,7 +140,7 @@ func TestClient_lists_and_silence(t *testing.T) {
 					_, query, _ := strings.Cut(uri, "?")
 					seen = append(seen, strings.TrimSuffix(query, "&orderby="))
 				}
-				if diff := cmp.Diff(tc.seen, seen); diff != "" {
+				if diff := difftest.Diff(tc.seen, seen); diff != "" {
 					t.Error(diff)
 				}
 				if !tc.err {
@@ -448,7 +443,7 @@ func TestClient_Tags(t *testing.T) {
 			time.Date(2021, 3, 16, 15, 14, 35, 104237100, time.UTC), Attributes{false, true, true, true}},
 		{"v2", "", time.Time{}, time.Time{}, Attributes{true, true, true, true}},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := difftest.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	if want := "GET /acr/v1/team/app/_tags?digest=sha256%3A" + digest[7:] +
@@ -482,7 +477,7 @@ func TestClient_Manifests(t *testing.T) {
 			Tags: []string{"latest"}, Attributes: all},
 		{Digest: two, Attributes: all},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := difftest.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

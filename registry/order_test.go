@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 )
 
 const (
@@ -89,7 +88,7 @@ func TestClient_lists_in_order_of_time(t *testing.T) {
 			for _, query := range tc.asked {
 				asked = append(asked, "GET "+first+query)
 			}
-			if diff := cmp.Diff(asked, s.seen); asked != nil && diff != "" {
+			if diff := difftest.Diff(asked, s.seen); asked != nil && diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 		})

@@ -2,10 +2,7 @@ package scopemap_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -34,28 +31,6 @@ func TestDecision_print(t *testing.T) {
 		}
 		if got, want := fmt.Sprintf("%#v", d), "scopemap.Decision{"+tt.want+"}"; got != want {
 			t.Errorf("got %s\nwant %s", got, want)
-		}
-	}
-}
-
-// TestDecision_cmp: package cmp compares decisions field by field.
-func TestDecision_cmp(t *testing.T) {
-	decide := func(line, required string) scopemap.Decision {
-		m, err := scopemap.Parse([]string{line, "gateway/branch/config/read"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m.Decide(mustScope(t, required))
-	}
-	one := decide("repositories/a/content/read", "repository:a:pull,push")
-	if diff := cmp.Diff(one, decide("repositories/a/content/read", "repository:a:pull,push")); diff != "" {
-		t.Errorf("the same decision differs:\n%s", diff)
-	}
-	diff := cmp.Diff(one, decide("repositories/*/content/read", "repository:a:delete,pull"))
-	for _, want := range []string{"Missing:", "repository:a:push", "repository:a:delete", "By:",
-		"repositories/a/content/read", "repositories/*/content/read"} {
-		if !strings.Contains(diff, want) {
-			t.Errorf("the difference lacks %q:\n%s", want, diff)
 		}
 	}
 }

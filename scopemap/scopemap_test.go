@@ -7,10 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -211,7 +209,7 @@ func TestEffective(t *testing.T) {
 		"sample":                    nil,
 		"":                          nil,
 	} {
-		if diff := cmp.Diff(want, m.Effective(name)); diff != "" {
+		if diff := difftest.Diff(want, m.Effective(name)); diff != "" {
 			t.Errorf("Effective(%q) (-want +got):\n%s", name, diff)
 		}
 	}
@@ -274,7 +272,7 @@ func TestDecide(t *testing.T) {
 			for _, r := range d.By {
 				by = append(by, r.String())
 			}
-			if diff := cmp.Diff(tc.by, by); diff != "" {
+			if diff := difftest.Diff(tc.by, by); diff != "" {
 				t.Errorf("granted by (-want +got):\n%s", diff)
 			}
 			if got := tc.m.Grant(required); !got.Equal(d.Granted) {
@@ -381,90 +379,17 @@ func TestSystem(t *testing.T) {
 			t.Errorf("%s opens the catalog: %v", m.Name, catalog)
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := difftest.Diff(want, got); diff != "" {
 		t.Errorf("system-defined maps (-want +got):\n%s", diff)
 	}
 	// A caller that changes its copy must not change the next one's.
 	scopemap.System()[0].Rules[0] = scopemap.Rule{}
-	if diff := cmp.Diff(want["_repositories_admin"], scopemap.System()[0].Lines()); diff != "" {
+	if diff := difftest.Diff(want["_repositories_admin"], scopemap.System()[0].Lines()); diff != "" {
 		t.Errorf("after a change (-want +got):\n%s", diff)
 	}
 }
 
 var patternPool = []string{"*", "a/*", "a/b/*", "a/b", "a", "ab", "ab/*", "b"}
-
-func genMap() *rapid.Generator[scopemap.Map] {
-	line := rapid.Custom(func(t *rapid.T) string {
-		if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
-			return "gateway/g/config/read"
-		}
-		return "repositories/" + rapid.SampledFrom(patternPool).Draw(t, "pattern") + "/" +
-			rapid.SampledFrom(acrkit.Actions()).Draw(t, "action").String()
-	})
-	return rapid.Custom(func(t *rapid.T) scopemap.Map {
-		m, err := scopemap.Parse(rapid.SliceOfN(line, 0, 6).Draw(t, "lines"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	})
-}
-
-// TestMap_isTheSumOfItsLines: what a map grants is the union of what each of its
-// lines grants alone, in any order, and a further line never takes away.
-func TestMap_isTheSumOfItsLines(t *testing.T) {
-	repositories := []string{"a", "a/b", "a/b/c", "ab", "ab/c", "b", "b/a"}
-	everything := acrkit.CatalogScope()
-	for _, name := range repositories {
-		everything = everything.Union(acrkit.RepositoryScope(name, acrkit.Actions()...))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		m := genMap().Draw(t, "map")
-		var sum acrkit.Scope
-		for i, line := range m.Lines() {
-			alone, err := scopemap.Parse([]string{line})
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum = sum.Union(alone.Grant(everything))
-			if before := (scopemap.Map{Rules: m.Rules[:i]}); !m.Grant(everything).Contains(before.Grant(everything)) {
-				t.Errorf("the lines after %d of %q take away", i, m.Lines())
-			}
-		}
-		d := m.Decide(everything)
-		if !d.Granted.Equal(sum) {
-			t.Errorf("%q grants %q, its lines grant %q", m.Lines(), d.Granted, sum)
-		}
-		if !d.Granted.Union(d.Missing).Equal(everything) || !d.Granted.Intersect(d.Missing).IsEmpty() {
-			t.Errorf("granted %q and missing %q do not part the requirement", d.Granted, d.Missing)
-		}
-		if by := (scopemap.Map{Rules: d.By}); !by.Grant(everything).Equal(d.Granted) {
-			t.Errorf("the rules named (%q) do not grant what was granted", by.Lines())
-		}
-		reversed := slices.Clone(m.Rules)
-		slices.Reverse(reversed)
-		if got := (scopemap.Map{Rules: reversed}).Grant(everything); !got.Equal(d.Granted) {
-			t.Errorf("the order of %q matters", m.Lines())
-		}
-		for _, name := range repositories {
-			effective := acrkit.RepositoryScope(name, m.Effective(name)...)
-			if want := m.Grant(acrkit.RepositoryScope(name, acrkit.Actions()...)); !effective.Equal(want) {
-				t.Errorf("Effective(%q) of %q = %q, Grant says %q", name, m.Lines(), effective, want)
-			}
-		}
-		if diff := cmp.Diff(m.Lines(), mustParseRapid(t, m.Lines()).Lines()); diff != "" {
-			t.Errorf("lines, parsed and written (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func mustParseRapid(t *rapid.T, lines []string) scopemap.Map {
-	m, err := scopemap.Parse(lines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 func FuzzParsePattern(f *testing.F) {
 	for _, s := range append(slices.Clone(patternPool), "", "/*", "a*", "*/a", "**", "a/*/b", "A/*") {

@@ -107,9 +107,9 @@ func entraError(ctx context.Context, err error) error {
 		text := failed.Error()
 		e.Code = codeByText(text)
 		e.Reason = firstLine(text)
-		if found, ok := auth.ReadEntraRefusal(text); ok {
-			refusal := auth.EntraRefusal{Number: found.Number}
+		if refusal, ok := auth.ReadEntraRefusal(text); ok {
 			e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+			e.RequestID = refusal.CorrelationID
 		}
 		return e
 	}

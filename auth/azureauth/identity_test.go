@@ -585,15 +585,38 @@ func TestNoProbeUnasked(t *testing.T) {
 }
 
 // stubAz puts a program az in front of PATH.
-func stubAz(t *testing.T, script string) {
+func stubAz(t *testing.T, script string) { t.Helper(); stub(t, "az", script) }
+
+func stub(t *testing.T, name, script string) {
 	t.Helper()
 	dir := t.TempDir()
 	if script != "" {
-		if err := os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("PATH", dir)
+}
+
+// TestRefusalWithoutAnswer: an error of azidentity that has Entra's words and not its
+// answer keeps the number and the correlation id.
+func TestRefusalWithoutAnswer(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	stub(t, "azd", `echo "AADSTS700082: The refresh token has expired. Trace ID: x Correlation ID: `+
+		`6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a Timestamp: y" >&2; exit 1`)
+	azd, err := azidentity.NewAzureDeveloperCLICredential(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = catalog(t.Context(), reg.Transport(azureauth.Credential(azd, nil)))
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok || e.Code != acrkit.CodeCredentialRejected || e.RequestID != "6f1cb9b2-57a5-4a0a-9a2f-0d2f5c1c2b3a" {
+		t.Fatalf("%+v", err)
+	}
+	if refusal, ok := errors.AsType[auth.EntraRefusal](err); !ok || refusal.Number != 700082 ||
+		refusal.CorrelationID != e.RequestID {
+		t.Errorf("%+v", refusal)
+	}
 }
 
 func TestAzureCLI(t *testing.T) {

@@ -99,6 +99,7 @@ var causes = map[ID]acrkit.Cause{
 	ARMTokenExpired:         cause.TokenEnded,
 	ARMTokenAudience:        cause.CredentialRejected,
 	ARMVersionMissing:       cause.WrongUsage,
+	ARMRole:                 cause.ARMActionDenied,
 }
 
 // Cause returns the cause of a refusal by this rule: kind is the kind of principal,

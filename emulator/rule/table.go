@@ -124,6 +124,7 @@ const (
 	ARMTokenExpired         ID = "arm-token-expired"
 	ARMTokenAudience        ID = "arm-token-audience"
 	ARMVersionMissing       ID = "arm-version-missing"
+	ARMRole                 ID = "arm-role"
 )
 
 // table has all rules but those of faults.
@@ -219,4 +220,5 @@ var table = []Rule{
 	{ARMTokenExpired, ARM, "the Entra token has expired"},
 	{ARMTokenAudience, ARM, "the Entra token is not for Azure Resource Manager"},
 	{ARMVersionMissing, ARM, "the parameter api-version is missing"},
+	{ARMRole, ARM, "no role of the client allows the action"},
 }

@@ -127,7 +127,7 @@ func (l Lifetimes) check(p *problems, path string) {
 func (s *Seed) check(p *problems) {
 	s.TokenLifetimes.check(p, "tokenLifetimes")
 	applications := s.checkTenants(p)
-	s.checkSubscriptions(p)
+	s.checkSubscriptions(p, applications)
 	if len(s.Registries) == 0 {
 		p.add("registries", "there is no registry")
 	}
@@ -168,7 +168,7 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 	}
 }
 
-func (s *Seed) checkSubscriptions(p *problems) {
+func (s *Seed) checkSubscriptions(p *problems, applications unique) {
 	ids := unique{}
 	for i, sub := range s.Subscriptions {
 		path := fmt.Sprintf("subscriptions[%d]", i)
@@ -192,7 +192,9 @@ func (s *Seed) checkSubscriptions(p *problems) {
 			}
 			groups.add(p, path+".name", strings.ToLower(g.Name), "resource group")
 			checkLocation(p, path+".location", g.Location)
+			checkRoles(p, path, g.RoleAssignments, applications)
 		}
+		checkRoles(p, path, sub.RoleAssignments, applications)
 	}
 }
 
@@ -291,13 +293,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled",
 			wording.Quote(r.ArmTokenPolicy))
 	}
-	for i, a := range r.RoleAssignments {
-		path := fmt.Sprintf("%s.roleAssignments[%d]", path, i)
-		if !applications[strings.ToLower(a.ClientID)] {
-			p.add(path+".clientId", "names no application of this seed")
-		}
-		a.check(p, path)
-	}
+	checkRoles(p, path, r.RoleAssignments, applications)
 	repositories := unique{}
 	for i, repo := range r.Repositories {
 		path := fmt.Sprintf("%s.repositories[%d]", path, i)
@@ -330,6 +326,16 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	}
 	if n := len(r.Tokens); n > limit {
 		p.add(path+".tokens", "has %d tokens; the tier allows %d", n, limit)
+	}
+}
+
+func checkRoles(p *problems, path string, all []RoleAssignment, applications unique) {
+	for i, a := range all {
+		path := item(path, "roleAssignments", i)
+		if !applications[strings.ToLower(a.ClientID)] {
+			p.add(path+".clientId", "names no application of this seed")
+		}
+		a.check(p, path)
 	}
 }
 

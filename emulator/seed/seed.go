@@ -92,6 +92,8 @@ type Subscription struct {
 	DisplayName    string          `yaml:"displayName" schema:"text"`              // The id if absent.
 	TenantID       string          `yaml:"tenantId" schema:"guid"`                 // The first tenant if absent.
 	ResourceGroups []ResourceGroup `yaml:"resourceGroups" schema:"required,min=1"` // At least one.
+	// Roles of applications on all of the subscription.
+	RoleAssignments []RoleAssignment `yaml:"roleAssignments"`
 }
 
 // ResourceGroup is a resource group.
@@ -99,6 +101,8 @@ type ResourceGroup struct {
 	Name string `yaml:"name" schema:"required,groupName"` // Unique in its subscription.
 	// The default of its registries.
 	Location string `yaml:"location" schema:"location,default=westeurope"`
+	// Roles of applications on the group and its registries.
+	RoleAssignments []RoleAssignment `yaml:"roleAssignments"`
 }
 
 // Registry is a registry: its settings, who may use it, and what it holds.
@@ -123,7 +127,8 @@ type Registry struct {
 	Tokens          []Token          `yaml:"tokens"`          // Scope-mapped tokens.
 }
 
-// RoleAssignment gives an application a role on a registry.
+// RoleAssignment gives an application a role, and with it rights on registries and on
+// Azure Resource Manager.
 type RoleAssignment struct {
 	ClientID string `yaml:"clientId" schema:"required,guid"` // Of an application of this seed.
 	Role     string `yaml:"role" schema:"required,role"`     // Case does not matter.

@@ -66,8 +66,8 @@ func TestValueFrom_public(t *testing.T) {
 			t.Errorf("a secret of the example counts as private")
 		}
 	}
-	if count != 5 {
-		t.Errorf("the example has %d secrets, want 5", count)
+	if count != 6 {
+		t.Errorf("the example has %d secrets, want 6", count)
 	}
 }
 

@@ -125,4 +125,6 @@ const (
 	OtherCloud            acrkit.Cause = "ACRK103" // the Entra token is for Azure Resource Manager of another cloud
 	StorageLimit          acrkit.Cause = "ACRK104" // the registry's storage is full
 	TokenMalformed        acrkit.Cause = "ACRK105" // the token was cut off or changed in copying
+	// the identity has no role that allows an action of Azure Resource Manager
+	ARMActionDenied acrkit.Cause = "ACRK106"
 )

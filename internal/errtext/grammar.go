@@ -203,7 +203,8 @@ var grammars = []grammar{
 	{Answer, Inaccessible, far, words(`\bInaccessibleImage\b|\bis not accessible\. Please check the image\b`)},
 	{Entra, SignInRefused, none, words(`\bAADSTS\d{4,7}\b`)},
 	{ARM, ActionDenied, far, words(
-		`does not have authorization to perform action 'Microsoft\.ContainerRegistry|`,
+		`does not have authorization to perform action '(?:Microsoft\.ContainerRegistry/|`,
+		`[^'\n]{1,200}' over scope '[^'\n]{1,400}/Microsoft\.ContainerRegistry/)|`,
 		`\bAccess to \S+\.azurecr\.\w+ denied\b`)},
 	{ARM, ImportRefused, far, words(
 		`(?i)(?:operation registries-|importImage|acr import)[^\n]{0,400}\bsource (?:registry|`,
@@ -296,6 +297,27 @@ func ClientAddress(text string) string {
 		return m[1]
 	}
 	return ""
+}
+
+// ARMRefusal is what Azure Resource Manager says of a caller that may not do something
+// (its code AuthorizationFailed).
+type ARMRefusal struct {
+	ObjectID string // of the caller, "" = it is not named
+	Action   string // as "Microsoft.ContainerRegistry/registries/tokens/write"
+	Scope    string // the resource's id
+}
+
+var armRefusal = regexp.MustCompile(`(?i)(?:with object id '([^'\n]{1,64})' )?does not have authorization to perform ` +
+	`action '([A-Z0-9./*]{1,200})' over scope '([^'\n]{1,400})'`)
+
+// ReadARMRefusal reads the last such refusal of a text.
+func ReadARMRefusal(text string) (r ARMRefusal, ok bool) {
+	all := armRefusal.FindAllStringSubmatch(text, -1)
+	if len(all) == 0 {
+		return r, false
+	}
+	m := all[len(all)-1]
+	return ARMRefusal{ObjectID: m[1], Action: m[2], Scope: m[3]}, true
 }
 
 // NamesLoginServer reports whether a text names a login server of ACR by a URL.

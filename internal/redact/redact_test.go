@@ -12,8 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/internal/redact"
 )
 
@@ -102,7 +101,7 @@ func TestHeader(t *testing.T) {
 		"X-Api-Key": {"[redacted]"}, "Content-Type": {"text/plain"},
 		"Location": {"/v2/a/blobs/uploads/u?_state=[redacted]", "[redacted]"}, "Www-Authenticate": {`Bearer realm="x"`},
 	}
-	if diff := cmp.Diff(want, redact.Header(in)); diff != "" {
+	if diff := difftest.Diff(want, redact.Header(in)); diff != "" {
 		t.Error(diff)
 	}
 	if in.Get("Authorization") != "Bearer abc" {

@@ -217,4 +217,11 @@ var requestCauses = map[string]Cause{
 		Proof: "the parts of the token that was sent",
 		Fix:   CopyToken,
 	},
+	"ACRK106": {
+		Title:      "the identity has no role that allows an action of Azure Resource Manager",
+		Symptom:    "403 AuthorizationFailed, from az, Terraform or an SDK, and not from the registry",
+		Difference: "pulls and pushes need other roles, and no action of Azure Resource Manager",
+		Proof:      "the message names the object id, the action and the scope",
+		Fix:        AssignARMRole,
+	},
 }

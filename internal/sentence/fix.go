@@ -147,7 +147,8 @@ func Draft(key FixKey, facts map[string]string) string {
 
 // blanks replace missing facts in a draft, where the fact's name in capitals is not the
 // usual word.
-var blanks = map[string]string{"host": "REGISTRY", "name": "REGISTRY", "client": "CLIENT_ID", "scheme": "https"}
+var blanks = map[string]string{"host": "REGISTRY", "name": "REGISTRY", "client": "CLIENT_ID", "object": "OBJECT_ID",
+	"scheme": "https"}
 
 func fill(key FixKey, facts map[string]string, blank func(name string) string) (filled string, whole bool) {
 	whole = true

@@ -48,6 +48,7 @@ const (
 	SignInForRegistries      FixKey = "sign_in_for_registries"
 	ReachEntra               FixKey = "reach_entra"
 	AssignRole               FixKey = "assign_role"
+	AssignARMRole            FixKey = "assign_arm_role"
 	AssignRepositoryRole     FixKey = "assign_repository_role"
 	ShowLoginServer          FixKey = "show_login_server"
 	LookUpName               FixKey = "look_up_name"
@@ -131,6 +132,7 @@ var fixesOfCauses = map[FixKey]string{
 		"https://login.microsoftonline.com/common/discovery/instance",
 	AssignRole: "az role assignment create --assignee {client} --role AcrPull --scope $(az acr show --name " +
 		"{name} --query id --output tsv)",
+	AssignARMRole:        `az role assignment create --assignee-object-id {object} --role "{role}" --scope {scope}`,
 	AssignRepositoryRole: `az role assignment create --assignee {client} --role "Container Registry Repository Reader" --scope $(az acr show --name {name} --query id --output tsv)`,
 	ShowLoginServer:      "az acr show --name {name} --query loginServer --output tsv",
 	LookUpName:           "getent hosts {host}",

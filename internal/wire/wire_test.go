@@ -19,9 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/difftest"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -69,7 +68,7 @@ func TestParseChallenges(t *testing.T) {
 			if (err != nil) != (tt.want == nil) {
 				t.Fatalf("error %v", err)
 			}
-			if diff := cmp.Diff(tt.want, append(got, []wire.Challenge{}...)); diff != "" && tt.want != nil &&
+			if diff := difftest.Diff(tt.want, append(got, []wire.Challenge{}...)); diff != "" && tt.want != nil &&
 				len(tt.want)+len(got) > 0 {
 				t.Error(diff)
 			}
@@ -105,7 +104,7 @@ func FuzzParseChallenges(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", texts, err)
 		}
-		if diff := cmp.Diff(all, again); diff != "" {
+		if diff := difftest.Diff(all, again); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -178,7 +177,7 @@ func TestReadClaims(t *testing.T) {
 			if (err == nil) != tt.ok {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := difftest.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -25,8 +25,7 @@ var helpFields = []string{"Use", "Short", "Long", "Example", "Deprecated"}
 // commandsElsewhere are the functions with commands that are not fixes, each with the
 // reason.
 var commandsElsewhere = map[string]string{
-	"auth/azureauth/azurecli.go explainCLI":          "looks for az's own words",
-	"emulator/internal/arm/arm.go Handler.endpoints": "a name",
+	"auth/azureauth/azurecli.go explainCLI": "looks for az's own words",
 	"emulator/internal/dataplane/errors.go": "the emulator's answer to a client, which it " +
 		"gives as a registry",
 	"cmd/acrkit/internal/cli/demo/stage.go stage.keep":              "what the demo prints for its user to try",

@@ -1,7 +1,10 @@
 package archtest
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -266,6 +269,105 @@ func TestWhatComesAlong(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTidy: go mod tidy adds nothing to the go.sum of a program that imports the packages
+// of the standard library but acrkit's own two lines. It looks at the tests of what the
+// program imports too, directly or not: those that need other modules are in
+// internal/librarytest. The module proxy is a folder that has only acrkit.
+func TestTidy(t *testing.T) {
+	const version = "v0.0.1"
+	light := []string{"", "scopemap", "auth", "registry"}
+	openAll(t, "internal/librarytest")
+	proxy := t.TempDir()
+	dir := filepath.Join(proxy, filepath.FromSlash(module), "@v")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	goMod, err := os.ReadFile(filepath.Join(moduleRoot, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, data := range map[string][]byte{".mod": goMod, ".zip": zipOf(t, append(light, "internal"),
+		module+"@"+version), ".info": []byte(`{"Version":"` + version + `"}`)} {
+		if err := os.WriteFile(filepath.Join(dir, version+suffix), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if replaced := regexp.MustCompile(`(?m)^replace\b`).Find(goMod); replaced != nil {
+		t.Error("go.mod has a replace directive, which go install refuses for a program of another module")
+	}
+
+	text := "package main\n\nimport (\n"
+	for _, pkg := range light {
+		text += "\t_ " + strconv.Quote(strings.TrimSuffix(module+"/"+pkg, "/")) + "\n"
+	}
+	program := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module " + outsideName + "\n\n" + goDirective.FindString(string(goMod)) + "\n\nrequire " + module +
+			" " + version + "\n",
+		"main.go": text + ")\n\nfunc main() {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(program, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goTool(t, program, []string{"GOPROXY=file://" + filepath.ToSlash(proxy), "GOMODCACHE=" + t.TempDir(),
+		"GOFLAGS=-mod=mod -modcacherw"}, "mod", "tidy")
+	sums, err := os.ReadFile(filepath.Join(program, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(sums)), "\n")
+	for _, line := range lines {
+		if !strings.HasPrefix(line, module+" ") {
+			t.Errorf("go.sum has %s", line)
+		}
+	}
+	if len(lines) != 2 {
+		t.Errorf("go.sum has %d lines, want 2", len(lines))
+	}
+}
+
+// zipOf returns a module's zip file with the Go files of folders, the root's without those
+// below it.
+func zipOf(t *testing.T, dirs []string, prefix string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, dir := range dirs {
+		root := filepath.Join(moduleRoot, dir)
+		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && p != root && (dir == "" || exists(filepath.Join(p, "go.mod")) || d.Name() == "testdata"):
+				return fs.SkipDir
+			case d.IsDir() || filepath.Ext(p) != ".go":
+				return nil
+			}
+			rel, err := filepath.Rel(moduleRoot, p)
+			if err != nil {
+				return err
+			}
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			w, err := z.Create(prefix + "/" + filepath.ToSlash(rel))
+			if err == nil {
+				_, err = w.Write(data)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // decision is the page with the reason of each dependency.

@@ -67,31 +67,66 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// TestReleaseTools: what builds a release takes minutes to compile. .ci/run does not do it
-// by itself, so that it ends within an hour on a new machine; a stage that needs it does.
-func TestReleaseTools(t *testing.T) {
-	if stages := stagesOf(t, "run"); slices.ContainsFunc(stages, func(s string) bool {
-		return strings.HasPrefix(s, "release")
-	}) {
-		t.Errorf(".ci/run checks a release by itself: %v", stages)
+// pinned matches an action by the hash of its commit, with its version for people.
+var pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+
+// TestActionsArePinned: workflows name actions by commit, because a tag can be moved.
+// Some of them publish.
+func TestActionsArePinned(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", ".github", "workflows", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	uses := regexp.MustCompile(`(?m)\buses['"]?\s*:\s*(.*)$`)
+	count := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range uses.FindAllStringSubmatch(string(data), -1) {
+			count++
+			if !pinned.MatchString(m[1]) {
+				t.Errorf("%s uses %q, want OWNER/NAME@HASH # vX.Y.Z", filepath.Base(file), m[1])
+			}
+		}
+	}
+	if count < 10 {
+		t.Errorf("%d actions in %v", count, files)
+	}
+}
+
+// TestRelease: .ci/run checks a release's part for one platform, with the few programs that
+// this needs, because they take minutes to compile on a new machine. .ci/nightly checks all
+// of it. What is published is built by the script that is checked.
+func TestRelease(t *testing.T) {
+	if stages := stagesOf(t, "run"); !slices.Contains(stages, "release") {
+		t.Errorf(".ci/run checks no release: %v", stages)
 	}
 	got := map[string][]string{}
 	for _, m := range regexp.MustCompile(`(?m)^  "(\S+) (\S+) \S+ v\S+"$`).FindAllStringSubmatch(readScript(t,
-		"programs"), -1) {
-		got[m[1]] = append(got[m[1]], m[2])
+		".ci/programs"), -1) {
+		for group := range strings.SplitSeq(m[1], ",") {
+			got[group] = append(got[group], m[2])
+		}
 	}
-	if want := []string{"goreleaser", "cosign", "cyclonedx-gomod"}; !slices.Equal(got["release"], want) {
+	if want := []string{"goreleaser", "cyclonedx-gomod"}; !slices.Equal(got["release"], want) {
 		t.Errorf(".ci/programs installs %v for a release, not %v", got["release"], want)
 	}
-	if len(got) != 2 || !slices.Contains(got["tools"], "golangci-lint") {
+	if len(got) != 3 || !slices.Equal(got["signing"], []string{"crane", "cosign"}) ||
+		!slices.Contains(got["tools"], "golangci-lint") {
 		t.Errorf(".ci/programs has programs for %v", got)
 	}
-	for script, line := range map[string]string{
-		"run":     "stage_release-tools && tools/release/check linux/amd64",
-		"nightly": "stage_release() { install_programs release && tools/release/check; }",
+	for _, need := range []struct{ script, line string }{
+		{".ci/run", "install_programs release && tools/release/check linux/amd64\n"},
+		{".ci/nightly", "install_programs release signing && tools/release/check; }\n"},
+		{"tools/release/build", "goreleaser release --clean --parallelism 1 "},
+		{"tools/release/check", "  tools/release/build --skip=\"$skip\""},
+		{".github/workflows/release.yml", " tools/release/build\n"},
+		{".github/workflows/release.yml", " tools/release/push dist/images ghcr.io/acrkit "},
 	} {
-		if !strings.Contains(readScript(t, script), line) {
-			t.Errorf(".ci/%s does not have %q", script, line)
+		if !strings.Contains(readScript(t, need.script), need.line) {
+			t.Errorf("%s does not have %q", need.script, need.line)
 		}
 	}
 }
@@ -99,16 +134,17 @@ func TestReleaseTools(t *testing.T) {
 // stagesOf returns the stages that a script of .ci runs when none is named.
 func stagesOf(t *testing.T, script string) []string {
 	t.Helper()
-	stages := regexp.MustCompile(`(?m)^readonly all_stages=\((.*)\)$`).FindStringSubmatch(readScript(t, script))
+	stages := regexp.MustCompile(`(?m)^readonly all_stages=\((.*)\)$`).FindStringSubmatch(readScript(t, ".ci/"+script))
 	if stages == nil {
 		t.Fatalf(".ci/%s has no line all_stages=(...)", script)
 	}
 	return strings.Fields(stages[1])
 }
 
+// readScript returns a file of the repository.
 func readScript(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", ".ci", name))
+	data, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func clientRules() []rule {
 				{"pages-walk-2", never(), "", "TestClient_lists_without_times"},
 				{"pages-walk-3", replace("place(items[0]), l.place", "name(items[0]), l.name"),
 					"", "TestClient_lists_in_order_of_time"},
-				{"pages-walk-4", remove(), "", "TestClient_pages_of_the_emulator"},
+				{"pages-walk-4", remove(), "./internal/librarytest", "TestClient_pages_of_the_emulator"},
 				{"pages-max-pages-2", value("$ * 100"), "", "TestARM_endless"},
 				{"pages-list", never(), "", "TestARM_endless"},
 				{"pages-decisions", always(), "./cmd/acrkit/internal/cli/emulator/log", "TestLog_no_progress"},

@@ -19,7 +19,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -52,8 +51,8 @@ func checkedBuild(t *testing.T) build {
 	return b
 }
 
-// whole reports whether the build must have every platform, and the packages: only a whole
-// one is made twice.
+// whole reports whether the build must have every platform, the packages and a signature:
+// only a whole one is made twice.
 func (b build) whole() bool { return *againFlag != "" }
 
 var programs = []string{"acrkit", "docker-credential-acrkit"}
@@ -87,18 +86,10 @@ func (b build) archiveOf(platform string) string {
 	return filepath.Join(*distFlag, name+".tar.gz")
 }
 
-// packages are the files of the packages for other languages, relative to dist's folder.
-func (b build) packages() []string {
-	if !b.whole() {
-		return nil
-	}
-	v := b.Version
-	var out []string
-	for _, name := range []string{"-py3-none-any.whl", ".tar.gz", ".tgz", ".jar", "-sources.jar",
-		"-javadoc.jar", ".pom"} {
-		out = append(out, filepath.Join(filepath.Dir(*distFlag), "build", "packages", "acrkit-"+v+name))
-	}
-	return out
+// sbomOf is the path of a binary's SBOM.
+func (b build) sbomOf(bin binary) string {
+	program := strings.TrimSuffix(bin.Name, ".exe")
+	return filepath.Join(*distFlag, fmt.Sprintf("%s_%s_%s_%s.cdx.json", program, b.Version, bin.OS, bin.Arch))
 }
 
 // commitOf returns the commit and its time, which every file in an archive has.
@@ -310,13 +301,9 @@ func TestChecksums(t *testing.T) {
 	want := map[string]string{}
 	for _, platform := range b.platforms(t) {
 		want[filepath.Base(b.archiveOf(platform))] = b.archiveOf(platform)
-		for _, program := range programs {
-			name := program + "_" + b.Version + "_" + strings.ReplaceAll(platform, "/", "_") + ".cdx.json"
-			if strings.HasPrefix(platform, "windows/") {
-				name = strings.Replace(name, program, program+".exe", 1)
-			}
-			want[name] = filepath.Join(*distFlag, name)
-		}
+	}
+	for _, bin := range b.binaries {
+		want[filepath.Base(b.sbomOf(bin))] = b.sbomOf(bin)
 	}
 	for _, file := range b.packages() {
 		want[filepath.Base(file)] = file
@@ -351,6 +338,9 @@ func verifyArgs(key, bundle, file string) []string {
 // another file or another key.
 func TestSignature(t *testing.T) {
 	b := checkedBuild(t)
+	if !b.whole() {
+		t.Skip("linux/amd64 alone was built, and not signed")
+	}
 	sums, dir := b.checksums(), t.TempDir()
 	bundle := sums + ".sigstore.json"
 	run(t, exec.Command("cosign", verifyArgs(*keyFlag, bundle, sums)...))
@@ -400,7 +390,7 @@ func TestSBOM(t *testing.T) {
 			}
 			Components []struct{ Name, Version string }
 		}
-		file := filepath.Join(*distFlag, filepath.Base(bin.Path)+"_"+b.Version+"_"+bin.OS+"_"+bin.Arch+".cdx.json")
+		file := b.sbomOf(bin)
 		if err := json.Unmarshal([]byte(read(t, file)), &sbom); err != nil {
 			t.Fatal(err)
 		}
@@ -416,106 +406,6 @@ func TestSBOM(t *testing.T) {
 		}
 		if len(want) < 10 || !slices.Equal(got, want) {
 			t.Errorf("%s names %v\nthe binary has %v", file, got, want)
-		}
-	}
-}
-
-// TestPackages reads the packages for Python, npm and Maven.
-func TestPackages(t *testing.T) {
-	b := checkedBuild(t)
-	if !b.whole() {
-		t.Skip("linux/amd64 alone was built")
-	}
-	licence := read(t, filepath.Join(repository, "LICENSE"))
-	dir := filepath.Join(filepath.Dir(*distFlag), "build", "packages")
-	list, err := os.ReadDir(dir)
-	if err != nil || len(list) != len(b.packages()) {
-		t.Fatalf("%d files in %s, want %d: %v", len(list), dir, len(b.packages()), err)
-	}
-	info := "acrkit-" + b.Version + ".dist-info/"
-	tracked := func(sub, suffix string) (out []string) {
-		for file := range strings.Lines(run(t, exec.Command("git", "-C", filepath.Join(repository, sub), "ls-files"))) {
-			if file = strings.TrimSpace(file); strings.HasSuffix(file, suffix) {
-				out = append(out, file)
-			}
-		}
-		return out
-	}
-	under := func(prefix string, files []string) []string {
-		for i, f := range files {
-			files[i] = prefix + f
-		}
-		return files
-	}
-	for _, p := range []struct {
-		file      string
-		licence   string
-		has, only []string          // files; all files are below one of only
-		says      map[string]string // a file, and a line in it
-	}{
-		{
-			"-py3-none-any.whl", info + "licenses/LICENSE", under("acrkit/", tracked("sdk/python/src/acrkit", "")),
-			[]string{"acrkit/", info},
-			map[string]string{info + "METADATA": "Version: " + b.Version, info + "WHEEL": "Tag: py3-none-any"},
-		},
-		{
-			".tar.gz", "acrkit-" + b.Version + "/LICENSE",
-			under("acrkit-"+b.Version+"/src/acrkit/", tracked("sdk/python/src/acrkit", "")),
-			[]string{"acrkit-" + b.Version + "/"},
-			map[string]string{"acrkit-" + b.Version + "/PKG-INFO": "License-Expression: Apache-2.0", "acrkit-" +
-				b.Version + "/pyproject.toml": `version = "` + b.Version + `"`},
-		},
-		{
-			".tgz", "package/LICENSE", []string{"package/README.md", "package/dist/esm/index.d.ts",
-				"package/dist/commonjs/index.js"},
-			[]string{"package/dist/", "package/package.json", "package/README.md", "package/LICENSE"},
-			map[string]string{"package/package.json": `"version": "` + b.Version + `"`,
-				"package/dist/esm/package.json": `"module"`},
-		},
-		{
-			".jar", "META-INF/LICENSE",
-			[]string{"io/github/acrkit/ScopedToken.class", "io/github/acrkit/sentences.json",
-				"META-INF/maven/io.github.acrkit/acrkit/pom.xml"},
-			[]string{"io/github/acrkit/", "META-INF/"},
-			map[string]string{"META-INF/MANIFEST.MF": "Automatic-Module-Name: io.github.acrkit"},
-		},
-		{
-			"-sources.jar", "META-INF/LICENSE", tracked("sdk/java/src/main/java", ".java"),
-			[]string{"io/github/acrkit/", "META-INF/"}, nil,
-		},
-		{
-			"-javadoc.jar", "", []string{"index.html", "io.github.acrkit/io/github/acrkit/ScopedToken.html"},
-			[]string{""}, nil,
-		},
-	} {
-		files := readArchive(t, filepath.Join(dir, "acrkit-"+b.Version+p.file))
-		if p.licence != "" && string(files[p.licence].content) != licence {
-			t.Errorf("%s: the licence is no copy of LICENSE", p.file)
-		}
-		for _, name := range p.has {
-			if _, ok := files[name]; !ok {
-				t.Errorf("%s lacks %s", p.file, name)
-			}
-		}
-		for name := range files {
-			below := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-			if !slices.ContainsFunc(p.only, below) || strings.Contains(name, "/tests/") || path.Ext(name) == ".pyc" ||
-				strings.Contains(name, "Test") {
-				t.Errorf("%s has %s", p.file, name)
-			}
-		}
-		for name, line := range p.says {
-			if !strings.Contains(string(files[name].content), line) {
-				t.Errorf("%s: %s does not say %q:\n%s", p.file, name, line, files[name].content)
-			}
-		}
-	}
-	pom := read(t, filepath.Join(dir, "acrkit-"+b.Version+".pom"))
-	for _, element := range []string{"<groupId>io.github.acrkit</groupId>", "<artifactId>acrkit</artifactId>",
-		"<version>" + b.Version + "</version>",
-		"<name>", "<description>", "<url>", "<licenses>", "<developers>", "<scm>"} { // what Maven Central requires
-		if !strings.Contains(pom, element) {
-			t.Errorf("the pom has no %s", element)
 		}
 	}
 }
@@ -548,9 +438,9 @@ func TestAgain(t *testing.T) {
 		t.Skip("linux/amd64 alone was built, once")
 	}
 	one, two := filepath.Dir(*distFlag), filepath.Dir(*againFlag)
-	files := append(b.packages(), b.checksums()) // which has the checksums of the rest
+	files := append(b.packages(), b.checksums())
 	for _, bin := range b.binaries {
-		files = append(files, bin.Path)
+		files = append(files, bin.Path, b.sbomOf(bin))
 	}
 	for _, platform := range b.platforms(t) {
 		files = append(files, b.archiveOf(platform))
@@ -562,7 +452,9 @@ func TestAgain(t *testing.T) {
 		}
 		if read(t, file) != read(t, filepath.Join(two, rel)) {
 			t.Errorf("%s differs", rel)
+			continue
 		}
+		t.Logf("%x %s", sha256.Sum256([]byte(read(t, file))), rel)
 	}
 	sameFiles(t, filepath.Join(*distFlag, "images"), filepath.Join(*againFlag, "images"))
 }

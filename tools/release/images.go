@@ -10,7 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -60,10 +62,10 @@ var images = []image{
 
 // build is what goreleaser says of itself, and the binaries that it made.
 type build struct {
-	Tag      string `json:"tag"`
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`
-	binaries []binary
+	Tag      string   `json:"tag"`
+	Version  string   `json:"version"`
+	Commit   string   `json:"commit"`
+	binaries []binary // sorted
 }
 
 type binary struct {
@@ -90,6 +92,8 @@ func readBuild(dist string) (build, error) {
 			b.binaries = append(b.binaries, a)
 		}
 	}
+	// goreleaser lists them as they became ready.
+	slices.SortFunc(b.binaries, func(x, y binary) int { return strings.Compare(x.Path, y.Path) })
 	return b, nil
 }
 

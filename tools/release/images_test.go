@@ -23,7 +23,8 @@ import (
 // maxImage bounds each image, as it is pulled and unpacked.
 const maxImage = 40 << 20
 
-// TestImages makes the images of a small build, in two folders at different times.
+// TestImages makes the images of a small build, in two folders at different times, with its
+// binaries listed in another order.
 func TestImages(t *testing.T) {
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	layouts := make([]string, 2)
@@ -48,6 +49,9 @@ func TestImages(t *testing.T) {
 			"goarch": "amd64", "type": "Binary"},
 			artefact{"name": "acrkit.tar.gz", "path": "not/there", "goos": "linux",
 				"goarch": "amd64", "type": "Archive"})
+		if n > 0 { // goreleaser lists what it built as it became ready
+			slices.Reverse(artefacts)
+		}
 		list, err := json.Marshal(artefacts)
 		if err != nil {
 			t.Fatal(err)
@@ -122,6 +126,7 @@ func checkConfig(t *testing.T, img v1.Image, i image, arch, version, commit stri
 	labels := c.Labels
 	if file.Architecture != arch || file.OS != "linux" || c.User != "65532:65532" ||
 		!slices.Equal(c.Entrypoint, i.entrypoint) ||
+		labels["org.opencontainers.image.source"] != "https://"+modulePath ||
 		labels["org.opencontainers.image.version"] != version ||
 		labels["org.opencontainers.image.revision"] != commit ||
 		labels["org.opencontainers.image.licenses"] != "Apache-2.0" || file.Created.IsZero() {

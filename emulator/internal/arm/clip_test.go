@@ -1,7 +1,6 @@
 package arm
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -12,9 +11,7 @@ func TestClip(t *testing.T) {
 	for what, want := range map[string]string{
 		long + "b": "'" + long + "b'", long + "bc": "'" + long + "b…'", long + "äb": "'" + long + "…'",
 	} {
-		w := httptest.NewRecorder()
-		(&Handler{}).notFound(w, what, "group")
-		if body := w.Body.String(); !strings.Contains(body, want) {
+		if body := notFound(what, "group").Error(); !strings.Contains(body, want) {
 			t.Errorf("%s: %s", what, body)
 		}
 	}

@@ -243,11 +243,20 @@ func CreateRegistry(tx *db.Tx, name string) (id int64, err error) {
 	return id, err
 }
 
-// DeleteRegistry removes a registry with all it holds. There may be none.
-func (s *Store) DeleteRegistry(ctx context.Context, id int64) error {
-	defer s.orphans.Store(true)
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec("DELETE FROM registries WHERE id=?", id)
-		return err
+// DeleteRegistry removes a registry with all it holds, within a transaction of the caller.
+// There may be none.
+func (s *Store) DeleteRegistry(tx *db.Tx, id int64) error {
+	s.orphans.Store(true)
+	_, err := tx.Exec("DELETE FROM registries WHERE id=?", id)
+	return err
+}
+
+// Size returns how many bytes the blobs of a registry have, each counted once.
+func (s *Store) Size(ctx context.Context, registry int64) (size int64, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT b.digest, b.size
+			FROM repository_blobs b JOIN repositories r ON r.id = b.repository WHERE r.registry=?)`,
+			[]any{registry}, &size)
 	})
+	return size, err
 }

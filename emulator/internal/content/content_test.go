@@ -14,6 +14,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/content"
 	"github.com/acrkit/acrkit/emulator/internal/content/contenttest"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 )
 
 const (
@@ -231,7 +232,7 @@ func TestDeletes(t *testing.T) {
 	if got := plain(f.Repositories(ctx, f.reg, all)); got != "empty" {
 		t.Errorf("repositories %q, want the empty one", got)
 	}
-	must(t, f.DeleteRegistry(ctx, f.reg))
+	must(t, f.db.Write(ctx, func(tx *db.Tx) error { return f.DeleteRegistry(tx, f.reg) }))
 	if got := plain(f.Repositories(ctx, f.reg, all)); got != "" {
 		t.Errorf("repositories %q after their registry", got)
 	}

@@ -1,9 +1,16 @@
 package principal
 
+import (
+	"strings"
+
+	"github.com/acrkit/acrkit/emulator/internal/db"
+)
+
 // Change collects what an update stores and removes. Its other methods read the state
 // as the change makes it.
 type Change struct {
 	store  *Store // nil = there is nothing else
+	also   []func(tx *db.Tx) error
 	put    map[key]object
 	remove map[key]bool
 	counts map[class]int // of the classes that were counted
@@ -27,6 +34,58 @@ func (c *Change) Put(o object) {
 	}
 	delete(c.remove, k)
 	c.put[k] = o
+}
+
+// Also makes a change of other tables in the same transaction.
+func (c *Change) Also(f func(tx *db.Tx) error) { c.also = append(c.also, f) }
+
+// RemoveRegistry removes a registry with its scope maps and tokens, and the role
+// assignments on it.
+func (c *Change) RemoveRegistry(r *RegistrySettings) {
+	id := r.ResourceID()
+	var keys []key
+	for o := range c.store.after(c) {
+		k := o.key()
+		a, isRole := o.(*Assignment)
+		if k.registry == r.ID || isRole && Within(a.Scope, id) {
+			keys = append(keys, k)
+		}
+	}
+	for _, k := range keys {
+		c.removeKey(k)
+	}
+}
+
+// RegistryByName finds a registry; case does not matter.
+func (c *Change) RegistryByName(name string) (*RegistrySettings, bool) {
+	for o := range c.store.after(c) {
+		if r, ok := o.(*RegistrySettings); ok && strings.EqualFold(r.Name, name) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// Registries counts the registries.
+func (c *Change) Registries() int {
+	n := 0
+	for o := range c.store.after(c) {
+		if _, ok := o.(*RegistrySettings); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// RegistriesIn returns the registries of a resource group.
+func (c *Change) RegistriesIn(subscription, group string) (out []*RegistrySettings) {
+	for o := range c.store.after(c) {
+		if r, ok := o.(*RegistrySettings); ok && strings.EqualFold(r.Subscription, subscription) &&
+			strings.EqualFold(r.Group, group) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // RemoveToken removes a token.
@@ -89,6 +148,11 @@ func (c *Change) Registry(id int64) (*RegistrySettings, bool) {
 
 // Tenant finds a tenant.
 func (c *Change) Tenant(id string) (*Tenant, bool) { return after[*Tenant](c, (&Tenant{ID: id}).key()) }
+
+// Subscription finds a subscription.
+func (c *Change) Subscription(id string) (*Subscription, bool) {
+	return after[*Subscription](c, (&Subscription{ID: id}).key())
+}
 
 // Application finds an application by its client id.
 func (c *Change) Application(clientID string) (*Application, bool) {

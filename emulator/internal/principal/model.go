@@ -58,38 +58,51 @@ type Subscription struct {
 
 // Group is a resource group.
 type Group struct {
-	Name     string `json:"name"`
-	Location string `json:"location"`
+	Name     string            `json:"name"`
+	Location string            `json:"location"`
+	Tags     map[string]string `json:"tags,omitempty"`
 }
+
+// SameName reports whether two groups of a subscription have one name.
+func (g Group) SameName(other Group) bool { return strings.EqualFold(g.Name, other.Name) }
 
 // RegistrySettings are a registry's settings. ID is the one its content is stored under.
 type RegistrySettings struct {
-	ID           int64        `json:"id"`
-	Name         string       `json:"name"` // lower case
-	RID          string       `json:"rid"`  // 32 hexadecimal digits, as in its tokens
-	SKU          string       `json:"sku"`
-	Admin        bool         `json:"admin"`
-	Anonymous    bool         `json:"anonymous"`
-	Mode         string       `json:"mode"`
-	NoArmTokens  bool         `json:"noArmTokens"`
-	Subscription string       `json:"subscription"`
-	Group        string       `json:"group"`
-	Location     string       `json:"location"`
-	Created      time.Time    `json:"created"`
-	Assignments  []Assignment `json:"assignments"`
-	Network      *Network     `json:"network,omitempty"` // nil = all addresses are allowed
+	ID           int64             `json:"id"`
+	Name         string            `json:"name"` // lower case
+	RID          string            `json:"rid"`  // 32 hexadecimal digits, as in its tokens
+	SKU          string            `json:"sku"`
+	Admin        bool              `json:"admin"`
+	Anonymous    bool              `json:"anonymous"`
+	Mode         string            `json:"mode"`
+	NoArmTokens  bool              `json:"noArmTokens"`
+	Subscription string            `json:"subscription"`
+	Group        string            `json:"group"`
+	Location     string            `json:"location"`
+	Created      time.Time         `json:"created"`
+	Network      *Network          `json:"network,omitempty"` // nil = all addresses are allowed
+	NoPublic     bool              `json:"noPublic,omitzero"` // no address is allowed, whatever Network says
+	Tags         map[string]string `json:"tags,omitempty"`
+	// Renewed counts how often each of the admin user's passwords was renewed.
+	Renewed map[string]int `json:"renewed,omitempty"`
+	// Kept are settings that clients read back and that change nothing here, by their names
+	// in Azure Resource Manager.
+	Kept    map[string]string `json:"kept,omitempty"`
+	Changed time.Time         `json:"changed,omitzero"` // zero = never
+}
+
+// Firewall returns the rules for the addresses of clients; nil = all are allowed.
+func (r *RegistrySettings) Firewall() *Network {
+	//rule:public-network-access
+	if r.NoPublic {
+		return &Network{}
+	}
+	return r.Network
 }
 
 // Network allows the addresses that it names, and no others.
 type Network struct {
 	Allow []string `json:"allow,omitempty"` // networks in CIDR notation
-}
-
-// Assignment gives an application a role on its registry.
-type Assignment struct {
-	ClientID     string   `json:"clientId"`
-	Role         string   `json:"role"`
-	Repositories []string `json:"repositories,omitempty"`
 }
 
 // ScopeMap is a scope map that a user made. The service's own are not stored.
@@ -161,6 +174,7 @@ const (
 	kindRegistry     = "registry"
 	kindScopeMap     = "scopemap"
 	kindToken        = "token"
+	kindAssignment   = "assignment"
 	kindMeta         = "meta"
 )
 
@@ -170,6 +184,7 @@ func (s *Subscription) key() key     { return key{kindSubscription, 0, strings.T
 func (r *RegistrySettings) key() key { return key{kindRegistry, r.ID, ""} }
 func (m *ScopeMap) key() key         { return key{kindScopeMap, m.RegistryID, m.Name} }
 func (t *Token) key() key            { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
+func (a *Assignment) key() key       { return key{kindAssignment, 0, strings.ToLower(a.Name)} }
 func (m *Meta) key() key             { return key{kindMeta, 0, m.Name} }
 
 // Meta is a note of the emulator to itself.

@@ -126,7 +126,7 @@ func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 }
 
 // roleRights joins role assignments.
-func roleRights(mode string, assignments []Assignment) Rights {
+func roleRights(mode string, assignments []*Assignment) Rights {
 	catalog := false
 	out := Rights{catalog: &catalog}
 	var names []string

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,7 +78,11 @@ func (k *Keys) NewPasswordOf(r *RegistrySettings, token, slot, value string, cre
 // AdminPassword returns the admin user's password of a name ("password" or
 // "password2"). It is computed, so that no readable password is stored.
 func (k *Keys) AdminPassword(r *RegistrySettings, name string) string {
-	sum := k.hash("admin password", r.RID, name)
+	parts := []string{"admin password", r.RID, name}
+	if n := r.Renewed[name]; n > 0 {
+		parts = append(parts, strconv.Itoa(n))
+	}
+	sum := k.hash(parts...)
 	//tap:secret
 	return base64.StdEncoding.EncodeToString(sum)[:32]
 }
@@ -154,7 +159,7 @@ func (s *Store) checkOther(r *RegistrySettings, user, password string, now time.
 			return admin, rule.AdminUserDisabled
 		}
 		good := 0
-		for _, name := range []string{"password", "password2"} {
+		for _, name := range []string{service.AdminPassword1, service.AdminPassword2} {
 			good |= subtle.ConstantTimeCompare([]byte(s.keys.AdminPassword(r, name)), []byte(password))
 		}
 		if good != 1 {
@@ -206,7 +211,7 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		if _, ok := s.Application(p.Name); !ok {
 			return Rights{}, rule.ApplicationDeleted
 		}
-		return roleRights(r.Mode, s.assignments(r, p.Name)), nil
+		return roleRights(r.Mode, s.on(r, p.Name)), nil
 	case KindAdmin:
 		if !r.Admin {
 			return Rights{}, rule.AdminUserDisabled
@@ -221,21 +226,6 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		return rights, nil
 	}
 	return Rights{}, fmt.Errorf("a principal of the kind %q", p.Kind)
-}
-
-func (s *Store) assignments(r *RegistrySettings, clientID string) []Assignment {
-	var out []Assignment
-	for _, a := range r.Assignments {
-		if strings.EqualFold(a.ClientID, clientID) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// HasRole reports whether an application holds any role on a registry.
-func (s *Store) HasRole(r *RegistrySettings, clientID string) bool {
-	return len(s.assignments(r, clientID)) > 0
 }
 
 var errJTI = errors.New("a token id that is not ours")

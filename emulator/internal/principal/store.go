@@ -24,8 +24,23 @@ func Migrations() []db.Migration {
 			name     TEXT    NOT NULL,
 			doc      TEXT    NOT NULL,
 			PRIMARY KEY (kind, registry, name)
-		) STRICT, WITHOUT ROWID`}}
+		) STRICT, WITHOUT ROWID`}, {Name: "identity-0002", SQL: assignmentsApart}}
 }
+
+// assignmentsApart makes objects of the role assignments that registries held. Their names
+// are random GUIDs, which each row has once: MATERIALIZED.
+const assignmentsApart = `
+	WITH named AS MATERIALIZED (
+		SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) ||
+				'-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))) AS name,
+			'/subscriptions/' || json_extract(i.doc, '$.subscription') || '/resourceGroups/' ||
+				json_extract(i.doc, '$.group') || '/providers/Microsoft.ContainerRegistry/registries/' ||
+				json_extract(i.doc, '$.name') AS scope,
+			json_extract(i.doc, '$.created') AS created, a.value AS doc
+		FROM identity i, json_each(i.doc, '$.assignments') a WHERE i.kind = 'registry')
+	INSERT INTO identity (kind, registry, name, doc)
+	SELECT 'assignment', 0, name, json_set(doc, '$.name', name, '$.scope', scope, '$.created', created) FROM named;
+	UPDATE identity SET doc = json_remove(doc, '$.assignments') WHERE kind = 'registry'`
 
 // Store holds the identities. Its methods are safe for concurrent use; what they
 // return must not be changed.
@@ -41,6 +56,7 @@ type Store struct {
 	version uint64 // counts the changes of what follows
 	objects map[key]object
 	sorted  []*RegistrySettings     // by ID
+	roles   []*Assignment           // the oldest first
 	byOID   map[string]*Application // by the service principal's object id
 }
 
@@ -102,6 +118,8 @@ func parse(kind, doc string) (object, error) {
 		o = new(ScopeMap)
 	case kindToken:
 		o = new(Token)
+	case kindAssignment:
+		o = new(Assignment)
 	case kindMeta:
 		o = new(Meta)
 	default:
@@ -132,13 +150,20 @@ func (s *Store) index(o object) {
 	}
 }
 
+// isSorted reports whether [Store.sort] concerns the object.
+func (k key) isSorted() bool { return k.kind == kindRegistry || k.kind == kindAssignment }
+
 func (s *Store) sort() {
-	s.sorted = s.sorted[:0:0]
+	s.sorted, s.roles = s.sorted[:0:0], s.roles[:0:0]
 	for _, o := range s.objects {
-		if r, ok := o.(*RegistrySettings); ok {
-			s.sorted = append(s.sorted, r)
+		switch x := o.(type) {
+		case *RegistrySettings:
+			s.sorted = append(s.sorted, x)
+		case *Assignment:
+			s.roles = append(s.roles, x)
 		}
 	}
+	slices.SortFunc(s.roles, byAge)
 	slices.SortFunc(s.sorted, func(a, b *RegistrySettings) int { return cmp.Compare(a.ID, b.ID) })
 }
 
@@ -181,6 +206,11 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 				return err
 			}
 		}
+		for _, f := range c.also {
+			if err := f(tx); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -189,14 +219,15 @@ func (s *Store) Update(ctx context.Context, f func(c *Change) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
+	sort := false
 	for k := range c.remove {
 		delete(s.objects, k)
+		sort = sort || k.isSorted()
 	}
 	maps.Copy(s.objects, c.put)
-	sort := false
 	for k, o := range c.put {
 		s.index(o)
-		sort = sort || k.kind == kindRegistry
+		sort = sort || k.isSorted()
 	}
 	if sort {
 		s.sort()

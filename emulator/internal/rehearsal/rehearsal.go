@@ -49,7 +49,7 @@ func New(c Config) *Rehearsal {
 
 // Concerns reports whether a request to a registry may have to fail.
 func (h *Rehearsal) Concerns(reg *principal.RegistrySettings) bool {
-	return h.Faults.on.Load() || reg.Network != nil || h.Limits.on.Load()
+	return h.Faults.on.Load() || reg.Firewall() != nil || h.Limits.on.Load()
 }
 
 // Apply applies the network rules first, as a firewall does, then faults, then
@@ -62,8 +62,8 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 	if class == "" {
 		return w, nothing, false
 	}
-	if reg.Network != nil && to.Service.OfRegistry() {
-		if addr, ok := Allows(reg.Network, r); !ok {
+	if reg.Firewall() != nil && to.Service.OfRegistry() {
+		if addr, ok := Allows(reg.Firewall(), r); !ok {
 			h.note(r, reg, decisions.Denied, rule.NetworkRule, "the network rules do not allow "+addr)
 			commonHeaders(w, class)
 			answer.Errors(w, http.StatusForbidden, "DENIED",
@@ -99,8 +99,8 @@ func (h *Rehearsal) ApplyStorage(w http.ResponseWriter, r *http.Request, reg *pr
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	nothing := func() {}
-	if reg.Network != nil {
-		if addr, allowed := Allows(reg.Network, r); !allowed {
+	if reg.Firewall() != nil {
+		if addr, allowed := Allows(reg.Firewall(), r); !allowed {
 			h.note(r, reg, decisions.Denied, rule.NetworkRule,
 				"the network rules do not allow "+addr+" at the host of blobs")
 			h.RefuseStorage(w)

@@ -64,9 +64,7 @@ const (
 	EntraKeys         // /TENANT/discovery/v2.0/keys
 	InstanceDiscovery // /TENANT/discovery/instance
 	Endpoints         // /metadata/endpoints
-	Tenants           // /tenants
-	Subscriptions     // /subscriptions
-	InSubscription    // /subscriptions/ID and below
+	Resource          // /subscriptions, /tenants, /providers, and below
 	CACertificate     // /ca.pem
 	Health            // /healthz
 	Ready             // /readyz
@@ -81,7 +79,7 @@ type Route struct {
 	Ref       string   // tag, digest, or upload; "" if the operation has none
 	MountFrom string   // the repository that a blob is to be mounted from; "" = none is named
 	Tenant    string   // of the authority's operations, as the client wrote it
-	Segments  []string // of InSubscription: what follows /subscriptions/, as the client wrote it
+	Segments  []string // of Resource: the path, as the client wrote it, without a slash at its end
 }
 
 // Of says what a request asks for. Requests to the host of blobs are not recognized
@@ -130,16 +128,14 @@ func (r Route) in(s Service) Route {
 // arm reads the paths of Azure Resource Manager.
 func arm(path string) (Route, bool) {
 	path = strings.TrimSuffix(path, "/")
-	const below = "/subscriptions/"
-	switch lower := strings.ToLower(path); {
-	case lower == "/metadata/endpoints":
+	lower := strings.ToLower(path)
+	if lower == "/metadata/endpoints" {
 		return Route{Service: Metadata, Operation: Endpoints}, true
-	case lower == "/tenants":
-		return Route{Service: ARM, Operation: Tenants}, true
-	case lower == "/subscriptions":
-		return Route{Service: ARM, Operation: Subscriptions}, true
-	case strings.HasPrefix(lower, below):
-		return Route{Service: ARM, Operation: InSubscription, Segments: strings.Split(path[len(below):], "/")}, true
+	}
+	for _, root := range []string{"/subscriptions", "/tenants", "/providers"} {
+		if rest, ok := strings.CutPrefix(lower, root); ok && (rest == "" || rest[0] == '/') {
+			return Route{Service: ARM, Operation: Resource, Segments: strings.Split(path[1:], "/")}, true
+		}
 	}
 	return Route{}, false
 }

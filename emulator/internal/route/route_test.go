@@ -12,7 +12,7 @@ import (
 // TestOf has each service once, in each spelling that clients use.
 func TestOf(t *testing.T) {
 	below := func(segments ...string) Route {
-		return Route{Service: ARM, Operation: InSubscription, Segments: segments}
+		return Route{Service: ARM, Operation: Resource, Segments: segments}
 	}
 	for target, want := range map[string]struct {
 		Route
@@ -47,13 +47,15 @@ func TestOf(t *testing.T) {
 		"/metadata/endpoints":                  {Route{Service: Metadata, Operation: Endpoints}, fault.RouteARM},
 		"//Metadata/Endpoints/":                {Route{Service: Metadata, Operation: Endpoints}, fault.RouteARM},
 		"/metadata/other":                      {},
-		"/tenants":                             {Route{Service: ARM, Operation: Tenants}, fault.RouteARM},
+		"/tenants":                             {below("tenants"), fault.RouteARM},
 		"/tenantsx":                            {},
-		"/subscriptions":                       {Route{Service: ARM, Operation: Subscriptions}, fault.RouteARM},
-		"/Subscriptions/":                      {Route{Service: ARM, Operation: Subscriptions}, fault.RouteARM},
-		"//subscriptions/S/resourceGroups/Rg/": {below("S", "resourceGroups", "Rg"), fault.RouteARM},
-		"/SUBSCRIPTIONS/S":                     {below("S"), fault.RouteARM},
+		"/subscriptions":                       {below("subscriptions"), fault.RouteARM},
+		"/Subscriptions/":                      {below("Subscriptions"), fault.RouteARM},
+		"//subscriptions/S/resourceGroups/Rg/": {below("subscriptions", "S", "resourceGroups", "Rg"), fault.RouteARM},
+		"/SUBSCRIPTIONS/S":                     {below("SUBSCRIPTIONS", "S"), fault.RouteARM},
 		"/subscriptionsx":                      {},
+		"/providers/Microsoft.Authorization":   {below("providers", "Microsoft.Authorization"), fault.RouteARM},
+		"/providersx":                          {},
 		"/_acrkit/v1/clock":                    {Route{Service: Control}, ""},
 		"//_acrkit/v1/clock":                   {},
 		"//v2/":                                {},

@@ -13,15 +13,20 @@ const (
 	ModeABAC   = "AbacRepositoryPermissions"
 )
 
-// Role is what an assignment gives. Which role gives which of ACR's rights on
-// the data plane is believed, from Microsoft's table of roles, except that the
-// registry-wide roles give nothing in ABAC mode, which is documented.
+// Role is a built-in role: what an assignment gives. What it allows on Azure Resource
+// Manager, its id and its description are documented (Azure built-in roles, June 2025).
+// Which role gives which of ACR's rights on the data plane is believed, from Microsoft's
+// table of roles, except that the registry-wide roles give nothing in ABAC mode, which is
+// documented.
 type Role struct {
-	Name       string
-	Actions    []acrkit.Action // on all repositories, or those of the condition
-	Catalog    bool
-	ABAC       bool // works in ABAC mode only; the others in legacy mode only
-	Conditions bool // may be limited to some repositories
+	ID          string // a GUID
+	Name        string
+	Description string
+	Control     Control
+	Actions     []acrkit.Action // on all repositories, or those of the condition
+	Catalog     bool
+	ABAC        bool // works in ABAC mode only; the others in legacy mode only
+	Conditions  bool // may be limited to some repositories
 }
 
 const (
@@ -30,19 +35,7 @@ const (
 )
 
 func roles() []Role {
-	return []Role{
-		{Name: "AcrPull", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "AcrPush", Actions: []acrkit.Action{cr, cw, mr, mw}, Catalog: true},
-		{Name: "AcrDelete", Actions: []acrkit.Action{cd}},
-		{Name: "Reader", Actions: []acrkit.Action{cr, mr}, Catalog: true},
-		{Name: "Contributor", Actions: acrkit.Actions(), Catalog: true},
-		{Name: "Owner", Actions: acrkit.Actions(), Catalog: true},
-		{Name: "Container Registry Repository Reader", Actions: []acrkit.Action{cr, mr}, ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Writer", Actions: []acrkit.Action{cr, cw, mr, mw},
-			ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Contributor", Actions: acrkit.Actions(), ABAC: true, Conditions: true},
-		{Name: "Container Registry Repository Catalog Lister", Catalog: true, ABAC: true},
-	}
+	return slices.Concat(registryRoles(), generalRoles(), repositoryRoles(), configurationRoles())
 }
 
 // RoleByName finds a role; case does not matter, as in Azure.
@@ -54,6 +47,19 @@ func RoleByName(name string) (Role, bool) {
 	}
 	return all[i], true
 }
+
+// RoleByID finds a role by its id; case does not matter.
+func RoleByID(id string) (Role, bool) {
+	all := roles()
+	i := slices.IndexFunc(all, func(r Role) bool { return strings.EqualFold(r.ID, id) })
+	if i < 0 {
+		return Role{}, false
+	}
+	return all[i], true
+}
+
+// Roles returns the roles there are.
+func Roles() []Role { return roles() }
 
 // RoleNames lists the roles there are.
 func RoleNames() []string {

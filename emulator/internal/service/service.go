@@ -21,6 +21,12 @@ const (
 	Password2 = "password2"
 )
 
+// The names of the admin user's passwords.
+const (
+	AdminPassword1 = "password"
+	AdminPassword2 = "password2"
+)
+
 // Slots returns the names of a token's passwords, in their order.
 func Slots() []string { return []string{Password1, Password2} }
 

@@ -36,5 +36,23 @@ func TierLimit(tier string) (int, bool) {
 	return 0, false
 }
 
+// Usage has the limits that a registry's usage is compared with.
+type Usage struct {
+	Size                                  int64 // bytes that are included
+	Webhooks, VNetRules, PrivateEndpoints int64
+}
+
+// UsageLimits returns the limits of a tier. Recorded of Standard and Premium; Microsoft,
+// "Azure Container Registry service tiers", has those of Basic.
+func UsageLimits(tier string) Usage {
+	switch OrPremium(tier) {
+	case Basic:
+		return Usage{Size: 10 << 30, Webhooks: 2}
+	case Standard:
+		return Usage{Size: 100 << 30, Webhooks: 10}
+	}
+	return Usage{Size: 500 << 30, Webhooks: 500, VNetRules: 100, PrivateEndpoints: 200}
+}
+
 // HasAnonymousPull reports whether registries of the tier can have anonymous pull.
 func HasAnonymousPull(tier string) bool { return tier != Basic }

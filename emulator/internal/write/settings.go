@@ -1,16 +1,12 @@
 package write
 
 import (
+	"maps"
 	"net/netip"
-	"reflect"
-	"slices"
-	"strings"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
-	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/wording"
 )
 
@@ -27,11 +23,16 @@ type Settings struct {
 	ArmTokens          bool
 	Deny               bool           // refuse all addresses outside Allow
 	Allow              []netip.Prefix // addresses and networks that are not refused
+	NoPublicAccess     bool           // refuse all addresses
+	SKU                string         // the tier
+	Tags               map[string]string
+	Kept               map[string]string // see [principal.RegistrySettings]; the caller checks them
 }
 
 // SettingsOf returns the settings of a registry.
 func SettingsOf(r *principal.RegistrySettings) Settings {
-	s := Settings{AdminUser: r.Admin, AnonymousPull: r.Anonymous, RoleAssignmentMode: r.Mode, ArmTokens: !r.NoArmTokens}
+	s := Settings{AdminUser: r.Admin, AnonymousPull: r.Anonymous, RoleAssignmentMode: r.Mode, ArmTokens: !r.NoArmTokens,
+		NoPublicAccess: r.NoPublic, SKU: r.SKU, Tags: maps.Clone(r.Tags), Kept: maps.Clone(r.Kept)}
 	if s.RoleAssignmentMode == "" {
 		s.RoleAssignmentMode = service.ModeLegacy
 	}
@@ -62,8 +63,8 @@ func (r *Registry) PutSettings(s Settings) error {
 	case s.RoleAssignmentMode != service.ModeLegacy && s.RoleAssignmentMode != service.ModeABAC:
 		return refusal.Usage(op, "the role assignment mode %s is neither %s nor %s",
 			wording.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
-	case s.AnonymousPull && !service.HasAnonymousPull(r.set.SKU):
-		return refusal.Usage(op, "the tier %s has no anonymous pull", r.set.SKU)
+	case s.AnonymousPull && !service.HasAnonymousPull(s.SKU):
+		return refusal.Usage(op, "the tier %s has no anonymous pull", s.SKU)
 	case len(s.Allow) > MaxIPRules:
 		return refusal.Usage(op, "there are more than %d IP rules", MaxIPRules)
 	case !s.Deny && len(s.Allow) > 0:
@@ -82,68 +83,49 @@ func (r *Registry) PutSettings(s Settings) error {
 	next := *r.set
 	next.Admin, next.Anonymous, next.Mode, next.NoArmTokens, next.Network =
 		s.AdminUser, s.AnonymousPull, s.RoleAssignmentMode, !s.ArmTokens, rules
+	next.NoPublic, next.SKU, next.Tags, next.Kept = s.NoPublicAccess, s.SKU, s.Tags, s.Kept
+	if err := r.tx.fits(op, &next); err != nil {
+		return err
+	}
+	if err := checkTags(op, s.Tags); err != nil {
+		return err
+	}
+	next.Changed = r.tx.now
 	r.put(&next)
 	return nil
 }
 
+// fits refuses a tier that does not exist or is too small for what the registry has.
+func (tx *Tx) fits(op string, r *principal.RegistrySettings) error {
+	limit, known := service.TierLimit(r.SKU)
+	switch {
+	case !known:
+		return refusal.Usage(op, "%s is none of %s, %s, %s", wording.Quote(r.SKU),
+			service.Basic, service.Standard, service.Premium)
+	case tx.c.ScopeMaps(r.ID) > limit:
+		return tooMany(op, r, "scope maps", tx.c.ScopeMaps(r.ID), limit)
+	case tx.c.Tokens(r.ID) > limit:
+		return tooMany(op, r, "tokens", tx.c.Tokens(r.ID), limit)
+	}
+	return nil
+}
+
 // PutRegistry makes a registry, or changes the one with its ID, as a seed says. What a
-// seed does not say stays: identity, age, network rules and further roles.
+// seed does not say stays: identity, age and network rules.
 func (tx *Tx) PutRegistry(next principal.RegistrySettings) (*Registry, error) {
 	const op = "store the registry"
 	next.Created, next.RID = tx.now, ""
 	old, ok := tx.c.Registry(next.ID)
 	if ok {
 		next.Created, next.RID, next.Network = old.Created, old.RID, old.Network
-		next.Assignments = slices.Clone(next.Assignments)
-		for _, a := range old.Assignments {
-			next.Assignments = withRole(next.Assignments, a)
-		}
+		next.NoPublic, next.Tags, next.Renewed, next.Kept = old.NoPublic, old.Tags, old.Renewed, old.Kept
 	} else {
 		next.RID = principal.NewRID()
 	}
-	limit, known := service.TierLimit(next.SKU)
-	switch {
-	case !known:
-		return nil, refusal.Usage(op, "%s is none of %s, %s, %s", wording.Quote(next.SKU),
-			service.Basic, service.Standard, service.Premium)
-	case tx.c.ScopeMaps(next.ID) > limit:
-		return nil, tooMany(op, &next, "scope maps", tx.c.ScopeMaps(next.ID), limit)
-	case tx.c.Tokens(next.ID) > limit:
-		return nil, tooMany(op, &next, "tokens", tx.c.Tokens(next.ID), limit)
+	if err := tx.fits(op, &next); err != nil {
+		return nil, err
 	}
 	r := &Registry{tx, &next}
 	r.put(&next)
 	return r, nil
-}
-
-// withRole adds an assignment, unless it is there.
-func withRole(all []principal.Assignment, a principal.Assignment) []principal.Assignment {
-	if slices.ContainsFunc(all, func(b principal.Assignment) bool { return reflect.DeepEqual(a, b) }) {
-		return all
-	}
-	return append(all, a)
-}
-
-// AssignRole gives an application a role, beside those that it has.
-func (r *Registry) AssignRole(a seed.RoleAssignment) error {
-	const op = "assign the role"
-	if _, ok := r.tx.c.Application(a.ClientID); !ok {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
-	}
-	if err := a.Check(); err != nil {
-		return refusal.Of(op, err)
-	}
-	next := *r.set
-	next.Assignments = withRole(slices.Clone(r.set.Assignments), principal.Assignment(a))
-	r.put(&next)
-	return nil
-}
-
-// RemoveRoles takes all roles of an application away.
-func (r *Registry) RemoveRoles(clientID string) {
-	next := *r.set
-	next.Assignments = slices.DeleteFunc(slices.Clone(r.set.Assignments), func(a principal.Assignment) bool {
-		return strings.EqualFold(a.ClientID, clientID)
-	})
-	r.put(&next)
 }

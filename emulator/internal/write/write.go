@@ -1,6 +1,7 @@
 // Package write has the rules of changing what a registry's users manage: scope maps,
 // scope-mapped tokens with their passwords, role assignments, applications and the
-// registry's settings. The control API, the Go handle and seeds all change them here.
+// registry's settings; registries and resource groups themselves. Azure Resource Manager,
+// the control API, the Go handle and seeds all change them here.
 //
 // A change is made in one transaction ([Writer.Update]), which also reads what the
 // change depends on: no other change comes between. The form of a single value, such as
@@ -14,10 +15,12 @@ package write
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
@@ -25,18 +28,30 @@ import (
 
 // Writer makes changes in one store. It is safe for concurrent use.
 type Writer struct {
-	store *principal.Store
-	now   func() time.Time
+	store    *principal.Store
+	contents Contents
+	now      func() time.Time
+}
+
+// Contents makes and removes what registries hold.
+type Contents interface {
+	// CreateRegistry makes the place of a registry's content, or finds it, and returns the
+	// registry's ID.
+	CreateRegistry(ctx context.Context, name string) (int64, error)
+	// DeleteRegistry removes a registry's content.
+	DeleteRegistry(tx *db.Tx, id int64) error
 }
 
 // New returns a Writer; now is the clock of what it makes.
-func New(store *principal.Store, now func() time.Time) *Writer { return &Writer{store, now} }
+func New(store *principal.Store, contents Contents, now func() time.Time) *Writer {
+	return &Writer{store, contents, now}
+}
 
 // Update makes the changes of f: all of them, durable, if it returns nil, none
 // otherwise.
 func (w *Writer) Update(ctx context.Context, f func(*Tx) error) error {
 	return w.store.Update(ctx, func(c *principal.Change) error {
-		return f(&Tx{c: c, keys: w.store.Keys(), now: w.now().UTC()})
+		return f(&Tx{c: c, keys: w.store.Keys(), contents: w.contents, now: w.now().UTC()})
 	})
 }
 
@@ -55,9 +70,10 @@ func (w *Writer) UpdateRegistry(ctx context.Context, id int64, name string, f fu
 
 // Tx is one transaction. It is valid until the function that it was given to returns.
 type Tx struct {
-	c    *principal.Change
-	keys *principal.Keys
-	now  time.Time
+	c        *principal.Change
+	keys     *principal.Keys
+	contents Contents
+	now      time.Time
 }
 
 // Registry is a registry within a transaction.
@@ -98,5 +114,19 @@ func (tx *Tx) PutTenant(id string) {
 	}
 }
 
-// PutSubscription makes or replaces a subscription.
-func (tx *Tx) PutSubscription(s *principal.Subscription) { tx.c.Put(s) }
+// PutSubscription makes a subscription, or changes the one with its id. Groups that it
+// does not name stay.
+func (tx *Tx) PutSubscription(s *principal.Subscription) {
+	next := *s
+	next.Groups = slices.Clone(s.Groups)
+	if old, ok := tx.c.Subscription(s.ID); ok {
+		for _, g := range old.Groups {
+			if i := slices.IndexFunc(next.Groups, g.SameName); i >= 0 {
+				next.Groups[i].Tags = g.Tags
+			} else {
+				next.Groups = append(next.Groups, g)
+			}
+		}
+	}
+	tx.c.Put(&next)
+}

@@ -48,7 +48,9 @@ tenants:
         secrets: [{value: stranger-secret}]
 registries:
   - name: myregistry
-    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPush}]
+    roleAssignments:
+      - {clientId: 22222222-2222-2222-2222-222222222222, role: AcrPush}
+      - {clientId: 22222222-2222-2222-2222-222222222222, role: Reader}
     repositories:
       - name: samples/app
         images: [{tags: [v1, latest], platforms: [linux/amd64, linux/arm64]}, {tags: [v2]}]

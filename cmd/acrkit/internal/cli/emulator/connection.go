@@ -37,8 +37,12 @@ func loginServer(addr net.Addr) string {
 // and commands change it. Tokens come in the order of the seed, nil or not, and then
 // by name.
 func (c *connection) describe(e *emulator.Emulator, s *seed.Seed) error {
-	if all := e.Applications(); len(all) > 0 {
-		c.Tenant, c.Client = all[0].TenantID, all[0].ClientID
+	for _, a := range e.Applications() {
+		c.Applications = append(c.Applications, target.Application{Tenant: a.TenantID, Client: a.ClientID,
+			ObjectID: a.ObjectID, Manages: a.Manages})
+	}
+	if len(c.Applications) > 0 {
+		c.Tenant, c.Client = c.Applications[0].Tenant, c.Applications[0].Client
 	}
 	if all := e.Subscriptions(); len(all) > 0 {
 		c.Subscription = all[0]

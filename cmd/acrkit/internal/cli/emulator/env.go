@@ -8,11 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
-	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -25,6 +23,8 @@ type EnvOptions struct {
 	Token   string // "" is the first of the example seed that can list tags
 
 	ServicePrincipal bool
+	For              string // a client of Azure Resource Manager, or ""
+	ClientID         string // of the application that For signs in as; "" = the first that manages
 }
 
 // NewCmdEnv returns "emulator env". A runF other than nil runs instead of it.
@@ -43,14 +43,25 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			"accept is not exported.\n\n" +
 			"The emulator must run; --wait waits for it, up to half a minute.\n\n" +
 			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
+			"With --for, it is what a client of Azure Resource Manager needs: az (a registered cloud, in\n" +
+			"a folder of its own below the data folder), terraform (azurerm), or armsdk (Microsoft's\n" +
+			"management packages). It signs in as the first application with a role on a subscription\n" +
+			"or a resource group, or as that of --client-id.\n\n" +
 			"Standard error says what variables cannot do: the Azure SDKs need one line of code.",
 		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
-			"$ eval \"$(acrkit emulator env --service-principal)\"\n$ acrkit emulator env --shell fish | source\n" +
+			"$ eval \"$(acrkit emulator env --service-principal)\"\n" +
+			"$ eval \"$(acrkit emulator env --for az)\"\n$ acrkit emulator env --shell fish | source\n" +
 			"$ acrkit emulator env --shell powershell | Out-String | Invoke-Expression",
 		Args: cmdutil.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.Token != "" && opts.ServicePrincipal {
 				return cmdutil.Usage("--token and --service-principal exclude each other")
+			}
+			if opts.For != "" && (opts.Token != "" || opts.ServicePrincipal) {
+				return cmdutil.Usage("--for excludes --token and --service-principal")
+			}
+			if opts.ClientID != "" && opts.For == "" {
+				return cmdutil.Usage("--client-id needs --for")
 			}
 			var err error
 			if opts.DataDir, err = opts.folder(f, cmd.CommandPath()); err != nil {
@@ -76,6 +87,9 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		conn, err := readConnection(dir)
 		return conn.Tokens, err
 	})
+	cmdutil.EnumFlag(cmd, &opts.For, "for", "", "export what this `client` of Azure Resource Manager needs", forAz,
+		forTerraform, forARMSDK)
+	cmd.Flags().StringVar(&opts.ClientID, "client-id", "", "with --for: the application to sign in as, by its client `id`")
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
 	return cmd
 }
@@ -93,10 +107,11 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 	if err != nil {
 		return err
 	}
+	if opts.For != "" {
+		return opts.writeFor(c)
+	}
 	if opts.ServicePrincipal && c.Client == "" {
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: "export a service principal",
-			Reason: "the emulator was started without one",
-			Hint:   sentence.Fix(sentence.ExportToken, map[string]string{"dir": shell.Quote(opts.DataDir)})}
+		return opts.noPrincipal()
 	}
 	token, note, err := opts.token(ctx, c)
 	if err != nil {
@@ -114,7 +129,33 @@ func envRun(ctx context.Context, opts *EnvOptions) error {
 		return err
 	}
 	if opts.IO.IsStderrTTY() || !opts.IO.IsStdoutTTY() {
-		printNotes(opts.IO.ErrOut, c, token, note, opts.ServicePrincipal)
+		printNotes(opts.IO.ErrOut, token, note, opts.ServicePrincipal)
+	}
+	return nil
+}
+
+// writeFor prints what the client that --for names needs.
+func (opts *EnvOptions) writeFor(c connection) error {
+	who, err := opts.application(c)
+	if err != nil {
+		return err
+	}
+	vars, commands, err := opts.controlPlane(c, who)
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	for _, v := range withValue(vars) {
+		lines.WriteString(export(opts.Shell, v[0], v[1]) + "\n")
+	}
+	for _, line := range commands {
+		lines.WriteString(line + "\n")
+	}
+	if _, err := io.WriteString(opts.IO.Out, lines.String()); err != nil {
+		return err
+	}
+	if opts.IO.IsStderrTTY() || !opts.IO.IsStdoutTTY() {
+		opts.printFor(opts.IO.ErrOut)
 	}
 	return nil
 }
@@ -148,7 +189,7 @@ func variables(c connection, token seedToken, principal bool) [][2]string {
 	if !principal {
 		c.Tenant, c.Client = "", ""
 	}
-	vars := [][2]string{
+	return withValue([][2]string{
 		{"ACR_NAME", c.LoginServer},
 		{"ACR_TOKEN_NAME", token.name},
 		{"ACR_TOKEN_PASSWORD", string(token.password)},
@@ -159,7 +200,11 @@ func variables(c connection, token seedToken, principal bool) [][2]string {
 		{"SSL_CERT_FILE", c.CAFile},       // Go, OpenSSL, podman, crane
 		{"REQUESTS_CA_BUNDLE", c.CAFile},  // Python, az
 		{"NODE_EXTRA_CA_CERTS", c.CAFile}, // Node
-	}
+	})
+}
+
+// withValue leaves out the variables whose value is not known.
+func withValue(vars [][2]string) [][2]string {
 	set := vars[:0]
 	for _, v := range vars {
 		if v[1] != "" {
@@ -182,21 +227,27 @@ func unset(language string, names ...string) string {
 func export(language, name, value string) string {
 	switch language {
 	case "fish":
-		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+		return "set -gx " + name + " " + quoted(language, value)
 	case "powershell":
-		return "$env:" + name + " = '" + strings.ReplaceAll(value, "'", "''") + "'"
+		return "$env:" + name + " = " + quoted(language, value)
 	}
 	return "export " + name + "=" + shell.Quote(value)
 }
 
-// printNotes prints the settings that no variable can make. The advice on instance discovery and
-// on /adfs follows from running the SDKs and az against a private authority.
-func printNotes(w io.Writer, c connection, token seedToken, note string, principal bool) {
-	base := c.url()
-	suffix := ""
-	if _, port, ok := strings.Cut(c.LoginServer, ":"); ok {
-		suffix = ":" + port
+// quoted returns a value as one word of the shell.
+func quoted(language, value string) string {
+	switch language {
+	case "fish":
+		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	case "powershell":
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
 	}
+	return shell.Quote(value)
+}
+
+// printNotes prints the settings that no variable can make. The advice on instance discovery
+// follows from running the SDKs against a private authority.
+func printNotes(w io.Writer, token seedToken, note string, principal bool) {
 	todo := note + "Still to be set by you: ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD, or nothing for anonymous pull;\n" +
 		"--token NAME exports a token whose password the seed file names.\n"
 	switch {
@@ -209,7 +260,7 @@ func printNotes(w io.Writer, c connection, token seedToken, note string, princip
 	if !principal {
 		todo += "A service principal wants --service-principal here, and AZURE_CLIENT_SECRET.\n"
 	}
-	fmt.Fprintf(w, `%[3]s
+	fmt.Fprintf(w, `%s
 The Azure SDKs check an authority that they do not know at login.microsoftonline.com
 ("instance discovery"); that has no variable and is turned off in code:
 
@@ -218,16 +269,10 @@ The Azure SDKs check an authority that they do not know at login.microsoftonline
   Python:  ClientSecretCredential(tenant, client, secret, disable_instance_discovery=True)
   JS:      new ClientSecretCredential(tenant, client, secret, {disableInstanceDiscovery: true})
 
-az, which stores its settings in AZURE_CONFIG_DIR:
-
-  az cloud register --name acrkit --endpoint-resource-manager %[1]s --endpoint-management %[1]s \
-    --endpoint-active-directory %[1]sadfs --endpoint-active-directory-resource-id %[1]s \
-    --endpoint-active-directory-graph-resource-id %[1]s --suffix-acr-login-server-endpoint %[2]s
-  az cloud set --name acrkit
-  az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
+az: acrkit emulator env --for az
 
 Docker needs nothing: it takes registries on this machine without a certificate.
 SSL_CERT_FILE and REQUESTS_CA_BUNDLE replace the system's certificates in some
 programs; set them in a separate shell.
-`, base, suffix, todo)
+`, todo)
 }

@@ -285,6 +285,8 @@ func exchangeScenarios() []scenario {
 		return token
 	}
 	const subscriptions = "/subscriptions?api-version=2022-12-01"
+	const theRegistry = "/subscriptions/33333333-3333-3333-3333-333333333333/resourceGroups/rg/providers/" +
+		"Microsoft.ContainerRegistry/registries/myregistry?api-version=2025-11-01"
 	return []scenario{
 		entra(rule.EntraTokenMalformed, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
 			return s.exchange("x")
@@ -333,6 +335,9 @@ func exchangeScenarios() []scenario {
 		}),
 		entra(rule.ARMTokenAudience, cause.CredentialRejected, func(s *stage) diagnose.Attempt {
 			return s.get(subscriptions, bearer(s.entra(s.ServicePrincipal("AcrPull"), acrScope)))
+		}),
+		entra(rule.ARMRole, cause.ARMActionDenied, func(s *stage) diagnose.Attempt {
+			return s.get(theRegistry, bearer(s.entra(s.ServicePrincipal("AcrPull"), armScope)))
 		}),
 		entra(rule.ARMVersionMissing, cause.WrongUsage, func(s *stage) diagnose.Attempt {
 			return s.get("/subscriptions", bearer(s.entra(s.ServicePrincipal("AcrPull"), armScope)))

@@ -29,6 +29,16 @@ type Connection struct {
 	// Seed is where their passwords are: "example", the absolute path of a file, or "" if that
 	// is not known.
 	Seed string `json:"seed,omitzero"`
+	// Applications are those that may sign in, by client id.
+	Applications []Application `json:"applications,omitzero"`
+}
+
+// An Application may sign in.
+type Application struct {
+	Tenant   string `json:"tenantId"`
+	Client   string `json:"clientId"`
+	ObjectID string `json:"objectId"` // of its service principal
+	Manages  bool   `json:"manages"`  // it has a role on a subscription or on a resource group
 }
 
 // Save writes it into a data folder.

@@ -1,9 +1,8 @@
-package acrkit_test
+package librarytest_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -217,18 +216,3 @@ func listTags(ctx context.Context, c *registry.Client) error {
 type body struct{ *strings.Reader }
 
 func (body) Close() error { return nil }
-
-func TestHintOf(t *testing.T) {
-	hinted := &acrkit.Error{Code: acrkit.CodeUsage, Hint: "acrkit login"}
-	for want, errs := range map[string][]error{
-		"acrkit login": {hinted, fmt.Errorf("wrapped: %w", hinted), errors.Join(errors.New("plain"), hinted)},
-		"": {nil, errors.New("plain"), &acrkit.Error{Code: acrkit.CodeUsage},
-			&acrkit.Error{Errs: []error{hinted}}},
-	} {
-		for _, err := range errs {
-			if got := acrkit.HintOf(err); got != want {
-				t.Errorf("HintOf(%v) = %q, want %q", err, got, want)
-			}
-		}
-	}
-}

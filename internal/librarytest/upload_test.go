@@ -1,4 +1,4 @@
-package auth_test
+package librarytest_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"runtime/metrics"
 	"strings"
 	"sync"
@@ -193,6 +194,15 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	return n, err
+}
+
+// heap returns the memory that is in use, after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // finalizers and pools of the first
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // memory watches the heap while a blob passes.

@@ -1,8 +1,10 @@
-package registry_test
+package librarytest_test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -141,7 +143,8 @@ func TestClient_pages_of_the_emulator(t *testing.T) {
 	digest := reg.Push("team/app", "c", "a", "e", "b", "d").Digest
 	reg.Push("team/app", "other")
 	token := reg.Token("reader", "repositories/team/app/metadata/read")
-	c, err := registry.New(reg.Host(), reg.Transport(token.Credential()), nil)
+	pages := &pager{base: reg.Transport(token.Credential())}
+	c, err := registry.New(reg.Host(), pages, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,15 +177,37 @@ func TestClient_pages_of_the_emulator(t *testing.T) {
 			t.Fatalf("%q: %q, of the digest %q, manifests %q", order, wantTags, wantOf, wantManifests)
 		}
 		for n := 1; n <= 6; n++ {
-			if diff := cmp.Diff(wantTags, tags(whole.WithPage(n))); diff != "" {
+			pages.size, pages.asked = n, 0
+			if diff := cmp.Diff(wantTags, tags(&whole)); diff != "" {
 				t.Errorf("%q, pages of %d (-want +got):\n%s", order, n, diff)
 			}
-			if diff := cmp.Diff(wantOf, tags(filtered.WithPage(n))); diff != "" {
+			if diff := cmp.Diff(wantOf, tags(&filtered)); diff != "" {
 				t.Errorf("%q, of a digest, pages of %d (-want +got):\n%s", order, n, diff)
 			}
-			if diff := cmp.Diff(wantManifests, manifests(whole.WithPage(n))); diff != "" {
+			if diff := cmp.Diff(wantManifests, manifests(&whole)); diff != "" {
 				t.Errorf("%q, manifests, pages of %d (-want +got):\n%s", order, n, diff)
 			}
+			if want := (6+n-1)/n + (5+n-1)/n; pages.asked < want {
+				t.Errorf("%q, pages of %d: %d requests, want at least %d", order, n, pages.asked, want)
+			}
 		}
+		pages.size = 0
 	}
+}
+
+// pager makes pages smaller than the client asks for.
+type pager struct {
+	base  http.RoundTripper
+	size  int // items of a page, 0 = as asked
+	asked int
+}
+
+func (p *pager) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.asked++
+	if query := r.URL.Query(); p.size > 0 && query.Has("n") {
+		r = r.Clone(r.Context())
+		query.Set("n", strconv.Itoa(p.size))
+		r.URL.RawQuery = query.Encode()
+	}
+	return p.base.RoundTrip(r)
 }

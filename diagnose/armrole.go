@@ -1,0 +1,64 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
+)
+
+// armRoles are the built-in roles with the fewest rights that allow an action of Azure
+// Resource Manager, by the beginning of the action in lower case; the first that fits
+// counts. They are documented ("Azure Container Registry roles and permissions", "Azure
+// built-in roles").
+var armRoles = []struct{ action, role string }{
+	{"microsoft.authorization/roleassignments/", "Role Based Access Control Administrator"},
+	{"microsoft.containerregistry/registries/pull/", "AcrPull"},
+	{"microsoft.containerregistry/registries/push/", "AcrPush"},
+	{"microsoft.containerregistry/registries/importimage/", "Container Registry Data Importer and Data Reader"},
+	{"microsoft.containerregistry/", contributor},
+}
+
+const (
+	contributor = "Container Registry Contributor and Data Access Configuration Administrator"
+	// reader shows a registry, its scope maps and its tokens.
+	reader = "Container Registry Configuration Reader and Data Access Configuration Reader"
+)
+
+// roleFor returns the built-in role for an action of Azure Resource Manager.
+func roleFor(action string) string {
+	action = strings.ToLower(action)
+	for _, r := range armRoles {
+		if !strings.HasPrefix(action, r.action) {
+			continue
+		}
+		if strings.HasSuffix(action, "/read") && r.role == contributor {
+			return reader
+		}
+		return r.role
+	}
+	return "Contributor"
+}
+
+// scopeOfRole returns where a role is assigned that allows an action on a resource: on its
+// registry, or on what a role assignment is for.
+func scopeOfRole(resource string) string {
+	resource, _, _ = strings.Cut(resource, "/providers/Microsoft.Authorization/")
+	parts := strings.Split(resource, "/")
+	for i, part := range parts {
+		if strings.EqualFold(part, "registries") && i+1 < len(parts) {
+			return strings.Join(parts[:i+2], "/")
+		}
+	}
+	return resource
+}
+
+// armRefused is the cause of a refusal by Azure Resource Manager, which says what is
+// missing.
+func armRefused(said string) (Diagnosis, bool) {
+	r, ok := errtext.ReadARMRefusal(said)
+	if !ok {
+		return Diagnosis{}, false
+	}
+	return verdict(cause.ARMActionDenied, Proved, "it lacks the action "+r.Action, "on "+r.Scope), true
+}
