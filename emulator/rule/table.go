@@ -14,6 +14,7 @@ const (
 	UserUnknown          ID = "user-unknown"
 	PasswordWrong        ID = "password-wrong"
 	PasswordExpired      ID = "password-expired"
+	PasswordNotYet       ID = "password-not-yet"
 	ClientSecretWrong    ID = "client-secret-wrong"
 	ClientSecretExpired  ID = "client-secret-expired"
 	ScopedTokenDisabled  ID = "scoped-token-disabled"
@@ -46,6 +47,8 @@ const (
 	NoRightHere       ID = "no-right-here"
 	ScopeMapDeleted   ID = "scope-map-deleted"
 	ABACRole          ID = "abac-role"
+	ABACCondition     ID = "abac-condition"
+	ABACRepository    ID = "abac-repository"
 )
 
 // Locks.
@@ -137,6 +140,7 @@ var table = []Rule{
 	{UserUnknown, Registry, "no such token, admin user or service principal"},
 	{PasswordWrong, Registry, "the password is wrong"},
 	{PasswordExpired, Registry, "the password has expired"},
+	{PasswordNotYet, Registry, "the password was made anew and does not work yet"},
 	{ClientSecretWrong, Registry, "the client secret is wrong"},
 	{ClientSecretExpired, Registry, "the client secret has expired"},
 	{ScopedTokenDisabled, Registry, "the token is disabled"},
@@ -163,6 +167,8 @@ var table = []Rule{
 	{ScopeMapDeleted, DataPlane, "the token's scope map was deleted"},
 	{NoRightHere, DataPlane, "the principal has no right on the repository"},
 	{ABACRole, DataPlane, "the role gives nothing in ABAC mode"},
+	{ABACCondition, DataPlane, "the condition of the role assignment does not allow it"},
+	{ABACRepository, DataPlane, "the condition of the role assignment allows nothing on the repository"},
 
 	{TagLocked, DataPlane, "a lock on the tag forbids it"},
 	{ManifestLocked, DataPlane, "a lock on the manifest forbids it"},

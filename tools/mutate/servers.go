@@ -14,6 +14,16 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"arm-condition",
+			"A role assignment whose condition is not evaluated is refused: it would hold without it.",
+			[]change{{"arm-condition", never(), emulator, "TestArmRoleAssignments_refused"}},
+		},
+		{
+			"arm-system-scope-map",
+			"The registry's own scope maps are not changed.",
+			[]change{{"arm-system-scope-map", always(), emulator, "TestArmScopeMap"}},
+		},
+		{
 			"public-network-access",
 			"A registry without public network access refuses every address, whatever its network rules say.",
 			[]change{{"public-network-access", never(), emulator, "TestArmRegistryLife"}},
@@ -68,6 +78,24 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"late-password",
+			"A renewed password that works later is refused until then, and the old one afterwards.",
+			[]change{
+				{"late-password-check-token", replace("newest.At(now)", "newest, ok"), "./emulator/internal/write",
+					"TestGeneratePasswords_delay"},
+				{"late-password-at", replace("!now.Before(p.From)", "now.After(p.From)"), "./emulator/internal/write",
+					"TestGeneratePasswords_delay"},
+			},
+		},
+		{
+			"removed-password",
+			"A password that a change of its token leaves out is refused.",
+			[]change{
+				{"removed-password-change-token", replace("!slices.Contains(change.Passwords, p.Slot)", "false"), "",
+					"TestChangeToken_passwords"},
+			},
+		},
+		{
 			"chosen-secrets",
 			"If other machines can reach the emulator, it accepts no chosen password or secret.",
 			[]change{
@@ -77,7 +105,7 @@ func serverRules() []rule {
 				{"chosen-secrets-replace", value("nil"), emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-check", always(), emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-chosen-of", never(), emulator, "TestBeyondLoopback"},
-				{"chosen-secrets-chosen-of-2", replace("!p.Generated", "!p.Generated && p.Expires.IsZero()"),
+				{"chosen-secrets-chosen", replace("!p.Generated", "!p.Generated && p.Expires.IsZero()"),
 					emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-after", replace("==", "!="), emulator, "TestBeyondLoopback"},
 			},
@@ -100,6 +128,32 @@ func serverRules() []rule {
 				{"all-repositories-holds", drop(`"repository"`), "", "TestAllRepositories"},
 				{"all-repositories-holds", replace("action", `strings.Replace(action, "pull", "metadata_read", 1)`),
 					"", "TestAllRepositories"},
+			},
+		},
+		{
+			"abac-condition",
+			"A role with a condition gives what both allow; a condition that is not understood in full gives nothing.",
+			[]change{
+				{"abac-condition-allows", never(), "", "TestAllows_none"},
+				{"abac-condition-every-left", replace("e.every", "false"), "", "TestAllows"},
+				{"abac-condition-with-all", replace("e.withAll", "false"), "", "TestAllows"},
+				{"abac-condition-negated", replace("e.negated", "false"), "", "TestAllows"},
+				{"abac-condition-whole", never(), "", "TestParse_refused"},
+				{"abac-condition-mixed", never(), "", "TestParse_refused"},
+				{"abac-condition-attribute", never(), "", "TestParse_refused"},
+				{"abac-condition-empty", never(), "", "TestParse_refused"},
+				{"abac-condition-fold", never(), "", "TestAllows"},
+				{"abac-condition-fold", always(), "", "TestAllows"},
+				{"abac-condition-backslash", never(), "", "TestParse_refused"},
+				{"abac-condition-starts", always(), "", "TestAllows"},
+				{"abac-condition-escape", never(), "", "TestParse_refused"},
+				{"abac-condition-grants", drop("Allows"), emulator, "TestConditions"},
+				{"abac-condition-grants", drop("has"), emulator, "TestConditions"},
+				{"abac-condition-assignment", never(), emulator, "TestConditions"},
+				{"abac-condition-unreadable", never(), "", "TestAssignment_stored"},
+				{"abac-condition-stored", never(), "", "TestAssignment_stored"},
+				{"abac-condition-seed", never(), emulator, "TestConditions_refused"},
+				{"abac-condition-role", never(), emulator, "TestConditions_refused"},
 			},
 		},
 		{

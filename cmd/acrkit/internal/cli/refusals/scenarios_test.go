@@ -54,6 +54,19 @@ func registryScenarios() []scenario {
 			return s.with(s.call(method, path, bearer(s.access(k, scope)), nil), k.Credential())
 		}}
 	}
+	// conditioned is a service principal whose role has a condition, and which deletes a tag.
+	conditioned := func(id rule.ID, c acrkit.Cause, condition string) scenario {
+		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
+			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) {
+				r.RoleAssignmentMode = "AbacRepositoryPermissions"
+			}))
+			p := s.ServicePrincipal()
+			s.must(s.Manage().AssignRole(s.t.Context(), seed.RoleAssignment{ClientID: p.ClientID,
+				Role: "Container Registry Repository Contributor", Condition: condition}))
+			access := s.field(s.byRefresh(s.refresh(p)), "access_token")
+			return s.with(s.call(http.MethodDelete, "/acr/v1/team/app/_tags/v1", bearer(access), nil), p.Credential())
+		}}
+	}
 	// token presents a token to the data plane.
 	token := func(id rule.ID, c acrkit.Cause, get func(s *stage) string) scenario {
 		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
@@ -216,6 +229,12 @@ func registryScenarios() []scenario {
 			access := s.field(s.byRefresh(s.refresh(p)), "access_token")
 			return s.with(s.get(tagsPath, bearer(access)), p.Credential())
 		}},
+
+		conditioned(rule.ABACCondition, cause.MissingRight,
+			"!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/delete'}) OR "+
+				"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
+		conditioned(rule.ABACRepository, cause.ABACMode,
+			"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
 
 		{rule: rule.AcceptLacksType, cause: cause.AcceptLacksType, make: func(s *stage) diagnose.Attempt {
 			s.Push("team/app", "v1")
@@ -561,6 +580,8 @@ func otherScenarios() []scenario {
 				return s.get(path, nil)
 			}},
 	}
+	const changed = "/subscriptions/x/resourceGroups/x/providers/Microsoft.ContainerRegistry/registries/x?api-version=1"
+	owner := func(s *stage) http.Header { return bearer(s.entra(s.ServicePrincipal("Owner"), armScope)) }
 	// A kind that hits each request needs no line here.
 	special := []scenario{
 		upload(fault.Fault{Kind: fault.TooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
@@ -575,6 +596,23 @@ func otherScenarios() []scenario {
 			s.Fault(fault.Fault{Kind: fault.Slow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)
 			return diagnose.Attempt{} // nothing failed
+		}},
+		{rule: rule.OfFault(fault.LateWrite), make: func(s *stage) diagnose.Attempt {
+			s.Clock().Freeze()
+			s.Fault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+			go func() {
+				for s.t.Context().Err() == nil && s.Emulator().Faults()[0].Hits == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				_ = s.Clock().Advance(time.Minute) // in no year that the clock does not know
+			}()
+			s.call(http.MethodPut, changed, owner(s), []byte("{}"))
+			return diagnose.Attempt{}
+		}},
+		{rule: rule.OfFault(fault.LatePassword), make: func(s *stage) diagnose.Attempt {
+			s.Fault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
+			s.call(http.MethodPost, strings.Replace(changed, "?", "/generateCredentials?", 1), owner(s), []byte("{}"))
+			return diagnose.Attempt{}
 		}},
 	}
 	for _, k := range fault.Kinds() {
