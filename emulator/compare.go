@@ -174,7 +174,7 @@ func (e *Emulator) compareToken(reg *principal.RegistrySettings, t *seed.Token) 
 	switch {
 	case !ok:
 		return "is not there"
-	case have.ScopeMap != t.ScopeMap:
+	case !strings.EqualFold(have.ScopeMap, t.ScopeMap):
 		return "has the scope map " + wording.Quote(have.ScopeMap)
 	case have.Enabled != (t.Status != "disabled"):
 		return "has another status"

@@ -114,7 +114,7 @@ func faultJSON(f fault.Fault) control.Fault {
 		Kind: f.Kind, Routes: append([]fault.Route{}, f.Routes...), Registry: f.Registry, Principal: f.Principal,
 		Rate: f.Rate, Seed: f.Seed,
 		Count: f.Count, Status: f.Status, RetryAfter: int64(f.RetryAfter / time.Second), AfterBytes: f.AfterBytes,
-		BytesPerSecond: f.BytesPerSecond,
+		BytesPerSecond: f.BytesPerSecond, Delay: int64(f.Delay / time.Second),
 	}}
 }
 
@@ -132,12 +132,19 @@ func (e *Emulator) controlAddFault(w http.ResponseWriter, r *http.Request) error
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if most := int64(fault.MaxRetryAfter / time.Second); in.RetryAfter < 0 || in.RetryAfter > most {
-		return badControl("retryAfter is not between 0 and %d seconds", most)
+	for _, x := range []struct { // before they are counted in nanoseconds
+		name  string
+		given int64
+		most  time.Duration
+	}{{"retryAfter", in.RetryAfter, fault.MaxRetryAfter}, {"delay", in.Delay, fault.MaxDelay}} {
+		if most := int64(x.most / time.Second); x.given < 0 || x.given > most {
+			return badControl("%s is not between 0 and %d seconds", x.name, most)
+		}
 	}
 	f, err := e.AddFault(fault.Fault{Kind: in.Kind, Routes: in.Routes, Registry: in.Registry, Principal: in.Principal,
 		Rate: in.Rate, Seed: in.Seed, Count: in.Count, Status: in.Status, AfterBytes: in.AfterBytes,
-		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond})
+		RetryAfter: time.Duration(in.RetryAfter) * time.Second, BytesPerSecond: in.BytesPerSecond,
+		Delay: time.Duration(in.Delay) * time.Second})
 	if err != nil {
 		return err
 	}

@@ -296,8 +296,8 @@ func (e *Emulator) wire() {
 		Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Write: e.write, Entra: tokens, Now: e.now, Serves: e.serves,
-		LoginServer: e.loginServerOf, Size: e.content.Size, Operations: e.operations, Refused: e.noteRefusal,
-		Logger: e.logger}
+		LoginServer: e.loginServerOf, Size: e.content.Size, Operations: e.operations,
+		PasswordDelay: rehearsal.PasswordDelay, Refused: e.noteRefusal, Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
 		Refused: func(r *http.Request, id rule.ID, reason string) {
 			e.noteRefusal(r, principal.Principal{}, id, reason)

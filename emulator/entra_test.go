@@ -195,7 +195,7 @@ func TestArm(t *testing.T) {
 		reg +
 			"/tokens?api-version=2023-07-01": `"scopeMapId":"` + reg + `/scopeMaps/ci-pull"`,
 		reg +
-			"/tokens/ci-pull?api-version=2023-07-01": `"expiry":"2040-01-01T00:00:00.0000000+00:00"`,
+			"/tokens/ci-pull?api-version=2023-07-01": `"expiry":"2040-01-01T00:00:00+00:00"`,
 		sub +
 			"/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries?api-version=2023-07-01": `"name":"myregistry"`,
 		sub +
@@ -233,7 +233,7 @@ func TestArm(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	if a := f.do("PUT", reg+"/tokens/x?api-version=1", token, "{}"); a.status != 405 {
+	if a := f.do("PUT", reg+"/tokens?api-version=1", token, "{}"); a.status != 405 {
 		t.Errorf("PUT: %d", a.status)
 	}
 	for version, want := range map[string]string{"2015-01-01": `{"galleryEndpoint":`, "2018-01-01": `{"galleryEndpoint":`,

@@ -152,6 +152,17 @@ func TestFaultLimits(t *testing.T) {
 			t.Errorf("a Retry-After of %d s: %d %s", seconds, a.status, a.body)
 		}
 	}
+	for seconds, ok := range map[int]bool{0: false, 1: true, 3600: true, 3601: false} {
+		_, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Duration(seconds) * time.Second})
+		if (err == nil) != ok || !ok && acrkit.CodeOf(err) != acrkit.CodeUsage {
+			t.Errorf("a delay of %d s: %v", seconds, err)
+		}
+		want := map[bool]int{true: 201, false: 400}[ok]
+		body := fmt.Sprintf(`{"kind":"late-password","delay":%d}`, seconds)
+		if a := f.do("POST", "/_acrkit/v1/faults", key, body); a.status != want {
+			t.Errorf("a delay of %d s: %d %s", seconds, a.status, a.body)
+		}
+	}
 	f.RemoveFaults()
 	for i := range 101 {
 		_, err := f.AddFault(fault.Fault{Kind: fault.Hang, Routes: []fault.Route{fault.RouteARM}})

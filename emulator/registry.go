@@ -206,7 +206,7 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 	slots ...string) ([]Password, error) {
 	var out []Password
 	err := r.update(ctx, func(w *write.Registry) error {
-		made, err := w.GeneratePasswords(token, expires, slots...)
+		made, err := w.GeneratePasswords(token, write.NewPasswords{Slots: slots, Expires: expires})
 		for _, p := range made {
 			out = append(out, Password(p))
 		}

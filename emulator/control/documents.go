@@ -122,6 +122,7 @@ type NewFault struct {
 	RetryAfter     int64         `json:"retryAfter"` // seconds
 	AfterBytes     int64         `json:"afterBytes"`
 	BytesPerSecond int64         `json:"bytesPerSecond"`
+	Delay          int64         `json:"delay"` // seconds
 }
 
 // Fault is a fault in force.

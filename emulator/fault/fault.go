@@ -18,6 +18,9 @@ const (
 	// MaxRetryAfter bounds what a Retry-After asks for.
 	//rule:emulator-limits-max-retry-after
 	MaxRetryAfter = time.Hour
+	// MaxDelay bounds a Delay.
+	//rule:emulator-limits-max-delay
+	MaxDelay = time.Hour
 	// maxPrincipal is the longest name of a principal: a client id has 36
 	// characters, a token's name 50.
 	maxPrincipal = 256
@@ -47,6 +50,7 @@ type Fault struct {
 	RetryAfter     time.Duration // whole seconds; 0 = 1 s with Throttle, no header with Status
 	AfterBytes     int64         // of Drop, 0 = before any answer; of TooLarge, the largest body that passes
 	BytesPerSecond int64         // of Slow
+	Delay          time.Duration // of LateWrite and LatePassword, by the emulator's clock; whole seconds
 
 	Seen int64 // requests that matched; not set by callers
 	Hits int64 // requests that were hit; not set by callers
@@ -72,6 +76,7 @@ func (f *Fault) Check() error {
 		{ParameterRetryAfter, f.RetryAfter != 0, "Retry-After"},
 		{ParameterAfterBytes, f.AfterBytes != 0, "number of bytes"},
 		{ParameterBytesPerSecond, f.BytesPerSecond != 0, "bytes per second"},
+		{ParameterDelay, f.Delay != 0, "delay"},
 	} {
 		//rule:upload-faults-check-2
 		if x.given && !k.Takes(x.parameter) {
@@ -83,6 +88,8 @@ func (f *Fault) Check() error {
 		return bad("the status %d is none of 500, 502, 503 and 504", f.Status)
 	case k.Takes(ParameterBytesPerSecond) && f.BytesPerSecond < 1:
 		return bad("the kind %s wants bytes per second, at least 1", k)
+	case k.Takes(ParameterDelay) && (f.Delay < time.Second || f.Delay > MaxDelay || f.Delay%time.Second != 0):
+		return bad("the kind %s wants a delay in whole seconds, at least 1, up to %v", k, MaxDelay)
 	case f.AfterBytes < 0 || f.Count < 0:
 		return bad("a number is negative")
 	case f.RetryAfter < 0 || f.RetryAfter > MaxRetryAfter || f.RetryAfter%time.Second != 0:

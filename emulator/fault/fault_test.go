@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/format"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -69,7 +70,7 @@ func TestPage(t *testing.T) {
 }
 
 var parameters = []fault.Parameter{fault.ParameterStatus, fault.ParameterRetryAfter, fault.ParameterAfterBytes,
-	fault.ParameterBytesPerSecond}
+	fault.ParameterBytesPerSecond, fault.ParameterDelay}
 
 // flagOf returns the command's flag of a parameter: retryAfter is retry-after.
 func flagOf(p fault.Parameter) string {
@@ -107,7 +108,7 @@ func TestTable(t *testing.T) {
 		if seen[k] || k.Text() == "" || k.Rule() == "" {
 			t.Errorf("%s: text %q, rule %q, twice %v", k, k.Text(), k.Rule(), seen[k])
 		}
-		if k.Cause() == "" && k != "slow" {
+		if k.Cause() == "" && !slices.Contains([]fault.Kind{"slow", "late-write", "late-password"}, k) {
 			t.Errorf("%s has no cause", k)
 		}
 		seen[k] = true

@@ -22,6 +22,7 @@ const (
 	ParameterRetryAfter     Parameter = "retryAfter"
 	ParameterAfterBytes     Parameter = "afterBytes"
 	ParameterBytesPerSecond Parameter = "bytesPerSecond"
+	ParameterDelay          Parameter = "delay"
 )
 
 // kind is the row of a kind.
@@ -88,6 +89,18 @@ var table = []kind{
 		name: "disallowed", text: "405 to what a push writes, as of a registry whose storage is full",
 		routes: []Route{RouteBlobUpload, RouteManifestPut},
 		rule:   "a push is refused as by a registry whose storage is full", cause: cause.StorageLimit,
+	},
+	{
+		name: "late-write", takes: []Parameter{ParameterDelay}, routes: []Route{RouteARM},
+		text:   "a change waits before it is made; reads meanwhile show the state before it",
+		effect: func(f Fault) string { return fmt.Sprintf("late-write by %v", f.Delay) },
+		rule:   "a change waits before it is made",
+	},
+	{
+		name: "late-password", takes: []Parameter{ParameterDelay}, routes: []Route{RouteARM},
+		text:   "a renewed password works later, and the old one until then",
+		effect: func(f Fault) string { return fmt.Sprintf("late-password by %v", f.Delay) },
+		rule:   "a renewed password works later",
 	},
 }
 

@@ -4,14 +4,16 @@ package fault
 
 // The kinds.
 const (
-	Throttle     Kind = "throttle"     // 429 with Retry-After
-	Status       Kind = "status"       // 500, 502, 503 or 504, as the status says
-	Unauthorized Kind = "unauthorized" // 401 with an empty body and no challenge
-	Drop         Kind = "drop"         // the connection ends after a number of bytes of a body, at once without one
-	Slow         Kind = "slow"         // bodies pass at a number of bytes per second
-	Hang         Kind = "hang"         // no answer until the client gives up
-	TooLarge     Kind = "too-large"    // 413 to an upload whose body has more than a number of bytes
-	WrongRange   Kind = "wrong-range"  // 416 to the request that ends an upload
-	NoLength     Kind = "no-length"    // 400 to a chunk of an upload without Content-Length
-	Disallowed   Kind = "disallowed"   // 405 to what a push writes, as of a registry whose storage is full
+	Throttle     Kind = "throttle"      // 429 with Retry-After
+	Status       Kind = "status"        // 500, 502, 503 or 504, as the status says
+	Unauthorized Kind = "unauthorized"  // 401 with an empty body and no challenge
+	Drop         Kind = "drop"          // the connection ends after a number of bytes of a body, at once without one
+	Slow         Kind = "slow"          // bodies pass at a number of bytes per second
+	Hang         Kind = "hang"          // no answer until the client gives up
+	TooLarge     Kind = "too-large"     // 413 to an upload whose body has more than a number of bytes
+	WrongRange   Kind = "wrong-range"   // 416 to the request that ends an upload
+	NoLength     Kind = "no-length"     // 400 to a chunk of an upload without Content-Length
+	Disallowed   Kind = "disallowed"    // 405 to what a push writes, as of a registry whose storage is full
+	LateWrite    Kind = "late-write"    // a change waits before it is made; reads meanwhile show the state before it
+	LatePassword Kind = "late-password" // a renewed password works later, and the old one until then
 )

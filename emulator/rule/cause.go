@@ -16,6 +16,7 @@ var causes = map[ID]acrkit.Cause{
 	UserUnknown:          cause.TokenUnknown,
 	PasswordWrong:        cause.PasswordWrong,
 	PasswordExpired:      cause.PasswordExpired,
+	PasswordNotYet:       cause.PasswordNotYetActive,
 	ClientSecretWrong:    cause.EntraSecretWrong,
 	ClientSecretExpired:  cause.EntraSecretExpired,
 	ScopedTokenDisabled:  cause.TokenDisabled,

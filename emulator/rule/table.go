@@ -14,6 +14,7 @@ const (
 	UserUnknown          ID = "user-unknown"
 	PasswordWrong        ID = "password-wrong"
 	PasswordExpired      ID = "password-expired"
+	PasswordNotYet       ID = "password-not-yet"
 	ClientSecretWrong    ID = "client-secret-wrong"
 	ClientSecretExpired  ID = "client-secret-expired"
 	ScopedTokenDisabled  ID = "scoped-token-disabled"
@@ -137,6 +138,7 @@ var table = []Rule{
 	{UserUnknown, Registry, "no such token, admin user or service principal"},
 	{PasswordWrong, Registry, "the password is wrong"},
 	{PasswordExpired, Registry, "the password has expired"},
+	{PasswordNotYet, Registry, "the password was made anew and does not work yet"},
 	{ClientSecretWrong, Registry, "the client secret is wrong"},
 	{ClientSecretExpired, Registry, "the client secret has expired"},
 	{ScopedTokenDisabled, Registry, "the token is disabled"},

@@ -302,11 +302,11 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	}
 	maps := unique{}
 	for _, m := range scopemap.System() {
-		maps[m.Name] = true
+		maps[strings.ToLower(m.Name)] = true
 	}
 	for i, m := range r.ScopeMaps {
 		path := fmt.Sprintf("%s.scopeMaps[%d]", path, i)
-		maps.add(p, path+".name", m.Name, "scope map")
+		maps.add(p, path+".name", strings.ToLower(m.Name), "scope map")
 		m.check(p, path)
 	}
 	if n := len(r.ScopeMaps); n > limit {
@@ -317,7 +317,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		path := fmt.Sprintf("%s.tokens[%d]", path, i)
 		tokens.add(p, path+".name", strings.ToLower(t.Name), "token")
 		t.check(p, path)
-		if t.ScopeMap != "" && !maps[t.ScopeMap] {
+		if t.ScopeMap != "" && !maps[strings.ToLower(t.ScopeMap)] {
 			p.add(path+".scopeMap", "there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 		}
 		if strings.EqualFold(t.Name, r.Name) {

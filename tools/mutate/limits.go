@@ -93,6 +93,8 @@ func limitRules() []rule {
 				{"emulator-limits-verify", never(), "", "TestTokens_limit"},
 				{"emulator-limits-max-retry-after", value("$ + time.Second"), "./emulator", "TestFaultLimits"},
 				{"emulator-limits-max-retry-after", value("$ - time.Second"), "./emulator", "TestFaultLimits"},
+				{"emulator-limits-max-delay", value("$ + time.Second"), "./emulator", "TestFaultLimits"},
+				{"emulator-limits-max-delay", value("$ - time.Second"), "./emulator", "TestFaultLimits"},
 				{"emulator-limits-max-faults", value("$ + 1"), "./emulator", "TestFaultLimits"},
 				{"emulator-limits-max-faults", value("$ - 1"), "./emulator", "TestFaultLimits"},
 				{"emulator-limits-max-ip-rules", value("$ + 1"), "./emulator", "TestIPRulesLimit"},

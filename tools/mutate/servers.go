@@ -14,6 +14,16 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"arm-condition",
+			"A role assignment whose condition is not evaluated is refused: it would hold without it.",
+			[]change{{"arm-condition", never(), emulator, "TestArmRoleAssignments_refused"}},
+		},
+		{
+			"arm-system-scope-map",
+			"The registry's own scope maps are not changed.",
+			[]change{{"arm-system-scope-map", always(), emulator, "TestArmScopeMap"}},
+		},
+		{
 			"public-network-access",
 			"A registry without public network access refuses every address, whatever its network rules say.",
 			[]change{{"public-network-access", never(), emulator, "TestArmRegistryLife"}},
@@ -68,6 +78,24 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"late-password",
+			"A renewed password that works later is refused until then, and the old one afterwards.",
+			[]change{
+				{"late-password-check-token", replace("newest.At(now)", "newest, ok"), "./emulator/internal/write",
+					"TestGeneratePasswords_delay"},
+				{"late-password-at", replace("!now.Before(p.From)", "now.After(p.From)"), "./emulator/internal/write",
+					"TestGeneratePasswords_delay"},
+			},
+		},
+		{
+			"removed-password",
+			"A password that a change of its token leaves out is refused.",
+			[]change{
+				{"removed-password-change-token", replace("!slices.Contains(change.Passwords, p.Slot)", "false"), "",
+					"TestChangeToken_passwords"},
+			},
+		},
+		{
 			"chosen-secrets",
 			"If other machines can reach the emulator, it accepts no chosen password or secret.",
 			[]change{
@@ -77,7 +105,7 @@ func serverRules() []rule {
 				{"chosen-secrets-replace", value("nil"), emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-check", always(), emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-chosen-of", never(), emulator, "TestBeyondLoopback"},
-				{"chosen-secrets-chosen-of-2", replace("!p.Generated", "!p.Generated && p.Expires.IsZero()"),
+				{"chosen-secrets-chosen", replace("!p.Generated", "!p.Generated && p.Expires.IsZero()"),
 					emulator, "TestBeyondLoopback"},
 				{"chosen-secrets-after", replace("==", "!="), emulator, "TestBeyondLoopback"},
 			},

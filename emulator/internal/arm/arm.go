@@ -36,6 +36,8 @@ type Handler struct {
 	LoginServer func(host string, reg *principal.RegistrySettings) string
 	// Size returns how many bytes a registry's content has.
 	Size func(ctx context.Context, registry int64) (int64, error)
+	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.
+	PasswordDelay func(context.Context) time.Duration
 	// Refused writes a refusal to the decision log, before the answer.
 	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	Operations Operations // how they are reported
@@ -46,8 +48,9 @@ type Handler struct {
 	all     []endpoint
 }
 
-// timeForm is how ARM writes times: seven digits and an offset (recorded).
-const timeForm = "2006-01-02T15:04:05.0000000-07:00"
+// timeForm is how ARM writes times: up to seven digits, without zeros at their end, and an
+// offset (recorded).
+const timeForm = "2006-01-02T15:04:05.9999999-07:00"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
 

@@ -40,8 +40,8 @@ type endpoint struct {
 func (h *Handler) table() []endpoint {
 	h.once.Do(func() {
 		h.all = slices.Concat(subscriptionEndpoints(), groupEndpoints(), resourcesEndpoints(), providerEndpoints(),
-			registryEndpoints(), replicationEndpoints(),
-			scopeMapEndpoints(), tokenEndpoints(), operationEndpoints())
+			registryEndpoints(), replicationEndpoints(), scopeMapEndpoints(), tokenEndpoints(),
+			roleDefinitionEndpoints(), roleAssignmentEndpoints(), operationEndpoints())
 		for i := range h.all {
 			h.all[i].segments = strings.Split(h.all[i].path[1:], "/")
 		}

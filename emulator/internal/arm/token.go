@@ -2,24 +2,33 @@ package arm
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/write"
 )
 
-const tokens = inRegistry + "/tokens"
+const (
+	tokens = inRegistry + "/tokens"
+	token  = tokens + "/{name}"
+)
 
 func tokenEndpoints() []endpoint {
-	const read = provider + "/registries/tokens/read"
+	const action = provider + "/registries/tokens/"
 	return []endpoint{
-		{method: http.MethodGet, path: tokens, action: read, serve: listTokens},
-		{method: http.MethodGet, path: tokens + "/{name}", action: read, serve: getToken},
+		{method: http.MethodGet, path: tokens, action: action + "read", serve: listTokens},
+		{method: http.MethodGet, path: token, action: action + "read", serve: getToken},
+		{method: http.MethodPut, path: token, action: action + "write", serve: putToken},
+		{method: http.MethodPatch, path: token, action: action + "write", serve: patchToken},
+		{method: http.MethodDelete, path: token, action: action + "delete", serve: deleteToken},
+		{method: http.MethodPost, path: inRegistry + "/generateCredentials",
+			action: provider + "/registries/generateCredentials/action", serve: generateCredentials},
 	}
 }
 
 func listTokens(c *call) error {
-	return c.answer(http.StatusOK, listOf(c.h.Store.Tokens(c.registry.ID), nil, func(t *principal.Token) any {
-		return tokenForm(c.registry, t)
-	}))
+	return answerPage(c, c.h.Store.Tokens(c.registry.ID), func(t *principal.Token) string { return t.Name },
+		c.tokenForm)
 }
 
 func getToken(c *call) error {
@@ -27,23 +36,156 @@ func getToken(c *call) error {
 	if !ok {
 		return notInRegistry(c.names["name"])
 	}
-	return c.answer(http.StatusOK, tokenForm(c.registry, t))
+	return c.answer(http.StatusOK, c.tokenForm(t))
+}
+
+// tokenBody is a request to make or change a token. Certificates are not kept: nothing
+// uses them.
+type tokenBody struct {
+	Properties struct {
+		ScopeMapID  *string `json:"scopeMapId"`
+		Status      *string `json:"status"`
+		Credentials *struct {
+			Passwords []struct {
+				Name string `json:"name"`
+			} `json:"passwords"` // nil = not named
+		} `json:"credentials"`
+	} `json:"properties"`
+}
+
+// tokenChange reads a request to make or change a token.
+func (c *call) tokenChange() (change write.TokenChange, err error) {
+	var in tokenBody
+	if err := c.decode(&in); err != nil {
+		return change, err
+	}
+	p := in.Properties
+	if p.ScopeMapID != nil {
+		name, ok := c.childName(*p.ScopeMapID, "scopeMaps")
+		if !ok {
+			return change, invalid("InvalidScopeMapId", "The scope map '%s' is not one of the registry %s.",
+				clip(*p.ScopeMapID), c.registry.Name)
+		}
+		change.ScopeMap = &name
+	}
+	if p.Status != nil {
+		enabled := strings.EqualFold(*p.Status, "enabled")
+		if !enabled && !strings.EqualFold(*p.Status, "disabled") {
+			return change, invalid("InvalidTokenStatus", "The status '%s' is neither enabled nor disabled.",
+				clip(*p.Status))
+		}
+		change.Enabled = &enabled
+	}
+	if p.Credentials != nil && p.Credentials.Passwords != nil {
+		change.Passwords = []string{}
+		for _, x := range p.Credentials.Passwords {
+			change.Passwords = append(change.Passwords, x.Name)
+		}
+	}
+	return change, nil
+}
+
+// childName returns the name that a resource id of something in the registry ends with.
+func (c *call) childName(id, kind string) (name string, ok bool) {
+	below := c.registry.ResourceID() + "/" + kind + "/"
+	if len(id) <= len(below) || !strings.EqualFold(id[:len(below)], below) {
+		return "", false
+	}
+	name = id[len(below):]
+	return name, !strings.Contains(name, "/")
+}
+
+// putToken is recorded: 201, then an operation. A token that is there keeps its passwords,
+// unless the request names those that stay (believed).
+func putToken(c *call) error {
+	change, err := c.tokenChange()
+	if err != nil {
+		return err
+	}
+	if change.ScopeMap == nil {
+		return invalid("MissingScopeMapId", "The property scopeMapId is required.")
+	}
+	name, doing := c.names["name"], "Creating"
+	if _, ok := c.h.Store.Token(c.registry.ID, name); ok {
+		doing = "Updating"
+	}
+	err = c.updateRegistry(func(r *write.Registry) error {
+		err := r.PutToken(write.Token{Name: name, ScopeMap: *change.ScopeMap,
+			Disabled: change.Enabled != nil && !*change.Enabled})
+		if err != nil {
+			return err
+		}
+		return r.ChangeToken(name, write.TokenChange{Passwords: change.Passwords})
+	})
+	if err != nil {
+		return err
+	}
+	return c.reportToken(doing)
+}
+
+// patchToken is recorded: 201, then an operation. The passwords that it does not name, if
+// it names any list of them, are removed: az deletes credentials so.
+func patchToken(c *call) error {
+	change, err := c.tokenChange()
+	if err != nil {
+		return err
+	}
+	if _, ok := c.h.Store.Token(c.registry.ID, c.names["name"]); !ok {
+		return notInRegistry(c.names["name"])
+	}
+	err = c.updateRegistry(func(r *write.Registry) error { return r.ChangeToken(c.names["name"], change) })
+	if err != nil {
+		return err
+	}
+	return c.reportToken("Updating")
+}
+
+// deleteToken is recorded: 202 with an empty operation; 204 if there is none (documented).
+func deleteToken(c *call) error {
+	name := c.names["name"]
+	t, ok := c.h.Store.Token(c.registry.ID, name)
+	if !ok {
+		return c.empty(http.StatusNoContent)
+	}
+	if err := c.updateRegistry(func(r *write.Registry) error { return r.DeleteToken(name) }); err != nil {
+		return err
+	}
+	return c.report(operation{kind: "token", resource: c.tokenID(t), location: c.registry.Location, doing: "Deleting",
+		style: Location}, nil)
+}
+
+// reportToken answers a change of the token that the path names.
+func (c *call) reportToken(doing string) error {
+	t, ok := c.h.Store.Token(c.registry.ID, c.names["name"])
+	if !ok { // it was deleted meanwhile
+		return notInRegistry(c.names["name"])
+	}
+	return c.report(operation{kind: "token", resource: c.tokenID(t), location: c.registry.Location, doing: doing,
+		style: AsyncOperation}, func() any { return c.tokenForm(t) })
+}
+
+func (c *call) tokenID(t *principal.Token) string {
+	return c.registry.ResourceID() + "/tokens/" + t.Name
 }
 
 // tokenForm describes a token without its passwords' values, which cannot be read again.
-func tokenForm(x *principal.RegistrySettings, t *principal.Token) any {
+func (c *call) tokenForm(t *principal.Token) any {
 	passwords := []any{}
 	for _, p := range t.Passwords {
-		form := map[string]any{"name": p.Slot, "creationTime": stamp(p.Created)}
-		if !p.Expires.IsZero() {
-			form["expiry"] = stamp(p.Expires)
-		}
-		passwords = append(passwords, form)
+		passwords = append(passwords, passwordForm(p))
 	}
-	return map[string]any{"type": provider + "/registries/tokens", "id": x.ResourceID() + "/tokens/" + t.Name,
-		"name": t.Name,
-		"properties": map[string]any{"creationDate": stamp(t.Created), "provisioningState": "Succeeded",
-			"status":      word(t.Enabled),
-			"scopeMapId":  x.ResourceID() + "/scopeMaps/" + t.ScopeMap,
+	return map[string]any{"type": provider + "/registries/tokens", "id": c.tokenID(t), "name": t.Name,
+		"properties": map[string]any{"creationDate": stamp(t.Created),
+			"provisioningState": c.h.stateOf(c.tokenID(t)), "status": word(t.Enabled),
+			"scopeMapId":  c.scopeMapID(t.ScopeMap),
 			"credentials": map[string]any{"certificates": []any{}, "passwords": passwords}}}
+}
+
+// passwordForm describes a password without its value.
+func passwordForm(p principal.Password) map[string]any {
+	form := map[string]any{"name": p.Slot, "creationTime": stamp(p.Created)}
+	if !p.Expires.IsZero() {
+		form["expiry"] = stamp(p.Expires)
+	}
+	return form
 }

@@ -19,13 +19,25 @@ type Assignment struct {
 	Role         string    `json:"role"` // its name
 	Repositories []string  `json:"repositories,omitempty"`
 	Created      time.Time `json:"created,omitzero"`
+	Updated      time.Time `json:"updated,omitzero"` // zero = since it was created, nothing has changed
+
+	Condition   string `json:"condition,omitempty"` // of version 2.0; "" = none
+	Description string `json:"description,omitempty"`
+	CreatedBy   string `json:"createdBy,omitempty"` // an object id; "" = the emulator
+	UpdatedBy   string `json:"updatedBy,omitempty"`
 }
 
 // Same reports whether two assignments give the same rights to the same application on
 // the same resource.
 func (a *Assignment) Same(b *Assignment) bool {
+	return a.SameRole(b) && a.Condition == b.Condition && slices.Equal(a.Repositories, b.Repositories)
+}
+
+// SameRole reports whether two assignments give the same role to the same application on
+// the same resource, with whatever condition.
+func (a *Assignment) SameRole(b *Assignment) bool {
 	return strings.EqualFold(a.Scope, b.Scope) && strings.EqualFold(a.ClientID, b.ClientID) &&
-		strings.EqualFold(a.Role, b.Role) && slices.Equal(a.Repositories, b.Repositories)
+		strings.EqualFold(a.Role, b.Role)
 }
 
 // Within reports whether a resource id names what another one names, or what is below it.

@@ -146,6 +146,16 @@ func (c *Change) Registry(id int64) (*RegistrySettings, bool) {
 	return after[*RegistrySettings](c, (&RegistrySettings{ID: id}).key())
 }
 
+// ApplicationByObjectID finds an application by the object id of its service principal.
+func (c *Change) ApplicationByObjectID(id string) (*Application, bool) {
+	for o := range c.store.after(c) {
+		if a, ok := o.(*Application); ok && strings.EqualFold(a.ObjectID, id) {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
 // Tenant finds a tenant.
 func (c *Change) Tenant(id string) (*Tenant, bool) { return after[*Tenant](c, (&Tenant{ID: id}).key()) }
 
@@ -164,10 +174,14 @@ func (c *Change) StoredScopeMap(registry int64, name string) (*ScopeMap, bool) {
 	return after[*ScopeMap](c, (&ScopeMap{RegistryID: registry, Name: name}).key())
 }
 
-// HasScopeMap reports whether a registry has a scope map, the service's own included.
-func (c *Change) HasScopeMap(registry int64, name string) bool {
-	_, ok := c.StoredScopeMap(registry, name)
-	return ok || IsSystemScopeMap(name)
+// ScopeMapName returns the name of a registry's scope map as it is written, and whether
+// there is that map, the service's own included. Case does not matter.
+func (c *Change) ScopeMapName(registry int64, name string) (string, bool) {
+	if m, ok := c.StoredScopeMap(registry, name); ok {
+		return m.Name, true
+	}
+	m, ok := systemScopeMap(name)
+	return m.Name, ok
 }
 
 // Token finds a token of a registry; case does not matter.

@@ -98,8 +98,7 @@ func chosenOf(all iter.Seq[object]) []string {
 			registry = r.Name
 		}
 		for _, p := range t.Passwords {
-			//rule:chosen-secrets-chosen-of-2
-			if !p.Generated && !p.Private {
+			if p.chosen() {
 				names = append(names, fmt.Sprintf("%s of the token %q of %s", p.Slot, t.Name, registry))
 			}
 		}
@@ -108,4 +107,10 @@ func chosenOf(all iter.Seq[object]) []string {
 		names = append(names, "the secret of the application "+a.ClientID)
 	}
 	return names
+}
+
+// chosen reports whether others may know the value, or the one that works until it does.
+func (p Password) chosen() bool {
+	//rule:chosen-secrets-chosen
+	return !p.Generated && !p.Private || p.Before != nil && p.Before.chosen()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -373,7 +374,7 @@ func (s *Store) parse(token string) (*claims, Kind, error) {
 func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
 	switch kind {
 	case KindServicePrincipal:
-		a, ok := s.applicationByObject(c.Subject)
+		a, ok := s.ApplicationByObject(c.Subject)
 		if !ok {
 			return Principal{}, rule.ApplicationDeleted
 		}
@@ -386,9 +387,10 @@ func (s *Store) principal(c *claims, kind Kind) (Principal, error) {
 	return Principal{}, rule.ACRTokenSignature
 }
 
-func (s *Store) applicationByObject(oid string) (*Application, bool) {
+// ApplicationByObject finds an application by the object id of its service principal.
+func (s *Store) ApplicationByObject(oid string) (*Application, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	a, ok := s.byOID[oid]
+	a, ok := s.byOID[strings.ToLower(oid)]
 	return a, ok
 }

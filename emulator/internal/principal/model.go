@@ -136,11 +136,27 @@ type Password struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero = never
 
+	// From is when the value begins to work; zero = at once. Until then the value that
+	// it replaces works: Before, nil if there is none.
+	From   time.Time `json:"from,omitzero"`
+	Before *Password `json:"before,omitempty"`
+
 	// Generated is true where the emulator made the value itself. Of any other
 	// one it counts as known that others may know it: a seed holds it in clear.
 	Generated bool `json:"generated,omitzero"`
 	// Private is true where a seed gave the value by reference.
 	Private bool `json:"private,omitzero"`
+}
+
+// At returns the value that the slot has at a time, without those before it. If none
+// works yet, ok is false.
+func (p Password) At(now time.Time) (_ Password, ok bool) {
+	//rule:late-password-at
+	if p.Before == nil || !now.Before(p.From) {
+		ok, p.Before = !now.Before(p.From), nil
+		return p, ok
+	}
+	return p.Before.At(now)
 }
 
 // Usable reports whether the password has not expired.
@@ -182,7 +198,7 @@ func (t *Tenant) key() key           { return key{kindTenant, 0, strings.ToLower
 func (a *Application) key() key      { return key{kindApplication, 0, strings.ToLower(a.ClientID)} }
 func (s *Subscription) key() key     { return key{kindSubscription, 0, strings.ToLower(s.ID)} }
 func (r *RegistrySettings) key() key { return key{kindRegistry, r.ID, ""} }
-func (m *ScopeMap) key() key         { return key{kindScopeMap, m.RegistryID, m.Name} }
+func (m *ScopeMap) key() key         { return key{kindScopeMap, m.RegistryID, strings.ToLower(m.Name)} }
 func (t *Token) key() key            { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
 func (a *Assignment) key() key       { return key{kindAssignment, 0, strings.ToLower(a.Name)} }
 func (m *Meta) key() key             { return key{kindMeta, 0, m.Name} }

@@ -136,8 +136,16 @@ func (s *Store) checkToken(r *RegistrySettings, t *Token, password string, now t
 	var err error = rule.PasswordWrong
 	for _, slot := range service.Slots() {
 		sum := s.keys.passwordHash(r, t.Name, slot, password)
-		p, ok := t.Password(slot)
+		newest, ok := t.Password(slot)
+		if !ok {
+			continue
+		}
+		//rule:late-password-check-token
+		p, ok := newest.At(now)
 		if !ok || subtle.ConstantTimeCompare(p.Hash, sum) != 1 {
+			if subtle.ConstantTimeCompare(newest.Hash, sum) == 1 {
+				err = rule.PasswordNotYet
+			}
 			continue
 		}
 		if p.Usable(now) {

@@ -24,7 +24,8 @@ func Migrations() []db.Migration {
 			name     TEXT    NOT NULL,
 			doc      TEXT    NOT NULL,
 			PRIMARY KEY (kind, registry, name)
-		) STRICT, WITHOUT ROWID`}, {Name: "identity-0002", SQL: assignmentsApart}}
+		) STRICT, WITHOUT ROWID`}, {Name: "identity-0002", SQL: assignmentsApart}, {Name: "identity-0003", SQL: `
+		UPDATE OR REPLACE identity SET name = lower(name) WHERE kind = 'scopemap'`}}
 }
 
 // assignmentsApart makes objects of the role assignments that registries held. Their names
@@ -331,9 +332,9 @@ func (s *Store) Tokens(registry int64) []*Token {
 	}, func(a, b *Token) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// StoredScopeMap finds a scope map that a user made.
+// StoredScopeMap finds a scope map that a user made; case does not matter, as in ARM.
 func (s *Store) StoredScopeMap(registry int64, name string) (*ScopeMap, bool) {
-	return get[*ScopeMap](s, key{kindScopeMap, registry, name})
+	return get[*ScopeMap](s, key{kindScopeMap, registry, strings.ToLower(name)})
 }
 
 // ScopeMap finds a scope map of a registry, the service's own included.
@@ -341,8 +342,13 @@ func (s *Store) ScopeMap(registry int64, name string) (scopemap.Map, bool) {
 	if m, ok := s.StoredScopeMap(registry, name); ok {
 		return m.Map(), true
 	}
+	return systemScopeMap(name)
+}
+
+// systemScopeMap finds one of the service's own scope maps.
+func systemScopeMap(name string) (scopemap.Map, bool) {
 	for _, m := range scopemap.System() {
-		if m.Name == name {
+		if strings.EqualFold(m.Name, name) {
 			return m, true
 		}
 	}
@@ -351,7 +357,8 @@ func (s *Store) ScopeMap(registry int64, name string) (scopemap.Map, bool) {
 
 // IsSystemScopeMap reports whether a scope map of that name is one of the service's own.
 func IsSystemScopeMap(name string) bool {
-	return slices.ContainsFunc(scopemap.System(), func(m scopemap.Map) bool { return m.Name == name })
+	_, ok := systemScopeMap(name)
+	return ok
 }
 
 // ScopeMaps returns the scope maps of a registry that users made, by name.

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -24,9 +25,10 @@ var (
 // It runs with Options.Now until it is frozen or set. Its methods are safe for
 // concurrent use; changes hold for the next request, and not over a restart.
 type Clock struct {
-	base  func() time.Time
-	mu    sync.Mutex
-	state atomic.Pointer[clockState] // nil = the base's time
+	base    func() time.Time
+	mu      sync.Mutex
+	state   atomic.Pointer[clockState] // nil = the base's time
+	changed chan struct{}              // closed when state changes, and replaced; under mu
 }
 
 type clockState struct {
@@ -47,7 +49,7 @@ func NewClock(base func() time.Time) *Clock {
 	if base == nil {
 		base = time.Now
 	}
-	return &Clock{base: base}
+	return &Clock{base: base, changed: make(chan struct{})}
 }
 
 // Now returns the emulator's time.
@@ -60,6 +62,39 @@ func (c *Clock) Now() time.Time {
 		return s.at
 	}
 	return c.base().Add(s.offset)
+}
+
+// store gives the clock a state; c.mu is held.
+func (c *Clock) store(s *clockState) {
+	c.state.Store(s)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// wait waits until the clock shows a time that is d later than now, and reports false if
+// the request or its listener ends first. While the clock is frozen it waits for a change of it.
+func (c *Clock) wait(ctx context.Context, d time.Duration) bool {
+	until := c.Now().Add(d)
+	for {
+		c.mu.Lock()
+		changed, left, s := c.changed, until.Sub(c.Now()), c.state.Load()
+		c.mu.Unlock()
+		if left <= 0 {
+			return true
+		}
+		var timer <-chan time.Time
+		if s == nil || !s.frozen {
+			timer = time.After(left)
+		}
+		select {
+		case <-changed:
+		case <-timer:
+		case <-ctx.Done():
+			return false
+		case <-Ending(ctx):
+			return false
+		}
+	}
 }
 
 // State returns the clock's state.
@@ -81,7 +116,7 @@ func (c *Clock) State() ClockState {
 func (c *Clock) Freeze() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.Store(&clockState{frozen: true, at: c.Now().Round(0)})
+	c.store(&clockState{frozen: true, at: c.Now().Round(0)})
 }
 
 // Set sets the clock. A frozen one stays frozen.
@@ -103,7 +138,7 @@ func (c *Clock) set(t time.Time) error {
 	if old := c.state.Load(); old != nil && old.frozen {
 		s = &clockState{frozen: true, at: t}
 	}
-	c.state.Store(s)
+	c.store(s)
 	return nil
 }
 
@@ -121,7 +156,7 @@ func (c *Clock) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.state.Load(); s != nil && s.frozen {
-		c.state.Store(&clockState{offset: s.at.Sub(c.base().Round(0))})
+		c.store(&clockState{offset: s.at.Sub(c.base().Round(0))})
 	}
 }
 
@@ -130,7 +165,7 @@ func (c *Clock) Resume() {
 func (c *Clock) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.Store(nil)
+	c.store(nil)
 }
 
 // Moved reports whether the clock was frozen or set.

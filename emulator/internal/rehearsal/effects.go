@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -89,6 +90,19 @@ var effects = map[fault.Kind]effect{
 		inject: refusing(http.StatusMethodNotAllowed, acrkit.ServiceError{
 			Code: "REGISTRY_DISALLOWED_OPERATION", Message: dataplane.Disallowed, Detail: json.RawMessage("{}"),
 		}),
+	},
+	fault.LateWrite: {
+		of: func(r *http.Request, _ fault.Fault) bool {
+			return r.Method != http.MethodGet && r.Method != http.MethodHead
+		},
+		inject: lateWrite,
+	},
+	fault.LatePassword: {
+		of: func(r *http.Request, _ fault.Fault) bool {
+			path := strings.ToLower(strings.TrimSuffix(r.URL.Path, "/"))
+			return r.Method == http.MethodPost && strings.HasSuffix(path, "/generatecredentials")
+		},
+		inject: latePassword,
 	},
 }
 

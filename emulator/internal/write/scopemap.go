@@ -20,7 +20,7 @@ func (r *Registry) PutScopeMap(m seed.ScopeMap) error {
 	next := &principal.ScopeMap{RegistryID: r.set.ID, Name: m.Name, Description: m.Description,
 		Actions: m.Actions, Created: r.tx.now}
 	if old, ok := r.tx.c.StoredScopeMap(r.set.ID, m.Name); ok {
-		next.Created = old.Created
+		next.Name, next.Created = old.Name, old.Created
 	} else if err := r.room(op, "scope maps", r.tx.c.ScopeMaps(r.set.ID)); err != nil {
 		return err
 	}
@@ -28,8 +28,33 @@ func (r *Registry) PutScopeMap(m seed.ScopeMap) error {
 	return nil
 }
 
+// ScopeMapChange says what of a scope map changes.
+type ScopeMapChange struct {
+	Description *string  // nil = it stays
+	Actions     []string // nil = they stay
+}
+
+// ChangeScopeMap changes a scope map, as [Registry.PutScopeMap] does.
+//
+// Errors: [acrkit.CodeNotFound] for an unknown scope map, and for the service's own.
+func (r *Registry) ChangeScopeMap(name string, change ScopeMapChange) error {
+	old, ok := r.tx.c.StoredScopeMap(r.set.ID, name)
+	if !ok {
+		return refusal.NotFound("scope map", name)
+	}
+	next := seed.ScopeMap{Name: old.Name, Description: old.Description, Actions: old.Actions}
+	if change.Description != nil {
+		next.Description = *change.Description
+	}
+	if change.Actions != nil {
+		next.Actions = change.Actions
+	}
+	return r.PutScopeMap(next)
+}
+
 // DeleteScopeMap removes a scope map. Tokens that had it keep its name and have no
-// rights. Whether the service refuses to remove one that a token has is not known.
+// rights: az says that before it deletes one ("will remove its permissions with associated
+// tokens").
 func (r *Registry) DeleteScopeMap(name string) error {
 	m, ok := r.tx.c.StoredScopeMap(r.set.ID, name)
 	if !ok {

@@ -26,7 +26,8 @@ func (r *Registry) PutToken(t Token) error {
 	if err := (&seed.Token{Name: t.Name, ScopeMap: t.ScopeMap}).Check(); err != nil {
 		return refusal.Of(op, err)
 	}
-	if !r.tx.c.HasScopeMap(r.set.ID, t.ScopeMap) {
+	scopeMap, ok := r.tx.c.ScopeMapName(r.set.ID, t.ScopeMap)
+	if !ok {
 		return refusal.Usage(op, "scopeMap: there is no scope map %s in this registry", wording.Quote(t.ScopeMap))
 	}
 	if strings.EqualFold(t.Name, r.set.Name) {
@@ -38,7 +39,7 @@ func (r *Registry) PutToken(t Token) error {
 	} else if err := r.room(op, "tokens", r.tx.c.Tokens(r.set.ID)); err != nil {
 		return err
 	}
-	next.ScopeMap, next.Enabled = t.ScopeMap, !t.Disabled
+	next.ScopeMap, next.Enabled = scopeMap, !t.Disabled
 	r.tx.c.Put(&next)
 	return nil
 }
@@ -47,24 +48,40 @@ func (r *Registry) PutToken(t Token) error {
 type TokenChange struct {
 	ScopeMap *string // nil = it stays
 	Enabled  *bool   // nil = it stays
+	// Passwords are the slots whose passwords stay; the others are removed. nil = all stay.
+	Passwords []string
 }
 
 // ChangeToken changes a token.
 //
-// Errors: [acrkit.CodeNotFound] for an unknown token or scope map.
+// Errors: [acrkit.CodeNotFound] for an unknown token or scope map; [acrkit.CodeUsage] for a
+// slot without a password, which cannot stay.
 func (r *Registry) ChangeToken(name string, change TokenChange) error {
-	if m := change.ScopeMap; m != nil && !r.tx.c.HasScopeMap(r.set.ID, *m) {
-		return refusal.NotFound("scope map", *m)
-	}
 	next, err := r.copyToken(name)
 	if err != nil {
 		return err
 	}
-	if change.ScopeMap != nil {
-		next.ScopeMap = *change.ScopeMap
+	if m := change.ScopeMap; m != nil {
+		found, ok := r.tx.c.ScopeMapName(r.set.ID, *m)
+		if !ok {
+			return refusal.NotFound("scope map", *m)
+		}
+		next.ScopeMap = found
 	}
 	if change.Enabled != nil {
 		next.Enabled = *change.Enabled
+	}
+	if change.Passwords != nil {
+		for _, slot := range change.Passwords {
+			if _, ok := next.Password(slot); !ok {
+				return refusal.Usage("change the token", "credentials.passwords: the token %s has no %s",
+					wording.Quote(next.Name), wording.Quote(slot))
+			}
+		}
+		//rule:removed-password-change-token
+		next.Passwords = slices.DeleteFunc(next.Passwords, func(p principal.Password) bool {
+			return !slices.Contains(change.Passwords, p.Slot)
+		})
 	}
 	r.tx.c.Put(next)
 	return nil
@@ -99,9 +116,19 @@ type Password struct {
 	Expires time.Time // zero = never
 }
 
-// GeneratePasswords makes new passwords for a token: in the named slots, or in both if
-// none is named. The old ones stop to work. A zero expires never expires.
-func (r *Registry) GeneratePasswords(token string, expires time.Time, slots ...string) ([]Password, error) {
+// NewPasswords says which passwords are made.
+type NewPasswords struct {
+	Slots   []string  // in their order; none = both
+	Expires time.Time // zero = never
+	// Delay is how long it takes until a value works that replaces another one, which works
+	// until then. The first value of a slot works at once. 0 = at once. Source: Microsoft's
+	// page on tokens, which says 60 seconds; that the old value works until then is believed.
+	Delay time.Duration
+}
+
+// GeneratePasswords makes new passwords for a token. The old ones stop to work.
+func (r *Registry) GeneratePasswords(token string, n NewPasswords) ([]Password, error) {
+	slots := n.Slots
 	if len(slots) == 0 {
 		slots = service.Slots()
 	}
@@ -111,9 +138,9 @@ func (r *Registry) GeneratePasswords(token string, expires time.Time, slots ...s
 			return nil, refusal.Usage("generate passwords", "%s is neither %s nor %s, or occurs twice",
 				wording.Quote(slot), service.Password1, service.Password2)
 		}
-		out = append(out, Password{slot, seed.Secret(principal.NewPassword()), r.tx.now, expires})
+		out = append(out, Password{slot, seed.Secret(principal.NewPassword()), r.tx.now, n.Expires})
 	}
-	return out, r.setPasswords(token, out, true, false)
+	return out, r.setPasswords(token, out, setting{generated: true, delay: n.Delay})
 }
 
 // SetPassword gives a token a password of the caller's choice, which the service does
@@ -124,18 +151,28 @@ func (r *Registry) SetPassword(token string, p seed.Password) error {
 	}
 	//rule:value-from-token
 	private := p.IsPrivate()
-	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, false, private)
+	return r.setPasswords(token, []Password{{p.Name, p.Value, r.tx.now, p.Expires}}, setting{private: private})
 }
 
-func (r *Registry) setPasswords(token string, passwords []Password, generated, private bool) error {
+// setting says how passwords are set.
+type setting struct {
+	generated, private bool // as [principal.Password] has them
+	delay              time.Duration
+}
+
+func (r *Registry) setPasswords(token string, passwords []Password, how setting) error {
 	next, err := r.copyToken(token)
 	if err != nil {
 		return err
 	}
 	for _, p := range passwords {
+		old, replaces := next.Password(p.Name)
 		next.Passwords = slices.DeleteFunc(next.Passwords, func(x principal.Password) bool { return x.Slot == p.Name })
 		stored := r.tx.keys.NewPasswordOf(r.set, next.Name, p.Name, string(p.Value), p.Created, p.Expires)
-		stored.Generated, stored.Private = generated, private
+		stored.Generated, stored.Private = how.generated, how.private
+		if old, works := old.At(r.tx.now); replaces && works && how.delay > 0 {
+			stored.From, stored.Before = r.tx.now.Add(how.delay), &old
+		}
 		next.Passwords = append(next.Passwords, stored)
 	}
 	slices.SortFunc(next.Passwords, func(a, b principal.Password) int { return strings.Compare(a.Slot, b.Slot) })
@@ -160,7 +197,13 @@ func (r *Registry) ExpirePassword(token, slot string, at time.Time) error {
 	if i < 0 {
 		return refusal.NotFound("password", slot)
 	}
-	next.Passwords[i].Expires = at.UTC()
+	p := &next.Passwords[i]
+	p.Expires = at.UTC()
+	if p.Before != nil {
+		before := *p.Before
+		before.Expires = p.Expires
+		p.Before = &before
+	}
 	r.tx.c.Put(next)
 	return nil
 }

@@ -94,7 +94,7 @@ func TestReferences(t *testing.T) {
 			return err
 		}
 		wantCode(t, "a deleted token", r.ChangeToken("builder", TokenChange{}), acrkit.CodeNotFound)
-		_, err := r.GeneratePasswords("Builder", time.Time{})
+		_, err := r.GeneratePasswords("Builder", NewPasswords{})
 		wantCode(t, "passwords of a deleted token", err, acrkit.CodeNotFound)
 		wantCode(t, "a role of no application",
 			r.AssignRole(seed.RoleAssignment{ClientID: app, Role: "AcrPull"}), acrkit.CodeUsage)
@@ -266,7 +266,7 @@ func TestValues(t *testing.T) {
 	w, _ := open(t, service.Basic)
 	pull := "_repositories_pull"
 	generate := func(r *Registry, slots ...string) error {
-		_, err := r.GeneratePasswords("builder", time.Time{}, slots...)
+		_, err := r.GeneratePasswords("builder", NewPasswords{Slots: slots})
 		return err
 	}
 	settings := func(r *Registry, change func(*Settings)) error {
@@ -306,7 +306,7 @@ func TestPasswords(t *testing.T) {
 		if err := r.PutToken(Token{Name: "builder", ScopeMap: "_repositories_pull"}); err != nil {
 			return err
 		}
-		if made, err = r.GeneratePasswords("builder", time.Time{}); err != nil {
+		if made, err = r.GeneratePasswords("builder", NewPasswords{}); err != nil {
 			return err
 		}
 		if err := r.PutToken(Token{Name: "Builder", ScopeMap: "_repositories_admin", Disabled: true}); err != nil {

@@ -53,6 +53,7 @@ type stage struct {
 var elsewhere = map[rule.ID]string{
 	rule.RegistryGone:         "only while a reset replaces the state; TestRulesFromWithin of package emulator",
 	rule.EntraTokenAudience:   "the authority issues no such token; TestRulesFromWithin of package emulator",
+	rule.PasswordNotYet:       "needs a fault; TestGeneratePasswords_delay of emulator/internal/write",
 	rule.StorageAuthorization: "needs a host of blobs; TestBlobRedirects of package emulator",
 	rule.StorageLinkExpired:   "needs a host of blobs; TestBlobRedirects of package emulator",
 	rule.StorageLinkMalformed: "needs a host of blobs; TestBlobRedirects of package emulator",

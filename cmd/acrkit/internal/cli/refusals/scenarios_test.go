@@ -561,6 +561,8 @@ func otherScenarios() []scenario {
 				return s.get(path, nil)
 			}},
 	}
+	const changed = "/subscriptions/x/resourceGroups/x/providers/Microsoft.ContainerRegistry/registries/x?api-version=1"
+	owner := func(s *stage) http.Header { return bearer(s.entra(s.ServicePrincipal("Owner"), armScope)) }
 	// A kind that hits each request needs no line here.
 	special := []scenario{
 		upload(fault.Fault{Kind: fault.TooLarge, AfterBytes: 2}, http.MethodPut, len("layer")),
@@ -575,6 +577,23 @@ func otherScenarios() []scenario {
 			s.Fault(fault.Fault{Kind: fault.Slow, BytesPerSecond: 1 << 20})
 			s.get("/v2/", nil)
 			return diagnose.Attempt{} // nothing failed
+		}},
+		{rule: rule.OfFault(fault.LateWrite), make: func(s *stage) diagnose.Attempt {
+			s.Clock().Freeze()
+			s.Fault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+			go func() {
+				for s.t.Context().Err() == nil && s.Emulator().Faults()[0].Hits == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				_ = s.Clock().Advance(time.Minute) // in no year that the clock does not know
+			}()
+			s.call(http.MethodPut, changed, owner(s), []byte("{}"))
+			return diagnose.Attempt{}
+		}},
+		{rule: rule.OfFault(fault.LatePassword), make: func(s *stage) diagnose.Attempt {
+			s.Fault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
+			s.call(http.MethodPost, strings.Replace(changed, "?", "/generateCredentials?", 1), owner(s), []byte("{}"))
+			return diagnose.Attempt{}
 		}},
 	}
 	for _, k := range fault.Kinds() {

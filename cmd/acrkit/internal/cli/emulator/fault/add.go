@@ -42,7 +42,7 @@ func ofKinds(p fault.Parameter) string {
 func newCmdAdd(c *target.Target) *cobra.Command {
 	var in control.NewFault
 	var routes []string
-	var retryAfter time.Duration
+	var retryAfter, delay time.Duration
 	var exporter *cmdutil.Exporter
 	cmd := &cobra.Command{
 		Use:   "add {" + strings.Join(words(fault.Kinds()), "|") + "}",
@@ -58,14 +58,20 @@ func newCmdAdd(c *target.Target) *cobra.Command {
 			"1048576 --route blob-upload --count 3\n\n" +
 			"# No upload of more than 20 MB in one request\n$ acrkit emulator fault add too-large --after-bytes " +
 			"20000000\n\n" +
+			"# Two editors of a scope map do not see each other's change\n$ acrkit emulator fault add late-write " +
+			"--delay 30s\n\n" +
 			"# The same requests go wrong each time\n$ acrkit emulator fault add status --status 500 --rate 0.1 " +
 			"--seed 42",
 		Args:      cmdutil.ExactArgs(1, "a kind: "+strings.Join(words(fault.Kinds()), ", ")),
 		ValidArgs: words(fault.Kinds()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Kind, in.Registry, in.RetryAfter = fault.Kind(args[0]), c.Registry(), int64(retryAfter/time.Second)
+			in.Delay = int64(delay / time.Second)
 			if retryAfter%time.Second != 0 {
 				return cmdutil.Usage("--retry-after is not in whole seconds")
+			}
+			if delay%time.Second != 0 {
+				return cmdutil.Usage("--delay is not in whole seconds")
 			}
 			if cmd.Flags().Changed("rate") && in.Rate == 0 {
 				return cmdutil.Usage("--rate 0 hits nothing")
@@ -98,6 +104,8 @@ func newCmdAdd(c *target.Target) *cobra.Command {
 	flags.Int64Var(&in.AfterBytes, "after-bytes", 0, "`bytes` of a body that pass, of "+
 		ofKinds(fault.ParameterAfterBytes))
 	flags.Int64Var(&in.BytesPerSecond, "bytes-per-second", 0, "`speed` of "+ofKinds(fault.ParameterBytesPerSecond))
+	flags.DurationVar(&delay, "delay", 0, "how late, by the emulator's clock, in whole seconds, of "+
+		ofKinds(fault.ParameterDelay))
 	cmdutil.AddJSONFlags(cmd, &exporter, fields)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
 	return cmd

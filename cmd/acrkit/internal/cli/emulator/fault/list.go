@@ -18,7 +18,7 @@ import (
 func row(f control.Fault) []string {
 	what := fault.Fault{
 		Kind: f.Kind, Status: f.Status, RetryAfter: time.Duration(f.RetryAfter) * time.Second,
-		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond,
+		AfterBytes: f.AfterBytes, BytesPerSecond: f.BytesPerSecond, Delay: time.Duration(f.Delay) * time.Second,
 	}.Effect()
 	routes := strings.Join(words(f.Routes), ",")
 	if routes == "" {

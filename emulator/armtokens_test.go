@@ -1,0 +1,373 @@
+package emulator_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit/emulator"
+	"github.com/acrkit/acrkit/emulator/fault"
+)
+
+// armCaller calls Azure Resource Manager as the owner of the subscription.
+type armCaller struct {
+	*fixture
+	header http.Header
+}
+
+func (f *fixture) armCaller() *armCaller {
+	f.t.Helper()
+	token := f.platformToken("https://management.azure.com/.default").field(f.t, "access_token")
+	h := bearer(token)
+	h.Set("Content-Type", "application/json")
+	return &armCaller{f, h}
+}
+
+// call makes a request below the registry, or at a whole path, and wants a status.
+func (c *armCaller) call(method, path, body string, want int) answer {
+	c.t.Helper()
+	if !strings.HasPrefix(path, "/subscriptions") && !strings.HasPrefix(path, "/providers") {
+		path = armRegistry + path
+	}
+	if !strings.Contains(path, "?") {
+		path += armVersion
+	}
+	a := c.do(method, path, c.header, body)
+	if a.status != want {
+		c.t.Errorf("%s %s: %d %s, want %d", method, path, a.status, a.body, want)
+	}
+	return a
+}
+
+// refused wants an error with a code and a part of its message.
+func (c *armCaller) refused(method, path, body string, status int, code, message string) {
+	c.t.Helper()
+	a := c.call(method, path, body, status)
+	var e struct {
+		Error struct{ Code, Message string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil || e.Error.Code != code ||
+		!strings.Contains(e.Error.Message, message) {
+		c.t.Errorf("%s %s: %s, want %s: …%s…", method, path, a.body, code, message)
+	}
+}
+
+// properties are those of a resource.
+func (a answer) properties(t *testing.T) map[string]any {
+	t.Helper()
+	var v struct{ Properties map[string]any }
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+	return v.Properties
+}
+
+func actionsOf(lines ...string) string {
+	b, err := json.Marshal(map[string]any{"properties": map[string]any{"actions": lines}})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// TestArmScopeMap: the life of a scope map, and what a change of it means for tokens.
+func TestArmScopeMap(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	const other = "repositories/samples/other/content/read"
+	c.refused("GET", "/scopeMaps/deploy", "", 404, "ResourceNotFound", "The resource deploy could not be found.")
+	made := c.call("PUT", "/scopeMaps/deploy", actionsOf(other), 200).properties(t)
+	if made["type"] != "UserDefined" || made["provisioningState"] != "Succeeded" || made["description"] != nil {
+		t.Errorf("%v", made)
+	}
+	a := c.call("PATCH", "/scopemaps/DEPLOY", `{"properties":{"description":"for a test"}}`, 201)
+	p := a.properties(t)
+	if p["provisioningState"] != "Updating" || p["description"] != "for a test" ||
+		fmt.Sprint(p["actions"]) != "["+other+"]" || a.header.Get("Azure-Asyncoperation") == "" {
+		t.Errorf("%v %v", a.header, p)
+	}
+	if again := c.call("PUT", "/scopeMaps/deploy", actionsOf(other), 200).properties(t); again["description"] != nil ||
+		again["creationDate"] != made["creationDate"] {
+		t.Errorf("after a replacement: %v, before %v", again, made)
+	}
+
+	// A token's rights follow its map.
+	pull := func(repository string) bool {
+		t.Helper()
+		token := f.access("ci-pull", pullPw, "repository:"+repository+":pull")
+		return f.get("/v2/"+repository+"/manifests/v1", bearer(token)).status == 200
+	}
+	if !pull("samples/app") || pull("samples/other") {
+		t.Error("the token does not begin as the seed says")
+	}
+	c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(other), 201)
+	if pull("samples/app") || !pull("samples/other") {
+		t.Error("a new access token does not have the rights of the changed scope map")
+	}
+	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+strings.ToUpper(armRegistry)+
+		`/SCOPEMAPS/_REPOSITORIES_PULL"}}`, 201)
+	if !pull("samples/app") || !pull("samples/other") {
+		t.Error("the token does not have the registry's own scope map")
+	}
+	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/ci-pull"}}`, 201)
+
+	c.call("DELETE", "/scopeMaps/ci-pull", "", 202) // a token has it: az says what that does
+	if pull("samples/other") {
+		t.Error("a token without a scope map has rights")
+	}
+	c.call("DELETE", "/scopeMaps/ci-pull", "", 204)
+	c.refused("PATCH", "/scopeMaps/ci-pull", actionsOf(other), 404, "ResourceNotFound", "ci-pull")
+
+	for _, line := range []string{"some/complex/repo/content/read", "repositories/a/contentWrite",
+		"repositories/A/content/read", "repositories/a*/content/read"} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			c.refused(method, "/scopeMaps/deploy", actionsOf(line), 400, "ScopeMapActionInvalid",
+				"Scope map action: '"+line+"' is invalid or not supported. Supported format is <resource type>/")
+		}
+	}
+	c.refused("PUT", "/scopeMaps/deploy", "{}", 400, "InvalidParameter", "has no actions")
+	c.refused("PUT", "/scopeMaps/deploy", "[", 400, "InvalidRequestContent", "")
+	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
+		c.refused(method, "/scopeMaps/_repositories_admin", actionsOf(other), 400, "ResourceNameWithHyphenInvalid",
+			"'_' is reserved for system defined resources")
+	}
+	if kind := c.call("GET", "/scopeMaps/_Repositories_Admin", "", 200).properties(t)["type"]; kind != "SystemDefined" {
+		t.Errorf("the type is %v", kind)
+	}
+}
+
+// TestArmToken: the life of a token and its passwords, which work at once and are shown
+// once.
+func TestArmToken(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	body := `{"properties":{"scopeMapId":"` + armRegistry + `/scopeMaps/CI-pull","status":"enabled"}}`
+	made := c.call("PUT", "/tokens/deployer", body, 201)
+	p := made.properties(t)
+	if p["provisioningState"] != "Creating" || p["scopeMapId"] != armRegistry+"/scopeMaps/ci-pull" ||
+		fmt.Sprint(p["credentials"]) != "map[certificates:[] passwords:[]]" {
+		t.Errorf("%v", p)
+	}
+	operation := made.header.Get("Azure-Asyncoperation")
+	if got := f.do("GET", operation, c.header, ""); got.body != `{"status":"Succeeded"}`+"\n" {
+		t.Errorf("%s: %s", operation, got.body)
+	}
+	generate := func(name string) map[string]string {
+		t.Helper()
+		body := `{"tokenId":"` + strings.ToUpper(armRegistry) + `/tokens/DEPLOYER"`
+		if name != "" {
+			body += `,"name":"` + name + `"`
+		}
+		a := c.call("POST", "/generateCredentials", body+`,"expiry":"2026-03-01T13:00:00.123Z"}`, 200)
+		var v struct {
+			Username  string
+			Passwords []struct{ Name, Value, Expiry, CreationTime string }
+		}
+		if err := json.Unmarshal([]byte(a.body), &v); err != nil || v.Username != "deployer" {
+			t.Fatalf("%s: %v", a.body, err)
+		}
+		values := map[string]string{}
+		for i, p := range v.Passwords {
+			if p.Name != []string{"password1", "password2"}[i] || p.Expiry != "2026-03-01T13:00:00.123+00:00" {
+				t.Errorf("%+v", p)
+			}
+			values[p.Name] = p.Value
+		}
+		return values
+	}
+	try := func(what, password string, want int) {
+		t.Helper()
+		if a := f.password("deployer", password, "repository:samples/app:pull"); a.status != want {
+			t.Errorf("%s: %d %s, want %d", what, a.status, a.body, want)
+		}
+	}
+	both := generate("")
+	try("password1", both["password1"], 200)
+	try("password2", both["password2"], 200)
+	second := generate("password2")
+	if len(second) != 2 || second["password1"] != "" || second["password2"] == "" {
+		t.Errorf("the answer for password2: %d passwords, a value of password1: %t", len(second),
+			second["password1"] != "")
+	}
+	try("password1 beside a new password2", both["password1"], 200)
+	try("the old password2", both["password2"], 401)
+	access := f.access("deployer", both["password1"], "repository:samples/app:pull")
+
+	c.call("PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[{"name":"password2"}]}}}`, 201)
+	try("the removed password1", both["password1"], 401)
+	try("the new password2", second["password2"], 200)
+	if a := f.get("/v2/samples/app/manifests/v1", bearer(access)); a.status != 200 {
+		t.Errorf("an access token that lives on: %d", a.status)
+	}
+	c.call("PATCH", "/tokens/deployer", `{"properties":{"status":"disabled"}}`, 201)
+	try("a disabled token", second["password2"], 401)
+	c.call("PATCH", "/tokens/deployer", `{"properties":{"status":"enabled"}}`, 201)
+	try("an enabled token", second["password2"], 200)
+	c.call("PUT", "/tokens/Deployer", body, 201)
+	try("a replaced token keeps its passwords", second["password2"], 200)
+	got := c.call("GET", "/tokens/DEPLOYER", "", 200)
+	if strings.Contains(got.body, "value") || strings.Contains(got.body, second["password2"]) {
+		t.Errorf("a value can be read: %s", got.body)
+	}
+	c.call("PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[]}}}`, 201)
+	try("the removed password2", second["password2"], 401)
+
+	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"/subscriptions/x/scopeMaps/ci-pull"}}`, 400,
+		"InvalidScopeMapId", "is not one of the registry")
+	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/nothing"}}`, 400,
+		"InvalidParameter", "there is no scope map")
+	c.refused("PUT", "/tokens/deployer", `{"properties":{}}`, 400, "MissingScopeMapId", "")
+	c.refused("PATCH", "/tokens/deployer", `{"properties":{"status":"x"}}`, 400, "InvalidTokenStatus", "")
+	c.refused("PATCH", "/tokens/nobody", `{"properties":{}}`, 404, "ResourceNotFound", "nobody")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/nobody"}`, 404, "ResourceNotFound", "nobody")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"x"}`, 400, "InvalidTokenId", "")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/deployer","name":"password3"}`, 400,
+		"InvalidParameter", "password3")
+	c.call("DELETE", "/tokens/deployer", "", 202)
+	c.call("DELETE", "/tokens/deployer", "", 204)
+	values := []string{both["password1"], both["password2"], second["password2"]}
+	for d, err := range f.Decisions(t.Context(), emulator.DecisionFilter{}) {
+		must(t, err)
+		for _, value := range values {
+			if strings.Contains(fmt.Sprintf("%+v", d), value) {
+				t.Error("the decision log has a value")
+			}
+		}
+	}
+	f.stop()
+	for _, value := range values {
+		if strings.Contains(f.log.String(), value) {
+			t.Error("the log has a value")
+		}
+	}
+}
+
+// TestArmLatePassword: with the fault a renewed password works later.
+func TestArmLatePassword(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	_, err := f.AddFault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
+	must(t, err)
+	a := c.call("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/ci-pull","name":"password1"}`, 200)
+	var v struct{ Passwords []struct{ Value string } }
+	must(t, json.Unmarshal([]byte(a.body), &v))
+	try := func(password string, want int, rule string) {
+		t.Helper()
+		if a := f.password("ci-pull", password, ""); a.status != want || string(f.last().RuleID) != rule {
+			t.Errorf("%d by %q, want %d by %q", a.status, f.last().RuleID, want, rule)
+		}
+	}
+	try(pullPw, 200, "")
+	try(v.Passwords[0].Value, 401, "password-not-yet")
+	f.clock.Add(time.Minute)
+	try(pullPw, 401, "password-wrong")
+	try(v.Passwords[0].Value, 200, "")
+}
+
+// TestArmPages: a long list comes in pages that nextLink leads through.
+func TestArmPages(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	want := map[string]bool{"ci-pull": true}
+	for i := range 230 {
+		name := fmt.Sprintf("token-%03d", i)
+		want[name] = true
+		must(t, f.registry().PutToken(t.Context(), emulator.TokenSpec{Name: name, ScopeMap: "ci-pull"}))
+	}
+	seen, pages := map[string]bool{}, 0
+	for next := "https://" + f.host + armRegistry + "/tokens" + armVersion; next != ""; pages++ {
+		a := f.do("GET", next, c.header, "")
+		var v struct {
+			NextLink string
+			Value    []struct{ Name string }
+		}
+		if err := json.Unmarshal([]byte(a.body), &v); err != nil || len(v.Value) > 100 {
+			t.Fatalf("%d items, %v", len(v.Value), err)
+		}
+		for _, x := range v.Value {
+			if seen[x.Name] {
+				t.Errorf("%s comes twice", x.Name)
+			}
+			seen[x.Name] = true
+		}
+		next = v.NextLink
+	}
+	for name := range want {
+		if !seen[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if pages != 3 {
+		t.Errorf("%d pages", pages)
+	}
+	c.refused("GET", "/tokens"+armVersion+"&$skiptoken=!", "", 400, "InvalidSkipToken", "")
+}
+
+// TestArmLostUpdate: Azure Resource Manager knows no versions: of two editors that read,
+// change and write, one loses its change, and the fault brings that about.
+func TestArmLostUpdate(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	f.Clock().Freeze()
+	added, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+	must(t, err)
+	read := func() (lines []string) {
+		t.Helper()
+		for _, x := range c.call("GET", "/scopeMaps/ci-pull", "", 200).properties(t)["actions"].([]any) {
+			lines = append(lines, x.(string))
+		}
+		return lines
+	}
+	before := read()
+	var editors sync.WaitGroup
+	for i := range 2 {
+		lines := append(read(), fmt.Sprintf("repositories/editor-%d/content/read", i))
+		editors.Go(func() { c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(lines...), 201) })
+		for f.Faults()[0].Hits <= int64(i) && t.Context().Err() == nil {
+			runtime.Gosched() // the change waits
+		}
+	}
+	if now := read(); !slices.Equal(now, before) {
+		t.Errorf("a change that waits was made: %q", now)
+	}
+	must(t, f.Clock().Advance(time.Minute))
+	editors.Wait()
+	if after := read(); len(after) != len(before)+1 {
+		t.Errorf("%d actions after both editors, %d before: %q", len(after), len(before), after)
+	}
+	must(t, f.RemoveFault(added.ID))
+	c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(before...), 201) // at once
+}
+
+// TestArmWriters: 16 writers at once on different scope maps lose nothing.
+func TestArmWriters(t *testing.T) {
+	f := start(t, nil)
+	c := f.armCaller()
+	const writers, rounds = 16, 10
+	var all sync.WaitGroup
+	for i := range writers {
+		all.Go(func() {
+			path := fmt.Sprintf("/scopeMaps/writer-%02d", i)
+			lines := []string{}
+			for round := range rounds {
+				lines = append(lines, fmt.Sprintf("repositories/r%d/content/read", round))
+				if c.call("PUT", path, actionsOf(lines...), 200); t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range writers {
+		got := c.call("GET", fmt.Sprintf("/scopeMaps/writer-%02d", i), "", 200).properties(t)["actions"]
+		if lines, _ := got.([]any); len(lines) != rounds {
+			t.Errorf("writer %d: %v", i, got)
+		}
+	}
+}
