@@ -43,6 +43,7 @@ var causes = map[ID]acrkit.Cause{
 	NoRightHere:       cause.NoRightHere,
 	ScopeMapDeleted:   cause.NoRightHere,
 	ABACRole:          cause.ABACMode,
+	ABACRepository:    cause.ABACMode, // a client sees no more of it
 
 	TagLocked:        cause.TagLocked,
 	ManifestLocked:   cause.ManifestLocked,
@@ -107,7 +108,7 @@ var causes = map[ID]acrkit.Cause{
 // required and missing are scope texts of the decision log. "" is not known: a rule of a later version, or
 // none, as in what an earlier version wrote.
 func (id ID) Cause(kind, required, missing string) acrkit.Cause {
-	if id == RightMissing {
+	if id == RightMissing || id == ABACCondition {
 		return ofRight(kind, required, missing)
 	}
 	if k, ok := faultOf(id); ok {

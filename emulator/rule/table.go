@@ -47,6 +47,8 @@ const (
 	NoRightHere       ID = "no-right-here"
 	ScopeMapDeleted   ID = "scope-map-deleted"
 	ABACRole          ID = "abac-role"
+	ABACCondition     ID = "abac-condition"
+	ABACRepository    ID = "abac-repository"
 )
 
 // Locks.
@@ -165,6 +167,8 @@ var table = []Rule{
 	{ScopeMapDeleted, DataPlane, "the token's scope map was deleted"},
 	{NoRightHere, DataPlane, "the principal has no right on the repository"},
 	{ABACRole, DataPlane, "the role gives nothing in ABAC mode"},
+	{ABACCondition, DataPlane, "the condition of the role assignment does not allow it"},
+	{ABACRepository, DataPlane, "the condition of the role assignment allows nothing on the repository"},
 
 	{TagLocked, DataPlane, "a lock on the tag forbids it"},
 	{ManifestLocked, DataPlane, "a lock on the manifest forbids it"},
