@@ -220,6 +220,9 @@ func TestDirectBasic(t *testing.T) {
 	}
 }
 
+// onSamples is a condition on names.
+const onSamples = "@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringStartsWith 'samples/'"
+
 func TestRoles(t *testing.T) {
 	const scope = "registry:catalog:* repository:samples/app:delete,metadata_read,metadata_write,pull,push " +
 		"repository:other:pull"
@@ -243,7 +246,7 @@ func TestRoles(t *testing.T) {
 			seed.RoleAssignment{Role: "Container Registry Repository Reader"},
 			"repository:other:pull repository:samples/app:metadata_read,pull"},
 		"conditioned": {"AbacRepositoryPermissions", seed.RoleAssignment{Role: "Container Registry Repository Writer",
-			Repositories: []string{"samples/*"}}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
+			Condition: onSamples}, "repository:samples/app:metadata_read,metadata_write,pull,push"},
 		"lister": {"AbacRepositoryPermissions",
 			seed.RoleAssignment{Role: "Container Registry Repository Catalog Lister"}, "registry:catalog:*"},
 	} {

@@ -72,7 +72,7 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 
 // assigned reports whether an application has a role on a resource itself.
 func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
-	want := principal.Assignment{Scope: scope, ClientID: a.ClientID, Role: a.Role, Repositories: a.Repositories}
+	want := principal.Assignment{Scope: scope, ClientID: a.ClientID, Role: a.Role, Condition: a.Condition}
 	return slices.ContainsFunc(e.ids.AssignmentsOf(a.ClientID), want.Same)
 }
 
@@ -138,7 +138,11 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	}
 	for _, a := range r.RoleAssignments {
 		if !e.assigned(want.ResourceID(), a) {
-			add("%s does not have the role %s", a.ClientID, a.Role)
+			with := ""
+			if a.Condition != "" {
+				with = " with the condition of the seed"
+			}
+			add("%s does not have the role %s%s", a.ClientID, a.Role, with)
 		}
 	}
 	for _, m := range r.ScopeMaps {

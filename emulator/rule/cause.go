@@ -43,6 +43,7 @@ var causes = map[ID]acrkit.Cause{
 	NoRightHere:       cause.NoRightHere,
 	ScopeMapDeleted:   cause.NoRightHere,
 	ABACRole:          cause.ABACMode,
+	ABACRepository:    cause.ABACMode, // a client sees no more of it
 
 	TagLocked:        cause.TagLocked,
 	ManifestLocked:   cause.ManifestLocked,
@@ -100,14 +101,17 @@ var causes = map[ID]acrkit.Cause{
 	ARMTokenExpired:         cause.TokenEnded,
 	ARMTokenAudience:        cause.CredentialRejected,
 	ARMVersionMissing:       cause.WrongUsage,
-	ARMRole:                 cause.ARMActionDenied,
+
+	GraphToken:      cause.CredentialRejected,
+	GraphPermission: cause.Denied,
+	ARMRole:         cause.ARMActionDenied,
 }
 
 // Cause returns the cause of a refusal by this rule: kind is the kind of principal,
 // required and missing are scope texts of the decision log. "" is not known: a rule of a later version, or
 // none, as in what an earlier version wrote.
 func (id ID) Cause(kind, required, missing string) acrkit.Cause {
-	if id == RightMissing {
+	if id == RightMissing || id == ABACCondition {
 		return ofRight(kind, required, missing)
 	}
 	if k, ok := faultOf(id); ok {

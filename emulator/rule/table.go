@@ -47,6 +47,8 @@ const (
 	NoRightHere       ID = "no-right-here"
 	ScopeMapDeleted   ID = "scope-map-deleted"
 	ABACRole          ID = "abac-role"
+	ABACCondition     ID = "abac-condition"
+	ABACRepository    ID = "abac-repository"
 )
 
 // Locks.
@@ -128,6 +130,12 @@ const (
 	ARMRole                 ID = "arm-role"
 )
 
+// Microsoft Graph.
+const (
+	GraphToken      ID = "graph-token"
+	GraphPermission ID = "graph-permission"
+)
+
 // table has all rules but those of faults.
 var table = []Rule{
 	{PlainHTTP, Listener, "plain HTTP from another machine"},
@@ -165,6 +173,8 @@ var table = []Rule{
 	{ScopeMapDeleted, DataPlane, "the token's scope map was deleted"},
 	{NoRightHere, DataPlane, "the principal has no right on the repository"},
 	{ABACRole, DataPlane, "the role gives nothing in ABAC mode"},
+	{ABACCondition, DataPlane, "the condition of the role assignment does not allow it"},
+	{ABACRepository, DataPlane, "the condition of the role assignment allows nothing on the repository"},
 
 	{TagLocked, DataPlane, "a lock on the tag forbids it"},
 	{ManifestLocked, DataPlane, "a lock on the manifest forbids it"},
@@ -223,4 +233,7 @@ var table = []Rule{
 	{ARMTokenAudience, ARM, "the Entra token is not for Azure Resource Manager"},
 	{ARMVersionMissing, ARM, "the parameter api-version is missing"},
 	{ARMRole, ARM, "no role of the client allows the action"},
+
+	{GraphToken, Graph, "the Entra token is missing, not good, or for another service"},
+	{GraphPermission, Graph, "Microsoft Graph is read only here"},
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/internal/imagegen"
@@ -80,8 +81,8 @@ func (t *Tenant) Check() error {
 	return checked("tenant", func(p *problems) { t.check(p, "", unique{}) })
 }
 
-// Check reports an unknown role, and repositories that the role cannot be limited to. It
-// does not know whether there is the application.
+// Check reports an unknown role, and a condition that is not understood or that the role
+// cannot have. It does not know whether there is the application.
 func (a *RoleAssignment) Check() error {
 	return checked("role assignment", func(p *problems) { a.check(p, "") })
 }
@@ -345,13 +346,16 @@ func (a *RoleAssignment) check(p *problems, path string) {
 		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
 		return
 	}
-	if len(a.Repositories) > 0 && !role.Conditions {
-		p.add(join(path, "repositories"), "the role %s cannot be limited to repositories", a.Role)
+	if a.Condition == "" {
+		return
 	}
-	for i, pattern := range a.Repositories {
-		if _, err := scopemap.ParsePattern(pattern); err != nil {
-			p.add(item(path, "repositories", i), "%s", wording.Reason(err))
-		}
+	//rule:abac-condition-seed
+	if _, err := condition.Parse(a.Condition); err != nil {
+		p.add(join(path, "condition"), "%s", wording.Reason(err))
+	}
+	//rule:abac-condition-role
+	if !role.Conditions {
+		p.add(join(path, "condition"), "an assignment of the role %s cannot have one", a.Role)
 	}
 }
 

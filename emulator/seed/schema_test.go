@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"github.com/acrkit/acrkit/emulator/internal/service"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -22,6 +21,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/acrkit/acrkit/emulator/internal/condition"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -91,7 +92,8 @@ func formsOfText() map[string]form {
 		"slot":           oneOf(service.Password1, service.Password2),
 		"role":           {text: example(service.RoleNames()...)},
 		"repositoryName": {text: object{{"type", textOrNumber}, {"minLength", 1}, {"maxLength", 255}}},
-		"pattern":        {text: example("samples/app", "samples/*")},
+		"condition": {text: append(example("@Request["+condition.Attribute+"] StringStartsWith 'samples/'"),
+			pair{"maxLength", condition.MaxLength})},
 		"tag": {text: object{{"type", textOrNumber},
 			{"pattern", "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$"}}},
 		"platform": {text: example("linux/amd64", "linux/arm64", "linux/arm/v7"),

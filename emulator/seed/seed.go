@@ -132,9 +132,9 @@ type Registry struct {
 type RoleAssignment struct {
 	ClientID string `yaml:"clientId" schema:"required,guid"` // Of an application of this seed.
 	Role     string `yaml:"role" schema:"required,role"`     // Case does not matter.
-	// Limits one of the first three Repository roles to names, or NAME/*, as a condition on
-	// the repository's name does; none means all.
-	Repositories []string `yaml:"repositories" schema:"pattern"`
+	// Limits one of the first three Repository roles: an Azure role assignment condition of
+	// version 2.0 on the repository's name; none means all repositories.
+	Condition string `yaml:"condition" schema:"condition"`
 }
 
 // Repository is a repository with generated images.

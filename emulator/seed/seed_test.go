@@ -116,8 +116,15 @@ func TestRead_errors(t *testing.T) {
 		"condition_legacy": {
 			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
 				"22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed +
-				"    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, repositories: " +
-				"[a]}]\n", "the role AcrPull cannot be limited to repositories"},
+				"    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull, condition: " +
+				"'Exists @Request[Microsoft.ContainerRegistry/registries/repositories:name]'}]\n",
+			"condition: an assignment of the role AcrPull cannot have one"},
+		"condition_text": {
+			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
+				"22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed +
+				"    roleAssignments:\n    - clientId: 22222222-2222-2222-2222-222222222222\n" +
+				"      role: Container Registry Repository Reader\n      condition: Exists x\n",
+			`condition: line 1, column 8: found "x", expected an attribute`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(strings.NewReader(x.in))

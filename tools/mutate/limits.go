@@ -69,6 +69,16 @@ func limitRules() []rule {
 			"Everything that a client sends to the emulator, keeps open or stores there has a named " +
 				"limit, exact on both sides.",
 			[]change{
+				{"emulator-limits-condition-length", value("$ + 1"), "", "TestLimits"},
+				{"emulator-limits-condition-length", value("$ - 1"), "", "TestLimits"},
+				{"emulator-limits-condition-depth", value("$ + 1"), "", "TestLimits"},
+				{"emulator-limits-condition-depth", value("$ - 1"), "", "TestLimits"},
+				{"emulator-limits-condition-parse", never(), "", "TestLimits"},
+				{"emulator-limits-condition-enter", never(), "", "TestLimits"},
+				{"emulator-limits-graph-body", value("$ + 1"), emulator, "TestGraph"},
+				{"emulator-limits-graph-body", value("$ - 1"), emulator, "TestGraph"},
+				{"emulator-limits-graph-ids", value("$ + 1"), emulator, "TestGraph"},
+				{"emulator-limits-graph-ids", value("$ - 1"), emulator, "TestGraph"},
 				{"emulator-limits-max-body", value("$ + 1"), emulator, "TestTokenRequestLimit"},
 				{"emulator-limits-max-body", value("$ - 1"), emulator, "TestTokenRequestLimit"},
 				{"emulator-limits-entra-max-body", value("$ + 1"), emulator, "TestTokenRequestLimit"},

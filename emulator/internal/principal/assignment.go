@@ -2,9 +2,12 @@ package principal
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/acrkit/acrkit/emulator/internal/condition"
 )
 
 // Provider is the resource provider of registries in Azure Resource Manager.
@@ -13,24 +16,49 @@ const Provider = "Microsoft.ContainerRegistry"
 // Assignment gives an application's service principal a role on a resource and on all
 // below it.
 type Assignment struct {
-	Name         string    `json:"name"`  // a GUID
-	Scope        string    `json:"scope"` // the resource's id: of a subscription, a group or a registry
-	ClientID     string    `json:"clientId"`
-	Role         string    `json:"role"` // its name
-	Repositories []string  `json:"repositories,omitempty"`
-	Created      time.Time `json:"created,omitzero"`
-	Updated      time.Time `json:"updated,omitzero"` // zero = since it was created, nothing has changed
+	Name      string    `json:"name"`  // a GUID
+	Scope     string    `json:"scope"` // the resource's id: of a subscription, a group or a registry
+	ClientID  string    `json:"clientId"`
+	Role      string    `json:"role"`                // its name
+	Condition string    `json:"condition,omitempty"` // as package condition reads it; "" = none
+	Created   time.Time `json:"created,omitzero"`
+	Updated   time.Time `json:"updated,omitzero"` // zero = nothing has changed since it was created
 
-	Condition   string `json:"condition,omitempty"` // of version 2.0; "" = none
 	Description string `json:"description,omitempty"`
 	CreatedBy   string `json:"createdBy,omitempty"` // an object id; "" = the emulator
 	UpdatedBy   string `json:"updatedBy,omitempty"`
 }
 
+// UnmarshalJSON also reads what earlier versions stored: repositories in the place of a
+// condition. Without it, their assignments would hold for all repositories.
+func (a *Assignment) UnmarshalJSON(data []byte) error {
+	type plain Assignment
+	stored := struct {
+		*plain
+		Repositories []string `json:"repositories"`
+	}{plain: (*plain)(a)}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return err
+	}
+	var names []string
+	for _, r := range stored.Repositories {
+		compare := "StringEquals '" + r + "'"
+		if prefix, ok := strings.CutSuffix(r, "*"); ok {
+			compare = "StringLike '" + prefix + "*'"
+		}
+		names = append(names, "@Request["+condition.Attribute+"] "+compare)
+	}
+	//rule:abac-condition-stored
+	if len(names) > 0 {
+		a.Condition = strings.Join(names, " OR ")
+	}
+	return nil
+}
+
 // Same reports whether two assignments give the same rights to the same application on
 // the same resource.
 func (a *Assignment) Same(b *Assignment) bool {
-	return a.SameRole(b) && a.Condition == b.Condition && slices.Equal(a.Repositories, b.Repositories)
+	return a.SameRole(b) && a.Condition == b.Condition
 }
 
 // SameRole reports whether two assignments give the same role to the same application on

@@ -48,7 +48,7 @@ func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answ
 	}
 	a := Answer{Grant: rights.Decide(required), Source: rights.Source}
 	if !a.Missing.IsEmpty() {
-		a.Lacks = rights.lacks(required)
+		a.Lacks = rights.lacks(required, a.Missing)
 	}
 	size := len(q.required) + len(p.Name)
 	for _, by := range a.Rules {
@@ -60,18 +60,22 @@ func (s *Store) Decide(registry int64, p Principal, required acrkit.Scope) (Answ
 
 // lacks returns the rule by which a required scope is refused that the rights do not
 // hold.
-func (r Rights) lacks(required acrkit.Scope) rule.ID {
+func (r Rights) lacks(required, missing acrkit.Scope) rule.ID {
 	if r.Lacks != "" {
 		return r.Lacks
+	}
+	some, none := rule.RightMissing, rule.NoRightHere
+	if r.narrowed(missing) {
+		some, none = rule.ABACCondition, rule.ABACRepository
 	}
 	for access := range required.All() {
 		if access.Type != "repository" ||
 			!r.Decide(acrkit.RepositoryScope(access.Name, acrkit.Actions()...)).Granted.IsEmpty() {
-			return rule.RightMissing
+			return some
 		}
 	}
 	if required.IsEmpty() {
-		return rule.RightMissing
+		return some
 	}
-	return rule.NoRightHere
+	return none
 }

@@ -5,8 +5,10 @@ import (
 	"strings"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -17,6 +19,8 @@ type Rights struct {
 	Lacks   rule.ID // the rule by which a missing right is refused; "" = [rule.RightMissing]
 	Map     scopemap.Map
 	catalog *bool // nil: the map decides
+
+	conditional []conditional // roles with a condition, beside the map
 
 	wildcard  bool // a token may be asked for all repositories at once: [AllRepositories]
 	anonymous bool // every token has the form of an anonymous client's
@@ -59,8 +63,62 @@ func (r Rights) decide(required acrkit.Scope) (d Grant, by []scopemap.Rule) {
 	}
 	m := r.Map.Decide(rest)
 	d.Granted = d.Granted.Union(m.Granted)
-	d.Missing = d.Missing.Union(m.Missing)
+	rest = m.Missing
+	for _, c := range r.conditional {
+		granted := c.grants(rest)
+		if !granted.IsEmpty() {
+			d.Granted, rest = d.Granted.Union(granted), rest.Minus(granted)
+			d.Rules = append(d.Rules, c.String())
+		}
+	}
+	d.Missing = d.Missing.Union(rest)
 	return d, m.By
+}
+
+// conditional is a role on the repositories of which its condition is true.
+type conditional struct {
+	role      service.Role
+	condition *condition.Condition
+}
+
+func (c conditional) String() string {
+	return "role " + c.role.Name + " with the condition " + c.condition.Line()
+}
+
+// has reports whether the role has an action, anywhere.
+func (c conditional) has(word string) (acrkit.Action, bool) {
+	a, err := acrkit.ParseAction(word)
+	return a, err == nil && a.Wire() == word && slices.Contains(c.role.Actions, a)
+}
+
+// grants returns the part of a scope that the role has and the condition allows.
+func (c conditional) grants(asked acrkit.Scope) (granted acrkit.Scope) {
+	for access := range asked.All() {
+		for _, word := range access.Actions {
+			a, has := c.has(word)
+			//rule:abac-condition-grants
+			if has && access.Type == "repository" && c.condition.Allows(a, access.Name) {
+				granted = granted.Union(acrkit.RepositoryScope(access.Name, a))
+			}
+		}
+	}
+	return granted
+}
+
+// narrowed reports whether a role has an action of a scope and its condition does not
+// allow it.
+func (r Rights) narrowed(missing acrkit.Scope) bool {
+	for access := range missing.All() {
+		for _, word := range access.Actions {
+			if access.Type == "repository" && slices.ContainsFunc(r.conditional, func(c conditional) bool {
+				_, has := c.has(word)
+				return has
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // texts writes rules for the decision log.
@@ -125,6 +183,9 @@ func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 	return granted
 }
 
+// maxCondition is how many bytes of a condition the source of some rights has.
+const maxCondition = 300
+
 // roleRights joins role assignments.
 func roleRights(mode string, assignments []*Assignment) Rights {
 	catalog := false
@@ -135,21 +196,21 @@ func roleRights(mode string, assignments []*Assignment) Rights {
 		if !ok || role.ABAC != (mode == service.ModeABAC) {
 			continue
 		}
+		//rule:abac-condition-assignment
+		if a.Condition != "" {
+			c, err := condition.Parse(a.Condition)
+			//rule:abac-condition-unreadable
+			if err != nil { // none is stored that this version cannot read
+				continue
+			}
+			out.conditional = append(out.conditional, conditional{role, c})
+			names = append(names, role.Name+" with the condition "+wording.Clip(c.Line(), maxCondition))
+			continue
+		}
 		names = append(names, role.Name)
 		catalog = catalog || role.Catalog
-		patterns := []scopemap.Pattern{scopemap.Root}
-		if len(a.Repositories) > 0 {
-			patterns = patterns[:0]
-			for _, s := range a.Repositories {
-				if p, err := scopemap.ParsePattern(s); err == nil {
-					patterns = append(patterns, p)
-				}
-			}
-		}
-		for _, p := range patterns {
-			for _, action := range role.Actions {
-				out.Map.Rules = append(out.Map.Rules, scopemap.Rule{Pattern: p, Action: action})
-			}
+		for _, action := range role.Actions {
+			out.Map.Rules = append(out.Map.Rules, scopemap.Rule{Pattern: scopemap.Root, Action: action})
 		}
 	}
 	switch len(names) {

@@ -23,10 +23,10 @@ type Role struct {
 	Name        string
 	Description string
 	Control     Control
-	Actions     []acrkit.Action // on all repositories, or those of the condition
+	Actions     []acrkit.Action // on all repositories, or where the condition is true
 	Catalog     bool
 	ABAC        bool // works in ABAC mode only; the others in legacy mode only
-	Conditions  bool // may be limited to some repositories
+	Conditions  bool // an assignment may have a condition on the repository
 }
 
 const (

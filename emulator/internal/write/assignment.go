@@ -7,6 +7,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // The reasons for which [Tx.PutAssignment] refuses one, beside an invalid value.
@@ -33,8 +34,10 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 	if !ok {
 		return refusal.Usage("assign the role", "there is no role %s", a.Role)
 	}
-	if err := checkCondition(role, a.Condition); err != nil {
-		return err
+	check := seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition}
+	//rule:arm-condition
+	if err := check.Check(); err != nil {
+		return refusal.Of("assign the role", err)
 	}
 	next := a
 	next.Name, next.ClientID, next.Role = strings.ToLower(a.Name), app.ClientID, role.Name
@@ -48,16 +51,6 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 		return &ExistsError{same[0].Name}
 	}
 	tx.c.Put(&next)
-	return nil
-}
-
-// checkCondition refuses a condition that is not evaluated: a role with it would be one
-// without.
-func checkCondition(role service.Role, text string) error {
-	//rule:arm-condition
-	if text != "" {
-		return refusal.Usage("assign the role", "the condition of the role %s is not understood", role.Name)
-	}
 	return nil
 }
 

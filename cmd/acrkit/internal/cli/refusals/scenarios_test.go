@@ -54,6 +54,19 @@ func registryScenarios() []scenario {
 			return s.with(s.call(method, path, bearer(s.access(k, scope)), nil), k.Credential())
 		}}
 	}
+	// conditioned is a service principal whose role has a condition, and which deletes a tag.
+	conditioned := func(id rule.ID, c acrkit.Cause, condition string) scenario {
+		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
+			s.must(s.Manage().ChangeSettings(s.t.Context(), func(r *emulator.RegistrySettings) {
+				r.RoleAssignmentMode = "AbacRepositoryPermissions"
+			}))
+			p := s.ServicePrincipal()
+			s.must(s.Manage().AssignRole(s.t.Context(), seed.RoleAssignment{ClientID: p.ClientID,
+				Role: "Container Registry Repository Contributor", Condition: condition}))
+			access := s.field(s.byRefresh(s.refresh(p)), "access_token")
+			return s.with(s.call(http.MethodDelete, "/acr/v1/team/app/_tags/v1", bearer(access), nil), p.Credential())
+		}}
+	}
 	// token presents a token to the data plane.
 	token := func(id rule.ID, c acrkit.Cause, get func(s *stage) string) scenario {
 		return scenario{rule: id, cause: c, make: func(s *stage) diagnose.Attempt {
@@ -217,6 +230,12 @@ func registryScenarios() []scenario {
 			return s.with(s.get(tagsPath, bearer(access)), p.Credential())
 		}},
 
+		conditioned(rule.ABACCondition, cause.MissingRight,
+			"!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/delete'}) OR "+
+				"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
+		conditioned(rule.ABACRepository, cause.ABACMode,
+			"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
+
 		{rule: rule.AcceptLacksType, cause: cause.AcceptLacksType, make: func(s *stage) diagnose.Attempt {
 			s.Push("team/app", "v1")
 			k := s.Token("ci-reader", reader...)
@@ -311,6 +330,9 @@ func exchangeScenarios() []scenario {
 		entra(rule.EntraTokenTenant, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), acrScope), "tenant",
 				"22222222-0000-0000-0000-000000000000")
+		}),
+		entra(rule.EntraTokenAudience, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
+			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), "https://graph.microsoft.com/.default"))
 		}),
 		entra(rule.EntraTokenCloud, cause.OtherCloud, func(s *stage) diagnose.Attempt {
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), "https://management.usgovcloudapi.net/.default"))
