@@ -236,6 +236,7 @@ func TestParse_refused(t *testing.T) {
 
 // TestLimits is on both sides of each.
 func TestLimits(t *testing.T) {
+	const length, depth = 8192, 32
 	of := func(err error) acrkit.Code {
 		var e *acrkit.Error
 		errors.As(err, &e)
@@ -253,14 +254,14 @@ func TestLimits(t *testing.T) {
 		text string
 		want acrkit.Code
 	}{
-		"longest":              {long(MaxLength), ""},
-		"too long":             {long(MaxLength + 1), acrkit.CodeTooLarge},
-		"deepest":              {nested(MaxDepth, "(", ")"), ""},
-		"too deep":             {nested(MaxDepth+1, "(", ")"), acrkit.CodeTooLarge},
-		"deepest negation":     {nested(MaxDepth, "!", ""), ""},
-		"too deep a negation":  {nested(MaxDepth+1, "NOT ", ""), acrkit.CodeTooLarge},
-		"side by side":         {nested(MaxDepth, "(", ")") + " OR " + nested(MaxDepth, "(", ")"), ""},
-		"deep, both, too deep": {nested(MaxDepth/2+1, "!(", ")"), acrkit.CodeTooLarge},
+		"longest":              {long(length), ""},
+		"too long":             {long(length + 1), acrkit.CodeTooLarge},
+		"deepest":              {nested(depth, "(", ")"), ""},
+		"too deep":             {nested(depth+1, "(", ")"), acrkit.CodeTooLarge},
+		"deepest negation":     {nested(depth, "!", ""), ""},
+		"too deep a negation":  {nested(depth+1, "NOT ", ""), acrkit.CodeTooLarge},
+		"side by side":         {nested(depth, "(", ")") + " OR " + nested(depth, "(", ")"), ""},
+		"deep, both, too deep": {nested(depth/2+1, "!(", ")"), acrkit.CodeTooLarge},
 	} {
 		if _, err := Parse(x.text); of(err) != x.want {
 			t.Errorf("%s: %v", what, err)
