@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
@@ -306,4 +307,78 @@ func TestArmLimits(t *testing.T) {
 	c.want(413, "PATCH", armRegistry, body(4<<20+1))
 	c.want(400, "PATCH", armRegistry, `{"properties":`).has(t, "InvalidRequestContent")
 	c.want(400, "PATCH", armRegistry, `[]`)
+}
+
+// TestArmOperations: a change is reported in each style that ARM documents, as under way as
+// long as the options say, and is in effect at once.
+func TestArmOperations(t *testing.T) {
+	const reg = armGroup + "/providers/Microsoft.ContainerRegistry/registries/slowreg1"
+	const body = `{"location":"westeurope","sku":{"name":"Basic"}}`
+	for _, style := range emulator.OperationStyles() {
+		t.Run(string(style), func(t *testing.T) {
+			f := start(t, &emulator.Options{Operations: emulator.Operations{Style: style, Take: time.Minute}})
+			c := f.arm()
+			a := c.do("PUT", reg, body)
+			if _, err := f.Emulator.Registry("slowreg1"); err != nil {
+				t.Fatalf("%d %s: %v", a.status, a.body, err)
+			}
+			if style == emulator.OperationsAtOnce {
+				a.has(t, `"provisioningState":"Succeeded"`)
+				if a.status != 200 || a.header.Get("Retry-After") != "" {
+					t.Errorf("%d %v", a.status, a.header)
+				}
+				return
+			}
+			a.has(t, `"provisioningState":"Creating"`)
+			at, under, status := reg+armVersion, `"provisioningState":"Creating"`, 201
+			switch style {
+			case emulator.OperationsAsync:
+				at, under = a.header.Get("Azure-Asyncoperation"), `{"status":"Creating"}`
+			case emulator.OperationsLocation:
+				at, under, status = a.header.Get("Location"), "null", 202
+			}
+			if a.status != status || a.header.Get("Retry-After") != "1" {
+				t.Errorf("%d %v", a.status, a.header)
+			}
+			if strings.HasPrefix(at, "/") {
+				at = "https://" + f.host + at
+			}
+			if !strings.HasPrefix(at, "https://"+f.host+"/subscriptions/") {
+				t.Fatalf("the address is %q", at)
+			}
+			asked := f.get(at, c.token)
+			asked.has(t, under)
+			if style != emulator.OperationsInBody && asked.header.Get("Retry-After") != "1" {
+				t.Errorf("under way: %v", asked.header)
+			}
+			f.clock.Add(time.Minute)
+			ended := f.get(at, c.token)
+			ended.has(t, `"Succeeded"`)
+			if ended.status != 200 || ended.header.Get("Retry-After") != "" {
+				t.Errorf("ended: %d %v", ended.status, ended.header)
+			}
+			c.want(200, "GET", reg, "").has(t, `"provisioningState":"Succeeded"`)
+
+			gone := c.do("DELETE", reg, "")
+			at = gone.header.Get("Location") + gone.header.Get("Azure-Asyncoperation")
+			if first := f.get(at, c.token); gone.status != 202 || first.header.Get("Retry-After") != "1" {
+				t.Errorf("deleted: %d, then %d %s", gone.status, first.status, first.body)
+			}
+			f.clock.Add(time.Minute)
+			if last := f.get(at, c.token); last.status != 200 {
+				t.Errorf("deleted: %d %s", last.status, last.body)
+			}
+			// Ids are made here alone.
+			other := strings.Replace(at, "registry-", "registry-0", 1)
+			if a := f.get(other, c.token); a.status != 404 {
+				t.Errorf("an id that was not made: %d %s", a.status, a.body)
+			}
+		})
+	}
+	for _, o := range []emulator.Operations{{Style: "slow"}, {Take: -1}, {Take: emulator.MaxOperation + 1}} {
+		if e, err := emulator.Open(t.Context(), &emulator.Options{Operations: o}); err == nil {
+			t.Errorf("%+v is allowed", o)
+			must(t, e.Close())
+		}
+	}
 }

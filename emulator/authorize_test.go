@@ -383,7 +383,7 @@ func TestHosts(t *testing.T) {
 }
 
 func TestHostnamesAreChecked(t *testing.T) {
-	for _, h := range []string{"", "host:5443", "https://host", "a b", "*.example", "fe80::1%eth0", "host/path"} {
+	for _, h := range []string{"", "host:5443", "https://host", "a b", "*.*.example", "fe80::1%eth0", "host/path"} {
 		if e, err := emulator.Open(t.Context(), &emulator.Options{Hostnames: []string{h}}); acrkit.CodeOf(
 			err) != acrkit.CodeUsage {
 			t.Errorf("%q: %v", h, err)

@@ -78,7 +78,9 @@ func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
 
 func containsAll(have, want []principal.Group) bool {
 	return !slices.ContainsFunc(want, func(g principal.Group) bool {
-		return !slices.ContainsFunc(have, func(x principal.Group) bool { return x.Name == g.Name && x.Location == g.Location })
+		return !slices.ContainsFunc(have, func(x principal.Group) bool {
+			return x.Name == g.Name && x.Location == g.Location
+		})
 	})
 }
 
@@ -99,6 +101,8 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 		return "is in another tenant"
 	case have.DisplayName != a.DisplayName:
 		return "has another name"
+	case a.ObjectID != "" && !strings.EqualFold(have.ObjectID, a.ObjectID):
+		return "has another object id"
 	}
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)

@@ -49,8 +49,14 @@ type Options struct {
 	// Hostnames are names and addresses served besides localhost, *.azurecr.localhost,
 	// regional endpoints (NAME.REGION.geo.azurecr.localhost) and loopback addresses,
 	// without ports. One whose first label is a registry's name, with or without a
-	// hash (NAME-HASH), is that registry, the others are the first.
+	// hash (NAME-HASH), is that registry, the others are the first. "*.DOMAIN" serves
+	// each registry as REGISTRY.DOMAIN, those made later too.
 	Hostnames []string
+	// Ports are the registries that localhost and the loopback addresses are at a port of
+	// the request's Host, by that port; at other ports they are the first registry. It is
+	// for clients that cannot resolve names under .localhost. [Emulator.Serve] is called
+	// for each listener.
+	Ports map[int]string
 
 	// BeyondLoopback says that other machines reach the emulator: [Emulator.Serve]
 	// takes a listener beyond loopback only then. Passwords and client secrets whose
@@ -87,6 +93,8 @@ type Options struct {
 	// emulator's certificates are below it, and DataDir gets no other. nil = one is made,
 	// or read from DataDir.
 	CACertificate, CAKey []byte
+	// Operations say how Azure Resource Manager reports changes.
+	Operations Operations
 	// Deviations are the answers that shall differ from the service's.
 	Deviations []Deviation
 }
@@ -110,12 +118,15 @@ type Emulator struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	hostnames map[string]bool
+	suffixes  []string       // of registries: ".azurecr.localhost"
+	ports     map[int]string // registries of a port
 	dir       string
 
 	blobRedirects bool
 	blobHost      string
 	deviations    []Deviation
 	beyond        bool // other machines reach it
+	operations    arm.Operations
 
 	dated   bool // Options.Now was given: the Date header is by it
 	observe func(r *http.Request, status int)
@@ -185,12 +196,8 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
-	for _, h := range o.Hostnames {
-		name, err := checkHostname(h)
-		if err != nil {
-			return nil, err
-		}
-		e.hostnames[name] = true
+	if err := e.setHosts(&o); err != nil {
+		return nil, err
 	}
 	for _, d := range o.Deviations {
 		if d != DeleteByTag && d != MountFromAnywhere {
@@ -208,6 +215,10 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 				Reason: "the name is the registry's own"}
 		}
 	}
+	if err := o.Operations.check(); err != nil {
+		return nil, err
+	}
+	e.operations = arm.Operations{Style: arm.Style(o.Operations.Style), Take: o.Operations.Take}
 	e.blobRedirects, e.blobHost, e.deviations = o.BlobRedirects, o.BlobHost, o.Deviations
 	if err := o.SeedMode.check(); err != nil {
 		return nil, err
@@ -288,7 +299,8 @@ func (e *Emulator) wire() {
 		Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}
 	e.arm = &arm.Handler{Store: e.ids, Write: e.write, Entra: tokens, Now: e.now, Serves: e.serves,
-		Size: e.content.Size, Refused: e.noteRefusal, Logger: e.logger}
+		LoginServer: e.loginServerOf, Size: e.content.Size, Operations: e.operations, Refused: e.noteRefusal,
+		Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
 		Refused: func(r *http.Request, id rule.ID, reason string) {
 			e.noteRefusal(r, principal.Principal{}, id, reason)

@@ -37,3 +37,23 @@ func EntraToken(e *Emulator, clientID, resource string) (string, error) {
 	a, _ := e.ids.Application(clientID)
 	return e.entra.Tokens.Issue(a, resource, entra.BySecret)
 }
+
+// RegistryAt returns the name of the registry that a host names, "" if there is none.
+func (e *Emulator) RegistryAt(host string) string {
+	if reg, ok := e.resolve(host); ok {
+		return reg.Name
+	}
+	return ""
+}
+
+// LoginServerOf returns the address of a registry for a client that has asked at a host.
+func (e *Emulator) LoginServerOf(host, name string) string {
+	reg, ok := e.ids.RegistryByName(name)
+	if !ok {
+		return ""
+	}
+	return e.loginServerOf(host, reg)
+}
+
+// CertifiesOrSays is what TLS asks for a name.
+func (e *Emulator) CertifiesOrSays(name string) bool { return e.certifiesOrSays(name) }

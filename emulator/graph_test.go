@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const (
@@ -28,7 +29,7 @@ const graphSeed = `
 tenants:
 - {id: ` + tenantID + `, applications: [
     {clientId: ` + clientID + `, displayName: Build agent, secrets: [{value: ` + secret + `}]},
-    {clientId: ` + secondApp + `, displayName: it's another}]}
+    {clientId: ` + secondApp + `, displayName: it's another, objectId: 44444444-4444-4444-4444-44444444444A}]}
 - {id: ` + otherTenant + `, applications: [{clientId: ` + foreignApp + `, displayName: Build elsewhere}]}
 subscriptions: [{id: 33333333-3333-3333-3333-333333333333, resourceGroups: [{name: rg}]}]
 registries: [{name: myregistry}]
@@ -83,6 +84,24 @@ func TestGraph(t *testing.T) {
 	if want := (graphObject{ID: one.ID, AppID: clientID, Name: "Build agent", Names: []string{clientID}}); one.ID == "" ||
 		!cmp.Equal(one, want) {
 		t.Errorf("a service principal is %+v", one)
+	}
+	// The object id of the seed is that of tokens, Graph and role assignments.
+	const object2 = "44444444-4444-4444-4444-44444444444a"
+	if a := f.get("/v1.0/directoryObjects/"+object2, token); a.field(t, "appId") != secondApp {
+		t.Errorf("the object id of the seed: %s", a.body)
+	}
+	for id, want := range map[string]string{secondApp: "has another one", foreignApp: "",
+		"22222222-2222-2222-2222-222222222225": "is that of the application " + secondApp} {
+		app := seed.Application{ClientID: id, ObjectID: strings.ToUpper(object2)}
+		if id == secondApp {
+			app.ObjectID = "44444444-4444-4444-4444-44444444444b"
+		} else if id == foreignApp {
+			app.ObjectID = ""
+		}
+		if err := f.PutApplication(t.Context(), otherTenant, app); (err == nil) != (want == "") ||
+			err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("PutApplication of %s: %v", id, err)
+		}
 	}
 	for _, path := range []string{"/v1.0/servicePrincipals/" + one.ID, "/v1.0/directoryObjects/" + one.ID,
 		"/v1.0/servicePrincipals(appId='" + clientID + "')"} {

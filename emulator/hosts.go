@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/pki"
+	"github.com/acrkit/acrkit/internal/wording"
 )
 
 // localSuffix is the domain under which every registry has a name: it resolves
@@ -41,11 +43,14 @@ func hostname(host string) string {
 // because a web page may point a name of its own at this machine.
 func (e *Emulator) resolve(host string) (*principal.RegistrySettings, bool) {
 	h := hostname(host)
-	if name, ok := strings.CutSuffix(hostname(loginServer(host)), localSuffix); ok {
+	if name, _, ok := e.cutSuffix(host); ok {
 		return e.ids.RegistryByName(name)
 	}
 	if !e.isOwn(h) {
 		return nil, false
+	}
+	if name, ok := e.ports[portOf(host)]; ok && !e.hostnames[h] {
+		return e.ids.RegistryByName(name)
 	}
 	if first, _, ok := strings.Cut(h, "."); ok && e.hostnames[h] {
 		name, _, _ := strings.Cut(first, "-") // a login server may carry a hash
@@ -54,6 +59,75 @@ func (e *Emulator) resolve(host string) (*principal.RegistrySettings, bool) {
 		}
 	}
 	return e.ids.First()
+}
+
+// setHosts sets what names the emulator answers to.
+func (e *Emulator) setHosts(o *Options) error {
+	e.suffixes, e.ports = []string{localSuffix}, o.Ports
+	for _, h := range o.Hostnames {
+		domain, every := strings.CutPrefix(h, "*.")
+		name, err := checkHostname(domain)
+		if _, isIP := netip.ParseAddr(domain); err == nil && every && isIP == nil {
+			err = &acrkit.Error{Code: acrkit.CodeUsage, Op: "use a host name",
+				Reason: wording.Quote(h) + " has an address where a domain belongs"}
+		}
+		if err != nil {
+			return err
+		}
+		if every {
+			e.suffixes = append(e.suffixes, "."+name)
+		} else {
+			e.hostnames[name] = true
+		}
+	}
+	for port, name := range o.Ports {
+		if port < 1 || port > 65535 || !seed.IsRegistryName(name) {
+			return &acrkit.Error{Code: acrkit.CodeUsage, Op: "give a registry a port",
+				Reason: fmt.Sprintf("port %d, registry %s: want 1 to 65535 and the name of a registry", port,
+					wording.Quote(name))}
+		}
+	}
+	return nil
+}
+
+// cutSuffix splits the host of a registry, one of its regional endpoints included, into
+// its name and its domain, which begins with a dot.
+func (e *Emulator) cutSuffix(host string) (name, suffix string, ok bool) {
+	h := hostname(loginServer(host))
+	for _, suffix := range e.suffixes {
+		if name, ok := strings.CutSuffix(h, suffix); ok && !strings.Contains(name, ".") {
+			return name, suffix, true
+		}
+	}
+	return "", "", false
+}
+
+func portOf(host string) int {
+	_, port, _ := net.SplitHostPort(host)
+	n, _ := strconv.Atoi(port) // 0 for none
+	return n
+}
+
+// loginServerOf returns the address of a registry for a client that has asked at a host:
+// in the same domain, or at the host itself, or at the registry's own port of it. Failing
+// those it is the registry's own name at the same port.
+func (e *Emulator) loginServerOf(host string, reg *principal.RegistrySettings) string {
+	port := ""
+	if n := portOf(host); n != 0 {
+		port = ":" + strconv.Itoa(n)
+	}
+	if _, suffix, ok := e.cutSuffix(host); ok {
+		return reg.Name + suffix + port
+	}
+	if own, ok := e.resolve(host); ok && own.ID == reg.ID {
+		return host
+	}
+	for p, name := range e.ports {
+		if strings.EqualFold(name, reg.Name) && !e.hostnames[hostname(host)] {
+			return net.JoinHostPort(hostname(host), strconv.Itoa(p))
+		}
+	}
+	return reg.Name + localSuffix + port
 }
 
 // loginServer returns the host that a registry answers with for a Host header: the
@@ -66,7 +140,7 @@ func loginServer(host string) string {
 }
 
 // isOwn reports whether a name without a port is one the emulator answers to,
-// those of registries under .azurecr.localhost apart.
+// those of registries in a domain apart.
 func (e *Emulator) isOwn(name string) bool {
 	if name == "localhost" || e.hostnames[name] {
 		return true
@@ -81,14 +155,14 @@ func (e *Emulator) serves(host string) bool {
 	return ok || e.isOwn(hostname(host))
 }
 
-// certifies reports whether a certificate may be issued for a name. Any name
-// under .azurecr.localhost may have one, also one of a regional endpoint.
+// certifies reports whether a certificate may be issued for a name. Any name of a
+// registry in a domain of the emulator's may have one, also one of a regional endpoint.
 func (e *Emulator) certifies(name string) bool {
-	for _, suffix := range []string{localSuffix, blobSuffix} {
-		if label, ok := strings.CutSuffix(hostname(loginServer(name)), suffix); ok &&
-			(suffix != blobSuffix || e.blobRedirects) {
-			return seed.IsRegistryName(label)
-		}
+	if label, _, ok := e.cutSuffix(name); ok {
+		return seed.IsRegistryName(label)
+	}
+	if label, ok := strings.CutSuffix(hostname(name), blobSuffix); ok && e.blobRedirects {
+		return seed.IsRegistryName(label)
 	}
 	return e.isOwn(name) || e.isBlobHost(name)
 }
@@ -103,6 +177,9 @@ const maxUnknownNames = 64
 func (e *Emulator) certifiesOrSays(name string) bool {
 	if e.certifies(name) {
 		return true
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return false // no name was asked for, and a forwarded port may have led here
 	}
 	e.unknown.Lock()
 	defer e.unknown.Unlock()
@@ -121,6 +198,9 @@ func (e *Emulator) certifiesOrSays(name string) bool {
 func (e *Emulator) openAuthority(o *Options) (err error) {
 	//rule:authority-names-open-authority
 	names := slices.Collect(maps.Keys(e.hostnames))
+	for _, suffix := range e.suffixes[1:] { // the first is below localhost
+		names = append(names, suffix[1:])
+	}
 	if e.blobRedirects && e.blobHost != "" {
 		names = append(names, e.blobHost)
 	}

@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"flag"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,6 +72,9 @@ const (
 const controlCondition = `((!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/read'})) OR ` +
 	`(@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEqualsIgnoreCase 'samples/app'))`
 
+// azProgram is the az of TestAzureCLI_control.
+var azProgram = flag.String("az", "az", "the program of the Azure CLI for TestAzureCLI_control")
+
 // azStep is a command of az, without the word az, and what it prints.
 type azStep struct {
 	args string   // split at spaces
@@ -103,8 +108,8 @@ var azOwner = []azStep{
 
 	{"acr scope-map create --registry interop --name ci-map --repository samples/app content/read metadata/read " +
 		"--query actions", nil, `(?s)samples/app/content/read.*samples/app/metadata/read`},
-	{"acr scope-map update --registry interop --name ci-map --add-repository samples/old content/read --remove-repository " +
-		"samples/app metadata/read --query sort(actions)", nil,
+	{"acr scope-map update --registry interop --name ci-map --add-repository samples/old content/read " +
+		"--remove-repository samples/app metadata/read --query sort(actions)", nil,
 		`^repositories/samples/app/content/read\s+repositories/samples/old/content/read$`},
 	{"acr scope-map show --registry interop --name ci-map --query name", nil, `^ci-map$`},
 	{"acr scope-map list --registry interop --query [].name", nil, `(?s)_repositories_pull.*ci-map`},
@@ -119,18 +124,6 @@ var azOwner = []azStep{
 	{"acr token list --registry interop --query [].name", nil, `(?s)ci-token.*interop-pull`},
 	{"acr token delete --registry interop --name ci-token --yes", nil, `^$`},
 	{"acr scope-map delete --registry interop --name ci-map --yes", nil, `^$`},
-
-	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry +
-		" --query principalType", nil, `^ServicePrincipal$`},
-	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
-		" --query conditionVersion", []string{"--role", "Container Registry Repository Reader", "--condition",
-		controlCondition, "--condition-version", "2.0"}, `^2\.0$`},
-	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
-		" --query sort([].roleDefinitionName)", nil, `(?s)^AcrPull\s+Container Registry Repository Reader$`},
-	{"role assignment delete --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry,
-		nil, `^$`},
-	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
-		" --query [].roleDefinitionName", nil, `^Container Registry Repository Reader$`},
 
 	{"acr repository list --name interop", nil, `^samples/app\s+samples/old$`},
 	{"acr repository show --name interop --repository samples/app --query imageName", nil, `^samples/app$`},
@@ -149,11 +142,58 @@ var azOwner = []azStep{
 	{"group show --name made", nil, `\(ResourceGroupNotFound\) Resource group 'made' could not be found`},
 }
 
+// azRoles is what the owner does with roles. Debian's az cannot: it says that
+// "RoleDefinitionsOperations" has no attribute "config", because it comes with a newer
+// package for roles than it was written for. There, azRest does the same.
+var azRoles = []azStep{
+	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry +
+		" --query principalType", nil, `^ServicePrincipal$`},
+	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
+		" --query conditionVersion", []string{"--role", "Container Registry Repository Reader", "--condition",
+		controlCondition, "--condition-version", "2.0"}, `^2\.0$`},
+	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
+		" --query sort([].roleDefinitionName)", nil, `(?s)^AcrPull\s+Container Registry Repository Reader$`},
+	{"role assignment delete --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry,
+		nil, `^$`},
+	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
+		" --query [].roleDefinitionName", nil, `^Container Registry Repository Reader$`},
+}
+
+// azRest does what azRoles does, request by request. %s is the principal's object id.
+var azRest = []azStep{
+	{"rest --method get --query value[0].name --url", []string{controlRegistry +
+		"/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01&$filter=roleName eq 'AcrPull'"},
+		"^" + acrPull + "$"},
+	{"rest --method put --query properties.principalType --url " + controlAssignment, []string{"--body",
+		`{"properties": {"principalId": "%s", "principalType": "ServicePrincipal", "roleDefinitionId": "/subscriptions/` +
+			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + acrPull + `"}}`},
+		"^ServicePrincipal$"},
+	{"rest --method get --query properties.scope --url " + controlAssignment, nil, "^" + controlRegistry + "$"},
+	{"rest --method delete --query name --url " + controlAssignment, nil, `^77777777-7777-7777-7777-777777777777$`},
+	{"rest --method put --query properties.conditionVersion --url " + controlAssignment, []string{"--body",
+		`{"properties": {"principalId": "%s", "principalType": "ServicePrincipal", "roleDefinitionId": "/subscriptions/` +
+			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + repositoryReader +
+			`", "conditionVersion": "2.0", "condition": "` + controlCondition + `"}}`}, `^2\.0$`},
+	{"rest --method put --url " + controlAssignment, []string{"--body",
+		`{"properties": {"principalId": "88888888-8888-8888-8888-888888888888", "roleDefinitionId": "/subscriptions/` +
+			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + acrPull + `"}}`},
+		`PrincipalNotFound`},
+}
+
+// The roles' ids are Azure's own.
+const (
+	acrPull           = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+	repositoryReader  = "b93aa761-3e63-49ed-ac28-beffa264f7ac"
+	controlAssignment = controlRegistry + "/providers/Microsoft.Authorization/roleAssignments/" +
+		"77777777-7777-7777-7777-777777777777?api-version=2022-04-01"
+)
+
 // azReader is what an application with the role Reader tries. It may read; what it may not
 // is named with its action.
 var azReader = []azStep{
-	{"group create --name other --location westeurope", nil, azDenied("Microsoft.Resources/subscriptions/resourcegroups/write")},
-	{"group delete --name rg --yes", nil, azDenied("Microsoft.Resources/subscriptions/resourcegroups/delete")},
+	{"group create --name other --location westeurope", nil,
+		azDenied("Microsoft.Resources/subscriptions/resourceGroups/write")},
+	{"group delete --name rg --yes", nil, azDenied("Microsoft.Resources/subscriptions/resourceGroups/delete")},
 	{"acr create --name refused --resource-group rg --sku Basic", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/write")},
 	{"acr update --name interop --admin-enabled true", nil, azDenied("Microsoft.ContainerRegistry/registries/write")},
@@ -171,8 +211,6 @@ var azReader = []azStep{
 		azDenied("Microsoft.ContainerRegistry/registries/generateCredentials/action")},
 	{"acr token delete --registry interop --name interop-pull --yes", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/tokens/delete")},
-	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry,
-		nil, azDenied("Microsoft.Authorization/roleAssignments/write")},
 	{"acr show --name interop --query name", nil, `^interop$`},
 }
 
@@ -199,10 +237,11 @@ var azTokens = []struct {
 // TestAzureCLI_control lives the life of a registry, its scope maps, tokens and roles with
 // az, signed in as a service principal, and sees one without the roles refused.
 func TestAzureCLI_control(t *testing.T) {
-	version := need(t, "az", "apt-get install azure-cli", []string{"az", "version", "--output", "tsv"})
+	version := need(t, *azProgram, "apt-get install azure-cli", []string{*azProgram, "version", "--output", "tsv"})
 	t.Parallel()
 	e, data := startControl(t)
 	owner, reader := signInAz(t, e, data, controlOwner), signInAz(t, e, data, controlReader)
+	worker := objectID(t, data, "66666666-6666-6666-6666-666666666666")
 	for _, x := range []struct {
 		name    string
 		s       *session
@@ -213,6 +252,22 @@ func TestAzureCLI_control(t *testing.T) {
 			t.Parallel()
 			s := x.s
 			for _, step := range x.steps {
+				s.az(t, step)
+			}
+			roles := azRest
+			if *azProgram != "az" {
+				roles = azRoles
+			}
+			if x.refused {
+				refused := roles[1] // puts an assignment
+				refused.want = azDenied("Microsoft.Authorization/roleAssignments/write")
+				roles = []azStep{refused}
+			}
+			for _, step := range roles {
+				step.more = slices.Clone(step.more)
+				for i := range step.more {
+					step.more[i] = strings.ReplaceAll(step.more[i], "%s", worker)
+				}
 				s.az(t, step)
 			}
 			if x.refused {
@@ -248,10 +303,11 @@ func signInAz(t *testing.T, e *emulatorProcess, data string, who token) *session
 	s.env = append(s.env, "ACRKIT="+acrkitBinary, "AZURE_CLIENT_SECRET="+who.password, "AZURE_CORE_NO_COLOR=yes",
 		"AZURE_CORE_ONLY_SHOW_ERRORS=yes", "AZURE_CORE_OUTPUT=tsv")
 	out, err := s.run("", "bash", "-c", `set -eu
+		PATH="$(dirname "$(command -v "$3")"):$PATH"
 		eval "$("$ACRKIT" emulator env --for az --data "$1" --client-id "$2")" >/dev/null
 		az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID" -o none
 		cp -r "$AZURE_CONFIG_DIR" "$HOME/az"
-		env | grep -E '^(AZURE_|REQUESTS_)' | grep -v CONFIG_DIR`, "bash", data, who.name)
+		env | grep -E '^(AZURE_|REQUESTS_)' | grep -v CONFIG_DIR`, "bash", data, who.name, *azProgram)
 	if err != nil {
 		t.Fatalf("sign in: %v\n%s", err, out)
 	}
@@ -260,10 +316,23 @@ func signInAz(t *testing.T, e *emulatorProcess, data string, who token) *session
 	return s
 }
 
+// objectID returns the object id of an application's service principal.
+func objectID(t *testing.T, data, clientID string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), acrkitBinary, "emulator", "env", "--for", "terraform", "--data", data,
+		"--client-id", clientID)
+	out, err := cmd.Output()
+	m := regexp.MustCompile(`TF_VAR_object_id=(\S+)`).FindSubmatch(out)
+	if err != nil || m == nil {
+		t.Fatalf("acrkit emulator env: %v\n%s", err, out)
+	}
+	return string(m[1])
+}
+
 // az runs a step. A step that fails ends the test: those after it need it.
 func (s *session) az(t *testing.T, step azStep) {
 	t.Helper()
-	out, err := s.run("", append(append([]string{"az"}, strings.Fields(step.args)...), step.more...)...)
+	out, err := s.run("", append(append([]string{*azProgram}, strings.Fields(step.args)...), step.more...)...)
 	out = strings.TrimSpace(out)
 	if !regexp.MustCompile(step.want).MatchString(out) {
 		t.Errorf("az %s: %v, want %q in:\n%s", step.args, err, step.want, out)

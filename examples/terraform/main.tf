@@ -34,25 +34,26 @@ resource "azurerm_container_registry" "example" {
   sku                 = "Premium"
 }
 
-resource "azurerm_container_registry_scope_map" "pull" {
-  name                    = "ci-pull"
+resource "azurerm_container_registry_scope_map" "ci" {
+  name                    = "ci-app"
   container_registry_name = azurerm_container_registry.example.name
   resource_group_name     = azurerm_resource_group.example.name
   actions = [
     "repositories/samples/app/content/read",
+    "repositories/samples/app/content/write",
     "repositories/samples/app/metadata/read",
   ]
 }
 
-resource "azurerm_container_registry_token" "pull" {
-  name                    = "ci-pull"
+resource "azurerm_container_registry_token" "ci" {
+  name                    = "ci-app"
   container_registry_name = azurerm_container_registry.example.name
   resource_group_name     = azurerm_resource_group.example.name
-  scope_map_id            = azurerm_container_registry_scope_map.pull.id
+  scope_map_id            = azurerm_container_registry_scope_map.ci.id
 }
 
-resource "azurerm_container_registry_token_password" "pull" {
-  container_registry_token_id = azurerm_container_registry_token.pull.id
+resource "azurerm_container_registry_token_password" "ci" {
+  container_registry_token_id = azurerm_container_registry_token.ci.id
 
   password1 { expiry = "2040-01-01T00:00:00Z" }
   password2 {}
@@ -82,10 +83,10 @@ output "login_server" {
 }
 
 output "token_name" {
-  value = azurerm_container_registry_token.pull.name
+  value = azurerm_container_registry_token.ci.name
 }
 
 output "password" {
-  value     = azurerm_container_registry_token_password.pull.password1[0].value
+  value     = azurerm_container_registry_token_password.ci.password1[0].value
   sensitive = true
 }

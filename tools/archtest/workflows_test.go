@@ -106,24 +106,27 @@ func TestRelease(t *testing.T) {
 	got := map[string][]string{}
 	for _, m := range regexp.MustCompile(`(?m)^  "(\S+) (\S+) \S+ v\S+"$`).FindAllStringSubmatch(readScript(t,
 		".ci/programs"), -1) {
-		got[m[1]] = append(got[m[1]], m[2])
+		for group := range strings.SplitSeq(m[1], ",") {
+			got[group] = append(got[group], m[2])
+		}
 	}
 	if want := []string{"goreleaser", "cyclonedx-gomod"}; !slices.Equal(got["release"], want) {
 		t.Errorf(".ci/programs installs %v for a release, not %v", got["release"], want)
 	}
-	if len(got) != 3 || !slices.Equal(got["signing"], []string{"cosign"}) ||
+	if len(got) != 3 || !slices.Equal(got["signing"], []string{"crane", "cosign"}) ||
 		!slices.Contains(got["tools"], "golangci-lint") {
 		t.Errorf(".ci/programs has programs for %v", got)
 	}
-	for script, line := range map[string]string{
-		".ci/run":                       "install_programs release && tools/release/check linux/amd64\n",
-		".ci/nightly":                   "install_programs release signing && tools/release/check; }\n",
-		"tools/release/build":           "goreleaser release --clean --parallelism 1 ",
-		"tools/release/check":           "  tools/release/build --skip=\"$skip\"",
-		".github/workflows/release.yml": " tools/release/build\n",
+	for _, need := range []struct{ script, line string }{
+		{".ci/run", "install_programs release && tools/release/check linux/amd64\n"},
+		{".ci/nightly", "install_programs release signing && tools/release/check; }\n"},
+		{"tools/release/build", "goreleaser release --clean --parallelism 1 "},
+		{"tools/release/check", "  tools/release/build --skip=\"$skip\""},
+		{".github/workflows/release.yml", " tools/release/build\n"},
+		{".github/workflows/release.yml", " tools/release/push dist/images ghcr.io/acrkit "},
 	} {
-		if !strings.Contains(readScript(t, script), line) {
-			t.Errorf("%s does not have %q", script, line)
+		if !strings.Contains(readScript(t, need.script), need.line) {
+			t.Errorf("%s does not have %q", need.script, need.line)
 		}
 	}
 }

@@ -5,6 +5,20 @@ func serverRules() []rule {
 	const emulator = "./emulator"
 	return []rule{
 		{
+			"arm-roles",
+			"Azure Resource Manager does for a client what one of its roles allows, on that resource or above it.",
+			[]change{
+				{"arm-roles-serve", never(), emulator, "TestArmRoles"},
+				{"arm-roles-can", drop("Within"), emulator, "TestArmRoles"},
+				{"arm-roles-can", drop("Allows"), emulator, "TestArmRoles"},
+			},
+		},
+		{
+			"public-network-access",
+			"A registry without public network access refuses every address, whatever its network rules say.",
+			[]change{{"public-network-access", never(), emulator, "TestArmRegistryLife"}},
+		},
+		{
 			"value-from",
 			"A secret counts as private only if the seed names where it is; one of the example never does.",
 			[]change{

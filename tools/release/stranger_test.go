@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
 // strangerLimit bounds each script; the one for Java fetches half of Maven.
@@ -46,11 +48,13 @@ func stranger(t *testing.T, dir string, network bool, script string) string {
 	shell := "set -eu\n"
 	args := []string{"sh", "-c"}
 	if !network {
-		args = append([]string{"unshare", "--net"}, args...)
+		args = append([]string{"unshare", "--net", "--mount"}, args...)
 		if os.Geteuid() != 0 {
 			args = append([]string{"unshare", "--map-root-user"}, args[1:]...)
 		}
+		// Where this user is root in a namespace alone, podman still looks into the folder of the real one.
 		shell += `ip link set lo up
+[ ! -d /var/lib/containers ] || mount -t tmpfs none /var/lib/containers
 if ip -oneline link show up | grep -v ": lo: "; then echo "there is a network"; exit 1; fi
 `
 	}
@@ -76,6 +80,15 @@ if ip -oneline link show up | grep -v ": lo: "; then echo "there is a network"; 
 	}
 	return string(out)
 }
+
+// podman is a part of a script: a podman with storage, locks and events of its own. Some of
+// its folders must have a short name.
+const podman = `
+short=$(mktemp -d)
+trap "rm -rf \"$short\"" EXIT
+printf "[engine]\nlock_type = \"file\"\nevents_logger = \"none\"\n" >"$short/containers.conf"
+pod() { CONTAINERS_CONF=$short/containers.conf podman --root "$PWD/root" --runroot "$short" --tmpdir "$short" --storage-driver vfs "$@"; }
+`
 
 // compareSBOM is a Python program that compares an SBOM with what Go recorded in a
 // program: arguments are both files.
@@ -124,14 +137,17 @@ tail -n 3 demo`+withEmulator(t, dir, `
 name=$ACR_NAME user=$ACR_TOKEN_NAME password=$ACR_TOKEN_PASSWORD
 for variable in $(env | grep -o '^\(ACR\|AZURE\)_[A-Z_]*'); do unset "$variable"; done
 export PATH="$PWD:$PATH" ACRKIT_REGISTRIES="$name"
-pod() { podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs "$@"; }
+`+podman+`
 printf '{"credHelpers": {"%s": "acrkit"}}' "$name" >auth.json
-if pod pull --quiet --authfile auth.json "$name/samples/app:v1"; then echo "pulled without a login"; exit 1; fi
+if pod pull --quiet --authfile auth.json "$name/samples/app:v1" 2>refused; then echo "pulled without a login"; exit 1; fi
+cat refused
+grep --quiet "unauthorized: authentication required" refused
 printf %s "$password" | pod login --authfile auth.json --username "$user" --password-stdin "$name"
 if grep "$password" auth.json; then echo "podman kept the password itself"; exit 1; fi
 ./acrkit whoami "$name"
 pod pull --quiet --authfile auth.json "$name/samples/app:v1"
 pod images
+pod rmi --all >/dev/null # its folders are read-only
 `))
 	for _, want := range []string{filepath.Base(archive) + ": OK", filepath.Base(sbom) + ": OK", "latest",
 		"modules are those of the SBOM", "Login Succeeded!", "localhost:"} {
@@ -251,7 +267,7 @@ func TestImagesRun(t *testing.T) {
 export SEED='`+seedOfImage+`'
 exec unshare --mount --propagation private sh -eu -c '
 if mountpoint -q /sys/fs/cgroup/unified; then umount -R /sys/fs/cgroup/unified; fi
-pod() { podman --root "$PWD/root" --runroot "$PWD/runroot" --storage-driver vfs "$@"; }
+`+podman+`
 start() { pod run --rm --cgroups=disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --read-only --network host --cap-drop all "$@"; }
 command=$(pod pull --quiet oci:images/acrkit)
 emulator=$(pod pull --quiet oci:images/emulator)
@@ -285,5 +301,53 @@ cat said
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
+	}
+}
+
+// TestImagesPush pushes both images to the emulator and signs them, by the script that
+// publishes them. The digests are those of the build.
+func TestImagesPush(t *testing.T) {
+	b := checkedBuild(t)
+	if !b.whole() {
+		t.Skip("linux/amd64 alone was built, and is not signed")
+	}
+	dir := b.unpack(t)
+	tools, err := exec.LookPath("cosign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("push")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for _, i := range images {
+		index, err := layout.ImageIndexFromPath(filepath.Join(*distFlag, "images", i.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, err := index.IndexManifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := top.Manifests[0].Digest.String()
+		want += i.name + "@" + digest + "\nlatest " + digest + "\n" + b.Version + " " + digest + "\n"
+	}
+	out := stranger(t, dir, false, `export ACRKIT_SEED='registries: [{name: myregistry, tokens: [{name: pusher, `+
+		`scopeMap: _repositories_admin, passwords: [{name: password1, value: of-this-test-alone}]}]}]'`+
+		withEmulator(t, dir, `
+export PATH="$PATH:`+filepath.Dir(tools)+`" DOCKER_CONFIG="$PWD/docker" COSIGN_PASSWORD=
+echo of-this-test-alone | cosign login "$ACR_NAME" --username pusher --password-stdin
+ACRKIT_SIGNING_KEY=`+strings.TrimSuffix(*keyFlag, ".pub")+`.key `+script+` `+*distFlag+`/images "$ACR_NAME/tools" `+b.Version+` >pushed
+echo "pushed:"
+while read -r image; do
+  cosign verify --key `+*keyFlag+` --insecure-ignore-tlog=true "$image" >verified 2>&1 || { cat verified; exit 1; }
+  name=${image%@*}
+  echo "${image##*/}"
+  for tag in latest `+b.Version+`; do echo "$tag $(crane digest "$name:$tag")"; done
+done <pushed
+`))
+	if _, got, _ := strings.Cut(out, "pushed:\n"); !strings.Contains(got, want) {
+		t.Errorf("%s\nwant %s", out, want)
 	}
 }

@@ -32,12 +32,13 @@ type Handler struct {
 	Entra  *entra.Tokens
 	Now    func() time.Time
 	Serves func(host string) bool
+	// LoginServer is the address of a registry for a client that has asked at a host.
+	LoginServer func(host string, reg *principal.RegistrySettings) string
 	// Size returns how many bytes a registry's content has.
 	Size func(ctx context.Context, registry int64) (int64, error)
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
-	// Operations says how operations are reported; nil is the zero value.
-	Operations func() Operations
+	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
+	Operations Operations // how they are reported
 	Logger     *slog.Logger
 
 	running operations

@@ -132,11 +132,7 @@ func (h *Handler) isOperation(id string) bool {
 // report answers a change that was made: as recorded of it, or as the options say. body
 // makes the resource's form; nil = the resource is gone.
 func (c *call) report(op operation, body func() any) error {
-	options := Operations{}
-	if c.h.Operations != nil {
-		options = c.h.Operations()
-	}
-	style := op.style
+	style, options := op.style, c.h.Operations
 	if options.Style != "" {
 		style = options.Style
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -18,22 +17,6 @@ func word(on bool) string {
 		return "enabled"
 	}
 	return "disabled"
-}
-
-// loginServer is the address under which this client reaches a registry: the
-// first registry at the address it has asked, the others under their own names,
-// at the same port.
-func (c *call) loginServer(x *principal.RegistrySettings) string {
-	host := c.r.Host
-	if first, ok := c.h.Store.First(); ok && first.ID == x.ID &&
-		!strings.Contains(strings.ToLower(host), ".azurecr.localhost") {
-		return host
-	}
-	port := ""
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		port = host[i:]
-	}
-	return x.Name + ".azurecr.localhost" + port
 }
 
 func skuForm(x *principal.RegistrySettings) map[string]string {
@@ -80,7 +63,7 @@ func (c *call) registryForm(x *principal.RegistrySettings) any {
 		dataHosts = append(dataHosts, x.Name+"."+x.Location+".data.azurecr.io")
 	}
 	properties := map[string]any{
-		"loginServer": c.loginServer(x), "creationDate": stampZ(x.Created),
+		"loginServer": c.h.LoginServer(c.r.Host, x), "creationDate": stampZ(x.Created),
 		"provisioningState": c.h.stateOf(x.ResourceID()),
 		"adminUserEnabled":  x.Admin, "anonymousPullEnabled": x.Anonymous,
 		"networkRuleSet": networkForm(x.Network),

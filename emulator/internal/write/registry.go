@@ -113,8 +113,8 @@ func checkTags(op string, tags map[string]string) error {
 	}
 	for name, value := range tags {
 		if name == "" || utf8.RuneCountInString(name) > MaxTagName || utf8.RuneCountInString(value) > MaxTagValue {
-			return refusal.Usage(op, "the tag %s has no name, one of more than %d characters, or a value of more than %d",
-				wording.Quote(name), MaxTagName, MaxTagValue)
+			return refusal.Usage(op, "the tag %s has no name, one of more than %d characters, or a value of more "+
+				"than %d", wording.Quote(name), MaxTagName, MaxTagValue)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import subprocess
@@ -24,7 +23,6 @@ from azure.core.rest import HttpRequest
 
 from .emulator import PULL, PUSH, Emulator
 from .fake import Answer, Fake, access_token, challenge, token_answer
-from .test_emulator import COUNTS
 from .test_requests import held
 
 HERE = Path(__file__).resolve().parents[1]
@@ -115,13 +113,6 @@ def test_every_program_has_a_file_and_is_run() -> None:
     assert len(PROGRAMS) == len(blocks(README, "python")) + len(EXAMPLES) == 5
     lines = "".join(blocks(README, "sh"))
     assert [name for name in PROGRAMS if not re.search(rf"python (acrkit/sdk/python/examples/)?{name} ", lines)] == []
-
-
-def test_the_table_of_counts() -> None:
-    rows = re.findall(r"^\| ([a-z0-9, MiB]+) \| (\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
-    columns = ("acrkit cold", "acrkit warm", "service principal")
-    table = {name: dict(zip(columns, map(int, numbers), strict=True)) for name, *numbers in rows}
-    assert table == json.loads(COUNTS.read_text())
 
 
 def test_nobody_is_told_to_install_a_strangers_package() -> None:

@@ -8,7 +8,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
@@ -31,17 +35,54 @@ func checkAddr(addr, given string, beyond bool) error {
 		Hint:   sentence.Fix(sentence.StartBeyond, map[string]string{"args": addr + given})}
 }
 
+// listenPorts listens on the ports of registries, at the address of --addr.
+func (opts *StartOptions) listenPorts(ctx context.Context) (all []net.Listener, names map[int]string, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(all)
+		}
+	}()
+	names = map[int]string{}
+	host, _, _ := net.SplitHostPort(opts.Addr) // it was checked
+	for _, value := range opts.RegistryPorts {
+		name, text, _ := strings.Cut(value, "=")
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || port == 0 || name == "" {
+			return all, nil, cmdutil.Usage("--registry-port %q is not NAME=PORT", value)
+		}
+		if other, ok := names[int(port)]; ok {
+			return all, nil, cmdutil.Usage("--registry-port gives port %d to %s and to %s", port, other, name)
+		}
+		l, err := listen(ctx, net.JoinHostPort(host, text), opts.Given)
+		if err != nil {
+			return all, nil, err
+		}
+		all, names[int(port)] = append(all, l), name
+	}
+	return all, names, nil
+}
+
+func closeAll(all []net.Listener) {
+	for _, l := range all {
+		_ = l.Close()
+	}
+}
+
 // serve runs the emulator until the context ends, which is no error. It calls ready when
 // the emulator answers; if there is a command, ready runs it, and the emulator ends with
 // it.
-func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listener net.Listener, conn connection,
+func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, listeners []net.Listener, conn connection,
 	ready func(context.Context) error) error {
 	serveCtx, stop := context.WithCancel(ctx)
 	defer stop()
+	all, serveCtx := errgroup.WithContext(serveCtx) // the first that fails ends the others
+	for _, l := range listeners {
+		all.Go(func() error { return e.Serve(serveCtx, l) })
+	}
 	done := make(chan error, 1)
-	go func() { done <- e.Serve(serveCtx, listener) }()
+	go func() { done <- all.Wait() }()
 	dial := func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listener.Addr()))
+		return (&net.Dialer{}).DialContext(ctx, "tcp", reachable(listeners[0].Addr()))
 	}
 	if err := waitReady(serveCtx, conn, e.CAPool(), dial); err != nil {
 		stop()

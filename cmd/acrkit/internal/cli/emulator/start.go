@@ -39,11 +39,14 @@ type StartOptions struct {
 	SeedMode       string
 	Recover        bool
 	Hostnames      []string
+	RegistryPorts  []string // NAME=PORT
 	BeyondLoopback bool
 	RateLimits     bool
 	BlobRedirects  bool
 	BlobHost       string
 	Deviations     []string
+	OperationStyle string
+	OperationTime  time.Duration
 	CollectAfter   time.Duration
 	CACert, CAKey  string // files
 	AccessLog      bool
@@ -152,7 +155,11 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 	cmdutil.EnumFlag(cmd, &opts.SeedMode, "seed-mode", "",
 		"what to do with a seed on a folder that holds state", "merge", "reset")
 	flags.BoolVar(&opts.Recover, "recover", false, "continue with what is left of a folder's state")
-	flags.StringArrayVar(&opts.Hostnames, "hostname", nil, "a further host `name` to answer to; may be repeated")
+	flags.StringArrayVar(&opts.Hostnames, "hostname", nil,
+		"a further host `name` to answer to, or *.DOMAIN for each registry as REGISTRY.DOMAIN; may be repeated")
+	flags.StringArrayVar(&opts.RegistryPorts, "registry-port", nil,
+		"serve a registry at a port of its own, `NAME=PORT`, for clients that cannot resolve names below "+
+			".localhost; may be repeated")
 	flags.StringVar(&opts.CACert, "ca-cert", "", "`file` with the certificate of your own certificate authority")
 	flags.StringVar(&opts.CAKey, "ca-key", "", "`file` with its key")
 	flags.BoolVar(&opts.AccessLog, "access-log", false, "print a line for each request, without its query")
@@ -164,6 +171,11 @@ func NewCmdStart(f *cmdutil.Factory, runF func(context.Context, *StartOptions) e
 		"host `name` to redirect to instead, where .localhost does not resolve")
 	flags.StringArrayVar(&opts.Deviations, "deviate", nil,
 		"give an `answer` that the service does not: delete-by-tag or mount-from-anywhere; may be repeated")
+	flags.StringVar(&opts.OperationStyle, "operation-style", "",
+		"`style` in which Azure Resource Manager reports changes: synchronous, azure-async-operation,\n"+
+			"location or provisioning-state (default: as recorded of each)")
+	flags.DurationVar(&opts.OperationTime, "operation-time", 0,
+		"`time` for which it reports them as under way, at most an hour")
 	flags.DurationVar(&opts.CollectAfter, "collect-after", 0,
 		"`time` for which blobs are kept that no manifest names (default: a day)")
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagDebug)
@@ -191,6 +203,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 		return err
 	}
 	defer listener.Close()
+	more, ports, err := opts.listenPorts(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll(more)
 	level := slog.LevelWarn
 	if opts.Debug {
 		level = slog.LevelDebug
@@ -201,9 +218,11 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	e, err := emulator.Open(ctx, &emulator.Options{
 		RateLimits: opts.RateLimits, BlobRedirects: opts.BlobRedirects, BlobHost: opts.BlobHost, Deviations: deviations,
+		Operations: emulator.Operations{Style: emulator.OperationStyle(opts.OperationStyle),
+			Take: opts.OperationTime},
 		CollectAfter: opts.CollectAfter,
 		DataDir:      opts.DataDir, Recover: opts.Recover, Seed: s, SeedMode: emulator.SeedMode(opts.SeedMode),
-		Hostnames: opts.Hostnames, Now: opts.Now,
+		Hostnames: opts.Hostnames, Ports: ports, Now: opts.Now,
 		BeyondLoopback: opts.BeyondLoopback, CACertificate: cert, CAKey: key, Observe: opts.observe(),
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: level})),
 	})
@@ -216,7 +235,7 @@ func startRun(ctx context.Context, opts *StartOptions) error {
 	}
 	defer cleanup()
 	example := s != nil && opts.SeedFile == "" && opts.SeedText == ""
-	err = opts.serve(ctx, e, listener, conn, func(ctx context.Context) error {
+	err = opts.serve(ctx, e, append([]net.Listener{listener}, more...), conn, func(ctx context.Context) error {
 		if run != nil {
 			return run.run(ctx, opts, conn)
 		}
