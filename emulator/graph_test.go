@@ -81,7 +81,8 @@ func TestGraph(t *testing.T) {
 		}
 	}
 	one := list("//beta/serviceprincipals?$filter=" + url.QueryEscape("appId eq '"+clientID+"'"))[0]
-	if want := (graphObject{ID: one.ID, AppID: clientID, Name: "Build agent", Names: []string{clientID}}); one.ID == "" ||
+	if want := (graphObject{ID: one.ID, AppID: clientID, Name: "Build agent", Names: []string{clientID}}); one.ID ==
+		"" ||
 		!cmp.Equal(one, want) {
 		t.Errorf("a service principal is %+v", one)
 	}
@@ -93,9 +94,10 @@ func TestGraph(t *testing.T) {
 	for id, want := range map[string]string{secondApp: "has another one", foreignApp: "",
 		"22222222-2222-2222-2222-222222222225": "is that of the application " + secondApp} {
 		app := seed.Application{ClientID: id, ObjectID: strings.ToUpper(object2)}
-		if id == secondApp {
+		switch id {
+		case secondApp:
 			app.ObjectID = "44444444-4444-4444-4444-44444444444b"
-		} else if id == foreignApp {
+		case foreignApp:
 			app.ObjectID = ""
 		}
 		if err := f.PutApplication(t.Context(), otherTenant, app); (err == nil) != (want == "") ||
@@ -162,7 +164,8 @@ func TestGraph(t *testing.T) {
 		{"too many ids", ids(maxIDs+1, ""), 400, "Request_BadRequest"},
 		{"no JSON", f.do("POST", "/v1.0/directoryObjects/getByIds", token, `{`), 400, "BadRequest"},
 		{"too large", f.do("POST", "/v1.0/directoryObjects/getByIds", token, object(maxBody+1)), 413, "BadRequest"},
-		{"a write", f.do("POST", "/v1.0/servicePrincipals", token, `{"appId":"x"}`), 403, "Authorization_RequestDenied"},
+		{"a write", f.do("POST", "/v1.0/servicePrincipals", token, `{"appId":"x"}`), 403,
+			"Authorization_RequestDenied"},
 		{"a delete", f.do("DELETE", "/v1.0/servicePrincipals/"+one.ID, token, ""), 403, "Authorization_RequestDenied"},
 		{"no token", f.get("/v1.0/servicePrincipals", nil), 401, "InvalidAuthenticationToken"},
 		{"garbage", f.get("/v1.0/servicePrincipals", bearer("x")), 401, "InvalidAuthenticationToken"},
@@ -190,7 +193,8 @@ func TestGraph_audience(t *testing.T) {
 		"https://graph.microsoft.com/.default": 200, "https://graph.microsoft.com//.default": 200,
 		"https://graph.windows.net/.default": 200, "https://graph.microsoft.us/.default": 200,
 		"https://microsoftgraph.chinacloudapi.cn/.default": 200, "https://" + f.host + "/.default": 200,
-		acrScope: 401, "https://management.azure.com/.default": 401, "https://management.core.windows.net//.default": 401,
+		acrScope: 401, "https://management.azure.com/.default": 401,
+		"https://management.core.windows.net//.default": 401,
 	} {
 		a := f.get("/v1.0/servicePrincipals", bearer(f.entraToken(scope).field(t, "access_token")))
 		if a.status != status {
@@ -203,7 +207,8 @@ func TestGraph_audience(t *testing.T) {
 	}
 	// Nor does a registry or Azure Resource Manager take one for Graph.
 	token := f.entraToken("https://graph.microsoft.com/.default").field(t, "access_token")
-	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token); a.status !=
+	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token",
+		token); a.status !=
 		http.StatusUnauthorized || f.last().RuleID != rule.EntraTokenAudience {
 		t.Errorf("the exchange: %d, by %s", a.status, f.last().RuleID)
 	}
