@@ -53,7 +53,8 @@ func TestArmRecording(t *testing.T) {
 		played++
 		a := f.do(x.Request.Method, path, c.header, body)
 		if a.status != x.Response.Status.Code {
-			t.Errorf("%d: %s %s: %d %s, recorded is %d", i, x.Request.Method, path, a.status, a.body, x.Response.Status.Code)
+			t.Errorf("%d: %s %s: %d %s, recorded is %d", i, x.Request.Method, path, a.status, a.body,
+				x.Response.Status.Code)
 			continue
 		}
 		operation = a.header.Get("Azure-Asyncoperation")

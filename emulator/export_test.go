@@ -54,3 +54,6 @@ func (e *Emulator) LoginServerOf(host, name string) string {
 	}
 	return e.loginServerOf(host, reg)
 }
+
+// CertifiesOrSays is what TLS asks for a name.
+func (e *Emulator) CertifiesOrSays(name string) bool { return e.certifiesOrSays(name) }

@@ -178,6 +178,9 @@ func (e *Emulator) certifiesOrSays(name string) bool {
 	if e.certifies(name) {
 		return true
 	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return false // no name was asked for, and a forwarded port may have led here
+	}
 	e.unknown.Lock()
 	defer e.unknown.Unlock()
 	if len(e.unknown.names) < maxUnknownNames && !e.unknown.names[name] {

@@ -147,6 +147,10 @@ func TestUnknownTLSName(t *testing.T) {
 		}
 	}
 	must(t, dial("localhost"))
+	e.CertifiesOrSays("192.0.2.7") // where a forwarded port led: no name was asked for
+	if strings.Contains(log.String(), "192.0.2.7") {
+		t.Errorf("%s", log.String())
+	}
 	if n := strings.Count(log.String(), "name=acr.example"); n != 1 ||
 		!strings.Contains(log.String(), "--hostname NAME") {
 		t.Errorf("%d times: %s", n, log.String())
