@@ -100,6 +100,23 @@ func TestArmRoleAssignments(t *testing.T) {
 			"repository:samples/app:pull", "refresh_token", a.field(t, "refresh_token")).field(t, "access_token")
 		return f.get("/v2/samples/app/manifests/v1", bearer(access)).status == 200
 	}
+	const condition = "(!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/read'}) OR " +
+		"(@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'REPOSITORY'))"
+	must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
+		s.RoleAssignmentMode = "AbacRepositoryPermissions"
+	}))
+	for repository, want := range map[string]bool{"samples/app": true, "samples/other": false} {
+		text := strings.Replace(condition, "REPOSITORY", repository, 1)
+		made := c.call("PUT", armRegistry+assignment+"/"+anAssignment, roleBody(repReader, oid,
+			`,"conditionVersion":"2.0","condition":"`+text+`"`), 201).properties(t)
+		if made["condition"] != text || made["conditionVersion"] != "2.0" {
+			t.Errorf("%v", made)
+		}
+		if got := pulls(); got != want {
+			t.Errorf("with a condition for %s it pulls samples/app: %t", repository, got)
+		}
+	}
+	c.call("DELETE", armRegistry+assignment+"/"+anAssignment, "", 200)
 	for mode, role := range map[string]string{"LegacyRegistryPermissions": acrPull,
 		"AbacRepositoryPermissions": repReader} {
 		must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {

@@ -117,6 +117,8 @@ func TestEntraAssertions(t *testing.T) {
 			switch {
 			case x.number == 0 && a.status != 200:
 				t.Errorf("refused: %s", a.body)
+			case x.number == 0 && claims(t, a.field(t, "access_token"))["appidacr"] != "2":
+				t.Error("the token does not say that an assertion proved the application")
 			case x.number != 0 && (a.status != 401 || !strings.Contains(a.body, fmt.Sprintf("AADSTS%d:", x.number))):
 				t.Errorf("got %d %s, want AADSTS%d", a.status, a.body, x.number)
 			}

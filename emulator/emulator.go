@@ -23,6 +23,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/folderlock"
+	"github.com/acrkit/acrkit/emulator/internal/graph"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/internal/tokensvc"
@@ -154,6 +155,7 @@ type Emulator struct {
 	verifier *principal.Verifier
 
 	entra  *entra.Handler
+	graph  *graph.Handler
 	tokens *tokensvc.Handler
 	arm    *arm.Handler
 	data   *dataplane.Handler
@@ -292,6 +294,7 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 func (e *Emulator) wire() {
 	tokens := &entra.Tokens{Store: e.ids, Now: e.now, Life: func() time.Duration { return e.lifetimes.Load().Entra }}
 	e.entra = &entra.Handler{Tokens: tokens, Serves: e.serves, Refused: e.noteRefusal, Logger: e.logger}
+	e.graph = &graph.Handler{Store: e.ids, Entra: tokens, Serves: e.serves, Refused: e.noteRefusal}
 	e.tokens = &tokensvc.Handler{Store: e.ids, Entra: tokens, Now: e.now, Logger: e.logger, Serves: e.serves,
 		Resolve: e.resolve, Record: e.log.Record,
 		Lifetimes: func() principal.Lifetimes { return *e.lifetimes.Load() }}

@@ -41,7 +41,8 @@ func TestEntraGrant(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 		if c["aud"] != "https://containerregistry.azure.net" || c["tid"] != tenantID || c["appid"] != clientID ||
-			c["iss"] != "https://sts.windows.net/"+tenantID+"/" || c["oid"] != c["sub"] {
+			c["iss"] != "https://sts.windows.net/"+tenantID+"/" || c["oid"] != c["sub"] ||
+			c["idtyp"] != "app" || c["appidacr"] != "1" {
 			t.Errorf("%s: claims %v", name, c)
 		}
 	}

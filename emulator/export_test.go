@@ -6,6 +6,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
+	"github.com/acrkit/acrkit/emulator/internal/entra"
 )
 
 // CollectIdle collects as a listener does from time to time.
@@ -34,7 +35,7 @@ func AuthorizeGone(e *Emulator, r *http.Request) error {
 // EntraToken issues an Entra token of an application for any resource.
 func EntraToken(e *Emulator, clientID, resource string) (string, error) {
 	a, _ := e.ids.Application(clientID)
-	return e.entra.Tokens.Issue(a, resource)
+	return e.entra.Tokens.Issue(a, resource, entra.BySecret)
 }
 
 // RegistryAt returns the name of the registry that a host names, "" if there is none.

@@ -194,6 +194,8 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		endpoints.Serve(w, r)
 	case route.ARM:
 		e.arm.Serve(w, r, to)
+	case route.Graph:
+		e.graph.Serve(w, r, to)
 	case route.Entra:
 		e.entra.Serve(w, r, to)
 	default:

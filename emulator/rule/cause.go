@@ -101,7 +101,10 @@ var causes = map[ID]acrkit.Cause{
 	ARMTokenExpired:         cause.TokenEnded,
 	ARMTokenAudience:        cause.CredentialRejected,
 	ARMVersionMissing:       cause.WrongUsage,
-	ARMRole:                 cause.ARMActionDenied,
+
+	GraphToken:      cause.CredentialRejected,
+	GraphPermission: cause.Denied,
+	ARMRole:         cause.ARMActionDenied,
 }
 
 // Cause returns the cause of a refusal by this rule: kind is the kind of principal,

@@ -68,6 +68,7 @@ const (
 	Storage      By = "storage"       // the host of blobs
 	Entra        By = "Entra"         // the Entra authority
 	ARM          By = "ARM"           // Azure Resource Manager
+	Graph        By = "Graph"         // Microsoft Graph
 	Faults       By = "faults"        // the faults of a rehearsal
 )
 

@@ -130,6 +130,12 @@ const (
 	ARMRole                 ID = "arm-role"
 )
 
+// Microsoft Graph.
+const (
+	GraphToken      ID = "graph-token"
+	GraphPermission ID = "graph-permission"
+)
+
 // table has all rules but those of faults.
 var table = []Rule{
 	{PlainHTTP, Listener, "plain HTTP from another machine"},
@@ -227,4 +233,7 @@ var table = []Rule{
 	{ARMTokenAudience, ARM, "the Entra token is not for Azure Resource Manager"},
 	{ARMVersionMissing, ARM, "the parameter api-version is missing"},
 	{ARMRole, ARM, "no role of the client allows the action"},
+
+	{GraphToken, Graph, "the Entra token is missing, not good, or for another service"},
+	{GraphPermission, Graph, "Microsoft Graph is read only here"},
 }

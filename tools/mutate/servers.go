@@ -157,6 +157,17 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"graph",
+			"Microsoft Graph answers a token for it alone, of its tenant alone, and never more than a filter says.",
+			[]change{
+				{"graph-audience", never(), emulator, "TestGraph_audience"},
+				{"graph-tenant", value("c.h.Store.Applications()"), emulator, "TestGraph"},
+				{"graph-filter", drop("nil"), emulator, "TestGraph"},
+				{"graph-filter", replace("m[3] != m[4]", "false"), emulator, "TestGraph"},
+				{"graph-filter", drop("closed"), emulator, "TestGraph"},
+			},
+		},
+		{
 			"anonymous-token",
 			"An anonymous client's token allows only reading, for five minutes.",
 			[]change{

@@ -118,16 +118,20 @@ func TestAllows(t *testing.T) {
 		{name + " StringLike 'team*' && NOT " + name + " StringEquals 'team'", "team/app team/web/ui teams/x"},
 		{"!!" + name + " StringEquals 'team' || " + name + " StringEquals 'other'", "team other"},
 		{"NOT (" + name + " StringEquals 'team' OR " + name + " StringEquals 'other')", "team/app team/web/ui teams/x"},
-		{"(" + name + " StringEquals 'team' AND " + name + " StringEquals 'other') OR " + name + " StringEquals 'teams/x'",
+		{"(" + name + " StringEquals 'team' AND " + name + " StringEquals 'other') OR " +
+			name + " StringEquals 'teams/x'",
 			"teams/x"},
-		{name + " StringEquals 'team' AND (" + name + " StringEquals 'other' OR " + name + " StringEquals 'team')", "team"},
+		{name + " StringEquals 'team' AND (" + name + " StringEquals 'other' OR " + name +
+			" StringEquals 'team')", "team"},
 		{"@Resource[" + strings.ToUpper(Attribute) + "]\r\n\tStringEquals\n'team'", "team"},
 		{"Exists " + name + " AND " + name + " StringEquals 'team'", "team"},
 		{"NOT Exists " + name, ""},
 		// Patterns of actions: no case, and a wildcard.
-		{"ActionMatches{'" + strings.ToUpper(action) + "CONTENT/READ'} AND " + name + " StringEquals 'team'", "pull:team"},
+		{"ActionMatches{'" + strings.ToUpper(action) + "CONTENT/READ'} AND " + name + " StringEquals 'team'",
+			"pull:team"},
 		{"ActionMatches{'*/content/*'} AND " + name + " StringEquals 'team'", "pull:team push:team delete:team"},
-		{"ActionMatches{'" + action + "*/write'} AND " + name + " StringEquals 'team'", "push:team metadata_write:team"},
+		{"ActionMatches{'" + action + "*/write'} AND " + name + " StringEquals 'team'",
+			"push:team metadata_write:team"},
 		{"ActionMatches{'Microsoft.ContainerRegistry/registries/read'}", ""},
 		{"!(ActionMatches{'Microsoft.Storage/*'})", strings.Join(repos, " ")},
 	} {
@@ -194,21 +198,21 @@ func TestParse_refused(t *testing.T) {
 		name + " ForAnyOfAnyValues:StringEquals {'a',}":                 `found "}", expected a text in quotes`,
 		name + " ForAnyOfAnyValues:StringEquals {'a' 'b'}":              `found "b", expected }`,
 		name + " ForAnyOfAnyValues:StringEquals {'a', ''}":              "the text is empty",
-		name + " ForAnyOfAnyValues:StringStartsWith {'a'}":              "write ForAnyOfAnyValues:StringLike {'PREFIX*'}",
+		name + " ForAnyOfAnyValues:StringStartsWith {'a'}":              "ForAnyOfAnyValues:StringLike {'PREFIX*'}",
 		"ForAnyOfAnyValues:StringEquals " + name + " {'a'}":             `found "ForAnyOfAnyValues:StringEquals"`,
-		name + " StringEquals 'a' StringEquals 'a'":                     `found "StringEquals", expected AND, OR or the end`,
-		name + " StringEquals 'a')":                                     `found ")", expected AND, OR or the end`,
+		name + " StringEquals 'a' StringEquals 'a'":                     `found "StringEquals", expected AND, OR`,
+		name + " StringEquals 'a')":                                     `found ")", expected AND, OR`,
 		"(" + name + " StringEquals 'a'":                                "found the end, expected )",
 		name + " StringEquals 'a' AND":                                  "found the end, expected ActionMatches",
-		name + " StringEquals 'a' and " + name + " StringEquals 'b'":    `found "and", expected AND, OR or the end`,
+		name + " StringEquals 'a' and " + name + " StringEquals 'b'":    `found "and", expected AND, OR`,
 		name + " StringEquals 'a' & " + name + " StringEquals 'b'":      "found the character U+0026",
-		"Exists " + name + " AND Exists " + name + " OR Exists " + name: "AND and OR stand side by side; add parentheses",
+		"Exists " + name + " AND Exists " + name + " OR Exists " + name: "AND and OR stand side by side",
 		"Exists " + name + " || Exists " + name + " && Exists " + name:  "AND and OR stand side by side",
 		"Resource[x:name] StringEquals 'a'":                             `found "Resource", expected ActionMatches`,
-		"@Request[x:name] StringEquals 'a'":                             `the attribute "@Request[x:name]" is not understood`,
+		"@Request[x:name] StringEquals 'a'":                             `"@Request[x:name]" is not understood`,
 		"@Principal[" + Attribute + "] StringEquals 'a'":                "is not understood; expected @Request[",
 		"@Environment[UtcNow] DateTimeGreaterThan '2024-01-01T00:00Z'":  `the attribute "@Environment[UtcNow]"`,
-		"@Request[" + Attribute + " StringEquals 'a'":                   "the attribute that begins here has no closing ]",
+		"@Request[" + Attribute + " StringEquals 'a'":                   "begins here has no closing ]",
 		"Exists 'a'":              "expected an attribute",
 		"ActionMatches":           "found the end, expected {",
 		"ActionMatches{}":         "expected an action in quotes",
@@ -236,6 +240,7 @@ func TestParse_refused(t *testing.T) {
 
 // TestLimits is on both sides of each.
 func TestLimits(t *testing.T) {
+	const length, depth = 8192, 32
 	of := func(err error) acrkit.Code {
 		var e *acrkit.Error
 		errors.As(err, &e)
@@ -253,14 +258,14 @@ func TestLimits(t *testing.T) {
 		text string
 		want acrkit.Code
 	}{
-		"longest":              {long(MaxLength), ""},
-		"too long":             {long(MaxLength + 1), acrkit.CodeTooLarge},
-		"deepest":              {nested(MaxDepth, "(", ")"), ""},
-		"too deep":             {nested(MaxDepth+1, "(", ")"), acrkit.CodeTooLarge},
-		"deepest negation":     {nested(MaxDepth, "!", ""), ""},
-		"too deep a negation":  {nested(MaxDepth+1, "NOT ", ""), acrkit.CodeTooLarge},
-		"side by side":         {nested(MaxDepth, "(", ")") + " OR " + nested(MaxDepth, "(", ")"), ""},
-		"deep, both, too deep": {nested(MaxDepth/2+1, "!(", ")"), acrkit.CodeTooLarge},
+		"longest":              {long(length), ""},
+		"too long":             {long(length + 1), acrkit.CodeTooLarge},
+		"deepest":              {nested(depth, "(", ")"), ""},
+		"too deep":             {nested(depth+1, "(", ")"), acrkit.CodeTooLarge},
+		"deepest negation":     {nested(depth, "!", ""), ""},
+		"too deep a negation":  {nested(depth+1, "NOT ", ""), acrkit.CodeTooLarge},
+		"side by side":         {nested(depth, "(", ")") + " OR " + nested(depth, "(", ")"), ""},
+		"deep, both, too deep": {nested(depth/2+1, "!(", ")"), acrkit.CodeTooLarge},
 	} {
 		if _, err := Parse(x.text); of(err) != x.want {
 			t.Errorf("%s: %v", what, err)

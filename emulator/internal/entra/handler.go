@@ -152,7 +152,11 @@ func (h *Handler) token(old bool) func(http.ResponseWriter, *http.Request, strin
 			h.fail(w, r, a, f)
 			return
 		}
-		token, err := h.Tokens.Issue(a, resource)
+		proof := BySecret
+		if _, _, basic := r.BasicAuth(); !basic && r.PostForm.Get("client_secret") == "" {
+			proof = ByAssertion
+		}
+		token, err := h.Tokens.Issue(a, resource, proof)
 		if err != nil {
 			h.broken(w, err)
 			return

@@ -30,7 +30,7 @@ func TestTokens_limit(t *testing.T) {
 	}
 	tokens := &Tokens{Store: s, Now: time.Now}
 	issue := func(n int) string {
-		token, err := tokens.Issue(a, strings.Repeat("a", n))
+		token, err := tokens.Issue(a, strings.Repeat("a", n), BySecret)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,7 @@ const (
 	ForNothing  Audience = ""
 	ForACR      Audience = "acr"
 	ForARM      Audience = "arm"
+	ForGraph    Audience = "graph"                // Microsoft Graph of any cloud
 	ForOtherARM Audience = "arm of another cloud" // Entra issues such tokens; no registry here takes one
 )
 
@@ -48,6 +49,21 @@ func otherARMAudiences() []string {
 		"https://management.microsoftazure.de"}
 }
 
+// graphAudiences are those of Microsoft Graph in all clouds, and the old Azure AD Graph's,
+// for which az asks.
+func graphAudiences() []string {
+	return []string{"https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us",
+		"https://microsoftgraph.chinacloudapi.cn", "https://graph.windows.net"}
+}
+
+// IsForGraph reports whether a resource is Microsoft Graph, or the emulator's address,
+// where Graph is, too.
+func IsForGraph(resource string, serves func(host string) bool) bool {
+	audience := AudienceOf(resource, serves)
+	return audience == ForGraph ||
+		audience == ForARM && !slices.Contains(armAudiences(), strings.TrimSuffix(resource, "/"))
+}
+
 // AudienceOf says what a resource is. serves reports whether the emulator
 // answers on a host, as its own ARM.
 func AudienceOf(resource string, serves func(host string) bool) Audience {
@@ -57,6 +73,8 @@ func AudienceOf(resource string, serves func(host string) bool) Audience {
 		return ForACR
 	case slices.Contains(armAudiences(), trimmed):
 		return ForARM
+	case slices.Contains(graphAudiences(), trimmed):
+		return ForGraph
 	case slices.Contains(otherARMAudiences(), trimmed):
 		//rule:other-cloud-audience-of
 		return ForOtherARM
@@ -118,8 +136,17 @@ func (t *Tokens) life() time.Duration {
 	return life
 }
 
+// Proof is how an application proved itself, as the claim appidacr says it.
+type Proof string
+
+// The proofs. An assertion is signed by a certificate or by a trusted issuer.
+const (
+	BySecret    Proof = "1"
+	ByAssertion Proof = "2"
+)
+
 // Issue makes a token of an application for a resource.
-func (t *Tokens) Issue(a *principal.Application, resource string) (string, error) {
+func (t *Tokens) Issue(a *principal.Application, resource string, proof Proof) (string, error) {
 	key, err := t.Store.Keys().Entra()
 	if err != nil {
 		return "", err
@@ -129,7 +156,7 @@ func (t *Tokens) Issue(a *principal.Application, resource string) (string, error
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, &claims{
 		Audience: resource, Issuer: issuer(a.TenantID), IssuedAt: start, NotBefore: start,
 		Expires: now.Add(t.life()).Unix(),
-		AppID:   a.ClientID, AppIDACR: "1", IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID,
+		AppID:   a.ClientID, AppIDACR: string(proof), IDP: issuer(a.TenantID), IDType: "app", ObjectID: a.ObjectID,
 		Subject:  a.ObjectID,
 		TenantID: a.TenantID, UTI: guid.New(), Version: "1.0",
 	})

@@ -28,6 +28,7 @@ const (
 	Tokens           // the registry's token service
 	Entra            // the Entra authority
 	ARM              // Azure Resource Manager
+	Graph            // Microsoft Graph
 	Metadata         // the metadata endpoints of Azure Resource Manager
 	Storage          // the host that blobs are redirected to; its name decides
 	Control          // the emulator's own API
@@ -65,6 +66,7 @@ const (
 	InstanceDiscovery // /TENANT/discovery/instance
 	Endpoints         // /metadata/endpoints
 	Resource          // /subscriptions, /tenants, /providers, and below
+	Directory         // /v1.0 and /beta, and below
 	CACertificate     // /ca.pem
 	Health            // /healthz
 	Ready             // /readyz
@@ -116,6 +118,11 @@ func of(method, path string) Route {
 	}
 	if r, ok := arm(path); ok {
 		return r
+	}
+	for _, version := range []string{"v1.0", "beta"} {
+		if strings.HasPrefix(path, "/"+version+"/") {
+			return Route{Service: Graph, Operation: Directory, Segments: strings.Split(strings.Trim(path, "/"), "/")}
+		}
 	}
 	return entra(path)
 }
@@ -202,7 +209,7 @@ func (r Route) Class() fault.Route {
 		return fault.RouteARM
 	case Storage:
 		return fault.RouteStorage
-	case Nothing, Control, Public:
+	case Nothing, Control, Public, Graph:
 		return ""
 	}
 	switch r.Operation {

@@ -34,8 +34,9 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 	if !ok {
 		return refusal.Usage("assign the role", "there is no role %s", a.Role)
 	}
+	check := seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition}
 	//rule:arm-condition
-	if err := (&seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition}).Check(); err != nil {
+	if err := check.Check(); err != nil {
 		return refusal.Of("assign the role", err)
 	}
 	next := a

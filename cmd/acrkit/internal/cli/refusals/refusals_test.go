@@ -52,8 +52,9 @@ type stage struct {
 // elsewhere has the rules by which no client is refused here, each with the reason.
 var elsewhere = map[rule.ID]string{
 	rule.RegistryGone:         "only while a reset replaces the state; TestRulesFromWithin of package emulator",
-	rule.EntraTokenAudience:   "the authority issues no such token; TestRulesFromWithin of package emulator",
 	rule.PasswordNotYet:       "needs a fault; TestGeneratePasswords_delay of emulator/internal/write",
+	rule.GraphToken:           "no client of registries asks Microsoft Graph; TestGraph of package emulator",
+	rule.GraphPermission:      "no client of registries asks Microsoft Graph; TestGraph of package emulator",
 	rule.StorageAuthorization: "needs a host of blobs; TestBlobRedirects of package emulator",
 	rule.StorageLinkExpired:   "needs a host of blobs; TestBlobRedirects of package emulator",
 	rule.StorageLinkMalformed: "needs a host of blobs; TestBlobRedirects of package emulator",

@@ -331,6 +331,9 @@ func exchangeScenarios() []scenario {
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), acrScope), "tenant",
 				"22222222-0000-0000-0000-000000000000")
 		}),
+		entra(rule.EntraTokenAudience, cause.ExchangeRefused, func(s *stage) diagnose.Attempt {
+			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), "https://graph.microsoft.com/.default"))
+		}),
 		entra(rule.EntraTokenCloud, cause.OtherCloud, func(s *stage) diagnose.Attempt {
 			return s.exchange(s.entra(s.ServicePrincipal("AcrPull"), "https://management.usgovcloudapi.net/.default"))
 		}),
