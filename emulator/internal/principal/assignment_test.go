@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
 )
@@ -50,7 +51,7 @@ func TestAssignmentsApart(t *testing.T) {
 	created := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	want := []*Assignment{{Scope: scope, ClientID: "a", Role: "AcrPull", Created: created},
 		{Scope: scope, ClientID: "b", Role: "Container Registry Repository Reader",
-			Repositories: []string{"samples/*"}, Created: created}}
+			Condition: "@Request[" + condition.Attribute + "] StringLike 'samples/*'", Created: created}}
 	got := append(s.AssignmentsOf("a"), s.AssignmentsOf("b")...)
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Assignment{}, "Name")); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
