@@ -38,7 +38,7 @@ const assignmentsApart = `
 				json_extract(i.doc, '$.group') || '/providers/Microsoft.ContainerRegistry/registries/' ||
 				json_extract(i.doc, '$.name') AS scope,
 			json_extract(i.doc, '$.created') AS created, a.value AS doc
-		FROM identity i, json_each(i.doc, '$.assignments') a WHERE i.kind = 'registry')
+		FROM identity i, json_each(i.doc, '$.assignments') a WHERE i.kind = 'registry' AND a.type = 'object')
 	INSERT INTO identity (kind, registry, name, doc)
 	SELECT 'assignment', 0, name, json_set(doc, '$.name', name, '$.scope', scope, '$.created', created) FROM named;
 	UPDATE identity SET doc = json_remove(doc, '$.assignments') WHERE kind = 'registry'`
