@@ -225,7 +225,8 @@ func TestArmToken(t *testing.T) {
 	c.refused("PUT", "/tokens/deployer", `{"properties":{}}`, 400, "MissingScopeMapId", "")
 	c.refused("PATCH", "/tokens/deployer", `{"properties":{"status":"x"}}`, 400, "InvalidTokenStatus", "")
 	c.refused("PATCH", "/tokens/nobody", `{"properties":{}}`, 404, "ResourceNotFound", "nobody")
-	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/nobody"}`, 404, "ResourceNotFound", "nobody")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/nobody"}`, 404, "ResourceNotFound",
+		"nobody")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"x"}`, 400, "InvalidTokenId", "")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/deployer","name":"password3"}`, 400,
 		"InvalidParameter", "password3")

@@ -50,6 +50,15 @@ func Run(ctx context.Context, dir string, opts *Options) (_ *Report, err error) 
 	states := make([]*state, len(recordings))
 	for i := range recordings {
 		states[i] = infer(&recordings[i], known)
+		if control := report.control(&recordings[i]); o.Registry == "" {
+			if err := report.playControl(ctx, &recordings[i], control); err != nil {
+				return nil, fmt.Errorf("%s: %w", recordings[i].File, err)
+			}
+		} else {
+			for range control {
+				report.exclude(recordings[i].File, excludedControl+"a running emulator's own is not written to", true)
+			}
+		}
 		recordings[i].Exchanges = report.own(&recordings[i])
 	}
 	if len(recordings) == 0 && o.Registry == "" {
@@ -88,6 +97,9 @@ func (rep *Report) own(r *recording.Recording) (out []recording.Exchange) {
 		if x.Status == http.StatusTemporaryRedirect {
 			redirected[storedDigest(&x)] = true
 		}
+		if isControl(&x) {
+			continue // Report.control
+		}
 		reason := ""
 		switch host := strings.ToLower(x.URL.Hostname()); {
 		case isStored(&x) && (registryHost.MatchString(host) || redirected[storedDigest(&x)]):
@@ -96,8 +108,6 @@ func (rep *Report) own(r *recording.Recording) (out []recording.Exchange) {
 		case x.Status >= http.StatusInternalServerError:
 			reason = "an answer of a service that failed"
 		case registryHost.MatchString(host):
-		case strings.HasPrefix(host, "management."):
-			reason = "Azure Resource Manager: the control plane, of which the emulator reads a part and writes nothing"
 		case strings.HasPrefix(host, "login."):
 			reason = "Entra's own host"
 		default:

@@ -294,7 +294,7 @@ func wantCassette() *Report {
 	const file = "sub/cassette.yaml"
 	return &Report{Recordings: 1, Exchanges: 3, Matched: 3,
 		Excluded: []Exclusion{
-			{file, "Azure Resource Manager: the control plane, of which the emulator reads a part and writes nothing",
+			{file, "Azure Resource Manager: a resource that the emulator has none of, or does not make",
 				1},
 			{file, "Entra's own host", 1},
 			{file, "a storage account's answer, without the redirect to it", 1},

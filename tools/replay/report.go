@@ -100,6 +100,7 @@ func (rep *Report) count(from Source, x *recording.Exchange, o outcome) {
 // kindOf names what a request is about.
 func kindOf(path string) string {
 	for _, k := range []struct{ part, kind string }{
+		{"/subscriptions/", "control plane"},
 		{"/oauth2/", "tokens"}, {"/acr/v1/", "metadata"}, {"/blobs/uploads/", "uploads"},
 		{"/manifests/", "manifests"}, {"/blobs/", "blobs"}, {"/referrers/", "referrers"}, {"/_catalog", "lists"},
 		{"/tags/list", "lists"},
@@ -134,6 +135,9 @@ func sourceOf(r *recording.Recording) Source {
 
 // operation names the kind of a request.
 func operation(method, path string) string {
+	if strings.HasPrefix(path, "/subscriptions/") {
+		return controlOperation(method, path)
+	}
 	for _, word := range []string{"/_tags/", "/_manifests/", "/_tags", "/_manifests", "/blobs/uploads/", "/manifests/",
 		"/blobs/", "/tags/list", "/referrers/"} {
 		before, after, ok := strings.Cut(path, word)
