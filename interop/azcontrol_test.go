@@ -237,7 +237,7 @@ var azTokens = []struct {
 // TestAzureCLI_control lives the life of a registry, its scope maps, tokens and roles with
 // az, signed in as a service principal, and sees one without the roles refused.
 func TestAzureCLI_control(t *testing.T) {
-	version := need(t, *azProgram, "apt-get install azure-cli", []string{*azProgram, "version", "--output", "tsv"})
+	need(t, *azProgram, "apt-get install azure-cli", []string{*azProgram, "version", "--output", "tsv"})
 	t.Parallel()
 	e, data := startControl(t)
 	owner, reader := signInAz(t, e, data, controlOwner), signInAz(t, e, data, controlReader)
@@ -271,14 +271,12 @@ func TestAzureCLI_control(t *testing.T) {
 				s.az(t, step)
 			}
 			if x.refused {
-				results.add(result{"az", version, "refused: control plane, by the role Reader", "AuthorizationFailed", ""})
 				return
 			}
 			for _, step := range azTokens {
 				step.more = append(slices.Clone(step.more), "-u", step.who.name, "-p", step.who.password)
 				s.az(t, step.azStep)
 			}
-			results.add(result{"az", version, "control plane: groups, registries, scope maps, tokens, roles", "ok", ""})
 		})
 	}
 }

@@ -23,8 +23,12 @@ const (
 	folder = "../../examples/terraform"
 	// pageLimit bounds the page, and each cycle.
 	pageLimit = 5 * time.Minute
-	// applyLimit is how long an apply may take: a resource that waits for ten seconds breaks it.
-	applyLimit = 8 * time.Second
+	// roleWait is how long azurerm itself watches a new role assignment: five looks, five
+	// seconds apart. Nothing shortens it.
+	roleWait = 20 * time.Second
+	// applyLimit is how long an apply may take: another resource that waits for ten seconds
+	// breaks it.
+	applyLimit = roleWait + 8*time.Second
 	registry   = "terraformed.azurecr.localhost"
 )
 
