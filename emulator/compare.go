@@ -101,6 +101,8 @@ func (e *Emulator) compareApplication(tenant string, a seed.Application) string 
 		return "is in another tenant"
 	case have.DisplayName != a.DisplayName:
 		return "has another name"
+	case a.ObjectID != "" && !strings.EqualFold(have.ObjectID, a.ObjectID):
+		return "has another object id"
 	}
 	for _, x := range a.Secrets {
 		want := e.ids.Keys().NewSecret(have.ClientID, string(x.Value), x.Expires)

@@ -56,7 +56,8 @@ func TestConditions(t *testing.T) {
 		if a.status != x.status || d.RuleID != x.rule {
 			t.Errorf("%s %s: %d %s, by %q", x.method, x.path, a.status, a.body, d.RuleID)
 		}
-		line := "role Container Registry Repository Writer with the condition " + strings.Join(strings.Fields(readers), " ")
+		line := "role Container Registry Repository Writer with the condition " +
+			strings.Join(strings.Fields(readers), " ")
 		switch {
 		case x.status < 300 && !slices.Equal(d.Rules, []string{line}):
 			t.Errorf("%s %s: the rules are %q", x.method, x.path, d.Rules)
@@ -68,13 +69,15 @@ func TestConditions(t *testing.T) {
 	// The rights of now count, not those of the token.
 	r, pull := f.registry(), access("repository:other:pull")
 	must(t, r.RemoveRoles(t.Context(), clientID))
-	must(t, r.AssignRole(t.Context(), seed.RoleAssignment{ClientID: clientID, Role: "Container Registry Repository Reader",
+	must(t, r.AssignRole(t.Context(), seed.RoleAssignment{ClientID: clientID,
+		Role:      "Container Registry Repository Reader",
 		Condition: name + " StringEquals 'team/app'"}))
 	if a := f.get("/v2/other/manifests/v1", bearer(pull)); a.status != 401 || f.last().RuleID != rule.ABACRepository {
 		t.Errorf("with another condition: %d, by %q", a.status, f.last().RuleID)
 	}
 	// Assignments are joined.
-	must(t, r.AssignRole(t.Context(), seed.RoleAssignment{ClientID: clientID, Role: "Container Registry Repository Reader",
+	must(t, r.AssignRole(t.Context(), seed.RoleAssignment{ClientID: clientID,
+		Role:      "Container Registry Repository Reader",
 		Condition: name + " StringLike 'oth*'"}))
 	for _, repo := range []string{"other", "team/app"} {
 		if a := f.get("/v2/"+repo+"/manifests/v1", bearer(access("repository:"+repo+":pull"))); a.status != 200 {
@@ -82,7 +85,8 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	// None for all repositories.
-	if f.password(clientID, secret, "repository:*:pull").field(t, "access_token"); f.last().Missing != "repository:*:pull" {
+	if f.password(clientID, secret, "repository:*:pull").field(t, "access_token"); f.last().Missing !=
+		"repository:*:pull" {
 		t.Errorf("a token for all repositories lacks %q", f.last().Missing)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 const (
@@ -28,7 +29,7 @@ const graphSeed = `
 tenants:
 - {id: ` + tenantID + `, applications: [
     {clientId: ` + clientID + `, displayName: Build agent, secrets: [{value: ` + secret + `}]},
-    {clientId: ` + secondApp + `, displayName: it's another}]}
+    {clientId: ` + secondApp + `, displayName: it's another, objectId: 44444444-4444-4444-4444-44444444444A}]}
 - {id: ` + otherTenant + `, applications: [{clientId: ` + foreignApp + `, displayName: Build elsewhere}]}
 subscriptions: [{id: 33333333-3333-3333-3333-333333333333, resourceGroups: [{name: rg}]}]
 registries: [{name: myregistry}]
@@ -80,9 +81,29 @@ func TestGraph(t *testing.T) {
 		}
 	}
 	one := list("//beta/serviceprincipals?$filter=" + url.QueryEscape("appId eq '"+clientID+"'"))[0]
-	if want := (graphObject{ID: one.ID, AppID: clientID, Name: "Build agent", Names: []string{clientID}}); one.ID == "" ||
+	if want := (graphObject{ID: one.ID, AppID: clientID, Name: "Build agent", Names: []string{clientID}}); one.ID ==
+		"" ||
 		!cmp.Equal(one, want) {
 		t.Errorf("a service principal is %+v", one)
+	}
+	// The object id of the seed is that of tokens, Graph and role assignments.
+	const object2 = "44444444-4444-4444-4444-44444444444a"
+	if a := f.get("/v1.0/directoryObjects/"+object2, token); a.field(t, "appId") != secondApp {
+		t.Errorf("the object id of the seed: %s", a.body)
+	}
+	for id, want := range map[string]string{secondApp: "has another one", foreignApp: "",
+		"22222222-2222-2222-2222-222222222225": "is that of the application " + secondApp} {
+		app := seed.Application{ClientID: id, ObjectID: strings.ToUpper(object2)}
+		switch id {
+		case secondApp:
+			app.ObjectID = "44444444-4444-4444-4444-44444444444b"
+		case foreignApp:
+			app.ObjectID = ""
+		}
+		if err := f.PutApplication(t.Context(), otherTenant, app); (err == nil) != (want == "") ||
+			err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("PutApplication of %s: %v", id, err)
+		}
 	}
 	for _, path := range []string{"/v1.0/servicePrincipals/" + one.ID, "/v1.0/directoryObjects/" + one.ID,
 		"/v1.0/servicePrincipals(appId='" + clientID + "')"} {
@@ -143,7 +164,8 @@ func TestGraph(t *testing.T) {
 		{"too many ids", ids(maxIDs+1, ""), 400, "Request_BadRequest"},
 		{"no JSON", f.do("POST", "/v1.0/directoryObjects/getByIds", token, `{`), 400, "BadRequest"},
 		{"too large", f.do("POST", "/v1.0/directoryObjects/getByIds", token, object(maxBody+1)), 413, "BadRequest"},
-		{"a write", f.do("POST", "/v1.0/servicePrincipals", token, `{"appId":"x"}`), 403, "Authorization_RequestDenied"},
+		{"a write", f.do("POST", "/v1.0/servicePrincipals", token, `{"appId":"x"}`), 403,
+			"Authorization_RequestDenied"},
 		{"a delete", f.do("DELETE", "/v1.0/servicePrincipals/"+one.ID, token, ""), 403, "Authorization_RequestDenied"},
 		{"no token", f.get("/v1.0/servicePrincipals", nil), 401, "InvalidAuthenticationToken"},
 		{"garbage", f.get("/v1.0/servicePrincipals", bearer("x")), 401, "InvalidAuthenticationToken"},
@@ -171,7 +193,8 @@ func TestGraph_audience(t *testing.T) {
 		"https://graph.microsoft.com/.default": 200, "https://graph.microsoft.com//.default": 200,
 		"https://graph.windows.net/.default": 200, "https://graph.microsoft.us/.default": 200,
 		"https://microsoftgraph.chinacloudapi.cn/.default": 200, "https://" + f.host + "/.default": 200,
-		acrScope: 401, "https://management.azure.com/.default": 401, "https://management.core.windows.net//.default": 401,
+		acrScope: 401, "https://management.azure.com/.default": 401,
+		"https://management.core.windows.net//.default": 401,
 	} {
 		a := f.get("/v1.0/servicePrincipals", bearer(f.entraToken(scope).field(t, "access_token")))
 		if a.status != status {
@@ -184,7 +207,8 @@ func TestGraph_audience(t *testing.T) {
 	}
 	// Nor does a registry or Azure Resource Manager take one for Graph.
 	token := f.entraToken("https://graph.microsoft.com/.default").field(t, "access_token")
-	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token", token); a.status !=
+	if a := f.post("/oauth2/exchange", "grant_type", "access_token", "service", f.host, "access_token",
+		token); a.status !=
 		http.StatusUnauthorized || f.last().RuleID != rule.EntraTokenAudience {
 		t.Errorf("the exchange: %d, by %s", a.status, f.last().RuleID)
 	}

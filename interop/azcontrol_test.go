@@ -84,7 +84,7 @@ type azStep struct {
 
 // azDenied is what az prints of ARM's refusal.
 func azDenied(action string) string {
-	return `\(AuthorizationFailed\) The client '.*' with object id '.*' does not have authorization to perform action '` +
+	return `\b(AuthorizationFailed\)|AuthorizationFailed","message":") ?The client '.*' with object id '.*' does not have authorization to perform action '` +
 		regexp.QuoteMeta(action) + `' over scope '/subscriptions/` + controlSubscription + `[^']*'`
 }
 

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/acrkit/acrkit v0.0.0
+	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/kubelet v0.37.2
 )

@@ -7,15 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	kubeletconfig "k8s.io/kubelet/config/v1"
 	v1 "k8s.io/kubelet/pkg/apis/credentialprovider/v1"
 	"k8s.io/kubernetes/pkg/credentialprovider"
 
@@ -158,19 +159,33 @@ func TestKubelet_key(t *testing.T) {
 	}
 }
 
-// The patterns of the documentation bring every host of Azure's to the helper, and no
-// look-alike.
-func TestMatchImages(t *testing.T) {
-	page, err := os.ReadFile("../../docs/credential-helper.md")
+// The configuration under examples/ is one that the kubelet takes. Its patterns bring every
+// host of Azure's to the helper, and no look-alike.
+func TestConfiguration(t *testing.T) {
+	const file = "../../examples/kubernetes/credential-provider.yaml"
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, list, _ := strings.Cut(string(page), "matchImages:")
-	list, _, _ = strings.Cut(list, "defaultCacheDuration:")
-	var patterns []string
-	for _, m := range regexp.MustCompile(`- "([^"]+)"`).FindAllStringSubmatch(list, -1) {
-		patterns = append(patterns, m[1])
+	scheme := runtime.NewScheme()
+	if err := kubeletconfig.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
 	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	obj, _, err := decoder.Decode(data, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, ok := obj.(*kubeletconfig.CredentialProviderConfig)
+	if !ok || len(config.Providers) != 1 {
+		t.Fatalf("it is a %T", obj)
+	}
+	provider := config.Providers[0]
+	if !strings.HasSuffix(provider.Name, "-credential-provider") || provider.DefaultCacheDuration == nil ||
+		provider.APIVersion != v1.SchemeGroupVersion.String() {
+		t.Errorf("%+v", provider)
+	}
+	patterns := provider.MatchImages
 	asked := func(image string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool {
 			ok, err := credentialprovider.URLsMatchStr(p, image)
@@ -210,4 +225,43 @@ func TestKubelet_service_account(t *testing.T) {
 		!strings.Contains(errOut, "asked as service principal 22222222-2222-2222-2222-222222222222") {
 		t.Errorf("%v, %q", resp, errOut)
 	}
+}
+
+// TestCronJob: the job under examples/ is one that the API takes, without a field that it
+// does not know, and runs without rights.
+func TestCronJob(t *testing.T) {
+	data, err := os.ReadFile("../../examples/kubernetes/cronjob.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := runtime.NewScheme()
+	if err := batchv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	obj, _, err := decoder.Decode(data, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, ok := obj.(*batchv1.CronJob)
+	if !ok {
+		t.Fatalf("it is a %T", obj)
+	}
+	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	if len(pod.Containers) != 1 || len(pod.Volumes) != 1 || pod.SecurityContext.RunAsNonRoot == nil ||
+		!*pod.SecurityContext.RunAsNonRoot || *pod.AutomountServiceAccountToken {
+		t.Fatalf("%+v", pod)
+	}
+	c := pod.Containers[0]
+	secret := pod.Volumes[0].Secret
+	if c.SecurityContext == nil || !*c.SecurityContext.ReadOnlyRootFilesystem || secret == nil ||
+		*secret.DefaultMode&0o007 != 0 || pod.SecurityContext.FSGroup == nil {
+		t.Errorf("%+v, %+v", c.SecurityContext, secret)
+	}
+	for _, e := range c.Env {
+		if e.Name == "ACR_TOKEN_PASSWORD_FILE" && e.Value == c.VolumeMounts[0].MountPath+"/password" {
+			return
+		}
+	}
+	t.Errorf("no variable names the file of the secret: %+v", c.Env)
 }

@@ -161,6 +161,12 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 			p.add(path+".clientId", "is not a GUID")
 		}
 		applications.add(p, path+".clientId", strings.ToLower(a.ClientID), "client id")
+		if a.ObjectID != "" {
+			if !guid.Is(a.ObjectID) {
+				p.add(path+".objectId", "is not a GUID")
+			}
+			applications.add(p, path+".objectId", "object "+strings.ToLower(a.ObjectID), "object id")
+		}
 		checkText(p, path+".displayName", a.DisplayName, maxDescription)
 		for k, x := range a.Secrets {
 			checkSecret(p, fmt.Sprintf("%s.secrets[%d]", path, k), x.Value, x.ValueFrom)

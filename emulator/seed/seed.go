@@ -46,6 +46,8 @@ type Tenant struct {
 type Application struct {
 	ClientID    string `yaml:"clientId" schema:"required,guid"` // A GUID, unique in the whole seed.
 	DisplayName string `yaml:"displayName" schema:"text"`       // What Azure shows.
+	// The object id of its service principal, a GUID, unique likewise; a random one if absent.
+	ObjectID string `yaml:"objectId" schema:"guid"`
 
 	// Client secrets.
 	Secrets []ClientSecret `yaml:"secrets"`

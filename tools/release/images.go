@@ -216,7 +216,8 @@ func (i image) image(b build, bin binary) (v1.Image, error) {
 		Env: append([]string{"PATH=/usr/local/bin", "HOME=" + home}, i.env...),
 	}
 	if i.health != nil {
-		file.Config.Healthcheck = &v1.HealthConfig{Test: i.health, Interval: 5 * time.Second, Timeout: 10 * time.Second,
+		// The first check comes after an interval: a pipeline waits for it.
+		file.Config.Healthcheck = &v1.HealthConfig{Test: i.health, Interval: time.Second, Timeout: 10 * time.Second,
 			StartPeriod: 10 * time.Second, Retries: 5}
 	}
 	if i.data {

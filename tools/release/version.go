@@ -27,7 +27,16 @@ var places = []place{
 	{"README.md", regexp.MustCompile(`\bio\.github\.acrkit:acrkit:([^\s,]+)`)},
 	{"sdk/typescript/README.md", regexp.MustCompile(`\bacrkit-(\d\S*)\.tgz\b`)},
 	{"sdk/java/README.md", regexp.MustCompile(`<artifactId>acrkit</artifactId>\s+<version>(.*)</version>`)},
+	// What the recipes start.
+	{"examples/github-actions/service-container.yml", imageVersion},
+	{"examples/github-actions/acrkit-emulator/action.yml", regexp.MustCompile(`(?m)^    default: (\d.*)$`)},
+	{"examples/compose/compose.yaml", imageVersion},
+	{"examples/kubernetes/cronjob.yaml", imageVersion},
+	{"examples/python-sdk/test.sh", imageVersion},
+	{"examples/testcontainers/emulator_test.go", imageVersion},
 }
+
+var imageVersion = regexp.MustCompile(`ghcr\.io/acrkit/(?:acrkit|emulator):(\d[^\s")]*)`)
 
 // aVersion matches what Go, PyPI, npm and Maven all take as a version, and sort alike.
 // A pre-release has a form of its own in each.

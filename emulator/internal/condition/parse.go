@@ -466,12 +466,12 @@ func (p *parser) value(v token, o operator) func(left string) bool {
 // like reads the wildcards of a Like operator.
 func (p *parser) like(v token, ignoreCase bool) (out pattern) {
 	for i := 0; i < len(v.text); i++ {
-		switch b := v.text[i]; {
-		case b == '*':
+		switch b := v.text[i]; b {
+		case '*':
 			out = append(out, element{kind: many})
-		case b == '?':
+		case '?':
 			out = append(out, element{kind: single})
-		case b == '\\':
+		case '\\':
 			i++
 			//rule:abac-condition-escape
 			if i == len(v.text) || v.text[i] != '*' && v.text[i] != '?' {

@@ -22,7 +22,7 @@ type Assignment struct {
 	Role      string    `json:"role"`                // its name
 	Condition string    `json:"condition,omitempty"` // as package condition reads it; "" = none
 	Created   time.Time `json:"created,omitzero"`
-	Updated   time.Time `json:"updated,omitzero"` // zero = since it was created, nothing has changed
+	Updated   time.Time `json:"updated,omitzero"` // zero = nothing has changed since it was created
 
 	Description string `json:"description,omitempty"`
 	CreatedBy   string `json:"createdBy,omitempty"` // an object id; "" = the emulator

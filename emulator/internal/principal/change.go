@@ -169,6 +169,16 @@ func (c *Change) Application(clientID string) (*Application, bool) {
 	return after[*Application](c, (&Application{ClientID: clientID}).key())
 }
 
+// ApplicationByObject finds an application by the object id of its service principal.
+func (c *Change) ApplicationByObject(id string) (*Application, bool) {
+	for o := range c.store.after(c) {
+		if a, ok := o.(*Application); ok && a.ObjectID == id {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
 // StoredScopeMap finds a scope map that a user made.
 func (c *Change) StoredScopeMap(registry int64, name string) (*ScopeMap, bool) {
 	return after[*ScopeMap](c, (&ScopeMap{RegistryID: registry, Name: name}).key())

@@ -196,7 +196,9 @@ func (r Rights) words() []string {
 				return true
 			}
 		}
-		return slices.ContainsFunc(r.conditional, func(c conditional) bool { return slices.Contains(c.role.Actions, a) })
+		return slices.ContainsFunc(r.conditional, func(c conditional) bool {
+			return slices.Contains(c.role.Actions, a)
+		})
 	}
 	if has(acrkit.ContentRead) {
 		out = append(out, "read")

@@ -22,9 +22,15 @@ func (tx *Tx) PutApplication(tenantID string, a seed.Application) error {
 	}
 	tx.PutTenant(tenantID)
 	next := &principal.Application{TenantID: strings.ToLower(tenantID), ClientID: strings.ToLower(a.ClientID),
-		ObjectID: guid.New(), DisplayName: a.DisplayName}
+		ObjectID: cmp.Or(strings.ToLower(a.ObjectID), guid.New()), DisplayName: a.DisplayName}
 	if old, ok := tx.c.Application(a.ClientID); ok {
+		// Tokens and role assignments name the object id.
+		if a.ObjectID != "" && next.ObjectID != old.ObjectID {
+			return refusal.Usage("store the application", "objectId: the application %s has another one", a.ClientID)
+		}
 		next.ObjectID = old.ObjectID
+	} else if other, ok := tx.c.ApplicationByObject(next.ObjectID); ok {
+		return refusal.Usage("store the application", "objectId: it is that of the application %s", other.ClientID)
 	}
 	for _, s := range a.Secrets {
 		secret := tx.keys.NewSecret(next.ClientID, string(s.Value), s.Expires)
