@@ -71,6 +71,17 @@ func openControlKey(dir string) (string, error) {
 	return key, nil
 }
 
+// checkControlKey refuses the folder's key as [openControlKey] does, and makes none.
+func checkControlKey(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if _, _, err := private.ReadSecret(filepath.Join(dir, control.KeyFile)); err != nil {
+		return damaged(dir, err)
+	}
+	return nil
+}
+
 // ControlKey returns the key of the control API, which goes into the header
 // [control.Header]. It is also in the file [control.KeyFile] of DataDir.
 //

@@ -255,6 +255,10 @@ func Open(ctx context.Context, opts *Options) (_ *Emulator, err error) {
 	if err = e.openState(ctx, state, &o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}
+	// A key that is refused, too, before the authority makes files anew.
+	if err := checkControlKey(o.DataDir); err != nil {
+		return nil, err
+	}
 	if err := e.openAuthority(&o); err != nil {
 		return nil, damaged(o.DataDir, err)
 	}

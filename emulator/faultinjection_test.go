@@ -124,6 +124,9 @@ func TestFolderFaults(t *testing.T) {
 		}
 		f.try(t, &s, random.Uint64(), nil)
 	}
+	// The refusal of one file comes before the other is made anew.
+	pair := []damage{{"killed", "control-api.key", "owner"}, {"killed", "ca.pem", "truncated"}}
+	pair[0].try(t, &s, 1, &pair[1])
 	for i := range *faultCases {
 		f := all[random.IntN(len(all))]
 		var second *damage
