@@ -31,7 +31,8 @@ var controlPath = regexp.MustCompile(`(?i)^/subscriptions/[^/]+(?:/resources|/re
 	strings.Join(controlKinds, "|") + `)(?:/.*)?)?)?)$`)
 
 // controlKinds are what is below a registry and is compared.
-var controlKinds = []string{"listCredentials", "regenerateCredential", "listUsages"}
+var controlKinds = []string{"listCredentials", "regenerateCredential", "listUsages", "scopeMaps", "tokens",
+	"generateCredentials"}
 
 // unmanaged are parts of requests that ask for what the emulator has none of.
 var unmanaged = regexp.MustCompile(`"identity": *\{|keyVault|"virtualNetworkRules": *\[ *\{`)
