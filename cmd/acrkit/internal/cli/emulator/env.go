@@ -89,7 +89,8 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 	})
 	cmdutil.EnumFlag(cmd, &opts.For, "for", "", "export what this `client` of Azure Resource Manager needs", forAz,
 		forTerraform, forARMSDK)
-	cmd.Flags().StringVar(&opts.ClientID, "client-id", "", "with --for: the application to sign in as, by its client `id`")
+	cmd.Flags().StringVar(&opts.ClientID, "client-id", "",
+		"with --for: the application to sign in as, by its client `id`")
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")
 	return cmd
 }

@@ -28,7 +28,8 @@ const cloudName = "acrkit"
 
 // controlPlane returns the variables that a client of Azure Resource Manager needs, and
 // the commands that set up what has no variable. The principal's secret is in neither.
-func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars [][2]string, commands []string, err error) {
+func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars [][2]string, commands []string,
+	err error) {
 	switch opts.For {
 	case forTerraform:
 		return [][2]string{
