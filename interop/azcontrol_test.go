@@ -146,8 +146,8 @@ var azOwner = []azStep{
 // "RoleDefinitionsOperations" has no attribute "config", because it comes with a newer
 // package for roles than it was written for. There, azRest does the same.
 var azRoles = []azStep{
-	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry +
-		" --query principalType", nil, `^ServicePrincipal$`},
+	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " +
+		controlRegistry + " --query principalType", nil, `^ServicePrincipal$`},
 	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
 		" --query conditionVersion", []string{"--role", "Container Registry Repository Reader", "--condition",
 		controlCondition, "--condition-version", "2.0"}, `^2\.0$`},
@@ -198,7 +198,8 @@ var azReader = []azStep{
 		azDenied("Microsoft.ContainerRegistry/registries/write")},
 	{"acr update --name interop --admin-enabled true", nil, azDenied("Microsoft.ContainerRegistry/registries/write")},
 	{"acr delete --name interop --yes", nil, azDenied("Microsoft.ContainerRegistry/registries/delete")},
-	{"acr credential show --name interop", nil, azDenied("Microsoft.ContainerRegistry/registries/listCredentials/action")},
+	{"acr credential show --name interop", nil,
+		azDenied("Microsoft.ContainerRegistry/registries/listCredentials/action")},
 	{"acr credential renew --name interop --password-name password", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/regenerateCredential/action")},
 	{"acr scope-map create --registry interop --name refused --repository samples/app content/read", nil,

@@ -80,10 +80,12 @@ func token(ctx context.Context, f *armcontainerregistry.ClientFactory, group, re
 		return err
 	}
 	fmt.Println("scope map", *scopeMap.Properties.ProvisioningState, *scopeMap.Properties.Actions[0])
-	changed, err := done(maps.BeginUpdate(ctx, group, registry, "sdk-map", armcontainerregistry.ScopeMapUpdateParameters{
-		Properties: &armcontainerregistry.ScopeMapPropertiesUpdateParameters{
-			Actions: to.SliceOfPtrs("repositories/samples/app/content/read", "repositories/samples/app/metadata/read"),
-		}}, nil))(ctx)
+	changed, err := done(maps.BeginUpdate(ctx, group, registry, "sdk-map",
+		armcontainerregistry.ScopeMapUpdateParameters{
+			Properties: &armcontainerregistry.ScopeMapPropertiesUpdateParameters{
+				Actions: to.SliceOfPtrs("repositories/samples/app/content/read",
+					"repositories/samples/app/metadata/read"),
+			}}, nil))(ctx)
 	if err != nil {
 		return err
 	}
@@ -168,8 +170,10 @@ func role(ctx context.Context, f *armauthorization.ClientFactory, scope, princip
 		Properties: &armauthorization.RoleAssignmentProperties{
 			PrincipalID: &principal, RoleDefinitionID: definition.ID,
 			PrincipalType: to.Ptr(armauthorization.PrincipalTypeServicePrincipal), ConditionVersion: to.Ptr("2.0"),
-			Condition: to.Ptr("((!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/read'})) OR " +
-				"(@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEqualsIgnoreCase 'samples/app'))"),
+			Condition: to.Ptr("((!(ActionMatches{" +
+				"'Microsoft.ContainerRegistry/registries/repositories/content/read'})) " +
+				"OR (@Request[Microsoft.ContainerRegistry/registries/repositories:name] " +
+				"StringEqualsIgnoreCase 'samples/app'))"),
 		}}, nil)
 	if err != nil {
 		return err
