@@ -60,7 +60,8 @@ func TestArmKilled(t *testing.T) {
 			for n := 0; ctx.Err() == nil; n++ {
 				path := fmt.Sprintf("%s/resourceGroups/group-%d-%d", armSub, i, n)
 				if n%2 == 1 {
-					path = fmt.Sprintf("%s/providers/Microsoft.ContainerRegistry/registries/killed%dx%d", armGroup, i, n)
+					path = fmt.Sprintf("%s/providers/Microsoft.ContainerRegistry/registries/killed%dx%d", armGroup, i,
+						n)
 				}
 				req, err := http.NewRequestWithContext(ctx, http.MethodPut, base+path+armVersion,
 					strings.NewReader(`{"location":"westeurope","sku":{"name":"Basic"}}`))
