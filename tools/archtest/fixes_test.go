@@ -32,7 +32,7 @@ var commandsElsewhere = map[string]string{
 	"cmd/acrkit/internal/cli/emulator/check.go checker":                  "the command's own name",
 	"cmd/acrkit/internal/cli/emulator/target/target.go Target.Open":      "likewise",
 	"cmd/acrkit/internal/cli/emulator/env.go NewCmdEnv":                  "likewise, and help",
-	"cmd/acrkit/internal/cli/emulator/print.go logins":                   "what the emulator prints for its user to try",
+	"cmd/acrkit/internal/cli/emulator/print.go logins":                   "what its user may try",
 	"cmd/acrkit/internal/cli/emulator/envfor.go EnvOptions.controlPlane": "for a shell to run",
 	"cmd/acrkit/internal/cli/emulator/print.go uses":                     "likewise",
 	"cmd/acrkit/internal/cli/emulator/start.go NewCmdStart":              "the command's own name",
