@@ -16,24 +16,29 @@ acr = ContainerRegistryManagementClient(credential, os.environ["AZURE_SUBSCRIPTI
 roles = AuthorizationManagementClient(credential, os.environ["AZURE_SUBSCRIPTION_ID"], **cloud).role_assignments
 
 
+def value(word):
+    """Return the text of an enumeration's member, of which some versions give the text."""
+    return getattr(word, "value", word)
+
+
 def live():
     scope = acr.registries.get(group, registry).id
     scope_map = acr.scope_maps.begin_create(group, registry, "sdk-map", {"properties": {
         "actions": ["repositories/samples/app/content/read"], "description": "by the SDK"}}).result()
-    print("scope map", scope_map.provisioning_state, scope_map.actions[0])
+    print("scope map", value(scope_map.provisioning_state), scope_map.actions[0])
     changed = acr.scope_maps.begin_update(group, registry, "sdk-map", {"properties": {"actions": [
         "repositories/samples/app/content/read", "repositories/samples/app/metadata/read"]}}).result()
     print("scope map with", len(changed.actions), "actions,", changed.description)
     token = acr.tokens.begin_create(group, registry, "sdk-token", {"properties": {
         "scopeMapId": scope_map.id, "status": "enabled"}}).result()
-    print("token", token.status, len(token.credentials.passwords), "passwords")
+    print("token", value(token.status), len(token.credentials.passwords), "passwords")
     both = acr.registries.begin_generate_credentials(group, registry, {"tokenId": token.id}).result()
     print("passwords of", both.username)
     for password in both.passwords:
-        print(" ", password.name, str(bool(password.value)).lower())
+        print(" ", value(password.name), str(bool(password.value)).lower())
     kept = acr.tokens.begin_update(group, registry, "sdk-token", {"properties": {
         "status": "disabled", "credentials": {"passwords": [{"name": "password2"}]}}}).result()
-    print("token", kept.status, len(kept.credentials.passwords), "password left")
+    print("token", value(kept.status), len(kept.credentials.passwords), "password left")
     print("tokens listed", len(list(acr.tokens.list(group, registry))))
     acr.tokens.begin_delete(group, registry, "sdk-token").result()
     acr.scope_maps.begin_delete(group, registry, "sdk-map").result()
