@@ -89,7 +89,8 @@ subscriptions:
     resourceGroups: [{name: rg, location: westeurope}]
 registries:
   - name: interop
-    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]
+    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull},
+      {clientId: 22222222-2222-2222-2222-222222222222, role: Reader}]
     repositories:
       - name: samples/app
         images: [{tags: [v1]}]
