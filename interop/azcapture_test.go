@@ -21,7 +21,12 @@ tenants:
         secrets: [{value: interop-principal-secret-000004, expires: 2040-01-01T00:00:00Z}, {value: interop-principal-secret-000005, expires: 2024-01-01T00:00:00Z}]
 subscriptions:
   - id: 33333333-3333-3333-3333-333333333333
-    resourceGroups: [{name: rg, location: westeurope}]
+    resourceGroups:
+      - {name: rg, location: westeurope}
+      # A subscription without any role is not listed, and az signs in to none.
+      - name: other
+        location: westeurope
+        roleAssignments: [{clientId: 44444444-4444-4444-4444-444444444444, role: AcrPull}]
 registries:
   - name: interop
     roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: AcrPull}]
