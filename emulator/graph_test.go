@@ -48,6 +48,11 @@ type graphObject struct {
 func TestGraph(t *testing.T) {
 	f := start(t, &emulator.Options{Seed: parse(t, graphSeed)})
 	token := bearer(f.entraToken("https://"+f.host+"/.default").field(t, "access_token"))
+	for _, path := range []string{"/v1.0/", "/beta/", "/v1.0/other"} {
+		if a := f.get(path, token); a.status != 400 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
 	list := func(path string) (out []graphObject) {
 		t.Helper()
 		var doc struct{ Value []graphObject }

@@ -158,8 +158,12 @@ func (c *call) answer() (any, error) {
 		return nil, &failure{http.StatusForbidden, "Authorization_RequestDenied",
 			"Insufficient privileges to complete the operation."}
 	}
+	last := ""
+	if n := len(c.segments); n > 0 { // none behind the version
+		last = c.segments[n-1]
+	}
 	return nil, &failure{http.StatusBadRequest, "BadRequest",
-		fmt.Sprintf("Resource not found for the segment '%s'.", clip(c.segments[len(c.segments)-1]))}
+		fmt.Sprintf("Resource not found for the segment '%s'.", clip(last))}
 }
 
 func missing(id string) error {
