@@ -224,9 +224,9 @@ func TestArmToken(t *testing.T) {
 		"InvalidParameter", "there is no scope map")
 	c.refused("PUT", "/tokens/deployer", `{"properties":{}}`, 400, "MissingScopeMapId", "")
 	c.refused("PATCH", "/tokens/deployer", `{"properties":{"status":"x"}}`, 400, "InvalidTokenStatus", "")
-	c.refused("PATCH", "/tokens/nobody", `{"properties":{}}`, 404, "ResourceNotFound", "nobody")
-	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/nobody"}`, 404, "ResourceNotFound",
-		"nobody")
+	c.refused("PATCH", "/tokens/unknown", `{"properties":{}}`, 404, "ResourceNotFound", "unknown")
+	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/unknown"}`, 404, "ResourceNotFound",
+		"unknown")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"x"}`, 400, "InvalidTokenId", "")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/deployer","name":"password3"}`, 400,
 		"InvalidParameter", "password3")

@@ -10,8 +10,8 @@ import (
 	"github.com/acrkit/acrkit/internal/wording"
 )
 
-// Operations say how Azure Resource Manager reports changes. A change is made, durable, and
-// in effect with the first answer, whatever they say. The zero value is as recorded of each
+// Operations say how Azure Resource Manager reports changes. They change no more than
+// that: a change is made, durable and in effect with the first answer. The zero value is as recorded of each
 // change, and none is under way when a client asks for the first time.
 type Operations struct {
 	Style OperationStyle // of all changes; "" = each has its own

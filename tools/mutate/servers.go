@@ -25,7 +25,7 @@ func serverRules() []rule {
 		},
 		{
 			"public-network-access",
-			"A registry without public network access refuses every address, whatever its network rules say.",
+			"A registry without public network access refuses every address. Its network rules do not count.",
 			[]change{{"public-network-access", never(), emulator, "TestArmRegistryLife"}},
 		},
 		{

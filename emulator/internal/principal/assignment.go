@@ -62,7 +62,7 @@ func (a *Assignment) Same(b *Assignment) bool {
 }
 
 // SameRole reports whether two assignments give the same role to the same application on
-// the same resource, with whatever condition.
+// the same resource. Their conditions may differ.
 func (a *Assignment) SameRole(b *Assignment) bool {
 	return strings.EqualFold(a.Scope, b.Scope) && strings.EqualFold(a.ClientID, b.ClientID) &&
 		strings.EqualFold(a.Role, b.Role)

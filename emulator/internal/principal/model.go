@@ -81,7 +81,7 @@ type RegistrySettings struct {
 	Location     string            `json:"location"`
 	Created      time.Time         `json:"created"`
 	Network      *Network          `json:"network,omitempty"` // nil = all addresses are allowed
-	NoPublic     bool              `json:"noPublic,omitzero"` // no address is allowed, whatever Network says
+	NoPublic     bool              `json:"noPublic,omitzero"` // no address is allowed; Network does not count
 	Tags         map[string]string `json:"tags,omitempty"`
 	// Renewed counts how often each of the admin user's passwords was renewed.
 	Renewed map[string]int `json:"renewed,omitempty"`
