@@ -3,7 +3,9 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // Options are what the command needs.
@@ -65,6 +68,8 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 		Args: cmdutil.MaxArgs(1), ValidArgsFunction: complete(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case cmd.Flags().Changed("error") && (opts.ErrorFile == "" || len(args) == 1 && args[0] == ""):
+				return cmdutil.Usage("--error is given an empty name; it takes a file, or the text on stdin")
 			case opts.ErrorFile == stdin && len(args) == 1:
 				opts.ErrorFile = args[0]
 			case opts.ErrorFile != "" && len(args) > 0:
@@ -251,13 +256,27 @@ func runError(ctx context.Context, opts *Options) error {
 		Required: r.Required.String()}, d)
 }
 
+// unreadable is the error for a file that cannot be opened. What is no plain name may be
+// the text itself, with a secret in it, and is not repeated.
+func unreadable(name string, err error) error {
+	e := &acrkit.Error{Code: acrkit.CodeUsage, Op: "read the file of --error", Errs: []error{err}}
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Errs = []error{inner.Err}
+	}
+	if shell.IsPlain(name) {
+		e.Op = fmt.Sprintf("read %q", name)
+	} else {
+		e.Reason = "--error takes the name of a file, or the text itself on stdin"
+	}
+	return e
+}
+
 func (opts *Options) readText() (string, error) {
 	in := opts.IO.In
 	if opts.ErrorFile != stdin {
 		f, err := os.Open(opts.ErrorFile)
 		if err != nil {
-			return "", &acrkit.Error{Code: acrkit.CodeUsage,
-				Op: fmt.Sprintf("read %q", opts.ErrorFile), Errs: []error{err}}
+			return "", unreadable(opts.ErrorFile, err)
 		}
 		defer f.Close()
 		in = f

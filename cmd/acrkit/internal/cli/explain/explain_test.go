@@ -43,6 +43,7 @@ func TestNewCmdExplain(t *testing.T) {
 		"":                              "no reference is given",
 		"--error=x localhost:5443/a":    "takes no reference beside it",
 		"--error --action push":         "needs a reference",
+		"--error=":                      "an empty name",
 		"localhost:5443/a --action fly": "fly",
 		"a/b":                           "names no registry",
 	} {
