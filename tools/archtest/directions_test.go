@@ -43,6 +43,8 @@ var rules = []rule{
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"},
 		internal: true, stdOnly: true},
+	{pkg: "manage/sink", ours: []string{"", "internal/login/dockerconf"}, internal: true, stdOnly: true},
+	{pkg: "manage/rotate", ours: []string{"", "auth", "manage/sink"}, internal: true, stdOnly: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},

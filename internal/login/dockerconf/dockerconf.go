@@ -145,6 +145,10 @@ func (c Change) Diff() string {
 	return b.String()
 }
 
+// CheckPrivate refuses a file that others can read or write, because the change writes a
+// secret: see [private.OpenSecret].
+func (c Change) CheckPrivate() error { return private.CheckSecret(c.target) }
+
 // Apply makes the change: it replaces the whole file and keeps its mode. If another
 // program has changed the file since, that is an error, and the file is not changed.
 func (c Change) Apply() error {
