@@ -320,6 +320,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"scopemap.Rule":             "a pattern, an action and a switch",
 		"scopemap.Map":              "its rules are of a listed type",
 		"scopemap.Decision":         "its rules are of a listed type",
+		"scopemap.Right":            "patterns, actions and a line of a scope map",
+		"scopemap.Difference":       "its rights are of a listed type",
 		"registry.ListOptions":      "its own field is a number",
 		"seed.FederatedCredential":  "the key is public",
 		"control.Token":             "its passwords come without values",
