@@ -363,7 +363,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		control.Finding{}, control.CheckPart{}, control.Network{}, control.Registry{}, control.RegistryList{},
 		control.RegistryChange{}, control.NewScopeMap{}, control.ScopeMap{}, control.ScopeMapList{}, control.NewToken{},
 		control.TokenChange{}, control.Expiry{},
-		scopemap.Pattern(""),
+		scopemap.Pattern(""), scopemap.Finding{}, scopemap.Duplicate, scopemap.SeverityInfo,
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},
 		diagnose.Want{}, diagnose.Missing{},
 	} {

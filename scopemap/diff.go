@@ -98,17 +98,18 @@ func Diff(before, after Map) Difference {
 func more(m, other Map) []Right {
 	has, others := m.sets(), other.sets()
 	var rights []Right
+	at := map[string]int{} // repositories → index of their right
 	for _, a := range acrkit.Actions() {
-		for p := range has[a] {
+		for _, p := range has[a] {
 			r, ok := others[a].without(p, a)
 			if !ok {
 				continue
 			}
-			same := func(o Right) bool { return o.Pattern == p && slices.Equal(o.Except, r.Except) }
-			if i := slices.IndexFunc(rights, same); i >= 0 {
+			if i, ok := at[r.Repositories()]; ok {
 				rights[i].Actions = append(rights[i].Actions, a)
 				continue
 			}
+			at[r.Repositories()] = len(rights)
 			rights = append(rights, r)
 		}
 	}

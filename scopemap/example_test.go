@@ -138,3 +138,22 @@ func ExampleMinimal() {
 	// repositories/samples/*/content/read
 	// repositories/samples/content/read
 }
+
+// What is wrong with the lines of a scope map, valid or not.
+func ExampleLint() {
+	for _, f := range scopemap.Lint([]string{
+		"repositories/samples/*/content/read",
+		"repositories/samples/app/content/read",
+		"repositories/samples/app/push",
+	}) {
+		fmt.Println(f.Line, f.Severity, f.Kind)
+		for _, line := range f.Instead {
+			fmt.Println("  instead:", line)
+		}
+	}
+	// Output:
+	// 2 warning shadowed
+	// 3 error invalid-action
+	//   instead: repositories/samples/app/content/read
+	//   instead: repositories/samples/app/content/write
+}

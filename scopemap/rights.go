@@ -1,7 +1,6 @@
 package scopemap
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -9,27 +8,35 @@ import (
 )
 
 // set holds, for one action, the fewest patterns that cover the repositories on which a map
-// grants it. Two maps grant an action on the same repositories exactly when their sets are
-// equal.
-type set map[Pattern]bool
+// grants it, sorted. Two maps grant an action on the same repositories exactly when their sets
+// are equal.
+type set []Pattern
 
 // sets returns the set of each action that the map grants.
 func (m Map) sets() map[acrkit.Action]set {
-	all := map[acrkit.Action]set{}
+	patterns := map[acrkit.Action][]Pattern{}
 	for _, r := range m.Rules {
-		if !r.grants() {
-			continue
+		if r.grants() {
+			patterns[r.Action] = append(patterns[r.Action], r.Pattern)
 		}
-		if all[r.Action] == nil {
-			all[r.Action] = set{}
-		}
-		all[r.Action][r.Pattern] = true
 	}
-	for _, s := range all {
-		s.fold()
-		maps.DeleteFunc(s, func(p Pattern, _ bool) bool { return s.above(p) != "" })
+	all := map[acrkit.Action]set{}
+	for a, ps := range patterns {
+		ps = append(ps, full(ps)...)
+		slices.Sort(ps)
+		every := set(slices.Compact(ps))
+		for _, p := range every {
+			if every.above(p) == "" {
+				all[a] = append(all[a], p)
+			}
+		}
 	}
 	return all
+}
+
+func (s set) has(p Pattern) bool {
+	_, ok := slices.BinarySearch(s, p)
+	return ok
 }
 
 // grants reports whether there is a request that the rule allows. A gateway line, an unknown
@@ -50,66 +57,74 @@ func (p Pattern) base() string {
 	return ""
 }
 
-// covers reports whether every repository of q is one of p: to [Pattern.Match], the text of
-// a wildcard is a name under its prefix.
-func (p Pattern) covers(q Pattern) bool { return p.Match(string(q)) }
-
 // above returns a pattern of the set, other than p, that covers p; "" if there is none.
 func (s set) above(p Pattern) Pattern {
 	if p == Root {
 		return ""
 	}
-	if s[Root] {
+	if s.has(Root) {
 		return Root
 	}
 	for i := range len(p) {
 		if p[i] != '/' {
 			continue
 		}
-		if wide := p[:i] + "/*"; wide != p && s[wide] {
+		if wide := p[:i] + "/*"; wide != p && s.has(wide) {
 			return wide
 		}
 	}
 	return ""
 }
 
-// lastLetters are the names that one letter is.
-const lastLetters = "abcdefghijklmnopqrstuvwxyz0123456789"
-
-// fold adds the wildcards of which every name is in the set. A prefix has that few names
-// only where it leaves room for one letter; where it leaves room for two, it has more names
-// than two maps have lines.
-func (s set) fold() {
-	names := map[string]int{}
-	for p := range s {
-		i := strings.LastIndexByte(string(p), '/')
-		if len(p) == acrkit.MaxRepositoryName && i == len(p)-2 && !p.IsWildcard() {
-			names[string(p[:i])]++
-		}
+// under returns the patterns of the set, other than p, that p covers.
+func (s set) under(p Pattern) []Pattern {
+	if p == Root {
+		return s
 	}
-	for base, n := range names {
-		if n == len(lastLetters) {
-			s[Pattern(base+"/*")] = true
-		}
+	prefix, ok := strings.CutSuffix(string(p), "*")
+	if !ok {
+		return nil
 	}
+	i, _ := slices.BinarySearch(s, Pattern(prefix))
+	j := i
+	for j < len(s) && strings.HasPrefix(string(s[j]), prefix) {
+		j++
+	}
+	return s[i:j]
 }
 
 // without returns the right to an action on the repositories of p that are not in the set;
 // false if the set has them all.
 func (s set) without(p Pattern, a acrkit.Action) (Right, bool) {
-	if s[p] || s.above(p) != "" {
+	if s.has(p) || s.above(p) != "" {
 		return Right{}, false
 	}
-	r := Right{Pattern: p, Actions: []acrkit.Action{a}}
-	if p.IsWildcard() {
-		for q := range s {
-			if p.covers(q) {
-				r.Except = append(r.Except, q)
-			}
+	return Right{Pattern: p, Actions: []acrkit.Action{a}, Except: slices.Clone(s.under(p))}, true
+}
+
+// letters is how many names have one letter.
+const letters = len("abcdefghijklmnopqrstuvwxyz0123456789")
+
+// full returns the wildcards of which every name is among the patterns. A prefix has that few
+// names only where it leaves room for one letter; where it leaves room for two, it has more
+// names than two maps have lines.
+func full(patterns []Pattern) (wide []Pattern) {
+	names := map[Pattern]map[Pattern]bool{}
+	for _, p := range patterns {
+		i := len(p) - len("/a")
+		if len(p) != acrkit.MaxRepositoryName || p[i] != '/' {
+			continue
 		}
-		slices.Sort(r.Except)
+		base := p[:i]
+		if names[base] == nil {
+			names[base] = map[Pattern]bool{}
+		}
+		names[base][p] = true
+		if len(names[base]) == letters {
+			wide = append(wide, base+"/*")
+		}
 	}
-	return r, true
+	return wide
 }
 
 // Minimal returns the map with the fewest lines that have exactly the same rights, in the
@@ -131,7 +146,7 @@ func Minimal(m Map) Map {
 		}
 	}
 	for _, r := range m.Rules {
-		if r.IsGateway() || r.grants() && kept[r.Action][r.Pattern] {
+		if r.IsGateway() || r.grants() && kept[r.Action].has(r.Pattern) {
 			add(r)
 			continue
 		}
