@@ -43,6 +43,8 @@ var rules = []rule{
 	{pkg: "proxy", ours: []string{"", "scopemap", "auth"}, internal: true, stdOnly: true},
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"},
 		internal: true, stdOnly: true},
+	{pkg: "manage", ours: []string{"", "scopemap", "auth", "auth/azureauth"}, internal: true},
+	{pkg: "manage/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "manage/..."}, internal: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
 	{pkg: "credhelper", ours: []string{"", "auth"}, internal: true},
 	{pkg: "emulator/internal/content/contenttest", ours: []string{"emulator/internal/..."}, mayTest: true},
@@ -73,7 +75,7 @@ var rules = []rule{
 		ours: []string{"", "emulator/...", "acrtest", "cmd/acrkit/internal/cli/...",
 			"internal/login/..."}, internal: true, mayTest: true},
 	{pkg: "cmd/acrkit/internal/cli/...", ours: []string{"", "scopemap", "auth", "auth/azureauth",
-		"registry", "diagnose",
+		"registry", "diagnose", "manage/...",
 		"proxy", "emulator/...", "cmd/acrkit/internal/cli/...", "internal/login/..."}, internal: true},
 	// The replayer drives the emulator with recorded traffic.
 	{pkg: "tools/replay", ours: []string{"", "scopemap", "emulator/...", "internal/wording", "tools/replay/..."},

@@ -39,7 +39,7 @@ type page struct {
 
 // maxWords is how many words of documentation people write by hand, in all pages but
 // CHANGELOG.md. A page that grows needs another that shrinks.
-const maxWords = 20_000
+const maxWords = 22_000
 
 // readPage reads the lines of a page that are not code. The anchor of a heading is
 // GitHub's.
