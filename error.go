@@ -34,6 +34,7 @@ const (
 	// an answer that breaks the protocol, a foreign realm included (1)
 	CodeProtocol Code = "protocol"
 	CodeTooLarge Code = "too_large" // a named limit was passed (1)
+	CodeConflict Code = "conflict"  // somebody else changed it meanwhile, or it is there already (1)
 )
 
 // Error returns the code's word.
@@ -79,6 +80,8 @@ func (c Code) Cause() Cause {
 		return "ACRK013"
 	case CodeTooLarge:
 		return "ACRK014"
+	case CodeConflict:
+		return "ACRK120"
 	}
 	return ""
 }

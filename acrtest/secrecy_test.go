@@ -34,6 +34,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
@@ -41,7 +42,7 @@ import (
 
 // packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper",
-	"diagnose", "emulator",
+	"diagnose", "manage", "emulator",
 	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
@@ -311,15 +312,23 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"acrtest.Request":          {reg.Requests()},
 		"acrtest.Requests":         {reg.Requests()},
 	}
+	password := manage.Password{Slot: manage.Slot1, Value: redact.NewSecret(shownSecret)}
+	values["manage.Password"] = []any{password, &password}
+	values["manage.Token"] = []any{manage.Token{Name: "ci", Passwords: []manage.Password{password}}}
 	// Types that can hold no secret: every field is harmless.
 	harmless := map[string]reflect.Type{}
 	// And those whose fields sound or look otherwise.
 	excused := map[string]string{
 		"diagnose.PasswordState":    "names and times: a password cannot be read again",
 		"diagnose.TokenState":       "names, and passwords of a listed type",
+		"manage.Options":            "functions, and the names of a subscription and a group",
+		"manage.Client":             "the identity is behind a pointer to its source",
+		"manage.Registry":           "likewise",
 		"scopemap.Rule":             "a pattern, an action and a switch",
 		"scopemap.Map":              "its rules are of a listed type",
 		"scopemap.Decision":         "its rules are of a listed type",
+		"scopemap.Right":            "patterns, actions and a line of a scope map",
+		"scopemap.Difference":       "its rights are of a listed type",
 		"registry.ListOptions":      "its own field is a number",
 		"seed.FederatedCredential":  "the key is public",
 		"control.Token":             "its passwords come without values",
@@ -363,7 +372,9 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		control.Seed{},
 		control.RegistryChange{}, control.NewScopeMap{}, control.ScopeMap{}, control.ScopeMapList{}, control.NewToken{},
 		control.TokenChange{}, control.Expiry{},
-		scopemap.Pattern(""),
+		scopemap.Pattern(""), scopemap.Finding{}, scopemap.Duplicate, scopemap.SeverityInfo,
+		manage.Settings{}, manage.ScopeMap{}, manage.Slot1, manage.TokenChange{}, manage.Change{}, manage.Rights{},
+		manage.Identity{}, manage.Assignment{}, manage.Role{},
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},
 		diagnose.Want{}, diagnose.Missing{},
 	} {

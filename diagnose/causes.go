@@ -130,6 +130,7 @@ var causes = []Cause{
 	{Code: cause.StorageLimit, Name: "storage-limit", Class: acrkit.CodeLocked, Basis: Documented},
 	{Code: cause.TokenMalformed, Name: "token-malformed", Class: acrkit.CodeCredentialRejected, Basis: Documented},
 	{Code: cause.ARMActionDenied, Name: "arm-action-denied", Class: acrkit.CodeDenied, Basis: Recorded},
+	{Code: cause.Conflict, Name: "conflict", Class: acrkit.CodeConflict, Basis: Documented},
 }
 
 // Causes returns the table of all causes, by code.

@@ -115,6 +115,8 @@ func causesOfClientsScenarios() []scenario {
 				"tokens/ci-pull' or the scope is invalid.", id, id,
 				"Microsoft.ContainerRegistry/registries/tokens/write", "66666666-7777-8888-9999-000000000000")
 		}},
+		{name: "conflict", make: of(&acrkit.Error{Code: acrkit.CodeConflict, Op: `change the scope map "ci-pull"`,
+			Reason: "its actions were changed meanwhile; nothing was written"})},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			r.Fault(fault.Fault{Kind: fault.TooLarge, AfterBytes: 3})

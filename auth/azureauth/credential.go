@@ -19,7 +19,7 @@ import (
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
-// Options configures [Credential]. Nil is the zero value, which may be used.
+// Options configures [Credential] and [TokenSource]. Nil is the zero value, which may be used.
 type Options struct {
 	// TenantID is the tenant to ask for tokens; "" leaves it to the credential. A
 	// credential of azidentity must list tenants other than its own in
@@ -35,11 +35,17 @@ type Options struct {
 // causes where Entra answered with one of its AADSTS numbers. It holds no part of the
 // request or the response, as azidentity's own error does.
 func Credential(tc azcore.TokenCredential, opts *Options) auth.Credential {
+	return auth.Entra(TokenSource(tc, opts))
+}
+
+// TokenSource is the same identity as a source of Entra tokens for other audiences than
+// the registry's, with the errors of [Credential].
+func TokenSource(tc azcore.TokenCredential, opts *Options) auth.EntraTokenSource {
 	s := source{tc: tc}
 	if opts != nil {
 		s.opts = *opts
 	}
-	return auth.Entra(s)
+	return s
 }
 
 type source struct {

@@ -127,4 +127,6 @@ const (
 	TokenMalformed        acrkit.Cause = "ACRK105" // the token was cut off or changed in copying
 	// the identity has no role that allows an action of Azure Resource Manager
 	ARMActionDenied acrkit.Cause = "ACRK106"
+	// somebody else changed it meanwhile, or there is one of this name already
+	Conflict acrkit.Cause = "ACRK120"
 )

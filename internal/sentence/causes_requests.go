@@ -224,4 +224,12 @@ var requestCauses = map[string]Cause{
 		Proof:      "the message names the object id, the action and the scope",
 		Fix:        AssignARMRole,
 	},
+	"ACRK120": {
+		Title:   "somebody else changed it meanwhile, or there is one of this name already",
+		Symptom: "a change of a scope map or token that acrkit did not make, or that another one replaced",
+		Difference: "Azure Resource Manager has no conditional writes for these: the last one counts, and az does " +
+			"not notice",
+		Proof: "it was read before and after the change",
+		Fix:   ShowUsage,
+	},
 }

@@ -46,6 +46,7 @@ const (
 	TurnKeychainOff        FixKey = "turn_keychain_off"
 	ClearCache             FixKey = "clear_cache"
 	RemoveAuthority        FixKey = "remove_authority"
+	WithYes                FixKey = "with_yes"
 )
 
 var fixesHere = map[FixKey]string{
@@ -94,6 +95,7 @@ var fixesHere = map[FixKey]string{
 	LoginWithFile:    "{variable}=off acrkit login {args}    # to keep it in a file instead",
 	TurnKeychainOff:  "export {variable}=off",
 	ClearCache:       "acrkit cache clear",
+	WithYes:          "{command} --yes",
 	RemoveAuthority: "remove {certificate} and {key} to have a new certificate authority; clients must then trust " +
 		"the new one",
 }

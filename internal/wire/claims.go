@@ -6,6 +6,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,16 @@ type Claims struct {
 	GrantType string        // ACR's own: "refresh_token" or "access_token"
 	Expires   time.Time     // zero if absent
 	Access    *acrkit.Scope // nil if the claim is absent or in another form
+	Entra     EntraClaims
+}
+
+// EntraClaims say who an Entra token is for. They are not checked: whoever reads them must
+// have the token from Entra itself.
+type EntraClaims struct {
+	Tenant string // tid
+	Object string // oid
+	Client string // appid or azp: the application
+	User   string // upn or unique_name: of a person
 }
 
 var errNoClaims = errors.New("not a token with readable claims")
@@ -89,6 +100,13 @@ func ReadClaims(token string) (Claims, error) {
 		GrantType any             `json:"grant_type"`
 		Expires   any             `json:"exp"`
 		Access    json.RawMessage `json:"access"`
+
+		Tenant any `json:"tid"`
+		Object any `json:"oid"`
+		AppID  any `json:"appid"`
+		AZP    any `json:"azp"`
+		UPN    any `json:"upn"`
+		Unique any `json:"unique_name"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -99,7 +117,9 @@ func ReadClaims(token string) (Claims, error) {
 		return Claims{}, errNoClaims
 	}
 	c := Claims{Issuer: text(raw.Issuer), Subject: text(raw.Subject), GrantType: text(raw.GrantType),
-		Expires: numericDate(raw.Expires)}
+		Expires: numericDate(raw.Expires),
+		Entra: EntraClaims{text(raw.Tenant), text(raw.Object), cmp.Or(text(raw.AppID), text(raw.AZP)),
+			cmp.Or(text(raw.UPN), text(raw.Unique))}}
 	switch aud := raw.Audience.(type) {
 	case string:
 		c.Audience = []string{aud}

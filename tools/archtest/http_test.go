@@ -35,6 +35,7 @@ var httpPlaces = map[string]string{
 	"tools/replay/target.go":                            "a tool for tests; a minute for each exchange",
 	"internal/wire/transport.go":                        "makes transports for others to wrap",
 	"registry/registry.go":                              "stall.Wrap",
+	"manage/client.go":                                  "stall.Wrap",
 	"internal/login/find/transport.go":                  "for an auth.Transport, and for diagnose",
 }
 

@@ -26,6 +26,15 @@ func loginRules() []rule {
 			},
 		},
 		{
+			"confirm",
+			"Before a change that is hard to undo the user says yes, at a terminal or with --yes.",
+			[]change{
+				{"confirm-possible", always(), "", "TestConfirm_terminal"},
+				{"confirm-possible", drop("canPrompt"), "", "TestConfirm_answers"},
+				{"confirm-ask", never(), "", "TestConfirm_answers"},
+			},
+		},
+		{
 			"login-entries",
 			"Half an entry of Docker's is not a login: the user name may be missing only beside a " +
 				"token.",

@@ -1,0 +1,18 @@
+// Package manage reads and changes the control plane of a registry over Azure Resource
+// Manager: scope maps, tokens and their passwords, and who else has rights.
+//
+//	source, err := azidentity.NewDefaultAzureCredential(nil)
+//	client, err := manage.New(source, nil)
+//	host, err := acrkit.ParseRegistry("myregistry.azurecr.io")
+//	reg, err := client.Registry(ctx, host)
+//	token, err := reg.Token(ctx, "ci-pull")
+//
+// The identity is one of Entra; a scope-mapped token has no rights here.
+// docs/permissions.md lists the actions that each call needs.
+//
+// Azure Resource Manager knows no conditional writes for scope maps and tokens: a change
+// that was made from an old state removes what others added. Every change here names the
+// state that it was made from. It is refused if the state is another one now, and read
+// again afterwards, until a change that was on its way at the same time would have arrived
+// ([Options.Settle]); what was lost is an error with [acrkit.CodeConflict].
+package manage
