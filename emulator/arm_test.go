@@ -330,14 +330,12 @@ func TestArmOperations(t *testing.T) {
 				return
 			}
 			a.has(t, `"provisioningState":"Creating"`)
-			at, under, status := reg+armVersion, `"provisioningState":"Creating"`, 201
-			switch style {
-			case emulator.OperationsAsync:
+			at, under := reg+armVersion, `"provisioningState":"Creating"`
+			if style != emulator.OperationsInBody {
 				at, under = a.header.Get("Azure-Asyncoperation"), `{"status":"Creating"}`
-			case emulator.OperationsLocation:
-				at, under, status = a.header.Get("Location"), "null", 202
 			}
-			if a.status != status || a.header.Get("Retry-After") != "1" {
+			// A PUT has no 202, and so no Location.
+			if a.status != 201 || a.header.Get("Retry-After") != "1" || a.header.Get("Location") != "" {
 				t.Errorf("%d %v", a.status, a.header)
 			}
 			if strings.HasPrefix(at, "/") {
@@ -359,8 +357,17 @@ func TestArmOperations(t *testing.T) {
 			}
 			c.want(200, "GET", reg, "").has(t, `"provisioningState":"Succeeded"`)
 
+			patched := c.do("PATCH", reg, `{"tags":{"a":"b"}}`)
+			if patched.status != 201 || patched.header.Get("Location") != "" {
+				t.Errorf("changed: %d %v", patched.status, patched.header)
+			}
+			f.clock.Add(time.Minute)
+
 			gone := c.do("DELETE", reg, "")
-			at = gone.header.Get("Location") + gone.header.Get("Azure-Asyncoperation")
+			at = gone.header.Get("Location")
+			if style == emulator.OperationsAsync {
+				at = gone.header.Get("Azure-Asyncoperation")
+			}
 			if first := f.get(at, c.token); gone.status != 202 || first.header.Get("Retry-After") != "1" {
 				t.Errorf("deleted: %d, then %d %s", gone.status, first.status, first.body)
 			}

@@ -25,7 +25,7 @@ type OperationStyle string
 const (
 	OperationsAtOnce   = OperationStyle(arm.AtOnce)            // 200 when it has ended
 	OperationsAsync    = OperationStyle(arm.AsyncOperation)    // Azure-AsyncOperation names an address to ask
-	OperationsLocation = OperationStyle(arm.Location)          // Location names it
+	OperationsLocation = OperationStyle(arm.Location)          // Location names it, of a DELETE
 	OperationsInBody   = OperationStyle(arm.ProvisioningState) // the resource's provisioningState
 )
 

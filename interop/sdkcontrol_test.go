@@ -23,8 +23,7 @@ roles left 0
 `
 
 // operationStyles are how an emulator reports long operations: as recorded of each, and
-// each style for all of them. With a style, an operation takes a moment. The style
-// "location" is not here: both packages refuse a PUT that is answered with 202.
+// each style for all of them. With a style, an operation takes a moment.
 var operationStyles = []struct {
 	name  string
 	flags []string
@@ -32,6 +31,7 @@ var operationStyles = []struct {
 	{"as recorded", nil},
 	{"synchronous", []string{"--operation-style", "synchronous"}},
 	{"async operation", []string{"--operation-style", "azure-async-operation", "--operation-time", "1s"}},
+	{"location", []string{"--operation-style", "location", "--operation-time", "1s"}},
 	{"body", []string{"--operation-style", "provisioning-state", "--operation-time", "1s"}},
 }
 

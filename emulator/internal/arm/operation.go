@@ -25,8 +25,11 @@ const (
 	// AsyncOperation answers 201 or 202 with Azure-AsyncOperation: an address whose answer
 	// has a status.
 	AsyncOperation Style = "azure-async-operation"
-	// Location answers 202 with Location: an address that is answered with 202 until the
-	// operation has ended, and then as the operation itself would have been.
+	// Location answers a DELETE with 202 and Location: an address that is answered with 202
+	// until the operation has ended, then with 200. A PUT or a PATCH has no 202: ARM's rules
+	// for resource providers (RPC-Async-V1-01) and the API description of registries allow
+	// 200 and 201 only, and clients refuse another status. They are reported as by
+	// [AsyncOperation].
 	Location Style = "location"
 	// ProvisioningState answers 201, and the resource's provisioningState says the rest.
 	ProvisioningState Style = "provisioning-state"
@@ -136,8 +139,11 @@ func (c *call) report(op operation, body func() any) error {
 	if options.Style != "" {
 		style = options.Style
 	}
-	if style == ProvisioningState && body == nil {
+	switch {
+	case style == ProvisioningState && body == nil:
 		style = Location // there is no resource to ask
+	case style == Location && body != nil:
+		style = AsyncOperation // there is no 202 with a resource
 	}
 	id := c.h.operationID(op.kind)
 	if style != AtOnce {
@@ -217,20 +223,18 @@ func getOperationStatus(c *call) error {
 // getOperationResult answers the address of [Location].
 func getOperationResult(c *call) error {
 	x, under, err := c.findOperation()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case under:
-		c.w.Header().Set("Location", origin(c.r)+c.r.URL.RequestURI())
-		c.w.Header().Set("Retry-After", retryAfter)
-		if x.plain {
-			return c.empty(http.StatusAccepted)
-		}
-		return c.answer(http.StatusAccepted, nil)
-	case x.doing == "Deleting" || x.resource == "":
+	}
+	if !under {
 		return c.empty(http.StatusOK)
 	}
-	return (&call{h: c.h, w: c.w, r: c.r, caller: c.caller}).serve(strings.Split(x.resource[1:], "/"))
+	c.w.Header().Set("Location", origin(c.r)+c.r.URL.RequestURI())
+	c.w.Header().Set("Retry-After", retryAfter)
+	if x.plain {
+		return c.empty(http.StatusAccepted)
+	}
+	return c.answer(http.StatusAccepted, nil)
 }
 
 // findOperation returns the operation that the path names, and whether it is under way.
