@@ -34,7 +34,8 @@ func Expiry(text string, now time.Time) (time.Time, error) {
 	if err != nil {
 		d, ok := days(text)
 		if !ok {
-			return time.Time{}, Usage("%q is neither a duration such as 90d nor a time such as 2030-01-01T00:00:00Z", text)
+			return time.Time{}, Usage("%q is neither a duration such as 90d nor a time such as 2030-01-01T00:00:00Z",
+				text)
 		}
 		at = now.Add(d)
 	}

@@ -22,7 +22,8 @@ func Lines(flag string, values []string) ([]string, error) {
 		if !short {
 			r, err := scopemap.ParseRule(value)
 			if err != nil {
-				return nil, cmdutil.Usage("--%s %q is neither REPOSITORY:ACTION nor a line of a scope map: %v", flag, value, err)
+				return nil, cmdutil.Usage("--%s %q is neither REPOSITORY:ACTION nor a line of a scope map: %v", flag,
+					value, err)
 			}
 			lines = append(lines, r.String())
 			continue

@@ -44,7 +44,8 @@ func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) err
 			"somebody else makes at the same time is kept: the scope map is read\nagain, and the edit is made to " +
 			"what it is now.",
 		Example: "$ acrkit scope-map edit myregistry/team-a --add team-a/app:content/write\n\n" +
-			"# What would change\n$ acrkit scope-map edit team-a --remove 'repositories/team-a/*/content/delete' --dry-run",
+			"# What would change\n$ acrkit scope-map edit team-a --remove 'repositories/team-a/*/content/delete' " +
+			"--dry-run",
 		Args: cmdutil.ExactArgs(1, scopeMapArg+": [<registry>/]<scope-map>"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
@@ -126,7 +127,8 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, agreed *s
 	if err != nil {
 		return err
 	}
-	effect := rights.Effect{What: rights.ScopeMap(m.Name), Before: m.Actions, After: opts.edited(m.Actions), Tokens: tokens,
+	effect := rights.Effect{What: rights.ScopeMap(m.Name), Before: m.Actions, After: opts.edited(m.Actions),
+		Tokens:   tokens,
 		Question: "Give these rights?"}
 	effect.Notes = rights.StillGranted(effect.After, opts.Remove)
 	if slices.Equal(effect.Before, effect.After) {

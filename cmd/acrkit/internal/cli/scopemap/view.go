@@ -39,7 +39,8 @@ func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) err
 		Use:   "view [<registry>/]<scope-map>",
 		Short: "Show a scope map",
 		Long:  "Show a scope map: its lines, and the tokens that use it.",
-		Example: "$ acrkit scope-map view myregistry/ci-pull\n\n# Its lines, as --scope-map of other commands takes them\n" +
+		Example: "$ acrkit scope-map view myregistry/ci-pull\n\n# Its lines, as --scope-map of other commands " +
+			"takes them\n" +
 			"$ acrkit scope-map view ci-pull --json actions --jq '.actions[]' > ci-pull.txt",
 		Args: cmdutil.ExactArgs(1, scopeMapArg+": [<registry>/]<scope-map>"),
 		RunE: func(cmd *cobra.Command, args []string) error {

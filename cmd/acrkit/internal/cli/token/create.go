@@ -43,12 +43,14 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 		Use: "create [<registry>/]<token> {--allow <right>... | --scope-map <name>} {--expires <when> | " +
 			"--never-expires} --to <sink>...",
 		Short: "Make a token, and deliver its password",
-		Long: "Make a token with a scope map of its own, and one password, and deliver the password to\nwhere programs " +
+		Long: "Make a token with a scope map of its own, and one password, and deliver the password to\nwhere " +
+			"programs " +
 			"read it. It is not printed.\n\n" + rights.Help + "\n\n" + sinkHelp + "\n\nNothing that is there is " +
 			"replaced: a token, scope map or password of this name is an\nerror, and nothing is made.",
 		Example: "$ acrkit token create myregistry/ci-pull --allow samples/app:content/read,metadata/read \\\n" +
 			"    --expires 90d --to file:/etc/ci/acr-password\n\n" +
-			"# Into Kubernetes, as a login for pulling\n$ acrkit token create k8s-pull --scope-map _repositories_pull " +
+			"# Into Kubernetes, as a login for pulling\n$ acrkit token create k8s-pull --scope-map " +
+			"_repositories_pull " +
 			"--expires 90d \\\n    --to 'exec:./apply-secret.sh format:dockerconfigjson'\n\n" +
 			"# Into another program\n$ acrkit token create ci-push --allow samples/app:content/write,content/read " +
 			"\\\n    --expires 30d --to - | gh secret set ACR_PASSWORD",

@@ -24,7 +24,8 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions)
 	cmd := &cobra.Command{
 		Use:   "delete [<registry>/]<token>",
 		Short: "Delete a token with its passwords",
-		Long: "Delete a token with its passwords. What it may do is shown first. With --with-scope-map\nits scope map is " +
+		Long: "Delete a token with its passwords. What it may do is shown first. With --with-scope-map\nits scope " +
+			"map is " +
 			"deleted too, unless another token uses it or it is the service's own.",
 		Example: "$ acrkit token delete myregistry/ci-pull\n\n# What \"acrkit token create\" has made, in a script\n" +
 			"$ acrkit token delete ci-pull --with-scope-map --yes",

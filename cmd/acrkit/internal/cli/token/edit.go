@@ -24,7 +24,8 @@ func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) err
 	cmd := &cobra.Command{
 		Use:   "edit [<registry>/]<token> --scope-map <name>",
 		Short: "Give a token another scope map",
-		Long: "Give a token another scope map. The difference in rights is shown first; more rights\nare confirmed. Its " +
+		Long: "Give a token another scope map. The difference in rights is shown first; more rights\nare " +
+			"confirmed. Its " +
 			"passwords stay. \"acrkit scope-map edit\" changes the scope map itself,\nfor all tokens that use it.",
 		Example: "$ acrkit token edit myregistry/ci-pull --scope-map team-a\n\n# What would change\n" +
 			"$ acrkit token edit ci-pull --scope-map _repositories_pull --dry-run",

@@ -77,8 +77,10 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 	cmd := &cobra.Command{
 		Use:   "list [<registry>]",
 		Short: "List the tokens of a registry",
-		Long: "List the scope-mapped tokens of a registry, with their scope maps, and when their\npasswords expire; all " +
-			"of them or fail.\n\nThis asks Azure Resource Manager, with an Entra identity: a service principal in the\n" +
+		Long: "List the scope-mapped tokens of a registry, with their scope maps, and when their\npasswords " +
+			"expire; all " +
+			"of them or fail.\n\nThis asks Azure Resource Manager, with an Entra identity: a service principal in " +
+			"the\n" +
 			"environment, or the user signed in to az. docs/permissions.md lists the rights.",
 		Example: "$ acrkit token list myregistry\n\n# Those that never expire\n$ acrkit token list --json " +
 			"name,passwords --jq '.[] | select(any(.passwords[]; .expires == null)) | .name'",

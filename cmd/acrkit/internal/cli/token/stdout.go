@@ -20,8 +20,9 @@ func sinkOf(f *cmdutil.Factory, text string) (sink.Sink, error) {
 	}
 	//rule:token-stdout-terminal
 	if f.IO.IsStdoutTTY() {
-		return nil, cmdutil.Usage("a password is not shown on a terminal: with --to -, standard output goes to a file " +
-			"or a program")
+		return nil,
+			cmdutil.Usage("a password is not shown on a terminal: with --to -, standard output goes to a file " +
+				"or a program")
 	}
 	return stdout{f.IO.Out}, nil
 }
