@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
@@ -222,13 +220,7 @@ func fleet(t *testing.T, reg *acrtest.Registry, token acrtest.Token, path string
 // passwords are those of Azure Resource Manager, with an identity that was just signed in.
 func passwords(t *testing.T, reg *acrtest.Registry) *manage.Registry {
 	t.Helper()
-	owner := reg.ServicePrincipal("Owner")
-	cred, err := azidentity.NewClientSecretCredential(owner.TenantID, owner.ClientID, owner.ClientSecret,
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: reg.AzureOptions(), DisableInstanceDiscovery: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := manage.New(cred, &manage.Options{Transport: reg.RoundTripper()})
+	client, err := manage.New(reg.ServicePrincipal("Owner").AzureCredential(), &manage.Options{Transport: reg.RoundTripper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,9 @@ type Factory struct {
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // as time.Now
 	// Sleep waits in a command that waits for minutes; nil = for as long as it is told to.
-	Sleep func(context.Context, time.Duration) error
-	Global    Global
-	Settle    time.Duration // of [manage.Options], for tests; 0 = its default
+	Sleep  func(context.Context, time.Duration) error
+	Global Global
+	Settle time.Duration // of [manage.Options], for tests; 0 = its default
 
 	running string        // the path of the command that runs
 	limit   chan *timeout // that --timeout set, of the command that runs; nil = it may not
