@@ -75,7 +75,8 @@ func (f *Fleet) Plan(ctx context.Context) ([]Item, error) {
 			item.Action, item.Why = ActionLeave, "managed by "+t.ManagedBy
 		case !ok:
 			item.Action, item.Why = ActionFail, "there is no such token"
-			item.Err = &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("rotate the password of token %q", t.Name),
+			item.Err = &acrkit.Error{Code: acrkit.CodeNotFound, Op: fmt.Sprintf("rotate the password of token %q",
+				t.Name),
 				Reason: item.Why}
 		default:
 			f.decide(ctx, t, token, &item)
@@ -148,9 +149,12 @@ func days(d time.Duration) string { return fmt.Sprintf("%dd", int(d.Hours()/24))
 // Run does what a plan says, token by token, and returns the plan with the results. An
 // error has [acrkit.CodeIncomplete] and says how many tokens failed.
 func (f *Fleet) Run(ctx context.Context, plan []Item) ([]Item, error) {
-	failures, left := 0, 0
+	failures, left, ours := 0, 0, 0
 	for i := range plan {
 		item := &plan[i]
+		if item.Action != ActionLeave {
+			ours++
+		}
 		if item.Action == ActionFail {
 			failures++
 		}
@@ -176,7 +180,7 @@ func (f *Fleet) Run(ctx context.Context, plan []Item) ([]Item, error) {
 	case failures == 0:
 		return plan, nil
 	}
-	reason := fmt.Sprintf("%d of %d tokens failed", failures, len(plan))
+	reason := fmt.Sprintf("%d of %d tokens failed", failures, ours)
 	if left > 0 {
 		reason += fmt.Sprintf(", and %d were not tried after that", left)
 	}

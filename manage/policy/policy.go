@@ -14,8 +14,10 @@ import (
 	"github.com/acrkit/acrkit/manage/sink"
 )
 
-// maxFile bounds a policy: a thousand tokens have a tenth of it.
-var maxFile = limit.Limit{Name: "a policy", Bytes: 4 << 20}
+// MaxFile is the most bytes that a policy may have: a thousand tokens have a tenth of it.
+const MaxFile = 4 << 20
+
+var maxFile = limit.Limit{Name: "a policy", Bytes: MaxFile}
 
 // The ages and lives of passwords if the policy does not say.
 const (
@@ -186,7 +188,8 @@ func (p *parser) token(n *yaml.Node, defaults Token) Token {
 		p.wrong(n, "the token %s has no sinks", wording.Quote(t.Name))
 	//rule:policy-expires
 	case t.Expires <= t.Age+t.Grace:
-		p.wrong(n, "the token %s: a password that lives for %s ends before the next rotation, after %s and a grace of %s",
+		p.wrong(n, "the token %s: a password that lives for %s ends before the next rotation, after %s and a "+
+			"grace of %s",
 			wording.Quote(t.Name), t.Expires, t.Age, t.Grace)
 	}
 	return t

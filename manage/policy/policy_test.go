@@ -66,7 +66,8 @@ func TestParse(t *testing.T) {
 	}
 	ci := p.Tokens[0]
 	if ci.Owner != "team-a" || len(ci.Sinks) != 2 || ci.Sinks[0].Cache() != 10*time.Minute || ci.Age != 12*time.Hour ||
-		ci.Expires != 90*24*time.Hour || ci.Window.String() != "02:00-06:00" || p.Tokens[1].Window.String() != "22:00-04:00" {
+		ci.Expires != 90*24*time.Hour || ci.Window.String() != "02:00-06:00" ||
+		p.Tokens[1].Window.String() != "22:00-04:00" {
 		t.Errorf("%+v", p)
 	}
 	for _, tt := range []struct {
@@ -123,7 +124,8 @@ func TestWindow(t *testing.T) {
 		}
 		return parsed
 	}
-	day, night := policy.Window{From: 2 * time.Hour, To: 6 * time.Hour}, policy.Window{From: 22 * time.Hour, To: 4 * time.Hour}
+	day, night := policy.Window{From: 2 * time.Hour, To: 6 * time.Hour}, policy.Window{From: 22 * time.Hour,
+		To: 4 * time.Hour}
 	for clock, want := range map[string][2]bool{"01:59": {false, true}, "02:00": {true, true}, "03:59": {true, true},
 		"04:00": {true, false}, "05:59": {true, false}, "06:00": {false, false}, "21:59": {false, false},
 		"22:00": {false, true}} {
@@ -149,7 +151,8 @@ func (s *store) Token(_ context.Context, name string) (manage.Token, error) {
 	return *s.tokens[name], nil
 }
 
-func (s *store) GeneratePassword(_ context.Context, name string, slot manage.Slot, expires time.Time) (manage.Password, error) {
+func (s *store) GeneratePassword(_ context.Context, name string, slot manage.Slot,
+	expires time.Time) (manage.Password, error) {
 	if s.broken[name] {
 		return manage.Password{}, acrkit.CodeDenied
 	}
@@ -261,7 +264,7 @@ func TestFleet(t *testing.T) {
 	s.broken["old-a"] = true
 	f.MaxFailures = 2
 	done, err := f.Run(t.Context(), plan)
-	if acrkit.CodeOf(err) != acrkit.CodeIncomplete || !strings.Contains(err.Error(), "2 of 8 tokens failed") ||
+	if acrkit.CodeOf(err) != acrkit.CodeIncomplete || !strings.Contains(err.Error(), "2 of 6 tokens failed") ||
 		!errors.Is(done[0].Err, acrkit.CodeDenied) || done[1].Err != nil || done[1].Result.RetireAfter.IsZero() {
 		t.Errorf("%+v, %v", done[:2], err)
 	}
@@ -286,7 +289,7 @@ func TestFleet(t *testing.T) {
 		if got := actions(plan); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%s, %v", got, err)
 		}
-		if _, err := f.Run(t.Context(), plan); !strings.Contains(err.Error(), "1 of 8") {
+		if _, err := f.Run(t.Context(), plan); !strings.Contains(err.Error(), "1 of 6") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -309,7 +312,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, token := range p.Tokens {
-			if token.Name == "" || (token.ManagedBy == "") == (len(token.Sinks) == 0) || token.Expires <= token.Age+token.Grace {
+			if token.Name == "" || (token.ManagedBy == "") == (len(token.Sinks) == 0) ||
+				token.Expires <= token.Age+token.Grace {
 				t.Fatalf("%q: %+v", text, token)
 			}
 		}

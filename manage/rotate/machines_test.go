@@ -96,7 +96,8 @@ func TestLateChange(t *testing.T) {
 					}
 				})
 				_, err := r.Run(t.Context())
-				if want := late > 30*time.Second; want != (w.count == 1) || want != errors.Is(err, acrkit.CodeUnavailable) {
+				if want := late > 30*time.Second; want != (w.count == 1) || want != errors.Is(err,
+					acrkit.CodeUnavailable) {
 					t.Errorf("%d passwords, %v", w.count, err)
 				}
 			})
@@ -122,7 +123,8 @@ func TestLateRemoval(t *testing.T) {
 					}
 				})
 				_, err := r.Run(t.Context())
-				if want := late > 30*time.Second; want != (len(w.slots) == 2) || want != errors.Is(err, acrkit.CodeUnavailable) {
+				if want := late > 30*time.Second; want != (len(w.slots) == 2) || want != errors.Is(err,
+					acrkit.CodeUnavailable) {
 					t.Errorf("%d passwords, %v", len(w.slots), err)
 				}
 			})
@@ -134,6 +136,7 @@ func TestLateRemoval(t *testing.T) {
 func TestReplacedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, rec := newWorld(t), &Record{}
+		w.delay = 0
 		w.places["file"] = file(w.put(manage.Slot1, 48*time.Hour, 0))
 		w.start()
 		late := 0

@@ -47,18 +47,23 @@ func TestRefused(t *testing.T) {
 		want string // "" = it is not refused
 		code acrkit.Code
 	}{
-		"as it is":          {func(*world, *Rotation) {}, "", ""},
-		"no sink":           {func(_ *world, r *Rotation) { r.Sinks = nil }, "no sink", acrkit.CodeUsage},
-		"a sink twice":      {func(_ *world, r *Rotation) { r.Sinks = append(r.Sinks, r.Sinks[0]) }, "twice", acrkit.CodeUsage},
-		"a slot":            {func(_ *world, r *Rotation) { r.Slot = "password3" }, "password1", acrkit.CodeUsage},
-		"the held slot":     {func(_ *world, r *Rotation) { r.Slot = manage.Slot1 }, "is held by file, other", acrkit.CodeUsage},
-		"the free slot":     {func(_ *world, r *Rotation) { r.Slot = manage.Slot2 }, "", ""},
-		"the least grace":   {func(_ *world, r *Rotation) { r.Grace = least }, "", ""},
-		"a short grace":     {func(_ *world, r *Rotation) { r.Grace = least - 1 }, "the grace is shorter", acrkit.CodeUsage},
-		"an early end":      {func(_ *world, r *Rotation) { r.Expires = r.Next + least }, "would expire", acrkit.CodeUsage},
-		"the earliest end":  {func(_ *world, r *Rotation) { r.Expires = r.Next + least + 1 }, "", ""},
-		"a disabled token":  {func(w *world, _ *Rotation) { w.disabled = true }, "disabled", acrkit.CodeUsage},
-		"another's content": {func(w *world, _ *Rotation) { w.places["other"] = file("stale") }, "does not accept", acrkit.CodeUsage},
+		"as it is": {func(*world, *Rotation) {}, "", ""},
+		"no sink":  {func(_ *world, r *Rotation) { r.Sinks = nil }, "no sink", acrkit.CodeUsage},
+		"a sink twice": {func(_ *world, r *Rotation) { r.Sinks = append(r.Sinks, r.Sinks[0]) }, "twice",
+			acrkit.CodeUsage},
+		"a slot": {func(_ *world, r *Rotation) { r.Slot = "password3" }, "password1", acrkit.CodeUsage},
+		"the held slot": {func(_ *world, r *Rotation) { r.Slot = manage.Slot1 }, "is held by file, other",
+			acrkit.CodeUsage},
+		"the free slot":   {func(_ *world, r *Rotation) { r.Slot = manage.Slot2 }, "", ""},
+		"the least grace": {func(_ *world, r *Rotation) { r.Grace = least }, "", ""},
+		"a short grace": {func(_ *world, r *Rotation) { r.Grace = least - 1 }, "the grace is shorter",
+			acrkit.CodeUsage},
+		"an early end": {func(_ *world, r *Rotation) { r.Expires = r.Next + least }, "would expire",
+			acrkit.CodeUsage},
+		"the earliest end": {func(_ *world, r *Rotation) { r.Expires = r.Next + least + 1 }, "", ""},
+		"a disabled token": {func(w *world, _ *Rotation) { w.disabled = true }, "disabled", acrkit.CodeUsage},
+		"another's content": {func(w *world, _ *Rotation) { w.places["other"] = file("stale") }, "does not accept",
+			acrkit.CodeUsage},
 		"replaced": {func(w *world, r *Rotation) {
 			w.places["other"], r.Replace = file("stale"), true
 		}, "", ""},
@@ -71,17 +76,20 @@ func TestRefused(t *testing.T) {
 			w.places["file"], w.places["other"] = file(""), file("")
 		}, "somebody else may use either", acrkit.CodeIncomplete},
 		"a young one of somebody": {func(w *world, _ *Rotation) {
-			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created, w.slots[manage.Slot1].Created
+			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created,
+				w.slots[manage.Slot1].Created
 			w.put(manage.Slot2, 15*time.Minute-time.Millisecond, 0)
 		}, "another rotation may be at work", acrkit.CodeConflict},
 		"an older one of somebody": {func(w *world, _ *Rotation) {
-			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created, w.slots[manage.Slot1].Created
+			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created,
+				w.slots[manage.Slot1].Created
 			w.put(manage.Slot2, 15*time.Minute+time.Second, 0)
 		}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := 0
-			try(t, func(w *world, _ *process, r *Rotation) { tc.make(w, r); before = w.count }, func(w *world, out Result, err error) {
+			try(t, func(w *world, _ *process, r *Rotation) { tc.make(w, r); before = w.count }, func(w *world,
+				out Result, err error) {
 				if acrkit.CodeOf(err) != tc.code || tc.code != "" && !strings.Contains(err.Error(), tc.want) {
 					t.Fatalf("got %v", err)
 				}
@@ -102,8 +110,9 @@ func TestNotRetired(t *testing.T) {
 		works int
 		want  string
 	}{
-		"one fails":  {func(w *world) { w.places["other"].broken = true }, 2, "other: delivery failed"},
-		"both fail":  {func(w *world) { w.places["file"].broken, w.places["other"].broken = true, true }, 1, "the old password still works"},
+		"one fails": {func(w *world) { w.places["other"].broken = true }, 2, "other: delivery failed"},
+		"both fail": {func(w *world) { w.places["file"].broken, w.places["other"].broken = true, true }, 1,
+			"the old password still works"},
 		"unverified": {func(w *world) { w.places["other"].readable = false }, 2, "1 sinks can be neither"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +144,8 @@ func TestPutBack(t *testing.T) {
 			}
 		}
 	}, func(w *world, _ Result, err error) {
-		if acrkit.CodeOf(err) != acrkit.CodeIncomplete || !strings.Contains(err.Error(), "it holds another password now") ||
+		if acrkit.CodeOf(err) != acrkit.CodeIncomplete || !strings.Contains(err.Error(),
+			"it holds another password now") ||
 			len(w.slots) != 2 {
 			t.Errorf("%v, %d passwords", err, len(w.slots))
 		}
@@ -150,7 +160,8 @@ func TestActivation(t *testing.T) {
 		t.Run(fmt.Sprint(delay), func(t *testing.T) {
 			try(t, func(w *world, _ *process, _ *Rotation) { w.delay = delay }, func(w *world, out Result, err error) {
 				if delay > 10*time.Minute {
-					if acrkit.CodeOf(err) != acrkit.CodeUnavailable || len(w.slots) != 1 || w.slots[manage.Slot1] == nil {
+					if acrkit.CodeOf(err) != acrkit.CodeUnavailable || len(w.slots) != 1 ||
+						w.slots[manage.Slot1] == nil {
 						t.Errorf("%v, %d passwords", err, len(w.slots))
 					}
 					return
@@ -237,7 +248,8 @@ func TestNoJournal(t *testing.T) {
 		w.start()
 		r, _ := w.rotation("the machine", nil, nil)
 		r.Report = func(line string) { said = append(said, line) }
-		if _, err := r.Run(t.Context()); err != nil || !strings.Contains(strings.Join(said, "\n"), "cannot be written") {
+		if _, err := r.Run(t.Context()); err != nil || !strings.Contains(strings.Join(said, "\n"),
+			"cannot be written") {
 			t.Errorf("%v, said %q", err, said)
 		}
 		w.complete()
@@ -255,7 +267,8 @@ func TestYoungReplaced(t *testing.T) {
 				w.places["other"] = helper(newer)
 			}, func(w *world, out Result, err error) {
 				young := age < activation
-				if young != (acrkit.CodeOf(err) == acrkit.CodeUnavailable) || !young && (err != nil || out.Step != StepDeliver) {
+				if young != (acrkit.CodeOf(err) == acrkit.CodeUnavailable) || !young && (err != nil ||
+					out.Step != StepDeliver) {
 					t.Errorf("%+v, %v", out, err)
 				}
 			})
@@ -284,7 +297,8 @@ func TestStillRecorded(t *testing.T) {
 			if lost {
 				rec.Sinks = nil
 			}
-			c := &current{Password: w.slots[manage.Slot2].Password, old: &w.slots[manage.Slot1].Password, rec: *rec, out: &out}
+			c := &current{Password: w.slots[manage.Slot2].Password, old: &w.slots[manage.Slot1].Password, rec: *rec,
+				out: &out}
 			err = r.still(t.Context(), c)
 			if lost != (acrkit.CodeOf(err) == acrkit.CodeIncomplete) || !lost && err != nil {
 				t.Errorf("lost %t: %v", lost, err)

@@ -49,7 +49,8 @@ func rotationRules() []rule {
 				{"rotate-late", never(), "", "TestCrash"},
 				{"rotate-all-delivered", never(), "", "TestNotRetired"},
 				{"rotate-verified", never(), "", "TestNotRetired"},
-				{"rotate-undo", replace("held.Password.Equal(c.value)", "held.Password.IsZero()"), "", "TestNotRetired"},
+				{"rotate-undo", replace("held.Password.Equal(c.value)", "held.Password.IsZero()"), "",
+					"TestNotRetired"},
 				{"rotate-still", never(), "", "TestPutBack"},
 				{"rotate-still-recorded", never(), "", "TestStillRecorded"},
 			},
@@ -74,6 +75,21 @@ func rotationRules() []rule {
 				{"rotate-mine", never(), "", "TestReplacedMeanwhile"},
 				{"rotate-lock-wait", value("$ * 1000"), "", "TestFileJournal"},
 				{"rotate-login-kind", never(), "", "TestNewLogin"},
+			},
+		},
+		{
+			"rotation-policy",
+			"A policy is read whole or not at all, and a run keeps to its ages, windows, limits, and what it leaves " +
+				"to others.",
+			[]change{
+				{"policy-keys", never(), "", "TestParse"},
+				{"policy-twice", replace(`name != "" && names[name]`, "false"), "", "TestParse"},
+				{"policy-expires", never(), "", "TestParse"},
+				{"policy-managed-by", never(), "", "TestFleet"},
+				{"policy-max", replace("rotations > f.Max", "false"), "", "TestFleet"},
+				{"policy-age", never(), "", "TestFleet"},
+				{"policy-window", never(), "", "TestFleet"},
+				{"policy-max-failures", replace("failures >= f.MaxFailures", "false"), "", "TestFleet"},
 			},
 		},
 	}
