@@ -21,6 +21,8 @@ const (
 	ExplainCode            FixKey = "explain_code"
 	ShowHelpOf             FixKey = "show_help_of"
 	SaveScopeMap           FixKey = "save_scope_map"
+	ShowPlan               FixKey = "show_plan"
+	BuildTemplate          FixKey = "build_template"
 	ShowVersion            FixKey = "show_version"
 	ShowSource             FixKey = "show_source"
 	LogOut                 FixKey = "log_out"
@@ -72,6 +74,8 @@ var fixesHere = map[FixKey]string{
 	ExplainCode:           "acrkit explain {code}",
 	ShowHelpOf:            "{command} --help",
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
+	ShowPlan:              "terraform show -json PLAN > plan.json",
+	BuildTemplate:         "az bicep build --file FILE --outfile template.json",
 	ShowVersion:           "acrkit version    # it may be of a newer one",
 	ShowSource:            "acrkit whoami {host}    # what is used there, and where it comes from",
 	LogOut:                "acrkit logout {args}",
