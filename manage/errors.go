@@ -91,7 +91,3 @@ func armSaid(resp *http.Response) (code, message string) {
 	}
 	return said.Error.Code, said.Error.Message
 }
-
-func notFound(reg acrkit.Registry, op, what string) error {
-	return &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Registry: reg, Reason: what}
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerregistry/armcontainerregistry"
@@ -219,7 +220,7 @@ func (r *Registry) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, r.failed(ctx, op, err)
 	}
 	var resp *http.Response
-	x, err := client.Get(runtime.WithCaptureResponse(ctx, &resp), r.id.ResourceGroupName, r.id.Name, nil)
+	x, err := client.Get(policy.WithCaptureResponse(ctx, &resp), r.id.ResourceGroupName, r.id.Name, nil)
 	if err != nil {
 		return Settings{}, r.failed(ctx, op, err)
 	}

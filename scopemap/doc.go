@@ -17,6 +17,8 @@
 //
 // [Parse] reads a [Map], [System] has the five that every registry has, [Map.Decide] is
 // the check that the emulator and the proxy make, and [Pattern.Match] the wildcard rule.
+// [Lint] says what is wrong with lines, [Minimal] writes the fewest with the same rights, and
+// [Diff] says which rights one map has and another has not.
 //
 // The package sends nothing: it neither reads scope maps from Azure nor changes them.
 //

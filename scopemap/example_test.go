@@ -96,3 +96,64 @@ func ExamplePattern_Match() {
 	fmt.Println(p.Match("samples/app"), p.Match("samples/team/app"), p.Match("samples"))
 	// Output: true true false
 }
+
+// What a change of a scope map gives and takes, as rights and not as lines.
+func ExampleDiff() {
+	before := []string{"repositories/samples/app/content/read", "repositories/base/content/read"}
+	after := []string{"repositories/samples/*/content/read", "repositories/samples/app/content/read"}
+	a, err := scopemap.Parse(before)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, err := scopemap.Parse(after)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := scopemap.Diff(a, b)
+	fmt.Println(d)
+	fmt.Println("widens:", d.Widens())
+	// Output:
+	// + content/read on samples/* except samples/app
+	// - content/read on base
+	// widens: true
+}
+
+// The fewest lines with the same rights.
+func ExampleMinimal() {
+	m, err := scopemap.Parse([]string{
+		"repositories/samples/app/content/read",
+		"repositories/samples/*/content/read",
+		"repositories/samples/content/read",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, line := range scopemap.Minimal(m).Lines() {
+		fmt.Println(line)
+	}
+	// Output:
+	// repositories/samples/*/content/read
+	// repositories/samples/content/read
+}
+
+// What is wrong with the lines of a scope map, valid or not.
+func ExampleLint() {
+	for _, f := range scopemap.Lint([]string{
+		"repositories/samples/*/content/read",
+		"repositories/samples/app/content/read",
+		"repositories/samples/app/push",
+	}) {
+		fmt.Println(f.Line, f.Severity, f.Kind)
+		for _, line := range f.Instead {
+			fmt.Println("  instead:", line)
+		}
+	}
+	// Output:
+	// 2 warning shadowed
+	// 3 error invalid-action
+	//   instead: repositories/samples/app/content/read
+	//   instead: repositories/samples/app/content/write
+}

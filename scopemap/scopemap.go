@@ -13,6 +13,10 @@ import (
 // in every tier).
 const MaxActions = 500
 
+// maxLine is the longest line that is read, in bytes: a repository name has at most
+// [acrkit.MaxRepositoryName].
+const maxLine = 512
+
 // Pattern says which repositories a rule covers: one name, all under a prefix
 // ("samples/*"), or all ("*").
 type Pattern string
@@ -89,9 +93,9 @@ func ParseRule(line string) (Rule, error) {
 		return Rule{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: "read a scope map action",
 			Reason: fmt.Sprintf("%q %s", line, why)}
 	}
-	if len(line) > 512 {
-		line = line[:64] + "…"
-		return bad("is longer than 512 bytes")
+	if len(line) > maxLine {
+		line = shorten(line)
+		return bad(fmt.Sprintf("is longer than %d bytes", maxLine))
 	}
 	kind, rest, _ := strings.Cut(line, "/")
 	j := strings.LastIndexByte(rest, '/')

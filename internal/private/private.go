@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // Disk has the operations on files that writing one needs; tests make them fail.
@@ -19,6 +20,9 @@ type Disk struct {
 	Sync    func(f *os.File) error
 	Rename  func(in *os.Root, from, to string) error
 	SyncDir func(in *os.Root) error
+
+	// Modified is the modification time of what is written; zero = the time of writing.
+	Modified time.Time
 }
 
 // RealDisk writes so that what was replaced survives the end of the machine.
@@ -79,6 +83,9 @@ func (d Disk) replace(in *os.Root, name, temp string, data []byte, mode fs.FileM
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
+	}
+	if err == nil && !d.Modified.IsZero() {
+		err = in.Chtimes(temp, d.Modified, d.Modified)
 	}
 	if err == nil {
 		err = d.Rename(in, temp, name)

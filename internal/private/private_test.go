@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/acrkit/acrkit/internal/private"
 )
@@ -35,6 +36,26 @@ func TestWriteFile(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v %v", entries, err)
+	}
+}
+
+// A time that was given is on the file as soon as its new content is.
+func TestWriteFile_modified(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	at := time.Date(2020, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
+	disk := private.FastDisk()
+	disk.Modified = at
+	disk.Rename = func(in *os.Root, from, to string) error {
+		if info, err := in.Stat(from); err != nil || !info.ModTime().Equal(at) {
+			t.Errorf("before the rename: %v, %v", info.ModTime(), err)
+		}
+		return in.Rename(from, to)
+	}
+	if err := disk.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(at) {
+		t.Errorf("%v, %v", info.ModTime(), err)
 	}
 }
 

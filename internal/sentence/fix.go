@@ -38,15 +38,17 @@ const (
 	Reach             FixKey = "reach"               // the registry does not answer
 	ReachInTime       FixKey = "reach_in_time"       // likewise, and a client would wait for ever
 
-	LoginPart        FixKey = "login_part" // the same, of a part of the registry
-	UnsetPassword    FixKey = "unset_password"
-	SetToken         FixKey = "set_token" // variables: name and password of a scope-mapped token
-	SetRefreshToken  FixKey = "set_refresh_token"
-	SetSecret        FixKey = "set_secret" // a service principal, by its secret
-	SetCertificate   FixKey = "set_certificate"
-	SetFederated     FixKey = "set_federated"   // by a token of another issuer
-	SetGitHubOIDC    FixKey = "set_github_oidc" // by that of a GitHub Actions job
-	ExplainVariables FixKey = "explain_variables"
+	LoginPart       FixKey = "login_part" // the same, of a part of the registry
+	UnsetPassword   FixKey = "unset_password"
+	SetToken        FixKey = "set_token" // variables: name and password of a scope-mapped token
+	SetRefreshToken FixKey = "set_refresh_token"
+	SetSecret       FixKey = "set_secret" // a service principal, by its secret
+	// a service principal for Azure Resource Manager, or another identity
+	SetAzurePrincipal FixKey = "set_azure_principal"
+	SetCertificate    FixKey = "set_certificate"
+	SetFederated      FixKey = "set_federated"   // by a token of another issuer
+	SetGitHubOIDC     FixKey = "set_github_oidc" // by that of a GitHub Actions job
+	ExplainVariables  FixKey = "explain_variables"
 
 	LogInAgain     FixKey = "log_in_again"    // an entry of a configuration file is no login
 	InstallHelper  FixKey = "install_helper"  // a credential helper is not there
@@ -95,15 +97,16 @@ var fixes = map[FixKey]string{
 	Reach:             "curl -sS -o" + reach,
 	ReachInTime:       "curl -sS -m 10 -o" + reach,
 
-	LoginPart:        "acrkit login {host} --repository {repository}",
-	UnsetPassword:    "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE",
-	SetToken:         setName + "ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…",
-	SetRefreshToken:  setName + "ACR_REFRESH_TOKEN=…",
-	SetSecret:        setPrincipal + " AZURE_CLIENT_SECRET=…",
-	SetCertificate:   setPrincipal + " AZURE_CLIENT_CERTIFICATE_PATH=…",
-	SetFederated:     setPrincipal + " AZURE_FEDERATED_TOKEN_FILE=…",
-	SetGitHubOIDC:    setPrincipal + "    # in a job with the permission id-token: write",
-	ExplainVariables: "acrkit help environment",
+	LoginPart:         "acrkit login {host} --repository {repository}",
+	UnsetPassword:     "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE",
+	SetToken:          setName + "ACR_TOKEN_NAME=… ACR_TOKEN_PASSWORD_FILE=…",
+	SetRefreshToken:   setName + "ACR_REFRESH_TOKEN=…",
+	SetSecret:         setPrincipal + " AZURE_CLIENT_SECRET=…",
+	SetAzurePrincipal: "export AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_SECRET=…    # or sign in with az login",
+	SetCertificate:    setPrincipal + " AZURE_CLIENT_CERTIFICATE_PATH=…",
+	SetFederated:      setPrincipal + " AZURE_FEDERATED_TOKEN_FILE=…",
+	SetGitHubOIDC:     setPrincipal + "    # in a job with the permission id-token: write",
+	ExplainVariables:  "acrkit help environment",
 
 	LogInAgain:    "log in again",
 	InstallHelper: "install it, or take it out of credsStore and credHelpers",
@@ -178,7 +181,7 @@ func template(key FixKey) string {
 
 // tables hold each fix once.
 var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials,
-	fixesOfEntra, fixesHere}
+	fixesOfEntra, fixesHere, fixesOfRotation}
 
 // OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone.
 func (k FixKey) OfAzure() bool { return azure.MatchString(template(k)) }

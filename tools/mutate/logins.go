@@ -5,6 +5,7 @@ package main
 func loginRules() []rule {
 	const (
 		auth = "./auth"
+		cli  = "./cmd/acrkit/internal/cli"
 	)
 	return []rule{
 		{
@@ -23,6 +24,30 @@ func loginRules() []rule {
 					"", "TestDockerConfigFromEnvironment_broken"},
 				{"login-places-data", first("return []byte(text), nil"), "", "TestLimits"},
 				{"login-places-data", replace("int64(len(text))", "int64(len(text)) + 1"), "", "TestLimits"},
+			},
+		},
+		{
+			"confirm",
+			"Before a change that is hard to undo the user says yes, at a terminal or with --yes.",
+			[]change{
+				{"confirm-possible", always(), "", "TestConfirm_terminal"},
+				{"confirm-possible", drop("canPrompt"), "", "TestConfirm_answers"},
+				{"confirm-ask", never(), "", "TestConfirm_answers"},
+			},
+		},
+		{
+			"change",
+			"Only what was shown is deleted; what an index refers to is kept unless the index is gone; a dry run " +
+				"sees a lock.",
+			[]change{
+				{"change-shown", never(), cli, "TestDelete_changed_meanwhile"},
+				{"change-shown", drop("wasShown"), cli, "TestDaily_allowed"},
+				{"change-dry-run-locks", never(), cli, "TestDelete_locks"},
+				{"change-index-children", never(), cli, "TestManifestDelete_of_an_index"},
+				{"change-index-children", drop("Force"), cli, "TestManifestDelete_of_an_index"},
+				{"change-index-gone", never(), cli, "TestManifestDelete_of_an_index"},
+				{"change-limits-max-indexes", value("$ + 1"), "", "TestReadParents_limit"},
+				{"change-limits-max-indexes", value("$ - 1"), "", "TestReadParents_limit"},
 			},
 		},
 		{

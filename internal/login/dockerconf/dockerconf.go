@@ -1,5 +1,6 @@
-// Package dockerconf changes the credHelpers of Docker's config.json, and leaves the rest
-// of the file unchanged, byte for byte: other keys, their order, the indentation.
+// Package dockerconf changes the credHelpers and the logins of Docker's config.json, and
+// leaves the rest of the file unchanged, byte for byte: other keys, their order, the
+// indentation.
 package dockerconf
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/loginfile"
@@ -39,6 +41,8 @@ type Change struct {
 	// not use if there is a helper.
 	Plain bool
 
+	Modified time.Time // of the file that is written; zero = the time of writing
+
 	target       string // Path with symbolic links resolved
 	mode         fs.FileMode
 	existed      bool
@@ -51,17 +55,27 @@ type Change struct {
 // A missing file is created. A file that cannot be read as Docker's is an error with
 // [acrkit.CodeUsage], and is not changed.
 func Set(path, host, helper string) (c Change, ok bool, err error) {
-	return open(path, host, "", helper)
+	return open(path, host, setter(host, "", helper))
 }
 
 // Remove returns the change that removes the helper of a host. ok is false if the host
 // has none, or another one.
 func Remove(path, host, helper string) (c Change, ok bool, err error) {
-	return open(path, host, helper, "")
+	return open(path, host, setter(host, helper, ""))
 }
 
-func open(path, host, from, to string) (Change, bool, error) {
-	c := Change{Path: path, Host: host, New: to, target: path, mode: newFile}
+// setter returns the change of [edit].
+func setter(host, from, to string) func(*Change) error {
+	return func(c *Change) (err error) {
+		c.New = to
+		c.then, c.Old, err = edit(c.before, host, from, to)
+		return err
+	}
+}
+
+// open reads a file and determines its new text.
+func open(path, host string, change func(*Change) error) (Change, bool, error) {
+	c := Change{Path: path, Host: host, target: path, mode: newFile}
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		if c.target, err = filepath.EvalSymlinks(path); err != nil {
@@ -81,7 +95,7 @@ func open(path, host, from, to string) (Change, bool, error) {
 			return c, false, c.failed("cannot be read", err)
 		}
 	}
-	if c.then, c.Old, err = edit(c.before, host, from, to); err != nil {
+	if err := change(&c); err != nil {
 		return c, false, c.failed(err.Error(), nil)
 	}
 	c.Plain = HoldsLogin(c.before, host)
@@ -131,6 +145,10 @@ func (c Change) Diff() string {
 	return b.String()
 }
 
+// CheckPrivate refuses a file that others can read or write, because the change writes a
+// secret: see [private.OpenSecret].
+func (c Change) CheckPrivate() error { return private.CheckSecret(c.target) }
+
 // Apply makes the change: it replaces the whole file and keeps its mode. If another
 // program has changed the file since, that is an error, and the file is not changed.
 func (c Change) Apply() error {
@@ -149,7 +167,9 @@ func (c Change) Apply() error {
 			return c.failed("cannot be made", err)
 		}
 	}
-	if err := private.WriteFile(c.target, c.then, c.mode); err != nil {
+	disk := private.RealDisk()
+	disk.Modified = c.Modified
+	if err := disk.WriteFile(c.target, c.then, c.mode); err != nil {
 		return c.failed("cannot be written; it is as it was", err)
 	}
 	return nil
@@ -221,17 +241,10 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 		if to == "" {
 			return text, "", nil
 		}
-		return fmt.Appendf(nil, "{\n\t%q: {\n\t\t%q: %q\n\t}\n}\n", key, host, to), "", nil
+		out, err = put(text, key, host, fmt.Sprintf("%q", to))
+		return out, "", err
 	}
-	if why := loginfile.LeadingMark(string(text)); why != "" {
-		return nil, "", errors.New(why + ", which Docker does not read; it stays as it is")
-	}
-	begin := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
-	if !json.Valid(text) {
-		var doc json.RawMessage
-		return nil, "", broken(text, json.Unmarshal(text, &doc), 0)
-	}
-	top, closing, err := object(text, begin)
+	top, closing, err := document(text)
 	if err != nil {
 		return nil, "", err
 	}
@@ -239,21 +252,15 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 	switch {
 	case err != nil:
 		return nil, "", err
-	case !found && to == "":
+	case (!found || string(helpers.raw) == "null") && to == "":
 		return text, "", nil
 	case !found || string(helpers.raw) == "null":
-		value := fmt.Sprintf("{%q: %q}", host, to)
-		if indent, ok := indentation(text, top); ok {
-			value = fmt.Sprintf("{\n%s%s%q: %q\n%s}", indent, indent, host, to, indent)
-		}
-		if found {
-			return splice(text, helpers.value, helpers.end, value), "", nil
-		}
-		return insert(text, top, closing, key, value), "", nil
+		out, err = put(text, key, host, fmt.Sprintf("%q", to))
+		return out, "", err
 	}
 	inner, innerClosing, err := object(text, helpers.value)
 	if err != nil {
-		return nil, "", fmt.Errorf("has something else than an object as %q; it stays as it is", key)
+		return nil, "", errNoObject(key)
 	}
 	entry, found, err := only(inner, host, false)
 	if err != nil {
@@ -265,14 +272,32 @@ func edit(text []byte, host, from, to string) (out []byte, old string, err error
 	switch {
 	case old == to || from != "" && old != from:
 		return text, old, nil
-	case found && to != "":
-		return splice(text, entry.value, entry.end, fmt.Sprintf("%q", to)), old, nil
+	case to != "":
+		out, err = put(text, key, host, fmt.Sprintf("%q", to))
+		return out, old, err
 	case found && len(inner) == 1:
 		return cut(text, top, closing, helpers), old, nil
 	case found:
 		return cut(text, inner, innerClosing, entry), old, nil
 	}
-	return insert(text, inner, innerClosing, host, fmt.Sprintf("%q", to)), old, nil
+	return text, old, nil
+}
+
+// document returns the members of the object that a text is.
+func document(text []byte) (members []member, closing int, err error) {
+	if why := loginfile.LeadingMark(string(text)); why != "" {
+		return nil, 0, errors.New(why + ", which Docker does not read; it stays as it is")
+	}
+	begin := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+	if !json.Valid(text) {
+		var doc json.RawMessage
+		return nil, 0, broken(text, json.Unmarshal(text, &doc), 0)
+	}
+	return object(text, begin)
+}
+
+func errNoObject(name string) error {
+	return fmt.Errorf("has something else than an object as %q; it stays as it is", name)
 }
 
 // indentation returns the white space before the first member, if that is on a line of

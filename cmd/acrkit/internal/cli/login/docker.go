@@ -84,14 +84,14 @@ func (d *Docker) Apply(ctx context.Context, c dockerconf.Change) (done bool, err
 		answer := d.Answer
 		if answer == nil {
 			answer = func(ctx context.Context, question string) (string, error) {
-				return ask(ctx, d.IO, question, func() (string, error) { return readLine(d.IO.In) })
+				return cmdutil.Ask(ctx, d.IO, question, func() (string, error) { return cmdutil.ReadLine(d.IO.In) })
 			}
 		}
 		said, err := answer(ctx, "Change it so? [y/N] ")
 		if ctx.Err() != nil {
 			return false, err
 		}
-		if err != nil || !strings.EqualFold(said, "y") && !strings.EqualFold(said, "yes") {
+		if err != nil || !cmdutil.IsYes(said) {
 			cmdutil.Say(d.IO.ErrOut, "%s was not changed.", c.Path)
 			return false, nil //nolint:nilerr // no answer is no
 		}

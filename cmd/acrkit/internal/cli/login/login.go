@@ -28,7 +28,7 @@ type Options struct {
 	Secret    func(ctx context.Context, what string) (string, error) // asks a person, without an echo
 	LookupEnv func(string) (string, bool)
 	Now       func() time.Time
-	CI        bool // there is no user to ask
+	CanPrompt bool // there is a user to ask
 
 	Registry   acrkit.Registry
 	Repository string // "", "team/app" or "team/*"
@@ -89,8 +89,8 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 			if err := fl.apply(opts); err != nil {
 				return err
 			}
-			opts.CI = f.Env("CI") != ""
-			if err := opts.Docker.Check(opts.Repository, opts.canPrompt()); err != nil {
+			opts.CanPrompt = f.CanPrompt()
+			if err := opts.Docker.Check(opts.Repository, opts.CanPrompt); err != nil {
 				return err
 			}
 			if runF != nil {
@@ -124,7 +124,7 @@ func NewCmdLogin(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 
 func run(ctx context.Context, opts *Options) error {
 	if opts.Kind == auth.KindScopedToken && opts.User == "" {
-		if !opts.canPrompt() {
+		if !opts.CanPrompt {
 			return cmdutil.Usage(
 				"no credential is named; name a scope-mapped token with --token-name, or give another kind")
 		}

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,12 +18,6 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
-// canPrompt reports whether a user can be asked: standard input, output and error must
-// all be terminals.
-func (opts *Options) canPrompt() bool {
-	return opts.IO.IsStdinTTY() && opts.IO.IsStdoutTTY() && opts.IO.IsStderrTTY() && !opts.CI
-}
-
 // secret gets the secret from where it was said to be.
 func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, error) {
 	switch {
@@ -37,7 +30,7 @@ func (opts *Options) secret(ctx context.Context, cred auth.Credential) (string, 
 		return readAll(f, fmt.Sprintf("read --password-file %q", opts.File))
 	case opts.Stdin && !opts.IO.IsStdinTTY():
 		return readAll(opts.IO.In, "read the secret from standard input")
-	case opts.canPrompt():
+	case opts.CanPrompt:
 		what := "Password"
 		switch opts.Kind {
 		case auth.KindServicePrincipal:
@@ -81,14 +74,14 @@ func readAll(r io.Reader, op string) (string, error) {
 
 // askName asks for the name of the token.
 func askName(ctx context.Context, s *iostreams.IOStreams) (string, error) {
-	return ask(ctx, s, "Token name: ", func() (string, error) { return readLine(s.In) })
+	return cmdutil.Ask(ctx, s, "Token name: ", func() (string, error) { return cmdutil.ReadLine(s.In) })
 }
 
 // readSecret asks for a secret without an echo.
 func readSecret(ctx context.Context, s *iostreams.IOStreams, what string) (string, error) {
 	f, ok := s.In.(*os.File)
 	if !ok {
-		return ask(ctx, s, what, func() (string, error) { return readLine(s.In) })
+		return cmdutil.Ask(ctx, s, what, func() (string, error) { return cmdutil.ReadLine(s.In) })
 	}
 	fd := int(f.Fd())
 	// A person who interrupts leaves a reader behind that has switched the echo off.
@@ -96,7 +89,7 @@ func readSecret(ctx context.Context, s *iostreams.IOStreams, what string) (strin
 	if err != nil {
 		return "", &acrkit.Error{Op: "read from the terminal", Errs: []error{err}}
 	}
-	secret, err := ask(ctx, s, what, func() (string, error) {
+	secret, err := cmdutil.Ask(ctx, s, what, func() (string, error) {
 		secret, err := term.ReadPassword(fd)
 		return string(secret), err
 	})
@@ -105,53 +98,4 @@ func readSecret(ctx context.Context, s *iostreams.IOStreams, what string) (strin
 		_ = term.Restore(fd, state) // the process ends, and says why
 	}
 	return secret, err
-}
-
-// ask asks a question and waits for its answer, or for an interrupt.
-func ask(ctx context.Context, s *iostreams.IOStreams, question string, read func() (string, error)) (string, error) {
-	fmt.Fprint(s.ErrOut, question)
-	type answer struct {
-		text string
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		text, err := read()
-		answers <- answer{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case a := <-answers:
-		switch {
-		case errors.Is(a.err, io.EOF), a.err == nil && a.text == "":
-			return "", cmdutil.Usage("nothing was entered")
-		case a.err != nil:
-			return "", &acrkit.Error{Op: "read from the terminal", Errs: []error{a.err}}
-		case len(a.text) > store.MaxSecret:
-			return "", &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "read from the terminal",
-				Reason: fmt.Sprintf("it is longer than %d bytes", store.MaxSecret)}
-		}
-		return a.text, nil
-	}
-}
-
-// readLine reads a line and not a byte beyond it, which is another question's.
-func readLine(r io.Reader) (string, error) {
-	var line []byte
-	var b [1]byte
-	for {
-		n, err := r.Read(b[:])
-		switch {
-		case n == 1 && b[0] == '\n':
-			return strings.TrimSuffix(string(line), "\r"), nil
-		case n == 1 && len(line) <= store.MaxSecret:
-			line = append(line, b[0])
-		case errors.Is(err, io.EOF) && len(line) > 0:
-			return string(line), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
 }

@@ -29,7 +29,6 @@ type Options struct {
 	Repository string
 	All        bool
 	Docker     login.Docker
-	CI         bool // there is no user to ask
 }
 
 // NewCmdLogout returns the command. A runF other than nil runs instead of it.
@@ -71,9 +70,7 @@ func NewCmdLogout(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			if opts.Docker.Wanted && opts.Registry.IsZero() {
 				return cmdutil.Usage("--docker needs a registry")
 			}
-			opts.CI = f.Env("CI") != ""
-			if err := opts.Docker.Check(opts.Repository, f.IO.IsStdinTTY() && f.IO.IsStderrTTY() &&
-				!opts.CI); err != nil {
+			if err := opts.Docker.Check(opts.Repository, f.CanPrompt()); err != nil {
 				return err
 			}
 			if runF != nil {

@@ -1,0 +1,123 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/diagnose"
+	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/manage"
+)
+
+// Azure holds the flags of the commands that ask Azure Resource Manager.
+type Azure struct {
+	Subscription, ResourceGroup string // "" = all that the identity sees
+	Audit                       string // the file that gets a line for each change; "" = stderr
+
+	source string // where the identity came from
+}
+
+// AddFlags adds the flags that narrow the search for the registry.
+func (a *Azure) AddFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.Subscription, "subscription", "", "the `id` of the subscription that has the registry")
+	cmd.Flags().StringVar(&a.ResourceGroup, "resource-group", "", "the resource `group` that has the registry")
+}
+
+// AddChangeFlags adds the flags of a command that changes something, too.
+func (a *Azure) AddChangeFlags(cmd *cobra.Command) {
+	a.AddFlags(cmd)
+	cmd.Flags().StringVar(&a.Audit, "audit", "", "append the audit lines to this `file` (default: stderr)")
+}
+
+// Manage finds the registry in Azure, with the Entra identity of the environment or of
+// the Azure CLI. An audit file that cannot be written is an error before anything is sent.
+func (f *Factory) Manage(ctx context.Context, reg acrkit.Registry, a *Azure) (*manage.Registry, error) {
+	if a.ResourceGroup != "" && a.Subscription == "" {
+		return nil, Usage("--resource-group needs --subscription")
+	}
+	if f.Global.PlainHTTP {
+		return nil, Usage("Azure Resource Manager has no plain HTTP")
+	}
+	base, err := f.finder().BaseTransport()
+	if err != nil {
+		return nil, err
+	}
+	var rt http.RoundTripper = &awaited{base, f.IO}
+	if f.Global.Debug {
+		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
+	}
+	id, err := f.finder().Azure(reg, rt)
+	if err != nil {
+		return nil, err
+	}
+	a.source = id.Source
+	audit, err := a.auditTo(f.IO.ErrOut)
+	if err != nil {
+		return nil, err
+	}
+	client, err := manage.New(id.Credential, &manage.Options{Subscription: a.Subscription,
+		ResourceGroup: a.ResourceGroup, Transport: rt, Now: f.Now, Audit: audit})
+	if err != nil {
+		return nil, err
+	}
+	r, err := client.Registry(ctx, reg)
+	return r, a.Explain(ctx, err)
+}
+
+// auditTo returns what writes the line of each change. The file is opened for each line:
+// a command runs seconds, and a log may be rotated.
+func (a *Azure) auditTo(stderr io.Writer) (func(manage.Change), error) {
+	if a.Audit == "" {
+		return func(c manage.Change) { _, _ = stderr.Write(c.Line()) }, nil
+	}
+	open := func() (*os.File, error) {
+		return os.OpenFile(a.Audit, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	}
+	file, err := open()
+	if err != nil {
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "open the audit file", Errs: []error{err}}
+	}
+	_ = file.Close()
+	var mu sync.Mutex
+	return func(c manage.Change) {
+		mu.Lock()
+		defer mu.Unlock()
+		file, err := open()
+		if err == nil {
+			_, err = file.Write(c.Line())
+			err = errors.Join(err, file.Close())
+		}
+		if err != nil { // the change was made: its line must not get lost
+			fmt.Fprintf(stderr, "acrkit: cannot write the audit file: %v\n", err)
+			_, _ = stderr.Write(c.Line())
+		}
+	}, nil
+}
+
+// Explain adds to an error of Azure Resource Manager what the command knows: which
+// identity it was, and one command that fixes it.
+func (a *Azure) Explain(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*acrkit.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	switch {
+	case e.Cause == cause.ARMActionDenied:
+		if d, derr := diagnose.Explain(ctx, diagnose.Attempt{Registry: e.Registry, Err: err},
+			&diagnose.Options{NoProbes: true}); derr == nil {
+			out.Hint = d.Fix
+		}
+	case e.Code == acrkit.CodeCredentialRejected && a.source != "" && e.Reason != "":
+		out.Reason += "; it is from " + a.source
+	}
+	return &out
+}
