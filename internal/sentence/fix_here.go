@@ -49,6 +49,8 @@ const (
 	ClearCache             FixKey = "clear_cache"
 	RemoveAuthority        FixKey = "remove_authority"
 	WithYes                FixKey = "with_yes"
+	DeleteWithIndex        FixKey = "delete_with_index"
+	DeleteWithForce        FixKey = "delete_with_force"
 )
 
 var fixesHere = map[FixKey]string{
@@ -100,6 +102,9 @@ var fixesHere = map[FixKey]string{
 	TurnKeychainOff:  "export {variable}=off",
 	ClearCache:       "acrkit cache clear",
 	WithYes:          "{command} --yes",
+	DeleteWithForce:  "acrkit manifest delete --force REFERENCE    # does not look for indexes that refer to it",
+	DeleteWithIndex: "acrkit manifest delete {host}/{repository}@{index} {host}/{repository}@{digest}    # the " +
+		"index with it; or --force, which breaks the index",
 	RemoveAuthority: "remove {certificate} and {key} to have a new certificate authority; clients must then trust " +
 		"the new one",
 }

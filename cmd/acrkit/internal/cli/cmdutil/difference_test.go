@@ -37,7 +37,8 @@ func TestPrintDifference(t *testing.T) {
 		{"both", before, after, "gained\tmetadata/read,catalog\t*\n" +
 			"gained\tcontent/read\tsamples/* except samples/a, samples/b, samples/c, samples/d, samples/e, " +
 			"samples/f, samples/g, samples/h, samples/i, samples/j, samples/k, samples/l, samples/m, " +
-			"samples/n, samples/o, samples/p, samples/q, samples/r, samples/s, samples/t, samples/u, samples/v, samples/w, samples/x, " +
+			"samples/n, samples/o, samples/p, samples/q, samples/r, samples/s, " +
+			"samples/t, samples/u, samples/v, samples/w, samples/x, " +
 			"samples/y, samples/z\n" +
 			"gained\tcontent/write\tsamples/*\nlost\tcontent/read\tbase\nlost\tgateway/edge/config/read\t\n",
 			"WIDER: rights are gained, and others are lost\n"},
