@@ -168,11 +168,12 @@ func (l *linter) unused() {
 
 // root finds rights on all repositories.
 func (l *linter) root() {
-	var read, change []acrkit.Action
+	var all, read, change []acrkit.Action
 	for _, a := range acrkit.Actions() {
 		if _, ok := l.rule(Root, a); !ok {
 			continue
 		}
+		all = append(all, a)
 		if a == acrkit.ContentRead || a == acrkit.MetadataRead {
 			read = append(read, a)
 		} else {
@@ -182,7 +183,7 @@ func (l *linter) root() {
 	switch {
 	case len(change) > 0:
 		f := Finding{Kind: RootTooBroad, Severity: SeverityWarning,
-			Reason: names(append(read, change...)) + " on every repository, also on those that are made later"}
+			Reason: names(all) + " on every repository, also on those that are made later"}
 		if slices.ContainsFunc(l.m.Rules, Rule.IsGateway) {
 			f.Severity = SeverityInfo
 			f.Reason += "; a connected registry that has all repositories needs that"
