@@ -61,18 +61,96 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// scopeMapScript applies what "scope-map lint --fix --format terraform" writes, and compares
+// the plan, the state and the written map.
+const scopeMapScript = `
+cat > map.json <<'EOF'
+{"name": "written-map", "description": "of \"Jim\" ${x} %{if}",
+  "actions": ["repositories/samples/*/content/read", "repositories/samples/*/metadata/read",
+    "repositories/samples/app/content/read", "repositories/base/content/read", "gateway/edge/config/read"]}
+EOF
+acrkit scope-map lint map.json --fix --format terraform --registry myregistry > map.tf
+terraform fmt -check map.tf
+cat > main.tf <<'EOF'
+provider "azurerm" {
+  features {}
+}
+variable "resource_group_name" { default = "rg" }
+EOF
+terraform init
+terraform plan -out plan
+terraform show -json plan > plan.json
+acrkit scope-map diff map.json plan.json
+terraform apply -auto-approve plan
+terraform show -json > state.json
+acrkit scope-map diff map.json state.json#azurerm_container_registry_scope_map.written_map
+acrkit scope-map lint state.json --json kind --jq length | grep -x 0
+terraform plan -detailed-exitcode
+sed -i s,base/content/read,base/content/write, map.tf
+terraform plan -out plan
+terraform show -json plan > plan.json
+acrkit scope-map diff state.json plan.json > changed || [ $? = 8 ]
+diff changed - <<'EOF'
+gained	content/write	base
+lost	content/read	base
+EOF
+terraform destroy -auto-approve
+`
+
+// TestScopeMap applies a scope map as acrkit writes it, and reads it in Terraform's JSON.
+func TestScopeMap(t *testing.T) {
+	p := prepare(t)
+	work := filepath.Join(p.dir, "map")
+	if err := os.Mkdir(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run(t, work, p.env, p.script(readPage(t)[0], scopeMapScript)...)
+}
+
 // TestTerraform runs the page, then the cycles.
 func TestTerraform(t *testing.T) {
+	p := prepare(t)
+	work := filepath.Join(p.dir, "work")
+	if err := os.CopyFS(work, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	blocks := readPage(t)
+	run(t, work, p.env, p.script(blocks...)...)
+
+	cycle := []string{blocks[0], "date +%s.%N > started\nterraform apply -auto-approve\ndate +%s.%N > ended\n" +
+		"terraform plan -detailed-exitcode\nterraform destroy -auto-approve\n"}
+	for i := range *cycles {
+		run(t, work, p.env, p.script(cycle...)...)
+		took := since(t, work)
+		t.Logf("cycle %d: apply %v", i+1, took.Round(time.Millisecond))
+		if took > applyLimit {
+			t.Errorf("cycle %d: apply took %v, more than %v", i+1, took, applyLimit)
+		}
+	}
+}
+
+// place is where Terraform runs: with acrkit, the provider, and names of its own.
+type place struct {
+	dir, hosts, port string
+	env              []string
+}
+
+// script returns the command that runs blocks of the page. Its port may be taken on this
+// machine; nothing else of the page is changed.
+func (p place) script(blocks ...string) []string {
+	text := strings.ReplaceAll(strings.Join(blocks, ""), "127.0.0.1:5443", "127.0.0.1:"+p.port)
+	return []string{"unshare", "--mount", "bash", "-c", `mount --bind "$0" /etc/hosts && exec bash -c "$1"`, p.hosts,
+		"set -eumo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + text}
+}
+
+func prepare(t *testing.T) place {
+	t.Helper()
 	if *mirror == "" {
 		t.Skip("the provider was NOT run: .ci/nightly terraform builds and names it")
 	}
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "bin")
 	run(t, "../..", nil, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/acrkit")
-	work := filepath.Join(dir, "work")
-	if err := os.CopyFS(work, os.DirFS(folder)); err != nil {
-		t.Fatal(err)
-	}
 	path, err := filepath.Abs(*mirror)
 	if err != nil {
 		t.Fatal(err)
@@ -89,26 +167,7 @@ func TestTerraform(t *testing.T) {
 	}
 	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "LANG=C", "TF_CLI_CONFIG_FILE=" + rc,
 		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=-no-color", "ACRKIT_KEYRING=off"}
-	port := freePort(t)
-	// The page's port may be taken on this machine; nothing else of the page is changed.
-	script := func(blocks ...string) []string {
-		text := strings.ReplaceAll(strings.Join(blocks, ""), "127.0.0.1:5443", "127.0.0.1:"+port)
-		return []string{"unshare", "--mount", "bash", "-c", `mount --bind "$0" /etc/hosts && exec bash -c "$1"`, hosts,
-			"set -eumo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + text}
-	}
-	blocks := readPage(t)
-	run(t, work, env, script(blocks...)...)
-
-	cycle := []string{blocks[0], "date +%s.%N > started\nterraform apply -auto-approve\ndate +%s.%N > ended\n" +
-		"terraform plan -detailed-exitcode\nterraform destroy -auto-approve\n"}
-	for i := range *cycles {
-		run(t, work, env, script(cycle...)...)
-		took := since(t, work)
-		t.Logf("cycle %d: apply %v", i+1, took.Round(time.Millisecond))
-		if took > applyLimit {
-			t.Errorf("cycle %d: apply took %v, more than %v", i+1, took, applyLimit)
-		}
-	}
+	return place{dir, hosts, freePort(t), env}
 }
 
 // run runs a command, which must succeed.

@@ -189,6 +189,10 @@ func TestRead_severalMaps(t *testing.T) {
 func TestRead_systemMaps(t *testing.T) {
 	for in, want := range map[string]bool{
 		`{"name":"_x","actions":[],"scopeMapType":"SystemDefined"}`:                                    true,
+		`{"name":"_x","actions":[],"typePropertiesType":"SystemDefined"}`:                              true,
+		`{"id":"/subscriptions/s","name":"_x","actions":[]}`:                                           true,
+		`{"id":"/subscriptions/s","name":"x_x","actions":[]}`:                                          false,
+		`{"name":"_x","actions":[]}`:                                                                   false,
 		`{"name":"_x","actions":[],"scopeMapType":"UserDefined"}`:                                      false,
 		`{"name":"_x","properties":{"actions":[],"type":"SystemDefined"}}`:                             true,
 		`{"name":"_x","properties":{"actions":[]},"type":"Microsoft.ContainerRegistry/registries/sc"}`: false,
