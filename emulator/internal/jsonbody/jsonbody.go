@@ -23,12 +23,10 @@ func Decode(data []byte, into any) error { return plain(json.Unmarshal(data, int
 // described, and there once.
 func DecodeExactly(data []byte, into any) error {
 	//rule:exact-keys-read-json
-	if err := exactjson.Check(data, into); err != nil {
+	if err := exactjson.CheckAll(data, into); err != nil {
 		return plain(err, data)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	return plain(d.Decode(into), data)
+	return Decode(data, into)
 }
 
 // plain returns an error in words of the body.
@@ -55,9 +53,6 @@ func plain(err error, data []byte) error {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the body is not JSON: it ends early")
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("the key %s is not known", name)
 	}
 	return err // of exactjson, and of types that read themselves
 }
