@@ -21,8 +21,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/internal/condition"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )

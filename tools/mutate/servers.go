@@ -392,8 +392,7 @@ func serverRules() []rule {
 					"", "TestManifestKeys"},
 				{"exact-keys-read-json", remove(), "", "TestErrors"},
 				{"exact-keys-unmarshal-json", rename(), emulator, "TestEntraAssertions"},
-				{"exact-keys-parse-object", replace("exactjson.Unmarshal", "json.Unmarshal"),
-					"", "TestReadScopeMap"},
+				{"exact-keys-parse-json", replace("exactjson.Unmarshal", "json.Unmarshal"), "", "TestRead"},
 			},
 		},
 		{
