@@ -16,6 +16,8 @@ func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 		newCmdCreate(f, nil),
 		newCmdEdit(f, nil),
 		newCmdDelete(f, nil),
+		newCmdLint(f, nil),
+		newCmdDiff(f, nil),
 	)
 	return cmd
 }
