@@ -16,7 +16,7 @@ import (
 )
 
 // try runs one rotation in a world and returns what came of it.
-func try(t *testing.T, make func(w *world, p *process, r *Rotation), then func(w *world, out Result, err error)) {
+func try(t *testing.T, prepare func(w *world, p *process, r *Rotation), then func(w *world, out Result, err error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(1000 * time.Hour)
@@ -24,7 +24,7 @@ func try(t *testing.T, make func(w *world, p *process, r *Rotation), then func(w
 		v := w.put(manage.Slot1, 48*time.Hour, 0)
 		w.places["file"], w.places["other"] = file(v), file(v)
 		r, p := w.rotation("the machine", &Record{}, nil)
-		make(w, p, r)
+		prepare(w, p, r)
 		w.start()
 		out, err := r.Run(t.Context())
 		for _, g := range w.slots {
