@@ -21,8 +21,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/acrkit/acrkit/emulator/internal/condition"
 	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/internal/condition"
 	"github.com/acrkit/acrkit/internal/imagegen"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -84,6 +84,16 @@ func formsOfText() map[string]form {
 		"scopeMapName":  {text: matching(scopeMapNameRE)},
 		"tokenName": {text: append(matching(tokenNameRE),
 			pair{"not", object{{"const", service.RefreshTokenUser}}})},
+		"longText":      {text: object{{"type", textOrNumber}, {"maxLength", maxRoleDescription}}},
+		"access":        oneOf(enabled, disabled),
+		"networkAction": oneOf(allow, deny),
+		"ipRule":        {text: example("10.0.0.1", "10.0.0.0/8"), list: object{{"maxItems", service.MaxIPRules}}},
+		"tags": {text: object{{"type", []string{"object", "null"}}, {"maxProperties", service.MaxTags},
+			{"propertyNames", object{{"minLength", 1}, {"maxLength", service.MaxTagName}}},
+			{"additionalProperties", object{{"type", textOrNumber}, {"maxLength", service.MaxTagValue}}}}},
+		"settings": {text: object{{"type", []string{"object", "null"}},
+			{"propertyNames", object{{"enum", service.SettingNames()}}},
+			{"additionalProperties", object{{"type", textOrNumber}}}}},
 		"groupName":      {text: matching(groupNameRE)},
 		"location":       {text: matching(locationRE)},
 		"sku":            oneOf("Basic", "Standard", "Premium"),

@@ -44,7 +44,6 @@ var rules = []rule{
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"},
 		internal: true, stdOnly: true},
 	{pkg: "manage/sink", ours: []string{"", "internal/login/dockerconf"}, internal: true, stdOnly: true},
-	{pkg: "manage/rotate", ours: []string{"", "auth", "manage", "manage/sink"}, internal: true, stdOnly: true},
 	{pkg: "manage", ours: []string{"", "scopemap", "auth", "auth/azureauth"}, internal: true},
 	{pkg: "manage/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "manage/..."}, internal: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},
@@ -53,14 +52,12 @@ var rules = []rule{
 	{pkg: "emulator/fault", ours: []string{"", "internal/cause", "internal/wording"}, stdOnly: true},
 	{pkg: "emulator/internal/refusal", ours: []string{"", "internal/wording"}, stdOnly: true},
 	{pkg: "emulator/internal/service", ours: []string{""}, stdOnly: true},
-	{pkg: "emulator/internal/condition", ours: []string{""}, stdOnly: true, noStd: []string{"net/http", "os"}},
 	{pkg: "emulator/rule", ours: []string{"", "emulator/fault", "internal/cause"}, stdOnly: true},
 	{pkg: "emulator/control", ours: []string{"", "emulator/fault", "emulator/rule", "internal/limit",
 		"internal/sentence", "internal/stall"},
 		stdOnly: true},
 	{pkg: "emulator/seed", ours: []string{"", "scopemap", "internal/imagegen", "internal/limit", "internal/sentence",
-		"internal/wording",
-		"emulator/internal/condition", "emulator/internal/guid", "emulator/internal/refusal",
+		"internal/wording", "internal/condition", "emulator/internal/guid", "emulator/internal/refusal",
 		"emulator/internal/service"}},
 	// The rules of writing are called by HTTP handlers and Go programs alike.
 	{pkg: "emulator/internal/write", ours: []string{"", "scopemap", "internal/wording", "emulator/seed",
@@ -68,8 +65,8 @@ var rules = []rule{
 		"emulator/internal/guid", "emulator/internal/principal", "emulator/internal/refusal",
 		"emulator/internal/service"},
 		noStd: []string{"net/http", "encoding/json"}},
-	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/exactjson", "internal/idle", "internal/imagegen",
-		"internal/pki", "internal/private", "internal/sentence", "internal/shell", "internal/wording", "emulator/..."}},
+	{pkg: "emulator/...", ours: []string{"", "scopemap", "internal/condition", "internal/exactjson", "internal/idle",
+		"internal/imagegen", "internal/pki", "internal/private", "internal/sentence", "internal/shell", "internal/wording", "emulator/..."}},
 	{pkg: "acrtest", ours: []string{"", "scopemap", "auth", "auth/azureauth", "registry", "emulator/..."},
 		internal: true, mayTest: true},
 	{pkg: "tools/archtest"},
@@ -86,6 +83,9 @@ var rules = []rule{
 	{pkg: "tools/leakcheck", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/mutate", ours: []string{"tools/internal/marker"}, isMain: true},
 	{pkg: "tools/..."},
+	// The words of conditions, for manage/access and the emulator (decision 18).
+	{pkg: "internal/condition", ours: []string{""}, stdOnly: true,
+		noStd: []string{"net/http", "os", "encoding/json"}},
 	{pkg: "internal/stall", stdOnly: true},
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation",
 		"internal/redact",
@@ -378,6 +378,7 @@ func TestRulesFindViolations(t *testing.T) {
 		{"init", "auth/a.go", "package auth\nfunc init() {}", false, "init function"},
 		{"testing", "emulator/a.go", "package emulator\nimport _ \"testing\"", false, "must not import testing"},
 		{"testing in acrtest", "acrtest/a.go", "package acrtest\nimport _ \"testing\"", false, ""},
+		{"conditions in auth", "auth/a.go", "package auth\nimport _ \"" + module + "/internal/condition\"", true, ""},
 		{"build constraints hide nothing", "auth/a_plan9.go", "//go:build ignore\n\npackage auth\nimport _ \"" +
 			module + "/emulator\"", true, "must not import"},
 		{"unknown package", "helpers/a.go", "package helpers", false, "no rule"},
@@ -400,6 +401,8 @@ func TestRulesFindViolations(t *testing.T) {
 			write("auth/words.go", "package auth\nimport _ \""+module+"/internal/sentence\"")
 			write("internal/sentence/good.go", "package sentence")
 			write("emulator/good.go", "package emulator\nimport _ \""+module+"/scopemap\"")
+			write("emulator/words.go", "package emulator\nimport _ \""+module+"/internal/condition\"")
+			write("internal/condition/good.go", "package condition")
 			write("scopemap/good.go", "package scopemap\nimport _ \""+module+"\"")
 			write("internal/redact/good.go", "package redact")
 			write(tc.path, tc.src)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/acrkit/acrkit/emulator/internal/condition"
+	"github.com/acrkit/acrkit/internal/condition"
 )
 
 // Provider is the resource provider of registries in Azure Resource Manager.
