@@ -18,6 +18,7 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 		newCmdDisable(f, nil),
 		newCmdEnable(f, nil),
 		newCmdDelete(f, nil),
+		newCmdRevoke(f, nil),
 	)
 	return cmd
 }
