@@ -47,6 +47,7 @@ type examiner struct {
 	giveUp   context.CancelFunc // of the probe that is being made
 	unmade   error              // why it was given up
 	here     *localServer       // what answers at the loopback address, once it was asked
+	readLock bool               // the lock that was found forbids reading alone
 }
 
 func newExaminer(a Attempt, opts *Options) *examiner {

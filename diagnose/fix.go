@@ -51,7 +51,7 @@ func (x *examiner) fix(ctx context.Context, c Cause) string {
 	if seconds := x.wait(c.Code); seconds != "" {
 		return sentence.Fix(sentence.WaitFor, map[string]string{"seconds": seconds})
 	}
-	key := cmp.Or(x.fixOfClient(c.Code), sentence.OfCause(string(c.Code)).Fix)
+	key := x.unlocking(cmp.Or(x.fixOfClient(c.Code), sentence.OfCause(string(c.Code)).Fix))
 	switch {
 	case key == "": // nothing is known
 		return cmp.Or(sentence.Fix(sentence.ExamineRights, x.blanks()), sentence.Draft(sentence.Examine, x.blanks()))

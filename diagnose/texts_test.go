@@ -264,7 +264,7 @@ func TestFixes(t *testing.T) {
 			"allowed access": "az acr network-rule add --name contoso --ip-address 198.51.100.4",
 		"contoso.azurecr.io/team/app:v1: The operation is " +
 			"disallowed on this " +
-			"registry, repository or image": "az acr repository show --name contoso --image team/app:v1 ",
+			"registry, repository or image": "acrkit tag view contoso.azurecr.io/team/app:v1",
 		"failed to pull and unpack image \"contoso.azurecr.io/team/app:v1\": no match for platform in manifest: " +
 			"not found": "docker buildx build --platform linux/amd64,linux/arm64 --push --tag " +
 			"contoso.azurecr.io/team/app:v1 ",

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -216,6 +217,9 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 		for i, r := range s.Registries {
 			reg, err := tx.PutRegistry(*registries[i])
 			if err == nil {
+				err = putSettings(reg, &r)
+			}
+			if err == nil {
 				err = putInRegistry(reg, &r)
 			}
 			if err != nil {
@@ -250,6 +254,42 @@ func groupRoles(s *seed.Seed) (out []scopedRole) {
 		}
 	}
 	return out
+}
+
+// putSettings stores the settings that a seed says, beside those of [registryOf].
+func putSettings(w *write.Registry, r *seed.Registry) error {
+	next := settingsWith(w.Settings(), r)
+	if reflect.DeepEqual(next, w.Settings()) {
+		return nil
+	}
+	return w.PutSettings(next)
+}
+
+// settingsWith returns settings with what a registry of a seed says of them. The seed was
+// checked.
+func settingsWith(s write.Settings, r *seed.Registry) write.Settings {
+	if r.PublicNetworkAccess != "" {
+		s.NoPublicAccess = r.PublicNetworkAccess == "Disabled"
+	}
+	if r.NetworkRuleSet.DefaultAction != "" {
+		s.Deny, s.Allow = r.NetworkRuleSet.DefaultAction == "Deny", nil
+		for _, text := range r.NetworkRuleSet.IPRules {
+			if p, err := service.ParseIPRule(text); err == nil {
+				s.Allow = append(s.Allow, p.Masked())
+			}
+		}
+	}
+	if r.Tags != nil {
+		s.Tags = r.Tags
+	}
+	if len(r.OtherSettings) > 0 {
+		s.Kept = maps.Clone(s.Kept)
+		if s.Kept == nil {
+			s.Kept = map[string]string{}
+		}
+		maps.Copy(s.Kept, r.OtherSettings)
+	}
+	return s
 }
 
 func putInRegistry(w *write.Registry, r *seed.Registry) error {
@@ -293,7 +333,8 @@ func subscriptionsOf(s *seed.Seed) []*principal.Subscription {
 		x := &principal.Subscription{ID: strings.ToLower(sub.ID), DisplayName: cmp.Or(sub.DisplayName, sub.ID),
 			TenantID: cmp.Or(strings.ToLower(sub.TenantID), tenant), Order: i}
 		for _, g := range sub.ResourceGroups {
-			x.Groups = append(x.Groups, principal.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation)})
+			x.Groups = append(x.Groups, principal.Group{Name: g.Name, Location: cmp.Or(g.Location, defaultLocation),
+				Tags: g.Tags})
 		}
 		out = append(out, x)
 	}

@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -14,43 +13,6 @@ import (
 	"github.com/acrkit/acrkit/emulator/rule"
 	"github.com/acrkit/acrkit/emulator/seed"
 )
-
-const (
-	armSub      = "/subscriptions/33333333-3333-3333-3333-333333333333"
-	armGroup    = armSub + "/resourceGroups/rg"
-	armRegistry = armGroup + "/providers/Microsoft.ContainerRegistry/registries/myregistry"
-	armVersion  = "?api-version=2025-11-01"
-)
-
-// arm is a client of Azure Resource Manager.
-type armClient struct {
-	f     *fixture
-	token http.Header
-}
-
-func (f *fixture) arm() armClient {
-	f.t.Helper()
-	return armClient{f, bearer(f.platformToken("https://"+f.host+"/.default").field(f.t, "access_token"))}
-}
-
-// as is a client with another application's token.
-func (f *fixture) armAs(a answer) armClient {
-	return armClient{f, bearer(a.field(f.t, "access_token"))}
-}
-
-func (c armClient) do(method, path, body string) answer {
-	c.f.t.Helper()
-	return c.f.do(method, path+armVersion, c.token, body)
-}
-
-func (c armClient) want(status int, method, path, body string) answer {
-	c.f.t.Helper()
-	a := c.do(method, path, body)
-	if a.status != status {
-		c.f.t.Fatalf("%s %s: %d %s, want %d", method, path, a.status, a.body, status)
-	}
-	return a
-}
 
 func (a answer) has(t *testing.T, parts ...string) {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 // emulator's own. Each request comes from the owner, so that its body is read.
 func TestArmOddRequests(t *testing.T) {
 	f := start(t, nil)
-	header := f.armCaller().header
+	header := f.arm().token
 	graph := bearer(f.platformToken("https://"+f.host+"/.default").field(t, "access_token"))
 	paths := []string{"", "/", "/tokens", "/tokens/", "/tokens/ci", "/scopeMaps/x", "/scopeMaps/%2e%2e",
 		"/generateCredentials",

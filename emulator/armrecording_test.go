@@ -37,7 +37,7 @@ func TestArmRecording(t *testing.T) {
 	}
 	must(t, yaml.Unmarshal(data, &all))
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	ours := strings.NewReplacer("https://management.azure.com", "", "00000000-0000-0000-0000-000000000000",
 		"33333333-3333-3333-3333-333333333333", "clitest.rg000001", "rg", "clireg000002", "myregistry")
 	operation := "" // the address that our last operation has
@@ -51,7 +51,7 @@ func TestArmRecording(t *testing.T) {
 			path = operation
 		}
 		played++
-		a := f.do(x.Request.Method, path, c.header, body)
+		a := f.do(x.Request.Method, path, c.token, body)
 		if a.status != x.Response.Status.Code {
 			t.Errorf("%d: %s %s: %d %s, recorded is %d", i, x.Request.Method, path, a.status, a.body,
 				x.Response.Status.Code)

@@ -35,10 +35,10 @@ func roleBody(role, principal, more string) string {
 // TestArmRoleDefinitions: the built-in roles by name, by id and all.
 func TestArmRoleDefinitions(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	list := func(path, filter string) (ids []string) {
 		t.Helper()
-		a := c.call("GET", path+definition+armVersion+"&$filter="+url.QueryEscape(filter), "", 200)
+		a := c.want(200, "GET", path+definition+armVersion+"&$filter="+url.QueryEscape(filter), "")
 		var v struct {
 			Value []struct {
 				ID, Name   string
@@ -73,7 +73,7 @@ func TestArmRoleDefinitions(t *testing.T) {
 		}
 	}
 	for _, path := range []string{armRegistry, armSub, ""} {
-		got := c.call("GET", path+definition+"/"+strings.ToUpper(repReader), "", 200).properties(t)
+		got := c.want(200, "GET", path+definition+"/"+strings.ToUpper(repReader), "").properties(t)
 		if got["roleName"] != "Container Registry Repository Reader" {
 			t.Errorf("%v", got)
 		}
@@ -86,7 +86,7 @@ func TestArmRoleDefinitions(t *testing.T) {
 // takes them away, on each scope and in both modes.
 func TestArmRoleAssignments(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	oid := f.objectID()
 	must(t, f.registry().RemoveRoles(t.Context(), clientID))
 	pulls := func() bool {
@@ -107,8 +107,8 @@ func TestArmRoleAssignments(t *testing.T) {
 	}))
 	for repository, want := range map[string]bool{"samples/app": true, "samples/other": false} {
 		text := strings.Replace(condition, "REPOSITORY", repository, 1)
-		made := c.call("PUT", armRegistry+assignment+"/"+anAssignment, roleBody(repReader, oid,
-			`,"conditionVersion":"2.0","condition":"`+text+`"`), 201).properties(t)
+		made := c.want(201, "PUT", armRegistry+assignment+"/"+anAssignment, roleBody(repReader, oid,
+			`,"conditionVersion":"2.0","condition":"`+text+`"`)).properties(t)
 		if made["condition"] != text || made["conditionVersion"] != "2.0" {
 			t.Errorf("%v", made)
 		}
@@ -116,7 +116,7 @@ func TestArmRoleAssignments(t *testing.T) {
 			t.Errorf("with a condition for %s it pulls samples/app: %t", repository, got)
 		}
 	}
-	c.call("DELETE", armRegistry+assignment+"/"+anAssignment, "", 200)
+	c.want(200, "DELETE", armRegistry+assignment+"/"+anAssignment, "")
 	for mode, role := range map[string]string{"LegacyRegistryPermissions": acrPull,
 		"AbacRepositoryPermissions": repReader} {
 		must(t, f.registry().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
@@ -126,8 +126,8 @@ func TestArmRoleAssignments(t *testing.T) {
 			if pulls() {
 				t.Fatalf("%s, %s: it pulls before", mode, scope)
 			}
-			made := c.call("PUT", scope+assignment+"/"+anAssignment, roleBody(role, oid, `,"principalType":"ServicePrincipal"`),
-				201).properties(t)
+			made := c.want(201, "PUT", scope+assignment+"/"+anAssignment,
+				roleBody(role, oid, `,"principalType":"ServicePrincipal"`)).properties(t)
 			if made["principalId"] != oid || made["roleDefinitionId"] != armSub+definition+"/"+role ||
 				!strings.EqualFold(made["scope"].(string), scope) || made["principalType"] != "ServicePrincipal" {
 				t.Errorf("%v", made)
@@ -135,9 +135,9 @@ func TestArmRoleAssignments(t *testing.T) {
 			if !pulls() {
 				t.Errorf("%s, %s: it does not pull", mode, scope)
 			}
-			c.call("GET", scope+assignment+"/"+anAssignment, "", 200)
-			c.call("DELETE", scope+assignment+"/"+anAssignment, "", 200)
-			c.call("DELETE", scope+assignment+"/"+anAssignment, "", 204)
+			c.want(200, "GET", scope+assignment+"/"+anAssignment, "")
+			c.want(200, "DELETE", scope+assignment+"/"+anAssignment, "")
+			c.want(204, "DELETE", scope+assignment+"/"+anAssignment, "")
 			if pulls() {
 				t.Errorf("%s, %s: it pulls after", mode, scope)
 			}
@@ -148,12 +148,12 @@ func TestArmRoleAssignments(t *testing.T) {
 // TestArmRoleAssignments_list: lists by scope and principal, as az and Terraform ask.
 func TestArmRoleAssignments_list(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	oid := f.objectID()
-	c.call("PUT", armSub+assignment+"/"+anAssignment, roleBody(reader, oid, ""), 201)
+	c.want(201, "PUT", armSub+assignment+"/"+anAssignment, roleBody(reader, oid, ""))
 	list := func(path, filter string) (n int, ours bool) {
 		t.Helper()
-		a := c.call("GET", path+assignment+armVersion+"&$filter="+url.QueryEscape(filter), "", 200)
+		a := c.want(200, "GET", path+assignment+armVersion+"&$filter="+url.QueryEscape(filter), "")
 		var v struct{ Value []struct{ Name string } }
 		must(t, json.Unmarshal([]byte(a.body), &v))
 		for _, x := range v.Value {
@@ -185,7 +185,7 @@ func TestArmRoleAssignments_list(t *testing.T) {
 // TestArmRoleAssignments_refused: what cannot be assigned, in the words of the service.
 func TestArmRoleAssignments_refused(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	oid := f.objectID()
 	put := func(body string, status int, code, message string) {
 		t.Helper()
@@ -202,9 +202,9 @@ func TestArmRoleAssignments_refused(t *testing.T) {
 		"condition")
 	c.refused("PUT", armRegistry+assignment+"/x", roleBody(acrPull, oid, ""), 400, "InvalidRoleAssignmentId", "GUID")
 
-	c.call("PUT", armRegistry+assignment+"/"+anAssignment, roleBody(acrPull, oid, ""), 201)
-	again := c.call("PUT", armRegistry+assignment+"/"+strings.ToUpper(anAssignment), roleBody(acrPull, oid,
-		`,"description":"why"`), 201)
+	c.want(201, "PUT", armRegistry+assignment+"/"+anAssignment, roleBody(acrPull, oid, ""))
+	again := c.want(201, "PUT", armRegistry+assignment+"/"+strings.ToUpper(anAssignment), roleBody(acrPull, oid,
+		`,"description":"why"`))
 	if got := again.properties(t)["description"]; got != "why" {
 		t.Errorf("the description is %v", got)
 	}

@@ -3,7 +3,6 @@ package emulator_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,49 +13,6 @@ import (
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/fault"
 )
-
-// armCaller calls Azure Resource Manager as the owner of the subscription.
-type armCaller struct {
-	*fixture
-	header http.Header
-}
-
-func (f *fixture) armCaller() *armCaller {
-	f.t.Helper()
-	token := f.platformToken("https://management.azure.com/.default").field(f.t, "access_token")
-	h := bearer(token)
-	h.Set("Content-Type", "application/json")
-	return &armCaller{f, h}
-}
-
-// call makes a request below the registry, or at a whole path, and wants a status.
-func (c *armCaller) call(method, path, body string, want int) answer {
-	c.t.Helper()
-	if !strings.HasPrefix(path, "/subscriptions") && !strings.HasPrefix(path, "/providers") {
-		path = armRegistry + path
-	}
-	if !strings.Contains(path, "?") {
-		path += armVersion
-	}
-	a := c.do(method, path, c.header, body)
-	if a.status != want {
-		c.t.Errorf("%s %s: %d %s, want %d", method, path, a.status, a.body, want)
-	}
-	return a
-}
-
-// refused wants an error with a code and a part of its message.
-func (c *armCaller) refused(method, path, body string, status int, code, message string) {
-	c.t.Helper()
-	a := c.call(method, path, body, status)
-	var e struct {
-		Error struct{ Code, Message string }
-	}
-	if err := json.Unmarshal([]byte(a.body), &e); err != nil || e.Error.Code != code ||
-		!strings.Contains(e.Error.Message, message) {
-		c.t.Errorf("%s %s: %s, want %s: …%s…", method, path, a.body, code, message)
-	}
-}
 
 // properties are those of a resource.
 func (a answer) properties(t *testing.T) map[string]any {
@@ -79,20 +35,20 @@ func actionsOf(lines ...string) string {
 // TestArmScopeMap: the life of a scope map, and what a change of it means for tokens.
 func TestArmScopeMap(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	const other = "repositories/samples/other/content/read"
 	c.refused("GET", "/scopeMaps/deploy", "", 404, "ResourceNotFound", "The resource deploy could not be found.")
-	made := c.call("PUT", "/scopeMaps/deploy", actionsOf(other), 200).properties(t)
+	made := c.want(200, "PUT", "/scopeMaps/deploy", actionsOf(other)).properties(t)
 	if made["type"] != "UserDefined" || made["provisioningState"] != "Succeeded" || made["description"] != nil {
 		t.Errorf("%v", made)
 	}
-	a := c.call("PATCH", "/scopemaps/DEPLOY", `{"properties":{"description":"for a test"}}`, 201)
+	a := c.want(201, "PATCH", "/scopemaps/DEPLOY", `{"properties":{"description":"for a test"}}`)
 	p := a.properties(t)
 	if p["provisioningState"] != "Updating" || p["description"] != "for a test" ||
 		fmt.Sprint(p["actions"]) != "["+other+"]" || a.header.Get("Azure-Asyncoperation") == "" {
 		t.Errorf("%v %v", a.header, p)
 	}
-	if again := c.call("PUT", "/scopeMaps/deploy", actionsOf(other), 200).properties(t); again["description"] != nil ||
+	if again := c.want(200, "PUT", "/scopeMaps/deploy", actionsOf(other)).properties(t); again["description"] != nil ||
 		again["creationDate"] != made["creationDate"] {
 		t.Errorf("after a replacement: %v, before %v", again, made)
 	}
@@ -106,22 +62,22 @@ func TestArmScopeMap(t *testing.T) {
 	if !pull("samples/app") || pull("samples/other") {
 		t.Error("the token does not begin as the seed says")
 	}
-	c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(other), 201)
+	c.want(201, "PATCH", "/scopeMaps/ci-pull", actionsOf(other))
 	if pull("samples/app") || !pull("samples/other") {
 		t.Error("a new access token does not have the rights of the changed scope map")
 	}
-	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+strings.ToUpper(armRegistry)+
-		`/SCOPEMAPS/_REPOSITORIES_PULL"}}`, 201)
+	c.want(201, "PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+strings.ToUpper(armRegistry)+
+		`/SCOPEMAPS/_REPOSITORIES_PULL"}}`)
 	if !pull("samples/app") || !pull("samples/other") {
 		t.Error("the token does not have the registry's own scope map")
 	}
-	c.call("PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/ci-pull"}}`, 201)
+	c.want(201, "PATCH", "/tokens/ci-pull", `{"properties":{"scopeMapId":"`+armRegistry+`/scopeMaps/ci-pull"}}`)
 
-	c.call("DELETE", "/scopeMaps/ci-pull", "", 202) // a token has it: az says what that does
+	c.want(202, "DELETE", "/scopeMaps/ci-pull", "") // a token has it: az says what that does
 	if pull("samples/other") {
 		t.Error("a token without a scope map has rights")
 	}
-	c.call("DELETE", "/scopeMaps/ci-pull", "", 204)
+	c.want(204, "DELETE", "/scopeMaps/ci-pull", "")
 	c.refused("PATCH", "/scopeMaps/ci-pull", actionsOf(other), 404, "ResourceNotFound", "ci-pull")
 
 	for _, line := range []string{"some/complex/repo/content/read", "repositories/a/contentWrite",
@@ -137,7 +93,7 @@ func TestArmScopeMap(t *testing.T) {
 		c.refused(method, "/scopeMaps/_repositories_admin", actionsOf(other), 400, "ResourceNameWithHyphenInvalid",
 			"'_' is reserved for system defined resources")
 	}
-	if kind := c.call("GET", "/scopeMaps/_Repositories_Admin", "", 200).properties(t)["type"]; kind != "SystemDefined" {
+	if kind := c.want(200, "GET", "/scopeMaps/_Repositories_Admin", "").properties(t)["type"]; kind != "SystemDefined" {
 		t.Errorf("the type is %v", kind)
 	}
 }
@@ -146,16 +102,16 @@ func TestArmScopeMap(t *testing.T) {
 // once.
 func TestArmToken(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	body := `{"properties":{"scopeMapId":"` + armRegistry + `/scopeMaps/CI-pull","status":"enabled"}}`
-	made := c.call("PUT", "/tokens/deployer", body, 201)
+	made := c.want(201, "PUT", "/tokens/deployer", body)
 	p := made.properties(t)
 	if p["provisioningState"] != "Creating" || p["scopeMapId"] != armRegistry+"/scopeMaps/ci-pull" ||
 		fmt.Sprint(p["credentials"]) != "map[certificates:[] passwords:[]]" {
 		t.Errorf("%v", p)
 	}
 	operation := made.header.Get("Azure-Asyncoperation")
-	if got := f.do("GET", operation, c.header, ""); got.body != `{"status":"Succeeded"}`+"\n" {
+	if got := f.do("GET", operation, c.token, ""); got.body != `{"status":"Succeeded"}`+"\n" {
 		t.Errorf("%s: %s", operation, got.body)
 	}
 	generate := func(name string) map[string]string {
@@ -164,7 +120,7 @@ func TestArmToken(t *testing.T) {
 		if name != "" {
 			body += `,"name":"` + name + `"`
 		}
-		a := c.call("POST", "/generateCredentials", body+`,"expiry":"2026-03-01T13:00:00.123Z"}`, 200)
+		a := c.want(200, "POST", "/generateCredentials", body+`,"expiry":"2026-03-01T13:00:00.123Z"}`)
 		var v struct {
 			Username  string
 			Passwords []struct{ Name, Value, Expiry, CreationTime string }
@@ -199,23 +155,23 @@ func TestArmToken(t *testing.T) {
 	try("the old password2", both["password2"], 401)
 	access := f.access("deployer", both["password1"], "repository:samples/app:pull")
 
-	c.call("PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[{"name":"password2"}]}}}`, 201)
+	c.want(201, "PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[{"name":"password2"}]}}}`)
 	try("the removed password1", both["password1"], 401)
 	try("the new password2", second["password2"], 200)
 	if a := f.get("/v2/samples/app/manifests/v1", bearer(access)); a.status != 200 {
 		t.Errorf("an access token that lives on: %d", a.status)
 	}
-	c.call("PATCH", "/tokens/deployer", `{"properties":{"status":"disabled"}}`, 201)
+	c.want(201, "PATCH", "/tokens/deployer", `{"properties":{"status":"disabled"}}`)
 	try("a disabled token", second["password2"], 401)
-	c.call("PATCH", "/tokens/deployer", `{"properties":{"status":"enabled"}}`, 201)
+	c.want(201, "PATCH", "/tokens/deployer", `{"properties":{"status":"enabled"}}`)
 	try("an enabled token", second["password2"], 200)
-	c.call("PUT", "/tokens/Deployer", body, 201)
+	c.want(201, "PUT", "/tokens/Deployer", body)
 	try("a replaced token keeps its passwords", second["password2"], 200)
-	got := c.call("GET", "/tokens/DEPLOYER", "", 200)
+	got := c.want(200, "GET", "/tokens/DEPLOYER", "")
 	if strings.Contains(got.body, "value") || strings.Contains(got.body, second["password2"]) {
 		t.Errorf("a value can be read: %s", got.body)
 	}
-	c.call("PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[]}}}`, 201)
+	c.want(201, "PATCH", "/tokens/deployer", `{"properties":{"credentials":{"passwords":[]}}}`)
 	try("the removed password2", second["password2"], 401)
 
 	c.refused("PUT", "/tokens/deployer", `{"properties":{"scopeMapId":"/subscriptions/x/scopeMaps/ci-pull"}}`, 400,
@@ -230,8 +186,8 @@ func TestArmToken(t *testing.T) {
 	c.refused("POST", "/generateCredentials", `{"tokenId":"x"}`, 400, "InvalidTokenId", "")
 	c.refused("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/deployer","name":"password3"}`, 400,
 		"InvalidParameter", "password3")
-	c.call("DELETE", "/tokens/deployer", "", 202)
-	c.call("DELETE", "/tokens/deployer", "", 204)
+	c.want(202, "DELETE", "/tokens/deployer", "")
+	c.want(204, "DELETE", "/tokens/deployer", "")
 	values := []string{both["password1"], both["password2"], second["password2"]}
 	for d, err := range f.Decisions(t.Context(), emulator.DecisionFilter{}) {
 		must(t, err)
@@ -252,10 +208,10 @@ func TestArmToken(t *testing.T) {
 // TestArmLatePassword: with the fault a renewed password works later.
 func TestArmLatePassword(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	_, err := f.AddFault(fault.Fault{Kind: fault.LatePassword, Delay: time.Minute})
 	must(t, err)
-	a := c.call("POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/ci-pull","name":"password1"}`, 200)
+	a := c.want(200, "POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/ci-pull","name":"password1"}`)
 	var v struct{ Passwords []struct{ Value string } }
 	must(t, json.Unmarshal([]byte(a.body), &v))
 	try := func(password string, want int, rule string) {
@@ -274,7 +230,7 @@ func TestArmLatePassword(t *testing.T) {
 // TestArmPages: a long list comes in pages that nextLink leads through.
 func TestArmPages(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	want := map[string]bool{"ci-pull": true}
 	for i := range 230 {
 		name := fmt.Sprintf("token-%03d", i)
@@ -283,7 +239,7 @@ func TestArmPages(t *testing.T) {
 	}
 	seen, pages := map[string]bool{}, 0
 	for next := "https://" + f.host + armRegistry + "/tokens" + armVersion; next != ""; pages++ {
-		a := f.do("GET", next, c.header, "")
+		a := f.do("GET", next, c.token, "")
 		var v struct {
 			NextLink string
 			Value    []struct{ Name string }
@@ -314,13 +270,13 @@ func TestArmPages(t *testing.T) {
 // change and write, one loses its change, and the fault brings that about.
 func TestArmLostUpdate(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	f.Clock().Freeze()
 	added, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
 	must(t, err)
 	read := func() (lines []string) {
 		t.Helper()
-		for _, x := range c.call("GET", "/scopeMaps/ci-pull", "", 200).properties(t)["actions"].([]any) {
+		for _, x := range c.want(200, "GET", "/scopeMaps/ci-pull", "").properties(t)["actions"].([]any) {
 			lines = append(lines, x.(string))
 		}
 		return lines
@@ -329,7 +285,7 @@ func TestArmLostUpdate(t *testing.T) {
 	var editors sync.WaitGroup
 	for i := range 2 {
 		lines := append(read(), fmt.Sprintf("repositories/editor-%d/content/read", i))
-		editors.Go(func() { c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(lines...), 201) })
+		editors.Go(func() { c.want(201, "PATCH", "/scopeMaps/ci-pull", actionsOf(lines...)) })
 		for f.Faults()[0].Hits <= int64(i) && t.Context().Err() == nil {
 			runtime.Gosched() // the change waits
 		}
@@ -343,13 +299,13 @@ func TestArmLostUpdate(t *testing.T) {
 		t.Errorf("%d actions after both editors, %d before: %q", len(after), len(before), after)
 	}
 	must(t, f.RemoveFault(added.ID))
-	c.call("PATCH", "/scopeMaps/ci-pull", actionsOf(before...), 201) // at once
+	c.want(201, "PATCH", "/scopeMaps/ci-pull", actionsOf(before...)) // at once
 }
 
 // TestArmWriters: 16 writers at once on different scope maps lose nothing.
 func TestArmWriters(t *testing.T) {
 	f := start(t, nil)
-	c := f.armCaller()
+	c := f.arm()
 	const writers, rounds = 16, 10
 	var all sync.WaitGroup
 	for i := range writers {
@@ -358,7 +314,7 @@ func TestArmWriters(t *testing.T) {
 			lines := []string{}
 			for round := range rounds {
 				lines = append(lines, fmt.Sprintf("repositories/r%d/content/read", round))
-				if c.call("PUT", path, actionsOf(lines...), 200); t.Failed() {
+				if c.want(200, "PUT", path, actionsOf(lines...)); t.Failed() {
 					return
 				}
 			}
@@ -366,7 +322,7 @@ func TestArmWriters(t *testing.T) {
 	}
 	all.Wait()
 	for i := range writers {
-		got := c.call("GET", fmt.Sprintf("/scopeMaps/writer-%02d", i), "", 200).properties(t)["actions"]
+		got := c.want(200, "GET", fmt.Sprintf("/scopeMaps/writer-%02d", i), "").properties(t)["actions"]
 		if lines, _ := got.([]any); len(lines) != rounds {
 			t.Errorf("writer %d: %v", i, got)
 		}

@@ -2,12 +2,15 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/wording"
@@ -79,7 +82,7 @@ func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
 func containsAll(have, want []principal.Group) bool {
 	return !slices.ContainsFunc(want, func(g principal.Group) bool {
 		return !slices.ContainsFunc(have, func(x principal.Group) bool {
-			return x.Name == g.Name && x.Location == g.Location
+			return x.Name == g.Name && x.Location == g.Location && (g.Tags == nil || maps.Equal(x.Tags, g.Tags))
 		})
 	})
 }
@@ -136,6 +139,20 @@ func (e *Emulator) compareRegistry(ctx context.Context, have, want *principal.Re
 	} {
 		if x.have != x.want {
 			add("%s is %v, not %v", x.name, x.have, x.want)
+		}
+	}
+	is := write.SettingsOf(have)
+	said := settingsWith(is, r)
+	if is.Deny != said.Deny || !slices.Equal(is.Allow, said.Allow) || is.NoPublicAccess != said.NoPublicAccess {
+		add("the network rules are others")
+	}
+	if !maps.Equal(is.Tags, said.Tags) {
+		add("the tags are others")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.OtherSettings)) {
+		setting, _ := service.FindSetting(name)
+		if value := cmp.Or(have.Kept[name], setting.Default()); value != r.OtherSettings[name] {
+			add("%s is %s, not %s", name, value, r.OtherSettings[name])
 		}
 	}
 	for _, a := range r.RoleAssignments {

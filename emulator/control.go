@@ -182,6 +182,7 @@ func controlAPI() []controlRoute {
 		{control.DeleteSnapshot, (*Emulator).controlDeleteSnapshot},
 		{control.PostReset, (*Emulator).controlReset},
 		{control.PostCheck, (*Emulator).controlCheck},
+		{control.GetSeed, (*Emulator).controlSeed},
 		{control.GetRegistries, (*Emulator).controlRegistries},
 		{control.GetRegistry, ofRegistry((*Registry).controlRegistry)},
 		{control.PatchRegistry, ofRegistry((*Registry).controlChangeRegistry)},

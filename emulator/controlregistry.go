@@ -2,11 +2,11 @@ package emulator
 
 import (
 	"net/http"
-	"net/netip"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/scopemap"
@@ -51,14 +51,6 @@ func (r *Registry) controlRegistry(w http.ResponseWriter, _ *http.Request) error
 	return nil
 }
 
-// parsePrefix reads an address or a network.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	return netip.ParsePrefix(text)
-}
-
 func (r *Registry) controlChangeRegistry(w http.ResponseWriter, req *http.Request) error {
 	var in control.RegistryChange
 	if err := readJSON(req, &in); err != nil {
@@ -71,7 +63,7 @@ func (r *Registry) controlChangeRegistry(w http.ResponseWriter, req *http.Reques
 		}
 		network.Deny = n.DefaultAction == "Deny"
 		for _, text := range n.IPRules {
-			p, err := parsePrefix(text)
+			p, err := service.ParseIPRule(text)
 			if err != nil {
 				return badControl("the IP rule %s is no address or network", wording.Quote(text))
 			}

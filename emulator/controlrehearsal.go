@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/control"
@@ -210,4 +211,27 @@ func (e *Emulator) controlReset(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return noContent(w, e.Reset(r.Context(), in.Snapshot))
+}
+
+// exportComment begins the file of an export.
+const exportComment = `What an emulator held. Passwords and client secrets are not in it: comments say where they
+were. A token logs in once it has one here again, with value or valueFrom.
+`
+
+// controlSeed answers with what the emulator holds as a seed file.
+func (e *Emulator) controlSeed(w http.ResponseWriter, r *http.Request) error {
+	s, leftOut, err := e.Export(r.Context())
+	if err != nil {
+		return err
+	}
+	comment := exportComment
+	if leftOut != nil {
+		comment += "\n" + strings.Join(leftOut, "\n") + "\n"
+	}
+	var b strings.Builder
+	if err := seed.Write(&b, s, comment); err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, control.Seed{Seed: b.String()})
+	return nil
 }

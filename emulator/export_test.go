@@ -7,12 +7,19 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
+	"github.com/acrkit/acrkit/emulator/seed"
 )
 
 // CollectIdle collects as a listener does from time to time.
 func CollectIdle(ctx context.Context, e *Emulator) error {
 	_, err := e.content.CollectIdle(ctx)
 	return err
+}
+
+// ExportOf is Export with another limit.
+func ExportOf(ctx context.Context, e *Emulator, most int) (*seed.Seed, error) {
+	s, _, err := e.export(ctx, most)
+	return s, err
 }
 
 // UnderWay returns how many requests are under way.

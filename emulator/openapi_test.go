@@ -188,6 +188,7 @@ func TestControlAPI(t *testing.T) {
 	call("GET", "/snapshots", "/snapshots", "", 200)
 	call("POST", "/check", "/check", `{}`, 200)
 	call("POST", "/check", "/check", `{"from":"contents/"}`, 200)
+	call("GET", "/seed", "/seed", "", 200)
 	for _, bad := range []string{`{"from":"x"}`, `{"from":"manifests/x"}`, `{"from":"blobs/x/y"}`, `{"after":""}`} {
 		call("POST", "/check", "/check", bad, 400)
 	}

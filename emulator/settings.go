@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/scopemap"
@@ -50,7 +51,7 @@ type RegistrySettings struct {
 }
 
 // MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
-const MaxIPRules = write.MaxIPRules
+const MaxIPRules = service.MaxIPRules
 
 // NetworkRules say which addresses may reach a registry: its data plane and its
 // token service. They do not apply to Entra and Azure Resource Manager. Other

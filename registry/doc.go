@@ -12,9 +12,9 @@
 //		fmt.Println(tag.Name)
 //	}
 //
-// Lists ([Client.Repositories], [Client.Tags], [Client.Manifests]) fetch page by page in
-// bounded memory. They are complete or fail: the last value of a list that could not be
-// completed is an error. [ListOptions] limit and order them. [Client.UpdateTag] and the
+// Lists ([Client.Repositories], [Client.Tags], [Client.Manifests], [Client.Referrers])
+// fetch page by page in bounded memory. They are complete or fail: the last value of a
+// list that could not be completed is an error. [ListOptions] limit and order them. [Client.UpdateTag] and the
 // like set locks. The comment of each method names the right that it needs.
 //
 // Requests have time limits: the header of an answer must come within 30 seconds, or five

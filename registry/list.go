@@ -163,6 +163,9 @@ type lister[T any] struct {
 	name       func(T) string
 	updated    func(T) time.Time // nil where the list has one order only
 	malformed  func(T) string    // what is malformed in the item, or ""
+	media      string            // what to accept; "" = application/json
+
+	linkDecides bool // a page without a Link is the last, also if it is full
 }
 
 func (l *lister[T]) check() error {
@@ -247,7 +250,7 @@ func (l *lister[T]) walk(ctx context.Context, yield func(T) bool) error {
 		if !ok {
 			// Some servers omit the Link of a full page; only another request shows
 			// whether the list is complete.
-			if len(items) == 0 || (len(items) < size && len(items) != serverPage) {
+			if len(items) == 0 || l.linkDecides || (len(items) < size && len(items) != serverPage) {
 				return nil
 			}
 			//rule:pages-walk-2
@@ -294,7 +297,8 @@ func (l *lister[T]) place(item T) string {
 func (l *lister[T]) page(ctx context.Context, query url.Values, size *int) ([]T, *answer, error) {
 	silences := 0
 	for {
-		q := call{op: l.op, method: http.MethodGet, path: l.path, query: url.Values{}, accept: []int{http.StatusOK}}
+		q := call{op: l.op, method: http.MethodGet, path: l.path, query: url.Values{}, accept: []int{http.StatusOK},
+			media: l.media}
 		for k, v := range query {
 			q.query[k] = v
 		}

@@ -345,6 +345,12 @@ func (c *Client) Check(ctx context.Context, from string) (CheckPart, error) {
 	return do[CheckPart](ctx, c, PostCheck, CheckFrom{from})
 }
 
+// Seed returns what the emulator holds as a seed file, without secrets.
+func (c *Client) Seed(ctx context.Context) (string, error) {
+	out, err := do[Seed](ctx, c, GetSeed, nil)
+	return out.Seed, err
+}
+
 // Registries returns the registries with their settings, the first first.
 func (c *Client) Registries(ctx context.Context) ([]Registry, error) {
 	out, err := do[RegistryList](ctx, c, GetRegistries, nil)

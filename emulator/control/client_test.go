@@ -109,6 +109,9 @@ func TestClient(t *testing.T) {
 	same("Snapshots", get(c.Snapshots(ctx))[1], taken)
 	part := get(c.Check(ctx, ""))
 	same("Check", part.Next, "")
+	if text := get(c.Seed(ctx)); !strings.Contains(text, "\nregistries:\n  - name: myregistry\n") {
+		t.Errorf("Seed: %s", text)
+	}
 
 	registries := get(c.Registries(ctx))
 	same("Registries", len(registries), 1)

@@ -191,6 +191,11 @@ type CheckPart struct {
 	Total       int64     `json:"total"` // bytes of content in all repositories; set in the first part
 }
 
+// Seed is what the emulator holds, as a seed file.
+type Seed struct {
+	Seed string `json:"seed"` // YAML, without secrets
+}
+
 // Network are a registry's network rules.
 type Network struct {
 	DefaultAction string   `json:"defaultAction"` // Allow or Deny

@@ -67,6 +67,7 @@ func operations() map[Operation]bodies {
 		DeleteSnapshot:   {nil, nil},
 		PostReset:        {Reset{}, nil},
 		PostCheck:        {CheckFrom{}, CheckPart{}},
+		GetSeed:          {out: Seed{}},
 		GetRegistries:    {nil, RegistryList{}},
 		GetRegistry:      {nil, Registry{}},
 		PatchRegistry:    {RegistryChange{}, Registry{}},

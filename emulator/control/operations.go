@@ -31,6 +31,7 @@ const (
 	DeleteSnapshot   Operation = "DELETE snapshots/{name}"
 	PostReset        Operation = "POST reset"
 	PostCheck        Operation = "POST check"
+	GetSeed          Operation = "GET seed"
 	GetRegistries    Operation = "GET registries"
 	GetRegistry      Operation = "GET registries/{registry}"
 	PatchRegistry    Operation = "PATCH registries/{registry}"

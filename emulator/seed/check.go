@@ -27,6 +27,8 @@ const (
 	minLifetime    = time.Second
 	maxLifetime    = 24 * time.Hour
 	maxDescription = 256 // characters; documented for scope maps
+	// In characters; ours: the service's limit is not known.
+	maxRoleDescription = 1024
 )
 
 var (
@@ -129,8 +131,8 @@ func (s *Seed) check(p *problems) {
 	s.TokenLifetimes.check(p, "tokenLifetimes")
 	applications := s.checkTenants(p)
 	s.checkSubscriptions(p, applications)
-	if len(s.Registries) == 0 {
-		p.add("registries", "there is no registry")
+	if s.Registries == nil {
+		p.add("registries", "there is no registry; [] says that there shall be none")
 	}
 	names := unique{}
 	for i := range s.Registries {
@@ -188,8 +190,8 @@ func (s *Seed) checkSubscriptions(p *problems, applications unique) {
 		if sub.TenantID != "" && !slices.ContainsFunc(s.Tenants, isTenant) {
 			p.add(path+".tenantId", "names no tenant of this seed")
 		}
-		if len(sub.ResourceGroups) == 0 {
-			p.add(path, "has no resourceGroups")
+		if sub.ResourceGroups == nil {
+			p.add(path, "has no resourceGroups; [] says that there shall be none")
 		}
 		groups := unique{}
 		for j, g := range sub.ResourceGroups {
@@ -199,6 +201,7 @@ func (s *Seed) checkSubscriptions(p *problems, applications unique) {
 			}
 			groups.add(p, path+".name", strings.ToLower(g.Name), "resource group")
 			checkLocation(p, path+".location", g.Location)
+			checkTags(p, path+".tags", g.Tags)
 			checkRoles(p, path, g.RoleAssignments, applications)
 		}
 		checkRoles(p, path, sub.RoleAssignments, applications)
@@ -207,11 +210,10 @@ func (s *Seed) checkSubscriptions(p *problems, applications unique) {
 
 // checkPlace checks that the registry's subscription and group exist.
 func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
-	if r.Subscription == "" && r.ResourceGroup == "" {
-		return
-	}
 	if len(s.Subscriptions) == 0 {
-		p.add(path, "names a subscription or resource group, but the seed has no subscriptions")
+		if r.Subscription != "" || r.ResourceGroup != "" {
+			p.add(path, "names a subscription or resource group, but the seed has no subscriptions")
+		}
 		return
 	}
 	sub := s.Subscriptions[0]
@@ -224,6 +226,10 @@ func (s *Seed) checkPlace(p *problems, path string, r *Registry) {
 			return
 		}
 		sub = s.Subscriptions[i]
+	}
+	if len(sub.ResourceGroups) == 0 {
+		p.add(path, "is in a subscription without resourceGroups")
+		return
 	}
 	isGroup := func(g ResourceGroup) bool { return strings.EqualFold(g.Name, r.ResourceGroup) }
 	if r.ResourceGroup != "" && !slices.ContainsFunc(sub.ResourceGroups, isGroup) {
@@ -275,6 +281,12 @@ func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
 	}
 }
 
+func checkTags(p *problems, path string, tags map[string]string) {
+	if problem := service.CheckTags(tags); problem != "" {
+		p.add(path, "%s", problem)
+	}
+}
+
 func (r *Registry) check(p *problems, path string, applications unique) {
 	if !registryNameRE.MatchString(r.Name) {
 		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", wording.Quote(r.Name))
@@ -300,6 +312,7 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 		p.add(path+".azureADAuthenticationAsArmPolicy", "%s is neither enabled nor disabled",
 			wording.Quote(r.ArmTokenPolicy))
 	}
+	r.checkSettings(p, path)
 	checkRoles(p, path, r.RoleAssignments, applications)
 	repositories := unique{}
 	for i, repo := range r.Repositories {
@@ -352,6 +365,8 @@ func (a *RoleAssignment) check(p *problems, path string) {
 		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
 		return
 	}
+	checkText(p, join(path, "description"), strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(a.Description),
+		maxRoleDescription)
 	if a.Condition == "" {
 		return
 	}

@@ -25,8 +25,8 @@ type Seed struct {
 	Tenants []Tenant `yaml:"tenants"`
 	// Azure subscriptions. None means one with one resource group.
 	Subscriptions []Subscription `yaml:"subscriptions"`
-	// The registries; the first answers on the address itself.
-	Registries []Registry `yaml:"registries" schema:"required,min=1"`
+	// The registries; the first answers on the address itself. [] for none.
+	Registries []Registry `yaml:"registries" schema:"required"`
 }
 
 // Lifetimes are how long tokens can be used. Zero means the documented lifetime.
@@ -90,10 +90,10 @@ type FederatedCredential struct {
 
 // Subscription is an Azure subscription.
 type Subscription struct {
-	ID             string          `yaml:"id" schema:"required,guid"`              // A GUID.
-	DisplayName    string          `yaml:"displayName" schema:"text"`              // The id if absent.
-	TenantID       string          `yaml:"tenantId" schema:"guid"`                 // The first tenant if absent.
-	ResourceGroups []ResourceGroup `yaml:"resourceGroups" schema:"required,min=1"` // At least one.
+	ID             string          `yaml:"id" schema:"required,guid"`        // A GUID.
+	DisplayName    string          `yaml:"displayName" schema:"text"`        // The id if absent.
+	TenantID       string          `yaml:"tenantId" schema:"guid"`           // The first tenant if absent.
+	ResourceGroups []ResourceGroup `yaml:"resourceGroups" schema:"required"` // [] for none.
 	// Roles of applications on all of the subscription.
 	RoleAssignments []RoleAssignment `yaml:"roleAssignments"`
 }
@@ -102,7 +102,8 @@ type Subscription struct {
 type ResourceGroup struct {
 	Name string `yaml:"name" schema:"required,groupName"` // Unique in its subscription.
 	// The default of its registries.
-	Location string `yaml:"location" schema:"location,default=westeurope"`
+	Location string            `yaml:"location" schema:"location,default=westeurope"`
+	Tags     map[string]string `yaml:"tags" schema:"tags"` // Names and values.
 	// Roles of applications on the group and its registries.
 	RoleAssignments []RoleAssignment `yaml:"roleAssignments"`
 }
@@ -118,15 +119,32 @@ type Registry struct {
 	AdminUserEnabled     bool `yaml:"adminUserEnabled" schema:"default=false"`     // Whether the admin user can log in.
 	AnonymousPullEnabled bool `yaml:"anonymousPullEnabled" schema:"default=false"` // Not in Basic.
 
+	// Whether any address reaches the registry.
+	PublicNetworkAccess string `yaml:"publicNetworkAccess" schema:"access,default=Enabled"`
+	// Which addresses reach it.
+	NetworkRuleSet NetworkRuleSet `yaml:"networkRuleSet"`
+
 	// How role assignments are read.
 	RoleAssignmentMode string `yaml:"roleAssignmentMode" schema:"mode,default=LegacyRegistryPermissions"`
 	// Whether Entra tokens for Azure Resource Manager are accepted.
 	ArmTokenPolicy string `yaml:"azureADAuthenticationAsArmPolicy" schema:"status,default=enabled"`
 
+	Tags map[string]string `yaml:"tags" schema:"tags"` // Names and values, of the Azure resource.
+	// Settings that change nothing here and are read back, by their names in Azure Resource
+	// Manager.
+	OtherSettings map[string]string `yaml:"otherSettings" schema:"settings"`
+
 	RoleAssignments []RoleAssignment `yaml:"roleAssignments"` // Roles of applications on the registry.
 	Repositories    []Repository     `yaml:"repositories"`    // Repositories with generated images.
 	ScopeMaps       []ScopeMap       `yaml:"scopeMaps"`       // Scope maps beside ACR's own.
 	Tokens          []Token          `yaml:"tokens"`          // Scope-mapped tokens.
+}
+
+// NetworkRuleSet says which addresses reach a registry.
+type NetworkRuleSet struct {
+	// Whether the other addresses do.
+	DefaultAction string   `yaml:"defaultAction" schema:"networkAction,default=Allow"`
+	IPRules       []string `yaml:"ipRules" schema:"ipRule"` // Addresses and networks, with Deny only.
 }
 
 // RoleAssignment gives an application a role, and with it rights on registries and on
@@ -137,6 +155,8 @@ type RoleAssignment struct {
 	// Limits one of the first three Repository roles: an Azure role assignment condition of
 	// version 2.0 on the repository's name; none means all repositories.
 	Condition string `yaml:"condition" schema:"condition"`
+	// What it is for.
+	Description string `yaml:"description" schema:"longText"`
 }
 
 // Repository is a repository with generated images.

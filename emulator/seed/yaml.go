@@ -181,14 +181,33 @@ func (p *problems) decode(n *yaml.Node, v reflect.Value, path string) {
 			p.decode(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
 		}
 		v.Set(list)
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		if n.Kind != yaml.MappingNode {
 			wrong("a mapping")
+			return
+		}
+		if v.Kind() == reflect.Map {
+			p.decodeMap(n, v, path)
 			return
 		}
 		p.decodeStruct(n, v, path)
 	default:
 		panic("seed: there is a field of kind " + v.Kind().String())
+	}
+}
+
+// decodeMap fills a map of texts.
+func (p *problems) decodeMap(n *yaml.Node, v reflect.Value, path string) {
+	v.Set(reflect.MakeMap(v.Type()))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, text := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		at := fmt.Sprintf("%s.%.60q", path, n.Content[i].Value)
+		p.decode(n.Content[i], key, at)
+		p.decode(n.Content[i+1], text, at)
+		if v.MapIndex(key).IsValid() {
+			p.addLine(n.Content[i].Line, at+": occurs twice")
+		}
+		v.SetMapIndex(key, text)
 	}
 }
 

@@ -66,11 +66,17 @@ const (
 	AddContentRead           FixKey = "add_content_read"
 )
 
+// The fixes of locks that forbid reading, which an unlock without flags keeps.
+const (
+	UnlockTagForReading        FixKey = "unlock_tag_for_reading"
+	UnlockManifestForReading   FixKey = "unlock_manifest_for_reading"
+	UnlockRepositoryForReading FixKey = "unlock_repository_for_reading"
+)
+
 var fixesOfCauses = map[FixKey]string{
-	Examine:       "acrkit doctor {host}",
-	ExamineRights: "acrkit doctor {host} {wants}",
-	ShowLocks: "az acr repository show --name {name} --image {repository}:{tag} --query " +
-		"changeableAttributes",
+	Examine:          "acrkit doctor {host}",
+	ExamineRights:    "acrkit doctor {host} {wants}",
+	ShowLocks:        "acrkit tag view {host}/{repository}:{tag}",
 	TrustCertificate: "export SSL_CERT_FILE=ca.pem",
 	Wait:             "sleep 60",
 	AsWritten: "docker tag IMAGE {host}/IMAGE && docker push {host}/IMAGE    # a reference begins " +
@@ -95,12 +101,14 @@ var fixesOfCauses = map[FixKey]string{
 	NameRepositories: "acrkit repo list {host} --repository {repository}    # name them",
 	RunForScope: "acrkit run --registry {host} -- TOOL    # and update the tool: it must ask for the " +
 		"challenge's scope",
-	UnlockTag: "az acr repository update --name {name} --image {repository}:{tag} --write-enabled " +
-		"true --delete-enabled true",
-	UnlockManifest: "az acr repository update --name {name} --image {repository}@{digest} --write-enabled " +
-		"true --delete-enabled true",
-	UnlockRepository: "az acr repository update --name {name} --repository {repository} --write-enabled true " +
-		"--delete-enabled true",
+	UnlockTag:        "acrkit tag unlock {host}/{repository}:{tag}",
+	UnlockManifest:   "acrkit manifest unlock {host}/{repository}@{digest}",
+	UnlockRepository: "acrkit repo unlock {host}/{repository}",
+
+	UnlockTagForReading:        "acrkit tag unlock {host}/{repository}:{tag} --read",
+	UnlockManifestForReading:   "acrkit manifest unlock {host}/{repository}@{digest} --read",
+	UnlockRepositoryForReading: "acrkit repo unlock {host}/{repository} --read",
+
 	ViewManifest: "acrkit manifest view {host}/{repository}:{tag}",
 	RunWithCredential: "acrkit run --registry {host} -- TOOL    # gives the credential in a form that all " +
 		"clients read",

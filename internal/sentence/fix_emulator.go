@@ -112,7 +112,7 @@ var fixesOfEmulator = map[FixKey]string{
 	ExportToken:        "acrkit emulator env --data {dir}",
 	ListTokensOfFolder: "acrkit emulator token list --data {dir}",
 	RenewAndPrint:      "acrkit emulator token password {token} --data {dir}    # makes new ones, and prints them once",
-	OverwriteSeed:      "acrkit emulator seed init --force {file}",
+	OverwriteSeed:      "acrkit emulator seed {command} {file}",
 	WriteSeed:          "acrkit emulator seed init {file}",
 	ShowSeed:           "acrkit emulator seed init -    # shows a good one",
 	StartBeyond:        "acrkit emulator start --addr {args} --listen-beyond-loopback    # if that is what you want",

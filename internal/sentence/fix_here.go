@@ -21,6 +21,8 @@ const (
 	ExplainCode            FixKey = "explain_code"
 	ShowHelpOf             FixKey = "show_help_of"
 	SaveScopeMap           FixKey = "save_scope_map"
+	ShowPlan               FixKey = "show_plan"
+	BuildTemplate          FixKey = "build_template"
 	ShowVersion            FixKey = "show_version"
 	ShowSource             FixKey = "show_source"
 	LogOut                 FixKey = "log_out"
@@ -48,6 +50,8 @@ const (
 	RemoveAuthority        FixKey = "remove_authority"
 	WithYes                FixKey = "with_yes"
 	ListAccess             FixKey = "list_access"
+	DeleteWithIndex        FixKey = "delete_with_index"
+	DeleteWithForce        FixKey = "delete_with_force"
 )
 
 var fixesHere = map[FixKey]string{
@@ -72,6 +76,8 @@ var fixesHere = map[FixKey]string{
 	ExplainCode:           "acrkit explain {code}",
 	ShowHelpOf:            "{command} --help",
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
+	ShowPlan:              "terraform show -json PLAN > plan.json",
+	BuildTemplate:         "az bicep build --file FILE --outfile template.json",
 	ShowVersion:           "acrkit version    # it may be of a newer one",
 	ShowSource:            "acrkit whoami {host}    # what is used there, and where it comes from",
 	LogOut:                "acrkit logout {args}",
@@ -98,6 +104,9 @@ var fixesHere = map[FixKey]string{
 	TurnKeychainOff:  "export {variable}=off",
 	ClearCache:       "acrkit cache clear",
 	WithYes:          "{command} --yes",
+	DeleteWithForce:  "acrkit manifest delete --force REFERENCE    # does not look for indexes that refer to it",
+	DeleteWithIndex: "acrkit manifest delete {host}/{repository}@{index} {host}/{repository}@{digest}    # the " +
+		"index with it; or --force, which breaks the index",
 	RemoveAuthority: "remove {certificate} and {key} to have a new certificate authority; clients must then trust " +
 		"the new one",
 }

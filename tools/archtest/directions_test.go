@@ -44,7 +44,6 @@ var rules = []rule{
 	{pkg: "diagnose", ours: []string{"", "scopemap", "auth", "registry", "emulator/control"},
 		internal: true, stdOnly: true},
 	{pkg: "manage/sink", ours: []string{"", "internal/login/dockerconf"}, internal: true, stdOnly: true},
-	{pkg: "manage/rotate", ours: []string{"", "auth", "manage", "manage/sink"}, internal: true, stdOnly: true},
 	{pkg: "manage", ours: []string{"", "scopemap", "auth", "auth/azureauth"}, internal: true},
 	{pkg: "manage/...", ours: []string{"", "scopemap", "auth", "auth/azureauth", "manage/..."}, internal: true},
 	{pkg: "credhelper/hostile", stdOnly: true, mayTest: true},

@@ -31,7 +31,7 @@ var httpPlaces = map[string]string{
 	"cmd/acrkit/internal/cli/demo/stage.go":             "stall.Wrap",
 	"cmd/acrkit/internal/cli/emulator/target/target.go": "for emulator/control, and for an auth.Transport",
 	"emulator/control/client.go":                        "stall.WrapWith",
-	"cmd/acrkit/internal/cli/emulator/serve.go":         "stall.Wrap",
+	"cmd/acrkit/internal/cli/emulator/serve.go":         "askReady uses stall.Wrap",
 	"tools/replay/target.go":                            "a tool for tests; a minute for each exchange",
 	"internal/wire/transport.go":                        "makes transports for others to wrap",
 	"registry/registry.go":                              "stall.Wrap",

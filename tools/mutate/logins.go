@@ -5,6 +5,7 @@ package main
 func loginRules() []rule {
 	const (
 		auth = "./auth"
+		cli  = "./cmd/acrkit/internal/cli"
 	)
 	return []rule{
 		{
@@ -32,6 +33,21 @@ func loginRules() []rule {
 				{"confirm-possible", always(), "", "TestConfirm_terminal"},
 				{"confirm-possible", drop("canPrompt"), "", "TestConfirm_answers"},
 				{"confirm-ask", never(), "", "TestConfirm_answers"},
+			},
+		},
+		{
+			"change",
+			"Only what was shown is deleted; what an index refers to is kept unless the index is gone; a dry run " +
+				"sees a lock.",
+			[]change{
+				{"change-shown", never(), cli, "TestDelete_changed_meanwhile"},
+				{"change-shown", drop("wasShown"), cli, "TestDaily_allowed"},
+				{"change-dry-run-locks", never(), cli, "TestDelete_locks"},
+				{"change-index-children", never(), cli, "TestManifestDelete_of_an_index"},
+				{"change-index-children", drop("Force"), cli, "TestManifestDelete_of_an_index"},
+				{"change-index-gone", never(), cli, "TestManifestDelete_of_an_index"},
+				{"change-limits-max-indexes", value("$ + 1"), "", "TestReadParents_limit"},
+				{"change-limits-max-indexes", value("$ - 1"), "", "TestReadParents_limit"},
 			},
 		},
 		{

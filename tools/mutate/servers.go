@@ -45,6 +45,11 @@ func serverRules() []rule {
 			},
 		},
 		{
+			"seed-write",
+			"What is written as a seed has no secret.",
+			[]change{{"seed-write-secret", never(), "", "TestWrite"}},
+		},
+		{
 			"public-paths",
 			"Without a credential, another machine gets only the CA certificate and two probes over plain HTTP.",
 			[]change{
@@ -300,7 +305,7 @@ func serverRules() []rule {
 				{"control-times-reconnect-time", value("$ * 100"), "", "TestFollowTime"},
 				{"control-times-key-limit", replace("10", "17"), "", "TestReadLimits"},
 				{"control-times-answer-limit", replace("20", "22"), "", "TestAnswerLimit"},
-				{"control-times-wait-ready", replace("stall.Wrap(t)", "t"), "", "TestReadyTime"},
+				{"control-times-wait-ready", replace("stall.Wrap(base)", "base"), "", "TestReadyTime"},
 			},
 		},
 		{
@@ -387,8 +392,7 @@ func serverRules() []rule {
 					"", "TestManifestKeys"},
 				{"exact-keys-read-json", remove(), "", "TestControlAPI"},
 				{"exact-keys-unmarshal-json", rename(), emulator, "TestEntraAssertions"},
-				{"exact-keys-parse-object", replace("exactjson.Unmarshal", "json.Unmarshal"),
-					"", "TestReadScopeMap"},
+				{"exact-keys-parse-json", replace("exactjson.Unmarshal", "json.Unmarshal"), "", "TestRead"},
 			},
 		},
 		{

@@ -157,7 +157,7 @@ func listUsages(c *call) error {
 			rules = len(c.registry.Network.Allow)
 		}
 		all = append(all, usage("Geo-replications", -1, 0, "Count"),
-			usage("IPRules", write.MaxIPRules, int64(rules), "Count"),
+			usage("IPRules", service.MaxIPRules, int64(rules), "Count"),
 			usage("VNetRules", limits.VNetRules, 0, "Count"),
 			usage("PrivateEndpointConnections", limits.PrivateEndpoints, 0, "Count"))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 )
 
 // stampZ is how some times end (recorded).
@@ -47,12 +48,16 @@ func networkForm(n *principal.Network) any {
 }
 
 func (c *call) registryForm(x *principal.RegistrySettings) any {
-	kept := func(name string) string { return cmp.Or(x.Kept[name], keptValues[name].values[0]) }
+	kept := func(name string) string {
+		setting, _ := service.FindSetting(name)
+		return cmp.Or(x.Kept[name], setting.Default())
+	}
 	days := func(name string) int {
-		if n, err := strconv.Atoi(x.Kept[name+"Days"]); err == nil {
-			return n
+		n, err := strconv.Atoi(kept(name + "Days"))
+		if err != nil {
+			return service.DefaultDays
 		}
-		return defaultDays
+		return n
 	}
 	public := "Enabled"
 	if x.NoPublic {

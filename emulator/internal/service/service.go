@@ -1,6 +1,6 @@
 // Package service holds the words and numbers of the service that a registry's
 // settings are made of: roles and modes, tiers and their limits, the names of a
-// token's passwords. It stores nothing and imports only the root package, so that
+// token's passwords, the settings that are only stored. It stores nothing and imports only the root package, so that
 // emulator/seed does not bring the database to those who import it.
 package service
 

@@ -34,7 +34,8 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 	if !ok {
 		return refusal.Usage("assign the role", "there is no role %s", a.Role)
 	}
-	check := seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition}
+	check := seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition,
+		Description: a.Description}
 	//rule:arm-condition
 	if err := check.Check(); err != nil {
 		return refusal.Of("assign the role", err)

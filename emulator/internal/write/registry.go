@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -21,12 +20,6 @@ const (
 	MaxGroups = 980 // resource groups of a subscription
 	//rule:emulator-limits-registries
 	MaxRegistries = 1000 // registries of all subscriptions; ours
-	//rule:emulator-limits-tags
-	MaxTags = 50 // tags of a resource
-	//rule:emulator-limits-tag-name
-	MaxTagName = 512 // characters
-	//rule:emulator-limits-tag-value
-	MaxTagValue = 256 // characters
 )
 
 // NewRegistry is a registry to be made. Its group exists.
@@ -108,14 +101,8 @@ func checkLocation(op, location string) error {
 }
 
 func checkTags(op string, tags map[string]string) error {
-	if len(tags) > MaxTags {
-		return refusal.Usage(op, "there are more than %d tags", MaxTags)
-	}
-	for name, value := range tags {
-		if name == "" || utf8.RuneCountInString(name) > MaxTagName || utf8.RuneCountInString(value) > MaxTagValue {
-			return refusal.Usage(op, "the tag %s has no name, one of more than %d characters, or a value of more "+
-				"than %d", wording.Quote(name), MaxTagName, MaxTagValue)
-		}
+	if problem := service.CheckTags(tags); problem != "" {
+		return refusal.Usage(op, "%s", problem)
 	}
 	return nil
 }

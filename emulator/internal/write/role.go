@@ -26,7 +26,7 @@ func (tx *Tx) AssignRole(scope string, a seed.RoleAssignment) error {
 		return refusal.Of(op, err)
 	}
 	next := &principal.Assignment{Name: guid.New(), Scope: scope, ClientID: strings.ToLower(a.ClientID),
-		Role: a.Role, Condition: a.Condition, Created: tx.now}
+		Role: a.Role, Condition: a.Condition, Description: a.Description, Created: tx.now}
 	if len(tx.c.Assignments(next.Same)) == 0 {
 		tx.c.Put(next)
 	}

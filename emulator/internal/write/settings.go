@@ -10,11 +10,6 @@ import (
 	"github.com/acrkit/acrkit/internal/wording"
 )
 
-// MaxIPRules is how many IP rules a registry can have (recorded: listUsages).
-//
-//rule:emulator-limits-max-ip-rules
-const MaxIPRules = 100
-
 // Settings are the settings of a registry that can be changed.
 type Settings struct {
 	AdminUser          bool
@@ -65,8 +60,8 @@ func (r *Registry) PutSettings(s Settings) error {
 			wording.Quote(s.RoleAssignmentMode), service.ModeLegacy, service.ModeABAC)
 	case s.AnonymousPull && !service.HasAnonymousPull(s.SKU):
 		return refusal.Usage(op, "the tier %s has no anonymous pull", s.SKU)
-	case len(s.Allow) > MaxIPRules:
-		return refusal.Usage(op, "there are more than %d IP rules", MaxIPRules)
+	case len(s.Allow) > service.MaxIPRules:
+		return refusal.Usage(op, "there are more than %d IP rules", service.MaxIPRules)
 	case !s.Deny && len(s.Allow) > 0:
 		return refusal.Usage(op, "IP rules mean nothing while all addresses are allowed")
 	}

@@ -115,14 +115,16 @@ func (tx *Tx) PutTenant(id string) {
 }
 
 // PutSubscription makes a subscription, or changes the one with its id. Groups that it
-// does not name stay.
+// does not name stay, and the tags of those for which it has none.
 func (tx *Tx) PutSubscription(s *principal.Subscription) {
 	next := *s
 	next.Groups = slices.Clone(s.Groups)
 	if old, ok := tx.c.Subscription(s.ID); ok {
 		for _, g := range old.Groups {
 			if i := slices.IndexFunc(next.Groups, g.SameName); i >= 0 {
-				next.Groups[i].Tags = g.Tags
+				if next.Groups[i].Tags == nil {
+					next.Groups[i].Tags = g.Tags
+				}
 			} else {
 				next.Groups = append(next.Groups, g)
 			}

@@ -31,6 +31,16 @@ func MaxArgs(n int) cobra.PositionalArgs {
 	}
 }
 
+// MinArgs accepts n arguments or more; what names them in the message.
+func MinArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return Usage("%q needs %s", cmd.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
 // ExactArgs accepts exactly n arguments; what names them in the message.
 func ExactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

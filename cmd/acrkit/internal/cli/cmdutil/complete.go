@@ -67,3 +67,11 @@ func forFirstArgument(complete cobra.CompletionFunc) cobra.CompletionFunc {
 		return complete(cmd, args, word)
 	}
 }
+
+// forEachArgument offers no word twice.
+func forEachArgument(complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		words, directive := complete(cmd, args, word)
+		return slices.DeleteFunc(words, func(w string) bool { return slices.Contains(args, w) }), directive
+	}
+}

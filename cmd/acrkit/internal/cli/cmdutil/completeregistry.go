@@ -14,9 +14,17 @@ import (
 // CompleteRepositories completes the first argument with the repositories of the
 // command's registry. If they cannot be listed it offers nothing.
 func CompleteRepositories(f *Factory) cobra.CompletionFunc {
-	return forFirstArgument(func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp
-	})
+	return forFirstArgument(f.completeRepository)
+}
+
+// CompleteEachRepository is [CompleteRepositories] for every argument.
+func CompleteEachRepository(f *Factory) cobra.CompletionFunc {
+	return forEachArgument(f.completeRepository)
+}
+
+func (f *Factory) completeRepository(cmd *cobra.Command, _ []string, word string) ([]string,
+	cobra.ShellCompDirective) {
+	return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp
 }
 
 // CompleteRepositoryFlag is [CompleteRepositories] for the value of a flag.
@@ -29,21 +37,32 @@ func CompleteRepositoryFlag(cmd *cobra.Command, f *Factory, flag string) {
 }
 
 // CompleteReferences completes the first argument with repositories and, after the
-// colon, with the tags of the repository.
+// colon or the @, with the tags or digests of the repository.
 func CompleteReferences(f *Factory) cobra.CompletionFunc {
-	return forFirstArgument(func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-		if name, tag, ok := cutTag(word); ok {
-			return f.tags(cmd, name, tag), cobra.ShellCompDirectiveNoFileComp
-		}
-		// A colon and a tag follow.
-		return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-	})
+	return forFirstArgument(f.completeReference)
+}
+
+// CompleteEachReference is [CompleteReferences] for every argument.
+func CompleteEachReference(f *Factory) cobra.CompletionFunc {
+	return forEachArgument(f.completeReference)
+}
+
+func (f *Factory) completeReference(cmd *cobra.Command, _ []string, word string) ([]string,
+	cobra.ShellCompDirective) {
+	if name, digest, ok := strings.Cut(word, "@"); ok {
+		return f.digests(cmd, name, digest), cobra.ShellCompDirectiveNoFileComp
+	}
+	if name, tag, ok := cutTag(word); ok {
+		return f.tags(cmd, name, tag), cobra.ShellCompDirectiveNoFileComp
+	}
+	// A colon and a tag follow.
+	return f.repositories(cmd, word), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // cutTag splits a reference at the colon before its tag.
 func cutTag(word string) (name, tag string, ok bool) {
 	i := strings.LastIndexByte(word, ':')
-	if i < 0 || i < strings.LastIndexByte(word, '/') || strings.ContainsRune(word, '@') {
+	if i < 0 || i < strings.LastIndexByte(word, '/') {
 		return "", "", false
 	}
 	return word[:i], word[i+1:], true
@@ -73,6 +92,23 @@ func (f *Factory) tags(cmd *cobra.Command, name, tag string) []string {
 			return func(yield func(string, error) bool) {
 				for t, err := range c.Tags(ctx, ref.Name, nil) {
 					if !yield(t.Name, err) {
+						return
+					}
+				}
+			}
+		})
+}
+
+func (f *Factory) digests(cmd *cobra.Command, name, digest string) []string {
+	ref, err := f.Reference(name)
+	if err != nil || ref.Name == "" {
+		return nil
+	}
+	return f.listed(cmd, ref.Registry, name+"@", name+"@"+digest,
+		func(ctx context.Context, c *registry.Client) iter.Seq2[string, error] {
+			return func(yield func(string, error) bool) {
+				for m, err := range c.Manifests(ctx, ref.Name, nil) {
+					if !yield(m.Digest, err) {
 						return
 					}
 				}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -66,6 +67,8 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		} else if anonymous {
 			out.Hint = fix(sentence.Login)
 		}
+	case e.Code == acrkit.CodeLocked && c.Transport != nil && e.Hint == "":
+		explainLock(ctx, c, &out, err)
 	case e.Code == acrkit.CodeDenied && reg.IsACR():
 		out.Hint = fix(sentence.ShowNetwork)
 	case e.Code == acrkit.CodeHostRefused && host != reg.Host():
@@ -93,6 +96,20 @@ func Explain(ctx context.Context, c *Connection, err error) error {
 		out.Hint = c.fix(key, reg.Host())
 	}
 	return &out
+}
+
+// explainLock adds which item has the lock that forbids it, and the command that unlocks
+// it.
+func explainLock(ctx context.Context, c *Connection, out *acrkit.Error, err error) {
+	d, failed := diagnose.Explain(ctx, diagnose.Attempt{Registry: c.Registry, Err: err, Target: c.Target,
+		Transport: c.Transport}, nil)
+	if failed != nil {
+		return
+	}
+	if out.Hint = d.Fix; d.Confidence == diagnose.Proved {
+		out.Cause = d.Code
+		out.Reason = strings.Join(append([]string{d.Title()}, d.Evidence[1:]...), ": ")
+	}
 }
 
 // fix returns a fix with what is known of the connection, towards a host.

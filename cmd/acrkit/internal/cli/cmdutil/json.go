@@ -117,6 +117,10 @@ var templateFuncs = template.FuncMap{
 	},
 }
 
+// Wants reports whether a field is written, so that a command need not ask for the others.
+// A nil Exporter wants all.
+func (e *Exporter) Wants(field string) bool { return e == nil || slices.Contains(e.fields, field) }
+
 // Write writes data, a struct or a slice of structs whose JSON names are the
 // command's fields.
 func (e *Exporter) Write(ctx context.Context, s *iostreams.IOStreams, data any) error {

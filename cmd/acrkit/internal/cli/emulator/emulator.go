@@ -25,8 +25,8 @@ func NewCmdEmulator(f *cmdutil.Factory) *cobra.Command {
 		Use:   "emulator <command>",
 		Short: "Run a registry on this machine that refuses like ACR",
 		Long: "Run an emulator of Azure Container Registry on this machine, for development and\n" +
-			"rehearsal: Entra authority, resource manager (read only), token service and registry\n" +
-			"on one port. It is not a production registry.",
+			"rehearsal: Entra authority, resource manager, token service and registry on one\n" +
+			"port. It is not a production registry.",
 	})
 	cmd.AddCommand(NewCmdStart(f, nil), NewCmdEnv(f, nil), NewCmdHealth(f, nil), seed.NewCmdSeed(f), log.NewCmdLog(f),
 		clock.NewCmdClock(f), fault.NewCmdFault(f), token.NewCmdToken(f), scopemap.NewCmdScopeMap(f),

@@ -82,6 +82,7 @@ func askReady(ctx context.Context, base *http.Transport, url string) error {
 	if err != nil {
 		return err
 	}
+	//rule:control-times-wait-ready
 	resp, err := stall.Wrap(base).RoundTrip(req)
 	if err != nil {
 		return err

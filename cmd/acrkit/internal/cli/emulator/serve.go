@@ -18,7 +18,6 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/stall"
 )
 
 // checkAddr refuses an address that other machines reach, unless an option allows it.
@@ -104,26 +103,16 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 	return err
 }
 
-// waitReady asks as a client does until GET /v2/ answers 401.
+// waitReady waits until the emulator answers. It does not ask a registry: there may be none,
+// or one whose network rules let nobody in.
 func waitReady(ctx context.Context, conn connection, ca *x509.CertPool,
 	dial func(context.Context) (net.Conn, error)) error {
 	t := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: ca, MinVersion: tls.VersionTLS12},
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
-	defer t.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.url()+"v2/", nil)
-	if err != nil {
-		return err
-	}
-	//rule:control-times-wait-ready
-	resp, err := stall.Wrap(t).RoundTrip(req)
-	if err != nil {
+	if err := askReady(ctx, t, conn.url()); err != nil {
 		return fmt.Errorf("the emulator does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusUnauthorized {
-		return fmt.Errorf("the emulator answers %d instead of 401", resp.StatusCode)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestStartVariables(t *testing.T) {
 		"cannot be read": {
 			envSeed: "registries: [{name: myregistry, tokens: [{name: ci-pull, scopeMap: _repositories_pull, " +
 				"passwords: [{name: password1, valueFrom: {file: /not/there}}]}]}]"},
-		"read the seed in ACRK": {envSeed: "registries: []"},
+		"read the seed in ACRK": {envSeed: "registries: {}"},
 		"no such file":          {envSeed: "/not/there.yaml"},
 	} {
 		clitest.WrongUsage(t, NewCmdStart(clitest.Factory(env), nil), "--memory", words)

@@ -51,5 +51,6 @@ func TestJSONFields(t *testing.T) {
 		"createdTime", "lastUpdateTime", "tags", "changeableAttributes")
 	clitest.JSONFields(t, newCmdView(clitest.Factory(nil), nil),
 		"digest", "mediaType", "configMediaType", "artifactType", "architecture", "os", "imageSize",
-		"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes")
+		"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes", "lockedTags",
+		"repositoryAttributes")
 }

@@ -25,7 +25,19 @@ type viewOptions struct {
 
 var viewFields = []string{
 	"digest", "mediaType", "configMediaType", "artifactType", "architecture", "os", "imageSize",
-	"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes",
+	"createdTime", "lastUpdateTime", "tags", "references", "changeableAttributes", lockedTags, ofRepository,
+}
+
+// The fields of other locks that concern a manifest.
+const (
+	lockedTags   = "lockedTags"
+	ofRepository = "repositoryAttributes"
+)
+
+type viewJSON struct {
+	manifestJSON
+	LockedTags []string            `json:"lockedTags"` // which forbid to delete it, or to move the tag
+	Repository registry.Attributes `json:"repositoryAttributes"`
 }
 
 // newCmdView returns "manifest view". A runF other than nil runs instead of it.
@@ -36,6 +48,7 @@ func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) err
 		Short: "Show a manifest",
 		Long: "Show what the registry knows about a manifest, or with --raw the manifest itself,\n" +
 			"byte for byte, after its digest was checked.\n\n" +
+			"Its own lock, its locked tags and the lock of the repository are separate.\n\n" +
 			"The properties need metadata/read on the repository, the manifest itself needs\ncontent/read.",
 		Example: "# The platforms of a multi-arch image\n$ acrkit manifest view samples/app:v1 --json references " +
 			"--jq '.references[] | .os + \"/\" + .architecture'\n\n" +
@@ -89,17 +102,45 @@ func viewRun(ctx context.Context, opts *viewOptions) error {
 		}
 		digest = tag.Digest
 	}
-	m, err := c.Client.Manifest(ctx, ref.Name, digest)
+	v, err := readView(ctx, c.Client, ref.Name, digest, opts.Exporter)
 	if err != nil {
 		return cmdutil.Explain(ctx, c, err)
 	}
 	if opts.Exporter != nil {
-		return opts.Exporter.Write(ctx, opts.IO, object(m))
+		return opts.Exporter.Write(ctx, opts.IO, v)
 	}
-	return cmdutil.PrintPairs(opts.IO, pairs(m))
+	return cmdutil.PrintPairs(opts.IO, pairs(v))
 }
 
-func pairs(m registry.Manifest) [][2]string {
+// readView reads a manifest's properties, and of the locks around it those that e wants.
+func readView(ctx context.Context, c *registry.Client, repository, digest string,
+	e *cmdutil.Exporter) (v viewJSON, err error) {
+	m, err := c.Manifest(ctx, repository, digest)
+	if err != nil {
+		return v, err
+	}
+	v.manifestJSON, v.LockedTags = object(m), []string{}
+	if e.Wants(lockedTags) && len(m.Tags) > 0 {
+		for t, err := range c.Tags(ctx, repository, &registry.ListOptions{Digest: digest}) {
+			if err != nil {
+				return v, err
+			}
+			if a := t.Attributes; !a.Delete || !a.Write || !a.Read || !a.List {
+				v.LockedTags = append(v.LockedTags, t.Name)
+			}
+		}
+	}
+	if e.Wants(ofRepository) {
+		r, err := c.Repository(ctx, repository)
+		if err != nil {
+			return v, err
+		}
+		v.Repository = r.Attributes
+	}
+	return v, nil
+}
+
+func pairs(m viewJSON) [][2]string {
 	refs := make([]string, 0, len(m.References))
 	for _, r := range m.References {
 		refs = append(refs, platform(r.OS, r.Architecture)+" "+r.Digest)
@@ -110,6 +151,7 @@ func pairs(m registry.Manifest) [][2]string {
 		{"platform", platform(m.OS, m.Architecture)}, {"size", fmt.Sprint(m.Size)},
 		{"created", cmdutil.Time(m.CreatedTime)}, {"updated", cmdutil.Time(m.LastUpdateTime)},
 		{"tags", strings.Join(m.Tags, ",")}, {"locks", cmdutil.Locks(m.Attributes)},
+		{"locked tags", strings.Join(m.LockedTags, ",")}, {"repository locks", cmdutil.Locks(m.Repository)},
 	}
 	for _, r := range refs {
 		out = append(out, [2]string{"reference", r})

@@ -163,7 +163,7 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 	flags.BoolVar(&opts.ManagedIdentity, "managed-identity", false,
 		"be the managed identity of the command, for the registry only; its other Azure clients cannot sign in")
 	flags.StringVar(&opts.ScopeMap, "scope-map", "",
-		"allow only what the scope map in this `file` allows: lines, a JSON array, or az's JSON (- for stdin)")
+		"allow only what the scope map in this `file` allows: lines, JSON, or a JSON plan (- for stdin)")
 	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
 	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false,
 		"hand links to blobs in storage to the client instead of following them")

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -29,7 +30,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	}
 	var narrow *scopemap.Map
 	if opts.ScopeMap != "" {
-		m, err := cmdutil.ReadScopeMap(opts.ScopeMap, opts.IO.In)
+		m, err := mapfile.ReadOne(opts.ScopeMap, opts.IO.In)
 		if err != nil {
 			return err
 		}

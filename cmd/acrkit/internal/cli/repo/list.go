@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
@@ -85,7 +86,7 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 		"check this `name` instead of listing the catalog; may be repeated")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	flags.StringVar(&opts.ScopeMap, "scope-map", "",
-		"take the names from the token's scope map in this `file`: lines, a JSON array, or az's JSON (- for stdin)")
+		"take the names from the token's scope map in this `file`: lines, JSON, or a JSON plan (- for stdin)")
 	flags.IntVarP(&opts.Limit, "limit", "L", 0, "stop after this `number` of repositories; 0 lists all")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, listFields)
 	return cmd
@@ -135,7 +136,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	var m scopemap.Map
 	if opts.ScopeMap != "" {
 		var err error
-		if m, err = cmdutil.ReadScopeMap(opts.ScopeMap, opts.IO.In); err != nil {
+		if m, err = mapfile.ReadOne(opts.ScopeMap, opts.IO.In); err != nil {
 			return err
 		}
 	}

@@ -2,19 +2,13 @@ package seed
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator/seed"
-	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
@@ -66,27 +60,8 @@ func initRun(_ context.Context, opts *initOptions) error {
 		_, err := io.WriteString(opts.IO.Out, text)
 		return err
 	}
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if opts.Force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	op := fmt.Sprintf("write %q", opts.File)
-	file, err := os.OpenFile(opts.File, flags, 0o600) // it will hold passwords
-	if errors.Is(err, fs.ErrExist) {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "it exists",
-			Hint: sentence.Fix(sentence.OverwriteSeed, map[string]string{"file": opts.File})}
-	}
-	if err != nil {
-		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Errs: []error{err}}
-	}
-	if !opts.Schema {
-		err = makePrivate(file)
-	}
-	if err == nil {
-		_, err = io.WriteString(file, text)
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
-		return &acrkit.Error{Op: op, Errs: []error{err}}
+	if err := writeFile(opts.File, text, opts.Force, !opts.Schema, "init --force"); err != nil {
+		return err
 	}
 	if opts.Schema {
 		cmdutil.Say(opts.IO.ErrOut, "wrote %s, the schema of seed files, for an editor", opts.File)
@@ -94,14 +69,4 @@ func initRun(_ context.Context, opts *initOptions) error {
 	}
 	cmdutil.Say(opts.IO.ErrOut, "wrote %s; next: acrkit emulator start --seed %s", opts.File, shell.Quote(opts.File))
 	return nil
-}
-
-// makePrivate makes an existing file unreadable for other users before passwords are
-// written to it. What is not a regular file, such as a pipe, is left unchanged.
-func makePrivate(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
-		return err
-	}
-	return file.Chmod(0o600)
 }

@@ -1,0 +1,97 @@
+package mapfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/acrkit/acrkit/internal/exactjson"
+)
+
+// object is a JSON object that may be or hold scope maps: what az and ARM answer, what
+// terraform show -json prints, and an ARM template.
+type object struct {
+	Name         string      `json:"name"`
+	Description  string      `json:"description"`
+	Actions      []string    `json:"actions"`
+	ScopeMapType string      `json:"scopeMapType"` // az
+	Properties   *properties `json:"properties"`   // ARM
+	Value        []object    `json:"value"`        // a list of ARM
+	Error        *struct {
+		Code string `json:"code"`
+	} `json:"error"`
+
+	Schema        string          `json:"$schema"`
+	Resources     json.RawMessage `json:"resources"`
+	FormatVersion string          `json:"format_version"`
+	PlannedValues *values         `json:"planned_values"`
+	Values        *values         `json:"values"`
+}
+
+type properties struct {
+	Description string   `json:"description"`
+	Actions     []string `json:"actions"`
+	Type        string   `json:"type"`
+}
+
+// systemDefined is the type of the service's own maps.
+const systemDefined = "SystemDefined"
+
+func parseJSON(data []byte) (Form, []Map, error) {
+	if data[0] == '[' {
+		var lines []string
+		if json.Unmarshal(data, &lines) == nil {
+			return FormArray, []Map{{Actions: lines}}, nil
+		}
+		var list []object
+		if err := exactjson.Unmarshal(data, &list); err != nil {
+			return "", nil, notAMap(err)
+		}
+		maps, err := mapsOf(list)
+		return FormObject, maps, err
+	}
+	var o object
+	//rule:exact-keys-parse-json
+	if err := exactjson.Unmarshal(data, &o); err != nil { // the proxy narrows by what is read here
+		return "", nil, notAMap(err)
+	}
+	switch {
+	case o.Error != nil:
+		return "", nil, fmt.Errorf("it is the answer to a request that failed: %s", o.Error.Code)
+	case o.FormatVersion != "":
+		maps, err := o.terraform()
+		return FormTerraform, maps, err
+	case o.Schema != "" || o.Resources != nil:
+		maps, err := template(o.Resources)
+		return FormTemplate, maps, err
+	case o.Value != nil:
+		maps, err := mapsOf(o.Value)
+		return FormObject, maps, err
+	}
+	maps, err := mapsOf([]object{o})
+	return FormObject, maps, err
+}
+
+func notAMap(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("it is not JSON: %w", syntax)
+	}
+	return fmt.Errorf("it is not the JSON of a scope map: %w", err)
+}
+
+func mapsOf(list []object) ([]Map, error) {
+	maps := make([]Map, 0, len(list))
+	for _, o := range list {
+		p := properties{Description: o.Description, Actions: o.Actions, Type: o.ScopeMapType}
+		if p.Actions == nil && o.Properties != nil {
+			p = *o.Properties
+		}
+		if p.Actions == nil {
+			return nil, errors.New(`it is JSON without "actions"`)
+		}
+		maps = append(maps, Map{Name: o.Name, Description: p.Description, Actions: p.Actions,
+			System: strings.EqualFold(p.Type, systemDefined)})
+	}
+	return maps, nil
+}
