@@ -17,7 +17,6 @@ import (
 
 const (
 	// DefaultMemory is how many bytes of records are kept in memory.
-	//rule:command-limits-spool
 	DefaultMemory = 16 << 20
 	// overhead is about what a record takes besides its bytes.
 	overhead = 96
@@ -51,6 +50,7 @@ func New(memory int) *Spool { return &Spool{memory: cmp.Or(memory, DefaultMemory
 func (s *Spool) Add(key, value []byte) error {
 	s.held = append(s.held, Record{key, value})
 	s.size += len(key) + len(value) + overhead
+	//rule:command-limits-spool
 	if s.size <= s.memory {
 		return nil
 	}

@@ -67,6 +67,7 @@ func (q Query) Assignment(s manage.Settings, a manage.Assignment, role *manage.R
 	add := func(action, line, unknown string) {
 		g := g
 		g.Action, g.Line, g.Repository, g.Unknown = action, line, repositoryOf(action), unknown
+		//rule:access-group
 		if g.Unknown == "" && !q.Member && strings.HasSuffix(a.PrincipalType, "Group") {
 			g.Unknown = "the members of the group are not known"
 		}
@@ -105,17 +106,17 @@ func (q Query) Assignment(s manage.Settings, a manage.Assignment, role *manage.R
 
 // meets reports whether the condition of an assignment lets an action through, or why that
 // is not known.
-//
-//rule:access-condition-unknown
 func (q Query) meets(text, action string, abac bool) (given bool, unknown string) {
 	if text == "" {
 		return true, ""
 	}
 	word, err := acrkit.ParseAction(action)
+	//rule:access-condition-control
 	if !abac || err != nil {
 		return true, "a condition on actions of the control plane is not evaluated"
 	}
 	c, err := condition.Parse(text)
+	//rule:access-condition-unknown
 	if err != nil {
 		return true, "the condition is not understood: " + wording.Reason(err)
 	}
