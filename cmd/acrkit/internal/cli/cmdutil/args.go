@@ -31,6 +31,14 @@ func MaxArgs(n int) cobra.PositionalArgs {
 	}
 }
 
+// First returns the first argument, "" if there is none.
+func First(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
 // MinArgs accepts n arguments or more; what names them in the message.
 func MinArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -16,6 +16,7 @@ type Factory struct {
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // as time.Now
 	Global    Global
+	Settle    time.Duration // of [manage.Options], for tests; 0 = its default
 
 	running string        // the path of the command that runs
 	limit   chan *timeout // that --timeout set, of the command that runs; nil = it may not
