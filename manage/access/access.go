@@ -128,7 +128,7 @@ func (g Grant) Key() string {
 
 // Unread is a grant that says that something could not be read.
 func Unread(what string, err error) Grant {
-	return Grant{Kind: KindUnread, Name: what, Unknown: wording.Reason(err)}
+	return Grant{Kind: KindUnread, Name: what, Unknown: wording.Said(err)}
 }
 
 // Settings returns what the registry's settings give: the admin user, and anonymous pull.

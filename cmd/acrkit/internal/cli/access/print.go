@@ -2,26 +2,16 @@ package access
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/manage/access"
 )
 
 // fields are those of a grant.
 var fields = []string{"kind", "name", "principalType", "repository", "action", "by", "line", "scope", "condition",
 	"enabled", "password", "unknown"}
-
-// reason is the reason of an error of Azure Resource Manager.
-func reason(err error) string {
-	if said, ok := errors.AsType[acrkit.ServiceError](err); ok && said.Message != "" {
-		return said.Message
-	}
-	return wording.Reason(err)
-}
 
 // who names somebody.
 func who(g access.Grant) string {

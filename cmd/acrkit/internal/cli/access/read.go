@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/spool"
+	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/manage/access"
 )
@@ -76,7 +77,7 @@ func (rd *reader) denied(ctx context.Context, what string, err error) error {
 	if rd.unread == nil {
 		rd.unread = err
 	}
-	cmdutil.Say(rd.io.ErrOut, "not read: %s: %s", what, reason(err))
+	cmdutil.Say(rd.io.ErrOut, "not read: %s: %s", what, wording.Said(err))
 	rd.uncertain-- // it is counted as unread
 	return rd.add(access.Unread(what, err))
 }
