@@ -4,6 +4,7 @@ package root
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/access"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cache"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/completion"
@@ -94,6 +95,7 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", repo.NewCmdRepo(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", tag.NewCmdTag(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", manifest.NewCmdManifest(f), registry, auth, noCache, plainHTTP, debug)
+	add("core", access.NewCmdAccess(f), registry, auth, debug)
 	add("core", token.NewCmdToken(f), registry, auth, debug)
 	add("core", scopemapcmd.NewCmdScopeMap(f), registry, auth, debug)
 	add("core", emulator.NewCmdEmulator(f))

@@ -13,6 +13,7 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 	cmd.AddCommand(
 		newCmdList(f, nil),
 		newCmdView(f, nil),
+		newCmdStatus(f, nil),
 		newCmdCreate(f, nil),
 		newCmdEdit(f, nil),
 		newCmdDisable(f, nil),
