@@ -19,6 +19,7 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 		newCmdEnable(f, nil),
 		newCmdDelete(f, nil),
 		newCmdRevoke(f, nil),
+		newCmdRotate(f, nil),
 	)
 	return cmd
 }
