@@ -51,11 +51,12 @@ type operator struct {
 	env    map[string]string
 }
 
-func newOperator(reg *acrtest.Registry, who acrtest.ServicePrincipal) *operator {
+func newOperator(t *testing.T, reg *acrtest.Registry, who acrtest.ServicePrincipal) *operator {
+	t.Helper()
 	return &operator{reg: reg, who: who, env: map[string]string{
 		"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(), "AZURE_AUTHORITY_HOST": reg.AuthorityHost(),
 		"AZURE_TENANT_ID": who.TenantID, "AZURE_CLIENT_ID": who.ClientID, "AZURE_CLIENT_SECRET": who.ClientSecret,
-		"ACRKIT_KEYRING": "off"}}
+		"ACRKIT_KEYRING": "off", "ACRKIT_CONFIG_DIR": t.TempDir()}}
 }
 
 func (o *operator) run(t *testing.T, args ...string) ran {

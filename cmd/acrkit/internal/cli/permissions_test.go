@@ -68,7 +68,7 @@ var permissions = []struct {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
-	admin := newOperator(reg, reg.ServicePrincipal("Contributor"))
+	admin := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
 	for n, p := range permissions {
 		t.Run(p.line, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +81,7 @@ func TestPermissions(t *testing.T) {
 				for _, line := range p.setup {
 					admin.must(t, strings.Fields(words.Replace(line))...)
 				}
-				return newOperator(reg, reg.CustomRole(actions...)).run(t, strings.Fields(words.Replace(p.line))...)
+				return newOperator(t, reg, reg.CustomRole(actions...)).run(t, strings.Fields(words.Replace(p.line))...)
 			}
 			all := append([]string{readRegistry}, p.actions...)
 			if r := run(0, all); r.code != 0 {

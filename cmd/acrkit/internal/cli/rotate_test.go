@@ -27,7 +27,7 @@ func newRotator(t *testing.T, roles ...string) *rotator {
 	t.Helper()
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
-	r := &rotator{newOperator(reg, reg.ServicePrincipal(roles...)), t.TempDir()}
+	r := &rotator{newOperator(t, reg, reg.ServicePrincipal(roles...)), t.TempDir()}
 	r.env["ACRKIT_CONFIG_DIR"] = filepath.Join(r.dir, "config")
 	return r
 }
