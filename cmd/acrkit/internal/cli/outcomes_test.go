@@ -201,6 +201,9 @@ func TestTwiceAtOnce(t *testing.T) {
 		all := twice("token create ci-both --allow samples/app:content/read,metadata/read --never-expires --to -", 0, 1)
 		for _, r := range all {
 			if r.code != 0 {
+				if strings.Contains(r.err, " delete ") {
+					t.Errorf("the other's token would be removed:\n%s", r.err)
+				}
 				continue
 			}
 			_, err := reg.Client(auth.ScopedToken("ci-both", strings.TrimSpace(r.out))).Tag(t.Context(), "samples/app",
@@ -243,5 +246,37 @@ func TestInterrupted(t *testing.T) {
 	if r.code != cmdutil.ExitInterrupted || !strings.Contains(r.err, `Made the token "ci-job".`) ||
 		!strings.Contains(r.err, "To remove it: acrkit token delete "+reg.Host()+"/ci-job --with-scope-map") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
+	}
+}
+
+// TestWiderIsAsked: without a terminal and --yes, nothing gets wider; narrower it gets.
+func TestWiderIsAsked(t *testing.T) {
+	t.Parallel()
+	reg := acrtest.NewRegistry(t, nil)
+	reg.Token("job-1", pullApp)
+	reg.ScopeMap("wider", pullApp, listApp)
+	o := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
+	o.must(t, "token", "disable", "job-1")
+	for _, line := range []string{"token edit job-1 --scope-map wider", "token enable job-1",
+		"scope-map edit job-1 --add samples/app:metadata/read", "token delete job-1", "scope-map delete wider",
+		"token revoke job-1", "scope-map create everything --allow *:content/read",
+		"token create every-job --scope-map _repositories_pull --never-expires --to -"} {
+		if r := o.run(t, strings.Fields(line)...); r.code != cmdutil.ExitUsage || len(r.audit(t)) != 0 ||
+			!strings.Contains(r.err, "there is no terminal to ask at") || !strings.Contains(r.err, " --yes\n") {
+			t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
+		}
+	}
+	o.must(t, "token", "edit", "job-1", "--scope-map", "wider", "--yes")
+	o.must(t, "token", "edit", "job-1", "--scope-map", "job-1") // narrower
+	r := o.must(t, "scope-map", "edit", "wider", "--remove", listApp, "--remove", pushApp)
+	if !strings.Contains(r.err, "- metadata/read on samples/app\n") {
+		t.Errorf("%s", r.err)
+	}
+	// A right that a wider line gives stays, and is named.
+	reg.ScopeMap("broad", pullApp, "repositories/samples/*/content/read")
+	r = o.must(t, "scope-map", "edit", "broad", "--remove", pullApp)
+	if !strings.Contains(r.err, "same rights\n") || !strings.Contains(r.err,
+		"Not lost, because another line gives it: "+pullApp) {
+		t.Errorf("%s", r.err)
 	}
 }

@@ -289,7 +289,6 @@ func (opts *revokeOptions) refused(ctx context.Context, login rotate.Login, stay
 			cmdutil.Say(opts.IO.ErrOut, "The registry refuses it, %s after the command was given.", opts.since(start))
 			return nil
 		}
-		//rule:token-revoke-wait
 		if opts.now().Sub(start) >= opts.Wait || ctx.Err() != nil {
 			break
 		}
