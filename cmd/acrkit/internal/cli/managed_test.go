@@ -61,10 +61,10 @@ func newOperator(t *testing.T, reg *acrtest.Registry, who acrtest.ServicePrincip
 
 func (o *operator) run(t *testing.T, args ...string) ran {
 	t.Helper()
-	return o.runWithin(t, t.Context(), args...)
+	return o.runWithin(t.Context(), t, args...)
 }
 
-func (o *operator) runWithin(t *testing.T, ctx context.Context, args ...string) ran {
+func (o *operator) runWithin(ctx context.Context, t *testing.T, args ...string) ran {
 	t.Helper()
 	s, _, out, errOut := iostreams.Test()
 	settle := o.settle

@@ -241,7 +241,7 @@ func TestInterrupted(t *testing.T) {
 		}
 		cancel(cmdutil.ErrInterrupted)
 	}()
-	r := o.runWithin(t, ctx, "token", "create", "ci-job", "--allow", "samples/app:pull", "--never-expires", "--to",
+	r := o.runWithin(ctx, t, "token", "create", "ci-job", "--allow", "samples/app:pull", "--never-expires", "--to",
 		"exec:sleep 60")
 	if r.code != cmdutil.ExitInterrupted || !strings.Contains(r.err, `Made the token "ci-job".`) ||
 		!strings.Contains(r.err, "To remove it: acrkit token delete "+reg.Host()+"/ci-job --with-scope-map") {

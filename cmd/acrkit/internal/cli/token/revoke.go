@@ -167,18 +167,18 @@ func (opts *revokeOptions) tried(ctx context.Context) (login rotate.Login, note 
 		return nil, "", err
 	}
 	login = rotate.NewLogin(opts.Registry, opts.Name, o)
-	accepted, err := login(ctx, opts.Password)
+	accepted, failed := login(ctx, opts.Password)
 	switch {
 	case ctx.Err() != nil:
 		return nil, "", context.Cause(ctx)
-	case err != nil: // a registry that does not answer is no reason to leave the password
-		return login, "The registry could not be asked whether it accepts the value now: " + err.Error(), nil
+	case failed != nil: // a registry that does not answer is no reason to leave the password
+		note = "The registry could not be asked whether it accepts the value now: " + failed.Error()
 	//rule:token-revoke-accepted
 	case !accepted:
 		return nil, "The value that was given is not accepted now: it is none of this token's, or was refused before.",
 			nil
 	}
-	return login, "", nil
+	return login, note, nil
 }
 
 func (opts *revokeOptions) passwords() string {
