@@ -39,13 +39,13 @@ func TestEditors(t *testing.T) {
 			for i := range all {
 				lines[i] = fmt.Sprintf("repositories/team%d/app/content/read", i)
 				wg.Go(func() {
-					o := newOperator(reg, who)
+					o := newOperator(t, reg, who)
 					o.settle = tc.settle
 					all[i] = o.run(t, "scope-map", "edit", "shared", "--add", lines[i], "--yes")
 				})
 			}
 			wg.Wait()
-			r := newOperator(reg, who).must(t, "scope-map", "view", "shared", "--json", "actions", "--jq", ".actions[]")
+			r := newOperator(t, reg, who).must(t, "scope-map", "view", "shared", "--json", "actions", "--jq", ".actions[]")
 			now := strings.Fields(r.out)
 			told := 0
 			for i, r := range all {

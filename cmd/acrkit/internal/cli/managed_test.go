@@ -51,19 +51,20 @@ type operator struct {
 	env    map[string]string
 }
 
-func newOperator(reg *acrtest.Registry, who acrtest.ServicePrincipal) *operator {
+func newOperator(t *testing.T, reg *acrtest.Registry, who acrtest.ServicePrincipal) *operator {
+	t.Helper()
 	return &operator{reg: reg, who: who, env: map[string]string{
 		"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(), "AZURE_AUTHORITY_HOST": reg.AuthorityHost(),
 		"AZURE_TENANT_ID": who.TenantID, "AZURE_CLIENT_ID": who.ClientID, "AZURE_CLIENT_SECRET": who.ClientSecret,
-		"ACRKIT_KEYRING": "off"}}
+		"ACRKIT_KEYRING": "off", "ACRKIT_CONFIG_DIR": t.TempDir()}}
 }
 
 func (o *operator) run(t *testing.T, args ...string) ran {
 	t.Helper()
-	return o.runWithin(t, t.Context(), args...)
+	return o.runWithin(t.Context(), t, args...)
 }
 
-func (o *operator) runWithin(t *testing.T, ctx context.Context, args ...string) ran {
+func (o *operator) runWithin(ctx context.Context, t *testing.T, args ...string) ran {
 	t.Helper()
 	s, _, out, errOut := iostreams.Test()
 	settle := o.settle

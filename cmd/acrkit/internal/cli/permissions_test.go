@@ -50,6 +50,8 @@ var permissions = []struct {
 	{line: "token enable {token} --yes", actions: []string{readToken, readMap, writeToken, awaitToken},
 		setup: []string{"token disable {token}"}},
 	{line: "token revoke {token} --yes", actions: []string{readToken, readMap, writeToken, awaitToken}},
+	{line: "token rotate {token} --slot password1 --grace 24h --to file:{file}",
+		actions: []string{readToken, makePassword}},
 	{line: "token delete {token} --yes", actions: []string{readToken, readMap, deleteToken}},
 	{line: "token delete {token} --with-scope-map --yes",
 		actions: []string{readToken, readMap, deleteToken, deleteMap}},
@@ -66,7 +68,7 @@ var permissions = []struct {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
-	admin := newOperator(reg, reg.ServicePrincipal("Contributor"))
+	admin := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
 	for n, p := range permissions {
 		t.Run(p.line, func(t *testing.T) {
 			t.Parallel()
@@ -74,11 +76,12 @@ func TestPermissions(t *testing.T) {
 				id := fmt.Sprintf("%d-%d", n, i)
 				reg.Token("token-"+id, pullApp)
 				reg.ScopeMap("other-"+id, pullApp, listApp)
-				words := strings.NewReplacer("{token}", "token-"+id, "{map}", "other-"+id, "{new}", "new-"+id)
+				words := strings.NewReplacer("{token}", "token-"+id, "{map}", "other-"+id, "{new}", "new-"+id, "{file}",
+					filepath.Join(t.TempDir(), "password"))
 				for _, line := range p.setup {
 					admin.must(t, strings.Fields(words.Replace(line))...)
 				}
-				return newOperator(reg, reg.CustomRole(actions...)).run(t, strings.Fields(words.Replace(p.line))...)
+				return newOperator(t, reg, reg.CustomRole(actions...)).run(t, strings.Fields(words.Replace(p.line))...)
 			}
 			all := append([]string{readRegistry}, p.actions...)
 			if r := run(0, all); r.code != 0 {
@@ -111,7 +114,7 @@ func TestPermissionsPage(t *testing.T) {
 	var every []string
 	for _, p := range permissions {
 		line := strings.NewReplacer("{token}", "TOKEN", "{map}", "MAP", "{new}", "NAME", " --yes", "", " --to -", "",
-			" --never-expires", "", "samples/app:content/read", "RIGHT", "samples/app:content/write",
+			" --never-expires", "", " --slot password1", "", " --to file:{file}", "", "samples/app:content/read", "RIGHT", "samples/app:content/write",
 			"RIGHT").Replace(p.line)
 		var short []string
 		for _, a := range p.actions {

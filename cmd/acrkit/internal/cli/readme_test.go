@@ -25,8 +25,9 @@ func TestReadme(t *testing.T) {
 	if !found || !foundBlock || !ended || strings.Count(block, "\n") < 5 {
 		t.Fatalf("the README has no such section:\n%s", block)
 	}
-	r := newRotator(t, "Contributor")
-	r.env["TZ"] = "UTC"
+	r := newRotator(t)
+	who := r.reg.ServicePrincipal("Contributor")
+	r.env["AZURE_CLIENT_ID"], r.env["AZURE_CLIENT_SECRET"] = who.ClientID, who.ClientSecret
 	t.Chdir(r.dir)
 	for line := range strings.Lines(block) {
 		command, _, _ := strings.Cut(line, "#")

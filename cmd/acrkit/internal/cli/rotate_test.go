@@ -32,7 +32,7 @@ func newRotator(t *testing.T, without ...string) *rotator {
 	reg.Push("samples/app", "v1")
 	actions := slices.DeleteFunc([]string{readRegistry, readToken, makePassword, writeToken, awaitToken},
 		func(a string) bool { return slices.Contains(without, a) })
-	r := &rotator{newOperator(reg, reg.CustomRole(actions...)), t.TempDir()}
+	r := &rotator{newOperator(t, reg, reg.CustomRole(actions...)), t.TempDir()}
 	r.env["ACRKIT_CONFIG_DIR"] = filepath.Join(r.dir, "config")
 	return r
 }

@@ -17,7 +17,7 @@ func TestTokenLife(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
-	o := newOperator(reg, reg.ServicePrincipal("Contributor"))
+	o := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
 	file := filepath.Join(t.TempDir(), "password")
 	read := func() string {
 		data, err := os.ReadFile(file)

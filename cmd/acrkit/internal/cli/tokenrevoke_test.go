@@ -16,7 +16,7 @@ func TestTokenRevoke(t *testing.T) {
 	t.Parallel()
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
-	o := newOperator(reg, reg.ServicePrincipal("Contributor"))
+	o := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -104,5 +104,16 @@ func TestTokenRevoke(t *testing.T) {
 	if r := o.must(t, "token", "revoke", "revoke-twice", "--yes"); !strings.Contains(r.err,
 		"has no password; nothing was") {
 		t.Errorf("twice: %s", r.err)
+	}
+
+	// The journal of a rotation says where the value is.
+	reg.Token("revoke-rotated", pullApp)
+	o.must(t, "token", "rotate", "revoke-rotated", "--slot", "password1", "--grace", "24h", "--to",
+		"file:"+filepath.Join(dir, "rotated"))
+	for slot, want := range map[string]bool{"password1": true, "password2": false} {
+		r := o.must(t, "token", "revoke", "revoke-rotated", "--slot", slot, "--dry-run")
+		if strings.Contains(r.out, "A rotation delivered "+slot+" to file:") != want {
+			t.Errorf("%s of a rotation: %s", slot, r.out)
+		}
 	}
 }

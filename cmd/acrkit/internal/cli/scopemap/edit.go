@@ -18,8 +18,6 @@ import (
 
 // maxTries is how often an edit is made again because somebody else changed the scope map
 // at the same time.
-//
-//rule:scope-map-tries
 const maxTries = 8
 
 // maxPause is the longest random time before the second try, so that editors who met do not
@@ -102,7 +100,6 @@ func editRun(ctx context.Context, opts *editOptions) error {
 	var agreed string // the difference that was agreed to
 	for try := 1; ; try++ {
 		err := opts.edit(ctx, r, try > 1, &agreed)
-		//rule:scope-map-edit-again
 		if !errors.Is(err, acrkit.CodeConflict) || try == maxTries {
 			return opts.Explain(ctx, err, sentence.ShowScopeMaps)
 		}

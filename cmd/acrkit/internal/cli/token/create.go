@@ -247,7 +247,6 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	}
 	made = "the token was made, and nothing has a password of it"
 	said("Made the %s.", rights.Token(opts.Name))
-	//rule:token-create-unused
 	if err := opts.holds(ctx, r, time.Time{}); err != nil {
 		return failed(err, fix)
 	}
@@ -265,7 +264,6 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 		}
 		said("Delivered %s to %s.", p.Slot, s)
 	}
-	//rule:token-create-still
 	if err := opts.holds(ctx, r, p.Created); err != nil {
 		return failed(err, fix)
 	}
@@ -285,6 +283,7 @@ func (opts *createOptions) holds(ctx context.Context, r *manage.Registry, create
 	if created.IsZero() {
 		want = 0
 	}
+	//rule:token-create-holds
 	if len(t.Passwords) == want && (want == 0 || t.Passwords[0].Created.Equal(created)) {
 		return nil
 	}

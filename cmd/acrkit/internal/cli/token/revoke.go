@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
 	"github.com/acrkit/acrkit/internal/redact"
@@ -35,13 +36,16 @@ type revokeOptions struct {
 	Sinks    []sink.Sink   // that may hold it
 	Wait     time.Duration
 
-	login func(reg acrkit.Registry, token string) (rotate.Login, error)
-	now   func() time.Time
+	Journal string // the folder of the rotations' journal; "" = in acrkit's own
+
+	authOptions func(acrkit.Registry) (*auth.Options, error)
+	lookupEnv   func(string) (string, bool)
+	now         func() time.Time
 }
 
 // newCmdRevoke returns "token revoke". A runF other than nil runs instead of it.
 func newCmdRevoke(f *cmdutil.Factory, runF func(context.Context, *revokeOptions) error) *cobra.Command {
-	opts := &revokeOptions{login: f.TryPassword, now: f.Now}
+	opts := &revokeOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv, now: f.Now}
 	var slot, file string
 	var to []string
 	cmd := &cobra.Command{
@@ -91,6 +95,8 @@ func newCmdRevoke(f *cmdutil.Factory, runF func(context.Context, *revokeOptions)
 		string(manage.Slot2))
 	flags.StringVar(&file, "password-file", "", "the old password is in this `file` (- for standard input)")
 	flags.StringArrayVar(&to, "to", nil, "the old password may be in this `sink`; may be repeated")
+	flags.StringVar(&opts.Journal, "journal", "",
+		"the `folder` of the journal of rotations (default: in acrkit's own folder)")
 	flags.DurationVar(&opts.Wait, "wait", revokeWait, "how long to wait until the password is refused")
 	opts.AddFlags(cmd, f)
 	return cmd
@@ -121,7 +127,7 @@ func revokeRun(ctx context.Context, opts *revokeOptions) error {
 	if err != nil {
 		return err
 	}
-	effect := opts.effect(t, m, gone, stays, holders)
+	effect := opts.effect(ctx, t, m, gone, stays, holders)
 	login, note, err := opts.tried(ctx)
 	if err != nil {
 		return err
@@ -156,21 +162,23 @@ func (opts *revokeOptions) tried(ctx context.Context) (login rotate.Login, note 
 	if opts.Password.IsZero() {
 		return nil, "", nil
 	}
-	if login, err = opts.login(opts.Registry, opts.Name); err != nil {
+	o, err := opts.authOptions(opts.Registry)
+	if err != nil {
 		return nil, "", err
 	}
-	accepted, err := login(ctx, opts.Password)
+	login = rotate.NewLogin(opts.Registry, opts.Name, o)
+	accepted, failed := login(ctx, opts.Password)
 	switch {
 	case ctx.Err() != nil:
 		return nil, "", context.Cause(ctx)
-	case err != nil: // a registry that does not answer is no reason to leave the password
-		return login, "The registry could not be asked whether it accepts the value now: " + err.Error(), nil
+	case failed != nil: // a registry that does not answer is no reason to leave the password
+		note = "The registry could not be asked whether it accepts the value now: " + failed.Error()
 	//rule:token-revoke-accepted
 	case !accepted:
 		return nil, "The value that was given is not accepted now: it is none of this token's, or was refused before.",
 			nil
 	}
-	return login, "", nil
+	return login, note, nil
 }
 
 func (opts *revokeOptions) passwords() string {
@@ -218,7 +226,7 @@ func (opts *revokeOptions) holders(ctx context.Context) (names []string, err err
 }
 
 // effect is what breaks.
-func (opts *revokeOptions) effect(t manage.Token, m manage.ScopeMap, gone, stays []manage.Password,
+func (opts *revokeOptions) effect(ctx context.Context, t manage.Token, m manage.ScopeMap, gone, stays []manage.Password,
 	holders []string) rights.Effect {
 	e := rights.Effect{What: rights.ScopeMap(m.Name), Before: m.Actions, After: m.Actions, Tokens: []string{t.Name},
 		Always: true, Question: "Remove " + slots(gone) + " of the " + rights.Token(t.Name) + "?"}
@@ -232,11 +240,33 @@ func (opts *revokeOptions) effect(t manage.Token, m manage.ScopeMap, gone, stays
 	for _, p := range stays {
 		e.Notes = append(e.Notes, "Stays: "+passwordText(p, opts.now())+", made "+cmdutil.Time(p.Created)+".")
 	}
+	e.Notes = append(e.Notes, opts.delivered(ctx, gone)...)
 	if len(holders) > 0 {
 		e.Notes = append(e.Notes, "It is held by "+strings.Join(holders, ", ")+".")
 	}
 	e.Notes = append(e.Notes, liveOn)
 	return e
+}
+
+// delivered says where rotations on this machine have delivered the passwords, by their
+// journal. It is a hint: one that cannot be read has nothing to say.
+func (opts *revokeOptions) delivered(ctx context.Context, gone []manage.Password) (notes []string) {
+	dir, err := journalDir(opts.Journal, opts.lookupEnv)
+	if err != nil {
+		return nil
+	}
+	r, err := rotate.NewFileJournal(dir, opts.Registry, opts.Name).Load(ctx)
+	if err != nil {
+		return []string{"The journal of rotations cannot be read: " + err.Error()}
+	}
+	for _, d := range r.Sinks {
+		if slices.ContainsFunc(gone, func(p manage.Password) bool {
+			return p.Slot == d.Slot && p.Created.Sub(d.Created).Abs() < time.Second
+		}) {
+			notes = append(notes, "A rotation delivered "+string(d.Slot)+" to "+d.Sink+".")
+		}
+	}
+	return notes
 }
 
 func slots(all []manage.Password) string {
@@ -259,7 +289,6 @@ func (opts *revokeOptions) refused(ctx context.Context, login rotate.Login, stay
 			cmdutil.Say(opts.IO.ErrOut, "The registry refuses it, %s after the command was given.", opts.since(start))
 			return nil
 		}
-		//rule:token-revoke-wait
 		if opts.now().Sub(start) >= opts.Wait || ctx.Err() != nil {
 			break
 		}
@@ -296,7 +325,8 @@ func (opts *revokeOptions) listed(ctx context.Context, r *manage.Registry, gone 
 		}) {
 			cmdutil.Say(opts.IO.ErrOut,
 				"Azure no longer lists it, %s after the command was given. Whether the registry "+
-					"refuses it already was not tried: that needs the old value (--password-file or --to). Microsoft says "+
+					"refuses it already was not tried: that needs the old value (--password-file or --to). "+
+					"Microsoft says "+
 					"that it takes about a minute.", opts.since(start))
 			return nil
 		}

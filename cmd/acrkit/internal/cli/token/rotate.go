@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
+	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/manage"
@@ -187,8 +189,22 @@ func (opts *rotateOptions) parse(f *cmdutil.Factory, to []string, expires, every
 	return nil
 }
 
+// journalDir is the folder of the journal: the one that was given, or one in acrkit's own.
+func journalDir(given string, lookupEnv func(string) (string, bool)) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	own, err := store.Dir(lookupEnv)
+	if err != nil {
+		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal",
+			Reason: "acrkit has no folder of its own",
+			Errs:   []error{err}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
+	}
+	return filepath.Join(own, "rotations"), nil
+}
+
 func rotateRun(ctx context.Context, opts *rotateOptions) error {
-	dir, err := opts.journalFolder()
+	dir, err := journalDir(opts.Journal, opts.lookupEnv)
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/login/find"
-	"github.com/acrkit/acrkit/internal/login/store"
-	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/manage/policy"
 	"github.com/acrkit/acrkit/manage/rotate"
@@ -83,7 +80,7 @@ func rotateAllRun(ctx context.Context, opts *rotateOptions) error {
 	if err := opts.Possible(); err != nil {
 		return err
 	}
-	dir, err := opts.journalFolder()
+	dir, err := journalDir(opts.Journal, opts.lookupEnv)
 	if err != nil {
 		return err
 	}
@@ -176,20 +173,6 @@ func sinkOptions(f *cmdutil.Factory) *sink.Options {
 	//rule:token-sink-environment
 	environ := func() []string { return find.WithoutSecrets(os.Environ()) }
 	return &sink.Options{LookupEnv: f.LookupEnv, Environ: environ}
-}
-
-// journalFolder is where the journals are.
-func (opts *rotateOptions) journalFolder() (string, error) {
-	if opts.Journal != "" {
-		return opts.Journal, nil
-	}
-	own, err := store.Dir(opts.lookupEnv)
-	if err != nil {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal",
-			Reason: "there is no folder of acrkit's own", Errs: []error{err},
-			Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
-	}
-	return filepath.Join(own, "rotations"), nil
 }
 
 // rotation is a rotation of a token, without its sinks and times.

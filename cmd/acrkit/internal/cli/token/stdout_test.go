@@ -44,3 +44,15 @@ func TestSinkEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// A password goes to a program, and not to a terminal.
+func TestStdout(t *testing.T) {
+	f := clitest.Factory(nil)
+	if _, err := sinkOf(f, "-"); err != nil {
+		t.Fatal(err)
+	}
+	f.IO.SetTTY(false, true, false)
+	if _, err := sinkOf(f, "-"); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		t.Errorf("at a terminal: %v", err)
+	}
+}

@@ -1,32 +1,14 @@
 package cmdutil
 
 import (
-	"io"
-	"net/http"
 	"strings"
 
 	"github.com/acrkit/acrkit"
-	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/redact"
-	"github.com/acrkit/acrkit/manage/rotate"
 )
-
-// TryPassword returns what tries to log in with a password of a token.
-func (f *Factory) TryPassword(reg acrkit.Registry, token string) (rotate.Login, error) {
-	base, err := f.finder().BaseTransport()
-	if err != nil {
-		return nil, err
-	}
-	var rt http.RoundTripper = base
-	if f.Global.Debug {
-		rt = &debugTransport{base: base, w: f.IO.ErrOut, now: f.Now}
-	}
-	return rotate.NewLogin(reg, token, &auth.Options{Base: rt, CustomLoginServer: f.customLoginServer(reg),
-		Now: f.Now}), nil
-}
 
 // maxPassword bounds what is read of standard input as a password.
 var maxPassword = limit.Limit{Name: "a password", Bytes: store.MaxSecret}
@@ -40,7 +22,7 @@ func (f *Factory) ReadPassword(path string) (redact.Secret, error) {
 		if f.IO.IsStdinTTY() {
 			return redact.Secret{}, Usage("a password is not typed where it can be read: standard input is a terminal")
 		}
-		data, err = maxPassword.ReadAll(io.Reader(f.IO.In))
+		data, err = maxPassword.ReadAll(f.IO.In)
 	} else {
 		data, _, err = private.ReadSecret(path)
 	}
