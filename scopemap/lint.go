@@ -56,6 +56,7 @@ type Finding struct {
 	Severity Severity
 	Line     int    // the line that it is about, from 1; 0 = the map
 	Text     string // that line, shortened if it is too long for one
+	Other    int    // the line that makes this one unnecessary, from 1; 0 = none does
 	Reason   string // what is wrong, and why that matters
 	// Instead are the lines that were probably meant. They may grant more than the line does.
 	Instead []string
@@ -67,7 +68,11 @@ func (f Finding) String() string {
 	if f.Line > 0 {
 		where = fmt.Sprintf("line %d, %s", f.Line, f.Text)
 	}
-	return fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, f.Reason, f.Kind)
+	reason := f.Reason
+	if f.Other > 0 {
+		reason += fmt.Sprintf(" (line %d)", f.Other)
+	}
+	return fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, reason, f.Kind)
 }
 
 // Lint returns what is wrong with the lines of a scope map, in the order of the lines, what
@@ -90,8 +95,7 @@ func Lint(lines []string) []Finding {
 			continue
 		}
 		if at, ok := l.first[r]; ok {
-			l.add(i, Finding{Kind: Duplicate, Severity: SeverityWarning,
-				Reason: fmt.Sprintf("line %d is the same", at+1)})
+			l.add(i, Finding{Kind: Duplicate, Severity: SeverityWarning, Other: at + 1, Reason: "it is there already"})
 			continue
 		}
 		l.first[r] = i
@@ -156,19 +160,20 @@ func (l *linter) unused() {
 		}
 		wide := l.sets[r.Action].above(r.Pattern)
 		if at, ok := l.rule(wide, r.Action); ok {
-			l.add(i, Finding{Kind: Shadowed, Severity: SeverityWarning,
-				Reason: fmt.Sprintf("line %d, %s, contains it", at+1, shorten(l.lines[at]))})
+			l.add(i, Finding{Kind: Shadowed, Severity: SeverityWarning, Other: at + 1,
+				Reason: shorten(l.lines[at]) + " contains it"})
 		}
 	}
 }
 
 // root finds rights on all repositories.
 func (l *linter) root() {
-	var read, change []acrkit.Action
+	var all, read, change []acrkit.Action
 	for _, a := range acrkit.Actions() {
 		if _, ok := l.rule(Root, a); !ok {
 			continue
 		}
+		all = append(all, a)
 		if a == acrkit.ContentRead || a == acrkit.MetadataRead {
 			read = append(read, a)
 		} else {
@@ -178,7 +183,7 @@ func (l *linter) root() {
 	switch {
 	case len(change) > 0:
 		f := Finding{Kind: RootTooBroad, Severity: SeverityWarning,
-			Reason: names(append(read, change...)) + " on every repository, also on those that are made later"}
+			Reason: names(all) + " on every repository, also on those that are made later"}
 		if slices.ContainsFunc(l.m.Rules, Rule.IsGateway) {
 			f.Severity = SeverityInfo
 			f.Reason += "; a connected registry that has all repositories needs that"

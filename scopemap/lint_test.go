@@ -72,8 +72,20 @@ func TestLint(t *testing.T) {
 		{"a mirror of another registry", []string{"docker.io/library/nginx cr,mr"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := difftest.Diff(tt.want, brief(scopemap.Lint(lines(t, tt.in...).Lines()))); diff != "" {
+			all := lines(t, tt.in...).Lines()
+			found := scopemap.Lint(all)
+			if diff := difftest.Diff(tt.want, brief(found)); diff != "" {
 				t.Error(diff)
+			}
+			for _, f := range found {
+				double := f.Kind == scopemap.Shadowed || f.Kind == scopemap.Duplicate
+				if double != (f.Other > 0) || f.Kind == scopemap.Duplicate && f.Other >= f.Line {
+					t.Errorf("%s: the other line is %d", f, f.Other)
+				}
+				if f.Kind == scopemap.Shadowed && !strings.HasPrefix(f.Reason, all[f.Other-1]+" ") ||
+					f.Kind == scopemap.Duplicate && all[f.Other-1] != f.Text {
+					t.Errorf("%s: the other line is %d", f, f.Other)
+				}
 			}
 		})
 	}
@@ -204,6 +216,11 @@ func TestFinding_String(t *testing.T) {
 	const want = "line 1, repositories/a/content/write: warning: content/read is not granted on a: a push asks for " +
 		"content/read as well, and is refused without it (write-without-read)"
 	if diff := difftest.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got = scopemap.Lint([]string{"repositories/a/metadata/read", "repositories/a/metadata/read"})[0].String()
+	const same = "line 2, repositories/a/metadata/read: warning: it is there already (line 1) (duplicate)"
+	if diff := difftest.Diff(same, got); diff != "" {
 		t.Error(diff)
 	}
 	if got := scopemap.LintName("_x")[0].String(); !strings.HasPrefix(got, "the map: error: ") {

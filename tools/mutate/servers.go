@@ -400,7 +400,7 @@ func serverRules() []rule {
 				{"exact-keys-object-2", never(), "", "TestUnmarshal"},
 				{"exact-keys-parse-manifest", replace("exactjson.Unmarshal", "json.Unmarshal"),
 					"", "TestManifestKeys"},
-				{"exact-keys-read-json", remove(), "", "TestControlAPI"},
+				{"exact-keys-read-json", remove(), "", "TestErrors"},
 				{"exact-keys-unmarshal-json", rename(), emulator, "TestEntraAssertions"},
 				{"exact-keys-parse-json", replace("exactjson.Unmarshal", "json.Unmarshal"), "", "TestRead"},
 			},

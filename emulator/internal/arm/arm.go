@@ -82,10 +82,10 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) (*princip
 	case !strings.EqualFold(scheme, "Bearer"):
 		id = rule.ARMAuthorizationMissing
 		code, message = "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+	case errors.Is(err, rule.EntraTokenExpired): // reported; its text has the times
+		id = rule.ARMTokenExpired
+		code, message = "ExpiredAuthenticationToken", "The access token has expired."
 	case err != nil:
-		if errors.Is(err, rule.EntraTokenExpired) {
-			id = rule.ARMTokenExpired
-		}
 		code, message = "InvalidAuthenticationToken", "The access token is invalid."
 	case entra.AudienceOf(v.Audience, h.Serves) != entra.ForARM:
 		id = rule.ARMTokenAudience

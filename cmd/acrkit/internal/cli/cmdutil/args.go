@@ -31,14 +31,6 @@ func MaxArgs(n int) cobra.PositionalArgs {
 	}
 }
 
-// First returns the first argument, "" if there is none.
-func First(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
-}
-
 // MinArgs accepts n arguments or more; what names them in the message.
 func MinArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -47,6 +39,14 @@ func MinArgs(n int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// First returns the first argument, "" if there is none.
+func First(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
 }
 
 // ExactArgs accepts exactly n arguments; what names them in the message.

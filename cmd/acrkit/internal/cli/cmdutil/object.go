@@ -46,6 +46,16 @@ func Expiry(text string, now time.Time) (time.Time, error) {
 	return at.UTC().Truncate(time.Second), nil
 }
 
+// Duration reads the value of a flag that is a duration, such as 90d or 12h, and not
+// negative.
+func Duration(flag, text string) (time.Duration, error) {
+	d, ok := days(text)
+	if !ok || d < 0 {
+		return 0, Usage("--%s %q is no duration such as 90d or 12h", flag, text)
+	}
+	return d, nil
+}
+
 // days reads a duration that may be in whole days: 90d.
 func days(text string) (time.Duration, bool) {
 	unit := time.Duration(1)

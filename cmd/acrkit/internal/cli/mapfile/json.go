@@ -1,6 +1,7 @@
 package mapfile
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,12 +13,14 @@ import (
 // object is a JSON object that may be or hold scope maps: what az and ARM answer, what
 // terraform show -json prints, and an ARM template.
 type object struct {
+	ID           string      `json:"id"`
 	Name         string      `json:"name"`
 	Description  string      `json:"description"`
 	Actions      []string    `json:"actions"`
-	ScopeMapType string      `json:"scopeMapType"` // az
-	Properties   *properties `json:"properties"`   // ARM
-	Value        []object    `json:"value"`        // a list of ARM
+	ScopeMapType string      `json:"scopeMapType"`       // az of 2019 to 2021
+	AzType       string      `json:"typePropertiesType"` // az since then
+	Properties   *properties `json:"properties"`         // ARM
+	Value        []object    `json:"value"`              // a list of ARM
 	Error        *struct {
 		Code string `json:"code"`
 	} `json:"error"`
@@ -83,7 +86,7 @@ func notAMap(err error) error {
 func mapsOf(list []object) ([]Map, error) {
 	maps := make([]Map, 0, len(list))
 	for _, o := range list {
-		p := properties{Description: o.Description, Actions: o.Actions, Type: o.ScopeMapType}
+		p := properties{Description: o.Description, Actions: o.Actions, Type: cmp.Or(o.AzType, o.ScopeMapType)}
 		if p.Actions == nil && o.Properties != nil {
 			p = *o.Properties
 		}
@@ -91,7 +94,13 @@ func mapsOf(list []object) ([]Map, error) {
 			return nil, errors.New(`it is JSON without "actions"`)
 		}
 		maps = append(maps, Map{Name: o.Name, Description: p.Description, Actions: p.Actions,
-			System: strings.EqualFold(p.Type, systemDefined)})
+			System: o.isSystem(p.Type)})
 	}
 	return maps, nil
+}
+
+// isSystem reports whether a map is one of the service's own. Recent versions of az leave the
+// type out; there, a map that exists, because it has an id, has a name that only those have.
+func (o object) isSystem(typ string) bool {
+	return strings.EqualFold(typ, systemDefined) || o.ID != "" && strings.HasPrefix(o.Name, "_")
 }

@@ -100,24 +100,28 @@ func ReadOne(arg string, in io.Reader) (scopemap.Map, error) {
 
 // One returns the value of the only map.
 func (f *File) One() (scopemap.Map, error) {
-	var m scopemap.Map
-	err := f.several()
+	m, err := f.Only()
 	if err == nil {
-		m, err = f.Maps[0].Parse()
+		v, failed := m.Parse()
+		if failed == nil {
+			return v, nil
+		}
+		err = failed
 	}
-	if err != nil {
-		return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the scope map %q", f.Path),
-			Reason: firstReasons(err), Errs: []error{err}, Hint: hint(f.Path)}
-	}
-	return m, nil
+	return scopemap.Map{}, &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the scope map %q", f.Path),
+		Reason: firstReasons(err), Errs: []error{err}, Hint: hint(f.Path)}
 }
 
-// several returns an error if the file has more than one map.
-func (f *File) several() error {
+// Only returns the only map; an error if the file has several.
+func (f *File) Only() (Map, error) {
 	if len(f.Maps) == 1 {
-		return nil
+		return f.Maps[0], nil
 	}
-	return fmt.Errorf("it holds %d scope maps; choose one as %s#NAME: %s", len(f.Maps), f.Path, titles(f.Maps))
+	path := f.Path
+	if path == "-" {
+		path = "FILE" // -#NAME would be a flag
+	}
+	return Map{}, fmt.Errorf("it holds %d scope maps; choose one as %s#NAME: %s", len(f.Maps), path, titles(f.Maps))
 }
 
 // sources are the ends of files that other programs turn into one that can be read, each with

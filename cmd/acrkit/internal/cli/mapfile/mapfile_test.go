@@ -29,9 +29,9 @@ func TestRead(t *testing.T) {
 		{"arm list of one", `{"value":[{"name":"ci-pull","properties":{"actions":` + quoted + `}}],"nextLink":null}`, ""},
 		{"az list of one", `[{"name":"ci-pull","actions":` + quoted + `}]`, ""},
 		{"az list of two", `[{"name":"a","actions":[]},{"actions":[]}]`,
-			"holds 2 scope maps; choose one as -#NAME: a, one without a name"},
+			"holds 2 scope maps; choose one as FILE#NAME: a, one without a name"},
 		{"az list of many", `[` + strings.Repeat(`{"name":"a","actions":[]},`, 6) + `{"name":"b","actions":[]}]`,
-			"holds 7 scope maps; choose one as -#NAME: a, a, a, a, a, and 2 more"},
+			"holds 7 scope maps; choose one as FILE#NAME: a, a, a, a, a, and 2 more"},
 		{"empty", " \n", "is empty"},
 		{"nothing", "", "is empty"},
 		{"comments", "# nothing yet\n", ""},
@@ -189,6 +189,10 @@ func TestRead_severalMaps(t *testing.T) {
 func TestRead_systemMaps(t *testing.T) {
 	for in, want := range map[string]bool{
 		`{"name":"_x","actions":[],"scopeMapType":"SystemDefined"}`:                                    true,
+		`{"name":"_x","actions":[],"typePropertiesType":"SystemDefined"}`:                              true,
+		`{"id":"/subscriptions/s","name":"_x","actions":[]}`:                                           true,
+		`{"id":"/subscriptions/s","name":"x_x","actions":[]}`:                                          false,
+		`{"name":"_x","actions":[]}`:                                                                   false,
 		`{"name":"_x","actions":[],"scopeMapType":"UserDefined"}`:                                      false,
 		`{"name":"_x","properties":{"actions":[],"type":"SystemDefined"}}`:                             true,
 		`{"name":"_x","properties":{"actions":[]},"type":"Microsoft.ContainerRegistry/registries/sc"}`: false,

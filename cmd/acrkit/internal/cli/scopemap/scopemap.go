@@ -1,5 +1,5 @@
-// Package scopemapcmd holds the "acrkit scope-map" commands.
-package scopemapcmd
+// Package scopemap holds the "acrkit scope-map" commands.
+package scopemap
 
 import (
 	"github.com/spf13/cobra"
@@ -16,6 +16,8 @@ func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 		newCmdCreate(f, nil),
 		newCmdEdit(f, nil),
 		newCmdDelete(f, nil),
+		newCmdLint(f, nil),
+		newCmdDiff(f, nil),
 	)
 	return cmd
 }

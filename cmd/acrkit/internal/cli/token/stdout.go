@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/manage/sink"
 )
 
@@ -16,7 +17,9 @@ const stdoutText = "-"
 // sinkOf reads the value of --to.
 func sinkOf(f *cmdutil.Factory, text string) (sink.Sink, error) {
 	if text != stdoutText {
-		return sink.Parse(text, &sink.Options{LookupEnv: f.LookupEnv, Environ: os.Environ})
+		//rule:token-sink-environment
+		environ := func() []string { return find.WithoutSecrets(os.Environ()) }
+		return sink.Parse(text, &sink.Options{LookupEnv: f.LookupEnv, Environ: environ})
 	}
 	//rule:token-stdout-terminal
 	if f.IO.IsStdoutTTY() {

@@ -19,6 +19,7 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 		newCmdDisable(f, nil),
 		newCmdEnable(f, nil),
 		newCmdDelete(f, nil),
+		newCmdRotate(f, nil),
 		newCmdRevoke(f, nil),
 	)
 	return cmd

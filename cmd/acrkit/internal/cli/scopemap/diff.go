@@ -1,0 +1,90 @@
+package scopemap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// diffOptions are what "scope-map diff" needs.
+type diffOptions struct {
+	IO       *iostreams.IOStreams
+	Read     func(ctx context.Context, arg string) (*mapfile.File, error)
+	Exporter *cmdutil.Exporter
+
+	Before, After string
+}
+
+const diffLong = `Compare the rights of two scope maps, not their lines. The order of lines makes no
+difference, nor does a line that a wider one contains. Each row is a right that the
+second map gains or loses, and the repositories: "samples/* except samples/app" are
+all under samples/ but that one, for which nothing changes.
+
+Files are those that "acrkit scope-map lint" reads; FILE#NAME chooses a map, and one
+of the two may be - for stdin.
+
+The exit code is 0 if both maps decide every request alike, and 8 if they do not.`
+
+// newCmdDiff returns "scope-map diff". A runF other than nil runs instead of it.
+func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) error) *cobra.Command {
+	opts := &diffOptions{IO: f.IO, Read: readFile(f)}
+	cmd := &cobra.Command{
+		Use: "diff <file> <file>", Short: "Compare the rights of two scope maps", Long: diffLong,
+		Example: "$ acrkit scope-map diff before.txt after.txt\n\n" +
+			"# What Terraform is about to change\n$ terraform show -json plan > plan.json\n" +
+			"$ az acr scope-map show --registry myregistry --name ci | acrkit scope-map diff - plan.json#ci\n\n" +
+			"# Fail only where rights are added\n" +
+			"$ acrkit scope-map diff before.txt after.txt --json change --jq 'any(.change == \"gained\")'",
+		Args: cmdutil.ExactArgs(2, "two files; one may be - for stdin"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Before, opts.After = args[0], args[1]
+			isStdin := func(arg string) bool { return arg == "-" || strings.HasPrefix(arg, "-#") }
+			if isStdin(opts.Before) && isStdin(opts.After) {
+				return cmdutil.Usage("stdin (-) can be read once")
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return diffRun(cmd.Context(), opts)
+		},
+	}
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, cmdutil.RightFields)
+	return cmd
+}
+
+func diffRun(ctx context.Context, opts *diffOptions) error {
+	before, errBefore := opts.one(ctx, opts.Before)
+	after, errAfter := opts.one(ctx, opts.After)
+	if err := errors.Join(errBefore, errAfter); err != nil {
+		if errBefore == nil || errAfter == nil {
+			return err
+		}
+		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "compare the scope maps",
+			Reason: fmt.Sprintf("%v\n%v", errBefore, errAfter), Hint: acrkit.HintOf(errBefore)}
+	}
+	d := scopemap.Diff(before, after)
+	if err := cmdutil.PrintDifference(ctx, opts.IO, opts.Exporter, d); err != nil {
+		return err
+	}
+	if d.Same() {
+		return nil
+	}
+	return cmdutil.Exit(cmdutil.ExitFound)
+}
+
+func (opts *diffOptions) one(ctx context.Context, arg string) (scopemap.Map, error) {
+	f, err := opts.Read(ctx, arg)
+	if err != nil {
+		return scopemap.Map{}, err
+	}
+	return f.One()
+}
