@@ -27,8 +27,8 @@ const (
 	reader = "Container Registry Configuration Reader and Data Access Configuration Reader"
 )
 
-// roleFor returns the built-in role for an action of Azure Resource Manager.
-func roleFor(action string) string {
+// RoleFor returns the built-in role with the fewest rights for an action of Azure Resource Manager.
+func RoleFor(action string) string {
 	action = strings.ToLower(action)
 	for _, r := range armRoles {
 		if !strings.HasPrefix(action, r.action) {
