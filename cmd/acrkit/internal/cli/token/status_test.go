@@ -42,7 +42,8 @@ func start(t *testing.T, roles ...string) (*acrtest.Registry, func(line string) 
 				Passwords: []seed.Password{password("password1", past), password("password2", past)}},
 			{Name: "empty", ScopeMap: one},
 			{Name: "wide1", ScopeMap: all, Passwords: []seed.Password{password("password1", later)}},
-			{Name: "off01", ScopeMap: all, Status: "disabled", Passwords: []seed.Password{password("password1", never)}},
+			{Name: "off01", ScopeMap: all, Status: "disabled",
+				Passwords: []seed.Password{password("password1", never)}},
 		}}}}})
 	p := reg.ServicePrincipal(roles...)
 	return reg, func(line string) (int, string, string) {
@@ -103,7 +104,8 @@ func TestStatus_all(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	if _, text, _ := run("token status --all"); !strings.Contains(text, "both1\tenabled\tpassword1 until ") ||
-		!strings.Contains(text, ", 0 h old; password2 until ") || !strings.Contains(text, "unknown, newest is password") ||
+		!strings.Contains(text, ", 0 h old; password2 until ") ||
+		!strings.Contains(text, "unknown, newest is password") ||
 		!strings.Contains(text, "registry myregistry\t-\t-\t-\tadmin-user, anonymous-pull, arm-tokens\n") {
 		t.Error(text)
 	}

@@ -65,11 +65,12 @@ func TestStatus_denied(t *testing.T) {
 				}
 				return c.Registry(ctx, reg2)
 			}})
-		if cmdutil.ExitCode(err) != x.code || !strings.Contains(out.String(), x.want) || x.want == "" && out.Len() > 0 ||
-			!strings.Contains(errOut.String()+err.Error(), "to perform action 'Microsoft.ContainerRegistry/") ||
+		if cmdutil.ExitCode(err) != x.code || !strings.Contains(out.String(), x.want) ||
+			x.want == "" && out.Len() > 0 ||
+			!strings.Contains(errOut.String()+err.Error(), "lacks the action Microsoft.ContainerRegistry/") ||
 			!strings.HasPrefix(acrkit.HintOf(err), "acrkit emulator log --denied ") {
-			t.Errorf("%s %q: %v (%d), hint %q\n%s%s", x.end, x.name, err, cmdutil.ExitCode(err), acrkit.HintOf(err), out,
-				errOut)
+			t.Errorf("%s %q: %v (%d), hint %q\n%s%s", x.end, x.name, err, cmdutil.ExitCode(err), acrkit.HintOf(err),
+				out, errOut)
 		}
 	}
 }
