@@ -58,7 +58,8 @@ func (a *azure) RoundTrip(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(path, end) {
 			return respond(req, http.StatusForbidden, map[string]any{"error": map[string]any{
 				"code": "AuthorizationFailed", "message": "The client 'x' with object id 'y' does not have " +
-					"authorization to perform action 'Microsoft.Authorization/" + end + "/read' over scope '" + resID + "'"}}), nil
+					"authorization to perform action 'Microsoft.Authorization/" + end +
+					"/read' over scope '" + resID + "'"}}), nil
 		}
 	}
 	switch {
@@ -205,7 +206,8 @@ func TestRead_unknown(t *testing.T) {
 			"unknown: ", 7, ""},
 		"no right to role assignments": {azure{forbidden: []string{"roleAssignments"}},
 			"unread\tthe role assignments\t-\t-\t\tunknown: ", 7,
-			"not read: the role assignments: the identity lacks the action Microsoft.Authorization/roleAssignments/read on "},
+			"not read: the role assignments: the identity lacks the action " +
+				"Microsoft.Authorization/roleAssignments/read on "},
 		"no right to role definitions": {azure{forbidden: []string{"roleDefinitions"},
 			assignments: []any{assignment(who1, "User", "r1", "")}},
 			"unknown: the definition of the role could not be read", 7, "not read: the role definitions: "},
