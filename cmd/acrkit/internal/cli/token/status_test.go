@@ -170,8 +170,8 @@ func TestStatus_denied(t *testing.T) {
 		{"tokens/read", "--all", 4, ""},
 		{"tokens/read", "good1", 4, ""},
 	} {
-		actions := slices.DeleteFunc([]string{registries + "read", registries + "tokens/read", registries + "scopeMaps/read"},
-			func(action string) bool { return action == registries+x.lacks })
+		actions := []string{registries + "read", registries + "tokens/read", registries + "scopeMaps/read"}
+		actions = slices.DeleteFunc(actions, func(action string) bool { return action == registries+x.lacks })
 		code, out, stderr := as(t, reg, reg.CustomRole(actions...))("token status --ignore admin-user,anonymous-pull," +
 			"arm-tokens,expires-soon,expired,no-password,no-expiry,all-repositories " + x.line)
 		if code != x.code || !strings.Contains(out, x.want) || x.want == "" && out != "" ||
