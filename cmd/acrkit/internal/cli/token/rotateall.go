@@ -186,7 +186,7 @@ func (opts *rotateOptions) journalFolder() (string, error) {
 	own, err := store.Dir(opts.lookupEnv)
 	if err != nil {
 		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal",
-			Reason: "acrkit has no folder of its own", Errs: []error{err},
+			Reason: "there is no folder of acrkit's own", Errs: []error{err},
 			Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
 	}
 	return filepath.Join(own, "rotations"), nil
