@@ -13,6 +13,7 @@
 //   - [github.com/acrkit/acrkit/registry]: ACR's metadata API, typed; a list is complete or an error
 //   - [github.com/acrkit/acrkit/scopemap]: scope maps as values: parse, match, effective rights
 //   - [github.com/acrkit/acrkit/manage]: scope maps, tokens and passwords, over Azure Resource Manager
+//   - [github.com/acrkit/acrkit/manage/access]: who may do what, and what gives it
 //   - [github.com/acrkit/acrkit/manage/sink]: where a token's password is delivered: files, Docker, commands
 //   - [github.com/acrkit/acrkit/manage/rotate]: a token's password is replaced without an outage
 //   - [github.com/acrkit/acrkit/manage/policy]: the passwords of many tokens are replaced by a policy

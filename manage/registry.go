@@ -239,7 +239,8 @@ func (r *Registry) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Registry: r.registry,
 			Reason: "the answer is not a registry's"}
 	}
-	s := Settings{LoginServer: deref(x.Properties.LoginServer), Location: deref(x.Location), AdminUser: deref(x.Properties.AdminUserEnabled),
+	s := Settings{LoginServer: deref(x.Properties.LoginServer), Location: deref(x.Location),
+		AdminUser:     deref(x.Properties.AdminUserEnabled),
 		AnonymousPull: said.Properties.AnonymousPull, ARMTokens: true,
 		ABAC:          strings.EqualFold(said.Properties.Mode, "AbacRepositoryPermissions"),
 		PublicNetwork: deref(x.Properties.PublicNetworkAccess) != armcontainerregistry.PublicNetworkAccessDisabled}

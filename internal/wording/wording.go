@@ -37,11 +37,14 @@ func Reason(err error) string {
 	return err.Error()
 }
 
-// Said is what the service said in an error, without what differs from one request to the
-// next, or the reason if it said nothing.
+// Said is the reason of an error, else what the service said, without what differs from one
+// request to the next.
 func Said(err error) string {
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Reason != "" {
+		return e.Reason
+	}
 	if said, ok := errors.AsType[acrkit.ServiceError](err); ok && said.Message != "" {
 		return said.Message
 	}
-	return Reason(err)
+	return err.Error()
 }

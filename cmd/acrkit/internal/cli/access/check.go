@@ -197,16 +197,16 @@ func (c *checker) principal(ctx context.Context, settings manage.Settings) error
 			return err
 		}
 	}
-	query, any := c.opts.Query, false
+	query, assigned := c.opts.Query, false
 	query.Member = true
 	for a, err := range c.r.AssignmentsOf(ctx, c.opts.Who) {
 		if err != nil {
 			return c.denied(ctx, "the role assignments", err)
 		}
-		any = true
+		assigned = true
 		c.grants = append(c.grants, query.Assignment(settings, a, roleOf(roles, a))...)
 	}
-	if any {
+	if assigned {
 		return nil
 	}
 	for a, err := range c.r.Assignments(ctx) { // a group, of which Azure takes no object id above

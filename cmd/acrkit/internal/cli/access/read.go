@@ -42,7 +42,7 @@ func (rd *reader) add(grants ...access.Grant) error {
 		if g.Unknown != "" {
 			rd.uncertain++
 		}
-		value, err := json.Marshal(g)
+		value, err := json.Marshal(g) //nolint:gosec // whether a password works, not what it is
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,8 @@ func (rd *reader) tokens(ctx context.Context) error {
 }
 
 // keep puts a list into a spool, and shows how far it is.
-func keep[T any](rd *reader, what string, to *spool.Spool, items iter.Seq2[T, error], record func(T) (string, any)) error {
+func keep[T any](rd *reader, what string, to *spool.Spool, items iter.Seq2[T, error],
+	record func(T) (string, any)) error {
 	const step = 100
 	done := rd.io.Await("reading the " + what)
 	defer done()

@@ -58,7 +58,8 @@ func (a *azure) RoundTrip(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(path, end) {
 			return respond(req, http.StatusForbidden, map[string]any{"error": map[string]any{
 				"code": "AuthorizationFailed", "message": "The client 'x' with object id 'y' does not have " +
-					"authorization to perform action 'Microsoft.X/" + end + "/read' over scope '" + resID + "'"}}), nil
+					"authorization to perform action 'Microsoft.Authorization/" + end +
+					"/read' over scope '" + resID + "'"}}), nil
 		}
 	}
 	switch {
@@ -82,7 +83,8 @@ func (a *azure) RoundTrip(req *http.Request) (*http.Response, error) {
 			if a.missing && i%2 == 1 {
 				name = "other-" + name
 			}
-			return map[string]any{"name": name, "properties": map[string]any{"type": "UserDefined", "actions": a.lines(i)}}
+			return map[string]any{"name": name,
+				"properties": map[string]any{"type": "UserDefined", "actions": a.lines(i)}}
 		})
 	case strings.HasSuffix(path, "/roleDefinitions"):
 		body = map[string]any{"value": a.roles}
@@ -204,7 +206,8 @@ func TestRead_unknown(t *testing.T) {
 			"unknown: ", 7, ""},
 		"no right to role assignments": {azure{forbidden: []string{"roleAssignments"}},
 			"unread\tthe role assignments\t-\t-\t\tunknown: ", 7,
-			"not read: the role assignments: The client 'x' with object id 'y' does not have authorization"},
+			"not read: the role assignments: the identity lacks the action " +
+				"Microsoft.Authorization/roleAssignments/read on "},
 		"no right to role definitions": {azure{forbidden: []string{"roleDefinitions"},
 			assignments: []any{assignment(who1, "User", "r1", "")}},
 			"unknown: the definition of the role could not be read", 7, "not read: the role definitions: "},
@@ -290,7 +293,8 @@ func TestRead_progress(t *testing.T) {
 			if err := a.run(t, s, access.Query{}, 0); err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []string{"reading the tokens\r", "reading the tokens: 400\r", "reading the scope maps: 500\r"} {
+			for _, want := range []string{"reading the tokens\r", "reading the tokens: 400\r",
+				"reading the scope maps: 500\r"} {
 				if strings.Contains(errOut.String(), want) != tty {
 					t.Errorf("terminal %v: %q", tty, errOut)
 				}

@@ -31,7 +31,8 @@ func TestExporter_WriteEach(t *testing.T) {
 		items iter.Seq2[any, error]
 		want  string
 	}{
-		{[]string{"--json", "name"}, items(item{"a", "x"}, item{"b", "y"}), "[\n{\"name\":\"a\"},\n{\"name\":\"b\"}\n]\n"},
+		{[]string{"--json", "name"}, items(item{"a", "x"}, item{"b", "y"}),
+			"[\n{\"name\":\"a\"},\n{\"name\":\"b\"}\n]\n"},
 		{[]string{"--json", "name"}, items(), "[]\n"},
 		{[]string{"--json", "name", "--jq", "length"}, items(item{}, item{}), "2\n"},
 		{[]string{"--json", "name", "--jq", "length"}, items(), "0\n"},

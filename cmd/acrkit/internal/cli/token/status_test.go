@@ -42,10 +42,15 @@ func start(t *testing.T, roles ...string) (*acrtest.Registry, func(line string) 
 				Passwords: []seed.Password{password("password1", past), password("password2", past)}},
 			{Name: "empty", ScopeMap: one},
 			{Name: "wide1", ScopeMap: all, Passwords: []seed.Password{password("password1", later)}},
-			{Name: "off01", ScopeMap: all, Status: "disabled", Passwords: []seed.Password{password("password1", never)}},
+			{Name: "off01", ScopeMap: all, Status: "disabled",
+				Passwords: []seed.Password{password("password1", never)}},
 		}}}}})
-	p := reg.ServicePrincipal(roles...)
-	return reg, func(line string) (int, string, string) {
+	return reg, as(t, reg, reg.ServicePrincipal(roles...))
+}
+
+// as returns what runs a command as a principal.
+func as(t *testing.T, reg *acrtest.Registry, p acrtest.ServicePrincipal) func(line string) (int, string, string) {
+	return func(line string) (int, string, string) {
 		f := clitest.Factory(map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(),
 			"AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_TENANT_ID": p.TenantID, "AZURE_CLIENT_ID": p.ClientID,
 			"AZURE_CLIENT_SECRET": p.ClientSecret})
@@ -103,7 +108,8 @@ func TestStatus_all(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	if _, text, _ := run("token status --all"); !strings.Contains(text, "both1\tenabled\tpassword1 until ") ||
-		!strings.Contains(text, ", 0 h old; password2 until ") || !strings.Contains(text, "unknown, newest is password") ||
+		!strings.Contains(text, ", 0 h old; password2 until ") ||
+		!strings.Contains(text, "unknown, newest is password") ||
 		!strings.Contains(text, "registry myregistry\t-\t-\t-\tadmin-user, anonymous-pull, arm-tokens\n") {
 		t.Error(text)
 	}
@@ -145,6 +151,33 @@ func TestStatus_refused(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s%s", x.Kind, code, out, stderr)
 		}
 		remove()
+	}
+}
+
+// TestStatus_denied: without the right to read scope maps the tokens are shown, and the
+// answer is incomplete; without the right to read tokens there is none.
+func TestStatus_denied(t *testing.T) {
+	t.Parallel()
+	reg, _ := start(t)
+	const registries = "Microsoft.ContainerRegistry/registries/"
+	for _, x := range []struct {
+		lacks, line string
+		code        int
+		want        string
+	}{
+		{"scopeMaps/read", "--all", 7, "\ngood1\tenabled\t"},
+		{"scopeMaps/read", "good1", 7, "good1\tenabled\t"},
+		{"tokens/read", "--all", 4, ""},
+		{"tokens/read", "good1", 4, ""},
+	} {
+		actions := []string{registries + "read", registries + "tokens/read", registries + "scopeMaps/read"}
+		actions = slices.DeleteFunc(actions, func(action string) bool { return action == registries+x.lacks })
+		code, out, stderr := as(t, reg, reg.CustomRole(actions...))("token status --ignore admin-user,anonymous-pull," +
+			"arm-tokens,expires-soon,expired,no-password,no-expiry,all-repositories " + x.line)
+		if code != x.code || !strings.Contains(out, x.want) || x.want == "" && out != "" ||
+			!strings.Contains(stderr, "lacks the action "+registries+x.lacks) {
+			t.Errorf("%s without %s: exit %d\n%s%s", x.line, x.lacks, code, out, stderr)
+		}
 	}
 }
 

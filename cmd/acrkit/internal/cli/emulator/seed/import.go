@@ -62,7 +62,8 @@ func newCmdImport(f *cmdutil.Factory, runF func(context.Context, *importOptions)
 			return importRun(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVarP(&opts.Output, "output", "o", "", "write to this `file`, which only you can read, not to stdout")
+	cmd.Flags().StringVarP(&opts.Output, "output", "o", "",
+		"write to this `file`, which only you can read, not to stdout")
 	cmd.Flags().BoolVarP(&opts.Force, "force", "f", false, "overwrite the file")
 	opts.Azure.AddFlags(cmd)
 	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry, cmdutil.FlagAuth, cmdutil.FlagDebug)

@@ -140,7 +140,8 @@ func TestImport_round(t *testing.T) {
 				t.Errorf("exit %d: %s%s", code, out, stderr)
 			}
 			text, err := os.ReadFile(file)
-			if err != nil || strings.Contains(string(text), "correct-horse") || strings.Contains(string(text), "-secret") {
+			if err != nil || strings.Contains(string(text), "correct-horse") ||
+				strings.Contains(string(text), "-secret") {
 				t.Errorf("%v\n%s", err, text)
 			}
 			s := read(t, string(text))
@@ -161,8 +162,8 @@ func TestImport_round(t *testing.T) {
 				names = append(names, r.Name)
 			}
 			// In ABAC mode Reader does not list the catalog: the scope maps name one repository.
-			if want := map[bool]string{true: "samples/app unmapped", false: "samples/app"}[mode[0] == 'L']; strings.Join(names,
-				" ") != want {
+			want := map[bool]string{true: "samples/app unmapped", false: "samples/app"}[mode[0] == 'L']
+			if strings.Join(names, " ") != want {
 				t.Errorf("repositories %q, want %q", names, want)
 			}
 			if s.Registries[0].SKU != "Standard" || s.Registries[0].ArmTokenPolicy != "disabled" ||
