@@ -21,9 +21,9 @@ tokens:
 		panic(err)
 	}
 	for _, t := range p.Tokens {
-		fmt.Println(t.Name, t.Sinks, t.ManagedBy)
+		fmt.Printf("%s %s %q\n", t.Name, t.Sinks, t.ManagedBy)
 	}
 	// Output:
-	// ci-pull [file:/run/secrets/acr cache:10m]
-	// eso-pull [] external-secrets
+	// ci-pull [file:/run/secrets/acr cache:10m] ""
+	// eso-pull [] "external-secrets"
 }
