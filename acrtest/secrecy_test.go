@@ -35,6 +35,8 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/manage"
+	"github.com/acrkit/acrkit/manage/rotate"
+	"github.com/acrkit/acrkit/manage/sink"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/registry"
 	"github.com/acrkit/acrkit/scopemap"
@@ -42,7 +44,7 @@ import (
 
 // packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper",
-	"diagnose", "manage", "emulator",
+	"diagnose", "manage", "manage/rotate", "manage/sink", "emulator",
 	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
@@ -315,6 +317,9 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	password := manage.Password{Slot: manage.Slot1, Value: redact.NewSecret(shownSecret)}
 	values["manage.Password"] = []any{password, &password}
 	values["manage.Token"] = []any{manage.Token{Name: "ci", Passwords: []manage.Password{password}}}
+	delivered := sink.Value{Token: "ci", Password: redact.NewSecret(shownSecret)}
+	values["sink.Value"] = []any{delivered, &delivered}
+	values["sink.Held"] = []any{sink.Held{Password: redact.NewSecret(shownSecret)}}
 	// Types that can hold no secret: every field is harmless.
 	harmless := map[string]reflect.Type{}
 	// And those whose fields sound or look otherwise.
@@ -324,6 +329,21 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"manage.Options":            "functions, and the names of a subscription and a group",
 		"manage.Client":             "the identity is behind a pointer to its source",
 		"manage.Registry":           "likewise",
+		"sink.Options":              "functions",
+		"rotate.Rotation":           "functions, names and durations; sinks are of a package whose tests print them",
+		"rotate.Plan":               "words and times; likewise",
+		"rotate.SinkState":          "a word; likewise",
+		"rotate.Result":             "words and times; its deliveries are of a listed type",
+		"rotate.Delivery":           "the name of a sink, and its error",
+		"rotate.Record":             "words and times; what it knows is of a listed type",
+		"rotate.FileJournal":        "the name of a file",
+		"rotate.StaleError":         "an error of acrkit",
+		"rotate.Journal":            "an interface",
+		"rotate.Passwords":          "an interface",
+		"rotate.Clock":              "an interface",
+		"rotate.Login":              "a function",
+		"sink.Sink":                 "an interface; its implementations are printed by the tests of its package",
+		"rotate.Known":              "8 bytes of a hash of a random password",
 		"scopemap.Rule":             "a pattern, an action and a switch",
 		"scopemap.Map":              "its rules are of a listed type",
 		"scopemap.Decision":         "its rules are of a listed type",
@@ -374,7 +394,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		control.TokenChange{}, control.Expiry{},
 		scopemap.Pattern(""), scopemap.Finding{}, scopemap.Duplicate, scopemap.SeverityInfo,
 		manage.Settings{}, manage.ScopeMap{}, manage.Slot1, manage.TokenChange{}, manage.Change{}, manage.Rights{},
-		manage.Identity{}, manage.Assignment{}, manage.Role{},
+		manage.Identity{}, manage.Assignment{}, manage.Role{}, rotate.Step(""), rotate.Phase(""), rotate.Delivered{},
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},
 		diagnose.Want{}, diagnose.Missing{},
 	} {

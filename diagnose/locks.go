@@ -110,8 +110,8 @@ func (x *examiner) lockOf(code acrkit.Cause, what string, a registry.Attributes)
 // lockWithin looks for a lock on a tag of the manifest that was to be deleted, or on
 // anything in the repository.
 func (x *examiner) lockWithin(ctx context.Context, c *registry.Client) (Diagnosis, bool) {
-	const bound = maxLooked
-	tags := &registry.ListOptions{Limit: bound}
+	all := registry.ListOptions{Limit: maxLooked}
+	tags := all
 	switch {
 	case acrkit.IsDigest(x.target):
 		tags.Digest = x.target
@@ -119,28 +119,24 @@ func (x *examiner) lockWithin(ctx context.Context, c *registry.Client) (Diagnosi
 		return Diagnosis{}, false
 	}
 	path := "/acr/v1/" + x.repository
-	if d, ok := firstLock(x, "tags", path+"/_tags", c.Tags(ctx, x.repository, tags), func(t registry.Tag) (Diagnosis, bool) {
-		d, ok := x.lockOf(cause.TagLocked, "the tag "+t.Name, t.Attributes)
-		if ok {
-			x.target = t.Name
-		}
-		return d, ok
-	}); ok || x.target != "" {
+	d, ok := firstLock(x, "tags", path+"/_tags", c.Tags(ctx, x.repository, &tags),
+		func(t registry.Tag) (acrkit.Cause, string, string, registry.Attributes) {
+			return cause.TagLocked, "the tag ", t.Name, t.Attributes
+		})
+	if ok || x.target != "" {
 		return d, ok
 	}
-	return firstLock(x, "manifests", path+"/_manifests",
-		c.Manifests(ctx, x.repository, &registry.ListOptions{Limit: bound}), func(m registry.Manifest) (Diagnosis, bool) {
-			d, ok := x.lockOf(cause.ManifestLocked, "the manifest "+m.Digest, m.Attributes)
-			if ok {
-				x.target = m.Digest
-			}
-			return d, ok
+	return firstLock(x, "manifests", path+"/_manifests", c.Manifests(ctx, x.repository, &all),
+		func(m registry.Manifest) (acrkit.Cause, string, string, registry.Attributes) {
+			return cause.ManifestLocked, "the manifest ", m.Digest, m.Attributes
 		})
 }
 
-// firstLock goes through a list, and notes that it was read.
+// firstLock goes through a list, and notes that it was read. The item with the lock becomes
+// the target. of returns the cause that a lock of an item is, what it is called, its name,
+// and its attributes.
 func firstLock[T any](x *examiner, what, path string, list iter.Seq2[T, error],
-	lock func(T) (Diagnosis, bool)) (d Diagnosis, ok bool) {
+	of func(T) (acrkit.Cause, string, string, registry.Attributes)) (d Diagnosis, ok bool) {
 	if !x.mayAsk() {
 		return d, false
 	}
@@ -149,7 +145,9 @@ func firstLock[T any](x *examiner, what, path string, list iter.Seq2[T, error],
 		if last = err; err != nil {
 			break
 		}
-		if d, ok = lock(item); ok {
+		code, kind, name, attributes := of(item)
+		if d, ok = x.lockOf(code, kind+name, attributes); ok {
+			x.target = name
 			break
 		}
 	}

@@ -77,7 +77,7 @@ var azProgram = flag.String("az", "az", "the program of the Azure CLI for TestAz
 
 // azStep is a command of az, without the word az, and what it prints.
 type azStep struct {
-	args string   // split at spaces
+	args string   // split at spaces; after "! " it must fail
 	more []string // arguments with spaces
 	want string   // a regular expression
 }
@@ -139,7 +139,7 @@ var azOwner = []azStep{
 
 	{"acr delete --name madehere --yes", nil, `^$`},
 	{"group delete --name made --yes", nil, `^$`},
-	{"group show --name made", nil, `\(ResourceGroupNotFound\) Resource group 'made' could not be found`},
+	{"! group show --name made", nil, `\(ResourceGroupNotFound\) Resource group 'made' could not be found`},
 }
 
 // azRoles is what the owner does with roles. Debian's az cannot: it says that
@@ -156,7 +156,11 @@ var azRoles = []azStep{
 	{"role assignment delete --assignee 66666666-6666-6666-6666-666666666666 --role AcrPull --scope " + controlRegistry,
 		nil, `^$`},
 	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
-		" --query [].roleDefinitionName", nil, `^Container Registry Repository Reader$`},
+		" --query [].[roleDefinitionName,conditionVersion]", nil, `^Container Registry Repository Reader\s+2\.0$`},
+	{"role assignment delete --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry,
+		[]string{"--role", "Container Registry Repository Reader"}, `^$`},
+	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry, nil, `^$`},
+	{"role assignment list --all --query sort([].roleDefinitionName)", nil, `(?s)Owner.*Reader`},
 }
 
 // azRest does what azRoles does, request by request. %s is the principal's object id.
@@ -174,7 +178,7 @@ var azRest = []azStep{
 		`{"properties": {"principalId": "%s", "principalType": "ServicePrincipal", "roleDefinitionId": "/subscriptions/` +
 			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + repositoryReader +
 			`", "conditionVersion": "2.0", "condition": "` + controlCondition + `"}}`}, `^2\.0$`},
-	{"rest --method put --url " + controlAssignment, []string{"--body",
+	{"! rest --method put --url " + controlAssignment, []string{"--body",
 		`{"properties": {"principalId": "88888888-8888-8888-8888-888888888888", "roleDefinitionId": "/subscriptions/` +
 			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + acrPull + `"}}`},
 		`PrincipalNotFound`},
@@ -191,26 +195,26 @@ const (
 // azReader is what an application with the role Reader tries. It may read; what it may not
 // is named with its action.
 var azReader = []azStep{
-	{"group create --name other --location westeurope", nil,
+	{"! group create --name other --location westeurope", nil,
 		azDenied("Microsoft.Resources/subscriptions/resourceGroups/write")},
-	{"group delete --name rg --yes", nil, azDenied("Microsoft.Resources/subscriptions/resourceGroups/delete")},
-	{"acr create --name refused --resource-group rg --sku Basic", nil,
+	{"! group delete --name rg --yes", nil, azDenied("Microsoft.Resources/subscriptions/resourceGroups/delete")},
+	{"! acr create --name refused --resource-group rg --sku Basic", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/write")},
-	{"acr update --name interop --admin-enabled true", nil, azDenied("Microsoft.ContainerRegistry/registries/write")},
-	{"acr delete --name interop --yes", nil, azDenied("Microsoft.ContainerRegistry/registries/delete")},
-	{"acr credential show --name interop", nil,
+	{"! acr update --name interop --admin-enabled true", nil, azDenied("Microsoft.ContainerRegistry/registries/write")},
+	{"! acr delete --name interop --yes", nil, azDenied("Microsoft.ContainerRegistry/registries/delete")},
+	{"! acr credential show --name interop", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/listCredentials/action")},
-	{"acr credential renew --name interop --password-name password", nil,
+	{"! acr credential renew --name interop --password-name password", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/regenerateCredential/action")},
-	{"acr scope-map create --registry interop --name refused --repository samples/app content/read", nil,
+	{"! acr scope-map create --registry interop --name refused --repository samples/app content/read", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/scopeMaps/write")},
-	{"acr scope-map delete --registry interop --name reads-one --yes", nil,
+	{"! acr scope-map delete --registry interop --name reads-one --yes", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/scopeMaps/delete")},
-	{"acr token create --registry interop --name refused --scope-map reads-one", nil,
+	{"! acr token create --registry interop --name refused --scope-map reads-one", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/tokens/write")},
-	{"acr token credential generate --registry interop --name interop-pull --password2", nil,
+	{"! acr token credential generate --registry interop --name interop-pull --password2", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/generateCredentials/action")},
-	{"acr token delete --registry interop --name interop-pull --yes", nil,
+	{"! acr token delete --registry interop --name interop-pull --yes", nil,
 		azDenied("Microsoft.ContainerRegistry/registries/tokens/delete")},
 	{"acr show --name interop --query name", nil, `^interop$`},
 }
@@ -221,24 +225,24 @@ var azTokens = []struct {
 	azStep
 }{
 	{controlList, azStep{"acr repository list --name interop", nil, `samples/app`}},
-	{controlPull, azStep{"acr repository list --name interop", nil, `(?i)authentication required|unauthorized`}},
+	{controlPull, azStep{"! acr repository list --name interop", nil, `(?i)authentication required|unauthorized`}},
 	{controlPull, azStep{"acr repository show --name interop --repository samples/app --query imageName", nil,
 		`^samples/app$`}},
 	{controlPull, azStep{"acr repository show-tags --name interop --repository samples/app", nil, `v1`}},
 	{controlPull, azStep{"acr manifest list-metadata --registry interop --name samples/app --query [0].digest", nil,
 		`^sha256:`}},
-	{controlPull, azStep{"acr repository untag --name interop --image samples/app:v1", nil,
+	{controlPull, azStep{"! acr repository untag --name interop --image samples/app:v1", nil,
 		`(?i)authentication required|unauthorized`}},
 	{controlWork, azStep{"acr repository update --name interop --image samples/app:v1 --write-enabled false " +
 		"--query changeableAttributes.writeEnabled", nil, `(?i)^false$`}},
-	{controlPull, azStep{"acr repository update --name interop --image samples/app:v1 --write-enabled true", nil,
+	{controlPull, azStep{"! acr repository update --name interop --image samples/app:v1 --write-enabled true", nil,
 		`(?i)authentication required|unauthorized`}},
 }
 
 // TestAzureCLI_control lives the life of a registry, its scope maps, tokens and roles with
 // az, signed in as a service principal, and sees one without the roles refused.
 func TestAzureCLI_control(t *testing.T) {
-	need(t, *azProgram, "apt-get install azure-cli", []string{*azProgram, "version", "--output", "tsv"})
+	version := need(t, *azProgram, "apt-get install azure-cli", []string{*azProgram, "version", "--output", "tsv"})
 	t.Parallel()
 	e, data := startControl(t)
 	owner, reader := signInAz(t, e, data, controlOwner), signInAz(t, e, data, controlReader)
@@ -252,15 +256,19 @@ func TestAzureCLI_control(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			s := x.s
+			var words string
 			for _, step := range x.steps {
-				s.az(t, step)
+				if out := s.az(t, step); strings.Contains(step.args, "token create") {
+					words = s.neutral(lastLine(out))
+				}
 			}
-			roles := azRest
+			client, roles, what := "az", azRest, "roles by az rest"
 			if *azProgram != "az" {
-				roles = azRoles
+				client, roles, what = "az of PyPI", azRoles, "roles"
 			}
 			if x.refused {
 				refused := roles[1] // puts an assignment
+				refused.args = "! " + refused.args
 				refused.want = azDenied("Microsoft.Authorization/roleAssignments/write")
 				roles = []azStep{refused}
 			}
@@ -272,12 +280,16 @@ func TestAzureCLI_control(t *testing.T) {
 				s.az(t, step)
 			}
 			if x.refused {
+				results.add(result{client, version, "refused: groups, registries, scope maps, tokens, roles, as Reader",
+					"403 AuthorizationFailed, exit 1", words})
 				return
 			}
 			for _, step := range azTokens {
 				step.more = append(slices.Clone(step.more), "-u", step.who.name, "-p", step.who.password)
 				s.az(t, step.azStep)
 			}
+			results.add(result{client, version, "groups, registries, scope maps, tokens, repositories", "ok", ""})
+			results.add(result{client, version, what, "ok", ""})
 		})
 	}
 }
@@ -329,11 +341,13 @@ func objectID(t *testing.T, data, clientID string) string {
 }
 
 // az runs a step. A step that fails ends the test: those after it need it.
-func (s *session) az(t *testing.T, step azStep) {
+func (s *session) az(t *testing.T, step azStep) string {
 	t.Helper()
-	out, err := s.run("", append(append([]string{*azProgram}, strings.Fields(step.args)...), step.more...)...)
+	args, fails := strings.CutPrefix(step.args, "! ")
+	out, err := s.run("", append(append([]string{*azProgram}, strings.Fields(args)...), step.more...)...)
 	out = strings.TrimSpace(out)
-	if !regexp.MustCompile(step.want).MatchString(out) {
-		t.Errorf("az %s: %v, want %q in:\n%s", step.args, err, step.want, out)
+	if (err != nil) != fails || !regexp.MustCompile(step.want).MatchString(out) {
+		t.Fatalf("az %s: %v, want %q in:\n%s", step.args, err, step.want, out)
 	}
+	return out
 }

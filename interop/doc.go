@@ -1,6 +1,6 @@
 // Package interop runs clients of other projects (docker, podman, buildah, skopeo,
-// oras, crane, regctl, helm, az, Microsoft's SDKs, the OCI distribution conformance
-// suite) against the emulator as a user starts it: the command's own binary, TLS
+// oras, crane, regctl, helm, az, Terraform, Microsoft's SDKs, the OCI distribution
+// conformance suite) against the emulator as a user starts it: the command's own binary, TLS
 // with the emulator's own CA, a scope-mapped token's name and password. They log in
 // with that password, by the credential helper, through the proxy and below "acrkit
 // run". Each is also refused what its scope map does not grant. The tests compare

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,17 +36,47 @@ var operationStyles = []struct {
 	{"body", []string{"--operation-style", "provisioning-state", "--operation-time", "1s"}},
 }
 
+// controlPackages are what the programs "control" of a language use, and the file that has
+// their versions.
+var controlPackages = map[string]struct {
+	client, file string
+	packages     *regexp.Regexp
+}{
+	"go": {"azure-sdk-go (ARM)", "sdk/go/go.mod",
+		regexp.MustCompile(`(armauthorization|armcontainerregistry)(?:/v2)? (v\S+)`)},
+	"python": {"azure-sdk-python (ARM)", "sdk/python/requirements.in",
+		regexp.MustCompile(`(azure-mgmt-\w+)==(\S+)`)},
+}
+
+// controlVersions returns the packages with their versions, for the table.
+func controlVersions(t *testing.T, folder string) string {
+	t.Helper()
+	text, err := os.ReadFile(controlPackages[folder].file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var versions []string
+	for _, m := range controlPackages[folder].packages.FindAllSubmatch(text, -1) {
+		versions = append(versions, string(m[1])+" "+string(m[2]))
+	}
+	if len(versions) != 2 {
+		t.Fatalf("%s has %q", controlPackages[folder].file, versions)
+	}
+	return strings.Join(versions, ", ")
+}
+
 // TestSDKControl runs the programs "control": Microsoft's packages for Azure Resource
 // Manager live the life of a token and a role, in each style of polling. An application
 // with the role Reader is refused.
 func TestSDKControl(t *testing.T) {
 	for _, s := range sdks {
-		if s.folder != "go" && s.folder != "python" {
+		used, ok := controlPackages[s.folder]
+		if !ok {
 			continue
 		}
 		t.Run(s.title, func(t *testing.T) {
 			t.Parallel()
-			p := s.ready(t)
+			p, versions := s.ready(t), controlVersions(t, s.folder)
 			for _, style := range operationStyles {
 				t.Run(style.name, func(t *testing.T) {
 					data := t.TempDir()
@@ -57,13 +88,22 @@ func TestSDKControl(t *testing.T) {
 					worker := objectID(t, data, "66666666-6666-6666-6666-666666666666")
 					out := p.control(t, e, data, controlOwner, worker)
 					if out.code != 0 || out.stdout != controlLife {
-						t.Errorf("exit %d, want 0 and\n%s\nof\n%s", out.code, controlLife, out)
+						t.Fatalf("exit %d, want 0 and\n%s\nof\n%s", out.code, controlLife, out)
 					}
 					out = p.control(t, e, data, controlReader, worker)
 					if out.code != 1 || !strings.Contains(out.stdout, "refused 403 AuthorizationFailed") {
-						t.Errorf("refused: exit %d\n%s", out.code, out)
+						t.Fatalf("refused: exit %d\n%s", out.code, out)
 					}
+					if style.flags != nil {
+						return
+					}
+					results.add(result{used.client, versions, "refused: scope map as Reader",
+						"403 AuthorizationFailed, exit 1", neutral(strings.TrimSpace(out.stdout), e.host)})
 				})
+			}
+			if !t.Failed() {
+				results.add(result{used.client, versions,
+					"scope maps, tokens, passwords, roles, each style of operation", "ok", ""})
 			}
 		})
 	}

@@ -185,7 +185,11 @@ func summary(rows []result) string {
 			for _, d := range did {
 				fmt.Fprintf(&b, " %s |", strings.Join(d, ", "))
 			}
-			fmt.Fprintf(&b, " %d times |\n", refused)
+			if refused == 1 {
+				b.WriteString(" once |\n")
+			} else {
+				fmt.Fprintf(&b, " %d times |\n", refused)
+			}
 		}
 		rows = rows[n:]
 	}

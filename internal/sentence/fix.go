@@ -181,7 +181,7 @@ func template(key FixKey) string {
 
 // tables hold each fix once.
 var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials,
-	fixesOfEntra, fixesHere, fixesOfRotation}
+	fixesOfEntra, fixesHere, fixesOfRotation, fixesOfTokens}
 
 // OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone.
 func (k FixKey) OfAzure() bool { return azure.MatchString(template(k)) }

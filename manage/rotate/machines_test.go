@@ -3,6 +3,7 @@ package rotate
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,32 @@ func TestLateChange(t *testing.T) {
 				_, err := r.Run(t.Context())
 				if want := late > changeWithin; want != (w.count == 1) || want != errors.Is(err, acrkit.CodeUnavailable) {
 					t.Errorf("%d passwords, %v", w.count, err)
+				}
+			})
+		})
+	}
+}
+
+// The removal of the old password is not made later than changeWithin after the look at it.
+func TestLateRemoval(t *testing.T) {
+	for _, late := range []time.Duration{changeWithin - time.Second, changeWithin + time.Second} {
+		t.Run(fmt.Sprint(late), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, rec := newWorld(t), &Record{}
+				w.places["file"] = file(w.put(manage.Slot1, 48*time.Hour, 0))
+				w.start()
+				removing, calls := false, 0
+				r, _ := w.rotation("the machine", rec, func(p *process, r *Rotation) {
+					r.Report = func(line string) { removing = removing || strings.HasPrefix(line, "Removing") }
+					p.hook = func(int) {
+						if calls++; removing && len(w.slots) == 2 {
+							time.Sleep(late / 2)
+						}
+					}
+				})
+				_, err := r.Run(t.Context())
+				if want := late > changeWithin; want != (len(w.slots) == 2) || want != errors.Is(err, acrkit.CodeUnavailable) {
+					t.Errorf("%d passwords, %v", len(w.slots), err)
 				}
 			})
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/manage"
 )
 
@@ -53,6 +54,16 @@ func (r *Rotation) Plan(ctx context.Context) (Plan, error) {
 	return r.plan(st)
 }
 
+// StaleError says that a sink holds a password that the registry does not accept, and that
+// [Rotation.Replace] is not set.
+type StaleError struct{ err *acrkit.Error }
+
+// Error returns the text of the error.
+func (e *StaleError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error as an [*acrkit.Error].
+func (e *StaleError) Unwrap() error { return e.err }
+
 // plan decides what is to be done.
 func (r *Rotation) plan(st *state) (Plan, error) {
 	p, err := r.decide(st)
@@ -67,8 +78,8 @@ func (r *Rotation) plan(st *state) (Plan, error) {
 	if p.Step != StepRetire && len(stale) > 0 && !r.Replace {
 		e := r.fail(acrkit.CodeUsage, fmt.Sprintf("%s holds a password that the registry does not accept, and that may be "+
 			"another token's", names(stale)))
-		e.Hint = sentence.Fix(sentence.ReplaceStale, nil)
-		return p, e
+		e.Hint = r.hint(sentence.ReplaceStale)
+		return p, &StaleError{e}
 	}
 	switch p.Step {
 	case StepGenerate:
@@ -207,10 +218,19 @@ func (r *Rotation) due(st *state, p Plan) time.Time {
 	return now
 }
 
+// hint is a command of the user's.
+func (r *Rotation) hint(key sentence.FixKey) string {
+	command := r.Command
+	if command == "" {
+		command = sentence.Fix(sentence.Rotate, map[string]string{"token": shell.Quote(r.Token)})
+	}
+	return sentence.Fix(key, map[string]string{"command": command})
+}
+
 // ambiguous is the error if it cannot be known which slot is free.
 func (r *Rotation) ambiguous(reason string) error {
 	e := r.fail(acrkit.CodeIncomplete, reason)
-	e.Hint = sentence.Fix(sentence.RotateSlot, map[string]string{"token": r.Token})
+	e.Hint = r.hint(sentence.RotateSlot)
 	return e
 }
 

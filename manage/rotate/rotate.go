@@ -95,6 +95,8 @@ type Rotation struct {
 	// may be that of another token.
 	Replace bool
 
+	// Command is what the user runs to rotate, for hints; "" = acrkit token rotate TOKEN.
+	Command string
 	// Report gets a line of progress before each step; nil = none.
 	Report func(line string)
 }

@@ -71,11 +71,11 @@ func TestRefused(t *testing.T) {
 		}, "somebody else may use either", acrkit.CodeIncomplete},
 		"a young one of somebody": {func(w *world, _ *Rotation) {
 			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created, w.slots[manage.Slot1].Created
-			w.put(manage.Slot2, recent-time.Millisecond, 0)
+			w.put(manage.Slot2, 15*time.Minute-time.Millisecond, 0)
 		}, "another rotation may be at work", acrkit.CodeConflict},
 		"an older one of somebody": {func(w *world, _ *Rotation) {
 			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created, w.slots[manage.Slot1].Created
-			w.put(manage.Slot2, recent+time.Second, 0)
+			w.put(manage.Slot2, 15*time.Minute+time.Second, 0)
 		}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,4 +240,53 @@ func TestNoJournal(t *testing.T) {
 		}
 		w.complete()
 	})
+}
+
+// A password that was just replaced is still accepted for a while, and is not taken for
+// that of the other slot.
+func TestYoungReplaced(t *testing.T) {
+	for _, age := range []time.Duration{activation - time.Second, activation + time.Second} {
+		t.Run(fmt.Sprint(age), func(t *testing.T) {
+			try(t, func(w *world, p *process, _ *Rotation) {
+				newer := w.put(manage.Slot2, age, 0)
+				w.places["file"].written = w.slots[manage.Slot1].Created
+				w.places["other"] = helper(newer)
+			}, func(w *world, out Result, err error) {
+				young := age < activation
+				if young != (acrkit.CodeOf(err) == acrkit.CodeUnavailable) || !young && (err != nil || out.Step != StepDeliver) {
+					t.Errorf("%+v, %v", out, err)
+				}
+			})
+		})
+	}
+}
+
+// A sink that cannot be read back counts as it was verified, and no longer if that is not
+// recorded.
+func TestStillRecorded(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(1000 * time.Hour)
+			w, rec := newWorld(t), &Record{}
+			w.places["exec"] = &place{value: w.put(manage.Slot1, 48*time.Hour, 0), checkable: true}
+			w.start()
+			r, _ := w.rotation("the machine", rec, func(p *process, r *Rotation) {
+				r.Later = true
+				r.Slot = manage.Slot2
+			})
+			out, err := r.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(out.RetireAfter))
+			if lost {
+				rec.Sinks = nil
+			}
+			c := &current{Password: w.slots[manage.Slot2].Password, old: &w.slots[manage.Slot1].Password, rec: *rec, out: &out}
+			err = r.still(t.Context(), c)
+			if lost != (acrkit.CodeOf(err) == acrkit.CodeIncomplete) || !lost && err != nil {
+				t.Errorf("lost %t: %v", lost, err)
+			}
+		})
+	}
 }

@@ -103,7 +103,7 @@ func (r *Rotation) Finish(ctx context.Context) (Result, error) {
 		return out, nil
 	case p.Step != StepRetire:
 		e := r.fail(acrkit.CodeIncomplete, fmt.Sprintf("the last rotation was cut off, and not every sink has %s", p.Slot))
-		e.Hint = sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+		e.Hint = r.hint(sentence.RotateAgain)
 		return out, e
 	}
 	out.Step = StepRetire
@@ -152,7 +152,7 @@ func (r *Rotation) resume(st *state, p Plan, out *Result) (*current, error) {
 
 func (r *Rotation) conflict(reason string) error {
 	e := r.fail(acrkit.CodeConflict, reason+": another rotation is at work")
-	e.Hint = sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+	e.Hint = r.hint(sentence.RotateAgain)
 	return e
 }
 
@@ -242,9 +242,13 @@ func (r *Rotation) generateNow(ctx context.Context, st *state, p Plan) (manage.P
 	began := r.Clock.Now()
 	made, err := r.Passwords.GeneratePassword(limited, r.Token, p.Slot, p.Expires)
 	if err != nil {
+		switch acrkit.CodeOf(err) {
+		case acrkit.CodeDenied, acrkit.CodeNotFound, acrkit.CodeCredentialRejected, acrkit.CodeUsage:
+			return manage.Password{}, began, err // refused, and nothing was generated
+		}
 		err = r.tooLate(ctx, err)
 		e := r.fail(acrkit.CodeOf(err), fmt.Sprintf("%s was perhaps generated, and is in no sink: %v", p.Slot, err))
-		e.Errs, e.Hint = []error{err}, sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+		e.Errs, e.Hint = []error{err}, r.hint(sentence.RotateAgain)
 		return manage.Password{}, began, e
 	}
 	return made, began, nil
@@ -392,7 +396,7 @@ func (r *Rotation) deliver(ctx context.Context, c *current, to []holding) error 
 // removed again.
 func (r *Rotation) undelivered(ctx context.Context, c *current, failed []error) error {
 	e := r.fail(acrkit.CodeIncomplete, errors.Join(failed...).Error()+"; the old password still works")
-	e.Errs, e.Hint = failed, sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+	e.Errs, e.Hint = failed, r.hint(sentence.RotateAgain)
 	for _, s := range r.Sinks {
 		held, err := s.Holds(ctx, sink.Value{Registry: r.Registry, Token: r.Token})
 		//rule:rotate-undo
@@ -456,7 +460,7 @@ func (r *Rotation) still(ctx context.Context, c *current) error {
 		}
 		if err != nil {
 			e := r.fail(acrkit.CodeIncomplete, fmt.Sprintf("%s is not removed: %s: %v", c.old.Slot, s, err))
-			e.Errs, e.Hint = []error{err}, sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+			e.Errs, e.Hint = []error{err}, r.hint(sentence.RotateAgain)
 			return e
 		}
 	}
@@ -492,6 +496,6 @@ func (r *Rotation) tooLate(ctx context.Context, err error) error {
 	}
 	e := r.fail(acrkit.CodeUnavailable, fmt.Sprintf("Azure Resource Manager did not answer within %s, and a later answer "+
 		"could undo what another rotation has done", changeWithin))
-	e.Hint = sentence.Fix(sentence.RotateAgain, map[string]string{"token": r.Token})
+	e.Hint = r.hint(sentence.RotateAgain)
 	return e
 }

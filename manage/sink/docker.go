@@ -24,8 +24,9 @@ type docker struct {
 	lookupEnv func(string) (string, bool)
 	environ   func() []string
 
-	known bool
-	seen  dockerconf.Login // what Holds or Deliver has seen
+	known        bool // Holds or Deliver has seen what follows
+	user, helper string
+	secret       redact.Secret
 }
 
 // helperName is what may follow docker-credential-.
@@ -85,26 +86,26 @@ func (d *docker) Holds(ctx context.Context, v Value) (Held, error) {
 	if l.User != "" && l.User != v.Token {
 		return Held{}, d.foreign("it has a login of "+wording.Quote(l.User)+" for "+v.Registry.Host(), v)
 	}
-	d.known, d.seen = true, l
-	return Held{Password: redact.NewSecret(l.Secret), Written: written}, nil
+	d.known, d.user, d.helper, d.secret = true, l.User, l.Helper, redact.NewSecret(l.Secret)
+	return Held{Password: d.secret, Written: written}, nil
 }
 
 func (d *docker) Deliver(ctx context.Context, v Value) error {
-	before, known := d.seen, d.known
+	before := *d
 	if _, err := d.Holds(ctx, v); err != nil {
 		return err
 	}
 	//rule:sink-docker-changed
-	if known && before != d.seen {
+	if before.known && (before.user != d.user || before.helper != d.helper || !before.secret.Equal(d.secret)) {
 		return changed(d)
 	}
-	if helper := d.seen.Helper; helper != "" {
+	if d.helper != "" {
 		request, err := json.Marshal(map[string]string{"ServerURL": v.Registry.Host(), "Username": v.Token,
 			"Secret": v.Password.Reveal()})
 		if err != nil {
 			return err
 		}
-		if _, err := d.run(ctx, helper, "store", string(request), v); err != nil {
+		if _, err := d.run(ctx, d.helper, "store", string(request), v); err != nil {
 			return err
 		}
 	} else {
@@ -125,7 +126,7 @@ func (d *docker) Deliver(ctx context.Context, v Value) error {
 			return err
 		}
 	}
-	d.seen.User, d.seen.Secret = v.Token, v.Password.Reveal()
+	d.user, d.secret = v.Token, v.Password
 	return nil
 }
 
@@ -156,6 +157,6 @@ func (d *docker) run(ctx context.Context, helper, action, input string, v Value)
 			Reason: "the name of the credential helper is not a program name"}
 	}
 	p := program{op: action + " the login in " + name, words: []string{name, action}, environ: d.environ,
-		time: helperTime, secrets: []redact.Secret{v.Password, redact.NewSecret(d.seen.Secret)}}
+		time: helperTime, secrets: []redact.Secret{v.Password, d.secret}}
 	return p.run(ctx, input)
 }

@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -33,8 +32,8 @@ type file struct {
 	common
 	path string
 
-	known bool   // Holds or Deliver has seen the file
-	seen  []byte // what it held; nil = there was none
+	known bool          // Holds or Deliver has seen the file
+	seen  redact.Secret // what it held
 }
 
 // foreign is the error for content that this sink must not replace.
@@ -76,7 +75,7 @@ func (f *file) Holds(_ context.Context, v Value) (Held, error) {
 		}
 		held.Written = info.ModTime()
 	}
-	f.known, f.seen = true, data
+	f.known, f.seen = true, redact.NewSecret(string(data))
 	return held, nil
 }
 
@@ -114,13 +113,13 @@ func (f *file) Deliver(ctx context.Context, v Value) error {
 		return err
 	}
 	//rule:sink-file-changed
-	if known && !bytes.Equal(before, f.seen) {
+	if known && !before.Equal(f.seen) {
 		return changed(f)
 	}
 	data := []byte(v.Password.Reveal())
 	if f.docker {
 		var err error
-		if data, err = dockerconf.PutLogin(f.seen, v.Registry.Host(), v.Token, v.Password.Reveal()); err != nil {
+		if data, err = dockerconf.PutLogin([]byte(f.seen.Reveal()), v.Registry.Host(), v.Token, v.Password.Reveal()); err != nil {
 			return f.foreign("it " + err.Error())
 		}
 	}
@@ -129,7 +128,7 @@ func (f *file) Deliver(ctx context.Context, v Value) error {
 	if err := disk.WriteFile(f.path, data, fileMode); err != nil {
 		return f.failed("write", err)
 	}
-	f.seen = data
+	f.seen = redact.NewSecret(string(data))
 	return nil
 }
 

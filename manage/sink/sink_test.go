@@ -192,6 +192,9 @@ func TestSinks(t *testing.T) {
 					t.Errorf("verify: %v", err)
 				}
 			}
+			if dump := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(dump, "pass/word") {
+				t.Errorf("a secret is shown: %s", dump)
+			}
 			if err := s.Verify(ctx, first); acrkit.CodeOf(err) != acrkit.CodeIncomplete {
 				t.Errorf("verify of another value: %v", err)
 			}

@@ -5,7 +5,7 @@ import "slices"
 // rules returns all rules.
 func rules() []rule {
 	return slices.Concat(clientRules(), proxyRules(), limitRules(), serverRules(), passwordRules(), loginRules(),
-		defectRules())
+		defectRules(), rotationRules())
 }
 
 // clientRules are those that none of the other lists has.

@@ -60,7 +60,8 @@ func (d *desk) factory(answer string) (*cmdutil.Factory, func(int) said) {
 		in.WriteString(answer + "\n")
 		s.SetTTY(true, true, true)
 	}
-	env := map[string]string{"ACR_NAME": cmp.Or(d.name, d.Host()), "SSL_CERT_FILE": d.CAFile(), "HOME": d.t.TempDir(), "TERM": "dumb",
+	env := map[string]string{"ACR_NAME": cmp.Or(d.name, d.Host()), "SSL_CERT_FILE": d.CAFile(), "HOME": d.t.TempDir(),
+		"TERM":           "dumb",
 		"ACR_TOKEN_NAME": d.as.Name, "ACR_TOKEN_PASSWORD": d.as.Password1}
 	f := &cmdutil.Factory{IO: s, Now: d.Clock().Now, Global: cmdutil.Global{NoCache: true},
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}

@@ -84,8 +84,10 @@ func TestDelete_changed_meanwhile(t *testing.T) {
 	for line, happens := range map[string]func(*desk){
 		"tag delete samples/app:v1":      func(d *desk) { d.PushIndex(repository, []string{"linux/amd64"}, "v1") },
 		"manifest delete samples/app:v1": func(d *desk) { d.PushIndex(repository, []string{"linux/amd64"}, "v1") },
-		"manifest delete samples/app:v2": func(d *desk) { d.must(d.registry().DeleteTag(d.t.Context(), repository, "v3")) },
-		"repo delete samples/app":        func(d *desk) { d.PushIndex(repository, []string{"linux/amd64"}, "new") },
+		"manifest delete samples/app:v2": func(d *desk) {
+			d.must(d.registry().DeleteTag(t.Context(), repository, "v3"))
+		},
+		"repo delete samples/app": func(d *desk) { d.PushIndex(repository, []string{"linux/amd64"}, "new") },
 	} {
 		d := newDesk(t)
 		d.Push(repository, "v1")
@@ -198,13 +200,11 @@ func TestDelete_locks(t *testing.T) {
 // TestDelete_without_metadata: content/delete suffices to delete a tag or a repository,
 // and what is not known is said to be so.
 func TestDelete_without_metadata(t *testing.T) {
-	for line, shown := range map[string]string{
-		"tag delete samples/app:v1": "not known without metadata/read", "repo delete samples/app": "not known without metadata/read",
-	} {
+	for _, line := range []string{"tag delete samples/app:v1", "repo delete samples/app"} {
 		d := newDesk(t, "content/delete")
 		d.Push(repository, "v1")
 		s := d.answer("y", strings.Fields(line)...)
-		if s.code != cmdutil.ExitOK || !strings.Contains(s.err, shown) || d.hasTag("v1") {
+		if s.code != cmdutil.ExitOK || !strings.Contains(s.err, "not known without metadata/read") || d.hasTag("v1") {
 			t.Errorf("%s: %v", line, s)
 		}
 	}
@@ -251,7 +251,8 @@ func TestManifestDelete_of_an_index(t *testing.T) {
 	// The index goes first, whatever the order.
 	d, index, children = setup(t)
 	s = d.run("manifest", "delete", "--yes", at(children[1].Digest), at(children[0].Digest), "samples/app:multi")
-	if rows := s.rows(); s.code != cmdutil.ExitOK || len(rows) != 3 || !strings.HasPrefix(rows[0], "samples/app:multi\t") ||
+	if rows := s.rows(); s.code != cmdutil.ExitOK || len(rows) != 3 ||
+		!strings.HasPrefix(rows[0], "samples/app:multi\t") ||
 		d.hasManifest(index) || d.hasManifest(children[0].Digest) || d.hasManifest(children[1].Digest) ||
 		!d.hasTag("other") {
 		t.Error(s)

@@ -94,6 +94,8 @@ func hostile(t *testing.T) (host, caFile string) {
 			answer(w, 401, refusal)
 		case path == "/acr/v1/_catalog":
 			answer(w, 200, object{"repositories": []string{"plain", "app" + hostileText}})
+		case path == "/acr/v1/samples/app/_tags" && r.URL.Query().Has("digest"):
+			answer(w, 200, object{"imageName": "samples/app", "tags": nil})
 		case path == "/acr/v1/samples/app/_tags":
 			answer(
 				w,
@@ -221,6 +223,11 @@ func TestHostileServer(t *testing.T) {
 			says: "application/x", exact: true},
 		{args: "manifest view samples/app:v1", says: "sha256:", marked: true},
 		{args: "manifest view samples/app:v1 --json mediaType,configMediaType", says: `\u202e`},
+		{args: "tag view samples/app:v1", says: "manifest locks"},
+		{args: "tag delete samples/app:v1 --dry-run", says: "would be deleted"},
+		{args: "manifest delete samples/app:v1 --yes --force", says: "sha256:"},
+		{args: "repo delete samples/app denied --yes", says: "message", marked: true},
+		{args: "tag lock samples/app:v1", says: "none"},
 		{args: "tag list denied", says: "message", marked: true},
 		{args: "tag list broken --debug", says: "message", marked: true},
 		{args: "tag list samples/app", password: "refused-1", says: "not accepted"},

@@ -191,6 +191,7 @@ func (d *Delete[P]) print(ctx context.Context, refs []acrkit.Reference) error {
 				e.status = NotTried
 			}
 			res := Result{ref.String(), e.status, message(e.err)}
-			return append([]string{shortReference(d.Confirm.IO, ref), string(res.Status)}, d.Cells(d.known[ref])...), d.Object(res, d.known[ref])
+			row := []string{shortReference(d.Confirm.IO, ref), string(res.Status)}
+			return append(row, d.Cells(d.known[ref])...), d.Object(res, d.known[ref])
 		})
 }

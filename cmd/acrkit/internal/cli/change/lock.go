@@ -65,8 +65,8 @@ func LockCommand(f *cmdutil.Factory, cmd *cobra.Command, kind LockKind, unlock b
 			}
 			return &unlock
 		}
-		opts.Change = registry.AttributeChange{Delete: set(which.remove), Write: set(which.write), List: set(which.list),
-			Read: set(which.read)}
+		opts.Change = registry.AttributeChange{Delete: set(which.remove), Write: set(which.write),
+			List: set(which.list), Read: set(which.read)}
 		opts.command = cmd.CommandPath()
 		var err error
 		if opts.References, err = References(f, args, kind.Check); err != nil {

@@ -41,6 +41,14 @@ func MinArgs(n int, what string) cobra.PositionalArgs {
 	}
 }
 
+// First returns the first argument, "" if there is none.
+func First(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
 // ExactArgs accepts exactly n arguments; what names them in the message.
 func ExactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -52,9 +52,8 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without a request
 }
 
-// ConnectAs makes clients with an identity. Nothing is sent yet.
-func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
-	reg := id.Registry
+// AuthOptions returns the options of a transport for a registry, without a store of tokens.
+func (f *Factory) AuthOptions(reg acrkit.Registry) (*auth.Options, error) {
 	base, err := f.finder().BaseTransport()
 	if err != nil {
 		return nil, err
@@ -63,10 +62,19 @@ func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
 	if f.Global.Debug {
 		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
 	}
-	t, err := auth.NewTransport(reg.Host(), id.Credential, &auth.Options{
-		Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg), Now: f.Now,
-		Tokens: f.finder().Tokens(),
-	})
+	return &auth.Options{Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg),
+		Now: f.Now}, nil
+}
+
+// ConnectAs makes clients with an identity. Nothing is sent yet.
+func (f *Factory) ConnectAs(id Identity) (*Connection, error) {
+	reg := id.Registry
+	o, err := f.AuthOptions(reg)
+	if err != nil {
+		return nil, err
+	}
+	o.Tokens = f.finder().Tokens()
+	t, err := auth.NewTransport(reg.Host(), id.Credential, o)
 	if err != nil {
 		id.plainHTTP = f.Global.PlainHTTP
 		return nil, Explain(context.Background(), &Connection{Identity: id}, err)

@@ -4,6 +4,7 @@
 package cmdutil
 
 import (
+	"context"
 	"time"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
@@ -15,7 +16,10 @@ type Factory struct {
 	IO        *iostreams.IOStreams
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // as time.Now
-	Global    Global
+	// Sleep waits in a command that waits for minutes; nil = for as long as it is told to.
+	Sleep  func(context.Context, time.Duration) error
+	Global Global
+	Settle time.Duration // of [manage.Options], for tests; 0 = its default
 
 	running string        // the path of the command that runs
 	limit   chan *timeout // that --timeout set, of the command that runs; nil = it may not

@@ -44,9 +44,10 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 			"The emulator must run; --wait waits for it, up to half a minute.\n\n" +
 			"With --service-principal, no token is exported, and you set AZURE_CLIENT_SECRET yourself.\n\n" +
 			"With --for, it is what a client of Azure Resource Manager needs: az (a registered cloud, in\n" +
-			"a folder of its own below the data folder), terraform (azurerm), or armsdk (Microsoft's\n" +
-			"management packages). It signs in as the first application with a role on a subscription\n" +
-			"or a resource group, or as that of --client-id.\n\n" +
+			"a folder of its own below the data folder), terraform (azurerm), azapi (Terraform's azapi,\n" +
+			"and azurerm beside it), or armsdk (Microsoft's management packages). It signs in as the\n" +
+			"first application with a role on a subscription or a resource group, or as that of\n" +
+			"--client-id.\n\n" +
 			"Standard error says what variables cannot do: the Azure SDKs need one line of code.",
 		Example: "$ eval \"$(acrkit emulator env)\"\n$ eval \"$(acrkit emulator env --token ci-approve)\"\n" +
 			"$ eval \"$(acrkit emulator env --service-principal)\"\n" +
@@ -88,7 +89,7 @@ func NewCmdEnv(f *cmdutil.Factory, runF func(context.Context, *EnvOptions) error
 		return conn.Tokens, err
 	})
 	cmdutil.EnumFlag(cmd, &opts.For, "for", "", "export what this `client` of Azure Resource Manager needs", forAz,
-		forTerraform, forARMSDK)
+		forTerraform, forAzapi, forARMSDK)
 	cmd.Flags().StringVar(&opts.ClientID, "client-id", "",
 		"with --for: the application to sign in as, by its client `id`")
 	cmdutil.EnumFlag(cmd, &opts.Shell, "shell", "bash", "the shell to print for", "bash", "fish", "powershell")

@@ -20,6 +20,7 @@ import (
 const (
 	forAz        = "az"
 	forTerraform = "terraform"
+	forAzapi     = "azapi"
 	forARMSDK    = "armsdk"
 )
 
@@ -32,17 +33,15 @@ func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars
 	err error) {
 	switch opts.For {
 	case forTerraform:
-		return [][2]string{
-			{"ARM_METADATA_HOSTNAME", c.LoginServer},
-			{"ARM_TENANT_ID", who.Tenant},
-			{"ARM_CLIENT_ID", who.Client},
-			{"ARM_SUBSCRIPTION_ID", c.Subscription},
-			{"ARM_RESOURCE_PROVIDER_REGISTRATIONS", "none"},
-			{"TF_VAR_object_id", who.ObjectID},
-			// Without it go-azure-sdk waits 10 s before it first asks for an operation's state.
-			{"GO_AZURE_SDK_SKIP_POLLING_DELAY", "true"},
-			{"SSL_CERT_FILE", c.CAFile},
-		}, nil, nil
+		return terraform(c, who, who.Tenant), nil, nil
+	case forAzapi:
+		// azapi has no variable that turns MSAL's check of the authority off, as az 2.45 has
+		// none. azurerm signs in with this tenant too.
+		return append(terraform(c, who, "adfs"), [][2]string{
+			{"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST", c.base()},
+			{"ARM_RESOURCE_MANAGER_ENDPOINT", c.base()},
+			{"ARM_RESOURCE_MANAGER_AUDIENCE", c.base()},
+		}...), nil, nil
 	case forARMSDK:
 		return [][2]string{
 			{"AZURE_AUTHORITY_HOST", c.url()},
@@ -83,6 +82,21 @@ func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars
 	}, commands, nil
 }
 
+// terraform returns what azurerm reads.
+func terraform(c connection, who target.Application, tenant string) [][2]string {
+	return [][2]string{
+		{"ARM_METADATA_HOSTNAME", c.LoginServer},
+		{"ARM_TENANT_ID", tenant},
+		{"ARM_CLIENT_ID", who.Client},
+		{"ARM_SUBSCRIPTION_ID", c.Subscription},
+		{"ARM_RESOURCE_PROVIDER_REGISTRATIONS", "none"},
+		{"TF_VAR_object_id", who.ObjectID},
+		// Without it go-azure-sdk waits 10 s before it first asks for an operation's state.
+		{"GO_AZURE_SDK_SKIP_POLLING_DELAY", "true"},
+		{"SSL_CERT_FILE", c.CAFile},
+	}
+}
+
 // base is the address without a slash at the end, which az and Go's ARM packages expect.
 func (c connection) base() string { return "https://" + c.LoginServer }
 
@@ -119,7 +133,7 @@ func orElse(language, first, second string) string {
 // printFor prints what the client of the control plane still needs.
 func (opts *EnvOptions) printFor(w io.Writer) {
 	switch opts.For {
-	case forTerraform:
+	case forTerraform, forAzapi:
 		fmt.Fprint(w, "Still to be set by you: ARM_CLIENT_SECRET (of the seed).\n")
 	case forARMSDK:
 		fmt.Fprint(w, `Still to be set by you: AZURE_CLIENT_SECRET (of the seed), and in code, for Go:

@@ -45,11 +45,14 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions)
 		Use:   "delete [<registry>/]<repository>{:<tag>|@<digest>}...",
 		Short: "Delete manifests with their tags",
 		Long: "Delete manifests with all their tags, and with their referrers, such as signatures.\n\n" +
-			"What will go is shown first, and a terminal is asked. A tag is resolved to a digest,\nand the manifest is " +
+			"What will go is shown first, and a terminal is asked. A tag is resolved to a digest,\n" +
+			"and the manifest is " +
 			"deleted by this digest; if digest or tags have changed since they\nwere shown, it is not deleted. Each " +
 			"manifest has a line in the output, with its tags.\n\n" +
-			"A manifest that an index refers to is kept, because pulls of its platform would fail:\nname the index, too, " +
-			"or give --force. To find out, every index of the repository is\nread. The manifests that an index refers " +
+			"A manifest that an index refers to is kept, because pulls of its platform would fail:\n" +
+			"name the index, too, " +
+			"or give --force. To find out, every index of the repository is\n" +
+			"read. The manifests that an index refers " +
 			"to stay when it is deleted.\n\n" +
 			"This needs content/delete and metadata/read on the repository, and content/read to\ncount referrers.",
 		Example: "$ acrkit manifest delete samples/app:v1 --dry-run\n$ acrkit manifest delete samples/app:v1\n\n" +

@@ -16,7 +16,8 @@ func newCmdUnlock(f *cmdutil.Factory, runF func(context.Context, *change.Lock) e
 		Short: "Unlock manifests",
 		Long: "Unlock manifests: allow to delete and to change them again, or what the flags say. A tag\nis resolved " +
 			"to the manifest that it points to.\n\n" +
-			"A lock of a tag or of the repository stays (\"acrkit tag view\" shows them), and so does a\nlock against " +
+			"A lock of a tag or of the repository stays (\"acrkit tag view\" shows them), and so does a\n" +
+			"lock against " +
 			"reading or listing, unless its flag is given.\n\n" +
 			"This needs metadata/write on the repository, and metadata/read to see what was before.",
 		Example: "$ acrkit manifest unlock samples/app:v1\n\n" +

@@ -15,7 +15,8 @@ func newCmdLock(f *cmdutil.Factory, runF func(context.Context, *change.Lock) err
 		Use:   "lock [<registry>/]<repository>...",
 		Short: "Lock repositories",
 		Long: "Lock repositories with all that is in them: forbid to write and to delete, or what the\nflags say.\n\n" +
-			"The lock is the repository's own; tags and manifests have theirs. Before and after are\nprinted, with tabs " +
+			"The lock is the repository's own; tags and manifests have theirs. Before and after are\n" +
+			"printed, with tabs " +
 			"between them in a pipe.\n\n" +
 			"This needs metadata/write on the repository, and metadata/read to see what was before.",
 		Example: "# An archive: neither pushes nor deletes\n$ acrkit repo lock samples/old\n\n" +

@@ -17,8 +17,9 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/proxy"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/repo"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/run"
-	scopemapcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/scopemap"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/scopemap"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/tag"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/token"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/version"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/whoami"
 )
@@ -93,7 +94,8 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", repo.NewCmdRepo(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", tag.NewCmdTag(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", manifest.NewCmdManifest(f), registry, auth, noCache, plainHTTP, debug)
-	add("core", scopemapcmd.NewCmdScopeMap(f))
+	add("core", token.NewCmdToken(f), registry, auth, debug)
+	add("core", scopemap.NewCmdScopeMap(f), registry, auth, debug)
 	add("core", emulator.NewCmdEmulator(f))
 	add("core", login.NewCmdLogin(f, nil), registry, plainHTTP, debug)
 	add("core", logout.NewCmdLogout(f, nil), registry)

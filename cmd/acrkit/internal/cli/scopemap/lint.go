@@ -1,4 +1,4 @@
-package scopemapcmd
+package scopemap
 
 import (
 	"cmp"

@@ -1,5 +1,5 @@
-// Package scopemapcmd holds the "acrkit scope-map" commands.
-package scopemapcmd
+// Package scopemap holds the "acrkit scope-map" commands.
+package scopemap
 
 import (
 	"github.com/spf13/cobra"
@@ -9,8 +9,18 @@ import (
 
 // NewCmdScopeMap returns the noun with its verbs.
 func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
-	cmd := cmdutil.Group(&cobra.Command{Use: "scope-map <command>", Short: "Check and compare scope maps"})
-	cmd.AddCommand(newCmdLint(f, nil))
-	cmd.AddCommand(newCmdDiff(f, nil))
+	cmd := cmdutil.Group(&cobra.Command{Use: "scope-map <command>", Short: "Work with scope maps"})
+	cmd.AddCommand(
+		newCmdList(f, nil),
+		newCmdView(f, nil),
+		newCmdCreate(f, nil),
+		newCmdEdit(f, nil),
+		newCmdDelete(f, nil),
+		newCmdLint(f, nil),
+		newCmdDiff(f, nil),
+	)
 	return cmd
 }
+
+// scopeMapArg is what an argument is in messages.
+const scopeMapArg = "a scope map"

@@ -46,7 +46,8 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions)
 	cmd := &cobra.Command{
 		Use:   "delete [<registry>/]<repository>:<tag>...",
 		Short: "Delete tags, and leave their manifests",
-		Long: "Delete tags. The manifest that a tag points to stays, with its other tags; \"acrkit\nmanifest delete\" " +
+		Long: "Delete tags. The manifest that a tag points to stays, with its other tags; \"acrkit\n" +
+			"manifest delete\" " +
 			"deletes it.\n\n" +
 			"What will go is shown first, and a terminal is asked. A tag that was moved to another\nmanifest " +
 			"meanwhile is not deleted. Each tag has a line in the output, with its digest.\n\n" +

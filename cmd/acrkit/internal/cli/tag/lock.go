@@ -16,7 +16,8 @@ func newCmdLock(f *cmdutil.Factory, runF func(context.Context, *change.Lock) err
 		Short: "Lock tags",
 		Long: "Lock tags: forbid to overwrite and to delete them, or what the flags say.\n\n" +
 			"The lock is the tag's own: the manifest and the repository have theirs (\"acrkit\nmanifest lock\", " +
-			"\"acrkit repo lock\"), and \"acrkit tag view\" shows all three. Before and\nafter are printed, with tabs " +
+			"\"acrkit repo lock\"), and \"acrkit tag view\" shows all three. Before and\n" +
+			"after are printed, with tabs " +
 			"between them in a pipe.\n\n" +
 			"This needs metadata/write on the repository, and metadata/read to see what was before.",
 		Example: "# A release that is neither overwritten nor deleted\n$ acrkit tag lock samples/app:v1\n\n" +

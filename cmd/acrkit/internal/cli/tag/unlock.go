@@ -15,7 +15,8 @@ func newCmdUnlock(f *cmdutil.Factory, runF func(context.Context, *change.Lock) e
 		Use:   "unlock [<registry>/]<repository>:<tag>...",
 		Short: "Unlock tags",
 		Long: "Unlock tags: allow to overwrite and to delete them again, or what the flags say.\n\n" +
-			"A lock of the manifest or of the repository stays; \"acrkit tag view\" shows them. A lock\nagainst reading " +
+			"A lock of the manifest or of the repository stays; \"acrkit tag view\" shows them. A lock\n" +
+			"against reading " +
 			"or listing stays, too, unless its flag is given.\n\n" +
 			"This needs metadata/write on the repository, and metadata/read to see what was before.",
 		Example: "$ acrkit tag unlock samples/app:v1\n\n" +

@@ -40,7 +40,8 @@ func newCmdView(f *cmdutil.Factory, runF func(context.Context, *viewOptions) err
 	cmd := &cobra.Command{
 		Use:   "view [<registry>/]<repository>:<tag>",
 		Short: "Show a tag",
-		Long: "Show a tag: the manifest that it points to, its age, and the locks of the tag, of the\nmanifest and of " +
+		Long: "Show a tag: the manifest that it points to, its age, and the locks of the tag, of the\n" +
+			"manifest and of " +
 			"the repository, which are separate.\n\n" +
 			"This needs metadata/read on the repository.",
 		Example: "$ acrkit tag view samples/app:v1\n\n" +

@@ -1,0 +1,208 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+)
+
+// rotator runs the command by the clock of the registry: to wait is to move it.
+type rotator struct {
+	*operator
+	dir string
+}
+
+func newRotator(t *testing.T, roles ...string) *rotator {
+	t.Helper()
+	reg := acrtest.NewRegistry(t, nil)
+	reg.Push("samples/app", "v1")
+	r := &rotator{newOperator(reg, reg.ServicePrincipal(roles...)), t.TempDir()}
+	r.env["ACRKIT_CONFIG_DIR"] = filepath.Join(r.dir, "config")
+	return r
+}
+
+func (r *rotator) file(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *rotator) run(t *testing.T, args ...string) ran {
+	t.Helper()
+	s, _, out, errOut := iostreams.Test()
+	f := &cmdutil.Factory{IO: s, Now: r.reg.Clock().Now, Settle: -1, Global: cmdutil.Global{NoCache: true},
+		Sleep: func(ctx context.Context, d time.Duration) error { r.reg.Advance(d); return ctx.Err() },
+		LookupEnv: func(name string) (string, bool) {
+			v, ok := r.env[name]
+			return v, ok
+		}}
+	code := cli.Run(t.Context(), f, append([]string{"token", "rotate"}, args...))
+	// No password is printed: neither those of the files nor the operator's secret.
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{r.who.ClientSecret}
+	for _, e := range entries {
+		if data, err := os.ReadFile(r.file(e.Name())); err == nil && len(data) > 0 {
+			secrets = append(secrets, string(data))
+		}
+	}
+	for _, secret := range secrets {
+		if strings.Contains(out.String()+errOut.String(), secret) {
+			t.Errorf("%q printed a secret", args)
+		}
+	}
+	return ran{code, out.String(), errOut.String()}
+}
+
+// works reports whether the password in a file is accepted.
+func (r *rotator) works(t *testing.T, token, name string) bool {
+	t.Helper()
+	data, err := os.ReadFile(r.file(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.reg.Transport(auth.ScopedToken(token, string(data))).Token(t.Context(), acrkit.CatalogScope())
+	return err == nil
+}
+
+func (r *rotator) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(r.file(name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const pullLine = "repositories/samples/app/content/read"
+
+// The whole of a rotation, twice, with what the user sees of it.
+func TestTokenRotate(t *testing.T) {
+	r := newRotator(t, "Owner")
+	token := r.reg.Token("ci-pull", pullLine)
+	r.write(t, "one", token.Password1)
+	r.write(t, "two", token.Password1)
+	to := []string{"ci-pull", "--to", "file:" + r.file("one"), "--to", "file:" + r.file("two") + " cache:10m"}
+	run := func(code int, args ...string) ran {
+		t.Helper()
+		got := r.run(t, append(append([]string{}, to...), args...)...)
+		if got.code != code {
+			t.Fatalf("%q: exit code %d, want %d\n%s%s", args, got.code, code, got.out, got.err)
+		}
+		return got
+	}
+
+	// Both passwords work, and nothing tells which one the files hold.
+	got := run(7)
+	hint := "acrkit token rotate ci-pull --to 'file:" + r.file("two") + " cache:10m'"
+	if !strings.Contains(got.err, "may hold password1 or password2") || !strings.Contains(got.err, "--slot SLOT") {
+		t.Errorf("%s", got.err)
+	}
+	got = run(0, "--slot", "password2", "--dry-run")
+	if !strings.Contains(got.out, "step\tgenerate\npassword\tpassword2\n") || !strings.Contains(got.out, "remove\tpassword1") {
+		t.Errorf("%s, want a hint like %s", got.out, hint)
+	}
+	if r.works(t, "ci-pull", "one"); len(got.audit(t)) != 0 {
+		t.Errorf("a dry run changed something: %s", got.err)
+	}
+
+	// It waits, and the old password is removed 11 minutes after the delivery.
+	before := r.reg.Clock().Now()
+	got = run(0, "--slot", "password2")
+	if took := r.reg.Clock().Now().Sub(before); took < 11*time.Minute || took > 13*time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	for _, want := range []string{"password\tpassword2\n", "sink\tfile:" + r.file("one") + ": has it, and is verified\n",
+		"removed\tpassword1\n"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is missing in\n%s", want, got.out)
+		}
+	}
+	if changes := got.audit(t); len(changes) != 2 || changes[0].Action != "generate" || changes[1].Action != "remove" {
+		t.Errorf("audit: %+v", changes)
+	}
+	if !r.works(t, "ci-pull", "one") || !r.works(t, "ci-pull", "two") {
+		t.Error("a file has a password that does not work")
+	}
+
+	// With a grace it returns at once, and the end comes when it is over.
+	got = run(0, "--grace", "1h", "--json", "step,slot,sinks,retired,retireAfter,acceptedAfter")
+	var doc struct {
+		Step, Slot, Retired string
+		RetireAfter         time.Time
+		Sinks               []struct{ Verified bool }
+	}
+	if err := json.Unmarshal([]byte(got.out), &doc); err != nil || doc.Step != "generate" || doc.Slot != "password1" ||
+		doc.Retired != "" || len(doc.Sinks) != 2 || !doc.Sinks[0].Verified ||
+		doc.RetireAfter.Sub(r.reg.Clock().Now()).Round(time.Minute) != time.Hour {
+		t.Errorf("%v: %s", err, got.out)
+	}
+	if got = run(0, "--finish", "--grace", "1h"); strings.Contains(got.out, "removed") ||
+		!strings.Contains(got.out, "old password works until\t") {
+		t.Errorf("%s", got.out)
+	}
+	r.reg.Advance(time.Hour + time.Second)
+	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.out, "removed\tpassword2\n") {
+		t.Errorf("%s", got.out)
+	}
+	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.err, "No rotation of the token") {
+		t.Errorf("%s%s", got.out, got.err)
+	}
+	if !r.works(t, "ci-pull", "one") || !r.works(t, "ci-pull", "two") {
+		t.Error("a file has a password that does not work")
+	}
+
+	// A file with something else is not overwritten.
+	r.write(t, "one", "two words")
+	if got = run(2); !strings.Contains(got.err, "it is not overwritten") {
+		t.Errorf("%s", got.err)
+	}
+	// A password that is not accepted is replaced with --yes.
+	r.write(t, "one", "of-another-token")
+	if got = run(2); !strings.Contains(got.err, "does not accept") || !strings.Contains(got.err, " --yes") {
+		t.Errorf("%s", got.err)
+	}
+	if got = run(0, "--yes"); !r.works(t, "ci-pull", "one") || !r.works(t, "ci-pull", "two") {
+		t.Errorf("%s", got.err)
+	}
+}
+
+func TestTokenRotate_refused(t *testing.T) {
+	r := newRotator(t, "Reader")
+	token := r.reg.Token("ci-pull", pullLine)
+	r.write(t, "one", token.Password1)
+	file := "file:" + r.file("one")
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"ci-pull --slot password2 --to " + file, 4, "generateCredentials"},
+		{"none-such --to " + file, 5, "none-such"},
+		{"ci-pull", 2, "--to"},
+		{"ci-pull --to -", 2, "standard output"},
+		{"ci-pull --to vault:x", 2, "begins with none of"},
+		{"ci-pull --expires 90 --to " + file, 2, "no duration"},
+		{"ci-pull --grace 30s --to " + file, 2, "the grace is shorter than 1m0s"},
+		{"ci-pull --expires 30d --every 30d --to " + file, 2, "before the next rotation"},
+		{"ci-pull --slot x --to " + file, 2, "password1 and password2"},
+		{"ci-pull --finish --slot password1 --to " + file, 2, "takes no --slot"},
+		{"ci-pull --finish --dry-run --to " + file, 2, "exclude each other"},
+		{"a/b/c/? --to " + file, 2, "is not a token"},
+	} {
+		got := r.run(t, strings.Fields(tt.args)...)
+		if got.code != tt.code || !strings.Contains(got.err, tt.want) {
+			t.Errorf("%s: exit code %d, %s", tt.args, got.code, got.err)
+		}
+	}
+	if !r.works(t, "ci-pull", "one") {
+		t.Error("the password works no longer")
+	}
+}

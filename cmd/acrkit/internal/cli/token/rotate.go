@@ -1,0 +1,285 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
+	"github.com/acrkit/acrkit/internal/login/store"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
+	"github.com/acrkit/acrkit/manage"
+	"github.com/acrkit/acrkit/manage/rotate"
+	"github.com/acrkit/acrkit/manage/sink"
+)
+
+// rotateOptions are what "token rotate" needs.
+type rotateOptions struct {
+	rights.Change
+	Exporter *cmdutil.Exporter
+
+	Sinks                 []sink.Sink
+	Expires, Every, Grace time.Duration
+	Slot                  string
+	Later, Finish         bool
+	Journal               string // its folder; "" = in acrkit's own
+
+	clock       rotate.Clock // nil = the machine's
+	command     string       // what the user ran
+	authOptions func(acrkit.Registry) (*auth.Options, error)
+	lookupEnv   func(string) (string, bool)
+}
+
+var rotateFields = []string{"step", "slot", "created", "expires", "acceptedAfter", "sinks", "retired", "retireAfter"}
+
+type rotateJSON struct {
+	Step          string       `json:"step"`
+	Slot          string       `json:"slot"`
+	Created       *time.Time   `json:"created"`
+	Expires       *time.Time   `json:"expires"`
+	AcceptedAfter string       `json:"acceptedAfter"` // as "1m2s"; "" = it was not generated now
+	Sinks         []sinkResult `json:"sinks"`
+	Retired       string       `json:"retired"`     // the slot; "" = none
+	RetireAfter   *time.Time   `json:"retireAfter"` // when --finish may remove the old password
+}
+
+type sinkResult struct {
+	Sink     string `json:"sink"`
+	Verified bool   `json:"verified"`
+	Error    string `json:"error,omitempty"`
+}
+
+// newCmdRotate returns "token rotate". A runF other than nil runs instead of it.
+func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions) error) *cobra.Command {
+	opts := &rotateOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv}
+	if f.Sleep != nil {
+		opts.clock = clock{f}
+	}
+	var to []string
+	var expires, every, grace string
+	cmd := &cobra.Command{
+		Use:   "rotate [<registry>/]<token> --to <sink>...",
+		Short: "Replace a token's password without an outage",
+		Long: "Generate a new password in the slot that no sink holds, wait until the registry accepts it,\ndeliver it " +
+			"to every sink and check each one, and only then remove the old password.\n\nName every place that has the " +
+			"password: one that is not named keeps a password that is\nremoved. The same command again completes a " +
+			"rotation that was cut off, at whatever point.\nIf it cannot be known which slot the sinks hold, nothing is " +
+			"changed without --slot.\n\n" + rotateSinks + "\n\n" +
+			"The old password works on for the longest cache of the sinks and a minute; the command\nwaits. With --grace " +
+			"it returns when the new password is delivered, and the same command\nwith --finish, for cron, removes the " +
+			"old one when the time has come, and not before.",
+		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
+			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
+			"# Into Kubernetes, and later the end of the old password\n$ acrkit token rotate ci-pull --grace 24h --to " +
+			"'exec:./put-secret.sh read:./get-secret.sh cache:10m'\n$ acrkit token rotate ci-pull --finish --grace 24h " +
+			"--to 'exec:./put-secret.sh read:./get-secret.sh cache:10m'",
+		Args: cmdutil.ExactArgs(1, tokenArg+": [<registry>/]<token>"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.Registry, opts.Name, err = f.Object(args[0], tokenArg); err != nil {
+				return err
+			}
+			if err := opts.parse(f, to, expires, every, grace); err != nil {
+				return err
+			}
+			opts.command = cmd.CommandPath() + " " + shell.Quote(args[0]) + cmdutil.GivenFlags(cmd, "dry-run", "finish")
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return rotateRun(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&to, "to", nil, "deliver the password to this `sink`; may be repeated")
+	flags.StringVar(&expires, "expires", "90d", "how long the new password lives, a `duration`")
+	flags.StringVar(&every, "every", "", "how often it is rotated, a `duration`: it must not expire before that")
+	flags.StringVar(&grace, "grace", "", "return at once, and let the old password work for this `duration`")
+	flags.BoolVar(&opts.Finish, "finish", false, "remove the old password, if its grace is over")
+	flags.StringVar(&opts.Slot, "slot", "", "generate this `slot`, if it cannot be known which one is free")
+	flags.StringVar(&opts.Journal, "journal", "", "the `folder` of the journal (default: in acrkit's own folder)")
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rotateFields)
+	opts.AddFlags(cmd, f)
+	return cmd
+}
+
+// clock is the time of the command where that is not the machine's.
+type clock struct{ f *cmdutil.Factory }
+
+func (c clock) Now() time.Time                                   { return c.f.Now() }
+func (c clock) Sleep(ctx context.Context, d time.Duration) error { return c.f.Sleep(ctx, d) }
+
+// rotateSinks says how a sink of a rotation is written.
+const rotateSinks = "A sink is one of these; quote the whole of one with options:\n\n" +
+	"  file:PATH [format:dockerconfigjson]   a file of mode 0600; its time is that of the\n" +
+	"                                        password's creation\n" +
+	"  docker                                Docker's login, in its file or helper\n" +
+	"  exec:COMMAND [read:COMMAND] [verify:COMMAND] [format:dockerconfigjson]\n\n" +
+	"exec: takes the password on its standard input, read: prints it, and verify: takes it and\n" +
+	"exits with 0 if programs get it. Without read: or verify:, the old password is never\nremoved. No shell is used: " +
+	"write exec:sh -c '…' for one. cache:DURATION says how long the\nprograms go on with a password that they have read."
+
+func (opts *rotateOptions) parse(f *cmdutil.Factory, to []string, expires, every, grace string) error {
+	for _, text := range to {
+		//rule:token-rotate-stdout
+		if text == stdoutText {
+			return cmdutil.Usage("standard output is no sink of a rotation: nothing tells what got the password")
+		}
+		s, err := sinkOf(f, text)
+		if err != nil {
+			return err
+		}
+		opts.Sinks = append(opts.Sinks, s)
+	}
+	for _, flag := range []struct {
+		name, text string
+		to         *time.Duration
+	}{{"expires", expires, &opts.Expires}, {"every", every, &opts.Every}, {"grace", grace, &opts.Grace}} {
+		if flag.text == "" {
+			continue
+		}
+		d, err := cmdutil.Duration(flag.name, flag.text)
+		if err != nil {
+			return err
+		}
+		*flag.to = d
+	}
+	opts.Later = grace != ""
+	switch {
+	case len(to) == 0:
+		return cmdutil.Usage("say which places have the password, with --to")
+	case opts.Finish && opts.Slot != "":
+		return cmdutil.Usage("--finish generates nothing, and takes no --slot")
+	case opts.Finish && opts.DryRun:
+		return cmdutil.Usage("--finish and --dry-run exclude each other; --dry-run alone says what is to be done")
+	}
+	return nil
+}
+
+func rotateRun(ctx context.Context, opts *rotateOptions) error {
+	dir := opts.Journal
+	if dir == "" {
+		own, err := store.Dir(opts.lookupEnv)
+		if err != nil {
+			return &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal", Reason: "acrkit has no folder of its own",
+				Errs: []error{err}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
+		}
+		dir = filepath.Join(own, "rotations")
+	}
+	passwords, err := opts.Open(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := opts.authOptions(opts.Registry)
+	if err != nil {
+		return err
+	}
+	journal := rotate.NewFileJournal(dir, opts.Registry, opts.Name)
+	r := &rotate.Rotation{Registry: opts.Registry, Token: opts.Name, Passwords: passwords,
+		Login: rotate.NewLogin(opts.Registry, opts.Name, o), Sinks: opts.Sinks, Journal: journal, Clock: opts.clock, Command: opts.command,
+		Expires: opts.Expires, Next: opts.Every, Grace: opts.Grace, Later: opts.Later, Slot: manage.Slot(opts.Slot),
+		Replace: opts.Confirm.Yes, Report: func(line string) { cmdutil.Say(opts.IO.ErrOut, "%s", line) }}
+	if opts.DryRun {
+		p, err := r.Plan(ctx)
+		if err != nil {
+			return opts.Explain(ctx, err, sentence.ShowTokens)
+		}
+		return opts.show(p)
+	}
+	unlock, err := journal.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var out rotate.Result
+	if opts.Finish {
+		out, err = r.Finish(ctx)
+	} else {
+		out, err = r.Run(ctx)
+		if stale, ok := errors.AsType[*rotate.StaleError](err); ok && opts.Confirm.Possible() == nil {
+			cmdutil.Say(opts.IO.ErrOut, "%v.", stale)
+			if err = opts.Confirm.Ask(ctx, "Replace it?"); err == nil {
+				r.Replace = true
+				out, err = r.Run(ctx)
+			}
+		}
+	}
+	if perr := opts.print(ctx, out, err); err == nil {
+		err = perr
+	}
+	return opts.Explain(ctx, err, sentence.ShowTokens)
+}
+
+// show prints a plan.
+func (opts *rotateOptions) show(p rotate.Plan) error {
+	pairs := [][2]string{{"step", string(p.Step)}, {"password", string(p.Slot)}, {"expires", cmdutil.Time(p.Expires)},
+		{"remove", string(p.Old)}, {"not before", cmdutil.Time(p.NotBefore)}}
+	for _, s := range p.Sinks {
+		holds := "holds " + string(s.Slot)
+		switch {
+		case s.Stale:
+			holds = "holds a password that is not accepted"
+		case s.Slot == "":
+			holds = "holds none, or it is not known which"
+		}
+		pairs = append(pairs, [2]string{"sink", s.Sink.String() + ": " + holds})
+	}
+	return cmdutil.PrintPairs(opts.IO, pairs)
+}
+
+// print prints what was done: each sink's result, also after an error.
+func (opts *rotateOptions) print(ctx context.Context, out rotate.Result, err error) error {
+	if opts.Exporter != nil {
+		return opts.Exporter.Write(ctx, opts.IO, jsonOf(out))
+	}
+	pairs := [][2]string{{"password", string(out.Slot)}, {"expires", cmdutil.Time(out.Expires)}}
+	for _, d := range out.Sinks {
+		result := "has it, and is verified"
+		switch {
+		case d.Err != nil:
+			result = "failed: " + d.Err.Error()
+		case !d.Verified:
+			result = "took it, and cannot be verified"
+		}
+		pairs = append(pairs, [2]string{"sink", d.Sink + ": " + result})
+	}
+	pairs = append(pairs, [2]string{"removed", string(out.Retired)},
+		[2]string{"old password works until", cmdutil.Time(out.RetireAfter)})
+	if err == nil && out.Step == rotate.StepNothing {
+		cmdutil.Say(opts.IO.ErrOut, "No rotation of the %s is to be finished.", rights.Token(opts.Name))
+	}
+	if err == nil && !out.RetireAfter.IsZero() {
+		cmdutil.Say(opts.IO.ErrOut, "Then: the same command with --finish.")
+	}
+	return cmdutil.PrintPairs(opts.IO, pairs)
+}
+
+func jsonOf(out rotate.Result) rotateJSON {
+	at := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		t = t.UTC()
+		return &t
+	}
+	doc := rotateJSON{Step: string(out.Step), Slot: string(out.Slot), Created: at(out.Created), Expires: at(out.Expires),
+		Sinks: []sinkResult{}, Retired: string(out.Retired), RetireAfter: at(out.RetireAfter)}
+	if out.Activated != 0 {
+		doc.AcceptedAfter = out.Activated.Round(time.Second).String()
+	}
+	for _, d := range out.Sinks {
+		s := sinkResult{Sink: d.Sink, Verified: d.Verified}
+		if d.Err != nil {
+			s.Error = strings.TrimSpace(d.Err.Error())
+		}
+		doc.Sinks = append(doc.Sinks, s)
+	}
+	return doc
+}
